@@ -1,0 +1,135 @@
+"""Every error of asgi-oidc, split by who must act.
+
+    OIDCError
+    ├── SettingsError          the developer: a setting is wrong, at start-up
+    ├── NotSignedIn            the developer: a token was asked for without a user
+    ├── AccessTokenExpired     the developer: the access token has run out
+    ├── SessionTooLarge        the developer: the session does not fit into cookies
+    ├── UnsupportedScope       the server: a scope type that nobody has checked
+    ├── LoginRefused           the app: raised by `on_login` to turn a user away
+    ├── RequestRejected        the browser: a request that we cannot accept
+    ├── TokenRejected          the provider: a token failed a check
+    └── ProviderError          the provider
+        ├── ProviderUnavailable    down, slow or overloaded: try again later
+        ├── ProviderRefused        an OAuth error answer, with its `error`
+        └── AnswerRejected         an answer that we cannot use
+
+Each has a stable `code`. No message holds a token, a cookie, a code or a secret.
+"""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+RETRY_AFTER = 5  # seconds; what a 503 of ours asks for when nothing better is known
+
+
+class OIDCError(Exception):
+    """The base of all errors of this library.
+
+    Attributes:
+        code: stable name of what went wrong, for logs and programs.
+        detail: what was expected and what came, for the log.
+    """
+
+    default_code: ClassVar[str] = "error"
+
+    def __init__(self, code: str = "", detail: str = "") -> None:
+        self.code = code or self.default_code
+        self.detail = detail
+        super().__init__(f"{self.code}: {detail}" if detail else self.code)
+
+
+class SettingsError(OIDCError):
+    """One or more settings are wrong; each problem names the setting and the mend."""
+
+    default_code = "settings"
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        self.problems = tuple(problems)
+        listed = "".join(f"\n  - {problem}" for problem in self.problems)
+        super().__init__(detail=f"asgi-oidc cannot start, please mend:{listed}")
+
+
+class NotSignedIn(OIDCError):
+    """There is no signed-in user behind this request."""
+
+    default_code = "not_signed_in"
+
+
+class AccessTokenExpired(OIDCError):
+    """The access token of this session has run out."""
+
+    default_code = "access_token_expired"
+
+
+class SessionTooLarge(OIDCError):
+    """The session does not fit into the cookies that a browser keeps for us."""
+
+    default_code = "session_too_large"
+
+
+class UnsupportedScope(OIDCError):
+    """An ASGI scope type that is neither http, websocket nor lifespan."""
+
+    default_code = "unsupported_scope"
+
+
+class LoginRefused(OIDCError):
+    """Raise it in `on_login` to turn a user away; the text goes to the log only."""
+
+    default_code = "login_refused"
+
+    def __init__(self, detail: str = "") -> None:
+        super().__init__(detail=detail)
+
+
+class RequestRejected(OIDCError):
+    """The browser sent something that we cannot accept."""
+
+    default_code = "request_rejected"
+
+    def __init__(self, code: str, detail: str = "", *, status: int = 400) -> None:
+        super().__init__(code, detail)
+        self.status = status
+
+
+class TokenRejected(OIDCError):
+    """A token of the provider failed a check."""
+
+    default_code = "token_rejected"
+
+
+class ProviderError(OIDCError):
+    """The provider did not do what we asked."""
+
+    default_code = "provider_error"
+
+
+class ProviderUnavailable(ProviderError):
+    """The provider is down, slow or overloaded."""
+
+    default_code = "provider_unavailable"
+
+    def __init__(self, code: str = "", detail: str = "", *, retry_after: int = RETRY_AFTER) -> None:
+        super().__init__(code, detail)
+        self.retry_after = retry_after
+
+
+class ProviderRefused(ProviderError):
+    """The provider answered with an OAuth error.
+
+    Attributes:
+        error: the `error` of the answer, cut and cleaned (RFC 6749 §4.1.2.1, §5.2).
+    """
+
+    default_code = "provider_refused"
+
+    def __init__(self, error: str, detail: str = "") -> None:
+        super().__init__(detail=f"{error} {detail}".strip())
+        self.error = error
+
+
+class AnswerRejected(ProviderError):
+    """The provider answered with something that we cannot use."""
+
+    default_code = "answer_rejected"

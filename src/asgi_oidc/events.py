@@ -1,0 +1,62 @@
+"""Every log event of asgi-oidc: its name, its level and how its fields are written.
+
+Fields never hold a secret, a token, a code or a cookie; what came from outside is cut and cleaned, so
+that nobody forges a line of the log.
+"""
+
+import logging
+import traceback
+from pathlib import PurePath
+from typing import NamedTuple
+
+logger = logging.getLogger("asgi_oidc")
+
+LONGEST_FIELD = 200  # characters; more is an attack or a mistake, and neither belongs into a log
+MOST_FRAMES = 5  # of a traceback, the innermost
+
+
+class Event(NamedTuple):
+    """A kind of log line: its stable name and its level."""
+
+    name: str
+    level: int
+
+
+LOGIN_STARTED = Event("login_started", logging.DEBUG)
+LOGIN_SUCCEEDED = Event("login_succeeded", logging.INFO)
+LOGIN_FAILED = Event("login_failed", logging.WARNING)
+LOGIN_REPEATED = Event("login_repeated", logging.INFO)
+LOGGED_OUT = Event("logged_out", logging.INFO)
+REQUEST_REFUSED = Event("request_refused", logging.INFO)
+RETURN_TO_IGNORED = Event("return_to_ignored", logging.INFO)
+COOKIE_IGNORED = Event("cookie_ignored", logging.INFO)
+PROVIDER_FAILED = Event("provider_failed", logging.WARNING)
+KEYS_FETCHED = Event("keys_fetched", logging.DEBUG)
+KEY_SKIPPED = Event("key_skipped", logging.DEBUG)
+METADATA_FETCHED = Event("metadata_fetched", logging.DEBUG)
+MOUNT_MISMATCH = Event("mount_mismatch", logging.WARNING)
+
+
+def log(event: Event, *, error: BaseException | None = None, **fields: object) -> None:
+    """Write one line: the event's name, then its fields as `key=value`.
+
+    Args:
+        error: an unexpected exception of the app's own code. Its text may hold anything, so only its class and the
+            lines of code that led to it are written.
+    """
+    if not logger.isEnabledFor(event.level):
+        return
+    if error is not None:
+        frames = traceback.extract_tb(error.__traceback__)[-MOST_FRAMES:]
+        fields["raised"] = type(error).__name__
+        fields["at"] = ">".join(f"{PurePath(frame.filename).name}:{frame.lineno}" for frame in frames)
+    words = [event.name, *(f"{name}={clean(value)}" for name, value in fields.items())]
+    logger.log(event.level, "%s", " ".join(words), extra={"event": event.name})
+
+
+def clean(value: object) -> str:
+    """Write a value that came from outside on one line, cut to `LONGEST_FIELD` characters."""
+    text = str(value)[: LONGEST_FIELD + 1]
+    if len(text) > LONGEST_FIELD:
+        text = text[:LONGEST_FIELD] + "..."
+    return text if text.isascii() and text.isprintable() and " " not in text else ascii(text)

@@ -1,0 +1,83 @@
+"""One call per key at a time, however many wait for it.
+
+The first caller makes the call in its own task; the others wait for the result. When the first is
+cancelled, one of the waiters makes the call instead, so that nobody's disconnect is another one's error.
+"""
+
+import itertools
+from collections.abc import Awaitable, Callable
+from typing import Generic, TypeVar, cast
+
+import anyio
+from anyio.lowlevel import RunVar
+
+Value = TypeVar("Value")
+
+_numbers = itertools.count()
+
+
+def run_var(name: str) -> RunVar[Value]:
+    """Make a variable per event loop under a name of its own: older anyio tells them apart by name alone."""
+    return RunVar(f"asgi_oidc_{name}_{next(_numbers)}")
+
+
+class _Flight:
+    """A call under way; its event belongs to the loop that started it."""
+
+    def __init__(self) -> None:
+        self.landed = anyio.Event()
+        self.value: object = None
+        self.error: Exception | None = None
+        self.abandoned = False
+
+
+class SingleFlight(Generic[Value]):
+    """Coalesce calls by key, per event loop."""
+
+    def __init__(self) -> None:
+        # Events are bound to a loop, and one middleware may serve several loops (test clients, threads).
+        self._flights: RunVar[dict[str, _Flight]] = run_var("flights")
+
+    async def run(self, key: str, call: Callable[[], Awaitable[Value]]) -> Value:
+        """Make the call, or wait for the one that is under way.
+
+        Raises:
+            Exception: what the call raised, for everybody who waited for it.
+        """
+        flights = self._flights_of_this_loop()
+        while (flight := flights.get(key)) is not None:
+            await flight.landed.wait()
+            if flight.error is not None:
+                raise flight.error
+            if not flight.abandoned:
+                return cast(Value, flight.value)
+        return await self._lead(flights, key, call)
+
+    def is_under_way(self, key: str) -> bool:
+        """Say whether somebody makes this call right now."""
+        return key in self._flights_of_this_loop()
+
+    def _flights_of_this_loop(self) -> dict[str, _Flight]:
+        flights = self._flights.get(None)
+        if flights is None:
+            flights = {}
+            self._flights.set(flights)
+        return flights
+
+    async def _lead(self, flights: dict[str, _Flight], key: str, call: Callable[[], Awaitable[Value]]) -> Value:
+        flight = flights[key] = _Flight()
+        try:
+            value = await call()
+        except Exception as exc:
+            flight.error = exc
+            raise
+        except BaseException:
+            flight.abandoned = True  # cancelled: a waiter takes over
+            raise
+        else:
+            flight.value = value
+            return value
+        finally:
+            # The leader alone deletes its flight; waiters only look at it.
+            del flights[key]
+            flight.landed.set()

@@ -1,0 +1,68 @@
+"""Which URLs we are willing to use: https, and plain http on loopback only."""
+
+import re
+from ipaddress import IPv4Address, IPv6Address
+from urllib.parse import SplitResult, urlsplit
+
+LONGEST_URL = 2048  # characters
+
+# Printable ASCII without what URL parsers disagree about: space, quotes, <>, \, ^, `, {|}.
+_PLAIN = re.compile(r"[!#-;=?-\[\]_a-z~]+")
+_LABEL = r"[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?"
+_HOST = re.compile(rf"{_LABEL}(\.{_LABEL})*\.?")
+
+
+def check_url(url: str) -> SplitResult:
+    """Return the parts of an absolute URL that we may call or send a browser to.
+
+    Raises:
+        ValueError: with a text that says what is wrong, for the developer or the log.
+
+    Source: RFC 9700 §2.6 (TLS), RFC 8252 §8.3 (loopback).
+    """
+    if not isinstance(url, str) or not _PLAIN.fullmatch(url) or len(url) > LONGEST_URL:
+        raise ValueError(f"it must be a URL of plain ASCII characters, at most {LONGEST_URL} of them")
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as exc:
+        raise ValueError("it is not a URL") from exc
+    if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
+        raise ValueError("it must start with https:// and name a host")
+    if "@" in parts.netloc or parts.netloc.endswith(":"):
+        raise ValueError("it must not carry a user name, a password or an empty port")
+    if "#" in url:
+        raise ValueError("it must not carry a fragment")
+    if not _HOST.fullmatch(parts.hostname) and not _is_address(parts.hostname):
+        raise ValueError("it must name a host by its DNS name or its address")
+    if parts.scheme == "http" and not is_loopback(parts.hostname):
+        raise ValueError("http is for loopback only: use https")
+    return parts
+
+
+def is_loopback(host: str) -> bool:
+    """Say whether a parsed host name is this very machine."""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return (IPv6Address(host) if ":" in host else IPv4Address(host)).is_loopback
+    except ValueError:
+        return False
+
+
+def origin_of(parts: SplitResult) -> str:
+    """Write the origin the way browsers do: lower case, no default port (RFC 6454 §6.2)."""
+    host = parts.hostname or ""
+    if ":" in host:
+        host = f"[{host}]"
+    default = {"http": 80, "https": 443}[parts.scheme]
+    port = f":{parts.port}" if parts.port not in (None, default) else ""
+    return f"{parts.scheme}://{host}{port}"
+
+
+def _is_address(host: str) -> bool:
+    try:
+        IPv6Address(host) if ":" in host else IPv4Address(host)
+    except ValueError:
+        return False
+    return "%" not in host  # a zone means nothing outside of one machine, and browsers refuse it
