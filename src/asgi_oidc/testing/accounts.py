@@ -1,0 +1,67 @@
+"""Who is known to the fake provider: its clients and the people who sign in."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Client:
+    """An application that is registered at the fake provider."""
+
+    client_id: str = "web"
+    client_secret: str | None = field(default="web-secret-for-tests", repr=False)
+    """`None` makes a public client."""
+    redirect_uris: Sequence[str] | None = None
+    """`None` takes any: it is a fake."""
+    post_logout_redirect_uris: Sequence[str] | None = None
+    """`None` takes any."""
+    auth_methods: Sequence[str] | None = None
+    """`None` means basic and post for a client with a secret, `none` for one without."""
+
+    @property
+    def allowed_auth_methods(self) -> Sequence[str]:
+        """The `token_endpoint_auth_method`s that this client may use."""
+        if self.auth_methods is not None:
+            return self.auth_methods
+        return ("client_secret_basic", "client_secret_post") if self.client_secret else ("none",)
+
+
+@dataclass(frozen=True)
+class Persona:
+    """Someone who can sign in by one click."""
+
+    sub: str
+    name: str
+    email: str
+    claims: Mapping[str, Any] = field(default_factory=dict)
+    """Further claims; they go where the profile claims go."""
+
+    def claims_for(self, scopes: Sequence[str]) -> dict[str, Any]:
+        """Say the claims that these scopes ask for (OpenID Connect Core §5.4)."""
+        claims: dict[str, Any] = {}
+        if "profile" in scopes:
+            given_name, _, family_name = self.name.partition(" ")
+            claims |= {
+                "name": self.name,
+                "given_name": given_name,
+                "family_name": family_name,
+                "preferred_username": self.sub,
+            }
+        if "email" in scopes:
+            claims |= {"email": self.email, "email_verified": True}
+        return claims | dict(self.claims)
+
+
+CLIENTS = (Client(), Client("spa", client_secret=None))
+PERSONAS = (
+    Persona("alice", "Alice Adams", "alice@example.com", {"roles": ["admin"]}),
+    Persona("bob", "Bob Brown", "bob@example.com", {"roles": ["reader"]}),
+    Persona("chloe", "Chloë Čapková", "chloe@example.com"),
+    Persona(
+        "erin",
+        "Erin Everywhere",
+        "erin@example.com",
+        {"groups": [f"group-{number:03}" for number in range(200)]},
+    ),
+)

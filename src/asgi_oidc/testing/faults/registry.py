@@ -1,0 +1,131 @@
+"""Which faults there are, where each one hooks in, and which are in force."""
+
+import json
+from collections.abc import Callable, Iterator, MutableSet
+from dataclasses import dataclass, replace
+from typing import Any, Literal, TypeVar
+
+from ..keys import SigningKey, compact_jws, json_bytes
+from ..wire import Answer
+
+Claims = dict[str, Any]
+Params = list[tuple[str, str]]
+Endpoint = Literal["discovery", "jwks", "token", "userinfo"]
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a fault may know about the provider that has it."""
+
+    issuer: str
+    now: int
+    slow_by: float
+    """Seconds that the slow faults take."""
+
+
+@dataclass(frozen=True)
+class Draft:
+    """An ID Token about to be signed."""
+
+    header: dict[str, Any]
+    payload: bytes
+    key: SigningKey
+
+
+AnswerFault = Callable[[Answer, Setting], Answer]
+ClaimsFault = Callable[[Claims, Setting], Claims]
+SigningFault = Callable[[Draft], str]
+ParamsFault = Callable[[Params, Setting], Params]
+
+ANSWERS: dict[str, tuple[Endpoint, AnswerFault]] = {}
+TOKEN_MEMBERS: dict[str, ClaimsFault] = {}
+ID_TOKEN_CLAIMS: dict[str, ClaimsFault] = {}
+ID_TOKEN_SIGNING: dict[str, SigningFault] = {}
+USERINFO_CLAIMS: dict[str, ClaimsFault] = {}
+CALLBACK_PARAMS: dict[str, ParamsFault] = {}
+FAULTS: dict[str, str] = {}
+"""Every fault by name, with what goes wrong."""
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def named_in(table: dict[str, Function]) -> Callable[[Function], Function]:
+    """Enter a function as a fault: its name is the fault's, its docstring says what goes wrong."""
+
+    def register(function: Function) -> Function:
+        table[function.__name__] = function
+        FAULTS[function.__name__] = function.__doc__ or ""
+        return function
+
+    return register
+
+
+def answer_of(endpoint: Endpoint) -> Callable[[AnswerFault], AnswerFault]:
+    """Enter a function that spoils an endpoint's whole answer."""
+
+    def register(function: AnswerFault) -> AnswerFault:
+        ANSWERS[function.__name__] = (endpoint, function)
+        FAULTS[function.__name__] = function.__doc__ or ""
+        return function
+
+    return register
+
+
+class ActiveFaults(MutableSet[str]):
+    """The faults in force, in the order in which they were added; an unknown name is refused."""
+
+    def __init__(self) -> None:
+        self._names: dict[str, None] = {}
+
+    def add(self, value: str) -> None:
+        """Put a fault in force."""
+        if value not in FAULTS:
+            raise ValueError(f"no fault is named {value!r}; there are: {', '.join(sorted(FAULTS))}")
+        self._names[value] = None
+
+    def discard(self, value: str) -> None:
+        """Mend a fault."""
+        self._names.pop(value, None)
+
+    def __contains__(self, value: object) -> bool:
+        return value in self._names
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(list(self._names))
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def __repr__(self) -> str:
+        return f"ActiveFaults({', '.join(self._names)})"
+
+    def change_answer(self, endpoint: str, answer: Answer, setting: Setting) -> Answer:
+        """Spoil an endpoint's answer."""
+        for name in self:
+            if name in ANSWERS and ANSWERS[name][0] == endpoint:
+                answer = ANSWERS[name][1](answer, setting)
+        return answer
+
+    def change(self, table: dict[str, Callable[[Any, Setting], Any]], value: Any, setting: Setting) -> Any:
+        """Spoil claims, token members or callback parameters."""
+        for name in self:
+            if name in table:
+                value = table[name](value, setting)
+        return value
+
+    def sign(self, draft: Draft) -> str:
+        """Sign an ID Token, in the spoilt way if there is one."""
+        for name in self:
+            if name in ID_TOKEN_SIGNING:
+                return ID_TOKEN_SIGNING[name](draft)
+        return compact_jws(draft.header, draft.payload, draft.key)
+
+
+def without(members: dict[str, Any], *names: str) -> dict[str, Any]:
+    """Give the members but these."""
+    return {name: value for name, value in members.items() if name not in names}
+
+
+def with_members(answer: Answer, **members: Any) -> Answer:
+    """Give the JSON answer with these members set."""
+    return replace(answer, body=json_bytes(json.loads(answer.body) | members))

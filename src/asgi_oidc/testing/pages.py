@@ -1,0 +1,74 @@
+"""The fake provider's pages: sign in, signed out, error, and the page that posts itself back."""
+
+from collections.abc import Iterable, Sequence
+from html import escape
+
+from .accounts import Persona
+
+STYLE = """
+:root { color-scheme: light dark; --paper: #f4f3f8; --card: #fff; --ink: #1d1b26; --soft: #6a6678;
+  --line: #e2dfeb; --accent: #5b4bd6; }
+@media (prefers-color-scheme: dark) { :root { --paper: #131218; --card: #1d1b26; --ink: #eeecf6;
+  --soft: #a29eb3; --line: #322f3f; --accent: #a99dff; } }
+* { box-sizing: border-box; }
+body { margin: 0; min-height: 100vh; display: grid; place-items: center; padding: 1.5rem;
+  background: var(--paper); color: var(--ink); font: 16px/1.5 system-ui, sans-serif; }
+main { width: 100%; max-width: 24rem; padding: 2rem; background: var(--card);
+  border: 1px solid var(--line); border-radius: 1rem; box-shadow: 0 12px 40px rgb(20 10 60 / 8%); }
+h1 { margin: 0; font-size: 1.375rem; letter-spacing: -.01em; }
+p { margin: .25rem 0 1.25rem; color: var(--soft); overflow-wrap: anywhere; }
+form { display: grid; gap: .625rem; margin: 0; }
+button { font: inherit; color: inherit; text-align: left; padding: .625rem .875rem; cursor: pointer;
+  background: none; border: 1px solid var(--line); border-radius: .625rem; }
+button:hover, button:focus-visible { border-color: var(--accent); outline: 2px solid var(--accent);
+  outline-offset: -1px; }
+button small { display: block; color: var(--soft); overflow-wrap: anywhere; }
+button.quiet { border-color: transparent; text-align: center; color: var(--soft); }
+footer { margin-top: 1.25rem; font-size: .8125rem; color: var(--soft); text-align: center; }
+"""
+
+
+def login_page(personas: Iterable[Persona], *, action: str, client_id: str, login_hint: str = "") -> str:
+    """Show one button per persona; the hinted one is first."""
+    ordered = sorted(personas, key=lambda persona: login_hint not in (persona.sub, persona.email))
+    buttons = "".join(_persona_button(persona, focused=not n) for n, persona in enumerate(ordered))
+    return _page(
+        "Sign in",
+        f"<p>to continue to <b>{escape(client_id)}</b></p>"
+        f'<form method="post" action="{escape(action)}">{buttons}'
+        '<button class="quiet" name="cancel" value="cancel">Cancel</button></form>'
+        "<footer>A fake provider: anyone may be anybody.</footer>",
+    )
+
+
+def _persona_button(persona: Persona, *, focused: bool) -> str:
+    focus = " autofocus" if focused else ""
+    return (
+        f'<button name="sub" value="{escape(persona.sub)}"{focus}>{escape(persona.name)}'
+        f"<small>{escape(persona.email)}</small></button>"
+    )
+
+
+def form_post_page(action: str, params: Sequence[tuple[str, str]]) -> str:
+    """Post the response back to the client at once (OAuth 2.0 Form Post Response Mode)."""
+    fields = "".join(f'<input type="hidden" name="{escape(name)}" value="{escape(value)}">' for name, value in params)
+    return _page(
+        "Signing you in",
+        f'<form method="post" action="{escape(action)}">{fields}'
+        "<noscript><button>Continue</button></noscript></form>"
+        "<script>document.forms[0].submit()</script>",
+    )
+
+
+def message_page(title: str, message: str) -> str:
+    """Say one thing to the person."""
+    return _page(title, f"<p>{escape(message)}</p>")
+
+
+def _page(title: str, content: str) -> str:
+    return (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{escape(title)}</title><style>{STYLE}</style></head>"
+        f"<body><main><h1>{escape(title)}</h1>{content}</main></body></html>"
+    )

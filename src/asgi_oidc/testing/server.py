@@ -1,0 +1,95 @@
+"""A real HTTP server around an ASGI app, in a thread, for tests and demos (extra `testing`)."""
+
+import contextlib
+import socket
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from .wire import ASGIApp
+
+PATIENCE = 10.0  # seconds for the server to start or stop
+
+
+@dataclass(frozen=True)
+class Server:
+    """A server that runs: where it listens."""
+
+    url: str
+    host: str
+    port: int
+
+
+@contextlib.contextmanager
+def serve(
+    app: ASGIApp,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    certfile: str | None = None,
+    keyfile: str | None = None,
+    **settings: Any,
+) -> Iterator[Server]:
+    """Run an app on uvicorn in a thread while the block lasts.
+
+    Args:
+        port: 0 takes a free one.
+        certfile: With `keyfile`, the PEM files that make it https.
+        settings: Passed on to `uvicorn.Config`.
+
+    Raises:
+        OSError: The port is in use.
+    """
+    uvicorn = _uvicorn()
+    listener = _listen(host, port)
+    bound = listener.getsockname()[1]
+    defaults = {"log_level": "warning", "access_log": False, "timeout_graceful_shutdown": 3}
+    config = uvicorn.Config(app, ssl_certfile=certfile, ssl_keyfile=keyfile, **(defaults | settings))
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=_run, args=(server, listener), daemon=True)
+    thread.start()
+    try:
+        _wait_until_started(server, thread)
+        name = f"[{host}]" if ":" in host else host
+        yield Server(f"{'https' if certfile else 'http'}://{name}:{bound}", host, bound)
+    finally:
+        server.should_exit = True
+        thread.join(PATIENCE)
+        listener.close()
+
+
+def _uvicorn() -> Any:
+    try:
+        import uvicorn
+    except ImportError as exc:
+        raise ImportError("serve() needs uvicorn: pip install 'asgi-oidc[testing]'") from exc
+    return uvicorn
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+def _run(server: Any, listener: socket.socket) -> None:
+    with contextlib.suppress(SystemExit):  # uvicorn's way to say that the app did not start
+        server.run(sockets=[listener])
+
+
+def _wait_until_started(server: Any, thread: threading.Thread) -> None:
+    pause = threading.Event()
+    for _ in range(int(PATIENCE / 0.01)):
+        if server.started:
+            return
+        if not thread.is_alive():
+            break
+        pause.wait(0.01)
+    raise RuntimeError("the server did not start; its log says why")

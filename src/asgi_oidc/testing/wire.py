@@ -1,0 +1,115 @@
+"""What goes over the fake provider's wire: one ASGI request read, one answer sent."""
+
+import json
+import urllib.parse
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import httpx
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+MAX_BODY = 1_000_000  # bytes; a fake needs no more, and a runaway test should not fill the memory
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request that the fake provider got, as it came."""
+
+    method: str
+    path: str
+    query: list[tuple[str, str]]
+    headers: httpx.Headers
+    body: bytes
+
+    @property
+    def form(self) -> dict[str, str]:
+        """The form in the body; of a doubled name the last value."""
+        if not self.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
+            return {}
+        return dict(urllib.parse.parse_qsl(self.body.decode("latin-1"), keep_blank_values=True))
+
+    @property
+    def params(self) -> dict[str, str]:
+        """The query; of a doubled name the last value."""
+        return dict(self.query)
+
+    @property
+    def cookies(self) -> dict[str, str]:
+        """The cookies sent."""
+        pairs = (pair.strip().partition("=") for pair in self.headers.get("cookie", "").split(";"))
+        return {name: value for name, _, value in pairs if name}
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One response of the fake provider, before it is sent."""
+
+    status: int
+    body: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    delay: float = 0.0
+    """Seconds to wait before anything is sent."""
+
+    def having(self, **headers: str) -> "Answer":
+        """Give the same answer with these headers (`content_type="..."`) set."""
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return replace(self, headers={**self.headers, **named})
+
+
+def json_answer(value: Any, status: int = 200) -> Answer:
+    """Answer JSON that no cache may keep."""
+    return Answer(
+        status,
+        json.dumps(value).encode(),
+        {"content-type": "application/json", "cache-control": "no-store"},
+    )
+
+
+def html_answer(page: str, status: int = 200) -> Answer:
+    """Answer a page that no cache may keep."""
+    return Answer(status, page.encode(), {"content-type": "text/html; charset=utf-8", "cache-control": "no-store"})
+
+
+def redirect_answer(url: str) -> Answer:
+    """Send the browser elsewhere, always with GET (RFC 9700 §4.12)."""
+    return Answer(303, b"", {"location": url, "cache-control": "no-store"})
+
+
+def error_answer(error: str, description: str, status: int = 400) -> Answer:
+    """Answer an OAuth error (RFC 6749 §5.2)."""
+    return json_answer({"error": error, "error_description": description}, status)
+
+
+async def read_call(scope: Scope, receive: Receive) -> Call:
+    """Read one whole request from the ASGI server."""
+    body = b""
+    more = True
+    while more and len(body) <= MAX_BODY:
+        message = await receive()
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+    query = urllib.parse.parse_qsl(scope.get("query_string", b"").decode("latin-1"), keep_blank_values=True)
+    return Call(scope["method"], scope["path"], query, httpx.Headers(scope["headers"]), body)
+
+
+async def send_answer(answer: Answer, send: Send) -> None:
+    """Send one answer to the ASGI server."""
+    headers = {"content-length": str(len(answer.body)), **answer.headers}
+    raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
+    await send({"type": "http.response.start", "status": answer.status, "headers": raw})
+    await send({"type": "http.response.body", "body": answer.body})
+
+
+async def answer_lifespan(receive: Receive, send: Send) -> None:
+    """Start and stop when the server says so; there is nothing to do for either."""
+    while True:
+        message = await receive()
+        await send({"type": f"{message['type']}.complete"})
+        if message["type"] == "lifespan.shutdown":
+            return

@@ -1,0 +1,1 @@
+"""Tests of what our users test with."""
