@@ -1,0 +1,111 @@
+"""The authorization request and its response (OIDC Core §3.1.2, RFC 7636, RFC 9207)."""
+
+from base64 import urlsafe_b64encode
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from hashlib import sha256
+from hmac import compare_digest
+from urllib.parse import urlencode
+
+from asgi_oidc.errors import RequestRejected
+from asgi_oidc.protocol.client import Client
+from asgi_oidc.protocol.metadata import ProviderMetadata
+
+# Ours alone: a setting that doubled one of them could undo PKCE, state or nonce.
+RESERVED = frozenset(
+    {
+        "client_id",
+        "redirect_uri",
+        "response_type",
+        "scope",
+        "state",
+        "nonce",
+        "code_challenge",
+        "code_challenge_method",
+        "request",
+        "request_uri",
+        "client_secret",
+    }
+)
+LONGEST_VALUE = 8192  # characters of one parameter of the response; codes of real providers stay below 4096
+
+Params = Mapping[str, str | Sequence[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Proofs:
+    """The three random values that bind a response, a code and an ID Token to one login in one browser."""
+
+    state: str = field(repr=False)
+    nonce: str = field(repr=False)
+    code_verifier: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class AuthorizationResponse:
+    """What the provider sent back through the browser; nothing of it is trusted yet."""
+
+    state: str | None = field(repr=False)
+    code: str | None = field(default=None, repr=False)
+    iss: str | None = None
+    error: str | None = None
+
+
+def authorization_url(metadata: ProviderMetadata, client: Client, proofs: Proofs, *, scope: str, extra: Params) -> str:
+    """Write the URL that starts a login; `S256` is the only challenge method that we know.
+
+    Args:
+        extra: parameters of the settings, none of `RESERVED`; a list stands for a repeated parameter.
+    """
+    ours = {
+        "response_type": "code",
+        "client_id": client.client_id,
+        "redirect_uri": client.redirect_uri,
+        "scope": scope,
+        "state": proofs.state,
+        "nonce": proofs.nonce,
+        "code_challenge": code_challenge(proofs.code_verifier),
+        "code_challenge_method": "S256",
+    }
+    endpoint = metadata.authorization_endpoint
+    joint = "&" if "?" in endpoint else "?"
+    return f"{endpoint}{joint}{urlencode({**ours, **extra}, doseq=True)}"
+
+
+def code_challenge(code_verifier: str) -> str:
+    """Hash a verifier the S256 way (RFC 7636 §4.2)."""
+    return urlsafe_b64encode(sha256(code_verifier.encode("ascii")).digest()).rstrip(b"=").decode("ascii")
+
+
+def read_authorization_response(pairs: Iterable[tuple[str, str]]) -> AuthorizationResponse:
+    """Read the parameters of the callback; unknown ones are ignored.
+
+    Raises:
+        RequestRejected: one of ours stands twice or is too long.
+    """
+    found: dict[str, str] = {}
+    for name, value in pairs:
+        if name not in ("state", "code", "iss", "error"):
+            continue
+        if name in found:
+            raise RequestRejected("parameter_repeated", name)
+        if len(value) > LONGEST_VALUE:
+            raise RequestRejected("parameter_too_long", name)
+        found[name] = value
+    return AuthorizationResponse(
+        state=found.get("state"), code=found.get("code"), iss=found.get("iss"), error=found.get("error")
+    )
+
+
+def check_response_issuer(response: AuthorizationResponse, metadata: ProviderMetadata) -> None:
+    """Refuse a response of another provider (RFC 9207 §2.4): the defence against mix-up.
+
+    Raises:
+        RequestRejected: `iss` is another one, or missing although the metadata promises it.
+    """
+    if response.iss is None:
+        if metadata.authorization_response_iss_parameter_supported:
+            raise RequestRejected("iss_missing", "the metadata says that a response carries iss")
+        return
+    if not compare_digest(response.iss.encode("utf-8", "replace"), metadata.issuer.encode("utf-8")):
+        raise RequestRejected("iss_mismatch", f"expected {metadata.issuer}, got {response.iss}")

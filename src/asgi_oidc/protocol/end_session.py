@@ -1,0 +1,20 @@
+"""Signing out at the provider (OpenID Connect RP-Initiated Logout 1.0 §2)."""
+
+from urllib.parse import urlencode
+
+from asgi_oidc.protocol.client import Client
+
+
+def end_session_url(
+    endpoint: str, client: Client, *, id_token_hint: str, post_logout_redirect_uri: str, state: str
+) -> str:
+    """Write the URL that ends the session at the provider and comes back to us."""
+    query = urlencode(
+        {
+            "id_token_hint": id_token_hint,
+            "client_id": client.client_id,
+            "post_logout_redirect_uri": post_logout_redirect_uri,
+            "state": state,
+        }
+    )
+    return f"{endpoint}{'&' if '?' in endpoint else '?'}{query}"

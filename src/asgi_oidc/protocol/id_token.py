@@ -1,0 +1,100 @@
+"""Every check of an ID Token after its signature (OIDC Core §3.1.3.7, §2)."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+
+from asgi_oidc.errors import TokenRejected
+from asgi_oidc.protocol.claims import check_kind, check_lifetime, read_instant, same
+from asgi_oidc.protocol.jose import HASH_OF_ALGORITHM, Verified, token_hash
+
+LONGEST_SUB = 255  # characters (OIDC Core §2)
+# A token says in `typ` when it is something else than an ID Token (RFC 8725 §3.11).
+ID_TOKEN_TYPES = (None, "jwt", "jose", "id_token+jwt")
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What the ID Token of one login has to say.
+
+    Attributes:
+        max_age: seconds since the user last signed in, when it was asked for.
+        acr_values: the authentication contexts that were asked for; one of them has to come back.
+    """
+
+    issuer: str
+    client_id: str
+    nonce: str = field(repr=False)
+    access_token: str = field(repr=False)
+    trusted_audiences: Collection[str] = ()
+    max_age: int | None = None
+    acr_values: Collection[str] = ()
+
+
+def check_id_token(token: Verified, expected: Expected, *, now: int, leeway: int) -> None:
+    """Refuse an ID Token that is not of this provider, for us, for this login, and of now.
+
+    Args:
+        token: signature already checked.
+        now: seconds since the epoch.
+        leeway: seconds of clock skew allowed.
+
+    Raises:
+        TokenRejected: with the claim that is wrong as code: `claim_iss`, `claim_aud`, ...
+    """
+    claims = token.claims
+    check_kind(token.typ, claims, types=ID_TOKEN_TYPES)
+    _check_parties(claims, expected)
+    _check_times(claims, now=now, leeway=leeway)
+    _check_login(claims, expected, now=now, leeway=leeway)
+    _check_at_hash(token, expected)
+
+
+def _check_parties(claims: Mapping[str, object], expected: Expected) -> None:
+    if not same(claims.get("iss"), expected.issuer):
+        raise TokenRejected("claim_iss", f"expected {expected.issuer}, got {claims.get('iss')}")
+    sub = claims.get("sub")
+    if not isinstance(sub, str) or not 1 <= len(sub) <= LONGEST_SUB:
+        raise TokenRejected("claim_sub", f"expected 1 to {LONGEST_SUB} characters")
+    audiences = _audiences(claims.get("aud"))
+    if expected.client_id not in audiences:
+        raise TokenRejected("claim_aud", f"expected {expected.client_id}, got {claims.get('aud')}")
+    if strangers := set(audiences) - {expected.client_id, *expected.trusted_audiences}:
+        raise TokenRejected("claim_aud", f"not in trusted_audiences: {sorted(strangers)}")
+    if "azp" in claims and not same(claims["azp"], expected.client_id):
+        raise TokenRejected("claim_azp", f"expected {expected.client_id}, got {claims['azp']}")
+
+
+def _audiences(aud: object) -> list[str]:
+    if isinstance(aud, str):
+        return [aud]
+    if isinstance(aud, list) and all(isinstance(item, str) for item in aud):
+        return aud
+    raise TokenRejected("claim_aud", "expected text or a list of text")
+
+
+def _check_times(claims: Mapping[str, object], *, now: int, leeway: int) -> None:
+    for name in ("exp", "iat"):
+        read_instant(claims, name)  # both have to be there
+    check_lifetime(claims, now=now, leeway=leeway)
+    if read_instant(claims, "iat") > now + leeway:
+        raise TokenRejected("claim_iat", f"it is from {claims['iat']}, now is {now}")
+
+
+def _check_login(claims: Mapping[str, object], expected: Expected, *, now: int, leeway: int) -> None:
+    if not same(claims.get("nonce"), expected.nonce):
+        raise TokenRejected("claim_nonce", "it belongs to another login")
+    if expected.max_age is not None:
+        age = now - read_instant(claims, "auth_time")
+        if not -leeway <= age <= expected.max_age + leeway:
+            raise TokenRejected("claim_auth_time", f"expected at most {expected.max_age} s ago, got {age}")
+    if expected.acr_values and claims.get("acr") not in expected.acr_values:
+        raise TokenRejected("claim_acr", f"expected {list(expected.acr_values)}, got {claims.get('acr')}")
+
+
+def _check_at_hash(token: Verified, expected: Expected) -> None:
+    if "at_hash" not in token.claims:
+        return
+    if token.alg not in HASH_OF_ALGORITHM:  # unknown is never "fine"
+        raise TokenRejected("claim_at_hash", f"no hash is known for {token.alg}")
+    if not same(token.claims["at_hash"], token_hash(token.alg, expected.access_token).decode("ascii")):
+        raise TokenRejected("claim_at_hash", "it is of another access token")

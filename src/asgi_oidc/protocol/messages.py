@@ -1,0 +1,84 @@
+"""What we say to the provider, and what it says: a call and an answer."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from urllib.parse import urlencode
+
+from asgi_oidc.errors import AnswerRejected, ProviderRefused, ProviderUnavailable
+from asgi_oidc.events import clean
+from asgi_oidc.protocol.wire import NotAnObject, read_object
+
+RETRY_AFTER_LIMIT = 300  # seconds; a provider does not decide how long our users wait
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request of ours to the provider; headers and body may be secret, so its repr hides them."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    body: bytes | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the provider answered: status, headers by lower-case name, the whole body (bounded)."""
+
+    status: int
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    body: bytes = field(default=b"", repr=False)
+
+
+def form_call(url: str, fields: Mapping[str, str], headers: Mapping[str, str]) -> Call:
+    """Make a POST with a form, as the token endpoint wants it (RFC 6749 §4.1.3)."""
+    form_headers = {"content-type": "application/x-www-form-urlencoded", "accept": "application/json"}
+    return Call("POST", url, {**form_headers, **headers}, urlencode(fields).encode("ascii"))
+
+
+def read_json_answer(answer: Answer, *, what: str) -> dict[str, object]:
+    """Read a JSON object from a successful answer.
+
+    Args:
+        what: whose answer it is, for the error: `token`, `jwks`, ...
+
+    Raises:
+        ProviderUnavailable: the provider is overloaded or broken for now (429, 5xx).
+        ProviderRefused: an OAuth error (RFC 6749 §5.2).
+        AnswerRejected: anything else that is not a JSON object with status 200.
+    """
+    check_status(answer, what=what)
+    try:
+        return read_object(answer.body)
+    except NotAnObject as exc:
+        raise AnswerRejected(f"{what}_not_json", str(exc)) from exc
+
+
+def check_status(answer: Answer, *, what: str) -> None:
+    """Let an answer pass only with status 200.
+
+    Raises:
+        ProviderError: as in `read_json_answer`.
+    """
+    if answer.status == 200:
+        return
+    if answer.status == 429 or answer.status >= 500:
+        raise ProviderUnavailable(f"{what}_unavailable", f"status {answer.status}", retry_after=_wait(answer))
+    if answer.status in (400, 401, 403) and (error := _oauth_error(answer)):
+        raise ProviderRefused(error, f"from {what}, status {answer.status}")
+    raise AnswerRejected(f"{what}_status", f"expected 200, got {answer.status}")
+
+
+def _wait(answer: Answer) -> int:
+    asked = answer.headers.get("retry-after", "")
+    if asked.isascii() and asked.isdigit() and len(asked) <= 6:
+        return max(1, min(int(asked), RETRY_AFTER_LIMIT))
+    return 5
+
+
+def _oauth_error(answer: Answer) -> str:
+    try:
+        error = read_object(answer.body).get("error")
+    except NotAnObject:
+        return ""
+    return clean(error) if isinstance(error, str) else ""

@@ -1,0 +1,145 @@
+"""The authorization request says what it must, and its response is trusted in nothing."""
+
+from base64 import urlsafe_b64encode
+from hashlib import sha256
+from urllib.parse import parse_qs, parse_qsl, urlsplit
+
+import pytest
+
+from asgi_oidc.errors import RequestRejected
+from asgi_oidc.protocol.authorization import (
+    LONGEST_VALUE,
+    RESERVED,
+    AuthorizationResponse,
+    Proofs,
+    authorization_url,
+    check_response_issuer,
+    code_challenge,
+    read_authorization_response,
+)
+from asgi_oidc.protocol.client import Client
+from asgi_oidc.protocol.metadata import ProviderMetadata, make_metadata
+
+ISSUER = "https://id.example.com"
+CLIENT = Client("web", "https://app.example.com/auth/callback", "s3cret")
+PROOFS = Proofs("a-state", "a-nonce", "a-verifier")
+
+
+def metadata(**members: object) -> ProviderMetadata:
+    named = {name: f"{ISSUER}/{name}" for name in ("authorization_endpoint", "token_endpoint", "jwks_uri")}
+    return make_metadata(ISSUER, {**named, **members})
+
+
+def test_the_request_says_everything_that_binds_the_answer_to_it():
+    """State, nonce and an S256 challenge always; the verifier never."""
+    url = authorization_url(metadata(), CLIENT, PROOFS, scope="openid email", extra={"prompt": "login"})
+
+    assert dict(parse_qsl(urlsplit(url).query)) == {
+        "response_type": "code",
+        "client_id": "web",
+        "redirect_uri": "https://app.example.com/auth/callback",
+        "scope": "openid email",
+        "state": "a-state",
+        "nonce": "a-nonce",
+        "code_challenge": urlsafe_b64encode(sha256(b"a-verifier").digest()).rstrip(b"=").decode(),
+        "code_challenge_method": "S256",
+        "prompt": "login",
+    }
+
+
+def test_the_challenge_is_that_of_the_specification():
+    """RFC 7636 appendix B."""
+    verifier = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
+
+    assert code_challenge(verifier) == "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
+
+
+def test_a_list_is_a_repeated_parameter():
+    """RFC 8707 §2: each resource is a parameter of its own."""
+    url = authorization_url(metadata(), CLIENT, PROOFS, scope="openid", extra={"resource": ["https://a", "https://b"]})
+
+    assert parse_qs(urlsplit(url).query)["resource"] == ["https://a", "https://b"]
+
+
+def test_a_query_of_the_endpoint_is_kept():
+    """RFC 6749 §3.1: Azure B2C and others carry the policy there."""
+    endpoint = metadata(authorization_endpoint=f"{ISSUER}/authorize?p=policy")
+
+    url = authorization_url(endpoint, CLIENT, PROOFS, scope="openid", extra={})
+
+    assert url.count("?") == 1
+    assert parse_qs(urlsplit(url).query)["p"] == ["policy"]
+
+
+def test_nothing_of_ours_can_be_set_by_hand():
+    """A second code_challenge_method could undo PKCE."""
+    url = authorization_url(metadata(), CLIENT, PROOFS, scope="openid", extra={})
+
+    assert set(parse_qs(urlsplit(url).query)) <= RESERVED
+
+
+def test_a_response_is_read_and_what_is_unknown_ignored():
+    """RFC 6749 §4.1.2: the client must ignore unrecognised parameters, also doubled ones."""
+    pairs = [("code", "c"), ("state", "s"), ("iss", ISSUER), ("session_state", "1"), ("x", "1"), ("x", "2")]
+
+    assert read_authorization_response(pairs) == AuthorizationResponse("s", "c", ISSUER, None)
+
+
+def test_an_empty_response_is_read_as_nothing():
+    """What is missing is judged later, with the login at hand."""
+    assert read_authorization_response([]) == AuthorizationResponse(None)
+
+
+@pytest.mark.parametrize("name", ["state", "code", "iss", "error"])
+def test_a_parameter_that_stands_twice_is_refused(name):
+    """RFC 6749 §3.1: which of the two would count?"""
+    with pytest.raises(RequestRejected) as caught:
+        read_authorization_response([(name, "one"), (name, "one")])
+
+    assert (caught.value.code, caught.value.detail) == ("parameter_repeated", name)
+
+
+@pytest.mark.parametrize("name", ["state", "code", "iss", "error"])
+def test_a_parameter_has_a_longest_length(name):
+    """Everything that comes in is bounded."""
+    assert read_authorization_response([(name, "x" * LONGEST_VALUE)])
+    with pytest.raises(RequestRejected) as caught:
+        read_authorization_response([(name, "x" * (LONGEST_VALUE + 1))])
+
+    assert caught.value.code == "parameter_too_long"
+
+
+@pytest.mark.parametrize(("promised", "iss"), [(None, None), (False, None), (None, ISSUER), (True, ISSUER)])
+def test_the_issuer_of_a_response_is_right_or_was_never_promised(promised, iss):
+    """RFC 9207 §2.4."""
+    about = metadata(authorization_response_iss_parameter_supported=promised)
+
+    check_response_issuer(AuthorizationResponse("s", "c", iss), about)
+
+
+@pytest.mark.parametrize(
+    ("promised", "iss", "code"),
+    [
+        (True, None, "iss_missing"),
+        (True, "https://evil.example", "iss_mismatch"),
+        (False, "https://evil.example", "iss_mismatch"),
+        (None, ISSUER + "/", "iss_mismatch"),
+        (None, "", "iss_mismatch"),
+        (None, "\ud800", "iss_mismatch"),
+    ],
+)
+def test_the_response_of_another_issuer_is_refused(promised, iss, code):
+    """The defence against mix-up: a code of one provider must not go to another."""
+    about = metadata(authorization_response_iss_parameter_supported=promised)
+
+    with pytest.raises(RequestRejected) as caught:
+        check_response_issuer(AuthorizationResponse("s", "c", iss), about)
+
+    assert caught.value.code == code
+
+
+def test_proofs_and_responses_hide_their_secrets():
+    """They stand in tracebacks."""
+    response = AuthorizationResponse("a-state", "a-code")
+
+    assert not any(secret in repr(PROOFS) + repr(response) for secret in ("a-state", "a-nonce", "a-verif", "a-code"))

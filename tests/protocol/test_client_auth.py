@@ -1,0 +1,97 @@
+"""How the client proves who it is: as set, else the strongest that both sides know; never less."""
+
+from base64 import b64decode
+from urllib.parse import parse_qsl, unquote_plus
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from asgi_oidc.errors import AnswerRejected
+from asgi_oidc.protocol.client import Client
+from asgi_oidc.protocol.client_auth import METHODS, choose_method
+from asgi_oidc.protocol.end_session import end_session_url
+from asgi_oidc.protocol.messages import Call
+
+CALLBACK = "https://app.example.com/auth/callback"
+TEXT = st.text(alphabet=st.characters(exclude_categories=["Cs"]), min_size=1)
+BASIC_AND_POST = ["client_secret_post", "client_secret_basic"]
+
+
+def call_of(method: str, client: Client) -> Call:
+    return METHODS[method](client, "https://id.example.com/token", {"code": "c"})
+
+
+def form_of(call: Call) -> dict[str, str]:
+    return dict(parse_qsl((call.body or b"").decode(), keep_blank_values=True))
+
+
+@pytest.mark.parametrize(
+    ("secret", "set_by_hand", "supported", "chosen"),
+    [
+        ("s", None, ["client_secret_basic"], "client_secret_basic"),
+        ("s", None, ["client_secret_post"], "client_secret_post"),
+        ("s", None, BASIC_AND_POST, "client_secret_basic"),
+        ("s", None, ["private_key_jwt", "client_secret_post"], "client_secret_post"),
+        ("s", "client_secret_post", ["client_secret_basic"], "client_secret_post"),
+        (None, None, ["client_secret_basic"], "none"),
+        (None, "none", [], "none"),
+    ],
+)
+def test_the_method_is_as_set_or_the_first_in_common(secret, set_by_hand, supported, chosen):
+    """Most providers need no setting at all."""
+    assert choose_method(Client("web", CALLBACK, secret, set_by_hand), supported) == chosen
+
+
+@pytest.mark.parametrize("supported", [["private_key_jwt"], ["none"], []])
+def test_there_is_no_silent_step_down(supported):
+    """A client with a secret never goes without one."""
+    with pytest.raises(AnswerRejected) as caught:
+        choose_method(Client("web", CALLBACK, "s"), supported)
+
+    assert caught.value.code == "client_auth_unsupported"
+
+
+@given(TEXT, TEXT)
+def test_basic_form_encodes_both_parts_first(client_id, secret):
+    """RFC 6749 §2.3.1: else a ":" or "%" would be read as something else."""
+    call = call_of("client_secret_basic", Client(client_id, CALLBACK, secret))
+
+    scheme, _, encoded = call.headers["authorization"].partition(" ")
+    pair = b64decode(encoded).decode("ascii").split(":")
+    assert (scheme, [unquote_plus(part) for part in pair]) == ("Basic", [client_id, secret])
+    assert form_of(call) == {"code": "c"}
+
+
+@given(TEXT, TEXT)
+def test_post_puts_both_into_the_form(client_id, secret):
+    """And nothing into the header."""
+    call = call_of("client_secret_post", Client(client_id, CALLBACK, secret))
+
+    assert form_of(call) == {"code": "c", "client_id": client_id, "client_secret": secret}
+    assert "authorization" not in call.headers
+
+
+def test_a_public_client_only_names_itself():
+    """RFC 6749 §3.2.1."""
+    call = call_of("none", Client("spa", CALLBACK))
+
+    assert form_of(call) == {"code": "c", "client_id": "spa"}
+    assert "authorization" not in call.headers
+
+
+def test_the_secret_stays_out_of_the_repr():
+    """It stands in tracebacks."""
+    assert "s3cret" not in repr(Client("web", CALLBACK, "s3cret"))
+
+
+@pytest.mark.parametrize(("endpoint", "joint"), [("https://id/end", "?"), ("https://id/end?a=b", "&")])
+def test_the_sign_out_url_says_who_and_whereto(endpoint, joint):
+    """RP-Initiated Logout §2; a query of the endpoint is kept."""
+    client = Client("web", CALLBACK)
+
+    url = end_session_url(endpoint, client, id_token_hint="t", post_logout_redirect_uri="https://a/?b", state="s")
+
+    assert url == (
+        f"{endpoint}{joint}id_token_hint=t&client_id=web&post_logout_redirect_uri=https%3A%2F%2Fa%2F%3Fb&state=s"
+    )

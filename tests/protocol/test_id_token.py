@@ -1,0 +1,190 @@
+"""Each check of an ID Token lets the good one pass and refuses the others by the name of the claim."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from asgi_oidc.errors import TokenRejected
+from asgi_oidc.protocol.claims import LATEST_DATE, same
+from asgi_oidc.protocol.id_token import LONGEST_SUB, Expected, check_id_token
+from asgi_oidc.protocol.jose import Verified
+from asgi_oidc.testing.keys import left_half_hash
+
+NOW = 1_800_000_000
+LEEWAY = 30
+EXPECTED = Expected("https://id.example.com", "web", "a-nonce", "an-access-token")
+CLAIMS: dict[str, Any] = {
+    "iss": "https://id.example.com",
+    "sub": "alice",
+    "aud": "web",
+    "exp": NOW + 300,
+    "iat": NOW,
+    "nonce": "a-nonce",
+}
+
+
+def check(
+    changes: dict[str, Any], *, expected: Expected = EXPECTED, typ: str | None = "JWT", alg: str = "RS256"
+) -> None:
+    claims = {name: value for name, value in {**CLAIMS, **changes}.items() if value is not ...}
+    check_id_token(Verified(alg, typ, claims), expected, now=NOW, leeway=LEEWAY)
+
+
+def code_of(changes: dict[str, Any], **more: Any) -> str:
+    with pytest.raises(TokenRejected) as caught:
+        check(changes, **more)
+    return caught.value.code
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"aud": ["web"]},
+        {"azp": "web"},
+        {"aud": ["web"], "azp": "web"},
+        {"sub": "s" * LONGEST_SUB},
+        {"sub": "\u6d4b"},
+        {"exp": NOW - LEEWAY + 1},
+        {"exp": NOW + 0.5},
+        {"exp": LATEST_DATE},
+        {"iat": NOW + LEEWAY},
+        {"iat": 0},
+        {"nbf": NOW + LEEWAY},
+        {"nbf": NOW - 5},
+        {"at_hash": left_half_hash("an-access-token", "RS256")},
+        {"acr": "anything"},
+        {"auth_time": "not looked at"},
+    ],
+    ids=str,
+)
+def test_a_good_token_passes(changes):
+    """What the specification allows is allowed."""
+    check(changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"iss": "https://id.example.com/"}, "claim_iss"),
+        ({"iss": ...}, "claim_iss"),
+        ({"iss": ["https://id.example.com"]}, "claim_iss"),
+        ({"sub": ""}, "claim_sub"),
+        ({"sub": "s" * (LONGEST_SUB + 1)}, "claim_sub"),
+        ({"sub": 7}, "claim_sub"),
+        ({"sub": ...}, "claim_sub"),
+        ({"aud": "other"}, "claim_aud"),
+        ({"aud": "webb"}, "claim_aud"),
+        ({"aud": []}, "claim_aud"),
+        ({"aud": ["other"]}, "claim_aud"),
+        ({"aud": ["web", "other"]}, "claim_aud"),
+        ({"aud": ["web", 7]}, "claim_aud"),
+        ({"aud": {"web": 1}}, "claim_aud"),
+        ({"aud": ...}, "claim_aud"),
+        ({"azp": "other"}, "claim_azp"),
+        ({"azp": None}, "claim_azp"),
+        ({"exp": NOW - LEEWAY}, "claim_exp"),
+        ({"exp": ...}, "claim_exp"),
+        ({"exp": str(NOW + 300)}, "claim_exp"),
+        ({"exp": True}, "claim_exp"),
+        ({"exp": float("inf")}, "claim_exp"),
+        ({"exp": float("nan")}, "claim_exp"),
+        ({"exp": 1e300}, "claim_exp"),
+        ({"exp": 10**400}, "claim_exp"),
+        ({"exp": LATEST_DATE + 1}, "claim_exp"),
+        ({"exp": -1}, "claim_exp"),
+        ({"iat": NOW + LEEWAY + 1}, "claim_iat"),
+        ({"iat": ...}, "claim_iat"),
+        ({"iat": None}, "claim_iat"),
+        ({"nbf": NOW + LEEWAY + 1}, "claim_nbf"),
+        ({"nbf": None}, "claim_nbf"),
+        ({"nonce": "other"}, "claim_nonce"),
+        ({"nonce": ...}, "claim_nonce"),
+        ({"nonce": ["a-nonce"]}, "claim_nonce"),
+        ({"at_hash": left_half_hash("other", "RS256")}, "claim_at_hash"),
+        ({"at_hash": left_half_hash("an-access-token", "RS512")}, "claim_at_hash"),
+        ({"at_hash": ""}, "claim_at_hash"),
+        ({"at_hash": None}, "claim_at_hash"),
+        ({"events": {}}, "token_typ"),
+    ],
+    ids=lambda value: str(value)[:60],
+)
+def test_a_bad_token_is_refused_by_the_name_of_its_claim(changes, code):
+    """OIDC Core §3.1.3.7, each step."""
+    assert code_of(changes) == code
+
+
+@pytest.mark.parametrize("typ", [None, "JWT", "jwt", "JOSE", "application/jwt", "id_token+jwt"])
+def test_the_usual_types_pass(typ):
+    """Most providers write JWT or nothing."""
+    check({}, typ=typ)
+
+
+@pytest.mark.parametrize("typ", ["", "at+jwt", "application/at+jwt", "logout+jwt", "dpop+jwt", "secevent+jwt", "x"])
+def test_a_token_that_says_it_is_another_kind_is_refused(typ):
+    """RFC 8725 §3.11: an access token or a logout token must not sign anybody in."""
+    assert code_of({}, typ=typ) == "token_typ"
+
+
+def test_a_trusted_audience_passes_beside_us():
+    """The setting names it."""
+    expected = replace(EXPECTED, trusted_audiences=("api",))
+
+    check({"aud": ["web", "api"]}, expected=expected)
+    assert code_of({"aud": ["api"]}, expected=expected) == "claim_aud"
+
+
+@pytest.mark.parametrize(
+    ("auth_time", "code"),
+    [
+        (NOW, None),
+        (NOW + LEEWAY, None),
+        (NOW - 60 - LEEWAY, None),
+        (NOW - 10.5, None),
+        (NOW - 60 - LEEWAY - 1, "claim_auth_time"),
+        (NOW + LEEWAY + 1, "claim_auth_time"),
+        (..., "claim_auth_time"),
+        ("now", "claim_auth_time"),
+    ],
+)
+def test_max_age_is_checked_when_it_was_asked_for(auth_time, code):
+    """OIDC Core §3.1.2.1: asking is not enough, the answer counts."""
+    expected = replace(EXPECTED, max_age=60)
+    if code is None:
+        check({"auth_time": auth_time}, expected=expected)
+    else:
+        assert code_of({"auth_time": auth_time}, expected=expected) == code
+
+
+@pytest.mark.parametrize(("acr", "passes"), [("mfa", True), ("pwd", True), ("weak", False), (..., False), (1, False)])
+def test_one_of_the_acr_values_that_were_asked_for_comes_back(acr, passes):
+    """A provider may ignore the wish (OIDC Core §5.5.1.1)."""
+    expected = replace(EXPECTED, acr_values=["mfa", "pwd"])
+    if passes:
+        check({"acr": acr}, expected=expected)
+    else:
+        assert code_of({"acr": acr}, expected=expected) == "claim_acr"
+
+
+def test_an_unhashable_acr_is_refused_and_not_a_crash():
+    """A claim may be anything."""
+    assert code_of({"acr": ["mfa"]}, expected=replace(EXPECTED, acr_values=("mfa",))) == "claim_acr"
+
+
+def test_an_at_hash_of_an_algorithm_without_known_hash_is_refused():
+    """What cannot be checked is never "fine"."""
+    assert code_of({"at_hash": "x"}, alg="ES256K") == "claim_at_hash"
+
+
+@pytest.mark.parametrize("claim", [None, 7, "", "A", "a ", b"a"])
+def test_same_is_byte_for_byte(claim):
+    """Two names for one thing are never guessed."""
+    assert same("a", "a")
+    assert not same(claim, "a")
+
+
+def test_what_is_expected_hides_its_secrets():
+    """It stands in tracebacks."""
+    assert "a-nonce" not in repr(EXPECTED)
+    assert "an-access-token" not in repr(EXPECTED)

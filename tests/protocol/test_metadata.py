@@ -1,0 +1,132 @@
+"""Metadata counts only from the issuer that was asked, and only with endpoints that we may call."""
+
+import json
+
+import pytest
+
+from asgi_oidc.errors import AnswerRejected
+from asgi_oidc.protocol.messages import Answer
+from asgi_oidc.protocol.metadata import ENDPOINTS, make_metadata, metadata_call, read_metadata_answer
+
+ISSUER = "https://id.example.com"
+MEMBERS: dict[str, object] = {
+    "issuer": ISSUER,
+    "authorization_endpoint": f"{ISSUER}/authorize",
+    "token_endpoint": f"{ISSUER}/token",
+    "jwks_uri": f"{ISSUER}/jwks",
+}
+
+
+def answer(**changes: object) -> Answer:
+    return Answer(200, {}, json.dumps({**MEMBERS, **changes}).encode())
+
+
+@pytest.mark.parametrize(
+    ("issuer", "url"),
+    [
+        ("https://id.example.com", "https://id.example.com/.well-known/openid-configuration"),
+        ("https://id.example.com/", "https://id.example.com/.well-known/openid-configuration"),
+        ("https://id.example.com/realms/one", "https://id.example.com/realms/one/.well-known/openid-configuration"),
+        ("https://id.example.com/tenant/", "https://id.example.com/tenant/.well-known/openid-configuration"),
+    ],
+)
+def test_the_document_stands_below_the_issuer(issuer, url):
+    """Discovery §4: append to the issuer, its path kept, a `/` at its end left out."""
+    assert metadata_call(issuer).url == url
+
+
+def test_good_metadata_is_read():
+    """What is not used is ignored; what is missing has the specification's default."""
+    metadata = read_metadata_answer(answer(something={"else": 1}), issuer=ISSUER, by_hand={})
+
+    assert metadata.token_endpoint == f"{ISSUER}/token"
+    assert metadata.auth_methods == ["client_secret_basic"]
+    assert metadata.userinfo_endpoint is None
+
+
+def test_members_given_by_hand_win():
+    """The developer knows better than a document that lies about its endpoints."""
+    by_hand = {"token_endpoint": "https://inner.example.com/token"}
+
+    metadata = read_metadata_answer(answer(), issuer=ISSUER, by_hand=by_hand)
+
+    assert metadata.token_endpoint == "https://inner.example.com/token"
+    assert metadata.jwks_uri == f"{ISSUER}/jwks"
+
+
+@pytest.mark.parametrize(
+    "other", [f"{ISSUER}/", "https://ID.example.com", "http://id.example.com", "https://id.example.com:443", None, 7]
+)
+def test_another_issuer_is_refused(other):
+    """Discovery §4.3: the issuer is compared exactly, or another provider stands in for ours."""
+    with pytest.raises(AnswerRejected) as caught:
+        read_metadata_answer(answer(issuer=other), issuer=ISSUER, by_hand={})
+
+    assert caught.value.code == "metadata_issuer"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"token_endpoint": 7},
+        {"jwks_uri": None},
+        {"authorization_endpoint": ["x"]},
+        {"token_endpoint_auth_methods_supported": "client_secret_basic"},
+        {"id_token_signing_alg_values_supported": [1]},
+        {"authorization_response_iss_parameter_supported": "yes"},
+    ],
+)
+def test_members_of_the_wrong_type_are_refused(changes):
+    """A number where a URL should be is a broken provider, not a crash of ours."""
+    with pytest.raises(AnswerRejected) as caught:
+        read_metadata_answer(answer(**changes), issuer=ISSUER, by_hand={})
+
+    assert caught.value.code == "metadata_invalid"
+
+
+@pytest.mark.parametrize("name", ENDPOINTS[:3])
+def test_a_missing_endpoint_is_refused(name):
+    """Without all three there is no login."""
+    members = {other: value for other, value in MEMBERS.items() if other != name}
+
+    with pytest.raises(AnswerRejected) as caught:
+        make_metadata(ISSUER, members)
+
+    assert (caught.value.code, name in caught.value.detail) == ("metadata_invalid", True)
+
+
+@pytest.mark.parametrize("name", ENDPOINTS)
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://id.example.com/x",
+        "javascript:alert(1)",
+        "/token",
+        "https://user:pass@id.example.com/",
+        "https://h/#f",
+        "",
+    ],
+)
+def test_an_endpoint_that_must_not_be_called_is_refused(name, url):
+    """Codes, secrets and browsers go nowhere but to https, and to loopback."""
+    with pytest.raises(AnswerRejected) as caught:
+        make_metadata(ISSUER, {**MEMBERS, name: url})
+
+    assert (caught.value.code, caught.value.detail.startswith(name)) == ("metadata_endpoint", True)
+
+
+def test_loopback_may_use_http():
+    """A provider on one's own machine needs no certificate."""
+    issuer = "http://localhost:9000"
+    members = {**MEMBERS, "token_endpoint": "http://127.0.0.1:9000/token"}
+
+    assert make_metadata(issuer, members).token_endpoint == "http://127.0.0.1:9000/token"
+
+
+@pytest.mark.parametrize("name", ENDPOINTS)
+def test_a_provider_on_the_net_has_no_endpoint_on_our_machine(name):
+    """It has no business with the services that run here."""
+    with pytest.raises(AnswerRejected) as caught:
+        make_metadata(ISSUER, {**MEMBERS, name: "http://127.0.0.1:9000/x"})
+
+    assert caught.value.code == "metadata_endpoint"

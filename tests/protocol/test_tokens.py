@@ -1,0 +1,107 @@
+"""The token call says what the code needs; its answer holds two tokens that a header can carry."""
+
+import json
+from urllib.parse import parse_qsl
+
+import pytest
+
+from asgi_oidc.errors import AnswerRejected
+from asgi_oidc.protocol.client import Client
+from asgi_oidc.protocol.messages import Answer
+from asgi_oidc.protocol.metadata import make_metadata
+from asgi_oidc.protocol.tokens import LONGEST_LIFETIME, LONGEST_TOKEN, read_token_answer, token_call
+
+ISSUER = "https://id.example.com"
+CLIENT = Client("spa", "https://app.example.com/auth/callback")
+GOOD = {"access_token": "at", "id_token": "a.b.c", "token_type": "Bearer", "expires_in": 60, "scope": "openid"}
+
+
+def answer(**changes: object) -> Answer:
+    members = {name: value for name, value in {**GOOD, **changes}.items() if value is not ...}
+    return Answer(200, {}, json.dumps(members).encode())
+
+
+def test_the_call_carries_the_code_and_its_verifier():
+    """RFC 6749 §4.1.3, RFC 7636 §4.5."""
+    members = {name: f"{ISSUER}/{name}" for name in ("authorization_endpoint", "token_endpoint", "jwks_uri")}
+
+    call = token_call(make_metadata(ISSUER, members), CLIENT, code="c", code_verifier="v")
+
+    assert (call.method, call.url) == ("POST", f"{ISSUER}/token_endpoint")
+    assert dict(parse_qsl((call.body or b"").decode())) == {
+        "grant_type": "authorization_code",
+        "code": "c",
+        "redirect_uri": "https://app.example.com/auth/callback",
+        "code_verifier": "v",
+        "client_id": "spa",
+    }
+
+
+@pytest.mark.parametrize("token_type", ["Bearer", "bearer", "BEARER"])
+def test_a_good_answer_is_read(token_type):
+    """RFC 6749 §5.1: the type is compared without regard to case."""
+    tokens = read_token_answer(answer(token_type=token_type))
+
+    assert (tokens.access_token, tokens.id_token, tokens.expires_in, tokens.scope) == ("at", "a.b.c", 60, "openid")
+
+
+@pytest.mark.parametrize(
+    ("sent", "read"),
+    [
+        (60, 60),
+        ("3600", 3600),
+        (3600.0, 3600),
+        (0, 0),
+        (-5, 0),
+        (10**15, LONGEST_LIFETIME),
+        ("999999999999", LONGEST_LIFETIME),
+        ("9999999999999", None),
+        (True, None),
+        ("soon", None),
+        ("\u0663", None),
+        ([], None),
+        (None, None),
+        (..., None),
+    ],
+)
+def test_a_lifetime_is_read_as_providers_send_it(sent, read):
+    """Some send text or a fraction; what is no number says nothing."""
+    assert read_token_answer(answer(expires_in=sent)).expires_in == read
+
+
+@pytest.mark.parametrize("scope", [7, ["openid"], None, ...])
+def test_a_scope_that_is_no_text_says_nothing(scope):
+    """Then what was asked for counts (RFC 6749 §5.1)."""
+    assert read_token_answer(answer(scope=scope)).scope is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"token_type": "DPoP"}, "token_type"),
+        ({"token_type": ...}, "token_type"),
+        ({"token_type": 7}, "token_type"),
+        ({"access_token": ...}, "access_token_missing"),
+        ({"access_token": ""}, "access_token_missing"),
+        ({"access_token": 7}, "access_token_missing"),
+        ({"access_token": "a b"}, "access_token_malformed"),
+        ({"access_token": "a\r\nx: y"}, "access_token_malformed"),
+        ({"access_token": "\u00e4"}, "access_token_malformed"),
+        ({"access_token": "a" * (LONGEST_TOKEN + 1)}, "access_token_malformed"),
+        ({"id_token": ...}, "id_token_missing"),
+        ({"id_token": {"a": 1}}, "id_token_missing"),
+        ({"id_token": "a\x00b"}, "id_token_malformed"),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_an_answer_without_usable_tokens_is_refused(changes, code):
+    """A token goes into a header later: only visible ASCII can stand there."""
+    with pytest.raises(AnswerRejected) as caught:
+        read_token_answer(answer(**changes))
+
+    assert caught.value.code == code
+
+
+def test_tokens_stay_out_of_the_repr():
+    """They stand in tracebacks."""
+    assert "s3cret" not in repr(read_token_answer(answer(access_token="s3cret", id_token="s3cret")))

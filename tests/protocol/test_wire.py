@@ -1,0 +1,68 @@
+"""JSON from outside is read in one way only."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from asgi_oidc.protocol.wire import DEEPEST, NotAnObject, read_object
+
+TEXT = st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=20)
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | TEXT,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXT, inner, max_size=4),
+    max_leaves=20,
+)
+
+
+@given(st.dictionaries(TEXT, VALUES, max_size=5))
+def test_what_was_written_is_what_is_read(members):
+    """A strict reader must not be a wrong one."""
+    assert read_object(json.dumps(members).encode()) == members
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"null",
+        b"[]",
+        b'"text"',
+        b"{",
+        b'{"a":1}x',
+        b'{"a":NaN}',
+        b'{"a":Infinity}',
+        b'{"a":"\\ud800"}',
+        b'{"a":"\xff"}',
+        b'\xef\xbb\xbf{"a":1}',
+        '{"a":1}'.encode("utf-16"),
+        b'{"sub":"a","sub":"b"}',
+        b'{"a":{"b":1,"b":2}}',
+        b'{"a":[{"b":1,"b":2}]}',
+        b'{"a":' + b"[" * 200_000 + b"]" * 200_000 + b"}",
+        b'{"a":' + b'{"a":' * 100_000 + b"1" + b"}" * 100_000 + b"}",
+        b'{"a":' + b"9" * 5000 + b"}",
+    ],
+    ids=lambda data: ascii(data[:24]),
+)
+def test_what_two_readers_could_read_in_two_ways_is_refused(data):
+    """A token that we read one way and another program another way is an attack."""
+    with pytest.raises(NotAnObject):
+        read_object(data)
+
+
+def nested(levels: int) -> bytes:
+    """Make an object of that many levels, itself counted."""
+    return b'{"a":' + b"[" * (levels - 1) + b"]" * (levels - 1) + b"}"
+
+
+def test_nesting_is_taken_up_to_its_limit():
+    """Real tokens have three or four levels."""
+    assert read_object(nested(DEEPEST - 1))
+
+
+def test_nesting_beyond_its_limit_is_refused():
+    """Whoever walks through the claims later may do it recursively."""
+    with pytest.raises(NotAnObject, match="deeper"):
+        read_object(nested(DEEPEST + 1))
