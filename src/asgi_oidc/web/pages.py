@@ -1,0 +1,69 @@
+"""The few pages that a person sees from us: fixed words, no script, light and dark."""
+
+from base64 import b64encode
+from collections.abc import Sequence
+from hashlib import sha256
+from html import escape
+
+STYLE = """\
+:root{color-scheme:light dark;--bg:#f6f7f9;--card:#fff;--ink:#1b1f24;--soft:#5a6370;--line:#e2e6eb;--accent:#1d4ed8}
+@media(prefers-color-scheme:dark){
+:root{--bg:#0f1216;--card:#171b21;--ink:#e8ebef;--soft:#9aa4b1;--line:#2a3038;--accent:#8ab4ff}}
+*{box-sizing:border-box}
+body{margin:0;min-height:100vh;display:grid;place-items:center;padding:1.5rem;background:var(--bg);color:var(--ink);
+font:16px/1.6 system-ui,sans-serif}
+main{width:100%;max-width:30rem;padding:clamp(1.5rem,6vw,2.5rem);background:var(--card);
+border:1px solid var(--line);border-radius:14px}
+h1{margin:0 0 .625rem;font-size:1.5rem;line-height:1.25;letter-spacing:-.015em}
+p{margin:0 0 1.5rem;text-wrap:pretty}
+h1,p{overflow-wrap:anywhere}
+.actions{display:flex;flex-wrap:wrap;gap:.75rem;align-items:center}
+.actions a,.actions button{font:inherit;font-weight:600;padding:.55rem 1.1rem;border-radius:9px;cursor:pointer;
+border:1px solid var(--line);background:none;color:var(--ink);text-decoration:none}
+.actions .first{background:var(--accent);border-color:var(--accent);color:var(--card)}
+.actions :hover{border-color:var(--soft)}
+.actions .first:hover{border-color:var(--accent);filter:brightness(1.1)}
+:focus-visible{outline:2px solid var(--accent);outline-offset:3px}
+.reference{margin:1.5rem 0 0;padding-top:1rem;border-top:1px solid var(--line);color:var(--soft);font-size:.875rem}
+"""
+PAGE_CSP = (
+    f"default-src 'none'; style-src 'sha256-{b64encode(sha256(STYLE.encode()).digest()).decode()}'; "
+    "base-uri 'none'; frame-ancestors 'none'"
+)
+
+
+def error_page(*, title: str, text: str, reference: str, actions: Sequence[tuple[str, str]]) -> bytes:
+    """Say what went wrong and how to go on.
+
+    Args:
+        reference: stands in the log too.
+        actions: labels and absolute URLs of ours; the first is the one to take.
+    """
+    links = "".join(
+        f'<a{" class=first" if index == 0 else ""} href="{escape(href)}">{escape(label)}</a>'
+        for index, (label, href) in enumerate(actions)
+    )
+    return _page(
+        title,
+        f"<p>{escape(text)}</p><div class=actions>{links}</div>"
+        f"<p class=reference>Reference: <code>{escape(reference)}</code></p>",
+    )
+
+
+def confirm_logout_page(*, action: str, home: str) -> bytes:
+    """Ask before signing out: the request came from another site, or from nowhere that we can see."""
+    return _page(
+        "Sign out?",
+        "<p>You are about to sign out of this site.</p>"
+        f'<form class=actions method=post action="{escape(action)}"><button class=first>Sign out</button>'
+        f'<a href="{escape(home)}">Stay signed in</a></form>',
+    )
+
+
+def _page(title: str, body: str) -> bytes:
+    return (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="robots" content="noindex">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{escape(title)}</title><style>{STYLE}</style></head>"
+        f"<body><main><h1>{escape(title)}</h1>{body}</main></body></html>"
+    ).encode()

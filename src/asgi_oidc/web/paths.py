@@ -1,0 +1,116 @@
+"""What a path may mean: the server, a mount and the framework can each read it in their own way.
+
+No single reading can be trusted, so all are kept: a decision that opens a path needs every reading to
+agree, a decision that closes one needs a single reading.
+"""
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote, unquote_to_bytes
+
+LONGEST_PATH = 8192  # characters; what is longer is protected, and nobody comes back to it
+
+# One leading slash, then segments of plain characters: no "%", ";", "\", "?", "#" or control character
+# that a later decoder, proxy or framework could read as something else.
+_PLAIN_SEGMENT = re.compile(r"[\w~!$&'()*+,=:@ .-]*")
+_DOTS = re.compile(r"\.+")
+# In the raw path only these may be percent-encoded: what has no meaning of its own in a path.
+_ENCODED = re.compile(rb"%([0-9A-Fa-f]{2})")
+_MAY_BE_ENCODED = frozenset(b" !$&'()*+,=:@") | frozenset(range(0x80, 0x100))
+_RAW = re.compile(rb"/[A-Za-z0-9._~!$&'()*+,=:@/%-]*")
+
+
+@dataclass(frozen=True, slots=True)
+class PathReadings:
+    """The readings of one path, relative to the wrapped app.
+
+    Attributes:
+        readings: each starts where the app starts; one where server and settings agree.
+        is_canonical: whether everybody reads the spelling alike.
+        external: the percent-encoded path that the browser asked for, as far as it can be known.
+        mismatch: whether the server's `root_path` is not the path of `base_url`.
+    """
+
+    readings: frozenset[str]
+    is_canonical: bool
+    external: str = field(repr=False)
+    mismatch: bool = False
+
+
+def read_path(scope: Mapping[str, Any], *, base_path: str) -> PathReadings:
+    """Read the path of a scope.
+
+    `scope["path"]` holds the mount (ASGI 3.0), but servers, proxies and frameworks differ: some leave
+    `root_path` empty, some strip it, and one lets a client choose it. Where `root_path` is the path of
+    `base_url`, the two agree on where the app starts; else every reading is kept.
+    """
+    path = str(scope.get("path", ""))
+    if len(path) > LONGEST_PATH:
+        return PathReadings(frozenset({path}), is_canonical=False, external=f"{base_path}/")
+    root_path = str(scope.get("root_path", ""))
+    readings = {strip_prefix(path, base_path), *_rooted_readings(path, root_path)}
+    agreed = root_path.rstrip("/") == base_path
+    raw = scope.get("raw_path")
+    return PathReadings(
+        readings=frozenset(readings if agreed else {path, *readings}),
+        is_canonical=_is_canonical(path) and _is_canonical_raw(raw, path),
+        external=_external(raw, path, base_path=base_path),
+        mismatch=bool(root_path) and not agreed,
+    )
+
+
+def strip_prefix(path: str, prefix: str) -> str:
+    """Take a prefix of whole segments off a path; a path that lacks it stays as it is."""
+    if not prefix or not path.startswith(prefix):
+        return path
+    rest = path[len(prefix) :]
+    if rest == "":
+        return "/"
+    return rest if rest.startswith("/") else path
+
+
+def _rooted_readings(path: str, root_path: str) -> set[str]:
+    """Take `root_path` off the ways frameworks do: as whole segments, as a plain prefix, at its first occurrence."""
+    readings: set[str] = set()
+    for root in {root_path, root_path.rstrip("/")} - {""}:
+        for rest in (strip_prefix(path, root), path.removeprefix(root), path.split(root, 1)[-1]):
+            readings.add(rest if rest.startswith("/") else f"/{rest}")
+    return readings
+
+
+def _is_canonical(path: str) -> bool:
+    if not path.startswith("/"):
+        return False
+    segments = path[1:].split("/")
+    return all(_is_plain(segment) for segment in segments[:-1]) and (segments[-1] == "" or _is_plain(segments[-1]))
+
+
+def _is_plain(segment: str) -> bool:
+    if not segment or segment != segment.strip() or _DOTS.fullmatch(segment):
+        return False
+    # What Unicode would fold into other characters ("\uff0f" into "/") some file system or framework folds.
+    return bool(_PLAIN_SEGMENT.fullmatch(segment)) and unicodedata.normalize("NFKC", segment) == segment
+
+
+def _is_canonical_raw(raw: object, path: str) -> bool:
+    if raw is None:
+        return True  # the server does not tell (ASGI 3.0 leaves it optional)
+    if not isinstance(raw, bytes) or not _RAW.fullmatch(raw):
+        return False
+    if any(int(code, 16) not in _MAY_BE_ENCODED for code in _ENCODED.findall(raw)):
+        return False
+    return raw.count(b"%") == len(_ENCODED.findall(raw)) and unquote_to_bytes(raw) == path.encode("utf-8", "replace")
+
+
+def _external(raw: object, path: str, *, base_path: str) -> str:
+    """Spell the path as the browser did, where the raw path is known, below the path of `base_url`."""
+    if isinstance(raw, bytes) and unquote_to_bytes(raw) == path.encode("utf-8", "surrogatepass"):
+        spelt = raw.decode("utf-8", "replace")
+    else:
+        spelt = quote(path.encode("utf-8", "surrogatepass"), safe="/!$&'()*+,;=:@~")
+    if base_path and strip_prefix(path, base_path) == path:
+        return base_path + spelt  # a proxy has stripped it
+    return spelt

@@ -1,0 +1,137 @@
+"""What the browser asks: an ASGI scope, read once and strictly."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qsl
+
+from asgi_oidc.errors import RequestRejected
+from asgi_oidc.web.cookies import read_cookies
+from asgi_oidc.web.paths import PathReadings, read_path
+
+LONGEST_QUERY = 16_384  # bytes; a callback with a long code stays far below
+MOST_PARAMETERS = 64
+
+Scope = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A request, as far as signing in is concerned.
+
+    Attributes:
+        path: every meaning that the path may have for the app.
+        cookies: by exact name; a name that came twice is not among them.
+    """
+
+    method: str
+    path: PathReadings
+    query: bytes = field(repr=False)
+    headers: Mapping[bytes, Sequence[bytes]] = field(repr=False)
+    cookies: Mapping[str, str] = field(repr=False)
+
+    def header(self, name: bytes) -> str | None:
+        """Return a header that came exactly once, else None."""
+        values = self.headers.get(name, ())
+        return values[0].decode("latin-1") if len(values) == 1 else None
+
+    def has(self, name: bytes) -> bool:
+        """Say whether a header came at all."""
+        return name in self.headers
+
+    @property
+    def target(self) -> str:
+        """The path and query that the browser asked for."""
+        query = self.query.decode("utf-8", "replace")
+        return f"{self.path.external}?{query}" if query else self.path.external
+
+    @property
+    def is_prefetch(self) -> bool:
+        """Is this a look ahead that no person has asked for?"""
+        names = (b"sec-purpose", b"purpose", b"x-purpose", b"x-moz")
+        values = [value.lower() for name in names for value in self.headers.get(name, ())]
+        return any(b"prefetch" in value or b"preview" in value for value in values)
+
+    @property
+    def is_subresource(self) -> bool:
+        """Does a page load this by itself, as an image, a frame or a style? Neither a person nor a script asks."""
+        return any(value not in (b"document", b"empty") for value in self.headers.get(b"sec-fetch-dest", ()))
+
+    @property
+    def is_navigation(self) -> bool:
+        """Does a person open a page with this request (Fetch Metadata, else `Accept`)?"""
+        return self.method in ("GET", "HEAD") and self.wants_page and not self.is_prefetch
+
+    @property
+    def wants_page(self) -> bool:
+        """Will a person look at the answer, or a program?"""
+        if self.has(b"sec-fetch-mode") or self.has(b"sec-fetch-dest"):
+            document = self.header(b"sec-fetch-dest") in ("document", None) and (
+                len(self.headers.get(b"sec-fetch-dest", ())) < 2
+            )
+            return self.header(b"sec-fetch-mode") == "navigate" and document
+        if self.header(b"x-requested-with") is not None:
+            return False
+        return any(b"text/html" in value.lower() for value in self.headers.get(b"accept", ()))
+
+    @property
+    def denies_navigation(self) -> bool:
+        """Do the headers say that this is no page that a person opens? Silence does not."""
+        says = any(self.has(name) for name in (b"sec-fetch-mode", b"sec-fetch-dest", b"x-requested-with"))
+        accept = b",".join(self.headers.get(b"accept", ())).lower()
+        wants_json = b"json" in accept and b"text/html" not in accept
+        return self.is_prefetch or ((says or wants_json) and not self.wants_page)
+
+    def is_same_origin(self, origin: str) -> bool:
+        """Did one of our own pages make this request? Old browsers are judged by Origin, then Referer."""
+        if self.has(b"sec-fetch-site"):
+            return self.header(b"sec-fetch-site") == "same-origin"
+        if self.has(b"origin"):
+            return self.header(b"origin") == origin
+        referer = self.header(b"referer") or ""
+        return referer == origin or referer.startswith(origin + "/")
+
+    def parameters(self) -> list[tuple[str, str]]:
+        """Read the query.
+
+        Raises:
+            RequestRejected: too long, or too many.
+        """
+        return read_form(self.query)
+
+
+def read_request(scope: Scope, *, base_path: str) -> Request:
+    """Read an http or websocket scope; nothing in it can make this fail.
+
+    Args:
+        base_path: the path of `base_url`, without a trailing `/`.
+    """
+    headers: dict[bytes, list[bytes]] = {}
+    for name, value in _pairs(scope.get("headers", ())):
+        headers.setdefault(name.lower(), []).append(value)
+    return Request(
+        # A lower-case "get" is not GET: only what we know by its exact name may pass for a navigation.
+        method=str(scope.get("method", "GET")),
+        path=read_path(scope, base_path=base_path),
+        query=bytes(scope.get("query_string", b"")),
+        headers=headers,
+        cookies=read_cookies(headers.get(b"cookie", ())),
+    )
+
+
+def read_form(data: bytes) -> list[tuple[str, str]]:
+    """Read `application/x-www-form-urlencoded` pairs, in order.
+
+    Raises:
+        RequestRejected: too long, too many, or not UTF-8.
+    """
+    if len(data) > LONGEST_QUERY:
+        raise RequestRejected("parameters_too_long", f"more than {LONGEST_QUERY} bytes")
+    try:
+        return parse_qsl(data.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=MOST_PARAMETERS)
+    except ValueError as exc:
+        raise RequestRejected("parameters_malformed", "too many, or not UTF-8") from exc
+
+
+def _pairs(headers: Iterable[Sequence[bytes]]) -> Iterable[tuple[bytes, bytes]]:
+    return ((bytes(name), bytes(value)) for name, value in headers)

@@ -1,0 +1,69 @@
+"""What the browser gets from us: a response as a value, never to be kept by a cache (RFC 9111 §5.2.2.5)."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+from asgi_oidc.web.pages import PAGE_CSP
+
+Headers = tuple[tuple[bytes, bytes], ...]
+
+_OURS: Headers = (
+    (b"cache-control", b"no-store"),
+    (b"x-content-type-options", b"nosniff"),
+    # Not "no-referrer": with it a form of ours would be sent with "Origin: null".
+    (b"referrer-policy", b"same-origin"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """Status, headers and the whole body."""
+
+    status: int
+    headers: Headers = field(default=(), repr=False)
+    body: bytes = field(default=b"", repr=False)
+
+    def with_cookies(self, lines: Iterable[bytes]) -> "Response":
+        """Add Set-Cookie lines."""
+        return self.with_headers(*((b"set-cookie", line) for line in lines))
+
+    def with_headers(self, *headers: tuple[bytes, bytes]) -> "Response":
+        """Add headers."""
+        return replace(self, headers=(*self.headers, *headers))
+
+
+def redirect(url: str) -> Response:
+    """Send the browser on with 303: never with the method and the form that it came with (RFC 9700 §4.12)."""
+    return Response(303, (*_OURS, (b"location", url.encode("ascii")), (b"content-length", b"0")))
+
+
+def page(body: bytes, *, status: int) -> Response:
+    """Answer with a page of ours; nothing in it can be framed, scripted or sniffed."""
+    headers = (
+        *_OURS,
+        (b"content-type", b"text/html; charset=utf-8"),
+        (b"content-security-policy", PAGE_CSP.encode("ascii")),
+        (b"x-frame-options", b"DENY"),
+    )
+    return _whole(status, headers, body)
+
+
+def json_response(members: Mapping[str, object], *, status: int = 200) -> Response:
+    """Answer a program with JSON."""
+    return _whole(status, (*_OURS, (b"content-type", b"application/json")), _encode(members))
+
+
+def problem(status: int, error: str, title: str, **members: object) -> Response:
+    """Answer a program with a problem (RFC 9457); `error` is its stable name."""
+    document = {"type": "about:blank", "title": title, "status": status, "error": error, **members}
+    return _whole(status, (*_OURS, (b"content-type", b"application/problem+json")), _encode(document))
+
+
+def _encode(members: Mapping[str, object]) -> bytes:
+    # ASCII only, so that no reader can take the bytes for another charset.
+    return json.dumps(members, ensure_ascii=True, separators=(",", ":")).encode("ascii")
+
+
+def _whole(status: int, headers: Headers, body: bytes) -> Response:
+    return Response(status, (*headers, (b"content-length", str(len(body)).encode("ascii"))), body)

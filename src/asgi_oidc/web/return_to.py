@@ -1,0 +1,43 @@
+"""Where a browser goes after a login: a path on our own site, or home (RFC 9700 §4.11)."""
+
+import re
+from urllib.parse import quote, unquote
+
+LONGEST = 2048  # characters; it travels in a cookie
+
+# RFC 3986 path, one leading slash. Stricter than any browser: no "\", no control characters, no "//" or "/\" that
+# would start a host, nothing that needs decoding to be understood.
+_PATH = re.compile(r"/(?!/)[A-Za-z0-9._~!$&'()*+,;=:@/%-]*")
+# In a query browsers leave more as it is, a lone "%" too; there it is data, and cannot become a host.
+_QUERY = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=:@/?%\[\]-]*")
+_BROKEN_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_DOT_SEGMENT = re.compile(r"/\.{1,2}(/|$)")
+
+
+def _ascii_without(encoded: str) -> str:
+    return "".join(chr(code) for code in range(128) if chr(code) not in encoded)
+
+
+# These are percent-encoded, as are other alphabets; all else that is odd is refused.
+_KEPT_IN_PATH = _ascii_without(' "<>^`{|}')
+_KEPT_IN_QUERY = _ascii_without(' "<>^`{|}\\')
+
+
+def check_return_to(value: str, *, own_paths: str) -> str | None:
+    """Return the path and query when a browser may be sent there, else None.
+
+    Args:
+        value: as a person or a program wrote it; blanks, braces and other alphabets are percent-encoded.
+        own_paths: where our own URLs start: going back to one of them would log in or out again.
+    """
+    path, mark, query = value.partition("#")[0].partition("?")  # a fragment is the browser's own, and left out
+    path = quote(path, safe=_KEPT_IN_PATH, errors="replace")
+    query = quote(query, safe=_KEPT_IN_QUERY, errors="replace")
+    if len(path) + len(mark) + len(query) > LONGEST or not _PATH.fullmatch(path) or not _QUERY.fullmatch(query):
+        return None
+    read = unquote(path)  # as the server will read it
+    if _BROKEN_ESCAPE.search(path) or _DOT_SEGMENT.search(read):
+        return None
+    if read == own_paths or read.startswith(own_paths + "/"):
+        return None
+    return f"{path}{mark}{query}"

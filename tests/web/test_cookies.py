@@ -1,0 +1,99 @@
+"""Cookies are read strictly and written from one place."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from asgi_oidc.testing.cookie_jar import CookieJar
+from asgi_oidc.web.cookies import LARGEST_HEADER, CookieStyle, read_cookies
+
+HTTPS, LOOPBACK = CookieStyle(secure=True), CookieStyle(secure=False)
+NAMES = st.text("abcXYZ019_.-", min_size=1, max_size=8)
+VALUES = st.text("abcXYZ019_.~-", max_size=12)
+
+
+@pytest.mark.parametrize(
+    ("style", "same_site", "line"),
+    [
+        (HTTPS, "Lax", b"__Host-s=v; Path=/; Max-Age=9; HttpOnly; SameSite=Lax; Secure"),
+        (HTTPS, "None", b"__Host-s=v; Path=/; Max-Age=9; HttpOnly; SameSite=None; Secure"),
+        (LOOPBACK, "Lax", b"s=v; Path=/; Max-Age=9; HttpOnly; SameSite=Lax"),
+        (LOOPBACK, None, b"s=v; Path=/; Max-Age=9; HttpOnly"),
+    ],
+)
+def test_a_cookie_is_written_by_its_style_alone(style, same_site, line):
+    """RFC 6265bis §4.1.3.2: __Host- with Secure and Path=/, never with Domain."""
+    assert style.set_cookie(style.name("s"), "v", max_age=9, same_site=same_site) == line
+
+
+@pytest.mark.parametrize("style", [HTTPS, LOOPBACK])
+def test_a_deleted_cookie_is_gone_from_a_browser(style):
+    """The same attributes, or browsers ignore the line."""
+    url = "https://app.example.com/x" if style.secure else "http://localhost/x"
+    jar = CookieJar(lambda: 1000)
+
+    jar.receive(style.set_cookie(style.name("s"), "v", max_age=9).decode(), url)
+    kept = [cookie.name for cookie in jar]
+    jar.receive(style.delete_cookie(style.name("s")).decode(), url)
+
+    assert (kept, list(jar), jar.refused) == ([style.name("s")], [], [])
+
+
+@given(st.dictionaries(NAMES, VALUES, max_size=6), st.integers(0, 6))
+def test_what_a_browser_sends_is_what_is_read(cookies, cut):
+    """In one header, or in several as HTTP/2 may send them (RFC 9113 §8.2.3)."""
+    pairs = [f"{name}={value}".encode() for name, value in cookies.items()]
+    headers = [header for part in (pairs[:cut], pairs[cut:]) if (header := b"; ".join(part))]
+
+    assert read_cookies(headers) == cookies
+
+
+@pytest.mark.parametrize(
+    ("header", "found"),
+    [
+        (b"", {}),
+        (b"a=1", {"a": "1"}),
+        (b" a = 1 ;\tb=2\t", {"a": "1", "b": "2"}),
+        (b"a=1; other=x y", {"a": "1", "other": ""}),
+        (b'a="1"', {"a": ""}),
+        (b"a=1=2", {"a": ""}),
+        (b"a=%31", {"a": ""}),
+        (b"a=\xff", {"a": ""}),
+        (b"a", {}),
+        (b"=1", {}),
+        (b"a=1; a=2", {}),
+        (b"a=1; a=1", {}),
+        (b"a=1; b=2; a=3", {"b": "2"}),
+        (b"\xa0a=1", {}),
+        (b"\x0ba=1", {}),
+        (b"\x1ca=1", {}),
+        (b"a =1; a=2", {}),
+        (b'"a"=1', {}),
+        (b"a[]=1", {}),
+        (b"a,b=1", {}),
+        (b"$Version=1; a=2", {"a": "2"}),
+        (b";;;a=1;;", {"a": "1"}),
+    ],
+)
+def test_a_header_is_read_in_one_way_only(header, found):
+    """No white space, no quoting and no doubling turns a planted cookie into ours."""
+    assert read_cookies([header]) == found
+
+
+def test_a_name_doubled_over_two_headers_is_left_out():
+    """Somebody planted one of the two."""
+    assert read_cookies([b"a=1; b=2", b"a=3"]) == {"b": "2"}
+
+
+@pytest.mark.parametrize(("size", "is_read"), [(LARGEST_HEADER, True), (LARGEST_HEADER + 1, False)])
+def test_headers_beyond_all_measure_are_not_read(size, is_read):
+    """Everything that comes in is bounded."""
+    assert bool(read_cookies([b"a=" + b"1" * (size - 2)])) is is_read
+
+
+@given(st.lists(st.binary(max_size=40), max_size=4))
+def test_no_header_makes_reading_fail(headers):
+    """What a browser sends is never an error of ours."""
+    found = read_cookies(headers)
+
+    assert all(name.isascii() and value.isascii() for name, value in found.items())

@@ -1,0 +1,95 @@
+"""The library's own pages: nothing from outside becomes markup, and the policy fits the style."""
+
+import re
+from base64 import b64encode
+from hashlib import sha256
+from html.parser import HTMLParser
+
+import pytest
+
+from asgi_oidc.web.pages import PAGE_CSP, confirm_logout_page, error_page
+
+HOSTILE = [
+    "<script>alert(1)</script>",
+    '"><img src=x onerror=alert(1)>',
+    "' onmouseover='alert(1)",
+    "</title><base href=//evil.example>",
+    "a & b &amp; c",
+    "Čapková \u202e \x00",
+]
+
+ERROR_PAGE = error_page(title="Oh", text="No.", reference="r1", actions=[("Again", "https://app.example.com/")])
+CONFIRM_PAGE = confirm_logout_page(action="https://app.example.com/auth/logout", home="https://app.example.com/")
+
+
+class Reader(HTMLParser):
+    """Reads a page as a browser does: its tags, attributes and texts."""
+
+    def __init__(self, page: bytes) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.attributes: list[tuple[str, str | None]] = []
+        self.texts: list[str] = []
+        self.feed(page.decode())
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes += attrs
+
+    def handle_data(self, data: str) -> None:
+        self.texts.append(data)
+
+
+@pytest.mark.parametrize("hostile", HOSTILE)
+def test_an_error_page_takes_every_value_as_text(hostile):
+    """Whatever a caller passes, the page has the same elements and shows the value."""
+    page = Reader(error_page(title=hostile, text=hostile, reference=hostile, actions=[(hostile, hostile)]))
+
+    assert page.tags == Reader(ERROR_PAGE).tags
+    assert (page.texts.count(hostile), ("href", hostile) in page.attributes) == (5, True)
+
+
+@pytest.mark.parametrize("hostile", HOSTILE)
+def test_the_confirm_page_takes_every_value_as_text(hostile):
+    """The URLs are ours, and still no reason to trust them."""
+    page = Reader(confirm_logout_page(action=hostile, home=hostile))
+
+    assert page.tags == Reader(CONFIRM_PAGE).tags
+    assert {("action", hostile), ("href", hostile)} <= set(page.attributes)
+
+
+@pytest.mark.parametrize("page", [ERROR_PAGE, CONFIRM_PAGE])
+def test_the_policy_allows_exactly_the_style_of_the_page(page):
+    """A wrong hash would leave people with a bare page."""
+    [style] = re.findall(rb"<style>(.*?)</style>", page, re.DOTALL)
+    digest = b64encode(sha256(style).digest()).decode()
+
+    assert f"style-src 'sha256-{digest}'" in PAGE_CSP
+
+
+@pytest.mark.parametrize("page", [ERROR_PAGE, CONFIRM_PAGE])
+def test_a_page_has_no_script_and_loads_nothing(page):
+    """What is not there cannot be turned against the reader."""
+    read = Reader(page)
+
+    assert {"script", "img", "link", "iframe", "base"}.isdisjoint(read.tags)
+    assert {name for name, _ in read.attributes if name.startswith("on") or name in ("style", "src")} == set()
+
+
+def test_the_policy_denies_by_default_and_leaves_forms_free():
+    """A form-action would stop the redirect to the provider that follows a sign-out."""
+    assert PAGE_CSP.startswith("default-src 'none'; ")
+    assert [word for word in ("unsafe", "script-src", "form-action") if word in PAGE_CSP] == []
+
+
+def test_the_first_action_stands_out():
+    """One thing to do next, the others beside it."""
+    page = error_page(title="Oh", text="No.", reference="r1", actions=[("Again", "/a"), ("Home", "/b")])
+
+    assert (page.count(b"class=first"), b'<a class=first href="/a">Again</a>' in page) == (1, True)
+
+
+def test_the_confirm_page_signs_out_by_post_only():
+    """A link would be followed by prefetchers and by other sites."""
+    assert b'<form class=actions method=post action="https://app.example.com/auth/logout"><button' in CONFIRM_PAGE

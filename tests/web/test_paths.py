@@ -1,0 +1,186 @@
+"""Every reading of a path is kept, and only one spelling of it is canonical."""
+
+from typing import Any
+from urllib.parse import quote, unquote_to_bytes
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from asgi_oidc.web.paths import LONGEST_PATH, PathReadings, read_path, strip_prefix
+
+
+def path(path: str, *, root: str = "", base: str = "", **scope: Any) -> PathReadings:
+    return read_path({"path": path, "root_path": root, **scope}, base_path=base)
+
+
+@pytest.mark.parametrize(
+    ("setup", "base", "root", "asked", "readings", "mismatch"),
+    [
+        ("app at the root", "", "", "/users", {"/users"}, False),
+        ("mounted", "/admin", "/admin", "/admin/users", {"/users"}, False),
+        ("mounted, with a slash", "/admin", "/admin/", "/admin/users", {"/users", "/admin/users"}, False),
+        ("the mount itself", "/admin", "/admin", "/admin", {"/"}, False),
+        ("nested", "/a/b", "/a/b", "/a/b/users", {"/users"}, False),
+        ("app-level, server says nothing", "/admin", "", "/admin/users", {"/admin/users", "/users"}, False),
+        ("stripping proxy", "/api", "", "/users", {"/users"}, False),
+        ("uvicorn --root-path", "/api", "/api", "/api/users", {"/users"}, False),
+        ("hypercorn, stripping proxy", "/api", "/api", "/users", {"/users"}, False),
+        ("root_path without base_url", "", "/api", "/api/users", {"/api/users", "/users"}, True),
+        (
+            "root_path that a client chose",
+            "/app",
+            "/app/static",
+            "/app/static/x",
+            {"/app/static/x", "/static/x", "/x"},
+            True,
+        ),
+        ("a prefix that is no whole segment", "/adm", "/adm", "/admin", {"/admin", "/in"}, False),
+    ],
+)
+def test_the_readings_are_all_that_somebody_might_take(setup, base, root, asked, readings, mismatch):
+    """Where server and settings agree there is one; else every one is kept."""
+    found = path(asked, root=root, base=base)
+
+    assert (found.readings, found.mismatch) == (frozenset(readings), mismatch)
+
+
+@pytest.mark.parametrize(
+    ("text", "prefix", "rest"),
+    [
+        ("/a/b", "", "/a/b"),
+        ("/a/b", "/a", "/b"),
+        ("/a", "/a", "/"),
+        ("/a/", "/a", "/"),
+        ("/ab", "/a", "/ab"),
+        ("/b", "/a", "/b"),
+        ("/a//b", "/a", "//b"),
+    ],
+)
+def test_a_prefix_is_taken_off_in_whole_segments(text, prefix, rest):
+    """As Starlette's get_route_path does."""
+    assert strip_prefix(text, prefix) == rest
+
+
+@pytest.mark.parametrize(
+    "plain",
+    ["/", "/a", "/a/", "/a/b.c", "/a-b_c~d", "/a b", "/a@b:c", "/h\u00e9", "/\u6d4b\u8bd5", "/...a", "/.well-known"],
+)
+def test_a_plain_path_is_canonical(plain):
+    """With and without the raw path that the server may give."""
+    assert path(plain).is_canonical
+    assert path(plain, raw_path=quote(plain, safe="/@:~").encode()).is_canonical
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        "",
+        "a",
+        "//",
+        "//a",
+        "/a//b",
+        "/a//",
+        "/.",
+        "/..",
+        "/a/../b",
+        "/a/./b",
+        "/...",
+        "/a;b",
+        "/a\\b",
+        "/a%2fb",
+        "/a%",
+        "/a?b",
+        "/a#b",
+        "/a\x00",
+        "/a\n",
+        "/a\x7f",
+        "/ a",
+        "/a ",
+        "/a\xa0",
+        "/／a",
+        "/a․",
+        "/a\u200b",
+        "/a�",
+        "/a|b",
+        "/é",
+        "/‥/x",
+        "/a\u2028b",
+    ],
+)
+def test_an_odd_path_is_not_canonical(odd):
+    """Some server, proxy or framework would read it as another one."""
+    assert not path(odd).is_canonical
+
+
+@pytest.mark.parametrize(
+    ("asked", "raw"),
+    [
+        ("/a/b", b"/a%2fb"),
+        ("/a/b", b"/a%2Fb"),
+        ("/a.b", b"/a%2eb"),
+        ("/ab", b"/%61b"),
+        ("/a", b"/a?x"),
+        ("/a", b"/b"),
+        ("/a", b"/a/"),
+        ("/a", "/a"),
+        ("/a", b"http://host/a"),
+        ("/a", b"/a\x00"),
+        ("/a%", b"/a%25"),
+        ("/a", b"/a%"),
+        ("/a", b"/a%4"),
+        ("/\u00e9", b"/\xc3\xa9"),
+        ("/a b", b"/a+b"),
+    ],
+)
+def test_a_raw_path_that_says_something_else_is_not_canonical(asked, raw):
+    """Some frameworks route by the one, some by the other."""
+    assert not path(asked, raw_path=raw).is_canonical
+
+
+@pytest.mark.parametrize(
+    ("asked", "scope", "base", "external"),
+    [
+        ("/users", {}, "", "/users"),
+        ("/h\u00e9 b", {}, "", "/h%C3%A9%20b"),
+        ("/a/b", {"raw_path": b"/a%2Fb"}, "", "/a%2Fb"),
+        ("/a/b", {"raw_path": b"/other"}, "", "/a/b"),
+        ("/admin/users", {}, "/admin", "/admin/users"),
+        ("/users", {}, "/admin", "/admin/users"),
+        ("/users/", {"raw_path": b"/admin/users"}, "/admin", "/admin/users/"),
+        ("/\ud800", {}, "", "/%ED%A0%80"),
+    ],
+)
+def test_the_external_path_is_what_the_browser_asked_for(asked, scope, base, external):
+    """After the login the browser comes back to that very page."""
+    assert path(asked, base=base, **scope).external == external
+
+
+@given(st.text(), st.sampled_from(["", "/admin"]), st.sampled_from(["", "/admin", "/x/"]), st.binary(max_size=10))
+def test_any_path_has_readings_and_is_in_one_spelling_canonical(text, base, root, raw):
+    """Nothing fails, and what is canonical is what it says: decoding it changes nothing."""
+    found = path(text, root=root, base=base, raw_path=raw)
+
+    assert 1 <= len(found.readings) <= 8
+    assert found.external.isascii()
+    if found.is_canonical:
+        assert unquote_to_bytes(raw) == text.encode()
+        assert "//" not in text
+        assert "%" not in text
+
+
+@given(st.lists(st.text("abc.-_~ \u00e9", min_size=1), min_size=1, max_size=4))
+def test_stripping_and_adding_a_mount_are_each_others_undoing(segments):
+    """A mounted path and the same path behind a stripping proxy come back to the same URL."""
+    inner = "/" + "/".join(segments)
+
+    assert path("/admin" + inner, root="/admin", base="/admin").external == path(inner, base="/admin").external
+
+
+def test_a_path_beyond_all_reason_is_protected_without_being_read():
+    """Judging a path costs time by its length, and anyone can send a long one."""
+    path = "/static/" + "a" * LONGEST_PATH
+
+    found = read_path({"path": path, "raw_path": path.encode()}, base_path="/app")
+
+    assert (found.is_canonical, found.external) == (False, "/app/")

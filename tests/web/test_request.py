@@ -1,0 +1,211 @@
+"""A request is read once and strictly, and nothing in it can make that fail."""
+
+from typing import Any
+from urllib.parse import quote_plus, urlencode
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from asgi_oidc.errors import RequestRejected
+from asgi_oidc.web.request import LONGEST_QUERY, MOST_PARAMETERS, Request, read_form, read_request
+
+ORIGIN = "https://app.example.com"
+TEXT = st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=10)
+HTML = [("accept", "text/html,*/*;q=0.8")]
+NAVIGATE = [("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "document")]
+
+
+def request(*headers: tuple[str, str], **scope: Any) -> Request:
+    pairs = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+    return read_request({"type": "http", "method": "GET", "path": "/", "headers": pairs, **scope}, base_path="")
+
+
+@pytest.mark.parametrize(
+    ("headers", "method", "is_navigation"),
+    [
+        (NAVIGATE, "GET", True),
+        (NAVIGATE, "HEAD", True),
+        (NAVIGATE, "POST", False),
+        (NAVIGATE, "get", False),
+        (NAVIGATE[:1], "GET", True),
+        ([*NAVIGATE, ("sec-fetch-site", "cross-site")], "GET", True),
+        (NAVIGATE[1:], "GET", False),
+        ([("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "iframe")], "GET", False),
+        ([("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "")], "GET", False),
+        ([*NAVIGATE, ("sec-fetch-dest", "document")], "GET", False),
+        ([*NAVIGATE, ("sec-fetch-mode", "navigate")], "GET", False),
+        ([("sec-fetch-mode", "cors"), ("sec-fetch-dest", "empty"), *HTML], "GET", False),
+        ([("sec-fetch-mode", "no-cors"), ("sec-fetch-dest", "image"), *HTML], "GET", False),
+        ([*NAVIGATE, ("sec-purpose", "prefetch")], "GET", False),
+        ([*NAVIGATE, ("sec-purpose", "prefetch;prerender")], "GET", False),
+        ([*NAVIGATE, ("purpose", "Prefetch")], "GET", False),
+        ([*NAVIGATE, ("x-purpose", "prefetch")], "GET", False),
+        ([*HTML, ("x-moz", "prefetch")], "GET", False),
+        ([*NAVIGATE, ("sec-purpose", "other")], "GET", True),
+        (HTML, "GET", True),
+        (HTML, "POST", False),
+        ([("Accept", "TEXT/HTML")], "GET", True),
+        ([("accept", "application/json"), *HTML], "GET", True),
+        ([("accept", "*/*")], "GET", False),
+        ([("accept", "application/json")], "GET", False),
+        ([], "GET", False),
+        ([*HTML, ("x-requested-with", "XMLHttpRequest")], "GET", False),
+    ],
+)
+def test_a_navigation_is_told_by_fetch_metadata_and_else_by_accept(headers, method, is_navigation):
+    """Only a person who opens a page can be sent to a login."""
+    assert request(*headers, method=method).is_navigation is is_navigation
+
+
+@pytest.mark.parametrize(
+    ("headers", "denies"),
+    [
+        ([], False),
+        (HTML, False),
+        ([("accept", "*/*")], False),
+        ([("accept", "application/json")], True),
+        ([("x-requested-with", "XMLHttpRequest")], True),
+        (NAVIGATE, False),
+        ([("sec-fetch-mode", "cors")], True),
+        ([("sec-fetch-dest", "image")], True),
+        ([*NAVIGATE, ("sec-purpose", "prefetch")], True),
+        ([*HTML, ("purpose", "prefetch")], True),
+    ],
+)
+def test_a_program_can_say_that_it_opens_no_page(headers, denies):
+    """A plain link in an old browser, or curl, may start a login by the login URL."""
+    assert request(*headers).denies_navigation is denies
+
+
+@pytest.mark.parametrize(
+    ("headers", "is_ours"),
+    [
+        ([("sec-fetch-site", "same-origin")], True),
+        ([("sec-fetch-site", "same-site")], False),
+        ([("sec-fetch-site", "cross-site")], False),
+        ([("sec-fetch-site", "none")], False),
+        ([("sec-fetch-site", "same-origin"), ("sec-fetch-site", "same-origin")], False),
+        ([("sec-fetch-site", "cross-site"), ("origin", ORIGIN)], False),
+        ([("origin", ORIGIN)], True),
+        ([("origin", "null")], False),
+        ([("origin", ORIGIN + ".evil.example")], False),
+        ([("origin", "https://evil.example"), ("referer", ORIGIN + "/")], False),
+        ([("referer", ORIGIN)], True),
+        ([("referer", ORIGIN + "/page?x")], True),
+        ([("referer", ORIGIN + ".evil.example/")], False),
+        ([("referer", ORIGIN + "@evil.example/")], False),
+        ([], False),
+    ],
+)
+def test_our_own_pages_are_told_by_the_best_sign_there_is(headers, is_ours):
+    """A weaker sign never counts beside a stronger one."""
+    assert request(*headers).is_same_origin(ORIGIN) is is_ours
+
+
+def test_a_header_that_came_twice_is_none():
+    """Which of the two would count?"""
+    asked = request(("X-A", "1"), ("x-a", "2"), ("x-b", "3"))
+
+    assert (asked.header(b"x-a"), asked.has(b"x-a"), asked.header(b"x-b"), asked.has(b"x-c")) == (
+        None,
+        True,
+        "3",
+        False,
+    )
+
+
+def test_cookies_of_all_headers_are_read():
+    """HTTP/2 splits them."""
+    assert request(("cookie", "a=1"), ("Cookie", "b=2")).cookies == {"a": "1", "b": "2"}
+
+
+def test_a_scope_with_nothing_in_it_is_a_request():
+    """A websocket has no method, and some servers leave out what is empty."""
+    asked = read_request({"type": "websocket"}, base_path="")
+
+    assert (asked.method, asked.query, asked.cookies, asked.parameters()) == ("GET", b"", {}, [])
+
+
+@given(
+    st.lists(st.tuples(st.binary(max_size=9), st.binary(max_size=20)), max_size=5), st.binary(max_size=30), st.text()
+)
+def test_nothing_in_a_request_makes_reading_fail(headers, query, path):
+    """Only reading the parameters may refuse, and with our own error."""
+    asked = read_request({"path": path, "headers": headers, "query_string": query}, base_path="/admin")
+
+    assert asked.is_navigation in (True, False)
+    assert asked.denies_navigation in (True, False)
+    assert asked.is_same_origin(ORIGIN) in (True, False)
+
+
+@given(st.lists(st.tuples(TEXT, TEXT), max_size=8))
+def test_a_form_is_read_as_it_was_written(pairs):
+    """In order, doubled names and empty values too."""
+    written = [(name, value) for name, value in pairs if name or value]
+
+    assert read_form(urlencode(written).encode()) == written
+
+
+@given(TEXT.filter(bool))
+def test_parameters_are_those_of_the_query(value):
+    """Decoded once."""
+    asked = request(query_string=f"a={quote_plus(value)}&a=".encode())
+
+    assert asked.parameters() == [("a", value), ("a", "")]
+
+
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [
+        (b"a=" + b"x" * LONGEST_QUERY, "parameters_too_long"),
+        (b"&".join([b"a=1"] * (MOST_PARAMETERS + 1)), "parameters_malformed"),
+        (b"a=%ff", "parameters_malformed"),
+        (b"%c3%28=1", "parameters_malformed"),
+        (b"a=\xc3\xa4", "parameters_malformed"),
+    ],
+    ids=["long", "many", "value", "name", "raw"],
+)
+def test_a_form_beyond_its_bounds_is_refused(data, code):
+    """Bytes, number and charset."""
+    with pytest.raises(RequestRejected) as caught:
+        read_form(data)
+
+    assert (caught.value.code, caught.value.status) == (code, 400)
+
+
+def test_a_form_within_its_bounds_is_read():
+    """As many parameters as there may be."""
+    assert len(read_form(b"&".join([b"a=1"] * MOST_PARAMETERS))) == MOST_PARAMETERS
+
+
+@pytest.mark.parametrize(
+    ("query", "target"),
+    [(b"", "/a%20b"), (b"c=d&e", "/a%20b?c=d&e"), (b"\xc3\xa9", "/a%20b?\u00e9"), (b"\xff", "/a%20b?\ufffd")],
+)
+def test_the_target_is_what_the_browser_asked_for(query, target):
+    """Path and query, as far as they can be known."""
+    assert request(path="/a b", query_string=query).target == target
+
+
+def test_what_may_be_secret_hides_in_the_repr():
+    """Cookies and codes stay out of tracebacks."""
+    asked = request(("cookie", "a=s3cret"), ("x", "s3cret"), query_string=b"code=s3cret")
+
+    assert "s3cret" not in repr(asked)
+
+
+@pytest.mark.parametrize(
+    ("headers", "is_subresource"),
+    [
+        ([], False),
+        ([("sec-fetch-dest", "document")], False),
+        ([("sec-fetch-dest", "empty")], False),
+        ([("sec-fetch-dest", "image")], True),
+        ([("sec-fetch-dest", "iframe")], True),
+        ([("sec-fetch-dest", "document"), ("sec-fetch-dest", "image")], True),
+    ],
+)
+def test_what_a_page_loads_by_itself_is_told_by_its_destination(headers, is_subresource):
+    """A picture in a guest book must not sign its readers out."""
+    assert request(*headers).is_subresource is is_subresource

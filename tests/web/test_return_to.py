@@ -1,0 +1,102 @@
+"""A browser is sent back to a path of our own site, or home (the generated attacks are in tests/security)."""
+
+import pytest
+
+from asgi_oidc.web.return_to import LONGEST, check_return_to
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "/",
+        "/a",
+        "/a/b/",
+        "/a?b=c&d=%20",
+        "/a?u=https://x/",
+        "/a%20b",
+        "/a//b",
+        "/authx",
+        "/x/auth/login",
+        "/a?b[]=1",
+        "/@evil",
+        "/a;b",
+        "/" + "a" * (LONGEST - 1),
+        "/.well-known/x",
+        "/a..b",
+        "/a?../..",
+        "/a?q=100%",
+        "/a?q=%zz",
+    ],
+)
+def test_a_path_of_ours_is_taken_as_it_is(value):
+    """Nothing of it is rewritten, and what browsers leave in a query is fine."""
+    assert check_return_to(value, own_paths="/auth") == value
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "",
+        "a",
+        "//evil.example",
+        "///x",
+        "/\\evil.example",
+        "\\\\evil",
+        "https://evil.example/",
+        "javascript:alert(1)",
+        "/a\n",
+        "/\t/evil.example",
+        "/a\x00",
+        "/a%",
+        "/a%2",
+        "/a%zz",
+        " /a",
+        "/../a",
+        "/a/..",
+        "/a/./b",
+        "/%2e%2e/a",
+        "/a/.%2E/b",
+        "/%2E",
+        "/" + "a" * LONGEST,
+        "/a\\b",
+        "/auth",
+        "/auth/",
+        "/auth/login",
+        "/auth/logout?x",
+        "/%61uth/login",
+        "/auth%2Flogout",
+        "/a%2F..%2Fauth",
+        "/auth?x",
+        "?a",
+    ],
+)
+def test_what_could_leave_the_site_or_start_over_is_refused(value):
+    """RFC 9700 §4.11; going back to our own URLs would log in or out again."""
+    assert check_return_to(value, own_paths="/auth") is None
+
+
+@pytest.mark.parametrize(
+    ("value", "spelt"),
+    [
+        ("/a b", "/a%20b"),
+        ("/\u00e9", "/%C3%A9"),
+        ("/a?q={x|y}", "/a?q=%7Bx%7Cy%7D"),
+        ('/a?q="<x>"', "/a?q=%22%3Cx%3E%22"),
+        ("/a\u2028", "/a%E2%80%A8"),
+        ("/\uff0fevil.example", "/%EF%BC%8Fevil.example"),
+    ],
+)
+def test_what_browsers_would_encode_is_encoded(value, spelt):
+    """A person may have typed it, and the header that it goes into is ASCII."""
+    assert check_return_to(value, own_paths="/auth") == spelt
+
+
+def test_a_backslash_in_a_query_is_data():
+    """Browsers leave it there; in a path they would take it for a slash."""
+    assert check_return_to("/a?b=c\\d", own_paths="/auth") == "/a?b=c%5Cd"
+    assert check_return_to("/a\\d", own_paths="/auth") is None
+
+
+def test_a_fragment_is_left_out():
+    """It never comes to a server, but a single-page app may hand it over with the path."""
+    assert check_return_to("/inbox?a=1#/42", own_paths="/auth") == "/inbox?a=1"
