@@ -1,0 +1,1 @@
+"""What waits for the provider: calls over HTTP, metadata and keys with their caches."""

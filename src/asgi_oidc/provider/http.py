@@ -1,0 +1,159 @@
+"""The only door to httpx: one call, one answer, bounded in time and bytes."""
+
+import ssl
+from collections.abc import AsyncIterator, Mapping
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from typing import Any, Protocol
+
+import anyio
+import httpx
+from anyio.lowlevel import RunVar
+
+from asgi_oidc.errors import AnswerRejected, OIDCError, ProviderUnavailable
+from asgi_oidc.protocol.messages import Answer, Call
+from asgi_oidc.single_flight import run_var
+
+CONNECT_TIMEOUT = 3.0  # seconds
+DEADLINE = 10.0  # seconds for the whole call; a provider that drips bytes does not hold a login
+CLOSE_DEADLINE = 1.0  # seconds to hang up
+LARGEST_ANSWER = 262_144  # bytes, as they come over the wire
+
+
+class HttpResponse(Protocol):
+    """The part of `httpx.Response` that we use; httpx2 has the same."""
+
+    status_code: int
+
+    @property
+    def headers(self) -> Mapping[str, str]: ...
+
+    def aiter_raw(self) -> AsyncIterator[bytes]: ...
+
+    async def aclose(self) -> None: ...
+
+
+class HttpClient(Protocol):
+    """What a client of the user's own has to do: `httpx.AsyncClient` and `httpx2.AsyncClient` do.
+
+    Only texts, bytes and plain mappings are handed over, so that the classes of either library fit.
+    """
+
+    def build_request(self, method: str, url: str, *, headers: Any, content: Any) -> Any:
+        """Make a request."""
+
+    async def send(self, request: Any, *, stream: bool, auth: None, follow_redirects: bool) -> Any:
+        """Send it, and return an `HttpResponse` whose body is still to be read."""
+
+
+class Http:
+    """Makes calls with the user's client, or with our own.
+
+    Our own client is shared between `open` and `close` on the loop that opened it; where no lifespan is
+    ever sent, each call has a client of its own, so that no connection outlives its loop.
+    """
+
+    def __init__(self, client: HttpClient | None = None) -> None:
+        self._given = client
+        self._shared: RunVar[httpx.AsyncClient | None] = run_var("http")
+        self._tls: ssl.SSLContext | None = None
+
+    def open(self) -> None:
+        """Keep connections from now on; the app promises to `close`."""
+        if self._given is None and self._shared_client() is None:
+            self._shared.set(self._new_client())
+
+    async def close(self) -> None:
+        """Hang up what `open` made; a client of the user's own stays open."""
+        shared = self._shared_client()
+        self._shared.set(None)
+        if shared is not None:
+            await shared.aclose()
+
+    async def send(self, call: Call, *, what: str) -> Answer:
+        """Make one call; it is never made again.
+
+        Args:
+            what: whom we call, for the error: `token`, `jwks`, ...
+
+        Raises:
+            ProviderUnavailable: no connection, or no whole answer in time.
+            AnswerRejected: a redirect, a compressed or an oversized answer.
+        """
+        try:
+            with anyio.fail_after(DEADLINE):
+                return await self._send(call, what)
+        except TimeoutError as exc:
+            raise ProviderUnavailable(f"{what}_timeout", f"no whole answer in {DEADLINE:g} s") from exc
+        except OIDCError:
+            raise
+        except Exception as exc:  # whatever a client raises, also one of the user's own, ends at this door
+            # Its text may hold a URL with a query, and the name says what happened.
+            raise ProviderUnavailable(f"{what}_unreachable", type(exc).__name__) from exc
+
+    async def _send(self, call: Call, what: str) -> Answer:
+        client = self._given or self._shared_client()
+        if client is not None:
+            return await _exchange(client, call, what)
+        async with self._new_client() as own:
+            return await _exchange(own, call, what)
+
+    def _shared_client(self) -> httpx.AsyncClient | None:
+        return self._shared.get(None)
+
+    def _new_client(self) -> httpx.AsyncClient:
+        if self._tls is None:
+            self._tls = httpx.create_ssl_context()  # 35 ms, so once
+        timeout = httpx.Timeout(DEADLINE, connect=CONNECT_TIMEOUT)
+        # A jar that takes no cookie: else the provider's would pile up for as long as the process lives.
+        no_cookies = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
+        return httpx.AsyncClient(verify=self._tls, timeout=timeout, cookies=no_cookies)
+
+
+async def _exchange(client: HttpClient, call: Call, what: str) -> Answer:
+    # httpx unpacks without a bound, so nothing packed is asked for, and nothing packed is taken.
+    headers = {**call.headers, "accept-encoding": "identity"}
+    request = client.build_request(call.method, call.url, headers=headers, content=call.body)
+    _drop_cookies(request)
+    response: HttpResponse = await client.send(request, stream=True, auth=None, follow_redirects=False)
+    try:
+        return await _read(response, what)
+    finally:
+        with anyio.move_on_after(CLOSE_DEADLINE, shield=True):
+            await response.aclose()
+
+
+async def _read(response: HttpResponse, what: str) -> Answer:
+    headers = {name.lower(): value for name, value in response.headers.items()}
+    if 300 <= response.status_code < 400:
+        raise AnswerRejected(f"{what}_redirect", f"status {response.status_code} is not followed")
+    if headers.get("content-encoding", "identity").strip().lower() not in ("", "identity"):
+        raise AnswerRejected(f"{what}_compressed", "a plain answer was asked for")
+    declared = headers.get("content-length", "")
+    body = None if len(declared) > len(str(LARGEST_ANSWER)) else await _read_body(response)
+    if body is None:
+        raise AnswerRejected(f"{what}_too_large", f"more than {LARGEST_ANSWER} bytes")
+    return Answer(response.status_code, headers, body)
+
+
+async def _read_body(response: HttpResponse) -> bytes | None:
+    """Read the body as it comes over the wire, None when it is too large."""
+    body = bytearray()
+    try:
+        async for piece in response.aiter_raw():
+            if len(body) + len(piece) > LARGEST_ANSWER:
+                body += piece[: LARGEST_ANSWER + 1 - len(body)]
+                # Leaving the loop would leave httpx's generators half read; closed, they end by themselves.
+                await response.aclose()
+            else:
+                body += piece
+    except Exception:  # the end of a closed body; anything else goes on to the door
+        if len(body) <= LARGEST_ANSWER:
+            raise
+    return bytes(body) if len(body) <= LARGEST_ANSWER else None
+
+
+def _drop_cookies(request: object) -> None:
+    """A client of the user's own may have a cookie jar; a provider must not link our users by it."""
+    headers = getattr(request, "headers", None)
+    if headers is not None:
+        headers.pop("cookie", None)

@@ -1,0 +1,115 @@
+"""The provider as the rest of the library sees it: its metadata, a code for tokens, who a user is."""
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+
+from asgi_oidc.errors import AnswerRejected
+from asgi_oidc.protocol.client import Client
+from asgi_oidc.protocol.id_token import Expected, check_id_token
+from asgi_oidc.protocol.metadata import ProviderMetadata
+from asgi_oidc.protocol.tokens import TokenAnswer, read_token_answer, token_call
+from asgi_oidc.protocol.userinfo import (
+    Claims,
+    check_signed_userinfo,
+    lacks_claims,
+    merge_userinfo,
+    read_userinfo_answer,
+    signed_userinfo,
+    userinfo_call,
+)
+from asgi_oidc.provider.discovery import Discovery
+from asgi_oidc.provider.http import Http
+from asgi_oidc.provider.jwks import KeyCache
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderSettings:
+    """The part of the settings that is about the provider."""
+
+    issuer: str
+    client: Client
+    metadata: Mapping[str, object]
+    algorithms: Collection[str]
+    algorithms_named: bool
+    userinfo: str
+    leeway: int
+
+
+class Provider:
+    """One issuer, and what we know of it."""
+
+    def __init__(self, settings: ProviderSettings, http: Http, clock: Callable[[], float]) -> None:
+        self.http = http
+        self._settings = settings
+        self._clock = clock
+        self._discovery = Discovery(http, issuer=settings.issuer, by_hand=settings.metadata, clock=clock)
+        self._keys = KeyCache(http, jwks_uri=self._jwks_uri, clock=clock)
+
+    async def metadata(self) -> ProviderMetadata:
+        """Return the metadata.
+
+        Raises:
+            ProviderError: there is none yet, and the provider gives none.
+        """
+        return await self._discovery.metadata()
+
+    async def exchange_code(self, code: str, *, code_verifier: str) -> TokenAnswer:
+        """Change a code into tokens, none of them checked yet.
+
+        Raises:
+            ProviderError: the provider refuses, or is down.
+        """
+        metadata = await self.metadata()
+        call = token_call(metadata, self._settings.client, code=code, code_verifier=code_verifier)
+        return read_token_answer(await self.http.send(call, what="token"))
+
+    async def check_id_token(self, token: str, expected: Expected) -> dict[str, object]:
+        """Verify an ID Token whole, and return its claims.
+
+        Raises:
+            TokenRejected: it fails a check.
+            ProviderError: we have no keys, and the provider gives none.
+        """
+        verified = await self._keys.verify(token, await self._algorithms())
+        check_id_token(verified, expected, now=int(self._clock()), leeway=self._settings.leeway)
+        return verified.claims
+
+    async def complete_claims(self, claims: Claims, tokens: TokenAnswer, *, scope: str) -> dict[str, object]:
+        """Add the claims of userinfo, where the settings and the scopes ask for it.
+
+        Raises:
+            TokenRejected: userinfo speaks of somebody else.
+            ProviderError: userinfo was needed, and gave no usable answer.
+        """
+        endpoint = (await self.metadata()).userinfo_endpoint
+        wanted = self._settings.userinfo
+        if wanted == "never" or (wanted == "auto" and (endpoint is None or not lacks_claims(scope, claims))):
+            return dict(claims)
+        if endpoint is None:
+            raise AnswerRejected("userinfo_unsupported", "the metadata names no userinfo_endpoint")
+        answer = await self.http.send(userinfo_call(endpoint, tokens.access_token), what="userinfo")
+        token = signed_userinfo(answer)
+        userinfo = read_userinfo_answer(answer) if token is None else await self._verified_userinfo(token)
+        return merge_userinfo(claims, userinfo)
+
+    async def _verified_userinfo(self, token: str) -> Claims:
+        verified = await self._keys.verify(token, self._settings.algorithms)
+        check_signed_userinfo(
+            verified,
+            issuer=self._settings.issuer,
+            client_id=self._settings.client.client_id,
+            now=int(self._clock()),
+            leeway=self._settings.leeway,
+        )
+        return verified.claims
+
+    async def _algorithms(self) -> Collection[str]:
+        """The default algorithms are narrowed to those of the metadata; named ones are taken by their word."""
+        ours = self._settings.algorithms
+        theirs = (await self.metadata()).id_token_signing_alg_values_supported
+        if self._settings.algorithms_named or not theirs:
+            return ours
+        return [alg for alg in ours if alg in theirs]
+
+    async def _jwks_uri(self) -> str:
+        return (await self.metadata()).jwks_uri
