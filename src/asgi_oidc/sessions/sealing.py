@@ -1,0 +1,84 @@
+"""Sealing: a value that only we can read and make, for one purpose, one name and one middleware.
+
+AES-256-GCM-SIV (RFC 8452) with a random 96-bit nonce. Unlike plain GCM it has no cliff at 2^32 values of
+one key (NIST SP 800-38D §8.3): a nonce that happens to repeat tells at most that two values are equal.
+"""
+
+import binascii
+import os
+from collections.abc import Sequence
+from typing import Literal
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCMSIV
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+NONCE = 12  # bytes
+TAG = 16  # bytes
+
+Kind = Literal["session", "seen", "login"]
+KINDS: tuple[Kind, ...] = ("session", "seen", "login")
+
+_TO_URLSAFE = bytes.maketrans(b"+/", b"-_")
+_FROM_URLSAFE = bytes.maketrans(b"-_", b"+/")
+
+
+class Sealer:
+    """Seals with the first secret, and opens with any of them.
+
+    Each kind of value has a key of its own, and the kind, the cookie's name and the middleware are bound in
+    as associated data: no value stands in for another, and none moves between names, clients or issuers.
+    """
+
+    def __init__(self, secrets: Sequence[bytes], *, context: Sequence[str]) -> None:
+        """Derive the keys.
+
+        Args:
+            secrets: the first seals, all open.
+            context: issuer, client id and base URL.
+        """
+        self._context = tuple(context)
+        self._keys = {kind: [AESGCMSIV(_derive(secret, kind)) for secret in secrets] for kind in KINDS}
+
+    def seal(self, kind: Kind, name: str, value: bytes) -> str:
+        """Seal a value for a cookie name; the text is base64url without padding."""
+        nonce = os.urandom(NONCE)
+        sealed = nonce + self._keys[kind][0].encrypt(nonce, value, self._bound_to(kind, name))
+        return _encode(sealed)
+
+    def open(self, kind: Kind, name: str, text: str) -> bytes | None:
+        """Return the value, or None for everything that we did not seal for this very place."""
+        sealed = _decode(text)
+        if sealed is None or len(sealed) < NONCE + TAG:
+            return None
+        bound_to = self._bound_to(kind, name)
+        for key in self._keys[kind]:
+            try:
+                return key.decrypt(sealed[:NONCE], sealed[NONCE:], bound_to)
+            except InvalidTag:
+                continue
+        return None
+
+    def _bound_to(self, kind: Kind, name: str) -> bytes:
+        # Each part with its length before it, so that no two lists of parts read alike.
+        parts = [part.encode("utf-8") for part in (kind, name, *self._context)]
+        return b"".join(len(part).to_bytes(4, "big") + part for part in parts)
+
+
+def _derive(secret: bytes, kind: Kind) -> bytes:
+    return HKDF(algorithm=SHA256(), length=32, salt=None, info=b"asgi-oidc 1 " + kind.encode("ascii")).derive(secret)
+
+
+def _encode(data: bytes) -> str:
+    return binascii.b2a_base64(data, newline=False).translate(_TO_URLSAFE).rstrip(b"=").decode("ascii")
+
+
+def _decode(text: str) -> bytes | None:
+    """Decode the one spelling that `_encode` writes: a changed character is never the same value."""
+    try:
+        encoded = text.encode("ascii").translate(_FROM_URLSAFE)
+        data = binascii.a2b_base64(encoded + b"=" * (-len(encoded) % 4), strict_mode=True)
+    except (UnicodeEncodeError, binascii.Error):
+        return None
+    return data if _encode(data) == text else None

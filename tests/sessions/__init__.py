@@ -1,0 +1,1 @@
+"""What is remembered of a browser: sealed, cut, bounded."""
