@@ -1,0 +1,90 @@
+"""Settings from `OIDC_...` variables, and from the files that `OIDC_..._FILE` names (mounted secrets)."""
+
+import difflib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from asgi_oidc.settings import READERS
+
+PREFIX = "OIDC_"
+LARGEST_FILE = 65_536  # bytes; a secret file is small, and anything else is a mistake
+
+
+def read_environment(environ: Mapping[str, str]) -> tuple[dict[str, Any], list[str]]:
+    """Read the settings that the environment gives; an empty variable counts as not set.
+
+    Lists are written with commas, mappings as JSON.
+
+    Returns:
+        The settings, and all that is wrong: unknown names, values of the wrong form, files that cannot be read.
+    """
+    problems: list[str] = []
+    found: dict[str, Any] = {}
+    for variable, text in environ.items():
+        if not variable.startswith(PREFIX) or not text:
+            continue
+        name = variable.removeprefix(PREFIX).removesuffix("_FILE").lower()
+        try:
+            if name not in PARSERS or variable != variable.upper():
+                raise ValueError(f"there is no such setting{_suggestion(name)}")
+            if name in found:
+                raise ValueError(f"set either {PREFIX}{name.upper()} or its _FILE variant, not both")
+            found[name] = PARSERS[name](_read_file(text) if variable.endswith("_FILE") else text)
+        except ValueError as exc:
+            problems.append(f"{variable}: {exc}")
+    return found, problems
+
+
+def _suggestion(name: str) -> str:
+    near = difflib.get_close_matches(name, PARSERS, n=1)
+    return f"; did you mean {PREFIX}{near[0].upper()}?" if near else ""
+
+
+def _read_file(path: str) -> str:
+    try:
+        with Path(path).open("rb") as file:
+            data = file.read(LARGEST_FILE + 1)
+        text = data.decode("utf-8").strip()
+    except (OSError, UnicodeDecodeError) as exc:
+        raise ValueError(f"the file cannot be read ({type(exc).__name__})") from exc
+    if not text or len(data) > LARGEST_FILE:
+        raise ValueError("the file is empty, or too large for a setting")
+    return text
+
+
+def _whole_number(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise ValueError("it must be a whole number") from None
+
+
+def _listed(text: str) -> list[str]:
+    return [item for part in text.replace("\n", ",").split(",") if (item := part.strip())]
+
+
+def _mapping(text: str) -> dict[str, Any]:
+    try:
+        return msgspec.json.decode(text, type=dict[str, Any])
+    except (ValueError, RecursionError):
+        raise ValueError("it must be a JSON object") from None
+
+
+_PARSED: Mapping[str, Callable[[str], Any]] = {
+    "secret": _listed,
+    "public": _listed,
+    "trusted_audiences": _listed,
+    "algorithms": _listed,
+    "authorization_params": _mapping,
+    "metadata": _mapping,
+    "session_idle": _whole_number,
+    "session_lifetime": _whole_number,
+    "leeway": _whole_number,
+}
+_NOT_TEXT = ("http_client", "on_login")
+PARSERS: Mapping[str, Callable[[str], Any]] = {
+    name: _PARSED.get(name, str) for name in READERS if name not in _NOT_TEXT
+}

@@ -1,0 +1,229 @@
+"""Every setting: its name, default and unit, and what makes it wrong."""
+
+import difflib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Required, TypedDict
+
+from asgi_oidc.errors import OIDCError, SettingsError
+from asgi_oidc.protocol.client import Client
+from asgi_oidc.protocol.client_auth import choose_method
+from asgi_oidc.protocol.metadata import MEMBERS, REQUIRED, ProviderMetadata, make_metadata
+from asgi_oidc.provider.http import HttpClient
+from asgi_oidc.rules import Public, read_public
+from asgi_oidc.setting_values import (
+    LONGEST_LEEWAY,
+    LONGEST_SPAN,
+    OnLogin,
+    read_algorithms,
+    read_auth_path,
+    read_authorization_params,
+    read_base_url,
+    read_client_auth,
+    read_client_id,
+    read_http_client,
+    read_issuer,
+    read_metadata,
+    read_on_login,
+    read_post_logout_redirect_uri,
+    read_public_paths,
+    read_scope,
+    read_secrets,
+    read_text,
+    read_texts,
+    read_userinfo,
+    span_reader,
+)
+from asgi_oidc.urls import check_url, origin_of
+
+ALGORITHMS = ("RS256", "PS256", "ES256", "EdDSA", "Ed25519")
+
+
+class Keywords(TypedDict, total=False):
+    """The keywords of `OIDCMiddleware`; README.md has the table."""
+
+    issuer: Required[str]
+    client_id: Required[str]
+    client_secret: str | None
+    base_url: Required[str]
+    secret: Required[str | bytes | Sequence[str | bytes]]
+    scope: str | Sequence[str]
+    public: Sequence[str]
+    auth_path: str
+    authorization_params: Mapping[str, Any]
+    client_auth: str | None
+    session_idle: int
+    session_lifetime: int
+    leeway: int
+    post_logout_redirect_uri: str | None
+    userinfo: str
+    trusted_audiences: Sequence[str]
+    algorithms: Sequence[str]
+    metadata: Mapping[str, Any]
+    http_client: Any
+    on_login: OnLogin | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """All settings, checked."""
+
+    issuer: str
+    client_id: str
+    client_secret: str | None = field(repr=False)
+    base_url: str
+    secret: tuple[bytes, ...] = field(repr=False)
+    scope: str
+    public: Public
+    auth_path: str
+    authorization_params: Mapping[str, str | Sequence[str]]
+    client_auth: str | None
+    session_idle: int
+    session_lifetime: int
+    leeway: int
+    post_logout_redirect_uri: str | None
+    userinfo: str
+    trusted_audiences: tuple[str, ...]
+    algorithms: tuple[str, ...] | None
+    metadata: Mapping[str, Any]
+    http_client: HttpClient | None
+    on_login: OnLogin | None
+
+    @property
+    def origin(self) -> str:
+        """Scheme, host and port of `base_url`, as browsers write it."""
+        return origin_of(check_url(self.base_url))
+
+    @property
+    def base_path(self) -> str:
+        """The path of `base_url`, without a trailing `/`."""
+        return check_url(self.base_url).path.rstrip("/")
+
+    @property
+    def form_post(self) -> bool:
+        """Whether the provider answers with a form."""
+        return self.authorization_params.get("response_mode") == "form_post"
+
+    @property
+    def max_age(self) -> int | None:
+        """Seconds since the last sign-in at the provider that are asked for and checked."""
+        value = self.authorization_params.get("max_age")
+        return None if value is None else int(str(value))
+
+    @property
+    def acr_values(self) -> list[str]:
+        """The authentication contexts that are asked for; one of them has to come back."""
+        return str(self.authorization_params.get("acr_values", "")).split()
+
+    @property
+    def home(self) -> str:
+        """The start page of the wrapped app."""
+        return self.base_url.rstrip("/") + "/"
+
+    def url_of(self, endpoint: str) -> str:
+        """Return the absolute URL of one of our endpoints."""
+        return f"{self.base_url.rstrip('/')}{self.auth_path}/{endpoint}"
+
+
+def read_settings(given: Mapping[str, Any], *, also_wrong: Sequence[str] = ()) -> Settings:
+    """Check settings by name.
+
+    Args:
+        also_wrong: problems that were found before, to be told in the same error.
+
+    Raises:
+        SettingsError: all that is wrong, each with the mend.
+    """
+    problems = [*also_wrong, *(_unknown(name) for name in given if name not in READERS)]
+    values: dict[str, Any] = {}
+    for name, (default, read) in READERS.items():
+        value = given.get(name)
+        if value is None and default is not MISSING:
+            values[name] = default
+            continue
+        try:
+            values[name] = read(value)
+        except ValueError as exc:
+            problems.append(f"{name}: {exc}")
+    problems += _contradictions(values)
+    if problems:
+        raise SettingsError(problems)
+    return Settings(**values)
+
+
+def _unknown(name: str) -> str:
+    near = difflib.get_close_matches(name, READERS, n=1)
+    return f"{name}: there is no such setting" + (f"; did you mean {near[0]}?" if near else "")
+
+
+def _contradictions(values: Mapping[str, Any]) -> list[str]:
+    problems = []
+    method, secret = values.get("client_auth"), values.get("client_secret")
+    if method not in (None, "none") and secret is None:
+        problems.append(f"client_auth: {method} needs a client_secret")
+    if method == "none" and secret is not None:
+        problems.append("client_auth: 'none' is for public clients; leave client_secret out, or client_auth")
+    if values.get("metadata") and "issuer" in values:
+        problems += [f"metadata: {problem}" for problem in _metadata_problems(values)]
+    return problems
+
+
+def _metadata_problems(values: Mapping[str, Any]) -> list[str]:
+    issuer, members = values["issuer"], values["metadata"]
+    if members.get("issuer", issuer) != issuer:
+        return ["its issuer is another one than the setting issuer"]
+    stand_ins = dict.fromkeys(REQUIRED, issuer)  # what is not given by hand will be discovered
+    try:
+        metadata = make_metadata(issuer, {**stand_ins, **members})
+    except OIDCError as exc:
+        return [exc.detail]
+    problems = []
+    for name in members.keys() - MEMBERS:
+        if near := difflib.get_close_matches(name, MEMBERS, n=1, cutoff=0.9):
+            problems.append(f"{name} is not a member; did you mean {near[0]}?")
+    if all(name in members for name in REQUIRED):
+        problems += _gaps(values, metadata)
+    return problems
+
+
+def _gaps(values: Mapping[str, Any], metadata: ProviderMetadata) -> list[str]:
+    """Say what no login could do without, when nothing will be discovered."""
+    problems = []
+    if values.get("userinfo") == "always" and metadata.userinfo_endpoint is None:
+        problems.append("userinfo='always' needs a userinfo_endpoint")
+    theirs = metadata.id_token_signing_alg_values_supported
+    if values.get("algorithms", ()) is None and theirs and not set(theirs) & set(ALGORITHMS):
+        problems.append(f"none of {', '.join(theirs)} is among the algorithms {', '.join(ALGORITHMS)}")
+    if values.get("client_secret") and not values.get("client_auth"):
+        try:
+            choose_method(Client("", "", values["client_secret"]), metadata.auth_methods)
+        except OIDCError as exc:
+            problems.append(exc.detail)
+    return problems
+
+
+MISSING = object()
+
+# name -> default (MISSING: it has to be given), how it is checked
+READERS: Mapping[str, tuple[Any, Callable[[Any], Any]]] = {
+    "issuer": (MISSING, read_issuer),
+    "client_id": (MISSING, read_client_id),
+    "client_secret": (None, read_text),
+    "base_url": (MISSING, read_base_url),
+    "secret": (MISSING, read_secrets),
+    "scope": ("openid profile email", read_scope),
+    "public": (read_public(()), read_public_paths),
+    "auth_path": ("/auth", read_auth_path),
+    "authorization_params": ({}, read_authorization_params),
+    "client_auth": (None, read_client_auth),
+    "session_idle": (3600, span_reader(1, LONGEST_SPAN)),
+    "session_lifetime": (12 * 3600, span_reader(1, LONGEST_SPAN)),
+    "leeway": (30, span_reader(0, LONGEST_LEEWAY)),
+    "post_logout_redirect_uri": (None, read_post_logout_redirect_uri),
+    "userinfo": ("auto", read_userinfo),
+    "trusted_audiences": ((), read_texts),
+    "algorithms": (None, read_algorithms),
+    "metadata": ({}, read_metadata),
+    "http_client": (None, read_http_client),
+    "on_login": (None, read_on_login),
+}

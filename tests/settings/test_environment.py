@@ -1,0 +1,181 @@
+"""Every setting has its variable, and a secret may stand in a file."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from asgi_oidc import OIDCMiddleware, SettingsError
+from asgi_oidc.environment import LARGEST_FILE, PARSERS, read_environment
+from asgi_oidc.settings import READERS
+from tests.settings.common import NEEDED, OTHER_SECRET, SECRET
+
+ENVIRON = {
+    "OIDC_ISSUER": "https://id.example.com",
+    "OIDC_CLIENT_ID": "web",
+    "OIDC_BASE_URL": "https://app.example.com",
+    "OIDC_SECRET": SECRET,
+}
+
+
+async def app(scope: Any, receive: Any, send: Any) -> None:
+    """Do nothing."""
+
+
+def problems(**environ: str) -> tuple[str, ...]:
+    return tuple(read_environment(environ)[1])
+
+
+@pytest.mark.parametrize(
+    ("variable", "text", "value"),
+    [
+        ("ISSUER", "https://id.example.com", "https://id.example.com"),
+        ("CLIENT_ID", "web", "web"),
+        ("CLIENT_SECRET", "a,b", "a,b"),
+        ("BASE_URL", "https://app.example.com", "https://app.example.com"),
+        ("SECRET", SECRET, [SECRET]),
+        ("SECRET", f"{SECRET},{OTHER_SECRET}", [SECRET, OTHER_SECRET]),
+        ("SCOPE", "openid email", "openid email"),
+        ("PUBLIC", "/,/static/*", ["/", "/static/*"]),
+        ("PUBLIC", " / , /static/* ,", ["/", "/static/*"]),
+        ("PUBLIC", "/\n/static/*\n", ["/", "/static/*"]),
+        ("AUTH_PATH", "/oidc", "/oidc"),
+        ("AUTHORIZATION_PARAMS", '{"prompt":"login","max_age":60}', {"prompt": "login", "max_age": 60}),
+        ("CLIENT_AUTH", "none", "none"),
+        ("SESSION_IDLE", "60", 60),
+        ("SESSION_LIFETIME", "600", 600),
+        ("LEEWAY", "5", 5),
+        ("POST_LOGOUT_REDIRECT_URI", "https://x", "https://x"),
+        ("USERINFO", "never", "never"),
+        ("TRUSTED_AUDIENCES", "a,b", ["a", "b"]),
+        ("ALGORITHMS", "RS256,ES256", ["RS256", "ES256"]),
+        ("METADATA", '{"jwks_uri":"https://x"}', {"jwks_uri": "https://x"}),
+    ],
+)
+def test_a_variable_is_read(variable, text, value):
+    """Lists with commas, mappings as JSON, numbers as numbers."""
+    assert read_environment({f"OIDC_{variable}": text}) == ({variable.lower(): value}, [])
+
+
+def test_every_setting_but_the_objects_has_a_variable():
+    """A client and a function cannot be written as text."""
+    assert set(READERS) - set(PARSERS) == {"http_client", "on_login"}
+
+
+@pytest.mark.parametrize("name", sorted(PARSERS))
+def test_every_variable_may_stand_in_a_file(name, tmp_path):
+    """As Docker and Kubernetes mount secrets; the newline at the end is not part of it."""
+    text = {"metadata": "{}", "authorization_params": "{}", "leeway": "1", "session_idle": "1", "session_lifetime": "1"}
+    path = tmp_path / "value"
+    path.write_text(text.get(name, "value") + "\n")
+
+    found = read_environment({f"OIDC_{name.upper()}_FILE": str(path)})
+
+    assert found == read_environment({f"OIDC_{name.upper()}": text.get(name, "value")})
+
+
+def test_what_is_not_ours_or_empty_is_passed_over():
+    """An empty variable is how compose files say "not set"."""
+    assert read_environment({"PATH": "/bin", "OIDC_SCOPE": "", "OIDCX": "1", "oidc_scope": "x"}) == ({}, [])
+
+
+@pytest.mark.parametrize(
+    ("variable", "text", "mend"),
+    [
+        ("OIDC_ISUER", "x", "did you mean OIDC_ISSUER?"),
+        ("OIDC_CLIENTSECRET_FILE", "x", "did you mean OIDC_CLIENT_SECRET?"),
+        ("OIDC_HTTP_CLIENT", "x", "there is no such setting"),
+        ("OIDC_issuer", "x", "there is no such setting"),
+        ("OIDC_", "x", "there is no such setting"),
+        ("OIDC__FILE", "x", "there is no such setting"),
+        ("OIDC_LEEWAY", "soon", "a whole number"),
+        ("OIDC_LEEWAY", "1.5", "a whole number"),
+        ("OIDC_METADATA", "{", "a JSON object"),
+        ("OIDC_METADATA", "[]", "a JSON object"),
+        ("OIDC_AUTHORIZATION_PARAMS", '{"a":' * 5000, "a JSON object"),
+    ],
+    ids=lambda value: value[:40],
+)
+def test_a_wrong_variable_is_refused_with_a_mend(variable, text, mend):
+    """By its own name, as the person who set it knows it."""
+    (problem,) = problems(**{variable: text})
+
+    assert problem.startswith(f"{variable}: ")
+    assert mend in problem
+
+
+@pytest.mark.parametrize(
+    ("content", "mend"),
+    [
+        (None, "cannot be read (FileNotFoundError)"),
+        (b"\xff\xfe", "cannot be read (UnicodeDecodeError)"),
+        (b"", "empty"),
+        (b" \n", "empty"),
+        (b"x" * (LARGEST_FILE + 1), "too large"),
+    ],
+    ids=["missing", "binary", "empty", "blank", "large"],
+)
+def test_a_file_that_holds_no_setting_is_refused(tmp_path: Path, content, mend):
+    """An empty secret must not pass for none."""
+    path = tmp_path / "s3cret"
+    if content is not None:
+        path.write_bytes(content)
+
+    (problem,) = problems(OIDC_SECRET_FILE=str(path))
+
+    assert problem.startswith("OIDC_SECRET_FILE: the file ")
+    assert mend in problem
+
+
+def test_a_folder_is_no_file(tmp_path):
+    """A mount that went wrong."""
+    assert "IsADirectoryError" in problems(OIDC_SECRET_FILE=str(tmp_path))[0]
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_variable_and_its_file_together_are_refused(tmp_path, order):
+    """Which of the two would count?"""
+    (tmp_path / "secret").write_text(SECRET)
+    both = {"OIDC_SECRET": SECRET, "OIDC_SECRET_FILE": str(tmp_path / "secret")}
+
+    (problem,) = problems(**dict(list(both.items())[::order]))
+
+    assert "set either OIDC_SECRET or its _FILE variant, not both" in problem
+
+
+def test_one_error_lists_all_that_is_wrong_with_the_variables():
+    """Mending one after the other, with a deploy in between, is no fun."""
+    assert len(problems(OIDC_A="1", OIDC_LEEWAY="x", OIDC_SECRET_FILE="/does/not/exist")) == 3
+
+
+def test_wrong_variables_and_wrong_values_stand_in_one_error():
+    """A misspelt variable and a missing setting are often the same mistake."""
+    with pytest.raises(SettingsError) as caught:
+        OIDCMiddleware.from_env(
+            app, environ={**ENVIRON, "OIDC_BASE_URL": "", "OIDC_BASEURL": "https://app.example.com"}
+        )
+
+    assert len(caught.value.problems) == 2
+    assert "did you mean OIDC_BASE_URL?" in str(caught.value)
+    assert "base_url: it is missing" in str(caught.value)
+
+
+def test_a_middleware_is_made_from_the_environment():
+    """And keywords win over it."""
+    middleware = OIDCMiddleware.from_env(app, environ=ENVIRON, base_url="https://other.example.com")
+
+    assert middleware.app is app
+
+
+def test_what_the_environment_says_is_checked_like_any_setting():
+    """A short secret is short wherever it comes from."""
+    with pytest.raises(SettingsError) as caught:
+        OIDCMiddleware.from_env(app, environ={**ENVIRON, "OIDC_SECRET": "short", "OIDC_LEEWAY": "1000"})
+
+    assert [problem.partition(":")[0] for problem in caught.value.problems] == ["secret", "leeway"]
+
+
+def test_no_value_of_a_variable_stands_in_an_error():
+    """It may be a secret under a wrong name."""
+    assert "s3cret" not in str(problems(OIDC_CLIENT_SECRT="s3cret", OIDC_LEEWAY="s3cret", OIDC_METADATA="s3cret"))
+    assert NEEDED["client_secret"] not in str(problems(OIDC_CLIENT_SECRT=NEEDED["client_secret"]))

@@ -1,0 +1,552 @@
+"""Each setting has its default, takes its forms, and refuses all others with a mend."""
+
+import math
+import secrets
+from typing import Any
+
+import httpx
+import httpx2
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from asgi_oidc import OIDCMiddleware, SettingsError
+from asgi_oidc.setting_values import entropy_bound
+from asgi_oidc.settings import READERS, read_settings
+from tests.settings.common import NEEDED, OTHER_SECRET, SECRET, problems, read
+
+METADATA = {name: f"https://id.example.com/{name}" for name in ("authorization_endpoint", "token_endpoint", "jwks_uri")}
+
+
+async def hook(user: Any, claims: Any) -> None:
+    """Let everybody in."""
+
+
+class Hook:
+    async def __call__(self, user: Any, claims: Any) -> None:
+        """Let everybody in."""
+
+    async def method(self, user: Any, claims: Any) -> None:
+        """Let everybody in."""
+
+
+async def app(scope: Any, receive: Any, send: Any) -> None:
+    """Do nothing."""
+
+
+# --- defaults
+
+
+def test_five_settings_are_enough():
+    """Everything else has the default of the design."""
+    settings = read()
+
+    assert {name: getattr(settings, name) for name in READERS if name not in (*NEEDED, "public")} == {
+        "scope": "openid profile email",
+        "auth_path": "/auth",
+        "authorization_params": {},
+        "client_auth": None,
+        "session_idle": 3600,
+        "session_lifetime": 43_200,
+        "leeway": 30,
+        "post_logout_redirect_uri": None,
+        "userinfo": "auto",
+        "trusted_audiences": (),
+        "algorithms": None,
+        "metadata": {},
+        "http_client": None,
+        "on_login": None,
+    }
+    assert settings.secret == (SECRET.encode(),)
+    assert (settings.public.exact, settings.public.below) == (frozenset(), ())
+
+
+def test_none_is_the_default():
+    """`OIDCMiddleware(app, scope=config.get("scope"))` should just work."""
+    optional = {name: None for name in READERS if name not in NEEDED or name == "client_secret"}
+
+    assert read(**optional) == read(client_secret=...)
+
+
+@pytest.mark.parametrize("name", ["issuer", "client_id", "base_url", "secret"])
+def test_what_has_no_default_is_asked_for(name):
+    """By its name, with what to write."""
+    (problem,) = problems(**{name: ...})
+
+    assert problem.startswith(f"{name}: it is missing")
+
+
+# --- accepted forms
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "read_as"),
+    [
+        ("issuer", "https://id.example.com/", "https://id.example.com/"),
+        ("issuer", "https://id.example.com/realms/one", "https://id.example.com/realms/one"),
+        ("issuer", "http://localhost:9000", "http://localhost:9000"),
+        ("client_id", "a b:c%", "a b:c%"),
+        ("client_secret", None, None),
+        ("base_url", "https://app.example.com/admin", "https://app.example.com/admin"),
+        ("base_url", "http://127.0.0.1:8000", "http://127.0.0.1:8000"),
+        ("base_url", "http://[::1]:8000/", "http://[::1]:8000/"),
+        ("secret", SECRET.encode(), (SECRET.encode(),)),
+        ("secret", [SECRET, OTHER_SECRET], (SECRET.encode(), OTHER_SECRET.encode())),
+        ("secret", (SECRET, b"".join(bytes([n]) for n in range(32))), (SECRET.encode(), bytes(range(32)))),
+        ("scope", "openid", "openid"),
+        ("scope", " openid  email ", "openid email"),
+        ("scope", ["openid", "api"], "openid api"),
+        ("auth_path", "/login/oidc", "/login/oidc"),
+        ("auth_path", "/.auth", "/.auth"),
+        ("authorization_params", {"prompt": "login"}, {"prompt": "login"}),
+        ("authorization_params", {"max_age": 300}, {"max_age": "300"}),
+        ("authorization_params", {"acr_values": ["a", "b"]}, {"acr_values": "a b"}),
+        ("authorization_params", {"prompt": ["login", "consent"]}, {"prompt": "login consent"}),
+        ("authorization_params", {"resource": ["https://a", "https://b"]}, {"resource": ("https://a", "https://b")}),
+        ("authorization_params", {"response_mode": "form_post"}, {"response_mode": "form_post"}),
+        ("client_auth", "client_secret_basic", "client_secret_basic"),
+        ("client_auth", "client_secret_post", "client_secret_post"),
+        ("session_idle", 1, 1),
+        ("session_lifetime", 366 * 86_400, 366 * 86_400),
+        ("leeway", 0, 0),
+        ("leeway", 300, 300),
+        ("post_logout_redirect_uri", "https://other.example.com/bye?x=1", "https://other.example.com/bye?x=1"),
+        ("userinfo", "always", "always"),
+        ("userinfo", "never", "never"),
+        ("trusted_audiences", ["api"], ("api",)),
+        ("algorithms", ["RS512", "ES384"], ("RS512", "ES384")),
+        ("metadata", METADATA, METADATA),
+        ("metadata", {"jwks_uri": "https://other.example.com/jwks"}, {"jwks_uri": "https://other.example.com/jwks"}),
+        ("on_login", hook, hook),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_a_setting_takes_its_forms(name, given, read_as):
+    """What is accepted is kept as the rest of the library wants it."""
+    assert getattr(read(**{name: given}), name) == read_as
+
+
+@pytest.mark.parametrize("made", [Hook(), Hook().method])
+def test_on_login_may_be_an_object(made):
+    """With a database in it, for one."""
+    assert read(on_login=made).on_login is made
+
+
+@pytest.mark.parametrize(("paths", "exact", "below"), [(["/", "/a.b"], {"/", "/a.b"}, ()), (["/s/*"], set(), ("/s",))])
+def test_public_is_compiled(paths, exact, below):
+    """Exactly that path, or it and all below it."""
+    public = read(public=paths).public
+
+    assert (public.exact, public.below) == (exact, below)
+
+
+def test_what_follows_from_the_settings():
+    """Everything that we send the browser to is made of `base_url`."""
+    settings = read(
+        base_url="https://APP.example.com:443/admin/",
+        authorization_params={"response_mode": "form_post", "max_age": "60", "acr_values": "a b"},
+    )
+
+    assert (settings.origin, settings.base_path) == ("https://app.example.com", "/admin")
+    assert settings.url_of("login") == "https://APP.example.com:443/admin/auth/login"
+    assert settings.home == "https://APP.example.com:443/admin/"
+    assert (settings.form_post, settings.max_age, settings.acr_values) == (True, 60, ["a", "b"])
+    assert (read().form_post, read().max_age, read().acr_values) == (False, None, [])
+
+
+@pytest.mark.parametrize(
+    ("base_url", "origin"),
+    [
+        ("https://app.example.com:443", "https://app.example.com"),
+        ("http://localhost:80/x", "http://localhost"),
+        ("https://app.example.com:80", "https://app.example.com:80"),
+        ("http://[::1]:8000", "http://[::1]:8000"),
+        ("HTTPS://App.Example.com", "https://app.example.com"),
+    ],
+)
+def test_the_origin_is_written_as_browsers_do(base_url, origin):
+    """RFC 6454 §6.2: else no Origin header would ever be ours."""
+    assert read(base_url=base_url).origin == origin
+
+
+# --- refused forms, each with its mend
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "mend"),
+    [
+        ("client_id", "", "it must be text"),
+        ("client_id", " ", "it must be text"),
+        ("client_id", 7, "it must be text"),
+        ("client_id", "a\nb", "on one line"),
+        ("client_secret", b"bytes", "it must be text"),
+        ("client_secret", "with-newline\n", "on one line"),
+        ("issuer", "https://id.example.com?x", "must not carry a query"),
+        ("issuer", "https://id.example.com?", "must not carry a query"),
+        ("base_url", "https://app.example.com/a/../b", "plain segments"),
+        ("base_url", "https://app.example.com/a%20b", "plain segments"),
+        ("base_url", "https://app.example.com//", "plain segments"),
+        ("base_url", "https://app.example.com/?x=1", "must not carry a query"),
+        ("base_url", None, "no header that says so can be trusted"),
+        ("secret", "short", "secrets.token_urlsafe(32)"),
+        ("secret", "", "secrets.token_urlsafe(32)"),
+        ("secret", 7, "must be a list"),
+        ("secret", [], "the first seals, all open"),
+        ("secret", [SECRET] * 9, "at most 8"),
+        ("secret", [SECRET, 7], "text or bytes"),
+        ("secret", [SECRET, "short"], "secrets.token_urlsafe(32)"),
+        ("scope", "profile", "'openid'"),
+        ("scope", "", "'openid'"),
+        ("scope", [], "'openid'"),
+        ("scope", ["openid", 7], "it must be text"),
+        ("scope", 7, "must be a list"),
+        ("public", "/", "must be a list"),
+        ("public", ["/*"], "would open every path"),
+        ("public", ["*"], "is not a path"),
+        ("public", ["x"], "is not a path"),
+        ("public", ["/x*"], "is not a path"),
+        ("public", ["/x/*/y"], "is not a path"),
+        ("public", ["/x/"], "is not a path"),
+        ("public", ["//x"], "is not a path"),
+        ("public", ["/a/../b"], "is not a path"),
+        ("public", ["/a/."], "is not a path"),
+        ("public", ["/a%20b"], "is not a path"),
+        ("public", [7], "it must be text"),
+        ("auth_path", "auth", "such as /auth"),
+        ("auth_path", "/", "such as /auth"),
+        ("auth_path", "/auth/", "such as /auth"),
+        ("auth_path", "/a/../b", "such as /auth"),
+        ("auth_path", "/a b", "such as /auth"),
+        ("auth_path", "/a?b", "such as /auth"),
+        ("authorization_params", [("prompt", "login")], "a mapping"),
+        ("authorization_params", {"prompt": None}, "prompt: it must be text"),
+        ("authorization_params", {"x": True}, "x: it must be text"),
+        ("authorization_params", {"x": {"a": 1}}, "x: it must be text"),
+        ("authorization_params", {"x": [1]}, "it must be text"),
+        ("authorization_params", {"x": b"bytes"}, "must be a list"),
+        ("authorization_params", {7: "x"}, "it must be text"),
+        ("authorization_params", {"response_mode": "fragment"}, "query or form_post"),
+        ("authorization_params", {"response_mode": "jwt"}, "query or form_post"),
+        ("authorization_params", {"max_age": "soon"}, "a number of seconds"),
+        ("authorization_params", {"max_age": -1}, "a number of seconds"),
+        ("authorization_params", {"max_age": ["1"]}, "a number of seconds"),
+        ("client_auth", "private_key_jwt", "must be one of client_secret_basic"),
+        ("client_auth", "basic", "must be one of client_secret_basic"),
+        ("session_idle", 0, "from 1 to"),
+        ("session_idle", True, "whole number"),
+        ("session_idle", 1.5, "whole number"),
+        ("session_idle", "60", "whole number"),
+        ("session_lifetime", 367 * 86_400, "from 1 to"),
+        ("leeway", -1, "from 0 to 300"),
+        ("leeway", 301, "from 0 to 300"),
+        ("post_logout_redirect_uri", "/bye", "start with https://"),
+        ("post_logout_redirect_uri", "http://other.example.com/", "use https"),
+        ("userinfo", "sometimes", "auto, always, never"),
+        ("userinfo", True, "auto, always, never"),
+        ("trusted_audiences", "api", "must be a list"),
+        ("trusted_audiences", [""], "it must be text"),
+        ("algorithms", [], "must be a list of RS256"),
+        ("algorithms", ["none"], "must be a list of RS256"),
+        ("algorithms", ["HS256"], "must be a list of RS256"),
+        ("algorithms", "RS256", "must be a list"),
+        ("metadata", "https://x", "a mapping"),
+        ("metadata", {7: "x"}, "a mapping"),
+        ("metadata", {"issuer": "https://other.example.com"}, "another one than the setting issuer"),
+        ("metadata", {"token_endpoint": "http://id.example.com/token"}, "token_endpoint"),
+        ("metadata", {"token_endpoint": 7}, "token_endpoint"),
+        ("http_client", "https://proxy", "httpx.AsyncClient"),
+        ("http_client", object(), "httpx.AsyncClient"),
+        ("http_client", httpx.AsyncClient, "httpx.AsyncClient"),
+        ("on_login", "hook", "async function"),
+        ("on_login", lambda user, claims: None, "async function"),
+        ("on_login", Hook, "async function"),
+    ],
+    ids=lambda value: str(value)[:30],
+)
+def test_a_wrong_form_is_refused_with_a_mend(name, given, mend):
+    """The error names the setting and says what to write."""
+    (problem,) = problems(**{name: given})
+
+    assert problem.startswith(f"{name}: ")
+    assert mend in problem
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "client_id",
+        "redirect_uri",
+        "response_type",
+        "scope",
+        "state",
+        "nonce",
+        "code_challenge",
+        "code_challenge_method",
+        "request",
+        "request_uri",
+        "client_secret",
+    ],
+)
+def test_what_the_library_sets_cannot_be_set_by_hand(name):
+    """A second code_challenge_method could undo PKCE."""
+    (problem,) = problems(authorization_params={name: "x"})
+
+    assert problem == f"authorization_params: {name}: these are set by the library, per login"
+
+
+INSECURE = [
+    "http://app.example.com",
+    "http://localhost.example.com",
+    "http://localhost@evil.example",
+    "http://127.0.0.1.evil.example",
+    "http://192.168.1.1",
+    "http://0.0.0.0",
+    "http://[::2]",
+    "http://127.1",
+    "http://2130706433",
+    "https://user@app.example.com",
+    "https://user:pass@app.example.com",
+    "https://@app.example.com",
+    "https://app.example.com#fragment",
+    "https://app.example.com#",
+    "https://app.example.com:",
+    "https://app.example.com:0",
+    "https://app.example.com:70000",
+    "https://app.example.com:80a",
+    "https://app.example.com:-1",
+    "https:\\\\app.example.com",
+    "https://app.example.com\\@evil.example",
+    "https:/app.example.com",
+    "https:app.example.com",
+    "https://",
+    "https:///path",
+    "//app.example.com",
+    "app.example.com",
+    "ftp://app.example.com",
+    "javascript:alert(1)",
+    "file:///etc/passwd",
+    "https://app..example.com",
+    "https://-app.example.com",
+    "https://[::1",
+    "https://[evil]",
+    "https://[::1%25eth0]",
+    "https://app.example.com/ x",
+    "https://app.example.com/\n",
+    "\thttps://app.example.com",
+    "https://\u00e4pp.example.com",
+    "https://app\u3002example.com",
+    "https://%61pp.example.com",
+    "https://app.example.com/<x>",
+    "https://app.example.com/" + "a" * 2048,
+]
+SECURE = [
+    "https://app.example.com",
+    "https://APP.Example.COM:8443/x",
+    "https://192.0.2.1",
+    "https://[2001:db8::1]:8443",
+    "https://xn--pp-xia.example.com",
+    "https://intranet",
+    "https://app_1.example.com",
+    "https://app.example.com.",
+    "http://localhost",
+    "http://app.localhost:8000",
+    "http://127.0.0.1:8000",
+    "http://127.255.255.254",
+    "http://[::1]:8000",
+]
+
+
+@pytest.mark.parametrize("name", ["issuer", "base_url", "post_logout_redirect_uri"])
+@pytest.mark.parametrize("url", INSECURE, ids=lambda url: ascii(url)[:40])
+def test_an_insecure_url_is_refused(name, url):
+    """Two URL parsers must never disagree about where a code or a browser goes."""
+    (problem,) = problems(**{name: url})
+
+    assert problem.startswith((f"{name}: it ", f"{name}: http is for loopback only"))
+
+
+@pytest.mark.parametrize("url", SECURE)
+def test_a_secure_url_is_taken(url):
+    """https anywhere, http on this very machine."""
+    assert read(issuer=url, base_url=url, post_logout_redirect_uri=url).base_url == url
+
+
+@pytest.mark.parametrize(
+    ("secret", "is_enough"),
+    [
+        (secrets.token_urlsafe(32), True),
+        (secrets.token_bytes(32), True),
+        ("0123456789abcdef" * 3 + "fedcba9876543210", True),
+        ("0123456789ABCDEF" * 3 + "FEDCBA9876543210", True),
+        ("0123456789abcdef" * 2 + "fedcba987654321", False),
+        (SECRET[:42], False),
+        (SECRET[:42] + "=", False),
+        (SECRET[:40] + "/+", False),
+        (secrets.token_bytes(31), False),
+        ("a" * 100, False),
+        ("0123456789abcdef" * 4, False),
+        ("correct horse " * 8, False),
+        ("changeme" * 20, False),
+        (b"\x00" * 64, False),
+        (b"0123456789" * 10, False),
+        ("ab" * 40 + "c", False),
+        ("A sentence of many words, with 40 signs!?", True),
+        ("A sentence of few words, 30 s!", False),
+    ],
+    ids=lambda value: "secret" if isinstance(value, str | bytes) else value,
+)
+def test_a_secret_carries_32_bytes_of_entropy_by_its_alphabet(secret, is_enough):
+    """Hex has 4 bits a character, base64url 6; what repeats itself has none."""
+    if is_enough:
+        assert read(secret=secret)
+    else:
+        assert "less than 32 bytes of entropy" in problems(secret=secret)[0]
+
+
+@given(st.binary(min_size=1, max_size=80))
+def test_no_secret_has_more_entropy_than_it_has_bits(raw):
+    """An upper bound stays one."""
+    assert entropy_bound(raw) <= len(raw)
+    assert entropy_bound(raw.hex()) <= len(raw)
+    assert math.ceil(entropy_bound(raw.decode("latin-1"))) <= len(raw)
+
+
+# --- several at once
+
+
+def test_one_error_lists_all_that_is_wrong():
+    """Mending one after the other, with a deploy in between, is no fun."""
+    found = problems(issuer="http://id.example.com", secret="short", base_url=..., scop="openid", leeway=1000)
+
+    assert [problem.partition(":")[0] for problem in found] == ["scop", "issuer", "base_url", "secret", "leeway"]
+
+
+def test_the_text_of_the_error_has_a_line_for_each():
+    """A developer reads it in a terminal."""
+    with pytest.raises(SettingsError) as caught:
+        OIDCMiddleware(app, **{**NEEDED, "userinfo": "x", "leeway": -1})
+
+    assert str(caught.value).count("\n  - ") == 2
+    assert "please mend" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("isuer", "did you mean issuer?"),
+        ("client_secrets", "did you mean client_secret?"),
+        ("sesion_idle", "did you mean session_idle?"),
+        ("publik", "did you mean public?"),
+        ("xyz", "there is no such setting"),
+    ],
+)
+def test_an_unknown_setting_is_refused_with_a_suggestion(name, hint):
+    """A misspelt restriction that is silently ignored protects nothing."""
+    (problem,) = problems(**{name: "x"})
+
+    assert problem.startswith(f"{name}: there is no such setting")
+    assert hint in problem
+
+
+@pytest.mark.parametrize(
+    ("changes", "start"),
+    [
+        ({"client_auth": "client_secret_basic", "client_secret": ...}, "client_auth: client_secret_basic needs"),
+        ({"client_auth": "client_secret_post", "client_secret": ...}, "client_auth: client_secret_post needs"),
+        ({"client_auth": "none"}, "client_auth: 'none' is for public clients"),
+    ],
+)
+def test_settings_that_contradict_each_other_are_refused(changes, start):
+    """Which of the two was meant?"""
+    (problem,) = problems(**changes)
+
+    assert problem.startswith(start)
+
+
+def test_a_public_client_is_taken():
+    """No secret, and said so."""
+    assert read(client_auth="none", client_secret=...).client_auth == "none"
+
+
+def test_no_secret_stands_in_any_repr_or_error():
+    """Both are printed in tracebacks."""
+    settings = read()
+    middleware = OIDCMiddleware(app, **NEEDED)
+    texts = [repr(settings), repr(middleware), *problems(secret=SECRET[:30], client_secret="s3cret-of-the-client\n")]
+
+    assert not any(secret in text for text in texts for secret in (SECRET[:30], "s3cret-of-the-client"))
+
+
+# --- the client is told by what it does
+
+
+class ClientOfMyOwn:
+    def build_request(self, method: str, url: str, **options: Any) -> Any:
+        """Make a request."""
+
+    async def send(self, request: Any, **options: Any) -> Any:
+        """Send it."""
+
+
+@pytest.mark.parametrize("client", [httpx.AsyncClient(), httpx2.AsyncClient(), ClientOfMyOwn()])
+def test_a_client_is_told_by_what_it_does(client):
+    """httpx, its successor, or anything that does the same."""
+    assert read(http_client=client).http_client is client
+
+
+def test_a_client_that_does_not_wait_is_refused():
+    """A sync client would stop the whole server during a call."""
+    with httpx.Client() as client:
+        (problem,) = problems(http_client=client)
+
+    assert problem.startswith("http_client: it must be an httpx.AsyncClient")
+
+
+@pytest.mark.parametrize(
+    ("members", "changes", "mend"),
+    [
+        ({"userinfo_endpont": "https://id.example.com/me"}, {}, "did you mean userinfo_endpoint?"),
+        ({}, {"userinfo": "always"}, "needs a userinfo_endpoint"),
+        ({"id_token_signing_alg_values_supported": ["HS256"]}, {}, "none of HS256 is among the algorithms"),
+        ({"token_endpoint_auth_methods_supported": ["private_key_jwt"]}, {"client_secret": "x"}, "speaks only"),
+    ],
+)
+def test_metadata_by_hand_that_no_login_could_use_is_refused(members, changes, mend):
+    """Nothing will be discovered, so it can be known at start-up."""
+    with pytest.raises(SettingsError) as caught:
+        read_settings({**NEEDED, "metadata": {**METADATA, **members}, **changes})
+
+    assert mend in caught.value.problems[0]
+
+
+@pytest.mark.parametrize(
+    ("members", "changes"),
+    [
+        ({"x_vendor_member": 1}, {}),
+        ({"userinfo_endpoint": "https://id.example.com/me"}, {"userinfo": "always"}),
+        ({"id_token_signing_alg_values_supported": ["HS256"]}, {"algorithms": ["RS512"]}),
+        ({"token_endpoint_auth_methods_supported": ["client_secret_post"]}, {"client_secret": "x"}),
+        ({"token_endpoint_auth_methods_supported": ["private_key_jwt"]}, {"client_secret": None}),
+    ],
+)
+def test_metadata_by_hand_that_a_login_can_use_is_taken(members, changes):
+    """Members of others are no mistake, and what is named is taken by its word."""
+    assert read_settings({**NEEDED, "metadata": {**METADATA, **members}, **changes}).metadata["jwks_uri"]
+
+
+@pytest.mark.parametrize("params", [{"max_age": 10**30}, {"max_age": "\u0661"}, {"acr_values": "a " * 300}])
+def test_parameters_that_would_break_every_login_are_refused(params):
+    """A mistake in the settings is told at start-up."""
+    with pytest.raises(SettingsError) as caught:
+        read_settings({**NEEDED, "authorization_params": params})
+
+    assert caught.value.problems[0].startswith("authorization_params: ")
+
+
+@pytest.mark.parametrize("scope", ['openid "x', "openid a\\b", "openid é"])
+def test_a_scope_that_is_no_scope_is_refused(scope):
+    """RFC 6749 §3.3 says what a scope may be."""
+    with pytest.raises(SettingsError) as caught:
+        read_settings({**NEEDED, "scope": scope})
+
+    assert "RFC 6749" in caught.value.problems[0]
