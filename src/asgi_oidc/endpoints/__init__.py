@@ -1,0 +1,13 @@
+"""Our own URLs below `auth_path`: one file each, one line here that names it."""
+
+from collections.abc import Mapping
+
+from asgi_oidc.endpoints import callback, login, logout, session
+from asgi_oidc.endpoints.endpoint import Endpoint
+
+ENDPOINTS: Mapping[str, Endpoint] = {
+    "login": login.ENDPOINT,
+    "callback": callback.ENDPOINT,
+    "logout": logout.ENDPOINT,
+    "session": session.ENDPOINT,
+}

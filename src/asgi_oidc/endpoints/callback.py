@@ -1,0 +1,201 @@
+"""GET or POST /auth/callback: finishes a login (OIDC Core §3.1.2.5 to §3.1.3.7, RFC 9207)."""
+
+import copy
+import secrets
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from asgi_oidc import events
+from asgi_oidc.authenticate import authenticate
+from asgi_oidc.endpoints.endpoint import Endpoint, Receive, read_form_body
+from asgi_oidc.endpoints.failure import failure
+from asgi_oidc.endpoints.login import start_login
+from asgi_oidc.errors import OIDCError, ProviderRefused, RequestRejected
+from asgi_oidc.events import clean
+from asgi_oidc.parts import Parts
+from asgi_oidc.principal import User
+from asgi_oidc.protocol.authorization import (
+    AuthorizationResponse,
+    check_response_issuer,
+    read_authorization_response,
+)
+from asgi_oidc.protocol.id_token import Expected
+from asgi_oidc.protocol.tokens import TokenAnswer
+from asgi_oidc.sessions.session import GRACE, Session
+from asgi_oidc.sessions.transactions import AGAIN, LIFETIME, Transaction, digest, is_live
+from asgi_oidc.web.request import Request, read_form
+from asgi_oidc.web.response import Response, redirect
+
+MOST_REPLACED = 8  # sessions that one took over from and that may still be within their grace
+
+
+async def callback(request: Request, parts: Parts, receive: Receive) -> Response:
+    """Read the response, find its login, use it up, and sign the user in.
+
+    Raises:
+        OIDCError: the request is none that we accept, or the provider gives no metadata.
+    """
+    response = await _read_response(request, receive)
+    transaction = parts.transactions.find(response.state or "", request.cookies)
+    if transaction is None or not is_live(transaction, now=parts.now()):
+        return await _nobody_waits(request, parts, response, transaction)
+    # Before the login is used up: with the provider down, reloading the page can still finish it.
+    await parts.provider.metadata()
+    try:
+        code = await _checked_code(request, parts, response, transaction)
+        if not _use_up(transaction, parts):
+            return await _nobody_waits(request, parts, response, transaction)
+        answered = await _finish(request, parts, code, transaction)
+    except OIDCError as error:
+        answered = failure(request, parts, error, return_to=transaction.return_to)
+    return answered.with_cookies([parts.transactions.delete(transaction.state)])
+
+
+async def _read_response(request: Request, receive: Receive) -> AuthorizationResponse:
+    if request.method == "POST":
+        return read_authorization_response(read_form(await read_form_body(request, receive)))
+    return read_authorization_response(request.parameters())
+
+
+def _use_up(transaction: Transaction, parts: Parts) -> bool:
+    """One callback makes at most one token call, also when two arrive at once."""
+    now = parts.now()
+    return parts.used.add(digest(transaction.state), now=now, lifetime=LIFETIME)
+
+
+async def _nobody_waits(
+    request: Request, parts: Parts, response: AuthorizationResponse, transaction: Transaction | None
+) -> Response:
+    """Answer a callback that is repeated, bookmarked, too late or planted; its code is never used."""
+    if not request.wants_page or request.is_prefetch:
+        raise RequestRejected("transaction_missing", "this browser has no such login in progress")
+    if authenticate(request, parts, now=parts.now()) is not None:
+        events.log(events.LOGIN_REPEATED, going_to="home")
+        return redirect(parts.settings.home)
+    if _is_second_try(request, parts, response.state or "", transaction):
+        raise RequestRejected("transaction_missing", "no state, or twice in a row without the cookie of the login")
+    events.log(events.LOGIN_REPEATED, going_to="a fresh login")
+    return_to = transaction.return_to if transaction else None
+    return await start_login(request, parts, return_to=return_to, again=True)
+
+
+def _is_second_try(request: Request, parts: Parts, state: str, transaction: Transaction | None) -> bool:
+    if transaction is not None or state.endswith(AGAIN):  # the browser keeps cookies, or says that it does not
+        return state.endswith(AGAIN)
+    return not state or parts.transactions.goes_in_circles(request.cookies, now=parts.now())
+
+
+async def _finish(request: Request, parts: Parts, code: str, transaction: Transaction) -> Response:
+    tokens = await parts.provider.exchange_code(code, code_verifier=transaction.code_verifier)
+    claims = await parts.provider.check_id_token(tokens.id_token, _expected(parts, transaction, tokens))
+    scope = parts.settings.scope if tokens.scope is None else tokens.scope
+    claims = await parts.provider.complete_claims(claims, tokens, scope=scope)
+    claims = await _admit(parts, claims)
+    return _sign_in(request, parts, _new_session(parts, claims, tokens, scope), transaction)
+
+
+async def _checked_code(
+    request: Request, parts: Parts, response: AuthorizationResponse, transaction: Transaction
+) -> str:
+    if (request.method == "POST") != transaction.form_post:
+        raise RequestRejected("response_mode", "it did not come the way that was asked for")
+    check_response_issuer(response, await parts.provider.metadata())
+    if response.error is not None:
+        raise ProviderRefused(clean(response.error), "from the authorization endpoint")
+    if not response.code:
+        raise RequestRejected("code_missing", "neither code nor error")
+    return response.code
+
+
+def _expected(parts: Parts, transaction: Transaction, tokens: TokenAnswer) -> Expected:
+    return Expected(
+        issuer=parts.settings.issuer,
+        client_id=parts.settings.client_id,
+        nonce=transaction.nonce,
+        access_token=tokens.access_token,
+        trusted_audiences=parts.settings.trusted_audiences,
+        max_age=transaction.max_age,
+        acr_values=transaction.acr_values,
+    )
+
+
+async def _admit(parts: Parts, claims: dict[str, Any]) -> dict[str, Any]:
+    """Ask the app's `on_login`; it may change the claims, but never who the user is."""
+    hook = parts.settings.on_login
+    if hook is None:
+        return claims
+    changed = copy.deepcopy(claims)
+    user = User(claims["sub"], claims["iss"], copy.deepcopy(claims))
+    try:
+        returned = await hook(user, changed)
+    except OIDCError:
+        raise
+    except Exception as exc:
+        raise OIDCError("on_login_failed", "on_login raised; nobody was signed in") from exc
+    admitted = changed if returned is None else returned
+    if not isinstance(admitted, Mapping):
+        raise OIDCError("on_login_result", "on_login must return claims, or None to keep those it was given")
+    if (admitted.get("iss"), admitted.get("sub")) != (claims["iss"], claims["sub"]):
+        raise OIDCError("on_login_identity", "on_login must not change iss or sub")
+    return dict(admitted)
+
+
+def _new_session(parts: Parts, claims: dict[str, Any], tokens: TokenAnswer, scope: str) -> Session:
+    now = parts.now()
+    return Session(
+        id=secrets.token_urlsafe(32),
+        issuer=claims["iss"],
+        sub=claims["sub"],
+        claims=claims,
+        id_token=tokens.id_token,
+        access_token=tokens.access_token,
+        access_expires_at=None if tokens.expires_in is None else now + tokens.expires_in,
+        scopes=scope.split(),
+        created_at=now,
+        seen_at=now,
+    )
+
+
+def _sign_in(request: Request, parts: Parts, session: Session, transaction: Transaction) -> Response:
+    """Write the session; nothing waits from here on, so no sign-out can come in between.
+
+    Raises:
+        RequestRejected: the person has signed out while this login was under way.
+        SessionTooLarge: it does not fit into cookies.
+    """
+    before = transaction.before
+    if before is not None and parts.ended.is_ended(before.session):
+        raise RequestRejected("signed_out_meanwhile", "the session that this login began with was signed out")
+    replaced = _replaced(request, parts, session, transaction)
+    kept = [name for name, grace in replaced.items() if grace][:MOST_REPLACED]
+    session = msgspec.structs.replace(session, replaced=kept)
+    cookies = parts.jar.write(session, request.cookies, max_age=parts.limits.lifetime)
+    for name, grace in replaced.items():
+        parts.ended.add(name, now=session.created_at, lifetime=parts.limits.lifetime, grace=grace)
+    events.log(events.LOGIN_SUCCEEDED)
+    return redirect(_destination(parts, transaction)).with_cookies(cookies)
+
+
+def _replaced(request: Request, parts: Parts, new: Session, transaction: Transaction) -> dict[str, int]:
+    """Name the sessions that this browser had, now and when the login started, and how long each lives on.
+
+    Another user's ends now. The same user's has a short grace, or a second tab would be thrown out by the
+    login of the first; the new session knows its id, so that a sign-out ends both.
+
+    Returns:
+        Session ids, and seconds of grace.
+    """
+    old, before = parts.jar.open(request.cookies), transaction.before
+    olds = [(digest(old.sub), name) for name in (old.id, *old.replaced)] if old else []
+    olds += [(before.sub, before.session)] if before else []
+    return {name: GRACE if sub == digest(new.sub) else 0 for sub, name in olds}
+
+
+def _destination(parts: Parts, transaction: Transaction) -> str:
+    # Our origin comes first, so that no spelling of a path can ever become a host.
+    return parts.origin + transaction.return_to if transaction.return_to else parts.settings.home
+
+
+ENDPOINT = Endpoint(("GET", "POST"), callback)

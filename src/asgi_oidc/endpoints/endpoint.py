@@ -1,0 +1,55 @@
+"""What an endpoint of ours is, and how its request body is read."""
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import dataclass
+from typing import Any
+
+import anyio
+
+from asgi_oidc.errors import RequestRejected
+from asgi_oidc.parts import Parts
+from asgi_oidc.web.request import LONGEST_QUERY, Request
+from asgi_oidc.web.response import Response
+
+BODY_DEADLINE = 10.0  # seconds for the whole body
+
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Handle = Callable[[Request, Parts, Receive], Awaitable[Response]]
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One URL of ours: the methods it knows, and what it does."""
+
+    methods: tuple[str, ...]
+    handle: Handle
+
+
+async def read_form_body(request: Request, receive: Receive) -> bytes:
+    """Read the form of a POST, bounded in bytes and time.
+
+    Raises:
+        RequestRejected: no form, too large, too slow, or the browser went away.
+    """
+    kind = (request.header(b"content-type") or "").partition(";")[0].strip().lower()
+    if kind != "application/x-www-form-urlencoded":
+        raise RequestRejected("content_type", "expected a form", status=415)
+    try:
+        with anyio.fail_after(BODY_DEADLINE):
+            return await _whole_body(receive)
+    except TimeoutError as exc:
+        raise RequestRejected("body_timeout", f"more than {BODY_DEADLINE:g} s", status=408) from exc
+
+
+async def _whole_body(receive: Receive) -> bytes:
+    body = bytearray()
+    more = True
+    while more:
+        message = await receive()
+        if message["type"] != "http.request":
+            raise RequestRejected("body_incomplete", "the browser went away")
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+        if len(body) > LONGEST_QUERY:
+            raise RequestRejected("body_too_large", f"more than {LONGEST_QUERY} bytes", status=413)
+    return bytes(body)

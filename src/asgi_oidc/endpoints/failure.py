@@ -1,0 +1,159 @@
+"""What a person or a program sees when a request of ours fails: fixed words, a reference, a way on.
+
+Nothing that the provider or the URL says is shown, not even escaped: words that others choose can still
+fool people. The log has them, under the same reference.
+"""
+
+import secrets
+from typing import NamedTuple
+
+from asgi_oidc import events
+from asgi_oidc.errors import (
+    LoginRefused,
+    OIDCError,
+    ProviderError,
+    ProviderRefused,
+    ProviderUnavailable,
+    RequestRejected,
+    SessionTooLarge,
+    TokenRejected,
+)
+from asgi_oidc.parts import Parts
+from asgi_oidc.principal import login_url
+from asgi_oidc.web.pages import error_page
+from asgi_oidc.web.request import Request
+from asgi_oidc.web.response import Response, page, problem
+
+
+class _Words(NamedTuple):
+    status: int
+    title: str
+    text: str
+
+
+DOWN = _Words(
+    503,
+    "Sign-in is not available right now",
+    "The sign-in service does not answer. Nothing is wrong with your account. Please try again in a moment.",
+)
+CANCELLED = _Words(
+    403,
+    "You are not signed in",
+    "The sign-in was cancelled, or the sign-in service did not allow it. You can try again, also with another account.",
+)
+NOT_ADMITTED = _Words(
+    403,
+    "This account cannot be used here",
+    "You signed in, but this account is not admitted to this site. Ask the people who run it for access.",
+)
+LOST = _Words(
+    400,
+    "This sign-in could not be finished",
+    "Your browser did not bring back the cookie that belongs to it. It may be blocked, or the sign-in took longer "
+    "than ten minutes, or it was started in another browser. Allow cookies for this site, then try again.",
+)
+TOO_LATE = _Words(
+    400,
+    "This sign-in has run out",
+    "It took too long, or it was finished twice. Please try again.",
+)
+SIGNED_OUT = _Words(
+    400,
+    "You have signed out",
+    "You signed out while this sign-in was under way, so it was not finished. You can sign in again.",
+)
+BAD_REQUEST = _Words(
+    400,
+    "This link does not work",
+    "The address is not one that this site has made. Please start again.",
+)
+BROKEN = _Words(
+    502,
+    "Sign-in did not work",
+    "The sign-in service gave an answer that this site cannot accept, so you were not signed in. Please try again; "
+    "if it stays like this, tell the people who run this site, with the reference below.",
+)
+TOO_LARGE = _Words(
+    500,
+    "Sign-in did not work",
+    "Your account carries more data than this site can keep. Tell the people who run this site, with the reference "
+    "below.",
+)
+OUR_FAULT = _Words(
+    500,
+    "Sign-in did not work",
+    "Something on this site went wrong. Please try again; if it stays like this, tell the people who run it, with "
+    "the reference below.",
+)
+_BY_OAUTH_ERROR = {
+    "access_denied": CANCELLED,
+    "login_required": CANCELLED,
+    "interaction_required": CANCELLED,
+    "consent_required": CANCELLED,
+    "account_selection_required": CANCELLED,
+    "temporarily_unavailable": DOWN,
+    "server_error": DOWN,
+    "invalid_grant": TOO_LATE,
+}
+
+
+def failure(
+    request: Request,
+    parts: Parts,
+    error: OIDCError,
+    *,
+    return_to: str | None = None,
+) -> Response:
+    """Log a failure under a new reference, and answer with a page, or with JSON for a program.
+
+    Args:
+        return_to: where the login that failed would have ended; trying again keeps it.
+    """
+    reference = secrets.token_hex(6)
+    words = _words(error)
+    cause = error.__cause__ if words is OUR_FAULT else None
+    events.log(events.LOGIN_FAILED, error=cause, code=error.code, detail=error.detail, reference=reference)
+    again = login_url(parts.urls.login, return_to)
+    response = (
+        _page(parts, words, reference, again)
+        if _is_for_a_person(request)
+        else problem(words.status, error.code, words.title, detail=words.text, reference=reference, login_url=again)
+    )
+    if words.status == 503:
+        wait = error.retry_after if isinstance(error, ProviderUnavailable) else 5
+        return response.with_headers((b"retry-after", str(wait).encode("ascii")))
+    return response
+
+
+def _page(parts: Parts, words: _Words, reference: str, again: str) -> Response:
+    actions = [("Try again", again), ("Go to the start page", parts.settings.home)]
+    return page(
+        error_page(title=words.title, text=words.text, reference=reference, actions=actions),
+        status=words.status,
+    )
+
+
+def _is_for_a_person(request: Request) -> bool:
+    return request.wants_page and not request.is_prefetch
+
+
+def _words(error: OIDCError) -> _Words:
+    match error:
+        case RequestRejected(code="transaction_missing"):
+            return LOST
+        case RequestRejected(code="signed_out_meanwhile"):
+            return SIGNED_OUT
+        case RequestRejected():
+            return BAD_REQUEST._replace(status=error.status)
+        case LoginRefused():
+            return NOT_ADMITTED
+        case SessionTooLarge():
+            return TOO_LARGE
+        case ProviderUnavailable():
+            return DOWN
+        case ProviderRefused():
+            return _BY_OAUTH_ERROR.get(error.error, BROKEN)
+        case ProviderError() | TokenRejected():
+            return BROKEN
+        case _:
+            return OUR_FAULT

@@ -1,0 +1,31 @@
+"""GET /auth/session: who am I, for a single-page app. Asking does not keep the session alive."""
+
+from asgi_oidc.authenticate import authenticate
+from asgi_oidc.endpoints.endpoint import Endpoint, Receive
+from asgi_oidc.parts import Parts
+from asgi_oidc.principal import User
+from asgi_oidc.sessions.session import expires_at
+from asgi_oidc.web.request import Request
+from asgi_oidc.web.response import Response, json_response, problem
+
+
+async def session(request: Request, parts: Parts, receive: Receive) -> Response:
+    """Answer 200 with the user and when the session ends, or 401 with where to sign in."""
+    found = authenticate(request, parts, now=parts.now())
+    if found is None:
+        return problem(401, "login_required", "Nobody is signed in", login_url=parts.urls.login)
+    user = User(found.sub, found.issuer, found.claims)
+    return json_response(
+        {
+            "sub": user.sub,
+            "issuer": user.issuer,
+            "name": user.name,
+            "email": user.email,
+            "claims": found.claims,
+            "scopes": found.scopes,
+            "expires_at": expires_at(found, parts.limits),
+        }
+    )
+
+
+ENDPOINT = Endpoint(("GET", "HEAD"), session)

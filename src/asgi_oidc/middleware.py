@@ -1,0 +1,243 @@
+"""The ASGI edge: every http request and websocket passes here, and nothing reaches the app undecided."""
+
+import os
+import time
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from typing import Any, Unpack, assert_never
+
+from asgi_oidc import events
+from asgi_oidc.authenticate import authenticate
+from asgi_oidc.endpoints import ENDPOINTS
+from asgi_oidc.endpoints.failure import failure
+from asgi_oidc.endpoints.login import own_path, start_login
+from asgi_oidc.environment import read_environment
+from asgi_oidc.errors import OIDCError, UnsupportedScope
+from asgi_oidc.lifespan import ASGIApp, Message, run_lifespan
+from asgi_oidc.parts import put_together
+from asgi_oidc.principal import OIDC, AnonymousUser, Auth, Tokens, User, login_url
+from asgi_oidc.rules import Decision, decide
+from asgi_oidc.sessions.session import Session, Use, expires_at, is_live, is_roll_due, used
+from asgi_oidc.settings import Keywords, read_settings
+from asgi_oidc.web.caching import private_headers
+from asgi_oidc.web.request import Request, read_request
+from asgi_oidc.web.response import Response, problem
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+CLOSE_LOGIN_REQUIRED = 4401  # close codes of our own, after the HTTP status (RFC 6455 §7.4.2)
+CLOSE_FORBIDDEN = 4403
+
+
+class OIDCMiddleware:
+    """Sign-in with OpenID Connect around any ASGI app.
+
+    Every path needs a signed-in user, but those that `public` names. The app finds the user in
+    `scope["user"]`, the granted scopes in `scope["auth"]` and the session in `scope["oidc"]`.
+
+    Args:
+        app: the app to protect.
+        clock: seconds since the epoch; tests give their own.
+        settings: see README.md for the table.
+
+    Raises:
+        SettingsError: all that is wrong with the settings, each with the mend.
+    """
+
+    def __init__(self, app: ASGIApp, *, clock: Callable[[], float] = time.time, **settings: Unpack[Keywords]) -> None:
+        self.app = app
+        self._parts = put_together(read_settings(settings), clock)
+        auth_path = self._parts.settings.auth_path
+        self._endpoints = {f"{auth_path}/{name}": endpoint for name, endpoint in ENDPOINTS.items()}
+        self._has_warned = False
+
+    @classmethod
+    def from_env(
+        cls,
+        app: ASGIApp,
+        *,
+        environ: Mapping[str, str] = os.environ,
+        clock: Callable[[], float] = time.time,
+        **settings: Any,
+    ) -> "OIDCMiddleware":
+        """Make a middleware from `OIDC_...` variables; keywords win over them.
+
+        Raises:
+            SettingsError: all that is wrong with the settings, each with the mend.
+        """
+        found, problems = read_environment(environ)
+        settings = {**found, **settings}
+        if problems:
+            read_settings(settings, also_wrong=problems)
+        return cls(app, clock=clock, **settings)
+
+    @property
+    def routes(self) -> Any:
+        """The routes of the wrapped app: Starlette looks for them on a mounted app to build its URLs."""
+        return getattr(self.app, "routes", [])
+
+    def __repr__(self) -> str:
+        return f"OIDCMiddleware({self.app!r})"
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection.
+
+        Raises:
+            UnsupportedScope: a scope type that we cannot decide on.
+        """
+        match scope["type"]:
+            case "http":
+                await self._http(scope, receive, send)
+            case "websocket":
+                await self._websocket(scope, receive, send)
+            case "lifespan":
+                await run_lifespan(self.app, self._parts.provider.http, scope, receive, send)
+            case other:
+                raise UnsupportedScope(detail=f"{other!r} is not http, websocket or lifespan")
+
+    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = self._read(scope)
+        response = await self._own_endpoint(request, receive)
+        if response is not None:
+            await _respond(response, request, send)
+            return
+        session = authenticate(request, self._parts, now=self._parts.now())
+        public = self._parts.settings.public
+        match decide(public, request.path, is_signed_in=session is not None):
+            case Decision.ALLOW:
+                inner_send = send if session is None else self._private_send(session, send)
+                await self.app(self._inner_scope(scope, session), receive, inner_send)
+            case Decision.LOGIN:
+                await _respond(await self._login_needed(request), request, send)
+            case other:
+                assert_never(other)
+
+    async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = self._read(scope)
+        session = authenticate(request, self._parts, now=self._parts.now())
+        public = self._parts.settings.public.opens(request.path)
+        # Browsers let any site open a websocket with our cookies: only our own pages act for the user.
+        is_ours = request.header(b"origin") == self._parts.origin
+        if not public and session is None:
+            await _refuse(scope, receive, send, self._unauthorized(request), CLOSE_LOGIN_REQUIRED)
+            return
+        if not public and not is_ours:
+            forbidden = problem(403, "foreign_origin", "Another site may not open this websocket")
+            await _refuse(scope, receive, send, forbidden, CLOSE_FORBIDDEN)
+            return
+        user = session if is_ours else None
+        await self.app(self._inner_scope(scope, user), receive, send if user is None else _private_denial(send))
+
+    def _read(self, scope: Scope) -> Request:
+        request = read_request(scope, base_path=self._parts.settings.base_path)
+        if request.path.mismatch and not self._has_warned:
+            self._has_warned = True
+            events.log(
+                events.MOUNT_MISMATCH,
+                root_path=scope.get("root_path"),
+                base_url=self._parts.settings.base_url,
+                mend="base_url must end with the path that the app is mounted on",
+            )
+        return request
+
+    async def _own_endpoint(self, request: Request, receive: Receive) -> Response | None:
+        # Some mounts add a "/" (Litestar): a callback that is not known as ours would start a login, for ever.
+        paths = (reading.rstrip("/") for reading in request.path.readings)
+        endpoint = next((self._endpoints[path] for path in paths if path in self._endpoints), None)
+        if endpoint is None:
+            return None
+        if request.method not in endpoint.methods:
+            allowed = ", ".join(endpoint.methods).encode("ascii")
+            return problem(405, "method_not_allowed", "Method not allowed").with_headers((b"allow", allowed))
+        try:
+            return await endpoint.handle(request, self._parts, receive)
+        except OIDCError as error:
+            return failure(request, self._parts, error)
+
+    async def _login_needed(self, request: Request) -> Response:
+        if not request.is_navigation:
+            events.log(events.REQUEST_REFUSED, status=401, method=request.method)
+            return self._unauthorized(request)
+        return_to = own_path(request.target, self._parts)
+        try:
+            return await start_login(request, self._parts, return_to=return_to)
+        except OIDCError as error:
+            return failure(request, self._parts, error, return_to=return_to)
+
+    def _unauthorized(self, request: Request) -> Response:
+        # A script's user should come back to the page that the script runs on, not to the script's URL.
+        referer = request.header(b"referer") or ""
+        page = own_path(referer, self._parts) if referer.startswith(f"{self._parts.origin}/") else None
+        url = login_url(self._parts.urls.login, page)
+        challenge = f'Cookie realm="sign-in", form-action="{self._parts.urls.login}"'
+        return problem(401, "login_required", "Please sign in", login_url=url).with_headers(
+            (b"www-authenticate", challenge.encode("ascii"))
+        )
+
+    def _inner_scope(self, scope: Scope, session: Session | None) -> Scope:
+        """Copy the scope with our three keys; whatever stood there before came from outside and is replaced."""
+        urls, clock = self._parts.urls, self._parts.clock
+        if session is None:
+            return {**scope, "user": AnonymousUser(), "auth": Auth([]), "oidc": OIDC(urls, clock)}
+        tokens = Tokens(
+            session.id_token,
+            session.access_token,
+            session.access_expires_at,
+            expires_at(session, self._parts.limits),
+        )
+        return {
+            **scope,
+            "user": User(session.sub, session.issuer, session.claims),
+            "auth": Auth(["authenticated", *session.scopes]),
+            "oidc": OIDC(urls, clock, tokens),
+        }
+
+    def _private_send(self, session: Session, send: Send) -> Send:
+        """Keep the answer out of shared caches, and write down that the session was used."""
+
+        async def private_send(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = private_headers(message.get("headers", ()), self._roll(session))
+                message = {**message, "headers": headers}
+            await send(message)
+
+        return private_send
+
+    def _roll(self, session: Session) -> list[bytes]:
+        parts, now = self._parts, self._parts.now()
+        # Asked again here: the session may have ended while the app was at work.
+        if parts.ended.is_known(session.id) or not is_live(session, parts.limits, now=now):
+            return []
+        if not is_roll_due(session, parts.limits, now=now):
+            return []
+        use = Use(session.id, now)
+        return [parts.jar.write_use(use, max_age=expires_at(used(session, use), parts.limits) - now)]
+
+
+def _private_denial(send: Send) -> Send:
+    """Keep an answer that a websocket gets instead of being accepted out of shared caches."""
+
+    async def private_denial(message: Message) -> None:
+        if message["type"] == "websocket.http.response.start":
+            message = {**message, "headers": private_headers(message.get("headers", ()))}
+        await send(message)
+
+    return private_denial
+
+
+async def _respond(response: Response, request: Request, send: Send) -> None:
+    await send({"type": "http.response.start", "status": response.status, "headers": list(response.headers)})
+    body = b"" if request.method == "HEAD" else response.body
+    await send({"type": "http.response.body", "body": body})
+
+
+async def _refuse(scope: Scope, receive: Receive, send: Send, response: Response, code: int) -> None:
+    """Refuse a websocket before it is accepted: with the response where the server can, else with a close code."""
+    await receive()  # websocket.connect
+    if "websocket.http.response" not in (scope.get("extensions") or {}):
+        await send({"type": "websocket.close", "code": code})
+        return
+    start = {"type": "websocket.http.response.start", "status": response.status, "headers": list(response.headers)}
+    await send(start)
+    await send({"type": "websocket.http.response.body", "body": response.body})

@@ -1,0 +1,87 @@
+"""What one middleware is made of, put together once, in the constructor."""
+
+from base64 import b32encode
+from collections.abc import Callable
+from dataclasses import dataclass
+from hashlib import sha256
+
+from asgi_oidc.principal import Urls
+from asgi_oidc.protocol.client import Client
+from asgi_oidc.provider.http import Http
+from asgi_oidc.provider.provider import Provider, ProviderSettings
+from asgi_oidc.sessions.jar import Jar
+from asgi_oidc.sessions.sealing import Sealer
+from asgi_oidc.sessions.session import Limits
+from asgi_oidc.sessions.tombstones import Tombstones
+from asgi_oidc.sessions.transactions import Transactions
+from asgi_oidc.settings import ALGORITHMS, Settings
+from asgi_oidc.web.cookies import CookieStyle, SameSite
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Everything that the endpoints and the edge work with."""
+
+    settings: Settings
+    clock: Callable[[], float]
+    client: Client
+    provider: Provider
+    jar: Jar
+    transactions: Transactions
+    limits: Limits
+    ended: Tombstones
+    used: Tombstones
+    urls: Urls
+    origin: str
+    own_paths: str
+
+    def now(self) -> int:
+        """Seconds since the epoch."""
+        return int(self.clock())
+
+
+def put_together(settings: Settings, clock: Callable[[], float]) -> Parts:
+    """Make the parts of one middleware."""
+    client = Client(settings.client_id, settings.url_of("callback"), settings.client_secret, settings.client_auth)
+    context = (settings.issuer, settings.client_id, settings.base_url)
+    sealer = Sealer(settings.secret, context=context)
+    style = CookieStyle(secure=settings.origin.startswith("https:"))
+    stem = f"oidc-{_tag(context)}"
+    return Parts(
+        settings=settings,
+        clock=clock,
+        client=client,
+        provider=Provider(_provider_settings(settings, client), Http(settings.http_client), clock),
+        jar=Jar(sealer, style, stem),
+        transactions=Transactions(sealer, style, stem, _login_same_site(settings, style)),
+        limits=Limits(settings.session_idle, settings.session_lifetime),
+        ended=Tombstones(),
+        used=Tombstones(),
+        urls=Urls(settings.url_of("login"), settings.url_of("logout")),
+        origin=settings.origin,
+        own_paths=settings.base_path + settings.auth_path,
+    )
+
+
+def _provider_settings(settings: Settings, client: Client) -> ProviderSettings:
+    return ProviderSettings(
+        issuer=settings.issuer,
+        client=client,
+        metadata=settings.metadata,
+        algorithms=settings.algorithms or ALGORITHMS,
+        algorithms_named=settings.algorithms is not None,
+        userinfo=settings.userinfo,
+        leeway=settings.leeway,
+    )
+
+
+def _tag(context: tuple[str, ...]) -> str:
+    """Tell cookies of several middlewares on one host apart: on loopback all ports share them (RFC 6265 §8.5)."""
+    return b32encode(sha256("\n".join(context).encode()).digest()[:5]).decode("ascii").lower()
+
+
+def _login_same_site(settings: Settings, style: CookieStyle) -> SameSite:
+    if not settings.form_post:
+        return "Lax"
+    # A form comes from the provider's site. Browsers take SameSite=None from https only.
+    return "None" if style.secure else None

@@ -1,0 +1,65 @@
+"""Nobody waits for ever, neither we for a browser nor a person for the provider; on a clock that jumps."""
+
+import json
+from typing import Any
+
+import anyio
+import pytest
+import trio.testing
+
+from asgi_oidc.endpoints.endpoint import BODY_DEADLINE
+from asgi_oidc.endpoints.logout import METADATA_DEADLINE
+from asgi_oidc.provider.http import DEADLINE
+from asgi_oidc.testing.in_process import http_scope
+from tests.flow.site import ORIGIN, Exchange, Site, session_cookies
+
+
+@pytest.fixture
+def anyio_backend() -> tuple[str, dict[str, Any]]:
+    """Time jumps to the next deadline as soon as nobody has anything to do."""
+    return "trio", {"clock": trio.testing.MockClock(autojump_threshold=0)}
+
+
+async def test_a_browser_that_never_finishes_its_form_is_told_so(site):
+    """Else anybody could hold as many connections as they like."""
+    exchange = Exchange({"type": "http.request", "body": b"code=", "more_body": True})
+    headers = {"content-type": "application/x-www-form-urlencoded"}
+    began = anyio.current_time()
+
+    scope = http_scope("POST", ORIGIN + "/auth/callback", headers)
+    await site.middleware(scope, exchange.receive, exchange.send)
+
+    assert (exchange.status, json.loads(exchange.sent[1]["body"])["error"]) == (408, "body_timeout")
+    assert anyio.current_time() - began == pytest.approx(BODY_DEADLINE, abs=0.1)
+
+
+async def test_a_sign_out_does_not_wait_long_for_a_provider_that_hangs(site):
+    """It is done here in any case."""
+    browser = await site.signed_in()
+    again = site.restarted().browser_of(browser)
+    began = anyio.current_time()
+
+    with site.provider.fault("discovery_slow"):
+        response = await again.post("/auth/logout", follow=False)
+
+    assert (response.headers["location"], session_cookies(browser)) == (ORIGIN, [])
+    assert anyio.current_time() - began == pytest.approx(METADATA_DEADLINE, abs=0.1)
+
+
+@pytest.mark.parametrize(
+    ("fault", "code"),
+    [
+        ("token_slow", "token_timeout"),
+        ("jwks_slow", "jwks_timeout"),
+        ("userinfo_slow", "userinfo_timeout"),
+    ],
+)
+async def test_a_login_ends_in_time_when_the_provider_hangs(fault, code):
+    """With a page that says to try again."""
+    site = Site(userinfo="always")
+    began = anyio.current_time()
+
+    response = await site.failed_login(fault)
+
+    assert (response.status_code, response.json()["error"], response.headers["retry-after"]) == (503, code, "5")
+    assert anyio.current_time() - began == pytest.approx(DEADLINE, abs=0.1)

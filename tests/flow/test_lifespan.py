@@ -1,0 +1,83 @@
+"""Lifespan is the app's: it starts while the provider is down, and what it raises comes through."""
+
+from typing import Any
+
+import pytest
+
+from tests.flow.site import Exchange, Site
+
+START, STOP = {"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}
+
+
+async def test_it_is_passed_through(site):
+    """The app starts and stops as the server asks."""
+    exchange = Exchange(START, STOP)
+    scope = {"type": "lifespan", "asgi": {}, "state": {}}
+
+    await site.middleware(scope, exchange.receive, exchange.send)
+
+    assert [message["type"] for message in exchange.sent] == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
+    assert site.app.scope is scope
+
+
+async def test_nothing_is_asked_of_the_provider():
+    """It may be down."""
+    site = Site()
+    exchange = Exchange(START, STOP)
+
+    with site.provider.fault("discovery_down"):
+        await site.middleware({"type": "lifespan"}, exchange.receive, exchange.send)
+
+    assert site.provider.calls == []
+
+
+@pytest.mark.parametrize("own_client", [True, False])
+@pytest.mark.parametrize("last", ["complete", "failed"])
+async def test_our_own_client_opens_and_closes_with_it(own_client, last):
+    """Also when the app fails to stop."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "lifespan.startup.complete"})
+        await send({"type": f"lifespan.shutdown.{last}", "message": "x"})
+
+    site = Site(inner=app, **({"http_client": None} if own_client else {}))
+    exchange = Exchange()
+
+    for _ in range(2):
+        await site.middleware({"type": "lifespan"}, exchange.receive, exchange.send)
+
+    assert [message["type"] for message in exchange.sent[:2]] == [
+        "lifespan.startup.complete",
+        f"lifespan.shutdown.{last}",
+    ]
+
+
+async def test_an_app_that_knows_no_lifespan_says_so_to_the_server():
+    """Django raises, and servers go on without."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "lifespan":
+            raise ValueError("Django can only handle ASGI/HTTP connections, not lifespan.")
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    site = Site(inner=app)
+    exchange = Exchange(START)
+
+    with pytest.raises(ValueError, match="not lifespan"):
+        await site.middleware({"type": "lifespan"}, exchange.receive, exchange.send)
+
+    assert exchange.sent == []
+    assert (await site.browser().sign_in("alice", "/page")).status_code == 200
+
+
+async def test_an_app_that_fails_to_start_fails_to_start(site):
+    """Its message goes to the server as it is."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "lifespan.startup.failed", "message": "no database"})
+
+    exchange = Exchange(START)
+    await Site(inner=app).middleware({"type": "lifespan"}, exchange.receive, exchange.send)
+
+    assert exchange.sent == [{"type": "lifespan.startup.failed", "message": "no database"}]

@@ -1,0 +1,107 @@
+"""Userinfo is asked when it has something to say."""
+
+import pytest
+
+from asgi_oidc.testing import FakeProvider
+from tests.flow.site import NOW, Site
+
+
+def site_of(*, in_id_token: bool = False, signed: bool = False, **settings: object) -> Site:
+    provider = FakeProvider(alg="ES256", claims_in_id_token=in_id_token, signed_userinfo=signed)
+    return Site(provider=provider, **settings)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "in_id_token", "calls"),
+    [("auto", False, 1), ("auto", True, 0), ("always", False, 1), ("always", True, 1), ("never", False, 0)],
+)
+async def test_it_is_called_by_the_setting(wanted, in_id_token, calls):
+    """`auto`: only for claims that the ID Token lacks."""
+    site = site_of(in_id_token=in_id_token, userinfo=wanted)
+
+    await site.signed_in()
+
+    assert site.provider.count("/userinfo") == calls
+    assert site.app.scope["user"].email == (None if wanted == "never" else "alice@example.com")
+
+
+async def test_it_is_not_called_where_no_claims_are_asked_for():
+    """`scope="openid"`."""
+    site = site_of(scope="openid")
+
+    await site.signed_in()
+
+    assert site.provider.count("/userinfo") == 0
+
+
+async def test_a_provider_without_userinfo_is_fine():
+    """`auto` takes what there is."""
+    site = site_of()
+    del site.provider.metadata["userinfo_endpoint"]
+
+    await site.signed_in()
+
+    assert site.app.scope["user"].email is None
+
+
+async def test_always_without_an_endpoint_is_an_error():
+    """It was asked for by name."""
+    site = site_of(userinfo="always")
+    del site.provider.metadata["userinfo_endpoint"]
+
+    response = await site.failed_login()
+
+    assert (response.status_code, response.json()["error"]) == (502, "userinfo_unsupported")
+
+
+async def test_a_signed_answer_is_verified():
+    """OIDC Core §5.3.2."""
+    site = site_of(signed=True)
+
+    await site.signed_in()
+
+    assert site.app.scope["user"].email == "alice@example.com"
+
+
+@pytest.mark.parametrize(
+    ("overrides", "code"),
+    [
+        ({"iss": "https://someone-else.example.com"}, "userinfo_iss"),
+        ({"aud": "another-client"}, "userinfo_aud"),
+        ({"sub": "bob"}, "userinfo_sub"),
+    ],
+)
+async def test_a_signed_answer_for_somebody_else_is_refused(overrides, code):
+    """Also with the provider's own signature."""
+    site = site_of(signed=True)
+    site.provider.userinfo_overrides = overrides
+
+    response = await site.failed_login()
+
+    assert (response.status_code, response.json()["error"]) == (502, code)
+
+
+@pytest.mark.parametrize(
+    ("fault", "status", "code"),
+    [
+        ("userinfo_wrong_sub", 502, "userinfo_sub"),
+        ("userinfo_no_sub", 502, "userinfo_sub"),
+        ("userinfo_down", 503, "userinfo_unavailable"),
+        ("userinfo_not_json", 502, "userinfo_not_json"),
+    ],
+)
+async def test_an_answer_that_cannot_be_used_ends_the_login(fault, status, code):
+    """Half a user is none."""
+    response = await site_of().failed_login(fault)
+
+    assert (response.status_code, response.json()["error"]) == (status, code)
+
+
+async def test_protocol_claims_are_never_overwritten():
+    """What the login was, the ID Token alone says."""
+    site = site_of()
+    with site.provider.fault("userinfo_overwrites_protocol_claims"):
+        await site.signed_in()
+
+    claims = site.app.scope["user"].claims
+    assert (claims["iss"], claims["aud"], claims["exp"]) == (site.provider.issuer, "web", NOW + 300)

@@ -1,0 +1,86 @@
+"""A websocket is refused before it is accepted, or it is the app's."""
+
+from typing import Any
+
+import pytest
+
+from asgi_oidc.testing import Browser
+from tests.flow.site import ORIGIN, Exchange, Site, cookie_header
+
+
+async def connect(
+    site: Site, path: str = "/ws", *, origin: str | None = ORIGIN, browser: Browser | None = None, **scope: Any
+) -> Exchange:
+    headers = [] if origin is None else [(b"origin", origin.encode())]
+    if browser is not None:
+        headers.append((b"cookie", cookie_header(browser).encode()))
+    exchange = Exchange({"type": "websocket.connect"})
+    made = {"type": "websocket", "path": path, "headers": headers, "query_string": b"", **scope}
+    await site.middleware(made, exchange.receive, exchange.send)
+    return exchange
+
+
+DENIAL: dict[str, Any] = {"extensions": {"websocket.http.response": {}}}
+
+
+async def test_without_session_it_is_refused_with_401_where_the_server_can(site):
+    """The browser's console says why."""
+    exchange = await connect(site, **DENIAL)
+
+    assert [message["type"] for message in exchange.sent] == [
+        "websocket.http.response.start",
+        "websocket.http.response.body",
+    ]
+    assert (exchange.status, exchange.header(b"content-type")) == (401, b"application/problem+json")
+    assert site.app.scopes == []
+
+
+@pytest.mark.parametrize("scope", [{}, {"extensions": None}, {"extensions": {}}])
+async def test_without_session_it_is_closed_with_4401_elsewhere(site, scope):
+    """A close before the accept is a 403 to the browser."""
+    assert (await connect(site, **scope)).sent == [{"type": "websocket.close", "code": 4401}]
+    assert site.app.scopes == []
+
+
+async def test_signed_in_from_our_own_page_it_is_the_apps(site):
+    """With the user."""
+    exchange = await connect(site, browser=await site.signed_in())
+
+    assert exchange.sent == [{"type": "websocket.accept"}]
+    assert (site.app.scope["user"].sub, "authenticated" in site.app.scope["auth"].scopes) == ("alice", True)
+
+
+@pytest.mark.parametrize(
+    "origin", [None, "null", "https://evil.example", ORIGIN + ".evil.example", "http://app.example.com"]
+)
+async def test_signed_in_from_elsewhere_it_is_refused(site, origin):
+    """Browsers let any site open a websocket with our cookies."""
+    browser = await site.signed_in()
+    before = len(site.app.scopes)
+
+    denied = await connect(site, origin=origin, browser=browser, **DENIAL)
+    closed = await connect(site, origin=origin, browser=browser)
+
+    assert (denied.status, closed.sent) == (403, [{"type": "websocket.close", "code": 4403}])
+    assert len(site.app.scopes) == before
+
+
+async def test_a_public_one_is_open_to_nobody(site):
+    """From anywhere, as nobody."""
+    exchange = await connect(site, "/public/ws", origin="https://evil.example")
+
+    assert exchange.sent == [{"type": "websocket.accept"}]
+    assert site.app.scope["user"].is_authenticated is False
+
+
+@pytest.mark.parametrize(("origin", "sub"), [(ORIGIN, "alice"), ("https://evil.example", None), (None, None)])
+async def test_a_public_one_knows_the_user_from_our_own_pages_only(site, origin, sub):
+    """Another site must not act for the user, also where nobody may."""
+    await connect(site, "/public/ws", origin=origin, browser=await site.signed_in())
+
+    assert site.app.scope["user"].sub == sub
+
+
+async def test_our_own_urls_are_no_websockets(site):
+    """They are protected like any path."""
+    assert (await connect(site, "/auth/session")).sent == [{"type": "websocket.close", "code": 4401}]
