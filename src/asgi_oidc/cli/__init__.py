@@ -1,0 +1,1 @@
+"""The command `asgi-oidc` (extra `cli`)."""

@@ -1,0 +1,110 @@
+"""`asgi-oidc demo`: the fake provider and the demo app on loopback ports, in one process."""
+
+import asyncio
+import contextlib
+import errno
+import os
+import secrets
+import signal
+import socket
+from collections.abc import Iterator, Sequence
+from types import FrameType
+
+import uvicorn
+
+from asgi_oidc.cli.demo_app import protected_demo
+from asgi_oidc.lifespan import ASGIApp
+from asgi_oidc.testing import Client, FakeProvider
+
+HOST = "127.0.0.1"  # anyone can be anybody at the fake provider: it is for this machine only
+EXAMPLE = Client("example", "example-secret")  # for examples/README.md
+GRACE = 2  # seconds for answers on their way when Ctrl-C comes
+
+
+class PortTaken(Exception):
+    """We cannot listen on a port; the message names the flag that takes another."""
+
+
+class DemoServer(uvicorn.Server):
+    """A server that leaves the signals to us: there are two of it in this process."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Capture none."""
+        yield
+
+
+def run_demo(*, app_port: int, provider_port: int) -> None:
+    """Serve the demo until SIGINT or SIGTERM.
+
+    Args:
+        app_port: 0 takes a free one, here and below.
+
+    Raises:
+        PortTaken: We cannot listen on one of the ports.
+    """
+    with listening(app_port, "--port") as at_app, listening(provider_port, "--provider-port") as at_provider:
+        issuer, base_url = _url(at_provider), _url(at_app)
+        client = Client(
+            "asgi-oidc-demo",
+            secrets.token_urlsafe(32),
+            redirect_uris=[f"{base_url}/auth/callback"],
+            post_logout_redirect_uris=[base_url],
+        )
+        servers = [
+            _server(FakeProvider(issuer, clients=[client, EXAMPLE]), at_provider),
+            _server(protected_demo(base_url=base_url, issuer=issuer, client=client), at_app),
+        ]
+        with _ended_by_signals([server for server, _ in servers]):
+            # Both sockets listen already: whoever comes before uvicorn is up waits for a moment.
+            print(f"Open {base_url} (Ctrl-C ends it)", flush=True)
+            asyncio.run(_serve(servers))
+
+
+@contextlib.contextmanager
+def listening(port: int, flag: str) -> Iterator[socket.socket]:
+    """Listen on a port while the block lasts.
+
+    Args:
+        flag: names the port on the command line.
+
+    Raises:
+        PortTaken: Another program has the port, or we may not have it.
+    """
+    with socket.socket() as listener:
+        if os.name == "posix":  # elsewhere it would let two programs share the port
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((HOST, port))
+            listener.listen()
+        except OSError as exc:
+            why = "is in use" if exc.errno == errno.EADDRINUSE else f"cannot be had ({exc.strerror})"
+            raise PortTaken(f"port {port} {why}; choose another with {flag}") from exc
+        yield listener
+
+
+def _url(listener: socket.socket) -> str:
+    return f"http://{HOST}:{listener.getsockname()[1]}"
+
+
+def _server(app: ASGIApp, listener: socket.socket) -> tuple[DemoServer, socket.socket]:
+    config = uvicorn.Config(app, log_level="warning", access_log=False, ws="none", timeout_graceful_shutdown=GRACE)
+    return DemoServer(config), listener
+
+
+async def _serve(servers: Sequence[tuple[DemoServer, socket.socket]]) -> None:
+    await asyncio.gather(*(server.serve(sockets=[listener]) for server, listener in servers))
+
+
+@contextlib.contextmanager
+def _ended_by_signals(servers: Sequence[DemoServer]) -> Iterator[None]:
+    def end(signum: int, _frame: FrameType | None) -> None:
+        for server in servers:
+            server.handle_exit(signum, None)  # a second Ctrl-C waits for nothing
+
+    before = {signum: signal.signal(signum, end) for signum in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for signum, handler in before.items():
+            signal.signal(signum, handler)

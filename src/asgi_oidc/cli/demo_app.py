@@ -1,0 +1,75 @@
+"""The demo app: a public home page, a page for signed-in people, and the middleware around them."""
+
+import secrets
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from typing import Any
+
+from asgi_oidc import OIDCMiddleware
+from asgi_oidc.cli.demo_pages import MARK, STYLESHEET, home_page, me_page, missing_page
+from asgi_oidc.testing import Client
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+# No form-action: browsers hold it against redirects too, and signing out leads on to the provider.
+CSP = "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'"
+HEADERS = {
+    "content-security-policy": CSP,
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "same-origin",
+}
+FILES = {
+    "/static/demo.css": ("text/css; charset=utf-8", STYLESHEET),
+    "/static/mark.svg": ("image/svg+xml", MARK),
+}
+PAGES = {"/": home_page, "/me": me_page}
+
+
+def protected_demo(*, base_url: str, issuer: str, client: Client, **settings: Any) -> OIDCMiddleware:
+    """Put the middleware around the demo app, with a fresh secret: sessions end with the process."""
+    return OIDCMiddleware(
+        demo_app,
+        issuer=issuer,
+        client_id=client.client_id,
+        client_secret=client.client_secret,
+        base_url=base_url,
+        secret=secrets.token_urlsafe(32),
+        public=["/", "/static/*"],
+        **settings,
+    )
+
+
+async def demo_app(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer one ASGI request; it knows nothing of signing in but the three keys in its scope."""
+    if scope["type"] == "lifespan":
+        await _lifespan(receive, send)
+        return
+    if scope["type"] != "http":
+        raise NotImplementedError(f"the demo speaks http, not {scope['type']}")
+    if scope["method"] not in ("GET", "HEAD"):
+        await _respond(scope, send, status=405, headers={"allow": "GET, HEAD"}, body="")
+        return
+    path = scope["path"]
+    if path in FILES:
+        media_type, content = FILES[path]
+        await _respond(scope, send, headers={"content-type": media_type, "cache-control": "no-cache"}, body=content)
+        return
+    page = PAGES.get(path, missing_page)
+    status = 200 if path in PAGES else 404
+    await _respond(scope, send, status=status, headers={"content-type": "text/html; charset=utf-8"}, body=page(scope))
+
+
+async def _respond(scope: Scope, send: Send, *, status: int = 200, headers: Mapping[str, str], body: str) -> None:
+    content = body.encode()
+    named = {**HEADERS, "content-length": str(len(content)), **headers}
+    raw = [(name.encode("ascii"), value.encode("ascii")) for name, value in named.items()]
+    await send({"type": "http.response.start", "status": status, "headers": raw})
+    await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else content})
+
+
+async def _lifespan(receive: Receive, send: Send) -> None:
+    for step in ("startup", "shutdown"):
+        await receive()
+        await send({"type": f"lifespan.{step}.complete"})

@@ -1,0 +1,69 @@
+"""The command line: reads the arguments, runs the subcommand, gives the exit status."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+
+HIGHEST_PORT = 65_535
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command.
+
+    Args:
+        arguments: without the program's name; by default what the shell gave.
+
+    Returns:
+        The exit status: 0 when all went well, 1 when something was in the way.
+    """
+    options = _parser().parse_args(arguments)
+    return _demo(app_port=options.port, provider_port=options.provider_port)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="asgi-oidc", description="Sign-in with OpenID Connect for any ASGI app.")
+    parser.add_argument("--version", action="version", version=f"asgi-oidc {version('asgi-oidc')}")
+    commands = parser.add_subparsers(title="commands", metavar="command", required=True)
+    demo = commands.add_parser(
+        "demo",
+        help="try it: a fake provider and an app that signs people in, both on this machine",
+        description="Start a fake provider and an app that signs people in, and print the app's address. "
+        "Both listen on 127.0.0.1 only. Ctrl-C ends them.",
+    )
+    for name, default, whose in (("--port", 8000, "the app"), ("--provider-port", 9400, "the fake provider")):
+        demo.add_argument(
+            name,
+            type=_port,
+            default=default,
+            metavar="PORT",
+            help=f"where {whose} listens (default {default}; 0 takes a free port)",
+        )
+    return parser
+
+
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text) <= HIGHEST_PORT):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port: 0 to {HIGHEST_PORT}")
+    return int(text)
+
+
+def _demo(*, app_port: int, provider_port: int) -> int:
+    try:
+        from asgi_oidc.cli.demo import PortTaken, run_demo
+    except ModuleNotFoundError as exc:
+        if exc.name != "uvicorn":
+            raise
+        return _sorry("the demo needs uvicorn: pip install 'asgi-oidc[cli]'")
+    try:
+        run_demo(app_port=app_port, provider_port=provider_port)
+    except PortTaken as taken:
+        return _sorry(str(taken))
+    except KeyboardInterrupt:  # Ctrl-C before we were listening for it
+        return 0
+    return 0
+
+
+def _sorry(why: str) -> int:
+    print(f"asgi-oidc: {why}", file=sys.stderr)
+    return 1
