@@ -1,0 +1,95 @@
+"""Run everything: `python -m tests`; with arguments, those go to pytest and nothing else is run."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parent.parent
+LEAST_BRANCHES = 95.0  # per cent, over all
+WHOLE = ("protocol", "web", "sessions")  # packages where every line and every branch is tested
+LONGEST = 1800  # seconds for one step; a run that hangs should end
+
+CHECKS: Sequence[tuple[str, Sequence[str]]] = (
+    ("ruff check", ("-m", "ruff", "check", ".")),
+    ("ruff format", ("-m", "ruff", "format", "--check", ".")),
+    ("mypy", ("-m", "mypy")),
+    ("import contracts", ("-c", "from importlinter.cli import lint_imports_command as run; run()")),
+    ("forget old coverage", ("-m", "coverage", "erase")),
+    ("pytest", ("-m", "coverage", "run", "-m", "pytest", "-rs")),
+    ("combine coverage", ("-m", "coverage", "combine", "--quiet")),
+    ("coverage report", ("-m", "coverage", "report", "--skip-covered", "--show-missing")),
+)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run each step and stop at the first that fails.
+
+    Returns:
+        What the shell gets: 0 only when all went well.
+    """
+    if arguments:
+        return 0 if passes("pytest", ("-m", "pytest", *arguments)) else 1
+    if not all(passes(name, command) for name, command in CHECKS):
+        return 1
+    gaps = list(coverage_gaps(coverage_figures()))
+    for gap in gaps:
+        say(gap)
+    say("FAILED: coverage" if gaps else "all passed")
+    return 1 if gaps else 0
+
+
+def passes(name: str, command: Sequence[str]) -> bool:
+    """Run one step with this very Python and say how it went."""
+    say(f"--- {name}")
+    began = time.monotonic()
+    try:
+        code = subprocess.run([sys.executable, *command], cwd=ROOT, timeout=LONGEST, check=False).returncode
+    except subprocess.TimeoutExpired:
+        say(f"FAILED: {name} took more than {LONGEST} s")
+        return False
+    if code:
+        say(f"FAILED: {name} (exit code {code})")
+    else:
+        say(f"    {name}: {time.monotonic() - began:.1f} s")
+    return code == 0
+
+
+def coverage_figures() -> Any:
+    """Read what was measured, in the form of `coverage json`."""
+    command = [sys.executable, "-m", "coverage", "json", "--quiet", "-o", "-"]
+    written = subprocess.run(command, cwd=ROOT, timeout=LONGEST, check=True, capture_output=True).stdout
+    return json.loads(written)
+
+
+def coverage_gaps(figures: Any) -> Iterator[str]:
+    """Say in a sentence each what is not tested enough."""
+    totals = figures["totals"]
+    branches = 100 * totals["covered_branches"] / max(totals["num_branches"], 1)
+    if branches < LEAST_BRANCHES:
+        yield f"{branches:.2f} % of all branches are tested; at least {LEAST_BRANCHES:g} % are asked for"
+    for path, file in figures["files"].items():
+        missing = file["summary"]["missing_lines"] + file["summary"]["missing_branches"]
+        if missing and package_of(path) in WHOLE:
+            lines, arrows = file["missing_lines"], file["missing_branches"]
+            yield f"{path} has to be tested whole; missing are lines {lines}, branches {arrows}"
+
+
+def package_of(path: str) -> str:
+    """Name the package of a measured file: `web` for `src/asgi_oidc/web/cookies.py`."""
+    parts = Path(path).parts
+    return parts[parts.index("asgi_oidc") + 1] if "asgi_oidc" in parts else ""
+
+
+def say(text: str) -> None:
+    """Print at once, so that our lines and those of the steps keep their order."""
+    print(text, flush=True)
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("PYTHONUNBUFFERED", "1")
+    sys.exit(main(sys.argv[1:]))

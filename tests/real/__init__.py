@@ -1,0 +1,1 @@
+"""Tests with real parts: a certified provider, a browser, the servers in front."""

@@ -1,0 +1,119 @@
+"""Start a real process, wait until it is ready, and end it whatever happens: all in bounded time."""
+
+import contextlib
+import os
+import signal
+import socket
+import ssl
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+import httpx
+
+PATIENCE = 20.0  # seconds to get ready
+FAREWELL = 5.0  # seconds to end when asked to, before it is killed
+BETWEEN_LOOKS = 0.02  # seconds
+ROOT = Path(__file__).parent.parent.parent
+
+
+@dataclass(frozen=True)
+class Running:
+    """A process that runs, and what it has said."""
+
+    process: subprocess.Popen[bytes]
+    output: IO[bytes]
+
+    @property
+    def said(self) -> str:
+        """Everything written so far, to standard output and error."""
+        return Path(self.output.name).read_text("utf-8", "replace")
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it is gone."""
+        return self.process.poll() is not None
+
+    def wait_until(self, condition: Callable[[], bool], what: str) -> None:
+        """Wait for a condition; say what the process wrote when it does not come true."""
+
+        def is_over() -> bool:
+            return condition() or self.has_ended
+
+        try:
+            wait_until(is_over, what)
+        except TimeoutError as exc:
+            raise TimeoutError(f"{exc}; it said:\n{self.said}") from None
+        if self.has_ended and not condition():
+            raise RuntimeError(f"ended before {what}; it said:\n{self.said}")
+
+
+@contextlib.contextmanager
+def running(command: Sequence[str], environ: Mapping[str, str] | None = None) -> Iterator[Running]:
+    """Run a command, in a process group of its own, while the block lasts."""
+    with tempfile.NamedTemporaryFile(prefix="real-") as output:
+        process = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env={**os.environ, "PYTHONUNBUFFERED": "1", **(environ or {})},
+            stdin=subprocess.PIPE,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            yield Running(process, output)
+        finally:
+            _end(process)
+
+
+def wait_until(condition: Callable[[], bool], what: str, *, within: float = PATIENCE) -> None:
+    """Look again and again, in bounded time, until a condition holds.
+
+    Raises:
+        TimeoutError: it never held.
+    """
+    pause = threading.Event()
+    deadline = time.monotonic() + within
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"waited {within:g} s in vain until {what}")
+        pause.wait(BETWEEN_LOOKS)
+
+
+def answers(url: str, *, ca: str | None = None) -> bool:
+    """Say whether somebody answers there, whatever the answer."""
+    verify = ssl.create_default_context(cafile=ca)
+    try:
+        httpx.get(url, verify=verify, timeout=2, trust_env=False)
+    except httpx.TransportError:
+        return False
+    return True
+
+
+def free_port() -> int:
+    """Find a loopback port that nobody listens on."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    if process.stdin is not None:
+        process.stdin.close()
+    _signal_group(process, signal.SIGTERM)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(FAREWELL)
+    _signal_group(process, signal.SIGKILL)  # its children too, whether or not it has ended itself
+    process.wait(FAREWELL)
+
+
+def _signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, number)

@@ -1,0 +1,151 @@
+// A certified OpenID Provider on a free loopback port; it says its issuer in one line of JSON and obeys POST /__control.
+//
+//     node provider.mjs '{"host": "127.0.0.1", "certificate": "leaf.pem", "key": "leaf.key"}'
+//
+// Without a certificate it speaks plain http. It ends when its standard input is closed, so that it never outlives us.
+import { generateKeyPairSync, randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import http from 'node:http';
+import https from 'node:https';
+
+// Its advice for production is noise here; what goes wrong is said by `server_error` below.
+console.warn = () => {};
+console.info = () => {};
+const { Provider } = await import('oidc-provider');
+
+const CONTROL = '/__control';
+const LARGEST_BODY = 65_536; // bytes
+const PEOPLE = {
+  alice: { name: 'Alice Adams', email: 'alice@example.com' },
+  bob: { name: 'Bob Brown', email: 'bob@example.com' },
+};
+
+const { host, certificate, key } = JSON.parse(process.argv[2] ?? '{}');
+const secure = certificate !== undefined;
+const server = secure
+  ? https.createServer({ cert: readFileSync(certificate), key: readFileSync(key) }, answer)
+  : http.createServer(answer);
+
+// What POST /__control changes; a provider is made anew with it, and what the old one has stored stays valid.
+const state = { clients: [], conformIdTokenClaims: true, keys: [newKey()] };
+const calls = [];
+let issuer;
+let provider;
+let handle;
+
+process.stdin.on('end', () => process.exit(0)).resume();
+server.listen(0, host ?? '127.0.0.1', () => {
+  issuer = `${secure ? 'https' : 'http'}://${host ?? '127.0.0.1'}:${server.address().port}`;
+  renew();
+  console.log(JSON.stringify({ issuer }));
+});
+
+function newKey() {
+  const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+  return { ...privateKey.export({ format: 'jwk' }), kid: randomUUID(), use: 'sig', alg: 'RS256' };
+}
+
+function renew() {
+  provider = new Provider(issuer, {
+    clients: state.clients,
+    jwks: { keys: state.keys },
+    conformIdTokenClaims: state.conformIdTokenClaims,
+    claims: { openid: ['sub'], profile: ['name'], email: ['email', 'email_verified'] },
+    scopes: ['openid', 'offline_access', 'profile', 'email'],
+    cookies: { keys: ['only for tests'] },
+    pkce: { required: () => true },
+    ttl: { AccessToken: 300, AuthorizationCode: 60, Grant: 600, IdToken: 300, Interaction: 300, RefreshToken: 600, Session: 600 },
+    features: {
+      devInteractions: { enabled: false },
+      rpInitiatedLogout: { enabled: true, logoutSource, postLogoutSuccessSource },
+    },
+    interactions: { url: (ctx, { uid }) => `/interaction/${uid}` },
+    findAccount: (ctx, id) => ({ accountId: id, claims: () => ({ sub: id, email_verified: true, ...PEOPLE[id] }) }),
+    loadExistingGrant,
+    renderError: (ctx, out) => page(ctx, 'Error', Object.values(out).join(': ')),
+  });
+  provider.on('server_error', (ctx, err) => console.error(err));
+  handle = provider.callback();
+}
+
+// Nobody is asked for consent: whoever signs in grants what was asked.
+async function loadExistingGrant(ctx) {
+  const { client, session } = ctx.oidc;
+  const grant = new ctx.oidc.provider.Grant({ clientId: client.clientId, accountId: session.accountId });
+  grant.addOIDCScope('openid profile email offline_access');
+  await grant.save();
+  return grant;
+}
+
+function page(ctx, title, content) {
+  ctx.type = 'html';
+  ctx.body = html(title, content);
+}
+
+function html(title, content) {
+  return `<!doctype html><meta charset="utf-8"><title>${title}</title><h1>${title}</h1>${content}`;
+}
+
+function logoutSource(ctx, form) {
+  const button = '<button autofocus name="logout" value="yes">Yes, sign me out</button>';
+  page(ctx, 'Sign out?', form.replace('</form>', `${button}</form>`));
+}
+
+function postLogoutSuccessSource(ctx) {
+  page(ctx, 'Signed out', 'You are signed out of the provider.');
+}
+
+async function answer(request, response) {
+  const { pathname } = new URL(request.url, issuer);
+  try {
+    if (pathname === CONTROL) {
+      await control(request, response);
+    } else if (pathname.startsWith('/interaction/')) {
+      await interact(request, response);
+    } else {
+      calls.push(`${request.method} ${pathname}`);
+      handle(request, response);
+    }
+  } catch (error) {
+    console.error(error);
+    response.writeHead(500).end();
+  }
+}
+
+// The login page: one button for each person.
+async function interact(request, response) {
+  if (request.method === 'POST') {
+    const login = { accountId: new URLSearchParams(await read(request)).get('login') };
+    await provider.interactionFinished(request, response, { login });
+    return;
+  }
+  const buttons = Object.entries(PEOPLE)
+    .map(([id, { name }]) => `<button name="login" value="${id}">${name}</button>`)
+    .join('');
+  response.writeHead(200, { 'content-type': 'text/html; charset=utf-8', 'cache-control': 'no-store' });
+  response.end(html('Sign in', `<form method="post">${buttons}</form>`));
+}
+
+// POST {"clients": [...], "conformIdTokenClaims": bool, "rotate": true}, each optional; GET says the calls so far.
+// A client takes the place of one with the same id.
+async function control(request, response) {
+  if (request.method === 'POST') {
+    const { rotate, clients = [], ...changes } = JSON.parse(await read(request));
+    const ids = new Set(clients.map(({ client_id: id }) => id));
+    state.clients = [...state.clients.filter(({ client_id: id }) => !ids.has(id)), ...clients];
+    Object.assign(state, changes);
+    if (rotate) state.keys = [newKey()];
+    renew();
+    calls.length = 0;
+  }
+  response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ calls }));
+}
+
+async function read(request) {
+  let body = '';
+  for await (const piece of request) {
+    body += piece;
+    if (body.length > LARGEST_BODY) throw new Error('the body is too large');
+  }
+  return body;
+}

@@ -1,0 +1,77 @@
+"""The certified provider from npm, as a process that the tests can change."""
+
+import contextlib
+import json
+import ssl
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from tests.real import parts
+from tests.real.certificates import Certificate
+from tests.real.processes import running
+
+CLIENT_SECRET = "spaces, 100%, +, & and: a colon; all to be encoded"  # RFC 6749 §2.3.1
+
+
+@dataclass(frozen=True)
+class RealProvider:
+    """A certified OpenID Provider (oidc-provider, run by Node) that knows alice and bob.
+
+    Attributes:
+        issuer: its URL; on 127.0.0.1, so that an app on localhost is another site for a browser.
+        ca: PEM file to trust when it speaks https.
+    """
+
+    issuer: str
+    ca: str | None = None
+
+    def register(self, *clients: dict[str, Any], claims_in_id_token: bool = False) -> None:
+        """Know these clients from now on, and forget all calls.
+
+        Args:
+            claims_in_id_token: True leaves userinfo with nothing new to say, for all clients.
+        """
+        self._control({"clients": clients, "conformIdTokenClaims": not claims_in_id_token})
+
+    def rotate_keys(self) -> None:
+        """Sign with a new key from now on, and publish it alone."""
+        self._control({"rotate": True})
+
+    @property
+    def calls(self) -> Sequence[str]:
+        """What was asked since the last change: `POST /token`."""
+        found: list[str] = self._control(None)["calls"]
+        return found
+
+    def _control(self, changes: dict[str, Any] | None) -> dict[str, Any]:
+        verify = ssl.create_default_context(cafile=self.ca)
+        with httpx.Client(base_url=self.issuer, verify=verify, timeout=10, trust_env=False) as caller:
+            method = "GET" if changes is None else "POST"
+            answer: dict[str, Any] = caller.request(method, "/__control", json=changes).json()
+            return answer
+
+
+@contextlib.contextmanager
+def real_provider(certificate: Certificate | None = None) -> Iterator[RealProvider]:
+    """Run the provider while the block lasts: https with a certificate, else http."""
+    files = {"certificate": certificate.chain, "key": certificate.key} if certificate else {}
+    with running([*parts.provider_command(), json.dumps(files)]) as process:
+        process.wait_until(lambda: process.said.endswith("\n"), "the provider says its issuer")
+        issuer = json.loads(process.said.splitlines()[-1])["issuer"]
+        yield RealProvider(issuer, certificate.ca if certificate else None)
+
+
+def client(origin: str, **changes: Any) -> dict[str, Any]:
+    """Describe a client whose app is at this origin (OpenID Connect Registration §2); `None` leaves a member out."""
+    members = {
+        "client_id": "web",
+        "client_secret": CLIENT_SECRET,
+        "token_endpoint_auth_method": "client_secret_basic",
+        "redirect_uris": [f"{origin}/auth/callback"],
+        "post_logout_redirect_uris": [f"{origin}/"],
+        **changes,
+    }
+    return {name: value for name, value in members.items() if value is not None}

@@ -1,0 +1,118 @@
+"""Shoot every page that people see, in light and dark: `python -m tests.real.screenshots FOLDER`."""
+
+import contextlib
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from playwright.sync_api import Browser as Chromium
+from playwright.sync_api import Page, sync_playwright
+
+from asgi_oidc.testing import Client, FakeProvider, serve
+from tests.real import parts
+from tests.real.app import protected_app
+from tests.real.demo import demo
+from tests.real.processes import free_port
+
+SECRET = "0123456789abcdef" * 2 + "fedcba9876543210" * 2
+SIZES = {"wide": {"width": 1100, "height": 800}, "phone": {"width": 390, "height": 780}}
+SCHEMES = ("light", "dark")
+
+# What a person meets when this goes wrong at the provider.
+FAULTS = {
+    "provider-down": "discovery_down",
+    "cancelled": "callback_error_access_denied",
+    "wrong-answer": "id_token_bad_signature",
+    "code-run-out": "token_oauth_error",
+    "no-state": "callback_no_state",
+    "wrong-state": "callback_wrong_state",
+}
+
+
+def main(folder: Path) -> None:
+    """Shoot them all; the names of the files say what they show."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=parts.chromium(), args=["--no-sandbox"])
+        for path in (*shoot_errors(chromium, folder), *shoot_demo(chromium, folder)):
+            print(path)
+        chromium.close()
+
+
+def shoot_demo(chromium: Chromium, folder: Path) -> Iterator[Path]:
+    """Walk through the demo from first click to sign-out."""
+    with demo() as address, new_page(chromium) as page:
+        page.goto(address)
+        yield from shoot(page, folder, "demo-1-home")
+        page.get_by_role("link", name="Sign in", exact=True).click()
+        yield from shoot(page, folder, "demo-2-provider")
+        page.get_by_role("button", name="Alice").click()
+        yield from shoot(page, folder, "demo-3-signed-in")
+        page.goto(address)
+        yield from shoot(page, folder, "demo-4-home-signed-in")
+        page.goto(f"{address}/no-such-page")
+        yield from shoot(page, folder, "demo-5-no-such-page")
+        page.get_by_role("button", name="Sign out").click()
+        yield from shoot(page, folder, "demo-6-signed-out")
+        page.goto(f"{address}/me")
+        page.get_by_role("button", name="Erin").click()
+        yield from shoot(page, folder, "demo-7-many-claims")
+
+
+def shoot_errors(chromium: Chromium, folder: Path) -> Iterator[Path]:
+    """Make each kind of failure happen and shoot its page."""
+    for name, fault in FAULTS.items():
+        with app_with(fault) as origin, new_page(chromium) as page:
+            page.goto(f"{origin}/private")
+            if page.get_by_role("button", name="Alice").is_visible():
+                page.get_by_role("button", name="Alice").click()
+            yield from shoot(page, folder, f"error-{name}")
+    with app_with(None) as origin, new_page(chromium) as page:
+        page.goto(f"{origin}/auth/callback?error=x&state=y.2")
+        yield from shoot(page, folder, "error-cookie-missing")
+        page.goto(f"{origin}/auth/logout")
+        yield from shoot(page, folder, "sign-out-asked-for")
+
+
+@contextlib.contextmanager
+def app_with(fault: str | None) -> Iterator[str]:
+    """Serve an app and a fake provider that has this fault; give the app's origin."""
+    provider = FakeProvider(clients=[Client("web", "web-secret")])
+    port = free_port()
+    origin = f"http://localhost:{port}"
+    with serve(provider) as running:
+        provider.issuer = running.url
+        provider.faults |= {fault} if fault else set()
+        app = protected_app(
+            issuer=provider.issuer,
+            client_id="web",
+            client_secret="web-secret",
+            base_url=f"{origin}/",
+            secret=SECRET,
+        )
+        with serve(app, port=port):
+            yield origin
+
+
+@contextlib.contextmanager
+def new_page(chromium: Chromium) -> Iterator[Page]:
+    """Open a browser without a past."""
+    context = chromium.new_context()
+    context.set_default_timeout(10_000)
+    yield context.new_page()
+    context.close()
+
+
+def shoot(page: Page, folder: Path, name: str) -> Iterator[Path]:
+    """Shoot what the page shows, in each scheme and size."""
+    for scheme in SCHEMES:
+        page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+        for size, viewport in SIZES.items():
+            page.set_viewport_size({"width": viewport["width"], "height": viewport["height"]})
+            path = folder / f"{name}-{size}-{scheme}.png"
+            page.screenshot(path=path, full_page=True)
+            yield path
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
