@@ -1,0 +1,1 @@
+"""The README says only what is true."""
