@@ -68,7 +68,7 @@ class SingleFlight(Generic[Value]):
         flight = flights[key] = _Flight()
         try:
             value = await call()
-        except Exception as exc:
+        except Exception as exc:  # whatever it is, those who wait get it as well
             flight.error = exc
             raise
         except BaseException:

@@ -132,7 +132,7 @@ async def _admit(parts: Parts, claims: dict[str, Any]) -> dict[str, Any]:
         returned = await hook(user, changed)
     except OIDCError:
         raise
-    except Exception as exc:
+    except Exception as exc:  # the app's own code may raise anything, and then nobody is admitted
         raise OIDCError("on_login_failed", "on_login raised; nobody was signed in") from exc
     admitted = changed if returned is None else returned
     if not isinstance(admitted, Mapping):
