@@ -28,13 +28,22 @@ class RealProvider:
     issuer: str
     ca: str | None = None
 
-    def register(self, *clients: dict[str, Any], claims_in_id_token: bool = False) -> None:
+    def register(
+        self, *clients: dict[str, Any], claims_in_id_token: bool = False, access_token_lifetime: int = 300
+    ) -> None:
         """Know these clients from now on, and forget all calls.
 
         Args:
             claims_in_id_token: True leaves userinfo with nothing new to say, for all clients.
+            access_token_lifetime: Seconds, for all clients.
         """
-        self._control({"clients": clients, "conformIdTokenClaims": not claims_in_id_token})
+        self._control(
+            {
+                "clients": clients,
+                "conformIdTokenClaims": not claims_in_id_token,
+                "accessTokenLifetime": access_token_lifetime,
+            }
+        )
 
     def rotate_keys(self) -> None:
         """Sign with a new key from now on, and publish it alone."""
@@ -43,7 +52,20 @@ class RealProvider:
     @property
     def calls(self) -> Sequence[str]:
         """What was asked since the last change: `POST /token`."""
-        found: list[str] = self._control(None)["calls"]
+        return self._recorded("calls")
+
+    @property
+    def grants(self) -> Sequence[str]:
+        """What the token endpoint was asked for since then: `refresh_token`, or `refresh_token invalid_grant`."""
+        return self._recorded("grants")
+
+    @property
+    def revoked(self) -> Sequence[str]:
+        """Where grants were ended since then: `token` (a refresh token came twice), `revocation`, `end_session_...`."""
+        return self._recorded("revoked")
+
+    def _recorded(self, what: str) -> Sequence[str]:
+        found: list[str] = self._control(None)[what]
         return found
 
     def _control(self, changes: dict[str, Any] | None) -> dict[str, Any]:
@@ -62,6 +84,9 @@ def real_provider(certificate: Certificate | None = None) -> Iterator[RealProvid
         process.wait_until(lambda: process.said.endswith("\n"), "the provider says its issuer")
         issuer = json.loads(process.said.splitlines()[-1])["issuer"]
         yield RealProvider(issuer, certificate.ca if certificate else None)
+
+
+REFRESHING = {"grant_types": ["authorization_code", "refresh_token"]}  # makes the client one that gets refresh tokens
 
 
 def client(origin: str, **changes: Any) -> dict[str, Any]:

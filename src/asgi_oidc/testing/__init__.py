@@ -1,8 +1,22 @@
 """What you test your signed-in app with: a fake provider, a browser-like client, a server in a thread."""
 
-from .accounts import Client, Persona
+from .accounts import Client, Persona, numbered_personas
 from .browser import Browser, NavigationError, Response
 from .fake_provider import FakeProvider
+from .gates import Gate
+from .grants import TokenInfo
 from .server import Server, serve
 
-__all__ = ["Browser", "Client", "FakeProvider", "NavigationError", "Persona", "Response", "Server", "serve"]
+__all__ = [
+    "Browser",
+    "Client",
+    "FakeProvider",
+    "Gate",
+    "NavigationError",
+    "Persona",
+    "Response",
+    "Server",
+    "TokenInfo",
+    "numbered_personas",
+    "serve",
+]

@@ -53,6 +53,13 @@ class Persona:
         return claims | dict(self.claims)
 
 
+def numbered_personas(count: int) -> list[Persona]:
+    """Make many people, all different: `user-0000`, `user-0001` and so on."""
+    return [
+        Persona(f"user-{number:04}", f"User {number:04}", f"user-{number:04}@example.com") for number in range(count)
+    ]
+
+
 CLIENTS = (Client(), Client("spa", client_secret=None))
 PERSONAS = (
     Persona("alice", "Alice Adams", "alice@example.com", {"roles": ["admin"]}),

@@ -8,9 +8,12 @@ from .accounts import Client
 from .faults import Params
 from .wire import Call
 
+CLIENT_AUTH_METHODS = ("client_secret_basic", "client_secret_post", "none")
+REPEATABLE = ("resource",)  # RFC 8707 §2; all others come once, RFC 6749 §3.1
+
 
 def metadata_of(issuer: str, alg: str) -> dict[str, Any]:
-    """Say the provider's metadata (OpenID Connect Discovery §3, RFC 9207 §3)."""
+    """Say the provider's metadata (OpenID Connect Discovery §3, RFC 8414 §2, RFC 9207 §3)."""
     base = issuer.rstrip("/")
     return {
         "issuer": issuer,
@@ -19,13 +22,19 @@ def metadata_of(issuer: str, alg: str) -> dict[str, Any]:
         "jwks_uri": f"{base}/jwks",
         "userinfo_endpoint": f"{base}/userinfo",
         "end_session_endpoint": f"{base}/end_session",
+        "revocation_endpoint": f"{base}/revoke",
         "response_types_supported": ["code"],
         "response_modes_supported": ["query", "form_post"],
-        "grant_types_supported": ["authorization_code", "refresh_token"],
+        "grant_types_supported": [
+            "authorization_code",
+            "refresh_token",
+            "urn:ietf:params:oauth:grant-type:token-exchange",
+        ],
         "subject_types_supported": ["public"],
         "scopes_supported": ["openid", "profile", "email", "offline_access"],
         "id_token_signing_alg_values_supported": [alg],
-        "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post", "none"],
+        "token_endpoint_auth_methods_supported": list(CLIENT_AUTH_METHODS),
+        "revocation_endpoint_auth_methods_supported": list(CLIENT_AUTH_METHODS),
         "code_challenge_methods_supported": ["S256"],
         "authorization_response_iss_parameter_supported": True,
     }
@@ -33,7 +42,7 @@ def metadata_of(issuer: str, alg: str) -> dict[str, Any]:
 
 def why_not_even_redirect(client: Client | None, call: Call) -> str:
     """Say what makes it unsafe to send the browser back to the client; empty when nothing does."""
-    names = [name for name, _ in call.query]
+    names = [name for name, _ in call.query if name not in REPEATABLE]
     if len(names) != len(set(names)):
         return "A parameter comes twice."
     if client is None:

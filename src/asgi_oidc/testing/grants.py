@@ -1,15 +1,11 @@
 """What the fake provider remembers: who is signed in there, and the codes and tokens that it gave out."""
 
-import base64
-import hashlib
 import secrets
-import urllib.parse
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from .accounts import Client, Persona
-from .wire import Call
+from .accounts import Persona
 
 CODE_LIFETIME = 60  # seconds; RFC 6749 §4.1.2 says at most ten minutes, real ones use about one
 
@@ -35,7 +31,34 @@ class Grant:
     redirect_uri: str = ""
     code_challenge: str = ""
     made_at: int = 0
+    resources: tuple[str, ...] = ()
+    """What the login named (RFC 8707)."""
     id: str = field(default_factory=lambda: secrets.token_urlsafe(12))
+
+
+@dataclass(frozen=True)
+class Token:
+    """One access token or refresh token, as the provider knows it."""
+
+    grant: Grant
+    scopes: tuple[str, ...]
+    audience: tuple[str, ...] = ()
+    expires_at: int | None = None
+
+
+@dataclass(frozen=True)
+class TokenInfo:
+    """What a test may know of a token; one that the provider never gave out is not active and says nothing else."""
+
+    active: bool = False
+    """Neither expired nor used up nor revoked."""
+    sub: str = ""
+    client_id: str = ""
+    scopes: tuple[str, ...] = ()
+    audience: tuple[str, ...] = ()
+    """The resources (RFC 8707) and audiences (RFC 8693) that it is for; none when none was named."""
+    expires_at: int | None = None
+    """`None`: never."""
 
 
 @dataclass
@@ -45,55 +68,49 @@ class Memory:
     codes: dict[str, Grant] = field(default_factory=dict)
     used: dict[str, Grant] = field(default_factory=dict)
     """Codes and refresh tokens that were used up; to see one again means that it was stolen."""
-    access_tokens: dict[str, tuple[Grant, int]] = field(default_factory=dict)
-    """With the instant at which they expire."""
-    refresh_tokens: dict[str, Grant] = field(default_factory=dict)
+    access_tokens: dict[str, Token] = field(default_factory=dict)
+    refresh_tokens: dict[str, Token] = field(default_factory=dict)
     id_tokens: dict[str, Grant] = field(default_factory=dict)
     sign_ins: dict[str, SignIn] = field(default_factory=dict)
     """By the value of the cookie."""
+    revoked_grants: set[str] = field(default_factory=set)
 
     def revoke(self, grant: Grant) -> None:
-        """End all tokens that came from this grant (RFC 9700 §4.14.2)."""
-        gone = grant.id
-        self.access_tokens = {name: it for name, it in self.access_tokens.items() if it[0].id != gone}
-        self.refresh_tokens = {name: it for name, it in self.refresh_tokens.items() if it.id != gone}
+        """End all tokens that came from this grant, those still to come too (RFC 9700 §4.14.2)."""
+        self.revoked_grants.add(grant.id)
+
+    def live_access_token(self, name: str, *, now: int) -> Token | None:
+        """Find an access token that is good for something."""
+        return self._if_live(self.access_tokens.get(name), now)
+
+    def live_refresh_token(self, name: str, *, now: int) -> Token | None:
+        """Find a refresh token that is good for something."""
+        return None if name in self.used else self._if_live(self.refresh_tokens.get(name), now)
+
+    def _if_live(self, token: Token | None, now: int) -> Token | None:
+        if token is None or token.grant.id in self.revoked_grants:
+            return None
+        return token if token.expires_at is None or now < token.expires_at else None
+
+    def info(self, name: str, *, now: int) -> TokenInfo:
+        """Say what an access token or a refresh token is."""
+        token = self.access_tokens.get(name) or self.refresh_tokens.get(name)
+        if token is None:
+            return TokenInfo()
+        live = self.live_access_token(name, now=now) or self.live_refresh_token(name, now=now)
+        grant = token.grant
+        return TokenInfo(
+            live is not None,
+            grant.sign_in.persona.sub,
+            grant.client_id,
+            token.scopes,
+            token.audience,
+            token.expires_at,
+        )
 
     def end_session(self, sid: str) -> None:
         """Forget a sign-in at the provider, in whatever browser it is."""
         self.sign_ins = {name: it for name, it in self.sign_ins.items() if it.sid != sid}
-
-
-def read_client_credentials(call: Call) -> tuple[str, str, str]:
-    """Say (method, client_id, client_secret) of a token call (RFC 6749 §2.3.1); empty where missing."""
-    form = call.form
-    scheme, _, encoded = call.headers.get("authorization", "").partition(" ")
-    if scheme.lower() == "basic":
-        try:
-            client_id, colon, secret = base64.b64decode(encoded, validate=True).decode().partition(":")
-        except ValueError:
-            return ("malformed", "", "")
-        if not colon or "client_secret" in form:
-            return ("malformed", "", "")
-        return (
-            "client_secret_basic",
-            urllib.parse.unquote_plus(client_id),
-            urllib.parse.unquote_plus(secret),
-        )
-    method = "client_secret_post" if "client_secret" in form else "none"
-    return (method, form.get("client_id", ""), form.get("client_secret", ""))
-
-
-def is_authentic(client: Client, method: str, secret: str) -> bool:
-    """Say whether the client proved who it is, in a way that it is registered for."""
-    if method not in client.allowed_auth_methods:
-        return False
-    return method == "none" or secrets.compare_digest(secret.encode(), (client.client_secret or "").encode())
-
-
-def challenge_of(code_verifier: str) -> str:
-    """Make the S256 challenge of a verifier (RFC 7636 §4.2)."""
-    digest = hashlib.sha256(code_verifier.encode()).digest()
-    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 
 
 def id_token_claims(grant: Grant, *, now: int, lifetime: int, with_profile: bool) -> dict[str, Any]:

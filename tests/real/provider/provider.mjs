@@ -27,8 +27,10 @@ const server = secure
   : http.createServer(answer);
 
 // What POST /__control changes; a provider is made anew with it, and what the old one has stored stays valid.
-const state = { clients: [], conformIdTokenClaims: true, keys: [newKey()] };
+const state = { clients: [], conformIdTokenClaims: true, accessTokenLifetime: 300, keys: [newKey()] };
 const calls = [];
+const grants = []; // 'refresh_token', or 'refresh_token invalid_grant' when it was refused
+const revoked = []; // where each grant was ended: 'token' (a token was used twice), 'revocation', 'end_session_confirm'
 let issuer;
 let provider;
 let handle;
@@ -54,9 +56,13 @@ function renew() {
     scopes: ['openid', 'offline_access', 'profile', 'email'],
     cookies: { keys: ['only for tests'] },
     pkce: { required: () => true },
-    ttl: { AccessToken: 300, AuthorizationCode: 60, Grant: 600, IdToken: 300, Interaction: 300, RefreshToken: 600, Session: 600 },
+    ttl: { AccessToken: state.accessTokenLifetime, AuthorizationCode: 60, Grant: 600, IdToken: 300, Interaction: 300, RefreshToken: 600, Session: 600 },
+    issueRefreshToken: (ctx, client) => client.grantTypeAllowed('refresh_token'),
+    rotateRefreshToken: true,
+    clockTolerance: 0, // one machine, one clock: a token that lives for a second is over after a second
     features: {
       devInteractions: { enabled: false },
+      revocation: { enabled: true },
       rpInitiatedLogout: { enabled: true, logoutSource, postLogoutSuccessSource },
     },
     interactions: { url: (ctx, { uid }) => `/interaction/${uid}` },
@@ -65,6 +71,9 @@ function renew() {
     renderError: (ctx, out) => page(ctx, 'Error', Object.values(out).join(': ')),
   });
   provider.on('server_error', (ctx, err) => console.error(err));
+  provider.on('grant.success', (ctx) => grants.push(ctx.oidc.params.grant_type));
+  provider.on('grant.error', (ctx, err) => grants.push(`${ctx.oidc.params?.grant_type} ${err.error}`));
+  provider.on('grant.revoked', (ctx) => revoked.push(ctx.oidc.route));
   handle = provider.callback();
 }
 
@@ -119,6 +128,11 @@ async function interact(request, response) {
     await provider.interactionFinished(request, response, { login });
     return;
   }
+  const { prompt } = await provider.interactionDetails(request, response);
+  if (prompt.name === 'consent') { // asked for with prompt=consent, without which there is no offline_access
+    await provider.interactionFinished(request, response, { consent: {} }, { mergeWithLastSubmission: true });
+    return;
+  }
   const buttons = Object.entries(PEOPLE)
     .map(([id, { name }]) => `<button name="login" value="${id}">${name}</button>`)
     .join('');
@@ -126,8 +140,9 @@ async function interact(request, response) {
   response.end(html('Sign in', `<form method="post">${buttons}</form>`));
 }
 
-// POST {"clients": [...], "conformIdTokenClaims": bool, "rotate": true}, each optional; GET says the calls so far.
-// A client takes the place of one with the same id.
+// POST {"clients": [...], "conformIdTokenClaims": bool, "accessTokenLifetime": seconds, "rotate": true}, each optional;
+// GET says the calls, the grants and the revoked ones so far. A client takes the place of one with the same id; it gets
+// refresh tokens when it is registered for the grant type, and each of them works once.
 async function control(request, response) {
   if (request.method === 'POST') {
     const { rotate, clients = [], ...changes } = JSON.parse(await read(request));
@@ -136,9 +151,9 @@ async function control(request, response) {
     Object.assign(state, changes);
     if (rotate) state.keys = [newKey()];
     renew();
-    calls.length = 0;
+    calls.length = grants.length = revoked.length = 0;
   }
-  response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ calls }));
+  response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ calls, grants, revoked }));
 }
 
 async function read(request) {

@@ -1,7 +1,7 @@
 """Which faults there are, where each one hooks in, and which are in force."""
 
 import json
-from collections.abc import Callable, Iterator, MutableSet
+from collections.abc import Callable, Iterator, MutableSet, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeVar
 
@@ -10,7 +10,8 @@ from ..wire import Answer
 
 Claims = dict[str, Any]
 Params = list[tuple[str, str]]
-Endpoint = Literal["discovery", "jwks", "token", "userinfo"]
+Endpoint = Literal["discovery", "jwks", "token", "refresh", "revoke", "userinfo"]
+"""What may fail as a whole; a refresh is a call to the token endpoint, and its faults spare the code exchange."""
 
 
 @dataclass(frozen=True)
@@ -33,14 +34,19 @@ class Draft:
 
 
 AnswerFault = Callable[[Answer, Setting], Answer]
+InsteadFault = Callable[[Setting], Answer]
 ClaimsFault = Callable[[Claims, Setting], Claims]
 SigningFault = Callable[[Draft], str]
 ParamsFault = Callable[[Params, Setting], Params]
 
 ANSWERS: dict[str, tuple[Endpoint, AnswerFault]] = {}
+INSTEAD: dict[str, tuple[Endpoint, InsteadFault]] = {}
 TOKEN_MEMBERS: dict[str, ClaimsFault] = {}
+REFRESH_MEMBERS: dict[str, ClaimsFault] = {}
 ID_TOKEN_CLAIMS: dict[str, ClaimsFault] = {}
+REFRESHED_CLAIMS: dict[str, ClaimsFault] = {}
 ID_TOKEN_SIGNING: dict[str, SigningFault] = {}
+REFRESHED_SIGNING: dict[str, SigningFault] = {}
 USERINFO_CLAIMS: dict[str, ClaimsFault] = {}
 CALLBACK_PARAMS: dict[str, ParamsFault] = {}
 FAULTS: dict[str, str] = {}
@@ -65,6 +71,17 @@ def answer_of(endpoint: Endpoint) -> Callable[[AnswerFault], AnswerFault]:
 
     def register(function: AnswerFault) -> AnswerFault:
         ANSWERS[function.__name__] = (endpoint, function)
+        FAULTS[function.__name__] = function.__doc__ or ""
+        return function
+
+    return register
+
+
+def instead_of(endpoint: Endpoint) -> Callable[[InsteadFault], InsteadFault]:
+    """Enter a function that answers in the endpoint's place: the call is never processed, nothing is used up."""
+
+    def register(function: InsteadFault) -> InsteadFault:
+        INSTEAD[function.__name__] = (endpoint, function)
         FAULTS[function.__name__] = function.__doc__ or ""
         return function
 
@@ -99,10 +116,17 @@ class ActiveFaults(MutableSet[str]):
     def __repr__(self) -> str:
         return f"ActiveFaults({', '.join(self._names)})"
 
-    def change_answer(self, endpoint: str, answer: Answer, setting: Setting) -> Answer:
+    def answer_instead(self, endpoints: Sequence[str], setting: Setting) -> Answer | None:
+        """Answer in an endpoint's place, if a fault does so."""
+        for name in self:
+            if name in INSTEAD and INSTEAD[name][0] in endpoints:
+                return INSTEAD[name][1](setting)
+        return None
+
+    def change_answer(self, endpoints: Sequence[str], answer: Answer, setting: Setting) -> Answer:
         """Spoil an endpoint's answer."""
         for name in self:
-            if name in ANSWERS and ANSWERS[name][0] == endpoint:
+            if name in ANSWERS and ANSWERS[name][0] in endpoints:
                 answer = ANSWERS[name][1](answer, setting)
         return answer
 
@@ -113,11 +137,12 @@ class ActiveFaults(MutableSet[str]):
                 value = table[name](value, setting)
         return value
 
-    def sign(self, draft: Draft) -> str:
+    def sign(self, draft: Draft, *, is_refreshed: bool = False) -> str:
         """Sign an ID Token, in the spoilt way if there is one."""
+        table = ID_TOKEN_SIGNING | (REFRESHED_SIGNING if is_refreshed else {})
         for name in self:
-            if name in ID_TOKEN_SIGNING:
-                return ID_TOKEN_SIGNING[name](draft)
+            if name in table:
+                return table[name](draft)
         return compact_jws(draft.header, draft.payload, draft.key)
 
 

@@ -1,0 +1,62 @@
+"""The endpoints of the fake provider, a file each, and at which path each one is found."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from ..keys import json_bytes
+from ..provider_state import ProviderState
+from ..wire import Answer, Call, json_answer
+from .authorize import authorize
+from .end_session import end_session
+from .revoke import revoke
+from .token_call import GRANT_NAMES, token
+from .userinfo import userinfo
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """One thing that can be asked of the provider."""
+
+    name: str
+    handle: Callable[[ProviderState, Call], Answer]
+
+
+def discovery(provider: ProviderState, _call: Call) -> Answer:
+    """Show the metadata (OpenID Connect Discovery §4)."""
+    return json_answer(provider.metadata)
+
+
+def jwks(provider: ProviderState, _call: Call) -> Answer:
+    """Show the keys (RFC 7517 §5)."""
+    answer = Answer(200, json_bytes({"keys": provider.published_keys}), {"content-type": "application/json"})
+    return replace(answer, headers={**answer.headers, **provider.jwks_headers})
+
+
+ENDPOINTS = {
+    ("GET", "/.well-known/openid-configuration"): Endpoint("discovery", discovery),
+    ("GET", "/jwks"): Endpoint("jwks", jwks),
+    ("GET", "/authorize"): Endpoint("authorize", authorize),
+    ("POST", "/authorize"): Endpoint("authorize", authorize),
+    ("POST", "/token"): Endpoint("token", token),
+    ("POST", "/revoke"): Endpoint("revoke", revoke),
+    ("GET", "/userinfo"): Endpoint("userinfo", userinfo),
+    ("POST", "/userinfo"): Endpoint("userinfo", userinfo),
+    ("GET", "/end_session"): Endpoint("end_session", end_session),
+    ("POST", "/end_session"): Endpoint("end_session", end_session),
+}
+NAMES = {endpoint.name for endpoint in ENDPOINTS.values()} | set(GRANT_NAMES.values())
+
+
+def endpoint_at(call: Call, base_path: str) -> Endpoint | None:
+    """Find what a call asks for; `base_path` is the path of the issuer."""
+    if not call.path.startswith(base_path + "/"):
+        return None
+    return ENDPOINTS.get((call.method, call.path[len(base_path) :]))
+
+
+def names_of(endpoint: Endpoint | None, call: Call) -> tuple[str, ...]:
+    """Name what a call asks for: the endpoint and, at the token endpoint, what is wanted there."""
+    if endpoint is None:
+        return ()
+    wanted = GRANT_NAMES.get(call.form.get("grant_type", "")) if endpoint.name == "token" else None
+    return (endpoint.name, wanted) if wanted else (endpoint.name,)

@@ -1,0 +1,83 @@
+"""The fake authorization endpoint: RFC 6749 §4.1.1, OpenID Connect Core §3.1.2, RFC 8707 §2.1."""
+
+import secrets
+import urllib.parse
+
+from .. import faults as fault_tables
+from ..authorization import why_not_even_redirect, why_refused, with_query
+from ..faults import Params
+from ..grants import Grant, SignIn
+from ..pages import form_post_page, login_page, message_page
+from ..provider_state import COOKIE, ProviderState
+from ..targets import named_in_query, why_no_resource
+from ..wire import Answer, Call, html_answer, redirect_answer
+
+
+def authorize(provider: ProviderState, call: Call) -> Answer:
+    """Show the login page, or send the browser back with a code or an error."""
+    params = call.params
+    client = provider.clients.get(params.get("client_id", ""))
+    wrong = why_not_even_redirect(client, call)
+    if client is None or wrong:
+        return html_answer(message_page("This login cannot go on", wrong), 400)
+    error = why_refused(params) or _why_no_target(provider, call)
+    if error:
+        return _respond(provider, params, [("error", error[0]), ("error_description", error[1])])
+    if call.form.get("cancel"):
+        return _respond(provider, params, [("error", "access_denied")])
+    sign_in = _who_signs_in(provider, call)
+    if sign_in is not None:
+        return _give_code(provider, call, sign_in)
+    if params.get("prompt") == "none":
+        return _respond(provider, params, [("error", "login_required")])
+    page = login_page(
+        provider.personas.values(),
+        action="?" + urllib.parse.urlencode(call.query),
+        client_id=client.client_id,
+        login_hint=params.get("login_hint", ""),
+    )
+    return html_answer(page)
+
+
+def _why_no_target(provider: ProviderState, call: Call) -> tuple[str, str] | None:
+    wrong = why_no_resource(named_in_query(call, "resource"), provider.targets)
+    return ("invalid_target", wrong) if wrong else None
+
+
+def _who_signs_in(provider: ProviderState, call: Call) -> SignIn | None:
+    picked = provider.personas.get(call.form.get("sub", "")) or provider.signed_in_as
+    if picked is not None:
+        return SignIn(picked, provider.now())
+    known = provider.memory.sign_ins.get(call.cookies.get(COOKIE, ""))
+    if known is None or call.params.get("prompt") in ("login", "select_account"):
+        return None
+    max_age = call.params.get("max_age", "")
+    is_fresh = not max_age.isdigit() or provider.now() - known.auth_time <= int(max_age)
+    return known if is_fresh else None
+
+
+def _give_code(provider: ProviderState, call: Call, sign_in: SignIn) -> Answer:
+    params = call.params
+    code = secrets.token_urlsafe(24)
+    provider.memory.codes[code] = Grant(
+        sign_in,
+        params["client_id"],
+        tuple(params["scope"].split()),
+        nonce=params.get("nonce"),
+        acr=next(iter(params.get("acr_values", "").split()), None),
+        redirect_uri=params["redirect_uri"],
+        code_challenge=params["code_challenge"],
+        made_at=provider.now(),
+        resources=named_in_query(call, "resource"),
+    )
+    return _respond(provider, params, [("code", code)]).having(set_cookie=provider.remember(sign_in))
+
+
+def _respond(provider: ProviderState, params: dict[str, str], response: Params) -> Answer:
+    """Send the authorization response back to the client, as a redirect or a posted form."""
+    state = [("state", params["state"])] if "state" in params else []
+    table = fault_tables.CALLBACK_PARAMS
+    pairs = provider.faults.change(table, [*response, *state, ("iss", provider.issuer)], provider.setting())
+    if params.get("response_mode") == "form_post":
+        return html_answer(form_post_page(params["redirect_uri"], pairs))
+    return redirect_answer(with_query(params["redirect_uri"], pairs))

@@ -1,0 +1,30 @@
+"""The fake revocation endpoint: RFC 7009."""
+
+from ..client_authentication import authenticated_client, who_are_you
+from ..grants import Grant, Memory
+from ..provider_state import ProviderState
+from ..wire import Answer, Call, error_answer
+
+
+def revoke(provider: ProviderState, call: Call) -> Answer:
+    """End the grant of a token, and so all its tokens; a token that is not known is not an error (§2.2)."""
+    client = authenticated_client(provider.clients, call)
+    if client is None:
+        return who_are_you()
+    token = call.form.get("token")
+    if not token:
+        return error_answer("invalid_request", "token is missing")
+    grant = _grant_of(provider.memory, token)
+    if grant is None:
+        return Answer(200)
+    if grant.client_id != client.client_id:
+        return error_answer("invalid_grant", "the token is another client's")
+    provider.memory.revoke(grant)
+    provider.revoked.append(token)
+    return Answer(200)
+
+
+def _grant_of(memory: Memory, token: str) -> Grant | None:
+    """Find what a token came from, also when it is used up: a logout may come with the token before a refresh."""
+    known = memory.refresh_tokens.get(token) or memory.access_tokens.get(token)
+    return known.grant if known else None
