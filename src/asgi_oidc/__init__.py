@@ -5,17 +5,31 @@ from asgi_oidc.errors import (
     LoginRefused,
     NotSignedIn,
     OIDCError,
+    RefreshFailed,
+    SessionEnded,
     SettingsError,
+    StoreUnavailable,
+    TokenNotGranted,
     UnsupportedScope,
 )
 from asgi_oidc.middleware import OIDCMiddleware
+from asgi_oidc.stores.memory import MemoryStore
+from asgi_oidc.stores.redis import RedisStore
+from asgi_oidc.stores.store import SessionStore
 
 __all__ = [
     "AccessTokenExpired",
     "LoginRefused",
+    "MemoryStore",
     "NotSignedIn",
     "OIDCError",
     "OIDCMiddleware",
+    "RedisStore",
+    "RefreshFailed",
+    "SessionEnded",
+    "SessionStore",
     "SettingsError",
+    "StoreUnavailable",
+    "TokenNotGranted",
     "UnsupportedScope",
 ]

@@ -3,8 +3,12 @@
     OIDCError
     ├── SettingsError          the developer: a setting is wrong, at start-up
     ├── NotSignedIn            the developer: a token was asked for without a user
-    ├── AccessTokenExpired     the developer: the access token has run out
+    │   └── SessionEnded           the session ended while the request was under way
+    ├── AccessTokenExpired     the developer: the access token has run out, and nothing renews it
+    ├── RefreshFailed          the developer: the access token has run out, and cannot be renewed right now
+    ├── TokenNotGranted        the developer: the provider gives no token for another API
     ├── SessionTooLarge        the developer: the session does not fit into cookies
+    ├── StoreUnavailable       the operator: the session store is down, slow or full: try again later
     ├── UnsupportedScope       the server: a scope type that nobody has checked
     ├── LoginRefused           the app: raised by `on_login` to turn a user away
     ├── RequestRejected        the browser: a request that we cannot accept
@@ -56,10 +60,50 @@ class NotSignedIn(OIDCError):
     default_code = "not_signed_in"
 
 
+class SessionEnded(NotSignedIn):
+    """The session ended while the request was under way: signed out, run out, or withdrawn by the provider."""
+
+    default_code = "session_ended"
+
+
 class AccessTokenExpired(OIDCError):
-    """The access token of this session has run out."""
+    """The access token of this session has run out, and there is no refresh token: sign in again."""
 
     default_code = "access_token_expired"
+
+
+class RefreshFailed(OIDCError):
+    """The access token has run out and could not be renewed; the session goes on, so try again later.
+
+    Attributes:
+        retry_after: seconds to wait.
+    """
+
+    default_code = "refresh_failed"
+
+    def __init__(self, code: str = "", detail: str = "", *, retry_after: int = RETRY_AFTER) -> None:
+        super().__init__(code, detail)
+        self.retry_after = retry_after
+
+
+class TokenNotGranted(OIDCError):
+    """The provider gives this session no token for that API."""
+
+    default_code = "token_not_granted"
+
+
+class StoreUnavailable(OIDCError):
+    """The session store is down, slow, full, or answers with what is none of ours.
+
+    Attributes:
+        retry_after: seconds to wait.
+    """
+
+    default_code = "store_unavailable"
+
+    def __init__(self, code: str = "", detail: str = "", *, retry_after: int = RETRY_AFTER) -> None:
+        super().__init__(code, detail)
+        self.retry_after = retry_after
 
 
 class SessionTooLarge(OIDCError):

@@ -3,7 +3,11 @@
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from asgi_oidc.provider.http import Http
+import anyio
+
+from asgi_oidc.parts import Parts
+
+FINISH_DEADLINE = 10.0  # seconds; as long as a call to the provider may take
 
 Message = MutableMapping[str, Any]
 ASGIApp = Callable[
@@ -14,7 +18,7 @@ ASGIApp = Callable[
 
 async def run_lifespan(
     app: ASGIApp,
-    http: Http,
+    parts: Parts,
     scope: MutableMapping[str, Any],
     receive: Callable[[], Awaitable[Message]],
     send: Callable[[Message], Awaitable[None]],
@@ -23,11 +27,23 @@ async def run_lifespan(
 
     async def watched_send(message: Message) -> None:
         if message["type"] == "lifespan.startup.complete":
-            http.open()
+            parts.provider.http.open()
         try:
             if message["type"] in ("lifespan.shutdown.complete", "lifespan.shutdown.failed"):
-                await http.close()
+                await _finish(parts)
         finally:
             await send(message)
 
-    await app(scope, receive, watched_send)
+    if parts.store is None:
+        await app(scope, receive, watched_send)
+        return
+    async with parts.store.running():
+        await app(scope, receive, watched_send)
+
+
+async def _finish(parts: Parts) -> None:
+    """Let renewals that are under way end, so that no refresh token gets lost, and hang up."""
+    with anyio.move_on_after(FINISH_DEADLINE):
+        await parts.renewals.landed()
+        await parts.errands.landed()
+    await parts.provider.http.close()

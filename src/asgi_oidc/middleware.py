@@ -6,18 +6,27 @@ from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any, Unpack, assert_never
 
 from asgi_oidc import events
+from asgi_oidc.access import LiveAccess
 from asgi_oidc.authenticate import authenticate
 from asgi_oidc.endpoints import ENDPOINTS
 from asgi_oidc.endpoints.failure import failure
 from asgi_oidc.endpoints.login import own_path, start_login
 from asgi_oidc.environment import read_environment
-from asgi_oidc.errors import OIDCError, UnsupportedScope
+from asgi_oidc.errors import (
+    AccessTokenExpired,
+    NotSignedIn,
+    OIDCError,
+    RefreshFailed,
+    StoreUnavailable,
+    UnsupportedScope,
+)
 from asgi_oidc.lifespan import ASGIApp, Message, run_lifespan
 from asgi_oidc.parts import put_together
-from asgi_oidc.principal import OIDC, AnonymousUser, Auth, Tokens, User, login_url
+from asgi_oidc.principal import OIDC, AnonymousUser, Auth, User, login_url
 from asgi_oidc.rules import Decision, decide
-from asgi_oidc.sessions.session import Session, Use, expires_at, is_live, is_roll_due, used
+from asgi_oidc.sessions.sessions import Live
 from asgi_oidc.settings import Keywords, read_settings
+from asgi_oidc.user_sessions import UserSessions
 from asgi_oidc.web.caching import private_headers
 from asgi_oidc.web.request import Request, read_request
 from asgi_oidc.web.response import Response, problem
@@ -28,6 +37,8 @@ Send = Callable[[Message], Awaitable[None]]
 
 CLOSE_LOGIN_REQUIRED = 4401  # close codes of our own, after the HTTP status (RFC 6455 §7.4.2)
 CLOSE_FORBIDDEN = 4403
+CLOSE_TRY_AGAIN_LATER = 1013  # the store is down (IANA WebSocket close code registry)
+LEAST_AGE = 60  # seconds that a session must be old before a token that ran out sends the browser to sign in again
 
 
 class OIDCMiddleware:
@@ -77,6 +88,17 @@ class OIDCMiddleware:
         """The routes of the wrapped app: Starlette looks for them on a mounted app to build its URLs."""
         return getattr(self.app, "routes", [])
 
+    @property
+    def sessions(self) -> UserSessions:
+        """The sessions of all users, to list and to end.
+
+        Raises:
+            OIDCError: without a store, sessions are in the browsers alone.
+        """
+        if self._parts.store is None:
+            raise OIDCError("no_store", "sessions are in the browsers alone: set store to list and end them here")
+        return UserSessions(self._parts.store, self._parts.records, self._parts.settings.issuer)
+
     def __repr__(self) -> str:
         return f"OIDCMiddleware({self.app!r})"
 
@@ -92,7 +114,7 @@ class OIDCMiddleware:
             case "websocket":
                 await self._websocket(scope, receive, send)
             case "lifespan":
-                await run_lifespan(self.app, self._parts.provider.http, scope, receive, send)
+                await run_lifespan(self.app, self._parts, scope, receive, send)
             case other:
                 raise UnsupportedScope(detail=f"{other!r} is not http, websocket or lifespan")
 
@@ -102,32 +124,79 @@ class OIDCMiddleware:
         if response is not None:
             await _respond(response, request, send)
             return
-        session = authenticate(request, self._parts, now=self._parts.now())
+        live, down = await self._who(request)
         public = self._parts.settings.public
-        match decide(public, request.path, is_signed_in=session is not None):
+        match decide(public, request.path, is_signed_in=live is not None):
             case Decision.ALLOW:
-                inner_send = send if session is None else self._private_send(session, send)
-                await self.app(self._inner_scope(scope, session), receive, inner_send)
+                await self._run_app(request, live, scope, receive, send)
+            case Decision.LOGIN if down is not None:
+                return_to = own_path(request.target, self._parts)
+                await _respond(failure(request, self._parts, down, return_to=return_to), request, send)
             case Decision.LOGIN:
                 await _respond(await self._login_needed(request), request, send)
             case other:
                 assert_never(other)
 
+    async def _who(self, request: Request) -> tuple[Live | None, StoreUnavailable | None]:
+        """Say who is calling, or why nobody can tell: public pages go on without knowing."""
+        try:
+            live = await authenticate(request, self._parts, now=self._parts.now())
+        except StoreUnavailable as error:
+            events.log(events.STORE_FAILED, code=error.code, detail=error.detail)
+            return None, error
+        if live is not None:
+            await self._parts.sessions.touch(live)
+        return live, None
+
+    async def _run_app(self, request: Request, live: Live | None, scope: Scope, receive: Receive, send: Send) -> None:
+        """Call the app; a token that it needs and cannot get is answered like a request without a session."""
+        has_started = False
+
+        async def watched_send(message: Message) -> None:
+            nonlocal has_started
+            has_started = True
+            await send(message)
+
+        inner_send = watched_send if live is None else self._private_send(live, request, watched_send)
+        try:
+            await self.app(self._inner_scope(scope, live), receive, inner_send)
+        except (NotSignedIn, AccessTokenExpired, RefreshFailed, StoreUnavailable) as error:
+            if has_started:
+                raise
+            response = await self._without_token(request, live, error)
+        else:
+            return
+        lines = [] if live is None else self._parts.sessions.cookies_due(live, request.cookies)
+        await _respond(response.with_cookies(lines), request, send)
+
+    async def _without_token(self, request: Request, live: Live | None, error: OIDCError) -> Response:
+        # A provider whose tokens are dead on arrival would send the browser round in circles.
+        is_new = live is not None and self._parts.now() - live.session.login.created_at < LEAST_AGE
+        goes_in_circles = is_new and request.is_navigation
+        if isinstance(error, NotSignedIn | AccessTokenExpired) and not goes_in_circles:
+            events.log(events.REQUEST_REFUSED, code=error.code, method=request.method)
+            return await self._login_needed(request)
+        return failure(request, self._parts, error, return_to=own_path(request.target, self._parts))
+
     async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = self._read(scope)
-        session = authenticate(request, self._parts, now=self._parts.now())
+        live, down = await self._who(request)
         public = self._parts.settings.public.opens(request.path)
         # Browsers let any site open a websocket with our cookies: only our own pages act for the user.
         is_ours = request.header(b"origin") == self._parts.origin
-        if not public and session is None:
+        if not public and down is not None:
+            await _refuse(scope, receive, send, failure(request, self._parts, down), CLOSE_TRY_AGAIN_LATER)
+            return
+        if not public and live is None:
             await _refuse(scope, receive, send, self._unauthorized(request), CLOSE_LOGIN_REQUIRED)
             return
         if not public and not is_ours:
             forbidden = problem(403, "foreign_origin", "Another site may not open this websocket")
             await _refuse(scope, receive, send, forbidden, CLOSE_FORBIDDEN)
             return
-        user = session if is_ours else None
-        await self.app(self._inner_scope(scope, user), receive, send if user is None else _private_denial(send))
+        user = live if is_ours else None
+        inner_send = send if user is None else self._private_handshake(user, request, send)
+        await self.app(self._inner_scope(scope, user), receive, inner_send)
 
     def _read(self, scope: Scope) -> Request:
         request = read_request(scope, base_path=self._parts.settings.base_path)
@@ -175,55 +244,43 @@ class OIDCMiddleware:
             (b"www-authenticate", challenge.encode("ascii"))
         )
 
-    def _inner_scope(self, scope: Scope, session: Session | None) -> Scope:
+    def _inner_scope(self, scope: Scope, live: Live | None) -> Scope:
         """Copy the scope with our three keys; whatever stood there before came from outside and is replaced."""
-        urls, clock = self._parts.urls, self._parts.clock
-        if session is None:
-            return {**scope, "user": AnonymousUser(), "auth": Auth([]), "oidc": OIDC(urls, clock)}
-        tokens = Tokens(
-            session.id_token,
-            session.access_token,
-            session.access_expires_at,
-            expires_at(session, self._parts.limits),
-        )
+        urls = self._parts.urls
+        if live is None:
+            return {**scope, "user": AnonymousUser(), "auth": Auth([]), "oidc": OIDC(urls)}
+        login, tokens = live.session.login, live.session.tokens
         return {
             **scope,
-            "user": User(session.sub, session.issuer, session.claims),
-            "auth": Auth(["authenticated", *session.scopes]),
-            "oidc": OIDC(urls, clock, tokens),
+            "user": User(login.sub, login.issuer, tokens.claims),
+            "auth": Auth(["authenticated", *tokens.scopes]),
+            "oidc": OIDC(urls, LiveAccess(live, self._parts)),
         }
 
-    def _private_send(self, session: Session, send: Send) -> Send:
-        """Keep the answer out of shared caches, and write down that the session was used."""
+    def _private_send(self, live: Live, request: Request, send: Send) -> Send:
+        """Keep the answer out of shared caches, and let it bring what has become of the session."""
 
         async def private_send(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = private_headers(message.get("headers", ()), self._roll(session))
-                message = {**message, "headers": headers}
+                lines = self._parts.sessions.cookies_due(live, request.cookies)
+                message = {**message, "headers": private_headers(message.get("headers", ()), lines)}
             await send(message)
 
         return private_send
 
-    def _roll(self, session: Session) -> list[bytes]:
-        parts, now = self._parts, self._parts.now()
-        # Asked again here: the session may have ended while the app was at work.
-        if parts.ended.is_known(session.id) or not is_live(session, parts.limits, now=now):
-            return []
-        if not is_roll_due(session, parts.limits, now=now):
-            return []
-        use = Use(session.id, now)
-        return [parts.jar.write_use(use, max_age=expires_at(used(session, use), parts.limits) - now)]
+    def _private_handshake(self, live: Live, request: Request, send: Send) -> Send:
+        """The same for a websocket, accepted or answered instead."""
 
+        async def private_handshake(message: Message) -> None:
+            if message["type"] == "websocket.http.response.start":
+                message = {**message, "headers": private_headers(message.get("headers", ()))}
+            if message["type"] == "websocket.accept":
+                lines = self._parts.sessions.cookies_due(live, request.cookies)
+                cookies = [(b"set-cookie", line) for line in lines]
+                message = {**message, "headers": [*message.get("headers", ()), *cookies]}
+            await send(message)
 
-def _private_denial(send: Send) -> Send:
-    """Keep an answer that a websocket gets instead of being accepted out of shared caches."""
-
-    async def private_denial(message: Message) -> None:
-        if message["type"] == "websocket.http.response.start":
-            message = {**message, "headers": private_headers(message.get("headers", ()))}
-        await send(message)
-
-    return private_denial
+        return private_handshake
 
 
 async def _respond(response: Response, request: Request, send: Send) -> None:

@@ -9,12 +9,19 @@ from asgi_oidc.principal import Urls
 from asgi_oidc.protocol.client import Client
 from asgi_oidc.provider.http import Http
 from asgi_oidc.provider.provider import Provider, ProviderSettings
+from asgi_oidc.sessions.granted import Granted, GrantedTokens
+from asgi_oidc.sessions.in_cookies import CookieSessions
+from asgi_oidc.sessions.in_store import StoredSessions
 from asgi_oidc.sessions.jar import Jar
+from asgi_oidc.sessions.records import Records
 from asgi_oidc.sessions.sealing import Sealer
-from asgi_oidc.sessions.session import Limits
+from asgi_oidc.sessions.session import Limits, Session
+from asgi_oidc.sessions.sessions import Sessions
 from asgi_oidc.sessions.tombstones import Tombstones
 from asgi_oidc.sessions.transactions import Transactions
 from asgi_oidc.settings import ALGORITHMS, Settings
+from asgi_oidc.single_flight import SingleFlight
+from asgi_oidc.stores.door import StoreDoor
 from asgi_oidc.web.cookies import CookieStyle, SameSite
 
 
@@ -26,11 +33,16 @@ class Parts:
     clock: Callable[[], float]
     client: Client
     provider: Provider
-    jar: Jar
+    sessions: Sessions
+    records: Records
+    store: StoreDoor | None
     transactions: Transactions
     limits: Limits
     ended: Tombstones
     used: Tombstones
+    renewals: SingleFlight[Session]
+    errands: SingleFlight[Granted]
+    granted: GrantedTokens
     urls: Urls
     origin: str
     own_paths: str
@@ -47,16 +59,34 @@ def put_together(settings: Settings, clock: Callable[[], float]) -> Parts:
     sealer = Sealer(settings.secret, context=context)
     style = CookieStyle(secure=settings.origin.startswith("https:"))
     stem = f"oidc-{_tag(context)}"
+    limits = Limits(settings.session_idle, settings.session_lifetime)
+    jar, ended = Jar(sealer, style, stem), Tombstones()
+    records = Records(settings.secret, context=context)
+    store = None if settings.store is None else StoreDoor(settings.store)
+
+    def now() -> int:
+        return int(clock())
+
+    sessions: Sessions = (
+        CookieSessions(jar, limits, ended, now=now)
+        if store is None
+        else StoredSessions(store, records, jar, limits, ended, now=now)
+    )
     return Parts(
         settings=settings,
         clock=clock,
         client=client,
         provider=Provider(_provider_settings(settings, client), Http(settings.http_client), clock),
-        jar=Jar(sealer, style, stem),
+        sessions=sessions,
+        records=records,
+        store=store,
         transactions=Transactions(sealer, style, stem, _login_same_site(settings, style)),
-        limits=Limits(settings.session_idle, settings.session_lifetime),
-        ended=Tombstones(),
+        limits=limits,
+        ended=ended,
         used=Tombstones(),
+        renewals=SingleFlight(),
+        errands=SingleFlight(),
+        granted=GrantedTokens(),
         urls=Urls(settings.url_of("login"), settings.url_of("logout")),
         origin=settings.origin,
         own_paths=settings.base_path + settings.auth_path,

@@ -1,11 +1,13 @@
 """What the app sees in the scope: `user`, `auth` and `oidc`."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import urlencode
 
-from asgi_oidc.errors import AccessTokenExpired, NotSignedIn
+import httpx
+
+from asgi_oidc.api_auth import make_api_auth
+from asgi_oidc.errors import NotSignedIn
 
 Claims = dict[str, Any]
 
@@ -94,52 +96,120 @@ class Urls:
     logout: str
 
 
-@dataclass(frozen=True, slots=True)
-class Tokens:
-    """The tokens behind a session, and until when it lives (seconds since the epoch)."""
+class Access(Protocol):
+    """What the session behind a request gives."""
 
-    id_token: str = field(repr=False)
-    access_token: str = field(repr=False)
-    access_expires_at: int | None
-    session_expires_at: int
+    @property
+    def id_token(self) -> str: ...
+
+    @property
+    def expires_at(self) -> int: ...
+
+    @property
+    def session_id(self) -> str: ...
+
+    async def access_token(self, *, resource: str | None = None, refused: str | None = None) -> str: ...
+
+    async def exchange_token(
+        self,
+        *,
+        audience: str | None = None,
+        resource: str | None = None,
+        scope: str | None = None,
+        refused: str | None = None,
+    ) -> str: ...
 
 
 class OIDC:
     """The session behind a request: `scope["oidc"]`."""
 
-    __slots__ = ("_clock", "_tokens", "_urls")
+    __slots__ = ("_access", "_urls")
 
-    def __init__(self, urls: Urls, clock: Callable[[], float], tokens: Tokens | None = None) -> None:
+    def __init__(self, urls: Urls, access: Access | None = None) -> None:
         self._urls = urls
-        self._clock = clock
-        self._tokens = tokens
+        self._access = access
 
     def __repr__(self) -> str:
-        return f"OIDC(is_authenticated={self._tokens is not None})"
+        return f"OIDC(is_authenticated={self._access is not None})"
 
     @property
     def id_token(self) -> str | None:
-        """The ID Token exactly as issued, None without a user."""
-        return self._tokens.id_token if self._tokens else None
+        """The newest ID Token exactly as issued, None without a user."""
+        return self._access.id_token if self._access else None
 
     @property
     def expires_at(self) -> int | None:
         """When the session ends if it is not used again, in seconds since the epoch; None without a user."""
-        return self._tokens.session_expires_at if self._tokens else None
+        return self._access.expires_at if self._access else None
 
-    async def access_token(self) -> str:
-        """Return a live access token for calls to other APIs.
+    @property
+    def session_id(self) -> str | None:
+        """The name of this session in `middleware.sessions`; it opens nothing. None without a user."""
+        return self._access.session_id if self._access else None
+
+    async def access_token(self, *, resource: str | None = None) -> str:
+        """Return a live access token for calls to other APIs; it is renewed when less than a minute is left.
+
+        Args:
+            resource: URI of another API that the token shall be for (RFC 8707); it needs a refresh token.
+
+        Raises:
+            NotSignedIn: there is no user; `SessionEnded` when that became so during the request.
+            AccessTokenExpired: it has run out and there is no refresh token; signing in again gives a new one.
+            RefreshFailed: it has run out and the provider does not renew it right now.
+            StoreUnavailable: the same, because of the session store.
+            TokenNotGranted: the provider gives no token for `resource`.
+        """
+        return await self._signed_in().access_token(resource=resource)
+
+    async def exchange_token(
+        self, *, audience: str | None = None, resource: str | None = None, scope: str | None = None
+    ) -> str:
+        """Return an access token for another API, in exchange for the user's own (RFC 8693).
+
+        Args:
+            audience: name of the other API at the provider.
+            resource: its URI.
+            scope: scopes, with spaces between; left to the provider when it is not given.
+
+        Raises:
+            TokenNotGranted: the provider gives none.
+            OIDCError: those of `access_token`.
+        """
+        return await self._signed_in().exchange_token(audience=audience, resource=resource, scope=scope)
+
+    def httpx_auth(
+        self, *origins: str, resource: str | None = None, audience: str | None = None, scope: str | None = None
+    ) -> httpx.Auth:
+        """Make an `httpx.Auth` that puts the live access token on calls to these origins, and to no others.
+
+        After a 401 the token is renewed, and the call made again, once.
+
+        Args:
+            origins: such as `https://api.example.com`; only an `AsyncClient` can use it.
+            resource: as for `access_token`.
+            audience: with it, the token is got as by `exchange_token`.
+            scope: only with `audience`.
 
         Raises:
             NotSignedIn: there is no user.
-            AccessTokenExpired: it has run out; signing in again gives a new one.
+            ValueError: no origin, or one that a token must not go to.
         """
-        if self._tokens is None:
+        access = self._signed_in()
+
+        async def get_token(refused: str | None = None) -> str:
+            if audience is None:
+                return await access.access_token(resource=resource, refused=refused)
+            return await access.exchange_token(audience=audience, resource=resource, scope=scope, refused=refused)
+
+        if scope is not None and audience is None:
+            raise ValueError("scope goes with audience: a token of the session has the scopes of the login")
+        return make_api_auth(origins, get_token)
+
+    def _signed_in(self) -> Access:
+        if self._access is None:
             raise NotSignedIn(detail="there is no user behind this request")
-        ends = self._tokens.access_expires_at
-        if ends is not None and self._clock() >= ends:
-            raise AccessTokenExpired(detail="sign in again: send the browser to login_url()")
-        return self._tokens.access_token
+        return self._access
 
     def login_url(self, return_to: str | None = None) -> str:
         """Write the URL that starts a login.

@@ -15,6 +15,10 @@ from asgi_oidc.protocol.client_auth import METHODS
 from asgi_oidc.protocol.jose import KEY_OF_ALGORITHM
 from asgi_oidc.provider.http import HttpClient
 from asgi_oidc.rules import Public, read_public
+from asgi_oidc.stores.door import METHODS as METHODS_OF_STORES
+from asgi_oidc.stores.memory import MemoryStore
+from asgi_oidc.stores.redis import RedisStore
+from asgi_oidc.stores.store import SessionStore
 from asgi_oidc.urls import check_url
 
 SECRET_BYTES = 32  # of entropy
@@ -205,6 +209,26 @@ def read_metadata(value: object) -> Mapping[str, Any]:
     if not isinstance(value, Mapping) or not all(isinstance(name, str) for name in value):
         raise ValueError("it must be a mapping such as {'token_endpoint': 'https://...'}")
     return dict(value)
+
+
+def read_store(value: object) -> SessionStore:
+    """Take a session store, told by what it does, or make one of a URL."""
+    if isinstance(value, str):
+        return MemoryStore() if value == "memory:" else _redis_store(value)
+    lacking = [name for name in METHODS_OF_STORES if not inspect.iscoroutinefunction(getattr(value, name, None))]
+    if inspect.isclass(value) or lacking:
+        raise ValueError(
+            "it must be MemoryStore(), RedisStore(url), a URL such as redis://localhost:6379, or an object with the "
+            f"async methods of SessionStore; it lacks {', '.join(lacking) or 'an instance'}"
+        )
+    return value  # type: ignore[return-value]  # told by what it does
+
+
+def _redis_store(url: str) -> SessionStore:
+    try:
+        return RedisStore(url)
+    except ImportError as exc:
+        raise ValueError(str(exc)) from exc
 
 
 def read_http_client(value: object) -> HttpClient:

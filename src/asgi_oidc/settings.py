@@ -29,11 +29,13 @@ from asgi_oidc.setting_values import (
     read_public_paths,
     read_scope,
     read_secrets,
+    read_store,
     read_text,
     read_texts,
     read_userinfo,
     span_reader,
 )
+from asgi_oidc.stores.store import SessionStore
 from asgi_oidc.urls import check_url, origin_of
 
 ALGORITHMS = ("RS256", "PS256", "ES256", "EdDSA", "Ed25519")
@@ -52,6 +54,7 @@ class Keywords(TypedDict, total=False):
     auth_path: str
     authorization_params: Mapping[str, Any]
     client_auth: str | None
+    store: SessionStore | str | None
     session_idle: int
     session_lifetime: int
     leeway: int
@@ -78,6 +81,7 @@ class Settings:
     auth_path: str
     authorization_params: Mapping[str, str | Sequence[str]]
     client_auth: str | None
+    store: SessionStore | None
     session_idle: int
     session_lifetime: int
     leeway: int
@@ -216,6 +220,7 @@ READERS: Mapping[str, tuple[Any, Callable[[Any], Any]]] = {
     "auth_path": ("/auth", read_auth_path),
     "authorization_params": ({}, read_authorization_params),
     "client_auth": (None, read_client_auth),
+    "store": (None, read_store),
     "session_idle": (3600, span_reader(1, LONGEST_SPAN)),
     "session_lifetime": (12 * 3600, span_reader(1, LONGEST_SPAN)),
     "leeway": (30, span_reader(0, LONGEST_LEEWAY)),

@@ -1,12 +1,16 @@
 """One call per key at a time, however many wait for it.
 
-The first caller makes the call in its own task; the others wait for the result. When the first is
+With `run`, the first caller makes the call in its own task; the others wait for the result. When the first is
 cancelled, one of the waiters makes the call instead, so that nobody's disconnect is another one's error.
+
+With `run_to_the_end`, the call has a task of its own: it is never made twice, and never stopped half-way, for calls
+that use something up.
 """
 
+import asyncio
 import itertools
-from collections.abc import Awaitable, Callable
-from typing import Generic, TypeVar, cast
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, Generic, TypeVar, cast
 
 import anyio
 from anyio.lowlevel import RunVar
@@ -37,6 +41,7 @@ class SingleFlight(Generic[Value]):
     def __init__(self) -> None:
         # Events are bound to a loop, and one middleware may serve several loops (test clients, threads).
         self._flights: RunVar[dict[str, _Flight]] = run_var("flights")
+        self._tasks: set[asyncio.Task[None]] = set()  # asyncio itself would let them be collected half-way
 
     async def run(self, key: str, call: Callable[[], Awaitable[Value]]) -> Value:
         """Make the call, or wait for the one that is under way.
@@ -52,6 +57,30 @@ class SingleFlight(Generic[Value]):
             if not flight.abandoned:
                 return cast(Value, flight.value)
         return await self._lead(flights, key, call)
+
+    async def run_to_the_end(self, key: str, call: Callable[[], Awaitable[Value]]) -> Value:
+        """Make the call, or wait for the one that is under way; it goes on when nobody waits any more.
+
+        Raises:
+            Exception: what the call raised, for everybody who waited for it.
+            RuntimeError: the event loop ended first.
+        """
+        flights = self._flights_of_this_loop()
+        flight = flights.get(key)
+        if flight is None:
+            flight = flights[key] = _Flight()
+            self._start(self._fly(flights, key, flight, call))
+        await flight.landed.wait()
+        if flight.error is not None:
+            raise flight.error
+        if flight.abandoned:
+            raise RuntimeError("the event loop ended before the call did")
+        return cast(Value, flight.value)
+
+    async def landed(self) -> None:
+        """Wait until no call is under way."""
+        while flights := self._flights_of_this_loop():
+            await next(iter(flights.values())).landed.wait()
 
     def is_under_way(self, key: str) -> bool:
         """Say whether somebody makes this call right now."""
@@ -81,3 +110,29 @@ class SingleFlight(Generic[Value]):
             # The leader alone deletes its flight; waiters only look at it.
             del flights[key]
             flight.landed.set()
+
+    async def _fly(
+        self, flights: dict[str, _Flight], key: str, flight: _Flight, call: Callable[[], Awaitable[Value]]
+    ) -> None:
+        try:
+            flight.value = await call()
+        except Exception as exc:  # noqa: BLE001  # whatever it is, those who wait get it
+            flight.error = exc
+        except BaseException:
+            flight.abandoned = True
+            raise
+        finally:
+            del flights[key]
+            flight.landed.set()
+
+    def _start(self, flying: Coroutine[Any, Any, None]) -> None:
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            import trio  # only where it runs already
+
+            trio.lowlevel.spawn_system_task(lambda: flying)
+            return
+        task = loop.create_task(flying)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)

@@ -187,6 +187,17 @@ def session_cookies(browser: Browser) -> list[str]:
     return sorted(cookie.name for cookie in browser.jar.starting_with("__Host-oidc-") if "-login-" not in cookie.name)
 
 
+def login_cookie(browser: Browser) -> str:
+    """Name the one cookie that signs a browser in."""
+    (name,) = (name for name in session_cookies(browser) if "-tokens-" not in name and not name.endswith("-seen"))
+    return name
+
+
+def token_cookies(browser: Browser) -> list[str]:
+    """Name the cookies with the tokens of a session."""
+    return [name for name in session_cookies(browser) if "-tokens-" in name]
+
+
 def login_cookies(browser: Browser) -> list[str]:
     """Name the logins in progress of a browser."""
     return sorted(cookie.name for cookie in browser.jar.starting_with("__Host-oidc-") if "-login-" in cookie.name)

@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.flow.site import Site, cookie_header, session_cookies, who_am_i
+from tests.flow.site import Site, cookie_header, login_cookie, session_cookies, token_cookies, who_am_i
+from tests.sessions.stores import OwnStore
 
 
 async def test_a_session_that_is_not_used_ends():
@@ -46,14 +47,14 @@ async def test_the_cookie_lives_as_long_as_the_session_may():
     """The browser throws it away by itself; the mark of the last use ends with the idle limit."""
     site = Site(session_idle=600, session_lifetime=1000)
     browser = await site.signed_in()
-    (name,) = session_cookies(browser)
-    ends = [browser.jar[name].expires_at]
+    name, (tokens,) = login_cookie(browser), token_cookies(browser)
+    ends = [browser.jar[name].expires_at, browser.jar[tokens].expires_at]
 
     site.clock.advance(500)
     await browser.fetch("/page")
-    ends += [browser.jar[name].expires_at, browser.jar[f"{name}-seen"].expires_at]
+    ends += [browser.jar[each].expires_at for each in (name, tokens, f"{name}-seen")]
 
-    assert ends == [site.clock.now + 500] * 3
+    assert ends == [site.clock.now + 500] * 5
 
 
 async def test_asking_who_i_am_keeps_nothing_alive(site):
@@ -144,3 +145,56 @@ async def test_a_login_starts_without_the_mark_of_an_older_session(site):
 
     assert [name for name in session_cookies(browser) if name.endswith("-seen")] == []
     assert await who_am_i(browser) == "alice"
+
+
+# --- in a store: the same, by what is sealed in the record
+
+
+@pytest.mark.parametrize("used_every", [None, 500])
+async def test_a_stored_session_ends_by_its_own_limits(used_every):
+    """Both are in the sealed record: a store that forgets late, or never, keeps nobody signed in."""
+    # The clock of this one stands still.
+    site = Site(store=OwnStore(), session_idle=600, session_lifetime=3600)
+    browser = await site.signed_in()
+    thief = browser.jar.copy()
+    thief.clock = lambda: 0  # a browser that keeps cookies for ever
+
+    for _ in range(7 if used_every else 0):
+        site.clock.advance(used_every)
+        assert (await site.browser(jar=thief).fetch("/page")).status_code == 200
+    site.clock.advance(99 if used_every else 599)
+    assert await who_am_i(site.browser(jar=thief)) == "alice"
+    site.clock.advance(1)
+
+    assert await who_am_i(site.browser(jar=thief)) is None
+
+
+async def test_asking_who_i_am_keeps_no_stored_session_alive():
+    """A tab left open must not stay signed in by polling."""
+    store = OwnStore()
+    site = Site(store=store, session_idle=600)
+    browser = await site.signed_in()
+    store.forget_calls()
+
+    for _ in range(5):
+        site.clock.advance(120)
+        await browser.fetch("/auth/session")
+
+    assert set(store.calls) == {"get"}
+    assert await who_am_i(browser) is None
+
+
+async def test_the_use_of_a_stored_session_is_written_down_at_most_once_a_minute():
+    """However many requests come; and the browser gets nothing at all."""
+    store = OwnStore()
+    site = Site(store=store)
+    browser = await site.signed_in()
+    store.forget_calls()
+    written = []
+    for seconds in (1, 58, 1, 1, 59):
+        site.clock.advance(seconds)
+        assert (await browser.fetch("/page")).set_cookies == []
+        written.append(store.calls.count("replace"))
+
+    assert written == [0, 0, 1, 1, 2]
+    assert (await browser.fetch("/auth/session")).json()["expires_at"] == site.clock.now + 3600

@@ -183,9 +183,9 @@ async def test_two_mounts_on_one_host_are_two_sites():
     await browser.sign_in("alice", "/one/users")
     before = (await browser.fetch("/two/users")).status_code
     await browser.sign_in("alice", "/two/users")
-    cookies = session_cookies(browser)
+    cookies = session_cookies(browser)  # of each a login and its tokens
     await browser.fetch("/one/auth/logout", method="POST")
 
-    assert (before, len(cookies)) == (401, 2)
+    assert (before, len(cookies)) == (401, 4)
     assert (await browser.fetch("/one/users")).status_code == 401
     assert (await browser.fetch("/two/users")).json()["sub"] == "alice"

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from asgi_oidc.testing import Browser
-from tests.flow.site import ORIGIN, Exchange, Site, cookie_header
+from tests.flow.site import ORIGIN, Exchange, Site, cookie_header, who_am_i
 
 
 async def connect(
@@ -46,7 +46,8 @@ async def test_signed_in_from_our_own_page_it_is_the_apps(site):
     """With the user."""
     exchange = await connect(site, browser=await site.signed_in())
 
-    assert exchange.sent == [{"type": "websocket.accept"}]
+    assert [message["type"] for message in exchange.sent] == ["websocket.accept"]
+    assert exchange.sent[0].get("headers", []) == []
     assert (site.app.scope["user"].sub, "authenticated" in site.app.scope["auth"].scopes) == ("alice", True)
 
 
@@ -79,6 +80,37 @@ async def test_a_public_one_knows_the_user_from_our_own_pages_only(site, origin,
     await connect(site, "/public/ws", origin=origin, browser=await site.signed_in())
 
     assert site.app.scope["user"].sub == sub
+
+
+async def test_the_last_use_comes_with_the_accept(site):
+    """An app that speaks by websockets alone is in use as well."""
+    browser = await site.signed_in()
+    site.clock.advance(60)
+
+    exchange = await connect(site, browser=browser)
+
+    (line,) = (value for name, value in exchange.sent[0]["headers"] if name == b"set-cookie")
+    browser.jar.receive(line.decode(), ORIGIN)
+    site.clock.advance(3599)
+    assert await who_am_i(browser) == "alice"
+
+
+async def test_headers_of_the_app_stay_in_the_accept(site):
+    """Subprotocols and cookies of its own."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "websocket":
+            await send({"type": "websocket.accept", "subprotocol": "chat", "headers": [(b"x-app", b"1")]})
+
+    site = Site(inner=app)
+    browser, url = await site.at_callback()
+    await browser.get(url, follow=False)
+    site.clock.advance(60)
+
+    accepted = (await connect(site, browser=browser)).sent[0]
+
+    assert (accepted["subprotocol"], accepted["headers"][0]) == ("chat", (b"x-app", b"1"))
+    assert [name for name, _ in accepted["headers"][1:]] == [b"set-cookie"]
 
 
 async def test_our_own_urls_are_no_websockets(site):

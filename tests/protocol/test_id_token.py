@@ -7,7 +7,14 @@ import pytest
 
 from asgi_oidc.errors import TokenRejected
 from asgi_oidc.protocol.claims import LATEST_DATE, same
-from asgi_oidc.protocol.id_token import LONGEST_SUB, Expected, check_id_token
+from asgi_oidc.protocol.id_token import (
+    FIRST,
+    LONGEST_SUB,
+    Expected,
+    ExpectedAgain,
+    check_id_token,
+    check_id_token_again,
+)
 from asgi_oidc.protocol.jose import Verified
 from asgi_oidc.testing.keys import left_half_hash
 
@@ -56,6 +63,8 @@ def code_of(changes: dict[str, Any], **more: Any) -> str:
         {"at_hash": left_half_hash("an-access-token", "RS256")},
         {"acr": "anything"},
         {"auth_time": "not looked at"},
+        {"session_expiry": NOW + 1},
+        {"session_expiry": NOW + 0.5},
     ],
     ids=str,
 )
@@ -107,6 +116,11 @@ def test_a_good_token_passes(changes):
         ({"at_hash": ""}, "claim_at_hash"),
         ({"at_hash": None}, "claim_at_hash"),
         ({"events": {}}, "token_typ"),
+        ({"session_expiry": NOW}, "claim_session_expiry"),
+        ({"session_expiry": 0}, "claim_session_expiry"),
+        ({"session_expiry": None}, "claim_session_expiry"),
+        ({"session_expiry": str(NOW + 60)}, "claim_session_expiry"),
+        ({"session_expiry": LATEST_DATE + 1}, "claim_session_expiry"),
     ],
     ids=lambda value: str(value)[:60],
 )
@@ -188,3 +202,125 @@ def test_what_is_expected_hides_its_secrets():
     """It stands in tracebacks."""
     assert "a-nonce" not in repr(EXPECTED)
     assert "an-access-token" not in repr(EXPECTED)
+
+
+# --- after a refresh
+
+
+FIRST_CLAIMS: dict[str, Any] = {"aud": "web", "nonce": "a-nonce", "auth_time": NOW - 500}
+AGAIN = ExpectedAgain(
+    issuer="https://id.example.com",
+    client_id="web",
+    sub="alice",
+    first=FIRST_CLAIMS,
+    access_token="an-access-token",
+)
+
+
+def check_again(
+    changes: dict[str, Any],
+    *,
+    first: dict[str, Any] | None = None,
+    expected: ExpectedAgain = AGAIN,
+    typ: str | None = "JWT",
+    alg: str = "RS256",
+) -> str | None:
+    """Check a token of a refresh; give the code of what is wrong."""
+    claims = {name: value for name, value in {**CLAIMS, "nonce": ..., **changes}.items() if value is not ...}
+    expected = replace(
+        expected, first={name: it for name, it in {**FIRST_CLAIMS, **(first or {})}.items() if it is not ...}
+    )
+    try:
+        check_id_token_again(Verified(alg, typ, claims), expected, now=NOW, leeway=LEEWAY)
+    except TokenRejected as error:
+        return error.code
+    return None
+
+
+@pytest.mark.parametrize(
+    ("changes", "first"),
+    [
+        ({}, {}),
+        ({"nonce": "a-nonce"}, {}),
+        ({"auth_time": NOW - 500}, {}),
+        ({"auth_time": NOW}, {"auth_time": ...}),
+        ({"aud": ["web"]}, {}),
+        ({"aud": "web"}, {"aud": ["web"]}),
+        ({"azp": "web"}, {"azp": "web"}),
+        ({"at_hash": left_half_hash("an-access-token", "RS256")}, {}),
+        ({"iat": NOW - 10_000}, {}),
+        ({"session_expiry": NOW + 1}, {}),
+        ({"name": "Alice Other"}, {}),
+    ],
+    ids=str,
+)
+def test_a_good_token_of_a_refresh_passes(changes, first):
+    """OIDC Core §12.2: it need not have a nonce."""
+    assert check_again(changes, first=first) is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"iss": "https://other.example.com"}, "claim_iss"),
+        ({"iss": ...}, "claim_iss"),
+        ({"sub": "bob"}, "claim_sub"),
+        ({"sub": "Alice"}, "claim_sub"),
+        ({"sub": ["alice"]}, "claim_sub"),
+        ({"sub": ...}, "claim_sub"),
+        ({"aud": "other"}, "claim_aud"),
+        ({"aud": ["web", "api"]}, "claim_aud"),
+        ({"aud": []}, "claim_aud"),
+        ({"aud": ...}, "claim_aud"),
+        ({"azp": "web"}, "claim_azp"),
+        ({"azp": "other"}, "claim_azp"),
+        ({"azp": None}, "claim_azp"),
+        ({"nonce": "other"}, "claim_nonce"),
+        ({"nonce": None}, "claim_nonce"),
+        ({"auth_time": NOW}, "claim_auth_time"),
+        ({"auth_time": None}, "claim_auth_time"),
+        ({"exp": NOW - LEEWAY}, "claim_exp"),
+        ({"exp": ...}, "claim_exp"),
+        ({"iat": NOW + LEEWAY + 1}, "claim_iat"),
+        ({"iat": ...}, "claim_iat"),
+        ({"nbf": NOW + LEEWAY + 1}, "claim_nbf"),
+        ({"at_hash": left_half_hash("the-old-access-token", "RS256")}, "claim_at_hash"),
+        ({"session_expiry": NOW}, "claim_session_expiry"),
+        ({"events": {}}, "token_typ"),
+    ],
+    ids=lambda value: str(value)[:60],
+)
+def test_a_token_of_a_refresh_that_is_of_another_login_is_refused(changes, code):
+    """A refresh must never turn one user's session into another's (OIDC Core §12.2)."""
+    assert check_again(changes) == code
+
+
+def test_an_azp_does_not_go_away():
+    """The same as in the first ID Token, or none as there (OIDC Core §12.2)."""
+    assert check_again({}, first={"azp": "web"}) == "claim_azp"
+
+
+def test_the_audience_of_a_refresh_is_that_of_the_login():
+    """Not merely one that would be fine: neither wider nor narrower."""
+    expected = replace(AGAIN, trusted_audiences=("api",))
+
+    assert check_again({"aud": ["api", "web"]}, first={"aud": ["web", "api"]}, expected=expected) is None
+    assert check_again({"aud": ["web", "api"]}, expected=expected) == "claim_aud"
+    assert check_again({"aud": "web"}, first={"aud": ["web", "api"]}, expected=expected) == "claim_aud"
+    assert check_again({"aud": "web"}, first={"aud": ...}, expected=expected) == "claim_aud"
+
+
+@pytest.mark.parametrize("typ", ["at+jwt", "logout+jwt"])
+def test_no_other_kind_of_token_stands_in_for_one_of_a_refresh(typ):
+    """RFC 8725 §3.11."""
+    assert check_again({}, typ=typ) == "token_typ"
+
+
+def test_what_has_to_agree_is_what_is_remembered():
+    """Each of these is compared above."""
+    assert FIRST == ("aud", "azp", "nonce", "auth_time")
+
+
+def test_what_is_expected_again_hides_its_secrets():
+    """It stands in tracebacks."""
+    assert [word for word in ("a-nonce", "an-access-token", "alice") if word in repr(AGAIN)] == []

@@ -5,15 +5,25 @@ from urllib.parse import parse_qsl
 
 import pytest
 
-from asgi_oidc.errors import AnswerRejected
+from asgi_oidc.errors import AnswerRejected, ProviderError, ProviderRefused, ProviderUnavailable
 from asgi_oidc.protocol.client import Client
 from asgi_oidc.protocol.messages import Answer
 from asgi_oidc.protocol.metadata import make_metadata
-from asgi_oidc.protocol.tokens import LONGEST_LIFETIME, LONGEST_TOKEN, read_token_answer, token_call
+from asgi_oidc.protocol.tokens import (
+    LONGEST_LIFETIME,
+    LONGEST_TOKEN,
+    read_refresh_answer,
+    read_token_answer,
+    refresh_call,
+    token_call,
+)
 
 ISSUER = "https://id.example.com"
 CLIENT = Client("spa", "https://app.example.com/auth/callback")
 GOOD = {"access_token": "at", "id_token": "a.b.c", "token_type": "Bearer", "expires_in": 60, "scope": "openid"}
+METADATA = make_metadata(
+    ISSUER, {name: f"{ISSUER}/{name}" for name in ("authorization_endpoint", "token_endpoint", "jwks_uri")}
+)
 
 
 def answer(**changes: object) -> Answer:
@@ -23,9 +33,7 @@ def answer(**changes: object) -> Answer:
 
 def test_the_call_carries_the_code_and_its_verifier():
     """RFC 6749 §4.1.3, RFC 7636 §4.5."""
-    members = {name: f"{ISSUER}/{name}" for name in ("authorization_endpoint", "token_endpoint", "jwks_uri")}
-
-    call = token_call(make_metadata(ISSUER, members), CLIENT, code="c", code_verifier="v")
+    call = token_call(METADATA, CLIENT, code="c", code_verifier="v")
 
     assert (call.method, call.url) == ("POST", f"{ISSUER}/token_endpoint")
     assert dict(parse_qsl((call.body or b"").decode())) == {
@@ -102,6 +110,98 @@ def test_an_answer_without_usable_tokens_is_refused(changes, code):
     assert caught.value.code == code
 
 
-def test_tokens_stay_out_of_the_repr():
+@pytest.mark.parametrize("read", [read_token_answer, read_refresh_answer])
+def test_tokens_stay_out_of_the_repr(read):
     """They stand in tracebacks."""
-    assert "s3cret" not in repr(read_token_answer(answer(access_token="s3cret", id_token="s3cret")))
+    assert "s3cret" not in repr(read(answer(access_token="s3cret", id_token="s3cret", refresh_token="s3cret")))
+
+
+# --- with a refresh token
+
+
+@pytest.mark.parametrize(
+    ("resource", "more"), [(None, {}), ("https://api.example.com/", {"resource": "https://api.example.com/"})]
+)
+def test_the_refresh_call_carries_the_refresh_token(resource, more):
+    """RFC 6749 §6; the API that the token is for where there is one (RFC 8707 §2.2)."""
+    call = refresh_call(METADATA, CLIENT, "a+token=", resource=resource)
+
+    assert (call.method, call.url) == ("POST", f"{ISSUER}/token_endpoint")
+    assert dict(parse_qsl((call.body or b"").decode())) == {
+        "grant_type": "refresh_token",
+        "refresh_token": "a+token=",
+        "client_id": "spa",
+        **more,
+    }
+    assert "a+token" not in repr(call)
+
+
+@pytest.mark.parametrize(
+    ("changes", "id_token", "refresh_token"),
+    [
+        ({}, "a.b.c", None),
+        ({"refresh_token": "rt"}, "a.b.c", "rt"),
+        ({"id_token": ...}, None, None),
+        ({"id_token": None, "refresh_token": None, "expires_in": None, "scope": None}, None, None),
+    ],
+    ids=str,
+)
+def test_a_refresh_need_not_give_everything(changes, id_token, refresh_token):
+    """RFC 6749 §6, OIDC Core §12.2; some providers write null for what they do not give."""
+    tokens = read_refresh_answer(answer(**changes))
+
+    assert (tokens.access_token, tokens.id_token, tokens.refresh_token) == ("at", id_token, refresh_token)
+    assert (tokens.expires_in, tokens.scope) == ((60, "openid") if "scope" not in changes else (None, None))
+
+
+@pytest.mark.parametrize(("sent", "read"), [(..., None), (None, None), ("rt", "rt")])
+def test_a_login_may_come_without_a_refresh_token(sent, read):
+    """Most do."""
+    assert read_token_answer(answer(refresh_token=sent)).refresh_token == read
+
+
+@pytest.mark.parametrize("read", [read_token_answer, read_refresh_answer])
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"refresh_token": ""}, "refresh_token_missing"),
+        ({"refresh_token": 7}, "refresh_token_missing"),
+        ({"refresh_token": "a b"}, "refresh_token_malformed"),
+        ({"refresh_token": "a" * (LONGEST_TOKEN + 1)}, "refresh_token_malformed"),
+        ({"id_token": 7}, "id_token_missing"),
+        ({"id_token": "a\x00b"}, "id_token_malformed"),
+        ({"access_token": ...}, "access_token_missing"),
+        ({"access_token": None}, "access_token_missing"),
+        ({"access_token": "a\r\nb"}, "access_token_malformed"),
+        ({"token_type": "DPoP"}, "token_type"),
+        ({"token_type": ...}, "token_type"),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_an_answer_with_unusable_tokens_is_refused_whole(read, changes, code):
+    """Nothing of it is used, also what looks fine."""
+    with pytest.raises(AnswerRejected) as caught:
+        read(answer(**changes))
+
+    assert caught.value.code == code
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind"),
+    [
+        (400, b'{"error":"invalid_grant"}', ProviderRefused),
+        (401, b'{"error":"invalid_client"}', ProviderRefused),
+        (503, b'{"error":"invalid_grant"}', ProviderUnavailable),
+        (429, b"", ProviderUnavailable),
+        (500, b"", ProviderUnavailable),
+        (200, b"no json", AnswerRejected),
+        (400, b"no json", AnswerRejected),
+        (204, b"", AnswerRejected),
+    ],
+)
+def test_only_a_plain_refusal_is_one(status, body, kind):
+    """`invalid_grant` ends a session, so nothing else may be taken for it."""
+    with pytest.raises(ProviderError) as caught:
+        read_refresh_answer(Answer(status, {}, body))
+
+    assert type(caught.value) is kind

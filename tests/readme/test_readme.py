@@ -4,14 +4,19 @@ import ast
 import re
 import secrets
 import tomllib
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import httpx
 import pytest
 
+from asgi_oidc import MemoryStore
 from asgi_oidc.endpoints import ENDPOINTS
 from asgi_oidc.settings import ALGORITHMS, READERS
 from asgi_oidc.testing import Browser
+from tests.flow.site import Site
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -50,6 +55,40 @@ async def test_the_lines_that_test_an_app_sign_a_user_in():
     page = await eval(last.partition("await ")[2], names)
 
     assert (page.status_code, page.text) == (200, "Alice Adams")
+
+
+class Api:
+    """Another API: it lets in whoever brings a token, and keeps who called."""
+
+    def __init__(self) -> None:
+        self.tokens: list[str] = []
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        self.tokens += [value.decode() for name, value in scope["headers"] if name == b"authorization"]
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+
+async def test_the_lines_about_tokens_and_sessions_work_as_they_stand():
+    """They are copied into handlers."""
+    tokens, sessions = (next(block for block in PYTHON if word in block) for word in ("httpx_auth", "sessions.end_all"))
+    api, names = Api(), dict[str, Any]()
+
+    async def at_work(scope: Any) -> None:
+        client = partial(httpx.AsyncClient, transport=httpx.ASGITransport(app=api))
+        names.update(scope=scope, user=scope["user"], middleware=site.middleware)
+        names["httpx"] = SimpleNamespace(AsyncClient=client)
+        await eval(compile(tokens, "README.md", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT), names)
+        await names["api"].get("https://api.example.com/orders")
+        await eval(compile(sessions, "README.md", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT), names)
+
+    site = Site(scope="openid offline_access", store=MemoryStore())
+    site.app.at_work = at_work
+
+    await site.signed_in()
+
+    assert [token.startswith("Bearer at-") for token in api.tokens] == [True]
+    assert await site.middleware.sessions.of("alice") == []
 
 
 @pytest.mark.parametrize("block", PYTHON)

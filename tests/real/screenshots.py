@@ -4,13 +4,15 @@ import contextlib
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from playwright.sync_api import Browser as Chromium
 from playwright.sync_api import Page, sync_playwright
 
+from asgi_oidc import LoginRefused, MemoryStore, OIDCMiddleware
 from asgi_oidc.testing import Client, FakeProvider, serve
 from tests.real import parts
-from tests.real.app import protected_app
+from tests.real.app import PUBLIC, bare_app
 from tests.real.demo import demo
 from tests.real.processes import free_port
 
@@ -26,6 +28,37 @@ FAULTS = {
     "code-run-out": "token_oauth_error",
     "no-state": "callback_no_state",
     "wrong-state": "callback_wrong_state",
+}
+
+
+async def turn_away(user: object, claims: object) -> None:
+    """Admit nobody."""
+    raise LoginRefused("not on the list")
+
+
+async def stumble(user: object, claims: object) -> None:
+    """Be an app with a mistake."""
+    raise RuntimeError("a mistake")
+
+
+async def pack(user: object, claims: dict[str, object]) -> None:
+    """Give a user more than cookies hold."""
+    claims["photo"] = "x" * 20_000
+
+
+class DownStore(MemoryStore):
+    """A store whose server is gone."""
+
+    async def add(self, key: str, value: bytes, *, lifetime: float) -> bool:
+        raise ConnectionError
+
+
+# What a person meets when the app's own side goes wrong.
+SETTINGS: dict[str, dict[str, Any]] = {
+    "not-admitted": {"on_login": turn_away},
+    "mistake-of-the-app": {"on_login": stumble},
+    "too-large": {"on_login": pack},
+    "store-down": {"store": DownStore()},
 }
 
 
@@ -67,6 +100,24 @@ def shoot_errors(chromium: Chromium, folder: Path) -> Iterator[Path]:
             if page.get_by_role("button", name="Alice").is_visible():
                 page.get_by_role("button", name="Alice").click()
             yield from shoot(page, folder, f"error-{name}")
+    for name, settings in SETTINGS.items():
+        with app_with(None, **settings) as origin, new_page(chromium) as page:
+            page.goto(f"{origin}/private")
+            page.get_by_role("button", name="Alice").click()
+            yield from shoot(page, folder, f"error-{name}")
+    with app_with("refresh_down", scope="openid offline_access") as origin, new_page(chromium) as page:
+        page.goto(f"{origin}/access-token")
+        page.get_by_role("button", name="Alice").click()
+        yield from shoot(page, folder, "error-not-renewed")
+    with app_with(None, authorization_params={"prompt": "login"}) as origin, new_page(chromium) as page:
+        page.goto(f"{origin}/private")
+        page.get_by_role("button", name="Alice").click()
+        late = page.context.new_page()
+        late.goto(f"{origin}/auth/login?return_to=/private")
+        page.goto(f"{origin}/auth/logout")
+        page.get_by_role("button").first.click()
+        late.get_by_role("button", name="Alice").click()
+        yield from shoot(late, folder, "error-signed-out-meanwhile")
     with app_with(None) as origin, new_page(chromium) as page:
         page.goto(f"{origin}/auth/callback?error=x&state=y.2")
         yield from shoot(page, folder, "error-cookie-missing")
@@ -75,20 +126,25 @@ def shoot_errors(chromium: Chromium, folder: Path) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def app_with(fault: str | None) -> Iterator[str]:
+def app_with(fault: str | None, **settings: Any) -> Iterator[str]:
     """Serve an app and a fake provider that has this fault; give the app's origin."""
     provider = FakeProvider(clients=[Client("web", "web-secret")])
+    provider.access_token_lifetime = 0  # so that a page that wants a token needs a new one
     port = free_port()
     origin = f"http://localhost:{port}"
     with serve(provider) as running:
         provider.issuer = running.url
         provider.faults |= {fault} if fault else set()
-        app = protected_app(
+        app = bare_app()
+        app.add_middleware(
+            OIDCMiddleware,
+            public=PUBLIC,
             issuer=provider.issuer,
             client_id="web",
             client_secret="web-secret",
             base_url=f"{origin}/",
             secret=SECRET,
+            **settings,
         )
         with serve(app, port=port):
             yield origin

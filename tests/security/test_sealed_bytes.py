@@ -31,6 +31,27 @@ def cookies_of(browser: Browser) -> dict[str, str]:
     return {cookie.name: cookie.value for cookie in browser.cookies if cookie.domain == "app.example.com"}
 
 
+async def used(stage: Stage, sub: str = "alice") -> dict[str, str]:
+    """The cookies of a session that has been used for a while: login, pieces of the tokens, last use."""
+    browser = await stage.signed_in(sub)
+    stage.clock.now += 60
+    await browser.get("/page")
+    cookies = cookies_of(browser)
+    assert [name for name in cookies if name.endswith("-seen")]
+    return cookies
+
+
+def login_of(cookies: Mapping[str, str]) -> str:
+    """Name the cookie that signs in."""
+    [name] = (name for name in cookies if "-tokens-" not in name and not name.endswith("-seen"))
+    return name
+
+
+def pieces_of(cookies: Mapping[str, str]) -> list[str]:
+    """Name the cookies with the tokens, in their order."""
+    return sorted(name for name in cookies if "-tokens-" in name)
+
+
 def header_of(cookies: Mapping[str, Any]) -> bytes:
     pairs = ((name, value.encode() if isinstance(value, str) else value) for name, value in cookies.items())
     return b"; ".join(name.encode("latin-1") + b"=" + value for name, value in pairs)
@@ -64,9 +85,9 @@ def flipped(value: str, *, step: int = 1) -> Iterator[bytes]:
 @pytest.mark.long
 @pytest.mark.parametrize(("sub", "pieces", "step"), [("alice", 1, 1), ("erin", 4, size(13, 1))])
 async def test_every_byte_of_a_session_counts(stage: Stage, sub: str, pieces: int, step: int) -> None:
-    """A byte that does not count is a byte that an attacker may choose."""
-    cookies = cookies_of(await stage.signed_in(sub))
-    assert len(cookies) == pieces
+    """A byte that does not count is a byte that an attacker may choose: of the login, the tokens and the last use."""
+    cookies = await used(stage, sub)
+    assert (len(pieces_of(cookies)), len(cookies)) == (pieces, pieces + 2)
 
     spoilt = ({**cookies, name: value} for name in cookies for value in flipped(cookies[name], step=step))
 
@@ -96,70 +117,102 @@ async def test_every_byte_of_a_login_in_progress_counts(stage: Stage) -> None:
 
 async def test_a_session_cut_anywhere_is_none(stage: Stage) -> None:
     """Half a cookie is what a full jar leaves."""
-    [(name, value)] = cookies_of(await stage.signed_in()).items()
+    cookies = await used(stage)
 
-    cut = [value[:end] for end in range(len(value))] + [value[start:] for start in range(1, len(value))]
-    longer = [value + more for more in ("A", "=", "==", ".", "AAAA", " ", "a" * 4000, value)]
-
-    assert await opened(stage, (header_of({name: part}) for part in cut)) == []
-    # White space at the end of a cookie is no part of it.
-    assert await opened(stage, (header_of({name: text}) for text in longer if text != value + " ")) == []
+    for name, value in cookies.items():
+        cut = [value[:end] for end in range(len(value))] + [value[start:] for start in range(1, len(value))]
+        # White space at the end of a cookie is no part of it.
+        longer = [value + more for more in ("A", "=", "==", ".", "AAAA", "a" * 4000, value)]
+        assert await opened(stage, (header_of({**cookies, name: text}) for text in [*cut, *longer])) == []
+        assert (await get(stage, "/auth/session", header_of({**cookies, name: value + " "}))).status == 200
 
 
 async def test_pieces_in_another_order_number_or_place_are_no_session(stage: Stage) -> None:
     """Pieces belong together as they were cut: in this order, under these names, this many."""
     cookies = cookies_of(await stage.signed_in("erin"))
-    names, values = list(cookies), list(cookies.values())
+    login, names = login_of(cookies), pieces_of(cookies)
+    values, all_values = [cookies[name] for name in names], list(cookies.values())
+    alone = {login: cookies[login]}
+    assert len(names) == 4
 
     orders = [
-        dict(zip(names, order, strict=True)) for order in itertools.permutations(values) if order != tuple(values)
+        dict(zip(cookies, order, strict=True))
+        for order in itertools.permutations(all_values)
+        if order != tuple(all_values)
     ]
-    missing = [{name: cookies[name] for name in names if name != left_out} for left_out in names]
+    missing = [{name: cookies[name] for name in cookies if name != left_out} for left_out in cookies]
     counts = [{**cookies, names[0]: count + values[0].partition(".")[2]} for count in COUNTS]
-    joined = [{names[0]: "1." + values[0][2:] + "".join(values[1:])}]
-    empty = [{**cookies, names[2]: ""}, dict.fromkeys(names, ""), dict.fromkeys(names, "4.")]
+    joined = [{**alone, names[0]: "1." + values[0][2:] + "".join(values[1:])}]
+    empty = [{**cookies, name: ""} for name in cookies]
+    empty += [{**alone, **dict.fromkeys(names, text)} for text in ("", "4.")]
 
     assert await opened(stage, map(header_of, [*orders, *missing, *counts, *joined, *empty])) == []
+    assert (await get(stage, "/auth/session", header_of(cookies))).status == 200
 
 
 async def test_pieces_of_two_sessions_make_no_third(stage: Stage) -> None:
-    """One tag covers the whole."""
+    """One tag covers the whole, and the tokens belong to their login, whichever name they come under."""
     first = cookies_of(await stage.signed_in("erin"))
     second = cookies_of(await stage.signed_in("erin"))
+    mine, theirs = [[jar[login_of(jar)], *(jar[name] for name in pieces_of(jar))] for jar in (first, second)]
 
     mixtures = [
-        {name: (first if from_first else second)[name] for name, from_first in zip(first, choice, strict=True)}
-        for choice in itertools.product((True, False), repeat=len(first))
-        if len(set(choice)) == 2
+        dict(zip([login_of(jar), *pieces_of(jar)], mixed, strict=True))
+        for jar in (first, second)
+        for mixed in itertools.product(*zip(mine, theirs, strict=True))
+        if list(mixed) not in (mine, theirs)
     ]
+    swapped = [{**first, login_of(first): theirs[0]}, {**second, login_of(second): mine[0]}]
+    # Under the names of the other one they are still not the other one's.
+    renamed = [
+        dict(zip([login_of(jar), *pieces_of(jar)], values, strict=True))
+        for jar, values in ((first, [mine[0], *theirs[1:]]), (second, [theirs[0], *mine[1:]]))
+    ]
+    assert len(mixtures) == 2 * (2**5 - 2)
 
-    assert await opened(stage, map(header_of, mixtures)) == []
+    assert await opened(stage, map(header_of, [*mixtures, *swapped, *renamed])) == []
+    for whole in (first, second, {**second, **first}):
+        assert (await get(stage, "/auth/session", header_of(whole))).status == 200
+
+
+async def test_a_login_without_its_tokens_and_tokens_without_their_login_open_nothing(stage: Stage) -> None:
+    """The one signs in, the others are what it says: neither does the other's work."""
+    cookies = await used(stage, "erin")
+    login, pieces = login_of(cookies), pieces_of(cookies)
+
+    alone = [{login: cookies[login]}, {name: cookies[name] for name in pieces}]
+    seen = [{name: cookies[name]} for name in cookies if name.endswith("-seen")]
+    without = [{name: cookies[name] for name in cookies if name != login}]
+    without += [{name: cookies[name] for name in cookies if name not in pieces}]
+
+    assert await opened(stage, map(header_of, [*alone, *seen, *without])) == []
 
 
 async def test_no_kind_of_value_stands_in_for_a_session(stage: Stage) -> None:
     """A login cookie or a token is no session, whatever name it gets (CVE-2023-48309)."""
-    signed_in = await stage.signed_in()
-    [session_name] = cookies_of(signed_in)
+    cookies = await used(stage)
     waiting, _ = await stage.login_in_progress()
     [login_value] = cookies_of(waiting).values()
     tokens = [stage.provider.id_token(), stage.provider.id_token(nonce="x"), "at-x" * 8]
 
-    pasted = [login_value, *tokens]
-    written = [text for value in pasted for text in (value, f"1.{value}", f"2.{value}")]
-
-    assert await opened(stage, (header_of({session_name: text}) for text in written)) == []
+    for name in cookies:
+        others = [value.removeprefix("1.") for other, value in cookies.items() if other != name]
+        pasted = [login_value, *tokens, *others]
+        written = [text for value in pasted for text in (value, f"1.{value}", f"2.{value}")]
+        assert await opened(stage, (header_of({**cookies, name: text}) for text in written)) == []
+        assert await opened(stage, (header_of({name: text}) for text in written)) == []
 
 
 async def test_no_session_stands_in_for_a_login_in_progress(stage: Stage) -> None:
     """Nor does another login's cookie, moved to this state's name."""
-    [session] = cookies_of(await stage.signed_in()).values()
+    session = [text for value in (await used(stage)).values() for text in (value, value.removeprefix("1."))]
     other, _ = await stage.login_in_progress()
     [other_login] = cookies_of(other).values()
     browser, callback = await stage.login_in_progress()
     [(name, _)] = cookies_of(browser).items()
     stage.provider.calls.clear()
 
-    for planted in (session, session.removeprefix("1."), other_login, stage.provider.id_token()):
+    for planted in (*session, other_login, stage.provider.id_token()):
         query = callback.partition("?")[2].encode()
         back = await get(stage, "/auth/callback", header_of({name: planted}), *NAVIGATION, query=query)
         assert back.headers(b"location")[0].startswith(b"https://id.example.com/authorize?")
@@ -182,14 +235,16 @@ async def test_no_session_stands_in_for_a_login_in_progress(stage: Stage) -> Non
 async def test_a_cookie_of_another_middleware_is_no_session_here(stage: Stage, settings: dict[str, object]) -> None:
     """The same secret in two apps must not make one app's users the other's."""
     given = cookies_of(await stage.signed_in())
-    [mine] = given.values()
+    own_stem = login_of(given)
     theirs = Stage(FakeProvider(str(settings.get("issuer", "https://id.example.com")), alg="EdDSA"), **settings)
     probe = await get(theirs, "/auth/login", b"", *NAVIGATION)
     stem = probe.headers(b"set-cookie")[0].partition(b"-login-")[0].decode()
 
-    moved = [{stem: mine}, given, {stem: mine.removeprefix("1.")}]
+    moved = {stem + name.removeprefix(own_stem): value for name, value in given.items()}
+    assert (len(moved), stem == own_stem) == (2, "secret" in settings)
 
-    assert await opened(theirs, map(header_of, moved)) == []
+    assert await opened(theirs, map(header_of, [moved, given, {**given, **moved}])) == []
+    assert await opened(theirs, [header_of({name: value}) for name, value in moved.items()]) == []
 
 
 async def test_a_secret_that_was_taken_off_the_list_opens_nothing(stage: Stage) -> None:
@@ -202,9 +257,10 @@ async def test_a_secret_that_was_taken_off_the_list_opens_nothing(stage: Stage) 
 
 async def test_the_session_has_the_host_prefix_on_the_wire(stage: Stage) -> None:
     """A prefix misspelt protects nothing, and nobody notices."""
-    [name] = cookies_of(await stage.signed_in())
+    names = list(await used(stage))
 
-    assert name.startswith("__Host-oidc-")
+    assert len(names) == 3
+    assert [name for name in names if not name.startswith("__Host-oidc-")] == []
 
 
 @pytest.mark.parametrize(
@@ -212,42 +268,50 @@ async def test_the_session_has_the_host_prefix_on_the_wire(stage: Stage) -> None
 )
 async def test_only_the_exact_bytes_of_our_name_are_our_name(stage: Stage, before: bytes) -> None:
     """Servers that trim more than a browser let a subdomain plant `__Host-` cookies."""
-    cookie = header_of(cookies_of(await stage.signed_in()))
-    name, _, value = cookie.partition(b"=")
+    cookies = cookies_of(await stage.signed_in())
 
-    names = [before + name, name + before, name.lower(), name.upper(), b"__Secure" + name[6:], name + b".0"]
-
-    assert await opened(stage, (planted + b"=" + value for planted in names if planted != name + b"=")) == []
+    for each in cookies:
+        rest = header_of({other: value for other, value in cookies.items() if other != each})
+        name, value = each.encode(), cookies[each].encode()
+        names = [before + name, name + before, name.lower(), name.upper(), b"__Secure" + name[6:], name + b".0"]
+        spellings = [planted for planted in names if planted not in (name, name + b"=")]
+        assert await opened(stage, (rest + b"; " + planted + b"=" + value for planted in spellings)) == []
+        assert (await get(stage, "/auth/session", rest + b"; " + name + b"=" + value)).status == 200
 
 
 async def test_a_name_that_comes_twice_is_nobody(stage: Stage) -> None:
     """Which of two cookies a browser sends first says nothing about which one is ours."""
-    mine = header_of(cookies_of(await stage.signed_in()))
-    name = mine.partition(b"=")[0]
-    other = header_of(cookies_of(await stage.signed_in()))
+    cookies = cookies_of(await stage.signed_in())
+    mine, other = header_of(cookies), header_of(cookies_of(await stage.signed_in()))
 
-    doubled = [mine + b"; " + other, mine + b"; " + mine, mine + b";" + name + b"=x", name + b"=; " + mine]
+    doubled = [mine + b"; " + other, other + b"; " + mine, mine + b"; " + mine]
+    for name in (name.encode() for name in cookies):
+        doubled += [mine + b";" + name + b"=x", name + b"=; " + mine]
 
     assert await opened(stage, doubled) == []
 
 
 async def test_quoting_does_not_make_a_value_ours(stage: Stage) -> None:
     """We never write quotes or escapes, so none are read."""
-    name, _, value = header_of(cookies_of(await stage.signed_in())).partition(b"=")
+    cookies = cookies_of(await stage.signed_in())
 
-    written = [b'"' + value + b'"', b"'" + value + b"'", value.replace(b".", b"%2e"), value + b'"', b"\\" + value]
-
-    assert await opened(stage, (name + b"=" + text for text in written)) == []
+    for name, text in cookies.items():
+        value = text.encode()
+        written = [b'"' + value + b'"', b"'" + value + b"'", value + b'"', b"\\" + value, b"%" + value]
+        written += [value.replace(b".", b"%2e")] if b"." in value else []
+        assert await opened(stage, (header_of({**cookies, name: spelt}) for spelt in written)) == []
 
 
 @pytest.mark.long
 async def test_no_cookie_header_breaks_a_request(stage: Stage) -> None:
     """Malformed bytes are input: they make nobody of a visitor, and never an error 500."""
     source = random.Random("cookies")
-    [(name, value)] = cookies_of(await stage.signed_in("alice")).items()
+    cookies = cookies_of(await stage.signed_in("alice"))
+    exact = [f"{name}={value}".encode() for name, value in cookies.items()]
+    name = login_of(cookies)
     words = [
-        name.encode(),
-        value.encode(),
+        *(word.encode() for pair in cookies.items() for word in pair),
+        b"-tokens-",
         b"1.",
         b"=",
         b";",
@@ -264,9 +328,8 @@ async def test_no_cookie_header_breaks_a_request(stage: Stage) -> None:
         b"".join(source.choice([*words, source.randbytes(3)]) for _ in range(source.randrange(1, 12)))
         for _ in range(size(500, 50_000))
     ]
-    exact = name.encode() + b"=" + value.encode()
 
-    spoilt = [header for header in headers if exact not in header]
+    spoilt = [header for header in headers if not all(pair in header for pair in exact)]
 
     assert await opened(stage, spoilt) == []
     assert (

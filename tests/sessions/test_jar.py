@@ -1,22 +1,28 @@
 """A session of any size goes into as many cookies as it needs and comes out whole, or not at all."""
 
+from collections.abc import Iterator, Mapping
+
 import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asgi_oidc.errors import SessionTooLarge
-from asgi_oidc.sessions.jar import MOST_COOKIES, ROOM, Jar
+from asgi_oidc.sessions.jar import MOST_COOKIES, MOST_DELETED, ROOM, Jar
 from asgi_oidc.sessions.sealing import Sealer
-from asgi_oidc.sessions.session import Session, encode_session
+from asgi_oidc.sessions.session import Session, Use, encode
+from asgi_oidc.sessions.transactions import digest
 from asgi_oidc.testing.cookie_jar import CookieJar
 from asgi_oidc.web.cookies import LONGEST_LINE, CookieStyle
-from tests.sessions.test_session import SESSION
+from tests.sessions.test_session import ID, LOGIN, SESSION, with_tokens
 
 URL = "https://app.example.com/"
 STEM = "oidc-abcdefgh"
 JAR = Jar(Sealer([b"s" * 32], context=("a", "b", "c")), CookieStyle(secure=True), STEM)
-OVERHEAD = len(JAR.sealer.seal("session", JAR.name, b""))
+FIRST = JAR.tokens_name(ID)
+BOUND = f"{FIRST} {digest(ID)}"
+OVERHEAD = len(JAR.sealer.seal("tokens", BOUND, b""))
+OTHER_ID = "E" * 43
 
 
 class Window:
@@ -28,6 +34,11 @@ class Window:
     @property
     def cookies(self) -> dict[str, str]:
         return {cookie.name: cookie.value for cookie in self.jar}
+
+    @property
+    def pieces(self) -> list[str]:
+        """Names of the cookies with tokens."""
+        return sorted(name for name in self.cookies if "-tokens-" in name)
 
     def take(self, lines: list[bytes]) -> None:
         for line in lines:
@@ -41,21 +52,34 @@ class Window:
 
 def session_of(size: int) -> Session:
     """Make a session with a token of that many characters."""
-    return msgspec.structs.replace(SESSION, access_token="x" * size)
+    return with_tokens(access_token="x" * size)
 
 
 def session_over(count: int) -> Session:
-    """Make a session that needs that many cookies."""
+    """Make a session whose tokens need that many cookies."""
     return session_of((count - 1) * (ROOM * 3 // 4) + 100)
+
+
+def another(session: Session, session_id: str = OTHER_ID) -> Session:
+    """Make another session of the same user with the same tokens."""
+    return msgspec.structs.replace(session, login=msgspec.structs.replace(session.login, id=session_id))
+
+
+def spoilt(cookies: Mapping[str, str], *, step: int = 1) -> Iterator[tuple[str, int, dict[str, str]]]:
+    """Change each character of each cookie in turn."""
+    for name, value in cookies.items():
+        for place in range(0, len(value), step):
+            changed = value[:place] + ("A" if value[place] != "A" else "B") + value[place + 1 :]
+            yield name, place, {**cookies, name: changed}
 
 
 BORDERS = [border + step for border in (ROOM, 2 * ROOM, 3 * ROOM, 4 * ROOM) for step in range(-3, 1)]
 
 
 def fill(characters: int) -> Session:
-    """Make a session whose sealed text is about that long, to the character where base64 allows it."""
+    """Make a session whose sealed tokens are about that long, to the character where base64 allows it."""
     size = characters * 3 // 4 - OVERHEAD
-    while len(JAR.sealer.seal("session", JAR.name, encode_session(session_of(size)))) > characters:
+    while len(JAR.sealer.seal("tokens", BOUND, encode(session_of(size).tokens))) > characters:
         size -= 1
     return session_of(size)
 
@@ -81,7 +105,8 @@ def test_what_was_put_in_last_comes_out(sizes):
         window.put(session)
 
         assert JAR.open(window.cookies) == session
-        assert len(window.cookies) == int(window.cookies[JAR.name][0])
+        assert len(window.pieces) == int(window.cookies[FIRST][0])
+        assert len(window.cookies) == len(window.pieces) + 1
 
 
 @pytest.mark.parametrize("count", range(1, MOST_COOKIES + 1))
@@ -91,7 +116,7 @@ def test_the_pieces_are_as_many_as_are_needed(count):
 
     window.put(session_over(count))
 
-    assert sorted(window.cookies) == [f"__Host-{STEM}", *(f"__Host-{STEM}.{index}" for index in range(1, count))]
+    assert sorted(window.cookies) == [JAR.name, FIRST, *(f"{FIRST}.{index}" for index in range(1, count))]
 
 
 def test_a_session_that_shrinks_deletes_what_it_leaves():
@@ -101,13 +126,83 @@ def test_a_session_that_shrinks_deletes_what_it_leaves():
 
     window.put(session_over(2))
 
-    assert sorted(window.cookies) == [f"__Host-{STEM}", f"__Host-{STEM}.1"]
+    assert sorted(window.cookies) == [JAR.name, FIRST, f"{FIRST}.1"]
+
+
+def test_tokens_that_shrink_delete_what_they_leave():
+    """A refresh writes the tokens alone; only what the browser has is deleted."""
+    window = Window()
+    window.put(session_over(3))
+    login = window.cookies[JAR.name]
+
+    lines = JAR.write_tokens(session_over(1), window.cookies, max_age=60)
+    window.take(lines)
+
+    assert len(lines) == 3
+    assert window.cookies[JAR.name] == login
+    assert JAR.open(window.cookies) == session_over(1)
+    assert len(JAR.write_tokens(session_over(1), window.cookies, max_age=60)) == 1
+
+
+def test_a_new_session_deletes_what_older_ones_left():
+    """Each has names of its own, so that nothing else would overwrite them."""
+    window = Window()
+    window.put(session_over(3))
+    new = another(session_over(2))
+
+    window.put(new)
+
+    assert JAR.open(window.cookies) == new
+    assert sorted(window.cookies) == [JAR.name, *sorted([JAR.tokens_name(OTHER_ID), JAR.tokens_name(OTHER_ID) + ".1"])]
+
+
+def test_a_late_answer_to_an_older_session_does_not_disturb_the_new_one():
+    """The names belong to one session each; what comes late lies there, and opens nothing."""
+    window = Window()
+    old, new = session_over(2), another(session_over(3))
+    window.put(old)
+    before = window.cookies
+    window.put(new)
+
+    window.take(JAR.write_tokens(with_tokens(generation=1), before, max_age=60))
+
+    assert JAR.open(window.cookies) == new
+
+
+def test_an_answer_after_a_sign_out_brings_nobody_back():
+    """The tokens open nothing without the login, and the last use neither."""
+    window = Window()
+    window.put(session_over(2))
+    before = window.cookies
+    window.take(JAR.delete(before))
+
+    window.take([*JAR.write_tokens(session_over(2), before, max_age=60), JAR.write_use(Use(ID, 1060), max_age=60)])
+
+    assert JAR.name not in window.cookies
+    assert len(window.cookies) == 3
+    assert JAR.open(window.cookies) is None
+
+
+def test_only_so_many_cookies_are_deleted_at_once():
+    """A browser that holds hundreds of them must not get hundreds of lines back."""
+    junk = {f"__Host-{STEM}-tokens-{number:08}": "x" for number in range(100)}
+
+    assert len(JAR.write(SESSION, junk, max_age=60)) == 3 + MOST_DELETED
+    assert len(JAR.delete(junk)) == 1 + MOST_DELETED
+
+
+def test_cookies_of_others_are_left_alone():
+    """Another middleware on the same host has other names, and so have logins in progress."""
+    others = {"__Host-oidc-zzzzzzzz-tokens-x": "1", f"{STEM}-tokens-x": "2", f"__Host-{STEM}-login-x": "3", "app": "4"}
+
+    assert [line.partition(b"=")[0].decode() for line in JAR.delete(others)] == [JAR.name]
 
 
 def test_deleting_takes_every_piece():
     """Signed out is signed out."""
     window = Window()
     window.put(session_over(3))
+    window.take([JAR.write_use(Use(ID, 1060), max_age=60)])
 
     window.take(JAR.delete(window.cookies))
 
@@ -121,24 +216,50 @@ def test_deleting_nothing_still_deletes_the_first():
 
 def test_a_session_that_is_too_large_names_what_is_large():
     """The developer has to know which claims to leave out."""
-    claims = {"groups": ["g" * 90] * 150, "small": 1, "photo": "p" * 900}
-    session = msgspec.structs.replace(SESSION, claims=claims)
+    session = with_tokens(claims={"groups": ["g" * 90] * 150, "small": 1, "photo": "p" * 900})
+
+    for write in (JAR.write, JAR.write_tokens):
+        with pytest.raises(SessionTooLarge) as caught:
+            write(session, {}, max_age=60)
+        detail = caught.value.detail
+        assert detail.index("claim groups (") < detail.index("claim photo (900)")
+        assert "on_login" in detail
+        assert "ggg" not in detail
+
+
+def test_a_login_that_is_too_large_for_one_cookie_is_refused():
+    """A browser would drop the cookie without a word."""
+    login = msgspec.structs.replace(LOGIN, made=["m" * 3000])
 
     with pytest.raises(SessionTooLarge) as caught:
-        JAR.write(session, {}, max_age=60)
+        JAR.write(msgspec.structs.replace(SESSION, login=login), {}, max_age=60)
 
-    detail = caught.value.detail
-    assert detail.index("claim groups (") < detail.index("claim photo (900)")
-    assert "on_login" in detail
-    assert "ggg" not in detail
+    assert f"of {ROOM} characters" in caught.value.detail
+    assert "mmm" not in caught.value.detail
 
 
-@pytest.mark.parametrize("index", range(3))
+@pytest.mark.parametrize("count", [1, 2, 4])
+def test_every_character_of_every_cookie_counts(count):
+    """One that does not count is one that an attacker may choose."""
+    window = Window()
+    window.put(session_over(count))
+    window.take([JAR.write_use(Use(ID, 1060), max_age=60)])
+    cookies = window.cookies
+    assert len(cookies) == count + 2
+
+    opened = [(name, place) for name, place, changed in spoilt(cookies, step=count * 2 - 1) if JAR.open(changed)]
+
+    assert opened == []
+    assert JAR.open(cookies) is not None
+
+
+@pytest.mark.parametrize("index", range(4))
 def test_a_session_with_a_piece_missing_is_none(index):
-    """A browser or a proxy may drop one."""
+    """A browser or a proxy may drop one, be it the login or a piece of the tokens."""
     window = Window()
     window.put(session_over(3))
     cookies = window.cookies
+    assert len(cookies) == 4
 
     del cookies[sorted(cookies)[index]]
 
@@ -146,23 +267,47 @@ def test_a_session_with_a_piece_missing_is_none(index):
 
 
 def test_pieces_of_two_sessions_never_make_one():
-    """One tag covers the whole."""
+    """One tag covers the whole, also where both are of one login: before a refresh and after it."""
     one, two = Window(), Window()
     one.put(session_over(2))
-    two.put(msgspec.structs.replace(session_over(2), sub="bob"))
+    two.put(with_tokens(access_token="y" * len(session_over(2).tokens.access_token)))
+    assert sorted(one.cookies) == sorted(two.cookies)
 
-    mixed = {**one.cookies, JAR.name + ".1": two.cookies[JAR.name + ".1"]}
+    for name in (FIRST, f"{FIRST}.1"):
+        assert JAR.open({**one.cookies, name: two.cookies[name]}) is None
+    # Whole tokens of the same login fit: that is what a refresh writes.
+    assert JAR.open({**one.cookies, **{name: two.cookies[name] for name in two.pieces}}) is not None
 
-    assert JAR.open(mixed) is None
+
+def test_the_tokens_of_another_session_do_not_fit():
+    """Also not those of the same user, under whatever name, with whichever login."""
+    one, two = Window(), Window()
+    one.put(session_over(2))
+    two.put(another(session_over(2)))
+    theirs = dict(zip(one.pieces, [two.cookies[name] for name in two.pieces], strict=True))
+
+    assert JAR.open({JAR.name: one.cookies[JAR.name], **theirs}) is None
+    assert JAR.open({**one.cookies, JAR.name: two.cookies[JAR.name]}) is None
+    assert JAR.open({**one.cookies, **two.cookies, **theirs, JAR.name: one.cookies[JAR.name]}) is None
+
+
+def test_ids_whose_digests_begin_alike_are_told_apart():
+    """The name has room for a few characters; the whole digest is bound in."""
+    window = Window()
+    window.put(SESSION)
+
+    for bound in (FIRST, f"{FIRST} {digest(OTHER_ID)}"):
+        text = JAR.sealer.seal("tokens", bound, encode(SESSION.tokens))
+        assert JAR.open({**window.cookies, FIRST: f"1.{text}"}) is None
 
 
 def test_only_our_own_way_to_cut_counts():
     """A value cut elsewhere was not put there by us."""
     window = Window()
     window.put(session_over(2))
-    first, second = window.cookies[JAR.name], window.cookies[JAR.name + ".1"]
+    first, second = window.cookies[FIRST], window.cookies[f"{FIRST}.1"]
 
-    assert JAR.open({JAR.name: first[:-1], JAR.name + ".1": first[-1] + second}) is None
+    assert JAR.open({**window.cookies, FIRST: first[:-1], f"{FIRST}.1": first[-1] + second}) is None
 
 
 @pytest.mark.parametrize("count", ["", "0", "5", "9", "01", "+1", " 1", "1 ", "-1", "\u0661", "2", "3"])
@@ -170,23 +315,41 @@ def test_a_count_that_we_never_write_is_no_session(count):
     """The number is not covered by the tag, so it is judged by itself."""
     window = Window()
     window.put(session_over(1))
-    value = window.cookies[JAR.name].removeprefix("1")
+    value = window.cookies[FIRST].removeprefix("1")
 
-    assert JAR.open({JAR.name: "1" + value}) is not None
-    assert JAR.open({JAR.name: count + value}) is None
+    assert JAR.open({**window.cookies, FIRST: "1" + value}) is not None
+    assert JAR.open({**window.cookies, FIRST: count + value}) is None
 
 
 @pytest.mark.parametrize("value", ["", "1", "1.", ".", "x", "1.AAAA", "4." + "A" * 9000])
 def test_anything_else_is_no_session(value):
-    """Whatever a browser sends."""
-    assert JAR.open({JAR.name: value}) is None
+    """Whatever a browser sends, under whichever of our names."""
+    window = Window()
+    window.put(SESSION)
+    window.take([JAR.write_use(Use(ID, 1060), max_age=60)])
+
+    for name in (JAR.name, FIRST, JAR.use_name):
+        assert JAR.open({**window.cookies, name: value}) is None
 
 
-def test_a_sealed_value_that_is_no_session_is_none():
+@pytest.mark.parametrize(("kind", "name"), [("session", JAR.name), ("tokens", FIRST), ("seen", JAR.use_name)])
+def test_a_sealed_value_of_another_format_is_none(kind, name):
     """Ours, but of another release."""
-    text = JAR.sealer.seal("session", JAR.name, b"\xff")
+    window = Window()
+    window.put(SESSION)
+    text = JAR.sealer.seal(kind, BOUND if kind == "tokens" else name, b"\xff")
 
-    assert JAR.open({JAR.name: "1." + text}) is None
+    assert JAR.open({**window.cookies, name: f"1.{text}" if kind == "tokens" else text}) is None
+
+
+def test_the_last_use_is_taken_into_account():
+    """That of this session; one that an older session left says nothing."""
+    window = Window()
+    window.put(SESSION)
+
+    for use, seen_at in ((Use(ID, 1060), 1060), (Use(OTHER_ID, 2000), SESSION.seen_at)):
+        window.take([JAR.write_use(use, max_age=60)])
+        assert JAR.open(window.cookies) == msgspec.structs.replace(SESSION, seen_at=seen_at)
 
 
 @pytest.mark.parametrize(
@@ -195,10 +358,22 @@ def test_a_sealed_value_that_is_no_session_is_none():
         ({}, False),
         ({"other": "1"}, False),
         ({JAR.name: ""}, True),
-        ({JAR.name + ".3": "x"}, True),
-        ({JAR.name + ".4": "x"}, False),
+        ({JAR.name: "x", FIRST: "x"}, True),
+        ({FIRST: "x", JAR.use_name: "x"}, False),
     ],
 )
-def test_our_names_are_known(cookies, is_there):
-    """So that the log can say that a cookie was not taken."""
+def test_the_cookie_that_signs_in_is_known(cookies, is_there):
+    """So that the log can say that it was not taken; the others open nothing by themselves."""
     assert JAR.is_there(cookies) is is_there
+
+
+def test_an_id_is_written_as_it_is():
+    """The session lies in a store; what sealed sessions left is deleted, and nothing else."""
+    window = Window()
+    window.put(session_over(3))
+    window.take([JAR.write_use(Use(ID, 1060), max_age=60)])
+
+    window.take(JAR.write_id(OTHER_ID, window.cookies, max_age=60))
+
+    assert window.cookies == {JAR.name: OTHER_ID}
+    assert len(JAR.write_id(OTHER_ID, window.cookies, max_age=60)) == 1

@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asgi_oidc.sessions.sealing import NONCE, TAG, Sealer
+from asgi_oidc.sessions.sealing import KINDS, NONCE, TAG, Sealer, bound_to, derive
 
 ONE, TWO = b"1" * 16 + b"a" * 16, b"2" * 32
 CONTEXT = ("https://id.example.com", "web", "https://app.example.com")
 SEALER = Sealer([ONE], context=CONTEXT)
 
 
-@given(st.binary(max_size=5000), st.sampled_from(["session", "login"]), st.text(max_size=20))
+@given(st.binary(max_size=5000), st.sampled_from(KINDS), st.text(max_size=20))
 def test_what_was_sealed_opens(value, kind, name):
     """Whatever it holds, in characters that a cookie can carry."""
     text = SEALER.seal(kind, name, value)
@@ -55,6 +55,8 @@ def test_only_one_spelling_of_a_value_is_good(size):
     ("kind", "name", "sealer"),
     [
         ("login", "name", SEALER),
+        ("tokens", "name", SEALER),
+        ("seen", "name", SEALER),
         ("session", "other", SEALER),
         ("session", "", SEALER),
         ("session", "name", Sealer([TWO], context=CONTEXT)),
@@ -95,3 +97,24 @@ def test_an_empty_value_can_be_sealed():
     text: Any = SEALER.seal("session", "name", b"")
 
     assert SEALER.open("session", "name", text) == b""
+
+
+@given(st.lists(st.text(max_size=5), max_size=4), st.lists(st.text(max_size=5), max_size=4))
+def test_no_two_lists_of_parts_read_alike(one, two):
+    """Else a part could borrow characters of its neighbour."""
+    assert (bound_to(*one) == bound_to(*two)) is (one == two)
+
+
+def test_keys_differ_by_secret_purpose_and_salt():
+    """None tells anything about another."""
+    keys = [
+        derive(ONE, "a"),
+        derive(TWO, "a"),
+        derive(ONE, "b"),
+        derive(ONE, "a", salt=b"s"),
+        derive(ONE, "a", salt=b"t"),
+    ]
+
+    assert len(set(keys)) == len(keys)
+    assert derive(ONE, "a", salt=b"s") == keys[3]
+    assert [len(derive(ONE, "a", length=length)) for length in (8, 32)] == [8, 32]

@@ -9,36 +9,53 @@ from asgi_oidc.errors import OIDCError
 from asgi_oidc.sessions.session import (
     FORMAT,
     Limits,
+    Login,
     Session,
+    Tokens,
     Use,
+    decode_login,
     decode_session,
+    decode_tokens,
     decode_use,
-    encode_session,
-    encode_use,
+    earliest,
+    encode,
+    ending_at,
     expires_at,
     is_live,
     is_roll_due,
+    refresh_due_at,
     used,
 )
 
 LIMITS = Limits(idle=600, lifetime=3600)
-SESSION = Session(
-    id="an-id",
+ID = "A" * 43
+LOGIN = Login(
+    id=ID,
     issuer="https://id.example.com",
     sub="alice",
+    first={"aud": "web", "nonce": "a-nonce"},
+    created_at=1000,
+)
+TOKENS = Tokens(
     claims={"name": "Alice", "roles": ["admin"], "deep": {"a": [1, 2.5, None, True]}},
     id_token="an-id-token",
     access_token="an-access-token",
     access_expires_at=None,
     scopes=["openid"],
-    created_at=1000,
-    seen_at=1000,
 )
+SESSION = Session(login=LOGIN, tokens=TOKENS, seen_at=1000)
+
+
+def with_tokens(**changes: Any) -> Session:
+    """Make the session with other tokens."""
+    return msgspec.structs.replace(SESSION, tokens=msgspec.structs.replace(TOKENS, **changes))
 
 
 def test_what_was_encoded_is_decoded():
     """Claims of any JSON value."""
-    assert decode_session(encode_session(SESSION)) == SESSION
+    assert decode_session(encode(SESSION)) == SESSION
+    assert decode_login(encode(LOGIN)) == LOGIN
+    assert decode_tokens(encode(TOKENS)) == TOKENS
 
 
 @pytest.mark.parametrize(
@@ -48,14 +65,22 @@ def test_what_was_encoded_is_decoded():
 )
 def test_bytes_of_another_format_are_no_session(data):
     """They are ours, but from another release."""
-    assert decode_session(data) is None
+    assert (decode_session(data), decode_login(data), decode_tokens(data), decode_use(data)) == (None,) * 4
 
 
 def test_a_session_of_another_format_number_is_none():
     """The fields may mean something else there."""
-    other = msgspec.structs.replace(SESSION, format=FORMAT + 1)
+    login = msgspec.structs.replace(LOGIN, format=FORMAT + 1)
 
-    assert decode_session(encode_session(other)) is None
+    assert decode_login(encode(login)) is None
+    assert decode_session(encode(msgspec.structs.replace(SESSION, login=login))) is None
+
+
+def test_what_is_one_thing_is_no_other():
+    """A login is no session, and tokens are no login."""
+    assert (decode_session(encode(LOGIN)), decode_session(encode(TOKENS))) == (None, None)
+    assert (decode_login(encode(SESSION)), decode_login(encode(TOKENS))) == (None, None)
+    assert (decode_tokens(encode(SESSION)), decode_tokens(encode(LOGIN))) == (None, None)
 
 
 LOOP: dict[str, Any] = {}
@@ -65,9 +90,9 @@ LOOP["self"] = LOOP
 @pytest.mark.parametrize("value", [2**70, 10**30, 1.5, [[]], {"a": None}])
 def test_claims_of_any_json_value_are_kept(value):
     """A number may be larger than any machine's."""
-    session = msgspec.structs.replace(SESSION, claims={"odd": value})
+    session = with_tokens(claims={"odd": value})
 
-    assert decode_session(encode_session(session)) == session
+    assert decode_session(encode(session)) == session
 
 
 @pytest.mark.parametrize(
@@ -75,12 +100,12 @@ def test_claims_of_any_json_value_are_kept(value):
 )
 def test_claims_that_are_no_json_are_refused(value):
     """`on_login` may have put anything there."""
-    session = msgspec.structs.replace(SESSION, claims={"bad": value})
+    session = with_tokens(claims={"bad": value})
 
-    with pytest.raises(OIDCError) as caught:
-        encode_session(session)
-
-    assert caught.value.code == "claims_not_json"
+    for part in (session, session.tokens):
+        with pytest.raises(OIDCError) as caught:
+            encode(part)
+        assert caught.value.code == "claims_not_json"
 
 
 @pytest.mark.parametrize(
@@ -101,6 +126,51 @@ def test_a_session_ends_at_the_nearer_of_its_limits(seen_at, now, ends, lives):
     assert (expires_at(session, LIMITS), is_live(session, LIMITS, now=now)) == (ends, lives)
 
 
+@pytest.mark.parametrize(("ends_at", "ends"), [(None, 1600), (1599, 1599), (1601, 1600), (1000, 1000), (0, 0)], ids=str)
+def test_a_session_ends_when_the_provider_says_so_and_not_later(ends_at, ends):
+    """What the provider states lowers our limits and never lifts them."""
+    session = with_tokens(ends_at=ends_at)
+
+    assert expires_at(session, LIMITS) == ends
+    assert is_live(session, LIMITS, now=ends - 1)
+    assert not is_live(session, LIMITS, now=ends)
+
+
+@pytest.mark.parametrize(
+    ("ends_at", "stated", "ends"),
+    [
+        (None, None, None),
+        (None, 500, 500),
+        (None, 500.9, 500),
+        (400, 500, 400),
+        (500, 400, 400),
+        (500, None, 500),
+        (500, "400", 500),
+        (500, [400], 500),
+    ],
+)
+def test_a_stated_end_is_never_lifted(ends_at, stated, ends):
+    """A later token may shorten a session that an earlier one let run."""
+    assert earliest(ends_at, stated) == ends
+
+
+@pytest.mark.parametrize(("ends_at", "ends"), [(None, 1030), (1010, 1010), (1100, 1030)])
+def test_a_session_that_is_to_end_keeps_an_earlier_end(ends_at, ends):
+    """A grace is no gift."""
+    session = ending_at(with_tokens(ends_at=ends_at), 1030)
+
+    assert session.tokens.ends_at == ends
+    assert (session.login, session.tokens.access_token) == (LOGIN, TOKENS.access_token)
+
+
+@pytest.mark.parametrize(
+    ("expires_in", "after"), [(3600, 3540), (121, 61), (120, 60), (60, 30), (10, 5), (3, 2), (2, 1), (1, 1), (0, 1)]
+)
+def test_an_access_token_is_renewed_a_minute_ahead_or_halfway(expires_in, after):
+    """And never at once: each request would ask the provider."""
+    assert refresh_due_at(1000, expires_in) == 1000 + after
+
+
 @pytest.mark.parametrize(
     ("idle", "after", "is_due"),
     [(600, 59, False), (600, 60, True), (40, 9, False), (40, 10, True), (1, 0, False), (1, 1, True)],
@@ -119,6 +189,8 @@ def test_who_it_is_and_the_tokens_hide_in_the_repr():
     """They stand in tracebacks, also in those that rich writes."""
     assert repr(SESSION) == "Session(created_at=1000, seen_at=1000)"
     assert SESSION.__rich_repr__() == [("created_at", 1000), ("seen_at", 1000)]
+    assert (repr(LOGIN), LOGIN.__rich_repr__()) == ("Login(created_at=1000)", [("created_at", 1000)])
+    assert (repr(TOKENS), TOKENS.__rich_repr__()) == ("Tokens(generation=0)", [("generation", 0)])
 
 
 @pytest.mark.parametrize("data", [b"", b"{}", b"[1,2]", b'["id"]', b"\xff"])
@@ -129,7 +201,7 @@ def test_a_use_of_another_format_is_none(data):
 
 def test_a_use_is_read_as_it_was_written():
     """Nothing is lost on the way."""
-    assert decode_use(encode_use(Use("id", 1234))) == Use("id", 1234)
+    assert decode_use(encode(Use("id", 1234))) == Use("id", 1234)
 
 
 @pytest.mark.parametrize("use", [Use("another", 2000), Use(SESSION.id, SESSION.seen_at)])

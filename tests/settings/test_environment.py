@@ -42,6 +42,7 @@ def problems(**environ: str) -> tuple[str, ...]:
         ("AUTH_PATH", "/oidc", "/oidc"),
         ("AUTHORIZATION_PARAMS", '{"prompt":"login","max_age":60}', {"prompt": "login", "max_age": 60}),
         ("CLIENT_AUTH", "none", "none"),
+        ("STORE", "redis+cluster://a:6379,b:6379", "redis+cluster://a:6379,b:6379"),
         ("SESSION_IDLE", "60", 60),
         ("SESSION_LIFETIME", "600", 600),
         ("LEEWAY", "5", 5),

@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from asgi_oidc import OIDCMiddleware, SettingsError
 from asgi_oidc.setting_values import entropy_bound
 from asgi_oidc.settings import READERS, read_settings
+from asgi_oidc.stores.memory import MemoryStore
+from asgi_oidc.stores.redis import RedisStore
 from tests.settings.common import NEEDED, OTHER_SECRET, SECRET, problems, read
 
 METADATA = {name: f"https://id.example.com/{name}" for name in ("authorization_endpoint", "token_endpoint", "jwks_uri")}
@@ -46,6 +48,7 @@ def test_five_settings_are_enough():
         "auth_path": "/auth",
         "authorization_params": {},
         "client_auth": None,
+        "store": None,
         "session_idle": 3600,
         "session_lifetime": 43_200,
         "leeway": 30,
@@ -254,6 +257,13 @@ def test_the_origin_is_written_as_browsers_do(base_url, origin):
         ("metadata", {"issuer": "https://other.example.com"}, "another one than the setting issuer"),
         ("metadata", {"token_endpoint": "http://id.example.com/token"}, "token_endpoint"),
         ("metadata", {"token_endpoint": 7}, "token_endpoint"),
+        ("store", "", "a URL such as redis://"),
+        ("store", "memory", "a URL such as redis://"),
+        ("store", "postgres://db", "a URL such as redis://"),
+        ("store", "redis://", "a name or an address"),
+        ("store", 7, "it lacks get, add, replace, remove, link, linked, unlink"),
+        ("store", {}, "async methods of SessionStore"),
+        ("store", MemoryStore, "it lacks an instance"),
         ("http_client", "https://proxy", "httpx.AsyncClient"),
         ("http_client", object(), "httpx.AsyncClient"),
         ("http_client", httpx.AsyncClient, "httpx.AsyncClient"),
@@ -492,6 +502,75 @@ class ClientOfMyOwn:
 def test_a_client_is_told_by_what_it_does(client):
     """httpx, its successor, or anything that does the same."""
     assert read(http_client=client).http_client is client
+
+
+class StoreOfMyOwn:
+    """Does what stores do, and knows nothing of ours."""
+
+    async def get(self, key: str) -> bytes | None:
+        return None
+
+    async def add(self, key: str, value: bytes, *, lifetime: float) -> bool:
+        return True
+
+    async def replace(self, key: str, old: bytes, new: bytes, *, lifetime: float) -> bool:
+        return False
+
+    async def remove(self, key: str, *, only: bytes | None = None) -> bool:
+        return False
+
+    async def link(self, index: str, member: str, *, lifetime: float, most: int) -> list[str]:
+        return []
+
+    async def linked(self, index: str) -> list[str]:
+        return []
+
+    async def unlink(self, index: str, member: str) -> None:
+        """Forget it."""
+
+
+@pytest.mark.parametrize("store", [MemoryStore(), StoreOfMyOwn(), RedisStore("redis://localhost")], ids=repr)
+def test_a_store_is_told_by_what_it_does(store):
+    """Ours, or anything that does the same."""
+    assert read(store=store).store is store
+
+
+@pytest.mark.parametrize(
+    ("url", "kind"),
+    [
+        ("memory:", MemoryStore),
+        ("redis://localhost:6379/1", RedisStore),
+        ("valkeys://user:pass@cache.internal", RedisStore),
+    ],
+)
+def test_a_store_may_be_a_url(url, kind):
+    """From the environment it has to be one."""
+    store = read(store=url).store
+
+    assert type(store) is kind
+    assert "pass" not in repr(store)
+
+
+@pytest.mark.parametrize("method", ["get", "add", "replace", "remove", "link", "linked", "unlink"])
+def test_a_store_that_lacks_a_method_or_does_not_wait_is_refused(method):
+    """At start-up, and not with the first login; a sync method would stop the whole server."""
+    for instead in (None, lambda *args, **options: None):
+        store: Any = StoreOfMyOwn()
+        setattr(store, method, instead)
+
+        (problem,) = problems(store=store)
+
+        assert problem.startswith("store: ")
+        assert problem.endswith(f"it lacks {method}")
+
+
+@pytest.mark.parametrize("url", ["redis://user:s3cret@host:port", "mongo://user:s3cret@host", "redis://:s3cret@host/x"])
+def test_the_password_of_a_store_is_in_no_problem(url):
+    """Start-up errors stand in logs."""
+    (problem,) = problems(store=url)
+
+    assert problem.startswith("store: ")
+    assert "s3cret" not in problem
 
 
 def test_a_client_that_does_not_wait_is_refused():

@@ -1,11 +1,8 @@
 """GET or POST /auth/callback: finishes a login (OIDC Core §3.1.2.5 to §3.1.3.7, RFC 9207)."""
 
 import copy
-import secrets
 from collections.abc import Mapping
 from typing import Any
-
-import msgspec
 
 from asgi_oidc import events
 from asgi_oidc.authenticate import authenticate
@@ -23,12 +20,11 @@ from asgi_oidc.protocol.authorization import (
 )
 from asgi_oidc.protocol.id_token import Expected
 from asgi_oidc.protocol.tokens import TokenAnswer
-from asgi_oidc.sessions.session import GRACE, Session
+from asgi_oidc.revoke import revoke
 from asgi_oidc.sessions.transactions import AGAIN, LIFETIME, Transaction, digest, is_live
+from asgi_oidc.sign_in import new_session, sign_in
 from asgi_oidc.web.request import Request, read_form
 from asgi_oidc.web.response import Response, redirect
-
-MOST_REPLACED = 8  # sessions that one took over from and that may still be within their grace
 
 
 async def callback(request: Request, parts: Parts, receive: Receive) -> Response:
@@ -41,8 +37,9 @@ async def callback(request: Request, parts: Parts, receive: Receive) -> Response
     transaction = parts.transactions.find(response.state or "", request.cookies)
     if transaction is None or not is_live(transaction, now=parts.now()):
         return await _nobody_waits(request, parts, response, transaction)
-    # Before the login is used up: with the provider down, reloading the page can still finish it.
+    # Before the login is used up: with the provider or the store down, reloading the page can still finish it.
     await parts.provider.metadata()
+    await parts.sessions.check_writable()
     try:
         code = await _checked_code(request, parts, response, transaction)
         if not _use_up(transaction, parts):
@@ -71,7 +68,7 @@ async def _nobody_waits(
     """Answer a callback that is repeated, bookmarked, too late or planted; its code is never used."""
     if not request.wants_page or request.is_prefetch:
         raise RequestRejected("transaction_missing", "this browser has no such login in progress")
-    if authenticate(request, parts, now=parts.now()) is not None:
+    if await authenticate(request, parts, now=parts.now()) is not None:
         events.log(events.LOGIN_REPEATED, going_to="home")
         return redirect(parts.settings.home)
     if _is_second_try(request, parts, response.state or "", transaction):
@@ -89,11 +86,21 @@ def _is_second_try(request: Request, parts: Parts, state: str, transaction: Tran
 
 async def _finish(request: Request, parts: Parts, code: str, transaction: Transaction) -> Response:
     tokens = await parts.provider.exchange_code(code, code_verifier=transaction.code_verifier)
-    claims = await parts.provider.check_id_token(tokens.id_token, _expected(parts, transaction, tokens))
+    try:
+        return await _admit_and_sign_in(request, parts, tokens, transaction)
+    except OIDCError:
+        await revoke(tokens.refresh_token, parts)  # nobody will ever use it
+        raise
+
+
+async def _admit_and_sign_in(request: Request, parts: Parts, tokens: TokenAnswer, transaction: Transaction) -> Response:
+    said = await parts.provider.check_id_token(tokens.id_token, _expected(parts, transaction, tokens))
     scope = parts.settings.scope if tokens.scope is None else tokens.scope
-    claims = await parts.provider.complete_claims(claims, tokens, scope=scope)
-    claims = await _admit(parts, claims)
-    return _sign_in(request, parts, _new_session(parts, claims, tokens, scope), transaction)
+    claims = await parts.provider.complete_claims(said, tokens, scope=scope)
+    admitted = await _admit(parts, claims)
+    session = new_session(tokens, said, claims=claims, admitted=admitted, scope=scope, now=parts.now())
+    cookies = await sign_in(request, parts, session, transaction)
+    return redirect(_destination(parts, transaction)).with_cookies(cookies)
 
 
 async def _checked_code(
@@ -140,57 +147,6 @@ async def _admit(parts: Parts, claims: dict[str, Any]) -> dict[str, Any]:
     if (admitted.get("iss"), admitted.get("sub")) != (claims["iss"], claims["sub"]):
         raise OIDCError("on_login_identity", "on_login must not change iss or sub")
     return dict(admitted)
-
-
-def _new_session(parts: Parts, claims: dict[str, Any], tokens: TokenAnswer, scope: str) -> Session:
-    now = parts.now()
-    return Session(
-        id=secrets.token_urlsafe(32),
-        issuer=claims["iss"],
-        sub=claims["sub"],
-        claims=claims,
-        id_token=tokens.id_token,
-        access_token=tokens.access_token,
-        access_expires_at=None if tokens.expires_in is None else now + tokens.expires_in,
-        scopes=scope.split(),
-        created_at=now,
-        seen_at=now,
-    )
-
-
-def _sign_in(request: Request, parts: Parts, session: Session, transaction: Transaction) -> Response:
-    """Write the session; nothing waits from here on, so no sign-out can come in between.
-
-    Raises:
-        RequestRejected: the person has signed out while this login was under way.
-        SessionTooLarge: it does not fit into cookies.
-    """
-    before = transaction.before
-    if before is not None and parts.ended.is_ended(before.session):
-        raise RequestRejected("signed_out_meanwhile", "the session that this login began with was signed out")
-    replaced = _replaced(request, parts, session, transaction)
-    kept = [name for name, grace in replaced.items() if grace][:MOST_REPLACED]
-    session = msgspec.structs.replace(session, replaced=kept)
-    cookies = parts.jar.write(session, request.cookies, max_age=parts.limits.lifetime)
-    for name, grace in replaced.items():
-        parts.ended.add(name, now=session.created_at, lifetime=parts.limits.lifetime, grace=grace)
-    events.log(events.LOGIN_SUCCEEDED)
-    return redirect(_destination(parts, transaction)).with_cookies(cookies)
-
-
-def _replaced(request: Request, parts: Parts, new: Session, transaction: Transaction) -> dict[str, int]:
-    """Name the sessions that this browser had, now and when the login started, and how long each lives on.
-
-    Another user's ends now. The same user's has a short grace, or a second tab would be thrown out by the
-    login of the first; the new session knows its id, so that a sign-out ends both.
-
-    Returns:
-        Session ids, and seconds of grace.
-    """
-    old, before = parts.jar.open(request.cookies), transaction.before
-    olds = [(digest(old.sub), name) for name in (old.id, *old.replaced)] if old else []
-    olds += [(before.sub, before.session)] if before else []
-    return {name: GRACE if sub == digest(new.sub) else 0 for sub, name in olds}
 
 
 def _destination(parts: Parts, transaction: Transaction) -> str:

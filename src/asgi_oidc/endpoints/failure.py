@@ -5,17 +5,22 @@ fool people. The log has them, under the same reference.
 """
 
 import secrets
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from asgi_oidc import events
 from asgi_oidc.errors import (
+    AccessTokenExpired,
     LoginRefused,
     OIDCError,
     ProviderError,
     ProviderRefused,
     ProviderUnavailable,
+    RefreshFailed,
     RequestRejected,
+    SessionEnded,
     SessionTooLarge,
+    StoreUnavailable,
     TokenRejected,
 )
 from asgi_oidc.parts import Parts
@@ -35,6 +40,17 @@ DOWN = _Words(
     503,
     "Sign-in is not available right now",
     "The sign-in service does not answer. Nothing is wrong with your account. Please try again in a moment.",
+)
+STORE_DOWN = _Words(
+    503,
+    "This site cannot look you up right now",
+    "The place where this site keeps who is signed in does not answer. Nothing is lost. Please try again in a moment.",
+)
+NOT_RENEWED = _Words(
+    503,
+    "This page does not work right now",
+    "You are still signed in, but the sign-in service does not renew this site's access to your data. Please try again "
+    "in a moment.",
 )
 CANCELLED = _Words(
     403,
@@ -112,21 +128,29 @@ def failure(
     reference = secrets.token_hex(6)
     words = _words(error)
     cause = error.__cause__ if words is OUR_FAULT else None
-    events.log(events.LOGIN_FAILED, error=cause, code=error.code, detail=error.detail, reference=reference)
+    event = events.REQUEST_FAILED if words in (STORE_DOWN, NOT_RENEWED) else events.LOGIN_FAILED
+    events.log(event, error=cause, code=error.code, detail=error.detail, reference=reference)
     again = login_url(parts.urls.login, return_to)
     response = (
-        _page(parts, words, reference, again)
+        _page(words, reference, _ways_on(parts, words, again, return_to))
         if _is_for_a_person(request)
         else problem(words.status, error.code, words.title, detail=words.text, reference=reference, login_url=again)
     )
     if words.status == 503:
-        wait = error.retry_after if isinstance(error, ProviderUnavailable) else 5
+        wait = error.retry_after if isinstance(error, ProviderUnavailable | RefreshFailed | StoreUnavailable) else 5
         return response.with_headers((b"retry-after", str(wait).encode("ascii")))
     return response
 
 
-def _page(parts: Parts, words: _Words, reference: str, again: str) -> Response:
-    actions = [("Try again", again), ("Go to the start page", parts.settings.home)]
+def _ways_on(parts: Parts, words: _Words, again: str, return_to: str | None) -> list[tuple[str, str]]:
+    home = parts.settings.home
+    if words in (STORE_DOWN, NOT_RENEWED):
+        same_page = parts.origin + return_to if return_to else home
+        return [("Try again", same_page), ("Sign in again", again)]
+    return [("Try again", again), ("Go to the start page", home)]
+
+
+def _page(words: _Words, reference: str, actions: Sequence[tuple[str, str]]) -> Response:
     return page(
         error_page(title=words.title, text=words.text, reference=reference, actions=actions),
         status=words.status,
@@ -151,6 +175,12 @@ def _words(error: OIDCError) -> _Words:
             return TOO_LARGE
         case ProviderUnavailable():
             return DOWN
+        case RefreshFailed() | AccessTokenExpired():
+            return NOT_RENEWED
+        case SessionEnded():
+            return CANCELLED
+        case StoreUnavailable():
+            return STORE_DOWN
         case ProviderRefused():
             return _BY_OAUTH_ERROR.get(error.error, BROKEN)
         case ProviderError() | TokenRejected():

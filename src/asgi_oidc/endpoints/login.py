@@ -3,7 +3,7 @@
 import secrets
 
 from asgi_oidc import events
-from asgi_oidc.authenticate import authenticate
+from asgi_oidc.authenticate import is_over, who_was
 from asgi_oidc.endpoints.endpoint import Endpoint, Receive
 from asgi_oidc.errors import RequestRejected
 from asgi_oidc.parts import Parts
@@ -36,12 +36,13 @@ async def start_login(request: Request, parts: Parts, *, return_to: str | None, 
 
     Raises:
         ProviderError: the provider gives no metadata.
+        StoreUnavailable: the login could not be kept.
     """
     metadata = await parts.provider.metadata()
     state = secrets.token_urlsafe(RANDOM) + (AGAIN if again else "")
     proofs = Proofs(state, secrets.token_urlsafe(RANDOM), secrets.token_urlsafe(RANDOM))
     settings, now = parts.settings, parts.now()
-    session = authenticate(request, parts, now=now)
+    live = await who_was(request, parts)
     url = authorization_url(metadata, parts.client, proofs, scope=settings.scope, extra=settings.authorization_params)
     transaction = Transaction(
         state=proofs.state,
@@ -52,7 +53,9 @@ async def start_login(request: Request, parts: Parts, *, return_to: str | None, 
         max_age=settings.max_age,
         acr_values=settings.acr_values,
         created_at=now,
-        before=Before(session.id, digest(session.sub)) if session else None,
+        before=Before(live.session.id, digest(live.session.login.sub))
+        if live and not is_over(live, parts, now=now)
+        else None,
     )
     events.log(events.LOGIN_STARTED, again=again)
     return redirect(url).with_cookies(parts.transactions.write(transaction, request.cookies, now=now))

@@ -5,10 +5,12 @@ import secrets
 import anyio
 
 from asgi_oidc import events
+from asgi_oidc.authenticate import who_was
 from asgi_oidc.endpoints.endpoint import Endpoint, Receive
 from asgi_oidc.errors import ProviderError, RequestRejected
 from asgi_oidc.parts import Parts
 from asgi_oidc.protocol.end_session import end_session_url
+from asgi_oidc.revoke import revoke
 from asgi_oidc.sessions.session import Session
 from asgi_oidc.web.pages import confirm_logout_page
 from asgi_oidc.web.request import Request
@@ -22,6 +24,7 @@ async def logout(request: Request, parts: Parts, receive: Receive) -> Response:
 
     Raises:
         RequestRejected: a look ahead, or another site's script.
+        StoreUnavailable: the session could not be ended; the browser keeps it, to try again.
     """
     if request.is_prefetch or request.is_subresource:
         raise RequestRejected("not_a_navigation", "a look ahead or a picture in a page signs nobody out")
@@ -29,11 +32,13 @@ async def logout(request: Request, parts: Parts, receive: Receive) -> Response:
         if not request.wants_page:
             raise RequestRejected("foreign_origin", "another site may not sign our users out", status=403)
         return page(confirm_logout_page(action=parts.urls.logout, home=parts.settings.home), status=200)
-    session = parts.jar.open(request.cookies)
+    live = await who_was(request, parts)
+    session = None if live is None else live.session
     if session is not None:
-        _end(session, parts)
+        await parts.sessions.end(session)
+        events.log(events.LOGGED_OUT)
     target = await _target(session, parts)
-    return redirect(target).with_cookies(parts.jar.delete(request.cookies))
+    return redirect(target).with_cookies(parts.sessions.delete(request.cookies))
 
 
 def _is_wanted(request: Request, parts: Parts) -> bool:
@@ -44,25 +49,18 @@ def _is_wanted(request: Request, parts: Parts) -> bool:
     return request.method == "POST" and silent
 
 
-def _end(session: Session, parts: Parts) -> None:
-    """Dead stays dead: no slower request and no copy of the cookie brings it back in this process."""
-    now = parts.now()
-    for name in (session.id, *session.replaced):
-        parts.ended.add(name, now=now, lifetime=parts.limits.lifetime)
-    events.log(events.LOGGED_OUT)
-
-
 async def _target(session: Session | None, parts: Parts) -> str:
     back = parts.settings.post_logout_redirect_uri or parts.settings.base_url
     if session is None:
         return back
     endpoint = await _end_session_endpoint(parts)
+    await revoke(session.tokens.refresh_token, parts)
     if endpoint is None:
         return back
     return end_session_url(
         endpoint,
         parts.client,
-        id_token_hint=session.id_token,
+        id_token_hint=session.tokens.id_token,
         post_logout_redirect_uri=back,
         state=secrets.token_urlsafe(16),
     )

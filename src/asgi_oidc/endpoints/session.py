@@ -11,19 +11,20 @@ from asgi_oidc.web.response import Response, json_response, problem
 
 async def session(request: Request, parts: Parts, receive: Receive) -> Response:
     """Answer 200 with the user and when the session ends, or 401 with where to sign in."""
-    found = authenticate(request, parts, now=parts.now())
-    if found is None:
+    live = await authenticate(request, parts, now=parts.now())
+    if live is None:
         return problem(401, "login_required", "Nobody is signed in", login_url=parts.urls.login)
-    user = User(found.sub, found.issuer, found.claims)
+    login, tokens = live.session.login, live.session.tokens
+    user = User(login.sub, login.issuer, tokens.claims)
     return json_response(
         {
             "sub": user.sub,
             "issuer": user.issuer,
             "name": user.name,
             "email": user.email,
-            "claims": found.claims,
-            "scopes": found.scopes,
-            "expires_at": expires_at(found, parts.limits),
+            "claims": tokens.claims,
+            "scopes": tokens.scopes,
+            "expires_at": expires_at(live.session, parts.limits),
         }
     )
 

@@ -1,4 +1,4 @@
-"""Every check of an ID Token after its signature (OIDC Core §3.1.3.7, §2)."""
+"""Every check of an ID Token after its signature (OIDC Core §3.1.3.7, §2; §12.2 after a refresh)."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
@@ -30,6 +30,25 @@ class Expected:
     acr_values: Collection[str] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class ExpectedAgain:
+    """What the ID Token of a refresh has to say: the same as the first one (OIDC Core §12.2).
+
+    Attributes:
+        first: those of `FIRST` that the first one had.
+    """
+
+    issuer: str
+    client_id: str
+    sub: str = field(repr=False)
+    first: Mapping[str, object] = field(repr=False)
+    access_token: str = field(repr=False)
+    trusted_audiences: Collection[str] = ()
+
+
+FIRST = ("aud", "azp", "nonce", "auth_time")
+
+
 def check_id_token(token: Verified, expected: Expected, *, now: int, leeway: int) -> None:
     """Refuse an ID Token that is not of this provider, for us, for this login, and of now.
 
@@ -46,10 +65,37 @@ def check_id_token(token: Verified, expected: Expected, *, now: int, leeway: int
     _check_parties(claims, expected)
     _check_times(claims, now=now, leeway=leeway)
     _check_login(claims, expected, now=now, leeway=leeway)
-    _check_at_hash(token, expected)
+    _check_at_hash(token, expected.access_token)
 
 
-def _check_parties(claims: Mapping[str, object], expected: Expected) -> None:
+def check_id_token_again(token: Verified, expected: ExpectedAgain, *, now: int, leeway: int) -> None:
+    """Refuse an ID Token of a refresh that is not about the very login of the session.
+
+    Args:
+        token: signature already checked.
+        now: seconds since the epoch.
+        leeway: seconds of clock skew allowed.
+
+    Raises:
+        TokenRejected: with the claim that is wrong as code.
+    """
+    claims, first = token.claims, expected.first
+    check_kind(token.typ, claims, types=ID_TOKEN_TYPES)
+    _check_parties(claims, expected)
+    _check_times(claims, now=now, leeway=leeway)
+    if not same(claims.get("sub"), expected.sub):
+        raise TokenRejected("claim_sub", "it is another user's")
+    if set(_audiences(claims["aud"])) != set(_audiences(first.get("aud"))):
+        raise TokenRejected("claim_aud", f"expected {first.get('aud')} as at the login, got {claims['aud']}")
+    if claims.get("azp") != first.get("azp"):
+        raise TokenRejected("claim_azp", f"expected {first.get('azp')} as at the login, got {claims.get('azp')}")
+    for name in ("nonce", "auth_time"):
+        if name in claims and name in first and claims[name] != first[name]:
+            raise TokenRejected(f"claim_{name}", "it belongs to another login")
+    _check_at_hash(token, expected.access_token)
+
+
+def _check_parties(claims: Mapping[str, object], expected: Expected | ExpectedAgain) -> None:
     if not same(claims.get("iss"), expected.issuer):
         raise TokenRejected("claim_iss", f"expected {expected.issuer}, got {claims.get('iss')}")
     sub = claims.get("sub")
@@ -78,6 +124,10 @@ def _check_times(claims: Mapping[str, object], *, now: int, leeway: int) -> None
     check_lifetime(claims, now=now, leeway=leeway)
     if read_instant(claims, "iat") > now + leeway:
         raise TokenRejected("claim_iat", f"it is from {claims['iat']}, now is {now}")
+    if "session_expiry" in claims and read_instant(claims, "session_expiry") <= now:
+        raise TokenRejected(
+            "claim_session_expiry", f"the session is to end at {claims['session_expiry']}, now is {now}"
+        )
 
 
 def _check_login(claims: Mapping[str, object], expected: Expected, *, now: int, leeway: int) -> None:
@@ -91,10 +141,10 @@ def _check_login(claims: Mapping[str, object], expected: Expected, *, now: int, 
         raise TokenRejected("claim_acr", f"expected {list(expected.acr_values)}, got {claims.get('acr')}")
 
 
-def _check_at_hash(token: Verified, expected: Expected) -> None:
+def _check_at_hash(token: Verified, access_token: str) -> None:
     if "at_hash" not in token.claims:
         return
     if token.alg not in HASH_OF_ALGORITHM:  # unknown is never "fine"
         raise TokenRejected("claim_at_hash", f"no hash is known for {token.alg}")
-    if not same(token.claims["at_hash"], token_hash(token.alg, expected.access_token).decode("ascii")):
+    if not same(token.claims["at_hash"], token_hash(token.alg, access_token).decode("ascii")):
         raise TokenRejected("claim_at_hash", "it is of another access token")

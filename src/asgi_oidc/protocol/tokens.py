@@ -1,5 +1,6 @@
-"""The token call and its answer (RFC 6749 §4.1.3, §5.1; OIDC Core §3.1.3)."""
+"""The token calls, with a code or a refresh token, and their answers (RFC 6749 §4.1.3, §5.1, §6; OIDC Core §3.1.3)."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from asgi_oidc.errors import AnswerRejected
@@ -23,6 +24,23 @@ class TokenAnswer:
 
     access_token: str = field(repr=False)
     id_token: str = field(repr=False)
+    refresh_token: str | None = field(default=None, repr=False)
+    expires_in: int | None = None
+    scope: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RefreshAnswer:
+    """What a refresh gave; attributes as in `TokenAnswer`.
+
+    Attributes:
+        id_token: None when there is no new one.
+        refresh_token: None when the old one stays good.
+    """
+
+    access_token: str = field(repr=False)
+    id_token: str | None = field(default=None, repr=False)
+    refresh_token: str | None = field(default=None, repr=False)
     expires_in: int | None = None
     scope: str | None = None
 
@@ -35,6 +53,25 @@ def token_call(metadata: ProviderMetadata, client: Client, *, code: str, code_ve
         "redirect_uri": client.redirect_uri,
         "code_verifier": code_verifier,
     }
+    return grant_call(metadata, client, fields)
+
+
+def refresh_call(
+    metadata: ProviderMetadata, client: Client, refresh_token: str, *, resource: str | None = None
+) -> Call:
+    """Ask for new tokens; a refresh token is sent once, and again only after the call has failed.
+
+    Args:
+        resource: URI of the API that the access token is for (RFC 8707 §2.2).
+    """
+    fields = {"grant_type": "refresh_token", "refresh_token": refresh_token}
+    if resource is not None:
+        fields["resource"] = resource
+    return grant_call(metadata, client, fields)
+
+
+def grant_call(metadata: ProviderMetadata, client: Client, fields: Mapping[str, str]) -> Call:
+    """Call the token endpoint as the client that we are."""
     method = choose_method(client, metadata.auth_methods)
     return METHODS[method](client, metadata.token_endpoint, fields)
 
@@ -45,17 +82,44 @@ def read_token_answer(answer: Answer) -> TokenAnswer:
     Raises:
         ProviderError: an OAuth error, an outage, or an answer without the tokens that OIDC promises.
     """
+    members = _read_members(answer)
+    return TokenAnswer(
+        access_token=_token(members, "access_token"),
+        id_token=_token(members, "id_token"),
+        refresh_token=_token(members, "refresh_token") if "refresh_token" in members else None,
+        expires_in=_lifetime(members.get("expires_in")),
+        scope=_scope(members),
+    )
+
+
+def read_refresh_answer(answer: Answer) -> RefreshAnswer:
+    """Read the answer to `refresh_call`.
+
+    Raises:
+        ProviderError: an OAuth error, an outage, or an answer without an access token.
+    """
+    members = _read_members(answer)
+    return RefreshAnswer(
+        access_token=_token(members, "access_token"),
+        id_token=_token(members, "id_token") if "id_token" in members else None,
+        refresh_token=_token(members, "refresh_token") if "refresh_token" in members else None,
+        expires_in=_lifetime(members.get("expires_in")),
+        scope=_scope(members),
+    )
+
+
+def _read_members(answer: Answer) -> dict[str, object]:
     members = read_json_answer(answer, what="token")
     token_type = members.get("token_type")
     if not isinstance(token_type, str) or token_type.lower() != "bearer":
         raise AnswerRejected("token_type", f"expected Bearer, got {token_type}")
+    # Some providers write null for what they do not give.
+    return {name: value for name, value in members.items() if value is not None}
+
+
+def _scope(members: dict[str, object]) -> str | None:
     scope = members.get("scope")
-    return TokenAnswer(
-        access_token=_token(members, "access_token"),
-        id_token=_token(members, "id_token"),
-        expires_in=_lifetime(members.get("expires_in")),
-        scope=scope if isinstance(scope, str) else None,
-    )
+    return scope if isinstance(scope, str) else None
 
 
 def _token(members: dict[str, object], name: str) -> str:

@@ -5,9 +5,18 @@ from dataclasses import dataclass
 
 from asgi_oidc.errors import AnswerRejected
 from asgi_oidc.protocol.client import Client
-from asgi_oidc.protocol.id_token import Expected, check_id_token
+from asgi_oidc.protocol.exchange import Wanted, exchange_call
+from asgi_oidc.protocol.id_token import Expected, ExpectedAgain, check_id_token, check_id_token_again
 from asgi_oidc.protocol.metadata import ProviderMetadata
-from asgi_oidc.protocol.tokens import TokenAnswer, read_token_answer, token_call
+from asgi_oidc.protocol.revocation import check_revocation_answer, revocation_call
+from asgi_oidc.protocol.tokens import (
+    RefreshAnswer,
+    TokenAnswer,
+    read_refresh_answer,
+    read_token_answer,
+    refresh_call,
+    token_call,
+)
 from asgi_oidc.protocol.userinfo import (
     Claims,
     check_signed_userinfo,
@@ -62,6 +71,43 @@ class Provider:
         metadata = await self.metadata()
         call = token_call(metadata, self._settings.client, code=code, code_verifier=code_verifier)
         return read_token_answer(await self.http.send(call, what="token"))
+
+    async def refresh(self, refresh_token: str, *, resource: str | None = None) -> RefreshAnswer:
+        """Use a refresh token; nothing of the answer is checked yet.
+
+        Raises:
+            ProviderError: the provider refuses, or is down.
+        """
+        metadata = await self.metadata()
+        call = refresh_call(metadata, self._settings.client, refresh_token, resource=resource)
+        return read_refresh_answer(await self.http.send(call, what="token"))
+
+    async def exchange_token(self, subject_token: str, wanted: Wanted) -> RefreshAnswer:
+        """Change an access token into one for another API (RFC 8693).
+
+        Raises:
+            ProviderError: the provider refuses, or is down.
+        """
+        metadata = await self.metadata()
+        call = exchange_call(metadata, self._settings.client, subject_token, wanted)
+        return read_refresh_answer(await self.http.send(call, what="token"))
+
+    async def revoke(self, refresh_token: str) -> None:
+        """Revoke a refresh token, where the provider knows how (RFC 7009).
+
+        Raises:
+            ProviderError: the provider refuses, or is down.
+        """
+        metadata = await self.metadata()
+        call = revocation_call(metadata, self._settings.client, refresh_token)
+        if call is not None:
+            check_revocation_answer(await self.http.send(call, what="revocation"))
+
+    async def check_id_token_again(self, token: str, expected: ExpectedAgain) -> dict[str, object]:
+        """Verify the ID Token of a refresh whole, and return its claims; errors as in `check_id_token`."""
+        verified = await self._keys.verify(token, await self._algorithms())
+        check_id_token_again(verified, expected, now=int(self._clock()), leeway=self._settings.leeway)
+        return verified.claims
 
     async def check_id_token(self, token: str, expected: Expected) -> dict[str, object]:
         """Verify an ID Token whole, and return its claims.

@@ -1,22 +1,31 @@
-"""The session in the browser: one sealed value, over as many cookies as it needs (RFC 6265bis §6.1)."""
+"""The session in the browser: sealed values, over as many cookies as they need (RFC 6265bis §6.1).
 
-from collections.abc import Mapping
+Three kinds of cookie. The login is written once: it alone says that somebody is signed in. The tokens, which a refresh
+renews, and the last use have cookies of their own that open nothing by themselves, so that an answer which comes after
+a sign-out never brings a session back.
+"""
+
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from asgi_oidc.errors import SessionTooLarge
 from asgi_oidc.sessions.sealing import Sealer
 from asgi_oidc.sessions.session import (
+    Login,
     Session,
+    Tokens,
     Use,
-    decode_session,
+    decode_login,
+    decode_tokens,
     decode_use,
-    encode_session,
-    encode_use,
+    encode,
     used,
 )
+from asgi_oidc.sessions.transactions import digest
 from asgi_oidc.web.cookies import LONGEST_LINE, CookieStyle
 
-MOST_COOKIES = 4  # per session: about 11 kB of tokens and claims; servers refuse longer headers
+MOST_COOKIES = 4  # of tokens: about 11 kB of tokens and claims; servers refuse longer headers
+MOST_DELETED = 16  # cookies at once that other sessions left behind
 ROOM = LONGEST_LINE - 196  # characters of a cookie that are left beside its name and attributes
 NAMED_PARTS = 3  # the largest claims and tokens that the error names
 
@@ -25,8 +34,8 @@ NAMED_PARTS = 3  # the largest claims and tokens that the error names
 class Jar:
     """Puts sessions into cookies and takes them out.
 
-    The first cookie says how many there are; one authentication tag covers the whole, so that pieces of two
-    sessions never make one. They are written once, at login; the last use has a small cookie of its own.
+    The first cookie of the tokens says how many there are; one authentication tag covers the whole, so that pieces of
+    two never make one. Their name belongs to one session: a late answer to an older one does not disturb it.
     """
 
     sealer: Sealer
@@ -35,7 +44,7 @@ class Jar:
 
     @property
     def name(self) -> str:
-        """The name of the first cookie on the wire."""
+        """The name of the cookie that signs somebody in."""
         return self.style.name(self.stem)
 
     @property
@@ -43,29 +52,29 @@ class Jar:
         """The name of the cookie that tells the last use."""
         return self.style.name(f"{self.stem}-seen")
 
+    def tokens_name(self, session_id: str) -> str:
+        """The name of the first cookie with the tokens of a session."""
+        return self._tokens_prefix + digest(session_id)[:8]
+
     def open(self, cookies: Mapping[str, str]) -> Session | None:
         """Return the session that the cookies hold, None for anything else."""
-        count, dot, first = cookies.get(self.name, "").partition(".")
-        if not dot or count not in _COUNTS:
+        login = self._open_login(cookies.get(self.name, ""))
+        tokens = self._open_tokens(login.id, cookies) if login else None
+        if login is None or tokens is None:
             return None
-        pieces = [first, *(cookies.get(self._piece(index), "") for index in range(1, int(count)))]
-        data = self.sealer.open("session", self.name, "".join(pieces))
-        # The sealed value does not say in how many pieces it stood; only our own way to cut it counts.
-        if data is None or pieces != _cut("".join(pieces)):
-            return None
-        session = decode_session(data)
-        if session is None or self.use_name not in cookies:
+        session = Session(login=login, tokens=tokens, seen_at=login.created_at)
+        if self.use_name not in cookies:
             return session
         # One that we did not write is no reason to go on without it: somebody changes our cookies.
         use = self._open_use(cookies[self.use_name])
         return None if use is None else used(session, use)
 
     def is_there(self, cookies: Mapping[str, str]) -> bool:
-        """Say whether the browser sent anything under our names."""
-        return any(name in cookies for name in self._pieces())
+        """Say whether the browser sent the cookie that signs somebody in."""
+        return self.name in cookies
 
     def write(self, session: Session, cookies: Mapping[str, str], *, max_age: int) -> list[bytes]:
-        """Write the cookies of a new session, and delete those of an older one that it does not need.
+        """Write the cookies of a new session, and delete those that older ones left.
 
         Args:
             cookies: what the browser sent.
@@ -74,38 +83,88 @@ class Jar:
         Raises:
             SessionTooLarge: it names the largest claims and tokens.
         """
-        pieces = _cut(self.sealer.seal("session", self.name, encode_session(session)))
-        if len(pieces) > MOST_COOKIES:
-            raise SessionTooLarge(detail=_describe(session, sum(map(len, pieces))))
-        values = {self.name: f"{len(pieces)}.{pieces[0]}"}
-        values |= {self._piece(index): piece for index, piece in enumerate(pieces) if index}
-        lines = [self.style.set_cookie(name, value, max_age=max_age) for name, value in values.items()]
+        login = self.sealer.seal("session", self.name, encode(session.login))
+        if len(login) > ROOM:
+            raise SessionTooLarge(detail=f"who signed in alone takes {len(login)} of {ROOM} characters")
+        tokens = self.write_tokens(session, cookies, max_age=max_age)
+        lines = [self.style.set_cookie(self.name, login, max_age=max_age), *tokens]
         # The last use goes unseen: with a form from the provider's site the browser does not show what it has.
-        gone = [name for name in self._pieces() if name in cookies and name not in values] + [self.use_name]
+        own = self._pieces(session.id)
+        return lines + [self.style.delete_cookie(name) for name in (*self._left_behind(cookies, own), self.use_name)]
+
+    def write_tokens(self, session: Session, cookies: Mapping[str, str], *, max_age: int) -> list[bytes]:
+        """Write the tokens of a session, and delete the pieces that they do not need any more.
+
+        Raises:
+            SessionTooLarge: it names the largest claims and tokens.
+        """
+        names = self._pieces(session.id)
+        pieces = _cut(self.sealer.seal("tokens", self._bound_to(session.id), encode(session.tokens)))
+        if len(pieces) > MOST_COOKIES:
+            raise SessionTooLarge(detail=_describe(session.tokens, sum(map(len, pieces))))
+        values = [f"{len(pieces)}.{pieces[0]}", *pieces[1:]]
+        lines = [
+            self.style.set_cookie(name, value, max_age=max_age) for name, value in zip(names, values, strict=False)
+        ]
+        gone = [name for name in names[len(pieces) :] if name in cookies]
         return lines + [self.style.delete_cookie(name) for name in gone]
+
+    def write_id(self, session_id: str, cookies: Mapping[str, str], *, max_age: int) -> list[bytes]:
+        """Write the cookie of a session that is kept elsewhere, and delete those that sealed ones left."""
+        gone = [*self._left_behind(cookies, ()), *([self.use_name] if self.use_name in cookies else [])]
+        line = self.style.set_cookie(self.name, session_id, max_age=max_age)
+        return [line, *(self.style.delete_cookie(name) for name in gone)]
+
+    def sweep(self, session_id: str, cookies: Mapping[str, str]) -> list[bytes]:
+        """Delete tokens that other sessions left: a login that came as a form from the provider's site saw none."""
+        gone = self._left_behind(cookies, self._pieces(session_id))
+        return [self.style.delete_cookie(name) for name in gone]
 
     def write_use(self, use: Use, *, max_age: int) -> bytes:
         """Write down when a session was last used."""
-        value = self.sealer.seal("seen", self.use_name, encode_use(use))
+        value = self.sealer.seal("seen", self.use_name, encode(use))
         return self.style.set_cookie(self.use_name, value, max_age=max_age)
 
     def delete(self, cookies: Mapping[str, str]) -> list[bytes]:
-        """Delete the session of a browser; the first cookie always, the others when they were sent."""
-        names = [name for name in self._names() if name in cookies or name == self.name]
+        """Delete the session of a browser; the cookie of the login always, the others when they were sent."""
+        names = [self.name, *self._left_behind(cookies, ()), *([self.use_name] if self.use_name in cookies else [])]
         return [self.style.delete_cookie(name) for name in names]
+
+    def _open_login(self, value: str) -> Login | None:
+        data = self.sealer.open("session", self.name, value) if value else None
+        return None if data is None else decode_login(data)
+
+    def _open_tokens(self, session_id: str, cookies: Mapping[str, str]) -> Tokens | None:
+        names = self._pieces(session_id)
+        count, dot, first = cookies.get(names[0], "").partition(".")
+        if not dot or count not in _COUNTS:
+            return None
+        pieces = [first, *(cookies.get(name, "") for name in names[1 : int(count)])]
+        data = self.sealer.open("tokens", self._bound_to(session_id), "".join(pieces))
+        # The sealed value does not say in how many pieces it stood; only our own way to cut it counts.
+        if data is None or pieces != _cut("".join(pieces)):
+            return None
+        return decode_tokens(data)
+
+    def _bound_to(self, session_id: str) -> str:
+        # The name has room for a few characters of the digest only.
+        return f"{self.tokens_name(session_id)} {digest(session_id)}"
 
     def _open_use(self, value: str) -> Use | None:
         data = self.sealer.open("seen", self.use_name, value)
         return None if data is None else decode_use(data)
 
-    def _names(self) -> list[str]:
-        return [*self._pieces(), self.use_name]
+    def _left_behind(self, cookies: Mapping[str, str], own: Sequence[str]) -> list[str]:
+        names = [name for name in cookies if name.startswith(self._tokens_prefix) and name not in own]
+        return names[:MOST_DELETED]
 
-    def _pieces(self) -> list[str]:
-        return [self.name, *(self._piece(index) for index in range(1, MOST_COOKIES))]
+    def _pieces(self, session_id: str) -> list[str]:
+        first = self.tokens_name(session_id)
+        return [first, *(f"{first}.{index}" for index in range(1, MOST_COOKIES))]
 
-    def _piece(self, index: int) -> str:
-        return f"{self.name}.{index}"
+    @property
+    def _tokens_prefix(self) -> str:
+        return self.style.name(f"{self.stem}-tokens-")
 
 
 _COUNTS = tuple(str(count) for count in range(1, MOST_COOKIES + 1))
@@ -115,9 +174,12 @@ def _cut(text: str) -> list[str]:
     return [text[start : start + ROOM] for start in range(0, len(text), ROOM)] or [""]
 
 
-def _describe(session: Session, size: int) -> str:
-    sizes = {f"claim {name}": len(str(value)) for name, value in session.claims.items()}
-    sizes |= {"id_token": len(session.id_token), "access_token": len(session.access_token)}
+def _describe(tokens: Tokens, size: int) -> str:
+    sizes = {f"claim {name}": len(str(value)) for name, value in tokens.claims.items()}
+    sizes |= {name: len(getattr(tokens, name) or "") for name in ("id_token", "access_token", "refresh_token")}
     largest = sorted(sizes, key=lambda name: -sizes[name])[:NAMED_PARTS]
     named = ", ".join(f"{name} ({sizes[name]})" for name in largest)
-    return f"drop claims in on_login, or ask for fewer: {size} of {MOST_COOKIES * ROOM} characters; largest: {named}"
+    return (
+        f"drop claims in on_login, ask for fewer, or keep sessions in a store: {size} of {MOST_COOKIES * ROOM} "
+        f"characters; largest: {named}"
+    )

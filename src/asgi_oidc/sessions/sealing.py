@@ -17,8 +17,8 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 NONCE = 12  # bytes
 TAG = 16  # bytes
 
-Kind = Literal["session", "seen", "login"]
-KINDS: tuple[Kind, ...] = ("session", "seen", "login")
+Kind = Literal["session", "tokens", "seen", "login"]
+KINDS: tuple[Kind, ...] = ("session", "tokens", "seen", "login")
 
 _TO_URLSAFE = bytes.maketrans(b"+/", b"-_")
 _FROM_URLSAFE = bytes.maketrans(b"-_", b"+/")
@@ -39,7 +39,7 @@ class Sealer:
             context: issuer, client id and base URL.
         """
         self._context = tuple(context)
-        self._keys = {kind: [AESGCMSIV(_derive(secret, kind)) for secret in secrets] for kind in KINDS}
+        self._keys = {kind: [AESGCMSIV(derive(secret, kind)) for secret in secrets] for kind in KINDS}
 
     def seal(self, kind: Kind, name: str, value: bytes) -> str:
         """Seal a value for a cookie name; the text is base64url without padding."""
@@ -52,22 +52,28 @@ class Sealer:
         sealed = _decode(text)
         if sealed is None or len(sealed) < NONCE + TAG:
             return None
-        bound_to = self._bound_to(kind, name)
+        bound = self._bound_to(kind, name)
         for key in self._keys[kind]:
             try:
-                return key.decrypt(sealed[:NONCE], sealed[NONCE:], bound_to)
+                return key.decrypt(sealed[:NONCE], sealed[NONCE:], bound)
             except InvalidTag:
                 continue
         return None
 
-    def _bound_to(self, kind: Kind, name: str) -> bytes:
-        # Each part with its length before it, so that no two lists of parts read alike.
-        parts = [part.encode("utf-8") for part in (kind, name, *self._context)]
-        return b"".join(len(part).to_bytes(4, "big") + part for part in parts)
+    def _bound_to(self, kind: str, name: str) -> bytes:
+        return bound_to(kind, name, *self._context)
 
 
-def _derive(secret: bytes, kind: Kind) -> bytes:
-    return HKDF(algorithm=SHA256(), length=32, salt=None, info=b"asgi-oidc 1 " + kind.encode("ascii")).derive(secret)
+def bound_to(*parts: str) -> bytes:
+    """Write associated data: each part with its length before it, so that no two lists of parts read alike."""
+    encoded = [part.encode("utf-8") for part in parts]
+    return b"".join(len(part).to_bytes(4, "big") + part for part in encoded)
+
+
+def derive(secret: bytes, purpose: str, *, salt: bytes | None = None, length: int = 32) -> bytes:
+    """Derive a key for one purpose, and for one `salt` (RFC 5869)."""
+    info = b"asgi-oidc 1 " + purpose.encode("ascii")
+    return HKDF(algorithm=SHA256(), length=length, salt=salt, info=info).derive(secret)
 
 
 def _encode(data: bytes) -> str:

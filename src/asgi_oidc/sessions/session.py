@@ -6,20 +6,21 @@ import msgspec
 
 from asgi_oidc.errors import OIDCError
 
-FORMAT = 1  # changes with the fields; a value of another format is not a session
+FORMAT = 2  # changes with the fields; a value of another format is not a session
 ROLL_AFTER = 60  # seconds; the last use is written down at most that often
+REFRESH_AHEAD = 60  # seconds before its end in which an access token is renewed
 GRACE = 30  # seconds that a replaced session of the same user lives on, for requests that are under way
 
 
-class Session(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
-    """One login of one user in one browser.
+class Login(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
+    """One login of one user in one browser: what never changes as long as the session lives.
 
     Attributes:
         id: new at every login, 256 bits.
-        claims: of the ID Token, with what userinfo and `on_login` added.
-        access_expires_at: None when the provider did not say.
+        sid: the session at the provider, where the ID Token names it (OpenID Connect Back-Channel Logout 1.0 §2.1).
+        first: `aud`, `azp`, `nonce` and `auth_time` of the first ID Token: later ones have to agree (OIDC Core §12.2).
+        made: names of the claims that `on_login` made or took away: a refresh leaves them as they are.
         created_at: seconds since the epoch.
-        seen_at: the last use, as a `Use` says; at first that is the login.
         replaced: ids of the sessions that this one took over from within `GRACE`.
     """
 
@@ -27,24 +28,76 @@ class Session(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     id: str
     issuer: str
     sub: str
+    sid: str | None = None
+    first: dict[str, Any]
+    made: list[str] = []
+    created_at: int
+    replaced: list[str] = []
+
+    def __repr__(self) -> str:
+        return f"Login(created_at={self.created_at})"
+
+    def __rich_repr__(self) -> list[tuple[str, int]]:
+        return [("created_at", self.created_at)]
+
+
+class Tokens(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
+    """What a refresh renews: the tokens, and what they say.
+
+    Attributes:
+        generation: one more with each refresh.
+        claims: of the ID Token, with what userinfo and `on_login` added.
+        access_expires_at: None when the provider did not say.
+        refresh_due_at: when a request that wants the access token renews it first; None for never.
+        retry_at: after a refresh that failed, none is tried before.
+        forced_at: when an API last refused a token that looked fine.
+        ends_at: when the provider wants the session to end, None when it did not say.
+    """
+
+    generation: int = 0
     claims: dict[str, Any]
     id_token: str
     access_token: str
     access_expires_at: int | None
+    refresh_due_at: int | None = None
+    refresh_token: str | None = None
     scopes: list[str]
-    created_at: int
-    seen_at: int
-    replaced: list[str] = []
+    retry_at: int = 0
+    forced_at: int = 0
+    ends_at: int | None = None
 
     def __repr__(self) -> str:
-        return f"Session(created_at={self.created_at}, seen_at={self.seen_at})"
+        return f"Tokens(generation={self.generation})"
 
     def __rich_repr__(self) -> list[tuple[str, int]]:
-        return [("created_at", self.created_at), ("seen_at", self.seen_at)]
+        return [("generation", self.generation)]
+
+
+class Session(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
+    """A login, its newest tokens, and its last use.
+
+    Attributes:
+        seen_at: seconds since the epoch; at first that is the login.
+    """
+
+    login: Login
+    tokens: Tokens
+    seen_at: int
+
+    @property
+    def id(self) -> str:
+        """The id of the login."""
+        return self.login.id
+
+    def __repr__(self) -> str:
+        return f"Session(created_at={self.login.created_at}, seen_at={self.seen_at})"
+
+    def __rich_repr__(self) -> list[tuple[str, int]]:
+        return [("created_at", self.login.created_at), ("seen_at", self.seen_at)]
 
 
 class Use(msgspec.Struct, frozen=True, array_like=True):
-    """When a session was last used: all that is ever written again after a login.
+    """When a session was last used, in a cookie of its own.
 
     It opens nothing by itself, so an answer that comes after a sign-out brings nothing back.
     """
@@ -62,17 +115,40 @@ class Limits(msgspec.Struct, frozen=True):
 
 def expires_at(session: Session, limits: Limits) -> int:
     """Say when the session ends if it is not used again, in seconds since the epoch."""
-    return min(session.created_at + limits.lifetime, session.seen_at + limits.idle)
+    return min(ends_for_good_at(session, limits), session.seen_at + limits.idle)
+
+
+def ends_for_good_at(session: Session, limits: Limits) -> int:
+    """Say when the session ends however much it is used, in seconds since the epoch."""
+    ends = session.login.created_at + limits.lifetime
+    return ends if session.tokens.ends_at is None else min(ends, session.tokens.ends_at)
 
 
 def is_live(session: Session, limits: Limits, *, now: int) -> bool:
-    """Say whether the session is within both of its limits."""
+    """Say whether the session is within all of its limits."""
     return now < expires_at(session, limits)
 
 
 def is_roll_due(session: Session, limits: Limits, *, now: int) -> bool:
     """Say whether its last use should be written down."""
     return now - session.seen_at >= min(ROLL_AFTER, max(1, limits.idle // 4))
+
+
+def earliest(ends_at: int | None, stated: object) -> int | None:
+    """Lower the end of a session to what the provider states, never lift it.
+
+    Args:
+        stated: `session_expiry` of a checked ID Token (OpenID Connect Enterprise Extensions 1.0).
+    """
+    if not isinstance(stated, int | float):
+        return ends_at
+    return int(stated) if ends_at is None else min(ends_at, int(stated))
+
+
+def refresh_due_at(now: int, expires_in: int) -> int:
+    """Say when an access token should be renewed: a minute before its end, or halfway when it is short-lived."""
+    # At once is never: a provider whose tokens are dead on arrival would be asked with every request.
+    return now + max(1, expires_in - min(REFRESH_AHEAD, expires_in // 2))
 
 
 def used(session: Session, use: Use) -> Session:
@@ -82,39 +158,65 @@ def used(session: Session, use: Use) -> Session:
     return msgspec.structs.replace(session, seen_at=use.seen_at)
 
 
-def encode_session(session: Session) -> bytes:
-    """Write a session as bytes.
+def renewed(session: Session, tokens: Tokens) -> Session:
+    """Put newer tokens into a session; when it was to end before, it still does."""
+    ends_at = earliest(tokens.ends_at, session.tokens.ends_at)
+    return msgspec.structs.replace(session, tokens=msgspec.structs.replace(tokens, ends_at=ends_at))
+
+
+def ending_at(session: Session, at: int) -> Session:
+    """Let a session end at an instant, unless it ends before."""
+    ends_at = earliest(session.tokens.ends_at, at)
+    return msgspec.structs.replace(session, tokens=msgspec.structs.replace(session.tokens, ends_at=ends_at))
+
+
+def encode(value: Session | Login | Tokens | Use) -> bytes:
+    """Write a value as bytes.
 
     Raises:
         OIDCError: a claim that `on_login` put there is no JSON value.
     """
     try:
-        return msgspec.json.encode(session)  # JSON: a claim may be a number that msgpack does not know
+        return msgspec.json.encode(value)  # JSON: a claim may be a number that msgpack does not know
     except (TypeError, ValueError, OverflowError, RecursionError) as exc:
         raise OIDCError("claims_not_json", "claims must be JSON values") from exc
 
 
-def encode_use(use: Use) -> bytes:
-    """Write a use as bytes."""
-    return msgspec.json.encode(use)
-
-
-def decode_use(data: bytes) -> Use | None:
-    """Read a use, None when the bytes are of another format."""
-    try:
-        return _use_decoder.decode(data)
-    except ValueError:
-        return None
-
-
-_use_decoder = msgspec.json.Decoder(Use)
-_decoder = msgspec.json.Decoder(Session)
+_sessions = msgspec.json.Decoder(Session)
+_logins = msgspec.json.Decoder(Login)
+_tokens = msgspec.json.Decoder(Tokens)
+_uses = msgspec.json.Decoder(Use)
 
 
 def decode_session(data: bytes) -> Session | None:
     """Read a session, None when the bytes are of another format."""
     try:
-        session = _decoder.decode(data)
+        session = _sessions.decode(data)
     except (ValueError, RecursionError):
         return None
-    return session if session.format == FORMAT else None
+    return session if session.login.format == FORMAT else None
+
+
+def decode_login(data: bytes) -> Login | None:
+    """Read a login, None when the bytes are of another format."""
+    try:
+        login = _logins.decode(data)
+    except (ValueError, RecursionError):
+        return None
+    return login if login.format == FORMAT else None
+
+
+def decode_tokens(data: bytes) -> Tokens | None:
+    """Read tokens, None when the bytes are of another format."""
+    try:
+        return _tokens.decode(data)
+    except (ValueError, RecursionError):
+        return None
+
+
+def decode_use(data: bytes) -> Use | None:
+    """Read a use, None when the bytes are of another format."""
+    try:
+        return _uses.decode(data)
+    except ValueError:
+        return None

@@ -1,0 +1,50 @@
+"""What the app may do with the live session of a request: the other end of `scope["oidc"]`."""
+
+from asgi_oidc.other_tokens import exchanged_token, resource_token
+from asgi_oidc.parts import Parts
+from asgi_oidc.protocol.exchange import Wanted
+from asgi_oidc.refresh import live_tokens
+from asgi_oidc.sessions.session import expires_at
+from asgi_oidc.sessions.sessions import Live
+
+
+class LiveAccess:
+    """`Access` for one request."""
+
+    __slots__ = ("_live", "_parts")
+
+    def __init__(self, live: Live, parts: Parts) -> None:
+        self._live = live
+        self._parts = parts
+
+    @property
+    def id_token(self) -> str:
+        """Of the newest tokens that the request knows."""
+        return self._live.session.tokens.id_token
+
+    @property
+    def expires_at(self) -> int:
+        """Seconds since the epoch."""
+        return expires_at(self._live.session, self._parts.limits)
+
+    @property
+    def session_id(self) -> str:
+        """The hash of the id, as in the store."""
+        return self._parts.records.handle(self._live.session.id)
+
+    async def access_token(self, *, resource: str | None = None, refused: str | None = None) -> str:
+        """Return the token of the session, or that for a resource."""
+        if resource is not None:
+            return await resource_token(self._live, self._parts, resource, refused=refused)
+        return (await live_tokens(self._live, self._parts, refused=refused)).access_token
+
+    async def exchange_token(
+        self,
+        *,
+        audience: str | None = None,
+        resource: str | None = None,
+        scope: str | None = None,
+        refused: str | None = None,
+    ) -> str:
+        """Return a token that was got in exchange."""
+        return await exchanged_token(self._live, self._parts, Wanted(resource, audience, scope), refused=refused)

@@ -1,0 +1,89 @@
+"""The user's access token on calls to other APIs: an `httpx.Auth` (RFC 6750 §2.1)."""
+
+import sys
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection
+from typing import Any, Protocol
+
+import httpx
+
+from asgi_oidc.urls import check_url, origin_of
+
+
+class GetToken(Protocol):
+    """Gives a live access token; with one that an API refused, a newer one if there can be any."""
+
+    def __call__(self, refused: str | None = None) -> Awaitable[str]: ...
+
+
+class ApiAuth(httpx.Auth):
+    """Puts the token on calls to some origins, and on no others; after a 401 it tries once more with a new one."""
+
+    def __init__(self, origins: Collection[str], get_token: GetToken) -> None:
+        """Check the origins.
+
+        Raises:
+            ValueError: there is none, or one that a token must not go to.
+        """
+        if not origins or isinstance(origins, str):
+            raise ValueError("name the origins that the token may go to, such as https://api.example.com")
+        self._origins = frozenset(_origin(origin) for origin in origins)
+        self._get_token = get_token
+
+    def __repr__(self) -> str:
+        return f"ApiAuth({', '.join(sorted(self._origins))})"
+
+    def sync_auth_flow(self, request: Any) -> Any:
+        """There is no synchronous way to renew a token.
+
+        Raises:
+            RuntimeError: always.
+        """
+        raise RuntimeError("use httpx.AsyncClient: the token may have to be renewed first")
+
+    async def async_auth_flow(self, request: Any) -> AsyncGenerator[Any, Any]:
+        """Send the request with the token, where it may go."""
+        if not self._is_ours(request):
+            yield request
+            return
+        token = await self._get_token()
+        request.headers["authorization"] = f"Bearer {token}"
+        response = yield request
+        if response.status_code != 401 or not self._is_ours(response.request) or not _can_be_sent_again(request):
+            return  # it may also have come from where a redirect went
+        newer = await self._get_token(token)
+        if newer != token:
+            request.headers["authorization"] = f"Bearer {newer}"
+            yield request
+
+    def _is_ours(self, request: Any) -> bool:
+        url = request.url
+        try:
+            return _origin(f"{url.scheme}://{url.netloc.decode('ascii')}") in self._origins
+        except ValueError:
+            return False
+
+
+def make_api_auth(origins: Collection[str], get_token: GetToken) -> httpx.Auth:
+    """Make an auth for httpx, and for its successor httpx2 where the app uses that.
+
+    Raises:
+        ValueError: there is no origin, or one that a token must not go to.
+    """
+    httpx2 = sys.modules.get("httpx2")
+    if httpx2 is None:
+        return ApiAuth(origins, get_token)
+    # Both clients ask for an instance of their own class.
+    both: Callable[..., httpx.Auth] = type("ApiAuth", (ApiAuth, httpx2.Auth), {})
+    return both(origins, get_token)
+
+
+def _origin(text: str) -> str:
+    parts = check_url(text)
+    if parts.path not in ("", "/") or parts.query:
+        raise ValueError(f"an origin has a scheme, a host and a port, nothing else: {text}")
+    return origin_of(parts)
+
+
+def _can_be_sent_again(request: Any) -> bool:
+    # A body that lies in memory can be read in both ways, a stream in one, and only once.
+    return hasattr(request.stream, "__iter__") and hasattr(request.stream, "__aiter__")

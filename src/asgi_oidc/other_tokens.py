@@ -1,0 +1,97 @@
+"""Access tokens for other APIs than that of the login: by `resource` (RFC 8707) or by token exchange (RFC 8693).
+
+They are kept in the memory of this process, each for one session and one wish alone.
+"""
+
+from collections.abc import Awaitable, Callable
+
+import anyio
+
+from asgi_oidc.errors import ProviderError, ProviderRefused, RefreshFailed, SessionEnded, TokenNotGranted
+from asgi_oidc.parts import Parts
+from asgi_oidc.protocol.exchange import Wanted
+from asgi_oidc.protocol.tokens import RefreshAnswer
+from asgi_oidc.refresh import DEADLINE, FORCE_PAUSE, ask, check_goes_on, live_tokens, rotated, save
+from asgi_oidc.sessions.granted import Granted
+from asgi_oidc.sessions.session import refresh_due_at
+from asgi_oidc.sessions.sessions import Live
+from asgi_oidc.turn import COOL_DOWN, turn
+
+UNKNOWN_LIFETIME = 60  # seconds that a token is used again when the provider does not say how long it lives
+
+Get = Callable[[], Awaitable[RefreshAnswer]]
+
+
+async def resource_token(live: Live, parts: Parts, resource: str, *, refused: str | None = None) -> str:
+    """Return an access token for one resource, got with the refresh token (RFC 8707 §2.2).
+
+    Raises:
+        TokenNotGranted: there is no refresh token, or the provider gives none for that resource.
+        SessionEnded, RefreshFailed, StoreUnavailable: as `live_tokens`.
+    """
+    session = live.session
+
+    async def get() -> RefreshAnswer:
+        if session.tokens.refresh_token is None:
+            raise TokenNotGranted(detail="a resource needs a refresh token: ask for the scope offline_access")
+        async with turn(session, parts, can_go=lambda newest: False) as mine:
+            answer = await ask(mine, parts, resource=resource)
+            await save(mine, parts, rotated(mine.session.tokens, answer))
+            return answer
+
+    return await _token(live, parts, resource, get, refused=refused)
+
+
+async def exchanged_token(live: Live, parts: Parts, wanted: Wanted, *, refused: str | None = None) -> str:
+    """Return an access token that was got in exchange for the user's (RFC 8693 §2).
+
+    Raises:
+        TokenNotGranted: the provider gives none.
+        SessionEnded, AccessTokenExpired, RefreshFailed, StoreUnavailable: as `live_tokens`.
+    """
+
+    async def get() -> RefreshAnswer:
+        subject_token = (await live_tokens(live, parts)).access_token
+        try:
+            with anyio.fail_after(DEADLINE):
+                return await parts.provider.exchange_token(subject_token, wanted)
+        except ProviderRefused as error:
+            raise TokenNotGranted(detail=error.detail) from error
+        except ProviderError as error:
+            raise RefreshFailed(f"exchange_{error.code}", error.detail) from error
+        except TimeoutError as exc:
+            raise RefreshFailed("exchange_timeout", "the provider took too long") from exc
+
+    return await _token(live, parts, wanted, get, refused=refused)
+
+
+async def _token(live: Live, parts: Parts, wish: str | Wanted, get: Get, *, refused: str | None) -> str:
+    check_goes_on(live, parts)
+    known, now = parts.granted.find(live.session.id, wish), parts.now()
+    is_forced = known is not None and refused is not None and refused == known.access_token
+    if is_forced and known is not None and abs(now - known.forced_at) < FORCE_PAUSE:
+        is_forced = False
+    if known is None or now >= known.renew_at or is_forced:
+        forced_at = now if is_forced else 0
+        try:
+            known = await parts.errands.run_to_the_end(
+                f"{live.session.id} {wish!r}", lambda: _get(live, parts, wish, get, forced_at)
+            )
+        except SessionEnded:
+            live.is_over = True
+            raise
+    if known.access_token is None:
+        raise TokenNotGranted(detail="the provider gave none a moment ago")
+    return known.access_token
+
+
+async def _get(live: Live, parts: Parts, wish: str | Wanted, get: Get, forced_at: int) -> Granted:
+    try:
+        answer = await get()
+    except TokenNotGranted:
+        parts.granted.keep(live.session.id, wish, Granted(None, parts.now() + COOL_DOWN))
+        raise
+    lifetime = UNKNOWN_LIFETIME if answer.expires_in is None else answer.expires_in
+    granted = Granted(answer.access_token, refresh_due_at(parts.now(), lifetime), forced_at)
+    parts.granted.keep(live.session.id, wish, granted)
+    return granted

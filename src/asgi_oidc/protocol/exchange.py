@@ -1,0 +1,37 @@
+"""Token exchange: an access token for another API, on behalf of the user (RFC 8693)."""
+
+from dataclasses import dataclass
+
+from asgi_oidc.protocol.client import Client
+from asgi_oidc.protocol.messages import Call
+from asgi_oidc.protocol.metadata import ProviderMetadata
+from asgi_oidc.protocol.tokens import grant_call
+
+GRANT_TYPE = "urn:ietf:params:oauth:grant-type:token-exchange"
+ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105  # a name, not a token
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which token is asked for: for an API by URI (`resource`) or by name (`audience`), with which scopes."""
+
+    resource: str | None = None
+    audience: str | None = None
+    scope: str | None = None
+
+
+def exchange_call(metadata: ProviderMetadata, client: Client, subject_token: str, wanted: Wanted) -> Call:
+    """Ask for a token for another API in exchange for the user's access token (RFC 8693 §2.1).
+
+    The answer reads like that of a refresh (§2.2.1).
+    """
+    fields = {
+        "grant_type": GRANT_TYPE,
+        "subject_token": subject_token,
+        "subject_token_type": ACCESS_TOKEN,
+        "requested_token_type": ACCESS_TOKEN,
+        "resource": wanted.resource,
+        "audience": wanted.audience,
+        "scope": wanted.scope,
+    }
+    return grant_call(metadata, client, {name: value for name, value in fields.items() if value is not None})

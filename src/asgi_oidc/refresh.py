@@ -1,0 +1,234 @@
+"""Renew a session's tokens: once, however many requests and processes wait, and whoever goes away meanwhile.
+
+OIDC Core §12, RFC 6749 §6, RFC 9700 §4.14.2 (rotation).
+"""
+
+import anyio
+import msgspec
+
+from asgi_oidc import events
+from asgi_oidc.errors import (
+    AccessTokenExpired,
+    OIDCError,
+    ProviderError,
+    ProviderRefused,
+    RefreshFailed,
+    SessionEnded,
+    StoreUnavailable,
+    TokenNotGranted,
+    TokenRejected,
+)
+from asgi_oidc.parts import Parts
+from asgi_oidc.protocol.id_token import ExpectedAgain
+from asgi_oidc.protocol.tokens import RefreshAnswer
+from asgi_oidc.revoke import revoke
+from asgi_oidc.sessions.session import Session, Tokens, earliest, ends_for_good_at, refresh_due_at, renewed
+from asgi_oidc.sessions.sessions import Live
+from asgi_oidc.turn import COOL_DOWN, Turn, failed, turn
+
+DEADLINE = 11.0  # seconds for the calls of one renewal; with reading and saving, the lock outlives them
+SAVE_DEADLINE = 6.0  # seconds for a store that does not take the new tokens
+SAVE_PAUSE = 0.3  # seconds between two tries
+FORCE_PAUSE = 60  # seconds between two tokens that an API may refuse; one that refuses all does not make us a hammer
+
+
+async def live_tokens(live: Live, parts: Parts, *, refused: str | None = None) -> Tokens:
+    """Return tokens whose access token is live, renewed when less than a minute is left.
+
+    Args:
+        refused: an access token that an API did not take although it looks fine.
+
+    Raises:
+        SessionEnded: the provider has withdrawn the session, or somebody signed out.
+        AccessTokenExpired: it has run out, and there is no refresh token.
+        RefreshFailed: it has run out, and cannot be renewed right now.
+        StoreUnavailable: the same, because of the store.
+    """
+    check_goes_on(live, parts)
+    if _is_due(live.session.tokens, parts.now(), refused):
+        await _renew_or_go_on(live, parts, refused)
+    tokens = live.session.tokens
+    if _is_alive(tokens, parts.now()):
+        return tokens
+    if tokens.refresh_token is not None:
+        raise RefreshFailed("refresh_in_vain", "the new token was dead on arrival", retry_after=1)
+    raise AccessTokenExpired(detail="sign in again: send the browser to login_url()")
+
+
+def check_goes_on(live: Live, parts: Parts) -> None:
+    """Refuse tokens to a request whose session has ended meanwhile.
+
+    Raises:
+        SessionEnded: signed out, run out, or withdrawn.
+    """
+    session = live.session
+    has_run_out = parts.now() >= ends_for_good_at(session, parts.limits)
+    if live.is_over or has_run_out or parts.ended.is_ended(session.id):
+        raise SessionEnded(detail="it ended while the request was under way")
+
+
+async def _renew_or_go_on(live: Live, parts: Parts, refused: str | None) -> None:
+    session = live.session
+    try:
+        live.session = await parts.renewals.run_to_the_end(session.id, lambda: _renew(session, parts, refused))
+    except SessionEnded:
+        live.is_over = True
+        raise
+    except (RefreshFailed, StoreUnavailable):
+        if not _is_alive(session.tokens, parts.now()):
+            raise
+
+
+def _is_due(tokens: Tokens, now: int, refused: str | None) -> bool:
+    if tokens.refresh_token is None:
+        return False
+    if refused is not None and refused == tokens.access_token:
+        return abs(now - tokens.forced_at) >= FORCE_PAUSE
+    return tokens.refresh_due_at is not None and now >= tokens.refresh_due_at
+
+
+def _is_alive(tokens: Tokens, now: int) -> bool:
+    return tokens.access_expires_at is None or now < tokens.access_expires_at
+
+
+async def _renew(session: Session, parts: Parts, refused: str | None) -> Session:
+    def is_settled(newest: Session) -> bool:
+        return not _is_due(newest.tokens, parts.now(), refused)
+
+    def can_wait(newest: Session) -> bool:
+        # Another process renews it: who has a live token need not wait for that.
+        return is_settled(newest) or (refused is None and _is_alive(newest.tokens, parts.now()))
+
+    async with turn(session, parts, can_go=can_wait) as mine:
+        if not mine.is_locked or is_settled(mine.session):
+            return mine.session
+        answer = await ask(mine, parts)
+        claims = await _checked_claims(mine, parts, answer)
+        tokens = _renewed(mine.session, answer, claims, parts.now())
+        if refused is not None:
+            tokens = msgspec.structs.replace(tokens, forced_at=parts.now())
+        events.log(events.TOKENS_REFRESHED)
+        return await save(mine, parts, tokens)
+
+
+async def ask(mine: Turn, parts: Parts, *, resource: str | None = None) -> RefreshAnswer:
+    """Use the refresh token: one call, never made again.
+
+    Raises:
+        SessionEnded: the provider has withdrawn it, and so the session has ended.
+        TokenNotGranted: it gives no token for the resource.
+        RefreshFailed: anything else went wrong; that is remembered for a while.
+    """
+    refresh_token = mine.session.tokens.refresh_token or ""
+    try:
+        with anyio.fail_after(DEADLINE):
+            return await parts.provider.refresh(refresh_token, resource=resource)
+    except ProviderRefused as refused:
+        if resource is not None and refused.error != "invalid_grant":
+            raise TokenNotGranted(detail=refused.detail) from refused
+        if refused.error != "invalid_grant":
+            raise await _given_up(mine, parts, refused) from refused
+        await _withdraw(mine.session, parts)
+        raise SessionEnded(detail="the provider has withdrawn the refresh token") from refused
+    except (ProviderError, TimeoutError) as error:
+        raise await _given_up(mine, parts, error) from error
+
+
+async def _checked_claims(mine: Turn, parts: Parts, answer: RefreshAnswer) -> dict[str, object]:
+    """Return what the new ID Token says, nothing when there is none (OIDC Core §12.2)."""
+    if answer.id_token is None:
+        return {}
+    login = mine.session.login
+    expected = ExpectedAgain(
+        issuer=login.issuer,
+        sub=login.sub,
+        first=login.first,
+        client_id=parts.settings.client_id,
+        access_token=answer.access_token,
+        trusted_audiences=parts.settings.trusted_audiences,
+    )
+    try:
+        with anyio.fail_after(DEADLINE):
+            return await parts.provider.check_id_token_again(answer.id_token, expected)
+    except (ProviderError, TokenRejected, TimeoutError) as error:
+        if isinstance(error, TokenRejected) and error.code != "kid_unknown":
+            # Nothing of such an answer is used, not its refresh token either.
+            raise await _given_up(mine, parts, error) from error
+        # There are no keys to judge the ID Token by, but the old refresh token is spent.
+        mine.session = await save(mine, parts, rotated(mine.session.tokens, answer))
+        raise await _given_up(mine, parts, error) from error
+
+
+async def _given_up(mine: Turn, parts: Parts, error: OIDCError | TimeoutError) -> RefreshFailed:
+    """Remember a failure in the session itself, so that all processes wait a while."""
+    retry_at = parts.now() + COOL_DOWN
+
+    def cooling_down(current: Session) -> Session:
+        return msgspec.structs.replace(current, tokens=msgspec.structs.replace(current.tokens, retry_at=retry_at))
+
+    failure = failed(error)
+    events.log(events.REFRESH_FAILED, code=failure.code, detail=failure.detail)
+    try:
+        await parts.sessions.change(mine.session, cooling_down)
+    except StoreUnavailable as down:
+        events.log(events.STORE_FAILED, code=down.code, detail=down.detail)
+    return failure
+
+
+async def _withdraw(session: Session, parts: Parts) -> None:
+    newest = await parts.sessions.newest(session)
+    if newest is not None and newest.tokens.generation != session.tokens.generation:
+        raise RefreshFailed("refresh_superseded", "another process was faster", retry_after=1)
+    events.log(events.SESSION_WITHDRAWN)
+    await parts.sessions.end(session)
+
+
+async def save(mine: Turn, parts: Parts, tokens: Tokens) -> Session:
+    """Write new tokens; a store that does not take them in time does not lose them for this process.
+
+    Raises:
+        SessionEnded: somebody signed out meanwhile; the new refresh token is given back.
+    """
+    old = mine.session.tokens.generation
+
+    def with_tokens(current: Session) -> Session:
+        return renewed(current, tokens) if current.tokens.generation == old else current
+
+    with anyio.move_on_after(SAVE_DEADLINE):
+        while True:
+            try:
+                saved = await parts.sessions.change(mine.session, with_tokens)
+            except StoreUnavailable:
+                await anyio.sleep(SAVE_PAUSE)
+                continue
+            if saved is None:
+                await revoke(tokens.refresh_token, parts)
+                raise SessionEnded(detail="it ended while it was renewed")
+            return saved
+    events.log(events.STORE_FAILED, code="tokens_not_saved", going_on_with="tokens that only this process knows")
+    mine.has_unsaved = True
+    unsaved = renewed(mine.session, tokens)
+    parts.sessions.keep_unsaved(unsaved)
+    return unsaved
+
+
+def _renewed(session: Session, answer: RefreshAnswer, claims: dict[str, object], now: int) -> Tokens:
+    old = session.tokens
+    said = {name: value for name, value in claims.items() if name not in session.login.made}
+    return msgspec.structs.replace(
+        rotated(old, answer),
+        claims={**old.claims, **said},
+        id_token=answer.id_token or old.id_token,
+        access_token=answer.access_token,
+        access_expires_at=None if answer.expires_in is None else now + answer.expires_in,
+        refresh_due_at=None if answer.expires_in is None else refresh_due_at(now, answer.expires_in),
+        scopes=old.scopes if answer.scope is None else answer.scope.split(),
+        retry_at=0,
+        ends_at=earliest(old.ends_at, claims.get("session_expiry")),
+    )
+
+
+def rotated(tokens: Tokens, answer: RefreshAnswer) -> Tokens:
+    """Take the new refresh token over, and nothing else."""
+    newer = answer.refresh_token or tokens.refresh_token
+    return msgspec.structs.replace(tokens, generation=tokens.generation + 1, refresh_token=newer)

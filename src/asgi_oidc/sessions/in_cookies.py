@@ -1,0 +1,124 @@
+"""Sessions in sealed cookies: nothing on the server, but what has to be remembered of an answer under way."""
+
+from collections.abc import Callable, Mapping
+
+import msgspec
+
+from asgi_oidc import events
+from asgi_oidc.errors import SessionTooLarge
+from asgi_oidc.sessions.jar import Jar
+from asgi_oidc.sessions.renewed import Renewed
+from asgi_oidc.sessions.session import Limits, Session, Use, expires_at, is_live, is_roll_due, used
+from asgi_oidc.sessions.sessions import LOCK_LIFETIME, Change, Live
+from asgi_oidc.sessions.tombstones import Tombstones
+
+
+class CookieSessions:
+    """`Sessions` in the browser.
+
+    What ended and what was renewed is known to this process alone.
+    """
+
+    def __init__(self, jar: Jar, limits: Limits, ended: Tombstones, *, now: Callable[[], int]) -> None:
+        self._jar = jar
+        self._limits = limits
+        self._ended = ended
+        self._now = now
+        self._renewed = Renewed()
+        self._locks: dict[str, tuple[str, int]] = {}
+
+    async def open(self, cookies: Mapping[str, str]) -> Live | None:
+        """Open the cookies."""
+        session = self._jar.open(cookies)
+        if session is None:
+            return None
+        return Live(self._with_newest_tokens(session), held=session.tokens.generation)
+
+    def is_there(self, cookies: Mapping[str, str]) -> bool:
+        """Look for the cookie that signs somebody in."""
+        return self._jar.is_there(cookies)
+
+    async def check_writable(self) -> None:
+        """Browsers are."""
+
+    async def begin(self, session: Session, cookies: Mapping[str, str]) -> list[bytes]:
+        """Write all cookies."""
+        return self._jar.write(session, cookies, max_age=self._limits.lifetime)
+
+    async def newest(self, session: Session) -> Session | None:
+        """Look at what this process renewed."""
+        return None if self._ended.is_ended(session.id) else self._with_newest_tokens(session)
+
+    async def change(self, session: Session, change: Change) -> Session | None:
+        """Keep the new tokens here until the browser has them, however the request ends."""
+        current = await self.newest(session)
+        if current is None:
+            return None
+        changed = change(current)
+        self._renewed.keep(changed)
+        return changed
+
+    def keep_unsaved(self, session: Session) -> None:
+        """Keep them, as all others."""
+        self._renewed.keep(session)
+
+    async def touch(self, live: Live) -> None:
+        """The answer brings a cookie."""
+
+    def cookies_due(self, live: Live, cookies: Mapping[str, str]) -> list[bytes]:
+        """Bring tokens that the browser does not have, and the last use, at most once a minute.
+
+        Asked when the answer starts: the session may have ended while the app was at work.
+        """
+        if live.is_over:
+            return self.delete(cookies)
+        session, now = self._with_newest_tokens(live.session), self._now()
+        if self._ended.is_known(session.id) or not is_live(session, self._limits, now=now):
+            return []
+        lines = [*self._tokens_due(live, session, cookies, now=now), *self._jar.sweep(session.id, cookies)]
+        if is_roll_due(session, self._limits, now=now):
+            use = Use(session.id, now)
+            max_age = expires_at(used(session, use), self._limits) - now
+            lines.append(self._jar.write_use(use, max_age=max_age))
+        return lines
+
+    async def end(self, session: Session) -> None:
+        """Dead stays dead: no slower request and no copy of the cookies brings it back in this process."""
+        self._renewed.drop(session.id)
+        for name in (session.id, *session.login.replaced):
+            self._ended.add(name, now=self._now(), lifetime=self._limits.lifetime)
+
+    async def fade(self, session_id: str, *, grace: int) -> None:
+        """Write down from when on it is dead."""
+        self._ended.add(session_id, now=self._now(), lifetime=self._limits.lifetime, grace=grace)
+
+    def delete(self, cookies: Mapping[str, str]) -> list[bytes]:
+        """Delete all cookies."""
+        return self._jar.delete(cookies)
+
+    async def lock(self, session: Session, holder: str) -> bool:
+        """Be the only one in this process; no other one knows."""
+        locked_until = self._locks.get(session.id, ("", 0))[1]
+        if self._now() < locked_until <= self._now() + LOCK_LIFETIME:
+            return False
+        self._locks[session.id] = (holder, self._now() + LOCK_LIFETIME)
+        return True
+
+    async def unlock(self, session: Session, holder: str) -> None:
+        """Let the next one in."""
+        if self._locks.get(session.id, ("", 0))[0] == holder:
+            del self._locks[session.id]
+
+    def _with_newest_tokens(self, session: Session) -> Session:
+        tokens = self._renewed.newest(session.id, session.tokens)
+        return session if tokens is session.tokens else msgspec.structs.replace(session, tokens=tokens)
+
+    def _tokens_due(self, live: Live, session: Session, cookies: Mapping[str, str], *, now: int) -> list[bytes]:
+        if session.tokens.generation <= live.held:
+            return []
+        max_age = session.login.created_at + self._limits.lifetime - now
+        try:
+            return self._jar.write_tokens(session, cookies, max_age=max_age)
+        except SessionTooLarge as error:  # they stay here, and the request goes on
+            events.log(events.TOKENS_NOT_KEPT, code=error.code, detail=error.detail)
+            return []

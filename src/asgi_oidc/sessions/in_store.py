@@ -1,0 +1,181 @@
+"""Sessions in a store: the browser has an id, the store a sealed record under the hash of it."""
+
+from collections.abc import Callable, Mapping
+
+import msgspec
+
+from asgi_oidc import events
+from asgi_oidc.errors import StoreUnavailable
+from asgi_oidc.sessions.jar import Jar
+from asgi_oidc.sessions.records import Records, is_session_id
+from asgi_oidc.sessions.renewed import Renewed
+from asgi_oidc.sessions.session import Limits, Session, Tokens, ending_at, expires_at, is_live, is_roll_due, renewed
+from asgi_oidc.sessions.sessions import LOCK_LIFETIME, Change, Live
+from asgi_oidc.sessions.tombstones import Tombstones
+from asgi_oidc.stores.door import StoreDoor
+
+MOST_TRIES = 5  # to write where others write as well
+MOST_SESSIONS = 1000  # of one user; the oldest goes
+
+
+class StoredSessions:
+    """`Sessions` in a store that all processes share."""
+
+    def __init__(
+        self,
+        store: StoreDoor,
+        records: Records,
+        jar: Jar,
+        limits: Limits,
+        ended: Tombstones,
+        *,
+        now: Callable[[], int],
+    ) -> None:
+        self._store = store
+        self._records = records
+        self._jar = jar
+        self._limits = limits
+        self._ended = ended
+        self._now = now
+        self._unsaved = Renewed()
+
+    async def open(self, cookies: Mapping[str, str]) -> Live | None:
+        """Read the record of the id in the cookie: one round trip."""
+        session_id = cookies.get(self._jar.name, "")
+        session = await self._read(session_id) if is_session_id(session_id) else None
+        return None if session is None else Live(session, held=session.tokens.generation)
+
+    def is_there(self, cookies: Mapping[str, str]) -> bool:
+        """Look for the cookie with the id."""
+        return self._jar.is_there(cookies)
+
+    async def check_writable(self) -> None:
+        """Write something: a store that is full still reads."""
+        await self._store.add(self._records.lock_key("writable"), b"1", lifetime=1)
+
+    async def begin(self, session: Session, cookies: Mapping[str, str]) -> list[bytes]:
+        """Write the record, and the id into a cookie."""
+        handle, record = self._records.handle(session.id), self._records.seal(session, self._limits)
+        if not await self._store.add(self._records.key(handle), record, lifetime=self._lifetime(session)):
+            raise StoreUnavailable("store_id_taken", "a new session found its place taken")
+        # The index comes second: a list drops what has no record. Until it is linked, no browser has the id.
+        for index in self._indexes(session):
+            for oldest in await self._store.link(index, handle, lifetime=self._limits.lifetime, most=MOST_SESSIONS):
+                await self._store.remove(self._records.key(oldest))
+        return self._jar.write_id(session.id, cookies, max_age=self._limits.lifetime)
+
+    async def newest(self, session: Session) -> Session | None:
+        """Read the record again; one that has run out meanwhile is gone."""
+        newest = await self._read(session.id)
+        return newest if newest is not None and is_live(newest, self._limits, now=self._now()) else None
+
+    async def change(self, session: Session, change: Change) -> Session | None:
+        """Write the record where nobody else wrote it meanwhile, else start again from theirs."""
+        key = self._records.key(self._records.handle(session.id))
+        for _ in range(MOST_TRIES):
+            record = await self._store.get(key)
+            current = self._open(session.id, record)
+            if record is None or current is None:
+                return None
+            changed = change(current)
+            if changed is current:
+                return current
+            new = self._records.seal(changed, self._limits)
+            if await self._store.replace(key, record, new, lifetime=self._lifetime(changed)):
+                return changed
+        raise StoreUnavailable("store_contended", f"somebody else was faster {MOST_TRIES} times")
+
+    async def touch(self, live: Live) -> None:
+        """Write the last use down, at most once a minute; a store that is full or slow just now ends no request."""
+        now = self._now()
+        if not is_roll_due(live.session, self._limits, now=now):
+            return
+        try:
+            await self.change(live.session, lambda current: _seen(current, now))
+        except StoreUnavailable as error:
+            events.log(events.STORE_FAILED, code=error.code, detail=error.detail, going_on_with="the request")
+
+    def cookies_due(self, live: Live, cookies: Mapping[str, str]) -> list[bytes]:
+        """Nothing but the end of a session changes the cookie."""
+        return self.delete(cookies) if live.is_over else []
+
+    async def end(self, session: Session) -> None:
+        """Remove the record: no slower request writes it again."""
+        names = (session.id, *session.login.replaced)
+        for name in names:  # first, so that they are dead in this process also when the store is down
+            self._ended.add(name, now=self._now(), lifetime=self._limits.lifetime)
+            self._unsaved.drop(name)
+        for name in names:
+            await self._store.remove(self._records.key(self._records.handle(name)))
+        for index in self._indexes(session):
+            await self._store.unlink(index, self._records.handle(session.id))
+
+    async def fade(self, session_id: str, *, grace: int) -> None:
+        """Shorten its life in the record, or remove it."""
+        self._ended.add(session_id, now=self._now(), lifetime=self._limits.lifetime, grace=grace)
+        key = self._records.key(self._records.handle(session_id))
+        session = await self._read(session_id) if grace else None
+        if session is None:
+            await self._store.remove(key)
+            return
+        ends_at = self._now() + grace
+        await self.change(session, lambda current: ending_at(current, ends_at))
+
+    def delete(self, cookies: Mapping[str, str]) -> list[bytes]:
+        """Delete the cookie."""
+        return self._jar.delete(cookies)
+
+    async def lock(self, session: Session, holder: str) -> bool:
+        """Write the holder where nobody stands."""
+        key = self._records.lock_key(self._records.handle(session.id))
+        return await self._store.add(key, holder.encode("ascii"), lifetime=LOCK_LIFETIME)
+
+    async def unlock(self, session: Session, holder: str) -> None:
+        """Remove the holder, unless another one stands there by now."""
+        key = self._records.lock_key(self._records.handle(session.id))
+        await self._store.remove(key, only=holder.encode("ascii"))
+
+    def keep_unsaved(self, session: Session) -> None:
+        """Keep tokens that the store did not take; the next request that finds it better writes them."""
+        self._unsaved.keep(session)
+
+    async def _read(self, session_id: str) -> Session | None:
+        session = self._open(session_id, await self._store.get(self._records.key(self._records.handle(session_id))))
+        if session is None:
+            return None
+        tokens = self._unsaved.newest(session_id, session.tokens)
+        return session if tokens is session.tokens else await self._save(_newer(session, tokens))
+
+    async def _save(self, session: Session) -> Session | None:
+        """Write what could not be written when it was made; the request goes on with it in any case."""
+        try:
+            saved = await self.change(session, lambda current: _newer(current, session.tokens))
+        except StoreUnavailable:
+            return session
+        self._unsaved.drop(session.id)
+        return saved
+
+    def _open(self, session_id: str, record: bytes | None) -> Session | None:
+        if record is None:
+            return None
+        session = self._records.open(session_id, record)
+        if session is None:
+            events.log(events.COOKIE_IGNORED, reason="record of another secret or version")
+        return session
+
+    def _indexes(self, session: Session) -> list[str]:
+        login = session.login
+        named = [("sub", login.sub), *([("sid", login.sid)] if login.sid else [])]
+        return [self._records.index_keys(kind, login.issuer, name)[0] for kind, name in named]
+
+    def _lifetime(self, session: Session) -> int:
+        # Not longer than the session may live without another use: what is forgotten needs no cleaning up.
+        return max(1, expires_at(session, self._limits) - self._now())
+
+
+def _newer(session: Session, tokens: Tokens) -> Session:
+    return session if tokens.generation <= session.tokens.generation else renewed(session, tokens)
+
+
+def _seen(session: Session, now: int) -> Session:
+    return session if session.seen_at >= now else msgspec.structs.replace(session, seen_at=now)

@@ -1,0 +1,79 @@
+"""What the rest of the library asks of sessions, wherever they are kept."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from asgi_oidc.sessions.session import Session
+
+LOCK_LIFETIME = 20  # seconds; longer than a renewal may take, so that two never renew one session
+
+Change = Callable[[Session], Session]
+"""Makes the new session of the newest one; it may be called again when somebody else was faster."""
+
+
+@dataclass(slots=True)
+class Live:
+    """The session behind one request, as far as the request knows by now.
+
+    Attributes:
+        held: the generation of the tokens that the browser has.
+        is_over: whether the request has seen the session end.
+    """
+
+    session: Session
+    held: int
+    is_over: bool = False
+
+
+class Sessions(Protocol):
+    """Sessions in sealed cookies, or in a store.
+
+    With a store, all that waits raises `StoreUnavailable`.
+    """
+
+    async def open(self, cookies: Mapping[str, str]) -> Live | None:
+        """Return the session of a browser; its limits are not checked yet."""
+
+    def is_there(self, cookies: Mapping[str, str]) -> bool:
+        """Say whether the browser sent anything that should be a session."""
+
+    async def check_writable(self) -> None:
+        """Make sure that a session could be written now."""
+
+    async def begin(self, session: Session, cookies: Mapping[str, str]) -> list[bytes]:
+        """Write a new session, and return the Set-Cookie lines for it.
+
+        Raises:
+            SessionTooLarge: it does not fit.
+        """
+
+    async def newest(self, session: Session) -> Session | None:
+        """Return the session as it is by now, None when it is gone."""
+
+    async def change(self, session: Session, change: Change) -> Session | None:
+        """Write what has become of a session, and return that; None when it is gone: what is gone stays gone."""
+
+    def keep_unsaved(self, session: Session) -> None:
+        """Keep tokens that `change` could not write; whoever asks for the session next gets them."""
+
+    async def touch(self, live: Live) -> None:
+        """Write down that the session is in use, where that is not the cookies' business."""
+
+    def cookies_due(self, live: Live, cookies: Mapping[str, str]) -> list[bytes]:
+        """Return the Set-Cookie lines that the answer to a request has to bring."""
+
+    async def end(self, session: Session) -> None:
+        """End a session, and those that it took over from, for good."""
+
+    async def fade(self, session_id: str, *, grace: int) -> None:
+        """Let a session end after some seconds: another one has replaced it."""
+
+    def delete(self, cookies: Mapping[str, str]) -> list[bytes]:
+        """Return the Set-Cookie lines that take the session out of a browser."""
+
+    async def lock(self, session: Session, holder: str) -> bool:
+        """Try to be the only one who renews a session, and say whether it worked; no lock lasts."""
+
+    async def unlock(self, session: Session, holder: str) -> None:
+        """Let others renew it again."""

@@ -1,0 +1,113 @@
+"""A checked login becomes a session: new at every login, and older ones end."""
+
+import secrets
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from asgi_oidc import events
+from asgi_oidc.authenticate import who_was
+from asgi_oidc.errors import RequestRejected, StoreUnavailable
+from asgi_oidc.parts import Parts
+from asgi_oidc.protocol.id_token import FIRST
+from asgi_oidc.protocol.tokens import TokenAnswer
+from asgi_oidc.sessions.session import GRACE, Login, Session, Tokens, earliest, refresh_due_at
+from asgi_oidc.sessions.transactions import Transaction, digest
+from asgi_oidc.web.request import Request
+
+Claims = Mapping[str, Any]
+
+MOST_REPLACED = 8  # sessions that one took over from and that may still be within their grace
+
+
+def new_session(
+    answer: TokenAnswer, said: Claims, *, claims: Claims, admitted: Claims, scope: str, now: int
+) -> Session:
+    """Make a session of what a login gave.
+
+    Args:
+        said: claims of the ID Token.
+        claims: the same with those of userinfo.
+        admitted: what `on_login` made of them.
+        scope: as granted.
+        now: seconds since the epoch.
+    """
+    sid, expires_in = said.get("sid"), answer.expires_in
+    login = Login(
+        id=secrets.token_urlsafe(32),
+        issuer=said["iss"],
+        sub=said["sub"],
+        sid=sid if isinstance(sid, str) else None,
+        first={name: said[name] for name in FIRST if name in said},
+        made=sorted(name for name in claims.keys() | admitted.keys() if claims.get(name) != admitted.get(name)),
+        created_at=now,
+    )
+    tokens = Tokens(
+        claims=dict(admitted),
+        id_token=answer.id_token,
+        access_token=answer.access_token,
+        access_expires_at=None if expires_in is None else now + expires_in,
+        refresh_due_at=None if expires_in is None else refresh_due_at(now, expires_in),
+        refresh_token=answer.refresh_token,
+        scopes=scope.split(),
+        ends_at=earliest(None, said.get("session_expiry")),
+    )
+    return Session(login=login, tokens=tokens, seen_at=now)
+
+
+async def sign_in(request: Request, parts: Parts, session: Session, transaction: Transaction) -> list[bytes]:
+    """Write a new session in the place of older ones, unless the person signs out meanwhile.
+
+    Returns:
+        Set-Cookie lines.
+
+    Raises:
+        RequestRejected: the person has signed out while this login was under way.
+        SessionTooLarge: it does not fit into cookies.
+        StoreUnavailable: it could not be written.
+    """
+    _check_not_signed_out(parts, transaction)
+    replaced = await _replaced(request, parts, session, transaction)
+    kept = [name for name, grace in replaced.items() if grace][:MOST_REPLACED]
+    session = msgspec.structs.replace(session, login=msgspec.structs.replace(session.login, replaced=kept))
+    cookies = await parts.sessions.begin(session, request.cookies)
+    try:
+        _check_not_signed_out(parts, transaction)  # again: a store takes its time
+    except RequestRejected:
+        await parts.sessions.end(session)
+        raise
+    for name, grace in replaced.items():
+        await _fade(parts, name, grace=grace)
+    events.log(events.LOGIN_SUCCEEDED)
+    return cookies
+
+
+def _check_not_signed_out(parts: Parts, transaction: Transaction) -> None:
+    before = transaction.before
+    if before is not None and parts.ended.is_ended(before.session):
+        raise RequestRejected("signed_out_meanwhile", "the session that this login began with was signed out")
+
+
+async def _fade(parts: Parts, session_id: str, *, grace: int) -> None:
+    try:
+        await parts.sessions.fade(session_id, grace=grace)
+    except StoreUnavailable as error:  # the new session stands, and the browser has forgotten the old one
+        events.log(events.STORE_FAILED, code=error.code, detail=error.detail)
+
+
+async def _replaced(request: Request, parts: Parts, new: Session, transaction: Transaction) -> dict[str, int]:
+    """Name the sessions that this browser had, now and when the login started, and how long each lives on.
+
+    Another user's ends now. The same user's has a short grace, or a second tab would be thrown out by the
+    login of the first; the new session knows its id, so that a sign-out ends both.
+
+    Returns:
+        Session ids, and seconds of grace.
+    """
+    live, before = await who_was(request, parts), transaction.before
+    olds = [(before.sub, before.session)] if before else []
+    if live is not None:
+        old = live.session.login
+        olds = [(digest(old.sub), name) for name in (old.id, *old.replaced)] + olds
+    return {name: GRACE if sub == digest(new.login.sub) else 0 for sub, name in olds}

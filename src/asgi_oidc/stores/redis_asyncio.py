@@ -1,0 +1,128 @@
+"""The only door to redis-py: one client per event loop (extra `redis`)."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+
+import anyio
+from anyio.lowlevel import RunVar
+from redis.asyncio import Redis, RedisCluster, Sentinel
+from redis.asyncio.cluster import ClusterNode
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
+
+from asgi_oidc.single_flight import run_var
+from asgi_oidc.stores.redis_calls import MOST_AT_ONCE, Calls
+from asgi_oidc.stores.redis_url import CLUSTER, SENTINEL, Address
+
+CONNECT_TIMEOUT = 1.0  # seconds
+ANSWER_TIMEOUT = 2.0  # seconds
+FAREWELL = 2.0  # seconds for commands that are on their way when the app ends
+
+
+class _Loop:
+    """What one event loop has: its client, who runs, and how to hang up."""
+
+    def __init__(self) -> None:
+        self.client: Any = None
+        self.close = AsyncExitStack()
+        self.running = 0
+
+
+class AsyncioDoor:
+    """Commands through redis-py."""
+
+    def __init__(self, address: Address) -> None:
+        self._address = address
+        self._calls = Calls()
+        self._loops: RunVar[_Loop] = run_var("redis")
+
+    async def get(self, key: str) -> bytes | None:
+        """GET."""
+        value: bytes | None = await self._calls.make(lambda: self._get(key))
+        return value
+
+    async def add(self, key: str, value: bytes, milliseconds: int) -> bool:
+        """SET NX PX."""
+        return bool(await self._calls.make(lambda: self._client().set(key, value, nx=True, px=milliseconds)))
+
+    async def remove(self, key: str) -> int:
+        """DEL."""
+        return int(await self._calls.make(lambda: self._client().delete(key)))
+
+    async def evaluate(self, script: str, key: str, *args: bytes | str | int) -> object:
+        """EVAL of a script with one key."""
+        call: Callable[[], Awaitable[object]] = lambda: self._client().eval(script, 1, key, *args)  # noqa: E731
+        return await self._calls.make(call)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Hang up when the last one ends; connections are made when they are needed."""
+        loop = self._loop()
+        loop.running += 1
+        try:
+            yield
+        finally:
+            loop.running -= 1
+            if not loop.running:
+                await self._hang_up(loop)
+
+    async def _get(self, key: str) -> Any:
+        try:
+            return await self._client().get(key)
+        except RedisConnectionError:
+            if self._address.kind != CLUSTER:
+                raise
+            # The cluster client does not see that a node hung up on it while it was idle; reading twice does no harm.
+            return await self._client().get(key)
+
+    async def _hang_up(self, loop: _Loop) -> None:
+        with anyio.move_on_after(FAREWELL, shield=True):
+            await self._calls.made()
+        loop.client = None
+        with anyio.move_on_after(FAREWELL, shield=True):
+            await loop.close.aclose()
+
+    def _client(self) -> Any:
+        loop = self._loop()
+        if loop.client is None:
+            loop.client, closers = _new_client(self._address)
+            for close in closers:
+                loop.close.push_async_callback(close)
+        return loop.client
+
+    def _loop(self) -> _Loop:
+        loop = self._loops.get(None)
+        if loop is None:
+            loop = _Loop()
+            self._loops.set(loop)
+        return loop
+
+
+def _new_client(address: Address) -> tuple[Any, list[Callable[[], Awaitable[None]]]]:
+    common: dict[str, Any] = {
+        "socket_connect_timeout": CONNECT_TIMEOUT,
+        "socket_timeout": ANSWER_TIMEOUT,
+        # A command whose answer got lost may have been carried out: it is not sent again.
+        "retry": Retry(NoBackoff(), 0),
+        # With protocol 3 it does not look whether the server hung up on a connection before it takes it.
+        "protocol": 2,
+    }
+    if address.tls is not None:
+        common |= {"ssl": True, "ssl_check_hostname": True, **address.tls}
+    options = {**common, **address.options, "max_connections": MOST_AT_ONCE}
+    if address.kind == CLUSTER:
+        nodes = [ClusterNode(host, port) for host, port in address.hosts]
+        cluster: Any = RedisCluster(startup_nodes=nodes, require_full_coverage=False, **options)
+        return cluster, [cluster.aclose]
+    if address.kind == SENTINEL:
+        make: Any = Sentinel  # it has no types
+        sentinel = make(address.hosts, sentinel_kwargs={**common, **address.sentinel_options})
+        client = sentinel.master_for(address.service, db=address.db, **options)
+        return client, [client.aclose, *(each.aclose for each in sentinel.sentinels)]
+    where: dict[str, Any] = {"unix_socket_path": address.path} if address.path else {}
+    if address.hosts:
+        where = {"host": address.hosts[0][0], "port": address.hosts[0][1]}
+    single: Any = Redis(db=address.db, **where, **options)
+    return single, [single.aclose]

@@ -1,0 +1,79 @@
+"""Seeing and ending the sessions of users, from code: `middleware.sessions`."""
+
+from dataclasses import dataclass
+
+from asgi_oidc import events
+from asgi_oidc.sessions.records import Records
+from asgi_oidc.stores.door import StoreDoor
+
+
+@dataclass(frozen=True, slots=True)
+class SessionInfo:
+    """One session of a user; instants in seconds since the epoch.
+
+    Attributes:
+        id: its name here and in `scope["oidc"].session_id`; it opens nothing.
+        seen_at: the last use, to the minute.
+        expires_at: when it ends if it is not used again.
+    """
+
+    id: str
+    created_at: int
+    seen_at: int
+    expires_at: int
+
+
+class UserSessions:
+    """The sessions in a store, by user. All methods raise `StoreUnavailable` when the store is down."""
+
+    def __init__(self, store: StoreDoor, records: Records, issuer: str) -> None:
+        self._store = store
+        self._records = records
+        self._issuer = issuer
+
+    async def of(self, sub: str) -> list[SessionInfo]:
+        """Return the live sessions of a user, the newest first.
+
+        Args:
+            sub: the user's id at the provider, exactly as in `user.sub`.
+        """
+        found = [await self._find(index, handle) for index, handle in await self._linked(sub)]
+        return sorted((info for info in found if info), key=lambda info: -info.created_at)
+
+    async def end(self, sub: str, session_id: str) -> bool:
+        """End one session of a user at once, in all processes, and say whether there was one.
+
+        Its refresh token is not revoked: only the id in the browser opens the record.
+
+        Args:
+            sub: the user's id; the session of somebody else stays, whoever sent its name.
+            session_id: as in the list.
+        """
+        mine = [index for index, handle in await self._linked(sub) if handle == session_id]
+        return any([await self._end(index, session_id) for index in mine])
+
+    async def end_all(self, sub: str) -> int:
+        """End all sessions of a user at once, in all processes, and say how many there were."""
+        return sum([await self._end(index, handle) for index, handle in await self._linked(sub)])
+
+    async def _end(self, index: str, handle: str) -> bool:
+        was_there = await self._store.remove(self._records.key(handle))
+        await self._store.unlink(index, handle)
+        if was_there:
+            events.log(events.LOGGED_OUT, by="the app")
+        return was_there
+
+    async def _linked(self, sub: str) -> list[tuple[str, str]]:
+        # Those of before a change of the secret are in an index of their own.
+        indexes = self._records.index_keys("sub", self._issuer, sub)
+        return [(index, handle) for index in indexes for handle in await self._store.linked(index)]
+
+    async def _find(self, index: str, handle: str) -> SessionInfo | None:
+        record = await self._store.get(self._records.key(handle))
+        if record is None:
+            await self._store.unlink(index, handle)
+            return None
+        summary = self._records.summary(handle, record)
+        if summary is None:
+            return None
+        return SessionInfo(handle, summary.created_at, summary.seen_at, summary.expires_at)

@@ -1,0 +1,292 @@
+"""Sessions in cookies: an answer brings what has changed, and nothing that has ended."""
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from asgi_oidc.sessions.in_cookies import CookieSessions
+from asgi_oidc.sessions.jar import ROOM, Jar
+from asgi_oidc.sessions.sealing import Sealer
+from asgi_oidc.sessions.session import Limits, Session, Use
+from asgi_oidc.sessions.sessions import LOCK_LIFETIME, Live
+from asgi_oidc.sessions.tombstones import Tombstones
+from asgi_oidc.testing.cookie_jar import CookieJar
+from asgi_oidc.web.cookies import CookieStyle
+from tests.sessions.stores import refreshed
+from tests.sessions.test_jar import OTHER_ID, URL, another
+from tests.sessions.test_session import ID, LOGIN, SESSION, with_tokens
+
+
+class Process:
+    """One process, and one browser in front of it."""
+
+    def __init__(self) -> None:
+        self.now = SESSION.login.created_at
+        self.jar = Jar(Sealer([b"s" * 32], context=("a", "b", "c")), CookieStyle(secure=True), "oidc-abcdefgh")
+        self.ended = Tombstones()
+        self.sessions = CookieSessions(self.jar, Limits(idle=600, lifetime=3600), self.ended, now=lambda: self.now)
+        self.window = CookieJar(lambda: self.now)
+
+    @property
+    def cookies(self) -> dict[str, str]:
+        return {cookie.name: cookie.value for cookie in self.window}
+
+    def take(self, lines: list[bytes]) -> list[str]:
+        """Put cookies into the browser, and name them."""
+        for line in lines:
+            self.window.receive(line.decode(), URL)
+        return [line.partition(b"=")[0].decode() for line in lines]
+
+    async def begin(self, session: Session = SESSION) -> None:
+        self.take(await self.sessions.begin(session, self.cookies))
+
+    async def request(self) -> Live:
+        """Start a request."""
+        live = await self.sessions.open(self.cookies)
+        assert live is not None
+        await self.sessions.touch(live)
+        return live
+
+    def answer(self, live: Live) -> list[str]:
+        """Start its answer."""
+        return self.take(self.sessions.cookies_due(live, self.cookies))
+
+    @property
+    def tokens_name(self) -> str:
+        return self.jar.tokens_name(ID)
+
+
+@pytest.fixture
+def process() -> Process:
+    return Process()
+
+
+async def test_what_was_begun_is_opened(process):
+    """All of it is in the browser."""
+    await process.sessions.check_writable()
+    await process.begin()
+
+    assert await process.sessions.open(process.cookies) == Live(SESSION, held=0)
+    assert process.sessions.is_there(process.cookies)
+    assert await process.sessions.open({}) is None
+    assert not process.sessions.is_there({})
+
+
+async def test_an_answer_that_has_nothing_new_brings_nothing(process):
+    """A cookie in every answer would keep caches and proxies busy."""
+    await process.begin()
+    process.now += 59
+
+    assert process.answer(await process.request()) == []
+
+
+async def test_the_last_use_comes_once_a_minute(process):
+    """And ends with the idle limit."""
+    await process.begin()
+    process.now += 60
+
+    assert process.answer(await process.request()) == [process.jar.use_name]
+    assert process.window[process.jar.use_name].expires_at == process.now + 600
+    assert (await process.request()).session == msgspec.structs.replace(SESSION, seen_at=1060)
+    assert process.answer(await process.request()) == []
+
+
+async def test_the_mark_of_the_last_use_ends_with_the_session(process):
+    """Not with an idle limit that lies beyond the end."""
+    await process.begin(with_tokens(ends_at=1100))
+    process.now += 60
+
+    process.answer(await process.request())
+
+    assert process.window[process.jar.use_name].expires_at == 1100
+
+
+async def test_new_tokens_come_with_the_answer(process):
+    """The login cookie stays as it is; both end together."""
+    await process.begin()
+    login = process.cookies[process.jar.name]
+    process.now += 30
+    live = await process.request()
+    live.session = await process.sessions.change(live.session, refreshed)
+
+    assert process.answer(live) == [process.tokens_name]
+    assert process.cookies[process.jar.name] == login
+    assert process.window[process.tokens_name].expires_at == process.window[process.jar.name].expires_at
+    assert await process.request() == Live(refreshed(SESSION), held=1)
+    assert process.answer(await process.request()) == []
+
+
+async def test_tokens_that_another_request_renewed_come_with_each_answer_that_lacks_them(process):
+    """The one that renewed them may never be answered."""
+    await process.begin()
+    one, two = await process.request(), await process.request()
+    await process.sessions.change(one.session, refreshed)
+
+    assert process.answer(two) == [process.tokens_name]
+    assert process.jar.open(process.cookies) == refreshed(SESSION)
+
+
+async def test_whoever_comes_with_old_cookies_gets_the_newest_tokens(process):
+    """The browser went away before it got them."""
+    await process.begin()
+    await process.sessions.change((await process.request()).session, refreshed)
+
+    live = await process.request()
+
+    assert live == Live(refreshed(SESSION), held=0)
+    assert await process.sessions.newest(SESSION) == refreshed(SESSION)
+    assert process.answer(live) == [process.tokens_name]
+
+
+async def test_kept_tokens_are_found_however_they_were_kept(process):
+    """`keep_unsaved` is for stores; here it is the same."""
+    await process.begin()
+
+    process.sessions.keep_unsaved(refreshed(SESSION))
+
+    assert await process.request() == Live(refreshed(SESSION), held=0)
+
+
+async def test_a_failed_refresh_is_remembered_and_brings_no_cookie(process):
+    """It is the same tokens still."""
+    await process.begin()
+    live = await process.request()
+    await process.sessions.change(live.session, lambda current: with_tokens(retry_at=1010))
+
+    assert process.answer(live) == []
+    assert (await process.request()).session.tokens.retry_at == 1010
+
+
+async def test_tokens_that_have_become_too_large_stay_here(process, caplog):
+    """The request goes on, and the log says why the next process will not know them."""
+    await process.begin()
+    live = await process.request()
+    large = with_tokens(generation=1, access_token="x" * (4 * ROOM))
+    await process.sessions.change(live.session, lambda current: large)
+
+    assert process.answer(live) == []
+    assert "tokens_not_kept" in caplog.text
+    assert "xxxx" not in caplog.text
+    assert (await process.request()).session == large
+
+
+async def test_a_request_that_saw_the_end_deletes_everything(process):
+    """The provider has withdrawn the session."""
+    await process.begin()
+    live = await process.request()
+    live.is_over = True
+
+    process.answer(live)
+
+    assert process.cookies == {}
+
+
+async def test_a_session_that_ends_under_way_is_not_written_down_again(process):
+    """No slower answer brings it back, neither its tokens nor its last use."""
+    await process.begin()
+    process.now += 60
+    live = await process.request()
+    await process.sessions.change(live.session, refreshed)
+    copy = process.cookies
+
+    await process.sessions.end(live.session)
+
+    assert process.sessions.cookies_due(live, copy) == []
+    assert await process.sessions.newest(live.session) is None
+    assert await process.sessions.change(live.session, refreshed) is None
+    assert process.ended.is_ended(ID)
+
+
+async def test_the_end_takes_those_that_were_replaced_along(process):
+    """Their grace too."""
+    new = msgspec.structs.replace(SESSION, login=msgspec.structs.replace(LOGIN, replaced=[OTHER_ID]))
+    await process.sessions.fade(OTHER_ID, grace=30)
+
+    await process.sessions.end(new)
+
+    assert await process.sessions.newest(another(SESSION)) is None
+
+
+async def test_the_end_forgets_the_tokens(process):
+    """Nothing of a session stays in memory."""
+    await process.begin()
+    await process.sessions.change(SESSION, refreshed)
+
+    await process.sessions.end(SESSION)
+
+    live: Any = await process.sessions.open(process.cookies)
+    assert live.session == SESSION
+
+
+@pytest.mark.parametrize("seconds", [600, 3600])
+async def test_a_session_that_runs_out_under_way_is_not_written_down_again(process, seconds):
+    """After expiry no slower request brings it back."""
+    await process.begin()
+    live, cookies = await process.request(), process.cookies
+
+    process.now += seconds
+
+    assert process.sessions.cookies_due(live, cookies) == []
+
+
+async def test_a_session_in_its_grace_is_not_written_down_again(process):
+    """Its answer would disturb the new one, which has taken over."""
+    await process.begin()
+    process.now += 60
+    live = await process.request()
+
+    await process.sessions.fade(ID, grace=30)
+
+    assert process.answer(live) == []
+    assert await process.sessions.newest(live.session) is not None
+    assert [process.ended.is_dead(ID, now=process.now + after) for after in (29, 30)] == [False, True]
+
+
+async def test_tokens_that_older_sessions_left_are_swept_away(process):
+    """A login that came as a form from the provider's site saw none of them."""
+    await process.begin(another(SESSION))
+    process.take(process.jar.write(SESSION, {}, max_age=60))
+    left = process.jar.tokens_name(OTHER_ID)
+    assert left in process.cookies
+
+    process.answer(await process.request())
+
+    assert left not in process.cookies
+    assert process.answer(await process.request()) == []
+
+
+async def test_deleting_takes_every_cookie(process):
+    """Signed out is signed out."""
+    await process.begin()
+    process.take([process.jar.write_use(Use(ID, 1060), max_age=60)])
+
+    process.take(process.sessions.delete(process.cookies))
+
+    assert process.cookies == {}
+
+
+async def test_one_holder_has_the_lock(process):
+    """In this process, and for each session by itself."""
+    sessions = process.sessions
+
+    assert await sessions.lock(SESSION, "one")
+    assert not await sessions.lock(SESSION, "two")
+    assert await sessions.lock(another(SESSION), "two")
+    await sessions.unlock(SESSION, "two")
+    assert not await sessions.lock(SESSION, "two")
+    await sessions.unlock(SESSION, "one")
+    assert await sessions.lock(SESSION, "two")
+    await sessions.unlock(another(SESSION, "none"), "one")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "is_free"), [(LOCK_LIFETIME - 1, False), (LOCK_LIFETIME, True), (0, False), (-1, True)]
+)
+async def test_no_lock_lasts(process, seconds, is_free):
+    """Nor when the clock is set back."""
+    await process.sessions.lock(SESSION, "one")
+
+    process.now += seconds
+
+    assert await process.sessions.lock(SESSION, "two") is is_free

@@ -1,0 +1,555 @@
+"""Sessions in a store: one read a request, no write without need, and what is gone stays gone."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import msgspec
+import pytest
+
+from asgi_oidc.errors import StoreUnavailable
+from asgi_oidc.sessions.in_store import MOST_SESSIONS, MOST_TRIES
+from asgi_oidc.sessions.session import Session
+from asgi_oidc.sessions.sessions import LOCK_LIFETIME, Live
+from tests.sessions.stores import Process, refreshed
+from tests.sessions.test_jar import OTHER_ID, another
+from tests.sessions.test_session import ID, LOGIN, SESSION, with_tokens
+
+NAMED = msgspec.structs.replace(SESSION, login=msgspec.structs.replace(LOGIN, sid="a-sid"))
+
+
+@pytest.fixture
+def process() -> Process:
+    return Process()
+
+
+def seen(session: Session, at: int) -> Session:
+    return msgspec.structs.replace(session, seen_at=at)
+
+
+async def code_of(call: Awaitable[object]) -> str:
+    with pytest.raises(StoreUnavailable) as caught:
+        await call
+    return caught.value.code
+
+
+# --- beginning and opening
+
+
+async def test_what_was_begun_is_opened_by_its_cookie(process):
+    """The cookie holds the id and nothing else, and opening reads once."""
+    lines = await process.sessions.begin(SESSION, {})
+    process.store.forget_calls()
+
+    live = await process.sessions.open({process.jar.name: ID})
+
+    assert [line.partition(b";")[0] for line in lines] == [f"{process.jar.name}={ID}".encode()]
+    assert live == Live(SESSION, held=0)
+    assert process.store.calls == ["get"]
+
+
+@pytest.mark.parametrize("value", [None, "", "x", ID[:-1], ID + "A", "A" * 42 + "B", "1." + "A" * 41])
+async def test_what_is_no_id_is_not_looked_up(process, value):
+    """A visitor without a session costs the store nothing."""
+    assert await process.sessions.open({} if value is None else {process.jar.name: value}) is None
+    assert process.store.calls == []
+
+
+async def test_an_id_that_is_not_there_is_nobody(process):
+    """Ended, run out, or made up."""
+    await process.begin()
+
+    assert await process.sessions.open({process.jar.name: OTHER_ID}) is None
+    assert process.sessions.is_there({process.jar.name: OTHER_ID})
+    assert not process.sessions.is_there({})
+
+
+async def test_a_record_of_a_secret_that_is_gone_is_nobody_and_is_said(process, caplog):
+    """It looks like any session that ended, so the log has to tell."""
+    caplog.set_level("INFO", "asgi_oidc")
+    await Process(process, secrets=[b"t" * 32]).begin()
+
+    assert await process.sessions.open(process.cookies()) is None
+    assert "another secret or version" in caplog.text
+
+
+async def test_garbage_in_the_store_ends_no_session(process):
+    """The store is broken, and nobody is signed out by that."""
+    await process.begin()
+    key = process.records.key(process.records.handle(ID))
+    await process.store.memory.remove(key)
+    await process.store.memory.add(key, b"garbage", lifetime=60)
+
+    assert await code_of(process.sessions.open(process.cookies())) == "store_garbage"
+    assert await code_of(process.sessions.change(SESSION, refreshed)) == "store_garbage"
+
+
+async def test_a_place_that_is_taken_is_not_overwritten(process):
+    """Two sessions of one id would be one session of two people."""
+    await process.begin()
+
+    assert await code_of(process.sessions.begin(with_tokens(access_token="other"), {})) == "store_id_taken"
+    assert await process.stored() == SESSION
+
+
+async def test_a_session_is_listed_by_its_user_and_by_its_sid(process):
+    """Or it could not be ended from afar."""
+    await process.begin(NAMED)
+    handle = process.records.handle(ID)
+
+    assert (await process.linked("sub", "alice"), await process.linked("sid", "a-sid")) == ([handle], [handle])
+    assert (await process.linked("sub", "a-sid"), await process.linked("sid", "alice")) == ([], [])
+
+
+async def test_beyond_the_most_the_oldest_session_of_a_user_ends(process):
+    """The index alone would leave it alive and unlisted."""
+    await process.begin()
+    process.store.answers["link"] = [process.records.handle(ID)]
+
+    await process.sessions.begin(another(SESSION), {})
+
+    assert (await process.stored(), await process.stored(another(SESSION))) == (None, another(SESSION))
+
+
+async def test_a_user_has_at_most_so_many_sessions(process):
+    """Whoever signs in for ever does not fill the store."""
+    await process.begin(NAMED)
+
+    assert process.store.most == [MOST_SESSIONS] * 2
+
+
+@pytest.mark.parametrize("broken", ["add", "link"])
+async def test_a_session_that_cannot_be_written_does_not_begin(process, broken):
+    """A cookie for nothing would send the browser round in circles."""
+    process.store.broken = {broken}
+
+    assert await code_of(process.sessions.begin(SESSION, {})) == "store_failed"
+
+
+async def test_a_store_that_does_not_write_is_found_out_early(process):
+    """Before a code is used up for a session that cannot be kept."""
+    await process.sessions.check_writable()
+    process.store.broken = {"add"}
+
+    assert await code_of(process.sessions.check_writable()) == "store_failed"
+
+
+# --- changing
+
+
+async def test_a_change_is_written(process):
+    """And returned, and read by the next request."""
+    await process.begin()
+
+    changed = await process.sessions.change(SESSION, refreshed)
+
+    assert changed == await process.stored() == await process.sessions.newest(SESSION) == refreshed(SESSION)
+
+
+async def test_a_change_that_changes_nothing_writes_nothing(process):
+    """One read, no write."""
+    await process.begin()
+
+    assert await process.sessions.change(SESSION, lambda current: current) == SESSION
+    assert process.store.calls == ["get"]
+
+
+async def test_another_writer_between_read_and_write_is_not_overwritten(process):
+    """The change is made again of what stands there by then."""
+    await process.begin()
+    other = Process(process)
+
+    async def write_first() -> None:
+        assert await other.sessions.change(SESSION, lambda current: seen(current, 1060)) is not None
+
+    process.store.before["replace"] = [write_first]
+    changed = await process.sessions.change(SESSION, refreshed)
+
+    assert changed == await process.stored() == seen(refreshed(SESSION), 1060)
+
+
+async def test_whoever_is_always_too_late_gives_up(process):
+    """For ever would be a request that never ends."""
+    await process.begin()
+    process.store.answers["replace"] = False
+
+    assert await code_of(process.sessions.change(SESSION, refreshed)) == "store_contended"
+    assert process.store.calls == ["get", "replace"] * MOST_TRIES
+
+
+async def test_whoever_is_late_four_times_still_writes(process):
+    """The fifth try counts."""
+    await process.begin()
+    other = Process(process)
+
+    def write_first(at: int) -> Callable[[], Awaitable[object]]:
+        return lambda: other.sessions.change(SESSION, lambda current: seen(current, at))
+
+    # Each write of the other process takes its own place in the list: an entry that does nothing.
+    for at in range(1001, 1001 + MOST_TRIES - 1):
+        process.store.before["replace"] += [write_first(at), nothing]
+    changed = await process.sessions.change(SESSION, refreshed)
+
+    assert changed == await process.stored() == seen(refreshed(SESSION), 1000 + MOST_TRIES - 1)
+
+
+async def nothing() -> None:
+    """Let the call pass."""
+
+
+async def test_a_session_that_ends_between_read_and_write_stays_dead(process):
+    """A slow renewal must not bring back who has signed out."""
+    await process.begin()
+    process.store.before["replace"] = [lambda: Process(process).sessions.end(SESSION)]
+
+    assert await process.sessions.change(SESSION, refreshed) is None
+    assert await process.stored() is None
+
+
+async def test_what_is_gone_is_not_changed(process):
+    """Nor found again."""
+    assert await process.sessions.change(SESSION, refreshed) is None
+    assert await process.sessions.newest(SESSION) is None
+    assert process.store.calls == ["get", "get"]
+
+
+async def test_a_record_that_nobody_can_open_is_not_changed(process):
+    """Another release, or another secret, may still need it."""
+    await Process(process, secrets=[b"t" * 32]).begin()
+
+    assert await process.sessions.change(SESSION, refreshed) is None
+    assert process.store.calls == ["get"]
+
+
+async def test_a_session_that_has_run_out_is_not_the_newest(process):
+    """The record may outlive it by a moment."""
+    process.store.memory = Process().store.memory  # its clock stands
+    await process.begin()
+
+    process.advance(599)
+    before = await process.sessions.newest(SESSION)
+    process.advance(1)
+
+    assert (before, await process.sessions.newest(SESSION)) == (SESSION, None)
+
+
+async def test_a_record_ends_with_its_session(process):
+    """What is forgotten needs no cleaning up."""
+    await process.begin()
+    process.advance(599)
+    before = await process.stored()
+    process.advance(1)
+
+    assert (before, await process.stored()) == (SESSION, None)
+
+
+async def test_a_record_that_was_touched_lives_longer(process):
+    """But not beyond the lifetime of the session."""
+    await process.begin()
+    for _ in range(6):
+        process.advance(599)
+        live = await process.sessions.open(process.cookies())
+        assert live is not None
+        await process.sessions.touch(live)
+    process.advance(5)
+    before = await process.sessions.open(process.cookies())
+    process.advance(1)
+
+    assert before is not None
+    assert await process.sessions.open(process.cookies()) is None
+
+
+# --- the last use
+
+
+async def test_a_request_that_changes_nothing_writes_nothing(process):
+    """One round trip, whatever the app does."""
+    await process.begin()
+    process.advance(59)
+    live: Any = await process.sessions.open(process.cookies())
+
+    await process.sessions.touch(live)
+
+    assert process.store.calls == ["get"]
+    assert process.sessions.cookies_due(live, process.cookies()) == []
+
+
+async def test_the_last_use_is_written_once_a_minute(process):
+    """However many requests come."""
+    await process.begin()
+    for _ in range(4):
+        process.advance(30)
+        for _ in range(3):
+            live: Any = await process.sessions.open(process.cookies())
+            await process.sessions.touch(live)
+
+    assert process.store.calls.count("replace") == 2
+    assert await process.stored() == seen(SESSION, 1120)
+
+
+async def test_the_last_use_never_goes_back(process):
+    """A slow process may come after a fast one."""
+    await process.begin()
+    process.advance(60)
+    live: Any = await process.sessions.open(process.cookies())
+    await process.sessions.change(SESSION, lambda current: seen(current, 1070))
+    process.store.forget_calls()
+
+    await process.sessions.touch(live)
+
+    assert await process.stored() == seen(SESSION, 1070)
+    assert process.store.calls == ["get"]
+
+
+@pytest.mark.parametrize("broken", ["get", "replace"])
+async def test_a_store_that_fails_to_write_the_last_use_ends_no_request(process, broken, caplog):
+    """It is full, or slow just now; the log says so."""
+    await process.begin()
+    process.advance(60)
+    live: Any = await process.sessions.open(process.cookies())
+    process.store.broken = {broken}
+
+    await process.sessions.touch(live)
+
+    assert "store_failed" in caplog.text
+    assert "s3cret" not in caplog.text
+    assert await process.stored() == SESSION
+
+
+async def test_touching_does_not_bring_back_what_ended(process):
+    """A request that is under way may outlast its session."""
+    await process.begin()
+    process.advance(60)
+    live: Any = await process.sessions.open(process.cookies())
+    await process.sessions.end(SESSION)
+
+    await process.sessions.touch(live)
+
+    assert await process.stored() is None
+
+
+# --- ending
+
+
+async def test_the_end_removes_the_record_and_its_entries(process):
+    """Nothing of it is left in the store."""
+    await process.begin(NAMED)
+
+    await process.sessions.end(NAMED)
+
+    assert await process.stored() is None
+    assert (await process.linked("sub", "alice"), await process.linked("sid", "a-sid")) == ([], [])
+    assert process.ended.is_ended(ID)
+
+
+async def test_the_end_takes_those_that_were_replaced_along(process):
+    """Their grace too."""
+    old = another(SESSION)
+    new = msgspec.structs.replace(SESSION, login=msgspec.structs.replace(LOGIN, replaced=[OTHER_ID]))
+    await process.begin(old)
+    await process.begin(new)
+
+    await process.sessions.end(new)
+
+    assert (await process.stored(old), await process.stored(new)) == (None, None)
+    assert process.ended.is_ended(OTHER_ID)
+
+
+async def test_the_end_holds_in_this_process_also_when_the_store_is_down(process):
+    """Whoever signs out is signed out here, and those it took over from as well."""
+    await process.begin()
+    new = msgspec.structs.replace(SESSION, login=msgspec.structs.replace(LOGIN, replaced=[OTHER_ID]))
+    process.store.broken = {"remove"}
+
+    assert await code_of(process.sessions.end(new)) == "store_failed"
+    assert (process.ended.is_ended(ID), process.ended.is_ended(OTHER_ID)) == (True, True)
+
+
+async def test_a_request_that_saw_the_end_deletes_the_cookie(process):
+    """It is worth nothing any more."""
+    live = Live(SESSION, held=0, is_over=True)
+
+    assert process.sessions.cookies_due(live, process.cookies()) == process.sessions.delete(process.cookies())
+    assert process.sessions.delete({})[0].startswith(process.jar.name.encode() + b"=; ")
+
+
+async def test_a_session_fades_in_all_processes(process):
+    """The record says when it ends; this process knows it besides."""
+    await process.begin()
+
+    await process.sessions.fade(ID, grace=30)
+
+    other = Process(process)
+    assert await process.stored() == with_tokens(ends_at=1030)
+    assert [process.ended.is_dead(ID, now=now) for now in (1029, 1030)] == [False, True]
+    process.advance(29)
+    assert await other.sessions.newest(SESSION) is not None
+    process.advance(1)
+    assert await other.sessions.newest(SESSION) is None
+
+
+async def test_a_session_without_a_grace_is_gone_at_once(process):
+    """Another user has signed in."""
+    await process.begin()
+
+    await process.sessions.fade(ID, grace=0)
+
+    assert await process.stored() is None
+    assert process.store.calls == ["remove"]
+    assert process.ended.is_dead(ID, now=1000)
+
+
+async def test_what_is_gone_does_not_fade_back(process):
+    """It was signed out in another tab meanwhile."""
+    await process.sessions.fade(ID, grace=30)
+
+    assert await process.stored() is None
+
+
+# --- one renewal at a time
+
+
+async def test_one_holder_has_the_lock(process):
+    """Over all processes, and for each session by itself."""
+    other = Process(process)
+
+    assert await process.sessions.lock(SESSION, "one")
+    assert not await other.sessions.lock(SESSION, "two")
+    assert await other.sessions.lock(another(SESSION), "two")
+    await process.sessions.unlock(SESSION, "one")
+    assert await other.sessions.lock(SESSION, "two")
+
+
+async def test_nobody_lets_another_ones_lock_go(process):
+    """The first was so slow that its lock ended."""
+    await process.sessions.lock(SESSION, "one")
+    process.advance(LOCK_LIFETIME)
+    assert await process.sessions.lock(SESSION, "two")
+
+    await process.sessions.unlock(SESSION, "one")
+
+    assert not await process.sessions.lock(SESSION, "three")
+
+
+async def test_no_lock_lasts(process):
+    """Its holder may have died."""
+    await process.sessions.lock(SESSION, "one")
+
+    process.advance(LOCK_LIFETIME - 1)
+    before = await process.sessions.lock(SESSION, "two")
+    process.advance(1)
+
+    assert (before, await process.sessions.lock(SESSION, "two")) == (False, True)
+
+
+# --- tokens that the store did not take
+
+
+async def test_tokens_that_were_not_saved_are_saved_later(process):
+    """The old refresh token is spent: nothing else has the new one."""
+    await process.begin()
+    process.sessions.keep_unsaved(refreshed(SESSION))
+
+    live = await process.sessions.open(process.cookies())
+
+    assert live == Live(refreshed(SESSION), held=1)
+    assert await process.stored() == refreshed(SESSION)
+    process.store.forget_calls()
+    await process.sessions.open(process.cookies())
+    assert process.store.calls == ["get"]
+
+
+async def test_tokens_that_still_cannot_be_saved_serve_this_process(process):
+    """Until the store is better."""
+    await process.begin()
+    process.sessions.keep_unsaved(refreshed(SESSION))
+    process.store.broken = {"replace"}
+
+    for _ in range(2):
+        live: Any = await process.sessions.open(process.cookies())
+        assert live.session == await process.sessions.newest(SESSION) == refreshed(SESSION)
+    process.store.broken = set()
+    await process.sessions.open(process.cookies())
+
+    assert await process.stored() == refreshed(SESSION)
+
+
+async def test_tokens_of_a_session_that_ended_are_not_saved(process):
+    """Dead stays dead, in whichever process it died."""
+    await process.begin()
+    process.sessions.keep_unsaved(refreshed(SESSION))
+    await Process(process).sessions.end(SESSION)
+
+    assert await process.sessions.open(process.cookies()) is None
+    assert await process.stored() is None
+
+
+async def test_tokens_of_a_session_that_ends_while_they_are_saved_are_not_saved(process):
+    """The same, a moment later."""
+    await process.begin()
+    process.sessions.keep_unsaved(refreshed(SESSION))
+    process.store.before["replace"] = [lambda: Process(process).sessions.end(SESSION)]
+
+    assert await process.sessions.open(process.cookies()) is None
+    assert await process.stored() is None
+
+
+async def test_signing_out_forgets_unsaved_tokens(process):
+    """And a session of the same id would not get them."""
+    await process.begin()
+    process.sessions.keep_unsaved(refreshed(SESSION))
+    await process.sessions.end(SESSION)
+    await process.begin()
+
+    live: Any = await process.sessions.open(process.cookies())
+
+    assert live.session == SESSION
+
+
+async def test_newer_tokens_in_the_store_win_over_unsaved_ones(process):
+    """Another process has renewed the session since."""
+    await process.begin()
+    process.sessions.keep_unsaved(refreshed(SESSION, 1))
+    await Process(process).sessions.change(SESSION, lambda current: refreshed(current, 2))
+
+    live: Any = await process.sessions.open(process.cookies())
+
+    assert live.session == await process.stored() == refreshed(SESSION, 2)
+
+
+async def test_newer_tokens_that_come_while_unsaved_ones_are_saved_win(process):
+    """The same, a moment later."""
+    await process.begin()
+    process.sessions.keep_unsaved(refreshed(SESSION, 1))
+    process.store.before["replace"] = [
+        lambda: Process(process).sessions.change(SESSION, lambda current: refreshed(current, 2))
+    ]
+
+    live: Any = await process.sessions.open(process.cookies())
+
+    assert live.session == await process.stored() == refreshed(SESSION, 2)
+
+
+async def test_a_last_use_that_comes_while_unsaved_tokens_are_saved_is_kept(process):
+    """The tokens alone are taken over."""
+    await process.begin()
+    process.sessions.keep_unsaved(refreshed(SESSION))
+    process.store.before["replace"] = [
+        lambda: Process(process).sessions.change(SESSION, lambda current: seen(current, 1060))
+    ]
+
+    await process.sessions.open(process.cookies())
+
+    assert await process.stored() == seen(refreshed(SESSION), 1060)
+
+
+async def test_a_session_that_fades_before_unsaved_tokens_are_saved_still_ends(process):
+    """Tokens bring a session no longer life than another process left it."""
+    await process.begin()
+    process.sessions.keep_unsaved(refreshed(SESSION))
+    await Process(process).sessions.fade(ID, grace=30)
+
+    await process.sessions.open(process.cookies())
+
+    stored = await process.stored()
+    assert stored is not None
+    assert (stored.tokens.generation, stored.tokens.ends_at) == (1, 1030)

@@ -1,0 +1,147 @@
+"""What was renewed is found by whoever comes with the old tokens, and memory stays bounded."""
+
+import msgspec
+import pytest
+
+from asgi_oidc.sessions.granted import Granted, GrantedTokens
+from asgi_oidc.sessions.renewed import Renewed
+from asgi_oidc.sessions.session import Session, encode
+from tests.sessions.stores import refreshed
+from tests.sessions.test_jar import another
+from tests.sessions.test_session import ID, SESSION, TOKENS, with_tokens
+
+
+def numbered(number: int) -> Session:
+    return another(refreshed(SESSION), f"{number:043}")
+
+
+def known(renewed: Renewed, session: Session) -> bool:
+    return renewed.newest(session.id, TOKENS).generation == 1
+
+
+def test_what_was_never_kept_is_as_it_came():
+    """The tokens of the cookie."""
+    assert Renewed().newest(ID, TOKENS) is TOKENS
+
+
+def test_whoever_comes_with_older_tokens_gets_the_newest():
+    """The old refresh token is spent."""
+    renewed = Renewed()
+    renewed.keep(refreshed(SESSION, 1))
+    renewed.keep(refreshed(SESSION, 2))
+
+    assert renewed.newest(ID, TOKENS) == refreshed(SESSION, 2).tokens
+    assert renewed.newest(ID, refreshed(SESSION, 1).tokens) == refreshed(SESSION, 2).tokens
+
+
+@pytest.mark.parametrize("generation", [2, 3])
+def test_whoever_has_the_newest_keeps_them(generation):
+    """A browser may know more than this process, when another one renewed its session."""
+    renewed, own = Renewed(), with_tokens(generation=generation, access_token="own").tokens
+    renewed.keep(with_tokens(generation=2, access_token="kept"))
+
+    assert renewed.newest(ID, own).access_token == "own"
+
+
+def test_what_was_tried_is_known_also_with_the_same_tokens():
+    """A refresh that failed leaves the tokens as they are, and is not to be tried again at once."""
+    renewed = Renewed()
+    renewed.keep(with_tokens(retry_at=1010, forced_at=1000))
+
+    assert renewed.newest(ID, TOKENS) == with_tokens(retry_at=1010, forced_at=1000).tokens
+
+
+def test_claims_that_the_app_changes_change_for_one_request():
+    """Another user's request must never see them, and the next one of the same neither."""
+    renewed = Renewed()
+    renewed.keep(refreshed(SESSION))
+
+    renewed.newest(ID, TOKENS).claims["roles"].append("made up")
+
+    assert renewed.newest(ID, TOKENS).claims == TOKENS.claims == SESSION.tokens.claims
+    assert "made up" not in TOKENS.claims["roles"]
+
+
+def test_sessions_do_not_meet():
+    """One user never gets the tokens of another."""
+    renewed = Renewed()
+    renewed.keep(numbered(1))
+
+    assert renewed.newest(ID, TOKENS) is TOKENS
+
+
+def test_what_is_dropped_is_forgotten():
+    """Once, or twice."""
+    renewed = Renewed()
+    renewed.keep(refreshed(SESSION))
+
+    for _ in range(2):
+        renewed.drop(ID)
+
+    assert renewed.newest(ID, TOKENS) is TOKENS
+
+
+def test_beyond_the_most_the_longest_unused_goes():
+    """Memory is bounded."""
+    renewed = Renewed(most=3)
+    for number in range(3):
+        renewed.keep(numbered(number))
+    assert known(renewed, numbered(0))
+
+    renewed.keep(numbered(3))
+
+    assert [known(renewed, numbered(number)) for number in range(4)] == [True, False, True, True]
+
+
+def test_tokens_are_counted_by_their_size():
+    """Ten thousand large ones would not fit."""
+    size = len(encode(refreshed(SESSION).tokens))
+    renewed = Renewed(most_bytes=3 * size)
+    for number in range(3):
+        for _ in range(5):  # again and again: each counts once
+            renewed.keep(numbered(number))
+    assert [known(renewed, numbered(number)) for number in range(3)] == [True] * 3
+
+    renewed.keep(numbered(3))
+    renewed.drop(numbered(3).id)
+    renewed.keep(numbered(4))
+
+    assert [known(renewed, numbered(number)) for number in range(5)] == [False, True, True, False, True]
+
+
+def test_tokens_that_are_larger_than_everything_are_not_kept():
+    """And leave no count behind."""
+    renewed = Renewed(most_bytes=1000)
+    renewed.keep(msgspec.structs.replace(with_tokens(access_token="x" * 2000, generation=1)))
+
+    assert renewed.newest(ID, TOKENS) is TOKENS
+    renewed.keep(refreshed(SESSION))
+    assert known(renewed, SESSION)
+
+
+def test_a_granted_token_belongs_to_one_session_and_one_wish():
+    """Never to a wish alone: it is a user's."""
+    tokens, granted = GrantedTokens(), Granted("at", renew_at=1060)
+    tokens.keep("one", "https://api.example.com", granted)
+
+    assert tokens.find("one", "https://api.example.com") is granted
+    assert tokens.find("two", "https://api.example.com") is None
+    assert tokens.find("one", "https://other.example.com") is None
+
+
+def test_of_granted_tokens_the_longest_unused_go():
+    """Memory is bounded; a token that is kept again counts once."""
+    tokens = GrantedTokens(most=3)
+    for number in range(3):
+        tokens.keep("id", number, Granted(str(number), 0))
+    assert tokens.find("id", 0) is not None
+    tokens.keep("id", 1, Granted("again", 0))
+
+    tokens.keep("id", 3, Granted("3", 0))
+
+    assert [tokens.find("id", number) is not None for number in range(4)] == [True, True, False, True]
+
+
+def test_a_granted_token_hides_in_the_repr():
+    """It stands in tracebacks."""
+    assert "s3cret" not in repr(Granted("s3cret", 1))
