@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from typing import Any, Unpack, assert_never
 
 from asgi_oidc import events
@@ -276,11 +276,16 @@ class OIDCMiddleware:
                 message = {**message, "headers": private_headers(message.get("headers", ()))}
             if message["type"] == "websocket.accept":
                 lines = self._parts.sessions.cookies_due(live, request.cookies)
-                cookies = [(b"set-cookie", line) for line in lines]
-                message = {**message, "headers": [*message.get("headers", ()), *cookies]}
+                message = _with_cookies(message, lines)
             await send(message)
 
         return private_handshake
+
+
+def _with_cookies(message: Message, lines: Sequence[bytes]) -> Message:
+    if not lines:
+        return message
+    return {**message, "headers": [*message.get("headers", ()), *((b"set-cookie", line) for line in lines)]}
 
 
 async def _respond(response: Response, request: Request, send: Send) -> None:

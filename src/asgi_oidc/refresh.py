@@ -23,7 +23,7 @@ from asgi_oidc.protocol.id_token import ExpectedAgain
 from asgi_oidc.protocol.tokens import RefreshAnswer
 from asgi_oidc.revoke import revoke
 from asgi_oidc.sessions.session import Session, Tokens, earliest, ends_for_good_at, refresh_due_at, renewed
-from asgi_oidc.sessions.sessions import Live
+from asgi_oidc.sessions.sessions import Change, Live
 from asgi_oidc.turn import COOL_DOWN, Turn, failed, turn
 
 DEADLINE = 11.0  # seconds for the calls of one renewal; with reading and saving, the lock outlives them
@@ -194,22 +194,26 @@ async def save(mine: Turn, parts: Parts, tokens: Tokens) -> Session:
     def with_tokens(current: Session) -> Session:
         return renewed(current, tokens) if current.tokens.generation == old else current
 
-    with anyio.move_on_after(SAVE_DEADLINE):
+    try:
+        saved = await _saved(mine.session, parts, with_tokens)
+    except TimeoutError:
+        events.log(events.STORE_FAILED, code="tokens_not_saved", going_on_with="tokens that only this process knows")
+        mine.has_unsaved = True
+        saved = renewed(mine.session, tokens)
+        parts.sessions.keep_unsaved(saved)
+    if saved is None or parts.ended.is_ended(saved.id):
+        await revoke(tokens.refresh_token, parts)
+        raise SessionEnded(detail="it ended while it was renewed")
+    return saved
+
+
+async def _saved(session: Session, parts: Parts, change: Change) -> Session | None:
+    with anyio.fail_after(SAVE_DEADLINE):
         while True:
             try:
-                saved = await parts.sessions.change(mine.session, with_tokens)
+                return await parts.sessions.change(session, change)
             except StoreUnavailable:
                 await anyio.sleep(SAVE_PAUSE)
-                continue
-            if saved is None:
-                await revoke(tokens.refresh_token, parts)
-                raise SessionEnded(detail="it ended while it was renewed")
-            return saved
-    events.log(events.STORE_FAILED, code="tokens_not_saved", going_on_with="tokens that only this process knows")
-    mine.has_unsaved = True
-    unsaved = renewed(mine.session, tokens)
-    parts.sessions.keep_unsaved(unsaved)
-    return unsaved
 
 
 def _renewed(session: Session, answer: RefreshAnswer, claims: dict[str, object], now: int) -> Tokens:

@@ -5,7 +5,7 @@ import shutil
 import signal
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ class RedisServer:
     options: Sequence[str] = ()
     program: str = "redis-server"
     process: Running | None = None
+    _life: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
 
     @property
     def url(self) -> str:
@@ -103,8 +104,8 @@ def redis_cluster(count: int = 3) -> Iterator[list[RedisServer]]:
         servers = []
         for _ in range(count):
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="redis-"))
-            options = ("--cluster-enabled", "yes", "--cluster-node-timeout", "1000")
-            options += ("--cluster-require-full-coverage", "no")
+            options = ["--cluster-enabled", "yes", "--cluster-node-timeout", "1000"]
+            options += ["--cluster-require-full-coverage", "no"]
             # The bus listens 10,000 ports higher.
             port = next(port for port in iter(free_port, None) if port < 55_000)
             server = RedisServer(port, Path(folder), options)
@@ -144,10 +145,10 @@ def cluster_url(servers: Sequence[RedisServer]) -> str:
 
 
 @contextlib.contextmanager
-def sentinel(primary: RedisServer) -> Iterator[RedisServer]:
+def sentinel(primary: RedisServer, port: int | None = None) -> Iterator[RedisServer]:
     """Run a sentinel that watches a server by the name `mymaster`."""
     with tempfile.TemporaryDirectory(prefix="sentinel-") as folder:
-        watcher = RedisServer(free_port(), Path(folder))
+        watcher = RedisServer(port or free_port(), Path(folder))
         settings = Path(folder) / "sentinel.conf"
         lines = [
             f"bind {LOOPBACK}",

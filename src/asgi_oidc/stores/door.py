@@ -66,13 +66,16 @@ class StoreDoor:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Keep connections open meanwhile, where the store offers that; the app starts without it as well."""
-        async with AsyncExitStack() as stack:
-            try:
-                if (keep_open := getattr(self._store, "running", None)) is not None:
-                    await stack.enter_async_context(keep_open())
-            except Exception as exc:  # noqa: BLE001  # the app always starts, whatever a store of the user's own does here
-                events.log(events.STORE_FAILED, code="store_not_opened", detail=type(exc).__name__)
+        stack = AsyncExitStack()
+        try:
+            if (keep_open := getattr(self._store, "running", None)) is not None:
+                await stack.enter_async_context(keep_open())
+        except Exception as exc:  # noqa: BLE001  # the app always starts, whatever a store of the user's own does here
+            events.log(events.STORE_FAILED, code="store_not_opened", detail=type(exc).__name__)
+        try:
             yield
+        finally:
+            await _close(stack)
 
     async def _decide(self, what: str, call: Callable[[], Awaitable[bool]]) -> bool:
         value = await self._ask(what, call)
@@ -106,6 +109,13 @@ class StoreDoor:
         finally:
             if not is_impatient:
                 self._is_tried = False
+
+
+async def _close(stack: AsyncExitStack) -> None:
+    try:
+        await stack.aclose()
+    except Exception as exc:  # noqa: BLE001  # and it always ends
+        events.log(events.STORE_FAILED, code="store_not_closed", detail=type(exc).__name__)
 
 
 def _garbage(what: str, value: object) -> StoreUnavailable:

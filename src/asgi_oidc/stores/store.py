@@ -44,6 +44,6 @@ class SessionStore(Protocol):
     def running(self) -> AbstractAsyncContextManager[None]:
         """Keep connections open while the app runs, in this event loop; the store works without it, but slower.
 
-        It never fails because the server is down: the app starts without it.
+        A store may leave it out. It never waits for a server that is down: the app starts without it.
         """
         return nullcontext()
