@@ -11,11 +11,11 @@ from asgi_oidc.errors import ProviderError, ProviderRefused, RefreshFailed, Sess
 from asgi_oidc.parts import Parts
 from asgi_oidc.protocol.exchange import Wanted
 from asgi_oidc.protocol.tokens import RefreshAnswer
-from asgi_oidc.refresh import DEADLINE, FORCE_PAUSE, ask, check_goes_on, live_tokens, rotated, save
+from asgi_oidc.refresh import FORCE_PAUSE, ask, check_goes_on, live_tokens, rotated, save
 from asgi_oidc.sessions.granted import Granted
 from asgi_oidc.sessions.session import refresh_due_at
 from asgi_oidc.sessions.sessions import Live
-from asgi_oidc.turn import COOL_DOWN, turn
+from asgi_oidc.turn import COOL_DOWN, DEADLINE, turn
 
 UNKNOWN_LIFETIME = 60  # seconds that a token is used again when the provider does not say how long it lives
 

@@ -26,7 +26,6 @@ from asgi_oidc.sessions.session import Session, Tokens, earliest, ends_for_good_
 from asgi_oidc.sessions.sessions import Change, Live
 from asgi_oidc.turn import COOL_DOWN, Turn, failed, turn
 
-DEADLINE = 11.0  # seconds for the calls of one renewal; with reading and saving, the lock outlives them
 SAVE_DEADLINE = 6.0  # seconds for a store that does not take the new tokens
 SAVE_PAUSE = 0.3  # seconds between two tries
 FORCE_PAUSE = 60  # seconds between two tokens that an API may refuse; one that refuses all does not make us a hammer
@@ -121,7 +120,7 @@ async def ask(mine: Turn, parts: Parts, *, resource: str | None = None) -> Refre
     """
     refresh_token = mine.session.tokens.refresh_token or ""
     try:
-        with anyio.fail_after(DEADLINE):
+        with anyio.fail_after(mine.time_left()):
             return await parts.provider.refresh(refresh_token, resource=resource)
     except ProviderRefused as refused:
         if resource is not None and refused.error != "invalid_grant":
@@ -148,7 +147,7 @@ async def _checked_claims(mine: Turn, parts: Parts, answer: RefreshAnswer) -> di
         trusted_audiences=parts.settings.trusted_audiences,
     )
     try:
-        with anyio.fail_after(DEADLINE):
+        with anyio.fail_after(mine.time_left()):
             return await parts.provider.check_id_token_again(answer.id_token, expected)
     except (ProviderError, TokenRejected, TimeoutError) as error:
         if isinstance(error, TokenRejected) and error.code != "kid_unknown":

@@ -12,6 +12,7 @@ from asgi_oidc.errors import OIDCError, ProviderError, RefreshFailed, SessionEnd
 from asgi_oidc.parts import Parts
 from asgi_oidc.sessions.session import Session
 
+DEADLINE = 11.0  # seconds for all calls of one turn; with reading and saving, the lock outlives them
 COOL_DOWN = 10  # seconds after a refresh that failed in which none is tried
 POLL = 0.1  # seconds between two looks at what another process has made
 PATIENCE = 25.0  # seconds that somebody waits for another process; by then its lock has ended
@@ -22,14 +23,21 @@ class Turn:
     """The right to use a session's refresh token, alone.
 
     Attributes:
+        session: the newest.
+        ends_at: when the calls to the provider have to be over, by the clock of the event loop.
         is_locked: whether it was needed: somebody else may have done the work meanwhile.
         has_unsaved: whether the store lacks the newest refresh token; then nobody may come with the old one for as
             long as the lock holds.
     """
 
     session: Session
+    ends_at: float
     is_locked: bool = True
     has_unsaved: bool = False
+
+    def time_left(self) -> float:
+        """Seconds for calls to the provider."""
+        return max(0.0, self.ends_at - anyio.current_time())
 
 
 @asynccontextmanager
@@ -59,19 +67,20 @@ async def turn(session: Session, parts: Parts, *, can_go: Callable[[Session], bo
 
 
 async def _wait_for_turn(session: Session, parts: Parts, holder: str, can_go: Callable[[Session], bool]) -> Turn:
-    ends_at = anyio.current_time() + PATIENCE
+    began = tried = anyio.current_time()
     while not await parts.sessions.lock(session, holder):
         session = await _newest(session, parts)
         if can_go(session):
-            return Turn(session, is_locked=False)
-        if anyio.current_time() > ends_at:
+            return Turn(session, tried, is_locked=False)
+        if tried - began > PATIENCE:
             raise RefreshFailed("refresh_timeout", "another process renews the session, and does not end")
         await anyio.sleep(POLL)
+        tried = anyio.current_time()
     session = await _newest(session, parts)
     if 0 < session.tokens.retry_at - parts.now() <= COOL_DOWN:  # more than that: the clock was set back
         wait = session.tokens.retry_at - parts.now()
         raise RefreshFailed("refresh_cooling_down", "one failed a moment ago", retry_after=wait)
-    return Turn(session)
+    return Turn(session, tried + DEADLINE)
 
 
 async def _newest(session: Session, parts: Parts) -> Session:
