@@ -5,6 +5,8 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from typing import Any, Unpack, assert_never
 
+import msgspec
+
 from asgi_oidc import events
 from asgi_oidc.access import LiveAccess
 from asgi_oidc.authenticate import authenticate
@@ -252,7 +254,8 @@ class OIDCMiddleware:
         login, tokens = live.session.login, live.session.tokens
         return {
             **scope,
-            "user": User(login.sub, login.issuer, tokens.claims),
+            # The app may change the claims that it is given; those of the session stay as the provider said.
+            "user": User(login.sub, login.issuer, msgspec.json.decode(msgspec.json.encode(tokens.claims))),
             "auth": Auth(["authenticated", *tokens.scopes]),
             "oidc": OIDC(urls, LiveAccess(live, self._parts)),
         }

@@ -11,7 +11,7 @@ from asgi_oidc.errors import ProviderError, ProviderRefused, RefreshFailed, Sess
 from asgi_oidc.parts import Parts
 from asgi_oidc.protocol.exchange import Wanted
 from asgi_oidc.protocol.tokens import RefreshAnswer
-from asgi_oidc.refresh import FORCE_PAUSE, ask, check_goes_on, live_tokens, rotated, save
+from asgi_oidc.refresh import FORCE_PAUSE, ask, check_goes_on, checked_claims, live_tokens, rotated, save
 from asgi_oidc.sessions.granted import Granted
 from asgi_oidc.sessions.session import refresh_due_at
 from asgi_oidc.sessions.sessions import Live
@@ -36,6 +36,7 @@ async def resource_token(live: Live, parts: Parts, resource: str, *, refused: st
             raise TokenNotGranted(detail="a resource needs a refresh token: ask for the scope offline_access")
         async with turn(session, parts, can_go=lambda newest: False) as mine:
             answer = await ask(mine, parts, resource=resource)
+            await checked_claims(mine, parts, answer)
             await save(mine, parts, rotated(mine.session.tokens, answer))
             return answer
 
@@ -71,7 +72,7 @@ async def _token(live: Live, parts: Parts, wish: str | Wanted, get: Get, *, refu
     is_forced = known is not None and refused is not None and refused == known.access_token
     if is_forced and known is not None and abs(now - known.forced_at) < FORCE_PAUSE:
         is_forced = False
-    if known is None or now >= known.renew_at or is_forced:
+    if known is None or is_forced or not known.made_at <= now < known.renew_at:  # the clock may be set back
         forced_at = now if is_forced else 0
         try:
             known = await parts.errands.run_to_the_end(
@@ -89,9 +90,10 @@ async def _get(live: Live, parts: Parts, wish: str | Wanted, get: Get, forced_at
     try:
         answer = await get()
     except TokenNotGranted:
-        parts.granted.keep(live.session.id, wish, Granted(None, parts.now() + COOL_DOWN))
+        parts.granted.keep(live.session.id, wish, Granted(None, parts.now(), parts.now() + COOL_DOWN))
         raise
     lifetime = UNKNOWN_LIFETIME if answer.expires_in is None else answer.expires_in
-    granted = Granted(answer.access_token, refresh_due_at(parts.now(), lifetime), forced_at)
+    now = parts.now()
+    granted = Granted(answer.access_token, now, refresh_due_at(now, lifetime), forced_at)
     parts.granted.keep(live.session.id, wish, granted)
     return granted

@@ -1,5 +1,6 @@
 """What one middleware is made of, put together once, in the constructor."""
 
+import time
 from base64 import b32encode
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -68,7 +69,7 @@ def put_together(settings: Settings, clock: Callable[[], float]) -> Parts:
         return int(clock())
 
     sessions: Sessions = (
-        CookieSessions(jar, limits, ended, now=now)
+        CookieSessions(jar, limits, ended, now=now, ticks=time.monotonic)
         if store is None
         else StoredSessions(store, records, jar, limits, ended, now=now)
     )

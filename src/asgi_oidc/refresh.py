@@ -19,7 +19,8 @@ from asgi_oidc.errors import (
     TokenRejected,
 )
 from asgi_oidc.parts import Parts
-from asgi_oidc.protocol.id_token import ExpectedAgain
+from asgi_oidc.protocol.claims import PROTOCOL_CLAIMS
+from asgi_oidc.protocol.id_token import ExpectedAgain, claim_names
 from asgi_oidc.protocol.tokens import RefreshAnswer
 from asgi_oidc.revoke import revoke
 from asgi_oidc.sessions.session import Session, Tokens, earliest, ends_for_good_at, refresh_due_at, renewed
@@ -74,6 +75,7 @@ async def _renew_or_go_on(live: Live, parts: Parts, refused: str | None) -> None
         live.is_over = True
         raise
     except (RefreshFailed, StoreUnavailable):
+        check_goes_on(live, parts)  # somebody may have signed out meanwhile
         if not _is_alive(session.tokens, parts.now()):
             raise
 
@@ -102,7 +104,7 @@ async def _renew(session: Session, parts: Parts, refused: str | None) -> Session
         if not mine.is_locked or is_settled(mine.session):
             return mine.session
         answer = await ask(mine, parts)
-        claims = await _checked_claims(mine, parts, answer)
+        claims = await checked_claims(mine, parts, answer)
         tokens = _renewed(mine.session, answer, claims, parts.now())
         if refused is not None:
             tokens = msgspec.structs.replace(tokens, forced_at=parts.now())
@@ -133,7 +135,7 @@ async def ask(mine: Turn, parts: Parts, *, resource: str | None = None) -> Refre
         raise await _given_up(mine, parts, error) from error
 
 
-async def _checked_claims(mine: Turn, parts: Parts, answer: RefreshAnswer) -> dict[str, object]:
+async def checked_claims(mine: Turn, parts: Parts, answer: RefreshAnswer) -> dict[str, object]:
     """Return what the new ID Token says, nothing when there is none (OIDC Core §12.2)."""
     if answer.id_token is None:
         return {}
@@ -217,10 +219,9 @@ async def _saved(session: Session, parts: Parts, change: Change) -> Session | No
 
 def _renewed(session: Session, answer: RefreshAnswer, claims: dict[str, object], now: int) -> Tokens:
     old = session.tokens
-    said = {name: value for name, value in claims.items() if name not in session.login.made}
     return msgspec.structs.replace(
         rotated(old, answer),
-        claims={**old.claims, **said},
+        claims=_merged(session, claims),
         id_token=answer.id_token or old.id_token,
         access_token=answer.access_token,
         access_expires_at=None if answer.expires_in is None else now + answer.expires_in,
@@ -229,6 +230,19 @@ def _renewed(session: Session, answer: RefreshAnswer, claims: dict[str, object],
         retry_at=0,
         ends_at=earliest(old.ends_at, claims.get("session_expiry")),
     )
+
+
+def _merged(session: Session, said: dict[str, object]) -> dict[str, object]:
+    """Bring claims up to date: what userinfo gave and what `on_login` made stays.
+
+    An ID Token that tells no more than who signed in and when takes nothing away; any other is taken whole: who has
+    lost the last role must not keep it because the provider leaves an empty claim out.
+    """
+    tokens, made = session.tokens, session.login.made
+    is_whole = bool(said.keys() - PROTOCOL_CLAIMS)
+    gone = claim_names(tokens.id_token) - said.keys() - PROTOCOL_CLAIMS if is_whole else frozenset()
+    kept = {name: value for name, value in tokens.claims.items() if name in made or name not in gone}
+    return kept | {name: value for name, value in said.items() if name not in made}
 
 
 def rotated(tokens: Tokens, answer: RefreshAnswer) -> Tokens:

@@ -434,3 +434,20 @@ async def test_slow_requests_bring_no_dead_session_back(site, end):
 
     assert await who_am_i(browser) is None
     assert (await site.call("/auth/session", headers={"cookie": header})).status == 401
+
+
+@pytest.mark.parametrize(
+    ("second", "role"), [({"role": ..., "tier": "free"}, None), ({"role": ..., "tier": ..., "roles": ...}, "admin")]
+)
+async def test_a_claim_that_is_gone_is_gone_unless_the_id_token_tells_next_to_nothing(second, role):
+    """Some providers leave an empty claim out; others send no more than who it is with a refresh."""
+    site = TokenSite(scope="openid offline_access")
+    site.provider.id_token_overrides = {"role": "admin", "tier": "free"}
+    browser = await site.signed_in()
+    site.provider.id_token_overrides = second
+    site.clock.advance(LIFETIME + 1)
+
+    await browser.fetch("/page")
+    claims = (await browser.fetch("/auth/session")).json()["claims"]
+
+    assert (claims.get("role"), claims["sub"]) == (role, "alice")

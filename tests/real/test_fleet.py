@@ -55,7 +55,7 @@ def fleet_at(provider: RealProvider, store: str, *, count: int) -> Iterator[Flee
     provider.register(client(origin, **REFRESHING), access_token_lifetime=LIFETIME)
     settings = environ(provider.issuer, client_id="web", client_secret=CLIENT_SECRET, port=port, store=store)
     settings["OIDC_AUTHORIZATION_PARAMS"] = '{"prompt": "consent"}'  # without it the scope offline_access is ignored
-    with workers(settings, count=count, port=port) as fleet:
+    with machines(settings, count=count, port=port) as fleet:
         yield fleet
 
 
@@ -64,7 +64,7 @@ async def rounds(fleet: Fleet, provider: RealProvider, *, times: int, processes:
     cookie = await cookie_of(fleet.origin, provider.issuer)
     for number in range(1, times + 1):
         await anyio.sleep(LIFETIME + 0.1)  # the provider's own clock has to pass
-        done = await visits([fleet.origin + "/token"] * AT_ONCE, cookie)
+        done = await visits([fleet.at(each % processes, "/token") for each in range(AT_ONCE)], cookie)
 
         assert collections.Counter(one.status for one in done) == {200: AT_ONCE}
         assert ({one.said["sub"] for one in done}, len({one.said["token"] for one in done})) == ({"alice"}, 1)

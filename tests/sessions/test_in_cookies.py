@@ -25,7 +25,10 @@ class Process:
         self.now = SESSION.login.created_at
         self.jar = Jar(Sealer([b"s" * 32], context=("a", "b", "c")), CookieStyle(secure=True), "oidc-abcdefgh")
         self.ended = Tombstones()
-        self.sessions = CookieSessions(self.jar, Limits(idle=600, lifetime=3600), self.ended, now=lambda: self.now)
+        limits = Limits(idle=600, lifetime=3600)
+        self.sessions = CookieSessions(
+            self.jar, limits, self.ended, now=lambda: self.now, ticks=lambda: float(self.now)
+        )
         self.window = CookieJar(lambda: self.now)
 
     @property
@@ -171,15 +174,16 @@ async def test_tokens_that_have_become_too_large_stay_here(process, caplog):
     assert (await process.request()).session == large
 
 
-async def test_a_request_that_saw_the_end_deletes_everything(process):
-    """The provider has withdrawn the session."""
+async def test_a_request_that_saw_the_end_deletes_the_tokens(process):
+    """The provider has withdrawn the session; the other cookies may be those of a newer one by now."""
     await process.begin()
     live = await process.request()
     live.is_over = True
 
     process.answer(live)
 
-    assert process.cookies == {}
+    assert list(process.cookies) == [process.jar.name]
+    assert await process.sessions.open(process.cookies) is None
 
 
 async def test_a_session_that_ends_under_way_is_not_written_down_again(process):
@@ -280,11 +284,9 @@ async def test_one_holder_has_the_lock(process):
     await sessions.unlock(another(SESSION, "none"), "one")
 
 
-@pytest.mark.parametrize(
-    ("seconds", "is_free"), [(LOCK_LIFETIME - 1, False), (LOCK_LIFETIME, True), (0, False), (-1, True)]
-)
+@pytest.mark.parametrize(("seconds", "is_free"), [(LOCK_LIFETIME - 1, False), (LOCK_LIFETIME, True), (0, False)])
 async def test_no_lock_lasts(process, seconds, is_free):
-    """Nor when the clock is set back."""
+    """A loop may end in the middle of a renewal."""
     await process.sessions.lock(SESSION, "one")
 
     process.now += seconds

@@ -5,6 +5,11 @@ from hmac import compare_digest
 
 from asgi_oidc.errors import TokenRejected
 
+# What the ID Token says of the login itself; userinfo has no say in it.
+PROTOCOL_CLAIMS = frozenset(
+    {"iss", "sub", "aud", "exp", "iat", "nbf", "jti", "nonce", "azp", "acr", "amr", "auth_time", "sid"}
+    | {"at_hash", "c_hash", "s_hash", "events", "cnf", "session_expiry"}
+)
 LATEST_DATE = 253_402_300_799  # the last second of the year 9999; anything later is a mistake or an attack
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from asgi_oidc.errors import AnswerRejected, TokenRejected
-from asgi_oidc.protocol.claims import check_kind, check_lifetime, same
+from asgi_oidc.protocol.claims import PROTOCOL_CLAIMS, check_kind, check_lifetime, same
 from asgi_oidc.protocol.jose import Verified
 from asgi_oidc.protocol.messages import Answer, Call, check_status, read_json_answer
 
@@ -18,12 +18,6 @@ CLAIMS_OF_SCOPE = {
 }
 
 USERINFO_TYPES = (None, "jwt", "jose", "userinfo+jwt")
-
-# What the ID Token says of the login itself; userinfo has no say in it.
-PROTOCOL_CLAIMS = frozenset(
-    {"iss", "sub", "aud", "exp", "iat", "nbf", "jti", "nonce", "azp", "acr", "amr", "auth_time", "sid"}
-    | {"at_hash", "c_hash", "s_hash", "events", "cnf"}
-)
 
 
 def lacks_claims(scope: str, claims: Claims) -> bool:

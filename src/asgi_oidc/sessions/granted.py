@@ -11,11 +11,13 @@ class Granted:
     """One token, or the memory that the provider gave none.
 
     Attributes:
+        made_at: seconds since the epoch.
         renew_at: seconds since the epoch from which on it is not used any more.
         forced_at: when an API last refused one like it that looked fine.
     """
 
     access_token: str | None = field(repr=False)
+    made_at: int
     renew_at: int
     forced_at: int = 0
 

@@ -19,13 +19,22 @@ class CookieSessions:
     What ended and what was renewed is known to this process alone.
     """
 
-    def __init__(self, jar: Jar, limits: Limits, ended: Tombstones, *, now: Callable[[], int]) -> None:
+    def __init__(
+        self, jar: Jar, limits: Limits, ended: Tombstones, *, now: Callable[[], int], ticks: Callable[[], float]
+    ) -> None:
+        """Keep sessions in the cookies of a jar.
+
+        Args:
+            now: seconds since the epoch.
+            ticks: seconds that only go forward.
+        """
         self._jar = jar
         self._limits = limits
         self._ended = ended
         self._now = now
+        self._ticks = ticks
         self._renewed = Renewed()
-        self._locks: dict[str, tuple[str, int]] = {}
+        self._locks: dict[str, tuple[str, float]] = {}
 
     async def open(self, cookies: Mapping[str, str]) -> Live | None:
         """Open the cookies."""
@@ -71,7 +80,8 @@ class CookieSessions:
         Asked when the answer starts: the session may have ended while the app was at work.
         """
         if live.is_over:
-            return self.delete(cookies)
+            # The other cookies may be those of a newer login by now; these name the session that they belong to.
+            return self._jar.delete_tokens(live.session.id, cookies)
         session, now = self._with_newest_tokens(live.session), self._now()
         if self._ended.is_known(session.id) or not is_live(session, self._limits, now=now):
             return []
@@ -98,15 +108,14 @@ class CookieSessions:
 
     async def lock(self, session: Session, holder: str) -> bool:
         """Be the only one in this process; no other one knows."""
-        locked_until = self._locks.get(session.id, ("", 0))[1]
-        if self._now() < locked_until <= self._now() + LOCK_LIFETIME:
+        if self._ticks() < self._locks.get(session.id, ("", 0.0))[1]:
             return False
-        self._locks[session.id] = (holder, self._now() + LOCK_LIFETIME)
+        self._locks[session.id] = (holder, self._ticks() + LOCK_LIFETIME)
         return True
 
     async def unlock(self, session: Session, holder: str) -> None:
         """Let the next one in."""
-        if self._locks.get(session.id, ("", 0))[0] == holder:
+        if self._locks.get(session.id, ("", 0.0))[0] == holder:
             del self._locks[session.id]
 
     def _with_newest_tokens(self, session: Session) -> Session:

@@ -96,8 +96,8 @@ class StoredSessions:
             events.log(events.STORE_FAILED, code=error.code, detail=error.detail, going_on_with="the request")
 
     def cookies_due(self, live: Live, cookies: Mapping[str, str]) -> list[bytes]:
-        """Nothing but the end of a session changes the cookie."""
-        return self.delete(cookies) if live.is_over else []
+        """Nothing ever changes the cookie, and by now it may be that of a newer login."""
+        return []
 
     async def end(self, session: Session) -> None:
         """Remove the record: no slower request writes it again."""
@@ -108,7 +108,13 @@ class StoredSessions:
         for name in names:
             await self._store.remove(self._records.key(self._records.handle(name)))
         for index in self._indexes(session):
-            await self._store.unlink(index, self._records.handle(session.id))
+            await self._unlink(index, self._records.handle(session.id))
+
+    async def _unlink(self, index: str, handle: str) -> None:
+        try:
+            await self._store.unlink(index, handle)
+        except StoreUnavailable as error:  # the session is over, and a list passes over what has no record
+            events.log(events.STORE_FAILED, code=error.code, detail=error.detail)
 
     async def fade(self, session_id: str, *, grace: int) -> None:
         """Shorten its life in the record, or remove it."""

@@ -125,6 +125,10 @@ class Jar:
         value = self.sealer.seal("seen", self.use_name, encode(use))
         return self.style.set_cookie(self.use_name, value, max_age=max_age)
 
+    def delete_tokens(self, session_id: str, cookies: Mapping[str, str]) -> list[bytes]:
+        """Delete the tokens of a session: without them the rest opens nothing."""
+        return [self.style.delete_cookie(name) for name in self._pieces(session_id) if name in cookies]
+
     def delete(self, cookies: Mapping[str, str]) -> list[bytes]:
         """Delete the session of a browser; the cookie of the login always, the others when they were sent."""
         names = [self.name, *self._left_behind(cookies, ()), *([self.use_name] if self.use_name in cookies else [])]

@@ -61,7 +61,10 @@ class Sessions(Protocol):
         """Write down that the session is in use, where that is not the cookies' business."""
 
     def cookies_due(self, live: Live, cookies: Mapping[str, str]) -> list[bytes]:
-        """Return the Set-Cookie lines that the answer to a request has to bring."""
+        """Return the Set-Cookie lines that the answer to a request has to bring.
+
+        An answer may be late: none of them touches a session that began meanwhile.
+        """
 
     async def end(self, session: Session) -> None:
         """End a session, and those that it took over from, for good."""
