@@ -28,7 +28,7 @@ class RedisServer:
     options: Sequence[str] = ()
     program: str = "redis-server"
     process: Running | None = None
-    _life: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
+    stack: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)  # what it ends with
 
     @property
     def url(self) -> str:
@@ -73,6 +73,10 @@ class RedisServer:
         assert self.process is not None
         self.process.process.wait()
 
+    def start_again(self) -> None:
+        """Run it once more, for as long as the cluster that it belongs to."""
+        self.stack.enter_context(self.run())
+
     def _signal(self, number: signal.Signals) -> None:
         assert self.process is not None
         self.process.process.send_signal(number)
@@ -108,7 +112,7 @@ def redis_cluster(count: int = 3) -> Iterator[list[RedisServer]]:
             options += ["--cluster-require-full-coverage", "no"]
             # The bus listens 10,000 ports higher.
             port = next(port for port in iter(free_port, None) if port < 55_000)
-            server = RedisServer(port, Path(folder), options)
+            server = RedisServer(port, Path(folder), options, stack=stack)
             stack.enter_context(server.run())
             servers.append(server)
         _join(servers)

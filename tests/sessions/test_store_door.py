@@ -8,7 +8,7 @@ import anyio
 import pytest
 
 from asgi_oidc.errors import LoginRefused, StoreUnavailable
-from asgi_oidc.stores.door import IMPATIENT_DEADLINE, METHODS, StoreDoor
+from asgi_oidc.stores.door import FAREWELL, IMPATIENT_DEADLINE, METHODS, StoreDoor
 from asgi_oidc.stores.store import SessionStore
 from tests.flow.site import Exchange, Site
 from tests.sessions.stores import OwnStore
@@ -290,6 +290,7 @@ async def test_a_store_is_open_while_the_app_runs():
     store = Opened()
 
     async with StoreDoor(store).running():
+        await anyio.wait_all_tasks_blocked()
         assert store.said == ["open"]
 
     assert store.said == ["open", "closed"]
@@ -313,8 +314,34 @@ async def test_an_app_starts_whatever_a_store_keeps_open(store, caplog):
         has_run = True
 
     assert has_run
-    assert ("store_not_opened" in caplog.text) is isinstance(store, Opened)
+    assert ("store_not_kept_open" in caplog.text) is isinstance(store, Opened)
     assert "s3cret" not in caplog.text
+
+
+class Hanging(OwnStore):
+    """Never gets its connections open, or never closed."""
+
+    def __init__(self, when: str) -> None:
+        super().__init__()
+        self.when = when
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        if self.when == "opening":
+            await anyio.sleep_forever()
+        yield
+        await anyio.sleep_forever()
+
+
+@pytest.mark.parametrize("when", ["opening", "closing"])
+async def test_a_store_that_hangs_holds_up_neither_start_nor_end(when):
+    """The app starts without it, and ends without it."""
+    with anyio.fail_after(FAREWELL + 2):
+        async with StoreDoor(Hanging(when)).running():
+            await anyio.wait_all_tasks_blocked()
+            has_run = True
+
+    assert has_run
 
 
 async def test_what_the_app_raises_comes_out_of_an_open_store():

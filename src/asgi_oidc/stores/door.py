@@ -1,7 +1,7 @@
 """The only door to a session store: every call bounded in time, every failure one error, every answer looked at."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TypeVar
 
 import anyio
@@ -12,6 +12,7 @@ from asgi_oidc.stores.store import SessionStore
 
 DEADLINE = 2.0  # seconds for one answer; a store is near, and somebody waits
 IMPATIENT_DEADLINE = 0.25  # seconds while the store is known to be slow, for all but the one call that finds out
+FAREWELL = 3.0  # seconds that a store has to close its connections
 METHODS = ("get", "add", "replace", "remove", "link", "linked", "unlink")
 
 Value = TypeVar("Value")
@@ -65,17 +66,26 @@ class StoreDoor:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Keep connections open meanwhile, where the store offers that; the app starts without it as well."""
-        stack = AsyncExitStack()
-        try:
-            if (keep_open := getattr(self._store, "running", None)) is not None:
-                await stack.enter_async_context(keep_open())
-        except Exception as exc:  # noqa: BLE001  # the app always starts, whatever a store of the user's own does here
-            events.log(events.STORE_FAILED, code="store_not_opened", detail=type(exc).__name__)
-        try:
+        """Keep connections open meanwhile, where the store offers that; the app starts and ends without it."""
+        keep_open = getattr(self._store, "running", None)
+        if keep_open is None:
             yield
-        finally:
-            await _close(stack)
+            return
+        error: Exception | None = None
+        async with anyio.create_task_group() as tasks:
+            leaves, has_left = anyio.Event(), anyio.Event()
+            tasks.start_soon(_hold, keep_open, leaves, has_left)
+            try:
+                yield
+            except Exception as exc:  # noqa: BLE001  # raised below: a task group would wrap it
+                error = exc
+            finally:
+                leaves.set()
+                with anyio.move_on_after(FAREWELL):
+                    await has_left.wait()
+                tasks.cancel_scope.cancel()
+        if error is not None:
+            raise error
 
     async def _decide(self, what: str, call: Callable[[], Awaitable[bool]]) -> bool:
         value = await self._ask(what, call)
@@ -111,11 +121,17 @@ class StoreDoor:
                 self._is_tried = False
 
 
-async def _close(stack: AsyncExitStack) -> None:
+async def _hold(
+    keep_open: Callable[[], AbstractAsyncContextManager[None]], leaves: anyio.Event, has_left: anyio.Event
+) -> None:
+    """Open a store and close it in a task of its own: one that hangs or fails there holds nobody up."""
     try:
-        await stack.aclose()
-    except Exception as exc:  # noqa: BLE001  # and it always ends
-        events.log(events.STORE_FAILED, code="store_not_closed", detail=type(exc).__name__)
+        async with keep_open():
+            await leaves.wait()
+    except Exception as exc:  # noqa: BLE001  # whatever a store of the user's own does here
+        events.log(events.STORE_FAILED, code="store_not_kept_open", detail=type(exc).__name__)
+    finally:
+        has_left.set()
 
 
 def _garbage(what: str, value: object) -> StoreUnavailable:

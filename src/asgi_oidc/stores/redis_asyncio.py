@@ -1,7 +1,8 @@
 """The only door to redis-py: one client per event loop (extra `redis`)."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any
 
 import anyio
@@ -10,15 +11,17 @@ from redis.asyncio import Redis, RedisCluster, Sentinel
 from redis.asyncio.cluster import ClusterNode
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.exceptions import ClusterDownError, RedisError
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from asgi_oidc.single_flight import run_var
-from asgi_oidc.stores.redis_calls import MOST_AT_ONCE, Calls
+from asgi_oidc.stores.redis_calls import Calls
 from asgi_oidc.stores.redis_url import CLUSTER, SENTINEL, Address
 
 CONNECT_TIMEOUT = 1.0  # seconds
 ANSWER_TIMEOUT = 2.0  # seconds
-FAREWELL = 2.0  # seconds for commands that are on their way when the app ends
+PAUSE = 1.0  # seconds between two questions for the nodes of a cluster
+FAREWELL = 1.0  # seconds for commands that are on their way when the app ends
 
 
 class _Loop:
@@ -35,26 +38,26 @@ class AsyncioDoor:
 
     def __init__(self, address: Address) -> None:
         self._address = address
-        self._calls = Calls()
+        self._calls = Calls(is_for_cluster=address.kind == CLUSTER)
         self._loops: RunVar[_Loop] = run_var("redis")
 
     async def get(self, key: str) -> bytes | None:
         """GET."""
-        value: bytes | None = await self._calls.make(lambda: self._get(key))
+        value: bytes | None = await self._do(key, lambda client: self._get(client, key))
         return value
 
     async def add(self, key: str, value: bytes, milliseconds: int) -> bool:
         """SET NX PX."""
-        return bool(await self._calls.make(lambda: self._client().set(key, value, nx=True, px=milliseconds)))
+        return bool(await self._do(key, lambda client: client.set(key, value, nx=True, px=milliseconds)))
 
     async def remove(self, key: str) -> int:
         """DEL."""
-        return int(await self._calls.make(lambda: self._client().delete(key)))
+        return int(await self._do(key, lambda client: client.delete(key)))
 
     async def evaluate(self, script: str, key: str, *args: bytes | str | int) -> object:
         """EVAL of a script with one key."""
-        call: Callable[[], Awaitable[object]] = lambda: self._client().eval(script, 1, key, *args)  # noqa: E731
-        return await self._calls.make(call)
+        result: object = await self._do(key, lambda client: client.eval(script, 1, key, *args))
+        return result
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -68,14 +71,23 @@ class AsyncioDoor:
             if not loop.running:
                 await self._hang_up(loop)
 
-    async def _get(self, key: str) -> Any:
+    async def _do(self, key: str, command: Callable[[Any], Awaitable[Any]]) -> Any:
+        return await self._calls.make(key, lambda: self._call(command))
+
+    async def _call(self, command: Callable[[Any], Awaitable[Any]]) -> Any:
+        client = self._client()
+        if self._address.kind == CLUSTER and client.get_default_node() is None:
+            await client.initialize()  # before it knows the cluster, it sends commands to any node
+        return await command(client)
+
+    async def _get(self, client: Any, key: str) -> Any:
         try:
-            return await self._client().get(key)
-        except RedisConnectionError:
+            return await client.get(key)
+        except (RedisConnectionError, ClusterDownError):
             if self._address.kind != CLUSTER:
                 raise
             # The cluster client does not see that a node hung up on it while it was idle; reading twice does no harm.
-            return await self._client().get(key)
+            return await client.get(key)
 
     async def _hang_up(self, loop: _Loop) -> None:
         with anyio.move_on_after(FAREWELL, shield=True):
@@ -87,7 +99,7 @@ class AsyncioDoor:
     def _client(self) -> Any:
         loop = self._loop()
         if loop.client is None:
-            loop.client, closers = _new_client(self._address)
+            loop.client, closers = _new_client(self._address, self._calls.most_connections)
             for close in closers:
                 loop.close.push_async_callback(close)
         return loop.client
@@ -100,7 +112,38 @@ class AsyncioDoor:
         return loop
 
 
-def _new_client(address: Address) -> tuple[Any, list[Callable[[], Awaitable[None]]]]:
+class _Cluster(RedisCluster):
+    """A cluster that goes on with what it knows of its nodes while it asks for what is new.
+
+    After an error redis-py asks first, and a node that hangs would keep the commands for all others waiting.
+    """
+
+    _asking: asyncio.Task[None] | None = None
+    _next_at = 0.0  # of the loop's clock: each time that it asks, all connections are made anew
+
+    async def initialize(self, *hints: Any, **named: Any) -> RedisCluster:
+        if self.get_default_node() is None:
+            return await super().initialize(*hints, **named)
+        loop = asyncio.get_running_loop()
+        if (self._asking is None or self._asking.done()) and loop.time() >= self._next_at:
+            self._next_at = loop.time() + PAUSE
+            self._asking = loop.create_task(self._ask(*hints, **named))
+        return self
+
+    async def hang_up(self) -> None:
+        if self._asking is not None:
+            self._asking.cancel()
+            await asyncio.wait([self._asking])
+        await self.aclose()
+        for which in ("nodes_cache", "startup_nodes"):  # what it leaves open while it should ask
+            await self.nodes_manager.aclose(which)
+
+    async def _ask(self, *hints: Any, **named: Any) -> None:
+        with suppress(RedisError, OSError):  # the next one to need it asks again
+            await super().initialize(*hints, **named)
+
+
+def _new_client(address: Address, most_connections: int) -> tuple[Any, list[Callable[[], Awaitable[None]]]]:
     common: dict[str, Any] = {
         "socket_connect_timeout": CONNECT_TIMEOUT,
         "socket_timeout": ANSWER_TIMEOUT,
@@ -111,11 +154,12 @@ def _new_client(address: Address) -> tuple[Any, list[Callable[[], Awaitable[None
     }
     if address.tls is not None:
         common |= {"ssl": True, "ssl_check_hostname": True, **address.tls}
-    options = {**common, **address.options, "max_connections": MOST_AT_ONCE}
+    options = {**common, **address.options, "max_connections": most_connections}
     if address.kind == CLUSTER:
         nodes = [ClusterNode(host, port) for host, port in address.hosts]
-        cluster: Any = RedisCluster(startup_nodes=nodes, require_full_coverage=False, **options)
-        return cluster, [cluster.aclose]
+        # Steps of 5 would end all commands that are on their way whenever five were sent to where a key was before.
+        cluster: Any = _Cluster(startup_nodes=nodes, require_full_coverage=False, reinitialize_steps=0, **options)
+        return cluster, [cluster.hang_up]
     if address.kind == SENTINEL:
         make: Any = Sentinel  # it has no types
         sentinel = make(address.hosts, sentinel_kwargs={**common, **address.sentinel_options})

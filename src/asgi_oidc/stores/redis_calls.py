@@ -4,6 +4,7 @@ A client whose command is cancelled half-way may lose a place in its pool, or le
 So nobody cancels a command: it has a task of its own and ends by the client's own time limits; callers come and go.
 """
 
+import binascii
 import itertools
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
@@ -13,22 +14,35 @@ from anyio.lowlevel import RunVar
 
 from asgi_oidc.single_flight import SingleFlight, run_var
 
-MOST_AT_ONCE = 64  # per event loop; one connection each at most
+MOST_AT_ONCE = 64  # per event loop and lane; one connection each at most
+CLUSTER_LANES, MOST_PER_CLUSTER_LANE = 16, 8
+SLOTS = 16_384  # of a cluster; a key is in the one that its CRC names
 
 Value = TypeVar("Value")
 
 
 class Calls:
-    """Makes commands, each in a task that nobody cancels."""
+    """Makes commands, each in a task that nobody cancels.
 
-    def __init__(self) -> None:
+    Args:
+        is_for_cluster: neighbouring slots share a lane, so that one node that hangs does not take all places.
+    """
+
+    def __init__(self, *, is_for_cluster: bool) -> None:
+        self._lanes, self._most = (CLUSTER_LANES, MOST_PER_CLUSTER_LANE) if is_for_cluster else (1, MOST_AT_ONCE)
         self._flights: SingleFlight[object] = SingleFlight()
-        self._places: RunVar[anyio.Semaphore] = run_var("redis_places")
+        self._places: RunVar[list[anyio.Semaphore]] = run_var("redis_places")
         self._numbers = itertools.count()
 
-    async def make(self, call: Callable[[], Awaitable[Value]]) -> Value:
+    @property
+    def most_connections(self) -> int:
+        """How many connections are needed at most."""
+        return self._lanes * self._most
+
+    async def make(self, key: str, call: Callable[[], Awaitable[Value]]) -> Value:
         """Wait for a place, then for the command; who is cancelled meanwhile leaves the command to itself."""
-        places = self._places_of_this_loop()
+        slot = binascii.crc_hqx(key.encode(), 0) % SLOTS
+        places = self._places_of_this_loop()[slot * self._lanes // SLOTS]
         await places.acquire()
         result: list[Value] = []
 
@@ -45,9 +59,9 @@ class Calls:
         """Wait until no command is on its way."""
         await self._flights.landed()
 
-    def _places_of_this_loop(self) -> anyio.Semaphore:
+    def _places_of_this_loop(self) -> list[anyio.Semaphore]:
         places = self._places.get(None)
         if places is None:
-            places = anyio.Semaphore(MOST_AT_ONCE, fast_acquire=True)
+            places = [anyio.Semaphore(self._most, fast_acquire=True) for _ in range(self._lanes)]
             self._places.set(places)
         return places

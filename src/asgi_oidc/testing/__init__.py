@@ -6,6 +6,7 @@ from .fake_provider import FakeProvider
 from .gates import Gate
 from .grants import TokenInfo
 from .server import Server, serve
+from .store_contract import SessionStoreContract
 
 __all__ = [
     "Browser",
@@ -16,6 +17,7 @@ __all__ = [
     "Persona",
     "Response",
     "Server",
+    "SessionStoreContract",
     "TokenInfo",
     "numbered_personas",
     "serve",

@@ -1,0 +1,1 @@
+"""The session stores, and what each of them has to do."""
