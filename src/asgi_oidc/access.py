@@ -7,6 +7,8 @@ from asgi_oidc.refresh import live_tokens
 from asgi_oidc.sessions.session import expires_at
 from asgi_oidc.sessions.sessions import Live
 
+LONGEST_ARGUMENT = 2048  # characters
+
 
 class LiveAccess:
     """`Access` for one request."""
@@ -35,6 +37,7 @@ class LiveAccess:
     async def access_token(self, *, resource: str | None = None, refused: str | None = None) -> str:
         """Return the token of the session, or that for a resource."""
         if resource is not None:
+            _check_resource(resource)
             return await resource_token(self._live, self._parts, resource, refused=refused)
         return (await live_tokens(self._live, self._parts, refused=refused)).access_token
 
@@ -47,4 +50,19 @@ class LiveAccess:
         refused: str | None = None,
     ) -> str:
         """Return a token that was got in exchange."""
+        for name, value in (("audience", audience), ("scope", scope)):
+            if value is not None and not _is_text(value):
+                raise ValueError(f"{name} must be text, on one line")
+        if resource is not None:
+            _check_resource(resource)
         return await exchanged_token(self._live, self._parts, Wanted(resource, audience, scope), refused=refused)
+
+
+def _check_resource(resource: str) -> None:
+    """Refuse what no provider takes, before a refresh token is used for it (RFC 8707 §2)."""
+    if not _is_text(resource) or not resource.partition(":")[1] or "#" in resource or " " in resource:
+        raise ValueError("resource must be an absolute URI without a fragment, such as https://orders.example.com")
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and value.isprintable() and value.strip() != "" and len(value) <= LONGEST_ARGUMENT

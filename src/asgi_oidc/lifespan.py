@@ -46,4 +46,5 @@ async def _finish(parts: Parts) -> None:
     with anyio.move_on_after(FINISH_DEADLINE):
         await parts.renewals.landed()
         await parts.errands.landed()
+        await parts.afterwards.landed()
     await parts.provider.http.close()

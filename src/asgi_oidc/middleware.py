@@ -130,7 +130,7 @@ class OIDCMiddleware:
         public = self._parts.settings.public
         match decide(public, request.path, is_signed_in=live is not None):
             case Decision.ALLOW:
-                await self._run_app(request, live, scope, receive, send)
+                await self._run_app(request, live or down, scope, receive, send)
             case Decision.LOGIN if down is not None:
                 return_to = own_path(request.target, self._parts)
                 await _respond(failure(request, self._parts, down, return_to=return_to), request, send)
@@ -150,8 +150,11 @@ class OIDCMiddleware:
             await self._parts.sessions.touch(live)
         return live, None
 
-    async def _run_app(self, request: Request, live: Live | None, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _run_app(
+        self, request: Request, who: Live | StoreUnavailable | None, scope: Scope, receive: Receive, send: Send
+    ) -> None:
         """Call the app; a token that it needs and cannot get is answered like a request without a session."""
+        live = who if isinstance(who, Live) else None
         has_started = False
 
         async def watched_send(message: Message) -> None:
@@ -162,9 +165,12 @@ class OIDCMiddleware:
         inner_send = watched_send if live is None else self._private_send(live, request, watched_send)
         try:
             await self.app(self._inner_scope(scope, live), receive, inner_send)
-        except (NotSignedIn, AccessTokenExpired, RefreshFailed, StoreUnavailable) as error:
-            if has_started:
+        except Exception as exc:  # those of the app go on
+            error = _lacks_token(exc)
+            if error is None or has_started:
                 raise
+            # The app takes for nobody whom we could not look up.
+            error = who if isinstance(who, StoreUnavailable) else error
             response = await self._without_token(request, live, error)
         else:
             return
@@ -283,6 +289,16 @@ class OIDCMiddleware:
             await send(message)
 
         return private_handshake
+
+
+def _lacks_token(exc: BaseException) -> OIDCError | None:
+    """Find out whether an app failed because it got no token; it may have asked for several at once."""
+    if isinstance(exc, NotSignedIn | AccessTokenExpired | RefreshFailed | StoreUnavailable):
+        return exc
+    if not isinstance(exc, BaseExceptionGroup):
+        return None
+    found = [_lacks_token(each) for each in exc.exceptions]
+    return None if None in found else found[0]
 
 
 def _with_cookies(message: Message, lines: Sequence[bytes]) -> Message:

@@ -69,9 +69,7 @@ async def exchanged_token(live: Live, parts: Parts, wanted: Wanted, *, refused: 
 async def _token(live: Live, parts: Parts, wish: str | Wanted, get: Get, *, refused: str | None) -> str:
     check_goes_on(live, parts)
     known, now = parts.granted.find(live.session.id, wish), parts.now()
-    is_forced = known is not None and refused is not None and refused == known.access_token
-    if is_forced and known is not None and abs(now - known.forced_at) < FORCE_PAUSE:
-        is_forced = False
+    is_forced = known is not None and _is_forced(known, refused, now)
     if known is None or is_forced or not known.made_at <= now < known.renew_at:  # the clock may be set back
         forced_at = now if is_forced else 0
         try:
@@ -81,19 +79,27 @@ async def _token(live: Live, parts: Parts, wish: str | Wanted, get: Get, *, refu
         except SessionEnded:
             live.is_over = True
             raise
-    if known.access_token is None:
-        raise TokenNotGranted(detail="the provider gave none a moment ago")
-    return known.access_token
+        check_goes_on(live, parts)  # somebody may have signed out meanwhile
+    if known.access_token is not None and now < known.expires_at:
+        return known.access_token
+    raise (known.failure or TokenNotGranted(detail="it was dead on arrival")).with_traceback(None)
+
+
+def _is_forced(known: Granted, refused: str | None, now: int) -> bool:
+    return refused is not None and refused == known.access_token and abs(now - known.forced_at) >= FORCE_PAUSE
 
 
 async def _get(live: Live, parts: Parts, wish: str | Wanted, get: Get, forced_at: int) -> Granted:
+    """Ask for a token; where there is none to be had, remember that, and go on with one that still lives."""
+    session_id, now = live.session.id, parts.now()
     try:
         answer = await get()
-    except TokenNotGranted:
-        parts.granted.keep(live.session.id, wish, Granted(None, parts.now(), parts.now() + COOL_DOWN))
-        raise
-    lifetime = UNKNOWN_LIFETIME if answer.expires_in is None else answer.expires_in
-    now = parts.now()
-    granted = Granted(answer.access_token, now, refresh_due_at(now, lifetime), forced_at)
-    parts.granted.keep(live.session.id, wish, granted)
+    except (TokenNotGranted, RefreshFailed) as failure:
+        old = parts.granted.find(session_id, wish)
+        token, expires_at = (None, now) if old is None else (old.access_token, old.expires_at)
+        granted = Granted(token, now, now + COOL_DOWN, expires_at, forced_at, failure)
+    else:
+        lifetime = UNKNOWN_LIFETIME if answer.expires_in is None else answer.expires_in
+        granted = Granted(answer.access_token, now, refresh_due_at(now, lifetime), now + lifetime, forced_at)
+    parts.granted.keep(session_id, wish, granted)
     return granted

@@ -43,6 +43,7 @@ class Parts:
     used: Tombstones
     renewals: SingleFlight[Session]
     errands: SingleFlight[Granted]
+    afterwards: SingleFlight[None]
     granted: GrantedTokens
     urls: Urls
     origin: str
@@ -87,6 +88,7 @@ def put_together(settings: Settings, clock: Callable[[], float]) -> Parts:
         used=Tombstones(),
         renewals=SingleFlight(),
         errands=SingleFlight(),
+        afterwards=SingleFlight(),
         granted=GrantedTokens(),
         urls=Urls(settings.url_of("login"), settings.url_of("logout")),
         origin=settings.origin,

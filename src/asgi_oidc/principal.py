@@ -159,6 +159,7 @@ class OIDC:
             RefreshFailed: it has run out and the provider does not renew it right now.
             StoreUnavailable: the same, because of the session store.
             TokenNotGranted: the provider gives no token for `resource`.
+            ValueError: `resource` is no absolute URI, or has a fragment.
         """
         return await self._signed_in().access_token(resource=resource)
 
@@ -174,7 +175,7 @@ class OIDC:
 
         Raises:
             TokenNotGranted: the provider gives none.
-            OIDCError: those of `access_token`.
+            OIDCError, ValueError: those of `access_token`.
         """
         return await self._signed_in().exchange_token(audience=audience, resource=resource, scope=scope)
 

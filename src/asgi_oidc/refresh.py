@@ -25,10 +25,14 @@ from asgi_oidc.protocol.tokens import RefreshAnswer
 from asgi_oidc.revoke import revoke
 from asgi_oidc.sessions.session import Session, Tokens, earliest, ends_for_good_at, refresh_due_at, renewed
 from asgi_oidc.sessions.sessions import Change, Live
-from asgi_oidc.turn import COOL_DOWN, Turn, failed, turn
+from asgi_oidc.turn import COOL_DOWN, Turn, failed, turn, unlock
 
+# What is wrong with an ID Token when our keys are old or our clock is wrong: nothing is known against its answer.
+NOT_ITS_FAULT = ("kid_unknown", "claim_iat", "claim_exp", "claim_nbf")
 SAVE_DEADLINE = 6.0  # seconds for a store that does not take the new tokens
 SAVE_PAUSE = 0.3  # seconds between two tries
+SAVE_LATER_DEADLINE = 300.0  # seconds for one that is down for longer
+SAVE_LATER_PAUSE = 1.0  # seconds between two tries
 FORCE_PAUSE = 60  # seconds between two tokens that an API may refuse; one that refuses all does not make us a hammer
 
 
@@ -61,9 +65,9 @@ def check_goes_on(live: Live, parts: Parts) -> None:
     Raises:
         SessionEnded: signed out, run out, or withdrawn.
     """
-    session = live.session
-    has_run_out = parts.now() >= ends_for_good_at(session, parts.limits)
-    if live.is_over or has_run_out or parts.ended.is_ended(session.id):
+    session, now = live.session, parts.now()
+    has_run_out = now >= ends_for_good_at(session, parts.limits)
+    if live.is_over or has_run_out or parts.ended.is_dead(session.id, now=now):
         raise SessionEnded(detail="it ended while the request was under way")
 
 
@@ -83,8 +87,8 @@ async def _renew_or_go_on(live: Live, parts: Parts, refused: str | None) -> None
 def _is_due(tokens: Tokens, now: int, refused: str | None) -> bool:
     if tokens.refresh_token is None:
         return False
-    if refused is not None and refused == tokens.access_token:
-        return abs(now - tokens.forced_at) >= FORCE_PAUSE
+    if refused is not None and refused == tokens.access_token and abs(now - tokens.forced_at) >= FORCE_PAUSE:
+        return True
     return tokens.refresh_due_at is not None and now >= tokens.refresh_due_at
 
 
@@ -152,12 +156,22 @@ async def checked_claims(mine: Turn, parts: Parts, answer: RefreshAnswer) -> dic
         with anyio.fail_after(mine.time_left()):
             return await parts.provider.check_id_token_again(answer.id_token, expected)
     except (ProviderError, TokenRejected, TimeoutError) as error:
-        if isinstance(error, TokenRejected) and error.code != "kid_unknown":
-            # Nothing of such an answer is used, not its refresh token either.
-            raise await _given_up(mine, parts, error) from error
-        # There are no keys to judge the ID Token by, but the old refresh token is spent.
-        mine.session = await save(mine, parts, rotated(mine.session.tokens, answer))
+        await _keep_what_is_left(mine, parts, answer, error)
         raise await _given_up(mine, parts, error) from error
+
+
+async def _keep_what_is_left(
+    mine: Turn, parts: Parts, answer: RefreshAnswer, error: ProviderError | TokenRejected | TimeoutError
+) -> None:
+    """Never come with a refresh token that is spent: that would end the grant, for all devices."""
+    if answer.refresh_token is None:
+        return
+    tokens = rotated(mine.session.tokens, answer)
+    if isinstance(error, TokenRejected) and error.code not in NOT_ITS_FAULT:
+        # It may be somebody else's: it goes back, and the session goes on without one.
+        await revoke(answer.refresh_token, parts)
+        tokens = msgspec.structs.replace(tokens, refresh_token=None)
+    mine.session = await save(mine, parts, tokens)
 
 
 async def _given_up(mine: Turn, parts: Parts, error: OIDCError | TimeoutError) -> RefreshFailed:
@@ -202,10 +216,26 @@ async def save(mine: Turn, parts: Parts, tokens: Tokens) -> Session:
         mine.has_unsaved = True
         saved = renewed(mine.session, tokens)
         parts.sessions.keep_unsaved(saved)
-    if saved is None or parts.ended.is_ended(saved.id):
+        parts.afterwards.start(saved.id, lambda: _save_later(mine, parts, tokens))
+    if saved is None or parts.ended.is_dead(saved.id, now=parts.now()):
         await revoke(tokens.refresh_token, parts)
         raise SessionEnded(detail="it ended while it was renewed")
     return saved
+
+
+async def _save_later(mine: Turn, parts: Parts, tokens: Tokens) -> None:
+    """Go on trying while the lock keeps others from coming with the old refresh token."""
+    with anyio.move_on_after(SAVE_LATER_DEADLINE):
+        while parts.sessions.has_unsaved(mine.session.id):
+            await anyio.sleep(SAVE_LATER_PAUSE)
+            try:
+                await parts.sessions.keep_lock(mine.session, mine.holder)
+                newest = await parts.sessions.newest(mine.session)  # it writes what is not saved
+            except StoreUnavailable:
+                continue
+            if newest is None:
+                await revoke(tokens.refresh_token, parts)
+    await unlock(mine.session, parts, mine.holder)
 
 
 async def _saved(session: Session, parts: Parts, change: Change) -> Session | None:

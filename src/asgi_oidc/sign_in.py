@@ -1,6 +1,5 @@
 """A checked login becomes a session: new at every login, and older ones end."""
 
-import secrets
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,11 +21,12 @@ MOST_REPLACED = 8  # sessions that one took over from and that may still be with
 
 
 def new_session(
-    answer: TokenAnswer, said: Claims, *, claims: Claims, admitted: Claims, scope: str, now: int
+    session_id: str, answer: TokenAnswer, said: Claims, *, claims: Claims, admitted: Claims, scope: str, now: int
 ) -> Session:
     """Make a session of what a login gave.
 
     Args:
+        session_id: new, 256 bits.
         said: claims of the ID Token.
         claims: the same with those of userinfo.
         admitted: what `on_login` made of them.
@@ -35,7 +35,7 @@ def new_session(
     """
     sid, expires_in = said.get("sid"), answer.expires_in
     login = Login(
-        id=secrets.token_urlsafe(32),
+        id=session_id,
         issuer=said["iss"],
         sub=said["sub"],
         sid=sid if isinstance(sid, str) else None,
@@ -107,6 +107,8 @@ async def _replaced(request: Request, parts: Parts, new: Session, transaction: T
     """
     live, before = await who_was(request, parts), transaction.before
     olds = [(before.sub, before.session)] if before else []
+    if live is None:
+        await parts.sessions.end_unread(request.cookies)
     if live is not None:
         old = live.session.login
         olds = [(digest(old.sub), name) for name in (old.id, *old.replaced)] + olds

@@ -66,16 +66,21 @@ class SingleFlight(Generic[Value]):
             RuntimeError: the event loop ended first.
         """
         flights = self._flights_of_this_loop()
-        flight = flights.get(key)
-        if flight is None:
-            flight = flights[key] = _Flight()
-            self._start(self._fly(flights, key, flight, call))
+        self.start(key, call)
+        flight = flights[key]
         await flight.landed.wait()
         if flight.error is not None:
             raise flight.error
         if flight.abandoned:
             raise RuntimeError("the event loop ended before the call did")
         return cast(Value, flight.value)
+
+    def start(self, key: str, call: Callable[[], Awaitable[Value]]) -> None:
+        """Make the call in the background, unless it is under way; what comes of it is the call's own business."""
+        flights = self._flights_of_this_loop()
+        if key not in flights:
+            flight = flights[key] = _Flight()
+            self._start(self._fly(flights, key, flight, call))
 
     async def landed(self) -> None:
         """Wait until no call is under way."""

@@ -25,6 +25,7 @@ class Turn:
     Attributes:
         session: the newest.
         ends_at: when the calls to the provider have to be over, by the clock of the event loop.
+        holder: who holds the lock.
         is_locked: whether it was needed: somebody else may have done the work meanwhile.
         has_unsaved: whether the store lacks the newest refresh token; then nobody may come with the old one for as
             long as the lock holds.
@@ -32,6 +33,7 @@ class Turn:
 
     session: Session
     ends_at: float
+    holder: str
     is_locked: bool = True
     has_unsaved: bool = False
 
@@ -63,7 +65,7 @@ async def turn(session: Session, parts: Parts, *, can_go: Callable[[Session], bo
         yield mine
     finally:
         if mine is None or (mine.is_locked and not mine.has_unsaved):
-            await _unlock(session, parts, holder)
+            await unlock(session, parts, holder)
 
 
 async def _wait_for_turn(session: Session, parts: Parts, holder: str, can_go: Callable[[Session], bool]) -> Turn:
@@ -71,7 +73,7 @@ async def _wait_for_turn(session: Session, parts: Parts, holder: str, can_go: Ca
     while not await parts.sessions.lock(session, holder):
         session = await _newest(session, parts)
         if can_go(session):
-            return Turn(session, tried, is_locked=False)
+            return Turn(session, tried, holder, is_locked=False)
         if tried - began > PATIENCE:
             raise RefreshFailed("refresh_timeout", "another process renews the session, and does not end")
         await anyio.sleep(POLL)
@@ -80,7 +82,7 @@ async def _wait_for_turn(session: Session, parts: Parts, holder: str, can_go: Ca
     if 0 < session.tokens.retry_at - parts.now() <= COOL_DOWN:  # more than that: the clock was set back
         wait = session.tokens.retry_at - parts.now()
         raise RefreshFailed("refresh_cooling_down", "one failed a moment ago", retry_after=wait)
-    return Turn(session, tried + DEADLINE)
+    return Turn(session, tried + DEADLINE, holder)
 
 
 async def _newest(session: Session, parts: Parts) -> Session:
@@ -90,10 +92,11 @@ async def _newest(session: Session, parts: Parts) -> Session:
     return newest
 
 
-async def _unlock(session: Session, parts: Parts, holder: str) -> None:
+async def unlock(session: Session, parts: Parts, holder: str) -> None:
+    """Let others have their turn; when the store does not answer, the lock ends by itself."""
     try:
         await parts.sessions.unlock(session, holder)
-    except StoreUnavailable as error:  # the lock ends by itself
+    except StoreUnavailable as error:
         events.log(events.STORE_FAILED, code=error.code, detail=error.detail)
 
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from asgi_oidc import events
+from asgi_oidc.errors import StoreUnavailable
 from asgi_oidc.sessions.records import Records
 from asgi_oidc.stores.door import StoreDoor
 
@@ -43,6 +44,7 @@ class UserSessions:
     async def end(self, sub: str, session_id: str) -> bool:
         """End one session of a user at once, in all processes, and say whether there was one.
 
+        Requests that are under way finish, with the tokens that they have.
         Its refresh token is not revoked: only the id in the browser opens the record.
 
         Args:
@@ -73,7 +75,11 @@ class UserSessions:
         if record is None:
             await self._store.unlink(index, handle)
             return None
-        summary = self._records.summary(handle, record)
+        try:
+            summary = self._records.summary(handle, record)
+        except StoreUnavailable as error:  # one that is broken hides none of the others
+            events.log(events.STORE_FAILED, code=error.code, detail=error.detail)
+            return None
         if summary is None:
             return None
         return SessionInfo(handle, summary.created_at, summary.seen_at, summary.expires_at)

@@ -286,3 +286,24 @@ async def test_answers_that_cross_stay_apart(site):
         "alice": "alice",
         "bob": "bob",
     }
+
+
+@pytest.mark.parametrize("resource", ["", "orders", "https://api.example.com/#part", "https://a b", 5, "\ud800:x"])
+async def test_a_resource_that_no_provider_takes_costs_no_refresh_token(site, resource):
+    """RFC 8707 §2: an absolute URI without a fragment."""
+    oidc = await oidc_of(site)
+
+    with pytest.raises(ValueError, match="absolute URI"):
+        await oidc.access_token(resource=resource)
+    with pytest.raises(ValueError, match=r"absolute URI|text"):
+        await oidc.exchange_token(resource=resource, audience="orders")
+
+    assert site.refreshes == 0
+
+
+async def test_an_audience_is_text(site):
+    """It goes into a form, and names what is kept."""
+    oidc = await oidc_of(site)
+
+    with pytest.raises(ValueError, match="audience must be text"):
+        await oidc.exchange_token(audience=["orders"])

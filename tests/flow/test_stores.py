@@ -4,6 +4,7 @@ import copy
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 import pytest
 
 from asgi_oidc import MemoryStore, OIDCError, OIDCMiddleware, SettingsError
@@ -211,7 +212,7 @@ async def test_evicted_is_signed_out(site, store):
 
 
 async def test_tokens_that_a_store_does_not_take_are_kept_and_written_later(token_site, store):
-    """The old refresh token is spent by then."""
+    """The old refresh token is spent by then; another process waits until they are written."""
     browser = await token_site.signed_in()
     token_site.clock.advance(LIFETIME + 1)
     with token_site.provider.hold("refresh", when="after") as gate:
@@ -223,7 +224,6 @@ async def test_tokens_that_a_store_does_not_take_are_kept_and_written_later(toke
     going_on = await browser.fetch("/page")
     store.broken = set()
 
-    await browser.fetch("/page")
     elsewhere = await token_site.restarted().browser_of(browser).fetch("/page")
 
     assert (going_on.status_code, elsewhere.status_code, token_site.refreshes) == (200, 200, 1)
@@ -341,3 +341,66 @@ async def test_the_list_of_a_user_survives_a_browser_that_comes_back(site):
     later = [info for info in await site.middleware.sessions.of("alice") if info.expires_at > site.clock.now]
 
     assert (len(now), len(later)) == (2, 1)
+
+
+async def test_a_sign_out_ends_a_record_that_this_process_cannot_read(site):
+    """The secret is being changed, and this process does not know the new one yet."""
+    ahead = site.restarted(secret=[OTHER_SECRET, SECRET])
+    browser = await ahead.signed_in()
+    header = cookie_header(browser)
+
+    await site.browser_of(browser).post("/auth/logout", follow=False)
+
+    assert (await ahead.call("/auth/session", headers={"cookie": header})).status == 401
+
+
+async def test_a_page_that_wants_a_token_says_so_while_the_store_is_down(token_site, store):
+    """Public or not: nobody is told to sign in who may be signed in."""
+    browser = await token_site.signed_in()
+    store.broken = {"get"}
+
+    page = await browser.fetch("/public/page")
+
+    assert (page.status_code, "retry-after" in page.headers) == (503, True)
+
+
+async def test_a_clock_that_is_set_back_does_not_end_a_session_that_is_used(token_site, store):
+    """The store counts its own time: the last use has to be written all the same."""
+    token_site.app.at_work = lambda scope: anyio.lowlevel.checkpoint()
+    store.memory = MemoryStore(clock=lambda: seconds_of_the_store[0])
+    seconds_of_the_store = [0.0]
+    browser = await token_site.signed_in()
+    token_site.clock.advance(-7200)
+
+    seen = []
+    for _ in range(30):
+        token_site.clock.advance(300)
+        seconds_of_the_store[0] += 300
+        seen.append((await browser.fetch("/page")).status_code)
+
+    assert seen == [200] * 30
+
+
+async def test_sessions_stay_in_the_list_through_a_change_of_the_secret(site):
+    """The list has a name that follows from the secret; use of a session brings it into the new one."""
+    browser = await site.signed_in()
+    both = site.restarted(secret=[OTHER_SECRET, SECRET])
+    both.clock.advance(120)
+    await both.browser_of(browser).fetch("/page")
+    new = both.restarted(secret=OTHER_SECRET)
+
+    assert len(await new.middleware.sessions.of("alice")) == 1
+    assert await new.middleware.sessions.end_all("alice") == 1
+    assert await who_am_i(browser) is None
+
+
+async def test_a_record_that_is_broken_hides_no_other_one_from_the_list(site, store):
+    """Who looks for it must see the rest."""
+    await site.signed_in()
+    await site.signed_in()
+    handle = (await site.middleware.sessions.of("alice"))[0].id
+    key = next(key for key in store.memory._values if key.endswith(f"session:{handle}"))
+    await store.memory.remove(key)
+    await store.memory.add(key, b"garbage", lifetime=60)
+
+    assert [info.id == handle for info in await site.middleware.sessions.of("alice")] == [False]

@@ -11,7 +11,7 @@ import pytest
 
 from asgi_oidc import AccessTokenExpired, LoginRefused, RefreshFailed, SessionEnded
 from asgi_oidc.testing import Browser
-from tests.flow.site import cookie_header, who_am_i
+from tests.flow.site import Clock, cookie_header, who_am_i
 from tests.flow.tokens import LIFETIME, STORES, TokenSite
 
 
@@ -451,3 +451,64 @@ async def test_a_claim_that_is_gone_is_gone_unless_the_id_token_tells_next_to_no
     claims = (await browser.fetch("/auth/session")).json()["claims"]
 
     assert (claims.get("role"), claims["sub"]) == (role, "alice")
+
+
+@pytest.mark.parametrize("ahead", [-120, 400])
+async def test_a_clock_that_is_wrong_for_a_while_spends_no_refresh_token_twice(site, ahead):
+    """The times of the ID Token do not fit, but it is about the same login: its refresh token is kept."""
+    browser = await site.signed_in()
+    provider_clock = Clock()
+    site.provider.clock = provider_clock
+    for clock in (site.clock, provider_clock):
+        clock.advance(LIFETIME + 200)
+    site.clock.advance(ahead)
+
+    wrong = await browser.fetch("/page")
+    site.clock.now = provider_clock.now = max(site.clock.now, provider_clock.now) + 11
+    right = await browser.fetch("/page")
+
+    assert (wrong.status_code, right.status_code, site.provider.revoked) == (503, 200, [])
+
+
+async def test_a_token_of_another_api_is_used_to_its_end_while_the_provider_is_down(site):
+    """As that of the session is; and one try is made in ten seconds."""
+    await site.signed_in()
+    oidc = site.app.scope["oidc"]
+    token = await oidc.exchange_token(audience="orders")
+    site.clock.advance(LIFETIME - 30)
+    calls = site.provider.count("/token")
+
+    with site.provider.fault("token_500"):
+        still = {await oidc.exchange_token(audience="orders") for _ in range(5)}
+        made = site.provider.count("/token") - calls
+        site.clock.advance(31)
+        with pytest.raises(RefreshFailed):
+            await oidc.exchange_token(audience="orders")
+
+    assert (still, made) == ({token}, 2)  # one for the token of the session, one for this
+
+
+async def test_an_app_that_asks_for_several_tokens_at_once_is_answered_the_same(site):
+    """What a task group raises is a group."""
+    browser = await site.signed_in()
+    site.clock.advance(LIFETIME + 1)
+
+    async def ask_twice(scope: Any) -> None:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(site.ask_for_the_token, scope)
+            tasks.start_soon(site.ask_for_the_token, scope)
+
+    async def ask_and_fail(scope: Any) -> None:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(site.ask_for_the_token, scope)
+            await anyio.lowlevel.checkpoint()
+            raise KeyError("a mistake of the app")
+
+    with site.provider.fault("refresh_down"):
+        site.app.at_work = ask_twice
+        page = await browser.fetch("/page")
+        site.app.at_work = ask_and_fail
+        with pytest.raises(ExceptionGroup):
+            await browser.fetch("/page")
+
+    assert (page.status_code, "retry-after" in page.headers) == (503, True)

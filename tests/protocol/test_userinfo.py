@@ -3,10 +3,10 @@
 import pytest
 
 from asgi_oidc.errors import AnswerRejected, ProviderUnavailable, TokenRejected
+from asgi_oidc.protocol.claims import PROTOCOL_CLAIMS
 from asgi_oidc.protocol.jose import Verified
 from asgi_oidc.protocol.messages import Answer
 from asgi_oidc.protocol.userinfo import (
-    PROTOCOL_CLAIMS,
     check_signed_userinfo,
     lacks_claims,
     merge_userinfo,

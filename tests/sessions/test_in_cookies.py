@@ -67,7 +67,7 @@ def process() -> Process:
 
 async def test_what_was_begun_is_opened(process):
     """All of it is in the browser."""
-    await process.sessions.check_writable()
+    await process.sessions.check_writable("an-id")
     await process.begin()
 
     assert await process.sessions.open(process.cookies) == Live(SESSION, held=0)

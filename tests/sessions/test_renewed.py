@@ -121,7 +121,7 @@ def test_tokens_that_are_larger_than_everything_are_not_kept():
 
 def test_a_granted_token_belongs_to_one_session_and_one_wish():
     """Never to a wish alone: it is a user's."""
-    tokens, granted = GrantedTokens(), Granted("at", 1000, renew_at=1060)
+    tokens, granted = GrantedTokens(), Granted("at", 1000, renew_at=1060, expires_at=1120)
     tokens.keep("one", "https://api.example.com", granted)
 
     assert tokens.find("one", "https://api.example.com") is granted
@@ -133,15 +133,27 @@ def test_of_granted_tokens_the_longest_unused_go():
     """Memory is bounded; a token that is kept again counts once."""
     tokens = GrantedTokens(most=3)
     for number in range(3):
-        tokens.keep("id", number, Granted(str(number), 0, 0))
+        tokens.keep("id", number, Granted(str(number), 0, 0, 0))
     assert tokens.find("id", 0) is not None
-    tokens.keep("id", 1, Granted("again", 0, 0))
+    tokens.keep("id", 1, Granted("again", 0, 0, 0))
 
-    tokens.keep("id", 3, Granted("3", 0, 0))
+    tokens.keep("id", 3, Granted("3", 0, 0, 0))
 
     assert [tokens.find("id", number) is not None for number in range(4)] == [True, True, False, True]
 
 
 def test_a_granted_token_hides_in_the_repr():
     """It stands in tracebacks."""
-    assert "s3cret" not in repr(Granted("s3cret", 0, 1))
+    assert "s3cret" not in repr(Granted("s3cret", 0, 1, 2))
+
+
+def test_granted_tokens_are_bounded_in_bytes():
+    """A token may be long."""
+    tokens = GrantedTokens(most_bytes=250)
+
+    for number in range(4):
+        tokens.keep("id", number, Granted("x" * 100, 0, 0, 0))
+    tokens.keep("id", 3, Granted("x" * 120, 0, 0, 0))
+    tokens.keep("id", 4, Granted(None, 0, 0, 0))
+
+    assert [tokens.find("id", number) is not None for number in range(5)] == [False, False, True, True, True]

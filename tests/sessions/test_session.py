@@ -7,6 +7,7 @@ import pytest
 
 from asgi_oidc.errors import OIDCError
 from asgi_oidc.sessions.session import (
+    FARTHEST,
     FORMAT,
     Limits,
     Login,
@@ -204,7 +205,20 @@ def test_a_use_is_read_as_it_was_written():
     assert decode_use(encode(Use("id", 1234))) == Use("id", 1234)
 
 
-@pytest.mark.parametrize("use", [Use("another", 2000), Use(SESSION.id, SESSION.seen_at)])
-def test_a_use_of_another_session_or_an_older_one_says_nothing(use):
+def test_a_use_of_another_session_says_nothing():
     """It comes in a cookie of its own, which may be left over."""
-    assert used(SESSION, use) is SESSION
+    assert used(SESSION, Use("another", 2000)) is SESSION
+
+
+def test_a_use_after_the_clock_was_set_back_counts():
+    """Else it would be written down with every answer until the clock has caught up."""
+    back = used(SESSION, Use(SESSION.id, 400))
+
+    assert back.seen_at == 400
+    assert [is_roll_due(session, LIMITS, now=400) for session in (SESSION, back)] == [True, False]
+
+
+@pytest.mark.parametrize(("ahead", "lives"), [(FARTHEST, True), (FARTHEST + 1, False)])
+def test_a_session_that_began_in_the_future_has_an_end(ahead, lives):
+    """The clock was wrong when it began, or is wrong now."""
+    assert is_live(SESSION, LIMITS, now=SESSION.login.created_at - ahead) is lives

@@ -1,6 +1,7 @@
 """GET or POST /auth/callback: finishes a login (OIDC Core §3.1.2.5 to §3.1.3.7, RFC 9207)."""
 
 import copy
+import secrets
 from collections.abc import Mapping
 from typing import Any
 
@@ -39,12 +40,13 @@ async def callback(request: Request, parts: Parts, receive: Receive) -> Response
         return await _nobody_waits(request, parts, response, transaction)
     # Before the login is used up: with the provider or the store down, reloading the page can still finish it.
     await parts.provider.metadata()
-    await parts.sessions.check_writable()
+    session_id = secrets.token_urlsafe(32)
+    await parts.sessions.check_writable(session_id)
     try:
         code = await _checked_code(request, parts, response, transaction)
         if not _use_up(transaction, parts):
             return await _nobody_waits(request, parts, response, transaction)
-        answered = await _finish(request, parts, code, transaction)
+        answered = await _finish(request, parts, code, transaction, session_id=session_id)
     except OIDCError as error:
         answered = failure(request, parts, error, return_to=transaction.return_to)
     return answered.with_cookies([parts.transactions.delete(transaction.state)])
@@ -84,21 +86,23 @@ def _is_second_try(request: Request, parts: Parts, state: str, transaction: Tran
     return not state or parts.transactions.goes_in_circles(request.cookies, now=parts.now())
 
 
-async def _finish(request: Request, parts: Parts, code: str, transaction: Transaction) -> Response:
+async def _finish(request: Request, parts: Parts, code: str, transaction: Transaction, *, session_id: str) -> Response:
     tokens = await parts.provider.exchange_code(code, code_verifier=transaction.code_verifier)
     try:
-        return await _admit_and_sign_in(request, parts, tokens, transaction)
+        return await _admit_and_sign_in(request, parts, tokens, transaction, session_id=session_id)
     except OIDCError:
         await revoke(tokens.refresh_token, parts)  # nobody will ever use it
         raise
 
 
-async def _admit_and_sign_in(request: Request, parts: Parts, tokens: TokenAnswer, transaction: Transaction) -> Response:
+async def _admit_and_sign_in(
+    request: Request, parts: Parts, tokens: TokenAnswer, transaction: Transaction, *, session_id: str
+) -> Response:
     said = await parts.provider.check_id_token(tokens.id_token, _expected(parts, transaction, tokens))
     scope = parts.settings.scope if tokens.scope is None else tokens.scope
     claims = await parts.provider.complete_claims(said, tokens, scope=scope)
     admitted = await _admit(parts, claims)
-    session = new_session(tokens, said, claims=claims, admitted=admitted, scope=scope, now=parts.now())
+    session = new_session(session_id, tokens, said, claims=claims, admitted=admitted, scope=scope, now=parts.now())
     cookies = await sign_in(request, parts, session, transaction)
     return redirect(_destination(parts, transaction)).with_cookies(cookies)
 

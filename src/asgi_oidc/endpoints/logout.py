@@ -37,6 +37,8 @@ async def logout(request: Request, parts: Parts, receive: Receive) -> Response:
     if session is not None:
         await parts.sessions.end(session)
         events.log(events.LOGGED_OUT)
+    else:
+        await parts.sessions.end_unread(request.cookies)
     target = await _target(session, parts)
     return redirect(target).with_cookies(parts.sessions.delete(request.cookies))
 

@@ -3,7 +3,10 @@
 from collections import OrderedDict
 from dataclasses import dataclass, field
 
+from asgi_oidc.errors import OIDCError
+
 MOST = 10_000  # tokens
+MOST_BYTES = 16 * 1024 * 1024  # of all tokens together
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,22 +14,28 @@ class Granted:
     """One token, or the memory that the provider gave none.
 
     Attributes:
+        failure: why there is none, or no newer one.
         made_at: seconds since the epoch.
-        renew_at: seconds since the epoch from which on it is not used any more.
+        renew_at: when the provider is asked again.
+        expires_at: from when on the token is not used any more.
         forced_at: when an API last refused one like it that looked fine.
     """
 
     access_token: str | None = field(repr=False)
     made_at: int
     renew_at: int
+    expires_at: int
     forced_at: int = 0
+    failure: OIDCError | None = None
 
 
 class GrantedTokens:
     """Tokens by the session and the wish that they belong to: never by the wish alone."""
 
-    def __init__(self, *, most: int = MOST) -> None:
+    def __init__(self, *, most: int = MOST, most_bytes: int = MOST_BYTES) -> None:
         self._most = most
+        self._most_bytes = most_bytes
+        self._bytes = 0
         self._granted: OrderedDict[tuple[str, object], Granted] = OrderedDict()
 
     def find(self, session_id: str, wish: object) -> Granted | None:
@@ -38,7 +47,11 @@ class GrantedTokens:
 
     def keep(self, session_id: str, wish: object, granted: Granted) -> None:
         """Keep what came of a wish."""
+        self._bytes += _size(granted) - _size(self._granted.pop((session_id, wish), None))
         self._granted[session_id, wish] = granted
-        self._granted.move_to_end((session_id, wish))
-        while len(self._granted) > self._most:
-            self._granted.popitem(last=False)
+        while len(self._granted) > self._most or self._bytes > self._most_bytes:
+            self._bytes -= _size(self._granted.popitem(last=False)[1])
+
+
+def _size(granted: Granted | None) -> int:
+    return len(granted.access_token) if granted is not None and granted.access_token is not None else 0

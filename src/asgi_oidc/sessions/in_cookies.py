@@ -8,7 +8,16 @@ from asgi_oidc import events
 from asgi_oidc.errors import SessionTooLarge
 from asgi_oidc.sessions.jar import Jar
 from asgi_oidc.sessions.renewed import Renewed
-from asgi_oidc.sessions.session import Limits, Session, Use, expires_at, is_live, is_roll_due, used
+from asgi_oidc.sessions.session import (
+    Limits,
+    Session,
+    Use,
+    buried_for,
+    expires_at,
+    is_live,
+    is_roll_due,
+    used,
+)
 from asgi_oidc.sessions.sessions import LOCK_LIFETIME, Change, Live
 from asgi_oidc.sessions.tombstones import Tombstones
 
@@ -47,7 +56,7 @@ class CookieSessions:
         """Look for the cookie that signs somebody in."""
         return self._jar.is_there(cookies)
 
-    async def check_writable(self) -> None:
+    async def check_writable(self, session_id: str) -> None:
         """Browsers are."""
 
     async def begin(self, session: Session, cookies: Mapping[str, str]) -> list[bytes]:
@@ -55,8 +64,11 @@ class CookieSessions:
         return self._jar.write(session, cookies, max_age=self._limits.lifetime)
 
     async def newest(self, session: Session) -> Session | None:
-        """Look at what this process renewed."""
-        return None if self._ended.is_ended(session.id) else self._with_newest_tokens(session)
+        """Look at what this process renewed; of a last use that came with another request it does not know."""
+        now = self._now()
+        if self._ended.is_dead(session.id, now=now) or not is_live(session, self._limits, now=now):
+            return None
+        return self._with_newest_tokens(session)
 
     async def change(self, session: Session, change: Change) -> Session | None:
         """Keep the new tokens here until the browser has them, however the request ends."""
@@ -70,6 +82,10 @@ class CookieSessions:
     def keep_unsaved(self, session: Session) -> None:
         """Keep them, as all others."""
         self._renewed.keep(session)
+
+    def has_unsaved(self, session_id: str) -> bool:
+        """The browser takes them with the next answer."""
+        return False
 
     async def touch(self, live: Live) -> None:
         """The answer brings a cookie."""
@@ -95,12 +111,16 @@ class CookieSessions:
     async def end(self, session: Session) -> None:
         """Dead stays dead: no slower request and no copy of the cookies brings it back in this process."""
         self._renewed.drop(session.id)
+        # All that it took over from: a process that was started since never heard that they were replaced.
         for name in (session.id, *session.login.replaced):
-            self._ended.add(name, now=self._now(), lifetime=self._limits.lifetime)
+            self._ended.add(name, now=self._now(), lifetime=buried_for(self._limits))
+
+    async def end_unread(self, cookies: Mapping[str, str]) -> None:
+        """It is in the browser alone."""
 
     async def fade(self, session_id: str, *, grace: int) -> None:
         """Write down from when on it is dead."""
-        self._ended.add(session_id, now=self._now(), lifetime=self._limits.lifetime, grace=grace)
+        self._ended.add(session_id, now=self._now(), lifetime=buried_for(self._limits), grace=grace)
 
     def delete(self, cookies: Mapping[str, str]) -> list[bytes]:
         """Delete all cookies."""
@@ -112,6 +132,9 @@ class CookieSessions:
             return False
         self._locks[session.id] = (holder, self._ticks() + LOCK_LIFETIME)
         return True
+
+    async def keep_lock(self, session: Session, holder: str) -> None:
+        """Nothing takes that long here."""
 
     async def unlock(self, session: Session, holder: str) -> None:
         """Let the next one in."""

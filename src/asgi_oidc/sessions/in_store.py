@@ -9,7 +9,18 @@ from asgi_oidc.errors import StoreUnavailable
 from asgi_oidc.sessions.jar import Jar
 from asgi_oidc.sessions.records import Records, is_session_id
 from asgi_oidc.sessions.renewed import Renewed
-from asgi_oidc.sessions.session import Limits, Session, Tokens, ending_at, expires_at, is_live, is_roll_due, renewed
+from asgi_oidc.sessions.session import (
+    GRACE,
+    Limits,
+    Session,
+    Tokens,
+    buried_for,
+    ending_at,
+    expires_at,
+    is_live,
+    is_roll_due,
+    renewed,
+)
 from asgi_oidc.sessions.sessions import LOCK_LIFETIME, Change, Live
 from asgi_oidc.sessions.tombstones import Tombstones
 from asgi_oidc.stores.door import StoreDoor
@@ -49,9 +60,9 @@ class StoredSessions:
         """Look for the cookie with the id."""
         return self._jar.is_there(cookies)
 
-    async def check_writable(self) -> None:
-        """Write something: a store that is full still reads."""
-        await self._store.add(self._records.lock_key("writable"), b"1", lifetime=1)
+    async def check_writable(self, session_id: str) -> None:
+        """Write something: a store that is full still reads, and no key is everybody's."""
+        await self._store.add(self._records.probe_key(self._records.handle(session_id)), b"1", lifetime=1)
 
     async def begin(self, session: Session, cookies: Mapping[str, str]) -> list[bytes]:
         """Write the record, and the id into a cookie."""
@@ -59,9 +70,7 @@ class StoredSessions:
         if not await self._store.add(self._records.key(handle), record, lifetime=self._lifetime(session)):
             raise StoreUnavailable("store_id_taken", "a new session found its place taken")
         # The index comes second: a list drops what has no record. Until it is linked, no browser has the id.
-        for index in self._indexes(session):
-            for oldest in await self._store.link(index, handle, lifetime=self._limits.lifetime, most=MOST_SESSIONS):
-                await self._store.remove(self._records.key(oldest))
+        await self._link(session)
         return self._jar.write_id(session.id, cookies, max_age=self._limits.lifetime)
 
     async def newest(self, session: Session) -> Session | None:
@@ -82,6 +91,8 @@ class StoredSessions:
                 return current
             new = self._records.seal(changed, self._limits)
             if await self._store.replace(key, record, new, lifetime=self._lifetime(changed)):
+                if self._records.is_of_old_secret(record):
+                    await self._link(changed)  # the index has a name that follows from the secret
                 return changed
         raise StoreUnavailable("store_contended", f"somebody else was faster {MOST_TRIES} times")
 
@@ -91,7 +102,7 @@ class StoredSessions:
         if not is_roll_due(live.session, self._limits, now=now):
             return
         try:
-            await self.change(live.session, lambda current: _seen(current, now))
+            await self.change(live.session, lambda current: self._seen(current, now))
         except StoreUnavailable as error:
             events.log(events.STORE_FAILED, code=error.code, detail=error.detail, going_on_with="the request")
 
@@ -101,9 +112,12 @@ class StoredSessions:
 
     async def end(self, session: Session) -> None:
         """Remove the record: no slower request writes it again."""
-        names = (session.id, *session.login.replaced)
+        is_young = (
+            abs(self._now() - session.login.created_at) <= GRACE
+        )  # those that it replaced end by themselves after
+        names = (session.id, *(session.login.replaced if is_young else ()))
         for name in names:  # first, so that they are dead in this process also when the store is down
-            self._ended.add(name, now=self._now(), lifetime=self._limits.lifetime)
+            self._ended.add(name, now=self._now(), lifetime=buried_for(self._limits))
             self._unsaved.drop(name)
         for name in names:
             await self._store.remove(self._records.key(self._records.handle(name)))
@@ -116,9 +130,17 @@ class StoredSessions:
         except StoreUnavailable as error:  # the session is over, and a list passes over what has no record
             events.log(events.STORE_FAILED, code=error.code, detail=error.detail)
 
+    async def end_unread(self, cookies: Mapping[str, str]) -> None:
+        """Remove the record of the id: another process may be able to read it."""
+        session_id = cookies.get(self._jar.name, "")
+        if not is_session_id(session_id):
+            return
+        self._ended.add(session_id, now=self._now(), lifetime=buried_for(self._limits))
+        await self._store.remove(self._records.key(self._records.handle(session_id)))
+
     async def fade(self, session_id: str, *, grace: int) -> None:
         """Shorten its life in the record, or remove it."""
-        self._ended.add(session_id, now=self._now(), lifetime=self._limits.lifetime, grace=grace)
+        self._ended.add(session_id, now=self._now(), lifetime=buried_for(self._limits), grace=grace)
         key = self._records.key(self._records.handle(session_id))
         session = await self._read(session_id) if grace else None
         if session is None:
@@ -136,6 +158,12 @@ class StoredSessions:
         key = self._records.lock_key(self._records.handle(session.id))
         return await self._store.add(key, holder.encode("ascii"), lifetime=LOCK_LIFETIME)
 
+    async def keep_lock(self, session: Session, holder: str) -> None:
+        """Write the holder anew, where nobody else stands by now."""
+        key, value = self._records.lock_key(self._records.handle(session.id)), holder.encode("ascii")
+        if not await self._store.replace(key, value, value, lifetime=LOCK_LIFETIME):
+            await self._store.add(key, value, lifetime=LOCK_LIFETIME)
+
     async def unlock(self, session: Session, holder: str) -> None:
         """Remove the holder, unless another one stands there by now."""
         key = self._records.lock_key(self._records.handle(session.id))
@@ -145,9 +173,14 @@ class StoredSessions:
         """Keep tokens that the store did not take; the next request that finds it better writes them."""
         self._unsaved.keep(session)
 
+    def has_unsaved(self, session_id: str) -> bool:
+        """Say whether this process has tokens that the store does not."""
+        return self._unsaved.has(session_id)
+
     async def _read(self, session_id: str) -> Session | None:
         session = self._open(session_id, await self._store.get(self._records.key(self._records.handle(session_id))))
         if session is None:
+            self._unsaved.drop(session_id)
             return None
         tokens = self._unsaved.newest(session_id, session.tokens)
         return session if tokens is session.tokens else await self._save(_newer(session, tokens))
@@ -169,6 +202,16 @@ class StoredSessions:
             events.log(events.COOKIE_IGNORED, reason="record of another secret or version")
         return session
 
+    async def _link(self, session: Session) -> None:
+        handle = self._records.handle(session.id)
+        for index in self._indexes(session):
+            for oldest in await self._store.link(index, handle, lifetime=self._limits.lifetime, most=MOST_SESSIONS):
+                await self._store.remove(self._records.key(oldest))
+
+    def _seen(self, session: Session, now: int) -> Session:
+        # Another request may have done it meanwhile.
+        return msgspec.structs.replace(session, seen_at=now) if is_roll_due(session, self._limits, now=now) else session
+
     def _indexes(self, session: Session) -> list[str]:
         login = session.login
         named = [("sub", login.sub), *([("sid", login.sid)] if login.sid else [])]
@@ -181,7 +224,3 @@ class StoredSessions:
 
 def _newer(session: Session, tokens: Tokens) -> Session:
     return session if tokens.generation <= session.tokens.generation else renewed(session, tokens)
-
-
-def _seen(session: Session, now: int) -> Session:
-    return session if session.seen_at >= now else msgspec.structs.replace(session, seen_at=now)

@@ -8,7 +8,7 @@ import os
 import re
 from base64 import urlsafe_b64encode
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from hmac import digest as hmac_digest
 
@@ -42,10 +42,10 @@ class Summary(msgspec.Struct, frozen=True, array_like=True):
 class _Keys:
     """What follows from one secret."""
 
-    secret: bytes
+    secret: bytes = field(repr=False)
     id: bytes
     summary: AESGCMSIV
-    index: bytes
+    index: bytes = field(repr=False)
 
 
 class Records:
@@ -81,6 +81,10 @@ class Records:
     def lock_key(self, handle: str) -> str:
         """Name the lock that is held while a session is renewed."""
         return f"{self._tag}:lock:{handle}"
+
+    def probe_key(self, handle: str) -> str:
+        """Name what is written to see whether the store takes anything."""
+        return f"{self._tag}:probe:{handle}"
 
     def index_keys(self, kind: str, issuer: str, name: str) -> list[str]:
         """Name the index of the sessions of one user (`sub`), or of one session at the provider (`sid`).
@@ -138,6 +142,10 @@ class Records:
             return msgspec.json.decode(data, type=Summary)
         except ValueError:
             return None
+
+    def is_of_old_secret(self, record: bytes) -> bool:
+        """Say whether a record that we can open was sealed with another secret than we seal with now."""
+        return self._keys_of(record) is not self._keys[0]
 
     def _keys_of(self, record: bytes) -> _Keys | None:
         if not record.startswith(MAGIC) or len(record) < HEADER + LENGTH:

@@ -4,7 +4,7 @@ A refresh token is often good for one use: whoever still comes with the old one 
 """
 
 from collections import OrderedDict
-from typing import NamedTuple
+from dataclasses import dataclass, field
 
 import msgspec
 
@@ -14,9 +14,10 @@ MOST = 10_000  # sessions
 MOST_BYTES = 64 * 1024 * 1024  # of all tokens together; each entry costs its author a login and a refresh
 
 
-class _Kept(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class _Kept:
     tokens: Tokens
-    data: bytes
+    data: bytes = field(repr=False)
 
 
 class Renewed:
@@ -48,6 +49,10 @@ class Renewed:
             return msgspec.structs.replace(tokens, retry_at=retry_at, forced_at=forced_at)
         # Read anew each time: the app may change the claims that it is given.
         return decode_tokens(kept.data) or tokens
+
+    def has(self, session_id: str) -> bool:
+        """Say whether there is something of a session."""
+        return session_id in self._kept
 
     def drop(self, session_id: str) -> None:
         """Forget a session."""

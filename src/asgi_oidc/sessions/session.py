@@ -9,6 +9,7 @@ from asgi_oidc.errors import OIDCError
 FORMAT = 2  # changes with the fields; a value of another format is not a session
 ROLL_AFTER = 60  # seconds; the last use is written down at most that often
 REFRESH_AHEAD = 60  # seconds before its end in which an access token is renewed
+FARTHEST = 2 * 86_400  # seconds by which a clock may be set back and sessions go on
 GRACE = 30  # seconds that a replaced session of the same user lives on, for requests that are under way
 
 
@@ -105,6 +106,12 @@ class Use(msgspec.Struct, frozen=True, array_like=True):
     session: str
     seen_at: int
 
+    def __repr__(self) -> str:
+        return f"Use(seen_at={self.seen_at})"
+
+    def __rich_repr__(self) -> list[tuple[str, int]]:
+        return [("seen_at", self.seen_at)]
+
 
 class Limits(msgspec.Struct, frozen=True):
     """How long a session may live, in seconds."""
@@ -125,13 +132,22 @@ def ends_for_good_at(session: Session, limits: Limits) -> int:
 
 
 def is_live(session: Session, limits: Limits, *, now: int) -> bool:
-    """Say whether the session is within all of its limits."""
-    return now < expires_at(session, limits)
+    """Say whether the session is within all of its limits.
+
+    One that began in the future may be right, the clock was set back; but it must not live for ever by that.
+    """
+    return now < expires_at(session, limits) and session.login.created_at - now <= FARTHEST
+
+
+def buried_for(limits: Limits) -> int:
+    """Say how many seconds an id has to be remembered as dead: for as long as its session might live."""
+    return limits.lifetime + FARTHEST
 
 
 def is_roll_due(session: Session, limits: Limits, *, now: int) -> bool:
     """Say whether its last use should be written down."""
-    return now - session.seen_at >= min(ROLL_AFTER, max(1, limits.idle // 4))
+    # A last use in the future is as wrong as an old one: the clock was set back.
+    return abs(now - session.seen_at) >= min(ROLL_AFTER, max(1, limits.idle // 4))
 
 
 def earliest(ends_at: int | None, stated: object) -> int | None:
@@ -152,8 +168,8 @@ def refresh_due_at(now: int, expires_in: int) -> int:
 
 
 def used(session: Session, use: Use) -> Session:
-    """Take the last use into account; that of another session, or an older one, says nothing."""
-    if use.session != session.id or use.seen_at <= session.seen_at:
+    """Take the last use into account; that of another session says nothing."""
+    if use.session != session.id:
         return session
     return msgspec.structs.replace(session, seen_at=use.seen_at)
 

@@ -38,8 +38,8 @@ class Sessions(Protocol):
     def is_there(self, cookies: Mapping[str, str]) -> bool:
         """Say whether the browser sent anything that should be a session."""
 
-    async def check_writable(self) -> None:
-        """Make sure that a session could be written now."""
+    async def check_writable(self, session_id: str) -> None:
+        """Make sure that a session of this id could be written now."""
 
     async def begin(self, session: Session, cookies: Mapping[str, str]) -> list[bytes]:
         """Write a new session, and return the Set-Cookie lines for it.
@@ -57,6 +57,9 @@ class Sessions(Protocol):
     def keep_unsaved(self, session: Session) -> None:
         """Keep tokens that `change` could not write; whoever asks for the session next gets them."""
 
+    def has_unsaved(self, session_id: str) -> bool:
+        """Say whether there are such tokens."""
+
     async def touch(self, live: Live) -> None:
         """Write down that the session is in use, where that is not the cookies' business."""
 
@@ -69,6 +72,9 @@ class Sessions(Protocol):
     async def end(self, session: Session) -> None:
         """End a session, and those that it took over from, for good."""
 
+    async def end_unread(self, cookies: Mapping[str, str]) -> None:
+        """End what a browser has, though nobody here can read it: another secret, another version, garbage."""
+
     async def fade(self, session_id: str, *, grace: int) -> None:
         """Let a session end after some seconds: another one has replaced it."""
 
@@ -77,6 +83,9 @@ class Sessions(Protocol):
 
     async def lock(self, session: Session, holder: str) -> bool:
         """Try to be the only one who renews a session, and say whether it worked; no lock lasts."""
+
+    async def keep_lock(self, session: Session, holder: str) -> None:
+        """Let a lock that one holds begin its lifetime anew."""
 
     async def unlock(self, session: Session, holder: str) -> None:
         """Let others renew it again."""
