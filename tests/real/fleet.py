@@ -4,9 +4,11 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
+from urllib.parse import urlsplit
 
 import anyio
 import httpx
@@ -15,20 +17,22 @@ from asgi_oidc.testing import Browser
 from tests.real.processes import Running, answers, free_port, running
 from tests.real.servers import PYTHON
 
+# Each request has a connection of its own: a server may close one that is kept just when it is used again.
+UNKEPT = httpx.Limits(max_connections=None, max_keepalive_connections=0)
 SECRET = "u3Jx0q2gPzS8vN5kYtR1bW6mLcA9dEfHiQoZ7KsXjUw"
 
 
 @dataclass(frozen=True)
 class Fleet:
-    """Processes behind one address, or each behind an address of its own."""
+    """Processes behind one address; each has another one, of its own."""
 
     origin: str
-    ports: tuple[int, ...]
+    own_ports: tuple[int, ...]
     processes: tuple[Running, ...]
 
-    def at(self, index: int, path: str) -> str:
-        """Write the URL of a path at one process."""
-        return f"http://127.0.0.1:{self.ports[index]}{path}"
+    def own_origin(self, index: int) -> str:
+        """Write the address of one process."""
+        return f"http://127.0.0.1:{self.own_ports[index]}"
 
     def kill(self, index: int) -> None:
         """End a process without a chance to say anything."""
@@ -36,28 +40,22 @@ class Fleet:
 
 
 @contextlib.contextmanager
-def workers(environ: Mapping[str, str], *, count: int, port: int) -> Iterator[Fleet]:
-    """Run uvicorn with so many workers."""
-    command = (*PYTHON, "uvicorn", "tests.real.fleet_app:app", "--port", str(port), "--workers", str(count))
-    with running(command, environ) as process:
-        origin = f"http://127.0.0.1:{port}"
-        process.wait_until(lambda: answers(f"{origin}/public"), "the workers answer")
-        yield Fleet(origin, (port,), (process,))
-
-
-@contextlib.contextmanager
-def machines(environ: Mapping[str, str], *, count: int, port: int) -> Iterator[Fleet]:
-    """Run so many processes, each with a port of its own, as machines behind a balancer; the first has `port`."""
-    ports = (port, *(free_port() for _ in range(count - 1)))
+def fleet(environ: Mapping[str, str], *, count: int) -> Iterator[Fleet]:
+    """Run so many processes of the app at the address that OIDC_BASE_URL names; the kernel spreads connections."""
+    port = urlsplit(environ["OIDC_BASE_URL"]).port
+    own_ports = tuple(free_port() for _ in range(count))
     with contextlib.ExitStack() as stack:
-        processes = []
-        for one in ports:
-            command = (*PYTHON, "uvicorn", "tests.real.fleet_app:app", "--port", str(one))
-            processes.append(stack.enter_context(running(command, environ)))
-        for one, process in zip(ports, processes, strict=True):
-            url = f"http://127.0.0.1:{one}/public"
-            process.wait_until(lambda url=url: answers(url), "the process answers")  # type: ignore[misc]
-        yield Fleet(f"http://127.0.0.1:{port}", ports, tuple(processes))
+        command = (*PYTHON, "tests.real.fleet_app", str(port))
+        processes = [stack.enter_context(running((*command, str(own)), environ)) for own in own_ports]
+        started = Fleet(f"http://127.0.0.1:{port}", own_ports, tuple(processes))
+        for index, process in enumerate(processes):
+            url = started.own_origin(index) + "/public"
+            process.wait_until(partial(answers, url), "the process answers")
+        try:
+            yield started
+        finally:
+            for process in processes:  # all at once, then one after the other is waited for
+                process.process.terminate()
 
 
 def environ(issuer: str, *, client_id: str, client_secret: str, port: int, store: str = "") -> dict[str, str]:
@@ -74,10 +72,10 @@ def environ(issuer: str, *, client_id: str, client_secret: str, port: int, store
 
 async def cookie_of(origin: str, issuer: str, sub: str = "alice", **options: Any) -> str:
     """Sign somebody in, and give the Cookie header of the browser."""
-    async with httpx.AsyncHTTPTransport() as network:
+    async with httpx.AsyncHTTPTransport(verify=False, limits=UNKEPT) as network:
         browser = Browser(network, origin, {issuer: network}, **options)
-        page = await browser.sign_in(sub, "/token")
-        assert page.status_code == 200, page.text
+        page = await browser.sign_in(sub, "/page")
+        assert (page.status_code, page.json()["sub"]) == (200, sub)
         return browser.jar.header(origin + "/", is_same_site=True, is_safe_navigation=True)
 
 
@@ -98,12 +96,11 @@ async def visit(client: httpx.AsyncClient, url: str, cookie: str) -> Visit:
     return Visit(answer.status_code, answer.json(), time.monotonic() - began, answer.headers.get("retry-after"))
 
 
-async def visits(urls: list[str], cookie: str) -> list[Visit]:
+async def visits(urls: Sequence[str], cookie: str) -> list[Visit]:
     """Make these requests at once, over as many connections."""
     done: list[Visit] = []
-    limits = httpx.Limits(max_connections=None, max_keepalive_connections=0)
 
-    async with httpx.AsyncClient(timeout=40, limits=limits, trust_env=False) as client:
+    async with httpx.AsyncClient(timeout=40, limits=UNKEPT, trust_env=False, verify=False) as client:
 
         async def one(url: str) -> None:
             done.append(await visit(client, url, cookie))

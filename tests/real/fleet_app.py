@@ -1,17 +1,26 @@
-"""An app for many processes; `tests.real.fleet_app:app` takes its settings from OIDC_...
+"""An app for many processes, which takes its settings from OIDC_...
 
-`/token` asks for the access token and tells which process answered, for whom, and a hash of the token; `/slow` waits
-for the file that FLEET_GATE names; everything else tells the same without a token.
+A path that ends with `/token` asks for the access token; the answer tells which process it comes from, for whom, and a
+hash of the token. What begins with `/slow` waits, and says so with a file in the folder that FLEET_GATE names, until
+the file `open` is there.
+
+    python -m tests.real.fleet_app 8000 8001    # an address that several processes share, and one of its own
 """
 
 import os
+import secrets
+import socket
+import sys
 from hashlib import sha256
 from typing import Any
 
 import anyio
 import msgspec
+import uvicorn
 
 from asgi_oidc import OIDCMiddleware
+
+FAREWELL = 1  # seconds that requests under way have when the process is asked to end
 
 
 async def tell(scope: Any, receive: Any, send: Any) -> None:
@@ -22,14 +31,32 @@ async def tell(scope: Any, receive: Any, send: Any) -> None:
         await receive()
         await send({"type": "lifespan.shutdown.complete"})
         return
-    if scope["path"] == "/slow":
-        while not await anyio.Path(os.environ["FLEET_GATE"]).exists():  # noqa: ASYNC110  # the event is another process's
-            await anyio.sleep(0.02)
-    token = await scope["oidc"].access_token() if scope["path"] == "/token" else ""
+    if scope["path"].startswith("/slow"):
+        await gate(anyio.Path(os.environ["FLEET_GATE"]))
+    token = await scope["oidc"].access_token() if scope["path"].endswith("/token") else ""
     said = {"process": os.getpid(), "sub": scope["user"].sub, "token": sha256(token.encode()).hexdigest()}
     await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"application/json")]})
     await send({"type": "http.response.body", "body": msgspec.json.encode(said)})
 
 
+async def gate(folder: anyio.Path) -> None:
+    """Wait until the test opens it."""
+    await (folder / secrets.token_hex()).touch()
+    while not await (folder / "open").exists():  # noqa: ASYNC110  # no event reaches from process to process
+        await anyio.sleep(0.02)
+
+
+def listen(port: int) -> socket.socket:
+    """Listen where others may listen as well: the kernel shares the connections out."""
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    listener.bind(("127.0.0.1", port))
+    return listener
+
+
 if "OIDC_ISSUER" in os.environ:
     app = OIDCMiddleware.from_env(tell, scope="openid offline_access", public=["/public"])
+
+if __name__ == "__main__":
+    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=FAREWELL))
+    server.run(sockets=[listen(int(port)) for port in sys.argv[1:]])

@@ -4,25 +4,32 @@ import collections
 import contextlib
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
 
 import anyio
 import httpx
 import pytest
-from anyio.abc import TaskGroup
 
 from asgi_oidc.sessions.sessions import LOCK_LIFETIME
-from asgi_oidc.testing import Client, FakeProvider, serve
-from tests.real.fleet import Fleet, Visit, cookie_of, environ, machines, visit, visits, workers
+from asgi_oidc.testing import Client, FakeProvider, numbered_personas, serve
+from asgi_oidc.testing.cookie_jar import CookieJar
+from tests.real.fleet import Fleet, Visit, cookie_of, environ, fleet, visit, visits
 from tests.real.processes import free_port
 from tests.real.real_provider import CLIENT_SECRET, REFRESHING, RealProvider, client
 from tests.real.redis_server import RedisServer, cluster_url, redis, redis_cluster, redis_that_is_down
+from tests.real.servers import server as one_server
 from tests.security.sizes import size
 
 pytestmark = pytest.mark.real
 
-LIFETIME = 6  # seconds of an access token: due after three, so that a hundred requests see one and the same
-SHORT_LIFETIME = 2  # the same where few requests come
 AT_ONCE = 100
+PEOPLE = size(40, 1000)
+LIFETIME = 3  # seconds of an access token that is due after two; requests that come at once are answered by then
+SHORT = 1  # seconds of one that is to run out soon
+LONG = 300  # seconds of one that is not
+SECRET = "web-secret"
 
 
 @pytest.fixture(scope="module")
@@ -35,213 +42,322 @@ def server() -> Iterator[RedisServer]:
 @pytest.fixture(scope="module")
 def fake() -> Iterator[FakeProvider]:
     """A provider whose answers the test can stop."""
-    provider = FakeProvider(clients=[Client("web", "web-secret")])
-    provider.access_token_lifetime = SHORT_LIFETIME
+    provider = FakeProvider(clients=[Client("web", SECRET)], alg="ES256")
+    provider.personas |= {persona.sub: persona for persona in numbered_personas(PEOPLE)}
     with serve(provider) as started:
         provider.issuer = started.url
         yield provider
 
 
-def environ_of(provider: FakeProvider, port: int, store: str) -> dict[str, str]:
+@dataclass(frozen=True)
+class Shared:
+    """Four processes for the tests that hurt none."""
+
+    fleet: Fleet
+    gate: Path
+
+
+@pytest.fixture(scope="module")
+def shared(fake: FakeProvider, server: RedisServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shared]:
+    """Start them once."""
+    gate = tmp_path_factory.mktemp("gate")
+    with fleet(environ_of(fake, server.url) | {"FLEET_GATE": str(gate)}, count=4) as started:
+        yield Shared(started, gate)
+
+
+def environ_of(provider: FakeProvider, store: str) -> dict[str, str]:
     """Set the app up for the fake provider."""
-    return environ(provider.issuer, client_id="web", client_secret="web-secret", port=port, store=store)
+    return environ(provider.issuer, client_id="web", client_secret=SECRET, port=free_port(), store=store)
 
 
-@contextlib.contextmanager
-def fleet_at(provider: RealProvider, store: str, *, count: int) -> Iterator[Fleet]:
-    """Run the app with the certified provider."""
-    port = free_port()
-    origin = f"http://127.0.0.1:{port}"
-    provider.register(client(origin, **REFRESHING), access_token_lifetime=LIFETIME)
-    settings = environ(provider.issuer, client_id="web", client_secret=CLIENT_SECRET, port=port, store=store)
-    settings["OIDC_AUTHORIZATION_PARAMS"] = '{"prompt": "consent"}'  # without it the scope offline_access is ignored
-    with machines(settings, count=count, port=port) as fleet:
-        yield fleet
+def environ_of_real(provider: RealProvider, store: str) -> dict[str, str]:
+    """Set the app up for the certified provider."""
+    settings = environ(provider.issuer, client_id="web", client_secret=CLIENT_SECRET, port=free_port(), store=store)
+    # Without it the scope offline_access is ignored.
+    return settings | {"OIDC_AUTHORIZATION_PARAMS": '{"prompt": "consent"}'}
 
 
-async def rounds(fleet: Fleet, provider: RealProvider, *, times: int, processes: int) -> None:
-    """Let a token run out, ask for it a hundred times at once, and look; again and again."""
-    cookie = await cookie_of(fleet.origin, provider.issuer)
-    for number in range(1, times + 1):
-        await anyio.sleep(LIFETIME + 0.1)  # the provider's own clock has to pass
-        done = await visits([fleet.at(each % processes, "/token") for each in range(AT_ONCE)], cookie)
+async def bursts(provider: RealProvider, store: str, *, processes: int, sessions: int = 1, rounds: int = 1) -> None:
+    """Let tokens run out, then ask for each a hundred times at once; after every burst, look."""
+    settings = environ_of_real(provider, store)
+    provider.register(client(settings["OIDC_BASE_URL"], **REFRESHING), access_token_lifetime=LIFETIME)
+    with fleet(settings, count=processes) as started:
+        cookies = [await cookie_of(started.origin, provider.issuer) for _ in range(sessions)]
+        for cookie in cookies * rounds:
+            if cookie is cookies[0]:
+                await anyio.sleep(LIFETIME + 0.1)  # the clocks of other processes go by themselves
+            before = list(provider.grants)
+            done = await visits([started.origin + "/token"] * AT_ONCE, cookie)
 
-        assert collections.Counter(one.status for one in done) == {200: AT_ONCE}
-        assert ({one.said["sub"] for one in done}, len({one.said["token"] for one in done})) == ({"alice"}, 1)
-        assert len({one.said["process"] for one in done}) == processes
-        assert (list(provider.grants).count("refresh_token"), provider.revoked) == (number, [])
+            assert collections.Counter(one.status for one in done) == {200: AT_ONCE}
+            assert {one.said["sub"] for one in done} == {"alice"}
+            assert len({one.said["token"] for one in done}) == 1
+            assert len({one.said["process"] for one in done}) == processes
+            assert (provider.grants, provider.revoked) == ([*before, "refresh_token"], [])
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("times", [size(1, 100)])
-async def test_four_processes_and_redis_make_one_refresh(times, provider, server):
+async def test_four_processes_and_redis_make_one_refresh(provider, server):
     """100 good answers, one call, nobody signed out."""
-    with fleet_at(provider, server.url, count=4) as fleet:
-        await rounds(fleet, provider, times=times, processes=4)
+    await bursts(provider, server.url, processes=4, sessions=size(3, 10), rounds=size(1, 10))
 
 
-async def test_a_cluster_serves_it_as_well(provider):
+async def test_four_processes_and_a_cluster_make_one_refresh(provider):
     """Three nodes: every command is about one key."""
-    with redis_cluster() as servers, fleet_at(provider, cluster_url(servers), count=2) as fleet:
-        await rounds(fleet, provider, times=1, processes=2)
+    with redis_cluster() as servers:
+        await bursts(provider, cluster_url(servers), processes=4)
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("times", [size(1, 100)])
-async def test_one_process_with_sealed_cookies_makes_one_refresh(times, provider):
-    """The same without a store; all requests still carry the first cookie."""
-    with fleet_at(provider, "", count=1) as fleet:
-        await rounds(fleet, provider, times=times, processes=1)
+async def test_one_process_with_sealed_cookies_makes_one_refresh(provider):
+    """The same without a store; all requests carry the first cookie."""
+    await bursts(provider, "", processes=1, sessions=size(3, 10), rounds=size(1, 10))
 
 
-async def until_expired() -> None:
-    """Let an access token run out: the processes have no clock but the real one."""
-    await anyio.sleep(SHORT_LIFETIME + 0.1)
+async def signed_in(fake: FakeProvider, started: Fleet, *people: str, lifetime: int) -> dict[str, str]:
+    """Sign these people in at once, with access tokens of a lifetime, and give their cookies."""
+    fake.access_token_lifetime = lifetime
+    cookies: dict[str, str] = {}
+    limiter = anyio.CapacityLimiter(AT_ONCE)  # more would wait longer for the provider, in this process, than we allow
+
+    async def sign_in(sub: str) -> None:
+        jar = CookieJar()
+        jar.receive(fake.session_cookie(sub), fake.issuer)
+        async with limiter:
+            cookies[sub] = await cookie_of(started.origin, fake.issuer, sub, jar=jar)
+
+    async with anyio.create_task_group() as tasks:
+        for sub in people:
+            tasks.start_soon(sign_in, sub)
+    return cookies
 
 
-async def test_a_process_that_is_killed_in_the_middle_of_a_refresh_holds_nobody_for_long(fake, server):
-    """Its lock ends by itself. What the provider had not seen is done again; what it had answered is lost with the
-    process, and that user signs in again."""
-    port = free_port()
-    with machines(environ_of(fake, port, server.url), count=2, port=port) as fleet:
-        unseen, answered = [await cookie_of(fleet.origin, fake.issuer, sub) for sub in ("alice", "bob")]
-        await until_expired()
-        async with anyio.create_task_group() as tasks:
-            for cookie, when in ((unseen, "before"), (answered, "after")):
-                with fake.fault(f"refresh_hangs_{when}_processing"):
-                    await start_a_refresh(tasks, fleet, fake, cookie)
-            fleet.kill(0)
-        after = [(await visits([fleet.at(1, "/token")], cookie))[0] for cookie in (unseen, answered)]
-
-    print(f"recovered after {after[0].seconds:.1f} s")
-    assert [(one.status, one.said.get("sub")) for one in after] == [(200, "alice"), (401, None)]
-    assert sum(one.seconds for one in after) <= LOCK_LIFETIME + 2
-
-
-async def start_a_refresh(tasks: TaskGroup, fleet: Fleet, provider: FakeProvider, cookie: str) -> None:
-    """Ask the first process for a token, and wait until the provider has the call."""
-    before = provider.count_grants("refresh_token")
-    tasks.start_soon(ignored, fleet.at(0, "/token"), cookie)
-    await until(lambda: provider.count_grants("refresh_token") > before)
+async def until_expired(fake: FakeProvider, *, next_lifetime: int) -> None:
+    """Let the access tokens run out: the processes have no clock but the real one."""
+    await anyio.sleep(SHORT + 0.1)
+    fake.access_token_lifetime = next_lifetime
 
 
 async def until(condition: Callable[[], object], *, within: float = 10) -> None:
     """Look again and again, in bounded time, at what other processes do."""
     with anyio.fail_after(within):
-        while not condition():  # noqa: ASYNC110  # other processes set no event of ours
+        while not condition():  # noqa: ASYNC110  # they set no event of ours
             await anyio.sleep(0.02)
 
 
-async def ignored(url: str, cookie: str) -> None:
-    """Make a request whose answer may never come."""
-    async with httpx.AsyncClient(timeout=30, trust_env=False) as client:
-        with contextlib.suppress(httpx.TransportError):
-            await visit(client, url, cookie)
+def owners(fake: FakeProvider) -> dict[str, str]:
+    """Say whose token each one is, by the hash that the app shows."""
+    tokens = dict(fake.memory.access_tokens)
+    return {sha256(name.encode()).hexdigest(): token.grant.sign_in.persona.sub for name, token in tokens.items()}
 
 
-async def test_a_sign_out_holds_everywhere_while_slow_requests_are_under_way(fake, server, tmp_path):
-    """Twenty of them at two other processes."""
-    port, gate = free_port(), tmp_path / "gate"
-    settings = environ_of(fake, port, server.url) | {"FLEET_GATE": str(gate)}
-    with machines(settings, count=3, port=port) as fleet:
-        cookie = await cookie_of(fleet.origin, fake.issuer)
-        async with anyio.create_task_group() as tasks:
-            slow: list[Visit] = []
-
-            async def be_slow() -> None:
-                slow.extend(await visits([fleet.at(1 + number % 2, "/slow") for number in range(20)], cookie))
-
-            tasks.start_soon(be_slow)
-            await anyio.sleep(0.5)
-            async with httpx.AsyncClient(trust_env=False) as client:
-                out = await client.post(fleet.at(0, "/auth/logout"), headers={"cookie": cookie})
-            at_once = await visits([fleet.at(number, "/page") for number in range(3)], cookie)
-            gate.touch()
-        after = await visits([fleet.at(number, "/page") for number in range(3)], cookie)
-
-    assert (out.status_code, [one.status for one in slow]) == (303, [200] * 20)
-    assert [one.status for one in (*at_once, *after)] == [401] * 6
+async def forsaken_refresh(fake: FakeProvider, origin: str, cookie: str) -> None:
+    """Ask for a token, and go away when the provider has the call."""
+    before = fake.count_grants("refresh_token")
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(visits, [origin + "/token"], cookie)
+        await until(lambda: fake.count_grants("refresh_token") > before)
+        tasks.cancel_scope.cancel()
 
 
-async def load(fleet: Fleet, cookies: dict[str, str], stop: anyio.Event, done: list[tuple[str, Visit]]) -> None:
-    """Let each user come again and again until it is over."""
+async def test_a_process_that_is_killed_in_the_middle_of_a_refresh_holds_nobody_for_long(fake, server):
+    """Its lock ends by itself: what the provider had not seen is done again; whose answer got lost signs in again."""
+    with fleet(environ_of(fake, server.url), count=2) as started:
+        cookies = await signed_in(fake, started, "alice", "bob", lifetime=SHORT)
+        await until_expired(fake, next_lifetime=LONG)
+        with fake.fault("refresh_hangs_before_processing"):
+            await forsaken_refresh(fake, started.own_origin(0), cookies["alice"])
+        with fake.fault("refresh_hangs_after_processing"):
+            await forsaken_refresh(fake, started.own_origin(0), cookies["bob"])
+        started.kill(0)
+        refreshes = fake.count_grants("refresh_token")
+        recovered = await visits([started.own_origin(1) + "/token"] * 20, cookies["alice"])
+        calls = fake.count_grants("refresh_token") - refreshes
+        lost, still_lost = [(await visits([started.own_origin(1) + "/token"], cookies["bob"]))[0] for _ in range(2)]
+        again = await signed_in(fake, started, "bob", lifetime=LONG)
+        page = await visits([started.own_origin(1) + "/token"], again["bob"])
 
-    async def come(sub: str, cookie: str) -> None:
-        async with httpx.AsyncClient(timeout=30, trust_env=False) as client:
-            while not stop.is_set():
-                done.append((sub, await visit(client, fleet.origin + "/token", cookie)))
-                await anyio.sleep(0.05)
+    longest = max(one.seconds for one in recovered)
+    print(f"alice recovered after {longest:.1f} s, bob was told after {lost.seconds:.1f} s more")
+    assert [(one.status, one.said.get("sub")) for one in recovered] == [(200, "alice")] * 20
+    assert (calls, len({one.said["token"] for one in recovered})) == (1, 1)
+    assert (lost.status, still_lost.status, page[0].status) == (401, 401, 200)
+    assert longest + lost.seconds <= LOCK_LIFETIME + 2
+    assert still_lost.seconds < 2
+
+
+async def test_a_sign_out_holds_everywhere_while_slow_requests_are_under_way(fake, shared):
+    """Twenty of them at other processes; those that ask for a token then get none, and none is made."""
+    started, slow = shared.fleet, list[Visit]()
+    cookie = (await signed_in(fake, started, "alice", lifetime=SHORT))["alice"]
+    refreshes, revoked = fake.count_grants("refresh_token"), len(fake.revoked)
+    urls = [started.own_origin(1 + number % 3) + ("/slow", "/slow/token")[number % 2] for number in range(20)]
+
+    async def be_slow() -> None:
+        slow.extend(await visits(urls, cookie))
 
     async with anyio.create_task_group() as tasks:
-        for sub, cookie in cookies.items():
-            for _ in range(5):
-                tasks.start_soon(come, sub, cookie)
+        tasks.start_soon(be_slow)
+        await until(lambda: len(list(shared.gate.iterdir())) == 20)
+        await until_expired(fake, next_lifetime=LONG)
+        async with httpx.AsyncClient(trust_env=False) as out:
+            signed_out = await out.post(started.own_origin(0) + "/auth/logout", headers={"cookie": cookie})
+        at_once = await visits([started.own_origin(number) + "/page" for number in range(4)], cookie)
+        (shared.gate / "open").touch()
+    after = await visits([started.own_origin(number) + "/token" for number in range(4)], cookie)
+
+    assert signed_out.status_code == 303
+    assert collections.Counter(one.status for one in slow) == {200: 10, 401: 10}
+    assert all(one.said["token"] == sha256(b"").hexdigest() for one in slow if one.status == 200)
+    assert [one.status for one in (*at_once, *after)] == [401] * 8
+    assert (fake.count_grants("refresh_token"), len(fake.revoked)) == (refreshes, revoked + 1)
 
 
-@pytest.mark.parametrize("how", ["hangs", "dies"])
-async def test_redis_stops_and_starts_under_load(how, fake):
-    """No wrong answer, no stuck request, and it goes on without a restart of the app."""
-    port = free_port()
-    done: list[tuple[str, Visit]] = []
-    with (
-        redis_that_is_down("--appendonly", "yes", "--appendfsync", "always") as server,
-        contextlib.ExitStack() as life,
-    ):
-        life.enter_context(server.run())
-        with workers(environ_of(fake, port, server.url), count=2, port=port) as fleet:
-            cookies = {sub: await cookie_of(fleet.origin, fake.issuer, sub) for sub in ("alice", "bob", "chloe")}
-            stop = anyio.Event()
-            async with anyio.create_task_group() as tasks:
-                tasks.start_soon(load, fleet, cookies, stop, done)
-                await anyio.sleep(1)
-                server.pause() if how == "hangs" else server.kill()
-                await anyio.sleep(3)
-                in_outage, began = len(done), time.monotonic()
-                server.go_on() if how == "hangs" else life.enter_context(server.run())
-                await until(lambda: len(done) > in_outage and done[-1][1].status == 200)
-                recovered = time.monotonic() - began
-                await anyio.sleep(1)
-                stop.set()
-            last = [await visits([fleet.origin + "/token"], cookie) for cookie in cookies.values()]
+@pytest.mark.long
+async def test_many_people_at_many_processes_get_their_own_tokens(fake, shared):
+    """They sign in and refresh a hundred at once: whoever mixes answers up hands one person's data to another."""
+    people = [persona.sub for persona in numbered_personas(PEOPLE)]
+    seen: list[tuple[str, Visit]] = []
+    cookies = await signed_in(fake, shared.fleet, *people, lifetime=SHORT)
+    refreshes = fake.count_grants("refresh_token")
+    await until_expired(fake, next_lifetime=LONG)
 
-    print(f"{len(done)} requests, {in_outage} before the end of the outage, recovered after {recovered:.2f} s")
-    assert {(sub, one.said["sub"]) for sub, one in done if one.status == 200} == {(sub, sub) for sub in cookies}
-    assert {one.status for _, one in done} == {200, 503}
-    assert all(one.retry_after for _, one in done if one.status == 503)
-    assert max(one.seconds for _, one in done) < 8
-    assert [(one.status, one.said["sub"]) for (one,) in last] == [(200, sub) for sub in cookies]
+    limiter = anyio.CapacityLimiter(AT_ONCE)
+
+    async def come(sub: str) -> None:
+        async with limiter:
+            seen.extend((sub, one) for one in await visits([shared.fleet.origin + "/token"] * 3, cookies[sub]))
+
+    async with anyio.create_task_group() as tasks:
+        for sub in people:
+            tasks.start_soon(come, sub)
+
+    whose = owners(fake)
+    assert len(seen) == 3 * PEOPLE
+    assert {(sub, one.said["sub"], whose[one.said["token"]]) for sub, one in seen} == {(sub,) * 3 for sub in people}
+    assert len({one.said["token"] for _, one in seen}) == PEOPLE
+    assert fake.count_grants("refresh_token") - refreshes == PEOPLE
 
 
-async def test_a_request_costs_one_command(fake, server):
-    """Counted by Redis itself."""
-    port = free_port()
-    with machines(environ_of(fake, port, server.url), count=1, port=port) as fleet:
-        cookie = await cookie_of(fleet.origin, fake.issuer)
-        refreshes = fake.count_grants("refresh_token")
-        await visits([fleet.origin + "/page"], cookie)
-        with server.ask() as redis_client:
-            redis_client.config_resetstat()
-            async with httpx.AsyncClient(trust_env=False) as http:
-                for _ in range(200):
-                    assert (await visit(http, fleet.origin + "/page", cookie)).status == 200
-            calls = {name: stats["calls"] for name, stats in redis_client.info("commandstats").items()}
+async def test_a_request_costs_one_command(fake, shared, server):
+    """Counted by Redis itself; and where nobody asks for a token, one that has run out makes no refresh."""
+    cookie = (await signed_in(fake, shared.fleet, "alice", lifetime=SHORT))["alice"]
+    await until_expired(fake, next_lifetime=LONG)
+    refreshes = fake.count_grants("refresh_token")
+    with server.ask() as redis_client:
+        redis_client.config_resetstat()
+        done = await visits([shared.fleet.origin + "/page"] * 200, cookie)
+        calls = {name: stats["calls"] for name, stats in redis_client.info("commandstats").items()}
 
     calls.pop("cmdstat_config|resetstat", None)
+    assert [one.status for one in done] == [200] * 200
     assert calls == {"cmdstat_get": 200}
     assert fake.count_grants("refresh_token") == refreshes
 
 
-async def test_a_process_that_is_asked_to_end_finishes_a_refresh_first(fake, server):
-    """Else each deployment would sign some people out."""
-    port, revoked = free_port(), len(fake.revoked)
-    with machines(environ_of(fake, port, server.url), count=2, port=port) as fleet:
-        cookie = await cookie_of(fleet.origin, fake.issuer)
-        await until_expired()
-        fake.latency = 1.0
-        async with anyio.create_task_group() as tasks:
-            await start_a_refresh(tasks, fleet, fake, cookie)
-            fleet.processes[0].process.terminate()
-        fake.latency = 0.0
-        (after,) = await visits([fleet.at(1, "/token")], cookie)
+async def load(origin: str, cookies: dict[str, str], stop: anyio.Event, done: list[tuple[str, Visit]]) -> None:
+    """Let twenty clients come again and again until it is over."""
 
-    assert (after.status, after.said["sub"], len(fake.revoked)) == (200, "alice", revoked)
+    async def come(sub: str, cookie: str) -> None:
+        async with httpx.AsyncClient(timeout=30, trust_env=False) as client:
+            while not stop.is_set():
+                done.append((sub, await visit(client, origin + "/token", cookie)))
+                await anyio.sleep(0.05)
+
+    async with anyio.create_task_group() as tasks:
+        for sub, cookie in cookies.items():
+            for _ in range(20 // len(cookies)):
+                tasks.start_soon(come, sub, cookie)
+
+
+async def test_redis_hangs_and_dies_under_load(fake):
+    """No wrong answer, no stuck request, and it goes on without a restart of the app."""
+    people = ("alice", "bob", "user-0001", "user-0002")
+    done, stop = list[tuple[str, Visit]](), anyio.Event()
+    durable = redis_that_is_down("--appendonly", "yes", "--appendfsync", "always")
+    with durable as hurt, contextlib.ExitStack() as life:
+        life.enter_context(hurt.run())
+        started = life.enter_context(fleet(environ_of(fake, hurt.url), count=2))
+        cookies = await signed_in(fake, started, *people, lifetime=LIFETIME)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(load, started.origin, cookies, stop, done)
+            await anyio.sleep(LIFETIME)  # some refreshes
+            hurt.pause()
+            await until_refused(done, for_seconds=3)
+            hurt.go_on()
+            await until_good_again(done, "hung")
+            hurt.kill()
+            await until_refused(done, for_seconds=2)
+            life.enter_context(hurt.run())
+            await until_good_again(done, "dead")
+            await anyio.sleep(1)
+            stop.set()
+        last = [(await visits([started.origin + "/token"], cookie))[0] for cookie in cookies.values()]
+        ended = [process.has_ended for process in started.processes]
+
+    good, whose = [(sub, one) for sub, one in done if one.status == 200], owners(fake)
+    longest = max(one.seconds for _, one in done)
+    print(f"{len(done)} requests, {len(done) - len(good)} of them refused; the longest took {longest:.1f} s")
+    assert {(sub, one.said["sub"], whose[one.said["token"]]) for sub, one in good} == {(sub,) * 3 for sub in people}
+    assert {(one.status, one.retry_after is not None) for _, one in done} == {(200, False), (503, True)}
+    assert longest < 5
+    assert [(one.status, one.said.get("sub")) for one in last] == [(200, sub) for sub in cookies]
+    assert ended == [False, False]
+
+
+async def until_refused(done: list[tuple[str, Visit]], *, for_seconds: float) -> None:
+    """Leave it so for a while; meanwhile somebody has to notice."""
+    before = len(done)
+    await anyio.sleep(for_seconds)
+    assert 503 in {one.status for _, one in done[before:]}
+
+
+async def until_good_again(done: list[tuple[str, Visit]], what: str) -> None:
+    """Wait until somebody gets a page again."""
+    before, began = len(done), time.monotonic()
+    await until(lambda: 200 in {one.status for _, one in done[before:]})
+    print(f"Redis was {what}: back after {time.monotonic() - began:.2f} s")
+
+
+async def test_a_process_that_is_asked_to_end_finishes_a_refresh_first(fake, server):
+    """Else each deployment would sign some people out. The client is gone by then: the refresh alone is left."""
+    fake.slow_by = 2.0  # seconds; longer than the server waits for requests
+    with fleet(environ_of(fake, server.url), count=2) as started:
+        cookie = (await signed_in(fake, started, "alice", lifetime=SHORT))["alice"]
+        await until_expired(fake, next_lifetime=LONG)
+        refreshes = fake.count_grants("refresh_token")
+        with fake.fault("refresh_slow"):
+            await forsaken_refresh(fake, started.own_origin(0), cookie)
+            began = time.monotonic()
+            started.processes[0].process.terminate()
+            await until(lambda: started.processes[0].has_ended)
+            took = time.monotonic() - began
+        (after,) = await visits([started.own_origin(1) + "/token"], cookie)
+
+    assert (after.status, after.said.get("sub")) == (200, "alice")
+    assert fake.count_grants("refresh_token") == refreshes + 1
+    assert took > fake.slow_by - 0.5
+
+
+async def test_a_trio_server_with_redis_does_all_of_it(fake, server):
+    """Another event loop, and another client of Redis."""
+    settings = environ_of(fake, server.url)
+    origin = settings["OIDC_BASE_URL"]
+    port = int(origin.rpartition(":")[2])
+    with one_server("hypercorn-trio", "tests.real.fleet_app:app", port=port, environ=settings) as process:
+        started = Fleet(origin, (port,), (process,))
+        cookie = (await signed_in(fake, started, "alice", lifetime=SHORT))["alice"]
+        await until_expired(fake, next_lifetime=LONG)
+        refreshes, revoked = fake.count_grants("refresh_token"), len(fake.revoked)
+        done = await visits([origin + "/token"] * 20, cookie)
+        with server.ask() as redis_client:
+            redis_client.config_resetstat()
+            done += await visits([origin + "/page"] * 20, cookie)
+            calls = redis_client.info("commandstats")["cmdstat_get"]["calls"]
+        async with httpx.AsyncClient(trust_env=False) as out:
+            await out.post(origin + "/auth/logout", headers={"cookie": cookie})
+        (after,) = await visits([origin + "/page"], cookie)
+
+    assert [(one.status, one.said.get("sub")) for one in done] == [(200, "alice")] * 40
+    assert (fake.count_grants("refresh_token"), len(fake.revoked)) == (refreshes + 1, revoked + 1)
+    assert (calls, after.status) == (20, 401)
