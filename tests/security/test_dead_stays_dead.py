@@ -7,41 +7,67 @@ from typing import Any
 import anyio
 import pytest
 
+from asgi_oidc import MemoryStore, OIDCError
 from asgi_oidc.testing import Browser, FakeProvider
 
 from .sizes import size
 from .stage import ORIGIN, Clock, CountingApp, Scope, Stage, who_am_i
 
 IDLE, LIFETIME, GRACE = 600, 3600, 30
+TOKEN_LIFETIME = 120
 
 
 class SlowApp(CountingApp):
-    """An app whose page `/slow` waits until the test lets it answer."""
+    """An app whose page `/slow` waits until the test lets it answer, and whose page `/token` calls another API."""
 
     def __init__(self) -> None:
         super().__init__()
         self.gate = anyio.Event()
+        self.got: list[str | OIDCError] = []
+        """What those that asked for a token were given."""
 
     async def __call__(self, scope: Scope, receive: Any, send: Any) -> None:
-        if scope["path"] == "/slow":
+        if scope["path"] in ("/slow", "/slow/token"):
             await self.gate.wait()
+        if scope["path"] in ("/token", "/slow/token"):
+            try:
+                self.got.append(await scope["oidc"].access_token())
+            except OIDCError as error:
+                self.got.append(error)
         await super().__call__(scope, receive, send)
 
 
 class SlowStage(Stage):
-    """A stage with that app, short limits, and a clock that the provider shares."""
+    """A stage with that app, short limits, tokens that are soon due, and a clock that all share."""
 
-    def __init__(self) -> None:
+    def __init__(self, place: str = "cookies") -> None:
         clock = Clock()
         self.slow_app = SlowApp()
+        self.place = place
         provider = FakeProvider(clock=clock, alg="EdDSA")
-        super().__init__(provider, self.slow_app, clock=clock, session_idle=IDLE, session_lifetime=LIFETIME)
+        provider.access_token_lifetime = TOKEN_LIFETIME
+        super().__init__(
+            provider,
+            self.slow_app,
+            clock=clock,
+            session_idle=IDLE,
+            session_lifetime=LIFETIME,
+            scope="openid profile email offline_access",
+            store=MemoryStore(clock=clock) if place == "store" else None,
+        )
         self.clock = clock
 
+    @property
+    def live_refresh_tokens(self) -> list[str]:
+        """Those that the provider would still take."""
+        memory, now = self.provider.memory, self.provider.now()
+        return [token for token in memory.refresh_tokens if memory.live_refresh_token(token, now=now)]
 
-@pytest.fixture
-def stage() -> SlowStage:
-    return SlowStage()
+
+@pytest.fixture(params=["cookies", "store"])
+def stage(request: pytest.FixtureRequest) -> SlowStage:
+    """Once with sealed cookies, once with a store."""
+    return SlowStage(request.param)
 
 
 @dataclass
@@ -56,6 +82,9 @@ class Login:
 
     def may_live(self, now: float) -> bool:
         return now < min(self.dead_from, self.created_at + LIFETIME, self.used_at + IDLE)
+
+
+STEPS = ["sign_in", "sign_in", "sign_out", "copy", "use", "use", "refresh", "refresh", "wait", "wait", "slow"]
 
 
 class Walk:
@@ -73,7 +102,7 @@ class Walk:
 
     async def step(self) -> None:
         number = self.random.randrange(len(self.browsers))
-        name = self.random.choice(["sign_in", "sign_in", "sign_out", "copy", "use", "use", "wait", "wait", "slow"])
+        name = self.random.choice([*STEPS, "end_all"] if self.stage.place == "store" else STEPS)
         await getattr(self, name)(number)
         for browser, login in self.browsers:
             await self.check(browser, login)
@@ -124,6 +153,31 @@ class Walk:
         if page.status_code == 200 and login is not None:
             login.used_at = self.now
 
+    async def refresh(self, number: int) -> None:
+        """Ask for the access token when it is due, where somebody is signed in, and hold it against whose it may be."""
+        alive = [index for index, (_, login) in enumerate(self.browsers) if login and login.may_live(self.now)]
+        browser, login = self.browsers[self.random.choice(alive or [number])]
+        self.stage.slow_app.got.clear()
+        self.stage.clock.now += TOKEN_LIFETIME - 60
+        page = await browser.get("/token", follow=False)
+        for token in self.stage.slow_app.got:
+            assert isinstance(token, str)
+            assert login is not None
+            assert login.may_live(self.now)
+            info = self.stage.provider.token_info(token)
+            assert (info.sub, info.active) == (login.user, True)
+        if page.status_code == 200 and login is not None:
+            login.used_at = self.now
+
+    async def end_all(self, number: int) -> None:
+        """End all sessions of a user from code; the newest of its browsers signed in with the others of its time."""
+        user = self.random.choice(["alice", "bob"])
+        await self.stage.middleware.sessions.end_all(user)
+        for _, login in self.browsers:
+            if login is not None and login.user == user:
+                for one in (login, *login.replaced):
+                    self.end(one, self.now)
+
     async def wait(self, number: int) -> None:
         self.stage.clock.now += self.random.choice([1, 20, 40, 61, 200, 500, 601, 3000])
 
@@ -147,13 +201,14 @@ class Walk:
 @pytest.mark.long
 @pytest.mark.parametrize("seed", range(size(4, 100)))
 async def test_no_order_of_events_brings_a_session_back(stage: SlowStage, seed: int, quiet: None) -> None:
-    """Sign-ins, sign-outs, copies of cookies, slow requests and time, in any order."""
+    """Sign-ins, sign-outs, refreshes, copies of cookies, slow requests and time, in any order."""
     walk = Walk(stage, f"walk {seed}")
 
     for _ in range(size(60, 200)):
         await walk.step()
 
     assert walk.seen_alive > 10
+    assert stage.provider.count_grants("refresh_token") > 0
 
 
 @pytest.mark.parametrize("deed", ["sign out", "expire", "bob signs in"])
@@ -191,8 +246,9 @@ async def test_an_answer_in_time_does_write_it(stage: SlowStage) -> None:
 
     answer = await browser.fetch("/slow")
 
-    assert len(answer.set_cookies) == 1
-    assert answer.headers["cache-control"] == "no-store"
+    kept_here = stage.place == "store"
+    assert len(answer.set_cookies) == (0 if kept_here else 1)
+    assert answer.headers["cache-control"] == ("private" if kept_here else "no-store")
     assert answer.url == f"{ORIGIN}/slow"
 
 
@@ -212,3 +268,82 @@ async def test_a_session_ends_at_its_limits_whatever_the_cookie_says(stage: Slow
         await busy.get("/page", follow=False)
         stage.clock.now += IDLE // 2
     assert await who_am_i(busy) is None
+
+
+RACE = 20  # slow requests
+ENDS = ["sign out", "idle", "absolute", "withdrawn", "bob signs in", "end_all"]
+
+
+async def end_the_session(stage: SlowStage, browser: Browser, how: str) -> None:
+    """Let alice's session end while her slow pages are at work."""
+    tab = browser.tab()
+    match how:
+        case "sign out":
+            await tab.post("/auth/logout", follow=False)
+        case "idle":
+            stage.clock.now += IDLE
+        case "absolute":
+            stage.clock.now += LIFETIME
+        case "withdrawn":
+            stage.clock.now += TOKEN_LIFETIME
+            with stage.provider.fault("refresh_invalid_grant"):
+                await tab.fetch("/token")
+        case "bob signs in":
+            stage.provider.sign_in_as("bob")
+            await tab.get("/auth/login")
+        case "end_all":
+            if stage.place == "cookies":  # they are in the browsers alone
+                await tab.post("/auth/logout", follow=False)
+            else:
+                await stage.middleware.sessions.end_all("alice")
+
+
+@pytest.mark.parametrize("path", ["/slow", "/slow/token"])
+@pytest.mark.parametrize("how", ENDS)
+async def test_twenty_slow_answers_bring_no_session_back(stage: SlowStage, how: str, path: str) -> None:
+    """Their cookies, their tokens and their writes come after its end; what was saved before is worth nothing."""
+    browser = await stage.signed_in("alice")
+    stage.clock.now += 61  # the last use is to be written down, and with it the tokens are due
+    thief = stage.browser(jar=browser.jar.copy())
+    answers = []
+
+    async def visit() -> None:
+        answers.append(await browser.tab().fetch(path))
+
+    async with anyio.create_task_group() as group:
+        for _ in range(RACE):
+            group.start_soon(visit)
+        await anyio.wait_all_tasks_blocked()
+        stage.slow_app.got.clear()
+        await end_the_session(stage, browser, how)
+        got_before = len(stage.slow_app.got)
+        stage.clock.now += TOKEN_LIFETIME
+        stage.slow_app.gate.set()
+
+    lines = [line for answer in answers for line in answer.set_cookies]
+    assert [answer.status_code for answer in answers] == [200] * RACE
+    assert [line for line in lines if "oidc" in line and "Max-Age=0" not in line] == []
+    assert [token for token in stage.slow_app.got[got_before:] if isinstance(token, str)] == []
+    assert await who_am_i(thief) is None
+    assert await who_am_i(browser) == ("bob" if how == "bob signs in" else None)
+
+
+@pytest.mark.parametrize("how", ["sign out", "bob signs in", "end_all"])
+async def test_a_refresh_under_way_brings_no_session_back(stage: SlowStage, how: str) -> None:
+    """Twenty pages wait for it, and what it gets belongs to nobody by then."""
+    browser = await stage.signed_in("alice")
+    stage.clock.now += TOKEN_LIFETIME
+    thief = stage.browser(jar=browser.jar.copy())
+    with stage.provider.hold("refresh", when="after") as gate:
+        async with anyio.create_task_group() as group:
+            for _ in range(RACE):
+                group.start_soon(browser.tab().fetch, "/token")
+            await gate.until_held()
+            await anyio.wait_all_tasks_blocked()
+            await end_the_session(stage, browser, how)
+            gate.open()
+
+    assert [token for token in stage.slow_app.got if isinstance(token, str)] == []
+    assert await who_am_i(thief) is None
+    assert await who_am_i(browser) == ("bob" if how == "bob signs in" else None)
+    assert len(stage.live_refresh_tokens) == (1 if how == "bob signs in" else 0)
