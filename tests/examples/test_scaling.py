@@ -1,0 +1,93 @@
+"""The guide to growing past one machine: its app runs as it says, and what it lists is so."""
+
+import re
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from asgi_oidc import RedisStore
+from asgi_oidc.cli.demo import EXAMPLE
+from asgi_oidc.testing import Browser, FakeProvider, serve
+from tests.real.processes import answers, free_port, running
+from tests.real.redis_server import RedisServer, redis
+from tests.real.servers import PYTHON
+
+GUIDE = (Path(__file__).parents[2] / "examples" / "scaling" / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[RedisServer]:
+    """A real Redis."""
+    with redis() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def provider() -> Iterator[FakeProvider]:
+    """The fake provider on a port of its own, with the client that the demo has for the examples."""
+    fake = FakeProvider(clients=[EXAMPLE])
+    with serve(fake) as started:
+        fake.issuer = started.url
+        yield fake
+
+
+@pytest.fixture(scope="module")
+def origin(server: RedisServer, provider: FakeProvider) -> Iterator[str]:
+    """The app of the guide, over several processes."""
+    port = free_port()
+    environ = {
+        "OIDC_ISSUER": provider.issuer,
+        "OIDC_CLIENT_ID": EXAMPLE.client_id,
+        "OIDC_CLIENT_SECRET": str(EXAMPLE.client_secret),
+        "OIDC_BASE_URL": f"http://127.0.0.1:{port}",
+        "OIDC_STORE": server.url,
+        "OIDC_SECRET": secrets.token_urlsafe(32),
+    }
+    command = (*PYTHON, "uvicorn", "examples.scaling.app:app", "--port", str(port), "--workers", "2")
+    with running(command, environ) as process:
+        process.wait_until(lambda: answers(environ["OIDC_BASE_URL"]), "the app answers")
+        yield environ["OIDC_BASE_URL"]
+        assert "Traceback" not in process.said, process.said
+
+
+async def test_one_device_ends_the_session_of_the_other(origin, provider, anyio_backend_name):
+    """What the guide invites to try."""
+    sub = {"asyncio": "alice", "trio": "bob"}[anyio_backend_name]  # each run has devices of its own
+    async with httpx.AsyncHTTPTransport() as network:
+        one, two = (Browser(network, origin, {provider.issuer: network}) for _ in range(2))
+        for browser in (one, two):
+            await browser.sign_in(sub, "/me")
+        listed = await one.get("/devices")
+        here, other = (listed.text.count(which) for which in ("this one", "another one"))
+        ended = await one.submit(button=re.findall(r'another one.*?value="([\w-]+)"', listed.text)[0])
+        after = [(await browser.fetch("/me")).status_code for browser in (one, two)]
+
+    assert (here, other, ended.status_code, ended.path) == (1, 1, 200, "/devices")
+    assert after == [200, 401]
+
+
+async def test_the_rights_that_the_guide_lists_are_enough(server):
+    """An operator gives what is needed, and no more."""
+    rights = re.findall(r"`(\+get [^`]*)`", re.sub(r"\s+", " ", GUIDE))
+    with server.ask() as client:
+        client.execute_command("ACL", "SETUSER", "app", "on", ">secret", "~asgi-oidc:*", *rights[0].split())
+    store = RedisStore(server.url.replace("redis://", "redis://app:secret@"))
+
+    async with store.running():
+        done = [
+            await store.add("key", b"1", lifetime=5),
+            await store.get("key"),
+            await store.replace("key", b"1", b"2", lifetime=5),
+            await store.remove("key", only=b"2"),
+            await store.remove("key"),
+            await store.link("index", "a", lifetime=5, most=1),
+            await store.link("index", "b", lifetime=6, most=1),
+            await store.linked("index"),
+        ]
+        await store.unlink("index", "b")
+        done.append(await store.linked("index"))
+
+    assert done == [True, b"1", True, True, False, [], ["a"], ["b"], []]
