@@ -4,37 +4,52 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from subprocess import STDOUT
 from typing import Any
 
-ROOT = Path(__file__).parent.parent
+TESTS = Path(__file__).parent
+ROOT = TESTS.parent
 LEAST_BRANCHES = 95.0  # per cent, over all
 WHOLE = ("protocol", "web", "sessions")  # packages where every line and every branch is tested
 LONGEST = 1800  # seconds for one step; a run that hangs should end
 
-CHECKS: Sequence[tuple[str, Sequence[str]]] = (
+# Folders of tests that run beside each other: in one of them most tests wait. What no lane names is the last lane.
+LANES: Sequence[Sequence[str]] = (("real", "examples", "cli"), ("security",))
+
+Check = tuple[str, Sequence[str]]
+
+BEFORE: Sequence[Check] = (
     ("ruff check", ("-m", "ruff", "check", ".")),
     ("ruff format", ("-m", "ruff", "format", "--check", ".")),
     ("mypy", ("-m", "mypy")),
     ("import contracts", ("-c", "from importlinter.cli import lint_imports_command as run; run()")),
     ("forget old coverage", ("-m", "coverage", "erase")),
-    ("pytest", ("-m", "coverage", "run", "-m", "pytest", "-rs")),
+)
+AFTER: Sequence[Check] = (
     ("combine coverage", ("-m", "coverage", "combine", "--quiet")),
     ("coverage report", ("-m", "coverage", "report", "--skip-covered", "--show-missing")),
 )
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run each step and stop at the first that fails.
+    """Run each step and stop at the first that fails; of the tests, all that fail are shown.
 
     Returns:
         What the shell gets: 0 only when all went well.
     """
     if arguments:
         return 0 if passes("pytest", ("-m", "pytest", *arguments)) else 1
-    if not all(passes(name, command) for name, command in CHECKS):
+    if not all(passes(name, command) for name, command in BEFORE):
+        return 1
+    with ThreadPoolExecutor() as lanes:
+        if not all(list(lanes.map(passes_tests, all_lanes()))):
+            return 1
+    if not all(passes(name, command) for name, command in AFTER):
         return 1
     gaps = list(coverage_gaps(coverage_figures()))
     for gap in gaps:
@@ -56,6 +71,30 @@ def passes(name: str, command: Sequence[str]) -> bool:
         say(f"FAILED: {name} (exit code {code})")
     else:
         say(f"    {name}: {time.monotonic() - began:.1f} s")
+    return code == 0
+
+
+def all_lanes() -> list[Sequence[str]]:
+    """Name the folders of each lane."""
+    named = {folder for lane in LANES for folder in lane}
+    found = {path.parent.name for path in TESTS.glob("*/__init__.py")}
+    return [*LANES, tuple(sorted(found - named))]
+
+
+def passes_tests(folders: Sequence[str]) -> bool:
+    """Run the tests of some folders, and show what they say when they are over."""
+    command = ("-m", "coverage", "run", "-m", "pytest", "-rs", *(f"tests/{folder}" for folder in folders))
+    began = time.monotonic()
+    with tempfile.TemporaryFile("w+") as output:
+        try:
+            code = subprocess.run(
+                [sys.executable, *command], cwd=ROOT, timeout=LONGEST, check=False, stdout=output, stderr=STDOUT
+            ).returncode
+            verdict = f"FAILED (exit code {code})" if code else f"{time.monotonic() - began:.1f} s"
+        except subprocess.TimeoutExpired:
+            code, verdict = 1, f"FAILED: more than {LONGEST} s"
+        output.seek(0)
+        say(f"--- pytest {' '.join(folders)}\n{output.read()}    pytest: {verdict}")
     return code == 0
 
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import random
 import signal
 import socket
 import ssl
@@ -19,7 +20,9 @@ import httpx
 PATIENCE = 20.0  # seconds to get ready
 FAREWELL = 5.0  # seconds to end when asked to, before it is killed
 BETWEEN_LOOKS = 0.02  # seconds
+PORTS = range(10_000, 32_768)
 ROOT = Path(__file__).parent.parent.parent
+_given: set[int] = set()
 
 
 @dataclass(frozen=True)
@@ -97,11 +100,25 @@ def answers(url: str, *, ca: str | None = None) -> bool:
 
 
 def free_port() -> int:
-    """Find a loopback port that nobody listens on."""
+    """Find a loopback port that nobody uses, the same never twice.
+
+    It is none of those that the system gives to outgoing connections: one of them could take it before its server does.
+    """
+    while True:
+        port = random.choice(PORTS)
+        if port not in _given and _is_free(port):
+            _given.add(port)
+            return port
+
+
+def _is_free(port: int) -> bool:
     with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # connections that are over do not count
+        try:
+            listener.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -45,6 +45,10 @@ class RealProvider:
             }
         )
 
+    def change_lifetime(self, access_token: int) -> None:
+        """Let access tokens live for so many seconds from now on, and forget all calls."""
+        self._control({"accessTokenLifetime": access_token})
+
     def rotate_keys(self) -> None:
         """Sign with a new key from now on, and publish it alone."""
         self._control({"rotate": True})

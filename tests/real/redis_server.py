@@ -109,10 +109,8 @@ def redis_cluster(count: int = 3) -> Iterator[list[RedisServer]]:
         for _ in range(count):
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="redis-"))
             options = ["--cluster-enabled", "yes", "--cluster-node-timeout", "1000"]
-            options += ["--cluster-require-full-coverage", "no"]
-            # The bus listens 10,000 ports higher.
-            port = next(port for port in iter(free_port, None) if port < 55_000)
-            server = RedisServer(port, Path(folder), options, stack=stack)
+            options += ["--cluster-require-full-coverage", "no", "--cluster-port", str(free_port())]
+            server = RedisServer(free_port(), Path(folder), options, stack=stack)
             stack.enter_context(server.run())
             servers.append(server)
         _join(servers)
@@ -126,7 +124,7 @@ def _join(servers: Sequence[RedisServer]) -> None:
         client.execute_command("CLUSTER", "ADDSLOTSRANGE", borders[index], borders[index + 1] - 1)
         client.execute_command("CLUSTER", "SET-CONFIG-EPOCH", index + 1)
     for server in servers[1:]:
-        clients[0].execute_command("CLUSTER", "MEET", LOOPBACK, server.port)
+        clients[0].execute_command("CLUSTER", "MEET", LOOPBACK, server.port, server.options[-1])
 
     def is_whole() -> bool:
         return all(b"cluster_state:ok" in _info(client) for client in clients)

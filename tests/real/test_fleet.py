@@ -26,8 +26,8 @@ pytestmark = pytest.mark.real
 
 AT_ONCE = 100
 PEOPLE = size(40, 1000)
-LIFETIME = 3  # seconds of an access token that is due after two; requests that come at once are answered by then
-SHORT = 1  # seconds of one that is to run out soon
+SHORT = 1  # seconds of an access token that is to run out soon
+LIFETIME = 3  # seconds of one that is to be renewed now and then
 LONG = 300  # seconds of one that is not
 SECRET = "web-secret"
 
@@ -80,20 +80,21 @@ def environ_of_real(provider: RealProvider, store: str) -> dict[str, str]:
 async def bursts(provider: RealProvider, store: str, *, processes: int, sessions: int = 1, rounds: int = 1) -> None:
     """Let tokens run out, then ask for each a hundred times at once; after every burst, look."""
     settings = environ_of_real(provider, store)
-    provider.register(client(settings["OIDC_BASE_URL"], **REFRESHING), access_token_lifetime=LIFETIME)
+    provider.register(client(settings["OIDC_BASE_URL"], **REFRESHING))
     with fleet(settings, count=processes) as started:
-        cookies = [await cookie_of(started.origin, provider.issuer) for _ in range(sessions)]
-        for cookie in cookies * rounds:
-            if cookie is cookies[0]:
-                await anyio.sleep(LIFETIME + 0.1)  # the clocks of other processes go by themselves
-            before = list(provider.grants)
-            done = await visits([started.origin + "/token"] * AT_ONCE, cookie)
+        for _ in range(rounds):
+            provider.change_lifetime(SHORT)
+            cookies = [await cookie_of(started.origin, provider.issuer) for _ in range(sessions)]
+            provider.change_lifetime(LONG)
+            await anyio.sleep(SHORT + 0.1)  # the clocks of other processes go by themselves
+            for number, cookie in enumerate(cookies, 1):
+                done = await visits([started.origin + "/token"] * AT_ONCE, cookie)
 
-            assert collections.Counter(one.status for one in done) == {200: AT_ONCE}
-            assert {one.said["sub"] for one in done} == {"alice"}
-            assert len({one.said["token"] for one in done}) == 1
-            assert len({one.said["process"] for one in done}) == processes
-            assert (provider.grants, provider.revoked) == ([*before, "refresh_token"], [])
+                assert collections.Counter(one.status for one in done) == {200: AT_ONCE}
+                assert {one.said["sub"] for one in done} == {"alice"}
+                assert len({one.said["token"] for one in done}) == 1
+                assert len({one.said["process"] for one in done}) == processes
+                assert (provider.grants, provider.revoked) == (["refresh_token"] * number, [])
 
 
 @pytest.mark.long

@@ -26,7 +26,7 @@ const server = secure
   ? https.createServer({ cert: readFileSync(certificate), key: readFileSync(key) }, answer)
   : http.createServer(answer);
 
-// What POST /__control changes; a provider is made anew with it, and what the old one has stored stays valid.
+// What POST /__control changes; but for lifetimes, a provider is made anew with it, which knows no session and no token.
 const state = { clients: [], conformIdTokenClaims: true, accessTokenLifetime: 300, keys: [newKey()] };
 const calls = [];
 const grants = []; // 'refresh_token', or 'refresh_token invalid_grant' when it was refused
@@ -56,7 +56,7 @@ function renew() {
     scopes: ['openid', 'offline_access', 'profile', 'email'],
     cookies: { keys: ['only for tests'] },
     pkce: { required: () => true },
-    ttl: { AccessToken: state.accessTokenLifetime, AuthorizationCode: 60, Grant: 600, IdToken: 300, Interaction: 300, RefreshToken: 600, Session: 600 },
+    ttl: { AccessToken: () => state.accessTokenLifetime, AuthorizationCode: 60, Grant: 600, IdToken: 300, Interaction: 300, RefreshToken: 600, Session: 600 },
     issueRefreshToken: (ctx, client) => client.grantTypeAllowed('refresh_token'),
     rotateRefreshToken: true,
     clockTolerance: 0, // one machine, one clock: a token that lives for a second is over after a second
@@ -128,8 +128,9 @@ async function interact(request, response) {
     await provider.interactionFinished(request, response, { login });
     return;
   }
-  const { prompt } = await provider.interactionDetails(request, response);
-  if (prompt.name === 'consent') { // asked for with prompt=consent, without which there is no offline_access
+  // Who comes back to one that is over is asked again.
+  const prompt = await provider.interactionDetails(request, response).then((found) => found.prompt.name, () => 'login');
+  if (prompt === 'consent') { // asked for with prompt=consent, without which there is no offline_access
     await provider.interactionFinished(request, response, { consent: {} }, { mergeWithLastSubmission: true });
     return;
   }
@@ -150,7 +151,7 @@ async function control(request, response) {
     state.clients = [...state.clients.filter(({ client_id: id }) => !ids.has(id)), ...clients];
     Object.assign(state, changes);
     if (rotate) state.keys = [newKey()];
-    renew();
+    if (rotate || clients.length || 'conformIdTokenClaims' in changes) renew();
     calls.length = grants.length = revoked.length = 0;
   }
   response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ calls, grants, revoked }));
