@@ -7,12 +7,19 @@ from collections.abc import Awaitable, Callable
 
 import anyio
 
-from asgi_oidc.errors import ProviderError, ProviderRefused, RefreshFailed, SessionEnded, TokenNotGranted
+from asgi_oidc.errors import (
+    ProviderError,
+    ProviderRefused,
+    RefreshFailed,
+    SessionEnded,
+    StoreUnavailable,
+    TokenNotGranted,
+)
 from asgi_oidc.parts import Parts
 from asgi_oidc.protocol.exchange import Wanted
 from asgi_oidc.protocol.tokens import RefreshAnswer
 from asgi_oidc.refresh import FORCE_PAUSE, ask, check_goes_on, checked_claims, live_tokens, rotated, save
-from asgi_oidc.sessions.granted import Granted
+from asgi_oidc.sessions.granted import Failure, Granted
 from asgi_oidc.sessions.session import refresh_due_at
 from asgi_oidc.sessions.sessions import Live
 from asgi_oidc.turn import COOL_DOWN, DEADLINE, turn
@@ -82,7 +89,7 @@ async def _token(live: Live, parts: Parts, wish: str | Wanted, get: Get, *, refu
         check_goes_on(live, parts)  # somebody may have signed out meanwhile
     if known.access_token is not None and now < known.expires_at:
         return known.access_token
-    raise (known.failure or TokenNotGranted(detail="it was dead on arrival")).with_traceback(None)
+    raise known.failure.error() if known.failure else TokenNotGranted(detail="it was dead on arrival")
 
 
 def _is_forced(known: Granted, refused: str | None, now: int) -> bool:
@@ -94,7 +101,8 @@ async def _get(live: Live, parts: Parts, wish: str | Wanted, get: Get, forced_at
     session_id, now = live.session.id, parts.now()
     try:
         answer = await get()
-    except (TokenNotGranted, RefreshFailed) as failure:
+    except (TokenNotGranted, RefreshFailed, StoreUnavailable) as error:
+        failure = Failure(type(error), error.code, error.detail)
         old = parts.granted.find(session_id, wish)
         token, expires_at = (None, now) if old is None else (old.access_token, old.expires_at)
         granted = Granted(token, now, now + COOL_DOWN, expires_at, forced_at, failure)

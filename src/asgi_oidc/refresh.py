@@ -156,6 +156,10 @@ async def checked_claims(mine: Turn, parts: Parts, answer: RefreshAnswer) -> dic
         with anyio.fail_after(mine.time_left()):
             return await parts.provider.check_id_token_again(answer.id_token, expected)
     except (ProviderError, TokenRejected, TimeoutError) as error:
+        if isinstance(error, TokenRejected) and error.code == "session_over":
+            await revoke(answer.refresh_token, parts)
+            await _withdraw(mine.session, parts)
+            raise SessionEnded(detail="the provider says that it is over") from error
         await _keep_what_is_left(mine, parts, answer, error)
         raise await _given_up(mine, parts, error) from error
 

@@ -39,7 +39,8 @@ class UserSessions:
             sub: the user's id at the provider, exactly as in `user.sub`.
         """
         found = [await self._find(index, handle) for index, handle in await self._linked(sub)]
-        return sorted((info for info in found if info), key=lambda info: -info.created_at)
+        once = {info.id: info for info in found if info}  # it may be in the lists of two secrets
+        return sorted(once.values(), key=lambda info: -info.created_at)
 
     async def end(self, sub: str, session_id: str) -> bool:
         """End one session of a user at once, in all processes, and say whether there was one.

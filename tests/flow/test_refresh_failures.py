@@ -117,16 +117,27 @@ async def test_the_id_token_of_a_refresh_is_checked_like_that_of_a_login(site, f
     assert (site.app.scope["user"].sub, site.app.scope["oidc"].id_token) == ("alice", before)
 
 
-@pytest.mark.parametrize("stated", ["soon", 1, True, -5, 1e300, None])
-async def test_a_stated_end_that_is_none_or_past_makes_no_token(site, stated):
-    """It is no reason to live on as before, nor to believe the rest."""
+@pytest.mark.parametrize("stated", ["soon", True, -5, 1e300, None])
+async def test_a_stated_end_that_is_none_makes_no_token_and_ends_no_session(site, stated):
+    """A provider that writes nonsense has not said that it is over."""
     browser = await site.signed_in()
     site.provider.id_token_overrides = {"session_expiry": stated}
     site.clock.advance(LIFETIME + 1)
 
     page = await browser.fetch("/page")
 
-    assert (page.status_code, len(site.tokens), site.refreshes) == (503, 1, 1)
+    assert (page.status_code, len(site.tokens), await who_am_i(browser)) == (503, 1, "alice")
+
+
+async def test_a_stated_end_that_is_past_ends_the_session(site):
+    """The provider says that it is over."""
+    browser = await site.signed_in()
+    site.clock.advance(LIFETIME + 1)
+    site.provider.id_token_overrides = {"session_expiry": int(site.clock.now) - 1}
+
+    page = await browser.fetch("/page")
+
+    assert (page.status_code, len(site.tokens), await who_am_i(browser)) == (401, 1, None)
 
 
 @pytest.mark.parametrize(

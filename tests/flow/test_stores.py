@@ -1,6 +1,7 @@
 """Sessions in a store: what a request costs, what is kept, and what a store that fails does to whom."""
 
 import copy
+from collections.abc import Callable
 from typing import Any
 
 import anyio
@@ -36,6 +37,13 @@ async def test_the_cookie_holds_nothing_but_an_id(site):
     cookies = [cookie for cookie in browser.jar.starting_with("__Host-oidc-") if "-login-" not in cookie.name]
 
     assert [len(cookie.value) for cookie in cookies] == [43]
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Look again and again, in bounded time, at what goes on in the background."""
+    with anyio.fail_after(5):
+        while not condition():  # noqa: ASYNC110  # it sets no event of ours
+            await anyio.sleep(0.01)
 
 
 async def test_a_request_asks_the_store_once_and_writes_nothing(site, store):
@@ -222,12 +230,53 @@ async def test_tokens_that_a_store_does_not_take_are_kept_and_written_later(toke
             store.broken = {"replace"}
             gate.open()
     going_on = await browser.fetch("/page")
+    store.forget_calls()
     store.broken = set()
+    await until(lambda: "replace" in store.calls)
 
     elsewhere = await token_site.restarted().browser_of(browser).fetch("/page")
 
     assert (going_on.status_code, elsewhere.status_code, token_site.refreshes) == (200, 200, 1)
     assert token_site.provider.revoked == []
+
+
+async def test_tokens_that_a_store_did_not_take_go_back_when_the_session_has_ended(token_site, store):
+    """Somebody signed out meanwhile: a refresh token that nobody can use any more must not live on."""
+    browser = await token_site.signed_in()
+    token_site.clock.advance(LIFETIME + 1)
+    store.broken = {"replace"}
+    await browser.fetch("/page")
+
+    await token_site.restarted().middleware.sessions.end_all("alice")
+    store.broken = set()
+    await until(lambda: token_site.provider.revoked)
+
+    assert (await browser.fetch("/page")).status_code == 401
+    assert len(token_site.provider.revoked) == 1
+
+
+async def test_a_sign_out_while_the_store_takes_a_new_session_wins(site, store):
+    """A second tab is on its way back while the first signs out, and the store is slow."""
+    browser = await site.signed_in()
+    tab = browser.tab()
+    callback = (await browser.get("/auth/login", follow=False)).location
+    back = await browser.get(callback, follow=False)
+    store.before["add"].append(lambda: tab.post("/auth/logout", follow=False))
+
+    page = await browser.get(back.location, follow=False)
+
+    assert (page.status_code, "signed out" in page.text) == (400, True)
+    assert await site.middleware.sessions.of("alice") == []
+
+
+async def test_an_old_session_that_cannot_be_ended_is_no_reason_to_refuse_the_new_one(site, store):
+    """The browser has forgotten it, and it ends by itself."""
+    browser = await site.signed_in()
+    store.broken = {"replace"}
+
+    page = await browser.get("/auth/login")
+
+    assert (page.status_code, await who_am_i(browser)) == (200, "alice")
 
 
 async def test_two_sites_share_a_store_without_meeting(store):
@@ -404,3 +453,25 @@ async def test_a_record_that_is_broken_hides_no_other_one_from_the_list(site, st
     await store.memory.add(key, b"garbage", lifetime=60)
 
     assert [info.id == handle for info in await site.middleware.sessions.of("alice")] == [False]
+
+
+async def test_made_up_ids_bury_nobody(site, store):
+    """Anybody may sign out of a session that never was: it must not push the memory of a real one out."""
+    for number in range(3):
+        made_up = f"{number:042}A"
+        header = {"cookie": f"{site.middleware._parts.sessions._jar.name}={made_up}"}
+        await site.call("/auth/logout", method="POST", headers=header)
+
+    assert store.calls.count("remove") == 3
+    assert not site.middleware._parts.ended._over
+
+
+async def test_a_session_stands_once_in_the_list_of_two_secrets(site):
+    """It is in the indexes of both for a while."""
+    browser = await site.signed_in()
+    both = site.restarted(secret=[OTHER_SECRET, SECRET])
+    both.clock.advance(120)
+    await both.browser_of(browser).fetch("/page")
+
+    assert len(await both.middleware.sessions.of("alice")) == 1
+    assert await both.middleware.sessions.end_all("alice") == 1

@@ -512,3 +512,27 @@ async def test_an_app_that_asks_for_several_tokens_at_once_is_answered_the_same(
             await browser.fetch("/page")
 
     assert (page.status_code, "retry-after" in page.headers) == (503, True)
+
+
+async def test_a_request_that_is_open_for_hours_gets_tokens_while_the_user_is_active(site):
+    """A websocket in one tab, and work in another."""
+    browser = await site.signed_in()
+    open_for_hours = site.app.scope["oidc"]
+
+    for _ in range(8):
+        site.clock.advance(1000)
+        await browser.fetch("/page")
+    site.clock.advance(LIFETIME + 1)
+
+    assert site.provider.token_info(await open_for_hours.access_token()).active
+
+
+async def test_a_refresh_that_says_the_session_is_over_ends_it(site):
+    """The provider states its end, and it is past."""
+    browser = await site.signed_in()
+    site.clock.advance(LIFETIME + 1)
+    site.provider.id_token_overrides = {"session_expiry": int(site.clock.now) - 1}
+
+    page = await browser.fetch("/page")
+
+    assert (page.status_code, await who_am_i(browser), len(site.provider.revoked)) == (401, None, 1)

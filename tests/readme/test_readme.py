@@ -4,9 +4,7 @@ import ast
 import re
 import secrets
 import tomllib
-from functools import partial
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -75,11 +73,9 @@ async def test_the_lines_about_tokens_and_sessions_work_as_they_stand():
     api, names = Api(), dict[str, Any]()
 
     async def at_work(scope: Any) -> None:
-        client = partial(httpx.AsyncClient, transport=httpx.ASGITransport(app=api))
-        names.update(scope=scope, user=scope["user"], middleware=site.middleware)
-        names["httpx"] = SimpleNamespace(AsyncClient=client)
+        client = httpx.AsyncClient(transport=httpx.ASGITransport(app=api))
+        names.update(scope=scope, user=scope["user"], middleware=site.middleware, client=client)
         await eval(compile(tokens, "README.md", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT), names)
-        await names["api"].get("https://api.example.com/orders")
         await eval(compile(sessions, "README.md", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT), names)
 
     site = Site(scope="openid offline_access", store=MemoryStore())

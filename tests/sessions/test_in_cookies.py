@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from asgi_oidc.sessions.in_cookies import CookieSessions
+from asgi_oidc.sessions.in_cookies import MOST_LAST_USES, CookieSessions
 from asgi_oidc.sessions.jar import ROOM, Jar
 from asgi_oidc.sessions.sealing import Sealer
 from asgi_oidc.sessions.session import Limits, Session, Use
@@ -292,3 +292,28 @@ async def test_no_lock_lasts(process, seconds, is_free):
     process.now += seconds
 
     assert await process.sessions.lock(SESSION, "two") is is_free
+
+
+async def test_tokens_are_never_unsaved(process):
+    """The next answer brings them to the browser: nothing has to be written later."""
+    await process.begin()
+
+    process.sessions.keep_unsaved(refreshed(SESSION))
+
+    assert not process.sessions.has_unsaved(ID)
+    assert process.tokens_name in process.answer(await process.request())
+
+
+async def test_last_uses_are_bounded(process):
+    """The longest unused is forgotten: it is as if its request had not seen the later ones."""
+    await process.begin()
+    open_for_long = await process.request()
+    for number in range(MOST_LAST_USES):
+        await process.sessions.touch(Live(another(SESSION, f"session-{number}"), held=0))
+    process.now += 599
+    before = await process.sessions.newest(open_for_long.session)
+    process.now += 1
+
+    assert before is not None
+    assert await process.sessions.newest(open_for_long.session) is None
+    assert len(process.sessions._last_uses) == MOST_LAST_USES  # a bound of memory, which nothing else shows

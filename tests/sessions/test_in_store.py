@@ -553,3 +553,29 @@ async def test_a_session_that_fades_before_unsaved_tokens_are_saved_still_ends(p
     stored = await process.stored()
     assert stored is not None
     assert (stored.tokens.generation, stored.tokens.ends_at) == (1, 1030)
+
+
+async def test_a_lock_that_is_kept_lives_on(process):
+    """Tokens that cannot be written yet need it for longer."""
+    await process.sessions.lock(SESSION, "one")
+    process.advance(LOCK_LIFETIME - 1)
+
+    await process.sessions.keep_lock(SESSION, "one")
+    process.advance(LOCK_LIFETIME - 1)
+
+    assert not await process.sessions.lock(SESSION, "two")
+
+
+async def test_a_lock_that_was_lost_is_taken_again_where_nobody_stands(process):
+    """A store may forget it; another holder stays."""
+    await process.sessions.lock(SESSION, "one")
+    process.advance(LOCK_LIFETIME)
+    await process.sessions.keep_lock(SESSION, "one")
+    kept = not await process.sessions.lock(SESSION, "two")
+    process.advance(LOCK_LIFETIME)
+    await process.sessions.lock(SESSION, "two")
+
+    await process.sessions.keep_lock(SESSION, "one")
+    await process.sessions.unlock(SESSION, "one")
+
+    assert (kept, await process.sessions.lock(SESSION, "three")) == (True, False)

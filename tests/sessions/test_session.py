@@ -192,6 +192,8 @@ def test_who_it_is_and_the_tokens_hide_in_the_repr():
     assert SESSION.__rich_repr__() == [("created_at", 1000), ("seen_at", 1000)]
     assert (repr(LOGIN), LOGIN.__rich_repr__()) == ("Login(created_at=1000)", [("created_at", 1000)])
     assert (repr(TOKENS), TOKENS.__rich_repr__()) == ("Tokens(generation=0)", [("generation", 0)])
+    use = Use(ID, 1000)
+    assert (repr(use), use.__rich_repr__()) == ("Use(seen_at=1000)", [("seen_at", 1000)])
 
 
 @pytest.mark.parametrize("data", [b"", b"{}", b"[1,2]", b'["id"]', b"\xff"])

@@ -133,9 +133,7 @@ def _check_times(claims: Mapping[str, object], *, now: int, leeway: int) -> None
     if read_instant(claims, "iat") > now + leeway:
         raise TokenRejected("claim_iat", f"it is from {claims['iat']}, now is {now}")
     if "session_expiry" in claims and read_instant(claims, "session_expiry") <= now:
-        raise TokenRejected(
-            "claim_session_expiry", f"the session is to end at {claims['session_expiry']}, now is {now}"
-        )
+        raise TokenRejected("session_over", f"the session is to end at {claims['session_expiry']}, now is {now}")
 
 
 def _check_login(claims: Mapping[str, object], expected: Expected, *, now: int, leeway: int) -> None:

@@ -10,6 +10,19 @@ MOST_BYTES = 16 * 1024 * 1024  # of all tokens together
 
 
 @dataclass(frozen=True, slots=True)
+class Failure:
+    """What went wrong, without the exception: that would keep frames, tokens and whole answers."""
+
+    kind: type[OIDCError]
+    code: str
+    detail: str
+
+    def error(self) -> OIDCError:
+        """Make the error again."""
+        return self.kind(self.code, self.detail)
+
+
+@dataclass(frozen=True, slots=True)
 class Granted:
     """One token, or the memory that the provider gave none.
 
@@ -26,7 +39,7 @@ class Granted:
     renew_at: int
     expires_at: int
     forced_at: int = 0
-    failure: OIDCError | None = None
+    failure: Failure | None = None
 
 
 class GrantedTokens:

@@ -1,5 +1,6 @@
 """Sessions in sealed cookies: nothing on the server, but what has to be remembered of an answer under way."""
 
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 
 import msgspec
@@ -20,6 +21,8 @@ from asgi_oidc.sessions.session import (
 )
 from asgi_oidc.sessions.sessions import LOCK_LIFETIME, Change, Live
 from asgi_oidc.sessions.tombstones import Tombstones
+
+MOST_LAST_USES = 10_000  # sessions; the longest unused go first
 
 
 class CookieSessions:
@@ -43,6 +46,7 @@ class CookieSessions:
         self._now = now
         self._ticks = ticks
         self._renewed = Renewed()
+        self._last_uses: OrderedDict[str, int] = OrderedDict()
         self._locks: dict[str, tuple[str, float]] = {}
 
     async def open(self, cookies: Mapping[str, str]) -> Live | None:
@@ -64,9 +68,11 @@ class CookieSessions:
         return self._jar.write(session, cookies, max_age=self._limits.lifetime)
 
     async def newest(self, session: Session) -> Session | None:
-        """Look at what this process renewed; of a last use that came with another request it does not know."""
+        """Look at what this process renewed, and at the last use that it has seen: a request may be open for hours."""
         now = self._now()
-        if self._ended.is_dead(session.id, now=now) or not is_live(session, self._limits, now=now):
+        seen_at = max(session.seen_at, self._last_uses.get(session.id, 0))
+        in_use = msgspec.structs.replace(session, seen_at=seen_at)
+        if self._ended.is_dead(session.id, now=now) or not is_live(in_use, self._limits, now=now):
             return None
         return self._with_newest_tokens(session)
 
@@ -88,7 +94,11 @@ class CookieSessions:
         return False
 
     async def touch(self, live: Live) -> None:
-        """The answer brings a cookie."""
+        """Remember it; the answer brings a cookie."""
+        self._last_uses.pop(live.session.id, None)
+        self._last_uses[live.session.id] = self._now()
+        if len(self._last_uses) > MOST_LAST_USES:
+            self._last_uses.popitem(last=False)
 
     def cookies_due(self, live: Live, cookies: Mapping[str, str]) -> list[bytes]:
         """Bring tokens that the browser does not have, and the last use, at most once a minute.

@@ -90,9 +90,9 @@ class StoredSessions:
             if changed is current:
                 return current
             new = self._records.seal(changed, self._limits)
+            if self._records.is_of_old_secret(record):
+                await self._link(changed)  # the index has a name that follows from the secret
             if await self._store.replace(key, record, new, lifetime=self._lifetime(changed)):
-                if self._records.is_of_old_secret(record):
-                    await self._link(changed)  # the index has a name that follows from the secret
                 return changed
         raise StoreUnavailable("store_contended", f"somebody else was faster {MOST_TRIES} times")
 
@@ -135,8 +135,9 @@ class StoredSessions:
         session_id = cookies.get(self._jar.name, "")
         if not is_session_id(session_id):
             return
-        self._ended.add(session_id, now=self._now(), lifetime=buried_for(self._limits))
-        await self._store.remove(self._records.key(self._records.handle(session_id)))
+        # What was not there needs no grave: anybody can make ids up.
+        if await self._store.remove(self._records.key(self._records.handle(session_id))):
+            self._ended.add(session_id, now=self._now(), lifetime=buried_for(self._limits))
 
     async def fade(self, session_id: str, *, grace: int) -> None:
         """Shorten its life in the record, or remove it."""

@@ -9,6 +9,7 @@ from asgi_oidc.errors import OIDCError
 FORMAT = 2  # changes with the fields; a value of another format is not a session
 ROLL_AFTER = 60  # seconds; the last use is written down at most that often
 REFRESH_AHEAD = 60  # seconds before its end in which an access token is renewed
+MOST_SKEW = 300  # seconds between the clocks of two machines
 FARTHEST = 2 * 86_400  # seconds by which a clock may be set back and sessions go on
 GRACE = 30  # seconds that a replaced session of the same user lives on, for requests that are under way
 
@@ -146,8 +147,9 @@ def buried_for(limits: Limits) -> int:
 
 def is_roll_due(session: Session, limits: Limits, *, now: int) -> bool:
     """Say whether its last use should be written down."""
-    # A last use in the future is as wrong as an old one: the clock was set back.
-    return abs(now - session.seen_at) >= min(ROLL_AFTER, max(1, limits.idle // 4))
+    # One that is far in the future is wrong: the clock was set back. A little is the clock of another machine.
+    is_old = now - session.seen_at >= min(ROLL_AFTER, max(1, limits.idle // 4))
+    return is_old or session.seen_at - now > MOST_SKEW
 
 
 def earliest(ends_at: int | None, stated: object) -> int | None:

@@ -11,7 +11,7 @@ from redis.asyncio import Redis, RedisCluster, Sentinel
 from redis.asyncio.cluster import ClusterNode
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import ClusterDownError, RedisError
+from redis.exceptions import ClusterDownError
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from asgi_oidc.single_flight import run_var
@@ -139,7 +139,7 @@ class _Cluster(RedisCluster):
             await self.nodes_manager.aclose(which)
 
     async def _ask(self, *hints: Any, **named: Any) -> None:
-        with suppress(RedisError, OSError):  # the next one to need it asks again
+        with suppress(Exception):  # whatever it is, the next one to need it asks again
             await super().initialize(*hints, **named)
 
 

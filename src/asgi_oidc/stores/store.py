@@ -13,7 +13,7 @@ class SessionStore(Protocol):
 
     Keys, indexes and members are text of at most 200 characters of `A-Z a-z 0-9 : _ -`; values are sealed, at most
     1 MiB. Lifetimes are seconds, and everything is gone when its lifetime has passed. A method that cannot do its work
-    raises; whatever it raises becomes `StoreUnavailable`. None is ever called again after it failed.
+    raises; whatever it raises becomes `StoreUnavailable`.
     """
 
     async def get(self, key: str) -> bytes | None:
