@@ -20,6 +20,8 @@ LONGEST = 1800  # seconds for one step; a run that hangs should end
 
 # Folders of tests that run beside each other: in one of them most tests wait. What no lane names is the last lane.
 LANES: Sequence[Sequence[str]] = (("real", "examples", "cli"), ("security",))
+BESIDE = ("-m", "not alone")
+ALONE = ("-m", "alone", "tests")
 
 Check = tuple[str, Sequence[str]]
 
@@ -47,8 +49,9 @@ def main(arguments: Sequence[str]) -> int:
     if not all(passes(name, command) for name, command in BEFORE):
         return 1
     with ThreadPoolExecutor() as lanes:
-        if not all(list(lanes.map(passes_tests, all_lanes()))):
-            return 1
+        went_well = list(lanes.map(passes_tests, all_lanes()))
+    if not (passes_tests(ALONE) and all(went_well)):
+        return 1
     if not all(passes(name, command) for name, command in AFTER):
         return 1
     gaps = list(coverage_gaps(coverage_figures()))
@@ -75,15 +78,16 @@ def passes(name: str, command: Sequence[str]) -> bool:
 
 
 def all_lanes() -> list[Sequence[str]]:
-    """Name the folders of each lane."""
+    """Return what pytest is told in each lane."""
     named = {folder for lane in LANES for folder in lane}
     found = {path.parent.name for path in TESTS.glob("*/__init__.py")}
-    return [*LANES, tuple(sorted(found - named))]
+    lanes = (*LANES, sorted(found - named))
+    return [(*BESIDE, *(f"tests/{folder}" for folder in lane)) for lane in lanes]
 
 
-def passes_tests(folders: Sequence[str]) -> bool:
-    """Run the tests of some folders, and show what they say when they are over."""
-    command = ("-m", "coverage", "run", "-m", "pytest", "-rs", *(f"tests/{folder}" for folder in folders))
+def passes_tests(arguments: Sequence[str]) -> bool:
+    """Run some of the tests, and show what they say when they are over."""
+    command = ("-m", "coverage", "run", "-m", "pytest", "-rs", *arguments)
     began = time.monotonic()
     with tempfile.TemporaryFile("w+") as output:
         try:
@@ -94,7 +98,7 @@ def passes_tests(folders: Sequence[str]) -> bool:
         except subprocess.TimeoutExpired:
             code, verdict = 1, f"FAILED: more than {LONGEST} s"
         output.seek(0)
-        say(f"--- pytest {' '.join(folders)}\n{output.read()}    pytest: {verdict}")
+        say(f"--- pytest {' '.join(arguments)}\n{output.read()}    pytest: {verdict}")
     return code == 0
 
 

@@ -22,7 +22,7 @@ from tests.real.redis_server import RedisServer, cluster_url, redis, redis_clust
 from tests.real.servers import server as one_server
 from tests.security.sizes import size
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.alone]
 
 AT_ONCE = 100
 PEOPLE = size(40, 1000)
