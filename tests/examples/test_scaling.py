@@ -12,7 +12,7 @@ from asgi_oidc import RedisStore
 from asgi_oidc.cli.demo import EXAMPLE
 from asgi_oidc.testing import Browser, FakeProvider, serve
 from tests.real.processes import answers, free_port, running
-from tests.real.redis_server import RedisServer, redis
+from tests.real.redis_server import RedisServer, cluster_url, redis, redis_cluster
 from tests.real.servers import PYTHON
 
 GUIDE = (Path(__file__).parents[2] / "examples" / "scaling" / "README.md").read_text(encoding="utf-8")
@@ -22,6 +22,13 @@ GUIDE = (Path(__file__).parents[2] / "examples" / "scaling" / "README.md").read_
 def server() -> Iterator[RedisServer]:
     """A real Redis."""
     with redis() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[list[RedisServer]]:
+    """Three nodes."""
+    with redis_cluster() as started:
         yield started
 
 
@@ -69,12 +76,18 @@ async def test_one_device_ends_the_session_of_the_other(origin, provider, anyio_
     assert after == [200, 401]
 
 
-async def test_the_rights_that_the_guide_lists_are_enough(server):
+@pytest.mark.filterwarnings("ignore:Unclosed <MemoryObject:ResourceWarning")  # of coredis, when its client is closed
+@pytest.mark.parametrize("kind", ["server", "cluster"])
+async def test_the_rights_that_the_guide_lists_are_enough(request, kind):
     """An operator gives what is needed, and no more."""
-    rights = re.findall(r"`(\+get [^`]*)`", re.sub(r"\s+", " ", GUIDE))
-    with server.ask() as client:
-        client.execute_command("ACL", "SETUSER", "app", "on", ">secret", "~asgi-oidc:*", *rights[0].split())
-    store = RedisStore(server.url.replace("redis://", "redis://app:secret@"))
+    rights, of_cluster = re.findall(r"`(\+[^`]*)`", re.sub(r"\s+", " ", GUIDE))
+    servers = request.getfixturevalue("cluster") if kind == "cluster" else [request.getfixturevalue("server")]
+    wanted = f"{rights} {of_cluster}" if kind == "cluster" else rights
+    url = cluster_url(servers) if kind == "cluster" else servers[0].url
+    for each in servers:
+        with each.ask() as client:
+            client.execute_command("ACL", "SETUSER", "app", "on", ">secret", "~asgi-oidc:*", *wanted.split())
+    store = RedisStore(url.replace("://", "://app:secret@"))
 
     async with store.running():
         done = [

@@ -1,7 +1,7 @@
 """The only door to redis-py: one client per event loop (extra `redis`)."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any
 
@@ -143,6 +143,20 @@ class _Cluster(RedisCluster):
             await super().initialize(*hints, **named)
 
 
+class _Commands:
+    """Knows where a command of ours has its key: it comes first.
+
+    redis-py would ask for a list of all commands each time that the cluster changes, and hold the event loop for tenths
+    of a second to read it.
+    """
+
+    async def initialize(self, node: ClusterNode) -> None:
+        """There is nothing to ask."""
+
+    async def get_keys(self, *args: Any) -> Sequence[str]:
+        return args[1:2]
+
+
 def _new_client(address: Address, most_connections: int) -> tuple[Any, list[Callable[[], Awaitable[None]]]]:
     common: dict[str, Any] = {
         "socket_connect_timeout": CONNECT_TIMEOUT,
@@ -159,6 +173,7 @@ def _new_client(address: Address, most_connections: int) -> tuple[Any, list[Call
         nodes = [ClusterNode(host, port) for host, port in address.hosts]
         # Steps of 5 would end all commands that are on their way whenever five were sent to where a key was before.
         cluster: Any = _Cluster(startup_nodes=nodes, require_full_coverage=False, reinitialize_steps=0, **options)
+        cluster.commands_parser = _Commands()
         return cluster, [cluster.hang_up]
     if address.kind == SENTINEL:
         make: Any = Sentinel  # it has no types
