@@ -76,7 +76,6 @@ async def test_one_device_ends_the_session_of_the_other(origin, provider, anyio_
     assert after == [200, 401]
 
 
-@pytest.mark.filterwarnings("ignore:Unclosed <MemoryObject:ResourceWarning")  # of coredis, when its client is closed
 @pytest.mark.parametrize("kind", ["server", "cluster"])
 async def test_the_rights_that_the_guide_lists_are_enough(request, kind):
     """An operator gives what is needed, and no more."""

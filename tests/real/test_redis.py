@@ -34,11 +34,7 @@ SOON = 8.0  # seconds in which a store is right again when its server is
 # Debian has Valkey only in newer releases.
 PROGRAMS = ["redis-server", *(name for name in ["valkey-server"] if shutil.which(name))]
 
-pytestmark = [
-    pytest.mark.real,
-    # coredis leaves streams in memory unclosed where it could not connect.
-    pytest.mark.filterwarnings("ignore:Unclosed <MemoryObject:ResourceWarning"),
-]
+pytestmark = pytest.mark.real
 
 
 @pytest.fixture(params=["asyncio", "trio"])

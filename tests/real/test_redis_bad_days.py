@@ -35,11 +35,7 @@ GETS = 2000  # that are cancelled at random
 CALLERS = 50
 ROUNDS = 15
 
-pytestmark = [
-    pytest.mark.real,
-    # coredis leaves streams in memory unclosed where it could not connect.
-    pytest.mark.filterwarnings("ignore:Unclosed <MemoryObject:ResourceWarning"),
-]
+pytestmark = pytest.mark.real
 
 
 @pytest.fixture(params=["asyncio", "trio"])
