@@ -108,7 +108,7 @@ def redis_cluster(count: int = 3) -> Iterator[list[RedisServer]]:
         servers = []
         for _ in range(count):
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="redis-"))
-            options = ["--cluster-enabled", "yes", "--cluster-node-timeout", "1000"]
+            options = ["--cluster-enabled", "yes", "--cluster-node-timeout", "5000"]
             options += ["--cluster-require-full-coverage", "no", "--cluster-port", str(free_port())]
             server = RedisServer(free_port(), Path(folder), options, stack=stack)
             stack.enter_context(server.run())

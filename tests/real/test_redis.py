@@ -34,7 +34,7 @@ SOON = 8.0  # seconds in which a store is right again when its server is
 # Debian has Valkey only in newer releases.
 PROGRAMS = ["redis-server", *(name for name in ["valkey-server"] if shutil.which(name))]
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.alone]
 
 
 @pytest.fixture(params=["asyncio", "trio"])

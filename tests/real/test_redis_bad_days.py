@@ -35,7 +35,7 @@ GETS = 2000  # that are cancelled at random
 CALLERS = 50
 ROUNDS = 15
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.alone]
 
 
 @pytest.fixture(params=["asyncio", "trio"])
