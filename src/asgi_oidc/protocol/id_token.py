@@ -97,6 +97,19 @@ def check_id_token_again(token: Verified, expected: ExpectedAgain, *, now: int, 
     _check_at_hash(token, expected.access_token)
 
 
+def check_audience(claims: Mapping[str, object], *, client_id: str, trusted_audiences: Collection[str]) -> None:
+    """Refuse a token that is not for us, or for others whom nobody trusts.
+
+    Raises:
+        TokenRejected: `claim_aud`.
+    """
+    audiences = _audiences(claims.get("aud"))
+    if client_id not in audiences:
+        raise TokenRejected("claim_aud", f"expected {client_id}, got {claims.get('aud')}")
+    if strangers := set(audiences) - {client_id, *trusted_audiences}:
+        raise TokenRejected("claim_aud", f"not in trusted_audiences: {sorted(strangers)}")
+
+
 def claim_names(id_token: str) -> frozenset[str]:
     """Name the claims of an ID Token that was checked when it came."""
     payload = id_token.split(".")[1]
@@ -109,11 +122,7 @@ def _check_parties(claims: Mapping[str, object], expected: Expected | ExpectedAg
     sub = claims.get("sub")
     if not isinstance(sub, str) or not 1 <= len(sub) <= LONGEST_SUB:
         raise TokenRejected("claim_sub", f"expected 1 to {LONGEST_SUB} characters")
-    audiences = _audiences(claims.get("aud"))
-    if expected.client_id not in audiences:
-        raise TokenRejected("claim_aud", f"expected {expected.client_id}, got {claims.get('aud')}")
-    if strangers := set(audiences) - {expected.client_id, *expected.trusted_audiences}:
-        raise TokenRejected("claim_aud", f"not in trusted_audiences: {sorted(strangers)}")
+    check_audience(claims, client_id=expected.client_id, trusted_audiences=expected.trusted_audiences)
     if "azp" in claims and not same(claims["azp"], expected.client_id):
         raise TokenRejected("claim_azp", f"expected {expected.client_id}, got {claims['azp']}")
 

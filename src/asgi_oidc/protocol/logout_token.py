@@ -1,0 +1,87 @@
+"""Reading a logout token: who is to be signed out (OpenID Connect Back-Channel Logout 1.0 §2.4, §2.6)."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+
+from asgi_oidc.errors import TokenRejected
+from asgi_oidc.protocol.claims import check_lifetime, read_instant, same
+from asgi_oidc.protocol.id_token import LONGEST_SUB, check_audience
+from asgi_oidc.protocol.jose import Verified
+
+EVENT = "http://schemas.openid.net/event/backchannel-logout"
+# The specification's own name, and what providers from before it had one send (§2.4).
+LOGOUT_TOKEN_TYPES = (None, "jwt", "logout+jwt")
+OLDEST = 600  # seconds since it was made; for so long its `jti` is remembered, and no longer
+LONGEST_JTI = 255  # characters
+
+
+@dataclass(frozen=True, slots=True)
+class Logout:
+    """Whom a provider signs out: one session, all sessions of a user, or one session of one user.
+
+    Attributes:
+        sid: the session at the provider.
+        forget_at: seconds since the epoch from when on a replay is refused for its age.
+    """
+
+    sid: str | None = field(repr=False)
+    sub: str | None = field(repr=False)
+    jti: str = field(repr=False)
+    forget_at: int
+
+
+def read_logout_token(
+    token: Verified, *, issuer: str, client_id: str, trusted_audiences: Collection[str], now: int, leeway: int
+) -> Logout:
+    """Refuse a logout token that is not of this provider, for us and of now.
+
+    Args:
+        token: signature already checked.
+        now: seconds since the epoch.
+        leeway: seconds of clock skew allowed.
+
+    Raises:
+        TokenRejected: with the claim that is wrong as code.
+    """
+    claims = token.claims
+    if (token.typ and token.typ.lower().removeprefix("application/")) not in LOGOUT_TOKEN_TYPES:
+        raise TokenRejected("token_typ", f"expected logout+jwt, got {token.typ}")
+    if not same(claims.get("iss"), issuer):
+        raise TokenRejected("claim_iss", f"expected {issuer}, got {claims.get('iss')}")
+    check_audience(claims, client_id=client_id, trusted_audiences=trusted_audiences)
+    forget_at = _check_times(claims, now=now, leeway=leeway)
+    _check_event(claims)
+    sid, sub = _name(claims, "sid"), _name(claims, "sub")
+    if sid is None and sub is None:
+        raise TokenRejected("claim_sid", "expected sid, sub or both")
+    jti = claims.get("jti")
+    if not isinstance(jti, str) or not 1 <= len(jti) <= LONGEST_JTI:
+        raise TokenRejected("claim_jti", f"expected 1 to {LONGEST_JTI} characters")
+    return Logout(sid, sub, jti, forget_at)
+
+
+def _check_times(claims: Mapping[str, object], *, now: int, leeway: int) -> int:
+    made_at, ends_at = read_instant(claims, "iat"), read_instant(claims, "exp")
+    check_lifetime(claims, now=now, leeway=leeway)
+    if made_at > now + leeway:
+        raise TokenRejected("claim_iat", f"it is from {claims['iat']}, now is {now}")
+    if made_at <= now - leeway - OLDEST:
+        raise TokenRejected("claim_iat", f"it is from {claims['iat']}, more than {OLDEST} s before {now}")
+    return int(min(ends_at, made_at + OLDEST)) + leeway + 1
+
+
+def _check_event(claims: Mapping[str, object]) -> None:
+    events = claims.get("events")
+    if not isinstance(events, dict) or not isinstance(events.get(EVENT), dict):
+        raise TokenRejected("claim_events", "it is no logout token")
+    if "nonce" in claims:  # so that it can never stand in for an ID Token (§2.4)
+        raise TokenRejected("claim_nonce", "a logout token has none")
+
+
+def _name(claims: Mapping[str, object], claim: str) -> str | None:
+    if claim not in claims:
+        return None
+    value = claims[claim]
+    if not isinstance(value, str) or not 1 <= len(value) <= LONGEST_SUB:
+        raise TokenRejected(f"claim_{claim}", f"expected 1 to {LONGEST_SUB} characters")
+    return value
