@@ -50,4 +50,4 @@ def is_over(live: Live, parts: Parts, *, now: int) -> bool:
 def _why_over(live: Live, parts: Parts, *, now: int) -> str | None:
     if not is_live(live.session, parts.limits, now=now):
         return "expired"
-    return "ended" if parts.ended.is_dead(live.session.id, now=now) else None
+    return "ended" if parts.ended.is_dead(live.session.login, now=now) else None

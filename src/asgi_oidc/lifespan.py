@@ -34,10 +34,10 @@ async def run_lifespan(
         finally:
             await send(message)
 
-    if parts.store is None:
+    if parts.shared is None:
         await app(scope, receive, watched_send)
         return
-    async with parts.store.running():
+    async with parts.shared.running():
         await app(scope, receive, watched_send)
 
 

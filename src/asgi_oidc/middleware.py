@@ -99,7 +99,7 @@ class OIDCMiddleware:
         """
         if self._parts.store is None:
             raise OIDCError("no_store", "sessions are in the browsers alone: set store to list and end them here")
-        return UserSessions(self._parts.store, self._parts.records, self._parts.settings.issuer)
+        return UserSessions(self._parts, self._parts.store)
 
     def __repr__(self) -> str:
         return f"OIDCMiddleware({self.app!r})"

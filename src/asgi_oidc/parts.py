@@ -10,16 +10,18 @@ from asgi_oidc.principal import Urls
 from asgi_oidc.protocol.client import Client
 from asgi_oidc.provider.http import Http
 from asgi_oidc.provider.provider import Provider, ProviderSettings
+from asgi_oidc.sessions.ended import Ended, plain_name
+from asgi_oidc.sessions.ended_log import Log, NoLog, StoredLog
 from asgi_oidc.sessions.granted import Granted, GrantedTokens
 from asgi_oidc.sessions.in_cookies import CookieSessions
 from asgi_oidc.sessions.in_store import StoredSessions
 from asgi_oidc.sessions.jar import Jar
 from asgi_oidc.sessions.records import Records
 from asgi_oidc.sessions.sealing import Sealer
-from asgi_oidc.sessions.session import Limits, Session
+from asgi_oidc.sessions.session import Limits, Session, buried_for
 from asgi_oidc.sessions.sessions import Sessions
-from asgi_oidc.sessions.tombstones import Tombstones
 from asgi_oidc.sessions.transactions import Transactions
+from asgi_oidc.sessions.used import Used
 from asgi_oidc.settings import ALGORITHMS, Settings
 from asgi_oidc.single_flight import SingleFlight
 from asgi_oidc.stores.door import StoreDoor
@@ -39,8 +41,10 @@ class Parts:
     store: StoreDoor | None
     transactions: Transactions
     limits: Limits
-    ended: Tombstones
-    used: Tombstones
+    ended: Ended
+    log: Log
+    shared: StoreDoor | None
+    used: Used
     renewals: SingleFlight[Session]
     errands: SingleFlight[Granted]
     afterwards: SingleFlight[None]
@@ -62,17 +66,20 @@ def put_together(settings: Settings, clock: Callable[[], float]) -> Parts:
     style = CookieStyle(secure=settings.origin.startswith("https:"))
     stem = f"oidc-{_tag(context)}"
     limits = Limits(settings.session_idle, settings.session_lifetime)
-    jar, ended = Jar(sealer, style, stem), Tombstones()
+    jar = Jar(sealer, style, stem)
     records = Records(settings.secret, context=context)
     store = None if settings.store is None else StoreDoor(settings.store)
+    shared = store if settings.logout_store is None else StoreDoor(settings.logout_store)
 
     def now() -> int:
         return int(clock())
 
+    ended = Ended(plain_name if shared is None else records.ended_names, lifetime=buried_for(limits))
+    log: Log = NoLog() if shared is None else _log(ended, shared, records, limits, is_all=store is None, now=now)
     sessions: Sessions = (
-        CookieSessions(jar, limits, ended, now=now, ticks=time.monotonic)
+        CookieSessions(jar, limits, ended, log, now=now, ticks=time.monotonic)
         if store is None
-        else StoredSessions(store, records, jar, limits, ended, now=now)
+        else StoredSessions(store, records, jar, limits, ended, log, issuer=settings.issuer, now=now)
     )
     return Parts(
         settings=settings,
@@ -85,7 +92,9 @@ def put_together(settings: Settings, clock: Callable[[], float]) -> Parts:
         transactions=Transactions(sealer, style, stem, _login_same_site(settings, style)),
         limits=limits,
         ended=ended,
-        used=Tombstones(),
+        log=log,
+        shared=shared,
+        used=Used(),
         renewals=SingleFlight(),
         errands=SingleFlight(),
         afterwards=SingleFlight(),
@@ -94,6 +103,14 @@ def put_together(settings: Settings, clock: Callable[[], float]) -> Parts:
         origin=settings.origin,
         own_paths=settings.base_path + settings.auth_path,
     )
+
+
+def _log(
+    ended: Ended, shared: StoreDoor, records: Records, limits: Limits, *, is_all: bool, now: Callable[[], int]
+) -> Log:
+    # Sessions in a store are gone from there; only those in cookies have to be told of all that ever ended.
+    lifetime = buried_for(limits) if is_all else None
+    return StoredLog(ended, shared, prefix=records.tag, lifetime=lifetime, now=now, ticks=time.monotonic)
 
 
 def _provider_settings(settings: Settings, client: Client) -> ProviderSettings:

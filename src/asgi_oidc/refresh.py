@@ -67,7 +67,7 @@ def check_goes_on(live: Live, parts: Parts) -> None:
     """
     session, now = live.session, parts.now()
     has_run_out = now >= ends_for_good_at(session, parts.limits)
-    if live.is_over or has_run_out or parts.ended.is_dead(session.id, now=now):
+    if live.is_over or has_run_out or parts.ended.is_dead(session.login, now=now):
         raise SessionEnded(detail="it ended while the request was under way")
 
 
@@ -221,7 +221,7 @@ async def save(mine: Turn, parts: Parts, tokens: Tokens) -> Session:
         saved = renewed(mine.session, tokens)
         parts.sessions.keep_unsaved(saved)
         parts.afterwards.start(saved.id, lambda: _save_later(mine, parts, tokens))
-    if saved is None or parts.ended.is_dead(saved.id, now=parts.now()):
+    if saved is None or parts.ended.is_dead(saved.login, now=parts.now()):
         await revoke(tokens.refresh_token, parts)
         raise SessionEnded(detail="it ended while it was renewed")
     return saved

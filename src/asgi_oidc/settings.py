@@ -55,6 +55,7 @@ class Keywords(TypedDict, total=False):
     authorization_params: Mapping[str, Any]
     client_auth: str | None
     store: SessionStore | str | None
+    logout_store: SessionStore | str | None
     session_idle: int
     session_lifetime: int
     leeway: int
@@ -82,6 +83,7 @@ class Settings:
     authorization_params: Mapping[str, str | Sequence[str]]
     client_auth: str | None
     store: SessionStore | None
+    logout_store: SessionStore | None
     session_idle: int
     session_lifetime: int
     leeway: int
@@ -167,6 +169,8 @@ def _contradictions(values: Mapping[str, Any]) -> list[str]:
         problems.append(f"client_auth: {method} needs a client_secret")
     if method == "none" and secret is not None:
         problems.append("client_auth: 'none' is for public clients; leave client_secret out, or client_auth")
+    if values.get("store") is not None and values.get("logout_store") is not None:
+        problems.append("logout_store: leave it out, the store of the sessions serves for that as well")
     if values.get("metadata") and "issuer" in values:
         problems += [f"metadata: {problem}" for problem in _metadata_problems(values)]
     return problems
@@ -221,6 +225,7 @@ READERS: Mapping[str, tuple[Any, Callable[[Any], Any]]] = {
     "authorization_params": ({}, read_authorization_params),
     "client_auth": (None, read_client_auth),
     "store": (None, read_store),
+    "logout_store": (None, read_store),
     "session_idle": (3600, span_reader(1, LONGEST_SPAN)),
     "session_lifetime": (12 * 3600, span_reader(1, LONGEST_SPAN)),
     "leeway": (30, span_reader(0, LONGEST_LEEWAY)),

@@ -1,6 +1,8 @@
 """A checked login becomes a session: new at every login, and older ones end."""
 
+import secrets
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -11,6 +13,7 @@ from asgi_oidc.errors import RequestRejected, StoreUnavailable
 from asgi_oidc.parts import Parts
 from asgi_oidc.protocol.id_token import FIRST
 from asgi_oidc.protocol.tokens import TokenAnswer
+from asgi_oidc.sessions.ended import Moment
 from asgi_oidc.sessions.session import GRACE, Login, Session, Tokens, earliest, refresh_due_at
 from asgi_oidc.sessions.transactions import Transaction, digest
 from asgi_oidc.web.request import Request
@@ -20,28 +23,55 @@ Claims = Mapping[str, Any]
 MOST_REPLACED = 8  # sessions that one took over from and that may still be within their grace
 
 
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """The id of a new session, and the moment before the provider is asked for its tokens."""
+
+    session_id: str = field(repr=False)
+    moment: Moment
+
+
+async def begin(parts: Parts) -> Beginning:
+    """Make sure that a session could be written now, and note who was signed out before.
+
+    Raises:
+        StoreUnavailable: it could not.
+    """
+    session_id = secrets.token_urlsafe(32)
+    await parts.sessions.check_writable(session_id)
+    await parts.log.catch_up()
+    return Beginning(session_id, parts.ended.moment(now=parts.clock()))
+
+
 def new_session(
-    session_id: str, answer: TokenAnswer, said: Claims, *, claims: Claims, admitted: Claims, scope: str, now: int
+    parts: Parts,
+    beginning: Beginning,
+    answer: TokenAnswer,
+    said: Claims,
+    *,
+    claims: Claims,
+    admitted: Claims,
+    scope: str,
 ) -> Session:
     """Make a session of what a login gave.
 
     Args:
-        session_id: new, 256 bits.
         said: claims of the ID Token.
         claims: the same with those of userinfo.
         admitted: what `on_login` made of them.
         scope: as granted.
-        now: seconds since the epoch.
     """
-    sid, expires_in = said.get("sid"), answer.expires_in
+    sid, expires_in, now = said.get("sid"), answer.expires_in, parts.now()
+    sid = sid if isinstance(sid, str) else None
     login = Login(
-        id=session_id,
+        id=beginning.session_id,
         issuer=said["iss"],
         sub=said["sub"],
-        sid=sid if isinstance(sid, str) else None,
+        sid=sid,
         first={name: said[name] for name in FIRST if name in said},
         made=sorted(name for name in claims.keys() | admitted.keys() if claims.get(name) != admitted.get(name)),
         created_at=now,
+        began=parts.ended.begin(beginning.moment, sub=said["sub"], sid=sid),
     )
     tokens = Tokens(
         claims=dict(admitted),
@@ -57,7 +87,7 @@ def new_session(
 
 
 async def sign_in(request: Request, parts: Parts, session: Session, transaction: Transaction) -> list[bytes]:
-    """Write a new session in the place of older ones, unless the person signs out meanwhile.
+    """Write a new session in the place of older ones, unless the person signs out, or is signed out, meanwhile.
 
     Returns:
         Set-Cookie lines.
@@ -73,8 +103,11 @@ async def sign_in(request: Request, parts: Parts, session: Session, transaction:
     session = msgspec.structs.replace(session, login=msgspec.structs.replace(session.login, replaced=kept))
     cookies = await parts.sessions.begin(session, request.cookies)
     try:
+        await parts.log.catch_up()
+        if parts.ended.is_dead(session.login, now=parts.now()):
+            raise RequestRejected("signed_out_meanwhile", "the provider has signed the user out")
         _check_not_signed_out(parts, transaction)  # again: a store takes its time
-    except RequestRejected:
+    except (RequestRejected, StoreUnavailable):
         await parts.sessions.end(session)
         raise
     for name, grace in replaced.items():

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from asgi_oidc import events
 from asgi_oidc.errors import StoreUnavailable
-from asgi_oidc.sessions.records import Records
+from asgi_oidc.parts import Parts
+from asgi_oidc.sign_out import sign_out_everywhere
 from asgi_oidc.stores.door import StoreDoor
 
 
@@ -27,10 +28,10 @@ class SessionInfo:
 class UserSessions:
     """The sessions in a store, by user. All methods raise `StoreUnavailable` when the store is down."""
 
-    def __init__(self, store: StoreDoor, records: Records, issuer: str) -> None:
+    def __init__(self, parts: Parts, store: StoreDoor) -> None:
+        self._parts = parts
         self._store = store
-        self._records = records
-        self._issuer = issuer
+        self._records = parts.records
 
     async def of(self, sub: str) -> list[SessionInfo]:
         """Return the live sessions of a user, the newest first.
@@ -56,19 +57,26 @@ class UserSessions:
         return any([await self._end(index, session_id) for index in mine])
 
     async def end_all(self, sub: str) -> int:
-        """End all sessions of a user at once, in all processes, and say how many there were."""
-        return sum([await self._end(index, handle) for index, handle in await self._linked(sub)])
+        """End all sessions of a user at once, in all processes, and say how many there were.
+
+        A login that is under way ends as well.
+        """
+        count = await sign_out_everywhere(self._parts, sub=sub, sid=None)
+        if count:
+            events.log(events.LOGGED_OUT, by="the app", sessions=count)
+        return count
 
     async def _end(self, index: str, handle: str) -> bool:
         was_there = await self._store.remove(self._records.key(handle))
         await self._store.unlink(index, handle)
         if was_there:
+            await self._parts.log.write(self._parts.ended.end(handle, kind="handle", now=self._parts.now()))
             events.log(events.LOGGED_OUT, by="the app")
         return was_there
 
     async def _linked(self, sub: str) -> list[tuple[str, str]]:
         # Those of before a change of the secret are in an index of their own.
-        indexes = self._records.index_keys("sub", self._issuer, sub)
+        indexes = self._records.index_keys("sub", self._parts.settings.issuer, sub)
         return [(index, handle) for index in indexes for handle in await self._store.linked(index)]
 
     async def _find(self, index: str, handle: str) -> SessionInfo | None:

@@ -463,7 +463,7 @@ async def test_made_up_ids_bury_nobody(site, store):
         await site.call("/auth/logout", method="POST", headers=header)
 
     assert store.calls.count("remove") == 3
-    assert not site.middleware._parts.ended._over
+    assert not site.middleware._parts.ended._known
 
 
 async def test_a_session_stands_once_in_the_list_of_two_secrets(site):

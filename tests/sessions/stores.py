@@ -6,12 +6,13 @@ from typing import Any, TypeVar, cast
 
 import msgspec
 
+from asgi_oidc.sessions.ended import Ended
+from asgi_oidc.sessions.ended_log import NoLog
 from asgi_oidc.sessions.in_store import StoredSessions
 from asgi_oidc.sessions.jar import Jar
 from asgi_oidc.sessions.records import Records
 from asgi_oidc.sessions.sealing import Sealer
 from asgi_oidc.sessions.session import Limits, Session
-from asgi_oidc.sessions.tombstones import Tombstones
 from asgi_oidc.stores.door import StoreDoor
 from asgi_oidc.stores.memory import MemoryStore
 from asgi_oidc.stores.store import SessionStore
@@ -92,9 +93,16 @@ class Process:
         self.records = Records(secrets, context=CONTEXT)
         self.jar = Jar(Sealer(secrets, context=CONTEXT), CookieStyle(secure=True), "oidc-abcdefgh")
         self.limits = Limits(idle=600, lifetime=3600)
-        self.ended = Tombstones()
+        self.ended = Ended(self.records.ended_names, lifetime=10_000)
         self.sessions = StoredSessions(
-            StoreDoor(self.store), self.records, self.jar, self.limits, self.ended, now=lambda: self.clock[0]
+            StoreDoor(self.store),
+            self.records,
+            self.jar,
+            self.limits,
+            self.ended,
+            NoLog(),
+            issuer=SESSION.login.issuer,
+            now=lambda: self.clock[0],
         )
 
     def advance(self, seconds: int) -> None:

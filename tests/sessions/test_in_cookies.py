@@ -5,12 +5,13 @@ from typing import Any
 import msgspec
 import pytest
 
+from asgi_oidc.sessions.ended import Ended, plain_name
+from asgi_oidc.sessions.ended_log import NoLog
 from asgi_oidc.sessions.in_cookies import MOST_LAST_USES, CookieSessions
 from asgi_oidc.sessions.jar import ROOM, Jar
 from asgi_oidc.sessions.sealing import Sealer
 from asgi_oidc.sessions.session import Limits, Session, Use
 from asgi_oidc.sessions.sessions import LOCK_LIFETIME, Live
-from asgi_oidc.sessions.tombstones import Tombstones
 from asgi_oidc.testing.cookie_jar import CookieJar
 from asgi_oidc.web.cookies import CookieStyle
 from tests.sessions.stores import refreshed
@@ -24,10 +25,10 @@ class Process:
     def __init__(self) -> None:
         self.now = SESSION.login.created_at
         self.jar = Jar(Sealer([b"s" * 32], context=("a", "b", "c")), CookieStyle(secure=True), "oidc-abcdefgh")
-        self.ended = Tombstones()
+        self.ended = Ended(plain_name, lifetime=10_000)
         limits = Limits(idle=600, lifetime=3600)
         self.sessions = CookieSessions(
-            self.jar, limits, self.ended, now=lambda: self.now, ticks=lambda: float(self.now)
+            self.jar, limits, self.ended, NoLog(), now=lambda: self.now, ticks=lambda: float(self.now)
         )
         self.window = CookieJar(lambda: self.now)
 
@@ -244,7 +245,7 @@ async def test_a_session_in_its_grace_is_not_written_down_again(process):
 
     assert process.answer(live) == []
     assert await process.sessions.newest(live.session) is not None
-    assert [process.ended.is_dead(ID, now=process.now + after) for after in (29, 30)] == [False, True]
+    assert [process.ended.is_dead(LOGIN, now=process.now + after) for after in (29, 30)] == [False, True]
 
 
 async def test_tokens_that_older_sessions_left_are_swept_away(process):

@@ -380,7 +380,7 @@ async def test_a_session_fades_in_all_processes(process):
 
     other = Process(process)
     assert await process.stored() == with_tokens(ends_at=1030)
-    assert [process.ended.is_dead(ID, now=now) for now in (1029, 1030)] == [False, True]
+    assert [process.ended.is_dead(LOGIN, now=now) for now in (1029, 1030)] == [False, True]
     process.advance(29)
     assert await other.sessions.newest(SESSION) is not None
     process.advance(1)
@@ -395,7 +395,7 @@ async def test_a_session_without_a_grace_is_gone_at_once(process):
 
     assert await process.stored() is None
     assert process.store.calls == ["remove"]
-    assert process.ended.is_dead(ID, now=1000)
+    assert process.ended.is_dead(LOGIN, now=1000)
 
 
 async def test_what_is_gone_does_not_fade_back(process):

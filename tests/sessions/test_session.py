@@ -36,6 +36,7 @@ LOGIN = Login(
     sub="alice",
     first={"aud": "web", "nonce": "a-nonce"},
     created_at=1000,
+    began=1_000_000,
 )
 TOKENS = Tokens(
     claims={"name": "Alice", "roles": ["admin"], "deep": {"a": [1, 2.5, None, True]}},

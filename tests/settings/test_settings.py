@@ -49,6 +49,7 @@ def test_five_settings_are_enough():
         "authorization_params": {},
         "client_auth": None,
         "store": None,
+        "logout_store": None,
         "session_idle": 3600,
         "session_lifetime": 43_200,
         "leeway": 30,

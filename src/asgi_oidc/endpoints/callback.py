@@ -1,7 +1,6 @@
 """GET or POST /auth/callback: finishes a login (OIDC Core §3.1.2.5 to §3.1.3.7, RFC 9207)."""
 
 import copy
-import secrets
 from collections.abc import Mapping
 from typing import Any
 
@@ -23,7 +22,7 @@ from asgi_oidc.protocol.id_token import Expected
 from asgi_oidc.protocol.tokens import TokenAnswer
 from asgi_oidc.revoke import revoke
 from asgi_oidc.sessions.transactions import AGAIN, LIFETIME, Transaction, digest, is_live
-from asgi_oidc.sign_in import new_session, sign_in
+from asgi_oidc.sign_in import Beginning, begin, new_session, sign_in
 from asgi_oidc.web.request import Request, read_form
 from asgi_oidc.web.response import Response, redirect
 
@@ -40,13 +39,12 @@ async def callback(request: Request, parts: Parts, receive: Receive) -> Response
         return await _nobody_waits(request, parts, response, transaction)
     # Before the login is used up: with the provider or the store down, reloading the page can still finish it.
     await parts.provider.metadata()
-    session_id = secrets.token_urlsafe(32)
-    await parts.sessions.check_writable(session_id)
+    beginning = await begin(parts)
     try:
         code = await _checked_code(request, parts, response, transaction)
         if not _use_up(transaction, parts):
             return await _nobody_waits(request, parts, response, transaction)
-        answered = await _finish(request, parts, code, transaction, session_id=session_id)
+        answered = await _finish(request, parts, code, transaction, beginning)
     except OIDCError as error:
         answered = failure(request, parts, error, return_to=transaction.return_to)
     return answered.with_cookies([parts.transactions.delete(transaction.state)])
@@ -86,23 +84,25 @@ def _is_second_try(request: Request, parts: Parts, state: str, transaction: Tran
     return not state or parts.transactions.goes_in_circles(request.cookies, now=parts.now())
 
 
-async def _finish(request: Request, parts: Parts, code: str, transaction: Transaction, *, session_id: str) -> Response:
+async def _finish(
+    request: Request, parts: Parts, code: str, transaction: Transaction, beginning: Beginning
+) -> Response:
     tokens = await parts.provider.exchange_code(code, code_verifier=transaction.code_verifier)
     try:
-        return await _admit_and_sign_in(request, parts, tokens, transaction, session_id=session_id)
+        return await _admit_and_sign_in(request, parts, tokens, transaction, beginning)
     except OIDCError:
         await revoke(tokens.refresh_token, parts)  # nobody will ever use it
         raise
 
 
 async def _admit_and_sign_in(
-    request: Request, parts: Parts, tokens: TokenAnswer, transaction: Transaction, *, session_id: str
+    request: Request, parts: Parts, tokens: TokenAnswer, transaction: Transaction, beginning: Beginning
 ) -> Response:
     said = await parts.provider.check_id_token(tokens.id_token, _expected(parts, transaction, tokens))
     scope = parts.settings.scope if tokens.scope is None else tokens.scope
     claims = await parts.provider.complete_claims(said, tokens, scope=scope)
     admitted = await _admit(parts, claims)
-    session = new_session(session_id, tokens, said, claims=claims, admitted=admitted, scope=scope, now=parts.now())
+    session = new_session(parts, beginning, tokens, said, claims=claims, admitted=admitted, scope=scope)
     cookies = await sign_in(request, parts, session, transaction)
     return redirect(_destination(parts, transaction)).with_cookies(cookies)
 

@@ -7,20 +7,22 @@ import msgspec
 
 from asgi_oidc import events
 from asgi_oidc.errors import SessionTooLarge
+from asgi_oidc.sessions.ended import Ended
+from asgi_oidc.sessions.ended_log import Log
 from asgi_oidc.sessions.jar import Jar
 from asgi_oidc.sessions.renewed import Renewed
 from asgi_oidc.sessions.session import (
     Limits,
+    Login,
     Session,
     Use,
-    buried_for,
     expires_at,
     is_live,
     is_roll_due,
     used,
 )
 from asgi_oidc.sessions.sessions import LOCK_LIFETIME, Change, Live
-from asgi_oidc.sessions.tombstones import Tombstones
+from asgi_oidc.sessions.transactions import digest
 
 MOST_LAST_USES = 10_000  # sessions; the longest unused go first
 
@@ -28,11 +30,11 @@ MOST_LAST_USES = 10_000  # sessions; the longest unused go first
 class CookieSessions:
     """`Sessions` in the browser.
 
-    What ended and what was renewed is known to this process alone.
+    What was renewed is known to this process alone; what ended, to all that share a log.
     """
 
     def __init__(
-        self, jar: Jar, limits: Limits, ended: Tombstones, *, now: Callable[[], int], ticks: Callable[[], float]
+        self, jar: Jar, limits: Limits, ended: Ended, log: Log, *, now: Callable[[], int], ticks: Callable[[], float]
     ) -> None:
         """Keep sessions in the cookies of a jar.
 
@@ -43,10 +45,12 @@ class CookieSessions:
         self._jar = jar
         self._limits = limits
         self._ended = ended
+        self._log = log
         self._now = now
         self._ticks = ticks
         self._renewed = Renewed()
         self._last_uses: OrderedDict[str, int] = OrderedDict()
+        self._users: OrderedDict[str, set[str]] = OrderedDict()  # by `sid`
         self._locks: dict[str, tuple[str, float]] = {}
 
     async def open(self, cookies: Mapping[str, str]) -> Live | None:
@@ -54,6 +58,7 @@ class CookieSessions:
         session = self._jar.open(cookies)
         if session is None:
             return None
+        await self._log.poll()
         return Live(self._with_newest_tokens(session), held=session.tokens.generation)
 
     def is_there(self, cookies: Mapping[str, str]) -> bool:
@@ -65,6 +70,7 @@ class CookieSessions:
 
     async def begin(self, session: Session, cookies: Mapping[str, str]) -> list[bytes]:
         """Write all cookies."""
+        self._remember(session.login)
         return self._jar.write(session, cookies, max_age=self._limits.lifetime)
 
     async def newest(self, session: Session) -> Session | None:
@@ -72,7 +78,7 @@ class CookieSessions:
         now = self._now()
         seen_at = max(session.seen_at, self._last_uses.get(session.id, 0))
         in_use = msgspec.structs.replace(session, seen_at=seen_at)
-        if self._ended.is_dead(session.id, now=now) or not is_live(in_use, self._limits, now=now):
+        if self._ended.is_dead(session.login, now=now) or not is_live(in_use, self._limits, now=now):
             return None
         return self._with_newest_tokens(session)
 
@@ -119,18 +125,28 @@ class CookieSessions:
         return lines
 
     async def end(self, session: Session) -> None:
-        """Dead stays dead: no slower request and no copy of the cookies brings it back in this process."""
+        """Dead stays dead: no slower request and no copy of the cookies brings it back where it is heard of."""
         self._renewed.drop(session.id)
         # All that it took over from: a process that was started since never heard that they were replaced.
-        for name in (session.id, *session.login.replaced):
-            self._ended.add(name, now=self._now(), lifetime=buried_for(self._limits))
+        names = (session.id, *session.login.replaced)
+        marks = [mark for name in names for mark in self._ended.end(name, now=self._now())]
+        await self._log.write(marks)
+
+    async def end_named(self, *, sub: str | None, sid: str | None) -> int:
+        """They are in the browsers, where the mark finds them."""
+        return 0
+
+    async def is_of_another(self, sid: str, sub: str) -> bool:
+        """Look at the logins that this process has seen."""
+        users = self._users.get(sid)
+        return users is not None and digest(sub) not in users
 
     async def end_unread(self, cookies: Mapping[str, str]) -> None:
         """It is in the browser alone."""
 
     async def fade(self, session_id: str, *, grace: int) -> None:
         """Write down from when on it is dead."""
-        self._ended.add(session_id, now=self._now(), lifetime=buried_for(self._limits), grace=grace)
+        await self._log.write(self._ended.end(session_id, now=self._now(), grace=grace))
 
     def delete(self, cookies: Mapping[str, str]) -> list[bytes]:
         """Delete all cookies."""
@@ -150,6 +166,14 @@ class CookieSessions:
         """Let the next one in."""
         if self._locks.get(session.id, ("", 0.0))[0] == holder:
             del self._locks[session.id]
+
+    def _remember(self, login: Login) -> None:
+        if login.sid is None:
+            return
+        users = self._users.pop(login.sid, set())
+        self._users[login.sid] = users | {digest(login.sub)}
+        if len(self._users) > MOST_LAST_USES:
+            self._users.popitem(last=False)
 
     def _with_newest_tokens(self, session: Session) -> Session:
         tokens = self._renewed.newest(session.id, session.tokens)

@@ -1,11 +1,13 @@
 """Sessions in a store: the browser has an id, the store a sealed record under the hash of it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
 from asgi_oidc import events
 from asgi_oidc.errors import StoreUnavailable
+from asgi_oidc.sessions.ended import Ended, Mark
+from asgi_oidc.sessions.ended_log import Log
 from asgi_oidc.sessions.jar import Jar
 from asgi_oidc.sessions.records import Records, is_session_id
 from asgi_oidc.sessions.renewed import Renewed
@@ -14,7 +16,6 @@ from asgi_oidc.sessions.session import (
     Limits,
     Session,
     Tokens,
-    buried_for,
     ending_at,
     expires_at,
     is_live,
@@ -22,7 +23,6 @@ from asgi_oidc.sessions.session import (
     renewed,
 )
 from asgi_oidc.sessions.sessions import LOCK_LIFETIME, Change, Live
-from asgi_oidc.sessions.tombstones import Tombstones
 from asgi_oidc.stores.door import StoreDoor
 
 MOST_TRIES = 5  # to write where others write as well
@@ -38,15 +38,19 @@ class StoredSessions:
         records: Records,
         jar: Jar,
         limits: Limits,
-        ended: Tombstones,
+        ended: Ended,
+        log: Log,
         *,
+        issuer: str,
         now: Callable[[], int],
     ) -> None:
+        self._issuer = issuer
         self._store = store
         self._records = records
         self._jar = jar
         self._limits = limits
         self._ended = ended
+        self._log = log
         self._now = now
         self._unsaved = Renewed()
 
@@ -116,13 +120,45 @@ class StoredSessions:
             abs(self._now() - session.login.created_at) <= GRACE
         )  # those that it replaced end by themselves after
         names = (session.id, *(session.login.replaced if is_young else ()))
-        for name in names:  # first, so that they are dead in this process also when the store is down
-            self._ended.add(name, now=self._now(), lifetime=buried_for(self._limits))
+        # First, so that they are dead in this process also when the store is down.
+        marks = [mark for name in names for mark in self._ended.end(name, now=self._now())]
+        for name in names:
             self._unsaved.drop(name)
         for name in names:
             await self._store.remove(self._records.key(self._records.handle(name)))
+        await self._tell(marks)
         for index in self._indexes(session):
             await self._unlink(index, self._records.handle(session.id))
+
+    async def end_named(self, *, sub: str | None, sid: str | None) -> int:
+        """Remove the records that the indexes of the two know."""
+        handles = await self._handles(sub=sub, sid=sid)
+        return sum([await self._store.remove(self._records.key(handle)) for handle in handles])
+
+    async def is_of_another(self, sid: str, sub: str) -> bool:
+        """Look whether its records are those of another user."""
+        if await self._handles(sub=sub, sid=sid):
+            return False
+        records = [
+            await self._store.get(self._records.key(handle)) for handle in await self._handles(sub=None, sid=sid)
+        ]
+        return any(record is not None for record in records)
+
+    async def _handles(self, *, sub: str | None, sid: str | None) -> list[str]:
+        """Name the sessions of a user, of a session at the provider, or of both."""
+        found = [await self._linked(kind, name) for kind, name in (("sub", sub), ("sid", sid)) if name is not None]
+        return [handle for handle in found[0] if all(handle in others for others in found[1:])]
+
+    async def _linked(self, kind: str, name: str) -> list[str]:
+        # Those of before a change of the secret are in an index of their own.
+        indexes = self._records.index_keys(kind, self._issuer, name)
+        return list(dict.fromkeys([handle for index in indexes for handle in await self._store.linked(index)]))
+
+    async def _tell(self, marks: Sequence[Mark]) -> None:
+        try:
+            await self._log.write(marks)
+        except StoreUnavailable as error:  # the record is gone, and only open websockets elsewhere live on for a while
+            events.log(events.STORE_FAILED, code=error.code, detail=error.detail)
 
     async def _unlink(self, index: str, handle: str) -> None:
         try:
@@ -137,11 +173,11 @@ class StoredSessions:
             return
         # What was not there needs no grave: anybody can make ids up.
         if await self._store.remove(self._records.key(self._records.handle(session_id))):
-            self._ended.add(session_id, now=self._now(), lifetime=buried_for(self._limits))
+            await self._tell(self._ended.end(session_id, now=self._now()))
 
     async def fade(self, session_id: str, *, grace: int) -> None:
         """Shorten its life in the record, or remove it."""
-        self._ended.add(session_id, now=self._now(), lifetime=buried_for(self._limits), grace=grace)
+        self._ended.end(session_id, now=self._now(), grace=grace)
         key = self._records.key(self._records.handle(session_id))
         session = await self._read(session_id) if grace else None
         if session is None:

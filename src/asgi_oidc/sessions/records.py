@@ -25,6 +25,7 @@ VERSION = b"1"
 KEY_ID = 8  # bytes that tell which secret sealed a record, without telling anything about it
 HEADER = len(MAGIC) + len(VERSION) + KEY_ID
 LENGTH = 2  # bytes before the summary
+ENDED_NAME = 16  # bytes
 LARGEST = 524_288  # bytes of a record
 
 _ID = re.compile(r"[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]")  # 32 bytes in base64url, in their one spelling
@@ -46,6 +47,7 @@ class _Keys:
     id: bytes
     summary: AESGCMSIV
     index: bytes = field(repr=False)
+    ended: bytes = field(repr=False)
 
 
 class Records:
@@ -59,13 +61,14 @@ class Records:
             context: issuer, client id and base URL: deployments that share a store never meet.
         """
         self._context = tuple(context)
-        self._tag = _text(sha256(bound_to(*context)).digest()[:12])
+        self.tag = _text(sha256(bound_to(*context)).digest()[:12])
         self._keys = [
             _Keys(
                 secret,
                 derive(secret, "record key id", length=KEY_ID),
                 AESGCMSIV(derive(secret, "record summary")),
                 derive(secret, "record index"),
+                derive(secret, "ended names"),
             )
             for secret in secrets
         ]
@@ -76,15 +79,15 @@ class Records:
 
     def key(self, handle: str) -> str:
         """Name the record of a session in the store."""
-        return f"{self._tag}:session:{handle}"
+        return f"{self.tag}:session:{handle}"
 
     def lock_key(self, handle: str) -> str:
         """Name the lock that is held while a session is renewed."""
-        return f"{self._tag}:lock:{handle}"
+        return f"{self.tag}:lock:{handle}"
 
     def probe_key(self, handle: str) -> str:
         """Name what is written to see whether the store takes anything."""
-        return f"{self._tag}:probe:{handle}"
+        return f"{self.tag}:probe:{handle}"
 
     def index_keys(self, kind: str, issuer: str, name: str) -> list[str]:
         """Name the index of the sessions of one user (`sub`), or of one session at the provider (`sid`).
@@ -93,7 +96,17 @@ class Records:
         not tell who has sessions: the name depends on the secret.
         """
         data = bound_to(kind, issuer, name, *self._context)
-        return [f"{self._tag}:{kind}:{_text(hmac_digest(keys.index, data, 'sha256'))}" for keys in self._keys]
+        return [f"{self.tag}:{kind}:{_text(hmac_digest(keys.index, data, 'sha256'))}" for keys in self._keys]
+
+    def ended_names(self, kind: str, value: str) -> tuple[str, ...]:
+        """Name what ended, with every secret: whoever reads it may still have the old one only.
+
+        A session goes by its handle, which is known also where its id is not.
+        """
+        if kind == "id":
+            kind, value = "handle", self.handle(value)
+        data = bound_to(kind, value, *self._context)
+        return tuple(_text(hmac_digest(keys.ended, data, "sha256")[:ENDED_NAME]) for keys in self._keys)
 
     def seal(self, session: Session, limits: Limits) -> bytes:
         """Write the record of a session.

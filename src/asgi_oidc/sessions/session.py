@@ -6,7 +6,7 @@ import msgspec
 
 from asgi_oidc.errors import OIDCError
 
-FORMAT = 2  # changes with the fields; a value of another format is not a session
+FORMAT = 3  # changes with the fields; a value of another format is not a session
 ROLL_AFTER = 60  # seconds; the last use is written down at most that often
 REFRESH_AHEAD = 60  # seconds before its end in which an access token is renewed
 MOST_SKEW = 300  # seconds between the clocks of two machines
@@ -23,6 +23,7 @@ class Login(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
         first: `aud`, `azp`, `nonce` and `auth_time` of the first ID Token: later ones have to agree (OIDC Core §12.2).
         made: names of the claims that `on_login` made or took away: a refresh leaves them as they are.
         created_at: seconds since the epoch.
+        began: milliseconds in logical time: after all sign-outs that were known when the login started.
         replaced: ids of the sessions that this one took over from within `GRACE`.
     """
 
@@ -34,6 +35,7 @@ class Login(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     first: dict[str, Any]
     made: list[str] = []
     created_at: int
+    began: int
     replaced: list[str] = []
 
     def __repr__(self) -> str:

@@ -72,6 +72,15 @@ class Sessions(Protocol):
     async def end(self, session: Session) -> None:
         """End a session, and those that it took over from, for good."""
 
+    async def end_named(self, *, sub: str | None, sid: str | None) -> int:
+        """End all sessions of a user, of a session at the provider, or of both; say how many were found.
+
+        They are marked as over before.
+        """
+
+    async def is_of_another(self, sid: str, sub: str) -> bool:
+        """Say whether a session at the provider is known, but not as one of this user."""
+
     async def end_unread(self, cookies: Mapping[str, str]) -> None:
         """End what a browser has, though nobody here can read it: another secret, another version, garbage."""
 

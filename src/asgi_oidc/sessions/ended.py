@@ -1,0 +1,167 @@
+"""What is over stays over: sessions that ended, and all sessions of a user, or at the provider, that were signed out.
+
+A mark says "what has this name and began until then is over". A login that knows of a mark when it starts begins after
+it, in logical time: who was signed out can sign in again in the same second, and no older copy comes back by that.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from asgi_oidc.sessions.session import Login
+
+MOST = 100_000  # marks; 30 MB at worst, and each costs its author a login, or the provider a call
+SKEW = 2000  # milliseconds by which clocks may differ of machines that do not tell each other of marks
+FOR_EVER = 1 << 62  # milliseconds: the session of this id is over whenever it began
+AT_ONCE, REPLACED = 0, 1  # seconds since the epoch: over at any time; the difference tells why
+
+Name = Callable[[str, str], tuple[str, ...]]
+"""Makes the names of a mark, of its kind (`id`, `sub`, `sid`, `both`) and what it is about."""
+
+
+class Moment(NamedTuple):
+    """When a login starts: milliseconds since the epoch, and how many marks are known."""
+
+    at: int
+    known: int
+
+
+class Mark(NamedTuple):
+    """The end of whatever has its name.
+
+    Attributes:
+        at: milliseconds; what began until then is over.
+        over_from: seconds since the epoch; what was replaced lives on for a moment.
+        made_at: seconds since the epoch; it means nothing that was created later.
+    """
+
+    name: str
+    at: int
+    over_from: int
+    made_at: int
+
+
+class _Known(NamedTuple):
+    mark: Mark
+    number: int
+    forget_at: float
+
+
+class Ended:
+    """A bounded set of marks.
+
+    When one has to go that is still needed, all sessions that were created before it are over: it fails closed.
+    """
+
+    def __init__(self, name: Name, *, lifetime: int, most: int = MOST) -> None:
+        """Start with nothing.
+
+        Args:
+            name: how marks are named here.
+            lifetime: seconds that a mark is remembered; no session lives longer.
+        """
+        self._name = name
+        self._lifetime = lifetime
+        self._most = most
+        self._known: OrderedDict[str, _Known] = OrderedDict()
+        self._count = 0
+        self._latest = 0  # milliseconds; of all marks
+        self._floor = -1  # seconds since the epoch
+
+    def moment(self, *, now: float) -> Moment:
+        """Note when a login starts, before the provider is asked for anything."""
+        return Moment(int(now * 1000), self._count)
+
+    def begin(self, moment: Moment, *, sub: str, sid: str | None) -> int:
+        """Say when a login began, in logical milliseconds: after all marks known when it started, before all others."""
+        found = (self._known.get(name) for name in self._names(sub, sid))
+        before = [known.mark.at + 1 for known in found if known is not None and known.number <= moment.known]
+        return max([moment.at, *before])
+
+    def is_dead(self, login: Login, *, now: float) -> bool:
+        """Say whether a session is over by now."""
+        if login.created_at <= self._floor:
+            return True
+        if not self._known:
+            return False
+        for name in (*self._name("id", login.id), *self._names(login.sub, login.sid)):
+            known = self._known.get(name)
+            if known is not None and login.began <= known.mark.at and known.mark.over_from <= now:
+                return True
+        return False
+
+    def is_ended(self, session_id: str) -> bool:
+        """Say whether the session of an id ended for good, and was not merely replaced."""
+        return any(mark.over_from == AT_ONCE for mark in self._marks_of(session_id))
+
+    def is_known(self, session_id: str) -> bool:
+        """Say whether the session of an id is over, or will be in a moment."""
+        return bool(self._marks_of(session_id))
+
+    def end(self, name: str, *, now: float, kind: str = "id", grace: int | None = None) -> list[Mark]:
+        """End one session; an earlier end stands.
+
+        Args:
+            name: its id, or what `kind` says.
+            grace: seconds that it lives on, for what was replaced. What ended for good has none (None): it is over at
+                any time, also when the clock is set back.
+        """
+        over_from = AT_ONCE if grace is None else int(now) + grace if grace else REPLACED
+        marks = [Mark(name, FOR_EVER, over_from, int(now)) for name in self._name(kind, name)]
+        return [self.learn(mark, now=now) for mark in marks]
+
+    def sign_out(self, *, sub: str | None, sid: str | None, now: float) -> list[Mark]:
+        """End all sessions of a user, of a session at the provider, or of both, that began until now."""
+        at = max(int(now * 1000) + SKEW, self._latest + 1)
+        kind, value = ("sub", sub) if sid is None else ("sid", sid) if sub is None else ("both", _both(sub, sid))
+        return [self.learn(Mark(name, at, AT_ONCE, int(now)), now=now) for name in self._name(kind, value or "")]
+
+    def learn(self, mark: Mark, *, now: float) -> Mark:
+        """Take a mark over, of this process or of another one; of two with one name, the one that ends more counts."""
+        known = self._known.get(mark.name)
+        if known is not None:
+            mark = _merged(mark, known.mark)
+            if mark == known.mark:
+                return mark
+            del self._known[mark.name]
+        self._count += 1
+        self._known[mark.name] = _Known(mark, self._count, now + self._lifetime)
+        if mark.at != FOR_EVER:
+            self._latest = max(self._latest, mark.at)
+        self._forget(now=now)
+        return mark
+
+    def _names(self, sub: str, sid: str | None) -> Iterator[str]:
+        yield from self._name("sub", sub)
+        if sid is not None:
+            yield from self._name("sid", sid)
+            yield from self._name("both", _both(sub, sid))
+
+    def _marks_of(self, session_id: str) -> list[Mark]:
+        found = (self._known.get(name) for name in self._name("id", session_id))
+        return [known.mark for known in found if known is not None]
+
+    def _forget(self, *, now: float) -> None:
+        # Oldest first; two a call keep up with what comes in.
+        for _ in range(2):
+            oldest = next(iter(self._known.values()))
+            is_needed = oldest.forget_at > now
+            if is_needed and len(self._known) <= self._most:
+                return
+            if is_needed:
+                self._floor = max(self._floor, oldest.mark.made_at)
+            del self._known[oldest.mark.name]
+
+
+def plain_name(kind: str, value: str) -> tuple[str, ...]:
+    """Name a mark that stays in this process."""
+    return (f"{kind} {value}",)
+
+
+def _merged(new: Mark, old: Mark) -> Mark:
+    at, over_from = max(new.at, old.at), min(new.over_from, old.over_from)
+    return Mark(new.name, at, over_from, max(new.made_at, old.made_at))
+
+
+def _both(sub: str, sid: str) -> str:
+    return f"{len(sub)} {sub} {sid}"

@@ -1,0 +1,140 @@
+"""Marks that all processes share: a log in a store, which each of them reads again every second while it is asked.
+
+A request does not wait for that, unless nobody has looked for some seconds.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+from asgi_oidc import events
+from asgi_oidc.errors import StoreUnavailable
+from asgi_oidc.sessions.ended import Ended, Mark
+from asgi_oidc.single_flight import SingleFlight
+from asgi_oidc.stores.door import StoreDoor
+
+FRESH = 1.0  # seconds since the last look in which nobody looks again
+STALE = 5.0  # seconds after which a request waits for the next look
+RECENT = 120  # seconds that a mark is in the list that is read again and again
+GAP = 60  # seconds without a look after which that list may have lost some: then all is read
+MOST = 100_000  # marks in one list; more are refused, never lost
+SHARDS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"  # how names begin
+
+
+class Log(Protocol):
+    """Where processes tell each other what ended. With a store, all that waits raises `StoreUnavailable`."""
+
+    async def poll(self) -> None:
+        """Know what ended some seconds ago; most often that takes no time."""
+
+    async def catch_up(self) -> None:
+        """Know all that ended before this call."""
+
+    async def write(self, marks: Iterable[Mark]) -> None:
+        """Tell the others."""
+
+
+class NoLog:
+    """`Log` of a process that is alone, or knows nobody."""
+
+    async def poll(self) -> None:
+        """There is nothing to hear."""
+
+    async def catch_up(self) -> None:
+        """There is nothing to hear."""
+
+    async def write(self, marks: Iterable[Mark]) -> None:
+        """There is nobody to tell."""
+
+
+class StoredLog:
+    """`Log` in a store."""
+
+    def __init__(
+        self,
+        ended: Ended,
+        store: StoreDoor,
+        *,
+        prefix: str,
+        lifetime: int | None,
+        now: Callable[[], int],
+        ticks: Callable[[], float],
+    ) -> None:
+        """Share the marks of `ended`.
+
+        Args:
+            prefix: of all keys.
+            lifetime: seconds that a mark is kept for processes that start later; None where sessions are in a store
+                themselves, and gone from there.
+            now: seconds since the epoch.
+            ticks: seconds that only go forward.
+        """
+        self._ended = ended
+        self._store = store
+        self._prefix = prefix
+        self._lifetime = lifetime
+        self._now = now
+        self._ticks = ticks
+        self._looked_at: tuple[float, int] | None = None
+        self._looks: SingleFlight[None] = SingleFlight()
+
+    async def poll(self) -> None:
+        """Look in the background, or wait when the last look is too long ago."""
+        age = self._age()
+        if age <= FRESH:
+            return
+        if age <= STALE:
+            self._looks.start("look", self._look_or_log)
+        else:
+            await self._looks.run("look", self._look)
+
+    async def catch_up(self) -> None:
+        """Look now; a look that began before does not count."""
+        await self._look()
+
+    async def write(self, marks: Iterable[Mark]) -> None:
+        """Write to the list of all, then to the list of those that are news."""
+        for mark in marks:
+            member = f"{mark.at}:{mark.over_from}:{mark.made_at}:{mark.name}"
+            if self._lifetime is not None:
+                await self._link(self._shard(mark.name[0]), member, lifetime=self._lifetime)
+            await self._link(self._recent, member, lifetime=RECENT)
+
+    async def _link(self, index: str, member: str, *, lifetime: int) -> None:
+        if await self._store.link(index, member, lifetime=lifetime, most=MOST):
+            raise StoreUnavailable("ended_log_full", f"more than {MOST} sign-outs at once")
+
+    async def _look_or_log(self) -> None:
+        try:
+            await self._look()
+        except StoreUnavailable as error:  # the next one who asks later waits, and is told
+            events.log(events.STORE_FAILED, code=error.code, detail=error.detail)
+
+    async def _look(self) -> None:
+        begun = self._ticks(), self._now()
+        everything = [self._shard(first) for first in SHARDS] if self._lifetime is not None else []
+        for index in [*(everything if self._age() > GAP else ()), self._recent]:
+            for member in await self._store.linked(index):
+                self._ended.learn(_read(member), now=self._now())
+        self._looked_at = begun
+
+    def _age(self) -> float:
+        """Seconds since the last look, by whichever clock says more: one may be set, the other may have slept."""
+        if self._looked_at is None:
+            return float("inf")
+        ticks, now = self._looked_at
+        return max(self._ticks() - ticks, abs(self._now() - now))
+
+    def _shard(self, first: str) -> str:
+        return f"{self._prefix}:ended:{first}"
+
+    @property
+    def _recent(self) -> str:
+        return f"{self._prefix}:ended"
+
+
+def _read(member: str) -> Mark:
+    try:
+        at, over_from, made_at, name = member.split(":")
+        return Mark(name, int(at), int(over_from), int(made_at))
+    except ValueError as exc:
+        raise StoreUnavailable("store_garbage", "a sign-out that asgi-oidc did not write") from exc

@@ -1,0 +1,202 @@
+"""What is over stays over, who signs in again lives, and the list of it stays small."""
+
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from asgi_oidc.sessions.ended import FOR_EVER, REPLACED, Ended, Mark, plain_name
+from asgi_oidc.sessions.session import Login
+from tests.sessions.test_session import LOGIN
+
+NOW = 1000
+LIFETIME = 5000
+TARGETS = [{"sub": "alice", "sid": None}, {"sub": None, "sid": "s1"}, {"sub": "alice", "sid": "s1"}]
+
+
+def ended(**options: Any) -> Ended:
+    return Ended(plain_name, lifetime=LIFETIME, **options)
+
+
+def login(ends: Ended | None = None, *, now: float = NOW, **changes: Any) -> Login:
+    """Sign in, knowing all marks."""
+    made = msgspec.structs.replace(LOGIN, **{"sub": "alice", "sid": "s1", "created_at": int(now), **changes})
+    ends = ended() if ends is None else ends
+    began = ends.begin(ends.moment(now=now), sub=made.sub, sid=made.sid)
+    return msgspec.structs.replace(made, began=began)
+
+
+def test_what_nobody_ended_lives():
+    """Only what is written down counts."""
+    ends = ended()
+
+    assert (ends.is_dead(LOGIN, now=NOW), ends.is_known(LOGIN.id), ends.is_ended(LOGIN.id)) == (False, False, False)
+
+
+def test_what_ended_is_dead_at_any_time():
+    """Also when the clock is set back, and whenever it began."""
+    ends = ended()
+
+    ends.end(LOGIN.id, now=NOW)
+
+    assert [ends.is_dead(LOGIN, now=now) for now in (0, NOW, NOW + LIFETIME)] == [True] * 3
+    assert ends.is_dead(msgspec.structs.replace(LOGIN, began=FOR_EVER - 1), now=NOW)
+    assert (ends.is_known(LOGIN.id), ends.is_ended(LOGIN.id)) == (True, True)
+
+
+@pytest.mark.parametrize("grace", [0, 30])
+def test_what_was_replaced_is_dead_after_its_grace(grace):
+    """A session that another one took over from lives on for requests that are under way; nobody signed out."""
+    ends = ended()
+
+    ends.end(LOGIN.id, now=NOW, grace=grace)
+
+    assert [ends.is_dead(LOGIN, now=NOW + after) for after in (grace - 1, grace)] == [grace == 0, True]
+    assert (ends.is_known(LOGIN.id), ends.is_ended(LOGIN.id)) == (True, False)
+
+
+def test_an_earlier_end_stands():
+    """A sign-out during the grace ends it at once, and a second grace brings nothing back."""
+    ends = ended()
+    ends.end(LOGIN.id, now=NOW, grace=30)
+    ends.end(LOGIN.id, now=NOW + 1)
+    ends.end(LOGIN.id, now=NOW + 2, grace=30)
+
+    assert ends.is_dead(LOGIN, now=NOW + 2)
+
+
+@pytest.mark.parametrize("target", TARGETS, ids=str)
+def test_a_sign_out_ends_the_sessions_that_it_names(target):
+    """By user, by session at the provider, or by both."""
+    ends = ended()
+    session = login(ends)
+
+    ends.sign_out(**target, now=NOW)
+
+    assert ends.is_dead(session, now=NOW)
+
+
+@pytest.mark.parametrize(
+    ("target", "other"),
+    [
+        ({"sub": "alice", "sid": None}, {"sub": "bob"}),
+        ({"sub": None, "sid": "s1"}, {"sid": "s2"}),
+        ({"sub": None, "sid": "s1"}, {"sid": None}),
+        ({"sub": "alice", "sid": "s1"}, {"sid": "s2"}),
+        ({"sub": "alice", "sid": "s1"}, {"sid": None}),
+        ({"sub": "alice", "sid": "s1"}, {"sub": "bob"}),
+        ({"sub": "s1", "sid": None}, {}),  # what one is called is no name of the other
+        ({"sub": None, "sid": "alice"}, {}),
+        ({"sub": "alic", "sid": "e s1"}, {}),
+        ({"sub": "4 alice s", "sid": None}, {}),
+    ],
+    ids=str,
+)
+def test_a_sign_out_ends_no_other_session(target, other):
+    """A user with five sessions signs out of one."""
+    ends = ended()
+    session = login(ends, **other)
+
+    ends.sign_out(**target, now=NOW)
+
+    assert not ends.is_dead(session, now=NOW)
+
+
+@pytest.mark.parametrize("target", TARGETS, ids=str)
+def test_who_signs_in_again_lives_and_can_be_signed_out_again(target):
+    """In the same second, as often as one likes; older copies stay dead."""
+    ends, olds = ended(), list[Login]()
+    for _ in range(5):
+        session = login(ends)
+        assert not ends.is_dead(session, now=NOW)
+        ends.sign_out(**target, now=NOW)
+        olds.append(session)
+
+    assert all(ends.is_dead(old, now=NOW) for old in olds)
+
+
+@pytest.mark.parametrize("target", TARGETS, ids=str)
+def test_a_sign_out_during_a_login_wins(target):
+    """It came after the provider was asked: what the provider said is from before."""
+    ends = ended()
+    ends.sign_out(**target, now=NOW)
+    moment = ends.moment(now=NOW)
+
+    ends.sign_out(**target, now=NOW)
+    began = ends.begin(moment, sub="alice", sid="s1")
+
+    assert ends.is_dead(msgspec.structs.replace(login(), began=began), now=NOW)
+
+
+@pytest.mark.parametrize(("ahead", "is_dead"), [(2, True), (2.5, False)])
+def test_processes_that_do_not_know_of_each_other_go_by_the_clock(ahead, is_dead):
+    """Without a shared store, a process that was told must not refuse for long who signs in again elsewhere."""
+    told, elsewhere = ended(), ended()
+
+    told.sign_out(sub="alice", sid=None, now=NOW)
+
+    assert told.is_dead(login(elsewhere, now=NOW + ahead), now=NOW + ahead) is is_dead
+
+
+def test_a_sign_out_with_the_clock_set_back_ends_who_signed_in_after_the_last():
+    """What began is known by what was known then, not by the clock alone."""
+    ends = ended()
+    ends.sign_out(sub="alice", sid=None, now=NOW)
+    session = login(ends)
+
+    ends.sign_out(sub="alice", sid=None, now=NOW - 500)
+
+    assert ends.is_dead(session, now=NOW - 500)
+
+
+def test_what_another_process_ended_is_learnt_once():
+    """The same mark is read again every second: it counts when it was first heard of."""
+    here, there = ended(), ended()
+    before = login(there)
+    (mark,) = there.sign_out(sub="alice", sid=None, now=NOW)
+    here.learn(mark, now=NOW)
+    session = login(here)
+
+    here.learn(mark, now=NOW)
+
+    assert (here.is_dead(before, now=NOW), here.is_dead(session, now=NOW)) == (True, False)
+    assert not here.is_dead(login(here), now=NOW)
+
+
+@given(st.permutations(range(4)))
+def test_marks_may_come_in_any_order(order):
+    """Of several with one name, that which ends most counts."""
+    marks = [
+        Mark("id x", FOR_EVER, over_from, made) for over_from, made in [(1030, 1), (0, 2), (REPLACED, 3), (1010, 4)]
+    ]
+    ends = ended()
+
+    for index in order:
+        ends.learn(marks[index], now=NOW)
+
+    assert (ends.is_ended("x"), ends.is_known("x")) == (True, True)
+
+
+def test_what_nothing_could_bring_back_is_forgotten():
+    """The memory of a process is not endless."""
+    ends = ended()
+    for name in ("x", "y", "z"):
+        ends.end(name, now=NOW)
+
+    ends.end("late", now=NOW + LIFETIME)
+
+    assert [ends.is_known(name) for name in ("x", "y", "z", "late")] == [False, False, True, True]
+    assert not ends.is_dead(login(), now=NOW + LIFETIME)
+
+
+def test_beyond_the_most_all_sessions_of_before_are_over():
+    """What was forgotten too early may be any of them: a guard that forgets fails closed."""
+    ends = ended(most=3)
+    before, after = login(ends, now=NOW), login(ends, now=NOW + 1)
+    for number in range(4):
+        ends.end(str(number), now=NOW + number)
+
+    assert [ends.is_dead(each, now=NOW) for each in (before, after)] == [True, False]
+    assert [ends.is_known(str(number)) for number in range(4)] == [False, True, True, True]

@@ -1,0 +1,65 @@
+"""What works once works once, and the list of it stays small."""
+
+from asgi_oidc.sessions.used import Used
+
+
+def test_the_second_time_is_told_apart():
+    """One callback makes at most one token call."""
+    used = Used()
+
+    assert [used.add("x", now=10, lifetime=90) for _ in range(3)] == [True, False, False]
+
+
+def test_what_is_taken_back_works_again():
+    """What it was used for did not come about."""
+    used = Used()
+    used.add("x", now=10, lifetime=90)
+
+    used.take_back("x")
+    used.take_back("never there")
+
+    assert used.add("x", now=10, lifetime=90)
+
+
+def test_what_its_time_refuses_is_forgotten():
+    """The memory of a process is not endless."""
+    used = Used()
+    used.add("x", now=0, lifetime=50)
+    used.add("y", now=0, lifetime=500)
+
+    used.add("z", now=50, lifetime=500)
+
+    assert [used.add(name, now=50, lifetime=500) for name in "xyz"] == [True, False, False]
+
+
+def test_a_name_that_comes_again_is_remembered_longer():
+    """It counts from the last time on."""
+    used = Used()
+    used.add("x", now=0, lifetime=50)
+    used.add("x", now=40, lifetime=50)
+
+    used.add("y", now=60, lifetime=50)
+
+    assert not used.add("x", now=60, lifetime=50)
+
+
+def test_beyond_the_most_the_oldest_goes():
+    """Each costs its author a call, but memory is bounded all the same."""
+    used = Used(most=3)
+    for number in range(10):
+        used.add(str(number), now=0, lifetime=1000)
+
+    assert [number for number in range(7, 10) if used.add(str(number), now=0, lifetime=1000)] == []
+    assert used.add("6", now=0, lifetime=1000)
+
+
+def test_forgetting_keeps_up_with_what_comes_in():
+    """Two go for each that comes, so that a burst is worked off."""
+    used = Used()
+    for number in range(4):
+        used.add(str(number), now=0, lifetime=50)
+
+    used.add("new", now=60, lifetime=50)
+
+    assert [used.add(name, now=60, lifetime=50) for name in "01"] == [True, True]
+    assert not used.add("new", now=60, lifetime=50)
