@@ -5,6 +5,7 @@ from .browser import Browser, NavigationError, Response
 from .fake_provider import FakeProvider
 from .gates import Gate
 from .grants import TokenInfo
+from .logout import LogoutAnswer
 from .server import Server, serve
 from .store_contract import SessionStoreContract
 
@@ -13,6 +14,7 @@ __all__ = [
     "Client",
     "FakeProvider",
     "Gate",
+    "LogoutAnswer",
     "NavigationError",
     "Persona",
     "Response",

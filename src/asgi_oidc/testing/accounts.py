@@ -18,6 +18,10 @@ class Client:
     """`None` takes any."""
     auth_methods: Sequence[str] | None = None
     """`None` means basic and post for a client with a secret, `none` for one without."""
+    backchannel_logout_uri: str | None = None
+    """Where logout tokens are posted when someone who signed in there signs out; `None` wants none."""
+    frontchannel_logout_uri: str | None = None
+    """What the browser loads, in a frame, when someone who signed in there signs out; `None` wants nothing."""
 
     @property
     def allowed_auth_methods(self) -> Sequence[str]:

@@ -13,7 +13,11 @@ REPEATABLE = ("resource",)  # RFC 8707 §2; all others come once, RFC 6749 §3.1
 
 
 def metadata_of(issuer: str, alg: str) -> dict[str, Any]:
-    """Say the provider's metadata (OpenID Connect Discovery §3, RFC 8414 §2, RFC 9207 §3)."""
+    """Say the provider's metadata.
+
+    Source: OpenID Connect Discovery §3, RFC 8414 §2, RFC 9207 §3, Back-Channel Logout 1.0 §2.1, Front-Channel
+    Logout 1.0 §3.
+    """
     base = issuer.rstrip("/")
     return {
         "issuer": issuer,
@@ -37,6 +41,10 @@ def metadata_of(issuer: str, alg: str) -> dict[str, Any]:
         "revocation_endpoint_auth_methods_supported": list(CLIENT_AUTH_METHODS),
         "code_challenge_methods_supported": ["S256"],
         "authorization_response_iss_parameter_supported": True,
+        "backchannel_logout_supported": True,
+        "backchannel_logout_session_supported": True,
+        "frontchannel_logout_supported": True,
+        "frontchannel_logout_session_supported": True,
     }
 
 

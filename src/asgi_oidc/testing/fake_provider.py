@@ -13,15 +13,18 @@ import httpx
 
 from .endpoints import NAMES, Endpoint, endpoint_at, names_of
 from .gates import Gate
+from .logout import ProviderLogout
 from .pages import message_page
-from .provider_state import ProviderState
 from .wire import Answer, Call, Receive, Scope, Send, answer_lifespan, html_answer, read_call, send_answer
 
 When = Literal["before", "after"]
 
 
-class FakeProvider(ProviderState):
-    """An OpenID Provider whose people, keys and faults belong to the test; `ProviderState` has its settings."""
+class FakeProvider(ProviderLogout):
+    """An OpenID Provider whose people, keys and faults belong to the test.
+
+    `ProviderState` has its settings, `ProviderLogout` signs people out.
+    """
 
     _gates: tuple[tuple[str, When, Gate], ...] = ()
 
@@ -77,6 +80,8 @@ class FakeProvider(ProviderState):
         names = names_of(endpoint, call)
         await self._wait_at_gates(names, "before", call)
         answer = self._answer(endpoint, names, call)
+        if "end_session" in names and self.backchannel_client is not None:
+            await self.send_due_logouts()
         await self._wait_at_gates(names, "after", call)
         if math.isinf(answer.delay):
             await receive()  # the body was read, so this is the client giving up

@@ -45,13 +45,15 @@ class Form:
 
 
 class Page(HTMLParser):
-    """The forms and links of a page, and whether it posts itself."""
+    """The forms, links and frames of a page, and whether it posts itself."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
         self.forms: list[Form] = []
         self.links: list[tuple[str, str]] = []
         """(href, text)"""
+        self.frames: list[str] = []
+        """What the iframes load."""
         self.submits_itself = False
         self._form: Form | None = None
         self._button: Button | None = None
@@ -61,7 +63,7 @@ class Page(HTMLParser):
         self.feed(html)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Note forms, their fields, links and scripts."""
+        """Note forms, their fields, links, frames and scripts."""
         attributes = {name: value or "" for name, value in attrs}
         if SUBMITS_ITSELF.search(attributes.get("onload", "")):
             self.submits_itself = True
@@ -77,6 +79,8 @@ class Page(HTMLParser):
                 self._form.buttons.append(self._button)
             case "a" if "href" in attributes:
                 self._link, self._text = attributes["href"], ""
+            case "iframe" if "src" in attributes:
+                self.frames.append(attributes["src"])
             case "script":
                 self._in_script = True
 

@@ -61,6 +61,16 @@ class TokenInfo:
     """`None`: never."""
 
 
+@dataclass(frozen=True)
+class DueLogout:
+    """One client that has still to hear, by back channel, that somebody signed out."""
+
+    client_id: str
+    sub: str
+    sid: str | None
+    """`None`: all sign-ins of the person."""
+
+
 @dataclass
 class Memory:
     """Codes, tokens and sessions by the random text that names them."""
@@ -73,7 +83,16 @@ class Memory:
     id_tokens: dict[str, Grant] = field(default_factory=dict)
     sign_ins: dict[str, SignIn] = field(default_factory=dict)
     """By the value of the cookie."""
+    reached: dict[str, list[str]] = field(default_factory=dict)
+    """By the `sid` of a sign-in that goes on: the clients that it gave codes to, each once, oldest first."""
     revoked_grants: set[str] = field(default_factory=set)
+
+    def keep_code(self, code: str, grant: Grant) -> None:
+        """Remember a code that is given out, and that its sign-in has reached this client."""
+        self.codes[code] = grant
+        client_ids = self.reached.setdefault(grant.sign_in.sid, [])
+        if grant.client_id not in client_ids:
+            client_ids.append(grant.client_id)
 
     def revoke(self, grant: Grant) -> None:
         """End all tokens that came from this grant, those still to come too (RFC 9700 §4.14.2)."""
@@ -108,9 +127,10 @@ class Memory:
             token.expires_at,
         )
 
-    def end_session(self, sid: str) -> None:
-        """Forget a sign-in at the provider, in whatever browser it is."""
+    def end_session(self, sid: str) -> list[str]:
+        """Forget a sign-in at the provider, in whatever browser it is, and say which clients it had reached."""
         self.sign_ins = {name: it for name, it in self.sign_ins.items() if it.sid != sid}
+        return self.reached.pop(sid, [])
 
 
 def id_token_claims(grant: Grant, *, now: int, lifetime: int, with_profile: bool) -> dict[str, Any]:

@@ -1,9 +1,11 @@
-"""The fake provider's pages: sign in, signed out, error, and the page that posts itself back."""
+"""The fake provider's pages: sign in, signed out, error, frames, and the page that posts itself back."""
 
 from collections.abc import Iterable, Sequence
 from html import escape
 
 from .accounts import Persona
+
+FRAMES_LOAD_IN = 2  # seconds; to go on ends what is still loading
 
 STYLE = """
 :root { color-scheme: light dark; --paper: #f4f3f8; --card: #fff; --ink: #1d1b26; --soft: #6a6678;
@@ -60,15 +62,25 @@ def form_post_page(action: str, params: Sequence[tuple[str, str]]) -> str:
     )
 
 
+def frames_page(title: str, message: str, frames: Iterable[str], way_back: str | None) -> str:
+    """Say one thing while the frames load, then go on, if there is a way (Front-Channel Logout 1.0 §3)."""
+    loading = "".join(f'<iframe hidden src="{escape(url)}"></iframe>' for url in frames)
+    content = f"<p>{escape(message)}</p>{loading}"
+    if way_back is None:
+        return _page(title, content)
+    refresh = f'<meta http-equiv="refresh" content="{FRAMES_LOAD_IN}; url={escape(way_back)}">'
+    return _page(title, f'{content}<footer><a href="{escape(way_back)}">Go on</a></footer>', refresh)
+
+
 def message_page(title: str, message: str) -> str:
     """Say one thing to the person."""
     return _page(title, f"<p>{escape(message)}</p>")
 
 
-def _page(title: str, content: str) -> str:
+def _page(title: str, content: str, head: str = "") -> str:
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escape(title)}</title><style>{STYLE}</style></head>"
+        f"<title>{escape(title)}</title><style>{STYLE}</style>{head}</head>"
         f"<body><main><h1>{escape(title)}</h1>{content}</main></body></html>"
     )

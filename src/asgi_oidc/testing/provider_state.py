@@ -8,11 +8,13 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+import httpx
+
 from . import faults as fault_tables
 from .accounts import CLIENTS, PERSONAS, Client, Persona
 from .authorization import metadata_of
 from .faults import ActiveFaults, Draft, Setting
-from .grants import Grant, Memory, SignIn, TokenInfo, id_token_claims, overridden
+from .grants import DueLogout, Grant, Memory, SignIn, TokenInfo, id_token_claims, overridden
 from .keys import ALGORITHMS, SigningKey, compact_jws, json_bytes, left_half_hash, signing_key
 from .wire import Call
 
@@ -74,6 +76,12 @@ class ProviderState:
         """Resources (RFC 8707) and audiences (RFC 8693) that tokens are given out for; `None` takes any."""
         self.revoked: list[str] = []
         """Tokens of ours that were revoked at `/revoke`, oldest first."""
+        self.backchannel_client: httpx.AsyncClient | None = None
+        """What posts logout tokens to the clients; one of the event loop that the provider runs in."""
+        self.backchannel_timeout = 5.0
+        """Seconds that a client may take to answer a logout token."""
+        self.due_logouts: list[DueLogout] = []
+        """What clients have still to hear, oldest first: `/end_session` adds to it, to send it empties it."""
         self.id_token_overrides: dict[str, Any] = {}
         """Claims put into every ID Token at the very end; `...` takes a claim away."""
         self.userinfo_overrides: dict[str, Any] = {}
@@ -208,7 +216,8 @@ class ProviderState:
             claims = self.faults.change(fault_tables.REFRESHED_CLAIMS, claims, self.setting())
         claims = overridden(claims, {**(further or {}), **self.id_token_overrides})
         header = {"alg": self.alg, "kid": self.key.kid, "typ": "JWT"}
-        id_token = self.faults.sign(Draft(header, json_bytes(claims), self.key), is_refreshed=is_refreshed)
+        tables = [fault_tables.ID_TOKEN_SIGNING, *([fault_tables.REFRESHED_SIGNING] if is_refreshed else [])]
+        id_token = self.faults.sign(Draft(header, json_bytes(claims), self.key), *tables)
         self.memory.id_tokens[id_token] = grant
         return id_token
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from ..keys import json_bytes
+from ..logout import ProviderLogout
 from ..provider_state import ProviderState
 from ..wire import Answer, Call, json_answer
 from .authorize import authorize
@@ -18,7 +19,7 @@ class Endpoint:
     """One thing that can be asked of the provider."""
 
     name: str
-    handle: Callable[[ProviderState, Call], Answer]
+    handle: Callable[[ProviderLogout, Call], Answer]
 
 
 def discovery(provider: ProviderState, _call: Call) -> Answer:

@@ -59,7 +59,7 @@ def _who_signs_in(provider: ProviderState, call: Call) -> SignIn | None:
 def _give_code(provider: ProviderState, call: Call, sign_in: SignIn) -> Answer:
     params = call.params
     code = secrets.token_urlsafe(24)
-    provider.memory.codes[code] = Grant(
+    grant = Grant(
         sign_in,
         params["client_id"],
         tuple(params["scope"].split()),
@@ -70,6 +70,7 @@ def _give_code(provider: ProviderState, call: Call, sign_in: SignIn) -> Answer:
         made_at=provider.now(),
         resources=named_in_query(call, "resource"),
     )
+    provider.memory.keep_code(code, grant)
     return _respond(provider, params, [("code", code)]).having(set_cookie=provider.remember(sign_in))
 
 

@@ -1,12 +1,13 @@
-"""The fake end_session endpoint: OpenID Connect RP-Initiated Logout 1.0."""
+"""The fake end_session endpoint: OpenID Connect RP-Initiated Logout 1.0, Front-Channel Logout 1.0 §3."""
 
 from ..authorization import is_registered, with_query
-from ..pages import message_page
-from ..provider_state import COOKIE, ProviderState
+from ..logout import ProviderLogout
+from ..pages import frames_page, message_page
+from ..provider_state import COOKIE
 from ..wire import Answer, Call, html_answer, redirect_answer
 
 
-def end_session(provider: ProviderState, call: Call) -> Answer:
+def end_session(provider: ProviderLogout, call: Call) -> Answer:
     """End the session at the provider and send the browser back, where that is allowed."""
     memory = provider.memory
     params = call.form if call.method == "POST" else call.params
@@ -21,9 +22,15 @@ def end_session(provider: ProviderState, call: Call) -> Answer:
     if target and not (client and is_registered(target, client.post_logout_redirect_uris)):
         return html_answer(message_page("Cannot sign out", "The way back is not registered."), 400)
     known = memory.sign_ins.get(call.cookies.get(COOKIE, ""))
-    for sid in {sign_in.sid for sign_in in (known, hinted and hinted.sign_in) if sign_in}:
-        memory.end_session(sid)
-    if not target:
-        return html_answer(message_page("Signed out", "You are signed out of the fake provider."))
+    frames: list[str] = []
+    for sign_in in {it.sid: it for it in (known, hinted and hinted.sign_in) if it}.values():
+        frames += provider.end_sign_in(sign_in)
     state = [("state", params["state"])] if "state" in params else []
-    return redirect_answer(with_query(target, state))
+    return _signed_out(frames, with_query(target, state) if target else None)
+
+
+def _signed_out(frames: list[str], way_back: str | None) -> Answer:
+    title, message = "Signed out", "You are signed out of the fake provider."
+    if frames:
+        return html_answer(frames_page(title, message, frames, way_back))
+    return html_answer(message_page(title, message)) if way_back is None else redirect_answer(way_back)

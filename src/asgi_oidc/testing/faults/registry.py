@@ -26,7 +26,7 @@ class Setting:
 
 @dataclass(frozen=True)
 class Draft:
-    """An ID Token about to be signed."""
+    """A token about to be signed."""
 
     header: dict[str, Any]
     payload: bytes
@@ -47,6 +47,8 @@ ID_TOKEN_CLAIMS: dict[str, ClaimsFault] = {}
 REFRESHED_CLAIMS: dict[str, ClaimsFault] = {}
 ID_TOKEN_SIGNING: dict[str, SigningFault] = {}
 REFRESHED_SIGNING: dict[str, SigningFault] = {}
+LOGOUT_TOKEN_CLAIMS: dict[str, ClaimsFault] = {}
+LOGOUT_TOKEN_SIGNING: dict[str, SigningFault] = {}
 USERINFO_CLAIMS: dict[str, ClaimsFault] = {}
 CALLBACK_PARAMS: dict[str, ParamsFault] = {}
 FAULTS: dict[str, str] = {}
@@ -59,11 +61,16 @@ def named_in(table: dict[str, Function]) -> Callable[[Function], Function]:
     """Enter a function as a fault: its name is the fault's, its docstring says what goes wrong."""
 
     def register(function: Function) -> Function:
-        table[function.__name__] = function
-        FAULTS[function.__name__] = function.__doc__ or ""
+        enter(table, function.__name__, function)
         return function
 
     return register
+
+
+def enter(table: dict[str, Function], name: str, function: Function) -> None:
+    """Enter a function as a fault of this name."""
+    table[name] = function
+    FAULTS[name] = function.__doc__ or ""
 
 
 def answer_of(endpoint: Endpoint) -> Callable[[AnswerFault], AnswerFault]:
@@ -137,12 +144,12 @@ class ActiveFaults(MutableSet[str]):
                 value = table[name](value, setting)
         return value
 
-    def sign(self, draft: Draft, *, is_refreshed: bool = False) -> str:
-        """Sign an ID Token, in the spoilt way if there is one."""
-        table = ID_TOKEN_SIGNING | (REFRESHED_SIGNING if is_refreshed else {})
+    def sign(self, draft: Draft, *tables: dict[str, SigningFault]) -> str:
+        """Sign a token, in the spoilt way if a fault of these tables is in force."""
         for name in self:
-            if name in table:
-                return table[name](draft)
+            for table in tables:
+                if name in table:
+                    return table[name](draft)
         return compact_jws(draft.header, draft.payload, draft.key)
 
 
