@@ -3,7 +3,7 @@
 from asgi_oidc import events
 from asgi_oidc.errors import StoreUnavailable
 from asgi_oidc.parts import Parts
-from asgi_oidc.sessions.session import is_live
+from asgi_oidc.sessions.session import Session, is_live
 from asgi_oidc.sessions.sessions import Live
 from asgi_oidc.web.request import Request
 
@@ -19,7 +19,7 @@ async def authenticate(request: Request, parts: Parts, *, now: int) -> Live | No
         if parts.sessions.is_there(request.cookies):
             events.log(events.COOKIE_IGNORED, reason="not_ours")
         return None
-    if (reason := _why_over(live, parts, now=now)) is not None:
+    if (reason := _why_over(live.session, parts, now=now)) is not None:
         events.log(events.COOKIE_IGNORED, reason=reason)
         return None
     return live
@@ -42,12 +42,12 @@ async def who_was(request: Request, parts: Parts) -> Live | None:
         return None
 
 
-def is_over(live: Live, parts: Parts, *, now: int) -> bool:
+def is_over(session: Session, parts: Parts, *, now: int) -> bool:
     """Say whether a session has run out or was ended."""
-    return _why_over(live, parts, now=now) is not None
+    return _why_over(session, parts, now=now) is not None
 
 
-def _why_over(live: Live, parts: Parts, *, now: int) -> str | None:
-    if not is_live(live.session, parts.limits, now=now):
+def _why_over(session: Session, parts: Parts, *, now: int) -> str | None:
+    if not is_live(session, parts.limits, now=now):
         return "expired"
-    return "ended" if parts.ended.is_dead(live.session.login, now=now) else None
+    return "ended" if parts.ended.is_dead(session.login, now=now) else None

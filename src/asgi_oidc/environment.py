@@ -10,13 +10,14 @@ import msgspec
 from asgi_oidc.settings import READERS
 
 PREFIX = "OIDC_"
+SWITCH = {"true": True, "1": True, "false": False, "0": False}
 LARGEST_FILE = 65_536  # bytes; a secret file is small, and anything else is a mistake
 
 
 def read_environment(environ: Mapping[str, str]) -> tuple[dict[str, Any], list[str]]:
     """Read the settings that the environment gives; an empty variable counts as not set.
 
-    Lists are written with commas, mappings as JSON.
+    Lists are written with commas, mappings as JSON, switches as true or false.
 
     Returns:
         The settings, and all that is wrong: unknown names, values of the wrong form, files that cannot be read.
@@ -62,6 +63,12 @@ def _whole_number(text: str) -> int:
         raise ValueError("it must be a whole number") from None
 
 
+def _switch(text: str) -> bool:
+    if text.lower() not in SWITCH:
+        raise ValueError("it must be true or false")
+    return SWITCH[text.lower()]
+
+
 def _listed(text: str) -> list[str]:
     return [item for part in text.replace("\n", ",").split(",") if (item := part.strip())]
 
@@ -83,6 +90,7 @@ _PARSED: Mapping[str, Callable[[str], Any]] = {
     "session_idle": _whole_number,
     "session_lifetime": _whole_number,
     "leeway": _whole_number,
+    "frontchannel_logout": _switch,
 }
 _NOT_TEXT = ("http_client", "on_login")
 PARSERS: Mapping[str, Callable[[str], Any]] = {

@@ -5,7 +5,9 @@ from typing import Any
 
 import anyio
 
+from asgi_oidc import events
 from asgi_oidc.parts import Parts
+from asgi_oidc.processes import is_one_of_several
 
 FINISH_DEADLINE = 10.0  # seconds; as long as a call to the provider may take
 
@@ -28,6 +30,7 @@ async def run_lifespan(
     async def watched_send(message: Message) -> None:
         if message["type"] == "lifespan.startup.complete":
             parts.provider.http.open()
+            _tell_what_a_sign_out_reaches(parts)
         try:
             if message["type"] in ("lifespan.shutdown.complete", "lifespan.shutdown.failed"):
                 await _finish(parts)
@@ -39,6 +42,15 @@ async def run_lifespan(
         return
     async with parts.shared.running():
         await app(scope, receive, watched_send)
+
+
+def _tell_what_a_sign_out_reaches(parts: Parts) -> None:
+    """Say where a copy of a cookie outlives a sign-out: nobody would notice before it matters."""
+    if parts.is_shared:
+        return
+    event = events.LOGOUT_NOT_SHARED if is_one_of_several() else events.LOGOUT_IN_THIS_PROCESS
+    mend = "set store or logout_store to a RedisStore when several processes serve the app"
+    events.log(event, what="a sign-out ends saved copies of a session in this process only", mend=mend)
 
 
 async def _finish(parts: Parts) -> None:

@@ -13,6 +13,7 @@ from asgi_oidc.authenticate import authenticate
 from asgi_oidc.endpoints import ENDPOINTS
 from asgi_oidc.endpoints.failure import failure
 from asgi_oidc.endpoints.login import own_path, start_login
+from asgi_oidc.endpoints.signed_out import welcome_back
 from asgi_oidc.environment import read_environment
 from asgi_oidc.errors import (
     AccessTokenExpired,
@@ -23,8 +24,9 @@ from asgi_oidc.errors import (
     UnsupportedScope,
 )
 from asgi_oidc.lifespan import ASGIApp, Message, run_lifespan
+from asgi_oidc.open_websocket import CLOSE_SESSION_OVER, CLOSE_TRY_AGAIN_LATER, OpenWebsocket
 from asgi_oidc.parts import put_together
-from asgi_oidc.principal import OIDC, AnonymousUser, Auth, User, login_url
+from asgi_oidc.principal import OIDC, AnonymousUser, Auth, User, with_return_to
 from asgi_oidc.rules import Decision, decide
 from asgi_oidc.sessions.sessions import Live
 from asgi_oidc.settings import Keywords, read_settings
@@ -37,9 +39,7 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
-CLOSE_LOGIN_REQUIRED = 4401  # close codes of our own, after the HTTP status (RFC 6455 §7.4.2)
-CLOSE_FORBIDDEN = 4403
-CLOSE_TRY_AGAIN_LATER = 1013  # the store is down (IANA WebSocket close code registry)
+CLOSE_FORBIDDEN = 4403  # a code of our own, after the HTTP status (RFC 6455 §7.4.2)
 LEAST_AGE = 60  # seconds that a session must be old before a token that ran out sends the browser to sign in again
 
 
@@ -127,6 +127,9 @@ class OIDCMiddleware:
             await _respond(response, request, send)
             return
         live, down = await self._who(request)
+        if (welcome := welcome_back(request, self._parts, is_signed_in=live is not None)) is not None:
+            await _respond(welcome, request, send)
+            return
         public = self._parts.settings.public
         match decide(public, request.path, is_signed_in=live is not None):
             case Decision.ALLOW:
@@ -196,15 +199,18 @@ class OIDCMiddleware:
             await _refuse(scope, receive, send, failure(request, self._parts, down), CLOSE_TRY_AGAIN_LATER)
             return
         if not public and live is None:
-            await _refuse(scope, receive, send, self._unauthorized(request), CLOSE_LOGIN_REQUIRED)
+            await _refuse(scope, receive, send, self._unauthorized(request), CLOSE_SESSION_OVER)
             return
         if not public and not is_ours:
             forbidden = problem(403, "foreign_origin", "Another site may not open this websocket")
             await _refuse(scope, receive, send, forbidden, CLOSE_FORBIDDEN)
             return
         user = live if is_ours else None
-        inner_send = send if user is None else self._private_handshake(user, request, send)
-        await self.app(self._inner_scope(scope, user), receive, inner_send)
+        if user is None:
+            await self.app(self._inner_scope(scope, None), receive, send)
+            return
+        websocket = OpenWebsocket(user, self._parts, receive, self._private_handshake(user, request, send))
+        await websocket.run(lambda receive, send: self.app(self._inner_scope(scope, user), receive, send))
 
     def _read(self, scope: Scope) -> Request:
         request = read_request(scope, base_path=self._parts.settings.base_path)
@@ -246,7 +252,7 @@ class OIDCMiddleware:
         # A script's user should come back to the page that the script runs on, not to the script's URL.
         referer = request.header(b"referer") or ""
         page = own_path(referer, self._parts) if referer.startswith(f"{self._parts.origin}/") else None
-        url = login_url(self._parts.urls.login, page)
+        url = with_return_to(self._parts.urls.login, page)
         challenge = f'Cookie realm="sign-in", form-action="{self._parts.urls.login}"'
         return problem(401, "login_required", "Please sign in", login_url=url).with_headers(
             (b"www-authenticate", challenge.encode("ascii"))

@@ -22,9 +22,11 @@ from asgi_oidc.sessions.session import Limits, Session, buried_for
 from asgi_oidc.sessions.sessions import Sessions
 from asgi_oidc.sessions.transactions import Transactions
 from asgi_oidc.sessions.used import Used
+from asgi_oidc.sessions.way_back import WaysBack
 from asgi_oidc.settings import ALGORITHMS, Settings
 from asgi_oidc.single_flight import SingleFlight
 from asgi_oidc.stores.door import StoreDoor
+from asgi_oidc.stores.memory import MemoryStore
 from asgi_oidc.web.cookies import CookieStyle, SameSite
 
 
@@ -40,6 +42,7 @@ class Parts:
     records: Records
     store: StoreDoor | None
     transactions: Transactions
+    ways_back: WaysBack
     limits: Limits
     ended: Ended
     log: Log
@@ -52,6 +55,12 @@ class Parts:
     urls: Urls
     origin: str
     own_paths: str
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether what ended is kept where other processes, and this one when it starts anew, find it."""
+        store = self.settings.store or self.settings.logout_store
+        return store is not None and not isinstance(store, MemoryStore)
 
     def now(self) -> int:
         """Seconds since the epoch."""
@@ -90,6 +99,7 @@ def put_together(settings: Settings, clock: Callable[[], float]) -> Parts:
         records=records,
         store=store,
         transactions=Transactions(sealer, style, stem, _login_same_site(settings, style)),
+        ways_back=WaysBack(sealer),
         limits=limits,
         ended=ended,
         log=log,
@@ -120,6 +130,7 @@ def _provider_settings(settings: Settings, client: Client) -> ProviderSettings:
         metadata=settings.metadata,
         algorithms=settings.algorithms or ALGORITHMS,
         algorithms_named=settings.algorithms is not None,
+        trusted_audiences=settings.trusted_audiences,
         userinfo=settings.userinfo,
         leeway=settings.leeway,
     )

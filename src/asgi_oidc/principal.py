@@ -218,16 +218,20 @@ class OIDC:
         Args:
             return_to: path on this site to come back to, query included; home where it is left out.
         """
-        return login_url(self._urls.login, return_to)
+        return with_return_to(self._urls.login, return_to)
 
-    def logout_url(self) -> str:
-        """Write the URL that signs out: send a form with POST to it, or link to it from a page of this site."""
-        return self._urls.logout
+    def logout_url(self, return_to: str | None = None) -> str:
+        """Write the URL that signs out: send a form with POST to it, or link to it from a page of this site.
+
+        Args:
+            return_to: path on this site where the browser ends; where it is left out, `post_logout_redirect_uri`.
+        """
+        return with_return_to(self._urls.logout, return_to)
 
 
-def login_url(login: str, return_to: str | None) -> str:
-    """Add the return path to the URL of our login endpoint."""
-    return f"{login}?{urlencode({'return_to': return_to})}" if return_to else login
+def with_return_to(url: str, return_to: str | None) -> str:
+    """Add the return path to the URL of one of our endpoints."""
+    return f"{url}?{urlencode({'return_to': return_to})}" if return_to else url
 
 
 def _text(claims: Claims, name: str) -> str | None:

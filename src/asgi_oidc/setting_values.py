@@ -85,6 +85,13 @@ def read_post_logout_redirect_uri(value: object) -> str:
     return url
 
 
+def read_switch(value: object) -> bool:
+    """Read what is on or off."""
+    if not isinstance(value, bool):
+        raise ValueError("it must be True or False")
+    return value
+
+
 def read_secrets(value: object) -> tuple[bytes, ...]:
     """Read the secrets that seal cookies, as bytes; the first seals."""
     if value is None:

@@ -30,6 +30,7 @@ from asgi_oidc.setting_values import (
     read_scope,
     read_secrets,
     read_store,
+    read_switch,
     read_text,
     read_texts,
     read_userinfo,
@@ -60,6 +61,7 @@ class Keywords(TypedDict, total=False):
     session_lifetime: int
     leeway: int
     post_logout_redirect_uri: str | None
+    frontchannel_logout: bool
     userinfo: str
     trusted_audiences: Sequence[str]
     algorithms: Sequence[str]
@@ -88,6 +90,7 @@ class Settings:
     session_lifetime: int
     leeway: int
     post_logout_redirect_uri: str | None
+    frontchannel_logout: bool
     userinfo: str
     trusted_audiences: tuple[str, ...]
     algorithms: tuple[str, ...] | None
@@ -125,6 +128,17 @@ class Settings:
     def home(self) -> str:
         """The start page of the wrapped app."""
         return self.base_url.rstrip("/") + "/"
+
+    @property
+    def landing_url(self) -> str:
+        """Where the provider sends the browser after a sign-out."""
+        return self.post_logout_redirect_uri or self.base_url
+
+    @property
+    def landing_path(self) -> str | None:
+        """The path of that, None where it is not on our own site."""
+        url = check_url(self.landing_url)
+        return (url.path or "/") if origin_of(url) == self.origin else None
 
     def url_of(self, endpoint: str) -> str:
         """Return the absolute URL of one of our endpoints."""
@@ -230,6 +244,7 @@ READERS: Mapping[str, tuple[Any, Callable[[Any], Any]]] = {
     "session_lifetime": (12 * 3600, span_reader(1, LONGEST_SPAN)),
     "leeway": (30, span_reader(0, LONGEST_LEEWAY)),
     "post_logout_redirect_uri": (None, read_post_logout_redirect_uri),
+    "frontchannel_logout": (False, read_switch),
     "userinfo": ("auto", read_userinfo),
     "trusted_audiences": ((), read_texts),
     "algorithms": (None, read_algorithms),

@@ -112,8 +112,15 @@ class Site:
         settings: of the middleware, beyond those that every test needs; `...` leaves one out.
     """
 
-    def __init__(self, *, inner: Any = None, provider: FakeProvider | None = None, **settings: Any) -> None:
-        self.clock = Clock()
+    def __init__(
+        self,
+        *,
+        inner: Any = None,
+        provider: FakeProvider | None = None,
+        clock: Clock | None = None,
+        **settings: Any,
+    ) -> None:
+        self.clock = clock or Clock()
         self.provider = provider or FakeProvider(clock=self.clock, alg="ES256")
         self.provider.clock = self.clock
         self.app = App()

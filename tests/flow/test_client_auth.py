@@ -1,6 +1,7 @@
 """The client proves who it is as the provider wants it, or as the setting says."""
 
 from base64 import b64decode
+from typing import Any
 
 import pytest
 
@@ -9,7 +10,7 @@ from asgi_oidc.testing.wire import Call
 from tests.flow.site import Site
 
 
-def site_of(client: Client, supported: list[str] | None = None, **settings: object) -> Site:
+def site_of(client: Client, supported: list[str] | None = None, **settings: Any) -> Site:
     provider = FakeProvider(alg="ES256", clients=[client])
     if supported is not None:
         provider.metadata["token_endpoint_auth_methods_supported"] = supported

@@ -11,7 +11,7 @@ from asgi_oidc.endpoints.endpoint import BODY_DEADLINE
 from asgi_oidc.endpoints.logout import METADATA_DEADLINE
 from asgi_oidc.provider.http import DEADLINE
 from asgi_oidc.testing.in_process import http_scope
-from tests.flow.site import ORIGIN, Exchange, Site, session_cookies
+from tests.flow.site import ORIGIN, Exchange, Site, cookie_header, session_cookies, who_am_i
 
 
 @pytest.fixture
@@ -31,6 +31,49 @@ async def test_a_browser_that_never_finishes_its_form_is_told_so(site):
 
     assert (exchange.status, json.loads(exchange.sent[1]["body"])["error"]) == (408, "body_timeout")
     assert anyio.current_time() - began == pytest.approx(BODY_DEADLINE, abs=0.1)
+
+
+async def test_a_provider_that_never_finishes_its_logout_token_is_told_so(site):
+    """Anybody may post there, and slowly."""
+    exchange = Exchange({"type": "http.request", "body": b"logout_token=", "more_body": True})
+    headers = {"content-type": "application/x-www-form-urlencoded"}
+    began = anyio.current_time()
+
+    scope = http_scope("POST", ORIGIN + "/auth/backchannel-logout", headers)
+    await site.middleware(scope, exchange.receive, exchange.send)
+
+    members = {"error": "invalid_request", "error_description": "body_timeout"}
+    assert (exchange.status, json.loads(exchange.sent[1]["body"])) == (400, members)
+    assert anyio.current_time() - began == pytest.approx(BODY_DEADLINE, abs=0.1)
+
+
+async def test_a_form_that_never_ends_does_not_stop_a_sign_out(site):
+    """The session is over before anything is read."""
+    browser = await site.signed_in()
+    exchange = Exchange({"type": "http.request", "body": b"return_to=", "more_body": True})
+    headers = {"content-type": "application/x-www-form-urlencoded", "cookie": cookie_header(browser)}
+
+    async with anyio.create_task_group() as tasks:
+        scope = http_scope("POST", ORIGIN + "/auth/logout", headers)
+        tasks.start_soon(site.middleware, scope, exchange.receive, exchange.send)
+        await anyio.sleep(1)
+        during = await who_am_i(browser)
+
+    assert (during, exchange.status) == (None, 303)
+
+
+async def test_revoking_and_asking_for_the_way_take_no_longer_than_one_of_them():
+    """A person waits for the page."""
+    site = Site(scope="openid offline_access")
+    browser = await site.signed_in()
+    again = site.restarted(metadata={"revocation_endpoint": site.provider.issuer + "/revoke"}).browser_of(browser)
+    began = anyio.current_time()
+
+    with site.provider.fault("discovery_slow", "revoke_slow"):
+        response = await again.post("/auth/logout", follow=False)
+
+    assert (response.status_code, session_cookies(browser)) == (303, [])
+    assert anyio.current_time() - began == pytest.approx(METADATA_DEADLINE, abs=0.1)
 
 
 async def test_a_sign_out_does_not_wait_long_for_a_provider_that_hangs(site):

@@ -1,9 +1,12 @@
 """Lifespan is the app's: it starts while the provider is down, and what it raises comes through."""
 
+import logging
 from typing import Any
 
 import pytest
 
+from asgi_oidc import MemoryStore
+from asgi_oidc.processes import says_several
 from tests.flow.site import Exchange, Site
 
 START, STOP = {"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}
@@ -81,3 +84,64 @@ async def test_an_app_that_fails_to_start_fails_to_start(site):
     await Site(inner=app).middleware({"type": "lifespan"}, exchange.receive, exchange.send)
 
     assert exchange.sent == [{"type": "lifespan.startup.failed", "message": "no database"}]
+
+
+REDIS = "redis://127.0.0.1:1"  # nobody is asked at start-up
+
+
+@pytest.mark.parametrize(
+    ("settings", "is_told"),
+    [
+        ({}, True),
+        ({"store": MemoryStore()}, True),
+        ({"logout_store": MemoryStore()}, True),
+        ({"store": REDIS}, False),
+        ({"logout_store": REDIS}, False),
+    ],
+)
+async def test_where_a_sign_out_reaches_one_process_only_it_says_so(settings, is_told, caplog):
+    """At the start, with the mend: nobody would notice before it matters."""
+    caplog.set_level(logging.INFO, "asgi_oidc")
+    site = Site(**settings)
+    exchange = Exchange(START, STOP)
+
+    await site.middleware({"type": "lifespan"}, exchange.receive, exchange.send)
+
+    lines = [record.getMessage() for record in caplog.records if "logout" in record.getMessage()]
+    assert ["logout_store" in line and "RedisStore" in line for line in lines] == [True] * is_told
+
+
+async def test_one_of_several_processes_warns(caplog, monkeypatch):
+    """What is fine for one process is not for many."""
+    monkeypatch.setenv("WEB_CONCURRENCY", "4")
+    caplog.set_level(logging.INFO, "asgi_oidc")
+    exchange = Exchange(START, STOP)
+
+    await Site().middleware({"type": "lifespan"}, exchange.receive, exchange.send)
+
+    assert [record.levelname for record in caplog.records if "logout_not_shared" in record.getMessage()] == ["WARNING"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environ", "name", "expected"),
+    [
+        ([], {}, "MainProcess", False),
+        (["uvicorn", "app:app"], {}, "SpawnProcess-1", False),
+        (["uvicorn", "app:app"], {}, "SpawnProcess-2", True),
+        (["uvicorn", "app:app", "--reload"], {}, "SpawnProcess-7", False),
+        (["uvicorn", "app:app", "--workers", "4"], {}, "SpawnProcess-1", True),
+        (["hypercorn", "--workers=2", "app:app"], {}, "Process-1", True),
+        (["gunicorn", "-w4", "app:app"], {}, "MainProcess", True),
+        (["gunicorn", "-w", "4", "app:app"], {}, "MainProcess", True),
+        (["gunicorn", "-w", "1", "app:app"], {}, "MainProcess", False),
+        (["gunicorn", "-w"], {}, "MainProcess", False),
+        (["python", "-W", "2"], {}, "MainProcess", False),
+        (["app"], {"WEB_CONCURRENCY": "2"}, "MainProcess", True),
+        (["app"], {"WEB_CONCURRENCY": "1"}, "MainProcess", False),
+        (["app"], {"WEB_CONCURRENCY": "many"}, "MainProcess", False),
+        (["app"], {}, "worker Process-x", False),
+    ],
+)
+def test_several_processes_are_told_by_how_the_server_was_started(arguments, environ, name, expected):
+    """Servers leave different traces."""
+    assert says_several(arguments, environ, name) is expected

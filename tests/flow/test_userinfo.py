@@ -1,12 +1,14 @@
 """Userinfo is asked when it has something to say."""
 
+from typing import Any
+
 import pytest
 
 from asgi_oidc.testing import FakeProvider
 from tests.flow.site import NOW, Site
 
 
-def site_of(*, in_id_token: bool = False, signed: bool = False, **settings: object) -> Site:
+def site_of(*, in_id_token: bool = False, signed: bool = False, **settings: Any) -> Site:
     provider = FakeProvider(alg="ES256", claims_in_id_token=in_id_token, signed_userinfo=signed)
     return Site(provider=provider, **settings)
 

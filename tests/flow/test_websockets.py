@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import anyio
 import pytest
 
 from asgi_oidc.testing import Browser
@@ -111,6 +112,35 @@ async def test_headers_of_the_app_stay_in_the_accept(site):
 
     assert (accepted["subprotocol"], accepted["headers"][0]) == ("chat", (b"x-app", b"1"))
     assert [name for name, _ in accepted["headers"][1:]] == [b"set-cookie"]
+
+
+async def test_an_open_one_is_closed_with_its_session():
+    """Within seconds; the app hears it as a disconnect."""
+    heard = []
+    has_accepted = anyio.Event()
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await send({"type": "websocket.accept"})
+        has_accepted.set()
+        heard.append(await receive())
+
+    site = Site()
+    browser = await site.signed_in()
+    site.middleware.app = app
+    exchanges: list[Exchange] = []
+
+    async with anyio.create_task_group() as tasks:
+
+        async def open_one() -> None:
+            exchanges.append(await connect(site, browser=browser))
+
+        tasks.start_soon(open_one)
+        await has_accepted.wait()
+        await browser.fetch("/auth/logout", method="POST")
+
+    assert (heard[0]["type"], heard[0]["code"]) == ("websocket.disconnect", 4401)
+    assert exchanges[0].sent[-1] == {"type": "websocket.close", "code": 4401}
 
 
 async def test_our_own_urls_are_no_websockets(site):

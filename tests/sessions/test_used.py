@@ -10,15 +10,13 @@ def test_the_second_time_is_told_apart():
     assert [used.add("x", now=10, lifetime=90) for _ in range(3)] == [True, False, False]
 
 
-def test_what_is_taken_back_works_again():
-    """What it was used for did not come about."""
+def test_one_can_look_without_writing_it_down():
+    """A logout token is used up when the work is done, not before."""
     used = Used()
     used.add("x", now=10, lifetime=90)
 
-    used.take_back("x")
-    used.take_back("never there")
-
-    assert used.add("x", now=10, lifetime=90)
+    assert ("x" in used, "y" in used) == (True, False)
+    assert used.add("y", now=10, lifetime=90)
 
 
 def test_what_its_time_refuses_is_forgotten():

@@ -66,7 +66,8 @@ def test_every_setting_but_the_objects_has_a_variable():
 @pytest.mark.parametrize("name", sorted(PARSERS))
 def test_every_variable_may_stand_in_a_file(name, tmp_path):
     """As Docker and Kubernetes mount secrets; the newline at the end is not part of it."""
-    text = {"metadata": "{}", "authorization_params": "{}", "leeway": "1", "session_idle": "1", "session_lifetime": "1"}
+    numbers = dict.fromkeys(("leeway", "session_idle", "session_lifetime"), "1")
+    text = {"metadata": "{}", "authorization_params": "{}", "frontchannel_logout": "true", **numbers}
     path = tmp_path / "value"
     path.write_text(text.get(name, "value") + "\n")
 

@@ -54,6 +54,7 @@ def test_five_settings_are_enough():
         "session_lifetime": 43_200,
         "leeway": 30,
         "post_logout_redirect_uri": None,
+        "frontchannel_logout": False,
         "userinfo": "auto",
         "trusted_audiences": (),
         "algorithms": None,

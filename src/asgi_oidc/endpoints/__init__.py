@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from asgi_oidc.endpoints import callback, login, logout, session
+from asgi_oidc.endpoints import backchannel_logout, callback, frontchannel_logout, login, logout, session
 from asgi_oidc.endpoints.endpoint import Endpoint
 
 ENDPOINTS: Mapping[str, Endpoint] = {
@@ -10,4 +10,6 @@ ENDPOINTS: Mapping[str, Endpoint] = {
     "callback": callback.ENDPOINT,
     "logout": logout.ENDPOINT,
     "session": session.ENDPOINT,
+    "backchannel-logout": backchannel_logout.ENDPOINT,
+    "frontchannel-logout": frontchannel_logout.ENDPOINT,
 }

@@ -31,8 +31,7 @@ async def read_form_body(request: Request, receive: Receive) -> bytes:
     Raises:
         RequestRejected: no form, too large, too slow, or the browser went away.
     """
-    kind = (request.header(b"content-type") or "").partition(";")[0].strip().lower()
-    if kind != "application/x-www-form-urlencoded":
+    if not request.is_form:
         raise RequestRejected("content_type", "expected a form", status=415)
     try:
         with anyio.fail_after(BODY_DEADLINE):

@@ -24,7 +24,7 @@ from asgi_oidc.errors import (
     TokenRejected,
 )
 from asgi_oidc.parts import Parts
-from asgi_oidc.principal import login_url
+from asgi_oidc.principal import with_return_to
 from asgi_oidc.web.pages import error_page
 from asgi_oidc.web.request import Request
 from asgi_oidc.web.response import Response, page, problem
@@ -130,7 +130,7 @@ def failure(
     cause = error.__cause__ if words is OUR_FAULT else None
     event = events.REQUEST_FAILED if words in (STORE_DOWN, NOT_RENEWED) else events.LOGIN_FAILED
     events.log(event, error=cause, code=error.code, detail=error.detail, reference=reference)
-    again = login_url(parts.urls.login, return_to)
+    again = with_return_to(parts.urls.login, return_to)
     response = (
         _page(words, reference, _ways_on(parts, words, again, return_to))
         if _is_for_a_person(request)

@@ -54,7 +54,7 @@ async def start_login(request: Request, parts: Parts, *, return_to: str | None, 
         acr_values=settings.acr_values,
         created_at=now,
         before=Before(live.session.id, digest(live.session.login.sub))
-        if live and not is_over(live, parts, now=now)
+        if live and not is_over(live.session, parts, now=now)
         else None,
     )
     events.log(events.LOGIN_STARTED, again=again)

@@ -1,19 +1,21 @@
 """POST /auth/logout: ends the session here, then at the provider (RP-Initiated Logout 1.0 §2)."""
 
-import secrets
-
 import anyio
 
 from asgi_oidc import events
 from asgi_oidc.authenticate import who_was
-from asgi_oidc.endpoints.endpoint import Endpoint, Receive
+from asgi_oidc.endpoints.endpoint import Endpoint, Receive, read_form_body
+from asgi_oidc.endpoints.login import own_path
+from asgi_oidc.endpoints.signed_out import is_landing_public
 from asgi_oidc.errors import ProviderError, RequestRejected
 from asgi_oidc.parts import Parts
-from asgi_oidc.protocol.end_session import end_session_url
+from asgi_oidc.principal import with_return_to
+from asgi_oidc.protocol.end_session import end_session_url, with_parameters
 from asgi_oidc.revoke import revoke
 from asgi_oidc.sessions.session import Session
+from asgi_oidc.sessions.way_back import WayBack
 from asgi_oidc.web.pages import confirm_logout_page
-from asgi_oidc.web.request import Request
+from asgi_oidc.web.request import Request, read_form
 from asgi_oidc.web.response import Response, page, redirect
 
 METADATA_DEADLINE = 3.0  # seconds; a provider that is down does not hold up a sign-out
@@ -31,7 +33,8 @@ async def logout(request: Request, parts: Parts, receive: Receive) -> Response:
     if not _is_wanted(request, parts):
         if not request.wants_page:
             raise RequestRejected("foreign_origin", "another site may not sign our users out", status=403)
-        return page(confirm_logout_page(action=parts.urls.logout, home=parts.settings.home), status=200)
+        action = with_return_to(parts.urls.logout, _return_to(request.parameters(), parts))
+        return page(confirm_logout_page(action=action, home=parts.settings.home), status=200)
     live = await who_was(request, parts)
     session = None if live is None else live.session
     if session is not None:
@@ -39,8 +42,9 @@ async def logout(request: Request, parts: Parts, receive: Receive) -> Response:
         events.log(events.LOGGED_OUT)
     else:
         await parts.sessions.end_unread(request.cookies)
-    target = await _target(session, parts)
-    return redirect(target).with_cookies(parts.sessions.delete(request.cookies))
+    return_to = _return_to(await _parameters(request, receive), parts)  # by now nothing can stop the sign-out
+    response = await _send_on(session, return_to, parts)
+    return response.with_cookies(parts.sessions.delete(request.cookies))
 
 
 def _is_wanted(request: Request, parts: Parts) -> bool:
@@ -51,21 +55,52 @@ def _is_wanted(request: Request, parts: Parts) -> bool:
     return request.method == "POST" and silent
 
 
-async def _target(session: Session | None, parts: Parts) -> str:
-    back = parts.settings.post_logout_redirect_uri or parts.settings.base_url
-    if session is None:
-        return back
-    endpoint = await _end_session_endpoint(parts)
-    await revoke(session.tokens.refresh_token, parts)
-    if endpoint is None:
-        return back
-    return end_session_url(
-        endpoint,
-        parts.client,
-        id_token_hint=session.tokens.id_token,
-        post_logout_redirect_uri=back,
-        state=secrets.token_urlsafe(16),
-    )
+async def _parameters(request: Request, receive: Receive) -> list[tuple[str, str]]:
+    """Read the query and the form; what cannot be read is no reason to stay signed in."""
+    parameters: list[tuple[str, str]] = []
+    try:
+        parameters += request.parameters()
+        if request.method == "POST" and request.is_form:
+            parameters += read_form(await read_form_body(request, receive))
+    except RequestRejected as error:
+        events.log(events.RETURN_TO_IGNORED, reason=error.code)
+    return parameters
+
+
+def _return_to(parameters: list[tuple[str, str]], parts: Parts) -> str | None:
+    values = [value for name, value in parameters if name == "return_to"]
+    return own_path(values[0], parts) if len(values) == 1 else None
+
+
+async def _send_on(session: Session | None, return_to: str | None, parts: Parts) -> Response:
+    """Send the browser to the provider, or straight to where it would come back to."""
+    endpoint = None if session is None else await _end_there(session, parts)
+    back = parts.settings.landing_url
+    way_back = WayBack(return_to=return_to, is_everywhere=endpoint is not None, created_at=parts.now())
+    state = parts.ways_back.write(way_back)
+    if session is not None and endpoint is not None:
+        url = end_session_url(
+            endpoint, parts.client, id_token_hint=session.tokens.id_token, post_logout_redirect_uri=back, state=state
+        )
+        return redirect(url)
+    if return_to is not None:
+        return redirect(parts.origin + return_to)
+    # A page that is protected would sign the browser in again at once; with the state, it says that it is signed out.
+    return redirect(back if is_landing_public(parts) else with_parameters(back, state=state))
+
+
+async def _end_there(session: Session, parts: Parts) -> str | None:
+    """Revoke the refresh token, and find out where to sign out at the provider, both at once."""
+    endpoint: str | None = None
+
+    async def find() -> None:
+        nonlocal endpoint
+        endpoint = await _end_session_endpoint(parts)
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(find)
+        tasks.start_soon(revoke, session.tokens.refresh_token, parts)
+    return endpoint
 
 
 async def _end_session_endpoint(parts: Parts) -> str | None:

@@ -4,7 +4,7 @@ from asgi_oidc.authenticate import authenticate
 from asgi_oidc.endpoints.endpoint import Endpoint, Receive
 from asgi_oidc.parts import Parts
 from asgi_oidc.principal import User
-from asgi_oidc.sessions.session import expires_at
+from asgi_oidc.sessions.session import ends_for_good_at, expires_at
 from asgi_oidc.web.request import Request
 from asgi_oidc.web.response import Response, json_response, problem
 
@@ -25,6 +25,7 @@ async def session(request: Request, parts: Parts, receive: Receive) -> Response:
             "claims": tokens.claims,
             "scopes": tokens.scopes,
             "expires_at": expires_at(live.session, parts.limits),
+            "ends_at": ends_for_good_at(live.session, parts.limits),
         }
     )
 

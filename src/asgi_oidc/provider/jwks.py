@@ -51,8 +51,11 @@ class KeyCache:
         self._failing_budget = Budget(burst=BURST, interval=COOL_DOWN)
         self._known: KeySet | None = None
 
-    async def verify(self, token: str, algorithms: Collection[str]) -> Verified:
+    async def verify(self, token: str, algorithms: Collection[str], *, budget: Budget | None = None) -> Verified:
         """Check a token's signature; a key that we do not know is looked for once more.
+
+        Args:
+            budget: of these looks; tokens that anybody can post have one of their own, so that sign-ins keep theirs.
 
         Raises:
             TokenRejected: the signature is not one of this provider.
@@ -62,7 +65,7 @@ class KeyCache:
         try:
             return verify_token(token, key_set.keys, algorithms)
         except KeyUnknown:
-            newer = await self._newer_than(key_set)
+            newer = await self._newer_than(key_set, budget)
             if newer is key_set:
                 raise
             return verify_token(token, newer.keys, algorithms)
@@ -83,11 +86,11 @@ class KeyCache:
             events.log(events.PROVIDER_FAILED, code=exc.code, detail=exc.detail, going_on_with="old keys")
             return known
 
-    async def _newer_than(self, key_set: KeySet) -> KeySet:
+    async def _newer_than(self, key_set: KeySet, budget: Budget | None = None) -> KeySet:
         if self._known is not None and self._known is not key_set:
             return self._known  # somebody else has just fetched them
         under_way = self._flight.is_under_way(key_set.uri)
-        if not under_way and not self._unknown_budget.take(now=self._clock()):
+        if not under_way and not (budget or self._unknown_budget).take(now=self._clock()):
             return key_set
         try:
             return await self._flight.run(key_set.uri, lambda: self._fetch(key_set.uri, asked_for=True))

@@ -7,6 +7,7 @@ from asgi_oidc.errors import AnswerRejected
 from asgi_oidc.protocol.client import Client
 from asgi_oidc.protocol.exchange import Wanted, exchange_call
 from asgi_oidc.protocol.id_token import Expected, ExpectedAgain, check_id_token, check_id_token_again
+from asgi_oidc.protocol.logout_token import Logout, read_logout_token
 from asgi_oidc.protocol.metadata import ProviderMetadata
 from asgi_oidc.protocol.revocation import check_revocation_answer, revocation_call
 from asgi_oidc.protocol.tokens import (
@@ -26,9 +27,10 @@ from asgi_oidc.protocol.userinfo import (
     signed_userinfo,
     userinfo_call,
 )
+from asgi_oidc.provider.budget import Budget
 from asgi_oidc.provider.discovery import Discovery
 from asgi_oidc.provider.http import Http
-from asgi_oidc.provider.jwks import KeyCache
+from asgi_oidc.provider.jwks import BURST, COOL_DOWN, KeyCache
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,7 @@ class ProviderSettings:
     metadata: Mapping[str, object]
     algorithms: Collection[str]
     algorithms_named: bool
+    trusted_audiences: Collection[str]
     userinfo: str
     leeway: int
 
@@ -53,6 +56,7 @@ class Provider:
         self._clock = clock
         self._discovery = Discovery(http, issuer=settings.issuer, by_hand=settings.metadata, clock=clock)
         self._keys = KeyCache(http, jwks_uri=self._jwks_uri, clock=clock)
+        self._logout_budget = Budget(burst=BURST, interval=COOL_DOWN)
 
     async def metadata(self) -> ProviderMetadata:
         """Return the metadata.
@@ -119,6 +123,18 @@ class Provider:
         verified = await self._keys.verify(token, await self._algorithms())
         check_id_token(verified, expected, now=int(self._clock()), leeway=self._settings.leeway)
         return verified.claims
+
+    async def check_logout_token(self, token: str) -> Logout:
+        """Verify a logout token whole, and say whom it signs out; errors as in `check_id_token`."""
+        verified = await self._keys.verify(token, await self._algorithms(), budget=self._logout_budget)
+        return read_logout_token(
+            verified,
+            issuer=self._settings.issuer,
+            client_id=self._settings.client.client_id,
+            trusted_audiences=self._settings.trusted_audiences,
+            now=int(self._clock()),
+            leeway=self._settings.leeway,
+        )
 
     async def complete_claims(self, claims: Claims, tokens: TokenAnswer, *, scope: str) -> dict[str, object]:
         """Add the claims of userinfo, where the settings and the scopes ask for it.

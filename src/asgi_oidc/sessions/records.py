@@ -89,6 +89,10 @@ class Records:
         """Name what is written to see whether the store takes anything."""
         return f"{self.tag}:probe:{handle}"
 
+    def once_key(self, jti: str) -> str:
+        """Name a logout token that was used."""
+        return f"{self.tag}:jti:{_text(sha256(bound_to('jti', jti)).digest())}"
+
     def index_keys(self, kind: str, issuer: str, name: str) -> list[str]:
         """Name the index of the sessions of one user (`sub`), or of one session at the provider (`sid`).
 

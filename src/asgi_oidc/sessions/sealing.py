@@ -17,8 +17,8 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 NONCE = 12  # bytes
 TAG = 16  # bytes
 
-Kind = Literal["session", "tokens", "seen", "login"]
-KINDS: tuple[Kind, ...] = ("session", "tokens", "seen", "login")
+Kind = Literal["session", "tokens", "seen", "login", "logout"]
+KINDS: tuple[Kind, ...] = ("session", "tokens", "seen", "login", "logout")
 
 _TO_URLSAFE = bytes.maketrans(b"+/", b"-_")
 _FROM_URLSAFE = bytes.maketrans(b"-_", b"+/")

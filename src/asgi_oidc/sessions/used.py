@@ -26,9 +26,9 @@ class Used:
         self._forget(now=now)
         return is_new
 
-    def take_back(self, name: str) -> None:
-        """Forget a name: what it was used for did not come about."""
-        self._names.pop(name, None)
+    def __contains__(self, name: str) -> bool:
+        """Say whether a name was written down, and not forgotten yet."""
+        return name in self._names
 
     def _forget(self, *, now: float) -> None:
         # Oldest first; two a call keep up with what comes in.

@@ -60,6 +60,26 @@ def confirm_logout_page(*, action: str, home: str) -> bytes:
     )
 
 
+def signed_out_page(*, again: str, is_everywhere: bool) -> bytes:
+    """Say that it worked, where the page that the browser came back to would only ask to sign in again.
+
+    Args:
+        again: absolute URL of ours that starts a login.
+        is_everywhere: whether the provider was told.
+    """
+    rest = "" if is_everywhere else " The sign-in service may still know you: on a shared computer, sign out there too."
+    return _page(
+        "You are signed out",
+        f"<p>You are signed out of this site.{rest}</p>"
+        f'<div class=actions><a href="{escape(again)}">Sign in again</a></div>',
+    )
+
+
+def frame_page() -> bytes:
+    """Say nothing: a provider shows this in a frame that nobody sees, whatever came of it."""
+    return _page("Sign-out", "<p>This site has been told.</p>")
+
+
 def _page(title: str, body: str) -> bytes:
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="robots" content="noindex">'

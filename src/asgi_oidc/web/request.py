@@ -82,6 +82,12 @@ class Request:
         wants_json = b"json" in accept and b"text/html" not in accept
         return self.is_prefetch or ((says or wants_json) and not self.wants_page)
 
+    @property
+    def is_form(self) -> bool:
+        """Is the body a form, as browsers and providers post it?"""
+        kind = (self.header(b"content-type") or "").partition(";")[0].strip().lower()
+        return kind == "application/x-www-form-urlencoded"
+
     def is_same_origin(self, origin: str) -> bool:
         """Did one of our own pages make this request? Old browsers are judged by Origin, then Referer."""
         if self.has(b"sec-fetch-site"):

@@ -49,6 +49,17 @@ def page(body: bytes, *, status: int) -> Response:
     return _whole(status, headers, body)
 
 
+def frame(body: bytes, *, ancestor: str) -> Response:
+    """Answer with a page that one other origin may show in a frame."""
+    csp = PAGE_CSP.replace("frame-ancestors 'none'", f"frame-ancestors {ancestor}")
+    headers = (
+        *_OURS,
+        (b"content-type", b"text/html; charset=utf-8"),
+        (b"content-security-policy", csp.encode("ascii")),
+    )
+    return _whole(200, headers, body)
+
+
 def json_response(members: Mapping[str, object], *, status: int = 200) -> Response:
     """Answer a program with JSON."""
     return _whole(status, (*_OURS, (b"content-type", b"application/json")), _encode(members))
