@@ -7,7 +7,8 @@ from typing import Any
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
-from starlette.routing import Route
+from starlette.routing import Route, WebSocketRoute
+from starlette.websockets import WebSocket
 
 from asgi_oidc import OIDCMiddleware
 
@@ -38,12 +39,26 @@ async def access_token(request: Request) -> Response:
     return JSONResponse({"has_access_token": bool(token)})
 
 
+async def id_token(request: Request) -> Response:
+    """Show the ID Token."""
+    return JSONResponse({"id_token": request.scope["oidc"].id_token})
+
+
+async def echo(websocket: WebSocket) -> None:
+    """Say everything again, until the browser is gone."""
+    await websocket.accept()
+    async for text in websocket.iter_text():
+        await websocket.send_text(text)
+
+
 def bare_app() -> Starlette:
     """Make the app without its protection."""
     return Starlette(
         routes=[
             Route("/claims", claims),
             Route("/access-token", access_token),
+            Route("/id-token", id_token),
+            WebSocketRoute("/echo", echo),
             Route("/{path:path}", page),
         ]
     )

@@ -31,12 +31,22 @@ async def tell(scope: Any, receive: Any, send: Any) -> None:
         await receive()
         await send({"type": "lifespan.shutdown.complete"})
         return
+    if scope["type"] == "websocket":
+        await listen_on(receive, send)
+        return
     if scope["path"].startswith("/slow"):
         await gate(anyio.Path(os.environ["FLEET_GATE"]))
     token = await scope["oidc"].access_token() if scope["path"].endswith("/token") else ""
     said = {"process": os.getpid(), "sub": scope["user"].sub, "token": sha256(token.encode()).hexdigest()}
     await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"application/json")]})
     await send({"type": "http.response.body", "body": msgspec.json.encode(said)})
+
+
+async def listen_on(receive: Any, send: Any) -> None:
+    """Accept a websocket, and hear until it is over."""
+    await send({"type": "websocket.accept"})
+    while (await receive())["type"] != "websocket.disconnect":
+        continue
 
 
 async def gate(folder: anyio.Path) -> None:

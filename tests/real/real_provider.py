@@ -64,6 +64,11 @@ class RealProvider:
         return self._recorded("grants")
 
     @property
+    def logouts(self) -> Sequence[str]:
+        """Which clients took a logout token since then: `web`, or `web Error: ...` with what it answered."""
+        return self._recorded("logouts")
+
+    @property
     def revoked(self) -> Sequence[str]:
         """Where grants were ended since then: `token` (a refresh token came twice), `revocation`, `end_session_...`."""
         return self._recorded("revoked")

@@ -43,12 +43,17 @@ async def served(
     """Serve the app, registered at the provider, and give a browser that can reach both."""
     port = free_port()
     origin = f"http://127.0.0.1:{port}"
-    provider.register(client(origin, **(registered or {})), claims_in_id_token=claims_in_id_token)
+    changes = {name: _written(value, origin) for name, value in (registered or {}).items()}
+    provider.register(client(origin, **changes), claims_in_id_token=claims_in_id_token)
     ours = {"client_id": "web", "client_secret": CLIENT_SECRET, "base_url": f"{origin}/", "secret": SECRET}
     app = protected_app(**(ours | {"issuer": provider.issuer} | settings))
     async with httpx.AsyncHTTPTransport() as transport:
         with serve(app, port=port):
             yield Browser(transport, origin, {provider.issuer: transport})
+
+
+def _written(value: Any, origin: str) -> Any:
+    return value.replace("{origin}", origin) if isinstance(value, str) else value
 
 
 @pytest.mark.parametrize(("registered", "settings"), LOGINS.values(), ids=LOGINS)

@@ -30,6 +30,7 @@ const server = secure
 const state = { clients: [], conformIdTokenClaims: true, accessTokenLifetime: 300, keys: [newKey()] };
 const calls = [];
 const grants = []; // 'refresh_token', or 'refresh_token invalid_grant' when it was refused
+const logouts = []; // what each client answered to a logout token: 'web', or 'web Error: expected 200 OK from ..., got: 400'
 const revoked = []; // where each grant was ended: 'token' (a token was used twice), 'revocation', 'end_session_confirm'
 let issuer;
 let provider;
@@ -61,10 +62,13 @@ function renew() {
     rotateRefreshToken: true,
     clockTolerance: 0, // one machine, one clock: a token that lives for a second is over after a second
     features: {
+      backchannelLogout: { enabled: true },
       devInteractions: { enabled: false },
       revocation: { enabled: true },
       rpInitiatedLogout: { enabled: true, logoutSource, postLogoutSuccessSource },
     },
+    // Its dispatcher refuses loopback addresses, where all apps of tests are.
+    fetch: (url, { dispatcher, ...options }) => fetch(url, options),
     interactions: { url: (ctx, { uid }) => `/interaction/${uid}` },
     findAccount: (ctx, id) => ({ accountId: id, claims: () => ({ sub: id, email_verified: true, ...PEOPLE[id] }) }),
     loadExistingGrant,
@@ -73,6 +77,8 @@ function renew() {
   provider.on('server_error', (ctx, err) => console.error(err));
   provider.on('grant.success', (ctx) => grants.push(ctx.oidc.params.grant_type));
   provider.on('grant.error', (ctx, err) => grants.push(`${ctx.oidc.params?.grant_type} ${err.error}`));
+  provider.on('backchannel.success', (ctx, client) => logouts.push(client.clientId));
+  provider.on('backchannel.error', (ctx, err, client) => logouts.push(`${client.clientId} ${err}`));
   provider.on('grant.revoked', (ctx) => revoked.push(ctx.oidc.route));
   handle = provider.callback();
 }
@@ -142,7 +148,7 @@ async function interact(request, response) {
 }
 
 // POST {"clients": [...], "conformIdTokenClaims": bool, "accessTokenLifetime": seconds, "rotate": true}, each optional;
-// GET says the calls, the grants and the revoked ones so far. A client takes the place of one with the same id; it gets
+// GET says the calls, the grants, the logouts and the revoked grants so far. A client takes the place of one with the same id; it gets
 // refresh tokens when it is registered for the grant type, and each of them works once.
 async function control(request, response) {
   if (request.method === 'POST') {
@@ -152,9 +158,9 @@ async function control(request, response) {
     Object.assign(state, changes);
     if (rotate) state.keys = [newKey()];
     if (rotate || clients.length || 'conformIdTokenClaims' in changes) renew();
-    calls.length = grants.length = revoked.length = 0;
+    calls.length = grants.length = logouts.length = revoked.length = 0;
   }
-  response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ calls, grants, revoked }));
+  response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ calls, grants, logouts, revoked }));
 }
 
 async function read(request) {
