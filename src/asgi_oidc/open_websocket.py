@@ -16,6 +16,7 @@ from asgi_oidc.sessions.sessions import Live
 LOOK_EVERY = 2.0  # seconds
 READ_EVERY = 60  # seconds after which the session is read anew, where it is in a store
 BLIND = 60  # seconds without an answer of the store after which nobody can say that the session still lives
+FAREWELL = 2.0  # seconds for the close to go out; then the app hears that it is over in any case
 
 CLOSE_SESSION_OVER = 4401  # a code of our own, after the HTTP status (RFC 6455 §7.4.2)
 CLOSE_TRY_AGAIN_LATER = 1013  # IANA WebSocket close code registry
@@ -39,6 +40,8 @@ class OpenWebsocket:
         self._is_open = True
         self._code: int | None = None
         self._waiting: set[anyio.CancelScope] = set()
+        self._nobody_waits = anyio.Event()
+        self._is_cut = anyio.Event()
         self._session = live.session
         self._looked_at = self._read_at = parts.now()
 
@@ -65,6 +68,9 @@ class OpenWebsocket:
                     return await self._receive()
                 finally:
                     self._waiting.discard(waiting)
+                    if self._code is not None and not self._waiting:
+                        self._nobody_waits.set()
+        await self._is_cut.wait()
         return {"type": "websocket.disconnect", "code": self._code, "reason": None}
 
     async def send(self, message: Message) -> None:
@@ -85,8 +91,20 @@ class OpenWebsocket:
             await anyio.sleep(LOOK_EVERY)
             code = await self._why_over()
         self._code = code
+        # Shielded: an app that ends now, because it could not send, must not cut this short.
+        with anyio.move_on_after(FAREWELL, shield=True):
+            await self._leave_receive()
+            await self._close(code)
+        self._is_cut.set()
+
+    async def _leave_receive(self) -> None:
+        """Some servers do nothing else while somebody waits for a message."""
         for waiting in self._waiting:
             waiting.cancel()
+        if self._waiting:
+            await self._nobody_waits.wait()
+
+    async def _close(self, code: int) -> None:
         if not self._is_open:
             return
         events.log(events.WEBSOCKET_CLOSED, code=code)

@@ -4,11 +4,13 @@ import contextlib
 import re
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 import pytest
 from playwright.sync_api import Browser as Chromium
 from playwright.sync_api import BrowserContext, Cookie, Page, expect
 
+from asgi_oidc.testing import Client, FakeProvider, serve
 from tests.real.certificates import Certificate
 from tests.real.processes import free_port
 from tests.real.real_provider import CLIENT_SECRET, RealProvider, client
@@ -19,6 +21,13 @@ pytestmark = pytest.mark.real
 APP = "tests.real.app:app"
 SECRET = "0123456789abcdef" * 2 + "fedcba9876543210" * 2
 PATIENCE = 10_000  # milliseconds for a page, or for something on it
+OPEN_WEBSOCKET = """() => new Promise(done => {
+    const socket = new WebSocket(`${location.origin.replace("http", "ws")}/echo`);
+    socket.onopen = () => socket.send("hello");
+    socket.onmessage = message => { window.said = message.data; done() };
+    socket.onclose = event => { window.code = event.code; done() };
+})"""
+ADD_FRAME = "url => { const it = document.createElement('iframe'); it.src = url; document.body.append(it) }"
 FORM_POST = {"OIDC_AUTHORIZATION_PARAMS": '{"response_mode": "form_post"}'}
 
 
@@ -83,6 +92,48 @@ def http_form_post_app(provider: RealProvider) -> Iterator[str]:
         yield origin
 
 
+@dataclass(frozen=True)
+class FrontChannel:
+    """An app, and a provider whose pages load its front-channel logout."""
+
+    origin: str
+    provider: FakeProvider
+
+
+@contextlib.contextmanager
+def front_channel(host: str) -> Iterator[FrontChannel]:
+    """Serve an app on localhost, and the fake provider on a host: ports do not count for what a site is."""
+    origin = f"http://localhost:{free_port()}"
+    registered = Client("web", "web-secret", frontchannel_logout_uri=f"{origin}/auth/frontchannel-logout")
+    provider = FakeProvider(clients=[registered])
+    with serve(provider) as running:
+        provider.issuer = f"http://{host}:{running.port}"
+        environ = {
+            "OIDC_ISSUER": provider.issuer,
+            "OIDC_CLIENT_ID": "web",
+            "OIDC_CLIENT_SECRET": "web-secret",
+            "OIDC_BASE_URL": origin,
+            "OIDC_SECRET": SECRET,
+            "OIDC_FRONTCHANNEL_LOGOUT": "true",
+        }
+        with server("uvicorn-h11", APP, port=int(origin.rpartition(":")[2]), environ=environ):
+            yield FrontChannel(origin, provider)
+
+
+@pytest.fixture(scope="module")
+def same_site() -> Iterator[FrontChannel]:
+    """App and provider on one site."""
+    with front_channel("localhost") as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def other_site() -> Iterator[FrontChannel]:
+    """The provider on another site than the app."""
+    with front_channel("127.0.0.1") as started:
+        yield started
+
+
 @pytest.fixture
 def context(chromium: Chromium) -> Iterator[BrowserContext]:
     """A browser without a past: no cookies, no history."""
@@ -105,8 +156,58 @@ def test_login_from_a_deep_link_to_sign_out_over_https(context, https_app):
     expect(page.locator("#who")).to_have_text("nobody")
 
     assert landed == f"{https_app}/deep/link?page=2"
-    assert page.url.partition("?")[0] == f"{https_app}/"
+    assert page.url == f"{https_app}/"
     assert ours(context, https_app) == []
+
+
+def test_a_sign_out_in_one_tab_is_seen_in_the_other(context, https_app):
+    """Its next request is nobody's, and an open websocket is closed with a code that a script can tell."""
+    other = signed_in(context, f"{https_app}/private", "Alice")
+    other.evaluate(OPEN_WEBSOCKET)
+    said = other.evaluate("window.said")
+    until = other.evaluate("fetch('/auth/session').then(answer => answer.json())")
+    page = context.new_page()
+    page.goto(f"{https_app}/private")
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.locator("h1")).to_have_text("Sign out?")  # at the provider: it is over here before anybody answers
+    status = other.evaluate("fetch('/auth/session').then(answer => answer.status)")
+    other.wait_for_function("window.code !== undefined")
+
+    assert (said, status, other.evaluate("window.code")) == ("hello", 401, 4401)
+    assert 0 < until["expires_at"] - time.time() <= 3600 < until["ends_at"] - time.time() <= 12 * 3600
+
+
+def test_a_frame_of_a_provider_on_the_same_site_signs_out(context, same_site):
+    """Front-channel logout: the page of the provider loads it, nobody sees it."""
+    page = signed_in(context, f"{same_site.origin}/private", "Alice")
+    page.goto(same_site.provider.issuer + "/end_session")
+    frame = page.frame_locator("iframe")
+    expect(frame.locator("h1")).to_have_text("Sign-out")
+
+    assert [one["name"] for one in ours(context, same_site.origin) if one["name"].startswith("oidc-")] == []
+    page.goto(f"{same_site.origin}/public")
+    expect(page.locator("#who")).to_have_text("nobody")
+
+
+def test_a_frame_of_a_provider_on_another_site_brings_no_cookies(context, other_site):
+    """`SameSite=Lax`: the guide says so, and back-channel logout is for that."""
+    page = signed_in(context, f"{other_site.origin}/private", "Alice")
+    page.goto(other_site.provider.issuer + "/end_session")
+    expect(page.frame_locator("iframe").locator("h1")).to_have_text("Sign-out")
+    page.goto(f"{other_site.origin}/public")
+
+    expect(page.locator("#who")).to_have_text("Alice Adams")
+
+
+def test_nobody_else_may_frame_it(context, same_site, http_app):
+    """A page of a third party shows an empty frame."""
+    page = context.new_page()
+    page.goto(f"{http_app}/public")
+    url = same_site.provider.frontchannel_logout_url("web", "any")
+    with page.expect_console_message(lambda message: "frame-ancestors" in message.text):
+        page.evaluate(ADD_FRAME, url)
+
+    assert page.frame_locator("iframe").get_by_text("This site has been told").count() == 0
 
 
 def test_cookies_over_https_carry_every_flag(context, https_app):
