@@ -78,9 +78,10 @@ class Counting(SessionStore):
 class Measured:
     """One kind of store, with a user signed in."""
 
-    def __init__(self, name: str, store: SessionStore | None) -> None:
+    def __init__(self, name: str, store: SessionStore | None, *, logout_store: "Counting | None" = None) -> None:
         self.name = name
         self.store = None if store is None else Counting(store)
+        self.logout_store = logout_store
         self.provider = FakeProvider(alg="ES256")
         self.app = OIDCMiddleware(
             bare,
@@ -91,6 +92,7 @@ class Measured:
             secret=SECRET,
             scope="openid profile email offline_access",
             store=self.store,
+            logout_store=logout_store,
             http_client=self.provider.http_client(),
         )
         self.cookie = ""

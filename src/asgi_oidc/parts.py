@@ -29,6 +29,8 @@ from asgi_oidc.stores.door import StoreDoor
 from asgi_oidc.stores.memory import MemoryStore
 from asgi_oidc.web.cookies import CookieStyle, SameSite
 
+REMEMBERED_FOR = 3600  # seconds; a login, a request or a look of a websocket that began before has long seen the end
+
 
 @dataclass(frozen=True, slots=True)
 class Parts:
@@ -83,7 +85,9 @@ def put_together(settings: Settings, clock: Callable[[], float]) -> Parts:
     def now() -> int:
         return int(clock())
 
-    ended = Ended(plain_name if shared is None else records.ended_names, lifetime=buried_for(limits))
+    # What was in a store is gone from there; sealed cookies have to be refused for as long as a session may live.
+    remembered_for = buried_for(limits) if store is None else REMEMBERED_FOR
+    ended = Ended(plain_name if shared is None else records.ended_names, lifetime=remembered_for)
     log: Log = NoLog() if shared is None else _log(ended, shared, records, limits, is_all=store is None, now=now)
     sessions: Sessions = (
         CookieSessions(jar, limits, ended, log, now=now, ticks=time.monotonic)
@@ -118,7 +122,6 @@ def put_together(settings: Settings, clock: Callable[[], float]) -> Parts:
 def _log(
     ended: Ended, shared: StoreDoor, records: Records, limits: Limits, *, is_all: bool, now: Callable[[], int]
 ) -> Log:
-    # Sessions in a store are gone from there; only those in cookies have to be told of all that ever ended.
     lifetime = buried_for(limits) if is_all else None
     return StoredLog(ended, shared, prefix=records.tag, lifetime=lifetime, now=now, ticks=time.monotonic)
 

@@ -1,5 +1,6 @@
 """What is over stays over, who signs in again lives, and the list of it stays small."""
 
+import math
 from typing import Any
 
 import msgspec
@@ -32,7 +33,11 @@ def test_what_nobody_ended_lives():
     """Only what is written down counts."""
     ends = ended()
 
-    assert (ends.is_dead(LOGIN, now=NOW), ends.is_known(LOGIN.id), ends.is_ended(LOGIN.id)) == (False, False, False)
+    assert (ends.is_dead(LOGIN, now=NOW), ends.is_dead(LOGIN, now=math.inf), ends.is_ended(LOGIN.id)) == (
+        False,
+        False,
+        False,
+    )
 
 
 def test_what_ended_is_dead_at_any_time():
@@ -43,7 +48,7 @@ def test_what_ended_is_dead_at_any_time():
 
     assert [ends.is_dead(LOGIN, now=now) for now in (0, NOW, NOW + LIFETIME)] == [True] * 3
     assert ends.is_dead(msgspec.structs.replace(LOGIN, began=FOR_EVER - 1), now=NOW)
-    assert (ends.is_known(LOGIN.id), ends.is_ended(LOGIN.id)) == (True, True)
+    assert (ends.is_dead(LOGIN, now=math.inf), ends.is_ended(LOGIN.id)) == (True, True)
 
 
 @pytest.mark.parametrize("grace", [0, 30])
@@ -54,7 +59,7 @@ def test_what_was_replaced_is_dead_after_its_grace(grace):
     ends.end(LOGIN.id, now=NOW, grace=grace)
 
     assert [ends.is_dead(LOGIN, now=NOW + after) for after in (grace - 1, grace)] == [grace == 0, True]
-    assert (ends.is_known(LOGIN.id), ends.is_ended(LOGIN.id)) == (True, False)
+    assert (ends.is_dead(LOGIN, now=math.inf), ends.is_ended(LOGIN.id)) == (True, False)
 
 
 def test_an_earlier_end_stands():
@@ -176,7 +181,7 @@ def test_marks_may_come_in_any_order(order):
     for index in order:
         ends.learn(marks[index], now=NOW)
 
-    assert (ends.is_ended("x"), ends.is_known("x")) == (True, True)
+    assert ends.is_ended("x")
 
 
 def test_what_nothing_could_bring_back_is_forgotten():
@@ -187,7 +192,7 @@ def test_what_nothing_could_bring_back_is_forgotten():
 
     ends.end("late", now=NOW + LIFETIME)
 
-    assert [ends.is_known(name) for name in ("x", "y", "z", "late")] == [False, False, True, True]
+    assert [ends.is_ended(name) for name in ("x", "y", "z", "late")] == [False, False, True, True]
     assert not ends.is_dead(login(), now=NOW + LIFETIME)
 
 
@@ -199,4 +204,4 @@ def test_beyond_the_most_all_sessions_of_before_are_over():
         ends.end(str(number), now=NOW + number)
 
     assert [ends.is_dead(each, now=NOW) for each in (before, after)] == [True, False]
-    assert [ends.is_known(str(number)) for number in range(4)] == [False, True, True, True]
+    assert [ends.is_ended(str(number)) for number in range(4)] == [False, True, True, True]

@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 from asgi_oidc.sessions.session import Login
 
-MOST = 100_000  # marks; 30 MB at worst, and each costs its author a login, or the provider a call
+MOST = 200_000  # marks; 50 MB, and each costs its author a login, or the provider a call
+MOST_LOGINS = 10_000  # whose names are remembered; 10 MB at worst
 SKEW = 2000  # milliseconds by which clocks may differ of machines that do not tell each other of marks
 FOR_EVER = 1 << 62  # milliseconds: the session of this id is over whenever it began
 AT_ONCE, REPLACED = 0, 1  # seconds since the epoch: over at any time; the difference tells why
@@ -58,12 +59,13 @@ class Ended:
 
         Args:
             name: how marks are named here.
-            lifetime: seconds that a mark is remembered; no session lives longer.
+            lifetime: seconds that a mark is remembered, and needed.
         """
         self._name = name
         self._lifetime = lifetime
         self._most = most
         self._known: OrderedDict[str, _Known] = OrderedDict()
+        self._names_of_logins: dict[tuple[str, str, str | None], tuple[str, ...]] = {}
         self._count = 0
         self._latest = 0  # milliseconds; of all marks
         self._floor = -1  # seconds since the epoch
@@ -79,12 +81,12 @@ class Ended:
         return max([moment.at, *before])
 
     def is_dead(self, login: Login, *, now: float) -> bool:
-        """Say whether a session is over by now."""
+        """Say whether a session is over at an instant; `math.inf`: now or in a moment."""
         if login.created_at <= self._floor:
             return True
         if not self._known:
             return False
-        for name in (*self._name("id", login.id), *self._names(login.sub, login.sid)):
+        for name in self._names_of(login):
             known = self._known.get(name)
             if known is not None and login.began <= known.mark.at and known.mark.over_from <= now:
                 return True
@@ -92,11 +94,8 @@ class Ended:
 
     def is_ended(self, session_id: str) -> bool:
         """Say whether the session of an id ended for good, and was not merely replaced."""
-        return any(mark.over_from == AT_ONCE for mark in self._marks_of(session_id))
-
-    def is_known(self, session_id: str) -> bool:
-        """Say whether the session of an id is over, or will be in a moment."""
-        return bool(self._marks_of(session_id))
+        found = (self._known.get(name) for name in self._name("id", session_id))
+        return any(known is not None and known.mark.over_from == AT_ONCE for known in found)
 
     def end(self, name: str, *, now: float, kind: str = "id", grace: int | None = None) -> list[Mark]:
         """End one session; an earlier end stands.
@@ -131,15 +130,22 @@ class Ended:
         self._forget(now=now)
         return mark
 
+    def _names_of(self, login: Login) -> tuple[str, ...]:
+        # Each request asks, and names may be keyed hashes.
+        key = (login.id, login.sub, login.sid)
+        names = self._names_of_logins.get(key)
+        if names is None:
+            names = (*self._name("id", login.id), *self._names(login.sub, login.sid))
+            self._names_of_logins[key] = names
+            if len(self._names_of_logins) > MOST_LOGINS:
+                del self._names_of_logins[next(iter(self._names_of_logins))]
+        return names
+
     def _names(self, sub: str, sid: str | None) -> Iterator[str]:
         yield from self._name("sub", sub)
         if sid is not None:
             yield from self._name("sid", sid)
             yield from self._name("both", _both(sub, sid))
-
-    def _marks_of(self, session_id: str) -> list[Mark]:
-        found = (self._known.get(name) for name in self._name("id", session_id))
-        return [known.mark for known in found if known is not None]
 
     def _forget(self, *, now: float) -> None:
         # Oldest first; two a call keep up with what comes in.

@@ -1,5 +1,6 @@
 """Sessions in sealed cookies: nothing on the server, but what has to be remembered of an answer under way."""
 
+import math
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 
@@ -115,7 +116,7 @@ class CookieSessions:
             # The other cookies may be those of a newer login by now; these name the session that they belong to.
             return self._jar.delete_tokens(live.session.id, cookies)
         session, now = self._with_newest_tokens(live.session), self._now()
-        if self._ended.is_known(session.id) or not is_live(session, self._limits, now=now):
+        if self._ended.is_dead(session.login, now=math.inf) or not is_live(session, self._limits, now=now):
             return []
         lines = [*self._tokens_due(live, session, cookies, now=now), *self._jar.sweep(session.id, cookies)]
         if is_roll_due(session, self._limits, now=now):
