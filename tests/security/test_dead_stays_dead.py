@@ -3,12 +3,14 @@
 import random
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlencode
 
 import anyio
 import pytest
 
 from asgi_oidc import MemoryStore, OIDCError
 from asgi_oidc.testing import Browser, FakeProvider
+from asgi_oidc.testing.in_process import call_app
 
 from .sizes import size
 from .stage import ORIGIN, Clock, CountingApp, Scope, Stage, who_am_i
@@ -18,18 +20,24 @@ TOKEN_LIFETIME = 120
 
 
 class SlowApp(CountingApp):
-    """An app whose page `/slow` waits until the test lets it answer, and whose page `/token` calls another API."""
+    """An app whose page `/slow` waits until the test lets it answer, and whose page `/token` calls another API.
+
+    `/early` waits for another gate.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.gate = anyio.Event()
+        self.early_gate = anyio.Event()
         self.got: list[str | OIDCError] = []
         """What those that asked for a token were given."""
 
     async def __call__(self, scope: Scope, receive: Any, send: Any) -> None:
-        if scope["path"] in ("/slow", "/slow/token"):
+        if scope["path"].startswith("/slow"):
             await self.gate.wait()
-        if scope["path"] in ("/token", "/slow/token"):
+        if scope["path"].startswith("/early"):
+            await self.early_gate.wait()
+        if scope["path"].endswith("/token"):
             try:
                 self.got.append(await scope["oidc"].access_token())
             except OIDCError as error:
@@ -54,8 +62,17 @@ class SlowStage(Stage):
             session_lifetime=LIFETIME,
             scope="openid profile email offline_access",
             store=MemoryStore(clock=clock) if place == "store" else None,
+            logout_store=MemoryStore(clock=clock) if place == "cookies, marks shared" else None,
+            frontchannel_logout=True,
         )
         self.clock = clock
+
+    async def hear(self, logout_token: str) -> None:
+        """Let the provider sign somebody out."""
+        url, form = f"{ORIGIN}/auth/backchannel-logout", {"content-type": "application/x-www-form-urlencoded"}
+        body = urlencode({"logout_token": logout_token}).encode()
+        status, _, _ = await call_app(self.middleware, "POST", url, form, body)
+        assert status == 200
 
     @property
     def live_refresh_tokens(self) -> list[str]:
@@ -64,9 +81,9 @@ class SlowStage(Stage):
         return [token for token in memory.refresh_tokens if memory.live_refresh_token(token, now=now)]
 
 
-@pytest.fixture(params=["cookies", "store"])
+@pytest.fixture(params=["cookies", "cookies, marks shared", "store"])
 def stage(request: pytest.FixtureRequest) -> SlowStage:
-    """Once with sealed cookies, once with a store."""
+    """With sealed cookies, with marks that processes share, and with a store."""
     return SlowStage(request.param)
 
 
@@ -84,7 +101,7 @@ class Login:
         return now < min(self.dead_from, self.created_at + LIFETIME, self.used_at + IDLE)
 
 
-STEPS = ["sign_in", "sign_in", "sign_out", "copy", "use", "use", "refresh", "refresh", "wait", "wait", "slow"]
+STEPS = ["sign_in"] * 3 + ["refresh"] * 3 + ["use", "wait"] * 2 + ["sign_out", "back_channel", "copy", "slow"]
 
 
 class Walk:
@@ -173,6 +190,17 @@ class Walk:
         """End all sessions of a user from code; the newest of its browsers signed in with the others of its time."""
         user = self.random.choice(["alice", "bob"])
         await self.stage.middleware.sessions.end_all(user)
+        for _, login in self.browsers:
+            if login is not None and login.user == user:
+                for one in (login, *login.replaced):
+                    self.end(one, self.now)
+
+    async def back_channel(self, number: int) -> None:
+        """Sign one user out at the provider, everywhere."""
+        if self.random.random() < 0.7:  # or nobody would be signed in for long
+            return
+        user = self.random.choice(["alice", "bob"])
+        await self.stage.hear(self.stage.provider.logout_token(user))
         for _, login in self.browsers:
             if login is not None and login.user == user:
                 for one in (login, *login.replaced):
@@ -270,8 +298,14 @@ async def test_a_session_ends_at_its_limits_whatever_the_cookie_says(stage: Slow
     assert await who_am_i(busy) is None
 
 
+async def sid_of(browser: Browser) -> str:
+    """Ask for the session at the provider."""
+    return str((await browser.fetch("/auth/session")).json()["claims"]["sid"])
+
+
 RACE = 20  # slow requests
-ENDS = ["sign out", "idle", "absolute", "withdrawn", "bob signs in", "end_all"]
+SIGN_OUTS = ["sign out", "end_all", "back-channel by sub", "back-channel by sid", "front-channel"]
+ENDS = [*SIGN_OUTS, "idle", "absolute", "withdrawn", "bob signs in"]
 
 
 async def end_the_session(stage: SlowStage, browser: Browser, how: str) -> None:
@@ -291,8 +325,15 @@ async def end_the_session(stage: SlowStage, browser: Browser, how: str) -> None:
         case "bob signs in":
             stage.provider.sign_in_as("bob")
             await tab.get("/auth/login")
+        case "back-channel by sub":
+            await stage.hear(stage.provider.logout_token("alice"))
+        case "back-channel by sid":
+            await stage.hear(stage.provider.logout_token(None, sid=await sid_of(tab)))
+        case "front-channel":
+            parameters = urlencode({"iss": stage.provider.issuer, "sid": await sid_of(tab)})
+            await tab.fetch(f"/auth/frontchannel-logout?{parameters}")
         case "end_all":
-            if stage.place == "cookies":  # they are in the browsers alone
+            if stage.place != "store":  # they are in the browsers alone
                 await tab.post("/auth/logout", follow=False)
             else:
                 await stage.middleware.sessions.end_all("alice")
@@ -328,7 +369,37 @@ async def test_twenty_slow_answers_bring_no_session_back(stage: SlowStage, how: 
     assert await who_am_i(browser) == ("bob" if how == "bob signs in" else None)
 
 
-@pytest.mark.parametrize("how", ["sign out", "bob signs in", "end_all"])
+@pytest.mark.parametrize("how", SIGN_OUTS)
+async def test_no_copy_of_any_cookie_handed_out_opens_a_session(stage: SlowStage, how: str) -> None:
+    """Twenty requests are in flight, each would roll or refresh; some answer before the sign-out, some after it."""
+    browser = await stage.signed_in("alice")
+    copies = [browser.jar.copy()]
+    stage.clock.now += 61
+
+    async def visit(path: str) -> None:
+        answer = await browser.tab().fetch(path)
+        copies.append(browser.jar.copy())
+        for line in answer.set_cookies:  # whoever saved this one alone, and all others from before
+            copies.append(copies[0].copy())
+            copies[-1].receive(line, ORIGIN)
+
+    async with anyio.create_task_group() as group:
+        for path in ("/early", "/early/token", "/slow", "/slow/token"):
+            for _ in range(RACE // 4):
+                group.start_soon(visit, path)
+        await anyio.wait_all_tasks_blocked()
+        stage.slow_app.early_gate.set()
+        await anyio.wait_all_tasks_blocked()
+        before = [await who_am_i(stage.browser(jar=jar.copy())) for jar in copies]
+        await end_the_session(stage, browser, how)
+        stage.slow_app.gate.set()
+    after = [await who_am_i(stage.browser(jar=jar)) for jar in copies]
+
+    assert set(before) == {"alice"}
+    assert (len(after) >= 1 + RACE, set(after), await who_am_i(browser)) == (True, {None}, None)
+
+
+@pytest.mark.parametrize("how", [*SIGN_OUTS, "bob signs in"])
 async def test_a_refresh_under_way_brings_no_session_back(stage: SlowStage, how: str) -> None:
     """Twenty pages wait for it, and what it gets belongs to nobody by then."""
     browser = await stage.signed_in("alice")

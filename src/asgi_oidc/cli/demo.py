@@ -17,7 +17,9 @@ from asgi_oidc.lifespan import ASGIApp
 from asgi_oidc.testing import Client, FakeProvider
 
 HOST = "127.0.0.1"  # anyone can be anybody at the fake provider: it is for this machine only
-EXAMPLE = Client("example", "example-secret")  # for examples/README.md
+EXAMPLE = Client(  # for examples/README.md
+    "example", "example-secret", backchannel_logout_uri="http://127.0.0.1:8001/auth/backchannel-logout"
+)
 GRACE = 2  # seconds for answers on their way when Ctrl-C comes
 
 
@@ -50,9 +52,12 @@ def run_demo(*, app_port: int, provider_port: int) -> None:
             secrets.token_urlsafe(32),
             redirect_uris=[f"{base_url}/auth/callback"],
             post_logout_redirect_uris=[base_url],
+            backchannel_logout_uri=f"{base_url}/auth/backchannel-logout",
         )
+        provider = FakeProvider(issuer, clients=[client, EXAMPLE])
+        provider.tell_clients_by_network()
         servers = [
-            _server(FakeProvider(issuer, clients=[client, EXAMPLE]), at_provider),
+            _server(provider, at_provider),
             _server(protected_demo(base_url=base_url, issuer=issuer, client=client), at_app),
         ]
         with _ended_by_signals([server for server, _ in servers]):

@@ -99,6 +99,11 @@ class ProviderLogout(ProviderState):
         ended = dict.fromkeys(client_id for it in ending for client_id in self.memory.end_session(it))
         return await self._send(self._due(list(ended), sub, sid), post_with)
 
+    def tell_clients_by_network(self) -> None:
+        """Post logout tokens over the network from now on, as a provider that really runs somewhere does."""
+        # No connection outlives the server's loop.
+        self.backchannel_client = httpx.AsyncClient(trust_env=False, limits=httpx.Limits(max_keepalive_connections=0))
+
     async def send_due_logouts(self, client: httpx.AsyncClient | None = None) -> list[LogoutAnswer]:
         """Tell the clients in `due_logouts`, as `sign_out` does; given a `backchannel_client`, `/end_session` does so.
 
