@@ -14,5 +14,9 @@ async def sign_out_everywhere(parts: Parts, *, sub: str | None, sid: str | None)
     """
     await parts.log.catch_up()
     # The mark comes first: a login that is under way writes its session, and looks for marks after that.
-    await parts.log.write(parts.ended.sign_out(sub=sub, sid=sid, now=parts.clock()))
-    return await parts.sessions.end_named(sub=sub, sid=sid)
+    marks = parts.ended.sign_out(sub=sub, sid=sid, now=parts.clock())
+    try:
+        await parts.log.write(marks)
+    finally:  # a store that takes nothing any more can still give room
+        count = await parts.sessions.end_named(sub=sub, sid=sid)
+    return count

@@ -158,6 +158,14 @@ class Model:
             memory.end(one)
             one.is_gone = one.is_gone or (self.has_store and is_removable)
 
+    def sign_out_user(self, user: str, memory: Memory, *, store_state: str) -> None:
+        """End all sessions of a user; a store that takes nothing more still forgets, one that is down does nothing."""
+        if store_state == "down":
+            return
+        for login in [it for it in self.records if it.user == user]:
+            memory.end(login, REPLACED)
+            login.is_gone = login.is_gone or (self.has_store and store_state != "read-only")
+
     def of(self, user: str) -> set[str]:
         """Name the records of a user."""
         return {login.handle for login in self.records if login.user == user and self.is_stored(login)}

@@ -5,6 +5,7 @@ import json
 from collections.abc import Sequence
 from hashlib import sha256
 from typing import Any, NamedTuple
+from urllib.parse import urlencode
 
 import anyio
 import httpx
@@ -239,6 +240,13 @@ class World:
     async def sign_out(self, jar: CookieJar, process: Process) -> int:
         """Press the button."""
         return (await self.browser(jar, process).post("/auth/logout", follow=False)).status_code
+
+    async def hear(self, process: Process, sub: str) -> int:
+        """Let the provider sign somebody out, and tell one process."""
+        url, form = f"{ORIGIN}/auth/backchannel-logout", {"content-type": "application/x-www-form-urlencoded"}
+        body = urlencode({"logout_token": self.provider.logout_token(sub)}).encode()
+        status, _, _ = await call_app(process.middleware, "POST", url, form, body)
+        return status
 
     async def sign_out_in_between(self, jar: CookieJar, asked: Process, process: Process) -> Answer:
         """Sign out while a refresh of the same browser is under way."""

@@ -17,6 +17,7 @@ from hypothesis.stateful import (
 )
 
 from asgi_oidc import StoreUnavailable
+from asgi_oidc.sessions.ended import SKEW
 from asgi_oidc.testing.cookie_jar import CookieJar
 
 from .session_judge import RECOVERY, RENEWED, Asker, Judge, has_cookie
@@ -168,16 +169,28 @@ class SessionMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.model.has_store)
     @rule(number=NUMBERS, user=USERS)
     def end_all(self, number: int, user: str) -> None:
+        process = self.process(number)
         there = [it for it in self.model.records if it.user == user and self.model.is_stored(it)]
         try:
-            ended = self.run(self.process(number).middleware.sessions.end_all, user)
+            ended = self.run(process.middleware.sessions.end_all, user)
         except StoreUnavailable:
-            assert self.world.store_state in ("down", "read-only")
+            assert self.world.store_state != "up"
+        else:
+            assert (self.world.store_state, ended) == ("up", len(there))
+        self.model.sign_out_user(user, process.memory, store_state=self.world.store_state)
+
+    @rule(number=NUMBERS, user=USERS)
+    def sign_out_at_the_provider(self, number: int, user: str) -> None:
+        """Everywhere; the provider tells one process."""
+        if self.world.trouble is not None or self.model.now < self.judge.sure_from:
             return
-        assert self.world.store_state in ("up", "full") or not there
-        assert ended == len(there)
-        for login in there:
-            login.is_gone = True
+        process = self.process(number)
+
+        status = self.run(self.world.hear, process, user)
+
+        assert status == (200 if self.world.store_state == "up" else 503)
+        self.model.sign_out_user(user, process.memory, store_state=self.world.store_state)
+        self.wait(SKEW // 1000 + 1)  # by so much the clocks of processes that share nothing may differ
 
     @rule(number=NUMBERS)
     def restart(self, number: int) -> None:
