@@ -2,7 +2,7 @@
 
 import contextlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -123,11 +123,25 @@ def shoot_errors(chromium: Chromium, folder: Path) -> Iterator[Path]:
         yield from shoot(page, folder, "error-cookie-missing")
         page.goto(f"{origin}/auth/logout")
         yield from shoot(page, folder, "sign-out-asked-for")
+    yield from shoot_signed_out(chromium, folder)
+
+
+def shoot_signed_out(chromium: Chromium, folder: Path) -> Iterator[Path]:
+    """Sign out where every page is protected, with the provider and without it; and the frame that nobody sees."""
+    for name, lacks in (("signed-out", ()), ("signed-out-here-only", ("end_session_endpoint",))):
+        with app_with(None, lacks=lacks, public=()) as origin, new_page(chromium) as page:
+            page.goto(f"{origin}/private")
+            page.get_by_role("button", name="Alice").click()
+            page.get_by_role("button", name="Sign out").click()
+            yield from shoot(page, folder, name)
+    with app_with(None, frontchannel_logout=True) as origin, new_page(chromium) as page:
+        page.goto(f"{origin}/auth/frontchannel-logout")
+        yield from shoot(page, folder, "frame-of-the-provider")
 
 
 @contextlib.contextmanager
-def app_with(fault: str | None, **settings: Any) -> Iterator[str]:
-    """Serve an app and a fake provider that has this fault; give the app's origin."""
+def app_with(fault: str | None, *, lacks: Sequence[str] = (), **settings: Any) -> Iterator[str]:
+    """Serve an app and a fake provider that has this fault, and lacks these in its metadata; give the app's origin."""
     provider = FakeProvider(clients=[Client("web", "web-secret")])
     provider.access_token_lifetime = 0  # so that a page that wants a token needs a new one
     port = free_port()
@@ -135,16 +149,17 @@ def app_with(fault: str | None, **settings: Any) -> Iterator[str]:
     with serve(provider) as running:
         provider.issuer = running.url
         provider.faults |= {fault} if fault else set()
+        for member in lacks:
+            del provider.metadata[member]
         app = bare_app()
         app.add_middleware(
             OIDCMiddleware,
-            public=PUBLIC,
             issuer=provider.issuer,
             client_id="web",
             client_secret="web-secret",
             base_url=f"{origin}/",
             secret=SECRET,
-            **settings,
+            **{"public": PUBLIC, **settings},
         )
         with serve(app, port=port):
             yield origin

@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from asgi_oidc.web.pages import PAGE_CSP, confirm_logout_page, error_page
+from asgi_oidc.web.pages import PAGE_CSP, confirm_logout_page, error_page, frame_page, signed_out_page
 
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -20,6 +20,8 @@ HOSTILE = [
 
 ERROR_PAGE = error_page(title="Oh", text="No.", reference="r1", actions=[("Again", "https://app.example.com/")])
 CONFIRM_PAGE = confirm_logout_page(action="https://app.example.com/auth/logout", home="https://app.example.com/")
+SIGNED_OUT_PAGE = signed_out_page(again="https://app.example.com/auth/login", is_everywhere=True)
+PAGES = [ERROR_PAGE, CONFIRM_PAGE, SIGNED_OUT_PAGE, frame_page()]
 
 
 class Reader(HTMLParser):
@@ -59,7 +61,7 @@ def test_the_confirm_page_takes_every_value_as_text(hostile):
     assert {("action", hostile), ("href", hostile)} <= set(page.attributes)
 
 
-@pytest.mark.parametrize("page", [ERROR_PAGE, CONFIRM_PAGE])
+@pytest.mark.parametrize("page", PAGES)
 def test_the_policy_allows_exactly_the_style_of_the_page(page):
     """A wrong hash would leave people with a bare page."""
     [style] = re.findall(rb"<style>(.*?)</style>", page, re.DOTALL)
@@ -68,13 +70,29 @@ def test_the_policy_allows_exactly_the_style_of_the_page(page):
     assert f"style-src 'sha256-{digest}'" in PAGE_CSP
 
 
-@pytest.mark.parametrize("page", [ERROR_PAGE, CONFIRM_PAGE])
+@pytest.mark.parametrize("page", PAGES)
 def test_a_page_has_no_script_and_loads_nothing(page):
     """What is not there cannot be turned against the reader."""
     read = Reader(page)
 
     assert {"script", "img", "link", "iframe", "base"}.isdisjoint(read.tags)
     assert {name for name, _ in read.attributes if name.startswith("on") or name in ("style", "src")} == set()
+
+
+@pytest.mark.parametrize("hostile", HOSTILE)
+def test_the_signed_out_page_takes_every_value_as_text(hostile):
+    """The URL is ours, and still no reason to trust it."""
+    page = Reader(signed_out_page(again=hostile, is_everywhere=True))
+
+    assert page.tags == Reader(SIGNED_OUT_PAGE).tags
+    assert ("href", hostile) in page.attributes
+
+
+def test_who_is_signed_out_here_only_is_told_so():
+    """On a shared computer that is the half of it."""
+    here, everywhere = (signed_out_page(again="/", is_everywhere=told) for told in (False, True))
+
+    assert (b"sign out there too" in here, b"sign out there too" in everywhere) == (True, False)
 
 
 def test_the_policy_denies_by_default_and_leaves_forms_free():

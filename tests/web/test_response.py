@@ -6,12 +6,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asgi_oidc.web.response import Response, json_response, page, problem, redirect
+from asgi_oidc.web.response import Response, frame, json_response, page, problem, redirect
 
-EVERY = [redirect("https://a/"), page(b"<p>", status=400), json_response({}), problem(401, "code", "Title")]
+EVERY = [
+    redirect("https://a/"),
+    page(b"<p>", status=400),
+    frame(b"<p>", ancestor="https://id.example.com"),
+    json_response({}),
+    problem(401, "code", "Title"),
+]
 
 
-@pytest.mark.parametrize("response", EVERY, ids=["redirect", "page", "json", "problem"])
+@pytest.mark.parametrize("response", EVERY, ids=["redirect", "page", "frame", "json", "problem"])
 def test_every_response_is_uncacheable_and_says_its_length(response):
     """Browsers and proxies must not guess."""
     headers = dict(response.headers)
@@ -36,6 +42,15 @@ def test_a_page_runs_no_script_and_stands_in_no_frame():
     assert headers[b"content-security-policy"].startswith(b"default-src 'none'; style-src 'sha256-")
     assert b"frame-ancestors 'none'" in headers[b"content-security-policy"]
     assert headers[b"x-frame-options"] == b"DENY"
+
+
+def test_a_frame_runs_no_script_and_stands_in_frames_of_one_origin():
+    """That of the provider; X-Frame-Options knows no such thing."""
+    headers = dict(frame(b"<p>", ancestor="https://id.example.com").headers)
+
+    policy = headers[b"content-security-policy"].split(b"; ")
+    assert (policy[0], policy[-1]) == (b"default-src 'none'", b"frame-ancestors https://id.example.com")
+    assert b"x-frame-options" not in headers
 
 
 def test_a_problem_has_the_members_of_its_standard():

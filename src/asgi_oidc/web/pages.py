@@ -26,6 +26,9 @@ border:1px solid var(--line);background:none;color:var(--ink);text-decoration:no
 :focus-visible{outline:2px solid var(--accent);outline-offset:3px}
 .reference{margin:1.5rem 0 0;padding-top:1rem;border-top:1px solid var(--line);color:var(--soft);font-size:.875rem}
 """
+HERE_ONLY = (
+    "This site has forgotten you, but the sign-in service may still know you. On a shared computer, sign out there too."
+)
 PAGE_CSP = (
     f"default-src 'none'; style-src 'sha256-{b64encode(sha256(STYLE.encode()).digest()).decode()}'; "
     "base-uri 'none'; frame-ancestors 'none'"
@@ -67,12 +70,9 @@ def signed_out_page(*, again: str, is_everywhere: bool) -> bytes:
         again: absolute URL of ours that starts a login.
         is_everywhere: whether the provider was told.
     """
-    rest = "" if is_everywhere else " The sign-in service may still know you: on a shared computer, sign out there too."
-    return _page(
-        "You are signed out",
-        f"<p>You are signed out of this site.{rest}</p>"
-        f'<div class=actions><a href="{escape(again)}">Sign in again</a></div>',
-    )
+    text = "You can close this page now." if is_everywhere else HERE_ONLY
+    action = f'<div class=actions><a href="{escape(again)}">Sign in again</a></div>'
+    return _page("You are signed out", f"<p>{text}</p>{action}")
 
 
 def frame_page() -> bytes:
