@@ -1,0 +1,55 @@
+"""The state of a sign-out: sealed, for ten minutes, for nothing else."""
+
+import msgspec
+import pytest
+
+from asgi_oidc.sessions.sealing import Sealer
+from asgi_oidc.sessions.way_back import LIFETIME, WayBack, WaysBack
+from tests.sessions.stores import CONTEXT, SECRET
+
+NOW = 1_800_000_000
+WAY_BACK = WayBack(return_to="/bye", is_everywhere=True, created_at=NOW)
+
+
+def ways_back() -> WaysBack:
+    return WaysBack(Sealer([SECRET], context=CONTEXT))
+
+
+def test_what_was_written_is_read_again():
+    """By any process with the secret; nothing is kept."""
+    state = ways_back().write(WAY_BACK)
+
+    assert ways_back().read(state, now=NOW) == WAY_BACK
+
+
+def test_no_two_states_are_the_same():
+    """Nobody can tell what is in it, nor guess the next one."""
+    ways = ways_back()
+
+    assert len({ways.write(WAY_BACK) for _ in range(100)}) == 100
+
+
+@pytest.mark.parametrize(
+    ("seconds", "counts"), [(0, True), (LIFETIME - 1, True), (LIFETIME, False), (-LIFETIME, False)]
+)
+def test_it_counts_for_ten_minutes(seconds, counts):
+    """The clock may be set back a little as well."""
+    state = ways_back().write(WAY_BACK)
+
+    assert (ways_back().read(state, now=NOW + seconds) is not None) is counts
+
+
+def test_anything_else_is_none():
+    """Changed, cut, of another secret, sealed for another purpose, or of another form."""
+    state = ways_back().write(WAY_BACK)
+    sealer = Sealer([SECRET], context=CONTEXT)
+    spoilt = [state[:at] + ("A" if state[at] != "A" else "B") + state[at + 1 :] for at in range(len(state))]
+    others = [
+        Sealer([b"o" * 32], context=CONTEXT).seal("logout", "state", msgspec.msgpack.encode(WAY_BACK)),
+        sealer.seal("login", "state", msgspec.msgpack.encode(WAY_BACK)),
+        sealer.seal("logout", "other", msgspec.msgpack.encode(WAY_BACK)),
+        sealer.seal("logout", "state", b"\xc1"),
+        sealer.seal("logout", "state", msgspec.msgpack.encode(["/bye", "yes", NOW])),
+    ]
+
+    assert {ways_back().read(each, now=NOW) for each in [*spoilt, *others, state[:-1], "", "ü"]} == {None}
