@@ -65,11 +65,13 @@ class OpenWebsocket:
             with anyio.CancelScope() as waiting:
                 self._waiting.add(waiting)
                 try:
-                    return await self._receive()
+                    message = await self._receive()
                 finally:
                     self._waiting.discard(waiting)
                     if self._code is not None and not self._waiting:
                         self._nobody_waits.set()
+                self._is_open = self._is_open and message["type"] != "websocket.disconnect"
+                return message
         await self._is_cut.wait()
         return {"type": "websocket.disconnect", "code": self._code, "reason": None}
 
@@ -116,8 +118,7 @@ class OpenWebsocket:
         try:
             if self._live.is_over or await self._is_over():
                 return CLOSE_SESSION_OVER
-        except StoreUnavailable as error:
-            events.log(events.STORE_FAILED, code=error.code, detail=error.detail)
+        except StoreUnavailable:  # the requests of the same time write that down; ten thousand websockets need not
             return self._why_over_unseen()
         self._looked_at = self._parts.now()
         return None

@@ -27,9 +27,11 @@ class Socket:
 
     Args:
         first: what the app says to the browser, if it does not accept.
+        stays: whether the app goes on when the browser is gone.
     """
 
-    def __init__(self, first: Any = None) -> None:
+    def __init__(self, first: Any = None, *, stays: bool = False) -> None:
+        self.stays = stays
         self.first = first or {"type": "websocket.accept"}
         self.to_app, self.from_browser = anyio.create_memory_object_stream[dict[str, Any]](100)
         self.sent: list[Any] = []
@@ -60,6 +62,8 @@ class Socket:
             self.heard.append(message)
             if message["type"] == "websocket.disconnect":
                 break
+        if self.stays:
+            await anyio.sleep_forever()
         try:
             await send({"type": "websocket.send", "text": "more"})
         except OSError:
@@ -75,10 +79,16 @@ class Stage:
         self.tasks = tasks
 
     async def connect(
-        self, browser: Browser, *, site: Site | None = None, path: str = "/ws", ending: Any = None
+        self,
+        browser: Browser,
+        *,
+        site: Site | None = None,
+        path: str = "/ws",
+        ending: Any = None,
+        stays: bool = False,
     ) -> Socket:
         """Open a websocket in a browser, in a process of its choice."""
-        socket = Socket(ending)
+        socket = Socket(ending, stays=stays)
         site = site or self.site
         site.middleware.app = _only_websockets(site.app, socket.app)
         headers = [(b"origin", ORIGIN.encode()), (b"cookie", cookie_header(browser).encode())]
@@ -209,6 +219,19 @@ async def test_messages_come_through_as_they_are(stage_of):
 
     assert [message.get("text") for message in socket.heard] == ["0", "1", "2", None]
     assert [message["type"] for message in socket.sent] == ["websocket.accept", "websocket.send"]
+
+
+async def test_a_browser_that_is_gone_is_not_told_anything(stage_of):
+    """The app may go on working for a while."""
+    site = LogoutSite()
+    browser = await site.signed_in()
+    socket = await stage_of(site).connect(browser, stays=True)
+
+    await socket.to_app.send({"type": "websocket.disconnect", "code": 1001})
+    await browser.fetch("/auth/logout", method="POST")
+    await anyio.sleep(SOON)
+
+    assert ([message["type"] for message in socket.sent], len(socket.heard)) == (["websocket.accept"], 1)
 
 
 async def test_what_the_app_raises_comes_through_as_it_is():
