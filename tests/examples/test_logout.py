@@ -11,8 +11,8 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from asgi_oidc.testing import Browser, Client, FakeProvider, serve
-from tests.real.processes import free_port
-from tests.real.servers import server
+from tests.real.processes import answers, free_port, running
+from tests.real.servers import PYTHON, server
 
 
 @dataclass(frozen=True)
@@ -69,6 +69,26 @@ async def test_a_sign_out_at_the_provider_stops_the_clock(guide):
     assert (session["sub"], len(ticks), after.status_code) == ("alice", 2, 401)
     assert closed.value.rcvd is not None
     assert closed.value.rcvd.code == 4401
+
+
+@pytest.mark.parametrize(("more", "warns"), [((), False), (("--workers", "2"), True)])
+def test_several_processes_that_share_nothing_are_warned(more, warns):
+    """At start-up, where the operator looks; the provider is not asked for anything."""
+    port = free_port()
+    environ = {
+        "OIDC_ISSUER": "http://127.0.0.1:9",
+        "OIDC_CLIENT_ID": "example",
+        "OIDC_CLIENT_SECRET": "example-secret",
+        "OIDC_BASE_URL": f"http://127.0.0.1:{port}",
+        "OIDC_SECRET": secrets.token_urlsafe(32),
+    }
+    command = (*PYTHON, "uvicorn", "examples.logout.app:app", "--port", str(port), *more)
+
+    with running(command, environ) as process:
+        process.wait_until(lambda: answers(environ["OIDC_BASE_URL"]), "the app answers")
+        said = process.said
+
+    assert ("logout_not_shared" in said) is warns
 
 
 async def hear_it_out(clock: ClientConnection) -> None:
