@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from asgi_oidc import events
 from asgi_oidc.errors import StoreUnavailable
 from asgi_oidc.parts import Parts
+from asgi_oidc.sessions.ended_log import try_to_write
 from asgi_oidc.sign_out import sign_out_everywhere
 from asgi_oidc.stores.door import StoreDoor
 
@@ -70,7 +71,8 @@ class UserSessions:
         was_there = await self._store.remove(self._records.key(handle))
         await self._store.unlink(index, handle)
         if was_there:
-            await self._parts.log.write(self._parts.ended.end(handle, kind="handle", now=self._parts.now()))
+            marks = self._parts.ended.end(handle, kind="handle", now=self._parts.now())
+            await try_to_write(self._parts.log, marks)
             events.log(events.LOGGED_OUT, by="the app")
         return was_there
 

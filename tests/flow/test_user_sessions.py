@@ -237,6 +237,21 @@ async def test_a_store_that_is_down_is_said_to_the_caller(site, store, method):
     assert await who_am_i(browser) == "alice"
 
 
+async def test_a_full_store_still_ends_sessions(site, store):
+    """It gives room; of all of a user, a login that is under way elsewhere might not hear, so the caller is told."""
+    one, other = await site.signed_in(), await site.signed_in()
+    await one.fetch("/page")
+    session_id = site.app.scope["oidc"].session_id
+
+    store.broken = {"add", "replace", "link"}
+    ended = await site.middleware.sessions.end("alice", session_id)
+    with pytest.raises(StoreUnavailable):
+        await site.middleware.sessions.end_all("alice")
+    store.broken = set()
+
+    assert (ended, await who_am_i(one), await who_am_i(other)) == (True, None, None)
+
+
 async def test_what_a_list_shows_opens_nothing(site):
     """It may stand in a page, a form or a log."""
     browser = await site.signed_in()

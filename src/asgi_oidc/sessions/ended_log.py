@@ -33,6 +33,14 @@ class Log(Protocol):
         """Tell the others."""
 
 
+async def try_to_write(log: Log, marks: Iterable[Mark]) -> None:
+    """Tell the others where the session is gone from a store: only websockets elsewhere live on for a while without."""
+    try:
+        await log.write(marks)
+    except StoreUnavailable as error:
+        events.log(events.STORE_FAILED, code=error.code, detail=error.detail)
+
+
 class NoLog:
     """`Log` of a process that is alone, or knows nobody."""
 

@@ -1,13 +1,13 @@
 """Sessions in a store: the browser has an id, the store a sealed record under the hash of it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
 import msgspec
 
 from asgi_oidc import events
 from asgi_oidc.errors import StoreUnavailable
-from asgi_oidc.sessions.ended import Ended, Mark
-from asgi_oidc.sessions.ended_log import Log
+from asgi_oidc.sessions.ended import Ended
+from asgi_oidc.sessions.ended_log import Log, try_to_write
 from asgi_oidc.sessions.jar import Jar
 from asgi_oidc.sessions.records import Records, is_session_id
 from asgi_oidc.sessions.renewed import Renewed
@@ -126,7 +126,7 @@ class StoredSessions:
             self._unsaved.drop(name)
         for name in names:
             await self._store.remove(self._records.key(self._records.handle(name)))
-        await self._tell(marks)
+        await try_to_write(self._log, marks)
         for index in self._indexes(session):
             await self._unlink(index, self._records.handle(session.id))
 
@@ -154,12 +154,6 @@ class StoredSessions:
         indexes = self._records.index_keys(kind, self._issuer, name)
         return list(dict.fromkeys([handle for index in indexes for handle in await self._store.linked(index)]))
 
-    async def _tell(self, marks: Sequence[Mark]) -> None:
-        try:
-            await self._log.write(marks)
-        except StoreUnavailable as error:  # the record is gone, and only open websockets elsewhere live on for a while
-            events.log(events.STORE_FAILED, code=error.code, detail=error.detail)
-
     async def _unlink(self, index: str, handle: str) -> None:
         try:
             await self._store.unlink(index, handle)
@@ -173,7 +167,7 @@ class StoredSessions:
             return
         # What was not there needs no grave: anybody can make ids up.
         if await self._store.remove(self._records.key(self._records.handle(session_id))):
-            await self._tell(self._ended.end(session_id, now=self._now()))
+            await try_to_write(self._log, self._ended.end(session_id, now=self._now()))
 
     async def fade(self, session_id: str, *, grace: int) -> None:
         """Shorten its life in the record, or remove it."""
