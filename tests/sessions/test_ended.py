@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asgi_oidc.sessions.ended import FOR_EVER, REPLACED, Ended, Mark, plain_name
+from asgi_oidc.sessions.ended import FOR_EVER, MOST_LOGINS, REPLACED, Ended, Mark, plain_name
 from asgi_oidc.sessions.session import Login
 from tests.sessions.test_session import LOGIN
 
@@ -205,3 +205,15 @@ def test_beyond_the_most_all_sessions_of_before_are_over():
 
     assert [ends.is_dead(each, now=NOW) for each in (before, after)] == [True, False]
     assert [ends.is_ended(str(number)) for number in range(4)] == [False, True, True, True]
+
+
+def test_the_names_of_many_logins_are_not_kept_for_ever():
+    """They are made anew where they were forgotten."""
+    ends = ended()
+    first, *others = [login(id=str(number), sub=f"user-{number}") for number in range(MOST_LOGINS + 10)]
+    ends.end(first.id, now=NOW)
+
+    assert ends.is_dead(first, now=NOW)
+    assert not any(ends.is_dead(each, now=NOW) for each in others)
+    assert ends.is_dead(first, now=NOW)
+    assert len(ends._names_of_logins) == MOST_LOGINS

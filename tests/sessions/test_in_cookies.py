@@ -318,3 +318,34 @@ async def test_last_uses_are_bounded(process):
     assert before is not None
     assert await process.sessions.newest(open_for_long.session) is None
     assert len(process.sessions._last_uses) == MOST_LAST_USES  # a bound of memory, which nothing else shows
+
+
+async def test_a_session_at_the_provider_is_known_by_its_user(process):
+    """A sign-out that names the session of one and the user of another is a mistake; what is unknown is none."""
+    await process.begin(of_sid("s1", "alice"))
+
+    assert [await process.sessions.is_of_another("s1", sub) for sub in ("alice", "bob")] == [False, True]
+    assert not await process.sessions.is_of_another("s2", "bob")
+    assert await process.sessions.end_named(sub="alice", sid="s1") == 0
+
+
+async def test_a_name_that_several_users_had_says_nothing(process):
+    """A provider that gives one name twice must still be able to sign out each of them."""
+    for sub in ("alice", "bob", "alice"):
+        await process.begin(of_sid("s1", sub))
+
+    assert [await process.sessions.is_of_another("s1", sub) for sub in ("alice", "bob", "carol")] == [False] * 3
+
+
+async def test_known_users_are_bounded(process):
+    """Those of the oldest logins go first."""
+    for number in range(MOST_LAST_USES + 1):
+        process.sessions._remember(of_sid(f"s{number}", "alice").login)  # sealing as many cookies takes too long
+
+    known = [await process.sessions.is_of_another(f"s{number}", "bob") for number in (0, 1, MOST_LAST_USES)]
+    assert known == [False, True, True]
+
+
+def of_sid(sid: str, sub: str) -> Session:
+    """Make a session with these names."""
+    return msgspec.structs.replace(SESSION, login=msgspec.structs.replace(LOGIN, sid=sid, sub=sub))

@@ -10,10 +10,11 @@ from asgi_oidc.errors import StoreUnavailable
 from asgi_oidc.sessions.in_store import MOST_SESSIONS, MOST_TRIES
 from asgi_oidc.sessions.session import Session
 from asgi_oidc.sessions.sessions import LOCK_LIFETIME, Live
-from tests.sessions.stores import Process, refreshed
+from tests.sessions.stores import SECRET, Process, refreshed
 from tests.sessions.test_jar import OTHER_ID, another
 from tests.sessions.test_session import ID, LOGIN, SESSION, with_tokens
 
+THIRD_ID = "I" * 43
 NAMED = msgspec.structs.replace(SESSION, login=msgspec.structs.replace(LOGIN, sid="a-sid"))
 
 
@@ -579,3 +580,54 @@ async def test_a_lock_that_was_lost_is_taken_again_where_nobody_stands(process):
     await process.sessions.unlock(SESSION, "one")
 
     assert (kept, await process.sessions.lock(SESSION, "three")) == (True, False)
+
+
+@pytest.mark.parametrize(
+    ("named", "gone"),
+    [
+        ({"sub": "alice", "sid": None}, [True, True, False]),
+        ({"sub": None, "sid": "s1"}, [True, False, True]),
+        ({"sub": "alice", "sid": "s1"}, [True, False, False]),
+        ({"sub": "bob", "sid": "s2"}, [False, False, False]),
+        ({"sub": "carol", "sid": None}, [False, False, False]),
+    ],
+    ids=str,
+)
+async def test_sessions_end_by_user_by_session_at_the_provider_or_by_both(named, gone):
+    """And no others."""
+    process = Process()
+    sessions = [of(ID, "alice", "s1"), of(OTHER_ID, "alice", "s2"), of(THIRD_ID, "bob", "s1")]
+    for each in sessions:
+        await process.begin(each)
+
+    count = await process.sessions.end_named(**named)
+
+    assert ([await process.stored(each) is None for each in sessions], count) == (gone, sum(gone))
+
+
+async def test_sessions_of_before_a_change_of_the_secret_end_too():
+    """They are in an index of its own name."""
+    old = Process()
+    await old.begin(of(ID, "alice", "s1"))
+    new = Process(old, secrets=(b"n" * 32, SECRET))
+
+    assert await new.sessions.end_named(sub="alice", sid="s1") == 1
+    assert await old.stored(of(ID, "alice", "s1")) is None
+
+
+async def test_a_session_at_the_provider_is_known_by_its_user():
+    """As long as it is there."""
+    process = Process()
+    await process.begin(of(ID, "alice", "s1"))
+
+    asked = [("s1", "alice"), ("s1", "bob"), ("s2", "bob")]
+
+    known = [await process.sessions.is_of_another(sid, sub) for sid, sub in asked]
+    await process.sessions.end_named(sub="alice", sid=None)
+
+    assert (known, await process.sessions.is_of_another("s1", "bob")) == ([False, True, False], False)
+
+
+def of(session_id: str, sub: str, sid: str) -> Session:
+    """Make a session with these names."""
+    return msgspec.structs.replace(SESSION, login=msgspec.structs.replace(LOGIN, id=session_id, sub=sub, sid=sid))

@@ -91,9 +91,9 @@ class StoredLog:
         if age <= FRESH:
             return
         if age <= STALE:
-            self._looks.start("look", self._look_or_log)
-        else:
-            await self._looks.run("look", self._look)
+            self._looks.start("in the background", self._look_or_log)
+        else:  # not with the one in the background: nobody hears when that fails
+            await self._looks.run("while they wait", self._look)
 
     async def catch_up(self) -> None:
         """Look now; a look that began before does not count."""

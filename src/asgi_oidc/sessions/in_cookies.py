@@ -26,6 +26,7 @@ from asgi_oidc.sessions.sessions import LOCK_LIFETIME, Change, Live
 from asgi_oidc.sessions.transactions import digest
 
 MOST_LAST_USES = 10_000  # sessions; the longest unused go first
+SEVERAL = ""  # users have had a session at the provider of one name: nobody can tell whose it is
 
 
 class CookieSessions:
@@ -51,7 +52,7 @@ class CookieSessions:
         self._ticks = ticks
         self._renewed = Renewed()
         self._last_uses: OrderedDict[str, int] = OrderedDict()
-        self._users: OrderedDict[str, set[str]] = OrderedDict()  # by `sid`
+        self._users: OrderedDict[str, str] = OrderedDict()  # by `sid`
         self._locks: dict[str, tuple[str, float]] = {}
 
     async def open(self, cookies: Mapping[str, str]) -> Live | None:
@@ -139,8 +140,7 @@ class CookieSessions:
 
     async def is_of_another(self, sid: str, sub: str) -> bool:
         """Look at the logins that this process has seen."""
-        users = self._users.get(sid)
-        return users is not None and digest(sub) not in users
+        return self._users.get(sid, SEVERAL) not in (SEVERAL, digest(sub))
 
     async def end_unread(self, cookies: Mapping[str, str]) -> None:
         """It is in the browser alone."""
@@ -171,8 +171,8 @@ class CookieSessions:
     def _remember(self, login: Login) -> None:
         if login.sid is None:
             return
-        users = self._users.pop(login.sid, set())
-        self._users[login.sid] = users | {digest(login.sub)}
+        user = digest(login.sub)
+        self._users[login.sid] = user if self._users.pop(login.sid, user) == user else SEVERAL
         if len(self._users) > MOST_LAST_USES:
             self._users.popitem(last=False)
 

@@ -1,0 +1,306 @@
+"""What one process ends, the others hear of: soon, without a round trip per request, and nothing gets lost."""
+
+import secrets
+
+import anyio
+import anyio.lowlevel
+import msgspec
+import pytest
+
+from asgi_oidc.errors import StoreUnavailable
+from asgi_oidc.sessions.ended import Ended, plain_name
+from asgi_oidc.sessions.ended_log import FRESH, GAP, MOST, RECENT, SHARDS, STALE, NoLog, StoredLog, try_to_write
+from asgi_oidc.sessions.session import Login
+from asgi_oidc.stores.door import StoreDoor
+from asgi_oidc.stores.memory import MemoryStore
+from tests.sessions.stores import OwnStore
+from tests.sessions.test_session import LOGIN
+
+NOW = 1_800_000_000
+LIFETIME = 50_000
+EVERYTHING = 1 + len(SHARDS)  # lists
+
+
+class Clocks:
+    """One that may be set, and one that only goes forward; all processes of a test go by them."""
+
+    def __init__(self) -> None:
+        self.wall, self.ticks = float(NOW), 0.0
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass."""
+        self.wall += seconds
+        self.ticks += seconds
+
+
+class Process:
+    """One process that shares a store with others.
+
+    Args:
+        keeps_all: whether marks are kept for processes that start later.
+    """
+
+    def __init__(self, store: OwnStore, clocks: Clocks, *, keeps_all: bool = True) -> None:
+        self.ended = Ended(named, lifetime=LIFETIME)
+        self.store = store
+        self.clocks = clocks
+        self.log = StoredLog(
+            self.ended,
+            StoreDoor(store),
+            prefix="tag",
+            lifetime=LIFETIME if keeps_all else None,
+            now=lambda: int(clocks.wall),
+            ticks=lambda: clocks.ticks,
+        )
+
+    async def end(self, session_id: str) -> None:
+        """End a session, and tell."""
+        await self.log.write(self.ended.end(session_id, now=self.clocks.wall))
+
+    def knows(self, session_id: str) -> bool:
+        """Say whether it takes a session for over."""
+        return self.ended.is_dead(login(session_id), now=self.clocks.wall)
+
+
+def named(kind: str, value: str) -> tuple[str, ...]:
+    """Name marks as a store may be asked for: no blanks."""
+    return tuple(f"{value}-{kind}" for _ in plain_name(kind, value))
+
+
+def login(session_id: str) -> Login:
+    return msgspec.structs.replace(LOGIN, id=session_id, created_at=NOW, began=NOW * 1000)
+
+
+@pytest.fixture
+def clocks() -> Clocks:
+    return Clocks()
+
+
+@pytest.fixture
+def store(clocks: Clocks) -> OwnStore:
+    return OwnStore(lambda: clocks.wall)
+
+
+@pytest.fixture
+def here(store: OwnStore, clocks: Clocks) -> Process:
+    return Process(store, clocks)
+
+
+@pytest.fixture
+def there(store: OwnStore, clocks: Clocks) -> Process:
+    return Process(store, clocks)
+
+
+async def test_who_catches_up_knows_all_that_ended_before(here, there):
+    """A login must not be overtaken by a sign-out that came in elsewhere."""
+    await there.log.catch_up()
+    await here.end("x")
+
+    await there.log.catch_up()
+
+    assert (there.knows("x"), there.knows("y")) == (True, False)
+
+
+async def test_within_a_second_nobody_looks_again(here, there, store, clocks):
+    """However many requests there are."""
+    await there.log.catch_up()
+    await here.end("x")
+    store.forget_calls()
+
+    for _ in range(100):
+        clocks.advance(FRESH / 100)
+        await there.log.poll()
+
+    assert (store.calls, there.knows("x")) == ([], False)
+
+
+async def test_after_a_second_one_looks_while_the_others_go_on(here, there, store, clocks):
+    """No request waits for it, and it is one look for all."""
+    await there.log.catch_up()
+    await here.end("x")
+    store.forget_calls()
+    clocks.advance(FRESH + 0.1)
+    looks, looked = anyio.Event(), anyio.Event()
+
+    async def look_slowly() -> None:
+        looks.set()
+        await looked.wait()
+
+    store.before["linked"] = [look_slowly]
+    for _ in range(10):
+        await there.log.poll()
+    await looks.wait()
+    before = there.knows("x")
+    looked.set()
+    with anyio.fail_after(5):
+        while not there.knows("x"):  # what goes on in the background sets no event of ours
+            await anyio.lowlevel.checkpoint()
+
+    assert (before, store.calls) == (False, ["linked"])
+
+
+async def test_after_five_seconds_a_request_waits_for_the_look(here, there, store, clocks):
+    """By then the copy of a cookie is dead everywhere; all who wait share one look."""
+    await there.log.catch_up()
+    await here.end("x")
+    store.forget_calls()
+    clocks.advance(STALE + 0.1)
+
+    async with anyio.create_task_group() as tasks:
+        for _ in range(10):
+            tasks.start_soon(there.log.poll)
+
+    assert (there.knows("x"), store.calls) == (True, ["linked"])
+
+
+async def test_with_the_store_down_a_request_is_told_after_five_seconds(there, store, clocks):
+    """A look in the background fails silently, until nobody knows any more."""
+    await there.log.catch_up()
+    store.broken = {"linked"}
+
+    clocks.advance(STALE - 0.1)
+    await there.log.poll()
+    clocks.advance(0.2)
+    with pytest.raises(StoreUnavailable):
+        await there.log.poll()
+    with pytest.raises(StoreUnavailable):
+        await there.log.catch_up()
+
+
+async def test_a_process_that_starts_later_reads_everything(here, store, clocks):
+    """Also what ended hours ago."""
+    names = [secrets.token_urlsafe(8) for _ in range(200)]  # they begin with whatever ids begin with
+    for name in names:
+        await here.end(name)
+    clocks.advance(LIFETIME - 10)
+    late = Process(store, clocks)
+    store.forget_calls()
+
+    await late.log.poll()
+
+    assert [name for name in names if not late.knows(name)] == []
+    assert store.calls == ["linked"] * EVERYTHING
+
+
+@pytest.mark.parametrize("pause", ["both", "slept", "set forward", "set back"])
+async def test_a_process_that_slept_reads_everything_again(here, there, store, clocks, pause):
+    """What is in the list of those that are news is gone from there by then; either clock may tell."""
+    await there.log.catch_up()
+    await here.end("x")
+    clocks.wall += {"set back": -GAP - 2.0, "slept": 0.0}.get(pause, GAP + 2.0)
+    clocks.ticks += GAP + 2.0 if pause in ("both", "slept") else 0.0
+    store.forget_calls()
+
+    await there.log.poll()
+
+    assert (there.knows("x"), store.calls) == (True, ["linked"] * EVERYTHING)
+
+
+async def test_who_looks_all_the_time_never_reads_everything(here, there, store, clocks):
+    """The list of those that are news is enough."""
+    await there.log.catch_up()
+    store.forget_calls()
+
+    for number in range(20):
+        await here.end(f"s{number}")
+        clocks.advance(GAP - 1)
+        await there.log.poll()
+
+    assert all(there.knows(f"s{number}") for number in range(20))
+    assert store.calls.count("linked") == 20
+
+
+async def test_the_list_of_news_gets_empty_by_itself(here, store, clocks):
+    """It is read every second."""
+    await here.end("x")
+    recent = list(await store.linked("tag:ended"))
+
+    clocks.advance(RECENT)
+
+    assert (len(recent), list(await store.linked("tag:ended"))) == (1, [])
+
+
+async def test_where_sessions_are_in_a_store_only_news_are_told(store, clocks):
+    """What ended is gone from there; the rest is for those who are at it right now."""
+    here, there = (Process(store, clocks, keeps_all=False) for _ in range(2))
+
+    await here.end("x")
+    written = store.calls.copy()
+    await there.log.poll()
+
+    assert (written, store.calls[1:], there.knows("x")) == (["link"], ["linked"], True)
+
+
+async def test_a_mark_that_drops_another_one_is_no_success(here, store):
+    """Whoever is dropped would live again."""
+    store.answers["link"] = ["the-oldest"]
+
+    with pytest.raises(StoreUnavailable) as caught:
+        await here.end("x")
+
+    assert (caught.value.code, store.most) == ("ended_log_full", [MOST])
+
+
+@pytest.mark.parametrize("garbage", ["", "x", "1:2:3", "1:2:3:4:5", "a:2:3:name", "1:b:3:name", "1:2:c:name"])
+async def test_what_we_did_not_write_is_an_outage(here, store, garbage):
+    """Somebody else writes there, so nobody knows what is missing."""
+    store.answers["linked"] = [garbage]
+
+    with pytest.raises(StoreUnavailable) as caught:
+        await here.log.poll()
+
+    assert caught.value.code == "store_garbage"
+
+
+async def test_a_look_that_began_before_does_not_count_for_who_catches_up(here, there, store):
+    """It may have read the list before the mark was in it."""
+    await there.log.catch_up()
+
+    async def end_meanwhile() -> None:
+        await here.end("x")
+
+    store.before["linked"] = [nothing, end_meanwhile]
+    await there.log.catch_up()
+    before = there.knows("x")
+    await there.log.catch_up()
+
+    assert (before, there.knows("x")) == (False, True)
+
+
+async def nothing() -> None:
+    """Let it go on."""
+
+
+async def test_one_may_try_to_tell(here, store):
+    """Where the session is gone in any case."""
+    store.broken = {"link"}
+
+    await try_to_write(here.log, here.ended.end("x", now=NOW))
+
+    assert here.knows("x")
+
+
+async def test_who_is_alone_has_nobody_to_tell():
+    """And nothing to wait for."""
+    log = NoLog()
+
+    with anyio.move_on_after(0) as no_time:
+        await log.poll()
+        await log.catch_up()
+        await log.write([])
+
+    assert not no_time.cancelled_caught
+
+
+async def test_a_memory_store_serves_as_well(clocks):
+    """Two apps in one process."""
+    store = MemoryStore(clock=lambda: clocks.wall)
+    ends = [Ended(named, lifetime=LIFETIME) for _ in range(2)]
+    logs = [
+        StoredLog(each, StoreDoor(store), prefix="t", lifetime=9, now=lambda: NOW, ticks=lambda: 0.0) for each in ends
+    ]
+
+    await logs[0].write(ends[0].sign_out(sub="alice", sid=None, now=NOW))
+    await logs[1].catch_up()
+
+    assert ends[1].is_dead(msgspec.structs.replace(login("x"), sub="alice"), now=NOW)
