@@ -1,6 +1,7 @@
 """The ASGI edge: lifespan is the app's; we only keep connections open meanwhile, and hang up after it."""
 
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from contextlib import asynccontextmanager
 from typing import Any
 
 import anyio
@@ -9,6 +10,7 @@ from asgi_oidc import events
 from asgi_oidc.parts import Parts
 from asgi_oidc.processes import is_one_of_several
 
+LISTEN_EVERY = 1.0  # seconds
 FINISH_DEADLINE = 10.0  # seconds; as long as a call to the provider may take
 
 Message = MutableMapping[str, Any]
@@ -30,7 +32,7 @@ async def run_lifespan(
     async def watched_send(message: Message) -> None:
         if message["type"] == "lifespan.startup.complete":
             parts.provider.http.open()
-            _tell_what_a_sign_out_reaches(parts)
+            tell_what_a_sign_out_reaches(parts)
         try:
             if message["type"] in ("lifespan.shutdown.complete", "lifespan.shutdown.failed"):
                 await _finish(parts)
@@ -40,17 +42,52 @@ async def run_lifespan(
     if parts.shared is None:
         await app(scope, receive, watched_send)
         return
-    async with parts.shared.running():
+    async with parts.shared.running(), _listening(parts):
         await app(scope, receive, watched_send)
 
 
-def _tell_what_a_sign_out_reaches(parts: Parts) -> None:
-    """Say where a copy of a cookie outlives a sign-out: nobody would notice before it matters."""
-    if parts.is_shared:
+@asynccontextmanager
+async def _listening(parts: Parts) -> AsyncIterator[None]:
+    """Look every second what other processes have ended, so that no request waits for that.
+
+    Where sessions are in a store, they are gone from there.
+    """
+    if parts.store is not None:
+        yield
         return
-    event = events.LOGOUT_NOT_SHARED if is_one_of_several() else events.LOGOUT_IN_THIS_PROCESS
-    mend = "set store or logout_store to a RedisStore when several processes serve the app"
-    events.log(event, what="a sign-out ends saved copies of a session in this process only", mend=mend)
+    error: Exception | None = None
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(_listen, parts)
+        try:
+            yield
+        except Exception as exc:  # noqa: BLE001  # raised below: a task group would wrap it
+            error = exc
+        finally:
+            tasks.cancel_scope.cancel()
+    if error is not None:
+        raise error
+
+
+async def _listen(parts: Parts) -> None:
+    while True:
+        await parts.log.look()
+        await anyio.sleep(LISTEN_EVERY)
+
+
+def tell_what_a_sign_out_reaches(parts: Parts, *, is_late: bool = False) -> None:
+    """Say once where a copy of a cookie outlives a sign-out: nobody would notice before it matters.
+
+    Args:
+        is_late: no lifespan came; then only a warning is worth a line between those of requests.
+    """
+    if parts.is_shared or "reach" in parts.notices:
+        return
+    parts.notices.add("reach")
+    is_warning = is_one_of_several()
+    if is_warning or not is_late:
+        mend = "set store or logout_store to a RedisStore when several processes serve the app"
+        what = "a sign-out ends saved copies of a session in this process only"
+        events.log(events.LOGOUT_NOT_SHARED if is_warning else events.LOGOUT_IN_THIS_PROCESS, what=what, mend=mend)
 
 
 async def _finish(parts: Parts) -> None:

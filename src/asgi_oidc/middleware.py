@@ -23,7 +23,7 @@ from asgi_oidc.errors import (
     StoreUnavailable,
     UnsupportedScope,
 )
-from asgi_oidc.lifespan import ASGIApp, Message, run_lifespan
+from asgi_oidc.lifespan import ASGIApp, Message, run_lifespan, tell_what_a_sign_out_reaches
 from asgi_oidc.open_websocket import CLOSE_SESSION_OVER, CLOSE_TRY_AGAIN_LATER, OpenWebsocket
 from asgi_oidc.parts import put_together
 from asgi_oidc.principal import OIDC, AnonymousUser, Auth, User, with_return_to
@@ -63,7 +63,7 @@ class OIDCMiddleware:
         self._parts = put_together(read_settings(settings), clock)
         auth_path = self._parts.settings.auth_path
         self._endpoints = {f"{auth_path}/{name}": endpoint for name, endpoint in ENDPOINTS.items()}
-        self._has_warned = False
+        self._has_warned = self._has_told = False
 
     @classmethod
     def from_env(
@@ -121,6 +121,9 @@ class OIDCMiddleware:
                 raise UnsupportedScope(detail=f"{other!r} is not http, websocket or lifespan")
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if not self._has_told:  # mounted apps, and some others, hear of no lifespan
+            self._has_told = True
+            tell_what_a_sign_out_reaches(self._parts, is_late=True)
         request = self._read(scope)
         response = await self._own_endpoint(request, receive)
         if response is not None:

@@ -10,7 +10,7 @@ from asgi_oidc.principal import Urls
 from asgi_oidc.protocol.client import Client
 from asgi_oidc.provider.http import Http
 from asgi_oidc.provider.provider import Provider, ProviderSettings
-from asgi_oidc.sessions.ended import Ended, plain_name
+from asgi_oidc.sessions.ended import SKEW, Ended, plain_name
 from asgi_oidc.sessions.ended_log import Log, NoLog, StoredLog
 from asgi_oidc.sessions.granted import Granted, GrantedTokens
 from asgi_oidc.sessions.in_cookies import CookieSessions
@@ -18,7 +18,7 @@ from asgi_oidc.sessions.in_store import StoredSessions
 from asgi_oidc.sessions.jar import Jar
 from asgi_oidc.sessions.records import Records
 from asgi_oidc.sessions.sealing import Sealer
-from asgi_oidc.sessions.session import Limits, Session, buried_for
+from asgi_oidc.sessions.session import MOST_SKEW, Limits, Session, buried_for
 from asgi_oidc.sessions.sessions import Sessions
 from asgi_oidc.sessions.transactions import Transactions
 from asgi_oidc.sessions.used import Used
@@ -57,12 +57,13 @@ class Parts:
     urls: Urls
     origin: str
     own_paths: str
+    notices: set[str]
 
     @property
     def is_shared(self) -> bool:
         """Whether what ended is kept where other processes, and this one when it starts anew, find it."""
-        store = self.settings.store or self.settings.logout_store
-        return store is not None and not isinstance(store, MemoryStore)
+        stores = (self.settings.store, self.settings.logout_store)
+        return any(store is not None and not isinstance(store, MemoryStore) for store in stores)
 
     def now(self) -> int:
         """Seconds since the epoch."""
@@ -87,7 +88,13 @@ def put_together(settings: Settings, clock: Callable[[], float]) -> Parts:
 
     # What was in a store is gone from there; sealed cookies have to be refused for as long as a session may live.
     remembered_for = buried_for(limits) if store is None else REMEMBERED_FOR
-    ended = Ended(plain_name if shared is None else records.ended_names, lifetime=remembered_for)
+    ended = Ended(
+        plain_name if shared is None else records.ended_names,
+        lifetime=remembered_for,
+        needed=limits.lifetime if store is None else 0,
+        # Who shares marks knows them before a login begins; so all the skew that clocks may have does no harm.
+        skew=SKEW if shared is None else MOST_SKEW * 1000,
+    )
     log: Log = NoLog() if shared is None else _log(ended, shared, records, limits, is_all=store is None, now=now)
     sessions: Sessions = (
         CookieSessions(jar, limits, ended, log, now=now, ticks=time.monotonic)
@@ -116,6 +123,7 @@ def put_together(settings: Settings, clock: Callable[[], float]) -> Parts:
         urls=Urls(settings.url_of("login"), settings.url_of("logout")),
         origin=settings.origin,
         own_paths=settings.base_path + settings.auth_path,
+        notices=set(),
     )
 
 

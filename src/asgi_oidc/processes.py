@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 
+_VARIABLES = ("WEB_CONCURRENCY", "GRANIAN_WORKERS")
 _OPTIONS = ("-w", "--workers")  # of uvicorn, gunicorn, hypercorn and granian alike
 
 
@@ -22,13 +23,18 @@ def says_several(arguments: Sequence[str], environ: Mapping[str, str], name: str
     """
     if "--reload" in arguments:
         return False
+    if counts := [*_workers(arguments), *_workers(environ.get("GUNICORN_CMD_ARGS", "").split())]:
+        return _is_several(counts[0])  # an option counts more than a variable
     number = name.rpartition("Process-")[2]
-    counts = [environ.get("WEB_CONCURRENCY", ""), number if number != name else "", *_workers(arguments)]
-    return any(count.isdecimal() and int(count) > 1 for count in counts)
+    return any(_is_several(count) for count in (*(environ.get(it, "") for it in _VARIABLES), number * (number != name)))
+
+
+def _is_several(count: str) -> bool:
+    return count.isdecimal() and int(count) > 1
 
 
 def _workers(arguments: Sequence[str]) -> list[str]:
     following = [value for option, value in itertools.pairwise(arguments) if option in _OPTIONS]
     joined = [argument.partition("=")[2] for argument in arguments if argument.startswith("--workers=")]
     short = [argument.removeprefix("-w") for argument in arguments if argument.startswith("-w")]
-    return [*following, *joined, *short]
+    return [count for count in (*following, *joined, *short) if count.isdecimal()]

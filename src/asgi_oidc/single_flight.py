@@ -65,9 +65,7 @@ class SingleFlight(Generic[Value]):
             Exception: what the call raised, for everybody who waited for it.
             RuntimeError: the event loop ended first.
         """
-        flights = self._flights_of_this_loop()
-        self.start(key, call)
-        flight = flights[key]
+        flight = self._begin(key, call)
         await flight.landed.wait()
         if flight.error is not None:
             raise flight.error
@@ -77,15 +75,20 @@ class SingleFlight(Generic[Value]):
 
     def start(self, key: str, call: Callable[[], Awaitable[Value]]) -> None:
         """Make the call in the background, unless it is under way; what comes of it is the call's own business."""
-        flights = self._flights_of_this_loop()
-        if key not in flights:
-            flight = flights[key] = _Flight()
-            self._start(self._fly(flights, key, flight, call))
+        self._begin(key, call)
 
     async def landed(self) -> None:
         """Wait until no call is under way."""
         while flights := self._flights_of_this_loop():
             await next(iter(flights.values())).landed.wait()
+
+    def _begin(self, key: str, call: Callable[[], Awaitable[Value]]) -> _Flight:
+        flights = self._flights_of_this_loop()
+        flight = flights.get(key)
+        if flight is None:
+            flight = flights[key] = _Flight()
+            self._start(self._fly(flights, key, flight, call))  # it may land at once, in an eager task
+        return flight
 
     def is_under_way(self, key: str) -> bool:
         """Say whether somebody makes this call right now."""

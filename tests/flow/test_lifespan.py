@@ -122,6 +122,20 @@ async def test_one_of_several_processes_warns(caplog, monkeypatch):
     assert [record.levelname for record in caplog.records if "logout_not_shared" in record.getMessage()] == ["WARNING"]
 
 
+@pytest.mark.parametrize("has_lifespan", [True, False])
+async def test_it_warns_once_also_where_no_lifespan_comes(has_lifespan, caplog, monkeypatch):
+    """A mounted app hears of none, and some servers have it switched off."""
+    monkeypatch.setenv("WEB_CONCURRENCY", "4")
+    site, exchange = Site(), Exchange(START, STOP)
+    if has_lifespan:
+        await site.middleware({"type": "lifespan"}, exchange.receive, exchange.send)
+
+    for _ in range(3):
+        await site.browser().get("/")
+
+    assert len([record for record in caplog.records if "logout_not_shared" in record.getMessage()]) == 1
+
+
 @pytest.mark.parametrize(
     ("arguments", "environ", "name", "expected"),
     [
@@ -137,6 +151,9 @@ async def test_one_of_several_processes_warns(caplog, monkeypatch):
         (["gunicorn", "-w"], {}, "MainProcess", False),
         (["python", "-W", "2"], {}, "MainProcess", False),
         (["app"], {"WEB_CONCURRENCY": "2"}, "MainProcess", True),
+        (["uvicorn", "--workers", "1"], {"WEB_CONCURRENCY": "4"}, "MainProcess", False),
+        (["gunicorn", "app"], {"GUNICORN_CMD_ARGS": "--bind x --workers=4"}, "MainProcess", True),
+        (["granian", "app"], {"GRANIAN_WORKERS": "4"}, "MainProcess", True),
         (["app"], {"WEB_CONCURRENCY": "1"}, "MainProcess", False),
         (["app"], {"WEB_CONCURRENCY": "many"}, "MainProcess", False),
         (["app"], {}, "worker Process-x", False),

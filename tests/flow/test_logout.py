@@ -8,6 +8,7 @@ import pytest
 from tests.flow.site import ORIGIN, PROGRAM, Site, cookie_header, session_cookies, who_am_i
 
 LOGOUT = "/auth/logout"
+OLD_BROWSER: dict[str, str | None] = dict.fromkeys(("sec-fetch-site", "sec-fetch-mode", "sec-fetch-dest"))
 EVIL = "https://evil.example/page"
 
 
@@ -80,7 +81,7 @@ async def test_nobody_is_signed_out_without_a_call(site, browser):
     [
         ("POST", {}),
         ("GET", {}),
-        ("GET", {"sec-fetch-site": None, "sec-fetch-mode": None, "sec-fetch-dest": None}),  # an old browser: Referer
+        ("GET", {**OLD_BROWSER, "accept": "text/html"}),  # by Referer
         ("POST", {"sec-fetch-site": None}),  # an old browser: Origin
     ],
 )
@@ -132,6 +133,20 @@ async def test_a_script_of_another_site_is_refused(site):
 
     assert (response.status_code, response.json()["error"]) == (403, "foreign_origin")
     assert await who_am_i(browser) == "alice"
+
+
+async def test_a_picture_signs_nobody_out(site):
+    """A user may put one into a page of ours; old browsers do not say what a request is for, but what they accept."""
+    browser = await site.signed_in()
+    pictures: list[dict[str, str | None]] = [
+        {"sec-fetch-dest": "image", "sec-fetch-mode": "no-cors"},
+        {**OLD_BROWSER, "accept": "image/webp,image/*,*/*;q=0.8"},
+        {**OLD_BROWSER, "accept": "*/*"},
+    ]
+
+    statuses = [(await browser.fetch(LOGOUT, headers=headers)).status_code for headers in pictures]
+
+    assert (statuses, await who_am_i(browser)) == ([400, 403, 403], "alice")
 
 
 async def test_a_prefetch_signs_nobody_out(site):

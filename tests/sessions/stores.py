@@ -93,7 +93,7 @@ class Process:
         self.records = Records(secrets, context=CONTEXT)
         self.jar = Jar(Sealer(secrets, context=CONTEXT), CookieStyle(secure=True), "oidc-abcdefgh")
         self.limits = Limits(idle=600, lifetime=3600)
-        self.ended = Ended(self.records.ended_names, lifetime=10_000)
+        self.ended = Ended(self.records.ended_names, lifetime=10_000, needed=0)
         self.sessions = StoredSessions(
             StoreDoor(self.store),
             self.records,

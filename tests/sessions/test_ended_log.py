@@ -41,7 +41,7 @@ class Process:
     """
 
     def __init__(self, store: OwnStore, clocks: Clocks, *, keeps_all: bool = True) -> None:
-        self.ended = Ended(named, lifetime=LIFETIME)
+        self.ended = Ended(named, lifetime=LIFETIME, needed=LIFETIME)
         self.store = store
         self.clocks = clocks
         self.log = StoredLog(
@@ -295,7 +295,7 @@ async def test_who_is_alone_has_nobody_to_tell():
 async def test_a_memory_store_serves_as_well(clocks):
     """Two apps in one process."""
     store = MemoryStore(clock=lambda: clocks.wall)
-    ends = [Ended(named, lifetime=LIFETIME) for _ in range(2)]
+    ends = [Ended(named, lifetime=LIFETIME, needed=LIFETIME) for _ in range(2)]
     logs = [
         StoredLog(each, StoreDoor(store), prefix="t", lifetime=9, now=lambda: NOW, ticks=lambda: 0.0) for each in ends
     ]

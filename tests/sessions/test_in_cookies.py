@@ -25,7 +25,7 @@ class Process:
     def __init__(self) -> None:
         self.now = SESSION.login.created_at
         self.jar = Jar(Sealer([b"s" * 32], context=("a", "b", "c")), CookieStyle(secure=True), "oidc-abcdefgh")
-        self.ended = Ended(plain_name, lifetime=10_000)
+        self.ended = Ended(plain_name, lifetime=10_000, needed=3600)
         limits = Limits(idle=600, lifetime=3600)
         self.sessions = CookieSessions(
             self.jar, limits, self.ended, NoLog(), now=lambda: self.now, ticks=lambda: float(self.now)

@@ -5,6 +5,7 @@ from asgi_oidc.endpoints.endpoint import Endpoint, Receive, read_form_body
 from asgi_oidc.errors import OIDCError, ProviderError, RequestRejected, StoreUnavailable, TokenRejected
 from asgi_oidc.parts import Parts
 from asgi_oidc.protocol.logout_token import Logout
+from asgi_oidc.sessions.transactions import digest
 from asgi_oidc.sign_out import sign_out_everywhere
 from asgi_oidc.web.request import Request, read_form
 from asgi_oidc.web.response import Response, json_response
@@ -22,7 +23,7 @@ async def backchannel_logout(request: Request, parts: Parts, receive: Receive) -
     try:
         token = _read_token(await read_form_body(request, receive))
         logout = await parts.provider.check_logout_token(token)
-        await _sign_out_once(logout, parts)
+        await _sign_out_once(logout, parts, token=token)
     except (RequestRejected, TokenRejected) as error:
         status = 413 if isinstance(error, RequestRejected) and error.status == 413 else 400
         return _failed(error, status, "invalid_request")
@@ -42,11 +43,11 @@ def _read_token(body: bytes) -> str:
     return token
 
 
-async def _sign_out_once(logout: Logout, parts: Parts) -> None:
+async def _sign_out_once(logout: Logout, parts: Parts, *, token: str) -> None:
     if logout.sid is not None and logout.sub is not None and await parts.sessions.is_of_another(logout.sid, logout.sub):
         raise TokenRejected("claim_sub", "the session of this sid is that of somebody else")
     # To the end: a provider that hangs up after half of it would find its token used, and nobody signed out.
-    await parts.afterwards.run_to_the_end(f"logout {logout.jti}", lambda: _use_up(logout, parts))
+    await parts.afterwards.run_to_the_end(f"logout {digest(token)}", lambda: _use_up(logout, parts))
 
 
 async def _use_up(logout: Logout, parts: Parts) -> None:

@@ -49,7 +49,8 @@ async def logout(request: Request, parts: Parts, receive: Receive) -> Response:
 
 def _is_wanted(request: Request, parts: Parts) -> bool:
     if request.is_same_origin(parts.origin):
-        return True
+        # Browsers without Fetch Metadata do not say that a GET is for a picture; but they accept no page then.
+        return request.method == "POST" or request.has(b"sec-fetch-site") or request.wants_page
     # A POST without any sign of where it came from is no browser's: they all send Origin with it.
     silent = not any(request.has(name) for name in (b"sec-fetch-site", b"origin", b"referer"))
     return request.method == "POST" and silent

@@ -95,6 +95,8 @@ class KeyCache:
         try:
             return await self._flight.run(key_set.uri, lambda: self._fetch(key_set.uri, asked_for=True))
         except ProviderError as exc:
+            if budget is not None:  # whoever sent the token can send it again
+                raise
             events.log(events.PROVIDER_FAILED, code=exc.code, detail=exc.detail, going_on_with="old keys")
             return key_set
 

@@ -10,14 +10,17 @@ from typing import NamedTuple
 
 from asgi_oidc.sessions.session import Login
 
-MOST = 200_000  # marks; 50 MB, and each costs its author a login, or the provider a call
-MOST_LOGINS = 10_000  # whose names are remembered; 10 MB at worst
-SKEW = 2000  # milliseconds by which clocks may differ of machines that do not tell each other of marks
+MOST = 200_000  # marks; 50 to 130 MB, and each costs its author a login, or the provider a call
+MOST_LOGINS = 50_000  # whose names are remembered; some 50 MB at worst, and each takes microseconds to make
+SKEW = 2000  # milliseconds by which the clocks of machines that share nothing may differ
 FOR_EVER = 1 << 62  # milliseconds: the session of this id is over whenever it began
 AT_ONCE, REPLACED = 0, 1  # seconds since the epoch: over at any time; the difference tells why
 
 Name = Callable[[str, str], tuple[str, ...]]
-"""Makes the names of a mark, of its kind (`id`, `sub`, `sid`, `both`) and what it is about."""
+"""Makes the names of a mark, of its kind and what it is about.
+
+Kinds: `id`, `sub`, `sid`, `both` (a user's session at the provider), `lone` (a user's sessions without a `sid`).
+"""
 
 
 class Moment(NamedTuple):
@@ -54,20 +57,24 @@ class Ended:
     When one has to go that is still needed, all sessions that were created before it are over: it fails closed.
     """
 
-    def __init__(self, name: Name, *, lifetime: int, most: int = MOST) -> None:
+    def __init__(self, name: Name, *, lifetime: int, needed: int, skew: int = SKEW, most: int = MOST) -> None:
         """Start with nothing.
 
         Args:
             name: how marks are named here.
-            lifetime: seconds that a mark is remembered, and needed.
+            lifetime: seconds that a mark is remembered.
+            needed: seconds after which no session is left that it could end; one that goes earlier ends them all.
+            skew: milliseconds by which the clocks of processes may differ.
         """
         self._name = name
         self._lifetime = lifetime
+        self._needed = needed
+        self._skew = skew
         self._most = most
         self._known: OrderedDict[str, _Known] = OrderedDict()
         self._names_of_logins: dict[tuple[str, str, str | None], tuple[str, ...]] = {}
         self._count = 0
-        self._latest = 0  # milliseconds; of all marks
+        self._latest = 0  # milliseconds; of all marks, and of all logins here: the clock may be set back
         self._floor = -1  # seconds since the epoch
 
     def moment(self, *, now: float) -> Moment:
@@ -78,7 +85,9 @@ class Ended:
         """Say when a login began, in logical milliseconds: after all marks known when it started, before all others."""
         found = (self._known.get(name) for name in self._names(sub, sid))
         before = [known.mark.at + 1 for known in found if known is not None and known.number <= moment.known]
-        return max([moment.at, *before])
+        began = max([moment.at, *before])
+        self._latest = max(self._latest, began)
+        return began
 
     def is_dead(self, login: Login, *, now: float) -> bool:
         """Say whether a session is over at an instant; `math.inf`: now or in a moment."""
@@ -111,12 +120,15 @@ class Ended:
 
     def sign_out(self, *, sub: str | None, sid: str | None, now: float) -> list[Mark]:
         """End all sessions of a user, of a session at the provider, or of both, that began until now."""
-        at = max(int(now * 1000) + SKEW, self._latest + 1)
-        kind, value = ("sub", sub) if sid is None else ("sid", sid) if sub is None else ("both", _both(sub, sid))
-        return [self.learn(Mark(name, at, AT_ONCE, int(now)), now=now) for name in self._name(kind, value or "")]
+        at = max(int(now * 1000) + self._skew, self._latest + 1)
+        names = [name for kind, value in _named(sub, sid) for name in self._name(kind, value)]
+        return [self.learn(Mark(name, at, AT_ONCE, int(now)), now=now) for name in names]
 
     def learn(self, mark: Mark, *, now: float) -> Mark:
         """Take a mark over, of this process or of another one; of two with one name, the one that ends more counts."""
+        forget_at = mark.made_at + self._lifetime
+        if forget_at <= now:
+            return mark
         known = self._known.get(mark.name)
         if known is not None:
             mark = _merged(mark, known.mark)
@@ -124,7 +136,7 @@ class Ended:
                 return mark
             del self._known[mark.name]
         self._count += 1
-        self._known[mark.name] = _Known(mark, self._count, now + self._lifetime)
+        self._known[mark.name] = _Known(mark, self._count, forget_at)
         if mark.at != FOR_EVER:
             self._latest = max(self._latest, mark.at)
         self._forget(now=now)
@@ -143,7 +155,9 @@ class Ended:
 
     def _names(self, sub: str, sid: str | None) -> Iterator[str]:
         yield from self._name("sub", sub)
-        if sid is not None:
+        if sid is None:
+            yield from self._name("lone", sub)
+        else:
             yield from self._name("sid", sid)
             yield from self._name("both", _both(sub, sid))
 
@@ -151,10 +165,9 @@ class Ended:
         # Oldest first; two a call keep up with what comes in.
         for _ in range(2):
             oldest = next(iter(self._known.values()))
-            is_needed = oldest.forget_at > now
-            if is_needed and len(self._known) <= self._most:
+            if oldest.forget_at > now and len(self._known) <= self._most:
                 return
-            if is_needed:
+            if oldest.mark.made_at + self._needed > now:
                 self._floor = max(self._floor, oldest.mark.made_at)
             del self._known[oldest.mark.name]
 
@@ -167,6 +180,13 @@ def plain_name(kind: str, value: str) -> tuple[str, ...]:
 def _merged(new: Mark, old: Mark) -> Mark:
     at, over_from = max(new.at, old.at), min(new.over_from, old.over_from)
     return Mark(new.name, at, over_from, max(new.made_at, old.made_at))
+
+
+def _named(sub: str | None, sid: str | None) -> list[tuple[str, str]]:
+    if sub is not None and sid is not None:
+        # A session that has no sid may be the one: nobody can tell.
+        return [("both", _both(sub, sid)), ("lone", sub)]
+    return [("sub", sub)] if sub is not None else [("sid", sid or "")]
 
 
 def _both(sub: str, sid: str) -> str:

@@ -14,9 +14,11 @@ from asgi_oidc.stores.door import StoreDoor
 
 FRESH = 1.0  # seconds since the last look in which nobody looks again
 STALE = 5.0  # seconds after which a request waits for the next look
+LONGEST = 10.0  # seconds for a look at everything
 RECENT = 120  # seconds that a mark is in the list that is read again and again
+RECENT_ALONE = 700  # the same where that list is all there is: longer than a login may wait for its callback
 GAP = 60  # seconds without a look after which that list may have lost some: then all is read
-MOST = 100_000  # marks in one list; more are refused, never lost
+MOST = 100_000  # marks in one list; 800 a second for the recent ones, millions for the others
 SHARDS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"  # how names begin
 
 
@@ -28,6 +30,9 @@ class Log(Protocol):
 
     async def catch_up(self) -> None:
         """Know all that ended before this call."""
+
+    async def look(self) -> None:
+        """Know what ended by now, if that can be known; it raises nothing."""
 
     async def write(self, marks: Iterable[Mark]) -> None:
         """Tell the others."""
@@ -48,6 +53,9 @@ class NoLog:
         """There is nothing to hear."""
 
     async def catch_up(self) -> None:
+        """There is nothing to hear."""
+
+    async def look(self) -> None:
         """There is nothing to hear."""
 
     async def write(self, marks: Iterable[Mark]) -> None:
@@ -83,6 +91,7 @@ class StoredLog:
         self._now = now
         self._ticks = ticks
         self._looked_at: tuple[float, int] | None = None
+        self._read_before: set[str] = set()
         self._looks: SingleFlight[None] = SingleFlight()
 
     async def poll(self) -> None:
@@ -99,13 +108,18 @@ class StoredLog:
         """Look now; a look that began before does not count."""
         await self._look()
 
+    async def look(self) -> None:
+        """Look, so that no request has to; what fails is found out by the next request that waits."""
+        await self._look_or_log()
+
     async def write(self, marks: Iterable[Mark]) -> None:
         """Write to the list of all, then to the list of those that are news."""
         for mark in marks:
             member = f"{mark.at}:{mark.over_from}:{mark.made_at}:{mark.name}"
             if self._lifetime is not None:
                 await self._link(self._shard(mark.name[0]), member, lifetime=self._lifetime)
-            await self._link(self._recent, member, lifetime=RECENT)
+            lifetime = RECENT_ALONE if self._lifetime is None else RECENT
+            await self._link(self._recent, member, lifetime=lifetime)
 
     async def _link(self, index: str, member: str, *, lifetime: int) -> None:
         if await self._store.link(index, member, lifetime=lifetime, most=MOST):
@@ -120,10 +134,17 @@ class StoredLog:
     async def _look(self) -> None:
         begun = self._ticks(), self._now()
         everything = [self._shard(first) for first in SHARDS] if self._lifetime is not None else []
-        for index in [*(everything if self._age() > GAP else ()), self._recent]:
-            for member in await self._store.linked(index):
-                self._ended.learn(_read(member), now=self._now())
-        self._looked_at = begun
+        members: list[str] = []
+        for index in everything if self._age() > GAP else ():
+            members += await self._store.linked(index)
+            if self._ticks() - begun[0] > LONGEST:
+                raise StoreUnavailable("store_timeout", f"more than {LONGEST:g} s for all that has ended")
+        recent = await self._store.linked(self._recent)
+        marks = [_read(member) for member in (*members, *(it for it in recent if it not in self._read_before))]
+        # In the order in which they were made: of too many, the oldest go.
+        for mark in sorted(marks, key=lambda mark: mark.made_at):
+            self._ended.learn(mark, now=self._now())
+        self._looked_at, self._read_before = begun, set(recent)
 
     def _age(self) -> float:
         """Seconds since the last look, by whichever clock says more: one may be set, the other may have slept."""

@@ -77,6 +77,7 @@ class CookieSessions:
 
     async def newest(self, session: Session) -> Session | None:
         """Look at what this process renewed, and at the last use that it has seen: a request may be open for hours."""
+        await self._log.poll()
         now = self._now()
         seen_at = max(session.seen_at, self._last_uses.get(session.id, 0))
         in_use = msgspec.structs.replace(session, seen_at=seen_at)

@@ -12,7 +12,6 @@ from asgi_oidc.sessions.jar import Jar
 from asgi_oidc.sessions.records import Records, is_session_id
 from asgi_oidc.sessions.renewed import Renewed
 from asgi_oidc.sessions.session import (
-    GRACE,
     Limits,
     Session,
     Tokens,
@@ -116,10 +115,7 @@ class StoredSessions:
 
     async def end(self, session: Session) -> None:
         """Remove the record: no slower request writes it again."""
-        is_young = (
-            abs(self._now() - session.login.created_at) <= GRACE
-        )  # those that it replaced end by themselves after
-        names = (session.id, *(session.login.replaced if is_young else ()))
+        names = (session.id, *session.login.replaced)
         # First, so that they are dead in this process also when the store is down.
         marks = [mark for name in names for mark in self._ended.end(name, now=self._now())]
         for name in names:
@@ -133,6 +129,8 @@ class StoredSessions:
     async def end_named(self, *, sub: str | None, sid: str | None) -> int:
         """Remove the records that the indexes of the two know."""
         handles = await self._handles(sub=sub, sid=sid)
+        if sub is not None and sid is not None:  # one that has no sid may be the one: nobody can tell
+            handles += await self._linked("lone", sub)
         return sum([await self._store.remove(self._records.key(handle)) for handle in handles])
 
     async def is_of_another(self, sid: str, sub: str) -> bool:
@@ -245,7 +243,7 @@ class StoredSessions:
 
     def _indexes(self, session: Session) -> list[str]:
         login = session.login
-        named = [("sub", login.sub), *([("sid", login.sid)] if login.sid else [])]
+        named = [("sub", login.sub), ("sid", login.sid) if login.sid is not None else ("lone", login.sub)]
         return [self._records.index_keys(kind, login.issuer, name)[0] for kind, name in named]
 
     def _lifetime(self, session: Session) -> int:
