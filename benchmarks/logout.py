@@ -17,6 +17,7 @@ from asgi_oidc.sessions.records import Records
 from asgi_oidc.sessions.session import Login
 
 LOOKS = 100_000
+SESSIONS = 20_000
 NOW = 1_800_000_000
 LOGIN = Login(
     id=secrets.token_urlsafe(32),
@@ -29,13 +30,19 @@ LOGIN = Login(
 )
 
 
-def microseconds(name: Name, marks: int) -> float:
-    """Time one look at a session that lives, as each request makes it: the cookie was opened anew."""
+def microseconds(name: Name, marks: int, *, sessions: int = 1) -> float:
+    """Time one look at a session that lives, as each request makes it: the cookie was opened anew.
+
+    Args:
+        sessions: how many take turns; each has been seen before.
+    """
     ended = Ended(name, lifetime=1000, needed=1000)
     for _ in range(marks):
         ended.end(secrets.token_urlsafe(32), now=NOW)
-    data = msgspec.json.encode(LOGIN)
-    logins = [msgspec.json.decode(data, type=Login) for _ in range(LOOKS)]
+    all_data = [msgspec.json.encode(each) for each in some_logins(sessions)]
+    logins = [msgspec.json.decode(all_data[number % sessions], type=Login) for number in range(LOOKS)]
+    for login in logins[:sessions]:
+        ended.is_dead(login, now=NOW)
 
     def look() -> None:
         for login in logins:
@@ -46,6 +53,14 @@ def microseconds(name: Name, marks: int) -> float:
             pass
 
     return (best(look) - best(nothing)) / LOOKS * 1e6
+
+
+def some_logins(count: int) -> list[Login]:
+    """Sign so many people in."""
+    return [
+        msgspec.structs.replace(LOGIN, id=secrets.token_urlsafe(32), sub=f"user-{number}", sid=f"s-{number}")
+        for number in range(count)
+    ]
 
 
 def best(work: Callable[[], None]) -> float:
@@ -69,7 +84,11 @@ def main() -> None:
     shared = Records([secrets.token_bytes(32)], context=("issuer", "client", "url")).ended_names
     print(f"nothing ended yet: {microseconds(plain_name, 0):.2f} us a request")
     print(f"{MOST} marks in memory: {microseconds(plain_name, MOST):.2f} us a request")
+    print(
+        f"the same, {SESSIONS} sessions in turn: {microseconds(plain_name, MOST, sessions=SESSIONS):.2f} us a request"
+    )
     print(f"marks shared, their names keyed: {microseconds(shared, 10_000):.2f} us a request")
+    print(f"the same, {SESSIONS} sessions in turn: {microseconds(shared, 10_000, sessions=SESSIONS):.2f} us a request")
     print(f"store calls a request where marks are shared: {asyncio.run(round_trips()):.4f}")
 
 

@@ -107,11 +107,15 @@ async def sign_in(request: Request, parts: Parts, session: Session, transaction:
         if parts.ended.is_dead(session.login, now=parts.now()):
             raise RequestRejected("signed_out_meanwhile", "the provider has signed the user out")
         _check_not_signed_out(parts, transaction)  # again: a store takes its time
+        for name in [name for name, grace in replaced.items() if not grace]:
+            # Another user's: it ends, or nobody signs in.
+            await parts.sessions.fade(name, grace=0, successor=session.login)
     except (RequestRejected, StoreUnavailable):
         await parts.sessions.end(session)
         raise
     for name, grace in replaced.items():
-        await _fade(parts, name, grace=grace)
+        if grace:
+            await _fade(parts, name, grace=grace, successor=session.login)
     events.log(events.LOGIN_SUCCEEDED)
     return cookies
 
@@ -122,10 +126,10 @@ def _check_not_signed_out(parts: Parts, transaction: Transaction) -> None:
         raise RequestRejected("signed_out_meanwhile", "the session that this login began with was signed out")
 
 
-async def _fade(parts: Parts, session_id: str, *, grace: int) -> None:
+async def _fade(parts: Parts, session_id: str, *, grace: int, successor: Login) -> None:
     try:
-        await parts.sessions.fade(session_id, grace=grace)
-    except StoreUnavailable as error:  # the new session stands, and the browser has forgotten the old one
+        await parts.sessions.fade(session_id, grace=grace, successor=successor)
+    except StoreUnavailable as error:  # the new session stands, and a sign-out will end the old one with it
         events.log(events.STORE_FAILED, code=error.code, detail=error.detail)
 
 

@@ -283,6 +283,7 @@ async def test_one_may_try_to_tell(here, store):
 async def test_who_is_alone_has_nobody_to_tell():
     """And nothing to wait for."""
     log = NoLog()
+    await log.look()
 
     with anyio.move_on_after(0) as no_time:
         await log.poll()
@@ -304,3 +305,69 @@ async def test_a_memory_store_serves_as_well(clocks):
     await logs[1].catch_up()
 
     assert ends[1].is_dead(msgspec.structs.replace(login("x"), sub="alice"), now=NOW)
+
+
+async def test_where_news_are_all_there_is_they_are_told_for_longer_than_a_login_may_take(store, clocks):
+    """It may have begun with the session that was signed out."""
+    here, there = (Process(store, clocks, keeps_all=False) for _ in range(2))
+    await here.end("x")
+
+    clocks.advance(660)
+    await there.log.catch_up()
+
+    assert there.knows("x")
+
+
+async def test_a_look_at_everything_does_not_take_for_ever(store, clocks):
+    """Each list may be slow; somebody waits for all of them."""
+    late = Process(store, clocks)
+
+    async def be_slow() -> None:
+        clocks.ticks += 1.5
+
+    store.before["linked"] = [be_slow] * EVERYTHING
+    with pytest.raises(StoreUnavailable) as caught:
+        await late.log.poll()
+
+    assert (caught.value.code, len(store.calls) < 10) == ("store_timeout", True)
+
+
+async def test_one_looks_ahead_without_waiting_or_failing(here, there, store):
+    """So that no request has to."""
+    await here.end("x")
+
+    store.broken = {"linked"}
+    await there.log.look()
+    before = there.knows("x")
+    store.broken = set()
+    await there.log.look()
+
+    assert (before, there.knows("x")) == (False, True)
+
+
+async def test_what_was_read_before_is_not_read_again(here, there, store):
+    """The list of two minutes is looked at every second."""
+    for number in range(50):
+        await here.end(f"s{number}")
+    await there.log.catch_up()
+    read = there.log._read_before
+
+    await here.end("new")
+    await there.log.catch_up()
+
+    assert (len(read), len(there.log._read_before - read), there.knows("new")) == (50, 1, True)
+
+
+async def test_of_too_many_marks_a_process_that_starts_anew_forgets_the_oldest(store, clocks):
+    """And not those of the list that it reads first."""
+    here, late = Process(store, clocks), Process(store, clocks)
+    late.ended = Ended(named, lifetime=LIFETIME, needed=100, most=20)
+    late.log._ended = late.ended  # the same log, with less room
+    for number in range(60):
+        await here.end(f"{secrets.token_urlsafe(4)}{number}")
+        clocks.advance(100)
+    alice = msgspec.structs.replace(login("alice"), created_at=int(clocks.wall) - 50, began=int(clocks.wall) * 1000)
+
+    await late.log.catch_up()
+
+    assert not late.ended.is_dead(alice, now=clocks.wall)

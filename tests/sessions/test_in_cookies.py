@@ -7,7 +7,7 @@ import pytest
 
 from asgi_oidc.sessions.ended import Ended, plain_name
 from asgi_oidc.sessions.ended_log import NoLog
-from asgi_oidc.sessions.in_cookies import MOST_LAST_USES, CookieSessions
+from asgi_oidc.sessions.in_cookies import MOST_ENDS, MOST_LAST_USES, CookieSessions
 from asgi_oidc.sessions.jar import ROOM, Jar
 from asgi_oidc.sessions.sealing import Sealer
 from asgi_oidc.sessions.session import Limits, Session, Use
@@ -206,7 +206,7 @@ async def test_a_session_that_ends_under_way_is_not_written_down_again(process):
 async def test_the_end_takes_those_that_were_replaced_along(process):
     """Their grace too."""
     new = msgspec.structs.replace(SESSION, login=msgspec.structs.replace(LOGIN, replaced=[OTHER_ID]))
-    await process.sessions.fade(OTHER_ID, grace=30)
+    await process.sessions.fade(OTHER_ID, grace=30, successor=LOGIN)
 
     await process.sessions.end(new)
 
@@ -241,7 +241,7 @@ async def test_a_session_in_its_grace_is_not_written_down_again(process):
     process.now += 60
     live = await process.request()
 
-    await process.sessions.fade(ID, grace=30)
+    await process.sessions.fade(ID, grace=30, successor=LOGIN)
 
     assert process.answer(live) == []
     assert await process.sessions.newest(live.session) is not None
@@ -349,3 +349,29 @@ async def test_known_users_are_bounded(process):
 def of_sid(sid: str, sub: str) -> Session:
     """Make a session with these names."""
     return msgspec.structs.replace(SESSION, login=msgspec.structs.replace(LOGIN, sid=sid, sub=sub))
+
+
+@pytest.mark.parametrize("how", ["fades", "ends"])
+async def test_one_user_does_not_fill_the_memory_with_marks(process, how):
+    """Beyond the most, what the user had before is over at once, in other browsers too; nobody else pays for it."""
+    other, of_bob = of_sid("s1", "alice"), of_sid("s2", "bob")
+    newest = msgspec.structs.replace(LOGIN, id=OTHER_ID, sub="alice", began=LOGIN.began + 1)
+    for number in range(MOST_ENDS + 50):
+        if how == "fades":
+            await process.sessions.fade(f"id-{number}", grace=30, successor=newest)
+        else:
+            await process.sessions.end(another(other, f"id-{number}"))
+
+    dead = [process.ended.is_dead(login, now=process.now) for login in (other.login, of_bob.login, newest)]
+    assert (len(process.ended._known), dead) == (MOST_ENDS + 1, [True, False, False])
+
+
+async def test_after_the_lifetime_of_a_session_a_user_counts_anew(process):
+    """Whoever signs in every few minutes, for days."""
+    for number in range(MOST_ENDS):
+        await process.sessions.fade(f"id-{number}", grace=30, successor=LOGIN)
+    process.now += 3600
+
+    await process.sessions.fade("later", grace=30, successor=LOGIN)
+
+    assert process.ended.is_dead(msgspec.structs.replace(LOGIN, id="later", sub="x"), now=process.now + 30)

@@ -377,7 +377,7 @@ async def test_a_session_fades_in_all_processes(process):
     """The record says when it ends; this process knows it besides."""
     await process.begin()
 
-    await process.sessions.fade(ID, grace=30)
+    await process.sessions.fade(ID, grace=30, successor=LOGIN)
 
     other = Process(process)
     assert await process.stored() == with_tokens(ends_at=1030)
@@ -392,7 +392,7 @@ async def test_a_session_without_a_grace_is_gone_at_once(process):
     """Another user has signed in."""
     await process.begin()
 
-    await process.sessions.fade(ID, grace=0)
+    await process.sessions.fade(ID, grace=0, successor=LOGIN)
 
     assert await process.stored() is None
     assert process.store.calls == ["remove"]
@@ -401,7 +401,7 @@ async def test_a_session_without_a_grace_is_gone_at_once(process):
 
 async def test_what_is_gone_does_not_fade_back(process):
     """It was signed out in another tab meanwhile."""
-    await process.sessions.fade(ID, grace=30)
+    await process.sessions.fade(ID, grace=30, successor=LOGIN)
 
     assert await process.stored() is None
 
@@ -547,7 +547,7 @@ async def test_a_session_that_fades_before_unsaved_tokens_are_saved_still_ends(p
     """Tokens bring a session no longer life than another process left it."""
     await process.begin()
     process.sessions.keep_unsaved(refreshed(SESSION))
-    await Process(process).sessions.fade(ID, grace=30)
+    await Process(process).sessions.fade(ID, grace=30, successor=LOGIN)
 
     await process.sessions.open(process.cookies())
 

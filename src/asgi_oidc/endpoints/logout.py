@@ -1,5 +1,7 @@
 """POST /auth/logout: ends the session here, then at the provider (RP-Initiated Logout 1.0 §2)."""
 
+import math
+
 import anyio
 
 from asgi_oidc import events
@@ -12,8 +14,9 @@ from asgi_oidc.parts import Parts
 from asgi_oidc.principal import with_return_to
 from asgi_oidc.protocol.end_session import end_session_url, with_parameters
 from asgi_oidc.revoke import revoke
-from asgi_oidc.sessions.session import Session
+from asgi_oidc.sessions.session import GRACE, Session, ends_for_good_at
 from asgi_oidc.sessions.way_back import WayBack
+from asgi_oidc.sign_out import sign_out_everywhere
 from asgi_oidc.web.pages import confirm_logout_page
 from asgi_oidc.web.request import Request, read_form
 from asgi_oidc.web.response import Response, page, redirect
@@ -38,7 +41,7 @@ async def logout(request: Request, parts: Parts, receive: Receive) -> Response:
     live = await who_was(request, parts)
     session = None if live is None else live.session
     if session is not None:
-        await parts.sessions.end(session)
+        await _end(session, parts)
         events.log(events.LOGGED_OUT)
     else:
         await parts.sessions.end_unread(request.cookies)
@@ -54,6 +57,15 @@ def _is_wanted(request: Request, parts: Parts) -> bool:
     # A POST without any sign of where it came from is no browser's: they all send Origin with it.
     silent = not any(request.has(name) for name in (b"sec-fetch-site", b"origin", b"referer"))
     return request.method == "POST" and silent
+
+
+async def _end(session: Session, parts: Parts) -> None:
+    login, now = session.login, parts.now()
+    is_replaced = ends_for_good_at(session, parts.limits) - now <= GRACE or parts.ended.is_dead(login, now=math.inf)
+    await parts.sessions.end(session)
+    if is_replaced and login.sid is not None:
+        # A tab that was slow: another one has signed in meanwhile, in the same session at the provider.
+        await sign_out_everywhere(parts, sub=login.sub, sid=login.sid)
 
 
 async def _parameters(request: Request, receive: Receive) -> list[tuple[str, str]]:

@@ -118,9 +118,13 @@ class Ended:
         marks = [Mark(name, FOR_EVER, over_from, int(now)) for name in self._name(kind, name)]
         return [self.learn(mark, now=now) for mark in marks]
 
-    def sign_out(self, *, sub: str | None, sid: str | None, now: float) -> list[Mark]:
-        """End all sessions of a user, of a session at the provider, or of both, that began until now."""
-        at = max(int(now * 1000) + self._skew, self._latest + 1)
+    def sign_out(self, *, sub: str | None, sid: str | None, now: float, until: int | None = None) -> list[Mark]:
+        """End all sessions of a user, of a session at the provider, or of both, that began until now, or an instant.
+
+        Args:
+            until: in logical milliseconds.
+        """
+        at = max(int(now * 1000) + self._skew, self._latest + 1) if until is None else until
         names = [name for kind, value in _named(sub, sid) for name in self._name(kind, value)]
         return [self.learn(Mark(name, at, AT_ONCE, int(now)), now=now) for name in names]
 

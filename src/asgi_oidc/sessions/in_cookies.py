@@ -25,7 +25,8 @@ from asgi_oidc.sessions.session import (
 from asgi_oidc.sessions.sessions import LOCK_LIFETIME, Change, Live
 from asgi_oidc.sessions.transactions import digest
 
-MOST_LAST_USES = 10_000  # sessions; the longest unused go first
+MOST_LAST_USES = 10_000  # sessions, or users; the longest unused go first
+MOST_ENDS = 1000  # of one user's sessions, each with a mark of its own, within the lifetime of a session
 SEVERAL = ""  # users have had a session at the provider of one name: nobody can tell whose it is
 
 
@@ -52,6 +53,7 @@ class CookieSessions:
         self._ticks = ticks
         self._renewed = Renewed()
         self._last_uses: OrderedDict[str, int] = OrderedDict()
+        self._ends: OrderedDict[str, tuple[int, int]] = OrderedDict()  # by user: how many, since when
         self._users: OrderedDict[str, str] = OrderedDict()  # by `sid`
         self._locks: dict[str, tuple[str, float]] = {}
 
@@ -131,8 +133,11 @@ class CookieSessions:
         """Dead stays dead: no slower request and no copy of the cookies brings it back where it is heard of."""
         self._renewed.drop(session.id)
         # All that it took over from: a process that was started since never heard that they were replaced.
-        names = (session.id, *session.login.replaced)
-        marks = [mark for name in names for mark in self._ended.end(name, now=self._now())]
+        login, now = session.login, self._now()
+        if self._has_many_ends(login.sub):
+            marks = self._ended.sign_out(sub=login.sub, sid=None, now=now, until=login.began)
+        else:
+            marks = [mark for name in (login.id, *login.replaced) for mark in self._ended.end(name, now=now)]
         await self._log.write(marks)
 
     async def end_named(self, *, sub: str | None, sid: str | None) -> int:
@@ -146,9 +151,14 @@ class CookieSessions:
     async def end_unread(self, cookies: Mapping[str, str]) -> None:
         """It is in the browser alone."""
 
-    async def fade(self, session_id: str, *, grace: int) -> None:
+    async def fade(self, session_id: str, *, grace: int, successor: Login) -> None:
         """Write down from when on it is dead."""
-        await self._log.write(self._ended.end(session_id, now=self._now(), grace=grace))
+        now = self._now()
+        if grace and self._has_many_ends(successor.sub):
+            marks = self._ended.sign_out(sub=successor.sub, sid=None, now=now, until=successor.began - 1)
+        else:
+            marks = self._ended.end(session_id, now=now, grace=grace)
+        await self._log.write(marks)
 
     def delete(self, cookies: Mapping[str, str]) -> list[bytes]:
         """Delete all cookies."""
@@ -168,6 +178,20 @@ class CookieSessions:
         """Let the next one in."""
         if self._locks.get(session.id, ("", 0.0))[0] == holder:
             del self._locks[session.id]
+
+    def _has_many_ends(self, sub: str) -> bool:
+        """Count the ends of a user's sessions: one user must not fill the memory that all share with marks.
+
+        Beyond the most, one mark serves for all of them: all that the user had before is over, in other browsers too.
+        """
+        user, now = digest(sub), self._now()
+        count, since = self._ends.pop(user, (0, now))
+        if not 0 <= now - since < self._limits.lifetime:
+            count, since = 0, now
+        self._ends[user] = count + 1, since
+        if len(self._ends) > MOST_LAST_USES:
+            self._ends.popitem(last=False)
+        return count >= MOST_ENDS
 
     def _remember(self, login: Login) -> None:
         if login.sid is None:

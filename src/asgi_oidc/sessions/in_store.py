@@ -13,6 +13,7 @@ from asgi_oidc.sessions.records import Records, is_session_id
 from asgi_oidc.sessions.renewed import Renewed
 from asgi_oidc.sessions.session import (
     Limits,
+    Login,
     Session,
     Tokens,
     ending_at,
@@ -167,7 +168,7 @@ class StoredSessions:
         if await self._store.remove(self._records.key(self._records.handle(session_id))):
             await try_to_write(self._log, self._ended.end(session_id, now=self._now()))
 
-    async def fade(self, session_id: str, *, grace: int) -> None:
+    async def fade(self, session_id: str, *, grace: int, successor: Login) -> None:
         """Shorten its life in the record, or remove it."""
         self._ended.end(session_id, now=self._now(), grace=grace)
         key = self._records.key(self._records.handle(session_id))

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from asgi_oidc.sessions.session import Session
+from asgi_oidc.sessions.session import Login, Session
 
 LOCK_LIFETIME = 20  # seconds; longer than a renewal may take, so that two never renew one session
 
@@ -84,8 +84,8 @@ class Sessions(Protocol):
     async def end_unread(self, cookies: Mapping[str, str]) -> None:
         """End what a browser has, though nobody here can read it: another secret, another version, garbage."""
 
-    async def fade(self, session_id: str, *, grace: int) -> None:
-        """Let a session end after some seconds: another one has replaced it."""
+    async def fade(self, session_id: str, *, grace: int, successor: Login) -> None:
+        """Let a session end after some seconds: a successor has replaced it, without grace that of another user."""
 
     def delete(self, cookies: Mapping[str, str]) -> list[bytes]:
         """Return the Set-Cookie lines that take the session out of a browser."""
