@@ -57,21 +57,23 @@ async def _listening(parts: Parts) -> AsyncIterator[None]:
         return
     error: Exception | None = None
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(_listen, parts)
+        is_over = anyio.Event()
+        tasks.start_soon(_listen, parts, is_over)
         try:
             yield
         except Exception as exc:  # noqa: BLE001  # raised below: a task group would wrap it
             error = exc
         finally:
-            tasks.cancel_scope.cancel()
+            is_over.set()  # a look that is under way ends first: one that is cut off leaves its connection open
     if error is not None:
         raise error
 
 
-async def _listen(parts: Parts) -> None:
-    while True:
+async def _listen(parts: Parts, is_over: anyio.Event) -> None:
+    while not is_over.is_set():
         await parts.log.look()
-        await anyio.sleep(LISTEN_EVERY)
+        with anyio.move_on_after(LISTEN_EVERY):
+            await is_over.wait()
 
 
 def tell_what_a_sign_out_reaches(parts: Parts, *, is_late: bool = False) -> None:
@@ -96,4 +98,5 @@ async def _finish(parts: Parts) -> None:
         await parts.renewals.landed()
         await parts.errands.landed()
         await parts.afterwards.landed()
+        await parts.log.landed()
     await parts.provider.http.close()

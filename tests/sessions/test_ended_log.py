@@ -284,6 +284,7 @@ async def test_who_is_alone_has_nobody_to_tell():
     """And nothing to wait for."""
     log = NoLog()
     await log.look()
+    await log.landed()
 
     with anyio.move_on_after(0) as no_time:
         await log.poll()

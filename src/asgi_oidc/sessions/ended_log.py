@@ -37,6 +37,9 @@ class Log(Protocol):
     async def write(self, marks: Iterable[Mark]) -> None:
         """Tell the others."""
 
+    async def landed(self) -> None:
+        """Wait until no look is under way in the background."""
+
 
 async def try_to_write(log: Log, marks: Iterable[Mark]) -> None:
     """Tell the others where the session is gone from a store: only websockets elsewhere live on for a while without."""
@@ -60,6 +63,9 @@ class NoLog:
 
     async def write(self, marks: Iterable[Mark]) -> None:
         """There is nobody to tell."""
+
+    async def landed(self) -> None:
+        """There is nothing to wait for."""
 
 
 class StoredLog:
@@ -120,6 +126,10 @@ class StoredLog:
                 await self._link(self._shard(mark.name[0]), member, lifetime=self._lifetime)
             lifetime = RECENT_ALONE if self._lifetime is None else RECENT
             await self._link(self._recent, member, lifetime=lifetime)
+
+    async def landed(self) -> None:
+        """Wait for the looks that requests began."""
+        await self._looks.landed()
 
     async def _link(self, index: str, member: str, *, lifetime: int) -> None:
         if await self._store.link(index, member, lifetime=lifetime, most=MOST):
