@@ -375,3 +375,12 @@ async def test_after_the_lifetime_of_a_session_a_user_counts_anew(process):
     await process.sessions.fade("later", grace=30, successor=LOGIN)
 
     assert process.ended.is_dead(msgspec.structs.replace(LOGIN, id="later", sub="x"), now=process.now + 30)
+
+
+async def test_users_whose_ends_are_counted_are_bounded(process):
+    """Those who ended something longest ago are counted anew."""
+    for number in range(MOST_LAST_USES + 1):
+        successor = msgspec.structs.replace(LOGIN, sub=f"user-{number}")
+        await process.sessions.fade("id", grace=30, successor=successor)
+
+    assert len(process.sessions._ends) == MOST_LAST_USES
