@@ -86,6 +86,21 @@ async def test_an_app_that_fails_to_start_fails_to_start(site):
     assert exchange.sent == [{"type": "lifespan.startup.failed", "message": "no database"}]
 
 
+async def test_what_an_app_raises_comes_through_while_others_are_listened_to():
+    """Servers look at its class."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "lifespan.startup.complete"})
+        raise LookupError("of the app")
+
+    exchange = Exchange(START)
+
+    with pytest.raises(LookupError, match="of the app"):
+        await Site(inner=app, logout_store=MemoryStore()).middleware(
+            {"type": "lifespan"}, exchange.receive, exchange.send
+        )
+
+
 REDIS = "redis://127.0.0.1:1"  # nobody is asked at start-up
 
 
