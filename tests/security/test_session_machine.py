@@ -178,6 +178,7 @@ class SessionMachine(RuleBasedStateMachine):
         else:
             assert (self.world.store_state, ended) == ("up", len(there))
         self.model.sign_out_user(user, process.memory, store_state=self.world.store_state)
+        self.wait(SKEW // 1000 + 1)  # where nobody could be told
 
     @rule(number=NUMBERS, user=USERS)
     def sign_out_at_the_provider(self, number: int, user: str) -> None:

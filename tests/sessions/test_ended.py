@@ -248,6 +248,7 @@ def test_sessions_of_a_machine_whose_clock_is_ahead_end_within_the_skew(skew, is
 
     (mark,) = here.sign_out(sub="alice", sid=None, now=NOW)
     there.learn(mark, now=NOW + 200)
+    here.learn(mark, now=NOW)  # it reads what it wrote
 
     assert [ends.is_dead(session, now=NOW) for ends in (here, there)] == [is_dead] * 2
     assert not there.is_dead(login(there, now=NOW + 201), now=NOW + 201)
@@ -271,3 +272,14 @@ def test_a_mark_that_is_too_old_is_not_learnt():
     ends.learn(Mark("id x", FOR_EVER, 0, NOW - LIFETIME), now=NOW)
 
     assert not ends.is_ended("x")
+
+
+def test_a_sign_out_that_nobody_is_told_of_ends_no_later_login_elsewhere():
+    """The store took nothing: the others know of no mark that their logins would begin after."""
+    here, there = ended(skew=300_000), ended(skew=300_000)
+    before = login(there)
+
+    here.sign_out(sub="alice", sid=None, now=NOW)
+    later = login(there, now=NOW + 3)
+
+    assert [here.is_dead(each, now=NOW + 3) for each in (before, later)] == [True, False]
