@@ -11,10 +11,12 @@ from asgi_oidc import events
 from asgi_oidc.errors import OIDCError, ProviderError, RefreshFailed, SessionEnded, StoreUnavailable
 from asgi_oidc.parts import Parts
 from asgi_oidc.sessions.session import Session
+from asgi_oidc.sessions.sessions import LOCK_LIFETIME
 
 DEADLINE = 11.0  # seconds for all calls of one turn; with reading and saving, the lock outlives them
 COOL_DOWN = 10  # seconds after a refresh that failed in which none is tried
 POLL = 0.1  # seconds between two looks at what another process has made
+UNLOCK_PAUSE = 1.0  # seconds between two tries to give the lock back
 PATIENCE = 25.0  # seconds that somebody waits for another process; by then its lock has ended
 
 
@@ -93,11 +95,23 @@ async def _newest(session: Session, parts: Parts) -> Session:
 
 
 async def unlock(session: Session, parts: Parts, holder: str) -> None:
-    """Let others have their turn; when the store does not answer, the lock ends by itself."""
+    """Let others have their turn; when the store does not answer, as soon as it does."""
     try:
         await parts.sessions.unlock(session, holder)
     except StoreUnavailable as error:
         events.log(events.STORE_FAILED, code=error.code, detail=error.detail)
+        parts.afterwards.start(f"unlock {holder}", lambda: _unlock_later(session, parts, holder))
+
+
+async def _unlock_later(session: Session, parts: Parts, holder: str) -> None:
+    """Go on trying until the lock would end by itself."""
+    with anyio.move_on_after(LOCK_LIFETIME):
+        while True:
+            await anyio.sleep(UNLOCK_PAUSE)
+            try:
+                return await parts.sessions.unlock(session, holder)
+            except StoreUnavailable:
+                continue
 
 
 def failed(error: OIDCError | TimeoutError) -> RefreshFailed:

@@ -8,6 +8,7 @@ import trio.testing
 
 from asgi_oidc.provider.http import DEADLINE
 from asgi_oidc.revoke import DEADLINE as REVOKE_DEADLINE
+from asgi_oidc.sessions.sessions import LOCK_LIFETIME
 from asgi_oidc.stores.door import DEADLINE as STORE_DEADLINE
 from asgi_oidc.turn import COOL_DOWN
 from tests.flow.site import Site, session_cookies, who_am_i
@@ -130,6 +131,40 @@ async def test_a_store_that_hangs_during_a_refresh_keeps_nobody(method):
 
     assert (page.status_code, site.refreshes, site.provider.memory.revoked_grants) == (200, 1, set())
     assert took < 12
+
+
+async def test_a_lock_that_could_not_be_given_back_is_given_back_when_the_store_answers_again():
+    """Else everybody with a token that has run out waits until it ends by itself."""
+    store = OwnStore()
+    site = TokenSite(store)
+    browser = await site.signed_in()
+    site.clock.advance(LIFETIME + 1)
+    store.before["remove"] = [anyio.sleep_forever] * 2
+
+    first = await browser.fetch("/page")
+    site.clock.advance(LIFETIME + 1)
+    began = anyio.current_time()
+    second = await browser.fetch("/page")
+
+    assert (first.status_code, second.status_code, site.refreshes) == (200, 200, 2)
+    assert anyio.current_time() - began < 5
+
+
+async def test_a_store_that_never_answers_again_is_not_asked_for_ever():
+    """The lock has ended by itself long ago."""
+    store = OwnStore()
+    site = TokenSite(store)
+    browser = await site.signed_in()
+    site.clock.advance(LIFETIME + 1)
+    store.before["remove"] = [anyio.sleep_forever] * 1000
+
+    page = await browser.fetch("/page")
+    await anyio.sleep(LOCK_LIFETIME)
+    tries = len(store.before["remove"])
+    await anyio.sleep(10 * LOCK_LIFETIME)
+
+    assert (page.status_code, len(store.before["remove"])) == (200, tries)
+    assert 5 < 1000 - tries < 40
 
 
 async def test_a_store_that_hangs_at_a_sign_out_says_so_in_time():
