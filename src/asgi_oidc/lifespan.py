@@ -82,9 +82,11 @@ def tell_what_a_sign_out_reaches(parts: Parts, *, is_late: bool = False) -> None
     Args:
         is_late: no lifespan came; then only a warning is worth a line between those of requests.
     """
-    if parts.is_shared or "reach" in parts.notices:
+    if "reach" in parts.notices:
         return
     parts.notices.add("reach")
+    if parts.is_shared:
+        return
     is_warning = is_one_of_several()
     if is_warning or not is_late:
         mend = "set store or logout_store to a RedisStore when several processes serve the app"

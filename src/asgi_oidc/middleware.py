@@ -63,7 +63,6 @@ class OIDCMiddleware:
         self._parts = put_together(read_settings(settings), clock)
         auth_path = self._parts.settings.auth_path
         self._endpoints = {f"{auth_path}/{name}": endpoint for name, endpoint in ENDPOINTS.items()}
-        self._has_warned = self._has_told = False
 
     @classmethod
     def from_env(
@@ -121,8 +120,7 @@ class OIDCMiddleware:
                 raise UnsupportedScope(detail=f"{other!r} is not http, websocket or lifespan")
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if not self._has_told:  # mounted apps, and some others, hear of no lifespan
-            self._has_told = True
+        if "reach" not in self._parts.notices:  # mounted apps, and some others, hear of no lifespan
             tell_what_a_sign_out_reaches(self._parts, is_late=True)
         request = self._read(scope)
         response = await self._own_endpoint(request, receive)
@@ -217,8 +215,8 @@ class OIDCMiddleware:
 
     def _read(self, scope: Scope) -> Request:
         request = read_request(scope, base_path=self._parts.settings.base_path)
-        if request.path.mismatch and not self._has_warned:
-            self._has_warned = True
+        if request.path.mismatch and "mismatch" not in self._parts.notices:
+            self._parts.notices.add("mismatch")
             events.log(
                 events.MOUNT_MISMATCH,
                 root_path=scope.get("root_path"),
