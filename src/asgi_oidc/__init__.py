@@ -8,11 +8,13 @@ from asgi_oidc.errors import (
     RefreshFailed,
     SessionEnded,
     SettingsError,
+    StepUpRequired,
     StoreUnavailable,
     TokenNotGranted,
     UnsupportedScope,
 )
 from asgi_oidc.middleware import OIDCMiddleware
+from asgi_oidc.rules import Rule
 from asgi_oidc.stores.memory import MemoryStore
 from asgi_oidc.stores.redis import RedisStore
 from asgi_oidc.stores.store import SessionStore
@@ -26,9 +28,11 @@ __all__ = [
     "OIDCMiddleware",
     "RedisStore",
     "RefreshFailed",
+    "Rule",
     "SessionEnded",
     "SessionStore",
     "SettingsError",
+    "StepUpRequired",
     "StoreUnavailable",
     "TokenNotGranted",
     "UnsupportedScope",

@@ -7,6 +7,8 @@ from typing import Any
 
 import msgspec
 
+from asgi_oidc.errors import SettingsError
+from asgi_oidc.rules import Rule, rule_of
 from asgi_oidc.settings import READERS
 
 PREFIX = "OIDC_"
@@ -80,9 +82,19 @@ def _mapping(text: str) -> dict[str, Any]:
         raise ValueError("it must be a JSON object") from None
 
 
+def _rules(text: str) -> list[Rule]:
+    try:
+        return [rule_of(members) for members in msgspec.json.decode(text, type=list[Any])]
+    except SettingsError as exc:
+        raise ValueError("; ".join(exc.problems)) from None
+    except (msgspec.DecodeError, RecursionError):
+        raise ValueError("it must be a JSON list of objects") from None
+
+
 _PARSED: Mapping[str, Callable[[str], Any]] = {
     "secret": _listed,
     "public": _listed,
+    "rules": _rules,
     "trusted_audiences": _listed,
     "algorithms": _listed,
     "authorization_params": _mapping,
@@ -91,6 +103,8 @@ _PARSED: Mapping[str, Callable[[str], Any]] = {
     "session_lifetime": _whole_number,
     "leeway": _whole_number,
     "frontchannel_logout": _switch,
+    "keep_forms": _switch,
+    "keep_fragment": _switch,
 }
 _NOT_TEXT = ("http_client", "on_login")
 PARSERS: Mapping[str, Callable[[str], Any]] = {

@@ -4,6 +4,7 @@
     ├── SettingsError          the developer: a setting is wrong, at start-up
     ├── NotSignedIn            the developer: a token was asked for without a user
     │   └── SessionEnded           the session ended while the request was under way
+    ├── StepUpRequired         the app: raise it where a user has to sign in again, in a stronger way or more freshly
     ├── AccessTokenExpired     the developer: the access token has run out, and nothing renews it
     ├── RefreshFailed          the developer: the access token has run out, and cannot be renewed right now
     ├── TokenNotGranted        the developer: the provider gives no token for another API
@@ -12,6 +13,7 @@
     ├── UnsupportedScope       the server: a scope type that nobody has checked
     ├── LoginRefused           the app: raised by `on_login` to turn a user away
     ├── RequestRejected        the browser: a request that we cannot accept
+    │   └── LoginLoop              it signs in again and again, and never is
     ├── TokenRejected          the provider: a token failed a check
     └── ProviderError          the provider
         ├── ProviderUnavailable    down, slow or overloaded: try again later
@@ -64,6 +66,24 @@ class SessionEnded(NotSignedIn):
     """The session ended while the request was under way: signed out, run out, or withdrawn by the provider."""
 
     default_code = "session_ended"
+
+
+class StepUpRequired(OIDCError):
+    """Raise it in the app, before it answers, to have the user sign in again (RFC 9470).
+
+    A page is sent to the provider and comes back; everybody else gets 401.
+
+    Args:
+        acr_values: authentication contexts, of which the login has to reach one.
+        max_age: seconds since the user signed in at the provider.
+    """
+
+    default_code = "insufficient_user_authentication"
+
+    def __init__(self, *, acr_values: Sequence[str] | None = None, max_age: int | None = None) -> None:
+        super().__init__(detail="the app asks for a stronger or fresher login")
+        self.acr_values = acr_values
+        self.max_age = max_age
 
 
 class AccessTokenExpired(OIDCError):
@@ -135,6 +155,12 @@ class RequestRejected(OIDCError):
     def __init__(self, code: str, detail: str = "", *, status: int = 400) -> None:
         super().__init__(code, detail)
         self.status = status
+
+
+class LoginLoop(RequestRejected):
+    """This browser has signed in several times just now, and is sent to sign in again."""
+
+    default_code = "login_loop"
 
 
 class TokenRejected(OIDCError):

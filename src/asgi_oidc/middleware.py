@@ -2,17 +2,15 @@
 
 import os
 import time
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any, Unpack, assert_never
 
-import msgspec
-
 from asgi_oidc import events
-from asgi_oidc.access import LiveAccess
 from asgi_oidc.authenticate import authenticate
+from asgi_oidc.authorize import asked_by, authorize
 from asgi_oidc.endpoints import ENDPOINTS
 from asgi_oidc.endpoints.failure import failure
-from asgi_oidc.endpoints.login import own_path, start_login
+from asgi_oidc.endpoints.login import own_path
 from asgi_oidc.endpoints.signed_out import welcome_back
 from asgi_oidc.environment import read_environment
 from asgi_oidc.errors import (
@@ -20,19 +18,24 @@ from asgi_oidc.errors import (
     NotSignedIn,
     OIDCError,
     RefreshFailed,
+    StepUpRequired,
     StoreUnavailable,
     UnsupportedScope,
 )
+from asgi_oidc.explain import Explanation, explain, explain_all
+from asgi_oidc.gate import forbidden, foreign, turn_away, unauthorized
+from asgi_oidc.handover import inner_scope, outer_handshake, outer_send
+from asgi_oidc.handshake import Handshake
 from asgi_oidc.lifespan import ASGIApp, Message, run_lifespan, tell_what_a_sign_out_reaches
 from asgi_oidc.open_websocket import CLOSE_SESSION_OVER, CLOSE_TRY_AGAIN_LATER, OpenWebsocket
 from asgi_oidc.parts import put_together
-from asgi_oidc.principal import OIDC, AnonymousUser, Auth, User, with_return_to
-from asgi_oidc.rules import Decision, decide
+from asgi_oidc.policy import Allow, Place, Refuse, StartLogin, StepUp
+from asgi_oidc.protocol.step_up import ANYHOW
 from asgi_oidc.sessions.sessions import Live
 from asgi_oidc.settings import Keywords, read_settings
 from asgi_oidc.user_sessions import UserSessions
-from asgi_oidc.web.caching import private_headers
-from asgi_oidc.web.request import Request, read_request
+from asgi_oidc.web.cors import answer_preflight, is_preflight
+from asgi_oidc.web.request import SAFE_METHODS, Request, read_methods, read_request
 from asgi_oidc.web.response import Response, problem
 
 Scope = MutableMapping[str, Any]
@@ -40,6 +43,7 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
 CLOSE_FORBIDDEN = 4403  # a code of our own, after the HTTP status (RFC 6455 §7.4.2)
+CLOSE_BROKEN = 1011  # RFC 6455 §7.4.1: something unexpected on our side
 LEAST_AGE = 60  # seconds that a session must be old before a token that ran out sends the browser to sign in again
 
 
@@ -100,6 +104,32 @@ class OIDCMiddleware:
             raise OIDCError("no_store", "sessions are in the browsers alone: set store to list and end them here")
         return UserSessions(self._parts, self._parts.store)
 
+    @property
+    def base_url(self) -> str:
+        """The public URL of the wrapped app."""
+        return self._parts.settings.base_url
+
+    def covers(self, path: str) -> bool:
+        """Say whether a path of the browser's address is below `base_url`."""
+        base_path = self._parts.settings.base_path
+        return path == base_path or path.startswith(f"{base_path}/")
+
+    def explain(self, path: str, method: str = "GET") -> Explanation:
+        """Say what a path gets, and why; `print()` shows it as a table.
+
+        Args:
+            path: as in the browser's address, such as `/admin/users`.
+            method: of HTTP, or `WEBSOCKET`.
+
+        Raises:
+            ValueError: there is no such method.
+        """
+        return explain(self._parts, path, method, endpoints=tuple(self._endpoints))
+
+    def explain_all(self) -> str:
+        """List all `public` patterns and rules, as a table."""
+        return explain_all(self._parts)
+
     def __repr__(self) -> str:
         return f"OIDCMiddleware({self.app!r})"
 
@@ -120,28 +150,35 @@ class OIDCMiddleware:
                 raise UnsupportedScope(detail=f"{other!r} is not http, websocket or lifespan")
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if "reach" not in self._parts.notices:  # mounted apps, and some others, hear of no lifespan
-            tell_what_a_sign_out_reaches(self._parts, is_late=True)
-        request = self._read(scope)
-        response = await self._own_endpoint(request, receive)
+        parts = self._parts
+        if "reach" not in parts.notices:  # mounted apps, and some others, hear of no lifespan
+            tell_what_a_sign_out_reaches(parts, is_late=True)
+        request, place = self._read(scope)
+        response = await self._own_endpoint(request, receive) or self._preflight(scope, request)
         if response is not None:
             await _respond(response, request, send)
             return
         live, down = await self._who(request)
-        if (welcome := welcome_back(request, self._parts, is_signed_in=live is not None)) is not None:
+        if (welcome := welcome_back(request, parts, is_signed_in=live is not None)) is not None:
             await _respond(welcome, request, send)
             return
-        public = self._parts.settings.public
-        match decide(public, request.path, is_signed_in=live is not None):
-            case Decision.ALLOW:
-                await self._run_app(request, live or down, scope, receive, send)
-            case Decision.LOGIN if down is not None:
-                return_to = own_path(request.target, self._parts)
-                await _respond(failure(request, self._parts, down, return_to=return_to), request, send)
-            case Decision.LOGIN:
-                await _respond(await self._login_needed(request), request, send)
-            case other:
-                assert_never(other)
+        answer = outer_send(parts, live, place, request, send)
+        if live is not None and request.method not in SAFE_METHODS and self._is_foreign(request, place):
+            await _respond(foreign(request, parts), request, answer)
+            return
+        try:
+            decision = await authorize(scope, parts, place, live)
+        except OIDCError as error:
+            await _respond(failure(request, parts, error), request, answer)
+            return
+        match decision:
+            case Allow():
+                await self._run_app(request, place, live or down, scope, receive, answer)
+            case StartLogin() if down is not None:
+                return_to = own_path(request.target, parts)
+                await _respond(failure(request, parts, down, return_to=return_to), request, answer)
+            case refused:
+                await _respond(await turn_away(refused, request, parts, place, live, receive), request, answer)
 
     async def _who(self, request: Request) -> tuple[Live | None, StoreUnavailable | None]:
         """Say who is calling, or why nobody can tell: public pages go on without knowing."""
@@ -155,9 +192,15 @@ class OIDCMiddleware:
         return live, None
 
     async def _run_app(
-        self, request: Request, who: Live | StoreUnavailable | None, scope: Scope, receive: Receive, send: Send
+        self,
+        request: Request,
+        place: Place,
+        who: Live | StoreUnavailable | None,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
     ) -> None:
-        """Call the app; a token that it needs and cannot get is answered like a request without a session."""
+        """Call the app; what it lacks of its user is answered as if the request had come without."""
         live = who if isinstance(who, Live) else None
         has_started = False
 
@@ -166,56 +209,131 @@ class OIDCMiddleware:
             has_started = True
             await send(message)
 
-        inner_send = watched_send if live is None else self._private_send(live, request, watched_send)
         try:
-            await self.app(self._inner_scope(scope, live), receive, inner_send)
+            await self.app(inner_scope(scope, self._parts, live), receive, watched_send)
         except Exception as exc:  # those of the app go on
-            error = _lacks_token(exc)
+            error = _lacks_user(exc)
             if error is None or has_started:
                 raise
             # The app takes for nobody whom we could not look up.
             error = who if isinstance(who, StoreUnavailable) else error
-            response = await self._without_token(request, live, error)
+            response = await self._without(error, request, place, live, receive)
         else:
             return
-        lines = [] if live is None else self._parts.sessions.cookies_due(live, request.cookies)
-        await _respond(response.with_cookies(lines), request, send)
+        await _respond(response, request, send)
 
-    async def _without_token(self, request: Request, live: Live | None, error: OIDCError) -> Response:
+    async def _without(
+        self, error: OIDCError, request: Request, place: Place, live: Live | None, receive: Receive
+    ) -> Response:
+        """Answer a request whose app lacks a user, a better login or a token."""
+        parts = self._parts
+        try:
+            decision = self._decision_of(error, request, live)
+        except OIDCError as invalid:
+            error, decision = invalid, None
+        if decision is None:
+            return failure(request, parts, error, return_to=own_path(request.target, parts))
+        events.log(events.REQUEST_REFUSED, code=error.code, method=request.method)
+        return await turn_away(decision, request, parts, place, live, receive)
+
+    def _decision_of(self, error: OIDCError, request: Request, live: Live | None) -> StartLogin | StepUp | None:
+        if isinstance(error, StepUpRequired):
+            ask = asked_by(error)
+            return StartLogin(ask) if live is None else StepUp(ask)
         # A provider whose tokens are dead on arrival would send the browser round in circles.
         is_new = live is not None and self._parts.now() - live.session.login.created_at < LEAST_AGE
         goes_in_circles = is_new and request.is_navigation
-        if isinstance(error, NotSignedIn | AccessTokenExpired) and not goes_in_circles:
-            events.log(events.REQUEST_REFUSED, code=error.code, method=request.method)
-            return await self._login_needed(request)
-        return failure(request, self._parts, error, return_to=own_path(request.target, self._parts))
+        is_for_login = isinstance(error, NotSignedIn | AccessTokenExpired) and not goes_in_circles
+        return StartLogin(ANYHOW) if is_for_login else None
 
     async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
-        request = self._read(scope)
+        parts, handshake = self._parts, Handshake(scope, receive, send)
+        request, place = self._read(scope)
         live, down = await self._who(request)
-        public = self._parts.settings.public.opens(request.path)
         # Browsers let any site open a websocket with our cookies: only our own pages act for the user.
-        is_ours = request.header(b"origin") == self._parts.origin
-        if not public and down is not None:
-            await _refuse(scope, receive, send, failure(request, self._parts, down), CLOSE_TRY_AGAIN_LATER)
-            return
-        if not public and live is None:
-            await _refuse(scope, receive, send, self._unauthorized(request), CLOSE_SESSION_OVER)
-            return
-        if not public and not is_ours:
-            forbidden = problem(403, "foreign_origin", "Another site may not open this websocket")
-            await _refuse(scope, receive, send, forbidden, CLOSE_FORBIDDEN)
+        is_ours = request.header(b"origin") in (parts.origin, *place.origins)
+        refusal = await self._refusal(scope, request, place, live, down, is_ours=is_ours)
+        if refusal is not None:
+            await handshake.refuse(refusal[0], code=refusal[1])
             return
         user = live if is_ours else None
-        if user is None:
-            await self.app(self._inner_scope(scope, None), receive, send)
+        try:
+            await self._run_websocket(scope, request, handshake, user)
+        except Exception as exc:  # those of the app go on
+            error = _lacks_user(exc)
+            if error is None or handshake.is_answered:
+                raise
+            answer, code = self._denied(error, request, user)
+        else:
             return
-        websocket = OpenWebsocket(user, self._parts, receive, self._private_handshake(user, request, send))
-        await websocket.run(lambda receive, send: self.app(self._inner_scope(scope, user), receive, send))
+        await handshake.refuse(answer, code=code)
 
-    def _read(self, scope: Scope) -> Request:
-        request = read_request(scope, base_path=self._parts.settings.base_path)
-        if request.path.mismatch and "mismatch" not in self._parts.notices:
+    async def _refusal(
+        self,
+        scope: Scope,
+        request: Request,
+        place: Place,
+        live: Live | None,
+        down: StoreUnavailable | None,
+        *,
+        is_ours: bool,
+    ) -> tuple[Response, int] | None:
+        """Say how a websocket is refused, None where it is the app's: the response, and the code of the close."""
+        parts = self._parts
+        if place.opened_by is not None:
+            return None
+        if down is not None:
+            return failure(request, parts, down), CLOSE_TRY_AGAIN_LATER
+        if live is not None and not is_ours:
+            return foreign(request, parts), CLOSE_FORBIDDEN
+        try:
+            decision = await authorize(scope, parts, place, live)
+        except OIDCError as error:
+            return failure(request, parts, error), CLOSE_BROKEN
+        match decision:
+            case Allow():
+                return None
+            case StartLogin(ask) | StepUp(ask):
+                return unauthorized(request, parts, live, ask), CLOSE_SESSION_OVER
+            case Refuse():
+                return forbidden(decision, request, parts, place, live), CLOSE_FORBIDDEN
+            case other:
+                assert_never(other)
+
+    async def _run_websocket(self, scope: Scope, request: Request, handshake: Handshake, user: Live | None) -> None:
+        parts = self._parts
+        inner = inner_scope(scope, parts, user)
+        if user is None:
+            await self.app(inner, handshake.receive, handshake.send)
+            return
+        send = outer_handshake(parts, user, request, handshake.send)
+        websocket = OpenWebsocket(user, parts, handshake.receive, send)
+        await websocket.run(lambda receive, send: self.app(inner, receive, send))
+
+    def _denied(self, error: OIDCError, request: Request, live: Live | None) -> tuple[Response, int]:
+        """Say how a websocket is refused whose app lacks a user, a better login or a token."""
+        try:
+            decision = self._decision_of(error, request, live)
+        except OIDCError as invalid:
+            error, decision = invalid, None
+        if decision is not None:
+            is_step_up = isinstance(decision, StepUp)
+            return unauthorized(request, self._parts, live if is_step_up else None, decision.ask), CLOSE_SESSION_OVER
+        code = CLOSE_TRY_AGAIN_LATER if isinstance(error, RefreshFailed | StoreUnavailable) else CLOSE_BROKEN
+        return failure(request, self._parts, error), code
+
+    def _is_foreign(self, request: Request, place: Place) -> bool:
+        return request.is_from_elsewhere(self._parts.origin, place.origins)
+
+    def _preflight(self, scope: Scope, request: Request) -> Response | None:
+        if not is_preflight(request):
+            return None
+        methods = read_methods({"type": "http", "method": request.header(b"access-control-request-method")})
+        return answer_preflight(request, self._parts.policy.place(scope, methods).origins)
+
+    def _read(self, scope: Scope) -> tuple[Request, Place]:
+        place = self._parts.policy.place(scope)
+        if place.path.mismatch and "mismatch" not in self._parts.notices:
             self._parts.notices.add("mismatch")
             events.log(
                 events.MOUNT_MISMATCH,
@@ -223,7 +341,7 @@ class OIDCMiddleware:
                 base_url=self._parts.settings.base_url,
                 mend="base_url must end with the path that the app is mounted on",
             )
-        return request
+        return read_request(scope, path=place.path), place
 
     async def _own_endpoint(self, request: Request, receive: Receive) -> Response | None:
         # Some mounts add a "/" (Litestar): a callback that is not known as ours would start a login, for ever.
@@ -239,93 +357,18 @@ class OIDCMiddleware:
         except OIDCError as error:
             return failure(request, self._parts, error)
 
-    async def _login_needed(self, request: Request) -> Response:
-        if not request.is_navigation:
-            events.log(events.REQUEST_REFUSED, status=401, method=request.method)
-            return self._unauthorized(request)
-        return_to = own_path(request.target, self._parts)
-        try:
-            return await start_login(request, self._parts, return_to=return_to)
-        except OIDCError as error:
-            return failure(request, self._parts, error, return_to=return_to)
 
-    def _unauthorized(self, request: Request) -> Response:
-        # A script's user should come back to the page that the script runs on, not to the script's URL.
-        referer = request.header(b"referer") or ""
-        page = own_path(referer, self._parts) if referer.startswith(f"{self._parts.origin}/") else None
-        url = with_return_to(self._parts.urls.login, page)
-        challenge = f'Cookie realm="sign-in", form-action="{self._parts.urls.login}"'
-        return problem(401, "login_required", "Please sign in", login_url=url).with_headers(
-            (b"www-authenticate", challenge.encode("ascii"))
-        )
-
-    def _inner_scope(self, scope: Scope, live: Live | None) -> Scope:
-        """Copy the scope with our three keys; whatever stood there before came from outside and is replaced."""
-        urls = self._parts.urls
-        if live is None:
-            return {**scope, "user": AnonymousUser(), "auth": Auth([]), "oidc": OIDC(urls)}
-        login, tokens = live.session.login, live.session.tokens
-        return {
-            **scope,
-            # The app may change the claims that it is given; those of the session stay as the provider said.
-            "user": User(login.sub, login.issuer, msgspec.json.decode(msgspec.json.encode(tokens.claims))),
-            "auth": Auth(["authenticated", *tokens.scopes]),
-            "oidc": OIDC(urls, LiveAccess(live, self._parts)),
-        }
-
-    def _private_send(self, live: Live, request: Request, send: Send) -> Send:
-        """Keep the answer out of shared caches, and let it bring what has become of the session."""
-
-        async def private_send(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                lines = self._parts.sessions.cookies_due(live, request.cookies)
-                message = {**message, "headers": private_headers(message.get("headers", ()), lines)}
-            await send(message)
-
-        return private_send
-
-    def _private_handshake(self, live: Live, request: Request, send: Send) -> Send:
-        """The same for a websocket, accepted or answered instead."""
-
-        async def private_handshake(message: Message) -> None:
-            if message["type"] == "websocket.http.response.start":
-                message = {**message, "headers": private_headers(message.get("headers", ()))}
-            if message["type"] == "websocket.accept":
-                lines = self._parts.sessions.cookies_due(live, request.cookies)
-                message = _with_cookies(message, lines)
-            await send(message)
-
-        return private_handshake
-
-
-def _lacks_token(exc: BaseException) -> OIDCError | None:
-    """Find out whether an app failed because it got no token; it may have asked for several at once."""
-    if isinstance(exc, NotSignedIn | AccessTokenExpired | RefreshFailed | StoreUnavailable):
+def _lacks_user(exc: BaseException) -> OIDCError | None:
+    """Find out whether an app failed for want of a user, a better login or a token; it may have asked for several."""
+    if isinstance(exc, NotSignedIn | StepUpRequired | AccessTokenExpired | RefreshFailed | StoreUnavailable):
         return exc
     if not isinstance(exc, BaseExceptionGroup):
         return None
-    found = [_lacks_token(each) for each in exc.exceptions]
+    found = [_lacks_user(each) for each in exc.exceptions]
     return None if None in found else found[0]
-
-
-def _with_cookies(message: Message, lines: Sequence[bytes]) -> Message:
-    if not lines:
-        return message
-    return {**message, "headers": [*message.get("headers", ()), *((b"set-cookie", line) for line in lines)]}
 
 
 async def _respond(response: Response, request: Request, send: Send) -> None:
     await send({"type": "http.response.start", "status": response.status, "headers": list(response.headers)})
     body = b"" if request.method == "HEAD" else response.body
     await send({"type": "http.response.body", "body": body})
-
-
-async def _refuse(scope: Scope, receive: Receive, send: Send, response: Response, code: int) -> None:
-    """Refuse a websocket before it is accepted: with the response where the server can, else with a close code."""
-    await receive()  # websocket.connect
-    if "websocket.http.response" not in (scope.get("extensions") or {}):
-        await send({"type": "websocket.close", "code": code})
-        return
-    start = {"type": "websocket.http.response.start", "status": response.status, "headers": list(response.headers)}
-    await send(start)
-    await send({"type": "websocket.http.response.body", "body": response.body})

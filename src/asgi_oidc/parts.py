@@ -6,17 +6,21 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
 
+from asgi_oidc.policy import Policy
 from asgi_oidc.principal import Urls
 from asgi_oidc.protocol.client import Client
 from asgi_oidc.provider.http import Http
 from asgi_oidc.provider.provider import Provider, ProviderSettings
+from asgi_oidc.sessions.asks import Asks
 from asgi_oidc.sessions.ended import SKEW, Ended, plain_name
 from asgi_oidc.sessions.ended_log import Log, NoLog, StoredLog
+from asgi_oidc.sessions.forms import Forms
 from asgi_oidc.sessions.granted import Granted, GrantedTokens
 from asgi_oidc.sessions.in_cookies import CookieSessions
 from asgi_oidc.sessions.in_store import StoredSessions
 from asgi_oidc.sessions.jar import Jar
 from asgi_oidc.sessions.records import Records
+from asgi_oidc.sessions.rounds import Rounds
 from asgi_oidc.sessions.sealing import Sealer
 from asgi_oidc.sessions.session import MOST_SKEW, Limits, Session, buried_for
 from asgi_oidc.sessions.sessions import Sessions
@@ -39,12 +43,16 @@ class Parts:
     settings: Settings
     clock: Callable[[], float]
     client: Client
+    policy: Policy
     provider: Provider
     sessions: Sessions
     records: Records
     store: StoreDoor | None
     transactions: Transactions
     ways_back: WaysBack
+    asks: Asks
+    rounds: Rounds
+    forms: Forms
     limits: Limits
     ended: Ended
     log: Log
@@ -65,6 +73,11 @@ class Parts:
         stores = (self.settings.store, self.settings.logout_store)
         return any(store is not None and not isinstance(store, MemoryStore) for store in stores)
 
+    @property
+    def form_path(self) -> str:
+        """The page that says what became of a form that found nobody signed in."""
+        return f"{self.own_paths}/form"
+
     def now(self) -> int:
         """Seconds since the epoch."""
         return int(self.clock())
@@ -78,7 +91,7 @@ def put_together(settings: Settings, clock: Callable[[], float]) -> Parts:
     style = CookieStyle(secure=settings.origin.startswith("https:"))
     stem = f"oidc-{_tag(context)}"
     limits = Limits(settings.session_idle, settings.session_lifetime)
-    jar = Jar(sealer, style, stem)
+    asks, jar = Asks(sealer), Jar(sealer, style, stem)
     records = Records(settings.secret, context=context)
     store = None if settings.store is None else StoreDoor(settings.store)
     shared = store if settings.logout_store is None else StoreDoor(settings.logout_store)
@@ -105,12 +118,16 @@ def put_together(settings: Settings, clock: Callable[[], float]) -> Parts:
         settings=settings,
         clock=clock,
         client=client,
+        policy=Policy(settings.public, settings.rules, base_path=settings.base_path),
         provider=Provider(_provider_settings(settings, client), Http(settings.http_client), clock),
         sessions=sessions,
         records=records,
         store=store,
         transactions=Transactions(sealer, style, stem, _login_same_site(settings, style)),
         ways_back=WaysBack(sealer),
+        asks=asks,
+        rounds=Rounds(sealer, style, stem, settings.session_idle),
+        forms=Forms(sealer, style, stem),
         limits=limits,
         ended=ended,
         log=log,
@@ -120,7 +137,7 @@ def put_together(settings: Settings, clock: Callable[[], float]) -> Parts:
         errands=SingleFlight(),
         afterwards=SingleFlight(),
         granted=GrantedTokens(),
-        urls=Urls(settings.url_of("login"), settings.url_of("logout")),
+        urls=Urls(settings.url_of("login"), settings.url_of("logout"), settings.url_of("form"), asks.write),
         origin=settings.origin,
         own_paths=settings.base_path + settings.auth_path,
         notices=set(),

@@ -1,5 +1,6 @@
 """What the app sees in the scope: `user`, `auth` and `oidc`."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 from urllib.parse import urlencode
@@ -8,6 +9,7 @@ import httpx
 
 from asgi_oidc.api_auth import make_api_auth
 from asgi_oidc.errors import NotSignedIn
+from asgi_oidc.protocol.step_up import ANYHOW, Ask, read_ask
 
 Claims = dict[str, Any]
 
@@ -90,10 +92,28 @@ class Auth:
 
 @dataclass(frozen=True, slots=True)
 class Urls:
-    """Absolute URLs of ours, to put into pages."""
+    """Absolute URLs of ours, to put into pages.
+
+    Attributes:
+        sealed: writes how a login shall be done, so that nobody else can ask for it.
+    """
 
     login: str
     logout: str
+    form: str
+    sealed: Callable[[Ask], str] = field(repr=False)
+
+    def login_for(self, ask: Ask, return_to: str | None) -> str:
+        """Write the URL that starts a login of that kind."""
+        # The return path comes last, so that a script may add a fragment to it.
+        return _with_parameters(self.login, self._asking(ask) | ({"return_to": return_to} if return_to else {}))
+
+    def form_for(self, ask: Ask) -> str:
+        """Write the URL that keeps a form and starts such a login."""
+        return _with_parameters(self.form, self._asking(ask))
+
+    def _asking(self, ask: Ask) -> dict[str, str]:
+        return {} if ask == ANYHOW else {"ask": self.sealed(ask)}
 
 
 class Access(Protocol):
@@ -212,13 +232,24 @@ class OIDC:
             raise NotSignedIn(detail="there is no user behind this request")
         return self._access
 
-    def login_url(self, return_to: str | None = None) -> str:
-        """Write the URL that starts a login.
+    def login_url(
+        self,
+        return_to: str | None = None,
+        *,
+        acr_values: Sequence[str] | None = None,
+        max_age: int | None = None,
+    ) -> str:
+        """Write the URL that starts a login, also of a user who is signed in already.
 
         Args:
-            return_to: path on this site to come back to, query included; home where it is left out.
+            return_to: path on this site to come back to, query and fragment included; home where it is left out.
+            acr_values: authentication contexts, of which the login has to reach one (RFC 9470).
+            max_age: seconds since the user signed in at the provider.
+
+        Raises:
+            ValueError: nobody can sign in like that.
         """
-        return with_return_to(self._urls.login, return_to)
+        return self._urls.login_for(read_ask(acr_values, max_age), return_to)
 
     def logout_url(self, return_to: str | None = None) -> str:
         """Write the URL that signs out: send a form with POST to it, or link to it from a page of this site.
@@ -231,7 +262,11 @@ class OIDC:
 
 def with_return_to(url: str, return_to: str | None) -> str:
     """Add the return path to the URL of one of our endpoints."""
-    return f"{url}?{urlencode({'return_to': return_to})}" if return_to else url
+    return _with_parameters(url, {"return_to": return_to} if return_to else {})
+
+
+def _with_parameters(url: str, parameters: dict[str, str]) -> str:
+    return f"{url}?{urlencode(parameters)}" if parameters else url
 
 
 def _text(claims: Claims, name: str) -> str | None:

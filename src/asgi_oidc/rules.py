@@ -1,60 +1,155 @@
-"""One policy for every request: default closed, opened by `public` patterns alone."""
+"""A rule: a path, and what its users need beyond being signed in."""
 
-import re
-from collections.abc import Iterable
-from dataclasses import dataclass
-from enum import Enum, auto
+import difflib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass, field, fields
+from typing import Any
 
-from asgi_oidc.web.paths import PathReadings
-
-# "/x" or "/x/*"; plain characters only, so that a pattern means exactly what it says.
-_PATTERN = re.compile(r"/|(/[\w~!$&'()+,=:@.-]+)+(/\*)?")
-
-
-class Decision(Enum):
-    """What a request gets."""
-
-    ALLOW = auto()
-    LOGIN = auto()
+from asgi_oidc.errors import SettingsError
+from asgi_oidc.needs import Check, ClaimPath, Needs, Scalar, read_check, read_needs, texts
+from asgi_oidc.patterns import Pattern, read_pattern
+from asgi_oidc.protocol.step_up import ANYHOW, Ask, read_ask
+from asgi_oidc.urls import check_url, origin_of
+from asgi_oidc.web.request import METHODS
 
 
-@dataclass(frozen=True, slots=True)
-class Public:
-    """The paths that are reached without signing in."""
+@dataclass(frozen=True, slots=True, repr=False)
+class Rule:
+    """A further need of a path: whoever is let in has to meet all rules that match.
 
-    exact: frozenset[str]
-    below: tuple[str, ...]
-
-    def opens(self, path: PathReadings) -> bool:
-        """Say whether a path is public: spelt canonically, and public in every reading that it may have."""
-        return path.is_canonical and all(self._opens(reading) for reading in path.readings)
-
-    def _opens(self, path: str) -> bool:
-        return path in self.exact or any(path == stem or path.startswith(stem + "/") for stem in self.below)
-
-
-def read_public(patterns: Iterable[str]) -> Public:
-    """Compile `public` patterns.
+    Args:
+        path: `"/x"` is that path, `"/x/*"` is `/x` and all below, in any spelling that a framework may serve.
+        methods: HTTP methods that it is for, `"GET"` with HEAD; `"WEBSOCKET"` for those alone. By default all.
+        claims: claim path to the value it must have or, if it is a list, hold: `{"realm_access.roles": "admin"}`. Of a
+            list of values one is enough. A tuple of names is for names that have dots.
+        scopes: scopes that must have been granted, all of them.
+        email_domains: domains, of which the user's e-mail must have one, verified by the provider.
+        acr_values: authentication contexts, of which the login must have reached one; else the user signs in again.
+        max_age: seconds since the user signed in at the provider; else the user signs in again.
+        login: False never sends anybody to sign in: 401, for APIs.
+        check: called with the user, or with the user and the ASGI scope, async or not; anything but True is 403.
+        origins: other sites whose pages may call this path with the user's session, such as
+            `"https://spa.example.com"`: scripts (CORS), forms and websockets. A rule with origins alone closes nothing.
 
     Raises:
-        ValueError: a pattern is not `/x` or `/x/*`, or opens everything.
+        SettingsError: all that is wrong, with the mend.
     """
-    exact: set[str] = set()
-    below: list[str] = []
-    for pattern in patterns:
-        if pattern == "/*":
-            raise ValueError("'/*' would open every path: leave the middleware out, or name what is public")
-        if not _PATTERN.fullmatch(pattern) or "/./" in f"{pattern}/" or "/../" in f"{pattern}/":
-            raise ValueError(f"{pattern!r} is not a path: write '/x' for one path, '/x/*' for it and all below")
-        if pattern.endswith("/*"):
-            below.append(pattern.removesuffix("/*"))
-        else:
-            exact.add(pattern)
-    return Public(frozenset(exact), tuple(below))
+
+    path: str
+    _: KW_ONLY
+    methods: Sequence[str] | None = None
+    claims: Mapping[str | ClaimPath, Scalar | Sequence[Scalar]] | None = None
+    scopes: Sequence[str] | None = None
+    email_domains: Sequence[str] | None = None
+    acr_values: Sequence[str] | None = None
+    max_age: int | None = None
+    login: bool = True
+    check: Any = None
+    origins: Sequence[str] | None = None
+    pattern: Pattern = field(init=False)
+    needs: Needs = field(init=False)
+    ask: Ask = field(init=False)
+    asks_app: Check | None = field(init=False)
+    allowed: frozenset[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        problems: list[str] = []
+        for name, value, read in (
+            ("pattern", self.path, read_pattern),
+            ("methods", self.methods, _methods),
+            ("needs", self._given("claims", "scopes", "email_domains"), lambda given: read_needs(**given)),
+            ("ask", self._given("acr_values", "max_age"), lambda given: read_ask(**given)),
+            ("login", self.login, _switch),
+            ("asks_app", self.check, lambda check: None if check is None else read_check(check)),
+            ("allowed", self.origins, _origins),
+        ):
+            try:
+                object.__setattr__(self, name, read(value))
+            except ValueError as exc:
+                label = {"pattern": "path: ", "needs": "", "ask": "", "asks_app": "check: ", "allowed": "origins: "}
+                problems += [label.get(name, f"{name}: ") + line for line in str(exc).splitlines()]
+        if problems:
+            raise SettingsError([f"Rule({self.path!r}): {problem}" for problem in problems])
+
+    def __repr__(self) -> str:
+        given = (each for each in fields(self) if each.init and each.name != "path")
+        told = [f"{each.name}={_told(getattr(self, each.name))}" for each in given if self._differs(each.name)]
+        return f"Rule({', '.join([repr(self.path), *told])})"
+
+    @property
+    def closes(self) -> bool:
+        """Whether it needs a user at all."""
+        return (
+            not self.allowed
+            or any(map(self._differs, ("claims", "scopes", "email_domains", "check", "login")))
+            or (self.ask != ANYHOW)
+        )
+
+    def is_for(self, methods: Iterable[str]) -> bool:
+        """Say whether it matches one of the methods that a request may have."""
+        return self.methods is None or any(method in self.methods for method in methods)
+
+    def _differs(self, name: str) -> bool:
+        default = True if name == "login" else None
+        return bool(getattr(self, name) != default)
+
+    def _given(self, *names: str) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in names}
 
 
-def decide(public: Public, path: PathReadings, *, is_signed_in: bool) -> Decision:
-    """Decide on a request by its path and its user alone; no header takes part."""
-    if is_signed_in or public.opens(path):
-        return Decision.ALLOW
-    return Decision.LOGIN
+def rule_of(members: object) -> Rule:
+    """Make a rule of a JSON object, such as `{"path": "/admin/*", "claims": {"roles": "admin"}}`.
+
+    Raises:
+        SettingsError, ValueError: something is wrong with it.
+    """
+    if not isinstance(members, Mapping) or "path" not in members:
+        raise ValueError('a rule is an object with a path, such as {"path": "/admin/*", "claims": {"roles": "admin"}}')
+    known = [each.name for each in fields(Rule) if each.init]
+    for name in members.keys() - set(known):
+        near = difflib.get_close_matches(str(name), known, n=1)
+        raise ValueError(f"a rule has no {name!r}" + (f"; did you mean {near[0]!r}?" if near else ""))
+    return Rule(**members)
+
+
+def read_rules(value: object) -> tuple[Rule, ...]:
+    """Take rules.
+
+    Raises:
+        ValueError: it is no list of rules.
+    """
+    if isinstance(value, str | Mapping) or not isinstance(value, Sequence):
+        raise ValueError("it must be a list, such as [Rule('/admin/*', claims={'roles': 'admin'})]")
+    for rule in value:
+        if not isinstance(rule, Rule):
+            raise ValueError(f"{rule!r} is no Rule, such as Rule('/admin/*', claims={{'roles': 'admin'}})")
+    return tuple(value)
+
+
+def _methods(value: object) -> tuple[str, ...] | None:
+    if value is None:
+        return None
+    methods = texts(value)
+    for method in methods:
+        if method not in METHODS:
+            near = difflib.get_close_matches(method.upper(), METHODS, n=1)
+            raise ValueError(f"{method!r} is no method" + (f"; did you mean {near[0]!r}?" if near else ""))
+    return methods
+
+
+def _switch(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError("it must be True or False")
+    return value
+
+
+def _origins(value: object) -> frozenset[str]:
+    origins = () if value is None else texts(value)
+    for origin in origins:
+        if origin_of(check_url(origin)) != origin:
+            raise ValueError(f"{origin!r} is no origin: write 'https://spa.example.com', without a path")
+    return frozenset(origins)
+
+
+def _told(value: object) -> str:
+    return getattr(value, "__qualname__", None) or repr(value)

@@ -14,7 +14,6 @@ from asgi_oidc.protocol.authorization import RESERVED
 from asgi_oidc.protocol.client_auth import METHODS
 from asgi_oidc.protocol.jose import KEY_OF_ALGORITHM
 from asgi_oidc.provider.http import HttpClient
-from asgi_oidc.rules import Public, read_public
 from asgi_oidc.stores.door import METHODS as METHODS_OF_STORES
 from asgi_oidc.stores.memory import MemoryStore
 from asgi_oidc.stores.redis import RedisStore
@@ -145,11 +144,6 @@ def read_scope(value: object) -> str:
     if "openid" not in words:
         raise ValueError("it must contain 'openid', or the provider sends no ID Token")
     return " ".join(words)
-
-
-def read_public_paths(value: object) -> Public:
-    """Read and compile the `public` patterns."""
-    return read_public(read_texts(value))
 
 
 def read_auth_path(value: object) -> str:

@@ -6,11 +6,14 @@ from dataclasses import dataclass, field
 from typing import Any, Required, TypedDict
 
 from asgi_oidc.errors import OIDCError, SettingsError
+from asgi_oidc.patterns import Pattern
+from asgi_oidc.policy import contradictions, read_public
 from asgi_oidc.protocol.client import Client
 from asgi_oidc.protocol.client_auth import choose_method
 from asgi_oidc.protocol.metadata import MEMBERS, REQUIRED, ProviderMetadata, make_metadata
+from asgi_oidc.protocol.step_up import Ask
 from asgi_oidc.provider.http import HttpClient
-from asgi_oidc.rules import Public, read_public
+from asgi_oidc.rules import Rule, read_rules
 from asgi_oidc.setting_values import (
     LONGEST_LEEWAY,
     LONGEST_SPAN,
@@ -26,7 +29,6 @@ from asgi_oidc.setting_values import (
     read_metadata,
     read_on_login,
     read_post_logout_redirect_uri,
-    read_public_paths,
     read_scope,
     read_secrets,
     read_store,
@@ -52,6 +54,7 @@ class Keywords(TypedDict, total=False):
     secret: Required[str | bytes | Sequence[str | bytes]]
     scope: str | Sequence[str]
     public: Sequence[str]
+    rules: Sequence[Rule]
     auth_path: str
     authorization_params: Mapping[str, Any]
     client_auth: str | None
@@ -68,6 +71,8 @@ class Keywords(TypedDict, total=False):
     metadata: Mapping[str, Any]
     http_client: Any
     on_login: OnLogin | None
+    keep_forms: bool
+    keep_fragment: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +85,8 @@ class Settings:
     base_url: str
     secret: tuple[bytes, ...] = field(repr=False)
     scope: str
-    public: Public
+    public: tuple[Pattern, ...]
+    rules: tuple[Rule, ...]
     auth_path: str
     authorization_params: Mapping[str, str | Sequence[str]]
     client_auth: str | None
@@ -97,6 +103,8 @@ class Settings:
     metadata: Mapping[str, Any]
     http_client: HttpClient | None
     on_login: OnLogin | None
+    keep_forms: bool
+    keep_fragment: bool
 
     @property
     def origin(self) -> str:
@@ -113,16 +121,12 @@ class Settings:
         """Whether the provider answers with a form."""
         return self.authorization_params.get("response_mode") == "form_post"
 
-    @property
-    def max_age(self) -> int | None:
-        """Seconds since the last sign-in at the provider that are asked for and checked."""
-        value = self.authorization_params.get("max_age")
-        return None if value is None else int(str(value))
-
-    @property
-    def acr_values(self) -> list[str]:
-        """The authentication contexts that are asked for; one of them has to come back."""
-        return str(self.authorization_params.get("acr_values", "")).split()
+    def ask_of(self, ask: Ask) -> Ask:
+        """Say how a login has to be done: as asked, and else as `authorization_params` say."""
+        given = self.authorization_params
+        acr_values = ask.acr_values or tuple(str(given.get("acr_values", "")).split())
+        ages = [int(str(age)) for age in (ask.max_age, given.get("max_age")) if age is not None]
+        return Ask(acr_values, min(ages, default=None), ask.prompt)
 
     @property
     def home(self) -> str:
@@ -185,6 +189,8 @@ def _contradictions(values: Mapping[str, Any]) -> list[str]:
         problems.append("client_auth: 'none' is for public clients; leave client_secret out, or client_auth")
     if values.get("store") is not None and values.get("logout_store") is not None:
         problems.append("logout_store: leave it out, the store of the sessions serves for that as well")
+    if {"public", "rules", "auth_path"} <= values.keys():
+        problems += contradictions(values["public"], values["rules"], auth_path=values["auth_path"])
     if values.get("metadata") and "issuer" in values:
         problems += [f"metadata: {problem}" for problem in _metadata_problems(values)]
     return problems
@@ -234,7 +240,8 @@ READERS: Mapping[str, tuple[Any, Callable[[Any], Any]]] = {
     "base_url": (MISSING, read_base_url),
     "secret": (MISSING, read_secrets),
     "scope": ("openid profile email", read_scope),
-    "public": (read_public(()), read_public_paths),
+    "public": ((), read_public),
+    "rules": ((), read_rules),
     "auth_path": ("/auth", read_auth_path),
     "authorization_params": ({}, read_authorization_params),
     "client_auth": (None, read_client_auth),
@@ -251,4 +258,6 @@ READERS: Mapping[str, tuple[Any, Callable[[Any], Any]]] = {
     "metadata": ({}, read_metadata),
     "http_client": (None, read_http_client),
     "on_login": (None, read_on_login),
+    "keep_forms": (False, read_switch),
+    "keep_fragment": (False, read_switch),
 }

@@ -191,7 +191,8 @@ def cookie_header(browser: Browser) -> str:
 
 def session_cookies(browser: Browser) -> list[str]:
     """Name the session cookies that a browser has of us."""
-    return sorted(cookie.name for cookie in browser.jar.starting_with("__Host-oidc-") if "-login-" not in cookie.name)
+    kept = [cookie.name for cookie in browser.jar.starting_with("__Host-oidc-")]
+    return sorted(name for name in kept if "-login-" not in name and not name.endswith(("-rounds", "-form")))
 
 
 def login_cookie(browser: Browser) -> str:

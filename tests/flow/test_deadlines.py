@@ -7,6 +7,8 @@ import anyio
 import pytest
 import trio.testing
 
+from asgi_oidc import Rule
+from asgi_oidc.authorize import CHECK_DEADLINE
 from asgi_oidc.endpoints.endpoint import BODY_DEADLINE
 from asgi_oidc.endpoints.logout import METADATA_DEADLINE
 from asgi_oidc.provider.http import DEADLINE
@@ -106,3 +108,19 @@ async def test_a_login_ends_in_time_when_the_provider_hangs(fault, code):
 
     assert (response.status_code, response.json()["error"], response.headers["retry-after"]) == (503, code, "5")
     assert anyio.current_time() - began == pytest.approx(DEADLINE, abs=0.1)
+
+
+async def test_a_check_of_the_app_that_hangs_lets_nobody_in():
+    """A guard that does not answer is broken, and a broken guard is closed."""
+
+    async def hanging(user: Any) -> bool:
+        await anyio.sleep_forever()
+        return True
+
+    site = Site(rules=[Rule("/x", check=hanging)])
+    browser = await site.signed_in("alice")
+    began = anyio.current_time()
+
+    assert (await browser.fetch("/x")).json()["error"] == "check_failed"
+    assert anyio.current_time() - began == pytest.approx(CHECK_DEADLINE, abs=0.1)
+    assert [scope["path"] for scope in site.app.scopes] == ["/page"]

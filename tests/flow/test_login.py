@@ -113,10 +113,10 @@ async def test_max_age_is_asked_for_and_met(max_age, status):
     ],
 )
 async def test_what_was_asked_for_is_checked(params, fault, code):
-    """A provider may ignore the wish."""
+    """A provider may ignore the wish; then nobody is sent round, and told why."""
     response = await Site(authorization_params=params).failed_login(fault)
 
-    assert (response.status_code, response.json()["error"]) == (502, code)
+    assert (response.status_code, response.json()["error"]) == (403, code)
 
 
 @pytest.mark.parametrize("fault", ["id_token_old_auth_time", "id_token_no_auth_time", "id_token_wrong_acr"])

@@ -5,6 +5,7 @@ from typing import Any
 import anyio
 import pytest
 
+from asgi_oidc import AccessTokenExpired, NotSignedIn, RefreshFailed, StepUpRequired, StoreUnavailable
 from asgi_oidc.testing import Browser
 from tests.flow.site import ORIGIN, Exchange, Site, cookie_header, who_am_i
 
@@ -146,3 +147,56 @@ async def test_an_open_one_is_closed_with_its_session():
 async def test_our_own_urls_are_no_websockets(site):
     """They are protected like any path."""
     assert (await connect(site, "/auth/session")).sent == [{"type": "websocket.close", "code": 4401}]
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "code"),
+    [
+        (NotSignedIn(), 401, 4401),
+        (StepUpRequired(max_age=60), 401, 4401),
+        (AccessTokenExpired(), 401, 4401),
+        (RefreshFailed(), 503, 1013),
+        (StoreUnavailable(), 503, 1013),
+        (StepUpRequired(acr_values=[]), 500, 1011),
+    ],
+)
+@pytest.mark.parametrize("has_received", [True, False])
+async def test_what_an_app_lacks_before_it_accepts_is_a_refusal(error, status, code, has_received):
+    """As for a request; the server would only see an app that broke."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        if has_received:
+            await receive()
+        raise error
+
+    site = Site()
+    browser = await site.signed_in()
+    site.middleware.app = app
+
+    assert (await connect(site, browser=browser, **DENIAL)).status == status
+    assert (await connect(site, browser=browser)).sent == [{"type": "websocket.close", "code": code}]
+
+
+@pytest.mark.parametrize("path", ["/ws", "/public/ws"])
+async def test_what_an_app_raises_after_it_accepted_is_its_own(path):
+    """And all else that it raises, at any time."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "websocket.accept"})
+        raise NotSignedIn
+
+    site = Site()
+    browser = await site.signed_in()
+    site.middleware.app = app
+
+    with pytest.raises(NotSignedIn):
+        await connect(site, path, browser=browser)
+
+
+async def test_a_public_websocket_whose_app_needs_a_user_is_refused():
+    """It asked for a token of nobody."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await scope["oidc"].access_token()
+
+    assert (await connect(Site(inner=app), "/public/ws", **DENIAL)).status == 401

@@ -317,8 +317,8 @@ def test_no_other_kind_of_token_stands_in_for_one_of_a_refresh(typ):
 
 
 def test_what_has_to_agree_is_what_is_remembered():
-    """Each of these is compared above."""
-    assert FIRST == ("aud", "azp", "nonce", "auth_time")
+    """Each of these is compared above, but `acr`: rules look at that of the login."""
+    assert FIRST == ("aud", "azp", "nonce", "auth_time", "acr")
 
 
 def test_what_is_expected_again_hides_its_secrets():

@@ -87,6 +87,18 @@ async def test_the_lines_about_tokens_and_sessions_work_as_they_stand():
     assert await site.middleware.sessions.of("alice") == []
 
 
+async def test_the_lines_about_rules_are_rules():
+    """They are copied, and then changed."""
+    names: dict[str, Any] = {"may_change": lambda user: False}
+    run(next(block for block in PYTHON if "email_domains" in block), names)
+
+    browser = await Site(rules=names["rules"]).signed_in("alice")
+
+    got = [await browser.fetch(path) for path in ("/page", "/admin/x", "/staff", "/billing", "/orders/7")]
+    assert [response.status_code for response in got] == [200, 403, 200, 401, 200]
+    assert (await browser.fetch("/orders/7", method="DELETE")).status_code == 403
+
+
 @pytest.mark.parametrize("block", PYTHON)
 def test_every_python_block_is_python(block):
     """A typing error in the README would meet every newcomer."""

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from asgi_oidc import OIDCMiddleware, SettingsError
+from asgi_oidc import OIDCMiddleware, Rule, SettingsError
 from asgi_oidc.environment import LARGEST_FILE, PARSERS, read_environment
 from asgi_oidc.settings import READERS
 from tests.settings.common import NEEDED, OTHER_SECRET, SECRET
@@ -50,6 +50,9 @@ def problems(**environ: str) -> tuple[str, ...]:
         ("USERINFO", "never", "never"),
         ("TRUSTED_AUDIENCES", "a,b", ["a", "b"]),
         ("ALGORITHMS", "RS256,ES256", ["RS256", "ES256"]),
+        ("RULES", '[{"path":"/x","claims":{"a.b":["c",1]}}]', [Rule("/x", claims={"a.b": ["c", 1]})]),
+        ("KEEP_FORMS", "true", True),
+        ("KEEP_FRAGMENT", "0", False),
         ("METADATA", '{"jwks_uri":"https://x"}', {"jwks_uri": "https://x"}),
     ],
 )
@@ -67,7 +70,8 @@ def test_every_setting_but_the_objects_has_a_variable():
 def test_every_variable_may_stand_in_a_file(name, tmp_path):
     """As Docker and Kubernetes mount secrets; the newline at the end is not part of it."""
     numbers = dict.fromkeys(("leeway", "session_idle", "session_lifetime"), "1")
-    text = {"metadata": "{}", "authorization_params": "{}", "frontchannel_logout": "true", **numbers}
+    switches = dict.fromkeys(("frontchannel_logout", "keep_forms", "keep_fragment"), "true")
+    text = {"metadata": "{}", "authorization_params": "{}", "rules": "[]", **switches, **numbers}
     path = tmp_path / "value"
     path.write_text(text.get(name, "value") + "\n")
 

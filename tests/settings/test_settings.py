@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asgi_oidc import OIDCMiddleware, SettingsError
+from asgi_oidc.protocol.step_up import ANYHOW, Ask
 from asgi_oidc.setting_values import entropy_bound
 from asgi_oidc.settings import READERS, read_settings
 from asgi_oidc.stores.memory import MemoryStore
@@ -45,6 +46,7 @@ def test_five_settings_are_enough():
 
     assert {name: getattr(settings, name) for name in READERS if name not in (*NEEDED, "public")} == {
         "scope": "openid profile email",
+        "rules": (),
         "auth_path": "/auth",
         "authorization_params": {},
         "client_auth": None,
@@ -61,9 +63,11 @@ def test_five_settings_are_enough():
         "metadata": {},
         "http_client": None,
         "on_login": None,
+        "keep_forms": False,
+        "keep_fragment": False,
     }
     assert settings.secret == (SECRET.encode(),)
-    assert (settings.public.exact, settings.public.below) == (frozenset(), ())
+    assert settings.public == ()
 
 
 def test_none_is_the_default():
@@ -137,12 +141,17 @@ def test_on_login_may_be_an_object(made):
     assert read(on_login=made).on_login is made
 
 
-@pytest.mark.parametrize(("paths", "exact", "below"), [(["/", "/a.b"], {"/", "/a.b"}, ()), (["/s/*"], set(), ("/s",))])
-def test_public_is_compiled(paths, exact, below):
+@pytest.mark.parametrize(
+    ("paths", "stems"),
+    [
+        (["/", "/a.b"], [("", True), ("/a.b", True)]),
+        (["/s/*"], [("/s", False)]),
+        ("everything-but-rules", [("", False)]),
+    ],
+)
+def test_public_is_compiled(paths, stems):
     """Exactly that path, or it and all below it."""
-    public = read(public=paths).public
-
-    assert (public.exact, public.below) == (exact, below)
+    assert [(pattern.stem, pattern.is_exact) for pattern in read(public=paths).public] == stems
 
 
 def test_what_follows_from_the_settings():
@@ -155,8 +164,16 @@ def test_what_follows_from_the_settings():
     assert (settings.origin, settings.base_path) == ("https://app.example.com", "/admin")
     assert settings.url_of("login") == "https://APP.example.com:443/admin/auth/login"
     assert settings.home == "https://APP.example.com:443/admin/"
-    assert (settings.form_post, settings.max_age, settings.acr_values) == (True, 60, ["a", "b"])
-    assert (read().form_post, read().max_age, read().acr_values) == (False, None, [])
+    assert (settings.form_post, settings.ask_of(ANYHOW)) == (True, Ask(("a", "b"), 60))
+    assert (read().form_post, read().ask_of(ANYHOW)) == (False, ANYHOW)
+
+
+def test_a_login_that_asks_for_more_gets_the_stricter_of_both():
+    """A rule says which contexts are good enough for its path; the shorter age holds."""
+    settings = read(authorization_params={"max_age": 60, "acr_values": "silver"})
+
+    assert settings.ask_of(Ask(("gold",), 300)) == Ask(("gold",), 60)
+    assert settings.ask_of(Ask((), 5, "login")) == Ask(("silver",), 5, "login")
 
 
 @pytest.mark.parametrize(
@@ -216,7 +233,7 @@ def test_the_origin_is_written_as_browsers_do(base_url, origin):
         ("public", ["/a/../b"], "is not a path"),
         ("public", ["/a/."], "is not a path"),
         ("public", ["/a%20b"], "is not a path"),
-        ("public", [7], "it must be text"),
+        ("public", [7], "7 is not a path"),
         ("auth_path", "auth", "such as /auth"),
         ("auth_path", "/", "such as /auth"),
         ("auth_path", "/auth/", "such as /auth"),

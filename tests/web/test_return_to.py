@@ -97,6 +97,17 @@ def test_a_backslash_in_a_query_is_data():
     assert check_return_to("/a\\d", own_paths="/auth") is None
 
 
-def test_a_fragment_is_left_out():
-    """It never comes to a server, but a single-page app may hand it over with the path."""
-    assert check_return_to("/inbox?a=1#/42", own_paths="/auth") == "/inbox?a=1"
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("/inbox?a=1#/42", "/inbox?a=1#/42"),
+        ("/#", "/#"),
+        ("/x#a=%20&b=[c]#d?e", "/x#a=%20&b=[c]#d?e"),
+        ('/x#"><script>', "/x#%22%3E%3Cscript%3E"),
+        ("/x#\u00e9 b", "/x#%C3%A9%20b"),
+        ("/x#\r\nlocation: y", None),
+    ],
+)
+def test_a_fragment_goes_along(given, kept):
+    """It never comes to a server by itself, but a single-page app hands it over with the path."""
+    assert check_return_to(given, own_paths="/auth") == kept

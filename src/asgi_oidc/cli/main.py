@@ -5,6 +5,8 @@ import sys
 from collections.abc import Sequence
 from importlib.metadata import version
 
+from asgi_oidc.errors import SettingsError
+
 HIGHEST_PORT = 65_535
 
 
@@ -18,13 +20,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit status: 0 when all went well, 1 when something was in the way.
     """
     options = _parser().parse_args(arguments)
+    if options.command == "rules":
+        return _rules(options.app, options.path, options.method)
     return _demo(app_port=options.port, provider_port=options.provider_port)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="asgi-oidc", description="Sign-in with OpenID Connect for any ASGI app.")
     parser.add_argument("--version", action="version", version=f"asgi-oidc {version('asgi-oidc')}")
-    commands = parser.add_subparsers(title="commands", metavar="command", required=True)
+    commands = parser.add_subparsers(title="commands", dest="command", metavar="command", required=True)
     demo = commands.add_parser(
         "demo",
         help="try it: a fake provider and an app that signs people in, both on this machine",
@@ -39,6 +43,15 @@ def _parser() -> argparse.ArgumentParser:
             metavar="PORT",
             help=f"where {whose} listens (default {default}; 0 takes a free port)",
         )
+    rules = commands.add_parser(
+        "rules",
+        help="show what an app's middleware decides about a path, and why",
+        description="Import an app as a server does, and show what its OIDCMiddleware decides about a path: who gets "
+        "in, by which pattern or rule, and what all others get. Without a path, list all patterns and rules.",
+    )
+    rules.add_argument("app", help="where the app is: package.module:app")
+    rules.add_argument("path", nargs="?", help="a path as in the browser's address, such as /admin/users")
+    rules.add_argument("--method", default="GET", help="the HTTP method, or WEBSOCKET (default GET)")
     return parser
 
 
@@ -61,6 +74,16 @@ def _demo(*, app_port: int, provider_port: int) -> int:
         return _sorry(str(taken))
     except KeyboardInterrupt:  # Ctrl-C before we were listening for it
         return 0
+    return 0
+
+
+def _rules(app: str, path: str | None, method: str) -> int:
+    from asgi_oidc.cli.rules import NoSuchApp, explain_rules
+
+    try:
+        print(explain_rules(app, path, method))
+    except (NoSuchApp, SettingsError, ValueError) as error:
+        return _sorry(str(error))
     return 0
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from asgi_oidc.endpoints import backchannel_logout, callback, frontchannel_logout, login, logout, session
+from asgi_oidc.endpoints import backchannel_logout, callback, form, frontchannel_logout, login, logout, session
 from asgi_oidc.endpoints.endpoint import Endpoint
 
 ENDPOINTS: Mapping[str, Endpoint] = {
@@ -12,4 +12,5 @@ ENDPOINTS: Mapping[str, Endpoint] = {
     "session": session.ENDPOINT,
     "backchannel-logout": backchannel_logout.ENDPOINT,
     "frontchannel-logout": frontchannel_logout.ENDPOINT,
+    "form": form.ENDPOINT,
 }

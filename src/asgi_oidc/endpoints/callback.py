@@ -21,6 +21,7 @@ from asgi_oidc.protocol.authorization import (
 from asgi_oidc.protocol.id_token import Expected
 from asgi_oidc.protocol.tokens import TokenAnswer
 from asgi_oidc.revoke import revoke
+from asgi_oidc.sessions.rounds import Round
 from asgi_oidc.sessions.transactions import AGAIN, LIFETIME, Transaction, digest, is_live
 from asgi_oidc.sign_in import Beginning, begin, new_session, sign_in
 from asgi_oidc.web.request import Request, read_form
@@ -104,7 +105,8 @@ async def _admit_and_sign_in(
     admitted = await _admit(parts, claims)
     session = new_session(parts, beginning, tokens, said, claims=claims, admitted=admitted, scope=scope)
     cookies = await sign_in(request, parts, session, transaction)
-    return redirect(_destination(parts, transaction)).with_cookies(cookies)
+    counted = Round(transaction.round + 1, transaction.created_at, parts.now())
+    return redirect(_destination(parts, transaction)).with_cookies([*cookies, parts.rounds.write(counted)])
 
 
 async def _checked_code(

@@ -25,7 +25,7 @@ class Endpoint:
     handle: Handle
 
 
-async def read_form_body(request: Request, receive: Receive) -> bytes:
+async def read_form_body(request: Request, receive: Receive, *, largest: int = LONGEST_QUERY) -> bytes:
     """Read the form of a POST, bounded in bytes and time.
 
     Raises:
@@ -35,12 +35,12 @@ async def read_form_body(request: Request, receive: Receive) -> bytes:
         raise RequestRejected("content_type", "expected a form", status=415)
     try:
         with anyio.fail_after(BODY_DEADLINE):
-            return await _whole_body(receive)
+            return await _whole_body(receive, largest)
     except TimeoutError as exc:
         raise RequestRejected("body_timeout", f"more than {BODY_DEADLINE:g} s", status=408) from exc
 
 
-async def _whole_body(receive: Receive) -> bytes:
+async def _whole_body(receive: Receive, largest: int) -> bytes:
     body = bytearray()
     more = True
     while more:
@@ -49,6 +49,6 @@ async def _whole_body(receive: Receive) -> bytes:
             raise RequestRejected("body_incomplete", "the browser went away")
         body += message.get("body", b"")
         more = message.get("more_body", False)
-        if len(body) > LONGEST_QUERY:
-            raise RequestRejected("body_too_large", f"more than {LONGEST_QUERY} bytes", status=413)
+        if len(body) > largest:
+            raise RequestRejected("body_too_large", f"more than {largest} bytes", status=413)
     return bytes(body)

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from asgi_oidc import events
 from asgi_oidc.errors import (
     AccessTokenExpired,
+    LoginLoop,
     LoginRefused,
     OIDCError,
     ProviderError,
@@ -51,6 +52,43 @@ NOT_RENEWED = _Words(
     "This page does not work right now",
     "You are still signed in, but the sign-in service does not renew this site's access to your data. Please try again "
     "in a moment.",
+)
+TOO_WEAK = _Words(
+    403,
+    "This page needs another kind of sign-in",
+    "This page asks for a stronger or more recent sign-in, and the sign-in service did not do that. Please try again; "
+    "if it stays like this, tell the people who run this site, with the reference below.",
+)
+FOREIGN = _Words(
+    403,
+    "This came from another site",
+    "Another site has sent this in your name, so it was not done. If you wanted it, do it on this site itself.",
+)
+CHECK_BROKEN = _Words(
+    500,
+    "This page does not work right now",
+    "This site could not find out whether you may open this page. Please try again; if it stays like this, tell the "
+    "people who run it, with the reference below.",
+)
+LOOP_WITHOUT_COOKIE = _Words(
+    400,
+    "Your browser does not stay signed in",
+    "You have signed in several times just now, and each time your browser came back without the cookie that says so. "
+    "Cookies may be blocked for this site, or it may have stored too many. Allow its cookies or delete the old ones, "
+    "then try again.",
+)
+LOOP_WITH_COOKIE = _Words(
+    400,
+    "This site does not keep you signed in",
+    "You have signed in several times just now, and each time this site took the sign-in for over at once. That is no "
+    "fault of yours: the clocks of its servers may differ, or their settings. Tell the people who run it, with the "
+    "reference below.",
+)
+LOOP_SIGNED_IN = _Words(
+    403,
+    "This page keeps asking you to sign in",
+    "You are signed in, but this page sent you to sign in again several times in a row. Tell the people who run this "
+    "site, with the reference below.",
 )
 CANCELLED = _Words(
     403,
@@ -107,6 +145,7 @@ _BY_OAUTH_ERROR = {
     "interaction_required": CANCELLED,
     "consent_required": CANCELLED,
     "account_selection_required": CANCELLED,
+    "unmet_authentication_requirements": TOO_WEAK,
     "temporarily_unavailable": DOWN,
     "server_error": DOWN,
     "invalid_grant": TOO_LATE,
@@ -127,8 +166,9 @@ def failure(
     """
     reference = secrets.token_hex(6)
     words = _words(error)
-    cause = error.__cause__ if words is OUR_FAULT else None
-    event = events.REQUEST_FAILED if words in (STORE_DOWN, NOT_RENEWED) else events.LOGIN_FAILED
+    cause = error.__cause__ if words in (OUR_FAULT, CHECK_BROKEN) else None
+    no_logins = (STORE_DOWN, NOT_RENEWED, CHECK_BROKEN, FOREIGN)
+    event = events.REQUEST_FAILED if words in no_logins else events.LOGIN_FAILED
     events.log(event, error=cause, code=error.code, detail=error.detail, reference=reference)
     again = with_return_to(parts.urls.login, return_to)
     response = (
@@ -136,6 +176,8 @@ def failure(
         if _is_for_a_person(request)
         else problem(words.status, error.code, words.title, detail=words.text, reference=reference, login_url=again)
     )
+    if isinstance(error, LoginLoop):  # whoever has mended it shall not be stopped
+        response = response.with_cookies(parts.rounds.delete(request.cookies))
     if words.status == 503:
         wait = error.retry_after if isinstance(error, ProviderUnavailable | RefreshFailed | StoreUnavailable) else 5
         return response.with_headers((b"retry-after", str(wait).encode("ascii")))
@@ -144,9 +186,13 @@ def failure(
 
 def _ways_on(parts: Parts, words: _Words, again: str, return_to: str | None) -> list[tuple[str, str]]:
     home = parts.settings.home
+    same_page = parts.origin + return_to if return_to else home
     if words in (STORE_DOWN, NOT_RENEWED):
-        same_page = parts.origin + return_to if return_to else home
         return [("Try again", same_page), ("Sign in again", again)]
+    if words in (TOO_WEAK, CHECK_BROKEN):
+        return [("Try again", same_page), ("Go to the start page", home)]
+    if words is FOREIGN:
+        return [("Go to the start page", home)]
     return [("Try again", again), ("Go to the start page", home)]
 
 
@@ -163,6 +209,18 @@ def _is_for_a_person(request: Request) -> bool:
 
 def _words(error: OIDCError) -> _Words:
     match error:
+        case LoginLoop(code="login_loop_without_cookie"):
+            return LOOP_WITHOUT_COOKIE
+        case LoginLoop(code="login_loop_signed_in"):
+            return LOOP_SIGNED_IN
+        case LoginLoop():
+            return LOOP_WITH_COOKIE
+        case TokenRejected(code="claim_acr" | "claim_auth_time"):
+            return TOO_WEAK
+        case RequestRejected(code="foreign_origin"):
+            return FOREIGN
+        case OIDCError(code="check_failed" | "step_up_invalid"):
+            return CHECK_BROKEN
         case RequestRejected(code="transaction_missing"):
             return LOST
         case RequestRejected(code="signed_out_meanwhile"):

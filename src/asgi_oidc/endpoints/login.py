@@ -1,18 +1,27 @@
 """GET /auth/login: starts a login, as does every page that needs one (OIDC Core §3.1.2.1)."""
 
 import secrets
+from collections.abc import Sequence
+from urllib.parse import unquote_plus
+
+import msgspec
 
 from asgi_oidc import events
 from asgi_oidc.authenticate import is_over, who_was
 from asgi_oidc.endpoints.endpoint import Endpoint, Receive
-from asgi_oidc.errors import RequestRejected
+from asgi_oidc.errors import LoginLoop, RequestRejected
 from asgi_oidc.parts import Parts
-from asgi_oidc.protocol.authorization import Proofs, authorization_url
+from asgi_oidc.principal import with_return_to
+from asgi_oidc.protocol.authorization import Proofs, account_prompt, authorization_url
+from asgi_oidc.protocol.step_up import ANYHOW, Ask
+from asgi_oidc.sessions.rounds import MOST
+from asgi_oidc.sessions.sessions import Live
 from asgi_oidc.sessions.transactions import AGAIN, Before, Transaction, digest
 from asgi_oidc.web.request import Request
 from asgi_oidc.web.response import Response, redirect
 from asgi_oidc.web.return_to import check_return_to
 
+ANOTHER_ACCOUNT = "select_account"  # as `prompt`: the word that a provider has for it is found out with the login
 RANDOM = 32  # bytes in each of state, nonce and code_verifier (RFC 7636 §7.1)
 
 
@@ -24,17 +33,31 @@ async def login(request: Request, parts: Parts, receive: Receive) -> Response:
     """
     if request.denies_navigation:
         raise RequestRejected("not_a_navigation", "a login starts with a page that a person opens")
-    return await start_login(request, parts, return_to=_return_to(request, parts))
+    given = request.parameters()
+    asked = [value for name, value in given if name == "ask"]
+    ask = parts.asks.read(asked[0]) if len(asked) == 1 else ANYHOW
+    return await start_login(request, parts, return_to=_return_to(given, parts), ask=ask, is_wanted=True)
 
 
-async def start_login(request: Request, parts: Parts, *, return_to: str | None, again: bool = False) -> Response:
+async def start_login(
+    request: Request,
+    parts: Parts,
+    *,
+    return_to: str | None,
+    ask: Ask = ANYHOW,
+    is_wanted: bool = False,
+    again: bool = False,
+) -> Response:
     """Send the browser to the provider, with a new login in progress.
 
     Args:
         return_to: path on our own site, checked; None for home.
+        ask: how the login has to be done, beyond the settings.
+        is_wanted: a person has asked for it; then somebody who is signed in is in no loop.
         again: started by a callback that nobody waited for. The state says so, for where no cookie is kept.
 
     Raises:
+        LoginLoop: the browser has just signed in, several times.
         ProviderError: the provider gives no metadata.
         StoreUnavailable: the login could not be kept.
     """
@@ -42,23 +65,39 @@ async def start_login(request: Request, parts: Parts, *, return_to: str | None, 
     state = secrets.token_urlsafe(RANDOM) + (AGAIN if again else "")
     proofs = Proofs(state, secrets.token_urlsafe(RANDOM), secrets.token_urlsafe(RANDOM))
     settings, now = parts.settings, parts.now()
-    live = await who_was(request, parts)
-    url = authorization_url(metadata, parts.client, proofs, scope=settings.scope, extra=settings.authorization_params)
+    before = await who_was(request, parts)
+    live = None if before is None or is_over(before.session, parts, now=now) else before
+    ask = settings.ask_of(ask)
+    if ask.prompt == ANOTHER_ACCOUNT:
+        ask = msgspec.structs.replace(ask, prompt=account_prompt(metadata))
+    extra = {**settings.authorization_params, **ask.parameters}
+    url = authorization_url(metadata, parts.client, proofs, scope=settings.scope, extra=extra)
     transaction = Transaction(
         state=proofs.state,
         nonce=proofs.nonce,
         code_verifier=proofs.code_verifier,
         return_to=return_to,
         form_post=settings.form_post,
-        max_age=settings.max_age,
-        acr_values=settings.acr_values,
+        max_age=ask.max_age,
+        acr_values=list(ask.acr_values),
         created_at=now,
-        before=Before(live.session.id, digest(live.session.login.sub))
-        if live and not is_over(live.session, parts, now=now)
-        else None,
+        before=None if live is None else Before(live.session.id, digest(live.session.login.sub)),
+        round=0 if is_wanted and live is not None else _round(request, parts, live, now=now),
     )
     events.log(events.LOGIN_STARTED, again=again)
     return redirect(url).with_cookies(parts.transactions.write(transaction, request.cookies, now=now))
+
+
+def _round(request: Request, parts: Parts, live: Live | None, *, now: int) -> int:
+    done = parts.rounds.count(request.cookies, now=now)
+    if done < MOST:
+        return done
+    detail = f"{done} logins in a row"
+    if live is not None:
+        raise LoginLoop("login_loop_signed_in", detail, status=403)
+    raise LoginLoop(
+        "login_loop_with_cookie" if parts.sessions.is_there(request.cookies) else "login_loop_without_cookie", detail
+    )
 
 
 def own_path(value: str, parts: Parts) -> str | None:
@@ -71,9 +110,25 @@ def own_path(value: str, parts: Parts) -> str | None:
     return checked
 
 
-def _return_to(request: Request, parts: Parts) -> str | None:
-    values = [value for name, value in request.parameters() if name == "return_to"]
-    return own_path(values[0], parts) if len(values) == 1 else None
+def _return_to(given: Sequence[tuple[str, str]], parts: Parts) -> str | None:
+    values = [value for name, value in given if name == "return_to"]
+    if len(values) != 1:
+        return None
+    # The one page of our own that a login may end at: it says what became of a form.
+    path, mark, query = values[0].partition("?return_to=")
+    if path == parts.form_path:
+        page = own_path(unquote_plus(query), parts) if mark else None
+        return path_of_form(parts, page)
+    return own_path(values[0], parts)
+
+
+def path_of_form(parts: Parts, page: str | None) -> str:
+    """Name the page that says after a login what became of a form.
+
+    Args:
+        page: path that the form stands on, checked.
+    """
+    return with_return_to(parts.form_path, page)
 
 
 ENDPOINT = Endpoint(("GET",), login)

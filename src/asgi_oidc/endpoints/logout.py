@@ -47,7 +47,9 @@ async def logout(request: Request, parts: Parts, receive: Receive) -> Response:
         await parts.sessions.end_unread(request.cookies)
     return_to = _return_to(await _parameters(request, receive), parts)  # by now nothing can stop the sign-out
     response = await _send_on(session, return_to, parts)
-    return response.with_cookies(parts.sessions.delete(request.cookies))
+    return response.with_cookies(parts.sessions.delete(request.cookies)).with_cookies(
+        [*parts.rounds.delete(request.cookies), *parts.forms.delete(request.cookies)]
+    )
 
 
 def _is_wanted(request: Request, parts: Parts) -> bool:

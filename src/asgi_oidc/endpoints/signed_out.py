@@ -4,7 +4,6 @@ from asgi_oidc.errors import RequestRejected
 from asgi_oidc.parts import Parts
 from asgi_oidc.sessions.way_back import WayBack
 from asgi_oidc.web.pages import signed_out_page
-from asgi_oidc.web.paths import read_path
 from asgi_oidc.web.request import Request
 from asgi_oidc.web.response import Response, page, redirect
 
@@ -28,7 +27,7 @@ def is_landing_public(parts: Parts) -> bool:
     path = parts.settings.landing_path
     if path is None:
         return True
-    return parts.settings.public.opens(read_path({"path": path}, base_path=parts.settings.base_path))
+    return parts.policy.place({"type": "http", "method": "GET", "path": path}).opened_by is not None
 
 
 def _is_landing(request: Request, parts: Parts) -> bool:

@@ -72,6 +72,18 @@ def authorization_url(metadata: ProviderMetadata, client: Client, proofs: Proofs
     return f"{endpoint}{joint}{urlencode({**ours, **extra}, doseq=True)}"
 
 
+def account_prompt(metadata: ProviderMetadata) -> str:
+    """Say which `prompt` lets the user take another account (Initiating User Registration via OpenID Connect 1.0 §3).
+
+    `login` is the one that every provider knows (OIDC Core §15.1), but Google: it takes `none`, `consent` and
+    `select_account` alone (Google Identity, OpenID Connect, "prompt").
+    """
+    known = metadata.prompt_values_supported
+    if isinstance(known, list):
+        return "select_account" if "select_account" in known else "login"
+    return "select_account" if metadata.issuer == "https://accounts.google.com" else "login"
+
+
 def code_challenge(code_verifier: str) -> str:
     """Hash a verifier the S256 way (RFC 7636 §4.2)."""
     return urlsafe_b64encode(sha256(code_verifier.encode("ascii")).digest()).rstrip(b"=").decode("ascii")

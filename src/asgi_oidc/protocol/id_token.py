@@ -37,7 +37,7 @@ class ExpectedAgain:
     """What the ID Token of a refresh has to say: the same as the first one (OIDC Core §12.2).
 
     Attributes:
-        first: those of `FIRST` that the first one had.
+        first: those of `FIRST` that the first one had; `acr` may change, the login stays what it was.
     """
 
     issuer: str
@@ -48,7 +48,7 @@ class ExpectedAgain:
     trusted_audiences: Collection[str] = ()
 
 
-FIRST = ("aud", "azp", "nonce", "auth_time")
+FIRST = ("aud", "azp", "nonce", "auth_time", "acr")
 
 
 def check_id_token(token: Verified, expected: Expected, *, now: int, leeway: int) -> None:

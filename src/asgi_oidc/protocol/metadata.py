@@ -36,6 +36,7 @@ class ProviderMetadata(msgspec.Struct, frozen=True, kw_only=True):
     revocation_endpoint_auth_methods_supported: list[str] | None = None
     id_token_signing_alg_values_supported: list[str] | None = None
     authorization_response_iss_parameter_supported: bool | None = None
+    prompt_values_supported: object = None
 
     @property
     def auth_methods(self) -> list[str]:

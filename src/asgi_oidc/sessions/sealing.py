@@ -7,7 +7,7 @@ one key (NIST SP 800-38D §8.3): a nonce that happens to repeat tells at most th
 import binascii
 import os
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, get_args
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCMSIV
@@ -17,8 +17,8 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 NONCE = 12  # bytes
 TAG = 16  # bytes
 
-Kind = Literal["session", "tokens", "seen", "login", "logout"]
-KINDS: tuple[Kind, ...] = ("session", "tokens", "seen", "login", "logout")
+Kind = Literal["session", "tokens", "seen", "login", "logout", "ask", "rounds", "form"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
 
 _TO_URLSAFE = bytes.maketrans(b"+/", b"-_")
 _FROM_URLSAFE = bytes.maketrans(b"-_", b"+/")

@@ -20,7 +20,8 @@ class Login(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     Attributes:
         id: new at every login, 256 bits.
         sid: the session at the provider, where the ID Token names it (OpenID Connect Back-Channel Logout 1.0 §2.1).
-        first: `aud`, `azp`, `nonce` and `auth_time` of the first ID Token: later ones have to agree (OIDC Core §12.2).
+        first: `aud`, `azp`, `nonce` and `auth_time` of the first ID Token: later ones have to agree (OIDC Core §12.2);
+            and its `acr`, which rules look at.
         made: names of the claims that `on_login` made or took away: a refresh leaves them as they are.
         created_at: seconds since the epoch.
         began: milliseconds in logical time: after all sign-outs that were known when the login started.

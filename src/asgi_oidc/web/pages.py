@@ -29,10 +29,17 @@ border:1px solid var(--line);background:none;color:var(--ink);text-decoration:no
 HERE_ONLY = (
     "This site has forgotten you, but the sign-in service may still know you. On a shared computer, sign out there too."
 )
-PAGE_CSP = (
-    f"default-src 'none'; style-src 'sha256-{b64encode(sha256(STYLE.encode()).digest()).decode()}'; "
-    "base-uri 'none'; frame-ancestors 'none'"
-)
+SCRIPT = """\
+const link=document.getElementById("login");location.replace(link.href+encodeURIComponent(location.hash))"""
+LONGEST_NAME = 80  # characters of a name that a page shows
+
+
+def _hash(text: str) -> str:
+    return f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'"
+
+
+PAGE_CSP = f"default-src 'none'; style-src {_hash(STYLE)}; base-uri 'none'; frame-ancestors 'none'"
+FRAGMENT_CSP = f"{PAGE_CSP}; script-src {_hash(SCRIPT)}"
 
 
 def error_page(*, title: str, text: str, reference: str, actions: Sequence[tuple[str, str]]) -> bytes:
@@ -50,6 +57,91 @@ def error_page(*, title: str, text: str, reference: str, actions: Sequence[tuple
         title,
         f"<p>{escape(text)}</p><div class=actions>{links}</div>"
         f"<p class=reference>Reference: <code>{escape(reference)}</code></p>",
+    )
+
+
+def forbidden_page(*, name: str, email: str | None, switch: str, home: str, reference: str) -> bytes:
+    """Tell a signed-in user that this account may not, and offer another one.
+
+    Args:
+        switch: absolute URL of ours that starts a login with another account, and comes back here.
+    """
+    who = _short(name) if email in (None, name) else f"{_short(name)} ({_short(email or '')})"
+    return _page(
+        "You may not open this page",
+        f"<p>You are signed in as <strong><bdi>{escape(who)}</bdi></strong>, and this account has no access to it. Use "
+        "another account, or ask the people who run this site.</p>"
+        f'<div class=actions><a class=first href="{escape(switch)}">Use another account</a>'
+        f'<a href="{escape(home)}">Go to the start page</a></div>'
+        f"<p class=reference>Reference: <code>{escape(reference)}</code></p>",
+    )
+
+
+def form_stopped_page(*, again: str, sealed: str | None, is_step_up: bool) -> bytes:
+    """Say that a form was not sent, before the user signs in again.
+
+    Args:
+        again: absolute URL of ours that goes on, with a login.
+        sealed: the form, to be sent along there.
+    """
+    why = "This needs a fresh sign-in" if is_step_up else "You are not signed in any more"
+    if sealed is None:
+        return _page(
+            "Your form was not sent",
+            f"<p>{why}, so nothing of what you entered has been saved. Sign in, then go back to the form and send it "
+            "again. Your browser may still have what you entered when you go back now.</p>"
+            f'<div class=actions><a class=first href="{escape(again)}">Sign in</a></div>',
+        )
+    return _page(
+        "Your form was not sent yet",
+        f"<p>{why}. What you entered is kept in this browser for ten minutes: sign in, and you will be asked whether "
+        "it shall be sent.</p>"
+        f'<form class=actions method=post action="{escape(again)}">'
+        f'<input type=hidden name=form value="{escape(sealed)}"><button class=first>Sign in</button></form>',
+    )
+
+
+def form_lost_page(*, back: str, is_anothers: bool) -> bytes:
+    """Say after the login that a form was not sent.
+
+    Args:
+        back: absolute URL of the page with the form, or of the start page.
+    """
+    why = "It was filled in by somebody else" if is_anothers else "Your session had ended before it arrived"
+    return _page(
+        "Your form was not sent",
+        f"<p>You are signed in. {why}, so nothing of it has been saved. Please go back and fill it in again.</p>"
+        f'<div class=actions><a class=first href="{escape(back)}">Go back</a></div>',
+    )
+
+
+def form_again_page(*, target: str, pairs: Sequence[tuple[str, str]], back: str) -> bytes:
+    """Ask after the login whether a form shall be sent.
+
+    Args:
+        target: absolute URL on our own site that it goes to.
+        pairs: names and values of its fields.
+        back: absolute URL of the page that it stands on.
+    """
+    fields = "".join(f'<input type=hidden name="{_exact(name)}" value="{_exact(value)}">' for name, value in pairs)
+    return _page(
+        "Send your form now?",
+        "<p>You are signed in again. The form that you had filled in has not been sent yet.</p>"
+        f'<form class=actions method=post action="{escape(target)}" accept-charset=utf-8>{fields}'
+        f'<button class=first>Send it</button><a href="{escape(back)}">Do not send it</a></form>',
+    )
+
+
+def fragment_page(*, login: str) -> bytes:
+    """Take the fragment of the address along to the login; without scripts, go on without it.
+
+    Args:
+        login: absolute URL of ours that starts a login and ends with the return path.
+    """
+    return _page(
+        "Signing in",
+        f'<p>One moment, please.</p><div class=actions><a id=login class=first href="{escape(login)}">Sign in</a></div>'
+        f"<script>{SCRIPT}</script>",
     )
 
 
@@ -78,6 +170,16 @@ def signed_out_page(*, again: str, is_everywhere: bool) -> bytes:
 def frame_page() -> bytes:
     """Say nothing: a provider shows this in a frame that nobody sees, whatever came of it."""
     return _page("Sign-out", "<p>This site has been told.</p>")
+
+
+def _short(text: str) -> str:
+    text = "".join(letter for letter in text if letter.isprintable())
+    return text if len(text) <= LONGEST_NAME else text[:LONGEST_NAME] + "\u2026"
+
+
+def _exact(text: str) -> str:
+    # A parser of HTML makes one line break of two characters; a form has to arrive as it was.
+    return escape(text).replace("\r", "&#13;").replace("\n", "&#10;")
 
 
 def _page(title: str, body: str) -> bytes:

@@ -30,6 +30,7 @@ class PathReadings:
     Attributes:
         readings: each starts where the app starts; one where server and settings agree.
         is_canonical: whether everybody reads the spelling alike.
+        spellings: further texts that someone may take for the path, where it is not canonical.
         external: the percent-encoded path that the browser asked for, as far as it can be known.
         mismatch: whether the server's `root_path` is not the path of `base_url`.
     """
@@ -37,6 +38,7 @@ class PathReadings:
     readings: frozenset[str]
     is_canonical: bool
     external: str = field(repr=False)
+    spellings: tuple[str, ...] = field(default=(), repr=False)
     mismatch: bool = False
 
 
@@ -54,9 +56,11 @@ def read_path(scope: Mapping[str, Any], *, base_path: str) -> PathReadings:
     readings = {strip_prefix(path, base_path), *_rooted_readings(path, root_path)}
     agreed = root_path.rstrip("/") == base_path
     raw = scope.get("raw_path")
+    is_canonical = _is_canonical(path) and _is_canonical_raw(raw, path)
     return PathReadings(
         readings=frozenset(readings if agreed else {path, *readings}),
-        is_canonical=_is_canonical(path) and _is_canonical_raw(raw, path),
+        is_canonical=is_canonical,
+        spellings=() if is_canonical else (path, raw.decode("latin-1") if isinstance(raw, bytes) else ""),
         external=_external(raw, path, base_path=base_path),
         mismatch=bool(root_path) and not agreed,
     )

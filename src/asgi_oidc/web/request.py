@@ -1,14 +1,24 @@
 """What the browser asks: an ASGI scope, read once and strictly."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl
 
 from asgi_oidc.errors import RequestRejected
 from asgi_oidc.web.cookies import read_cookies
-from asgi_oidc.web.paths import PathReadings, read_path
+from asgi_oidc.web.paths import PathReadings
 
+# RFC 9110 §9, RFC 5789 and the IANA HTTP Method Registry; the handshake of a websocket is WEBSOCKET, and GET.
+_METHODS = (
+    "ACL BASELINE-CONTROL BIND CHECKIN CHECKOUT CONNECT COPY DELETE GET HEAD LABEL LINK LOCK MERGE "
+    "MKACTIVITY MKCALENDAR MKCOL MKREDIRECTREF MKWORKSPACE MOVE OPTIONS ORDERPATCH PATCH POST PRI "
+    "PROPFIND PROPPATCH PUT QUERY REBIND REPORT SEARCH TRACE UNBIND UNCHECKOUT UNLINK UNLOCK UPDATE "
+    "UPDATEREDIRECTREF VERSION-CONTROL WEBSOCKET"
+)
+METHODS = frozenset(_METHODS.split())
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})  # RFC 9110 §9.2.1
+_OVERRIDES = frozenset({b"x-http-method-override", b"x-http-method", b"x-method-override"})
 LONGEST_QUERY = 16_384  # bytes; a callback with a long code stays far below
 MOST_PARAMETERS = 64
 
@@ -50,7 +60,7 @@ class Request:
         """Is this a look ahead that no person has asked for?"""
         names = (b"sec-purpose", b"purpose", b"x-purpose", b"x-moz")
         values = [value.lower() for name in names for value in self.headers.get(name, ())]
-        return any(b"prefetch" in value or b"preview" in value for value in values)
+        return any(word in value for value in values for word in (b"prefetch", b"prerender", b"preview"))
 
     @property
     def is_subresource(self) -> bool:
@@ -83,6 +93,16 @@ class Request:
         return self.is_prefetch or ((says or wants_json) and not self.wants_page)
 
     @property
+    def has_form(self) -> bool:
+        """Is the body what a form in a page sends (HTML §4.10.21)?"""
+        kind = (self.header(b"content-type") or "").partition(";")[0].strip().lower()
+        return self.method == "POST" and kind in (
+            "application/x-www-form-urlencoded",
+            "multipart/form-data",
+            "text/plain",
+        )
+
+    @property
     def is_form(self) -> bool:
         """Is the body a form, as browsers and providers post it?"""
         kind = (self.header(b"content-type") or "").partition(";")[0].strip().lower()
@@ -97,6 +117,28 @@ class Request:
         referer = self.header(b"referer") or ""
         return referer == origin or referer.startswith(origin + "/")
 
+    def is_from_elsewhere(self, origin: str, allowed: Collection[str]) -> bool:
+        """May a page of another site have made this request? Then it must not act for the user.
+
+        Args:
+            origin: our own.
+            allowed: further origins that may.
+
+        Source: Fetch Metadata; RFC 6454 §7.3. What says nothing of itself is no browser's: they all send `Origin`.
+        """
+        origins, sites = self.headers.get(b"origin", ()), self.headers.get(b"sec-fetch-site", ())
+        if len(origins) > 1 or len(sites) > 1:
+            return True
+        stated = origins[0].decode("latin-1") if origins else None
+        site = sites[0] if sites else None
+        if stated is not None and stated in allowed:
+            return False
+        if stated is None:
+            return site not in (None, b"same-origin", b"none")
+        if stated == "null":  # a page that hides where it is; the browser knows all the same
+            return site != b"same-origin"
+        return stated != origin or site == b"cross-site"
+
     def parameters(self) -> list[tuple[str, str]]:
         """Read the query.
 
@@ -106,19 +148,28 @@ class Request:
         return read_form(self.query)
 
 
-def read_request(scope: Scope, *, base_path: str) -> Request:
-    """Read an http or websocket scope; nothing in it can make this fail.
+def read_methods(scope: Scope) -> tuple[str, ...]:
+    """Return all methods that somebody may take a request for; those of a header never are instead of its own."""
+    own = "WEBSOCKET" if scope.get("type") == "websocket" else str(scope.get("method", "")).strip().upper()
+    if own not in METHODS:  # nobody knows what an app makes of it
+        return tuple(METHODS)
+    methods = [own, "GET"] if own in ("HEAD", "WEBSOCKET") else [own]
+    for name, value in _pairs(scope.get("headers", ())):
+        if name.lower().replace(b"_", b"-") in _OVERRIDES:
+            method = value.decode("latin-1").strip().upper()
+            methods += [method] if method in METHODS else METHODS
+    return tuple(dict.fromkeys(methods))
 
-    Args:
-        base_path: the path of `base_url`, without a trailing `/`.
-    """
+
+def read_request(scope: Scope, *, path: PathReadings) -> Request:
+    """Read an http or websocket scope; nothing in it can make this fail."""
     headers: dict[bytes, list[bytes]] = {}
     for name, value in _pairs(scope.get("headers", ())):
         headers.setdefault(name.lower(), []).append(value)
     return Request(
         # A lower-case "get" is not GET: only what we know by its exact name may pass for a navigation.
         method=str(scope.get("method", "GET")),
-        path=read_path(scope, base_path=base_path),
+        path=path,
         query=bytes(scope.get("query_string", b"")),
         headers=headers,
         cookies=read_cookies(headers.get(b"cookie", ())),

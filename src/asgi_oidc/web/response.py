@@ -38,12 +38,12 @@ def redirect(url: str) -> Response:
     return Response(303, (*_OURS, (b"location", url.encode("ascii")), (b"content-length", b"0")))
 
 
-def page(body: bytes, *, status: int) -> Response:
+def page(body: bytes, *, status: int, csp: str = PAGE_CSP) -> Response:
     """Answer with a page of ours; nothing in it can be framed, scripted or sniffed."""
     headers = (
         *_OURS,
         (b"content-type", b"text/html; charset=utf-8"),
-        (b"content-security-policy", PAGE_CSP.encode("ascii")),
+        (b"content-security-policy", csp.encode("ascii")),
         (b"x-frame-options", b"DENY"),
     )
     return _whole(status, headers, body)

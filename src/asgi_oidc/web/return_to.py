@@ -10,6 +10,8 @@ LONGEST = 2048  # characters; it travels in a cookie
 _PATH = re.compile(r"/(?!/)[A-Za-z0-9._~!$&'()*+,;=:@/%-]*")
 # In a query browsers leave more as it is, a lone "%" too; there it is data, and cannot become a host.
 _QUERY = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=:@/?%\[\]-]*")
+# RFC 3986 §3.5; single-page apps keep paths and queries of their own there.
+_FRAGMENT = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=:@/?%\[\]#-]*")
 _BROKEN_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _DOT_SEGMENT = re.compile(r"/\.{1,2}(/|$)")
 
@@ -24,20 +26,25 @@ _KEPT_IN_QUERY = _ascii_without(' "<>^`{|}\\')
 
 
 def check_return_to(value: str, *, own_paths: str) -> str | None:
-    """Return the path and query when a browser may be sent there, else None.
+    """Return the path, query and fragment when a browser may be sent there, else None.
 
     Args:
         value: as a person or a program wrote it; blanks, braces and other alphabets are percent-encoded.
         own_paths: where our own URLs start: going back to one of them would log in or out again.
     """
-    path, mark, query = value.partition("#")[0].partition("?")  # a fragment is the browser's own, and left out
+    before, hash_mark, fragment = value.partition("#")
+    path, mark, query = before.partition("?")
     path = quote(path, safe=_KEPT_IN_PATH, errors="replace")
     query = quote(query, safe=_KEPT_IN_QUERY, errors="replace")
-    if len(path) + len(mark) + len(query) > LONGEST or not _PATH.fullmatch(path) or not _QUERY.fullmatch(query):
+    fragment = quote(fragment, safe=_KEPT_IN_QUERY, errors="replace")
+    if not _PATH.fullmatch(path) or not _QUERY.fullmatch(query) or not _FRAGMENT.fullmatch(fragment):
+        return None
+    whole = f"{path}{mark}{query}{hash_mark}{fragment}"
+    if len(whole) > LONGEST:
         return None
     read = unquote(path)  # as the server will read it
     if _BROKEN_ESCAPE.search(path) or _DOT_SEGMENT.search(read):
         return None
     if read == own_paths or read.startswith(own_paths + "/"):
         return None
-    return f"{path}{mark}{query}"
+    return whole

@@ -1,0 +1,78 @@
+"""`asgi-oidc rules`: what an app's middleware decides about a path, and why."""
+
+import importlib
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+from asgi_oidc import OIDCMiddleware
+
+MOST_LOOKED_AT = 10_000  # objects of an app
+
+
+class NoSuchApp(Exception):
+    """The name leads to no app, or the app has no middleware of ours; the text says which."""
+
+
+def explain_rules(name: str, path: str | None, method: str) -> str:
+    """Explain one path, or list all rules, of each middleware in an app.
+
+    Args:
+        name: where the app is, as servers take it: `package.module:app`.
+
+    Raises:
+        NoSuchApp: there is none.
+        OIDCError: its settings are wrong.
+        ValueError: there is no such method.
+    """
+    found = list(middlewares(load(name)))
+    if not found:
+        raise NoSuchApp(f"{name} has no OIDCMiddleware around it, in it or on one of its mounts")
+    if path is None:
+        return "\n\n".join(middleware.explain_all() for middleware in found)
+    asked = [middleware for middleware in found if middleware.covers(path)]
+    if not asked:
+        raise NoSuchApp(f"{path} is not below {', '.join(middleware.base_url for middleware in found)}")
+    return "\n\n".join(f"{middleware.base_url}: {middleware.explain(path, method)}" for middleware in asked)
+
+
+def load(name: str) -> Any:
+    """Import an app.
+
+    Raises:
+        NoSuchApp: there is none of that name.
+    """
+    module_name, colon, attributes = name.partition(":")
+    if not colon or not attributes:
+        raise NoSuchApp(f"{name!r} names no app: write package.module:app")
+    sys.path.insert(0, "")  # apps are found from here, as servers do it
+    try:
+        found: Any = importlib.import_module(module_name)
+    except ModuleNotFoundError as exc:
+        if exc.name is None or not f"{module_name}.".startswith(f"{exc.name}."):
+            raise
+        raise NoSuchApp(f"there is no module {exc.name!r} here") from None
+    finally:
+        sys.path.remove("")
+    for attribute in attributes.split("."):
+        if not hasattr(found, attribute):
+            raise NoSuchApp(f"{module_name} has no {attributes!r}")
+        found = getattr(found, attribute)
+    return found
+
+
+def middlewares(app: Any) -> Iterator[OIDCMiddleware]:
+    """Find all middlewares around an app, in its stack and on its mounts, from the outside in."""
+    waiting, seen = [app], set[int]()
+    while waiting and len(seen) < MOST_LOOKED_AT:
+        here = waiting.pop(0)
+        if here is None or id(here) in seen:
+            continue
+        seen.add(id(here))
+        if isinstance(here, OIDCMiddleware):
+            yield here
+        if hasattr(here, "build_middleware_stack"):  # Starlette keeps a plan of its stack until the first request
+            waiting.append(here.build_middleware_stack())
+        waiting += [getattr(here, name, None) for name in ("app", "asgi_app", "asgi_handler")]
+        routes = getattr(here, "routes", None)
+        waiting += [getattr(route, "app", None) for route in (routes if isinstance(routes, list) else [])]

@@ -1,0 +1,105 @@
+"""What the policy says about a path and why, for people: the answers are those that requests get."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from urllib.parse import unquote_to_bytes
+
+from asgi_oidc.parts import Parts
+from asgi_oidc.policy import Place
+from asgi_oidc.rules import Rule
+from asgi_oidc.web.request import METHODS
+
+Rows = Sequence[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """The decision for a path and a method; `str()` writes it as a table.
+
+    Attributes:
+        is_public: whether the app runs for nobody as well.
+        rules: all that a signed-in user has to meet.
+    """
+
+    path: str
+    method: str
+    is_public: bool
+    rules: tuple[Rule, ...]
+    rows: Rows = field(repr=False)
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path}\n{table(self.rows)}"
+
+
+def explain(parts: Parts, path: str, method: str, *, endpoints: Sequence[str]) -> Explanation:
+    """Explain one path.
+
+    Args:
+        path: as in the browser's address, mount path included, percent-encoded or not; a query is left out.
+        method: of HTTP, or `WEBSOCKET`.
+        endpoints: the paths of our own URLs, relative to the wrapped app.
+
+    Raises:
+        ValueError: there is no such method.
+    """
+    method = method.upper()
+    if method not in METHODS:
+        raise ValueError(f"{method!r} is no HTTP method, and not WEBSOCKET")
+    raw = path.partition("#")[0].partition("?")[0].encode("utf-8", "replace")
+    kind = "websocket" if method == "WEBSOCKET" else "http"
+    decoded = unquote_to_bytes(raw).decode("utf-8", "replace")
+    scope = {"type": kind, "method": method, "path": decoded, "raw_path": raw, "root_path": parts.settings.base_path}
+    place = parts.policy.place(scope)
+    is_ours = kind == "http" and any(reading.rstrip("/") in endpoints for reading in place.path.readings)
+    rows = [("ours", "the middleware answers this URL itself")] if is_ours else _rows(place, kind)
+    return Explanation(path, method, not is_ours and place.opened_by is not None, place.rules, rows)
+
+
+def _rows(place: Place, kind: str) -> Rows:
+    rows = []
+    if not place.path.is_canonical:
+        rows.append(("spelling", "not plain: nothing opens it, and every rule holds that it may mean"))
+    if place.opened_by is not None:
+        return [*rows, ("public", f"opened by {place.opened_by!r}"), ("anybody", "the app"), *_origins(place)]
+    rows.append(("public", "no: no pattern opens it" + (", or a rule is narrower" if place.rules else "")))
+    rows += [("rule", repr(rule)) for rule in place.rules]
+    if kind == "websocket":
+        rows.append(("nobody", "401, or close code 4401"))
+    else:
+        rows.append(("nobody", "a page: to sign in; all else: 401" if place.may_redirect else "401"))
+    rows.append(("signed in", _signed_in(place, kind)))
+    return [*rows, *_origins(place)]
+
+
+def _signed_in(place: Place, kind: str) -> str:
+    refused = "403, or close code 4403" if kind == "websocket" else "403"
+    needs = any(rule.needs.is_something or rule.asks_app for rule in place.rules)
+    if place.ask is None:
+        return f"{refused}: the rules need different acr_values, which no single login has"
+    words = "the app"
+    if place.ask.parameters:
+        again = "a page: to sign in again; all else: 401" if kind == "http" and place.may_redirect else "401"
+        asked = " and ".join(f"{name} {value}" for name, value in place.ask.parameters.items())
+        words += f"; without {asked}: {again}"
+    return f"{words}; without what the rules need: {refused}" if needs else words
+
+
+def _origins(place: Place) -> Rows:
+    return [("called by", f"its own pages, and those of {origin}") for origin in sorted(place.origins)]
+
+
+def explain_all(parts: Parts) -> str:
+    """Write all patterns and rules as a table."""
+    settings = parts.settings
+    rows = [(str(pattern), "public") for pattern in settings.public]
+    rows += [(rule.path, repr(rule)) for rule in settings.rules]
+    rows.append((f"{settings.auth_path}/*", "our own URLs"))
+    if all(str(pattern) != "/*" for pattern in settings.public):
+        rows.append(("all else", "a signed-in user"))
+    return f"{settings.base_url}\n{table(rows)}"
+
+
+def table(rows: Rows) -> str:
+    """Write two columns."""
+    width = max(len(name) for name, _ in rows)
+    return "\n".join(f"  {name:{width}}  {text}" for name, text in rows)

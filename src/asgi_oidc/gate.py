@@ -1,0 +1,145 @@
+"""What those get whom the policy does not let through: a login, a page that says why, or a problem for a program."""
+
+import secrets
+from collections.abc import Mapping
+from typing import assert_never
+
+from asgi_oidc import events
+from asgi_oidc.authenticate import who_was
+from asgi_oidc.endpoints.endpoint import Receive, read_form_body
+from asgi_oidc.endpoints.failure import failure
+from asgi_oidc.endpoints.login import ANOTHER_ACCOUNT, own_path, path_of_form, start_login
+from asgi_oidc.errors import OIDCError, RequestRejected, StoreUnavailable
+from asgi_oidc.parts import Parts
+from asgi_oidc.policy import Place, Refuse, StartLogin, StepUp
+from asgi_oidc.principal import User
+from asgi_oidc.protocol.step_up import Ask
+from asgi_oidc.sessions.forms import LARGEST, KeptForm
+from asgi_oidc.sessions.sessions import Live
+from asgi_oidc.sessions.transactions import digest
+from asgi_oidc.web.pages import FRAGMENT_CSP, forbidden_page, form_stopped_page, fragment_page
+from asgi_oidc.web.request import Request, read_form
+from asgi_oidc.web.response import Response, page, problem
+
+LARGEST_COOKIE = 3800  # characters; with its name and attributes it stays below 4096 bytes
+
+
+async def turn_away(
+    decision: StartLogin | StepUp | Refuse,
+    request: Request,
+    parts: Parts,
+    place: Place,
+    live: Live | None,
+    receive: Receive,
+) -> Response:
+    """Answer an http request that the app does not get."""
+    match decision:
+        case StartLogin(ask) | StepUp(ask):
+            return await _login_needed(request, parts, place, live, ask, receive)
+        case Refuse():
+            return forbidden(decision, request, parts, place, live)
+        case other:
+            assert_never(other)
+
+
+async def _login_needed(
+    request: Request, parts: Parts, place: Place, live: Live | None, ask: Ask, receive: Receive
+) -> Response:
+    if not place.may_redirect or not request.wants_page or request.is_prefetch:
+        return unauthorized(request, parts, live, ask)
+    return_to = own_path(request.target, parts)
+    if not request.is_navigation:
+        if request.has_form and request.is_same_origin(parts.origin):
+            return await _stop_form(request, parts, live, ask, receive, target=return_to)
+        return unauthorized(request, parts, live, ask)
+    if parts.settings.keep_fragment and return_to is not None and request.method == "GET":
+        return page(fragment_page(login=parts.urls.login_for(ask, return_to)), status=401, csp=FRAGMENT_CSP)
+    try:
+        return await start_login(request, parts, return_to=return_to, ask=ask)
+    except OIDCError as error:
+        return failure(request, parts, error, return_to=return_to)
+
+
+def unauthorized(request: Request, parts: Parts, live: Live | None, ask: Ask) -> Response:
+    """Tell a program that its user has to sign in, or to sign in again in a better way (RFC 9470 §3)."""
+    # A script's user should come back to the page that the script runs on, not to the script's URL.
+    url = parts.urls.login_for(ask, _page_of(request, parts))
+    events.log(events.REQUEST_REFUSED, status=401, method=request.method)
+    if live is None:
+        answer = problem(401, "login_required", "Please sign in", login_url=url)
+        return answer.with_headers(_challenge(parts, {}))
+    name = "insufficient_user_authentication"
+    asked: dict[str, object] = {"acr_values": list(ask.acr_values)} if ask.acr_values else {}
+    asked |= {} if ask.max_age is None else {"max_age": ask.max_age}
+    answer = problem(401, name, "Please sign in again: this needs a stronger or fresher login", login_url=url, **asked)
+    return answer.with_headers(_challenge(parts, {"error": name, **ask.parameters}))
+
+
+def forbidden(refusal: Refuse, request: Request, parts: Parts, place: Place, live: Live | None) -> Response:
+    """Tell a signed-in user that this account may not, and never send them round."""
+    reference = secrets.token_hex(6)
+    events.log(events.REQUEST_REFUSED, status=403, method=request.method, why=refusal.why, reference=reference)
+    return_to = own_path(request.target, parts) if request.is_navigation else _page_of(request, parts)
+    switch = parts.urls.login_for(Ask(prompt=ANOTHER_ACCOUNT), return_to)
+    if live is not None and place.may_redirect and request.wants_page and not request.is_prefetch:
+        user = User(live.session.login.sub, live.session.login.issuer, live.session.tokens.claims)
+        home = parts.settings.home
+        body = forbidden_page(name=user.display_name, email=user.email, switch=switch, home=home, reference=reference)
+        return page(body, status=403)
+    if refusal.scopes:  # RFC 6750 §3.1
+        scope = " ".join(refusal.scopes)
+        answer = problem(403, "insufficient_scope", "A scope is missing", scope=scope, reference=reference)
+        return answer.with_headers(_challenge(parts, {"error": "insufficient_scope", "scope": scope}))
+    return problem(403, "forbidden", "This user may not do that", reference=reference, login_url=switch)
+
+
+def foreign(request: Request, parts: Parts) -> Response:
+    """Refuse what a page of another site would do in the name of the user."""
+    return failure(request, parts, RequestRejected("foreign_origin", "a page of another site", status=403))
+
+
+async def _stop_form(
+    request: Request, parts: Parts, live: Live | None, ask: Ask, receive: Receive, *, target: str | None
+) -> Response:
+    """Answer a form that a person has sent: it is not lost without a word, and may be kept."""
+    sealed = await _sealed(request, parts, receive, target=target) if parts.settings.keep_forms else None
+    events.log(events.FORM_STOPPED, is_kept=sealed is not None)
+    back = path_of_form(parts, _page_of(request, parts))
+    again = parts.urls.login_for(ask, back) if sealed is None else parts.urls.form_for(ask)
+    body = form_stopped_page(again=again, sealed=sealed, is_step_up=live is not None)
+    return page(body, status=401).with_headers(_challenge(parts, {}))
+
+
+async def _sealed(request: Request, parts: Parts, receive: Receive, *, target: str | None) -> str | None:
+    """Seal a form; None where it is too large, or not one that can be sent again as it was."""
+    if target is None or not request.is_form:
+        return None
+    try:
+        body = await read_form_body(request, receive, largest=LARGEST)
+        was = await who_was(request, parts)
+        form = KeptForm(
+            target=target,
+            page=_page_of(request, parts),
+            pairs=read_form(body),
+            sub=None if was is None else digest(was.session.login.sub),
+            created_at=parts.now(),
+        )
+    except (RequestRejected, StoreUnavailable):
+        return None
+    sealed = parts.forms.seal(form)
+    return sealed if len(sealed) <= LARGEST_COOKIE else None
+
+
+def _page_of(request: Request, parts: Parts) -> str | None:
+    referer = request.header(b"referer") or ""
+    return own_path(referer, parts) if referer.startswith(f"{parts.origin}/") else None
+
+
+def _challenge(parts: Parts, parameters: Mapping[str, str]) -> tuple[bytes, bytes]:
+    told = {"realm": "sign-in", "form-action": parts.urls.login, **parameters}
+    challenge = "Cookie " + ", ".join(f'{name}="{_quoted(value)}"' for name, value in told.items())
+    return (b"www-authenticate", challenge.encode("ascii", "replace"))
+
+
+def _quoted(value: str) -> str:
+    return value.replace("\\", "\\\\").replace('"', '\\"')

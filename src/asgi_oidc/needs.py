@@ -1,0 +1,188 @@
+"""What a rule can ask of a signed-in user: claims, scopes, a verified e-mail address, and the app's own check.
+
+A claim that is missing or of an odd type never meets a need, and never is an error.
+"""
+
+import inspect
+import re
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from asgi_oidc.principal import User
+
+Scalar = str | int | bool
+ClaimPath = tuple[str, ...]
+Scope = MutableMapping[str, Any]
+Check = Callable[[User, Scope], bool | Awaitable[bool]]
+"""Nothing but True lets the user in."""
+
+_SCOPE_TOKEN = re.compile(r"[!#-\[\]-~]+")
+_DOMAIN = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+")
+_MISSING = object()
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """What is known of the user behind a request.
+
+    Attributes:
+        claims: JSON object: those that the app sees.
+        scopes: as granted.
+        acr, auth_time: of the ID Token of the login; None where it had none.
+    """
+
+    claims: Mapping[str, Any] = field(repr=False)
+    scopes: Sequence[str]
+    acr: object = None
+    auth_time: object = None
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """All of these have to be met; of the values of one claim, and of the e-mail domains, any one."""
+
+    claims: Mapping[ClaimPath, tuple[Scalar, ...]] = field(default_factory=dict)
+    scopes: tuple[str, ...] = ()
+    email_domains: frozenset[str] = frozenset()
+
+    @property
+    def is_something(self) -> bool:
+        """Whether anything is needed at all."""
+        return bool(self.claims or self.scopes or self.email_domains)
+
+    def unmet(self, person: Person) -> str | None:
+        """Name the first need that is not met, for the log; None when all are."""
+        for path, values in self.claims.items():
+            if not _has_one_of(_claim(person.claims, path), values):
+                return f"claims {'.'.join(path)}"
+        if missing := [scope for scope in self.scopes if scope not in person.scopes]:
+            return f"scopes {' '.join(missing)}"
+        if self.email_domains and not _is_verified_at(person.claims, self.email_domains):
+            return "email_domains"
+        return None
+
+
+def _claim(claims: Mapping[str, Any], path: ClaimPath) -> object:
+    # Some providers name claims by URLs: a name with dots that stands there as it is comes first.
+    whole = ".".join(path)
+    if whole in claims:
+        return claims[whole]
+    found: object = claims
+    for name in path:
+        if not isinstance(found, Mapping) or name not in found:
+            return _MISSING
+        found = found[name]
+    return found
+
+
+def _has_one_of(found: object, values: Sequence[Scalar]) -> bool:
+    # Text is never split into words: a value that holds the delimiter would count as several.
+    items = found if isinstance(found, list | tuple) else [found]
+    return any(type(item) is type(value) and item == value for item in items for value in values)
+
+
+def _is_verified_at(claims: Mapping[str, Any], domains: frozenset[str]) -> bool:
+    email = claims.get("email")
+    if claims.get("email_verified") is not True or not isinstance(email, str) or email.count("@") != 1:
+        return False
+    name, _, domain = email.partition("@")
+    return bool(name) and domain.isascii() and domain.lower() in domains
+
+
+def read_needs(*, claims: object = None, scopes: object = None, email_domains: object = None) -> Needs:
+    """Check what a rule asks for; None is left out.
+
+    Raises:
+        ValueError: with all that is wrong, one on each line.
+    """
+    problems: list[str] = []
+    values: dict[str, Any] = {}
+    readers = (("claims", claims, _claims), ("scopes", scopes, _scopes), ("email_domains", email_domains, _domains))
+    for name, value, read in readers:
+        try:
+            if value is not None:
+                values[name] = read(value)
+        except ValueError as exc:
+            problems.append(f"{name}: {exc}")
+    if problems:
+        raise ValueError("\n".join(problems))
+    return Needs(**values)
+
+
+def _claims(value: object) -> dict[ClaimPath, tuple[Scalar, ...]]:
+    if not isinstance(value, Mapping) or not value:
+        raise ValueError("it must be a mapping such as {'realm_access.roles': 'admin'}")
+    return {_claim_path(path): _scalars(path, needed) for path, needed in value.items()}
+
+
+def _claim_path(path: object) -> ClaimPath:
+    names = tuple(path.split(".")) if isinstance(path, str) else path
+    if not isinstance(names, tuple) or not names or not all(isinstance(name, str) and name for name in names):
+        raise ValueError(f"{path!r} names no claim: write 'realm_access.roles', or a tuple of names that have dots")
+    return names
+
+
+def _scalars(path: object, needed: object) -> tuple[Scalar, ...]:
+    values = list(needed) if isinstance(needed, list | tuple | set | frozenset) else [needed]
+    known = tuple(value for value in values if isinstance(value, str | int) and value != "")
+    if not known or len(known) < len(values):
+        raise ValueError(f"{path!r}: it must be text, a number, True or False, or a list of which one is enough")
+    return known
+
+
+def _scopes(value: object) -> tuple[str, ...]:
+    words = texts(value)
+    if not all(_SCOPE_TOKEN.fullmatch(word) for word in words):
+        raise ValueError("it must be a list of scopes, each without blanks (RFC 6749 §3.3)")
+    return words
+
+
+def _domains(value: object) -> frozenset[str]:
+    domains = frozenset(domain.lower() for domain in texts(value))
+    for domain in domains:
+        if not _DOMAIN.fullmatch(domain):
+            raise ValueError(f"{domain!r} is no domain: write 'example.com', without '@' and '*'")
+    return domains
+
+
+def texts(value: object) -> tuple[str, ...]:
+    """Read a list of texts.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if not isinstance(value, list | tuple | set | frozenset) or not all(isinstance(item, str) for item in value):
+        raise ValueError("it must be a list of texts")
+    if not value:
+        raise ValueError("it is empty: leave it out, or name what is needed")
+    return tuple(value)
+
+
+def read_check(check: object) -> Check:
+    """Take a check of the app: a function of the user, or of the user and the ASGI scope; async or not.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    if not callable(check) or inspect.isclass(check):
+        raise ValueError("it must be a function of the user, or of the user and the ASGI scope")
+    if _takes(check, 1):
+        return lambda user, scope: check(user)
+    if _takes(check, 2):
+        return check
+    raise ValueError("it must take the user, or the user and the ASGI scope")
+
+
+async def passes(check: Check, user: User, scope: Scope) -> bool:
+    """Ask a check of the app; what it raises goes on."""
+    said = check(user, scope)
+    return (await said if inspect.isawaitable(said) else said) is True
+
+
+def _takes(check: Callable[..., Any], count: int) -> bool:
+    try:
+        inspect.signature(check).bind(*[None] * count)
+    except (TypeError, ValueError):
+        return False
+    return True

@@ -1,0 +1,166 @@
+"""Which paths a pattern means: read strictly where it opens, and in any spelling where it closes.
+
+What opens a path (`public`) needs one plain spelling that everybody reads alike. What closes one (a rule) has to hold
+for each spelling that some server, mount or framework takes for that path; so it rather closes too much.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from urllib.parse import unquote
+
+from asgi_oidc.web.paths import PathReadings
+
+LONGEST_ODD_PATH = 2048  # characters of a spelling that is not plain; a longer one is taken for every path at once
+MOST_DECODINGS = 4  # times that a spelling is decoded; one that still holds escapes is taken for every path at once
+
+# "/x" or "/x/*"; plain characters only, so that a pattern means exactly what it says.
+_PATTERN = re.compile(r"/|/\*|(/[\w~!$&'()+,=:@.-]+)+(/\*)?")
+_NO_LETTER = re.compile(r"[\W_]+")
+_ESCAPE = re.compile(r"%[0-9A-Fa-f]{2}")
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """A path, or a path and all below it.
+
+    Attributes:
+        stem: the path without `/` at its end; empty for the root.
+        is_exact: whether paths below do not count.
+    """
+
+    stem: str
+    is_exact: bool
+
+    @property
+    def width(self) -> tuple[int, bool]:
+        """Orders the patterns of one path: the longer stem is the narrower, and an exact one narrower still."""
+        return -len(self.stem), not self.is_exact
+
+    def __str__(self) -> str:
+        return self.stem or "/" if self.is_exact else f"{self.stem}/*"
+
+
+def read_pattern(text: object) -> Pattern:
+    """Read `/x` or `/x/*`.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    if not isinstance(text, str) or not _PATTERN.fullmatch(text) or "/./" in f"{text}/" or "/../" in f"{text}/":
+        raise ValueError(f"{text!r} is not a path: write '/x' for one path, '/x/*' for it and all below")
+    if unicodedata.normalize("NFKC", text) != text:
+        raise ValueError(f"{text!r} has characters that can be written in several ways")
+    return Pattern(text.removesuffix("*").rstrip("/"), not text.endswith("/*"))
+
+
+class Opening:
+    """Patterns that open: a path matches in its plain spelling alone, exact case, whole segments."""
+
+    def __init__(self, patterns: Iterable[Pattern]) -> None:
+        patterns = list(patterns)
+        self._exact = {(pattern.stem or "/"): pattern for pattern in patterns if pattern.is_exact}
+        self._below = {pattern.stem: pattern for pattern in patterns if not pattern.is_exact}
+        self._depth = max((stem.count("/") for stem in self._below), default=0)
+
+    def narrowest(self, path: PathReadings) -> list[Pattern] | None:
+        """Return the narrowest pattern of each reading, None where one of them is not open."""
+        if not path.is_canonical:
+            return None
+        found = [self._narrowest(reading) for reading in path.readings]
+        return None if None in found else [pattern for pattern in found if pattern is not None]
+
+    def _narrowest(self, reading: str) -> Pattern | None:
+        if reading in self._exact:
+            return self._exact[reading]
+        stems = _stems(reading, self._depth)
+        return next((self._below[stem] for stem in reversed(stems) if stem in self._below), None)
+
+
+class Closing:
+    """Patterns that close: a path matches in any spelling that somebody may take for it."""
+
+    def __init__(self, patterns: Sequence[Pattern]) -> None:
+        self._all = tuple(range(len(patterns)))
+        self._exact: dict[str, list[int]] = {}
+        self._below: dict[str, list[int]] = {}
+        for index, pattern in enumerate(patterns):
+            known = self._exact if pattern.is_exact else self._below
+            known.setdefault(_folded(pattern.stem), []).append(index)
+        self._depth = max((stem.count("/") for stem in self._below), default=0)
+        self._letters = [[_letters(part) for part in pattern.stem.split("/")] for pattern in patterns]
+
+    def matching(self, path: PathReadings) -> tuple[int, ...]:
+        """Return the places of all patterns that the path may mean, in order."""
+        if not self._all:
+            return ()
+        if not path.is_canonical:
+            return self._matching_odd(path)
+        found: set[int] = set()
+        for reading in path.readings:
+            folded = _folded(reading).rstrip("/")
+            found.update(self._exact.get(folded, ()))
+            for stem in _stems(folded, self._depth):
+                found.update(self._below.get(stem, ()))
+        return tuple(sorted(found))
+
+    def _matching_odd(self, path: PathReadings) -> tuple[int, ...]:
+        """Match a spelling that is not plain.
+
+        Frameworks decode, fold, strip and cut in ways that no one can list; but none makes up letters. So a pattern
+        may be meant when the letters of its segments stand in the path, in order, whatever stands between them.
+        """
+        spellings: set[str] = set()
+        for text in {*path.readings, *path.spellings}:
+            decoded = _decodings(text)
+            if decoded is None:
+                return self._all
+            spellings.update(_letters(each) for each in decoded)
+        return tuple(
+            index
+            for index, parts in enumerate(self._letters)
+            if any(_stand_in(parts, spelling) for spelling in spellings)
+        )
+
+
+def _stems(path: str, depth: int) -> list[str]:
+    """Return the first `depth` beginnings of a path that end with a whole segment, the root first."""
+    stems, end = [""], 0
+    for _ in range(depth):
+        end = path.find("/", end + 1)
+        if end == -1:
+            stems.append(path)
+            break
+        stems.append(path[:end])
+    return stems
+
+
+def _folded(text: str) -> str:
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).upper().casefold())
+
+
+def _letters(text: str) -> str:
+    return _NO_LETTER.sub("", _folded(text))
+
+
+def _decodings(text: str) -> list[str] | None:
+    """Return a spelling as it is, and percent-decoded again and again; None where that has no end."""
+    if len(text) > LONGEST_ODD_PATH:
+        return None
+    found = [text]
+    while _ESCAPE.search(found[-1]):
+        if len(found) > MOST_DECODINGS:
+            return None
+        found.append(unquote(found[-1]))
+    return found
+
+
+def _stand_in(parts: Sequence[str], text: str) -> bool:
+    place = 0
+    for part in parts:
+        place = text.find(part, place)
+        if place == -1:
+            return False
+        place += len(part)
+    return True

@@ -1,0 +1,188 @@
+"""One policy for every request: default closed, opened by `public` patterns, narrowed by rules."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from asgi_oidc.needs import Person
+from asgi_oidc.patterns import Closing, Opening, Pattern, read_pattern
+from asgi_oidc.protocol.step_up import ANYHOW, Ask, is_met, joint
+from asgi_oidc.rules import Rule
+from asgi_oidc.web.paths import PathReadings, read_path
+from asgi_oidc.web.request import read_methods
+
+EVERYTHING_BUT_RULES = "everything-but-rules"  # what `public` is set to when rules alone shall close paths
+MOST_PLACES = 2048  # paths whose decision is remembered; the oldest goes
+LONGEST_KEY = 512  # characters of a path that is remembered
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What the policy says about a path and a method, before anybody asks who is there.
+
+    Attributes:
+        rules: those that match and are not overruled by a narrower `public` pattern.
+        opened_by: the `public` pattern that opens it, None where a user is needed.
+        ask: how the user has to sign in; None where the rules ask for what no single login can give.
+        may_redirect: whether a page may lead to a login.
+        origins: other sites whose pages may call it.
+    """
+
+    path: PathReadings
+    opened_by: str | None
+    rules: tuple[Rule, ...] = ()
+    ask: Ask | None = ANYHOW
+    may_redirect: bool = True
+    origins: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Allow:
+    """The app answers."""
+
+
+@dataclass(frozen=True, slots=True)
+class StartLogin:
+    """Nobody is signed in."""
+
+    ask: Ask
+
+
+@dataclass(frozen=True, slots=True)
+class StepUp:
+    """The user has to sign in again, in a stronger way or more freshly (RFC 9470)."""
+
+    ask: Ask
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    """The user may not.
+
+    Attributes:
+        why: the need that is not met, for the log.
+        scopes: those that were needed, where that was it.
+    """
+
+    why: str
+    scopes: tuple[str, ...] = ()
+
+
+Decision = Allow | StartLogin | StepUp | Refuse
+ALLOW = Allow()
+
+
+def decide(place: Place, person: Person | None, *, now: int, leeway: int) -> Decision:
+    """Decide on a request by its path, its method and its user alone; no header takes part.
+
+    Args:
+        person: None for nobody.
+        now: seconds since the epoch.
+        leeway: seconds of clock skew allowed.
+    """
+    if place.opened_by is not None:
+        return ALLOW
+    if person is None:
+        return StartLogin(place.ask or ANYHOW)
+    for rule in place.rules:
+        if (need := rule.needs.unmet(person)) is not None:
+            return Refuse(f"{rule.path} needs {need}", rule.needs.scopes if need.startswith("scopes") else ())
+    if place.ask is None:
+        return Refuse("the rules of this path need different acr_values, which no single login has")
+    if place.ask is ANYHOW or is_met(place.ask, acr=person.acr, auth_time=person.auth_time, now=now, leeway=leeway):
+        return ALLOW
+    return StepUp(place.ask)
+
+
+class Policy:
+    """`public` and `rules`, compiled; what it says about a path is remembered, within bounds."""
+
+    def __init__(self, public: Sequence[Pattern], rules: Sequence[Rule], *, base_path: str) -> None:
+        self.rules = tuple(rules)
+        self._looks_at_methods = any(rule.methods is not None for rule in rules)
+        self._base_path = base_path
+        self._opening = Opening(public)
+        self._closing = Closing([rule.pattern for rule in rules])
+        self._permits = [(rule, Opening([rule.pattern])) for rule in rules if rule.allowed]
+        self._known: dict[tuple[Any, ...], Place] = {}
+
+    def place(self, scope: Mapping[str, Any], methods: tuple[str, ...] | None = None) -> Place:
+        """Say what holds for the path and the method of an http or websocket scope.
+
+        Args:
+            methods: others that it shall be judged by.
+        """
+        if methods is None:
+            methods = read_methods(scope) if self._looks_at_methods else ()
+        path, raw, root = scope.get("path"), scope.get("raw_path"), scope.get("root_path")
+        key = (path, raw, root, methods)
+        if (known := self._known.get(key)) is not None:
+            return known
+        place = self._place(read_path(scope, base_path=self._base_path), methods)
+        if sum(len(part) for part in (path or "", raw or b"", root or "", *methods)) <= LONGEST_KEY:
+            if len(self._known) >= MOST_PLACES:
+                self._known.pop(next(iter(self._known)), None)
+            self._known[key] = place
+        return place
+
+    def _place(self, path: PathReadings, methods: tuple[str, ...]) -> Place:
+        matching = [rule for index in self._closing.matching(path) if (rule := self.rules[index]).is_for(methods)]
+        closing = [rule for rule in matching if rule.closes]
+        opening = self._opening.narrowest(path)
+        origins = frozenset(
+            origin
+            for rule, permitted in self._permits
+            if rule.is_for(methods) and permitted.narrowest(path) is not None
+            for origin in rule.allowed
+        )
+        if opening is not None and all(_is_narrower(opened, rule.pattern) for opened in opening for rule in closing):
+            return Place(path, str(opening[0]), origins=origins)
+        return Place(
+            path,
+            None,
+            rules=tuple(closing),
+            ask=_all_of(closing),
+            may_redirect=all(rule.login for rule in closing),
+            origins=origins,
+        )
+
+
+def _all_of(rules: Sequence[Rule]) -> Ask | None:
+    ask = joint(rule.ask for rule in rules)
+    return ANYHOW if ask == ANYHOW else ask
+
+
+def _is_narrower(pattern: Pattern, other: Pattern) -> bool:
+    return pattern.width < other.width
+
+
+def read_public(value: object) -> tuple[Pattern, ...]:
+    """Compile `public` patterns.
+
+    Raises:
+        ValueError: a pattern is not `/x` or `/x/*`, or opens everything.
+    """
+    if value in (EVERYTHING_BUT_RULES, [EVERYTHING_BUT_RULES], (EVERYTHING_BUT_RULES,)):
+        return (Pattern("", is_exact=False),)
+    if isinstance(value, str) or not isinstance(value, Sequence | set | frozenset):
+        raise ValueError("it must be a list of paths, such as ['/', '/static/*']")
+    patterns = tuple(read_pattern(pattern) for pattern in value)
+    if any(str(pattern) == "/*" for pattern in patterns):
+        raise ValueError(
+            f"'/*' would open every path: name what is public, or set public={EVERYTHING_BUT_RULES!r} when only the "
+            "paths of rules shall need a user"
+        )
+    return patterns
+
+
+def contradictions(public: Sequence[Pattern], rules: Sequence[Rule], *, auth_path: str) -> list[str]:
+    """Say which rules can never match, and which patterns can never open."""
+    problems = []
+    for rule in rules:
+        if f"{rule.pattern.stem}/".startswith(f"{auth_path}/"):
+            problems.append(f"rules: {rule!r} can never match: the URLs below {auth_path} are our own")
+        if rule.closes and rule.methods is None and rule.pattern in public:
+            problems.append(
+                f"rules: {rule!r} needs a user where public says {str(rule.pattern)!r}: leave one of them out"
+            )
+    return problems

@@ -1,0 +1,83 @@
+"""What a login asks of the provider beyond the settings, and whether it was done (RFC 9470)."""
+
+from collections.abc import Iterable
+
+import msgspec
+
+LONGEST_MAX_AGE = 366 * 86_400  # seconds
+LONGEST_ACR_VALUES = 512  # characters
+
+
+class Ask(msgspec.Struct, frozen=True, array_like=True):
+    """How a user has to sign in.
+
+    Attributes:
+        acr_values: authentication contexts of which one has to be reached, the best first; empty for any.
+        max_age: seconds since the user signed in at the provider; None for any.
+        prompt: what the provider shall ask the user (OIDC Core §3.1.2.1).
+    """
+
+    acr_values: tuple[str, ...] = ()
+    max_age: int | None = None
+    prompt: str | None = None
+
+    @property
+    def parameters(self) -> dict[str, str]:
+        """The same as parameters of an authorization request, or of a challenge."""
+        asked: dict[str, str] = {}
+        if self.acr_values:
+            asked["acr_values"] = " ".join(self.acr_values)
+        if self.max_age is not None:
+            asked["max_age"] = str(self.max_age)
+        if self.prompt is not None:
+            asked["prompt"] = self.prompt
+        return asked
+
+
+ANYHOW = Ask()
+
+
+def read_ask(acr_values: object, max_age: object) -> Ask:
+    """Check what a rule or an app asks for; None is left out.
+
+    Raises:
+        ValueError: with what is wrong, for the developer.
+    """
+    values = acr_values if isinstance(acr_values, list | tuple) else () if acr_values is None else (None,)
+    if acr_values is not None and not values:
+        raise ValueError("acr_values: it is empty: leave it out, or name what is needed")
+    if not all(isinstance(value, str) and value and value.isprintable() and " " not in value for value in values):
+        raise ValueError("acr_values: it must be a list of words, such as ['urn:example:mfa']")
+    if len(" ".join(values)) > LONGEST_ACR_VALUES:
+        raise ValueError(f"acr_values: they must have at most {LONGEST_ACR_VALUES} characters: they travel in a cookie")
+    if max_age is not None and (type(max_age) is not int or not 0 <= max_age <= LONGEST_MAX_AGE):
+        raise ValueError(f"max_age: it must be a whole number of seconds from 0 to {LONGEST_MAX_AGE}")
+    return Ask(tuple(values), max_age)
+
+
+def joint(asks: Iterable[Ask]) -> Ask | None:
+    """Ask for all at once; None where no single login could do."""
+    asks = list(asks)
+    lists = [ask.acr_values for ask in asks if ask.acr_values]
+    both = [acr for acr in (lists[0] if lists else ()) if all(acr in values for values in lists)]
+    if lists and not both:
+        return None
+    ages = [ask.max_age for ask in asks if ask.max_age is not None]
+    return Ask(tuple(both), min(ages, default=None))
+
+
+def is_met(ask: Ask, *, acr: object, auth_time: object, now: int, leeway: int) -> bool:
+    """Say whether a login was as strong and is as fresh as asked.
+
+    Args:
+        acr: claim of the ID Token of the login, None where it had none.
+        auth_time: the same, in seconds since the epoch.
+        leeway: seconds of clock skew allowed.
+    """
+    if ask.acr_values and acr not in ask.acr_values:
+        return False
+    if ask.max_age is None:
+        return True
+    if isinstance(auth_time, bool) or not isinstance(auth_time, int | float):
+        return False
+    return -leeway <= now - auth_time <= ask.max_age + leeway

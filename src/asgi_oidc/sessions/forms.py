@@ -1,0 +1,79 @@
+"""A form that found nobody signed in: kept sealed in the browser until its user is back, and sent if they agree."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import msgspec
+
+from asgi_oidc.sessions.sealing import Sealer
+from asgi_oidc.web.cookies import CookieStyle
+
+LIFETIME = 600  # seconds; as long as a login may take
+LARGEST = 2048  # bytes of a form that is kept; it has to fit into one cookie
+
+
+class KeptForm(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
+    """A form as it was sent.
+
+    Attributes:
+        target: path and query on our own site that it was sent to, checked.
+        page: path of the page that it stands on, checked; None where that is not known.
+        pairs: names and values, in order.
+        sub: digest of the user whose session was over; None where there was none.
+        created_at: seconds since the epoch.
+    """
+
+    target: str
+    page: str | None
+    pairs: list[tuple[str, str]]
+    sub: str | None
+    created_at: int
+
+    def __repr__(self) -> str:
+        return f"KeptForm(created_at={self.created_at})"
+
+    def __rich_repr__(self) -> list[tuple[str, int]]:
+        return [("created_at", self.created_at)]
+
+
+_decoder = msgspec.msgpack.Decoder(KeptForm)
+
+
+@dataclass(frozen=True, slots=True)
+class Forms:
+    """Seals a form, for a page of ours and then for the one cookie that holds the newest."""
+
+    sealer: Sealer
+    style: CookieStyle
+    stem: str
+
+    def seal(self, form: KeptForm) -> str:
+        """Seal a form."""
+        return self.sealer.seal("form", self._name, msgspec.msgpack.encode(form))
+
+    def open(self, sealed: str, *, now: int) -> KeptForm | None:
+        """Open what `seal` made in the last ten minutes."""
+        data = self.sealer.open("form", self._name, sealed)
+        if data is None:
+            return None
+        try:
+            form = _decoder.decode(data)
+        except (ValueError, RecursionError):
+            return None
+        return form if abs(now - form.created_at) < LIFETIME else None
+
+    def find(self, cookies: Mapping[str, str], *, now: int) -> KeptForm | None:
+        """Return the form that this browser has kept."""
+        return self.open(cookies.get(self._name, ""), now=now)
+
+    def set_cookie(self, sealed: str) -> bytes:
+        """Write the cookie."""
+        return self.style.set_cookie(self._name, sealed, max_age=LIFETIME)
+
+    def delete(self, cookies: Mapping[str, str]) -> list[bytes]:
+        """Forget the form."""
+        return [self.style.delete_cookie(self._name)] if self._name in cookies else []
+
+    @property
+    def _name(self) -> str:
+        return self.style.name(f"{self.stem}-form")

@@ -1,0 +1,54 @@
+"""Calls from the pages of other sites: the preflight, and what lets their scripts read an answer (Fetch §3.2)."""
+
+import re
+from collections.abc import Collection, Iterable
+
+from asgi_oidc.web.request import METHODS, Request
+from asgi_oidc.web.response import Headers, Response
+
+PREFLIGHT_LIFETIME = 600  # seconds that a browser need not ask again
+LONGEST_LIST = 1024  # characters of the headers that a script wants to send
+
+_NAMES = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+([ ,]+[A-Za-z0-9!#$%&'*+.^_`|~-]+)*")
+_EXPOSED = b"www-authenticate, retry-after"
+
+
+def is_preflight(request: Request) -> bool:
+    """Does a browser ask whether a script of another site may make a request?"""
+    return request.method == "OPTIONS" and request.has(b"origin") and request.has(b"access-control-request-method")
+
+
+def answer_preflight(request: Request, origins: Collection[str]) -> Response | None:
+    """Say yes to a preflight of one of these origins; None for all else."""
+    origin = request.header(b"origin")
+    method, wanted = request.header(b"access-control-request-method"), request.header(b"access-control-request-headers")
+    if origin not in origins or origin is None or method is None or method not in METHODS:
+        return None
+    headers: Headers = (
+        (b"access-control-allow-origin", origin.encode("ascii")),
+        (b"access-control-allow-credentials", b"true"),
+        (b"access-control-allow-methods", method.encode("ascii")),
+        (b"access-control-max-age", str(PREFLIGHT_LIFETIME).encode("ascii")),
+        (b"vary", b"Origin, Access-Control-Request-Method, Access-Control-Request-Headers"),
+        (b"content-length", b"0"),
+    )
+    if wanted is not None and len(wanted) <= LONGEST_LIST and _NAMES.fullmatch(wanted):
+        headers = (*headers, (b"access-control-allow-headers", wanted.encode("ascii")))
+    return Response(204, headers)
+
+
+def readable_headers(
+    headers: Iterable[tuple[bytes, bytes]], request: Request, origins: Collection[str]
+) -> list[tuple[bytes, bytes]]:
+    """Let a script of one of these origins read an answer, unless the app has decided that by itself."""
+    kept = list(headers)
+    origin = request.header(b"origin")
+    if origin is None or origin not in origins or any(n.lower() == b"access-control-allow-origin" for n, _ in kept):
+        return kept
+    return [
+        *kept,
+        (b"access-control-allow-origin", origin.encode("ascii")),
+        (b"access-control-allow-credentials", b"true"),
+        (b"access-control-expose-headers", _EXPOSED),
+        (b"vary", b"Origin"),
+    ]

@@ -1,0 +1,100 @@
+"""`asgi-oidc rules` finds the middlewares of an app, wherever they are, and says what they decide."""
+
+import sys
+from typing import Any
+
+import pytest
+from quart import Quart
+from starlette.applications import Starlette
+from starlette.routing import Mount
+
+from asgi_oidc import OIDCMiddleware, Rule
+from asgi_oidc.cli.main import main
+from tests.settings.common import NEEDED
+
+ADMINS = [Rule("/*", claims={"roles": "admin"})]
+starlette_app = Starlette(
+    routes=[
+        Mount("/admin", app=OIDCMiddleware(Starlette(), **{**NEEDED, "base_url": "https://app.example.com/admin"})),
+    ]
+)
+starlette_app.add_middleware(OIDCMiddleware, **NEEDED, public=["/"], rules=ADMINS)
+quart_app = Quart(__name__)
+quart_app.asgi_app = OIDCMiddleware(quart_app.asgi_app, **NEEDED)  # type: ignore[arg-type, assignment]
+bare_app = Starlette()
+bare_app.state.loop = bare_app
+
+HERE = "tests.cli.test_rules"
+
+
+def run(capsys: Any, *arguments: str) -> tuple[int, str, str]:
+    status = main(["rules", *arguments])
+    said = capsys.readouterr()
+    return status, said.out, said.err
+
+
+def test_all_middlewares_are_listed(capsys):
+    """In the stack and on the mounts."""
+    status, said, _ = run(capsys, f"{HERE}:starlette_app")
+
+    assert status == 0
+    assert "https://app.example.com\n  /         public\n  /*        Rule('/*', claims={'roles': 'admin'})\n" in said
+    assert "https://app.example.com/admin\n  /auth/*   our own URLs\n  all else  a signed-in user" in said
+
+
+def test_a_path_is_explained_by_those_that_have_it(capsys):
+    """One below a mount by both."""
+    status, below, _ = run(capsys, f"{HERE}:starlette_app", "/admin/x", "--method", "POST")
+    _, beside, _ = run(capsys, f"{HERE}:starlette_app", "/x")
+
+    assert (status, below.count("POST /admin/x\n")) == (0, 2)
+    assert beside.startswith("https://app.example.com: GET /x\n  public     no")
+    assert beside.count("GET /x\n") == 1
+
+
+def test_quart_is_looked_into(capsys):
+    """It keeps the middleware in `asgi_app`."""
+    assert "a signed-in user" in run(capsys, f"{HERE}:quart_app")[1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        ([HERE], "names no app: write package.module:app"),
+        ([f"{HERE}:nothing"], f"{HERE} has no 'nothing'"),
+        (["tests.nowhere:app"], "there is no module 'tests.nowhere' here"),
+        ([f"{HERE}:bare_app"], "has no OIDCMiddleware around it"),
+        ([f"{HERE}:starlette_app", "/x", "--method", "FETCH"], "'FETCH' is no HTTP method"),
+        ([f"{HERE}:starlette_app.routes", "/x"], "has no OIDCMiddleware"),
+        (["tests.cli.wrong_settings:app"], "asgi-oidc cannot start"),
+    ],
+)
+def test_what_is_in_the_way_is_said_on_stderr(capsys, arguments, problem):
+    """And nothing on stdout."""
+    status, said, complaint = run(capsys, *arguments)
+
+    assert (status, said, complaint.startswith("asgi-oidc: ")) == (1, "", True)
+    assert problem in complaint
+
+
+def test_an_import_that_fails_inside_the_app_is_shown_as_it_is(capsys):
+    """The developer needs the traceback."""
+    with pytest.raises(ModuleNotFoundError, match="not_installed_at_all"):
+        run(capsys, "tests.cli.lacks_a_module:app")
+
+
+def test_the_path_of_imports_is_left_as_it_was(capsys):
+    """A command is not alone in its process when tests call it."""
+    before = list(sys.path)
+
+    run(capsys, f"{HERE}:quart_app")
+
+    assert sys.path == before
+
+
+def test_a_path_outside_of_every_mount_is_told_so(capsys):
+    """It never reaches a middleware."""
+    assert "/x is not below https://app.example.com/admin" in run(capsys, f"{HERE}:mounted_app", "/x")[2]
+
+
+mounted_app = Starlette(routes=starlette_app.routes)

@@ -1,0 +1,265 @@
+"""A form that finds nobody signed in is not lost without a word, and where the site wants it, not at all."""
+
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from asgi_oidc import Rule
+from asgi_oidc.testing import Browser, Response
+from tests.flow.site import ORIGIN, Site, login_cookies
+from tests.flow.test_loops import forget
+
+PAGE = ORIGIN + "/edit?id=7"
+FIELDS = {"title": 'A "title" & <more>', "text": "one\r\ntwo\r\n", "empty": "", "\u00e9": "\U0001f600"}
+
+
+class Bodies:
+    """An app that keeps what is posted to it."""
+
+    def __init__(self) -> None:
+        self.seen: list[tuple[str, dict[str, list[str]]]] = []
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        body = (await receive()).get("body", b"").decode()
+        if scope["method"] == "POST":
+            self.seen.append((scope["path"], parse_qs(body, keep_blank_values=True)))
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/html")]})
+        await send({"type": "http.response.body", "body": b"<p>the app</p>"})
+
+
+@pytest.fixture
+def app() -> Bodies:
+    return Bodies()
+
+
+def site_with(app: Bodies, **settings: Any) -> Site:
+    return Site(inner=app, **settings)
+
+
+async def signed_out(site: Site) -> Browser:
+    """Give a browser whose session has just run out, with a form open."""
+    browser = site.browser()
+    await browser.sign_in("alice", "/edit?id=7")
+    site.clock.advance(3600)
+    return browser
+
+
+async def send(browser: Browser, fields: dict[str, str] | None = None, **options: Any) -> Response:
+    return await browser.post("/save?now=1", FIELDS if fields is None else fields, initiator=PAGE, **options)
+
+
+async def test_the_person_is_told_before_and_after_the_login(app):
+    """401 without a redirect and without a cookie, and then a page that leads back to the form."""
+    site = site_with(app)
+    browser = await signed_out(site)
+
+    stopped = await send(browser)
+    told = await browser.click("Sign in")
+    back = await browser.click("Go back")
+
+    assert (stopped.status_code, stopped.set_cookies, stopped.history) == (401, [], ())
+    assert "Your form was not sent" in stopped.text
+    assert stopped.headers["www-authenticate"].startswith("Cookie ")
+    assert (told.status_code, urlsplit(told.url).path) == (200, "/auth/form")
+    assert "Your form was not sent" in told.text
+    assert (back.status_code, back.url) == (200, PAGE)
+    assert app.seen == []
+
+
+async def test_a_kept_form_is_sent_when_the_person_agrees(app):
+    """Every field as it was, to where it was going, once."""
+    site = site_with(app, keep_forms=True)
+    browser = await signed_out(site)
+
+    stopped = await send(browser)
+    asked = await browser.submit(button="Sign in")
+    before = list(app.seen)
+    sent = await browser.submit(button="Send it")
+
+    assert (stopped.status_code, stopped.set_cookies) == (401, [])
+    assert (asked.status_code, "Send your form now?" in asked.text, before) == (200, True, [])
+    assert (sent.status_code, sent.path) == (200, "/save?now=1")
+    assert app.seen == [("/save", {name: [value] for name, value in FIELDS.items()})]
+
+
+async def test_a_kept_form_is_not_sent_when_the_person_does_not_want_it(app):
+    """And is forgotten."""
+    browser = await signed_out(site_with(app, keep_forms=True))
+
+    await send(browser)
+    await browser.submit(button="Sign in")
+    back = await browser.click("Do not send it")
+    again = await browser.get("/auth/form")
+
+    assert (back.url, app.seen) == (PAGE, [])
+    assert "Your form was not sent" in again.text
+
+
+async def test_a_kept_form_is_for_its_user_alone(app):
+    """Somebody else at the same computer sees nothing of it."""
+    browser = await signed_out(site_with(app, keep_forms=True))
+
+    stopped = await send(browser)
+    form = stopped.page.forms[0]
+    login = await browser.post(form.action, dict(form.data(None, {})), initiator=PAGE, follow=False)
+    there = login.location + "&prompt=login"
+    told = await browser.submit(await browser.get(there), "bob")
+
+    assert (told.status_code, "filled in by somebody else" in told.text) == (200, True)
+    assert "A &quot;title" not in told.text
+
+
+async def test_a_form_of_nobody_is_kept_as_well(app):
+    """Written on a public page, sent to one that needs a user."""
+    site = site_with(app, keep_forms=True)
+    browser = site.browser()
+
+    await send(browser)
+    await browser.submit(await browser.submit(button="Sign in"), "alice")
+    await browser.submit(button="Send it")
+
+    assert app.seen == [("/save", {name: [value] for name, value in FIELDS.items()})]
+
+
+@pytest.mark.parametrize(
+    ("fields", "headers"),
+    [
+        ({"text": "x" * 2049}, {}),
+        (FIELDS, {"content-type": "multipart/form-data; boundary=x"}),
+        (FIELDS, {"content-type": "text/plain"}),
+        ({str(number): "" for number in range(65)}, {}),
+    ],
+)
+async def test_what_cannot_be_kept_is_told_so(app, fields, headers):
+    """Too large, too many fields, or with files: nothing is half kept."""
+    browser = await signed_out(site_with(app, keep_forms=True))
+
+    stopped = await send(browser, fields, headers=headers)
+
+    assert (stopped.status_code, "Your form was not sent" in stopped.text) == (401, True)
+    assert "not sent yet" not in stopped.text
+
+
+async def test_the_largest_form_fits_into_its_cookie(app):
+    """A browser drops what is longer than 4096 bytes."""
+    browser = await signed_out(site_with(app, keep_forms=True))
+
+    await send(browser, {"t": "x" * 2046})
+    await browser.submit(button="Sign in")
+    await browser.submit(button="Send it")
+
+    assert browser.refused_cookies == []
+    assert app.seen[0][1] == {"t": ["x" * 2046]}
+
+
+@pytest.mark.parametrize("initiator", ["https://evil.example/", "https://spa.example.com/", None])
+async def test_a_form_of_another_site_is_not_kept(app, initiator):
+    """It is no form of ours: 401, as for a program."""
+    browser = await signed_out(site_with(app, keep_forms=True))
+
+    response = await browser.post("/save", FIELDS, initiator=initiator)
+
+    assert (response.status_code, response.json()["error"]) == (401, "login_required")
+
+
+async def test_only_pages_of_ours_can_keep_a_form(app):
+    """Else another site could put one into the browser."""
+    browser = await signed_out(site_with(app, keep_forms=True))
+    form = (await send(browser)).page.forms[0]
+
+    response = await browser.post(form.action, dict(form.data(None, {})), initiator="https://evil.example/")
+
+    assert (response.status_code, login_cookies(browser)) == (403, [])
+
+
+async def test_a_form_that_is_forged_or_old_is_none(app):
+    """Sealed, and for ten minutes."""
+    site = site_with(app, keep_forms=True)
+    browser = await signed_out(site)
+    await send(browser)
+
+    site.clock.advance(601)
+    told = await browser.submit(button="Sign in")
+    forged = await browser.post("/auth/form", {"form": "x" * 60})
+
+    assert "Your form was not sent" in told.text
+    assert (forged.status_code, "Your form was not sent" in forged.text) == (200, True)
+    assert not [cookie for cookie in browser.jar if cookie.name.endswith("-form")]
+
+
+async def test_a_sign_out_forgets_a_kept_form(app):
+    """Nothing of the user stays."""
+    site = site_with(app, keep_forms=True)
+    browser = await signed_out(site)
+    form = (await send(browser)).page.forms[0]
+    await browser.post(form.action, dict(form.data(None, {})), follow=False)
+    kept = [cookie for cookie in browser.jar if cookie.name.endswith("-form")]
+
+    await browser.fetch("/auth/logout", method="POST")
+
+    assert (len(kept), [cookie for cookie in browser.jar if cookie.name.endswith("-form")]) == (1, [])
+
+
+async def test_a_form_that_needs_a_fresher_login_is_treated_alike(app):
+    """With the login that its path needs."""
+    site = site_with(app, keep_forms=True, rules=[Rule("/save", max_age=300)])
+    browser = site.browser()
+    await browser.sign_in("alice", "/edit?id=7")
+    site.clock.advance(400)
+
+    stopped = await send(browser)
+    login = await browser.submit(button="Sign in")
+    await browser.submit(login, "alice")
+    await browser.submit(button="Send it")
+
+    assert ("needs a fresh sign-in" in stopped.text, "max_age=300" in login.url) == (True, True)
+    assert len(app.seen) == 1
+
+
+async def test_the_page_that_asks_is_for_navigations_alone(app):
+    """A look ahead would take the form away."""
+    site = site_with(app, keep_forms=True)
+    browser = await signed_out(site)
+
+    response = await browser.fetch("/auth/form")
+
+    assert (response.status_code, response.json()["error"]) == (400, "not_a_navigation")
+
+
+async def test_without_a_user_the_page_leads_to_where_one_is_needed(app):
+    """A bookmark of it, for one."""
+    site = site_with(app)
+    browser = site.browser()
+
+    page = await browser.get("/auth/form?return_to=/edit%3Fid%3D7", follow=False)
+
+    assert (page.status_code, page.location) == (303, PAGE)
+
+
+@pytest.mark.parametrize(
+    "return_to",
+    ["/auth/form?return_to=//evil.example", "/auth/form?return_to=/auth/logout", "/auth/form?return_to=https://evil"],
+)
+async def test_the_way_back_to_a_form_stays_on_the_site(app, return_to):
+    """One check for every way back."""
+    site = site_with(app)
+    browser = site.browser()
+
+    page = await browser.get("/auth/login", follow=False)
+    told = await browser.submit(await browser.get(f"/auth/login?return_to={return_to.replace('?', '%3F')}"), "alice")
+
+    assert page.status_code == 303
+    assert ("Your form was not sent" in told.text, f'href="{ORIGIN}/"' in told.text) == (True, True)
+
+
+async def test_forgotten_cookies_do_not_stop_a_kept_form(app):
+    """The user is then known by nothing but the new login."""
+    browser = await signed_out(site_with(app, keep_forms=True))
+    forget(browser)
+
+    await send(browser)
+    await browser.submit(button="Sign in")
+    await browser.submit(button="Send it")
+
+    assert len(app.seen) == 1

@@ -1,0 +1,174 @@
+"""Nobody is sent round in circles: after a few logins in a row there is a page that names the likely cause."""
+
+from typing import Any
+
+import pytest
+
+from asgi_oidc.testing import Browser, Response
+from asgi_oidc.testing.cookie_jar import CookieJar
+from tests.flow.site import ORIGIN, OTHER_SECRET, PROGRAM, Site, session_cookies
+
+
+async def at_page(browser: Browser, path: str = "/page") -> Response:
+    """Open a page and follow all that happens; the provider knows the person and always says yes."""
+    return await browser.sign_in("alice", path)
+
+
+def logins_of(page: Response) -> int:
+    return sum("/auth/callback" in step.url for step in page.history)
+
+
+class Forgetful(Browser):
+    """A browser that loses the session cookie with each answer, and keeps all others."""
+
+    async def _send(self, errand: Any) -> Response:
+        response = await super()._send(errand)
+        for cookie in session_cookies(self):
+            self.jar.receive(f"{cookie}=; Path=/; Secure; HttpOnly; Max-Age=0", ORIGIN)
+        return response
+
+
+async def test_a_browser_that_loses_its_session_cookie_is_told_so(caplog):
+    """It may be blocked, or there are too many."""
+    site = Site()
+    known = await site.signed_in()
+    browser = Forgetful(site.middleware, ORIGIN, {site.provider.origin: site.provider}, clock=site.clock, jar=known.jar)
+    browser.jar.receive(f"{session_cookies(known)[0]}=; Path=/; Secure; HttpOnly; Max-Age=0", ORIGIN)
+
+    page = await at_page(browser)
+
+    assert (page.status_code, "does not stay signed in" in page.text) == (400, True)
+    assert "code=login_loop_without_cookie" in caplog.text
+    assert len(page.history) < 16
+
+
+class Blocking(CookieJar):
+    """A browser that takes no cookie of the site."""
+
+    def receive(self, set_cookie: str, url: str) -> None:
+        if not url.startswith(ORIGIN):
+            super().receive(set_cookie, url)
+
+
+async def test_a_browser_without_any_cookies_is_told_so():
+    """That was found out by its login already."""
+    site = Site()
+    browser = site.browser()
+    browser.jar = Blocking(site.clock)
+
+    page = await at_page(browser)
+
+    assert (page.status_code, "did not bring back the cookie" in page.text) == (400, True)
+
+
+@pytest.mark.parametrize("ahead", [7200, -7200])
+async def test_servers_whose_clocks_differ_are_named(ahead):
+    """One signs in, and the other takes that for over; neither looks wrong from inside."""
+    site = Site(session_idle=600, session_lifetime=3600)
+    other = Site(session_idle=600, session_lifetime=3600, provider=site.provider)
+    site.provider.clock = site.clock
+    other.clock.now = site.clock.now + ahead
+
+    async def balanced(scope: Any, receive: Any, send: Any) -> None:
+        is_ours = scope["path"].startswith("/auth/")
+        await (site if is_ours else other).middleware(scope, receive, send)
+
+    page = await at_page(site.browser(app=balanced))
+
+    if ahead > 0:
+        assert (page.status_code, "does not keep you signed in" in page.text) == (400, True)
+        assert logins_of(page) == 3
+    else:
+        assert page.status_code == 200
+
+
+async def test_whoever_has_mended_it_can_try_again_at_once():
+    """The page begins to count anew."""
+    site = Site()
+    browser = await lost(site)
+
+    assert (await browser.get("/page")).status_code == 400
+    assert (await browser.get("/page")).json()["sub"] == "alice"
+
+
+async def lost(site: Site) -> Browser:
+    """Give a browser that has just signed in three times, and lost its session each time."""
+    browser = await site.signed_in()
+    for _ in range(2):
+        forget(browser)
+        await at_page(browser)
+    forget(browser)
+    return browser
+
+
+def forget(browser: Browser) -> None:
+    for name in session_cookies(browser):
+        browser.jar.receive(f"{name}=; Path=/; Secure; HttpOnly; Max-Age=0", ORIGIN)
+
+
+async def test_a_program_gets_no_loop_at_all():
+    """It is not sent anywhere."""
+    site = Site()
+    browser = await lost(site)
+
+    response = await browser.fetch("/page", headers=PROGRAM)
+
+    assert (response.status_code, response.json()["error"]) == (401, "login_required")
+
+
+async def test_a_login_by_link_counts_as_well():
+    """Single-page apps go there by themselves."""
+    site = Site()
+    browser = await lost(site)
+
+    assert (await browser.get("/auth/login?return_to=/page")).status_code == 400
+
+
+async def test_somebody_who_is_signed_in_may_sign_in_as_often_as_they_like():
+    """They have asked for it."""
+    site = Site()
+    browser = await site.signed_in()
+
+    for _ in range(6):
+        assert (await browser.get("/auth/login?return_to=/page")).status_code == 200
+
+
+async def test_logins_that_lie_apart_are_no_loop():
+    """Each is a minute after the one before."""
+    site = Site()
+    browser = await site.signed_in()
+
+    for _ in range(6):
+        forget(browser)
+        site.clock.advance(60)
+        assert (await at_page(browser)).status_code == 200
+
+
+async def test_sessions_that_are_meant_to_be_short_are_no_loop():
+    """Twenty seconds of idleness, as somebody has set it."""
+    site = Site(session_idle=20)
+    browser = await site.signed_in()
+
+    for _ in range(6):
+        site.clock.advance(20)
+        assert (await at_page(browser)).status_code == 200
+
+
+async def test_a_sign_out_begins_anew():
+    """Whoever signs out and in again five times is testing something."""
+    site = Site()
+    browser = await site.signed_in()
+
+    for _ in range(5):
+        await browser.fetch("/auth/logout", method="POST")
+        assert (await at_page(browser)).status_code == 200
+
+
+async def test_the_count_is_sealed():
+    """Nobody makes another person's browser stop, or goes on for ever by a forged one."""
+    site = Site()
+    browser = await lost(site)
+
+    elsewhere = Site(secret=OTHER_SECRET, provider=site.provider).browser_of(browser)
+
+    assert (await at_page(elsewhere)).status_code == 200

@@ -1,0 +1,1 @@
+"""What the policy decides about paths, methods and users."""

@@ -1,0 +1,75 @@
+"""`explain` tells people what requests get, and why."""
+
+import pytest
+
+from asgi_oidc import Rule
+from tests.flow.site import Site
+
+SITE = Site(
+    public=["/", "/admin/health"],
+    rules=[
+        Rule("/admin/*", claims={"realm_access.roles": "admin"}),
+        Rule("/admin/*", methods=["POST"], max_age=300),
+        Rule("/api/*", scopes=["read:orders"], login=False, origins=["https://spa.example.com"]),
+        Rule("/x/*", acr_values=["a"]),
+        Rule("/x/y", acr_values=["b"]),
+    ],
+)
+ADMIN = """\
+POST /admin/users?page=2
+  public     no: no pattern opens it, or a rule is narrower
+  rule       Rule('/admin/*', claims={'realm_access.roles': 'admin'})
+  rule       Rule('/admin/*', methods=('POST',), max_age=300)
+  nobody     a page: to sign in; all else: 401
+  signed in  the app; without max_age 300: a page: to sign in again; all else: 401; without what the rules need: 403"""
+ALL = """\
+https://app.example.com
+  /              public
+  /admin/health  public
+  /admin/*       Rule('/admin/*', claims={'realm_access.roles': 'admin'})
+  /admin/*       Rule('/admin/*', methods=('POST',), max_age=300)
+  /api/*         Rule('/api/*', scopes=['read:orders'], login=False, origins=['https://spa.example.com'])
+  /x/*           Rule('/x/*', acr_values=['a'])
+  /x/y           Rule('/x/y', acr_values=['b'])
+  /auth/*        our own URLs
+  all else       a signed-in user"""
+
+
+def test_a_path_is_explained_as_a_table():
+    """With all rules that match."""
+    explained = SITE.middleware.explain("/admin/users?page=2", "post")
+
+    assert str(explained) == ADMIN
+    assert (explained.is_public, len(explained.rules)) == (False, 2)
+
+
+@pytest.mark.parametrize(
+    ("path", "method", "line"),
+    [
+        ("/", "GET", "public   opened by '/'"),
+        ("/admin/health", "GET", "anybody  the app"),
+        ("/auth/login", "GET", "ours  the middleware answers this URL itself"),
+        ("/auth/login", "WEBSOCKET", "nobody     401, or close code 4401"),
+        ("/admin%2fhealth", "GET", "spelling   not plain: nothing opens it, and every rule holds that it may mean"),
+        ("/api/x", "GET", "nobody     401"),
+        ("/api/x", "GET", "called by  its own pages, and those of https://spa.example.com"),
+        ("/admin/x", "WEBSOCKET", "signed in  the app; without what the rules need: 403, or close code 4403"),
+        ("/x/y", "GET", "signed in  403: the rules need different acr_values, which no single login has"),
+        ("/other", "GET", "signed in  the app"),
+    ],
+)
+def test_each_kind_of_path_is_told_in_words(path, method, line):
+    """The decision and why."""
+    assert f"\n  {line}" in str(SITE.middleware.explain(path, method))
+
+
+def test_all_patterns_and_rules_are_listed():
+    """What `asgi-oidc rules` shows without a path."""
+    assert SITE.middleware.explain_all() == ALL
+    assert "a signed-in user" not in Site(public="everything-but-rules").middleware.explain_all()
+
+
+def test_an_unknown_method_is_refused():
+    """It would explain nothing."""
+    with pytest.raises(ValueError, match="'PSOT' is no HTTP method"):
+        SITE.middleware.explain("/", "PSOT")

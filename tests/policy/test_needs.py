@@ -1,0 +1,167 @@
+"""What a rule asks of a user is met by exactly that, and by nothing that looks like it."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from asgi_oidc.needs import Person, passes, read_check, read_needs
+from asgi_oidc.principal import User
+
+ALICE = User("alice", "https://id.example.com", {})
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
+    max_leaves=8,
+)
+
+
+def unmet(claims: Any, scopes: tuple[str, ...] = (), /, **needs: Any) -> str | None:
+    return read_needs(**needs).unmet(Person(claims, scopes))
+
+
+@pytest.mark.parametrize(
+    ("needed", "claims"),
+    [
+        ({"roles": "admin"}, {"roles": "admin"}),
+        ({"roles": "admin"}, {"roles": ["user", "admin"]}),
+        ({"roles": ["admin", "owner"]}, {"roles": ["owner"]}),
+        ({"realm_access.roles": "admin"}, {"realm_access": {"roles": ["admin"]}}),
+        ({("a.b", "c"): "x"}, {"a.b": {"c": "x"}}),
+        ({"https://example.com/roles": "x"}, {"https://example.com/roles": ["x"]}),
+        ({"level": 3}, {"level": 3}),
+        ({"level": [1, 2, 3]}, {"level": [3]}),
+        ({"is_staff": True}, {"is_staff": True}),
+        ({"a": "1", "b": "2"}, {"a": "1", "b": ["2"]}),
+    ],
+)
+def test_a_claim_that_has_or_holds_the_value_meets_the_need(needed, claims):
+    """Of several values one is enough; of several claims all are needed."""
+    assert unmet(claims, claims=needed) is None
+
+
+@pytest.mark.parametrize(
+    ("needed", "claims"),
+    [
+        ({"roles": "admin"}, {}),
+        ({"roles": "admin"}, {"roles": None}),
+        ({"roles": "admin"}, {"roles": "administrator"}),
+        ({"roles": "admin"}, {"roles": "user admin"}),
+        ({"roles": "admin"}, {"roles": "user,admin"}),
+        ({"roles": "admin"}, {"roles": "Admin"}),
+        ({"roles": "admin"}, {"roles": {"admin": True}}),
+        ({"roles": "admin"}, {"roles": [["admin"]]}),
+        ({"a.b": "x"}, {"a": "b"}),
+        ({"a.b": "x"}, {"a": ["b"]}),
+        ({"a.b": "x"}, {"a": {"b": None}}),
+        ({"is_staff": True}, {"is_staff": 1}),
+        ({"is_staff": True}, {"is_staff": "true"}),
+        ({"level": 1}, {"level": True}),
+        ({"level": 1}, {"level": "1"}),
+        ({"a": "1", "b": "2"}, {"a": "1"}),
+    ],
+)
+def test_a_claim_that_is_missing_or_odd_does_not(needed, claims):
+    """And is never an error."""
+    assert str(unmet(claims, claims=needed)).startswith("claims ")
+
+
+def test_all_scopes_are_needed():
+    """The first that are missing are named, for the log."""
+    assert unmet({}, ("a", "b", "c"), scopes=["a", "b"]) is None
+    assert unmet({}, ("a",), scopes=["a", "b", "c"]) == "scopes b c"
+
+
+@pytest.mark.parametrize(
+    ("email", "verified", "is_met"),
+    [
+        ("alice@example.com", True, True),
+        ("alice@EXAMPLE.com", True, True),
+        ("alice@other.org", True, True),
+        ("alice@example.com", False, False),
+        ("alice@example.com", None, False),
+        ("alice@example.com", "true", False),
+        ("alice@example.com", 1, False),
+        ("attacker@evil.com@example.com", True, False),
+        ("alice@evilexample.com", True, False),
+        ("alice@sub.example.com", True, False),
+        ("alice@example.com ", True, False),
+        ("alice@example.com.", True, False),
+        ("alice@\u0435xample.com", True, False),
+        ("@example.com", True, False),
+        ("example.com", True, False),
+        (None, True, False),
+        (["alice@example.com"], True, False),
+    ],
+)
+def test_an_email_domain_counts_only_when_the_provider_has_verified_it(email, verified, is_met):
+    """Exactly one @, the whole domain, and `email_verified` is True."""
+    claims = {"email": email, "email_verified": verified}
+
+    assert (unmet(claims, email_domains=["example.com", "Other.org"]) is None) is is_met
+
+
+@given(st.dictionaries(st.sampled_from(["a", "b", "a.b", "email", "email_verified"]), JSON, max_size=5))
+def test_no_claims_at_all_can_make_it_fail(claims):
+    """They come from the provider, and some of them from its users."""
+    for needs in ({"claims": {"a.b": "x"}}, {"claims": {"a": 1}}, {"email_domains": ["example.com"]}):
+        said = unmet(claims, **needs)
+        assert said is None or claims != {"a": {"b": "x"}}
+
+
+@pytest.mark.parametrize(
+    ("needs", "problem"),
+    [
+        ({"claims": {}}, "claims: it must be a mapping"),
+        ({"claims": ["roles"]}, "claims: it must be a mapping"),
+        ({"claims": {"": "x"}}, "names no claim"),
+        ({"claims": {"a..b": "x"}}, "claims: 'a..b' names no claim"),
+        ({"claims": {7: "x"}}, "claims: 7 names no claim"),
+        ({"claims": {("a", 7): "x"}}, "names no claim"),
+        ({"claims": {"roles": []}}, "claims: 'roles': it must be text"),
+        ({"claims": {"roles": None}}, "claims: 'roles': it must be text"),
+        ({"claims": {"roles": ""}}, "claims: 'roles': it must be text"),
+        ({"claims": {"roles": ["a", ""]}}, "claims: 'roles': it must be text"),
+        ({"claims": {"roles": {"a": 1}}}, "claims: 'roles': it must be text"),
+        ({"scopes": "read"}, "scopes: it must be a list"),
+        ({"scopes": []}, "scopes: it is empty"),
+        ({"scopes": ["a b"]}, "scopes: it must be a list of scopes"),
+        ({"email_domains": []}, "email_domains: it is empty"),
+        ({"email_domains": ["*.example.com"]}, "is no domain"),
+        ({"email_domains": ["@example.com"]}, "is no domain"),
+        ({"email_domains": ["com"]}, "is no domain"),
+    ],
+)
+def test_a_need_that_nobody_could_mean_is_refused(needs, problem):
+    """An empty restriction is a mistake, and not "none"."""
+    with pytest.raises(ValueError, match=problem.replace("*", r"\*")):
+        read_needs(**needs)
+
+
+async def test_a_check_takes_the_user_or_also_the_scope():
+    """Told by its signature, async or not."""
+
+    async def is_alice(user: User) -> bool:
+        return user.sub == "alice"
+
+    def is_there(user: User, scope: Any) -> bool:
+        return bool(scope["path"] == "/there")
+
+    assert await passes(read_check(is_alice), ALICE, {})
+    assert await passes(read_check(is_there), ALICE, {"path": "/there"})
+    assert not await passes(read_check(is_there), ALICE, {"path": "/elsewhere"})
+    assert await passes(read_check(lambda user, least=3: user.sub == "alice" and least == 3), ALICE, {})
+
+
+@pytest.mark.parametrize("said", [None, 1, "yes", [True], False])
+async def test_nothing_but_true_passes_a_check(said):
+    """A check that forgets to return lets nobody in."""
+    assert not await passes(read_check(lambda user: said), ALICE, {})
+
+
+@pytest.mark.parametrize("check", [None, 7, User, lambda: True, lambda a, b, c: True, lambda user, *, flag: True])
+def test_what_cannot_be_called_with_a_user_is_no_check(check):
+    """Found out at start-up, not by the first user."""
+    with pytest.raises(ValueError, match="it must"):
+        read_check(check)

@@ -1,0 +1,164 @@
+"""What opens a path matches one spelling; what closes it matches all that somebody may take for it."""
+
+from typing import Any
+
+import pytest
+
+from asgi_oidc.patterns import LONGEST_ODD_PATH, Closing, Opening, read_pattern
+from asgi_oidc.web.paths import PathReadings, read_path
+
+
+def path(spelt: str, **scope: Any) -> PathReadings:
+    return read_path({"path": spelt, **scope}, base_path="")
+
+
+def opens(pattern: str, spelt: str, **scope: Any) -> bool:
+    return Opening([read_pattern(pattern)]).narrowest(path(spelt, **scope)) is not None
+
+
+def closes(pattern: str, spelt: str, **scope: Any) -> bool:
+    return Closing([read_pattern(pattern)]).matching(path(spelt, **scope)) == (0,)
+
+
+@pytest.mark.parametrize(
+    ("text", "stem", "is_exact"),
+    [
+        ("/", "", True),
+        ("/*", "", False),
+        ("/a", "/a", True),
+        ("/a/b.c/*", "/a/b.c", False),
+        ("/\u00e9~@", "/\u00e9~@", True),
+    ],
+)
+def test_a_pattern_is_a_path_or_all_below_it(text, stem, is_exact):
+    """And is written back as it was read."""
+    pattern = read_pattern(text)
+
+    assert (pattern.stem, pattern.is_exact, str(pattern)) == (stem, is_exact, text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "a",
+        "*",
+        "/a/",
+        "/a*",
+        "//a",
+        "/a//b",
+        "/a/../b",
+        "/.",
+        "/a/*/b",
+        "/a b",
+        "/a%2f",
+        "/a;b",
+        "/e\u0301",
+        7,
+        None,
+    ],
+)
+def test_anything_else_is_no_pattern(text):
+    """A pattern means exactly what it says, or the app does not start."""
+    with pytest.raises(ValueError, match=r"is not a path|written in several ways"):
+        read_pattern(text)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "spelt", "is_open"),
+    [
+        ("/", "/", True),
+        ("/", "/a", False),
+        ("/a", "/a", True),
+        ("/a", "/a/", False),
+        ("/a", "/A", False),
+        ("/a/*", "/a", True),
+        ("/a/*", "/a/", True),
+        ("/a/*", "/a/b/c", True),
+        ("/a/*", "/ab", False),
+        ("/a/*", "/a//b", False),
+        ("/a/b/*", "/a", False),
+        ("/*", "/anything/at/all", True),
+        ("/*", "/a;b", False),
+    ],
+)
+def test_what_opens_matches_whole_segments_in_their_exact_case(pattern, spelt, is_open):
+    """One plain spelling, or the path stays closed."""
+    assert opens(pattern, spelt) is is_open
+
+
+def test_the_narrowest_pattern_is_found():
+    """It decides against rules."""
+    opening = Opening([read_pattern(text) for text in ("/a/*", "/a/b/*", "/a/b/c", "/*")])
+
+    found = [[str(one) for one in opening.narrowest(path(spelt)) or []] for spelt in ("/x", "/a/x", "/a/b/x", "/a/b/c")]
+
+    assert found == [["/*"], ["/a/*"], ["/a/b/*"], ["/a/b/c"]]
+
+
+@pytest.mark.parametrize(
+    "spelt",
+    [
+        *("/admin", "/admin/", "/ADMIN", "/Admin/", "//admin", "///admin", "/./admin", "/x/../admin", "/admin;x=1"),
+        *("/admin\n", "/admin%0a", " /admin", "/%61dmin", "/%2561dmin", "\\admin", "/admin\\", "admin", "/ad\tmin"),
+        *(
+            "/admin\x00",
+            "/\uff41dmin",
+            "/admin%2f",
+            "/admin?x",
+            "/admin#",
+            "/;x/admin",
+            "/a%2564min/../admin",
+            "/adm\u0131n",
+        ),
+        *("http://evil/admin", "/%u0061/admin", "/admin/%", "/admin%"),
+    ],
+)
+def test_what_closes_matches_any_spelling(spelt):
+    """Whatever a framework decodes, folds, strips or cuts, it makes up no letters."""
+    assert closes("/admin", spelt)
+
+
+@pytest.mark.parametrize(
+    "spelt", ["/x/admin/y", "/admin/users", "/administration", "/nimda", "/adm", "/a/d/m/i/n", "/"]
+)
+def test_what_closes_does_not_match_another_plain_path(spelt):
+    """Nobody is refused for a word in a plain path."""
+    assert not closes("/admin", spelt)
+
+
+def test_what_closes_below_matches_the_path_itself_too():
+    """`/x/*` is `/x` and all below."""
+    assert [closes("/admin/*", spelt) for spelt in ("/admin", "/admin/", "/ADMIN/x", "/adminx")] == [True] * 3 + [False]
+    assert [closes("/*", spelt) for spelt in ("/", "/x", "//", "", "*")] == [True] * 5
+    assert [closes("/", spelt) for spelt in ("/", "/x")] == [True, False]
+
+
+def test_the_raw_path_is_read_as_well():
+    """Some frameworks route by it."""
+    assert closes("/admin", "/x", raw_path=b"/%61dmin")
+    assert closes("/admin", "/x", raw_path=b"/admin")
+    assert not closes("/admin", "/x", raw_path=b"/x")
+
+
+def test_each_reading_below_a_mount_counts():
+    """Where server and settings disagree, the stricter reading holds."""
+    assert closes("/admin", "/app/admin", root_path="/app")
+    assert closes("/app/admin", "/app/admin", root_path="/app")
+
+
+@pytest.mark.parametrize(
+    "spelt", ["/" + "x" * LONGEST_ODD_PATH + "//", "/%" + "25" * 9 + "61", "/" + "a" * 9000, "/%25252525252541"]
+)
+def test_what_cannot_be_read_to_its_end_is_every_path(spelt):
+    """Work is bounded, and the bound closes."""
+    assert closes("/admin", spelt)
+
+
+def test_several_patterns_match_in_their_order():
+    """All rules that match apply together."""
+    closing = Closing([read_pattern(text) for text in ("/a/b", "/x", "/a/*", "/*", "/a/b/*", "/A/B")])
+
+    assert closing.matching(path("/a/b")) == (0, 2, 3, 4, 5)
+    assert closing.matching(path("/a/b/c")) == (2, 3, 4)
+    assert Closing([]).matching(path("/a//b")) == ()

@@ -1,0 +1,186 @@
+"""One policy: closed by default, opened by `public`, narrowed by all rules that match."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pytest
+
+from asgi_oidc import Rule
+from asgi_oidc.needs import Person
+from asgi_oidc.policy import ALLOW, Decision, Policy, Refuse, StartLogin, StepUp, decide
+from asgi_oidc.protocol.step_up import ANYHOW, Ask
+from tests.settings.common import read
+
+NOW = 1_800_000_000
+ADMIN = Person({"roles": ["admin"], "email": "a@example.com", "email_verified": True}, ("read",), "mfa", NOW - 60)
+NOBODY_SPECIAL = Person({}, ())
+SPA = "https://spa.example.com"
+
+
+def policy(*rules: Rule, public: Sequence[str] | str = ()) -> Policy:
+    return Policy(read(public=public).public, rules, base_path="")
+
+
+def decision(policy: Policy, path: str, person: Person | None = None, **scope: Any) -> Decision:
+    made = {"type": "http", "method": "GET", "path": path, "headers": [], **scope}
+    return decide(policy.place(made), person, now=NOW, leeway=30)
+
+
+def why(said: Decision) -> str:
+    assert isinstance(said, Refuse)
+    return said.why
+
+
+def test_what_nothing_names_needs_a_user_and_nothing_more():
+    """Default closed."""
+    assert decision(policy(), "/x") == StartLogin(ANYHOW)
+    assert decision(policy(), "/x", NOBODY_SPECIAL) == ALLOW
+
+
+def test_all_rules_that_match_apply_together():
+    """In the order that they are given."""
+    both = policy(Rule("/a/*", claims={"roles": "admin"}), Rule("/a/b", scopes=["read", "write"]))
+
+    assert decision(both, "/a/x", ADMIN) == ALLOW
+    assert why(decision(both, "/a/b", NOBODY_SPECIAL)) == "/a/* needs claims roles"
+    assert decision(both, "/a/b", ADMIN) == Refuse("/a/b needs scopes write", ("read", "write"))
+    assert decision(both, "/b", NOBODY_SPECIAL) == ALLOW
+
+
+def test_nobody_is_asked_for_all_that_the_rules_need_of_a_login():
+    """One way to the provider, not two."""
+    both = policy(Rule("/a/*", max_age=300), Rule("/a/b", acr_values=["mfa", "gold"], max_age=600))
+
+    assert decision(both, "/a/b") == StartLogin(Ask(("mfa", "gold"), 300))
+    assert decision(both, "/a/x") == StartLogin(Ask((), 300))
+    assert decision(both, "/x") == StartLogin(ANYHOW)
+
+
+def test_a_login_that_is_too_weak_or_too_old_is_done_again():
+    """RFC 9470."""
+    strong = policy(Rule("/a/*", acr_values=["mfa"], max_age=300))
+
+    assert decision(strong, "/a", ADMIN) == ALLOW
+    assert decision(strong, "/a", Person({}, (), "pwd", NOW)) == StepUp(Ask(("mfa",), 300))
+    assert decision(strong, "/a", Person({}, (), "mfa", NOW - 331)) == StepUp(Ask(("mfa",), 300))
+    assert decision(strong, "/a", Person({"acr": "mfa", "auth_time": NOW}, ())) == StepUp(Ask(("mfa",), 300))
+
+
+def test_who_may_not_is_not_sent_to_sign_in_again():
+    """It would not help."""
+    both = policy(Rule("/a", claims={"roles": "admin"}, max_age=1))
+
+    assert why(decision(both, "/a", NOBODY_SPECIAL)) == "/a needs claims roles"
+
+
+def test_contexts_that_exclude_each_other_let_nobody_in():
+    """A login has one `acr`."""
+    both = policy(Rule("/a/*", acr_values=["a"]), Rule("/a/b", acr_values=["b"]))
+
+    assert "no single login" in why(decision(both, "/a/b", ADMIN))
+    assert decision(both, "/a/b") == StartLogin(ANYHOW)
+
+
+@pytest.mark.parametrize(
+    ("public", "rule", "path", "is_open"),
+    [
+        (["/docs/*"], "/docs/internal/*", "/docs/x", True),
+        (["/docs/*"], "/docs/internal/*", "/docs/internal/x", False),
+        (["/docs/*"], "/docs/internal/*", "/docs/INTERNAL", False),
+        (["/health"], "/*", "/health", True),
+        (["/health"], "/*", "/x", False),
+        (["/x"], "/x/*", "/x", True),
+        (["/x/*"], "/x", "/x", False),
+        (["/x/*"], "/x", "/x/y", True),
+        ("everything-but-rules", "/admin/*", "/anything", True),
+        ("everything-but-rules", "/admin/*", "/admin/x", False),
+        ("everything-but-rules", "/admin/*", "//x", False),
+    ],
+)
+def test_the_narrower_of_a_public_pattern_and_a_rule_wins(public, rule, path, is_open):
+    """As people mean it; at the same width the rule does."""
+    said = decision(policy(Rule(rule), public=public), path)
+
+    assert (said == ALLOW) is is_open
+
+
+def test_a_public_path_asks_nobody_for_anything():
+    """The rules around it do not hold there, signed in or not."""
+    open_health = policy(Rule("/*", claims={"roles": "admin"}), public=["/health"])
+
+    assert decision(open_health, "/health", NOBODY_SPECIAL) == ALLOW
+
+
+@pytest.mark.parametrize(
+    ("methods", "scope", "is_for"),
+    [
+        (["POST"], {"method": "POST"}, True),
+        (["POST"], {"method": "GET"}, False),
+        (["GET"], {"method": "HEAD"}, True),
+        (["GET"], {"method": "get"}, True),
+        (["GET"], {"method": "GET "}, True),
+        (["HEAD"], {"method": "GET"}, False),
+        (["DELETE"], {"method": "BREW"}, True),
+        (["DELETE"], {"method": ""}, True),
+        (["GET"], {"type": "websocket"}, True),
+        (["WEBSOCKET"], {"type": "websocket"}, True),
+        (["POST"], {"type": "websocket"}, False),
+        (["WEBSOCKET"], {"method": "GET"}, False),
+        (["DELETE"], {"method": "POST", "headers": [(b"X-HTTP-Method-Override", b"delete")]}, True),
+        (["DELETE"], {"method": "POST", "headers": [(b"x_http_method_override", b"DELETE")]}, True),
+        (["DELETE"], {"method": "POST", "headers": [(b"x-method-override", b"nonsense")]}, True),
+        (["POST"], {"method": "POST", "headers": [(b"x-http-method", b"GET")]}, True),
+        (["DELETE"], {"method": "POST", "headers": [(b"x-other", b"DELETE")]}, False),
+    ],
+)
+def test_a_rule_for_methods_holds_for_all_that_a_request_may_be_taken_for(methods, scope, is_for):
+    """No header can take a request out of a rule."""
+    said = decision(policy(Rule("/x", methods=methods, claims={"roles": "admin"})), "/x", NOBODY_SPECIAL, **scope)
+
+    assert isinstance(said, Refuse) is is_for
+
+
+def test_reading_may_be_free_and_writing_not():
+    """A rule with methods at the very path that is public."""
+    blog = policy(Rule("/posts/*", methods=["POST", "DELETE"], claims={"roles": "admin"}), public=["/posts/*"])
+
+    assert decision(blog, "/posts/1") == ALLOW
+    assert decision(blog, "/posts/1", method="POST") == StartLogin(ANYHOW)
+    assert isinstance(decision(blog, "/posts/1", NOBODY_SPECIAL, method="DELETE"), Refuse)
+
+
+def test_other_sites_may_call_what_a_rule_says_in_its_plain_spelling():
+    """What opens needs one spelling; what closes holds in all."""
+    api = policy(Rule("/api/*", origins=[SPA]), Rule("/api/x", methods=["POST"], origins=["https://other.example.com"]))
+
+    def origins(path: str, **scope: Any) -> set[str]:
+        made: Mapping[str, Any] = {"type": "http", "method": "GET", "path": path, "headers": [], **scope}
+        return set(api.place(made).origins)
+
+    assert origins("/api/x") == {SPA}
+    assert origins("/api/x", method="POST") == {SPA, "https://other.example.com"}
+    assert [origins(path) for path in ("/x", "/API/x", "/api//x", "/api/%78")] == [set()] * 4
+
+
+def test_a_rule_with_origins_alone_leaves_public_what_is():
+    """It permits, and closes nothing."""
+    assert decision(policy(Rule("/api/*", origins=[SPA]), public=["/api/open"]), "/api/open") == ALLOW
+
+
+def test_where_a_rule_says_so_nobody_is_sent_to_sign_in():
+    """For APIs; one of several rules is enough."""
+    api = policy(Rule("/api/*"), Rule("/api/v1/*", login=False))
+
+    assert api.place({"type": "http", "method": "GET", "path": "/api/x"}).may_redirect
+    assert not api.place({"type": "http", "method": "GET", "path": "/api/v1"}).may_redirect
+
+
+def test_what_is_remembered_about_a_path_is_of_that_very_scope():
+    """Raw path, root path and method are part of it."""
+    one = policy(Rule("/admin", methods=["POST"]), public=["/admin"])
+
+    for _ in range(2):
+        assert decision(one, "/admin") == ALLOW
+        assert decision(one, "/admin", method="POST") != ALLOW
+        assert decision(one, "/admin", raw_path=b"/%61dmin") != ALLOW
+        assert decision(one, "/admin", root_path="/admin") != ALLOW

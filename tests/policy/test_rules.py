@@ -1,0 +1,138 @@
+"""A rule says what it means, or the app does not start."""
+
+from typing import Any
+
+import pytest
+
+from asgi_oidc import Rule, SettingsError
+from asgi_oidc.rules import rule_of
+from tests.settings.common import problems, read
+
+
+def wrong(*path: Any, **needs: Any) -> str:
+    with pytest.raises(SettingsError) as caught:
+        Rule(*path, **needs)
+    (problem,) = caught.value.problems
+    return problem
+
+
+@pytest.mark.parametrize(
+    ("needs", "problem"),
+    [
+        ({"methods": []}, "methods: it is empty"),
+        ({"methods": "GET"}, "methods: it must be a list"),
+        ({"methods": ["PSOT"]}, "methods: 'PSOT' is no method; did you mean 'POST'?"),
+        ({"methods": ["get"]}, "methods: 'get' is no method; did you mean 'GET'?"),
+        ({"claims": {"roles": []}}, "claims: 'roles': it must be text"),
+        ({"scopes": ["a b"]}, "scopes: it must be a list of scopes"),
+        ({"email_domains": ["@x"]}, "email_domains: '@x' is no domain"),
+        ({"acr_values": []}, "acr_values: it is empty"),
+        ({"max_age": -1}, "max_age: it must be a whole number"),
+        ({"login": "no"}, "login: it must be True or False"),
+        ({"check": "admins"}, "check: it must be a function"),
+        ({"origins": ["https://x.example/"]}, "origins: 'https://x.example/' is no origin"),
+        ({"origins": ["*"]}, "origins: it must"),
+        ({"origins": []}, "origins: it is empty"),
+    ],
+)
+def test_a_wrong_need_is_refused_by_name_with_the_mend(needs, problem):
+    """A restriction that is dropped in silence is an open door."""
+    assert wrong("/x/*", **needs).startswith(f"Rule('/x/*'): {problem}")
+
+
+@pytest.mark.parametrize("path", ["", "x", "/x/", "/x*", "/a//b", None])
+def test_a_wrong_path_is_refused(path):
+    """A rule that matches nothing protects nothing."""
+    assert f"Rule({path!r}): path: {path!r} is not a path" in wrong(path)
+
+
+def test_an_unknown_keyword_is_refused():
+    """Python says which."""
+    with pytest.raises(TypeError, match="role"):
+        Rule("/x", role="admin")  # type: ignore[call-arg]
+
+
+def test_everything_that_is_wrong_is_told_at_once():
+    """One start-up, one list."""
+    with pytest.raises(SettingsError) as caught:
+        Rule("x", methods=[], scopes=[], max_age=-1)
+
+    assert len(caught.value.problems) == 4
+
+
+def test_a_rule_is_written_as_it_is_given():
+    """In tables and errors; a function by its name."""
+
+    def is_on_duty(user: object) -> bool:
+        return True
+
+    rule = Rule("/x", methods=["GET"], claims={"roles": "a"}, login=False, check=is_on_duty)
+
+    assert repr(rule).startswith("Rule('/x', methods=('GET',), claims={'roles': 'a'}, login=False, check=")
+    assert repr(rule).endswith("is_on_duty)")
+    assert repr(Rule("/y")) == "Rule('/y')"
+
+
+def test_a_rule_closes_unless_it_only_names_origins():
+    """`Rule("/x")` means that `/x` needs a user."""
+    spa = ["https://spa.example.com"]
+
+    assert [
+        rule.closes for rule in (Rule("/x"), Rule("/x", origins=spa, login=False), Rule("/x", origins=spa, max_age=1))
+    ]
+    assert not Rule("/x", origins=spa).closes
+
+
+@pytest.mark.parametrize(
+    ("members", "problem"),
+    [
+        ({"claims": {"a": "b"}}, "a rule is an object with a path"),
+        ("/x", "a rule is an object with a path"),
+        ({"path": "/x", "role": "admin"}, "a rule has no 'role'"),
+        ({"path": "/x", "claim": {}}, "did you mean 'claims'?"),
+        ({"path": "/x", "pattern": 1}, "a rule has no 'pattern'"),
+    ],
+)
+def test_a_rule_of_json_is_held_to_the_same(members, problem):
+    """`OIDC_RULES` is written by people too."""
+    with pytest.raises(ValueError, match=problem.replace("?", r"\?")):
+        rule_of(members)
+
+
+@pytest.mark.parametrize(
+    ("settings", "problem"),
+    [
+        ({"rules": Rule("/x")}, "rules: it must be a list"),
+        ({"rules": ["/x"]}, "rules: '/x' is no Rule"),
+        ({"rules": {"/x": {}}}, "rules: it must be a list"),
+        ({"rules": [Rule("/auth/*", login=False)]}, "rules: Rule('/auth/*', login=False) can never match"),
+        ({"rules": [Rule("/auth/login")]}, "can never match: the URLs below /auth are our own"),
+        ({"rules": [Rule("/o/x")], "auth_path": "/o"}, "can never match: the URLs below /o are our own"),
+        ({"rules": [Rule("/x")], "public": ["/x"]}, "needs a user where public says '/x'"),
+        ({"rules": [Rule("/x/*", max_age=1)], "public": ["/x/*"]}, "needs a user where public says '/x/*'"),
+        ({"public": ["/*"]}, "public: '/*' would open every path"),
+        ({"public": "/*"}, "public: it must be a list of paths"),
+        ({"public": ["everything-but-rules", "/x"]}, "public: 'everything-but-rules' is not a path"),
+    ],
+)
+def test_what_can_never_match_or_opens_everything_is_refused(settings, problem):
+    """By the middleware, which knows public and rules together."""
+    (told,) = problems(**settings)
+
+    assert problem in told
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"rules": [Rule("/x", methods=["POST"])], "public": ["/x"]},
+        {"rules": [Rule("/x")], "public": ["/x/*"]},
+        {"rules": [Rule("/x", origins=["https://spa.example.com"])], "public": ["/x"]},
+        {"rules": [Rule("/authors/*")]},
+        {"public": "everything-but-rules", "rules": [Rule("/x/*")]},
+        {"public": ["everything-but-rules"]},
+    ],
+)
+def test_what_makes_sense_together_is_taken(settings):
+    """Reading is free and posting is not, for one."""
+    assert read(**settings)
