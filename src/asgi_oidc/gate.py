@@ -30,12 +30,16 @@ async def turn_away(
     parts: Parts,
     place: Place,
     live: Live | None,
-    receive: Receive,
+    receive: Receive | None,
 ) -> Response:
-    """Answer an http request that the app does not get."""
+    """Answer an http request that the app does not get.
+
+    Args:
+        receive: gives the body, None where it may have been read.
+    """
     match decision:
-        case StartLogin(ask) | StepUp(ask):
-            return await _login_needed(request, parts, place, live, ask, receive)
+        case StartLogin() | StepUp():
+            return await _login_needed(decision, request, parts, place, receive)
         case Refuse():
             return forbidden(decision, request, parts, place, live)
         case other:
@@ -43,29 +47,31 @@ async def turn_away(
 
 
 async def _login_needed(
-    request: Request, parts: Parts, place: Place, live: Live | None, ask: Ask, receive: Receive
+    decision: StartLogin | StepUp, request: Request, parts: Parts, place: Place, receive: Receive | None
 ) -> Response:
     if not place.may_redirect or not request.wants_page or request.is_prefetch:
-        return unauthorized(request, parts, live, ask)
-    return_to = own_path(request.target, parts)
+        return unauthorized(decision, request, parts)
+    return_to, ask = own_path(request.target, parts), decision.ask
     if not request.is_navigation:
         if request.has_form and request.is_same_origin(parts.origin):
-            return await _stop_form(request, parts, live, ask, receive, target=return_to)
-        return unauthorized(request, parts, live, ask)
+            return await _stop_form(decision, request, parts, receive, target=return_to)
+        return unauthorized(decision, request, parts)
     if parts.settings.keep_fragment and return_to is not None and request.method == "GET":
-        return page(fragment_page(login=parts.urls.login_for(ask, return_to)), status=401, csp=FRAGMENT_CSP)
+        answer = page(fragment_page(login=parts.urls.login_for(ask, return_to)), status=401, csp=FRAGMENT_CSP)
+        return answer.with_headers(_challenge(parts, {}))
     try:
         return await start_login(request, parts, return_to=return_to, ask=ask)
     except OIDCError as error:
         return failure(request, parts, error, return_to=return_to)
 
 
-def unauthorized(request: Request, parts: Parts, live: Live | None, ask: Ask) -> Response:
+def unauthorized(decision: StartLogin | StepUp, request: Request, parts: Parts) -> Response:
     """Tell a program that its user has to sign in, or to sign in again in a better way (RFC 9470 §3)."""
     # A script's user should come back to the page that the script runs on, not to the script's URL.
+    ask = decision.ask
     url = parts.urls.login_for(ask, _page_of(request, parts))
     events.log(events.REQUEST_REFUSED, status=401, method=request.method)
-    if live is None:
+    if isinstance(decision, StartLogin):
         answer = problem(401, "login_required", "Please sign in", login_url=url)
         return answer.with_headers(_challenge(parts, {}))
     name = "insufficient_user_authentication"
@@ -86,11 +92,11 @@ def forbidden(refusal: Refuse, request: Request, parts: Parts, place: Place, liv
         home = parts.settings.home
         body = forbidden_page(name=user.display_name, email=user.email, switch=switch, home=home, reference=reference)
         return page(body, status=403)
+    name, told = "forbidden", {}
     if refusal.scopes:  # RFC 6750 §3.1
-        scope = " ".join(refusal.scopes)
-        answer = problem(403, "insufficient_scope", "A scope is missing", scope=scope, reference=reference)
-        return answer.with_headers(_challenge(parts, {"error": "insufficient_scope", "scope": scope}))
-    return problem(403, "forbidden", "This user may not do that", reference=reference, login_url=switch)
+        name, told = "insufficient_scope", {"scope": " ".join(refusal.scopes)}
+    answer = problem(403, name, "This user may not do that", reference=reference, login_url=switch, **told)
+    return answer.with_headers(_challenge(parts, {"error": name, **told}))
 
 
 def foreign(request: Request, parts: Parts) -> Response:
@@ -99,14 +105,16 @@ def foreign(request: Request, parts: Parts) -> Response:
 
 
 async def _stop_form(
-    request: Request, parts: Parts, live: Live | None, ask: Ask, receive: Receive, *, target: str | None
+    decision: StartLogin | StepUp, request: Request, parts: Parts, receive: Receive | None, *, target: str | None
 ) -> Response:
     """Answer a form that a person has sent: it is not lost without a word, and may be kept."""
-    sealed = await _sealed(request, parts, receive, target=target) if parts.settings.keep_forms else None
+    ask, sealed = decision.ask, None
+    if parts.settings.keep_forms and receive is not None:
+        sealed = await _sealed(request, parts, receive, target=target)
     events.log(events.FORM_STOPPED, is_kept=sealed is not None)
     back = path_of_form(parts, _page_of(request, parts))
     again = parts.urls.login_for(ask, back) if sealed is None else parts.urls.form_for(ask)
-    body = form_stopped_page(again=again, sealed=sealed, is_step_up=live is not None)
+    body = form_stopped_page(again=again, sealed=sealed, is_step_up=isinstance(decision, StepUp))
     return page(body, status=401).with_headers(_challenge(parts, {}))
 
 

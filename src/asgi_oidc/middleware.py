@@ -3,48 +3,36 @@
 import os
 import time
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
-from typing import Any, Unpack, assert_never
+from typing import Any, Unpack
 
 from asgi_oidc import events
 from asgi_oidc.authenticate import authenticate
-from asgi_oidc.authorize import asked_by, authorize
+from asgi_oidc.authorize import authorize
 from asgi_oidc.endpoints import ENDPOINTS
 from asgi_oidc.endpoints.failure import failure
 from asgi_oidc.endpoints.login import own_path
 from asgi_oidc.endpoints.signed_out import welcome_back
 from asgi_oidc.environment import read_environment
-from asgi_oidc.errors import (
-    AccessTokenExpired,
-    NotSignedIn,
-    OIDCError,
-    RefreshFailed,
-    StepUpRequired,
-    StoreUnavailable,
-    UnsupportedScope,
-)
+from asgi_oidc.errors import OIDCError, StoreUnavailable, UnsupportedScope
 from asgi_oidc.explain import Explanation, explain, explain_all
-from asgi_oidc.gate import forbidden, foreign, turn_away, unauthorized
-from asgi_oidc.handover import inner_scope, outer_handshake, outer_send
+from asgi_oidc.gate import foreign, turn_away
+from asgi_oidc.handover import inner_scope, outer_send
 from asgi_oidc.handshake import Handshake
+from asgi_oidc.lacking import decision_for, lacks_user
 from asgi_oidc.lifespan import ASGIApp, Message, run_lifespan, tell_what_a_sign_out_reaches
-from asgi_oidc.open_websocket import CLOSE_SESSION_OVER, CLOSE_TRY_AGAIN_LATER, OpenWebsocket
 from asgi_oidc.parts import put_together
-from asgi_oidc.policy import Allow, Place, Refuse, StartLogin, StepUp
-from asgi_oidc.protocol.step_up import ANYHOW
+from asgi_oidc.policy import Allow, Place, StartLogin
 from asgi_oidc.sessions.sessions import Live
 from asgi_oidc.settings import Keywords, read_settings
 from asgi_oidc.user_sessions import UserSessions
 from asgi_oidc.web.cors import answer_preflight, is_preflight
-from asgi_oidc.web.request import SAFE_METHODS, Request, read_methods, read_request
+from asgi_oidc.web.request import Request, read_methods, read_request
 from asgi_oidc.web.response import Response, problem
+from asgi_oidc.websockets import serve_websocket
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
-
-CLOSE_FORBIDDEN = 4403  # a code of our own, after the HTTP status (RFC 6455 §7.4.2)
-CLOSE_BROKEN = 1011  # RFC 6455 §7.4.1: something unexpected on our side
-LEAST_AGE = 60  # seconds that a session must be old before a token that ran out sends the browser to sign in again
 
 
 class OIDCMiddleware:
@@ -163,13 +151,13 @@ class OIDCMiddleware:
             await _respond(welcome, request, send)
             return
         answer = outer_send(parts, live, place, request, send)
-        if live is not None and request.method not in SAFE_METHODS and self._is_foreign(request, place):
+        if live is not None and request.acts_from_elsewhere(parts.origin, place.origins):
             await _respond(foreign(request, parts), request, answer)
             return
         try:
             decision = await authorize(scope, parts, place, live)
         except OIDCError as error:
-            await _respond(failure(request, parts, error), request, answer)
+            await _respond(failure(request, parts, error, return_to=own_path(request.target, parts)), request, answer)
             return
         match decision:
             case Allow():
@@ -212,118 +200,27 @@ class OIDCMiddleware:
         try:
             await self.app(inner_scope(scope, self._parts, live), receive, watched_send)
         except Exception as exc:  # those of the app go on
-            error = _lacks_user(exc)
+            error = lacks_user(exc)
             if error is None or has_started:
                 raise
             # The app takes for nobody whom we could not look up.
             error = who if isinstance(who, StoreUnavailable) else error
-            response = await self._without(error, request, place, live, receive)
         else:
             return
-        await _respond(response, request, send)
+        await _respond(await self._without(error, request, place, live), request, send)
 
-    async def _without(
-        self, error: OIDCError, request: Request, place: Place, live: Live | None, receive: Receive
-    ) -> Response:
-        """Answer a request whose app lacks a user, a better login or a token."""
-        parts = self._parts
-        try:
-            decision = self._decision_of(error, request, live)
-        except OIDCError as invalid:
-            error, decision = invalid, None
-        if decision is None:
-            return failure(request, parts, error, return_to=own_path(request.target, parts))
-        events.log(events.REQUEST_REFUSED, code=error.code, method=request.method)
-        return await turn_away(decision, request, parts, place, live, receive)
-
-    def _decision_of(self, error: OIDCError, request: Request, live: Live | None) -> StartLogin | StepUp | None:
-        if isinstance(error, StepUpRequired):
-            ask = asked_by(error)
-            return StartLogin(ask) if live is None else StepUp(ask)
-        # A provider whose tokens are dead on arrival would send the browser round in circles.
-        is_new = live is not None and self._parts.now() - live.session.login.created_at < LEAST_AGE
-        goes_in_circles = is_new and request.is_navigation
-        is_for_login = isinstance(error, NotSignedIn | AccessTokenExpired) and not goes_in_circles
-        return StartLogin(ANYHOW) if is_for_login else None
+    async def _without(self, error: OIDCError, request: Request, place: Place, live: Live | None) -> Response:
+        decision = decision_for(error, request, self._parts, live)
+        if isinstance(decision, OIDCError):
+            return failure(request, self._parts, decision, return_to=own_path(request.target, self._parts))
+        # The app may have read the body, so no form can be kept.
+        return await turn_away(decision, request, self._parts, place, live, receive=None)
 
     async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
-        parts, handshake = self._parts, Handshake(scope, receive, send)
         request, place = self._read(scope)
         live, down = await self._who(request)
-        # Browsers let any site open a websocket with our cookies: only our own pages act for the user.
-        is_ours = request.header(b"origin") in (parts.origin, *place.origins)
-        refusal = await self._refusal(scope, request, place, live, down, is_ours=is_ours)
-        if refusal is not None:
-            await handshake.refuse(refusal[0], code=refusal[1])
-            return
-        user = live if is_ours else None
-        try:
-            await self._run_websocket(scope, request, handshake, user)
-        except Exception as exc:  # those of the app go on
-            error = _lacks_user(exc)
-            if error is None or handshake.is_answered:
-                raise
-            answer, code = self._denied(error, request, user)
-        else:
-            return
-        await handshake.refuse(answer, code=code)
-
-    async def _refusal(
-        self,
-        scope: Scope,
-        request: Request,
-        place: Place,
-        live: Live | None,
-        down: StoreUnavailable | None,
-        *,
-        is_ours: bool,
-    ) -> tuple[Response, int] | None:
-        """Say how a websocket is refused, None where it is the app's: the response, and the code of the close."""
-        parts = self._parts
-        if place.opened_by is not None:
-            return None
-        if down is not None:
-            return failure(request, parts, down), CLOSE_TRY_AGAIN_LATER
-        if live is not None and not is_ours:
-            return foreign(request, parts), CLOSE_FORBIDDEN
-        try:
-            decision = await authorize(scope, parts, place, live)
-        except OIDCError as error:
-            return failure(request, parts, error), CLOSE_BROKEN
-        match decision:
-            case Allow():
-                return None
-            case StartLogin(ask) | StepUp(ask):
-                return unauthorized(request, parts, live, ask), CLOSE_SESSION_OVER
-            case Refuse():
-                return forbidden(decision, request, parts, place, live), CLOSE_FORBIDDEN
-            case other:
-                assert_never(other)
-
-    async def _run_websocket(self, scope: Scope, request: Request, handshake: Handshake, user: Live | None) -> None:
-        parts = self._parts
-        inner = inner_scope(scope, parts, user)
-        if user is None:
-            await self.app(inner, handshake.receive, handshake.send)
-            return
-        send = outer_handshake(parts, user, request, handshake.send)
-        websocket = OpenWebsocket(user, parts, handshake.receive, send)
-        await websocket.run(lambda receive, send: self.app(inner, receive, send))
-
-    def _denied(self, error: OIDCError, request: Request, live: Live | None) -> tuple[Response, int]:
-        """Say how a websocket is refused whose app lacks a user, a better login or a token."""
-        try:
-            decision = self._decision_of(error, request, live)
-        except OIDCError as invalid:
-            error, decision = invalid, None
-        if decision is not None:
-            is_step_up = isinstance(decision, StepUp)
-            return unauthorized(request, self._parts, live if is_step_up else None, decision.ask), CLOSE_SESSION_OVER
-        code = CLOSE_TRY_AGAIN_LATER if isinstance(error, RefreshFailed | StoreUnavailable) else CLOSE_BROKEN
-        return failure(request, self._parts, error), code
-
-    def _is_foreign(self, request: Request, place: Place) -> bool:
-        return request.is_from_elsewhere(self._parts.origin, place.origins)
+        handshake = Handshake(scope, receive, send)
+        await serve_websocket(self.app, self._parts, scope, request, place, live or down, handshake)
 
     def _preflight(self, scope: Scope, request: Request) -> Response | None:
         if not is_preflight(request):
@@ -356,16 +253,6 @@ class OIDCMiddleware:
             return await endpoint.handle(request, self._parts, receive)
         except OIDCError as error:
             return failure(request, self._parts, error)
-
-
-def _lacks_user(exc: BaseException) -> OIDCError | None:
-    """Find out whether an app failed for want of a user, a better login or a token; it may have asked for several."""
-    if isinstance(exc, NotSignedIn | StepUpRequired | AccessTokenExpired | RefreshFailed | StoreUnavailable):
-        return exc
-    if not isinstance(exc, BaseExceptionGroup):
-        return None
-    found = [_lacks_user(each) for each in exc.exceptions]
-    return None if None in found else found[0]
 
 
 async def _respond(response: Response, request: Request, send: Send) -> None:

@@ -5,7 +5,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from asgi_oidc import Rule
+from asgi_oidc import Rule, StepUpRequired
 from asgi_oidc.testing import Browser, Response
 from tests.flow.site import ORIGIN, Site, login_cookies
 from tests.flow.test_loops import forget
@@ -215,6 +215,27 @@ async def test_a_form_that_needs_a_fresher_login_is_treated_alike(app):
 
     assert ("needs a fresh sign-in" in stopped.text, "max_age=300" in login.url) == (True, True)
     assert len(app.seen) == 1
+
+
+async def test_a_form_whose_app_asks_for_a_fresher_login_is_told_so(app):
+    """The app has read it by then, so it cannot be kept; nobody waits for it a second time."""
+
+    async def strict(scope: Any, receive: Any, send: Any) -> None:
+        if scope["method"] == "POST":
+            await receive()
+            raise StepUpRequired(max_age=60)
+        await app(scope, receive, send)
+
+    site = Site(inner=strict, keep_forms=True)
+    browser = site.browser()
+    await browser.sign_in("alice", "/edit?id=7")
+
+    stopped = await send(browser)
+    told = await browser.click("Sign in")
+
+    assert (stopped.status_code, "Your form was not sent" in stopped.text) == (401, True)
+    assert "not sent yet" not in stopped.text
+    assert urlsplit(told.url).path == "/auth/form"
 
 
 async def test_the_page_that_asks_is_for_navigations_alone(app):

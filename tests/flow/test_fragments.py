@@ -17,6 +17,7 @@ async def test_a_page_of_ours_takes_it_along():
     back = await browser.sign_in("alice", link + "%23%2Fmail%2F7")
 
     assert (page.status_code, page.set_cookies, login_cookies(browser)) == (401, [], [])
+    assert page.headers["www-authenticate"].startswith("Cookie ")
     assert link == f"{ORIGIN}/auth/login?return_to=%2Finbox%3Ffolder%3D2"
     assert back.history[-1].location == f"{ORIGIN}/inbox?folder=2#/mail/7"
 

@@ -148,6 +148,18 @@ async def test_a_site_that_a_rule_names_can_read_why_it_was_refused(site):
     assert (await site.browser().fetch("/api/x", initiator=EVIL)).headers.get("access-control-allow-origin") is None
 
 
+@pytest.mark.parametrize("initiator", [SPA, EVIL, ""])
+async def test_no_cache_may_give_one_site_what_was_for_another(site, initiator):
+    """The answer differs by `Origin`, also where none came."""
+    public = Site(rules=[Rule("/public/*", origins=[SPA])])
+
+    answers = [
+        await one.browser().fetch(path, initiator=initiator) for one, path in ((site, "/api/x"), (public, "/public/x"))
+    ]
+
+    assert [response.headers.get_list("vary") for response in answers] == [["Origin"], ["Origin"]]
+
+
 async def test_an_app_that_speaks_for_itself_is_left_alone(site):
     """Two answers to one question are none."""
     site.app.headers = [(b"Access-Control-Allow-Origin", b"*")]

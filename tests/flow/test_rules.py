@@ -88,6 +88,7 @@ async def test_a_program_without_the_right_gets_403_as_json(method, headers):
     assert (response.status_code, response.json()["error"]) == (403, "forbidden")
     assert response.headers["content-type"] == "application/problem+json"
     assert response.json()["login_url"].startswith(f"{ORIGIN}/auth/login?ask=")
+    assert response.headers["www-authenticate"].endswith('error="forbidden"')
     assert (response.set_cookies, response.location) == ([], "")
 
 
@@ -99,6 +100,7 @@ async def test_a_missing_scope_is_named():
     response = await browser.fetch("/api/orders")
 
     assert (response.status_code, response.json()["error"]) == (403, "insufficient_scope")
+    assert response.json()["scope"] == "email read:orders"
     assert 'error="insufficient_scope", scope="email read:orders"' in response.headers["www-authenticate"]
 
 

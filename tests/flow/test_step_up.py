@@ -5,7 +5,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from asgi_oidc import Rule, StepUpRequired
+from asgi_oidc import AccessTokenExpired, Rule, StepUpRequired
 from asgi_oidc.testing import Browser, Response
 from tests.flow.site import ORIGIN, PROGRAM, Site, login_cookies
 from tests.flow.test_websockets import DENIAL, connect
@@ -286,3 +286,47 @@ async def test_claims_that_the_app_made_are_no_proof_of_a_login():
     browser = await site.signed_in("alice")
 
     assert (await browser.fetch("/vault")).status_code == 401
+
+
+async def test_an_app_that_is_never_content_ends_on_a_page_with_fragments_too():
+    """There a script goes on by itself, and no browser stops it."""
+
+    async def never_content(scope: Any) -> None:
+        if scope["path"] == "/x":
+            raise StepUpRequired(max_age=600)
+
+    site = Site(keep_fragment=True)
+    site.app.at_work = never_content
+    browser = site.browser()
+    page = await browser.get("/x")
+
+    for _ in range(4):
+        (link,) = [href for href, text in page.page.links if text == "Sign in"]
+        page = await browser.get(link, headers={"sec-fetch-user": None})
+        page = await browser.submit(page, "alice") if page.page.forms else page
+
+    assert (page.status_code, "keeps asking you to sign in" in page.text) == (403, True)
+
+
+async def test_somebody_who_clicks_may_step_up_as_often_as_they_like(site):
+    """`Sec-Fetch-User` says that it was a person."""
+    browser = await site.signed_in("alice")
+    await browser.get("/page")
+    url = site.app.scope["oidc"].login_url("/page", max_age=60)
+
+    for _ in range(5):
+        assert (await browser.get(url, headers={"sec-fetch-user": "?1"})).status_code == 200
+
+
+async def test_a_program_whose_token_has_run_out_is_not_told_to_step_up():
+    """An ordinary login is enough."""
+
+    async def needs_token(scope: Any) -> None:
+        if scope["path"] == "/api":
+            raise AccessTokenExpired
+
+    site = Site()
+    site.app.at_work = needs_token
+    browser = await site.signed_in("alice")
+
+    assert (await browser.fetch("/api")).json()["error"] == "login_required"

@@ -90,7 +90,7 @@ async def test_what_was_asked_for_is_checked(fault: str, params: dict[str, Any],
     for stage in (asked, unasked):
         stage.provider.faults.add(fault)
 
-    assert await outcome(asked) == f"502 {code}"
+    assert await outcome(asked) == f"403 {code}"
     assert await outcome(unasked) == "signed in"
     assert await outcome(stage_with(authorization_params=params)) == "signed in"
 

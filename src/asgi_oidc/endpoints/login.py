@@ -36,7 +36,9 @@ async def login(request: Request, parts: Parts, receive: Receive) -> Response:
     given = request.parameters()
     asked = [value for name, value in given if name == "ask"]
     ask = parts.asks.read(asked[0]) if len(asked) == 1 else ANYHOW
-    return await start_login(request, parts, return_to=_return_to(given, parts), ask=ask, is_wanted=True)
+    # A person clicks, and may do so as often as they like; a script that was told to step up may do so for ever.
+    is_wanted = request.header(b"sec-fetch-user") == "?1" or not (ask.acr_values or ask.max_age is not None)
+    return await start_login(request, parts, return_to=_return_to(given, parts), ask=ask, is_wanted=is_wanted)
 
 
 async def start_login(

@@ -42,13 +42,15 @@ def readable_headers(
 ) -> list[tuple[bytes, bytes]]:
     """Let a script of one of these origins read an answer, unless the app has decided that by itself."""
     kept = list(headers)
+    if not origins or any(name.lower() == b"access-control-allow-origin" for name, _ in kept):
+        return kept
+    kept.append((b"vary", b"Origin"))  # no cache may give one site what was for another
     origin = request.header(b"origin")
-    if origin is None or origin not in origins or any(n.lower() == b"access-control-allow-origin" for n, _ in kept):
+    if origin is None or origin not in origins:
         return kept
     return [
         *kept,
         (b"access-control-allow-origin", origin.encode("ascii")),
         (b"access-control-allow-credentials", b"true"),
         (b"access-control-expose-headers", _EXPOSED),
-        (b"vary", b"Origin"),
     ]

@@ -117,8 +117,8 @@ class Request:
         referer = self.header(b"referer") or ""
         return referer == origin or referer.startswith(origin + "/")
 
-    def is_from_elsewhere(self, origin: str, allowed: Collection[str]) -> bool:
-        """May a page of another site have made this request? Then it must not act for the user.
+    def acts_from_elsewhere(self, origin: str, allowed: Collection[str]) -> bool:
+        """Would this change something, and may a page of another site have made it? Then it must not act for the user.
 
         Args:
             origin: our own.
@@ -126,6 +126,8 @@ class Request:
 
         Source: Fetch Metadata; RFC 6454 §7.3. What says nothing of itself is no browser's: they all send `Origin`.
         """
+        if self.method in SAFE_METHODS:
+            return False
         origins, sites = self.headers.get(b"origin", ()), self.headers.get(b"sec-fetch-site", ())
         if len(origins) > 1 or len(sites) > 1:
             return True
