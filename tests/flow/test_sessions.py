@@ -90,7 +90,7 @@ async def test_on_loopback_the_cookies_are_plain():
 
     assert (await browser.sign_in("alice", "/page")).json()["sub"] == "alice"
     cookies = browser.jar.starting_with("oidc-")
-    assert [(cookie.secure, cookie.http_only) for cookie in cookies] == [(False, True)] * 3
+    assert [(cookie.secure, cookie.http_only) for cookie in cookies] == [(False, True)] * 2
 
 
 async def test_a_session_is_new_at_every_login(site):

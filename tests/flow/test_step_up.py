@@ -300,7 +300,7 @@ async def test_an_app_that_is_never_content_ends_on_a_page_with_fragments_too():
     browser = site.browser()
     page = await browser.get("/x")
 
-    for _ in range(4):
+    for _ in range(6):
         (link,) = [href for href, text in page.page.links if text == "Sign in"]
         page = await browser.get(link, headers={"sec-fetch-user": None})
         page = await browser.submit(page, "alice") if page.page.forms else page

@@ -213,3 +213,21 @@ def test_what_may_be_secret_hides_in_the_repr():
 def test_what_a_page_loads_by_itself_is_told_by_its_destination(headers, is_subresource):
     """A picture in a guest book must not sign its readers out."""
     assert request(*headers).is_subresource is is_subresource
+
+
+@pytest.mark.parametrize(
+    ("headers", "is_led_here"),
+    [
+        ([], False),
+        ([("sec-fetch-site", "none"), ("sec-fetch-user", "?1")], False),
+        ([("sec-fetch-site", "same-origin"), ("sec-fetch-user", "?1")], False),
+        ([("sec-fetch-site", "same-origin")], True),
+        ([("sec-fetch-site", "cross-site"), ("sec-fetch-user", "?1")], True),
+        ([("sec-fetch-site", "same-site")], True),
+        ([("referer", ORIGIN + "/x")], False),
+        ([("referer", "https://id.example.com/")], True),
+    ],
+)
+def test_who_brought_the_browser_here_is_told_by_fetch_metadata_and_else_by_the_referer(headers, is_led_here):
+    """A loop leads here; a person types or clicks."""
+    assert request(*headers).is_led_here(ORIGIN) is is_led_here

@@ -105,8 +105,9 @@ async def _admit_and_sign_in(
     admitted = await _admit(parts, claims)
     session = new_session(parts, beginning, tokens, said, claims=claims, admitted=admitted, scope=scope)
     cookies = await sign_in(request, parts, session, transaction)
-    counted = Round(transaction.round + 1, transaction.created_at, parts.now())
-    return redirect(_destination(parts, transaction)).with_cookies([*cookies, parts.rounds.write(counted)])
+    if transaction.round is not None:
+        cookies.append(parts.rounds.write(Round(transaction.round + 1, transaction.created_at, parts.now())))
+    return redirect(_destination(parts, transaction)).with_cookies(cookies)
 
 
 async def _checked_code(

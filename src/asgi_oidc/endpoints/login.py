@@ -84,22 +84,22 @@ async def start_login(
         acr_values=list(ask.acr_values),
         created_at=now,
         before=None if live is None else Before(live.session.id, digest(live.session.login.sub)),
-        round=0 if is_wanted and live is not None else _round(request, parts, live, now=now),
+        round=None if is_wanted and live is not None else _round(request, parts, live, now=now),
     )
     events.log(events.LOGIN_STARTED, again=again)
     return redirect(url).with_cookies(parts.transactions.write(transaction, request.cookies, now=now))
 
 
-def _round(request: Request, parts: Parts, live: Live | None, *, now: int) -> int:
-    done = parts.rounds.count(request.cookies, now=now)
+def _round(request: Request, parts: Parts, live: Live | None, *, now: int) -> int | None:
+    """Count this login when it may be one of a loop: there is a session, dead or alive, or somebody led here."""
+    done, has_session = parts.rounds.count(request.cookies, now=now), parts.sessions.is_there(request.cookies)
     if done < MOST:
-        return done
+        is_led_here = request.is_led_here(parts.origin)
+        return max(done, int(is_led_here)) if done or has_session or is_led_here else None
     detail = f"{done} logins in a row"
     if live is not None:
         raise LoginLoop("login_loop_signed_in", detail, status=403)
-    raise LoginLoop(
-        "login_loop_with_cookie" if parts.sessions.is_there(request.cookies) else "login_loop_without_cookie", detail
-    )
+    raise LoginLoop("login_loop_with_cookie" if has_session else "login_loop_without_cookie", detail)
 
 
 def own_path(value: str, parts: Parts) -> str | None:

@@ -12,7 +12,7 @@ from asgi_oidc.sessions.sealing import Sealer
 from asgi_oidc.web.cookies import CookieStyle
 
 LIFETIME = 60  # seconds between two logins that count as one after the other
-MOST = 3  # logins one after the other; browsers give up after some twenty redirects, which are four or five logins
+MOST = 4  # logins one after the other; browsers give up after some twenty redirects, which are five or six logins
 
 
 class Round(msgspec.Struct, frozen=True, array_like=True):

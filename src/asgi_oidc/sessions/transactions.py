@@ -43,7 +43,7 @@ class Transaction(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
         created_at: seconds since the epoch.
         before: who was signed in when the login started. A callback that comes as a form from the provider's site
             does not bring the session cookie along, and a sign-out meanwhile has to be seen.
-        round: how many logins of this browser came just before.
+        round: how many logins of this browser came just before; None where nothing hints at a loop.
     """
 
     state: str
@@ -55,7 +55,7 @@ class Transaction(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     acr_values: list[str]
     created_at: int
     before: Before | None = None
-    round: int = 0
+    round: int | None = None
 
     def __repr__(self) -> str:
         return f"Transaction(created_at={self.created_at})"
