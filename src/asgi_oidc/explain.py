@@ -7,7 +7,7 @@ from urllib.parse import unquote_to_bytes
 from asgi_oidc.parts import Parts
 from asgi_oidc.policy import Place
 from asgi_oidc.rules import Rule
-from asgi_oidc.web.request import METHODS
+from asgi_oidc.web.request import METHODS, methods_of
 
 Rows = Sequence[tuple[str, str]]
 
@@ -48,8 +48,8 @@ def explain(parts: Parts, path: str, method: str, *, endpoints: Sequence[str]) -
     raw = path.partition("#")[0].partition("?")[0].encode("utf-8", "replace")
     kind = "websocket" if method == "WEBSOCKET" else "http"
     decoded = unquote_to_bytes(raw).decode("utf-8", "replace")
-    scope = {"type": kind, "method": method, "path": decoded, "raw_path": raw, "root_path": parts.settings.base_path}
-    place = parts.policy.place(scope)
+    scope = {"type": kind, "path": decoded, "raw_path": raw, "root_path": parts.settings.base_path}
+    place = parts.policy.place(scope, methods_of(method))
     is_ours = kind == "http" and any(reading.rstrip("/") in endpoints for reading in place.path.readings)
     rows = [("ours", "the middleware answers this URL itself")] if is_ours else _rows(place, kind)
     return Explanation(path, method, not is_ours and place.opened_by is not None, place.rules, rows)

@@ -26,7 +26,7 @@ from asgi_oidc.sessions.sessions import Live
 from asgi_oidc.settings import Keywords, read_settings
 from asgi_oidc.user_sessions import UserSessions
 from asgi_oidc.web.cors import answer_preflight, is_preflight
-from asgi_oidc.web.request import Request, read_methods, read_request
+from asgi_oidc.web.request import Request, methods_of, read_headers, read_methods, read_request
 from asgi_oidc.web.response import Response, problem
 from asgi_oidc.websockets import serve_websocket
 
@@ -225,11 +225,12 @@ class OIDCMiddleware:
     def _preflight(self, scope: Scope, request: Request) -> Response | None:
         if not is_preflight(request):
             return None
-        methods = read_methods({"type": "http", "method": request.header(b"access-control-request-method")})
+        methods = methods_of(request.header(b"access-control-request-method") or "")
         return answer_preflight(request, self._parts.policy.place(scope, methods).origins)
 
     def _read(self, scope: Scope) -> tuple[Request, Place]:
-        place = self._parts.policy.place(scope)
+        headers = read_headers(scope)
+        place = self._parts.policy.place(scope, read_methods(scope, headers))
         if place.path.mismatch and "mismatch" not in self._parts.notices:
             self._parts.notices.add("mismatch")
             events.log(
@@ -238,7 +239,7 @@ class OIDCMiddleware:
                 base_url=self._parts.settings.base_url,
                 mend="base_url must end with the path that the app is mounted on",
             )
-        return read_request(scope, path=place.path), place
+        return read_request(scope, path=place.path, headers=headers), place
 
     async def _own_endpoint(self, request: Request, receive: Receive) -> Response | None:
         # Some mounts add a "/" (Litestar): a callback that is not known as ours would start a login, for ever.

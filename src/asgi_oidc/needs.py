@@ -13,6 +13,7 @@ from asgi_oidc.principal import User
 
 Scalar = str | int | bool
 ClaimPath = tuple[str, ...]
+NeededClaim = tuple[str, ClaimPath, tuple[Scalar, ...]]  # its whole name, its path, values of which one is enough
 Scope = MutableMapping[str, Any]
 Check = Callable[[User, Scope], bool | Awaitable[bool]]
 """Nothing but True lets the user in."""
@@ -42,7 +43,7 @@ class Person:
 class Needs:
     """All of these have to be met; of the values of one claim, and of the e-mail domains, any one."""
 
-    claims: Mapping[ClaimPath, tuple[Scalar, ...]] = field(default_factory=dict)
+    claims: tuple[NeededClaim, ...] = ()
     scopes: tuple[str, ...] = ()
     email_domains: frozenset[str] = frozenset()
 
@@ -53,9 +54,9 @@ class Needs:
 
     def unmet(self, person: Person) -> str | None:
         """Name the first need that is not met, for the log; None when all are."""
-        for path, values in self.claims.items():
-            if not _has_one_of(_claim(person.claims, path), values):
-                return f"claims {'.'.join(path)}"
+        for name, path, values in self.claims:
+            if not _has_one_of(_claim(person.claims, name, path), values):
+                return f"claims {name}"
         if missing := [scope for scope in self.scopes if scope not in person.scopes]:
             return f"scopes {' '.join(missing)}"
         if self.email_domains and not _is_verified_at(person.claims, self.email_domains):
@@ -63,14 +64,13 @@ class Needs:
         return None
 
 
-def _claim(claims: Mapping[str, Any], path: ClaimPath) -> object:
+def _claim(claims: Mapping[str, Any], whole: str, path: ClaimPath) -> object:
     # Some providers name claims by URLs: a name with dots that stands there as it is comes first.
-    whole = ".".join(path)
-    if whole in claims:
-        return claims[whole]
+    if whole in claims or len(path) == 1:
+        return claims.get(whole, _MISSING)
     found: object = claims
     for name in path:
-        if not isinstance(found, Mapping) or name not in found:
+        if not isinstance(found, dict) or name not in found:
             return _MISSING
         found = found[name]
     return found
@@ -78,8 +78,11 @@ def _claim(claims: Mapping[str, Any], path: ClaimPath) -> object:
 
 def _has_one_of(found: object, values: Sequence[Scalar]) -> bool:
     # Text is never split into words: a value that holds the delimiter would count as several.
-    items = found if isinstance(found, list | tuple) else [found]
-    return any(type(item) is type(value) and item == value for item in items for value in values)
+    for item in found if type(found) is list else (found,):
+        for value in values:
+            if item == value and type(item) is type(value):
+                return True
+    return False
 
 
 def _is_verified_at(claims: Mapping[str, Any], domains: frozenset[str]) -> bool:
@@ -110,10 +113,11 @@ def read_needs(*, claims: object = None, scopes: object = None, email_domains: o
     return Needs(**values)
 
 
-def _claims(value: object) -> dict[ClaimPath, tuple[Scalar, ...]]:
+def _claims(value: object) -> tuple[NeededClaim, ...]:
     if not isinstance(value, Mapping) or not value:
         raise ValueError("it must be a mapping such as {'realm_access.roles': 'admin'}")
-    return {_claim_path(path): _scalars(path, needed) for path, needed in value.items()}
+    paths = [(_claim_path(path), _scalars(path, needed)) for path, needed in value.items()]
+    return tuple((".".join(path), path, values) for path, values in paths)
 
 
 def _claim_path(path: object) -> ClaimPath:

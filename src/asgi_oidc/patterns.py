@@ -89,7 +89,7 @@ class Closing:
             known = self._exact if pattern.is_exact else self._below
             known.setdefault(_folded(pattern.stem), []).append(index)
         self._depth = max((stem.count("/") for stem in self._below), default=0)
-        self._letters = [[_letters(part) for part in pattern.stem.split("/")] for pattern in patterns]
+        self._letters = [_letters_of(pattern) for pattern in patterns]
 
     def matching(self, path: PathReadings) -> tuple[int, ...]:
         """Return the places of all patterns that the path may mean, in order."""
@@ -111,17 +111,21 @@ class Closing:
         Frameworks decode, fold, strip and cut in ways that no one can list; but none makes up letters. So a pattern
         may be meant when the letters of its segments stand in the path, in order, whatever stands between them.
         """
-        spellings: set[str] = set()
+        spelt: set[str] = set()
         for text in {*path.readings, *path.spellings}:
             decoded = _decodings(text)
             if decoded is None:
                 return self._all
-            spellings.update(_letters(each) for each in decoded)
-        return tuple(
-            index
-            for index, parts in enumerate(self._letters)
-            if any(_stand_in(parts, spelling) for spelling in spellings)
-        )
+            spelt.update(map(_letters, decoded))
+        found: set[int] = set()
+        for letters in spelt:
+            # Most patterns are out with a look for their first segment: there may be hundreds.
+            found.update(
+                index
+                for index, (first, rest) in enumerate(self._letters)
+                if first in letters and _stand_in(rest, letters, after=letters.index(first) + len(first))
+            )
+        return tuple(sorted(found))
 
 
 def _stems(path: str, depth: int) -> list[str]:
@@ -144,6 +148,12 @@ def _letters(text: str) -> str:
     return _NO_LETTER.sub("", _folded(text))
 
 
+def _letters_of(pattern: Pattern) -> tuple[str, list[str]]:
+    """Give the letters of the first segment, and those of each that follows."""
+    first, *rest = [_letters(part) for part in pattern.stem.split("/")[1:]] or [""]
+    return first, rest
+
+
 def _decodings(text: str) -> list[str] | None:
     """Return a spelling as it is, and percent-decoded again and again; None where that has no end."""
     if len(text) > LONGEST_ODD_PATH:
@@ -156,8 +166,8 @@ def _decodings(text: str) -> list[str] | None:
     return found
 
 
-def _stand_in(parts: Sequence[str], text: str) -> bool:
-    place = 0
+def _stand_in(parts: Sequence[str], text: str, *, after: int) -> bool:
+    place = after
     for part in parts:
         place = text.find(part, place)
         if place == -1:

@@ -9,7 +9,6 @@ from asgi_oidc.patterns import Closing, Opening, Pattern, read_pattern
 from asgi_oidc.protocol.step_up import ANYHOW, Ask, is_met, joint
 from asgi_oidc.rules import Rule
 from asgi_oidc.web.paths import PathReadings, read_path
-from asgi_oidc.web.request import read_methods
 
 EVERYTHING_BUT_RULES = "everything-but-rules"  # what `public` is set to when rules alone shall close paths
 MOST_PLACES = 2048  # paths whose decision is remembered; the oldest goes
@@ -106,14 +105,14 @@ class Policy:
         self._permits = [(rule, Opening([rule.pattern])) for rule in rules if rule.allowed]
         self._known: dict[tuple[Any, ...], Place] = {}
 
-    def place(self, scope: Mapping[str, Any], methods: tuple[str, ...] | None = None) -> Place:
-        """Say what holds for the path and the method of an http or websocket scope.
+    def place(self, scope: Mapping[str, Any], methods: tuple[str, ...]) -> Place:
+        """Say what holds for the path of an http or websocket scope.
 
         Args:
-            methods: others that it shall be judged by.
+            methods: all that the request may be taken for.
         """
-        if methods is None:
-            methods = read_methods(scope) if self._looks_at_methods else ()
+        if not self._looks_at_methods:
+            methods = ()
         path, raw, root = scope.get("path"), scope.get("raw_path"), scope.get("root_path")
         key = (path, raw, root, methods)
         if (known := self._known.get(key)) is not None:

@@ -1,6 +1,6 @@
 """One policy: closed by default, opened by `public`, narrowed by all rules that match."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -9,6 +9,7 @@ from asgi_oidc import Rule
 from asgi_oidc.needs import Person
 from asgi_oidc.policy import ALLOW, Decision, Policy, Refuse, StartLogin, StepUp, decide
 from asgi_oidc.protocol.step_up import ANYHOW, Ask
+from asgi_oidc.web.request import methods_of, read_headers, read_methods
 from tests.settings.common import read
 
 NOW = 1_800_000_000
@@ -23,7 +24,7 @@ def policy(*rules: Rule, public: Sequence[str] | str = ()) -> Policy:
 
 def decision(policy: Policy, path: str, person: Person | None = None, **scope: Any) -> Decision:
     made = {"type": "http", "method": "GET", "path": path, "headers": [], **scope}
-    return decide(policy.place(made), person, now=NOW, leeway=30)
+    return decide(policy.place(made, read_methods(made, read_headers(made))), person, now=NOW, leeway=30)
 
 
 def why(said: Decision) -> str:
@@ -153,9 +154,8 @@ def test_other_sites_may_call_what_a_rule_says_in_its_plain_spelling():
     """What opens needs one spelling; what closes holds in all."""
     api = policy(Rule("/api/*", origins=[SPA]), Rule("/api/x", methods=["POST"], origins=["https://other.example.com"]))
 
-    def origins(path: str, **scope: Any) -> set[str]:
-        made: Mapping[str, Any] = {"type": "http", "method": "GET", "path": path, "headers": [], **scope}
-        return set(api.place(made).origins)
+    def origins(path: str, method: str = "GET", **scope: Any) -> set[str]:
+        return set(api.place({"path": path, **scope}, methods_of(method)).origins)
 
     assert origins("/api/x") == {SPA}
     assert origins("/api/x", method="POST") == {SPA, "https://other.example.com"}
@@ -171,8 +171,8 @@ def test_where_a_rule_says_so_nobody_is_sent_to_sign_in():
     """For APIs; one of several rules is enough."""
     api = policy(Rule("/api/*"), Rule("/api/v1/*", login=False))
 
-    assert api.place({"type": "http", "method": "GET", "path": "/api/x"}).may_redirect
-    assert not api.place({"type": "http", "method": "GET", "path": "/api/v1"}).may_redirect
+    assert api.place({"path": "/api/x"}, ("GET",)).may_redirect
+    assert not api.place({"path": "/api/v1"}, ("GET",)).may_redirect
 
 
 def test_what_is_remembered_about_a_path_is_of_that_very_scope():

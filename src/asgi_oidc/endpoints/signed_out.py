@@ -27,7 +27,7 @@ def is_landing_public(parts: Parts) -> bool:
     path = parts.settings.landing_path
     if path is None:
         return True
-    return parts.policy.place({"type": "http", "method": "GET", "path": path}).opened_by is not None
+    return parts.policy.place({"path": path}, ("GET",)).opened_by is not None
 
 
 def _is_landing(request: Request, parts: Parts) -> bool:

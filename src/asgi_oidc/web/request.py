@@ -17,12 +17,18 @@ _METHODS = (
     "UPDATEREDIRECTREF VERSION-CONTROL WEBSOCKET"
 )
 METHODS = frozenset(_METHODS.split())
+_TAKEN_FOR = {method: (method, "GET") if method in ("HEAD", "WEBSOCKET") else (method,) for method in METHODS}
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})  # RFC 9110 §9.2.1
-_OVERRIDES = frozenset({b"x-http-method-override", b"x-http-method", b"x-method-override"})
+_OVERRIDES = frozenset(
+    name.replace(b"-", dash)
+    for name in (b"x-http-method-override", b"x-http-method", b"x-method-override")
+    for dash in (b"-", b"_")  # some apps take one for the other
+)
 LONGEST_QUERY = 16_384  # bytes; a callback with a long code stays far below
 MOST_PARAMETERS = 64
 
 Scope = Mapping[str, Any]
+Headers = Mapping[bytes, Sequence[bytes]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +43,7 @@ class Request:
     method: str
     path: PathReadings
     query: bytes = field(repr=False)
-    headers: Mapping[bytes, Sequence[bytes]] = field(repr=False)
+    headers: Headers = field(repr=False)
     cookies: Mapping[str, str] = field(repr=False)
 
     def header(self, name: bytes) -> str | None:
@@ -157,24 +163,33 @@ class Request:
         return read_form(self.query)
 
 
-def read_methods(scope: Scope) -> tuple[str, ...]:
-    """Return all methods that somebody may take a request for; those of a header never are instead of its own."""
-    own = "WEBSOCKET" if scope.get("type") == "websocket" else str(scope.get("method", "")).strip().upper()
-    if own not in METHODS:  # nobody knows what an app makes of it
-        return tuple(METHODS)
-    methods = [own, "GET"] if own in ("HEAD", "WEBSOCKET") else [own]
-    for name, value in _pairs(scope.get("headers", ())):
-        if name.lower().replace(b"_", b"-") in _OVERRIDES:
-            method = value.decode("latin-1").strip().upper()
-            methods += [method] if method in METHODS else METHODS
-    return tuple(dict.fromkeys(methods))
-
-
-def read_request(scope: Scope, *, path: PathReadings) -> Request:
-    """Read an http or websocket scope; nothing in it can make this fail."""
+def read_headers(scope: Scope) -> Headers:
+    """Return the headers of a scope by their names in lower case."""
     headers: dict[bytes, list[bytes]] = {}
     for name, value in _pairs(scope.get("headers", ())):
         headers.setdefault(name.lower(), []).append(value)
+    return headers
+
+
+def methods_of(method: str) -> tuple[str, ...]:
+    """Return all methods that somebody may take one for; `WEBSOCKET` is that of a handshake."""
+    known = _TAKEN_FOR.get(method) or _TAKEN_FOR.get(method.strip().upper())
+    return tuple(METHODS) if known is None else known  # of an unknown one nobody knows what an app makes
+
+
+def read_methods(scope: Scope, headers: Headers) -> tuple[str, ...]:
+    """Return all methods that somebody may take a request for; those of a header never are instead of its own."""
+    is_websocket = scope.get("type") == "websocket"
+    methods = methods_of("WEBSOCKET" if is_websocket else str(scope.get("method", "")))
+    if _OVERRIDES.isdisjoint(headers):
+        return methods
+    others = [value.decode("latin-1") for name in _OVERRIDES for value in headers.get(name, ())]
+    return tuple(dict.fromkeys([*methods, *(method for other in others for method in methods_of(other))]))
+
+
+def read_request(scope: Scope, *, path: PathReadings, headers: Headers | None = None) -> Request:
+    """Read an http or websocket scope; nothing in it can make this fail."""
+    headers = read_headers(scope) if headers is None else headers
     return Request(
         # A lower-case "get" is not GET: only what we know by its exact name may pass for a navigation.
         method=str(scope.get("method", "GET")),
