@@ -53,7 +53,7 @@ async def _login_needed(
         return unauthorized(decision, request, parts)
     return_to, ask = own_path(request.target, parts), decision.ask
     if not request.is_navigation:
-        if request.has_form and request.is_same_origin(parts.origin):
+        if request.has_form:
             return await _stop_form(decision, request, parts, receive, target=return_to)
         return unauthorized(decision, request, parts)
     if parts.settings.keep_fragment and return_to is not None and request.method == "GET":
@@ -112,7 +112,7 @@ async def _stop_form(
     if parts.settings.keep_forms and receive is not None:
         sealed = await _sealed(request, parts, receive, target=target)
     events.log(events.FORM_STOPPED, is_kept=sealed is not None)
-    back = path_of_form(parts, _page_of(request, parts))
+    back = path_of_form(parts, _page_of(request, parts) or parts.settings.base_path + "/")
     again = parts.urls.login_for(ask, back) if sealed is None else parts.urls.form_for(ask)
     body = form_stopped_page(again=again, sealed=sealed, is_step_up=isinstance(decision, StepUp))
     return page(body, status=401).with_headers(_challenge(parts, {}))
@@ -120,7 +120,7 @@ async def _stop_form(
 
 async def _sealed(request: Request, parts: Parts, receive: Receive, *, target: str | None) -> str | None:
     """Seal a form; None where it is too large, or not one that can be sent again as it was."""
-    if target is None or not request.is_form:
+    if target is None or not request.is_form or not request.is_same_origin(parts.origin):
         return None
     try:
         body = await read_form_body(request, receive, largest=LARGEST)

@@ -47,7 +47,10 @@ def outer_send(parts: Parts, live: Live | None, place: Place, request: Request, 
         if message["type"] == "http.response.start":
             headers = message.get("headers", ())
             if live is not None:
-                headers = private_headers(headers, parts.sessions.cookies_due(live, request.cookies))
+                lines = parts.sessions.cookies_due(live, request.cookies)
+                if request.method == "POST":
+                    lines += parts.forms.delete_sent(request.cookies, target=request.target, now=parts.now())
+                headers = private_headers(headers, lines)
             message = {**message, "headers": readable_headers(headers, request, place.origins)}
         await send(message)
 

@@ -192,3 +192,33 @@ async def test_steps_up_are_no_loop_as_long_as_there_are_few():
     browser = site.browser()
 
     assert [(await at_page(browser, path)).status_code for path in ("/page", "/a", "/b")] == [200] * 3
+
+
+async def test_servers_whose_secrets_differ_are_named(caplog):
+    """One cannot read what the other has sealed: neither the session nor the login."""
+    one = Site()
+    other = Site(secret=OTHER_SECRET, provider=one.provider, public=[])
+
+    async def split(scope: Any, receive: Any, send: Any) -> None:
+        await (one if scope["path"].startswith("/auth/") else other).middleware(scope, receive, send)
+
+    page = await at_page(one.browser(app=split))
+
+    assert (page.status_code, "does not keep you signed in" in page.text) == (400, True)
+    assert "code=login_loop_with_cookie" in caplog.text
+
+
+async def test_a_login_that_no_server_can_read_is_told_so(caplog):
+    """Its cookie came back; so it is not the browser's fault."""
+    one = Site()
+    sites = [one, Site(secret=OTHER_SECRET, provider=one.provider)]
+    calls: list[str] = []
+
+    async def alternating(scope: Any, receive: Any, send: Any) -> None:
+        calls.append(scope["path"])
+        await sites[calls.count("/auth/callback") % 2].middleware(scope, receive, send)
+
+    page = await at_page(one.browser(app=alternating))
+
+    assert (page.status_code, "could not read it" in page.text) == (400, True)
+    assert "code=transaction_unreadable" in caplog.text

@@ -112,7 +112,7 @@ async def test_a_person_is_told_on_a_page(site):
 
     page = await browser.post("/page", {"a": "b"}, initiator=SPA + "/form")
 
-    assert (page.status_code, "This came from another site" in page.text) == (403, True)
+    assert (page.status_code, "This request came from another site" in page.text) == (403, True)
     assert (await browser.click("Go to the start page")).path == "/"
 
 

@@ -9,12 +9,25 @@ from typing import Any
 from playwright.sync_api import Browser as Chromium
 from playwright.sync_api import Page, sync_playwright
 
-from asgi_oidc import LoginRefused, MemoryStore, OIDCMiddleware
-from asgi_oidc.testing import Client, FakeProvider, serve
+from asgi_oidc import LoginRefused, MemoryStore, OIDCMiddleware, Rule
+from asgi_oidc.testing import Client, FakeProvider, Persona, serve
 from tests.real import parts
 from tests.real.app import PUBLIC, bare_app
 from tests.real.demo import demo
 from tests.real.processes import free_port
+from tests.real.rules_site import (
+    ELSEWHERE,
+    OVER,
+    Site,
+    fill_in,
+    has_another_clock,
+    is_as_it_should_be,
+    loses_session,
+    other_pages,
+    pick,
+    press,
+    site,
+)
 
 SECRET = "0123456789abcdef" * 2 + "fedcba9876543210" * 2
 SIZES = {"wide": {"width": 1100, "height": 800}, "phone": {"width": 390, "height": 780}}
@@ -53,6 +66,13 @@ class DownStore(MemoryStore):
         raise ConnectionError
 
 
+# What goes wrong where a browser is sent to sign in again and again, and on which path.
+LOOPS = {
+    "without-cookie": (loses_session, "/page"),
+    "with-cookie": (has_another_clock, "/page"),
+    "signed-in": (is_as_it_should_be, "/never"),
+}
+
 # What a person meets when the app's own side goes wrong.
 SETTINGS: dict[str, dict[str, Any]] = {
     "not-admitted": {"on_login": turn_away},
@@ -67,8 +87,9 @@ def main(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=parts.chromium(), args=["--no-sandbox"])
-        for path in (*shoot_errors(chromium, folder), *shoot_demo(chromium, folder)):
-            print(path)
+        for shots in (shoot_errors, shoot_rules, shoot_forms, shoot_loops, shoot_demo):
+            for path in shots(chromium, folder):
+                print(path)
         chromium.close()
 
 
@@ -139,6 +160,72 @@ def shoot_signed_out(chromium: Chromium, folder: Path) -> Iterator[Path]:
         yield from shoot(page, folder, "frame-of-the-provider")
 
 
+def shoot_rules(chromium: Chromium, folder: Path) -> Iterator[Path]:
+    """Be turned away by a rule: without the right, without the login that is needed, from another site."""
+    rules = [Rule("/admin", claims={"roles": "admin"}), Rule("/vault", acr_values=["urn:example:mfa"])]
+    with site(rules=rules) as made, new_page(chromium) as page:
+        page.goto(f"{made.origin}/admin")
+        pick(page, "Bob")
+        yield from shoot(page, folder, "rule-forbidden")
+        with made.provider.fault("id_token_wrong_acr"):
+            page.goto(f"{made.origin}/vault")
+            yield from shoot(page, folder, "rule-step-up-not-done")
+        with other_pages() as port:
+            page.goto(f"http://localhost:{port}{ELSEWHERE}?action={made.origin}/page")
+            press(page, "Win")
+            yield from shoot(page, folder, "rule-foreign-origin")
+    with site(rules=rules) as made, new_page(chromium) as page:
+        long = "Wolfeschlegelsteinhausenbergerdorff" * 4
+        made.provider.personas = {"long": Persona("long", long, f"{long.lower()}@example.com")}
+        page.goto(f"{made.origin}/admin")
+        pick(page, "Wolfe")
+        yield from shoot(page, folder, "rule-forbidden-long-name")
+    with site(keep_fragment=True) as made, new_page(chromium, java_script_enabled=False) as page:
+        page.goto(f"{made.origin}/inbox#section")
+        yield from shoot(page, folder, "rule-fragment-without-script")
+
+
+def shoot_forms(chromium: Chromium, folder: Path) -> Iterator[Path]:
+    """Send a form too late: told or kept, and what is said after the login, also to somebody else."""
+    with site() as made, new_page(chromium) as page:
+        send_too_late(made, page)
+        yield from shoot(page, folder, "form-1-stopped")
+        page.get_by_role("link", name="Sign in").click()
+        yield from shoot(page, folder, "form-2-lost")
+    with site(keep_forms=True) as made, new_page(chromium) as page:
+        send_too_late(made, page)
+        yield from shoot(page, folder, "form-1-stopped-and-kept")
+        press(page, "Sign in")
+        yield from shoot(page, folder, "form-2-again")
+    with site(keep_forms=True) as made, new_page(chromium) as page:
+        send_too_late(made, page)
+        page.context.clear_cookies(domain="127.0.0.1")  # the provider forgets her
+        press(page, "Sign in")
+        pick(page, "Bob")
+        yield from shoot(page, folder, "form-2-of-somebody-else")
+    with site(keep_forms=True, rules=[Rule("/save", max_age=0)]) as made, new_page(chromium) as page:
+        send_too_late(made, page, by=60)
+        yield from shoot(page, folder, "form-1-needs-more")
+
+
+def send_too_late(made: Site, page: Page, *, by: int = OVER) -> None:
+    """Fill in a form, and send it when the session, or the login, is too old."""
+    page.goto(f"{made.origin}/edit")
+    pick(page, "Alice")
+    fill_in(page)
+    made.clock.advance(by)
+    press(page, "Save")
+
+
+def shoot_loops(chromium: Chromium, folder: Path) -> Iterator[Path]:
+    """Be sent to sign in again and again."""
+    for name, (around, path) in LOOPS.items():
+        with site(around, public=()) as made, new_page(chromium) as page:
+            page.goto(made.origin + path)
+            pick(page, "Alice")
+            yield from shoot(page, folder, f"loop-{name}")
+
+
 @contextlib.contextmanager
 def app_with(fault: str | None, *, lacks: Sequence[str] = (), **settings: Any) -> Iterator[str]:
     """Serve an app and a fake provider that has this fault, and lacks these in its metadata; give the app's origin."""
@@ -166,9 +253,9 @@ def app_with(fault: str | None, *, lacks: Sequence[str] = (), **settings: Any) -
 
 
 @contextlib.contextmanager
-def new_page(chromium: Chromium) -> Iterator[Page]:
+def new_page(chromium: Chromium, **options: Any) -> Iterator[Page]:
     """Open a browser without a past."""
-    context = chromium.new_context()
+    context = chromium.new_context(**options)
     context.set_default_timeout(10_000)
     yield context.new_page()
     context.close()

@@ -9,7 +9,7 @@ from asgi_oidc.authenticate import authenticate
 from asgi_oidc.endpoints.endpoint import Endpoint, Receive, read_form_body
 from asgi_oidc.endpoints.failure import failure
 from asgi_oidc.endpoints.login import start_login
-from asgi_oidc.errors import OIDCError, ProviderRefused, RequestRejected
+from asgi_oidc.errors import LoginLoop, OIDCError, ProviderRefused, RequestRejected
 from asgi_oidc.events import clean
 from asgi_oidc.parts import Parts
 from asgi_oidc.principal import User
@@ -21,7 +21,7 @@ from asgi_oidc.protocol.authorization import (
 from asgi_oidc.protocol.id_token import Expected
 from asgi_oidc.protocol.tokens import TokenAnswer
 from asgi_oidc.revoke import revoke
-from asgi_oidc.sessions.rounds import Round
+from asgi_oidc.sessions.rounds import MOST, Round
 from asgi_oidc.sessions.transactions import AGAIN, LIFETIME, Transaction, digest, is_live
 from asgi_oidc.sign_in import Beginning, begin, new_session, sign_in
 from asgi_oidc.web.request import Request, read_form
@@ -69,10 +69,17 @@ async def _nobody_waits(
     """Answer a callback that is repeated, bookmarked, too late or planted; its code is never used."""
     if not request.wants_page or request.is_prefetch:
         raise RequestRejected("transaction_missing", "this browser has no such login in progress")
-    if await authenticate(request, parts, now=parts.now()) is not None:
+    state, now = response.state or "", parts.now()
+    if await authenticate(request, parts, now=now) is not None:
         events.log(events.LOGIN_REPEATED, going_to="home")
-        return redirect(parts.settings.home)
-    if _is_second_try(request, parts, response.state or "", transaction):
+        # Another server may take the session for none, and send the browser to sign in again.
+        done = parts.rounds.count(request.cookies, now=now)
+        if done >= MOST:
+            raise LoginLoop("login_loop_with_cookie", f"{done} logins in a row")
+        return redirect(parts.settings.home).with_cookies([parts.rounds.write(Round(done + 1, now, now))])
+    if _is_second_try(request, parts, state, transaction):
+        if transaction is None and parts.transactions.is_there(state, request.cookies):
+            raise RequestRejected("transaction_unreadable", "the cookie of the login is there, sealed by somebody else")
         raise RequestRejected("transaction_missing", "no state, or twice in a row without the cookie of the login")
     events.log(events.LOGIN_REPEATED, going_to="a fresh login")
     return_to = transaction.return_to if transaction else None

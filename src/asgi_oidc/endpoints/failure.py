@@ -61,8 +61,9 @@ TOO_WEAK = _Words(
 )
 FOREIGN = _Words(
     403,
-    "This came from another site",
-    "Another site has sent this in your name, so it was not done. If you wanted it, do it on this site itself.",
+    "This request came from another site",
+    "A page of another site tried to do something here in your name, so it was not done. If you wanted it, do it here "
+    "yourself.",
 )
 CHECK_BROKEN = _Words(
     500,
@@ -80,9 +81,8 @@ LOOP_WITHOUT_COOKIE = _Words(
 LOOP_WITH_COOKIE = _Words(
     400,
     "This site does not keep you signed in",
-    "You have signed in several times just now, and each time this site took the sign-in for over at once. That is no "
-    "fault of yours: the clocks of its servers may differ, or their settings. Tell the people who run it, with the "
-    "reference below.",
+    "You have signed in several times just now, and each time this site forgot it at once. That is no fault of yours: "
+    "its servers may disagree about the time or their settings. Tell the people who run it, with the reference below.",
 )
 LOOP_SIGNED_IN = _Words(
     403,
@@ -105,6 +105,13 @@ LOST = _Words(
     "This sign-in could not be finished",
     "Your browser did not bring back the cookie that belongs to it. It may be blocked, or the sign-in took longer "
     "than ten minutes, or it was started in another browser. Allow cookies for this site, then try again.",
+)
+UNREADABLE = _Words(
+    400,
+    "This sign-in could not be finished",
+    "Your browser brought back the cookie that belongs to it, but this site could not read it. That is no fault of "
+    "yours: its servers may have different settings. Please try again; if it stays like this, tell the people who run "
+    "it, with the reference below.",
 )
 TOO_LATE = _Words(
     400,
@@ -223,6 +230,8 @@ def _words(error: OIDCError) -> _Words:
             return CHECK_BROKEN
         case RequestRejected(code="transaction_missing"):
             return LOST
+        case RequestRejected(code="transaction_unreadable"):
+            return UNREADABLE
         case RequestRejected(code="signed_out_meanwhile"):
             return SIGNED_OUT
         case RequestRejected():

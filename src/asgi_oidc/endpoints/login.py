@@ -128,7 +128,7 @@ def path_of_form(parts: Parts, page: str | None) -> str:
     """Name the page that says after a login what became of a form.
 
     Args:
-        page: path that the form stands on, checked.
+        page: path that the form stands on, checked; None where the form itself is kept.
     """
     return with_return_to(parts.form_path, page)
 

@@ -66,6 +66,11 @@ class Forms:
         """Return the form that this browser has kept."""
         return self.open(cookies.get(self._name, ""), now=now)
 
+    def delete_sent(self, cookies: Mapping[str, str], *, target: str, now: int) -> list[bytes]:
+        """Forget the form when it is the one that was just sent there."""
+        kept = self.find(cookies, now=now) if self._name in cookies else None
+        return self.delete(cookies) if kept is not None and kept.target == target else []
+
     def set_cookie(self, sealed: str) -> bytes:
         """Write the cookie."""
         return self.style.set_cookie(self._name, sealed, max_age=LIFETIME)

@@ -91,6 +91,10 @@ class Transactions:
             return None
         return transaction
 
+    def is_there(self, state: str, cookies: Mapping[str, str]) -> bool:
+        """Say whether the browser brought the cookie of a login, whoever can open it."""
+        return self._name(state) in cookies
+
     def goes_in_circles(self, cookies: Mapping[str, str], *, now: int) -> bool:
         """Say whether this browser was sent to sign in again too often: a provider may lose the state that says so."""
         logins = [self._open(name, cookies[name]) for name in cookies if name.startswith(self._prefix)]

@@ -12,14 +12,16 @@ STYLE = """\
 *{box-sizing:border-box}
 body{margin:0;min-height:100vh;display:grid;place-items:center;padding:1.5rem;background:var(--bg);color:var(--ink);
 font:16px/1.6 system-ui,sans-serif}
-main{width:100%;max-width:30rem;padding:clamp(1.5rem,6vw,2.5rem);background:var(--card);
+main{width:100%;max-width:32rem;padding:clamp(1.5rem,6vw,2.5rem);background:var(--card);
 border:1px solid var(--line);border-radius:14px}
-h1{margin:0 0 .625rem;font-size:1.5rem;line-height:1.25;letter-spacing:-.015em}
+h1{margin:0 0 .625rem;font-size:1.5rem;line-height:1.25;letter-spacing:-.015em;text-wrap:balance}
 p{margin:0 0 1.5rem;text-wrap:pretty}
 h1,p{overflow-wrap:anywhere}
 .actions{display:flex;flex-wrap:wrap;gap:.75rem;align-items:center}
 .actions a,.actions button{font:inherit;font-weight:600;padding:.55rem 1.1rem;border-radius:9px;cursor:pointer;
-border:1px solid var(--line);background:none;color:var(--ink);text-decoration:none}
+border:1px solid color-mix(in srgb,var(--ink) 35%,transparent);background:none;color:var(--ink);text-decoration:none}
+.actions form{display:flex}
+@media(max-width:30rem){.actions>*,.actions form>*{flex:1 1 100%;text-align:center}}
 .actions .first{background:var(--accent);border-color:var(--accent);color:var(--card)}
 .actions :hover{border-color:var(--soft)}
 .actions .first:hover{border-color:var(--accent);filter:brightness(1.1)}
@@ -84,12 +86,12 @@ def form_stopped_page(*, again: str, sealed: str | None, is_step_up: bool) -> by
         again: absolute URL of ours that goes on, with a login.
         sealed: the form, to be sent along there.
     """
-    why = "This needs a fresh sign-in" if is_step_up else "You are not signed in any more"
+    why = "This needs a fresh or stronger sign-in" if is_step_up else "You are not signed in any more"
     if sealed is None:
         return _page(
             "Your form was not sent",
-            f"<p>{why}, so nothing of what you entered has been saved. Sign in, then go back to the form and send it "
-            "again. Your browser may still have what you entered when you go back now.</p>"
+            f"<p>{why}, so nothing of what you entered was saved. Your browser may still have it: go back now and keep "
+            "a copy. Then sign in and send the form again.</p>"
             f'<div class=actions><a class=first href="{escape(again)}">Sign in</a></div>',
         )
     return _page(
@@ -101,34 +103,59 @@ def form_stopped_page(*, again: str, sealed: str | None, is_step_up: bool) -> by
     )
 
 
-def form_lost_page(*, back: str, is_anothers: bool) -> bytes:
+def form_lost_page(*, back: str) -> bytes:
     """Say after the login that a form was not sent.
 
     Args:
         back: absolute URL of the page with the form, or of the start page.
     """
-    why = "It was filled in by somebody else" if is_anothers else "Your session had ended before it arrived"
     return _page(
         "Your form was not sent",
-        f"<p>You are signed in. {why}, so nothing of it has been saved. Please go back and fill it in again.</p>"
+        "<p>You are signed in now. The form that you sent before could not be taken, so nothing of it has been saved. "
+        "Please go back and send it again.</p>"
         f'<div class=actions><a class=first href="{escape(back)}">Go back</a></div>',
     )
 
 
-def form_again_page(*, target: str, pairs: Sequence[tuple[str, str]], back: str) -> bytes:
+def form_gone_page(*, back: str) -> bytes:
+    """Say that no form is kept, which may be because it was sent."""
+    return _page(
+        "No form is waiting here",
+        "<p>You are signed in. The form that was kept for you has been sent, was discarded, or has waited too long.</p>"
+        f'<div class=actions><a class=first href="{escape(back)}">Go to the start page</a></div>',
+    )
+
+
+def form_of_another_page(*, name: str, back: str) -> bytes:
+    """Say that the form of one user is not sent by another.
+
+    Args:
+        name: of the user who is signed in now.
+        back: absolute URL of the start page.
+    """
+    return _page(
+        "Your form was not sent",
+        f"<p>You are signed in as <strong><bdi>{escape(_short(name))}</bdi></strong>, and the form was filled in by "
+        "somebody else, so it was not sent.</p>"
+        f'<div class=actions><a class=first href="{escape(back)}">Go to the start page</a></div>',
+    )
+
+
+def form_again_page(*, target: str, pairs: Sequence[tuple[str, str]], discard: str) -> bytes:
     """Ask after the login whether a form shall be sent.
 
     Args:
         target: absolute URL on our own site that it goes to.
         pairs: names and values of its fields.
-        back: absolute URL of the page that it stands on.
+        discard: absolute URL of ours that forgets it.
     """
     fields = "".join(f'<input type=hidden name="{_exact(name)}" value="{_exact(value)}">' for name, value in pairs)
     return _page(
         "Send your form now?",
-        "<p>You are signed in again. The form that you had filled in has not been sent yet.</p>"
-        f'<form class=actions method=post action="{escape(target)}" accept-charset=utf-8>{fields}'
-        f'<button class=first>Send it</button><a href="{escape(back)}">Do not send it</a></form>',
+        "<p>You are signed in again. The form that you had filled in has not been sent yet.</p><div class=actions>"
+        f'<form method=post action="{escape(target)}" accept-charset=utf-8>{fields}'
+        "<button class=first>Send it</button></form>"
+        f'<form method=post action="{escape(discard)}"><button name=discard value=yes>Discard it</button></form></div>',
     )
 
 
@@ -140,7 +167,8 @@ def fragment_page(*, login: str) -> bytes:
     """
     return _page(
         "Signing in",
-        f'<p>One moment, please.</p><div class=actions><a id=login class=first href="{escape(login)}">Sign in</a></div>'
+        "<p>If nothing happens, press the button to go on.</p>"
+        f'<div class=actions><a id=login class=first href="{escape(login)}">Sign in</a></div>'
         f"<script>{SCRIPT}</script>",
     )
 
