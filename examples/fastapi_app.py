@@ -1,12 +1,14 @@
-"""FastAPI: the signed-in user as a typed dependency, which shows in the OpenAPI document (/docs)."""
+"""FastAPI: the signed-in user as a typed dependency, which shows in the OpenAPI document (/docs), scopes and all."""
 
 from html import escape
+from typing import Annotated
 
 from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse
 
 from asgi_oidc import OIDCMiddleware
-from asgi_oidc.integrations.fastapi import CurrentUser, OptionalUser
+from asgi_oidc.integrations.fastapi import CurrentUser, OptionalUser, require
+from asgi_oidc.principal import User
 
 api = FastAPI(title="asgi-oidc with FastAPI")
 
@@ -27,8 +29,8 @@ async def me(user: CurrentUser, request: Request) -> str:
 
 
 @api.get("/api/me")
-async def api_me(user: CurrentUser) -> dict[str, str | None]:
-    """Say who is signed in; 401 for nobody."""
+async def api_me(user: Annotated[User, require(scopes=["email"])]) -> dict[str, str | None]:
+    """Say who is signed in; 401 for nobody, 403 for those whose e-mail address we may not read."""
     return {"sub": user.sub, "name": user.name, "email": user.email}
 
 

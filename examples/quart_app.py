@@ -1,4 +1,4 @@
-"""Quart: wrap `asgi_app`; the user is in the request's scope."""
+"""Quart: wrap `asgi_app`; `current_user` is the signed-in user, and `requires` says what a route needs of them."""
 
 # mypy: disable-error-code="typeddict-item, assignment, arg-type"
 # (Quart's types for ASGI leave no room for what a middleware adds.)
@@ -8,6 +8,7 @@ from html import escape
 from quart import Quart, request
 
 from asgi_oidc import OIDCMiddleware
+from asgi_oidc.integrations.quart import current_user, requires
 
 app = Quart(__name__)
 
@@ -20,9 +21,10 @@ async def home() -> str:
 
 
 @app.get("/me")
+@requires(scopes=["email"])
 async def me() -> str:
-    """Only signed-in users get here."""
-    name, logout = escape(request.scope["user"].display_name), escape(request.scope["oidc"].logout_url())
+    """Only signed-in users whose e-mail address we may read get here."""
+    name, logout = escape(current_user.display_name), escape(request.scope["oidc"].logout_url())
     form = f'<form method="post" action="{logout}"><button>Sign out</button></form>'
     return f"<!doctype html><h1>Hello, {name}</h1>{form}"
 

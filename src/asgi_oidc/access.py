@@ -3,6 +3,7 @@
 from asgi_oidc.other_tokens import exchanged_token, resource_token
 from asgi_oidc.parts import Parts
 from asgi_oidc.protocol.exchange import Wanted
+from asgi_oidc.protocol.step_up import Ask, is_met
 from asgi_oidc.refresh import live_tokens
 from asgi_oidc.sessions.session import expires_at
 from asgi_oidc.sessions.sessions import Live
@@ -33,6 +34,12 @@ class LiveAccess:
     def session_id(self) -> str:
         """The hash of the id, as in the store."""
         return self._parts.records.handle(self._live.session.id)
+
+    def meets(self, ask: Ask) -> bool:
+        """Hold the login against what is asked for."""
+        first, leeway = self._live.session.login.first, self._parts.settings.leeway
+        acr, auth_time = first.get("acr"), first.get("auth_time")
+        return is_met(ask, acr=acr, auth_time=auth_time, now=self._parts.now(), leeway=leeway)
 
     async def access_token(self, *, resource: str | None = None, refused: str | None = None) -> str:
         """Return the token of the session, or that for a resource."""

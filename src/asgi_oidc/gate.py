@@ -1,7 +1,6 @@
 """What those get whom the policy does not let through: a login, a page that says why, or a problem for a program."""
 
 import secrets
-from collections.abc import Mapping
 from typing import assert_never
 
 from asgi_oidc import events
@@ -19,7 +18,7 @@ from asgi_oidc.sessions.sessions import Live
 from asgi_oidc.sessions.transactions import digest
 from asgi_oidc.web.pages import FRAGMENT_CSP, forbidden_page, form_stopped_page, fragment_page
 from asgi_oidc.web.request import Request, read_form
-from asgi_oidc.web.response import Response, page, problem
+from asgi_oidc.web.response import Response, challenge, page, problem
 
 LARGEST_COOKIE = 3800  # characters; with its name and attributes it stays below 4096 bytes
 
@@ -58,7 +57,7 @@ async def _login_needed(
         return unauthorized(decision, request, parts)
     if parts.settings.keep_fragment and return_to is not None and request.method == "GET":
         answer = page(fragment_page(login=parts.urls.login_for(ask, return_to)), status=401, csp=FRAGMENT_CSP)
-        return answer.with_headers(_challenge(parts, {}))
+        return answer.with_headers(challenge(parts.urls.login, {}))
     try:
         return await start_login(request, parts, return_to=return_to, ask=ask)
     except OIDCError as error:
@@ -73,12 +72,12 @@ def unauthorized(decision: StartLogin | StepUp, request: Request, parts: Parts) 
     events.log(events.REQUEST_REFUSED, status=401, method=request.method)
     if isinstance(decision, StartLogin):
         answer = problem(401, "login_required", "Please sign in", login_url=url)
-        return answer.with_headers(_challenge(parts, {}))
+        return answer.with_headers(challenge(parts.urls.login, {}))
     name = "insufficient_user_authentication"
     asked: dict[str, object] = {"acr_values": list(ask.acr_values)} if ask.acr_values else {}
     asked |= {} if ask.max_age is None else {"max_age": ask.max_age}
     answer = problem(401, name, "Please sign in again: this needs a stronger or fresher login", login_url=url, **asked)
-    return answer.with_headers(_challenge(parts, {"error": name, **ask.parameters}))
+    return answer.with_headers(challenge(parts.urls.login, {"error": name, **ask.parameters}))
 
 
 def forbidden(refusal: Refuse, request: Request, parts: Parts, place: Place, live: Live | None) -> Response:
@@ -96,7 +95,7 @@ def forbidden(refusal: Refuse, request: Request, parts: Parts, place: Place, liv
     if refusal.scopes:  # RFC 6750 §3.1
         name, told = "insufficient_scope", {"scope": " ".join(refusal.scopes)}
     answer = problem(403, name, "This user may not do that", reference=reference, login_url=switch, **told)
-    return answer.with_headers(_challenge(parts, {"error": name, **told}))
+    return answer.with_headers(challenge(parts.urls.login, {"error": name, **told}))
 
 
 def foreign(request: Request, parts: Parts) -> Response:
@@ -115,7 +114,7 @@ async def _stop_form(
     back = path_of_form(parts, _page_of(request, parts) or parts.settings.base_path + "/")
     again = parts.urls.login_for(ask, back) if sealed is None else parts.urls.form_for(ask)
     body = form_stopped_page(again=again, sealed=sealed, is_step_up=isinstance(decision, StepUp))
-    return page(body, status=401).with_headers(_challenge(parts, {}))
+    return page(body, status=401).with_headers(challenge(parts.urls.login, {}))
 
 
 async def _sealed(request: Request, parts: Parts, receive: Receive, *, target: str | None) -> str | None:
@@ -141,13 +140,3 @@ async def _sealed(request: Request, parts: Parts, receive: Receive, *, target: s
 def _page_of(request: Request, parts: Parts) -> str | None:
     referer = request.header(b"referer") or ""
     return own_path(referer, parts) if referer.startswith(f"{parts.origin}/") else None
-
-
-def _challenge(parts: Parts, parameters: Mapping[str, str]) -> tuple[bytes, bytes]:
-    told = {"realm": "sign-in", "form-action": parts.urls.login, **parameters}
-    challenge = "Cookie " + ", ".join(f'{name}="{_quoted(value)}"' for name, value in told.items())
-    return (b"www-authenticate", challenge.encode("ascii", "replace"))
-
-
-def _quoted(value: str) -> str:
-    return value.replace("\\", "\\\\").replace('"', '\\"')

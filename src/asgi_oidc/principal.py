@@ -128,6 +128,8 @@ class Access(Protocol):
     @property
     def session_id(self) -> str: ...
 
+    def meets(self, ask: Ask) -> bool: ...
+
     async def access_token(self, *, resource: str | None = None, refused: str | None = None) -> str: ...
 
     async def exchange_token(
@@ -166,6 +168,21 @@ class OIDC:
     def session_id(self) -> str | None:
         """The name of this session in `middleware.sessions`; it opens nothing. None without a user."""
         return self._access.session_id if self._access else None
+
+    def meets(self, *, acr_values: Sequence[str] | None = None, max_age: int | None = None) -> bool:
+        """Say whether the user's login was as strong and is as fresh as this; never without a user.
+
+        The provider's word counts, as it signed it: not what `on_login` made of the claims.
+
+        Args:
+            acr_values: authentication contexts, of which it has to have reached one (RFC 9470).
+            max_age: seconds since the user signed in at the provider.
+
+        Raises:
+            ValueError: nobody can sign in like that.
+        """
+        ask = read_ask(acr_values, max_age)
+        return self._access is not None and self._access.meets(ask)
 
     async def access_token(self, *, resource: str | None = None) -> str:
         """Return a live access token for calls to other APIs; it is renewed when less than a minute is left.

@@ -330,3 +330,23 @@ async def test_a_program_whose_token_has_run_out_is_not_told_to_step_up():
     browser = await site.signed_in("alice")
 
     assert (await browser.fetch("/api")).json()["error"] == "login_required"
+
+
+async def test_an_app_can_look_at_the_login_by_itself(site):
+    """By the provider's word; nobody meets nothing, not even nothing."""
+    browser = await site.signed_in("alice", "/vault")
+    oidc = site.app.scope["oidc"]
+    await site.browser().get("/")
+    nobody = site.app.scope["oidc"]
+
+    assert (oidc.meets(), oidc.meets(acr_values=["urn:example:mfa"]), oidc.meets(acr_values=["gold"])) == (
+        True,
+        True,
+        False,
+    )
+    assert (oidc.meets(max_age=300), nobody.meets(), nobody.meets(max_age=300)) == (True, False, False)
+    site.clock.advance(331)
+    await browser.get("/page")
+    assert not site.app.scope["oidc"].meets(max_age=300)
+    with pytest.raises(ValueError, match="acr_values"):
+        oidc.meets(acr_values=[])

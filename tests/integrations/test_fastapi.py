@@ -1,6 +1,5 @@
 """The FastAPI dependencies: who they let in, and what they write into the OpenAPI document."""
 
-import secrets
 from typing import Annotated, Any
 
 import pytest
@@ -9,107 +8,126 @@ from starlette.authentication import SimpleUser
 from starlette.requests import HTTPConnection
 
 from asgi_oidc import OIDCMiddleware
-from asgi_oidc.integrations.fastapi import CurrentUser, OptionalUser, SignIn, optional_user
+from asgi_oidc.integrations.fastapi import CurrentUser, OptionalUser, SignIn, optional_user, require
 from asgi_oidc.principal import User
-from asgi_oidc.testing import Browser, FakeProvider
-
-ORIGIN = "https://app.example.com"
-ISSUER = "https://id.example.com"
+from asgi_oidc.testing import Browser, Response
+from tests.flow.site import ORIGIN, Site
+from tests.integrations.routes import SOCKETS, TERMS, RoutesContract, asked, sign_in, site_of
 
 Reader = Annotated[User, Security(SignIn(), scopes=["email"])]
-Admin = Annotated[User, Security(SignIn(), scopes=["admin"])]
+Staff = Annotated[User, require(claims={"roles": "admin"}, scopes=["email"])]
 
 
 def make_api() -> FastAPI:
-    """Make an app with one route for each dependency; all are public to the middleware."""
+    """Make an app with the routes of the contract, and one for each other way to ask for a user."""
     api = FastAPI()
 
-    @api.get("/me")
-    async def me(user: CurrentUser) -> str:
-        return user.sub
+    async def who(user: CurrentUser) -> dict[str, str]:
+        return {"sub": user.sub}
+
+    async def tell(socket: WebSocket, user: CurrentUser) -> None:
+        await socket.accept()
+        await socket.send_text(user.sub)
+        await socket.close()
+
+    for path, wanted in TERMS.items():
+        api.get(path, dependencies=[require(**wanted)])(who)
+    for path, like in SOCKETS.items():
+        api.websocket(path, dependencies=[require(**TERMS[like])])(tell)
 
     @api.get("/hello")
     async def hello(user: OptionalUser) -> str:
         return user.display_name if user else "stranger"
 
-    @api.get("/mail")
-    async def mail(user: Reader) -> str:
+    @api.get("/reader")
+    async def reader(user: Reader) -> str:
         return str(user.email)
 
-    @api.get("/admin")
-    async def admin(user: Admin) -> str:
+    @api.get("/team")
+    async def team(user: Staff) -> str:
         return user.sub
 
-    @api.websocket("/ws")
-    async def ws(socket: WebSocket, user: CurrentUser) -> None:
-        await socket.accept()
-        await socket.send_text(user.sub)
-        await socket.close()
+    @api.get("/plain")
+    async def plain(user: CurrentUser) -> str:
+        return user.sub
 
     return api
 
 
 @pytest.fixture
-def browser() -> Browser:
-    """A browser in front of the wrapped app, where every route is public: the dependencies alone decide."""
-    provider = FakeProvider(ISSUER)
-    app = OIDCMiddleware(
-        make_api(),
-        issuer=ISSUER,
-        client_id="web",
-        client_secret=provider.clients["web"].client_secret,
-        base_url=ORIGIN,
-        secret=secrets.token_urlsafe(32),
-        public=["/", "/me", "/hello", "/mail", "/admin", "/ws"],
-        http_client=provider.http_client(),
-    )
-    return Browser(app, ORIGIN, {ISSUER: provider})
+def site() -> Site:
+    return site_of(make_api())
 
 
-async def sign_in(browser: Browser) -> None:
-    """Sign alice in; where it leads does not matter."""
-    await browser.get("/auth/login")
-    await browser.submit(button="alice")
+class TestRoutes(RoutesContract):
+    """`require`."""
+
+    def make_app(self) -> Any:
+        return make_api()
+
+    def requires(self, **wanted: Any) -> Any:
+        return require(**wanted)
+
+    def problem(self, response: Response) -> dict[str, Any]:
+        return dict(response.json()["detail"])
 
 
-async def test_a_signed_in_user_is_handed_over(browser):
-    """Both dependencies give the very user of the scope."""
-    await sign_in(browser)
+async def test_a_signed_in_user_is_handed_over(site):
+    """All of the dependencies give the very user of the scope."""
+    browser = await sign_in(site)
 
-    me, hello, mail = await browser.fetch("/me"), await browser.fetch("/hello"), await browser.fetch("/mail")
+    answers = [(await browser.fetch(path)).json() for path in ("/plain", "/hello", "/reader", "/team")]
 
-    assert (me.json(), hello.json(), mail.json()) == ("alice", "Alice Adams", "alice@example.com")
+    assert answers == ["alice", "Alice Adams", "alice@example.com", "alice"]
 
 
-async def test_nobody_is_none_or_401_with_a_challenge(browser):
+async def test_a_typed_dependency_refuses_as_well(site):
+    """What it asks for stands in the annotation."""
+    bob, nobody = await sign_in(site, "bob"), site.browser()
+
+    assert [(await each.fetch("/team")).status_code for each in (bob, nobody)] == [403, 401]
+
+
+async def test_nobody_is_none_or_a_login(site):
     """A public path may ask for a user all the same, and says how to become one."""
-    hello, me = await browser.fetch("/hello"), await browser.fetch("/me")
+    hello, plain = await site.browser().fetch("/hello"), await site.browser().get("/plain", follow=False)
 
-    assert (hello.json(), me.status_code) == ("stranger", 401)
-    assert f"{ORIGIN}/auth/login" in me.headers["www-authenticate"]
-
-
-async def test_a_scope_that_was_not_granted_is_403(browser):
-    """Signing in again would not help."""
-    await sign_in(browser)
-
-    assert (await browser.fetch("/admin")).status_code == 403
+    assert (hello.json(), plain.status_code, asked(plain.location)) == ("stranger", 303, {"return_to": "/plain"})
 
 
-async def test_a_websocket_route_has_the_user_too(browser):
-    """The dependency takes any connection."""
-    await sign_in(browser)
+async def test_scopes_of_routers_and_routes_are_all_needed():
+    """FastAPI gathers them on the way to a dependency."""
+    api = FastAPI()
 
-    sent = await call_websocket(browser)
+    async def outer(user: Reader) -> User:
+        return user
 
-    assert [message["text"] for message in sent if message["type"] == "websocket.send"] == ["alice"]
+    @api.get("/both")
+    async def both(user: Annotated[User, Security(outer, scopes=["orders:read"])]) -> str:
+        return user.sub
+
+    browser = await sign_in(site_of(api))
+
+    assert (await browser.fetch("/both")).status_code == 403
 
 
-async def test_a_websocket_without_a_user_is_closed_with_our_code(browser):
-    """The same code as the middleware's own refusal."""
-    sent = await call_websocket(browser)
+@pytest.mark.parametrize(("sub", "status"), [("alice", 200), ("bob", 403)])
+async def test_the_terms_hold_for_a_whole_app_that_adds_the_middleware_itself(sub, status):
+    """`add_middleware` stands inside of FastAPI, and the answers are the same."""
+    site = Site()
+    api = FastAPI(dependencies=[require(claims={"roles": "admin"})])
+    settings = {**site.settings, "clock": site.clock, "public": "everything-but-rules"}
+    api.add_middleware(OIDCMiddleware, **settings)
 
-    assert [(message["type"], message.get("code")) for message in sent] == [("websocket.close", 4401)]
+    @api.get("/")
+    async def home() -> str:
+        return "home"
+
+    browser = site.browser(app=api)
+    redirect = await browser.get("/", follow=False)
+    page = await browser.sign_in(sub, "/")
+
+    assert (redirect.status_code, page.status_code) == (303, status)
 
 
 async def test_a_missing_middleware_is_named():
@@ -127,12 +145,17 @@ async def test_a_user_that_somebody_else_set_is_not_taken():
 
 
 def test_the_openapi_document_says_which_routes_need_a_user():
-    """Whoever reads the document learns where to sign in first."""
+    """Whoever reads the document learns where to sign in first, and with which scopes."""
     document = make_api().openapi()
 
-    assert document["paths"]["/me"]["get"]["security"] == [{"SignIn": []}]
-    assert document["paths"]["/mail"]["get"]["security"] == [{"SignIn": ["email"]}]
-    assert "security" not in document["paths"]["/hello"]["get"]
+    def security(path: str) -> Any:
+        return document["paths"][path]["get"].get("security")
+
+    assert security("/plain") == [{"SignIn": []}]
+    assert security("/reader") == security("/team") == [{"SignIn": ["email"]}]
+    assert sorted(security("/orders")[0]["SignIn"]) == ["openid", "orders:read"]
+    assert security("/hello") is None
+    assert list(document["components"]["securitySchemes"]) == ["SignIn"]
 
 
 @pytest.mark.parametrize(
@@ -167,21 +190,3 @@ def scheme_of(sign_in: SignIn) -> Any:
         return "home"
 
     return api.openapi()["components"]["securitySchemes"]["SignIn"]
-
-
-async def call_websocket(browser: Browser) -> list[Any]:
-    """Open /ws with the cookies of a browser; give back all that the app sent."""
-    cookie = browser.cookies.header(f"{ORIGIN}/ws", is_same_site=True, is_safe_navigation=True)
-    headers = [(b"origin", ORIGIN.encode()), (b"cookie", str(cookie or "").encode())]
-    scope = {"type": "websocket", "path": "/ws", "headers": headers, "query_string": b"", "subprotocols": []}
-    sent: list[Any] = []
-
-    async def receive() -> dict[str, Any]:
-        return {"type": "websocket.connect"}
-
-    async def send(message: Any) -> None:
-        sent.append(message)
-
-    app: Any = browser.apps[ORIGIN]
-    await app(scope, receive, send)
-    return sent

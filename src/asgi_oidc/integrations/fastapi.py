@@ -2,17 +2,16 @@
 
 import os
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Unpack
 
-from fastapi import Depends, HTTPException, Security, WebSocketException
+from fastapi import Depends, HTTPException, Security, WebSocketException, params
 from fastapi.openapi.models import APIKey, OpenIdConnect
 from fastapi.security import SecurityScopes
 from fastapi.security.base import SecurityBase
 from starlette.requests import HTTPConnection
 
-from asgi_oidc.principal import AnonymousUser, User
-
-CLOSE = {401: 4401, 403: 4403}  # websocket close codes for refusals, the same that the middleware has
+from asgi_oidc.integrations.judge import Refusal, Terms, Wanted, find_user, judge, read_terms
+from asgi_oidc.principal import User
 
 
 class SignIn(SecurityBase):
@@ -20,40 +19,50 @@ class SignIn(SecurityBase):
 
     Args:
         issuer: lets the OpenAPI document name the provider; by default `OIDC_ISSUER`, without both it shows the cookie.
+        terms: what the user has to meet besides the scopes.
     """
 
     scheme_name = "SignIn"
 
-    def __init__(self, *, issuer: str | None = None, environ: Mapping[str, str] = os.environ) -> None:
+    def __init__(
+        self, *, issuer: str | None = None, environ: Mapping[str, str] = os.environ, terms: Terms | None = None
+    ) -> None:
         # Read here: FastAPI may write its document before any request could tell who the provider is.
         issuer = issuer or environ.get("OIDC_ISSUER")
         self.model = _open_id_connect(issuer) if issuer else _session_cookie()
+        self._terms = terms or Terms()
 
     async def __call__(self, connection: HTTPConnection, needed: SecurityScopes) -> User:
         """Return the user.
 
         Raises:
-            HTTPException: 401, nobody is signed in; 403, a needed scope was not granted.
+            HTTPException: 401, nobody is signed in, or not well enough; 303, the same where a person opens a page;
+                403, the user may not.
             WebSocketException: 4401 or 4403, the same on a websocket.
             RuntimeError: the app is not wrapped in `OIDCMiddleware`.
         """
-        user = await optional_user(connection)
-        if user is None:
-            raise _refusal(connection, 401, "Please sign in")
-        if not set(needed.scopes) <= set(connection.scope["auth"].scopes):
-            raise _refusal(connection, 403, "Not allowed")
-        return user
+        match judge(connection.scope, self._terms.with_scopes(needed.scopes)):
+            case User() as user:
+                return user
+            case Refusal() as refusal if connection.scope["type"] == "websocket":
+                raise WebSocketException(refusal.close_code, refusal.title)
+            case refusal:
+                raise HTTPException(refusal.status, refusal.problem, refusal.headers)
 
 
 async def optional_user(connection: HTTPConnection) -> User | None:
     """Return the user, or None where nobody is signed in; RuntimeError where `OIDCMiddleware` is missing."""
-    match connection.scope.get("user"):
-        case User() as user:
-            return user
-        case AnonymousUser():
-            return None
-        case _:
-            raise RuntimeError('scope["user"] is not set by asgi-oidc: wrap the app in OIDCMiddleware')
+    return find_user(connection.scope)
+
+
+def require(**wanted: Unpack[Wanted]) -> params.Security:
+    """Make a dependency for `dependencies=[require(...)]`, or `user: Annotated[User, require(...)]`.
+
+    Raises:
+        ValueError: what is asked for cannot be met by anybody.
+    """
+    terms = read_terms(**wanted)
+    return params.Security(SignIn(terms=terms), scopes=terms.needs.scopes)
 
 
 def _open_id_connect(issuer: str) -> OpenIdConnect:
@@ -66,12 +75,5 @@ def _session_cookie() -> APIKey:
     return APIKey.model_validate({"in": "cookie", "name": "oidc", "description": told})
 
 
-def _refusal(connection: HTTPConnection, status: int, detail: str) -> HTTPException | WebSocketException:
-    if connection.scope["type"] == "websocket":
-        return WebSocketException(CLOSE[status], detail)
-    challenge = f'Cookie realm="sign-in", form-action="{connection.scope["oidc"].login_url()}"'
-    return HTTPException(status, detail, {"WWW-Authenticate": challenge} if status == 401 else None)
-
-
-CurrentUser = Annotated[User, Security(SignIn())]  # 401 where there is none
+CurrentUser = Annotated[User, Security(SignIn())]  # a login where there is none
 OptionalUser = Annotated[User | None, Depends(optional_user)]  # None on a public path where nobody is signed in

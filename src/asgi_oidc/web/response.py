@@ -71,6 +71,17 @@ def problem(status: int, error: str, title: str, **members: object) -> Response:
     return _whole(status, (*_OURS, (b"content-type", b"application/problem+json")), _encode(document))
 
 
+def challenge(login_url: str, parameters: Mapping[str, str]) -> tuple[bytes, bytes]:
+    """Write the header that says how to sign in (RFC 9110 §11.6.1), and what else is needed (RFC 6750 §3, RFC 9470)."""
+    told = {"realm": "sign-in", "form-action": login_url, **parameters}
+    words = ", ".join(f'{name}="{_quoted(value)}"' for name, value in told.items())
+    return (b"www-authenticate", f"Cookie {words}".encode("ascii", "replace"))
+
+
+def _quoted(value: str) -> str:
+    return value.replace("\\", "\\\\").replace('"', '\\"')
+
+
 def _encode(members: Mapping[str, object]) -> bytes:
     # ASCII only, so that no reader can take the bytes for another charset.
     return json.dumps(members, ensure_ascii=True, separators=(",", ":")).encode("ascii")

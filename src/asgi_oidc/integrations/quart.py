@@ -1,0 +1,63 @@
+"""The signed-in user in Quart, and a decorator that says what a route needs of them."""
+
+import functools
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Unpack, cast
+
+from quart import Response, current_app, has_websocket_context, request, websocket
+from quart.json import dumps
+from werkzeug.exceptions import Forbidden, Unauthorized
+from werkzeug.local import LocalProxy
+
+from asgi_oidc.integrations.judge import Refusal, Wanted, find_user, judge, read_terms
+from asgi_oidc.principal import AnonymousUser, User
+
+AsyncHandler = Callable[..., Awaitable[Any]]
+
+
+def requires(**wanted: Unpack[Wanted]) -> Callable[[Callable[..., Any]], AsyncHandler]:
+    """Let a handler run only for users who meet this; it stands below `@app.get(...)` or `@app.websocket(...)`.
+
+    Whom a login would help is sent there with a page that they open, and gets 401 else; others get 403. An
+    `@app.errorhandler(403)` may make a page of it. Websockets are closed with 4401 or 4403.
+
+    Raises:
+        ValueError: what is asked for cannot be met by anybody.
+    """
+    terms = read_terms(**wanted)
+
+    def decorate(handler: Callable[..., Any]) -> AsyncHandler:
+        @functools.wraps(handler)
+        async def guarded(*args: Any, **kwargs: Any) -> Any:
+            match judge(_scope(), terms):
+                case Refusal() as refusal if has_websocket_context():
+                    await websocket.close(refusal.close_code, refusal.title)
+                    return None
+                case Refusal() as refusal:
+                    return _answer(refusal)
+            return await current_app.ensure_async(handler)(*args, **kwargs)
+
+        return guarded
+
+    return decorate
+
+
+def _answer(refusal: Refusal) -> Response:
+    answer = Response(dumps(refusal.problem), refusal.status, content_type="application/problem+json")
+    answer.headers.update(refusal.headers)
+    if refusal.status == 303:
+        return answer
+    raise (Forbidden if refusal.status == 403 else Unauthorized)(refusal.title, answer)
+
+
+def _scope() -> Mapping[str, Any]:
+    connection = websocket if has_websocket_context() else request
+    return cast("Mapping[str, Any]", connection.scope)  # Quart's type leaves no room for what a middleware adds
+
+
+def _current_user() -> User | AnonymousUser:
+    return find_user(_scope()) or AnonymousUser()
+
+
+current_user = cast("User | AnonymousUser", LocalProxy(_current_user))
+"""The user of the request or websocket at hand; RuntimeError where `OIDCMiddleware` is missing."""

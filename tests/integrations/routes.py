@@ -1,0 +1,276 @@
+"""What a framework's own word for "who may have this route" has to do, as tests: the same for all of them."""
+
+import re
+import time
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from asgi_oidc.testing import Browser, Persona, Response
+from tests.flow.site import ORIGIN, PROGRAM, Clock, Exchange, Site, cookie_header
+
+MFA = "urn:example:mfa"
+TERMS: dict[str, dict[str, Any]] = {
+    "/me": {},
+    "/staff": {"claims": {"roles": "admin"}},
+    "/mail": {"scopes": ["email"]},
+    "/orders": {"scopes": ["openid", "orders:read"]},
+    "/company": {"email_domains": ["example.com"]},
+    "/fresh": {"max_age": 300},
+    "/strong": {"acr_values": [MFA]},
+}
+"""The paths that the app of each framework has, and what they ask for; each says in JSON whose `sub` it was."""
+SOCKETS = {"/ws": "/me", "/ws/staff": "/staff", "/ws/fresh": "/fresh"}
+"""The same for websockets: each says it in a text."""
+ODD = Persona("mallory", "Mallory", "m@example.com@evil.example", {"roles": {"admin": True}})
+
+
+def site_of(app: Any, **settings: Any) -> Site:
+    """Wrap an app so that all its paths are public, and it alone says who may have a route.
+
+    Frameworks look at the clock on the wall, so the provider does as well.
+    """
+    clock = Clock()
+    clock.now = time.time()
+    site = Site(**{"inner": app, "clock": clock, "public": "everything-but-rules", **settings})
+    site.provider.personas[ODD.sub] = ODD
+    return site
+
+
+async def sign_in(site: Site, sub: str = "alice", *, seconds_ago: int = 0) -> Browser:
+    """Open a browser that has signed in."""
+    browser = site.browser()
+    site.clock.now = time.time() - seconds_ago
+    await browser.get("/auth/login?return_to=/elsewhere")
+    await browser.submit(button=sub)
+    site.clock.now = time.time()
+    return browser
+
+
+async def connect(site: Site, path: str, browser: Browser | None = None) -> list[Any]:
+    """Open a websocket on a server that knows no other refusal than a close; give what the app sent."""
+    headers = [(b"origin", ORIGIN.encode())]
+    if browser is not None:
+        headers.append((b"cookie", cookie_header(browser).encode()))
+    exchange = Exchange({"type": "websocket.connect"})
+    scope: dict[str, Any] = {"type": "websocket", "path": path, "raw_path": path.encode(), "query_string": b""}
+    scope |= {"headers": headers, "scheme": "wss", "subprotocols": [], "root_path": "", "extensions": {}}
+    scope |= {"asgi": {"version": "3.0", "spec_version": "2.3"}, "client": ("192.0.2.1", 50000)}
+    await site.middleware(scope, exchange.receive, exchange.send)
+    return exchange.sent
+
+
+def asked(url: str) -> dict[str, str]:
+    """Give the parameters of a URL."""
+    return {name: values[0] for name, values in parse_qs(urlsplit(url).query).items()}
+
+
+class RoutesContract:
+    """Subclass it with what the framework has."""
+
+    def make_app(self) -> Any:
+        """Make an app with the paths of `TERMS` and `SOCKETS`."""
+        raise NotImplementedError
+
+    def requires(self, **wanted: Any) -> Any:
+        """Say what a route asks for, as an app of this framework does."""
+        raise NotImplementedError
+
+    def problem(self, response: Response) -> dict[str, Any]:
+        """Read what a program is told."""
+        raise NotImplementedError
+
+    @pytest.fixture
+    def site(self) -> Site:
+        return site_of(self.make_app())
+
+    @pytest.mark.parametrize("path", ["/me", "/staff", "/mail", "/company", "/fresh"])
+    async def test_who_meets_the_terms_gets_the_route(self, site, path):
+        """With the very user of the scope."""
+        browser = await sign_in(site)
+
+        page, program = await browser.get(path), await browser.fetch(path)
+
+        assert [(each.status_code, each.json()["sub"]) for each in (page, program)] == [(200, "alice")] * 2
+
+    @pytest.mark.parametrize(
+        ("sub", "path", "error"),
+        [
+            ("bob", "/staff", "forbidden"),
+            ("mallory", "/staff", "forbidden"),
+            ("mallory", "/company", "forbidden"),
+            ("alice", "/orders", "insufficient_scope"),
+        ],
+    )
+    async def test_who_lacks_a_right_is_refused(self, site, sub, path, error):
+        """403, a page as well: signing in again would not help; an odd claim is a missing one."""
+        browser = await sign_in(site, sub)
+
+        page, program = await browser.get(path, follow=False), await browser.fetch(path)
+
+        assert [(each.status_code, each.location) for each in (page, program)] == [(403, "")] * 2
+        assert (self.problem(program)["error"], "sub" in program.json()) == (error, False)
+        assert f'error="{error}"' in program.headers["www-authenticate"]
+        assert program.headers["cache-control"].startswith("no-store")
+
+    async def test_what_is_missing_is_told_of_scopes_and_else_in_the_log_alone(self, site, caplog):
+        """A scope can be asked for (RFC 6750 §3.1); of claims an outsider learns nothing."""
+        browser = await sign_in(site, "bob")
+
+        with caplog.at_level("INFO", "asgi_oidc"):
+            orders, staff = await browser.fetch("/orders"), await browser.fetch("/staff")
+
+        assert 'scope="openid orders:read"' in orders.headers["www-authenticate"]
+        assert "roles" not in staff.text + staff.headers["www-authenticate"]
+        assert f"why='claims roles' reference={self.problem(staff)['reference']}" in caplog.text
+
+    async def test_nobody_who_opens_a_page_is_sent_to_a_login_and_comes_back(self, site):
+        """To that very page, query and all."""
+        browser = site.browser()
+
+        redirect = await browser.get("/me?a=1&b=%C3%A9", follow=False)
+        page = await browser.sign_in("alice", "/me?a=1&b=%C3%A9")
+
+        assert (redirect.status_code, redirect.headers["cache-control"]) == (303, "no-store")
+        assert redirect.location.startswith(f"{ORIGIN}/auth/login?")
+        assert (page.status_code, page.path, page.json()["sub"]) == (200, "/me?a=1&b=%C3%A9", "alice")
+
+    @pytest.mark.parametrize(
+        "headers",
+        [
+            {},
+            {"sec-purpose": "prefetch"},
+            {"sec-fetch-dest": "iframe"},
+            PROGRAM,
+            {"x-requested-with": "XMLHttpRequest"},
+        ],
+    )
+    async def test_nobody_who_opens_no_page_gets_401(self, site, headers):
+        """Never a redirect; it is told how to sign in, and back to the page of the script."""
+        is_page = bool(headers) and headers is not PROGRAM
+        browser = site.browser(fetch_metadata="x-requested-with" not in headers)
+
+        if is_page:
+            response = await browser.get("/me", headers=headers, follow=False)
+        else:
+            response = await browser.fetch("/me", headers=headers, initiator=f"{ORIGIN}/shop?cart=1")
+
+        assert (response.status_code, response.location, response.set_cookies) == (401, "", [])
+        challenge = f'Cookie realm="sign-in", form-action="{ORIGIN}/auth/login"'
+        assert response.headers["www-authenticate"] == challenge
+        assert self.problem(response)["error"] == "login_required"
+        back = asked(self.problem(response)["login_url"]).get("return_to")
+        assert back == (None if is_page else "/shop?cart=1")
+
+    async def test_a_page_of_another_site_is_not_named(self, site):
+        """Not even to ourselves: it is nowhere to come back to."""
+        response = await site.browser().fetch("/me", headers={"referer": f"{ORIGIN}.evil.example/x"})
+
+        assert self.problem(response)["login_url"] == f"{ORIGIN}/auth/login"
+
+    async def test_an_old_browser_is_told_by_what_it_accepts(self, site):
+        """Where no Fetch Metadata is sent."""
+        browser = site.browser(fetch_metadata=False)
+
+        page, program = await browser.get("/me", follow=False), await browser.fetch("/me")
+
+        assert (page.status_code, program.status_code) == (303, 401)
+
+    async def test_a_login_that_is_too_old_is_done_again(self, site):
+        """A page leads there and back, a program is told what is needed (RFC 9470 §3)."""
+        browser = await sign_in(site, seconds_ago=400)
+
+        program = await browser.fetch("/fresh")
+        redirect = await browser.get("/fresh", follow=False)
+        page = await browser.sign_in("alice", "/fresh")
+
+        assert (redirect.status_code, program.status_code, page.json()["sub"]) == (303, 401, "alice")
+        assert 'error="insufficient_user_authentication", max_age="300"' in program.headers["www-authenticate"]
+        problem = self.problem(program)
+        assert (problem["error"], problem["max_age"]) == ("insufficient_user_authentication", 300)
+        at_provider = await browser.get(problem["login_url"], follow=False)
+        assert asked(at_provider.location)["max_age"] == "300"
+
+    async def test_a_login_that_is_too_weak_is_done_again(self, site):
+        """One of the contexts has to be reached."""
+        browser = await sign_in(site)
+
+        program = await browser.fetch("/strong")
+        page = await browser.sign_in("alice", "/strong")
+
+        assert (program.status_code, self.problem(program)["acr_values"]) == (401, [MFA])
+        assert f'acr_values="{MFA}"' in program.headers["www-authenticate"]
+        assert any("/authorize" in step.url for step in page.history)
+        assert (page.status_code, (await browser.fetch("/strong")).status_code) == (200, 200)
+
+    async def test_the_first_login_asks_for_all_that_its_route_needs(self, site):
+        """One way to the provider, not two."""
+        browser = site.browser()
+
+        page = await browser.sign_in("alice", "/strong")
+
+        assert (page.status_code, sum("/authorize" in step.url for step in page.history)) == (200, 1)
+
+    async def test_claims_that_the_app_made_are_no_proof_of_a_login(self):
+        """As with a `Rule`: what the provider signed counts."""
+
+        async def on_login(user: Any, claims: dict[str, Any]) -> None:
+            claims |= {"acr": MFA, "auth_time": 4_000_000_000}
+
+        site = site_of(self.make_app(), on_login=on_login)
+        browser = await sign_in(site, seconds_ago=400)
+
+        assert [(await browser.fetch(path)).status_code for path in ("/strong", "/fresh")] == [401, 401]
+
+    async def test_a_login_that_says_nothing_of_its_time_is_too_old(self, site):
+        """A missing claim is not met, and no error."""
+        with site.provider.fault("id_token_no_auth_time"):
+            browser = await sign_in(site)
+
+        assert (await browser.fetch("/fresh")).status_code == 401
+
+    async def test_below_a_mount_the_login_comes_back_below_it(self):
+        """`scope["path"]` has the mount (ASGI 3.0)."""
+        site = site_of(self.make_app(), base_url=f"{ORIGIN}/app")
+        page = {"accept": "text/html"}
+
+        exchange = await site.call("/app/me", root_path="/app", headers=page, query_string=b"x=1")
+
+        location = (exchange.header(b"location") or b"").decode()
+        assert (exchange.status, asked(location)["return_to"]) == (303, "/app/me?x=1")
+
+    @pytest.mark.parametrize("path", list(SOCKETS))
+    async def test_a_websocket_has_the_user_too(self, site, path):
+        """The same terms hold there."""
+        sent = await connect(site, path, await sign_in(site))
+
+        assert [message["text"] for message in sent if message["type"] == "websocket.send"] == ["alice"]
+
+    @pytest.mark.parametrize(
+        ("path", "sub", "seconds_ago", "code"),
+        [("/ws", None, 0, 4401), ("/ws/staff", "bob", 0, 4403), ("/ws/fresh", "alice", 400, 4401)],
+    )
+    async def test_a_websocket_is_closed_with_our_codes(self, site, path, sub, seconds_ago, code):
+        """Before it is accepted, as the middleware does it."""
+        browser = None if sub is None else await sign_in(site, sub, seconds_ago=seconds_ago)
+
+        sent = await connect(site, path, browser)
+
+        assert [(message["type"], message.get("code")) for message in sent] == [("websocket.close", code)]
+
+    @pytest.mark.parametrize(
+        ("wanted", "error", "told"),
+        [
+            ({"claims": {"roles": []}}, ValueError, "claims: 'roles'"),
+            ({"scopes": "email"}, ValueError, "scopes: "),
+            ({"email_domains": ["@example.com"]}, ValueError, "email_domains: "),
+            ({"acr_values": []}, ValueError, "acr_values: "),
+            ({"max_age": -1}, ValueError, "max_age: "),
+            ({"scope": ["email"]}, TypeError, "scope"),
+        ],
+    )
+    def test_a_mistake_fails_where_it_is_written(self, wanted, error, told):
+        """Not when the first user comes, and never open."""
+        with pytest.raises(error, match=re.escape(told)):
+            self.requires(**wanted)

@@ -1,0 +1,125 @@
+"""Django's `login_required` and its kin, with the user that `UserMiddleware` sets."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import django  # type: ignore[import-untyped]  # Django has no types
+import pytest
+from django.conf import settings  # type: ignore[import-untyped]
+from django.contrib.auth.decorators import login_required, user_passes_test  # type: ignore[import-untyped]
+from django.core.handlers.asgi import ASGIHandler  # type: ignore[import-untyped]
+from django.http import HttpRequest, JsonResponse  # type: ignore[import-untyped]
+from django.test import override_settings  # type: ignore[import-untyped]
+from django.test.client import RequestFactory  # type: ignore[import-untyped]
+from django.urls import path  # type: ignore[import-untyped]
+from django.utils.decorators import sync_only_middleware  # type: ignore[import-untyped]
+
+from asgi_oidc.integrations.django import UserMiddleware
+from asgi_oidc.testing import Browser
+from tests.flow.site import ORIGIN, Site
+from tests.integrations.routes import asked, sign_in, site_of
+
+OURS = "asgi_oidc.integrations.django.UserMiddleware"
+SYNC_ONLY = f"{__name__}.sync_only"
+
+
+def who(request: HttpRequest) -> JsonResponse:
+    return JsonResponse({"sub": request.user.sub})
+
+
+async def awho(request: HttpRequest) -> JsonResponse:
+    return JsonResponse({"sub": (await request.auser()).sub})
+
+
+def is_admin(user: Any) -> bool:
+    return "admin" in user.claims.get("roles", ())
+
+
+@sync_only_middleware
+def sync_only(get_response: Any) -> Any:
+    """Make what stands before it a sync middleware too, in a thread of Django's."""
+    return lambda request: get_response(request)
+
+
+guarded = login_required(redirect_field_name="return_to")
+urlpatterns = [
+    path("hello", who),
+    path("ahello", awho),
+    path("me", guarded(who)),
+    path("ame", guarded(awho)),
+    path("staff", user_passes_test(is_admin, redirect_field_name="return_to")(who)),
+]
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"  # Django has no other
+
+
+@pytest.fixture(autouse=True, params=[[OURS], [OURS, SYNC_ONLY]], ids=["async", "sync"])
+def django_settings(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Run each test in a chain of async middleware, and in one of sync ones."""
+    if not settings.configured:
+        # Others configure nothing more where this came first: one process has one Django.
+        settings.configure(ALLOWED_HOSTS=["*"], MIDDLEWARE=[], LOGGING_CONFIG=None, APPEND_SLASH=False)
+        django.setup(set_prefix=False)
+    with override_settings(
+        ALLOWED_HOSTS=["*"],
+        INSTALLED_APPS=["django.contrib.auth", "django.contrib.contenttypes"],
+        LOGIN_URL="/auth/login",
+        MIDDLEWARE=request.param,
+        ROOT_URLCONF=__name__,
+    ):
+        yield
+
+
+@pytest.fixture
+def site() -> Site:
+    return site_of(ASGIHandler())
+
+
+@pytest.mark.parametrize("url", ["/hello", "/ahello", "/me", "/ame", "/staff"])
+async def test_views_have_the_user_of_the_scope(site, url):
+    """Sync ones as `request.user`, async ones as `await request.auser()`."""
+    browser = await sign_in(site)
+
+    assert (await browser.fetch(url)).json() == {"sub": "alice"}
+
+
+@pytest.mark.parametrize("url", ["/hello", "/ahello"])
+async def test_nobody_is_anonymous(site, url):
+    """On a public path, as in Django itself."""
+    assert (await site.browser().fetch(url)).json() == {"sub": None}
+
+
+@pytest.mark.parametrize("url", ["/me?page=2", "/ame?page=2"])
+async def test_login_required_sends_nobody_to_a_login_and_back(site, url):
+    """`LOGIN_URL` is ours, and `return_to` is what it calls the way back."""
+    browser = site.browser()
+
+    redirect = await browser.get(url, follow=False)
+    page = await browser.sign_in("alice", url)
+
+    assert (redirect.status_code, asked(redirect.location)) == (302, {"return_to": url})
+    assert (page.status_code, page.path, page.json()) == (200, url, {"sub": "alice"})
+
+
+async def test_a_test_of_claims_refuses_others(site):
+    """Django asks for another login."""
+    redirect = await (await sign_in(site, "bob")).fetch("/staff")
+
+    assert (redirect.status_code, redirect.location) == (302, f"{ORIGIN}/auth/login?return_to=/staff")
+
+
+async def test_a_missing_middleware_is_named(caplog):
+    """It is a mistake of the developer; Django makes a 500 of it, and logs it."""
+    page = await Browser(ASGIHandler(), ORIGIN).get("/hello")
+
+    assert page.status_code == 500
+    assert "wrap the app in OIDCMiddleware" in caplog.text
+
+
+def test_wsgi_is_told_the_same():
+    """There is no scope there."""
+    with pytest.raises(RuntimeError, match="wrap the app in OIDCMiddleware"):
+        UserMiddleware(lambda request: None)(RequestFactory().get("/"))
