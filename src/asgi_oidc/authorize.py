@@ -5,13 +5,12 @@ from typing import Any
 
 import anyio
 
-from asgi_oidc.errors import OIDCError, StepUpRequired
+from asgi_oidc.errors import OIDCError
 from asgi_oidc.handover import inner_scope
-from asgi_oidc.needs import Person, passes
+from asgi_oidc.lacking import lacks_user
+from asgi_oidc.needs import Check, Person, passes
 from asgi_oidc.parts import Parts
 from asgi_oidc.policy import Allow, Decision, Place, Refuse, StepUp, decide
-from asgi_oidc.protocol.step_up import Ask, read_ask
-from asgi_oidc.rules import Rule
 from asgi_oidc.sessions.sessions import Live
 
 CHECK_DEADLINE = 10.0  # seconds for a check of the app
@@ -25,32 +24,22 @@ async def authorize(scope: Scope, parts: Parts, place: Place, live: Live | None)
     """Decide on a request.
 
     Raises:
-        OIDCError: `check_failed`, a check of the app raised or took too long.
+        OIDCError: a check of the app lacks something of its user, or `check_failed`: it raised or took too long.
     """
-    person = None if live is None else _person(live) if place.rules else _NOT_LOOKED_AT
-    decision = decide(place, person, now=parts.now(), leeway=parts.settings.leeway)
+    decision = _decide(parts, place, live)
     if live is None or not isinstance(decision, Allow | StepUp):
         return decision
+    judged = live.session
     for rule in place.rules:
-        if rule.asks_app is not None:
-            said = await _ask_app(rule, scope, parts, live)
-            if isinstance(said, StepUp):
-                return said
-            if not said:
-                return Refuse(f"{rule.path} needs its check to say True")
-    return decision
+        if rule.asks_app is not None and not await _passes(rule.asks_app, rule.path, scope, parts, live):
+            return Refuse(f"{rule.path} needs its check to say True")
+    # A check may have asked for a token, and with that the provider may have said something else about the user.
+    return decision if live.session is judged else _decide(parts, place, live)
 
 
-def asked_by(error: StepUpRequired) -> Ask:
-    """Read what an app asks for.
-
-    Raises:
-        OIDCError: nobody can sign in like that.
-    """
-    try:
-        return read_ask(error.acr_values, error.max_age)
-    except ValueError as exc:
-        raise OIDCError("step_up_invalid", str(exc)) from exc
+def _decide(parts: Parts, place: Place, live: Live | None) -> Decision:
+    person = None if live is None else _person(live) if place.rules else _NOT_LOOKED_AT
+    return decide(place, person, now=parts.now(), leeway=parts.settings.leeway)
 
 
 def _person(live: Live) -> Person:
@@ -58,12 +47,12 @@ def _person(live: Live) -> Person:
     return Person(tokens.claims, tokens.scopes, login.first.get("acr"), login.first.get("auth_time"))
 
 
-async def _ask_app(rule: Rule, scope: Scope, parts: Parts, live: Live) -> bool | StepUp:
-    inner = inner_scope(scope, parts, live)
+async def _passes(check: Check, path: str, scope: Scope, parts: Parts, live: Live) -> bool:
+    inner = inner_scope({**scope, "headers": list(scope.get("headers", ()))}, parts, live)
     try:
         with anyio.fail_after(CHECK_DEADLINE):
-            return rule.asks_app is not None and await passes(rule.asks_app, inner["user"], inner)
-    except StepUpRequired as error:
-        return StepUp(asked_by(error))
+            return await passes(check, inner["user"], inner)
     except Exception as exc:  # the app's own code may raise anything, and then nobody is let in
-        raise OIDCError("check_failed", f"the check of {rule.path} raised; nobody was let in") from exc
+        if (error := lacks_user(exc)) is not None:
+            raise error from exc
+        raise OIDCError("check_failed", f"the check of {path} raised; nobody was let in") from exc

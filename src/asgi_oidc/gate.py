@@ -7,7 +7,7 @@ from asgi_oidc import events
 from asgi_oidc.authenticate import who_was
 from asgi_oidc.endpoints.endpoint import Receive, read_form_body
 from asgi_oidc.endpoints.failure import failure
-from asgi_oidc.endpoints.login import ANOTHER_ACCOUNT, own_path, path_of_form, start_login
+from asgi_oidc.endpoints.login import ANOTHER_ACCOUNT, own_path, start_login
 from asgi_oidc.errors import OIDCError, RequestRejected, StoreUnavailable
 from asgi_oidc.parts import Parts
 from asgi_oidc.policy import Place, Refuse, StartLogin, StepUp
@@ -108,31 +108,28 @@ async def _stop_form(
 ) -> Response:
     """Answer a form that a person has sent: it is not lost without a word, and may be kept."""
     ask, sealed = decision.ask, None
-    if parts.settings.keep_forms and receive is not None:
+    is_own = request.is_form and request.is_same_origin(parts.origin)
+    if parts.settings.keep_forms and is_own and receive is not None and target is not None:
         sealed = await _sealed(request, parts, receive, target=target)
     events.log(events.FORM_STOPPED, is_kept=sealed is not None)
-    back = path_of_form(parts, _page_of(request, parts) or parts.settings.base_path + "/")
-    again = parts.urls.login_for(ask, back) if sealed is None else parts.urls.form_for(ask)
+    if sealed is None:
+        lost = KeptForm(target="", page=_page_of(request, parts), pairs=[], sub=None, created_at=parts.now())
+        again = parts.urls.login_for(ask, f"{parts.form_path}?form={parts.forms.seal(lost)}")
+    else:
+        again = parts.urls.form_for(ask)
     body = form_stopped_page(again=again, sealed=sealed, is_step_up=isinstance(decision, StepUp))
     return page(body, status=401).with_headers(challenge(parts.urls.login, {}))
 
 
-async def _sealed(request: Request, parts: Parts, receive: Receive, *, target: str | None) -> str | None:
-    """Seal a form; None where it is too large, or not one that can be sent again as it was."""
-    if target is None or not request.is_form or not request.is_same_origin(parts.origin):
-        return None
+async def _sealed(request: Request, parts: Parts, receive: Receive, *, target: str) -> str | None:
+    """Seal a form; None where it is too large, or is none that can be sent again as it was."""
     try:
-        body = await read_form_body(request, receive, largest=LARGEST)
+        pairs = read_form(await read_form_body(request, receive, largest=LARGEST))
         was = await who_was(request, parts)
-        form = KeptForm(
-            target=target,
-            page=_page_of(request, parts),
-            pairs=read_form(body),
-            sub=None if was is None else digest(was.session.login.sub),
-            created_at=parts.now(),
-        )
     except (RequestRejected, StoreUnavailable):
         return None
+    sub = None if was is None else digest(was.session.login.sub)
+    form = KeptForm(target=target, page=_page_of(request, parts), pairs=pairs, sub=sub, created_at=parts.now())
     sealed = parts.forms.seal(form)
     return sealed if len(sealed) <= LARGEST_COOKIE else None
 

@@ -1,6 +1,5 @@
 """What an app lacks that gives up: a user, a better login or a token; it is answered as if the request came without."""
 
-from asgi_oidc.authorize import asked_by
 from asgi_oidc.errors import (
     AccessTokenExpired,
     NotSignedIn,
@@ -11,7 +10,7 @@ from asgi_oidc.errors import (
 )
 from asgi_oidc.parts import Parts
 from asgi_oidc.policy import StartLogin, StepUp
-from asgi_oidc.protocol.step_up import ANYHOW
+from asgi_oidc.protocol.step_up import ANYHOW, read_ask
 from asgi_oidc.sessions.sessions import Live
 from asgi_oidc.web.request import Request
 
@@ -34,9 +33,9 @@ def decision_for(
     """Say which login would help, or give the error that has to be told instead."""
     if isinstance(error, StepUpRequired):
         try:
-            ask = asked_by(error)
-        except OIDCError as invalid:
-            return invalid
+            ask = read_ask(error.acr_values, error.max_age)
+        except ValueError as exc:
+            return OIDCError("step_up_invalid", str(exc))
         return StartLogin(ask) if live is None else StepUp(ask)
     # A provider whose tokens are dead on arrival would send the browser round in circles.
     is_new = live is not None and parts.now() - live.session.login.created_at < LEAST_AGE

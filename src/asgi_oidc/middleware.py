@@ -157,7 +157,7 @@ class OIDCMiddleware:
         try:
             decision = await authorize(scope, parts, place, live)
         except OIDCError as error:
-            await _respond(failure(request, parts, error, return_to=own_path(request.target, parts)), request, answer)
+            await _respond(await self._without(error, request, place, live), request, answer)
             return
         match decision:
             case Allow():

@@ -13,7 +13,7 @@ from asgi_oidc.principal import User
 
 Scalar = str | int | bool
 ClaimPath = tuple[str, ...]
-NeededClaim = tuple[str, ClaimPath, tuple[Scalar, ...]]  # its whole name, its path, values of which one is enough
+NeededClaim = tuple[str | None, ClaimPath, tuple[Scalar, ...]]  # the name that may have dots, or None; path; values
 Scope = MutableMapping[str, Any]
 Check = Callable[[User, Scope], bool | Awaitable[bool]]
 """Nothing but True lets the user in."""
@@ -56,7 +56,7 @@ class Needs:
         """Name the first need that is not met, for the log; None when all are."""
         for name, path, values in self.claims:
             if not _has_one_of(_claim(person.claims, name, path), values):
-                return f"claims {name}"
+                return f"claims {'.'.join(path)}"
         if missing := [scope for scope in self.scopes if scope not in person.scopes]:
             return f"scopes {' '.join(missing)}"
         if self.email_domains and not _is_verified_at(person.claims, self.email_domains):
@@ -64,15 +64,15 @@ class Needs:
         return None
 
 
-def _claim(claims: Mapping[str, Any], whole: str, path: ClaimPath) -> object:
+def _claim(claims: Mapping[str, Any], name: str | None, path: ClaimPath) -> object:
     # Some providers name claims by URLs: a name with dots that stands there as it is comes first.
-    if whole in claims or len(path) == 1:
-        return claims.get(whole, _MISSING)
+    if name is not None and name in claims:
+        return claims[name]
     found: object = claims
-    for name in path:
-        if not isinstance(found, dict) or name not in found:
+    for step in path:
+        if not isinstance(found, dict) or step not in found:
             return _MISSING
-        found = found[name]
+        found = found[step]
     return found
 
 
@@ -116,8 +116,8 @@ def read_needs(*, claims: object = None, scopes: object = None, email_domains: o
 def _claims(value: object) -> tuple[NeededClaim, ...]:
     if not isinstance(value, Mapping) or not value:
         raise ValueError("it must be a mapping such as {'realm_access.roles': 'admin'}")
-    paths = [(_claim_path(path), _scalars(path, needed)) for path, needed in value.items()]
-    return tuple((".".join(path), path, values) for path, values in paths)
+    paths = [(name, _claim_path(name), _scalars(name, needed)) for name, needed in value.items()]
+    return tuple((name if isinstance(name, str) else None, path, values) for name, path, values in paths)
 
 
 def _claim_path(path: object) -> ClaimPath:

@@ -17,7 +17,8 @@ MOST_DECODINGS = 4  # times that a spelling is decoded; one that still holds esc
 
 # "/x" or "/x/*"; plain characters only, so that a pattern means exactly what it says.
 _PATTERN = re.compile(r"/|/\*|(/[\w~!$&'()+,=:@.-]+)+(/\*)?")
-_NO_LETTER = re.compile(r"[\W_]+")
+_NO_WORD = re.compile(r"[\W_]+")
+_UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\xad\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]+")  # some strip these
 _ESCAPE = re.compile(r"%[0-9A-Fa-f]{2}")
 
 
@@ -85,11 +86,13 @@ class Closing:
         self._all = tuple(range(len(patterns)))
         self._exact: dict[str, list[int]] = {}
         self._below: dict[str, list[int]] = {}
+        self._words = [_words(pattern.stem) for pattern in patterns]
+        self._by_word: dict[str, list[int]] = {}
         for index, pattern in enumerate(patterns):
             known = self._exact if pattern.is_exact else self._below
             known.setdefault(_folded(pattern.stem), []).append(index)
+            self._by_word.setdefault(min(self._words[index], default=""), []).append(index)
         self._depth = max((stem.count("/") for stem in self._below), default=0)
-        self._letters = [_letters_of(pattern) for pattern in patterns]
 
     def matching(self, path: PathReadings) -> tuple[int, ...]:
         """Return the places of all patterns that the path may mean, in order."""
@@ -99,33 +102,27 @@ class Closing:
             return self._matching_odd(path)
         found: set[int] = set()
         for reading in path.readings:
-            folded = _folded(reading).rstrip("/")
-            found.update(self._exact.get(folded, ()))
-            for stem in _stems(folded, self._depth):
-                found.update(self._below.get(stem, ()))
+            for folded in _file_names(_folded(reading).rstrip("/")):
+                found.update(self._exact.get(folded, ()))
+                for stem in _stems(folded, self._depth):
+                    found.update(self._below.get(stem, ()))
         return tuple(sorted(found))
 
     def _matching_odd(self, path: PathReadings) -> tuple[int, ...]:
         """Match a spelling that is not plain.
 
-        Frameworks decode, fold, strip and cut in ways that no one can list; but none makes up letters. So a pattern
-        may be meant when the letters of its segments stand in the path, in order, whatever stands between them.
+        Frameworks decode, fold, strip and cut in ways that no one can list; but none makes up words. So a pattern may
+        be meant when all of its words stand in the path, whatever stands between them.
         """
-        spelt: set[str] = set()
+        words = {""}
         for text in {*path.readings, *path.spellings}:
             decoded = _decodings(text)
             if decoded is None:
                 return self._all
-            spelt.update(map(_letters, decoded))
-        found: set[int] = set()
-        for letters in spelt:
-            # Most patterns are out with a look for their first segment: there may be hundreds.
-            found.update(
-                index
-                for index, (first, rest) in enumerate(self._letters)
-                if first in letters and _stand_in(rest, letters, after=letters.index(first) + len(first))
-            )
-        return tuple(sorted(found))
+            for each in decoded:
+                words |= _words(each) | _words(_UNSEEN.sub("", each))
+        meant = [index for word in words for index in self._by_word.get(word, ()) if self._words[index] <= words]
+        return tuple(sorted(meant))
 
 
 def _stems(path: str, depth: int) -> list[str]:
@@ -144,14 +141,15 @@ def _folded(text: str) -> str:
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).upper().casefold())
 
 
-def _letters(text: str) -> str:
-    return _NO_LETTER.sub("", _folded(text))
+def _file_names(path: str) -> set[str]:
+    """Return a path, and what it is where names of files end before a ":" and without dots (Windows)."""
+    if ":" not in path and "./" not in path and not path.endswith("."):
+        return {path}
+    return {path, "/".join(name.partition(":")[0].rstrip(".") for name in path.split("/"))}
 
 
-def _letters_of(pattern: Pattern) -> tuple[str, list[str]]:
-    """Give the letters of the first segment, and those of each that follows."""
-    first, *rest = [_letters(part) for part in pattern.stem.split("/")[1:]] or [""]
-    return first, rest
+def _words(text: str) -> frozenset[str]:
+    return frozenset(_NO_WORD.split(_folded(text))) - {""}
 
 
 def _decodings(text: str) -> list[str] | None:
@@ -164,13 +162,3 @@ def _decodings(text: str) -> list[str] | None:
             return None
         found.append(unquote(found[-1]))
     return found
-
-
-def _stand_in(parts: Sequence[str], text: str, *, after: int) -> bool:
-    place = after
-    for part in parts:
-        place = text.find(part, place)
-        if place == -1:
-            return False
-        place += len(part)
-    return True

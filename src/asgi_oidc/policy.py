@@ -131,7 +131,7 @@ class Policy:
         origins = frozenset(
             origin
             for rule, permitted in self._permits
-            if rule.is_for(methods) and permitted.narrowest(path) is not None
+            if rule.permits(methods) and permitted.narrowest(path) is not None
             for origin in rule.allowed
         )
         if opening is not None and all(_is_narrower(opened, rule.pattern) for opened in opening for rule in closing):
@@ -174,10 +174,24 @@ def read_public(value: object) -> tuple[Pattern, ...]:
     return patterns
 
 
-def contradictions(public: Sequence[Pattern], rules: Sequence[Rule], *, auth_path: str) -> list[str]:
-    """Say which rules can never match, and which patterns can never open."""
+def contradictions(
+    public: Sequence[Pattern], rules: Sequence[Rule], *, auth_path: str, base_path: str, acr_values: Sequence[str]
+) -> list[str]:
+    """Say which rules can never match or be met, and which patterns can never open.
+
+    Args:
+        acr_values: those that every login asks for.
+    """
     problems = []
     for rule in rules:
+        if base_path and f"{rule.pattern.stem}/".startswith(f"{base_path}/"):
+            inside = rule.path.removeprefix(base_path) or "/"
+            problems.append(f"rules: {rule!r} can never match: paths begin where the app does; write {inside!r}")
+        if acr_values and rule.ask.acr_values and not set(acr_values) & set(rule.ask.acr_values):
+            problems.append(
+                f"rules: {rule!r} asks for none of the acr_values of authorization_params, so a login for it would be "
+                "good everywhere: name those that are good enough for every page there, these among them"
+            )
         if f"{rule.pattern.stem}/".startswith(f"{auth_path}/"):
             problems.append(f"rules: {rule!r} can never match: the URLs below {auth_path} are our own")
         if rule.closes and rule.methods is None and rule.pattern in public:

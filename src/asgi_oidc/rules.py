@@ -89,6 +89,14 @@ class Rule:
         """Say whether it matches one of the methods that a request may have."""
         return self.methods is None or any(method in self.methods for method in methods)
 
+    def permits(self, methods: Sequence[str]) -> bool:
+        """Say whether its `origins` are for a request, whatever that is taken for; `GET` permits no websocket."""
+        if self.methods is None:
+            return True
+        is_more = {"HEAD", "WEBSOCKET"} & set(methods)
+        asked = [method for method in methods if not (is_more and method == "GET")]
+        return all(each in self.methods or (each == "HEAD" and "GET" in self.methods) for each in asked)
+
     def _differs(self, name: str) -> bool:
         default = True if name == "login" else None
         return bool(getattr(self, name) != default)

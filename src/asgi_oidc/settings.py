@@ -124,7 +124,7 @@ class Settings:
     def ask_of(self, ask: Ask) -> Ask:
         """Say how a login has to be done: as asked, and else as `authorization_params` say."""
         given = self.authorization_params
-        acr_values = ask.acr_values or tuple(str(given.get("acr_values", "")).split())
+        acr_values = _stricter(ask.acr_values, tuple(str(given.get("acr_values", "")).split()))
         ages = [int(str(age)) for age in (ask.max_age, given.get("max_age")) if age is not None]
         return Ask(acr_values, min(ages, default=None), ask.prompt)
 
@@ -175,6 +175,11 @@ def read_settings(given: Mapping[str, Any], *, also_wrong: Sequence[str] = ()) -
     return Settings(**values)
 
 
+def _stricter(asked: tuple[str, ...], always: tuple[str, ...]) -> tuple[str, ...]:
+    """Join what one login asks for with what all ask for; what an app asks for by itself may be beyond that."""
+    return tuple(value for value in asked if value in always) or asked or always
+
+
 def _unknown(name: str) -> str:
     near = difflib.get_close_matches(name, READERS, n=1)
     return f"{name}: there is no such setting" + (f"; did you mean {near[0]}?" if near else "")
@@ -189,8 +194,14 @@ def _contradictions(values: Mapping[str, Any]) -> list[str]:
         problems.append("client_auth: 'none' is for public clients; leave client_secret out, or client_auth")
     if values.get("store") is not None and values.get("logout_store") is not None:
         problems.append("logout_store: leave it out, the store of the sessions serves for that as well")
-    if {"public", "rules", "auth_path"} <= values.keys():
-        problems += contradictions(values["public"], values["rules"], auth_path=values["auth_path"])
+    if {"public", "rules", "auth_path", "base_url", "authorization_params"} <= values.keys():
+        problems += contradictions(
+            values["public"],
+            values["rules"],
+            auth_path=values["auth_path"],
+            base_path=check_url(values["base_url"]).path.rstrip("/"),
+            acr_values=str(values["authorization_params"].get("acr_values", "")).split(),
+        )
     if values.get("metadata") and "issuer" in values:
         problems += [f"metadata: {problem}" for problem in _metadata_problems(values)]
     return problems

@@ -70,7 +70,7 @@ async def _refusal(
     try:
         decision = await authorize(scope, parts, place, who)
     except OIDCError as error:
-        return failure(request, parts, error), CLOSE_BROKEN
+        return _told(error, request, parts, who)
     match decision:
         case Allow():
             return None
@@ -98,9 +98,14 @@ async def _run_app(
         error = lacks_user(exc)
         if error is None or handshake.is_answered:
             raise
-        decision = decision_for(error, request, parts, user)
-        if not isinstance(decision, OIDCError):
-            return unauthorized(decision, request, parts), CLOSE_SESSION_OVER
-        is_outage = isinstance(decision, RefreshFailed | StoreUnavailable)
-        return failure(request, parts, decision), CLOSE_TRY_AGAIN_LATER if is_outage else CLOSE_BROKEN
+        return _told(error, request, parts, user)
     return None
+
+
+def _told(error: OIDCError, request: Request, parts: Parts, live: Live | None) -> Refusal:
+    """Say how a websocket is refused whose app lacks a user, a better login or a token."""
+    decision = decision_for(error, request, parts, live)
+    if not isinstance(decision, OIDCError):
+        return unauthorized(decision, request, parts), CLOSE_SESSION_OVER
+    is_outage = isinstance(decision, RefreshFailed | StoreUnavailable)
+    return failure(request, parts, decision), CLOSE_TRY_AGAIN_LATER if is_outage else CLOSE_BROKEN

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from asgi_oidc import Rule
+from asgi_oidc import AccessTokenExpired, RefreshFailed, Rule, SessionEnded, StoreUnavailable
 from asgi_oidc.testing import Persona
 from tests.flow.site import ORIGIN, PROGRAM, Site, cookie_header, login_cookies, session_cookies
 from tests.flow.test_websockets import DENIAL, connect
@@ -180,6 +180,60 @@ async def test_a_check_that_breaks_lets_nobody_in(caplog):
         False,
     )
     assert len(site.app.scopes) == before
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "name"),
+    [
+        (RefreshFailed(), 503, "refresh_failed"),
+        (StoreUnavailable(), 503, "store_unavailable"),
+        (AccessTokenExpired(), 401, "login_required"),
+        (SessionEnded(), 401, "login_required"),
+    ],
+)
+async def test_what_a_check_lacks_is_answered_as_if_the_app_lacked_it(error, status, name):
+    """It may look the user up elsewhere, with a token."""
+
+    def check(user: Any) -> bool:
+        raise error
+
+    site = site_with(Rule("/x", check=check))
+    browser = await site.signed_in("alice")
+    before = len(site.app.scopes)
+
+    response = await browser.fetch("/x")
+
+    assert (response.status_code, response.json()["error"], len(site.app.scopes)) == (status, name, before)
+
+
+async def test_what_a_check_finds_out_about_the_user_counts():
+    """It asked for a token, and with the refresh the provider took a role away."""
+
+    async def check(user: Any, scope: Any) -> bool:
+        return bool(await scope["oidc"].access_token())
+
+    site = site_with(ADMINS, Rule("/admin/*", check=check), scope="openid profile email offline_access")
+    browser = await site.signed_in("root", "/admin")
+    site.provider.personas["root"] = Persona("root", "Ruth Root", "root@example.com")
+    site.clock.advance(3595)
+
+    assert (await browser.get("/admin")).status_code == 403
+
+
+async def test_what_a_check_does_to_its_scope_is_its_own():
+    """Headers too."""
+
+    def check(user: Any, scope: Any) -> bool:
+        scope["headers"].append((b"x-role", b"admin"))
+        user.claims["made-up"] = True
+        return True
+
+    site = site_with(Rule("/x", check=check))
+    browser = await site.signed_in("alice")
+    await browser.get("/x")
+
+    assert (b"x-role", b"admin") not in site.app.scope["headers"]
+    assert "made-up" not in site.app.scope["user"].claims
 
 
 async def test_no_check_is_asked_about_nobody_or_about_who_may_not_anyway():

@@ -52,6 +52,7 @@ def test_a_claim_that_has_or_holds_the_value_meets_the_need(needed, claims):
         ({"roles": "admin"}, {"roles": "Admin"}),
         ({"roles": "admin"}, {"roles": {"admin": True}}),
         ({"roles": "admin"}, {"roles": [["admin"]]}),
+        ({("a", "b"): "x"}, {"a.b": "x"}),
         ({"a.b": "x"}, {"a": "b"}),
         ({"a.b": "x"}, {"a": ["b"]}),
         ({"a.b": "x"}, {"a": {"b": None}}),

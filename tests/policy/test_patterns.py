@@ -100,7 +100,18 @@ def test_the_narrowest_pattern_is_found():
     "spelt",
     [
         *("/admin", "/admin/", "/ADMIN", "/Admin/", "//admin", "///admin", "/./admin", "/x/../admin", "/admin;x=1"),
-        *("/admin\n", "/admin%0a", " /admin", "/%61dmin", "/%2561dmin", "\\admin", "/admin\\", "admin", "/ad\tmin"),
+        *(
+            "/admin\n",
+            "/admin%0a",
+            " /admin",
+            "/%61dmin",
+            "/%2561dmin",
+            "\\admin",
+            "/admin\\",
+            "admin",
+            "/ad\tmin",
+            "/adm\u200bin",
+        ),
         *(
             "/admin\x00",
             "/\uff41dmin",
@@ -162,3 +173,35 @@ def test_several_patterns_match_in_their_order():
     assert closing.matching(path("/a/b")) == (0, 2, 3, 4, 5)
     assert closing.matching(path("/a/b/c")) == (2, 3, 4)
     assert Closing([]).matching(path("/a//b")) == ()
+
+
+@pytest.mark.parametrize(
+    "spelt",
+    [
+        *(
+            "/wiki/Therapist\u2019s guide",
+            "/wiki/capital \U0001f600",
+            "/files/100% rapid",
+            "/docs/capital[1]",
+            "/docs/a;pi",
+        )
+    ],
+)
+def test_a_word_that_only_holds_another_is_another(spelt):
+    """An odd path is common enough: nobody is refused for "therapist" by a rule about "/api"."""
+    assert not closes("/api/*", spelt)
+
+
+@pytest.mark.parametrize(
+    "spelt", ["/a/secret.txt.", "/a/secret.txt...", "/a/secret.txt::$DATA", "/a./secret.txt", "/A/Secret.TXT."]
+)
+def test_names_that_windows_takes_for_one_file_are_one(spelt):
+    """It cuts dots and what follows a colon."""
+    assert closes("/a/secret.txt", spelt)
+
+
+def test_an_odd_path_has_to_have_all_words_of_a_pattern():
+    """In whatever order and company."""
+    assert closes("/my-app/v1.0/*", "/my-app//v1.0/x")
+    assert closes("/my-app/v1.0/*", "/v1%2e0/x/../../my-app/;/v1.0")
+    assert not closes("/my-app/v1.0/*", "/my-app//v2.0/x")

@@ -159,6 +159,7 @@ def test_other_sites_may_call_what_a_rule_says_in_its_plain_spelling():
 
     assert origins("/api/x") == {SPA}
     assert origins("/api/x", method="POST") == {SPA, "https://other.example.com"}
+    assert origins("/api/x", "BREW") == {SPA}
     assert [origins(path) for path in ("/x", "/API/x", "/api//x", "/api/%78")] == [set()] * 4
 
 
@@ -184,3 +185,22 @@ def test_what_is_remembered_about_a_path_is_of_that_very_scope():
         assert decision(one, "/admin", method="POST") != ALLOW
         assert decision(one, "/admin", raw_path=b"/%61dmin") != ALLOW
         assert decision(one, "/admin", root_path="/admin") != ALLOW
+
+
+@pytest.mark.parametrize(
+    ("methods", "asked", "is_permitted"),
+    [
+        (["GET"], ("GET",), True),
+        (["GET"], ("HEAD", "GET"), True),
+        (["GET"], ("WEBSOCKET", "GET"), False),
+        (["WEBSOCKET"], ("WEBSOCKET", "GET"), True),
+        (["POST"], ("POST", "DELETE"), False),
+        (["POST", "DELETE"], ("POST", "DELETE"), True),
+        (["GET"], ("POST", "GET"), False),
+    ],
+)
+def test_what_a_rule_permits_to_other_sites_is_for_its_methods_alone(methods, asked, is_permitted):
+    """A request that may be taken for another method needs the permission for that as well."""
+    place = policy(Rule("/api/*", methods=methods, origins=[SPA])).place({"path": "/api/x"}, asked)
+
+    assert (place.origins == {SPA}) is is_permitted

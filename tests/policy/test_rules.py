@@ -110,6 +110,14 @@ def test_a_rule_of_json_is_held_to_the_same(members, problem):
         ({"rules": [Rule("/o/x")], "auth_path": "/o"}, "can never match: the URLs below /o are our own"),
         ({"rules": [Rule("/x")], "public": ["/x"]}, "needs a user where public says '/x'"),
         ({"rules": [Rule("/x/*", max_age=1)], "public": ["/x/*"]}, "needs a user where public says '/x/*'"),
+        (
+            {"rules": [Rule("/in/x")], "base_url": "https://app.example.com/in"},
+            "paths begin where the app does; write '/x'",
+        ),
+        (
+            {"rules": [Rule("/x", acr_values=["pwd"])], "authorization_params": {"acr_values": ["gold"]}},
+            "asks for none of the acr_values of authorization_params",
+        ),
         ({"public": ["/*"]}, "public: '/*' would open every path"),
         ({"public": "/*"}, "public: it must be a list of paths"),
         ({"public": ["everything-but-rules", "/x"]}, "public: 'everything-but-rules' is not a path"),
@@ -129,6 +137,7 @@ def test_what_can_never_match_or_opens_everything_is_refused(settings, problem):
         {"rules": [Rule("/x")], "public": ["/x/*"]},
         {"rules": [Rule("/x", origins=["https://spa.example.com"])], "public": ["/x"]},
         {"rules": [Rule("/authors/*")]},
+        {"rules": [Rule("/x", acr_values=["gold"])], "authorization_params": {"acr_values": "silver gold"}},
         {"public": "everything-but-rules", "rules": [Rule("/x/*")]},
         {"public": ["everything-but-rules"]},
     ],

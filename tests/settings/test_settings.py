@@ -170,10 +170,11 @@ def test_what_follows_from_the_settings():
 
 def test_a_login_that_asks_for_more_gets_the_stricter_of_both():
     """A rule says which contexts are good enough for its path; the shorter age holds."""
-    settings = read(authorization_params={"max_age": 60, "acr_values": "silver"})
+    settings = read(authorization_params={"max_age": 60, "acr_values": "silver gold"})
 
-    assert settings.ask_of(Ask(("gold",), 300)) == Ask(("gold",), 60)
-    assert settings.ask_of(Ask((), 5, "login")) == Ask(("silver",), 5, "login")
+    assert settings.ask_of(Ask(("gold", "platinum"), 300)) == Ask(("gold",), 60)
+    assert settings.ask_of(Ask(("platinum",))) == Ask(("platinum",), 60)
+    assert settings.ask_of(Ask((), 5, "login")) == Ask(("silver", "gold"), 5, "login")
 
 
 @pytest.mark.parametrize(

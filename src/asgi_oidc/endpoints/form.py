@@ -3,7 +3,7 @@
 from asgi_oidc import events
 from asgi_oidc.authenticate import authenticate
 from asgi_oidc.endpoints.endpoint import Endpoint, Receive, read_form_body
-from asgi_oidc.endpoints.login import own_path, start_login
+from asgi_oidc.endpoints.login import start_login
 from asgi_oidc.errors import RequestRejected
 from asgi_oidc.parts import Parts
 from asgi_oidc.principal import User
@@ -47,24 +47,23 @@ def _forget(request: Request, parts: Parts) -> Response:
 
 async def _tell(request: Request, parts: Parts) -> Response:
     live = await authenticate(request, parts, now=parts.now())
-    page_of_form = own_path(_only(request.parameters(), "return_to") or "", parts)
-    back = parts.origin + page_of_form if page_of_form else parts.settings.home
+    lost = parts.forms.open(_only(request.parameters(), "form") or "", now=parts.now())
+    back = parts.origin + lost.page if lost is not None and lost.page else parts.settings.home
     if live is None:
         return redirect(back)
-    login = live.session.login
-    kept = parts.forms.find(request.cookies, now=parts.now())
+    login, kept = live.session.login, parts.forms.find(request.cookies, now=parts.now())
     if kept is None:
-        events.log(events.FORM_LOST, was_kept=page_of_form is None)
-        # A form that was kept has its page in itself, so nobody knows here whether it was sent by now.
-        return page(form_gone_page(back=back) if page_of_form is None else form_lost_page(back=back), status=200)
+        events.log(events.FORM_LOST, was_kept=lost is None)
+        # Of a form that was kept nobody knows here whether it was sent by now.
+        return page(form_gone_page(back=back) if lost is None else form_lost_page(back=back), status=200)
+    name = User(login.sub, login.issuer, live.session.tokens.claims).display_name
     if kept.sub not in (None, digest(login.sub)):
         events.log(events.FORM_LOST, reason="another user")
-        name = User(login.sub, login.issuer, live.session.tokens.claims).display_name
         answer = page(form_of_another_page(name=name, back=back), status=200)
         return answer.with_cookies(parts.forms.delete(request.cookies))
     events.log(events.FORM_OFFERED)
     target = parts.origin + kept.target
-    return page(form_again_page(target=target, pairs=kept.pairs, discard=parts.urls.form), status=200)
+    return page(form_again_page(name=name, target=target, pairs=kept.pairs, discard=parts.urls.form), status=200)
 
 
 def _only(pairs: list[tuple[str, str]], wanted: str) -> str | None:

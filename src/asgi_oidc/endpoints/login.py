@@ -2,7 +2,6 @@
 
 import secrets
 from collections.abc import Sequence
-from urllib.parse import unquote_plus
 
 import msgspec
 
@@ -11,7 +10,6 @@ from asgi_oidc.authenticate import is_over, who_was
 from asgi_oidc.endpoints.endpoint import Endpoint, Receive
 from asgi_oidc.errors import LoginLoop, RequestRejected
 from asgi_oidc.parts import Parts
-from asgi_oidc.principal import with_return_to
 from asgi_oidc.protocol.authorization import Proofs, account_prompt, authorization_url
 from asgi_oidc.protocol.step_up import ANYHOW, Ask
 from asgi_oidc.sessions.rounds import MOST
@@ -117,20 +115,10 @@ def _return_to(given: Sequence[tuple[str, str]], parts: Parts) -> str | None:
     if len(values) != 1:
         return None
     # The one page of our own that a login may end at: it says what became of a form.
-    path, mark, query = values[0].partition("?return_to=")
+    path, _, sealed = values[0].partition("?form=")
     if path == parts.form_path:
-        page = own_path(unquote_plus(query), parts) if mark else None
-        return path_of_form(parts, page)
+        return values[0] if parts.forms.open(sealed, now=parts.now()) else parts.form_path
     return own_path(values[0], parts)
-
-
-def path_of_form(parts: Parts, page: str | None) -> str:
-    """Name the page that says after a login what became of a form.
-
-    Args:
-        page: path that the form stands on, checked; None where the form itself is kept.
-    """
-    return with_return_to(parts.form_path, page)
 
 
 ENDPOINT = Endpoint(("GET",), login)

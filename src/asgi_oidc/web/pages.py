@@ -141,10 +141,11 @@ def form_of_another_page(*, name: str, back: str) -> bytes:
     )
 
 
-def form_again_page(*, target: str, pairs: Sequence[tuple[str, str]], discard: str) -> bytes:
+def form_again_page(*, name: str, target: str, pairs: Sequence[tuple[str, str]], discard: str) -> bytes:
     """Ask after the login whether a form shall be sent.
 
     Args:
+        name: of the user who is signed in now, and whose the form may not be.
         target: absolute URL on our own site that it goes to.
         pairs: names and values of its fields.
         discard: absolute URL of ours that forgets it.
@@ -152,7 +153,8 @@ def form_again_page(*, target: str, pairs: Sequence[tuple[str, str]], discard: s
     fields = "".join(f'<input type=hidden name="{_exact(name)}" value="{_exact(value)}">' for name, value in pairs)
     return _page(
         "Send your form now?",
-        "<p>You are signed in again. The form that you had filled in has not been sent yet.</p><div class=actions>"
+        f"<p>You are signed in as <strong><bdi>{escape(_short(name))}</bdi></strong>. The form that was filled in here "
+        "before has not been sent yet. Send it if it is yours.</p><div class=actions>"
         f'<form method=post action="{escape(target)}" accept-charset=utf-8>{fields}'
         "<button class=first>Send it</button></form>"
         f'<form method=post action="{escape(discard)}"><button name=discard value=yes>Discard it</button></form></div>',
