@@ -5,12 +5,14 @@ from typing import Any
 
 import anyio
 
+from asgi_oidc.authenticate import is_over
 from asgi_oidc.errors import OIDCError
 from asgi_oidc.handover import inner_scope
 from asgi_oidc.lacking import lacks_user
 from asgi_oidc.needs import Check, Person, passes
 from asgi_oidc.parts import Parts
-from asgi_oidc.policy import Allow, Decision, Place, Refuse, StepUp, decide
+from asgi_oidc.policy import Allow, Decision, Place, Refuse, StartLogin, StepUp, decide
+from asgi_oidc.protocol.step_up import ANYHOW
 from asgi_oidc.sessions.sessions import Live
 
 CHECK_DEADLINE = 10.0  # seconds for a check of the app
@@ -33,6 +35,8 @@ async def authorize(scope: Scope, parts: Parts, place: Place, live: Live | None)
     for rule in place.rules:
         if rule.asks_app is not None and not await _passes(rule.asks_app, rule.path, scope, parts, live):
             return Refuse(f"{rule.path} needs its check to say True")
+    if is_over(live.session, parts, now=parts.now()):  # signed out while the check took its time
+        return StartLogin(ANYHOW)
     # A check may have asked for a token, and with that the provider may have said something else about the user.
     return decision if live.session is judged else _decide(parts, place, live)
 

@@ -84,11 +84,21 @@ def _mapping(text: str) -> dict[str, Any]:
 
 def _rules(text: str) -> list[Rule]:
     try:
-        return [rule_of(members) for members in msgspec.json.decode(text, type=list[Any])]
-    except SettingsError as exc:
-        raise ValueError("; ".join(exc.problems)) from None
-    except (msgspec.DecodeError, RecursionError):
+        listed = msgspec.json.decode(text, type=list[Any])
+    except (ValueError, RecursionError):
         raise ValueError("it must be a JSON list of objects") from None
+    rules: list[Rule] = []
+    problems: list[str] = []
+    for members in listed:
+        try:
+            rules.append(rule_of(members))
+        except SettingsError as exc:
+            problems += exc.problems
+        except ValueError as exc:
+            problems.append(str(exc))
+    if problems:
+        raise ValueError("; ".join(problems))
+    return rules
 
 
 _PARSED: Mapping[str, Callable[[str], Any]] = {

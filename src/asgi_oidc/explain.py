@@ -35,16 +35,19 @@ def explain(parts: Parts, path: str, method: str, *, endpoints: Sequence[str]) -
     """Explain one path.
 
     Args:
-        path: as in the browser's address, mount path included, percent-encoded or not; a query is left out.
+        path: as in the browser's address, mount path included, percent-encoded or not, or the whole URL; a query is
+            left out.
         method: of HTTP, or `WEBSOCKET`.
         endpoints: the paths of our own URLs, relative to the wrapped app.
 
     Raises:
-        ValueError: there is no such method.
+        ValueError: there is no such method, or this is no path.
     """
-    method = method.upper()
+    method, path = method.upper(), path.removeprefix(parts.origin)
     if method not in METHODS:
         raise ValueError(f"{method!r} is no HTTP method, and not WEBSOCKET")
+    if not path.startswith("/"):
+        raise ValueError(f"{path!r} is no path of {parts.origin}: it begins with '/'")
     raw = path.partition("#")[0].partition("?")[0].encode("utf-8", "replace")
     kind = "websocket" if method == "WEBSOCKET" else "http"
     decoded = unquote_to_bytes(raw).decode("utf-8", "replace")

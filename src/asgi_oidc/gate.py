@@ -20,6 +20,7 @@ from asgi_oidc.web.pages import FRAGMENT_CSP, forbidden_page, form_stopped_page,
 from asgi_oidc.web.request import Request, read_form
 from asgi_oidc.web.response import Response, challenge, page, problem
 
+LONGEST_PAGE = 1024  # characters of a way back to the page of a form; it is sealed twice, and has to fit into a cookie
 LARGEST_COOKIE = 3800  # characters; with its name and attributes it stays below 4096 bytes
 
 
@@ -113,7 +114,9 @@ async def _stop_form(
         sealed = await _sealed(request, parts, receive, target=target)
     events.log(events.FORM_STOPPED, is_kept=sealed is not None)
     if sealed is None:
-        lost = KeptForm(target="", page=_page_of(request, parts), pairs=[], sub=None, created_at=parts.now())
+        back = _page_of(request, parts)
+        back = back if back is not None and len(back) <= LONGEST_PAGE else None
+        lost = KeptForm(target="", page=back, pairs=[], sub=None, created_at=parts.now())
         again = parts.urls.login_for(ask, f"{parts.form_path}?form={parts.forms.seal(lost)}")
     else:
         again = parts.urls.form_for(ask)

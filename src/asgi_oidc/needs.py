@@ -166,15 +166,17 @@ def texts(value: object) -> tuple[str, ...]:
 def read_check(check: object) -> Check:
     """Take a check of the app: a function of the user, or of the user and the ASGI scope; async or not.
 
+    A second argument that may be left out gets the scope when it is called so.
+
     Raises:
         ValueError: it is neither.
     """
     if not callable(check) or inspect.isclass(check):
         raise ValueError("it must be a function of the user, or of the user and the ASGI scope")
+    if _takes(check, 2) and (not _takes(check, 1) or "scope" in inspect.signature(check).parameters):
+        return check
     if _takes(check, 1):
         return lambda user, scope: check(user)
-    if _takes(check, 2):
-        return check
     raise ValueError("it must take the user, or the user and the ASGI scope")
 
 

@@ -44,7 +44,8 @@ async def serve_websocket(
     is_ours = request.header(b"origin") in (parts.origin, *place.origins)
     refusal = await _refusal(parts, scope, request, place, who, is_ours=is_ours)
     if refusal is None:
-        user = who if isinstance(who, Live) and is_ours else None
+        # The app takes for nobody whom we could not look up.
+        user = who if isinstance(who, StoreUnavailable) or is_ours else None
         refusal = await _run_app(app, parts, scope, request, user, handshake)
     if refusal is not None:
         response, code = refusal
@@ -83,9 +84,15 @@ async def _refusal(
 
 
 async def _run_app(
-    app: ASGIApp, parts: Parts, scope: Scope, request: Request, user: Live | None, handshake: Handshake
+    app: ASGIApp,
+    parts: Parts,
+    scope: Scope,
+    request: Request,
+    who: Live | StoreUnavailable | None,
+    handshake: Handshake,
 ) -> Refusal | None:
     """Call the app; where it lacks something before it has answered, say how the websocket is refused."""
+    user = who if isinstance(who, Live) else None
     inner = inner_scope(scope, parts, user)
     try:
         if user is None:
@@ -98,7 +105,7 @@ async def _run_app(
         error = lacks_user(exc)
         if error is None or handshake.is_answered:
             raise
-        return _told(error, request, parts, user)
+        return _told(who if isinstance(who, StoreUnavailable) else error, request, parts, user)
     return None
 
 

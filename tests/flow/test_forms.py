@@ -317,3 +317,14 @@ async def test_forgotten_cookies_do_not_stop_a_kept_form(app):
     await browser.submit(button="Send it")
 
     assert len(app.seen) == 1
+
+
+@pytest.mark.parametrize("keeps", [False, True])
+async def test_a_form_on_a_page_with_a_long_address_is_told_of_all_the_same(app, keeps):
+    """Its way back does not fit; the rest does."""
+    browser = await signed_out(site_with(app, keep_forms=keeps))
+
+    await browser.post("/save", {"a": "b"}, initiator=ORIGIN + "/search?q=" + "%C3%A9" * 300)
+    told = await (browser.submit(button="Sign in") if keeps else browser.click("Sign in"))
+
+    assert (told.status_code, urlsplit(told.url).path, browser.refused_cookies) == (200, "/auth/form", [])

@@ -135,23 +135,23 @@ async def test_somebody_who_is_signed_in_may_sign_in_as_often_as_they_like():
 
 
 async def test_logins_that_lie_apart_are_no_loop():
-    """Each is a minute after the one before."""
+    """A person has done something in between."""
     site = Site()
     browser = await site.signed_in()
 
     for _ in range(6):
         forget(browser)
-        site.clock.advance(60)
+        site.clock.advance(10)
         assert (await at_page(browser)).status_code == 200
 
 
 async def test_sessions_that_are_meant_to_be_short_are_no_loop():
-    """Twenty seconds of idleness, as somebody has set it."""
-    site = Site(session_idle=20)
+    """Five seconds of idleness, as somebody has set it."""
+    site = Site(session_idle=5)
     browser = await site.signed_in()
 
     for _ in range(6):
-        site.clock.advance(20)
+        site.clock.advance(5)
         assert (await at_page(browser)).status_code == 200
 
 
@@ -184,6 +184,16 @@ async def test_a_login_that_a_person_begins_leaves_no_count():
     await clicked.submit(button="alice")
 
     assert [cookie.name for one in (typed, clicked) for cookie in one.jar if cookie.name.endswith("-rounds")] == []
+
+
+async def test_a_rule_that_wants_a_login_for_each_deed_is_no_loop():
+    """`max_age=0`: every half minute somebody transfers something."""
+    site = Site(rules=[Rule("/transfer", max_age=0)], leeway=5)
+    browser = site.browser()
+
+    for _ in range(6):
+        assert (await browser.sign_in("alice", "/transfer")).status_code == 200
+        site.clock.advance(30)
 
 
 async def test_steps_up_are_no_loop_as_long_as_there_are_few():

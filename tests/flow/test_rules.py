@@ -1,7 +1,9 @@
 """What a request gets when rules say more than "signed in"."""
 
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
+import anyio
 import pytest
 
 from asgi_oidc import AccessTokenExpired, RefreshFailed, Rule, SessionEnded, StoreUnavailable
@@ -324,3 +326,54 @@ async def test_cookie_header_is_needed(browser):
 
     assert (await site.call("/admin", headers={"x-forwarded-user": "root"})).status == 401
     assert (await site.call("/admin", headers={"cookie": cookie_header(other)})).status == 200
+
+
+async def test_who_is_signed_out_while_a_check_takes_its_time_is_nobody():
+    """The app does not run for a session that is over."""
+    is_asked, goes_on = anyio.Event(), anyio.Event()
+
+    async def slow(user: Any) -> bool:
+        is_asked.set()
+        await goes_on.wait()
+        return True
+
+    site = site_with(Rule("/slow", check=slow))
+    browser = await site.signed_in("alice")
+    cookie, before = cookie_header(browser), len(site.app.scopes)
+    statuses = []
+
+    async def ask() -> None:
+        statuses.append((await site.call("/slow", headers={"cookie": cookie})).status)
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(ask)
+        await is_asked.wait()
+        await browser.fetch("/auth/logout", method="POST")
+        goes_on.set()
+
+    assert (statuses, len(site.app.scopes)) == ([401], before)
+
+
+@pytest.mark.parametrize(("always", "asked"), [({}, "login"), ({"prompt": "consent"}, "consent login")])
+async def test_another_account_is_asked_for_besides_what_every_login_asks(always, asked):
+    """The fake provider says nothing of its prompts, so it is the word that all know."""
+    site = site_with(ADMINS, authorization_params=always)
+    browser = await site.signed_in("alice")
+    await browser.get("/admin")
+
+    there = await browser.click("Use another account", follow=False)
+
+    assert parse_qs(urlsplit(there.location).query)["prompt"] == [asked]
+
+
+async def test_another_account_is_chosen_where_the_provider_can():
+    """`select_account`, by its metadata."""
+    site = site_with(
+        ADMINS, authorization_params={"prompt": "login"}, metadata={"prompt_values_supported": ["select_account"]}
+    )
+    browser = await site.signed_in("alice")
+    await browser.get("/admin")
+
+    there = await browser.click("Use another account", follow=False)
+
+    assert parse_qs(urlsplit(there.location).query)["prompt"] == ["login select_account"]

@@ -5,7 +5,7 @@ from typing import Any
 import anyio
 import pytest
 
-from asgi_oidc import AccessTokenExpired, NotSignedIn, RefreshFailed, StepUpRequired, StoreUnavailable
+from asgi_oidc import AccessTokenExpired, MemoryStore, NotSignedIn, RefreshFailed, StepUpRequired, StoreUnavailable
 from asgi_oidc.testing import Browser
 from tests.flow.site import ORIGIN, Exchange, Site, cookie_header, who_am_i
 
@@ -200,3 +200,18 @@ async def test_a_public_websocket_whose_app_needs_a_user_is_refused():
         await scope["oidc"].access_token()
 
     assert (await connect(Site(inner=app), "/public/ws", **DENIAL)).status == 401
+
+
+async def test_a_public_websocket_says_when_nobody_could_be_looked_up():
+    """The app takes for nobody who may be somebody."""
+
+    class Down(MemoryStore):
+        async def get(self, key: str) -> bytes | None:
+            raise OSError
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await scope["oidc"].access_token()
+
+    known = await Site(store=MemoryStore()).signed_in()
+
+    assert (await connect(Site(inner=app, store=Down()), "/public/ws", browser=known, **DENIAL)).status == 503

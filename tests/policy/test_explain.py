@@ -73,3 +73,15 @@ def test_an_unknown_method_is_refused():
     """It would explain nothing."""
     with pytest.raises(ValueError, match="'PSOT' is no HTTP method"):
         SITE.middleware.explain("/", "PSOT")
+
+
+def test_a_whole_url_is_taken_for_its_path():
+    """It is copied from the browser."""
+    assert str(SITE.middleware.explain("https://app.example.com/admin/users?page=2", "post")) == ADMIN
+
+
+@pytest.mark.parametrize("path", ["admin", "", "https://other.example.com/admin"])
+def test_what_is_no_path_of_this_site_is_refused(path):
+    """An answer about something else would mislead."""
+    with pytest.raises(ValueError, match="is no path of"):
+        SITE.middleware.explain(path)

@@ -153,6 +153,7 @@ async def test_a_check_takes_the_user_or_also_the_scope():
     assert await passes(read_check(is_there), ALICE, {"path": "/there"})
     assert not await passes(read_check(is_there), ALICE, {"path": "/elsewhere"})
     assert await passes(read_check(lambda user, least=3: user.sub == "alice" and least == 3), ALICE, {})
+    assert await passes(read_check(lambda user, scope=None: scope == {"a": 1}), ALICE, {"a": 1})
 
 
 @pytest.mark.parametrize("said", [None, 1, "yes", [True], False])

@@ -12,13 +12,14 @@ from asgi_oidc.protocol.authorization import (
     RESERVED,
     AuthorizationResponse,
     Proofs,
+    account_prompt,
     authorization_url,
     check_response_issuer,
     code_challenge,
     read_authorization_response,
 )
 from asgi_oidc.protocol.client import Client
-from asgi_oidc.protocol.metadata import ProviderMetadata, make_metadata
+from asgi_oidc.protocol.metadata import REQUIRED, ProviderMetadata, make_metadata
 
 ISSUER = "https://id.example.com"
 CLIENT = Client("web", "https://app.example.com/auth/callback", "s3cret")
@@ -143,3 +144,24 @@ def test_proofs_and_responses_hide_their_secrets():
     response = AuthorizationResponse("a-state", "a-code")
 
     assert not any(secret in repr(PROOFS) + repr(response) for secret in ("a-state", "a-nonce", "a-verif", "a-code"))
+
+
+@pytest.mark.parametrize(
+    ("members", "prompt"),
+    [
+        ({}, "login"),
+        ({"prompt_values_supported": ["none", "login"]}, "login"),
+        ({"prompt_values_supported": ["select_account"]}, "select_account"),
+        ({"prompt_values_supported": "select_account"}, "login"),
+    ],
+)
+def test_another_account_is_asked_for_in_words_that_the_provider_knows(members, prompt):
+    """`login` is what all know."""
+    assert account_prompt(make_metadata(ISSUER, {**dict.fromkeys(REQUIRED, ISSUER), **members})) == prompt
+
+
+def test_google_knows_another_word():
+    """And says nothing of it in its metadata."""
+    issuer = "https://accounts.google.com"
+
+    assert account_prompt(make_metadata(issuer, dict.fromkeys(REQUIRED, issuer))) == "select_account"

@@ -185,3 +185,15 @@ def test_no_value_of_a_variable_stands_in_an_error():
     """It may be a secret under a wrong name."""
     assert "s3cret" not in str(problems(OIDC_CLIENT_SECRT="s3cret", OIDC_LEEWAY="s3cret", OIDC_METADATA="s3cret"))
     assert NEEDED["client_secret"] not in str(problems(OIDC_CLIENT_SECRT=NEEDED["client_secret"]))
+
+
+def test_all_that_is_wrong_with_rules_is_told_at_once():
+    """One start-up, one list."""
+    text = '[{"path": "/a", "max_age": "300"}, {"path": "x"}, 7, {"path": "/b", "role": 1}]'
+
+    found, (problem,) = read_environment({"OIDC_RULES": text})
+
+    assert found == {}
+    for part in ("max_age: it must be", "'x' is not a path", "a rule is an object", "a rule has no 'role'"):
+        assert part in problem
+    assert read_environment({"OIDC_RULES": "{}"})[1] == ["OIDC_RULES: it must be a JSON list of objects"]

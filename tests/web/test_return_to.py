@@ -106,6 +106,7 @@ def test_a_backslash_in_a_query_is_data():
         ('/x#"><script>', "/x#%22%3E%3Cscript%3E"),
         ("/x#\u00e9 b", "/x#%C3%A9%20b"),
         ("/x#\r\nlocation: y", None),
+        ("/x#" + "y" * 2048, "/x"),
     ],
 )
 def test_a_fragment_goes_along(given, kept):

@@ -3,8 +3,6 @@
 import secrets
 from collections.abc import Sequence
 
-import msgspec
-
 from asgi_oidc import events
 from asgi_oidc.authenticate import is_over, who_was
 from asgi_oidc.endpoints.endpoint import Endpoint, Receive
@@ -68,9 +66,11 @@ async def start_login(
     before = await who_was(request, parts)
     live = None if before is None or is_over(before.session, parts, now=now) else before
     ask = settings.ask_of(ask)
-    if ask.prompt == ANOTHER_ACCOUNT:
-        ask = msgspec.structs.replace(ask, prompt=account_prompt(metadata))
     extra = {**settings.authorization_params, **ask.parameters}
+    if ask.prompt == ANOTHER_ACCOUNT:
+        always = str(settings.authorization_params.get("prompt", "")).split()
+        prompts = [*(word for word in always if word != "none"), account_prompt(metadata)]
+        extra["prompt"] = " ".join(dict.fromkeys(prompts))
     url = authorization_url(metadata, parts.client, proofs, scope=settings.scope, extra=extra)
     transaction = Transaction(
         state=proofs.state,

@@ -1,6 +1,6 @@
 """How often a browser has just signed in, so that nobody is sent round in circles.
 
-A cookie of its own, for a minute: what goes wrong in a loop is that the session is lost.
+A cookie of its own, for some seconds: what goes wrong in a loop is that the session is lost.
 """
 
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ import msgspec
 from asgi_oidc.sessions.sealing import Sealer
 from asgi_oidc.web.cookies import CookieStyle
 
-LIFETIME = 60  # seconds between two logins that count as one after the other
+LIFETIME = 10  # seconds from one login to the next that count as one after the other: no person was at work in between
 MOST = 4  # logins one after the other; browsers give up after some twenty redirects, which are five or six logins
 
 

@@ -39,9 +39,11 @@ def check_return_to(value: str, *, own_paths: str) -> str | None:
     fragment = quote(fragment, safe=_KEPT_IN_QUERY, errors="replace")
     if not _PATH.fullmatch(path) or not _QUERY.fullmatch(query) or not _FRAGMENT.fullmatch(fragment):
         return None
-    whole = f"{path}{mark}{query}{hash_mark}{fragment}"
+    whole = f"{path}{mark}{query}"
     if len(whole) > LONGEST:
         return None
+    if len(whole) + len(hash_mark) + len(fragment) <= LONGEST:  # the page is worth more than a place on it
+        whole += hash_mark + fragment
     read = unquote(path)  # as the server will read it
     if _BROKEN_ESCAPE.search(path) or _DOT_SEGMENT.search(read):
         return None

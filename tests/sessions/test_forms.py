@@ -1,0 +1,44 @@
+"""A kept form is sealed, for ten minutes, and gone once it was sent."""
+
+import pytest
+
+from asgi_oidc.sessions.forms import LIFETIME, Forms, KeptForm
+from asgi_oidc.sessions.sealing import Sealer
+from asgi_oidc.web.cookies import CookieStyle
+
+NOW = 1_800_000_000
+SEALER = Sealer([b"k" * 32], context=("a", "b", "c"))
+FORMS = Forms(SEALER, CookieStyle(secure=True), "oidc-x")
+NAME = "__Host-oidc-x-form"
+FORM = KeptForm(target="/save", page="/edit", pairs=[("note", "s3cret")], sub="digest", created_at=NOW)
+
+
+def test_a_form_is_opened_as_it_was_sealed():
+    """By its own name alone, and for as long as a login may take."""
+    sealed = FORMS.seal(FORM)
+
+    assert FORMS.open(sealed, now=NOW + LIFETIME - 1) == FORM
+    assert FORMS.find({NAME: sealed}, now=NOW) == FORM
+    assert FORMS.open(sealed, now=NOW + LIFETIME) is None
+    assert FORMS.open(sealed, now=NOW - LIFETIME) is None
+    assert Forms(SEALER, CookieStyle(secure=True), "oidc-y").open(sealed, now=NOW) is None
+
+
+@pytest.mark.parametrize("text", ["", "x", SEALER.seal("ask", NAME, b""), SEALER.seal("form", NAME, b"\xc1")])
+def test_anything_else_is_no_form(text):
+    """Forged, of another kind, or of another version."""
+    assert FORMS.open(text, now=NOW) is None
+
+
+def test_a_form_that_was_sent_is_forgotten():
+    """That one, and no other."""
+    cookies = {NAME: FORMS.seal(FORM)}
+
+    assert FORMS.delete_sent(cookies, target="/save", now=NOW) == FORMS.delete(cookies) != []
+    assert FORMS.delete_sent(cookies, target="/other", now=NOW) == []
+    assert FORMS.delete_sent({}, target="/save", now=NOW) == FORMS.delete({}) == []
+
+
+def test_what_is_in_it_hides_in_the_repr():
+    """People write anything into forms."""
+    assert ("s3cret" in repr(FORM), dict(FORM.__rich_repr__())) == (False, {"created_at": NOW})

@@ -1,0 +1,49 @@
+"""Logins one after the other are counted by a cookie that nobody else can write."""
+
+import pytest
+
+from asgi_oidc.sessions.rounds import LIFETIME, Round, Rounds
+from asgi_oidc.sessions.sealing import Sealer
+from asgi_oidc.web.cookies import CookieStyle
+
+NOW = 1_800_000_000
+SEALER = Sealer([b"k" * 32], context=("a", "b", "c"))
+NAME = "__Host-oidc-x-rounds"
+
+
+def rounds(*, idle: int = 3600) -> Rounds:
+    return Rounds(SEALER, CookieStyle(secure=True), "oidc-x", idle)
+
+
+def cookies(last: Round) -> dict[str, str]:
+    return {NAME: rounds().write(last).decode().partition("=")[2].partition(";")[0]}
+
+
+@pytest.mark.parametrize(
+    ("began", "ended", "idle", "count"),
+    [
+        (0, 0, 3600, 3),
+        (-600, -LIFETIME + 1, 3600, 3),
+        (-600, -LIFETIME, 3600, 0),
+        (-5, 7200, 3600, 3),
+        (7200, 7200, 3600, 0),
+        (-5, -5, 5, 0),
+        (-4, -4, 5, 3),
+    ],
+)
+def test_what_came_just_before_counts(began, ended, idle, count):
+    """By the clock of the server that sent the browser away, or of the one that took it back."""
+    last = cookies(Round(3, NOW + began, NOW + ended))
+
+    assert rounds(idle=idle).count(last, now=NOW) == count
+
+
+@pytest.mark.parametrize("text", ["", "x", SEALER.seal("ask", NAME, b""), SEALER.seal("rounds", NAME, b"\xc1")])
+def test_anything_else_counts_nothing(text):
+    """Forged, of another kind, or of another version."""
+    assert rounds().count({NAME: text}, now=NOW) == 0
+
+
+def test_the_count_is_deleted_where_it_is():
+    """A browser is told nothing that it does not need."""
+    assert [len(rounds().delete({NAME: "x"})), rounds().delete({})] == [1, []]
