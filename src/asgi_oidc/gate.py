@@ -87,7 +87,8 @@ def forbidden(refusal: Refuse, request: Request, parts: Parts, place: Place, liv
     events.log(events.REQUEST_REFUSED, status=403, method=request.method, why=refusal.why, reference=reference)
     return_to = own_path(request.target, parts) if request.is_navigation else _page_of(request, parts)
     switch = parts.urls.login_for(Ask(prompt=ANOTHER_ACCOUNT), return_to)
-    if live is not None and place.may_redirect and request.wants_page and not request.is_prefetch:
+    is_for_a_person = request.is_navigation or (request.wants_page and request.has_form)
+    if live is not None and place.may_redirect and is_for_a_person:
         user = User(live.session.login.sub, live.session.login.issuer, live.session.tokens.claims)
         home = parts.settings.home
         body = forbidden_page(name=user.display_name, email=user.email, switch=switch, home=home, reference=reference)
