@@ -138,7 +138,11 @@ def _stems(path: str, depth: int) -> list[str]:
 
 
 def _folded(text: str) -> str:
-    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).upper().casefold())
+    return _compatible(_compatible(text).upper().casefold())
+
+
+def _compatible(text: str) -> str:
+    return unicodedata.normalize("NFKC", text)
 
 
 def _file_names(path: str) -> set[str]:
@@ -156,9 +160,9 @@ def _decodings(text: str) -> list[str] | None:
     """Return a spelling as it is, and percent-decoded again and again; None where that has no end."""
     if len(text) > LONGEST_ODD_PATH:
         return None
-    found = [text]
+    found = [text, _compatible(text)]  # folding may make a "%" of another character
     while _ESCAPE.search(found[-1]):
-        if len(found) > MOST_DECODINGS:
+        if len(found) > MOST_DECODINGS + 1:
             return None
-        found.append(unquote(found[-1]))
+        found.append(_compatible(unquote(found[-1])))
     return found

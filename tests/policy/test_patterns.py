@@ -111,6 +111,7 @@ def test_the_narrowest_pattern_is_found():
             "admin",
             "/ad\tmin",
             "/adm\u200bin",
+            "/\uff0561dmin",
         ),
         *(
             "/admin\x00",

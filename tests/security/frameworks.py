@@ -1,8 +1,8 @@
-"""One small app per framework: three public handlers, protected ones, and a count of who ran."""
+"""One small app per framework: three public handlers, protected ones, and a note of which ran."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import django  # type: ignore[import-untyped]
 import falcon.asgi
@@ -17,26 +17,45 @@ from fastapi import FastAPI
 from litestar import types
 from litestar.datastructures import State
 from starlette.applications import Starlette
+from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
+from .stage import Scope
+
 PUBLIC = ("/", "/health", "/static/*")
 PROTECTED = ("/admin", "/admin/users/7", "/private/file")
 OPEN = ("/", "/health", "/static/app.css")
+# Those of the protected handlers; some frameworks add HEAD where there is GET.
+METHODS: Sequence[Literal["GET", "POST", "DELETE"]] = ("GET", "POST", "DELETE")
+ELSEWHERE = "anything else"
+
+LitestarRequest = litestar.Request[Any, Any, Any]
+Run = tuple[str, str]
+"""A protected handler that ran, and the method by which its framework called it."""
 
 
 @dataclass
 class Counts:
-    """How often handlers ran since the last look."""
+    """Which protected handlers ran since the last look, and how many public ones."""
 
-    protected: int = 0
+    runs: list[Run] = field(default_factory=list)
     public: int = 0
+
+    @property
+    def protected(self) -> int:
+        """How often protected handlers ran."""
+        return len(self.runs)
+
+    def ran(self, path: str, method: str) -> None:
+        """Write down that a protected handler ran."""
+        self.runs.append((path, method))
 
     def reset(self) -> None:
         """Begin again."""
-        self.protected = self.public = 0
+        self.runs, self.public = [], 0
 
 
 @dataclass
@@ -46,6 +65,11 @@ class Site:
     app: Any
     counts: Counts = field(default_factory=Counts)
     has_websockets: bool = True
+
+
+def path_of_user(number: str) -> str:
+    """Say which of the two kinds of paths a handler was called for: that of user 7, or of another."""
+    return "/admin/users/7" if number == "7" else "/admin/users/*"
 
 
 def starlette_site() -> Site:
@@ -59,17 +83,25 @@ def starlette_catch_all_site() -> Site:
 
     async def anything(request: Request) -> Response:
         rest = request.path_params["rest"]
-        # The pattern "/static/*" makes these public, whichever handler serves them.
-        if rest != "static" and not rest.startswith("static/") and rest != "":
-            counts.protected += 1
+        # The patterns make these public, whichever handler serves them and whatever the method.
+        if rest not in ("", "health", "static") and not rest.startswith("static/"):
+            counts.ran(ELSEWHERE, request.method)
         return PlainTextResponse("anything")
 
-    return _starlette(counts, [Route("/{rest:path}", anything, methods=["GET", "POST"])])
+    return _starlette(counts, [Route("/{rest:path}", anything, methods=METHODS)])
 
 
 def _starlette(counts: Counts, further: list[BaseRoute]) -> Site:
-    async def protected(request: Request) -> Response:
-        counts.protected += 1
+    async def admin(request: Request) -> Response:
+        counts.ran("/admin", request.method)
+        return PlainTextResponse("protected")
+
+    async def user(request: Request) -> Response:
+        counts.ran(path_of_user(request.path_params["number"]), request.method)
+        return PlainTextResponse("protected")
+
+    async def file(request: Request) -> Response:
+        counts.ran("/private/file", request.method)
         return PlainTextResponse("protected")
 
     async def public(request: Request) -> Response:
@@ -77,7 +109,7 @@ def _starlette(counts: Counts, further: list[BaseRoute]) -> Site:
         return PlainTextResponse("public")
 
     async def protected_socket(websocket: WebSocket) -> None:
-        counts.protected += 1
+        counts.ran("/admin", "WEBSOCKET")
         await websocket.close()
 
     async def public_socket(websocket: WebSocket) -> None:
@@ -86,9 +118,9 @@ def _starlette(counts: Counts, further: list[BaseRoute]) -> Site:
 
     methods = ["GET", "POST"]
     routes: list[BaseRoute] = [
-        Route("/admin", protected, methods=methods),
-        Route("/admin/users/{number}", protected, methods=methods),
-        Mount("/private", routes=[Route("/file", protected, methods=methods)]),
+        Route("/admin", admin, methods=METHODS),
+        Route("/admin/users/{number}", user, methods=METHODS),
+        Mount("/private", routes=[Route("/file", file, methods=METHODS)]),
         Route("/", public, methods=methods),
         Route("/health", public, methods=methods),
         Route("/static/{path:path}", public, methods=methods),
@@ -103,34 +135,35 @@ def fastapi_site() -> Site:
     counts = Counts()
     app = FastAPI(openapi_url=None)
 
-    async def protected() -> str:
-        counts.protected += 1
-        return "protected"
+    async def admin(request: Request) -> None:
+        counts.ran("/admin", request.method)
 
-    async def public() -> str:
+    async def user(number: str, request: Request) -> None:
+        counts.ran(path_of_user(number), request.method)
+
+    async def file(request: Request) -> None:
+        counts.ran("/private/file", request.method)
+
+    async def public() -> None:
         counts.public += 1
-        return "public"
 
-    async def numbered(number: str) -> str:
-        return await protected()
-
-    async def static(path: str) -> str:
-        return await public()
+    async def static(path: str) -> None:
+        await public()
 
     async def protected_socket(websocket: WebSocket) -> None:
-        counts.protected += 1
+        counts.ran("/admin", "WEBSOCKET")
         await websocket.close()
 
     routes: list[tuple[str, Callable[..., Any]]] = [
-        ("/admin", protected),
-        ("/admin/users/{number}", numbered),
-        ("/private/file", protected),
+        ("/admin", admin),
+        ("/admin/users/{number}", user),
+        ("/private/file", file),
         ("/", public),
         ("/health", public),
         ("/static/{path:path}", static),
     ]
     for template, handler in routes:
-        app.api_route(template, methods=["GET", "POST"])(handler)
+        app.api_route(template, methods=list(METHODS))(handler)
     app.websocket("/admin")(protected_socket)
     return Site(app, counts)
 
@@ -139,9 +172,19 @@ def litestar_site() -> Site:
     """Give Litestar."""
     counts = Counts()
 
-    @litestar.route(["/admin", "/admin/users/{number:str}", "/private/file"], http_method=["GET", "POST"])
-    async def protected(state: State) -> str:
-        counts.protected += 1
+    @litestar.route("/admin", http_method=METHODS)
+    async def admin(request: LitestarRequest) -> str:
+        counts.ran("/admin", request.method)
+        return "protected"
+
+    @litestar.route("/admin/users/{number:str}", http_method=METHODS)
+    async def user(request: LitestarRequest) -> str:
+        counts.ran(path_of_user(request.path_params["number"]), request.method)
+        return "protected"
+
+    @litestar.route("/private/file", http_method=METHODS)
+    async def file(request: LitestarRequest) -> str:
+        counts.ran("/private/file", request.method)
         return "protected"
 
     @litestar.route(["/", "/health", "/static/{rest:path}"], http_method=["GET", "POST"])
@@ -151,11 +194,12 @@ def litestar_site() -> Site:
 
     @litestar.websocket("/admin")
     async def protected_socket(socket: litestar.WebSocket[Any, Any, Any]) -> None:
-        counts.protected += 1
+        counts.ran("/admin", "WEBSOCKET")
         await socket.accept()
         await socket.close()
 
-    app = litestar.Litestar([protected, public, protected_socket], openapi_config=None, logging_config=None)
+    handlers = [admin, user, file, public, protected_socket]
+    app = litestar.Litestar(handlers, openapi_config=None, logging_config=None)
     return Site(app, counts)
 
 
@@ -164,8 +208,16 @@ def quart_site() -> Site:
     counts = Counts()
     app = quart.Quart("tests.security.frameworks", static_folder=None)
 
-    async def protected(**_: str) -> str:
-        counts.protected += 1
+    async def admin() -> str:
+        counts.ran("/admin", quart.request.method)
+        return "protected"
+
+    async def user(number: str) -> str:
+        counts.ran(path_of_user(number), quart.request.method)
+        return "protected"
+
+    async def file() -> str:
+        counts.ran("/private/file", quart.request.method)
         return "protected"
 
     async def public(**_: str) -> str:
@@ -173,11 +225,11 @@ def quart_site() -> Site:
         return "public"
 
     async def protected_socket() -> None:
-        counts.protected += 1
+        counts.ran("/admin", "WEBSOCKET")
         await quart.websocket.accept()
 
-    for template in ("/admin", "/admin/users/<number>", "/private/file"):
-        app.add_url_rule(template, template, protected, methods=["GET", "POST"])
+    for template, handler in (("/admin", admin), ("/admin/users/<number>", user), ("/private/file", file)):
+        app.add_url_rule(template, template, handler, methods=METHODS)
     for template in ("/", "/health", "/static/<path:rest>"):
         app.add_url_rule(template, template, public, methods=["GET", "POST"])
     app.add_websocket("/admin", "socket", protected_socket)
@@ -189,13 +241,16 @@ def falcon_site() -> Site:
     counts = Counts()
 
     class Protected:
-        async def on_get(self, request: Any, response: Any, **_: str) -> None:
-            counts.protected += 1
+        def __init__(self, path: str) -> None:
+            self._path = path
 
-        on_post = on_get
+        async def on_get(self, request: Any, response: Any, *, number: str | None = None) -> None:
+            counts.ran(self._path if number is None else path_of_user(number), request.method)
 
-        async def on_websocket(self, request: Any, socket: Any, **_: str) -> None:
-            counts.protected += 1
+        on_post = on_delete = on_get
+
+        async def on_websocket(self, request: Any, socket: Any, *, number: str | None = None) -> None:
+            counts.ran(self._path if number is None else path_of_user(number), "WEBSOCKET")
             await socket.accept()
 
     class Public:
@@ -204,7 +259,7 @@ def falcon_site() -> Site:
 
     app = falcon.asgi.App()
     for template in ("/admin", "/admin/users/{number}", "/private/file"):
-        app.add_route(template, Protected())
+        app.add_route(template, Protected(template))
     for template in ("/", "/health", "/static/{rest:path}"):
         app.add_route(template, Public())
     return Site(app, counts)
@@ -232,8 +287,16 @@ class DjangoUrls:
     """What Django takes for a module of routes."""
 
     def __init__(self, counts: Counts) -> None:
-        async def protected(request: HttpRequest, **_: str) -> HttpResponse:
-            counts.protected += 1
+        async def admin(request: HttpRequest) -> HttpResponse:
+            counts.ran("/admin", request.method)
+            return HttpResponse("protected")
+
+        async def user(request: HttpRequest, number: str) -> HttpResponse:
+            counts.ran(path_of_user(number), request.method)
+            return HttpResponse("protected")
+
+        async def file(request: HttpRequest) -> HttpResponse:
+            counts.ran("/private/file", request.method)
             return HttpResponse("protected")
 
         async def public(request: HttpRequest, **_: str) -> HttpResponse:
@@ -241,9 +304,9 @@ class DjangoUrls:
             return HttpResponse("public")
 
         self.urlpatterns = [
-            django_path("admin", protected),
-            django_path("admin/users/<number>", protected),
-            re_path(r"^private/file/?$", protected),
+            django_path("admin", admin),
+            django_path("admin/users/<number>", user),
+            re_path(r"^private/file/?$", file),
             django_path("", public),
             django_path("health", public),
             django_path("static/<path:rest>", public),
@@ -271,3 +334,26 @@ SITES: dict[str, Callable[[], Site]] = {
     "falcon": falcon_site,
     "django": django_site,
 }
+
+
+class Override:
+    """Lets a header say what the method is, as clients behind old proxies need it; it reads methods generously."""
+
+    NAMES = ("x-http-method-override", "x-http-method", "x-method-override")
+
+    def __init__(self, app: Any) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Any, send: Any) -> None:
+        """Call the app; of several headers the last one counts."""
+        if scope["type"] == "http":
+            headers = [(name.lower().replace("_", "-"), value) for name, value in Headers(scope=scope).items()]
+            methods = [scope["method"], *(value for name, value in headers if name in self.NAMES)]
+            scope = {**scope, "method": methods[-1].partition(",")[0].strip().upper()}
+        await self._app(scope, receive, send)
+
+
+def overriding_site() -> Site:
+    """Give Starlette whose methods can be overridden."""
+    site = starlette_site()
+    return Site(Override(site.app), site.counts)

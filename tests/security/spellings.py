@@ -2,7 +2,9 @@
 
 # ruff: noqa: SIM905  # these lists are easier to read as words
 
-from collections.abc import Callable, Sequence
+import re
+import unicodedata
+from collections.abc import Callable, Collection, Sequence
 from random import Random
 from urllib.parse import unquote, unquote_to_bytes
 
@@ -34,7 +36,11 @@ ROOT_PATHS = (
     *"/app /admin /private /static /health /auth / // admin x /x /static/x /static/ /health/ /stat /h".split(),
     *"http://evil /admin/users %2fx /X \u00e9".split(),
 )
-METHODS = (*["GET"] * 16, *["POST"] * 4, *"HEAD get Get OPTIONS PUT DELETE TRACE CONNECT".split(), "", "GET ", "GET\n")
+METHODS = (
+    *(*["GET"] * 14, *["POST"] * 5, *["DELETE"] * 4, *["HEAD"] * 2),
+    *"get Get post delete OPTIONS PUT PATCH TRACE CONNECT".split(),
+    *("", "GET ", "GET\n", "DELETE "),
+)
 NAMES = (
     *b"x-original-url x-rewrite-url x-forwarded-uri x-forwarded-path x-forwarded-prefix x-forwarded-host".split(),
     *b"x-forwarded-proto x-forwarded-for x-forwarded-user x_forwarded_user x-http-method-override".split(),
@@ -185,7 +191,7 @@ def attempt(random: Random, *, websockets: bool = True) -> Scope:
         case chance if chance < 0.14:
             scope["path"] = random.choice(PROTECTED)
     if websockets and random.random() < 0.15:
-        return _as_websocket(scope)
+        return as_websocket(scope)
     return scope
 
 
@@ -229,6 +235,79 @@ def _headers(random: Random) -> list[tuple[bytes, bytes]]:
     return [(random.choice(NAMES), random.choice(VALUES)) for _ in range(count)]
 
 
-def _as_websocket(scope: Scope) -> Scope:
+def as_websocket(scope: Scope) -> Scope:
+    """Make a websocket of an http scope."""
     kept = {name: value for name, value in scope.items() if name != "method"}
     return {**kept, "type": "websocket", "scheme": "wss", "subprotocols": []}
+
+
+def _without_dot_segments(path: str) -> str:
+    kept: list[str] = []
+    for segment in path.split("/"):
+        if segment == "..":
+            kept = kept[:-1] or kept
+        elif segment != ".":
+            kept.append(segment)
+    return "/".join(kept)
+
+
+def _without_end(path: str) -> str:
+    while path and (path[-1].isspace() or unicodedata.category(path[-1]) == "Cc"):
+        path = path[:-1]
+    return path
+
+
+# What a server, a framework or a file system may make of a path before it looks for what is meant.
+READINGS: Sequence[Callable[[str], str]] = (
+    unquote,
+    lambda path: unquote(unquote(path)),
+    lambda path: re.sub(r"//+", "/", path),
+    _without_dot_segments,
+    lambda path: re.sub(r";[^/]*", "", path),
+    str.casefold,
+    lambda path: unicodedata.normalize("NFKC", path),
+    _without_end,
+    lambda path: path.replace("\\", "/"),
+)
+
+
+def readings(path: str, *, most: int = 3) -> Collection[str]:
+    """Give all that comes of a path by so many of the readings, one after the other."""
+    found = newest = {path}
+    for _ in range(most):
+        newest = {read(each) for each in newest for read in READINGS} - found
+        found = found | newest
+    return found
+
+
+def disguises(letter: str) -> Sequence[str]:
+    """Spell one character of a path in other ways, each undone by one of the readings."""
+    escaped = "".join(f"%{code:02x}" for code in letter.encode())
+    spelt = [letter, escaped, escaped.upper(), escaped.replace("%", "%25"), letter.swapcase()]
+    spelt.append(unicodedata.normalize("NFD", letter))
+    if "!" <= letter <= "~":
+        spelt.append(chr(ord(letter) - ord("!") + ord("\uff01")))
+    if letter == "/":
+        spelt += ["//", "///", "/./", "/x/../", "/../", "\\", ";x/", ";/"]
+    return spelt
+
+
+ENDS = (
+    "",
+    "",
+    " ",
+    "\n",
+    "\x00",
+    "\x1f\r",
+    "\x85",
+    "\u2028",
+    "/",
+    "//",
+    "/.",
+    "/x/..",
+    ";",
+    ";x=1",
+    "\\",
+    "%20",
+    "%00",
+)

@@ -1,14 +1,17 @@
 """The stage of the security tests: an app that counts its visitors, the fake provider, a clock, browsers."""
 
+import copy
+import inspect
 import json
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping, Sequence
 from typing import Any
 
 import anyio
 
+import asgi_oidc
 from asgi_oidc import OIDCMiddleware
 from asgi_oidc.errors import OIDCError
-from asgi_oidc.testing import Browser, FakeProvider
+from asgi_oidc.testing import Browser, FakeProvider, Persona
 
 NOW = 1_800_000_000
 ORIGIN = "https://app.example.com"
@@ -16,6 +19,12 @@ CLIENT_SECRET = "web-secret-for-tests"
 SECRET = "u3Jx0q2gPzS8vN5kYtR1bW6mLcA9dEfHiQoZ7KsXjUw"
 OTHER_SECRET = "Tq7Zb1nVx4Lw9KcYh2PsRd8MgJf3Ue6AoWi5XvBkQzE"
 SESSION = "/auth/session"
+METADATA = {
+    "authorization_endpoint": "https://id.example.com/authorize",
+    "token_endpoint": "https://id.example.com/token",
+    "jwks_uri": "https://id.example.com/jwks",
+}
+LIBRARY = (inspect.getsourcefile(asgi_oidc) or "").removesuffix("__init__.py")
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -161,6 +170,54 @@ def http_scope(path: str, *, method: str = "GET", headers: Any = (), **members: 
         "server": ("app.example.com", 443),
         **members,
     }
+
+
+def protect(app: Any, **settings: Any) -> OIDCMiddleware:
+    """Put the middleware around an app, without a provider: nobody signs in there, but sessions of the stage hold."""
+    defaults: dict[str, Any] = {
+        "issuer": "https://id.example.com",
+        "client_id": "web",
+        "base_url": ORIGIN,
+        "secret": SECRET,
+        "metadata": METADATA,
+    }
+    return OIDCMiddleware(app, clock=Clock(), **(defaults | settings))
+
+
+async def run(app: Any, scope: Scope) -> Exception | None:
+    """Make one request; frameworks raise on some of them, and that is theirs to mend."""
+    first = {"type": "websocket.connect"} if scope["type"] == "websocket" else {"type": "http.request", "body": b""}
+    exchange = Exchange(first)
+    try:
+        await app(copy.deepcopy(scope), exchange.receive, exchange.send)
+    except Exception as error:  # noqa: BLE001  # whatever a framework raises
+        return error
+    return None
+
+
+def is_ours(error: Exception | None) -> bool:
+    """Say whether an exception was raised in the library itself."""
+    trace = error.__traceback__ if error else None
+    last = ""
+    while trace is not None:
+        last, trace = trace.tb_frame.f_code.co_filename, trace.tb_next
+    return last.startswith(LIBRARY)
+
+
+def described(scope: Mapping[str, Any]) -> str:
+    """Write down what a request was."""
+    names = ("type", "method", "path", "raw_path", "root_path", "query_string", "headers")
+    return str({name: scope[name] for name in names if name in scope})
+
+
+async def cookie_of(roles: Sequence[str], **settings: Any) -> bytes:
+    """Sign in someone who has these roles, and give the Cookie header: it is good wherever the settings are alike."""
+    clock = Clock()
+    alice = Persona("alice", "Alice Adams", "alice@example.com", {"roles": list(roles)})
+    stage = Stage(FakeProvider(clock=clock, alg="ES256", personas=[alice]), **settings)
+    base_path = settings.get("base_url", ORIGIN).removeprefix(ORIGIN)
+    browser = await stage.signed_in(path=f"{base_path}/page")
+    return browser.jar.header(f"{ORIGIN}/", is_same_site=True, is_safe_navigation=True).encode()
 
 
 class Broken(Exception):

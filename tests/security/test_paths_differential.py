@@ -1,30 +1,16 @@
 """Whatever spelling a framework serves a protected handler for, behind the middleware no handler runs."""
 
-import copy
-import inspect
 import random
-from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
-import asgi_oidc
-from asgi_oidc import OIDCMiddleware
-
 from .frameworks import MOUNTS, PROTECTED, PUBLIC, SITES, Site
 from .sizes import size
 from .spellings import ODD_BYTES, attempt
-from .stage import ORIGIN, SECRET, Clock, Exchange, Scope, http_scope
+from .stage import ORIGIN, Scope, described, http_scope, is_ours, protect, run
 
 pytestmark = pytest.mark.usefixtures("quiet")
-
-METADATA = {
-    "authorization_endpoint": "https://id.example.com/authorize",
-    "token_endpoint": "https://id.example.com/token",
-    "jwks_uri": "https://id.example.com/jwks",
-}
-HERE = inspect.getsourcefile(asgi_oidc) or ""
-LIBRARY = HERE.removesuffix("__init__.py")
 
 SAMPLE = dict.fromkeys(SITES, 1_500) | {"django": 500}  # Django takes a thread for each request
 # How many different spellings of protected handlers the sample has to find in each bare framework, or the
@@ -36,43 +22,6 @@ FEWEST_HITS = dict.fromkeys(SITES, 20) | {"starlette-catch-all": 100}
 def anyio_backend() -> str:
     """Quart runs on asyncio alone, and a path is read alike on both."""
     return "asyncio"
-
-
-def protect(app: Any, **settings: Any) -> OIDCMiddleware:
-    defaults: dict[str, Any] = {
-        "issuer": "https://id.example.com",
-        "client_id": "web",
-        "base_url": ORIGIN,
-        "secret": SECRET,
-        "metadata": METADATA,
-        "public": PUBLIC,
-    }
-    return OIDCMiddleware(app, clock=Clock(), **(defaults | settings))
-
-
-async def run(app: Any, scope: Scope) -> Exception | None:
-    """Make one request; frameworks raise on some of them, and that is theirs to mend."""
-    first = {"type": "websocket.connect"} if scope["type"] == "websocket" else {"type": "http.request", "body": b""}
-    exchange = Exchange(first)
-    try:
-        await app(copy.deepcopy(scope), exchange.receive, exchange.send)
-    except Exception as error:  # noqa: BLE001  # whatever a framework raises
-        return error
-    return None
-
-
-def is_ours(error: Exception | None) -> bool:
-    """Say whether an exception was raised in the library itself."""
-    trace = error.__traceback__ if error else None
-    last = ""
-    while trace is not None:
-        last, trace = trace.tb_frame.f_code.co_filename, trace.tb_next
-    return last.startswith(LIBRARY)
-
-
-def described(scope: Mapping[str, Any]) -> str:
-    names = ("type", "method", "path", "raw_path", "root_path", "query_string", "headers")
-    return str({name: scope[name] for name in names if name in scope})
 
 
 async def differences(
@@ -103,7 +52,7 @@ async def test_no_spelling_of_a_protected_path_reaches_its_handler(name: str) ->
     """Each framework reads paths in its own way; no disagreement may open a handler."""
     site = SITES[name]()
 
-    hits, slips = await differences(site, protect(site.app), size(SAMPLE[name], 120_000), name)
+    hits, slips = await differences(site, protect(site.app, public=PUBLIC), size(SAMPLE[name], 120_000), name)
 
     print(f"{name}: {len(hits)} spellings served bare, {len(slips)} behind the middleware")
     assert slips == []
@@ -115,7 +64,7 @@ async def test_no_spelling_of_a_protected_path_reaches_its_handler(name: str) ->
 async def test_no_spelling_passes_where_the_app_is_below_a_path(name: str) -> None:
     """A proxy may strip the path of `base_url`, a server may put it into `root_path`, or both."""
     site = SITES[name]()
-    guarded = protect(site.app, base_url=f"{ORIGIN}/app")
+    guarded = protect(site.app, public=PUBLIC, base_url=f"{ORIGIN}/app")
 
     def below(source: random.Random, scope: Scope) -> Scope:
         kind = source.random()
@@ -198,7 +147,7 @@ async def test_the_spellings_get_past_a_naive_guard(name: str, guard: Any) -> No
 async def test_the_canonical_paths_are_served_as_the_settings_say(name: str) -> None:
     """A guard that refuses everything would pass the tests above."""
     site = SITES[name]()
-    guarded = protect(site.app)
+    guarded = protect(site.app, public=PUBLIC)
 
     for path in ("/", "/health", "/static/app.css", "/static/a/b.css"):
         site.counts.reset()
@@ -210,7 +159,7 @@ async def test_the_canonical_paths_are_served_as_the_settings_say(name: str) -> 
 async def test_one_odd_byte_anywhere_opens_nothing(name: str) -> None:
     """Every odd byte at every place of a protected and of a public path, one by one."""
     site = SITES[name]()
-    guarded = protect(site.app)
+    guarded = protect(site.app, public=PUBLIC)
     slips = []
 
     for seed in ("/admin", "/health", "/static/admin"):

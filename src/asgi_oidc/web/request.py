@@ -1,5 +1,6 @@
 """What the browser asks: an ASGI scope, read once and strictly."""
 
+import itertools
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,10 +20,11 @@ _METHODS = (
 METHODS = frozenset(_METHODS.split())
 _TAKEN_FOR = {method: (method, "GET") if method in ("HEAD", "WEBSOCKET") else (method,) for method in METHODS}
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})  # RFC 9110 §9.2.1
+# Each in all spellings: some apps take "_" for "-".
 _OVERRIDES = frozenset(
-    name.replace(b"-", dash)
-    for name in (b"x-http-method-override", b"x-http-method", b"x-method-override")
-    for dash in (b"-", b"_")  # some apps take one for the other
+    b"".join(letters)
+    for name in ("x-http-method-override", "x-http-method", "x-method-override")
+    for letters in itertools.product(*((b"-", b"_") if letter == "-" else (letter.encode(),) for letter in name))
 )
 LONGEST_QUERY = 16_384  # bytes; a callback with a long code stays far below
 MOST_PARAMETERS = 64
