@@ -54,20 +54,20 @@ class Needs:
 
     def unmet(self, person: Person) -> str | None:
         """Name the first need that is not met, for the log; None when all are."""
+        claims = person.claims
         for name, path, values in self.claims:
-            if not _has_one_of(_claim(person.claims, name, path), values):
+            # Some providers name claims by URLs: a name with dots that stands there as it is comes first.
+            found = claims[name] if name is not None and name in claims else _claim(claims, path)
+            if not _has_one_of(found, values):
                 return f"claims {'.'.join(path)}"
-        if missing := [scope for scope in self.scopes if scope not in person.scopes]:
+        if self.scopes and (missing := [scope for scope in self.scopes if scope not in person.scopes]):
             return f"scopes {' '.join(missing)}"
         if self.email_domains and not _is_verified_at(person.claims, self.email_domains):
             return "email_domains"
         return None
 
 
-def _claim(claims: Mapping[str, Any], name: str | None, path: ClaimPath) -> object:
-    # Some providers name claims by URLs: a name with dots that stands there as it is comes first.
-    if name is not None and name in claims:
-        return claims[name]
+def _claim(claims: Mapping[str, Any], path: ClaimPath) -> object:
     found: object = claims
     for step in path:
         if not isinstance(found, dict) or step not in found:
@@ -79,9 +79,9 @@ def _claim(claims: Mapping[str, Any], name: str | None, path: ClaimPath) -> obje
 def _has_one_of(found: object, values: Sequence[Scalar]) -> bool:
     # Text is never split into words: a value that holds the delimiter would count as several.
     for item in found if type(found) is list else (found,):
-        for value in values:
-            if item == value and type(item) is type(value):
-                return True
+        # True is equal to 1, which no text is.
+        if item in values and (type(item) is str or any(item == each and type(item) is type(each) for each in values)):
+            return True
     return False
 
 

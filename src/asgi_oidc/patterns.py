@@ -12,14 +12,13 @@ from urllib.parse import unquote
 
 from asgi_oidc.web.paths import PathReadings
 
-LONGEST_ODD_PATH = 2048  # characters of a spelling that is not plain; a longer one is taken for every path at once
+LONGEST_ODD_PATH = 2048  # bytes of a spelling that is not plain; a longer one is taken for every path at once
 MOST_DECODINGS = 4  # times that a spelling is decoded; one that still holds escapes is taken for every path at once
 
 # "/x" or "/x/*"; plain characters only, so that a pattern means exactly what it says.
 _PATTERN = re.compile(r"/|/\*|(/[\w~!$&'()+,=:@.-]+)+(/\*)?")
 _NO_WORD = re.compile(r"[\W_]+")
 _UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\xad\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]+")  # some strip these
-_ESCAPE = re.compile(r"%[0-9A-Fa-f]{2}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,13 +113,12 @@ class Closing:
         Frameworks decode, fold, strip and cut in ways that no one can list; but none makes up words. So a pattern may
         be meant when all of its words stand in the path, whatever stands between them.
         """
+        texts = _decodings([*path.readings, *path.spellings])
+        if texts is None:
+            return self._all
         words = {""}
-        for text in {*path.readings, *path.spellings}:
-            decoded = _decodings(text)
-            if decoded is None:
-                return self._all
-            for each in decoded:
-                words |= _words(each) | _words(_UNSEEN.sub("", each))
+        for text in texts | {_UNSEEN.sub("", text) for text in texts}:
+            words |= _words(text)
         meant = [index for word in words for index in self._by_word.get(word, ()) if self._words[index] <= words]
         return tuple(sorted(meant))
 
@@ -156,13 +154,21 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(_NO_WORD.split(_folded(text))) - {""}
 
 
-def _decodings(text: str) -> list[str] | None:
-    """Return a spelling as it is, and percent-decoded again and again; None where that has no end."""
-    if len(text) > LONGEST_ODD_PATH:
-        return None
-    found = [text, _compatible(text)]  # folding may make a "%" of another character
-    while _ESCAPE.search(found[-1]):
-        if len(found) > MOST_DECODINGS + 1:
-            return None
-        found.append(_compatible(unquote(found[-1])))
+def _decodings(spellings: Sequence[str]) -> set[str] | None:
+    """Return spellings as they are, and percent-decoded again and again; None where that is long or has no end."""
+    found: set[str] = set()
+    for text in spellings:
+        times = 0
+        while text not in found:
+            if times > MOST_DECODINGS or _is_long(text):
+                return None
+            folded = _compatible(text)  # that may make a "%" of another character
+            if _is_long(folded):
+                return None
+            found |= {text, folded}
+            text, times = unquote(folded), times + 1
     return found
+
+
+def _is_long(text: str) -> bool:
+    return len(text.encode("utf-8", "surrogatepass")) > LONGEST_ODD_PATH

@@ -13,10 +13,9 @@ from urllib.parse import quote, unquote_to_bytes
 
 LONGEST_PATH = 8192  # characters; what is longer is protected, and nobody comes back to it
 
-# One leading slash, then segments of plain characters: no "%", ";", "\", "?", "#" or control character
-# that a later decoder, proxy or framework could read as something else.
-_PLAIN_SEGMENT = re.compile(r"[\w~!$&'()*+,=:@ .-]*")
-_DOTS = re.compile(r"\.+")
+# Segments of plain characters: no "%", ";", "\", "?", "#" or control character that a later decoder, proxy or
+# framework could read as something else; no segment of dots alone, and no blanks around one.
+_PLAIN = re.compile(r"/|(/(?! |\.+(/|\Z))[\w~!$&'()*+,=:@ .-]++(?<! ))+/?")
 # In the raw path only these may be percent-encoded: what has no meaning of its own in a path.
 _ENCODED = re.compile(rb"%([0-9A-Fa-f]{2})")
 _MAY_BE_ENCODED = frozenset(b" !$&'()*+,=:@") | frozenset(range(0x80, 0x100))
@@ -86,17 +85,8 @@ def _rooted_readings(path: str, root_path: str) -> set[str]:
 
 
 def _is_canonical(path: str) -> bool:
-    if not path.startswith("/"):
-        return False
-    segments = path[1:].split("/")
-    return all(_is_plain(segment) for segment in segments[:-1]) and (segments[-1] == "" or _is_plain(segments[-1]))
-
-
-def _is_plain(segment: str) -> bool:
-    if not segment or segment != segment.strip() or _DOTS.fullmatch(segment):
-        return False
     # What Unicode would fold into other characters ("\uff0f" into "/") some file system or framework folds.
-    return bool(_PLAIN_SEGMENT.fullmatch(segment)) and unicodedata.normalize("NFKC", segment) == segment
+    return bool(_PLAIN.fullmatch(path)) and unicodedata.is_normalized("NFKC", path)
 
 
 def _is_canonical_raw(raw: object, path: str) -> bool:
