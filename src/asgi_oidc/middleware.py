@@ -237,7 +237,8 @@ class OIDCMiddleware:
                 events.MOUNT_MISMATCH,
                 root_path=scope.get("root_path"),
                 base_url=self._parts.settings.base_url,
-                mend="base_url must end with the path that the app is mounted on",
+                mend="base_url must end with the path that the app is mounted on; where a proxy takes a part of "
+                "that off, tell the server this part as its root path",
             )
         return read_request(scope, path=place.path, headers=headers), place
 

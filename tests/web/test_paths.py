@@ -139,6 +139,43 @@ def test_a_raw_path_that_says_something_else_is_not_canonical(asked, raw):
 
 
 @pytest.mark.parametrize(
+    ("asked", "raw", "reading"),
+    [
+        ("/users/", b"/app/users", "/users"),
+        ("/users/", b"/app/users/", "/users/"),
+        ("/users", b"/app/users", "/users"),
+        ("/h\u00e9 b/", b"/app/h%C3%A9%20b", "/h\u00e9 b"),
+        ("/", b"/app", "/"),
+        ("/", b"/app/", "/"),
+    ],
+)
+def test_a_mount_may_leave_the_raw_path_whole_and_add_a_slash(asked, raw, reading):
+    """Litestar does; all is as the browser asked for it."""
+    found = path(asked, base="/app", raw_path=raw)
+
+    assert (found.is_canonical, found.readings, found.external) == (True, frozenset({reading}), raw.decode())
+
+
+@pytest.mark.parametrize(
+    ("asked", "raw"),
+    [
+        ("/users/", b"/app//users"),
+        ("/users/", b"/apps/users"),
+        ("/users/", b"/users"),
+        ("/users//", b"/app/users/"),
+        ("/users/", b"/app/%75sers"),
+        ("/users/", b"/app/users%2f"),
+        ("/users/", b"/app/users;x"),
+        ("/", b"/ap"),
+        ("/users/", b"/app/app/users"),
+    ],
+)
+def test_a_mount_that_changes_more_makes_a_path_odd(asked, raw):
+    """So that nothing opens."""
+    assert not path(asked, base="/app", raw_path=raw).is_canonical
+
+
+@pytest.mark.parametrize(
     ("asked", "scope", "base", "external"),
     [
         ("/users", {}, "", "/users"),
@@ -147,7 +184,16 @@ def test_a_raw_path_that_says_something_else_is_not_canonical(asked, raw):
         ("/a/b", {"raw_path": b"/other"}, "", "/a/b"),
         ("/admin/users", {}, "/admin", "/admin/users"),
         ("/users", {}, "/admin", "/admin/users"),
-        ("/users/", {"raw_path": b"/admin/users"}, "/admin", "/admin/users/"),
+        ("/users/", {"raw_path": b"/admin/users"}, "/admin", "/admin/users"),
+        ("/users/", {"raw_path": b"/admin/users/"}, "/admin", "/admin/users/"),
+        ("/h\u00e9/", {"raw_path": b"/admin/h%c3%a9"}, "/admin", "/admin/h%c3%a9"),
+        ("/h\u00e9/", {"raw_path": "/admin/h\u00e9".encode()}, "/admin", "/admin/h%C3%A9"),
+        ("/", {"raw_path": b"/admin"}, "/admin", "/admin"),
+        ("/users/", {"raw_path": b"/other"}, "/admin", "/admin/users/"),
+        ("/b/users", {"root": "/b"}, "/a/b", "/a/b/users"),
+        ("/b/users", {"root": "/b/"}, "/a/b", "/a/b/users"),
+        ("/bus", {"root": "/b"}, "/a/b", "/a/b/bus"),
+        ("/b/users", {"root": "/c"}, "/a/b", "/a/b/b/users"),
         ("/\ud800", {}, "", "/%ED%A0%80"),
     ],
 )

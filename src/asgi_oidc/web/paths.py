@@ -51,16 +51,19 @@ def read_path(scope: Mapping[str, Any], *, base_path: str) -> PathReadings:
     path = str(scope.get("path", ""))
     if len(path) > LONGEST_PATH:
         return PathReadings(frozenset({path}), is_canonical=False, external=f"{base_path}/")
+    raw: Any = scope.get("raw_path")
+    taken = _taken(raw, path, base_path=base_path)
+    if taken and len(path) > 1 and path.endswith("/") and not raw.endswith(b"/"):
+        path = path[:-1]  # some mounts add it (Litestar); the browser did not ask so
     root_path = str(scope.get("root_path", ""))
     readings = {strip_prefix(path, base_path), *_rooted_readings(path, root_path)}
     agreed = root_path.rstrip("/") == base_path
-    raw = scope.get("raw_path")
-    is_canonical = _is_canonical(path) and _is_canonical_raw(raw, path)
+    is_canonical = _is_canonical(path) and (raw is None or (taken is not None and _is_canonical_raw(raw)))
     return PathReadings(
         readings=frozenset(readings if agreed else {path, *readings}),
         is_canonical=is_canonical,
         spellings=() if is_canonical else (path, raw.decode("latin-1") if isinstance(raw, bytes) else ""),
-        external=_external(raw, path, base_path=base_path),
+        external=_external(raw, path, taken=taken, root_path=root_path.rstrip("/"), base_path=base_path),
         mismatch=bool(root_path) and not agreed,
     )
 
@@ -89,22 +92,40 @@ def _is_canonical(path: str) -> bool:
     return bool(_PLAIN.fullmatch(path)) and unicodedata.is_normalized("NFKC", path)
 
 
-def _is_canonical_raw(raw: object, path: str) -> bool:
-    if raw is None:
-        return True  # the server does not tell (ASGI 3.0 leaves it optional)
-    if not isinstance(raw, bytes) or not _RAW.fullmatch(raw):
-        return False
-    if any(int(code, 16) not in _MAY_BE_ENCODED for code in _ENCODED.findall(raw)):
-        return False
-    return raw.count(b"%") == len(_ENCODED.findall(raw)) and unquote_to_bytes(raw) == path.encode("utf-8", "replace")
+def _taken(raw: Any, path: str, *, base_path: str) -> str | None:
+    """Return what a mount took off the raw path to make the path; None where they say different things.
+
+    Most mounts change neither or both; one takes the path of `base_url` off, ends what is left with "/", and leaves
+    the raw path whole (Litestar).
+    """
+    if not isinstance(raw, bytes):
+        return None
+    whole, below = unquote_to_bytes(raw), path.encode("utf-8", "surrogatepass")
+    if whole == below:
+        return ""
+    base = base_path.encode()
+    is_below = bool(base) and (whole == base + below or (whole == base + below[:-1] and below.endswith(b"/")))
+    return base_path if is_below else None
 
 
-def _external(raw: object, path: str, *, base_path: str) -> str:
+def _is_canonical_raw(raw: bytes) -> bool:
+    escapes = _ENCODED.findall(raw)
+    return (
+        _RAW.fullmatch(raw) is not None
+        and len(escapes) == raw.count(b"%")
+        and all(int(code, 16) in _MAY_BE_ENCODED for code in escapes)
+    )
+
+
+def _external(raw: Any, path: str, *, taken: str | None, root_path: str, base_path: str) -> str:
     """Spell the path as the browser did, where the raw path is known, below the path of `base_url`."""
-    if isinstance(raw, bytes) and unquote_to_bytes(raw) == path.encode("utf-8", "surrogatepass"):
-        spelt = raw.decode("utf-8", "replace")
+    if taken is not None and raw.isascii():
+        spelt = str(raw, "ascii")
     else:
-        spelt = quote(path.encode("utf-8", "surrogatepass"), safe="/!$&'()*+,;=:@~")
-    if base_path and strip_prefix(path, base_path) == path:
-        return base_path + spelt  # a proxy has stripped it
-    return spelt
+        spelt = (taken or "") + quote(path.encode("utf-8", "surrogatepass"), safe="/!$&'()*+,;=:@~")
+    if taken or not base_path or strip_prefix(path, base_path) != path:
+        return spelt
+    # A proxy has stripped it; or its first part, and the app is mounted on the rest.
+    if root_path and base_path.endswith(root_path) and strip_prefix(path, root_path) != path:
+        return base_path.removesuffix(root_path) + spelt
+    return base_path + spelt
