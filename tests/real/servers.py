@@ -22,16 +22,33 @@ COMMANDS: Mapping[str, Sequence[str]] = {
         *("--port", "{port}", "{app}"),
     ),
 }
+ROOT_PATH: Mapping[str, Sequence[str]] = {
+    "uvicorn-httptools": ("--root-path",),
+    "hypercorn-asyncio": ("--root-path",),
+    "granian": ("--url-path-prefix",),
+}
 TLS = ("--ssl-certfile", "{chain}", "--ssl-keyfile", "{key}")  # of uvicorn
 
 
 @contextlib.contextmanager
 def server(
-    kind: str, app: str, *, port: int, environ: Mapping[str, str], certificate: Certificate | None = None
+    kind: str,
+    app: str,
+    *,
+    port: int,
+    environ: Mapping[str, str],
+    certificate: Certificate | None = None,
+    root_path: str = "",
 ) -> Iterator[Running]:
-    """Serve an app, named as `package.module:name`, while the block lasts; it answers when the block begins."""
+    """Serve an app, named as `package.module:name`, while the block lasts; it answers when the block begins.
+
+    Args:
+        root_path: what a proxy in front takes off the paths.
+    """
     words = {"port": port, "app": app}
     command = COMMANDS[kind]
+    if root_path:
+        command = (*command, *ROOT_PATH[kind], root_path)
     if certificate:
         words |= {"chain": certificate.chain, "key": certificate.key}
         command = (*command, *TLS)

@@ -56,13 +56,21 @@ KINDS: Mapping[tuple[str, str], tuple[Mapping[str, str | None], str, str]] = {
         )
     },
 }
-Origins = dict[tuple[str, str], str]
+Addresses = dict[tuple[str, str], str]
+ROOT_PATH = "/app"
+MOUNTED = "starlette below a root path"
 
 
 class Site(NamedTuple):
-    """The site of one framework behind one server, and who looks at it."""
+    """The site of one framework behind one server, and who looks at it.
 
-    origin: str
+    Attributes:
+        address: where the server is.
+        root_path: what a proxy in front of it takes off; empty for none.
+    """
+
+    address: str
+    root_path: str
     issuer: str
     nobody: Browser
     alice: Browser
@@ -70,7 +78,24 @@ class Site(NamedTuple):
 
     async def runs(self) -> int:
         """Ask the app how often it ran, this time included."""
-        return int((await self.nobody.fetch("/")).text)
+        return int((await self.nobody.fetch(f"{self.root_path}/")).text)
+
+
+class Stripping(httpx.AsyncHTTPTransport):
+    """A proxy that takes a prefix off the paths."""
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        assert request.url.raw_path.startswith(ROOT_PATH.encode())
+        below = request.url.raw_path.removeprefix(ROOT_PATH.encode())
+        return await super().handle_async_request(
+            httpx.Request(
+                request.method,
+                request.url.copy_with(raw_path=below or b"/"),
+                headers=request.headers,
+                stream=request.stream,
+                extensions=request.extensions,
+            )
+        )
 
 
 @pytest.fixture(scope="module")
@@ -84,46 +109,51 @@ def provider() -> Iterator[FakeProvider]:
 
 
 @pytest.fixture(scope="module")
-def origins(provider: FakeProvider, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Origins]:
-    """Where each framework answers, behind each server."""
+def addresses(provider: FakeProvider, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Addresses]:
+    """Where each framework answers, behind each server; one with a path of its own as well."""
     compiled = {"PYTHONPYCACHEPREFIX": str(tmp_path_factory.mktemp("compiled")), "PYTHONDONTWRITEBYTECODE": ""}
     with ExitStack() as running:
 
         def start(pair: tuple[str, str]) -> str:
             kind, name = pair
+            root_path = ROOT_PATH if name == MOUNTED else ""
             port = free_port()
-            origin = f"http://localhost:{port}"
+            address = f"http://localhost:{port}"
             environ = {
                 **compiled,
-                "TABLE_APP": name,
+                "TABLE_APP": name.partition(" ")[0],
                 "OIDC_ISSUER": provider.issuer,
                 "OIDC_CLIENT_ID": "web",
                 "OIDC_CLIENT_SECRET": "web-secret",
-                "OIDC_BASE_URL": origin,
+                "OIDC_BASE_URL": address + root_path,
                 "OIDC_SECRET": secrets.token_urlsafe(32),
             }
-            running.enter_context(server(kind, "tests.real.table_apps:app", port=port, environ=environ))
-            return origin
+            running.enter_context(
+                server(kind, "tests.real.table_apps:app", port=port, environ=environ, root_path=root_path)
+            )
+            return address
 
-        pairs = [(kind, name) for kind in SERVERS for name in FRAMEWORKS]
+        pairs = [(kind, name) for kind in SERVERS for name in (*FRAMEWORKS, MOUNTED)]
         with ThreadPoolExecutor(AT_ONCE) as threads:
-            origins = dict(zip(pairs, threads.map(start, pairs), strict=True))
-        yield origins
+            addresses = dict(zip(pairs, threads.map(start, pairs), strict=True))
+        yield addresses
 
 
 @asynccontextmanager
-async def visited(origin: str, provider: FakeProvider) -> AsyncIterator[Site]:
+async def visited(addresses: Addresses, kind: str, name: str, provider: FakeProvider) -> AsyncIterator[Site]:
     """Open three browsers on a site: nobody, a user without rights, and one with all."""
-    async with httpx.AsyncHTTPTransport() as network:
-        browsers = [Browser(network, origin, {provider.issuer: network}) for _ in range(3)]
-        await browsers[1].sign_in("alice", "/page")
-        await browsers[2].sign_in("root", "/strong")
-        yield Site(origin, provider.issuer, *browsers)
+    address, root_path = addresses[kind, name], ROOT_PATH if name == MOUNTED else ""
+    async with httpx.AsyncHTTPTransport() as network, Stripping() as stripping:
+        way = stripping if root_path else network
+        browsers = [Browser(way, address, {provider.issuer: network}) for _ in range(3)]
+        await browsers[1].sign_in("alice", f"{root_path}/page")
+        await browsers[2].sign_in("root", f"{root_path}/strong")
+        yield Site(address, root_path, provider.issuer, *browsers)
 
 
 async def outcome(site: Site, browser: Browser, method: str, path: str, headers: Mapping[str, str | None]) -> str:
     """Say in a word or two what a request gets, and fail where the rest of the answer does not fit."""
-    response = await browser.fetch(path, method=method, headers=headers)
+    response = await browser.fetch(site.root_path + path, method=method, headers=headers)
     kind = response.headers.get("content-type", "").partition(";")[0]
     if response.status_code == 200:
         return "app"
@@ -136,18 +166,18 @@ async def outcome(site: Site, browser: Browser, method: str, path: str, headers:
     if kind == "text/html":
         return f"{response.status_code} page" if method != "HEAD" else str(response.status_code)
     assert kind == "application/problem+json"
-    assert method == "HEAD" or response.json()["login_url"].startswith(f"{site.origin}/auth/login")
+    assert method == "HEAD" or response.json()["login_url"].startswith(f"{site.address}{site.root_path}/auth/login")
     assert response.status_code != 401 or response.headers["www-authenticate"].startswith("Cookie ")
     return str(response.status_code)
 
 
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])  # that of the browser; the servers have their own
 @pytest.mark.parametrize("kind", SERVERS)
-@pytest.mark.parametrize("name", FRAMEWORKS)
-async def test_every_cell_of_the_table_holds(name, kind, origins, provider, anyio_backend):
+@pytest.mark.parametrize("name", [*FRAMEWORKS, MOUNTED])
+async def test_every_cell_of_the_table_holds(name, kind, addresses, provider, anyio_backend):
     """For nobody, for users, and for users who lack a right."""
     got, wanted = {}, {}
-    async with visited(origins[kind, name], provider) as site:
+    async with visited(addresses, kind, name, provider) as site:
         before = await site.runs()
         for (method, how), (headers, for_nobody, for_alice) in KINDS.items():
             cells = {
@@ -180,9 +210,9 @@ async def test_every_cell_of_the_table_holds(name, kind, origins, provider, anyi
 
 async def opened(site: Site, browser: Browser, path: str, origin: str) -> str:
     """Say what becomes of a websocket."""
-    cookie = browser.jar.header(site.origin + "/", is_same_site=True, is_safe_navigation=True)
+    cookie = browser.jar.header(site.address + "/", is_same_site=True, is_safe_navigation=True)
     try:
-        url = site.origin.replace("http:", "ws:") + path
+        url = site.address.replace("http:", "ws:") + path
         async with connect(url, additional_headers={"origin": origin, "cookie": cookie}) as websocket:
             await websocket.recv()
         return "app"
@@ -194,12 +224,12 @@ async def opened(site: Site, browser: Browser, path: str, origin: str) -> str:
 
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])
 @pytest.mark.parametrize("kind", SERVERS)
-@pytest.mark.parametrize("name", [name for name in FRAMEWORKS if name != "django"])
-async def test_every_websocket_of_the_table_holds(name, kind, origins, provider, anyio_backend):
+@pytest.mark.parametrize("name", [name for name in (*FRAMEWORKS, MOUNTED) if name != "django"])
+async def test_every_websocket_of_the_table_holds(name, kind, addresses, provider, anyio_backend):
     """Refused before it is accepted, with the status that these servers can give."""
     evil = "https://evil.example"
-    async with visited(origins[kind, name], provider) as site:
-        ours, before = site.origin, await site.runs()
+    async with visited(addresses, kind, name, provider) as site:
+        ours, before = site.address, await site.runs()
         got = {
             "nobody": await opened(site, site.nobody, "/ws", ours),
             "user": await opened(site, site.alice, "/ws", ours),
@@ -225,12 +255,12 @@ async def test_every_websocket_of_the_table_holds(name, kind, origins, provider,
 
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])
 @pytest.mark.parametrize("kind", SERVERS)
-async def test_django_has_no_websockets_and_hears_of_none(kind, origins, provider, anyio_backend):
+async def test_django_has_no_websockets_and_hears_of_none(kind, addresses, provider, anyio_backend):
     """It is refused before Django would raise."""
-    async with visited(origins[kind, "django"], provider) as site:
+    async with visited(addresses, kind, "django", provider) as site:
         got = [
-            await opened(site, site.nobody, "/ws", site.origin),
-            await opened(site, site.alice, "/admin/ws", site.origin),
+            await opened(site, site.nobody, "/ws", site.address),
+            await opened(site, site.alice, "/admin/ws", site.address),
             await opened(site, site.alice, "/ws", "https://evil.example"),
         ]
 
