@@ -115,7 +115,7 @@ UNREADABLE = _Words(
 )
 TOO_LATE = _Words(
     400,
-    "This sign-in has run out",
+    "This sign\u2011in has run out",
     "It took too long, or it was finished twice. Please try again.",
 )
 SIGNED_OUT = _Words(
