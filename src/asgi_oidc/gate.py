@@ -56,7 +56,7 @@ async def _login_needed(
         if request.has_form:
             return await _stop_form(decision, request, parts, receive, target=return_to)
         return unauthorized(decision, request, parts)
-    if parts.settings.keep_fragment and return_to is not None and request.method == "GET":
+    if parts.settings.keep_fragment and return_to is not None:
         answer = page(fragment_page(login=parts.urls.login_for(ask, return_to)), status=401, csp=FRAGMENT_CSP)
         return answer.with_headers(challenge(parts.urls.login, {}))
     try:

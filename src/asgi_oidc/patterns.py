@@ -165,7 +165,7 @@ def _decodings(spellings: Sequence[str]) -> set[str] | None:
             folded = _compatible(text)  # that may make a "%" of another character
             if _is_long(folded):
                 return None
-            found |= {text, folded}
+            found.add(text)
             text, times = unquote(folded), times + 1
     return found
 

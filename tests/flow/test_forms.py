@@ -199,6 +199,16 @@ async def test_only_pages_of_ours_can_keep_a_form(app):
     assert (response.status_code, login_cookies(browser)) == (403, [])
 
 
+async def test_a_script_cannot_start_a_login_with_a_form(app):
+    """Whatever it sent would come back from the provider, which no script can read."""
+    browser = await signed_out(site_with(app, keep_forms=True))
+    form = (await send(browser)).page.forms[0]
+
+    response = await browser.fetch(form.action, method="POST", data=dict(form.data(None, {})), initiator=PAGE)
+
+    assert (response.status_code, login_cookies(browser)) == (403, [])
+
+
 async def test_a_form_that_is_forged_or_old_is_none(app):
     """Sealed, and for ten minutes."""
     site = site_with(app, keep_forms=True)
@@ -319,12 +329,24 @@ async def test_forgotten_cookies_do_not_stop_a_kept_form(app):
     assert len(app.seen) == 1
 
 
+@pytest.mark.parametrize("length", [1000, 1100, 2000, 3000])
 @pytest.mark.parametrize("keeps", [False, True])
-async def test_a_form_on_a_page_with_a_long_address_is_told_of_all_the_same(app, keeps):
-    """Its way back does not fit; the rest does."""
+async def test_a_form_on_a_page_with_a_long_address_is_told_of_all_the_same(app, keeps, length):
+    """Its way back may not fit; the rest does."""
     browser = await signed_out(site_with(app, keep_forms=keeps))
 
-    await browser.post("/save", {"a": "b"}, initiator=ORIGIN + "/search?q=" + "%C3%A9" * 300)
+    await browser.post("/save", {"a": "b"}, initiator=ORIGIN + "/search?q=".ljust(length, "x"))
     told = await (browser.submit(button="Sign in") if keeps else browser.click("Sign in"))
 
     assert (told.status_code, urlsplit(told.url).path, browser.refused_cookies) == (200, "/auth/form", [])
+
+
+async def test_a_form_that_fits_only_without_its_addresses_is_not_kept(app):
+    """The cookie would be larger than browsers take."""
+    browser = await signed_out(site_with(app, keep_forms=True))
+    page, target = ORIGIN + "/edit?x=".ljust(900, "x"), "/save?x=".ljust(900, "x")
+
+    stopped = await browser.post(target, {"t": "x" * 2000}, initiator=page)
+
+    assert ("Your form was not sent</h1>" in stopped.text, stopped.page.forms) == (True, [])
+    assert (await browser.click("Go back", await browser.click("Sign in", stopped))).url == page

@@ -179,6 +179,7 @@ async def test_a_preflight_is_answered_where_a_rule_says_so(site):
     assert answer.headers["access-control-allow-methods"] == "PUT"
     assert answer.headers["access-control-allow-headers"] == "content-type, x-csrf"
     assert answer.headers["access-control-max-age"] == "600"
+    assert answer.headers["vary"] == "Origin, Access-Control-Request-Method, Access-Control-Request-Headers"
 
 
 @pytest.mark.parametrize(

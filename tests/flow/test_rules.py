@@ -354,11 +354,14 @@ async def test_who_is_signed_out_while_a_check_takes_its_time_is_nobody():
     assert (statuses, len(site.app.scopes)) == ([401], before)
 
 
-@pytest.mark.parametrize(("always", "asked"), [({}, "login"), ({"prompt": "consent"}, "consent login")])
+@pytest.mark.parametrize(
+    ("always", "asked"), [({}, "login"), ({"prompt": "consent"}, "consent login"), ({"prompt": "none"}, "login")]
+)
 async def test_another_account_is_asked_for_besides_what_every_login_asks(always, asked):
     """The fake provider says nothing of its prompts, so it is the word that all know."""
-    site = site_with(ADMINS, authorization_params=always)
-    browser = await site.signed_in("alice")
+    first = site_with(ADMINS)
+    site = site_with(ADMINS, provider=first.provider, authorization_params=always)
+    browser = site.browser(jar=(await first.signed_in("alice")).jar)
     await browser.get("/admin")
 
     there = await browser.click("Use another account", follow=False)

@@ -249,6 +249,19 @@ async def test_nobody_else_can_ask_for_anything(site, ask):
     assert asked(redirect)["scope"] == "openid profile email"
 
 
+async def test_two_asks_in_one_link_are_none(site):
+    """Nobody can say which one was meant."""
+    browser = await site.signed_in("alice")
+    await browser.get("/page")
+    url = site.app.scope["oidc"].login_url("/after", acr_values=["urn:example:mfa"])
+    (ask,) = parse_qs(urlsplit(url).query)["ask"]
+
+    once = await site.browser().get(f"/auth/login?ask={ask}", follow=False)
+    twice = await site.browser().get(f"/auth/login?ask={ask}&ask={ask}", follow=False)
+
+    assert ("acr_values" in asked(once), "acr_values" in asked(twice)) == (True, False)
+
+
 async def test_a_step_up_makes_a_new_session_and_ends_the_old(site):
     """A change of privilege: a copy of the old cookies is worth nothing after its grace."""
     browser = await site.signed_in("alice")

@@ -44,6 +44,26 @@ async def test_without_session_it_is_closed_with_4401_elsewhere(site, scope):
     assert site.app.scopes == []
 
 
+async def test_a_refusal_answers_the_connect(site):
+    """It is received first, as ASGI has it; once, also when the app has done so already."""
+
+    async def impatient(scope: Any, receive: Any, send: Any) -> None:
+        raise NotSignedIn
+
+    async def patient(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        raise NotSignedIn
+
+    received = []
+    for there in (site, Site(inner=impatient, public=["/ws"]), Site(inner=patient, public=["/ws"])):
+        exchange = Exchange({"type": "websocket.connect"}, {"type": "websocket.disconnect", "code": 1006})
+        scope = {"type": "websocket", "path": "/ws", "headers": [(b"origin", ORIGIN.encode())], "query_string": b""}
+        await there.middleware(scope, exchange.receive, exchange.send)
+        received.append((await exchange.receive())["type"])
+
+    assert received == ["websocket.disconnect"] * 3
+
+
 async def test_signed_in_from_our_own_page_it_is_the_apps(site):
     """With the user."""
     exchange = await connect(site, browser=await site.signed_in())

@@ -160,7 +160,15 @@ def test_each_reading_below_a_mount_counts():
 
 
 @pytest.mark.parametrize(
-    "spelt", ["/" + "x" * LONGEST_ODD_PATH + "//", "/%" + "25" * 9 + "61", "/" + "a" * 9000, "/%25252525252541"]
+    "spelt",
+    [
+        "/" + "x" * LONGEST_ODD_PATH + "//",
+        "/%" + "25" * 9 + "61",
+        "/" + "a" * 9000,
+        "/%25252525252541",
+        "/;" + "\uff41" * 1000,  # too long before it is folded
+        "/;" + "\ufdfa" * 600,  # too long after
+    ],
 )
 def test_what_cannot_be_read_to_its_end_is_every_path(spelt):
     """Work is bounded, and the bound closes."""

@@ -219,4 +219,5 @@ def observed(old: Tokens, answers: list[Answer], now: float) -> str:
 def has_cookie(jar: CookieJar) -> bool:
     """Say whether a browser sends the cookie that signs somebody in."""
     names = (cookie.name for cookie in jar.starting_with("__Host-oidc-"))
-    return any("-login-" not in name and "-tokens-" not in name and not name.endswith("-seen") for name in names)
+    others = ("-seen", "-rounds", "-form")
+    return any("-login-" not in name and "-tokens-" not in name and not name.endswith(others) for name in names)

@@ -73,6 +73,21 @@ def test_a_plain_path_is_canonical(plain):
 
 
 @pytest.mark.parametrize(
+    ("base", "asked", "raw"),
+    [
+        ("/app", "/users/", b"/app/userX"),
+        ("/app", "/userX", b"/app/user"),
+        ("/app", "/user/", b"/other/user"),
+        ("", "/user/", b"/user"),
+    ],
+)
+def test_a_mount_takes_off_its_path_and_nothing_else(base, asked, raw):
+    """Else the path and the raw path say different things."""
+    assert path("/user/", raw_path=b"/app/user", base="/app").is_canonical
+    assert not path(asked, raw_path=raw, base=base).is_canonical
+
+
+@pytest.mark.parametrize(
     "odd",
     [
         "",

@@ -78,6 +78,6 @@ def is_met(ask: Ask, *, acr: object, auth_time: object, now: int, leeway: int) -
         return False
     if ask.max_age is None:
         return True
-    if isinstance(auth_time, bool) or not isinstance(auth_time, int | float):
+    if not isinstance(auth_time, int | float):
         return False
     return -leeway <= now - auth_time <= ask.max_age + leeway
