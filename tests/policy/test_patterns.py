@@ -28,6 +28,7 @@ def closes(pattern: str, spelt: str, **scope: Any) -> bool:
         ("/a", "/a", True),
         ("/a/b.c/*", "/a/b.c", False),
         ("/\u00e9~@", "/\u00e9~@", True),
+        ("/my files/*", "/my files", False),
     ],
 )
 def test_a_pattern_is_a_path_or_all_below_it(text, stem, is_exact):
@@ -50,7 +51,9 @@ def test_a_pattern_is_a_path_or_all_below_it(text, stem, is_exact):
         "/a/../b",
         "/.",
         "/a/*/b",
-        "/a b",
+        "/a ",
+        "/ a",
+        "/a%20b",
         "/a%2f",
         "/a;b",
         "/e\u0301",
@@ -207,6 +210,42 @@ def test_a_word_that_only_holds_another_is_another(spelt):
 def test_names_that_windows_takes_for_one_file_are_one(spelt):
     """It cuts dots and what follows a colon."""
     assert closes("/a/secret.txt", spelt)
+
+
+@pytest.mark.parametrize("spelt", ["/a/SECRET~1.TXT", "/A~2/secret.txt", "/PR1A2B~1"])
+def test_a_short_name_of_windows_may_be_any_file(spelt):
+    """It says six letters of the long one, or fewer."""
+    assert closes("/a/secret-reports.txt", spelt)
+    assert not closes("/a/secret-reports.txt", "/~alice/x~y")
+
+
+@pytest.mark.parametrize("spelt", ["/api/orders.json", "/api/orders.json/", "/API/Orders.XML", "/api/orders.v1.json"])
+def test_a_path_is_the_same_in_another_format(spelt):
+    """Django REST framework serves "/orders.json" as it serves "/orders/"; a dot that begins a name is none."""
+    assert closes("/api/orders" if spelt.count(".") < 2 else "/api/orders.v1", spelt)
+    assert closes("/api/orders/*" if spelt.count(".") < 2 else "/api/orders.v1/*", spelt)
+    assert not closes("/api/orders.json", "/api/orders")
+    assert not closes("/", "/.hidden")
+
+
+@pytest.mark.parametrize(
+    "spelt", ["/app/admin/panel", "/app/admin/app/panel", "/app/admin/x/app/panel", "/app/admin/apppanel"]
+)
+def test_a_root_path_may_be_taken_off_again_further_in(spelt):
+    """By each of several apps that are mounted in one another."""
+    closing = Closing([read_pattern("/admin/panel")])
+
+    found = [closing.matching(read_path({"path": spelt, "root_path": "/app"}, base_path=base)) for base in ("/app", "")]
+
+    assert found == [(0,), (0,)]
+
+
+def test_a_page_that_begins_like_the_root_path_is_a_plain_one():
+    """It opens, and no rule but its own is meant."""
+    apples = read_path({"path": "/app/apples", "root_path": "/app"}, base_path="/app")
+
+    assert Opening([read_pattern("/apples")]).narrowest(apples) is not None
+    assert Closing([read_pattern("/apple"), read_pattern("/apples/*")]).matching(apples) == (1,)
 
 
 def test_an_odd_path_has_to_have_all_words_of_a_pattern():

@@ -29,7 +29,8 @@ class PathReadings:
     Attributes:
         readings: each starts where the app starts; one where server and settings agree.
         is_canonical: whether everybody reads the spelling alike.
-        spellings: further texts that someone may take for the path, where it is not canonical.
+        spellings: further texts that someone may take for the path; for a canonical one, without the server's
+            `root_path` wherever that stands.
         external: the percent-encoded path that the browser asked for, as far as it can be known.
         mismatch: whether the server's `root_path` is not the path of `base_url`.
     """
@@ -59,10 +60,14 @@ def read_path(scope: Mapping[str, Any], *, base_path: str) -> PathReadings:
     readings = {strip_prefix(path, base_path), *_rooted_readings(path, root_path)}
     agreed = root_path.rstrip("/") == base_path
     is_canonical = _is_canonical(path) and (raw is None or (taken is not None and _is_canonical_raw(raw)))
+    if is_canonical:
+        spellings = _without_root(readings, root_path.strip("/"))
+    else:
+        spellings = (path, raw.decode("latin-1") if isinstance(raw, bytes) else "")
     return PathReadings(
         readings=frozenset(readings if agreed else {path, *readings}),
         is_canonical=is_canonical,
-        spellings=() if is_canonical else (path, raw.decode("latin-1") if isinstance(raw, bytes) else ""),
+        spellings=spellings,
         external=_external(raw, path, taken=taken, root_path=root_path.rstrip("/"), base_path=base_path),
         mismatch=bool(root_path) and not agreed,
     )
@@ -85,6 +90,11 @@ def _rooted_readings(path: str, root_path: str) -> set[str]:
         for rest in (strip_prefix(path, root), path.removeprefix(root), path.split(root, 1)[-1]):
             readings.add(rest if rest.startswith("/") else f"/{rest}")
     return readings
+
+
+def _without_root(readings: set[str], root: str) -> tuple[str, ...]:
+    # Apps that are mounted in one another may each take it off, from what the one before has left.
+    return tuple(reading.replace(f"/{root}", "/") for reading in readings if root and f"/{root}" in reading)
 
 
 def _is_canonical(path: str) -> bool:
