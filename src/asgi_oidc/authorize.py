@@ -29,7 +29,7 @@ async def authorize(scope: Scope, parts: Parts, place: Place, live: Live | None)
         OIDCError: a check of the app lacks something of its user, or `check_failed`: it raised or took too long.
     """
     decision = _decide(parts, place, live)
-    if live is None or not isinstance(decision, Allow | StepUp):
+    if live is None or place.opened_by is not None or not isinstance(decision, Allow | StepUp):
         return decision
     judged = live.session
     for rule in place.rules:

@@ -1,5 +1,6 @@
 """What the policy says about a path and why, for people: the answers are those that requests get."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from urllib.parse import unquote_to_bytes
@@ -10,6 +11,8 @@ from asgi_oidc.rules import Rule
 from asgi_oidc.web.request import METHODS, methods_of
 
 Rows = Sequence[tuple[str, str]]
+
+_UNWRITTEN = re.compile(rb"[^!-~]")  # what a browser percent-encodes
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,17 +51,18 @@ def explain(parts: Parts, path: str, method: str, *, endpoints: Sequence[str]) -
         raise ValueError(f"{method!r} is no HTTP method, and not WEBSOCKET")
     if not path.startswith("/"):
         raise ValueError(f"{path!r} is no path of {parts.origin}: it begins with '/'")
-    raw = path.partition("#")[0].partition("?")[0].encode("utf-8", "replace")
+    plain = path.partition("#")[0].partition("?")[0].encode("utf-8", "replace")
+    raw = _UNWRITTEN.sub(lambda found: f"%{found[0][0]:02X}".encode(), plain)
     kind = "websocket" if method == "WEBSOCKET" else "http"
     decoded = unquote_to_bytes(raw).decode("utf-8", "replace")
     scope = {"type": kind, "path": decoded, "raw_path": raw, "root_path": parts.settings.base_path}
     place = parts.policy.place(scope, methods_of(method))
     is_ours = kind == "http" and any(reading.rstrip("/") in endpoints for reading in place.path.readings)
-    rows = [("ours", "the middleware answers this URL itself")] if is_ours else _rows(place, kind)
+    rows = [("ours", "the middleware answers this URL itself")] if is_ours else _rows(place, method)
     return Explanation(path, method, not is_ours and place.opened_by is not None, place.rules, rows)
 
 
-def _rows(place: Place, kind: str) -> Rows:
+def _rows(place: Place, method: str) -> Rows:
     rows = []
     if not place.path.is_canonical:
         rows.append(("spelling", "not plain: nothing opens it, and every rule holds that it may mean"))
@@ -66,22 +70,28 @@ def _rows(place: Place, kind: str) -> Rows:
         return [*rows, ("public", f"opened by {place.opened_by!r}"), ("anybody", "the app"), *_origins(place)]
     rows.append(("public", "no: no pattern opens it" + (", or a rule is narrower" if place.rules else "")))
     rows += [("rule", repr(rule)) for rule in place.rules]
-    if kind == "websocket":
-        rows.append(("nobody", "401, or close code 4401"))
-    else:
-        rows.append(("nobody", "a page: to sign in; all else: 401" if place.may_redirect else "401"))
-    rows.append(("signed in", _signed_in(place, kind)))
+    rows += [("nobody", _login(place, method, "to sign in")), ("signed in", _signed_in(place, method))]
     return [*rows, *_origins(place)]
 
 
-def _signed_in(place: Place, kind: str) -> str:
-    refused = "403, or close code 4403" if kind == "websocket" else "403"
+def _login(place: Place, method: str, words: str) -> str:
+    if method == "WEBSOCKET":
+        return "401, or close code 4401"
+    if not place.may_redirect:
+        return "401"
+    if method in ("GET", "HEAD"):
+        return f"a page: {words}; all else: 401"
+    return f"401; a form: a page with a link {words}" if method == "POST" else "401"
+
+
+def _signed_in(place: Place, method: str) -> str:
+    refused = "403, or close code 4403" if method == "WEBSOCKET" else "403"
     needs = any(rule.needs.is_something or rule.asks_app for rule in place.rules)
     if place.ask is None:
         return f"{refused}: the rules need different acr_values, which no single login has"
     words = "the app"
     if place.ask.parameters:
-        again = "a page: to sign in again; all else: 401" if kind == "http" and place.may_redirect else "401"
+        again = _login(place, method, "to sign in again")
         asked = " and ".join(f"{name} {value}" for name, value in place.ask.parameters.items())
         words += f"; without {asked}: {again}"
     return f"{words}; without what the rules need: {refused}" if needs else words

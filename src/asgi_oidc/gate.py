@@ -12,7 +12,7 @@ from asgi_oidc.errors import OIDCError, RequestRejected, StoreUnavailable
 from asgi_oidc.parts import Parts
 from asgi_oidc.policy import Place, Refuse, StartLogin, StepUp
 from asgi_oidc.principal import User
-from asgi_oidc.protocol.step_up import Ask
+from asgi_oidc.protocol.step_up import ANYHOW, Ask
 from asgi_oidc.sessions.forms import LARGEST, KeptForm
 from asgi_oidc.sessions.sessions import Live
 from asgi_oidc.sessions.transactions import digest
@@ -86,7 +86,8 @@ def forbidden(refusal: Refuse, request: Request, parts: Parts, place: Place, liv
     reference = secrets.token_hex(6)
     events.log(events.REQUEST_REFUSED, status=403, method=request.method, why=refusal.why, reference=reference)
     return_to = own_path(request.target, parts) if request.is_navigation else _page_of(request, parts)
-    switch = parts.urls.login_for(Ask(prompt=ANOTHER_ACCOUNT), return_to)
+    ask = place.ask or ANYHOW
+    switch = parts.urls.login_for(Ask(ask.acr_values, ask.max_age, ANOTHER_ACCOUNT), return_to)
     is_for_a_person = request.is_navigation or (request.wants_page and request.has_form)
     if live is not None and place.may_redirect and is_for_a_person:
         user = User(live.session.login.sub, live.session.login.issuer, live.session.tokens.claims)
@@ -131,6 +132,8 @@ async def _sealed(request: Request, parts: Parts, receive: Receive, *, target: s
         pairs = read_form(await read_form_body(request, receive, largest=LARGEST))
         was = await who_was(request, parts)
     except (RequestRejected, StoreUnavailable):
+        return None
+    if any("\0" in text for pair in pairs for text in pair):  # a parser of HTML makes another character of it
         return None
     sub = None if was is None else digest(was.session.login.sub)
     form = KeptForm(target=target, page=_page_of(request, parts), pairs=pairs, sub=sub, created_at=parts.now())

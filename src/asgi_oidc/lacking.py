@@ -10,7 +10,7 @@ from asgi_oidc.errors import (
 )
 from asgi_oidc.parts import Parts
 from asgi_oidc.policy import StartLogin, StepUp
-from asgi_oidc.protocol.step_up import ANYHOW, read_ask
+from asgi_oidc.protocol.step_up import ANYHOW
 from asgi_oidc.sessions.sessions import Live
 from asgi_oidc.web.request import Request
 
@@ -33,7 +33,7 @@ def decision_for(
     """Say which login would help, or give the error that has to be told instead."""
     if isinstance(error, StepUpRequired):
         try:
-            ask = read_ask(error.acr_values, error.max_age)
+            ask = parts.settings.read_ask(error.acr_values, error.max_age)
         except ValueError as exc:
             return OIDCError("step_up_invalid", str(exc))
         return StartLogin(ask) if live is None else StepUp(ask)

@@ -98,9 +98,9 @@ class OIDCMiddleware:
         return self._parts.settings.base_url
 
     def covers(self, path: str) -> bool:
-        """Say whether a path of the browser's address is below `base_url`."""
-        base_path = self._parts.settings.base_path
-        return path == base_path or path.startswith(f"{base_path}/")
+        """Say whether a path of the browser's address, or a whole URL, is below `base_url`."""
+        path = path.removeprefix(self._parts.origin).partition("#")[0].partition("?")[0]
+        return f"{path}/".startswith(f"{self._parts.settings.base_path}/")
 
     def explain(self, path: str, method: str = "GET") -> Explanation:
         """Say what a path gets, and why; `print()` shows it as a table.

@@ -1,5 +1,6 @@
 """One policy for every request: default closed, opened by `public` patterns, narrowed by rules."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,10 @@ from asgi_oidc.web.paths import PathReadings, read_path
 EVERYTHING_BUT_RULES = "everything-but-rules"  # what `public` is set to when rules alone shall close paths
 MOST_PLACES = 2048  # paths whose decision is remembered; the oldest goes
 LONGEST_KEY = 512  # characters of a path that is remembered
+NONE_OF_ALWAYS = (
+    "asks for none of the acr_values of authorization_params, so a login for it would be good everywhere: name those "
+    "that are good enough for every page there, these among them"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,26 +179,49 @@ def read_public(value: object) -> tuple[Pattern, ...]:
     return patterns
 
 
+def lacks_acr(ask: Ask, always: Sequence[str]) -> bool:
+    """Say whether a login for this would be none of those that are good enough everywhere."""
+    return bool(always and ask.acr_values) and not set(always) & set(ask.acr_values)
+
+
+def _meet(rule: Rule, other: Rule) -> bool:
+    wide, narrow = sorted((rule, other), key=lambda each: each.pattern.width, reverse=True)
+    stems = f"{narrow.pattern.stem}/", f"{wide.pattern.stem}/"
+    is_one = stems[0] == stems[1] if wide.pattern.is_exact else stems[0].startswith(stems[1])
+    return is_one and (other.methods is None or rule.is_for(other.methods))
+
+
 def contradictions(
     public: Sequence[Pattern], rules: Sequence[Rule], *, auth_path: str, base_path: str, acr_values: Sequence[str]
 ) -> list[str]:
-    """Say which rules can never match or be met, and which patterns can never open.
+    """Say which rules can never match or be met, and which patterns say the opposite of a rule.
 
     Args:
         acr_values: those that every login asks for.
     """
+    named = [("public", str(pattern), repr(str(pattern))) for pattern in public]
+    named += [("rules", rule.path, repr(rule)) for rule in rules]
     problems = []
-    for rule in rules:
-        if base_path and f"{rule.pattern.stem}/".startswith(f"{base_path}/"):
-            inside = rule.path.removeprefix(base_path) or "/"
-            problems.append(f"rules: {rule!r} can never match: paths begin where the app does; write {inside!r}")
-        if acr_values and rule.ask.acr_values and not set(acr_values) & set(rule.ask.acr_values):
+    for setting, path, told in named:
+        if base_path and f"{path.removesuffix('*').rstrip('/')}/".startswith(f"{base_path}/"):
+            inside = path.removeprefix(base_path) or "/"
+            inside = EVERYTHING_BUT_RULES if setting == "public" and inside == "/*" else inside
+            problems.append(f"{setting}: {told} can never match: paths begin where the app does; write {inside!r}")
+    strong = [rule for rule in rules if rule.ask.acr_values]
+    for rule, other in itertools.combinations(strong, 2):
+        if joint((rule.ask, other.ask)) is None and _meet(rule, other):
             problems.append(
-                f"rules: {rule!r} asks for none of the acr_values of authorization_params, so a login for it would be "
-                "good everywhere: name those that are good enough for every page there, these among them"
+                f"rules: {rule!r} and {other!r} are about one page, and no login can reach a context of each: name one "
+                "that is good enough for both"
             )
+    for rule in rules:
+        if lacks_acr(rule.ask, acr_values):
+            problems.append(f"rules: {rule!r} {NONE_OF_ALWAYS}")
         if f"{rule.pattern.stem}/".startswith(f"{auth_path}/"):
-            problems.append(f"rules: {rule!r} can never match: the URLs below {auth_path} are our own")
+            problems.append(
+                f"rules: {rule!r} is about {auth_path}, where our own URLs are: give the page another path, or set "
+                "auth_path"
+            )
         if rule.closes and rule.methods is None and rule.pattern in public:
             problems.append(
                 f"rules: {rule!r} needs a user where public says {str(rule.pattern)!r}: leave one of them out"

@@ -9,7 +9,7 @@ import httpx
 
 from asgi_oidc.api_auth import make_api_auth
 from asgi_oidc.errors import NotSignedIn
-from asgi_oidc.protocol.step_up import ANYHOW, Ask, read_ask
+from asgi_oidc.protocol.step_up import ANYHOW, Ask
 
 Claims = dict[str, Any]
 
@@ -95,12 +95,16 @@ class Urls:
     """Absolute URLs of ours, to put into pages.
 
     Attributes:
+        base_path: what stands before the app's own paths in a browser's address.
+        read_ask: checks what the app asks for: `acr_values` and `max_age`.
         sealed: writes how a login shall be done, so that nobody else can ask for it.
     """
 
     login: str
     logout: str
     form: str
+    base_path: str
+    read_ask: Callable[[object, object], Ask] = field(repr=False)
     sealed: Callable[[Ask], str] = field(repr=False)
 
     def login_for(self, ask: Ask, return_to: str | None) -> str:
@@ -181,7 +185,7 @@ class OIDC:
         Raises:
             ValueError: nobody can sign in like that.
         """
-        ask = read_ask(acr_values, max_age)
+        ask = self._urls.read_ask(acr_values, max_age)
         return self._access is not None and self._access.meets(ask)
 
     async def access_token(self, *, resource: str | None = None) -> str:
@@ -249,6 +253,11 @@ class OIDC:
             raise NotSignedIn(detail="there is no user behind this request")
         return self._access
 
+    @property
+    def base_path(self) -> str:
+        """The path of `base_url`, without a `/` at its end: what a browser's address has before the app's own paths."""
+        return self._urls.base_path
+
     def login_url(
         self,
         return_to: str | None = None,
@@ -266,7 +275,7 @@ class OIDC:
         Raises:
             ValueError: nobody can sign in like that.
         """
-        return self._urls.login_for(read_ask(acr_values, max_age), return_to)
+        return self._urls.login_for(self._urls.read_ask(acr_values, max_age), return_to)
 
     def logout_url(self, return_to: str | None = None) -> str:
         """Write the URL that signs out: send a form with POST to it, or link to it from a page of this site.

@@ -18,7 +18,8 @@ class Rule:
     """A further need of a path: whoever is let in has to meet all rules that match.
 
     Args:
-        path: `"/x"` is that path, `"/x/*"` is `/x` and all below, in any spelling that a framework may serve.
+        path: `"/x"` is that path, `"/x/*"` is `/x` and all below, in any spelling that a framework may serve; by whole
+            segments, whatever values a route takes for one ("07" for "7").
         methods: HTTP methods that it is for, `"GET"` with HEAD; `"WEBSOCKET"` for those alone. By default all.
         claims: claim path to the value it must have or, if it is a list, hold: `{"realm_access.roles": "admin"}`. Of a
             list of values one is enough. A tuple of names is for names that have dots.
@@ -93,8 +94,9 @@ class Rule:
         """Say whether its `origins` are for a request, whatever that is taken for; `GET` permits no websocket."""
         if self.methods is None:
             return True
-        is_more = {"HEAD", "WEBSOCKET"} & set(methods)
-        asked = [method for method in methods if not (is_more and method == "GET")]
+        # The GET that HEAD and WEBSOCKET stand for; one that a header adds is another.
+        is_more = methods[0] in ("HEAD", "WEBSOCKET") and methods[1:] == ("GET",)
+        asked = methods[:1] if is_more else methods
         return all(each in self.methods or (each == "HEAD" and "GET" in self.methods) for each in asked)
 
     def _differs(self, name: str) -> bool:

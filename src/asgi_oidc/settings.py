@@ -7,11 +7,11 @@ from typing import Any, Required, TypedDict
 
 from asgi_oidc.errors import OIDCError, SettingsError
 from asgi_oidc.patterns import Pattern
-from asgi_oidc.policy import contradictions, read_public
+from asgi_oidc.policy import NONE_OF_ALWAYS, contradictions, lacks_acr, read_public
 from asgi_oidc.protocol.client import Client
 from asgi_oidc.protocol.client_auth import choose_method
 from asgi_oidc.protocol.metadata import MEMBERS, REQUIRED, ProviderMetadata, make_metadata
-from asgi_oidc.protocol.step_up import Ask
+from asgi_oidc.protocol.step_up import Ask, read_ask
 from asgi_oidc.provider.http import HttpClient
 from asgi_oidc.rules import Rule, read_rules
 from asgi_oidc.setting_values import (
@@ -122,11 +122,27 @@ class Settings:
         return self.authorization_params.get("response_mode") == "form_post"
 
     def ask_of(self, ask: Ask) -> Ask:
-        """Say how a login has to be done: as asked, and else as `authorization_params` say."""
-        given = self.authorization_params
-        acr_values = _stricter(ask.acr_values, tuple(str(given.get("acr_values", "")).split()))
-        ages = [int(str(age)) for age in (ask.max_age, given.get("max_age")) if age is not None]
-        return Ask(acr_values, min(ages, default=None), ask.prompt)
+        """Say how a login has to be done: as asked, and never less than `authorization_params` say."""
+        always = self.acr_values
+        acr_values = tuple(value for value in ask.acr_values if value in always) if always else ask.acr_values
+        ages = [int(str(age)) for age in (ask.max_age, self.authorization_params.get("max_age")) if age is not None]
+        return Ask(acr_values or always, min(ages, default=None), ask.prompt)
+
+    def read_ask(self, acr_values: object, max_age: object) -> Ask:
+        """Check what the app asks for by itself; None is left out.
+
+        Raises:
+            ValueError: nobody can sign in like that.
+        """
+        ask = read_ask(acr_values, max_age)
+        if lacks_acr(ask, self.acr_values):
+            raise ValueError(f"acr_values: {list(ask.acr_values)} {NONE_OF_ALWAYS}")
+        return ask
+
+    @property
+    def acr_values(self) -> tuple[str, ...]:
+        """Authentication contexts that every login asks for."""
+        return tuple(str(self.authorization_params.get("acr_values", "")).split())
 
     @property
     def home(self) -> str:
@@ -173,11 +189,6 @@ def read_settings(given: Mapping[str, Any], *, also_wrong: Sequence[str] = ()) -
     if problems:
         raise SettingsError(problems)
     return Settings(**values)
-
-
-def _stricter(asked: tuple[str, ...], always: tuple[str, ...]) -> tuple[str, ...]:
-    """Join what one login asks for with what all ask for; what an app asks for by itself may be beyond that."""
-    return tuple(value for value in asked if value in always) or asked or always
 
 
 def _unknown(name: str) -> str:

@@ -52,6 +52,13 @@ def test_a_path_is_explained_by_those_that_have_it(capsys):
     assert beside.count("GET /x\n") == 1
 
 
+def test_an_address_is_explained_as_it_is_copied_from_a_browser(capsys):
+    """With its query."""
+    _, copied, _ = run(capsys, f"{HERE}:starlette_app", "https://app.example.com/admin?x=1#y")
+
+    assert copied.count("GET /admin?x=1#y\n") == 2
+
+
 def test_quart_is_looked_into(capsys):
     """It keeps the middleware in `asgi_app`."""
     assert "a signed-in user" in run(capsys, f"{HERE}:quart_app")[1]
@@ -64,6 +71,9 @@ def test_quart_is_looked_into(capsys):
         ([f"{HERE}:nothing"], f"{HERE} has no 'nothing'"),
         (["tests.nowhere:app"], "there is no module 'tests.nowhere' here"),
         ([f"{HERE}:bare_app"], "has no OIDCMiddleware around it"),
+        ([f"{HERE}:run"], "is a function: name the app that it makes"),
+        ([f"{HERE}:starlette_app", "admin"], "'admin' is no path: it begins with '/'"),
+        ([f"{HERE}:starlette_app", "https://other.example.com/admin"], "is not below https://app.example.com"),
         ([f"{HERE}:starlette_app", "/x", "--method", "FETCH"], "'FETCH' is no HTTP method"),
         ([f"{HERE}:starlette_app.routes", "/x"], "has no OIDCMiddleware"),
         (["tests.cli.wrong_settings:app"], "asgi-oidc cannot start"),

@@ -155,10 +155,11 @@ async def test_a_form_of_nobody_is_kept_as_well(app):
         (FIELDS, {"content-type": "multipart/form-data; boundary=x"}),
         (FIELDS, {"content-type": "text/plain"}),
         ({str(number): "" for number in range(65)}, {}),
+        ({"text": "a\0b"}, {}),
     ],
 )
 async def test_what_cannot_be_kept_is_told_so(app, fields, headers):
-    """Too large, too many fields, or with files: nothing is half kept."""
+    """Too large, too many fields, with files, or with what a page cannot hold: nothing is half kept."""
     browser = await signed_out(site_with(app, keep_forms=True))
 
     stopped = await send(browser, fields, headers=headers)

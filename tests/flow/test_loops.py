@@ -126,12 +126,32 @@ async def test_a_login_by_link_counts_as_well():
 
 
 async def test_somebody_who_is_signed_in_may_sign_in_as_often_as_they_like():
-    """They have asked for it."""
+    """They have clicked on it."""
     site = Site()
     browser = await site.signed_in()
 
     for _ in range(6):
-        assert (await browser.get("/auth/login?return_to=/page")).status_code == 200
+        assert (await browser.get("/auth/login?return_to=/page", initiator=f"{ORIGIN}/page")).status_code == 200
+
+
+@pytest.mark.parametrize("more", [{}, {"acr_values": ["urn:example:mfa"]}])
+async def test_an_app_that_is_not_content_with_whom_it_gets_is_noticed(more):
+    """It sends them to sign in as somebody else, and the provider says the same again (Django: `user_passes_test`)."""
+
+    async def never_content(scope: Any, receive: Any, send: Any) -> None:
+        url = scope["oidc"].login_url(scope["path"], **more)
+        await send({"type": "http.response.start", "status": 302, "headers": [(b"location", url.encode())]})
+        await send({"type": "http.response.body", "body": b""})
+
+    site = Site(inner=never_content)
+    browser = site.browser()
+    site.provider.sign_in_as("alice")
+
+    typed = await browser.get("/page")
+    clicked = await site.browser().get("/page", initiator=f"{ORIGIN}/")
+
+    for page in (typed, clicked):
+        assert (page.status_code, "keeps asking you to sign in" in page.text) == (403, True)
 
 
 async def test_logins_that_lie_apart_are_no_loop():

@@ -5,11 +5,13 @@ from typing import Any, NamedTuple
 
 import litestar
 import pytest
+from fastapi import FastAPI
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
 from asgi_oidc import Rule
 from asgi_oidc.testing import Browser, Client, FakeProvider, Persona
+from asgi_oidc.testing.in_process import http_scope
 from tests.flow.site import (
     CLIENT_SECRET,
     ORIGIN,
@@ -94,6 +96,42 @@ def in_litestar(app: ASGIApp) -> ASGIApp:
         await app(scope, receive, send)
 
     return litestar.Litestar([mount], openapi_config=None, logging_config=None)
+
+
+async def test_apps_in_one_another_do_not_hide_a_page_behind_the_root_path():
+    """Each of them takes it off; the rule holds whatever is left for the page."""
+
+    @litestar.get("/panel", media_type="text/plain")
+    async def panel() -> str:
+        return "the panel"
+
+    inner = litestar.Litestar([panel], openapi_config=None, logging_config=None)
+    mount = litestar.asgi("/admin", is_mount=True, copy_scope=True)(inner)
+    outer = litestar.Litestar([mount], openapi_config=None, logging_config=None)
+    rules = [Rule("/admin/panel")]
+    guarded = Site(inner=outer, base_url=f"{ORIGIN}/app", public="everything-but-rules", rules=rules).middleware
+    got = {}
+    apps: list[tuple[str, Any]] = [("bare", outer), ("guarded", guarded)]
+    for name, app in apps:
+        for path in ("/app/admin/panel", "/app/admin/app/panel", "/app/admin/x/app/panel", "/app/admin/apppanel"):
+            exchange = Exchange({"type": "http.request"})
+            scope = {**http_scope("GET", ORIGIN + path, {}), "root_path": "/app"}
+            await app(scope, exchange.receive, exchange.send)
+            got[name, path] = exchange.status
+
+    assert {status for (name, _), status in got.items() if name == "bare"} == {200}
+    assert {status for (name, _), status in got.items() if name == "guarded"} == {401}
+
+
+@pytest.mark.filterwarnings("ignore:The `root_path` parameter is deprecated")
+@pytest.mark.parametrize("path", ["/v1/admin", "/admin", "/v1/v1/admin"])
+async def test_an_app_with_a_root_path_of_its_own_hides_nothing_where_base_url_ends_with_it(path):
+    """It takes that off inside, where nobody else sees it."""
+    api = FastAPI(root_path="/v1")
+    api.get("/admin")(lambda: "the admin")
+    site = Site(inner=api, base_url=f"{ORIGIN}/v1", public="everything-but-rules", rules=[Rule("/admin")])
+
+    assert (await site.browser().fetch(path)).status_code == (404 if path.count("v1") == 2 else 401)
 
 
 PLACEMENTS = {

@@ -99,6 +99,23 @@ async def test_a_safe_request_of_another_site_is_the_apps(site, method):
     assert await post(site, browser, method=method, origin=EVIL, sec_fetch_site="cross-site") == 200
 
 
+@pytest.mark.parametrize("name", ["x-http-method-override", "X_HTTP_Method", "x-method_override"])
+@pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS"])
+async def test_a_safe_request_that_may_be_taken_for_an_unsafe_one_is_refused(method, name):
+    """Some apps look at a header; a site that may read may not delete with it."""
+    site = Site(rules=[Rule("/api/*", methods=["GET", "OPTIONS"], origins=[SPA])])
+    browser = await site.signed_in()
+    before = len(site.app.scopes)
+
+    refused = [
+        await post(site, browser, "/api/x", method=method, origin=each, **{name: "DELETE"}) for each in (SPA, EVIL)
+    ]
+
+    assert (refused, len(site.app.scopes)) == ([403, 403], before)
+    assert await post(site, browser, "/api/x", method=method, origin=SPA) == 200
+    assert await post(site, browser, "/api/x", method=method, origin=ORIGIN, **{name: "DELETE"}) == 200
+
+
 async def test_without_a_session_there_is_nothing_to_misuse(site):
     """A public path takes what it takes from anybody: web hooks, forms of a payment site."""
     exchange = await site.call("/public/hook", method="POST", headers={"origin": EVIL, "sec-fetch-site": "cross-site"})

@@ -8,7 +8,7 @@ import pytest
 
 from asgi_oidc import AccessTokenExpired, RefreshFailed, Rule, SessionEnded, StoreUnavailable
 from asgi_oidc.testing import Persona
-from tests.flow.site import ORIGIN, PROGRAM, Site, cookie_header, login_cookies, session_cookies
+from tests.flow.site import ORIGIN, PROGRAM, Clock, Site, cookie_header, login_cookies, session_cookies
 from tests.flow.test_websockets import DENIAL, connect
 
 ADMINS = Rule("/admin/*", claims={"realm_access.roles": "admin"})
@@ -380,3 +380,30 @@ async def test_another_account_is_chosen_where_the_provider_can():
     there = await browser.click("Use another account", follow=False)
 
     assert parse_qs(urlsplit(there.location).query)["prompt"] == ["login select_account"]
+
+
+async def test_another_account_is_asked_for_all_that_the_page_needs():
+    """One way to the provider, not two."""
+    site = site_with(Rule("/admin", claims={"roles": "director"}, acr_values=["urn:example:mfa"], max_age=300))
+    browser = await site.signed_in("alice")
+    await browser.get("/admin")
+
+    there = await browser.click("Use another account", follow=False)
+
+    asked = parse_qs(urlsplit(there.location).query)
+    assert (asked["prompt"], asked["acr_values"], asked["max_age"]) == (["login"], ["urn:example:mfa"], ["300"])
+
+
+async def test_a_public_page_is_there_while_a_session_runs_out():
+    """Between two looks at the clock, for one."""
+
+    class Running(Clock):
+        def __call__(self) -> float:
+            self.now += 1
+            return self.now
+
+    site = Site(clock=Running(), session_idle=60, session_lifetime=60, leeway=60)
+    browser = await site.signed_in("alice")
+
+    assert {(await browser.fetch("/public/x")).status_code for _ in range(40)} == {200}
+    assert (await browser.fetch("/page")).status_code == 401

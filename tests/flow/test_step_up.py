@@ -195,9 +195,10 @@ async def test_an_app_that_is_never_content_ends_on_a_page(site):
     assert (page.status_code, "keeps asking you to sign in" in page.text) == (403, True)
 
 
-@pytest.mark.parametrize("asks", [{"acr_values": []}, {"max_age": -1}])
-async def test_an_app_that_asks_for_nonsense_is_told_so(site, asks, caplog):
+@pytest.mark.parametrize("asks", [{"acr_values": []}, {"max_age": -1}, {"acr_values": ["low"]}])
+async def test_an_app_that_asks_for_nonsense_is_told_so(asks, caplog):
     """500, and the log says what is wrong."""
+    site = Site(authorization_params={"acr_values": "urn:example:mfa"})
 
     async def confused(scope: Any) -> None:
         raise StepUpRequired(**asks)
@@ -247,6 +248,18 @@ async def test_nobody_else_can_ask_for_anything(site, ask):
 
     assert {"acr_values", "max_age", "prompt"} & asked(redirect).keys() == set()
     assert asked(redirect)["scope"] == "openid profile email"
+
+
+async def test_an_app_cannot_ask_for_less_than_every_login():
+    """The session would be good for all other pages as well."""
+    site = Site(authorization_params={"acr_values": "high higher"})
+    await site.browser().get("/")
+    oidc = site.app.scope["oidc"]
+
+    assert "ask=" in oidc.login_url("/x", acr_values=["higher", "highest"])
+    for ask in (oidc.login_url, oidc.meets):
+        with pytest.raises(ValueError, match="none of the acr_values of authorization_params"):
+            ask(acr_values=["low"])
 
 
 async def test_two_asks_in_one_link_are_none(site):
@@ -328,7 +341,8 @@ async def test_somebody_who_clicks_may_step_up_as_often_as_they_like(site):
     url = site.app.scope["oidc"].login_url("/page", max_age=60)
 
     for _ in range(5):
-        assert (await browser.get(url, headers={"sec-fetch-user": "?1"})).status_code == 200
+        clicked = await browser.get(url, initiator=f"{ORIGIN}/page", headers={"sec-fetch-user": "?1"})
+        assert clicked.status_code == 200
 
 
 async def test_a_program_whose_token_has_run_out_is_not_told_to_step_up():

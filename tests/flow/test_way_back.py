@@ -1,5 +1,6 @@
 """The way back from a sign-out: to a page of our own, without the state, and not into the next login."""
 
+from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
@@ -52,6 +53,30 @@ async def test_the_browser_lands_on_a_clean_url(site):
 
     assert (home.status_code, home.url.rstrip("/")) == (200, ORIGIN)
     assert home.json()["sub"] is None
+
+
+async def test_the_start_page_of_a_mounted_app_is_found_to_be_public():
+    """Then no page of ours stands in for it."""
+    site = Site(base_url=f"{ORIGIN}/app", public=["/"])
+
+    async def server(scope: Any, receive: Any, send: Any) -> None:
+        await site.middleware({**scope, "root_path": "/app"}, receive, send)
+
+    browser = site.browser(app=server)
+    await browser.sign_in("alice", "/app/page")
+    home = await browser.post("/app" + LOGOUT)
+
+    assert (home.status_code, urlsplit(home.url).path.rstrip("/")) == (200, "/app")
+    assert home.json()["sub"] is None
+
+
+async def test_where_the_server_says_nothing_of_a_mount_a_page_of_ours_stands_in():
+    """Nothing is public there, and the next login would begin at once."""
+    site = Site(base_url=f"{ORIGIN}/app", public=["/"])
+    browser = site.browser()
+    await browser.sign_in("alice", "/app/page")
+
+    assert "You are signed out" in (await browser.post("/app" + LOGOUT)).text
 
 
 async def test_the_browser_goes_where_it_was_to_go(site):

@@ -136,6 +136,18 @@ class RoutesContract:
         assert redirect.location.startswith(f"{ORIGIN}/auth/login?")
         assert (page.status_code, page.path, page.json()["sub"]) == (200, "/me?a=1&b=%C3%A9", "alice")
 
+    async def test_a_login_comes_back_through_a_proxy_that_takes_a_part_of_the_path_off(self):
+        """The middleware knows where the app is; the server need not."""
+        site = site_of(self.make_app(), base_url=f"{ORIGIN}/app")
+
+        async def proxy(scope: Any, receive: Any, send: Any) -> None:
+            path = scope["path"].removeprefix("/app")
+            await site.middleware({**scope, "path": path, "raw_path": path.encode()}, receive, send)
+
+        page = await site.browser(app=proxy).sign_in("alice", "/app/me?a=1")
+
+        assert (page.status_code, page.path, page.json()["sub"]) == (200, "/app/me?a=1", "alice")
+
     @pytest.mark.parametrize(
         "headers",
         [

@@ -6,13 +6,13 @@ from asgi_oidc import Rule
 from tests.flow.site import Site
 
 SITE = Site(
-    public=["/", "/admin/health"],
+    public=["/", "/admin/health", "/\u00fcber uns/*"],
     rules=[
         Rule("/admin/*", claims={"realm_access.roles": "admin"}),
         Rule("/admin/*", methods=["POST"], max_age=300),
         Rule("/api/*", scopes=["read:orders"], login=False, origins=["https://spa.example.com"]),
         Rule("/x/*", acr_values=["a"]),
-        Rule("/x/y", acr_values=["b"]),
+        Rule("/y/*", acr_values=["b"]),
     ],
 )
 ADMIN = """\
@@ -20,17 +20,19 @@ POST /admin/users?page=2
   public     no: no pattern opens it, or a rule is narrower
   rule       Rule('/admin/*', claims={'realm_access.roles': 'admin'})
   rule       Rule('/admin/*', methods=('POST',), max_age=300)
-  nobody     a page: to sign in; all else: 401
-  signed in  the app; without max_age 300: a page: to sign in again; all else: 401; without what the rules need: 403"""
+  nobody     401; a form: a page with a link to sign in
+  signed in  the app; without max_age 300: 401; a form: a page with a link to sign in again; without what the rules \
+need: 403"""
 ALL = """\
 https://app.example.com
   /              public
   /admin/health  public
+  /\u00fcber uns/*    public
   /admin/*       Rule('/admin/*', claims={'realm_access.roles': 'admin'})
   /admin/*       Rule('/admin/*', methods=('POST',), max_age=300)
   /api/*         Rule('/api/*', scopes=['read:orders'], login=False, origins=['https://spa.example.com'])
   /x/*           Rule('/x/*', acr_values=['a'])
-  /x/y           Rule('/x/y', acr_values=['b'])
+  /y/*           Rule('/y/*', acr_values=['b'])
   /auth/*        our own URLs
   all else       a signed-in user"""
 
@@ -54,7 +56,12 @@ def test_a_path_is_explained_as_a_table():
         ("/api/x", "GET", "nobody     401"),
         ("/api/x", "GET", "called by  its own pages, and those of https://spa.example.com"),
         ("/admin/x", "WEBSOCKET", "signed in  the app; without what the rules need: 403, or close code 4403"),
-        ("/x/y", "GET", "signed in  403: the rules need different acr_values, which no single login has"),
+        ("/x//y", "GET", "signed in  403: the rules need different acr_values, which no single login has"),
+        ("/x", "GET", "nobody     a page: to sign in; all else: 401"),
+        ("/x", "GET", "signed in  the app; without acr_values a: a page: to sign in again; all else: 401"),
+        ("/x", "PUT", "signed in  the app; without acr_values a: 401"),
+        ("/\u00fcber uns/x", "GET", "public   opened by '/\u00fcber uns/*'"),
+        ("/%C3%BCber%20uns/x", "GET", "public   opened by '/\u00fcber uns/*'"),
         ("/other", "GET", "signed in  the app"),
     ],
 )

@@ -199,6 +199,9 @@ def test_what_is_remembered_about_a_path_is_of_that_very_scope():
         (["POST"], ("POST", "DELETE"), False),
         (["POST", "DELETE"], ("POST", "DELETE"), True),
         (["GET"], ("POST", "GET"), False),
+        (["WEBSOCKET"], ("GET", "WEBSOCKET"), False),
+        (["HEAD"], ("GET", "HEAD"), False),
+        (["POST"], ("HEAD", "GET", "POST"), False),
     ],
 )
 def test_what_a_rule_permits_to_other_sites_is_for_its_methods_alone(methods, asked, is_permitted):

@@ -1,6 +1,7 @@
 """`asgi-oidc rules`: what an app's middleware decides about a path, and why."""
 
 import importlib
+import inspect
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -21,15 +22,24 @@ def explain_rules(name: str, path: str | None, method: str) -> str:
         name: where the app is, as servers take it: `package.module:app`.
 
     Raises:
-        NoSuchApp: there is none.
+        NoSuchApp: there is none, or `path` is not below it.
         OIDCError: its settings are wrong.
         ValueError: there is no such method.
     """
-    found = list(middlewares(load(name)))
+    app = load(name)
+    found = list(middlewares(app))
     if not found:
-        raise NoSuchApp(f"{name} has no OIDCMiddleware around it, in it or on one of its mounts")
+        is_factory = inspect.isfunction(app) and not inspect.iscoroutinefunction(app)
+        raise NoSuchApp(
+            f"{name} is a function: name the app that it makes"
+            if is_factory
+            else f"{name} has no OIDCMiddleware around it, in its stack or on a mount, as far as can be seen from "
+            "outside: name the middleware itself, such as package.module:guarded_app"
+        )
     if path is None:
         return "\n\n".join(middleware.explain_all() for middleware in found)
+    if not path.startswith(("/", "https://", "http://")):
+        raise NoSuchApp(f"{path!r} is no path: it begins with '/'")
     asked = [middleware for middleware in found if middleware.covers(path)]
     if not asked:
         raise NoSuchApp(f"{path} is not below {', '.join(middleware.base_url for middleware in found)}")

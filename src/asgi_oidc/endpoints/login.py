@@ -32,8 +32,10 @@ async def login(request: Request, parts: Parts, receive: Receive) -> Response:
     given = request.parameters()
     asked = [value for name, value in given if name == "ask"]
     ask = parts.asks.read(asked[0]) if len(asked) == 1 else ANYHOW
-    # A person clicks, and may do so as often as they like; a script that was told to step up may do so for ever.
-    is_wanted = request.header(b"sec-fetch-user") == "?1" or not (ask.acr_values or ask.max_age is not None)
+    # A person clicks on a page of ours, as often as they like. A script that was told to step up may do so for ever,
+    # and so may an app that is not content with whom it gets: that way leads by the provider, as the browser says.
+    is_clicked = request.header(b"sec-fetch-user") == "?1" or not (ask.acr_values or ask.max_age is not None)
+    is_wanted = is_clicked and request.is_same_origin(parts.origin)
     return await start_login(request, parts, return_to=_return_to(given, parts), ask=ask, is_wanted=is_wanted)
 
 

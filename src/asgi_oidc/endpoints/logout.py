@@ -46,7 +46,7 @@ async def logout(request: Request, parts: Parts, receive: Receive) -> Response:
     else:
         await parts.sessions.end_unread(request.cookies)
     return_to = _return_to(await _parameters(request, receive), parts)  # by now nothing can stop the sign-out
-    response = await _send_on(session, return_to, parts)
+    response = await _send_on(request, session, return_to, parts)
     return response.with_cookies(parts.sessions.delete(request.cookies)).with_cookies(
         [*parts.rounds.delete(request.cookies), *parts.forms.delete(request.cookies)]
     )
@@ -87,7 +87,7 @@ def _return_to(parameters: list[tuple[str, str]], parts: Parts) -> str | None:
     return own_path(values[0], parts) if len(values) == 1 else None
 
 
-async def _send_on(session: Session | None, return_to: str | None, parts: Parts) -> Response:
+async def _send_on(request: Request, session: Session | None, return_to: str | None, parts: Parts) -> Response:
     """Send the browser to the provider, or straight to where it would come back to."""
     endpoint = None if session is None else await _end_there(session, parts)
     back = parts.settings.landing_url
@@ -101,7 +101,7 @@ async def _send_on(session: Session | None, return_to: str | None, parts: Parts)
     if return_to is not None:
         return redirect(parts.origin + return_to)
     # A page that is protected would sign the browser in again at once; with the state, it says that it is signed out.
-    return redirect(back if is_landing_public(parts) else with_parameters(back, state=state))
+    return redirect(back if is_landing_public(request, parts) else with_parameters(back, state=state))
 
 
 async def _end_there(session: Session, parts: Parts) -> str | None:

@@ -17,17 +17,23 @@ def welcome_back(request: Request, parts: Parts, *, is_signed_in: bool) -> Respo
         return None
     if way_back.return_to is not None:
         return redirect(parts.origin + way_back.return_to)
-    if is_signed_in or is_landing_public(parts):
+    if is_signed_in or is_landing_public(request, parts):
         return redirect(parts.settings.landing_url)
     return page(signed_out_page(again=parts.urls.login, is_everywhere=way_back.is_everywhere), status=200)
 
 
-def is_landing_public(parts: Parts) -> bool:
-    """Say whether the page that browsers land on is there for everybody; it may be on another site."""
+def is_landing_public(request: Request, parts: Parts) -> bool:
+    """Say whether the page that browsers land on is there for everybody; it may be on another site.
+
+    Args:
+        request: another one, for what the server says of the mount.
+    """
     path = parts.settings.landing_path
     if path is None:
         return True
-    return parts.policy.place({"path": path}, ("GET",)).opened_by is not None
+    is_agreed = len(request.path.readings) == 1
+    scope = {"path": path, "root_path": parts.settings.base_path if is_agreed else ""}
+    return parts.policy.place(scope, ("GET",)).opened_by is not None
 
 
 def _is_landing(request: Request, parts: Parts) -> bool:

@@ -157,9 +157,9 @@ def _challenge(oidc: OIDC, **parameters: str) -> dict[str, str]:
 
 def _read_request(scope: Scope) -> Request:
     # Frameworks take mounts off the path (Litestar); the raw one stays as the browser sent it.
-    raw, root_path = scope.get("raw_path"), str(scope.get("root_path", "")).rstrip("/")
+    raw = scope.get("raw_path")
     asked = {**scope, "path": unquote(raw)} if isinstance(raw, bytes) else scope
-    return read_request(scope, path=read_path(asked, base_path=root_path))
+    return read_request(scope, path=read_path(asked, base_path=scope["oidc"].base_path))
 
 
 def _page_of(request: Request, oidc: OIDC) -> str | None:

@@ -135,13 +135,15 @@ class Request:
     def acts_from_elsewhere(self, origin: str, allowed: Collection[str]) -> bool:
         """Would this change something, and may a page of another site have made it? Then it must not act for the user.
 
+        A header may make another method of a safe one.
+
         Args:
             origin: our own.
             allowed: further origins that may.
 
         Source: Fetch Metadata; RFC 6454 §7.3. What says nothing of itself is no browser's: they all send `Origin`.
         """
-        if self.method in SAFE_METHODS:
+        if self.method in SAFE_METHODS and _OVERRIDES.isdisjoint(self.headers):
             return False
         origins, sites = self.headers.get(b"origin", ()), self.headers.get(b"sec-fetch-site", ())
         if len(origins) > 1 or len(sites) > 1:
