@@ -18,12 +18,11 @@ LEAST_BRANCHES = 95.0  # per cent, over all
 WHOLE = ("protocol", "web", "sessions")  # packages where every line and every branch is tested
 LONGEST = 1800  # seconds for one step; a run that hangs should end
 
-# Folders of tests that run beside each other: in one of them most tests wait. What no lane names is the last lane.
-LANES: Sequence[Sequence[str]] = (("real", "examples", "cli"), ("security",))
+WAITING = ("real", "examples", "cli")  # folders of tests of which most wait; they run beside the others
+ATTACKS = ("security",)
 BESIDE = ("-m", "not alone")
 ALONE = ("-m", "alone", "tests/real")
-# Measuring takes as long as testing; what generated attacks happen to run is no sign that a line is tested.
-UNMEASURED = "security"
+MEASURED = ("-m", "coverage", "run")
 
 Check = tuple[str, Sequence[str]]
 
@@ -52,7 +51,7 @@ def main(arguments: Sequence[str]) -> int:
         return 1
     with ThreadPoolExecutor() as lanes:
         went_well = list(lanes.map(passes_tests, all_lanes()))
-    if not (passes_tests(ALONE) and all(went_well)):
+    if not (passes_tests((*MEASURED, *pytest(*ALONE))) and all(went_well)):
         return 1
     if not all(passes(name, command) for name, command in AFTER):
         return 1
@@ -80,17 +79,32 @@ def passes(name: str, command: Sequence[str]) -> bool:
 
 
 def all_lanes() -> list[Sequence[str]]:
-    """Return what pytest is told in each lane."""
-    named = {folder for lane in LANES for folder in lane}
-    found = {path.parent.name for path in TESTS.glob("*/__init__.py")}
-    lanes = (*LANES, sorted(found - named))
-    return [(*BESIDE, *(f"tests/{folder}" for folder in lane)) for lane in lanes]
+    """Return what Python is told in each lane.
+
+    Measuring takes as long as testing. What generated attacks happen to run is no sign that a line is tested, and what
+    trio runs asyncio has run as well.
+    """
+    others = sorted({path.parent.name for path in TESTS.glob("*/__init__.py")} - {*WAITING, *ATTACKS})
+    return [
+        (*MEASURED, *pytest(*BESIDE, *folders(WAITING))),
+        pytest(*BESIDE, *folders(ATTACKS)),
+        (*MEASURED, *pytest(*BESIDE, "-k", "not trio", *folders(others))),
+        pytest(*BESIDE, "-k", "trio", *folders(others)),
+    ]
 
 
-def passes_tests(arguments: Sequence[str]) -> bool:
+def pytest(*arguments: str) -> Sequence[str]:
+    """Return what Python is told for some tests."""
+    return ("-m", "pytest", "-rs", *arguments)
+
+
+def folders(names: Sequence[str]) -> Sequence[str]:
+    """Return where tests are."""
+    return [f"tests/{name}" for name in names]
+
+
+def passes_tests(command: Sequence[str]) -> bool:
     """Run some of the tests, and show what they say when they are over."""
-    measured = () if f"tests/{UNMEASURED}" in arguments else ("-m", "coverage", "run")
-    command = (*measured, "-m", "pytest", "-rs", *arguments)
     began = time.monotonic()
     with tempfile.TemporaryFile("w+") as output:
         try:
@@ -101,7 +115,7 @@ def passes_tests(arguments: Sequence[str]) -> bool:
         except subprocess.TimeoutExpired:
             code, verdict = 1, f"FAILED: more than {LONGEST} s"
         output.seek(0)
-        say(f"--- pytest {' '.join(arguments)}\n{output.read()}    pytest: {verdict}")
+        say(f"--- python {' '.join(command)}\n{output.read()}    pytest: {verdict}")
     return code == 0
 
 

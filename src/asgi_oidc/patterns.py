@@ -16,7 +16,7 @@ LONGEST_ODD_PATH = 2048  # bytes of a spelling that is not plain; a longer one i
 MOST_DECODINGS = 4  # times that a spelling is decoded; one that still holds escapes is taken for every path at once
 
 # "/x" or "/x/*"; plain characters only, so that a pattern means exactly what it says.
-_PATTERN = re.compile(r"/|/\*|(/(?! )[\w~!$&'()+,=:@ .-]+(?<! ))+(/\*)?")
+_PATTERN = re.compile(r"/|/\*|(/[\w~!$&'()+,=:@.-]+)+(/\*)?")
 _NO_WORD = re.compile(r"[\W_]+")
 _SHORT_NAME = re.compile(r"/[^/]{1,6}~[0-9]")  # that Windows has for a file with a longer one: it may be any
 _UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\xad\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]+")  # some strip these
@@ -52,7 +52,7 @@ def read_pattern(text: object) -> Pattern:
     if not isinstance(text, str) or not _PATTERN.fullmatch(text) or "/./" in f"{text}/" or "/../" in f"{text}/":
         raise ValueError(
             f"{text!r} is not a path: write '/x' for one path, '/x/*' for it and all below; without a '/' at its end, "
-            "and with letters as they are, not percent-encoded"
+            "without blanks, and with letters as they are, not percent-encoded"
         )
     if unicodedata.normalize("NFKC", text) != text:
         raise ValueError(f"{text!r} has characters that can be written in several ways")
@@ -102,24 +102,24 @@ class Closing:
         if not self._all:
             return ()
         if not path.is_canonical:
-            return self._with_words_of([*path.readings, *path.spellings])
+            return self._matching_odd(path)
         if any(_SHORT_NAME.search(reading) for reading in path.readings):
             return self._all
-        found = set(self._with_words_of(path.spellings)) if path.spellings else set[int]()
-        for reading in path.readings:
+        found: set[int] = set()
+        for reading in (*path.readings, *path.spellings):
             for folded in _names(_folded(reading).rstrip("/")):
                 found.update(self._exact.get(folded, ()))
                 for stem in _stems(folded, self._depth):
                     found.update(self._below.get(stem, ()))
         return tuple(sorted(found))
 
-    def _with_words_of(self, spellings: Sequence[str]) -> tuple[int, ...]:
-        """Match spellings that are not plain.
+    def _matching_odd(self, path: PathReadings) -> tuple[int, ...]:
+        """Match a spelling that is not plain.
 
         Frameworks decode, fold, strip and cut in ways that no one can list; but none makes up words. So a pattern may
         be meant when all of its words stand in the path, whatever stands between them.
         """
-        texts = _decodings(spellings)
+        texts = _decodings([*path.readings, *path.spellings])
         if texts is None:
             return self._all
         words = {""}

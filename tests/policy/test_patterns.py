@@ -28,7 +28,6 @@ def closes(pattern: str, spelt: str, **scope: Any) -> bool:
         ("/a", "/a", True),
         ("/a/b.c/*", "/a/b.c", False),
         ("/\u00e9~@", "/\u00e9~@", True),
-        ("/my files/*", "/my files", False),
     ],
 )
 def test_a_pattern_is_a_path_or_all_below_it(text, stem, is_exact):
@@ -51,8 +50,7 @@ def test_a_pattern_is_a_path_or_all_below_it(text, stem, is_exact):
         "/a/../b",
         "/.",
         "/a/*/b",
-        "/a ",
-        "/ a",
+        "/a b",
         "/a%20b",
         "/a%2f",
         "/a;b",
@@ -229,7 +227,15 @@ def test_a_path_is_the_same_in_another_format(spelt):
 
 
 @pytest.mark.parametrize(
-    "spelt", ["/app/admin/panel", "/app/admin/app/panel", "/app/admin/x/app/panel", "/app/admin/apppanel"]
+    "spelt",
+    [
+        "/app/admin/panel",
+        "/app/admin/app/panel",
+        "/app/admin/x/app/panel",
+        "/app/admin/apppanel",
+        "/app/admin/app/x/app/panel",
+        "/app" * 100 + "/admin/panel",
+    ],
 )
 def test_a_root_path_may_be_taken_off_again_further_in(spelt):
     """By each of several apps that are mounted in one another."""
@@ -242,10 +248,10 @@ def test_a_root_path_may_be_taken_off_again_further_in(spelt):
 
 def test_a_page_that_begins_like_the_root_path_is_a_plain_one():
     """It opens, and no rule but its own is meant."""
-    apples = read_path({"path": "/app/apples", "root_path": "/app"}, base_path="/app")
+    apples = read_path({"path": "/app/apples/1/orders", "root_path": "/app"}, base_path="/app")
 
-    assert Opening([read_pattern("/apples")]).narrowest(apples) is not None
-    assert Closing([read_pattern("/apple"), read_pattern("/apples/*")]).matching(apples) == (1,)
+    assert Opening([read_pattern("/apples/*")]).narrowest(apples) is not None
+    assert Closing([read_pattern("/orders"), read_pattern("/apples/*")]).matching(apples) == (1,)
 
 
 def test_an_odd_path_has_to_have_all_words_of_a_pattern():

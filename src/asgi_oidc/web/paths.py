@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, unquote_to_bytes
 
+MOST_NESTED = 64  # readings of apps that are mounted in one another; a path with more is not canonical
+LONGEST_NESTED = 16_384  # characters of all of them
 LONGEST_PATH = 8192  # characters; what is longer is protected, and nobody comes back to it
 
 # Segments of plain characters: no "%", ";", "\", "?", "#" or control character that a later decoder, proxy or
@@ -29,8 +31,8 @@ class PathReadings:
     Attributes:
         readings: each starts where the app starts; one where server and settings agree.
         is_canonical: whether everybody reads the spelling alike.
-        spellings: further texts that someone may take for the path; for a canonical one, without the server's
-            `root_path` wherever that stands.
+        spellings: further texts that someone may take for the path; for a canonical one, further readings that
+            nothing is opened by.
         external: the percent-encoded path that the browser asked for, as far as it can be known.
         mismatch: whether the server's `root_path` is not the path of `base_url`.
     """
@@ -60,10 +62,9 @@ def read_path(scope: Mapping[str, Any], *, base_path: str) -> PathReadings:
     readings = {strip_prefix(path, base_path), *_rooted_readings(path, root_path)}
     agreed = root_path.rstrip("/") == base_path
     is_canonical = _is_canonical(path) and (raw is None or (taken is not None and _is_canonical_raw(raw)))
-    if is_canonical:
-        spellings = _without_root(readings, root_path.strip("/"))
-    else:
-        spellings = (path, raw.decode("latin-1") if isinstance(raw, bytes) else "")
+    spellings = _nested_readings(readings, root_path) if is_canonical else None
+    if spellings is None:
+        is_canonical, spellings = False, (path, raw.decode("latin-1") if isinstance(raw, bytes) else "")
     return PathReadings(
         readings=frozenset(readings if agreed else {path, *readings}),
         is_canonical=is_canonical,
@@ -92,9 +93,26 @@ def _rooted_readings(path: str, root_path: str) -> set[str]:
     return readings
 
 
-def _without_root(readings: set[str], root: str) -> tuple[str, ...]:
-    # Apps that are mounted in one another may each take it off, from what the one before has left.
-    return tuple(reading.replace(f"/{root}", "/") for reading in readings if root and f"/{root}" in reading)
+def _nested_readings(readings: set[str], root_path: str) -> tuple[str, ...] | None:
+    """Read as apps do that are mounted in one another: each takes `root_path` off what the one before has left.
+
+    Returns:
+        None where that is too much.
+    """
+    root, found, waiting = f"/{root_path.strip('/')}", set[str](), list(readings)
+    while waiting and root != "/":
+        path = waiting.pop()
+        at = path.find(root)
+        while at != -1:
+            rest = path[at + len(root) :]
+            mounts = [end for end in range(at + 1) if path[end] == "/"]  # the root begins with one as well
+            new = {path[:end] + (rest if rest.startswith("/") else f"/{rest}") for end in mounts} - found
+            found |= new
+            waiting += new
+            if len(found) > MOST_NESTED or len(found) * len(path) > LONGEST_NESTED:
+                return None
+            at = path.find(root, at + 1)
+    return tuple(found)
 
 
 def _is_canonical(path: str) -> bool:
