@@ -171,11 +171,8 @@ def _decodings(spellings: Sequence[str]) -> set[str] | None:
         while text not in found:
             if times > MOST_DECODINGS or _is_long(text):
                 return None
-            folded = _compatible(text)  # that may make a "%" of another character
-            if _is_long(folded):
-                return None
             found.add(text)
-            text, times = unquote(folded), times + 1
+            text, times = unquote(_compatible(text)), times + 1  # that may make a "%" of another character
     return found
 
 
