@@ -155,7 +155,7 @@ def _names(path: str) -> set[str]:
     if ":" in path or "./" in path or path.endswith("."):  # files on Windows end before a ":", and without dots
         names.add("/".join(name.partition(":")[0].rstrip(".") for name in path.split("/")))
     # "/orders.json" may be "/orders" in another format (Django REST framework).
-    cut = [name.rpartition(".")[0] for name in names if name.rfind(".") > name.rfind("/") + 1]
+    cut = [name.rpartition(".")[0] for name in names if name.rfind(".") > name.rfind("/")]
     return names.union(cut)
 
 

@@ -246,6 +246,23 @@ def test_a_root_path_may_be_taken_off_again_further_in(spelt):
     assert found == [(0,), (0,)]
 
 
+def test_a_root_path_may_be_taken_off_at_each_mount():
+    """What stands before it is a mount, or is lost with it."""
+    deep = read_path({"path": "/app/a/x/app/b/y/app/panel", "root_path": "/app"}, base_path="/app")
+
+    assert Closing([read_pattern("/a/b/panel"), read_pattern("/a/panel"), read_pattern("/b/a")]).matching(deep) == (
+        0,
+        1,
+    )
+
+
+def test_a_path_that_might_be_too_many_is_not_plain():
+    """Nothing opens it."""
+    apps = read_path({"path": "/app" + "/apps/application/apple/x" * 2, "root_path": "/app"}, base_path="/app")
+
+    assert Opening([read_pattern("/apps/*")]).narrowest(apps) is None
+
+
 def test_a_page_that_begins_like_the_root_path_is_a_plain_one():
     """It opens, and no rule but its own is meant."""
     apples = read_path({"path": "/app/apples/1/orders", "root_path": "/app"}, base_path="/app")
