@@ -19,6 +19,7 @@ MOST_DECODINGS = 4  # times that a spelling is decoded; one that still holds esc
 _PATTERN = re.compile(r"/|/\*|(/[\w~!$&'()+,=:@.-]+)+(/\*)?")
 _NO_WORD = re.compile(r"[\W_]+")
 _SHORT_NAME = re.compile(r"/[^/]{1,6}~[0-9]")  # that Windows has for a file with a longer one: it may be any
+_BYTE = re.compile(r"[\udc80-\udcff]")  # what `surrogateescape` makes of one
 _UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\xad\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]+")  # some strip these
 
 
@@ -166,14 +167,22 @@ def _words(text: str) -> frozenset[str]:
 def _decodings(spellings: Sequence[str]) -> set[str] | None:
     """Return spellings as they are, and percent-decoded again and again; None where that is long or has no end."""
     found: set[str] = set()
-    for text in spellings:
-        times = 0
-        while text not in found:
-            if times > MOST_DECODINGS or _is_long(text):
-                return None
-            found.add(text)
-            text, times = unquote(_compatible(text)), times + 1  # that may make a "%" of another character
+    waiting = [(text, 0) for text in spellings]
+    while waiting:
+        text, times = waiting.pop()
+        if text in found:
+            continue
+        if times > MOST_DECODINGS or _is_long(text):
+            return None
+        found.add(text)
+        # What Unicode folds may become a "%", or be one no more.
+        waiting += [(_decoded(each), times + 1) for each in (text, _compatible(text))]
     return found
+
+
+def _decoded(text: str) -> str:
+    # A byte that is no text by itself stays escaped: it may be a part of some once the rest is decoded.
+    return _BYTE.sub(lambda byte: f"%{ord(byte[0]) - 0xDC00:02x}", unquote(text, errors="surrogateescape"))
 
 
 def _is_long(text: str) -> bool:

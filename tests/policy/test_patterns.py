@@ -271,6 +271,17 @@ def test_a_page_that_begins_like_the_root_path_is_a_plain_one():
     assert Closing([read_pattern("/orders"), read_pattern("/apples/*")]).matching(apples) == (1,)
 
 
+def test_a_mark_belongs_to_what_an_escape_stands_for_and_not_to_the_escape():
+    """ "%4a" with a caron is a letter J with one; folded before it is decoded, it would be none."""
+    assert closes("/\u01f0", "/%4a\u030c")
+
+
+def test_a_byte_that_is_no_text_may_become_a_part_of_some():
+    """When the other one has been decoded twice."""
+    assert closes("/stra\u00dfe", "/stra%25c3%9fe")
+    assert closes("/admin", "/admin%ff%80")
+
+
 def test_an_odd_path_has_to_have_all_words_of_a_pattern():
     """In whatever order and company."""
     assert closes("/my-app/v1.0/*", "/my-app//v1.0/x")

@@ -348,6 +348,8 @@ def test_a_rule_holds_whatever_three_readings_make_of_a_path() -> None:
     @settings(max_examples=size(200, 60_000), deadline=None, suppress_health_check=[HealthCheck.too_slow])
     @given(disguised_paths() | st.text("/admin%2561.;\\\n\uff05", max_size=12), st.booleans())
     @example("/\uff0561dmin", False)  # a wide percent sign
+    @example("/%4a\u030c", False)  # a mark behind an escape
+    @example("/Stra%\uff433%9fe", True)  # a wide letter in an escape
     def check(path: str, in_raw_path: bool) -> None:
         nonlocal meant
         raw = quote(path, safe=string.printable).encode() if in_raw_path else None
