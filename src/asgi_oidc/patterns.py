@@ -176,11 +176,12 @@ def _decodings(spellings: Sequence[str]) -> set[str] | None:
             return None
         found.add(text)
         # What Unicode folds may become a "%", or be one no more.
-        waiting += [(_decoded(each), times + 1) for each in (text, _compatible(text))]
+        for each in (text, _compatible(text)):
+            waiting += [(unquote(each), times + 1), (_unquote_text(each), times + 1)]
     return found
 
 
-def _decoded(text: str) -> str:
+def _unquote_text(text: str) -> str:
     # A byte that is no text by itself stays escaped: it may be a part of some once the rest is decoded.
     return _BYTE.sub(lambda byte: f"%{ord(byte[0]) - 0xDC00:02x}", unquote(text, errors="surrogateescape"))
 
