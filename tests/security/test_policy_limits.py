@@ -179,6 +179,18 @@ def test_a_path_beyond_all_reason_is_not_looked_at(part: str) -> None:
     assert len(place(policy, longer).rules) == len(RULES)
 
 
+def test_a_root_path_that_comes_again_makes_no_memory() -> None:
+    """Behind thousands of segments, each of which might be a mount."""
+    policy, path = new_policy(), "/b" * (LONGEST_PATH // 2 - 1) + "/a"
+
+    tracemalloc.start()
+    place(policy, path, root_path="/a")
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert peak < 1_000_000
+
+
 def test_a_rule_holds_far_below_its_path() -> None:
     """Depth is not a way out."""
     policy = new_policy()

@@ -106,11 +106,12 @@ def _nested_readings(readings: set[str], root_path: str) -> tuple[str, ...] | No
         while at != -1:
             rest = path[at + len(root) :]
             mounts = [end for end in range(at + 1) if path[end] == "/"]  # the root begins with one as well
+            count = len(found) + len(mounts)
+            if count > MOST_NESTED or count * len(path) > LONGEST_NESTED:
+                return None
             new = {path[:end] + (rest if rest.startswith("/") else f"/{rest}") for end in mounts} - found
             found |= new
             waiting += new
-            if len(found) > MOST_NESTED or len(found) * len(path) > LONGEST_NESTED:
-                return None
             at = path.find(root, at + 1)
     return tuple(found)
 
