@@ -1,5 +1,7 @@
 """What the app may do with the live session of a request: the other end of `scope["oidc"]`."""
 
+import msgspec
+
 from asgi_oidc.other_tokens import exchanged_token, resource_token
 from asgi_oidc.parts import Parts
 from asgi_oidc.protocol.exchange import Wanted
@@ -11,14 +13,14 @@ from asgi_oidc.sessions.sessions import Live
 LONGEST_ARGUMENT = 2048  # characters
 
 
-class LiveAccess:
+class LiveAccess(msgspec.Struct, eq=False):
     """`Access` for one request."""
 
-    __slots__ = ("_live", "_parts")
+    _live: Live
+    _parts: Parts
 
-    def __init__(self, live: Live, parts: Parts) -> None:
-        self._live = live
-        self._parts = parts
+    def __repr__(self) -> str:
+        return "LiveAccess(...)"
 
     @property
     def id_token(self) -> str:

@@ -11,7 +11,7 @@ from asgi_oidc.handover import inner_scope
 from asgi_oidc.lacking import lacks_user
 from asgi_oidc.needs import Check, Person, passes
 from asgi_oidc.parts import Parts
-from asgi_oidc.policy import Allow, Decision, Place, Refuse, StartLogin, StepUp, decide
+from asgi_oidc.policy import ALLOW, Allow, Decision, Place, Refuse, StartLogin, StepUp, decide
 from asgi_oidc.protocol.step_up import ANYHOW
 from asgi_oidc.sessions.sessions import Live
 
@@ -19,7 +19,13 @@ CHECK_DEADLINE = 10.0  # seconds for a check of the app
 
 Scope = MutableMapping[str, Any]
 
-_NOT_LOOKED_AT = Person({}, ())
+
+def decide_at_once(parts: Parts, place: Place, live: Live | None) -> Decision:
+    """Decide on a request where the app has no say."""
+    if place.opened_by is not None or (live is not None and not place.rules):
+        return ALLOW
+    person = None if live is None else _person(live)
+    return decide(place, person, now=parts.now(), leeway=parts.settings.leeway)
 
 
 async def authorize(scope: Scope, parts: Parts, place: Place, live: Live | None) -> Decision:
@@ -28,22 +34,17 @@ async def authorize(scope: Scope, parts: Parts, place: Place, live: Live | None)
     Raises:
         OIDCError: a check of the app lacks something of its user, or `check_failed`: it raised or took too long.
     """
-    decision = _decide(parts, place, live)
-    if live is None or place.opened_by is not None or not isinstance(decision, Allow | StepUp):
+    decision = decide_at_once(parts, place, live)
+    if live is None or not place.checks or not isinstance(decision, Allow | StepUp):
         return decision
     judged = live.session
-    for rule in place.rules:
+    for rule in place.checks:
         if rule.asks_app is not None and not await _passes(rule.asks_app, rule.path, scope, parts, live):
             return Refuse(f"{rule.path} needs its check to say True")
     if is_over(live.session, parts, now=parts.now()):  # signed out while the check took its time
         return StartLogin(ANYHOW)
     # A check may have asked for a token, and with that the provider may have said something else about the user.
-    return decision if live.session is judged else _decide(parts, place, live)
-
-
-def _decide(parts: Parts, place: Place, live: Live | None) -> Decision:
-    person = None if live is None else _person(live) if place.rules else _NOT_LOOKED_AT
-    return decide(place, person, now=parts.now(), leeway=parts.settings.leeway)
+    return decision if live.session is judged else decide_at_once(parts, place, live)
 
 
 def _person(live: Live) -> Person:

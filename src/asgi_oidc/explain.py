@@ -34,14 +34,13 @@ class Explanation:
         return f"{self.method} {self.path}\n{table(self.rows)}"
 
 
-def explain(parts: Parts, path: str, method: str, *, endpoints: Sequence[str]) -> Explanation:
+def explain(parts: Parts, path: str, method: str) -> Explanation:
     """Explain one path.
 
     Args:
         path: as in the browser's address, mount path included, percent-encoded or not, or the whole URL; a query is
             left out.
         method: of HTTP, or `WEBSOCKET`.
-        endpoints: the paths of our own URLs, relative to the wrapped app.
 
     Raises:
         ValueError: there is no such method, or this is no path.
@@ -57,7 +56,7 @@ def explain(parts: Parts, path: str, method: str, *, endpoints: Sequence[str]) -
     decoded = unquote_to_bytes(raw).decode("utf-8", "replace")
     scope = {"type": kind, "path": decoded, "raw_path": raw, "root_path": parts.settings.base_path}
     place = parts.policy.place(scope, methods_of(method))
-    is_ours = kind == "http" and any(reading.rstrip("/") in endpoints for reading in place.path.readings)
+    is_ours = kind == "http" and place.own is not None
     rows = [("ours", "the middleware answers this URL itself")] if is_ours else _rows(place, method)
     return Explanation(path, method, not is_ours and place.opened_by is not None, place.rules, rows)
 

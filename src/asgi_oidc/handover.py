@@ -8,7 +8,7 @@ import msgspec
 from asgi_oidc.access import LiveAccess
 from asgi_oidc.parts import Parts
 from asgi_oidc.policy import Place
-from asgi_oidc.principal import OIDC, AnonymousUser, Auth, User
+from asgi_oidc.principal import NOBODY, OIDC, Auth, User
 from asgi_oidc.sessions.sessions import Live
 from asgi_oidc.web.caching import private_headers
 from asgi_oidc.web.cors import readable_headers
@@ -19,42 +19,54 @@ Message = MutableMapping[str, Any]
 Send = Callable[[Message], Awaitable[None]]
 
 
-def user_of(live: Live) -> User:
-    """Give the principal; the app may change its claims, and those of the session stay as the provider said."""
-    login, tokens = live.session.login, live.session.tokens
-    return User(login.sub, login.issuer, msgspec.json.decode(msgspec.json.encode(tokens.claims)))
-
-
 def inner_scope(scope: Scope, parts: Parts, live: Live | None) -> Scope:
     """Copy the scope with our three keys; whatever stood there before came from outside and is replaced."""
+    inner = dict(scope)
     if live is None:
-        return {**scope, "user": AnonymousUser(), "auth": Auth([]), "oidc": OIDC(parts.urls)}
-    return {
-        **scope,
-        "user": user_of(live),
-        "auth": Auth(["authenticated", *live.session.tokens.scopes]),
-        "oidc": OIDC(parts.urls, LiveAccess(live, parts)),
-    }
+        inner["user"], inner["auth"], inner["oidc"] = NOBODY, Auth([]), OIDC(parts.urls)
+        return inner
+    login, tokens = live.session.login, live.session.tokens
+    # The app may change its claims, and those of the session stay as the provider said.
+    inner["user"] = User(login.sub, login.issuer, tokens.claims, True)
+    inner["auth"] = Auth(["authenticated", *tokens.scopes])
+    inner["oidc"] = OIDC(parts.urls, LiveAccess(live, parts))
+    return inner
 
 
-def outer_send(parts: Parts, live: Live | None, place: Place, request: Request, send: Send) -> Send:
-    """Keep answers to users out of shared caches, let them bring what has become of the session, and be read by those
-    sites that may."""
-    if live is None and not place.origins:
-        return send
+class Answer(msgspec.Struct, eq=False):
+    """The answer to one request: kept out of shared caches when it is to a user, it brings what has become of the
+    session, and can be read by those sites that may.
 
-    async def finished_send(message: Message) -> None:
+    Attributes:
+        has_started: whether any of it is on its way.
+    """
+
+    _parts: Parts
+    _live: Live | None
+    _place: Place
+    _request: Request
+    _send: Send
+    has_started: bool = False
+
+    def send(self, message: Message) -> Awaitable[None]:
+        """Send a message; whoever does waits for the server, and for nothing of ours."""
         if message["type"] == "http.response.start":
-            headers = message.get("headers", ())
+            live, origins = self._live, self._place.origins
             if live is not None:
-                lines = parts.sessions.cookies_due(live, request.cookies)
-                if request.method == "POST":
-                    lines += parts.forms.delete_sent(request.cookies, target=request.target, now=parts.now())
-                headers = private_headers(headers, lines)
-            message = {**message, "headers": readable_headers(headers, request, place.origins)}
-        await send(message)
+                headers = private_headers(message.get("headers", ()), self._cookies_due(live))
+                message = {**message, "headers": headers}
+            if origins:
+                headers = readable_headers(message.get("headers", ()), self._request, origins)
+                message = {**message, "headers": headers}
+        self.has_started = True
+        return self._send(message)
 
-    return finished_send
+    def _cookies_due(self, live: Live) -> list[bytes]:
+        parts, request = self._parts, self._request
+        lines = parts.sessions.cookies_due(live, request.cookies) if parts.sessions.is_due(live) else []
+        if request.method == "POST":
+            lines += parts.forms.delete_sent(request.cookies, target=request.target, now=parts.now())
+        return lines
 
 
 def outer_handshake(parts: Parts, live: Live, request: Request, send: Send) -> Send:

@@ -7,7 +7,7 @@ from typing import Any, Unpack
 
 from asgi_oidc import events
 from asgi_oidc.authenticate import authenticate
-from asgi_oidc.authorize import authorize
+from asgi_oidc.authorize import authorize, decide_at_once
 from asgi_oidc.endpoints import ENDPOINTS
 from asgi_oidc.endpoints.failure import failure
 from asgi_oidc.endpoints.login import own_path
@@ -16,17 +16,17 @@ from asgi_oidc.environment import read_environment
 from asgi_oidc.errors import OIDCError, StoreUnavailable, UnsupportedScope
 from asgi_oidc.explain import Explanation, explain, explain_all
 from asgi_oidc.gate import foreign, turn_away
-from asgi_oidc.handover import inner_scope, outer_send
+from asgi_oidc.handover import Answer, inner_scope
 from asgi_oidc.handshake import Handshake
 from asgi_oidc.lacking import decision_for, lacks_user
 from asgi_oidc.lifespan import ASGIApp, Message, run_lifespan, tell_what_a_sign_out_reaches
 from asgi_oidc.parts import put_together
-from asgi_oidc.policy import Allow, Place, StartLogin
+from asgi_oidc.policy import Allow, Place, Refuse, StartLogin, StepUp
 from asgi_oidc.sessions.sessions import Live
 from asgi_oidc.settings import Keywords, read_settings
 from asgi_oidc.user_sessions import UserSessions
-from asgi_oidc.web.cors import answer_preflight, is_preflight
-from asgi_oidc.web.request import Request, methods_of, read_headers, read_methods, read_request
+from asgi_oidc.web.cors import answer_preflight
+from asgi_oidc.web.request import Request, methods_of, read_request
 from asgi_oidc.web.response import Response, problem
 from asgi_oidc.websockets import serve_websocket
 
@@ -52,9 +52,9 @@ class OIDCMiddleware:
 
     def __init__(self, app: ASGIApp, *, clock: Callable[[], float] = time.time, **settings: Unpack[Keywords]) -> None:
         self.app = app
-        self._parts = put_together(read_settings(settings), clock)
-        auth_path = self._parts.settings.auth_path
-        self._endpoints = {f"{auth_path}/{name}": endpoint for name, endpoint in ENDPOINTS.items()}
+        read = read_settings(settings)
+        self._endpoints = {f"{read.auth_path}/{name}": endpoint for name, endpoint in ENDPOINTS.items()}
+        self._parts = put_together(read, clock, endpoints=self._endpoints)
 
     @classmethod
     def from_env(
@@ -112,7 +112,7 @@ class OIDCMiddleware:
         Raises:
             ValueError: there is no such method.
         """
-        return explain(self._parts, path, method, endpoints=tuple(self._endpoints))
+        return explain(self._parts, path, method)
 
     def explain_all(self) -> str:
         """List all `public` patterns and rules, as a table."""
@@ -127,9 +127,57 @@ class OIDCMiddleware:
         Raises:
             UnsupportedScope: a scope type that we cannot decide on.
         """
+        if scope["type"] != "http":
+            await self._serve_other(scope, receive, send)
+            return
+        parts = self._parts
+        if "reach" not in parts.notices:  # mounted apps, and some others, hear of no lifespan
+            tell_what_a_sign_out_reaches(parts, is_late=True)
+        request, place = self._read(scope)
+        if place.own is not None or request.method == "OPTIONS":
+            response = await self._own_answer(scope, request, place, receive)
+            if response is not None:
+                await _respond(response, request, send)
+                return
+        live = down = None
+        if parts.sessions.may_be_there(request.cookie_header):
+            now = parts.now()
+            live = parts.sessions.at_once(request.cookie_header, now)
+            if live is None:
+                live, down = await self._who(request, now)
+        if b"state=" in request.query:
+            response = welcome_back(request, parts, is_signed_in=live is not None)
+            if response is not None:
+                await _respond(response, request, send)
+                return
+        answer = Answer(parts, live, place, request, send)
+        if live is not None and not request.is_safe and request.acts_from_elsewhere(parts.origin, place.origins):
+            await _respond(foreign(request, parts), request, answer.send)
+            return
+        try:
+            decision = (
+                await authorize(scope, parts, place, live) if place.checks else decide_at_once(parts, place, live)
+            )
+        except OIDCError as error:
+            await _respond(await self._without(error, request, place, live), request, answer.send)
+            return
+        if not isinstance(decision, Allow):
+            response = await self._refusal(decision, request, place, live, down, receive)
+            await _respond(response, request, answer.send)
+            return
+        try:
+            await self.app(inner_scope(scope, parts, live), receive, answer.send)
+        except Exception as exc:  # those of the app go on; what it lacks is answered as if the request had come without
+            lacking = lacks_user(exc)
+            if lacking is None or answer.has_started:
+                raise
+        else:
+            return
+        # The app takes for nobody whom we could not look up.
+        await _respond(await self._without(down or lacking, request, place, live), request, answer.send)
+
+    async def _serve_other(self, scope: Scope, receive: Receive, send: Send) -> None:
         match scope["type"]:
-            case "http":
-                await self._http(scope, receive, send)
             case "websocket":
                 await self._websocket(scope, receive, send)
             case "lifespan":
@@ -137,41 +185,10 @@ class OIDCMiddleware:
             case other:
                 raise UnsupportedScope(detail=f"{other!r} is not http, websocket or lifespan")
 
-    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
-        parts = self._parts
-        if "reach" not in parts.notices:  # mounted apps, and some others, hear of no lifespan
-            tell_what_a_sign_out_reaches(parts, is_late=True)
-        request, place = self._read(scope)
-        response = await self._own_endpoint(request, receive) or self._preflight(scope, request)
-        if response is not None:
-            await _respond(response, request, send)
-            return
-        live, down = await self._who(request)
-        if (welcome := welcome_back(request, parts, is_signed_in=live is not None)) is not None:
-            await _respond(welcome, request, send)
-            return
-        answer = outer_send(parts, live, place, request, send)
-        if live is not None and request.acts_from_elsewhere(parts.origin, place.origins):
-            await _respond(foreign(request, parts), request, answer)
-            return
-        try:
-            decision = await authorize(scope, parts, place, live)
-        except OIDCError as error:
-            await _respond(await self._without(error, request, place, live), request, answer)
-            return
-        match decision:
-            case Allow():
-                await self._run_app(request, place, live or down, scope, receive, answer)
-            case StartLogin() if down is not None:
-                return_to = own_path(request.target, parts)
-                await _respond(failure(request, parts, down, return_to=return_to), request, answer)
-            case refused:
-                await _respond(await turn_away(refused, request, parts, place, live, receive), request, answer)
-
-    async def _who(self, request: Request) -> tuple[Live | None, StoreUnavailable | None]:
+    async def _who(self, request: Request, now: int) -> tuple[Live | None, StoreUnavailable | None]:
         """Say who is calling, or why nobody can tell: public pages go on without knowing."""
         try:
-            live = await authenticate(request, self._parts, now=self._parts.now())
+            live = await authenticate(request, self._parts, now=now)
         except StoreUnavailable as error:
             events.log(events.STORE_FAILED, code=error.code, detail=error.detail)
             return None, error
@@ -179,35 +196,18 @@ class OIDCMiddleware:
             await self._parts.sessions.touch(live)
         return live, None
 
-    async def _run_app(
+    async def _refusal(
         self,
+        decision: StartLogin | StepUp | Refuse,
         request: Request,
         place: Place,
-        who: Live | StoreUnavailable | None,
-        scope: Scope,
+        live: Live | None,
+        down: StoreUnavailable | None,
         receive: Receive,
-        send: Send,
-    ) -> None:
-        """Call the app; what it lacks of its user is answered as if the request had come without."""
-        live = who if isinstance(who, Live) else None
-        has_started = False
-
-        async def watched_send(message: Message) -> None:
-            nonlocal has_started
-            has_started = True
-            await send(message)
-
-        try:
-            await self.app(inner_scope(scope, self._parts, live), receive, watched_send)
-        except Exception as exc:  # those of the app go on
-            error = lacks_user(exc)
-            if error is None or has_started:
-                raise
-            # The app takes for nobody whom we could not look up.
-            error = who if isinstance(who, StoreUnavailable) else error
-        else:
-            return
-        await _respond(await self._without(error, request, place, live), request, send)
+    ) -> Response:
+        if down is not None and isinstance(decision, StartLogin):
+            return failure(request, self._parts, down, return_to=own_path(request.target, self._parts))
+        return await turn_away(decision, request, self._parts, place, live, receive)
 
     async def _without(self, error: OIDCError, request: Request, place: Place, live: Live | None) -> Response:
         decision = decision_for(error, request, self._parts, live)
@@ -218,19 +218,14 @@ class OIDCMiddleware:
 
     async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
         request, place = self._read(scope)
-        live, down = await self._who(request)
+        live, down = await self._who(request, self._parts.now())
         handshake = Handshake(scope, receive, send)
         await serve_websocket(self.app, self._parts, scope, request, place, live or down, handshake)
 
-    def _preflight(self, scope: Scope, request: Request) -> Response | None:
-        if not is_preflight(request):
-            return None
-        methods = methods_of(request.header(b"access-control-request-method") or "")
-        return answer_preflight(request, self._parts.policy.place(scope, methods).origins)
-
     def _read(self, scope: Scope) -> tuple[Request, Place]:
-        headers = read_headers(scope)
-        place = self._parts.policy.place(scope, read_methods(scope, headers))
+        request, policy = read_request(scope), self._parts.policy
+        place = policy.place(scope, request.methods if policy.looks_at_methods else ())
+        request.path = place.path
         if place.path.mismatch and "mismatch" not in self._parts.notices:
             self._parts.notices.add("mismatch")
             events.log(
@@ -240,14 +235,16 @@ class OIDCMiddleware:
                 mend="base_url must end with the path that the app is mounted on; where a proxy takes a part of "
                 "that off, tell the server this part as its root path",
             )
-        return read_request(scope, path=place.path, headers=headers), place
+        return request, place
 
-    async def _own_endpoint(self, request: Request, receive: Receive) -> Response | None:
-        # Some mounts add a "/" (Litestar): a callback that is not known as ours would start a login, for ever.
-        paths = (reading.rstrip("/") for reading in request.path.readings)
-        endpoint = next((self._endpoints[path] for path in paths if path in self._endpoints), None)
-        if endpoint is None:
+    async def _own_answer(self, scope: Scope, request: Request, place: Place, receive: Receive) -> Response | None:
+        """Answer what is asked of us, and not of the app."""
+        if place.own is None and not request.is_preflight:
             return None
+        if place.own is None:
+            methods = methods_of(request.header(b"access-control-request-method") or "")
+            return answer_preflight(request, self._parts.policy.place(scope, methods).origins)
+        endpoint = self._endpoints[place.own]
         if request.method not in endpoint.methods:
             allowed = ", ".join(endpoint.methods).encode("ascii")
             return problem(405, "method_not_allowed", "Method not allowed").with_headers((b"allow", allowed))

@@ -2,7 +2,7 @@
 
 import time
 from base64 import b32encode
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -83,8 +83,12 @@ class Parts:
         return int(self.clock())
 
 
-def put_together(settings: Settings, clock: Callable[[], float]) -> Parts:
-    """Make the parts of one middleware."""
+def put_together(settings: Settings, clock: Callable[[], float], *, endpoints: Collection[str]) -> Parts:
+    """Make the parts of one middleware.
+
+    Args:
+        endpoints: the paths of our own URLs.
+    """
     client = Client(settings.client_id, settings.url_of("callback"), settings.client_secret, settings.client_auth)
     context = (settings.issuer, settings.client_id, settings.base_url)
     sealer = Sealer(settings.secret, context=context)
@@ -118,7 +122,7 @@ def put_together(settings: Settings, clock: Callable[[], float]) -> Parts:
         settings=settings,
         clock=clock,
         client=client,
-        policy=Policy(settings.public, settings.rules, base_path=settings.base_path),
+        policy=Policy(settings.public, settings.rules, base_path=settings.base_path, own=endpoints),
         provider=Provider(_provider_settings(settings, client), Http(settings.http_client), clock),
         sessions=sessions,
         records=records,

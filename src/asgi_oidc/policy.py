@@ -1,7 +1,7 @@
 """One policy for every request: default closed, opened by `public` patterns, narrowed by rules."""
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,12 +20,17 @@ NONE_OF_ALWAYS = (
 )
 
 
+_Key = tuple[Any, Any, Any, tuple[str, ...]]
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """What the policy says about a path and a method, before anybody asks who is there.
 
     Attributes:
+        own: the one of our own URLs that it is for http, None for a path of the app.
         rules: those that match and are not overruled by a narrower `public` pattern.
+        checks: those of them that ask the app.
         opened_by: the `public` pattern that opens it, None where a user is needed.
         ask: how the user has to sign in; None where the rules ask for what no single login can give.
         may_redirect: whether a page may lead to a login.
@@ -34,7 +39,9 @@ class Place:
 
     path: PathReadings
     opened_by: str | None
+    own: str | None = None
     rules: tuple[Rule, ...] = ()
+    checks: tuple[Rule, ...] = ()
     ask: Ask | None = ANYHOW
     may_redirect: bool = True
     origins: frozenset[str] = frozenset()
@@ -101,27 +108,36 @@ def decide(place: Place, person: Person | None, *, now: int, leeway: int) -> Dec
 class Policy:
     """`public` and `rules`, compiled; what it says about a path is remembered, within bounds."""
 
-    def __init__(self, public: Sequence[Pattern], rules: Sequence[Rule], *, base_path: str) -> None:
+    def __init__(
+        self, public: Sequence[Pattern], rules: Sequence[Rule], *, base_path: str, own: Collection[str] = ()
+    ) -> None:
+        """Compile what is public, and what is not.
+
+        Args:
+            own: the paths of our own URLs.
+        """
         self.rules = tuple(rules)
-        self._looks_at_methods = any(rule.methods is not None for rule in rules)
+        self.looks_at_methods = any(rule.methods is not None for rule in rules)
         self._base_path = base_path
+        self._own = frozenset(own)
         self._opening = Opening(public)
         self._closing = Closing([rule.pattern for rule in rules])
         self._permits = [(rule, Opening([rule.pattern])) for rule in rules if rule.allowed]
-        self._known: dict[tuple[Any, ...], Place] = {}
+        self._known: dict[_Key, Place] = {}
 
     def place(self, scope: Mapping[str, Any], methods: tuple[str, ...]) -> Place:
         """Say what holds for the path of an http or websocket scope.
 
         Args:
-            methods: all that the request may be taken for.
+            methods: all that the request may be taken for; without them where `looks_at_methods` says so.
         """
-        if not self._looks_at_methods:
-            methods = ()
-        path, raw, root = scope.get("path"), scope.get("raw_path"), scope.get("root_path")
-        key = (path, raw, root, methods)
-        if (known := self._known.get(key)) is not None:
-            return known
+        get = scope.get
+        key = (get("path"), get("raw_path"), get("root_path"), methods if self.looks_at_methods else ())
+        known = self._known.get(key)
+        return self._place_anew(scope, key) if known is None else known
+
+    def _place_anew(self, scope: Mapping[str, Any], key: _Key) -> Place:
+        path, raw, root, methods = key
         place = self._place(read_path(scope, base_path=self._base_path), methods)
         if sum(len(part) for part in (path or "", raw or b"", root or "", *methods)) <= LONGEST_KEY:
             if len(self._known) >= MOST_PLACES:
@@ -130,6 +146,8 @@ class Policy:
         return place
 
     def _place(self, path: PathReadings, methods: tuple[str, ...]) -> Place:
+        # Some mounts add a "/" (Litestar): a callback that is not known as ours would start a login, for ever.
+        own = next((found for reading in path.readings if (found := reading.rstrip("/")) in self._own), None)
         matching = [rule for index in self._closing.matching(path) if (rule := self.rules[index]).is_for(methods)]
         closing = [rule for rule in matching if rule.closes]
         opening = self._opening.narrowest(path)
@@ -140,11 +158,13 @@ class Policy:
             for origin in rule.allowed
         )
         if opening is not None and all(_is_narrower(opened, rule.pattern) for opened in opening for rule in closing):
-            return Place(path, str(opening[0]), origins=origins)
+            return Place(path, str(opening[0]), own, origins=origins)
         return Place(
             path,
             None,
+            own,
             rules=tuple(closing),
+            checks=tuple(rule for rule in closing if rule.asks_app is not None),
             ask=_all_of(closing),
             may_redirect=all(rule.login for rule in closing),
             origins=origins,

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 from urllib.parse import urlencode
 
 import httpx
+import msgspec
 
 from asgi_oidc.api_auth import make_api_auth
 from asgi_oidc.errors import NotSignedIn
@@ -14,22 +15,35 @@ from asgi_oidc.protocol.step_up import ANYHOW, Ask
 Claims = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class User:
+class User(msgspec.Struct, eq=False):
     """A signed-in user: `scope["user"]`.
 
     Two names for one person are never guessed: (`issuer`, `sub`) is the key, byte for byte. `email` is what
     the provider says; look at `claims["email_verified"]` before you trust it.
-
-    Attributes:
-        sub: the user's id at the provider.
-        issuer: which provider that is.
-        claims: JSON object: the ID Token's, with what userinfo and `on_login` added; a copy of this request's own.
     """
 
-    sub: str
-    issuer: str
-    claims: Claims = field(repr=False)
+    _sub: str
+    _issuer: str
+    _claims: Claims
+    _is_shared: bool = False  # others look at these claims as well: the app gets a copy when it asks for them
+
+    @property
+    def sub(self) -> str:
+        """The user's id at the provider."""
+        return self._sub
+
+    @property
+    def issuer(self) -> str:
+        """Which provider that is."""
+        return self._issuer
+
+    @property
+    def claims(self) -> Claims:
+        """JSON object: the ID Token's, with what userinfo and `on_login` added; a copy of this request's own."""
+        if self._is_shared:
+            self._claims = msgspec.json.decode(msgspec.json.encode(self._claims))
+            self._is_shared = False
+        return self._claims
 
     @property
     def is_authenticated(self) -> bool:
@@ -39,48 +53,58 @@ class User:
     @property
     def name(self) -> str | None:
         """The claim `name`."""
-        return _text(self.claims, "name")
+        return _text(self._claims, "name")
 
     @property
     def email(self) -> str | None:
         """The claim `email`, verified or not."""
-        return _text(self.claims, "email")
+        return _text(self._claims, "email")
 
     @property
     def display_name(self) -> str:
         """A name to greet the user with; never empty, not unique."""
-        names = (self.name, _text(self.claims, "preferred_username"), self.email, self.sub)
+        names = (self.name, _text(self._claims, "preferred_username"), self.email, self._sub)
         return next(name for name in names if name)
 
     @property
     def identity(self) -> str:
         """The user's id at the provider, as Starlette calls it."""
-        return self.sub
+        return self._sub
 
     def __repr__(self) -> str:
         return "User(...)"  # who it is stays out of logs and tracebacks
 
 
-@dataclass(frozen=True, slots=True)
 class AnonymousUser:
     """Nobody: `scope["user"]` on public paths without a session."""
 
+    __slots__ = ()
+
     sub: None = None
     issuer: None = None
-    claims: Claims = field(default_factory=dict)
     name: None = None
     email: None = None
-    display_name: str = ""
-    identity: str = ""
+    display_name = ""
+    identity = ""
 
     @property
     def is_authenticated(self) -> bool:
         """Always False."""
         return False
 
+    @property
+    def claims(self) -> Claims:
+        """None at all."""
+        return {}
 
-@dataclass(frozen=True, slots=True)
-class Auth:
+    def __repr__(self) -> str:
+        return "AnonymousUser()"
+
+
+NOBODY = AnonymousUser()
+
+
+class Auth(msgspec.Struct):
     """`scope["auth"]`: what Starlette's `@requires` reads.
 
     Attributes:
@@ -146,14 +170,11 @@ class Access(Protocol):
     ) -> str: ...
 
 
-class OIDC:
+class OIDC(msgspec.Struct, eq=False):
     """The session behind a request: `scope["oidc"]`."""
 
-    __slots__ = ("_access", "_urls")
-
-    def __init__(self, urls: Urls, access: Access | None = None) -> None:
-        self._urls = urls
-        self._access = access
+    _urls: Urls
+    _access: Access | None = None
 
     def __repr__(self) -> str:
         return f"OIDC(is_authenticated={self._access is not None})"

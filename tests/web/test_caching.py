@@ -4,7 +4,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from asgi_oidc.web.caching import private_headers
+from asgi_oidc.web.caching import LONGEST_NAME, MOST_NAMES, _silent, private_headers
 
 Headers = list[tuple[bytes, bytes]]
 COOKIE = b"__Host-oidc=x; Path=/"
@@ -142,3 +142,24 @@ def test_no_answer_to_a_user_is_ever_shareable(controls, has_cookie):
     headers: Headers = [(b"cache-control", value) for value in controls]
 
     assert not is_shareable(private_headers(headers, [COOKIE] if has_cookie else []))
+
+
+def test_names_that_have_nothing_to_do_with_caches_are_remembered_within_bounds():
+    """An app may make names up."""
+    for number in range(3 * MOST_NAMES):
+        private_headers([(b"x-%d" % number, b"")])
+    private_headers([(b"y" * (LONGEST_NAME + 1), b"")])
+    private_headers([(b"z-%d" % number, b"") for number in range(MOST_NAMES + 1)])
+
+    assert 0 < len(_silent) <= MOST_NAMES
+    assert not [name for name in _silent if name[:1] in b"yz"]
+
+
+@pytest.mark.parametrize("name", [b"Cache-Control", b"VARY", b"X-CDN-Cache-Control", b"Surrogate-Control"])
+def test_names_that_have_to_do_with_caches_are_looked_at_each_time(name):
+    """In whatever case they come, and whatever came with them before."""
+    for _ in range(2):
+        headers = private_headers([(b"content-type", b"a"), (name, b"*, max-age=60")])
+
+        assert (name, b"*, max-age=60") not in headers or name == b"VARY"
+        assert name not in _silent

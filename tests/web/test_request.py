@@ -127,7 +127,7 @@ def test_a_scope_with_nothing_in_it_is_a_request():
     """A websocket has no method, and some servers leave out what is empty."""
     asked = read_request({"type": "websocket"}, path=NOWHERE)
 
-    assert (asked.method, asked.query, asked.cookies, asked.parameters()) == ("GET", b"", {}, [])
+    assert (asked.method, asked.query, dict(asked.cookies), asked.parameters()) == ("GET", b"", {}, [])
 
 
 @given(

@@ -55,6 +55,9 @@ class Ended:
     """A bounded set of marks.
 
     When one has to go that is still needed, all sessions that were created before it are over: it fails closed.
+
+    Attributes:
+        news: another number whenever more may be over than before.
     """
 
     def __init__(self, name: Name, *, lifetime: int, needed: int, skew: int = SKEW, most: int = MOST) -> None:
@@ -73,13 +76,13 @@ class Ended:
         self._most = most
         self._known: OrderedDict[str, _Known] = OrderedDict()
         self._names_of_logins: dict[tuple[str, str, str | None], tuple[str, ...]] = {}
-        self._count = 0
+        self.news = 0
         self._latest = 0  # milliseconds; of all marks, and of all logins here: the clock may be set back
         self._floor = -1  # seconds since the epoch
 
     def moment(self, *, now: float) -> Moment:
         """Note when a login starts, before the provider is asked for anything."""
-        return Moment(int(now * 1000), self._count)
+        return Moment(int(now * 1000), self.news)
 
     def begin(self, moment: Moment, *, sub: str, sid: str | None) -> int:
         """Say when a login began, in logical milliseconds: after all marks known when it started, before all others."""
@@ -89,17 +92,20 @@ class Ended:
         self._latest = max(self._latest, began)
         return began
 
+    def over_from(self, login: Login) -> int | None:
+        """Say from when on a session is over, in seconds since the epoch; None for one that nobody ended."""
+        if login.created_at <= self._floor:
+            return AT_ONCE
+        if not self._known:
+            return None
+        found = (self._known.get(name) for name in self._names_of(login))
+        ends = [known.mark.over_from for known in found if known is not None and login.began <= known.mark.at]
+        return min(ends, default=None)
+
     def is_dead(self, login: Login, *, now: float) -> bool:
         """Say whether a session is over at an instant; `math.inf`: now or in a moment."""
-        if login.created_at <= self._floor:
-            return True
-        if not self._known:
-            return False
-        for name in self._names_of(login):
-            known = self._known.get(name)
-            if known is not None and login.began <= known.mark.at and known.mark.over_from <= now:
-                return True
-        return False
+        over_from = self.over_from(login)
+        return over_from is not None and over_from <= now
 
     def is_ended(self, session_id: str) -> bool:
         """Say whether the session of an id ended for good, and was not merely replaced."""
@@ -146,8 +152,8 @@ class Ended:
             if mark == known.mark:
                 return mark
             del self._known[mark.name]
-        self._count += 1
-        self._known[mark.name] = _Known(mark, self._count, forget_at)
+        self.news += 1
+        self._known[mark.name] = _Known(mark, self.news, forget_at)
         if mark.at != FOR_EVER:
             self._latest = max(self._latest, mark.at)
         self._forget(now=now)

@@ -25,6 +25,9 @@ SHARDS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"  # h
 class Log(Protocol):
     """Where processes tell each other what ended. With a store, all that waits raises `StoreUnavailable`."""
 
+    def is_due(self) -> bool:
+        """Say whether `poll` has anything to do."""
+
     async def poll(self) -> None:
         """Know what ended some seconds ago; most often that takes no time."""
 
@@ -51,6 +54,10 @@ async def try_to_write(log: Log, marks: Iterable[Mark]) -> None:
 
 class NoLog:
     """`Log` of a process that is alone, or knows nobody."""
+
+    def is_due(self) -> bool:
+        """Say that it has not."""
+        return False
 
     async def poll(self) -> None:
         """There is nothing to hear."""
@@ -99,6 +106,10 @@ class StoredLog:
         self._looked_at: tuple[float, int] | None = None
         self._read_before: set[str] = set()
         self._looks: SingleFlight[None] = SingleFlight()
+
+    def is_due(self) -> bool:
+        """Say whether nobody has looked for a second."""
+        return self._age() > FRESH
 
     async def poll(self) -> None:
         """Look in the background, or wait when the last look is too long ago."""

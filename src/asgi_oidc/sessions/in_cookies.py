@@ -2,7 +2,7 @@
 
 import math
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
@@ -12,22 +12,57 @@ from asgi_oidc.sessions.ended import Ended
 from asgi_oidc.sessions.ended_log import Log
 from asgi_oidc.sessions.jar import Jar
 from asgi_oidc.sessions.renewed import Renewed
+from asgi_oidc.sessions.seen import Seen
 from asgi_oidc.sessions.session import (
     Limits,
     Login,
     Session,
     Use,
     expires_at,
+    fresh_of,
     is_live,
     is_roll_due,
+    life_of,
     used,
 )
 from asgi_oidc.sessions.sessions import LOCK_LIFETIME, Change, Live
 from asgi_oidc.sessions.transactions import digest
+from asgi_oidc.web.cookies import Cookies
 
 MOST_LAST_USES = 10_000  # sessions, or users; the longest unused go first
 MOST_ENDS = 1000  # of one user's sessions, each with a mark of its own, within the lifetime of a session
 SEVERAL = ""  # users have had a session at the provider of one name: nobody can tell whose it is
+
+
+class _Opened(msgspec.Struct):
+    """What some cookies hold.
+
+    Attributes:
+        session: as it stands there.
+        held: the generation of its tokens.
+        left_behind: names of cookies that are of other sessions.
+        newest: the session with its newest tokens.
+        begins_at, ends_at: it lives in between, in seconds since the epoch.
+        fresh_from, fresh_until: the answer need not bring cookies in between.
+        ends, renewals: all sign-outs and renewals up to these are looked at.
+        touched_at: when the last use was remembered.
+    """
+
+    session: Session
+    held: int
+    left_behind: Sequence[str]
+    newest: Session
+    begins_at: int = 0
+    ends_at: int = 0
+    fresh_from: int = 0
+    fresh_until: int = 0
+    ends: int = -1
+    renewals: int = -1
+    touched_at: int = 0
+
+    def live(self) -> Live:
+        """Give it to one request."""
+        return Live(self.newest, self.held, False, self.left_behind, self.fresh_from, self.fresh_until, self.renewals)
 
 
 class CookieSessions:
@@ -51,19 +86,39 @@ class CookieSessions:
         self._log = log
         self._now = now
         self._ticks = ticks
+        self._opened: Seen[bytes, _Opened] = Seen()
         self._renewed = Renewed()
         self._last_uses: OrderedDict[str, int] = OrderedDict()
         self._ends: OrderedDict[str, tuple[int, int]] = OrderedDict()  # by user: how many, since when
         self._users: OrderedDict[str, str] = OrderedDict()  # by `sid`
         self._locks: dict[str, tuple[str, float]] = {}
 
-    async def open(self, cookies: Mapping[str, str]) -> Live | None:
+    def may_be_there(self, cookie_header: bytes) -> bool:
+        """Look for its name."""
+        return self._jar.wire_name in cookie_header
+
+    def at_once(self, cookie_header: bytes, now: int) -> Live | None:
+        """Open the cookies, unless these very ones were opened before; only what others ended may have to be asked."""
+        opened = self._opened.get(cookie_header) or self._open_anew(Cookies(cookie_header))
+        if opened is None or self._log.is_due():
+            return None
+        if opened.ends != self._ended.news or opened.renewals != self._renewed.changes:
+            self._hear(opened)
+        if not opened.begins_at <= now < opened.ends_at:
+            return None
+        if opened.touched_at != now:  # once a second is enough
+            opened.touched_at = now
+            self._touch(opened.session.id, now)
+        return opened.live()
+
+    async def open(self, cookies: Cookies) -> Live | None:
         """Open the cookies."""
-        session = self._jar.open(cookies)
-        if session is None:
+        opened = self._opened.get(cookies.header) or self._open_anew(cookies)
+        if opened is None:
             return None
         await self._log.poll()
-        return Live(self._with_newest_tokens(session), held=session.tokens.generation)
+        self._hear(opened)
+        return opened.live()
 
     def is_there(self, cookies: Mapping[str, str]) -> bool:
         """Look for the cookie that signs somebody in."""
@@ -106,10 +161,12 @@ class CookieSessions:
 
     async def touch(self, live: Live) -> None:
         """Remember it; the answer brings a cookie."""
-        self._last_uses.pop(live.session.id, None)
-        self._last_uses[live.session.id] = self._now()
-        if len(self._last_uses) > MOST_LAST_USES:
-            self._last_uses.popitem(last=False)
+        self._touch(live.session.id, self._now())
+
+    def is_due(self, live: Live) -> bool:
+        """Most often nothing has happened."""
+        is_known = live.renewals == self._renewed.changes and not live.is_over
+        return not (is_known and live.fresh_from <= self._now() < live.fresh_until)
 
     def cookies_due(self, live: Live, cookies: Mapping[str, str]) -> list[bytes]:
         """Bring tokens that the browser does not have, and the last use, at most once a minute.
@@ -122,8 +179,8 @@ class CookieSessions:
         session, now = self._with_newest_tokens(live.session), self._now()
         if self._ended.is_dead(session.login, now=math.inf) or not is_live(session, self._limits, now=now):
             return []
-        lines = [*self._tokens_due(live, session, cookies, now=now), *self._jar.sweep(session.id, cookies)]
-        if is_roll_due(session, self._limits, now=now):
+        lines = [*self._tokens_due(live, session, cookies, now=now), *self._jar.sweep(live.left_behind)]
+        if is_roll_due(session, self._limits, now):
             use = Use(session.id, now)
             max_age = expires_at(used(session, use), self._limits) - now
             lines.append(self._jar.write_use(use, max_age=max_age))
@@ -179,6 +236,32 @@ class CookieSessions:
         if self._locks.get(session.id, ("", 0.0))[0] == holder:
             del self._locks[session.id]
 
+    def _touch(self, session_id: str, now: int) -> None:
+        self._last_uses.pop(session_id, None)
+        self._last_uses[session_id] = now
+        if len(self._last_uses) > MOST_LAST_USES:
+            self._last_uses.popitem(last=False)
+
+    def _open_anew(self, cookies: Cookies) -> _Opened | None:
+        session = self._jar.open(cookies)
+        if session is None:
+            return None
+        opened = _Opened(session, session.tokens.generation, self._jar.left_behind(session.id, cookies), session)
+        self._opened.keep(cookies.header, opened, size=len(cookies.header))
+        return opened
+
+    def _hear(self, opened: _Opened) -> None:
+        """Bring what is known of a session up to date."""
+        opened.ends, opened.renewals = self._ended.news, self._renewed.changes
+        opened.newest = newest = self._with_newest_tokens(opened.session)
+        opened.begins_at, opened.ends_at = life_of(newest, self._limits)
+        over_from = self._ended.over_from(newest.login)
+        if over_from is not None:
+            opened.ends_at = min(opened.ends_at, over_from)
+        opened.fresh_from, opened.fresh_until = fresh_of(newest, self._limits)
+        if opened.left_behind or newest.tokens.generation > opened.held:
+            opened.fresh_until = 0
+
     def _has_many_ends(self, sub: str) -> bool:
         """Count the ends of a user's sessions: one user must not fill the memory that all share with marks.
 
@@ -202,7 +285,7 @@ class CookieSessions:
             self._users.popitem(last=False)
 
     def _with_newest_tokens(self, session: Session) -> Session:
-        tokens = self._renewed.newest(session.id, session.tokens)
+        tokens = self._renewed.newest(session.login.id, session.tokens)
         return session if tokens is session.tokens else msgspec.structs.replace(session, tokens=tokens)
 
     def _tokens_due(self, live: Live, session: Session, cookies: Mapping[str, str], *, now: int) -> list[bytes]:

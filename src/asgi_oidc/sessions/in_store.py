@@ -1,6 +1,7 @@
 """Sessions in a store: the browser has an id, the store a sealed record under the hash of it."""
 
 from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 import msgspec
 
@@ -11,6 +12,7 @@ from asgi_oidc.sessions.ended_log import Log, try_to_write
 from asgi_oidc.sessions.jar import Jar
 from asgi_oidc.sessions.records import Records, is_session_id
 from asgi_oidc.sessions.renewed import Renewed
+from asgi_oidc.sessions.seen import Seen
 from asgi_oidc.sessions.session import (
     Limits,
     Login,
@@ -27,6 +29,14 @@ from asgi_oidc.stores.door import StoreDoor
 
 MOST_TRIES = 5  # to write where others write as well
 MOST_SESSIONS = 1000  # of one user; the oldest goes
+
+
+class _Opened(NamedTuple):
+    """What the record of a key holds."""
+
+    key: str
+    record: bytes
+    session: Session
 
 
 class StoredSessions:
@@ -53,12 +63,21 @@ class StoredSessions:
         self._log = log
         self._now = now
         self._unsaved = Renewed()
+        self._opened: Seen[str, _Opened] = Seen()
+
+    def may_be_there(self, cookie_header: bytes) -> bool:
+        """Look for its name."""
+        return self._jar.wire_name in cookie_header
+
+    def at_once(self, cookie_header: bytes, now: int) -> Live | None:
+        """Look into the store, with every request."""
+        return None
 
     async def open(self, cookies: Mapping[str, str]) -> Live | None:
         """Read the record of the id in the cookie: one round trip."""
-        session_id = cookies.get(self._jar.name, "")
+        session_id = cookies[self._jar.name] if self._jar.is_there(cookies) else ""
         session = await self._read(session_id) if is_session_id(session_id) else None
-        return None if session is None else Live(session, held=session.tokens.generation)
+        return None if session is None else Live(session, session.tokens.generation)
 
     def is_there(self, cookies: Mapping[str, str]) -> bool:
         """Look for the cookie with the id."""
@@ -103,12 +122,16 @@ class StoredSessions:
     async def touch(self, live: Live) -> None:
         """Write the last use down, at most once a minute; a store that is full or slow just now ends no request."""
         now = self._now()
-        if not is_roll_due(live.session, self._limits, now=now):
+        if not is_roll_due(live.session, self._limits, now):
             return
         try:
             await self.change(live.session, lambda current: self._seen(current, now))
         except StoreUnavailable as error:
             events.log(events.STORE_FAILED, code=error.code, detail=error.detail, going_on_with="the request")
+
+    def is_due(self, live: Live) -> bool:
+        """Nothing ever changes the cookie, and by now it may be that of a newer login."""
+        return False
 
     def cookies_due(self, live: Live, cookies: Mapping[str, str]) -> list[bytes]:
         """Nothing ever changes the cookie, and by now it may be that of a newer login."""
@@ -208,7 +231,14 @@ class StoredSessions:
         return self._unsaved.has(session_id)
 
     async def _read(self, session_id: str) -> Session | None:
-        session = self._open(session_id, await self._store.get(self._records.key(self._records.handle(session_id))))
+        seen = self._opened.get(session_id)
+        key = self._records.key(self._records.handle(session_id)) if seen is None else seen.key
+        record = await self._store.get(key)
+        if seen is not None and record == seen.record:
+            session: Session | None = seen.session
+        else:
+            session = self._open(session_id, record)
+            self._see(session_id, key, record, session)
         if session is None:
             self._unsaved.drop(session_id)
             return None
@@ -223,6 +253,13 @@ class StoredSessions:
             return session
         self._unsaved.drop(session.id)
         return saved
+
+    def _see(self, session_id: str, key: str, record: bytes | None, session: Session | None) -> None:
+        """Keep what a record holds until the store has another one."""
+        if record is None or session is None:
+            self._opened.drop(session_id)
+        else:
+            self._opened.keep(session_id, _Opened(key, record, session), size=len(record))
 
     def _open(self, session_id: str, record: bytes | None) -> Session | None:
         if record is None:
@@ -240,7 +277,7 @@ class StoredSessions:
 
     def _seen(self, session: Session, now: int) -> Session:
         # Another request may have done it meanwhile.
-        return msgspec.structs.replace(session, seen_at=now) if is_roll_due(session, self._limits, now=now) else session
+        return msgspec.structs.replace(session, seen_at=now) if is_roll_due(session, self._limits, now) else session
 
     def _indexes(self, session: Session) -> list[str]:
         login = session.login

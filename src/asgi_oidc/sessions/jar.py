@@ -5,8 +5,8 @@ renews, and the last use have cookies of their own that open nothing by themselv
 a sign-out never brings a session back.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from asgi_oidc.errors import SessionTooLarge
 from asgi_oidc.sessions.sealing import Sealer
@@ -36,21 +36,26 @@ class Jar:
 
     The first cookie of the tokens says how many there are; one authentication tag covers the whole, so that pieces of
     two never make one. Their name belongs to one session: a late answer to an older one does not disturb it.
+
+    Attributes:
+        name, wire_name: of the cookie that signs somebody in.
+        use_name: of the cookie that tells the last use.
     """
 
     sealer: Sealer
     style: CookieStyle
     stem: str
+    name: str = field(init=False)
+    wire_name: bytes = field(init=False)
+    use_name: str = field(init=False)
+    _tokens_prefix: str = field(init=False)
 
-    @property
-    def name(self) -> str:
-        """The name of the cookie that signs somebody in."""
-        return self.style.name(self.stem)
-
-    @property
-    def use_name(self) -> str:
-        """The name of the cookie that tells the last use."""
-        return self.style.name(f"{self.stem}-seen")
+    def __post_init__(self) -> None:
+        """Name the cookies."""
+        object.__setattr__(self, "name", self.style.name(self.stem))
+        object.__setattr__(self, "wire_name", self.name.encode("ascii"))
+        object.__setattr__(self, "use_name", self.style.name(f"{self.stem}-seen"))
+        object.__setattr__(self, "_tokens_prefix", self.style.name(f"{self.stem}-tokens-"))
 
     def tokens_name(self, session_id: str) -> str:
         """The name of the first cookie with the tokens of a session."""
@@ -115,10 +120,18 @@ class Jar:
         line = self.style.set_cookie(self.name, session_id, max_age=max_age)
         return [line, *(self.style.delete_cookie(name) for name in gone)]
 
-    def sweep(self, session_id: str, cookies: Mapping[str, str]) -> list[bytes]:
-        """Delete tokens that other sessions left: a login that came as a form from the provider's site saw none."""
-        gone = self._left_behind(cookies, self._pieces(session_id))
-        return [self.style.delete_cookie(name) for name in gone]
+    def left_behind(self, session_id: str, cookies: Mapping[str, str]) -> list[str]:
+        """Name tokens that other sessions left: a login that came as a form from the provider's site saw none.
+
+        Args:
+            session_id: of the session that these cookies hold.
+        """
+        found = self._left_behind(cookies, ())
+        return [] if len(found) == 1 else self._left_behind(cookies, self._pieces(session_id))
+
+    def sweep(self, left_behind: Iterable[str]) -> list[bytes]:
+        """Delete them."""
+        return [self.style.delete_cookie(name) for name in left_behind]
 
     def write_use(self, use: Use, *, max_age: int) -> bytes:
         """Write down when a session was last used."""
@@ -139,20 +152,23 @@ class Jar:
         return None if data is None else decode_login(data)
 
     def _open_tokens(self, session_id: str, cookies: Mapping[str, str]) -> Tokens | None:
-        names = self._pieces(session_id)
-        count, dot, first = cookies.get(names[0], "").partition(".")
+        whole_name = digest(session_id)
+        name = f"{self._tokens_prefix}{whole_name[:8]}"
+        count, dot, first = cookies.get(name, "").partition(".")
         if not dot or count not in _COUNTS:
             return None
-        pieces = [first, *(cookies.get(name, "") for name in names[1 : int(count)])]
-        data = self.sealer.open("tokens", self._bound_to(session_id), "".join(pieces))
+        pieces = [first, *(cookies.get(f"{name}.{index}", "") for index in range(1, int(count)))]
+        sealed = "".join(pieces)
+        data = self.sealer.open("tokens", f"{name} {whole_name}", sealed)
         # The sealed value does not say in how many pieces it stood; only our own way to cut it counts.
-        if data is None or pieces != _cut("".join(pieces)):
+        if data is None or len(pieces[0]) > ROOM or (len(pieces) > 1 and pieces != _cut(sealed)):
             return None
         return decode_tokens(data)
 
     def _bound_to(self, session_id: str) -> str:
         # The name has room for a few characters of the digest only.
-        return f"{self.tokens_name(session_id)} {digest(session_id)}"
+        name = digest(session_id)
+        return f"{self._tokens_prefix}{name[:8]} {name}"
 
     def _open_use(self, value: str) -> Use | None:
         data = self.sealer.open("seen", self.use_name, value)
@@ -165,10 +181,6 @@ class Jar:
     def _pieces(self, session_id: str) -> list[str]:
         first = self.tokens_name(session_id)
         return [first, *(f"{first}.{index}" for index in range(1, MOST_COOKIES))]
-
-    @property
-    def _tokens_prefix(self) -> str:
-        return self.style.name(f"{self.stem}-tokens-")
 
 
 _COUNTS = tuple(str(count) for count in range(1, MOST_COOKIES + 1))

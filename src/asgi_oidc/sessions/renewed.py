@@ -21,16 +21,22 @@ class _Kept:
 
 
 class Renewed:
-    """The newest tokens by session id: bounded, and the longest unused go first."""
+    """The newest tokens by session id: bounded, and the longest unused go first.
+
+    Attributes:
+        changes: another number whenever there may be newer tokens of some session.
+    """
 
     def __init__(self, *, most: int = MOST, most_bytes: int = MOST_BYTES) -> None:
         self._most = most
         self._most_bytes = most_bytes
         self._kept: OrderedDict[str, _Kept] = OrderedDict()
         self._bytes = 0
+        self.changes = 0
 
     def keep(self, session: Session) -> None:
         """Keep the tokens of a session, in the place of older ones."""
+        self.changes += 1
         self.drop(session.id)
         data = encode(session.tokens)
         self._kept[session.id] = _Kept(msgspec.structs.replace(session.tokens, claims={}), data)
@@ -46,6 +52,8 @@ class Renewed:
         self._kept.move_to_end(session_id)
         if kept.tokens.generation == tokens.generation:
             retry_at, forced_at = kept.tokens.retry_at, kept.tokens.forced_at
+            if (retry_at, forced_at) == (tokens.retry_at, tokens.forced_at):
+                return tokens
             return msgspec.structs.replace(tokens, retry_at=retry_at, forced_at=forced_at)
         # Read anew each time: the app may change the claims that it is given.
         return decode_tokens(kept.data) or tokens

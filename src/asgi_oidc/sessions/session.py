@@ -135,12 +135,18 @@ def ends_for_good_at(session: Session, limits: Limits) -> int:
     return ends if session.tokens.ends_at is None else min(ends, session.tokens.ends_at)
 
 
-def is_live(session: Session, limits: Limits, *, now: int) -> bool:
-    """Say whether the session is within all of its limits.
+def life_of(session: Session, limits: Limits) -> tuple[int, int]:
+    """Say from when on and until when the session is within all of its limits, in seconds since the epoch.
 
     One that began in the future may be right, the clock was set back; but it must not live for ever by that.
     """
-    return now < expires_at(session, limits) and session.login.created_at - now <= FARTHEST
+    return session.login.created_at - FARTHEST, expires_at(session, limits)
+
+
+def is_live(session: Session, limits: Limits, *, now: int) -> bool:
+    """Say whether the session is within all of its limits."""
+    begins_at, ends_at = life_of(session, limits)
+    return begins_at <= now < ends_at
 
 
 def buried_for(limits: Limits) -> int:
@@ -148,11 +154,16 @@ def buried_for(limits: Limits) -> int:
     return limits.lifetime + FARTHEST
 
 
-def is_roll_due(session: Session, limits: Limits, *, now: int) -> bool:
-    """Say whether its last use should be written down."""
+def fresh_of(session: Session, limits: Limits) -> tuple[int, int]:
+    """Say from when on and until when its last use need not be written down, in seconds since the epoch."""
     # One that is far in the future is wrong: the clock was set back. A little is the clock of another machine.
-    is_old = now - session.seen_at >= min(ROLL_AFTER, max(1, limits.idle // 4))
-    return is_old or session.seen_at - now > MOST_SKEW
+    return session.seen_at - MOST_SKEW, session.seen_at + min(ROLL_AFTER, max(1, limits.idle // 4))
+
+
+def is_roll_due(session: Session, limits: Limits, now: int) -> bool:
+    """Say whether its last use should be written down."""
+    fresh_from, fresh_until = fresh_of(session, limits)
+    return not fresh_from <= now < fresh_until
 
 
 def earliest(ends_at: int | None, stated: object) -> int | None:

@@ -1,10 +1,12 @@
 """What the rest of the library asks of sessions, wherever they are kept."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
+import msgspec
+
 from asgi_oidc.sessions.session import Login, Session
+from asgi_oidc.web.cookies import Cookies
 
 LOCK_LIFETIME = 20  # seconds; longer than a renewal may take, so that two never renew one session
 
@@ -12,18 +14,24 @@ Change = Callable[[Session], Session]
 """Makes the new session of the newest one; it may be called again when somebody else was faster."""
 
 
-@dataclass(slots=True)
-class Live:
+class Live(msgspec.Struct):
     """The session behind one request, as far as the request knows by now.
 
     Attributes:
         held: the generation of the tokens that the browser has.
         is_over: whether the request has seen the session end.
+        left_behind: names of cookies that the browser still has of other sessions.
+        fresh_from, fresh_until: the answer need not bring cookies in between, as far as the request knows.
+        renewals: how many renewals it knows.
     """
 
     session: Session
     held: int
     is_over: bool = False
+    left_behind: Sequence[str] = ()
+    fresh_from: int = 0
+    fresh_until: int = 0
+    renewals: int = 0
 
 
 class Sessions(Protocol):
@@ -32,7 +40,16 @@ class Sessions(Protocol):
     With a store, all that waits raises `StoreUnavailable`.
     """
 
-    async def open(self, cookies: Mapping[str, str]) -> Live | None:
+    def may_be_there(self, cookie_header: bytes) -> bool:
+        """Say whether the others are worth asking; most who come without a session know it from this."""
+
+    def at_once(self, cookie_header: bytes, now: int) -> Live | None:
+        """Return the live session of a browser, where nothing has to be waited for.
+
+        Its limits are checked, and that it was not ended; it is touched. None says nothing: ask `open`.
+        """
+
+    async def open(self, cookies: Cookies) -> Live | None:
         """Return the session of a browser; its limits are not checked yet."""
 
     def is_there(self, cookies: Mapping[str, str]) -> bool:
@@ -62,6 +79,9 @@ class Sessions(Protocol):
 
     async def touch(self, live: Live) -> None:
         """Write down that the session is in use, where that is not the cookies' business."""
+
+    def is_due(self, live: Live) -> bool:
+        """Say whether `cookies_due` may have anything to bring."""
 
     def cookies_due(self, live: Live, cookies: Mapping[str, str]) -> list[bytes]:
         """Return the Set-Cookie lines that the answer to a request has to bring.

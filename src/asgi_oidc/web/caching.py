@@ -5,6 +5,9 @@ from collections.abc import Iterable, Sequence
 
 Headers = Iterable[tuple[bytes, bytes]]
 
+MOST_NAMES = 512  # that are remembered: an app sends the same ones again and again
+LONGEST_NAME = 256  # bytes
+
 # A name, and a value that may be quoted and hold commas (RFC 9111 §5.2); what is none is left out.
 _DIRECTIVE = re.compile(rb"[A-Za-z0-9_-]+(?:=(?:\"[^\"]*\"|[A-Za-z0-9_-]*))?")
 
@@ -12,6 +15,9 @@ _DIRECTIVE = re.compile(rb"[A-Za-z0-9_-]+(?:=(?:\"[^\"]*\"|[A-Za-z0-9_-]*))?")
 _SHARING = (b"public", b"s-maxage", b"must-understand", b"private")
 # They overrule Cache-Control at the edge, as does everything that ends with "cdn-cache-control".
 _FOR_THE_EDGE = (b"surrogate-control", b"edge-control", b"x-accel-expires", b"x-litespeed-cache-control")
+_PRIVATE = ((b"vary", b"Cookie"), (b"cache-control", b"private"))
+
+_silent: set[bytes] = set()
 
 
 def private_headers(headers: Headers, set_cookies: Sequence[bytes] = ()) -> list[tuple[bytes, bytes]]:
@@ -20,6 +26,10 @@ def private_headers(headers: Headers, set_cookies: Sequence[bytes] = ()) -> list
     Args:
         set_cookies: cookies of ours that go along; with one of them no cache at all may keep the answer.
     """
+    headers = list(headers)
+    names = [name for name, _ in headers]
+    if not set_cookies and (_silent.issuperset(names) or _say_nothing(names)):
+        return [*headers, *_PRIVATE]
     kept: list[tuple[bytes, bytes]] = []
     directives: list[bytes] = []
     for name, value in headers:
@@ -32,6 +42,18 @@ def private_headers(headers: Headers, set_cookies: Sequence[bytes] = ()) -> list
     if not _varies_by_cookie(kept):
         kept.append((b"vary", b"Cookie"))
     return [*kept, (b"cache-control", cache_control), *((b"set-cookie", line) for line in set_cookies)]
+
+
+def _say_nothing(names: Sequence[bytes]) -> bool:
+    """Say whether some headers have nothing to do with caches; then their names are kept."""
+    lowered = [name.lower() for name in names]
+    if any(name in (b"cache-control", b"vary") or _is_for_shared_caches(name) for name in lowered):
+        return False
+    if len(names) <= MOST_NAMES and all(len(name) <= LONGEST_NAME for name in names):
+        if len(_silent) >= MOST_NAMES:
+            _silent.clear()
+        _silent.update(names)
+    return True
 
 
 def _directives(value: bytes) -> list[bytes]:

@@ -1,7 +1,7 @@
 """Cookies at the level of bytes (RFC 6265bis §4.1, §5): read strictly, written from one place."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,8 +10,7 @@ LARGEST_HEADER = 65_536  # bytes of Cookie headers that we look at
 
 SameSite = Literal["Lax", "None"] | None
 
-_NAME = re.compile(rb"[A-Za-z0-9_.-]+")
-_VALUE = re.compile(rb"[A-Za-z0-9_.~-]*")
+_NAME = re.compile(r"[A-Za-z0-9_.-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,25 +46,55 @@ class CookieStyle:
         return self.set_cookie(name, "", max_age=0, same_site=same_site)
 
 
-def read_cookies(headers: Iterable[bytes]) -> dict[str, str]:
-    """Read our kind of cookies from Cookie headers; all others are passed over.
+class Cookies(Mapping[str, str]):
+    """The cookies of a request, read when somebody looks for one: our kind of names, all others are passed over.
 
     Only SP and HTAB are trimmed, so that no other white space turns a foreign name into one of ours, and
-    nothing is unquoted. A name that stands twice was planted by somebody: it is left out whole.
+    nothing is unquoted. A name that stands twice was planted by somebody: it is left out whole. Values may hold any
+    byte, and count for nothing before they are opened.
+
+    Attributes:
+        header: as it came, several joined by ";".
     """
+
+    __slots__ = ("_found", "header")
+
+    def __init__(self, header: bytes) -> None:
+        self.header = header
+        self._found: dict[str, str] | None = None
+
+    def __getitem__(self, name: str) -> str:
+        return self._read()[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._read()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._read())
+
+    def __len__(self) -> int:
+        return len(self._read())
+
+    def __repr__(self) -> str:
+        return f"Cookies({', '.join(self)})"
+
+    def _read(self) -> dict[str, str]:
+        if self._found is None:
+            self._found = _read(self.header) if len(self.header) <= LARGEST_HEADER else {}
+        return self._found
+
+
+def _read(header: bytes) -> dict[str, str]:
     found: dict[str, str] = {}
-    doubled: set[str] = set()
-    data = b";".join(headers)
-    if len(data) > LARGEST_HEADER:
-        return {}
-    for pair in data.split(b";"):
-        raw_name, equals, raw_value = pair.partition(b"=")
-        name_bytes, value = raw_name.strip(b" \t"), raw_value.strip(b" \t")
-        if not equals or not _NAME.fullmatch(name_bytes):
+    doubled: list[str] = []
+    for pair in header.decode("latin-1").split(";"):
+        name, equals, value = pair.partition("=")
+        name = name.strip(" \t")
+        if not equals or not _NAME.fullmatch(name):
             continue
-        name = name_bytes.decode("ascii")
         if name in found:
-            doubled.add(name)
-        # A value that we never write is kept as empty: it counts as there, and opens nothing.
-        found[name] = value.decode("ascii") if _VALUE.fullmatch(value) else ""
-    return {name: value for name, value in found.items() if name not in doubled}
+            doubled.append(name)
+        found[name] = value.strip(" \t")
+    for name in doubled:
+        found.pop(name, None)
+    return found

@@ -13,11 +13,6 @@ _NAMES = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+([ ,]+[A-Za-z0-9!#$%&'*+.^_`|~-
 _EXPOSED = b"www-authenticate, retry-after"
 
 
-def is_preflight(request: Request) -> bool:
-    """Does a browser ask whether a script of another site may make a request?"""
-    return request.method == "OPTIONS" and request.has(b"origin") and request.has(b"access-control-request-method")
-
-
 def answer_preflight(request: Request, origins: Collection[str]) -> Response | None:
     """Say yes to a preflight of one of these origins; None for all else."""
     origin = request.header(b"origin")

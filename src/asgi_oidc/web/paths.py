@@ -44,6 +44,9 @@ class PathReadings:
     mismatch: bool = False
 
 
+UNREAD = PathReadings(frozenset(), is_canonical=False, external="")
+
+
 def read_path(scope: Mapping[str, Any], *, base_path: str) -> PathReadings:
     """Read the path of a scope.
 

@@ -1,14 +1,15 @@
 """What the browser asks: an ASGI scope, read once and strictly."""
 
-import itertools
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qsl
 
+import msgspec
+
 from asgi_oidc.errors import RequestRejected
-from asgi_oidc.web.cookies import read_cookies
-from asgi_oidc.web.paths import PathReadings
+from asgi_oidc.web.cookies import Cookies
+from asgi_oidc.web.headers import Names, read_names
+from asgi_oidc.web.paths import UNREAD, PathReadings
 
 # RFC 9110 §9, RFC 5789 and the IANA HTTP Method Registry; the handshake of a websocket is WEBSOCKET, and GET.
 _METHODS = (
@@ -20,42 +21,69 @@ _METHODS = (
 METHODS = frozenset(_METHODS.split())
 _TAKEN_FOR = {method: (method, "GET") if method in ("HEAD", "WEBSOCKET") else (method,) for method in METHODS}
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})  # RFC 9110 §9.2.1
-# Each in all spellings: some apps take "_" for "-".
-_OVERRIDES = frozenset(
-    b"".join(letters)
-    for name in ("x-http-method-override", "x-http-method", "x-method-override")
-    for letters in itertools.product(*((b"-", b"_") if letter == "-" else (letter.encode(),) for letter in name))
-)
 LONGEST_QUERY = 16_384  # bytes; a callback with a long code stays far below
 MOST_PARAMETERS = 64
 
 Scope = Mapping[str, Any]
-Headers = Mapping[bytes, Sequence[bytes]]
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(msgspec.Struct, eq=False):
     """A request, as far as signing in is concerned.
 
     Attributes:
-        path: every meaning that the path may have for the app.
-        cookies: by exact name; a name that came twice is not among them.
+        method: as it came: only what we know by its exact name may pass for a navigation, and "get" is not GET.
+        cookie_header: all cookies, in one piece.
+        is_safe: whether the method changes nothing (RFC 9110 §9.2.1), and no header may make another of it.
+        path: every meaning that the path may have for the app; whoever reads the request says so.
     """
 
+    _scope: Scope
+    _headers: Sequence[Sequence[bytes]]
+    _names: Names
     method: str
+    query: bytes
+    cookie_header: bytes
+    is_safe: bool
     path: PathReadings
-    query: bytes = field(repr=False)
-    headers: Headers = field(repr=False)
-    cookies: Mapping[str, str] = field(repr=False)
+    _cookies: Cookies | None = None
+
+    def __repr__(self) -> str:
+        return f"Request(method={self.method!r})"
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """All methods that somebody may take this for; those of a header never are instead of its own."""
+        is_websocket = self._scope.get("type") == "websocket"
+        methods = methods_of("WEBSOCKET" if is_websocket else str(self._scope.get("method", "")))
+        if not self._names.overrides:
+            return methods
+        others = [value.decode("latin-1") for name in self._names.overrides for value in self.values(name)]
+        return tuple(dict.fromkeys([*methods, *(method for other in others for method in methods_of(other))]))
+
+    @property
+    def cookies(self) -> Cookies:
+        """By exact name; a name that came twice is not among them."""
+        if self._cookies is None:
+            self._cookies = Cookies(self.cookie_header)
+        return self._cookies
+
+    @property
+    def is_preflight(self) -> bool:
+        """Does a browser ask whether a script of another site may make a request (Fetch §3.2.2)?"""
+        return self.method == "OPTIONS" and self.has(b"origin") and self.has(b"access-control-request-method")
+
+    def values(self, name: bytes) -> list[bytes]:
+        """Return all values of a header, in order."""
+        return [bytes(self._headers[place][1]) for place in self._names.places.get(name, ())]
 
     def header(self, name: bytes) -> str | None:
         """Return a header that came exactly once, else None."""
-        values = self.headers.get(name, ())
+        values = self.values(name)
         return values[0].decode("latin-1") if len(values) == 1 else None
 
     def has(self, name: bytes) -> bool:
         """Say whether a header came at all."""
-        return name in self.headers
+        return name in self._names.places
 
     @property
     def target(self) -> str:
@@ -67,13 +95,13 @@ class Request:
     def is_prefetch(self) -> bool:
         """Is this a look ahead that no person has asked for?"""
         names = (b"sec-purpose", b"purpose", b"x-purpose", b"x-moz")
-        values = [value.lower() for name in names for value in self.headers.get(name, ())]
+        values = [value.lower() for name in names for value in self.values(name)]
         return any(word in value for value in values for word in (b"prefetch", b"prerender", b"preview"))
 
     @property
     def is_subresource(self) -> bool:
         """Does a page load this by itself, as an image, a frame or a style? Neither a person nor a script asks."""
-        return any(value not in (b"document", b"empty") for value in self.headers.get(b"sec-fetch-dest", ()))
+        return any(value not in (b"document", b"empty") for value in self.values(b"sec-fetch-dest"))
 
     @property
     def is_navigation(self) -> bool:
@@ -85,18 +113,18 @@ class Request:
         """Will a person look at the answer, or a program?"""
         if self.has(b"sec-fetch-mode") or self.has(b"sec-fetch-dest"):
             document = self.header(b"sec-fetch-dest") in ("document", None) and (
-                len(self.headers.get(b"sec-fetch-dest", ())) < 2
+                len(self.values(b"sec-fetch-dest")) < 2
             )
             return self.header(b"sec-fetch-mode") == "navigate" and document
         if self.header(b"x-requested-with") is not None:
             return False
-        return any(b"text/html" in value.lower() for value in self.headers.get(b"accept", ()))
+        return any(b"text/html" in value.lower() for value in self.values(b"accept"))
 
     @property
     def denies_navigation(self) -> bool:
         """Do the headers say that this is no page that a person opens? Silence does not."""
         says = any(self.has(name) for name in (b"sec-fetch-mode", b"sec-fetch-dest", b"x-requested-with"))
-        accept = b",".join(self.headers.get(b"accept", ())).lower()
+        accept = b",".join(self.values(b"accept")).lower()
         wants_json = b"json" in accept and b"text/html" not in accept
         return self.is_prefetch or ((says or wants_json) and not self.wants_page)
 
@@ -135,17 +163,15 @@ class Request:
     def acts_from_elsewhere(self, origin: str, allowed: Collection[str]) -> bool:
         """Would this change something, and may a page of another site have made it? Then it must not act for the user.
 
-        A header may make another method of a safe one.
-
         Args:
             origin: our own.
             allowed: further origins that may.
 
         Source: Fetch Metadata; RFC 6454 §7.3. What says nothing of itself is no browser's: they all send `Origin`.
         """
-        if self.method in SAFE_METHODS and _OVERRIDES.isdisjoint(self.headers):
+        if self.is_safe:
             return False
-        origins, sites = self.headers.get(b"origin", ()), self.headers.get(b"sec-fetch-site", ())
+        origins, sites = self.values(b"origin"), self.values(b"sec-fetch-site")
         if len(origins) > 1 or len(sites) > 1:
             return True
         stated = origins[0].decode("latin-1") if origins else None
@@ -167,41 +193,24 @@ class Request:
         return read_form(self.query)
 
 
-def read_headers(scope: Scope) -> Headers:
-    """Return the headers of a scope by their names in lower case."""
-    headers: dict[bytes, list[bytes]] = {}
-    for name, value in _pairs(scope.get("headers", ())):
-        headers.setdefault(name.lower(), []).append(value)
-    return headers
+def read_request(scope: Scope, *, path: PathReadings = UNREAD) -> Request:
+    """Read an http or websocket scope; nothing in it can make this fail."""
+    headers = scope.get("headers", ())
+    if type(headers) is not list:
+        headers = list(headers)
+    method, query = scope.get("method", "GET"), scope.get("query_string", b"")
+    if type(method) is not str or type(query) is not bytes:
+        method, query = str(method), bytes(query)
+    names = read_names(headers)
+    cookie_header = b";".join([headers[place][1] for place in names.cookies])
+    is_safe = method in SAFE_METHODS and not names.overrides
+    return Request(scope, headers, names, method, query, cookie_header, is_safe, path)
 
 
 def methods_of(method: str) -> tuple[str, ...]:
     """Return all methods that somebody may take one for; `WEBSOCKET` is that of a handshake."""
     known = _TAKEN_FOR.get(method) or _TAKEN_FOR.get(method.strip().upper())
     return tuple(METHODS) if known is None else known  # of an unknown one nobody knows what an app makes
-
-
-def read_methods(scope: Scope, headers: Headers) -> tuple[str, ...]:
-    """Return all methods that somebody may take a request for; those of a header never are instead of its own."""
-    is_websocket = scope.get("type") == "websocket"
-    methods = methods_of("WEBSOCKET" if is_websocket else str(scope.get("method", "")))
-    if _OVERRIDES.isdisjoint(headers):
-        return methods
-    others = [value.decode("latin-1") for name in _OVERRIDES for value in headers.get(name, ())]
-    return tuple(dict.fromkeys([*methods, *(method for other in others for method in methods_of(other))]))
-
-
-def read_request(scope: Scope, *, path: PathReadings, headers: Headers | None = None) -> Request:
-    """Read an http or websocket scope; nothing in it can make this fail."""
-    headers = read_headers(scope) if headers is None else headers
-    return Request(
-        # A lower-case "get" is not GET: only what we know by its exact name may pass for a navigation.
-        method=str(scope.get("method", "GET")),
-        path=path,
-        query=bytes(scope.get("query_string", b"")),
-        headers=headers,
-        cookies=read_cookies(headers.get(b"cookie", ())),
-    )
 
 
 def read_form(data: bytes) -> list[tuple[str, str]]:
@@ -216,7 +225,3 @@ def read_form(data: bytes) -> list[tuple[str, str]]:
         return parse_qsl(data.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=MOST_PARAMETERS)
     except ValueError as exc:
         raise RequestRejected("parameters_malformed", "too many, or not UTF-8") from exc
-
-
-def _pairs(headers: Iterable[Sequence[bytes]]) -> Iterable[tuple[bytes, bytes]]:
-    return ((bytes(name), bytes(value)) for name, value in headers)

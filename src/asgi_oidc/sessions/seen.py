@@ -1,0 +1,53 @@
+"""What was opened before, by the whole of what was opened: bounded, and the oldest goes.
+
+It saves work and decides nothing: whoever finds something here holds it against the clock, and against what has ended,
+as if it had been opened anew.
+"""
+
+from collections import OrderedDict
+from collections.abc import Hashable
+from typing import Generic, TypeVar
+
+MOST = 10_000  # things; each costs its author a login
+MOST_BYTES = 16 * 1024 * 1024  # of what was opened; with what came out of it three to four times that
+
+Name = TypeVar("Name", bound=Hashable)
+Value = TypeVar("Value")
+
+
+class Seen(Generic[Name, Value]):
+    """A bounded table. One is kept only after it was opened: what nobody sealed takes no room.
+
+    Attributes:
+        get: returns what was kept, None for all else; every request asks.
+    """
+
+    def __init__(self, *, most: int = MOST, most_bytes: int = MOST_BYTES) -> None:
+        self._most = most
+        self._most_bytes = most_bytes
+        self._bytes = 0
+        self._kept: OrderedDict[Name, Value] = OrderedDict()
+        self._sizes: dict[Name, int] = {}
+        self.get = self._kept.get
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def keep(self, name: Name, value: Value, *, size: int) -> None:
+        """Keep something in the place of what was there.
+
+        Args:
+            size: bytes of what was opened.
+        """
+        self.drop(name)
+        self._kept[name] = value
+        self._sizes[name] = size
+        self._bytes += size
+        while len(self._kept) > self._most or self._bytes > self._most_bytes:
+            self.drop(next(iter(self._kept)))
+
+    def drop(self, name: Name) -> None:
+        """Forget something."""
+        if name in self._kept:
+            del self._kept[name]
+            self._bytes -= self._sizes.pop(name)

@@ -1,0 +1,223 @@
+"""Cookies that were opened before are held against the clock, and against what has ended, with every request."""
+
+import msgspec
+import pytest
+
+from asgi_oidc.sessions.session import FARTHEST, Use
+from asgi_oidc.sessions.sessions import Live
+from tests.sessions.stores import refreshed
+from tests.sessions.test_in_cookies import Process, known
+from tests.sessions.test_jar import OTHER_ID, another
+from tests.sessions.test_session import ID, LOGIN, SESSION, with_tokens
+
+
+@pytest.fixture
+async def process() -> Process:
+    """A browser is signed in, and its cookies were opened."""
+    process = Process()
+    await process.begin()
+    assert at_once(process) is not None
+    return process
+
+
+def at_once(process: Process) -> Live | None:
+    return process.sessions.at_once(process.cookies.header, process.now)
+
+
+async def test_what_was_opened_is_not_opened_again(process):
+    """It is the very same session, opened anew or not."""
+    live = at_once(process)
+
+    assert live is not None
+    assert live.session is (await process.request()).session
+    assert (live.session, live.held, live.is_over) == (SESSION, 0, False)
+
+
+async def test_each_request_has_a_session_of_its_own_to_change(process):
+    """One that saw the end must not end all others."""
+    one, other = at_once(process), at_once(process)
+    assert one is not None
+    assert other is not None
+
+    one.is_over, one.session = True, refreshed(SESSION)
+
+    assert (other.is_over, other.session) == (False, SESSION)
+    assert known(at_once(process)) == (SESSION, 0)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "is_live"), [(0, True), (599, True), (600, False), (-FARTHEST, True), (-FARTHEST - 1, False)]
+)
+async def test_the_limits_hold_for_what_was_opened_before(process, seconds, is_live):
+    """Also when the clock is set back."""
+    process.now += seconds
+
+    assert (at_once(process) is not None) is is_live
+
+
+@pytest.mark.parametrize(("now", "is_live"), [(4599, True), (4600, False)])
+async def test_the_lifetime_holds_however_much_it_is_used(process, now, is_live):
+    """An hour, to the second."""
+    process.take([process.jar.write_use(Use(ID, 4590), max_age=60)])
+    header = process.cookies.header
+    assert process.sessions.at_once(header, 4595) is not None
+
+    assert (process.sessions.at_once(header, now) is not None) is is_live
+
+
+@pytest.mark.parametrize(("now", "is_live"), [(1099, True), (1100, False)])
+async def test_the_end_that_the_provider_wants_holds(now, is_live):
+    """Enterprise Extensions: session_expiry."""
+    process = Process()
+    await process.begin(with_tokens(ends_at=1100))
+    assert at_once(process) is not None
+
+    process.now = now
+
+    assert (at_once(process) is not None) is is_live
+
+
+async def test_a_renewal_may_bring_the_end_nearer(process):
+    """The cookies still say otherwise."""
+    sooner = msgspec.structs.replace(SESSION, tokens=with_tokens(generation=1, ends_at=1050).tokens)
+    await process.sessions.change(SESSION, lambda current: sooner)
+
+    process.now = 1049
+    assert known(at_once(process)) == (sooner, 0)
+    process.now = 1050
+    assert at_once(process) is None
+
+
+async def test_what_was_ended_is_never_found_again(process):
+    """Dead stays dead; nothing of it is remembered as alive."""
+    await process.sessions.end(SESSION)
+
+    assert at_once(process) is None
+    process.now -= 50
+    assert at_once(process) is None
+
+
+@pytest.mark.parametrize("name", [{"sub": "alice", "sid": None}, {"sub": None, "sid": "s-1"}])
+async def test_a_sign_out_at_the_provider_reaches_what_was_opened_before(name):
+    """By user, or by session there."""
+    process = Process()
+    await process.begin(msgspec.structs.replace(SESSION, login=msgspec.structs.replace(LOGIN, sub="alice", sid="s-1")))
+    assert at_once(process) is not None
+
+    process.ended.sign_out(now=process.now, **name)
+
+    assert at_once(process) is None
+
+
+async def test_the_end_of_another_session_ends_no_other(process):
+    """But it is looked at again."""
+    await process.sessions.end(another(SESSION, OTHER_ID))
+
+    assert known(at_once(process)) == (SESSION, 0)
+
+
+async def test_a_replaced_session_lives_as_long_as_its_grace(process):
+    """For requests that are under way."""
+    await process.sessions.fade(ID, grace=30, successor=LOGIN)
+
+    process.now += 29
+    assert at_once(process) is not None
+    process.now += 1
+    assert at_once(process) is None
+
+
+async def test_when_too_much_has_ended_all_that_was_before_is_over():
+    """A mark that has to go while it is needed: it fails closed, also for what was opened before."""
+    process = Process(most_ends=2)
+    await process.begin()
+    assert at_once(process) is not None
+
+    for number in range(3):
+        process.ended.end(f"id-{number}", now=process.now)
+
+    assert at_once(process) is None
+
+
+async def test_tokens_that_were_renewed_are_found_at_once(process):
+    """The old refresh token is spent; the answer brings the new ones."""
+    await process.sessions.change(SESSION, refreshed)
+
+    live = at_once(process)
+
+    assert known(live) == (refreshed(SESSION), 0)
+    assert live is not None
+    assert process.sessions.is_due(live)
+
+
+async def test_tokens_that_are_renewed_meanwhile_come_with_the_answer(process):
+    """By another request, after this one began."""
+    live = at_once(process)
+    assert live is not None
+    assert not process.sessions.is_due(live)
+
+    await process.sessions.change(SESSION, refreshed)
+
+    assert process.sessions.is_due(live)
+    assert process.answer(live) == [process.tokens_name]
+
+
+async def test_the_last_use_is_due_when_the_answer_comes_late(process):
+    """It counts from then on."""
+    live = at_once(process)
+    assert live is not None
+
+    process.now += 60
+
+    assert process.sessions.is_due(live)
+
+
+async def test_a_use_that_was_seen_at_once_keeps_a_request_alive(process):
+    """One that is open for an hour asks whether its session was used meanwhile."""
+    for _ in range(3):
+        process.now += 400
+        live = at_once(process)
+        assert live is not None
+        process.answer(live)
+
+    assert await process.sessions.newest(SESSION) is not None
+
+
+@pytest.mark.parametrize("header", [b"", b"a=1", b"__Host-oidc-abcdefgh=x", b"\xff"])
+def test_what_nobody_sealed_is_nobody_and_takes_no_room(header):
+    """Whoever has no session fills no memory."""
+    process = Process()
+
+    assert process.sessions.at_once(header, process.now) is None
+    assert len(process.sessions._opened) == 0
+
+
+async def test_every_letter_of_the_cookies_counts(process):
+    """The table goes by the whole of them, never by a part."""
+    header = process.cookies.header
+    for place in range(len(header)):
+        changed = header[:place] + bytes([header[place] ^ 1]) + header[place + 1 :]
+        assert process.sessions.at_once(changed, process.now) is None
+
+    assert process.sessions.at_once(header, process.now) is not None
+
+
+async def test_what_is_kept_is_bounded_also_for_one_user(process):
+    """Other cookies beside ours make another header; so may anybody who has a session."""
+    own = process.cookies.header
+    for number in range(40):
+        assert process.sessions.at_once(own + b"; a=%d" % number + b"x" * 60_000, process.now) is not None
+
+    assert len(process.sessions._opened) < 300
+    assert process.sessions.at_once(own, process.now) is not None
+
+
+async def test_sessions_of_two_secrets_do_not_meet():
+    """Rotation: a process that has forgotten a secret opens nothing of it, whatever another one has opened."""
+    old, new = Process(secrets=[b"o" * 32]), Process(secrets=[b"n" * 32, b"o" * 32])
+    await old.begin()
+    header = old.cookies.header
+    assert new.sessions.at_once(header, new.now) is not None
+
+    gone = Process(secrets=[b"n" * 32])
+
+    assert gone.sessions.at_once(header, gone.now) is None

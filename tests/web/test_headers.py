@@ -1,0 +1,66 @@
+"""Names of headers are read once for all requests that bring the same ones, and mean what they say each time."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from asgi_oidc.web.headers import LONGEST_LIST, MOST_LISTS, _known, read_names
+
+NAMES = st.one_of(
+    st.sampled_from([b"cookie", b"Cookie", b"host", b"x-http-method", b"X_Method-Override", b"\n", b""]),
+    st.binary(max_size=6),
+)
+
+
+def headers(*names: bytes) -> list[tuple[bytes, bytes]]:
+    return [(name, b"value") for name in names]
+
+
+@given(st.lists(NAMES, max_size=6), st.booleans())
+def test_a_list_that_was_seen_before_says_the_same(names, is_known):
+    """Whatever stands in a name, a line break too: no list is taken for another one."""
+    if not is_known:
+        _known.clear()
+    read_names(headers(*b"\n".join(names).split(b"\n")))
+
+    found = read_names(headers(*names))
+
+    lowered = [name.lower() for name in names]
+    assert found.count == len(names)
+    assert found.places == {
+        name: list(place for place, each in enumerate(lowered) if each == name) for name in set(lowered)
+    }
+    assert set(found.overrides) == {b"x-http-method", b"x_method-override"} & set(lowered)
+    assert list(found.cookies) == found.places.get(b"cookie", [])
+
+
+def test_the_same_names_are_read_once():
+    """That is what makes it fast."""
+    names = read_names(headers(b"host", b"cookie"))
+
+    assert read_names(headers(b"host", b"cookie")) is names
+
+
+@pytest.mark.parametrize(("size", "is_kept"), [(LONGEST_LIST, True), (LONGEST_LIST + 1, False)])
+def test_a_long_list_is_not_kept(size, is_kept):
+    """Some servers take any."""
+    names = read_names(headers(b"x" * size))
+
+    assert (read_names(headers(b"x" * size)) is names) is is_kept
+
+
+def test_so_many_lists_are_kept_and_no_more():
+    """Anybody can make names up."""
+    for number in range(3 * MOST_LISTS):
+        read_names(headers(b"x-%d" % number))
+
+    assert 0 < len(_known) <= MOST_LISTS
+
+
+def test_names_may_come_as_other_bytes():
+    """ASGI says byte strings; some servers have views of them."""
+    pairs: Any = [(memoryview(b"Cookie"), b"a=1"), (bytearray(b"host"), b"a")]
+
+    assert read_names(pairs).cookies == [0]
