@@ -30,7 +30,7 @@ def test_a_list_that_was_seen_before_says_the_same(names, is_known):
     lowered = [name.lower() for name in names]
     assert found.count == len(names)
     assert found.places == {
-        name: list(place for place, each in enumerate(lowered) if each == name) for name in set(lowered)
+        name: [place for place, each in enumerate(lowered) if each == name] for name in set(lowered)
     }
     assert set(found.overrides) == {b"x-http-method", b"x_method-override"} & set(lowered)
     assert list(found.cookies) == found.places.get(b"cookie", [])

@@ -1,0 +1,173 @@
+"""What the benchmarks ask, and whom: one small app, wrapped in this library, in its peers, or in nothing."""
+
+import json
+from base64 import b64encode
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import itsdangerous
+
+from asgi_oidc import OIDCMiddleware
+from asgi_oidc.testing import Browser, FakeProvider
+from asgi_oidc.web.cookies import Cookies
+
+ORIGIN = "https://app.example.com"
+SECRET = "u3Jx0q2gPzS8vN5kYtR1bW6mLcA9dEfHiQoZ7KsXjUw"
+# What Firefox sends with a click on a link, and cookies of somebody else's.
+HEADERS = b"""host: app.example.com
+user-agent: Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0
+accept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8
+accept-language: en-US,en;q=0.5
+accept-encoding: gzip, deflate, br, zstd
+referer: https://app.example.com/
+sec-fetch-dest: document
+sec-fetch-mode: navigate
+sec-fetch-site: same-origin"""
+OTHER_COOKIES = "_ga=GA1.1.1234567890.1700000000; theme=dark"
+# What a site keeps of its user in a signed cookie; an ID Token with few claims is as long as this.
+CLAIMS = {
+    "sub": "alice",
+    "iss": "https://id.example.com",
+    "aud": "web",
+    "exp": 1_800_003_600,
+    "iat": 1_800_000_000,
+    "name": "Alice Adams",
+    "email": "alice@example.com",
+    "email_verified": True,
+}
+ID_TOKEN = "x" * 900
+
+Message = MutableMapping[str, Any]
+Scope = MutableMapping[str, Any]
+App = Callable[[Any, Any, Any], Awaitable[None]]
+
+
+async def bare(scope: Scope, receive: Any, send: Any) -> None:
+    """Answer `ok`, and live as long as the server."""
+    if scope["type"] == "lifespan":
+        await receive()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await send({"type": "lifespan.shutdown.complete"})
+        return
+    headers = [(b"content-type", b"text/plain"), (b"content-length", b"2")]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": b"ok"})
+
+
+async def ignore(message: Message) -> None:
+    """Take what is sent."""
+
+
+class NoOp:
+    """The least that a middleware can do."""
+
+    def __init__(self, app: App) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Any, send: Any) -> None:
+        """Call the app."""
+        await self.app(scope, receive, send)
+
+
+@dataclass(frozen=True)
+class Site:
+    """An app to ask.
+
+    Attributes:
+        cookies: of the browsers that take turns.
+    """
+
+    app: App
+    cookies: Sequence[str] = ("",)
+    path: str = "/orders"
+
+    def request(self, send: Any = ignore) -> Callable[[], Awaitable[None]]:
+        """Make a function that asks once; all that a server would make anew is made anew."""
+        app, path, raw_path = self.app, self.path, self.path.encode()
+        all_cookies = ["; ".join(filter(None, (OTHER_COOKIES, each))) for each in self.cookies]
+        all_headers = [HEADERS + b"\ncookie: " + each.encode() for each in all_cookies]
+        turn, count = 0, len(all_headers)
+
+        async def receive() -> Message:
+            return {"type": "http.request", "body": b"", "more_body": False}
+
+        async def ask() -> None:
+            nonlocal turn
+            turn = (turn + 1) % count
+            scope = {
+                "type": "http",
+                "asgi": {"version": "3.0", "spec_version": "2.4"},
+                "http_version": "1.1",
+                "method": "GET",
+                "scheme": "https",
+                "path": raw_path.decode(),
+                "raw_path": path.encode(),
+                "query_string": b"",
+                "root_path": "",
+                "headers": [tuple(line.split(b": ", 1)) for line in all_headers[turn].split(b"\n")],
+                "client": ("192.0.2.1", 50000),
+                "server": ("app.example.com", 443),
+                "state": {},
+            }
+            await app(scope, receive, send)
+
+        return ask
+
+
+def signed_cookie(data: object) -> str:
+    """Write the cookie of Starlette's `SessionMiddleware`."""
+    signed = itsdangerous.TimestampSigner(SECRET).sign(b64encode(json.dumps(data).encode()))
+    return f"session={signed.decode()}"
+
+
+class OurSite:
+    """An app behind this library, and a provider in the same process."""
+
+    def __init__(self, app: App = bare, *, origin: str = ORIGIN, **settings: Any) -> None:
+        self.origin = origin
+        self.provider = FakeProvider(alg="ES256")
+        self.app = OIDCMiddleware(
+            app,
+            **{
+                "issuer": self.provider.issuer,
+                "client_id": "web",
+                "client_secret": self.provider.clients["web"].client_secret,
+                "base_url": origin,
+                "secret": SECRET,
+                "scope": "openid profile email offline_access",
+                "public": ["/public/*"],
+                "http_client": self.provider.http_client(),
+                **settings,
+            },
+        )
+
+    def browser(self) -> Browser:
+        """Open one."""
+        return Browser(self.app, self.origin, {self.provider.origin: self.provider})
+
+    async def sign_in(self, path: str = "/orders") -> str:
+        """Sign alice in, and give what her browser sends from then on."""
+        browser = self.browser()
+        await browser.sign_in("alice", path)
+        return cookie_header(browser, self.origin)
+
+    async def signed_in(self, path: str = "/orders") -> Site:
+        """Ask for one user."""
+        return Site(self.app, [await self.sign_in()], path)
+
+    async def signed_in_again_and_again(self, times: int) -> Site:
+        """Ask for a user whose session was sealed so often: other cookies each time, until all had their turn."""
+        parts = self.app._parts
+        live = await parts.sessions.open(Cookies((await self.sign_in()).encode()))
+        if live is None:
+            raise RuntimeError("nobody is signed in")
+        all_lines = [await parts.sessions.begin(live.session, {}) for _ in range(times)]
+        pairs = ([line.partition(b";")[0].decode() for line in lines] for lines in all_lines)
+        return Site(self.app, ["; ".join(pair for pair in each if not pair.endswith("=")) for each in pairs])
+
+
+def cookie_header(browser: Browser, origin: str) -> str:
+    """Write what a browser sends of cookies with a click."""
+    return browser.jar.header(origin + "/", is_same_site=True, is_safe_navigation=True)
