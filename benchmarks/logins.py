@@ -1,74 +1,107 @@
-"""What does a login cost: CPU of our side, and calls to the provider?
+"""What does a login cost: CPU of our process, calls to the provider, and logins a second of one worker?
 
-Run it as `python -m benchmarks.logins`. The provider answers from memory, with answers that were signed before: what it
-takes to sign them is not ours. All in one process, on one core: logins a second are the inverse.
+Run it as `python -m benchmarks.logins`. The app, the provider and the browsers are processes of their own; CPU is what
+the system has accounted to that of the app.
 """
 
 import asyncio
+import os
+import time
 from collections import Counter
-from collections.abc import Awaitable, Callable
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 import httpx
-from benchmarks.harness import Harness
-from benchmarks.sites import ORIGIN, OurSite
+from benchmarks.fleet import serving, sign_in
+from benchmarks.harness import save
+from benchmarks.sites import OurSite
 
 from asgi_oidc.testing import FakeProvider
-from asgi_oidc.testing.in_process import call_app
 
+LOGINS = 1500
+BROWSERS = 8
 NAVIGATION = {"sec-fetch-mode": "navigate", "sec-fetch-dest": "document", "sec-fetch-site": "none"}
 AT_ONCE = 100
-SLOWLY = 0.1  # seconds that the provider takes for an answer
+SLOW = 0.1  # seconds that the provider takes for each answer
+ROUNDS = 3
 
 
-class Provider(httpx.AsyncBaseTransport):
-    """The fake provider, counted, and slow if need be."""
-
-    def __init__(self, provider: FakeProvider, delay: float = 0) -> None:
-        self.calls: Counter[str] = Counter()
-        self._inner = httpx.ASGITransport(app=provider)
-        self._delay = delay
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Answer."""
-        self.calls[request.url.path.rpartition("/")[2]] += 1
-        await asyncio.sleep(self._delay)
-        return await self._inner.handle_async_request(request)
+async def log_in(url: str, times: int) -> None:
+    """Sign new browsers in, one after the other."""
+    for _ in range(times):
+        async with httpx.AsyncClient(headers=NAVIGATION) as browser:
+            at = await browser.get(f"{url}/orders")
+            for _ in range(2):
+                at = await browser.send(at.next_request)  # type: ignore[arg-type]
+            if at.status_code != 303 or not at.headers.get_list("set-cookie"):
+                raise RuntimeError(f"no login: {at.status_code}")
 
 
-async def log_in(site: OurSite) -> None:
-    """Sign alice in, with a new browser."""
-    await site.browser().sign_in("alice", "/orders")
+async def cold_start(userinfo: str) -> Counter[str]:
+    """Let many sign in at once for the first time, and count what the provider is asked."""
+    provider = FakeProvider(alg="ES256")
+    provider.latency = SLOW
+    site = OurSite(provider=provider, userinfo=userinfo)
+    await asyncio.gather(*(site.browser().sign_in("alice", "/orders") for _ in range(AT_ONCE)))
+    return counted(provider)
 
 
-def lazily(alg: str, *, is_whole: bool) -> Callable[[], Awaitable[None]]:
-    """Log in again and again."""
-    site: OurSite | None = None
-
-    async def once() -> None:
-        nonlocal site
-        if site is None:
-            provider = FakeProvider(alg=alg)  # type: ignore[arg-type]
-            site = OurSite(provider=provider)
-            await log_in(site)
-        await (log_in(site) if is_whole else provider_alone(site))
-
-    return once
+async def warm(userinfo: str) -> Counter[str]:
+    """Count what one more login asks of the provider."""
+    site = OurSite(userinfo=userinfo)
+    await site.sign_in()
+    del site.provider.calls[:]
+    await site.sign_in()
+    return counted(site.provider)
 
 
-async def provider_alone(site: OurSite) -> None:
-    """Do what the browser and the provider do in a login, without us."""
-    provider = site.provider
-    query = {
-        "response_type": "code",
-        "client_id": "web",
-        "redirect_uri": f"{ORIGIN}/auth/callback",
-        "scope": "openid profile email offline_access",
-        "state": "s" * 43,
-        "nonce": "n" * 43,
-        "code_challenge": "47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU",
-        "code_challenge_method": "S256",
-    }
-    del query, provider
-    raise NotImplementedError
+def counted(provider: FakeProvider) -> Counter[str]:
+    """Count calls by endpoint, without those that a browser makes."""
+    names = Counter(call.path.rpartition("/")[2] for call in provider.calls)
+    return Counter({name: count for name, count in names.items() if name != "authorize"})
+
+
+def main() -> None:
+    """Count calls, then load the servers."""
+    rows: list[dict[str, Any]] = []
+    for userinfo in ("auto", "always"):
+        calls = asyncio.run(warm(userinfo))
+        rows.append(
+            {"name": f"calls of a login, once warm, userinfo={userinfo}", "value": calls.total(), "unit": "calls"}
+        )
+    calls = asyncio.run(cold_start("auto"))
+    for name, count in sorted(calls.items()):
+        rows.append({"name": f"{AT_ONCE} first logins at once: {name}", "value": count, "unit": "calls"})
+    cores = sorted(os.sched_getaffinity(0))
+    with (
+        serving("provider", core=cores[-1]) as provider,
+        serving("asgi-oidc", provider=provider.url, core=cores[0]) as app,
+    ):
+        sign_in(app.url)
+        asyncio.run(log_in(app.url, 100))
+        spent = []
+        for _ in range(ROUNDS):
+            cpu, began = app.cpu(), time.monotonic()
+            asyncio.run(together(app.url))
+            spent.append(((app.cpu() - cpu) / LOGINS, LOGINS / (time.monotonic() - began)))
+    cpu = min(each for each, _ in spent)
+    rows.append({"name": "CPU of the app's process for a login", "value": cpu * 1e3, "unit": "ms"})
+    rows.append({"name": "logins a second that one core has time for", "value": 1 / cpu, "unit": "logins/s"})
+    rows.append(
+        {
+            "name": "logins a second, as fast as the browsers here go",
+            "value": max(it for _, it in spent),
+            "unit": "logins/s",
+        }
+    )
+    for row in rows:
+        print(f"{row['name']:60}{row['value']:10.2f} {row['unit']}")
+    save("logins", rows)
+
+
+async def together(url: str) -> None:
+    """Let some browsers sign in side by side."""
+    await asyncio.gather(*(log_in(url, LOGINS // BROWSERS) for _ in range(BROWSERS)))
+
+
+if __name__ == "__main__":
+    main()

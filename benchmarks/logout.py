@@ -1,23 +1,25 @@
-"""What a request pays to know that its session was not ended: time in memory, and round trips with a shared store.
+"""What does a request pay to know that its session was not ended, and how often is a shared store asked?
 
 Run it as `python -m benchmarks.logout`.
 """
 
 import asyncio
+import itertools
 import secrets
-import timeit
 from collections.abc import Callable
 
 import msgspec
-from benchmarks.sessions import REQUESTS, ROUNDS, Counting, Measured, seconds_per_request
+from benchmarks.harness import Harness
+from benchmarks.sites import OurSite
+from benchmarks.stores import Counting
 
 from asgi_oidc import MemoryStore
 from asgi_oidc.sessions.ended import MOST, Ended, Name, plain_name
 from asgi_oidc.sessions.records import Records
 from asgi_oidc.sessions.session import Login
 
-LOOKS = 100_000
 SESSIONS = 20_000
+REQUESTS = 2_000
 NOW = 1_800_000_000
 LOGIN = Login(
     id=secrets.token_urlsafe(32),
@@ -30,29 +32,22 @@ LOGIN = Login(
 )
 
 
-def microseconds(name: Name, marks: int, *, sessions: int = 1) -> float:
-    """Time one look at a session that lives, as each request makes it: the cookie was opened anew.
+def look(name: Name, marks: int, *, sessions: int = 1) -> Callable[[], Callable[[], object]]:
+    """Look at sessions that live and were never looked at since they were opened, as the first request of each does.
 
     Args:
-        sessions: how many take turns; each has been seen before.
+        sessions: how many take turns.
     """
-    ended = Ended(name, lifetime=1000, needed=1000)
-    for _ in range(marks):
-        ended.end(secrets.token_urlsafe(32), now=NOW)
-    all_data = [msgspec.json.encode(each) for each in some_logins(sessions)]
-    logins = [msgspec.json.decode(all_data[number % sessions], type=Login) for number in range(LOOKS)]
-    for login in logins[:sessions]:
-        ended.is_dead(login, now=NOW)
 
-    def look() -> None:
-        for login in logins:
-            ended.is_dead(login, now=NOW)
+    def make() -> Callable[[], object]:
+        ended = Ended(name, lifetime=1000, needed=1000)
+        for _ in range(marks):
+            ended.end(secrets.token_urlsafe(32), now=NOW)
+        data = itertools.cycle([msgspec.json.encode(each) for each in some_logins(sessions)])
+        decode = msgspec.json.Decoder(Login).decode
+        return lambda: ended.over_from(decode(next(data)))
 
-    def nothing() -> None:
-        for _ in logins:
-            pass
-
-    return (best(look) - best(nothing)) / LOOKS * 1e6
+    return make
 
 
 def some_logins(count: int) -> list[Login]:
@@ -63,33 +58,35 @@ def some_logins(count: int) -> list[Login]:
     ]
 
 
-def best(work: Callable[[], None]) -> float:
-    """Time some rounds, and keep the best."""
-    return min(timeit.repeat(work, number=1, repeat=ROUNDS))
-
-
 async def round_trips() -> float:
     """Count what requests with sealed cookies ask of the store where processes tell each other what has ended."""
-    measured = Measured("sealed cookies", None, logout_store=Counting(MemoryStore()))
-    await measured.sign_in()
-    store = measured.logout_store
-    assert store is not None
+    store = Counting(MemoryStore())
+    ask = (await OurSite(logout_store=store).signed_in()).request()
     store.calls = 0
-    await seconds_per_request(measured.app, measured.cookie)
+    for _ in range(REQUESTS):
+        await ask()
     return store.calls / REQUESTS
 
 
 def main() -> None:
     """Measure in memory, with many marks and with few, then count."""
+    harness = Harness("logout", processes=3, values=3)
     shared = Records([secrets.token_bytes(32)], context=("issuer", "client", "url")).ended_names
-    print(f"nothing ended yet: {microseconds(plain_name, 0):.2f} us a request")
-    print(f"{MOST} marks in memory: {microseconds(plain_name, MOST):.2f} us a request")
-    print(
-        f"the same, {SESSIONS} sessions in turn: {microseconds(plain_name, MOST, sessions=SESSIONS):.2f} us a request"
-    )
-    print(f"marks shared, their names keyed: {microseconds(shared, 10_000):.2f} us a request")
-    print(f"the same, {SESSIONS} sessions in turn: {microseconds(shared, 10_000, sessions=SESSIONS):.2f} us a request")
-    print(f"store calls a request where marks are shared: {asyncio.run(round_trips()):.4f}")
+    cases = {
+        "nothing ended yet": look(plain_name, 0),
+        f"{MOST:,} marks in memory": look(plain_name, MOST),
+        f"the same, {SESSIONS:,} sessions in turn": look(plain_name, MOST, sessions=SESSIONS),
+        "marks shared, their names keyed": look(shared, 10_000),
+        f"the same, {SESSIONS:,} sessions in turn, keyed": look(shared, 10_000, sessions=SESSIONS),
+    }
+    for name, make in cases.items():
+        harness.work(name, make)
+    if not harness.is_main:
+        return
+    for name in cases:
+        harness.row(name, harness.added(name, "nothing ended yet") * 1e6, "us")
+    harness.row("store calls of a request where marks are shared", asyncio.run(round_trips()), "calls")
+    harness.save()
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from starlette.middleware.authentication import AuthenticationMiddleware
 from starlette.middleware.sessions import SessionMiddleware
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import PlainTextResponse
+from starlette.routing import Route
 
 Make = Callable[[], Awaitable[Site]]
 
@@ -111,6 +112,11 @@ async def litestar_cookie_session() -> Site:
     return Site(app, ["; ".join(cookies)])
 
 
+async def page(request: Request) -> PlainTextResponse:
+    return PlainTextResponse("ok")
+
+
+PAGE = [Route("/orders", page), Route("/public/page", page)]
 PEERS = (
     Peer("SessionMiddleware", session_middleware, "no-op middleware", no_op),
     Peer("SessionMiddleware with ID Token", session_middleware_with_id_token, "no-op middleware", no_op),

@@ -4,18 +4,17 @@ Run it as `python -m benchmarks.policy`.
 """
 
 import itertools
-import timeit
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
 
-from benchmarks.sessions import ROUNDS
+from benchmarks.harness import Harness
 
 from asgi_oidc import Rule
 from asgi_oidc.needs import Person
 from asgi_oidc.policy import Policy, decide, read_public
-from asgi_oidc.web.request import read_headers, read_methods
+from asgi_oidc.web.request import read_request
 
 RULES = 500
 NOW = 1_800_000_000
@@ -43,7 +42,7 @@ Target = Callable[[int], str]
 
 @dataclass(frozen=True)
 class Question:
-    """What is asked, so many times in a round.
+    """What is asked.
 
     Attributes:
         target: what the browser asks for, another each time; servers decode it.
@@ -51,25 +50,22 @@ class Question:
 
     name: str
     target: Target
-    looks: int
     user: Person = USER
 
 
 QUESTIONS = [
-    Question("64 kB path", lambda look: "/a" * 32_768 + str(look), 50),
-    Question("64 kB path, first rule not met", lambda look: "/a" * 32_768 + str(look), 50, STRANGER),
-    Question("8 kB path of 4000 segments", lambda look: "/a" * 4000 + str(look), 50),
-    Question("odd path of 2000 characters, new", lambda look: f"/a;{look:01997}", 50),
-    Question("the same, escaped twice", lambda look: "/" + "%2561" * 398 + f"{look:09}", 50),
-    Question("the same, letters that fold into many", lambda look: "/;" + "%EF%B7%BA" * 221 + f"{look:09}", 50),
-    Question("plain path, new, no rule", lambda look: f"/page/{look}", 2000),
-    Question("plain path, new, a rule below", lambda look: f"/team-1/area/{look}", 2000),
-    Question("plain path, seen before, no rule", lambda look: f"/page/{look % 100}", 50_000),
-    Question("plain path, seen before, public", lambda look: f"/static/{look % 100}.css", 50_000),
-    Question("plain path, seen before, claims rule met", lambda look: f"/team-1/area/{look % 100}", 50_000),
-    Question(
-        "plain path, seen before, claims rule not met", lambda look: f"/team-1/area/{look % 100}", 50_000, STRANGER
-    ),
+    Question("64 kB path", lambda look: "/a" * 32_768 + str(look)),
+    Question("64 kB path, first rule not met", lambda look: "/a" * 32_768 + str(look), STRANGER),
+    Question("8 kB path of 4000 segments", lambda look: "/a" * 4000 + str(look)),
+    Question("odd path of 2000 characters, new", lambda look: f"/a;{look:01997}"),
+    Question("the same, escaped twice", lambda look: "/" + "%2561" * 398 + f"{look:09}"),
+    Question("the same, letters that fold into many", lambda look: "/;" + "%EF%B7%BA" * 221 + f"{look:09}"),
+    Question("plain path, new, no rule", lambda look: f"/page/{look}"),
+    Question("plain path, new, a rule below", lambda look: f"/team-1/area/{look}"),
+    Question("plain path, seen before, no rule", lambda look: f"/page/{look % 100}"),
+    Question("plain path, seen before, public", lambda look: f"/static/{look % 100}.css"),
+    Question("plain path, seen before, claims rule met", lambda look: f"/team-1/area/{look % 100}"),
+    Question("plain path, seen before, claims rule not met", lambda look: f"/team-1/area/{look % 100}", STRANGER),
 ]
 
 
@@ -85,54 +81,52 @@ def some_rules(*, with_methods: bool) -> list[Rule]:
     return [kinds[number % len(kinds)](f"/team-{number}/area") for number in range(RULES)]
 
 
-def microseconds(rules: Sequence[Rule], question: Question) -> float:
-    """Time one look with its decision. Each text is new, as those that a server hands over: nobody has hashed it."""
-    policy = Policy(read_public(["/", "/health", "/static/*"]), rules, base_path="")
+def fresh(question: Question) -> Callable[[], dict[str, Any]]:
+    """Make scopes as a server does: each text is new, nobody has hashed it."""
     numbers = itertools.count()
-    scopes: list[dict[str, Any]] = []
 
-    def prepare() -> None:
-        targets = [question.target(next(numbers)) for _ in range(question.looks)]
-        scopes[:] = [{"path": unquote(each), "raw_path": each.encode(), "root_path": ""} for each in targets]
+    def scope() -> dict[str, Any]:
+        target = question.target(next(numbers))
+        return {"path": unquote(target), "raw_path": target.encode(), "root_path": ""}
 
-    def look() -> None:
-        for scope in scopes:
-            decide(policy.place(scope, ("GET",)), question.user, now=NOW, leeway=30)
-
-    def nothing() -> None:
-        for _ in scopes:
-            pass
-
-    prepare()
-    look()
-    return (best(look, prepare) - best(nothing, prepare)) / question.looks * 1e6
+    return scope
 
 
-def microseconds_for_methods() -> float:
-    """Time how the methods of a request are read, where rules name some."""
-    scope, looks = {"type": "http", "method": "GET", "headers": HEADERS}, 50_000
-    headers = read_headers(scope)
+def look(question: Question, *, with_methods: bool) -> Callable[[], Callable[[], object]]:
+    """Find what holds for a path, and decide on its user."""
 
-    def look() -> None:
-        for _ in range(looks):
-            read_methods(scope, headers)
+    def make() -> Callable[[], object]:
+        rules = some_rules(with_methods=with_methods)
+        policy = Policy(read_public(["/", "/health", "/static/*"]), rules, base_path="")
+        scope = fresh(question)
+        return lambda: decide(policy.place(scope(), ("GET",)), question.user, now=NOW, leeway=30)
 
-    return best(look) / looks * 1e6
+    return make
 
 
-def best(work: Callable[[], None], prepare: Callable[[], None] = lambda: None) -> float:
-    """Time some rounds, and keep the best."""
-    return min(timeit.repeat(work, prepare, number=1, repeat=ROUNDS))
+def read_again_and_again() -> Callable[[], object]:
+    """Read a request, with the methods that it may be taken for."""
+    scope = {"type": "http", "method": "GET", "headers": HEADERS}
+    return lambda: read_request(scope).methods
 
 
 def main() -> None:
     """Ask everything, of rules without methods and with some."""
-    sets = [some_rules(with_methods=False), some_rules(with_methods=True)]
-    print(f"{RULES} rules; microseconds to find the place and decide: no rule names methods, some do")
+    harness = Harness("policy", processes=3, values=3)
+    kinds = {"": False, ", some with methods": True}
     for question in QUESTIONS:
-        plain, with_methods = (microseconds(rules, question) for rules in sets)
-        print(f"{question.name:45}{plain:10.2f}{with_methods:10.2f}")
-    print(f"{'besides, to read the methods of a request':45}{'':10}{microseconds_for_methods():10.2f}")
+        harness.work(f"nothing: {question.name}", lambda question=question: fresh(question))
+        for label, with_methods in kinds.items():
+            harness.work(f"{question.name}{label}", look(question, with_methods=with_methods))
+    harness.work("a request and its methods", read_again_and_again)
+    if not harness.is_main:
+        return
+    for question in QUESTIONS:
+        for label in kinds:
+            name = f"{question.name}{label}"
+            harness.row(f"{RULES} rules: {name}", harness.added(name, f"nothing: {question.name}") * 1e6, "us")
+    harness.row("a request and its methods", harness.least["a request and its methods"] * 1e6, "us")
+    harness.save()
 
 
 if __name__ == "__main__":

@@ -125,9 +125,11 @@ def signed_cookie(data: object) -> str:
 class OurSite:
     """An app behind this library, and a provider in the same process."""
 
-    def __init__(self, app: App = bare, *, origin: str = ORIGIN, **settings: Any) -> None:
+    def __init__(
+        self, app: App = bare, *, origin: str = ORIGIN, provider: FakeProvider | None = None, **settings: Any
+    ) -> None:
         self.origin = origin
-        self.provider = FakeProvider(alg="ES256")
+        self.provider = FakeProvider(alg="ES256") if provider is None else provider
         self.app = OIDCMiddleware(
             app,
             **{

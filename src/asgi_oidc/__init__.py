@@ -1,23 +1,29 @@
 """Sign-in with OpenID Connect for any ASGI app, in one line."""
 
-from asgi_oidc.errors import (
-    AccessTokenExpired,
-    LoginRefused,
-    NotSignedIn,
-    OIDCError,
-    RefreshFailed,
-    SessionEnded,
-    SettingsError,
-    StepUpRequired,
-    StoreUnavailable,
-    TokenNotGranted,
-    UnsupportedScope,
-)
-from asgi_oidc.middleware import OIDCMiddleware
-from asgi_oidc.rules import Rule
-from asgi_oidc.stores.memory import MemoryStore
-from asgi_oidc.stores.redis import RedisStore
-from asgi_oidc.stores.store import SessionStore
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+# Type checkers read this; at run time a name is imported when it is first used, so that whoever needs no more than
+# `asgi_oidc.testing` or the version loads no more.
+if TYPE_CHECKING:
+    from asgi_oidc.errors import (
+        AccessTokenExpired,
+        LoginRefused,
+        NotSignedIn,
+        OIDCError,
+        RefreshFailed,
+        SessionEnded,
+        SettingsError,
+        StepUpRequired,
+        StoreUnavailable,
+        TokenNotGranted,
+        UnsupportedScope,
+    )
+    from asgi_oidc.middleware import OIDCMiddleware
+    from asgi_oidc.rules import Rule
+    from asgi_oidc.stores.memory import MemoryStore
+    from asgi_oidc.stores.redis import RedisStore
+    from asgi_oidc.stores.store import SessionStore
 
 __all__ = [
     "AccessTokenExpired",
@@ -37,3 +43,23 @@ __all__ = [
     "TokenNotGranted",
     "UnsupportedScope",
 ]
+
+_ELSEWHERE = {
+    "OIDCMiddleware": "middleware",
+    "Rule": "rules",
+    "MemoryStore": "stores.memory",
+    "RedisStore": "stores.redis",
+    "SessionStore": "stores.store",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in __all__:
+        raise AttributeError(f"module 'asgi_oidc' has no attribute {name!r}")
+    found: object = getattr(import_module(f"asgi_oidc.{_ELSEWHERE.get(name, 'errors')}"), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

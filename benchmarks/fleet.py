@@ -1,0 +1,102 @@
+"""Servers in processes of their own, the load that is put on them, and what they use of the machine."""
+
+import contextlib
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import httpx
+import psutil
+
+PATIENCE = 20.0  # seconds for a server to start
+TICK = 0.02  # seconds between two looks
+
+
+@dataclass(frozen=True)
+class Server:
+    """One that runs."""
+
+    url: str
+    process: psutil.Process
+
+    def cpu(self) -> float:
+        """Seconds of CPU that it has used."""
+        times = self.process.cpu_times()
+        return float(times.user + times.system)
+
+    def memory(self) -> int:
+        """Bytes that are its own."""
+        return int(self.process.memory_full_info().uss)
+
+
+@contextlib.contextmanager
+def serving(
+    name: str, *, provider: str = "", store: str | None = None, core: int | None = None, **env: str
+) -> Iterator[Server]:
+    """Serve a site while the block lasts."""
+    port = free_port()
+    command = [sys.executable, "-m", "benchmarks.serve", name, str(port), provider, *([store] if store else [])]
+    with subprocess.Popen(command, env=os.environ | env) as running:
+        process = psutil.Process(running.pid)
+        try:
+            if core is not None:
+                process.cpu_affinity([core])
+            wait_for(port)
+            yield Server(f"http://127.0.0.1:{port}", process)
+        finally:
+            running.terminate()
+
+
+def free_port() -> int:
+    """Find one."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def wait_for(port: int) -> None:
+    """Wait until somebody listens."""
+    for _ in range(int(PATIENCE / TICK)):
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+            return
+        time.sleep(TICK)
+    raise RuntimeError(f"nobody listens on port {port}")
+
+
+def sign_in(url: str, path: str = "/orders") -> str:
+    """Sign in as a browser would, where the provider knows its user already; give the Cookie header."""
+    headers = {"sec-fetch-mode": "navigate", "sec-fetch-dest": "document", "sec-fetch-site": "none"}
+    with httpx.Client(headers=headers) as browser:
+        at = browser.get(url + path)
+        for _ in range(5):
+            if at.status_code not in (302, 303):
+                break
+            at = browser.get(at.next_request.url if at.next_request else at.headers["location"])
+        at.raise_for_status()
+        return "; ".join(f"{cookie.name}={cookie.value}" for cookie in browser.cookies.jar if cookie.value)
+
+
+def requests_per_second(
+    url: str, cookie: str, *, seconds: int = 3, connections: int = 16, core: int | None = None
+) -> float:
+    """Load a server with wrk.
+
+    Raises:
+        RuntimeError: there is no wrk, or an answer was no success.
+    """
+    wrk = shutil.which("wrk")
+    if wrk is None:
+        raise RuntimeError("wrk is missing: apt-get install wrk")
+    pin = ["taskset", "-c", str(core)] if core is not None else []
+    header = ["-H", f"Cookie: {cookie}"] if cookie else []
+    command = [*pin, wrk, "-t1", f"-c{connections}", f"-d{seconds}s", *header, url]
+    told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    if "Non-2xx" in told or "Socket errors" in told:
+        raise RuntimeError(told)
+    return float(re.search(r"Requests/sec:\s+([\d.]+)", told)[1])  # type: ignore[index]

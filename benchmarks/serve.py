@@ -1,0 +1,155 @@
+"""One of the sites on a real server: `python -m benchmarks.serve NAME PORT PROVIDER [STORE]`."""
+
+import asyncio
+import gc
+import itertools
+import json
+import os
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import anyio
+import uvicorn
+from anyio import Lock
+from benchmarks.peers import PAGE, SessionBackend
+from benchmarks.sites import SECRET, NoOp, bare
+from starlette.applications import Starlette
+from starlette.middleware.authentication import AuthenticationMiddleware
+from starlette.middleware.sessions import SessionMiddleware
+
+from asgi_oidc import MemoryStore, OIDCMiddleware, RedisStore
+from asgi_oidc.sessions import ended, in_cookies
+from asgi_oidc.testing import FakeProvider, Persona
+
+TIDY_AFTER = 1000  # calls that the provider remembers
+USERS = 5000
+
+
+def ours(app: Any, port: int, provider: str, store: str | None) -> Any:
+    """Wrap an app in this library."""
+    kept = None if store is None else MemoryStore() if store == "memory" else RedisStore(store)
+    return OIDCMiddleware(
+        app,
+        issuer=provider,
+        client_id="web",
+        client_secret="web-secret-for-tests",
+        base_url=f"http://127.0.0.1:{port}",
+        secret=SECRET,
+        scope="openid profile email offline_access",
+        public=["/public/*"],
+        store=kept,
+    )
+
+
+def the_provider(port: int) -> Any:
+    """Make a provider that has somebody signed in already, another one each time."""
+    personas = [Persona(f"user-{number}", f"User {number}", f"user-{number}@example.com") for number in range(USERS)]
+    provider = FakeProvider(issuer=f"http://127.0.0.1:{port}", alg="ES256", personas=personas)
+    turns = itertools.cycle(personas)
+    provider.access_token_lifetime = int(os.environ.get("ACCESS_TOKEN_LIFETIME", "3600"))
+
+    async def tidy(scope: Any, receive: Any, send: Any) -> None:
+        del provider.calls[:-TIDY_AFTER]
+        provider.signed_in_as = next(turns)
+        await provider(scope, receive, send)
+
+    return tidy
+
+
+def starsessions(app: Any, store: str) -> Any:
+    """Wrap an app in the sessions of a store that Starlette apps use."""
+    from starsessions import SessionAutoloadMiddleware, SessionMiddleware
+    from starsessions.stores.redis import RedisStore
+
+    return SessionMiddleware(
+        SessionAutoloadMiddleware(app), store=RedisStore(store), cookie_https_only=False, lifetime=3600
+    )
+
+
+def sites(port: int, provider: str, store: str | None) -> dict[str, Callable[[], Any]]:
+    """Name all that can be served."""
+    return {
+        "bare app": lambda: bare,
+        "no-op middleware": lambda: NoOp(bare),
+        "SessionMiddleware": lambda: SessionMiddleware(bare, SECRET),
+        "SessionMiddleware + AuthenticationMiddleware": lambda: SessionMiddleware(
+            AuthenticationMiddleware(bare, SessionBackend()), SECRET
+        ),
+        "asgi-oidc": lambda: ours(bare, port, provider, store),
+        "Starlette": lambda: Starlette(routes=PAGE),
+        "Starlette in asgi-oidc": lambda: ours(Starlette(routes=PAGE), port, provider, store),
+        "Starlette in SessionMiddleware": lambda: SessionMiddleware(Starlette(routes=PAGE), SECRET),
+        "starsessions": lambda: starsessions(Signing(bare), store or ""),
+        "soak": lambda: with_small_tables(ours(Soaked(), port, provider, store)),
+        "provider": lambda: the_provider(port),
+    }
+
+
+def with_small_tables(app: OIDCMiddleware) -> OIDCMiddleware:
+    """Let all that is kept on purpose be full after a minute; what grows after that is a leak."""
+    in_cookies.MOST_LAST_USES = ended.MOST_LOGINS = 300
+    parts: Any = app._parts
+    for table in (parts.sessions._opened, parts.sessions._renewed, parts.used, parts.granted):
+        table._most = 300
+    parts.ended._most = 3000  # enough for the sessions of a minute
+    return app
+
+
+class Soaked:
+    """Tells what the process holds, asks for tokens, and answers."""
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Answer."""
+        if scope["type"] != "http":
+            await bare(scope, receive, send)
+            return
+        body = b"ok"
+        if scope["path"] == "/token":
+            await scope["oidc"].access_token()
+        if scope["path"] == "/public/inside":
+            gc.collect()
+            tasks, locks = len(asyncio.all_tasks()), sum(isinstance(it, Lock | anyio.Event) for it in gc.get_objects())
+            body = json.dumps({"tasks": tasks, "locks and events": locks}).encode()
+        headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+
+class Signing:
+    """Puts a user into the session at `/sign-in`, for those who do not sign in themselves."""
+
+    def __init__(self, app: Any) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Call the app."""
+        if scope.get("path") == "/sign-in":
+            from benchmarks.sites import CLAIMS, ID_TOKEN
+
+            scope["session"].update({"user": CLAIMS, "id_token": ID_TOKEN})
+        await self.app(scope, receive, send)
+
+
+def make() -> Any:
+    """Make the app; each of several processes makes its own."""
+    name, port, provider, *store = json.loads(os.environ["SERVED"])
+    return sites(int(port), provider, store[0] if store else None)[name]()
+
+
+def main() -> None:
+    """Serve until somebody ends it."""
+    os.environ["SERVED"] = json.dumps(sys.argv[1:])
+    uvicorn.run(
+        "benchmarks.serve:make",
+        factory=True,
+        port=int(sys.argv[2]),
+        loop="uvloop",
+        http="httptools",
+        log_level="critical",
+        access_log=False,
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,69 @@
+"""What is left of a whole server, one worker, where each request says who asks?
+
+Run it as `python -m benchmarks.servers [URL of a Redis server]`; it needs `wrk`.
+"""
+
+import os
+import statistics
+import sys
+from contextlib import ExitStack
+
+from benchmarks.fleet import Server, requests_per_second, serving, sign_in
+from benchmarks.harness import save
+from benchmarks.sites import CLAIMS, ID_TOKEN, signed_cookie
+
+ROUNDS = 5
+SIGNED = signed_cookie({"user": CLAIMS, "id_token": ID_TOKEN})
+SITES = (
+    ("bare app", None, "bare app"),
+    ("no-op middleware", None, "bare app"),
+    ("asgi-oidc", None, "bare app"),
+    ("SessionMiddleware", None, "bare app"),
+    ("SessionMiddleware + AuthenticationMiddleware", None, "bare app"),
+    ("asgi-oidc", "memory", "bare app"),
+    ("Starlette", None, "Starlette"),
+    ("Starlette in asgi-oidc", None, "Starlette"),
+    ("Starlette in SessionMiddleware", None, "Starlette"),
+)
+WITH_REDIS = (("asgi-oidc", "bare app"), ("starsessions", "bare app"))
+
+
+def main() -> None:
+    """Load all in turn, several times, so that what else the machine does hits them alike."""
+    redis = sys.argv[1:2]
+    asked = [*SITES, *((name, redis[0], under) for name, under in WITH_REDIS if redis)]
+    cores = sorted(os.sched_getaffinity(0))
+    with ExitStack() as stack:
+        provider = stack.enter_context(serving("provider"))
+        servers: list[tuple[str, str, Server, str]] = []
+        for name, store, under in asked:
+            server = stack.enter_context(serving(name, provider=provider.url, store=store, core=cores[0]))
+            label = name if store is None else f"{name}, {'MemoryStore' if store == 'memory' else 'Redis'}"
+            servers.append((label, under, server, cookie_for(name, server)))
+        rates: dict[str, list[float]] = {label: [] for label, *_ in servers}
+        for _ in range(ROUNDS):
+            for label, _, server, cookie in servers:
+                rates[label].append(requests_per_second(f"{server.url}/orders", cookie, core=cores[-1]))
+    rows = []
+    for label, under, *_ in servers:
+        rate, kept = (
+            statistics.median(rates[label]),
+            statistics.median([one / other for one, other in zip(rates[label], rates[under], strict=True)]),
+        )
+        added = (1 / max(rates[label]) - 1 / max(rates[under])) * 1e6
+        rows.append(
+            {"name": label, "value": rate, "unit": "requests/s", "ratio": round(kept, 2), "added_us": round(added, 1)}
+        )
+        print(f"{label:50}{rate:10.0f} requests/s   {kept:.2f} of {under}   {added:+.1f} us")
+    save("servers", rows)
+
+
+def cookie_for(name: str, server: Server) -> str:
+    """Sign in where that is how it goes."""
+    if "asgi-oidc" in name:
+        return sign_in(server.url)
+    return sign_in(server.url, "/sign-in") if name == "starsessions" else SIGNED
+
+
+if __name__ == "__main__":
+    main()

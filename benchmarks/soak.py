@@ -1,0 +1,113 @@
+"""Does anything grow under full load, with logins, refreshes, sign-outs and requests mixed?
+
+Run it as `python -m benchmarks.soak [SECONDS]`: ten minutes, unless it is told otherwise. The app is a process of its
+own, its tables made small enough to be full after a minute; what it holds of memory, sockets, tasks and locks is looked
+at twelve times.
+"""
+
+import asyncio
+import random
+import sys
+import time
+from collections import Counter
+from typing import Any
+
+import httpx
+from benchmarks.fleet import Server, serving
+from benchmarks.harness import save
+
+SECONDS = 600
+LOOKS = 12
+BROWSERS = 8
+LIFETIME = 2  # seconds of an access token: a request that asks for it renews it
+NAVIGATION = {"sec-fetch-mode": "navigate", "sec-fetch-dest": "document", "sec-fetch-site": "same-origin"}
+OUT_OF_TEN = {"page": 6, "token": 2, "log in again": 1, "log out": 1}
+
+
+async def browse(url: str, ends_at: float, done: Counter[str]) -> None:
+    """Be one person after the other, until the time is over."""
+    deeds = [deed for deed, times in OUT_OF_TEN.items() for _ in range(times)]
+    while time.monotonic() < ends_at:
+        async with httpx.AsyncClient(headers=NAVIGATION | {"origin": url}) as browser:
+            await log_in(browser, url, done)
+            for _ in range(random.randint(1, 40)):
+                deed = random.choice(deeds)
+                done[deed] += 1
+                match deed:
+                    case "page":
+                        await expect(browser.get(f"{url}/orders"), 200)
+                    case "token":
+                        await expect(browser.get(f"{url}/token"), 200)
+                    case "log in again":
+                        await log_in(browser, url, done)
+                    case _:
+                        await expect(browser.post(f"{url}/auth/logout"), 303)
+                        break
+
+
+async def log_in(browser: httpx.AsyncClient, url: str, done: Counter[str]) -> None:
+    """Sign in, as a browser that the provider knows."""
+    done["logins"] += 1
+    headers = {"sec-fetch-user": "?1", "referer": f"{url}/"}
+    away = await expect(browser.get(f"{url}/auth/login", headers=headers), 303)
+    back = await expect(browser.send(away.next_request), 302, 303)  # type: ignore[arg-type]
+    await expect(browser.send(back.next_request), 303)  # type: ignore[arg-type]
+
+
+async def expect(asked: Any, *statuses: int) -> httpx.Response:
+    """Take an answer, if it is the right one."""
+    answer: httpx.Response = await asked
+    if answer.status_code not in statuses:
+        raise RuntimeError(
+            f"{answer.status_code} for {answer.request.method} {answer.request.url.path}: {answer.text[:300]}"
+        )
+    return answer
+
+
+def look(app: Server, done: Counter[str]) -> dict[str, Any]:
+    """See what the app's process holds."""
+    inside = httpx.get(f"{app.url}/public/inside").json()
+    return {
+        "MB": round(app.memory() / 1e6, 1),
+        "files and sockets": app.process.num_fds(),
+        "threads": app.process.num_threads(),
+        **inside,
+        "requests": done.total(),
+        "CPU s": round(app.cpu(), 1),
+    }
+
+
+async def soak(app: Server, seconds: float) -> list[dict[str, Any]]:
+    """Load the app, and look at it from time to time."""
+    done: Counter[str] = Counter()
+    looks = []
+    for _ in range(LOOKS):
+        ends_at = time.monotonic() + seconds / LOOKS
+        await asyncio.gather(*(browse(app.url, ends_at, done) for _ in range(BROWSERS)))
+        await asyncio.sleep(0.2)  # what answers leave behind has landed
+        looks.append(await asyncio.to_thread(look, app, done))
+        print("   ".join(f"{name} {value}" for name, value in looks[-1].items()), flush=True)
+    print(dict(done))
+    return looks
+
+
+def main() -> None:
+    """Soak, and say how much was there at the end that was not in the middle."""
+    seconds = float(sys.argv[1]) if len(sys.argv) > 1 else SECONDS
+    rows = []
+    with (
+        serving("provider", ACCESS_TOKEN_LIFETIME=str(LIFETIME)) as provider,
+        serving("soak", provider=provider.url) as app,
+    ):
+        looks = asyncio.run(soak(app, seconds))
+    middle, end = looks[len(looks) // 2 - 1], looks[-1]
+    for name in middle:
+        if name not in ("requests", "CPU s"):
+            rows.append({"name": f"soak: {name}, middle", "value": middle[name], "unit": ""})
+            rows.append({"name": f"soak: {name}, end", "value": end[name], "unit": ""})
+    rows.append({"name": f"soak: requests in {seconds:.0f} s", "value": end["requests"], "unit": ""})
+    save("soak", rows)
+
+
+if __name__ == "__main__":
+    main()
