@@ -4,6 +4,7 @@ import json
 import platform
 import sys
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +82,7 @@ def save(question: str, rows: list[Row]) -> None:
     path = RESULTS / f"{platform.python_version()}.json"
     known = json.loads(path.read_text("utf-8")) if path.exists() else {}
     known[question] = rows
-    known["machine"] = machine()
+    known["machine"], known["date"] = machine(), datetime.now(UTC).date().isoformat()
     path.write_text(json.dumps(known, indent=1, sort_keys=True) + "\n", "utf-8")
 
 

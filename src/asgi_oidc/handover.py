@@ -53,8 +53,7 @@ class Answer(msgspec.Struct, eq=False):
         if message["type"] == "http.response.start":
             live, origins = self._live, self._place.origins
             if live is not None:
-                headers = private_headers(message.get("headers", ()), self._cookies_due(live))
-                message = {**message, "headers": headers}
+                message = {**message, "headers": private_headers(message.get("headers", ()), self._cookies_due(live))}
             if origins:
                 headers = readable_headers(message.get("headers", ()), self._request, origins)
                 message = {**message, "headers": headers}

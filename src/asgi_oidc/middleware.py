@@ -139,13 +139,10 @@ class OIDCMiddleware:
             if response is not None:
                 await _respond(response, request, send)
                 return
-        live = down = None
-        if parts.sessions.may_be_there(request.cookie_header):
-            now = parts.now()
-            live = parts.sessions.at_once(request.cookie_header, now)
-            if live is None:
-                live, down = await self._who(request, now)
-        if b"state=" in request.query:
+        live, down = parts.sessions.at_once(request.cookie_header), None
+        if live is None and parts.sessions.may_be_there(request.cookie_header):
+            live, down = await self._who(request, parts.now())
+        if request.query.find(b"state=") != -1:
             response = welcome_back(request, parts, is_signed_in=live is not None)
             if response is not None:
                 await _respond(response, request, send)

@@ -21,7 +21,7 @@ async def process() -> Process:
 
 
 def at_once(process: Process) -> Live | None:
-    return process.sessions.at_once(process.cookies.header, process.now)
+    return process.sessions.at_once(process.cookies.header)
 
 
 async def test_what_was_opened_is_not_opened_again(process):
@@ -60,9 +60,11 @@ async def test_the_lifetime_holds_however_much_it_is_used(process, now, is_live)
     """An hour, to the second."""
     process.take([process.jar.write_use(Use(ID, 4590), max_age=60)])
     header = process.cookies.header
-    assert process.sessions.at_once(header, 4595) is not None
+    process.now = 4595
+    assert process.sessions.at_once(header) is not None
 
-    assert (process.sessions.at_once(header, now) is not None) is is_live
+    process.now = now
+    assert (process.sessions.at_once(header) is not None) is is_live
 
 
 @pytest.mark.parametrize(("now", "is_live"), [(1099, True), (1100, False)])
@@ -187,7 +189,7 @@ def test_what_nobody_sealed_is_nobody_and_takes_no_room(header):
     """Whoever has no session fills no memory."""
     process = Process()
 
-    assert process.sessions.at_once(header, process.now) is None
+    assert process.sessions.at_once(header) is None
     assert len(process.sessions._opened) == 0
 
 
@@ -196,19 +198,19 @@ async def test_every_letter_of_the_cookies_counts(process):
     header = process.cookies.header
     for place in range(len(header)):
         changed = header[:place] + bytes([header[place] ^ 1]) + header[place + 1 :]
-        assert process.sessions.at_once(changed, process.now) is None
+        assert process.sessions.at_once(changed) is None
 
-    assert process.sessions.at_once(header, process.now) is not None
+    assert process.sessions.at_once(header) is not None
 
 
 async def test_what_is_kept_is_bounded_also_for_one_user(process):
     """Other cookies beside ours make another header; so may anybody who has a session."""
     own = process.cookies.header
     for number in range(40):
-        assert process.sessions.at_once(own + b"; a=%d" % number + b"x" * 60_000, process.now) is not None
+        assert process.sessions.at_once(own + b"; a=%d" % number + b"x" * 60_000) is not None
 
     assert len(process.sessions._opened) < 300
-    assert process.sessions.at_once(own, process.now) is not None
+    assert process.sessions.at_once(own) is not None
 
 
 async def test_sessions_of_two_secrets_do_not_meet():
@@ -216,8 +218,8 @@ async def test_sessions_of_two_secrets_do_not_meet():
     old, new = Process(secrets=[b"o" * 32]), Process(secrets=[b"n" * 32, b"o" * 32])
     await old.begin()
     header = old.cookies.header
-    assert new.sessions.at_once(header, new.now) is not None
+    assert new.sessions.at_once(header) is not None
 
     gone = Process(secrets=[b"n" * 32])
 
-    assert gone.sessions.at_once(header, gone.now) is None
+    assert gone.sessions.at_once(header) is None

@@ -93,15 +93,14 @@ class CookieSessions:
         self._users: OrderedDict[str, str] = OrderedDict()  # by `sid`
         self._locks: dict[str, tuple[str, float]] = {}
 
-    def may_be_there(self, cookie_header: bytes) -> bool:
-        """Look for its name."""
-        return self._jar.wire_name in cookie_header
-
-    def at_once(self, cookie_header: bytes, now: int) -> Live | None:
+    def at_once(self, cookie_header: bytes) -> Live | None:
         """Open the cookies, unless these very ones were opened before; only what others ended may have to be asked."""
-        opened = self._opened.get(cookie_header) or self._open_anew(Cookies(cookie_header))
+        opened = self._opened.get(cookie_header)
+        if opened is None and self.may_be_there(cookie_header):
+            opened = self._open_anew(Cookies(cookie_header))
         if opened is None or self._log.is_due():
             return None
+        now = self._now()
         if opened.ends != self._ended.news or opened.renewals != self._renewed.changes:
             self._hear(opened)
         if not opened.begins_at <= now < opened.ends_at:
@@ -110,6 +109,10 @@ class CookieSessions:
             opened.touched_at = now
             self._touch(opened.session.id, now)
         return opened.live()
+
+    def may_be_there(self, cookie_header: bytes) -> bool:
+        """Look for its name."""
+        return cookie_header.find(self._jar.wire_name) != -1  # "in" takes bytes for a number first: eight times as long
 
     async def open(self, cookies: Cookies) -> Live | None:
         """Open the cookies."""

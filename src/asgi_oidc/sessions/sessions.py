@@ -40,14 +40,14 @@ class Sessions(Protocol):
     With a store, all that waits raises `StoreUnavailable`.
     """
 
-    def may_be_there(self, cookie_header: bytes) -> bool:
-        """Say whether the others are worth asking; most who come without a session know it from this."""
-
-    def at_once(self, cookie_header: bytes, now: int) -> Live | None:
+    def at_once(self, cookie_header: bytes) -> Live | None:
         """Return the live session of a browser, where nothing has to be waited for.
 
         Its limits are checked, and that it was not ended; it is touched. None says nothing: ask `open`.
         """
+
+    def may_be_there(self, cookie_header: bytes) -> bool:
+        """Say whether `open` is worth asking; who comes without a session most often has no cookie of that name."""
 
     async def open(self, cookies: Cookies) -> Live | None:
         """Return the session of a browser; its limits are not checked yet."""

@@ -26,7 +26,8 @@ def private_headers(headers: Headers, set_cookies: Sequence[bytes] = ()) -> list
     Args:
         set_cookies: cookies of ours that go along; with one of them no cache at all may keep the answer.
     """
-    headers = list(headers)
+    if type(headers) is not list:
+        headers = list(headers)
     names = [name for name, _ in headers]
     if not set_cookies and (_silent.issuperset(names) or _say_nothing(names)):
         return [*headers, *_PRIVATE]

@@ -1,0 +1,31 @@
+"""Nothing becomes much slower unnoticed."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from benchmarks.drift import AT_MOST, NO_OP, too_slow
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.alone
+def test_requests_take_about_as_many_times_as_long_as_with_a_middleware_that_does_nothing():
+    """In the same run on the same machine: a ratio, never a time."""
+    run = subprocess.run(
+        [sys.executable, "-m", "benchmarks.drift"], cwd=ROOT, capture_output=True, text=True, timeout=300, check=False
+    )
+
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert all(name in run.stdout for name in AT_MOST)
+
+
+def test_a_ratio_that_is_far_outside_is_named():
+    """The guard itself can fail."""
+    usual = {NO_OP: 4e-6} | {name: 4e-6 * at_most for name, at_most in AT_MOST.items()}
+    assert too_slow(usual) == []
+
+    slower = usual | {"public path, nobody": 4e-6 * 5.2}
+
+    assert too_slow(slower) == ["public path, nobody: 5.2 times no-op middleware, at most 5.0"]
