@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 LONGEST_LINE = 4096  # bytes of a whole Set-Cookie line; browsers drop what is longer
 LARGEST_HEADER = 65_536  # bytes of Cookie headers that we look at
@@ -65,6 +65,10 @@ class Cookies(Mapping[str, str]):
 
     def __getitem__(self, name: str) -> str:
         return self._read()[name]
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """Return the value of a name, else the default."""
+        return self._read().get(name, default)
 
     def __contains__(self, name: object) -> bool:
         return name in self._read()
