@@ -59,7 +59,7 @@ def targets(results: Mapping[str, list[Row]]) -> Iterator[tuple[str, str, str, s
     yield (
         "whole server, of the requests per second without",
         "0.85",
-        f"{kept:.2f} of an app that does nothing (`SessionMiddleware`: {theirs:.2f}), {starlette:.2f} of a Starlette route",
+        f"{kept:.2f} of an app that does nothing (`SessionMiddleware`: {theirs:.2f}), {starlette:.2f} of Starlette",
         "servers",
     )
     auto, always = (
