@@ -53,6 +53,31 @@ def serving(
             running.terminate()
 
 
+@contextlib.contextmanager
+def redis_server() -> Iterator[str]:
+    """Run one that keeps nothing on disk; give its URL."""
+    port = free_port()
+    command = [program("redis-server"), "--bind", "127.0.0.1", "--port", str(port), "--save", ""]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as running:
+        try:
+            wait_for(port)
+            yield f"redis://127.0.0.1:{port}"
+        finally:
+            running.terminate()
+
+
+def program(name: str) -> str:
+    """Find a program.
+
+    Raises:
+        RuntimeError: it is not there.
+    """
+    found = shutil.which(name)
+    if found is None:
+        raise RuntimeError(f"{name} is missing: apt-get install {name}")
+    return found
+
+
 def free_port() -> int:
     """Find one."""
     with socket.socket() as listener:
@@ -90,12 +115,9 @@ def requests_per_second(
     Raises:
         RuntimeError: there is no wrk, or an answer was no success.
     """
-    wrk = shutil.which("wrk")
-    if wrk is None:
-        raise RuntimeError("wrk is missing: apt-get install wrk")
     pin = ["taskset", "-c", str(core)] if core is not None else []
     header = ["-H", f"Cookie: {cookie}"] if cookie else []
-    command = [*pin, wrk, "-t1", f"-c{connections}", f"-d{seconds}s", *header, url]
+    command = [*pin, program("wrk"), "-t1", f"-c{connections}", f"-d{seconds}s", *header, url]
     told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     if "Non-2xx" in told or "Socket errors" in told:
         raise RuntimeError(told)

@@ -15,7 +15,7 @@ from asgi_oidc import Rule
 
 RULES = (0, 10, 100, 500)
 COOKIES = (0, 10, 20, 40)
-SESSIONS = (1, 100, 1_000, 4_000, 12_000)
+SESSIONS = (1, 100, 1_000, 3_000, 12_000)
 SIGN_OUTS = (0, 1_000, 10_000, 100_000)
 USERS = (1, 4, 16, 64, 256)
 PROCESSES = (1, 2, 3)

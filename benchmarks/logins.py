@@ -17,7 +17,7 @@ from benchmarks.sites import OurSite
 
 from asgi_oidc.testing import FakeProvider
 
-LOGINS = 1500
+LOGINS = 1600
 BROWSERS = 8
 NAVIGATION = {"sec-fetch-mode": "navigate", "sec-fetch-dest": "document", "sec-fetch-site": "none"}
 AT_ONCE = 100

@@ -75,6 +75,13 @@ def targets(results: Mapping[str, list[Row]]) -> Iterator[tuple[str, str, str, s
         f"{first[0]:.0f}, {first[1]:.0f}",
         "logins",
     )
+    refreshes = [float(row["value"]) for row in results.get("refresh", ())] or [float("nan")]
+    yield (
+        "100 requests at once, access token expired, 4 processes",
+        "1 refresh call",
+        f"{refreshes[0]:.0f}",
+        "refresh",
+    )
     visitor = value(results, "memory", "for each of 5,000 visitors who have not signed in") or 0.0
     entries = value(results, "memory", "the same, entries in the store")
     yield (

@@ -42,6 +42,12 @@ async def not_seen_before() -> Site:
     return await OurSite().signed_in_again_and_again(SEALED)
 
 
+async def while_others_change() -> Site:
+    site = OurSite()
+    own = await site.sign_in()
+    return Site(site.app, [f"{own}; _ga_count={number}" for number in range(SEALED)])
+
+
 async def in_memory() -> Site:
     return await OurSite(store=MemoryStore()).signed_in()
 
@@ -54,6 +60,7 @@ OURS: dict[str, Any] = {
     "asgi-oidc, session seen before": seen_before,
     "asgi-oidc, the same with a claims rule": with_a_rule,
     "asgi-oidc, the same after 10,000 sign-outs": while_others_sign_out,
+    "asgi-oidc, the same, other cookies change": while_others_change,
     "asgi-oidc, cookie not seen before": not_seen_before,
     "asgi-oidc, MemoryStore": in_memory,
     "asgi-oidc, public path, nobody": public_path,

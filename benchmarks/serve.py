@@ -81,7 +81,8 @@ def sites(port: int, provider: str, store: str | None) -> dict[str, Callable[[],
         "Starlette in asgi-oidc": lambda: ours(Starlette(routes=PAGE), port, provider, store),
         "Starlette in SessionMiddleware": lambda: SessionMiddleware(Starlette(routes=PAGE), SECRET),
         "starsessions": lambda: starsessions(Signing(bare), store or ""),
-        "soak": lambda: with_small_tables(ours(Soaked(), port, provider, store)),
+        "token": lambda: ours(Telling(), port, provider, store),
+        "soak": lambda: with_small_tables(ours(Telling(), port, provider, store)),
         "provider": lambda: the_provider(port),
     }
 
@@ -96,8 +97,8 @@ def with_small_tables(app: OIDCMiddleware) -> OIDCMiddleware:
     return app
 
 
-class Soaked:
-    """Tells what the process holds, asks for tokens, and answers."""
+class Telling:
+    """Tells which token there is, and what the process holds."""
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Answer."""
@@ -106,7 +107,7 @@ class Soaked:
             return
         body = b"ok"
         if scope["path"] == "/token":
-            await scope["oidc"].access_token()
+            body = (await scope["oidc"].access_token()).encode()
         if scope["path"] == "/public/inside":
             gc.collect()
             tasks, locks = len(asyncio.all_tasks()), sum(isinstance(it, Lock | anyio.Event) for it in gc.get_objects())

@@ -1,13 +1,12 @@
 """What is left of a whole server, one worker, where each request says who asks?
 
-Run it as `python -m benchmarks.servers [URL of a Redis server]`; it needs `wrk`.
+Run it as `python -m benchmarks.servers`; it needs `wrk` and `redis-server`.
 """
 
 import os
-import sys
 from contextlib import ExitStack
 
-from benchmarks.fleet import Server, requests_per_second, serving, sign_in
+from benchmarks.fleet import Server, redis_server, requests_per_second, serving, sign_in
 from benchmarks.harness import save
 from benchmarks.sites import CLAIMS, ID_TOKEN, signed_cookie
 
@@ -23,22 +22,22 @@ SITES = (
     ("Starlette", None, "Starlette"),
     ("Starlette in asgi-oidc", None, "Starlette"),
     ("Starlette in SessionMiddleware", None, "Starlette"),
+    ("asgi-oidc", "redis", "bare app"),
+    ("starsessions", "redis", "bare app"),
 )
-WITH_REDIS = (("asgi-oidc", "bare app"), ("starsessions", "bare app"))
+NAMES = {None: "", "memory": ", MemoryStore", "redis": ", Redis"}
 
 
 def main() -> None:
     """Load all in turn, several times, so that what else the machine does hits them alike."""
-    redis = sys.argv[1:2]
-    asked = [*SITES, *((name, redis[0], under) for name, under in WITH_REDIS if redis)]
     cores = sorted(os.sched_getaffinity(0))
     with ExitStack() as stack:
-        provider = stack.enter_context(serving("provider"))
+        provider, redis = stack.enter_context(serving("provider")), stack.enter_context(redis_server())
         servers: list[tuple[str, str, Server, str]] = []
-        for name, store, under in asked:
-            server = stack.enter_context(serving(name, provider=provider.url, store=store, core=cores[0]))
-            label = name if store is None else f"{name}, {'MemoryStore' if store == 'memory' else 'Redis'}"
-            servers.append((label, under, server, cookie_for(name, server)))
+        for name, store, under in SITES:
+            place = redis if store == "redis" else store
+            server = stack.enter_context(serving(name, provider=provider.url, store=place, core=cores[0]))
+            servers.append((name + NAMES[store], under, server, cookie_for(name, server)))
         rates: dict[str, list[float]] = {label: [] for label, *_ in servers}
         for _ in range(ROUNDS):
             for label, _, server, cookie in servers:

@@ -1,6 +1,6 @@
 """What does a session cost, by where it is kept: bytes, round trips, and time over a middleware that does nothing?
 
-Run it as `python -m benchmarks.sessions`; `python -m benchmarks.servers redis://...` shows what Redis costs a server.
+Run it as `python -m benchmarks.sessions`; `python -m benchmarks.servers` shows what Redis costs a server.
 """
 
 import asyncio

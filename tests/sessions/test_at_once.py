@@ -1,9 +1,12 @@
 """Cookies that were opened before are held against the clock, and against what has ended, with every request."""
 
+import itertools
+from collections.abc import Sequence
+
 import msgspec
 import pytest
 
-from asgi_oidc.sessions.session import FARTHEST, Use
+from asgi_oidc.sessions.session import FARTHEST, Session, Use
 from asgi_oidc.sessions.sessions import Live
 from tests.sessions.stores import refreshed
 from tests.sessions.test_in_cookies import Process, known
@@ -20,6 +23,10 @@ async def process() -> Process:
     return process
 
 
+def seen(live: Live | None) -> tuple[Session, int, Sequence[str], int] | None:
+    return None if live is None else (live.session, live.held, live.left_behind, live.fresh_until)
+
+
 def at_once(process: Process) -> Live | None:
     return process.sessions.at_once(process.cookies.header)
 
@@ -31,6 +38,32 @@ async def test_what_was_opened_is_not_opened_again(process):
     assert live is not None
     assert live.session is (await process.request()).session
     assert (live.session, live.held, live.is_over) == (SESSION, 0, False)
+
+
+@pytest.mark.parametrize("header", [b"%s; _ga=2", b"_ga=1;%s", b"%s;other", b"x=1; %s; x=2", b"x=\xff;\t%s\t; \xfc=1"])
+async def test_cookies_of_others_that_change_open_nothing_anew(process, header):
+    """Those that count visits are others with every click."""
+    live = at_once(process)
+    assert live is not None
+
+    again = process.sessions.at_once(header % process.cookies.header)
+
+    assert again is not None
+    assert again.session is live.session
+
+
+async def test_what_was_opened_changes_nothing_of_what_is_found(process):
+    """Whatever else the process has opened: cookies of ours in any order, twice, changed, or left behind by others."""
+    other = Process()
+    await other.begin(another(SESSION))
+    use = process.jar.style.set_cookie(process.jar.use_name, process.jar.sealer.seal("seen", "x", b"[]"), max_age=9)
+    own = [b"%s=%s" % (name.encode(), value.encode()) for name, value in process.cookies.items()]
+    others = [b"%s=%s" % (name.encode(), value.encode()) for name, value in other.cookies.items()]
+    pairs = [*own, *others, own[0] + b"A", use.partition(b";")[0], b"a=1"]
+
+    for chosen in itertools.chain.from_iterable(itertools.permutations(pairs, count) for count in range(5)):
+        header = b"; ".join(chosen)
+        assert seen(process.sessions.at_once(header)) == seen(Process().sessions.at_once(header))
 
 
 async def test_each_request_has_a_session_of_its_own_to_change(process):

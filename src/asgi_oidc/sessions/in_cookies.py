@@ -246,11 +246,16 @@ class CookieSessions:
             self._last_uses.popitem(last=False)
 
     def _open_anew(self, cookies: Cookies) -> _Opened | None:
-        session = self._jar.open(cookies)
-        if session is None:
-            return None
-        opened = _Opened(session, session.tokens.generation, self._jar.left_behind(session.id, cookies), session)
-        self._opened.keep(cookies.header, opened, size=len(cookies.header))
+        own = self._jar.own(cookies)
+        opened = self._opened.get(own)
+        if opened is None:
+            session = self._jar.open(cookies)
+            if session is None:
+                return None
+            opened = _Opened(session, session.tokens.generation, self._jar.left_behind(session.id, cookies), session)
+            self._opened.keep(own, opened, size=len(own))
+        if own != cookies.header:
+            self._opened.keep(cookies.header, opened, size=len(cookies.header))
         return opened
 
     def _hear(self, opened: _Opened) -> None:

@@ -64,13 +64,17 @@ class Sealer:
         return None
 
     def _bound_to(self, kind: Kind, name: str) -> bytes:
-        return self._bound_kinds[kind] + bound_to(name) + self._context
+        return self._bound_kinds[kind] + _with_length(name) + self._context
 
 
 def bound_to(*parts: str) -> bytes:
     """Write associated data: each part with its length before it, so that no two lists of parts read alike."""
-    encoded = [part.encode("utf-8") for part in parts]
-    return b"".join([len(part).to_bytes(4, "big") + part for part in encoded])
+    return b"".join(map(_with_length, parts))
+
+
+def _with_length(part: str) -> bytes:
+    encoded = part.encode("utf-8")
+    return len(encoded).to_bytes(4, "big") + encoded
 
 
 def derive(secret: bytes, purpose: str, *, salt: bytes | None = None, length: int = 32) -> bytes:

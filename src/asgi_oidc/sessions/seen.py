@@ -8,7 +8,7 @@ from collections import OrderedDict
 from collections.abc import Hashable
 from typing import Generic, TypeVar
 
-MOST = 10_000  # things; each costs its author a login
+MOST = 10_000  # things; whoever has a session may fill it, and the others are opened anew
 MOST_BYTES = 16 * 1024 * 1024  # of what was opened; with what came out of it three to four times that
 
 Name = TypeVar("Name", bound=Hashable)
