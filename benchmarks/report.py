@@ -118,9 +118,15 @@ def tables(everything: Results) -> str:
     for question, rows in sorted(results.items()):
         if isinstance(rows, list):
             parts += [f"`python -m benchmarks.{question}`", "", "| | | |", "|---|---|---|"]
-            parts += [f"| {row['name']} | {row['value']:,.4g} {row['unit']} | {further(row)} |" for row in rows]
+            parts += [f"| {row['name']} | {figure_of(row)} | {further(row)} |" for row in rows]
             parts.append("")
     return "\n".join(parts).rstrip()
+
+
+def figure_of(row: Row) -> str:
+    """Write a figure without digits that do not count."""
+    digits = 0 if abs(row["value"]) >= 1000 or row["value"] == int(row["value"]) else 2
+    return f"{row['value']:,.{digits}f} {row['unit']}".rstrip()
 
 
 def further(row: Row) -> str:
@@ -148,7 +154,7 @@ def plot_growth(results: Mapping[str, list[Row]]) -> None:
         rows = [row for row in results["growth"] if row["name"] == name]
         axes.plot([row["at"] for row in rows], [row["value"] for row in rows], marker="o", color=COLOURS["ours"])
         axes.set_title(name, fontsize=9)
-        axes.set_ylim(bottom=0)
+        axes.set_ylim(0, 1.1 * max(row["value"] for row in rows))
         axes.spines[["top", "right"]].set_visible(False)
     for axes in list(all_axes.flat)[len(names) :]:
         axes.set_visible(False)
