@@ -14,7 +14,7 @@ from benchmarks.harness import Harness
 from asgi_oidc import Rule
 from asgi_oidc.needs import Person
 from asgi_oidc.policy import Policy, decide, read_public
-from asgi_oidc.web.request import read_request
+from asgi_oidc.web.request import Request
 
 RULES = 500
 NOW = 1_800_000_000
@@ -107,7 +107,7 @@ def look(question: Question, *, with_methods: bool) -> Callable[[], Callable[[],
 def read_again_and_again() -> Callable[[], object]:
     """Read a request, with the methods that it may be taken for."""
     scope = {"type": "http", "method": "GET", "headers": HEADERS}
-    return lambda: read_request(scope).methods
+    return lambda: Request(scope).methods
 
 
 def main() -> None:

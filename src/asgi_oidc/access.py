@@ -1,7 +1,5 @@
 """What the app may do with the live session of a request: the other end of `scope["oidc"]`."""
 
-import msgspec
-
 from asgi_oidc.other_tokens import exchanged_token, resource_token
 from asgi_oidc.parts import Parts
 from asgi_oidc.protocol.exchange import Wanted
@@ -13,11 +11,14 @@ from asgi_oidc.sessions.sessions import Live
 LONGEST_ARGUMENT = 2048  # characters
 
 
-class LiveAccess(msgspec.Struct, eq=False):
+class LiveAccess:
     """`Access` for one request."""
 
-    _live: Live
-    _parts: Parts
+    __slots__ = ("_live", "_parts")
+
+    def __init__(self, live: Live, parts: Parts) -> None:
+        self._live = live
+        self._parts = parts
 
     def __repr__(self) -> str:
         return "LiveAccess(...)"

@@ -3,8 +3,6 @@
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any
 
-import msgspec
-
 from asgi_oidc.access import LiveAccess
 from asgi_oidc.parts import Parts
 from asgi_oidc.policy import Place
@@ -33,7 +31,7 @@ def inner_scope(scope: Scope, parts: Parts, live: Live | None) -> Scope:
     return inner
 
 
-class Answer(msgspec.Struct, eq=False):
+class Answer:
     """The answer to one request: kept out of shared caches when it is to a user, it brings what has become of the
     session, and can be read by those sites that may.
 
@@ -41,15 +39,21 @@ class Answer(msgspec.Struct, eq=False):
         has_started: whether any of it is on its way.
     """
 
-    _parts: Parts
-    _live: Live | None
-    _place: Place
-    _request: Request
-    _send: Send
-    has_started: bool = False
+    __slots__ = ("_live", "_parts", "_place", "_request", "_send", "has_started")
 
-    def send(self, message: Message) -> Awaitable[None]:
-        """Send a message; whoever does waits for the server, and for nothing of ours."""
+    def __init__(self, parts: Parts, live: Live | None, place: Place, request: Request, send: Send) -> None:
+        self._parts = parts
+        self._live = live
+        self._place = place
+        self._request = request
+        self._send = send
+        self.has_started = False
+
+    def __repr__(self) -> str:
+        return f"Answer(has_started={self.has_started})"
+
+    async def send(self, message: Message) -> None:
+        """Send a message."""
         if message["type"] == "http.response.start":
             live, origins = self._live, self._place.origins
             if live is not None:
@@ -58,7 +62,7 @@ class Answer(msgspec.Struct, eq=False):
                 headers = readable_headers(message.get("headers", ()), self._request, origins)
                 message = {**message, "headers": headers}
         self.has_started = True
-        return self._send(message)
+        await self._send(message)
 
     def _cookies_due(self, live: Live) -> list[bytes]:
         parts, request = self._parts, self._request

@@ -26,7 +26,7 @@ from asgi_oidc.sessions.sessions import Live
 from asgi_oidc.settings import Keywords, read_settings
 from asgi_oidc.user_sessions import UserSessions
 from asgi_oidc.web.cors import answer_preflight
-from asgi_oidc.web.request import Request, methods_of, read_request
+from asgi_oidc.web.request import Request, methods_of
 from asgi_oidc.web.response import Response, problem
 from asgi_oidc.websockets import serve_websocket
 
@@ -148,7 +148,7 @@ class OIDCMiddleware:
                 await _respond(response, request, send)
                 return
         answer = Answer(parts, live, place, request, send)
-        if live is not None and not request.is_safe and request.acts_from_elsewhere(parts.origin, place.origins):
+        if live is not None and request.acts_from_elsewhere(parts.origin, place.origins):
             await _respond(foreign(request, parts), request, answer.send)
             return
         try:
@@ -220,7 +220,7 @@ class OIDCMiddleware:
         await serve_websocket(self.app, self._parts, scope, request, place, live or down, handshake)
 
     def _read(self, scope: Scope) -> tuple[Request, Place]:
-        request, policy = read_request(scope), self._parts.policy
+        request, policy = Request(scope), self._parts.policy
         place = policy.place(scope, request.methods if policy.looks_at_methods else ())
         request.path = place.path
         if place.path.mismatch and "mismatch" not in self._parts.notices:

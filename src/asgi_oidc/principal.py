@@ -15,17 +15,28 @@ from asgi_oidc.protocol.step_up import ANYHOW, Ask
 Claims = dict[str, Any]
 
 
-class User(msgspec.Struct, eq=False):
+# Classes with slots, and no structs or dataclasses: serialisers and consoles look inside those.
+
+
+class User:
     """A signed-in user: `scope["user"]`.
 
     Two names for one person are never guessed: (`issuer`, `sub`) is the key, byte for byte. `email` is what
     the provider says; look at `claims["email_verified"]` before you trust it.
     """
 
-    _sub: str
-    _issuer: str
-    _claims: Claims
-    _is_shared: bool = False  # others look at these claims as well: the app gets a copy when it asks for them
+    __slots__ = ("_claims", "_is_shared", "_issuer", "_sub")
+
+    def __init__(self, sub: str, issuer: str, claims: Claims, is_shared: bool = False) -> None:
+        """Name a user.
+
+        Args:
+            is_shared: others look at these claims as well: the app gets a copy when it asks for them.
+        """
+        self._sub = sub
+        self._issuer = issuer
+        self._claims = claims
+        self._is_shared = is_shared
 
     @property
     def sub(self) -> str:
@@ -104,7 +115,7 @@ class AnonymousUser:
 NOBODY = AnonymousUser()
 
 
-class Auth(msgspec.Struct):
+class Auth(msgspec.Struct, frozen=True):
     """`scope["auth"]`: what Starlette's `@requires` reads.
 
     Attributes:
@@ -170,11 +181,14 @@ class Access(Protocol):
     ) -> str: ...
 
 
-class OIDC(msgspec.Struct, eq=False):
+class OIDC:
     """The session behind a request: `scope["oidc"]`."""
 
-    _urls: Urls
-    _access: Access | None = None
+    __slots__ = ("_access", "_urls")
+
+    def __init__(self, urls: Urls, access: Access | None = None) -> None:
+        self._urls = urls
+        self._access = access
 
     def __repr__(self) -> str:
         return f"OIDC(is_authenticated={self._access is not None})"

@@ -7,6 +7,7 @@ import anyio.lowlevel
 import pytest
 
 from asgi_oidc import OIDCError
+from asgi_oidc.sessions.ended_log import STALE
 from asgi_oidc.testing import Browser
 from tests.flow.logouts import LogoutSite, are_in
 from tests.flow.site import PROGRAM, Exchange, Site, who_am_i
@@ -58,6 +59,21 @@ async def test_a_request_under_way_elsewhere_gets_no_new_token(form, how):
 
     assert (got, site.provider.count_grants("refresh_token")) == (["session_ended"], 0)
     assert [line for line in answer.set_cookies if "Max-Age=0" not in line] == []
+
+
+@pytest.mark.parametrize("form", SHARED)
+@pytest.mark.parametrize("how", ["here", "at the provider"])
+async def test_a_sign_out_is_heard_where_the_cookies_were_opened_before(form, how):
+    """What a process has opened saves it work, and not the look at what ended elsewhere."""
+    site = LogoutSite(form, scope=SCOPE)
+    other, alice = other_process(site), await site.signed_in()
+    elsewhere = other.browser(jar=alice.jar.copy())
+    before = [(await elsewhere.fetch("/page", headers=PROGRAM)).status_code for _ in range(2)]
+
+    await signs_out(site, alice, how)
+    site.clock.advance(STALE + 1)
+
+    assert (before, (await elsewhere.fetch("/page", headers=PROGRAM)).status_code) == ([200, 200], 401)
 
 
 @pytest.mark.parametrize("form", ["cookies", *SHARED])

@@ -1,17 +1,21 @@
 """What the app sees: who it is, what was granted, and the live session."""
 
+import inspect
 import json
+from typing import Any
 
+import msgspec
 import pytest
+from rich.pretty import pretty_repr
 from starlette.applications import Starlette
 from starlette.authentication import requires
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
-from asgi_oidc import AccessTokenExpired, NotSignedIn
+from asgi_oidc import AccessTokenExpired, NotSignedIn, Rule, middleware
 from asgi_oidc.principal import User
-from tests.flow.site import ORIGIN, Exchange, Site
+from tests.flow.site import CLIENT_SECRET, ORIGIN, SECRET, Exchange, Site, cookie_header
 
 
 async def test_the_user_is_who_the_provider_says(site):
@@ -180,6 +184,86 @@ async def test_who_it_is_and_the_tokens_hide_in_every_repr(site):
     text = f"{scope['user']!r} {scope['auth']!r} {scope['oidc']!r} {site.middleware!r}"
 
     assert not any(word in text for word in ("alice", "Alice", scope["oidc"].id_token, "at-"))
+
+
+async def test_what_the_app_gets_hides_from_serialisers(site):
+    """They look inside dataclasses and structs."""
+    browser = await site.signed_in()
+    given = [site.app.scope[name] for name in ("user", "auth", "oidc")]
+
+    texts = [msgspec.json.encode(each, enc_hook=repr).decode() for each in given]
+
+    assert hidden(texts, given[2].id_token, cookie_header(browser))
+
+
+async def test_what_we_hold_hides_from_consoles(site):
+    """They show the locals of every frame in a traceback, and look inside dataclasses and structs as well."""
+
+    async def fail(scope: Any) -> None:
+        raise LookupError
+
+    browser = await site.signed_in()
+    id_token = site.app.scope["oidc"].id_token
+    site.app.at_work = fail
+    with pytest.raises(LookupError) as caught:
+        await browser.get("/page")
+    frames = [frame.frame for frame in caught.traceback if frame.frame.code.raw.co_filename == middleware.__file__]
+    held = [value for frame in frames for name, value in frame.f_locals.items() if name != "scope"]  # the server's own
+
+    assert {"Request", "Answer", "Live"} <= {type(each).__name__ for each in held}
+    assert hidden(
+        [pretty_repr(each) for each in [*held, site.app.scope["user"], site.app.scope["oidc"]]],
+        id_token,
+        cookie_header(browser),
+    )
+
+
+def hidden(texts: list[str], *words: str) -> bool:
+    """Say that none of the texts tells anything of alice."""
+    return not [word for word in ("alice", "Alice", "at-", SECRET, CLIENT_SECRET, *words) if word in " ".join(texts)]
+
+
+async def test_what_the_app_does_to_its_headers_is_nothing_to_us(site):
+    """Some take names out, or put others in; the answer goes to who asked."""
+    site = Site(rules=[Rule("/page", origins=["https://spa.example.com"])])
+
+    async def spoil(scope: Any) -> None:
+        scope["headers"].clear()
+        scope["headers"].append((b"origin", b"https://elsewhere.example.com"))
+        if scope["path"] == "/":
+            raise NotSignedIn
+
+    browser = await site.signed_in()
+    site.app.at_work = spoil
+
+    shared = await browser.fetch("/page", initiator="https://spa.example.com/x")
+    away = await site.browser().get("/", follow=False)
+
+    assert shared.headers["access-control-allow-origin"] == "https://spa.example.com"
+    assert (away.status_code, away.location.startswith(site.provider.issuer)) == (303, True)
+
+
+async def test_what_we_hand_on_to_send_with_is_a_coroutine_function(site):
+    """Adapters to synchronous code look at that."""
+    seen: list[Any] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        seen.append(send)
+        await site.app(scope, receive, send)
+
+    await Site(inner=app).call("/")
+
+    assert inspect.iscoroutinefunction(seen[0])
+
+
+async def test_claims_that_an_app_changed_stay_so_for_its_request(site):
+    """One middleware may add what another looks for."""
+    await site.signed_in()
+    claims = site.app.scope["user"].claims
+
+    claims["team"] = "blue"
+
+    assert site.app.scope["user"].claims is claims
 
 
 async def test_an_access_token_without_end_is_given_while_the_session_lives():

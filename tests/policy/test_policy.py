@@ -9,7 +9,7 @@ from asgi_oidc import Rule
 from asgi_oidc.needs import Person
 from asgi_oidc.policy import ALLOW, Decision, Policy, Refuse, StartLogin, StepUp, decide
 from asgi_oidc.protocol.step_up import ANYHOW, Ask
-from asgi_oidc.web.request import methods_of, read_request
+from asgi_oidc.web.request import Request, methods_of
 from tests.settings.common import read
 
 NOW = 1_800_000_000
@@ -24,7 +24,7 @@ def policy(*rules: Rule, public: Sequence[str] | str = ()) -> Policy:
 
 def decision(policy: Policy, path: str, person: Person | None = None, **scope: Any) -> Decision:
     made = {"type": "http", "method": "GET", "path": path, "headers": [], **scope}
-    return decide(policy.place(made, read_request(made).methods), person, now=NOW, leeway=30)
+    return decide(policy.place(made, Request(made).methods), person, now=NOW, leeway=30)
 
 
 def why(said: Decision) -> str:

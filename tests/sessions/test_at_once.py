@@ -8,6 +8,7 @@ import pytest
 
 from asgi_oidc.sessions.session import FARTHEST, Session, Use
 from asgi_oidc.sessions.sessions import Live
+from asgi_oidc.web.cookies import Cookies
 from tests.sessions.stores import refreshed
 from tests.sessions.test_in_cookies import Process, known
 from tests.sessions.test_jar import OTHER_ID, another
@@ -161,6 +162,42 @@ async def test_a_replaced_session_lives_as_long_as_its_grace(process):
     assert at_once(process) is None
 
 
+async def test_a_grace_is_no_longer_than_the_session_would_have_lived(process):
+    """Whatever ends it first."""
+    process.now += 590
+    await process.sessions.fade(ID, grace=30, successor=LOGIN)
+
+    process.now += 9
+    assert at_once(process) is not None
+    process.now += 1
+    assert at_once(process) is None
+
+
+async def test_a_session_that_was_found_to_be_over_is_due_its_end(process):
+    """By the provider, during this request: the answer takes its tokens away."""
+    live = at_once(process)
+    assert live is not None
+    assert not process.sessions.is_due(live)
+
+    live.is_over = True
+
+    assert process.sessions.is_due(live)
+
+
+async def test_what_another_session_left_behind_is_swept_by_the_next_answer(process):
+    """Once; the session goes on."""
+    other = Process()
+    await other.begin(another(SESSION))
+    header = process.cookies.header + b"; " + other.cookies.header.partition(b"; ")[2]
+    left = process.jar.tokens_name(OTHER_ID)
+
+    live = process.sessions.at_once(header)
+
+    assert live is not None
+    assert process.sessions.is_due(live)
+    assert [line.partition(b"=")[0].decode() for line in process.sessions.cookies_due(live, Cookies(header))] == [left]
+
+
 async def test_when_too_much_has_ended_all_that_was_before_is_over():
     """A mark that has to go while it is needed: it fails closed, also for what was opened before."""
     process = Process(most_ends=2)
@@ -239,7 +276,7 @@ async def test_every_letter_of_the_cookies_counts(process):
 async def test_what_is_kept_is_bounded_also_for_one_user(process):
     """Other cookies beside ours make another header; so may anybody who has a session."""
     own = process.cookies.header
-    for number in range(40):
+    for number in range(400):
         assert process.sessions.at_once(own + b"; a=%d" % number + b"x" * 60_000) is not None
 
     assert len(process.sessions._opened) < 300

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asgi_oidc.sessions.ended import FOR_EVER, MOST_LOGINS, REPLACED, Ended, Mark, plain_name
+from asgi_oidc.sessions.ended import AT_ONCE, FOR_EVER, MOST_LOGINS, REPLACED, Ended, Mark, plain_name
 from asgi_oidc.sessions.session import Login
 from tests.sessions.test_session import LOGIN
 
@@ -38,6 +38,18 @@ def test_what_nobody_ended_lives():
         False,
         False,
     )
+
+
+def test_of_several_ends_the_first_counts():
+    """Replaced first and signed out then, or the other way round."""
+    replaced_last, signed_out_last = ended(), ended()
+    one = login()
+    replaced_last.sign_out(sub="alice", sid="s1", now=NOW)
+    replaced_last.end(one.id, now=NOW, grace=30)
+    signed_out_last.end(one.id, now=NOW, grace=30)
+    signed_out_last.sign_out(sub="alice", sid="s1", now=NOW)
+
+    assert [ends.over_from(one) for ends in (replaced_last, signed_out_last)] == [AT_ONCE, AT_ONCE]
 
 
 def test_what_ended_is_dead_at_any_time():

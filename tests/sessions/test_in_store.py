@@ -48,6 +48,22 @@ async def test_what_was_begun_is_opened_by_its_cookie(process):
     assert process.store.calls == ["get"]
 
 
+async def test_what_is_kept_opened_is_bounded_and_goes_with_its_session(process):
+    """By the bytes of the records, and a session that is gone takes no room."""
+    large = with_tokens(id_token="x" * 200_000)
+    ids = [f"{number:A>42}A" for number in range(120)]
+    for session_id in ids:
+        await process.sessions.begin(another(large, session_id), {})
+        assert await process.sessions.open({process.jar.name: session_id}) is not None
+    kept = len(process.sessions._opened)
+
+    await process.store.memory.remove(process.records.key(process.records.handle(ids[-1])))
+
+    assert 0 < kept < 100
+    assert await process.sessions.open({process.jar.name: ids[-1]}) is None
+    assert len(process.sessions._opened) == kept - 1
+
+
 @pytest.mark.parametrize("value", [None, "", "x", ID[:-1], ID + "A", "A" * 42 + "B", "1." + "A" * 41])
 async def test_what_is_no_id_is_not_looked_up(process, value):
     """A visitor without a session costs the store nothing."""

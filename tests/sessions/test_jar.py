@@ -308,6 +308,7 @@ def test_only_our_own_way_to_cut_counts():
     first, second = window.cookies[FIRST], window.cookies[f"{FIRST}.1"]
 
     assert JAR.open({**window.cookies, FIRST: first[:-1], f"{FIRST}.1": first[-1] + second}) is None
+    assert JAR.open({**window.cookies, FIRST: f"1{first[1:]}{second}"}) is None
 
 
 @pytest.mark.parametrize("count", ["", "0", "5", "9", "01", "+1", " 1", "1 ", "-1", "\u0661", "2", "3"])

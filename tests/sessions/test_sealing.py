@@ -51,6 +51,14 @@ def test_only_one_spelling_of_a_value_is_good(size):
     assert good == [text[-1]]
 
 
+@pytest.mark.parametrize(("ours", "other"), [("-", "+"), ("_", "/")])
+def test_the_other_alphabet_is_none_of_ours(ours, other):
+    """The same bytes in plain base64."""
+    text = next(text for text in iter(lambda: SEALER.seal("session", "name", b"x" * 48), "") if ours in text)
+
+    assert SEALER.open("session", "name", text.replace(ours, other)) is None
+
+
 @pytest.mark.parametrize(
     ("kind", "name", "sealer"),
     [

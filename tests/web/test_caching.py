@@ -1,5 +1,7 @@
 """Nothing personal and no cookie of ours can be kept by a shared cache."""
 
+from typing import Any
+
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -153,6 +155,18 @@ def test_names_that_have_nothing_to_do_with_caches_are_remembered_within_bounds(
 
     assert 0 < len(_silent) <= MOST_NAMES
     assert not [name for name in _silent if name[:1] in b"yz"]
+
+
+def test_names_may_come_as_other_bytes():
+    """ASGI says byte strings; some apps have views of them."""
+    headers: Any = [
+        (bytearray(b"Cache-Control"), bytearray(b"public")),
+        (memoryview(b"x-a"), b"1"),
+        (b"vary", memoryview(b"*")),
+    ]
+
+    assert private_headers(headers) == [(b"x-a", b"1"), (b"vary", b"*"), (b"cache-control", b"private")]
+    assert private_headers(headers[1:2]) == [(b"x-a", b"1"), *private_headers([])]
 
 
 @pytest.mark.parametrize("name", [b"Cache-Control", b"VARY", b"X-CDN-Cache-Control", b"Surrogate-Control"])

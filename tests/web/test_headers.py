@@ -1,12 +1,13 @@
 """Names of headers are read once for all requests that bring the same ones, and mean what they say each time."""
 
+import tracemalloc
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asgi_oidc.web.headers import LONGEST_LIST, MOST_LISTS, _known, read_names
+from asgi_oidc.web.headers import LONGEST_LIST, MOST_LISTS, MOST_NAMES, _known, read_names
 
 NAMES = st.one_of(
     st.sampled_from([b"cookie", b"Cookie", b"host", b"x-http-method", b"X_Method-Override", b"\n", b""]),
@@ -36,6 +37,13 @@ def test_a_list_that_was_seen_before_says_the_same(names, is_known):
     assert list(found.cookies) == found.places.get(b"cookie", [])
 
 
+def test_a_line_break_in_a_name_plants_nothing_for_others():
+    """As many names, and the same bytes in between."""
+    read_names(headers(b"cookie\nhost", b"a"))
+
+    assert read_names(headers(b"cookie", b"host\na")).cookies == [0]
+
+
 def test_the_same_names_are_read_once():
     """That is what makes it fast."""
     names = read_names(headers(b"host", b"cookie"))
@@ -49,6 +57,25 @@ def test_a_long_list_is_not_kept(size, is_kept):
     names = read_names(headers(b"x" * size))
 
     assert (read_names(headers(b"x" * size)) is names) is is_kept
+
+
+@pytest.mark.parametrize(("count", "is_kept"), [(MOST_NAMES, True), (MOST_NAMES + 1, False)])
+def test_a_list_of_many_names_is_not_kept(count, is_kept):
+    """However short they are: each takes room of its own."""
+    names = read_names(headers(*[b"a"] * count))
+
+    assert (read_names(headers(*[b"a"] * count)) is names) is is_kept
+
+
+def test_whoever_makes_names_up_takes_little_room():
+    """Nobody has to sign in for that."""
+    tracemalloc.start()
+    for number in range(3 * MOST_LISTS):
+        read_names(headers(*[b"%d-%d" % (number, place) for place in range(MOST_NAMES)]))
+    held, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert 0 < held <= most < 4_000_000
 
 
 def test_so_many_lists_are_kept_and_no_more():

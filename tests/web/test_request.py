@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from asgi_oidc.errors import RequestRejected
 from asgi_oidc.web.paths import read_path
-from asgi_oidc.web.request import LONGEST_QUERY, MOST_PARAMETERS, Request, read_form, read_request
+from asgi_oidc.web.request import LONGEST_QUERY, MOST_PARAMETERS, Request, read_form
 
 ORIGIN = "https://app.example.com"
 TEXT = st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=10)
@@ -21,7 +21,7 @@ NAVIGATE = [("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "document")]
 def request(*headers: tuple[str, str], **scope: Any) -> Request:
     pairs = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]
     made = {"type": "http", "method": "GET", "path": "/", "headers": pairs, **scope}
-    return read_request(made, path=read_path(made, base_path=""))
+    return Request(made, path=read_path(made, base_path=""))
 
 
 @pytest.mark.parametrize(
@@ -125,7 +125,7 @@ def test_cookies_of_all_headers_are_read():
 
 def test_a_scope_with_nothing_in_it_is_a_request():
     """A websocket has no method, and some servers leave out what is empty."""
-    asked = read_request({"type": "websocket"}, path=NOWHERE)
+    asked = Request({"type": "websocket"}, path=NOWHERE)
 
     assert (asked.method, asked.query, dict(asked.cookies), asked.parameters()) == ("GET", b"", {}, [])
 
@@ -136,7 +136,7 @@ def test_a_scope_with_nothing_in_it_is_a_request():
 def test_nothing_in_a_request_makes_reading_fail(headers, query, path):
     """Only reading the parameters may refuse, and with our own error."""
     scope = {"path": path, "headers": headers, "query_string": query}
-    asked = read_request(scope, path=read_path(scope, base_path="/admin"))
+    asked = Request(scope, path=read_path(scope, base_path="/admin"))
 
     assert asked.is_navigation in (True, False)
     assert asked.denies_navigation in (True, False)

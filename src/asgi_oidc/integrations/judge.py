@@ -11,7 +11,7 @@ from asgi_oidc.needs import ClaimPath, Needs, Person, Scalar, read_needs
 from asgi_oidc.principal import OIDC, AnonymousUser, User
 from asgi_oidc.protocol.step_up import ANYHOW, Ask, read_ask
 from asgi_oidc.web.paths import read_path
-from asgi_oidc.web.request import Request, read_request
+from asgi_oidc.web.request import Request
 from asgi_oidc.web.response import challenge
 
 CLOSE_LOGIN_NEEDED = 4401  # websocket close codes, the same that the middleware has
@@ -159,7 +159,7 @@ def _read_request(scope: Scope) -> Request:
     # Frameworks take mounts off the path (Litestar); the raw one stays as the browser sent it.
     raw = scope.get("raw_path")
     asked = {**scope, "path": unquote(raw)} if isinstance(raw, bytes) else scope
-    return read_request(scope, path=read_path(asked, base_path=scope["oidc"].base_path))
+    return Request(scope, path=read_path(asked, base_path=scope["oidc"].base_path))
 
 
 def _page_of(request: Request, oidc: OIDC) -> str | None:

@@ -9,7 +9,9 @@ from collections.abc import Hashable
 from typing import Generic, TypeVar
 
 MOST = 10_000  # things; whoever has a session may fill it, and the others are opened anew
-MOST_BYTES = 16 * 1024 * 1024  # of what was opened; with what came out of it three to four times that
+MOST_BYTES = (
+    16 * 1024 * 1024
+)  # of what was opened; in memory two to four times that, or 14 where claims are many small lists
 
 Name = TypeVar("Name", bound=Hashable)
 Value = TypeVar("Value")

@@ -28,15 +28,15 @@ def private_headers(headers: Headers, set_cookies: Sequence[bytes] = ()) -> list
     """
     if type(headers) is not list:
         headers = list(headers)
-    names = [name for name, _ in headers]
+    names = [bytes(name) for name, _ in headers]
     if not set_cookies and (_silent.issuperset(names) or _say_nothing(names)):
         return [*headers, *_PRIVATE]
     kept: list[tuple[bytes, bytes]] = []
     directives: list[bytes] = []
-    for name, value in headers:
+    for name, (_, value) in zip(names, headers, strict=True):
         lowered = name.lower()
         if lowered == b"cache-control":
-            directives += _directives(value)
+            directives += _directives(bytes(value))
         elif not _is_for_shared_caches(lowered):
             kept.append((name, value))
     cache_control = b"no-store" if set_cookies else _private(directives)
@@ -73,5 +73,7 @@ def _is_for_shared_caches(name: bytes) -> bool:
 
 
 def _varies_by_cookie(headers: Headers) -> bool:
-    words = {word.strip().lower() for name, value in headers if name.lower() == b"vary" for word in value.split(b",")}
+    words = {
+        word.strip().lower() for name, value in headers if name.lower() == b"vary" for word in bytes(value).split(b",")
+    }
     return bool(words & {b"cookie", b"*"})

@@ -4,11 +4,9 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qsl
 
-import msgspec
-
 from asgi_oidc.errors import RequestRejected
 from asgi_oidc.web.cookies import Cookies
-from asgi_oidc.web.headers import Names, read_names
+from asgi_oidc.web.headers import read_names
 from asgi_oidc.web.paths import UNREAD, PathReadings
 
 # RFC 9110 §9, RFC 5789 and the IANA HTTP Method Registry; the handshake of a websocket is WEBSOCKET, and GET.
@@ -27,7 +25,7 @@ MOST_PARAMETERS = 64
 Scope = Mapping[str, Any]
 
 
-class Request(msgspec.Struct, eq=False):
+class Request:
     """A request, as far as signing in is concerned.
 
     Attributes:
@@ -37,15 +35,24 @@ class Request(msgspec.Struct, eq=False):
         path: every meaning that the path may have for the app; whoever reads the request says so.
     """
 
-    _scope: Scope
-    _headers: Sequence[Sequence[bytes]]
-    _names: Names
-    method: str
-    query: bytes
-    cookie_header: bytes
-    is_safe: bool
-    path: PathReadings
-    _cookies: Cookies | None = None
+    __slots__ = ("_cookies", "_headers", "_names", "_scope", "cookie_header", "is_safe", "method", "path", "query")
+
+    def __init__(self, scope: Scope, *, path: PathReadings = UNREAD) -> None:
+        """Read an http or websocket scope; nothing in it can make this fail."""
+        headers = list(scope.get("headers", ()))  # ours: the app may change its own
+        method, query = scope.get("method", "GET"), scope.get("query_string", b"")
+        if type(method) is not str or type(query) is not bytes:
+            method, query = str(method), bytes(query)
+        names = read_names(headers)
+        self._scope = scope
+        self._headers: Sequence[Sequence[bytes]] = headers
+        self._names = names
+        self._cookies: Cookies | None = None
+        self.method = method
+        self.query = query
+        self.cookie_header = b";".join([headers[place][1] for place in names.cookies])
+        self.is_safe = method in SAFE_METHODS and not names.overrides
+        self.path = path
 
     def __repr__(self) -> str:
         return f"Request(method={self.method!r})"
@@ -191,20 +198,6 @@ class Request(msgspec.Struct, eq=False):
             RequestRejected: too long, or too many.
         """
         return read_form(self.query)
-
-
-def read_request(scope: Scope, *, path: PathReadings = UNREAD) -> Request:
-    """Read an http or websocket scope; nothing in it can make this fail."""
-    headers = scope.get("headers", ())
-    if type(headers) is not list:
-        headers = list(headers)
-    method, query = scope.get("method", "GET"), scope.get("query_string", b"")
-    if type(method) is not str or type(query) is not bytes:
-        method, query = str(method), bytes(query)
-    names = read_names(headers)
-    cookie_header = b";".join([headers[place][1] for place in names.cookies])
-    is_safe = method in SAFE_METHODS and not names.overrides
-    return Request(scope, headers, names, method, query, cookie_header, is_safe, path)
 
 
 def methods_of(method: str) -> tuple[str, ...]:
