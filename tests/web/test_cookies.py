@@ -80,6 +80,11 @@ def test_a_header_is_read_in_one_way_only(header, found):
     assert dict(Cookies(header)) == found
 
 
+def test_values_hide_in_every_repr():
+    """They stand in tracebacks."""
+    assert repr(Cookies(b"a=s3cret; b=2")) == "Cookies(a, b)"
+
+
 def test_a_name_doubled_over_two_headers_is_left_out():
     """Somebody planted one of the two."""
     assert Cookies(b"a=1; b=2;a=3") == {"b": "2"}

@@ -130,6 +130,14 @@ def test_a_scope_with_nothing_in_it_is_a_request():
     assert (asked.method, asked.query, dict(asked.cookies), asked.parameters()) == ("GET", b"", {}, [])
 
 
+@pytest.mark.parametrize("method", [bytearray(b"GET"), None, 7])
+def test_a_method_that_is_no_text_is_none_that_we_know(method):
+    """Some servers have bytes of their own kinds."""
+    asked = Request({"method": method, "query_string": bytearray(b"a=1")}, path=NOWHERE)
+
+    assert (asked.is_safe, asked.is_navigation, asked.parameters()) == (False, False, [("a", "1")])
+
+
 @given(
     st.lists(st.tuples(st.binary(max_size=9), st.binary(max_size=20)), max_size=5), st.binary(max_size=30), st.text()
 )
