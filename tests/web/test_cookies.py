@@ -96,6 +96,20 @@ def test_headers_beyond_all_measure_are_not_read(size, is_read):
     assert bool(Cookies(b"a=" + b"1" * (size - 2))) is is_read
 
 
+PIECES = st.sampled_from([b"our", b"our-1", b"x-our", b"o", b"=", b";", b"; ", b"\t", b" ", b"a", b"\xa0", b'"', b"1"])
+
+
+@given(st.lists(PIECES, max_size=24).map(b"".join))
+def test_whoever_names_a_stem_finds_what_all_others_find_of_it(header):
+    """Values with the same letters, doubled names and odd blanks mean the same, read in a hurry or not."""
+    everything = dict(Cookies(header))
+
+    assert dict(Cookies(header, "our")) == {name: value for name, value in everything.items() if "our" in name}
+    assert Cookies(header).beginning_with("our") == {
+        name: value for name, value in everything.items() if name.startswith("our")
+    }
+
+
 @given(st.lists(st.binary(max_size=40), max_size=4))
 def test_no_header_makes_reading_fail(headers):
     """What a browser sends is never an error of ours."""

@@ -86,7 +86,7 @@ class CookieSessions:
         self._log = log
         self._now = now
         self._ticks = ticks
-        self._opened: Seen[bytes, _Opened] = Seen()
+        self._opened: Seen[bytes | tuple[str, ...], _Opened] = Seen()
         self._renewed = Renewed()
         self._last_uses: OrderedDict[str, int] = OrderedDict()
         self._ends: OrderedDict[str, tuple[int, int]] = OrderedDict()  # by user: how many, since when
@@ -97,7 +97,7 @@ class CookieSessions:
         """Open the cookies, unless these very ones were opened before; only what others ended may have to be asked."""
         opened = self._opened.get(cookie_header)
         if opened is None and self.may_be_there(cookie_header):
-            opened = self._open_anew(Cookies(cookie_header))
+            opened = self._open_anew(Cookies(cookie_header, self._jar.stem))
         if opened is None or self._log.is_due():
             return None
         now = self._now()
@@ -246,16 +246,17 @@ class CookieSessions:
             self._last_uses.popitem(last=False)
 
     def _open_anew(self, cookies: Cookies) -> _Opened | None:
-        own = self._jar.own(cookies)
-        opened = self._opened.get(own)
-        if opened is None:
-            session = self._jar.open(cookies)
-            if session is None:
-                return None
-            opened = _Opened(session, session.tokens.generation, self._jar.left_behind(session.id, cookies), session)
-            self._opened.keep(own, opened, size=len(own))
-        if own != cookies.header:
+        own = cookies.beginning_with(self._jar.name)  # those of others change with every click
+        name = (*own, *own.values())
+        opened = self._opened.get(name)
+        if opened is not None:  # the next time they need not even be read
             self._opened.keep(cookies.header, opened, size=len(cookies.header))
+            return opened
+        session = self._jar.open(own)
+        if session is None:
+            return None
+        opened = _Opened(session, session.tokens.generation, self._jar.left_behind(session.id, own), session)
+        self._opened.keep(name, opened, size=len(cookies.header))
         return opened
 
     def _hear(self, opened: _Opened) -> None:

@@ -28,8 +28,8 @@ class Seen(Generic[Name, Value]):
         self._most = most
         self._most_bytes = most_bytes
         self._bytes = 0
-        self._kept: OrderedDict[Name, Value] = OrderedDict()
-        self._sizes: dict[Name, int] = {}
+        self._kept: dict[Name, Value] = {}
+        self._sizes: OrderedDict[Name, int] = OrderedDict()
         self.get = self._kept.get
 
     def __len__(self) -> int:
@@ -46,10 +46,9 @@ class Seen(Generic[Name, Value]):
         self._sizes[name] = size
         self._bytes += size
         while len(self._kept) > self._most or self._bytes > self._most_bytes:
-            self.drop(next(iter(self._kept)))
+            self.drop(next(iter(self._sizes)))
 
     def drop(self, name: Name) -> None:
         """Forget something."""
-        if name in self._kept:
-            del self._kept[name]
+        if self._kept.pop(name, None) is not None:
             self._bytes -= self._sizes.pop(name)

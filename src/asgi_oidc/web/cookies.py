@@ -57,10 +57,16 @@ class Cookies(Mapping[str, str]):
         header: as it came, several joined by ";".
     """
 
-    __slots__ = ("_found", "header")
+    __slots__ = ("_found", "_stem", "header")
 
-    def __init__(self, header: bytes) -> None:
+    def __init__(self, header: bytes, stem: str = "") -> None:
+        """Take a header.
+
+        Args:
+            stem: what the names of all cookies have in them that somebody may look for.
+        """
         self.header = header
+        self._stem = stem
         self._found: dict[str, str] | None = None
 
     def __getitem__(self, name: str) -> str:
@@ -69,6 +75,10 @@ class Cookies(Mapping[str, str]):
     def get(self, name: str, default: Any = None) -> Any:
         """Return the value of a name, else the default."""
         return self._read().get(name, default)
+
+    def beginning_with(self, prefix: str) -> dict[str, str]:
+        """Return those whose names begin so."""
+        return {name: value for name, value in self._read().items() if name.startswith(prefix)}
 
     def __contains__(self, name: object) -> bool:
         return name in self._read()
@@ -84,17 +94,21 @@ class Cookies(Mapping[str, str]):
 
     def _read(self) -> dict[str, str]:
         if self._found is None:
-            self._found = _read(self.header) if len(self.header) <= LARGEST_HEADER else {}
+            self._found = _read(self.header, self._stem) if len(self.header) <= LARGEST_HEADER else {}
         return self._found
 
 
-def _read(header: bytes) -> dict[str, str]:
+def _read(header: bytes, stem: str) -> dict[str, str]:
     found: dict[str, str] = {}
     doubled: list[str] = []
-    for pair in header.decode("latin-1").split(";"):
-        name, equals, value = pair.partition("=")
+    text = header.decode("latin-1") + ";"
+    at = text.find(stem)
+    while 0 <= at < len(text):  # those of others are passed over unread, however many they are
+        start, end = text.rfind(";", 0, at) + 1, text.find(";", at)
+        name, equals, value = text[start:end].partition("=")
+        at = text.find(stem, end + 1)
         name = name.strip(" \t")
-        if not equals or not _NAME.fullmatch(name):
+        if stem not in name or not equals or not _NAME.fullmatch(name):
             continue
         if name in found:
             doubled.append(name)
