@@ -6,7 +6,6 @@ depends on the id as well. AES-256-GCM-SIV (RFC 8452), like the cookies.
 
 import os
 import re
-from base64 import urlsafe_b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -17,7 +16,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCMSIV
 
 from asgi_oidc.errors import SessionTooLarge, StoreUnavailable
-from asgi_oidc.sessions.sealing import NONCE, bound_to, derive
+from asgi_oidc.sessions.sealing import NONCE, base64url, bound_to, derive
 from asgi_oidc.sessions.session import Limits, Session, decode_session, encode, expires_at
 
 MAGIC = b"oidc-session-"
@@ -61,7 +60,7 @@ class Records:
             context: issuer, client id and base URL: deployments that share a store never meet.
         """
         self._context = tuple(context)
-        self.tag = _text(sha256(bound_to(*context)).digest()[:12])
+        self.tag = base64url(sha256(bound_to(*context)).digest()[:12])
         self._keys = [
             _Keys(
                 secret,
@@ -75,7 +74,7 @@ class Records:
 
     def handle(self, session_id: str) -> str:
         """Name a session without giving its id away."""
-        return _text(sha256(bound_to("asgi-oidc session", session_id)).digest())
+        return base64url(sha256(bound_to("asgi-oidc session", session_id)).digest())
 
     def key(self, handle: str) -> str:
         """Name the record of a session in the store."""
@@ -91,7 +90,7 @@ class Records:
 
     def once_key(self, jti: str) -> str:
         """Name a logout token that was used."""
-        return f"{self.tag}:jti:{_text(sha256(bound_to('jti', jti)).digest())}"
+        return f"{self.tag}:jti:{base64url(sha256(bound_to('jti', jti)).digest())}"
 
     def index_keys(self, kind: str, issuer: str, name: str) -> list[str]:
         """Name the index of the sessions of one user (`sub`), or of one session at the provider (`sid`).
@@ -100,7 +99,7 @@ class Records:
         not tell who has sessions: the name depends on the secret.
         """
         data = bound_to(kind, issuer, name, *self._context)
-        return [f"{self.tag}:{kind}:{_text(hmac_digest(keys.index, data, 'sha256'))}" for keys in self._keys]
+        return [f"{self.tag}:{kind}:{base64url(hmac_digest(keys.index, data, 'sha256'))}" for keys in self._keys]
 
     def ended_names(self, kind: str, value: str) -> tuple[str, ...]:
         """Name what ended, with every secret: whoever reads it may still have the old one only.
@@ -110,7 +109,7 @@ class Records:
         if kind == "id":
             kind, value = "handle", self.handle(value)
         data = bound_to(kind, value, *self._context)
-        return tuple(_text(hmac_digest(keys.ended, data, "sha256")[:ENDED_NAME]) for keys in self._keys)
+        return tuple(base64url(hmac_digest(keys.ended, data, "sha256")[:ENDED_NAME]) for keys in self._keys)
 
     def seal(self, session: Session, limits: Limits) -> bytes:
         """Write the record of a session.
@@ -202,7 +201,3 @@ def _open(key: AESGCMSIV, sealed: bytes, bound: bytes) -> bytes:
         return key.decrypt(sealed[:NONCE], sealed[NONCE:], bound)
     except (InvalidTag, ValueError) as exc:
         raise StoreUnavailable("store_garbage", "a record that somebody changed") from exc
-
-
-def _text(data: bytes) -> str:
-    return urlsafe_b64encode(data).rstrip(b"=").decode("ascii")

@@ -48,7 +48,7 @@ class Sealer:
         """Seal a value for a cookie name; the text is base64url without padding."""
         nonce = os.urandom(NONCE)
         sealed = nonce + self._keys[kind][0].encrypt(nonce, value, self._bound_to(kind, name))
-        return _encode(sealed)
+        return base64url(sealed)
 
     def open(self, kind: Kind, name: str, text: str) -> bytes | None:
         """Return the value, or None for everything that we did not seal for this very place."""
@@ -83,12 +83,13 @@ def derive(secret: bytes, purpose: str, *, salt: bytes | None = None, length: in
     return HKDF(algorithm=SHA256(), length=length, salt=salt, info=info).derive(secret)
 
 
-def _encode(data: bytes) -> str:
+def base64url(data: bytes) -> str:
+    """Write bytes as text, without padding (RFC 4648 §5)."""
     return binascii.b2a_base64(data, newline=False).translate(_TO_URLSAFE).rstrip(b"=").decode("ascii")
 
 
 def _decode(text: str) -> bytes | None:
-    """Decode the one spelling that `_encode` writes: a changed character is never the same value."""
+    """Decode the one spelling that `base64url` writes: a changed character is never the same value."""
     if "+" in text or "/" in text or "=" in text:
         return None
     letters, rest = text.replace("-", "+").replace("_", "/"), -len(text) % 4

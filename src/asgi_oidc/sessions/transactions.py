@@ -1,6 +1,5 @@
 """Logins in progress: one sealed cookie per `state`, so that tabs never disturb each other (RFC 9700 §4.7)."""
 
-from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
@@ -8,7 +7,7 @@ from hmac import compare_digest
 
 import msgspec
 
-from asgi_oidc.sessions.sealing import Sealer
+from asgi_oidc.sessions.sealing import Sealer, base64url
 from asgi_oidc.web.cookies import CookieStyle, SameSite
 
 LIFETIME = 600  # seconds that a person has to sign in
@@ -138,7 +137,7 @@ class Transactions:
 
 def digest(text: str) -> str:
     """Name a text without giving it away: SHA-256, base64url."""
-    return urlsafe_b64encode(sha256(text.encode("utf-8", "replace")).digest()).rstrip(b"=").decode("ascii")
+    return base64url(sha256(text.encode("utf-8", "replace")).digest())
 
 
 def is_live(transaction: Transaction, *, now: int) -> bool:
