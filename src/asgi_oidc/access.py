@@ -2,6 +2,7 @@
 
 from asgi_oidc.other_tokens import exchanged_token, resource_token
 from asgi_oidc.parts import Parts
+from asgi_oidc.principal import OIDC
 from asgi_oidc.protocol.exchange import Wanted
 from asgi_oidc.protocol.step_up import Ask, is_met
 from asgi_oidc.refresh import live_tokens
@@ -66,6 +67,21 @@ class LiveAccess:
         if resource is not None:
             _check_resource(resource)
         return await exchanged_token(self._live, self._parts, Wanted(resource, audience, scope), refused=refused)
+
+
+class LiveOIDC(OIDC):
+    """`OIDC` of somebody who is signed in; every request makes one, and few look into it."""
+
+    __slots__ = ("_live", "_parts")
+
+    def __init__(self, live: Live, parts: Parts) -> None:
+        self._urls = parts.urls
+        self._live = live
+        self._parts = parts
+
+    @property
+    def _access(self) -> LiveAccess:
+        return LiveAccess(self._live, self._parts)
 
 
 def _check_resource(resource: str) -> None:

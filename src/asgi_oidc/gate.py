@@ -90,7 +90,7 @@ def forbidden(refusal: Refuse, request: Request, parts: Parts, place: Place, liv
     switch = parts.urls.login_for(Ask(ask.acr_values, ask.max_age, ANOTHER_ACCOUNT), return_to)
     is_for_a_person = request.is_navigation or (request.wants_page and request.has_form)
     if live is not None and place.may_redirect and is_for_a_person:
-        user = User(live.session.login.sub, live.session.login.issuer, live.session.tokens.claims)
+        user = User(live.session.login.sub, live.session.login.issuer, live.session.tokens.written_claims)
         home = parts.settings.home
         body = forbidden_page(name=user.display_name, email=user.email, switch=switch, home=home, reference=reference)
         return page(body, status=403)

@@ -3,10 +3,10 @@
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any
 
-from asgi_oidc.access import LiveAccess
+from asgi_oidc.access import LiveOIDC
 from asgi_oidc.parts import Parts
 from asgi_oidc.policy import Place
-from asgi_oidc.principal import NOBODY, OIDC, Auth, User
+from asgi_oidc.principal import NOBODY, Auth, User
 from asgi_oidc.sessions.sessions import Live
 from asgi_oidc.web.caching import private_headers
 from asgi_oidc.web.cors import readable_headers
@@ -21,13 +21,12 @@ def inner_scope(scope: Scope, parts: Parts, live: Live | None) -> Scope:
     """Copy the scope with our three keys; whatever stood there before came from outside and is replaced."""
     inner = dict(scope)
     if live is None:
-        inner["user"], inner["auth"], inner["oidc"] = NOBODY, Auth([]), OIDC(parts.urls)
+        inner["user"], inner["auth"], inner["oidc"] = NOBODY, Auth([]), parts.nobody
         return inner
     login, tokens = live.session.login, live.session.tokens
-    # The app may change its claims, and those of the session stay as the provider said.
-    inner["user"] = User(login.sub, login.issuer, tokens.claims, True)
+    inner["user"] = User(login.sub, login.issuer, tokens.written_claims)
     inner["auth"] = Auth(["authenticated", *tokens.scopes])
-    inner["oidc"] = OIDC(parts.urls, LiveAccess(live, parts))
+    inner["oidc"] = LiveOIDC(live, parts)
     return inner
 
 

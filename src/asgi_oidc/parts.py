@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from asgi_oidc.policy import Policy
-from asgi_oidc.principal import Urls
+from asgi_oidc.principal import OIDC, Urls
 from asgi_oidc.protocol.client import Client
 from asgi_oidc.provider.http import Http
 from asgi_oidc.provider.provider import Provider, ProviderSettings
@@ -63,6 +63,7 @@ class Parts:
     afterwards: SingleFlight[None]
     granted: GrantedTokens
     urls: Urls
+    nobody: OIDC
     origin: str
     own_paths: str
     notices: set[str]
@@ -118,6 +119,14 @@ def put_together(settings: Settings, clock: Callable[[], float], *, endpoints: C
         if store is None
         else StoredSessions(store, records, jar, limits, ended, log, issuer=settings.issuer, now=now)
     )
+    urls = Urls(
+        login=settings.url_of("login"),
+        logout=settings.url_of("logout"),
+        form=settings.url_of("form"),
+        base_path=settings.base_path,
+        read_ask=settings.read_ask,
+        sealed=asks.write,
+    )
     return Parts(
         settings=settings,
         clock=clock,
@@ -141,14 +150,8 @@ def put_together(settings: Settings, clock: Callable[[], float], *, endpoints: C
         errands=SingleFlight(),
         afterwards=SingleFlight(),
         granted=GrantedTokens(),
-        urls=Urls(
-            login=settings.url_of("login"),
-            logout=settings.url_of("logout"),
-            form=settings.url_of("form"),
-            base_path=settings.base_path,
-            read_ask=settings.read_ask,
-            sealed=asks.write,
-        ),
+        urls=urls,
+        nobody=OIDC(urls),
         origin=settings.origin,
         own_paths=settings.base_path + settings.auth_path,
         notices=set(),

@@ -25,18 +25,17 @@ class User:
     the provider says; look at `claims["email_verified"]` before you trust it.
     """
 
-    __slots__ = ("_claims", "_is_shared", "_issuer", "_sub")
+    __slots__ = ("_claims", "_issuer", "_sub")
 
-    def __init__(self, sub: str, issuer: str, claims: Claims, is_shared: bool = False) -> None:
+    def __init__(self, sub: str, issuer: str, claims: Claims | msgspec.Raw) -> None:
         """Name a user.
 
         Args:
-            is_shared: others look at these claims as well: the app gets a copy when it asks for them.
+            claims: a JSON object, or its text, which is read when somebody asks.
         """
         self._sub = sub
         self._issuer = issuer
         self._claims = claims
-        self._is_shared = is_shared
 
     @property
     def sub(self) -> str:
@@ -50,10 +49,9 @@ class User:
 
     @property
     def claims(self) -> Claims:
-        """JSON object: the ID Token's, with what userinfo and `on_login` added; a copy of this request's own."""
-        if self._is_shared:
-            self._claims = msgspec.json.decode(msgspec.json.encode(self._claims))
-            self._is_shared = False
+        """JSON object: the ID Token's, with what userinfo and `on_login` added; this request's own."""
+        if isinstance(self._claims, msgspec.Raw):
+            self._claims = msgspec.json.decode(self._claims, type=dict[str, Any])
         return self._claims
 
     @property
@@ -64,17 +62,17 @@ class User:
     @property
     def name(self) -> str | None:
         """The claim `name`."""
-        return _text(self._claims, "name")
+        return _text(self.claims, "name")
 
     @property
     def email(self) -> str | None:
         """The claim `email`, verified or not."""
-        return _text(self._claims, "email")
+        return _text(self.claims, "email")
 
     @property
     def display_name(self) -> str:
         """A name to greet the user with; never empty, not unique."""
-        names = (self.name, _text(self._claims, "preferred_username"), self.email, self._sub)
+        names = (self.name, _text(self.claims, "preferred_username"), self.email, self._sub)
         return next(name for name in names if name)
 
     @property
@@ -184,11 +182,15 @@ class Access(Protocol):
 class OIDC:
     """The session behind a request: `scope["oidc"]`."""
 
-    __slots__ = ("_access", "_urls")
+    __slots__ = ("_urls",)
 
-    def __init__(self, urls: Urls, access: Access | None = None) -> None:
+    def __init__(self, urls: Urls) -> None:
         self._urls = urls
-        self._access = access
+
+    @property
+    def _access(self) -> Access | None:
+        """Nobody is signed in; whoever puts a session behind this says otherwise."""
+        return None
 
     def __repr__(self) -> str:
         return f"OIDC(is_authenticated={self._access is not None})"
@@ -196,17 +198,17 @@ class OIDC:
     @property
     def id_token(self) -> str | None:
         """The newest ID Token exactly as issued, None without a user."""
-        return self._access.id_token if self._access else None
+        return access.id_token if (access := self._access) else None
 
     @property
     def expires_at(self) -> int | None:
         """When the session ends if it is not used again, in seconds since the epoch; None without a user."""
-        return self._access.expires_at if self._access else None
+        return access.expires_at if (access := self._access) else None
 
     @property
     def session_id(self) -> str | None:
         """The name of this session in `middleware.sessions`; it opens nothing. None without a user."""
-        return self._access.session_id if self._access else None
+        return access.session_id if (access := self._access) else None
 
     def meets(self, *, acr_values: Sequence[str] | None = None, max_age: int | None = None) -> bool:
         """Say whether the user's login was as strong and is as fresh as this; never without a user.
@@ -221,7 +223,7 @@ class OIDC:
             ValueError: nobody can sign in like that.
         """
         ask = self._urls.read_ask(acr_values, max_age)
-        return self._access is not None and self._access.meets(ask)
+        return (access := self._access) is not None and access.meets(ask)
 
     async def access_token(self, *, resource: str | None = None) -> str:
         """Return a live access token for calls to other APIs; it is renewed when less than a minute is left.
@@ -284,9 +286,10 @@ class OIDC:
         return make_api_auth(origins, get_token)
 
     def _signed_in(self) -> Access:
-        if self._access is None:
+        access = self._access
+        if access is None:
             raise NotSignedIn(detail="there is no user behind this request")
-        return self._access
+        return access
 
     @property
     def base_path(self) -> str:

@@ -23,7 +23,15 @@ from asgi_oidc.protocol.claims import PROTOCOL_CLAIMS
 from asgi_oidc.protocol.id_token import ExpectedAgain, claim_names
 from asgi_oidc.protocol.tokens import RefreshAnswer
 from asgi_oidc.revoke import revoke
-from asgi_oidc.sessions.session import Session, Tokens, earliest, ends_for_good_at, refresh_due_at, renewed
+from asgi_oidc.sessions.session import (
+    Session,
+    Tokens,
+    earliest,
+    ends_for_good_at,
+    refresh_due_at,
+    renewed,
+    write_claims,
+)
 from asgi_oidc.sessions.sessions import Change, Live
 from asgi_oidc.turn import COOL_DOWN, Turn, failed, turn, unlock
 
@@ -255,7 +263,7 @@ def _renewed(session: Session, answer: RefreshAnswer, claims: dict[str, object],
     old = session.tokens
     return msgspec.structs.replace(
         rotated(old, answer),
-        claims=_merged(session, claims),
+        written_claims=write_claims(_merged(session, claims)),
         id_token=answer.id_token or old.id_token,
         access_token=answer.access_token,
         access_expires_at=None if answer.expires_in is None else now + answer.expires_in,

@@ -14,7 +14,7 @@ from asgi_oidc.parts import Parts
 from asgi_oidc.protocol.id_token import FIRST
 from asgi_oidc.protocol.tokens import TokenAnswer
 from asgi_oidc.sessions.ended import Moment
-from asgi_oidc.sessions.session import GRACE, Login, Session, Tokens, earliest, refresh_due_at
+from asgi_oidc.sessions.session import GRACE, Login, Session, Tokens, earliest, refresh_due_at, write_claims
 from asgi_oidc.sessions.transactions import Transaction, digest
 from asgi_oidc.web.request import Request
 
@@ -74,7 +74,7 @@ def new_session(
         began=parts.ended.begin(beginning.moment, sub=said["sub"], sid=sid),
     )
     tokens = Tokens(
-        claims=dict(admitted),
+        written_claims=write_claims(dict(admitted)),
         id_token=answer.id_token,
         access_token=answer.access_token,
         access_expires_at=None if expires_in is None else now + expires_in,

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from asgi_oidc.errors import SessionTooLarge
 from asgi_oidc.sessions.jar import MOST_COOKIES, MOST_DELETED, ROOM, Jar
 from asgi_oidc.sessions.sealing import Sealer
-from asgi_oidc.sessions.session import Session, Use, encode
+from asgi_oidc.sessions.session import Session, Use, encode, write_claims
 from asgi_oidc.sessions.transactions import digest
 from asgi_oidc.testing.cookie_jar import CookieJar
 from asgi_oidc.web.cookies import LONGEST_LINE, CookieStyle
@@ -216,7 +216,7 @@ def test_deleting_nothing_still_deletes_the_first():
 
 def test_a_session_that_is_too_large_names_what_is_large():
     """The developer has to know which claims to leave out."""
-    session = with_tokens(claims={"groups": ["g" * 90] * 150, "small": 1, "photo": "p" * 900})
+    session = with_tokens(written_claims=write_claims({"groups": ["g" * 90] * 150, "small": 1, "photo": "p" * 900}))
 
     for write in (JAR.write, JAR.write_tokens):
         with pytest.raises(SessionTooLarge) as caught:

@@ -56,7 +56,7 @@ async def _tell(request: Request, parts: Parts) -> Response:
         events.log(events.FORM_LOST, was_kept=lost is None)
         # Of a form that was kept nobody knows here whether it was sent by now.
         return page(form_gone_page(back=back) if lost is None else form_lost_page(back=back), status=200)
-    name = User(login.sub, login.issuer, live.session.tokens.claims).display_name
+    name = User(login.sub, login.issuer, live.session.tokens.written_claims).display_name
     if kept.sub not in (None, digest(login.sub)):
         events.log(events.FORM_LOST, reason="another user")
         answer = page(form_of_another_page(name=name, back=back), status=200)

@@ -15,14 +15,14 @@ async def session(request: Request, parts: Parts, receive: Receive) -> Response:
     if live is None:
         return problem(401, "login_required", "Nobody is signed in", login_url=parts.urls.login)
     login, tokens = live.session.login, live.session.tokens
-    user = User(login.sub, login.issuer, tokens.claims)
+    user = User(login.sub, login.issuer, tokens.written_claims)
     return json_response(
         {
             "sub": user.sub,
             "issuer": user.issuer,
             "name": user.name,
             "email": user.email,
-            "claims": tokens.claims,
+            "claims": user.claims,
             "scopes": tokens.scopes,
             "expires_at": expires_at(live.session, parts.limits),
             "ends_at": ends_for_good_at(live.session, parts.limits),

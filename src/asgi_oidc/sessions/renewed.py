@@ -4,20 +4,19 @@ A refresh token is often good for one use: whoever still comes with the old one 
 """
 
 from collections import OrderedDict
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import msgspec
 
-from asgi_oidc.sessions.session import Session, Tokens, decode_tokens, encode
+from asgi_oidc.sessions.session import Session, Tokens, encode
 
 MOST = 10_000  # sessions
 MOST_BYTES = 64 * 1024 * 1024  # of all tokens together; each entry costs its author a login and a refresh
 
 
-@dataclass(frozen=True, slots=True)
-class _Kept:
+class _Kept(NamedTuple):
     tokens: Tokens
-    data: bytes = field(repr=False)
+    size: int
 
 
 class Renewed:
@@ -38,9 +37,8 @@ class Renewed:
         """Keep the tokens of a session, in the place of older ones."""
         self.changes += 1
         self.drop(session.id)
-        data = encode(session.tokens)
-        self._kept[session.id] = _Kept(msgspec.structs.replace(session.tokens, claims={}), data)
-        self._bytes += len(data)
+        kept = self._kept[session.id] = _Kept(session.tokens, len(encode(session.tokens)))
+        self._bytes += kept.size
         while len(self._kept) > self._most or self._bytes > self._most_bytes:
             self.drop(next(iter(self._kept)))
 
@@ -55,8 +53,7 @@ class Renewed:
             if (retry_at, forced_at) == (tokens.retry_at, tokens.forced_at):
                 return tokens
             return msgspec.structs.replace(tokens, retry_at=retry_at, forced_at=forced_at)
-        # Read anew each time: the app may change the claims that it is given.
-        return decode_tokens(kept.data) or tokens
+        return kept.tokens
 
     def has(self, session_id: str) -> bool:
         """Say whether there is something of a session."""
@@ -66,4 +63,4 @@ class Renewed:
         """Forget a session."""
         known = self._kept.pop(session_id, None)
         if known is not None:
-            self._bytes -= len(known.data)
+            self._bytes -= known.size

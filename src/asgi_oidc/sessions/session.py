@@ -1,5 +1,6 @@
 """A session: who signed in, with which tokens, and until when."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -51,7 +52,7 @@ class Tokens(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
 
     Attributes:
         generation: one more with each refresh.
-        claims: of the ID Token, with what userinfo and `on_login` added.
+        written_claims: as JSON text, which nobody changes; few requests look into it.
         access_expires_at: None when the provider did not say.
         refresh_due_at: when a request that wants the access token renews it first; None for never.
         retry_at: after a refresh that failed, none is tried before.
@@ -60,7 +61,7 @@ class Tokens(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     """
 
     generation: int = 0
-    claims: dict[str, Any]
+    written_claims: msgspec.Raw
     id_token: str
     access_token: str
     access_expires_at: int | None
@@ -70,6 +71,11 @@ class Tokens(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     retry_at: int = 0
     forced_at: int = 0
     ends_at: int | None = None
+
+    @property
+    def claims(self) -> dict[str, Any]:
+        """JSON object: of the ID Token, with what userinfo and `on_login` added; a new one each time."""
+        return read_claims(self.written_claims)
 
     def __repr__(self) -> str:
         return f"Tokens(generation={self.generation})"
@@ -203,17 +209,28 @@ def ending_at(session: Session, at: int) -> Session:
 
 
 def encode(value: Session | Login | Tokens | Use) -> bytes:
-    """Write a value as bytes.
+    """Write a value as bytes."""
+    return msgspec.json.encode(value)  # JSON: a claim may be a number that msgpack does not know
+
+
+def write_claims(claims: Mapping[str, Any]) -> msgspec.Raw:
+    """Write claims as JSON text.
 
     Raises:
         OIDCError: a claim that `on_login` put there is no JSON value.
     """
     try:
-        return msgspec.json.encode(value)  # JSON: a claim may be a number that msgpack does not know
+        return msgspec.Raw(msgspec.json.encode(claims))
     except (TypeError, ValueError, OverflowError, RecursionError) as exc:
         raise OIDCError("claims_not_json", "claims must be JSON values") from exc
 
 
+def read_claims(written: msgspec.Raw) -> dict[str, Any]:
+    """Read claims that `write_claims` has written."""
+    return _claims.decode(written)
+
+
+_claims = msgspec.json.Decoder(dict[str, Any])
 _sessions = msgspec.json.Decoder(Session)
 _logins = msgspec.json.Decoder(Login)
 _tokens = msgspec.json.Decoder(Tokens)
