@@ -26,6 +26,7 @@ from asgi_oidc.sessions.sessions import Live
 from asgi_oidc.settings import Keywords, read_settings
 from asgi_oidc.user_sessions import UserSessions
 from asgi_oidc.web.cors import answer_preflight
+from asgi_oidc.web.paths import UNREAD
 from asgi_oidc.web.request import Request, methods_of
 from asgi_oidc.web.response import Response, problem
 from asgi_oidc.websockets import serve_websocket
@@ -142,26 +143,27 @@ class OIDCMiddleware:
         live, down = parts.sessions.at_once(request.cookie_header), None
         if live is None and parts.sessions.may_be_there(request.cookie_header):
             live, down = await self._who(request, parts.now())
-        if request.query.find(b"state=") != -1:
+        if request.query and request.query.find(b"state=") != -1:
             response = welcome_back(request, parts, is_signed_in=live is not None)
             if response is not None:
                 await _respond(response, request, send)
                 return
         answer = Answer(parts, live, place, request, send)
-        if live is not None and request.acts_from_elsewhere(parts.origin, place.origins):
+        if live is not None and not request.is_safe and request.acts_from_elsewhere(parts.origin, place.origins):
             await _respond(foreign(request, parts), request, answer.send)
             return
-        try:
-            decision = (
-                await authorize(scope, parts, place, live) if place.checks else decide_at_once(parts, place, live)
-            )
-        except OIDCError as error:
-            await _respond(await self._without(error, request, place, live), request, answer.send)
-            return
-        if not isinstance(decision, Allow):
-            response = await self._refusal(decision, request, place, live, down, receive)
-            await _respond(response, request, answer.send)
-            return
+        if place.opened_by is None and (live is None or place.rules):
+            try:
+                decision = (
+                    await authorize(scope, parts, place, live) if place.checks else decide_at_once(parts, place, live)
+                )
+            except OIDCError as error:
+                await _respond(await self._without(error, request, place, live), request, answer.send)
+                return
+            if not isinstance(decision, Allow):
+                response = await self._refusal(decision, request, place, live, down, receive)
+                await _respond(response, request, answer.send)
+                return
         try:
             await self.app(inner_scope(scope, parts, live), receive, answer.send)
         except Exception as exc:  # those of the app go on; what it lacks is answered as if the request had come without
@@ -220,7 +222,7 @@ class OIDCMiddleware:
         await serve_websocket(self.app, self._parts, scope, request, place, live or down, handshake)
 
     def _read(self, scope: Scope) -> tuple[Request, Place]:
-        request, policy = Request(scope), self._parts.policy
+        request, policy = Request(scope, UNREAD), self._parts.policy
         place = policy.place(scope, request.methods if policy.looks_at_methods else ())
         request.path = place.path
         if place.path.mismatch and "mismatch" not in self._parts.notices:

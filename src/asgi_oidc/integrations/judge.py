@@ -159,7 +159,7 @@ def _read_request(scope: Scope) -> Request:
     # Frameworks take mounts off the path (Litestar); the raw one stays as the browser sent it.
     raw = scope.get("raw_path")
     asked = {**scope, "path": unquote(raw)} if isinstance(raw, bytes) else scope
-    return Request(scope, path=read_path(asked, base_path=scope["oidc"].base_path))
+    return Request(scope, read_path(asked, base_path=scope["oidc"].base_path))
 
 
 def _page_of(request: Request, oidc: OIDC) -> str | None:

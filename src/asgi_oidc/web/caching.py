@@ -28,8 +28,13 @@ def private_headers(headers: Headers, set_cookies: Sequence[bytes] = ()) -> list
     """
     if type(headers) is not list:
         headers = list(headers)
+    try:
+        if not set_cookies and _silent.issuperset([name for name, _ in headers]):
+            return [*headers, *_PRIVATE]
+    except TypeError:  # no bytes, but what can be made such
+        pass
     names = [bytes(name) for name, _ in headers]
-    if not set_cookies and (_silent.issuperset(names) or _say_nothing(names)):
+    if not set_cookies and _say_nothing(names):
         return [*headers, *_PRIVATE]
     kept: list[tuple[bytes, bytes]] = []
     directives: list[bytes] = []

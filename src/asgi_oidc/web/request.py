@@ -37,20 +37,20 @@ class Request:
 
     __slots__ = ("_cookies", "_headers", "_names", "_scope", "cookie_header", "is_safe", "method", "path", "query")
 
-    def __init__(self, scope: Scope, *, path: PathReadings = UNREAD) -> None:
+    def __init__(self, scope: Scope, path: PathReadings = UNREAD) -> None:
         """Read an http or websocket scope; nothing in it can make this fail."""
         headers = list(scope.get("headers", ()))  # ours: the app may change its own
+        names = read_names(headers)
         method, query = scope.get("method", "GET"), scope.get("query_string", b"")
         if type(method) is not str or type(query) is not bytes:
             method, query = str(method), bytes(query)
-        names = read_names(headers)
         self._scope = scope
         self._headers: Sequence[Sequence[bytes]] = headers
         self._names = names
         self._cookies: Cookies | None = None
         self.method = method
         self.query = query
-        self.cookie_header = b";".join([headers[place][1] for place in names.cookies])
+        self.cookie_header = b";".join([headers[place][1] for place in names.cookies]) if names.cookies else b""
         self.is_safe = method in SAFE_METHODS and not names.overrides
         self.path = path
 
