@@ -226,15 +226,18 @@ class OIDCMiddleware:
         place = policy.place(scope, request.methods if policy.looks_at_methods else ())
         request.path = place.path
         if place.path.mismatch and "mismatch" not in self._parts.notices:
-            self._parts.notices.add("mismatch")
-            events.log(
-                events.MOUNT_MISMATCH,
-                root_path=scope.get("root_path"),
-                base_url=self._parts.settings.base_url,
-                mend="base_url must end with the path that the app is mounted on; where a proxy takes a part of "
-                "that off, tell the server this part as its root path",
-            )
+            self._tell_of_mismatch(scope)
         return request, place
+
+    def _tell_of_mismatch(self, scope: Scope) -> None:
+        self._parts.notices.add("mismatch")
+        events.log(
+            events.MOUNT_MISMATCH,
+            root_path=scope.get("root_path"),
+            base_url=self._parts.settings.base_url,
+            mend="base_url must end with the path that the app is mounted on; where a proxy takes a part of "
+            "that off, tell the server this part as its root path",
+        )
 
     async def _own_answer(self, scope: Scope, request: Request, place: Place, receive: Receive) -> Response | None:
         """Answer what is asked of us, and not of the app."""

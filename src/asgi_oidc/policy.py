@@ -133,8 +133,7 @@ class Policy:
         """
         get = scope.get
         key = (get("path"), get("raw_path"), get("root_path"), methods if self.looks_at_methods else ())
-        known = self._known.get(key)
-        return self._place_anew(scope, key) if known is None else known
+        return self._known.get(key) or self._place_anew(scope, key)
 
     def _place_anew(self, scope: Mapping[str, Any], key: _Key) -> Place:
         path, raw, root, methods = key
