@@ -78,7 +78,7 @@ def asked_the_same(make: Make, make_under: Make) -> Make:
 def main() -> None:
     """Measure all, then say what each adds to what it stands on."""
     harness = Harness("requests", processes=2, values=4)
-    cases = [(name, make, "no-op middleware", no_op) for name, make in OURS.items()]
+    cases: list[tuple[str, Make, str, Make]] = [(name, make, "no-op middleware", no_op) for name, make in OURS.items()]
     cases += [(peer.name, peer.make, peer.under, peer.make_under) for peer in PEERS]
     for _ in range(ROUNDS):
         for name, make, under, make_under in cases:

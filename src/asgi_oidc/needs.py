@@ -6,8 +6,8 @@ A claim that is missing or of an odd type never meets a need, and never is an er
 import inspect
 import re
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 from asgi_oidc.principal import User
 
@@ -23,8 +23,7 @@ _DOMAIN = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+")
 _MISSING = object()
 
 
-@dataclass(frozen=True, slots=True)
-class Person:
+class Person(NamedTuple):
     """What is known of the user behind a request.
 
     Attributes:
@@ -33,10 +32,13 @@ class Person:
         acr, auth_time: of the ID Token of the login; None where it had none.
     """
 
-    claims: Mapping[str, Any] = field(repr=False)
+    claims: Mapping[str, Any]
     scopes: Sequence[str]
     acr: object = None
     auth_time: object = None
+
+    def __repr__(self) -> str:
+        return "Person(...)"  # who it is stays out of logs and tracebacks
 
 
 @dataclass(frozen=True, slots=True)

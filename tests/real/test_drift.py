@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from benchmarks.drift import AT_MOST, NO_OP, too_slow
+from benchmarks.soak import COMES_AND_GOES, grown
 
 ROOT = Path(__file__).parents[2]
 
@@ -29,3 +30,14 @@ def test_a_ratio_that_is_far_outside_is_named():
     slower = usual | {"public path, nobody": 4e-6 * 5.2}
 
     assert too_slow(slower) == ["public path, nobody: 5.2 times no-op middleware, at most 5.0"]
+
+
+def test_what_has_grown_in_a_soak_is_named():
+    """That one as well."""
+    middle = dict.fromkeys(COMES_AND_GOES, 70.0)
+    usual = {name: 70.0 + more for name, more in COMES_AND_GOES.items()}
+    assert grown(middle, usual) == []
+
+    assert grown(middle, usual | {"tasks": 79}) == [
+        "tasks: 70.0 in the middle, 79 at the end, where at most 8 come and go"
+    ]
