@@ -1,8 +1,9 @@
 """Does anything grow under full load, with logins, refreshes, sign-outs and requests mixed?
 
-Run it as `python -m benchmarks.soak [SECONDS]`: ten minutes, unless it is told otherwise. The app is a process of its
-own, its tables made small enough to be full after a minute; what it holds of memory, sockets, tasks and locks is looked
-at twelve times. It fails where there is more at the end than in the middle, beyond what comes and goes.
+Run it as `python -m benchmarks.soak [SECONDS]`: ten minutes, unless told otherwise. It needs `wrk`, which asks for
+pages as fast as the machine goes while people come and go. The app is a process of its own, its tables made small
+enough to be full after a minute; what it holds of memory, sockets, tasks and locks is looked at twelve times. It fails
+where there is more at the end than in the middle, beyond what comes and goes.
 """
 
 import asyncio
@@ -12,11 +13,11 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Mapping
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from typing import Any
 
 import httpx
-from benchmarks.fleet import Server, serving
+from benchmarks.fleet import Server, requests_per_second, serving, sign_in
 from benchmarks.harness import save
 
 SECONDS = 600
@@ -101,18 +102,21 @@ def load(url: str, seconds: float) -> Counter[str]:
     return asyncio.run(browse_together(url, seconds))
 
 
-def soak(app: Server, seconds: float) -> list[dict[str, Any]]:
+def soak(app: Server, seconds: float) -> tuple[list[dict[str, Any]], Counter[str]]:
     """Load the app, and look at it from time to time."""
     done: Counter[str] = Counter()
     looks = []
-    with ProcessPoolExecutor(PROCESSES) as pool:
+    each = max(1, round(seconds / LOOKS))
+    with ProcessPoolExecutor(PROCESSES) as pool, ThreadPoolExecutor() as beside:
         for _ in range(LOOKS):
-            done += sum(pool.map(load, [app.url] * PROCESSES, [seconds / LOOKS] * PROCESSES), Counter())
+            one_more = sign_in(app.url)
+            pages = beside.submit(requests_per_second, f"{app.url}/orders", one_more, seconds=each, connections=8)
+            done += sum(pool.map(load, [app.url] * PROCESSES, [each] * PROCESSES), Counter())
+            done["pages by wrk"] += round(pages.result() * each)
             time.sleep(0.2)  # what answers leave behind has landed
             looks.append(look(app, done))
             print("   ".join(f"{name} {value}" for name, value in looks[-1].items()), flush=True)
-    print(dict(done))
-    return looks
+    return looks, done
 
 
 def grown(middle: Mapping[str, float], end: Mapping[str, float]) -> list[str]:
@@ -132,13 +136,15 @@ def main() -> int:
         serving("provider", ACCESS_TOKEN_LIFETIME=str(LIFETIME)) as provider,
         serving("soak", provider=provider.url) as app,
     ):
-        looks = soak(app, seconds)
+        looks, done = soak(app, seconds)
     middle, end = looks[len(looks) // 2 - 1], looks[-1]
     for name in middle:
         if name not in ("requests", "CPU s"):
             rows.append({"name": f"soak: {name}, middle", "value": middle[name], "unit": ""})
             rows.append({"name": f"soak: {name}, end", "value": end[name], "unit": ""})
     rows.append({"name": f"soak: requests in {seconds:.0f} s", "value": end["requests"], "unit": ""})
+    rows.append({"name": f"soak: CPU of the app in {seconds:.0f} s", "value": end["CPU s"], "unit": "s"})
+    rows += [{"name": f"soak: {deed}", "value": count, "unit": ""} for deed, count in sorted(done.items())]
     save("soak", rows)
     found = grown(middle, end)
     print("\n".join(found))
