@@ -140,9 +140,11 @@ class OIDCMiddleware:
             if response is not None:
                 await _respond(response, request, send)
                 return
-        live, down = parts.sessions.at_once(request.cookie_header), None
-        if live is None and parts.sessions.may_be_there(request.cookie_header):
-            live, down = await self._who(request, parts.now())
+        live, down = None, None
+        if request.cookie_header:
+            live = parts.sessions.at_once(request.cookie_header)
+            if live is None and parts.sessions.may_be_there(request.cookie_header):
+                live, down = await self._who(request, parts.now())
         if request.query and request.query.find(b"state=") != -1:
             response = welcome_back(request, parts, is_signed_in=live is not None)
             if response is not None:
