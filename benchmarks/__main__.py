@@ -21,10 +21,18 @@ QUESTIONS = (
 )
 
 
+NEEDS = {  # Debian's packages have the same names
+    "servers": ("wrk", "redis-server"),
+    "growth": ("wrk",),
+    "soak": ("wrk",),
+    "refresh": ("redis-server",),
+}
+
+
 def main() -> None:
     """Run one after the other; each has processes of its own."""
     questions = sys.argv[1:] or QUESTIONS
-    for name in ("wrk", "redis-server"):
+    for name in {name for question in questions for name in NEEDS.get(question, ())}:
         program(name)
     for question in (*questions, "report"):
         print(f"--- {question}", flush=True)

@@ -1,9 +1,11 @@
 """Servers in processes of their own, the load that is put on them, and what they use of the machine."""
 
 import contextlib
+import ctypes
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -15,6 +17,7 @@ import httpx
 import psutil
 
 PATIENCE = 20.0  # seconds for a server to start
+PR_SET_PDEATHSIG = 1  # of prctl(2)
 TICK = 0.02  # seconds between two looks
 
 
@@ -26,9 +29,9 @@ class Server:
     process: psutil.Process
 
     def cpu(self) -> float:
-        """Seconds of CPU that it has used."""
-        times = self.process.cpu_times()
-        return float(times.user + times.system)
+        """Seconds of CPU that it and its workers have used."""
+        processes = [self.process, *self.process.children(recursive=True)]
+        return float(sum(times.user + times.system for times in (each.cpu_times() for each in processes)))
 
     def memory(self) -> int:
         """Bytes that are its own."""
@@ -42,12 +45,12 @@ def serving(
     """Serve a site while the block lasts."""
     port = free_port()
     command = [sys.executable, "-m", "benchmarks.serve", name, str(port), provider, *([store] if store else [])]
-    with subprocess.Popen(command, env=os.environ | env) as running:
+    with subprocess.Popen(command, env=os.environ | env, preexec_fn=end_with_parent) as running:
         process = psutil.Process(running.pid)
         try:
             if core is not None:
                 process.cpu_affinity([core])
-            wait_for(port)
+            wait_for(port, running)
             yield Server(f"http://127.0.0.1:{port}", process)
         finally:
             running.terminate()
@@ -58,9 +61,9 @@ def redis_server() -> Iterator[str]:
     """Run one that keeps nothing on disk; give its URL."""
     port = free_port()
     command = [program("redis-server"), "--bind", "127.0.0.1", "--port", str(port), "--save", ""]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as running:
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, preexec_fn=end_with_parent) as running:
         try:
-            wait_for(port)
+            wait_for(port, running)
             yield f"redis://127.0.0.1:{port}"
         finally:
             running.terminate()
@@ -85,9 +88,16 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
-def wait_for(port: int) -> None:
+def end_with_parent() -> None:
+    """Let a server end with whoever started it, however that ends (Linux)."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def wait_for(port: int, running: subprocess.Popen[bytes]) -> None:
     """Wait until somebody listens."""
     for _ in range(int(PATIENCE / TICK)):
+        if running.poll() is not None:
+            raise RuntimeError(f"it ended by itself, with exit code {running.returncode}")
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
             return
         time.sleep(TICK)

@@ -1,33 +1,45 @@
 """How does the cost of a request grow: with rules, cookies, sessions, sign-outs, users at once, and processes?
 
-Run it as `python -m benchmarks.growth`; users at once and processes need `wrk`.
+Run it as `python -m benchmarks.growth`; users at once and processes need `wrk`, and are CPU of the server. It
+fails where the cost grows faster than its input.
 """
 
-import os
-from collections.abc import Awaitable, Callable
-from contextlib import ExitStack
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from benchmarks.fleet import requests_per_second, serving, sign_in
-from benchmarks.harness import Harness
+from benchmarks.harness import Harness, Make
+from benchmarks.requests import OthersSignOut
 from benchmarks.sites import OurSite, Site
 
-from asgi_oidc import Rule
+from asgi_oidc import MemoryStore, Rule
 
 RULES = (0, 10, 100, 500)
 COOKIES = (0, 10, 20, 40)
 SESSIONS = (1, 100, 1_000, 3_000, 12_000)
 SIGN_OUTS = (0, 1_000, 10_000, 100_000)
 USERS = (1, 4, 16, 64, 256)
-PROCESSES = (1, 2, 4)
+PROCESSES = (1, 2, 4, 8)
+SECONDS = 3  # of load
+ROUNDS = 2
+NEW_PATHS = 6_000  # in turn: more than are remembered
 
-Make = Callable[[], Awaitable[Site]]
 
+def with_rules(count: int, *, is_new: bool) -> Make:
+    """Ask a site with so many rules, of which the last is for the page.
 
-def with_rules(count: int) -> Make:
-    """Ask a site with so many rules, of which the last is for the page."""
+    Args:
+        is_new: whether each request is for a path that is not remembered.
+    """
     rules = [Rule(f"/area-{number}/*", claims={"roles": "nobody"}) for number in range(count - 1)]
     own = [Rule("/orders/*", claims={"email": "alice@example.com"})] if count else []
-    return lambda: OurSite(rules=[*rules, *own]).signed_in()
+
+    async def make() -> Site:
+        site = await OurSite(rules=[*rules, *own]).signed_in()
+        return replace(site, paths=[f"/orders/{number}" for number in range(NEW_PATHS)]) if is_new else site
+
+    return make
 
 
 def with_cookies(count: int, *, is_new: bool) -> Make:
@@ -49,66 +61,86 @@ def with_sessions(count: int) -> Make:
     return lambda: OurSite().signed_in_again_and_again(count)
 
 
+def with_records(count: int) -> Make:
+    """Let so many sessions in a store take turns."""
+    return lambda: OurSite(store=MemoryStore(max_bytes=1 << 30)).signed_in_again_and_again(count)
+
+
 def after_sign_outs(count: int) -> Make:
-    """Remember so many sign-outs."""
+    """Remember so many sign-outs, with another one before each request."""
 
     async def make() -> Site:
         site = OurSite()
         asked = await site.signed_in()
         parts = site.app._parts
         for number in range(count):
-            parts.ended.end(f"session-{number}", now=parts.now())
-        return asked
+            parts.ended.end(f"earlier-{number}", now=parts.now())
+        return replace(asked, app=OthersSignOut(site.app, parts))
 
     return make
 
 
 CURVES: dict[str, tuple[tuple[int, ...], Callable[[int], Make]]] = {
-    "rules": (RULES, with_rules),
+    "rules": (RULES, lambda count: with_rules(count, is_new=False)),
+    "rules, path not seen before": (RULES, lambda count: with_rules(count, is_new=True)),
     "cookies of others": (COOKIES, lambda count: with_cookies(count, is_new=False)),
     "cookies of others, not seen before": (COOKIES, lambda count: with_cookies(count, is_new=True)),
     "sessions that take turns": (SESSIONS, with_sessions),
+    "sessions in MemoryStore that take turns": (SESSIONS, with_records),
     "sign-outs that are remembered": (SIGN_OUTS, after_sign_outs),
 }
 
 
+def cpu_of_a_request(url: str, cookie: str, cpu: Callable[[], float], *, connections: int) -> float:
+    """Load a server, and say what CPU its processes spend on a request, in seconds."""
+    before = cpu()
+    answered = requests_per_second(url, cookie, seconds=SECONDS, connections=connections) * SECONDS
+    return (cpu() - before) / answered
+
+
 def servers(harness: Harness) -> None:
     """Put more users, and more processes, on a whole server."""
-    cores = sorted(os.sched_getaffinity(0))
-    with ExitStack() as stack:
-        provider = stack.enter_context(serving("provider"))
-        app = stack.enter_context(serving("asgi-oidc", provider=provider.url, core=cores[0]))
-        cookie = sign_in(app.url)
-        for users in USERS:
-            rate = max(
-                requests_per_second(f"{app.url}/orders", cookie, connections=users, core=cores[-1]) for _ in range(3)
-            )
-            harness.row("users at once", 1e6 / rate, "us", at=users)
-    for count in PROCESSES:
-        if count > len(cores):
-            break
-        with ExitStack() as stack:
-            provider = stack.enter_context(serving("provider"))
-            app = stack.enter_context(serving("asgi-oidc", provider=provider.url, WEB_CONCURRENCY=str(count)))
-            cookie = sign_in(app.url)
-            rate = max(requests_per_second(f"{app.url}/orders", cookie, connections=32) for _ in range(3))
-            harness.row("processes", 1e6 / rate * count, "us", at=count)
-
-
-def main() -> None:
-    """Measure each curve."""
-    harness = Harness("growth", processes=3, values=3)
-    for name, (counts, make) in CURVES.items():
+    for name, counts in (("users at once", USERS), ("processes", PROCESSES)):
         for count in counts:
-            harness.request(f"{name}: {count}", make(count))
+            workers, connections = (1, count) if counts is USERS else (count, 32)
+            with (
+                serving("provider") as provider,
+                serving("asgi-oidc", provider=provider.url, WEB_CONCURRENCY=str(workers)) as app,
+            ):
+                url, cookie = f"{app.url}/orders", sign_in(app.url)
+                least = min(cpu_of_a_request(url, cookie, app.cpu, connections=connections) for _ in range(ROUNDS))
+            harness.row(name, least * 1e6, "us", at=count)
+
+
+def grows_too_fast(rows: Sequence[Mapping[str, float | str]]) -> list[str]:
+    """Name the curves of which the cost grows faster than the input."""
+    found = []
+    for name in dict.fromkeys(str(row["name"]) for row in rows):
+        curve = [(float(row["at"]), float(row["value"])) for row in rows if row["name"] == name]
+        (first, cost), (last, final) = curve[0], curve[-1]
+        if final / cost > last / max(first, 1):
+            found.append(f"{name}: {final / cost:.1f} times the cost at {last / max(first, 1):.1f} times the input")
+    return found
+
+
+def main() -> int:
+    """Measure each curve."""
+    harness = Harness("growth", processes=2, values=3)
+    for _ in range(ROUNDS):
+        for name, (counts, make) in CURVES.items():
+            for count in counts:
+                harness.request(f"{name}: {count}", make(count))
     if not harness.is_main:
-        return
+        return 0
     for name, (counts, _) in CURVES.items():
         for count in counts:
             harness.row(name, harness.least[f"{name}: {count}"] * 1e6, "us", at=count)
     servers(harness)
     harness.save()
+    found = grows_too_fast(harness.figures.rows)
+    print("\n".join(found))
+    return 1 if found else 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

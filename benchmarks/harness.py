@@ -1,11 +1,15 @@
 """pyperf, for questions of this project: each case in processes of its own, and figures that the report can read."""
 
+import asyncio
 import json
 import math
+import os
 import platform
 import sys
+import time
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,23 +18,48 @@ import pyperf
 from benchmarks.sites import Site
 
 RESULTS = Path(__file__).parent / "results"
+BATCH = 50  # requests of one site before the other one has its turn: milliseconds
+TURNS = 20  # of both in one ratio
 
 Make = Callable[[], Awaitable[Site]]
+Ask = Callable[[], Awaitable[None]]
 Row = dict[str, Any]
 
 
+@dataclass
+class Figures:
+    """What came of a question."""
+
+    question: str
+    rows: list[Row] = field(default_factory=list)
+
+    def row(self, name: str, value: float, unit: str, **more: Any) -> None:
+        """Write a figure down."""
+        self.rows.append({"name": name, "value": value, "unit": unit, **more})
+        told = "".join(f"   {key}: {each}" for key, each in more.items())
+        print(f"{name:<60}{value:10.3f} {unit}{told}", flush=True)
+
+    def save(self) -> None:
+        """Keep the figures for the report, beside those of other questions that this Python has answered."""
+        RESULTS.mkdir(exist_ok=True)
+        path = RESULTS / f"{platform.python_version()}.json"
+        known = json.loads(path.read_text("utf-8")) if path.exists() else {}
+        known[self.question] = {"date": datetime.now(UTC).date().isoformat(), "machine": machine(), "rows": self.rows}
+        path.write_text(json.dumps(known, indent=1, sort_keys=True) + "\n", "utf-8")
+
+
 class Harness:
-    """Measures cases, and writes down what came of them.
+    """Measures cases with pyperf.
 
     Call its methods in the same order in every process: pyperf runs the module again for each that it measures in.
     """
 
     def __init__(self, question: str, *, processes: int = 5, values: int = 5) -> None:
-        self.question = question
+        self.figures = Figures(question)
         self.runner = pyperf.Runner(processes=processes, values=values, program_args=("-m", f"benchmarks.{question}"))
         self.asked: Counter[str] = Counter()
-        self.rows: list[Row] = []
         self.least: dict[str, float] = {}
+        self.middle: dict[str, float] = {}
 
     @property
     def is_main(self) -> bool:
@@ -39,9 +68,31 @@ class Harness:
 
     def request(self, name: str, make: Make) -> None:
         """Measure one request; again, when it was measured before."""
-        self.asked[name] += 1
-        label = f"{name} ({self.asked[name]})"
-        self._note(name, self.runner.bench_async_func(label, lazily(make)))
+        ask = lazily(make)
+        self._note(name, self.runner.bench_async_func(self._label(name), ask))
+
+    def added(self, name: str, make: Make, make_under: Make) -> None:
+        """Measure what a request pays beyond what it pays below; both are asked in turn.
+
+        A slow moment of the machine hits both alike.
+        """
+
+        def spend(batches: int) -> float:
+            spent, below = asyncio.run(in_turn(asks, batches))
+            return spent - below
+
+        asks = [lazily(make), lazily(make_under)]
+        self._note(name, self.runner.bench_time_func(self._label(name), spend, inner_loops=BATCH))
+
+    def ratio(self, name: str, make: Make, make_under: Make) -> None:
+        """Measure how many times as long a request takes as below; both are asked in turn."""
+
+        def spend(times: int) -> float:
+            spent = [asyncio.run(in_turn(asks, TURNS)) for _ in range(times)]
+            return sum(one / below for one, below in spent)
+
+        asks = [lazily(make), lazily(make_under)]
+        self._note(name, self.runner.bench_time_func(self._label(name), spend))
 
     def work(self, name: str, make: Callable[[], Callable[[], object]]) -> None:
         """Measure a function that `make` gives, in the process that measures it."""
@@ -60,51 +111,75 @@ class Harness:
 
     def row(self, name: str, value: float, unit: str, **more: Any) -> None:
         """Write a figure down."""
-        if self.is_main:
-            self.rows.append({"name": name, "value": value, "unit": unit, **more})
-            told = "".join(f"   {key}: {each}" for key, each in more.items())
-            print(f"{name:<60}{value:10.3f} {unit}{told}")
+        self.figures.row(name, value, unit, **more)
 
     def save(self) -> None:
         """Keep the figures for the report."""
-        if self.is_main:
-            save(self.question, self.rows)
+        self.figures.save()
 
-    def added(self, name: str, under: str) -> float:
+    def more(self, name: str, under: str) -> float:
         """Seconds that one takes more than another."""
         return self.least[name] - self.least[under]
+
+    def _label(self, name: str) -> str:
+        self.asked[name] += 1
+        return f"{name} ({self.asked[name]})"
 
     def _note(self, name: str, measured: Any) -> None:
         if measured is not None and self.is_main:
             # Whatever else the machine does only adds to it.
             self.least[name] = min(self.least.get(name, math.inf), *measured.get_values())
-
-
-def save(question: str, rows: list[Row]) -> None:
-    """Keep the figures of a question, beside those of others that this Python has answered."""
-    RESULTS.mkdir(exist_ok=True)
-    path = RESULTS / f"{platform.python_version()}.json"
-    known = json.loads(path.read_text("utf-8")) if path.exists() else {}
-    known[question] = rows
-    known["machine"], known["date"] = machine(), datetime.now(UTC).date().isoformat()
-    path.write_text(json.dumps(known, indent=1, sort_keys=True) + "\n", "utf-8")
+            self.middle[name] = measured.median()
 
 
 def machine() -> str:
     """Say what this runs on."""
     lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
     models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return f"{models[0]}, {len(models)} cores" if models else sys.platform
+    return f"{models[0] if models else sys.platform}, {len(os.sched_getaffinity(0))} cores"
 
 
-def lazily(make: Make) -> Callable[[], Awaitable[None]]:
-    """Set a case up when it is first asked: pyperf calls all in each process, and measures one."""
-    ask: Callable[[], Awaitable[None]] | None = None
+def lazily(make: Make) -> Ask:
+    """Set a case up when it is first asked, and see that it answers: pyperf calls all in each process, measures one."""
+    ask: Ask | None = None
 
     async def request() -> None:
         nonlocal ask
         if ask is None:
-            ask = (await make()).request()
+            site = await make()
+            await see_that_it_answers(site)
+            ask = site.request()
         await ask()
 
     return request
+
+
+async def see_that_it_answers(site: Site) -> None:
+    """Ask once.
+
+    Raises:
+        RuntimeError: the app was not reached, or not asked by whom it should be.
+    """
+    answers: list[Mapping[str, Any]] = []
+
+    async def see(message: Mapping[str, Any]) -> None:
+        answers.append(message)
+
+    await site.request(see)()
+    if [answer.get("status") for answer in answers] != [200, None]:
+        raise RuntimeError(f"no answer of the app: {answers}")
+
+
+async def in_turn(asks: Iterable[Ask], turns: int) -> list[float]:
+    """Ask several sites in turn, a batch each; return the seconds that each took in all."""
+    asks = list(asks)
+    spent = [0.0] * len(asks)
+    for ask in asks:
+        await ask()  # what has to be set up is
+    for _ in range(turns):
+        for which, ask in enumerate(asks):
+            began = time.perf_counter()
+            for _ in range(BATCH):
+                await ask()
+            spent[which] += time.perf_counter() - began
+    return spent

@@ -108,7 +108,7 @@ async def litestar_cookie_session() -> Site:
             if name.lower() == b"set-cookie":
                 cookies.append(value.partition(b";")[0].decode())
 
-    await Site(app, path="/sign-in").request(send=keep)()
+    await Site(app, paths=["/sign-in"]).request(send=keep)()
     return Site(app, ["; ".join(cookies)])
 
 

@@ -9,7 +9,7 @@ from collections import Counter
 
 import httpx
 from benchmarks.fleet import free_port, redis_server, serving, sign_in
-from benchmarks.harness import save
+from benchmarks.harness import Figures
 
 from asgi_oidc.testing import FakeProvider, serve
 
@@ -51,8 +51,9 @@ def main() -> None:
                 raise RuntimeError(f"not {AT_ONCE} times the same good answer: {answers}")
             calls.append(sum(call.path.endswith("/token") for call in provider.calls))
     name = f"calls to refresh for {AT_ONCE} requests at once, {PROCESSES} processes, most of {ROUNDS} rounds"
-    print(f"{name:60}{max(calls):10d} calls")
-    save("refresh", [{"name": name, "value": max(calls), "unit": "calls"}])
+    figures = Figures("refresh")
+    figures.row(name, max(calls), "calls")
+    figures.save()
 
 
 if __name__ == "__main__":

@@ -9,117 +9,126 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
-from benchmarks.harness import RESULTS
-from matplotlib import pyplot
-
 HERE = Path(__file__).parent
+README = HERE / "README.md"
+RESULTS = HERE / "results"
 COLOURS = {"ours": "#1d4ed8", "peers": "#9aa4b1"}
+MADE = re.compile(r"<!-- made by benchmarks.report -->.*<!-- end -->", re.S)
 Row = Mapping[str, Any]
-Results = dict[str, dict[str, list[Row]]]  # by Python, by question
+Results = Mapping[str, Mapping[str, Any]]  # by question: when and where it was asked, and the rows
+
+# Question, target, what was seen with places for figures, and those: the name of a row, and of what stands in it.
+TARGETS: tuple[tuple[str, str, str, str, tuple[tuple[str, str], ...]], ...] = (
+    (
+        "signed-in request, session seen before, over a no-op middleware",
+        "4 us, 1/5 of `SessionMiddleware`",
+        "{:.1f} us; {:.2f} of it with an ID Token inside as ours has",
+        "requests",
+        (("asgi-oidc, session seen before", "value"), ("asgi-oidc, session seen before", "ratio")),
+    ),
+    (
+        "the same, cookie not seen before",
+        "no more than `SessionMiddleware`",
+        "{:.1f} us; {:.2f} of it with an ID Token inside",
+        "requests",
+        (("asgi-oidc, cookie not seen before", "value"), ("asgi-oidc, cookie not seen before", "ratio")),
+    ),
+    (
+        "public path, nobody signed in",
+        "2 us",
+        "{:.1f} us",
+        "requests",
+        (("asgi-oidc, public path, nobody", "value"),),
+    ),
+    (
+        "whole server, of the requests per second without",
+        "0.85",
+        "{:.2f} of an app that does nothing (`SessionMiddleware`: {:.2f}), {:.2f} of Starlette (it: {:.2f})",
+        "servers",
+        (
+            ("asgi-oidc", "ratio"),
+            ("SessionMiddleware", "ratio"),
+            ("Starlette in asgi-oidc", "ratio"),
+            ("Starlette in SessionMiddleware", "ratio"),
+        ),
+    ),
+    (
+        "calls to the provider for a login, once warm",
+        "1; 2 with userinfo",
+        "{:.0f}; {:.0f}",
+        "logins",
+        tuple((f"calls of a login, once warm, userinfo={it}", "value") for it in ("auto", "always")),
+    ),
+    (
+        "CPU of our side for a login, once warm",
+        "3 ms",
+        "{:.2f} ms",
+        "logins",
+        (("CPU of the app's process for a login", "value"),),
+    ),
+    (
+        "100 first logins at once, cold, provider 100 ms slow",
+        "1 discovery, 1 JWKS call",
+        "{:.0f}, {:.0f}",
+        "logins",
+        tuple((f"100 first logins at once: {it}", "value") for it in ("openid-configuration", "jwks")),
+    ),
+    (
+        "100 requests at once, access token expired, 4 processes",
+        "1 refresh call",
+        "{:.0f}",
+        "refresh",
+        (("calls to refresh for 100 requests at once, 4 processes, most of 5 rounds", "value"),),
+    ),
+    (
+        "server memory for a visitor who has not signed in",
+        "0 bytes",
+        "{:.1f} bytes, {:.0f} entries",
+        "memory",
+        (
+            ("for each of 5,000 visitors who have not signed in", "value"),
+            ("the same, entries in the store", "value"),
+        ),
+    ),
+    (
+        "`import asgi_oidc`, over `import httpx`",
+        "+30 ms",
+        "{:+.0f} ms, as nothing is loaded before it is used; `from asgi_oidc import OIDCMiddleware` {:+.0f} ms",
+        "start",
+        (("import asgi_oidc", "over_httpx"), ("from asgi_oidc import OIDCMiddleware", "over_httpx")),
+    ),
+)
 
 
-def all_results() -> Results:
-    """Read what there is, older Pythons first."""
+def all_results() -> dict[str, Results]:
+    """Read what there is, by Python, older ones first."""
     paths = sorted(RESULTS.glob("*.json"), key=lambda path: [int(part) for part in path.stem.split(".")])
     return {path.stem: json.loads(path.read_text("utf-8")) for path in paths}
 
 
-def value(results: Mapping[str, list[Row]], question: str, name: str, key: str = "value") -> float | None:
-    """Find one figure."""
-    return next((float(row[key]) for row in results.get(question, ()) if row["name"] == name), None)
+def targets(results: Results) -> Iterator[str]:
+    """Hold the figures of one Python against the design."""
+    for asked, target, seen, question, places in TARGETS:
+        told = "not measured"
+        if question in results:
+            rows = {row["name"]: row for row in results[question]["rows"]}
+            told = seen.format(*(rows[name][key] for name, key in places))
+        yield f"| {asked} | {target} | {told} | `python -m benchmarks.{question}` |"
 
 
-def targets(results: Mapping[str, list[Row]]) -> Iterator[tuple[str, str, str, str]]:
-    """Hold the figures of one Python against the design: question, target, figure, command."""
-
-    def us(name: str) -> float:
-        return value(results, "requests", name) or float("nan")
-
-    plain, signed = us("SessionMiddleware"), us("SessionMiddleware with ID Token")
-    hot, cold, public = (
-        us(f"asgi-oidc, {name}") for name in ("session seen before", "cookie not seen before", "public path, nobody")
-    )
-    yield (
-        "signed-in request, session seen before, over a no-op middleware",
-        "4 us, 1/5 of `SessionMiddleware`",
-        f"{hot:.1f} us; {hot / signed:.2f} of it with an ID Token inside as ours has, {hot / plain:.2f} without",
-        "requests",
-    )
-    yield (
-        "the same, cookie not seen before",
-        "no more than `SessionMiddleware`",
-        f"{cold:.1f} us; {cold / signed:.2f} of it with an ID Token, {cold / plain:.2f} without",
-        "requests",
-    )
-    yield "public path, nobody signed in", "2 us", f"{public:.1f} us", "requests"
-    kept = value(results, "servers", "asgi-oidc", "ratio") or float("nan")
-    theirs = value(results, "servers", "SessionMiddleware", "ratio") or float("nan")
-    starlette = value(results, "servers", "Starlette in asgi-oidc", "ratio") or float("nan")
-    yield (
-        "whole server, of the requests per second without",
-        "0.85",
-        f"{kept:.2f} of an app that does nothing (`SessionMiddleware`: {theirs:.2f}), {starlette:.2f} of Starlette",
-        "servers",
-    )
-    auto, always = (
-        value(results, "logins", f"calls of a login, once warm, userinfo={it}") for it in ("auto", "always")
-    )
-    yield "calls to the provider for a login, once warm", "1; 2 with userinfo", f"{auto:.0f}; {always:.0f}", "logins"
-    cpu = value(results, "logins", "CPU of the app's process for a login") or float("nan")
-    yield "CPU of our side for a login, once warm", "3 ms", f"{cpu:.2f} ms", "logins"
-    first = [value(results, "logins", f"100 first logins at once: {it}") for it in ("openid-configuration", "jwks")]
-    yield (
-        "100 first logins at once, cold, provider 100 ms slow",
-        "1 discovery, 1 JWKS call",
-        f"{first[0]:.0f}, {first[1]:.0f}",
-        "logins",
-    )
-    refreshes = [float(row["value"]) for row in results.get("refresh", ())] or [float("nan")]
-    yield (
-        "100 requests at once, access token expired, 4 processes",
-        "1 refresh call",
-        f"{refreshes[0]:.0f}",
-        "refresh",
-    )
-    visitor = value(results, "memory", "for each of 5,000 visitors who have not signed in") or 0.0
-    entries = value(results, "memory", "the same, entries in the store")
-    yield (
-        "server memory for a visitor who has not signed in",
-        "0 bytes",
-        f"{visitor:.1f} bytes, {entries:.0f} entries",
-        "memory",
-    )
-    bare = (value(results, "start", "import asgi_oidc") or 0) - (value(results, "start", "import httpx") or 0)
-    whole = value(results, "start", "from asgi_oidc import OIDCMiddleware, and construct it") or 0
-    whole -= value(results, "start", "import httpx") or 0
-    yield (
-        "`import asgi_oidc`, over `import httpx`",
-        "+30 ms",
-        f"{bare:+.0f} ms; with a middleware that is made, {whole:+.0f} ms",
-        "start",
-    )
-
-
-def tables(everything: Results) -> str:
+def tables(everything: Mapping[str, Results]) -> str:
     """Write all tables."""
     parts = []
     for python, results in everything.items():
-        parts += [
-            f"### CPython {python}, {results['machine']}, {results['date']}",
-            "",
-            "| question | target | seen | command |",
-        ]
-        parts += ["|---|---|---|---|"]
-        parts += [f"| {it[0]} | {it[1]} | {it[2]} | `python -m benchmarks.{it[3]}` |" for it in targets(results)]
-        parts.append("")
+        places = sorted({f"{it['machine']}, {it['date']}" for it in results.values()})
+        parts += [f"### CPython {python} ({'; '.join(places)})", ""]
+        parts += ["| question | target | seen | command |", "|---|---|---|---|", *targets(results), ""]
     newest, results = list(everything.items())[-1]
     parts += [f"### All figures of CPython {newest}", ""]
-    for question, rows in sorted(results.items()):
-        if isinstance(rows, list):
-            parts += [f"`python -m benchmarks.{question}`", "", "| | | |", "|---|---|---|"]
-            parts += [f"| {row['name']} | {figure_of(row)} | {further(row)} |" for row in rows]
-            parts.append("")
+    for question, answer in sorted(results.items()):
+        parts += [f"`python -m benchmarks.{question}`", "", "| | | |", "|---|---|---|"]
+        parts += [f"| {row['name']} | {figure_of(row)} | {further(row)} |" for row in answer["rows"]]
+        parts.append("")
     return "\n".join(parts).rstrip()
 
 
@@ -134,9 +143,17 @@ def further(row: Row) -> str:
     return ", ".join(f"{name} {it}" for name, it in row.items() if name not in ("name", "value", "unit"))
 
 
-def plot_requests(results: Mapping[str, list[Row]]) -> None:
+def page(everything: Mapping[str, Results]) -> str:
+    """Write the page anew, with these figures."""
+    made = f"<!-- made by benchmarks.report -->\n\n{tables(everything)}\n\n<!-- end -->"
+    return MADE.sub(lambda _: made, README.read_text("utf-8"))
+
+
+def plot_requests(rows: list[Row]) -> None:
     """Draw what a request pays."""
-    rows = list(results["requests"])[::-1]
+    from matplotlib import pyplot
+
+    rows = rows[::-1]
     figure, axes = pyplot.subplots(figsize=(8, 0.38 * len(rows) + 1))
     kinds = ["ours" if row["name"].startswith("asgi-oidc") else "peers" for row in rows]
     bars = axes.barh([row["name"] for row in rows], [row["value"] for row in rows], color=[COLOURS[it] for it in kinds])
@@ -146,12 +163,14 @@ def plot_requests(results: Mapping[str, list[Row]]) -> None:
     save(figure, "requests")
 
 
-def plot_growth(results: Mapping[str, list[Row]]) -> None:
+def plot_growth(all_rows: list[Row]) -> None:
     """Draw how that grows."""
-    names = list(dict.fromkeys(row["name"] for row in results["growth"]))
-    figure, all_axes = pyplot.subplots(2, (len(names) + 1) // 2, figsize=(11, 5.5))
+    from matplotlib import pyplot
+
+    names = list(dict.fromkeys(row["name"] for row in all_rows))
+    figure, all_axes = pyplot.subplots(3, (len(names) + 2) // 3, figsize=(11, 8))
     for axes, name in zip(all_axes.flat, names, strict=False):
-        rows = [row for row in results["growth"] if row["name"] == name]
+        rows = [row for row in all_rows if row["name"] == name]
         axes.plot([row["at"] for row in rows], [row["value"] for row in rows], marker="o", color=COLOURS["ours"])
         axes.set_title(name, fontsize=9)
         axes.set_ylim(0, 1.1 * max(row["value"] for row in rows))
@@ -170,17 +189,15 @@ def save(figure: Any, name: str) -> None:
 
 def main() -> None:
     """Write them."""
+    import matplotlib as mpl  # here, as whoever only reads the figures need not have it
+
     mpl.rcParams["svg.hashsalt"] = "asgi-oidc"
     everything = all_results()
     newest = list(everything.values())[-1]
-    plot_requests(newest)
-    plot_growth(newest)
-    readme = HERE / "README.md"
-    text = readme.read_text("utf-8")
-    made = f"<!-- made by benchmarks.report -->\n\n{tables(everything)}\n\n<!-- end -->"
-    readme.write_text(
-        re.sub(r"<!-- made by benchmarks.report -->.*<!-- end -->", lambda _: made, text, flags=re.S), "utf-8"
-    )
+    for question, plot in (("requests", plot_requests), ("growth", plot_growth)):
+        if question in newest:
+            plot(newest[question]["rows"])
+    README.write_text(page(everything), "utf-8")
 
 
 if __name__ == "__main__":

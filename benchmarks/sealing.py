@@ -5,6 +5,7 @@ Run it as `python -m benchmarks.sealing`.
 
 import os
 from collections.abc import Callable
+from typing import Any
 
 from benchmarks.harness import Harness
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM, AESGCMSIV, AESOCB3, ChaCha20Poly1305
@@ -12,7 +13,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM, AESGCMSIV, AESOC
 from asgi_oidc.sessions.sealing import Sealer
 
 SIZES = (300, 1250)  # bytes: who signed in, and tokens with claims
-CANDIDATES = {
+CANDIDATES: dict[str, type[Any]] = {
     "AES-256-GCM": AESGCM,
     "AES-256-OCB3": AESOCB3,
     "ChaCha20-Poly1305": ChaCha20Poly1305,

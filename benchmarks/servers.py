@@ -7,7 +7,7 @@ import os
 from contextlib import ExitStack
 
 from benchmarks.fleet import Server, redis_server, requests_per_second, serving, sign_in
-from benchmarks.harness import save
+from benchmarks.harness import Figures
 from benchmarks.sites import CLAIMS, ID_TOKEN, signed_cookie
 
 ROUNDS = 5
@@ -31,6 +31,8 @@ NAMES = {None: "", "memory": ", MemoryStore", "redis": ", Redis"}
 def main() -> None:
     """Load all in turn, several times, so that what else the machine does hits them alike."""
     cores = sorted(os.sched_getaffinity(0))
+    if len(cores) < 2:
+        raise RuntimeError("a server and its load need a core each")
     with ExitStack() as stack:
         provider, redis = stack.enter_context(serving("provider")), stack.enter_context(redis_server())
         servers: list[tuple[str, str, Server, str]] = []
@@ -42,20 +44,12 @@ def main() -> None:
         for _ in range(ROUNDS):
             for label, _, server, cookie in servers:
                 rates[label].append(requests_per_second(f"{server.url}/orders", cookie, core=cores[-1]))
-    rows = []
+    figures = Figures("servers")
     best = {label: max(them) for label, them in rates.items()}  # whatever else the machine does only takes away
     for label, under, *_ in servers:
         kept, added = best[label] / best[under], (1 / best[label] - 1 / best[under]) * 1e6
-        row = {
-            "name": label,
-            "value": best[label],
-            "unit": "requests/s",
-            "ratio": round(kept, 2),
-            "added_us": round(added, 1),
-        }
-        rows.append({**row, "over": under})
-        print(f"{label:50}{best[label]:10.0f} requests/s   {kept:.2f} of {under}   {added:+.1f} us")
-    save("servers", rows)
+        figures.row(label, best[label], "requests/s", over=under, ratio=round(kept, 2), added_us=round(added, 1))
+    figures.save()
 
 
 def cookie_for(name: str, server: Server) -> str:

@@ -6,29 +6,17 @@ Run it as `python -m benchmarks.sessions`; `python -m benchmarks.servers` shows 
 import asyncio
 from collections.abc import Callable
 
-from benchmarks.harness import Harness
-from benchmarks.sites import NoOp, OurSite, Site, bare
+from benchmarks.harness import Harness, Make
+from benchmarks.peers import no_op
+from benchmarks.requests import asked_the_same, in_memory, seen_before
+from benchmarks.sites import OurSite
 from benchmarks.stores import Counting
 
 from asgi_oidc import MemoryStore
 
 REQUESTS = 2_000
-
-
-async def no_op() -> Site:
-    return Site(NoOp(bare))
-
-
-async def in_cookies() -> Site:
-    return await OurSite().signed_in()
-
-
-async def in_memory() -> Site:
-    return await OurSite(store=MemoryStore()).signed_in()
-
-
-KINDS: dict[str, tuple[Callable[[], MemoryStore | None], Callable[..., object]]] = {
-    "sealed cookies": (lambda: None, in_cookies),
+KINDS: dict[str, tuple[Callable[[], MemoryStore | None], Make]] = {
+    "sealed cookies": (lambda: None, seen_before),
     "MemoryStore": (MemoryStore, in_memory),
 }
 
@@ -56,13 +44,12 @@ async def counted(make: Callable[[], MemoryStore | None]) -> dict[str, str]:
 def main() -> None:
     """Measure each kind, and count."""
     harness = Harness("sessions")
-    harness.request("no-op middleware", no_op)
     for name, (_, make_site) in KINDS.items():
-        harness.request(name, make_site)
+        harness.added(name, make_site, asked_the_same(make_site, no_op))
     if not harness.is_main:
         return
     for name, (make, _) in KINDS.items():
-        harness.row(name, harness.added(name, "no-op middleware") * 1e6, "us", **asyncio.run(counted(make)))
+        harness.row(name, harness.least[name] * 1e6, "us", **asyncio.run(counted(make)))
     harness.save()
 
 

@@ -1,12 +1,14 @@
 """What the benchmarks ask, and whom: one small app, wrapped in this library, in its peers, or in nothing."""
 
 import json
+import secrets
 from base64 import b64encode
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import itsdangerous
+from msgspec import structs
 
 from asgi_oidc import OIDCMiddleware
 from asgi_oidc.testing import Browser, FakeProvider
@@ -36,7 +38,7 @@ CLAIMS = {
     "email": "alice@example.com",
     "email_verified": True,
 }
-ID_TOKEN = "x" * 900
+ID_TOKEN = "x" * 672  # as long as that of the fake provider
 
 Message = MutableMapping[str, Any]
 Scope = MutableMapping[str, Any]
@@ -77,33 +79,34 @@ class Site:
 
     Attributes:
         cookies: of the browsers that take turns.
+        paths: that they ask for in turn.
     """
 
     app: App
     cookies: Sequence[str] = ("",)
-    path: str = "/orders"
+    paths: Sequence[str] = ("/orders",)
 
     def request(self, send: Any = ignore) -> Callable[[], Awaitable[None]]:
         """Make a function that asks once; all that a server would make anew is made anew."""
-        app, path, raw_path = self.app, self.path, self.path.encode()
+        app, paths, raw_paths = self.app, self.paths, [path.encode() for path in self.paths]
         all_cookies = ["; ".join(filter(None, (OTHER_COOKIES, each))) for each in self.cookies]
         all_headers = [HEADERS + b"\ncookie: " + each.encode() for each in all_cookies]
-        turn, count = 0, len(all_headers)
+        turn, count, place, places = 0, len(all_headers), 0, len(paths)
 
         async def receive() -> Message:
             return {"type": "http.request", "body": b"", "more_body": False}
 
         async def ask() -> None:
-            nonlocal turn
-            turn = (turn + 1) % count
+            nonlocal turn, place
+            turn, place = (turn + 1) % count, (place + 1) % places
             scope = {
                 "type": "http",
                 "asgi": {"version": "3.0", "spec_version": "2.4"},
                 "http_version": "1.1",
                 "method": "GET",
                 "scheme": "https",
-                "path": raw_path.decode(),
-                "raw_path": path.encode(),
+                "path": raw_paths[place].decode(),
+                "raw_path": paths[place].encode(),
                 "query_string": b"",
                 "root_path": "",
                 "headers": [tuple(line.split(b": ", 1)) for line in all_headers[turn].split(b"\n")],
@@ -157,15 +160,18 @@ class OurSite:
 
     async def signed_in(self, path: str = "/orders") -> Site:
         """Ask for one user."""
-        return Site(self.app, [await self.sign_in()], path)
+        return Site(self.app, [await self.sign_in()], [path])
 
     async def signed_in_again_and_again(self, times: int) -> Site:
-        """Ask for a user whose session was sealed so often: other cookies each time, until all had their turn."""
+        """Ask for so many users, of the same claims: other cookies each time, until all had their turn."""
         parts = self.app._parts
         live = await parts.sessions.open(Cookies((await self.sign_in()).encode()))
         if live is None:
             raise RuntimeError("nobody is signed in")
-        all_lines = [await parts.sessions.begin(live.session, {}) for _ in range(times)]
+        all_lines = []
+        for number in range(times):
+            login = structs.replace(live.session.login, id=secrets.token_urlsafe(32), sub=f"user-{number}")
+            all_lines.append(await parts.sessions.begin(structs.replace(live.session, login=login), {}))
         pairs = ([line.partition(b";")[0].decode() for line in lines] for lines in all_lines)
         return Site(self.app, ["; ".join(pair for pair in each if not pair.endswith("=")) for each in pairs])
 

@@ -18,14 +18,15 @@ from typing import Any
 
 import httpx
 from benchmarks.fleet import Server, requests_per_second, serving, sign_in
-from benchmarks.harness import save
+from benchmarks.harness import Figures
+from benchmarks.logins import NAVIGATION, TLS
 
 SECONDS = 600
 LOOKS = 12
 PROCESSES = max(1, len(os.sched_getaffinity(0)) - 1)
 BROWSERS = 8  # in each
 LIFETIME = 2  # seconds of an access token: a request that asks for it renews it
-NAVIGATION = {"sec-fetch-mode": "navigate", "sec-fetch-dest": "document", "sec-fetch-site": "same-origin"}
+OWN_PAGE = NAVIGATION | {"sec-fetch-site": "same-origin"}
 OUT_OF_TEN = {"page": 6, "token": 2, "log in again": 1, "log out": 1}
 COMES_AND_GOES = {
     "MB": 4.0,
@@ -40,7 +41,7 @@ async def browse(url: str, ends_at: float, done: Counter[str]) -> None:
     """Be one person after the other, until the time is over."""
     deeds = [deed for deed, times in OUT_OF_TEN.items() for _ in range(times)]
     while time.monotonic() < ends_at:
-        async with httpx.AsyncClient(headers=NAVIGATION | {"origin": url}) as browser:
+        async with httpx.AsyncClient(headers=OWN_PAGE | {"origin": url}, verify=TLS) as browser:
             await log_in(browser, url, done)
             for _ in range(random.randint(1, 40)):
                 deed = random.choice(deeds)
@@ -131,21 +132,20 @@ def grown(middle: Mapping[str, float], end: Mapping[str, float]) -> list[str]:
 def main() -> int:
     """Soak, and say how much was there at the end that was not in the middle."""
     seconds = float(sys.argv[1]) if len(sys.argv) > 1 else SECONDS
-    rows = []
     with (
         serving("provider", ACCESS_TOKEN_LIFETIME=str(LIFETIME)) as provider,
         serving("soak", provider=provider.url) as app,
     ):
         looks, done = soak(app, seconds)
     middle, end = looks[len(looks) // 2 - 1], looks[-1]
-    for name in middle:
-        if name not in ("requests", "CPU s"):
-            rows.append({"name": f"soak: {name}, middle", "value": middle[name], "unit": ""})
-            rows.append({"name": f"soak: {name}, end", "value": end[name], "unit": ""})
-    rows.append({"name": f"soak: requests in {seconds:.0f} s", "value": end["requests"], "unit": ""})
-    rows.append({"name": f"soak: CPU of the app in {seconds:.0f} s", "value": end["CPU s"], "unit": "s"})
-    rows += [{"name": f"soak: {deed}", "value": count, "unit": ""} for deed, count in sorted(done.items())]
-    save("soak", rows)
+    figures = Figures("soak")
+    for name in COMES_AND_GOES:
+        figures.row(f"{name}, middle", middle[name], "")
+        figures.row(f"{name}, end", end[name], "")
+    figures.row(f"CPU of the app in {seconds:.0f} s", end["CPU s"], "s")
+    for deed, count in sorted(done.items()):
+        figures.row(deed, count, "times")
+    figures.save()
     found = grown(middle, end)
     print("\n".join(found))
     return 1 if found else 0

@@ -1,12 +1,16 @@
-"""The page on benchmarks names every one of them, and each command that it names is there."""
+"""The page on benchmarks names every one of them, each command that is named is there, and no figure is made up."""
 
 import re
 from pathlib import Path
 
 import pytest
+from benchmarks.growth import grows_too_fast
+from benchmarks.report import all_results, page
 
-BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+ROOT = Path(__file__).parents[2]
+BENCHMARKS = ROOT / "benchmarks"
 README = (BENCHMARKS / "README.md").read_text("utf-8")
+PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", BENCHMARKS / "README.md", *(ROOT / "examples").glob("*/README.md")]
 PARTS = {"__main__", "fleet", "harness", "peers", "report", "serve", "sites", "stores"}  # what questions are made of
 QUESTIONS = {path.stem for path in BENCHMARKS.glob("*.py")} - PARTS
 
@@ -17,13 +21,36 @@ def test_every_question_is_in_the_table_and_says_how_to_ask_it(question):
     source = (BENCHMARKS / f"{question}.py").read_text("utf-8")
 
     assert f"[{question}.py]({question}.py)" in README
-    assert f"Run it as `python -m benchmarks.{question}" in source
+    assert f"`python -m benchmarks.{question}" in source
 
 
-def test_every_command_and_every_file_that_is_named_is_there():
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: f"{path.parent.name}/{path.name}")
+def test_every_command_that_is_named_is_there(path):
     """A page that was made by hand goes stale."""
-    commands = set(re.findall(r"python -m benchmarks\.(\w+)", README))
+    commands = re.findall(r"python -m benchmarks\.(\w+)(?: (?!\[)([^`]+))?`", path.read_text("utf-8"))
+
+    assert {question for question, _ in commands} <= QUESTIONS
+    assert [argument for question, argument in commands if argument and question != "soak"] == []
+
+
+def test_every_file_that_is_named_is_there():
+    """Plots as well."""
     files = set(re.findall(r"\]\(([\w.]+)\)", README))
 
-    assert commands <= QUESTIONS
     assert {name for name in files if not (BENCHMARKS / name).exists()} == set()
+
+
+def test_the_figures_of_the_page_are_those_that_were_measured():
+    """Nobody writes them by hand."""
+    assert page(all_results()) == README
+
+
+def test_a_curve_that_grows_faster_than_its_input_is_named():
+    """The guard itself can fail."""
+    rows = [{"name": name, "at": at, "value": value} for name, at, value in [("a", 0, 10.0), ("b", 2, 10.0)]]
+
+    assert grows_too_fast([*rows, {"name": "a", "at": 500, "value": 40.0}, {"name": "b", "at": 4, "value": 20.0}]) == []
+
+    assert grows_too_fast([*rows, {"name": "b", "at": 4, "value": 25.0}]) == [
+        "b: 2.5 times the cost at 2.0 times the input"
+    ]
