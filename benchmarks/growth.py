@@ -118,8 +118,9 @@ def grows_too_fast(rows: Sequence[Mapping[str, float | str]]) -> list[str]:
     for name in dict.fromkeys(str(row["name"]) for row in rows):
         curve = [(float(row["at"]), float(row["value"])) for row in rows if row["name"] == name]
         (first, cost), (last, final) = curve[0], curve[-1]
-        if final / cost > last / max(first, 1):
-            found.append(f"{name}: {final / cost:.1f} times the cost at {last / max(first, 1):.1f} times the input")
+        more = max(last, 1) / max(first, 1)
+        if final / cost > more:
+            found.append(f"{name}: {final / cost:.1f} times the cost at {more:.1f} times the input")
     return found
 
 

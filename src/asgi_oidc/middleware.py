@@ -154,18 +154,17 @@ class OIDCMiddleware:
         if live is not None and not request.is_safe and request.acts_from_elsewhere(parts.origin, place.origins):
             await _respond(foreign(request, parts), request, answer.send)
             return
-        if place.opened_by is None and (live is None or place.rules):
-            try:
-                decision = (
-                    await authorize(scope, parts, place, live) if place.checks else decide_at_once(parts, place, live)
-                )
-            except OIDCError as error:
-                await _respond(await self._without(error, request, place, live), request, answer.send)
-                return
-            if not isinstance(decision, Allow):
-                response = await self._refusal(decision, request, place, live, down, receive)
-                await _respond(response, request, answer.send)
-                return
+        try:
+            decision = (
+                await authorize(scope, parts, place, live) if place.checks else decide_at_once(parts, place, live)
+            )
+        except OIDCError as error:
+            await _respond(await self._without(error, request, place, live), request, answer.send)
+            return
+        if not isinstance(decision, Allow):
+            response = await self._refusal(decision, request, place, live, down, receive)
+            await _respond(response, request, answer.send)
+            return
         try:
             await self.app(inner_scope(scope, parts, live), receive, answer.send)
         except Exception as exc:  # those of the app go on; what it lacks is answered as if the request had come without

@@ -31,7 +31,7 @@ from asgi_oidc.settings import ALGORITHMS, Settings
 from asgi_oidc.single_flight import SingleFlight
 from asgi_oidc.stores.door import StoreDoor
 from asgi_oidc.stores.memory import MemoryStore
-from asgi_oidc.web.cookies import CookieStyle, SameSite
+from asgi_oidc.web.cookies import OURS, CookieStyle, SameSite
 
 REMEMBERED_FOR = 3600  # seconds; a login, a request or a look of a websocket that began before has long seen the end
 
@@ -94,7 +94,7 @@ def put_together(settings: Settings, clock: Callable[[], float], *, endpoints: C
     context = (settings.issuer, settings.client_id, settings.base_url)
     sealer = Sealer(settings.secret, context=context)
     style = CookieStyle(secure=settings.origin.startswith("https:"))
-    stem = f"oidc-{_tag(context)}"
+    stem = f"{OURS}{_tag(context)}"
     limits = Limits(settings.session_idle, settings.session_lifetime)
     asks, jar = Asks(sealer), Jar(sealer, style, stem)
     records = Records(settings.secret, context=context)

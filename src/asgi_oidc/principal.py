@@ -15,7 +15,15 @@ from asgi_oidc.protocol.step_up import ANYHOW, Ask
 Claims = dict[str, Any]
 
 
-# Classes with slots, and no structs or dataclasses: serialisers and consoles look inside those.
+_claims = msgspec.json.Decoder(Claims)
+
+
+def read_claims(written: msgspec.Raw) -> Claims:
+    """Read claims from their text; nobody else looks at what comes of it."""
+    return _claims.decode(written)
+
+
+# Users and sessions are classes with slots, and no structs or dataclasses: serialisers and consoles look inside those.
 
 
 class User:
@@ -51,7 +59,7 @@ class User:
     def claims(self) -> Claims:
         """JSON object: the ID Token's, with what userinfo and `on_login` added; this request's own."""
         if isinstance(self._claims, msgspec.Raw):
-            self._claims = msgspec.json.decode(self._claims, type=dict[str, Any])
+            self._claims = read_claims(self._claims)
         return self._claims
 
     @property
@@ -113,7 +121,8 @@ class AnonymousUser:
 NOBODY = AnonymousUser()
 
 
-class Auth(msgspec.Struct, frozen=True):
+@dataclass(slots=True)
+class Auth:
     """`scope["auth"]`: what Starlette's `@requires` reads.
 
     Attributes:

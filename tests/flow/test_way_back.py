@@ -185,7 +185,8 @@ async def test_the_page_of_a_signed_out_person_is_shown_to_nobody_who_is_signed_
 
 
 def spoilt(state: str) -> list[str]:
-    return ["", "x", state[:-1], state + "A", state[::-1], "ü", "." + state, state[:20] + "A" + state[21:]]
+    another = "B" if state[20] == "A" else "A"
+    return ["", "x", state[:-1], state + "A", state[::-1], "ü", "." + state, state[:20] + another + state[21:]]
 
 
 async def test_a_state_that_we_did_not_send_is_an_ordinary_request(closed):

@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from benchmarks.growth import grows_too_fast
@@ -47,7 +48,9 @@ def test_the_figures_of_the_page_are_those_that_were_measured():
 
 def test_a_curve_that_grows_faster_than_its_input_is_named():
     """The guard itself can fail."""
-    rows = [{"name": name, "at": at, "value": value} for name, at, value in [("a", 0, 10.0), ("b", 2, 10.0)]]
+    rows: list[dict[str, Any]] = [
+        {"name": name, "at": at, "value": value} for name, at, value in [("a", 0, 10.0), ("b", 2, 10.0)]
+    ]
 
     assert grows_too_fast([*rows, {"name": "a", "at": 500, "value": 40.0}, {"name": "b", "at": 4, "value": 20.0}]) == []
 

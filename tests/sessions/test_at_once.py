@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import msgspec
 import pytest
 
-from asgi_oidc.sessions.session import FARTHEST, Session, Use
+from asgi_oidc.sessions.session import FARTHEST, MOST_SKEW, Session, Use
 from asgi_oidc.sessions.sessions import Live
 from asgi_oidc.web.cookies import Cookies
 from tests.sessions.stores import refreshed
@@ -281,6 +281,54 @@ async def test_what_is_kept_is_bounded_also_for_one_user(process):
 
     assert len(process.sessions._opened) < 300
     assert process.sessions.at_once(own) is not None
+
+
+async def test_what_is_kept_is_bounded_also_where_cookies_look_like_ours(process):
+    """They are a part of what a session is found by."""
+    own, name = process.cookies.header, process.jar.name.encode()
+    for number in range(400):
+        assert process.sessions.at_once(own + b"; %s-%d=" % (name, number) + b"x" * 60_000) is not None
+
+    assert len(process.sessions._opened) < 300
+
+
+@pytest.mark.parametrize("is_ended", [True, False])
+async def test_what_is_over_takes_no_room(process, is_ended):
+    """Whoever has had a session must not push those out who have one."""
+    if is_ended:
+        await process.sessions.end(SESSION)
+    else:
+        process.now += 600
+    header = process.cookies.header
+
+    assert at_once(process) is None
+    assert process.sessions.at_once(header + b"; a=1") is None
+    assert await process.sessions.open(Cookies(header)) is not None
+
+    assert len(process.sessions._opened) == 0
+
+
+async def test_each_use_of_the_same_cookies_counts(process):
+    """A request that is open for long asks when its session was last used."""
+    process.now += 1
+    assert at_once(process) is not None
+    process.now += 590
+    assert at_once(process) is not None
+
+    process.now += 590
+
+    assert await process.sessions.newest(SESSION) is not None
+
+
+async def test_a_last_use_in_the_future_is_written_anew(process):
+    """The clock was set back by more than those of two machines differ."""
+    live = at_once(process)
+    assert live is not None
+
+    process.now -= MOST_SKEW
+    assert not process.sessions.is_due(live)
+    process.now -= 1
+    assert process.sessions.is_due(live)
 
 
 async def test_sessions_of_two_secrets_do_not_meet():

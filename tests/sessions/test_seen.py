@@ -33,10 +33,11 @@ def test_beyond_the_most_bytes_as_many_go_as_it_takes():
 def test_what_is_larger_than_all_room_is_not_kept():
     """It would take the place of everything."""
     seen: Seen[str, int] = Seen(most_bytes=10)
+    seen.keep("b", 1, size=3)
 
     seen.keep("a", 1, size=11)
 
-    assert kept(seen, "a") == ""
+    assert kept(seen, "ab") == "b"
 
 
 def test_the_same_name_is_counted_once():

@@ -118,9 +118,21 @@ def test_a_header_that_came_twice_is_none():
     )
 
 
+def test_pairs_that_can_be_changed_are_ours_alone():
+    """Some servers give lists, and an app may change its own."""
+    origin = bytearray(b"https://evil.example")
+    asked = Request({"headers": [[b"origin", origin]]}, NOWHERE)
+
+    origin[:] = b"https://app.example.com"
+
+    assert asked.header(b"origin") == "https://evil.example"
+
+
 def test_cookies_of_all_headers_are_read():
-    """HTTP/2 splits them."""
-    assert request(("cookie", "a=1"), ("Cookie", "b=2")).cookies == {"a": "1", "b": "2"}
+    """HTTP/2 splits them; those of others nobody asks for."""
+    asked = request(("cookie", "oidc-a=1; theme=dark"), ("Cookie", "oidc-b=2"))
+
+    assert asked.cookies == {"oidc-a": "1", "oidc-b": "2"}
 
 
 def test_a_scope_with_nothing_in_it_is_a_request():

@@ -74,6 +74,10 @@ class Jar:
         use = self._open_use(cookies[self.use_name])
         return None if use is None else used(session, use)
 
+    def may_be_in(self, cookie_header: bytes) -> bool:
+        """Look for the name of the cookie that signs somebody in, before anything is read."""
+        return cookie_header.find(self.wire_name) != -1  # "in" takes bytes for a number first: eight times as long
+
     def is_there(self, cookies: Mapping[str, str]) -> bool:
         """Say whether the browser sent the cookie that signs somebody in."""
         return self.name in cookies

@@ -9,9 +9,7 @@ from collections.abc import Hashable
 from typing import Generic, TypeVar
 
 MOST = 10_000  # things; whoever has a session may fill it, and the others are opened anew
-MOST_BYTES = (
-    16 * 1024 * 1024
-)  # of what was opened; in memory two to four times that, or 14 where claims are many small lists
+MOST_BYTES = 16 * 1024 * 1024  # of what was opened; in memory two to five times that
 
 Name = TypeVar("Name", bound=Hashable)
 Value = TypeVar("Value")
@@ -42,6 +40,8 @@ class Seen(Generic[Name, Value]):
             size: bytes of what was opened.
         """
         self.drop(name)
+        if size > self._most_bytes:
+            return
         self._kept[name] = value
         self._sizes[name] = size
         self._bytes += size

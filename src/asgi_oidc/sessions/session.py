@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from asgi_oidc.errors import OIDCError
+from asgi_oidc.principal import read_claims
 
 FORMAT = 3  # changes with the fields; a value of another format is not a session
 ROLL_AFTER = 60  # seconds; the last use is written down at most that often
@@ -225,12 +226,6 @@ def write_claims(claims: Mapping[str, Any]) -> msgspec.Raw:
         raise OIDCError("claims_not_json", "claims must be JSON values") from exc
 
 
-def read_claims(written: msgspec.Raw) -> dict[str, Any]:
-    """Read claims that `write_claims` has written."""
-    return _claims.decode(written)
-
-
-_claims = msgspec.json.Decoder(dict[str, Any])
 _sessions = msgspec.json.Decoder(Session)
 _logins = msgspec.json.Decoder(Login)
 _tokens = msgspec.json.Decoder(Tokens)

@@ -31,7 +31,7 @@ def private_headers(headers: Headers, set_cookies: Sequence[bytes] = ()) -> list
     try:
         if not set_cookies and _silent.issuperset([name for name, _ in headers]):
             return [*headers, *_PRIVATE]
-    except TypeError:  # no bytes, but what can be made such
+    except (TypeError, ValueError):  # no bytes, but what can be made such
         pass
     names = [bytes(name) for name, _ in headers]
     if not set_cookies and _say_nothing(names):

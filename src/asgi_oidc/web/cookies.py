@@ -8,6 +8,8 @@ from typing import Any, Literal
 LONGEST_LINE = 4096  # bytes of a whole Set-Cookie line; browsers drop what is longer
 LARGEST_HEADER = 65_536  # bytes of Cookie headers that we look at
 
+OURS = "oidc-"  # what the names of all our cookies have in them
+
 SameSite = Literal["Lax", "None"] | None
 
 _NAME = re.compile(r"[A-Za-z0-9_.-]+")

@@ -5,7 +5,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from asgi_oidc.errors import RequestRejected
-from asgi_oidc.web.cookies import Cookies
+from asgi_oidc.web.cookies import OURS, Cookies
 from asgi_oidc.web.headers import read_names
 from asgi_oidc.web.paths import UNREAD, PathReadings
 
@@ -40,6 +40,8 @@ class Request:
     def __init__(self, scope: Scope, path: PathReadings = UNREAD) -> None:
         """Read an http or websocket scope; nothing in it can make this fail."""
         headers = list(scope.get("headers", ()))  # ours: the app may change its own
+        if headers and type(headers[0]) is not tuple:  # some servers give pairs that can be changed as well
+            headers = [(bytes(name), bytes(value)) for name, value in headers]
         names = read_names(headers)
         method, query = scope.get("method", "GET"), scope.get("query_string", b"")
         if type(method) is not str or type(query) is not bytes:
@@ -69,9 +71,9 @@ class Request:
 
     @property
     def cookies(self) -> Cookies:
-        """By exact name; a name that came twice is not among them."""
+        """Those that may be ours, by exact name; a name that came twice is not among them."""
         if self._cookies is None:
-            self._cookies = Cookies(self.cookie_header)
+            self._cookies = Cookies(self.cookie_header, OURS)
         return self._cookies
 
     @property
