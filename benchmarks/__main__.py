@@ -7,6 +7,7 @@ from benchmarks.fleet import program
 
 QUESTIONS = (
     "requests",
+    "anatomy",
     "sealing",
     "policy",
     "logout",

@@ -103,7 +103,7 @@ class Harness:
                 made.append(make())
             made[0]()
 
-        self._note(name, self.runner.bench_func(name, work))
+        self._note(name, self.runner.bench_func(self._label(name), work))
 
     def command(self, name: str, *command: str) -> None:
         """Measure a whole process."""

@@ -151,7 +151,7 @@ class OIDCMiddleware:
                 await _respond(response, request, send)
                 return
         answer = Answer(parts, live, place, request, send)
-        if live is not None and not request.is_safe and request.acts_from_elsewhere(parts.origin, place.origins):
+        if live is not None and request.acts_from_elsewhere(parts.origin, place.origins):
             await _respond(foreign(request, parts), request, answer.send)
             return
         try:
