@@ -308,6 +308,17 @@ async def test_what_is_over_takes_no_room(process, is_ended):
     assert len(process.sessions._opened) == 0
 
 
+async def test_tokens_that_the_browser_has_not_yet_take_no_room(process):
+    """They may be larger than its cookies, by which room is counted."""
+    assert len(process.sessions._opened) == 1
+
+    await process.sessions.change(SESSION, refreshed)
+
+    for _ in range(2):
+        assert known(at_once(process)) == (refreshed(SESSION), 0)
+    assert len(process.sessions._opened) == 0
+
+
 async def test_each_use_of_the_same_cookies_counts(process):
     """A request that is open for long asks when its session was last used."""
     process.now += 1

@@ -106,9 +106,10 @@ class CookieSessions:
         now = self._now()
         if opened.ends != self._ended.news or opened.renewals != self._renewed.changes:
             self._hear(opened)
-        if not opened.begins_at <= now < opened.ends_at:  # what is over takes no room from those who are here
-            self._opened.drop(cookie_header)
-            self._opened.drop(opened.name)
+            if opened.newest.tokens.generation > opened.held:
+                self._forget(opened, cookie_header)
+        if not opened.begins_at <= now < opened.ends_at:
+            self._forget(opened, cookie_header)
             return None
         if opened.touched_at != now:  # once a second is enough
             opened.touched_at = now
@@ -265,9 +266,16 @@ class CookieSessions:
             return None
         opened = _Opened(name, session, session.tokens.generation, self._jar.left_behind(session.id, own), session)
         self._hear(opened)
-        if opened.begins_at <= self._now() < opened.ends_at:
+        # What is over pushes nobody out. Where tokens were renewed the browser gets other cookies, and the new tokens
+        # may be larger than the cookies that are counted.
+        is_live = opened.begins_at <= self._now() < opened.ends_at
+        if is_live and opened.newest.tokens.generation <= opened.held:
             self._opened.keep(name, opened, size=len(cookies.header))
         return opened
+
+    def _forget(self, opened: _Opened, cookie_header: bytes) -> None:
+        self._opened.drop(cookie_header)
+        self._opened.drop(opened.name)
 
     def _hear(self, opened: _Opened) -> None:
         """Bring what is known of a session up to date."""
