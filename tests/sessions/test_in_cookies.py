@@ -1,13 +1,13 @@
 """Sessions in cookies: an answer brings what has changed, and nothing that has ended."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
 import pytest
 
 from asgi_oidc.sessions.ended import MOST, Ended, plain_name
-from asgi_oidc.sessions.ended_log import NoLog
+from asgi_oidc.sessions.ended_log import Log, NoLog
 from asgi_oidc.sessions.in_cookies import MOST_ENDS, MOST_LAST_USES, CookieSessions
 from asgi_oidc.sessions.jar import ROOM, Jar
 from asgi_oidc.sessions.sealing import Sealer
@@ -23,13 +23,15 @@ from tests.sessions.test_session import ID, LOGIN, SESSION, with_tokens
 class Process:
     """One process, and one browser in front of it."""
 
-    def __init__(self, *, secrets: Sequence[bytes] = (b"s" * 32,), most_ends: int = MOST) -> None:
+    def __init__(
+        self, *, secrets: Sequence[bytes] = (b"s" * 32,), most_ends: int = MOST, log: Log | None = None
+    ) -> None:
         self.now = SESSION.login.created_at
         self.jar = Jar(Sealer(secrets, context=("a", "b", "c")), CookieStyle(secure=True), "oidc-abcdefgh")
         self.ended = Ended(plain_name, lifetime=10_000, needed=3600, most=most_ends)
         limits = Limits(idle=600, lifetime=3600)
         self.sessions = CookieSessions(
-            self.jar, limits, self.ended, NoLog(), now=lambda: self.now, ticks=lambda: float(self.now)
+            self.jar, limits, self.ended, log or NoLog(), now=lambda: self.now, ticks=lambda: float(self.now)
         )
         self.window = CookieJar(lambda: self.now)
 
@@ -70,6 +72,30 @@ def known(live: Live | None) -> tuple[Session, int] | None:
 @pytest.fixture
 def process() -> Process:
     return Process()
+
+
+class BusyLog(NoLog):
+    """While a request waits for it, something happens."""
+
+    def __init__(self) -> None:
+        self.meanwhile: Callable[[], object] = lambda: None
+
+    def is_due(self) -> bool:
+        return True
+
+    async def poll(self) -> None:
+        self.meanwhile()
+
+
+async def test_tokens_that_are_renewed_while_a_request_waits_to_hear_of_others_are_found():
+    """The old refresh token is spent by then."""
+    log = BusyLog()
+    process = Process(log=log)
+    await process.begin()
+    log.meanwhile = lambda: process.sessions.keep_unsaved(refreshed(SESSION))
+
+    assert process.sessions.at_once(process.cookies.header) is None
+    assert known(await process.request()) == (refreshed(SESSION), 0)
 
 
 async def test_what_was_begun_is_opened(process):
