@@ -63,7 +63,9 @@ def with_sessions(count: int) -> Make:
 
 def with_records(count: int) -> Make:
     """Let so many sessions in a store take turns."""
-    return lambda: OurSite(store=MemoryStore(max_bytes=1 << 30)).signed_in_again_and_again(count)
+    return lambda: OurSite(store=MemoryStore(max_sessions=count + 1, max_bytes=1 << 30)).signed_in_again_and_again(
+        count
+    )
 
 
 def after_sign_outs(count: int) -> Make:

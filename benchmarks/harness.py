@@ -8,7 +8,7 @@ import platform
 import sys
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -86,13 +86,19 @@ class Harness:
 
     def ratio(self, name: str, make: Make, make_under: Make) -> None:
         """Measure how many times as long a request takes as below; both are asked in turn."""
-
-        def spend(times: int) -> float:
-            spent = [asyncio.run(in_turn(asks, TURNS)) for _ in range(times)]
-            return sum(one / below for one, below in spent)
-
         asks = [lazily(make), lazily(make_under)]
-        self._note(name, self.runner.bench_time_func(self._label(name), spend))
+        self._ratio(name, asks, lambda spent: spent[0] / spent[1])
+
+    def ratio_of_added(self, name: str, case: tuple[Make, Make], reference: tuple[Make, Make]) -> None:
+        """Measure how many times as much a request pays as another one, each beyond what it pays below; all in turn."""
+        asks = [lazily(make) for make in (*case, *reference)]
+        self._ratio(name, asks, lambda spent: (spent[0] - spent[1]) / (spent[2] - spent[3]))
+
+    def _ratio(self, name: str, asks: Sequence[Ask], ratio: Callable[[Sequence[float]], float]) -> None:
+        def spend(times: int) -> float:
+            return sum(ratio(asyncio.run(in_turn(asks, TURNS))) for _ in range(times))
+
+        self._note(name, self.runner.bench_time_func(self._label(name), spend, inner_loops=1))
 
     def work(self, name: str, make: Callable[[], Callable[[], object]]) -> None:
         """Measure a function that `make` gives, in the process that measures it."""
@@ -170,9 +176,8 @@ async def see_that_it_answers(site: Site) -> None:
         raise RuntimeError(f"no answer of the app: {answers}")
 
 
-async def in_turn(asks: Iterable[Ask], turns: int) -> list[float]:
+async def in_turn(asks: Sequence[Ask], turns: int) -> list[float]:
     """Ask several sites in turn, a batch each; return the seconds that each took in all."""
-    asks = list(asks)
     spent = [0.0] * len(asks)
     for ask in asks:
         await ask()  # what has to be set up is

@@ -170,7 +170,9 @@ class OurSite:
             raise RuntimeError("nobody is signed in")
         all_lines = []
         for number in range(times):
-            login = structs.replace(live.session.login, id=secrets.token_urlsafe(32), sub=f"user-{number}")
+            login = structs.replace(
+                live.session.login, id=secrets.token_urlsafe(32), sub=f"user-{number}", sid=f"s-{number}"
+            )
             all_lines.append(await parts.sessions.begin(structs.replace(live.session, login=login), {}))
         pairs = ([line.partition(b";")[0].decode() for line in lines] for lines in all_lines)
         return Site(self.app, ["; ".join(pair for pair in each if not pair.endswith("=")) for each in pairs])
