@@ -18,8 +18,8 @@ import pyperf
 from benchmarks.sites import Site
 
 RESULTS = Path(__file__).parent / "results"
-BATCH = 50  # requests of one site before the other one has its turn: milliseconds
-TURNS = 20  # of both in one ratio
+BATCH = 200  # requests of one site before another one has its turn: some milliseconds
+TURNS = 6  # of all in one ratio
 
 Make = Callable[[], Awaitable[Site]]
 Ask = Callable[[], Awaitable[None]]
