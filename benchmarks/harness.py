@@ -20,6 +20,7 @@ from benchmarks.sites import Site
 RESULTS = Path(__file__).parent / "results"
 BATCH = 200  # requests of one site before another one has its turn: some milliseconds
 TURNS = 6  # of all in one ratio
+LEAST = 1e-9  # of a single batch noise makes anything, and pyperf takes nothing below zero
 
 Make = Callable[[], Awaitable[Site]]
 Ask = Callable[[], Awaitable[None]]
@@ -79,7 +80,7 @@ class Harness:
 
         def spend(batches: int) -> float:
             spent, below = asyncio.run(in_turn(asks, batches))
-            return spent - below
+            return max(spent - below, LEAST)
 
         asks = [lazily(make), lazily(make_under)]
         self._note(name, self.runner.bench_time_func(self._label(name), spend, inner_loops=BATCH))
@@ -96,7 +97,7 @@ class Harness:
 
     def _ratio(self, name: str, asks: Sequence[Ask], ratio: Callable[[Sequence[float]], float]) -> None:
         def spend(times: int) -> float:
-            return sum(ratio(asyncio.run(in_turn(asks, TURNS))) for _ in range(times))
+            return sum(max(ratio(asyncio.run(in_turn(asks, TURNS))), LEAST) for _ in range(times))
 
         self._note(name, self.runner.bench_time_func(self._label(name), spend, inner_loops=1))
 
