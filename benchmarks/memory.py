@@ -92,10 +92,13 @@ async def many_cookies() -> Found:
     """Open more cookies than are kept."""
     site = await OurSite().signed_in_again_and_again(SEALED)
     ask = Site(site.app, site.cookies).request()
-    before = held()
+    tracemalloc.start()  # what the process holds would not tell: it has room left from making the cookies
     for _ in range(SEALED):
         await ask()
-    return [(f"opened cookies that are kept, of {SEALED:,}", (held() - before) / 1e6, "MB")]
+    gc.collect()
+    kept = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    return [(f"opened cookies that are kept, of {SEALED:,}", kept / 1e6, "MB")]
 
 
 def alone(ask: Callable[[], Awaitable[Found]]) -> Found:
