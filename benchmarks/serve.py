@@ -88,12 +88,14 @@ def sites(port: int, provider: str, store: str | None) -> dict[str, Callable[[],
 
 
 def with_small_tables(app: OIDCMiddleware) -> OIDCMiddleware:
-    """Let all that is kept on purpose be full after a minute; what grows after that is a leak."""
+    """Let all that is kept on purpose be full after some minutes; what grows after that is a leak."""
     in_cookies.MOST_LAST_USES = ended.MOST_LOGINS = 300
     parts: Any = app._parts
     for table in (parts.sessions._opened, parts.sessions._renewed, parts.used, parts.granted):
         table._most = 300
-    parts.ended._most = 3000  # enough for the sessions of a minute
+    parts.ended._most = (
+        30_000  # enough for the sessions of a minute; one that is older than a mark that had to go is over
+    )
     return app
 
 
