@@ -2,8 +2,8 @@
 
 Run it as `python -m benchmarks.soak [SECONDS]`: ten minutes, unless told otherwise. It needs `wrk`, which asks for
 pages as fast as the machine goes while people come and go. The app is a process of its own, its tables made small
-enough to be full after some minutes; what it holds of memory, sockets, tasks and locks is looked at twelve times. It fails
-where there is more at the end than in the middle, beyond what comes and goes.
+enough to be full after some minutes; what it holds of memory, sockets, tasks and locks is looked at twelve times. It
+fails where there is more at the end than in the middle, beyond what comes and goes.
 """
 
 import asyncio
