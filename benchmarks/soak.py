@@ -7,6 +7,7 @@ fails where there is more at the end than in the middle, beyond what comes and g
 """
 
 import asyncio
+import multiprocessing
 import os
 import random
 import sys
@@ -108,7 +109,8 @@ def soak(app: Server, seconds: float) -> tuple[list[dict[str, Any]], Counter[str
     done: Counter[str] = Counter()
     looks = []
     each = max(1, round(seconds / LOOKS))
-    with ProcessPoolExecutor(PROCESSES) as pool, ThreadPoolExecutor() as beside:
+    spawn = multiprocessing.get_context("spawn")  # a fork beside threads may take a lock along that nobody gives back
+    with ProcessPoolExecutor(PROCESSES, mp_context=spawn) as pool, ThreadPoolExecutor() as beside:
         for _ in range(LOOKS):
             one_more = sign_in(app.url)
             pages = beside.submit(requests_per_second, f"{app.url}/orders", one_more, seconds=each, connections=8)
