@@ -62,16 +62,19 @@ class OIDCMiddleware:
         cls,
         app: ASGIApp,
         *,
-        environ: Mapping[str, str] = os.environ,
+        environ: Mapping[str, str] | None = None,
         clock: Callable[[], float] = time.time,
         **settings: Any,
     ) -> "OIDCMiddleware":
         """Make a middleware from `OIDC_...` variables; keywords win over them.
 
+        Args:
+            environ: the variables; by default those of the process.
+
         Raises:
             SettingsError: all that is wrong with the settings, each with the mend.
         """
-        found, problems = read_environment(environ)
+        found, problems = read_environment(os.environ if environ is None else environ)
         settings = {**found, **settings}
         if problems:
             read_settings(settings, also_wrong=problems)
@@ -120,7 +123,8 @@ class OIDCMiddleware:
         return explain_all(self._parts)
 
     def __repr__(self) -> str:
-        return f"OIDCMiddleware({self.app!r})"
+        # Not the app's own repr: that may show a password which the app was made with.
+        return f"OIDCMiddleware(<{type(self.app).__name__}>, base_url={self.base_url!r})"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection.

@@ -77,7 +77,7 @@ class Keywords(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """All settings, checked."""
+    """All settings, checked; its repr leaves out what may be secret, or print a secret of somebody else's object."""
 
     issuer: str
     client_id: str
@@ -88,10 +88,10 @@ class Settings:
     public: tuple[Pattern, ...]
     rules: tuple[Rule, ...]
     auth_path: str
-    authorization_params: Mapping[str, str | Sequence[str]]
+    authorization_params: Mapping[str, str | Sequence[str]] = field(repr=False)
     client_auth: str | None
-    store: SessionStore | None
-    logout_store: SessionStore | None
+    store: SessionStore | None = field(repr=False)
+    logout_store: SessionStore | None = field(repr=False)
     session_idle: int
     session_lifetime: int
     leeway: int
@@ -100,8 +100,8 @@ class Settings:
     userinfo: str
     trusted_audiences: tuple[str, ...]
     algorithms: tuple[str, ...] | None
-    metadata: Mapping[str, Any]
-    http_client: HttpClient | None
+    metadata: Mapping[str, Any] = field(repr=False)
+    http_client: HttpClient | None = field(repr=False)
     on_login: OnLogin | None
     keep_forms: bool
     keep_fragment: bool

@@ -19,16 +19,17 @@ class SignIn(SecurityBase):
 
     Args:
         issuer: lets the OpenAPI document name the provider; by default `OIDC_ISSUER`, without both it shows the cookie.
+        environ: where `OIDC_ISSUER` is looked up; by default the environment of the process.
         terms: what the user has to meet besides the scopes.
     """
 
     scheme_name = "SignIn"
 
     def __init__(
-        self, *, issuer: str | None = None, environ: Mapping[str, str] = os.environ, terms: Terms | None = None
+        self, *, issuer: str | None = None, environ: Mapping[str, str] | None = None, terms: Terms | None = None
     ) -> None:
         # Read here: FastAPI may write its document before any request could tell who the provider is.
-        issuer = issuer or environ.get("OIDC_ISSUER")
+        issuer = issuer or (os.environ if environ is None else environ).get("OIDC_ISSUER")
         self.model = _open_id_connect(issuer) if issuer else _session_cookie()
         self._terms = terms or Terms()
 

@@ -62,6 +62,12 @@ class _Opened(msgspec.Struct):
     renewals: int = -1
     touched_at: int = 0
 
+    def __repr__(self) -> str:
+        return f"_Opened(ends_at={self.ends_at})"  # its name is the cookies
+
+    def __rich_repr__(self) -> list[tuple[str, int]]:
+        return [("ends_at", self.ends_at)]
+
     def live(self) -> Live:
         """Give it to one request."""
         return Live(self.newest, self.held, False, self.left_behind, self.fresh_from, self.fresh_until, self.renewals)

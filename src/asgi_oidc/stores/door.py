@@ -31,7 +31,7 @@ class StoreDoor:
         self._is_tried = False
 
     def __repr__(self) -> str:
-        return f"StoreDoor({self._store!r})"
+        return f"StoreDoor({type(self._store).__name__})"  # the repr of somebody else's store may show its password
 
     async def get(self, key: str) -> bytes | None:
         """Return the value of a key, None where there is none."""
