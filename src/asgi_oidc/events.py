@@ -16,7 +16,11 @@ MOST_FRAMES = 5  # of a traceback, the innermost
 
 
 class Event(NamedTuple):
-    """A kind of log line: its stable name and its level."""
+    """A kind of log line: its stable name and its level.
+
+    What a page or a JSON answer refers to is at WARNING or above: Python prints that without any configuration. What
+    anybody can cause again and again without seeing a reference is below, so that nobody floods the log.
+    """
 
     name: str
     level: int
@@ -30,14 +34,14 @@ LOGOUT_NOT_SHARED = Event("logout_not_shared", logging.WARNING)
 LOGOUT_IN_THIS_PROCESS = Event("logout_in_this_process", logging.INFO)
 LOGOUT_REFUSED = Event("logout_refused", logging.WARNING)
 LOGGED_OUT = Event("logged_out", logging.INFO)
-REQUEST_REFUSED = Event("request_refused", logging.INFO)
+LOGIN_REQUIRED = Event("login_required", logging.INFO)
+ACCESS_DENIED = Event("access_denied", logging.WARNING)
 RETURN_TO_IGNORED = Event("return_to_ignored", logging.INFO)
 COOKIE_IGNORED = Event("cookie_ignored", logging.INFO)
 REQUEST_FAILED = Event("request_failed", logging.WARNING)
 FORM_STOPPED = Event("form_stopped", logging.INFO)
 FORM_OFFERED = Event("form_offered", logging.INFO)
 FORM_LOST = Event("form_lost", logging.INFO)
-CHECK_FAILED = Event("check_failed", logging.ERROR)
 WEBSOCKET_CLOSED = Event("websocket_closed", logging.INFO)
 STORE_FAILED = Event("store_failed", logging.WARNING)
 TOKENS_REFRESHED = Event("tokens_refreshed", logging.DEBUG)

@@ -70,7 +70,7 @@ def unauthorized(decision: StartLogin | StepUp, request: Request, parts: Parts) 
     # A script's user should come back to the page that the script runs on, not to the script's URL.
     ask = decision.ask
     url = parts.urls.login_for(ask, _page_of(request, parts))
-    events.log(events.REQUEST_REFUSED, status=401, method=request.method)
+    events.log(events.LOGIN_REQUIRED, status=401, method=request.method)
     if isinstance(decision, StartLogin):
         answer = problem(401, "login_required", "Please sign in", login_url=url)
         return answer.with_headers(challenge(parts.urls.login, {}))
@@ -84,7 +84,7 @@ def unauthorized(decision: StartLogin | StepUp, request: Request, parts: Parts) 
 def forbidden(refusal: Refuse, request: Request, parts: Parts, place: Place, live: Live | None) -> Response:
     """Tell a signed-in user that this account may not, and never send them round."""
     reference = secrets.token_hex(6)
-    events.log(events.REQUEST_REFUSED, status=403, method=request.method, why=refusal.why, reference=reference)
+    events.log(events.ACCESS_DENIED, status=403, method=request.method, why=refusal.why, reference=reference)
     return_to = own_path(request.target, parts) if request.is_navigation else _page_of(request, parts)
     ask = place.ask or ANYHOW
     switch = parts.urls.login_for(Ask(ask.acr_values, ask.max_age, ANOTHER_ACCOUNT), return_to)

@@ -1,6 +1,8 @@
 """Runs what README.md shows, and compares what it lists with the code."""
 
 import ast
+import logging
+import logging.config
 import re
 import secrets
 import tomllib
@@ -10,8 +12,9 @@ from typing import Any
 import httpx
 import pytest
 
-from asgi_oidc import MemoryStore
+from asgi_oidc import MemoryStore, events
 from asgi_oidc.endpoints import ENDPOINTS
+from asgi_oidc.events import Event
 from asgi_oidc.settings import ALGORITHMS, READERS
 from asgi_oidc.testing import Browser
 from tests.flow.site import Site
@@ -137,6 +140,34 @@ def test_the_default_algorithms_are_those_of_the_table():
 def test_every_url_of_ours_is_named(name):
     """A URL that nobody knows of is one that nobody uses."""
     assert f"/auth/{name}" in README
+
+
+def test_the_lines_about_logging_show_what_they_promise():
+    """A configuration that hides the log is worse than none."""
+    block = next(block for block in PYTHON if "LOGGING = " in block)
+    names: dict[str, Any] = {}
+    run(block, names)
+    ours = logging.getLogger("asgi_oidc")
+    before = (ours.level, list(ours.handlers), ours.propagate)
+
+    try:
+        logging.config.dictConfig(names["LOGGING"])
+        assert (ours.isEnabledFor(logging.INFO), ours.disabled, len(ours.handlers)) == (True, False, 1)
+    finally:
+        ours.level, ours.handlers, ours.propagate = before
+        ours.setLevel(before[0])  # forgets what levels were looked up meanwhile
+
+
+def test_the_events_that_are_named_exist_at_their_level():
+    """People filter by what they read here."""
+    table = README.partition("## Logging")[2].partition("## ")[0]
+    levels = {each.name: logging.getLevelName(each.level) for each in vars(events).values() if type(each) is Event}
+
+    rows = re.findall(r"^\| `([A-Z]+)` \| (.*) \|$", table, re.MULTILINE)
+    listed = {name: level for level, names in rows for name in re.findall(r"`(\w+)`", names)}
+
+    assert len(listed) > 15
+    assert listed == {name: levels.get(name) for name in listed}
 
 
 def test_the_map_names_the_rooms_that_there_are():

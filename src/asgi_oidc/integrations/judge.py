@@ -127,7 +127,7 @@ def _login_needed(scope: Scope, ask: Ask, error: str, title: str) -> Refusal:
     url = oidc.login_url(return_to, acr_values=ask.acr_values or None, max_age=ask.max_age)
     if is_page:
         return _refusal(303, error, title, {"location": url}, login_url=url)
-    events.log(events.REQUEST_REFUSED, status=401, method=request.method)
+    events.log(events.LOGIN_REQUIRED, status=401, method=request.method)
     if error == "login_required":
         return _refusal(401, error, title, _challenge(oidc), login_url=url)
     asked: dict[str, object] = {"acr_values": list(ask.acr_values)} if ask.acr_values else {}
@@ -139,7 +139,7 @@ def _login_needed(scope: Scope, ask: Ask, error: str, title: str) -> Refusal:
 def _forbidden(scope: Scope, need: str, scopes: Sequence[str]) -> Refusal:
     """Tell that another login would not help; what is missing stands in the log, but for scopes (RFC 6750 §3.1)."""
     reference, method = secrets.token_hex(6), scope.get("method", "GET")
-    events.log(events.REQUEST_REFUSED, status=403, method=method, why=need, reference=reference)
+    events.log(events.ACCESS_DENIED, status=403, method=method, why=need, reference=reference)
     error, told = ("insufficient_scope", {"scope": " ".join(scopes)}) if scopes else ("forbidden", {})
     challenge = _challenge(scope["oidc"], error=error, **told)
     return _refusal(403, error, "This user may not do that", challenge, reference=reference, **told)
