@@ -19,7 +19,7 @@ from asgi_oidc.errors import (
     TokenRejected,
 )
 from asgi_oidc.parts import Parts
-from asgi_oidc.protocol.claims import PROTOCOL_CLAIMS
+from asgi_oidc.protocol.claims import PROTOCOL_CLAIMS, VERIFIED_PAIRS, merge_claims, with_partners
 from asgi_oidc.protocol.id_token import ExpectedAgain, claim_names
 from asgi_oidc.protocol.tokens import RefreshAnswer
 from asgi_oidc.revoke import revoke
@@ -280,11 +280,12 @@ def _merged(session: Session, said: dict[str, object]) -> dict[str, object]:
     An ID Token that tells no more than who signed in and when takes nothing away; any other is taken whole: who has
     lost the last role must not keep it because the provider leaves an empty claim out.
     """
-    tokens, made = session.tokens, session.login.made
+    tokens, made = session.tokens, with_partners(session.login.made)
     is_whole = bool(said.keys() - PROTOCOL_CLAIMS)
     gone = claim_names(tokens.id_token) - said.keys() - PROTOCOL_CLAIMS if is_whole else frozenset()
+    gone |= {verified for value, verified in VERIFIED_PAIRS if value in gone}
     kept = {name: value for name, value in tokens.claims.items() if name in made or name not in gone}
-    return kept | {name: value for name, value in said.items() if name not in made}
+    return merge_claims({name: value for name, value in said.items() if name not in made}, kept)
 
 
 def rotated(tokens: Tokens, answer: RefreshAnswer) -> Tokens:

@@ -1,9 +1,5 @@
 """GET or POST /auth/callback: finishes a login (OIDC Core §3.1.2.5 to §3.1.3.7, RFC 9207)."""
 
-import copy
-from collections.abc import Mapping
-from typing import Any
-
 from asgi_oidc import events
 from asgi_oidc.authenticate import authenticate
 from asgi_oidc.endpoints.endpoint import Endpoint, Receive, read_form_body
@@ -11,8 +7,8 @@ from asgi_oidc.endpoints.failure import failure
 from asgi_oidc.endpoints.login import start_login
 from asgi_oidc.errors import LoginLoop, OIDCError, ProviderRefused, RequestRejected
 from asgi_oidc.events import clean
+from asgi_oidc.on_login import admit
 from asgi_oidc.parts import Parts
-from asgi_oidc.principal import User
 from asgi_oidc.protocol.authorization import (
     AuthorizationResponse,
     check_response_issuer,
@@ -109,7 +105,7 @@ async def _admit_and_sign_in(
     said = await parts.provider.check_id_token(tokens.id_token, _expected(parts, transaction, tokens))
     scope = parts.settings.scope if tokens.scope is None else tokens.scope
     claims = await parts.provider.complete_claims(said, tokens, scope=scope)
-    admitted = await _admit(parts, claims)
+    admitted = await admit(parts, claims)
     session = new_session(parts, beginning, tokens, said, claims=claims, admitted=admitted, scope=scope)
     cookies = await sign_in(request, parts, session, transaction)
     if transaction.round is not None:
@@ -140,27 +136,6 @@ def _expected(parts: Parts, transaction: Transaction, tokens: TokenAnswer) -> Ex
         max_age=transaction.max_age,
         acr_values=transaction.acr_values,
     )
-
-
-async def _admit(parts: Parts, claims: dict[str, Any]) -> dict[str, Any]:
-    """Ask the app's `on_login`; it may change the claims, but never who the user is."""
-    hook = parts.settings.on_login
-    if hook is None:
-        return claims
-    changed = copy.deepcopy(claims)
-    user = User(claims["sub"], claims["iss"], copy.deepcopy(claims))
-    try:
-        returned = await hook(user, changed)
-    except OIDCError:
-        raise
-    except Exception as exc:  # the app's own code may raise anything, and then nobody is admitted
-        raise OIDCError("on_login_failed", "on_login raised; nobody was signed in") from exc
-    admitted = changed if returned is None else returned
-    if not isinstance(admitted, Mapping):
-        raise OIDCError("on_login_result", "on_login must return claims, or None to keep those it was given")
-    if (admitted.get("iss"), admitted.get("sub")) != (claims["iss"], claims["sub"]):
-        raise OIDCError("on_login_identity", "on_login must not change iss or sub")
-    return dict(admitted)
 
 
 def _destination(parts: Parts, transaction: Transaction) -> str:

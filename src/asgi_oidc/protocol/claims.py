@@ -1,6 +1,6 @@
-"""Reading single claims of a token whose signature is good (RFC 7519 §2, §4.1)."""
+"""The claims of a token whose signature is good: reading single ones (RFC 7519 §2, §4.1), and merging two answers."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from hmac import compare_digest
 
 from asgi_oidc.errors import TokenRejected
@@ -10,7 +10,65 @@ PROTOCOL_CLAIMS = frozenset(
     {"iss", "sub", "aud", "exp", "iat", "nbf", "jti", "nonce", "azp", "acr", "amr", "auth_time", "sid"}
     | {"at_hash", "c_hash", "s_hash", "events", "cnf", "session_expiry"}
 )
+# A claim, and the one that says whether the provider has verified it (OIDC Core §5.1).
+VERIFIED_PAIRS = (("email", "email_verified"), ("phone_number", "phone_number_verified"))
 LATEST_DATE = 253_402_300_799  # the last second of the year 9999; anything later is a mistake or an attack
+
+
+Claims = Mapping[str, object]
+
+
+def merge_claims(first: Claims, second: Claims) -> dict[str, object]:
+    """Merge two answers about one user: what the first says stands, the second adds what the first lacks.
+
+    `email_verified` is about the `email` beside it and vouches for no other, so the two come from one answer. Where
+    the first answer has a value and does not say whether it is verified, the word of the second counts only for that
+    very value. A first answer that denies a verification is believed in any case: a denial vouches for nothing.
+
+    Source: OIDC Core §5.1 (email_verified, phone_number_verified), §5.7.
+    """
+    merged = {**second, **first}
+    for value, verified in VERIFIED_PAIRS:
+        if value in first and verified not in first and first[value] != second.get(value):
+            merged.pop(verified, None)
+        elif value not in first and value in second and is_true(first.get(verified)):
+            del merged[verified]
+            merged.update({verified: second[verified]} if verified in second else {})
+    return merged
+
+
+def without_borrowed(before: Claims, after: Claims, *, stated: Collection[str]) -> dict[str, object]:
+    """Take away a verification that was made for another value than the one that it now stands beside.
+
+    Args:
+        before: what the provider says.
+        after: what the app made of it.
+        stated: names of the claims that the app set itself, also to the value that they had.
+    """
+    claims = dict(after)
+    for value, verified in VERIFIED_PAIRS:
+        is_carried_over = verified not in stated and claims.get(verified) == before.get(verified)
+        if is_carried_over and is_true(claims.get(verified)) and not _is_same(before.get(value), claims.get(value)):
+            del claims[verified]
+    return claims
+
+
+def with_partners(names: Iterable[str]) -> frozenset[str]:
+    """Add to names of claims those that go with them: of a verified pair, both."""
+    named = frozenset(names)
+    return named.union(*(pair for pair in VERIFIED_PAIRS if not named.isdisjoint(pair)))
+
+
+def is_true(claim: object) -> bool:
+    """Say whether a claim is true."""
+    return claim is True
+
+
+def _is_same(old: object, new: object) -> bool:
+    """Compare two addresses; an app may write them in lower case."""
+    if not (isinstance(old, str) and isinstance(new, str)):
+        return False
+    return old == new or (old.isascii() and new.isascii() and old.lower() == new.lower())
 
 
 def read_instant(claims: Mapping[str, object], name: str) -> float:

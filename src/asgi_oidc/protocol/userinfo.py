@@ -1,13 +1,9 @@
 """The userinfo call and its answer (OIDC Core §5.3)."""
 
-from collections.abc import Mapping
-
 from asgi_oidc.errors import AnswerRejected, TokenRejected
-from asgi_oidc.protocol.claims import PROTOCOL_CLAIMS, check_kind, check_lifetime, same
+from asgi_oidc.protocol.claims import PROTOCOL_CLAIMS, Claims, check_kind, check_lifetime, merge_claims, same
 from asgi_oidc.protocol.jose import Verified
 from asgi_oidc.protocol.messages import Answer, Call, check_status, read_json_answer
-
-Claims = Mapping[str, object]
 
 # Which claims a scope asks for (OIDC Core §5.4): a token that has one of them is taken to have been filled.
 CLAIMS_OF_SCOPE = {
@@ -84,4 +80,4 @@ def merge_userinfo(claims: Claims, userinfo: Claims) -> dict[str, object]:
     if not same(sub, str(claims["sub"])):
         raise TokenRejected("userinfo_sub", "it is not the sub of the ID Token")
     news = {name: value for name, value in userinfo.items() if name not in PROTOCOL_CLAIMS}
-    return {**news, **claims}
+    return merge_claims(claims, news)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 from asgi_oidc.errors import AnswerRejected
+from asgi_oidc.protocol.claims import Claims
 from asgi_oidc.protocol.client import Client
 from asgi_oidc.protocol.exchange import Wanted, exchange_call
 from asgi_oidc.protocol.id_token import Expected, ExpectedAgain, check_id_token, check_id_token_again
@@ -19,7 +20,6 @@ from asgi_oidc.protocol.tokens import (
     token_call,
 )
 from asgi_oidc.protocol.userinfo import (
-    Claims,
     check_signed_userinfo,
     lacks_claims,
     merge_userinfo,

@@ -1,0 +1,60 @@
+"""The app's own say in a login: it may change the claims or refuse, but never make somebody else of a user."""
+
+import copy
+from collections.abc import Mapping
+from typing import Any
+
+from asgi_oidc import events
+from asgi_oidc.errors import OIDCError
+from asgi_oidc.parts import Parts
+from asgi_oidc.principal import User
+from asgi_oidc.protocol.claims import without_borrowed
+
+
+class HookClaims(dict[str, Any]):
+    """The claims that `on_login` may change in place.
+
+    Attributes:
+        stated: names of those that it set, also to the value that they had.
+    """
+
+    def __init__(self, claims: Mapping[str, Any]) -> None:
+        super().__init__(claims)
+        self.stated: set[str] = set()
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        self.stated.add(name)
+        super().__setitem__(name, value)
+
+    def update(self, *others: Any, **further: Any) -> None:
+        """Set several."""
+        for name, value in dict(*others, **further).items():
+            self[name] = value
+
+    def __ior__(self, others: Any) -> "HookClaims":  # type: ignore[override,misc]  # any mapping will do
+        self.update(others)
+        return self
+
+
+async def admit(parts: Parts, claims: dict[str, Any]) -> dict[str, Any]:
+    """Ask the app's `on_login`; it may change the claims, but never who the user is."""
+    hook = parts.settings.on_login
+    if hook is None:
+        return claims
+    changed = HookClaims(copy.deepcopy(claims))
+    user = User(claims["sub"], claims["iss"], copy.deepcopy(claims))
+    try:
+        returned = await hook(user, changed)
+    except OIDCError:
+        raise
+    except Exception as exc:  # the app's own code may raise anything, and then nobody is admitted
+        raise OIDCError("on_login_failed", "on_login raised; nobody was signed in") from exc
+    admitted = changed if returned is None else returned
+    if not isinstance(admitted, Mapping):
+        raise OIDCError("on_login_result", "on_login must return claims, or None to keep those it was given")
+    if (admitted.get("iss"), admitted.get("sub")) != (claims["iss"], claims["sub"]):
+        raise OIDCError("on_login_identity", "on_login must not change iss or sub")
+    believed = without_borrowed(claims, admitted, stated=changed.stated if admitted is changed else ())
+    for name in admitted.keys() - believed.keys():
+        events.log(events.CLAIM_DROPPED, claim=name, why="on_login changed what it is about, and did not set it anew")
+    return believed
