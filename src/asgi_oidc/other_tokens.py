@@ -18,8 +18,9 @@ from asgi_oidc.errors import (
 from asgi_oidc.parts import Parts
 from asgi_oidc.protocol.exchange import Wanted
 from asgi_oidc.protocol.tokens import RefreshAnswer
-from asgi_oidc.refresh import FORCE_PAUSE, ask, check_goes_on, checked_claims, live_tokens, rotated, save
+from asgi_oidc.refresh import FORCE_PAUSE, ask, check_goes_on, checked_claims, live_tokens, save
 from asgi_oidc.sessions.granted import Failure, Granted
+from asgi_oidc.sessions.refresh_answer import claims_refreshed
 from asgi_oidc.sessions.session import refresh_due_at
 from asgi_oidc.sessions.sessions import Live
 from asgi_oidc.turn import COOL_DOWN, DEADLINE, turn
@@ -43,8 +44,8 @@ async def resource_token(live: Live, parts: Parts, resource: str, *, refused: st
             raise TokenNotGranted(detail="a resource needs a refresh token: ask for the scope offline_access")
         async with turn(session, parts, can_go=lambda newest: False) as mine:
             answer = await ask(mine, parts, resource=resource)
-            await checked_claims(mine, parts, answer)
-            await save(mine, parts, rotated(mine.session.tokens, answer))
+            said = await checked_claims(mine, parts, answer)
+            await save(mine, parts, claims_refreshed(mine.session, answer, said))
             return answer
 
     return await _token(live, parts, resource, get, refused=refused)

@@ -19,19 +19,11 @@ from asgi_oidc.errors import (
     TokenRejected,
 )
 from asgi_oidc.parts import Parts
-from asgi_oidc.protocol.claims import PROTOCOL_CLAIMS, VERIFIED_PAIRS, merge_claims, with_partners
-from asgi_oidc.protocol.id_token import ExpectedAgain, claim_names
+from asgi_oidc.protocol.id_token import ExpectedAgain
 from asgi_oidc.protocol.tokens import RefreshAnswer
 from asgi_oidc.revoke import revoke
-from asgi_oidc.sessions.session import (
-    Session,
-    Tokens,
-    earliest,
-    ends_for_good_at,
-    refresh_due_at,
-    renewed,
-    write_claims,
-)
+from asgi_oidc.sessions.refresh_answer import refreshed, rotated
+from asgi_oidc.sessions.session import Session, Tokens, ends_for_good_at, renewed
 from asgi_oidc.sessions.sessions import Change, Live
 from asgi_oidc.turn import COOL_DOWN, Turn, failed, turn, unlock
 
@@ -117,7 +109,7 @@ async def _renew(session: Session, parts: Parts, refused: str | None) -> Session
             return mine.session
         answer = await ask(mine, parts)
         claims = await checked_claims(mine, parts, answer)
-        tokens = _renewed(mine.session, answer, claims, parts.now())
+        tokens = refreshed(mine.session, answer, claims, now=parts.now())
         if refused is not None:
             tokens = msgspec.structs.replace(tokens, forced_at=parts.now())
         events.log(events.TOKENS_REFRESHED)
@@ -257,38 +249,3 @@ async def _saved(session: Session, parts: Parts, change: Change) -> Session | No
                 return await parts.sessions.change(session, change)
             except StoreUnavailable:
                 await anyio.sleep(SAVE_PAUSE)
-
-
-def _renewed(session: Session, answer: RefreshAnswer, claims: dict[str, object], now: int) -> Tokens:
-    old = session.tokens
-    return msgspec.structs.replace(
-        rotated(old, answer),
-        written_claims=write_claims(_merged(session, claims)),
-        id_token=answer.id_token or old.id_token,
-        access_token=answer.access_token,
-        access_expires_at=None if answer.expires_in is None else now + answer.expires_in,
-        refresh_due_at=None if answer.expires_in is None else refresh_due_at(now, answer.expires_in),
-        scopes=old.scopes if answer.scope is None else answer.scope.split(),
-        retry_at=0,
-        ends_at=earliest(old.ends_at, claims.get("session_expiry")),
-    )
-
-
-def _merged(session: Session, said: dict[str, object]) -> dict[str, object]:
-    """Bring claims up to date: what userinfo gave and what `on_login` made stays.
-
-    An ID Token that tells no more than who signed in and when takes nothing away; any other is taken whole: who has
-    lost the last role must not keep it because the provider leaves an empty claim out.
-    """
-    tokens, made = session.tokens, with_partners(session.login.made)
-    is_whole = bool(said.keys() - PROTOCOL_CLAIMS)
-    gone = claim_names(tokens.id_token) - said.keys() - PROTOCOL_CLAIMS if is_whole else frozenset()
-    gone |= {verified for value, verified in VERIFIED_PAIRS if value in gone}
-    kept = {name: value for name, value in tokens.claims.items() if name in made or name not in gone}
-    return merge_claims({name: value for name, value in said.items() if name not in made}, kept)
-
-
-def rotated(tokens: Tokens, answer: RefreshAnswer) -> Tokens:
-    """Take the new refresh token over, and nothing else."""
-    newer = answer.refresh_token or tokens.refresh_token
-    return msgspec.structs.replace(tokens, generation=tokens.generation + 1, refresh_token=newer)

@@ -453,6 +453,66 @@ async def test_a_claim_that_is_gone_is_gone_unless_the_id_token_tells_next_to_no
     assert (claims.get("role"), claims["sub"]) == (role, "alice")
 
 
+@pytest.mark.parametrize("asks_for", ["access_token", "resource"])
+@pytest.mark.parametrize("between", [{}, {"id_token": "none"}, {"role": "admin"}], ids=["minimal", "none", "whole"])
+async def test_a_role_that_is_lost_is_lost_whatever_the_refresh_in_between_brought(site, asks_for, between):
+    """An ID Token that tells next to nothing takes nothing away, and gives nothing for good either."""
+    site.provider.claims_in_id_token = False
+    site.provider.id_token_overrides = {"role": "admin", "tier": "free"}
+    browser = await site.signed_in()
+    site.provider.id_token_on_refresh = between != {"id_token": "none"}
+    site.provider.id_token_overrides = {name: value for name, value in between.items() if name == "role"}
+    for _ in range(2):
+        site.clock.advance(LIFETIME + 1)
+        await browser.fetch("/page")
+    site.provider.id_token_on_refresh, site.provider.id_token_overrides = True, {"tier": "free"}
+    site.clock.advance(LIFETIME + 1)
+
+    await ask(site, browser, asks_for)
+    claims = (await browser.fetch("/auth/session")).json()["claims"]
+
+    assert ("role" in claims, claims["tier"], claims["name"]) == (False, "free", "Alice Adams")
+
+
+async def test_what_the_id_token_of_another_apis_token_says_is_remembered(site):
+    """Its claims are as good as any: the next whole ID Token takes away what they gave."""
+    site.provider.id_token_overrides = {"tier": "free"}
+    browser = await site.signed_in()
+    seen: list[bool] = []
+    for roles in ({"role": "admin"}, {}, {"tier": "free", "name": "Alice"}):
+        site.provider.claims_in_id_token = False
+        site.provider.id_token_overrides = roles
+        site.clock.advance(LIFETIME + 1)
+        await ask(site, browser, "resource")
+        seen.append("role" in (await browser.fetch("/auth/session")).json()["claims"])
+
+    assert seen == [True, True, False]
+
+
+async def test_the_id_token_of_another_apis_token_may_end_the_session_earlier(site):
+    """It is a word of the provider about this session, whatever the access token beside it is for."""
+    browser = await site.signed_in()
+    site.provider.id_token_overrides = {"session_expiry": int(site.clock.now) + LIFETIME + 10}
+    site.clock.advance(LIFETIME + 1)
+
+    await ask(site, browser, "resource")
+    before = await who_am_i(browser)
+    site.clock.advance(9)
+
+    assert (before, await who_am_i(browser)) == ("alice", None)
+
+
+async def ask(site: TokenSite, browser: Browser, asks_for: str) -> None:
+    """Open a page that asks for the token of the session, or for that of another API."""
+    wanted = {"resource": "https://orders.example.com"} if asks_for == "resource" else {}
+
+    async def at_work(scope: Any) -> None:
+        await scope["oidc"].access_token(**wanted)
+
+    site.app.at_work = at_work
+    assert (await browser.fetch("/page")).status_code == 200
+
+
 @pytest.mark.parametrize("ahead", [-120, 400])
 async def test_a_clock_that_is_wrong_for_a_while_spends_no_refresh_token_twice(site, ahead):
     """The times of the ID Token do not fit, but it is about the same login: its refresh token is kept."""

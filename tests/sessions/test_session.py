@@ -71,6 +71,13 @@ def test_bytes_of_another_format_are_no_session(data):
     assert (decode_session(data), decode_login(data), decode_tokens(data), decode_use(data)) == (None,) * 4
 
 
+def test_tokens_that_an_older_release_wrote_are_read():
+    """What it did not know is as if it had not happened: an update signs nobody out."""
+    written = msgspec.json.decode(encode(TOKENS))[:11]
+
+    assert decode_tokens(msgspec.json.encode(written)) == TOKENS
+
+
 def test_a_session_of_another_format_number_is_none():
     """The fields may mean something else there."""
     login = msgspec.structs.replace(LOGIN, format=FORMAT + 1)

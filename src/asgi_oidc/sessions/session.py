@@ -59,6 +59,8 @@ class Tokens(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
         retry_at: after a refresh that failed, none is tried before.
         forced_at: when an API last refused a token that looked fine.
         ends_at: when the provider wants the session to end, None when it did not say.
+        given: names of the claims that ID Tokens of this session gave, where `id_token` is a newer one that told
+            nothing but who signed in and when; None where it is the one that gave them.
     """
 
     generation: int = 0
@@ -72,6 +74,7 @@ class Tokens(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     retry_at: int = 0
     forced_at: int = 0
     ends_at: int | None = None
+    given: list[str] | None = None
 
     @property
     def claims(self) -> dict[str, Any]:
