@@ -1,11 +1,13 @@
 """What the app may do with the live session of a request: the other end of `scope["oidc"]`."""
 
+from asgi_oidc.api_auth import HiddenToken
 from asgi_oidc.other_tokens import exchanged_token, resource_token
 from asgi_oidc.parts import Parts
 from asgi_oidc.principal import OIDC
 from asgi_oidc.protocol.exchange import Wanted
 from asgi_oidc.protocol.step_up import Ask, is_met
 from asgi_oidc.refresh import live_tokens
+from asgi_oidc.sanitized_errors import sanitizes_errors
 from asgi_oidc.sessions.session import expires_at
 from asgi_oidc.sessions.sessions import Live
 
@@ -45,12 +47,12 @@ class LiveAccess:
         acr, auth_time = first.get("acr"), first.get("auth_time")
         return is_met(ask, acr=acr, auth_time=auth_time, now=self._parts.now(), leeway=leeway)
 
-    async def access_token(self, *, resource: str | None = None, refused: str | None = None) -> str:
+    async def access_token(self, *, resource: str | None = None, refused: HiddenToken | None = None) -> str:
         """Return the token of the session, or that for a resource."""
-        if resource is not None:
-            _check_resource(resource)
-            return await resource_token(self._live, self._parts, resource, refused=refused)
-        return (await live_tokens(self._live, self._parts, refused=refused)).access_token
+        if resource is None:
+            return await self._session_token(refused)
+        _check_resource(resource)
+        return await self._resource_token(resource, refused)
 
     async def exchange_token(
         self,
@@ -58,7 +60,7 @@ class LiveAccess:
         audience: str | None = None,
         resource: str | None = None,
         scope: str | None = None,
-        refused: str | None = None,
+        refused: HiddenToken | None = None,
     ) -> str:
         """Return a token that was got in exchange."""
         for name, value in (("audience", audience), ("scope", scope)):
@@ -66,7 +68,19 @@ class LiveAccess:
                 raise ValueError(f"{name} must be text, on one line")
         if resource is not None:
             _check_resource(resource)
-        return await exchanged_token(self._live, self._parts, Wanted(resource, audience, scope), refused=refused)
+        return await self._exchanged_token(Wanted(resource, audience, scope), refused)
+
+    @sanitizes_errors
+    async def _session_token(self, refused: HiddenToken | None) -> str:
+        return (await live_tokens(self._live, self._parts, refused=_shown(refused))).access_token
+
+    @sanitizes_errors
+    async def _resource_token(self, resource: str, refused: HiddenToken | None) -> str:
+        return await resource_token(self._live, self._parts, resource, refused=_shown(refused))
+
+    @sanitizes_errors
+    async def _exchanged_token(self, wanted: Wanted, refused: HiddenToken | None) -> str:
+        return await exchanged_token(self._live, self._parts, wanted, refused=_shown(refused))
 
 
 class LiveOIDC(OIDC):
@@ -82,6 +96,10 @@ class LiveOIDC(OIDC):
     @property
     def _access(self) -> LiveAccess:
         return LiveAccess(self._live, self._parts)
+
+
+def _shown(token: HiddenToken | None) -> str | None:
+    return None if token is None else token.value
 
 
 def _check_resource(resource: str) -> None:

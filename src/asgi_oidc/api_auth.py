@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import httpx
@@ -9,10 +10,17 @@ import httpx
 from asgi_oidc.urls import check_url, origin_of
 
 
+@dataclass(frozen=True, slots=True)
+class HiddenToken:
+    """An access token in an argument or a variable: error reporters print those, and this shows nothing."""
+
+    value: str = field(repr=False)
+
+
 class GetToken(Protocol):
     """Gives a live access token; with one that an API refused, a newer one if there can be any."""
 
-    def __call__(self, refused: str | None = None) -> Awaitable[str]: ...
+    def __call__(self, refused: HiddenToken | None = None) -> Awaitable[str]: ...
 
 
 class ApiAuth(httpx.Auth):
@@ -45,14 +53,14 @@ class ApiAuth(httpx.Auth):
         if not self._is_ours(request):
             yield request
             return
-        token = await self._get_token()
-        request.headers["authorization"] = f"Bearer {token}"
+        sent = HiddenToken(await self._get_token())
+        request.headers["authorization"] = f"Bearer {sent.value}"
         response = yield request
         if response.status_code != 401 or not self._is_ours(response.request) or not _can_be_sent_again(request):
             return  # it may also have come from where a redirect went
-        newer = await self._get_token(token)
-        if newer != token:
-            request.headers["authorization"] = f"Bearer {newer}"
+        newer = HiddenToken(await self._get_token(sent))
+        if newer != sent:
+            request.headers["authorization"] = f"Bearer {newer.value}"
             yield request
 
     def _is_ours(self, request: Any) -> bool:

@@ -53,6 +53,7 @@ PROVIDER_FAILED = Event("provider_failed", logging.WARNING)
 KEYS_FETCHED = Event("keys_fetched", logging.DEBUG)
 KEY_SKIPPED = Event("key_skipped", logging.DEBUG)
 METADATA_FETCHED = Event("metadata_fetched", logging.DEBUG)
+UNEXPECTED_ERROR = Event("unexpected_error", logging.ERROR)
 MOUNT_MISMATCH = Event("mount_mismatch", logging.WARNING)
 
 
@@ -66,11 +67,16 @@ def log(event: Event, *, error: BaseException | None = None, **fields: object) -
     if not logger.isEnabledFor(event.level):
         return
     if error is not None:
-        frames = traceback.extract_tb(error.__traceback__)[-MOST_FRAMES:]
         fields["raised"] = type(error).__name__
-        fields["at"] = ">".join(f"{PurePath(frame.filename).name}:{frame.lineno}" for frame in frames)
+        fields["at"] = lines_of(error)
     words = [event.name, *(f"{name}={clean(value)}" for name, value in fields.items())]
     logger.log(event.level, "%s", " ".join(words), extra={"event": event.name})
+
+
+def lines_of(error: BaseException, *, most: int = MOST_FRAMES) -> str:
+    """Name the lines of code that led to an exception, the innermost last: `app.py:12>database.py:34`."""
+    lines = [(frame.f_code.co_filename, line) for frame, line in traceback.walk_tb(error.__traceback__)]
+    return ">".join(f"{PurePath(filename).name}:{line}" for filename, line in lines[-most:])
 
 
 def clean(value: object) -> str:

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 import httpx
 import msgspec
 
-from asgi_oidc.api_auth import make_api_auth
+from asgi_oidc.api_auth import HiddenToken, make_api_auth
 from asgi_oidc.errors import NotSignedIn
 from asgi_oidc.protocol.step_up import ANYHOW, Ask
 
@@ -176,7 +176,7 @@ class Access(Protocol):
 
     def meets(self, ask: Ask) -> bool: ...
 
-    async def access_token(self, *, resource: str | None = None, refused: str | None = None) -> str: ...
+    async def access_token(self, *, resource: str | None = None, refused: HiddenToken | None = None) -> str: ...
 
     async def exchange_token(
         self,
@@ -184,7 +184,7 @@ class Access(Protocol):
         audience: str | None = None,
         resource: str | None = None,
         scope: str | None = None,
-        refused: str | None = None,
+        refused: HiddenToken | None = None,
     ) -> str: ...
 
 
@@ -285,7 +285,7 @@ class OIDC:
         """
         access = self._signed_in()
 
-        async def get_token(refused: str | None = None) -> str:
+        async def get_token(refused: HiddenToken | None = None) -> str:
             if audience is None:
                 return await access.access_token(resource=resource, refused=refused)
             return await access.exchange_token(audience=audience, resource=resource, scope=scope, refused=refused)

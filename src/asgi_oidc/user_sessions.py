@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from asgi_oidc import events
 from asgi_oidc.errors import StoreUnavailable
 from asgi_oidc.parts import Parts
+from asgi_oidc.sanitized_errors import sanitizes_errors
 from asgi_oidc.sessions.ended_log import try_to_write
 from asgi_oidc.sign_out import sign_out_everywhere
 from asgi_oidc.stores.door import StoreDoor
@@ -34,6 +35,7 @@ class UserSessions:
         self._store = store
         self._records = parts.records
 
+    @sanitizes_errors
     async def of(self, sub: str) -> list[SessionInfo]:
         """Return the live sessions of a user, the newest first.
 
@@ -44,6 +46,7 @@ class UserSessions:
         once = {info.id: info for info in found if info}  # it may be in the lists of two secrets
         return sorted(once.values(), key=lambda info: -info.created_at)
 
+    @sanitizes_errors
     async def end(self, sub: str, session_id: str) -> bool:
         """End one session of a user at once, in all processes, and say whether there was one.
 
@@ -57,6 +60,7 @@ class UserSessions:
         mine = [index for index, handle in await self._linked(sub) if handle == session_id]
         return any([await self._end(index, session_id) for index in mine])
 
+    @sanitizes_errors
     async def end_all(self, sub: str) -> int:
         """End all sessions of a user at once, in all processes, and say how many there were.
 

@@ -6,7 +6,7 @@ import httpx
 import httpx2
 import pytest
 
-from asgi_oidc.api_auth import ApiAuth, make_api_auth
+from asgi_oidc.api_auth import ApiAuth, HiddenToken, make_api_auth
 
 API = "https://api.example.com"
 
@@ -18,8 +18,8 @@ class Tokens:
         self._tokens = list(tokens)
         self.refused: list[str | None] = []
 
-    async def __call__(self, refused: str | None = None) -> str:
-        self.refused.append(refused)
+    async def __call__(self, refused: HiddenToken | None = None) -> str:
+        self.refused.append(None if refused is None else refused.value)
         return self._tokens[min(len(self.refused), len(self._tokens)) - 1]
 
 

@@ -3,7 +3,6 @@
 import contextlib
 import json
 import logging
-import re
 import secrets
 from collections.abc import Iterator
 from typing import Any
@@ -18,6 +17,7 @@ from asgi_oidc.testing import Browser, Client, FakeProvider, Persona, serve
 from asgi_oidc.testing.browser import Response
 from asgi_oidc.testing.faults import FAULTS
 
+from .recorder import Recorder
 from .stage import NOW, ORIGIN, Exchange, Scope, Stage, http_scope
 
 PERSON = Persona(
@@ -34,44 +34,11 @@ SHOWS_THE_USER = ("/", "/page", "/auth/session")  # the app's own pages; and who
 FAILURES = sorted(name for name in FAULTS if not name.endswith("_slow"))
 
 
-class Recorder:
-    """Stands before the provider and learns every secret that it gives out."""
-
-    def __init__(self, provider: FakeProvider) -> None:
-        self.provider = provider
-        self.found: set[str] = set()
-
-    async def __call__(self, scope: Scope, receive: Any, send: Any) -> None:
-        async def listen(message: Any) -> None:
-            text = message.get("body", b"").decode("utf-8", "replace")[:200_000]
-            tokens = re.findall(r'"(?:access_token|id_token|refresh_token)": ?"([^"]+)"', text)
-            self.found |= {token for token in tokens if len(token) < 20_000}
-            for name, value in message.get("headers", ()):
-                if name.lower() == b"location":
-                    self.learn(dict(parse_qsl(urlsplit(value.decode()).query)))
-            await send(message)
-
-        self.learn(dict(parse_qsl(scope.get("query_string", b"").decode())))
-        await self.provider(scope, receive, listen)
-
-    def learn(self, params: dict[str, str]) -> None:
-        self.found |= {params[name] for name in ("state", "nonce", "code", "id_token_hint") if name in params}
-
-    def all(self) -> set[str]:
-        """Every secret so far, those of the token calls too."""
-        for call in self.provider.calls:
-            self.learn(call.form)
-            self.found |= {call.form[name] for name in ("code_verifier", "client_secret") if name in call.form}
-            self.found |= {value.split(" ")[-1] for value in call.headers.get_list("authorization")}
-        # What a fault makes up is no secret: "a-planted-code" may be anybody's.
-        return {text for text in self.found if len(text) > 20} | {CLIENT_SECRET, SECRET}
-
-
 @pytest.fixture
 def recorder() -> Recorder:
     clients = [Client("web", CLIENT_SECRET)]
     provider = FakeProvider(clock=lambda: NOW, clients=clients, personas=[PERSON], claims_in_id_token=False)
-    return Recorder(provider)
+    return Recorder(provider, CLIENT_SECRET, SECRET)
 
 
 @pytest.fixture

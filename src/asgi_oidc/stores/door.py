@@ -114,8 +114,9 @@ class StoreDoor:
         except StoreUnavailable:
             raise
         except Exception as exc:  # whatever a store raises, also one of the user's own, ends at this door
-            # Its text may hold an address with a password, and the name says what happened.
-            raise StoreUnavailable("store_failed", f"{what}: {type(exc).__name__}") from exc
+            # Its text may hold an address with a password; its class says what happened, and its last line where.
+            where = events.lines_of(exc, most=1)
+            raise StoreUnavailable("store_failed", f"{what}: {type(exc).__name__} at {where}") from exc
         finally:
             if not is_impatient:
                 self._is_tried = False

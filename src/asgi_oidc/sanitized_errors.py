@@ -1,0 +1,64 @@
+"""What leaves us when something fails: an error without the frames of inner calls, their causes and their contexts.
+
+Error reporters record the local variables of every frame of an exception, and of those that came before it. In ours,
+and in those of the libraries below us, stand tokens, codes and secrets.
+"""
+
+from collections.abc import Awaitable, Callable, Coroutine
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
+
+from asgi_oidc import events
+from asgi_oidc.errors import OIDCError
+
+Arguments = ParamSpec("Arguments")
+Value = TypeVar("Value")
+
+
+def sanitizes_errors(
+    call: Callable[Arguments, Awaitable[Value]],
+) -> Callable[Arguments, Coroutine[Any, Any, Value]]:
+    """Let nothing but sanitized errors leave an async function; its own arguments must print no secret."""
+
+    @wraps(call)
+    async def sanitizing(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Value:
+        try:
+            return await call(*args, **kwargs)
+        except BaseException as error:  # noqa: BLE001  # raised below, where no context is added to it
+            leaving = sanitized(error)
+        raise leaving
+
+    return sanitizing
+
+
+def sanitized(error: BaseException) -> BaseException:
+    """Return what may be raised in the place of an error; raise it after the `except` block.
+
+    An error of ours becomes a fresh one, with the same code and detail. Any other is a fault of ours: its text may hold
+    anything, so it is logged by its class and its lines of code. A cancellation stays the very object that it is.
+    """
+    if isinstance(error, OIDCError):
+        return _fresh(error)
+    if isinstance(error, Exception):
+        events.log(events.UNEXPECTED_ERROR, error=error)
+        return OIDCError("unexpected_error", f"{type(error).__name__}: the log says where")
+    _strip(error)
+    return error
+
+
+def _fresh(error: OIDCError) -> OIDCError:
+    fresh = type(error).__new__(type(error), *error.args)
+    fresh.__dict__.update({name: value for name, value in vars(error).items() if name != "__notes__"})
+    return fresh
+
+
+def _strip(error: BaseException) -> None:
+    """Take the frames off a cancellation, and all that it came after but other cancellations.
+
+    asyncio makes a new one out of an old one, and anyio looks for its own in the context.
+    """
+    before = error.__context__
+    error.__traceback__ = error.__cause__ = error.__context__ = None
+    if before is not None and not isinstance(before, Exception):
+        _strip(before)
+        error.__context__ = before

@@ -1,0 +1,302 @@
+"""No exception that leaves us carries a secret: not in its frames, its causes or its contexts.
+
+Error reporters record the local variables of every frame, and those of the exceptions that came before.
+"""
+
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any, cast
+
+import anyio
+import httpx
+import pytest
+
+from asgi_oidc import OIDCError, OIDCMiddleware, RefreshFailed, SessionEnded, StoreUnavailable
+from asgi_oidc.protocol.client import Client
+from asgi_oidc.protocol.tokens import refresh_call
+from asgi_oidc.provider.http import Http
+from asgi_oidc.testing import Browser, FakeProvider
+from asgi_oidc.testing.faults import FAULTS
+from tests.flow.site import CLIENT_SECRET, SECRET, nothing
+from tests.flow.tokens import LIFETIME, STORES, TokenSite
+from tests.sessions.stores import OwnStore
+
+from .recorder import Recorder, reported
+
+API = "https://api.example.com"
+DAYS = 86_400  # seconds
+WAITS = ("refresh_hangs_before_processing", "refresh_hangs_after_processing")  # for real, and "slow" ones too
+CAUSES = sorted(name for name in FAULTS if not name.endswith("_slow") and name not in WAITS)
+
+
+async def call_api(oidc: Any) -> None:
+    """Call an API with the user's token."""
+    async with api_client(oidc, status=200) as client:
+        await client.get(API)
+
+
+async def call_api_that_refuses(oidc: Any) -> None:
+    """Call an API that takes no token."""
+    async with api_client(oidc, status=401) as client:
+        await client.get(API)
+
+
+def api_client(oidc: Any, *, status: int) -> httpx.AsyncClient:
+    transport = httpx.MockTransport(lambda request: httpx.Response(status))
+    return httpx.AsyncClient(transport=transport, auth=oidc.httpx_auth(API))
+
+
+WAYS: dict[str, Callable[[Any], Awaitable[Any]]] = {
+    "access_token": lambda oidc: oidc.access_token(),
+    "resource": lambda oidc: oidc.access_token(resource="https://orders.example.com"),
+    "exchange": lambda oidc: oidc.exchange_token(audience="orders"),
+    "httpx_auth": call_api,
+    "after a 401": call_api_that_refuses,
+}
+
+
+class Visit:
+    """Somebody who is signed in, on a site whose secrets are all known."""
+
+    def __init__(self, store: Any = "cookies", client: Any = None, **settings: Any) -> None:
+        provider = FakeProvider(alg="ES256")
+        self.recorder = Recorder(provider, CLIENT_SECRET, SECRET)
+        self.client = client or Flaky(httpx.ASGITransport(app=self.recorder))
+        spans = {"session_idle": 30 * DAYS, "session_lifetime": 30 * DAYS}
+        self.site = TokenSite(store, provider=provider, http_client=self.client, **{**spans, **settings})
+        self.site.app.at_work = nothing
+
+    async def begin(self) -> tuple[Browser, Any]:
+        """Sign in."""
+        browser = await self.site.signed_in()
+        oidc = self.site.app.scope["oidc"]
+        self.recorder.found |= {oidc.id_token, oidc._access._live.session.id}  # no public name, on purpose
+        self.recorder.found |= {cookie.value for cookie in browser.cookies}
+        return browser, oidc
+
+    def leaks(self, error: BaseException) -> list[str]:
+        """Name the secrets that a report of this exception holds."""
+        report = reported(error)
+        return [secret for secret in self.recorder.all() if secret in report]
+
+
+class Flaky(httpx.AsyncClient):
+    """A client that keeps a call in its locals while it fails, as httpx does.
+
+    Attributes:
+        raises: makes what it raises.
+    """
+
+    def __init__(self, transport: httpx.AsyncBaseTransport) -> None:
+        super().__init__(transport=transport)
+        self.raises: Callable[[], BaseException] | None = None
+
+    async def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
+        headers, body = dict(request.headers), request.content
+        if self.raises is not None:
+            try:
+                raise OSError(f"refused {len(headers)} {len(body)}")
+            except OSError as error:
+                raise self.raises() from error
+        return await super().send(request, **options)
+
+
+async def failure_of(way: Callable[[], Awaitable[Any]]) -> BaseException | None:
+    """Return what a call raises."""
+    try:
+        await way()
+    except Exception as error:  # noqa: BLE001  # the test looks at it
+        return error
+    return None
+
+
+def is_bare(error: BaseException) -> bool:
+    """Say whether nothing hangs on an exception."""
+    return (error.__cause__, error.__context__, getattr(error, "__notes__", None)) == (None, None, None)
+
+
+async def test_the_reporter_of_these_tests_finds_what_a_frame_holds():
+    """A call that fails has its headers and its body in the frames of the library that makes it."""
+    visit = Visit()
+    await visit.begin()
+    metadata = await visit.site.middleware._parts.provider.metadata()
+    call = refresh_call(metadata, Client("web", "", CLIENT_SECRET), "a-refresh-token-of-these-tests")
+    visit.client.raises = lambda: httpx.ConnectError("no")
+
+    error = await failure_of(lambda: Http(visit.client).send(call, what="token"))
+
+    assert error is not None
+    assert all(text in reported(error) for text in ("a-refresh-token-of-these-tests", call.headers["authorization"]))
+
+
+@pytest.mark.parametrize("fault", CAUSES)
+async def test_no_failure_of_the_provider_brings_a_secret_out(fault):
+    """Metadata and keys have run out as well, so that every fault can be met."""
+    for way in WAYS.values():
+        visit = Visit()
+        _, oidc = await visit.begin()
+        visit.site.clock.advance(2 * DAYS)
+        with visit.site.provider.fault(fault):
+            error = await failure_of(partial(way, oidc))
+
+        assert error is None or (isinstance(error, OIDCError) and is_bare(error))
+        assert error is None or visit.leaks(error) == []
+
+
+UNREACHABLE: dict[str, Callable[[], BaseException]] = {
+    "connect": lambda: httpx.ConnectError("All connection attempts failed"),
+    "read": lambda: httpx.ReadTimeout("too slow"),
+    "a bug": lambda: ZeroDivisionError("in a client of the app's own"),
+    "in time": TimeoutError,
+}
+
+
+@pytest.mark.parametrize("why", UNREACHABLE)
+@pytest.mark.parametrize("name", WAYS)
+@pytest.mark.parametrize("store", STORES)
+async def test_a_provider_that_cannot_be_reached_brings_no_secret_out(store, name, why, caplog):
+    """The frames of the HTTP library hold the Basic header and the refresh token."""
+    visit = Visit(store)
+    _, oidc = await visit.begin()
+    visit.site.clock.advance(LIFETIME + 1)
+    visit.client.raises = UNREACHABLE[why]
+
+    error = await failure_of(lambda: WAYS[name](oidc))
+
+    assert isinstance(error, RefreshFailed)
+    assert error.code.startswith(("refresh_token_", "exchange_token_"))
+    assert (is_bare(error), visit.leaks(error)) == (True, [])
+    assert name == "exchange" or f"code={error.code}" in caplog.text  # nobody has to ask the exception why
+
+
+@pytest.mark.parametrize("name", WAYS)
+@pytest.mark.parametrize("broken", ["get", "add", "replace", "remove"])
+async def test_a_store_that_fails_brings_no_secret_out(name, broken):
+    """Its frames hold keys and addresses, and ours the id of the session."""
+    store = OwnStore()
+    visit = Visit(store)
+    _, oidc = await visit.begin()
+    visit.site.clock.advance(LIFETIME + 1)
+    store.broken = {broken}
+
+    with anyio.move_on_after(0):  # a store that takes no tokens is waited for, and nobody waits here
+        error = await failure_of(lambda: WAYS[name](oidc))
+        assert error is None or (isinstance(error, OIDCError) and is_bare(error))
+        assert error is None or (visit.leaks(error), "s3cret" in reported(error)) == ([], False)
+
+
+SESSIONS: dict[str, Callable[[OIDCMiddleware], Awaitable[Any]]] = {
+    "of": lambda middleware: middleware.sessions.of("alice"),
+    "end": lambda middleware: middleware.sessions.end("alice", "x" * 43),
+    "end_all": lambda middleware: middleware.sessions.end_all("alice"),
+}
+
+
+@pytest.mark.parametrize("name", SESSIONS)
+async def test_sessions_of_a_store_that_fails_bring_no_secret_out(name):
+    """An address has a password, and the store's own error says it."""
+    store = OwnStore()
+    visit = Visit(store)
+    await visit.begin()
+    store.broken = {"get", "remove", "link", "linked", "unlink"}
+
+    error = await failure_of(lambda: SESSIONS[name](visit.site.middleware))
+
+    assert isinstance(error, StoreUnavailable)
+    assert (error.code, is_bare(error), "s3cret" in reported(error)) == ("store_failed", True, False)
+
+
+async def test_a_store_that_raises_our_own_error_brings_no_secret_out():
+    """It may have been raised because of something else."""
+    store = OwnStore()
+    visit = Visit(store)
+    await visit.begin()
+
+    async def fail() -> None:
+        try:
+            raise OSError("redis://user:s3cret@host")
+        except OSError as error:
+            own = StoreUnavailable("own_code", "own words", retry_after=7)
+            own.add_note("redis://user:s3cret@host")
+            raise own from error
+
+    store.before["linked"].append(fail)
+
+    error = await failure_of(lambda: visit.site.middleware.sessions.of("alice"))
+
+    assert isinstance(error, StoreUnavailable)
+    assert (error.code, error.detail, error.retry_after) == ("own_code", "own words", 7)
+    assert (is_bare(error), "s3cret" in reported(error)) == (True, False)
+
+
+async def test_a_token_that_an_api_refused_stays_inside():
+    """It was sent by then, and is good for other calls."""
+    visit = Visit()
+    _, oidc = await visit.begin()
+
+    with visit.site.provider.fault("refresh_invalid_grant"):
+        error = await failure_of(lambda: call_api_that_refuses(oidc))
+
+    assert isinstance(error, SessionEnded)
+    assert (is_bare(error), visit.leaks(error)) == (True, [])
+
+
+async def test_all_who_wait_for_one_refresh_get_an_error_of_their_own():
+    """One exception that many raise collects the frames of them all."""
+    visit = Visit()
+    _, oidc = await visit.begin()
+    visit.site.clock.advance(LIFETIME + 1)
+    errors: list[BaseException] = []
+
+    async def ask() -> None:
+        error = await failure_of(oidc.access_token)
+        assert error is not None
+        errors.append(error)
+
+    with visit.site.provider.fault("refresh_down"):
+        async with anyio.create_task_group() as tasks:
+            for _ in range(20):
+                tasks.start_soon(ask)
+
+    assert (len({id(error) for error in errors}), {type(error) for error in errors}) == (20, {RefreshFailed})
+    assert [error for error in errors if not is_bare(error) or visit.leaks(error)] == []
+
+
+@pytest.mark.parametrize("name", WAYS)
+async def test_a_fault_of_ours_brings_no_secret_out(name, caplog):
+    """Nobody knows what its frames hold; the log has its class, and the lines that led to it."""
+    visit = Visit()
+    _, oidc = await visit.begin()
+    visit.site.clock.now = cast(float, "no time")
+
+    error = await failure_of(lambda: WAYS[name](oidc))
+
+    assert isinstance(error, OIDCError)
+    assert (error.code, is_bare(error), visit.leaks(error)) == ("unexpected_error", True, [])
+    assert "unexpected_error raised=ValueError at=" in caplog.text
+
+
+@pytest.mark.parametrize("name", WAYS)
+async def test_a_cancelled_call_brings_no_secret_out(name):
+    """A timeout of the app's own keeps the cancellation as its cause."""
+    visit = Visit("memory")
+    _, oidc = await visit.begin()
+    visit.site.clock.advance(LIFETIME + 1)
+    cancelled: list[BaseException] = []
+
+    async def ask() -> None:
+        try:
+            await WAYS[name](oidc)
+        except BaseException as error:
+            cancelled.append(error)
+            raise
+
+    held = "token_exchange" if name == "exchange" else "refresh"
+    with visit.site.provider.hold(held) as gate:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(ask)
+            await gate.until_held()
+            tasks.cancel_scope.cancel()
+
+    assert [type(error) for error in cancelled] == [anyio.get_cancelled_exc_class()]
+    assert [secret for error in cancelled for secret in visit.leaks(error)] == []
