@@ -42,14 +42,14 @@ class Running:
         """Whether it is gone."""
         return self.process.poll() is not None
 
-    def wait_until(self, condition: Callable[[], bool], what: str) -> None:
+    def wait_until(self, condition: Callable[[], bool], what: str, *, within: float = PATIENCE) -> None:
         """Wait for a condition; say what the process wrote when it does not come true."""
 
         def is_over() -> bool:
             return condition() or self.has_ended
 
         try:
-            wait_until(is_over, what)
+            wait_until(is_over, what, within=within)
         except TimeoutError as exc:
             raise TimeoutError(f"{exc}; it said:\n{self.said}") from None
         if self.has_ended and not condition():

@@ -1,0 +1,178 @@
+"""Keycloak from Maven Central, as a process that the tests set up through its admin API."""
+
+import contextlib
+import itertools
+import ssl
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from tests.real.certificates import Certificate
+from tests.real.keycloak_program import keycloak_command
+from tests.real.processes import answers, free_port, running
+
+REALM = "shop"
+ADMIN = "admin"
+ADMIN_PASSWORD = "keycloak-admin-for-tests"
+PASSWORD = "a password of everybody here"
+STARTS_WITHIN = 120.0  # seconds; a Java program on a busy machine
+# A short life in little memory: no second compiler, one collector thread.
+JAVA_OPTS = "-Xms64m -Xmx512m -XX:MaxMetaspaceSize=256m -XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Dfile.encoding=UTF-8"
+# A second login page in a browser makes Keycloak forget the first one, as time does.
+ONE_LOGIN_PAGE = ("--spi-authentication-sessions--infinispan--auth-sessions-limit=1",)
+# Closing its standard input ends the process group, so Java never outlives a test run that was killed.
+ENDS_WITH_US = ("sh", "-c", '("$@" </dev/null; kill $$) & cat; kill -- -$$', "sh")
+
+
+@dataclass(frozen=True)
+class Keycloak:
+    """A Keycloak whose realm `shop` has two users: alice, who has the role `director`, and bob.
+
+    Attributes:
+        url: https on 127.0.0.1; Keycloak's cookies are for https only.
+        trust: what a client needs to go there.
+    """
+
+    url: str
+    trust: ssl.SSLContext = field(repr=False)
+    _admin: httpx.Client = field(repr=False)
+    _numbers: Iterator[int] = field(default_factory=itertools.count, repr=False)
+
+    @property
+    def issuer(self) -> str:
+        """Of the realm."""
+        return f"{self.url}/realms/{REALM}"
+
+    def register(self, origin: str, *, roles_in_id_token: bool = False, access_token_lifetime: int = 300) -> str:
+        """Register a client whose app is at this origin, with back-channel logout, and return its id.
+
+        Args:
+            roles_in_id_token: whether it has the mapper that adds `realm_access` to the ID Token.
+            access_token_lifetime: seconds.
+        """
+        client_id = f"web-{next(self._numbers)}"
+        self._post(
+            "/clients",
+            {
+                "clientId": client_id,
+                "secret": client_secret(client_id),
+                "redirectUris": [f"{origin}/auth/callback"],
+                "frontchannelLogout": False,
+                "attributes": {
+                    "backchannel.logout.url": f"{origin}/auth/backchannel-logout",
+                    "backchannel.logout.session.required": "true",
+                    "post.logout.redirect.uris": f"{origin}/",
+                    "pkce.code.challenge.method": "S256",
+                    "access.token.lifespan": str(access_token_lifetime),
+                },
+                "protocolMappers": [ROLES_IN_ID_TOKEN] if roles_in_id_token else [],
+            },
+        )
+        return client_id
+
+    def sign_out(self, username: str) -> None:
+        """Do what an administrator does with "Sign out" on the page of a user."""
+        self._post(f"/users/{self._user_id(username)}/logout", {})
+
+    def rotate_keys(self) -> None:
+        """Sign with a new key from now on; the old ones stay published."""
+        key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+        self._post(
+            "/components",
+            {
+                "name": "a newer key",
+                "providerId": "rsa",
+                "providerType": "org.keycloak.keys.KeyProvider",
+                "config": {"privateKey": [pem], "priority": [str(1000 + next(self._numbers))]},
+            },
+        )
+
+    def _user_id(self, username: str) -> str:
+        found = self._admin.get("/users", params={"username": username, "exact": True}).raise_for_status().json()
+        return str(found[0]["id"])
+
+    def _post(self, path: str, body: Any) -> None:
+        self._admin.post(path, json=body).raise_for_status()
+
+
+ROLES_IN_ID_TOKEN = {
+    "name": "realm roles in the ID Token",
+    "protocol": "openid-connect",
+    "protocolMapper": "oidc-usermodel-realm-role-mapper",
+    "config": {
+        "claim.name": "realm_access.roles",
+        "jsonType.label": "String",
+        "multivalued": "true",
+        "id.token.claim": "true",
+    },
+}
+
+
+def client_secret(client_id: str) -> str:
+    """Return the secret of a registered client."""
+    return f"the secret of {client_id}: 100% + &"
+
+
+@contextlib.contextmanager
+def keycloak(certificate: Certificate) -> Iterator[Keycloak]:
+    """Run a Keycloak with nothing but the realm while the block lasts."""
+    command = keycloak_command()
+    port = free_port()
+    url = f"https://127.0.0.1:{port}"
+    options = ["--http-host=127.0.0.1", f"--https-port={port}", *ONE_LOGIN_PAGE]
+    tls = [f"--https-certificate-file={certificate.chain}", f"--https-certificate-key-file={certificate.key}"]
+    with tempfile.TemporaryDirectory(prefix="keycloak-") as folder:
+        environ = {
+            "JAVA_OPTS": f"{JAVA_OPTS} -Dquarkus.transaction-manager.object-store.directory={folder}",
+            "KC_BOOTSTRAP_ADMIN_USERNAME": ADMIN,
+            "KC_BOOTSTRAP_ADMIN_PASSWORD": ADMIN_PASSWORD,
+        }
+        with running([*ENDS_WITH_US, *command, *options, *tls], environ) as process:
+            process.wait_until(lambda: answers(url, ca=certificate.ca), "Keycloak answers", within=STARTS_WITHIN)
+            trust = ssl.create_default_context(cafile=certificate.ca)
+            with httpx.Client(base_url=f"{url}/admin/realms", verify=trust, timeout=60, trust_env=False) as admin:
+                _sign_in(admin, url)
+                admin.post("", json=_realm()).raise_for_status()
+                admin.base_url = httpx.URL(f"{url}/admin/realms/{REALM}")
+                yield Keycloak(url, trust, admin)
+
+
+def _sign_in(admin: httpx.Client, url: str) -> None:
+    login = {"grant_type": "password", "client_id": "admin-cli", "username": ADMIN, "password": ADMIN_PASSWORD}
+
+    def use_a_new_token() -> None:
+        answer = admin.post(f"{url}/realms/master/protocol/openid-connect/token", data=login).raise_for_status()
+        admin.headers["authorization"] = f"Bearer {answer.json()['access_token']}"
+
+    use_a_new_token()
+    admin.put("/master", json={"accessTokenLifespan": 3600}).raise_for_status()  # seconds; it is a minute otherwise
+    use_a_new_token()
+
+
+def _realm() -> dict[str, Any]:
+    return {
+        "realm": REALM,
+        "enabled": True,
+        "passwordPolicy": "hashIterations(1)",
+        "roles": {"realm": [{"name": "director"}]},
+        "users": [_user("alice", "Adams", "director"), _user("bob", "Brown")],
+    }
+
+
+def _user(username: str, family_name: str, *roles: str) -> dict[str, Any]:
+    return {
+        "username": username,
+        "enabled": True,
+        "firstName": username.title(),
+        "lastName": family_name,
+        "email": f"{username}@example.com",
+        "emailVerified": True,
+        "credentials": [{"type": "password", "value": PASSWORD}],
+        "realmRoles": list(roles),
+    }

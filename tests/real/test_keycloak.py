@@ -1,0 +1,192 @@
+"""Logins at a real Keycloak, and what users and administrators do there, with sealed cookies and with a store."""
+
+import contextlib
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from typing import Any
+
+import httpx
+import pytest
+
+from asgi_oidc import MemoryStore, Rule
+from asgi_oidc.testing import Browser, Response, serve
+from tests.real.app import protected_app
+from tests.real.certificates import Certificate
+from tests.real.keycloak import PASSWORD, Keycloak, client_secret, keycloak
+from tests.real.processes import free_port
+
+pytestmark = pytest.mark.real
+
+SECRET = "0123456789abcdef" * 2 + "fedcba9876543210" * 2
+LIFETIME = 90  # seconds of an access token
+DIRECTORS_ONLY = Rule("/directors/*", claims={"realm_access.roles": "director"})
+FORMS: Mapping[str, Callable[[], dict[str, Any]]] = {
+    "sealed cookies": dict,
+    "a store": lambda: {"store": MemoryStore()},
+}
+
+
+@pytest.fixture(scope="module")
+def server(certificate: Certificate) -> Iterator[Keycloak]:
+    """One Keycloak for all; each test has a client of its own."""
+    with keycloak(certificate) as started:
+        yield started
+
+
+@pytest.fixture(params=FORMS)
+def sessions(request: pytest.FixtureRequest) -> dict[str, Any]:
+    """Where sessions are."""
+    return FORMS[request.param]()
+
+
+class Clock:
+    """The time of this machine, and what the test adds to it: Keycloak goes by the first alone."""
+
+    def __init__(self) -> None:
+        self.added = 0.0
+
+    def __call__(self) -> float:
+        return time.time() + self.added
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """The clock of the app."""
+    return Clock()
+
+
+@pytest.fixture(autouse=True)
+def trust(monkeypatch: pytest.MonkeyPatch, certificate: Certificate) -> None:
+    """Let the app trust our authority, as one does for a provider inside a company."""
+    monkeypatch.setenv("SSL_CERT_FILE", certificate.ca)
+
+
+@contextlib.asynccontextmanager
+async def served(server: Keycloak, *, roles_in_id_token: bool = False, **settings: Any) -> AsyncIterator[Browser]:
+    """Serve the app, registered at Keycloak, and give a browser that can reach both."""
+    port = free_port()
+    origin = f"http://127.0.0.1:{port}"
+    client_id = server.register(origin, roles_in_id_token=roles_in_id_token, access_token_lifetime=LIFETIME)
+    ours = {"client_id": client_id, "client_secret": client_secret(client_id), "base_url": f"{origin}/"}
+    app = protected_app(**ours, issuer=server.issuer, secret=SECRET, **settings)
+    async with httpx.AsyncHTTPTransport(verify=server.trust) as network:
+        with serve(app, port=port):
+            yield Browser(network, origin, {server.url: network})
+
+
+async def sign_in(browser: Browser, path: str = "/private", *, user: str = "alice") -> Response:
+    """Open a page, and fill Keycloak's login page in where that comes up."""
+    page = await browser.get(path)
+    return page if page.url.startswith(browser.origin) else await fill_in(browser, user)
+
+
+async def fill_in(browser: Browser, user: str = "alice") -> Response:
+    """Send the login page that this tab shows."""
+    return await browser.submit(data={"username": user, "password": PASSWORD})
+
+
+async def is_in(browser: Browser) -> bool:
+    """Say whether the session goes on."""
+    return (await browser.fetch("/claims")).status_code == 200
+
+
+async def has_access_token(browser: Browser) -> bool:
+    """Say whether the app gets a live one, renewed where needed."""
+    return bool((await browser.fetch("/access-token")).json().get("has_access_token"))
+
+
+async def id_of_id_token(browser: Browser) -> object:
+    """Return what tells one ID Token from the next."""
+    return (await browser.fetch("/id-token")).json()["id_token"]
+
+
+async def test_a_login_ends_on_the_page_that_was_asked_for(server, sessions):
+    """Nothing has to be set but what the README names."""
+    async with served(server, **sessions) as browser:
+        page = await sign_in(browser, "/deep/link?page=2&q=a%20b")
+
+    assert (page.status_code, page.path) == (200, "/deep/link?page=2&q=a%20b")
+    assert "Alice Adams" in page.text
+    assert browser.refused_cookies == []
+
+
+async def test_realm_roles_are_not_in_the_id_token_by_default(server, sessions):
+    """Keycloak puts them into the access token alone: such a rule lets nobody in."""
+    async with served(server, rules=[DIRECTORS_ONLY], **sessions) as browser:
+        page = await sign_in(browser, "/directors/board")
+
+    assert (page.status_code, page.path) == (403, "/directors/board")
+
+
+@pytest.mark.parametrize(("user", "status"), [("alice", 200), ("bob", 403)])
+async def test_a_mapper_brings_realm_roles_to_rules(server, sessions, user, status):
+    """With it in the client, the ID Token says who is a director."""
+    async with served(server, roles_in_id_token=True, rules=[DIRECTORS_ONLY], **sessions) as browser:
+        page = await sign_in(browser, "/directors/board", user=user)
+
+    assert (page.status_code, page.path) == (status, "/directors/board")
+
+
+async def test_tokens_are_renewed_after_the_end_of_the_access_token(server, sessions, clock):
+    """Keycloak gives a refresh token without `offline_access`, and a new ID Token with each refresh."""
+    async with served(server, clock=clock, **sessions) as browser:
+        await sign_in(browser)
+        first = await id_of_id_token(browser)
+        clock.added = LIFETIME + 1
+        renewed = await has_access_token(browser)
+        second = await id_of_id_token(browser)
+
+    assert renewed
+    assert second != first
+
+
+async def test_an_administrator_signs_a_user_out(server, sessions):
+    """Keycloak tells the app by back-channel logout; bob stays, and so does nothing of alice."""
+    async with served(server, **sessions) as browser:
+        bob = Browser(browser.apps[browser.origin], browser.origin, browser.apps)
+        await sign_in(browser)
+        await sign_in(bob, user="bob")
+        before = await is_in(browser)
+        server.sign_out("alice")
+        after = [await is_in(browser), await is_in(bob)]
+        again = await browser.get("/private")
+
+    assert (before, after) == (True, [False, True])
+    assert again.url.startswith(server.issuer)
+
+
+async def test_a_user_signs_out_at_keycloak(server, sessions):
+    """On its own page, not in the app."""
+    async with served(server, **sessions) as browser:
+        await sign_in(browser)
+        await browser.get(f"{server.issuer}/protocol/openid-connect/logout")
+        await browser.submit(button="Logout")
+        after = await is_in(browser)
+
+    assert not after
+
+
+async def test_a_sign_out_in_the_app_is_one_at_keycloak(server, sessions):
+    """No page in between, back to the app, and the next login asks for the password."""
+    async with served(server, **sessions) as browser:
+        page = await sign_in(browser)
+        home = await browser.submit(page, "Sign out")
+        again = await browser.get("/private")
+
+    assert (home.status_code, home.url.partition("?")[0]) == (200, f"{browser.origin}/")
+    assert again.url.startswith(server.issuer)
+    assert again.page.forms
+
+
+async def test_new_keys_disturb_nobody(server, sessions, clock):
+    """Sessions of before go on, their tokens are renewed, and new logins work, without a restart."""
+    async with served(server, clock=clock, **sessions) as browser:
+        bob = Browser(browser.apps[browser.origin], browser.origin, browser.apps)
+        await sign_in(browser)
+        server.rotate_keys()
+        clock.added = LIFETIME + 1
+        renewed = await has_access_token(browser)
+        new = await sign_in(bob, user="bob")
+
+    assert renewed
+    assert (new.status_code, new.path) == (200, "/private")
