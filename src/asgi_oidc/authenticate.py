@@ -3,9 +3,11 @@
 from asgi_oidc import events
 from asgi_oidc.errors import StoreUnavailable
 from asgi_oidc.parts import Parts
-from asgi_oidc.sessions.session import Session, is_live
+from asgi_oidc.sessions.session import Session, is_live, life_of
 from asgi_oidc.sessions.sessions import Live
 from asgi_oidc.web.request import Request
+
+LAST_WORD = 5  # seconds after its end in which a session may still sign out: a double click, a second tab
 
 
 async def authenticate(request: Request, parts: Parts, *, now: int) -> Live | None:
@@ -40,6 +42,19 @@ async def who_was(request: Request, parts: Parts) -> Live | None:
             raise
         events.log(events.STORE_FAILED, code=error.code, detail=error.detail, going_on_with="nobody")
         return None
+
+
+def may_sign_out(session: Session, parts: Parts, *, now: int) -> bool:
+    """Say whether a session may still end something: it is alive, or ended a moment ago.
+
+    An old cookie opens nothing, and must not act either: it would end the sessions that its user has now, and give an
+    ID Token away.
+    """
+    begins_at, ends_at = life_of(session, parts.limits)
+    ended_at = parts.ended.ended_at(session.login, now=now)
+    # How far apart, not which is later: the clock may have been set back since.
+    is_recent = ended_at is None or abs(now - ended_at) < LAST_WORD
+    return begins_at <= now < ends_at + LAST_WORD and is_recent
 
 
 def is_over(session: Session, parts: Parts, *, now: int) -> bool:

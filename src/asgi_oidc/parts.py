@@ -112,6 +112,7 @@ def put_together(settings: Settings, clock: Callable[[], float], *, endpoints: C
         needed=limits.lifetime if store is None else 0,
         # Who shares marks knows them before a login begins; so all the skew that clocks may have does no harm.
         skew=SKEW if shared is None else MOST_SKEW * 1000,
+        is_shared=shared is not None,
     )
     log: Log = NoLog() if shared is None else _log(ended, shared, records, limits, is_all=store is None, now=now)
     sessions: Sessions = (

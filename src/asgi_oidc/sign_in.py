@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from asgi_oidc import events
-from asgi_oidc.authenticate import who_was
+from asgi_oidc.authenticate import may_sign_out, who_was
 from asgi_oidc.errors import RequestRejected, StoreUnavailable
 from asgi_oidc.parts import Parts
 from asgi_oidc.protocol.id_token import FIRST
@@ -146,7 +146,7 @@ async def _replaced(request: Request, parts: Parts, new: Session, transaction: T
     olds = [(before.sub, before.session)] if before else []
     if live is None:
         await parts.sessions.end_unread(request.cookies)
-    if live is not None:
+    if live is not None and may_sign_out(live.session, parts, now=parts.now()):
         old = live.session.login
         olds = [(digest(old.sub), name) for name in (old.id, *old.replaced)] + olds
     return {name: GRACE if sub == digest(new.login.sub) else 0 for sub, name in olds}

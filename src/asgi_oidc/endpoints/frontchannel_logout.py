@@ -8,7 +8,7 @@ Browsers send our cookies into a frame only where the provider is on the same si
 from hmac import compare_digest
 
 from asgi_oidc import events
-from asgi_oidc.authenticate import who_was
+from asgi_oidc.authenticate import may_sign_out, who_was
 from asgi_oidc.endpoints.endpoint import Endpoint, Receive
 from asgi_oidc.errors import RequestRejected
 from asgi_oidc.parts import Parts
@@ -30,6 +30,8 @@ async def frontchannel_logout(request: Request, parts: Parts, receive: Receive) 
     sid = None if request.is_prefetch else _read_sid(request, parts)
     live = None if sid is None else await who_was(request, parts)
     if sid is None or live is None or not _is(live.session.login.sid, sid):
+        return answer
+    if not may_sign_out(live.session, parts, now=parts.now()):
         return answer
     await parts.sessions.end(live.session)
     events.log(events.LOGGED_OUT, by="the provider, in this browser")

@@ -1,11 +1,9 @@
 """POST /auth/logout: ends the session here, then at the provider (RP-Initiated Logout 1.0 §2)."""
 
-import math
-
 import anyio
 
 from asgi_oidc import events
-from asgi_oidc.authenticate import who_was
+from asgi_oidc.authenticate import may_sign_out, who_was
 from asgi_oidc.endpoints.endpoint import Endpoint, Receive, read_form_body
 from asgi_oidc.endpoints.login import own_path
 from asgi_oidc.endpoints.signed_out import is_landing_public
@@ -14,6 +12,7 @@ from asgi_oidc.parts import Parts
 from asgi_oidc.principal import with_return_to
 from asgi_oidc.protocol.end_session import end_session_url, with_parameters
 from asgi_oidc.revoke import revoke
+from asgi_oidc.sessions.ended import AT_ONCE
 from asgi_oidc.sessions.session import GRACE, Session, ends_for_good_at
 from asgi_oidc.sessions.way_back import WayBack
 from asgi_oidc.sign_out import sign_out_everywhere
@@ -38,13 +37,10 @@ async def logout(request: Request, parts: Parts, receive: Receive) -> Response:
             raise RequestRejected("foreign_origin", "another site may not sign our users out", status=403)
         action = with_return_to(parts.urls.logout, _return_to(request.parameters(), parts))
         return page(confirm_logout_page(action=action, home=parts.settings.home), status=200)
-    live = await who_was(request, parts)
-    session = None if live is None else live.session
+    session = await _find(request, parts)
     if session is not None:
         await _end(session, parts)
         events.log(events.LOGGED_OUT)
-    else:
-        await parts.sessions.end_unread(request.cookies)
     return_to = _return_to(await _parameters(request, receive), parts)  # by now nothing can stop the sign-out
     response = await _send_on(request, session, return_to, parts)
     return response.with_cookies(parts.sessions.delete(request.cookies)).with_cookies(
@@ -61,9 +57,20 @@ def _is_wanted(request: Request, parts: Parts) -> bool:
     return request.method == "POST" and silent
 
 
+async def _find(request: Request, parts: Parts) -> Session | None:
+    """Return the session to end; one that is over already is as good as none."""
+    live = await who_was(request, parts)
+    if live is None:
+        await parts.sessions.end_unread(request.cookies)
+        return None
+    return live.session if may_sign_out(live.session, parts, now=parts.now()) else None
+
+
 async def _end(session: Session, parts: Parts) -> None:
     login, now = session.login, parts.now()
-    is_replaced = ends_for_good_at(session, parts.limits) - now <= GRACE or parts.ended.is_dead(login, now=math.inf)
+    if parts.ended.over_from(login) == AT_ONCE and parts.ended.ended_at(login, now=now) is not None:
+        return  # a second click: nothing is left to end, and who has signed in since stays
+    is_replaced = ends_for_good_at(session, parts.limits) - now <= GRACE or parts.ended.was_replaced(session.id)
     await parts.sessions.end(session)
     if is_replaced and login.sid is not None:
         # A tab that was slow: another one has signed in meanwhile, in the same session at the provider.

@@ -14,6 +14,7 @@ MOST = 200_000  # marks; 50 to 130 MB, and each costs its author a login, or the
 MOST_LOGINS = 50_000  # whose names are remembered; some 50 MB at worst, and each takes microseconds to make
 SKEW = 2000  # milliseconds by which the clocks of machines that share nothing may differ
 FOR_EVER = 1 << 62  # milliseconds: the session of this id is over whenever it began
+LONG_AGO = 0  # seconds since the epoch
 AT_ONCE, REPLACED = 0, 1  # seconds since the epoch: over at any time; the difference tells why
 
 Name = Callable[[str, str], tuple[str, ...]]
@@ -49,6 +50,7 @@ class _Known(NamedTuple):
     mark: Mark
     number: int
     forget_at: float
+    was_replaced: bool
 
 
 class Ended:
@@ -60,7 +62,9 @@ class Ended:
         news: another number whenever more may be over than before.
     """
 
-    def __init__(self, name: Name, *, lifetime: int, needed: int, skew: int = SKEW, most: int = MOST) -> None:
+    def __init__(
+        self, name: Name, *, lifetime: int, needed: int, skew: int = SKEW, most: int = MOST, is_shared: bool = False
+    ) -> None:
         """Start with nothing.
 
         Args:
@@ -68,12 +72,15 @@ class Ended:
             lifetime: seconds that a mark is remembered.
             needed: seconds after which no session is left that it could end; one that goes earlier ends them all.
             skew: milliseconds by which the clocks of processes may differ.
+            is_shared: whether a mark made here has to be told to other processes, see `told`.
         """
         self._name = name
         self._lifetime = lifetime
         self._needed = needed
         self._skew = skew
         self._most = most
+        self._is_shared = is_shared
+        self._untold: set[str] = set()  # names of marks made here that other processes may not have
         self._known: OrderedDict[str, _Known] = OrderedDict()
         self._names_of_logins: dict[tuple[str, str, str | None], tuple[str, ...]] = {}
         self.news = 0
@@ -107,10 +114,30 @@ class Ended:
         over_from = self.over_from(login)
         return over_from is not None and over_from <= now
 
+    def ended_at(self, login: Login, *, now: float) -> int | None:
+        """Say when a session ended, in seconds since the epoch.
+
+        Returns:
+            None for one that is alive, and for one whose end other processes could not be told of: it has not come
+            about yet, and may be tried again. `LONG_AGO` for one that ended with all others of its name: of several
+            such marks only the last is known.
+        """
+        if login.created_at <= self._floor:
+            return LONG_AGO
+        found = (self._known.get(name) for name in self._names_of(login) if name not in self._untold)
+        marks = [known.mark for known in found if known is not None and login.began <= known.mark.at]
+        ends = [(mark.at, max(mark.over_from, mark.made_at)) for mark in marks if mark.over_from <= now]
+        return min((instant if at == FOR_EVER else LONG_AGO for at, instant in ends), default=None)
+
     def is_ended(self, session_id: str) -> bool:
         """Say whether the session of an id ended for good, and was not merely replaced."""
         found = (self._known.get(name) for name in self._name("id", session_id))
         return any(known is not None and known.mark.over_from == AT_ONCE for known in found)
+
+    def was_replaced(self, session_id: str) -> bool:
+        """Say whether another session took over from the session of an id, whatever became of it since."""
+        found = (self._known.get(name) for name in self._name("id", session_id))
+        return any(known is not None and known.was_replaced for known in found)
 
     def end(self, name: str, *, now: float, kind: str = "id", grace: int | None = None) -> list[Mark]:
         """End one session; an earlier end stands.
@@ -122,6 +149,7 @@ class Ended:
         """
         over_from = AT_ONCE if grace is None else int(now) + grace if grace else REPLACED
         marks = [Mark(name, FOR_EVER, over_from, int(now)) for name in self._name(kind, name)]
+        self._untold.update(mark.name for mark in marks if self._is_shared)
         return [self.learn(mark, now=now) for mark in marks]
 
     def sign_out(self, *, sub: str | None, sid: str | None, now: float, until: int | None = None) -> list[Mark]:
@@ -139,21 +167,26 @@ class Ended:
         names = [name for kind, value in _named(sub, sid) for name in self._name(kind, value)]
         for name in names:
             self.learn(Mark(name, at, AT_ONCE, int(now)), now=now)
+        self._untold.update(names if self._is_shared else ())
         return [Mark(name, told, AT_ONCE, int(now)) for name in names]
+
+    def told(self, mark: Mark) -> None:
+        """Note that other processes have a mark."""
+        self._untold.discard(mark.name)
 
     def learn(self, mark: Mark, *, now: float) -> Mark:
         """Take a mark over, of this process or of another one; of two with one name, the one that ends more counts."""
         forget_at = mark.made_at + self._lifetime
         if forget_at <= now:
             return mark
-        known = self._known.get(mark.name)
+        known, was_replaced = self._known.get(mark.name), mark.over_from != AT_ONCE
         if known is not None:
-            mark = _merged(mark, known.mark)
+            mark, was_replaced = _merged(mark, known.mark), was_replaced or known.was_replaced
             if mark == known.mark:
                 return mark
             del self._known[mark.name]
         self.news += 1
-        self._known[mark.name] = _Known(mark, self.news, forget_at)
+        self._known[mark.name] = _Known(mark, self.news, forget_at, was_replaced)
         if mark.at != FOR_EVER:
             self._latest = max(self._latest, mark.at)
         self._forget(now=now)
@@ -187,6 +220,7 @@ class Ended:
             if oldest.mark.made_at + self._needed > now:
                 self._floor = max(self._floor, oldest.mark.made_at)
             del self._known[oldest.mark.name]
+            self._untold.discard(oldest.mark.name)
 
 
 def plain_name(kind: str, value: str) -> tuple[str, ...]:

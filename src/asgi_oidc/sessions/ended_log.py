@@ -137,6 +137,7 @@ class StoredLog:
                 await self._link(self._shard(mark.name[0]), member, lifetime=self._lifetime)
             lifetime = RECENT_ALONE if self._lifetime is None else RECENT
             await self._link(self._recent, member, lifetime=lifetime)
+            self._ended.told(mark)
 
     async def landed(self) -> None:
         """Wait for the looks that requests began."""
