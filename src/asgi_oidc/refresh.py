@@ -21,7 +21,7 @@ from asgi_oidc.errors import (
 from asgi_oidc.parts import Parts
 from asgi_oidc.protocol.id_token import ExpectedAgain
 from asgi_oidc.protocol.tokens import RefreshAnswer
-from asgi_oidc.revoke import revoke
+from asgi_oidc.revoke import revoke, revoke_of_session
 from asgi_oidc.sessions.refresh_answer import refreshed, rotated
 from asgi_oidc.sessions.session import Session, Tokens, ends_for_good_at, renewed
 from asgi_oidc.sessions.sessions import Change, Live
@@ -157,8 +157,10 @@ async def checked_claims(mine: Turn, parts: Parts, answer: RefreshAnswer) -> dic
             return await parts.provider.check_id_token_again(answer.id_token, expected)
     except (ProviderError, TokenRejected, TimeoutError) as error:
         if isinstance(error, TokenRejected) and error.code == "session_over":
-            await revoke(answer.refresh_token, parts)
+            has_successor = parts.ended.over_from(login) is not None
             await _withdraw(mine.session, parts)
+            if not has_successor:
+                await revoke(answer.refresh_token, parts)
             raise SessionEnded(detail="the provider says that it is over") from error
         await _keep_what_is_left(mine, parts, answer, error)
         raise await _given_up(mine, parts, error) from error
@@ -172,8 +174,8 @@ async def _keep_what_is_left(
         return
     tokens = rotated(mine.session.tokens, answer)
     if isinstance(error, TokenRejected) and error.code not in NOT_ITS_FAULT:
-        # It may be somebody else's: it goes back, and the session goes on without one.
-        await revoke(answer.refresh_token, parts)
+        # It may be somebody else's, so the session goes on without one. It is not revoked: if it is ours after all, the
+        # provider may end more than that by it (see `revoke`), and the session lives.
         tokens = msgspec.structs.replace(tokens, refresh_token=None)
     mine.session = await save(mine, parts, tokens)
 
@@ -222,7 +224,7 @@ async def save(mine: Turn, parts: Parts, tokens: Tokens) -> Session:
         parts.sessions.keep_unsaved(saved)
         parts.afterwards.start(saved.id, lambda: _save_later(mine, parts, tokens))
     if saved is None or parts.ended.is_dead(saved.login, now=parts.now()):
-        await revoke(tokens.refresh_token, parts)
+        await revoke_of_session(tokens.refresh_token, mine.session.login, parts)
         raise SessionEnded(detail="it ended while it was renewed")
     return saved
 
@@ -238,7 +240,7 @@ async def _save_later(mine: Turn, parts: Parts, tokens: Tokens) -> None:
             except StoreUnavailable:
                 continue
             if newest is None:
-                await revoke(tokens.refresh_token, parts)
+                await revoke_of_session(tokens.refresh_token, mine.session.login, parts)
     await unlock(mine.session, parts, mine.holder)
 
 

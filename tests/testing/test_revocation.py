@@ -1,8 +1,10 @@
 """The fake provider revokes tokens (RFC 7009) and remembers which."""
 
+from urllib.parse import parse_qsl, urlsplit
+
 import pytest
 
-from asgi_oidc.testing import Client, FakeProvider
+from asgi_oidc.testing import Browser, Client, FakeProvider
 from tests.testing.relying_party import RelyingParty
 
 
@@ -29,6 +31,21 @@ async def test_revocation_ends_no_other_login(provider, rp):
     await rp.revoke(token=here["refresh_token"])
 
     assert provider.token_info(there["refresh_token"]).active
+
+
+async def test_revocation_can_end_all_that_a_client_has_of_a_sign_in(provider, rp):
+    """As at Keycloak: two logins of one browser share the client session that a revocation ends."""
+    provider.revocation_ends_session = True
+    browser = Browser(rp, others={provider.origin: provider})
+    first, second = [(await browser.sign_in("alice", "/private")).json()["token"] for _ in range(2)]
+    late = await browser.get("/private", follow=False)
+    code = dict(parse_qsl(urlsplit((await browser.get(late.location, follow=False)).location).query))
+    elsewhere = await rp.login()
+    await rp.revoke(token=first["refresh_token"])
+
+    assert [provider.token_info(it["refresh_token"]).active for it in (second, elsewhere)] == [False, True]
+    assert (await rp.exchange(code)).json()["error"] == "invalid_grant"
+    assert [len(client_ids) for client_ids in provider.memory.reached.values()] == [0, 1]
 
 
 async def test_refresh_token_that_is_used_up_still_ends_its_grant(provider, rp):

@@ -16,10 +16,10 @@ from asgi_oidc.protocol.authorization import (
 )
 from asgi_oidc.protocol.id_token import Expected
 from asgi_oidc.protocol.tokens import TokenAnswer
-from asgi_oidc.revoke import revoke
+from asgi_oidc.revoke import revoke_of_login
 from asgi_oidc.sessions.rounds import MOST, Round
 from asgi_oidc.sessions.transactions import AGAIN, LIFETIME, Transaction, digest, is_live
-from asgi_oidc.sign_in import Beginning, begin, new_session, sign_in
+from asgi_oidc.sign_in import Beginning, Claims, begin, new_session, sign_in
 from asgi_oidc.web.request import Request, read_form
 from asgi_oidc.web.response import Response, redirect
 
@@ -92,17 +92,19 @@ async def _finish(
     request: Request, parts: Parts, code: str, transaction: Transaction, beginning: Beginning
 ) -> Response:
     tokens = await parts.provider.exchange_code(code, code_verifier=transaction.code_verifier)
+    sub = None
     try:
-        return await _admit_and_sign_in(request, parts, tokens, transaction, beginning)
+        said = await parts.provider.check_id_token(tokens.id_token, _expected(parts, transaction, tokens))
+        sub = str(said["sub"])
+        return await _admit_and_sign_in(request, parts, tokens, said, transaction, beginning)
     except OIDCError:
-        await revoke(tokens.refresh_token, parts)  # nobody will ever use it
+        await revoke_of_login(tokens.refresh_token, parts, request, transaction, sub=sub)  # nobody will ever use it
         raise
 
 
 async def _admit_and_sign_in(
-    request: Request, parts: Parts, tokens: TokenAnswer, transaction: Transaction, beginning: Beginning
+    request: Request, parts: Parts, tokens: TokenAnswer, said: Claims, transaction: Transaction, beginning: Beginning
 ) -> Response:
-    said = await parts.provider.check_id_token(tokens.id_token, _expected(parts, transaction, tokens))
     scope = parts.settings.scope if tokens.scope is None else tokens.scope
     claims = await parts.provider.complete_claims(said, tokens, scope=scope)
     admitted = await admit(parts, claims)

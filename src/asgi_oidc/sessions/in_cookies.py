@@ -220,6 +220,10 @@ class CookieSessions:
         """Look at the logins that this process has seen."""
         return self._users.get(sid, SEVERAL) not in (SEVERAL, digest(sub))
 
+    async def may_have_live(self, *, sub: str, sid: str | None) -> bool:
+        """Browsers alone know."""
+        return True
+
     async def end_unread(self, cookies: Mapping[str, str]) -> None:
         """It is in the browser alone."""
 

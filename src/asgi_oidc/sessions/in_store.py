@@ -1,6 +1,6 @@
 """Sessions in a store: the browser has an id, the store a sealed record under the hash of it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 import msgspec
@@ -161,10 +161,17 @@ class StoredSessions:
         """Look whether its records are those of another user."""
         if await self._handles(sub=sub, sid=sid):
             return False
-        records = [
-            await self._store.get(self._records.key(handle)) for handle in await self._handles(sub=None, sid=sid)
-        ]
-        return any(record is not None for record in records)
+        return await self._has_record(await self._handles(sub=None, sid=sid))
+
+    async def may_have_live(self, *, sub: str, sid: str | None) -> bool:
+        """Look for records."""
+        return await self._has_record(await self._handles(sub=sub, sid=sid))
+
+    async def _has_record(self, handles: Iterable[str]) -> bool:
+        for handle in handles:
+            if await self._store.get(self._records.key(handle)) is not None:
+                return True
+        return False
 
     async def _handles(self, *, sub: str | None, sid: str | None) -> list[str]:
         """Name the sessions of a user, of a session at the provider, or of both."""

@@ -101,6 +101,9 @@ class Sessions(Protocol):
     async def is_of_another(self, sid: str, sub: str) -> bool:
         """Say whether a session at the provider is known, but not as one of this user."""
 
+    async def may_have_live(self, *, sub: str, sid: str | None) -> bool:
+        """Say whether a user may have a live session, in a session at the provider if it is known."""
+
     async def end_unread(self, cookies: Mapping[str, str]) -> None:
         """End what a browser has, though nobody here can read it: another secret, another version, garbage."""
 

@@ -94,6 +94,11 @@ class Transactions:
         """Say whether the browser brought the cookie of a login, whoever can open it."""
         return self._name(state) in cookies
 
+    def has_others(self, state: str, cookies: Mapping[str, str]) -> bool:
+        """Say whether the browser brought cookies of other logins."""
+        own = self._name(state)
+        return any(name != own for name in cookies if name.startswith(self._prefix))
+
     def goes_in_circles(self, cookies: Mapping[str, str], *, now: int) -> bool:
         """Say whether this browser was sent to sign in again too often: a provider may lose the state that says so."""
         logins = [self._open(name, cookies[name]) for name in cookies if name.startswith(self._prefix)]

@@ -98,6 +98,17 @@ class Memory:
         """End all tokens that came from this grant, those still to come too (RFC 9700 §4.14.2)."""
         self.revoked_grants.add(grant.id)
 
+    def end_client_session(self, grant: Grant) -> None:
+        """End all that one sign-in gave to one client; the client does not hear of its end any more either."""
+        tokens = (*self.access_tokens.values(), *self.refresh_tokens.values())
+        for each in (*self.codes.values(), *(token.grant for token in tokens)):
+            if (each.sign_in.sid, each.client_id) == (grant.sign_in.sid, grant.client_id):
+                self.revoke(each)
+        self.codes = {name: each for name, each in self.codes.items() if each.id not in self.revoked_grants}
+        self.reached[grant.sign_in.sid] = [
+            client_id for client_id in self.reached.get(grant.sign_in.sid, []) if client_id != grant.client_id
+        ]
+
     def live_access_token(self, name: str, *, now: int) -> Token | None:
         """Find an access token that is good for something."""
         return self._if_live(self.access_tokens.get(name), now)

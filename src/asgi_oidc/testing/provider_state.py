@@ -70,6 +70,8 @@ class ProviderState:
         """False keeps the refresh token as it is; else each works once, and its reuse ends the whole grant."""
         self.always_refresh_tokens = False
         """True gives refresh tokens without the scope `offline_access` too, as some providers do."""
+        self.revocation_ends_session = False
+        """True ends, with one refresh token, all that the sign-in gave to that client, as Keycloak does."""
         self.id_token_on_refresh = True
         """False leaves the ID Token out of the refresh answer (OpenID Connect Core §12.2 allows it)."""
         self.targets: Collection[str] | None = None

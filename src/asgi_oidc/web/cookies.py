@@ -1,7 +1,7 @@
 """Cookies at the level of bytes (RFC 6265bis §4.1, §5): read strictly, written from one place."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -13,6 +13,7 @@ OURS = "oidc-"  # what the names of all our cookies have in them
 SameSite = Literal["Lax", "None"] | None
 
 _NAME = re.compile(r"[A-Za-z0-9_.-]+")
+_OF_SESSION = re.compile(rf"(__Host-)?{OURS}[a-z2-7]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +99,11 @@ class Cookies(Mapping[str, str]):
         if self._found is None:
             self._found = _read(self.header, self._stem) if len(self.header) <= LARGEST_HEADER else {}
         return self._found
+
+
+def session_names(cookies: Iterable[str]) -> list[str]:
+    """Name the cookies that sign somebody in, those of other middlewares on this host too."""
+    return [name for name in cookies if _OF_SESSION.fullmatch(name)]
 
 
 def _read(header: bytes, stem: str) -> dict[str, str]:

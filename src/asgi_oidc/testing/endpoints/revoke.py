@@ -20,6 +20,8 @@ def revoke(provider: ProviderState, call: Call) -> Answer:
     if grant.client_id != client.client_id:
         return error_answer("invalid_grant", "the token is another client's")
     provider.memory.revoke(grant)
+    if provider.revocation_ends_session:
+        provider.memory.end_client_session(grant)
     provider.revoked.append(token)
     return Answer(200)
 
