@@ -7,6 +7,7 @@ from asgi_oidc.access import LiveOIDC
 from asgi_oidc.parts import Parts
 from asgi_oidc.policy import Place
 from asgi_oidc.principal import NOBODY, Auth, User
+from asgi_oidc.sanitized_errors import call_sanitized
 from asgi_oidc.sessions.sessions import Live
 from asgi_oidc.web.caching import private_headers
 from asgi_oidc.web.cors import readable_headers
@@ -65,10 +66,8 @@ class Answer:
 
     def _cookies_due(self, live: Live) -> list[bytes]:
         parts, request = self._parts, self._request
-        lines = parts.sessions.cookies_due(live, request.cookies) if parts.sessions.is_due(live) else []
-        if request.method == "POST":
-            lines += parts.forms.delete_sent(request.cookies, target=request.target, now=parts.now())
-        return lines
+        due = _cookies_due(parts, live, request) if parts.sessions.is_due(live) else []
+        return due if request.method != "POST" else [*due, *_forms_sent(parts, request)]
 
 
 def outer_handshake(parts: Parts, live: Live, request: Request, send: Send) -> Send:
@@ -78,10 +77,19 @@ def outer_handshake(parts: Parts, live: Live, request: Request, send: Send) -> S
         if message["type"] == "websocket.http.response.start":
             message = {**message, "headers": private_headers(message.get("headers", ()))}
         if message["type"] == "websocket.accept":
-            message = _with_cookies(message, parts.sessions.cookies_due(live, request.cookies))
+            message = _with_cookies(message, _cookies_due(parts, live, request))
         await send(message)
 
     return finished_handshake
+
+
+def _cookies_due(parts: Parts, live: Live, request: Request) -> list[bytes]:
+    # The app's own frames are above this one: whatever fails here passes by there.
+    return call_sanitized(parts.sessions.cookies_due, live, request.cookies)
+
+
+def _forms_sent(parts: Parts, request: Request) -> list[bytes]:
+    return call_sanitized(parts.forms.delete_sent, request.cookies, target=request.target, now=parts.now())
 
 
 def _with_cookies(message: Message, lines: Sequence[bytes]) -> Message:

@@ -22,6 +22,7 @@ from asgi_oidc.lacking import decision_for, lacks_user
 from asgi_oidc.lifespan import ASGIApp, Message, run_lifespan, tell_what_a_sign_out_reaches
 from asgi_oidc.parts import put_together
 from asgi_oidc.policy import Allow, Place, Refuse, StartLogin, StepUp
+from asgi_oidc.sanitized_errors import sanitized, sanitizes_errors
 from asgi_oidc.sessions.sessions import Live
 from asgi_oidc.settings import Keywords, read_settings
 from asgi_oidc.user_sessions import UserSessions
@@ -144,9 +145,14 @@ class OIDCMiddleware:
             if response is not None:
                 await _respond(response, request, send)
                 return
-        live, down = None, None
+        live, down, fault = None, None, None
         if request.cookie_header:
-            live = parts.sessions.at_once(request.cookie_header)
+            try:
+                live = parts.sessions.at_once(request.cookie_header)
+            except Exception as error:  # noqa: BLE001  # raised below, where no context is added to it
+                fault = sanitized(error)
+            if fault is not None:
+                raise fault
             if live is None and parts.sessions.may_be_there(request.cookie_header):
                 live, down = await self._who(request, parts.now())
         if request.query and request.query.find(b"state=") != -1:
@@ -158,12 +164,15 @@ class OIDCMiddleware:
         if live is not None and request.acts_from_elsewhere(parts.origin, place.origins):
             await _respond(foreign(request, parts), request, answer.send)
             return
+        lacking: OIDCError | None = None
         try:
             decision = (
                 await authorize(scope, parts, place, live) if place.checks else decide_at_once(parts, place, live)
             )
         except OIDCError as error:
-            await _respond(await self._without(error, request, place, live), request, answer.send)
+            lacking = error
+        if lacking is not None:
+            await _respond(await self._without(lacking, request, place, live), request, answer.send)
             return
         if not isinstance(decision, Allow):
             response = await self._refusal(decision, request, place, live, down, receive)
@@ -189,6 +198,7 @@ class OIDCMiddleware:
             case other:
                 raise UnsupportedScope(detail=f"{other!r} is not http, websocket or lifespan")
 
+    @sanitizes_errors
     async def _who(self, request: Request, now: int) -> tuple[Live | None, StoreUnavailable | None]:
         """Say who is calling, or why nobody can tell: public pages go on without knowing."""
         try:
@@ -200,6 +210,7 @@ class OIDCMiddleware:
             await self._parts.sessions.touch(live)
         return live, None
 
+    @sanitizes_errors
     async def _refusal(
         self,
         decision: StartLogin | StepUp | Refuse,
@@ -213,6 +224,7 @@ class OIDCMiddleware:
             return failure(request, self._parts, down, return_to=own_path(request.target, self._parts))
         return await turn_away(decision, request, self._parts, place, live, receive)
 
+    @sanitizes_errors
     async def _without(self, error: OIDCError, request: Request, place: Place, live: Live | None) -> Response:
         decision = decision_for(error, request, self._parts, live)
         if isinstance(decision, OIDCError):
@@ -244,6 +256,7 @@ class OIDCMiddleware:
             "that off, tell the server this part as its root path",
         )
 
+    @sanitizes_errors
     async def _own_answer(self, scope: Scope, request: Request, place: Place, receive: Receive) -> Response | None:
         """Answer what is asked of us, and not of the app."""
         if place.own is None and not request.is_preflight:

@@ -15,10 +15,21 @@ Arguments = ParamSpec("Arguments")
 Value = TypeVar("Value")
 
 
+class NotOurs(Exception):
+    """Brings out what the server or an outer middleware raised: it is theirs, and leaves us as it came.
+
+    Raise it outside of the `except` block, in a frame that holds no secret.
+    """
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__()
+        self.error = error
+
+
 def sanitizes_errors(
     call: Callable[Arguments, Awaitable[Value]],
 ) -> Callable[Arguments, Coroutine[Any, Any, Value]]:
-    """Let nothing but sanitized errors leave an async function; its own arguments must print no secret."""
+    """Let nothing but sanitized errors leave an async function."""
 
     @wraps(call)
     async def sanitizing(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Value:
@@ -26,9 +37,20 @@ def sanitizes_errors(
             return await call(*args, **kwargs)
         except BaseException as error:  # noqa: BLE001  # raised below, where no context is added to it
             leaving = sanitized(error)
+        del args, kwargs  # this frame is in the traceback
         raise leaving
 
     return sanitizing
+
+
+def call_sanitized(call: Callable[Arguments, Value], *args: Arguments.args, **kwargs: Arguments.kwargs) -> Value:
+    """Call a function that does not wait, and let nothing but sanitized errors leave it."""
+    try:
+        return call(*args, **kwargs)
+    except BaseException as error:  # noqa: BLE001  # raised below, where no context is added to it
+        leaving = sanitized(error)
+    del args, kwargs  # this frame is in the traceback
+    raise leaving
 
 
 def sanitized(error: BaseException) -> BaseException:
@@ -39,6 +61,8 @@ def sanitized(error: BaseException) -> BaseException:
     """
     if isinstance(error, OIDCError):
         return _fresh(error)
+    if isinstance(error, NotOurs):
+        return error.error
     if isinstance(error, Exception):
         events.log(events.UNEXPECTED_ERROR, error=error)
         return OIDCError("unexpected_error", f"{type(error).__name__}: the log says where")

@@ -13,6 +13,7 @@ from asgi_oidc.lacking import decision_for, lacks_user
 from asgi_oidc.open_websocket import CLOSE_SESSION_OVER, CLOSE_TRY_AGAIN_LATER, OpenWebsocket
 from asgi_oidc.parts import Parts
 from asgi_oidc.policy import Allow, Place, Refuse, StartLogin, StepUp
+from asgi_oidc.sanitized_errors import sanitizes_errors
 from asgi_oidc.sessions.sessions import Live
 from asgi_oidc.web.request import Request
 from asgi_oidc.web.response import Response
@@ -52,6 +53,7 @@ async def serve_websocket(
         await handshake.refuse(response, code=code)
 
 
+@sanitizes_errors
 async def _refusal(
     parts: Parts,
     scope: Scope,
@@ -93,14 +95,14 @@ async def _run_app(
 ) -> Refusal | None:
     """Call the app; where it lacks something before it has answered, say how the websocket is refused."""
     user = who if isinstance(who, Live) else None
-    inner = inner_scope(scope, parts, user)
+    scope = inner_scope(scope, parts, user)
     try:
         if user is None:
-            await app(inner, handshake.receive, handshake.send)
+            await app(scope, handshake.receive, handshake.send)
             return None
         send = outer_handshake(parts, user, request, handshake.send)
         websocket = OpenWebsocket(user, parts, handshake.receive, send)
-        await websocket.run(lambda receive, send: app(inner, receive, send))
+        await websocket.run(lambda receive, send: app(scope, receive, send))
     except Exception as exc:  # those of the app go on
         error = lacks_user(exc)
         if error is None or handshake.is_answered:

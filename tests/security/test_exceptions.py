@@ -3,6 +3,7 @@
 Error reporters record the local variables of every frame, and those of the exceptions that came before.
 """
 
+import math
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any, cast
@@ -11,13 +12,15 @@ import anyio
 import httpx
 import pytest
 
-from asgi_oidc import OIDCError, OIDCMiddleware, RefreshFailed, SessionEnded, StoreUnavailable
+from asgi_oidc import OIDCError, OIDCMiddleware, RefreshFailed, Rule, SessionEnded, StoreUnavailable
+from asgi_oidc.errors import UnsupportedScope
 from asgi_oidc.protocol.client import Client
 from asgi_oidc.protocol.tokens import refresh_call
 from asgi_oidc.provider.http import Http
 from asgi_oidc.testing import Browser, FakeProvider
 from asgi_oidc.testing.faults import FAULTS
-from tests.flow.site import CLIENT_SECRET, SECRET, nothing
+from asgi_oidc.testing.in_process import http_scope
+from tests.flow.site import CLIENT_SECRET, ORIGIN, SECRET, Clock, Exchange, Message, Scope, nothing
 from tests.flow.tokens import LIFETIME, STORES, TokenSite
 from tests.sessions.stores import OwnStore
 
@@ -295,6 +298,188 @@ async def test_a_cancelled_call_brings_no_secret_out(name):
     with visit.site.provider.hold(held) as gate:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(ask)
+            await gate.until_held()
+            tasks.cancel_scope.cancel()
+
+    assert [type(error) for error in cancelled] == [anyio.get_cancelled_exc_class()]
+    assert [secret for error in cancelled for secret in visit.leaks(error)] == []
+
+
+# --- what leaves `await middleware(scope, receive, send)`
+
+
+class BreakingClock(Clock):
+    """A clock of the app's own that breaks when it is asked once too often."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.left = math.inf
+
+    def __call__(self) -> float:
+        self.left -= 1
+        if self.left < 0:
+            raise ZeroDivisionError("broken")
+        return super().__call__()
+
+
+async def serve(visit: Visit, scope: Scope, *messages: Message) -> BaseException | None:
+    """Serve one connection, and return what comes out."""
+    exchange = Exchange(*(messages or ({"type": "http.request", "body": b"", "more_body": False},)))
+    return await failure_of(lambda: visit.site.middleware(scope, exchange.receive, exchange.send))
+
+
+def scope_of(browser: Browser, path: str, *, method: str = "GET", **headers: str) -> Scope:
+    """Write the request that a browser would make."""
+    cookie = browser.jar.header(ORIGIN + "/", is_same_site=True, is_safe_navigation=True)
+    told = {"accept": "text/html", "sec-fetch-site": "same-origin", "cookie": cookie, **headers}
+    return http_scope(method, ORIGIN + path, told)
+
+
+async def test_what_an_app_lets_through_brings_no_secret_out():
+    """Its answer has begun, so nothing else can be told; our own frames are on the way."""
+    visit = Visit()
+    browser, _ = await visit.begin()
+    visit.site.clock.advance(LIFETIME + 1)
+
+    async def stream(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await scope["oidc"].access_token()
+
+    visit.site.middleware.app = stream
+    with visit.site.provider.fault("refresh_down"):
+        error = await serve(visit, scope_of(browser, "/page"))
+
+    assert isinstance(error, RefreshFailed)
+    assert (is_bare(error), visit.leaks(error)) == (True, [])
+
+
+@pytest.mark.parametrize("kind", ["http", "websocket", "lifespan"])
+async def test_an_error_of_the_app_goes_on_as_it_is(kind):
+    """With its cause, for whoever looks for it; our frames add no secret."""
+    visit = Visit("memory")
+    browser, _ = await visit.begin()
+    raised = ZeroDivisionError("the app's own")
+    cause = KeyError("its cause")
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        raise raised from cause
+
+    visit.site.middleware.app = app
+    scope = {**scope_of(browser, "/page", origin=ORIGIN), "type": kind}
+
+    error = await serve(visit, scope)
+
+    assert (error is raised, raised.__cause__ is cause, visit.leaks(raised)) == (True, True, [])
+
+
+async def test_a_scope_that_nobody_knows_brings_no_secret_out():
+    """Whoever made that up, it is refused."""
+    visit = Visit()
+    browser, _ = await visit.begin()
+
+    error = await serve(visit, {**scope_of(browser, "/page"), "type": "webtransport"})
+
+    assert isinstance(error, UnsupportedScope)
+    assert (is_bare(error), visit.leaks(error)) == (True, [])
+
+
+async def callback_of(visit: Visit) -> tuple[Browser, str, str]:
+    """A login that has come back from the provider."""
+    browser, url = await visit.site.at_callback()
+    visit.recorder.found |= {cookie.value for cookie in browser.cookies}
+    return browser, url.removeprefix(ORIGIN), "GET"
+
+
+async def logout_of(visit: Visit) -> tuple[Browser, str, str]:
+    """A sign-out of a session with a refresh token."""
+    browser, _ = await visit.begin()
+    return browser, "/auth/logout", "POST"
+
+
+async def page_of(visit: Visit) -> tuple[Browser, str, str]:
+    """A page whose check asks for the token."""
+    browser, _ = await visit.begin()
+    visit.site.clock.advance(LIFETIME + 1)
+    return browser, "/checked", "GET"
+
+
+async def websocket_of(visit: Visit) -> tuple[Browser, str, str]:
+    """A websocket whose check asks for the token."""
+    browser, path, _ = await page_of(visit)
+    return browser, path, "WEBSOCKET"
+
+
+async def login_of(visit: Visit) -> tuple[Browser, str, str]:
+    """A login that begins beside a session."""
+    browser, _ = await visit.begin()
+    return browser, "/auth/login", "GET"
+
+
+OURS = {"callback": callback_of, "logout": logout_of, "page": page_of, "websocket": websocket_of, "login": login_of}
+
+
+@pytest.mark.parametrize("begin", OURS.values(), ids=OURS)
+@pytest.mark.parametrize("store", STORES)
+async def test_a_fault_of_ours_in_a_request_brings_no_secret_out(store, begin):
+    """Wherever it happens: the code, the tokens and the session are in variables there."""
+
+    async def asks(user: Any, scope: Any) -> bool:
+        return bool(await scope["oidc"].access_token())
+
+    errors: list[BaseException | None] = []
+    steps = 0
+    while not errors or errors[-1] is not None or steps < 5:
+        clock = BreakingClock()
+        visit = Visit(store, clock=clock, rules=[Rule("/checked", check=asks)])
+        browser, path, method = await begin(visit)
+        clock.left = steps
+        scope = scope_of(browser, path, method=method, origin=ORIGIN)
+        errors.append(await serve(visit, {**scope, "type": "websocket" if method == "WEBSOCKET" else "http"}))
+        assert errors[-1] is None or visit.leaks(errors[-1]) == []
+        steps += 1
+
+    assert any(error is not None for error in errors)
+
+
+async def test_an_error_of_the_server_goes_on_as_it_is():
+    """An outer middleware may end a request so, and looks for its own error."""
+    visit = Visit(authorization_params={"response_mode": "form_post"})
+    browser = visit.site.browser()
+    await browser.get("/page")
+    code = "a-code-that-was-half-received"
+    raised = ZeroDivisionError("the server's own")
+    messages = [{"type": "http.request", "body": f"code={code}&".encode(), "more_body": True}]
+
+    async def receive() -> Message:
+        if not messages:
+            raise raised
+        return messages.pop()
+
+    form = {"content-type": "application/x-www-form-urlencoded"}
+    scope = http_scope("POST", ORIGIN + "/auth/callback", form)
+    error = await failure_of(lambda: visit.site.middleware(scope, receive, Exchange().send))
+
+    assert (error is raised, code in reported(raised)) == (True, False)
+
+
+async def test_a_cancelled_callback_brings_no_secret_out():
+    """A timeout around the whole app keeps the cancellation as its cause."""
+    visit = Visit()
+    browser, path, _ = await callback_of(visit)
+    scope = scope_of(browser, path)
+    exchange = Exchange({"type": "http.request", "body": b"", "more_body": False})
+    cancelled: list[BaseException] = []
+
+    async def server() -> None:
+        try:
+            await visit.site.middleware(scope, exchange.receive, exchange.send)
+        except BaseException as error:
+            cancelled.append(error)
+            raise
+
+    with visit.site.provider.hold("code_exchange") as gate:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(server)
             await gate.until_held()
             tasks.cancel_scope.cancel()
 

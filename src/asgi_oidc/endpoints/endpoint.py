@@ -8,6 +8,7 @@ import anyio
 
 from asgi_oidc.errors import RequestRejected
 from asgi_oidc.parts import Parts
+from asgi_oidc.sanitized_errors import NotOurs
 from asgi_oidc.web.request import LONGEST_QUERY, Request
 from asgi_oidc.web.response import Response
 
@@ -30,6 +31,7 @@ async def read_form_body(request: Request, receive: Receive, *, largest: int = L
 
     Raises:
         RequestRejected: no form, too large, too slow, or the browser went away.
+        NotOurs: what the server raised.
     """
     if not request.is_form:
         raise RequestRejected("content_type", "expected a form", status=415)
@@ -44,7 +46,7 @@ async def _whole_body(receive: Receive, largest: int) -> bytes:
     body = bytearray()
     more = True
     while more:
-        message = await receive()
+        message = await _received(receive)
         if message["type"] != "http.request":
             raise RequestRejected("body_incomplete", "the browser went away")
         body += message.get("body", b"")
@@ -52,3 +54,11 @@ async def _whole_body(receive: Receive, largest: int) -> bytes:
         if len(body) > largest:
             raise RequestRejected("body_too_large", f"more than {largest} bytes", status=413)
     return bytes(body)
+
+
+async def _received(receive: Receive) -> MutableMapping[str, Any]:
+    try:
+        return await receive()
+    except Exception as error:  # noqa: BLE001  # whatever it is, it goes on as it came
+        not_ours = NotOurs(error)
+    raise not_ours
