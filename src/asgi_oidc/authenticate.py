@@ -65,4 +65,6 @@ def is_over(session: Session, parts: Parts, *, now: int) -> bool:
 def _why_over(session: Session, parts: Parts, *, now: int) -> str | None:
     if not is_live(session, parts.limits, now=now):
         return "expired"
-    return "ended" if parts.ended.is_dead(session.login, now=now) else None
+    if parts.ended.is_dead(session.login, now=now):
+        return "ended"
+    return "outdated" if parts.ended.is_outdated(session) else None

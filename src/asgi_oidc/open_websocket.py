@@ -42,7 +42,7 @@ class OpenWebsocket:
         self._waiting: set[anyio.CancelScope] = set()
         self._nobody_waits = anyio.Event()
         self._is_cut = anyio.Event()
-        self._session = live.session
+        self._opened = self._session = live.session
         self._looked_at = self._read_at = parts.now()
 
     async def run(self, call_app: Callable[[Receive, Send], Awaitable[None]]) -> None:
@@ -126,6 +126,8 @@ class OpenWebsocket:
     async def _is_over(self) -> bool:
         parts = self._parts
         await parts.log.poll()
+        if parts.ended.is_outdated(self._opened):
+            return True
         is_due = parts.store is not None and abs(parts.now() - self._read_at) > READ_EVERY
         if not is_due and not is_over(self._session, parts, now=parts.now()):
             return False

@@ -45,7 +45,7 @@ async def resource_token(live: Live, parts: Parts, resource: str, *, refused: st
         async with turn(session, parts, can_go=lambda newest: False) as mine:
             answer = await ask(mine, parts, resource=resource)
             said = await checked_claims(mine, parts, answer)
-            await save(mine, parts, claims_refreshed(mine.session, answer, said))
+            await save(mine, parts, claims_refreshed(mine.session, answer, said, now=parts.now()))
             return answer
 
     return await _token(live, parts, resource, get, refused=refused)
@@ -75,7 +75,7 @@ async def exchanged_token(live: Live, parts: Parts, wanted: Wanted, *, refused: 
 
 
 async def _token(live: Live, parts: Parts, wish: str | Wanted, get: Get, *, refused: str | None) -> str:
-    check_goes_on(live, parts)
+    await check_goes_on(live, parts)
     known, now = parts.granted.find(live.session.id, wish), parts.now()
     is_forced = known is not None and _is_forced(known, refused, now)
     if known is None or is_forced or not known.made_at <= now < known.renew_at:  # the clock may be set back
@@ -87,7 +87,7 @@ async def _token(live: Live, parts: Parts, wish: str | Wanted, get: Get, *, refu
         except SessionEnded:
             live.is_over = True
             raise
-        check_goes_on(live, parts)  # somebody may have signed out meanwhile
+        await check_goes_on(live, parts)  # somebody may have signed out meanwhile
     if known.access_token is not None and now < known.expires_at:
         return known.access_token
     raise known.failure.error() if known.failure else TokenNotGranted(detail="it was dead on arrival")

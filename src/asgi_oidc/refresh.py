@@ -22,7 +22,7 @@ from asgi_oidc.parts import Parts
 from asgi_oidc.protocol.id_token import ExpectedAgain
 from asgi_oidc.protocol.tokens import RefreshAnswer
 from asgi_oidc.revoke import revoke, revoke_of_session
-from asgi_oidc.sessions.refresh_answer import refreshed, rotated
+from asgi_oidc.sessions.refresh_answer import refreshed, rotated, says_something_else
 from asgi_oidc.sessions.session import Session, Tokens, ends_for_good_at, renewed
 from asgi_oidc.sessions.sessions import Change, Live
 from asgi_oidc.turn import COOL_DOWN, Turn, failed, turn, unlock
@@ -48,7 +48,7 @@ async def live_tokens(live: Live, parts: Parts, *, refused: str | None = None) -
         RefreshFailed: it has run out, and cannot be renewed right now.
         StoreUnavailable: the same, because of the store.
     """
-    check_goes_on(live, parts)
+    await check_goes_on(live, parts)
     if _is_due(live.session.tokens, parts.now(), refused):
         await _renew_or_go_on(live, parts, refused)
     tokens = live.session.tokens
@@ -59,16 +59,21 @@ async def live_tokens(live: Live, parts: Parts, *, refused: str | None = None) -
     raise AccessTokenExpired(detail="sign in again: send the browser to login_url()")
 
 
-def check_goes_on(live: Live, parts: Parts) -> None:
-    """Refuse tokens to a request whose session has ended meanwhile.
+async def check_goes_on(live: Live, parts: Parts) -> None:
+    """Refuse tokens to a request whose session has ended meanwhile, and let it go on with newer ones where it must.
 
     Raises:
-        SessionEnded: signed out, run out, or withdrawn.
+        SessionEnded: signed out, run out, or withdrawn; or a refresh took something away, and only others know it.
     """
     session, now = live.session, parts.now()
     has_run_out = now >= ends_for_good_at(session, parts.limits)
     if live.is_over or has_run_out or parts.ended.is_dead(session.login, now=now):
         raise SessionEnded(detail="it ended while the request was under way")
+    if parts.ended.is_outdated(session):
+        newest = await parts.sessions.newest(session)
+        if newest is None:
+            raise SessionEnded(detail="its tokens are from before a refresh that took something away")
+        live.session = newest
 
 
 async def _renew_or_go_on(live: Live, parts: Parts, refused: str | None) -> None:
@@ -79,8 +84,8 @@ async def _renew_or_go_on(live: Live, parts: Parts, refused: str | None) -> None
         live.is_over = True
         raise
     except (RefreshFailed, StoreUnavailable):
-        check_goes_on(live, parts)  # somebody may have signed out meanwhile
-        if not _is_alive(session.tokens, parts.now()):
+        await check_goes_on(live, parts)  # somebody may have signed out meanwhile
+        if not _is_alive(live.session.tokens, parts.now()):
             raise
 
 
@@ -172,7 +177,7 @@ async def _keep_what_is_left(
     """Never come with a refresh token that is spent: that would end the grant, for all devices."""
     if answer.refresh_token is None:
         return
-    tokens = rotated(mine.session.tokens, answer)
+    tokens = rotated(mine.session, answer, now=parts.now())
     if isinstance(error, TokenRejected) and error.code not in NOT_ITS_FAULT:
         # It may be somebody else's, so the session goes on without one. It is not revoked: if it is ours after all, the
         # provider may end more than that by it (see `revoke`), and the session lives.
@@ -210,10 +215,10 @@ async def save(mine: Turn, parts: Parts, tokens: Tokens) -> Session:
     Raises:
         SessionEnded: somebody signed out meanwhile; the new refresh token is given back.
     """
-    old = mine.session.tokens.generation
+    before = mine.session.tokens
 
     def with_tokens(current: Session) -> Session:
-        return renewed(current, tokens) if current.tokens.generation == old else current
+        return renewed(current, tokens) if current.tokens.generation == before.generation else current
 
     try:
         saved = await _saved(mine.session, parts, with_tokens)
@@ -223,6 +228,8 @@ async def save(mine: Turn, parts: Parts, tokens: Tokens) -> Session:
         saved = renewed(mine.session, tokens)
         parts.sessions.keep_unsaved(saved)
         parts.afterwards.start(saved.id, lambda: _save_later(mine, parts, tokens))
+    if saved is not None and saved.tokens.generation == tokens.generation and says_something_else(tokens, before):
+        await parts.sessions.outdate(saved)
     if saved is None or parts.ended.is_dead(saved.login, now=parts.now()):
         await revoke_of_session(tokens.refresh_token, mine.session.login, parts)
         raise SessionEnded(detail="it ended while it was renewed")

@@ -185,6 +185,31 @@ async def test_another_process_closes_it_as_well(form, end: End, stage_of):
     assert socket.code == 4401
 
 
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize(("then", "code"), [({"roles": []}, 4401), ({}, None)], ids=["a role is lost", "as before"])
+async def test_a_websocket_does_not_outlive_the_rights_that_it_was_opened_with(form, then, code, stage_of):
+    """A refresh took a role away: whoever still has the right opens it again."""
+    site = LogoutSite(form, scope="openid profile email offline_access")
+    site.provider.access_token_lifetime = 300
+    browser = await site.signed_in()
+    others = [site]
+    if form in ("cookies of many processes", "a store"):
+        others.append(LogoutSite(**{**site.settings, "provider": site.provider, "clock": site.clock}))
+    sockets = [await stage_of(site).connect(site.browser(jar=browser.jar.copy()), site=other) for other in others]
+    site.provider.id_token_overrides = then
+    site.clock.advance(301)
+
+    async def ask_for_the_token(scope: Scope) -> None:
+        await scope["oidc"].access_token()
+
+    site.app.at_work = ask_for_the_token
+    await browser.fetch("/page")
+    site.clock.advance(LOOK_EVERY)
+    await anyio.sleep(SOON)
+
+    assert [socket.code for socket in sockets] == [code] * len(others)
+
+
 async def test_who_uses_the_app_keeps_the_websocket_open(stage_of):
     """Requests of the same session count, in whatever tab; messages do not."""
     for form in FORMS:

@@ -26,6 +26,10 @@ class OtherAnswers(httpx.AsyncBaseTransport):
         self._provider = provider
         self._members = members
 
+    def client(self) -> httpx.AsyncClient:
+        """Take that way."""
+        return httpx.AsyncClient(transport=self)
+
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         body = await request.aread()
         async with self._provider.http_client() as client:
@@ -40,8 +44,7 @@ class OtherAnswers(httpx.AsyncBaseTransport):
 def site_with_other_answers(store: str, **members: Any) -> TokenSite:
     """A site whose provider answers a refresh otherwise."""
     provider = FakeProvider(alg="ES256")
-    client = httpx.AsyncClient(transport=OtherAnswers(provider, members))
-    return TokenSite(store, provider=provider, http_client=client)
+    return TokenSite(store, provider=provider, http_client=OtherAnswers(provider, members).client())
 
 
 @pytest.mark.parametrize(

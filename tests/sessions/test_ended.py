@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asgi_oidc.sessions.ended import AT_ONCE, FOR_EVER, MOST_LOGINS, REPLACED, Ended, Mark, plain_name
-from asgi_oidc.sessions.session import Login
-from tests.sessions.test_session import LOGIN
+from asgi_oidc.sessions.session import Login, Session
+from tests.sessions.test_session import LOGIN, TOKENS
 
 NOW = 1000
 LIFETIME = 5000
@@ -295,3 +295,41 @@ def test_a_sign_out_that_nobody_is_told_of_ends_no_later_login_elsewhere():
     later = login(there, now=NOW + 3)
 
     assert [here.is_dead(each, now=NOW + 3) for each in (before, later)] == [True, False]
+
+
+def with_generation(generation: int, **changes: Any) -> Session:
+    """Make a session with tokens of a generation."""
+    tokens = msgspec.structs.replace(TOKENS, generation=generation)
+    return Session(login=msgspec.structs.replace(LOGIN, **changes), tokens=tokens, seen_at=NOW)
+
+
+def test_tokens_that_newer_ones_outdated_count_no_more_and_the_session_lives():
+    """Of this session alone, and the newest mark counts."""
+    ends = ended()
+
+    ends.outdate(with_generation(7), now=NOW)
+    ends.outdate(with_generation(5), now=NOW)
+
+    assert [ends.is_outdated(with_generation(number)) for number in (0, 6, 7, 8)] == [True, True, False, False]
+    assert (ends.least_generation(LOGIN), ends.is_dead(LOGIN, now=math.inf)) == (7, False)
+    assert not ends.is_outdated(with_generation(0, id="another"))
+
+
+def test_a_mark_about_tokens_ends_no_session_whose_login_begins_later():
+    """Its number is none of milliseconds."""
+    ends = ended()
+    before = login(ends)
+
+    ends.outdate(with_generation(7), now=NOW)
+
+    assert (login(ends).began, ends.is_dead(before, now=math.inf)) == (before.began, False)
+    assert not ended().is_outdated(with_generation(0))
+
+
+def test_a_mark_about_tokens_that_has_to_go_ends_all_sessions_of_before():
+    """As any other: what cannot be remembered is over."""
+    ends = ended(most=1)
+    ends.outdate(with_generation(7, created_at=NOW), now=NOW)
+    ends.outdate(with_generation(7, id="another", created_at=NOW), now=NOW)
+
+    assert ends.is_dead(msgspec.structs.replace(LOGIN, created_at=NOW), now=NOW)

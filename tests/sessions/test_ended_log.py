@@ -9,7 +9,18 @@ import pytest
 
 from asgi_oidc.errors import StoreUnavailable
 from asgi_oidc.sessions.ended import Ended, plain_name
-from asgi_oidc.sessions.ended_log import FRESH, GAP, MOST, RECENT, SHARDS, STALE, NoLog, StoredLog, try_to_write
+from asgi_oidc.sessions.ended_log import (
+    FRESH,
+    GAP,
+    MOST,
+    MOST_OWED,
+    RECENT,
+    SHARDS,
+    STALE,
+    NoLog,
+    StoredLog,
+    try_to_write,
+)
 from asgi_oidc.sessions.session import Login
 from asgi_oidc.stores.door import StoreDoor
 from asgi_oidc.stores.memory import MemoryStore
@@ -279,6 +290,50 @@ async def test_one_may_try_to_tell(here, store):
     assert here.knows("x")
 
 
+async def test_what_cannot_be_told_now_is_told_with_the_next_look(here, there, store, clocks):
+    """Where nobody can be asked to try again."""
+    store.broken = {"link"}
+    await here.log.write_soon(here.ended.end("x", now=NOW))
+    await here.log.write_soon(here.ended.end("y", now=NOW))
+    await there.log.catch_up()
+    before = there.knows("x"), there.knows("y")
+
+    store.broken = set()
+    await here.log.look()
+    store.forget_calls()
+    await here.log.look()
+    await there.log.catch_up()
+
+    assert (before, there.knows("x"), there.knows("y")) == ((False, False), True, True)
+    assert "link" not in store.calls
+
+
+async def test_a_mark_that_grows_while_it_is_told_is_told_again(here, there, store):
+    """The newer one ends more."""
+    newer = here.ended.sign_out(sub="alice", sid=None, now=NOW, until=NOW * 1000 + 7)
+    older = [mark._replace(at=NOW * 1000 - 7) for mark in newer]
+
+    async def grow() -> None:
+        await here.log.write_soon(newer)
+
+    store.before["link"] = [grow]
+    await here.log.write_soon(older)
+    await here.log.look()
+    await there.log.catch_up()
+
+    assert there.ended.is_dead(msgspec.structs.replace(login("x"), sub="alice"), now=NOW)
+
+
+async def test_what_waits_to_be_told_is_bounded(here, store):
+    """A store may take nothing for hours."""
+    store.broken = {"link"}
+    mark = here.ended.end("x", now=NOW)[0]
+
+    await here.log.write_soon(mark._replace(name=f"name-{number}") for number in range(MOST_OWED + 1))
+
+    assert (len(here.log._owed), "name-0" in here.log._owed) == (MOST_OWED, False)
+
+
 async def test_who_is_alone_has_nobody_to_tell():
     """And nothing to wait for."""
     log = NoLog()
@@ -289,6 +344,7 @@ async def test_who_is_alone_has_nobody_to_tell():
         await log.poll()
         await log.catch_up()
         await log.write([])
+        await log.write_soon([])
 
     assert not no_time.cancelled_caught
 

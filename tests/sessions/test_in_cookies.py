@@ -398,6 +398,33 @@ async def test_one_user_does_not_fill_the_memory_with_marks(process, how):
     assert (len(process.ended._known), dead) == (MOST_ENDS + 1, [True, False, False])
 
 
+async def test_one_user_does_not_fill_the_memory_with_refreshes_that_take_something_away(process):
+    """Each session has one mark however often that happens; beyond the most, what the user had before is over."""
+    sessions = [another(of_sid("s1", "alice"), f"id-{number}") for number in range(MOST_ENDS + 50)]
+    for session in sessions:
+        for generation in (1, 2):
+            await process.sessions.outdate(refreshed(session, generation))
+
+    dead = [process.ended.is_dead(session.login, now=process.now) for session in (sessions[0], of_sid("s2", "bob"))]
+    assert (len(process.ended._known), dead) == (MOST_ENDS + 1, [True, False])
+
+
+async def test_outdated_tokens_open_nothing_and_bring_nothing(process):
+    """Whoever has newer ones in memory goes on with those."""
+    await process.begin()
+    live = await process.request()
+    assert process.sessions.at_once(process.cookies.header) is not None
+    process.ended.outdate(refreshed(SESSION, 5), now=process.now)
+
+    assert process.sessions.at_once(process.cookies.header) is None
+    assert await process.sessions.newest(SESSION) is None
+    live.is_over = True
+    assert process.answer(live) == []
+    process.sessions.keep_unsaved(refreshed(SESSION, 5))
+    assert await process.sessions.newest(SESSION) == refreshed(SESSION, 5)
+    assert process.sessions.at_once(process.cookies.header) is not None
+
+
 async def test_after_the_lifetime_of_a_session_a_user_counts_anew(process):
     """Whoever signs in every few minutes, for days."""
     for number in range(MOST_ENDS):

@@ -8,7 +8,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from asgi_oidc.sessions.session import Login
+from asgi_oidc.sessions.session import Login, Session
 
 MOST = 200_000  # marks; 50 to 130 MB, and each costs its author a login, or the provider a call
 MOST_LOGINS = 50_000  # whose names are remembered; some 50 MB at worst, and each takes microseconds to make
@@ -20,7 +20,8 @@ AT_ONCE, REPLACED = 0, 1  # seconds since the epoch: over at any time; the diffe
 Name = Callable[[str, str], tuple[str, ...]]
 """Makes the names of a mark, of its kind and what it is about.
 
-Kinds: `id`, `sub`, `sid`, `both` (a user's session at the provider), `lone` (a user's sessions without a `sid`).
+Kinds: `id`, `sub`, `sid`, `both` (a user's session at the provider), `lone` (a user's sessions without a `sid`), and
+`tokens`: that one is not about a session, but about tokens of it that newer ones have outdated.
 """
 
 
@@ -35,7 +36,7 @@ class Mark(NamedTuple):
     """The end of whatever has its name.
 
     Attributes:
-        at: milliseconds; what began until then is over.
+        at: milliseconds; what began until then is over. Of kind `tokens`: the least generation that still counts.
         over_from: seconds since the epoch; what was replaced lives on for a moment.
         made_at: seconds since the epoch; it means nothing that was created later.
     """
@@ -51,6 +52,11 @@ class _Known(NamedTuple):
     number: int
     forget_at: float
     was_replaced: bool
+
+
+class _Names(NamedTuple):
+    session: tuple[str, ...]
+    tokens: tuple[str, ...]
 
 
 class Ended:
@@ -82,7 +88,7 @@ class Ended:
         self._is_shared = is_shared
         self._untold: set[str] = set()  # names of marks made here that other processes may not have
         self._known: OrderedDict[str, _Known] = OrderedDict()
-        self._names_of_logins: dict[tuple[str, str, str | None], tuple[str, ...]] = {}
+        self._names_of_logins: dict[tuple[str, str, str | None], _Names] = {}
         self.news = 0
         self._latest = 0  # milliseconds; of all marks, and of all logins here: the clock may be set back
         self._floor = -1  # seconds since the epoch
@@ -105,7 +111,7 @@ class Ended:
             return AT_ONCE
         if not self._known:
             return None
-        found = (self._known.get(name) for name in self._names_of(login))
+        found = (self._known.get(name) for name in self._names_of(login).session)
         ends = [known.mark.over_from for known in found if known is not None and login.began <= known.mark.at]
         return min(ends, default=None)
 
@@ -124,10 +130,27 @@ class Ended:
         """
         if login.created_at <= self._floor:
             return LONG_AGO
-        found = (self._known.get(name) for name in self._names_of(login) if name not in self._untold)
+        found = (self._known.get(name) for name in self._names_of(login).session if name not in self._untold)
         marks = [known.mark for known in found if known is not None and login.began <= known.mark.at]
         ends = [(mark.at, max(mark.over_from, mark.made_at)) for mark in marks if mark.over_from <= now]
         return min((instant if at == FOR_EVER else LONG_AGO for at, instant in ends), default=None)
+
+    def is_outdated(self, session: Session) -> bool:
+        """Say whether a session has tokens from before a refresh that took something away."""
+        return session.tokens.generation < self.least_generation(session.login)
+
+    def least_generation(self, login: Login) -> int:
+        """Say which tokens of a session are the oldest that count."""
+        if not self._known:
+            return 0
+        found = (self._known.get(name) for name in self._names_of(login).tokens)
+        return max((known.mark.at for known in found if known is not None), default=0)
+
+    def outdate(self, session: Session, *, now: float) -> list[Mark]:
+        """Let all tokens of a session that are older than these count no more."""
+        generation = session.tokens.generation
+        marks = [Mark(name, generation, AT_ONCE, int(now)) for name in self._name("tokens", session.id)]
+        return [self.learn(mark, now=now) for mark in marks]
 
     def is_ended(self, session_id: str) -> bool:
         """Say whether the session of an id ended for good, and was not merely replaced."""
@@ -192,12 +215,13 @@ class Ended:
         self._forget(now=now)
         return mark
 
-    def _names_of(self, login: Login) -> tuple[str, ...]:
+    def _names_of(self, login: Login) -> _Names:
         # Each request asks, and names may be keyed hashes.
         key = (login.id, login.sub, login.sid)
         names = self._names_of_logins.get(key)
         if names is None:
-            names = (*self._name("id", login.id), *self._names(login.sub, login.sid))
+            session = (*self._name("id", login.id), *self._names(login.sub, login.sid))
+            names = _Names(session, self._name("tokens", login.id))
             self._names_of_logins[key] = names
             if len(self._names_of_logins) > MOST_LOGINS:
                 del self._names_of_logins[next(iter(self._names_of_logins))]

@@ -19,6 +19,7 @@ RECENT = 120  # seconds that a mark is in the list that is read again and again
 RECENT_ALONE = 700  # the same where that list is all there is: longer than a login may wait for its callback
 GAP = 60  # seconds without a look after which that list may have lost some: then all is read
 MOST = 100_000  # marks in one list; 800 a second for the recent ones, millions for the others
+MOST_OWED = 50_000  # marks that wait for a store which takes nothing; each cost its author a login and a refresh
 SHARDS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"  # how names begin
 
 
@@ -39,6 +40,9 @@ class Log(Protocol):
 
     async def write(self, marks: Iterable[Mark]) -> None:
         """Tell the others."""
+
+    async def write_soon(self, marks: Iterable[Mark]) -> None:
+        """Tell the others, now or as soon as that can be done; it raises nothing."""
 
     async def landed(self) -> None:
         """Wait until no look is under way in the background."""
@@ -69,6 +73,9 @@ class NoLog:
         """There is nothing to hear."""
 
     async def write(self, marks: Iterable[Mark]) -> None:
+        """There is nobody to tell."""
+
+    async def write_soon(self, marks: Iterable[Mark]) -> None:
         """There is nobody to tell."""
 
     async def landed(self) -> None:
@@ -105,6 +112,7 @@ class StoredLog:
         self._ticks = ticks
         self._looked_at: tuple[float, int] | None = None
         self._read_before: set[str] = set()
+        self._owed: dict[str, Mark] = {}
         self._looks: SingleFlight[None] = SingleFlight()
 
     def is_due(self) -> bool:
@@ -139,6 +147,13 @@ class StoredLog:
             await self._link(self._recent, member, lifetime=lifetime)
             self._ended.told(mark)
 
+    async def write_soon(self, marks: Iterable[Mark]) -> None:
+        """Write; what cannot be written is tried again with every look."""
+        self._owed |= {mark.name: mark for mark in marks}
+        while len(self._owed) > MOST_OWED:
+            del self._owed[next(iter(self._owed))]
+        await self._write_owed()
+
     async def landed(self) -> None:
         """Wait for the looks that requests began."""
         await self._looks.landed()
@@ -147,6 +162,15 @@ class StoredLog:
         if await self._store.link(index, member, lifetime=lifetime, most=MOST):
             raise StoreUnavailable("ended_log_full", f"more than {MOST} sign-outs at once")
 
+    async def _write_owed(self) -> None:
+        try:
+            for name, mark in list(self._owed.items()):
+                await self.write([mark])
+                if self._owed.get(name) == mark:
+                    del self._owed[name]
+        except StoreUnavailable as error:
+            events.log(events.STORE_FAILED, code=error.code, detail=error.detail)
+
     async def _look_or_log(self) -> None:
         try:
             await self._look()
@@ -154,6 +178,7 @@ class StoredLog:
             events.log(events.STORE_FAILED, code=error.code, detail=error.detail)
 
     async def _look(self) -> None:
+        await self._write_owed()
         begun = self._ticks(), self._now()
         everything = [self._shard(first) for first in SHARDS] if self._lifetime is not None else []
         members: list[str] = []

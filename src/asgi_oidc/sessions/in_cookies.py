@@ -8,7 +8,7 @@ import msgspec
 
 from asgi_oidc import events
 from asgi_oidc.errors import SessionTooLarge
-from asgi_oidc.sessions.ended import Ended
+from asgi_oidc.sessions.ended import AT_ONCE, Ended
 from asgi_oidc.sessions.ended_log import Log
 from asgi_oidc.sessions.jar import Jar
 from asgi_oidc.sessions.renewed import Renewed
@@ -155,7 +155,8 @@ class CookieSessions:
         in_use = msgspec.structs.replace(session, seen_at=seen_at)
         if self._ended.is_dead(session.login, now=now) or not is_live(in_use, self._limits, now=now):
             return None
-        return self._with_newest_tokens(session)
+        newest = self._with_newest_tokens(session)
+        return None if self._ended.is_outdated(newest) else newest
 
     async def change(self, session: Session, change: Change) -> Session | None:
         """Keep the new tokens here until the browser has them, however the request ends."""
@@ -188,10 +189,12 @@ class CookieSessions:
 
         Asked when the answer starts: the session may have ended while the app was at work.
         """
+        session, now = self._with_newest_tokens(live.session), self._now()
+        if self._ended.is_outdated(session):
+            return []  # the browser may have the newer tokens by now, from the process that got them
         if live.is_over:
             # The other cookies may be those of a newer login by now; these name the session that they belong to.
             return self._jar.delete_tokens(live.session.id, cookies)
-        session, now = self._with_newest_tokens(live.session), self._now()
         if self._ended.is_dead(session.login, now=math.inf) or not is_live(session, self._limits, now=now):
             return []
         lines = [*self._tokens_due(live, session, cookies, now=now), *self._jar.sweep(live.left_behind)]
@@ -200,6 +203,15 @@ class CookieSessions:
             max_age = expires_at(used(session, use), self._limits) - now
             lines.append(self._jar.write_use(use, max_age=max_age))
         return lines
+
+    async def outdate(self, session: Session) -> None:
+        """Tell all who share the log: the cookies of before are still in some browser, or in somebody's hands."""
+        login, now = session.login, self._now()
+        if self._ended.least_generation(login) or not self._has_many_ends(login.sub):
+            marks = self._ended.outdate(session, now=now)
+        else:
+            marks = self._ended.sign_out(sub=login.sub, sid=None, now=now, until=login.began)
+        await self._log.write_soon(marks)
 
     async def end(self, session: Session) -> None:
         """Dead stays dead: no slower request and no copy of the cookies brings it back where it is heard of."""
@@ -295,6 +307,8 @@ class CookieSessions:
         over_from = self._ended.over_from(newest.login)
         if over_from is not None:
             opened.ends_at = min(opened.ends_at, over_from)
+        if self._ended.is_outdated(newest):
+            opened.ends_at = AT_ONCE
         opened.fresh_from, opened.fresh_until = fresh_of(newest, self._limits)
         if opened.left_behind or newest.tokens.generation > opened.held:
             opened.fresh_until = 0

@@ -137,6 +137,10 @@ class StoredSessions:
         """Nothing ever changes the cookie, and by now it may be that of a newer login."""
         return []
 
+    async def outdate(self, session: Session) -> None:
+        """The record is one for all; what is open elsewhere hears of it."""
+        await self._log.write_soon(self._ended.outdate(session, now=self._now()))
+
     async def end(self, session: Session) -> None:
         """Remove the record: no slower request writes it again."""
         names = (session.id, *session.login.replaced)

@@ -1,11 +1,21 @@
 """What the answer to a refresh makes of the tokens of a session (OIDC Core §12.2)."""
 
+from typing import Any
+
 import msgspec
 
 from asgi_oidc.protocol.claims import PROTOCOL_CLAIMS, Claims, merge_claims, with_partners
 from asgi_oidc.protocol.id_token import claim_names
 from asgi_oidc.protocol.tokens import RefreshAnswer
 from asgi_oidc.sessions.session import Session, Tokens, earliest, refresh_due_at, write_claims
+
+# What is new in every token says nothing about the user; the last ones are those of Entra and of Ory.
+NEW_IN_EVERY_TOKEN = frozenset(
+    {"exp", "iat", "nbf", "jti", "nonce", "auth_time", "at_hash", "c_hash", "s_hash", "session_expiry", "updated_at"}
+    | {"aio", "rh", "uti", "rat"}
+)
+DEPTH = 6  # levels of lists and objects in which order does not count
+LEAD = 2  # seconds by which tokens that say something else are ahead of those that another process got meanwhile
 
 
 def refreshed(session: Session, answer: RefreshAnswer, said: Claims, *, now: int) -> Tokens:
@@ -15,8 +25,8 @@ def refreshed(session: Session, answer: RefreshAnswer, said: Claims, *, now: int
         said: claims of its ID Token, checked; none when it brought no ID Token.
     """
     old = session.tokens
-    return msgspec.structs.replace(
-        rotated(old, answer),
+    tokens = msgspec.structs.replace(
+        rotated(session, answer, now=now),
         written_claims=write_claims(_up_to_date(session, said)),
         given=_given(old, said) if answer.id_token is not None else old.given,
         id_token=answer.id_token or old.id_token,
@@ -27,27 +37,61 @@ def refreshed(session: Session, answer: RefreshAnswer, said: Claims, *, now: int
         retry_at=0,
         ends_at=earliest(old.ends_at, said.get("session_expiry")),
     )
+    return _ahead(tokens, old)
 
 
-def claims_refreshed(session: Session, answer: RefreshAnswer, said: Claims) -> Tokens:
+def claims_refreshed(session: Session, answer: RefreshAnswer, said: Claims, *, now: int) -> Tokens:
     """Take over the new refresh token and what the ID Token says; the access token is for another API.
 
     Args:
         said: as in `refreshed`.
     """
     old = session.tokens
-    return msgspec.structs.replace(
-        rotated(old, answer),
+    tokens = msgspec.structs.replace(
+        rotated(session, answer, now=now),
         written_claims=write_claims(_up_to_date(session, said)),
         given=sorted(said.keys() - PROTOCOL_CLAIMS) if _is_whole(said) else old.given,
         ends_at=earliest(old.ends_at, said.get("session_expiry")),
     )
+    return _ahead(tokens, old)
 
 
-def rotated(tokens: Tokens, answer: RefreshAnswer) -> Tokens:
+def rotated(session: Session, answer: RefreshAnswer, *, now: int) -> Tokens:
     """Take the new refresh token over, and nothing else."""
-    newer = answer.refresh_token or tokens.refresh_token
-    return msgspec.structs.replace(tokens, generation=tokens.generation + 1, refresh_token=newer)
+    old = session.tokens
+    generation = max(old.generation + 1, now - session.login.created_at)
+    newer = answer.refresh_token or old.refresh_token
+    return msgspec.structs.replace(old, generation=generation, refresh_token=newer)
+
+
+def says_something_else(new: Tokens, old: Tokens) -> bool:
+    """Say whether what a rule or an app could go by has changed, or the end of the session has come nearer.
+
+    Which way a change goes, only the app knows: a claim may grant something, or take it away.
+    """
+    if set(new.scopes) != set(old.scopes) or new.ends_at != old.ends_at:
+        return True
+    return new.written_claims != old.written_claims and _about_the_user(new) != _about_the_user(old)
+
+
+def _ahead(new: Tokens, old: Tokens) -> Tokens:
+    if not says_something_else(new, old):
+        return new
+    return msgspec.structs.replace(new, generation=new.generation + LEAD)
+
+
+def _about_the_user(tokens: Tokens) -> bytes:
+    claims = {name: value for name, value in tokens.claims.items() if name not in NEW_IN_EVERY_TOKEN}
+    return msgspec.json.encode(_unordered(claims), order="sorted")
+
+
+def _unordered(value: Any, depth: int = DEPTH) -> Any:
+    """Write lists in one order: providers list roles and groups in any."""
+    if isinstance(value, dict) and depth:
+        return {name: _unordered(item, depth - 1) for name, item in value.items()}
+    if isinstance(value, list) and depth:
+        return sorted(msgspec.json.encode(_unordered(item, depth - 1), order="sorted") for item in value)
+    return value
 
 
 def _up_to_date(session: Session, said: Claims) -> dict[str, object]:

@@ -89,6 +89,12 @@ class Sessions(Protocol):
         An answer may be late: none of them touches a session that began meanwhile.
         """
 
+    async def outdate(self, session: Session) -> None:
+        """Let older tokens of a session open nothing, wherever they are; it raises nothing.
+
+        A refresh took something away: what the browser had before must not give it back.
+        """
+
     async def end(self, session: Session) -> None:
         """End a session, and those that it took over from, for good."""
 

@@ -1,0 +1,95 @@
+"""What a refresh makes of the tokens of a session, and whether older ones may still count."""
+
+from typing import Any
+
+import pytest
+
+from asgi_oidc.protocol.tokens import RefreshAnswer
+from asgi_oidc.sessions.refresh_answer import DEPTH, LEAD, NEW_IN_EVERY_TOKEN, refreshed, rotated, says_something_else
+from asgi_oidc.sessions.session import Tokens, write_claims
+from tests.sessions.test_session import SESSION, with_tokens
+
+NOW = SESSION.login.created_at
+ANSWER = RefreshAnswer("a-new-access-token")
+
+
+def saying(claims: dict[str, Any], **changes: Any) -> Tokens:
+    """Make tokens with these claims."""
+    return with_tokens(written_claims=write_claims(claims), **changes).tokens
+
+
+def nested(value: Any, depth: int) -> Any:
+    """Put a value into so many lists."""
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ({}, {}),
+        ({"roles": ["a", "b"]}, {"roles": ["b", "a"]}),
+        ({"a": 1, "b": 2}, {"b": 2, "a": 1}),
+        ({"realm": {"roles": ["a", {"x": [1, 2]}]}}, {"realm": {"roles": [{"x": [2, 1]}, "a"]}}),
+        ({}, dict.fromkeys(NEW_IN_EVERY_TOKEN, 7)),
+        (dict.fromkeys(NEW_IN_EVERY_TOKEN, 6), dict.fromkeys(NEW_IN_EVERY_TOKEN, 7)),
+    ],
+    ids=str,
+)
+def test_the_same_in_other_words_is_nothing_else(old, new):
+    """Providers list in any order, and each token has its own times and hashes."""
+    assert not says_something_else(saying(new), saying(old))
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ({"roles": ["a"]}, {}),
+        ({}, {"roles": ["a"]}),
+        ({"roles": ["a", "b"]}, {"roles": ["a"]}),
+        ({"roles": ["a", "a"]}, {"roles": ["a"]}),
+        ({"level": 1}, {"level": True}),
+        ({"level": "1"}, {"level": 1}),
+        ({"acr": "high"}, {"acr": "low"}),
+        ({"deep": nested(["a", "b"], DEPTH + 3)}, {"deep": nested(["b", "c"], DEPTH + 3)}),
+    ],
+    ids=str,
+)
+def test_anything_that_a_rule_could_go_by_is_something_else(old, new):
+    """Also what was not there before: an app may refuse by it."""
+    assert says_something_else(saying(new), saying(old))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "is_else"),
+    [
+        ({"scopes": ["a", "b"]}, {"scopes": ["b", "a"]}, False),
+        ({"scopes": ["a", "b"]}, {"scopes": ["a"]}, True),
+        ({"ends_at": None}, {"ends_at": 2000}, True),
+        ({"ends_at": 2000}, {"ends_at": 1500}, True),
+        ({"ends_at": 2000}, {"ends_at": 2000}, False),
+        ({"access_token": "one"}, {"access_token": "two"}, False),
+    ],
+)
+def test_scopes_and_the_end_count_as_well(old, new, is_else):
+    """And the tokens themselves do not."""
+    assert says_something_else(saying({}, **new), saying({}, **old)) is is_else
+
+
+@pytest.mark.parametrize(("generation", "age", "next_one"), [(0, 0, 1), (0, 300, 300), (300, 300, 301), (9, -50, 10)])
+def test_the_generation_follows_the_time_since_the_login_and_only_grows(generation, age, next_one):
+    """Processes that know nothing of each other order their tokens by it; the clock may be set back."""
+    session = with_tokens(generation=generation)
+
+    assert rotated(session, ANSWER, now=NOW + age).generation == next_one
+
+
+@pytest.mark.parametrize(("said", "lead"), [({"name": "Alice"}, 0), ({"name": "Alison"}, LEAD)])
+def test_tokens_that_say_something_else_are_ahead_of_what_others_got_meanwhile(said, lead):
+    """Another process may have asked in the same second, before the provider knew."""
+    session = with_tokens(id_token="header.e30.signature", written_claims=write_claims({"name": "Alice"}))
+
+    tokens = refreshed(session, ANSWER, said, now=NOW + 300)
+
+    assert (tokens.generation, tokens.access_token) == (300 + lead, "a-new-access-token")
