@@ -22,7 +22,7 @@ from asgi_oidc.lacking import decision_for, lacks_user
 from asgi_oidc.lifespan import ASGIApp, Message, run_lifespan, tell_what_a_sign_out_reaches
 from asgi_oidc.parts import put_together
 from asgi_oidc.policy import Allow, Place, Refuse, StartLogin, StepUp
-from asgi_oidc.sanitized_errors import sanitized, sanitizes_errors
+from asgi_oidc.sanitized_errors import call_sanitized, sanitized, sanitizes_errors
 from asgi_oidc.sessions.sessions import Live
 from asgi_oidc.settings import Keywords, read_settings
 from asgi_oidc.user_sessions import UserSessions
@@ -54,7 +54,10 @@ class OIDCMiddleware:
 
     def __init__(self, app: ASGIApp, *, clock: Callable[[], float] = time.time, **settings: Unpack[Keywords]) -> None:
         self.app = app
-        read = read_settings(settings)
+        try:
+            read = call_sanitized(read_settings, settings)
+        finally:
+            del settings  # a traceback shows the variables of this frame
         self._endpoints = {f"{read.auth_path}/{name}": endpoint for name, endpoint in ENDPOINTS.items()}
         self._parts = put_together(read, clock, endpoints=self._endpoints)
 
@@ -75,7 +78,16 @@ class OIDCMiddleware:
         Raises:
             SettingsError: all that is wrong with the settings, each with the mend.
         """
-        found, problems = read_environment(os.environ if environ is None else environ)
+        try:
+            return call_sanitized(cls._from_env, app, os.environ if environ is None else environ, clock, settings)
+        finally:
+            del environ, settings  # a traceback shows the variables of this frame
+
+    @classmethod
+    def _from_env(
+        cls, app: ASGIApp, environ: Mapping[str, str], clock: Callable[[], float], settings: Mapping[str, Any]
+    ) -> "OIDCMiddleware":
+        found, problems = read_environment(environ)
         settings = {**found, **settings}
         if problems:
             read_settings(settings, also_wrong=problems)
@@ -125,7 +137,8 @@ class OIDCMiddleware:
 
     def __repr__(self) -> str:
         # Not the app's own repr: that may show a password which the app was made with.
-        return f"OIDCMiddleware(<{type(self.app).__name__}>, base_url={self.base_url!r})"
+        base_url = self.base_url if hasattr(self, "_parts") else None  # None while it is made
+        return f"OIDCMiddleware(<{type(self.app).__name__}>, base_url={base_url!r})"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection.

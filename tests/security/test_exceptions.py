@@ -4,7 +4,7 @@ Error reporters record the local variables of every frame, and those of the exce
 """
 
 import math
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Any, cast
 
@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from asgi_oidc import OIDCError, OIDCMiddleware, RefreshFailed, Rule, SessionEnded, StoreUnavailable
-from asgi_oidc.errors import UnsupportedScope
+from asgi_oidc.errors import SettingsError, UnsupportedScope
 from asgi_oidc.protocol.client import Client
 from asgi_oidc.protocol.tokens import refresh_call
 from asgi_oidc.provider.http import Http
@@ -485,3 +485,45 @@ async def test_a_cancelled_callback_brings_no_secret_out():
 
     assert [type(error) for error in cancelled] == [anyio.get_cancelled_exc_class()]
     assert [secret for error in cancelled for secret in visit.leaks(error)] == []
+
+
+# --- what leaves the constructor
+
+GOOD: dict[str, Any] = {
+    "issuer": "https://id.example.com",
+    "client_id": "web",
+    "client_secret": CLIENT_SECRET,
+    "base_url": ORIGIN,
+    "secret": SECRET,
+}
+
+
+async def nobody(scope: Any, receive: Any, send: Any) -> None:
+    """Be an app."""
+
+
+def variables(wrong: Mapping[str, str]) -> dict[str, str]:
+    """Write settings as an environment, beside a secret of somebody else."""
+    return {f"OIDC_{name.upper()}": value for name, value in {**GOOD, **wrong}.items()} | {
+        "DATABASE": "s3cret-of-others"
+    }
+
+
+# None of them has a secret in a variable of its own.
+MAKE: dict[str, Callable[[dict[str, Any]], OIDCMiddleware]] = {
+    "keywords": lambda wrong: OIDCMiddleware(nobody, **{**GOOD, **wrong}),
+    "environment": lambda wrong: OIDCMiddleware.from_env(nobody, environ=variables(wrong)),
+    "both": lambda wrong: OIDCMiddleware.from_env(nobody, environ=variables({}), **{**GOOD, **wrong}),
+}
+
+
+@pytest.mark.parametrize("wrong", [{"leeway": "soon"}, {"issuer": "ftp://x"}, {"scope": "email"}], ids=str)
+@pytest.mark.parametrize("make", MAKE.values(), ids=MAKE)
+def test_an_error_about_a_setting_has_the_others_in_no_frame(make, wrong):
+    """An app that does not start is reported like any other that fails."""
+    with pytest.raises(SettingsError) as caught:
+        make(wrong)
+
+    report = reported(caught.value)
+    assert (is_bare(caught.value), len(caught.value.problems)) == (True, 1)
+    assert [secret for secret in (CLIENT_SECRET, SECRET, "s3cret-of-others") if secret in report] == []
