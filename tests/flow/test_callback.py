@@ -240,6 +240,16 @@ async def test_the_destination_is_absolute_and_on_our_origin(site):
     assert (response.status_code, response.headers["cache-control"]) == (303, "no-store")
 
 
+async def test_an_error_without_the_issuer_that_was_promised_is_logged_as_what_it_says(caplog):
+    """The metadata promises `iss`, and the provider leaves it out of errors: a cancelled login is cancelled."""
+    site = Site()
+
+    answer = await site.failed_login("callback_error_access_denied", "callback_no_iss")
+
+    assert (answer.status_code, answer.json()["error"]) == (403, "provider_refused")
+    assert "access_denied" in caplog.text
+
+
 @pytest.mark.parametrize(
     ("issuer", "base_url"),
     [

@@ -245,6 +245,18 @@ async def test_a_response_must_come_the_way_that_was_asked_for():
     assert (response.status_code, response.json()["error"]) == (400, "response_mode")
 
 
+async def test_an_error_that_comes_another_way_is_told_as_an_error(caplog):
+    """Providers that cannot answer with a form say so by a redirect."""
+    site = Site(**FORM_POST)
+    browser = site.browser()
+    await browser.get("/page", follow=False)
+    state = (await asked(browser))["state"][0]
+
+    response = await browser.get(f"/auth/callback?error=unsupported_response_mode&state={state}", headers=PROGRAM)
+
+    assert (response.json()["error"], "unsupported_response_mode" in caplog.text) == ("provider_refused", True)
+
+
 @pytest.mark.parametrize(
     ("headers", "body", "status", "code"),
     [

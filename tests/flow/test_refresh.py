@@ -94,6 +94,20 @@ async def test_scopes_are_those_of_the_newest_token(store, scope, scopes):
     assert (await browser.fetch("/auth/session")).json()["scopes"] == scopes
 
 
+async def test_a_refreshed_id_token_without_azp_is_fine(site):
+    """It is for us alone, and some providers leave out there what they said at the login."""
+    site.provider.id_token_overrides = {"azp": "web"}
+    browser = await site.signed_in()
+    site.provider.id_token_overrides = {}
+
+    pages = []
+    for _ in range(2):
+        site.clock.advance(LIFETIME + 1)
+        pages.append((await browser.fetch("/page")).status_code)
+
+    assert (pages, site.refreshes) == ([200, 200], 2)
+
+
 async def test_a_session_lasts_for_hours_and_not_longer(site):
     """One refresh per token, none of them twice, until the session itself ends."""
     browser = await site.signed_in()

@@ -118,6 +118,17 @@ def test_the_issuer_of_a_response_is_right_or_was_never_promised(promised, iss):
     check_response_issuer(AuthorizationResponse("s", "c", iss), about)
 
 
+def test_an_error_without_an_issuer_is_read_as_an_error():
+    """Some providers promise `iss` and leave it out of errors; another issuer's error is refused as before."""
+    about = metadata(authorization_response_iss_parameter_supported=True)
+
+    check_response_issuer(AuthorizationResponse("s", None, None, "access_denied"), about)
+
+    with pytest.raises(RequestRejected) as caught:
+        check_response_issuer(AuthorizationResponse("s", None, "https://evil.example", "access_denied"), about)
+    assert caught.value.code == "iss_mismatch"
+
+
 @pytest.mark.parametrize(
     ("promised", "iss", "code"),
     [

@@ -295,9 +295,19 @@ def test_a_token_of_a_refresh_that_is_of_another_login_is_refused(changes, code)
     assert check_again(changes) == code
 
 
-def test_an_azp_does_not_go_away():
+@pytest.mark.parametrize("audience", ["web", ["web"]])
+def test_an_azp_may_go_away_where_the_audience_is_ours_alone(audience):
+    """Some providers leave it out of a refreshed ID Token; who else should it be made for?"""
+    assert check_again({"aud": audience}, first={"azp": "web"}) is None
+
+
+def test_an_azp_does_not_go_away_where_there_are_other_audiences():
     """The same as in the first ID Token, or none as there (OIDC Core §12.2)."""
-    assert check_again({}, first={"azp": "web"}) == "claim_azp"
+    audiences = {"aud": ["web", "api"]}
+    expected = replace(AGAIN, trusted_audiences=("api",))
+
+    assert check_again(audiences | {"azp": "web"}, first=audiences | {"azp": "web"}, expected=expected) is None
+    assert check_again(audiences, first=audiences | {"azp": "web"}, expected=expected) == "claim_azp"
 
 
 def test_the_audience_of_a_refresh_is_that_of_the_login():

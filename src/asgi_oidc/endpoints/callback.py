@@ -118,7 +118,8 @@ async def _admit_and_sign_in(
 async def _checked_code(
     request: Request, parts: Parts, response: AuthorizationResponse, transaction: Transaction
 ) -> str:
-    if (request.method == "POST") != transaction.form_post:
+    # Some providers send errors without iss, or not as the form that was asked for: what they say has to be told.
+    if response.error is None and (request.method == "POST") != transaction.form_post:
         raise RequestRejected("response_mode", "it did not come the way that was asked for")
     check_response_issuer(response, await parts.provider.metadata())
     if response.error is not None:

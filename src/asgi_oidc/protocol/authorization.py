@@ -112,11 +112,14 @@ def read_authorization_response(pairs: Iterable[tuple[str, str]]) -> Authorizati
 def check_response_issuer(response: AuthorizationResponse, metadata: ProviderMetadata) -> None:
     """Refuse a response of another provider (RFC 9207 §2.4): the defence against mix-up.
 
+    An error without `iss` passes, also where the metadata promises one: it is refused for what it says, which is what
+    the log should tell.
+
     Raises:
         RequestRejected: `iss` is another one, or missing although the metadata promises it.
     """
     if response.iss is None:
-        if metadata.authorization_response_iss_parameter_supported:
+        if metadata.authorization_response_iss_parameter_supported and response.error is None:
             raise RequestRejected("iss_missing", "the metadata says that a response carries iss")
         return
     if not compare_digest(response.iss.encode("utf-8", "replace"), metadata.issuer.encode("utf-8")):
