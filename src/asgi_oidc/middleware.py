@@ -59,7 +59,7 @@ class OIDCMiddleware:
         finally:
             del settings  # a traceback shows the variables of this frame
         self._endpoints = {f"{read.auth_path}/{name}": endpoint for name, endpoint in ENDPOINTS.items()}
-        self._parts = put_together(read, clock, endpoints=self._endpoints)
+        self._parts = call_sanitized(put_together, read, clock, endpoints=self._endpoints)
 
     @classmethod
     def from_env(
