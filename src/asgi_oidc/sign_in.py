@@ -3,7 +3,7 @@
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -29,6 +29,19 @@ class Beginning:
 
     session_id: str = field(repr=False)
     moment: Moment
+
+
+class Replaced(NamedTuple):
+    """A session that a new one takes the place of.
+
+    Attributes:
+        grace: seconds that it lives on.
+        login: of another user, where the browser showed it.
+    """
+
+    session_id: str
+    grace: int
+    login: Login | None = None
 
 
 async def begin(parts: Parts) -> Beginning:
@@ -99,7 +112,7 @@ async def sign_in(request: Request, parts: Parts, session: Session, transaction:
     """
     _check_not_signed_out(parts, transaction)
     replaced = await _replaced(request, parts, session, transaction)
-    kept = [name for name, grace in replaced.items() if grace][:MOST_REPLACED]
+    kept = [old.session_id for old in replaced if old.grace][:MOST_REPLACED]
     session = msgspec.structs.replace(session, login=msgspec.structs.replace(session.login, replaced=kept))
     cookies = await parts.sessions.begin(session, request.cookies)
     try:
@@ -107,15 +120,14 @@ async def sign_in(request: Request, parts: Parts, session: Session, transaction:
         if parts.ended.is_dead(session.login, now=parts.now()):
             raise RequestRejected("signed_out_meanwhile", "the provider has signed the user out")
         _check_not_signed_out(parts, transaction)  # again: a store takes its time
-        for name in [name for name, grace in replaced.items() if not grace]:
+        for old in [old for old in replaced if not old.grace]:
             # Another user's: it ends, or nobody signs in.
-            await parts.sessions.fade(name, grace=0, successor=session.login)
+            await parts.sessions.fade(old.session_id, grace=0, successor=session.login, other=old.login)
     except (RequestRejected, StoreUnavailable):
         await parts.sessions.end(session)
         raise
-    for name, grace in replaced.items():
-        if grace:
-            await _fade(parts, name, grace=grace, successor=session.login)
+    for old in [old for old in replaced if old.grace]:
+        await _fade(parts, old.session_id, grace=old.grace, successor=session.login)
     events.log(events.LOGIN_SUCCEEDED)
     return cookies
 
@@ -133,20 +145,20 @@ async def _fade(parts: Parts, session_id: str, *, grace: int, successor: Login) 
         events.log(events.STORE_FAILED, code=error.code, detail=error.detail)
 
 
-async def _replaced(request: Request, parts: Parts, new: Session, transaction: Transaction) -> dict[str, int]:
+async def _replaced(request: Request, parts: Parts, new: Session, transaction: Transaction) -> list[Replaced]:
     """Name the sessions that this browser had, now and when the login started, and how long each lives on.
 
     Another user's ends now. The same user's has a short grace, or a second tab would be thrown out by the
     login of the first; the new session knows its id, so that a sign-out ends both.
-
-    Returns:
-        Session ids, and seconds of grace.
     """
     live, before = await who_was(request, parts), transaction.before
-    olds = [(before.sub, before.session)] if before else []
+    olds: list[Replaced] = []
     if live is None:
         await parts.sessions.end_unread(request.cookies)
-    if live is not None and may_sign_out(live.session, parts, now=parts.now()):
+    elif may_sign_out(live.session, parts, now=parts.now()):
         old = live.session.login
-        olds = [(digest(old.sub), name) for name in (old.id, *old.replaced)] + olds
-    return {name: GRACE if sub == digest(new.login.sub) else 0 for sub, name in olds}
+        grace, other = (GRACE, None) if old.sub == new.login.sub else (0, old)
+        olds = [Replaced(name, grace, other) for name in (old.id, *old.replaced)]
+    if before is not None and before.session not in [old.session_id for old in olds]:
+        olds.append(Replaced(before.session, GRACE if before.sub == digest(new.login.sub) else 0))
+    return olds

@@ -58,7 +58,7 @@ class UserSessions:
             session_id: as in the list.
         """
         mine = [index for index, handle in await self._linked(sub) if handle == session_id]
-        return any([await self._end(index, session_id) for index in mine])
+        return any([await self._end(index, session_id, sub=sub) for index in mine])
 
     @sanitizes_errors
     async def end_all(self, sub: str) -> int:
@@ -71,12 +71,13 @@ class UserSessions:
             events.log(events.LOGGED_OUT, by="the app", sessions=count)
         return count
 
-    async def _end(self, index: str, handle: str) -> bool:
+    async def _end(self, index: str, handle: str, *, sub: str) -> bool:
         was_there = await self._store.remove(self._records.key(handle))
         await self._store.unlink(index, handle)
         if was_there:
-            marks = self._parts.ended.end(handle, kind="handle", now=self._parts.now())
-            await try_to_write(self._parts.log, marks)
+            if not self._parts.ended.is_full(sub):  # the record is gone; the mark is for requests under way
+                marks = self._parts.ended.end(handle, kind="handle", user=sub, now=self._parts.now())
+                await try_to_write(self._parts.log, marks)
             events.log(events.LOGGED_OUT, by="the app")
         return was_there
 

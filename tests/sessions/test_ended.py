@@ -8,7 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asgi_oidc.sessions.ended import AT_ONCE, FOR_EVER, MOST_LOGINS, REPLACED, Ended, Mark, plain_name
+from asgi_oidc.sessions.ended import (
+    AT_ONCE,
+    FOR_EVER,
+    LONG_AGO,
+    MAX_SIDS,
+    MOST_LOGINS,
+    REPLACED,
+    Ended,
+    Mark,
+    plain_name,
+)
 from asgi_oidc.sessions.session import Login, Session
 from tests.sessions.test_session import LOGIN, TOKENS
 
@@ -333,3 +343,143 @@ def test_a_mark_about_tokens_that_has_to_go_ends_all_sessions_of_before():
     ends.outdate(with_generation(7, id="another", created_at=NOW), now=NOW)
 
     assert ends.is_dead(msgspec.structs.replace(LOGIN, created_at=NOW), now=NOW)
+
+
+@pytest.mark.parametrize("target", ["both", "sid alone"])
+def test_sign_outs_of_one_user_never_sign_out_another(target):
+    """Whoever signs in and out at the provider all day fills what is theirs, and no memory that all share."""
+    ends = ended(most=50, max_per_user=10)
+    of_bob, of_alice = login(ends, sub="bob", sid="of bob"), login(ends, sid="other")
+    for number in range(200):
+        ends.remember_user(sub="alice", sid=f"s{number}")
+        ends.sign_out(sub="alice" if target == "both" else None, sid=f"s{number}", now=NOW + number)
+
+    assert (ends.is_dead(of_bob, now=NOW + 200), ends.is_dead(of_alice, now=NOW + 200)) == (False, True)
+    assert len(ends._known) <= 10 + 2  # a bound of memory, which nothing else shows
+
+
+def test_beyond_the_most_of_one_user_all_sessions_of_that_user_end():
+    """One mark serves for what has a name of its own no more; who signs in after it lives."""
+    ends = ended(max_per_user=2)
+    before = login(ends, sid="other")
+    for number in range(2):
+        ends.sign_out(sub="alice", sid=f"s{number}", now=NOW)
+    assert not ends.is_dead(before, now=NOW)
+
+    ends.sign_out(sub="alice", sid="s2", now=NOW)
+
+    assert ends.is_dead(before, now=NOW)
+    assert not ends.is_dead(login(ends, sid="other"), now=NOW)
+
+
+def test_the_same_sign_out_again_makes_no_further_mark():
+    """It costs its author nothing, so it must not cost us anything."""
+    ends = ended(max_per_user=10)
+    for _ in range(100):
+        ends.sign_out(sub="alice", sid="s1", now=NOW)
+        ends.sign_out(sub=None, sid="s1", now=NOW)
+        ends.end("id", user="alice", now=NOW)
+
+    assert (len(ends._known), ends.is_full("alice")) == (4, False)
+
+
+def test_what_was_forgotten_does_not_count():
+    """A user has room again."""
+    ends = ended(max_per_user=2)
+    for number in range(2):
+        ends.end(str(number), user="alice", now=NOW)
+    assert ends.is_full("alice")
+
+    ends.end("of bob", user="bob", now=NOW + LIFETIME)
+
+    assert (ends.is_full("alice"), ends._made_for["bob"]) == (False, 1)
+
+
+def test_marks_of_other_processes_count_against_nobody_here():
+    """Their names do not tell whose they are, and the other process has counted them."""
+    ends = ended(max_per_user=1)
+    ends.learn(Mark("id x", FOR_EVER, AT_ONCE, NOW - 1), now=NOW)
+
+    ends.end("x", user="alice", now=NOW)
+    assert not ends.is_full("alice")
+    ends.end("y", now=NOW + LIFETIME)
+
+    assert (len(ends._known), ends._made_for) == (1, {})
+
+
+def test_a_session_at_the_provider_of_several_users_ends_for_all_of_them():
+    """Beyond the most of one of them there is a mark for each."""
+    ends = ended(max_per_user=1)
+    of_alice, of_bob = login(ends), login(ends, sub="bob")
+    for sub in ("alice", "bob"):
+        ends.remember_user(sub=sub, sid="s1")
+    ends.end("x", user="bob", now=NOW)
+
+    ends.sign_out(sub=None, sid="s1", now=NOW)
+
+    assert [ends.is_dead(each, now=NOW) for each in (of_alice, of_bob)] == [True, True]
+
+
+def test_users_of_sids_are_bounded():
+    """Those of the oldest logins go first; what no logout token may name is not kept at all."""
+    ends = ended()
+    for number in range(MAX_SIDS + 1):
+        ends.remember_user(sub="alice", sid=f"s{number}")
+    for sub in ("a", "b", "c", "d", "e"):
+        ends.remember_user(sub=sub, sid="of many")
+    for sid in (None, 7, "x" * 256):
+        ends.remember_user(sub="alice", sid=sid)
+
+    known = [list(ends.users_of(sid)) for sid in ("s0", f"s{MAX_SIDS}", "of many", "x" * 256)]
+    assert known == [[], ["alice"], ["a", "b", "c", "d"], []]
+    assert len(ends._users) == MAX_SIDS
+
+
+@pytest.mark.parametrize(
+    ("how", "ended_at"),
+    [
+        (lambda ends: ends.end(LOGIN.id, now=NOW), NOW),
+        (lambda ends: ends.end(LOGIN.id, now=NOW, grace=0), NOW),
+        (lambda ends: ends.end(LOGIN.id, now=NOW, grace=30), None),
+        (lambda ends: ends.end(LOGIN.id, now=NOW - 50, grace=30), NOW - 20),
+        (lambda ends: ends.sign_out(sub=LOGIN.sub, sid=None, now=NOW), LONG_AGO),
+    ],
+)
+def test_when_a_session_ended_is_known(how, ended_at):
+    """By that an old cookie is told from a double click; of those that ended together nobody knows."""
+    ends = ended()
+
+    how(ends)
+
+    assert ends.ended_at(LOGIN, now=NOW) == ended_at
+
+
+def test_what_others_were_not_told_of_has_not_ended_yet():
+    """It can be tried again."""
+    ends = ended(is_shared=True)
+    marks = [*ends.end(LOGIN.id, now=NOW), *ends.sign_out(sub=LOGIN.sub, sid=None, now=NOW)]
+    assert (ends.is_dead(LOGIN, now=NOW), ends.ended_at(LOGIN, now=NOW)) == (True, None)
+
+    ends.told(marks[0])
+
+    assert ends.ended_at(LOGIN, now=NOW) == NOW
+
+
+def test_when_what_was_forgotten_ended_nobody_knows():
+    """Too long ago to matter, and nothing of it is left."""
+    ends = ended(most=1, is_shared=True)
+    session = login(ends)
+    for number in range(3):
+        ends.end(str(number), user="alice", now=NOW + number)
+
+    assert (ends.ended_at(session, now=NOW + 3), len(ends._untold), ends._made_for) == (LONG_AGO, 1, {"alice": 1})
+
+
+def test_who_was_replaced_first_is_known_after_the_sign_out():
+    """Then another session may have to end with it."""
+    ends = ended()
+    ends.end("x", now=NOW, grace=30)
+    ends.end("x", now=NOW)
+    ends.end("y", now=NOW)
+
+    assert [ends.was_replaced(name) for name in ("x", "y", "z")] == [True, False, False]

@@ -8,12 +8,13 @@ import msgspec
 import pytest
 
 from asgi_oidc.errors import StoreUnavailable
-from asgi_oidc.sessions.ended import Ended, plain_name
+from asgi_oidc.sessions.ended import Ended, Mark, plain_name
 from asgi_oidc.sessions.ended_log import (
     FRESH,
     GAP,
     MOST,
     MOST_OWED,
+    MOST_WRITTEN,
     RECENT,
     SHARDS,
     STALE,
@@ -78,8 +79,8 @@ def named(kind: str, value: str) -> tuple[str, ...]:
     return tuple(f"{value}-{kind}" for _ in plain_name(kind, value))
 
 
-def login(session_id: str) -> Login:
-    return msgspec.structs.replace(LOGIN, id=session_id, created_at=NOW, began=NOW * 1000)
+def login(session_id: str, *, began: int = NOW * 1000) -> Login:
+    return msgspec.structs.replace(LOGIN, id=session_id, sub="alice", created_at=NOW, began=began)
 
 
 @pytest.fixture
@@ -427,3 +428,50 @@ async def test_of_too_many_marks_a_process_that_starts_anew_forgets_the_oldest(s
     await late.log.catch_up()
 
     assert not late.ended.is_dead(alice, now=clocks.wall)
+
+
+@pytest.mark.parametrize("keeps_all", [True, False])
+async def test_who_signs_out_again_and_again_takes_one_place_in_each_list(store, clocks, keeps_all):
+    """The provider may say it a thousand times; lists have a bound that all users share."""
+    here, there = Process(store, clocks, keeps_all=keeps_all), Process(store, clocks, keeps_all=keeps_all)
+    for seconds in (0, 1, 1, 0, 60):
+        clocks.advance(seconds)
+        await here.log.write(here.ended.sign_out(sub="alice", sid=None, now=clocks.wall))
+
+    await there.log.catch_up()
+
+    lists = ["tag:ended", *(f"tag:ended:{first}" for first in SHARDS)]
+    members = [len(await store.memory.linked(name)) for name in lists]
+    assert (members[0], sum(members[1:])) == (1, int(keeps_all))
+    assert there.ended.is_dead(login("of alice", began=int(clocks.wall * 1000)), now=clocks.wall)
+
+
+async def test_a_sign_out_that_reaches_less_far_takes_nothing_back(here, there, store, clocks):
+    """One that ends older sessions only comes after one that ended all."""
+    await here.log.write(here.ended.sign_out(sub="alice", sid=None, now=clocks.wall))
+    clocks.advance(1)
+    await here.log.write(here.ended.sign_out(sub="alice", sid=None, now=clocks.wall, until=5))
+
+    await there.log.catch_up()
+
+    assert there.ended.is_dead(login("of alice"), now=clocks.wall)
+
+
+async def test_an_older_mark_that_cannot_be_taken_out_is_no_failure(here, store, clocks, caplog):
+    """The newer one stands, and that is what counts."""
+    await here.log.write(here.ended.sign_out(sub="alice", sid=None, now=clocks.wall))
+    clocks.advance(1)
+    store.broken = {"unlink"}
+
+    await here.log.write(here.ended.sign_out(sub="alice", sid=None, now=clocks.wall))
+
+    assert "store_failed" in caplog.text
+    assert len(await store.memory.linked("tag:ended")) == 2
+
+
+async def test_how_many_marks_could_be_taken_out_is_bounded(here, clocks):
+    """Those that were written longest ago stay until their time is over."""
+    for number in range(MOST_WRITTEN + 1):
+        here.log._keep(Mark(f"sub-{number}", 1, 0, NOW))
+
+    assert len(here.log._written) == MOST_WRITTEN

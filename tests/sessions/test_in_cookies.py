@@ -6,9 +6,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from asgi_oidc.sessions.ended import MOST, Ended, plain_name
+from asgi_oidc.errors import LoginLoop
+from asgi_oidc.sessions.ended import MAX_PER_USER, MOST, Ended, plain_name
 from asgi_oidc.sessions.ended_log import Log, NoLog
-from asgi_oidc.sessions.in_cookies import MOST_ENDS, MOST_LAST_USES, CookieSessions
+from asgi_oidc.sessions.in_cookies import MOST_LAST_USES, CookieSessions
 from asgi_oidc.sessions.jar import ROOM, Jar
 from asgi_oidc.sessions.sealing import Sealer
 from asgi_oidc.sessions.session import Limits, Session, Use
@@ -354,7 +355,7 @@ async def test_last_uses_are_bounded(process):
 
 async def test_a_session_at_the_provider_is_known_by_its_user(process):
     """A sign-out that names the session of one and the user of another is a mistake; what is unknown is none."""
-    await process.begin(of_sid("s1", "alice"))
+    process.ended.remember_user(sub="alice", sid="s1")
 
     assert [await process.sessions.is_of_another("s1", sub) for sub in ("alice", "bob")] == [False, True]
     assert not await process.sessions.is_of_another("s2", "bob")
@@ -364,18 +365,9 @@ async def test_a_session_at_the_provider_is_known_by_its_user(process):
 async def test_a_name_that_several_users_had_says_nothing(process):
     """A provider that gives one name twice must still be able to sign out each of them."""
     for sub in ("alice", "bob", "alice"):
-        await process.begin(of_sid("s1", sub))
+        process.ended.remember_user(sub=sub, sid="s1")
 
     assert [await process.sessions.is_of_another("s1", sub) for sub in ("alice", "bob", "carol")] == [False] * 3
-
-
-async def test_known_users_are_bounded(process):
-    """Those of the oldest logins go first."""
-    for number in range(MOST_LAST_USES + 1):
-        process.sessions._remember(of_sid(f"s{number}", "alice").login)  # sealing as many cookies takes too long
-
-    known = [await process.sessions.is_of_another(f"s{number}", "bob") for number in (0, 1, MOST_LAST_USES)]
-    assert known == [False, True, True]
 
 
 def of_sid(sid: str, sub: str) -> Session:
@@ -388,25 +380,25 @@ async def test_one_user_does_not_fill_the_memory_with_marks(process, how):
     """Beyond the most, what the user had before is over at once, in other browsers too; nobody else pays for it."""
     other, of_bob = of_sid("s1", "alice"), of_sid("s2", "bob")
     newest = msgspec.structs.replace(LOGIN, id=OTHER_ID, sub="alice", began=LOGIN.began + 1)
-    for number in range(MOST_ENDS + 50):
+    for number in range(MAX_PER_USER + 50):
         if how == "fades":
             await process.sessions.fade(f"id-{number}", grace=30, successor=newest)
         else:
             await process.sessions.end(another(other, f"id-{number}"))
 
     dead = [process.ended.is_dead(login, now=process.now) for login in (other.login, of_bob.login, newest)]
-    assert (len(process.ended._known), dead) == (MOST_ENDS + 1, [True, False, False])
+    assert (len(process.ended._known), dead) == (MAX_PER_USER + 1, [True, False, False])
 
 
 async def test_one_user_does_not_fill_the_memory_with_refreshes_that_take_something_away(process):
     """Each session has one mark however often that happens; beyond the most, what the user had before is over."""
-    sessions = [another(of_sid("s1", "alice"), f"id-{number}") for number in range(MOST_ENDS + 50)]
+    sessions = [another(of_sid("s1", "alice"), f"id-{number}") for number in range(MAX_PER_USER + 50)]
     for session in sessions:
         for generation in (1, 2):
             await process.sessions.outdate(refreshed(session, generation))
 
     dead = [process.ended.is_dead(session.login, now=process.now) for session in (sessions[0], of_sid("s2", "bob"))]
-    assert (len(process.ended._known), dead) == (MOST_ENDS + 1, [True, False])
+    assert (len(process.ended._known), dead) == (MAX_PER_USER + 1, [True, False])
 
 
 async def test_outdated_tokens_open_nothing_and_bring_nothing(process):
@@ -425,21 +417,34 @@ async def test_outdated_tokens_open_nothing_and_bring_nothing(process):
     assert process.sessions.at_once(process.cookies.header) is not None
 
 
-async def test_after_the_lifetime_of_a_session_a_user_counts_anew(process):
+async def test_sessions_of_others_that_a_user_takes_over_count_against_those_others(process):
+    """Two accounts of one person, in turns: each has marks of its own, and one for everything."""
+    other, newest = of_sid("s1", "alice").login, of_sid("s2", "bob").login
+    for number in range(MAX_PER_USER + 50):
+        await process.sessions.fade(f"id-{number}", grace=0, successor=newest, other=other)
+
+    dead = [process.ended.is_dead(login, now=process.now) for login in (other, newest)]
+    assert (len(process.ended._known), dead) == (MAX_PER_USER + 1, [True, False])
+
+
+async def test_who_takes_over_too_many_sessions_of_unknown_users_is_stopped(process):
+    """A login that comes as a form shows no name of whom it replaces, so that no one mark could end them all."""
+    for number in range(MAX_PER_USER):
+        await process.sessions.fade(f"id-{number}", grace=0, successor=LOGIN)
+
+    with pytest.raises(LoginLoop) as stopped:
+        await process.sessions.fade("one more", grace=0, successor=LOGIN)
+
+    assert (stopped.value.code, len(process.ended._known)) == ("login_loop_signed_in", MAX_PER_USER)
+
+
+async def test_a_user_has_room_again_when_marks_are_forgotten(process):
     """Whoever signs in every few minutes, for days."""
-    for number in range(MOST_ENDS):
+    for number in range(MAX_PER_USER):
         await process.sessions.fade(f"id-{number}", grace=30, successor=LOGIN)
-    process.now += 3600
+    process.now += 10_000
+    await process.sessions.fade("of another", grace=30, successor=of_sid("s1", "bob").login)
 
     await process.sessions.fade("later", grace=30, successor=LOGIN)
 
     assert process.ended.is_dead(msgspec.structs.replace(LOGIN, id="later", sub="x"), now=process.now + 30)
-
-
-async def test_users_whose_ends_are_counted_are_bounded(process):
-    """Those who ended something longest ago are counted anew."""
-    for number in range(MOST_LAST_USES + 1):
-        successor = msgspec.structs.replace(LOGIN, sub=f"user-{number}")
-        await process.sessions.fade("id", grace=30, successor=successor)
-
-    assert len(process.sessions._ends) == MOST_LAST_USES

@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from asgi_oidc.errors import StoreUnavailable
+from asgi_oidc.sessions.ended import MAX_PER_USER
 from asgi_oidc.sessions.in_store import MOST_SESSIONS, MOST_TRIES
 from asgi_oidc.sessions.session import Session
 from asgi_oidc.sessions.sessions import LOCK_LIFETIME, Live
@@ -420,6 +421,48 @@ async def test_what_is_gone_does_not_fade_back(process):
     await process.sessions.fade(ID, grace=30, successor=LOGIN)
 
     assert await process.stored() is None
+
+
+def fill_up(process: Process, sub: str) -> None:
+    for number in range(MAX_PER_USER):
+        process.ended.end(f"earlier-{number}", user=sub, now=1000)
+
+
+async def test_a_sign_out_of_a_user_who_made_too_many_marks_removes_all_their_records(process):
+    """The one mark for all of them is forgotten one day, and what has ended must be gone for good."""
+    of_bob = msgspec.structs.replace(SESSION, login=msgspec.structs.replace(LOGIN, id=THIRD_ID, sub="bob"))
+    for session in (SESSION, another(SESSION), of_bob):
+        await process.begin(session)
+    fill_up(process, "alice")
+
+    await process.sessions.end(SESSION)
+
+    there = [await process.stored(session) is not None for session in (SESSION, another(SESSION), of_bob)]
+    assert (there, len(process.ended._known)) == ([False, False, True], MAX_PER_USER + 1)
+
+
+@pytest.mark.parametrize("grace", [0, 30])
+async def test_a_session_fades_without_a_mark_where_its_user_made_too_many(process, grace):
+    """The record says all that others have to know."""
+    await process.begin()
+    fill_up(process, "alice")
+
+    await process.sessions.fade(ID, grace=grace, successor=LOGIN)
+
+    assert await process.stored() == (with_tokens(ends_at=1030) if grace else None)
+    assert len(process.ended._known) == MAX_PER_USER
+
+
+async def test_outdated_tokens_are_not_marked_where_their_user_made_too_many(process):
+    """What is open elsewhere reads the record again within a minute; one mark that is there already moves on."""
+    process.ended.outdate(refreshed(SESSION), now=1000)
+    fill_up(process, "alice")
+
+    await process.sessions.outdate(refreshed(another(SESSION)))
+    await process.sessions.outdate(refreshed(SESSION, 2))
+
+    marked = [process.ended.least_generation(session.login) for session in (another(SESSION), SESSION)]
+    assert marked == [0, 2]
 
 
 # --- one renewal at a time

@@ -96,6 +96,7 @@ async def _finish(
     try:
         said = await parts.provider.check_id_token(tokens.id_token, _expected(parts, transaction, tokens))
         sub = str(said["sub"])
+        parts.ended.remember_user(sub=sub, sid=said.get("sid"))
         return await _admit_and_sign_in(request, parts, tokens, said, transaction, beginning)
     except OIDCError:
         await revoke_of_login(tokens.refresh_token, parts, request, transaction, sub=sub)  # nobody will ever use it

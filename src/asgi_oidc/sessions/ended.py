@@ -4,13 +4,17 @@ A mark says "what has this name and began until then is over". A login that know
 it, in logical time: who was signed out can sign in again in the same second, and no older copy comes back by that.
 """
 
-from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Collection, Iterator
 from typing import NamedTuple
 
 from asgi_oidc.sessions.session import Login, Session
 
 MOST = 200_000  # marks; 50 to 130 MB, and each costs its author a login, or the provider a call
+MAX_PER_USER = 1000  # marks made here on account of one user; beyond, one mark ends all sessions of that user
+MAX_SIDS = 50_000  # whose users are remembered, those of the latest logins; 10 to 30 MB
+LONGEST_NAME = 255  # characters of a `sid` in a logout token
+MAX_USERS_PER_SID = 4  # a provider that gives one `sid` to more than that names nobody by it
 MOST_LOGINS = 50_000  # whose names are remembered; some 50 MB at worst, and each takes microseconds to make
 SKEW = 2000  # milliseconds by which the clocks of machines that share nothing may differ
 FOR_EVER = 1 << 62  # milliseconds: the session of this id is over whenever it began
@@ -52,6 +56,7 @@ class _Known(NamedTuple):
     number: int
     forget_at: float
     was_replaced: bool
+    user: str | None
 
 
 class _Names(NamedTuple):
@@ -62,14 +67,23 @@ class _Names(NamedTuple):
 class Ended:
     """A bounded set of marks.
 
-    When one has to go that is still needed, all sessions that were created before it are over: it fails closed.
+    When one has to go that is still needed, all sessions that were created before it are over: it fails closed. So that
+    no single user can bring that about, each has a bound of their own (`is_full`).
 
     Attributes:
         news: another number whenever more may be over than before.
     """
 
     def __init__(
-        self, name: Name, *, lifetime: int, needed: int, skew: int = SKEW, most: int = MOST, is_shared: bool = False
+        self,
+        name: Name,
+        *,
+        lifetime: int,
+        needed: int,
+        skew: int = SKEW,
+        most: int = MOST,
+        max_per_user: int = MAX_PER_USER,
+        is_shared: bool = False,
     ) -> None:
         """Start with nothing.
 
@@ -85,13 +99,33 @@ class Ended:
         self._needed = needed
         self._skew = skew
         self._most = most
+        self._max_per_user = max_per_user
         self._is_shared = is_shared
+        self._made_for: Counter[str] = Counter()  # how many marks are known of each user
+        self._users: OrderedDict[str, tuple[str, ...]] = OrderedDict()  # by `sid`
         self._untold: set[str] = set()  # names of marks made here that other processes may not have
         self._known: OrderedDict[str, _Known] = OrderedDict()
         self._names_of_logins: dict[tuple[str, str, str | None], _Names] = {}
         self.news = 0
         self._latest = 0  # milliseconds; of all marks, and of all logins here: the clock may be set back
         self._floor = -1  # seconds since the epoch
+
+    def remember_user(self, *, sub: str, sid: object) -> None:
+        """Note whose session at the provider has this `sid`: a sign-out may name nothing else."""
+        if not isinstance(sid, str) or len(sid) > LONGEST_NAME:  # no logout token names it
+            return
+        users = self._users.pop(sid, ())
+        self._users[sid] = users if sub in users else (*users, sub)[:MAX_USERS_PER_SID]
+        if len(self._users) > MAX_SIDS:
+            self._users.popitem(last=False)
+
+    def users_of(self, sid: str) -> Collection[str]:
+        """Name the users that were seen with a `sid`."""
+        return self._users.get(sid, ())
+
+    def is_full(self, sub: str) -> bool:
+        """Say whether a user has so many marks that the next has to end all sessions of that user."""
+        return self._made_for[sub] >= self._max_per_user
 
     def moment(self, *, now: float) -> Moment:
         """Note when a login starts, before the provider is asked for anything."""
@@ -150,7 +184,7 @@ class Ended:
         """Let all tokens of a session that are older than these count no more."""
         generation = session.tokens.generation
         marks = [Mark(name, generation, AT_ONCE, int(now)) for name in self._name("tokens", session.id)]
-        return [self.learn(mark, now=now) for mark in marks]
+        return [self._learn(mark, now=now, user=session.login.sub) for mark in marks]
 
     def is_ended(self, session_id: str) -> bool:
         """Say whether the session of an id ended for good, and was not merely replaced."""
@@ -162,21 +196,26 @@ class Ended:
         found = (self._known.get(name) for name in self._name("id", session_id))
         return any(known is not None and known.was_replaced for known in found)
 
-    def end(self, name: str, *, now: float, kind: str = "id", grace: int | None = None) -> list[Mark]:
+    def end(
+        self, name: str, *, now: float, user: str | None = None, kind: str = "id", grace: int | None = None
+    ) -> list[Mark]:
         """End one session; an earlier end stands.
 
         Args:
             name: its id, or what `kind` says.
+            user: the `sub` that the mark counts against, see `is_full`; None where no user brings this about.
             grace: seconds that it lives on, for what was replaced. What ended for good has none (None): it is over at
                 any time, also when the clock is set back.
         """
         over_from = AT_ONCE if grace is None else int(now) + grace if grace else REPLACED
         marks = [Mark(name, FOR_EVER, over_from, int(now)) for name in self._name(kind, name)]
         self._untold.update(mark.name for mark in marks if self._is_shared)
-        return [self.learn(mark, now=now) for mark in marks]
+        return [self._learn(mark, now=now, user=user) for mark in marks]
 
     def sign_out(self, *, sub: str | None, sid: str | None, now: float, until: int | None = None) -> list[Mark]:
         """End all sessions of a user, of a session at the provider, or of both, that began until now, or an instant.
+
+        Of a user who has made too many marks all sessions end, whatever the `sid`.
 
         Args:
             until: in logical milliseconds.
@@ -187,29 +226,37 @@ class Ended:
         """
         at = max(int(now * 1000) + SKEW, self._latest + 1) if until is None else until
         told = at if until is not None else max(at, int(now * 1000) + self._skew)
-        names = [name for kind, value in _named(sub, sid) for name in self._name(kind, value)]
-        for name in names:
-            self.learn(Mark(name, at, AT_ONCE, int(now)), now=now)
-        self._untold.update(names if self._is_shared else ())
-        return [Mark(name, told, AT_ONCE, int(now)) for name in names]
+        marks: list[Mark] = []
+        for kind, value, user in self._named(sub, sid):
+            for name in self._name(kind, value):
+                self._learn(Mark(name, at, AT_ONCE, int(now)), now=now, user=user)
+                marks.append(Mark(name, told, AT_ONCE, int(now)))
+        self._untold.update(mark.name for mark in marks if self._is_shared)
+        return marks
 
     def told(self, mark: Mark) -> None:
         """Note that other processes have a mark."""
         self._untold.discard(mark.name)
 
     def learn(self, mark: Mark, *, now: float) -> Mark:
-        """Take a mark over, of this process or of another one; of two with one name, the one that ends more counts."""
+        """Take a mark of another process over; of two with one name, the one that ends more counts."""
+        return self._learn(mark, now=now, user=None)
+
+    def _learn(self, mark: Mark, *, now: float, user: str | None) -> Mark:
         forget_at = mark.made_at + self._lifetime
         if forget_at <= now:
             return mark
         known, was_replaced = self._known.get(mark.name), mark.over_from != AT_ONCE
         if known is not None:
-            mark, was_replaced = _merged(mark, known.mark), was_replaced or known.was_replaced
+            mark, was_replaced = merged(mark, known.mark), was_replaced or known.was_replaced
             if mark == known.mark:
                 return mark
+            user = known.user
             del self._known[mark.name]
+        elif user is not None:
+            self._made_for[user] += 1
         self.news += 1
-        self._known[mark.name] = _Known(mark, self.news, forget_at, was_replaced)
+        self._known[mark.name] = _Known(mark, self.news, forget_at, was_replaced, user)
         if mark.at != FOR_EVER:
             self._latest = max(self._latest, mark.at)
         self._forget(now=now)
@@ -243,8 +290,30 @@ class Ended:
                 return
             if oldest.mark.made_at + self._needed > now:
                 self._floor = max(self._floor, oldest.mark.made_at)
-            del self._known[oldest.mark.name]
-            self._untold.discard(oldest.mark.name)
+            self._drop(oldest)
+
+    def _drop(self, known: _Known) -> None:
+        del self._known[known.mark.name]
+        self._untold.discard(known.mark.name)
+        if known.user is not None:
+            self._made_for[known.user] -= 1
+            if not self._made_for[known.user]:
+                del self._made_for[known.user]
+
+    def _named(self, sub: str | None, sid: str | None) -> list[tuple[str, str, str | None]]:
+        """Say what a sign-out marks: the kinds of its names, what they are about, and the user they count against.
+
+        Of `sub` and `lone` each user has one, so that these need no counting.
+        """
+        users = [sub] if sub is not None else self._users.get(sid or "", ())
+        if sid is not None and any(self.is_full(user) for user in users):
+            return [("sub", user, None) for user in users]
+        if sub is not None and sid is not None:
+            # A session that has no sid may be the one: nobody can tell.
+            return [("both", _both(sub, sid), sub), ("lone", sub, None)]
+        if sub is not None:
+            return [("sub", sub, None)]
+        return [("sid", sid or "", next(iter(users), None))]
 
 
 def plain_name(kind: str, value: str) -> tuple[str, ...]:
@@ -252,16 +321,10 @@ def plain_name(kind: str, value: str) -> tuple[str, ...]:
     return (f"{kind} {value}",)
 
 
-def _merged(new: Mark, old: Mark) -> Mark:
+def merged(new: Mark, old: Mark) -> Mark:
+    """Make one mark of two with the same name, which ends all that either of them ends."""
     at, over_from = max(new.at, old.at), min(new.over_from, old.over_from)
     return Mark(new.name, at, over_from, max(new.made_at, old.made_at))
-
-
-def _named(sub: str | None, sid: str | None) -> list[tuple[str, str]]:
-    if sub is not None and sid is not None:
-        # A session that has no sid may be the one: nobody can tell.
-        return [("both", _both(sub, sid)), ("lone", sub)]
-    return [("sub", sub)] if sub is not None else [("sid", sid or "")]
 
 
 def _both(sub: str, sid: str) -> str:

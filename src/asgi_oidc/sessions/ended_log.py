@@ -3,12 +3,13 @@
 A request does not wait for that, unless nobody has looked for some seconds.
 """
 
+from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from asgi_oidc import events
 from asgi_oidc.errors import StoreUnavailable
-from asgi_oidc.sessions.ended import Ended, Mark
+from asgi_oidc.sessions.ended import FOR_EVER, Ended, Mark, merged
 from asgi_oidc.single_flight import SingleFlight
 from asgi_oidc.stores.door import StoreDoor
 
@@ -20,6 +21,7 @@ RECENT_ALONE = 700  # the same where that list is all there is: longer than a lo
 GAP = 60  # seconds without a look after which that list may have lost some: then all is read
 MOST = 100_000  # marks in one list; 800 a second for the recent ones, millions for the others
 MOST_OWED = 50_000  # marks that wait for a store which takes nothing; each cost its author a login and a refresh
+MOST_WRITTEN = 10_000  # marks that are taken out when a newer one of the same name is written
 SHARDS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"  # how names begin
 
 
@@ -113,6 +115,7 @@ class StoredLog:
         self._looked_at: tuple[float, int] | None = None
         self._read_before: set[str] = set()
         self._owed: dict[str, Mark] = {}
+        self._written: OrderedDict[str, Mark] = OrderedDict()  # by name
         self._looks: SingleFlight[None] = SingleFlight()
 
     def is_due(self) -> bool:
@@ -140,12 +143,14 @@ class StoredLog:
     async def write(self, marks: Iterable[Mark]) -> None:
         """Write to the list of all, then to the list of those that are news."""
         for mark in marks:
-            member = f"{mark.at}:{mark.over_from}:{mark.made_at}:{mark.name}"
-            if self._lifetime is not None:
-                await self._link(self._shard(mark.name[0]), member, lifetime=self._lifetime)
-            lifetime = RECENT_ALONE if self._lifetime is None else RECENT
-            await self._link(self._recent, member, lifetime=lifetime)
+            older = self._written.pop(mark.name, mark)
+            newer = merged(mark, older)
+            for index, lifetime in self._lists(mark.name):
+                await self._link(index, _member(newer), lifetime=lifetime)
             self._ended.told(mark)
+            if older not in (mark, newer):
+                await self._take_out(older)
+            self._keep(newer)
 
     async def write_soon(self, marks: Iterable[Mark]) -> None:
         """Write; what cannot be written is tried again with every look."""
@@ -169,6 +174,27 @@ class StoredLog:
                 if self._owed.get(name) == mark:
                     del self._owed[name]
         except StoreUnavailable as error:
+            events.log(events.STORE_FAILED, code=error.code, detail=error.detail)
+
+    def _lists(self, name: str) -> list[tuple[str, int]]:
+        """Say in which lists a mark stands, and for how many seconds."""
+        if self._lifetime is None:
+            return [(self._recent, RECENT_ALONE)]
+        return [(self._shard(name[0]), self._lifetime), (self._recent, RECENT)]
+
+    def _keep(self, mark: Mark) -> None:
+        if mark.at == FOR_EVER:  # one session ends once
+            return
+        self._written[mark.name] = mark
+        if len(self._written) > MOST_WRITTEN:
+            self._written.popitem(last=False)
+
+    async def _take_out(self, mark: Mark) -> None:
+        """Take out what a newer mark of the same name says as well: who signs out again and again fills no list."""
+        try:
+            for index, _ in self._lists(mark.name):
+                await self._store.unlink(index, _member(mark))
+        except StoreUnavailable as error:  # the newer one is there, and counts
             events.log(events.STORE_FAILED, code=error.code, detail=error.detail)
 
     async def _look_or_log(self) -> None:
@@ -206,6 +232,10 @@ class StoredLog:
     @property
     def _recent(self) -> str:
         return f"{self._prefix}:ended"
+
+
+def _member(mark: Mark) -> str:
+    return f"{mark.at}:{mark.over_from}:{mark.made_at}:{mark.name}"
 
 
 def _read(member: str) -> Mark:

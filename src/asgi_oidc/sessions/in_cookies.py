@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 import msgspec
 
 from asgi_oidc import events
-from asgi_oidc.errors import SessionTooLarge
-from asgi_oidc.sessions.ended import AT_ONCE, Ended
+from asgi_oidc.errors import LoginLoop, SessionTooLarge
+from asgi_oidc.sessions.ended import AT_ONCE, Ended, Mark
 from asgi_oidc.sessions.ended_log import Log
 from asgi_oidc.sessions.jar import Jar
 from asgi_oidc.sessions.renewed import Renewed
@@ -26,12 +26,9 @@ from asgi_oidc.sessions.session import (
     used,
 )
 from asgi_oidc.sessions.sessions import LOCK_LIFETIME, Change, Live
-from asgi_oidc.sessions.transactions import digest
 from asgi_oidc.web.cookies import Cookies
 
-MOST_LAST_USES = 10_000  # sessions, or users; the longest unused go first
-MOST_ENDS = 1000  # of one user's sessions, each with a mark of its own, within the lifetime of a session
-SEVERAL = ""  # users have had a session at the provider of one name: nobody can tell whose it is
+MOST_LAST_USES = 10_000  # sessions; the longest unused go first
 
 
 class _Opened(msgspec.Struct):
@@ -98,8 +95,6 @@ class CookieSessions:
         self._opens_nothing = b""  # the last header that did not: no secret and no clock makes another of it
         self._renewed = Renewed()
         self._last_uses: OrderedDict[str, int] = OrderedDict()
-        self._ends: OrderedDict[str, tuple[int, int]] = OrderedDict()  # by user: how many, since when
-        self._users: OrderedDict[str, str] = OrderedDict()  # by `sid`
         self._locks: dict[str, tuple[str, float]] = {}
 
     def at_once(self, cookie_header: bytes) -> Live | None:
@@ -144,7 +139,6 @@ class CookieSessions:
 
     async def begin(self, session: Session, cookies: Mapping[str, str]) -> list[bytes]:
         """Write all cookies."""
-        self._remember(session.login)
         return self._jar.write(session, cookies, max_age=self._limits.lifetime)
 
     async def newest(self, session: Session) -> Session | None:
@@ -207,7 +201,7 @@ class CookieSessions:
     async def outdate(self, session: Session) -> None:
         """Tell all who share the log: the cookies of before are still in some browser, or in somebody's hands."""
         login, now = session.login, self._now()
-        if self._ended.least_generation(login) or not self._has_many_ends(login.sub):
+        if self._ended.least_generation(login) or not self._ended.is_full(login.sub):
             marks = self._ended.outdate(session, now=now)
         else:
             marks = self._ended.sign_out(sub=login.sub, sid=None, now=now, until=login.began)
@@ -217,20 +211,17 @@ class CookieSessions:
         """Dead stays dead: no slower request and no copy of the cookies brings it back where it is heard of."""
         self._renewed.drop(session.id)
         # All that it took over from: a process that was started since never heard that they were replaced.
-        login, now = session.login, self._now()
-        if self._has_many_ends(login.sub):
-            marks = self._ended.sign_out(sub=login.sub, sid=None, now=now, until=login.began)
-        else:
-            marks = [mark for name in (login.id, *login.replaced) for mark in self._ended.end(name, now=now)]
-        await self._log.write(marks)
+        login = session.login
+        await self._log.write(self._end((login.id, *login.replaced), of=login))
 
     async def end_named(self, *, sub: str | None, sid: str | None) -> int:
         """They are in the browsers, where the mark finds them."""
         return 0
 
     async def is_of_another(self, sid: str, sub: str) -> bool:
-        """Look at the logins that this process has seen."""
-        return self._users.get(sid, SEVERAL) not in (SEVERAL, digest(sub))
+        """Look at the logins that this process has seen; a name that several users had says nothing."""
+        users = self._ended.users_of(sid)
+        return len(users) == 1 and sub not in users
 
     async def may_have_live(self, *, sub: str, sid: str | None) -> bool:
         """Browsers alone know."""
@@ -239,13 +230,15 @@ class CookieSessions:
     async def end_unread(self, cookies: Mapping[str, str]) -> None:
         """It is in the browser alone."""
 
-    async def fade(self, session_id: str, *, grace: int, successor: Login) -> None:
+    async def fade(self, session_id: str, *, grace: int, successor: Login, other: Login | None = None) -> None:
         """Write down from when on it is dead."""
-        now = self._now()
-        if grace and self._has_many_ends(successor.sub):
-            marks = self._ended.sign_out(sub=successor.sub, sid=None, now=now, until=successor.began - 1)
-        else:
-            marks = self._ended.end(session_id, now=now, grace=grace)
+        user, until = (successor.sub, successor.began - 1) if other is None else (other.sub, other.began)
+        if not self._ended.is_full(user):
+            marks = self._ended.end(session_id, user=user, now=self._now(), grace=grace)
+        elif grace or other is not None:
+            marks = self._ended.sign_out(sub=user, sid=None, now=self._now(), until=until)
+        else:  # no mark of the successor ends the session of somebody whose name is not known
+            raise LoginLoop("login_loop_signed_in", "this user has taken over too many sessions of others", status=403)
         await self._log.write(marks)
 
     def delete(self, cookies: Mapping[str, str]) -> list[bytes]:
@@ -266,6 +259,11 @@ class CookieSessions:
         """Let the next one in."""
         if self._locks.get(session.id, ("", 0.0))[0] == holder:
             del self._locks[session.id]
+
+    def _end(self, names: Sequence[str], *, of: Login) -> list[Mark]:
+        if self._ended.is_full(of.sub):  # one mark for all that the user had until then, in other browsers too
+            return self._ended.sign_out(sub=of.sub, sid=None, now=self._now(), until=of.began)
+        return [mark for name in names for mark in self._ended.end(name, user=of.sub, now=self._now())]
 
     def _touch(self, session_id: str, now: int) -> None:
         self._last_uses.pop(session_id, None)
@@ -312,28 +310,6 @@ class CookieSessions:
         opened.fresh_from, opened.fresh_until = fresh_of(newest, self._limits)
         if opened.left_behind or newest.tokens.generation > opened.held:
             opened.fresh_until = 0
-
-    def _has_many_ends(self, sub: str) -> bool:
-        """Count the ends of a user's sessions: one user must not fill the memory that all share with marks.
-
-        Beyond the most, one mark serves for all of them: all that the user had before is over, in other browsers too.
-        """
-        user, now = digest(sub), self._now()
-        count, since = self._ends.pop(user, (0, now))
-        if not 0 <= now - since < self._limits.lifetime:
-            count, since = 0, now
-        self._ends[user] = count + 1, since
-        if len(self._ends) > MOST_LAST_USES:
-            self._ends.popitem(last=False)
-        return count >= MOST_ENDS
-
-    def _remember(self, login: Login) -> None:
-        if login.sid is None:
-            return
-        user = digest(login.sub)
-        self._users[login.sid] = user if self._users.pop(login.sid, user) == user else SEVERAL
-        if len(self._users) > MOST_LAST_USES:
-            self._users.popitem(last=False)
 
     def _with_newest_tokens(self, session: Session) -> Session:
         tokens = self._renewed.newest(session.login.id, session.tokens)

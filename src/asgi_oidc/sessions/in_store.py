@@ -139,17 +139,26 @@ class StoredSessions:
 
     async def outdate(self, session: Session) -> None:
         """The record is one for all; what is open elsewhere hears of it."""
+        if self._ended.is_full(session.login.sub) and not self._ended.least_generation(session.login):
+            return  # it reads the record again as well
         await self._log.write_soon(self._ended.outdate(session, now=self._now()))
 
     async def end(self, session: Session) -> None:
         """Remove the record: no slower request writes it again."""
-        names = (session.id, *session.login.replaced)
+        sub, names = session.login.sub, (session.id, *session.login.replaced)
+        is_full = self._ended.is_full(sub)
         # First, so that they are dead in this process also when the store is down.
-        marks = [mark for name in names for mark in self._ended.end(name, now=self._now())]
+        marks = (
+            self._ended.sign_out(sub=sub, sid=None, now=self._now())
+            if is_full
+            else [mark for name in names for mark in self._ended.end(name, user=sub, now=self._now())]
+        )
         for name in names:
             self._unsaved.drop(name)
         for name in names:
             await self._store.remove(self._records.key(self._records.handle(name)))
+        if is_full:  # what the one mark is about has to be gone for good, like all that ends
+            await self.end_named(sub=sub, sid=None)
         await try_to_write(self._log, marks)
         for index in self._indexes(session):
             await self._unlink(index, self._records.handle(session.id))
@@ -202,9 +211,11 @@ class StoredSessions:
         if await self._store.remove(self._records.key(self._records.handle(session_id))):
             await try_to_write(self._log, self._ended.end(session_id, now=self._now()))
 
-    async def fade(self, session_id: str, *, grace: int, successor: Login) -> None:
+    async def fade(self, session_id: str, *, grace: int, successor: Login, other: Login | None = None) -> None:
         """Shorten its life in the record, or remove it."""
-        self._ended.end(session_id, now=self._now(), grace=grace)
+        user = (other or successor).sub
+        if not self._ended.is_full(user):  # the mark is for requests under way, the record tells the others
+            self._ended.end(session_id, user=user, now=self._now(), grace=grace)
         key = self._records.key(self._records.handle(session_id))
         session = await self._read(session_id) if grace else None
         if session is None:

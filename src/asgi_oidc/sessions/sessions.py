@@ -113,8 +113,15 @@ class Sessions(Protocol):
     async def end_unread(self, cookies: Mapping[str, str]) -> None:
         """End what a browser has, though nobody here can read it: another secret, another version, garbage."""
 
-    async def fade(self, session_id: str, *, grace: int, successor: Login) -> None:
-        """Let a session end after some seconds: a successor has replaced it, without grace that of another user."""
+    async def fade(self, session_id: str, *, grace: int, successor: Login, other: Login | None = None) -> None:
+        """Let a session end after some seconds: a successor has replaced it, without grace that of another user.
+
+        Args:
+            other: the login of that other user, where it is known.
+
+        Raises:
+            LoginLoop: it is not known, and the successor's user has ended too many sessions of others like that.
+        """
 
     def delete(self, cookies: Mapping[str, str]) -> list[bytes]:
         """Return the Set-Cookie lines that take the session out of a browser."""
