@@ -4,10 +4,14 @@ from asgi_oidc import events
 from asgi_oidc.errors import StoreUnavailable
 from asgi_oidc.parts import Parts
 from asgi_oidc.sessions.session import Session, is_live, life_of
-from asgi_oidc.sessions.sessions import Live
+from asgi_oidc.sessions.sessions import ENDED, EXPIRED, Absent, Live
+from asgi_oidc.sessions.transactions import LIFETIME, digest
 from asgi_oidc.web.request import Request
 
+OUTDATED = Absent("outdated")  # cookies of before a refresh that took rights away; others may be on their way
+NOT_YET = Absent("not_yet")  # it begins days from now: a clock was set back
 LAST_WORD = 5  # seconds after its end in which a session may still sign out: a double click, a second tab
+LATE = 1  # seconds after which another tab may have signed in, in another process that nobody here hears of
 
 
 async def authenticate(request: Request, parts: Parts, *, now: int) -> Live | None:
@@ -16,15 +20,12 @@ async def authenticate(request: Request, parts: Parts, *, now: int) -> Live | No
     Raises:
         StoreUnavailable: nobody can tell.
     """
-    live = await parts.sessions.open(request.cookies)
-    if live is None:
-        if parts.sessions.is_there(request.cookies):
-            events.log(events.COOKIE_IGNORED, reason="not_ours")
-        return None
-    if (reason := _why_over(live.session, parts, now=now)) is not None:
-        events.log(events.COOKIE_IGNORED, reason=reason)
-        return None
-    return live
+    live, absent = await _find(request, parts, now=now)
+    if absent is None:
+        return live
+    if parts.sessions.is_there(request.cookies):
+        events.log(events.COOKIE_IGNORED, reason=absent.reason)
+    return None
 
 
 async def who_was(request: Request, parts: Parts) -> Live | None:
@@ -36,7 +37,7 @@ async def who_was(request: Request, parts: Parts) -> Live | None:
         StoreUnavailable: the store does not answer.
     """
     try:
-        return await parts.sessions.open(request.cookies)
+        return (await _find(request, parts, now=parts.now()))[0]
     except StoreUnavailable as error:
         if error.code != "store_garbage":
             raise
@@ -57,14 +58,47 @@ def may_sign_out(session: Session, parts: Parts, *, now: int) -> bool:
     return begins_at <= now < ends_at + LAST_WORD and is_recent
 
 
+async def _find(request: Request, parts: Parts, *, now: int) -> tuple[Live | None, Absent | None]:
+    """Return the session of a browser, live or not, and what is wrong with it."""
+    found = await parts.sessions.find(request.cookies)
+    live = found if isinstance(found, Live) else None
+    absent = found if isinstance(found, Absent) else _why_over(found.session, parts, now=now)
+    request.session_over_at = now if absent is not None and absent.is_over else None
+    return live, absent
+
+
 def is_over(session: Session, parts: Parts, *, now: int) -> bool:
     """Say whether a session has run out or was ended."""
     return _why_over(session, parts, now=now) is not None
 
 
-def _why_over(session: Session, parts: Parts, *, now: int) -> str | None:
-    if not is_live(session, parts.limits, now=now):
-        return "expired"
+def _why_over(session: Session, parts: Parts, *, now: int) -> Absent | None:
     if parts.ended.is_dead(session.login, now=now):
-        return "ended"
-    return "outdated" if parts.ended.is_outdated(session) else None
+        return ENDED
+    if is_live(session, parts.limits, now=now):
+        return OUTDATED if parts.ended.is_outdated(session) else None
+    return EXPIRED if now >= life_of(session, parts.limits)[1] else NOT_YET
+
+
+def expect_login(request: Request, parts: Parts) -> None:
+    """Note that this browser signs in: its cookies may soon be those of the new session.
+
+    Answers to older requests, which may still be under way, delete none of them any more.
+    """
+    if parts.sessions.is_there(request.cookies):
+        name = digest(parts.sessions.cookie(request.cookies))
+        parts.signing_in.add(name, now=parts.now(), lifetime=2 * LIFETIME)
+
+
+def delete_over(request: Request, parts: Parts) -> list[bytes]:
+    """Return the Set-Cookie lines that take a session out of a browser which is known to be over.
+
+    Browsers delete by name, and the next session has the same. So nothing is deleted by an answer that may arrive
+    after a login: one that is late, or to a browser that is signing in.
+    """
+    over_at, cookies = request.session_over_at, request.cookies
+    if over_at is None or not 0 <= parts.now() - over_at <= LATE:
+        return []
+    if parts.transactions.is_any(cookies) or digest(parts.sessions.cookie(cookies)) in parts.signing_in:
+        return []
+    return parts.sessions.delete(cookies)

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any
 
 from asgi_oidc.access import LiveOIDC
+from asgi_oidc.authenticate import delete_over
 from asgi_oidc.parts import Parts
 from asgi_oidc.policy import Place
 from asgi_oidc.principal import NOBODY, Auth, User
@@ -58,6 +59,8 @@ class Answer:
             live, origins = self._live, self._place.origins
             if live is not None:
                 message = {**message, "headers": private_headers(message.get("headers", ()), self._cookies_due(live))}
+            elif self._request.session_over_at is not None:
+                message = _with_private_cookies(message, call_sanitized(delete_over, self._request, self._parts))
             if origins:
                 headers = readable_headers(message.get("headers", ()), self._request, origins)
                 message = {**message, "headers": headers}
@@ -90,6 +93,10 @@ def _cookies_due(parts: Parts, live: Live, request: Request) -> list[bytes]:
 
 def _forms_sent(parts: Parts, request: Request) -> list[bytes]:
     return call_sanitized(parts.forms.delete_sent, request.cookies, target=request.target, now=parts.now())
+
+
+def _with_private_cookies(message: Message, lines: Sequence[bytes]) -> Message:
+    return {**message, "headers": private_headers(message.get("headers", ()), lines)} if lines else message
 
 
 def _with_cookies(message: Message, lines: Sequence[bytes]) -> Message:

@@ -33,6 +33,7 @@ from asgi_oidc.stores.door import StoreDoor
 from asgi_oidc.stores.memory import MemoryStore
 from asgi_oidc.web.cookies import OURS, CookieStyle, SameSite
 
+MOST_SIGNING_IN = 10_000  # browsers that had a session and began a login; 1 to 2 MB
 REMEMBERED_FOR = 3600  # seconds; a login, a request or a look of a websocket that began before has long seen the end
 
 
@@ -58,6 +59,7 @@ class Parts:
     log: Log
     shared: StoreDoor | None
     used: Used
+    signing_in: Used
     renewals: SingleFlight[Session]
     errands: SingleFlight[Granted]
     afterwards: SingleFlight[None]
@@ -147,6 +149,7 @@ def put_together(settings: Settings, clock: Callable[[], float], *, endpoints: C
         log=log,
         shared=shared,
         used=Used(),
+        signing_in=Used(most=MOST_SIGNING_IN),
         renewals=SingleFlight(),
         errands=SingleFlight(),
         afterwards=SingleFlight(),

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from asgi_oidc import events
-from asgi_oidc.authenticate import may_sign_out, who_was
+from asgi_oidc.authenticate import expect_login, may_sign_out, who_was
 from asgi_oidc.errors import RequestRejected, StoreUnavailable
 from asgi_oidc.parts import Parts
 from asgi_oidc.protocol.id_token import FIRST
@@ -152,6 +152,7 @@ async def _replaced(request: Request, parts: Parts, new: Session, transaction: T
     login of the first; the new session knows its id, so that a sign-out ends both.
     """
     live, before = await who_was(request, parts), transaction.before
+    expect_login(request, parts)
     olds: list[Replaced] = []
     if live is None:
         await parts.sessions.end_unread(request.cookies)

@@ -180,13 +180,14 @@ async def test_a_session_that_nobody_here_can_read_may_be_a_live_one(store, faul
 
 @pytest.mark.parametrize(("fault", "revoked"), [("userinfo_down", 1), ("id_token_bad_signature", 0)])
 async def test_a_session_that_is_gone_from_the_store_shares_nothing(fault, revoked):
-    """It has run out; but without an ID Token nobody knows who came."""
+    """It ended while the browser was at the provider; but without an ID Token nobody knows who came."""
     site = site_of("memory", userinfo="always")
     browser = await site.signed_in()
+    asked = await browser.get("/auth/login", follow=False)
     await site.middleware.sessions.end_all("alice")
 
     with site.provider.fault(fault):
-        failed = await browser.get("/page")
+        failed = await browser.get(asked.location)
 
     assert (failed.status_code in (502, 503), len(site.provider.revoked)) == (True, revoked)
 

@@ -62,7 +62,9 @@ class Judge:
 
         assert (page.status, page.said.get("sub")) == (200 if user or is_public else 401, user)
         if user is None:
+            drop_what_is_gone(jar, ticket)
             return
+        assert has_cookie(jar)
         if self.world.store is not None and not self.model.is_roll_due(ticket):
             assert self.world.store.calls == ["get"]  # nothing is written for a request that changes nothing
         self.model.use(ticket, process.memory, is_writable=self.world.store_state == "up")
@@ -113,6 +115,7 @@ class Judge:
         is_down = self.world.store_state == "down" and asker.was_sent
         if old is None or ticket.login is None or is_down:
             assert (statuses, calls) == ({503 if is_down else 401}, 0)
+            drop_what_is_gone(asker.jar, ticket)
             return
         outcome = observed(old, answers, self.model.now)
         assert outcome in self.outcomes(ticket.login, old, is_renewable=asker.is_renewable)
@@ -128,6 +131,7 @@ class Judge:
         if outcome == OVER:
             ticket.drop()
             return
+        assert has_cookie(asker.jar)
         assert statuses == {200 if newest.is_good(self.model.now) else 401 if outcome == RUN_OUT else 503}
         self.model.use(ticket, asker.memory, is_writable=self.world.store_state == "up")
 
@@ -214,6 +218,12 @@ def observed(old: Tokens, answers: list[Answer], now: float) -> str:
     if any(answer.said.get("token", old.access) != old.access for answer in answers):
         return RENEWED
     return NOT_NOW if old.is_due(now) and old.refresh is not None else AS_IT_WAS
+
+
+def drop_what_is_gone(jar: CookieJar, ticket: Ticket) -> None:
+    """Follow a browser whose session was found to be over: the answer may take its cookies, for all processes."""
+    if not has_cookie(jar):
+        ticket.drop()
 
 
 def has_cookie(jar: CookieJar) -> bool:

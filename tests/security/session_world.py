@@ -226,15 +226,17 @@ class World:
         shown = [form["refresh_token"] for form in forms if form.get("grant_type") == "refresh_token"]
         return [answers[place] for place in range(len(visits))], shown
 
-    async def sign_in(self, jar: CookieJar, sub: str, start: Process, finish: Process) -> bool:
-        """Sign in, where one process starts the login and another one gets the callback."""
+    async def start_login(self, jar: CookieJar, sub: str, process: Process) -> str | None:
+        """Start a login, and return the URL at the provider."""
         self.provider.sign_in_as(sub)
         # Whoever presses the button on our own page may sign in as often as they like, one login right after the other.
-        away = await self.browser(jar, start).get("/auth/login", initiator=f"{ORIGIN}/", follow=False)
-        if away.status_code != 303:
-            return False
-        browser = self.browser(jar, finish)
-        back = await browser.get(away.location, follow=False)
+        away = await self.browser(jar, process).get("/auth/login", initiator=f"{ORIGIN}/", follow=False)
+        return away.location if away.status_code == 303 else None
+
+    async def finish_login(self, jar: CookieJar, url: str, process: Process) -> bool:
+        """Come back from the provider, perhaps to another process."""
+        browser = self.browser(jar, process)
+        back = await browser.get(url, follow=False)
         home = await browser.get(back.location, follow=False)
         return home.status_code == 303 and home.location == ORIGIN + "/"
 

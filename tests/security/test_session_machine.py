@@ -20,7 +20,7 @@ from asgi_oidc import StoreUnavailable
 from asgi_oidc.sessions.ended import SKEW
 from asgi_oidc.testing.cookie_jar import CookieJar
 
-from .session_judge import RECOVERY, RENEWED, Asker, Judge, has_cookie
+from .session_judge import RECOVERY, RENEWED, Asker, Judge, drop_what_is_gone, has_cookie
 from .session_model import ACCESS, AHEAD, Login, Model, Ticket
 from .session_world import CUT, STORE_STATES, TROUBLES, Process, World
 from .sizes import size
@@ -66,7 +66,9 @@ class SessionMachine(RuleBasedStateMachine):
         may = self.world.store_state == "up" and self.model.may_sign_in(ticket, began.memory, ended.memory)
         may = may and self.world.trouble != CUT
 
-        is_in = self.run(self.world.sign_in, jar, user, began, ended)
+        url = self.run(self.world.start_login, jar, user, began)
+        drop_what_is_gone(jar, ticket)
+        is_in = url is not None and self.run(self.world.finish_login, jar, url, ended)
 
         assert may or not is_in
         assert is_in or not may or self.judge.is_excused()

@@ -10,7 +10,7 @@ from asgi_oidc.errors import StoreUnavailable
 from asgi_oidc.sessions.ended import MAX_PER_USER
 from asgi_oidc.sessions.in_store import MOST_SESSIONS, MOST_TRIES
 from asgi_oidc.sessions.session import Session
-from asgi_oidc.sessions.sessions import LOCK_LIFETIME, Live
+from asgi_oidc.sessions.sessions import GONE, LOCK_LIFETIME, NOT_OURS, UNREADABLE, Live
 from tests.sessions.stores import SECRET, Process, refreshed
 from tests.sessions.test_jar import OTHER_ID, another
 from tests.sessions.test_session import ID, LOGIN, SESSION, with_tokens
@@ -81,13 +81,21 @@ async def test_an_id_that_is_not_there_is_nobody(process):
     assert not process.sessions.is_there({})
 
 
-async def test_a_record_of_a_secret_that_is_gone_is_nobody_and_is_said(process, caplog):
+async def test_a_record_of_a_secret_that_is_gone_is_nobody_and_is_said(process):
     """It looks like any session that ended, so the log has to tell."""
-    caplog.set_level("INFO", "asgi_oidc")
     await Process(process, secrets=[b"t" * 32]).begin()
 
     assert await process.sessions.open(process.cookies()) is None
-    assert "another secret or version" in caplog.text
+    assert await process.sessions.find(process.cookies()) == UNREADABLE
+
+
+async def test_an_id_without_a_record_is_of_a_session_that_is_over(process):
+    """The store forgets what ended or ran out; what is no id of ours says nothing."""
+    cookies = process.cookies()
+
+    assert await process.sessions.find(cookies) == GONE
+    assert await process.sessions.find(dict.fromkeys(cookies, "no-id")) == NOT_OURS
+    assert await process.sessions.find({}) == NOT_OURS
 
 
 async def test_garbage_in_the_store_ends_no_session(process):

@@ -4,7 +4,7 @@ import secrets
 from collections.abc import Sequence
 
 from asgi_oidc import events
-from asgi_oidc.authenticate import is_over, who_was
+from asgi_oidc.authenticate import delete_over, expect_login, is_over, who_was
 from asgi_oidc.endpoints.endpoint import Endpoint, Receive
 from asgi_oidc.errors import LoginLoop, RequestRejected
 from asgi_oidc.parts import Parts
@@ -87,7 +87,10 @@ async def start_login(
         round=None if is_wanted and live is not None else _round(request, parts, live, now=now),
     )
     events.log(events.LOGIN_STARTED, again=again)
-    return redirect(url).with_cookies(parts.transactions.write(transaction, request.cookies, now=now))
+    lines = [*delete_over(request, parts), *parts.transactions.write(transaction, request.cookies, now=now)]
+    if before is not None or request.session_over_at is not None:
+        expect_login(request, parts)
+    return redirect(url).with_cookies(lines)
 
 
 def _round(request: Request, parts: Parts, live: Live | None, *, now: int) -> int | None:

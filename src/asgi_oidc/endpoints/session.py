@@ -1,6 +1,6 @@
 """GET /auth/session: who am I, for a single-page app. Asking does not keep the session alive."""
 
-from asgi_oidc.authenticate import authenticate
+from asgi_oidc.authenticate import authenticate, delete_over
 from asgi_oidc.endpoints.endpoint import Endpoint, Receive
 from asgi_oidc.parts import Parts
 from asgi_oidc.principal import User
@@ -13,7 +13,8 @@ async def session(request: Request, parts: Parts, receive: Receive) -> Response:
     """Answer 200 with the user and when the session ends, or 401 with where to sign in."""
     live = await authenticate(request, parts, now=parts.now())
     if live is None:
-        return problem(401, "login_required", "Nobody is signed in", login_url=parts.urls.login)
+        answer = problem(401, "login_required", "Nobody is signed in", login_url=parts.urls.login)
+        return answer.with_cookies(delete_over(request, parts))
     login, tokens = live.session.login, live.session.tokens
     user = User(login.sub, login.issuer, tokens.written_claims)
     return json_response(

@@ -25,7 +25,7 @@ from asgi_oidc.sessions.session import (
     life_of,
     used,
 )
-from asgi_oidc.sessions.sessions import LOCK_LIFETIME, Change, Live
+from asgi_oidc.sessions.sessions import ENDED, EXPIRED, LOCK_LIFETIME, NOT_OURS, Absent, Change, Live
 from asgi_oidc.web.cookies import Cookies
 
 MOST_LAST_USES = 10_000  # sessions; the longest unused go first
@@ -130,9 +130,27 @@ class CookieSessions:
         self._hear(opened)
         return opened.live()
 
+    async def find(self, cookies: Cookies) -> Live | Absent:
+        """Open the cookies; of a session that is over, those that say who signed in may be all that is left."""
+        live = await self.open(cookies)
+        if live is not None:
+            return live
+        login = self._jar.open_login(cookies)
+        if login is None:
+            return NOT_OURS
+        await self._log.poll()
+        now = self._now()
+        if self._ended.is_dead(login, now=now):
+            return ENDED
+        return EXPIRED if now >= login.created_at + self._limits.lifetime else NOT_OURS
+
     def is_there(self, cookies: Mapping[str, str]) -> bool:
         """Look for the cookie that signs somebody in."""
         return self._jar.is_there(cookies)
+
+    def cookie(self, cookies: Mapping[str, str]) -> str:
+        """Give the sealed login."""
+        return cookies.get(self._jar.name, "")
 
     async def check_writable(self, session_id: str) -> None:
         """Browsers are."""

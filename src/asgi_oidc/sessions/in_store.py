@@ -24,7 +24,7 @@ from asgi_oidc.sessions.session import (
     is_roll_due,
     renewed,
 )
-from asgi_oidc.sessions.sessions import LOCK_LIFETIME, Change, Live
+from asgi_oidc.sessions.sessions import GONE, LOCK_LIFETIME, NOT_OURS, UNREADABLE, Absent, Change, Live
 from asgi_oidc.stores.door import StoreDoor
 
 MOST_TRIES = 5  # to write where others write as well
@@ -75,13 +75,26 @@ class StoredSessions:
 
     async def open(self, cookies: Mapping[str, str]) -> Live | None:
         """Read the record of the id in the cookie: one round trip."""
-        session_id = cookies[self._jar.name] if self._jar.is_there(cookies) else ""
-        session = await self._read(session_id) if is_session_id(session_id) else None
-        return None if session is None else Live(session, session.tokens.generation)
+        found = await self.find(cookies)
+        return found if isinstance(found, Live) else None
+
+    async def find(self, cookies: Mapping[str, str]) -> Live | Absent:
+        """Do the same; the record of a session that is over is not there any more."""
+        session_id = self.cookie(cookies)
+        if not is_session_id(session_id):
+            return NOT_OURS
+        session, is_there = await self._look_up(session_id)
+        if session is not None:
+            return Live(session, session.tokens.generation)
+        return UNREADABLE if is_there else GONE
 
     def is_there(self, cookies: Mapping[str, str]) -> bool:
         """Look for the cookie with the id."""
         return self._jar.is_there(cookies)
+
+    def cookie(self, cookies: Mapping[str, str]) -> str:
+        """Give the id."""
+        return cookies.get(self._jar.name, "")
 
     async def check_writable(self, session_id: str) -> None:
         """Write something: a store that is full still reads, and no key is everybody's."""
@@ -253,6 +266,10 @@ class StoredSessions:
         return self._unsaved.has(session_id)
 
     async def _read(self, session_id: str) -> Session | None:
+        return (await self._look_up(session_id))[0]
+
+    async def _look_up(self, session_id: str) -> tuple[Session | None, bool]:
+        """Return a session, and whether there is a record, also one that nobody here can read."""
         seen = self._opened.get(session_id)
         key = self._records.key(self._records.handle(session_id)) if seen is None else seen.key
         record = await self._store.get(key)
@@ -263,9 +280,11 @@ class StoredSessions:
             self._see(session_id, key, record, session)
         if session is None:
             self._unsaved.drop(session_id)
-            return None
+            return None, record is not None
         tokens = self._unsaved.newest(session_id, session.tokens)
-        return session if tokens is session.tokens else await self._save(_newer(session, tokens))
+        if tokens is not session.tokens:
+            session = await self._save(_newer(session, tokens))
+        return session, session is not None
 
     async def _save(self, session: Session) -> Session | None:
         """Write what could not be written when it was made; the request goes on with it in any case."""
@@ -286,10 +305,7 @@ class StoredSessions:
     def _open(self, session_id: str, record: bytes | None) -> Session | None:
         if record is None:
             return None
-        session = self._records.open(session_id, record)
-        if session is None:
-            events.log(events.COOKIE_IGNORED, reason="record of another secret or version")
-        return session
+        return self._records.open(session_id, record)
 
     async def _link(self, session: Session) -> None:
         handle = self._records.handle(session.id)

@@ -63,7 +63,7 @@ class Jar:
 
     def open(self, cookies: Mapping[str, str]) -> Session | None:
         """Return the session that the cookies hold, None for anything else."""
-        login = self._open_login(cookies.get(self.name, ""))
+        login = self.open_login(cookies)
         tokens = self._open_tokens(login.id, cookies) if login else None
         if login is None or tokens is None:
             return None
@@ -73,6 +73,12 @@ class Jar:
         # One that we did not write is no reason to go on without it: somebody changes our cookies.
         use = self._open_use(cookies[self.use_name])
         return None if use is None else used(session, use)
+
+    def open_login(self, cookies: Mapping[str, str]) -> Login | None:
+        """Return who signed in, also where the tokens are gone; None for anything else."""
+        value = cookies.get(self.name, "")
+        data = self.sealer.open("session", self.name, value) if value else None
+        return None if data is None else decode_login(data)
 
     def may_be_in(self, cookie_header: bytes) -> bool:
         """Look for the name of the cookie that signs somebody in, before anything is read."""
@@ -150,10 +156,6 @@ class Jar:
         """Delete the session of a browser; the cookie of the login always, the others when they were sent."""
         names = [self.name, *self._left_behind(cookies, ()), *([self.use_name] if self.use_name in cookies else [])]
         return [self.style.delete_cookie(name) for name in names]
-
-    def _open_login(self, value: str) -> Login | None:
-        data = self.sealer.open("session", self.name, value) if value else None
-        return None if data is None else decode_login(data)
 
     def _open_tokens(self, session_id: str, cookies: Mapping[str, str]) -> Tokens | None:
         whole_name = digest(session_id)

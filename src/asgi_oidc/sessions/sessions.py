@@ -34,6 +34,25 @@ class Live(msgspec.Struct):
     renewals: int = 0
 
 
+class Absent(msgspec.Struct, frozen=True):
+    """Why the cookies of a browser hold no session.
+
+    Attributes:
+        reason: for the log.
+        is_over: whether they were those of one that is over for good.
+    """
+
+    reason: str
+    is_over: bool = False
+
+
+NOT_OURS = Absent("not_ours")  # nobody sealed them, or somebody with another secret; or pieces are missing
+UNREADABLE = Absent("unreadable")  # a record that another secret, or another version of this library, has sealed
+ENDED = Absent("ended", is_over=True)  # signed out, withdrawn or replaced
+EXPIRED = Absent("expired", is_over=True)
+GONE = Absent("gone", is_over=True)  # the store has none of that id: ended, run out, or never there
+
+
 class Sessions(Protocol):
     """Sessions in sealed cookies, or in a store.
 
@@ -52,8 +71,14 @@ class Sessions(Protocol):
     async def open(self, cookies: Cookies) -> Live | None:
         """Return the session of a browser; its limits are not checked yet."""
 
+    async def find(self, cookies: Cookies) -> Live | Absent:
+        """Do the same, and say why there is none."""
+
     def is_there(self, cookies: Mapping[str, str]) -> bool:
         """Say whether the browser sent anything that should be a session."""
+
+    def cookie(self, cookies: Mapping[str, str]) -> str:
+        """Return the cookie that signs somebody in, empty where there is none."""
 
     async def check_writable(self, session_id: str) -> None:
         """Make sure that a session of this id could be written now."""

@@ -99,6 +99,10 @@ class Transactions:
         own = self._name(state)
         return any(name != own for name in cookies if name.startswith(self._prefix))
 
+    def is_any(self, cookies: Mapping[str, str]) -> bool:
+        """Say whether the browser brought the cookie of any login."""
+        return any(name.startswith(self._prefix) for name in cookies)
+
     def goes_in_circles(self, cookies: Mapping[str, str], *, now: int) -> bool:
         """Say whether this browser was sent to sign in again too often: a provider may lose the state that says so."""
         logins = [self._open(name, cookies[name]) for name in cookies if name.startswith(self._prefix)]

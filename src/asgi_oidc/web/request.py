@@ -33,9 +33,21 @@ class Request:
         cookie_header: all cookies, in one piece.
         is_safe: whether the method changes nothing (RFC 9110 §9.2.1), and no header may make another of it.
         path: every meaning that the path may have for the app; whoever reads the request says so.
+        session_over_at: when its session was found to be over, in seconds since the epoch; None where it was not.
     """
 
-    __slots__ = ("_cookies", "_headers", "_names", "_scope", "cookie_header", "is_safe", "method", "path", "query")
+    __slots__ = (
+        "_cookies",
+        "_headers",
+        "_names",
+        "_scope",
+        "cookie_header",
+        "is_safe",
+        "method",
+        "path",
+        "query",
+        "session_over_at",
+    )
 
     def __init__(self, scope: Scope, path: PathReadings = UNREAD) -> None:
         """Read an http or websocket scope; nothing in it can make this fail."""
@@ -55,6 +67,7 @@ class Request:
         self.cookie_header = b";".join([headers[place][1] for place in names.cookies]) if names.cookies else b""
         self.is_safe = method in SAFE_METHODS and not names.overrides
         self.path = path
+        self.session_over_at: int | None = None
 
     def __repr__(self) -> str:
         return f"Request(method={self.method!r})"
