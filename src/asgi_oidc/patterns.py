@@ -6,7 +6,7 @@ for each spelling that some server, mount or framework takes for that path; so i
 
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from urllib.parse import unquote
 
@@ -61,7 +61,7 @@ def read_pattern(text: object) -> Pattern:
 
 
 class Opening:
-    """Patterns that open: a path matches in its plain spelling alone, exact case, whole segments."""
+    """Patterns that open: a reading matches in its plain spelling alone, exact case, whole segments."""
 
     def __init__(self, patterns: Iterable[Pattern]) -> None:
         patterns = list(patterns)
@@ -69,14 +69,12 @@ class Opening:
         self._below = {pattern.stem: pattern for pattern in patterns if not pattern.is_exact}
         self._depth = max((stem.count("/") for stem in self._below), default=0)
 
-    def narrowest(self, path: PathReadings) -> list[Pattern] | None:
-        """Return the narrowest pattern of each reading, None where one of them is not open."""
-        if not path.is_canonical:
-            return None
-        found = [self._narrowest(reading) for reading in path.readings]
-        return None if None in found else [pattern for pattern in found if pattern is not None]
+    def opens(self, path: PathReadings) -> bool:
+        """Say whether a path is open in every reading."""
+        return path.is_canonical and all(self.narrowest(reading) is not None for reading in path.readings)
 
-    def _narrowest(self, reading: str) -> Pattern | None:
+    def narrowest(self, reading: str) -> Pattern | None:
+        """Return the narrowest pattern of one reading of a canonical path, None where none matches."""
         if reading in self._exact:
             return self._exact[reading]
         stems = _stems(reading, self._depth)
@@ -87,7 +85,7 @@ class Closing:
     """Patterns that close: a path matches in any spelling that somebody may take for it."""
 
     def __init__(self, patterns: Sequence[Pattern]) -> None:
-        self._all = tuple(range(len(patterns)))
+        self._all = frozenset(range(len(patterns)))
         self._exact: dict[str, list[int]] = {}
         self._below: dict[str, list[int]] = {}
         self._words = [_words(pattern.stem) for pattern in patterns]
@@ -99,35 +97,45 @@ class Closing:
         self._depth = max((stem.count("/") for stem in self._below), default=0)
 
     def matching(self, path: PathReadings) -> tuple[int, ...]:
-        """Return the places of all patterns that the path may mean, in order."""
+        """Return the places of all patterns that the path may mean, in order.
+
+        An odd spelling of a path meets what the plain one meets, and more.
+        """
         if not self._all:
             return ()
-        if not path.is_canonical:
-            return self._matching_odd(path)
-        if any(_SHORT_NAME.search(reading) for reading in path.readings):
-            return self._all
-        found: set[int] = set()
-        for reading in (*path.readings, *path.spellings):
-            for folded in _names(_folded(reading).rstrip("/")):
-                found.update(self._exact.get(folded, ()))
-                for stem in _stems(folded, self._depth):
-                    found.update(self._below.get(stem, ()))
+        found = frozenset[int]() if path.is_canonical else self._odd(path)
+        if found != self._all:
+            found = found.union(*map(self.of, path.readings))
         return tuple(sorted(found))
 
-    def _matching_odd(self, path: PathReadings) -> tuple[int, ...]:
+    def of(self, reading: str) -> Collection[int]:
+        """Return the places of all patterns that one reading meets."""
+        if not self._all or _SHORT_NAME.search(reading):
+            return self._all
+        found: set[int] = set()
+        for folded in _names(_folded(reading).rstrip("/")):
+            found.update(self._exact.get(folded, ()))
+            for stem in _stems(folded, self._depth):
+                found.update(self._below.get(stem, ()))
+        return found
+
+    def _odd(self, path: PathReadings) -> frozenset[int]:
         """Match a spelling that is not plain.
 
-        Frameworks decode, fold, strip and cut in ways that no one can list; but none makes up words. So a pattern may
-        be meant when all of its words stand in the path, whatever stands between them.
+        Frameworks decode, fold, strip and cut in ways that no one can list; but none makes up words, and only what is
+        taken off as plain text leaves a part of one. So a pattern may be meant when all of its words stand in the
+        path, whatever stands between them.
         """
-        texts = _decodings([*path.readings, *path.spellings])
+        texts = None if path.is_unreadable else _decodings([*path.readings, *path.spellings])
         if texts is None:
             return self._all
         words = {""}
         for text in texts | {_UNSEEN.sub("", text) for text in texts}:
             words |= _words(text)
-        meant = [index for word in words for index in self._by_word.get(word, ()) if self._words[index] <= words]
-        return tuple(sorted(meant))
+        words = _with_remainders(words, path.taken_off)
+        return frozenset(
+            index for word in words for index in self._by_word.get(word, ()) if self._words[index] <= words
+        )
 
 
 def _stems(path: str, depth: int) -> list[str]:
@@ -162,6 +170,18 @@ def _names(path: str) -> set[str]:
 
 def _words(text: str) -> frozenset[str]:
     return frozenset(_NO_WORD.split(_folded(text))) - {""}
+
+
+def _with_remainders(words: Collection[str], taken_off: Iterable[str]) -> set[str]:
+    """Return words, and what is left of each where a text that ends with the beginning of it is taken off."""
+    ends = {_NO_WORD.split(_folded(text))[-1] for text in taken_off} - {""}
+    found, waiting = set(words), list(words)
+    while waiting:
+        word = waiting.pop()
+        rests = {word.removeprefix(end) for end in ends} - found
+        found |= rests
+        waiting += rests
+    return found
 
 
 def _decodings(spellings: Sequence[str]) -> set[str] | None:

@@ -146,18 +146,18 @@ class Policy:
 
     def _place(self, path: PathReadings, methods: tuple[str, ...]) -> Place:
         # Some mounts add a "/" (Litestar): a callback that is not known as ours would start a login, for ever.
-        own = next((found for reading in path.readings if (found := reading.rstrip("/")) in self._own), None)
+        own = next((found for reading in path.own if (found := reading.rstrip("/")) in self._own), None)
         matching = [rule for index in self._closing.matching(path) if (rule := self.rules[index]).is_for(methods)]
         closing = [rule for rule in matching if rule.closes]
-        opening = self._opening.narrowest(path)
+        opened_by = self._opened_by(path, methods)
         origins = frozenset(
             origin
             for rule, permitted in self._permits
-            if rule.permits(methods) and permitted.narrowest(path) is not None
+            if rule.permits(methods) and permitted.opens(path)
             for origin in rule.allowed
         )
-        if opening is not None and all(_is_narrower(opened, rule.pattern) for opened in opening for rule in closing):
-            return Place(path, str(opening[0]), own, origins=origins)
+        if opened_by is not None:
+            return Place(path, str(opened_by), own, origins=origins)
         return Place(
             path,
             None,
@@ -168,6 +168,24 @@ class Policy:
             may_redirect=all(rule.login for rule in closing),
             origins=origins,
         )
+
+    def _opened_by(self, path: PathReadings, methods: tuple[str, ...]) -> Pattern | None:
+        """Return a pattern that opens the path, None where it opens in no way, or not in each of its readings.
+
+        What opens one reading overrules no rule that another one meets.
+        """
+        if not path.is_canonical:
+            return None
+        opened = [self._opens_reading(reading, methods) for reading in sorted(path.readings)]
+        return None if None in opened else opened[0]
+
+    def _opens_reading(self, reading: str, methods: tuple[str, ...]) -> Pattern | None:
+        pattern = self._opening.narrowest(reading)
+        if pattern is None:
+            return None
+        rules = [self.rules[index] for index in self._closing.of(reading)]
+        closing = (rule for rule in rules if rule.closes and rule.is_for(methods))
+        return pattern if all(_is_narrower(pattern, rule.pattern) for rule in closing) else None
 
 
 def _all_of(rules: Sequence[Rule]) -> Ask | None:

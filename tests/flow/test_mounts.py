@@ -140,11 +140,13 @@ async def test_a_mount_that_is_not_that_of_base_url_is_said_once(caplog):
     site = Site(base_url=ADMIN)
 
     for _ in range(3):
-        await site.call("/other/users", root_path="/other", headers={"accept": "*/*"})
+        await site.call("/other/public/x", root_path="/other", headers={"accept": "*/*"})
 
     warnings = [record for record in caplog.records if "mount_mismatch" in record.getMessage()]
     assert len(warnings) == 1
-    assert "base_url must end with" in warnings[0].getMessage()
+    assert "no public path is open" in warnings[0].getMessage()
+    assert "base_url must end with the path that the app is mounted on" in warnings[0].getMessage()
+    assert warnings[0].getMessage().endswith("that clients send'")
 
 
 @pytest.mark.parametrize("root_path", ["/users", "/x", "/open", "/ope"])

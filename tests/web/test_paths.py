@@ -46,6 +46,39 @@ def test_the_readings_are_all_that_somebody_might_take(setup, base, root, asked,
 
 
 @pytest.mark.parametrize(
+    ("root", "base", "is_canonical"),
+    [
+        ("", "", True),
+        ("", "/app", True),
+        ("/", "/app", True),
+        ("/app", "/app", True),
+        ("/app/", "/app", True),
+        ("/app", "", False),
+        ("/ap", "/app", False),
+        ("/app/b", "/app", False),
+        ("app", "/app", False),
+    ],
+)
+def test_a_path_is_canonical_only_where_the_server_agrees_with_base_url(root, base, is_canonical):
+    """Nobody knows where the app starts else, and a client may have said so."""
+    assert path("/app/users", root=root, base=base).is_canonical is is_canonical
+
+
+@pytest.mark.parametrize(("root", "rest"), [("/v1.0", "/users"), ("/v2.0", "/v1x0/users"), ("/v1.0/", "/users")])
+def test_a_dot_in_the_root_path_may_stand_for_any_character(root, rest):
+    """Starlette took it for a regular expression once."""
+    assert path("/v1x0/users", root=root, base="/v1.0").readings == {"/v1x0/users", rest}
+
+
+@pytest.mark.parametrize("root", ["/x|/y", "/x+", "(/x)", "/x{2}", "/[a-z]", "/x$", "x"])
+def test_what_such_an_expression_leaves_of_a_path_nobody_can_list(root):
+    """Every rule holds."""
+    assert path("/x/users", root=root).is_unreadable
+    assert path("/x/users", root="/" + "x" * LONGEST_PATH).is_unreadable
+    assert not path("/x/users", root="/x").is_unreadable
+
+
+@pytest.mark.parametrize(
     ("text", "prefix", "rest"),
     [
         ("/a/b", "", "/a/b"),

@@ -31,7 +31,7 @@ def is_landing_public(request: Request, parts: Parts) -> bool:
     path = parts.settings.landing_path
     if path is None:
         return True
-    is_agreed = len(request.path.readings) == 1
+    is_agreed = len(request.path.own) == 1
     scope = {"path": path, "root_path": parts.settings.base_path if is_agreed else ""}
     return parts.policy.place(scope, ("GET",)).opened_by is not None
 

@@ -1,12 +1,12 @@
 """What a path may mean: the server, a mount and the framework can each read it in their own way.
 
-No single reading can be trusted, so all are kept: a decision that opens a path needs every reading to
-agree, a decision that closes one needs a single reading.
+No single reading can be trusted, so all of them are kept in one list: what opens a path has to open every reading,
+what closes one has to close a single reading.
 """
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, unquote_to_bytes
@@ -15,13 +15,15 @@ MOST_NESTED = 64  # readings of apps that are mounted in one another; a path wit
 LONGEST_NESTED = 16_384  # characters of all of them
 LONGEST_PATH = 8192  # characters; what is longer is protected, and nobody comes back to it
 
-# Segments of plain characters: no "%", ";", "\", "?", "#" or control character that a later decoder, proxy or
+# Segments of plain characters: no "%", ";", "\\", "?", "#" or control character that a later decoder, proxy or
 # framework could read as something else; no segment of dots alone, and no blanks around one.
 _PLAIN = re.compile(r"/|(/(?! |\.+(/|\Z))[\w~!$&'()*+,=:@ .-]++(?<! ))+/?")
 # In the raw path only these may be percent-encoded: what has no meaning of its own in a path.
 _ENCODED = re.compile(rb"%([0-9A-Fa-f]{2})")
 _MAY_BE_ENCODED = frozenset(b" !$&'()*+,=:@") | frozenset(range(0x80, 0x100))
 _RAW = re.compile(rb"/[A-Za-z0-9._~!$&'()*+,=:@/%-]*")
+# Starlette 0.33 to 0.38 took `root_path` for a regular expression: with one of these in it, any text may be taken off.
+_OPERATOR = re.compile(r"[\\^$*+?{}\[\]|()]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,18 +31,24 @@ class PathReadings:
     """The readings of one path, relative to the wrapped app.
 
     Attributes:
-        readings: each starts where the app starts; one where server and settings agree.
-        is_canonical: whether everybody reads the spelling alike.
-        spellings: further texts that someone may take for the path; for a canonical one, further readings that
-            nothing is opened by.
+        readings: every path that a server, a mount or a framework may take it for.
+        is_canonical: whether it may be opened: everybody reads the spelling alike, and the server's `root_path` is
+            empty or the path of `base_url`.
         external: the percent-encoded path that the browser asked for, as far as it can be known.
-        mismatch: whether the server's `root_path` is not the path of `base_url`.
+        own: the readings of the outermost app alone; the URLs of the middleware are looked for in these.
+        spellings: for a path that is not canonical, further texts that someone may decode.
+        taken_off: what may be taken off the path as plain text, perhaps in the middle of a word.
+        is_unreadable: whether nobody can list what it may mean: every rule applies.
+        mismatch: whether the server's `root_path` is neither empty nor the path of `base_url`.
     """
 
     readings: frozenset[str]
     is_canonical: bool
     external: str = field(repr=False)
+    own: frozenset[str] = field(default=frozenset(), repr=False)
     spellings: tuple[str, ...] = field(default=(), repr=False)
+    taken_off: tuple[str, ...] = field(default=(), repr=False)
+    is_unreadable: bool = False
     mismatch: bool = False
 
 
@@ -54,26 +62,32 @@ def read_path(scope: Mapping[str, Any], *, base_path: str) -> PathReadings:
     `root_path` empty, some strip it, and one lets a client choose it. Where `root_path` is the path of
     `base_url`, the two agree on where the app starts; else every reading is kept.
     """
-    path = str(scope.get("path", ""))
-    if len(path) > LONGEST_PATH:
-        return PathReadings(frozenset({path}), is_canonical=False, external=f"{base_path}/")
+    path, root_path = str(scope.get("path", "")), str(scope.get("root_path", ""))
+    root = root_path.rstrip("/")
+    is_mismatch = root not in ("", base_path)
+    if max(len(path), len(root_path)) > LONGEST_PATH:
+        return PathReadings(
+            frozenset({path}), False, external=f"{base_path}/", is_unreadable=True, mismatch=is_mismatch
+        )
     raw: Any = scope.get("raw_path")
     taken = _taken(raw, path, base_path=base_path)
     if taken and len(path) > 1 and path.endswith("/") and not raw.endswith(b"/"):
         path = path[:-1]  # some mounts add it (Litestar); the browser did not ask so
-    root_path = str(scope.get("root_path", ""))
-    readings = {strip_prefix(path, base_path), *_rooted_readings(path, root_path)}
-    agreed = root_path.rstrip("/") == base_path
-    is_canonical = _is_canonical(path) and (raw is None or (taken is not None and _is_canonical_raw(raw)))
-    spellings = _nested_readings(readings, root_path) if is_canonical else None
-    if spellings is None:
-        is_canonical, spellings = False, (path, raw.decode("latin-1") if isinstance(raw, bytes) else "")
+    own = {strip_prefix(path, base_path), *_rooted_readings(path, root_path)}
+    if root != base_path:
+        own.add(path)
+    all_readings = _nested_readings(own, root_path)
+    is_plain = _is_canonical(path) and (raw is None or (taken is not None and _is_canonical_raw(raw)))
+    is_canonical = is_plain and not is_mismatch and all_readings is not None
     return PathReadings(
-        readings=frozenset(readings if agreed else {path, *readings}),
+        readings=frozenset(all_readings or own),
         is_canonical=is_canonical,
-        spellings=spellings,
-        external=_external(raw, path, taken=taken, root_path=root_path.rstrip("/"), base_path=base_path),
-        mismatch=bool(root_path) and not agreed,
+        external=_external(raw, path, taken=taken, root_path=root, base_path=base_path),
+        own=frozenset(own),
+        spellings=() if is_canonical else (path, raw.decode("latin-1") if isinstance(raw, bytes) else ""),
+        taken_off=() if is_canonical else (root_path,),
+        is_unreadable=is_mismatch and (_OPERATOR.search(root_path) is not None or not root_path.startswith("/")),
+        mismatch=is_mismatch,
     )
 
 
@@ -88,35 +102,55 @@ def strip_prefix(path: str, prefix: str) -> str:
 
 
 def _rooted_readings(path: str, root_path: str) -> set[str]:
-    """Take `root_path` off the ways frameworks do: as whole segments, as a plain prefix, at its first occurrence."""
+    """Take `root_path` off the ways frameworks do.
+
+    As whole segments, as a plain prefix, at its first occurrence, and as a regular expression in which "." stands for
+    any character.
+    """
     readings: set[str] = set()
     for root in {root_path, root_path.rstrip("/")} - {""}:
-        for rest in (strip_prefix(path, root), path.removeprefix(root), path.split(root, 1)[-1]):
-            readings.add(rest if rest.startswith("/") else f"/{rest}")
+        taken_off = strip_prefix(path, root), path.removeprefix(root), path.split(root, 1)[-1], _after(root, path)
+        readings.update(map(_from_slash, taken_off))
     return readings
 
 
-def _nested_readings(readings: set[str], root_path: str) -> tuple[str, ...] | None:
+def _after(root: str, path: str) -> str:
+    end = 0
+    for piece in root.split("."):
+        if not path.startswith(piece, end):
+            return path
+        end += len(piece) + 1
+    return path[end - 1 :]
+
+
+def _from_slash(path: str) -> str:
+    return path if path.startswith("/") else f"/{path}"
+
+
+def _nested_readings(readings: Collection[str], root_path: str) -> set[str] | None:
     """Read as apps do that are mounted in one another: each takes `root_path` off what the one before has left.
 
     Returns:
-        None where that is too much.
+        Those that were given, and all that come of them; None where that is too much.
     """
-    root, found, waiting = f"/{root_path.strip('/')}", set[str](), list(readings)
-    while waiting and root != "/":
+    roots = {root_path, root_path.rstrip("/"), f"/{root_path.strip('/')}"} - {"", "/"}
+    found, waiting = set(readings), list(readings)
+    while waiting and roots:
         path = waiting.pop()
-        at = path.find(root)
-        while at != -1:
-            rest = path[at + len(root) :]
-            mounts = [end for end in range(at + 1) if path[end] == "/"]  # the root begins with one as well
-            count = len(found) + len(mounts)
-            if count > MOST_NESTED or count * len(path) > LONGEST_NESTED:
-                return None
-            new = {path[:end] + (rest if rest.startswith("/") else f"/{rest}") for end in mounts} - found
-            found |= new
-            waiting += new
-            at = path.find(root, at + 1)
-    return tuple(found)
+        for root in roots:
+            at = path.find(root)
+            while at != -1:
+                # A mount at "/" leaves no "/" at the beginning, where the root would have to be.
+                ends = [end for end in range(at + 1) if path.startswith("/", end) and (at, end) != (0, 0)]
+                count = len(found) + len(ends) - len(readings)
+                if count > MOST_NESTED or count * len(path) > LONGEST_NESTED:
+                    return None
+                rest = _from_slash(path[at + len(root) :])
+                new = {path[:end] + rest for end in ends} - found
+                found |= new
+                waiting += new
+                at = path.find(root, at + 1)
+    return found
 
 
 def _is_canonical(path: str) -> bool:
