@@ -24,7 +24,7 @@ def decide_at_once(parts: Parts, place: Place, live: Live | None) -> Decision:
     """Decide on a request where the app has no say."""
     if place.opened_by is not None or (live is not None and not place.rules):
         return ALLOW
-    person = None if live is None else _person(live)
+    person = None if live is None else _person(live, parts)
     return decide(place, person, now=parts.now(), leeway=parts.settings.leeway)
 
 
@@ -47,9 +47,15 @@ async def authorize(scope: Scope, parts: Parts, place: Place, live: Live | None)
     return decision if live.session is judged else decide_at_once(parts, place, live)
 
 
-def _person(live: Live) -> Person:
+def _person(live: Live, parts: Parts) -> Person:
     login, tokens = live.session.login, live.session.tokens
-    return Person(tokens.claims, tokens.scopes, login.first.get("acr"), login.first.get("auth_time"))
+    return Person(
+        tokens.claims,
+        tokens.scopes,
+        login.first.get("acr"),
+        login.first.get("auth_time"),
+        parts.settings.trusted_email_domains,
+    )
 
 
 async def _passes(check: Check, path: str, scope: Scope, parts: Parts, live: Live) -> bool:

@@ -106,6 +106,7 @@ _PARSED: Mapping[str, Callable[[str], Any]] = {
     "public": _listed,
     "rules": _rules,
     "trusted_audiences": _listed,
+    "trusted_email_domains": _listed,
     "algorithms": _listed,
     "authorization_params": _mapping,
     "metadata": _mapping,

@@ -26,7 +26,8 @@ def inner_scope(scope: Scope, parts: Parts, live: Live | None) -> Scope:
         inner["user"], inner["auth"], inner["oidc"] = NOBODY, Auth([]), parts.nobody
         return inner
     login, tokens = live.session.login, live.session.tokens
-    inner["user"] = User(login.sub, login.issuer, tokens.written_claims)
+    domains = parts.settings.trusted_email_domains
+    inner["user"] = User(login.sub, login.issuer, tokens.written_claims, trusted_email_domains=domains)
     inner["auth"] = Auth(["authenticated", *tokens.scopes])
     inner["oidc"] = LiveOIDC(live, parts)
     return inner

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from asgi_oidc.principal import User
+from asgi_oidc.protocol.claims import email_domain, is_email_verified
 
 Scalar = str | int | bool
 ClaimPath = tuple[str, ...]
@@ -30,12 +31,14 @@ class Person(NamedTuple):
         claims: JSON object: those that the app sees.
         scopes: as granted.
         acr, auth_time: of the ID Token of the login; None where it had none.
+        trusted_email_domains: as in the settings.
     """
 
     claims: Mapping[str, Any]
     scopes: Sequence[str]
     acr: object = None
     auth_time: object = None
+    trusted_email_domains: frozenset[str] = frozenset()
 
     def __repr__(self) -> str:
         return "Person(...)"  # who it is stays out of logs and tracebacks
@@ -64,7 +67,7 @@ class Needs:
                 return f"claims {'.'.join(path)}"
         if self.scopes and (missing := [scope for scope in self.scopes if scope not in person.scopes]):
             return f"scopes {' '.join(missing)}"
-        if self.email_domains and not _is_verified_at(person.claims, self.email_domains):
+        if self.email_domains and not _is_verified_at(person, self.email_domains):
             return "email_domains"
         return None
 
@@ -87,12 +90,10 @@ def _has_one_of(found: object, values: Sequence[Scalar]) -> bool:
     return False
 
 
-def _is_verified_at(claims: Mapping[str, Any], domains: frozenset[str]) -> bool:
-    email = claims.get("email")
-    if claims.get("email_verified") is not True or not isinstance(email, str):
+def _is_verified_at(person: Person, domains: frozenset[str]) -> bool:
+    if email_domain(person.claims) not in domains:
         return False
-    name, _, domain = email.partition("@")  # a second one would be in the domain, and no domain of ours has it
-    return bool(name) and domain.isascii() and domain.lower() in domains
+    return is_email_verified(person.claims, trusted_domains=person.trusted_email_domains)
 
 
 def read_needs(*, claims: object = None, scopes: object = None, email_domains: object = None) -> Needs:
@@ -103,7 +104,7 @@ def read_needs(*, claims: object = None, scopes: object = None, email_domains: o
     """
     problems: list[str] = []
     values: dict[str, Any] = {}
-    readers = (("claims", claims, _claims), ("scopes", scopes, _scopes), ("email_domains", email_domains, _domains))
+    readers = (("claims", claims, _claims), ("scopes", scopes, _scopes), ("email_domains", email_domains, read_domains))
     for name, value, read in readers:
         try:
             if value is not None:
@@ -144,7 +145,12 @@ def _scopes(value: object) -> tuple[str, ...]:
     return words
 
 
-def _domains(value: object) -> frozenset[str]:
+def read_domains(value: object) -> frozenset[str]:
+    """Read a list of e-mail domains.
+
+    Raises:
+        ValueError: it is none.
+    """
     domains = frozenset(domain.lower() for domain in texts(value))
     for domain in domains:
         if not _DOMAIN.fullmatch(domain):

@@ -8,7 +8,7 @@ from asgi_oidc import events
 from asgi_oidc.errors import OIDCError
 from asgi_oidc.parts import Parts
 from asgi_oidc.principal import User
-from asgi_oidc.protocol.claims import without_borrowed
+from asgi_oidc.protocol.claims import is_true, without_borrowed
 
 
 class HookClaims(dict[str, Any]):
@@ -42,7 +42,8 @@ async def admit(parts: Parts, claims: dict[str, Any]) -> dict[str, Any]:
     if hook is None:
         return claims
     changed = HookClaims(copy.deepcopy(claims))
-    user = User(claims["sub"], claims["iss"], copy.deepcopy(claims))
+    domains = parts.settings.trusted_email_domains
+    user = User(claims["sub"], claims["iss"], copy.deepcopy(claims), trusted_email_domains=domains)
     try:
         returned = await hook(user, changed)
     except OIDCError:
@@ -55,6 +56,6 @@ async def admit(parts: Parts, claims: dict[str, Any]) -> dict[str, Any]:
     if (admitted.get("iss"), admitted.get("sub")) != (claims["iss"], claims["sub"]):
         raise OIDCError("on_login_identity", "on_login must not change iss or sub")
     believed = without_borrowed(claims, admitted, stated=changed.stated if admitted is changed else ())
-    for name in admitted.keys() - believed.keys():
+    for name in (name for name, value in admitted.items() if is_true(value) and not is_true(believed.get(name))):
         events.log(events.CLAIM_DROPPED, claim=name, why="on_login changed what it is about, and did not set it anew")
     return believed

@@ -10,6 +10,7 @@ import msgspec
 
 from asgi_oidc.api_auth import HiddenToken, make_api_auth
 from asgi_oidc.errors import NotSignedIn
+from asgi_oidc.protocol.claims import is_email_verified
 from asgi_oidc.protocol.step_up import ANYHOW, Ask
 
 Claims = dict[str, Any]
@@ -30,20 +31,29 @@ class User:
     """A signed-in user: `scope["user"]`.
 
     Two names for one person are never guessed: (`issuer`, `sub`) is the key, byte for byte. `email` is what
-    the provider says; look at `claims["email_verified"]` before you trust it.
+    the provider says; look at `email_verified` before you trust it.
     """
 
-    __slots__ = ("_claims", "_issuer", "_sub")
+    __slots__ = ("_claims", "_issuer", "_sub", "_trusted_email_domains")
 
-    def __init__(self, sub: str, issuer: str, claims: Claims | msgspec.Raw) -> None:
+    def __init__(
+        self,
+        sub: str,
+        issuer: str,
+        claims: Claims | msgspec.Raw,
+        *,
+        trusted_email_domains: frozenset[str] = frozenset(),
+    ) -> None:
         """Name a user.
 
         Args:
             claims: a JSON object, or its text, which is read when somebody asks.
+            trusted_email_domains: as in the settings.
         """
         self._sub = sub
         self._issuer = issuer
         self._claims = claims
+        self._trusted_email_domains = trusted_email_domains
 
     @property
     def sub(self) -> str:
@@ -78,6 +88,11 @@ class User:
         return _text(self.claims, "email")
 
     @property
+    def email_verified(self) -> bool:
+        """Whether `email` is the user's: the provider has verified it, or it is in one of `trusted_email_domains`."""
+        return is_email_verified(self.claims, trusted_domains=self._trusted_email_domains)
+
+    @property
     def display_name(self) -> str:
         """A name to greet the user with; never empty, not unique."""
         names = (self.name, _text(self.claims, "preferred_username"), self.email, self._sub)
@@ -101,6 +116,7 @@ class AnonymousUser:
     issuer: None = None
     name: None = None
     email: None = None
+    email_verified = False
     display_name = ""
     identity = ""
 

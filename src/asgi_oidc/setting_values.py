@@ -9,6 +9,7 @@ import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
+from asgi_oidc.needs import read_domains
 from asgi_oidc.principal import User
 from asgi_oidc.protocol.authorization import RESERVED
 from asgi_oidc.protocol.client_auth import METHODS
@@ -134,6 +135,11 @@ def _list(value: object) -> list[object]:
 def read_texts(value: object) -> tuple[str, ...]:
     """Read a list of texts."""
     return tuple(read_text(item) for item in _list(value))
+
+
+def read_trusted_email_domains(value: object) -> frozenset[str]:
+    """Read the domains whose e-mail addresses count as verified though the provider does not say so."""
+    return read_domains(value) if _list(value) else frozenset()
 
 
 def read_scope(value: object) -> str:

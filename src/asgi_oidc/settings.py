@@ -35,6 +35,7 @@ from asgi_oidc.setting_values import (
     read_switch,
     read_text,
     read_texts,
+    read_trusted_email_domains,
     read_userinfo,
     span_reader,
 )
@@ -67,6 +68,7 @@ class Keywords(TypedDict, total=False):
     frontchannel_logout: bool
     userinfo: str
     trusted_audiences: Sequence[str]
+    trusted_email_domains: Sequence[str]
     algorithms: Sequence[str]
     metadata: Mapping[str, Any]
     http_client: Any
@@ -99,6 +101,7 @@ class Settings:
     frontchannel_logout: bool
     userinfo: str
     trusted_audiences: tuple[str, ...]
+    trusted_email_domains: frozenset[str]
     algorithms: tuple[str, ...] | None
     metadata: Mapping[str, Any] = field(repr=False)
     http_client: HttpClient | None = field(repr=False)
@@ -276,6 +279,7 @@ READERS: Mapping[str, tuple[Any, Callable[[Any], Any]]] = {
     "frontchannel_logout": (False, read_switch),
     "userinfo": ("auto", read_userinfo),
     "trusted_audiences": ((), read_texts),
+    "trusted_email_domains": (frozenset(), read_trusted_email_domains),
     "algorithms": (None, read_algorithms),
     "metadata": ({}, read_metadata),
     "http_client": (None, read_http_client),

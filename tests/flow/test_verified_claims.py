@@ -33,6 +33,7 @@ async def is_staff(browser: Browser) -> bool:
     [
         ({"email": OURS}, {"email": THEIRS, "email_verified": True}),
         ({"email_verified": True}, {"email": OURS}),
+        ({"email_verified": "true"}, {"email": OURS}),
         ({"email_verified": True}, {"email": OURS, "email_verified": False}),
         ({"email": OURS}, {"email_verified": True}),
         ({"email": OURS}, {"email": "Mallory@example.com", "email_verified": True}),
@@ -56,6 +57,8 @@ async def test_no_answer_vouches_for_the_address_of_another(id_token, userinfo):
         ({"email": OURS, "email_verified": True}, {"email": THEIRS, "email_verified": False}),
         ({"email": OURS}, {"email": OURS, "email_verified": True}),
         ({"email_verified": True}, {"email": OURS, "email_verified": True}),
+        ({"email": OURS, "email_verified": "true"}, {}),
+        ({"email_verified": "true"}, {"email": OURS, "email_verified": "true"}),
     ],
 )
 async def test_an_answer_vouches_for_the_address_that_it_names(id_token, userinfo):
@@ -165,8 +168,8 @@ async def trusts(user: Any, claims: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("hook", "email", "is_verified"),
     [
-        (replaces, "alice@corp.example.com", None),
-        (returns_another, "alice@corp.example.com", None),
+        (replaces, "alice@corp.example.com", False),
+        (returns_another, "alice@corp.example.com", False),
         (takes_away, None, None),
         (replaces_and_vouches, "alice@corp.example.com", True),
         (updates, "alice@corp.example.com", True),
@@ -175,20 +178,21 @@ async def trusts(user: Any, claims: dict[str, Any]) -> None:
 )
 async def test_an_address_of_the_app_is_verified_by_the_app(hook, email, is_verified, caplog):
     """The provider has verified the one that it named; an app that replaces it has to say so of its own."""
-    site = Site(on_login=hook)
+    site = Site(on_login=hook, trusted_email_domains=["corp.example.com"])
     site.provider.id_token_overrides = {"email": "Alice@Example.com"}
 
     await site.signed_in()
 
     claims = site.app.scope["user"].claims
     assert (claims.get("email"), claims.get("email_verified")) == (email, is_verified)
-    assert ("claim_dropped claim=email_verified" in caplog.text) is (is_verified is None)
+    assert ("claim_dropped claim=email_verified" in caplog.text) is not bool(is_verified)
+    assert site.app.scope["user"].email_verified is bool(is_verified)
 
 
 @pytest.mark.parametrize(
     ("hook", "then", "claims"),
     [
-        (replaces, {"email_verified": True}, ("alice@corp.example.com", None)),
+        (replaces, {"email_verified": True}, ("alice@corp.example.com", False)),
         (replaces_and_vouches, {"email": "b@example.com", "email_verified": False}, ("alice@corp.example.com", True)),
         (trusts, {"email": "new@example.com", "email_verified": ...}, ("alice@example.com", True)),
     ],
@@ -206,3 +210,68 @@ async def test_what_the_app_said_of_an_address_stays_with_that_address(store, ho
 
     said = site.app.scope["user"].claims
     assert (said.get("email"), said.get("email_verified")) == claims
+
+
+@pytest.mark.parametrize(
+    ("said", "is_verified"),
+    [
+        ({}, True),
+        ({"email_verified": None}, True),
+        ({"email_verified": True}, True),
+        ({"email_verified": False}, False),
+        ({"email_verified": "false"}, False),
+        ({"email_verified": 0}, False),
+        ({"email": "alice@EXAMPLE.com"}, True),
+        ({"email": "alice@sub.example.com"}, False),
+        ({"email": "alice@example.com@attacker.net"}, False),
+        ({"email": ...}, False),
+        ({"email": None}, False),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("is_trusted", [True, False])
+async def test_addresses_of_a_trusted_domain_count_where_the_provider_does_not_deny_it(is_trusted, said, is_verified):
+    """Some providers never say whether an address is verified; nobody is trusted who was not named."""
+    rules = [Rule("/staff/*", email_domains=["example.com", "sub.example.com"])]
+    site = Site(rules=rules, trusted_email_domains=["Example.com"] if is_trusted else [], userinfo="never")
+    site.provider.id_token_overrides = {"email_verified": ..., **said}
+
+    browser = await site.signed_in()
+
+    expected = is_verified if is_trusted else said.get("email_verified") is True
+    assert await is_staff(browser) is expected
+    assert (await browser.fetch("/page"), site.app.scope["user"].email_verified)[1] is expected
+
+
+async def test_a_trusted_domain_admits_no_other_one():
+    """The rule still says which."""
+    site = Site(rules=[STAFF], trusted_email_domains=["example.net"])
+    site.provider.id_token_overrides = {"email": "alice@example.net", "email_verified": ...}
+
+    browser = await site.signed_in()
+
+    assert (await is_staff(browser), site.app.scope["user"].email_verified) == (False, True)
+
+
+async def test_on_login_sees_whether_the_address_is_verified():
+    """As all others do."""
+    seen: list[bool] = []
+
+    async def look(user: Any, claims: dict[str, Any]) -> None:
+        seen.append(user.email_verified)
+
+    for trusted in (["example.com"], []):
+        site = Site(on_login=look, trusted_email_domains=trusted)
+        site.provider.id_token_overrides = {"email_verified": ...}
+        await site.signed_in()
+
+    assert seen == [True, False]
+
+
+async def test_nobody_has_a_verified_address():
+    """On a public page the app may ask before it looks who is there."""
+    site = Site()
+
+    await site.browser().fetch("/public/page")
+
+    assert site.app.scope["user"].email_verified is False

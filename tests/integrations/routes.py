@@ -114,6 +114,15 @@ class RoutesContract:
         assert f'error="{error}"' in program.headers["www-authenticate"]
         assert program.headers["cache-control"].startswith("no-store")
 
+    @pytest.mark.parametrize(("trusted", "status"), [(["example.com"], 200), ([], 403)])
+    async def test_a_trusted_email_domain_counts_here_as_in_rules(self, trusted, status):
+        """The provider does not say whether an address is verified."""
+        site = site_of(self.make_app(), trusted_email_domains=trusted)
+        site.provider.id_token_overrides = {"email_verified": ...}
+        browser = await sign_in(site)
+
+        assert (await browser.fetch("/company")).status_code == status
+
     async def test_what_is_missing_is_told_of_scopes_and_else_in_the_log_alone(self, site, caplog):
         """A scope can be asked for (RFC 6750 §3.1); of claims an outsider learns nothing."""
         browser = await sign_in(site, "bob")

@@ -82,7 +82,12 @@ def test_all_scopes_are_needed():
         ("alice@other.org", True, True),
         ("alice@example.com", False, False),
         ("alice@example.com", None, False),
-        ("alice@example.com", "true", False),
+        ("alice@example.com", "true", True),
+        ("alice@example.com", "True", False),
+        ("alice@example.com", "TRUE", False),
+        ("alice@example.com", " true", False),
+        ("alice@example.com", "1", False),
+        ("alice@example.com", ["true"], False),
         ("alice@example.com", 1, False),
         ("attacker@evil.com@example.com", True, False),
         ("alice@evilexample.com", True, False),
@@ -98,7 +103,7 @@ def test_all_scopes_are_needed():
     ],
 )
 def test_an_email_domain_counts_only_when_the_provider_has_verified_it(email, verified, is_met):
-    """Exactly one @, the whole domain, and `email_verified` is True."""
+    """Exactly one @, the whole domain, and `email_verified` is true, which some providers write as text."""
     claims = {"email": email, "email_verified": verified}
 
     assert (unmet(claims, email_domains=["example.com", "Other.org", "keys.example"]) is None) is is_met

@@ -97,6 +97,7 @@ GOOD: dict[str, Any] = {
         ("scope", "profile"),
         ("scope", ""),
         ("trusted_audiences", "web"),
+        ("trusted_email_domains", ["*.example.com"]),
         ("metadata", {"token_endpoint": "http://id.example.com/token"}),
         ("metadata", {"issuer": "https://evil.example"}),
         ("metadata", [("token_endpoint", "x")]),

@@ -110,7 +110,8 @@ def judge(scope: Scope, terms: Terms) -> User | Refusal:
     user = find_user(scope)
     if user is None:
         return _login_needed(scope, terms.ask, "login_required", "Please sign in")
-    person = Person(user.claims, scope["auth"].scopes)
+    domains = user._trusted_email_domains  # of the middleware that handed the user over; not for apps to see
+    person = Person(user.claims, scope["auth"].scopes, trusted_email_domains=domains)
     if (need := terms.needs.unmet(person)) is not None:
         return _forbidden(scope, need, terms.needs.scopes if need.startswith("scopes") else ())
     if not scope["oidc"].meets(acr_values=terms.ask.acr_values or None, max_age=terms.ask.max_age):

@@ -40,6 +40,8 @@ def merge_claims(first: Claims, second: Claims) -> dict[str, object]:
 def without_borrowed(before: Claims, after: Claims, *, stated: Collection[str]) -> dict[str, object]:
     """Take away a verification that was made for another value than the one that it now stands beside.
 
+    A value that the app put there is unverified until the app says otherwise, in a domain that is trusted too.
+
     Args:
         before: what the provider says.
         after: what the app made of it.
@@ -48,8 +50,12 @@ def without_borrowed(before: Claims, after: Claims, *, stated: Collection[str]) 
     claims = dict(after)
     for value, verified in VERIFIED_PAIRS:
         is_carried_over = verified not in stated and claims.get(verified) == before.get(verified)
-        if is_carried_over and is_true(claims.get(verified)) and not _is_same(before.get(value), claims.get(value)):
-            del claims[verified]
+        if not is_carried_over or _is_same(before.get(value), claims.get(value)):
+            continue
+        if value in claims:
+            claims[verified] = False
+        else:
+            claims.pop(verified, None)
     return claims
 
 
@@ -60,8 +66,29 @@ def with_partners(names: Iterable[str]) -> frozenset[str]:
 
 
 def is_true(claim: object) -> bool:
-    """Say whether a claim is true."""
-    return claim is True
+    """Say whether a claim is true; some providers (Amazon Cognito) write that as text. Nothing else is."""
+    return claim is True or claim == "true"
+
+
+def is_email_verified(claims: Claims, *, trusted_domains: Collection[str]) -> bool:
+    """Say whether the claim `email` is an address that belongs to the user.
+
+    Args:
+        trusted_domains: in lower case; an address there counts where the provider does not say whether it is verified.
+    """
+    stated = claims.get("email_verified")
+    if is_true(stated):
+        return isinstance(claims.get("email"), str)
+    return stated is None and email_domain(claims) in trusted_domains
+
+
+def email_domain(claims: Claims) -> str | None:
+    """Return the domain of the claim `email` in lower case; None when it is not an ASCII address."""
+    email = claims.get("email")
+    if not isinstance(email, str):
+        return None
+    name, _, domain = email.partition("@")  # a second one would be in the domain, and no domain of ours has it
+    return domain.lower() if name and domain.isascii() else None
 
 
 def _is_same(old: object, new: object) -> bool:
