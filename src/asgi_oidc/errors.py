@@ -46,14 +46,15 @@ class OIDCError(Exception):
 
 
 class SettingsError(OIDCError):
-    """One or more settings are wrong; each problem names the setting and the mend."""
+    """One or more settings are invalid; each problem names the setting and the fix."""
 
     default_code = "settings"
 
     def __init__(self, problems: Sequence[str]) -> None:
         self.problems = tuple(problems)
         listed = "".join(f"\n  - {problem}" for problem in self.problems)
-        super().__init__(detail=f"asgi-oidc cannot start, please mend:{listed}")
+        super().__init__(detail=f"asgi-oidc: invalid settings:{listed}")
+        self.args = (self.detail,)  # it is read in terminals, where a code would be in the way
 
 
 class NotSignedIn(OIDCError):

@@ -26,6 +26,7 @@ class Event(NamedTuple):
     level: int
 
 
+SETTINGS_INVALID = Event("settings_invalid", logging.CRITICAL)
 LOGIN_STARTED = Event("login_started", logging.DEBUG)
 LOGIN_SUCCEEDED = Event("login_succeeded", logging.INFO)
 LOGIN_FAILED = Event("login_failed", logging.WARNING)
@@ -71,6 +72,11 @@ def log(event: Event, *, error: BaseException | None = None, **fields: object) -
         fields["at"] = lines_of(error)
     words = [event.name, *(f"{name}={clean(value)}" for name, value in fields.items())]
     logger.log(event.level, "%s", " ".join(words), extra={"event": event.name})
+
+
+def tell(event: Event, text: str) -> None:
+    """Write a text of our own that holds nothing from a request, as it is and on several lines."""
+    logger.log(event.level, "%s", text, extra={"event": event.name})
 
 
 def lines_of(error: BaseException, *, most: int = MOST_FRAMES) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Required, TypedDict
 
+from asgi_oidc import events
 from asgi_oidc.errors import OIDCError, SettingsError
 from asgi_oidc.patterns import Pattern
 from asgi_oidc.policy import NONE_OF_ALWAYS, contradictions, lacks_acr, read_public
@@ -190,7 +191,10 @@ def read_settings(given: Mapping[str, Any], *, also_wrong: Sequence[str] = ()) -
             problems.append(f"{name}: {exc}")
     problems += _contradictions(values)
     if problems:
-        raise SettingsError(problems)
+        error = SettingsError(problems)
+        # Logged here as well: frameworks that make the middleware late let a server start, and serve 500 for ever.
+        events.tell(events.SETTINGS_INVALID, str(error))
+        raise error
     return Settings(**values)
 
 

@@ -27,6 +27,22 @@ bare_app.state.loop = bare_app
 HERE = "tests.cli.test_rules"
 
 
+app_with_wrong_settings = Starlette()
+app_with_wrong_settings.add_middleware(OIDCMiddleware, **{**NEEDED, "issuer": "x"})
+inner = Starlette()
+inner.add_middleware(OIDCMiddleware, **{**NEEDED, "issuer": "x"})
+app_with_a_wrong_mount = Starlette(routes=[Mount("/admin", app=inner)])
+
+
+def make_app() -> Any:
+    return starlette_app
+
+
+def make_app_with_wrong_variables() -> Any:
+    environ = {f"OIDC_{name.upper()}": value for name, value in NEEDED.items()}
+    return OIDCMiddleware.from_env(Starlette(), environ={**environ, "OIDC_LEEWAY": "soon"})
+
+
 def run(capsys: Any, *arguments: str) -> tuple[int, str, str]:
     status = main(["rules", *arguments])
     said = capsys.readouterr()
@@ -40,6 +56,20 @@ def test_all_middlewares_are_listed(capsys):
     assert status == 0
     assert "https://app.example.com\n  /         public\n  /*        Rule('/*', claims={'roles': 'admin'})\n" in said
     assert "https://app.example.com/admin\n  /auth/*   our own URLs\n  all else  a signed-in user" in said
+
+
+def test_an_app_may_come_from_a_factory(capsys):
+    """As with `uvicorn --factory`."""
+    status, said, _ = run(capsys, f"{HERE}:make_app", "--factory")
+
+    assert (status, said) == (0, run(capsys, f"{HERE}:starlette_app")[1])
+
+
+def test_invalid_settings_are_told_once(capsys, caplog):
+    """The log would say the same again on stderr."""
+    _, _, complaint = run(capsys, f"{HERE}:app_with_wrong_settings")
+
+    assert complaint.count("invalid settings") == 1
 
 
 def test_a_path_is_explained_by_those_that_have_it(capsys):
@@ -71,12 +101,18 @@ def test_quart_is_looked_into(capsys):
         ([f"{HERE}:nothing"], f"{HERE} has no 'nothing'"),
         (["tests.nowhere:app"], "there is no module 'tests.nowhere' here"),
         ([f"{HERE}:bare_app"], "has no OIDCMiddleware around it"),
-        ([f"{HERE}:run"], "is a function: name the app that it makes"),
+        ([f"{HERE}:run"], "is a function: add --factory if it makes the app"),
         ([f"{HERE}:starlette_app", "admin"], "'admin' is no path: it begins with '/'"),
         ([f"{HERE}:starlette_app", "https://other.example.com/admin"], "is not below https://app.example.com"),
         ([f"{HERE}:starlette_app", "/x", "--method", "FETCH"], "'FETCH' is no HTTP method"),
         ([f"{HERE}:starlette_app.routes", "/x"], "has no OIDCMiddleware"),
-        (["tests.cli.wrong_settings:app"], "asgi-oidc cannot start"),
+        ([f"{HERE}:run", "--factory"], "is not a function without arguments"),
+        ([f"{HERE}:HERE", "--factory"], "is not a function without arguments"),
+        (["tests.cli.wrong_settings:app"], "asgi-oidc: invalid settings:"),
+        (["tests.cli.wrong_settings:app"], "issuer"),
+        ([f"{HERE}:app_with_wrong_settings"], "issuer"),
+        ([f"{HERE}:app_with_a_wrong_mount"], "issuer"),
+        ([f"{HERE}:make_app_with_wrong_variables", "--factory"], "OIDC_LEEWAY"),
     ],
 )
 def test_what_is_in_the_way_is_said_on_stderr(capsys, arguments, problem):

@@ -1,13 +1,17 @@
 """The command line: reads the arguments, runs the subcommand, gives the exit status."""
 
 import argparse
+import logging
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
 
 from asgi_oidc.errors import SettingsError
+from asgi_oidc.events import logger
 
 HIGHEST_PORT = 65_535
+
+_SILENT = logging.NullHandler()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -21,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     options = _parser().parse_args(arguments)
     if options.command == "rules":
-        return _rules(options.app, options.path, options.method)
+        return _rules(options)
     return _demo(app_port=options.port, provider_port=options.provider_port)
 
 
@@ -47,10 +51,12 @@ def _parser() -> argparse.ArgumentParser:
         "rules",
         help="show what an app's middleware decides about a path, and why",
         description="Import an app as a server does, and show what its OIDCMiddleware decides about a path: who gets "
-        "in, by which pattern or rule, and what all others get. Without a path, list all patterns and rules.",
+        "in, by which pattern or rule, and what all others get. Without a path, list all patterns and rules. The exit "
+        "status is 1 where the settings are invalid or there is no middleware: a check for CI.",
     )
     rules.add_argument("app", help="where the app is: package.module:app")
     rules.add_argument("path", nargs="?", help="a path as in the browser's address, such as /admin/users")
+    rules.add_argument("--factory", action="store_true", help="call package.module:app to get the app, as uvicorn does")
     rules.add_argument("--method", default="GET", help="the HTTP method, or WEBSOCKET (default GET)")
     return parser
 
@@ -77,13 +83,19 @@ def _demo(*, app_port: int, provider_port: int) -> int:
     return 0
 
 
-def _rules(app: str, path: str | None, method: str) -> int:
+def _rules(options: argparse.Namespace) -> int:
     from asgi_oidc.cli.rules import NoSuchApp, explain_rules
 
+    logger.addHandler(_SILENT)  # the error itself is printed below
     try:
-        print(explain_rules(app, path, method))
-    except (NoSuchApp, SettingsError, ValueError) as error:
+        print(explain_rules(options.app, options.path, options.method, is_factory=options.factory))
+    except SettingsError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except (NoSuchApp, ValueError) as error:
         return _sorry(str(error))
+    finally:
+        logger.removeHandler(_SILENT)
     return 0
 
 

@@ -15,24 +15,25 @@ class NoSuchApp(Exception):
     """The name leads to no app, or the app has no middleware of ours; the text says which."""
 
 
-def explain_rules(name: str, path: str | None, method: str) -> str:
+def explain_rules(name: str, path: str | None, method: str, *, is_factory: bool = False) -> str:
     """Explain one path, or list all rules, of each middleware in an app.
 
     Args:
         name: where the app is, as servers take it: `package.module:app`.
+        is_factory: whether a function of that name makes the app.
 
     Raises:
         NoSuchApp: there is none, or `path` is not below it.
-        OIDCError: its settings are wrong.
+        SettingsError: its settings are invalid.
         ValueError: there is no such method.
     """
-    app = load(name)
+    app = _made_by(load(name), name) if is_factory else load(name)
     found = list(middlewares(app))
     if not found:
-        is_factory = inspect.isfunction(app) and not inspect.iscoroutinefunction(app)
+        may_make_one = inspect.isfunction(app) and not inspect.iscoroutinefunction(app)
         raise NoSuchApp(
-            f"{name} is a function: name the app that it makes"
-            if is_factory
+            f"{name} is a function: add --factory if it makes the app"
+            if may_make_one
             else f"{name} has no OIDCMiddleware around it, in its stack or on a mount, as far as can be seen from "
             "outside: name the middleware itself, such as package.module:guarded_app"
         )
@@ -44,6 +45,14 @@ def explain_rules(name: str, path: str | None, method: str) -> str:
     if not asked:
         raise NoSuchApp(f"{path} is not below {', '.join(middleware.base_url for middleware in found)}")
     return "\n\n".join(f"{middleware.base_url}: {middleware.explain(path, method)}" for middleware in asked)
+
+
+def _made_by(factory: Any, name: str) -> Any:
+    try:
+        inspect.signature(factory).bind()
+    except (TypeError, ValueError):
+        raise NoSuchApp(f"{name} is not a function without arguments that makes an app") from None
+    return factory()
 
 
 def load(name: str) -> Any:
