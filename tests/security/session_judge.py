@@ -71,8 +71,10 @@ class Judge:
 
     def check_sign_out(self, jar: CookieJar, ticket: Ticket, process: Process) -> None:
         is_down = self.world.store_state in ("down", "read-only") and has_cookie(jar)
-        has_session = has_cookie(jar) and self.model.opens(ticket)
+        must_act = has_cookie(jar) and self.model.is_alive(ticket, process.memory)
+        must_not = self.model.is_long_over(ticket, process.memory)
         tokens = self.model.tokens(ticket, process.memory) if ticket.login else None
+        was_renewable = tokens is not None and self.is_renewable(tokens)
 
         status = self.run(self.world.sign_out, jar, process)
 
@@ -82,8 +84,10 @@ class Judge:
         if is_down:
             return
         assert not has_cookie(jar)
-        if tokens is not None and has_session and not self.is_excused():
+        if tokens is not None and must_act and not self.is_excused():
             assert not self.is_renewable(tokens)
+        if tokens is not None and must_not:
+            assert self.is_renewable(tokens) == was_renewable
         ticket.drop()
 
     def check_tokens(self, askers: list[Asker]) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 IDLE, LIFETIME, GRACE, ROLL = 600, 1500, 30, 60  # seconds; the first two are settings of the test, GRACE and ROLL ours
 ACCESS, AHEAD = 300, 60  # seconds of an access token, and how long before its end it is renewed
+LAST_WORD = 5  # seconds after its end in which a session may still sign out
 MOST_REPLACED = 8
 ENDED, REPLACED = -2.0, -1.0  # dead from ever; the difference is whether a login under way stops as well
 NEVER = float("inf")
@@ -64,14 +65,16 @@ class Ticket:
 
 @dataclass(eq=False)
 class Memory:
-    """What one process alone knows: from when on sessions are dead, and tokens that it renewed."""
+    """What one process alone knows: from when on sessions are dead, when that was said, and tokens that it renewed."""
 
     ended: dict[Login, float] = field(default_factory=dict)
+    ended_at: dict[Login, float] = field(default_factory=dict)
     renewed: dict[Login, Tokens] = field(default_factory=dict)
 
-    def end(self, login: Login, dead_from: float = ENDED) -> None:
+    def end(self, login: Login, dead_from: float = ENDED, *, now: float) -> None:
         """Write a death down; an earlier one stands."""
-        self.ended[login] = min(dead_from, self.ended.get(login, NEVER))
+        if dead_from < self.ended.get(login, NEVER):
+            self.ended[login], self.ended_at[login] = dead_from, max(dead_from, now)
         if dead_from == ENDED:
             self.renewed.pop(login, None)
 
@@ -99,6 +102,15 @@ class Model:
         if login is None or kept is None or not self.opens(ticket):
             return False
         return self.now < min(_limit(login, kept), memory.ended.get(login, NEVER))
+
+    def is_long_over(self, ticket: Ticket, memory: Memory) -> bool:
+        """Say whether these cookies must not even sign out: what they belong to ended, and not just now."""
+        login, kept = ticket.login, ticket.kept
+        if login is None or kept is None:
+            return False
+        # With a store, an end that it could not be told of may be tried again.
+        ended_at = NEVER if self.has_store else memory.ended_at.get(login, NEVER)
+        return self.now >= min(_limit(login, kept), ended_at) + LAST_WORD
 
     def user(self, ticket: Ticket, memory: Memory) -> str | None:
         """Say who that is."""
@@ -155,7 +167,7 @@ class Model:
         if ticket.login is None or not self.opens(ticket):
             return
         for one in (ticket.login, *ticket.login.replaced):
-            memory.end(one)
+            memory.end(one, now=self.now)
             one.is_gone = one.is_gone or (self.has_store and is_removable)
 
     def sign_out_user(self, user: str, memory: Memory, *, store_state: str) -> None:
@@ -163,7 +175,7 @@ class Model:
         if store_state == "down":
             return
         for login in [it for it in self.records if it.user == user]:
-            memory.end(login, REPLACED)
+            memory.end(login, REPLACED, now=self.now)
             login.is_gone = login.is_gone or (self.has_store and store_state != "read-only")
 
     def of(self, user: str) -> set[str]:
@@ -180,7 +192,7 @@ class Model:
         return self.is_stored(ticket.login) if self.has_store else self.now < ticket.login.created_at + LIFETIME
 
     def _fade(self, login: Login, memory: Memory, *, grace: int) -> None:
-        memory.end(login, self.now + grace if grace else REPLACED)
+        memory.end(login, self.now + grace if grace else REPLACED, now=self.now)
         login.ends_at = min(login.ends_at, self.now + grace) if self.has_store else NEVER
 
 
