@@ -20,6 +20,7 @@ pytestmark = pytest.mark.real
 SECRET = "0123456789abcdef" * 2 + "fedcba9876543210" * 2
 LIFETIME = 90  # seconds of an access token
 DIRECTORS_ONLY = Rule("/directors/*", claims={"realm_access.roles": "director"})
+OUT_OF_REACH = Rule("/vault", acr_values=["urn:example:mfa"])  # this realm knows no such level
 FORMS: Mapping[str, Callable[[], dict[str, Any]]] = {
     "sealed cookies": dict,
     "a store": lambda: {"store": MemoryStore()},
@@ -138,6 +139,20 @@ async def test_tokens_are_renewed_after_the_end_of_the_access_token(server, sess
 
     assert renewed
     assert second != first
+
+
+async def test_a_session_goes_on_after_a_step_up_that_fails(server, sessions, clock):
+    """The user is as signed in as before, here and there: tokens are renewed, and an administrator can end it all."""
+    async with served(server, clock=clock, rules=[OUT_OF_REACH], **sessions) as browser:
+        await sign_in(browser)
+        await browser.get("/vault")
+        refused = await fill_in(browser)
+        clock.added = LIFETIME + 1
+        renewed = await has_access_token(browser)
+        server.sign_out("alice")
+        after = await is_in(browser)
+
+    assert (refused.status_code, renewed, after) == (403, True, False)
 
 
 async def test_an_administrator_signs_a_user_out(server, sessions):
