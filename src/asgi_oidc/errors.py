@@ -171,9 +171,22 @@ class TokenRejected(OIDCError):
 
 
 class ProviderError(OIDCError):
-    """The provider did not do what we asked."""
+    """The provider did not do what we asked.
+
+    Attributes:
+        answer_status: the HTTP status of its answer, None when none came.
+    """
 
     default_code = "provider_error"
+
+    def __init__(self, code: str = "", detail: str = "", *, answer_status: int | None = None) -> None:
+        super().__init__(code, detail)
+        self.answer_status = answer_status
+
+    @property
+    def was_processed(self) -> bool:
+        """Whether the provider has done what we asked: a code or a refresh token is used up by that."""
+        return self.answer_status is not None and 200 <= self.answer_status < 300
 
 
 class ProviderUnavailable(ProviderError):
@@ -181,8 +194,10 @@ class ProviderUnavailable(ProviderError):
 
     default_code = "provider_unavailable"
 
-    def __init__(self, code: str = "", detail: str = "", *, retry_after: int = RETRY_AFTER) -> None:
-        super().__init__(code, detail)
+    def __init__(
+        self, code: str = "", detail: str = "", *, retry_after: int = RETRY_AFTER, answer_status: int | None = None
+    ) -> None:
+        super().__init__(code, detail, answer_status=answer_status)
         self.retry_after = retry_after
 
 
@@ -195,8 +210,8 @@ class ProviderRefused(ProviderError):
 
     default_code = "provider_refused"
 
-    def __init__(self, error: str, detail: str = "") -> None:
-        super().__init__(detail=f"{error} {detail}".strip())
+    def __init__(self, error: str, detail: str = "", *, answer_status: int | None = None) -> None:
+        super().__init__(detail=f"{error} {detail}".strip(), answer_status=answer_status)
         self.error = error
 
 

@@ -22,7 +22,7 @@ from asgi_oidc.parts import Parts
 from asgi_oidc.protocol.id_token import ExpectedAgain
 from asgi_oidc.protocol.tokens import RefreshAnswer
 from asgi_oidc.revoke import revoke, revoke_of_session
-from asgi_oidc.sessions.refresh_answer import refreshed, rotated, says_something_else
+from asgi_oidc.sessions.refresh_answer import refreshed, rotated, says_something_else, with_refresh_token
 from asgi_oidc.sessions.session import Session, Tokens, ends_for_good_at, renewed
 from asgi_oidc.sessions.sessions import Change, Live
 from asgi_oidc.turn import COOL_DOWN, Turn, failed, turn, unlock
@@ -140,8 +140,17 @@ async def ask(mine: Turn, parts: Parts, *, resource: str | None = None) -> Refre
             raise await _given_up(mine, parts, refused) from refused
         await _withdraw(mine.session, parts)
         raise SessionEnded(detail="the provider has withdrawn the refresh token") from refused
-    except (ProviderError, TimeoutError) as error:
+    except ProviderError as error:
+        await _keep(mine, parts, parts.provider.left_after(error, refresh_token))
         raise await _given_up(mine, parts, error) from error
+    except TimeoutError as error:
+        raise await _given_up(mine, parts, error) from error
+
+
+async def _keep(mine: Turn, parts: Parts, refresh_token: str | None) -> None:
+    """Write down which refresh token is left, where that has changed."""
+    if refresh_token != mine.session.tokens.refresh_token:
+        mine.session = await save(mine, parts, with_refresh_token(mine.session, refresh_token, now=parts.now()))
 
 
 async def checked_claims(mine: Turn, parts: Parts, answer: RefreshAnswer) -> dict[str, object]:

@@ -1,9 +1,12 @@
 """A refresh that fails: what the app gets, what the browser gets, and whether the session goes on."""
 
+import contextlib
 import copy
+from collections.abc import AsyncIterator
 from typing import Any
 
 import anyio
+import httpx
 import pytest
 
 from asgi_oidc import OIDCError, RefreshFailed, SessionEnded
@@ -21,15 +24,25 @@ def site(request: pytest.FixtureRequest) -> TokenSite:
 UNTOUCHED = ["refresh_down", "refresh_invalid_client"]
 """The provider did nothing: the refresh token stays good."""
 USED_UP = [
-    "refresh_not_json",
-    "refresh_without_access_token",
     "refresh_other_sub",
     "refresh_other_iss",
     "refresh_other_aud",
     "refresh_other_nonce",
     "refresh_bad_signature",
 ]
-"""The old refresh token is spent, and nothing of the answer may be used."""
+"""The old refresh token is spent, and the new one may be somebody else's."""
+UNREADABLE = [
+    "refresh_not_json",
+    "refresh_malformed_refresh_token",
+    "token_html",
+    "token_json_array",
+    "token_deep_json",
+    "token_gzip",
+    "token_huge",
+]
+"""The old refresh token is spent, and the new one cannot be read."""
+WITH_THE_NEXT = ["refresh_without_access_token", "token_type_dpop", "token_wrong_types"]
+"""The old refresh token is spent, and nothing but the new one can be used."""
 BAD_ID_TOKENS = [
     "id_token_expired",
     "id_token_no_exp",
@@ -63,14 +76,11 @@ async def test_a_refresh_that_was_not_made_is_made_later(site, fault):
     assert (await who_am_i(browser), len(site.tokens)) == ("alice", 2)
 
 
-UNREADABLE = ("refresh_not_json", "refresh_without_access_token")
-
-
-@pytest.mark.parametrize("fault", USED_UP)
+@pytest.mark.parametrize("fault", USED_UP + UNREADABLE)
 async def test_an_answer_that_cannot_be_used_is_used_by_nobody(site, fault):
     """Who it is stays as it was. What came with somebody else's ID Token is not used, and the old refresh token is not
-    tried again; where none came, the provider may take the next try for theft, which ends the session. Nothing is
-    revoked: the session goes on, and what came may be another user's."""
+    sent again: the provider would take that for theft, and end the grant. Nothing is revoked: the session goes on, and
+    what came may be another user's."""
     browser = await site.signed_in()
     before = (await browser.fetch("/auth/session")).json()["claims"]
     site.clock.advance(LIFETIME + 1)
@@ -82,15 +92,14 @@ async def test_an_answer_that_cannot_be_used_is_used_by_nobody(site, fault):
     second = await browser.fetch("/page")
 
     assert (first.status_code, len(site.tokens), after) == (503, 1, before)
-    assert (second.status_code, await who_am_i(browser)) == (401, None if fault in UNREADABLE else "alice")
-    assert site.provider.revoked == []
+    assert (second.status_code, await who_am_i(browser)) == (401, "alice")
+    assert (site.refreshes, site.provider.revoked, site.provider.memory.revoked_grants) == (1, [], set())
     assert (await browser.get("/page")).json()["sub"] == "alice"
 
 
-@pytest.mark.parametrize("fault", USED_UP)
-async def test_without_rotation_it_is_tried_again(site, fault):
-    """The refresh token is still good."""
-    site.provider.rotates_refresh_tokens = False
+@pytest.mark.parametrize("fault", WITH_THE_NEXT)
+async def test_the_refresh_token_of_an_answer_that_is_refused_is_used_next(site, fault):
+    """It was given, whatever else is wrong with the answer; the old one is spent by that."""
     browser = await site.signed_in()
     site.clock.advance(LIFETIME + 1)
 
@@ -100,6 +109,107 @@ async def test_without_rotation_it_is_tried_again(site, fault):
     second = await browser.fetch("/page")
 
     assert (first.status_code, second.status_code, await who_am_i(browser)) == (503, 200, "alice")
+    assert (site.refreshes, site.provider.memory.revoked_grants) == (2, set())
+
+
+@pytest.mark.parametrize("fault", WITH_THE_NEXT + UNREADABLE)
+async def test_a_resource_that_is_refused_keeps_no_spent_refresh_token_either(site, fault):
+    """It is got with the same refresh token."""
+    browser = await site.signed_in()
+
+    with site.provider.fault(fault), pytest.raises(RefreshFailed):
+        await site.app.scope["oidc"].access_token(resource="https://orders.example.com")
+    site.clock.advance(LIFETIME + 1)
+    page = await browser.fetch("/page")
+
+    assert page.status_code == (200 if fault in WITH_THE_NEXT else 401)
+    assert (site.provider.memory.revoked_grants, await who_am_i(browser)) == (set(), "alice")
+
+
+@pytest.mark.parametrize("fault", ["token_html", "refresh_without_access_token", "refresh_malformed_refresh_token"])
+async def test_an_exchange_that_is_refused_spends_no_refresh_token(site, fault):
+    """It uses the access token."""
+    browser = await site.signed_in()
+
+    with site.provider.fault(fault), contextlib.suppress(RefreshFailed):
+        await site.app.scope["oidc"].exchange_token(audience="orders")
+    site.clock.advance(LIFETIME + 1)
+
+    assert (await browser.fetch("/page")).status_code == 200
+
+
+@pytest.mark.parametrize("fault", [it for it in USED_UP + UNREADABLE + WITH_THE_NEXT if "malformed" not in it])
+async def test_without_rotation_it_is_tried_again(site, fault):
+    """The refresh token is still good: this provider has never given another one."""
+    site.provider.rotates_refresh_tokens = False
+    browser = await site.signed_in()
+    site.clock.advance(LIFETIME + 1)
+    await browser.fetch("/page")
+    site.clock.advance(LIFETIME + 1)
+
+    with site.provider.fault(fault):
+        first = await browser.fetch("/page")
+    site.clock.advance(COOL_DOWN)
+    second = await browser.fetch("/page")
+
+    assert (first.status_code, second.status_code, await who_am_i(browser)) == (503, 200, "alice")
+
+
+@pytest.mark.parametrize(
+    ("status", "later", "calls"), [(200, 401, 1), (503, 200, 2), (None, 200, 2)], ids=["in the body", "503", "before"]
+)
+@pytest.mark.parametrize("store", STORES)
+async def test_a_connection_that_breaks_keeps_a_refresh_token_that_is_not_spent(store, status, later, calls):
+    """An answer that began with 200 has spent it; without an answer nobody knows, and most often nothing was done."""
+    network = BrokenNetwork()
+    site = TokenSite(store, http_client=httpx.AsyncClient(transport=network))
+    network.provider, network.is_processing = httpx.ASGITransport(app=site.provider), status == 200
+    browser = await site.signed_in()
+    site.clock.advance(LIFETIME + 1)
+
+    network.is_broken, network.status = True, status
+    first = await browser.fetch("/page")
+    network.is_broken = False
+    site.clock.advance(COOL_DOWN)
+    second = await browser.fetch("/page")
+
+    assert (first.status_code, second.status_code, network.refreshes) == (503, later, calls)
+    assert (site.provider.memory.revoked_grants, await who_am_i(browser)) == (set(), "alice")
+
+
+class BrokenNetwork(httpx.AsyncBaseTransport):
+    """Brings calls to the provider, until it breaks.
+
+    Attributes:
+        status: how the answer begins before it breaks off, None where it breaks before.
+        is_processing: whether the call arrives.
+        refreshes: how many were sent.
+    """
+
+    provider: httpx.ASGITransport
+    is_broken = False
+    is_processing = False
+    status: int | None = None
+    refreshes = 0
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        is_refresh = b"grant_type=refresh_token" in await request.aread()
+        self.refreshes += is_refresh
+        if not (is_refresh and self.is_broken):
+            return await self.provider.handle_async_request(request)
+        if self.is_processing:
+            await self.provider.handle_async_request(request)
+        if self.status is None:
+            raise httpx.ReadError("broken")
+        return httpx.Response(self.status, stream=HalfABody())
+
+
+class HalfABody(httpx.AsyncByteStream):
+    """Breaks off."""
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        yield b'{"access_token": "at'
+        raise httpx.ReadError("broken")
 
 
 @pytest.mark.parametrize("fault", BAD_ID_TOKENS)

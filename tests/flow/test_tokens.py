@@ -596,3 +596,17 @@ async def test_a_refresh_that_says_the_session_is_over_ends_it(site):
     page = await browser.fetch("/page")
 
     assert (page.status_code, await who_am_i(browser), len(site.provider.revoked)) == (401, None, 1)
+
+
+async def test_a_refresh_token_with_a_space_is_one(site):
+    """RFC 6749 allows spaces in codes (appendix A.11) and refresh tokens (A.17): they travel in forms."""
+    site.provider.has_spaces_in_tokens = True
+    browser = await site.signed_in()
+    for _ in range(2):
+        site.clock.advance(LIFETIME + 1)
+        assert (await browser.fetch("/page")).status_code == 200
+    await browser.post("/auth/logout", follow=False)
+
+    codes = [call.form["code"] for call in site.provider.calls if "code" in call.form]
+    assert (site.refreshes, len(codes), len(site.provider.revoked)) == (2, 1, 1)
+    assert all(" " in text for text in [*codes, *site.provider.revoked])

@@ -12,6 +12,7 @@ from asgi_oidc.protocol.metadata import make_metadata
 from asgi_oidc.protocol.tokens import (
     LONGEST_LIFETIME,
     LONGEST_TOKEN,
+    UnusableTokens,
     read_refresh_answer,
     read_token_answer,
     refresh_call,
@@ -154,6 +155,48 @@ def test_a_refresh_need_not_give_everything(changes, id_token, refresh_token):
     assert (tokens.expires_in, tokens.scope) == ((60, "openid") if "scope" not in changes else (None, None))
 
 
+@pytest.mark.parametrize("read", [read_token_answer, read_refresh_answer])
+@pytest.mark.parametrize("sent", [" ", "a b", " a~b! ", "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"])
+def test_a_refresh_token_may_be_any_printable_text(read, sent):
+    """RFC 6749 appendix A.17; it travels in a form, and never in a header."""
+    assert read(answer(refresh_token=sent)).refresh_token == sent
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"access_token": ...},
+        {"access_token": "a b"},
+        {"access_token": 7},
+        {"id_token": 7},
+        {"id_token": "a\x00b"},
+        {"token_type": "DPoP"},
+        {"token_type": ...},
+        {"access_token": ..., "token_type": ..., "expires_in": "soon", "scope": 7},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize(
+    ("newer", "left"),
+    [
+        ({"refresh_token": "rt-2"}, ("rt-2", True)),
+        ({"refresh_token": 7}, (None, True)),
+        ({"refresh_token": ""}, (None, True)),
+        ({"refresh_token": "a\r\nb"}, (None, True)),
+        ({"refresh_token": None}, (None, False)),
+        ({}, (None, False)),
+    ],
+    ids=str,
+)
+def test_an_answer_that_is_refused_says_which_refresh_token_is_left(wrong, newer, left):
+    """It was given all the same, and the old one is used up by it; where none came, the old one stays (RFC 6749 §6)."""
+    with pytest.raises(UnusableTokens) as caught:
+        read_refresh_answer(answer(**wrong, **newer))
+
+    assert (caught.value.refresh_token, caught.value.is_old_spent) == left
+    assert caught.value.was_processed
+
+
 @pytest.mark.parametrize(("sent", "read"), [(..., None), (None, None), ("rt", "rt")])
 def test_a_login_may_come_without_a_refresh_token(sent, read):
     """Most do."""
@@ -166,7 +209,10 @@ def test_a_login_may_come_without_a_refresh_token(sent, read):
     [
         ({"refresh_token": ""}, "refresh_token_missing"),
         ({"refresh_token": 7}, "refresh_token_missing"),
-        ({"refresh_token": "a b"}, "refresh_token_malformed"),
+        ({"refresh_token": "a\tb"}, "refresh_token_malformed"),
+        ({"refresh_token": "\u00e4"}, "refresh_token_malformed"),
+        ({"id_token": "a b"}, "id_token_malformed"),
+        ({"access_token": "a b"}, "access_token_malformed"),
         ({"refresh_token": "a" * (LONGEST_TOKEN + 1)}, "refresh_token_malformed"),
         ({"id_token": 7}, "id_token_missing"),
         ({"id_token": "a\x00b"}, "id_token_malformed"),
@@ -205,3 +251,4 @@ def test_only_a_plain_refusal_is_one(status, body, kind):
         read_refresh_answer(Answer(status, {}, body))
 
     assert type(caught.value) is kind
+    assert (caught.value.answer_status, caught.value.was_processed) == (status, status in (200, 204))

@@ -32,6 +32,7 @@ ANSWERS: list[tuple[str, Callable[[httpx.Response], Any], Any, bool]] = [
     ("refresh_invalid_client", lambda it: (it.status_code, it.json()["error"]), (401, "invalid_client"), True),
     ("refresh_not_json", lambda it: (it.status_code, it.text[-1:] == "}"), (200, False), False),
     ("refresh_without_access_token", lambda it: "access_token" in it.json(), False, False),
+    ("refresh_malformed_refresh_token", lambda it: it.json()["refresh_token"], 7, False),
 ]
 
 

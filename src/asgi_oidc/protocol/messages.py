@@ -51,7 +51,7 @@ def read_json_answer(answer: Answer, *, what: str) -> dict[str, object]:
     try:
         return read_object(answer.body)
     except NotAnObject as exc:
-        raise AnswerRejected(f"{what}_not_json", str(exc)) from exc
+        raise AnswerRejected(f"{what}_not_json", str(exc), answer_status=answer.status) from exc
 
 
 def check_status(answer: Answer, *, what: str) -> None:
@@ -62,11 +62,13 @@ def check_status(answer: Answer, *, what: str) -> None:
     """
     if answer.status == 200:
         return
-    if answer.status == 429 or answer.status >= 500:
-        raise ProviderUnavailable(f"{what}_unavailable", f"status {answer.status}", retry_after=_wait(answer))
-    if answer.status in (400, 401, 403) and (error := _oauth_error(answer)):
-        raise ProviderRefused(error, f"from {what}, status {answer.status}")
-    raise AnswerRejected(f"{what}_status", f"expected 200, got {answer.status}")
+    status = answer.status
+    if status == 429 or status >= 500:
+        wait = _wait(answer)
+        raise ProviderUnavailable(f"{what}_unavailable", f"status {status}", retry_after=wait, answer_status=status)
+    if status in (400, 401, 403) and (error := _oauth_error(answer)):
+        raise ProviderRefused(error, f"from {what}, status {status}", answer_status=status)
+    raise AnswerRejected(f"{what}_status", f"expected 200, got {status}", answer_status=status)
 
 
 def _wait(answer: Answer) -> int:

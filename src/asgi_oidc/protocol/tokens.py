@@ -45,6 +45,20 @@ class RefreshAnswer:
     scope: str | None = None
 
 
+class UnusableTokens(AnswerRejected):
+    """A successful answer to a refresh that we cannot use: what it says of the refresh token counts all the same.
+
+    Attributes:
+        refresh_token: the new one, None where there is none that can be read.
+        is_old_spent: whether the one that was sent is used up.
+    """
+
+    def __init__(self, code: str, detail: str, *, refresh_token: str | None, is_old_spent: bool) -> None:
+        super().__init__(code, detail, answer_status=200)
+        self.refresh_token = refresh_token
+        self.is_old_spent = is_old_spent
+
+
 def token_call(metadata: ProviderMetadata, client: Client, *, code: str, code_verifier: str) -> Call:
     """Ask for the tokens of a code; a code is never sent twice."""
     fields = {
@@ -84,9 +98,9 @@ def read_token_answer(answer: Answer) -> TokenAnswer:
     """
     members = _read_members(answer)
     return TokenAnswer(
-        access_token=_token(members, "access_token"),
-        id_token=_token(members, "id_token"),
-        refresh_token=_token(members, "refresh_token") if "refresh_token" in members else None,
+        access_token=_access_token(members),
+        id_token=_token_of_header(members, "id_token"),
+        refresh_token=_refresh_token(members),
         expires_in=_lifetime(members.get("expires_in")),
         scope=_scope(members),
     )
@@ -96,25 +110,35 @@ def read_refresh_answer(answer: Answer) -> RefreshAnswer:
     """Read the answer to `refresh_call`.
 
     Raises:
-        ProviderError: an OAuth error, an outage, or an answer without an access token.
+        UnusableTokens: a successful answer whose tokens we cannot use.
+        ProviderError: an OAuth error, an outage, or a successful answer that is no JSON object.
     """
     members = _read_members(answer)
-    return RefreshAnswer(
-        access_token=_token(members, "access_token"),
-        id_token=_token(members, "id_token") if "id_token" in members else None,
-        refresh_token=_token(members, "refresh_token") if "refresh_token" in members else None,
-        expires_in=_lifetime(members.get("expires_in")),
-        scope=_scope(members),
-    )
+    try:
+        return RefreshAnswer(
+            access_token=_access_token(members),
+            id_token=_token_of_header(members, "id_token") if "id_token" in members else None,
+            refresh_token=_refresh_token(members),
+            expires_in=_lifetime(members.get("expires_in")),
+            scope=_scope(members),
+        )
+    except AnswerRejected as error:
+        raise _unusable(error, members) from error
+
+
+def _unusable(error: AnswerRejected, members: dict[str, object]) -> UnusableTokens:
+    """Say which refresh token is left: who sends a spent one is taken for a thief (RFC 9700 §4.14.2)."""
+    try:
+        newer = _refresh_token(members)
+    except AnswerRejected:
+        newer = None
+    is_old_spent = "refresh_token" in members
+    return UnusableTokens(error.code, error.detail, refresh_token=newer, is_old_spent=is_old_spent)
 
 
 def _read_members(answer: Answer) -> dict[str, object]:
-    members = read_json_answer(answer, what="token")
-    token_type = members.get("token_type")
-    if not isinstance(token_type, str) or token_type.lower() != "bearer":
-        raise AnswerRejected("token_type", f"expected Bearer, got {token_type}")
     # Some providers write null for what they do not give.
-    return {name: value for name, value in members.items() if value is not None}
+    return {name: value for name, value in read_json_answer(answer, what="token").items() if value is not None}
 
 
 def _scope(members: dict[str, object]) -> str | None:
@@ -122,14 +146,38 @@ def _scope(members: dict[str, object]) -> str | None:
     return scope if isinstance(scope, str) else None
 
 
-def _token(members: dict[str, object], name: str) -> str:
-    token = members.get(name)
-    if not isinstance(token, str) or not token:
-        raise AnswerRejected(f"{name}_missing", "the token answer lacks it")
-    # A header carries it later: only visible ASCII can stand there (RFC 6749 appendix A.12).
-    if len(token) > LONGEST_TOKEN or not token.isascii() or not token.isprintable() or " " in token:
-        raise AnswerRejected(f"{name}_malformed", "it is too long, or no plain text")
+def _check_type(members: dict[str, object]) -> None:
+    token_type = members.get("token_type")
+    if not isinstance(token_type, str) or token_type.lower() != "bearer":
+        raise AnswerRejected("token_type", f"expected Bearer, got {token_type}")
+
+
+def _access_token(members: dict[str, object]) -> str:
+    _check_type(members)
+    return _token_of_header(members, "access_token")
+
+
+def _token_of_header(members: dict[str, object], name: str) -> str:
+    """Read a token that a header carries later: a space would end it there (RFC 6750 §2.1)."""
+    token = _text(members, name)
+    if " " in token:
+        raise AnswerRejected(f"{name}_malformed", "expected no spaces")
     return token
+
+
+def _refresh_token(members: dict[str, object]) -> str | None:
+    """Read a token that is sent in forms alone: it may have spaces (RFC 6749 appendix A.17)."""
+    return _text(members, "refresh_token") if "refresh_token" in members else None
+
+
+def _text(members: dict[str, object], name: str) -> str:
+    """Read visible ASCII and spaces, `VSCHAR` (RFC 6749 appendix A)."""
+    text = members.get(name)
+    if not isinstance(text, str) or not text:
+        raise AnswerRejected(f"{name}_missing", "the token answer lacks it")
+    if len(text) > LONGEST_TOKEN or not text.isascii() or not text.isprintable():
+        raise AnswerRejected(f"{name}_malformed", f"expected at most {LONGEST_TOKEN} characters of printable ASCII")
+    return text
 
 
 def _lifetime(value: object) -> int | None:

@@ -2,6 +2,7 @@
 
 import ssl
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any, Protocol
 
@@ -45,6 +46,17 @@ class HttpClient(Protocol):
         """Send it, and return an `HttpResponse` whose body is still to be read."""
 
 
+@dataclass(slots=True)
+class _Arrival:
+    """What has come of an answer so far.
+
+    Attributes:
+        status: None while nothing has come.
+    """
+
+    status: int | None = None
+
+
 class Http:
     """Makes calls with the user's client, or with our own.
 
@@ -79,23 +91,26 @@ class Http:
             ProviderUnavailable: no connection, or no whole answer in time.
             AnswerRejected: a redirect, a compressed or an oversized answer.
         """
+        arrival = _Arrival()
         try:
             with anyio.fail_after(DEADLINE):
-                return await self._send(call, what)
+                return await self._send(call, what, arrival)
         except TimeoutError as exc:
-            raise ProviderUnavailable(f"{what}_timeout", f"no whole answer in {DEADLINE:g} s") from exc
+            detail = f"no whole answer in {DEADLINE:g} s"
+            raise ProviderUnavailable(f"{what}_timeout", detail, answer_status=arrival.status) from exc
         except OIDCError:
             raise
         except Exception as exc:  # whatever a client raises, also one of the user's own, ends at this door
             # Its text may hold a URL with a query, and the name says what happened.
-            raise ProviderUnavailable(f"{what}_unreachable", type(exc).__name__) from exc
+            name = type(exc).__name__
+            raise ProviderUnavailable(f"{what}_unreachable", name, answer_status=arrival.status) from exc
 
-    async def _send(self, call: Call, what: str) -> Answer:
+    async def _send(self, call: Call, what: str, arrival: _Arrival) -> Answer:
         client = self._given or self._shared_client()
         if client is not None:
-            return await _exchange(client, call, what)
+            return await _exchange(client, call, what, arrival)
         async with self._new_client() as own:
-            return await _exchange(own, call, what)
+            return await _exchange(own, call, what, arrival)
 
     def _shared_client(self) -> httpx.AsyncClient | None:
         return self._shared.get(None)
@@ -109,12 +124,13 @@ class Http:
         return httpx.AsyncClient(verify=self._tls, timeout=timeout, cookies=no_cookies)
 
 
-async def _exchange(client: HttpClient, call: Call, what: str) -> Answer:
+async def _exchange(client: HttpClient, call: Call, what: str, arrival: _Arrival) -> Answer:
     # httpx unpacks without a bound, so nothing packed is asked for, and nothing packed is taken.
     headers = {**call.headers, "accept-encoding": "identity"}
     request = client.build_request(call.method, call.url, headers=headers, content=call.body)
     _drop_cookies(request)
     response: HttpResponse = await client.send(request, stream=True, auth=None, follow_redirects=False)
+    arrival.status = response.status_code
     try:
         return await _read(response, what)
     finally:
@@ -124,15 +140,16 @@ async def _exchange(client: HttpClient, call: Call, what: str) -> Answer:
 
 async def _read(response: HttpResponse, what: str) -> Answer:
     headers = {name.lower(): value for name, value in response.headers.items()}
-    if 300 <= response.status_code < 400:
-        raise AnswerRejected(f"{what}_redirect", f"status {response.status_code} is not followed")
+    status = response.status_code
+    if 300 <= status < 400:
+        raise AnswerRejected(f"{what}_redirect", f"status {status} is not followed", answer_status=status)
     if headers.get("content-encoding", "identity").strip().lower() not in ("", "identity"):
-        raise AnswerRejected(f"{what}_compressed", "a plain answer was asked for")
+        raise AnswerRejected(f"{what}_compressed", "a plain answer was asked for", answer_status=status)
     declared = headers.get("content-length", "")
     body = None if len(declared) > len(str(LARGEST_ANSWER)) else await _read_body(response)
     if body is None:
-        raise AnswerRejected(f"{what}_too_large", f"more than {LARGEST_ANSWER} bytes")
-    return Answer(response.status_code, headers, body)
+        raise AnswerRejected(f"{what}_too_large", f"more than {LARGEST_ANSWER} bytes", answer_status=status)
+    return Answer(status, headers, body)
 
 
 async def _read_body(response: HttpResponse) -> bytes | None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
-from asgi_oidc.errors import AnswerRejected
+from asgi_oidc.errors import AnswerRejected, ProviderError
 from asgi_oidc.protocol.claims import Claims
 from asgi_oidc.protocol.client import Client
 from asgi_oidc.protocol.exchange import Wanted, exchange_call
@@ -14,6 +14,7 @@ from asgi_oidc.protocol.revocation import check_revocation_answer, revocation_ca
 from asgi_oidc.protocol.tokens import (
     RefreshAnswer,
     TokenAnswer,
+    UnusableTokens,
     read_refresh_answer,
     read_token_answer,
     refresh_call,
@@ -56,6 +57,7 @@ class Provider:
         self._clock = clock
         self._discovery = Discovery(http, issuer=settings.issuer, by_hand=settings.metadata, clock=clock)
         self._keys = KeyCache(http, jwks_uri=self._jwks_uri, clock=clock)
+        self._rotates = True  # refresh tokens, until it is seen that it does not
         self._logout_budget = Budget(burst=BURST, interval=COOL_DOWN)
 
     async def metadata(self) -> ProviderMetadata:
@@ -84,7 +86,20 @@ class Provider:
         """
         metadata = await self.metadata()
         call = refresh_call(metadata, self._settings.client, refresh_token, resource=resource)
-        return read_refresh_answer(await self.http.send(call, what="token"))
+        answer = read_refresh_answer(await self.http.send(call, what="token"))
+        self._rotates = answer.refresh_token not in (None, refresh_token)
+        return answer
+
+    def left_after(self, error: ProviderError, refresh_token: str) -> str | None:
+        """Return the refresh token that is left after a refresh has failed, None where none is.
+
+        One that may be spent must not be sent again: the provider would take us for a thief, and end the grant for all
+        (RFC 9700 §4.14.2). A call without an answer proves nothing: most of these were never processed, and providers
+        that rotate take a token a second time for a moment, for clients whose network fails.
+        """
+        if isinstance(error, UnusableTokens):
+            return error.refresh_token if error.is_old_spent else refresh_token
+        return None if error.was_processed and self._rotates else refresh_token
 
     async def exchange_token(self, subject_token: str, wanted: Wanted) -> RefreshAnswer:
         """Change an access token into one for another API (RFC 8693).

@@ -58,10 +58,14 @@ def claims_refreshed(session: Session, answer: RefreshAnswer, said: Claims, *, n
 
 def rotated(session: Session, answer: RefreshAnswer, *, now: int) -> Tokens:
     """Take the new refresh token over, and nothing else."""
+    return with_refresh_token(session, answer.refresh_token or session.tokens.refresh_token, now=now)
+
+
+def with_refresh_token(session: Session, refresh_token: str | None, *, now: int) -> Tokens:
+    """Go on with this refresh token, or with none."""
     old = session.tokens
     generation = max(old.generation + 1, now - session.login.created_at)
-    newer = answer.refresh_token or old.refresh_token
-    return msgspec.structs.replace(old, generation=generation, refresh_token=newer)
+    return msgspec.structs.replace(old, generation=generation, refresh_token=refresh_token)
 
 
 def says_something_else(new: Tokens, old: Tokens) -> bool:

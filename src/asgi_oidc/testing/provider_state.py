@@ -68,6 +68,8 @@ class ProviderState:
         """Seconds; `None`: a refresh token does not expire."""
         self.rotates_refresh_tokens = True
         """False keeps the refresh token as it is; else each works once, and its reuse ends the whole grant."""
+        self.has_spaces_in_tokens = False
+        """True puts a space into codes and refresh tokens, which may have them (RFC 6749 appendix A)."""
         self.always_refresh_tokens = False
         """True gives refresh tokens without the scope `offline_access` too, as some providers do."""
         self.revocation_ends_session = False
@@ -152,6 +154,11 @@ class ProviderState:
         self.memory.sign_ins[value] = sign_in
         secure = "; Secure" if self._issuer.startswith("https:") else ""
         return f"{COOKIE}={value}; Path={self.base_path or '/'}; HttpOnly; SameSite=Lax{secure}"
+
+    def random_text(self) -> str:
+        """Make a code, or what makes a refresh token one of its kind."""
+        text = secrets.token_urlsafe(24)
+        return f"{text} {secrets.token_urlsafe(4)}" if self.has_spaces_in_tokens else text
 
     def up_to_date(self, grant: Grant) -> Grant | None:
         """Give the grant with its person as they are known now; `None` when they are no more."""

@@ -1,6 +1,5 @@
 """The fake authorization endpoint: RFC 6749 §4.1.1, OpenID Connect Core §3.1.2, RFC 8707 §2.1."""
 
-import secrets
 import urllib.parse
 
 from .. import faults as fault_tables
@@ -58,7 +57,7 @@ def _who_signs_in(provider: ProviderState, call: Call) -> SignIn | None:
 
 def _give_code(provider: ProviderState, call: Call, sign_in: SignIn) -> Answer:
     params = call.params
-    code = secrets.token_urlsafe(24)
+    code = provider.random_text()
     grant = Grant(
         sign_in,
         params["client_id"],

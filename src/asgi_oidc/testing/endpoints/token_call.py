@@ -2,7 +2,6 @@
 
 import base64
 import hashlib
-import secrets
 from dataclasses import replace
 from typing import Any
 
@@ -117,6 +116,6 @@ def _tokens(
 def _new_refresh_token(provider: ProviderState, grant: Grant) -> str:
     lifetime = provider.refresh_token_lifetime
     expires_at = None if lifetime is None else provider.now() + lifetime
-    name = "rt-" + secrets.token_urlsafe(24)
+    name = f"rt-{provider.random_text()}"
     provider.memory.refresh_tokens[name] = Token(grant, grant.scopes, grant.resources, expires_at)
     return name

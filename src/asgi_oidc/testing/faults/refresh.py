@@ -67,6 +67,12 @@ def refresh_without_access_token(members: Claims, _setting: Setting) -> Claims:
     return without(members, "access_token")
 
 
+@named_in(REFRESH_MEMBERS)
+def refresh_malformed_refresh_token(members: Claims, _setting: Setting) -> Claims:
+    """A refresh is processed, no access token comes, and the new refresh token is a number."""
+    return without(members, "access_token") | {"refresh_token": 7}
+
+
 @named_in(REFRESHED_CLAIMS)
 def refresh_other_sub(claims: Claims, _setting: Setting) -> Claims:
     """The refreshed ID Token is about somebody else (OpenID Connect Core §12.2)."""
