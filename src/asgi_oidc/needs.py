@@ -57,6 +57,12 @@ class Needs:
         """Whether anything is needed at all."""
         return bool(self.claims or self.scopes or self.email_domains)
 
+    @property
+    def claim_names(self) -> list[tuple[str, ...]]:
+        """Name the claims that are looked at; each with the names under which it may stand."""
+        named = [tuple(each for each in (name, path[0]) if each is not None) for name, path, _ in self.claims]
+        return named + ([("email",), ("email_verified",)] if self.email_domains else [])
+
     def unmet(self, person: Person) -> str | None:
         """Name the first need that is not met, for the log; None when all are."""
         claims = person.claims

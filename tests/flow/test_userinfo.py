@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from asgi_oidc import Rule
 from asgi_oidc.testing import FakeProvider
 from tests.flow.site import NOW, Site
 
@@ -97,6 +98,60 @@ async def test_an_answer_that_cannot_be_used_ends_the_login(fault, status, code)
     response = await site_of().failed_login(fault)
 
     assert (response.status_code, response.json()["error"]) == (status, code)
+
+
+@pytest.mark.parametrize(("fault", "told"), [("userinfo_refuses", "invalid_token"), ("userinfo_forbids", "403")])
+async def test_a_token_that_userinfo_does_not_take_ends_no_login_where_nobody_asked_for_it(fault, told, caplog):
+    """It was made for another API; the ID Token says who it is, and the log why the rest is missing."""
+    site = site_of()
+
+    with site.provider.fault(fault):
+        await site.signed_in()
+
+    claims = site.app.scope["user"].claims
+    assert (claims["sub"], "email" in claims) == ("alice", False)
+    assert "userinfo_refused" in caplog.text
+    assert told in caplog.text
+
+
+@pytest.mark.parametrize("fault", ["userinfo_refuses", "userinfo_forbids"])
+async def test_a_token_that_userinfo_does_not_take_ends_the_login_where_it_was_asked_for(fault):
+    """`always` is meant."""
+    response = await site_of(userinfo="always").failed_login(fault)
+
+    assert response.status_code == 502
+
+
+@pytest.mark.parametrize(
+    ("rule", "id_token", "calls"),
+    [
+        (Rule("/x", claims={"realm_access.roles": "admin"}), {}, 1),
+        (Rule("/x", claims={"realm_access.roles": "admin"}), {"realm_access": {}}, 0),
+        (Rule("/x", claims={"https://example.com/roles": "admin"}), {"https://example.com/roles": []}, 0),
+        (Rule("/x", claims={("a.b", "c"): "admin"}), {"a": {"b": {"c": "admin"}}}, 1),
+        (Rule("/x", claims={"roles": "admin", "level": 3}), {"roles": "admin"}, 1),
+        (Rule("/x", email_domains=["example.com"]), {"email": "alice@example.com"}, 1),
+        (Rule("/x", email_domains=["example.com"]), {"email": "alice@example.com", "email_verified": False}, 0),
+        (Rule("/x", scopes=["email"]), {}, 0),
+    ],
+)
+async def test_claims_that_rules_name_are_asked_for(rule, id_token, calls):
+    """A rule that nobody can meet because a claim was never fetched helps nobody."""
+    site = site_of(scope="openid", rules=[rule])
+    site.provider.id_token_overrides = id_token
+
+    await site.signed_in()
+
+    assert site.provider.count("/userinfo") == calls
+
+
+async def test_a_claim_that_only_userinfo_has_meets_its_rule():
+    """The scopes alone would not have asked for it."""
+    site = site_of(scope="openid", rules=[Rule("/admin/*", claims={"roles": "admin"})])
+
+    browser = await site.signed_in()
+
+    assert (await browser.fetch("/admin/users")).status_code == 200
 
 
 async def test_protocol_claims_are_never_overwritten():

@@ -346,6 +346,15 @@ async def test_userinfo_can_be_down_or_cut_off(provider):
     assert not cut_off.text.endswith("}")
 
 
+async def test_userinfo_can_refuse_an_access_token(provider):
+    """With an OAuth error, or with a page."""
+    refused = await userinfo(provider, "userinfo_refuses")
+    forbidden = await userinfo(provider, "userinfo_forbids")
+
+    assert (refused.status_code, refused.json()["error"]) == (401, "invalid_token")
+    assert (forbidden.status_code, forbidden.headers["content-type"]) == (403, "text/html")
+
+
 CALLBACKS: list[tuple[str, list[str]]] = [
     ("callback_no_iss", ["code", "state"]),
     ("callback_wrong_iss", ["code", "iss", "state"]),

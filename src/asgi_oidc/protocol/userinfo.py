@@ -1,5 +1,7 @@
 """The userinfo call and its answer (OIDC Core §5.3)."""
 
+from collections.abc import Collection, Iterable
+
 from asgi_oidc.errors import AnswerRejected, TokenRejected
 from asgi_oidc.protocol.claims import PROTOCOL_CLAIMS, Claims, check_kind, check_lifetime, merge_claims, same
 from asgi_oidc.protocol.jose import Verified
@@ -16,10 +18,15 @@ CLAIMS_OF_SCOPE = {
 USERINFO_TYPES = (None, "jwt", "jose", "userinfo+jwt")
 
 
-def lacks_claims(scope: str, claims: Claims) -> bool:
-    """Say whether the scopes ask for claims that the ID Token does not carry."""
+def lacks_claims(scope: str, claims: Claims, *, named: Iterable[Collection[str]] = ()) -> bool:
+    """Say whether claims are asked for that the ID Token does not carry.
+
+    Args:
+        scope: scopes ask for claims.
+        named: claims that rules ask for; each with the names under which it may stand.
+    """
     asked = [CLAIMS_OF_SCOPE[word] for word in scope.split() if word in CLAIMS_OF_SCOPE]
-    return any(not any(name in claims for name in names) for names in asked)
+    return any(not any(name in claims for name in names) for names in (*asked, *named))
 
 
 def userinfo_call(endpoint: str, access_token: str) -> Call:

@@ -1,14 +1,16 @@
 """The provider as the rest of the library sees it: its metadata, a code for tokens, who a user is."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
+from asgi_oidc import events
 from asgi_oidc.errors import AnswerRejected, ProviderError
 from asgi_oidc.protocol.claims import Claims
 from asgi_oidc.protocol.client import Client
 from asgi_oidc.protocol.exchange import Wanted, exchange_call
 from asgi_oidc.protocol.id_token import Expected, ExpectedAgain, check_id_token, check_id_token_again
 from asgi_oidc.protocol.logout_token import Logout, read_logout_token
+from asgi_oidc.protocol.messages import Answer, check_status
 from asgi_oidc.protocol.metadata import ProviderMetadata
 from asgi_oidc.protocol.revocation import check_revocation_answer, revocation_call
 from asgi_oidc.protocol.tokens import (
@@ -36,7 +38,11 @@ from asgi_oidc.provider.jwks import BURST, COOL_DOWN, KeyCache
 
 @dataclass(frozen=True, slots=True)
 class ProviderSettings:
-    """The part of the settings that is about the provider."""
+    """The part of the settings that is about the provider.
+
+    Attributes:
+        named_claims: those that rules ask for; each with the names under which it may stand.
+    """
 
     issuer: str
     client: Client
@@ -46,6 +52,7 @@ class ProviderSettings:
     trusted_audiences: Collection[str]
     userinfo: str
     leeway: int
+    named_claims: Sequence[Collection[str]] = ()
 
 
 class Provider:
@@ -152,19 +159,23 @@ class Provider:
         )
 
     async def complete_claims(self, claims: Claims, tokens: TokenAnswer, *, scope: str) -> dict[str, object]:
-        """Add the claims of userinfo, where the settings and the scopes ask for it.
+        """Add the claims of userinfo, where the settings, the scopes or the rules ask for it.
 
         Raises:
             TokenRejected: userinfo speaks of somebody else.
             ProviderError: userinfo was needed, and gave no usable answer.
         """
         endpoint = (await self.metadata()).userinfo_endpoint
-        wanted = self._settings.userinfo
-        if wanted == "never" or (wanted == "auto" and (endpoint is None or not lacks_claims(scope, claims))):
+        wanted, is_auto = self._settings.userinfo, self._settings.userinfo == "auto"
+        lacks = lacks_claims(scope, claims, named=self._settings.named_claims)
+        if wanted == "never" or (is_auto and (endpoint is None or not lacks)):
             return dict(claims)
         if endpoint is None:
             raise AnswerRejected("userinfo_unsupported", "the metadata names no userinfo_endpoint")
         answer = await self.http.send(userinfo_call(endpoint, tokens.access_token), what="userinfo")
+        if is_auto and answer.status in (401, 403):
+            _log_refusal(answer)
+            return dict(claims)
         token = signed_userinfo(answer)
         userinfo = read_userinfo_answer(answer) if token is None else await self._verified_userinfo(token)
         return merge_userinfo(claims, userinfo)
@@ -190,3 +201,11 @@ class Provider:
 
     async def _jwks_uri(self) -> str:
         return (await self.metadata()).jwks_uri
+
+
+def _log_refusal(answer: Answer) -> None:
+    """Log why userinfo gave nothing: often the access token was made for another API (`resource`, `audience`)."""
+    try:
+        check_status(answer, what="userinfo")
+    except ProviderError as error:
+        events.log(events.USERINFO_REFUSED, detail=error.detail, going_on_with="the claims of the ID Token")

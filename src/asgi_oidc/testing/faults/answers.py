@@ -15,6 +15,7 @@ from .registry import (
     Params,
     Setting,
     answer_of,
+    instead_of,
     named_in,
     with_members,
     without,
@@ -127,6 +128,19 @@ def token_expires_in_text(members: Claims, _setting: Setting) -> Claims:
 def userinfo_down(_answer: Answer, _setting: Setting) -> Answer:
     """The userinfo endpoint answers 503."""
     return Answer(503, b"down for maintenance", {"content-type": "text/plain"})
+
+
+@instead_of("userinfo")
+def userinfo_refuses(_setting: Setting) -> Answer:
+    """The userinfo endpoint refuses the access token with 401, as if it was made for another API."""
+    refusal = error_answer("invalid_token", "audience not available", 401)
+    return refusal.having(www_authenticate='Bearer error="invalid_token"')
+
+
+@instead_of("userinfo")
+def userinfo_forbids(_setting: Setting) -> Answer:
+    """The userinfo endpoint refuses the access token with 403 and a page."""
+    return Answer(403, b"<html>forbidden</html>", {"content-type": "text/html"})
 
 
 @answer_of("userinfo")
