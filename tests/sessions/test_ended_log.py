@@ -113,6 +113,34 @@ async def test_who_catches_up_knows_all_that_ended_before(here, there):
     assert (there.knows("x"), there.knows("y")) == (True, False)
 
 
+async def test_those_who_catch_up_at_once_look_together(here, there, store):
+    """Twenty logins make two looks: one that began before somebody asked tells them nothing new."""
+    await there.log.catch_up()
+    store.forget_calls()
+    looks, looked = anyio.Event(), anyio.Event()
+    known: list[bool] = []
+
+    async def look_slowly() -> None:
+        looks.set()
+        await looked.wait()
+
+    async def catch_up() -> None:
+        await there.log.catch_up_together()
+        known.append(there.knows("x"))
+
+    store.before["linked"] = [look_slowly]
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(there.log.catch_up_together)
+        await looks.wait()
+        await here.end("x")
+        for _ in range(20):
+            tasks.start_soon(catch_up)
+        await anyio.wait_all_tasks_blocked()
+        looked.set()
+
+    assert (known, store.calls.count("linked")) == ([True] * 20, 2)
+
+
 async def test_within_a_second_nobody_looks_again(here, there, store, clocks):
     """However many requests there are."""
     await there.log.catch_up()

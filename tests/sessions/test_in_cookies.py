@@ -101,7 +101,6 @@ async def test_tokens_that_are_renewed_while_a_request_waits_to_hear_of_others_a
 
 async def test_what_was_begun_is_opened(process):
     """All of it is in the browser."""
-    await process.sessions.check_writable("an-id")
     await process.begin()
 
     assert known(await process.sessions.open(process.cookies)) == (SESSION, 0)

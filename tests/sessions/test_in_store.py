@@ -151,14 +151,6 @@ async def test_a_session_that_cannot_be_written_does_not_begin(process, broken):
     assert await code_of(process.sessions.begin(SESSION, {})) == "store_failed"
 
 
-async def test_a_store_that_does_not_write_is_found_out_early(process):
-    """Before a code is used up for a session that cannot be kept."""
-    await process.sessions.check_writable("an-id")
-    process.store.broken = {"add"}
-
-    assert await code_of(process.sessions.check_writable("an-id")) == "store_failed"
-
-
 # --- changing
 
 

@@ -73,6 +73,57 @@ async def test_the_longest_unused_go_when_they_take_too_much():
     assert [len(await store.get(key) or b"") for key in "abc"] == [0, 100, 201]
 
 
+async def test_small_values_push_no_large_ones_out():
+    """Locks and marks come with every callback, from anybody; sessions are larger."""
+    store = MemoryStore(max_sessions=3, max_bytes=3 * 101)
+    for key in "abc":
+        await store.add(key, bytes(100), lifetime=60)
+
+    for number in range(100):
+        await store.add(f"{number}", bytes(64), lifetime=60)
+
+    assert [await store.get(key) is not None for key in ("a", "b", "c", "96", "97", "98", "99")] == [True] * 3 + [
+        False,
+        True,
+        True,
+        True,
+    ]
+    assert repr(store) == "MemoryStore(6 values)"
+
+
+async def test_small_values_are_bounded_in_bytes_as_well():
+    """By a bound of their own."""
+    store = MemoryStore(max_bytes=3 * (1 + 64))
+    for key in "abcd":
+        await store.add(key, bytes(64), lifetime=60)
+
+    assert [await store.get(key) is not None for key in "abcd"] == [False, True, True, True]
+
+
+async def test_large_values_push_no_small_ones_out():
+    """Whoever fills the store with sessions must not make a callback count twice."""
+    store = MemoryStore(max_sessions=3, max_bytes=1000)
+    await store.add("mark", b"1", lifetime=60)
+
+    for number in range(10):
+        await store.add(f"{number}", bytes(300), lifetime=60)
+
+    assert await store.get("mark") == b"1"
+
+
+async def test_a_value_that_grows_is_counted_once():
+    """Where it was, it is gone."""
+    store = MemoryStore(max_sessions=2, max_bytes=300)
+    for number in range(50):
+        key = f"{number}"
+        await store.add(key, bytes(10), lifetime=60)
+        await store.replace(key, bytes(10), bytes(100), lifetime=60)
+        await store.replace(key, bytes(100), bytes(12), lifetime=60)
+        await store.remove(key)
+
+    assert (repr(store), store._bytes, store._bytes_of_notes) == ("MemoryStore(0 values)", 0, 0)
+
+
 async def test_what_has_ended_goes_before_what_is_unused():
     """Also where it was used last."""
     clock = Clock()

@@ -5,7 +5,7 @@ from asgi_oidc.authenticate import authenticate
 from asgi_oidc.endpoints.endpoint import Endpoint, Receive, read_form_body
 from asgi_oidc.endpoints.failure import failure
 from asgi_oidc.endpoints.login import start_login
-from asgi_oidc.errors import LoginLoop, OIDCError, ProviderRefused, RequestRejected
+from asgi_oidc.errors import LoginLoop, OIDCError, ProviderRefused, RequestRejected, StoreUnavailable
 from asgi_oidc.events import clean
 from asgi_oidc.on_login import admit
 from asgi_oidc.parts import Parts
@@ -18,8 +18,10 @@ from asgi_oidc.protocol.id_token import Expected
 from asgi_oidc.protocol.tokens import TokenAnswer
 from asgi_oidc.revoke import revoke_of_login
 from asgi_oidc.sessions.rounds import MOST, Round
+from asgi_oidc.sessions.session import MOST_SKEW
 from asgi_oidc.sessions.transactions import AGAIN, LIFETIME, Transaction, digest, is_live
 from asgi_oidc.sign_in import Beginning, Claims, begin, new_session, sign_in
+from asgi_oidc.stores.door import StoreDoor
 from asgi_oidc.web.request import Request, read_form
 from asgi_oidc.web.response import Response, redirect
 
@@ -34,14 +36,22 @@ async def callback(request: Request, parts: Parts, receive: Receive) -> Response
     transaction = parts.transactions.find(response.state or "", request.cookies)
     if transaction is None or not is_live(transaction, now=parts.now()):
         return await _nobody_waits(request, parts, response, transaction)
-    # Before the login is used up: with the provider or the store down, reloading the page can still finish it.
-    await parts.provider.metadata()
-    beginning = await begin(parts)
     try:
+        # Anybody can call this, so what all share is touched last; and until the login is used up, with the provider or
+        # the store down, reloading the page can still finish it.
+        await parts.provider.metadata()
         code = await _checked_code(request, parts, response, transaction)
-        if not _use_up(transaction, parts):
-            return await _nobody_waits(request, parts, response, transaction)
-        answered = await _finish(request, parts, code, transaction, beginning)
+        beginning = await _use_up(transaction, parts)
+    except (RequestRejected, ProviderRefused) as error:
+        answered = failure(request, parts, error, return_to=transaction.return_to)
+        return answered.with_cookies([parts.transactions.delete(transaction.state)])
+    except OIDCError as error:
+        return failure(request, parts, error, return_to=transaction.return_to)
+    try:
+        if beginning is not None:
+            answered = await _finish(request, parts, code, transaction, beginning)
+        else:
+            answered = await _nobody_waits(request, parts, response, transaction)
     except OIDCError as error:
         answered = failure(request, parts, error, return_to=transaction.return_to)
     return answered.with_cookies([parts.transactions.delete(transaction.state)])
@@ -53,10 +63,33 @@ async def _read_response(request: Request, receive: Receive) -> AuthorizationRes
     return read_authorization_response(request.parameters())
 
 
-def _use_up(transaction: Transaction, parts: Parts) -> bool:
-    """One callback makes at most one token call, also when two arrive at once."""
-    now = parts.now()
-    return parts.used.add(digest(transaction.state), now=now, lifetime=LIFETIME)
+async def _use_up(transaction: Transaction, parts: Parts) -> Beginning | None:
+    """One callback makes at most one token call, also when two arrive at once, in processes that share a store.
+
+    Returns:
+        None where it was used before.
+
+    Raises:
+        StoreUnavailable: nobody can tell; it is not used up. Neither could a session be written then.
+    """
+    if parts.shared is not None and not await _mark_used(transaction, parts, parts.shared):
+        return None
+    # A store may lose things, so the process remembers as well.
+    is_first = parts.used.add(digest(transaction.state), now=parts.now(), lifetime=LIFETIME)
+    return begin(parts) if is_first else None
+
+
+async def _mark_used(transaction: Transaction, parts: Parts, shared: StoreDoor) -> bool:
+    key = parts.records.login_key(transaction.state)
+    # By the clock of another process the login may live longer.
+    if not await shared.add(key, b"1", lifetime=LIFETIME + MOST_SKEW):
+        return False
+    try:
+        await parts.log.catch_up_together()
+    except StoreUnavailable:
+        await shared.remove(key)
+        raise
+    return True
 
 
 async def _nobody_waits(

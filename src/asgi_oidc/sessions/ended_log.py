@@ -37,6 +37,9 @@ class Log(Protocol):
     async def catch_up(self) -> None:
         """Know all that ended before this call."""
 
+    async def catch_up_together(self) -> None:
+        """The same, where anybody can make many ask at once."""
+
     async def look(self) -> None:
         """Know what ended by now, if that can be known; it raises nothing."""
 
@@ -69,6 +72,9 @@ class NoLog:
         """There is nothing to hear."""
 
     async def catch_up(self) -> None:
+        """There is nothing to hear."""
+
+    async def catch_up_together(self) -> None:
         """There is nothing to hear."""
 
     async def look(self) -> None:
@@ -117,6 +123,7 @@ class StoredLog:
         self._owed: dict[str, Mark] = {}
         self._written: OrderedDict[str, Mark] = OrderedDict()  # by name
         self._looks: SingleFlight[None] = SingleFlight()
+        self._begun = self._done = 0  # looks of those who catch up
 
     def is_due(self) -> bool:
         """Say whether nobody has looked for a second."""
@@ -135,6 +142,12 @@ class StoredLog:
     async def catch_up(self) -> None:
         """Look now; a look that began before does not count."""
         await self._look()
+
+    async def catch_up_together(self) -> None:
+        """The same, in one look for all who ask meanwhile."""
+        wanted = self._begun + 1
+        while self._done < wanted:
+            await self._looks.run("to catch up", self._numbered_look)
 
     async def look(self) -> None:
         """Look, so that no request has to; what fails is found out by the next request that waits."""
@@ -196,6 +209,12 @@ class StoredLog:
                 await self._store.unlink(index, _member(mark))
         except StoreUnavailable as error:  # the newer one is there, and counts
             events.log(events.STORE_FAILED, code=error.code, detail=error.detail)
+
+    async def _numbered_look(self) -> None:
+        self._begun += 1
+        number = self._begun
+        await self._look()
+        self._done = max(self._done, number)
 
     async def _look_or_log(self) -> None:
         try:

@@ -152,9 +152,6 @@ class CookieSessions:
         """Give the sealed login."""
         return cookies.get(self._jar.name, "")
 
-    async def check_writable(self, session_id: str) -> None:
-        """Browsers are."""
-
     async def begin(self, session: Session, cookies: Mapping[str, str]) -> list[bytes]:
         """Write all cookies."""
         return self._jar.write(session, cookies, max_age=self._limits.lifetime)

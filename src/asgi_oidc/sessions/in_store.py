@@ -96,10 +96,6 @@ class StoredSessions:
         """Give the id."""
         return cookies.get(self._jar.name, "")
 
-    async def check_writable(self, session_id: str) -> None:
-        """Write something: a store that is full still reads, and no key is everybody's."""
-        await self._store.add(self._records.probe_key(self._records.handle(session_id)), b"1", lifetime=1)
-
     async def begin(self, session: Session, cookies: Mapping[str, str]) -> list[bytes]:
         """Write the record, and the id into a cookie."""
         handle, record = self._records.handle(session.id), self._records.seal(session, self._limits)

@@ -84,9 +84,9 @@ class Records:
         """Name the lock that is held while a session is renewed."""
         return f"{self.tag}:lock:{handle}"
 
-    def probe_key(self, handle: str) -> str:
-        """Name what is written to see whether the store takes anything."""
-        return f"{self.tag}:probe:{handle}"
+    def login_key(self, state: str) -> str:
+        """Name a login that was used."""
+        return f"{self.tag}:login:{base64url(sha256(bound_to('login', state)).digest())}"
 
     def once_key(self, jti: str) -> str:
         """Name a logout token that was used."""

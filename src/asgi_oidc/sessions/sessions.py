@@ -80,9 +80,6 @@ class Sessions(Protocol):
     def cookie(self, cookies: Mapping[str, str]) -> str:
         """Return the cookie that signs somebody in, empty where there is none."""
 
-    async def check_writable(self, session_id: str) -> None:
-        """Make sure that a session of this id could be written now."""
-
     async def begin(self, session: Session, cookies: Mapping[str, str]) -> list[bytes]:
         """Write a new session, and return the Set-Cookie lines for it.
 

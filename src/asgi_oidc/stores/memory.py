@@ -11,6 +11,7 @@ from asgi_oidc.stores.store import SessionStore
 
 MAX_SESSIONS = 100_000
 MAX_BYTES = 128 * 1024 * 1024  # of all keys and values together
+LARGEST_NOTE = 64  # bytes of a lock or a mark; sessions are larger
 MEMBERS_PER_SESSION = 4  # a session is in two indexes; the others are of sessions that ended early
 ENDED_PER_WRITE = 2  # more than one goes for each that comes, and nobody waits for many
 
@@ -19,6 +20,9 @@ Name = TypeVar("Name")
 
 class MemoryStore(SessionStore):
     """Keeps sessions in this process: for one process, for development and for tests; a restart ends them.
+
+    Locks and marks, values of at most 64 bytes, are kept apart, within the same bounds once more: anybody can cause
+    marks by calling the callback, and must not push a session out by that.
 
     Args:
         max_sessions: how many values are kept; those that ended go first, then the longest unused.
@@ -43,7 +47,9 @@ class MemoryStore(SessionStore):
         self._max_members = max_sessions * MEMBERS_PER_SESSION
         self._clock = clock
         self._values: OrderedDict[str, bytes] = OrderedDict()  # the longest unused first
+        self._notes: OrderedDict[str, bytes] = OrderedDict()  # the same for small ones
         self._bytes = 0
+        self._bytes_of_notes = 0
         self._value_ends: _Ends[str] = _Ends()
         self._indexes: dict[str, set[str]] = {}
         self._member_ends: _Ends[tuple[str, str]] = _Ends()  # by index and member
@@ -51,7 +57,7 @@ class MemoryStore(SessionStore):
         self._lock = threading.Lock()
 
     def __repr__(self) -> str:
-        return f"MemoryStore({len(self._values)} values)"
+        return f"MemoryStore({len(self._values) + len(self._notes)} values)"
 
     async def get(self, key: str) -> bytes | None:
         """Look it up."""
@@ -106,33 +112,41 @@ class MemoryStore(SessionStore):
             self._unlink(index, member)
 
     def _live(self, key: str) -> bytes | None:
-        value = self._values.get(key)
+        values = self._notes if key in self._notes else self._values
+        value = values.get(key)
         if value is None:
             return None
         if self._value_ends.end_of(key) <= self._clock():
             self._drop(key)
             return None
-        self._values.move_to_end(key)
+        values.move_to_end(key)
         return value
 
     def _write(self, key: str, value: bytes, lifetime: float) -> None:
-        if len(key) + len(value) > self._max_bytes:
+        size = len(key) + len(value)
+        if size > self._max_bytes:
             raise ValueError(f"a value of {len(value)} bytes is more than max_bytes allow")
         self._drop(key)
-        self._values[key] = value
-        self._bytes += len(key) + len(value)
+        if len(value) <= LARGEST_NOTE:
+            values = self._notes
+            self._bytes_of_notes += size
+        else:
+            values = self._values
+            self._bytes += size
+        values[key] = value
         self._value_ends.put(key, self._clock() + lifetime)
         for ended in self._value_ends.ended(self._clock(), most=ENDED_PER_WRITE):
             self._drop(ended)
-        while len(self._values) > self._max_sessions or self._bytes > self._max_bytes:
-            ended_or_unused = next(self._value_ends.ended(self._clock(), most=1), next(iter(self._values)))
+        while len(values) > self._max_sessions or max(self._bytes, self._bytes_of_notes) > self._max_bytes:
+            ended_or_unused = next(self._value_ends.ended(self._clock(), most=1), next(iter(values)))
             self._drop(ended_or_unused)
 
     def _drop(self, key: str) -> None:
-        value = self._values.pop(key, None)
-        if value is not None:
+        if (note := self._notes.pop(key, None)) is not None:
+            self._bytes_of_notes -= len(key) + len(note)
+        elif (value := self._values.pop(key, None)) is not None:
             self._bytes -= len(key) + len(value)
-            self._value_ends.forget(key)
+        self._value_ends.forget(key)
 
     def _live_members(self, index: str) -> list[str]:
         """Return them, those that end first in front, and forget the others."""
