@@ -5,6 +5,7 @@ from base64 import b32encode
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from hashlib import sha256
+from typing import Any
 
 from asgi_oidc.policy import Policy
 from asgi_oidc.principal import OIDC, Urls
@@ -62,7 +63,7 @@ class Parts:
     signing_in: Used
     renewals: SingleFlight[Session]
     errands: SingleFlight[Granted]
-    afterwards: SingleFlight[None]
+    afterwards: SingleFlight[Any]
     granted: GrantedTokens
     urls: Urls
     nobody: OIDC

@@ -4,10 +4,11 @@ With `run`, the first caller makes the call in its own task; the others wait for
 cancelled, one of the waiters makes the call instead, so that nobody's disconnect is another one's error.
 
 With `run_to_the_end`, the call has a task of its own: it is never made twice, and never stopped half-way, for calls
-that use something up.
+that use something up. `run_shielded` is the same for a call that is like no other.
 """
 
 import asyncio
+import contextvars
 import itertools
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Generic, TypeVar, cast
@@ -72,6 +73,10 @@ class SingleFlight(Generic[Value]):
         if flight.abandoned:
             raise RuntimeError("the event loop ended before the call did")
         return cast(Value, flight.value)
+
+    async def run_shielded(self, call: Callable[[], Awaitable[Value]]) -> Value:
+        """Make a call that goes on when nobody waits any more, whatever others are under way; errors as above."""
+        return await self.run_to_the_end(f"shielded {next(_numbers)}", call)
 
     def start(self, key: str, call: Callable[[], Awaitable[Value]]) -> None:
         """Make the call in the background, unless it is under way; what comes of it is the call's own business."""
@@ -139,7 +144,8 @@ class SingleFlight(Generic[Value]):
         except RuntimeError:
             import trio  # only where it runs already
 
-            trio.lowlevel.spawn_system_task(lambda: flying)
+            # With the variables of who asks, as asyncio does it: the call may be one of the app's own code.
+            trio.lowlevel.spawn_system_task(lambda: flying, context=contextvars.copy_context())
             return
         task = loop.create_task(flying)
         self._tasks.add(task)

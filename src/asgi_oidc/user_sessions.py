@@ -58,7 +58,13 @@ class UserSessions:
             session_id: as in the list.
         """
         mine = [index for index, handle in await self._linked(sub) if handle == session_id]
-        return any([await self._end(index, session_id, sub=sub) for index in mine])
+
+        async def end() -> bool:
+            return any([await self._end(index, session_id, sub=sub) for index in mine])
+
+        # To the end: the app calls this while it serves a request, and its client may leave.
+        was_there: bool = await self._parts.afterwards.run_shielded(end)
+        return was_there
 
     @sanitizes_errors
     async def end_all(self, sub: str) -> int:
@@ -66,9 +72,14 @@ class UserSessions:
 
         A login that is under way ends as well.
         """
-        count = await sign_out_everywhere(self._parts, sub=sub, sid=None)
-        if count:
-            events.log(events.LOGGED_OUT, by="the app", sessions=count)
+
+        async def end_all() -> int:
+            count = await sign_out_everywhere(self._parts, sub=sub, sid=None)
+            if count:
+                events.log(events.LOGGED_OUT, by="the app", sessions=count)
+            return count
+
+        count: int = await self._parts.afterwards.run_shielded(end_all)
         return count
 
     async def _end(self, index: str, handle: str, *, sub: str) -> bool:

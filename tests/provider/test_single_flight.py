@@ -1,6 +1,7 @@
 """One call per key at a time, whoever goes away in between, on asyncio and on trio."""
 
 import asyncio
+import contextvars
 
 import anyio
 import anyio.lowlevel
@@ -403,3 +404,31 @@ async def test_a_call_that_the_end_of_the_loop_stops_is_told_to_whoever_still_wa
         await flight.run_to_the_end("key", stopped)
 
     assert not flight.is_under_way("key")
+
+
+async def test_shielded_calls_are_made_once_each_and_outlive_who_waits():
+    """Two of the same kind are two: the second may be about what came after the first began."""
+    flight, one, two = SingleFlight[int](), Work(), Work()
+    async with anyio.create_task_group() as group:
+        group.start_soon(flight.run_shielded, one)
+        group.start_soon(flight.run_shielded, two)
+        await anyio.wait_all_tasks_blocked()
+        group.cancel_scope.cancel()
+    one.go.set()
+    two.go.set()
+
+    await flight.landed()
+
+    assert (one.ended, two.ended) == (1, 1)
+
+
+async def test_a_call_to_the_end_sees_the_context_variables_of_who_asked():
+    """It may call the app's own code, whose log and whose database go by them."""
+    request_id = contextvars.ContextVar[str]("request_id")
+    request_id.set("seven")
+
+    async def call() -> str:
+        await anyio.lowlevel.checkpoint()
+        return request_id.get("none")
+
+    assert await SingleFlight[str]().run_shielded(call) == "seven"

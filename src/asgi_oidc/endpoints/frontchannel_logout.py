@@ -33,7 +33,8 @@ async def frontchannel_logout(request: Request, parts: Parts, receive: Receive) 
         return answer
     if not may_sign_out(live.session, parts, now=parts.now()):
         return answer
-    await parts.sessions.end(live.session)
+    session = live.session
+    await parts.afterwards.run_shielded(lambda: parts.sessions.end(session))  # a frame may be gone in a moment
     events.log(events.LOGGED_OUT, by="the provider, in this browser")
     return answer.with_cookies(parts.sessions.delete(request.cookies))
 

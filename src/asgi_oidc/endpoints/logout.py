@@ -14,6 +14,7 @@ from asgi_oidc.protocol.end_session import end_session_url, with_parameters
 from asgi_oidc.revoke import revoke
 from asgi_oidc.sessions.ended import AT_ONCE
 from asgi_oidc.sessions.session import GRACE, Session, ends_for_good_at
+from asgi_oidc.sessions.transactions import digest
 from asgi_oidc.sessions.way_back import WayBack
 from asgi_oidc.sign_out import sign_out_everywhere
 from asgi_oidc.web.pages import confirm_logout_page
@@ -37,12 +38,11 @@ async def logout(request: Request, parts: Parts, receive: Receive) -> Response:
             raise RequestRejected("foreign_origin", "another site may not sign our users out", status=403)
         action = with_return_to(parts.urls.logout, _return_to(request.parameters(), parts))
         return page(confirm_logout_page(action=action, home=parts.settings.home), status=200)
-    session = await _find(request, parts)
+    session, endpoint = await _find(request, parts), None
     if session is not None:
-        await _end(session, parts)
-        events.log(events.LOGGED_OUT)
+        endpoint = await _sign_out(session, parts)
     return_to = _return_to(await _parameters(request, receive), parts)  # by now nothing can stop the sign-out
-    response = await _send_on(request, session, return_to, parts)
+    response = _send_on(request, session, endpoint, return_to, parts)
     return response.with_cookies(parts.sessions.delete(request.cookies)).with_cookies(
         [*parts.rounds.delete(request.cookies), *parts.forms.delete(request.cookies)]
     )
@@ -61,9 +61,26 @@ async def _find(request: Request, parts: Parts) -> Session | None:
     """Return the session to end; one that is over already is as good as none."""
     live = await who_was(request, parts)
     if live is None:
-        await parts.sessions.end_unread(request.cookies)
+        await parts.afterwards.run_shielded(lambda: parts.sessions.end_unread(request.cookies))
         return None
     return live.session if may_sign_out(live.session, parts, now=parts.now()) else None
+
+
+async def _sign_out(session: Session, parts: Parts) -> str | None:
+    """Sign out here and at the provider, to the end: servers cancel the request of a browser that goes away.
+
+    Returns:
+        The URL where the browser has to sign out at the provider, where there is one.
+    """
+
+    async def sign_out() -> str | None:
+        await _end(session, parts)
+        events.log(events.LOGGED_OUT)
+        return await _end_there(session, parts)
+
+    # A second click waits for the first, and gets the same.
+    endpoint: str | None = await parts.afterwards.run_to_the_end(f"sign-out {digest(session.id)}", sign_out)
+    return endpoint
 
 
 async def _end(session: Session, parts: Parts) -> None:
@@ -94,9 +111,10 @@ def _return_to(parameters: list[tuple[str, str]], parts: Parts) -> str | None:
     return own_path(values[0], parts) if len(values) == 1 else None
 
 
-async def _send_on(request: Request, session: Session | None, return_to: str | None, parts: Parts) -> Response:
+def _send_on(
+    request: Request, session: Session | None, endpoint: str | None, return_to: str | None, parts: Parts
+) -> Response:
     """Send the browser to the provider, or straight to where it would come back to."""
-    endpoint = None if session is None else await _end_there(session, parts)
     back = parts.settings.landing_url
     way_back = WayBack(return_to=return_to, is_everywhere=endpoint is not None, created_at=parts.now())
     state = parts.ways_back.write(way_back)
