@@ -60,7 +60,7 @@ MOUNT_MISMATCH = Event("mount_mismatch", logging.WARNING)
 
 
 def log(event: Event, *, error: BaseException | None = None, **fields: object) -> None:
-    """Write one line: the event's name, then its fields as `key=value`.
+    """Write one line: the event's name, then its fields as `key=value`, but those that are None.
 
     Args:
         error: an unexpected exception of the app's own code. Its text may hold anything, so only its class and the
@@ -71,7 +71,7 @@ def log(event: Event, *, error: BaseException | None = None, **fields: object) -
     if error is not None:
         fields["raised"] = type(error).__name__
         fields["at"] = lines_of(error)
-    words = [event.name, *(f"{name}={clean(value)}" for name, value in fields.items())]
+    words = [event.name, *(f"{name}={clean(value)}" for name, value in fields.items() if value is not None)]
     logger.log(event.level, "%s", " ".join(words), extra={"event": event.name})
 
 

@@ -84,7 +84,8 @@ def unauthorized(decision: StartLogin | StepUp, request: Request, parts: Parts) 
 def forbidden(refusal: Refuse, request: Request, parts: Parts, place: Place, live: Live | None) -> Response:
     """Tell a signed-in user that this account may not, and never send them round."""
     reference = secrets.token_hex(6)
-    events.log(events.ACCESS_DENIED, status=403, method=request.method, why=refusal.why, reference=reference)
+    why, hint = refusal.why, refusal.hint
+    events.log(events.ACCESS_DENIED, status=403, method=request.method, why=why, hint=hint, reference=reference)
     return_to = own_path(request.target, parts) if request.is_navigation else _page_of(request, parts)
     ask = place.ask or ANYHOW
     switch = parts.urls.login_for(Ask(ask.acr_values, ask.max_age, ANOTHER_ACCOUNT), return_to)
@@ -94,11 +95,11 @@ def forbidden(refusal: Refuse, request: Request, parts: Parts, place: Place, liv
         home = parts.settings.home
         body = forbidden_page(name=user.display_name, email=user.email, switch=switch, home=home, reference=reference)
         return page(body, status=403)
-    name, told = "forbidden", {}
+    name, needed = "forbidden", {}
     if refusal.scopes:  # RFC 6750 §3.1
-        name, told = "insufficient_scope", {"scope": " ".join(refusal.scopes)}
-    answer = problem(403, name, "This user may not do that", reference=reference, login_url=switch, **told)
-    return answer.with_headers(challenge(parts.urls.login, {"error": name, **told}))
+        name, needed = "insufficient_scope", {"scope": " ".join(refusal.scopes)}
+    answer = problem(403, name, "This user may not do that", reference=reference, login_url=switch, **needed)
+    return answer.with_headers(challenge(parts.urls.login, {"error": name, **needed}))
 
 
 def foreign(request: Request, parts: Parts) -> Response:

@@ -77,6 +77,24 @@ class Needs:
             return "email_domains"
         return None
 
+    def hint(self, person: Person) -> str | None:
+        """Say, for the log, which claim is missing altogether: then it is the provider's set-up that has to change.
+
+        Returns:
+            None when all are there, with whatever values: those are never told.
+        """
+        claims = person.claims
+        paths = [path for name, path, _ in self.claims if name is None or name not in claims]
+        paths += [("email",), ("email_verified",)] if self.email_domains else []
+        missing = next(filter(None, (_missing(claims, path) for path in paths)), None)
+        return None if missing is None else f"this session has no claim {missing}"
+
+
+def _missing(claims: Mapping[str, Any], path: ClaimPath) -> str | None:
+    """Name the claim that is missing, down to where the path ends; None where it is there."""
+    lengths = (length for length in range(1, len(path) + 1) if _claim(claims, path[:length]) is _MISSING)
+    return next((".".join(path[:length]) for length in lengths), None)
+
 
 def _claim(claims: Mapping[str, Any], path: ClaimPath) -> object:
     found: object = claims

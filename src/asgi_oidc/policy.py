@@ -73,10 +73,12 @@ class Refuse:
     Attributes:
         why: the need that is not met, for the log.
         scopes: those that were needed, where that was it.
+        hint: a likely reason, for the log.
     """
 
     why: str
     scopes: tuple[str, ...] = ()
+    hint: str | None = None
 
 
 Decision = Allow | StartLogin | StepUp | Refuse
@@ -97,7 +99,8 @@ def decide(place: Place, person: Person | None, *, now: int, leeway: int) -> Dec
         return StartLogin(place.ask or ANYHOW)
     for rule in place.rules:
         if (need := rule.needs.unmet(person)) is not None:
-            return Refuse(f"{rule.path} needs {need}", rule.needs.scopes if need.startswith("scopes") else ())
+            scopes = rule.needs.scopes if need.startswith("scopes") else ()
+            return Refuse(f"{rule.path} needs {need}", scopes, rule.needs.hint(person))
     if place.ask is None:
         return Refuse("the rules of this path need different acr_values, which no single login has")
     if place.ask is ANYHOW or is_met(place.ask, acr=person.acr, auth_time=person.auth_time, now=now, leeway=leeway):

@@ -38,6 +38,21 @@ async def test_who_meets_all_rules_gets_the_app():
     assert len(site.app.scopes) == before + 1
 
 
+async def test_the_log_says_which_claim_a_session_lacks(caplog):
+    """A provider may keep roles out of the ID Token: the page tells nobody, the log tells those who run the site."""
+    site = site_with(ADMINS)
+    alice, root = await site.signed_in("alice"), await site.signed_in("root")
+    site.provider.personas["root"] = Persona("root", "R", "r@example.com", claims={"realm_access": {"roles": ["x"]}})
+    reader = await site.signed_in("root")
+
+    pages = [await browser.fetch("/admin/users") for browser in (alice, root, reader)]
+
+    lines = [record.getMessage() for record in caplog.records if "/admin/* needs" in record.getMessage()]
+    assert [page.status_code for page in pages] == [403, 200, 403]
+    assert ["hint='this session has no claim realm_access'" in line for line in lines] == [True, False]
+    assert "realm_access" not in pages[0].text
+
+
 async def test_the_page_of_a_403_names_the_user_and_offers_another_account():
     """Never a redirect; the way on leads to the provider and back to that very page."""
     site = site_with(ADMINS)

@@ -133,6 +133,16 @@ class RoutesContract:
         assert 'scope="openid orders:read"' in orders.headers["www-authenticate"]
         assert "roles" not in staff.text + staff.headers["www-authenticate"]
         assert f"why='claims roles' reference={self.problem(staff)['reference']}" in caplog.text
+        assert "no claim" not in caplog.text
+
+    async def test_a_claim_that_the_session_lacks_is_told_in_the_log_alone(self, site, caplog):
+        """As for a rule: then it is the provider that has to be set up otherwise."""
+        browser = await sign_in(site, "chloe")
+
+        staff = await browser.fetch("/staff")
+
+        assert (staff.status_code, "no claim" in staff.text) == (403, False)
+        assert "hint='this session has no claim roles'" in caplog.text
 
     async def test_nobody_who_opens_a_page_is_sent_to_a_login_and_comes_back(self, site):
         """To that very page, query and all."""

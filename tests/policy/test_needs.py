@@ -68,6 +68,32 @@ def test_a_claim_that_is_missing_or_odd_does_not(needed, claims):
     assert str(unmet(claims, claims=needed)).startswith("claims ")
 
 
+@pytest.mark.parametrize(
+    ("needs", "claims", "missing"),
+    [
+        ({"claims": {"realm_access.roles": "admin"}}, {}, "realm_access"),
+        ({"claims": {"realm_access.roles": "admin"}}, {"realm_access": {}}, "realm_access.roles"),
+        ({"claims": {"a.b.c": "x"}}, {"a": {"b": 7}}, "a.b.c"),
+        ({"claims": {("a.b", "c"): "x"}}, {"a": {}}, "a.b"),
+        ({"claims": {("a.b", "c"): "x"}}, {"a.b": {"c": "y"}}, None),
+        ({"claims": {"a.b": "x"}}, {"a.b": "y"}, None),
+        ({"claims": {"roles": "admin"}}, {"roles": None}, None),
+        ({"claims": {"roles": "admin"}}, {"roles": []}, None),
+        ({"claims": {"a": "x", "b": "y"}}, {"a": "x"}, "b"),
+        ({"email_domains": ["example.com"]}, {}, "email"),
+        ({"email_domains": ["example.com"]}, {"email": "a@example.com"}, "email_verified"),
+        ({"email_domains": ["example.com"]}, {"email": "a@example.com", "email_verified": False}, None),
+        ({"email_domains": ["example.com"]}, {"email": "a@x.org", "email_verified": True}, None),
+        ({"scopes": ["read"]}, {}, None),
+    ],
+)
+def test_a_claim_that_is_missing_is_told_apart_from_one_with_another_value(needs, claims, missing):
+    """Whoever set up the provider finds out which claim it does not send; no value is told."""
+    hint = read_needs(**needs).hint(Person(claims, ()))
+
+    assert hint == (None if missing is None else f"this session has no claim {missing}")
+
+
 def test_all_scopes_are_needed():
     """The first that are missing are named, for the log."""
     assert unmet({}, ("a", "b", "c"), scopes=["a", "b"]) is None

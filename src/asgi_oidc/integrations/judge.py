@@ -113,7 +113,8 @@ def judge(scope: Scope, terms: Terms) -> User | Refusal:
     domains = user._trusted_email_domains  # of the middleware that handed the user over; not for apps to see
     person = Person(user.claims, scope["auth"].scopes, trusted_email_domains=domains)
     if (need := terms.needs.unmet(person)) is not None:
-        return _forbidden(scope, need, terms.needs.scopes if need.startswith("scopes") else ())
+        scopes = terms.needs.scopes if need.startswith("scopes") else ()
+        return _forbidden(scope, need, scopes, hint=terms.needs.hint(person))
     if not scope["oidc"].meets(acr_values=terms.ask.acr_values or None, max_age=terms.ask.max_age):
         title = "Please sign in again: this needs a stronger or fresher login"
         return _login_needed(scope, terms.ask, "insufficient_user_authentication", title)
@@ -137,10 +138,10 @@ def _login_needed(scope: Scope, ask: Ask, error: str, title: str) -> Refusal:
     return _refusal(401, error, title, challenge, login_url=url, **asked)
 
 
-def _forbidden(scope: Scope, need: str, scopes: Sequence[str]) -> Refusal:
+def _forbidden(scope: Scope, need: str, scopes: Sequence[str], *, hint: str | None) -> Refusal:
     """Tell that another login would not help; what is missing stands in the log, but for scopes (RFC 6750 §3.1)."""
     reference, method = secrets.token_hex(6), scope.get("method", "GET")
-    events.log(events.ACCESS_DENIED, status=403, method=method, why=need, reference=reference)
+    events.log(events.ACCESS_DENIED, status=403, method=method, why=need, hint=hint, reference=reference)
     error, told = ("insufficient_scope", {"scope": " ".join(scopes)}) if scopes else ("forbidden", {})
     challenge = _challenge(scope["oidc"], error=error, **told)
     return _refusal(403, error, "This user may not do that", challenge, reference=reference, **told)
