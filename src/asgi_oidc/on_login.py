@@ -4,11 +4,15 @@ import copy
 from collections.abc import Mapping
 from typing import Any
 
+import anyio
+
 from asgi_oidc import events
 from asgi_oidc.errors import OIDCError
 from asgi_oidc.parts import Parts
 from asgi_oidc.principal import User
 from asgi_oidc.protocol.claims import is_true, without_borrowed
+
+DEADLINE = 30.0  # seconds; it goes on when the browser leaves, so that nothing else would end it
 
 
 class HookClaims(dict[str, Any]):
@@ -45,11 +49,12 @@ async def admit(parts: Parts, claims: dict[str, Any]) -> dict[str, Any]:
     domains = parts.settings.trusted_email_domains
     user = User(claims["sub"], claims["iss"], copy.deepcopy(claims), trusted_email_domains=domains)
     try:
-        returned = await hook(user, changed)
+        with anyio.fail_after(DEADLINE):
+            returned = await hook(user, changed)
     except OIDCError:
         raise
     except Exception as exc:  # the app's own code may raise anything, and then nobody is admitted
-        raise OIDCError("on_login_failed", "on_login raised; nobody was signed in") from exc
+        raise OIDCError("on_login_failed", "on_login raised or took too long; nobody was signed in") from exc
     admitted = changed if returned is None else returned
     if not isinstance(admitted, Mapping):
         raise OIDCError("on_login_result", "on_login must return claims, or None to keep those it was given")

@@ -17,6 +17,7 @@ import anyio
 from anyio.lowlevel import RunVar
 
 Value = TypeVar("Value")
+Result = TypeVar("Result")
 
 _numbers = itertools.count()
 
@@ -74,9 +75,10 @@ class SingleFlight(Generic[Value]):
             raise RuntimeError("the event loop ended before the call did")
         return cast(Value, flight.value)
 
-    async def run_shielded(self, call: Callable[[], Awaitable[Value]]) -> Value:
+    async def run_shielded(self, call: Callable[[], Awaitable[Result]]) -> Result:
         """Make a call that goes on when nobody waits any more, whatever others are under way; errors as above."""
-        return await self.run_to_the_end(f"shielded {next(_numbers)}", call)
+        own = cast(Callable[[], Awaitable[Value]], call)  # nobody else gets its value
+        return cast(Result, await self.run_to_the_end(f"shielded {next(_numbers)}", own))
 
     def start(self, key: str, call: Callable[[], Awaitable[Value]]) -> None:
         """Make the call in the background, unless it is under way; what comes of it is the call's own business."""

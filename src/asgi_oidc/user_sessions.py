@@ -63,8 +63,7 @@ class UserSessions:
             return any([await self._end(index, session_id, sub=sub) for index in mine])
 
         # To the end: the app calls this while it serves a request, and its client may leave.
-        was_there: bool = await self._parts.afterwards.run_shielded(end)
-        return was_there
+        return await self._parts.afterwards.run_shielded(end)
 
     @sanitizes_errors
     async def end_all(self, sub: str) -> int:
@@ -79,8 +78,7 @@ class UserSessions:
                 events.log(events.LOGGED_OUT, by="the app", sessions=count)
             return count
 
-        count: int = await self._parts.afterwards.run_shielded(end_all)
-        return count
+        return await self._parts.afterwards.run_shielded(end_all)
 
     async def _end(self, index: str, handle: str, *, sub: str) -> bool:
         was_there = await self._store.remove(self._records.key(handle))

@@ -11,9 +11,10 @@ from asgi_oidc import Rule
 from asgi_oidc.authorize import CHECK_DEADLINE
 from asgi_oidc.endpoints.endpoint import BODY_DEADLINE
 from asgi_oidc.endpoints.logout import METADATA_DEADLINE
+from asgi_oidc.on_login import DEADLINE as HOOK_DEADLINE
 from asgi_oidc.provider.http import DEADLINE
 from asgi_oidc.testing.in_process import http_scope
-from tests.flow.site import ORIGIN, Exchange, Site, cookie_header, session_cookies, who_am_i
+from tests.flow.site import ORIGIN, PROGRAM, Exchange, Site, cookie_header, session_cookies, who_am_i
 
 
 @pytest.fixture
@@ -124,3 +125,19 @@ async def test_a_check_of_the_app_that_hangs_lets_nobody_in():
     assert (await browser.fetch("/x")).json()["error"] == "check_failed"
     assert anyio.current_time() - began == pytest.approx(CHECK_DEADLINE, abs=0.1)
     assert [scope["path"] for scope in site.app.scopes] == ["/page"]
+
+
+async def test_a_hook_that_never_returns_signs_nobody_in():
+    """Its login goes on when the browser leaves, so that nothing else would ever end it."""
+
+    async def hangs(user: Any, claims: Any) -> None:
+        await anyio.sleep_forever()
+
+    site = Site(on_login=hangs)
+    browser, url = await site.at_callback()
+    began = anyio.current_time()
+
+    page = await browser.get(url, headers=PROGRAM, follow=False)
+
+    assert (page.status_code, page.json()["error"]) == (500, "on_login_failed")
+    assert anyio.current_time() - began == pytest.approx(HOOK_DEADLINE, abs=0.1)

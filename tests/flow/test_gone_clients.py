@@ -7,6 +7,7 @@ from typing import Any
 import anyio
 import pytest
 
+from asgi_oidc import LoginRefused
 from asgi_oidc.testing import Browser
 from tests.flow.logouts import FORMS, LogoutSite, are_in, sid_of
 from tests.flow.site import OTHER_SECRET, Exchange, Site, who_am_i
@@ -174,3 +175,42 @@ async def test_cookies_that_nobody_here_can_read_are_ended_whole(how):
     await shut_down(renewed)
 
     assert await who_am_i(browser) is None
+
+
+async def login(site: LogoutSite, browser: Browser) -> str:
+    """Come back from the provider, with this URL."""
+    site.provider.sign_in_as("alice")
+    away = await browser.get("/auth/login", follow=False)
+    return (await browser.get(away.location, follow=False)).location
+
+
+async def test_a_login_whose_browser_leaves_ends_the_session_that_it_replaces(site, how):
+    """The code is used up, so nobody else could finish it."""
+    browser = await site.signed_in("bob")
+    url = await login(site, browser)
+    copy = site.browser(jar=browser.jar.copy())
+
+    with site.provider.hold("code_exchange") as gate:
+        await goes_away(lambda: browser.get(url, follow=False), when=gate.until_held, how=how)
+        gate.open()
+    await shut_down(site)
+
+    assert await in_everywhere(site, copy) == [False, False]
+
+
+async def test_a_refused_login_whose_browser_leaves_revokes_its_refresh_token(how):
+    """Nobody will ever use it."""
+
+    async def refuse(user: Any, claims: Any) -> None:
+        raise LoginRefused
+
+    site = LogoutSite(scope=SCOPE, on_login=refuse)
+    browser = site.browser()
+    url = await login(site, browser)
+
+    with site.provider.hold("code_exchange", when="after") as gate:
+        await goes_away(lambda: browser.get(url, follow=False), when=gate.until_held, how=how)
+        gate.open()
+    await shut_down(site)
+
+    assert len(site.provider.revoked) == 1

@@ -41,12 +41,26 @@ async def callback(request: Request, parts: Parts, receive: Receive) -> Response
         # the store down, reloading the page can still finish it.
         await parts.provider.metadata()
         code = await _checked_code(request, parts, response, transaction)
-        beginning = await _use_up(transaction, parts)
+        answered = await parts.afterwards.run_shielded(
+            lambda: _finish_once(request, parts, response, code, transaction)
+        )
     except (RequestRejected, ProviderRefused) as error:
         answered = failure(request, parts, error, return_to=transaction.return_to)
-        return answered.with_cookies([parts.transactions.delete(transaction.state)])
+        answered = answered.with_cookies([parts.transactions.delete(transaction.state)])
     except OIDCError as error:
-        return failure(request, parts, error, return_to=transaction.return_to)
+        answered = failure(request, parts, error, return_to=transaction.return_to)
+    return answered
+
+
+async def _finish_once(
+    request: Request, parts: Parts, response: AuthorizationResponse, code: str, transaction: Transaction
+) -> Response:
+    """Use the login up and finish it, also when its browser goes away meanwhile: nobody else could do it any more.
+
+    Raises:
+        StoreUnavailable: it is not used up.
+    """
+    beginning = await _use_up(transaction, parts)
     try:
         if beginning is not None:
             answered = await _finish(request, parts, code, transaction, beginning)
