@@ -86,7 +86,10 @@ def make_api_auth(origins: Collection[str], get_token: GetToken) -> httpx.Auth:
 
 
 def _origin(text: str) -> str:
-    parts = check_url(text)
+    try:
+        parts = check_url(text)
+    except ValueError as exc:
+        raise ValueError(f"the origin {exc}") from None
     if parts.path not in ("", "/") or parts.query:
         raise ValueError(f"an origin has a scheme, a host and a port, nothing else: {text}")
     return origin_of(parts)

@@ -7,11 +7,10 @@ from typing import Any
 
 import msgspec
 
-from asgi_oidc.errors import SettingsError
+from asgi_oidc.errors import SettingsError, received
 from asgi_oidc.rules import Rule, rule_of
-from asgi_oidc.settings import READERS
+from asgi_oidc.settings import PREFIX, READERS, variable_of
 
-PREFIX = "OIDC_"
 SWITCH = {"true": True, "1": True, "false": False, "0": False}
 LARGEST_FILE = 65_536  # bytes; a secret file is small, and anything else is a mistake
 
@@ -26,24 +25,32 @@ def read_environment(environ: Mapping[str, str]) -> tuple[dict[str, Any], list[s
     """
     problems: list[str] = []
     found: dict[str, Any] = {}
-    for variable, text in environ.items():
-        if not variable.startswith(PREFIX) or not text:
-            continue
-        name = variable.removeprefix(PREFIX).removesuffix("_FILE").lower()
+    for variable, name in _ours(environ):
+        text = environ[variable]
         try:
             if name not in PARSERS or variable != variable.upper():
-                raise ValueError(f"there is no such setting{_suggestion(name)}")
+                raise ValueError(f"unknown setting{_suggestion(name)}")
             if name in found:
-                raise ValueError(f"set either {PREFIX}{name.upper()} or its _FILE variant, not both")
+                raise ValueError(f"set {variable_of(name)} or {variable_of(name)}_FILE, not both")
             found[name] = PARSERS[name](_read_file(text) if variable.endswith("_FILE") else text)
         except ValueError as exc:
             problems.append(f"{variable}: {exc}")
     return found, problems
 
 
+def variables_in(environ: Mapping[str, str]) -> dict[str, str]:
+    """Name the variable that each setting comes from."""
+    return {name: variable for variable, name in _ours(environ)}
+
+
+def _ours(environ: Mapping[str, str]) -> list[tuple[str, str]]:
+    given = [variable for variable, text in environ.items() if variable.startswith(PREFIX) and text]
+    return [(variable, variable.removeprefix(PREFIX).removesuffix("_FILE").lower()) for variable in given]
+
+
 def _suggestion(name: str) -> str:
     near = difflib.get_close_matches(name, PARSERS, n=1)
-    return f"; did you mean {PREFIX}{near[0].upper()}?" if near else ""
+    return f"; did you mean {variable_of(near[0])}?" if near else ""
 
 
 def _read_file(path: str) -> str:
@@ -54,7 +61,7 @@ def _read_file(path: str) -> str:
     except (OSError, UnicodeDecodeError) as exc:
         raise ValueError(f"the file cannot be read ({type(exc).__name__})") from exc
     if not text or len(data) > LARGEST_FILE:
-        raise ValueError("the file is empty, or too large for a setting")
+        raise ValueError(f"the file must not be empty, and have at most {LARGEST_FILE} bytes")
     return text
 
 
@@ -62,12 +69,12 @@ def _whole_number(text: str) -> int:
     try:
         return int(text)
     except ValueError:
-        raise ValueError("it must be a whole number") from None
+        raise ValueError(f"must be a whole number, got {received(text)}") from None
 
 
 def _switch(text: str) -> bool:
     if text.lower() not in SWITCH:
-        raise ValueError("it must be true or false")
+        raise ValueError(f"must be true or false, got {received(text)}")
     return SWITCH[text.lower()]
 
 
@@ -79,14 +86,14 @@ def _mapping(text: str) -> dict[str, Any]:
     try:
         return msgspec.json.decode(text, type=dict[str, Any])
     except (ValueError, RecursionError):
-        raise ValueError("it must be a JSON object") from None
+        raise ValueError("must be a JSON object") from None
 
 
 def _rules(text: str) -> list[Rule]:
     try:
         listed = msgspec.json.decode(text, type=list[Any])
     except (ValueError, RecursionError):
-        raise ValueError("it must be a JSON list of objects") from None
+        raise ValueError("must be a JSON list of objects") from None
     rules: list[Rule] = []
     problems: list[str] = []
     for members in listed:

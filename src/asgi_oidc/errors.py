@@ -29,6 +29,17 @@ from typing import ClassVar
 RETRY_AFTER = 5  # seconds; what a 503 of ours asks for when nothing better is known
 
 
+def received(value: object) -> str:
+    """Describe the value of a setting without quoting text: nobody knows which secret stands in the wrong place."""
+    if isinstance(value, str):
+        return f"text of {len(value)} characters" if value else "empty text"
+    if isinstance(value, int) and value.bit_length() > 64:
+        return "a number of many digits"
+    if value is None or isinstance(value, bool | int | float):
+        return repr(value)
+    return f"the class {value.__name__}" if isinstance(value, type) else type(value).__name__
+
+
 class OIDCError(Exception):
     """The base of all errors of this library.
 

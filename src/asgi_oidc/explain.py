@@ -43,13 +43,13 @@ def explain(parts: Parts, path: str, method: str) -> Explanation:
         method: of HTTP, or `WEBSOCKET`.
 
     Raises:
-        ValueError: there is no such method, or this is no path.
+        ValueError: it is not a method, or not a path.
     """
     method, path = method.upper(), path.removeprefix(parts.origin)
     if method not in METHODS:
-        raise ValueError(f"{method!r} is no HTTP method, and not WEBSOCKET")
+        raise ValueError(f"{method!r} is not an HTTP method or WEBSOCKET")
     if not path.startswith("/"):
-        raise ValueError(f"{path!r} is no path of {parts.origin}: it begins with '/'")
+        raise ValueError(f"{path!r} is not a path of {parts.origin}: start it with '/'")
     plain = path.partition("#")[0].partition("?")[0].encode("utf-8", "replace")
     raw = _UNWRITTEN.sub(lambda found: f"%{found[0][0]:02X}".encode(), plain)
     kind = "websocket" if method == "WEBSOCKET" else "http"

@@ -12,7 +12,7 @@ from asgi_oidc.endpoints import ENDPOINTS
 from asgi_oidc.endpoints.failure import failure
 from asgi_oidc.endpoints.login import own_path
 from asgi_oidc.endpoints.signed_out import welcome_back
-from asgi_oidc.environment import read_environment
+from asgi_oidc.environment import read_environment, variables_in
 from asgi_oidc.errors import OIDCError, StoreUnavailable, UnsupportedScope
 from asgi_oidc.explain import Explanation, explain, explain_all
 from asgi_oidc.gate import foreign, turn_away
@@ -49,7 +49,7 @@ class OIDCMiddleware:
         settings: see README.md for the table.
 
     Raises:
-        SettingsError: all that is wrong with the settings, each with the mend.
+        SettingsError: all that is wrong with the settings, each with the fix.
     """
 
     def __init__(self, app: ASGIApp, *, clock: Callable[[], float] = time.time, **settings: Unpack[Keywords]) -> None:
@@ -76,7 +76,7 @@ class OIDCMiddleware:
             environ: the variables; by default those of the process.
 
         Raises:
-            SettingsError: all that is wrong with the settings, each with the mend.
+            SettingsError: all that is wrong with the settings, each with the fix.
         """
         try:
             return call_sanitized(cls._from_env, app, os.environ if environ is None else environ, clock, settings)
@@ -88,9 +88,9 @@ class OIDCMiddleware:
         cls, app: ASGIApp, environ: Mapping[str, str], clock: Callable[[], float], settings: Mapping[str, Any]
     ) -> "OIDCMiddleware":
         found, problems = read_environment(environ)
+        variables = {name: each for name, each in variables_in(environ).items() if name not in settings}
         settings = {**found, **settings}
-        if problems:
-            read_settings(settings, also_wrong=problems)
+        read_settings(settings, also_wrong=problems, variables=variables)  # the constructor would name the keywords
         return cls(app, clock=clock, **settings)
 
     @property

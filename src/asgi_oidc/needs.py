@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequen
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from asgi_oidc.errors import received
 from asgi_oidc.principal import User
 from asgi_oidc.protocol.claims import email_domain, is_email_verified
 
@@ -142,7 +143,7 @@ def read_needs(*, claims: object = None, scopes: object = None, email_domains: o
 
 def _claims(value: object) -> tuple[NeededClaim, ...]:
     if not isinstance(value, Mapping) or not value:
-        raise ValueError("it must be a mapping such as {'realm_access.roles': 'admin'}")
+        raise ValueError(f"must be a mapping such as {{'realm_access.roles': 'admin'}}, got {received(value)}")
     paths = [(name, _claim_path(name), _scalars(name, needed)) for name, needed in value.items()]
     return tuple((name if isinstance(name, str) else None, path, values) for name, path, values in paths)
 
@@ -150,7 +151,7 @@ def _claims(value: object) -> tuple[NeededClaim, ...]:
 def _claim_path(path: object) -> ClaimPath:
     names = tuple(path.split(".")) if isinstance(path, str) else path
     if not isinstance(names, tuple) or not names or not all(isinstance(name, str) and name for name in names):
-        raise ValueError(f"{path!r} names no claim: write 'realm_access.roles', or a tuple of names that have dots")
+        raise ValueError(f"{path!r} is not a claim: write 'realm_access.roles', or a tuple where names contain dots")
     return names
 
 
@@ -158,14 +159,14 @@ def _scalars(path: object, needed: object) -> tuple[Scalar, ...]:
     values = list(needed) if isinstance(needed, list | tuple | set | frozenset) else [needed]
     known = tuple(value for value in values if isinstance(value, str | int) and value != "")
     if not known or len(known) < len(values):
-        raise ValueError(f"{path!r}: it must be text, a number, True or False, or a list of which one is enough")
+        raise ValueError(f"{path!r}: must be text, a number, True, False, or a list of these (one match is enough)")
     return known
 
 
 def _scopes(value: object) -> tuple[str, ...]:
     words = texts(value)
     if not all(_SCOPE_TOKEN.fullmatch(word) for word in words):
-        raise ValueError("it must be a list of scopes, each without blanks (RFC 6749 §3.3)")
+        raise ValueError("must be a list of scopes without spaces (RFC 6749 §3.3)")
     return words
 
 
@@ -173,12 +174,12 @@ def read_domains(value: object) -> frozenset[str]:
     """Read a list of e-mail domains.
 
     Raises:
-        ValueError: it is none.
+        ValueError: it is not one.
     """
     domains = frozenset(domain.lower() for domain in texts(value))
     for domain in domains:
         if not _DOMAIN.fullmatch(domain):
-            raise ValueError(f"{domain!r} is no domain: write 'example.com', without '@' and '*'")
+            raise ValueError(f"{domain!r} is not a domain: write 'example.com', without '@' or '*'")
     return domains
 
 
@@ -186,12 +187,12 @@ def texts(value: object) -> tuple[str, ...]:
     """Read a list of texts.
 
     Raises:
-        ValueError: it is none.
+        ValueError: it is not one.
     """
     if not isinstance(value, list | tuple | set | frozenset) or not all(isinstance(item, str) for item in value):
-        raise ValueError("it must be a list of texts")
+        raise ValueError(f"must be a list of text, got {received(value)}")
     if not value:
-        raise ValueError("it is empty: leave it out, or name what is needed")
+        raise ValueError("is empty: leave it out, or list what is needed")
     return tuple(value)
 
 
@@ -204,12 +205,12 @@ def read_check(check: object) -> Check:
         ValueError: it is neither.
     """
     if not callable(check) or inspect.isclass(check):
-        raise ValueError("it must be a function of the user, or of the user and the ASGI scope")
+        raise ValueError(f"must be a function of the user, or of the user and the ASGI scope, got {received(check)}")
     if _takes(check, 2) and (not _takes(check, 1) or "scope" in inspect.signature(check).parameters):
         return check
     if _takes(check, 1):
         return lambda user, scope: check(user)
-    raise ValueError("it must take the user, or the user and the ASGI scope")
+    raise ValueError("must take one argument, the user, or two, the user and the ASGI scope")
 
 
 async def passes(check: Check, user: User, scope: Scope) -> bool:

@@ -52,11 +52,11 @@ def read_pattern(text: object) -> Pattern:
     """
     if not isinstance(text, str) or not _PATTERN.fullmatch(text) or "/./" in f"{text}/" or "/../" in f"{text}/":
         raise ValueError(
-            f"{text!r} is not a path: write '/x' for one path, '/x/*' for it and all below; without a '/' at its end, "
-            "without blanks, and with letters as they are, not percent-encoded"
+            f"{text!r} is not a path pattern: write '/x' for one path, or '/x/*' for it and everything below, without "
+            "a trailing '/', spaces or percent-encoding"
         )
     if unicodedata.normalize("NFKC", text) != text:
-        raise ValueError(f"{text!r} has characters that can be written in several ways")
+        raise ValueError(f"{text!r} contains characters that have several spellings in Unicode: use the NFKC form")
     return Pattern(text.removesuffix("*").rstrip("/"), not text.endswith("/*"))
 
 

@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from asgi_oidc.errors import received
 from asgi_oidc.needs import Person
 from asgi_oidc.patterns import Closing, Opening, Pattern, read_pattern
 from asgi_oidc.protocol.step_up import ANYHOW, Ask, is_met, joint
@@ -15,8 +16,8 @@ EVERYTHING_BUT_RULES = "everything-but-rules"  # what `public` is set to when ru
 MOST_PLACES = 2048  # paths whose decision is remembered; the oldest goes
 LONGEST_KEY = 512  # characters of a path that is remembered
 NONE_OF_ALWAYS = (
-    "asks for none of the acr_values of authorization_params, so a login for it would be good everywhere: name those "
-    "that are good enough for every page there, these among them"
+    "asks for none of the acr_values in authorization_params, which every login has to meet: add the values that are "
+    "good enough for every page there"
 )
 
 
@@ -209,12 +210,12 @@ def read_public(value: object) -> tuple[Pattern, ...]:
     if value in (EVERYTHING_BUT_RULES, [EVERYTHING_BUT_RULES], (EVERYTHING_BUT_RULES,)):
         return (Pattern("", is_exact=False),)
     if isinstance(value, str) or not isinstance(value, Sequence | set | frozenset):
-        raise ValueError("it must be a list of paths, such as ['/', '/static/*']")
+        raise ValueError(f"must be a list of paths such as ['/', '/static/*'], got {received(value)}")
     patterns = tuple(read_pattern(pattern) for pattern in value)
     if any(str(pattern) == "/*" for pattern in patterns):
         raise ValueError(
-            f"'/*' would open every path: name what is public, or set public={EVERYTHING_BUT_RULES!r} when only the "
-            "paths of rules shall need a user"
+            f"'/*' would open every path: list the public paths, or set public={EVERYTHING_BUT_RULES!r} if only paths "
+            "with rules need a user"
         )
     return patterns
 
@@ -246,24 +247,24 @@ def contradictions(
         if base_path and f"{path.removesuffix('*').rstrip('/')}/".startswith(f"{base_path}/"):
             inside = path.removeprefix(base_path) or "/"
             inside = EVERYTHING_BUT_RULES if setting == "public" and inside == "/*" else inside
-            problems.append(f"{setting}: {told} can never match: paths begin where the app does; write {inside!r}")
+            problems.append(f"{setting}: {told} can never match: paths are relative to base_url; write {inside!r}")
     strong = [rule for rule in rules if rule.ask.acr_values]
     for rule, other in itertools.combinations(strong, 2):
         if joint((rule.ask, other.ask)) is None and _meet(rule, other):
             problems.append(
-                f"rules: {rule!r} and {other!r} are about one page, and no login can reach a context of each: name one "
-                "that is good enough for both"
+                f"rules: {rule!r} and {other!r} match the same page, but no single login satisfies the acr_values of "
+                "both: list a value that is good enough for both"
             )
     for rule in rules:
         if lacks_acr(rule.ask, acr_values):
             problems.append(f"rules: {rule!r} {NONE_OF_ALWAYS}")
         if f"{rule.pattern.stem}/".startswith(f"{auth_path}/"):
             problems.append(
-                f"rules: {rule!r} is about {auth_path}, where our own URLs are: give the page another path, or set "
+                f"rules: {rule!r} is below {auth_path}, where asgi-oidc has its own URLs: move the page, or change "
                 "auth_path"
             )
         if rule.closes and rule.methods is None and rule.pattern in public:
             problems.append(
-                f"rules: {rule!r} needs a user where public says {str(rule.pattern)!r}: leave one of them out"
+                f"rules: {rule!r} needs a user, but public opens {str(rule.pattern)!r}: remove one of the two"
             )
     return problems

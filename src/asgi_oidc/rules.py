@@ -5,12 +5,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field, fields
 from typing import Any
 
-from asgi_oidc.errors import SettingsError
+from asgi_oidc.errors import SettingsError, received
 from asgi_oidc.needs import Check, ClaimPath, Needs, Scalar, read_check, read_needs, texts
 from asgi_oidc.patterns import Pattern, read_pattern
 from asgi_oidc.protocol.step_up import ANYHOW, Ask, read_ask
 from asgi_oidc.urls import check_url, origin_of
 from asgi_oidc.web.request import METHODS
+
+EXAMPLE = "Rule('/admin/*', claims={'roles': 'admin'})"
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -33,7 +35,7 @@ class Rule:
             `"https://spa.example.com"`: scripts (CORS), forms and websockets. A rule with origins alone closes nothing.
 
     Raises:
-        SettingsError: all that is wrong, with the mend.
+        SettingsError: all that is wrong, each with the fix.
     """
 
     path: str
@@ -114,11 +116,12 @@ def rule_of(members: object) -> Rule:
         SettingsError, ValueError: something is wrong with it.
     """
     if not isinstance(members, Mapping) or "path" not in members:
-        raise ValueError('a rule is an object with a path, such as {"path": "/admin/*", "claims": {"roles": "admin"}}')
+        example = '{"path": "/admin/*", "claims": {"roles": "admin"}}'
+        raise ValueError(f"expected an object with a path such as {example}, got {received(members)}")
     known = [each.name for each in fields(Rule) if each.init]
     for name in members.keys() - set(known):
         near = difflib.get_close_matches(str(name), known, n=1)
-        raise ValueError(f"a rule has no {name!r}" + (f"; did you mean {near[0]!r}?" if near else ""))
+        raise ValueError(f"a rule has no member {name!r}" + (f"; did you mean {near[0]!r}?" if near else ""))
     return Rule(**members)
 
 
@@ -126,13 +129,13 @@ def read_rules(value: object) -> tuple[Rule, ...]:
     """Take rules.
 
     Raises:
-        ValueError: it is no list of rules.
+        ValueError: it is not a list of rules.
     """
     if isinstance(value, str | Mapping) or not isinstance(value, Sequence):
-        raise ValueError("it must be a list, such as [Rule('/admin/*', claims={'roles': 'admin'})]")
+        raise ValueError(f"must be a list such as [{EXAMPLE}], got {received(value)}")
     for rule in value:
         if not isinstance(rule, Rule):
-            raise ValueError(f"{rule!r} is no Rule, such as Rule('/admin/*', claims={{'roles': 'admin'}})")
+            raise ValueError(f"expected a Rule such as {EXAMPLE}, got {received(rule)}")
     return tuple(value)
 
 
@@ -143,22 +146,31 @@ def _methods(value: object) -> tuple[str, ...] | None:
     for method in methods:
         if method not in METHODS:
             near = difflib.get_close_matches(method.upper(), METHODS, n=1)
-            raise ValueError(f"{method!r} is no method" + (f"; did you mean {near[0]!r}?" if near else ""))
+            raise ValueError(
+                f"{method!r} is not an HTTP method or WEBSOCKET" + (f"; did you mean {near[0]!r}?" if near else "")
+            )
     return methods
 
 
 def _switch(value: object) -> bool:
     if not isinstance(value, bool):
-        raise ValueError("it must be True or False")
+        raise ValueError(f"must be True or False, got {received(value)}")
     return value
 
 
 def _origins(value: object) -> frozenset[str]:
     origins = () if value is None else texts(value)
     for origin in origins:
-        if origin_of(check_url(origin)) != origin:
-            raise ValueError(f"{origin!r} is no origin: write 'https://spa.example.com', without a path")
+        if not _is_origin(origin):
+            raise ValueError(f"{origin!r} is not an https origin: write 'https://spa.example.com', without a path")
     return frozenset(origins)
+
+
+def _is_origin(text: str) -> bool:
+    try:
+        return origin_of(check_url(text)) == text
+    except ValueError:
+        return False
 
 
 def _told(value: object) -> str:

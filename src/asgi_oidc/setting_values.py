@@ -1,4 +1,4 @@
-"""How the value of a setting is read: each reader returns what we work with, or says what is wrong and how to mend it.
+"""How the value of a setting is read: each reader returns what we work with, or says what is wrong and how to fix it.
 
 All of them raise ValueError, with a text for the developer.
 """
@@ -9,6 +9,7 @@ import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
+from asgi_oidc.errors import received
 from asgi_oidc.needs import read_domains
 from asgi_oidc.principal import User
 from asgi_oidc.protocol.authorization import RESERVED
@@ -25,7 +26,7 @@ SECRET_BYTES = 32  # of entropy
 HOW_TO_MAKE_ONE = 'make one with: python -c "import secrets; print(secrets.token_urlsafe(32))"'
 DISTINCT = 10  # characters; a random secret of that length has more, a repeated word has fewer
 MOST_SECRETS = 8  # each costs a try on every cookie that is not ours
-LONGEST_LEEWAY = 300  # seconds; a clock that is further off has to be mended
+LONGEST_LEEWAY = 300  # seconds; a clock that is further off has to be set right
 LONGEST_ACR_VALUES = 512  # characters
 LONGEST_SPAN = 366 * 86_400  # seconds
 
@@ -38,29 +39,31 @@ _PLAIN_PATH = re.compile(r"(/(?!\.{1,2}(/|$))[A-Za-z0-9._~-]+)+")
 
 def read_text(value: object) -> str:
     """Read one line of text."""
-    if not isinstance(value, str) or not value.strip() or not value.isprintable():
-        raise ValueError("it must be text, on one line")
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError(f"must be text, got {received(value)}")
+    if not value.isprintable():
+        raise ValueError("must be on one line: remove the line breaks and control characters")
     return value
 
 
 def read_client_id(value: object) -> str:
     """Read who the app is at the provider."""
     if value is None:
-        raise ValueError("it is missing; the provider shows it where the app is registered")
+        raise ValueError("missing; set it to the client id that the provider shows for your app")
     return read_text(value)
 
 
 def read_issuer(value: object) -> str:
     """Read the provider's issuer: a URL without a query."""
     if value is None:
-        raise ValueError("it is missing; write the provider's issuer, such as https://id.example.com")
+        raise ValueError("missing; set it to the provider's issuer URL, such as https://id.example.com")
     return _url(value)
 
 
 def _url(value: object) -> str:
     url = read_text(value)
     if check_url(url).query or url.endswith("?"):
-        raise ValueError("it must not carry a query")
+        raise ValueError("must not have a query")
     return url
 
 
@@ -68,13 +71,13 @@ def read_base_url(value: object) -> str:
     """Read the public URL of the app, mount path included."""
     if value is None:
         raise ValueError(
-            "it is missing; write the public URL of the app, such as https://app.example.com, mount path included: "
-            "no header that says so can be trusted"
+            "missing; set it to the public URL of the app, mount path included, such as https://app.example.com "
+            "(it is never derived from request headers)"
         )
     url = _url(value)
     path = check_url(url).path
     if path not in ("", "/") and not _PLAIN_PATH.fullmatch(path.rstrip("/")):
-        raise ValueError("its path must be plain segments, such as /admin")
+        raise ValueError("the path must consist of plain segments, such as /admin")
     return url
 
 
@@ -88,25 +91,27 @@ def read_post_logout_redirect_uri(value: object) -> str:
 def read_switch(value: object) -> bool:
     """Read what is on or off."""
     if not isinstance(value, bool):
-        raise ValueError("it must be True or False")
+        raise ValueError(f"must be True or False, got {received(value)}")
     return value
 
 
 def read_secrets(value: object) -> tuple[bytes, ...]:
     """Read the secrets that seal cookies, as bytes; the first seals."""
     if value is None:
-        raise ValueError(f"it is missing; {HOW_TO_MAKE_ONE}")
+        raise ValueError(f"missing; {HOW_TO_MAKE_ONE}")
     items = [value] if isinstance(value, str | bytes) else _list(value)
     if not 1 <= len(items) <= MOST_SECRETS:
-        raise ValueError(f"give one secret, or a list of at most {MOST_SECRETS}: the first seals, all open")
+        raise ValueError(
+            f"expected one secret or a list of 1 to {MOST_SECRETS} (the first seals, all open), got {len(items)}"
+        )
     return tuple(_secret(item) for item in items)
 
 
 def _secret(value: object) -> bytes:
     if not isinstance(value, str | bytes):
-        raise ValueError("it must be text or bytes")
+        raise ValueError(f"must be text or bytes, got {received(value)}")
     if entropy_bound(value) < SECRET_BYTES:
-        raise ValueError(f"it carries less than {SECRET_BYTES} bytes of entropy; {HOW_TO_MAKE_ONE}")
+        raise ValueError(f"has less than {SECRET_BYTES} bytes of entropy; {HOW_TO_MAKE_ONE}")
     return value.encode("utf-8") if isinstance(value, str) else value
 
 
@@ -128,7 +133,7 @@ def entropy_bound(secret: str | bytes) -> float:
 
 def _list(value: object) -> list[object]:
     if isinstance(value, str | bytes) or not isinstance(value, Sequence | set | frozenset):
-        raise ValueError("it must be a list")
+        raise ValueError(f"must be a list, got {received(value)}")
     return list(value)
 
 
@@ -146,9 +151,9 @@ def read_scope(value: object) -> str:
     """Read the scopes, words apart."""
     words = value.split() if isinstance(value, str) else read_texts(value)
     if not all(_SCOPE_TOKEN.fullmatch(word) for word in words):
-        raise ValueError("it must be words of plain ASCII without quotes and backslashes (RFC 6749 §3.3)")
+        raise ValueError("scopes must be plain ASCII words without quotes or backslashes (RFC 6749 §3.3)")
     if "openid" not in words:
-        raise ValueError("it must contain 'openid', or the provider sends no ID Token")
+        raise ValueError("must contain 'openid': without it the provider sends no ID Token")
     return " ".join(words)
 
 
@@ -156,30 +161,32 @@ def read_auth_path(value: object) -> str:
     """Read where our own URLs live."""
     path = read_text(value)
     if not _PLAIN_PATH.fullmatch(path):
-        raise ValueError("it must be a path of plain segments without a '/' at the end, such as /auth")
+        raise ValueError("must be a path of plain segments without a trailing '/', such as /auth")
     return path
 
 
 def read_authorization_params(value: object) -> Mapping[str, str | Sequence[str]]:
     """Read the extra parameters of the authorization request; numbers become text."""
     if not isinstance(value, Mapping):
-        raise ValueError("it must be a mapping of names to values")
+        raise ValueError(f"must be a mapping of names to values, got {received(value)}")
     params = {read_text(name): _param(name, item) for name, item in value.items()}
     if ours := sorted(RESERVED & params.keys()):
-        raise ValueError(f"{', '.join(ours)}: these are set by the library, per login")
+        raise ValueError(f"{', '.join(ours)}: set by asgi-oidc for each login; leave it out")
     if params.get("response_mode", "query") not in ("query", "form_post"):
         raise ValueError("response_mode must be query or form_post")
     max_age = str(params.get("max_age", "0"))
     if not re.fullmatch("[0-9]{1,8}", max_age) or int(max_age) > LONGEST_SPAN:
-        raise ValueError(f"max_age must be a number of seconds from 0 to {LONGEST_SPAN}")
+        raise ValueError(f"max_age must be a whole number of seconds from 0 to {LONGEST_SPAN}")
     if len(params.get("acr_values", "")) > LONGEST_ACR_VALUES:
-        raise ValueError(f"acr_values must have at most {LONGEST_ACR_VALUES} characters: they travel in a cookie")
+        raise ValueError(
+            f"acr_values must have at most {LONGEST_ACR_VALUES} characters in all: they travel in a cookie"
+        )
     return params
 
 
 def _param(name: str, value: object) -> str | Sequence[str]:
     if isinstance(value, bool) or not isinstance(value, str | int | Sequence):
-        raise ValueError(f"{name}: it must be text, a number or a list of text")
+        raise ValueError(f"{name}: must be text, a number or a list of text, got {received(value)}")
     if isinstance(value, str | int):
         return str(value)
     items = read_texts(value)
@@ -199,7 +206,7 @@ def read_userinfo(value: object) -> str:
 
 def _one_of(value: object, known: Sequence[str]) -> str:
     if value not in known:
-        raise ValueError(f"it must be one of {', '.join(known)}")
+        raise ValueError(f"must be one of {', '.join(known)}, got {received(value)}")
     return str(value)
 
 
@@ -207,14 +214,14 @@ def read_algorithms(value: object) -> tuple[str, ...]:
     """Read the signing algorithms that are accepted by name."""
     names = read_texts(value)
     if not names or any(name not in KEY_OF_ALGORITHM for name in names):
-        raise ValueError(f"it must be a list of {', '.join(KEY_OF_ALGORITHM)}")
+        raise ValueError(f"must be a list of {', '.join(KEY_OF_ALGORITHM)}")
     return names
 
 
 def read_metadata(value: object) -> Mapping[str, Any]:
     """Read provider metadata by hand; its members are checked with the issuer."""
     if not isinstance(value, Mapping) or not all(isinstance(name, str) for name in value):
-        raise ValueError("it must be a mapping such as {'token_endpoint': 'https://...'}")
+        raise ValueError(f"must be a mapping such as {{'token_endpoint': 'https://...'}}, got {received(value)}")
     return dict(value)
 
 
@@ -223,10 +230,12 @@ def read_store(value: object) -> SessionStore:
     if isinstance(value, str):
         return MemoryStore() if value == "memory:" else _redis_store(value)
     lacking = [name for name in METHODS_OF_STORES if not inspect.iscoroutinefunction(getattr(value, name, None))]
-    if inspect.isclass(value) or lacking:
+    if inspect.isclass(value):
+        raise ValueError(f"must be an instance, got {received(value)}: write {value.__name__}(...)")
+    if lacking:
         raise ValueError(
-            "it must be MemoryStore(), RedisStore(url), a URL such as redis://localhost:6379, or an object with the "
-            f"async methods of SessionStore; it lacks {', '.join(lacking) or 'an instance'}"
+            "must be MemoryStore(), RedisStore(url), a URL such as redis://localhost:6379, or an object with the async "
+            f"methods of SessionStore; {received(value)} lacks {', '.join(lacking)}"
         )
     return value  # type: ignore[return-value]  # told by what it does
 
@@ -243,7 +252,9 @@ def read_http_client(value: object) -> HttpClient:
     send = getattr(value, "send", None)
     builds = callable(getattr(value, "build_request", None)) and not inspect.isclass(value)
     if not builds or not inspect.iscoroutinefunction(send):
-        raise ValueError("it must be an httpx.AsyncClient, an httpx2.AsyncClient, or do what they do")
+        raise ValueError(
+            f"must be an httpx.AsyncClient, an httpx2.AsyncClient or an object like them, got {received(value)}"
+        )
     return value  # type: ignore[return-value]  # told by what it does
 
 
@@ -251,7 +262,7 @@ def read_on_login(value: object) -> OnLogin:
     """Take the hook of the app."""
     call = value if inspect.isroutine(value) else getattr(value, "__call__", None)  # noqa: B004  # we need the method
     if inspect.isclass(value) or not inspect.iscoroutinefunction(call):
-        raise ValueError("it must be an async function of the user and the claims")
+        raise ValueError(f"must be an async function of the user and the claims, got {received(value)}")
     return value  # type: ignore[return-value]  # a signature cannot be checked
 
 
@@ -260,7 +271,7 @@ def span_reader(shortest: int, longest: int) -> Callable[[object], int]:
 
     def read(value: object) -> int:
         if isinstance(value, bool) or not isinstance(value, int) or not shortest <= value <= longest:
-            raise ValueError(f"it must be a whole number of seconds from {shortest} to {longest}")
+            raise ValueError(f"must be a whole number of seconds from {shortest} to {longest}, got {received(value)}")
         return value
 
     return read

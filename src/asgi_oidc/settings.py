@@ -43,6 +43,7 @@ from asgi_oidc.setting_values import (
 from asgi_oidc.stores.store import SessionStore
 from asgi_oidc.urls import check_url, origin_of
 
+PREFIX = "OIDC_"  # of all environment variables
 ALGORITHMS = ("RS256", "PS256", "ES256", "EdDSA", "Ed25519")
 
 
@@ -169,27 +170,35 @@ class Settings:
         return f"{self.base_url.rstrip('/')}{self.auth_path}/{endpoint}"
 
 
-def read_settings(given: Mapping[str, Any], *, also_wrong: Sequence[str] = ()) -> Settings:
+def read_settings(
+    given: Mapping[str, Any], *, also_wrong: Sequence[str] = (), variables: Mapping[str, str] | None = None
+) -> Settings:
     """Check settings by name.
 
     Args:
         also_wrong: problems that were found before, to be told in the same error.
+        variables: the environment variables of those that come from there; one that is not given could not be read.
 
     Raises:
-        SettingsError: all that is wrong, each with the mend.
+        SettingsError: all that is wrong, each with the fix.
     """
-    problems = [*also_wrong, *(_unknown(name) for name in given if name not in READERS)]
+    variables = variables or {}
+    problems = [_unknown(name) for name in given if name not in READERS]
     values: dict[str, Any] = {}
     for name, (default, read) in READERS.items():
         value = given.get(name)
         if value is None and default is not MISSING:
             values[name] = default
             continue
+        if name in variables and name not in given:
+            continue  # what is wrong with it was told
         try:
             values[name] = read(value)
         except ValueError as exc:
-            problems.append(f"{name}: {exc}")
+            label = f"{name} ({variable_of(name)})" if value is None else name
+            problems.append(f"{label}: {exc}")
     problems += _contradictions(values)
+    problems = [*also_wrong, *(_as_it_was_given(problem, variables) for problem in problems)]
     if problems:
         error = SettingsError(problems)
         # Logged here as well: frameworks that make the middleware late let a server start, and serve 500 for ever.
@@ -198,20 +207,31 @@ def read_settings(given: Mapping[str, Any], *, also_wrong: Sequence[str] = ()) -
     return Settings(**values)
 
 
+def variable_of(name: str) -> str:
+    """Name the environment variable of a setting."""
+    return f"{PREFIX}{name.upper()}"
+
+
+def _as_it_was_given(problem: str, variables: Mapping[str, str]) -> str:
+    """Name the variable instead of the setting, where whoever reads this set that."""
+    name, colon, words = problem.partition(": ")
+    return f"{variables.get(name, name)}{colon}{words}"
+
+
 def _unknown(name: str) -> str:
     near = difflib.get_close_matches(name, READERS, n=1)
-    return f"{name}: there is no such setting" + (f"; did you mean {near[0]}?" if near else "")
+    return f"{name}: unknown setting" + (f"; did you mean {near[0]}?" if near else "")
 
 
 def _contradictions(values: Mapping[str, Any]) -> list[str]:
     problems = []
     method, secret = values.get("client_auth"), values.get("client_secret")
     if method not in (None, "none") and secret is None:
-        problems.append(f"client_auth: {method} needs a client_secret")
+        problems.append(f"client_auth: {method} needs client_secret ({variable_of('client_secret')})")
     if method == "none" and secret is not None:
-        problems.append("client_auth: 'none' is for public clients; leave client_secret out, or client_auth")
+        problems.append("client_auth: 'none' is for public clients: remove it, or client_secret")
     if values.get("store") is not None and values.get("logout_store") is not None:
-        problems.append("logout_store: leave it out, the store of the sessions serves for that as well")
+        problems.append("logout_store: remove it: with store set, sign-outs are shared through that")
     if {"public", "rules", "auth_path", "base_url", "authorization_params"} <= values.keys():
         problems += contradictions(
             values["public"],
@@ -228,7 +248,7 @@ def _contradictions(values: Mapping[str, Any]) -> list[str]:
 def _metadata_problems(values: Mapping[str, Any]) -> list[str]:
     issuer, members = values["issuer"], values["metadata"]
     if members.get("issuer", issuer) != issuer:
-        return ["its issuer is another one than the setting issuer"]
+        return ["its member issuer must be the same as the setting issuer"]
     stand_ins = dict.fromkeys(REQUIRED, issuer)  # what is not given by hand will be discovered
     try:
         metadata = make_metadata(issuer, {**stand_ins, **members})
@@ -237,7 +257,7 @@ def _metadata_problems(values: Mapping[str, Any]) -> list[str]:
     problems = []
     for name in members.keys() - MEMBERS:
         if near := difflib.get_close_matches(name, MEMBERS, n=1, cutoff=0.9):
-            problems.append(f"{name} is not a member; did you mean {near[0]}?")
+            problems.append(f"unknown member {name}; did you mean {near[0]}?")
     if all(name in members for name in REQUIRED):
         problems += _gaps(values, metadata)
     return problems
@@ -250,7 +270,7 @@ def _gaps(values: Mapping[str, Any], metadata: ProviderMetadata) -> list[str]:
         problems.append("userinfo='always' needs a userinfo_endpoint")
     theirs = metadata.id_token_signing_alg_values_supported
     if values.get("algorithms", ()) is None and theirs and not set(theirs) & set(ALGORITHMS):
-        problems.append(f"none of {', '.join(theirs)} is among the algorithms {', '.join(ALGORITHMS)}")
+        problems.append(f"the provider signs with {', '.join(theirs)}, but algorithms accepts {', '.join(ALGORITHMS)}")
     if values.get("client_secret") and not values.get("client_auth"):
         try:
             choose_method(Client("", "", values["client_secret"]), metadata.auth_methods)

@@ -21,22 +21,22 @@ def check_url(url: str) -> SplitResult:
     Source: RFC 9700 §2.6 (TLS), RFC 8252 §8.3 (loopback).
     """
     if not isinstance(url, str) or not _PLAIN.fullmatch(url) or len(url) > LONGEST_URL:
-        raise ValueError(f"it must be a URL of plain ASCII characters, at most {LONGEST_URL} of them")
+        raise ValueError(f"must be a URL of at most {LONGEST_URL} plain ASCII characters")
     try:
         parts = urlsplit(url)
         port = parts.port
     except ValueError as exc:
-        raise ValueError("it is not a URL") from exc
+        raise ValueError("must be a valid URL") from exc
     if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
-        raise ValueError("it must start with https:// and name a host")
+        raise ValueError("must start with https:// and name a host")
     if "@" in parts.netloc or parts.netloc.endswith(":"):
-        raise ValueError("it must not carry a user name, a password or an empty port")
+        raise ValueError("must not contain a user name, a password or an empty port")
     if "#" in url:
-        raise ValueError("it must not carry a fragment")
+        raise ValueError("must not have a fragment")
     if not _HOST.fullmatch(parts.hostname) and not _is_address(parts.hostname):
-        raise ValueError("it must name a host by its DNS name or its address")
+        raise ValueError("must name a host by its DNS name or its address")
     if parts.scheme == "http" and not is_loopback(parts.hostname):
-        raise ValueError("http is for loopback only: use https")
+        raise ValueError("must use https: http is allowed on loopback only")
     return parts
 
 

@@ -82,13 +82,13 @@ def test_a_whole_login_and_a_clean_end(signum):
 
 @pytest.mark.parametrize("flag", ["--port", "--provider-port"])
 def test_a_port_in_use_names_the_flag(flag, capsys):
-    """One line with the mend, no traceback."""
+    """One line with the fix, no traceback."""
     with taken_port() as port:
         status = main(["demo", "--port", "0", "--provider-port", "0", flag, str(port)])
 
     said = capsys.readouterr()
-    mend = f"asgi-oidc: port {port} is in use; choose another with {flag}\n"
-    assert (status, said.out, said.err) == (1, "", mend)
+    fix = f"asgi-oidc: port {port} is in use; choose another with {flag}\n"
+    assert (status, said.out, said.err) == (1, "", fix)
 
 
 def test_one_port_for_both_is_a_port_in_use(capsys):
@@ -110,12 +110,12 @@ def test_the_process_ends_with_the_status_of_the_command():
 
 
 def test_without_uvicorn_the_extra_is_named():
-    """The mend is in the message."""
+    """The fix is in the message."""
     command = [sys.executable, "-c", WITHOUT_UVICORN]
     done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
 
-    mend = "asgi-oidc: the demo needs uvicorn: pip install 'asgi-oidc[cli]'\n"
-    assert (done.returncode, done.stdout, done.stderr) == (1, "", mend)
+    fix = "asgi-oidc: the demo needs uvicorn: pip install 'asgi-oidc[cli]'\n"
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", fix)
 
 
 def test_version_is_the_package_version(capsys):

@@ -97,14 +97,14 @@ def test_quart_is_looked_into(capsys):
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [
-        ([HERE], "names no app: write package.module:app"),
+        ([HERE], "does not name an app: write package.module:app"),
         ([f"{HERE}:nothing"], f"{HERE} has no 'nothing'"),
-        (["tests.nowhere:app"], "there is no module 'tests.nowhere' here"),
+        (["tests.nowhere:app"], "cannot find the module 'tests.nowhere' from here"),
         ([f"{HERE}:bare_app"], "has no OIDCMiddleware around it"),
         ([f"{HERE}:run"], "is a function: add --factory if it makes the app"),
-        ([f"{HERE}:starlette_app", "admin"], "'admin' is no path: it begins with '/'"),
+        ([f"{HERE}:starlette_app", "admin"], "'admin' is not a path: start it with '/'"),
         ([f"{HERE}:starlette_app", "https://other.example.com/admin"], "is not below https://app.example.com"),
-        ([f"{HERE}:starlette_app", "/x", "--method", "FETCH"], "'FETCH' is no HTTP method"),
+        ([f"{HERE}:starlette_app", "/x", "--method", "FETCH"], "'FETCH' is not an HTTP method or WEBSOCKET"),
         ([f"{HERE}:starlette_app.routes", "/x"], "has no OIDCMiddleware"),
         ([f"{HERE}:run", "--factory"], "is not a function without arguments"),
         ([f"{HERE}:HERE", "--factory"], "is not a function without arguments"),

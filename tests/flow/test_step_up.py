@@ -258,7 +258,7 @@ async def test_an_app_cannot_ask_for_less_than_every_login():
 
     assert "ask=" in oidc.login_url("/x", acr_values=["higher", "highest"])
     for ask in (oidc.login_url, oidc.meets):
-        with pytest.raises(ValueError, match="none of the acr_values of authorization_params"):
+        with pytest.raises(ValueError, match="none of the acr_values in authorization_params"):
             ask(acr_values=["low"])
 
 

@@ -78,7 +78,7 @@ def test_all_patterns_and_rules_are_listed():
 
 def test_an_unknown_method_is_refused():
     """It would explain nothing."""
-    with pytest.raises(ValueError, match="'PSOT' is no HTTP method"):
+    with pytest.raises(ValueError, match="'PSOT' is not an HTTP method"):
         SITE.middleware.explain("/", "PSOT")
 
 
@@ -90,5 +90,5 @@ def test_a_whole_url_is_taken_for_its_path():
 @pytest.mark.parametrize("path", ["admin", "", "https://other.example.com/admin"])
 def test_what_is_no_path_of_this_site_is_refused(path):
     """An answer about something else would mislead."""
-    with pytest.raises(ValueError, match="is no path of"):
+    with pytest.raises(ValueError, match="is not a path of"):
         SITE.middleware.explain(path)

@@ -19,23 +19,23 @@ def wrong(*path: Any, **needs: Any) -> str:
 @pytest.mark.parametrize(
     ("needs", "problem"),
     [
-        ({"methods": []}, "methods: it is empty"),
-        ({"methods": "GET"}, "methods: it must be a list"),
-        ({"methods": ["PSOT"]}, "methods: 'PSOT' is no method; did you mean 'POST'?"),
-        ({"methods": ["get"]}, "methods: 'get' is no method; did you mean 'GET'?"),
-        ({"claims": {"roles": []}}, "claims: 'roles': it must be text"),
-        ({"scopes": ["a b"]}, "scopes: it must be a list of scopes"),
-        ({"email_domains": ["@x"]}, "email_domains: '@x' is no domain"),
-        ({"acr_values": []}, "acr_values: it is empty"),
-        ({"max_age": -1}, "max_age: it must be a whole number"),
-        ({"login": "no"}, "login: it must be True or False"),
-        ({"check": "admins"}, "check: it must be a function"),
-        ({"origins": ["https://x.example/"]}, "origins: 'https://x.example/' is no origin"),
-        ({"origins": ["*"]}, "origins: it must"),
-        ({"origins": []}, "origins: it is empty"),
+        ({"methods": []}, "methods: is empty"),
+        ({"methods": "GET"}, "methods: must be a list"),
+        ({"methods": ["PSOT"]}, "methods: 'PSOT' is not an HTTP method or WEBSOCKET; did you mean 'POST'?"),
+        ({"methods": ["get"]}, "methods: 'get' is not an HTTP method or WEBSOCKET; did you mean 'GET'?"),
+        ({"claims": {"roles": []}}, "claims: 'roles': must be text"),
+        ({"scopes": ["a b"]}, "scopes: must be a list of scopes"),
+        ({"email_domains": ["@x"]}, "email_domains: '@x' is not a domain"),
+        ({"acr_values": []}, "acr_values: is empty"),
+        ({"max_age": -1}, "max_age: must be a whole number"),
+        ({"login": "no"}, "login: must be True or False"),
+        ({"check": "admins"}, "check: must be a function"),
+        ({"origins": ["https://x.example/"]}, "origins: 'https://x.example/' is not an https origin"),
+        ({"origins": ["*"]}, "origins: '*' is not an https origin"),
+        ({"origins": []}, "origins: is empty"),
     ],
 )
-def test_a_wrong_need_is_refused_by_name_with_the_mend(needs, problem):
+def test_a_wrong_need_is_refused_by_name_with_the_fix(needs, problem):
     """A restriction that is dropped in silence is an open door."""
     assert wrong("/x/*", **needs).startswith(f"Rule('/x/*'): {problem}")
 
@@ -86,11 +86,11 @@ def test_a_rule_closes_unless_it_only_names_origins():
 @pytest.mark.parametrize(
     ("members", "problem"),
     [
-        ({"claims": {"a": "b"}}, "a rule is an object with a path"),
-        ("/x", "a rule is an object with a path"),
-        ({"path": "/x", "role": "admin"}, "a rule has no 'role'"),
+        ({"claims": {"a": "b"}}, "expected an object with a path"),
+        ("/x", "expected an object with a path"),
+        ({"path": "/x", "role": "admin"}, "a rule has no member 'role'"),
         ({"path": "/x", "claim": {}}, "did you mean 'claims'?"),
-        ({"path": "/x", "pattern": 1}, "a rule has no 'pattern'"),
+        ({"path": "/x", "pattern": 1}, "a rule has no member 'pattern'"),
     ],
 )
 def test_a_rule_of_json_is_held_to_the_same(members, problem):
@@ -102,37 +102,37 @@ def test_a_rule_of_json_is_held_to_the_same(members, problem):
 @pytest.mark.parametrize(
     ("settings", "problem"),
     [
-        ({"rules": Rule("/x")}, "rules: it must be a list"),
-        ({"rules": ["/x"]}, "rules: '/x' is no Rule"),
-        ({"rules": {"/x": {}}}, "rules: it must be a list"),
+        ({"rules": Rule("/x")}, "rules: must be a list"),
+        ({"rules": ["/x"]}, "rules: expected a Rule such as Rule('/admin/*', claims={'roles': 'admin'}), got text"),
+        ({"rules": {"/x": {}}}, "rules: must be a list"),
         (
             {"rules": [Rule("/auth/*", login=False)]},
-            "rules: Rule('/auth/*', login=False) is about /auth, where our own URLs are",
+            "rules: Rule('/auth/*', login=False) is below /auth, where asgi-oidc has its own URLs",
         ),
-        ({"rules": [Rule("/auth/login")]}, "is about /auth, where our own URLs are: give the page another path"),
-        ({"rules": [Rule("/o/x")], "auth_path": "/o"}, "is about /o, where our own URLs are"),
-        ({"rules": [Rule("/x")], "public": ["/x"]}, "needs a user where public says '/x'"),
-        ({"rules": [Rule("/x/*", max_age=1)], "public": ["/x/*"]}, "needs a user where public says '/x/*'"),
+        ({"rules": [Rule("/auth/login")]}, "is below /auth, where asgi-oidc has its own URLs: move the page"),
+        ({"rules": [Rule("/o/x")], "auth_path": "/o"}, "is below /o, where asgi-oidc has its own URLs"),
+        ({"rules": [Rule("/x")], "public": ["/x"]}, "needs a user, but public opens '/x'"),
+        ({"rules": [Rule("/x/*", max_age=1)], "public": ["/x/*"]}, "needs a user, but public opens '/x/*'"),
         (
             {"rules": [Rule("/in/x")], "base_url": "https://app.example.com/in"},
-            "paths begin where the app does; write '/x'",
+            "paths are relative to base_url; write '/x'",
         ),
         (
             {"rules": [Rule("/x", acr_values=["pwd"])], "authorization_params": {"acr_values": ["gold"]}},
-            "asks for none of the acr_values of authorization_params",
+            "asks for none of the acr_values in authorization_params",
         ),
         ({"public": ["/in/x"], "base_url": "https://app.example.com/in"}, "public: '/in/x' can never match"),
         (
             {"public": ["/in/*"], "base_url": "https://app.example.com/in"},
-            "where the app does; write 'everything-but-rules'",
+            "relative to base_url; write 'everything-but-rules'",
         ),
         (
             {"rules": [Rule("/x/*", acr_values=["a"]), Rule("/x/y", acr_values=["b"], methods=["POST"])]},
-            "no login can reach a context of each",
+            "no single login satisfies the acr_values of both",
         ),
-        ({"rules": [Rule("/x", acr_values=["a"]), Rule("/x", acr_values=["b"])]}, "are about one page"),
+        ({"rules": [Rule("/x", acr_values=["a"]), Rule("/x", acr_values=["b"])]}, "match the same page"),
         ({"public": ["/*"]}, "public: '/*' would open every path"),
-        ({"public": "/*"}, "public: it must be a list of paths"),
+        ({"public": "/*"}, "public: must be a list of paths"),
         ({"public": ["everything-but-rules", "/x"]}, "public: 'everything-but-rules' is not a path"),
     ],
 )

@@ -56,17 +56,17 @@ def test_a_login_is_held_against_what_was_asked(ask, acr, auth_time, is_done):
 @pytest.mark.parametrize(
     ("acr_values", "max_age", "problem"),
     [
-        ([], None, "acr_values: it is empty"),
-        ("mfa", None, "acr_values: it must be a list"),
-        (["a b"], None, "acr_values: it must be a list of words"),
-        ([""], None, "acr_values: it must be a list of words"),
-        ([7], None, "acr_values: it must be a list of words"),
+        ([], None, "acr_values: is empty"),
+        ("mfa", None, "acr_values: must be a list"),
+        (["a b"], None, "acr_values: must be a list of words"),
+        ([""], None, "acr_values: must be a list of words"),
+        ([7], None, "acr_values: must be a list of words"),
         (["x" * 513], None, "at most 512"),
-        (None, -1, "max_age: it must be"),
-        (None, True, "max_age: it must be"),
-        (None, 1.5, "max_age: it must be"),
-        (None, "60", "max_age: it must be"),
-        (None, 10**9, "max_age: it must be"),
+        (None, -1, "max_age: must be"),
+        (None, True, "max_age: must be"),
+        (None, 1.5, "max_age: must be"),
+        (None, "60", "max_age: must be"),
+        (None, 10**9, "max_age: must be"),
     ],
 )
 def test_what_nobody_can_ask_for_is_refused(acr_values, max_age, problem):

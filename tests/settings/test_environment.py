@@ -86,14 +86,14 @@ def test_what_is_not_ours_or_empty_is_passed_over():
 
 
 @pytest.mark.parametrize(
-    ("variable", "text", "mend"),
+    ("variable", "text", "fix"),
     [
         ("OIDC_ISUER", "x", "did you mean OIDC_ISSUER?"),
         ("OIDC_CLIENTSECRET_FILE", "x", "did you mean OIDC_CLIENT_SECRET?"),
-        ("OIDC_HTTP_CLIENT", "x", "there is no such setting"),
-        ("OIDC_issuer", "x", "there is no such setting"),
-        ("OIDC_", "x", "there is no such setting"),
-        ("OIDC__FILE", "x", "there is no such setting"),
+        ("OIDC_HTTP_CLIENT", "x", "unknown setting"),
+        ("OIDC_issuer", "x", "unknown setting"),
+        ("OIDC_", "x", "unknown setting"),
+        ("OIDC__FILE", "x", "unknown setting"),
         ("OIDC_LEEWAY", "soon", "a whole number"),
         ("OIDC_LEEWAY", "1.5", "a whole number"),
         ("OIDC_METADATA", "{", "a JSON object"),
@@ -102,26 +102,26 @@ def test_what_is_not_ours_or_empty_is_passed_over():
     ],
     ids=lambda value: value[:40],
 )
-def test_a_wrong_variable_is_refused_with_a_mend(variable, text, mend):
+def test_a_wrong_variable_is_refused_with_a_fix(variable, text, fix):
     """By its own name, as the person who set it knows it."""
     (problem,) = problems(**{variable: text})
 
     assert problem.startswith(f"{variable}: ")
-    assert mend in problem
+    assert fix in problem
 
 
 @pytest.mark.parametrize(
-    ("content", "mend"),
+    ("content", "fix"),
     [
         (None, "cannot be read (FileNotFoundError)"),
         (b"\xff\xfe", "cannot be read (UnicodeDecodeError)"),
-        (b"", "empty"),
+        (b"", "must not be empty"),
         (b" \n", "empty"),
-        (b"x" * (LARGEST_FILE + 1), "too large"),
+        (b"x" * (LARGEST_FILE + 1), "at most 65536 bytes"),
     ],
     ids=["missing", "binary", "empty", "blank", "large"],
 )
-def test_a_file_that_holds_no_setting_is_refused(tmp_path: Path, content, mend):
+def test_a_file_that_holds_no_setting_is_refused(tmp_path: Path, content, fix):
     """An empty secret must not pass for none."""
     path = tmp_path / "s3cret"
     if content is not None:
@@ -130,7 +130,7 @@ def test_a_file_that_holds_no_setting_is_refused(tmp_path: Path, content, mend):
     (problem,) = problems(OIDC_SECRET_FILE=str(path))
 
     assert problem.startswith("OIDC_SECRET_FILE: the file ")
-    assert mend in problem
+    assert fix in problem
 
 
 def test_a_folder_is_no_file(tmp_path):
@@ -146,11 +146,11 @@ def test_a_variable_and_its_file_together_are_refused(tmp_path, order):
 
     (problem,) = problems(**dict(list(both.items())[::order]))
 
-    assert "set either OIDC_SECRET or its _FILE variant, not both" in problem
+    assert "set OIDC_SECRET or OIDC_SECRET_FILE, not both" in problem
 
 
 def test_one_error_lists_all_that_is_wrong_with_the_variables():
-    """Mending one after the other, with a deploy in between, is no fun."""
+    """Fixing one after the other, with a deploy in between, is no fun."""
     assert len(problems(OIDC_A="1", OIDC_LEEWAY="x", OIDC_SECRET_FILE="/does/not/exist")) == 3
 
 
@@ -163,7 +163,7 @@ def test_wrong_variables_and_wrong_values_stand_in_one_error():
 
     assert len(caught.value.problems) == 2
     assert "did you mean OIDC_BASE_URL?" in str(caught.value)
-    assert "base_url: it is missing" in str(caught.value)
+    assert "base_url (OIDC_BASE_URL): missing; " in str(caught.value)
 
 
 def test_a_middleware_is_made_from_the_environment():
@@ -178,7 +178,7 @@ def test_what_the_environment_says_is_checked_like_any_setting():
     with pytest.raises(SettingsError) as caught:
         OIDCMiddleware.from_env(app, environ={**ENVIRON, "OIDC_SECRET": "short", "OIDC_LEEWAY": "1000"})
 
-    assert [problem.partition(":")[0] for problem in caught.value.problems] == ["secret", "leeway"]
+    assert [problem.partition(":")[0] for problem in caught.value.problems] == ["OIDC_SECRET", "OIDC_LEEWAY"]
 
 
 def test_no_value_of_a_variable_stands_in_an_error():
@@ -194,6 +194,73 @@ def test_all_that_is_wrong_with_rules_is_told_at_once():
     found, (problem,) = read_environment({"OIDC_RULES": text})
 
     assert found == {}
-    for part in ("max_age: it must be", "'x' is not a path", "a rule is an object", "a rule has no 'role'"):
+    for part in (
+        "max_age: must be",
+        "'x' is not a path",
+        "expected an object with a path",
+        "a rule has no member 'role'",
+    ):
         assert part in problem
-    assert read_environment({"OIDC_RULES": "{}"})[1] == ["OIDC_RULES: it must be a JSON list of objects"]
+    assert read_environment({"OIDC_RULES": "{}"})[1] == ["OIDC_RULES: must be a JSON list of objects"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        ("ISSUER", "http://id.example.com", "must use https"),
+        ("CLIENT_SECRET", "a\nb", "must be on one line"),
+        ("LEEWAY", "1000", "from 0 to 300, got 1000"),
+        ("PUBLIC", "/*", "would open every path"),
+        ("STORE", "mongodb://user:s3cret@host", "must be a URL such as redis://"),
+        ("CLIENT_AUTH", "none", "is for public clients"),
+        ("METADATA", '{"token_endpoint":7}', "token_endpoint"),
+        ("RULES", '[{"path":"/auth/x"}]', "is below /auth"),
+    ],
+)
+@pytest.mark.parametrize("suffix", ["", "_FILE"])
+def test_an_error_names_the_variable_that_was_set(tmp_path, name, text, words, suffix):
+    """Whoever deploys the app knows the variable, and may never have seen its code."""
+    (tmp_path / "value").write_text(text)
+    variable = f"OIDC_{name}{suffix}"
+    others = {**ENVIRON, "OIDC_CLIENT_SECRET": "x"}
+    others.pop(f"OIDC_{name}", None)
+    environ = {**others, variable: str(tmp_path / "value") if suffix else text}
+
+    with pytest.raises(SettingsError) as caught:
+        OIDCMiddleware.from_env(app, environ=environ)
+
+    (problem,) = caught.value.problems
+    assert problem.startswith(f"{variable}: ")
+    assert words in problem
+
+
+def test_an_error_names_the_keyword_that_was_given():
+    """It wins over the variable, so the variable is not to blame."""
+    with pytest.raises(SettingsError) as caught:
+        OIDCMiddleware.from_env(app, environ={**ENVIRON, "OIDC_LEEWAY": "1000"}, leeway=2000, scop="openid")
+
+    assert [problem.partition(":")[0] for problem in caught.value.problems] == ["scop", "leeway"]
+
+
+def test_what_is_missing_is_named_both_ways():
+    """Nobody can tell how it should have come."""
+    with pytest.raises(SettingsError) as caught:
+        OIDCMiddleware.from_env(app, environ={})
+
+    named = [problem.partition(": missing; ")[0] for problem in caught.value.problems]
+    assert named == [
+        "issuer (OIDC_ISSUER)",
+        "client_id (OIDC_CLIENT_ID)",
+        "base_url (OIDC_BASE_URL)",
+        "secret (OIDC_SECRET)",
+    ]
+
+
+def test_a_variable_that_cannot_be_read_is_not_missing_as_well():
+    """One mistake, one line."""
+    environ = {name: value for name, value in ENVIRON.items() if name != "OIDC_SECRET"}
+
+    with pytest.raises(SettingsError) as caught:
+        OIDCMiddleware.from_env(app, environ={**environ, "OIDC_SECRET_FILE": "/nowhere/secret"})
+
+    assert [problem.partition(":")[0] for problem in caught.value.problems] == ["OIDC_SECRET_FILE"]

@@ -1,4 +1,4 @@
-"""Each setting has its default, takes its forms, and refuses all others with a mend."""
+"""Each setting has its default, takes its forms, and refuses all others with a fix."""
 
 import math
 import secrets
@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asgi_oidc import OIDCMiddleware, SettingsError
+from asgi_oidc.errors import received
 from asgi_oidc.protocol.step_up import ANYHOW, Ask
 from asgi_oidc.setting_values import entropy_bound
 from asgi_oidc.settings import READERS, read_settings
@@ -83,7 +84,7 @@ def test_what_has_no_default_is_asked_for(name):
     """By its name, with what to write."""
     (problem,) = problems(**{name: ...})
 
-    assert problem.startswith(f"{name}: it is missing")
+    assert problem.startswith(f"{name} (OIDC_{name.upper()}): missing; ")
 
 
 # --- accepted forms
@@ -195,36 +196,36 @@ def test_the_origin_is_written_as_browsers_do(base_url, origin):
     assert read(base_url=base_url).origin == origin
 
 
-# --- refused forms, each with its mend
+# --- refused forms, each with its fix
 
 
 @pytest.mark.parametrize(
-    ("name", "given", "mend"),
+    ("name", "given", "fix"),
     [
-        ("client_id", "", "it must be text"),
-        ("client_id", " ", "it must be text"),
-        ("client_id", 7, "it must be text"),
+        ("client_id", "", "must be text"),
+        ("client_id", " ", "must be text"),
+        ("client_id", 7, "must be text"),
         ("client_id", "a\nb", "on one line"),
-        ("client_secret", b"bytes", "it must be text"),
+        ("client_secret", b"bytes", "must be text"),
         ("client_secret", "with-newline\n", "on one line"),
-        ("issuer", "https://id.example.com?x", "must not carry a query"),
-        ("issuer", "https://id.example.com?", "must not carry a query"),
+        ("issuer", "https://id.example.com?x", "must not have a query"),
+        ("issuer", "https://id.example.com?", "must not have a query"),
         ("base_url", "https://app.example.com/a/../b", "plain segments"),
         ("base_url", "https://app.example.com/a%20b", "plain segments"),
         ("base_url", "https://app.example.com//", "plain segments"),
-        ("base_url", "https://app.example.com/?x=1", "must not carry a query"),
-        ("base_url", None, "no header that says so can be trusted"),
+        ("base_url", "https://app.example.com/?x=1", "must not have a query"),
+        ("base_url", None, "never derived from request headers"),
         ("secret", "short", "secrets.token_urlsafe(32)"),
         ("secret", "", "secrets.token_urlsafe(32)"),
         ("secret", 7, "must be a list"),
         ("secret", [], "the first seals, all open"),
-        ("secret", [SECRET] * 9, "at most 8"),
+        ("secret", [SECRET] * 9, "a list of 1 to 8"),
         ("secret", [SECRET, 7], "text or bytes"),
         ("secret", [SECRET, "short"], "secrets.token_urlsafe(32)"),
         ("scope", "profile", "'openid'"),
         ("scope", "", "'openid'"),
         ("scope", [], "'openid'"),
-        ("scope", ["openid", 7], "it must be text"),
+        ("scope", ["openid", 7], "must be text"),
         ("scope", 7, "must be a list"),
         ("public", "/", "must be a list"),
         ("public", ["/*"], "would open every path"),
@@ -245,17 +246,17 @@ def test_the_origin_is_written_as_browsers_do(base_url, origin):
         ("auth_path", "/a b", "such as /auth"),
         ("auth_path", "/a?b", "such as /auth"),
         ("authorization_params", [("prompt", "login")], "a mapping"),
-        ("authorization_params", {"prompt": None}, "prompt: it must be text"),
-        ("authorization_params", {"x": True}, "x: it must be text"),
-        ("authorization_params", {"x": {"a": 1}}, "x: it must be text"),
-        ("authorization_params", {"x": [1]}, "it must be text"),
+        ("authorization_params", {"prompt": None}, "prompt: must be text"),
+        ("authorization_params", {"x": True}, "x: must be text"),
+        ("authorization_params", {"x": {"a": 1}}, "x: must be text"),
+        ("authorization_params", {"x": [1]}, "must be text"),
         ("authorization_params", {"x": b"bytes"}, "must be a list"),
-        ("authorization_params", {7: "x"}, "it must be text"),
+        ("authorization_params", {7: "x"}, "must be text"),
         ("authorization_params", {"response_mode": "fragment"}, "query or form_post"),
         ("authorization_params", {"response_mode": "jwt"}, "query or form_post"),
-        ("authorization_params", {"max_age": "soon"}, "a number of seconds"),
-        ("authorization_params", {"max_age": -1}, "a number of seconds"),
-        ("authorization_params", {"max_age": ["1"]}, "a number of seconds"),
+        ("authorization_params", {"max_age": "soon"}, "a whole number of seconds"),
+        ("authorization_params", {"max_age": -1}, "a whole number of seconds"),
+        ("authorization_params", {"max_age": ["1"]}, "a whole number of seconds"),
         ("client_auth", "private_key_jwt", "must be one of client_secret_basic"),
         ("client_auth", "basic", "must be one of client_secret_basic"),
         ("session_idle", 0, "from 1 to"),
@@ -270,28 +271,28 @@ def test_the_origin_is_written_as_browsers_do(base_url, origin):
         ("userinfo", "sometimes", "auto, always, never"),
         ("userinfo", True, "auto, always, never"),
         ("trusted_audiences", "api", "must be a list"),
-        ("trusted_audiences", [""], "it must be text"),
+        ("trusted_audiences", [""], "must be text"),
         ("trusted_email_domains", "example.com", "must be a list"),
         ("trusted_email_domains", ["@example.com"], "write 'example.com'"),
         ("trusted_email_domains", ["*"], "write 'example.com'"),
         ("trusted_email_domains", [""], "write 'example.com'"),
-        ("trusted_email_domains", [7], "list of texts"),
+        ("trusted_email_domains", [7], "list of text"),
         ("algorithms", [], "must be a list of RS256"),
         ("algorithms", ["none"], "must be a list of RS256"),
         ("algorithms", ["HS256"], "must be a list of RS256"),
         ("algorithms", "RS256", "must be a list"),
         ("metadata", "https://x", "a mapping"),
         ("metadata", {7: "x"}, "a mapping"),
-        ("metadata", {"issuer": "https://other.example.com"}, "another one than the setting issuer"),
+        ("metadata", {"issuer": "https://other.example.com"}, "the same as the setting issuer"),
         ("metadata", {"token_endpoint": "http://id.example.com/token"}, "token_endpoint"),
         ("metadata", {"token_endpoint": 7}, "token_endpoint"),
         ("store", "", "a URL such as redis://"),
         ("store", "memory", "a URL such as redis://"),
         ("store", "postgres://db", "a URL such as redis://"),
         ("store", "redis://", "a name or an address"),
-        ("store", 7, "it lacks get, add, replace, remove, link, linked, unlink"),
+        ("store", 7, "7 lacks get, add, replace, remove, link, linked, unlink"),
         ("store", {}, "async methods of SessionStore"),
-        ("store", MemoryStore, "it lacks an instance"),
+        ("store", MemoryStore, "got the class MemoryStore: write MemoryStore(...)"),
         ("http_client", "https://proxy", "httpx.AsyncClient"),
         ("http_client", object(), "httpx.AsyncClient"),
         ("http_client", httpx.AsyncClient, "httpx.AsyncClient"),
@@ -301,12 +302,12 @@ def test_the_origin_is_written_as_browsers_do(base_url, origin):
     ],
     ids=lambda value: str(value)[:30],
 )
-def test_a_wrong_form_is_refused_with_a_mend(name, given, mend):
+def test_a_wrong_form_is_refused_with_the_fix(name, given, fix):
     """The error names the setting and says what to write."""
     (problem,) = problems(**{name: given})
 
-    assert problem.startswith(f"{name}: ")
-    assert mend in problem
+    assert problem.startswith((f"{name}: ", f"{name} (OIDC_"))
+    assert fix in problem
 
 
 @pytest.mark.parametrize(
@@ -329,7 +330,7 @@ def test_what_the_library_sets_cannot_be_set_by_hand(name):
     """A second code_challenge_method could undo PKCE."""
     (problem,) = problems(authorization_params={name: "x"})
 
-    assert problem == f"authorization_params: {name}: these are set by the library, per login"
+    assert problem == f"authorization_params: {name}: set by asgi-oidc for each login; leave it out"
 
 
 INSECURE = [
@@ -400,7 +401,7 @@ def test_an_insecure_url_is_refused(name, url):
     """Two URL parsers must never disagree about where a code or a browser goes."""
     (problem,) = problems(**{name: url})
 
-    assert problem.startswith((f"{name}: it ", f"{name}: http is for loopback only"))
+    assert problem.startswith(f"{name}: must ")
 
 
 @pytest.mark.parametrize("url", SECURE)
@@ -449,14 +450,41 @@ def test_no_secret_has_more_entropy_than_it_has_bits(raw):
     assert math.ceil(entropy_bound(raw.decode("latin-1"))) <= len(raw)
 
 
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        ("s3cret", "text of 6 characters"),
+        ("", "empty text"),
+        (None, "None"),
+        (True, "True"),
+        (-7, "-7"),
+        (1.5, "1.5"),
+        (10**5000, "a number of many digits"),
+        (b"s3cret", "bytes"),
+        ({"s3cret": 1}, "dict"),
+        (Hook, "the class Hook"),
+    ],
+    ids=lambda value: str(value)[:20] if not isinstance(value, int) else "number",
+)
+def test_what_was_received_is_described_and_not_quoted(value, words):
+    """A secret may stand in the wrong setting."""
+    assert received(value) == words
+
+
 # --- several at once
 
 
 def test_one_error_lists_all_that_is_wrong():
-    """Mending one after the other, with a deploy in between, is no fun."""
+    """Fixing one after the other, with a deploy in between, is no fun."""
     found = problems(issuer="http://id.example.com", secret="short", base_url=..., scop="openid", leeway=1000)
 
-    assert [problem.partition(":")[0] for problem in found] == ["scop", "issuer", "base_url", "secret", "leeway"]
+    assert [problem.partition(":")[0] for problem in found] == [
+        "scop",
+        "issuer",
+        "base_url (OIDC_BASE_URL)",
+        "secret",
+        "leeway",
+    ]
 
 
 def test_the_text_of_the_error_has_a_line_for_each():
@@ -475,14 +503,14 @@ def test_the_text_of_the_error_has_a_line_for_each():
         ("client_secrets", "did you mean client_secret?"),
         ("sesion_idle", "did you mean session_idle?"),
         ("publik", "did you mean public?"),
-        ("xyz", "there is no such setting"),
+        ("xyz", "unknown setting"),
     ],
 )
 def test_an_unknown_setting_is_refused_with_a_suggestion(name, hint):
     """A misspelt restriction that is silently ignored protects nothing."""
     (problem,) = problems(**{name: "x"})
 
-    assert problem.startswith(f"{name}: there is no such setting")
+    assert problem.startswith(f"{name}: unknown setting")
     assert hint in problem
 
 
@@ -589,7 +617,7 @@ def test_a_store_that_lacks_a_method_or_does_not_wait_is_refused(method):
         (problem,) = problems(store=store)
 
         assert problem.startswith("store: ")
-        assert problem.endswith(f"it lacks {method}")
+        assert problem.endswith(f"StoreOfMyOwn lacks {method}")
 
 
 @pytest.mark.parametrize("url", ["redis://user:s3cret@host:port", "mongo://user:s3cret@host", "redis://:s3cret@host/x"])
@@ -606,24 +634,28 @@ def test_a_client_that_does_not_wait_is_refused():
     with httpx.Client() as client:
         (problem,) = problems(http_client=client)
 
-    assert problem.startswith("http_client: it must be an httpx.AsyncClient")
+    assert problem.startswith("http_client: must be an httpx.AsyncClient")
 
 
 @pytest.mark.parametrize(
-    ("members", "changes", "mend"),
+    ("members", "changes", "fix"),
     [
         ({"userinfo_endpont": "https://id.example.com/me"}, {}, "did you mean userinfo_endpoint?"),
         ({}, {"userinfo": "always"}, "needs a userinfo_endpoint"),
-        ({"id_token_signing_alg_values_supported": ["HS256"]}, {}, "none of HS256 is among the algorithms"),
+        (
+            {"id_token_signing_alg_values_supported": ["HS256"]},
+            {},
+            "the provider signs with HS256, but algorithms accepts RS256",
+        ),
         ({"token_endpoint_auth_methods_supported": ["private_key_jwt"]}, {"client_secret": "x"}, "speaks only"),
     ],
 )
-def test_metadata_by_hand_that_no_login_could_use_is_refused(members, changes, mend):
+def test_metadata_by_hand_that_no_login_could_use_is_refused(members, changes, fix):
     """Nothing will be discovered, so it can be known at start-up."""
     with pytest.raises(SettingsError) as caught:
         read_settings({**NEEDED, "metadata": {**METADATA, **members}, **changes})
 
-    assert mend in caught.value.problems[0]
+    assert fix in caught.value.problems[0]
 
 
 @pytest.mark.parametrize(

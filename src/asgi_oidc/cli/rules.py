@@ -40,7 +40,7 @@ def explain_rules(name: str, path: str | None, method: str, *, is_factory: bool 
     if path is None:
         return "\n\n".join(middleware.explain_all() for middleware in found)
     if not path.startswith(("/", "https://", "http://")):
-        raise NoSuchApp(f"{path!r} is no path: it begins with '/'")
+        raise NoSuchApp(f"{path!r} is not a path: start it with '/'")
     asked = [middleware for middleware in found if middleware.covers(path)]
     if not asked:
         raise NoSuchApp(f"{path} is not below {', '.join(middleware.base_url for middleware in found)}")
@@ -63,14 +63,14 @@ def load(name: str) -> Any:
     """
     module_name, colon, attributes = name.partition(":")
     if not colon or not attributes:
-        raise NoSuchApp(f"{name!r} names no app: write package.module:app")
+        raise NoSuchApp(f"{name!r} does not name an app: write package.module:app")
     sys.path.insert(0, "")  # apps are found from here, as servers do it
     try:
         found: Any = importlib.import_module(module_name)
     except ModuleNotFoundError as exc:
         if exc.name is None or not f"{module_name}.".startswith(f"{exc.name}."):
             raise
-        raise NoSuchApp(f"there is no module {exc.name!r} here") from None
+        raise NoSuchApp(f"cannot find the module {exc.name!r} from here") from None
     finally:
         sys.path.remove("")
     for attribute in attributes.split("."):

@@ -183,7 +183,7 @@ def failure(
         if _is_for_a_person(request)
         else problem(words.status, error.code, words.title, detail=words.text, reference=reference, login_url=again)
     )
-    if isinstance(error, LoginLoop):  # whoever has mended it shall not be stopped
+    if isinstance(error, LoginLoop):  # whoever has fixed the cause shall not be stopped
         response = response.with_cookies(parts.rounds.delete(request.cookies))
     if words.status == 503:
         wait = error.retry_after if isinstance(error, ProviderUnavailable | RefreshFailed | StoreUnavailable) else 5

@@ -4,6 +4,8 @@ from collections.abc import Iterable
 
 import msgspec
 
+from asgi_oidc.errors import received
+
 LONGEST_MAX_AGE = 366 * 86_400  # seconds
 LONGEST_ACR_VALUES = 512  # characters
 
@@ -45,13 +47,17 @@ def read_ask(acr_values: object, max_age: object) -> Ask:
     """
     values = acr_values if isinstance(acr_values, list | tuple) else () if acr_values is None else (None,)
     if acr_values is not None and not values:
-        raise ValueError("acr_values: it is empty: leave it out, or name what is needed")
+        raise ValueError("acr_values: is empty: leave it out, or list what is needed")
     if not all(isinstance(value, str) and value and value.isprintable() and " " not in value for value in values):
-        raise ValueError("acr_values: it must be a list of words, such as ['urn:example:mfa']")
+        raise ValueError("acr_values: must be a list of words, such as ['urn:example:mfa']")
     if len(" ".join(values)) > LONGEST_ACR_VALUES:
-        raise ValueError(f"acr_values: they must have at most {LONGEST_ACR_VALUES} characters: they travel in a cookie")
+        raise ValueError(
+            f"acr_values: must have at most {LONGEST_ACR_VALUES} characters in all: they travel in a cookie"
+        )
     if max_age is not None and (type(max_age) is not int or not 0 <= max_age <= LONGEST_MAX_AGE):
-        raise ValueError(f"max_age: it must be a whole number of seconds from 0 to {LONGEST_MAX_AGE}")
+        raise ValueError(
+            f"max_age: must be a whole number of seconds from 0 to {LONGEST_MAX_AGE}, got {received(max_age)}"
+        )
     return Ask(tuple(values), max_age)
 
 

@@ -44,27 +44,27 @@ def read_url(url: str) -> Address:
     """Read the URL of a store.
 
     Raises:
-        ValueError: with the mend; never with the password.
+        ValueError: with the fix; never with the password.
     """
     scheme, _, kind = url.partition("://")[0].lower().partition("+")
     kind = kind or SINGLE
     if scheme not in SCHEMES or kind not in PORTS or "://" not in url or (scheme == "unix" and kind != SINGLE):
-        raise ValueError(f"it must be a URL such as {EXAMPLES}")
+        raise ValueError(f"must be a URL such as {EXAMPLES}")
     try:
         parts = urlsplit(url)
         query = dict(parse_qsl(parts.query, strict_parsing=bool(parts.query)))
     except ValueError:  # its text repeats the URL
-        raise ValueError(f"it is not a URL such as {EXAMPLES}") from None
+        raise ValueError(f"must be a valid URL such as {EXAMPLES}") from None
     if parts.fragment or "#" in url:
-        raise ValueError("it has a '#': write %23 for it in a user name or password")
+        raise ValueError("must not contain '#': write %23 for it in a user name or password")
     userinfo, _, netloc = parts.netloc.rpartition("@")
     tls = _tls(query) if SCHEMES[scheme] else None
     sentinel = _options(query, "sentinel_", SENTINEL_OPTIONS) if kind == SENTINEL else {}
     db = _db(parts, query, kind)
     if query:
         raise ValueError(
-            f"its options may be db (0 in a cluster), with TLS (rediss, valkeys) {', '.join(TLS_OPTIONS)}, and with "
-            "sentinels sentinel_username, sentinel_password"
+            f"unknown option; allowed are db, {', '.join(TLS_OPTIONS)} (with TLS: rediss, valkeys), sentinel_username "
+            "and sentinel_password (with sentinels)"
         )
     return Address(
         kind,
@@ -82,9 +82,9 @@ def _tls(query: dict[str, str]) -> dict[str, str]:
     files = _options(query, "", TLS_OPTIONS)
     for name, path in files.items():
         if not Path(path).is_file():
-            raise ValueError(f"{name} must name a file that is there")
+            raise ValueError(f"{name} must name an existing file")
     if "ssl_keyfile" in files and "ssl_certfile" not in files:
-        raise ValueError("ssl_keyfile goes with ssl_certfile")
+        raise ValueError("ssl_keyfile needs ssl_certfile")
     return files
 
 
@@ -96,7 +96,7 @@ def _db(parts: SplitResult, query: dict[str, str], kind: str) -> int:
     in_path = parts.path.strip("/") if kind != SENTINEL and parts.scheme != "unix" else ""
     db = query.pop("db", "") or in_path or "0"
     if not db.isascii() or not db.isdigit() or (kind == CLUSTER and db != "0"):
-        raise ValueError("its database must be a number, as in redis://host:6379/1; a cluster has 0 only")
+        raise ValueError("the database must be a number, as in redis://host:6379/1; a cluster has only 0")
     return int(db)
 
 
@@ -109,7 +109,7 @@ def _credentials(userinfo: str) -> dict[str, Any]:
 def _hosts(netloc: str, kind: str) -> tuple[tuple[str, int], ...]:
     hosts = tuple(_host(one, PORTS[kind]) for one in netloc.split(","))
     if kind == SINGLE and len(hosts) > 1:
-        raise ValueError("one server has one host; for several write redis+cluster:// or redis+sentinel://")
+        raise ValueError("one server has one host; for several, write redis+cluster:// or redis+sentinel://")
     return hosts
 
 
@@ -120,18 +120,18 @@ def _host(text: str, default_port: int) -> tuple[str, int]:
     except ValueError:
         host, port = None, None
     if not host or port == 0:
-        raise ValueError("each host must be a name or an address, with a port: host:6379, [::1]:6379")
+        raise ValueError("each host must be a name or an address with a port, such as host:6379 or [::1]:6379")
     return host, port or default_port
 
 
 def _path(path: str, netloc: str) -> str:
     if netloc or not path.strip("/"):
-        raise ValueError("a socket is named by its whole path: unix:///run/redis.sock")
+        raise ValueError("must name the socket by its whole path: unix:///run/redis.sock")
     return unquote(path)
 
 
 def _service(path: str) -> str:
     name = path.strip("/")
     if not name or "/" in name:
-        raise ValueError("name the service that the sentinels watch: redis+sentinel://host:26379/mymaster")
+        raise ValueError("must name the service that the sentinels watch: redis+sentinel://host:26379/mymaster")
     return unquote(name)

@@ -108,7 +108,7 @@ class ActiveFaults(MutableSet[str]):
         self._names[value] = None
 
     def discard(self, value: str) -> None:
-        """Mend a fault."""
+        """Fix a fault."""
         self._names.pop(value, None)
 
     def __contains__(self, value: object) -> bool:
