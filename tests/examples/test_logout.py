@@ -11,7 +11,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from asgi_oidc.testing import Browser, Client, FakeProvider, serve
-from tests.real.processes import answers, free_port, running
+from tests.real.processes import PATIENCE, answers, free_port, running
 from tests.real.servers import PYTHON, server
 
 
@@ -63,7 +63,7 @@ async def test_a_sign_out_at_the_provider_stops_the_clock(guide):
             ticks = [await clock.recv(), await clock.recv()]
             await browser.get(guide.provider.issuer + "/end_session")
             after = await browser.fetch("/me")
-            with anyio.fail_after(6), pytest.raises(ConnectionClosed) as closed:
+            with anyio.fail_after(PATIENCE), pytest.raises(ConnectionClosed) as closed:
                 await hear_it_out(clock)
 
     assert (session["sub"], len(ticks), after.status_code) == ("alice", 2, 401)

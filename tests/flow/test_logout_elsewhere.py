@@ -16,6 +16,7 @@ from tests.sessions.stores import OwnStore
 
 SHARED = ["cookies of many processes", "a store"]
 SCOPE = "openid profile email offline_access"
+PATIENCE = 20  # seconds; a machine may be busy
 
 
 def other_process(site: LogoutSite) -> LogoutSite:
@@ -181,7 +182,7 @@ async def test_while_the_app_runs_no_request_waits_to_hear_what_ended():
         while not lifespan.sent:
             await anyio.lowlevel.checkpoint()
         await browser.fetch("/auth/logout", method="POST")
-        with anyio.fail_after(5):
+        with anyio.fail_after(PATIENCE):
             while not other.middleware._parts.ended._known:  # noqa: ASYNC110  # it sets no event of ours
                 await anyio.sleep(0.05)
         store.forget_calls()

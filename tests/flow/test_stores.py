@@ -1,7 +1,6 @@
 """Sessions in a store: what a request costs, what is kept, and what a store that fails does to whom."""
 
 import copy
-from collections.abc import Callable
 from typing import Any
 
 import anyio
@@ -35,13 +34,6 @@ async def test_the_cookie_holds_nothing_but_an_id(site):
     browser = await site.signed_in("erin")
 
     assert [len(browser.jar[name].value) for name in session_cookies(browser)] == [43]
-
-
-async def until(condition: Callable[[], object]) -> None:
-    """Look again and again, in bounded time, at what goes on in the background."""
-    with anyio.fail_after(5):
-        while not condition():  # noqa: ASYNC110  # it sets no event of ours
-            await anyio.sleep(0.01)
 
 
 async def test_a_request_asks_the_store_once_and_writes_nothing(site, store):
@@ -140,18 +132,6 @@ async def test_a_store_that_fails_signs_nobody_out(site, store, failure):
     assert (after.status_code, after.json()["sub"]) == (200, "alice")
 
 
-async def test_a_store_that_hangs_holds_nobody_for_long(site, store):
-    """Two seconds, and then the same answer."""
-    browser = await site.signed_in()
-    store.before["get"] = [anyio.sleep_forever]
-
-    with anyio.fail_after(5):
-        answer = await browser.fetch("/page")
-
-    assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
-    assert (await browser.fetch("/page")).status_code == 200
-
-
 async def test_a_store_that_is_full_lets_sessions_go_on(token_site, store):
     """They are read; a login and a refresh stop before anything is used up."""
     browser = await token_site.signed_in()
@@ -215,42 +195,6 @@ async def test_evicted_is_signed_out(site, store):
 
     assert (await browser.fetch("/page")).status_code == 401
     assert (await browser.get("/page")).json()["sub"] == "alice"
-
-
-async def test_tokens_that_a_store_does_not_take_are_kept_and_written_later(token_site, store):
-    """The old refresh token is spent by then; another process waits until they are written."""
-    browser = await token_site.signed_in()
-    token_site.clock.advance(LIFETIME + 1)
-    with token_site.provider.hold("refresh", when="after") as gate:
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(browser.fetch, "/page")
-            await gate.until_held()
-            store.broken = {"replace"}
-            gate.open()
-    going_on = await browser.fetch("/page")
-    store.forget_calls()
-    store.broken = set()
-    await until(lambda: "replace" in store.calls)
-
-    elsewhere = await token_site.restarted().browser_of(browser).fetch("/page")
-
-    assert (going_on.status_code, elsewhere.status_code, token_site.refreshes) == (200, 200, 1)
-    assert token_site.provider.revoked == []
-
-
-async def test_tokens_that_a_store_did_not_take_go_back_when_the_session_has_ended(token_site, store):
-    """Somebody signed out meanwhile: a refresh token that nobody can use any more must not live on."""
-    browser = await token_site.signed_in()
-    token_site.clock.advance(LIFETIME + 1)
-    store.broken = {"replace"}
-    await browser.fetch("/page")
-
-    await token_site.restarted().middleware.sessions.end_all("alice")
-    store.broken = set()
-    await until(lambda: token_site.provider.revoked)
-
-    assert (await browser.fetch("/page")).status_code == 401
-    assert len(token_site.provider.revoked) == 1
 
 
 async def test_a_sign_out_while_the_store_takes_a_new_session_wins(site, store):

@@ -8,9 +8,8 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
-from asgi_oidc.open_websocket import LOOK_EVERY
 from asgi_oidc.testing import Browser, Client, FakeProvider, serve
-from tests.real.processes import free_port
+from tests.real.processes import PATIENCE, free_port
 from tests.real.servers import COMMANDS, server
 
 pytestmark = pytest.mark.real
@@ -48,7 +47,7 @@ async def test_this_server_closes_a_websocket_whose_session_is_over(kind, fake_p
                 await of_alice.send("hello")
                 said = await of_alice.recv()
                 await alice.fetch("/auth/logout", method="POST")
-                with anyio.fail_after(3 * LOOK_EVERY), pytest.raises(ConnectionClosed) as closed:
+                with anyio.fail_after(PATIENCE), pytest.raises(ConnectionClosed) as closed:
                     await of_alice.recv()
                 await of_bob.send("still here")
                 stays = await of_bob.recv()

@@ -1,8 +1,8 @@
 """The fake provider makes logout tokens, and tells all clients when somebody signs out."""
 
-import anyio
 import httpx
 import pytest
+import trio.testing
 from joserfc import jwt
 from joserfc.jwk import KeySet
 
@@ -155,13 +155,13 @@ async def test_sign_out_is_over_before_clients_hear(provider, browser, receiver,
     assert seen == [[]]
 
 
+# The time of the one that hangs passes as soon as nobody has anything to do.
+@pytest.mark.parametrize("anyio_backend", [("trio", {"clock": trio.testing.MockClock(autojump_threshold=0)})])
 async def test_one_client_that_fails_does_not_stop_the_others(provider, browser, receiver, back_channel):
     """A provider cannot have one client decide for the others."""
-    provider.backchannel_timeout = 0.05
     receiver.misdeeds = {"/web": "raises", "/shop": "hangs", "/wiki": 400}
     await sign_in(browser, "alice", "web", "shop", "wiki")
-    with anyio.fail_after(5):
-        answers = await provider.sign_out("alice", client=back_channel)
+    answers = await provider.sign_out("alice", client=back_channel)
 
     assert answers == [("web", None), ("shop", None), ("wiki", 400)]
 

@@ -1,0 +1,200 @@
+"""A store that is slow or hangs makes nobody wait for long, and no longer than it is slow; on a clock that jumps."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import anyio
+import pytest
+import trio.testing
+
+from asgi_oidc.stores.door import FAREWELL, IMPATIENT_DEADLINE, METHODS, StoreDoor
+from tests.sessions.stores import OwnStore
+from tests.sessions.test_store_door import CALLS, error_of
+
+LONG = 60.0  # seconds
+
+
+@pytest.fixture
+def anyio_backend() -> tuple[str, dict[str, Any]]:
+    """Time jumps to the next deadline as soon as nobody has anything to do."""
+    return "trio", {"clock": trio.testing.MockClock(autojump_threshold=0)}
+
+
+async def give_up() -> None:
+    raise TimeoutError("after 5 s")
+
+
+class SlowStore(OwnStore):
+    """Answers `get` when it is let go."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.go = anyio.Event()
+        self.before["get"] = [self.go.wait] * 1000
+
+
+@pytest.mark.parametrize("method", METHODS)
+async def test_every_method_is_bounded_in_time(method):
+    """A store that hangs must not hang the site."""
+    store = OwnStore()
+    store.before[method] = [anyio.sleep_forever]
+
+    error = await error_of(CALLS[method](StoreDoor(store, deadline=0.01)))
+
+    assert (error.code, error.detail) == ("store_timeout", method)
+
+
+async def test_a_store_whose_own_time_is_over_is_slow():
+    """Clients have deadlines of their own."""
+    store = OwnStore()
+    store.before["get"] = [give_up]
+
+    assert (await error_of(StoreDoor(store).get("key"))).code == "store_timeout"
+
+
+async def test_a_request_that_goes_away_is_no_failure_of_the_store():
+    """Cancelled is cancelled."""
+    store = SlowStore()
+    door = StoreDoor(store)
+
+    with anyio.move_on_after(0.01) as scope:
+        await door.get("key")
+
+    store.go.set()
+    assert scope.cancelled_caught
+    assert await door.get("key") is None
+
+
+async def slow_door() -> tuple[SlowStore, StoreDoor]:
+    """Make a door that knows its store as slow."""
+    store = SlowStore()
+    door = StoreDoor(store, deadline=LONG)
+    store.before["get"].insert(0, give_up)
+    assert (await error_of(door.get("key"))).code == "store_timeout"
+    return store, door
+
+
+async def test_while_a_store_is_slow_one_finds_out_and_the_others_are_impatient():
+    """Else every request of the site would hang for the whole deadline."""
+    store, door = await slow_door()
+    began = anyio.current_time()
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(door.get, "finds out")
+        await anyio.wait_all_tasks_blocked()
+        errors = [await error_of(door.get("key")) for _ in range(3)]
+        waited = anyio.current_time() - began
+        store.go.set()
+
+    assert [error.code for error in errors] == ["store_timeout"] * 3
+    assert waited == pytest.approx(3 * IMPATIENT_DEADLINE, abs=0.01)
+
+
+async def test_once_a_store_answers_again_everybody_is_patient():
+    """Whoever found out tells the others."""
+    store, door = await slow_door()
+    store.go.set()
+    assert await door.get("key") is None
+    late = anyio.Event()
+    store.before["get"] = [late.wait, late.wait]
+    results: list[object] = []
+
+    async def get() -> None:
+        results.append(await door.get("key"))
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(get)
+        group.start_soon(get)
+        await anyio.sleep(IMPATIENT_DEADLINE * 1.5)
+        late.set()
+
+    assert results == [None, None]
+
+
+async def test_an_impatient_request_that_is_answered_tells_it_too():
+    """It need not be the one that waits longest."""
+    store, door = await slow_door()
+    finds_out, late = anyio.Event(), anyio.Event()
+    store.before["get"] = [finds_out.wait]
+    results: list[object] = []
+
+    async def get() -> None:
+        results.append(await door.get("key"))
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(get)
+        await anyio.wait_all_tasks_blocked()
+        await get()
+        store.before["get"] = [late.wait]
+        group.start_soon(get)
+        await anyio.sleep(IMPATIENT_DEADLINE * 1.5)
+        late.set()
+        finds_out.set()
+
+    assert results == [None, None, None]
+
+
+async def test_when_the_one_that_finds_out_goes_away_the_next_one_does():
+    """A browser that hangs up must not leave everybody impatient for ever."""
+    store, door = await slow_door()
+    with anyio.move_on_after(0.01):
+        await door.get("finds out")
+    results: list[object] = []
+
+    async def get() -> None:
+        results.append(await door.get("key"))
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(get)
+        await anyio.sleep(IMPATIENT_DEADLINE * 1.5)
+        store.go.set()
+
+    assert results == [None]
+
+
+async def test_a_failure_does_not_make_a_store_slow():
+    """What fails at once holds nobody up."""
+    store = SlowStore()
+    store.broken = {"add"}
+    door = StoreDoor(store, deadline=LONG)
+    results: list[object] = []
+
+    async def get() -> None:
+        results.append(await door.get("key"))
+
+    for _ in range(2):
+        assert (await error_of(door.add("key", b"x", lifetime=1))).code == "store_failed"
+    async with anyio.create_task_group() as group:
+        group.start_soon(get)
+        group.start_soon(get)
+        await anyio.sleep(IMPATIENT_DEADLINE * 1.5)
+        store.go.set()
+
+    assert results == [None, None]
+
+
+class Hanging(OwnStore):
+    """Never gets its connections open, or never closed."""
+
+    def __init__(self, when: str) -> None:
+        super().__init__()
+        self.when = when
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        if self.when == "opening":
+            await anyio.sleep_forever()
+        yield
+        await anyio.sleep_forever()
+
+
+@pytest.mark.parametrize("when", ["opening", "closing"])
+async def test_a_store_that_hangs_holds_up_neither_start_nor_end(when):
+    """The app starts without it, and ends without it."""
+    with anyio.fail_after(FAREWELL + 2):
+        async with StoreDoor(Hanging(when)).running():
+            await anyio.wait_all_tasks_blocked()
+            has_run = True
+
+    assert has_run
