@@ -34,6 +34,7 @@ OnLogin = Callable[[User, dict[str, Any]], Awaitable[Mapping[str, Any] | None]]
 """Sees the user and a copy of the claims; changes the copy or returns new ones; raises `LoginRefused`."""
 
 _SCOPE_TOKEN = re.compile(r"[!#-\[\]-~]+")
+_WELL_KNOWN = re.compile(r"/\.well-known(/[^/]*|$)")  # at the end (Discovery §4), or before the path (RFC 8414 §3.1)
 _PLAIN_PATH = re.compile(r"(/(?!\.{1,2}(/|$))[A-Za-z0-9._~-]+)+")
 
 
@@ -57,7 +58,11 @@ def read_issuer(value: object) -> str:
     """Read the provider's issuer: a URL without a query."""
     if value is None:
         raise ValueError("missing; set it to the provider's issuer URL, such as https://id.example.com")
-    return _url(value)
+    url = _url(value)
+    if found := _WELL_KNOWN.search(url):
+        issuer = url[: found.start()] + url[found.end() :]
+        raise ValueError(f"must be the issuer, not the address of its metadata: write {issuer}")
+    return url
 
 
 def _url(value: object) -> str:

@@ -224,7 +224,7 @@ def _unknown(name: str) -> str:
 
 
 def _contradictions(values: Mapping[str, Any]) -> list[str]:
-    problems = []
+    problems = _own_urls(values) if {"base_url", "auth_path"} <= values.keys() else []
     method, secret = values.get("client_auth"), values.get("client_secret")
     if method not in (None, "none") and secret is None:
         problems.append(f"client_auth: {method} needs client_secret ({variable_of('client_secret')})")
@@ -243,6 +243,24 @@ def _contradictions(values: Mapping[str, Any]) -> list[str]:
     if values.get("metadata") and "issuer" in values:
         problems += [f"metadata: {problem}" for problem in _metadata_problems(values)]
     return problems
+
+
+def _own_urls(values: Mapping[str, Any]) -> list[str]:
+    """Find our own URLs where those of the app should be."""
+    base_url, auth_path = values["base_url"].rstrip("/"), values["auth_path"]
+    for own in (f"{auth_path}/{name}" for name in ("callback", "login", "logout")):
+        if base_url.endswith(own):
+            app = base_url.removesuffix(own)
+            return [
+                f"base_url: must be the URL of the app, not of {own}: write {app}; the redirect URI to register at the "
+                f"provider is {app}{auth_path}/callback"
+            ]
+    landing = values.get("post_logout_redirect_uri") or ""
+    if landing.partition("?")[0].rstrip("/") in (f"{base_url}{auth_path}/callback", f"{base_url}{auth_path}/logout"):
+        return [
+            "post_logout_redirect_uri: must be a page of the app, not a URL of asgi-oidc: leave it out for base_url"
+        ]
+    return []
 
 
 def _metadata_problems(values: Mapping[str, Any]) -> list[str]:

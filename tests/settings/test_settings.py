@@ -451,6 +451,56 @@ def test_no_secret_has_more_entropy_than_it_has_bits(raw):
 
 
 @pytest.mark.parametrize(
+    ("issuer", "meant"),
+    [
+        ("https://id.example.com/.well-known/openid-configuration", "https://id.example.com"),
+        ("https://id.example.com/realms/one/.well-known/openid-configuration", "https://id.example.com/realms/one"),
+        ("https://id.example.com/.well-known/oauth-authorization-server/one", "https://id.example.com/one"),
+        ("https://id.example.com/.well-known/", "https://id.example.com"),
+        ("https://id.example.com/.well-known", "https://id.example.com"),
+    ],
+)
+def test_the_address_of_the_metadata_is_not_the_issuer(issuer, meant):
+    """Consoles show that address, and it looks like the one to copy."""
+    (problem,) = problems(issuer=issuer)
+
+    assert problem == f"issuer: must be the issuer, not the address of its metadata: write {meant}"
+
+
+def test_an_issuer_may_have_a_name_that_looks_like_it():
+    """Only a whole segment is that address."""
+    assert read(issuer="https://id.example.com/x.well-known").issuer == "https://id.example.com/x.well-known"
+
+
+@pytest.mark.parametrize("name", ["callback", "callback/", "login", "logout"])
+@pytest.mark.parametrize(("auth_path", "mount"), [("/auth", ""), ("/auth", "/admin"), ("/oidc/v1", "")])
+def test_a_url_of_ours_is_not_the_app(name, auth_path, mount):
+    """The redirect URI is the other address that people have at hand."""
+    app = f"https://app.example.com{mount}"
+
+    (problem,) = problems(base_url=f"{app}{auth_path}/{name}", auth_path=auth_path)
+
+    assert problem.startswith(
+        f"base_url: must be the URL of the app, not of {auth_path}/{name.rstrip('/')}: write {app};"
+    )
+    assert problem.endswith(f"the redirect URI to register at the provider is {app}{auth_path}/callback")
+
+
+@pytest.mark.parametrize("path", ["/callback", "/auth", "/auth/callbacks"])
+def test_an_app_may_be_mounted_where_it_only_looks_like_it(path):
+    """Nobody is kept from a path of their own."""
+    assert read(base_url=f"https://app.example.com{path}").base_path == path
+
+
+@pytest.mark.parametrize("name", ["callback", "logout", "logout?x=1"])
+def test_nobody_lands_on_a_url_of_ours_after_a_sign_out(name):
+    """The callback would fail, and a sign-out would ask to sign out again."""
+    (problem,) = problems(post_logout_redirect_uri=f"https://app.example.com/auth/{name}")
+
+    assert problem.startswith("post_logout_redirect_uri: must be a page of the app")
+
+
+@pytest.mark.parametrize(
     ("value", "words"),
     [
         ("s3cret", "text of 6 characters"),
