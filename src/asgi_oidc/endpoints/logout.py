@@ -10,16 +10,17 @@ from asgi_oidc.endpoints.signed_out import is_landing_public
 from asgi_oidc.errors import ProviderError, RequestRejected
 from asgi_oidc.parts import Parts
 from asgi_oidc.principal import with_return_to
-from asgi_oidc.protocol.end_session import end_session_url, with_parameters
+from asgi_oidc.protocol.end_session import LONGEST_URL, end_session_parameters, with_parameters
 from asgi_oidc.revoke import revoke
 from asgi_oidc.sessions.ended import AT_ONCE
 from asgi_oidc.sessions.session import GRACE, Session, ends_for_good_at
 from asgi_oidc.sessions.transactions import digest
 from asgi_oidc.sessions.way_back import WayBack
 from asgi_oidc.sign_out import sign_out_everywhere
-from asgi_oidc.web.pages import confirm_logout_page
+from asgi_oidc.urls import check_url, origin_of
+from asgi_oidc.web.pages import confirm_logout_page, leaving_csp, leaving_page
 from asgi_oidc.web.request import Request, read_form
-from asgi_oidc.web.response import Response, page, redirect
+from asgi_oidc.web.response import REFERRER_POLICY_OF_LEAVING, Response, page, redirect
 
 METADATA_DEADLINE = 3.0  # seconds; a provider that is down does not hold up a sign-out
 
@@ -119,14 +120,30 @@ def _send_on(
     way_back = WayBack(return_to=return_to, is_everywhere=endpoint is not None, created_at=parts.now())
     state = parts.ways_back.write(way_back)
     if session is not None and endpoint is not None:
-        url = end_session_url(
-            endpoint, parts.client, id_token_hint=session.tokens.id_token, post_logout_redirect_uri=back, state=state
+        parameters = end_session_parameters(
+            parts.client, id_token_hint=session.tokens.id_token, post_logout_redirect_uri=back, state=state
         )
-        return redirect(url)
+        return _end_session(request, endpoint, parameters, back)
     if return_to is not None:
         return redirect(parts.origin + return_to)
     # A page that is protected would sign the browser in again at once; with the state, it says that it is signed out.
     return redirect(back if is_landing_public(request, parts) else with_parameters(back, state=state))
+
+
+def _end_session(request: Request, endpoint: str, parameters: dict[str, str], back: str) -> Response:
+    """Lead to the provider: with a URL, or where that is too long for some servers with a form.
+
+    A program can send no form; without the ID Token, the provider asks the person.
+    """
+    url = with_parameters(endpoint, **parameters)
+    if len(url) <= LONGEST_URL:
+        return redirect(url)
+    if request.wants_page:
+        csp = leaving_csp(origin_of(check_url(endpoint)), back)
+        body = leaving_page(action=endpoint, fields=parameters)
+        return page(body, status=200, csp=csp, referrer_policy=REFERRER_POLICY_OF_LEAVING)
+    del parameters["id_token_hint"]
+    return redirect(with_parameters(endpoint, **parameters))
 
 
 async def _end_there(session: Session, parts: Parts) -> str | None:

@@ -4,18 +4,19 @@ from urllib.parse import urlencode
 
 from asgi_oidc.protocol.client import Client
 
+LONGEST_URL = 2000  # characters; servers take more, but not all: above, a form carries the ID Token, as §2 allows
 
-def end_session_url(
-    endpoint: str, client: Client, *, id_token_hint: str, post_logout_redirect_uri: str, state: str
-) -> str:
-    """Write the URL that ends the session at the provider and comes back to us."""
-    return with_parameters(
-        endpoint,
-        id_token_hint=id_token_hint,
-        client_id=client.client_id,
-        post_logout_redirect_uri=post_logout_redirect_uri,
-        state=state,
-    )
+
+def end_session_parameters(
+    client: Client, *, id_token_hint: str, post_logout_redirect_uri: str, state: str
+) -> dict[str, str]:
+    """Name what ends the session at the provider and comes back to us."""
+    return {
+        "id_token_hint": id_token_hint,
+        "client_id": client.client_id,
+        "post_logout_redirect_uri": post_logout_redirect_uri,
+        "state": state,
+    }
 
 
 def with_parameters(url: str, **parameters: str) -> str:

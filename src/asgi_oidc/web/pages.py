@@ -1,7 +1,7 @@
-"""The few pages that a person sees from us: fixed words, no script, light and dark."""
+"""The few pages that a person sees from us: fixed words, hardly a script, light and dark."""
 
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from html import escape
 
@@ -33,6 +33,7 @@ HERE_ONLY = (
 )
 SCRIPT = """\
 const link=document.getElementById("login");location.replace(link.href+encodeURIComponent(location.hash))"""
+SUBMIT = "document.forms[0].submit()"
 LONGEST_NAME = 80  # characters of a name that a page shows
 
 
@@ -42,6 +43,21 @@ def _hash(text: str) -> str:
 
 PAGE_CSP = f"default-src 'none'; style-src {_hash(STYLE)}; base-uri 'none'; frame-ancestors 'none'"
 FRAGMENT_CSP = f"{PAGE_CSP}; script-src {_hash(SCRIPT)}"
+
+
+def leaving_csp(provider: str, back: str) -> str:
+    """Write the policy of `leaving_page`.
+
+    Chromium holds redirects after a form against `form-action` too, and a provider may lead through others before it
+    comes back: any host will do, by https.
+
+    Args:
+        provider: the origin that the form goes to.
+        back: URL that the browser comes back to.
+    """
+    is_plain = any(url.startswith("http:") for url in (provider, back))  # on loopback
+    schemes = "https: http:" if is_plain else "https:"
+    return f"{PAGE_CSP}; script-src {_hash(SUBMIT)}; form-action {provider} {schemes}"
 
 
 def error_page(*, title: str, text: str, reference: str, actions: Sequence[tuple[str, str]]) -> bytes:
@@ -182,6 +198,24 @@ def confirm_logout_page(*, action: str, home: str) -> bytes:
         "<p>You are about to sign out of this site.</p>"
         f'<form class=actions method=post action="{escape(action)}"><button class=first>Sign out</button>'
         f'<a href="{escape(home)}">Stay signed in</a></form>',
+    )
+
+
+def leaving_page(*, action: str, fields: Mapping[str, str]) -> bytes:
+    """Send the browser on with a form by itself; without scripts a person presses the button.
+
+    Args:
+        action: absolute URL of the provider.
+        fields: what it is sent.
+    """
+    inputs = "".join(
+        f'<input type=hidden name="{escape(name)}" value="{escape(value)}">' for name, value in fields.items()
+    )
+    return _page(
+        "Signing out",
+        "<p>You are signed out of this site. If nothing happens, press the button to sign out of the sign-in service."
+        f'</p><form class=actions method=post action="{escape(action)}">{inputs}'
+        f"<button class=first>Sign out</button></form><script>{SUBMIT}</script>",
     )
 
 

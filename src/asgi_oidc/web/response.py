@@ -8,11 +8,13 @@ from asgi_oidc.web.pages import PAGE_CSP
 
 Headers = tuple[tuple[bytes, bytes], ...]
 
+REFERRER_POLICY = b"same-origin"  # not "no-referrer": with it a form of ours would be sent with "Origin: null"
+REFERRER_POLICY_OF_LEAVING = b"strict-origin"  # the same for a form that goes to another site
+
 _OURS: Headers = (
     (b"cache-control", b"no-store"),
     (b"x-content-type-options", b"nosniff"),
-    # Not "no-referrer": with it a form of ours would be sent with "Origin: null".
-    (b"referrer-policy", b"same-origin"),
+    (b"referrer-policy", REFERRER_POLICY),
 )
 
 
@@ -38,10 +40,11 @@ def redirect(url: str) -> Response:
     return Response(303, (*_OURS, (b"location", url.encode("ascii")), (b"content-length", b"0")))
 
 
-def page(body: bytes, *, status: int, csp: str = PAGE_CSP) -> Response:
+def page(body: bytes, *, status: int, csp: str = PAGE_CSP, referrer_policy: bytes = REFERRER_POLICY) -> Response:
     """Answer with a page of ours; nothing in it can be framed, scripted or sniffed."""
     headers = (
-        *_OURS,
+        *((name, value) for name, value in _OURS if name != b"referrer-policy"),
+        (b"referrer-policy", referrer_policy),
         (b"content-type", b"text/html; charset=utf-8"),
         (b"content-security-policy", csp.encode("ascii")),
         (b"x-frame-options", b"DENY"),
