@@ -159,3 +159,15 @@ def test_every_event_with_a_reference_is_at_warning_or_above():
     named = [ast.unparse(call.args[0]).removeprefix("events.") for call in found]
     assert [name for name in named if name.isupper() and getattr(events, name).level < logging.WARNING] == []
     assert events.LOGIN_FAILED.level == events.REQUEST_FAILED.level == logging.WARNING  # `failure` takes one of them
+
+
+async def test_a_clock_that_is_off_is_called_that_in_the_log(caplog):
+    """It is the most common cause of logins that fail from one day to the next."""
+    site = Site()
+    site.provider.clock = lambda: site.clock.now + 300
+    browser, url = await site.at_callback()
+
+    failed = await browser.get(url, headers=PROGRAM, follow=False)
+
+    assert failed.json()["error"] == "claim_iat"
+    assert "the token was issued 300 s in the future: check this server" in caplog.text

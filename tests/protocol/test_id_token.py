@@ -45,6 +45,26 @@ def code_of(changes: dict[str, Any], **more: Any) -> str:
 
 
 @pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"iat": NOW + 300}, "the token was issued 300 s in the future: check this server's clock"),
+        ({"exp": NOW - 300}, "the token expired 300 s ago: check this server's clock"),
+        ({"exp": NOW - 300.5}, "the token expired 300 s ago: check this server's clock"),
+        ({"nbf": NOW + 300}, "the token is not valid for another 300 s: check this server's clock"),
+        ({"auth_time": NOW + 300}, "the user signed in 300 s in the future: check this server's clock"),
+        ({"auth_time": NOW - 3000}, "expected at most 60 s ago, got 3000 s ago"),
+    ],
+    ids=str,
+)
+def test_a_clock_that_is_off_is_called_that(changes, words):
+    """Numbers of seconds since 1970 tell nobody that a container was asleep."""
+    with pytest.raises(TokenRejected) as caught:
+        check(changes, expected=replace(EXPECTED, max_age=60))
+
+    assert caught.value.detail == words
+
+
+@pytest.mark.parametrize(
     "changes",
     [
         {},

@@ -155,3 +155,20 @@ def test_its_jti_is_remembered_until_its_age_alone_refuses_it(changes):
         )
 
     assert caught.value.code in ("claim_exp", "claim_iat")
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"iat": NOW + 300}, "the token was issued 300 s in the future: check this server's clock"),
+        ({"iat": NOW - 900}, f"the token was issued 900 s ago, more than {OLDEST} s: check this server's clock"),
+        ({"exp": NOW - 300}, "the token expired 300 s ago: check this server's clock"),
+    ],
+    ids=str,
+)
+def test_a_clock_that_is_off_is_called_that(changes, words):
+    """Else sign-outs at the provider stop working, and the log shows numbers."""
+    with pytest.raises(TokenRejected) as caught:
+        read(changes)
+
+    assert caught.value.detail == words

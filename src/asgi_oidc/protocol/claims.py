@@ -12,6 +12,7 @@ PROTOCOL_CLAIMS = frozenset(
 )
 # A claim, and the one that says whether the provider has verified it (OIDC Core §5.1).
 VERIFIED_PAIRS = (("email", "email_verified"), ("phone_number", "phone_number_verified"))
+CHECK_THE_CLOCK = "check this server's clock"  # nine times out of ten that is it, or a container that was asleep
 LATEST_DATE = 253_402_300_799  # the last second of the year 9999; anything later is a mistake or an attack
 
 
@@ -108,7 +109,7 @@ def read_instant(claims: Mapping[str, object], name: str) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise TokenRejected(f"claim_{name}", "expected a number of seconds")
     if not 0 <= value <= LATEST_DATE:  # a comparison refuses infinity and endless integers as well
-        raise TokenRejected(f"claim_{name}", "it is not a date")
+        raise TokenRejected(f"claim_{name}", "expected a date before the year 10000")
     return value
 
 
@@ -118,10 +119,23 @@ def check_lifetime(claims: Mapping[str, object], *, now: int, leeway: int) -> No
     Raises:
         TokenRejected: `claim_exp` or `claim_nbf`.
     """
-    if "exp" in claims and read_instant(claims, "exp") <= now - leeway:
-        raise TokenRejected("claim_exp", f"it ended at {claims['exp']}, now is {now}")
-    if "nbf" in claims and read_instant(claims, "nbf") > now + leeway:
-        raise TokenRejected("claim_nbf", f"it starts at {claims['nbf']}, now is {now}")
+    if "exp" in claims and (exp := read_instant(claims, "exp")) <= now - leeway:
+        raise TokenRejected("claim_exp", f"the token expired {int(now - exp)} s ago: {CHECK_THE_CLOCK}")
+    if "nbf" in claims and (nbf := read_instant(claims, "nbf")) > now + leeway:
+        raise TokenRejected("claim_nbf", f"the token is not valid for another {int(nbf - now)} s: {CHECK_THE_CLOCK}")
+
+
+def check_issued_at(claims: Claims, *, now: int, leeway: int) -> float:
+    """Refuse a token of the future, and return when it was issued.
+
+    Raises:
+        TokenRejected: `claim_iat`.
+    """
+    issued_at = read_instant(claims, "iat")
+    if issued_at > now + leeway:
+        ahead = int(issued_at - now)
+        raise TokenRejected("claim_iat", f"the token was issued {ahead} s in the future: {CHECK_THE_CLOCK}")
+    return issued_at
 
 
 def check_kind(typ: str | None, claims: Mapping[str, object], *, types: tuple[str | None, ...]) -> None:
