@@ -121,6 +121,7 @@ _PARSED: Mapping[str, Callable[[str], Any]] = {
     "session_lifetime": _whole_number,
     "leeway": _whole_number,
     "frontchannel_logout": _switch,
+    "claims_from_access_token": _switch,
     "keep_forms": _switch,
     "keep_fragment": _switch,
 }

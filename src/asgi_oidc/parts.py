@@ -180,6 +180,7 @@ def _provider_settings(settings: Settings, client: Client) -> ProviderSettings:
         trusted_audiences=settings.trusted_audiences,
         userinfo=settings.userinfo,
         leeway=settings.leeway,
+        claims_from_access_token=settings.claims_from_access_token,
         named_claims=[names for rule in settings.rules for names in rule.needs.claim_names],
     )
 

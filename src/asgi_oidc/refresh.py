@@ -114,7 +114,8 @@ async def _renew(session: Session, parts: Parts, refused: str | None) -> Session
             return mine.session
         answer = await ask(mine, parts)
         claims = await checked_claims(mine, parts, answer)
-        tokens = refreshed(mine.session, answer, claims, now=parts.now())
+        further = await _access_token_claims(mine, parts, answer)
+        tokens = refreshed(mine.session, answer, claims, further=further, now=parts.now())
         if refused is not None:
             tokens = msgspec.structs.replace(tokens, forced_at=parts.now())
         events.log(events.TOKENS_REFRESHED)
@@ -176,6 +177,22 @@ async def checked_claims(mine: Turn, parts: Parts, answer: RefreshAnswer) -> dic
             if not has_successor:
                 await revoke(answer.refresh_token, parts)
             raise SessionEnded(detail="the provider says that it is over") from error
+        await _keep_what_is_left(mine, parts, answer, error)
+        raise await _given_up(mine, parts, error) from error
+
+
+async def _access_token_claims(mine: Turn, parts: Parts, answer: RefreshAnswer) -> dict[str, object]:
+    """Return what the new access token says, where its claims take part.
+
+    One that cannot be used says nothing any more: what the last one granted is gone, and the session goes on.
+    """
+    try:
+        with anyio.fail_after(mine.time_left()):
+            return await parts.provider.access_token_claims(answer.access_token, sub=mine.session.login.sub)
+    except (ProviderError, TokenRejected, TimeoutError) as error:
+        if isinstance(error, TokenRejected) and error.code not in (*NOT_ITS_FAULT, "claim_sub"):
+            events.log(events.ACCESS_TOKEN_UNREAD, code=error.code, detail=error.detail)
+            return {}
         await _keep_what_is_left(mine, parts, answer, error)
         raise await _given_up(mine, parts, error) from error
 

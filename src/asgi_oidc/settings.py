@@ -69,6 +69,7 @@ class Keywords(TypedDict, total=False):
     post_logout_redirect_uri: str | None
     frontchannel_logout: bool
     userinfo: str
+    claims_from_access_token: bool
     trusted_audiences: Sequence[str]
     trusted_email_domains: Sequence[str]
     algorithms: Sequence[str]
@@ -102,6 +103,7 @@ class Settings:
     post_logout_redirect_uri: str | None
     frontchannel_logout: bool
     userinfo: str
+    claims_from_access_token: bool
     trusted_audiences: tuple[str, ...]
     trusted_email_domains: frozenset[str]
     algorithms: tuple[str, ...] | None
@@ -320,6 +322,7 @@ READERS: Mapping[str, tuple[Any, Callable[[Any], Any]]] = {
     "post_logout_redirect_uri": (None, read_post_logout_redirect_uri),
     "frontchannel_logout": (False, read_switch),
     "userinfo": ("auto", read_userinfo),
+    "claims_from_access_token": (False, read_switch),
     "trusted_audiences": ((), read_texts),
     "trusted_email_domains": (frozenset(), read_trusted_email_domains),
     "algorithms": (None, read_algorithms),

@@ -1,7 +1,7 @@
 """A checked login becomes a session: new at every login, and older ones end."""
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -58,14 +58,16 @@ def new_session(
     claims: Claims,
     admitted: Claims,
     scope: str,
+    from_access_token: Collection[str] = (),
 ) -> Session:
     """Make a session of what a login gave.
 
     Args:
         said: claims of the ID Token.
-        claims: the same with those of userinfo.
+        claims: the same with those of userinfo, and of the access token.
         admitted: what `on_login` made of them.
         scope: as granted.
+        from_access_token: names of the claims that the access token alone gave.
     """
     sid, expires_in, now = said.get("sid"), answer.expires_in, parts.now()
     sid = sid if isinstance(sid, str) else None
@@ -88,6 +90,7 @@ def new_session(
         refresh_token=answer.refresh_token,
         scopes=scope.split(),
         ends_at=earliest(None, said.get("session_expiry")),
+        from_access_token=sorted(from_access_token),
     )
     return Session(login=login, tokens=tokens, seen_at=now)
 

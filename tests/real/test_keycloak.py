@@ -128,6 +128,19 @@ async def test_a_mapper_brings_realm_roles_to_rules(server, sessions, user, stat
     assert (page.status_code, page.path) == (status, "/directors/board")
 
 
+@pytest.mark.parametrize(("user", "status"), [("alice", 200), ("bob", 403)])
+async def test_realm_roles_of_the_access_token_count_on_request(server, sessions, clock, user, status):
+    """Nothing has to be set at Keycloak for that, and they count after a refresh as well."""
+    settings = {"claims_from_access_token": True, "rules": [DIRECTORS_ONLY], "clock": clock, **sessions}
+    async with served(server, **settings) as browser:
+        page = await sign_in(browser, "/directors/board", user=user)
+        clock.added = LIFETIME + 1
+        renewed = await has_access_token(browser)
+        later = await browser.fetch("/directors/board")
+
+    assert (page.status_code, renewed, later.status_code) == (status, True, status)
+
+
 async def test_tokens_are_renewed_after_the_end_of_the_access_token(server, sessions, clock):
     """Keycloak gives a refresh token without `offline_access`, and a new ID Token with each refresh."""
     async with served(server, clock=clock, **sessions) as browser:

@@ -90,6 +90,6 @@ def test_tokens_that_say_something_else_are_ahead_of_what_others_got_meanwhile(s
     """Another process may have asked in the same second, before the provider knew."""
     session = with_tokens(id_token="header.e30.signature", written_claims=write_claims({"name": "Alice"}))
 
-    tokens = refreshed(session, ANSWER, said, now=NOW + 300)
+    tokens = refreshed(session, ANSWER, said, further={}, now=NOW + 300)
 
     assert (tokens.generation, tokens.access_token) == (300 + lead, "a-new-access-token")

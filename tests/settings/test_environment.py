@@ -70,7 +70,8 @@ def test_every_setting_but_the_objects_has_a_variable():
 def test_every_variable_may_stand_in_a_file(name, tmp_path):
     """As Docker and Kubernetes mount secrets; the newline at the end is not part of it."""
     numbers = dict.fromkeys(("leeway", "session_idle", "session_lifetime"), "1")
-    switches = dict.fromkeys(("frontchannel_logout", "keep_forms", "keep_fragment"), "true")
+    names = ("claims_from_access_token", "frontchannel_logout", "keep_forms", "keep_fragment")
+    switches = dict.fromkeys(names, "true")
     text = {"metadata": "{}", "authorization_params": "{}", "rules": "[]", **switches, **numbers}
     path = tmp_path / "value"
     path.write_text(text.get(name, "value") + "\n")

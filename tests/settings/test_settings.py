@@ -59,6 +59,7 @@ def test_five_settings_are_enough():
         "post_logout_redirect_uri": None,
         "frontchannel_logout": False,
         "userinfo": "auto",
+        "claims_from_access_token": False,
         "trusted_audiences": (),
         "trusted_email_domains": frozenset(),
         "algorithms": None,

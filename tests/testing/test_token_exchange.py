@@ -1,6 +1,10 @@
 """The fake provider gives an access token for another one (RFC 8693)."""
 
+import json
+
 import pytest
+from joserfc import jws, jwt
+from joserfc.jwk import KeySet
 
 from asgi_oidc.testing import Client, FakeProvider
 from tests.testing.relying_party import NOW, RelyingParty
@@ -26,6 +30,39 @@ async def test_exchanged_token_is_for_the_targets_asked_for(provider, rp):
     assert (info.sub, info.client_id, info.scopes) == ("bob", "web", ("orders:read",))
     assert (info.audience, info.expires_at, info.active) == (("stock", "bills", ORDERS), NOW + 3600, True)
     assert provider.count_grants(FORM["grant_type"]) == 1
+
+
+async def test_an_access_token_may_be_a_jwt(provider, rp):
+    """As RFC 9068 writes them, or as the test wants them."""
+    provider.jwt_access_tokens = True
+    provider.access_token_overrides = {"realm_access": {"roles": ["admin"]}, "scope": ...}
+    token = (await rp.login("bob"))["access_token"]
+    keys = KeySet.import_key_set({"keys": provider.published_keys})
+
+    read = jwt.decode(token, keys, algorithms=[provider.alg])
+    claims = {name: read.claims[name] for name in ("iss", "sub", "aud", "client_id", "iat", "exp", "realm_access")}
+    assert claims == {
+        "iss": provider.issuer,
+        "sub": "bob",
+        "aud": "web",
+        "client_id": "web",
+        "iat": NOW,
+        "exp": NOW + 3600,
+        "realm_access": {"roles": ["admin"]},
+    }
+    assert (read.header["typ"], "scope" in read.claims, provider.token_info(token).active) == ("at+jwt", False, True)
+
+
+@pytest.mark.parametrize(("typ", "header"), [("JWT", {"typ": "JWT"}), (None, {})])
+async def test_a_jwt_access_token_has_the_type_that_the_test_wants(provider, rp, typ, header):
+    """Providers from before RFC 9068 have others."""
+    provider.jwt_access_tokens, provider.access_token_typ = True, typ
+    rp = RelyingParty(provider, resource=ORDERS)
+
+    read = jws.extract_compact((await rp.login())["access_token"].encode())
+
+    assert {name: value for name, value in read.headers().items() if name == "typ"} == header
+    assert json.loads(read.payload)["aud"] == [ORDERS]
 
 
 async def test_exchange_that_asks_for_nothing_keeps_scopes_and_audience(provider):

@@ -14,6 +14,7 @@ from asgi_oidc.protocol.authorization import (
     check_response_issuer,
     read_authorization_response,
 )
+from asgi_oidc.protocol.claims import merge_claims
 from asgi_oidc.protocol.id_token import Expected
 from asgi_oidc.protocol.tokens import TokenAnswer
 from asgi_oidc.revoke import revoke_of_login
@@ -154,9 +155,20 @@ async def _admit_and_sign_in(
     request: Request, parts: Parts, tokens: TokenAnswer, said: Claims, transaction: Transaction, beginning: Beginning
 ) -> Response:
     scope = parts.settings.scope if tokens.scope is None else tokens.scope
-    claims = await parts.provider.complete_claims(said, tokens, scope=scope)
+    further = await parts.provider.access_token_claims(tokens.access_token, sub=said["sub"])
+    told = await parts.provider.complete_claims(said, tokens, scope=scope, others=further)
+    claims = merge_claims(told, further)
     admitted = await admit(parts, claims)
-    session = new_session(parts, beginning, tokens, said, claims=claims, admitted=admitted, scope=scope)
+    session = new_session(
+        parts,
+        beginning,
+        tokens,
+        said,
+        claims=claims,
+        admitted=admitted,
+        scope=scope,
+        from_access_token=claims.keys() - told.keys(),
+    )
     cookies = await sign_in(request, parts, session, transaction)
     if transaction.round is not None:
         cookies.append(parts.rounds.write(Round(transaction.round + 1, transaction.created_at, parts.now())))

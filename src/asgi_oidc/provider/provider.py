@@ -4,7 +4,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from asgi_oidc import events
-from asgi_oidc.errors import AnswerRejected, ProviderError
+from asgi_oidc.errors import AnswerRejected, ProviderError, TokenRejected
+from asgi_oidc.protocol.access_token import about_the_user, check_access_token
 from asgi_oidc.protocol.claims import Claims
 from asgi_oidc.protocol.client import Client
 from asgi_oidc.protocol.exchange import Wanted, exchange_call
@@ -53,6 +54,7 @@ class ProviderSettings:
     userinfo: str
     leeway: int
     named_claims: Sequence[Collection[str]] = ()
+    claims_from_access_token: bool = False
 
 
 class Provider:
@@ -158,8 +160,40 @@ class Provider:
             leeway=self._settings.leeway,
         )
 
-    async def complete_claims(self, claims: Claims, tokens: TokenAnswer, *, scope: str) -> dict[str, object]:
+    async def access_token_claims(self, token: str, *, sub: str) -> dict[str, object]:
+        """Verify an access token whole, and return what it says about the user; nothing where that is switched off.
+
+        Args:
+            sub: of the ID Token of the login.
+
+        Raises:
+            TokenRejected: it is no JWT, or fails a check.
+            ProviderError: we have no keys, and the provider gives none.
+        """
+        if not self._settings.claims_from_access_token:
+            return {}
+        try:
+            verified = await self._keys.verify(token, self._settings.algorithms)
+            check_access_token(
+                verified,
+                issuer=self._settings.issuer,
+                sub=sub,
+                client_id=self._settings.client.client_id,
+                now=int(self._clock()),
+                leeway=self._settings.leeway,
+            )
+        except TokenRejected as error:
+            why = "it is opaque, or no JWT" if error.code == "token_malformed" else error.detail
+            raise TokenRejected(error.code, f"claims_from_access_token cannot use the access token: {why}") from None
+        return about_the_user(verified.claims)
+
+    async def complete_claims(
+        self, claims: Claims, tokens: TokenAnswer, *, scope: str, others: Collection[str] = ()
+    ) -> dict[str, object]:
         """Add the claims of userinfo, where the settings, the scopes or the rules ask for it.
+
+        Args:
+            others: names of claims that the access token has: rules need not ask for them.
 
         Raises:
             TokenRejected: userinfo speaks of somebody else.
@@ -167,7 +201,8 @@ class Provider:
         """
         endpoint = (await self.metadata()).userinfo_endpoint
         wanted, is_auto = self._settings.userinfo, self._settings.userinfo == "auto"
-        lacks = lacks_claims(scope, claims, named=self._settings.named_claims)
+        named = [names for names in self._settings.named_claims if not any(name in others for name in names)]
+        lacks = lacks_claims(scope, claims, named=named)
         if wanted == "never" or (is_auto and (endpoint is None or not lacks)):
             return dict(claims)
         if endpoint is None:

@@ -18,16 +18,19 @@ DEPTH = 6  # levels of lists and objects in which order does not count
 LEAD = 2  # seconds by which tokens that say something else are ahead of those that another process got meanwhile
 
 
-def refreshed(session: Session, answer: RefreshAnswer, said: Claims, *, now: int) -> Tokens:
+def refreshed(session: Session, answer: RefreshAnswer, said: Claims, *, further: Claims, now: int) -> Tokens:
     """Take over all that the answer brought.
 
     Args:
         said: claims of its ID Token, checked; none when it brought no ID Token.
+        further: claims of its access token, checked; none when that takes no part.
     """
     old = session.tokens
+    claims, from_access_token = _up_to_date(session, said, further)
     tokens = msgspec.structs.replace(
         rotated(session, answer, now=now),
-        written_claims=write_claims(_up_to_date(session, said)),
+        written_claims=write_claims(claims),
+        from_access_token=from_access_token,
         given=_given(old, said) if answer.id_token is not None else old.given,
         id_token=answer.id_token or old.id_token,
         access_token=answer.access_token,
@@ -47,9 +50,11 @@ def claims_refreshed(session: Session, answer: RefreshAnswer, said: Claims, *, n
         said: as in `refreshed`.
     """
     old = session.tokens
+    claims, from_access_token = _up_to_date(session, said, None)
     tokens = msgspec.structs.replace(
         rotated(session, answer, now=now),
-        written_claims=write_claims(_up_to_date(session, said)),
+        written_claims=write_claims(claims),
+        from_access_token=from_access_token,
         given=sorted(said.keys() - PROTOCOL_CLAIMS) if _is_whole(said) else old.given,
         ends_at=earliest(old.ends_at, said.get("session_expiry")),
     )
@@ -98,16 +103,34 @@ def _unordered(value: Any, depth: int = DEPTH) -> Any:
     return value
 
 
-def _up_to_date(session: Session, said: Claims) -> dict[str, object]:
+def _up_to_date(session: Session, said: Claims, further: Claims | None) -> tuple[dict[str, object], list[str]]:
     """Bring claims up to date: what userinfo gave and what `on_login` made stays.
 
     An ID Token that tells no more than who signed in and when takes nothing away; any other is taken whole: who has
-    lost the last role must not keep it because the provider leaves an empty claim out.
+    lost the last role must not keep it because the provider leaves an empty claim out. An access token is always taken
+    whole, and adds what the others lack.
+
+    Args:
+        further: claims of the access token; None where the session keeps the one that it has.
+
+    Returns:
+        The claims, and the names of those that the access token alone gave.
     """
     tokens, made = session.tokens, with_partners(session.login.made)
+    of_access_token = frozenset(tokens.from_access_token)
     gone = _names_given(tokens) - said.keys() if _is_whole(said) else frozenset[str]()
+    if further is not None:
+        gone |= of_access_token
     kept = {name: value for name, value in tokens.claims.items() if name in made or name not in gone}
-    return merge_claims({name: value for name, value in said.items() if name not in made}, kept)
+    told = merge_claims(_without(said, made), kept)
+    if further is None:
+        return told, sorted(of_access_token & told.keys() - said.keys())
+    claims = merge_claims(told, _without(further, made))
+    return claims, sorted(claims.keys() - told.keys())
+
+
+def _without(claims: Claims, names: frozenset[str]) -> dict[str, object]:
+    return {name: value for name, value in claims.items() if name not in names}
 
 
 def _given(old: Tokens, said: Claims) -> list[str] | None:

@@ -14,7 +14,7 @@ from . import faults as fault_tables
 from .accounts import CLIENTS, PERSONAS, Client, Persona
 from .authorization import metadata_of
 from .faults import ActiveFaults, Draft, Setting
-from .grants import DueLogout, Grant, Memory, SignIn, TokenInfo, id_token_claims, overridden
+from .grants import DueLogout, Grant, Memory, SignIn, Token, TokenInfo, id_token_claims, overridden
 from .keys import ALGORITHMS, SigningKey, compact_jws, json_bytes, left_half_hash, signing_key
 from .wire import Call
 
@@ -90,6 +90,12 @@ class ProviderState:
         """Claims put into every ID Token at the very end; `...` takes a claim away."""
         self.userinfo_overrides: dict[str, Any] = {}
         """The same for userinfo."""
+        self.jwt_access_tokens = False
+        """True makes access tokens signed JWTs (RFC 9068) instead of opaque names."""
+        self.access_token_overrides: dict[str, Any] = {}
+        """The same for those."""
+        self.access_token_typ: str | None = "at+jwt"
+        """`typ` in their header; `None` for none."""
         self.jwks_headers: dict[str, str] = {}
         """Further headers of the key set, `{"cache-control": "max-age=60"}` for one."""
         self.memory = Memory()
@@ -229,6 +235,22 @@ class ProviderState:
         id_token = self.faults.sign(Draft(header, json_bytes(claims), self.key), *tables)
         self.memory.id_tokens[id_token] = grant
         return id_token
+
+    def access_token_of(self, token: Token) -> str:
+        """Make the JWT access token of a grant (RFC 9068 §2.2); where no target was named, it is for the client."""
+        grant = token.grant
+        claims = {
+            "iss": self._issuer,
+            "sub": grant.sign_in.persona.sub,
+            "aud": list(token.audience) or grant.client_id,
+            "client_id": grant.client_id,
+            "scope": " ".join(token.scopes),
+            "iat": self.now(),
+            "exp": self.now() + self.access_token_lifetime,
+            "jti": secrets.token_urlsafe(12),
+        }
+        header = {} if self.access_token_typ is None else {"typ": self.access_token_typ}
+        return self.sign(overridden(claims, self.access_token_overrides), **header)
 
     def token_info(self, token: str) -> TokenInfo:
         """Say what an access token or a refresh token is, and whether it still counts."""

@@ -43,7 +43,7 @@ def exchange_token(provider: ProviderState, call: Call, client: Client) -> Answe
 
 def new_access_token(provider: ProviderState, token: Token) -> str:
     """Give out an access token that expires when the provider's setting says."""
-    name = "at-" + secrets.token_urlsafe(24)
+    name = provider.access_token_of(token) if provider.jwt_access_tokens else "at-" + secrets.token_urlsafe(24)
     expires_at = provider.now() + provider.access_token_lifetime
     provider.memory.access_tokens[name] = replace(token, expires_at=expires_at)
     return name

@@ -1,0 +1,65 @@
+"""The access token of the login, where it is a JWT whose claims take part (RFC 9068, and what was there before it)."""
+
+from asgi_oidc.errors import TokenRejected
+from asgi_oidc.protocol.claims import PROTOCOL_CLAIMS, Claims, check_kind, check_lifetime, read_instant, same
+from asgi_oidc.protocol.jose import Verified
+
+ACCESS_TOKEN_TYPES = (None, "jwt", "at+jwt")
+# How providers name the client that a token was issued to: OIDC and Keycloak, RFC 9068 and Cognito, Okta, Entra 1.0.
+CLIENT_CLAIMS = ("azp", "client_id", "cid", "appid")
+# What stands in ID Tokens alone; an access token that has one of these is none (OIDC Core §2, §3.3.2.11).
+ID_TOKEN_CLAIMS = ("nonce", "at_hash", "c_hash", "s_hash")
+# What some providers say about the token itself, in claims of their own: Keycloak, Cognito.
+KINDS = {"typ": ("bearer", "dpop", "at+jwt", "jwt"), "token_use": ("access",)}
+# About the token and not about the user; scopes are what the token answer says.
+ABOUT_THE_TOKEN = PROTOCOL_CLAIMS | {*CLIENT_CLAIMS, *KINDS, "scope", "scp"}
+
+
+def check_access_token(token: Verified, *, issuer: str, sub: str, client_id: str, now: int, leeway: int) -> None:
+    """Refuse an access token that is not of this provider, about this user, for this client, and of now.
+
+    Args:
+        token: signature already checked.
+        sub: of the ID Token of the login.
+        now: seconds since the epoch.
+        leeway: seconds of clock skew allowed.
+
+    Raises:
+        TokenRejected: with the claim that is wrong as code; `claim_sub` when it is another user's.
+
+    Source: RFC 9068 §4; RFC 8725 §3.11, §3.12.
+    """
+    claims = token.claims
+    check_kind(token.typ, claims, types=ACCESS_TOKEN_TYPES)
+    _check_is_no_other_kind(claims)
+    if not same(claims.get("iss"), issuer):
+        raise TokenRejected("claim_iss", f"expected {issuer}, got {claims.get('iss')}")
+    _check_client(claims, client_id)
+    read_instant(claims, "exp")  # it has to be there
+    check_lifetime(claims, now=now, leeway=leeway)
+    if not same(claims.get("sub"), sub):
+        raise TokenRejected("claim_sub", "it is another user's than the ID Token")
+
+
+def about_the_user(claims: Claims) -> dict[str, object]:
+    """Return what a checked access token says about the user; what the login was, the ID Token alone says."""
+    return {name: value for name, value in claims.items() if name not in ABOUT_THE_TOKEN}
+
+
+def _check_is_no_other_kind(claims: Claims) -> None:
+    if found := [name for name in ID_TOKEN_CLAIMS if name in claims]:
+        raise TokenRejected("token_typ", f"it is no access token: it has {', '.join(found)}")
+    for name, kinds in KINDS.items():
+        kind = claims.get(name, kinds[0])
+        if not isinstance(kind, str) or kind.lower() not in kinds:
+            raise TokenRejected("token_typ", f"expected {name} to be one of {', '.join(kinds)}, got {kind}")
+
+
+def _check_client(claims: Claims, client_id: str) -> None:
+    """Refuse a token that was issued to another client, or that nothing ties to this one."""
+    issued_to = [claims[name] for name in CLIENT_CLAIMS if name in claims]
+    if any(not same(client, client_id) for client in issued_to):
+        raise TokenRejected("claim_client_id", f"expected {client_id}, got {issued_to}")
+    aud = claims.get("aud")
+    if not issued_to and aud != client_id and not (isinstance(aud, list) and client_id in aud):
+        raise TokenRejected("claim_aud", f"no {', '.join(CLIENT_CLAIMS)}, and expected {client_id} in aud, got {aud}")
