@@ -275,14 +275,16 @@ async def test_without_keys_a_refresh_is_tried_again():
     assert (down, await site.refresh(browser), await is_admin(browser)) == (503, 200, True)
 
 
-async def test_on_login_has_the_last_word():
+@pytest.mark.parametrize("does", ["changes it", "takes it away"])
+async def test_on_login_has_the_last_word(does):
     """What it changed stays, whatever the access token says later."""
 
-    async def promote(user: Any, claims: dict[str, Any]) -> None:
-        assert claims["realm_access"] == {"roles": ["admin"]}
-        claims["realm_access"] = {"roles": ["reader"]}
+    async def demote(user: Any, claims: dict[str, Any]) -> None:
+        assert claims.pop("realm_access") == {"roles": ["admin"]}
+        if does == "changes it":
+            claims["realm_access"] = {"roles": ["reader"]}
 
-    site = RolesSite(on_login=promote)
+    site = RolesSite(on_login=demote)
     browser = await site.signed_in()
 
     await site.refresh(browser)
