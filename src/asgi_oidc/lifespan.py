@@ -13,6 +13,34 @@ from asgi_oidc.processes import is_one_of_several
 LISTEN_EVERY = 1.0  # seconds
 FINISH_DEADLINE = 10.0  # seconds; as long as a call to the provider may take
 
+# What is kept in memory: what to say when this process is the only one, and when it is one of several.
+NOTICES = {
+    "logout": (
+        (
+            events.LOGOUT_IN_THIS_PROCESS,
+            "sign-outs are remembered in this process only",
+            "set store or logout_store to a RedisStore before you run several processes",
+        ),
+        (
+            events.LOGOUT_NOT_SHARED,
+            "a sign-out does not reach the other processes: saved copies of session cookies stay valid there",
+            "set store or logout_store to a RedisStore",
+        ),
+    ),
+    "sessions": (
+        (
+            events.SESSIONS_IN_THIS_PROCESS,
+            "sessions are in the memory of this process: a restart signs everybody out",
+            "set store to a RedisStore, or leave it out to keep sessions in cookies",
+        ),
+        (
+            events.SESSIONS_NOT_SHARED,
+            "each process has a MemoryStore of its own: users lose their sessions whenever another process answers",
+            "set store to a RedisStore, or leave it out to keep sessions in cookies",
+        ),
+    ),
+}
+
 Message = MutableMapping[str, Any]
 ASGIApp = Callable[
     [MutableMapping[str, Any], Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]],
@@ -77,7 +105,7 @@ async def _listen(parts: Parts, is_over: anyio.Event) -> None:
 
 
 def tell_what_a_sign_out_reaches(parts: Parts, *, is_late: bool = False) -> None:
-    """Say once where a copy of a cookie outlives a sign-out: nobody would notice before it matters.
+    """Say once what this process alone knows, sessions or sign-outs: nobody would notice before it matters.
 
     Args:
         is_late: no lifespan came; then only a warning is worth a line between those of requests.
@@ -89,9 +117,9 @@ def tell_what_a_sign_out_reaches(parts: Parts, *, is_late: bool = False) -> None
         return
     is_warning = is_one_of_several()
     if is_warning or not is_late:
-        mend = "set store or logout_store to a RedisStore when several processes serve the app"
-        what = "a sign-out ends saved copies of a session in this process only"
-        events.log(events.LOGOUT_NOT_SHARED if is_warning else events.LOGOUT_IN_THIS_PROCESS, what=what, mend=mend)
+        alone, among_others = NOTICES["logout" if parts.store is None else "sessions"]
+        event, what, fix = among_others if is_warning else alone
+        events.log(event, what=what, fix=fix)
 
 
 async def _finish(parts: Parts) -> None:
