@@ -59,6 +59,7 @@ KEYS_FETCHED = Event("keys_fetched", logging.DEBUG)
 KEY_SKIPPED = Event("key_skipped", logging.DEBUG)
 METADATA_FETCHED = Event("metadata_fetched", logging.DEBUG)
 UNEXPECTED_ERROR = Event("unexpected_error", logging.ERROR)
+HOST_MISMATCH = Event("host_mismatch", logging.WARNING)
 MOUNT_MISMATCH = Event("mount_mismatch", logging.WARNING)
 
 

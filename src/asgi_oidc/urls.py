@@ -33,7 +33,7 @@ def check_url(url: str) -> SplitResult:
         raise ValueError("must not contain a user name, a password or an empty port")
     if "#" in url:
         raise ValueError("must not have a fragment")
-    if not _HOST.fullmatch(parts.hostname) and not _is_address(parts.hostname):
+    if not _HOST.fullmatch(parts.hostname) and not is_address(parts.hostname):
         raise ValueError("must name a host by its DNS name or its address")
     if parts.scheme == "http" and not is_loopback(parts.hostname):
         raise ValueError("must use https: http is allowed on loopback only")
@@ -60,7 +60,17 @@ def origin_of(parts: SplitResult) -> str:
     return f"{parts.scheme}://{host}{port}"
 
 
-def _is_address(host: str) -> bool:
+def host_name(authority: str) -> str | None:
+    """Return the host of `host` or `host:port` in lower case, None where it is not one."""
+    try:
+        host = urlsplit(f"//{authority}").hostname
+    except ValueError:
+        return None
+    return host.removesuffix(".") if host else None
+
+
+def is_address(host: str) -> bool:
+    """Say whether a host name is an IP address that a URL may have."""
     try:
         IPv6Address(host) if ":" in host else IPv4Address(host)
     except ValueError:

@@ -13,6 +13,7 @@ from asgi_oidc.protocol.step_up import ANYHOW, Ask
 from asgi_oidc.sessions.rounds import MOST
 from asgi_oidc.sessions.sessions import Live
 from asgi_oidc.sessions.transactions import AGAIN, Before, Transaction, digest
+from asgi_oidc.urls import host_name, is_address, is_loopback
 from asgi_oidc.web.request import Request
 from asgi_oidc.web.response import Response, redirect
 from asgi_oidc.web.return_to import check_return_to
@@ -61,6 +62,8 @@ async def start_login(
         ProviderError: the provider gives no metadata.
         StoreUnavailable: the login could not be kept.
     """
+    if "host" not in parts.notices and request.is_navigation:
+        _tell_of_another_host(request, parts)
     metadata = await parts.provider.metadata()
     state = secrets.token_urlsafe(RANDOM) + (AGAIN if again else "")
     proofs = Proofs(state, secrets.token_urlsafe(RANDOM), secrets.token_urlsafe(RANDOM))
@@ -91,6 +94,27 @@ async def start_login(
     if before is not None or request.session_over_at is not None:
         expect_login(request, parts)
     return redirect(url).with_cookies(lines)
+
+
+def _tell_of_another_host(request: Request, parts: Parts) -> None:
+    """Warn once where the browser seems to be at another host than `base_url`; no decision depends on that.
+
+    The login cookie stays at that host, so the callback at `base_url` never finds it.
+    """
+    visited, expected = host_name(request.header(b"host") or ""), host_name(parts.origin.partition("://")[2])
+    if visited in (None, expected) or expected is None:
+        return
+    # Scanners come by address, and some proxies put that of the app there.
+    if is_address(visited) and not is_address(expected) and not is_loopback(expected):
+        return
+    parts.notices.add("host")
+    events.log(
+        events.HOST_MISMATCH,
+        host=visited,
+        base_url=parts.settings.base_url,
+        what="a login that starts at this host cannot finish at base_url: its cookie stays here",
+        fix="visit base_url, redirect this host to it, or change base_url; a proxy has to pass Host on unchanged",
+    )
 
 
 def _round(request: Request, parts: Parts, live: Live | None, *, now: int) -> int | None:
