@@ -119,7 +119,7 @@ class RefreshFailed(OIDCError):
 
 
 class TokenNotGranted(OIDCError):
-    """The provider gives this session no token for that API."""
+    """The provider gives this session no token for that API; `detail` has its own words."""
 
     default_code = "token_not_granted"
 
@@ -213,7 +213,7 @@ class ProviderUnavailable(ProviderError):
 
 
 class ProviderRefused(ProviderError):
-    """The provider answered with an OAuth error.
+    """The provider answered with an OAuth error; `detail` has its words as well, which no page ever shows.
 
     Attributes:
         error: the `error` of the answer, cut and cleaned (RFC 6749 §4.1.2.1, §5.2).
@@ -222,7 +222,7 @@ class ProviderRefused(ProviderError):
     default_code = "provider_refused"
 
     def __init__(self, error: str, detail: str = "", *, answer_status: int | None = None) -> None:
-        super().__init__(detail=f"{error} {detail}".strip(), answer_status=answer_status)
+        super().__init__(detail=detail or error, answer_status=answer_status)
         self.error = error
 
 

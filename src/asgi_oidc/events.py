@@ -12,6 +12,7 @@ from typing import NamedTuple
 logger = logging.getLogger("asgi_oidc")
 
 LONGEST_FIELD = 200  # characters; more is an attack or a mistake, and neither belongs into a log
+LONGEST_DETAIL = 500  # characters; it may quote what a provider says, which is bounded as well
 MOST_FRAMES = 5  # of a traceback, the innermost
 
 
@@ -54,6 +55,7 @@ TOKENS_REFRESHED = Event("tokens_refreshed", logging.DEBUG)
 REFRESH_FAILED = Event("refresh_failed", logging.WARNING)
 TOKENS_NOT_KEPT = Event("tokens_not_kept", logging.WARNING)
 SESSION_WITHDRAWN = Event("session_withdrawn", logging.INFO)
+TOKEN_NOT_GRANTED = Event("token_not_granted", logging.WARNING)
 PROVIDER_FAILED = Event("provider_failed", logging.WARNING)
 KEYS_FETCHED = Event("keys_fetched", logging.DEBUG)
 KEY_SKIPPED = Event("key_skipped", logging.DEBUG)
@@ -75,7 +77,7 @@ def log(event: Event, *, error: BaseException | None = None, **fields: object) -
     if error is not None:
         fields["raised"] = type(error).__name__
         fields["at"] = lines_of(error)
-    words = [event.name, *(f"{name}={clean(value)}" for name, value in fields.items() if value is not None)]
+    words = [event.name, *(f"{name}={_cleaned(name, value)}" for name, value in fields.items() if value is not None)]
     logger.log(event.level, "%s", " ".join(words), extra={"event": event.name})
 
 
@@ -90,9 +92,13 @@ def lines_of(error: BaseException, *, most: int = MOST_FRAMES) -> str:
     return ">".join(f"{PurePath(filename).name}:{line}" for filename, line in lines[-most:])
 
 
-def clean(value: object) -> str:
-    """Write a value that came from outside on one line, cut to `LONGEST_FIELD` characters."""
-    text = str(value)[: LONGEST_FIELD + 1]
-    if len(text) > LONGEST_FIELD:
-        text = text[:LONGEST_FIELD] + "..."
+def _cleaned(name: str, value: object) -> str:
+    return clean(value, longest=LONGEST_DETAIL if name == "detail" else LONGEST_FIELD)
+
+
+def clean(value: object, *, longest: int = LONGEST_FIELD) -> str:
+    """Write a value that came from outside on one line, cut to so many characters."""
+    text = str(value)[: longest + 1]
+    if len(text) > longest:
+        text = text[:longest] + "..."
     return text if text.isascii() and text.isprintable() and " " not in text else ascii(text)

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 
 import anyio
 
+from asgi_oidc import events
 from asgi_oidc.errors import (
     ProviderError,
     ProviderRefused,
@@ -23,7 +24,7 @@ from asgi_oidc.sessions.granted import Failure, Granted
 from asgi_oidc.sessions.refresh_answer import claims_refreshed
 from asgi_oidc.sessions.session import refresh_due_at
 from asgi_oidc.sessions.sessions import Live
-from asgi_oidc.turn import COOL_DOWN, DEADLINE, turn
+from asgi_oidc.turn import COOL_DOWN, DEADLINE, failed, turn
 
 UNKNOWN_LIFETIME = 60  # seconds that a token is used again when the provider does not say how long it lives
 
@@ -65,11 +66,12 @@ async def exchanged_token(live: Live, parts: Parts, wanted: Wanted, *, refused: 
             with anyio.fail_after(DEADLINE):
                 return await parts.provider.exchange_token(subject_token, wanted)
         except ProviderRefused as error:
+            events.log(events.TOKEN_NOT_GRANTED, detail=error.detail)
             raise TokenNotGranted(detail=error.detail) from error
-        except ProviderError as error:
-            raise RefreshFailed(f"exchange_{error.code}", error.detail) from error
-        except TimeoutError as exc:
-            raise RefreshFailed("exchange_timeout", "the provider took too long") from exc
+        except (ProviderError, TimeoutError) as error:
+            failure = failed(error, "exchange")
+            events.log(events.PROVIDER_FAILED, code=failure.code, detail=failure.detail)
+            raise failure from error
 
     return await _token(live, parts, wanted, get, refused=refused)
 

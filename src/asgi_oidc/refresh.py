@@ -136,11 +136,12 @@ async def ask(mine: Turn, parts: Parts, *, resource: str | None = None) -> Refre
             return await parts.provider.refresh(refresh_token, resource=resource)
     except ProviderRefused as refused:
         if resource is not None and refused.error != "invalid_grant":
+            events.log(events.TOKEN_NOT_GRANTED, detail=refused.detail)
             raise TokenNotGranted(detail=refused.detail) from refused
         if refused.error != "invalid_grant":
             raise await _given_up(mine, parts, refused) from refused
-        await _withdraw(mine.session, parts)
-        raise SessionEnded(detail="the provider has withdrawn the refresh token") from refused
+        await _withdraw(mine.session, parts, refused.detail)
+        raise SessionEnded(detail=f"the provider has withdrawn the refresh token: {refused.detail}") from refused
     except ProviderError as error:
         await _keep(mine, parts, parts.provider.left_after(error, refresh_token))
         raise await _given_up(mine, parts, error) from error
@@ -173,7 +174,7 @@ async def checked_claims(mine: Turn, parts: Parts, answer: RefreshAnswer) -> dic
     except (ProviderError, TokenRejected, TimeoutError) as error:
         if isinstance(error, TokenRejected) and error.code == "session_over":
             has_successor = parts.ended.over_from(login) is not None
-            await _withdraw(mine.session, parts)
+            await _withdraw(mine.session, parts, error.detail)
             if not has_successor:
                 await revoke(answer.refresh_token, parts)
             raise SessionEnded(detail="the provider says that it is over") from error
@@ -227,11 +228,11 @@ async def _given_up(mine: Turn, parts: Parts, error: OIDCError | TimeoutError) -
     return failure
 
 
-async def _withdraw(session: Session, parts: Parts) -> None:
+async def _withdraw(session: Session, parts: Parts, detail: str) -> None:
     newest = await parts.sessions.newest(session)
     if newest is not None and newest.tokens.generation != session.tokens.generation:
         raise RefreshFailed("refresh_superseded", "another process was faster", retry_after=1)
-    events.log(events.SESSION_WITHDRAWN)
+    events.log(events.SESSION_WITHDRAWN, detail=detail)
     await parts.sessions.end(session)
 
 

@@ -23,15 +23,16 @@ async def revoke(refresh_token: str | None, parts: Parts) -> None:
     """Revoke a refresh token where the provider knows how; without it there is nothing to do."""
     if refresh_token is None:
         return
-    code = "revocation_timeout"
+    code, detail = "revocation_timeout", f"no answer in {DEADLINE:g} s"
     with anyio.move_on_after(DEADLINE):
         try:
             await parts.provider.revoke(refresh_token)
         except OIDCError as error:
-            code = error.code
+            code, detail = error.code, error.detail
         else:
             return
-    events.log(events.PROVIDER_FAILED, code=code, going_on_with="a refresh token that was not revoked")
+    going_on_with = "a refresh token that was not revoked"
+    events.log(events.PROVIDER_FAILED, code=code, detail=detail, going_on_with=going_on_with)
 
 
 async def revoke_of_session(refresh_token: str | None, login: Login, parts: Parts) -> None:

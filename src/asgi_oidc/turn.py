@@ -114,8 +114,8 @@ async def _unlock_later(session: Session, parts: Parts, holder: str) -> None:
                 continue
 
 
-def failed(error: OIDCError | TimeoutError) -> RefreshFailed:
-    """Say, to the app, that a renewal failed, and why."""
+def failed(error: OIDCError | TimeoutError, what: str = "refresh") -> RefreshFailed:
+    """Say, to the app, that a renewal, or another call for a token, failed, and why."""
     if isinstance(error, OIDCError):
-        return RefreshFailed(f"refresh_{error.code}", error.detail)
-    return RefreshFailed("refresh_timeout", "the provider took too long")
+        return RefreshFailed(f"{what}_{error.code}", error.detail)
+    return RefreshFailed(f"{what}_timeout", "the provider took too long")

@@ -6,7 +6,6 @@ from asgi_oidc.endpoints.endpoint import Endpoint, Receive, read_form_body
 from asgi_oidc.endpoints.failure import failure
 from asgi_oidc.endpoints.login import start_login
 from asgi_oidc.errors import LoginLoop, OIDCError, ProviderRefused, RequestRejected, StoreUnavailable
-from asgi_oidc.events import clean
 from asgi_oidc.on_login import admit
 from asgi_oidc.parts import Parts
 from asgi_oidc.protocol.authorization import (
@@ -16,6 +15,7 @@ from asgi_oidc.protocol.authorization import (
 )
 from asgi_oidc.protocol.claims import merge_claims
 from asgi_oidc.protocol.id_token import Expected
+from asgi_oidc.protocol.oauth_error import make_oauth_error
 from asgi_oidc.protocol.tokens import TokenAnswer
 from asgi_oidc.revoke import revoke_of_login
 from asgi_oidc.sessions.rounds import MOST, Round
@@ -183,10 +183,18 @@ async def _checked_code(
         raise RequestRejected("response_mode", "it did not come the way that was asked for")
     check_response_issuer(response, await parts.provider.metadata())
     if response.error is not None:
-        raise ProviderRefused(clean(response.error), "from the authorization endpoint")
+        raise _refused(response, transaction)
     if not response.code:
         raise RequestRejected("code_missing", "neither code nor error")
     return response.code
+
+
+def _refused(response: AuthorizationResponse, transaction: Transaction) -> ProviderRefused:
+    members = {"error": response.error, "error_description": response.error_description}
+    secrets = (transaction.state, transaction.nonce, transaction.code_verifier, response.code or "")
+    said = make_oauth_error(members, secrets)
+    # Whoever reads the log should know that it proves nothing.
+    return ProviderRefused(said.error, f"{said}, as the browser says that the authorization endpoint said")
 
 
 def _expected(parts: Parts, transaction: Transaction, tokens: TokenAnswer) -> Expected:

@@ -43,12 +43,17 @@ class Proofs:
 
 @dataclass(frozen=True, slots=True)
 class AuthorizationResponse:
-    """What the provider sent back through the browser; nothing of it is trusted yet."""
+    """What the provider sent back through the browser; nothing of it is trusted yet.
+
+    Attributes:
+        error_description: anybody can have written it into the URL.
+    """
 
     state: str | None = field(repr=False)
     code: str | None = field(default=None, repr=False)
     iss: str | None = None
     error: str | None = None
+    error_description: str | None = None
 
 
 def authorization_url(metadata: ProviderMetadata, client: Client, proofs: Proofs, *, scope: str, extra: Params) -> str:
@@ -97,6 +102,8 @@ def read_authorization_response(pairs: Iterable[tuple[str, str]]) -> Authorizati
     """
     found: dict[str, str] = {}
     for name, value in pairs:
+        if name == "error_description":  # for the log alone, so that it refuses nothing
+            found.setdefault(name, value)
         if name not in ("state", "code", "iss", "error"):
             continue
         if name in found:
@@ -105,7 +112,11 @@ def read_authorization_response(pairs: Iterable[tuple[str, str]]) -> Authorizati
             raise RequestRejected("parameter_too_long", name)
         found[name] = value
     return AuthorizationResponse(
-        state=found.get("state"), code=found.get("code"), iss=found.get("iss"), error=found.get("error")
+        state=found.get("state"),
+        code=found.get("code"),
+        iss=found.get("iss"),
+        error=found.get("error"),
+        error_description=found.get("error_description"),
     )
 
 

@@ -5,35 +5,53 @@ from dataclasses import dataclass, field
 from urllib.parse import urlencode
 
 from asgi_oidc.errors import AnswerRejected, ProviderRefused, ProviderUnavailable
-from asgi_oidc.events import clean
+from asgi_oidc.protocol.oauth_error import read_oauth_error
 from asgi_oidc.protocol.wire import NotAnObject, read_object
 
+SECRET_FIELDS = ("code", "code_verifier", "refresh_token", "subject_token", "token", "client_secret")
 RETRY_AFTER_LIMIT = 300  # seconds; a provider does not decide how long our users wait
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A request of ours to the provider; headers and body may be secret, so its repr hides them."""
+    """A request of ours to the provider; headers and body may be secret, so its repr hides them.
+
+    Attributes:
+        secrets: what of it must not stand in a log, also where the answer repeats it.
+    """
 
     method: str
     url: str
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     body: bytes | None = field(default=None, repr=False)
+    secrets: tuple[str, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the provider answered: status, headers by lower-case name, the whole body (bounded)."""
+    """What the provider answered: status, headers by lower-case name, the whole body (bounded).
+
+    Attributes:
+        secrets: those of the call.
+    """
 
     status: int
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     body: bytes = field(default=b"", repr=False)
+    secrets: tuple[str, ...] = field(default=(), repr=False)
 
 
-def form_call(url: str, fields: Mapping[str, str], headers: Mapping[str, str]) -> Call:
-    """Make a POST with a form, as the token endpoint wants it (RFC 6749 §4.1.3)."""
+def form_call(
+    url: str, fields: Mapping[str, str], headers: Mapping[str, str], *, secrets: tuple[str, ...] = ()
+) -> Call:
+    """Make a POST with a form, as the token endpoint wants it (RFC 6749 §4.1.3).
+
+    Args:
+        secrets: those of the headers.
+    """
     form_headers = {"content-type": "application/x-www-form-urlencoded", "accept": "application/json"}
-    return Call("POST", url, {**form_headers, **headers}, urlencode(fields).encode("ascii"))
+    secrets += tuple(fields[name] for name in SECRET_FIELDS if name in fields)
+    return Call("POST", url, {**form_headers, **headers}, urlencode(fields).encode("ascii"), secrets)
 
 
 def read_json_answer(answer: Answer, *, what: str) -> dict[str, object]:
@@ -62,13 +80,14 @@ def check_status(answer: Answer, *, what: str) -> None:
     """
     if answer.status == 200:
         return
-    status = answer.status
+    status, said = answer.status, read_oauth_error(answer.headers, answer.body, answer.secrets)
+    detail = f"{said}, from {what} with status {status}" if said.error else f"expected status 200, got {status}"
     if status == 429 or status >= 500:
-        wait = _wait(answer)
-        raise ProviderUnavailable(f"{what}_unavailable", f"status {status}", retry_after=wait, answer_status=status)
-    if status in (400, 401, 403) and (error := _oauth_error(answer)):
-        raise ProviderRefused(error, f"from {what}, status {status}", answer_status=status)
-    raise AnswerRejected(f"{what}_status", f"expected 200, got {status}", answer_status=status)
+        raise ProviderUnavailable(f"{what}_unavailable", detail, retry_after=_wait(answer), answer_status=status)
+    # The header says it for the log alone: a proxy can write it, and an error may end a session.
+    if status in (400, 401, 403) and said.is_in_body:
+        raise ProviderRefused(said.error, detail, answer_status=status)
+    raise AnswerRejected(f"{what}_status", detail, answer_status=status)
 
 
 def _wait(answer: Answer) -> int:
@@ -76,11 +95,3 @@ def _wait(answer: Answer) -> int:
     if asked.isascii() and asked.isdigit() and len(asked) <= 6:
         return max(1, min(int(asked), RETRY_AFTER_LIMIT))
     return 5
-
-
-def _oauth_error(answer: Answer) -> str:
-    try:
-        error = read_object(answer.body).get("error")
-    except NotAnObject:
-        return ""
-    return clean(error) if isinstance(error, str) else ""

@@ -8,6 +8,7 @@ from asgi_oidc.protocol.client import Client
 from asgi_oidc.protocol.client_auth import METHODS, choose_method
 from asgi_oidc.protocol.messages import Answer, Call, read_json_answer
 from asgi_oidc.protocol.metadata import ProviderMetadata
+from asgi_oidc.protocol.oauth_error import make_oauth_error
 
 LONGEST_TOKEN = 65_536  # characters; no header that carries it would pass a server
 LONGEST_LIFETIME = 10 * 365 * 86_400  # seconds; beyond that a provider means "for ever", and we say ten years
@@ -138,7 +139,12 @@ def _unusable(error: AnswerRejected, members: dict[str, object]) -> UnusableToke
 
 def _read_members(answer: Answer) -> dict[str, object]:
     # Some providers write null for what they do not give.
-    return {name: value for name, value in read_json_answer(answer, what="token").items() if value is not None}
+    members = {name: value for name, value in read_json_answer(answer, what="token").items() if value is not None}
+    if "error" in members and "access_token" not in members:  # as GitHub does it
+        said = make_oauth_error(members, answer.secrets)
+        detail = f"{said}, with status {answer.status}"
+        raise UnusableTokens("token_error", detail, refresh_token=None, is_old_spent=False)
+    return members
 
 
 def _scope(members: dict[str, object]) -> str | None:

@@ -32,7 +32,7 @@ def lacks_claims(scope: str, claims: Claims, *, named: Iterable[Collection[str]]
 def userinfo_call(endpoint: str, access_token: str) -> Call:
     """Ask who the access token stands for (RFC 6750 §2.1)."""
     headers = {"authorization": f"Bearer {access_token}", "accept": "application/json, application/jwt"}
-    return Call("GET", endpoint, headers)
+    return Call("GET", endpoint, headers, secrets=(access_token,))
 
 
 def signed_userinfo(answer: Answer) -> str | None:

@@ -2,7 +2,7 @@
 
 import ssl
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any, Protocol
 
@@ -132,7 +132,7 @@ async def _exchange(client: HttpClient, call: Call, what: str, arrival: _Arrival
     response: HttpResponse = await client.send(request, stream=True, auth=None, follow_redirects=False)
     arrival.status = response.status_code
     try:
-        return await _read(response, what)
+        return replace(await _read(response, what), secrets=call.secrets)
     finally:
         with anyio.move_on_after(CLOSE_DEADLINE, shield=True):
             await response.aclose()

@@ -12,7 +12,8 @@ def basic_call(client: Client, url: str, fields: Mapping[str, str]) -> Call:
     """`client_secret_basic`: id and secret, form-encoded each, in the Authorization header."""
     # Form-encoding comes first: a ":" or "%" in a secret would otherwise be read as something else.
     pair = f"{quote_plus(client.client_id)}:{quote_plus(client.secret or '')}"
-    return form_call(url, fields, {"authorization": f"Basic {b64encode(pair.encode('ascii')).decode('ascii')}"})
+    encoded = b64encode(pair.encode("ascii")).decode("ascii")
+    return form_call(url, fields, {"authorization": f"Basic {encoded}"}, secrets=(encoded, client.secret or ""))
 
 
 def post_call(client: Client, url: str, fields: Mapping[str, str]) -> Call:

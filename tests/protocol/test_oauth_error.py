@@ -1,0 +1,148 @@
+"""What a provider says is wrong: bounded, on one line, and without our secrets."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from asgi_oidc.errors import ProviderError, ProviderRefused
+from asgi_oidc.protocol.client import Client
+from asgi_oidc.protocol.client_auth import METHODS
+from asgi_oidc.protocol.messages import Answer, check_status
+from asgi_oidc.protocol.oauth_error import (
+    LONGEST_DESCRIPTION,
+    LONGEST_HEADER,
+    SHARED,
+    make_oauth_error,
+    read_oauth_error,
+)
+from asgi_oidc.protocol.tokens import read_refresh_answer, read_token_answer
+from asgi_oidc.protocol.userinfo import userinfo_call
+
+TOKEN = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiI0NzExIn0.c2lnbmF0dXJl"
+
+
+def body(**members: object) -> bytes:
+    return json.dumps(members).encode()
+
+
+@pytest.mark.parametrize(
+    ("members", "written"),
+    [
+        ({"error": "invalid_client"}, "invalid_client"),
+        ({"error": "invalid_client", "error_description": ""}, "invalid_client"),
+        ({"error": "invalid_client", "error_description": "it is expired"}, "invalid_client: it is expired"),
+        ({"error": "a", "error_description": "b", "error_uri": "https://c/"}, "a: b (see https://c/)"),
+        ({"error": "a", "error_description": {"b": 1}, "error_uri": 7}, "a"),
+        ({"error": "a", "error_description": " b\r\n\tWARNING c\x1b[31m \u202ed "}, "a: b WARNING c [31m d"),
+        ({"error": "a", "error_description": "Schl\u00fcssel abgelaufen"}, "a: Schl\u00fcssel abgelaufen"),
+        ({"error": "a", "error_description": "x" * 301}, f"a: {'x' * LONGEST_DESCRIPTION}..."),
+        ({"error": 7, "error_description": "b"}, ": b"),
+        ({}, ""),
+    ],
+    ids=str,
+)
+def test_the_words_of_an_error_stand_on_one_line(members, written):
+    """Nobody forges a line of the log, and a description need not be ASCII to help."""
+    assert str(make_oauth_error(members, ())) == written
+
+
+@pytest.mark.parametrize(
+    ("header", "written"),
+    [
+        ('Bearer error="invalid_token", error_description="The token expired"', "invalid_token: The token expired"),
+        ('Bearer realm="x",error="a",error_description="say \\"b\\""', 'a: say \\"b\\"'),
+        ('Bearer realm="error=no"', ""),
+        ('DPoP algs="ES256", Bearer error="a"', "a"),
+        ("Bearer", ""),
+        ("Bearer " + "x" * LONGEST_HEADER + ', error="a"', ""),
+    ],
+)
+def test_a_challenge_tells_as_well(header, written):
+    """RFC 6750 §3: userinfo answers so, most often without a body."""
+    assert str(read_oauth_error({"www-authenticate": header}, b"", ())) == written
+
+
+def test_a_body_tells_more_than_a_header():
+    """A token endpoint answers 401 with both (RFC 6749 §5.2)."""
+    said = read_oauth_error({"www-authenticate": 'Basic error="b"'}, body(error="a"), ())
+
+    assert (said.error, said.is_in_body) == ("a", True)
+
+
+@pytest.mark.parametrize("secret", [TOKEN, "s3cret", "a secret with spaces", "\u00fcber-geheim"])
+@pytest.mark.parametrize("text", ["{}", "token {} is unknown", "{}{}", "({}), ({})", "a {}"])
+def test_our_secrets_are_taken_out(secret, text):
+    """Some providers repeat what they were sent."""
+    said = str(make_oauth_error({"error": "a", "error_description": text.replace("{}", secret)}, [secret]))
+
+    assert secret not in said
+    assert "[...]" in said
+
+
+@given(st.text(), st.text(max_size=30), st.data())
+def test_no_part_of_a_secret_that_could_be_used_is_left(secret, around, data):
+    """Some show the first half of a token, or its end."""
+    start = data.draw(st.integers(0, len(secret)))
+    part = secret[start : data.draw(st.integers(start, len(secret)))]
+
+    said = make_oauth_error({"error": around + part, "error_description": part + around}, [secret])
+
+    parts = {secret[at : at + SHARED] for at in range(len(secret) - SHARED + 1)}
+    assert not any(piece in text for text in said[:3] for piece in parts if piece.isprintable() and piece.strip())
+
+
+def test_words_that_a_secret_happens_to_have_stay():
+    """Else a secret such as "web-secret-for-tests" would hide why it was refused."""
+    said = make_oauth_error({"error": "a", "error_description": "client secret is expired"}, ["web-secret-for-tests"])
+
+    assert said.error_description == "client secret is expired"
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_call_names_its_secrets(method):
+    """Whatever way the client authenticates."""
+    client = Client("web", "https://app.example.com/auth/callback", None if method == "none" else "client:s3cret%")
+    fields = {"grant_type": "x", "code": "the-code", "code_verifier": "the-verifier", "refresh_token": "the-token"}
+
+    call = METHODS[method](client, "https://id.example.com/token", fields)
+
+    assert {"the-code", "the-verifier", "the-token"} <= set(call.secrets)
+    assert "x" not in call.secrets
+    assert method == "none" or "client:s3cret%" in call.secrets
+    assert all(value.removeprefix("Basic ") in call.secrets for value in [call.headers.get("authorization")] if value)
+    assert userinfo_call("https://id.example.com/me", "the-token").secrets == ("the-token",)
+    assert not any(secret in repr(call) for secret in call.secrets)
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 429, 500, 503])
+def test_every_failure_says_what_the_provider_says(status):
+    """Also an outage: "maintenance until noon"."""
+    answer = Answer(status, {}, body(error="e", error_description=f"why, {TOKEN}"), (TOKEN,))
+
+    with pytest.raises(ProviderError) as caught:
+        check_status(answer, what="token")
+
+    assert caught.value.detail == f"e: why, [...], from token with status {status}"
+
+
+def test_only_a_body_refuses():
+    """`invalid_grant` ends a session; a proxy writes headers."""
+    answer = Answer(400, {"www-authenticate": 'Bearer error="invalid_grant", error_description="b"'}, b"")
+
+    with pytest.raises(ProviderError) as caught:
+        check_status(answer, what="token")
+
+    assert not isinstance(caught.value, ProviderRefused)
+    assert caught.value.detail == "invalid_grant: b, from token with status 400"
+
+
+@pytest.mark.parametrize("read", [read_token_answer, read_refresh_answer])
+def test_an_error_with_status_200_is_told(read):
+    """Some providers answer all errors so; it ends no session, and spends nothing."""
+    with pytest.raises(ProviderError) as caught:
+        read(Answer(200, {}, body(error="bad_code", error_description="it is old")))
+
+    assert (caught.value.code, caught.value.detail) == ("token_error", "bad_code: it is old, with status 200")
+    assert not isinstance(caught.value, ProviderRefused)
