@@ -6,12 +6,14 @@ import pytest
 from starlette.applications import Starlette
 from starlette.authentication import requires
 from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
 from asgi_oidc import OIDCMiddleware, StepUpRequired
+from asgi_oidc.testing.in_process import call_app
 from tests.flow.site import Site
 from tests.integrations.routes import connect, sign_in, site_of
 
@@ -98,3 +100,24 @@ async def test_what_a_handler_lacks_reaches_a_middleware_that_stands_inside():
 
     assert (page.status_code, page.path, page.json()) == (200, "/transfer", {"sub": "alice"})
     assert sum("/authorize" in step.url for step in page.history) == 2  # the login, and the step-up
+
+
+SPA = "https://spa.example.com"
+
+
+@pytest.mark.parametrize(("is_outermost", "status"), [(True, 200), (False, 401)])
+async def test_cors_middleware_belongs_outside(is_outermost, status):
+    """A preflight carries no cookie, so whoever asks for a user first refuses it."""
+    app = Starlette(routes=[Route("/api", lambda request: JSONResponse({"sub": request.user.sub}), methods=["POST"])])
+    settings = {name: value for name, value in Site().settings.items() if value is not ...}
+    layers: list[tuple[Any, dict[str, Any]]] = [
+        (OIDCMiddleware, settings),
+        (CORSMiddleware, {"allow_origins": [SPA], "allow_methods": ["POST"]}),
+    ]
+    for layer, options in layers if is_outermost else reversed(layers):
+        app.add_middleware(layer, **options)
+    asks = {"origin": SPA, "access-control-request-method": "POST", "cookie": ""}
+
+    found, _, _ = await call_app(app, "OPTIONS", "https://app.example.com/api", asks, b"")
+
+    assert found == status
