@@ -41,7 +41,7 @@ async def who_was(request: Request, parts: Parts) -> Live | None:
     except StoreUnavailable as error:
         if error.code != "store_garbage":
             raise
-        events.log(events.STORE_FAILED, code=error.code, detail=error.detail, going_on_with="nobody")
+        events.log(events.STORE_FAILED, code=error.code, detail=error.detail, fallback="an anonymous user")
         return None
 
 

@@ -250,7 +250,7 @@ async def save(mine: Turn, parts: Parts, tokens: Tokens) -> Session:
     try:
         saved = await _saved(mine.session, parts, with_tokens)
     except TimeoutError:
-        events.log(events.STORE_FAILED, code="tokens_not_saved", going_on_with="tokens that only this process knows")
+        events.log(events.STORE_FAILED, code="tokens_not_saved", fallback="tokens kept in this process")
         mine.has_unsaved = True
         saved = renewed(mine.session, tokens)
         parts.sessions.keep_unsaved(saved)

@@ -31,8 +31,7 @@ async def revoke(refresh_token: str | None, parts: Parts) -> None:
             code, detail = error.code, error.detail
         else:
             return
-    going_on_with = "a refresh token that was not revoked"
-    events.log(events.PROVIDER_FAILED, code=code, detail=detail, going_on_with=going_on_with)
+    events.log(events.PROVIDER_FAILED, code=code, detail=detail, fallback="the refresh token is not revoked")
 
 
 async def revoke_of_session(refresh_token: str | None, login: Login, parts: Parts) -> None:

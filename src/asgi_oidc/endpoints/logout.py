@@ -165,7 +165,7 @@ async def _end_session_endpoint(parts: Parts) -> str | None:
         try:
             return (await parts.provider.metadata()).end_session_endpoint
         except ProviderError as error:
-            events.log(events.PROVIDER_FAILED, code=error.code, detail=error.detail, going_on_with="a local logout")
+            events.log(events.PROVIDER_FAILED, code=error.code, detail=error.detail, fallback="a local sign-out")
     return None
 
 

@@ -50,7 +50,7 @@ class Discovery:
         except ProviderError as exc:
             if known is None or self._age() >= FRESH + STALE:
                 raise
-            events.log(events.PROVIDER_FAILED, code=exc.code, detail=exc.detail, going_on_with="old metadata")
+            events.log(events.PROVIDER_FAILED, code=exc.code, detail=exc.detail, fallback="cached metadata")
             return known
 
     def _age(self) -> float:

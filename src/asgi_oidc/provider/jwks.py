@@ -83,7 +83,7 @@ class KeyCache:
         except ProviderError as exc:
             if age >= known.lifetime + STALE:
                 raise
-            events.log(events.PROVIDER_FAILED, code=exc.code, detail=exc.detail, going_on_with="old keys")
+            events.log(events.PROVIDER_FAILED, code=exc.code, detail=exc.detail, fallback="cached keys")
             return known
 
     async def _newer_than(self, key_set: KeySet, budget: Budget | None = None) -> KeySet:
@@ -97,7 +97,7 @@ class KeyCache:
         except ProviderError as exc:
             if budget is not None:  # whoever sent the token can send it again
                 raise
-            events.log(events.PROVIDER_FAILED, code=exc.code, detail=exc.detail, going_on_with="old keys")
+            events.log(events.PROVIDER_FAILED, code=exc.code, detail=exc.detail, fallback="cached keys")
             return key_set
 
     async def _fetch(self, uri: str, *, asked_for: bool = False) -> KeySet:

@@ -243,4 +243,4 @@ def _log_refusal(answer: Answer) -> None:
     try:
         check_status(answer, what="userinfo")
     except ProviderError as error:
-        events.log(events.USERINFO_REFUSED, detail=error.detail, going_on_with="the claims of the ID Token")
+        events.log(events.USERINFO_REFUSED, detail=error.detail, fallback="the claims of the ID Token")

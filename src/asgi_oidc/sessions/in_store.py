@@ -136,7 +136,9 @@ class StoredSessions:
         try:
             await self.change(live.session, lambda current: self._seen(current, now))
         except StoreUnavailable as error:
-            events.log(events.STORE_FAILED, code=error.code, detail=error.detail, going_on_with="the request")
+            events.log(
+                events.STORE_FAILED, code=error.code, detail=error.detail, fallback="the last use is not written down"
+            )
 
     def is_due(self, live: Live) -> bool:
         """Nothing ever changes the cookie, and by now it may be that of a newer login."""
