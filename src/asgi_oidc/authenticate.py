@@ -94,10 +94,13 @@ def delete_over(request: Request, parts: Parts) -> list[bytes]:
     """Return the Set-Cookie lines that take a session out of a browser which is known to be over.
 
     Browsers delete by name, and the next session has the same. So nothing is deleted by an answer that may arrive
-    after a login: one that is late, or to a browser that is signing in.
+    after a login: one that is late, or to a browser that is signing in. Nor by the answer to a form that a person sent:
+    one step back there is what they typed, but only while the page of before (`Vary: Cookie`) has the same cookies.
     """
     over_at, cookies = request.session_over_at, request.cookies
     if over_at is None or not 0 <= parts.now() - over_at <= LATE:
+        return []
+    if request.wants_page and request.has_form:
         return []
     if parts.transactions.is_any(cookies) or digest(parts.sessions.cookie(cookies)) in parts.signing_in:
         return []

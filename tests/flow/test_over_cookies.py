@@ -76,6 +76,21 @@ async def test_the_next_answer_deletes_the_cookies_of_a_session_that_was_ended(s
     assert len(reasons()) == 1
 
 
+async def test_the_answer_to_a_form_leaves_what_was_typed_one_step_back(settings):
+    """The page of before varies with the cookies: without them, the browser asks for it again, and the text is gone."""
+    site = Site(**settings)
+    browser = await site.signed_in()
+    before = cookie_header(browser)
+    site.clock.advance(3601)
+
+    stopped = await browser.post("/page", {"text": "long"})
+    after = cookie_header(browser)
+    await browser.fetch("/page")
+
+    assert (stopped.status_code, stopped.set_cookies, after) == (401, [], before)
+    assert session_cookies(browser) == []
+
+
 async def test_a_session_that_the_provider_withdrew_leaves_nothing_behind(reasons):
     """The answer to the request that sees it may be late, so it takes the tokens only; the next one takes the rest."""
     site = Site(scope="openid offline_access")
