@@ -19,7 +19,9 @@ from .sizes import size
 from .stage import NOW, Exchange, Stage, http_scope
 
 MOST_MEMORY = 20 * 1024 * 1024  # bytes
+MOST_TIME = 1.0  # seconds of a processor
 DEADLINE = 10.0  # seconds for one call
+PATIENCE = 300  # seconds for a process; a machine may be busy
 
 PACKED = ("gzip-gzip", "gzip", "GZIP", "x-gzip", "identity-gzip", "br", "zstd", "deflate")
 BOMBS = {
@@ -48,7 +50,7 @@ def test_a_bomb_costs_neither_memory_nor_time(bombs: str, kind: str) -> None:
         assert figures["warm_up"] == "token_not_json"
         assert figures["error"] == BOMBS[kind]
         assert figures["grown"] < MOST_MEMORY
-        assert figures["seconds"] < DEADLINE + 3
+        assert figures["seconds"] < MOST_TIME
 
 
 def test_a_bomb_is_one_to_whoever_unpacks(bombs: str) -> None:
@@ -61,7 +63,7 @@ def test_a_bomb_is_one_to_whoever_unpacks(bombs: str) -> None:
 
 def relying_party(url: str, kind: str, backend: str, deed: str = "log_in") -> Any:
     command = [sys.executable, "-m", "tests.security.relying_party", url, kind, backend, deed]
-    done = subprocess.run(command, capture_output=True, timeout=60, check=False)
+    done = subprocess.run(command, capture_output=True, timeout=PATIENCE, check=False)
     assert done.returncode == 0, done.stderr.decode()
     return json.loads(done.stdout)
 
