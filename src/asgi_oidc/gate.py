@@ -16,11 +16,12 @@ from asgi_oidc.protocol.step_up import ANYHOW, Ask
 from asgi_oidc.sessions.forms import LARGEST, KeptForm
 from asgi_oidc.sessions.sessions import Live
 from asgi_oidc.sessions.transactions import digest
-from asgi_oidc.web.pages import FRAGMENT_CSP, forbidden_page, form_stopped_page, fragment_page
+from asgi_oidc.web.pages import FRAGMENT_CSP, forbidden_page, form_stopped_page, fragment_page, sign_in_page
 from asgi_oidc.web.request import Request, read_form
-from asgi_oidc.web.response import Response, challenge, page, problem
+from asgi_oidc.web.response import Response, challenge, page, page_for, problem
 
 LONGEST_PAGE = 1024  # characters of a way back to the page of a form; it is sealed twice, and has to fit into a cookie
+STEP_UP_REQUIRED = "insufficient_user_authentication"  # RFC 9470 §3
 LARGEST_COOKIE = 3800  # characters; with its name and attributes it stays below 4096 bytes
 
 
@@ -49,13 +50,14 @@ async def turn_away(
 async def _login_needed(
     decision: StartLogin | StepUp, request: Request, parts: Parts, place: Place, receive: Receive | None
 ) -> Response:
-    if not place.may_redirect or not request.wants_page or request.is_prefetch:
+    if not place.may_redirect or request.is_prefetch:
         return unauthorized(decision, request, parts)
     return_to, ask = own_path(request.target, parts), decision.ask
     if not request.is_navigation:
-        if request.has_form:
+        is_sent_by_a_person = request.wants_page or (request.shows_html and not request.is_htmx)
+        if request.has_form and is_sent_by_a_person:
             return await _stop_form(decision, request, parts, receive, target=return_to)
-        return unauthorized(decision, request, parts)
+        return unauthorized(decision, request, parts, shows_html=request.shows_html)
     if parts.settings.keep_fragment and return_to is not None:
         answer = page(fragment_page(login=parts.urls.login_for(ask, return_to)), status=401, csp=FRAGMENT_CSP)
         return answer.with_headers(challenge(parts.urls.login, {}))
@@ -65,20 +67,36 @@ async def _login_needed(
         return failure(request, parts, error, return_to=return_to)
 
 
-def unauthorized(decision: StartLogin | StepUp, request: Request, parts: Parts) -> Response:
-    """Tell a program that its user has to sign in, or to sign in again in a better way (RFC 9470 §3)."""
+def unauthorized(
+    decision: StartLogin | StepUp, request: Request, parts: Parts, *, shows_html: bool = False
+) -> Response:
+    """Tell a program that its user has to sign in, or to sign in again in a better way (RFC 9470 §3).
+
+    Args:
+        shows_html: what the program gets is shown to a person.
+    """
     # A script's user should come back to the page that the script runs on, not to the script's URL.
     ask = decision.ask
     url = parts.urls.login_for(ask, _page_of(request, parts))
     events.log(events.LOGIN_REQUIRED, status=401, method=request.method)
+    if shows_html:
+        return _sign_in(decision, request, parts, url)
     if isinstance(decision, StartLogin):
         answer = problem(401, "login_required", "Please sign in", login_url=url)
         return answer.with_headers(challenge(parts.urls.login, {}))
-    name = "insufficient_user_authentication"
+    name = STEP_UP_REQUIRED
     asked: dict[str, object] = {"acr_values": list(ask.acr_values)} if ask.acr_values else {}
     asked |= {} if ask.max_age is None else {"max_age": ask.max_age}
     answer = problem(401, name, "Please sign in again: this needs a stronger or fresher login", login_url=url, **asked)
     return answer.with_headers(challenge(parts.urls.login, {"error": name, **ask.parameters}))
+
+
+def _sign_in(decision: StartLogin | StepUp, request: Request, parts: Parts, url: str) -> Response:
+    told = {"error": STEP_UP_REQUIRED, **decision.ask.parameters} if isinstance(decision, StepUp) else {}
+    answer = page_for(request, sign_in_page(login=url, is_step_up=isinstance(decision, StepUp)), status=401)
+    answer = answer.with_headers(challenge(parts.urls.login, told))
+    # htmx follows this header whatever the status is, but for redirects.
+    return answer.with_headers((b"hx-redirect", url.encode("ascii"))) if request.is_htmx else answer
 
 
 def forbidden(refusal: Refuse, request: Request, parts: Parts, place: Place, live: Live | None) -> Response:
@@ -89,12 +107,12 @@ def forbidden(refusal: Refuse, request: Request, parts: Parts, place: Place, liv
     return_to = own_path(request.target, parts) if request.is_navigation else _page_of(request, parts)
     ask = place.ask or ANYHOW
     switch = parts.urls.login_for(Ask(ask.acr_values, ask.max_age, ANOTHER_ACCOUNT), return_to)
-    is_for_a_person = request.is_navigation or (request.wants_page and request.has_form)
+    is_for_a_person = request.is_navigation or request.shows_html or (request.wants_page and request.has_form)
     if live is not None and place.may_redirect and is_for_a_person:
         user = User(live.session.login.sub, live.session.login.issuer, live.session.tokens.written_claims)
         home = parts.settings.home
         body = forbidden_page(name=user.display_name, email=user.email, switch=switch, home=home, reference=reference)
-        return page(body, status=403)
+        return page_for(request, body, status=403)
     name, needed = "forbidden", {}
     if refusal.scopes:  # RFC 6750 §3.1
         name, needed = "insufficient_scope", {"scope": " ".join(refusal.scopes)}
@@ -112,7 +130,7 @@ async def _stop_form(
 ) -> Response:
     """Answer a form that a person has sent: it is not lost without a word, and may be kept."""
     ask, sealed = decision.ask, None
-    is_own = request.is_form and request.is_same_origin(parts.origin)
+    is_own = request.wants_page and request.is_form and request.is_same_origin(parts.origin)
     if parts.settings.keep_forms and is_own and receive is not None and target is not None:
         sealed = await _sealed(request, parts, receive, target=target)
     events.log(events.FORM_STOPPED, is_kept=sealed is not None)
@@ -124,7 +142,7 @@ async def _stop_form(
     else:
         again = parts.urls.form_for(ask)
     body = form_stopped_page(again=again, sealed=sealed, is_step_up=isinstance(decision, StepUp))
-    return page(body, status=401).with_headers(challenge(parts.urls.login, {}))
+    return page_for(request, body, status=401).with_headers(challenge(parts.urls.login, {}))
 
 
 async def _sealed(request: Request, parts: Parts, receive: Receive, *, target: str) -> str | None:
@@ -143,5 +161,5 @@ async def _sealed(request: Request, parts: Parts, receive: Receive, *, target: s
 
 
 def _page_of(request: Request, parts: Parts) -> str | None:
-    referer = request.header(b"referer") or ""
-    return own_path(referer, parts) if referer.startswith(f"{parts.origin}/") else None
+    url = request.page_url
+    return own_path(url, parts) if url.startswith(f"{parts.origin}/") else None

@@ -37,7 +37,7 @@ async def test_the_login_url_leads_back_to_a_page_of_ours(site, browser, query, 
 
 
 @pytest.mark.parametrize(
-    "headers", [{"sec-fetch-mode": "cors", "sec-fetch-dest": "empty"}, {"sec-purpose": "prefetch"}]
+    "headers", [{"sec-fetch-mode": "cors", "sec-fetch-dest": "empty", "accept": "*/*"}, {"sec-purpose": "prefetch"}]
 )
 async def test_the_login_url_is_for_a_person_only(browser, headers):
     """No cookie for a script or a prefetch."""

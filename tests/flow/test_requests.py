@@ -7,7 +7,7 @@ import pytest
 from asgi_oidc import UnsupportedScope
 from tests.flow.site import ORIGIN, PROGRAM, Exchange, Site, login_cookies
 
-CORS = {"sec-fetch-mode": "cors", "sec-fetch-dest": "empty", "accept": "text/html"}
+CORS = {"sec-fetch-mode": "cors", "sec-fetch-dest": "empty", "accept": "*/*"}
 PREFETCH = {"sec-purpose": "prefetch;prerender"}
 
 

@@ -205,7 +205,7 @@ async def test_a_browser_keeps_at_most_eight_logins_and_the_newest_work(stage: S
         {"sec-fetch-dest": "iframe"},
         {"sec-fetch-mode": "cors", "sec-fetch-dest": "empty"},
         {"sec-fetch-dest": "serviceworker", "sec-fetch-mode": "same-origin"},
-        {"sec-fetch-mode": "navigate", "sec-fetch-dest": "empty"},
+        {"sec-fetch-mode": "navigate", "sec-fetch-dest": "empty", "accept": "*/*"},
     ],
     ids=str,
 )

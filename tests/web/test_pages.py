@@ -105,7 +105,7 @@ def test_the_first_action_stands_out():
     """One thing to do next, the others beside it."""
     page = error_page(title="Oh", text="No.", reference="r1", actions=[("Again", "/a"), ("Home", "/b")])
 
-    assert (page.count(b"class=first"), b'<a class=first href="/a">Again</a>' in page) == (1, True)
+    assert (page.count(b"class=first"), b'<a class=first target=_top href="/a">Again</a>' in page) == (1, True)
 
 
 def test_the_confirm_page_signs_out_by_post_only():

@@ -37,6 +37,9 @@ def request(*headers: tuple[str, str], **scope: Any) -> Request:
         ([("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "iframe")], "GET", False),
         ([("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "")], "GET", False),
         ([*NAVIGATE, ("sec-fetch-dest", "document")], "GET", False),
+        ([("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "empty"), *HTML], "GET", True),
+        ([("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "empty")], "GET", False),
+        ([("sec-fetch-mode", "same-origin"), ("sec-fetch-dest", "empty"), *HTML], "GET", False),
         ([*NAVIGATE, ("sec-fetch-mode", "navigate")], "GET", False),
         ([("sec-fetch-mode", "cors"), ("sec-fetch-dest", "empty"), *HTML], "GET", False),
         ([("sec-fetch-mode", "no-cors"), ("sec-fetch-dest", "image"), *HTML], "GET", False),
@@ -59,6 +62,72 @@ def request(*headers: tuple[str, str], **scope: Any) -> Request:
 def test_a_navigation_is_told_by_fetch_metadata_and_else_by_accept(headers, method, is_navigation):
     """Only a person who opens a page can be sent to a login."""
     assert request(*headers, method=method).is_navigation is is_navigation
+
+
+TURBO_STREAM = [("accept", "text/vnd.turbo-stream.html, text/html, application/xhtml+xml")]
+HTMX = [("hx-request", "true"), ("accept", "*/*")]
+FETCH = [("sec-fetch-mode", "cors"), ("sec-fetch-dest", "empty")]
+
+
+@pytest.mark.parametrize(
+    ("headers", "kind", "shows_html"),
+    [
+        (HTML, "http", True),
+        ([*FETCH, *HTML], "http", True),
+        ([("accept", "TEXT/HTML; q=0.9, */*")], "http", True),
+        ([("accept", "application/xhtml+xml")], "http", True),
+        (TURBO_STREAM, "http", True),
+        ([*FETCH, *HTMX], "http", True),
+        ([("hx-request", "true"), ("accept", "application/json")], "http", False),
+        ([("hx-request", "false"), ("accept", "*/*")], "http", False),
+        ([("accept", "application/json, text/html")], "http", False),
+        ([*FETCH, ("accept", "*/*")], "http", False),
+        ([], "http", False),
+        ([*HTML, ("sec-purpose", "prefetch")], "http", False),
+        (HTML, "websocket", False),
+    ],
+)
+def test_who_shows_html_is_told_by_what_is_asked_for_first(headers, kind, shows_html):
+    """People never see raw JSON, and a script that asks for anything else always gets it."""
+    assert request(*headers, type=kind).shows_html is shows_html
+
+
+@pytest.mark.parametrize(
+    ("destination", "site", "referer", "ancestors"),
+    [
+        ("iframe", "same-origin", ORIGIN + "/page", "'self'"),
+        ("frame", "same-origin", "", "'self'"),
+        ("iframe", "same-site", "https://portal.example.com/", "'self' https://portal.example.com"),
+        ("iframe", "same-site", "https://portal.example.com:8443/x", "'self' https://portal.example.com:8443"),
+        ("iframe", "same-site", "https://a.example.com;script-src *", "'self'"),
+        ("iframe", "same-site", "https://a.example.com*", "'self'"),
+        ("iframe", "same-site", "", "'self'"),
+        ("iframe", "cross-site", "https://evil.example/", "'none'"),
+        ("iframe", "none", "", "'none'"),
+        ("document", "same-origin", ORIGIN + "/page", "'none'"),
+        ("image", "same-origin", ORIGIN + "/page", "'none'"),
+    ],
+)
+def test_only_pages_of_this_site_may_frame_an_answer(destination, site, referer, ancestors):
+    """A page of another site has no session in its frames, and could only lead a click astray."""
+    headers = [("sec-fetch-mode", "navigate"), ("sec-fetch-dest", destination), ("sec-fetch-site", site)]
+
+    assert request(*headers, ("referer", referer)).frame_ancestors == ancestors
+
+
+@pytest.mark.parametrize(
+    ("headers", "url"),
+    [
+        ([], ""),
+        ([("referer", ORIGIN + "/a")], ORIGIN + "/a"),
+        ([*HTMX, ("hx-current-url", ORIGIN + "/b"), ("referer", ORIGIN + "/a")], ORIGIN + "/b"),
+        ([*HTMX, ("referer", ORIGIN + "/a")], ORIGIN + "/a"),
+        ([("hx-current-url", ORIGIN + "/b"), ("referer", ORIGIN + "/a")], ORIGIN + "/a"),
+    ],
+)
+def test_the_page_behind_a_request_is_told_by_htmx_and_else_by_the_referer(headers, url):
+    """A referrer policy may hide it."""
+    assert request(*headers).page_url == url
 
 
 @pytest.mark.parametrize(

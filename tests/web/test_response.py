@@ -11,7 +11,7 @@ from asgi_oidc.web.response import Response, frame, json_response, page, problem
 EVERY = [
     redirect("https://a/"),
     page(b"<p>", status=400),
-    frame(b"<p>", ancestor="https://id.example.com"),
+    frame(b"<p>", ancestors="https://id.example.com"),
     json_response({}),
     problem(401, "code", "Title"),
 ]
@@ -46,7 +46,7 @@ def test_a_page_runs_no_script_and_stands_in_no_frame():
 
 def test_a_frame_runs_no_script_and_stands_in_frames_of_one_origin():
     """That of the provider; X-Frame-Options knows no such thing."""
-    headers = dict(frame(b"<p>", ancestor="https://id.example.com").headers)
+    headers = dict(frame(b"<p>", ancestors="https://id.example.com").headers)
 
     policy = headers[b"content-security-policy"].split(b"; ")
     assert (policy[0], policy[-1]) == (b"default-src 'none'", b"frame-ancestors https://id.example.com")

@@ -28,7 +28,7 @@ from asgi_oidc.parts import Parts
 from asgi_oidc.principal import with_return_to
 from asgi_oidc.web.pages import error_page
 from asgi_oidc.web.request import Request
-from asgi_oidc.web.response import Response, page, problem
+from asgi_oidc.web.response import Response, page_for, problem
 
 
 class _Words(NamedTuple):
@@ -179,7 +179,7 @@ def failure(
     events.log(event, error=cause, code=error.code, detail=error.detail, reference=reference)
     again = with_return_to(parts.urls.login, return_to)
     response = (
-        _page(words, reference, _ways_on(parts, words, again, return_to))
+        _page(request, words, reference, _ways_on(parts, words, again, return_to))
         if _is_for_a_person(request)
         else problem(words.status, error.code, words.title, detail=words.text, reference=reference, login_url=again)
     )
@@ -203,15 +203,16 @@ def _ways_on(parts: Parts, words: _Words, again: str, return_to: str | None) -> 
     return [("Try again", again), ("Go to the start page", home)]
 
 
-def _page(words: _Words, reference: str, actions: Sequence[tuple[str, str]]) -> Response:
-    return page(
+def _page(request: Request, words: _Words, reference: str, actions: Sequence[tuple[str, str]]) -> Response:
+    return page_for(
+        request,
         error_page(title=words.title, text=words.text, reference=reference, actions=actions),
         status=words.status,
     )
 
 
 def _is_for_a_person(request: Request) -> bool:
-    return request.wants_page and not request.is_prefetch
+    return request.shows_html or (request.wants_page and not request.is_prefetch)
 
 
 def _words(error: OIDCError) -> _Words:

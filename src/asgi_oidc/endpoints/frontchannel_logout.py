@@ -26,7 +26,7 @@ async def frontchannel_logout(request: Request, parts: Parts, receive: Receive) 
     """
     if not parts.settings.frontchannel_logout:
         return problem(404, "frontchannel_logout_off", "Front-channel logout is not switched on")
-    answer = frame(frame_page(), ancestor=origin_of(check_url(parts.settings.issuer)))
+    answer = frame(frame_page(), ancestors=origin_of(check_url(parts.settings.issuer)))
     sid = None if request.is_prefetch else _read_sid(request, parts)
     live = None if sid is None else await who_was(request, parts)
     if sid is None or live is None or not _is(live.session.login.sid, sid):

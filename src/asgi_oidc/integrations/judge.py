@@ -130,11 +130,12 @@ def _login_needed(scope: Scope, ask: Ask, error: str, title: str) -> Refusal:
     if is_page:
         return _refusal(303, error, title, {"location": url}, login_url=url)
     events.log(events.LOGIN_REQUIRED, status=401, method=request.method)
+    leads_there = {"hx-redirect": url} if request.is_htmx else {}
     if error == "login_required":
-        return _refusal(401, error, title, _challenge(oidc), login_url=url)
+        return _refusal(401, error, title, {**_challenge(oidc), **leads_there}, login_url=url)
     asked: dict[str, object] = {"acr_values": list(ask.acr_values)} if ask.acr_values else {}
     asked |= {} if ask.max_age is None else {"max_age": ask.max_age}
-    challenge = _challenge(oidc, error=error, **ask.parameters)
+    challenge = _challenge(oidc, error=error, **ask.parameters) | leads_there
     return _refusal(401, error, title, challenge, login_url=url, **asked)
 
 
@@ -167,5 +168,5 @@ def _read_request(scope: Scope) -> Request:
 def _page_of(request: Request, oidc: OIDC) -> str | None:
     # A script's user comes back to the page that the script runs on, not to the script's URL.
     origin = "/".join(oidc.login_url().split("/", 3)[:3])
-    referer = request.header(b"referer") or ""
-    return referer.removeprefix(origin) if referer.startswith(f"{origin}/") else None
+    page_url = request.page_url
+    return page_url.removeprefix(origin) if page_url.startswith(f"{origin}/") else None

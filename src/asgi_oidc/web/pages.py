@@ -68,7 +68,7 @@ def error_page(*, title: str, text: str, reference: str, actions: Sequence[tuple
         actions: labels and absolute URLs of ours; the first is the one to take.
     """
     links = "".join(
-        f'<a{" class=first" if index == 0 else ""} href="{escape(href)}">{escape(label)}</a>'
+        f'<a{" class=first" if index == 0 else ""} target=_top href="{escape(href)}">{escape(label)}</a>'
         for index, (label, href) in enumerate(actions)
     )
     return _page(
@@ -89,9 +89,22 @@ def forbidden_page(*, name: str, email: str | None, switch: str, home: str, refe
         "You may not open this page",
         f"<p>You are signed in as <strong><bdi>{escape(who)}</bdi></strong>, and this account has no access to it. Use "
         "another account, or ask the people who run this site.</p>"
-        f'<div class=actions><a class=first href="{escape(switch)}">Use another account</a>'
-        f'<a href="{escape(home)}">Go to the start page</a></div>'
+        f'<div class=actions><a class=first target=_top href="{escape(switch)}">Use another account</a>'
+        f'<a target=_top href="{escape(home)}">Go to the start page</a></div>'
         f"<p class=reference>Reference: <code>{escape(reference)}</code></p>",
+    )
+
+
+def sign_in_page(*, login: str, is_step_up: bool) -> bytes:
+    """Ask to sign in where the browser cannot be sent to the provider at once: in a frame, or in a part of a page.
+
+    Args:
+        login: absolute URL of ours that starts a login.
+    """
+    why = "To see this, you need to sign in again." if is_step_up else "You need to sign in to see this."
+    return _page(
+        "Sign in to continue",
+        f'<p>{why}</p><div class=actions><a class=first target=_top href="{escape(login)}">Sign in</a></div>',
     )
 
 
@@ -108,13 +121,13 @@ def form_stopped_page(*, again: str, sealed: str | None, is_step_up: bool) -> by
             "Your form was not sent",
             f"<p>{why}, so nothing of what you entered was saved. Your browser may still have it: go back now and keep "
             "a copy. Then sign in and send the form again.</p>"
-            f'<div class=actions><a class=first href="{escape(again)}">Sign in</a></div>',
+            f'<div class=actions><a class=first target=_top href="{escape(again)}">Sign in</a></div>',
         )
     return _page(
         "Your form was not sent yet",
         f"<p>{why}. What you entered is kept in this browser for ten minutes: sign in, and you will be asked whether "
         "it shall be sent.</p>"
-        f'<form class=actions method=post action="{escape(again)}">'
+        f'<form class=actions method=post target=_top action="{escape(again)}">'
         f'<input type=hidden name=form value="{escape(sealed)}"><button class=first>Sign in</button></form>',
     )
 
@@ -234,6 +247,20 @@ def signed_out_page(*, again: str, is_everywhere: bool) -> bytes:
 def frame_page() -> bytes:
     """Say nothing: a provider shows this in a frame that nobody sees, whatever came of it."""
     return _page("Sign-out", "<p>This site has been told.</p>")
+
+
+def part_of(page: bytes) -> bytes:
+    """Return what a page says, without what makes a document of it: its style is not for the page that shows this."""
+    return page.partition(b"<main>")[2].partition(b"</main>")[0]
+
+
+def turbo_frame(page: bytes, frame_id: str) -> bytes:
+    """Put what a page says into the element that Turbo looks for.
+
+    Args:
+        frame_id: as the header `Turbo-Frame` has it.
+    """
+    return f'<turbo-frame id="{escape(_short(frame_id))}">'.encode() + part_of(page) + b"</turbo-frame>"
 
 
 def _short(text: str) -> str:

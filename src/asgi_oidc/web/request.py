@@ -1,5 +1,6 @@
 """What the browser asks: an ASGI scope, read once and strictly."""
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qsl
@@ -23,6 +24,10 @@ LONGEST_QUERY = 16_384  # bytes; a callback with a long code stays far below
 MOST_PARAMETERS = 64
 
 Scope = Mapping[str, Any]
+
+_HTML = (b"text/html", b"application/xhtml+xml", b"text/vnd.turbo-stream.html")
+_FRAMES = (b"iframe", b"frame", b"embed", b"object", b"fencedframe")  # what shows a document inside another one
+_ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?(?=/|$)")
 
 
 class Request:
@@ -134,19 +139,60 @@ class Request:
     def wants_page(self) -> bool:
         """Will a person look at the answer, or a program?"""
         if self.has(b"sec-fetch-mode") or self.has(b"sec-fetch-dest"):
-            document = self.header(b"sec-fetch-dest") in ("document", None) and (
-                len(self.values(b"sec-fetch-dest")) < 2
-            )
-            return self.header(b"sec-fetch-mode") == "navigate" and document
+            if self.header(b"sec-fetch-mode") != "navigate":
+                return False
+            destinations = self.values(b"sec-fetch-dest")
+            # "empty": a service worker passes a navigation on. No script of a page can set that mode (Fetch §5.3).
+            return destinations in ([], [b"document"]) or (destinations == [b"empty"] and self._asks_for_html)
         if self.header(b"x-requested-with") is not None:
             return False
         return any(b"text/html" in value.lower() for value in self.values(b"accept"))
 
     @property
+    def shows_html(self) -> bool:
+        """Will the answer be shown as HTML: by a browser, in a frame, or in a part of a page (htmx, Turbo)?
+
+        This chooses the form of an answer, and never decides anything.
+        """
+        if self._scope.get("type") == "websocket" or self.is_prefetch:
+            return False
+        return self._asks_for_html or (self.is_htmx and b"json" not in self._accept)
+
+    @property
+    def is_htmx(self) -> bool:
+        """Does htmx make this request, which asks for no media type but shows HTML?"""
+        return self.header(b"hx-request") == "true"
+
+    @property
+    def page_url(self) -> str:
+        """URL of the page that makes this request, as it says itself; empty where it does not say."""
+        current = self.header(b"hx-current-url") if self.is_htmx else None
+        return current or self.header(b"referer") or ""
+
+    @property
+    def frame_ancestors(self) -> str:
+        """Whose pages may show the answer in a frame, in the words of CSP; other sites never: no session gets there."""
+        destinations, site = self.values(b"sec-fetch-dest"), self.header(b"sec-fetch-site")
+        if len(destinations) != 1 or destinations[0] not in _FRAMES:
+            return "'none'"
+        if site not in ("same-origin", "same-site"):
+            return "'none'"
+        framing = _ORIGIN.match(self.header(b"referer") or "") if site == "same-site" else None
+        return f"'self' {framing[0]}" if framing else "'self'"
+
+    @property
+    def _accept(self) -> bytes:
+        return b",".join(self.values(b"accept")).lower()
+
+    @property
+    def _asks_for_html(self) -> bool:
+        return self._accept.partition(b",")[0].partition(b";")[0].strip() in _HTML
+
+    @property
     def denies_navigation(self) -> bool:
         """Do the headers say that this is no page that a person opens? Silence does not."""
         says = any(self.has(name) for name in (b"sec-fetch-mode", b"sec-fetch-dest", b"x-requested-with"))
-        accept = b",".join(self.values(b"accept")).lower()
+        accept = self._accept
         wants_json = b"json" in accept and b"text/html" not in accept
         return self.is_prefetch or ((says or wants_json) and not self.wants_page)
 

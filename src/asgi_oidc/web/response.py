@@ -4,7 +4,8 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from asgi_oidc.web.pages import PAGE_CSP
+from asgi_oidc.web.pages import PAGE_CSP, part_of, turbo_frame
+from asgi_oidc.web.request import Request
 
 Headers = tuple[tuple[bytes, bytes], ...]
 
@@ -40,6 +41,21 @@ def redirect(url: str) -> Response:
     return Response(303, (*_OURS, (b"location", url.encode("ascii")), (b"content-length", b"0")))
 
 
+def page_for(request: Request, body: bytes, *, status: int) -> Response:
+    """Answer with a page in the form that whoever asks can show.
+
+    That is a whole page, also in a frame, or only what is in it, for a page that htmx or Turbo puts it into.
+    """
+    if request.is_htmx:
+        body = part_of(body)
+    elif (frame_id := request.header(b"turbo-frame")) is not None:
+        body = turbo_frame(body, frame_id)
+    ancestors = request.frame_ancestors
+    if ancestors == "'none'":
+        return page(body, status=status)
+    return frame(body, status=status, ancestors=ancestors)
+
+
 def page(body: bytes, *, status: int, csp: str = PAGE_CSP, referrer_policy: bytes = REFERRER_POLICY) -> Response:
     """Answer with a page of ours; nothing in it can be framed, scripted or sniffed."""
     headers = (
@@ -52,15 +68,15 @@ def page(body: bytes, *, status: int, csp: str = PAGE_CSP, referrer_policy: byte
     return _whole(status, headers, body)
 
 
-def frame(body: bytes, *, ancestor: str) -> Response:
-    """Answer with a page that one other origin may show in a frame."""
-    csp = PAGE_CSP.replace("frame-ancestors 'none'", f"frame-ancestors {ancestor}")
+def frame(body: bytes, *, ancestors: str, status: int = 200) -> Response:
+    """Answer with a page that pages of these origins may show in a frame."""
+    csp = PAGE_CSP.replace("frame-ancestors 'none'", f"frame-ancestors {ancestors}")
     headers = (
         *_OURS,
         (b"content-type", b"text/html; charset=utf-8"),
         (b"content-security-policy", csp.encode("ascii")),
     )
-    return _whole(200, headers, body)
+    return _whole(status, headers, body)
 
 
 def json_response(members: Mapping[str, object], *, status: int = 200) -> Response:
