@@ -104,3 +104,25 @@ async def test_a_request_gets_no_token_after_its_session_has_run_out(store, ends
     page = await site.call("/page", headers={"cookie": cookie_header(browser)})
 
     assert (page.status, len(site.tokens), await who_am_i(browser)) == (200, 1, None)
+
+
+async def test_a_request_that_saw_its_session_end_gets_no_token_any_more():
+    """Another process ended it: the record is gone, which this one sees when it needs the record, and not before."""
+    clock = Clock()
+    store = OwnStore(clock)
+    site, other = TokenSite(store, clock=clock), TokenSite(store, clock=clock)
+    browser = await site.signed_in()
+    got: list[str] = []
+
+    async def ask_several_times(scope: Any) -> None:
+        await other.middleware.sessions.end_all("alice")
+        for wanted in ({"resource": "https://orders.example.com"}, {}):
+            try:
+                got.append(await scope["oidc"].access_token(**wanted))
+            except NotSignedIn as error:
+                got.append(error.code)
+
+    site.app.at_work = ask_several_times
+    await browser.fetch("/page")
+
+    assert got == ["session_ended"] * 2

@@ -180,3 +180,25 @@ async def test_a_store_that_hangs_at_a_sign_out_says_so_in_time():
 
     assert (down.status_code, len(kept), done.status_code, site.provider.count("/revoke")) == (503, 1, 303, 1)
     assert await who_am_i(browser) is None
+
+
+async def test_a_sign_out_that_the_store_did_not_take_ends_a_refresh_whose_tokens_it_did_not_take_either():
+    """This process knows of both: whoever pressed the button is out here, and gets no token any more."""
+    store = OwnStore()
+    site = TokenSite(store)
+    browser = await site.signed_in()
+    site.clock.advance(LIFETIME + 1)
+    statuses: list[int] = []
+
+    async def visit() -> None:
+        statuses.append((await browser.tab().fetch("/page")).status_code)
+
+    with site.provider.hold("refresh", when="after") as gate:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(visit)
+            await gate.until_held()
+            store.broken = {"replace", "remove"}
+            statuses.append((await browser.tab().fetch("/auth/logout", method="POST")).status_code)
+            gate.open()
+
+    assert (statuses, site.tokens[1:]) == ([503, 401], [])
