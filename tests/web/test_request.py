@@ -93,6 +93,21 @@ def test_who_shows_html_is_told_by_what_is_asked_for_first(headers, kind, shows_
 
 
 @pytest.mark.parametrize(
+    ("method", "content_type", "shows_html"),
+    [
+        ("POST", "multipart/form-data; boundary=x", True),
+        ("POST", "application/json", False),
+        ("PUT", "application/x-www-form-urlencoded", False),
+    ],
+)
+def test_a_page_is_opened_by_a_form_or_by_no_person(method, content_type, shows_html):
+    """Browsers send nothing else by themselves."""
+    headers = [*NAVIGATE, *HTML, ("content-type", content_type)]
+
+    assert request(*headers, method=method).shows_html is shows_html
+
+
+@pytest.mark.parametrize(
     ("destination", "site", "referer", "ancestors"),
     [
         ("iframe", "same-origin", ORIGIN + "/page", "'self'"),

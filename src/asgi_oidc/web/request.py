@@ -156,6 +156,8 @@ class Request:
         """
         if self._scope.get("type") == "websocket" or self.is_prefetch:
             return False
+        if self.wants_page and self.method not in ("GET", "HEAD") and not self.has_form:
+            return False  # no browser opens a page like that
         return self._asks_for_html or (self.is_htmx and b"json" not in self._accept)
 
     @property
