@@ -33,6 +33,8 @@ async def callback(request: Request, parts: Parts, receive: Receive) -> Response
     Raises:
         OIDCError: the request is none that we accept, or the provider gives no metadata.
     """
+    if request.is_prefetch:
+        raise RequestRejected("not_a_navigation", "a prefetch finishes no login; the login goes on")
     response = await _read_response(request, receive)
     transaction = parts.transactions.find(response.state or "", request.cookies)
     if transaction is None or not is_live(transaction, now=parts.now()):
@@ -111,7 +113,7 @@ async def _nobody_waits(
     request: Request, parts: Parts, response: AuthorizationResponse, transaction: Transaction | None
 ) -> Response:
     """Answer a callback that is repeated, bookmarked, too late or planted; its code is never used."""
-    if not request.wants_page or request.is_prefetch:
+    if not request.wants_page:
         raise RequestRejected("transaction_missing", "this browser has no such login in progress")
     state, now = response.state or "", parts.now()
     if await authenticate(request, parts, now=now) is not None:
