@@ -10,7 +10,7 @@ from asgi_oidc import events
 from asgi_oidc.errors import OIDCError
 from asgi_oidc.parts import Parts
 from asgi_oidc.principal import User
-from asgi_oidc.protocol.claims import is_true, without_borrowed
+from asgi_oidc.protocol.claims import is_true, without_stale_verification
 
 DEADLINE = 30.0  # seconds; it goes on when the browser leaves, so that nothing else would end it
 
@@ -60,7 +60,7 @@ async def admit(parts: Parts, claims: dict[str, Any]) -> dict[str, Any]:
         raise OIDCError("on_login_result", "on_login must return claims, or None to keep those it was given")
     if (admitted.get("iss"), admitted.get("sub")) != (claims["iss"], claims["sub"]):
         raise OIDCError("on_login_identity", "on_login must not change iss or sub")
-    believed = without_borrowed(claims, admitted, stated=changed.stated if admitted is changed else ())
+    believed = without_stale_verification(claims, admitted, stated=changed.stated if admitted is changed else ())
     for name in (name for name, value in admitted.items() if is_true(value) and not is_true(believed.get(name))):
         events.log(events.CLAIM_DROPPED, claim=name, why="on_login changed what it is about, and did not set it anew")
     return believed

@@ -22,7 +22,7 @@ from asgi_oidc.parts import Parts
 from asgi_oidc.protocol.id_token import ExpectedAgain
 from asgi_oidc.protocol.tokens import RefreshAnswer
 from asgi_oidc.revoke import revoke, revoke_of_session
-from asgi_oidc.sessions.refresh_answer import refreshed, rotated, says_something_else, with_refresh_token
+from asgi_oidc.sessions.refresh_answer import refreshed, rights_may_differ, rotated, with_refresh_token
 from asgi_oidc.sessions.session import Session, Tokens, ends_for_good_at, renewed
 from asgi_oidc.sessions.sessions import Change, Live
 from asgi_oidc.turn import COOL_DOWN, Turn, failed, turn, unlock
@@ -63,7 +63,7 @@ async def check_goes_on(live: Live, parts: Parts) -> None:
     """Refuse tokens to a request whose session has ended meanwhile, and let it go on with newer ones where it must.
 
     Raises:
-        SessionEnded: signed out, run out, or withdrawn; or a refresh took something away, and only others know it.
+        SessionEnded: signed out, expired or withdrawn; or a refresh in another process changed the user's rights.
     """
     session, now = live.session, parts.now()
     has_run_out = now >= ends_for_good_at(session, parts.limits)
@@ -72,7 +72,7 @@ async def check_goes_on(live: Live, parts: Parts) -> None:
     if parts.ended.is_outdated(session):
         newest = await parts.sessions.newest(session)
         if newest is None:
-            raise SessionEnded(detail="its tokens are from before a refresh that took something away")
+            raise SessionEnded(detail="its tokens are from before a refresh that changed the user's rights")
         live.session = newest
 
 
@@ -255,7 +255,7 @@ async def save(mine: Turn, parts: Parts, tokens: Tokens) -> Session:
         saved = renewed(mine.session, tokens)
         parts.sessions.keep_unsaved(saved)
         parts.afterwards.start(saved.id, lambda: _save_later(mine, parts, tokens))
-    if saved is not None and saved.tokens.generation == tokens.generation and says_something_else(tokens, before):
+    if saved is not None and saved.tokens.generation == tokens.generation and rights_may_differ(tokens, before):
         await parts.sessions.outdate(saved)
     if saved is None or parts.ended.is_dead(saved.login, now=parts.now()):
         await revoke_of_session(tokens.refresh_token, mine.session.login, parts)

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from asgi_oidc.protocol.tokens import RefreshAnswer
-from asgi_oidc.sessions.refresh_answer import DEPTH, LEAD, NEW_IN_EVERY_TOKEN, refreshed, rotated, says_something_else
+from asgi_oidc.sessions.refresh_answer import DEPTH, LEAD, NEW_IN_EVERY_TOKEN, refreshed, rights_may_differ, rotated
 from asgi_oidc.sessions.session import Tokens, write_claims
 from tests.sessions.test_session import SESSION, with_tokens
 
@@ -39,7 +39,7 @@ def nested(value: Any, depth: int) -> Any:
 )
 def test_the_same_in_other_words_is_nothing_else(old, new):
     """Providers list in any order, and each token has its own times and hashes."""
-    assert not says_something_else(saying(new), saying(old))
+    assert not rights_may_differ(saying(new), saying(old))
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_the_same_in_other_words_is_nothing_else(old, new):
 )
 def test_anything_that_a_rule_could_go_by_is_something_else(old, new):
     """Also what was not there before: an app may refuse by it."""
-    assert says_something_else(saying(new), saying(old))
+    assert rights_may_differ(saying(new), saying(old))
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_anything_that_a_rule_could_go_by_is_something_else(old, new):
 )
 def test_scopes_and_the_end_count_as_well(old, new, is_else):
     """And the tokens themselves do not."""
-    assert says_something_else(saying({}, **new), saying({}, **old)) is is_else
+    assert rights_may_differ(saying({}, **new), saying({}, **old)) is is_else
 
 
 @pytest.mark.parametrize(("generation", "age", "next_one"), [(0, 0, 1), (0, 300, 300), (300, 300, 301), (9, -50, 10)])

@@ -38,7 +38,7 @@ def merge_claims(first: Claims, second: Claims) -> dict[str, object]:
     return merged
 
 
-def without_borrowed(before: Claims, after: Claims, *, stated: Collection[str]) -> dict[str, object]:
+def without_stale_verification(before: Claims, after: Claims, *, stated: Collection[str]) -> dict[str, object]:
     """Take away a verification that was made for another value than the one that it now stands beside.
 
     A value that the app put there is unverified until the app says otherwise, in a domain that is trusted too.

@@ -170,18 +170,18 @@ class Ended:
         return min((instant if at == FOR_EVER else LONG_AGO for at, instant in ends), default=None)
 
     def is_outdated(self, session: Session) -> bool:
-        """Say whether a session has tokens from before a refresh that took something away."""
+        """Say whether the tokens of a session are from before a refresh that changed the user's rights."""
         return session.tokens.generation < self.least_generation(session.login)
 
     def least_generation(self, login: Login) -> int:
-        """Say which tokens of a session are the oldest that count."""
+        """Return the generation of the oldest tokens of a session that still count."""
         if not self._known:
             return 0
         found = (self._known.get(name) for name in self._names_of(login).tokens)
         return max((known.mark.at for known in found if known is not None), default=0)
 
     def outdate(self, session: Session, *, now: float) -> list[Mark]:
-        """Let all tokens of a session that are older than these count no more."""
+        """Revoke all tokens of a session that are older than these."""
         generation = session.tokens.generation
         marks = [Mark(name, generation, AT_ONCE, int(now)) for name in self._name("tokens", session.id)]
         return [self._learn(mark, now=now, user=session.login.sub) for mark in marks]

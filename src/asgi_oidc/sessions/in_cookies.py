@@ -214,7 +214,7 @@ class CookieSessions:
         return lines
 
     async def outdate(self, session: Session) -> None:
-        """Tell all who share the log: the cookies of before are still in some browser, or in somebody's hands."""
+        """Tell all processes that share the log: older cookies cannot be deleted everywhere, and may be copies."""
         login, now = session.login, self._now()
         if self._ended.least_generation(login) or not self._ended.is_full(login.sub):
             marks = self._ended.outdate(session, now=now)

@@ -149,7 +149,7 @@ class StoredSessions:
         return []
 
     async def outdate(self, session: Session) -> None:
-        """The record is one for all; what is open elsewhere hears of it."""
+        """Every request reads the record; open websockets of other processes hear of it here."""
         if self._ended.is_full(session.login.sub) and not self._ended.least_generation(session.login):
             return  # it reads the record again as well
         await self._log.write_soon(self._ended.outdate(session, now=self._now()))

@@ -15,7 +15,7 @@ NEW_IN_EVERY_TOKEN = frozenset(
     | {"aio", "rh", "uti", "rat"}
 )
 DEPTH = 6  # levels of lists and objects in which order does not count
-LEAD = 2  # seconds by which tokens that say something else are ahead of those that another process got meanwhile
+LEAD = 2  # seconds by which changed tokens count as newer than those that another process got at the same time
 
 
 def refreshed(session: Session, answer: RefreshAnswer, said: Claims, *, further: Claims, now: int) -> Tokens:
@@ -73,10 +73,10 @@ def with_refresh_token(session: Session, refresh_token: str | None, *, now: int)
     return msgspec.structs.replace(old, generation=generation, refresh_token=refresh_token)
 
 
-def says_something_else(new: Tokens, old: Tokens) -> bool:
-    """Say whether what a rule or an app could go by has changed, or the end of the session has come nearer.
+def rights_may_differ(new: Tokens, old: Tokens) -> bool:
+    """Say whether claims or scopes have changed, or the session ends earlier.
 
-    Which way a change goes, only the app knows: a claim may grant something, or take it away.
+    Whether a change grants something or takes it away, only the app knows.
     """
     if set(new.scopes) != set(old.scopes) or new.ends_at != old.ends_at:
         return True
@@ -84,7 +84,7 @@ def says_something_else(new: Tokens, old: Tokens) -> bool:
 
 
 def _ahead(new: Tokens, old: Tokens) -> Tokens:
-    if not says_something_else(new, old):
+    if not rights_may_differ(new, old):
         return new
     return msgspec.structs.replace(new, generation=new.generation + LEAD)
 

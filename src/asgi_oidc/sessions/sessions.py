@@ -112,9 +112,9 @@ class Sessions(Protocol):
         """
 
     async def outdate(self, session: Session) -> None:
-        """Let older tokens of a session open nothing, wherever they are; it raises nothing.
+        """Revoke all older tokens of a session, in every process; it raises nothing.
 
-        A refresh took something away: what the browser had before must not give it back.
+        A refresh has changed the user's rights: cookies from before it must not bring them back.
         """
 
     async def end(self, session: Session) -> None:
