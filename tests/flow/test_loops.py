@@ -252,3 +252,30 @@ async def test_a_login_that_no_server_can_read_is_told_so(caplog):
 
     assert (page.status_code, "could not read it" in page.text) == (400, True)
     assert "code=transaction_unreadable" in caplog.text
+
+
+@pytest.mark.parametrize("order", [1, -1], ids=["oldest first", "newest first"])
+@pytest.mark.parametrize("count", [6, 20])
+async def test_many_tabs_restored_at_once_are_no_loop(count, order):
+    """Each begins a login of its own; whichever is first signs the browser in, and for that the others are no loop."""
+    site = Site()
+    site.provider.sign_in_as("alice")
+    browser = site.browser()
+    tabs = [await browser.get(f"/page?tab={number}", follow=False) for number in range(count)]
+    callbacks = [(await browser.get(tab.location, follow=False)).location for tab in tabs[::order]]
+
+    pages = [await browser.get(callback) for callback in callbacks]
+
+    assert {page.status_code for page in pages} == {200}
+    assert {page.json()["sub"] for page in pages} == {"alice"}
+
+
+async def test_tabs_that_come_back_late_lead_a_signed_in_user_home():
+    """The back button, ten times in a row, within seconds."""
+    site = Site()
+    browser, url = await site.at_callback()
+    await browser.get(url)
+
+    pages = [await browser.get(url) for _ in range(10)]
+
+    assert {(page.status_code, page.path) for page in pages} == {(200, "/")}

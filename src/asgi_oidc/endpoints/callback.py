@@ -11,11 +11,13 @@ from asgi_oidc.parts import Parts
 from asgi_oidc.protocol.authorization import (
     AuthorizationResponse,
     check_response_issuer,
+    has_login_page_expired,
     read_authorization_response,
 )
 from asgi_oidc.protocol.claims import merge_claims
 from asgi_oidc.protocol.id_token import Expected
 from asgi_oidc.protocol.oauth_error import make_oauth_error
+from asgi_oidc.protocol.step_up import Ask
 from asgi_oidc.protocol.tokens import TokenAnswer
 from asgi_oidc.revoke import revoke_of_login
 from asgi_oidc.sessions.rounds import MOST, Round
@@ -48,11 +50,26 @@ async def callback(request: Request, parts: Parts, receive: Receive) -> Response
             lambda: _finish_once(request, parts, response, code, transaction)
         )
     except (RequestRejected, ProviderRefused) as error:
-        answered = failure(request, parts, error, return_to=transaction.return_to)
+        answered = await _not_finished(request, parts, response, transaction, error)
         answered = answered.with_cookies([parts.transactions.delete(transaction.state)])
     except OIDCError as error:
         answered = failure(request, parts, error, return_to=transaction.return_to)
     return answered
+
+
+async def _not_finished(
+    request: Request, parts: Parts, response: AuthorizationResponse, transaction: Transaction, error: OIDCError
+) -> Response:
+    """Start a login again, once, whose page at the provider has expired; any other failure is told."""
+    is_first = request.wants_page and not request.is_prefetch and not transaction.state.endswith(AGAIN)
+    if not (is_first and has_login_page_expired(response)):
+        return failure(request, parts, error, return_to=transaction.return_to)
+    events.log(events.LOGIN_REPEATED, going_to="a fresh login", code=error.code, detail=error.detail)
+    ask = Ask(tuple(transaction.acr_values), transaction.max_age)
+    try:
+        return await start_login(request, parts, return_to=transaction.return_to, ask=ask, again=True)
+    except OIDCError as failed:
+        return failure(request, parts, failed, return_to=transaction.return_to)
 
 
 async def _finish_once(
@@ -118,6 +135,9 @@ async def _nobody_waits(
     state, now = response.state or "", parts.now()
     if await authenticate(request, parts, now=now) is not None:
         events.log(events.LOGIN_REPEATED, going_to="home")
+        if transaction is None and not parts.transactions.is_there(state, request.cookies):
+            # Another tab has finished it, or of many tabs it was one too many: a live session is no loop.
+            return redirect(parts.settings.home)
         # Another server may take the session for none, and send the browser to sign in again.
         done = parts.rounds.count(request.cookies, now=now)
         if done >= MOST:

@@ -120,6 +120,15 @@ def read_authorization_response(pairs: Iterable[tuple[str, str]]) -> Authorizati
     )
 
 
+def has_login_page_expired(response: AuthorizationResponse) -> bool:
+    """Say whether the person only took too long, so that the login can be started again.
+
+    Keycloak sends this pair when its login page has expired, and expects a new authorization request (Keycloak, Server
+    Administration Guide, "Redirect URI for authentication_expired errors").
+    """
+    return (response.error, response.error_description) == ("temporarily_unavailable", "authentication_expired")
+
+
 def check_response_issuer(response: AuthorizationResponse, metadata: ProviderMetadata) -> None:
     """Refuse a response of another provider (RFC 9207 §2.4): the defence against mix-up.
 
