@@ -140,7 +140,7 @@ async def test_a_refused_connection_is_an_outage(make):
             with pytest.raises(ProviderUnavailable) as caught:
                 await http.send(Call("GET", f"http://127.0.0.1:{taken.getsockname()[1]}/?code=s3cret"), what="metadata")
 
-    assert caught.value.code == "metadata_unreachable"
+    assert caught.value.code == "connect_refused"
     assert "s3cret" not in str(caught.value)
 
 
@@ -253,7 +253,10 @@ async def test_whatever_the_users_client_raises_is_an_outage():
     with pytest.raises(ProviderUnavailable) as caught:
         await Http(Broken()).send(Call("GET", "https://id.example.com"), what="token")
 
-    assert (caught.value.code, caught.value.detail) == ("token_unreachable", "ZeroDivisionError")
+    assert (caught.value.code, caught.value.detail) == (
+        "token_unreachable",
+        "https://id.example.com: ZeroDivisionError",
+    )
 
 
 @pytest.mark.parametrize("make", [httpx.AsyncClient, httpx2.AsyncClient])

@@ -18,7 +18,7 @@ HOUR = datetime.timedelta(hours=1)
 
 @dataclass(frozen=True)
 class Certificate:
-    """The PEM files of a certificate for localhost and 127.0.0.1.
+    """The PEM files of a certificate, by default for localhost and 127.0.0.1.
 
     Attributes:
         ca: what a client has to trust.
@@ -32,11 +32,16 @@ class Certificate:
     spki: str
 
 
-def make_certificate(folder: Path) -> Certificate:
-    """Make an authority and a certificate, as files in a folder."""
+def make_certificate(folder: Path, *, name: str = "localhost", begins_in: datetime.timedelta = -HOUR) -> Certificate:
+    """Make an authority and a certificate, as files in a folder.
+
+    Args:
+        name: of the host, beside the address of this machine where it is `localhost`.
+        begins_in: from now; a certificate lasts for a day.
+    """
     ca_key, leaf_key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     ca = _authority(ca_key)
-    leaf = _leaf(leaf_key, ca, ca_key)
+    leaf = _leaf(leaf_key, ca, ca_key, name=name, begins_in=begins_in)
     return Certificate(
         ca=_written(folder / "ca.pem", _pem(ca)),
         chain=_written(folder / "leaf.pem", _pem(leaf) + _pem(ca)),
@@ -67,11 +72,17 @@ def _authority(key: ec.EllipticCurvePrivateKey) -> x509.Certificate:
 
 
 def _leaf(
-    key: ec.EllipticCurvePrivateKey, ca: x509.Certificate, ca_key: ec.EllipticCurvePrivateKey
+    key: ec.EllipticCurvePrivateKey,
+    ca: x509.Certificate,
+    ca_key: ec.EllipticCurvePrivateKey,
+    *,
+    name: str,
+    begins_in: datetime.timedelta,
 ) -> x509.Certificate:
-    names = x509.SubjectAlternativeName([x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+    addresses = [x509.IPAddress(ipaddress.ip_address("127.0.0.1"))] if name == "localhost" else []
+    names = x509.SubjectAlternativeName([x509.DNSName(name), *addresses])
     builder = (
-        _builder(_name("localhost"), ca.subject, key.public_key())
+        _builder(_name(name), ca.subject, key.public_key(), begins_in=begins_in)
         .add_extension(names, critical=False)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
@@ -80,16 +91,22 @@ def _leaf(
     return builder.sign(ca_key, hashes.SHA256())
 
 
-def _builder(subject: x509.Name, issuer: x509.Name, public_key: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
-    now = datetime.datetime.now(datetime.UTC)
+def _builder(
+    subject: x509.Name,
+    issuer: x509.Name,
+    public_key: ec.EllipticCurvePublicKey,
+    *,
+    begins_in: datetime.timedelta = -HOUR,
+) -> x509.CertificateBuilder:
+    begins_at = datetime.datetime.now(datetime.UTC) + begins_in
     return (
         x509.CertificateBuilder()
         .subject_name(subject)
         .issuer_name(issuer)
         .public_key(public_key)
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - HOUR)
-        .not_valid_after(now + LIFETIME)
+        .not_valid_before(begins_at)
+        .not_valid_after(begins_at + LIFETIME)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(public_key), critical=False)
     )
 

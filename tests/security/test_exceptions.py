@@ -167,7 +167,7 @@ async def test_a_provider_that_cannot_be_reached_brings_no_secret_out(store, nam
     error = await failure_of(lambda: WAYS[name](oidc))
 
     assert isinstance(error, RefreshFailed)
-    assert error.code.startswith(("refresh_token_", "exchange_token_"))
+    assert error.code.startswith(("refresh_connect_", "refresh_token_", "exchange_connect_", "exchange_token_"))
     assert (is_bare(error), visit.leaks(error)) == (True, [])
     assert name == "exchange" or f"code={error.code}" in caplog.text  # nobody has to ask the exception why
 

@@ -1,6 +1,7 @@
 """The only door to httpx: one call, one answer, bounded in time and bytes."""
 
 import ssl
+import sys
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, replace
 from http.cookiejar import CookieJar, DefaultCookiePolicy
@@ -10,6 +11,8 @@ import anyio
 import httpx
 from anyio.lowlevel import RunVar
 
+from asgi_oidc import events
+from asgi_oidc.connect_errors import Cause, find_cause, is_timeout, shown
 from asgi_oidc.errors import AnswerRejected, OIDCError, ProviderUnavailable
 from asgi_oidc.protocol.messages import Answer, Call
 from asgi_oidc.single_flight import run_var
@@ -72,7 +75,10 @@ class Http:
     def open(self) -> None:
         """Keep connections from now on; the app promises to `close`."""
         if self._given is None and self._shared_client() is None:
-            self._shared.set(self._new_client())
+            try:
+                self._shared.set(self._new_client())
+            except ProviderUnavailable as error:  # the app starts all the same, and each call says so again
+                events.log(events.PROVIDER_FAILED, code=error.code, detail=error.detail)
 
     async def close(self) -> None:
         """Hang up what `open` made; a client of the user's own stays open."""
@@ -91,19 +97,21 @@ class Http:
             ProviderUnavailable: no connection, or no whole answer in time.
             AnswerRejected: a redirect, a compressed or an oversized answer.
         """
-        arrival = _Arrival()
+        arrival, before = _Arrival(), sys.exception()
         try:
             with anyio.fail_after(DEADLINE):
                 return await self._send(call, what, arrival)
         except TimeoutError as exc:
-            detail = f"no whole answer in {DEADLINE:g} s"
+            detail = f"{shown(call.url)}: no whole answer in {DEADLINE:g} s"
             raise ProviderUnavailable(f"{what}_timeout", detail, answer_status=arrival.status) from exc
         except OIDCError:
             raise
         except Exception as exc:  # whatever a client raises, also one of the user's own, ends at this door
-            # Its text may hold a URL with a query, and the name says what happened.
-            name = type(exc).__name__
-            raise ProviderUnavailable(f"{what}_unreachable", name, answer_status=arrival.status) from exc
+            # Its text may hold a URL with a query, so its name has to say what happened.
+            code = f"{what}_timeout" if is_timeout(exc) else f"{what}_unreachable"
+            cause = find_cause(exc, before=before) or Cause(code, type(exc).__name__)
+            detail = f"{shown(call.url)}: {cause.text}"
+            raise ProviderUnavailable(cause.code, detail, answer_status=arrival.status) from exc
 
     async def _send(self, call: Call, what: str, arrival: _Arrival) -> Answer:
         client = self._given or self._shared_client()
@@ -116,12 +124,17 @@ class Http:
         return self._shared.get(None)
 
     def _new_client(self) -> httpx.AsyncClient:
-        if self._tls is None:
-            self._tls = httpx.create_ssl_context()  # 35 ms, so once
         timeout = httpx.Timeout(DEADLINE, connect=CONNECT_TIMEOUT)
         # A jar that takes no cookie: else the provider's would pile up for as long as the process lives.
         no_cookies = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
-        return httpx.AsyncClient(verify=self._tls, timeout=timeout, cookies=no_cookies)
+        try:
+            if self._tls is None:
+                self._tls = httpx.create_ssl_context()  # 35 ms, so once
+            return httpx.AsyncClient(verify=self._tls, timeout=timeout, cookies=no_cookies)
+        except Exception as exc:  # httpx reads the environment here, and raises different things for what it finds
+            name = type(exc).__name__
+            detail = f"{name}: check SSL_CERT_FILE and SSL_CERT_DIR, HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY"
+            raise ProviderUnavailable("connect_environment", detail) from exc
 
 
 async def _exchange(client: HttpClient, call: Call, what: str, arrival: _Arrival) -> Answer:

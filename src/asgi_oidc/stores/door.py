@@ -7,6 +7,7 @@ from typing import TypeVar
 import anyio
 
 from asgi_oidc import events
+from asgi_oidc.connect_errors import find_cause
 from asgi_oidc.errors import StoreUnavailable
 from asgi_oidc.stores.store import SessionStore
 
@@ -115,8 +116,9 @@ class StoreDoor:
             raise
         except Exception as exc:  # whatever a store raises, also one of the user's own, ends at this door
             # Its text may hold an address with a password; its class says what happened, and its last line where.
-            where = events.lines_of(exc, most=1)
-            raise StoreUnavailable("store_failed", f"{what}: {type(exc).__name__} at {where}") from exc
+            cause = find_cause(exc)
+            name = type(exc).__name__ if cause is None else f"{type(exc).__name__} ({cause.code})"
+            raise StoreUnavailable("store_failed", f"{what}: {name} at {events.lines_of(exc, most=1)}") from exc
         finally:
             if not is_impatient:
                 self._is_tried = False

@@ -1,0 +1,135 @@
+"""Why a connection failed: one code for each cause, and what to do about it.
+
+Libraries raise one and the same class for a missing DNS name, an untrusted certificate and a dead proxy; what happened
+stands in the exceptions that came before. Classes of theirs are told by name: httpx and httpx2 share none.
+"""
+
+import errno
+import socket
+import ssl
+import traceback
+from collections.abc import Iterator
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+TRUST = "set SSL_CERT_FILE to a file with that CA, or http_client to a client that trusts it"
+CLOCK = "check this server's clock, else the provider has to renew it"
+PROXY = "check HTTPS_PROXY, ALL_PROXY and NO_PROXY, or the proxy of http_client"
+
+# OpenSSL, X509_verify_cert_error_string(3)
+NOT_TRUSTED = (2, 18, 19, 20, 21)  # the issuer is unknown, or it is its own
+NOT_YET_VALID, EXPIRED = 9, 10
+OTHER_NAME = (62, 64)  # host name or IP address
+# OpenSSL, reasons of the SSL library
+NOT_TLS = ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "HTTPS_PROXY_REQUEST", "RECORD_LAYER_FAILURE")
+OTHER_VERSION = (
+    "UNSUPPORTED_PROTOCOL",
+    "TLSV1_ALERT_PROTOCOL_VERSION",
+    "NO_PROTOCOLS_AVAILABLE",
+    "NO_SHARED_CIPHER",
+    "DH_KEY_TOO_SMALL",
+)
+HANDSHAKE = "SSLV3_ALERT_HANDSHAKE_FAILURE"  # the alert of that name, in all versions; it may mean either
+CLIENT_CERTIFICATE = ("TLSV13_ALERT_CERTIFICATE_REQUIRED", "SSLV3_ALERT_BAD_CERTIFICATE", "TLSV1_ALERT_UNKNOWN_CA")
+PROXY_FILES = ("http_proxy.py", "socks_proxy.py")  # of httpcore and httpcore2: a connection that one of them makes
+
+
+class Cause(NamedTuple):
+    """Why a connection failed: its stable code, and a text that says what to do."""
+
+    code: str
+    text: str
+
+
+def find_cause(error: BaseException, *, before: BaseException | None = None) -> Cause | None:
+    """Find out why a connection failed, None where nobody can tell.
+
+    Args:
+        before: what was being handled when the call was made: it is no cause of ours.
+    """
+    chain = list(_chain(error, before))
+    cause = next((found for each in chain if (found := _cause_in(each))), None)
+    is_of_tls = cause is not None and cause.code.startswith("connect_tls")  # with the provider, through the proxy
+    if cause is None or is_of_tls or not any(_is_by_proxy(each) for each in chain):
+        return cause
+    return Cause("connect_proxy", f"the proxy does not bring us there ({cause.code}): {PROXY}")
+
+
+def is_timeout(error: BaseException) -> bool:
+    """Say whether an HTTP library gave up waiting."""
+    return "TimeoutException" in [kind.__name__ for kind in type(error).__mro__]
+
+
+def shown(url: str) -> str:
+    """Write a URL without what may be secret in it."""
+    try:
+        parts = urlsplit(url)
+        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+    except ValueError:
+        return "a URL that cannot be read"
+
+
+def _chain(error: BaseException, before: BaseException | None) -> Iterator[BaseException]:
+    """Give an exception and all that came before it, or stand in its groups, each once; the outermost first."""
+    seen = {id(before)}
+    waiting = [error]
+    while waiting:
+        each = waiting.pop(0)
+        if id(each) not in seen:
+            seen.add(id(each))
+            yield each
+            others = (each.__cause__, each.__context__, *getattr(each, "exceptions", ()))
+            waiting += [other for other in others if other is not None]
+
+
+def _cause_in(error: BaseException) -> Cause | None:
+    match error:
+        case ssl.SSLCertVerificationError():
+            return _certificate(error)
+        case ssl.SSLWantReadError() | ssl.SSLWantWriteError():  # how TLS without blocking waits
+            return None
+        case ssl.SSLError():
+            return _tls(error)
+        case socket.gaierror():
+            return Cause("connect_dns", "its host name is not found: check the spelling, and DNS on this machine")
+        case ConnectionRefusedError():
+            return Cause("connect_refused", "nothing listens there: is the provider running, and is the port right?")
+        case OSError(errno=errno.ENETUNREACH | errno.EHOSTUNREACH | errno.ENETDOWN):
+            return Cause("connect_network", "there is no way to that network: check routes and firewalls")
+    names = [kind.__name__ for kind in type(error).__mro__]
+    if "ProxyError" in names:
+        return Cause("connect_proxy", f"the proxy refused the connection: {PROXY}")
+    if "ConnectTimeout" in names:
+        return Cause("connect_timeout", "no connection in time: check the host, the port and the firewalls between")
+    return None
+
+
+def _certificate(error: ssl.SSLCertVerificationError) -> Cause:
+    code = error.verify_code
+    if code in NOT_TRUSTED:
+        return Cause("connect_tls_untrusted", f"its certificate is from a CA that is not trusted here: {TRUST}")
+    if code in OTHER_NAME:
+        return Cause("connect_tls_name", "its certificate is for other host names: check the host in the URL")
+    if code == EXPIRED:
+        return Cause("connect_tls_expired", f"its certificate has expired: {CLOCK}")
+    if code == NOT_YET_VALID:
+        return Cause("connect_tls_not_yet_valid", f"its certificate is not valid yet: {CLOCK}")
+    return Cause("connect_tls_certificate", f"its certificate is refused: {error.verify_message}")
+
+
+def _tls(error: ssl.SSLError) -> Cause:
+    reason = getattr(error, "reason", None) or "no reason given"  # not all of them have one
+    if reason in NOT_TLS:
+        return Cause("connect_tls_protocol", "what answers there does not speak TLS: check the port, or is it http?")
+    if reason in OTHER_VERSION:
+        return Cause("connect_tls_version", f"no TLS version or cipher in common ({reason}): the provider's to renew")
+    if reason == HANDSHAKE:
+        return Cause("connect_tls_handshake", "it wants a client certificate of http_client, or another cipher")
+    if reason in CLIENT_CERTIFICATE:
+        return Cause("connect_tls_client_certificate", f"it wants a client certificate of http_client ({reason})")
+    return Cause("connect_tls", f"TLS failed ({reason})")
+
+
+def _is_by_proxy(error: BaseException) -> bool:
+    frames = (frame for frame, _ in traceback.walk_tb(error.__traceback__))
+    return any(frame.f_code.co_filename.endswith(PROXY_FILES) for frame in frames)
