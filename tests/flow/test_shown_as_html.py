@@ -155,3 +155,14 @@ async def test_a_path_without_logins_answers_programs_only():
     response = await fetch(Site(rules=[Rule("/api/*", login=False)]), FRAME, "/api/x")
 
     assert (response.status_code, response.json()["error"]) == (401, "login_required")
+
+
+@pytest.mark.parametrize("headers", [FRAME, TURBO], ids=["frame", "turbo"])
+async def test_a_login_link_in_a_frame_opens_the_whole_window(site, headers):
+    """The provider cannot be framed; the link keeps what the login was asked for."""
+    response = await fetch(site, headers, "/auth/login?return_to=/board%3Ftab%3D2")
+
+    assert (response.status_code, response.set_cookies) == (400, [])
+    assert "Sign in to continue</h1>" in response.text
+    (link,) = [href for href, text in response.page.links if text == "Sign in"]
+    assert (await site.browser().sign_in("alice", link)).path == "/board?tab=2"

@@ -6,9 +6,10 @@ fool people. The log has them, under the same reference.
 
 import secrets
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from asgi_oidc import events
+from asgi_oidc.endpoints.login import ANOTHER_ACCOUNT
 from asgi_oidc.errors import (
     AccessTokenExpired,
     LoginLoop,
@@ -26,136 +27,210 @@ from asgi_oidc.errors import (
 )
 from asgi_oidc.parts import Parts
 from asgi_oidc.principal import with_return_to
+from asgi_oidc.protocol.step_up import Ask
 from asgi_oidc.web.pages import error_page
 from asgi_oidc.web.request import Request
 from asgi_oidc.web.response import Response, page_for, problem
+
+
+class _Way(NamedTuple):
+    label: str
+    leads_to: Literal["login", "page", "another account", "home"]  # "page": where it happened
 
 
 class _Words(NamedTuple):
     status: int
     title: str
     text: str
+    ways: tuple[_Way, ...]  # the first is the one to take
 
+
+_AGAIN = _Way("Try again", "login")  # only where that can help
+_PAGE_AGAIN = _Way("Try again", "page")
+_SIGN_IN = _Way("Sign in", "login")
+_SIGN_IN_AGAIN = _Way("Sign in again", "login")
+_ANOTHER = _Way("Use another account", "another account")
+_HOME = _Way("Go to the start page", "home")
+_TELL = "please contact the people who run this site and give them the reference below."
 
 DOWN = _Words(
     503,
-    "Sign-in is not available right now",
-    "The sign-in service does not answer. Nothing is wrong with your account. Please try again in a moment.",
+    "Sign-in is temporarily unavailable",
+    "The sign-in service is not responding. There is nothing wrong with your account. Please try again in a moment.",
+    (_AGAIN, _HOME),
 )
 STORE_DOWN = _Words(
     503,
-    "This site cannot look you up right now",
-    "The place where this site keeps who is signed in does not answer. Nothing is lost. Please try again in a moment.",
+    "This page is temporarily unavailable",
+    "This site cannot check who is signed in right now. You have not been signed out. Please try again in a moment.",
+    (_PAGE_AGAIN, _SIGN_IN_AGAIN),
 )
 NOT_RENEWED = _Words(
     503,
-    "This page does not work right now",
-    "You are still signed in, but the sign-in service does not renew this site's access to your data. Please try again "
-    "in a moment.",
+    "This page is temporarily unavailable",
+    "You are still signed in, but this site cannot access your data at the moment, because the sign-in service is not "
+    "responding. Please try again in a moment.",
+    (_PAGE_AGAIN, _SIGN_IN_AGAIN),
 )
 TOO_WEAK = _Words(
     403,
     "This page needs another kind of sign-in",
-    "This page asks for a stronger or more recent sign-in, and the sign-in service did not do that. Please try again; "
-    "if it stays like this, tell the people who run this site, with the reference below.",
+    "To open this page, you need to sign in with an extra step or more recently than you did, and the sign-in service "
+    f"did not ask you to. Please try again. If that does not help, {_TELL}",
+    (_PAGE_AGAIN, _HOME),
 )
 FOREIGN = _Words(
     403,
     "This request came from another site",
-    "A page of another site tried to do something here in your name, so it was not done. If you wanted it, do it here "
-    "yourself.",
+    "A page on another site tried to do something here in your name, so it was blocked. If you want to do it, start "
+    "from this site instead.",
+    (_HOME,),
 )
 CHECK_BROKEN = _Words(
     500,
-    "This page does not work right now",
-    "This site could not find out whether you may open this page. Please try again; if it stays like this, tell the "
-    "people who run it, with the reference below.",
+    "This page is not working right now",
+    "This site could not find out whether you may open this page. Please try again. If that does not help, " + _TELL,
+    (_PAGE_AGAIN, _HOME),
+)
+PAGE_BROKEN = _Words(
+    500,
+    "This page is not working",
+    f"It asks for a kind of sign-in that is not possible here. To have it fixed, {_TELL}",
+    (_HOME,),
 )
 LOOP_WITHOUT_COOKIE = _Words(
     400,
     "Your browser does not stay signed in",
-    "You have signed in several times just now, and each time your browser came back without the cookie that says so. "
-    "Cookies may be blocked for this site, or it may have stored too many. Allow its cookies or delete the old ones, "
-    "then try again.",
+    "You have just signed in several times, and each time your browser came back without the cookie that keeps you "
+    "signed in. It may be blocking cookies, or storing too many for this site. Allow cookies for this site or delete "
+    "the old ones, then try again.",
+    (_AGAIN, _HOME),
 )
 LOOP_WITH_COOKIE = _Words(
     400,
     "This site does not keep you signed in",
-    "You have signed in several times just now, and each time this site forgot it at once. That is no fault of yours: "
-    "its servers may disagree about the time or their settings. Tell the people who run it, with the reference below.",
+    "You have just signed in several times, and each time this site ended your session at once. This is not your "
+    f"fault: its servers may disagree about the time or their settings. To have it fixed, {_TELL}",
+    (_HOME,),
 )
 LOOP_SIGNED_IN = _Words(
     403,
     "This page keeps asking you to sign in",
-    "You are signed in, but this page sent you to sign in again several times in a row. Tell the people who run this "
-    "site, with the reference below.",
+    "You are signed in, but this page has asked you to sign in again several times in a row. To have it fixed, "
+    + _TELL,
+    (_HOME,),
 )
 CANCELLED = _Words(
     403,
+    "The sign-in was cancelled",
+    "You are not signed in: you cancelled, or the sign-in service did not let you continue. You can try again or use "
+    "another account.",
+    (_AGAIN, _ANOTHER, _HOME),
+)
+NOT_COMPLETE = _Words(
+    403,
     "You are not signed in",
-    "The sign-in was cancelled, or the sign-in service did not allow it. You can try again, also with another account.",
+    "The sign-in service needs something from you first, such as your password or your consent. Please sign in.",
+    (_SIGN_IN, _HOME),
+)
+SESSION_OVER = _Words(
+    403,
+    "You have been signed out",
+    "Your session has ended. Please sign in again to continue.",
+    (_SIGN_IN, _HOME),
 )
 NOT_ADMITTED = _Words(
     403,
     "This account cannot be used here",
-    "You signed in, but this account is not admitted to this site. Ask the people who run it for access.",
+    "You signed in successfully, but this account is not admitted to this site. Use another account, or ask the people "
+    "who run this site for access.",
+    (_ANOTHER, _HOME),
 )
 LOST = _Words(
     400,
     "This sign-in could not be finished",
-    "Your browser did not bring back the cookie that belongs to it. It may be blocked, or the sign-in took longer "
-    "than ten minutes, or it was started in another browser. Allow cookies for this site, then try again.",
+    "Your browser did not bring back the cookie that this sign-in needs. Cookies may be blocked, the sign-in may have "
+    "taken more than ten minutes, or you may have started it in another browser. Allow cookies for this site, then try "
+    "again.",
+    (_AGAIN, _HOME),
 )
 UNREADABLE = _Words(
     400,
     "This sign-in could not be finished",
-    "Your browser brought back the cookie that belongs to it, but this site could not read it. That is no fault of "
-    "yours: its servers may have different settings. Please try again; if it stays like this, tell the people who run "
-    "it, with the reference below.",
+    "Your browser brought back the cookie that this sign-in needs, but this site could not read it. This is not your "
+    f"fault: its servers may have different settings. Please try again. If that does not help, {_TELL}",
+    (_AGAIN, _HOME),
 )
 TOO_LATE = _Words(
     400,
-    "This sign\u2011in has run out",
-    "It took too long, or it was finished twice. Please try again.",
+    "This sign-in has expired",
+    "It took too long, or it was already finished in another tab. Please try again.",
+    (_AGAIN, _HOME),
 )
 SIGNED_OUT = _Words(
     400,
     "You have signed out",
-    "You signed out while this sign-in was under way, so it was not finished. You can sign in again.",
+    "You signed out while this sign-in was in progress, so it was not finished. You can sign in again.",
+    (_SIGN_IN, _HOME),
+)
+NEEDS_A_WINDOW = _Words(
+    400,
+    "Sign in to continue",
+    "You need to sign in, and that is not possible inside another page.",
+    (_SIGN_IN,),
 )
 BAD_REQUEST = _Words(
     400,
     "This link does not work",
-    "The address is not one that this site has made. Please start again.",
+    "It may be incomplete or out of date. Please start again from this site.",
+    (_HOME, _SIGN_IN),
 )
 BROKEN = _Words(
     502,
     "Sign-in did not work",
-    "The sign-in service gave an answer that this site cannot accept, so you were not signed in. Please try again; "
-    "if it stays like this, tell the people who run this site, with the reference below.",
+    "The sign-in service sent an answer that this site cannot accept, so you are not signed in. Please try again. If "
+    f"that does not help, {_TELL}",
+    (_AGAIN, _HOME),
+)
+SET_UP_WRONG = _Words(
+    502,
+    "Sign-in did not work",
+    f"This site is not set up correctly for the sign-in service, so you cannot sign in. To have it fixed, {_TELL}",
+    (_HOME,),
 )
 TOO_LARGE = _Words(
     500,
     "Sign-in did not work",
-    "Your account carries more data than this site can keep. Tell the people who run this site, with the reference "
-    "below.",
+    f"Your account has more data than this site can store. To have it fixed, {_TELL}",
+    (_ANOTHER, _HOME),
 )
 OUR_FAULT = _Words(
     500,
     "Sign-in did not work",
-    "Something on this site went wrong. Please try again; if it stays like this, tell the people who run it, with "
-    "the reference below.",
+    f"Something went wrong on this site. Please try again. If that does not help, {_TELL}",
+    (_AGAIN, _HOME),
 )
 _BY_OAUTH_ERROR = {
     "access_denied": CANCELLED,
-    "login_required": CANCELLED,
-    "interaction_required": CANCELLED,
-    "consent_required": CANCELLED,
-    "account_selection_required": CANCELLED,
+    "login_required": NOT_COMPLETE,
+    "interaction_required": NOT_COMPLETE,
+    "consent_required": NOT_COMPLETE,
+    "account_selection_required": NOT_COMPLETE,
     "unmet_authentication_requirements": TOO_WEAK,
     "temporarily_unavailable": DOWN,
     "server_error": DOWN,
     "invalid_grant": TOO_LATE,
+    # What a login with the same settings will get again (RFC 6749 §4.1.2.1, §5.2; OIDC Core §3.1.2.6; RFC 8707 §2).
+    "invalid_client": SET_UP_WRONG,
+    "invalid_request": SET_UP_WRONG,
+    "invalid_scope": SET_UP_WRONG,
+    "invalid_target": SET_UP_WRONG,
+    "request_not_supported": SET_UP_WRONG,
+    "request_uri_not_supported": SET_UP_WRONG,
+    "registration_not_supported": SET_UP_WRONG,
+    "unauthorized_client": SET_UP_WRONG,
+    "unsupported_grant_type": SET_UP_WRONG,
+    "unsupported_response_type": SET_UP_WRONG,
 }
 
 
@@ -173,13 +248,15 @@ def failure(
     """
     reference = secrets.token_hex(6)
     words = _words(error)
+    if error.code == "not_a_navigation" and parts.origin + request.path.external.rstrip("/") == parts.urls.login:
+        words = NEEDS_A_WINDOW
     cause = error.__cause__ if words in (OUR_FAULT, CHECK_BROKEN) else None
-    no_logins = (STORE_DOWN, NOT_RENEWED, CHECK_BROKEN, FOREIGN)
+    no_logins = (STORE_DOWN, NOT_RENEWED, CHECK_BROKEN, PAGE_BROKEN, FOREIGN)
     event = events.REQUEST_FAILED if words in no_logins else events.LOGIN_FAILED
     events.log(event, error=cause, code=error.code, detail=error.detail, reference=reference)
     again = with_return_to(parts.urls.login, return_to)
     response = (
-        _page(request, words, reference, _ways_on(parts, words, again, return_to))
+        _page(request, words, reference, _ways_on(request, parts, words, return_to))
         if _is_for_a_person(request)
         else problem(words.status, error.code, words.title, detail=words.text, reference=reference, login_url=again)
     )
@@ -191,16 +268,18 @@ def failure(
     return response
 
 
-def _ways_on(parts: Parts, words: _Words, again: str, return_to: str | None) -> list[tuple[str, str]]:
+def _ways_on(request: Request, parts: Parts, words: _Words, return_to: str | None) -> list[tuple[str, str]]:
     home = parts.settings.home
-    same_page = parts.origin + return_to if return_to else home
-    if words in (STORE_DOWN, NOT_RENEWED):
-        return [("Try again", same_page), ("Sign in again", again)]
-    if words in (TOO_WEAK, CHECK_BROKEN):
-        return [("Try again", same_page), ("Go to the start page", home)]
-    if words is FOREIGN:
-        return [("Go to the start page", home)]
-    return [("Try again", again), ("Go to the start page", home)]
+    login = with_return_to(parts.urls.login, return_to)
+    if words is NEEDS_A_WINDOW:  # the same URL, in a window
+        login = parts.origin + request.target
+    urls = {
+        "login": login,
+        "page": parts.origin + return_to if return_to else home,
+        "another account": parts.urls.login_for(Ask((), None, ANOTHER_ACCOUNT), return_to),
+        "home": home,
+    }
+    return [(way.label, urls[way.leads_to]) for way in words.ways]
 
 
 def _page(request: Request, words: _Words, reference: str, actions: Sequence[tuple[str, str]]) -> Response:
@@ -227,8 +306,10 @@ def _words(error: OIDCError) -> _Words:
             return TOO_WEAK
         case RequestRejected(code="foreign_origin"):
             return FOREIGN
-        case OIDCError(code="check_failed" | "step_up_invalid"):
+        case OIDCError(code="check_failed"):
             return CHECK_BROKEN
+        case OIDCError(code="step_up_invalid"):
+            return PAGE_BROKEN
         case RequestRejected(code="transaction_missing"):
             return LOST
         case RequestRejected(code="transaction_unreadable"):
@@ -246,7 +327,7 @@ def _words(error: OIDCError) -> _Words:
         case RefreshFailed() | AccessTokenExpired():
             return NOT_RENEWED
         case SessionEnded():
-            return CANCELLED
+            return SESSION_OVER
         case StoreUnavailable():
             return STORE_DOWN
         case ProviderRefused():
