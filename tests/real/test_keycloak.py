@@ -141,6 +141,19 @@ async def test_realm_roles_of_the_access_token_count_on_request(server, sessions
     assert (page.status_code, renewed, later.status_code) == (status, True, status)
 
 
+@pytest.mark.parametrize(("user", "status"), [("alice", 200), ("bob", 403)])
+async def test_the_access_token_brings_realm_roles_to_rules(server, sessions, clock, user, status):
+    """Without a mapper, where the setting asks for it: at login, and after a refresh."""
+    rules = {"rules": [DIRECTORS_ONLY], "claims_from_access_token": True}
+    async with served(server, clock=clock, **rules, **sessions) as browser:
+        page = await sign_in(browser, "/directors/board", user=user)
+        clock.added = LIFETIME + 1
+        renewed = await has_access_token(browser)
+        later = await browser.get("/directors/board")
+
+    assert (page.status_code, page.path, renewed, later.status_code) == (status, "/directors/board", True, status)
+
+
 async def test_tokens_are_renewed_after_the_end_of_the_access_token(server, sessions, clock):
     """Keycloak gives a refresh token without `offline_access`, and a new ID Token with each refresh."""
     async with served(server, clock=clock, **sessions) as browser:
@@ -218,3 +231,16 @@ async def test_new_keys_disturb_nobody(server, sessions, clock):
 
     assert renewed
     assert (new.status_code, new.path) == (200, "/private")
+
+
+async def test_a_login_page_that_has_expired_leads_to_a_fresh_login(server, sessions):
+    """Keycloak has forgotten that page, and knows who signed in meanwhile: it sends `authentication_expired` back."""
+    async with served(server, **sessions) as browser:
+        other = browser.tab()
+        await other.get("/second")
+        await browser.get("/first")
+        first = await fill_in(browser)
+        second = await fill_in(other)
+
+    assert (first.status_code, first.path) == (200, "/first")
+    assert (second.status_code, second.path) == (200, "/second")
