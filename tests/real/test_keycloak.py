@@ -144,8 +144,8 @@ async def test_realm_roles_of_the_access_token_count_on_request(server, sessions
 @pytest.mark.parametrize(("user", "status"), [("alice", 200), ("bob", 403)])
 async def test_the_access_token_brings_realm_roles_to_rules(server, sessions, clock, user, status):
     """Without a mapper, where the setting asks for it: at login, and after a refresh."""
-    rules = {"rules": [DIRECTORS_ONLY], "claims_from_access_token": True}
-    async with served(server, clock=clock, **rules, **sessions) as browser:
+    settings = {"rules": [DIRECTORS_ONLY], "claims_from_access_token": True, **sessions}
+    async with served(server, clock=clock, **settings) as browser:
         page = await sign_in(browser, "/directors/board", user=user)
         clock.added = LIFETIME + 1
         renewed = await has_access_token(browser)
