@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 import anyio
 import pytest
 
+from asgi_oidc.protocol.logout_token import OLDEST
 from asgi_oidc.testing.faults import FAULTS
 from tests.flow.logouts import BACKCHANNEL, FORM, FORMS, LogoutSite, are_in, sid_of
 from tests.flow.site import PROGRAM, cookie_header, who_am_i
@@ -191,8 +192,8 @@ async def test_a_login_that_starts_after_the_sign_out_lives(site):
 # --- what is refused
 
 
-LEGAL = "logout_token_no_kid"  # while one key fits
-WRONG_TOKENS = sorted(name for name in FAULTS if name.startswith("logout_token_") and name != LEGAL)
+LEGAL = ("logout_token_no_kid", "logout_token_no_exp")  # while one key fits; while iat and jti bound it
+WRONG_TOKENS = sorted(name for name in FAULTS if name.startswith("logout_token_") and name not in LEGAL)
 
 
 @pytest.mark.parametrize("fault", WRONG_TOKENS)
@@ -218,6 +219,96 @@ async def test_a_logout_token_that_is_wrong_changes_nothing(fault):
     }
     assert {answer.members["error"] for answer in answers} == {"invalid_request"}
     assert await are_in(browser) == [True]
+
+
+async def test_a_logout_token_without_exp_signs_out_once(site, caplog):
+    """Ory Hydra sends none: `iat` and `jti` bound it, and the log says once what is odd."""
+    browser, other = await signed_in_twice(site)
+
+    with site.provider.fault("logout_token_no_exp"):
+        tokens = [site.provider.logout_token(None, sid=await sid_of(each)) for each in (browser, other)]
+        answers = [await site.hear(token) for token in (*tokens, tokens[0])]
+
+    assert [answer.status for answer in answers] == [200, 200, 400]
+    assert answers[2].members["error_description"] == "claim_jti"
+    assert await are_in(browser, other) == [False, False]
+    assert caplog.text.count("logout_token_without_exp") == 1
+
+
+async def test_an_old_logout_token_without_exp_is_refused(site):
+    """Nothing else says until when it may be sent."""
+    browser = await site.signed_in()
+    with site.provider.fault("logout_token_no_exp"):
+        token = site.provider.logout_token("alice")
+    site.clock.advance(OLDEST + 30)  # and the leeway
+
+    answer = await site.hear(token)
+
+    assert (answer.status, answer.members["error_description"]) == (400, "claim_iat")
+    assert await are_in(browser) == [True]
+
+
+# --- the signature
+
+
+def signing_with_both(**settings: Any) -> LogoutSite:
+    """Make a site whose provider signs with ES256, and says that it knows RS256 too."""
+    site = LogoutSite(**settings)
+    site.provider.metadata["id_token_signing_alg_values_supported"] = ["RS256", "ES256"]
+    return site
+
+
+async def test_logout_tokens_are_signed_like_the_id_tokens_of_this_client():
+    """Back-Channel Logout 1.0 §2.6: what another client has registered does not count here."""
+    site = signing_with_both()
+    browser = await site.signed_in()
+    site.provider.alg = "RS256"
+
+    answer = await site.hear(site.provider.logout_token("alice"))
+
+    assert (answer.status, answer.members["error_description"]) == (400, "alg_not_allowed")
+    assert await are_in(browser) == [True]
+
+
+@pytest.mark.parametrize("alg", ["ES256", "RS256"])
+async def test_a_process_that_has_seen_no_id_token_loses_no_sign_out(alg):
+    """It was started a moment ago, and cannot know yet what this client has registered."""
+    site = signing_with_both()
+    site.provider.alg = alg
+    browser = await site.signed_in()
+    site.middleware = site.restarted().middleware
+
+    answer = await site.hear(site.provider.logout_token("alice"))
+
+    assert (answer.status, await are_in(site.browser_of(browser))) == (200, [False])
+
+
+async def test_a_refresh_says_as_well_how_id_tokens_are_signed():
+    """A provider that changes the algorithm of a client goes on signing people out."""
+    site = signing_with_both(scope="openid offline_access")
+    browser = await site.signed_in()
+    site.provider.alg = "RS256"
+    site.clock.advance(3590)
+
+    async def ask_for_token(scope: Any) -> None:
+        await scope["oidc"].access_token()
+
+    site.app.at_work = ask_for_token
+    await browser.fetch("/page")
+    answer = await site.hear(site.provider.logout_token("alice"))
+
+    assert answer.status == 200
+
+
+async def test_algorithms_that_are_named_are_taken_by_their_word():
+    """While a client is moved from one to the other, both are named."""
+    site = LogoutSite(algorithms=["ES256", "RS256"])
+    browser = await site.signed_in()
+    site.provider.alg = "RS256"
+
+    answer = await site.hear(site.provider.logout_token("alice"))
+
+    assert (answer.status, await are_in(browser)) == (200, [False])
 
 
 def test_there_are_wrong_tokens():

@@ -4,7 +4,7 @@ from asgi_oidc import events
 from asgi_oidc.endpoints.endpoint import Endpoint, Receive, read_form_body
 from asgi_oidc.errors import OIDCError, ProviderError, RequestRejected, StoreUnavailable, TokenRejected
 from asgi_oidc.parts import Parts
-from asgi_oidc.protocol.logout_token import Logout
+from asgi_oidc.protocol.logout_token import OLDEST, Logout
 from asgi_oidc.sessions.transactions import digest
 from asgi_oidc.sign_out import sign_out_everywhere
 from asgi_oidc.web.request import Request, read_form
@@ -23,6 +23,7 @@ async def backchannel_logout(request: Request, parts: Parts, receive: Receive) -
     try:
         token = _read_token(await read_form_body(request, receive))
         logout = await parts.provider.check_logout_token(token)
+        _tell_of_missing_exp(logout, parts)
         await _sign_out_once(logout, parts, token=token)
     except (RequestRejected, TokenRejected) as error:
         status = 413 if isinstance(error, RequestRejected) and error.status == 413 else 400
@@ -41,6 +42,15 @@ def _read_token(body: bytes) -> str:
     if not token:
         raise RequestRejected("logout_token_missing", "expected a form with logout_token")
     return token
+
+
+def _tell_of_missing_exp(logout: Logout, parts: Parts) -> None:
+    """Say once that the provider sends tokens that the specification does not allow."""
+    if logout.has_exp or "logout_token_without_exp" in parts.notices:
+        return
+    parts.notices.add("logout_token_without_exp")
+    what = f"the logout token has no exp; iat bounds it to {OLDEST} s, and jti to one use"
+    events.log(events.LOGOUT_TOKEN_WITHOUT_EXP, what=what, fix="none is needed here; tell the provider")
 
 
 async def _sign_out_once(logout: Logout, parts: Parts, *, token: str) -> None:

@@ -22,12 +22,14 @@ class Logout:
     Attributes:
         sid: the session at the provider.
         forget_at: seconds since the epoch from when on a replay is refused for its age.
+        has_exp: whether the token says when it expires, as it must (§2.4); `iat` and `jti` bound it in any case.
     """
 
     sid: str | None = field(repr=False)
     sub: str | None = field(repr=False)
     jti: str = field(repr=False)
     forget_at: int
+    has_exp: bool = True
 
 
 def read_logout_token(
@@ -57,11 +59,12 @@ def read_logout_token(
     jti = claims.get("jti")
     if not isinstance(jti, str) or not 1 <= len(jti) <= LONGEST_JTI:
         raise TokenRejected("claim_jti", f"expected 1 to {LONGEST_JTI} characters")
-    return Logout(sid, sub, jti, forget_at)
+    return Logout(sid, sub, jti, forget_at, has_exp="exp" in claims)
 
 
 def _check_times(claims: Mapping[str, object], *, now: int, leeway: int) -> int:
-    made_at, ends_at = read_instant(claims, "iat"), read_instant(claims, "exp")
+    made_at = read_instant(claims, "iat")
+    ends_at = read_instant(claims, "exp") if "exp" in claims else made_at + OLDEST  # Ory Hydra sends none
     check_lifetime(claims, now=now, leeway=leeway)
     check_issued_at(claims, now=now, leeway=leeway)
     if made_at <= now - leeway - OLDEST:

@@ -10,6 +10,7 @@ from asgi_oidc.protocol.claims import Claims
 from asgi_oidc.protocol.client import Client
 from asgi_oidc.protocol.exchange import Wanted, exchange_call
 from asgi_oidc.protocol.id_token import Expected, ExpectedAgain, check_id_token, check_id_token_again
+from asgi_oidc.protocol.jose import EDDSA_NAMES, Verified
 from asgi_oidc.protocol.logout_token import Logout, read_logout_token
 from asgi_oidc.protocol.messages import Answer, check_status
 from asgi_oidc.protocol.metadata import ProviderMetadata
@@ -66,6 +67,7 @@ class Provider:
         self._clock = clock
         self._discovery = Discovery(http, issuer=settings.issuer, by_hand=settings.metadata, clock=clock)
         self._keys = KeyCache(http, jwks_uri=self._jwks_uri, clock=clock)
+        self._id_token_algorithms: set[str] = set()  # of those that were good; all are among ours
         self._rotates = True  # refresh tokens, until it is seen that it does not
         self._logout_budget = Budget(burst=BURST, interval=COOL_DOWN)
 
@@ -135,6 +137,7 @@ class Provider:
         """Verify the ID Token of a refresh whole, and return its claims; errors as in `check_id_token`."""
         verified = await self._keys.verify(token, await self._algorithms())
         check_id_token_again(verified, expected, now=int(self._clock()), leeway=self._settings.leeway)
+        self._remember_algorithm(verified)
         return verified.claims
 
     async def check_id_token(self, token: str, expected: Expected) -> dict[str, object]:
@@ -146,11 +149,12 @@ class Provider:
         """
         verified = await self._keys.verify(token, await self._algorithms())
         check_id_token(verified, expected, now=int(self._clock()), leeway=self._settings.leeway)
+        self._remember_algorithm(verified)
         return verified.claims
 
     async def check_logout_token(self, token: str) -> Logout:
         """Verify a logout token whole, and say whom it signs out; errors as in `check_id_token`."""
-        verified = await self._keys.verify(token, await self._algorithms(), budget=self._logout_budget)
+        verified = await self._keys.verify(token, await self._logout_algorithms(), budget=self._logout_budget)
         return read_logout_token(
             verified,
             issuer=self._settings.issuer,
@@ -225,6 +229,20 @@ class Provider:
             leeway=self._settings.leeway,
         )
         return verified.claims
+
+    def _remember_algorithm(self, id_token: Verified) -> None:
+        self._id_token_algorithms |= EDDSA_NAMES if id_token.alg in EDDSA_NAMES else {id_token.alg}
+
+    async def _logout_algorithms(self) -> Collection[str]:
+        """Those that ID Tokens of this client are signed with (Back-Channel Logout 1.0 §2.6).
+
+        As long as none has come, nobody can tell, and all that an ID Token may have are fine: a sign-out is not lost
+        because the process was started a moment ago. Named ones are taken by their word.
+        """
+        allowed = await self._algorithms()
+        if self._settings.algorithms_named:
+            return allowed
+        return [alg for alg in allowed if alg in self._id_token_algorithms] or allowed
 
     async def _algorithms(self) -> Collection[str]:
         """The default algorithms are narrowed to those of the metadata; named ones are taken by their word."""
