@@ -229,7 +229,7 @@ async def test_a_proxy_that_strips_a_part_in_silence_opens_nothing_and_loses_nob
 
 async def test_a_rule_with_the_path_of_the_mount_is_a_mistake():
     """It would close nothing."""
-    with pytest.raises(Exception, match=r"paths begin where the app does; write '/admin/\*'"):
+    with pytest.raises(Exception, match=r"paths are relative to base_url; write '/admin/\*'"):
         Site(base_url=f"{ORIGIN}/app", rules=[Rule("/app/admin/*", claims={"roles": "director"})])
 
 
