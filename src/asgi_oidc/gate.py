@@ -16,7 +16,7 @@ from asgi_oidc.protocol.step_up import ANYHOW, Ask
 from asgi_oidc.sessions.forms import LARGEST, KeptForm
 from asgi_oidc.sessions.sessions import Live
 from asgi_oidc.sessions.transactions import digest
-from asgi_oidc.web.pages import FRAGMENT_CSP, forbidden_page, form_stopped_page, fragment_page, sign_in_page
+from asgi_oidc.web.pages import FORM_CSP, FRAGMENT_CSP, forbidden_page, form_stopped_page, fragment_page, sign_in_page
 from asgi_oidc.web.request import Request, read_form
 from asgi_oidc.web.response import Response, challenge, page, page_for, problem
 
@@ -59,7 +59,11 @@ async def _login_needed(
             return await _stop_form(decision, request, parts, receive, target=return_to)
         return unauthorized(decision, request, parts, shows_html=request.shows_html)
     if parts.settings.keep_fragment and return_to is not None:
-        answer = page(fragment_page(login=parts.urls.login_for(ask, return_to)), status=401, csp=FRAGMENT_CSP)
+        answer = page(
+            fragment_page(login=parts.urls.login_for(ask, return_to), app=parts.settings.app_name),
+            status=401,
+            csp=FRAGMENT_CSP,
+        )
         return answer.with_headers(challenge(parts.urls.login, {}))
     try:
         return await start_login(request, parts, return_to=return_to, ask=ask)
@@ -93,7 +97,8 @@ def unauthorized(
 
 def _sign_in(decision: StartLogin | StepUp, request: Request, parts: Parts, url: str) -> Response:
     told = {"error": STEP_UP_REQUIRED, **decision.ask.parameters} if isinstance(decision, StepUp) else {}
-    answer = page_for(request, sign_in_page(login=url, is_step_up=isinstance(decision, StepUp)), status=401)
+    body = sign_in_page(login=url, is_step_up=isinstance(decision, StepUp), app=parts.settings.app_name)
+    answer = page_for(request, body, status=401)
     answer = answer.with_headers(challenge(parts.urls.login, told))
     # htmx follows this header whatever the status is, but for redirects.
     return answer.with_headers((b"hx-redirect", url.encode("ascii"))) if request.is_htmx else answer
@@ -111,7 +116,14 @@ def forbidden(refusal: Refuse, request: Request, parts: Parts, place: Place, liv
     if live is not None and place.may_redirect and is_for_a_person:
         user = User(live.session.login.sub, live.session.login.issuer, live.session.tokens.written_claims)
         home = parts.settings.home
-        body = forbidden_page(name=user.display_name, email=user.email, switch=switch, home=home, reference=reference)
+        body = forbidden_page(
+            name=user.display_name,
+            email=user.email,
+            switch=switch,
+            home=home,
+            reference=reference,
+            app=parts.settings.app_name,
+        )
         return page_for(request, body, status=403)
     name, needed = "forbidden", {}
     if refusal.scopes:  # RFC 6750 §3.1
@@ -141,8 +153,15 @@ async def _stop_form(
         again = parts.urls.login_for(ask, f"{parts.form_path}?form={parts.forms.seal(lost)}")
     else:
         again = parts.urls.form_for(ask)
-    body = form_stopped_page(again=again, sealed=sealed, is_step_up=isinstance(decision, StepUp))
-    return page_for(request, body, status=401).with_headers(challenge(parts.urls.login, {}))
+    stood_on = _page_of(request, parts)
+    body = form_stopped_page(
+        again=again,
+        sealed=sealed,
+        back=None if stood_on is None else parts.origin + stood_on,
+        is_step_up=isinstance(decision, StepUp),
+        app=parts.settings.app_name,
+    )
+    return page_for(request, body, status=401, csp=FORM_CSP).with_headers(challenge(parts.urls.login, {}))
 
 
 async def _sealed(request: Request, parts: Parts, receive: Receive, *, target: str) -> str | None:

@@ -28,6 +28,7 @@ DISTINCT = 10  # characters; a random secret of that length has more, a repeated
 MOST_SECRETS = 8  # each costs a try on every cookie that is not ours
 LONGEST_LEEWAY = 300  # seconds; a clock that is further off has to be set right
 LONGEST_ACR_VALUES = 512  # characters
+LONGEST_APP_NAME = 80  # characters; it stands above a heading, on a phone as well
 LONGEST_SPAN = 366 * 86_400  # seconds
 
 OnLogin = Callable[[User, dict[str, Any]], Awaitable[Mapping[str, Any] | None]]
@@ -45,6 +46,14 @@ def read_text(value: object) -> str:
     if not value.isprintable():
         raise ValueError("must be on one line: remove the line breaks and control characters")
     return value
+
+
+def read_app_name(value: object) -> str:
+    """Read what pages call the app."""
+    name = read_text(value).strip()
+    if len(name) > LONGEST_APP_NAME:
+        raise ValueError(f"must have at most {LONGEST_APP_NAME} characters, got {len(name)}")
+    return name
 
 
 def read_client_id(value: object) -> str:

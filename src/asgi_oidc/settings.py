@@ -20,6 +20,7 @@ from asgi_oidc.setting_values import (
     LONGEST_SPAN,
     OnLogin,
     read_algorithms,
+    read_app_name,
     read_auth_path,
     read_authorization_params,
     read_base_url,
@@ -78,6 +79,7 @@ class Keywords(TypedDict, total=False):
     on_login: OnLogin | None
     keep_forms: bool
     keep_fragment: bool
+    app_name: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +114,7 @@ class Settings:
     on_login: OnLogin | None
     keep_forms: bool
     keep_fragment: bool
+    app_name: str | None
 
     @property
     def origin(self) -> str:
@@ -331,4 +334,5 @@ READERS: Mapping[str, tuple[Any, Callable[[Any], Any]]] = {
     "on_login": (None, read_on_login),
     "keep_forms": (False, read_switch),
     "keep_fragment": (False, read_switch),
+    "app_name": (None, read_app_name),
 }

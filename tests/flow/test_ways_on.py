@@ -1,5 +1,8 @@
 """A page says what happened and offers what helps: "Try again" only where a second try can turn out differently."""
 
+import re
+from base64 import b64encode
+from hashlib import sha256
 from typing import Any
 
 import pytest
@@ -97,3 +100,23 @@ async def test_no_way_on_leaves_the_site(site):
     page = await answered(site, "access_denied")
 
     assert {href.startswith(ORIGIN + "/") for href, _ in page.page.links} == {True}
+
+
+@pytest.mark.parametrize("keeps", [False, True])
+async def test_a_stopped_form_has_a_way_back_to_its_page(keeps):
+    """What was typed is still there: the script, which the policy names by its hash, goes one step back."""
+    page = await Site(keep_forms=keeps).browser().post("/save", {"a": "b"}, initiator=f"{ORIGIN}/edit?id=7")
+
+    assert (page.status_code, (f"{ORIGIN}/edit?id=7", "Back") in page.page.links) == (401, True)
+    script = re.findall(r"<script>(.*?)</script>", page.text)
+    digest = b64encode(sha256(script[0].encode()).digest()).decode()
+    assert "history.back()" in script[0]
+    assert f"script-src 'sha256-{digest}'" in page.headers["content-security-policy"]
+
+
+@pytest.mark.parametrize("initiator", ["https://blog.example.com/", f"{ORIGIN}.evil.example/edit"])
+async def test_a_form_of_an_unknown_page_has_no_way_back(site, initiator):
+    """No link of ours leads to another site."""
+    page = await site.browser().post("/save", {"a": "b"}, initiator=initiator)
+
+    assert (page.status_code, labels(page), "<script" in page.text) == (401, ["Sign in"], False)

@@ -68,6 +68,7 @@ def test_five_settings_are_enough():
         "on_login": None,
         "keep_forms": False,
         "keep_fragment": False,
+        "app_name": None,
     }
     assert settings.secret == (SECRET.encode(),)
     assert settings.public == ()
@@ -197,6 +198,11 @@ def test_the_origin_is_written_as_browsers_do(base_url, origin):
     assert read(base_url=base_url).origin == origin
 
 
+def test_the_name_of_the_app_is_read_without_the_spaces_around_it():
+    """It stands in titles and headings."""
+    assert read(app_name=" Orders & Returns ").app_name == "Orders & Returns"
+
+
 # --- refused forms, each with its fix
 
 
@@ -208,6 +214,9 @@ def test_the_origin_is_written_as_browsers_do(base_url, origin):
         ("client_id", 7, "must be text"),
         ("client_id", "a\nb", "on one line"),
         ("client_secret", b"bytes", "must be text"),
+        ("app_name", "", "must be text"),
+        ("app_name", "Orders\u202e", "on one line"),
+        ("app_name", "x" * 81, "must have at most 80 characters, got 81"),
         ("client_secret", "with-newline\n", "on one line"),
         ("issuer", "https://id.example.com?x", "must not have a query"),
         ("issuer", "https://id.example.com?", "must not have a query"),

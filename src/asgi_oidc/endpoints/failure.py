@@ -5,7 +5,6 @@ fool people. The log has them, under the same reference.
 """
 
 import secrets
-from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 from asgi_oidc import events
@@ -256,7 +255,7 @@ def failure(
     events.log(event, error=cause, code=error.code, detail=error.detail, reference=reference)
     again = with_return_to(parts.urls.login, return_to)
     response = (
-        _page(request, words, reference, _ways_on(request, parts, words, return_to))
+        _page(request, parts, words, reference, return_to)
         if _is_for_a_person(request)
         else problem(words.status, error.code, words.title, detail=words.text, reference=reference, login_url=again)
     )
@@ -282,12 +281,10 @@ def _ways_on(request: Request, parts: Parts, words: _Words, return_to: str | Non
     return [(way.label, urls[way.leads_to]) for way in words.ways]
 
 
-def _page(request: Request, words: _Words, reference: str, actions: Sequence[tuple[str, str]]) -> Response:
-    return page_for(
-        request,
-        error_page(title=words.title, text=words.text, reference=reference, actions=actions),
-        status=words.status,
-    )
+def _page(request: Request, parts: Parts, words: _Words, reference: str, return_to: str | None) -> Response:
+    ways, name = _ways_on(request, parts, words, return_to), parts.settings.app_name
+    body = error_page(title=words.title, text=words.text, reference=reference, actions=ways, app=name)
+    return page_for(request, body, status=words.status)
 
 
 def _is_for_a_person(request: Request) -> bool:

@@ -49,21 +49,24 @@ async def _tell(request: Request, parts: Parts) -> Response:
     live = await authenticate(request, parts, now=parts.now())
     lost = parts.forms.open(_only(request.parameters(), "form") or "", now=parts.now())
     back = parts.origin + lost.page if lost is not None and lost.page else parts.settings.home
+    app = parts.settings.app_name
     if live is None:
         return redirect(back)
     login, kept = live.session.login, parts.forms.find(request.cookies, now=parts.now())
     if kept is None:
         events.log(events.FORM_LOST, was_kept=lost is None)
         # Of a form that was kept nobody knows here whether it was sent by now.
-        return page(form_gone_page(back=back) if lost is None else form_lost_page(back=back), status=200)
+        body = form_gone_page(back=back, app=app) if lost is None else form_lost_page(back=back, app=app)
+        return page(body, status=200)
     name = User(login.sub, login.issuer, live.session.tokens.written_claims).display_name
     if kept.sub not in (None, digest(login.sub)):
         events.log(events.FORM_LOST, reason="another user")
-        answer = page(form_of_another_page(name=name, back=back), status=200)
+        answer = page(form_of_another_page(name=name, back=back, app=app), status=200)
         return answer.with_cookies(parts.forms.delete(request.cookies))
     events.log(events.FORM_OFFERED)
     target = parts.origin + kept.target
-    return page(form_again_page(name=name, target=target, pairs=kept.pairs, discard=parts.urls.form), status=200)
+    body = form_again_page(name=name, target=target, pairs=kept.pairs, discard=parts.urls.form, app=app)
+    return page(body, status=200)
 
 
 def _only(pairs: list[tuple[str, str]], wanted: str) -> str | None:

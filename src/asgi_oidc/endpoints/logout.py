@@ -38,7 +38,9 @@ async def logout(request: Request, parts: Parts, receive: Receive) -> Response:
         if not request.wants_page:
             raise RequestRejected("foreign_origin", "another site may not sign our users out", status=403)
         action = with_return_to(parts.urls.logout, _return_to(request.parameters(), parts))
-        return page(confirm_logout_page(action=action, home=parts.settings.home), status=200)
+        return page(
+            confirm_logout_page(action=action, home=parts.settings.home, app=parts.settings.app_name), status=200
+        )
     session, endpoint = await _find(request, parts), None
     if session is not None:
         endpoint = await _sign_out(session, parts)
@@ -123,14 +125,14 @@ def _send_on(
         parameters = end_session_parameters(
             parts.client, id_token_hint=session.tokens.id_token, post_logout_redirect_uri=back, state=state
         )
-        return _end_session(request, endpoint, parameters, back)
+        return _end_session(request, endpoint, parameters, parts)
     if return_to is not None:
         return redirect(parts.origin + return_to)
     # A page that is protected would sign the browser in again at once; with the state, it says that it is signed out.
     return redirect(back if is_landing_public(request, parts) else with_parameters(back, state=state))
 
 
-def _end_session(request: Request, endpoint: str, parameters: dict[str, str], back: str) -> Response:
+def _end_session(request: Request, endpoint: str, parameters: dict[str, str], parts: Parts) -> Response:
     """Lead to the provider: with a URL, or where that is too long for some servers with a form.
 
     A program can send no form; without the ID Token, the provider asks the person.
@@ -139,8 +141,8 @@ def _end_session(request: Request, endpoint: str, parameters: dict[str, str], ba
     if len(url) <= LONGEST_URL:
         return redirect(url)
     if request.wants_page:
-        csp = leaving_csp(origin_of(check_url(endpoint)), back)
-        body = leaving_page(action=endpoint, fields=parameters)
+        csp = leaving_csp(origin_of(check_url(endpoint)), parts.settings.landing_url)
+        body = leaving_page(action=endpoint, fields=parameters, app=parts.settings.app_name)
         return page(body, status=200, csp=csp, referrer_policy=REFERRER_POLICY_OF_LEAVING)
     del parameters["id_token_hint"]
     return redirect(with_parameters(endpoint, **parameters))

@@ -19,7 +19,10 @@ def welcome_back(request: Request, parts: Parts, *, is_signed_in: bool) -> Respo
         return redirect(parts.origin + way_back.return_to)
     if is_signed_in or is_landing_public(request, parts):
         return redirect(parts.settings.landing_url)
-    return page(signed_out_page(again=parts.urls.login, is_everywhere=way_back.is_everywhere), status=200)
+    return page(
+        signed_out_page(again=parts.urls.login, is_everywhere=way_back.is_everywhere, app=parts.settings.app_name),
+        status=200,
+    )
 
 
 def is_landing_public(request: Request, parts: Parts) -> bool:

@@ -17,6 +17,7 @@ border:1px solid var(--line);border-radius:14px}
 h1{margin:0 0 .625rem;font-size:1.5rem;line-height:1.25;letter-spacing:-.015em;text-wrap:balance}
 p{margin:0 0 1.5rem;text-wrap:pretty}
 h1,p{overflow-wrap:anywhere}
+.app{margin:0 0 .5rem;color:var(--soft);font-size:.875rem;font-weight:600}
 .actions{display:flex;flex-wrap:wrap;gap:.75rem;align-items:center}
 .actions a,.actions button{font:inherit;font-weight:600;padding:.55rem 1.1rem;border-radius:9px;cursor:pointer;
 border:1px solid color-mix(in srgb,var(--ink) 35%,transparent);background:none;color:var(--ink);text-decoration:none}
@@ -28,11 +29,11 @@ border:1px solid color-mix(in srgb,var(--ink) 35%,transparent);background:none;c
 :focus-visible{outline:2px solid var(--accent);outline-offset:3px}
 .reference{margin:1.5rem 0 0;padding-top:1rem;border-top:1px solid var(--line);color:var(--soft);font-size:.875rem}
 """
-HERE_ONLY = (
-    "This site has forgotten you, but the sign-in service may still know you. On a shared computer, sign out there too."
-)
+HERE_ONLY = "The sign-in service may still know you, though. If you share this computer, sign out there too."
 SCRIPT = """\
 const link=document.getElementById("login");location.replace(link.href+encodeURIComponent(location.hash))"""
+GO_BACK = """\
+document.getElementById("back").addEventListener("click",event=>{event.preventDefault();history.back()})"""
 SUBMIT = "document.forms[0].submit()"
 LONGEST_NAME = 80  # characters of a name that a page shows
 
@@ -43,6 +44,7 @@ def _hash(text: str) -> str:
 
 PAGE_CSP = f"default-src 'none'; style-src {_hash(STYLE)}; base-uri 'none'; frame-ancestors 'none'"
 FRAGMENT_CSP = f"{PAGE_CSP}; script-src {_hash(SCRIPT)}"
+FORM_CSP = f"{PAGE_CSP}; script-src {_hash(GO_BACK)}"
 
 
 def leaving_csp(provider: str, back: str) -> str:
@@ -60,7 +62,9 @@ def leaving_csp(provider: str, back: str) -> str:
     return f"{PAGE_CSP}; script-src {_hash(SUBMIT)}; form-action {provider} {schemes}"
 
 
-def error_page(*, title: str, text: str, reference: str, actions: Sequence[tuple[str, str]]) -> bytes:
+def error_page(
+    *, title: str, text: str, reference: str, actions: Sequence[tuple[str, str]], app: str | None = None
+) -> bytes:
     """Say what went wrong and how to go on.
 
     Args:
@@ -75,10 +79,13 @@ def error_page(*, title: str, text: str, reference: str, actions: Sequence[tuple
         title,
         f"<p>{escape(text)}</p><div class=actions>{links}</div>"
         f"<p class=reference>Reference: <code>{escape(reference)}</code></p>",
+        app=app,
     )
 
 
-def forbidden_page(*, name: str, email: str | None, switch: str, home: str, reference: str) -> bytes:
+def forbidden_page(
+    *, name: str, email: str | None, switch: str, home: str, reference: str, app: str | None = None
+) -> bytes:
     """Tell a signed-in user that this account may not, and offer another one.
 
     Args:
@@ -87,15 +94,16 @@ def forbidden_page(*, name: str, email: str | None, switch: str, home: str, refe
     who = _short(name) if email in (None, name) else f"{_short(name)} ({_short(email or '')})"
     return _page(
         "You may not open this page",
-        f"<p>You are signed in as <strong><bdi>{escape(who)}</bdi></strong>, and this account has no access to it. Use "
-        "another account, or ask the people who run this site.</p>"
+        f"<p>You are signed in as <strong><bdi>{escape(who)}</bdi></strong>, but this account does not have access to "
+        "this page. Use another account, or ask the people who run this site for access.</p>"
         f'<div class=actions><a class=first target=_top href="{escape(switch)}">Use another account</a>'
         f'<a target=_top href="{escape(home)}">Go to the start page</a></div>'
         f"<p class=reference>Reference: <code>{escape(reference)}</code></p>",
+        app=app,
     )
 
 
-def sign_in_page(*, login: str, is_step_up: bool) -> bytes:
+def sign_in_page(*, login: str, is_step_up: bool, app: str | None = None) -> bytes:
     """Ask to sign in where the browser cannot be sent to the provider at once: in a frame, or in a part of a page.
 
     Args:
@@ -103,36 +111,47 @@ def sign_in_page(*, login: str, is_step_up: bool) -> bytes:
     """
     why = "To see this, you need to sign in again." if is_step_up else "You need to sign in to see this."
     return _page(
-        "Sign in to continue",
+        "Sign in to continue" if app is None else f"Sign in to {app}",
         f'<p>{why}</p><div class=actions><a class=first target=_top href="{escape(login)}">Sign in</a></div>',
+        app=app,
     )
 
 
-def form_stopped_page(*, again: str, sealed: str | None, is_step_up: bool) -> bytes:
-    """Say that a form was not sent, before the user signs in again.
+def form_stopped_page(
+    *, again: str, sealed: str | None, back: str | None, is_step_up: bool, app: str | None = None
+) -> bytes:
+    """Say that a form was not sent, before the user signs in again; `FORM_CSP` is the policy for it.
 
     Args:
         again: absolute URL of ours that goes on, with a login.
         sealed: the form, to be sent along there.
+        back: absolute URL of the page with the form, None where that is not known. With scripts the browser goes one
+            step back instead, where it still has what was entered.
     """
-    why = "This needs a fresh or stronger sign-in" if is_step_up else "You are not signed in any more"
+    link = "" if back is None else f'<a id=back target=_top href="{escape(back)}">Back</a>'
+    script = "" if back is None else f"<script>{GO_BACK}</script>"
+    why = "This needs a fresh or stronger sign-in" if is_step_up else "You are no longer signed in"
     if sealed is None:
         return _page(
             "Your form was not sent",
-            f"<p>{why}, so nothing of what you entered was saved. Your browser may still have it: go back now and keep "
-            "a copy. Then sign in and send the form again.</p>"
-            f'<div class=actions><a class=first target=_top href="{escape(again)}">Sign in</a></div>',
+            f"<p>{why}, so nothing you entered has been saved. Your browser may still have it: go back and copy it, "
+            "then sign in and send the form again.</p>"
+            f'<div class=actions><a class=first target=_top href="{escape(again)}">Sign in</a>{link}</div>',
+            app=app,
+            script=script,
         )
     return _page(
         "Your form was not sent yet",
-        f"<p>{why}. What you entered is kept in this browser for ten minutes: sign in, and you will be asked whether "
-        "it shall be sent.</p>"
+        f"<p>{why}. What you entered is kept in this browser for ten minutes. Sign in, and you will be asked whether "
+        "to send it.</p>"
         f'<form class=actions method=post target=_top action="{escape(again)}">'
-        f'<input type=hidden name=form value="{escape(sealed)}"><button class=first>Sign in</button></form>',
+        f'<input type=hidden name=form value="{escape(sealed)}"><button class=first>Sign in</button>{link}</form>',
+        app=app,
+        script=script,
     )
 
 
-def form_lost_page(*, back: str) -> bytes:
+def form_lost_page(*, back: str, app: str | None = None) -> bytes:
     """Say after the login that a form was not sent.
 
     Args:
@@ -140,22 +159,25 @@ def form_lost_page(*, back: str) -> bytes:
     """
     return _page(
         "Your form was not sent",
-        "<p>You are signed in now. The form that you sent before could not be taken, so nothing of it has been saved. "
+        "<p>You are signed in now. The form you sent earlier could not be kept, so nothing you entered has been saved. "
         "Please go back and send it again.</p>"
         f'<div class=actions><a class=first href="{escape(back)}">Go back</a></div>',
+        app=app,
     )
 
 
-def form_gone_page(*, back: str) -> bytes:
+def form_gone_page(*, back: str, app: str | None = None) -> bytes:
     """Say that no form is kept, which may be because it was sent."""
     return _page(
         "No form is waiting here",
-        "<p>You are signed in. The form that was kept for you has been sent, was discarded, or has waited too long.</p>"
+        "<p>You are signed in. The form that was kept for you has already been sent or discarded, or it has "
+        "expired.</p>"
         f'<div class=actions><a class=first href="{escape(back)}">Go to the start page</a></div>',
+        app=app,
     )
 
 
-def form_of_another_page(*, name: str, back: str) -> bytes:
+def form_of_another_page(*, name: str, back: str, app: str | None = None) -> bytes:
     """Say that the form of one user is not sent by another.
 
     Args:
@@ -164,13 +186,16 @@ def form_of_another_page(*, name: str, back: str) -> bytes:
     """
     return _page(
         "Your form was not sent",
-        f"<p>You are signed in as <strong><bdi>{escape(_short(name))}</bdi></strong>, and the form was filled in by "
+        f"<p>You are signed in as <strong><bdi>{escape(_short(name))}</bdi></strong>, but the form was filled in by "
         "somebody else, so it was not sent.</p>"
         f'<div class=actions><a class=first href="{escape(back)}">Go to the start page</a></div>',
+        app=app,
     )
 
 
-def form_again_page(*, name: str, target: str, pairs: Sequence[tuple[str, str]], discard: str) -> bytes:
+def form_again_page(
+    *, name: str, target: str, pairs: Sequence[tuple[str, str]], discard: str, app: str | None = None
+) -> bytes:
     """Ask after the login whether a form shall be sent.
 
     Args:
@@ -187,10 +212,11 @@ def form_again_page(*, name: str, target: str, pairs: Sequence[tuple[str, str]],
         f'<form method=post action="{escape(target)}" accept-charset=utf-8>{fields}'
         "<button class=first>Send it</button></form>"
         f'<form method=post action="{escape(discard)}"><button name=discard value=yes>Discard it</button></form></div>',
+        app=app,
     )
 
 
-def fragment_page(*, login: str) -> bytes:
+def fragment_page(*, login: str, app: str | None = None) -> bytes:
     """Take the fragment of the address along to the login; without scripts, go on without it.
 
     Args:
@@ -198,23 +224,25 @@ def fragment_page(*, login: str) -> bytes:
     """
     return _page(
         "Signing in",
-        "<p>If nothing happens, press the button to go on.</p>"
+        "<p>If nothing happens, press the button to continue.</p>"
         f'<div class=actions><a id=login class=first href="{escape(login)}">Sign in</a></div>'
         f"<script>{SCRIPT}</script>",
+        app=app,
     )
 
 
-def confirm_logout_page(*, action: str, home: str) -> bytes:
+def confirm_logout_page(*, action: str, home: str, app: str | None = None) -> bytes:
     """Ask before signing out: the request came from another site, or from nowhere that we can see."""
     return _page(
         "Sign out?",
-        "<p>You are about to sign out of this site.</p>"
+        f"<p>You are about to sign out of {escape(app or 'this site')}.</p>"
         f'<form class=actions method=post action="{escape(action)}"><button class=first>Sign out</button>'
         f'<a href="{escape(home)}">Stay signed in</a></form>',
+        app=app,
     )
 
 
-def leaving_page(*, action: str, fields: Mapping[str, str]) -> bytes:
+def leaving_page(*, action: str, fields: Mapping[str, str], app: str | None = None) -> bytes:
     """Send the browser on with a form by itself; without scripts a person presses the button.
 
     Args:
@@ -226,13 +254,14 @@ def leaving_page(*, action: str, fields: Mapping[str, str]) -> bytes:
     )
     return _page(
         "Signing out",
-        "<p>You are signed out of this site. If nothing happens, press the button to sign out of the sign-in service."
-        f'</p><form class=actions method=post action="{escape(action)}">{inputs}'
+        "<p>You are signed out of this site. If nothing happens, press the button to sign out of the sign-in service "
+        f'too.</p><form class=actions method=post action="{escape(action)}">{inputs}'
         f"<button class=first>Sign out</button></form><script>{SUBMIT}</script>",
+        app=app,
     )
 
 
-def signed_out_page(*, again: str, is_everywhere: bool) -> bytes:
+def signed_out_page(*, again: str, is_everywhere: bool, app: str | None = None) -> bytes:
     """Say that it worked, where the page that the browser came back to would only ask to sign in again.
 
     Args:
@@ -241,12 +270,12 @@ def signed_out_page(*, again: str, is_everywhere: bool) -> bytes:
     """
     text = "You can close this page now." if is_everywhere else HERE_ONLY
     action = f'<div class=actions><a href="{escape(again)}">Sign in again</a></div>'
-    return _page("You are signed out", f"<p>{text}</p>{action}")
+    return _page("You are signed out", f"<p>{text}</p>{action}", app=app)
 
 
 def frame_page() -> bytes:
     """Say nothing: a provider shows this in a frame that nobody sees, whatever came of it."""
-    return _page("Sign-out", "<p>This site has been told.</p>")
+    return _page("Sign-out", "<p>This site has been notified.</p>")
 
 
 def part_of(page: bytes) -> bytes:
@@ -268,10 +297,12 @@ def _short(text: str) -> str:
     return text if len(text) <= LONGEST_NAME else text[:LONGEST_NAME] + "\u2026"
 
 
-def _page(title: str, body: str) -> bytes:
+def _page(title: str, body: str, *, app: str | None = None, script: str = "") -> bytes:
+    named = "" if app is None else f"<p class=app>{escape(app)}</p>"
+    full = title if app is None or app in title else f"{title} \u2013 {app}"
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="robots" content="noindex">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escape(title)}</title><style>{STYLE}</style></head>"
-        f"<body><main><h1>{escape(title)}</h1>{body}</main></body></html>"
+        f"<title>{escape(full)}</title><style>{STYLE}</style></head>"
+        f"<body><main>{named}<h1>{escape(title)}</h1>{body}</main>{script}</body></html>"
     ).encode()

@@ -41,7 +41,7 @@ def redirect(url: str) -> Response:
     return Response(303, (*_OURS, (b"location", url.encode("ascii")), (b"content-length", b"0")))
 
 
-def page_for(request: Request, body: bytes, *, status: int) -> Response:
+def page_for(request: Request, body: bytes, *, status: int, csp: str = PAGE_CSP) -> Response:
     """Answer with a page in the form that whoever asks can show.
 
     That is a whole page, also in a frame, or only what is in it, for a page that htmx or Turbo puts it into.
@@ -52,8 +52,8 @@ def page_for(request: Request, body: bytes, *, status: int) -> Response:
         body = turbo_frame(body, frame_id)
     ancestors = request.frame_ancestors
     if ancestors == "'none'":
-        return page(body, status=status)
-    return frame(body, status=status, ancestors=ancestors)
+        return page(body, status=status, csp=csp)
+    return frame(body, status=status, ancestors=ancestors, csp=csp)
 
 
 def page(body: bytes, *, status: int, csp: str = PAGE_CSP, referrer_policy: bytes = REFERRER_POLICY) -> Response:
@@ -68,9 +68,9 @@ def page(body: bytes, *, status: int, csp: str = PAGE_CSP, referrer_policy: byte
     return _whole(status, headers, body)
 
 
-def frame(body: bytes, *, ancestors: str, status: int = 200) -> Response:
+def frame(body: bytes, *, ancestors: str, status: int = 200, csp: str = PAGE_CSP) -> Response:
     """Answer with a page that pages of these origins may show in a frame."""
-    csp = PAGE_CSP.replace("frame-ancestors 'none'", f"frame-ancestors {ancestors}")
+    csp = csp.replace("frame-ancestors 'none'", f"frame-ancestors {ancestors}")
     headers = (
         *_OURS,
         (b"content-type", b"text/html; charset=utf-8"),
