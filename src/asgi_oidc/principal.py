@@ -27,6 +27,14 @@ def read_claims(written: msgspec.Raw) -> Claims:
 # Users and sessions are classes with slots, and no structs or dataclasses: serialisers and consoles look inside those.
 
 
+def _stay_as_it_is(user: object, other: object) -> None:
+    """Ignore the user of a Django session.
+
+    `channels.auth.AuthMiddleware` takes whatever is in `scope["user"]` for its own lazy object, and sets the user that
+    this stands for.
+    """
+
+
 class User:
     """A signed-in user: `scope["user"]`.
 
@@ -35,6 +43,8 @@ class User:
     """
 
     __slots__ = ("_claims", "_issuer", "_sub", "_trusted_email_domains")
+
+    _wrapped = property(fset=_stay_as_it_is)
 
     def __init__(
         self,
@@ -111,6 +121,8 @@ class AnonymousUser:
     """Nobody: `scope["user"]` on public paths without a session."""
 
     __slots__ = ()
+
+    _wrapped = property(fset=_stay_as_it_is)
 
     sub: None = None
     issuer: None = None
