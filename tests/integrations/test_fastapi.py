@@ -190,3 +190,84 @@ def scheme_of(sign_in: SignIn) -> Any:
         return "home"
 
     return api.openapi()["components"]["securitySchemes"]["SignIn"]
+
+
+ADMIN: dict[str, Any] = {
+    "claims": {"roles": "admin"},
+    "scopes": ["openid"],
+    "email_domains": ["b.example", "a.example"],
+}
+DIFFERENT: list[dict[str, Any]] = [
+    {},
+    {"claims": {"roles": "admin"}},
+    {"claims": {"roles": ["admin"]}, "max_age": 300},
+    {"claims": {"flag": True}},
+    {"claims": {"flag": 1}},
+    {"claims": {("a.b",): "x"}},
+    {"claims": {("a", "b"): "x"}},
+    {"claims": {"a.b": "x"}},
+    {"scopes": ["email"]},
+    {"scopes": ["orders"]},
+    {"email_domains": ["example.com"]},
+    {"acr_values": ["mfa"]},
+    {"max_age": 300},
+]
+
+
+@pytest.mark.parametrize("key", [require(**ADMIN), require(**ADMIN).dependency], ids=["require", "its dependency"])
+async def test_a_requirement_can_be_overridden_in_tests(key):
+    """By writing down the same again: an annotation leaves no object to name."""
+    api = FastAPI()
+
+    @api.get("/staff")
+    async def staff(user: Annotated[User, require(**ADMIN)]) -> str:
+        return user.sub
+
+    @api.get("/others", dependencies=[require(claims={"roles": "other"})])
+    async def others() -> str:
+        return "others"
+
+    api.dependency_overrides[key] = lambda: User("tester", "https://id.example.com", {})
+    browser = site_of(api).browser()
+
+    assert (await browser.fetch("/staff")).json() == "tester"
+    assert (await browser.fetch("/others")).status_code == 401
+
+
+async def test_the_current_user_can_be_overridden_in_tests():
+    """The key is another `SignIn()`."""
+    api = FastAPI()
+
+    @api.get("/me")
+    async def me(user: CurrentUser) -> str:
+        return user.sub
+
+    api.dependency_overrides[SignIn(issuer="https://id.example.com")] = lambda: User("tester", "x", {})
+
+    assert (await site_of(api).browser().fetch("/me")).json() == "tester"
+
+
+def test_requirements_are_equal_when_they_ask_for_the_same():
+    """FastAPI asks equal ones once in a request, so nothing weaker may be equal."""
+    for place, terms in enumerate(DIFFERENT):
+        one, again = require(**terms), require(**terms)
+        assert (one == again, hash(one) == hash(again), one.dependency == again) == (True, True, True)
+        assert one == again.dependency
+        assert [one == require(**other) for other in DIFFERENT] == [place == index for index in range(len(DIFFERENT))]
+
+    class Stricter(SignIn):
+        """Refuses everybody."""
+
+    assert Stricter() != SignIn()
+    assert require() != optional_user
+
+
+async def test_two_requirements_of_one_route_are_both_asked():
+    """One of them must not answer for the other."""
+    api = FastAPI(dependencies=[require(claims={"roles": "admin"})])
+
+    @api.get("/both", dependencies=[require(claims={"roles": "other"})])
+    async def both() -> str:
+        return "both"
+
+    assert (await (await sign_in(site_of(api))).fetch("/both")).status_code == 403

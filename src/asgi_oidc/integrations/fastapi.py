@@ -1,7 +1,7 @@
 """The signed-in user as a typed FastAPI dependency that shows in the OpenAPI document."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from typing import Annotated, Unpack
 
 from fastapi import Depends, HTTPException, Security, WebSocketException, params
@@ -32,6 +32,15 @@ class SignIn(SecurityBase):
         issuer = issuer or (os.environ if environ is None else environ).get("OIDC_ISSUER")
         self.model = _open_id_connect(issuer) if issuer else _session_cookie()
         self._terms = terms or Terms()
+        self._key = _key_of(self._terms)
+
+    def __eq__(self, other: object) -> bool:
+        """Two that ask for the same are the same key of `app.dependency_overrides`."""
+        found = other.dependency if isinstance(other, params.Depends) else other
+        return isinstance(found, SignIn) and type(found) is type(self) and found._key == self._key
+
+    def __hash__(self) -> int:
+        return hash(self._key)
 
     async def __call__(self, connection: HTTPConnection, needed: SecurityScopes) -> User:
         """Return the user.
@@ -51,19 +60,39 @@ class SignIn(SecurityBase):
                 raise HTTPException(refusal.status, refusal.problem, refusal.headers)
 
 
+class Requirement(params.Security):
+    """What `require` makes; as a key of `app.dependency_overrides` it stands for its dependency."""
+
+    def __eq__(self, other: object) -> bool:
+        return self.dependency == other
+
+    def __hash__(self) -> int:
+        return hash(self.dependency)
+
+
 async def optional_user(connection: HTTPConnection) -> User | None:
     """Return the user, or None where nobody is signed in; RuntimeError where `OIDCMiddleware` is missing."""
     return find_user(connection.scope)
 
 
-def require(**wanted: Unpack[Wanted]) -> params.Security:
+def require(**wanted: Unpack[Wanted]) -> Requirement:
     """Make a dependency for `dependencies=[require(...)]`, or `user: Annotated[User, require(...)]`.
+
+    In tests, `app.dependency_overrides[require(...)] = get_user` replaces those that ask for the same.
 
     Raises:
         ValueError: what is asked for cannot be met by anybody.
     """
     terms = read_terms(**wanted)
-    return params.Security(SignIn(terms=terms), scopes=terms.needs.scopes)
+    return Requirement(SignIn(terms=terms), scopes=terms.needs.scopes)
+
+
+def _key_of(terms: Terms) -> Hashable:
+    # FastAPI asks equal dependencies once in a request. True is equal to 1, which is another thing to ask for.
+    claims = tuple(
+        (name, path, tuple((type(value), value) for value in values)) for name, path, values in terms.needs.claims
+    )
+    return claims, terms.needs.scopes, terms.needs.email_domains, terms.ask
 
 
 def _open_id_connect(issuer: str) -> OpenIdConnect:
