@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 from playwright.sync_api import Browser as Chromium
 from playwright.sync_api import Page, sync_playwright
@@ -32,6 +33,7 @@ from tests.real.rules_site import (
 SECRET = "0123456789abcdef" * 2 + "fedcba9876543210" * 2
 SIZES = {"wide": {"width": 1100, "height": 800}, "phone": {"width": 390, "height": 780}}
 SCHEMES = ("light", "dark")
+NAME = "Orders & Returns"  # of the app; the pages of `shoot_loops` are without one
 
 # What a person meets when this goes wrong at the provider.
 FAULTS = {
@@ -87,7 +89,7 @@ def main(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=parts.chromium(), args=["--no-sandbox"])
-        for shots in (shoot_errors, shoot_rules, shoot_forms, shoot_loops, shoot_demo):
+        for shots in (shoot_errors, shoot_rules, shoot_frames, shoot_forms, shoot_loops, shoot_demo):
             for path in shots(chromium, folder):
                 print(path)
         chromium.close()
@@ -139,6 +141,12 @@ def shoot_errors(chromium: Chromium, folder: Path) -> Iterator[Path]:
         page.get_by_role("button").first.click()
         late.get_by_role("button", name="Alice").click()
         yield from shoot(late, folder, "error-signed-out-meanwhile")
+    for error in ("unauthorized_client", "interaction_required"):
+        with app_with(None) as origin, new_page(chromium) as page:
+            page.goto(f"{origin}/private")
+            state = parse_qs(urlsplit(page.url).query)["state"][0]
+            page.goto(f"{origin}/auth/callback?error={error}&state={state}")
+            yield from shoot(page, folder, f"error-{error}")
     with app_with(None) as origin, new_page(chromium) as page:
         page.goto(f"{origin}/auth/callback?error=x&state=y.2")
         yield from shoot(page, folder, "error-cookie-missing")
@@ -163,7 +171,7 @@ def shoot_signed_out(chromium: Chromium, folder: Path) -> Iterator[Path]:
 def shoot_rules(chromium: Chromium, folder: Path) -> Iterator[Path]:
     """Be turned away by a rule: without the right, without the login that is needed, from another site."""
     rules = [Rule("/admin", claims={"roles": "admin"}), Rule("/vault", acr_values=["urn:example:mfa"])]
-    with site(rules=rules) as made, new_page(chromium) as page:
+    with site(rules=rules, app_name=NAME) as made, new_page(chromium) as page:
         page.goto(f"{made.origin}/admin")
         pick(page, "Bob")
         yield from shoot(page, folder, "rule-forbidden")
@@ -185,9 +193,21 @@ def shoot_rules(chromium: Chromium, folder: Path) -> Iterator[Path]:
         yield from shoot(page, folder, "rule-fragment-without-script")
 
 
+def shoot_frames(chromium: Chromium, folder: Path) -> Iterator[Path]:
+    """Show a frame in a page of the app, when nobody is signed in."""
+    with site(public=["/board"], app_name=NAME) as made, new_page(chromium) as page:
+        made.app.extra = '<iframe src="/part" style="width:100%;height:22rem;border:1px solid gray"></iframe>'
+        page.goto(f"{made.origin}/board")
+        page.frame_locator("iframe").get_by_role("link", name="Sign in").wait_for()
+        yield from shoot(page, folder, "frame-sign-in")
+        page.evaluate("document.querySelector('iframe').src = '/auth/callback?error=x&state=y.2'")
+        page.frame_locator("iframe").get_by_text("Reference").wait_for()
+        yield from shoot(page, folder, "frame-failure")
+
+
 def shoot_forms(chromium: Chromium, folder: Path) -> Iterator[Path]:
     """Send a form too late: told or kept, and what is said after the login, also to somebody else."""
-    with site() as made, new_page(chromium) as page:
+    with site(app_name=NAME) as made, new_page(chromium) as page:
         send_too_late(made, page)
         yield from shoot(page, folder, "form-1-stopped")
         page.get_by_role("link", name="Sign in").click()
@@ -246,7 +266,7 @@ def app_with(fault: str | None, *, lacks: Sequence[str] = (), **settings: Any) -
             client_secret="web-secret",
             base_url=f"{origin}/",
             secret=SECRET,
-            **{"public": PUBLIC, **settings},
+            **{"public": PUBLIC, "app_name": NAME, **settings},
         )
         with serve(app, port=port):
             yield origin

@@ -162,7 +162,7 @@ UNREADABLE = _Words(
 )
 TOO_LATE = _Words(
     400,
-    "This sign-in has expired",
+    "Your sign-in expired",
     "It took too long, or it was already finished in another tab. Please try again.",
     (_AGAIN, _HOME),
 )
@@ -200,7 +200,8 @@ SET_UP_WRONG = _Words(
 TOO_LARGE = _Words(
     500,
     "Sign-in did not work",
-    f"Your account has more data than this site can store. To have it fixed, {_TELL}",
+    "Your account has more data than this site can store. Use another account, or contact the people who run this site "
+    "and give them the reference below.",
     (_ANOTHER, _HOME),
 )
 OUR_FAULT = _Words(

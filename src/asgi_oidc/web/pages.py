@@ -298,8 +298,9 @@ def _short(text: str) -> str:
 
 
 def _page(title: str, body: str, *, app: str | None = None, script: str = "") -> bytes:
-    named = "" if app is None else f"<p class=app>{escape(app)}</p>"
-    full = title if app is None or app in title else f"{title} \u2013 {app}"
+    is_named = app is not None and app not in title
+    named = f"<p class=app>{escape(app or '')}</p>" if is_named else ""
+    full = f"{title} \u2013 {app}" if is_named else title
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="robots" content="noindex">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
