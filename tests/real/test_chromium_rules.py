@@ -447,3 +447,35 @@ def test_nobody_is_sent_round_in_circles(context, around, path, title):
         ended_at = page.locator("h1").text_content()
 
     assert (ended_at, len(callbacks) <= 6) == (title, True)
+
+
+# Frames
+
+
+def test_a_frame_leads_to_a_sign_in_in_the_whole_window(context):
+    """Providers refuse to be framed, so the frame shows a link; the login ends on the page that has the frame."""
+    with site(public=["/board"], app_name="Orders") as made:
+        made.app.extra = '<iframe src="/part"></iframe>'
+        page = context.new_page()
+        page.goto(f"{made.origin}/board")
+        frame = page.frame_locator("iframe")
+        expect(frame.locator("h1")).to_have_text("Sign in to Orders")
+        frame.get_by_role("link", name="Sign in").click()
+        pick(page, "Alice")
+
+        expect(page.locator("#who")).to_have_text("Alice Adams")
+        expect(page.frame_locator("iframe").locator("#who")).to_have_text("Alice Adams")
+        assert page.url == f"{made.origin}/board"
+
+
+def test_the_back_button_of_a_stopped_form_leads_to_what_was_typed(context):
+    """A link would load the page anew, and all would be lost."""
+    with site() as made:
+        page = signed_in(context, f"{made.origin}/edit", "Alice")
+        page.locator("[name=title]").fill("typed for an hour")
+        made.clock.advance(OVER)
+        press(page, "Save")
+        expect(page.locator("h1")).to_have_text("Your form was not sent")
+        page.get_by_role("link", name="Back").click()
+
+        expect(page.locator("[name=title]")).to_have_value("typed for an hour")
