@@ -13,6 +13,7 @@ from benchmarks.sites import HEADERS, OTHER_COOKIES, OurSite, ignore
 
 from asgi_oidc.authorize import decide_at_once
 from asgi_oidc.handover import Answer, inner_scope
+from asgi_oidc.open_response import OpenResponses
 from asgi_oidc.sessions.sealing import NONCE, _decode
 from asgi_oidc.sessions.seen import Seen
 from asgi_oidc.sessions.session import decode_login, decode_tokens
@@ -84,8 +85,13 @@ def scope_of_the_app(it: Specimen) -> Work:
     return lambda: inner_scope(scope, it.parts, it.live)
 
 
+async def never() -> Any:
+    """Receive nothing: nobody asks."""
+
+
 def wrap_send(it: Specimen) -> Work:
-    return lambda: Answer(it.parts, it.live, it.place, it.request, ignore)
+    open_responses = OpenResponses(it.parts)
+    return lambda: Answer(it.parts, it.live, it.place, it.request, never, ignore, open_responses)
 
 
 def headers_of_the_answer(it: Specimen) -> Work:

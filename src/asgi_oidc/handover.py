@@ -5,6 +5,7 @@ from typing import Any
 
 from asgi_oidc.access import LiveOIDC
 from asgi_oidc.authenticate import delete_over
+from asgi_oidc.open_response import OpenResponse, OpenResponses
 from asgi_oidc.parts import Parts
 from asgi_oidc.policy import Place
 from asgi_oidc.principal import NOBODY, Auth, User
@@ -16,6 +17,7 @@ from asgi_oidc.web.request import Request
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
 
@@ -39,23 +41,52 @@ class Answer:
 
     Attributes:
         has_started: whether any of it is on its way.
+        open: ends it with the session, where it may stay open for long.
     """
 
-    __slots__ = ("_live", "_parts", "_place", "_request", "_send", "has_started")
+    __slots__ = (
+        "_has_body",
+        "_live",
+        "_open_responses",
+        "_parts",
+        "_place",
+        "_receive",
+        "_request",
+        "_send",
+        "has_started",
+        "open",
+    )
 
-    def __init__(self, parts: Parts, live: Live | None, place: Place, request: Request, send: Send) -> None:
+    def __init__(
+        self,
+        parts: Parts,
+        live: Live | None,
+        place: Place,
+        request: Request,
+        receive: Receive,
+        send: Send,
+        open_responses: OpenResponses,
+    ) -> None:
         self._parts = parts
         self._live = live
         self._place = place
         self._request = request
+        self._receive = receive
         self._send = send
+        self._open_responses = open_responses
+        self._has_body = False
         self.has_started = False
+        self.open: OpenResponse | None = None
 
     def __repr__(self) -> str:
         return f"Answer(has_started={self.has_started})"
 
     async def send(self, message: Message) -> None:
-        """Send a message."""
+        """Send a message.
+
+        Raises:
+            OSError: the session is over, and so is a response that was still open (ASGI 3.0, "Disconnected Client").
+        """
         if message["type"] == "http.response.start":
             live, origins = self._live, self._place.origins
             if live is not None:
@@ -65,8 +96,37 @@ class Answer:
             if origins:
                 headers = readable_headers(message.get("headers", ()), self._request, origins)
                 message = {**message, "headers": headers}
+        elif self._live is not None and (self.open is not None or message.get("more_body")):
+            await self._send_bit(self._opened(self._live), message)
+            return
         self.has_started = True
         await self._send(message)
+
+    async def receive(self) -> Message:
+        """Receive a message; whoever waits for more than the body hears when an open response was ended."""
+        if self._has_body and self._live is not None:
+            return await self._opened(self._live).receive(self._receive)
+        message = await self._receive()
+        self._has_body = not message.get("more_body", False)
+        return message
+
+    def close(self) -> None:
+        """Note that nothing more comes."""
+        if self.open is not None:
+            self._open_responses.forget(self.open)
+
+    async def _send_bit(self, response: OpenResponse, message: Message) -> None:
+        self.has_started = True
+        if message.get("more_body"):
+            self._open_responses.watch(response)
+        await response.send(message)
+        if message["type"] == "http.response.body" and not message.get("more_body"):
+            self.close()
+
+    def _opened(self, live: Live) -> OpenResponse:
+        if self.open is None:
+            self.open = OpenResponse(live, self._parts, self._send)
+        return self.open
 
     def _cookies_due(self, live: Live) -> list[bytes]:
         parts, request = self._parts, self._request

@@ -20,6 +20,7 @@ from asgi_oidc.handover import Answer, inner_scope
 from asgi_oidc.handshake import Handshake
 from asgi_oidc.lacking import decision_for, lacks_user
 from asgi_oidc.lifespan import ASGIApp, Message, run_lifespan, tell_what_a_sign_out_reaches
+from asgi_oidc.open_response import OpenResponses
 from asgi_oidc.parts import put_together
 from asgi_oidc.policy import Allow, Place, Refuse, StartLogin, StepUp
 from asgi_oidc.sanitized_errors import call_sanitized, sanitized, sanitizes_errors
@@ -60,6 +61,7 @@ class OIDCMiddleware:
             del settings  # a traceback shows the variables of this frame
         self._endpoints = {f"{read.auth_path}/{name}": endpoint for name, endpoint in ENDPOINTS.items()}
         self._parts = call_sanitized(put_together, read, clock, endpoints=self._endpoints)
+        self._open_responses = OpenResponses(self._parts)
 
     @classmethod
     def from_env(
@@ -173,7 +175,7 @@ class OIDCMiddleware:
             if response is not None:
                 await _respond(response, request, send)
                 return
-        answer = Answer(parts, live, place, request, send)
+        answer = Answer(parts, live, place, request, receive, send, self._open_responses)
         if live is not None and request.acts_from_elsewhere(parts.origin, place.origins):
             await _respond(foreign(request, parts), request, answer.send)
             return
@@ -192,13 +194,18 @@ class OIDCMiddleware:
             await _respond(response, request, answer.send)
             return
         try:
-            await self.app(inner_scope(scope, parts, live), receive, answer.send)
+            await self.app(inner_scope(scope, parts, live), receive if live is None else answer.receive, answer.send)
         except Exception as exc:  # those of the app go on; what it lacks is answered as if the request had come without
+            if answer.open is not None and answer.open.explains(exc):
+                return
             lacking = lacks_user(exc)
             if lacking is None or answer.has_started:
                 raise
         else:
             return
+        finally:
+            if answer.open is not None:
+                answer.close()
         # The app takes for nobody whom we could not look up.
         await _respond(await self._without(down or lacking, request, place, live), request, answer.send)
 

@@ -7,16 +7,10 @@ from typing import Any
 import anyio
 
 from asgi_oidc import events
-from asgi_oidc.authenticate import is_over
 from asgi_oidc.errors import StoreUnavailable
 from asgi_oidc.parts import Parts
-from asgi_oidc.sessions.session import ends_for_good_at
+from asgi_oidc.session_watch import FAREWELL, LOOK_EVERY, ConnectionEnded, SessionWatch, is_due_to_end
 from asgi_oidc.sessions.sessions import Live
-
-LOOK_EVERY = 2.0  # seconds
-READ_EVERY = 60  # seconds after which the session is read anew, where it is in a store
-BLIND = 60  # seconds without an answer of the store after which nobody can say that the session still lives
-FAREWELL = 2.0  # seconds for the close to go out; then the app hears that it is over in any case
 
 CLOSE_SESSION_OVER = 4401  # a code of our own, after the HTTP status (RFC 6455 §7.4.2)
 CLOSE_TRY_AGAIN_LATER = 1013  # IANA WebSocket close code registry
@@ -27,26 +21,25 @@ Send = Callable[[Message], Awaitable[None]]
 
 
 class OpenWebsocket:
-    """One websocket as the app has it; it can be cut off.
-
-    What comes over it is no use of the session: a page that nobody looks at talks as well.
-    """
+    """One websocket as the app has it; it can be cut off."""
 
     def __init__(self, live: Live, parts: Parts, receive: Receive, send: Send) -> None:
-        self._live = live
+        self._session = SessionWatch(live, parts)
         self._parts = parts
         self._receive = receive
         self._send = send
+        self._name = object()
         self._is_open = True
         self._code: int | None = None
         self._waiting: set[anyio.CancelScope] = set()
         self._nobody_waits = anyio.Event()
         self._is_cut = anyio.Event()
-        self._opened = self._session = live.session
-        self._looked_at = self._read_at = parts.now()
 
     async def run(self, call_app: Callable[[Receive, Send], Awaitable[None]]) -> None:
-        """Call the app, and close the websocket when the session is over; what the app raises comes through."""
+        """Call the app, and close the websocket when the session is over.
+
+        What the app raises comes through, but for what it raises because it was told of the end.
+        """
         error: Exception | None = None
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._watch)
@@ -56,7 +49,7 @@ class OpenWebsocket:
                 error = exc
             finally:
                 tasks.cancel_scope.cancel()
-        if error is not None:
+        if error is not None and not is_due_to_end(error, of=self._name):
             raise error
 
     async def receive(self) -> Message:
@@ -79,10 +72,10 @@ class OpenWebsocket:
         """Send a message.
 
         Raises:
-            OSError: the websocket was closed (ASGI 3.0, "Disconnected Client").
+            ConnectionEnded: the websocket was closed.
         """
         if self._code is not None:
-            raise OSError("this websocket was closed: its session is over")
+            raise ConnectionEnded("this websocket", of=self._name)
         if message["type"] in ("websocket.close", "websocket.http.response.start"):
             self._is_open = False
         await self._send(message)
@@ -115,31 +108,14 @@ class OpenWebsocket:
 
     async def _why_over(self) -> int | None:
         """Return the close code when the session is over, or when nobody can tell any more."""
+        session = self._session
         try:
-            if self._live.is_over or await self._is_over():
+            await self._parts.log.poll()
+            if session.is_known_to_be_over() or (session.is_read_due() and await session.is_gone()):
                 return CLOSE_SESSION_OVER
         except StoreUnavailable:  # the requests of the same time write that down; ten thousand websockets need not
-            return self._why_over_unseen()
-        self._looked_at = self._parts.now()
+            if session.is_known_to_be_over():
+                return CLOSE_SESSION_OVER
+            return CLOSE_TRY_AGAIN_LATER if session.is_unseen_for_long() else None
+        session.note_alive()
         return None
-
-    async def _is_over(self) -> bool:
-        parts = self._parts
-        await parts.log.poll()
-        if parts.ended.is_outdated(self._opened):
-            return True
-        is_due = parts.store is not None and abs(parts.now() - self._read_at) > READ_EVERY
-        if not is_due and not is_over(self._session, parts, now=parts.now()):
-            return False
-        # Other requests may have used the session since; those alone know until when it lives.
-        newest = await parts.sessions.newest(self._session)
-        self._read_at = parts.now()
-        self._session = newest or self._session
-        return newest is None
-
-    def _why_over_unseen(self) -> int | None:
-        """Judge by what this process knows: an outage ends no session, but it does not keep one either."""
-        parts, now = self._parts, self._parts.now()
-        if parts.ended.is_dead(self._session.login, now=now) or now >= ends_for_good_at(self._session, parts.limits):
-            return CLOSE_SESSION_OVER
-        return CLOSE_TRY_AGAIN_LATER if abs(now - self._looked_at) > BLIND else None

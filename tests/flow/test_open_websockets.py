@@ -7,7 +7,7 @@ import anyio
 import pytest
 import trio.testing
 
-from asgi_oidc.open_websocket import BLIND, LOOK_EVERY, READ_EVERY
+from asgi_oidc.session_watch import BLIND, LOOK_EVERY, READ_EVERY
 from asgi_oidc.testing import Browser
 from tests.flow.logouts import FORMS, LogoutSite, sid_of
 from tests.flow.site import ORIGIN, Scope, Site, cookie_header

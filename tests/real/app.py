@@ -2,11 +2,13 @@
 
 import html
 import os
+from collections.abc import AsyncIterator
 from typing import Any
 
+import anyio
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
@@ -44,6 +46,16 @@ async def id_token(request: Request) -> Response:
     return JSONResponse({"id_token": request.scope["oidc"].id_token})
 
 
+async def server_sent_events(request: Request) -> Response:
+    """Say hello, and stay open."""
+
+    async def said() -> AsyncIterator[str]:
+        yield "data: hello\n\n"
+        await anyio.sleep_forever()
+
+    return StreamingResponse(said(), media_type="text/event-stream")
+
+
 async def echo(websocket: WebSocket) -> None:
     """Say everything again, until the browser is gone."""
     await websocket.accept()
@@ -58,6 +70,7 @@ def bare_app() -> Starlette:
             Route("/claims", claims),
             Route("/access-token", access_token),
             Route("/id-token", id_token),
+            Route("/events", server_sent_events),
             WebSocketRoute("/echo", echo),
             Route("/{path:path}", page),
         ]

@@ -11,7 +11,7 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
-from asgi_oidc.open_websocket import LOOK_EVERY
+from asgi_oidc.session_watch import LOOK_EVERY
 from asgi_oidc.sessions.ended_log import STALE
 from asgi_oidc.testing import Client, FakeProvider, serve
 from tests.real.fleet import Fleet, Visit, cookie_of, environ, fleet, visits

@@ -1,0 +1,80 @@
+"""Is the session that a connection was opened with still alive? For what stays open long after it was let in."""
+
+from asgi_oidc.authenticate import is_over
+from asgi_oidc.parts import Parts
+from asgi_oidc.sessions.session import ends_for_good_at
+from asgi_oidc.sessions.sessions import Live
+
+LOOK_EVERY = 2.0  # seconds
+READ_EVERY = 60  # seconds after which the session is read anew, where it is in a store
+BLIND = 60  # seconds without an answer of the store after which nobody can say that the session still lives
+FAREWELL = 2.0  # seconds for the end to go out; then the app hears that it is over in any case
+MOST_CAUSES = 10  # exceptions that led to one another
+
+
+class ConnectionEnded(OSError):
+    """What an app gets that goes on sending (ASGI 3.0, "Disconnected Client").
+
+    Attributes:
+        of: stands for the connection.
+    """
+
+    def __init__(self, what: str, *, of: object) -> None:
+        super().__init__(f"{what} was ended: its session is over")
+        self.of = of
+
+
+def is_due_to_end(error: BaseException | None, *, of: object) -> bool:
+    """Say whether an app raises an exception because it was told that a connection has ended."""
+    for _ in range(MOST_CAUSES):
+        if error is None or isinstance(error, ConnectionEnded):
+            break
+        if isinstance(error, BaseExceptionGroup):
+            return any(is_due_to_end(one, of=of) for one in error.exceptions)
+        error = error.__cause__ or error.__context__
+    return isinstance(error, ConnectionEnded) and error.of is of
+
+
+class SessionWatch:
+    """Looks at one session again and again.
+
+    What comes over a connection is no use of the session: a page that nobody looks at talks as well.
+    """
+
+    def __init__(self, live: Live, parts: Parts) -> None:
+        self._live = live
+        self._parts = parts
+        self._opened = self._session = live.session
+        self._looked_at = self._read_at = parts.now()
+
+    def is_known_to_be_over(self) -> bool:
+        """Say whether this process knows that it has ended, however much it was used elsewhere."""
+        parts, now = self._parts, self._parts.now()
+        if self._live.is_over or parts.ended.is_outdated(self._opened):
+            return True
+        return parts.ended.is_dead(self._session.login, now=now) or now >= ends_for_good_at(self._session, parts.limits)
+
+    def is_read_due(self) -> bool:
+        """Say whether more than this process knows has to be asked for."""
+        parts = self._parts
+        is_old = parts.store is not None and abs(parts.now() - self._read_at) > READ_EVERY
+        return is_old or is_over(self._session, parts, now=parts.now())
+
+    async def is_gone(self) -> bool:
+        """Read the session anew: other requests may have used it since; those alone know until when it lives.
+
+        Raises:
+            StoreUnavailable: nobody can tell.
+        """
+        newest = await self._parts.sessions.newest(self._session)
+        self._read_at = self._parts.now()
+        self._session = newest or self._session
+        return newest is None
+
+    def note_alive(self) -> None:
+        """Note that somebody could tell just now."""
+        self._looked_at = self._parts.now()
+
+    def is_unseen_for_long(self) -> bool:
+        """Say whether nobody could tell for so long that it has to be taken for over: an outage keeps no session."""
+        return abs(self._parts.now() - self._looked_at) > BLIND
