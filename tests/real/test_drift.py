@@ -4,14 +4,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
 from benchmarks.drift import AT_MOST, too_slow
 from benchmarks.soak import COMES_AND_GOES, grown
 
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.mark.alone
 def test_requests_take_about_as_many_times_as_long_as_with_a_middleware_that_does_nothing():
     """In the same run on the same machine: a ratio, never a time."""
     run = subprocess.run(

@@ -2,7 +2,6 @@
 
 import collections
 import contextlib
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from hashlib import sha256
@@ -16,15 +15,16 @@ from asgi_oidc.sessions.sessions import LOCK_LIFETIME
 from asgi_oidc.testing import Client, FakeProvider, numbered_personas, serve
 from asgi_oidc.testing.cookie_jar import CookieJar
 from tests.real.fleet import Fleet, Visit, cookie_of, environ, fleet, visit, visits
-from tests.real.processes import free_port
+from tests.real.processes import PATIENCE, free_port
 from tests.real.real_provider import CLIENT_SECRET, REFRESHING, RealProvider, client
 from tests.real.redis_server import RedisServer, cluster_url, redis, redis_cluster, redis_that_is_down
 from tests.real.servers import server as one_server
 from tests.security.sizes import size
 
-pytestmark = [pytest.mark.real, pytest.mark.alone]
+pytestmark = pytest.mark.real
 
 AT_ONCE = 100
+CLIENTS = 20
 PEOPLE = size(40, 1000)
 SHORT = 1  # seconds of an access token that is to run out soon
 LIFETIME = 3  # seconds of one that is to be renewed now and then
@@ -139,9 +139,9 @@ async def until_expired(fake: FakeProvider, *, next_lifetime: int) -> None:
     fake.access_token_lifetime = next_lifetime
 
 
-async def until(condition: Callable[[], object], *, within: float = 10) -> None:
+async def until(condition: Callable[[], object]) -> None:
     """Look again and again, in bounded time, at what other processes do."""
-    with anyio.fail_after(within):
+    with anyio.fail_after(PATIENCE):
         while not condition():  # noqa: ASYNC110  # they set no event of ours
             await anyio.sleep(0.02)
 
@@ -178,13 +178,10 @@ async def test_a_process_that_is_killed_in_the_middle_of_a_refresh_holds_nobody_
         again = await signed_in(fake, started, "bob", lifetime=LONG)
         page = await visits([started.own_origin(1) + "/token"], again["bob"])
 
-    longest = max(one.seconds for one in recovered)
-    print(f"alice recovered after {longest:.1f} s, bob was told after {lost.seconds:.1f} s more")
     assert [(one.status, one.said.get("sub")) for one in recovered] == [(200, "alice")] * 20
     assert (calls, len({one.said["token"] for one in recovered})) == (1, 1)
     assert (lost.status, still_lost.status, page[0].status) == (401, 401, 200)
-    assert longest + lost.seconds <= LOCK_LIFETIME + 2
-    assert still_lost.seconds < 2
+    assert max(one.seconds for one in recovered) + lost.seconds <= LOCK_LIFETIME + PATIENCE
 
 
 async def test_a_sign_out_holds_everywhere_while_slow_requests_are_under_way(fake, shared):
@@ -257,7 +254,7 @@ async def test_a_request_costs_one_command(fake, shared, server):
 
 
 async def load(origin: str, cookies: dict[str, str], stop: anyio.Event, done: list[tuple[str, Visit]]) -> None:
-    """Let twenty clients come again and again until it is over."""
+    """Let clients come again and again until it is over."""
 
     async def come(sub: str, cookie: str) -> None:
         async with httpx.AsyncClient(timeout=30, trust_env=False) as client:
@@ -267,7 +264,7 @@ async def load(origin: str, cookies: dict[str, str], stop: anyio.Event, done: li
 
     async with anyio.create_task_group() as tasks:
         for sub, cookie in cookies.items():
-            for _ in range(20 // len(cookies)):
+            for _ in range(CLIENTS // len(cookies)):
                 tasks.start_soon(come, sub, cookie)
 
 
@@ -280,44 +277,34 @@ async def test_redis_hangs_and_dies_under_load(fake):
         life.enter_context(hurt.run())
         started = life.enter_context(fleet(environ_of(fake, hurt.url), count=2))
         cookies = await signed_in(fake, started, *people, lifetime=LIFETIME)
+        refreshes = fake.count_grants("refresh_token")
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(load, started.origin, cookies, stop, done)
-            await anyio.sleep(LIFETIME)  # some refreshes
+            await until(lambda: fake.count_grants("refresh_token") >= refreshes + len(people))
             hurt.pause()
-            await until_refused(done, for_seconds=3)
+            await until_next(done, 503)
             hurt.go_on()
-            await until_good_again(done, "hung")
+            await until_next(done, 200)
             hurt.kill()
-            await until_refused(done, for_seconds=2)
+            await until_next(done, 503)
             life.enter_context(hurt.run())
-            await until_good_again(done, "dead")
-            await anyio.sleep(1)
+            await until_next(done, 200)
             stop.set()
         last = [(await visits([started.origin + "/token"], cookie))[0] for cookie in cookies.values()]
         ended = [process.has_ended for process in started.processes]
 
     good, whose = [(sub, one) for sub, one in done if one.status == 200], owners(fake)
-    longest = max(one.seconds for _, one in done)
-    print(f"{len(done)} requests, {len(done) - len(good)} of them refused; the longest took {longest:.1f} s")
     assert {(sub, one.said["sub"], whose[one.said["token"]]) for sub, one in good} == {(sub,) * 3 for sub in people}
     assert {(one.status, one.retry_after is not None) for _, one in done} == {(200, False), (503, True)}
-    assert longest < 5
+    assert max(one.seconds for _, one in done) < PATIENCE
     assert [(one.status, one.said.get("sub")) for one in last] == [(200, sub) for sub in cookies]
     assert ended == [False, False]
 
 
-async def until_refused(done: list[tuple[str, Visit]], *, for_seconds: float) -> None:
-    """Leave it so for a while; meanwhile somebody has to notice."""
+async def until_next(done: list[tuple[str, Visit]], status: int) -> None:
+    """Wait until as many as there are clients have got such an answer from now on."""
     before = len(done)
-    await anyio.sleep(for_seconds)
-    assert 503 in {one.status for _, one in done[before:]}
-
-
-async def until_good_again(done: list[tuple[str, Visit]], what: str) -> None:
-    """Wait until somebody gets a page again."""
-    before, began = len(done), time.monotonic()
-    await until(lambda: 200 in {one.status for _, one in done[before:]})
-    print(f"Redis was {what}: back after {time.monotonic() - began:.2f} s")
+    await until(lambda: sum(one.status == status for _, one in done[before:]) >= CLIENTS)
 
 
 async def test_a_process_that_is_asked_to_end_finishes_a_refresh_first(fake, server):
@@ -329,15 +316,12 @@ async def test_a_process_that_is_asked_to_end_finishes_a_refresh_first(fake, ser
         refreshes = fake.count_grants("refresh_token")
         with fake.fault("refresh_slow"):
             await forsaken_refresh(fake, started.own_origin(0), cookie)
-            began = time.monotonic()
             started.processes[0].process.terminate()
             await until(lambda: started.processes[0].has_ended)
-            took = time.monotonic() - began
         (after,) = await visits([started.own_origin(1) + "/token"], cookie)
 
     assert (after.status, after.said.get("sub")) == (200, "alice")
-    assert fake.count_grants("refresh_token") == refreshes + 1
-    assert took > fake.slow_by - 0.5
+    assert fake.count_grants("refresh_token") == refreshes + 1  # its tokens are in the store
 
 
 async def test_a_trio_server_with_redis_does_all_of_it(fake, server):

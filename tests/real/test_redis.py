@@ -13,6 +13,7 @@ import anyio
 import pytest
 
 from asgi_oidc import RedisStore
+from asgi_oidc.stores.redis_calls import MOST_AT_ONCE
 from asgi_oidc.testing import SessionStoreContract
 from tests.real.certificates import Certificate
 from tests.real.processes import free_port
@@ -29,12 +30,14 @@ from tests.real.redis_server import (
 )
 
 LONG = 600.0  # seconds
+PATIENCE = 20.0  # seconds for what does come about; a machine may be busy
+IMPATIENCE = 0.5  # seconds for what does not
 DEADLINE = 2.0  # seconds; our caller puts every call under it
-SOON = 8.0  # seconds in which a store is right again when its server is
+HELD_UP = 8.0  # seconds in which whoever is held up by nobody has ended, also on a busy machine
 # Debian has Valkey only in newer releases.
 PROGRAMS = ["redis-server", *(name for name in ["valkey-server"] if shutil.which(name))]
 
-pytestmark = [pytest.mark.real, pytest.mark.alone]
+pytestmark = pytest.mark.real
 
 
 @pytest.fixture(params=["asyncio", "trio"])
@@ -132,8 +135,8 @@ class TestSentinel(SessionStoreContract):
             yield store
 
 
-async def asked(call: Callable[[], Awaitable[Any]], *, within: float = DEADLINE) -> Any:
-    """Ask as our caller does; return the answer, or the error."""
+async def asked(call: Callable[[], Awaitable[Any]], *, within: float = PATIENCE) -> Any:
+    """Ask as our caller does, under a deadline; return the answer, or the error."""
     try:
         with anyio.fail_after(within):
             return await call()
@@ -143,13 +146,13 @@ async def asked(call: Callable[[], Awaitable[Any]], *, within: float = DEADLINE)
 
 async def until_right(call: Callable[[], Awaitable[Any]], expected: object) -> None:
     """Ask until the answer is right; anything but that or an error is a wrong one."""
-    with anyio.fail_after(SOON):
+    with anyio.fail_after(PATIENCE):
         while (answer := await asked(call)) != expected:
             assert isinstance(answer, Exception), answer
             await anyio.sleep(0.05)
 
 
-async def at_once(calls: Sequence[Callable[[], Awaitable[Any]]], *, within: float = DEADLINE) -> list[Any]:
+async def at_once(calls: Sequence[Callable[[], Awaitable[Any]]], *, within: float = PATIENCE) -> list[Any]:
     """Ask all at once; return answers and errors in order."""
     answers: list[Any] = [None] * len(calls)
 
@@ -165,8 +168,13 @@ async def at_once(calls: Sequence[Callable[[], Awaitable[Any]]], *, within: floa
 async def until_open(store: RedisStore) -> None:
     """Wait until the client for the whole run is open and has connected."""
     await until_right(lambda: store.get("nothing"), None)
-    await anyio.sleep(0.1)
-    await until_right(lambda: store.get("nothing"), None)
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Look again and again until something is so."""
+    with anyio.fail_after(PATIENCE):
+        while not condition():  # noqa: ASYNC110  # nobody sets an event
+            await anyio.sleep(0.01)
 
 
 def commands_of(server: RedisServer) -> dict[str, int]:
@@ -273,17 +281,18 @@ async def test_an_app_that_ends_leaves_the_connections_of_another(own):
 async def test_when_the_first_of_two_apps_ends_the_other_goes_on(server):
     """Its calls have a client as before, and errors of neither hit the other."""
     store = RedisStore(server.url)
-    first_ends, first_ended = anyio.Event(), anyio.Event()
+    first_runs, first_ends, first_ended = anyio.Event(), anyio.Event(), anyio.Event()
 
     async def run_first() -> None:
         async with store.running():
             await store.get("key")
+            first_runs.set()
             await first_ends.wait()
         first_ended.set()
 
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(run_first)
-        await anyio.sleep(0.05)
+        await first_runs.wait()
         async with store.running():
             first_ends.set()
             await first_ended.wait()
@@ -298,20 +307,21 @@ async def test_connections_are_bounded(own):
         store = RedisStore(own.url)
         async with store.running():
             await until_open(store)
-            watcher.execute_command("CLIENT", "PAUSE", 700, "WRITE")
+            watcher.execute_command("CLIENT", "PAUSE", 60_000, "WRITE")
             calls = [partial(store.add, f"key{n}", b"%d" % n, lifetime=LONG) for n in range(300)]
-            connected = []
 
-            async def count() -> None:
-                await anyio.sleep(0.5)
-                connected.append(len(watcher.client_list()) - 1)
+            async def go_on() -> None:
+                await until(lambda: watcher.info("clients")["blocked_clients"])
+                await anyio.sleep(IMPATIENCE)  # all that want a connection of their own have one by then
+                watcher.execute_command("CLIENT", "UNPAUSE")
 
             async with anyio.create_task_group() as tasks:
-                tasks.start_soon(count)
+                tasks.start_soon(go_on)
                 answers = await at_once(calls)
+            connected = watcher.info("stats")["total_connections_received"]
 
     assert answers == [True] * 300
-    assert 1 <= connected[0] <= 64
+    assert connected <= MOST_AT_ONCE + 4  # what the test itself made, and a client that was opened before
 
 
 # -- what lies on the server
@@ -398,17 +408,19 @@ async def test_a_call_that_is_cancelled_gives_nobody_a_wrong_answer(where, serve
             await store.add(f"key{number}", b"%d" % number, lifetime=LONG)
     usual = 0.05  # seconds for all, connections included
     async with store.running():
-        for _ in range(4):
+        for _ in range(20):
             async with anyio.create_task_group() as tasks:
                 for number in range(200):
                     tasks.start_soon(ask, number % 50, dice.uniform(0, 2 * usual))
             began = time.monotonic()
             await at_once([partial(store.get, f"key{n % 50}") for n in range(200)])
             usual = time.monotonic() - began
+            if min(counts.values()) > 100:  # when it happens, this machine decides
+                break
         answers = await at_once([partial(store.get, f"key{n % 50}") for n in range(200)])
 
     assert wrong == []
-    assert min(counts.values()) > 50
+    assert min(counts.values()) > 100
     assert answers == [b"%d" % (number % 50) for number in range(200)]
 
 
@@ -438,28 +450,25 @@ async def test_a_task_that_is_cancelled_gives_nobody_a_wrong_answer(server, anyi
 async def test_an_app_starts_while_the_server_is_down(own):
     """And goes on with it, without a restart, when it comes."""
     store = RedisStore(own.url)
-    began = time.monotonic()
     async with store.running():
-        downs = [await asked(lambda: store.get("key")) for _ in range(3)]
-        took = time.monotonic() - began
+        with anyio.fail_after(HELD_UP):
+            downs = [await asked(lambda: store.get("key")) for _ in range(3)]
         with own.run():
             await until_right(lambda: store.get("key"), None)
             assert await store.add("key", b"one", lifetime=LONG) is True
 
     assert all(isinstance(down, Exception) for down in downs)
-    assert took < 2
 
 
 @pytest.mark.parametrize("kind", ["redis+cluster://{}", "redis+sentinel://{}/mymaster"])
 async def test_an_app_starts_without_a_cluster_and_without_sentinels(kind):
     """Nobody is asked at start-up, and hanging up is no matter either."""
     store = RedisStore(kind.format(f"{LOOPBACK}:{free_port()},{LOOPBACK}:{free_port()}"))
-    began = time.monotonic()
-    async with store.running():
-        downs = await at_once([lambda: store.get("key")] * 20)
+    with anyio.fail_after(HELD_UP):
+        async with store.running():
+            downs = await at_once([lambda: store.get("key")] * 20)
 
     assert all(isinstance(down, Exception) for down in downs)
-    assert time.monotonic() - began < 5
 
 
 async def test_a_sentinel_that_was_down_for_long_is_asked_again(own):
@@ -467,7 +476,7 @@ async def test_a_sentinel_that_was_down_for_long_is_asked_again(own):
     with redis_that_is_down() as place:
         store = RedisStore(sentinel_url(place))
         async with store.running():
-            downs = await at_once([lambda: store.get("key")] * 200, within=0.5)
+            downs = await at_once([lambda: store.get("key")] * 200, within=IMPATIENCE)
             with own.run(), sentinel(own, port=place.port):
                 await until_right(lambda: store.get("key"), None)
                 answers = await at_once([lambda: store.get("key")] * 100)
@@ -484,18 +493,16 @@ async def test_a_server_that_hangs_and_goes_on(own):
             await until_open(store)
             await store.add("key", b"one", lifetime=LONG)
             own.pause()
-            began = time.monotonic()
             hung = []
-            for _ in range(3):
-                with anyio.move_on_after(0.3):
-                    hung += await at_once([lambda: store.get("key")] * 150)
-            took = time.monotonic() - began
+            with anyio.fail_after(HELD_UP):
+                for _ in range(3):
+                    with anyio.move_on_after(IMPATIENCE):
+                        hung += await at_once([lambda: store.get("key")] * 150)
             own.go_on()
             await until_right(lambda: store.get("key"), b"one")
             answers = await at_once([lambda: store.get("key")] * 200)
 
     assert hung == []
-    assert took < 2
     assert answers == [b"one"] * 200
 
 
@@ -504,16 +511,14 @@ async def test_a_server_that_hung_at_the_start(own):
     with own.run():
         own.pause()
         store = RedisStore(own.url)
-        began = time.monotonic()
         async with store.running():
-            hung = await at_once([lambda: store.get("key")] * 100, within=0.5)
-            took = time.monotonic() - began
+            with anyio.fail_after(HELD_UP):
+                hung = await at_once([lambda: store.get("key")] * 100, within=IMPATIENCE)
             own.go_on()
             await until_right(lambda: store.get("key"), None)
             answers = await at_once([lambda: store.get("key")] * 100)
 
     assert all(isinstance(each, Exception) for each in hung)
-    assert took < DEADLINE
     assert answers == [None] * 100
 
 
@@ -521,30 +526,29 @@ async def test_an_app_ends_while_the_server_hangs(own):
     """Deployments must not wait for it."""
     with own.run():
         store = RedisStore(own.url)
-        async with anyio.create_task_group() as tasks:
-            async with store.running():
-                await until_open(store)
-                own.pause()
-                tasks.start_soon(asked, lambda: store.get("key"))
-                await anyio.sleep(0.05)
-                began = time.monotonic()
-            took = time.monotonic() - began
+        ended = False
+        with anyio.fail_after(HELD_UP):
+            async with anyio.create_task_group() as tasks:
+                async with store.running():
+                    await until_open(store)
+                    own.pause()
+                    tasks.start_soon(asked, lambda: store.get("key"))
+                    await anyio.lowlevel.checkpoint()
+                ended = True
+                tasks.cancel_scope.cancel()
         own.go_on()
 
-    assert took < 5
+    assert ended
 
 
 async def test_a_server_that_is_killed_and_started_again_under_load(own):
     """No wrong answer, nobody stuck, and then right without a restart of the app."""
     store = RedisStore(own.url)
     answers: list[object] = []
-    longest = [0.0]
 
     async def load(number: int) -> None:
         while True:
-            began = time.monotonic()
-            answer = await asked(lambda: store.get(f"key{number}"))
-            longest[0] = max(longest[0], time.monotonic() - began)
+            answer = await asked(lambda: store.get(f"key{number}"), within=DEADLINE)
             answers.append(answer == b"%d" % number or answer)
             await anyio.sleep(0.01)
 
@@ -553,20 +557,17 @@ async def test_a_server_that_is_killed_and_started_again_under_load(own):
             for number in range(20):
                 await until_right(partial(store.add, f"key{number}", b"%d" % number, lifetime=LONG), True)
                 tasks.start_soon(load, number)
-            await anyio.sleep(0.2)
+            await until(lambda: len(answers) > 100)
             own.kill()
-        await anyio.sleep(0.3)
+        await until(lambda: any(isinstance(answer, Exception) for answer in answers))
         with own.run():
             for number in range(20):
                 await until_right(partial(store.get, f"key{number}"), b"%d" % number)
-            await anyio.sleep(0.2)
             right = await at_once([partial(store.get, f"key{n}") for n in range(20)])
             tasks.cancel_scope.cancel()
 
     assert right == [b"%d" % number for number in range(20)]
-    assert any(isinstance(answer, Exception) for answer in answers)
     assert all(answer is True or isinstance(answer, Exception) for answer in answers)
-    assert longest[0] < DEADLINE + 1
 
 
 async def test_connections_that_the_server_closed_are_no_error(own):
@@ -577,7 +578,8 @@ async def test_connections_that_the_server_closed_are_no_error(own):
             await until_open(store)
             await at_once([lambda: store.get("key")] * 30)
             operator.client_kill_filter(_type="normal", skipme=True)
-            await anyio.sleep(0.05)
+            await until(partial(_is_alone, operator))
+            await anyio.sleep(0.05)  # the event loop looks at its connections
 
             answers = [await asked(partial(store.add, f"key{n}", b"1", lifetime=LONG)) for n in range(5)]
 
@@ -593,7 +595,8 @@ async def test_connections_that_a_cluster_closed_are_no_error_for_those_who_read
         for server in cluster:
             with server.ask() as operator:
                 operator.client_kill_filter(_type="normal", skipme=True)
-        await anyio.sleep(0.05)
+                await until(partial(_is_alone, operator))
+        await anyio.sleep(0.05)  # the event loop looks at its connections
 
         answers = [await asked(partial(store.get, f"none{number}")) for number in range(30)]
 
@@ -682,24 +685,23 @@ async def test_a_node_of_a_cluster_that_hangs_keeps_only_its_own_users_waiting(c
         lost = {key for key in keys if _is_on(cluster[0], key)}
         others = sorted(set(keys) - lost)
         served: list[object] = []
+        began = time.monotonic()
+        await at_once([partial(store.get, key) for key in others])
+        usual = time.monotonic() - began  # seconds that this machine takes just now
 
         async def press(key: str) -> None:
             while True:
-                await asked(partial(store.get, key), within=0.3)
+                await asked(partial(store.get, key), within=IMPATIENCE)
 
         async with anyio.create_task_group() as tasks:
             cluster[0].pause()
             for key in sorted(lost) * 10:
                 tasks.start_soon(press, key)
-            await anyio.sleep(0.3)
+            await anyio.sleep(IMPATIENCE)
             for _ in range(8):
-                served += [
-                    answer == key.encode() or answer
-                    for key, answer in zip(
-                        others, await at_once([partial(store.get, key) for key in others], within=1.0), strict=True
-                    )
-                ]
-                await anyio.sleep(0.25)
+                answers = await at_once([partial(store.get, key) for key in others], within=max(1.0, 20 * usual))
+                served += [answer == key.encode() or answer for key, answer in zip(others, answers, strict=True)]
+                await anyio.sleep(IMPATIENCE / 2)
             tasks.cancel_scope.cancel()
         cluster[0].go_on()
         for key in keys:
@@ -710,6 +712,10 @@ async def test_a_node_of_a_cluster_that_hangs_keeps_only_its_own_users_waiting(c
     assert len(late) < len(served) / 4, late  # one bad moment of the machine is one round of eight
 
 
+def _is_alone(operator: Any) -> bool:
+    return len(operator.client_list(_type="normal")) == 1
+
+
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])
 async def test_commands_do_not_wait_while_a_cluster_is_asked_for_its_nodes(cluster, anyio_backend):
     """The node that is asked may be the one that hangs."""
@@ -718,18 +724,19 @@ async def test_commands_do_not_wait_while_a_cluster_is_asked_for_its_nodes(clust
         await until_open(store)
         for server in cluster:
             server.pause()
-        error = await asked(partial(store.get, "key"), within=4)
         began = time.monotonic()
+        error = await asked(partial(store.get, "key"))
+        failed = time.monotonic()
         for _ in range(5):
             await store._door()._client().initialize()
-        took = time.monotonic() - began
+        went_on = time.monotonic()
         for server in cluster:
             server.go_on()
         await until_right(partial(store.get, "key"), None)
 
     assert isinstance(error, Exception)
     assert not isinstance(error, TimeoutError)  # the client's own, so that it has begun to ask
-    assert took < 0.5
+    assert went_on - failed < failed - began  # five that do not wait, and one that waited
 
 
 def _is_on(server: RedisServer, key: str) -> bool:
