@@ -1,4 +1,7 @@
-"""Run everything: `python -m tests`; with arguments, those go to pytest and nothing else is run."""
+"""Run all checks and tests: `python -m tests`; `python -m tests --quick` is what a minute is enough for.
+
+Other arguments go to pytest, and nothing else is run.
+"""
 
 import json
 import os
@@ -6,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from subprocess import STDOUT
@@ -17,23 +20,22 @@ ROOT = TESTS.parent
 LEAST_BRANCHES = 95.0  # per cent, over all
 WHOLE = ("protocol", "web", "sessions")  # packages where every line and every branch is tested
 LONGEST = 1800  # seconds for one step; a run that hangs should end
+AT_ONCE = 3  # lanes: on two processors, one of them mostly waits
 
-WAITING = ("real", "examples", "cli")  # folders of tests of which most wait; they run beside the others
+WAITING = ("real", "examples", "cli")  # folders of tests of which most wait for servers and browsers
 ATTACKS = ("security",)
-BESIDE = ("-m", "not alone")
-ALONE = ("-m", "alone", "tests/real")
+LONG_WAITS = ("tests/real/test_fleet*.py", "tests/real/test_redis*.py", "tests/real/test_drift.py")
 MEASURED = ("-m", "coverage", "run")
 
 Check = tuple[str, Sequence[str]]
 
-BEFORE: Sequence[Check] = (
+STYLE: Sequence[Check] = (
     ("ruff check", ("-m", "ruff", "check", ".")),
     ("ruff format", ("-m", "ruff", "format", "--check", ".")),
     ("mypy", ("-m", "mypy")),
     ("import contracts", ("-c", "from importlinter.cli import lint_imports_command as run; run()")),
-    ("forget old coverage", ("-m", "coverage", "erase")),
 )
-AFTER: Sequence[Check] = (
+COVERAGE: Sequence[Check] = (
     ("combine coverage", ("-m", "coverage", "combine", "--quiet")),
     ("coverage report", ("-m", "coverage", "report", "--skip-covered", "--show-missing")),
 )
@@ -45,20 +47,34 @@ def main(arguments: Sequence[str]) -> int:
     Returns:
         What the shell gets: 0 only when all went well.
     """
-    if arguments:
+    is_quick = list(arguments) == ["--quick"]
+    if arguments and not is_quick:
         return 0 if passes("pytest", ("-m", "pytest", *arguments)) else 1
-    if not all(passes(name, command) for name, command in BEFORE):
+    if not all(passes(name, command) for name, command in STYLE):
         return 1
-    with ThreadPoolExecutor() as lanes:
-        went_well = list(lanes.map(passes_tests, all_lanes()))
-    if not (passes_tests((*MEASURED, *pytest(*ALONE))) and all(went_well)):
+    return run_in_lanes(quick_lanes()) if is_quick else run_with_coverage()
+
+
+def run_in_lanes(lanes: Sequence[Sequence[str]]) -> int:
+    """Run tests, some at the same time."""
+    with ThreadPoolExecutor(AT_ONCE) as at_once:
+        went_well = list(at_once.map(passes_tests, lanes))
+    if all(went_well):
+        say("all passed")
+    return 0 if all(went_well) else 1
+
+
+def run_with_coverage() -> int:
+    """Run all tests, and say which lines they do not reach."""
+    forget = ("forget old coverage", ("-m", "coverage", "erase"))
+    if not passes(*forget) or run_in_lanes(all_lanes()):
         return 1
-    if not all(passes(name, command) for name, command in AFTER):
+    if not all(passes(name, command) for name, command in COVERAGE):
         return 1
     gaps = list(coverage_gaps(coverage_figures()))
     for gap in gaps:
         say(gap)
-    say("FAILED: coverage" if gaps else "all passed")
+    say("FAILED: coverage" if gaps else "covered")
     return 1 if gaps else 0
 
 
@@ -79,18 +95,31 @@ def passes(name: str, command: Sequence[str]) -> bool:
 
 
 def all_lanes() -> list[Sequence[str]]:
-    """Return what Python is told in each lane.
+    """Return what Python is told in each lane; those that take longest come first.
 
     Measuring takes as long as testing. What generated attacks happen to run is no sign that a line is tested, and what
     trio runs asyncio has run as well.
     """
-    others = sorted({path.parent.name for path in TESTS.glob("*/__init__.py")} - {*WAITING, *ATTACKS})
+    long_waits = sorted(str(path.relative_to(ROOT)) for pattern in LONG_WAITS for path in ROOT.glob(pattern))
     return [
-        (*MEASURED, *pytest(*BESIDE, *folders(WAITING))),
-        pytest(*BESIDE, *folders(ATTACKS)),
-        (*MEASURED, *pytest(*BESIDE, "-k", "not trio", *folders(others))),
-        pytest(*BESIDE, "-k", "trio", *folders(others)),
+        (*MEASURED, *pytest(*long_waits)),
+        (*MEASURED, *pytest(*folders(WAITING), *(f"--ignore={path}" for path in long_waits))),
+        (*MEASURED, *pytest("-k", "not trio", *folders(others()))),
+        pytest(*folders(ATTACKS)),
+        pytest("-k", "trio", *folders(others())),
     ]
+
+
+def quick_lanes() -> list[Sequence[str]]:
+    """Return the same for tests that need nothing but Python, on asyncio alone."""
+    half = ("flow",)
+    few = ("-m", "not real and not long", "-k", "not trio")
+    return [pytest(*few, *folders(half)), pytest(*few, *folders(name for name in others() if name not in half))]
+
+
+def others() -> list[str]:
+    """Name the folders of tests that neither wait nor attack."""
+    return sorted({path.parent.name for path in TESTS.glob("*/__init__.py")} - {*WAITING, *ATTACKS})
 
 
 def pytest(*arguments: str) -> Sequence[str]:
@@ -98,7 +127,7 @@ def pytest(*arguments: str) -> Sequence[str]:
     return ("-m", "pytest", "-rs", *arguments)
 
 
-def folders(names: Sequence[str]) -> Sequence[str]:
+def folders(names: Iterable[str]) -> Sequence[str]:
     """Return where tests are."""
     return [f"tests/{name}" for name in names]
 
