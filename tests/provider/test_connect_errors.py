@@ -29,6 +29,7 @@ from tests.sessions.stores import OwnStore
 
 LIBRARIES = pytest.mark.parametrize("library", [httpx, httpx2], ids=["httpx", "httpx2"])
 DAYS = timedelta(days=1)
+ANSWER = plain(b"{}", "Connection: close")
 # More than DNS has room for: no network is asked.
 NO_SUCH_HOST = ".".join(["a" * 60] * 5)
 
@@ -41,11 +42,12 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
 
 @asynccontextmanager
 async def tls_server(
-    certificate: Certificate, *, wants_certificate: bool = False, **options: Any
+    certificate: Certificate, *, wants_certificate: bool = False, answer: bytes = ANSWER, **options: Any
 ) -> AsyncIterator[int]:
     """Serve https on a free port of loopback.
 
     Args:
+        answer: what it says; after nothing, it waits until the client goes away.
         options: attributes of the server's context.
     """
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
@@ -57,14 +59,16 @@ async def tls_server(
         setattr(context, name, value)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         # The alerts of OpenSSL count here, and anyio sends none of them.
-        thread = threading.Thread(target=serve_tls, args=(listener, context))
+        thread = threading.Thread(target=serve_tls, args=(listener, context, answer))
         thread.start()
-        yield listener.getsockname()[1]
-        listener.shutdown(socket.SHUT_RDWR)  # ends accept()
-        thread.join()
+        try:
+            yield listener.getsockname()[1]
+        finally:
+            listener.shutdown(socket.SHUT_RDWR)  # ends accept()
+            thread.join()
 
 
-def serve_tls(listener: socket.socket, context: ssl.SSLContext) -> None:
+def serve_tls(listener: socket.socket, context: ssl.SSLContext, answer: bytes) -> None:
     """Answer connections, one after the other, until nobody listens any more."""
     while True:
         try:
@@ -75,7 +79,9 @@ def serve_tls(listener: socket.socket, context: ssl.SSLContext) -> None:
             try:
                 stream.do_handshake()
                 stream.recv(65_536)
-                stream.sendall(plain(b"{}", "Connection: close"))
+                stream.sendall(answer)
+                while not answer and stream.recv(65_536):
+                    pass
             except OSError:  # what is still under way would else destroy the alert
                 while socket.socket.recv(stream, 65_536):
                     pass
@@ -312,6 +318,19 @@ async def test_an_answer_that_takes_too_long_is_no_connection_that_failed(librar
         error = await failure_of(client, f"http://127.0.0.1:{port}/token")
 
     assert (error.code, error.detail) == ("token_timeout", f"http://127.0.0.1:{port}/token: ReadTimeout")
+
+
+@LIBRARIES
+async def test_an_answer_that_takes_too_long_is_no_fault_of_tls(library, good):
+    """While TLS waits, it raises errors of its own inside."""
+    timeout = library.Timeout(60, read=0.05)
+    async with (
+        tls_server(good, answer=b"") as port,
+        library.AsyncClient(verify=trusting(good), timeout=timeout) as client,
+    ):
+        error = await failure_of(client, f"https://localhost:{port}/token")
+
+    assert error.code == "token_timeout"
 
 
 # --- our own client, which reads the environment
