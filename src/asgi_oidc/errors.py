@@ -18,6 +18,7 @@
     └── ProviderError          the provider
         ├── ProviderUnavailable    down, slow or overloaded: try again later
         ├── ProviderRefused        an OAuth error answer, with its `error`
+        ├── ProviderUnsupported    its metadata asks for what we cannot do, so that no login can succeed
         └── AnswerRejected         an answer that we cannot use
 
 Each has a stable `code`. No message holds a token, a cookie, a code or a secret.
@@ -224,6 +225,12 @@ class ProviderRefused(ProviderError):
     def __init__(self, error: str, detail: str = "", *, answer_status: int | None = None) -> None:
         super().__init__(detail=detail or error, answer_status=answer_status)
         self.error = error
+
+
+class ProviderUnsupported(ProviderError):
+    """The provider's metadata rules out every login: it asks for what we cannot do, or lacks what the settings want."""
+
+    default_code = "provider_unsupported"
 
 
 class AnswerRejected(ProviderError):

@@ -10,7 +10,7 @@ from asgi_oidc.errors import OIDCError, SettingsError
 from asgi_oidc.patterns import Pattern
 from asgi_oidc.policy import NONE_OF_ALWAYS, contradictions, lacks_acr, read_public
 from asgi_oidc.protocol.client import Client
-from asgi_oidc.protocol.client_auth import choose_method
+from asgi_oidc.protocol.compatibility import Plan, find_obstacles
 from asgi_oidc.protocol.metadata import MEMBERS, REQUIRED, ProviderMetadata, make_metadata
 from asgi_oidc.protocol.step_up import Ask, read_ask
 from asgi_oidc.provider.http import HttpClient
@@ -127,9 +127,15 @@ class Settings:
         return check_url(self.base_url).path.rstrip("/")
 
     @property
+    def response_mode(self) -> str | None:
+        """How the provider's answer reaches the callback, None for its default."""
+        mode = self.authorization_params.get("response_mode")
+        return None if mode is None else str(mode)
+
+    @property
     def form_post(self) -> bool:
         """Whether the provider answers with a form."""
-        return self.authorization_params.get("response_mode") == "form_post"
+        return self.response_mode == "form_post"
 
     def ask_of(self, ask: Ask) -> Ask:
         """Say how a login has to be done: as asked, and never less than `authorization_params` say."""
@@ -291,15 +297,12 @@ def _gaps(values: Mapping[str, Any], metadata: ProviderMetadata) -> list[str]:
     problems = []
     if values.get("userinfo") == "always" and metadata.userinfo_endpoint is None:
         problems.append("userinfo='always' needs a userinfo_endpoint")
-    theirs = metadata.id_token_signing_alg_values_supported
-    if values.get("algorithms", ()) is None and theirs and not set(theirs) & set(ALGORITHMS):
-        problems.append(f"the provider signs with {', '.join(theirs)}, but algorithms accepts {', '.join(ALGORITHMS)}")
-    if values.get("client_secret") and not values.get("client_auth"):
-        try:
-            choose_method(Client("", "", values["client_secret"]), metadata.auth_methods)
-        except OIDCError as exc:
-            problems.append(exc.detail)
-    return problems
+    plan = Plan(
+        Client("", "", values.get("client_secret"), values.get("client_auth")),
+        response_mode=values.get("authorization_params", {}).get("response_mode"),
+        algorithms=ALGORITHMS if values.get("algorithms", ()) is None else None,
+    )
+    return problems + [obstacle.text for obstacle in find_obstacles(metadata, plan)]
 
 
 MISSING = object()

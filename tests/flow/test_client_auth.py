@@ -75,11 +75,11 @@ async def test_a_wrong_secret_ends_the_login():
     assert (response.status_code, response.json()["error"]) == (502, "provider_refused")
 
 
-async def test_nothing_in_common_ends_the_login():
-    """Never a silent step down."""
+async def test_nothing_in_common_begins_no_login(caplog):
+    """Never a silent step down, and nobody types a password in vain."""
     site = site_of(Client("web", "secret"), ["private_key_jwt"])
 
-    response = await site.failed_login()
+    page = await site.browser().get("/page")
 
-    assert (response.status_code, response.json()["error"]) == (502, "client_auth_unsupported")
-    assert site.provider.count("/token") == 0
+    assert (page.status_code, "code=client_auth_unsupported" in caplog.text) == (502, True)
+    assert (site.provider.count("/authorize"), site.provider.count("/token")) == (0, 0)

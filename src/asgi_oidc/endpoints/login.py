@@ -59,12 +59,12 @@ async def start_login(
 
     Raises:
         LoginLoop: the browser has just signed in, several times.
-        ProviderError: the provider gives no metadata.
+        ProviderError: the provider gives no metadata, or it rules out every login.
         StoreUnavailable: the login could not be kept.
     """
     if "host" not in parts.notices and request.is_navigation:
         _tell_of_another_host(request, parts)
-    metadata = await parts.provider.metadata()
+    metadata = await parts.provider.metadata_for_login(response_mode=parts.settings.response_mode)
     state = secrets.token_urlsafe(RANDOM) + (AGAIN if again else "")
     proofs = Proofs(state, secrets.token_urlsafe(RANDOM), secrets.token_urlsafe(RANDOM))
     settings, now = parts.settings, parts.now()

@@ -37,6 +37,13 @@ class ProviderMetadata(msgspec.Struct, frozen=True, kw_only=True):
     id_token_signing_alg_values_supported: list[str] | None = None
     authorization_response_iss_parameter_supported: bool | None = None
     prompt_values_supported: object = None
+    # Whatever these are, they make no metadata unusable; `compatibility` reads them.
+    require_pushed_authorization_requests: object = None
+    require_signed_request_object: object = None
+    response_types_supported: object = None
+    response_modes_supported: object = None
+    grant_types_supported: object = None
+    code_challenge_methods_supported: object = None
 
     @property
     def auth_methods(self) -> list[str]:

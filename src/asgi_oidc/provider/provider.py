@@ -4,10 +4,11 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from asgi_oidc import events
-from asgi_oidc.errors import AnswerRejected, ProviderError, TokenRejected
+from asgi_oidc.errors import AnswerRejected, ProviderError, ProviderUnsupported, TokenRejected
 from asgi_oidc.protocol.access_token import about_the_user, check_access_token
 from asgi_oidc.protocol.claims import Claims
 from asgi_oidc.protocol.client import Client
+from asgi_oidc.protocol.compatibility import Plan, find_obstacles
 from asgi_oidc.protocol.exchange import Wanted, exchange_call
 from asgi_oidc.protocol.id_token import Expected, ExpectedAgain, check_id_token, check_id_token_again
 from asgi_oidc.protocol.jose import EDDSA_NAMES, Verified
@@ -78,6 +79,21 @@ class Provider:
             ProviderError: there is none yet, and the provider gives none.
         """
         return await self._discovery.metadata()
+
+    async def metadata_for_login(self, *, response_mode: str | None) -> ProviderMetadata:
+        """Return the metadata, where it leaves a way for a login to succeed.
+
+        Raises:
+            ProviderUnsupported: it does not, and says why.
+            ProviderError: as in `metadata`.
+        """
+        metadata, settings = await self.metadata(), self._settings
+        algorithms = None if settings.algorithms_named else settings.algorithms
+        obstacles = find_obstacles(metadata, Plan(settings.client, response_mode, algorithms))
+        if obstacles:
+            texts = "; ".join(obstacle.text for obstacle in obstacles)
+            raise ProviderUnsupported(obstacles[0].code, f"metadata of {settings.issuer}: {texts}")
+        return metadata
 
     async def exchange_code(self, code: str, *, code_verifier: str) -> TokenAnswer:
         """Change a code into tokens, none of them checked yet.

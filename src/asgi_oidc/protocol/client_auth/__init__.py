@@ -16,6 +16,9 @@ METHODS: Mapping[str, MakeCall] = {
 }
 
 
+SECRET_METHODS = ("client_secret_basic", "client_secret_post")  # the first that the provider knows
+
+
 def choose_method(client: Client, supported: Sequence[str]) -> str:
     """Choose how to authenticate: as set, else the first that both sides can do.
 
@@ -29,7 +32,8 @@ def choose_method(client: Client, supported: Sequence[str]) -> str:
         return client.auth_method
     if client.secret is None:
         return "none"
-    for method in ("client_secret_basic", "client_secret_post"):
+    for method in SECRET_METHODS:
         if method in supported:
             return method
-    raise AnswerRejected("client_auth_unsupported", f"the provider speaks only {', '.join(supported)}")
+    detail = f"the provider speaks only {', '.join(supported)}, and client_secret needs {' or '.join(SECRET_METHODS)}"
+    raise AnswerRejected("client_auth_unsupported", detail)

@@ -1,0 +1,106 @@
+"""What the metadata announces that no login of ours could get past: it is told before anybody types a password.
+
+A member that is missing says nothing, and neither does one of an odd type. Where a provider's metadata is wrong, the
+setting `metadata` puts it right.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from asgi_oidc.errors import AnswerRejected
+from asgi_oidc.protocol.client import Client
+from asgi_oidc.protocol.client_auth import choose_method
+from asgi_oidc.protocol.metadata import ProviderMetadata
+
+MOST_LISTED = 10  # of the values that a provider names
+
+AT_THE_PROVIDER = "switch that off for this client at the provider"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How a login is done.
+
+    Attributes:
+        response_mode: as asked for, None for the default.
+        algorithms: that a signature may have, None where the developer's word counts whatever the metadata says.
+    """
+
+    client: Client
+    response_mode: str | None = None
+    algorithms: Collection[str] | None = None
+
+
+class Obstacle(NamedTuple):
+    """Why no login can succeed: a stable code, and which member says so, what we do, and what to change."""
+
+    code: str
+    text: str
+
+
+def find_obstacles(metadata: ProviderMetadata, plan: Plan) -> list[Obstacle]:
+    """Return all that stands in the way of every login; nothing that merely might."""
+    obstacles = [
+        _required(metadata),
+        _client_auth(metadata, plan.client),
+        _lacks(metadata, "response_types_supported", "code", "response_type_unsupported"),
+        _lacks(metadata, "grant_types_supported", "authorization_code", "grant_type_unsupported"),
+        # The provider has to refuse a challenge of another method (RFC 7636 §4.4.1).
+        _lacks(metadata, "code_challenge_methods_supported", "S256", "pkce_s256_unsupported"),
+        _response_mode(metadata, plan.response_mode),
+        _algorithms(metadata, plan.algorithms),
+    ]
+    return [obstacle for obstacle in obstacles if obstacle is not None]
+
+
+def _required(metadata: ProviderMetadata) -> Obstacle | None:
+    if metadata.require_pushed_authorization_requests is True:  # RFC 9126 §5
+        text = f"require_pushed_authorization_requests is true, and asgi-oidc pushes none: {AT_THE_PROVIDER}"
+        return Obstacle("par_required", text)
+    if metadata.require_signed_request_object is True:  # RFC 9101 §10.5
+        text = f"require_signed_request_object is true, and asgi-oidc signs none: {AT_THE_PROVIDER}"
+        return Obstacle("request_object_required", text)
+    return None
+
+
+def _client_auth(metadata: ProviderMetadata, client: Client) -> Obstacle | None:
+    try:
+        choose_method(client, metadata.auth_methods)
+    except AnswerRejected as error:
+        text = f"token_endpoint_auth_methods_supported: {error.detail}; switch one of ours on at the provider"
+        return Obstacle(error.code, text)
+    return None
+
+
+def _lacks(metadata: ProviderMetadata, member: str, value: str, code: str) -> Obstacle | None:
+    theirs = _texts(getattr(metadata, member))
+    if not theirs or value in theirs:
+        return None
+    return Obstacle(code, f"{member} is {_listed(theirs)}, and asgi-oidc needs {value}: switch that on at the provider")
+
+
+def _response_mode(metadata: ProviderMetadata, asked: str | None) -> Obstacle | None:
+    theirs = _texts(metadata.response_modes_supported)
+    if asked is None or not theirs or asked in theirs:
+        return None
+    text = f"response_modes_supported is {_listed(theirs)}, and authorization_params asks for {asked}: leave that out"
+    return Obstacle("response_mode_unsupported", text)
+
+
+def _algorithms(metadata: ProviderMetadata, ours: Collection[str] | None) -> Obstacle | None:
+    theirs = metadata.id_token_signing_alg_values_supported
+    if ours is None or not theirs or set(ours) & set(theirs):
+        return None
+    text = f"the provider signs with {_listed(theirs)}, but algorithms accepts {', '.join(ours)}: name one of both"
+    return Obstacle("algorithms_unsupported", f"id_token_signing_alg_values_supported: {text}")
+
+
+def _texts(value: object) -> list[str]:
+    is_list_of_texts = isinstance(value, list) and all(isinstance(item, str) for item in value)
+    return value if is_list_of_texts else []  # type: ignore[return-value]  # it was looked at
+
+
+def _listed(values: Collection[str]) -> str:
+    listed = list(values)
+    return ", ".join(listed[:MOST_LISTED]) + (", ..." if len(listed) > MOST_LISTED else "")
