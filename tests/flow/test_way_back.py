@@ -149,6 +149,93 @@ async def test_a_local_sign_out_goes_there_at_once():
     assert (await sign_out(browser, "/public/bye")).location == ORIGIN + "/public/bye"
 
 
+PROTECTED = ["/page", "/page?x=1", "/public%2fpage", "/nowhere#part"]
+
+
+@pytest.mark.parametrize("is_local", [False, True])
+@pytest.mark.parametrize("return_to", PROTECTED)
+async def test_a_way_to_a_protected_page_says_signed_out_and_begins_no_login(return_to, is_local):
+    """The next login would be silent where the provider knows the person still, and the sign-out undone."""
+    site = without_end_session(Site()) if is_local else Site()
+    browser = await site.signed_in()
+    asked = site.provider.count("/authorize")
+
+    page = await browser.post(LOGOUT, data={"return_to": return_to})
+
+    assert (page.status_code, "You are signed out" in page.text) == (200, True)
+    assert ("may still know you" in page.text, await who_am_i(browser)) == (is_local, None)
+    assert site.provider.count("/authorize") == asked
+
+
+async def test_from_there_a_click_leads_on_to_that_page(site):
+    """With a login on the way, that the person has asked for."""
+    browser = await site.signed_in()
+    await browser.post(LOGOUT + "?return_to=/page%3Fx%3D1")
+
+    login = await browser.click("Sign in again")
+    page = await browser.submit(login, "alice")
+
+    assert (page.url, page.json()["sub"]) == (ORIGIN + "/page?x=1", "alice")
+
+
+async def test_who_is_signed_in_again_gets_to_the_protected_page(site):
+    """In another tab, meanwhile."""
+    browser = await site.signed_in()
+    landing = landing_of(await sign_out(browser, "/page"))
+    other = await site.signed_in()
+
+    assert (await other.get(landing)).url == ORIGIN + "/page"
+
+
+async def test_nobody_signed_in_sees_it_as_well(site, browser):
+    """A second click on the button."""
+    page = await browser.post(LOGOUT + "?return_to=/page")
+
+    assert (page.status_code, "You are signed out" in page.text) == (200, True)
+
+
+async def test_a_public_page_is_known_by_its_letters():
+    """Browsers write them in percent."""
+    site = Site(public=["/", "/tschüss"])
+    browser = await site.signed_in()
+
+    page = await browser.post(LOGOUT + "?return_to=/tsch%25C3%25BCss")
+
+    assert (page.path, "You are signed out" in page.text) == ("/tsch%C3%BCss", False)
+
+
+@pytest.mark.parametrize("asks", ["a person", "a script"])
+async def test_where_the_way_back_is_on_another_site_the_page_is_the_answer_itself(asks):
+    """No page of ours would see the state; a script goes where it would without."""
+    away = "https://www.example.org/bye"
+    site = without_end_session(Site(post_logout_redirect_uri=away))
+    browser = await site.signed_in()
+
+    if asks == "a person":
+        page = await sign_out(browser, "/page")
+        assert (page.status_code, "You are signed out" in page.text, session_cookies(browser)) == (200, True, [])
+    else:
+        response = await browser.fetch(LOGOUT + "?return_to=/page", method="POST")
+        assert (response.location, session_cookies(browser)) == (away, [])
+
+
+async def test_below_a_mount_a_protected_page_is_known_too():
+    """And so is a public one."""
+    site = Site(base_url=f"{ORIGIN}/app", public=["/", "/public/*"])
+
+    async def server(scope: Any, receive: Any, send: Any) -> None:
+        await site.middleware({**scope, "root_path": "/app"}, receive, send)
+
+    pages = []
+    for return_to in ("/app/page", "/app/public/bye"):
+        browser = site.browser(app=server)
+        await browser.sign_in("alice", "/app/page")
+        pages.append(await browser.post(f"/app{LOGOUT}?return_to={return_to}"))
+
+    assert ["You are signed out" in page.text for page in pages] == [True, False]
+    assert pages[1].path == "/app/public/bye"
+
+
 async def test_where_every_page_is_protected_the_person_sees_that_it_worked(closed):
     """Else the start page would ask them to sign in, or sign them in again without asking."""
     browser = await closed.signed_in()

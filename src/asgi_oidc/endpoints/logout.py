@@ -6,7 +6,7 @@ from asgi_oidc import events
 from asgi_oidc.authenticate import may_sign_out, who_was
 from asgi_oidc.endpoints.endpoint import Endpoint, Receive, read_form_body
 from asgi_oidc.endpoints.login import own_path
-from asgi_oidc.endpoints.signed_out import is_landing_public
+from asgi_oidc.endpoints.signed_out import goal_of, is_goal_public, signed_out
 from asgi_oidc.errors import ProviderError, RequestRejected
 from asgi_oidc.parts import Parts
 from asgi_oidc.principal import with_return_to
@@ -126,10 +126,12 @@ def _send_on(
             parts.client, id_token_hint=session.tokens.id_token, post_logout_redirect_uri=back, state=state
         )
         return _end_session(request, endpoint, parameters, parts)
-    if return_to is not None:
-        return redirect(parts.origin + return_to)
+    if is_goal_public(return_to, request, parts):
+        return redirect(goal_of(return_to, parts))
     # A page that is protected would sign the browser in again at once; with the state, it says that it is signed out.
-    return redirect(back if is_landing_public(request, parts) else with_parameters(back, state=state))
+    if parts.settings.landing_path is not None:
+        return redirect(with_parameters(back, state=state))
+    return signed_out(way_back, parts) if request.wants_page else redirect(back)
 
 
 def _end_session(request: Request, endpoint: str, parameters: dict[str, str], parts: Parts) -> Response:

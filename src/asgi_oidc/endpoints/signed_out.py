@@ -1,7 +1,10 @@
 """The browser is back from a sign-out at the provider (RP-Initiated Logout 1.0 §3)."""
 
+from urllib.parse import unquote, urlsplit
+
 from asgi_oidc.errors import RequestRejected
 from asgi_oidc.parts import Parts
+from asgi_oidc.principal import with_return_to
 from asgi_oidc.sessions.way_back import WayBack
 from asgi_oidc.web.pages import signed_out_page
 from asgi_oidc.web.request import Request
@@ -15,27 +18,36 @@ def welcome_back(request: Request, parts: Parts, *, is_signed_in: bool) -> Respo
     way_back = _read_state(request, parts)
     if way_back is None:
         return None
-    if way_back.return_to is not None:
-        return redirect(parts.origin + way_back.return_to)
-    if is_signed_in or is_landing_public(request, parts):
-        return redirect(parts.settings.landing_url)
-    return page(
-        signed_out_page(again=parts.urls.login, is_everywhere=way_back.is_everywhere, app=parts.settings.app_name),
-        status=200,
-    )
+    is_shown = is_signed_in or is_goal_public(way_back.return_to, request, parts)
+    return redirect(goal_of(way_back.return_to, parts)) if is_shown else signed_out(way_back, parts)
 
 
-def is_landing_public(request: Request, parts: Parts) -> bool:
-    """Say whether the page that browsers land on is there for everybody; it may be on another site.
+def signed_out(way_back: WayBack, parts: Parts) -> Response:
+    """Say that it worked, where the page to go to would begin the next login: a silent one would undo the sign-out."""
+    again, app = with_return_to(parts.urls.login, way_back.return_to), parts.settings.app_name
+    return page(signed_out_page(again=again, is_everywhere=way_back.is_everywhere, app=app), status=200)
+
+
+def goal_of(return_to: str | None, parts: Parts) -> str:
+    """Return the URL that a sign-out ends at."""
+    return parts.settings.landing_url if return_to is None else parts.origin + return_to
+
+
+def is_goal_public(return_to: str | None, request: Request, parts: Parts) -> bool:
+    """Say whether the page that a sign-out ends at is there for everybody; it may be on another site.
 
     Args:
         request: another one, for what the server says of the mount.
     """
-    path = parts.settings.landing_path
+    path = parts.settings.landing_path if return_to is None else urlsplit(return_to).path
     if path is None:
         return True
-    is_agreed = len(request.path.own) == 1
-    scope = {"path": path, "root_path": parts.settings.base_path if is_agreed else ""}
+    is_agreed = len(request.path.readings) == 1
+    scope = {
+        "path": unquote(path),
+        "raw_path": path.encode("ascii", "replace"),
+        "root_path": parts.settings.base_path if is_agreed else "",
+    }
     return parts.policy.place(scope, ("GET",)).opened_by is not None
 
 
