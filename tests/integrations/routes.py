@@ -194,6 +194,31 @@ class RoutesContract:
         back = asked(self.problem(response)["login_url"]).get("return_to")
         assert back == (None if is_page else "/shop?cart=1")
 
+    async def test_a_navigation_by_a_service_worker_leads_to_the_login(self, site):
+        """It passes on what a person opens."""
+        headers = {"sec-fetch-dest": "empty"}
+
+        response = await site.browser().get("/me?a=1", headers=headers, follow=False)
+
+        assert (response.status_code, asked(response.location)["return_to"]) == (303, "/me?a=1")
+
+    async def test_htmx_is_led_to_the_login_that_comes_back_to_its_page(self, site):
+        """It acts on a header, and on no problem."""
+        headers = {"hx-request": "true", "hx-current-url": f"{ORIGIN}/shop?cart=1"}
+
+        response = await site.browser().fetch("/me", headers=headers)
+
+        assert (response.status_code, response.location) == (401, "")
+        assert asked(response.headers["hx-redirect"])["return_to"] == "/shop?cart=1"
+
+    async def test_htmx_is_led_to_no_other_site(self, site):
+        """A page may say whatever it likes of where it is."""
+        headers = {"hx-request": "true", "hx-current-url": f"{ORIGIN}.evil.example/x"}
+
+        response = await site.browser().fetch("/me", headers=headers)
+
+        assert response.headers["hx-redirect"] == f"{ORIGIN}/auth/login"
+
     async def test_a_page_of_another_site_is_not_named(self, site):
         """Not even to ourselves: it is nowhere to come back to."""
         response = await site.browser().fetch("/me", headers={"referer": f"{ORIGIN}.evil.example/x"})
