@@ -97,6 +97,14 @@ async def test_a_form_in_a_frame_is_not_lost_without_a_word(site):
     assert response.headers["content-type"] == "text/html; charset=utf-8"
 
 
+async def test_a_form_that_turbo_sends_is_told_and_not_kept():
+    """Turbo would send the form that keeps it by a fetch, which no login can follow."""
+    response = await fetch(Site(keep_forms=True), TURBO_STREAM, method="POST", data={"a": "1"})
+
+    assert (response.status_code, "Your form was not sent</h1>" in response.text) == (401, True)
+    assert "<form" not in response.text
+
+
 async def test_htmx_is_led_to_the_login_that_comes_back_to_its_page(site):
     """By the header that it acts on; what it may put into the page is no whole document."""
     response = await fetch(site, HTMX)

@@ -35,8 +35,8 @@ async def answered(site: Site, error: str) -> Response:
         ("login_required", 403, "You are not signed in", ["Sign in", HOME]),
         ("temporarily_unavailable", 503, "Sign-in is temporarily unavailable", [AGAIN, HOME]),
         ("unmet_authentication_requirements", 403, "This page needs another kind of sign-in", [AGAIN, HOME]),
-        ("unauthorized_client", 502, "Sign-in did not work", [HOME]),
-        ("invalid_scope", 502, "Sign-in did not work", [HOME]),
+        ("unauthorized_client", 502, "Sign-in did not work", [HOME, "Sign in"]),
+        ("invalid_scope", 502, "Sign-in did not work", [HOME, "Sign in"]),
         ("some_new_error", 502, "Sign-in did not work", [AGAIN, HOME]),
     ],
 )

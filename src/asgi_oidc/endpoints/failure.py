@@ -194,8 +194,9 @@ BROKEN = _Words(
 SET_UP_WRONG = _Words(
     502,
     "Sign-in did not work",
-    f"This site is not set up correctly for the sign-in service, so you cannot sign in. To have it fixed, {_TELL}",
-    (_HOME,),
+    "This site is not set up correctly for the sign-in service, so you cannot sign in right now. Please contact the "
+    "people who run this site and give them the reference below. Once they have fixed it, you can sign in.",
+    (_HOME, _SIGN_IN),
 )
 TOO_LARGE = _Words(
     500,
