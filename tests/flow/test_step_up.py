@@ -302,6 +302,25 @@ async def test_a_refresh_makes_no_login_stronger_or_fresher():
     assert (await browser.fetch("/billing")).json()["error"] == "insufficient_user_authentication"
 
 
+async def test_a_step_up_elsewhere_ends_no_refresh_and_makes_no_login_fresher():
+    """Keycloak's refreshed ID Tokens have the `auth_time` of the last step-up in that browser, in whatever app."""
+    site = Site(rules=[BILLING], scope="openid profile email offline_access")
+
+    async def ask(scope: Any) -> None:
+        await scope["oidc"].access_token()
+
+    browser = await site.signed_in("alice", "/billing")
+    site.app.at_work = ask
+    site.clock.advance(3595)
+    site.provider.id_token_overrides = {"auth_time": int(site.clock.now) - 1}
+
+    assert (await browser.fetch("/page")).status_code == 200
+    site.clock.advance(10)  # the token of the login has run out
+    assert (await browser.fetch("/page")).status_code == 200
+    assert site.provider.count_grants("refresh_token") == 1
+    assert (await browser.fetch("/billing")).json()["error"] == "insufficient_user_authentication"
+
+
 async def test_claims_that_the_app_made_are_no_proof_of_a_login():
     """`acr` and `auth_time` count as the provider signed them."""
 
