@@ -13,7 +13,7 @@ from asgi_oidc.endpoints.failure import failure
 from asgi_oidc.endpoints.login import own_path
 from asgi_oidc.endpoints.signed_out import welcome_back
 from asgi_oidc.environment import read_environment, variables_in
-from asgi_oidc.errors import OIDCError, StoreUnavailable, UnsupportedScope
+from asgi_oidc.errors import OIDCError, RequestRejected, StoreUnavailable, UnsupportedScope
 from asgi_oidc.explain import Explanation, explain, explain_all
 from asgi_oidc.gate import foreign, turn_away
 from asgi_oidc.handover import Answer, inner_scope
@@ -288,6 +288,9 @@ class OIDCMiddleware:
         endpoint = self._endpoints[place.own]
         if request.method not in endpoint.methods:
             allowed = ", ".join(endpoint.methods).encode("ascii")
+            if request.shows_html:
+                error = RequestRejected("method_not_allowed", f"only {allowed.decode()}", status=405)
+                return failure(request, self._parts, error).with_headers((b"allow", allowed))
             return problem(405, "method_not_allowed", "Method not allowed").with_headers((b"allow", allowed))
         try:
             return await endpoint.handle(request, self._parts, receive)

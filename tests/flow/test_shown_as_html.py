@@ -174,3 +174,12 @@ async def test_a_login_link_in_a_frame_opens_the_whole_window(site, headers):
     assert "Sign in to continue</h1>" in response.text
     (link,) = [href for href, text in response.page.links if text == "Sign in"]
     assert (await site.browser().sign_in("alice", link)).path == "/board?tab=2"
+
+
+async def test_a_person_who_opens_a_url_that_is_for_programs_gets_a_page(site):
+    """Out of a log, or out of the provider's settings; a program gets problem details."""
+    page = await site.browser().get("/auth/backchannel-logout")
+    told = await site.browser().fetch("/auth/backchannel-logout")
+
+    assert (page.status_code, page.headers["allow"], "This link does not work" in page.text) == (405, "POST", True)
+    assert (told.status_code, told.headers["allow"], told.json()["error"]) == (405, "POST", "method_not_allowed")
