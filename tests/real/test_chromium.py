@@ -207,7 +207,7 @@ def test_nobody_else_may_frame_it(context, same_site, http_app):
     with page.expect_console_message(lambda message: "frame-ancestors" in message.text):
         page.evaluate(ADD_FRAME, url)
 
-    assert page.frame_locator("iframe").get_by_text("This site has been told").count() == 0
+    assert page.frame_locator("iframe").get_by_text("This site has been notified").count() == 0
 
 
 def test_cookies_over_https_carry_every_flag(context, https_app):
