@@ -124,6 +124,7 @@ _PARSED: Mapping[str, Callable[[str], Any]] = {
     "claims_from_access_token": _switch,
     "keep_forms": _switch,
     "keep_fragment": _switch,
+    "websocket_activity": _switch,
 }
 _NOT_TEXT = ("http_client", "on_login")
 PARSERS: Mapping[str, Callable[[str], Any]] = {

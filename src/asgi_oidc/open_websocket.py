@@ -64,6 +64,8 @@ class OpenWebsocket:
                     if self._code is not None and not self._waiting:
                         self._nobody_waits.set()
                 self._is_open = self._is_open and message["type"] != "websocket.disconnect"
+                if message["type"] == "websocket.receive":
+                    self._session.note_use()
                 return message
         await self._is_cut.wait()
         return {"type": "websocket.disconnect", "code": self._code, "reason": None}
@@ -111,7 +113,10 @@ class OpenWebsocket:
         session = self._session
         try:
             await self._parts.log.poll()
-            if session.is_known_to_be_over() or (session.is_read_due() and await session.is_gone()):
+            if session.is_known_to_be_over():
+                return CLOSE_SESSION_OVER
+            await session.write_down_use()
+            if session.is_read_due() and await session.is_gone():
                 return CLOSE_SESSION_OVER
         except StoreUnavailable:  # the requests of the same time write that down; ten thousand websockets need not
             if session.is_known_to_be_over():

@@ -1,13 +1,17 @@
 """Is the session that a connection was opened with still alive? For what stays open long after it was let in."""
 
+import msgspec
+
 from asgi_oidc.authenticate import is_over
+from asgi_oidc.errors import StoreUnavailable
 from asgi_oidc.parts import Parts
-from asgi_oidc.sessions.session import ends_for_good_at
+from asgi_oidc.sessions.session import Session, ends_for_good_at, is_live, is_roll_due
 from asgi_oidc.sessions.sessions import Live
 
 LOOK_EVERY = 2.0  # seconds
 READ_EVERY = 60  # seconds after which the session is read anew, where it is in a store
 BLIND = 60  # seconds without an answer of the store after which nobody can say that the session still lives
+USE_PAUSE = 10  # seconds between two tries to write down a use
 FAREWELL = 2.0  # seconds for the end to go out; then the app hears that it is over in any case
 MOST_CAUSES = 10  # exceptions that led to one another
 
@@ -38,7 +42,8 @@ def is_due_to_end(error: BaseException | None, *, of: object) -> bool:
 class SessionWatch:
     """Looks at one session again and again.
 
-    What comes over a connection is no use of the session: a page that nobody looks at talks as well.
+    What the browser sends over a connection counts as use of the session only with `websocket_activity`: a page that
+    nobody looks at may talk as well.
     """
 
     def __init__(self, live: Live, parts: Parts) -> None:
@@ -46,6 +51,8 @@ class SessionWatch:
         self._parts = parts
         self._opened = self._session = live.session
         self._looked_at = self._read_at = parts.now()
+        self._is_used = False
+        self._tried_at = 0
 
     def is_known_to_be_over(self) -> bool:
         """Say whether this process knows that it has ended, however much it was used elsewhere."""
@@ -53,6 +60,31 @@ class SessionWatch:
         if self._live.is_over or parts.ended.is_outdated(self._opened):
             return True
         return parts.ended.is_dead(self._session.login, now=now) or now >= ends_for_good_at(self._session, parts.limits)
+
+    def note_use(self) -> None:
+        """Note that the browser has sent something."""
+        self._is_used = True
+
+    async def write_down_use(self) -> None:
+        """Write down that the session is in use, at most once a minute, as a request does; what is over stays over."""
+        parts, now = self._parts, self._parts.now()
+        if not (self._is_used and parts.settings.websocket_activity):
+            return
+        if not is_roll_due(self._session, parts.limits, now) or abs(now - self._tried_at) < USE_PAUSE:
+            return
+        self._tried_at, self._is_used = now, False
+
+        def used(current: Session) -> Session:
+            is_due = is_live(current, parts.limits, now=now) and is_roll_due(current, parts.limits, now)
+            return msgspec.structs.replace(current, seen_at=now) if is_due else current
+
+        try:
+            saved = await parts.sessions.change(self._session, used)
+        except StoreUnavailable:  # a store that is full or slow just now ends nothing
+            self._is_used = True
+            return
+        if saved is not None:
+            self._session, self._read_at = saved, now
 
     def is_read_due(self) -> bool:
         """Say whether more than this process knows has to be asked for."""

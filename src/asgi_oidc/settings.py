@@ -66,6 +66,7 @@ class Keywords(TypedDict, total=False):
     logout_store: SessionStore | str | None
     session_idle: int
     session_lifetime: int
+    websocket_activity: bool
     leeway: int
     post_logout_redirect_uri: str | None
     frontchannel_logout: bool
@@ -101,6 +102,7 @@ class Settings:
     logout_store: SessionStore | None = field(repr=False)
     session_idle: int
     session_lifetime: int
+    websocket_activity: bool
     leeway: int
     post_logout_redirect_uri: str | None
     frontchannel_logout: bool
@@ -243,6 +245,10 @@ def _contradictions(values: Mapping[str, Any]) -> list[str]:
         problems.append("client_auth: 'none' is for public clients: remove it, or client_secret")
     if values.get("store") is not None and values.get("logout_store") is not None:
         problems.append("logout_store: remove it: with store set, sign-outs are shared through that")
+    if values.get("websocket_activity") and values.get("store", MISSING) is None:
+        problems.append(
+            f"websocket_activity: needs store ({variable_of('store')}): an open websocket cannot renew session cookies"
+        )
     if {"public", "rules", "auth_path", "base_url", "authorization_params"} <= values.keys():
         problems += contradictions(
             values["public"],
@@ -324,6 +330,7 @@ READERS: Mapping[str, tuple[Any, Callable[[Any], Any]]] = {
     "logout_store": (None, read_store),
     "session_idle": (3600, span_reader(1, LONGEST_SPAN)),
     "session_lifetime": (12 * 3600, span_reader(1, LONGEST_SPAN)),
+    "websocket_activity": (False, read_switch),
     "leeway": (30, span_reader(0, LONGEST_LEEWAY)),
     "post_logout_redirect_uri": (None, read_post_logout_redirect_uri),
     "frontchannel_logout": (False, read_switch),

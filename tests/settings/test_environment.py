@@ -52,6 +52,7 @@ def problems(**environ: str) -> tuple[str, ...]:
         ("ALGORITHMS", "RS256,ES256", ["RS256", "ES256"]),
         ("RULES", '[{"path":"/x","claims":{"a.b":["c",1]}}]', [Rule("/x", claims={"a.b": ["c", 1]})]),
         ("KEEP_FORMS", "true", True),
+        ("WEBSOCKET_ACTIVITY", "true", True),
         ("KEEP_FRAGMENT", "0", False),
         ("METADATA", '{"jwks_uri":"https://x"}', {"jwks_uri": "https://x"}),
     ],
@@ -70,7 +71,7 @@ def test_every_setting_but_the_objects_has_a_variable():
 def test_every_variable_may_stand_in_a_file(name, tmp_path):
     """As Docker and Kubernetes mount secrets; the newline at the end is not part of it."""
     numbers = dict.fromkeys(("leeway", "session_idle", "session_lifetime"), "1")
-    names = ("claims_from_access_token", "frontchannel_logout", "keep_forms", "keep_fragment")
+    names = ("claims_from_access_token", "frontchannel_logout", "keep_forms", "keep_fragment", "websocket_activity")
     switches = dict.fromkeys(names, "true")
     text = {"metadata": "{}", "authorization_params": "{}", "rules": "[]", **switches, **numbers}
     path = tmp_path / "value"

@@ -55,6 +55,7 @@ def test_five_settings_are_enough():
         "logout_store": None,
         "session_idle": 3600,
         "session_lifetime": 43_200,
+        "websocket_activity": False,
         "leeway": 30,
         "post_logout_redirect_uri": None,
         "frontchannel_logout": False,
@@ -587,6 +588,15 @@ def test_settings_that_contradict_each_other_are_refused(changes, start):
     (problem,) = problems(**changes)
 
     assert problem.startswith(start)
+
+
+def test_websockets_can_keep_a_session_alive_only_in_a_store():
+    """The last use is in a cookie without one, and an open websocket brings no cookies."""
+    (problem,) = problems(websocket_activity=True)
+
+    assert problem.startswith("websocket_activity: needs store (OIDC_STORE)")
+    assert read(websocket_activity=True, store=MemoryStore()).websocket_activity is True
+    assert [each.partition(":")[0] for each in problems(websocket_activity=True, store="nowhere")] == ["store"]
 
 
 def test_a_public_client_is_taken():
