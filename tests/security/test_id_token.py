@@ -283,9 +283,19 @@ async def test_an_algorithm_beyond_the_default_is_taken_by_name_only() -> None:
     unnamed, named = (
         stage_with(FakeProvider(clock=lambda: NOW, alg="ES384"), **it) for it in ({}, {"algorithms": ["ES384"]})
     )
+    del unnamed.provider.metadata["id_token_signing_alg_values_supported"]
 
     assert await outcome(unnamed) == "502 alg_not_allowed"
     assert await outcome(named) == "signed in"
+
+
+async def test_no_login_begins_whose_id_token_would_be_refused() -> None:
+    """The metadata says that no algorithm is one of ours."""
+    stage = stage_with(FakeProvider(clock=lambda: NOW, alg="ES384"))
+
+    page = await stage.browser().get("/page")
+
+    assert (page.status_code, page.path, stage.provider.count("/authorize")) == (502, "/page", 0)
 
 
 @pytest.mark.parametrize(
