@@ -119,8 +119,13 @@ async def sign_in(request: Request, parts: Parts, session: Session, transaction:
         for old in [old for old in replaced if not old.grace]:
             # Another user's: it ends, or nobody signs in.
             await parts.sessions.fade(old.session_id, grace=0, successor=session.login, other=old.login)
-    except (RequestRejected, StoreUnavailable):
+    except RequestRejected:
         await parts.sessions.end(session)
+        raise
+    except StoreUnavailable:
+        # It has taken over from nothing yet: the session that the browser has goes on.
+        login = msgspec.structs.replace(session.login, replaced=[])
+        await parts.sessions.end(msgspec.structs.replace(session, login=login))
         raise
     for old in [old for old in replaced if old.grace]:
         await _fade(parts, old.session_id, grace=old.grace, successor=session.login)

@@ -33,6 +33,10 @@ async def alice_only(user: Any, claims: Any) -> None:
         raise LoginRefused("not on the list")
 
 
+async def nothing_happens() -> None:
+    """Let a call of the store go through."""
+
+
 async def gets_a_new_token(site: TokenSite, browser: Browser) -> bool:
     site.clock.advance(LIFETIME + 1)
     page = await browser.fetch("/page")
@@ -103,6 +107,26 @@ async def test_a_store_that_fails_at_a_login_ends_no_session(fails):
 
     assert (failed.status_code, site.provider.revoked) == (503, [])
     assert await gets_a_new_token(site, browser)
+
+
+@pytest.mark.parametrize("kept", ["sessions in the store", "revocations in the store"])
+async def test_a_store_that_fails_after_a_session_is_written_ends_that_session_alone(kept):
+    """It was to take over from the session that the browser has; that one goes on."""
+    store = OwnStore()
+    is_store = kept == "sessions in the store"
+    site = site_of(store) if is_store else site_of(logout_store=store)
+    browser = await site.signed_in()
+
+    async def fail_from_now_on() -> None:
+        store.broken = {"linked"}
+
+    # The first look is for the login, the second for the new session.
+    store.before["linked"] = [nothing_happens, fail_from_now_on]
+    failed = await browser.get("/auth/login?return_to=/page")
+    store.broken = set()
+
+    assert (failed.status_code, site.provider.revoked) == (503, [])
+    assert (await who_am_i(browser), await gets_a_new_token(site, browser)) == ("alice", True)
 
 
 @pytest.mark.parametrize("store", STORES)
