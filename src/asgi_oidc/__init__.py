@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from asgi_oidc.stores.redis import RedisStore
     from asgi_oidc.stores.store import SessionStore
 
+    __version__: str
+
 __all__ = [
     "AccessTokenExpired",
     "LoginRefused",
@@ -54,6 +56,8 @@ _ELSEWHERE = {
 
 
 def __getattr__(name: str) -> object:
+    if name == "__version__":
+        return _version()
     if name not in __all__:
         raise AttributeError(f"module 'asgi_oidc' has no attribute {name!r}")
     found: object = getattr(import_module(f"asgi_oidc.{_ELSEWHERE.get(name, 'errors')}"), name)
@@ -61,5 +65,16 @@ def __getattr__(name: str) -> object:
     return found
 
 
+def _version() -> str:
+    from importlib import metadata  # milliseconds, for those who ask
+
+    try:
+        found = metadata.version("asgi-oidc")
+    except metadata.PackageNotFoundError:  # copied from somewhere, and not installed
+        raise AttributeError("module 'asgi_oidc' has no version: asgi-oidc is not installed as a package") from None
+    globals()["__version__"] = found
+    return found
+
+
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted({*globals(), *__all__, "__version__"})

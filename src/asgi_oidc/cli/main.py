@@ -4,8 +4,8 @@ import argparse
 import logging
 import sys
 from collections.abc import Sequence
-from importlib.metadata import version
 
+from asgi_oidc import __version__
 from asgi_oidc.errors import SettingsError
 from asgi_oidc.events import logger
 
@@ -31,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="asgi-oidc", description="Sign-in with OpenID Connect for any ASGI app.")
-    parser.add_argument("--version", action="version", version=f"asgi-oidc {version('asgi-oidc')}")
+    parser.add_argument("--version", action="version", version=f"asgi-oidc {__version__}")
     commands = parser.add_subparsers(title="commands", dest="command", metavar="command", required=True)
     demo = commands.add_parser(
         "demo",
