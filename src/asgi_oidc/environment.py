@@ -112,6 +112,7 @@ _PARSED: Mapping[str, Callable[[str], Any]] = {
     "secret": _listed,
     "public": _listed,
     "rules": _rules,
+    "plain_prefixes": _listed,
     "trusted_audiences": _listed,
     "trusted_email_domains": _listed,
     "algorithms": _listed,

@@ -65,6 +65,7 @@ METADATA_FETCHED = Event("metadata_fetched", logging.DEBUG)
 UNEXPECTED_ERROR = Event("unexpected_error", logging.ERROR)
 HOST_MISMATCH = Event("host_mismatch", logging.WARNING)
 MOUNT_MISMATCH = Event("mount_mismatch", logging.WARNING)
+MOUNTS_UNKNOWN = Event("mounts_unknown", logging.WARNING)
 
 
 def log(event: Event, *, error: BaseException | None = None, **fields: object) -> None:

@@ -10,6 +10,8 @@ from asgi_oidc.policy import Place
 from asgi_oidc.rules import Rule
 from asgi_oidc.web.request import METHODS, methods_of
 
+MOST_READINGS = 8  # that are shown of one path
+
 Rows = Sequence[tuple[str, str]]
 
 _UNWRITTEN = re.compile(rb"[^!-~]")  # what a browser percent-encodes
@@ -67,6 +69,8 @@ def _rows(place: Place, method: str) -> Rows:
         rows.append(("spelling", "not plain: nothing opens it, and every rule holds that it may mean"))
     if place.opened_by is not None:
         return [*rows, ("public", f"opened by {place.opened_by!r}"), ("anybody", "the app"), *_origins(place)]
+    further = sorted(place.path.readings - place.path.own)
+    rows += [("may mean", f"{reading}, by what the app takes off") for reading in further[:MOST_READINGS]]
     rows.append(("public", "no: no pattern opens it" + (", or a rule is narrower" if place.rules else "")))
     rows += [("rule", repr(rule)) for rule in place.rules]
     rows += [("nobody", _login(place, method, "to sign in")), ("signed in", _signed_in(place, method))]
@@ -106,6 +110,8 @@ def explain_all(parts: Parts) -> str:
     rows = [(str(pattern), "public") for pattern in settings.public]
     rows += [(rule.path, repr(rule)) for rule in settings.rules]
     rows.append((f"{settings.auth_path}/*", "our own URLs"))
+    prefixes = sorted(parts.policy.mounts.prefixes)
+    rows += [(f"{prefix}...", f"matched as plain text: counts as {prefix}/... too") for prefix in prefixes]
     if all(str(pattern) != "/*" for pattern in settings.public):
         rows.append(("all else", "a signed-in user"))
     return f"{settings.base_url}\n{table(rows)}"

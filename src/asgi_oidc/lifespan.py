@@ -60,7 +60,7 @@ async def run_lifespan(
     async def watched_send(message: Message) -> None:
         if message["type"] == "lifespan.startup.complete":
             parts.provider.http.open()
-            tell_what_a_sign_out_reaches(parts)
+            tell_at_start(parts)
         try:
             if message["type"] in ("lifespan.shutdown.complete", "lifespan.shutdown.failed"):
                 await _finish(parts)
@@ -104,15 +104,21 @@ async def _listen(parts: Parts, is_over: anyio.Event) -> None:
             await is_over.wait()
 
 
-def tell_what_a_sign_out_reaches(parts: Parts, *, is_late: bool = False) -> None:
-    """Say once what this process alone knows, sessions or sign-outs: nobody would notice before it matters.
+def tell_at_start(parts: Parts, *, is_late: bool = False) -> None:
+    """Say once what nobody would notice before it matters.
 
     Args:
         is_late: no lifespan came; then only a warning is worth a line between those of requests.
     """
-    if "reach" in parts.notices:
+    if "start" in parts.notices:
         return
-    parts.notices.add("reach")
+    parts.notices.add("start")
+    _tell_what_a_sign_out_reaches(parts, is_late=is_late)
+    _tell_of_rules_that_may_be_passed(parts)
+
+
+def _tell_what_a_sign_out_reaches(parts: Parts, *, is_late: bool) -> None:
+    """Say what this process alone knows, sessions or sign-outs."""
     if parts.is_shared:
         return
     is_warning = is_one_of_several()
@@ -120,6 +126,20 @@ def tell_what_a_sign_out_reaches(parts: Parts, *, is_late: bool = False) -> None
         alone, among_others = NOTICES["logout" if parts.store is None else "sessions"]
         event, what, fix = among_others if is_warning else alone
         events.log(event, what=what, fix=fix)
+
+
+def _tell_of_rules_that_may_be_passed(parts: Parts) -> None:
+    """Say where an app may take a part of a path as plain text, and nobody can look into it."""
+    passable = parts.policy.passable()
+    if passable:
+        events.log(
+            events.MOUNTS_UNKNOWN,
+            app=", ".join(passable),
+            rules=", ".join(dict.fromkeys(path for paths in passable.values() for path in paths)),
+            what="it cannot be seen how this app matches paths: if it serves '/adminx' as '/admin' and 'x', "
+            "a rule for '/admin/*' does not hold there",
+            fix="set plain_prefixes to the paths that it matches so, such as ['/admin'], or to [] if there are none",
+        )
 
 
 async def _finish(parts: Parts) -> None:

@@ -19,7 +19,8 @@ from asgi_oidc.gate import foreign, turn_away
 from asgi_oidc.handover import Answer, inner_scope
 from asgi_oidc.handshake import Handshake
 from asgi_oidc.lacking import decision_for, lacks_user
-from asgi_oidc.lifespan import ASGIApp, Message, run_lifespan, tell_what_a_sign_out_reaches
+from asgi_oidc.lifespan import ASGIApp, Message, run_lifespan, tell_at_start
+from asgi_oidc.mount_table import MountTable
 from asgi_oidc.open_response import OpenResponses
 from asgi_oidc.parts import put_together
 from asgi_oidc.policy import Allow, Place, Refuse, StartLogin, StepUp
@@ -60,7 +61,8 @@ class OIDCMiddleware:
         finally:
             del settings  # a traceback shows the variables of this frame
         self._endpoints = {f"{read.auth_path}/{name}": endpoint for name, endpoint in ENDPOINTS.items()}
-        self._parts = call_sanitized(put_together, read, clock, endpoints=self._endpoints)
+        mounts = MountTable(app, prefixes=read.plain_prefixes)
+        self._parts = call_sanitized(put_together, read, clock, endpoints=self._endpoints, mounts=mounts)
         self._open_responses = OpenResponses(self._parts)
 
     @classmethod
@@ -152,8 +154,8 @@ class OIDCMiddleware:
             await self._serve_other(scope, receive, send)
             return
         parts = self._parts
-        if "reach" not in parts.notices:  # mounted apps, and some others, hear of no lifespan
-            tell_what_a_sign_out_reaches(parts, is_late=True)
+        if "start" not in parts.notices:  # mounted apps, and some others, hear of no lifespan
+            tell_at_start(parts, is_late=True)
         request, place = self._read(scope)
         if place.own is not None or request.method == "OPTIONS":
             response = await self._own_answer(scope, request, place, receive)

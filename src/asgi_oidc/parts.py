@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
+from asgi_oidc.mount_table import MountTable
 from asgi_oidc.policy import Policy
 from asgi_oidc.principal import OIDC, Urls
 from asgi_oidc.protocol.client import Client
@@ -87,11 +88,14 @@ class Parts:
         return int(self.clock())
 
 
-def put_together(settings: Settings, clock: Callable[[], float], *, endpoints: Collection[str]) -> Parts:
+def put_together(
+    settings: Settings, clock: Callable[[], float], *, endpoints: Collection[str], mounts: MountTable
+) -> Parts:
     """Make the parts of one middleware.
 
     Args:
         endpoints: the paths of our own URLs.
+        mounts: those of the wrapped app.
     """
     client = Client(settings.client_id, settings.url_of("callback"), settings.client_secret, settings.client_auth)
     context = (settings.issuer, settings.client_id, settings.base_url)
@@ -135,7 +139,7 @@ def put_together(settings: Settings, clock: Callable[[], float], *, endpoints: C
         settings=settings,
         clock=clock,
         client=client,
-        policy=Policy(settings.public, settings.rules, base_path=settings.base_path, own=endpoints),
+        policy=Policy(settings.public, settings.rules, base_path=settings.base_path, own=endpoints, mounts=mounts),
         provider=Provider(_provider_settings(settings, client), Http(settings.http_client), clock),
         sessions=sessions,
         records=records,

@@ -132,7 +132,7 @@ class Closing:
         words = {""}
         for text in texts | {_UNSEEN.sub("", text) for text in texts}:
             words |= _words(text)
-        words = _with_remainders(words, path.taken_off)
+        words = _with_parts(words, taken_off=path.taken_off, prefixes=path.prefixes)
         return frozenset(
             index for word in words for index in self._by_word.get(word, ()) if self._words[index] <= words
         )
@@ -172,15 +172,16 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(_NO_WORD.split(_folded(text))) - {""}
 
 
-def _with_remainders(words: Collection[str], taken_off: Iterable[str]) -> set[str]:
+def _with_parts(words: Collection[str], *, taken_off: Iterable[str], prefixes: Iterable[str]) -> set[str]:
     """Return words, and what is left of each where a text that ends with the beginning of it is taken off."""
-    ends = {_NO_WORD.split(_folded(text))[-1] for text in taken_off} - {""}
+    firsts = {_NO_WORD.split(_folded(text))[-1] for text in prefixes} - {""}
+    ends = {_NO_WORD.split(_folded(text))[-1] for text in taken_off} | firsts
     found, waiting = set(words), list(words)
     while waiting:
         word = waiting.pop()
-        rests = {word.removeprefix(end) for end in ends} - found
-        found |= rests
-        waiting += rests
+        parts = {word.removeprefix(end) for end in ends} | {first for first in firsts if word.startswith(first)}
+        waiting += parts - found
+        found |= parts
     return found
 
 

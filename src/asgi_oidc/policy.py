@@ -1,16 +1,18 @@
 """One policy for every request: default closed, opened by `public` patterns, narrowed by rules."""
 
 import itertools
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence, Sized
 from dataclasses import dataclass
 from typing import Any
 
 from asgi_oidc.errors import received
+from asgi_oidc.mount_table import MountTable
 from asgi_oidc.needs import Person
 from asgi_oidc.patterns import Closing, Opening, Pattern, read_pattern
 from asgi_oidc.protocol.step_up import ANYHOW, Ask, is_met, joint
 from asgi_oidc.rules import Rule
 from asgi_oidc.web.paths import PathReadings, read_path
+from asgi_oidc.web.readings import Mounts
 
 EVERYTHING_BUT_RULES = "everything-but-rules"  # what `public` is set to when rules alone shall close paths
 MOST_PLACES = 2048  # paths whose decision is remembered; the oldest goes
@@ -113,12 +115,19 @@ class Policy:
     """`public` and `rules`, compiled; what it says about a path is remembered, within bounds."""
 
     def __init__(
-        self, public: Sequence[Pattern], rules: Sequence[Rule], *, base_path: str, own: Collection[str] = ()
+        self,
+        public: Sequence[Pattern],
+        rules: Sequence[Rule],
+        *,
+        base_path: str,
+        own: Collection[str] = (),
+        mounts: MountTable | None = None,
     ) -> None:
         """Compile what is public, and what is not.
 
         Args:
             own: the paths of our own URLs.
+            mounts: of the wrapped app; None where nothing is known of it.
         """
         self.rules = tuple(rules)
         self.looks_at_methods = any(rule.methods is not None for rule in rules)
@@ -127,7 +136,26 @@ class Policy:
         self._opening = Opening(public)
         self._closing = Closing([rule.pattern for rule in rules])
         self._permits = [(rule, Opening([rule.pattern])) for rule in rules if rule.allowed]
+        self._mount_table = mounts or MountTable(None)
+        self._watched: list[Sized] = []
+        self._sizes: list[int] = []
         self._known: dict[_Key, Place] = {}
+
+    @property
+    def mounts(self) -> Mounts:
+        """What the app takes off paths, as it is now."""
+        self._look_again()
+        return self._mount_table.mounts
+
+    def passable(self) -> dict[str, list[str]]:
+        """Say which rules may be passed in an app, a mount or a route that nobody can read, by its name."""
+        self._look_again()
+        stems = [(rule.pattern.stem, rule.path) for rule in self.rules if rule.closes]
+        found = {
+            what: [path for stem, path in stems if stem.startswith(place.partition("{")[0]) and stem != place]
+            for place, what in self._mount_table.unread.items()
+        }
+        return {what: paths for what, paths in found.items() if paths}
 
     def place(self, scope: Mapping[str, Any], methods: tuple[str, ...]) -> Place:
         """Say what holds for the path of an http or websocket scope.
@@ -135,13 +163,21 @@ class Policy:
         Args:
             methods: all that the request may be taken for; without them where `looks_at_methods` says so.
         """
+        if list(map(len, self._watched)) != self._sizes:
+            self._look_again()
         get = scope.get
         key = (get("path"), get("raw_path"), get("root_path"), methods if self.looks_at_methods else ())
         return self._known.get(key) or self._place_anew(scope, key)
 
+    def _look_again(self) -> None:
+        if self._mount_table.has_changed():
+            self._known.clear()
+            self._watched, self._sizes = self._mount_table.watched, self._mount_table.sizes
+
     def _place_anew(self, scope: Mapping[str, Any], key: _Key) -> Place:
+        self._look_again()
         path, raw, root, methods = key
-        place = self._place(read_path(scope, base_path=self._base_path), methods)
+        place = self._place(read_path(scope, base_path=self._base_path, mounts=self._mount_table.mounts), methods)
         if sum(len(part) for part in (path or "", raw or b"", root or "", *methods)) <= LONGEST_KEY:
             if len(self._known) >= MOST_PLACES:
                 self._known.pop(next(iter(self._known)), None)
@@ -233,7 +269,13 @@ def _meet(rule: Rule, other: Rule) -> bool:
 
 
 def contradictions(
-    public: Sequence[Pattern], rules: Sequence[Rule], *, auth_path: str, base_path: str, acr_values: Sequence[str]
+    public: Sequence[Pattern],
+    rules: Sequence[Rule],
+    *,
+    auth_path: str,
+    base_path: str,
+    acr_values: Sequence[str],
+    plain_prefixes: Sequence[str] = (),
 ) -> list[str]:
     """Say which rules can never match or be met, and which patterns say the opposite of a rule.
 
@@ -242,6 +284,7 @@ def contradictions(
     """
     named = [("public", str(pattern), repr(str(pattern))) for pattern in public]
     named += [("rules", rule.path, repr(rule)) for rule in rules]
+    named += [("plain_prefixes", prefix, repr(prefix)) for prefix in plain_prefixes]
     problems = []
     for setting, path, told in named:
         if base_path and f"{path.removesuffix('*').rstrip('/')}/".startswith(f"{base_path}/"):

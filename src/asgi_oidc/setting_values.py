@@ -11,6 +11,7 @@ from typing import Any
 
 from asgi_oidc.errors import received
 from asgi_oidc.needs import read_domains
+from asgi_oidc.patterns import read_pattern
 from asgi_oidc.principal import User
 from asgi_oidc.protocol.authorization import RESERVED
 from asgi_oidc.protocol.client_auth import METHODS
@@ -93,6 +94,15 @@ def read_base_url(value: object) -> str:
     if path not in ("", "/") and not _PLAIN_PATH.fullmatch(path.rstrip("/")):
         raise ValueError("the path must consist of plain segments, such as /admin")
     return url
+
+
+def read_plain_prefixes(value: object) -> tuple[str, ...]:
+    """Read paths that the app takes for the beginning of others, as plain text."""
+    prefixes = tuple(read_pattern(text) for text in read_texts(value))
+    for prefix in prefixes:
+        if not prefix.is_exact or not prefix.stem:
+            raise ValueError(f"{str(prefix)!r} is no prefix: write '/x', for what begins with it")
+    return tuple(prefix.stem for prefix in prefixes)
 
 
 def read_post_logout_redirect_uri(value: object) -> str:

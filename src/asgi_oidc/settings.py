@@ -30,6 +30,7 @@ from asgi_oidc.setting_values import (
     read_issuer,
     read_metadata,
     read_on_login,
+    read_plain_prefixes,
     read_post_logout_redirect_uri,
     read_scope,
     read_secrets,
@@ -59,6 +60,7 @@ class Keywords(TypedDict, total=False):
     scope: str | Sequence[str]
     public: Sequence[str]
     rules: Sequence[Rule]
+    plain_prefixes: Sequence[str] | None
     auth_path: str
     authorization_params: Mapping[str, Any]
     client_auth: str | None
@@ -95,6 +97,7 @@ class Settings:
     scope: str
     public: tuple[Pattern, ...]
     rules: tuple[Rule, ...]
+    plain_prefixes: tuple[str, ...] | None
     auth_path: str
     authorization_params: Mapping[str, str | Sequence[str]] = field(repr=False)
     client_auth: str | None
@@ -256,6 +259,7 @@ def _contradictions(values: Mapping[str, Any]) -> list[str]:
             auth_path=values["auth_path"],
             base_path=check_url(values["base_url"]).path.rstrip("/"),
             acr_values=str(values["authorization_params"].get("acr_values", "")).split(),
+            plain_prefixes=values.get("plain_prefixes") or (),
         )
     if values.get("metadata") and "issuer" in values:
         problems += [f"metadata: {problem}" for problem in _metadata_problems(values)]
@@ -323,6 +327,7 @@ READERS: Mapping[str, tuple[Any, Callable[[Any], Any]]] = {
     "scope": ("openid profile email", read_scope),
     "public": ((), read_public),
     "rules": ((), read_rules),
+    "plain_prefixes": (None, read_plain_prefixes),
     "auth_path": ("/auth", read_auth_path),
     "authorization_params": ({}, read_authorization_params),
     "client_auth": (None, read_client_auth),

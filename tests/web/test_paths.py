@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asgi_oidc.web.paths import LONGEST_PATH, PathReadings, read_path, strip_prefix
+from asgi_oidc.web.paths import LONGEST_PATH, PathReadings, read_path
+from asgi_oidc.web.readings import strip_prefix
 
 
 def path(path: str, *, root: str = "", base: str = "", **scope: Any) -> PathReadings:

@@ -6,13 +6,13 @@ what closes one has to close a single reading.
 
 import re
 import unicodedata
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, unquote_to_bytes
 
-MOST_NESTED = 64  # readings of apps that are mounted in one another; a path with more is not canonical
-LONGEST_NESTED = 16_384  # characters of all of them
+from asgi_oidc.web.readings import UNKNOWN, Mounts, all_readings, own_readings, strip_prefix
+
 LONGEST_PATH = 8192  # characters; what is longer is protected, and nobody comes back to it
 
 # Segments of plain characters: no "%", ";", "\\", "?", "#" or control character that a later decoder, proxy or
@@ -37,7 +37,8 @@ class PathReadings:
         external: the percent-encoded path that the browser asked for, as far as it can be known.
         own: the readings of the outermost app alone; the URLs of the middleware are looked for in these.
         spellings: for a path that is not canonical, further texts that someone may decode.
-        taken_off: what may be taken off the path as plain text, perhaps in the middle of a word.
+        taken_off: for a path that is not canonical, what may be taken off as plain text, perhaps within a word.
+        prefixes: the same of mounts and routes, which are a part of the path.
         is_unreadable: whether nobody can list what it may mean: every rule applies.
         mismatch: whether the server's `root_path` is neither empty nor the path of `base_url`.
     """
@@ -48,6 +49,7 @@ class PathReadings:
     own: frozenset[str] = field(default=frozenset(), repr=False)
     spellings: tuple[str, ...] = field(default=(), repr=False)
     taken_off: tuple[str, ...] = field(default=(), repr=False)
+    prefixes: tuple[str, ...] = field(default=(), repr=False)
     is_unreadable: bool = False
     mismatch: bool = False
 
@@ -55,7 +57,7 @@ class PathReadings:
 UNREAD = PathReadings(frozenset(), is_canonical=False, external="")
 
 
-def read_path(scope: Mapping[str, Any], *, base_path: str) -> PathReadings:
+def read_path(scope: Mapping[str, Any], *, base_path: str, mounts: Mounts = UNKNOWN) -> PathReadings:
     """Read the path of a scope.
 
     `scope["path"]` holds the mount (ASGI 3.0), but servers, proxies and frameworks differ: some leave
@@ -73,84 +75,31 @@ def read_path(scope: Mapping[str, Any], *, base_path: str) -> PathReadings:
     taken = _taken(raw, path, base_path=base_path)
     if taken and len(path) > 1 and path.endswith("/") and not raw.endswith(b"/"):
         path = path[:-1]  # some mounts add it (Litestar); the browser did not ask so
-    own = {strip_prefix(path, base_path), *_rooted_readings(path, root_path)}
-    if root != base_path:
-        own.add(path)
-    all_readings = _nested_readings(own, root_path)
+    own = frozenset(own_readings(path, root_path, base_path=base_path))
+    everything = all_readings(own, path, root_path, base_path=base_path, mounts=mounts)
     is_plain = _is_canonical(path) and (raw is None or (taken is not None and _is_canonical_raw(raw)))
-    is_canonical = is_plain and not is_mismatch and all_readings is not None
+    external = _external(raw, path, taken=taken, root_path=root, base_path=base_path)
+    if is_plain and not is_mismatch and everything is not None:
+        return PathReadings(frozenset(everything), True, external, own=own)
     return PathReadings(
-        readings=frozenset(all_readings or own),
-        is_canonical=is_canonical,
-        external=_external(raw, path, taken=taken, root_path=root, base_path=base_path),
-        own=frozenset(own),
-        spellings=() if is_canonical else (path, raw.decode("latin-1") if isinstance(raw, bytes) else ""),
-        taken_off=() if is_canonical else (root_path,),
-        is_unreadable=is_mismatch and (_OPERATOR.search(root_path) is not None or not root_path.startswith("/")),
+        readings=frozenset(everything or own),
+        is_canonical=False,
+        external=external,
+        own=own,
+        spellings=(path, raw.decode("latin-1") if isinstance(raw, bytes) else ""),
+        taken_off=(root_path, *mounts.root_paths, *(mounts.roots if mounts.hides_roots else ())),
+        prefixes=tuple(mounts.prefixes),
+        is_unreadable=(is_mismatch and not _is_plain_root(root_path)) or _has_any_root(mounts),
         mismatch=is_mismatch,
     )
 
 
-def strip_prefix(path: str, prefix: str) -> str:
-    """Take a prefix of whole segments off a path; a path that lacks it stays as it is."""
-    if not prefix or not path.startswith(prefix):
-        return path
-    rest = path[len(prefix) :]
-    if rest == "":
-        return "/"
-    return rest if rest.startswith("/") else path
+def _is_plain_root(root_path: str) -> bool:
+    return root_path.startswith("/") and _OPERATOR.search(root_path) is None
 
 
-def _rooted_readings(path: str, root_path: str) -> set[str]:
-    """Take `root_path` off the ways frameworks do.
-
-    As whole segments, as a plain prefix, at its first occurrence, and as a regular expression in which "." stands for
-    any character.
-    """
-    readings: set[str] = set()
-    for root in {root_path, root_path.rstrip("/")} - {""}:
-        taken_off = strip_prefix(path, root), path.removeprefix(root), path.split(root, 1)[-1], _after(root, path)
-        readings.update(map(_from_slash, taken_off))
-    return readings
-
-
-def _after(root: str, path: str) -> str:
-    end = 0
-    for piece in root.split("."):
-        if not path.startswith(piece, end):
-            return path
-        end += len(piece) + 1
-    return path[end - 1 :]
-
-
-def _from_slash(path: str) -> str:
-    return path if path.startswith("/") else f"/{path}"
-
-
-def _nested_readings(readings: Collection[str], root_path: str) -> set[str] | None:
-    """Read as apps do that are mounted in one another: each takes `root_path` off what the one before has left.
-
-    Returns:
-        Those that were given, and all that come of them; None where that is too much.
-    """
-    roots = {root_path, root_path.rstrip("/"), f"/{root_path.strip('/')}"} - {"", "/"}
-    found, waiting = set(readings), list(readings)
-    while waiting and roots:
-        path = waiting.pop()
-        for root in roots:
-            at = path.find(root)
-            while at != -1:
-                # A mount at "/" leaves no "/" at the beginning, where the root would have to be.
-                ends = [end for end in range(at + 1) if path.startswith("/", end) and (at, end) != (0, 0)]
-                count = len(found) + len(ends) - len(readings)
-                if count > MOST_NESTED or count * len(path) > LONGEST_NESTED:
-                    return None
-                rest = _from_slash(path[at + len(root) :])
-                new = {path[:end] + rest for end in ends} - found
-                found |= new
-                waiting += new
-                at = path.find(root, at + 1)
-    return found
+def _has_any_root(mounts: Mounts) -> bool:
+    return mounts.hides_roots and any("{}" in root for root in mounts.roots)
 
 
 def _is_canonical(path: str) -> bool:
