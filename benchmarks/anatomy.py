@@ -14,7 +14,7 @@ from benchmarks.sites import HEADERS, OTHER_COOKIES, OurSite, ignore
 from asgi_oidc.authorize import decide_at_once
 from asgi_oidc.handover import Answer, inner_scope
 from asgi_oidc.open_response import OpenResponses
-from asgi_oidc.sessions.sealing import NONCE, _decode
+from asgi_oidc.sessions.sealing import NONCE, decode_base64url
 from asgi_oidc.sessions.seen import Seen
 from asgi_oidc.sessions.session import decode_login, decode_tokens
 from asgi_oidc.web.caching import private_headers
@@ -103,13 +103,13 @@ def read_own_cookies(it: Specimen) -> Work:
 
 
 def decode_texts(it: Specimen) -> Work:
-    return lambda: [_decode(text) for text in it.texts.values()]
+    return lambda: [decode_base64url(text) for text in it.texts.values()]
 
 
 def decrypt(it: Specimen) -> Work:
     sealer, todo = it.jar.sealer, []
     for kind, text in it.texts.items():
-        sealed = _decode(text) or b""
+        sealed = decode_base64url(text) or b""
         bound = sealer._bound_to(kind, it.bound[kind])
         todo.append((sealer._keys[kind][0], sealed[:NONCE], sealed[NONCE:], bound))
     return lambda: [key.decrypt(nonce, sealed, bound) for key, nonce, sealed, bound in todo]

@@ -13,7 +13,7 @@ from asgi_oidc.parts import Parts
 from asgi_oidc.policy import Place, Refuse, StartLogin, StepUp
 from asgi_oidc.principal import User
 from asgi_oidc.protocol.step_up import ANYHOW, Ask
-from asgi_oidc.sessions.forms import LARGEST, KeptForm
+from asgi_oidc.sessions.forms import LARGEST, LARGEST_COOKIE, KeptForm
 from asgi_oidc.sessions.sessions import Live
 from asgi_oidc.sessions.transactions import digest
 from asgi_oidc.web.pages import FORM_CSP, FRAGMENT_CSP, forbidden_page, form_stopped_page, fragment_page, sign_in_page
@@ -22,7 +22,6 @@ from asgi_oidc.web.response import Response, challenge, page, page_for, problem
 
 LONGEST_PAGE = 1024  # characters of a way back to the page of a form; it is sealed twice, and has to fit into a cookie
 STEP_UP_REQUIRED = "insufficient_user_authentication"  # RFC 9470 §3
-LARGEST_COOKIE = 3800  # characters; with its name and attributes it stays below 4096 bytes
 
 
 async def turn_away(
@@ -176,7 +175,8 @@ async def _sealed(request: Request, parts: Parts, receive: Receive, *, target: s
     sub = None if was is None else digest(was.session.login.sub)
     form = KeptForm(target=target, page=_page_of(request, parts), pairs=pairs, sub=sub, created_at=parts.now())
     sealed = parts.forms.seal(form)
-    return sealed if len(sealed) <= LARGEST_COOKIE else None
+    fits = len(sealed) <= LARGEST_COOKIE and parts.cookie_budget.has_room_for(sealed, request.cookies)
+    return sealed if fits else None
 
 
 def _page_of(request: Request, parts: Parts) -> str | None:

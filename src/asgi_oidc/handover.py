@@ -10,6 +10,7 @@ from asgi_oidc.parts import Parts
 from asgi_oidc.policy import Place
 from asgi_oidc.principal import NOBODY, Auth, User
 from asgi_oidc.sanitized_errors import call_sanitized
+from asgi_oidc.sessions.cookie_budget import MAX_HEADER
 from asgi_oidc.sessions.sessions import Live
 from asgi_oidc.web.caching import private_headers
 from asgi_oidc.web.cors import readable_headers
@@ -149,7 +150,10 @@ def outer_handshake(parts: Parts, live: Live, request: Request, send: Send) -> S
 
 def _cookies_due(parts: Parts, live: Live, request: Request) -> list[bytes]:
     # The app's own frames are above this one: whatever fails here passes by there.
-    return call_sanitized(parts.sessions.cookies_due, live, request.cookies)
+    lines = call_sanitized(parts.sessions.cookies_due, live, request.cookies)
+    if len(request.cookie_header) + sum(map(len, lines)) <= MAX_HEADER:  # most often there is room enough
+        return lines
+    return [*lines, *call_sanitized(parts.cookie_budget.make_room, request.cookies, lines, now=parts.now())]
 
 
 def _forms_sent(parts: Parts, request: Request) -> list[bytes]:

@@ -14,6 +14,7 @@ from asgi_oidc.protocol.client import Client
 from asgi_oidc.provider.http import Http
 from asgi_oidc.provider.provider import Provider, ProviderSettings
 from asgi_oidc.sessions.asks import Asks
+from asgi_oidc.sessions.cookie_budget import CookieBudget
 from asgi_oidc.sessions.ended import SKEW, Ended, plain_name
 from asgi_oidc.sessions.ended_log import Log, NoLog, StoredLog
 from asgi_oidc.sessions.forms import Forms
@@ -56,6 +57,7 @@ class Parts:
     asks: Asks
     rounds: Rounds
     forms: Forms
+    cookie_budget: CookieBudget
     limits: Limits
     ended: Ended
     log: Log
@@ -103,7 +105,8 @@ def put_together(
     style = CookieStyle(secure=settings.origin.startswith("https:"))
     stem = f"{OURS}{_tag(context)}"
     limits = Limits(settings.session_idle, settings.session_lifetime)
-    asks, jar = Asks(sealer), Jar(sealer, style, stem)
+    asks, jar, forms = Asks(sealer), Jar(sealer, style, stem), Forms(sealer, style, stem)
+    transactions = Transactions(sealer, style, stem, _login_same_site(settings, style))
     records = Records(settings.secret, context=context)
     store = None if settings.store is None else StoreDoor(settings.store)
     shared = store if settings.logout_store is None else StoreDoor(settings.logout_store)
@@ -144,11 +147,12 @@ def put_together(
         sessions=sessions,
         records=records,
         store=store,
-        transactions=Transactions(sealer, style, stem, _login_same_site(settings, style)),
+        transactions=transactions,
         ways_back=WaysBack(sealer),
         asks=asks,
         rounds=Rounds(sealer, style, stem, settings.session_idle),
-        forms=Forms(sealer, style, stem),
+        forms=forms,
+        cookie_budget=CookieBudget(style.name(stem), transactions, forms),
         limits=limits,
         ended=ended,
         log=log,

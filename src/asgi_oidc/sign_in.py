@@ -1,6 +1,5 @@
 """A checked login becomes a session: new at every login, and older ones end."""
 
-import secrets
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -44,9 +43,9 @@ class Replaced(NamedTuple):
     login: Login | None = None
 
 
-def begin(parts: Parts) -> Beginning:
-    """Draw an id for a session, and note who was signed out before, as far as that is known here."""
-    return Beginning(secrets.token_urlsafe(32), parts.ended.moment(now=parts.clock()))
+def begin(transaction: Transaction, parts: Parts) -> Beginning:
+    """Note who was signed out before, as far as that is known here."""
+    return Beginning(transaction.session_id, parts.ended.moment(now=parts.clock()))
 
 
 def new_session(
@@ -110,7 +109,8 @@ async def sign_in(request: Request, parts: Parts, session: Session, transaction:
     replaced = await _replaced(request, parts, session, transaction)
     kept = [old.session_id for old in replaced if old.grace][:MOST_REPLACED]
     session = msgspec.structs.replace(session, login=msgspec.structs.replace(session.login, replaced=kept))
-    cookies = await parts.sessions.begin(session, request.cookies)
+    unseen = parts.transactions.sessions_of_others(transaction.state, request.cookies)
+    cookies = await parts.sessions.begin(session, request.cookies, unseen=unseen, is_blind=transaction.form_post)
     try:
         await parts.log.catch_up()
         if parts.ended.is_dead(session.login, now=parts.now()):

@@ -16,8 +16,8 @@ pytestmark = pytest.mark.usefixtures("quiet")
 
 BITS = size((0,), tuple(range(8)))
 NAVIGATION = ((b"sec-fetch-mode", b"navigate"), (b"sec-fetch-dest", b"document"))
-COUNTS = ("", ".", "0.", "1.", "2.", "3.", "5.", "9999999999.", "-4.", "4", "4..", "04.", "4.0.", "x.")
-GROUPS = {"groups": [f"group-{number:04}" for number in range(320)]}
+COUNTS = ("", ".", "0.", "1.", "3.", "4.", "5.", "9999999999.", "-2.", "2", "2..", "02.", "2.0.", "x.")
+GROUPS = {"groups": [f"group-{number:04}" for number in range(110)]}
 PERSONAS = (Persona("alice", "Alice Adams", "alice@example.com"), Persona("erin", "Erin", "erin@example.com", GROUPS))
 
 
@@ -83,7 +83,7 @@ def flipped(value: str, *, step: int = 1) -> Iterator[bytes]:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize(("sub", "pieces", "step"), [("alice", 1, 1), ("erin", 4, size(13, 1))])
+@pytest.mark.parametrize(("sub", "pieces", "step"), [("alice", 1, 1), ("erin", 2, size(13, 1))])
 async def test_every_byte_of_a_session_counts(stage: Stage, sub: str, pieces: int, step: int) -> None:
     """A byte that does not count is a byte that an attacker may choose: of the login, the tokens and the last use."""
     cookies = await used(stage, sub)
@@ -133,7 +133,7 @@ async def test_pieces_in_another_order_number_or_place_are_no_session(stage: Sta
     login, names = login_of(cookies), pieces_of(cookies)
     values, all_values = [cookies[name] for name in names], list(cookies.values())
     alone = {login: cookies[login]}
-    assert len(names) == 4
+    assert len(names) == 2
 
     orders = [
         dict(zip(cookies, order, strict=True))
@@ -144,7 +144,7 @@ async def test_pieces_in_another_order_number_or_place_are_no_session(stage: Sta
     counts = [{**cookies, names[0]: count + values[0].partition(".")[2]} for count in COUNTS]
     joined = [{**alone, names[0]: "1." + values[0][2:] + "".join(values[1:])}]
     empty = [{**cookies, name: ""} for name in cookies]
-    empty += [{**alone, **dict.fromkeys(names, text)} for text in ("", "4.")]
+    empty += [{**alone, **dict.fromkeys(names, text)} for text in ("", "2.")]
 
     assert await opened(stage, map(header_of, [*orders, *missing, *counts, *joined, *empty])) == []
     assert (await get(stage, "/auth/session", header_of(cookies))).status == 200
@@ -168,7 +168,7 @@ async def test_pieces_of_two_sessions_make_no_third(stage: Stage) -> None:
         dict(zip([login_of(jar), *pieces_of(jar)], values, strict=True))
         for jar, values in ((first, [mine[0], *theirs[1:]]), (second, [theirs[0], *mine[1:]]))
     ]
-    assert len(mixtures) == 2 * (2**5 - 2)
+    assert len(mixtures) == 2 * (2**3 - 2)
 
     assert await opened(stage, map(header_of, [*mixtures, *swapped, *renamed])) == []
     for whole in (first, second, {**second, **first}):

@@ -1,6 +1,7 @@
 """A session of any size goes into as many cookies as it needs and comes out whole, or not at all."""
 
 from collections.abc import Iterator, Mapping
+from hashlib import sha256
 
 import msgspec
 import pytest
@@ -8,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asgi_oidc.errors import SessionTooLarge
-from asgi_oidc.sessions.jar import MOST_COOKIES, MOST_DELETED, ROOM, Jar
-from asgi_oidc.sessions.sealing import Sealer
+from asgi_oidc.sessions.jar import MOST_COOKIES, MOST_DELETED, MOST_DELETED_UNSEEN, ROOM, Jar
+from asgi_oidc.sessions.sealing import Sealer, base64url
 from asgi_oidc.sessions.session import Session, Use, encode, write_claims
 from asgi_oidc.sessions.transactions import digest
 from asgi_oidc.testing.cookie_jar import CookieJar
@@ -107,6 +108,59 @@ def test_what_was_put_in_last_comes_out(sizes):
         assert JAR.open(window.cookies) == session
         assert len(window.pieces) == int(window.cookies[FIRST][0])
         assert len(window.cookies) == len(window.pieces) + 1
+
+
+def test_what_is_compressed_takes_less_room_and_comes_out():
+    """Claims stand in the ID Token once more."""
+    claims = {"groups": [sha256(bytes([number])).hexdigest() for number in range(30)]}
+    jwt = ".".join(base64url(part) for part in (b"{}", msgspec.json.encode(claims), b"s" * 64))
+    session = with_tokens(written_claims=write_claims(claims), id_token=jwt, access_token=jwt)
+    plain, window = JAR.write(session, {}, max_age=60), Window()
+
+    window.take(JAR.write(session, {}, max_age=60, compressed=True))
+
+    assert JAR.open(window.cookies) == session
+    assert sum(map(len, window.cookies.values())) < sum(map(len, plain)) // 3
+
+
+def test_what_is_too_large_to_be_compressed_stays_as_it_is():
+    """Whoever writes it says that it is too large."""
+    window = Window()
+
+    window.take(JAR.write(session_of(9500), {}, max_age=60, compressed=True))
+
+    assert JAR.open(window.cookies) == session_of(9500)
+
+
+@pytest.mark.parametrize("data", [b"\x78junk", b"", b"junk"])
+def test_tokens_that_are_in_no_form_of_ours_open_nothing(data):
+    """Sealed by another release, for one."""
+    window = Window()
+    window.put(SESSION)
+
+    assert JAR.open({**window.cookies, FIRST: "1." + JAR.sealer.seal("tokens", BOUND, data)}) is None
+
+
+def test_tokens_that_the_browser_did_not_show_are_deleted_by_their_names():
+    """Of logins that ended at once; those that it did show are deleted elsewhere."""
+    seen = f"{FIRST[:-8]}abcdefgh"
+
+    lines = JAR.delete_unseen(["abcdefgh", "ijklmnop"], {seen: "1.x"})
+
+    names = [line.decode().partition("=")[0].removeprefix(FIRST[:-8]) for line in lines]
+    assert names == ["ijklmnop", "abcdefgh.1", "ijklmnop.1"]
+    assert len(JAR.delete_unseen([f"{number:08}" for number in range(99)], {})) == MOST_DELETED_UNSEEN
+
+
+def test_a_mark_names_the_tokens_and_nothing_else():
+    """Whatever stands there is looked at before it becomes a part of a name."""
+    window = Window()
+    window.take([JAR.write_mark(ID, max_age=60)])
+
+    assert [f"{FIRST[:-8]}{mark}" for mark in JAR.marked(window.cookies)] == [FIRST]
+    assert [JAR.marked({JAR.mark_name: text}) for text in ("", "short", "x" * 9, "a=b; c=d", "\xe9" * 8)] == [[]] * 5
+    window.take(JAR.delete(window.cookies))
+    assert window.cookies == {}
 
 
 @pytest.mark.parametrize("count", range(1, MOST_COOKIES + 1))

@@ -4,17 +4,21 @@ from typing import Any
 
 import pytest
 
-from asgi_oidc.sessions.sealing import Sealer
+from asgi_oidc.sessions.cookie_budget import LOGIN
+from asgi_oidc.sessions.forms import LARGEST_COOKIE
+from asgi_oidc.sessions.sealing import Sealer, base64url
 from asgi_oidc.sessions.transactions import (
     AGAIN,
     LIFETIME,
     MOST,
+    MOST_BYTES,
     MOST_DELETED,
     Before,
     Transaction,
     Transactions,
     digest,
     is_live,
+    short_digest,
 )
 from asgi_oidc.setting_values import LONGEST_ACR_VALUES, LONGEST_SPAN
 from asgi_oidc.testing.cookie_jar import CookieJar
@@ -38,7 +42,7 @@ def transactions(**changes: Any) -> Transactions:
 IN_PROGRESS = transactions()
 
 
-def login(state: str, *, created_at: int = NOW, return_to: str | None = None) -> Transaction:
+def login(state: str, *, created_at: int = NOW, return_to: str | None = None, **more: Any) -> Transaction:
     return Transaction(
         state=state,
         nonce="a-nonce",
@@ -48,6 +52,7 @@ def login(state: str, *, created_at: int = NOW, return_to: str | None = None) ->
         max_age=None,
         acr_values=[],
         created_at=created_at,
+        **more,
     )
 
 
@@ -140,14 +145,121 @@ def test_cookies_of_others_are_left_alone():
     assert len(lines) == 1
 
 
-def test_long_return_paths_count_by_their_size():
-    """Eight logins with 2 kB each would be more than servers take."""
+def size_of_all(window: Window) -> int:
+    return sum(len(name) + len(value) + len("=; ") for name, value in window.cookies.items())
+
+
+@pytest.mark.parametrize(
+    ("return_to", "paths", "kept"),
+    [
+        ("/page?x=1#y", ["/page?x=1", "/page"], "/page?x=1#y"),
+        ("/page?x=1#" + "f" * 900, ["/page?x=1", "/page"], "/page?x=1"),
+        ("/page?" + "q" * 900, ["/page"], "/page"),
+        ("/" + "p" * 900, [], None),
+        ("/" + "p" * 900 + "?q", ["/" + "p" * 900], None),
+    ],
+)
+def test_a_return_path_that_is_too_long_is_shortened(return_to, paths, kept):
+    """The page is worth more than a place on it, and a login more than where it ends."""
+    window = Window()
+    made = login("one", return_to=return_to)
+
+    window.take(IN_PROGRESS.write(made, {}, now=NOW, room=1000, paths=paths))
+
+    found = IN_PROGRESS.find("one", window.cookies)
+    assert found is not None
+    assert (found.return_to, size_of_all(window) <= 1000) == (kept, True)
+
+
+@pytest.mark.parametrize("room", [1200, MOST_BYTES])
+@pytest.mark.parametrize("is_from_elsewhere", [False, True])
+def test_all_logins_together_have_little_room(room, is_from_elsewhere):
+    """A proxy refuses a header that is too long, and with it the whole site; anybody can lead a browser here."""
+    window = Window()
+    for number in range(30):
+        path = "/" + "x" * (number * 97 % 2000)
+        made = login(f"{number}", created_at=NOW + number, return_to=path, is_from_elsewhere=is_from_elsewhere)
+        window.take(IN_PROGRESS.write(made, window.cookies, now=NOW + number, room=room, paths=["/"]))
+
+        assert size_of_all(window) <= room
+        assert window.finds(f"{number}")
+
+
+def test_logins_that_another_site_starts_leave_those_of_the_person():
+    """Of a browser that is full, one has to go at most: the next ones take the place of each other."""
     window = Window()
     for number in range(MOST):
-        window.put(login(f"state-{number}", created_at=NOW + number, return_to="/" + "x" * 2000))
+        window.put(login(f"own-{number}", created_at=NOW + number, return_to="/page"))
 
-    assert sum(map(len, window.cookies.values())) < 12_000
-    assert window.finds(f"state-{MOST - 1}")
+    for number in range(20):
+        window.put(login(f"{number}", created_at=NOW + 9 + number, return_to="/" + "x" * 1500, is_from_elsewhere=True))
+
+    assert [window.finds(f"own-{number}") for number in range(MOST)] == [False] + [True] * (MOST - 1)
+    assert window.finds("19")
+
+
+def test_a_login_from_elsewhere_takes_room_that_is_free():
+    """A link in a mail may be long."""
+    window = Window()
+    window.put(login("one", return_to="/" + "x" * 1000, is_from_elsewhere=True))
+    window.put(login("two", return_to="/page"))
+
+    assert [transaction.return_to for transaction in found(window, "one", "two")] == ["/" + "x" * 1000, "/page"]
+
+
+def test_a_login_from_elsewhere_keeps_a_short_path_in_a_full_browser():
+    """Rather than all of the room of another one."""
+    window = Window()
+    window.put(login("own", return_to="/" + "x" * 1500))
+
+    window.put(login("led", created_at=NOW + 1, return_to="/short/page", is_from_elsewhere=True))
+
+    assert [transaction.return_to for transaction in found(window, "led")] == ["/short/page"]
+
+
+def found(window: Window, *states: str) -> list[Transaction]:
+    logins = [IN_PROGRESS.find(state, window.cookies) for state in states]
+    return [one for one in logins if one is not None]
+
+
+def test_the_least_needed_logins_go_first():
+    """What nobody can finish, what another site started, what is old."""
+    window = Window()
+    window.put(login("newer", created_at=NOW + 5))
+    window.put(login("led", created_at=NOW + 9, is_from_elsewhere=True))
+    window.put(login("older", created_at=NOW))
+    order = []
+
+    for line in IN_PROGRESS.delete_least_needed({**window.cookies, "__Host-oidc-abcdefgh-login-x": "junk"}, now=NOW):
+        before = {state for state in ("newer", "led", "older") if window.finds(state)}
+        window.take([line])
+        order.append(before - {state for state in ("newer", "led", "older") if window.finds(state)})
+
+    assert order == [set(), {"led"}, {"older"}, {"newer"}]
+
+
+def test_the_sessions_that_other_logins_may_have_begun_are_known_by_their_names():
+    """Two that end at once see none of each other's cookies."""
+    window = Window()
+    window.put(login("one", session_id="a-session"))
+    window.put(login("two", session_id="another-session"))
+    window.put(login("three"))
+
+    assert IN_PROGRESS.sessions_of_others("one", window.cookies) == [short_digest("another-session")]
+    assert IN_PROGRESS.has_others("one", window.cookies)
+    assert not IN_PROGRESS.has_others(
+        "one", {name: "" for name in window.cookies if IN_PROGRESS.is_there("one", {name: ""})}
+    )
+
+
+def test_a_login_is_deleted_under_its_whole_name():
+    """Browsers know it by nothing else."""
+    window = Window()
+    window.put(login("one", session_id="a-session"))
+
+    window.take([IN_PROGRESS.delete("one", "a-session")])
+
+    assert window.cookies == {}
 
 
 @pytest.mark.parametrize(
@@ -254,22 +366,31 @@ def test_only_so_many_cookies_are_deleted_at_once():
     assert len(lines) == MOST_DELETED + 1
 
 
-def test_the_longest_login_fits_into_a_cookie():
-    """A browser drops a longer one without a word, and no login would ever end."""
+@pytest.mark.parametrize(("room", "return_to"), [(LOGIN, "/" + "r" * 80), (4096, "/" + "r" * (LONGEST - 1))])
+def test_the_longest_login_fits(room, return_to):
+    """Into a cookie: a browser drops a longer one without a word; and beside the largest session."""
     made = Transaction(
-        state="s" * 45,
-        nonce="n" * 43,
-        code_verifier="v" * 43,
-        return_to="/" + "r" * (LONGEST - 1),
+        state=base64url(bytes(32)) + AGAIN,
+        nonce=base64url(bytes(32)),
+        code_verifier=base64url(bytes(32)),
+        return_to=return_to,
         form_post=True,
         max_age=LONGEST_SPAN,
         acr_values=["a"] * (LONGEST_ACR_VALUES // 2),
         created_at=NOW,
-        before=Before("i" * 43, digest("sub")),
+        before=Before(base64url(bytes(32)), digest("sub")),
+        round=4,
+        session_id=base64url(bytes(32)),
+        is_from_elsewhere=True,
+        form_size=LARGEST_COOKIE,
     )
 
-    (line,) = IN_PROGRESS.write(made, {}, now=NOW)
+    (line,) = IN_PROGRESS.write(made, {}, now=NOW, room=room)
 
+    (name, _, value) = line.decode().partition(";")[0].partition("=")
+    found = IN_PROGRESS.find(made.state, {name: value})
+    assert found == made
+    assert (len(line) <= LONGEST_LINE, len(name) + len(value) + len("=; ") <= room) == (True, True)
     assert len(line) <= LONGEST_LINE
 
 

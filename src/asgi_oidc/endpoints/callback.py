@@ -1,5 +1,7 @@
 """GET or POST /auth/callback: finishes a login (OIDC Core §3.1.2.5 to §3.1.3.7, RFC 9207)."""
 
+from collections.abc import Mapping
+
 from asgi_oidc import events
 from asgi_oidc.authenticate import authenticate
 from asgi_oidc.endpoints.endpoint import Endpoint, Receive, read_form_body
@@ -20,6 +22,7 @@ from asgi_oidc.protocol.oauth_error import make_oauth_error
 from asgi_oidc.protocol.step_up import Ask
 from asgi_oidc.protocol.tokens import TokenAnswer
 from asgi_oidc.revoke import revoke_of_login
+from asgi_oidc.sessions.forms import LARGEST_COOKIE
 from asgi_oidc.sessions.rounds import MOST, Round
 from asgi_oidc.sessions.session import MOST_SKEW
 from asgi_oidc.sessions.transactions import AGAIN, LIFETIME, Transaction, digest, is_live
@@ -51,7 +54,7 @@ async def callback(request: Request, parts: Parts, receive: Receive) -> Response
         )
     except (RequestRejected, ProviderRefused) as error:
         answered = await _not_finished(request, parts, response, transaction, error)
-        answered = answered.with_cookies([parts.transactions.delete(transaction.state)])
+        answered = answered.with_cookies([parts.transactions.delete(transaction.state, transaction.session_id)])
     except OIDCError as error:
         answered = failure(request, parts, error, return_to=transaction.return_to)
     return answered
@@ -88,7 +91,15 @@ async def _finish_once(
             answered = await _nobody_waits(request, parts, response, transaction)
     except OIDCError as error:
         answered = failure(request, parts, error, return_to=transaction.return_to)
-    return answered.with_cookies([parts.transactions.delete(transaction.state)])
+    answered = answered.with_cookies([parts.transactions.delete(transaction.state, transaction.session_id)])
+    return answered.with_cookies(_make_room(request, parts, transaction, answered.cookies))
+
+
+def _make_room(request: Request, parts: Parts, transaction: Transaction, lines: list[bytes]) -> list[bytes]:
+    cookies: Mapping[str, str] = request.cookies
+    if transaction.form_post:  # a form of the provider's site does not bring it along: it may be there
+        cookies = parts.forms.with_form(cookies, "?" * (transaction.form_size or LARGEST_COOKIE))
+    return parts.cookie_budget.make_room(cookies, lines, now=parts.now(), keeps_form=transaction.form_size > 0)
 
 
 async def _read_response(request: Request, receive: Receive) -> AuthorizationResponse:
@@ -110,7 +121,7 @@ async def _use_up(transaction: Transaction, parts: Parts) -> Beginning | None:
         return None
     # A store may lose things, so the process remembers as well.
     is_first = parts.used.add(digest(transaction.state), now=parts.now(), lifetime=LIFETIME)
-    return begin(parts) if is_first else None
+    return begin(transaction, parts) if is_first else None
 
 
 async def _mark_used(transaction: Transaction, parts: Parts, shared: StoreDoor) -> bool:

@@ -35,8 +35,10 @@ async def form(request: Request, parts: Parts, receive: Receive) -> Response:
 async def _keep(request: Request, parts: Parts, sealed: str) -> Response:
     kept = parts.forms.open(sealed, now=parts.now())
     ask = parts.asks.read(_only(request.parameters(), "ask") or "")
-    response = await start_login(request, parts, return_to=parts.form_path, ask=ask, is_wanted=True)
-    return response if kept is None else response.with_cookies([parts.forms.set_cookie(sealed)])
+    has_room = kept is not None and parts.cookie_budget.has_room_for(sealed, request.cookies)
+    return await start_login(
+        request, parts, return_to=parts.form_path, ask=ask, is_wanted=True, form=sealed if has_room else ""
+    )
 
 
 def _forget(request: Request, parts: Parts) -> Response:

@@ -3,6 +3,8 @@
 import secrets
 from collections.abc import Sequence
 
+import msgspec
+
 from asgi_oidc import events
 from asgi_oidc.authenticate import delete_over, expect_login, is_over, who_was
 from asgi_oidc.endpoints.endpoint import Endpoint, Receive
@@ -16,7 +18,7 @@ from asgi_oidc.sessions.transactions import AGAIN, Before, Transaction, digest
 from asgi_oidc.urls import host_name, is_address, is_loopback
 from asgi_oidc.web.request import Request
 from asgi_oidc.web.response import Response, redirect
-from asgi_oidc.web.return_to import check_return_to
+from asgi_oidc.web.return_to import check_return_to, shorter_paths
 
 ANOTHER_ACCOUNT = "select_account"  # as `prompt`: the word that a provider has for it is found out with the login
 RANDOM = 32  # bytes in each of state, nonce and code_verifier (RFC 7636 §7.1)
@@ -48,6 +50,7 @@ async def start_login(
     ask: Ask = ANYHOW,
     is_wanted: bool = False,
     again: bool = False,
+    form: str = "",
 ) -> Response:
     """Send the browser to the provider, with a new login in progress.
 
@@ -56,6 +59,7 @@ async def start_login(
         ask: how the login has to be done, beyond the settings.
         is_wanted: a person has asked for it; then somebody who is signed in is in no loop.
         again: started by a callback that nobody waited for. The state says so, for where no cookie is kept.
+        form: sealed, to be kept meanwhile, where the browser has room for it.
 
     Raises:
         LoginLoop: the browser has just signed in, several times.
@@ -88,9 +92,20 @@ async def start_login(
         created_at=now,
         before=None if live is None else Before(live.session.id, digest(live.session.login.sub)),
         round=None if is_wanted and live is not None else _round(request, parts, live, now=now),
+        session_id=secrets.token_urlsafe(RANDOM),
+        is_from_elsewhere=request.is_from_elsewhere(parts.origin),
+        form_size=len(form),
     )
     events.log(events.LOGIN_STARTED, again=again)
-    lines = [*delete_over(request, parts), *parts.transactions.write(transaction, request.cookies, now=now)]
+    cookies, budget = request.cookies, parts.cookie_budget
+    room, paths = budget.room_for_logins(cookies, form=form), _shorter(return_to, parts)
+    lines = [
+        *delete_over(request, parts),
+        *parts.transactions.write(transaction, cookies, now=now, room=room, paths=paths),
+    ]
+    if form:
+        lines.append(parts.forms.set_cookie(form))
+    lines += budget.make_room(cookies, lines, now=now, keeps_form=bool(form))
     if before is not None or request.session_over_at is not None:
         expect_login(request, parts)
     return redirect(url).with_cookies(lines)
@@ -115,6 +130,17 @@ def _tell_of_another_host(request: Request, parts: Parts) -> None:
         what="a login that starts at this host cannot finish at base_url: its cookie stays here",
         fix="visit base_url, redirect this host to it, or change base_url; a proxy has to pass Host on unchanged",
     )
+
+
+def _shorter(return_to: str | None, parts: Parts) -> list[str | None]:
+    """Say where a login may end whose return path is too long for a cookie."""
+    if return_to is None:
+        return []
+    path, _, sealed = return_to.partition("?form=")
+    lost = parts.forms.open(sealed, now=parts.now()) if path == parts.form_path else None
+    if lost is None:
+        return [*shorter_paths(return_to)]
+    return [f"{path}?form={parts.forms.seal(msgspec.structs.replace(lost, page=None))}", path]
 
 
 def _round(request: Request, parts: Parts, live: Live | None, *, now: int) -> int | None:

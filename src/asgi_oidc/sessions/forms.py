@@ -10,6 +10,7 @@ from asgi_oidc.web.cookies import CookieStyle
 
 LIFETIME = 600  # seconds; as long as a login may take
 LARGEST = 2048  # bytes of a form that is kept; it has to fit into one cookie
+LARGEST_COOKIE = 3800  # characters of it, sealed; with its name and attributes it stays below 4096 bytes
 
 
 class KeptForm(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
@@ -74,6 +75,10 @@ class Forms:
     def set_cookie(self, sealed: str) -> bytes:
         """Write the cookie."""
         return self.style.set_cookie(self._name, sealed, max_age=LIFETIME)
+
+    def with_form(self, cookies: Mapping[str, str], sealed: str) -> dict[str, str]:
+        """Say which cookies a browser has that keeps a form besides, or none where `sealed` is empty."""
+        return {**cookies, self._name: sealed} if sealed else dict(cookies)
 
     def delete(self, cookies: Mapping[str, str]) -> list[bytes]:
         """Forget the form."""

@@ -3,14 +3,16 @@
 import math
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 import msgspec
 
 from asgi_oidc import events
 from asgi_oidc.errors import LoginLoop, SessionTooLarge
+from asgi_oidc.sessions.cookie_budget import SESSION, size_of, size_of_lines
 from asgi_oidc.sessions.ended import AT_ONCE, Ended, Mark
 from asgi_oidc.sessions.ended_log import Log
-from asgi_oidc.sessions.jar import Jar
+from asgi_oidc.sessions.jar import Jar, too_large
 from asgi_oidc.sessions.renewed import Renewed
 from asgi_oidc.sessions.seen import Seen
 from asgi_oidc.sessions.session import (
@@ -152,9 +154,14 @@ class CookieSessions:
         """Give the sealed login."""
         return cookies.get(self._jar.name, "")
 
-    async def begin(self, session: Session, cookies: Mapping[str, str]) -> list[bytes]:
+    async def begin(
+        self, session: Session, cookies: Mapping[str, str], *, unseen: Sequence[str] = (), is_blind: bool = False
+    ) -> list[bytes]:
         """Write all cookies."""
-        return self._jar.write(session, cookies, max_age=self._limits.lifetime)
+        write, max_age = self._jar.write, self._limits.lifetime
+        marks = [self._jar.write_mark(session.id, max_age=max_age)] if is_blind else []
+        lines = self._fitting(session, size_of_lines(marks), partial(write, session, cookies, max_age=max_age))
+        return [*lines, *marks, *self._jar.delete_unseen([*unseen, *self._jar.marked(cookies)], cookies)]
 
     async def newest(self, session: Session) -> Session | None:
         """Look at what this process renewed, and at the last use that it has seen: a request may be open for hours."""
@@ -334,8 +341,23 @@ class CookieSessions:
         if session.tokens.generation <= live.held:
             return []
         max_age = session.login.created_at + self._limits.lifetime - now
+        login = size_of({self._jar.name: self.cookie(cookies)})
         try:
-            return self._jar.write_tokens(session, cookies, max_age=max_age)
+            return self._fitting(session, login, partial(self._jar.write_tokens, session, cookies, max_age=max_age))
         except SessionTooLarge as error:  # they stay here, and the request goes on
             events.log(events.TOKENS_NOT_KEPT, code=error.code, detail=error.detail)
             return []
+
+    def _fitting(self, session: Session, beside: int, write: Callable[..., list[bytes]]) -> list[bytes]:
+        """Write cookies that fit into a header, compressed where nothing else helps.
+
+        Raises:
+            SessionTooLarge: it names the largest claims and tokens.
+        """
+        lines = write()
+        size = size_of_lines(lines) + beside
+        if size > SESSION:
+            lines = write(compressed=True)
+        if size_of_lines(lines) + beside > SESSION:
+            raise too_large(session.tokens, size, most=SESSION)
+        return lines

@@ -1,6 +1,6 @@
 """Sessions in a store: the browser has an id, the store a sealed record under the hash of it."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -96,7 +96,9 @@ class StoredSessions:
         """Give the id."""
         return cookies.get(self._jar.name, "")
 
-    async def begin(self, session: Session, cookies: Mapping[str, str]) -> list[bytes]:
+    async def begin(
+        self, session: Session, cookies: Mapping[str, str], *, unseen: Sequence[str] = (), is_blind: bool = False
+    ) -> list[bytes]:
         """Write the record, and the id into a cookie."""
         handle, record = self._records.handle(session.id), self._records.seal(session, self._limits)
         if not await self._store.add(self._records.key(handle), record, lifetime=self._lifetime(session)):

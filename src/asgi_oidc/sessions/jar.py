@@ -5,10 +5,12 @@ renews, and the last use have cookies of their own that open nothing by themselv
 a sign-out never brings a session back.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from asgi_oidc.errors import SessionTooLarge
+from asgi_oidc.sessions.packing import compress, decompress, pack, unpack
 from asgi_oidc.sessions.sealing import Sealer
 from asgi_oidc.sessions.session import (
     Login,
@@ -21,11 +23,13 @@ from asgi_oidc.sessions.session import (
     encode,
     used,
 )
-from asgi_oidc.sessions.transactions import digest
-from asgi_oidc.web.cookies import LONGEST_LINE, CookieStyle
+from asgi_oidc.sessions.transactions import digest, short_digest
+from asgi_oidc.web.cookies import LONGEST_LINE, CookieStyle, SameSite
 
 MOST_COOKIES = 4  # of tokens: about 11 kB of tokens and claims; servers refuse longer headers
 MOST_DELETED = 16  # cookies at once that other sessions left behind
+MOST_UNSEEN = 2  # of tokens, of each session that the browser did not show: what fits into a header is in two
+MOST_DELETED_UNSEEN = 32  # of these at once
 ROOM = LONGEST_LINE - 196  # characters of a cookie that are left beside its name and attributes
 NAMED_PARTS = 3  # the largest claims and tokens that the error names
 
@@ -40,6 +44,8 @@ class Jar:
     Attributes:
         name, wire_name: of the cookie that signs somebody in.
         use_name: of the cookie that tells the last use.
+        mark_name: of the cookie that names the tokens where forms of the provider's site, which bring no others along,
+            have to see them.
     """
 
     sealer: Sealer
@@ -48,6 +54,7 @@ class Jar:
     name: str = field(init=False)
     wire_name: bytes = field(init=False)
     use_name: str = field(init=False)
+    mark_name: str = field(init=False)
     _tokens_prefix: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -55,11 +62,12 @@ class Jar:
         object.__setattr__(self, "name", self.style.name(self.stem))
         object.__setattr__(self, "wire_name", self.name.encode("ascii"))
         object.__setattr__(self, "use_name", self.style.name(f"{self.stem}-seen"))
+        object.__setattr__(self, "mark_name", self.style.name(f"{self.stem}-held"))
         object.__setattr__(self, "_tokens_prefix", self.style.name(f"{self.stem}-tokens-"))
 
     def tokens_name(self, session_id: str) -> str:
         """The name of the first cookie with the tokens of a session."""
-        return self._tokens_prefix + digest(session_id)[:8]
+        return self._tokens_prefix + short_digest(session_id)
 
     def open(self, cookies: Mapping[str, str]) -> Session | None:
         """Return the session that the cookies hold, None for anything else."""
@@ -88,12 +96,15 @@ class Jar:
         """Say whether the browser sent the cookie that signs somebody in."""
         return self.name in cookies
 
-    def write(self, session: Session, cookies: Mapping[str, str], *, max_age: int) -> list[bytes]:
+    def write(
+        self, session: Session, cookies: Mapping[str, str], *, max_age: int, compressed: bool = False
+    ) -> list[bytes]:
         """Write the cookies of a new session, and delete those that older ones left.
 
         Args:
             cookies: what the browser sent.
             max_age: seconds that the browser keeps them.
+            compressed: whether to save room, at the cost of some time with cookies that were not seen before.
 
         Raises:
             SessionTooLarge: it names the largest claims and tokens.
@@ -101,28 +112,52 @@ class Jar:
         login = self.sealer.seal("session", self.name, encode(session.login))
         if len(login) > ROOM:
             raise SessionTooLarge(detail=f"who signed in alone takes {len(login)} of {ROOM} characters")
-        tokens = self.write_tokens(session, cookies, max_age=max_age)
+        tokens = self.write_tokens(session, cookies, max_age=max_age, compressed=compressed)
         lines = [self.style.set_cookie(self.name, login, max_age=max_age), *tokens]
         # The last use goes unseen: with a form from the provider's site the browser does not show what it has.
         own = self._pieces(session.id)
         return lines + [self.style.delete_cookie(name) for name in (*self._left_behind(cookies, own), self.use_name)]
 
-    def write_tokens(self, session: Session, cookies: Mapping[str, str], *, max_age: int) -> list[bytes]:
+    def write_tokens(
+        self, session: Session, cookies: Mapping[str, str], *, max_age: int, compressed: bool = False
+    ) -> list[bytes]:
         """Write the tokens of a session, and delete the pieces that they do not need any more.
 
         Raises:
             SessionTooLarge: it names the largest claims and tokens.
         """
         names = self._pieces(session.id)
-        pieces = _cut(self.sealer.seal("tokens", self._bound_to(session.id), encode(session.tokens)))
+        data = (compress(pack(session.tokens)) if compressed else None) or encode(session.tokens)
+        pieces = _cut(self.sealer.seal("tokens", self._bound_to(session.id), data))
         if len(pieces) > MOST_COOKIES:
-            raise SessionTooLarge(detail=_describe(session.tokens, sum(map(len, pieces))))
+            raise too_large(session.tokens, sum(map(len, pieces)), most=MOST_COOKIES * ROOM)
         values = [f"{len(pieces)}.{pieces[0]}", *pieces[1:]]
         lines = [
             self.style.set_cookie(name, value, max_age=max_age) for name, value in zip(names, values, strict=False)
         ]
         gone = [name for name in names[len(pieces) :] if name in cookies]
         return lines + [self.style.delete_cookie(name) for name in gone]
+
+    def write_mark(self, session_id: str, *, max_age: int) -> bytes:
+        """Name the tokens of a session, for the next form that comes from the provider's site."""
+        same_site: SameSite = "None" if self.style.secure else None
+        return self.style.set_cookie(self.mark_name, short_digest(session_id), max_age=max_age, same_site=same_site)
+
+    def marked(self, cookies: Mapping[str, str]) -> list[str]:
+        """Return the short digest of the session that left its mark."""
+        mark = cookies.get(self.mark_name, "")
+        return [mark] if _MARK.fullmatch(mark) else []
+
+    def delete_unseen(self, sessions: Iterable[str], cookies: Mapping[str, str]) -> list[bytes]:
+        """Delete the tokens of sessions that the browser may have by now, though it did not send them.
+
+        Args:
+            sessions: short digests of their ids.
+            cookies: what the browser sent; these are deleted elsewhere.
+        """
+        first = [f"{self._tokens_prefix}{session}" for session in sessions]
+        names = [*first, *(f"{name}.{index}" for name in first for index in range(1, MOST_UNSEEN))]
+        return [self.style.delete_cookie(name) for name in names if name not in cookies][:MOST_DELETED_UNSEEN]
 
     def write_id(self, session_id: str, cookies: Mapping[str, str], *, max_age: int) -> list[bytes]:
         """Write the cookie of a session that is kept elsewhere, and delete those that sealed ones left."""
@@ -154,8 +189,8 @@ class Jar:
 
     def delete(self, cookies: Mapping[str, str]) -> list[bytes]:
         """Delete the session of a browser; the cookie of the login always, the others when they were sent."""
-        names = [self.name, *self._left_behind(cookies, ()), *([self.use_name] if self.use_name in cookies else [])]
-        return [self.style.delete_cookie(name) for name in names]
+        seen = [name for name in (self.use_name, self.mark_name) if name in cookies]
+        return [self.style.delete_cookie(name) for name in (self.name, *self._left_behind(cookies, ()), *seen)]
 
     def _open_tokens(self, session_id: str, cookies: Mapping[str, str]) -> Tokens | None:
         whole_name = digest(session_id)
@@ -172,7 +207,7 @@ class Jar:
         elif len(sealed) > ROOM:
             return None
         data = self.sealer.open("tokens", f"{name} {whole_name}", sealed)
-        return None if data is None else decode_tokens(data)
+        return None if data is None else _read_tokens(data)
 
     def _bound_to(self, session_id: str) -> str:
         # The name has room for a few characters of the digest only.
@@ -192,19 +227,30 @@ class Jar:
         return [first, *(f"{first}.{index}" for index in range(1, MOST_COOKIES))]
 
 
+_MARK = re.compile(r"[A-Za-z0-9_-]{8}")
 _COUNTS = tuple(str(count) for count in range(1, MOST_COOKIES + 1))
+
+
+def _read_tokens(data: bytes) -> Tokens | None:
+    if data.startswith(b"["):  # most are JSON, which is read in half the time
+        return decode_tokens(data)
+    try:
+        return unpack(decompress(data), Tokens)
+    except (ValueError, RecursionError):
+        return None
 
 
 def _cut(text: str) -> list[str]:
     return [text[start : start + ROOM] for start in range(0, len(text), ROOM)] or [""]
 
 
-def _describe(tokens: Tokens, size: int) -> str:
+def too_large(tokens: Tokens, size: int, *, most: int) -> SessionTooLarge:
+    """Say that a session does not fit, and what of it is large."""
     sizes = {f"claim {name}": len(str(value)) for name, value in tokens.claims.items()}
     sizes |= {name: len(getattr(tokens, name) or "") for name in ("id_token", "access_token", "refresh_token")}
     largest = sorted(sizes, key=lambda name: -sizes[name])[:NAMED_PARTS]
     named = ", ".join(f"{name} ({sizes[name]})" for name in largest)
-    return (
-        f"drop claims in on_login, ask for fewer, or keep sessions in a store: {size} of {MOST_COOKIES * ROOM} "
-        f"characters; largest: {named}"
+    return SessionTooLarge(
+        detail=f"drop claims in on_login, ask for fewer, or keep sessions in a store: {size} of {most} characters in "
+        f"cookies; largest: {named}"
     )

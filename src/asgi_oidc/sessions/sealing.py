@@ -52,7 +52,7 @@ class Sealer:
 
     def open(self, kind: Kind, name: str, text: str) -> bytes | None:
         """Return the value, or None for everything that we did not seal for this very place."""
-        sealed = _decode(text)
+        sealed = decode_base64url(text)
         if sealed is None or len(sealed) < NONCE + TAG:
             return None
         bound = self._bound_to(kind, name)
@@ -88,7 +88,7 @@ def base64url(data: bytes) -> str:
     return binascii.b2a_base64(data, newline=False).translate(_TO_URLSAFE).rstrip(b"=").decode("ascii")
 
 
-def _decode(text: str) -> bytes | None:
+def decode_base64url(text: str) -> bytes | None:
     """Decode the one spelling that `base64url` writes: a changed character is never the same value."""
     if "+" in text or "/" in text or "=" in text:
         return None

@@ -80,8 +80,15 @@ class Sessions(Protocol):
     def cookie(self, cookies: Mapping[str, str]) -> str:
         """Return the cookie that signs somebody in, empty where there is none."""
 
-    async def begin(self, session: Session, cookies: Mapping[str, str]) -> list[bytes]:
+    async def begin(
+        self, session: Session, cookies: Mapping[str, str], *, unseen: Sequence[str] = (), is_blind: bool = False
+    ) -> list[bytes]:
         """Write a new session, and return the Set-Cookie lines for it.
+
+        Args:
+            unseen: short digests of the ids of sessions that the browser may have, though it did not show them; their
+                cookies are deleted.
+            is_blind: whether the browser showed none at all, for the request is a form of another site.
 
         Raises:
             SessionTooLarge: it does not fit.

@@ -214,12 +214,16 @@ class Request:
         kind = (self.header(b"content-type") or "").partition(";")[0].strip().lower()
         return kind == "application/x-www-form-urlencoded"
 
+    def is_from_elsewhere(self, origin: str) -> bool:
+        """Has a page of another site brought the browser here?"""
+        if self.has(b"sec-fetch-site"):
+            return self.header(b"sec-fetch-site") not in ("none", "same-origin")
+        return self.has(b"referer") and not self.is_same_origin(origin)
+
     def is_led_here(self, origin: str) -> bool:
         """Has another site, or a script, brought the browser here, and no person who typed or clicked on our pages?"""
-        if self.has(b"sec-fetch-site"):
-            site = self.header(b"sec-fetch-site")
-            return site != "none" and (site != "same-origin" or self.header(b"sec-fetch-user") is None)
-        return self.has(b"referer") and not self.is_same_origin(origin)
+        is_script = self.header(b"sec-fetch-site") == "same-origin" and self.header(b"sec-fetch-user") is None
+        return is_script or self.is_from_elsewhere(origin)
 
     def is_same_origin(self, origin: str) -> bool:
         """Did one of our own pages make this request? Old browsers are judged by Origin, then Referer."""

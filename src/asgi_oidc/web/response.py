@@ -27,6 +27,11 @@ class Response:
     headers: Headers = field(default=(), repr=False)
     body: bytes = field(default=b"", repr=False)
 
+    @property
+    def cookies(self) -> list[bytes]:
+        """The Set-Cookie lines."""
+        return [value for name, value in self.headers if name == b"set-cookie"]
+
     def with_cookies(self, lines: Iterable[bytes]) -> "Response":
         """Add Set-Cookie lines."""
         return self.with_headers(*((b"set-cookie", line) for line in lines))

@@ -16,6 +16,12 @@ _BROKEN_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _DOT_SEGMENT = re.compile(r"/\.{1,2}(/|$)")
 
 
+def shorter_paths(path: str) -> list[str]:
+    """Return what may stand for a checked return path that is too long: without the fragment, without the query."""
+    page = path.partition("#")[0]
+    return [short for short in (page, page.partition("?")[0]) if short != path]
+
+
 def _ascii_without(encoded: str) -> str:
     return "".join(chr(code) for code in range(128) if chr(code) not in encoded)
 
@@ -26,7 +32,7 @@ _KEPT_IN_QUERY = _ascii_without(' "<>^`{|}\\')
 
 
 def check_return_to(value: str, *, own_paths: str) -> str | None:
-    """Return the path, query and fragment when a browser may be sent there, else None.
+    """Return the path, query and fragment when a browser may be sent there, else None; what is too long is left out.
 
     Args:
         value: as a person or a program wrote it; blanks, braces and other alphabets are percent-encoded.
@@ -39,10 +45,12 @@ def check_return_to(value: str, *, own_paths: str) -> str | None:
     fragment = quote(fragment, safe=_KEPT_IN_QUERY, errors="replace")
     if not _PATH.fullmatch(path) or not _QUERY.fullmatch(query) or not _FRAGMENT.fullmatch(fragment):
         return None
-    whole = f"{path}{mark}{query}"
-    if len(whole) > LONGEST:
+    if len(path) > LONGEST:
         return None
-    if len(whole) + len(hash_mark) + len(fragment) <= LONGEST:  # the page is worth more than a place on it
+    whole = f"{path}{mark}{query}"
+    if len(whole) > LONGEST:  # the page is worth more than a place on it
+        whole = path
+    elif len(whole) + len(hash_mark) + len(fragment) <= LONGEST:
         whole += hash_mark + fragment
     read = unquote(path)  # as the server will read it
     if _BROKEN_ESCAPE.search(path) or _DOT_SEGMENT.search(read):
