@@ -66,6 +66,7 @@ UNEXPECTED_ERROR = Event("unexpected_error", logging.ERROR)
 HOST_MISMATCH = Event("host_mismatch", logging.WARNING)
 MOUNT_MISMATCH = Event("mount_mismatch", logging.WARNING)
 MOUNTS_UNKNOWN = Event("mounts_unknown", logging.WARNING)
+ROOT_PATH_OF_APP = Event("root_path_of_app", logging.WARNING)
 
 
 def log(event: Event, *, error: BaseException | None = None, **fields: object) -> None:

@@ -114,7 +114,21 @@ def tell_at_start(parts: Parts, *, is_late: bool = False) -> None:
         return
     parts.notices.add("start")
     _tell_what_a_sign_out_reaches(parts, is_late=is_late)
+    _tell_of_root_paths(parts)
     _tell_of_rules_that_may_be_passed(parts)
+
+
+def _tell_of_root_paths(parts: Parts) -> None:
+    """Say where an app takes a path off that `base_url` does not name: its pages have two addresses then."""
+    for root_path in sorted(parts.policy.mounts.root_paths):
+        if not f"{parts.settings.base_path}/".endswith(f"{root_path.rstrip('/')}/"):
+            events.log(
+                events.ROOT_PATH_OF_APP,
+                root_path=root_path,
+                base_url=parts.settings.base_url,
+                what="the app sets a root path (FastAPI(root_path=...), FORCE_SCRIPT_NAME) that is not in base_url",
+                fix="let base_url end with the path that browsers see in front of the app, or remove that root path",
+            )
 
 
 def _tell_what_a_sign_out_reaches(parts: Parts, *, is_late: bool) -> None:

@@ -4,6 +4,9 @@ from typing import Any
 
 import litestar
 import pytest
+from fastapi import FastAPI
+from starlette.applications import Starlette
+from starlette.routing import Mount
 
 from asgi_oidc import Rule
 from asgi_oidc.testing.in_process import http_scope
@@ -23,9 +26,9 @@ def litestar_in_litestar(mount: str, *pages: str) -> Any:
     return litestar.Litestar([mounted], openapi_config=None, logging_config=None)
 
 
-async def status(app: Any, path: str, **headers: str) -> int:
+async def status(app: Any, path: str, *, root_path: str = "/app", **headers: str) -> int:
     exchange = Exchange({"type": "http.request"})
-    await app({**http_scope("GET", ORIGIN + path, headers), "root_path": "/app"}, exchange.receive, exchange.send)
+    await app({**http_scope("GET", ORIGIN + path, headers), "root_path": root_path}, exchange.receive, exchange.send)
     return exchange.status
 
 
@@ -95,3 +98,33 @@ async def test_a_page_is_open_where_the_root_path_is_that_of_base_url(root_path)
     exchange = await site.call("/open", root_path=root_path, headers={"origin": SPA})
 
     assert (exchange.status, exchange.header(b"access-control-allow-origin")) == (200, SPA.encode())
+
+
+@pytest.mark.parametrize("base_path", ["", "/app"])
+@pytest.mark.parametrize("hidden", ["/static/files{}/static/secret", "/static/files/x{}/static/secret"])
+async def test_a_root_path_that_a_mount_makes_may_be_taken_off_again(base_path, hidden):
+    """Starlette adds its mount to `root_path`, and each Litestar below takes that off."""
+    inner = Starlette(routes=[Mount("/static", app=litestar_in_litestar("/files", "/secret"))])
+    site = Site(
+        inner=inner, base_url=ORIGIN + base_path, public=["/static/files/*"], rules=[Rule("/static/files/secret")]
+    )
+    path = base_path + hidden.format(base_path)
+
+    got = [await status(app, path, root_path=base_path) for app in (inner, site.middleware)]
+
+    assert got == [200, 401]
+
+
+@pytest.mark.parametrize("path", ["/v1/admin", "/v1/v1/admin", "/admin"])
+@pytest.mark.filterwarnings("ignore:The `root_path` parameter is deprecated")
+async def test_a_root_path_that_an_app_sets_itself_leads_past_no_rule(path, caplog):
+    """It takes that off inside, where the server and `base_url` say nothing of it; so the log does."""
+    api = FastAPI(root_path="/v1", openapi_url=None)
+    api.get("/admin")(lambda: "the admin")
+    api.get("/v1/admin")(lambda: "the admin")
+    site = Site(inner=api, public="everything-but-rules", rules=[Rule("/admin")])
+
+    got = [await status(app, path, root_path="") for app in (api, site.middleware)]
+
+    assert got == [200, 401 if path != "/v1/v1/admin" else 200]
+    assert "root_path_of_app" in caplog.text
