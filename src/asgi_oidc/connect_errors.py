@@ -1,7 +1,7 @@
 """Why a connection failed: one code for each cause, and what to do about it.
 
-Libraries raise one and the same class for a missing DNS name, an untrusted certificate and a dead proxy; what happened
-stands in the exceptions that came before. Classes of theirs are told by name: httpx and httpx2 share none.
+HTTP libraries raise the same class for a missing DNS name, an untrusted certificate and a dead proxy; the cause is in
+the exceptions before it. Their classes are recognised by name, because httpx and httpx2 share none.
 """
 
 import errno
@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-TRUST = "set SSL_CERT_FILE to a file with that CA, or http_client to a client that trusts it"
-CLOCK = "check this server's clock, else the provider has to renew it"
+TRUST = "set SSL_CERT_FILE to a file that contains this CA, or http_client to a client that trusts it"
+CLOCK = "check this server's clock; if it is right, the provider has to renew the certificate"
 PROXY = "check HTTPS_PROXY, ALL_PROXY and NO_PROXY, or the proxy of http_client"
 
 # OpenSSL, X509_verify_cert_error_string(3)
@@ -42,17 +42,17 @@ class Cause(NamedTuple):
 
 
 def find_cause(error: BaseException, *, before: BaseException | None = None) -> Cause | None:
-    """Find out why a connection failed, None where nobody can tell.
+    """Find out why a connection failed; None if the cause is unknown.
 
     Args:
-        before: what was being handled when the call was made: it is no cause of ours.
+        before: the exception that was being handled when the call was made; it is not the cause.
     """
     chain = list(_chain(error, before))
     cause = next((found for each in chain if (found := _cause_in(each))), None)
     is_of_tls = cause is not None and cause.code.startswith("connect_tls")  # with the provider, through the proxy
     if cause is None or is_of_tls or not any(_is_by_proxy(each) for each in chain):
         return cause
-    return Cause("connect_proxy", f"the proxy does not bring us there ({cause.code}): {PROXY}")
+    return Cause("connect_proxy", f"the proxy could not be reached or did not connect ({cause.code}): {PROXY}")
 
 
 def is_timeout(error: BaseException) -> bool:
@@ -66,7 +66,7 @@ def shown(url: str) -> str:
         parts = urlsplit(url)
         return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
     except ValueError:
-        return "a URL that cannot be read"
+        return "an invalid URL"
 
 
 def _chain(error: BaseException, before: BaseException | None) -> Iterator[BaseException]:
@@ -91,16 +91,16 @@ def _cause_in(error: BaseException) -> Cause | None:
         case ssl.SSLError():
             return _tls(error)
         case socket.gaierror():
-            return Cause("connect_dns", "its host name is not found: check the spelling, and DNS on this machine")
+            return Cause("connect_dns", "the host name is not found: check its spelling, and DNS on this machine")
         case ConnectionRefusedError():
             return Cause("connect_refused", "nothing listens there: is the provider running, and is the port right?")
         case OSError(errno=errno.ENETUNREACH | errno.EHOSTUNREACH | errno.ENETDOWN):
-            return Cause("connect_network", "there is no way to that network: check routes and firewalls")
+            return Cause("connect_network", "the network is unreachable: check routes and firewalls")
     names = [kind.__name__ for kind in type(error).__mro__]
     if "ProxyError" in names:
         return Cause("connect_proxy", f"the proxy refused the connection: {PROXY}")
     if "ConnectTimeout" in names:
-        return Cause("connect_timeout", "no connection in time: check the host, the port and the firewalls between")
+        return Cause("connect_timeout", "connecting timed out: check the host, the port and any firewalls in between")
     return None
 
 
@@ -114,19 +114,25 @@ def _certificate(error: ssl.SSLCertVerificationError) -> Cause:
         return Cause("connect_tls_expired", f"its certificate has expired: {CLOCK}")
     if code == NOT_YET_VALID:
         return Cause("connect_tls_not_yet_valid", f"its certificate is not valid yet: {CLOCK}")
-    return Cause("connect_tls_certificate", f"its certificate is refused: {error.verify_message}")
+    return Cause("connect_tls_certificate", f"its certificate was rejected: {error.verify_message}")
 
 
 def _tls(error: ssl.SSLError) -> Cause:
     reason = getattr(error, "reason", None) or "no reason given"  # not all of them have one
     if reason in NOT_TLS:
-        return Cause("connect_tls_protocol", "what answers there does not speak TLS: check the port, or is it http?")
+        return Cause("connect_tls_protocol", "the server does not speak TLS: check the port, or is it http?")
     if reason in OTHER_VERSION:
-        return Cause("connect_tls_version", f"no TLS version or cipher in common ({reason}): the provider's to renew")
+        return Cause("connect_tls_version", f"no TLS version or cipher in common ({reason}): the provider must update")
     if reason == HANDSHAKE:
-        return Cause("connect_tls_handshake", "it wants a client certificate of http_client, or another cipher")
+        return Cause(
+            "connect_tls_handshake",
+            "the server requires a client certificate (set one in http_client), or another cipher",
+        )
     if reason in CLIENT_CERTIFICATE:
-        return Cause("connect_tls_client_certificate", f"it wants a client certificate of http_client ({reason})")
+        return Cause(
+            "connect_tls_client_certificate",
+            f"the server requires a client certificate that it accepts: set one in http_client ({reason})",
+        )
     return Cause("connect_tls", f"TLS failed ({reason})")
 
 

@@ -274,9 +274,9 @@ class OIDCMiddleware:
             events.MOUNT_MISMATCH,
             root_path=scope.get("root_path"),
             base_url=self._parts.settings.base_url,
-            what="no public path is open: the root_path of the server or framework is not the path of base_url",
-            fix="base_url must end with the path that the app is mounted on; where a proxy takes a part of that off, "
-            "tell the server this part as its root path; drop a Daphne-Root-Path header that clients send",
+            what="no path is public: the root_path of the server or framework is not the path of base_url",
+            fix="make base_url end with the path that the app is mounted on; if a proxy strips a part of it, set that "
+            "part as root path of the server; have the proxy drop a Daphne-Root-Path header that clients send",
         )
 
     @sanitizes_errors

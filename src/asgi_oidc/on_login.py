@@ -62,5 +62,9 @@ async def admit(parts: Parts, claims: dict[str, Any]) -> dict[str, Any]:
         raise OIDCError("on_login_identity", "on_login must not change iss or sub")
     believed = without_stale_verification(claims, admitted, stated=changed.stated if admitted is changed else ())
     for name in (name for name, value in admitted.items() if is_true(value) and not is_true(believed.get(name))):
-        events.log(events.CLAIM_DROPPED, claim=name, why="on_login changed what it is about, and did not set it anew")
+        events.log(
+            events.CLAIM_DROPPED,
+            claim=name,
+            why="on_login changed the value that this claim verifies, but did not set the claim again",
+        )
     return believed

@@ -42,7 +42,7 @@ async def resource_token(live: Live, parts: Parts, resource: str, *, refused: st
 
     async def get() -> RefreshAnswer:
         if session.tokens.refresh_token is None:
-            raise TokenNotGranted(detail="a resource needs a refresh token: ask for the scope offline_access")
+            raise TokenNotGranted(detail="a token for a resource needs a refresh token: see Providers in the README")
         async with turn(session, parts, can_go=lambda newest: False) as mine:
             answer = await ask(mine, parts, resource=resource)
             said = await checked_claims(mine, parts, answer)
@@ -92,7 +92,7 @@ async def _token(live: Live, parts: Parts, wish: str | Wanted, get: Get, *, refu
         await check_goes_on(live, parts)  # somebody may have signed out meanwhile
     if known.access_token is not None and now < known.expires_at:
         return known.access_token
-    raise known.failure.error() if known.failure else TokenNotGranted(detail="it was dead on arrival")
+    raise known.failure.error() if known.failure else TokenNotGranted(detail="the token had already expired")
 
 
 def _is_forced(known: Granted, refused: str | None, now: int) -> bool:

@@ -177,7 +177,7 @@ async def checked_claims(mine: Turn, parts: Parts, answer: RefreshAnswer) -> dic
             await _withdraw(mine.session, parts, error.detail)
             if not has_successor:
                 await revoke(answer.refresh_token, parts)
-            raise SessionEnded(detail="the provider says that it is over") from error
+            raise SessionEnded(detail="the provider reports that the session has ended") from error
         await _keep_what_is_left(mine, parts, answer, error)
         raise await _given_up(mine, parts, error) from error
 

@@ -65,7 +65,7 @@ def sanitized(error: BaseException) -> BaseException:
         return error.error
     if isinstance(error, Exception):
         events.log(events.UNEXPECTED_ERROR, error=error)
-        return OIDCError("unexpected_error", f"{type(error).__name__}: the log says where")
+        return OIDCError("unexpected_error", f"{type(error).__name__}: see unexpected_error in the log")
     _strip(error)
     return error
 

@@ -184,7 +184,7 @@ async def test_words_that_a_browser_brings_are_logged_as_such(site, caplog):
 
     lines = [record.getMessage() for record in caplog.records if "access_denied" in record.getMessage()]
     assert [text for text in texts if any(word in text for word in SHOWN)] == []
-    assert len([line for line in lines if "as the browser says" in line and "client secret is expired" in line]) == 2
+    assert len([line for line in lines if "sent by the browser" in line and "client secret is expired" in line]) == 2
     assert all(line.isprintable() and len(line) < 1000 for line in lines)
 
 
@@ -207,4 +207,4 @@ async def test_what_an_error_repeats_of_a_login_is_not_logged(site, caplog):
 
     await browser.get(str(httpx.URL(f"{ORIGIN}/auth/callback", params=params)))
 
-    assert "invalid_request: wrong [...] for [...], as the browser says" in caplog.text
+    assert "invalid_request: wrong [...] for [...] (sent by the browser" in caplog.text

@@ -144,8 +144,8 @@ async def test_a_mount_that_is_not_that_of_base_url_is_said_once(caplog):
 
     warnings = [record for record in caplog.records if "mount_mismatch" in record.getMessage()]
     assert len(warnings) == 1
-    assert "no public path is open" in warnings[0].getMessage()
-    assert "base_url must end with the path that the app is mounted on" in warnings[0].getMessage()
+    assert "no path is public" in warnings[0].getMessage()
+    assert "make base_url end with the path that the app is mounted on" in warnings[0].getMessage()
     assert warnings[0].getMessage().endswith("that clients send'")
 
 

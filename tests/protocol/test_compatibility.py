@@ -111,4 +111,4 @@ def test_a_long_list_is_cut():
     (obstacle,) = find_obstacles(metadata_with(code_challenge_methods_supported=theirs), Plan(PUBLIC))
 
     assert obstacle.text.count("odd-") == MOST_LISTED
-    assert ", ..., and asgi-oidc needs S256" in obstacle.text
+    assert ", ..., but asgi-oidc needs S256" in obstacle.text

@@ -459,7 +459,7 @@ def test_what_is_wrong_with_a_certificate_otherwise_is_said_by_the_library():
     """There are some eighty reasons."""
     cause = find_cause(certificate_error(23, "certificate revoked"))
 
-    assert cause == ("connect_tls_certificate", "its certificate is refused: certificate revoked")
+    assert cause == ("connect_tls_certificate", "its certificate was rejected: certificate revoked")
 
 
 def test_any_other_failure_of_tls_has_its_reason():
@@ -501,7 +501,7 @@ async def test_a_store_that_cannot_be_reached_says_why():
     [
         ("https://id.example.com/token", "https://id.example.com/token"),
         ("https://u:s3cret@id.example.com:8443/token?code=s3cret#s3cret", "https://id.example.com:8443/token"),
-        ("https://[::1/s3cret", "a URL that cannot be read"),
+        ("https://[::1/s3cret", "an invalid URL"),
     ],
 )
 def test_a_url_is_shown_without_what_may_be_secret(url, written):

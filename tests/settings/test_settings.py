@@ -724,7 +724,7 @@ def test_a_client_that_does_not_wait_is_refused():
             {},
             "the provider signs with HS256, but algorithms accepts RS256",
         ),
-        ({"token_endpoint_auth_methods_supported": ["private_key_jwt"]}, {"client_secret": "x"}, "speaks only"),
+        ({"token_endpoint_auth_methods_supported": ["private_key_jwt"]}, {"client_secret": "x"}, "supports only"),
     ],
 )
 def test_metadata_by_hand_that_no_login_could_use_is_refused(members, changes, fix):

@@ -51,12 +51,14 @@ def _parser() -> argparse.ArgumentParser:
         "rules",
         help="show what an app's middleware decides about a path, and why",
         description="Import an app as a server does, and show what its OIDCMiddleware decides about a path: who gets "
-        "in, by which pattern or rule, and what all others get. Without a path, list all patterns and rules. The exit "
-        "status is 1 where the settings are invalid or there is no middleware: a check for CI.",
+        "in, by which pattern or rule, and what everybody else gets. Without a path, list all patterns and rules. The "
+        "exit status is 1 if the settings are invalid or there is no middleware, so it can be used as a check in CI.",
     )
     rules.add_argument("app", help="where the app is: package.module:app")
     rules.add_argument("path", nargs="?", help="a path as in the browser's address, such as /admin/users")
-    rules.add_argument("--factory", action="store_true", help="call package.module:app to get the app, as uvicorn does")
+    rules.add_argument(
+        "--factory", action="store_true", help="call package.module:create_app to get the app, as uvicorn does"
+    )
     rules.add_argument("--method", default="GET", help="the HTTP method, or WEBSOCKET (default GET)")
     return parser
 

@@ -12,7 +12,7 @@ MOST_LOOKED_AT = 10_000  # objects of an app
 
 
 class NoSuchApp(Exception):
-    """The name leads to no app, or the app has no middleware of ours; the text says which."""
+    """No app has this name, or it has no `OIDCMiddleware`; the text says which."""
 
 
 def explain_rules(name: str, path: str | None, method: str, *, is_factory: bool = False) -> str:
@@ -20,7 +20,7 @@ def explain_rules(name: str, path: str | None, method: str, *, is_factory: bool 
 
     Args:
         name: where the app is, as servers take it: `package.module:app`.
-        is_factory: whether a function of that name makes the app.
+        is_factory: whether that name is a function that returns the app.
 
     Raises:
         NoSuchApp: there is none, or `path` is not below it.
@@ -32,7 +32,7 @@ def explain_rules(name: str, path: str | None, method: str, *, is_factory: bool 
     if not found:
         may_make_one = inspect.isfunction(app) and not inspect.iscoroutinefunction(app)
         raise NoSuchApp(
-            f"{name} is a function: add --factory if it makes the app"
+            f"{name} is a function: add --factory if it returns the app"
             if may_make_one
             else f"{name} has no OIDCMiddleware around it, in its stack or on a mount, as far as can be seen from "
             "outside: name the middleware itself, such as package.module:guarded_app"
@@ -51,7 +51,7 @@ def _made_by(factory: Any, name: str) -> Any:
     try:
         inspect.signature(factory).bind()
     except (TypeError, ValueError):
-        raise NoSuchApp(f"{name} is not a function without arguments that makes an app") from None
+        raise NoSuchApp(f"{name} must be a function that takes no arguments and returns an app") from None
     return factory()
 
 

@@ -49,8 +49,8 @@ def _tell_of_missing_exp(logout: Logout, parts: Parts) -> None:
     if logout.has_exp or "logout_token_without_exp" in parts.notices:
         return
     parts.notices.add("logout_token_without_exp")
-    what = f"the logout token has no exp; iat bounds it to {OLDEST} s, and jti to one use"
-    events.log(events.LOGOUT_TOKEN_WITHOUT_EXP, what=what, fix="none is needed here; tell the provider")
+    what = f"the logout token has no exp; it is valid for {OLDEST} s from its iat, and its jti once"
+    events.log(events.LOGOUT_TOKEN_WITHOUT_EXP, what=what, fix="nothing to change here; the provider should add exp")
 
 
 async def _sign_out_once(logout: Logout, parts: Parts, *, token: str) -> None:

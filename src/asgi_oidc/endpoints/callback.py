@@ -39,7 +39,9 @@ async def callback(request: Request, parts: Parts, receive: Receive) -> Response
         OIDCError: the request is none that we accept, or the provider gives no metadata.
     """
     if request.is_prefetch:
-        raise RequestRejected("not_a_navigation", "a prefetch finishes no login; the login goes on")
+        raise RequestRejected(
+            "not_a_navigation", "a prefetch does not complete a login; the login can still be finished"
+        )
     response = await _read_response(request, receive)
     transaction = parts.transactions.find(response.state or "", request.cookies)
     if transaction is None or not is_live(transaction, now=parts.now()):
@@ -227,7 +229,7 @@ def _refused(response: AuthorizationResponse, transaction: Transaction) -> Provi
     secrets = (transaction.state, transaction.nonce, transaction.code_verifier, response.code or "")
     said = make_oauth_error(members, secrets)
     # Whoever reads the log should know that it proves nothing.
-    return ProviderRefused(said.error, f"{said}, as the browser says that the authorization endpoint said")
+    return ProviderRefused(said.error, f"{said} (sent by the browser, so it may be forged)")
 
 
 def _expected(parts: Parts, transaction: Transaction, tokens: TokenAnswer) -> Expected:

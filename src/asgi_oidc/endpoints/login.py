@@ -127,8 +127,8 @@ def _tell_of_another_host(request: Request, parts: Parts) -> None:
         events.HOST_MISMATCH,
         host=visited,
         base_url=parts.settings.base_url,
-        what="a login that starts at this host cannot finish at base_url: its cookie stays here",
-        fix="visit base_url, redirect this host to it, or change base_url; a proxy has to pass Host on unchanged",
+        what="a login that starts on this host cannot finish at base_url, where its cookie is not sent",
+        fix="visit base_url, redirect this host to it, or change base_url; a proxy must forward Host unchanged",
     )
 
 

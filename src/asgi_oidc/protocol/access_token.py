@@ -38,7 +38,7 @@ def check_access_token(token: Verified, *, issuer: str, sub: str, client_id: str
     read_instant(claims, "exp")  # it has to be there
     check_lifetime(claims, now=now, leeway=leeway)
     if not same(claims.get("sub"), sub):
-        raise TokenRejected("claim_sub", "it is another user's than the ID Token")
+        raise TokenRejected("claim_sub", "expected the user of the ID Token, got another one")
 
 
 def about_the_user(claims: Claims) -> dict[str, object]:
@@ -48,7 +48,7 @@ def about_the_user(claims: Claims) -> dict[str, object]:
 
 def _check_is_no_other_kind(claims: Claims) -> None:
     if found := [name for name in ID_TOKEN_CLAIMS if name in claims]:
-        raise TokenRejected("token_typ", f"it is no access token: it has {', '.join(found)}")
+        raise TokenRejected("token_typ", f"expected an access token, got one with {', '.join(found)}")
     for name, kinds in KINDS.items():
         kind = claims.get(name, kinds[0])
         if not isinstance(kind, str) or kind.lower() not in kinds:

@@ -1,7 +1,6 @@
-"""What the metadata announces that no login of ours could get past: it is told before anybody types a password.
+"""What in the provider's metadata makes every login impossible: reported before anybody types a password.
 
-A member that is missing says nothing, and neither does one of an odd type. Where a provider's metadata is wrong, the
-setting `metadata` puts it right.
+A member that is missing or of an odd type rules nothing out. The setting `metadata` overrides members that are wrong.
 """
 
 from collections.abc import Collection
@@ -15,7 +14,7 @@ from asgi_oidc.protocol.metadata import ProviderMetadata
 
 MOST_LISTED = 10  # of the values that a provider names
 
-AT_THE_PROVIDER = "switch that off for this client at the provider"
+AT_THE_PROVIDER = "turn this requirement off for this client at the provider"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +23,7 @@ class Plan:
 
     Attributes:
         response_mode: as asked for, None for the default.
-        algorithms: that a signature may have, None where the developer's word counts whatever the metadata says.
+        algorithms: that a signature may have; None if the developer named them, which overrides the metadata.
     """
 
     client: Client
@@ -33,14 +32,14 @@ class Plan:
 
 
 class Obstacle(NamedTuple):
-    """Why no login can succeed: a stable code, and which member says so, what we do, and what to change."""
+    """Why no login can succeed: a stable code, and a text that names the member, what asgi-oidc does, and the fix."""
 
     code: str
     text: str
 
 
 def find_obstacles(metadata: ProviderMetadata, plan: Plan) -> list[Obstacle]:
-    """Return all that stands in the way of every login; nothing that merely might."""
+    """Return everything that makes every login impossible; nothing that only might."""
     obstacles = [
         _required(metadata),
         _client_auth(metadata, plan.client),
@@ -56,10 +55,10 @@ def find_obstacles(metadata: ProviderMetadata, plan: Plan) -> list[Obstacle]:
 
 def _required(metadata: ProviderMetadata) -> Obstacle | None:
     if metadata.require_pushed_authorization_requests is True:  # RFC 9126 §5
-        text = f"require_pushed_authorization_requests is true, and asgi-oidc pushes none: {AT_THE_PROVIDER}"
+        text = f"require_pushed_authorization_requests is true, but asgi-oidc does not support PAR: {AT_THE_PROVIDER}"
         return Obstacle("par_required", text)
     if metadata.require_signed_request_object is True:  # RFC 9101 §10.5
-        text = f"require_signed_request_object is true, and asgi-oidc signs none: {AT_THE_PROVIDER}"
+        text = f"require_signed_request_object is true, but asgi-oidc does not sign requests: {AT_THE_PROVIDER}"
         return Obstacle("request_object_required", text)
     return None
 
@@ -68,7 +67,7 @@ def _client_auth(metadata: ProviderMetadata, client: Client) -> Obstacle | None:
     try:
         choose_method(client, metadata.auth_methods)
     except AnswerRejected as error:
-        text = f"token_endpoint_auth_methods_supported: {error.detail}; switch one of ours on at the provider"
+        text = f"token_endpoint_auth_methods_supported: {error.detail}; enable one of these at the provider"
         return Obstacle(error.code, text)
     return None
 
@@ -77,14 +76,14 @@ def _lacks(metadata: ProviderMetadata, member: str, value: str, code: str) -> Ob
     theirs = _texts(getattr(metadata, member))
     if not theirs or value in theirs:
         return None
-    return Obstacle(code, f"{member} is {_listed(theirs)}, and asgi-oidc needs {value}: switch that on at the provider")
+    return Obstacle(code, f"{member} is {_listed(theirs)}, but asgi-oidc needs {value}: enable it at the provider")
 
 
 def _response_mode(metadata: ProviderMetadata, asked: str | None) -> Obstacle | None:
     theirs = _texts(metadata.response_modes_supported)
     if asked is None or not theirs or asked in theirs:
         return None
-    text = f"response_modes_supported is {_listed(theirs)}, and authorization_params asks for {asked}: leave that out"
+    text = f"response_modes_supported is {_listed(theirs)}, but authorization_params asks for {asked}: leave it out"
     return Obstacle("response_mode_unsupported", text)
 
 
@@ -92,7 +91,7 @@ def _algorithms(metadata: ProviderMetadata, ours: Collection[str] | None) -> Obs
     theirs = metadata.id_token_signing_alg_values_supported
     if ours is None or not theirs or set(ours) & set(theirs):
         return None
-    text = f"the provider signs with {_listed(theirs)}, but algorithms accepts {', '.join(ours)}: name one of both"
+    text = f"the provider signs with {_listed(theirs)}, but algorithms accepts {', '.join(ours)}: change either one"
     return Obstacle("algorithms_unsupported", f"id_token_signing_alg_values_supported: {text}")
 
 

@@ -102,7 +102,7 @@ class Http:
             with anyio.fail_after(DEADLINE):
                 return await self._send(call, what, arrival)
         except TimeoutError as exc:
-            detail = f"{shown(call.url)}: no whole answer in {DEADLINE:g} s"
+            detail = f"{shown(call.url)}: no complete answer within {DEADLINE:g} s"
             raise ProviderUnavailable(f"{what}_timeout", detail, answer_status=arrival.status) from exc
         except OIDCError:
             raise
@@ -157,7 +157,7 @@ async def _read(response: HttpResponse, what: str) -> Answer:
     if 300 <= status < 400:
         raise AnswerRejected(f"{what}_redirect", f"status {status} is not followed", answer_status=status)
     if headers.get("content-encoding", "identity").strip().lower() not in ("", "identity"):
-        raise AnswerRejected(f"{what}_compressed", "a plain answer was asked for", answer_status=status)
+        raise AnswerRejected(f"{what}_compressed", "expected an uncompressed answer", answer_status=status)
     declared = headers.get("content-length", "")
     body = None if len(declared) > len(str(LARGEST_ANSWER)) else await _read_body(response)
     if body is None:

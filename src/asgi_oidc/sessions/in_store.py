@@ -139,7 +139,7 @@ class StoredSessions:
             await self.change(live.session, lambda current: self._seen(current, now))
         except StoreUnavailable as error:
             events.log(
-                events.STORE_FAILED, code=error.code, detail=error.detail, fallback="the last use is not written down"
+                events.STORE_FAILED, code=error.code, detail=error.detail, fallback="the time of last use is not saved"
             )
 
     def is_due(self, live: Live) -> bool:

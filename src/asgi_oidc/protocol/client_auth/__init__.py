@@ -35,5 +35,5 @@ def choose_method(client: Client, supported: Sequence[str]) -> str:
     for method in SECRET_METHODS:
         if method in supported:
             return method
-    detail = f"the provider speaks only {', '.join(supported)}, and client_secret needs {' or '.join(SECRET_METHODS)}"
+    detail = f"the provider supports only {', '.join(supported)}, but client_secret needs {' or '.join(SECRET_METHODS)}"
     raise AnswerRejected("client_auth_unsupported", detail)
