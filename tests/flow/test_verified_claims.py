@@ -38,7 +38,6 @@ async def is_staff(browser: Browser) -> bool:
         ({"email": OURS}, {"email_verified": True}),
         ({"email": OURS}, {"email": "Mallory@example.com", "email_verified": True}),
         ({"email": OURS, "email_verified": False}, {"email": OURS, "email_verified": True}),
-        ({"email": OURS, "email_verified": None}, {"email": OURS, "email_verified": True}),
         ({"email_verified": False}, {"email": OURS, "email_verified": True}),
     ],
 )
@@ -56,6 +55,7 @@ async def test_no_answer_vouches_for_the_address_of_another(id_token, userinfo):
         ({}, {"email": OURS, "email_verified": True}),
         ({"email": OURS, "email_verified": True}, {"email": THEIRS, "email_verified": False}),
         ({"email": OURS}, {"email": OURS, "email_verified": True}),
+        ({"email": OURS, "email_verified": None}, {"email": OURS, "email_verified": True}),
         ({"email_verified": True}, {"email": OURS, "email_verified": True}),
         ({"email": OURS, "email_verified": "true"}, {}),
         ({"email_verified": "true"}, {"email": OURS, "email_verified": "true"}),
@@ -66,6 +66,23 @@ async def test_an_answer_vouches_for_the_address_that_it_names(id_token, userinf
     browser = await site_saying(id_token, userinfo).signed_in()
 
     assert await is_staff(browser)
+
+
+@pytest.mark.parametrize(
+    ("id_token", "userinfo"),
+    [
+        ({"email": OURS}, {"email": OURS, "email_verified": False}),
+        ({"email": OURS, "email_verified": None}, {"email": OURS, "email_verified": False}),
+        ({"email": OURS, "email_verified": None}, {"email": OURS, "email_verified": "false"}),
+        ({"email": "Mallory@example.com"}, {"email": OURS, "email_verified": False}),
+        ({"email": OURS, "email_verified": False}, {"email": OURS, "email_verified": None}),
+    ],
+)
+async def test_an_address_that_either_answer_denies_is_not_trusted_for_its_domain(id_token, userinfo):
+    """A null or silence in the other answer takes nothing back."""
+    browser = await site_saying(id_token, userinfo, trusted_email_domains=["example.com"]).signed_in()
+
+    assert not await is_staff(browser)
 
 
 async def test_a_verified_phone_number_is_that_of_the_same_answer():
@@ -95,6 +112,7 @@ async def refresh(site: TokenSite, browser: Browser) -> None:
     ("then", "is_verified"),
     [
         ({"email": "alice@example.com", "email_verified": ...}, False),
+        ({"email": "alice@example.com", "email_verified": None}, False),
         ({"email": "new@example.com", "email_verified": ...}, False),
         ({"email": "new@example.com", "email_verified": True}, True),
         ({"email": ..., "email_verified": True}, False),
@@ -187,6 +205,37 @@ async def test_an_address_of_the_app_is_verified_by_the_app(hook, email, is_veri
     assert (claims.get("email"), claims.get("email_verified")) == (email, is_verified)
     assert ("claim_dropped claim=email_verified" in caplog.text) is not bool(is_verified)
     assert site.app.scope["user"].email_verified is bool(is_verified)
+
+
+async def returns_what_it_needs(user: Any, claims: dict[str, Any]) -> dict[str, Any]:
+    return {"iss": user.issuer, "sub": user.sub, "email": claims["email"]}
+
+
+async def returns_another_name(user: Any, claims: dict[str, Any]) -> dict[str, Any]:
+    return {"iss": user.issuer, "sub": user.sub, "email": claims["upn"]}
+
+
+async def takes_the_other_name(user: Any, claims: dict[str, Any]) -> None:
+    claims["email"], claims["email_verified"] = claims["upn"], None
+
+
+async def drops_the_denial(user: Any, claims: dict[str, Any]) -> None:
+    claims["email"] = claims["upn"]
+    del claims["email_verified"]
+
+
+@pytest.mark.parametrize("hook", [returns_what_it_needs, returns_another_name, takes_the_other_name, drops_the_denial])
+async def test_an_app_that_leaves_a_denial_out_verifies_nothing(hook):
+    """Only `True` from the app does: users may choose their address or user name at the provider."""
+    site = Site(on_login=hook, trusted_email_domains=["corp.example.com"])
+    email = "ceo@corp.example.com" if hook is returns_what_it_needs else "mallory@example.com"
+    site.provider.id_token_overrides = {"email": email, "email_verified": False, "upn": "ceo@corp.example.com"}
+
+    await site.signed_in()
+
+    claims = site.app.scope["user"].claims
+    assert (claims["email"], claims["email_verified"]) == ("ceo@corp.example.com", False)
+    assert site.app.scope["user"].email_verified is False
 
 
 @pytest.mark.parametrize(

@@ -25,23 +25,33 @@ def merge_claims(first: Claims, second: Claims) -> dict[str, object]:
     `email_verified` is about the `email` beside it and vouches for no other, so the two come from one answer. Where
     the first answer has a value and does not say whether it is verified, the word of the second counts only for that
     very value. A first answer that denies a verification is believed in any case: a denial vouches for nothing.
+    That of the second is believed for the same address in other capital letters too. A null says nothing.
 
-    Source: OIDC Core §5.1 (email_verified, phone_number_verified), §5.7.
+    Source: OIDC Core §5.1 (email_verified, phone_number_verified), §5.3.2 (null), §5.7.
     """
+    first, second = without_null_verifications(first), without_null_verifications(second)
     merged = {**second, **first}
     for value, verified in VERIFIED_PAIRS:
         if value in first and verified not in first and first[value] != second.get(value):
-            merged.pop(verified, None)
+            if not (_is_denied(second, verified) and _is_same(first[value], second.get(value))):
+                merged.pop(verified, None)
         elif value not in first and value in second and is_true(first.get(verified)):
             del merged[verified]
             merged.update({verified: second[verified]} if verified in second else {})
     return merged
 
 
+def without_null_verifications(claims: Claims) -> Claims:
+    """Leave out a verification that is null: whoever says null has neither verified nor denied anything."""
+    nulls = {verified for _, verified in VERIFIED_PAIRS if claims.get(verified, False) is None}
+    return {name: claim for name, claim in claims.items() if name not in nulls} if nulls else claims
+
+
 def without_stale_verification(before: Claims, after: Claims, *, stated: Collection[str]) -> dict[str, object]:
     """Take away a verification that was made for another value than the one that it now stands beside.
 
-    A value that the app put there is unverified until the app says otherwise, in a domain that is trusted too.
+    A value that the app put there is unverified until the app says otherwise, in a domain that is trusted too. Where
+    the provider denied the value that is still there, leaving that out takes nothing back.
 
     Args:
         before: what the provider says.
@@ -50,13 +60,13 @@ def without_stale_verification(before: Claims, after: Claims, *, stated: Collect
     """
     claims = dict(after)
     for value, verified in VERIFIED_PAIRS:
-        is_carried_over = verified not in stated and claims.get(verified) == before.get(verified)
-        if not is_carried_over or _is_same(before.get(value), claims.get(value)):
-            continue
-        if value in claims:
-            claims[verified] = False
-        else:
+        said = claims.get(verified)
+        if said is not None and (verified in stated or said != before.get(verified)):
+            continue  # the app's own word
+        if value not in claims:
             claims.pop(verified, None)
+        elif not _is_same(before.get(value), claims[value]) or (said is None and _is_denied(before, verified)):
+            claims[verified] = False
     return claims
 
 
@@ -90,6 +100,10 @@ def email_domain(claims: Claims) -> str | None:
         return None
     name, _, domain = email.partition("@")  # a second one would be in the domain, and no domain of ours has it
     return domain.lower() if name and domain.isascii() else None
+
+
+def _is_denied(claims: Claims, verified: str) -> bool:
+    return claims.get(verified) is not None and not is_true(claims[verified])
 
 
 def _is_same(old: object, new: object) -> bool:

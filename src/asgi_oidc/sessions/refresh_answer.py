@@ -4,7 +4,13 @@ from typing import Any
 
 import msgspec
 
-from asgi_oidc.protocol.claims import PROTOCOL_CLAIMS, Claims, merge_claims, with_partners
+from asgi_oidc.protocol.claims import (
+    PROTOCOL_CLAIMS,
+    Claims,
+    merge_claims,
+    with_partners,
+    without_null_verifications,
+)
 from asgi_oidc.protocol.id_token import claim_names
 from asgi_oidc.protocol.tokens import RefreshAnswer
 from asgi_oidc.sessions.session import Session, Tokens, earliest, refresh_due_at, write_claims
@@ -116,7 +122,7 @@ def _up_to_date(session: Session, said: Claims, further: Claims | None) -> tuple
     Returns:
         The claims, and the names of those that the access token alone gave.
     """
-    tokens, made = session.tokens, with_partners(session.login.made)
+    tokens, made, said = session.tokens, with_partners(session.login.made), without_null_verifications(said)
     of_access_token = frozenset(tokens.from_access_token)
     gone = _names_given(tokens) - said.keys() if _is_whole(said) else frozenset[str]()
     if further is not None:
