@@ -61,7 +61,7 @@ def _read_file(path: str) -> str:
     except (OSError, UnicodeDecodeError) as exc:
         raise ValueError(f"the file cannot be read ({type(exc).__name__})") from exc
     if not text or len(data) > LARGEST_FILE:
-        raise ValueError(f"the file must not be empty, and have at most {LARGEST_FILE} bytes")
+        raise ValueError(f"the file must not be empty or larger than {LARGEST_FILE} bytes")
     return text
 
 

@@ -18,7 +18,7 @@
     └── ProviderError          the provider
         ├── ProviderUnavailable    down, slow or overloaded: try again later
         ├── ProviderRefused        an OAuth error answer, with its `error`
-        ├── ProviderUnsupported    its metadata asks for what we cannot do, so that no login can succeed
+        ├── ProviderUnsupported    its metadata rules out every login
         └── AnswerRejected         an answer that we cannot use
 
 Each has a stable `code`. No message holds a token, a cookie, a code or a secret.
@@ -31,7 +31,7 @@ RETRY_AFTER = 5  # seconds; what a 503 of ours asks for when nothing better is k
 
 
 def received(value: object) -> str:
-    """Describe the value of a setting without quoting text: nobody knows which secret stands in the wrong place."""
+    """Describe the value of a setting without quoting text, which may be a secret in the wrong place."""
     if isinstance(value, str):
         return f"text of {len(value)} characters" if value else "empty text"
     if isinstance(value, int) and value.bit_length() > 64:
@@ -66,7 +66,7 @@ class SettingsError(OIDCError):
         self.problems = tuple(problems)
         listed = "".join(f"\n  - {problem}" for problem in self.problems)
         super().__init__(detail=f"asgi-oidc: invalid settings:{listed}")
-        self.args = (self.detail,)  # it is read in terminals, where a code would be in the way
+        self.args = (self.detail,)  # without the code, which means nothing to people who read this in a terminal
 
 
 class NotSignedIn(OIDCError):
@@ -120,7 +120,7 @@ class RefreshFailed(OIDCError):
 
 
 class TokenNotGranted(OIDCError):
-    """The provider gives this session no token for that API; `detail` has its own words."""
+    """The provider gives this session no token for that API; `detail` has its `error_description`."""
 
     default_code = "token_not_granted"
 
@@ -186,7 +186,7 @@ class ProviderError(OIDCError):
     """The provider did not do what we asked.
 
     Attributes:
-        answer_status: the HTTP status of its answer, None when none came.
+        answer_status: the HTTP status of its answer, None if there was no answer.
     """
 
     default_code = "provider_error"
@@ -197,7 +197,7 @@ class ProviderError(OIDCError):
 
     @property
     def was_processed(self) -> bool:
-        """Whether the provider has done what we asked: a code or a refresh token is used up by that."""
+        """Whether the provider did what we asked, which uses up a code or a refresh token."""
         return self.answer_status is not None and 200 <= self.answer_status < 300
 
 
@@ -214,7 +214,7 @@ class ProviderUnavailable(ProviderError):
 
 
 class ProviderRefused(ProviderError):
-    """The provider answered with an OAuth error; `detail` has its words as well, which no page ever shows.
+    """The provider answered with an OAuth error; `detail` has its `error_description`, which no page ever shows.
 
     Attributes:
         error: the `error` of the answer, cut and cleaned (RFC 6749 §4.1.2.1, §5.2).
@@ -228,7 +228,7 @@ class ProviderRefused(ProviderError):
 
 
 class ProviderUnsupported(ProviderError):
-    """The provider's metadata rules out every login: it asks for what we cannot do, or lacks what the settings want."""
+    """The provider's metadata rules out every login: it requires what we do not support, or lacks what we need."""
 
     default_code = "provider_unsupported"
 

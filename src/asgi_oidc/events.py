@@ -19,8 +19,8 @@ MOST_FRAMES = 5  # of a traceback, the innermost
 class Event(NamedTuple):
     """A kind of log line: its stable name and its level.
 
-    What a page or a JSON answer refers to is at WARNING or above: Python prints that without any configuration. What
-    anybody can cause again and again without seeing a reference is below, so that nobody floods the log.
+    Everything that a page or a JSON answer gives a reference for is at WARNING or above, which Python prints without
+    configuration. What anybody can cause repeatedly without getting a reference is below: nobody can flood the log.
     """
 
     name: str
@@ -70,7 +70,7 @@ ROOT_PATH_OF_APP = Event("root_path_of_app", logging.WARNING)
 
 
 def log(event: Event, *, error: BaseException | None = None, **fields: object) -> None:
-    """Write one line: the event's name, then its fields as `key=value`, but those that are None.
+    """Write one line: the event's name, then its fields as `key=value`; None is left out.
 
     Args:
         error: an unexpected exception of the app's own code. Its text may hold anything, so only its class and the
@@ -86,7 +86,7 @@ def log(event: Event, *, error: BaseException | None = None, **fields: object) -
 
 
 def tell(event: Event, text: str) -> None:
-    """Write a text of our own that holds nothing from a request, as it is and on several lines."""
+    """Write a text of our own as it is, on several lines; it must not contain anything from a request."""
     logger.log(event.level, "%s", text, extra={"event": event.name})
 
 
@@ -101,7 +101,7 @@ def _cleaned(name: str, value: object) -> str:
 
 
 def clean(value: object, *, longest: int = LONGEST_FIELD) -> str:
-    """Write a value that came from outside on one line, cut to so many characters."""
+    """Write a value that came from outside on one line, cut to `longest` characters."""
     text = str(value)[: longest + 1]
     if len(text) > longest:
         text = text[:longest] + "..."

@@ -35,7 +35,7 @@ NOTICES = {
         ),
         (
             events.SESSIONS_NOT_SHARED,
-            "each process has a MemoryStore of its own: users lose their sessions whenever another process answers",
+            "each process has its own MemoryStore: users lose their sessions whenever another process answers",
             "set store to a RedisStore, or leave it out to keep sessions in cookies",
         ),
     ),

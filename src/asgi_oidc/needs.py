@@ -60,7 +60,7 @@ class Needs:
 
     @property
     def claim_names(self) -> list[tuple[str, ...]]:
-        """Name the claims that are looked at; each with the names under which it may stand."""
+        """List the claims that are needed, each as the names that it may have at the top level."""
         named = [tuple(each for each in (name, path[0]) if each is not None) for name, path, _ in self.claims]
         return named + ([("email",), ("email_verified",)] if self.email_domains else [])
 
@@ -79,10 +79,10 @@ class Needs:
         return None
 
     def hint(self, person: Person) -> str | None:
-        """Say, for the log, which claim is missing altogether: then it is the provider's set-up that has to change.
+        """Say, for the log, which claim is missing altogether: then the provider's set-up has to change.
 
         Returns:
-            None when all are there, with whatever values: those are never told.
+            None if all are there, whatever their values, which are never logged.
         """
         claims = person.claims
         paths = [path for name, path, _ in self.claims if name is None or name not in claims]
@@ -92,7 +92,7 @@ class Needs:
 
 
 def _missing(claims: Mapping[str, Any], path: ClaimPath) -> str | None:
-    """Name the claim that is missing, down to where the path ends; None where it is there."""
+    """Return the first part of the path that is missing; None if the claim is there."""
     lengths = (length for length in range(1, len(path) + 1) if _claim(claims, path[:length]) is _MISSING)
     return next((".".join(path[:length]) for length in lengths), None)
 
@@ -159,7 +159,7 @@ def _scalars(path: object, needed: object) -> tuple[Scalar, ...]:
     values = list(needed) if isinstance(needed, list | tuple | set | frozenset) else [needed]
     known = tuple(value for value in values if isinstance(value, str | int) and value != "")
     if not known or len(known) < len(values):
-        raise ValueError(f"{path!r}: must be text, a number, True, False, or a list of these (one match is enough)")
+        raise ValueError(f"{path!r}: must be text, a number, True, False, or a list of these, which are OR-ed")
     return known
 
 

@@ -24,7 +24,7 @@ class ConnectionEnded(OSError):
     """
 
     def __init__(self, what: str, *, of: object) -> None:
-        super().__init__(f"{what} was ended: its session is over")
+        super().__init__(f"{what} was ended because its session is over")
         self.of = of
 
 

@@ -27,9 +27,9 @@ SECRET_BYTES = 32  # of entropy
 HOW_TO_MAKE_ONE = 'make one with: python -c "import secrets; print(secrets.token_urlsafe(32))"'
 DISTINCT = 10  # characters; a random secret of that length has more, a repeated word has fewer
 MOST_SECRETS = 8  # each costs a try on every cookie that is not ours
-LONGEST_LEEWAY = 300  # seconds; a clock that is further off has to be set right
+LONGEST_LEEWAY = 300  # seconds; a clock that is further off has to be corrected
 LONGEST_ACR_VALUES = 512  # characters
-LONGEST_APP_NAME = 80  # characters; it stands above a heading, on a phone as well
+LONGEST_APP_NAME = 80  # characters; it is shown above a heading, on phones as well
 LONGEST_SPAN = 366 * 86_400  # seconds
 
 OnLogin = Callable[[User, dict[str, Any]], Awaitable[Mapping[str, Any] | None]]
@@ -167,7 +167,7 @@ def read_texts(value: object) -> tuple[str, ...]:
 
 
 def read_trusted_email_domains(value: object) -> frozenset[str]:
-    """Read the domains whose e-mail addresses count as verified though the provider does not say so."""
+    """Read the domains whose e-mail addresses count as verified if the provider does not say."""
     return read_domains(value) if _list(value) else frozenset()
 
 

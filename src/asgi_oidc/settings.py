@@ -87,7 +87,7 @@ class Keywords(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """All settings, checked; its repr leaves out what may be secret, or print a secret of somebody else's object."""
+    """All settings, checked; the repr leaves out everything that may hold or print a secret."""
 
     issuer: str
     client_id: str
@@ -192,11 +192,12 @@ def read_settings(
     """Check settings by name.
 
     Args:
-        also_wrong: problems that were found before, to be told in the same error.
-        variables: the environment variables of those that come from there; one that is not given could not be read.
+        also_wrong: problems found earlier, to be reported in the same error.
+        variables: the environment variable of each setting that has one; a setting that is missing from `given` could
+            not be read.
 
     Raises:
-        SettingsError: all that is wrong, each with the fix.
+        SettingsError: every problem, each with its fix.
     """
     variables = variables or {}
     problems = [_unknown(name) for name in given if name not in READERS]
@@ -207,7 +208,7 @@ def read_settings(
             values[name] = default
             continue
         if name in variables and name not in given:
-            continue  # what is wrong with it was told
+            continue  # its problem is already in `also_wrong`
         try:
             values[name] = read(value)
         except ValueError as exc:
@@ -217,7 +218,7 @@ def read_settings(
     problems = [*also_wrong, *(_as_it_was_given(problem, variables) for problem in problems)]
     if problems:
         error = SettingsError(problems)
-        # Logged here as well: frameworks that make the middleware late let a server start, and serve 500 for ever.
+        # Logged here as well: if a framework creates the middleware late, the server starts and always answers 500.
         events.tell(events.SETTINGS_INVALID, str(error))
         raise error
     return Settings(**values)
@@ -229,7 +230,7 @@ def variable_of(name: str) -> str:
 
 
 def _as_it_was_given(problem: str, variables: Mapping[str, str]) -> str:
-    """Name the variable instead of the setting, where whoever reads this set that."""
+    """Name the variable instead of the setting if the value came from there."""
     name, colon, words = problem.partition(": ")
     return f"{variables.get(name, name)}{colon}{words}"
 
@@ -245,9 +246,9 @@ def _contradictions(values: Mapping[str, Any]) -> list[str]:
     if method not in (None, "none") and secret is None:
         problems.append(f"client_auth: {method} needs client_secret ({variable_of('client_secret')})")
     if method == "none" and secret is not None:
-        problems.append("client_auth: 'none' is for public clients: remove it, or client_secret")
+        problems.append("client_auth: 'none' is for public clients: remove either client_auth or client_secret")
     if values.get("store") is not None and values.get("logout_store") is not None:
-        problems.append("logout_store: remove it: with store set, sign-outs are shared through that")
+        problems.append("logout_store: remove it: if store is set, sign-outs are shared through store")
     if values.get("websocket_activity") and values.get("store", MISSING) is None:
         problems.append(
             f"websocket_activity: needs store ({variable_of('store')}): an open websocket cannot renew session cookies"
@@ -267,7 +268,7 @@ def _contradictions(values: Mapping[str, Any]) -> list[str]:
 
 
 def _own_urls(values: Mapping[str, Any]) -> list[str]:
-    """Find our own URLs where those of the app should be."""
+    """Report URLs of ours that were given as URLs of the app."""
     base_url, auth_path = values["base_url"].rstrip("/"), values["auth_path"]
     for own in (f"{auth_path}/{name}" for name in ("callback", "login", "logout")):
         if base_url.endswith(own):
@@ -279,7 +280,7 @@ def _own_urls(values: Mapping[str, Any]) -> list[str]:
     landing = values.get("post_logout_redirect_uri") or ""
     if landing.partition("?")[0].rstrip("/") in (f"{base_url}{auth_path}/callback", f"{base_url}{auth_path}/logout"):
         return [
-            "post_logout_redirect_uri: must be a page of the app, not a URL of asgi-oidc: leave it out for base_url"
+            "post_logout_redirect_uri: must be a page of the app, not a URL of asgi-oidc: leave it out to use base_url"
         ]
     return []
 
@@ -287,7 +288,7 @@ def _own_urls(values: Mapping[str, Any]) -> list[str]:
 def _metadata_problems(values: Mapping[str, Any]) -> list[str]:
     issuer, members = values["issuer"], values["metadata"]
     if members.get("issuer", issuer) != issuer:
-        return ["its member issuer must be the same as the setting issuer"]
+        return ["the member issuer must equal the setting issuer"]
     stand_ins = dict.fromkeys(REQUIRED, issuer)  # what is not given by hand will be discovered
     try:
         metadata = make_metadata(issuer, {**stand_ins, **members})

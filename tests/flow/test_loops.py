@@ -60,7 +60,7 @@ async def test_a_browser_without_any_cookies_is_told_so():
 
     page = await at_page(browser)
 
-    assert (page.status_code, "did not bring back the cookie" in page.text) == (400, True)
+    assert (page.status_code, "did not send the cookie" in page.text) == (400, True)
 
 
 @pytest.mark.parametrize("ahead", [7200, -7200])

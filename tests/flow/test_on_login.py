@@ -67,7 +67,7 @@ async def test_it_may_refuse(caplog):
     assert "not on the list" not in str(answer)
     assert "not on the list" in caplog.text
     page = await site.browser().sign_in("bob", "/page")
-    assert (page.status_code, "not admitted" in page.text) == (403, True)
+    assert (page.status_code, "does not have access" in page.text) == (403, True)
 
 
 async def test_when_it_raises_nobody_is_signed_in(caplog):

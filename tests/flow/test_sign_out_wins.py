@@ -173,7 +173,7 @@ async def test_two_tabs_that_come_back_late_both_get_a_fresh_login(site):
     pages = [await tab.submit(button="alice") for tab in (first, second)]
 
     assert [page.status_code for page in pages] == [200, 200]
-    assert "Your browser did not bring back" not in pages[1].text
+    assert "Your browser did not send the cookie" not in pages[1].text
 
 
 async def test_what_a_hook_raises_forges_no_line_of_the_log(caplog):

@@ -163,7 +163,7 @@ async def test_a_way_to_a_protected_page_says_signed_out_and_begins_no_login(ret
     page = await browser.post(LOGOUT, data={"return_to": return_to})
 
     assert (page.status_code, "You are signed out" in page.text) == (200, True)
-    assert ("may still know you" in page.text, await who_am_i(browser)) == (is_local, None)
+    assert ("may still be signed in" in page.text, await who_am_i(browser)) == (is_local, None)
     assert site.provider.count("/authorize") == asked
 
 
@@ -243,7 +243,7 @@ async def test_where_every_page_is_protected_the_person_sees_that_it_worked(clos
     page = await browser.post(LOGOUT)
 
     assert (page.status_code, "You are signed out" in page.text) == (200, True)
-    assert ("may still know you" in page.text, page.headers["cache-control"]) == (False, "no-store")
+    assert ("may still be signed in" in page.text, page.headers["cache-control"]) == (False, "no-store")
     assert session_cookies(browser) == []
     again = await browser.click(ORIGIN + "/auth/login")
     assert again.page.forms
@@ -257,7 +257,7 @@ async def test_a_local_sign_out_says_that_the_provider_was_not_told(closed):
     page = await browser.post(LOGOUT)
 
     assert (page.status_code, "You are signed out" in page.text) == (200, True)
-    assert "may still know you" in page.text
+    assert "may still be signed in" in page.text
 
 
 async def test_the_page_of_a_signed_out_person_is_shown_to_nobody_who_is_signed_in(closed):

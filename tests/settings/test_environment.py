@@ -119,7 +119,7 @@ def test_a_wrong_variable_is_refused_with_a_fix(variable, text, fix):
         (b"\xff\xfe", "cannot be read (UnicodeDecodeError)"),
         (b"", "must not be empty"),
         (b" \n", "empty"),
-        (b"x" * (LARGEST_FILE + 1), "at most 65536 bytes"),
+        (b"x" * (LARGEST_FILE + 1), "larger than 65536 bytes"),
     ],
     ids=["missing", "binary", "empty", "blank", "large"],
 )

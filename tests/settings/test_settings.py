@@ -301,7 +301,7 @@ def test_the_name_of_the_app_is_read_without_the_spaces_around_it():
         ("algorithms", "RS256", "must be a list"),
         ("metadata", "https://x", "a mapping"),
         ("metadata", {7: "x"}, "a mapping"),
-        ("metadata", {"issuer": "https://other.example.com"}, "the same as the setting issuer"),
+        ("metadata", {"issuer": "https://other.example.com"}, "must equal the setting issuer"),
         ("metadata", {"token_endpoint": "http://id.example.com/token"}, "token_endpoint"),
         ("metadata", {"token_endpoint": 7}, "token_endpoint"),
         ("store", "", "a URL such as redis://"),

@@ -74,34 +74,34 @@ NOT_RENEWED = _Words(
 TOO_WEAK = _Words(
     403,
     "This page needs another kind of sign-in",
-    "To open this page, you need to sign in with an extra step or more recently than you did, and the sign-in service "
-    f"did not ask you to. Please try again. If that does not help, {_TELL}",
+    "To open this page, you need to sign in with an extra step, or to have signed in more recently, but the sign-in "
+    f"service did not ask you to. Please try again. If that does not help, {_TELL}",
     (_PAGE_AGAIN, _HOME),
 )
 FOREIGN = _Words(
     403,
     "This request came from another site",
-    "A page on another site tried to do something here in your name, so it was blocked. If you want to do it, start "
-    "from this site instead.",
+    "A page on another site tried to do something here on your behalf, so the request was blocked. If you meant to do "
+    "this, do it from this site instead.",
     (_HOME,),
 )
 CHECK_BROKEN = _Words(
     500,
     "This page is not working right now",
-    "This site could not find out whether you may open this page. Please try again. If that does not help, " + _TELL,
+    "This site could not check whether you may open this page. Please try again. If that does not help, " + _TELL,
     (_PAGE_AGAIN, _HOME),
 )
 PAGE_BROKEN = _Words(
     500,
     "This page is not working",
-    f"It asks for a kind of sign-in that is not possible here. To have it fixed, {_TELL}",
+    f"It requires a kind of sign-in that this site does not offer. To have it fixed, {_TELL}",
     (_HOME,),
 )
 LOOP_WITHOUT_COOKIE = _Words(
     400,
     "Your browser does not stay signed in",
     "You have just signed in several times, and each time your browser came back without the cookie that keeps you "
-    "signed in. It may be blocking cookies, or storing too many for this site. Allow cookies for this site or delete "
+    "signed in. It may be blocking cookies, or have too many from this site. Allow cookies for this site or delete "
     "the old ones, then try again.",
     (_AGAIN, _HOME),
 )
@@ -141,14 +141,14 @@ SESSION_OVER = _Words(
 NOT_ADMITTED = _Words(
     403,
     "This account cannot be used here",
-    "You signed in successfully, but this account is not admitted to this site. Use another account, or ask the people "
-    "who run this site for access.",
+    "You signed in successfully, but this account does not have access to this site. Use another account, or ask the "
+    "people who run this site for access.",
     (_ANOTHER, _HOME),
 )
 LOST = _Words(
     400,
     "This sign-in could not be finished",
-    "Your browser did not bring back the cookie that this sign-in needs. Cookies may be blocked, the sign-in may have "
+    "Your browser did not send the cookie that this sign-in needs. Cookies may be blocked, the sign-in may have "
     "taken more than ten minutes, or you may have started it in another browser. Allow cookies for this site, then try "
     "again.",
     (_AGAIN, _HOME),
@@ -156,7 +156,7 @@ LOST = _Words(
 UNREADABLE = _Words(
     400,
     "This sign-in could not be finished",
-    "Your browser brought back the cookie that this sign-in needs, but this site could not read it. This is not your "
+    "Your browser sent the cookie that this sign-in needs, but this site could not read it. This is not your "
     f"fault: its servers may have different settings. Please try again. If that does not help, {_TELL}",
     (_AGAIN, _HOME),
 )
@@ -175,7 +175,7 @@ SIGNED_OUT = _Words(
 NEEDS_A_WINDOW = _Words(
     400,
     "Sign in to continue",
-    "You need to sign in, and that is not possible inside another page.",
+    "You need to sign in, but that is not possible inside another page.",
     (_SIGN_IN,),
 )
 BAD_REQUEST = _Words(
@@ -187,7 +187,7 @@ BAD_REQUEST = _Words(
 BROKEN = _Words(
     502,
     "Sign-in did not work",
-    "The sign-in service sent an answer that this site cannot accept, so you are not signed in. Please try again. If "
+    "The sign-in service sent a response that this site cannot accept, so you are not signed in. Please try again. If "
     f"that does not help, {_TELL}",
     (_AGAIN, _HOME),
 )
@@ -261,7 +261,7 @@ def failure(
         if _is_for_a_person(request)
         else problem(words.status, error.code, words.title, detail=words.text, reference=reference, login_url=again)
     )
-    if isinstance(error, LoginLoop):  # whoever has fixed the cause shall not be stopped
+    if isinstance(error, LoginLoop):  # a user who has fixed the cause must not be stopped again
         response = response.with_cookies(parts.rounds.delete(request.cookies))
     if words.status == 503:
         wait = error.retry_after if isinstance(error, ProviderUnavailable | RefreshFailed | StoreUnavailable) else 5

@@ -29,7 +29,7 @@ border:1px solid color-mix(in srgb,var(--ink) 35%,transparent);background:none;c
 :focus-visible{outline:2px solid var(--accent);outline-offset:3px}
 .reference{margin:1.5rem 0 0;padding-top:1rem;border-top:1px solid var(--line);color:var(--soft);font-size:.875rem}
 """
-HERE_ONLY = "The sign-in service may still know you, though. If you share this computer, sign out there too."
+HERE_ONLY = "You may still be signed in to the sign-in service. If you share this computer, sign out there too."
 SCRIPT = """\
 const link=document.getElementById("login");location.replace(link.href+encodeURIComponent(location.hash))"""
 GO_BACK = """\
@@ -48,10 +48,10 @@ FORM_CSP = f"{PAGE_CSP}; script-src {_hash(GO_BACK)}"
 
 
 def leaving_csp(provider: str, back: str) -> str:
-    """Write the policy of `leaving_page`.
+    """Return the content security policy of `leaving_page`.
 
-    Chromium holds redirects after a form against `form-action` too, and a provider may lead through others before it
-    comes back: any host will do, by https.
+    Chromium also checks the redirects after a form against `form-action`, and a provider may redirect through other
+    hosts before it comes back: any https host is allowed.
 
     Args:
         provider: the origin that the form goes to.
@@ -104,7 +104,7 @@ def forbidden_page(
 
 
 def sign_in_page(*, login: str, is_step_up: bool, app: str | None = None) -> bytes:
-    """Ask to sign in where the browser cannot be sent to the provider at once: in a frame, or in a part of a page.
+    """Ask to sign in where a redirect to the provider would not work: in a frame, or in a part of a page.
 
     Args:
         login: absolute URL of ours that starts a login.
@@ -120,13 +120,13 @@ def sign_in_page(*, login: str, is_step_up: bool, app: str | None = None) -> byt
 def form_stopped_page(
     *, again: str, sealed: str | None, back: str | None, is_step_up: bool, app: str | None = None
 ) -> bytes:
-    """Say that a form was not sent, before the user signs in again; `FORM_CSP` is the policy for it.
+    """Say that a form was not sent, before the user signs in again; send it with `FORM_CSP`.
 
     Args:
         again: absolute URL of ours that goes on, with a login.
         sealed: the form, to be sent along there.
-        back: absolute URL of the page with the form, None where that is not known. With scripts the browser goes one
-            step back instead, where it still has what was entered.
+        back: absolute URL of the page with the form, None if it is not known. With scripts the browser goes one step
+            back in its history instead, where it still has what was entered.
     """
     link = "" if back is None else f'<a id=back target=_top href="{escape(back)}">Back</a>'
     script = "" if back is None else f"<script>{GO_BACK}</script>"
@@ -196,7 +196,7 @@ def form_of_another_page(*, name: str, back: str, app: str | None = None) -> byt
 def form_again_page(
     *, name: str, target: str, pairs: Sequence[tuple[str, str]], discard: str, app: str | None = None
 ) -> bytes:
-    """Ask after the login whether a form shall be sent.
+    """Ask after the login whether to send a form.
 
     Args:
         name: of the user who is signed in now, and whose the form may not be.
@@ -243,7 +243,7 @@ def confirm_logout_page(*, action: str, home: str, app: str | None = None) -> by
 
 
 def leaving_page(*, action: str, fields: Mapping[str, str], app: str | None = None) -> bytes:
-    """Send the browser on with a form by itself; without scripts a person presses the button.
+    """Send the browser to the provider with a form that submits itself; without scripts the user presses the button.
 
     Args:
         action: absolute URL of the provider.
@@ -254,8 +254,8 @@ def leaving_page(*, action: str, fields: Mapping[str, str], app: str | None = No
     )
     return _page(
         "Signing out",
-        "<p>You are signed out of this site. If nothing happens, press the button to sign out of the sign-in service "
-        f'too.</p><form class=actions method=post action="{escape(action)}">{inputs}'
+        "<p>You have been signed out of this site. If nothing happens, press the button to sign out of the sign-in "
+        f'service too.</p><form class=actions method=post action="{escape(action)}">{inputs}'
         f"<button class=first>Sign out</button></form><script>{SUBMIT}</script>",
         app=app,
     )
@@ -279,12 +279,12 @@ def frame_page() -> bytes:
 
 
 def part_of(page: bytes) -> bytes:
-    """Return what a page says, without what makes a document of it: its style is not for the page that shows this."""
+    """Return the content of a page alone, without its style, for insertion into a page of the app."""
     return page.partition(b"<main>")[2].partition(b"</main>")[0]
 
 
 def turbo_frame(page: bytes, frame_id: str) -> bytes:
-    """Put what a page says into the element that Turbo looks for.
+    """Wrap the content of a page in the element that Turbo looks for.
 
     Args:
         frame_id: as the header `Turbo-Frame` has it.
