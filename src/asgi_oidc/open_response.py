@@ -70,7 +70,9 @@ class OpenResponse:
         return {"type": "http.disconnect"}
 
     async def end(self) -> None:
-        """Send the end, so that proxies and browsers see one, then let the app hear of it."""
+        """Send the end once, so that proxies and browsers see one, then let the app hear of it."""
+        if self.is_ended:
+            return
         self.is_ended = True
         events.log(events.RESPONSE_ENDED)
         with anyio.move_on_after(FAREWELL):
@@ -105,7 +107,9 @@ class OpenResponses:
         self._watched: RunVar[_Watched] = run_var("open_responses")
 
     def watch(self, response: OpenResponse) -> None:
-        """Look at a response every few seconds from now on."""
+        """Look at a response every few seconds from now on, unless it was ended."""
+        if response.is_ended:  # an app may try again and again to send
+            return
         watched = self._watched_of_this_loop()
         if response not in watched.responses:
             response.opened_at = anyio.current_time()

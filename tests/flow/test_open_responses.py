@@ -264,6 +264,30 @@ async def test_a_session_in_use_elsewhere_keeps_its_response(stage):
     assert (in_use, stream.is_ended) == (False, True)
 
 
+async def test_an_app_that_goes_on_sending_gets_one_end_and_no_more_looks(stage, caplog):
+    """It may ignore every error; the browser still gets a single end, and the log a single line."""
+    caplog.set_level("INFO", "asgi_oidc")
+    site = LogoutSite()
+    alice = await site.signed_in()
+    stream = Stream()
+
+    async def stubborn(scope: Scope, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        while len(stream.errors) < 5:
+            try:
+                await send(BIT)
+            except OSError as error:
+                stream.errors.append(error)
+            stream.is_open.set()
+            await anyio.sleep(LOOK_EVERY)
+
+    await stage.open(site, alice, stream=stream, app=stubborn)
+    await signs_out_here(site, alice)
+    await stream.until_done()
+
+    assert (stream.sent.count(END), stream.sent[-1], caplog.text.count("response_ended")) == (1, END, 1)
+
+
 async def test_a_browser_that_takes_nothing_holds_nobody_up(stage):
     """Its bit is under way for ever; the app hears of the end all the same, and others too."""
     site = LogoutSite()

@@ -3,7 +3,7 @@
 import anyio
 
 from tests.flow.logouts import LogoutSite
-from tests.flow.test_open_responses import Stage, Stream
+from tests.flow.test_open_responses import END, Stage, Stream
 from tests.flow.test_open_websockets import signs_out_here
 
 
@@ -39,3 +39,20 @@ async def test_responses_are_looked_at_anew_when_some_had_ended():
                     await anyio.sleep(0.1)
 
     assert all(stream.is_ended for stream in streams)
+
+
+async def test_a_response_is_ended_once():
+    """Two that find its session over at the same time send one end between them, and nobody looks at it again."""
+    site, stream = LogoutSite(), Stream()
+    alice = await site.signed_in()
+    async with anyio.create_task_group() as tasks:
+        await Stage(tasks).open(site, alice, stream=stream)
+        watched = site.middleware._open_responses._watched_of_this_loop()
+        (response,) = watched.responses
+        async with anyio.create_task_group() as ends:
+            ends.start_soon(response.end)
+            ends.start_soon(response.end)
+        await stream.until_done()
+
+    assert (stream.sent.count(END), len(stream.errors)) == (1, 1)
+    assert response not in watched.responses
