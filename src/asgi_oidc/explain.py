@@ -111,7 +111,7 @@ def explain_all(parts: Parts) -> str:
     rows += [(rule.path, repr(rule)) for rule in settings.rules]
     rows.append((f"{settings.auth_path}/*", "our own URLs"))
     prefixes = sorted(parts.policy.mounts.prefixes)
-    rows += [(f"{prefix}...", f"matched as plain text: counts as {prefix}/... too") for prefix in prefixes]
+    rows += [(f"{prefix}...", f"matched as plain text: also counts as {prefix}/...") for prefix in prefixes]
     if all(str(pattern) != "/*" for pattern in settings.public):
         rows.append(("all else", "a signed-in user"))
     return f"{settings.base_url}\n{table(rows)}"

@@ -119,7 +119,7 @@ def tell_at_start(parts: Parts, *, is_late: bool = False) -> None:
 
 
 def _tell_of_root_paths(parts: Parts) -> None:
-    """Say where an app takes a path off that `base_url` does not name: its pages have two addresses then."""
+    """Warn if the app removes a path prefix that is not in `base_url`: then its pages have two addresses."""
     for root_path in sorted(parts.policy.mounts.root_paths):
         if not f"{parts.settings.base_path}/".endswith(f"{root_path.rstrip('/')}/"):
             events.log(
@@ -127,7 +127,7 @@ def _tell_of_root_paths(parts: Parts) -> None:
                 root_path=root_path,
                 base_url=parts.settings.base_url,
                 what="the app sets a root path (FastAPI(root_path=...), FORCE_SCRIPT_NAME) that is not in base_url",
-                fix="let base_url end with the path that browsers see in front of the app, or remove that root path",
+                fix="make base_url end with the path under which browsers reach the app, or remove that root path",
             )
 
 
@@ -143,16 +143,16 @@ def _tell_what_a_sign_out_reaches(parts: Parts, *, is_late: bool) -> None:
 
 
 def _tell_of_rules_that_may_be_passed(parts: Parts) -> None:
-    """Say where an app may take a part of a path as plain text, and nobody can look into it."""
+    """Warn about apps that may match plain prefixes and cannot be inspected."""
     passable = parts.policy.passable()
     if passable:
         events.log(
             events.MOUNTS_UNKNOWN,
             app=", ".join(passable),
             rules=", ".join(dict.fromkeys(path for paths in passable.values() for path in paths)),
-            what="it cannot be seen how this app matches paths: if it serves '/adminx' as '/admin' and 'x', "
-            "a rule for '/admin/*' does not hold there",
-            fix="set plain_prefixes to the paths that it matches so, such as ['/admin'], or to [] if there are none",
+            what="asgi-oidc cannot tell how this app matches paths: if it serves '/adminx' as '/admin' and 'x', "
+            "a rule for '/admin/*' does not protect that",
+            fix="set plain_prefixes to the paths that it matches that way, such as ['/admin'], or to [] if none",
         )
 
 

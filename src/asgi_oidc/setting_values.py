@@ -97,11 +97,11 @@ def read_base_url(value: object) -> str:
 
 
 def read_plain_prefixes(value: object) -> tuple[str, ...]:
-    """Read paths that the app takes for the beginning of others, as plain text."""
+    """Read the path prefixes that the app matches as plain text, not segment by segment."""
     prefixes = tuple(read_pattern(text) for text in read_texts(value))
     for prefix in prefixes:
         if not prefix.is_exact or not prefix.stem:
-            raise ValueError(f"{str(prefix)!r} is no prefix: write '/x', for what begins with it")
+            raise ValueError(f"{str(prefix)!r} is not a prefix: write '/x' for every path that begins with it")
     return tuple(prefix.stem for prefix in prefixes)
 
 

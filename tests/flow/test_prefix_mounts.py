@@ -173,5 +173,5 @@ async def test_the_prefixes_of_an_app_are_shown():
 
     assert "\n  may mean   /admin/users, by what the app takes off\n" in told
     assert "Rule('/admin/*', claims={'roles': 'director'})" in told
-    assert "\n  /admin...  matched as plain text: counts as /admin/... too\n" in middleware.explain_all()
+    assert "\n  /admin...  matched as plain text: also counts as /admin/...\n" in middleware.explain_all()
     assert "may mean" not in str(middleware.explain("/users"))
