@@ -4,7 +4,7 @@ import json
 import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, quote_plus
 
 import httpx
 import pytest
@@ -148,6 +148,18 @@ async def test_what_the_provider_repeats_of_our_secrets_is_not_logged(site, refu
     assert "client secret is expired" in caplog.text
     assert len(secrets) > 1
     assert [secret for secret in secrets if secret in caplog.text or secret[:12] in caplog.text] == []
+
+
+async def test_a_form_that_the_provider_repeats_as_it_came_is_not_logged(caplog):
+    """A secret with "/" or "+" looks different there."""
+    secret = "pa/ss+wo=rd&12/34+56=78&zz"
+    site = RefusingSite("cookies", client_secret=secret, client_auth="client_secret_post")
+    site.network.refuses = "authorization_code"
+    site.network.says = f"could not read grant_type=x&client_secret={quote_plus(secret)}&client_id=web"
+
+    await log_in(site)
+
+    assert "could not read grant_type=x&client_secret=[...]&client_id=web" in caplog.text
 
 
 async def test_a_refused_refresh_tells_the_app_why(site):

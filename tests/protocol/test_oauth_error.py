@@ -1,6 +1,8 @@
 """What a provider says is wrong: bounded, on one line, and without our secrets."""
 
 import json
+import re
+from urllib.parse import quote, quote_plus
 
 import pytest
 from hypothesis import given
@@ -79,6 +81,48 @@ def test_our_secrets_are_taken_out(secret, text):
 
     assert secret not in said
     assert "[...]" in said
+
+
+def twice(text: str) -> str:
+    return quote(quote(text, safe=""), safe="")
+
+
+def with_small_letters(text: str) -> str:
+    return re.sub("%..", lambda match: match[0].lower(), quote_plus(text))
+
+
+ENCODINGS = [quote, quote_plus, twice, with_small_letters]
+
+
+@pytest.mark.parametrize("encode", ENCODINGS)
+@pytest.mark.parametrize(
+    "secret", ["pa/ss+wo=rd&12/34+56=78&zz", "a secret/with spaces", "\u00fcber/geheim%2F\u00e4", "s/3"]
+)
+def test_our_secrets_are_taken_out_in_percent_encoding(secret, encode):
+    """Some providers repeat the whole form, as it was sent."""
+    form = f"grant_type=x&client_secret={encode(secret)}&client_id=web"
+
+    said = make_oauth_error({"error": "a", "error_description": form, "error_uri": f"https://x/?{form}"}, [secret])
+
+    assert said.error_description == "grant_type=x&client_secret=[...]&client_id=web"
+    assert said.error_uri == "https://x/?grant_type=x&client_secret=[...]&client_id=web"
+
+
+@given(st.text(min_size=1), st.text(max_size=30), st.sampled_from(ENCODINGS))
+def test_no_encoding_of_a_secret_hides_it(secret, around, encode):
+    """Whatever stands beside it."""
+    secret += "0123456789"
+
+    said = make_oauth_error({"error": "a", "error_description": f"{around}={encode(secret)}"}, [secret])
+
+    assert "01234567" not in said.error_description
+
+
+def test_a_text_that_is_encoded_without_end_is_looked_at_some_times():
+    """It comes from outside."""
+    said = make_oauth_error({"error": "a", "error_description": "%" + "25" * 500}, ["a-secret"])
+
+    assert said.error_description.startswith("%2525")
 
 
 @given(st.text(), st.text(max_size=30), st.data())

@@ -5,7 +5,8 @@ line, and lose what they repeat of our secrets. No page and no answer to a brows
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import accumulate, pairwise
 from typing import NamedTuple
 
 from asgi_oidc.events import clean
@@ -16,6 +17,9 @@ LONGEST_RAW = 2000  # characters that are looked at
 LONGEST_HEADER = 4096  # characters
 SHARED = 8  # characters that a text and a secret must have in common to be taken for a part of it
 
+MOST_DECODINGS = 3  # of a text that was percent-encoded again and again
+
+_ENCODED = re.compile(rb"%([0-9A-Fa-f]{2})")
 _IN_HEADER = re.compile(r'(?:^|[\s,])(error|error_description|error_uri)="((?:[^"\\]|\\.)*)"')
 
 
@@ -30,6 +34,17 @@ class OAuthError(NamedTuple):
     def __str__(self) -> str:
         described = f"{self.error}: {self.error_description}" if self.error_description else self.error
         return f"{described} (see {self.error_uri})" if self.error_uri else described
+
+
+class _Reading(NamedTuple):
+    """A text as it stands, or decoded.
+
+    Attributes:
+        starts: where each byte of it, and its end, begins in the text as it stands.
+    """
+
+    data: bytes
+    starts: Sequence[int]
 
 
 def read_oauth_error(headers: Mapping[str, str], body: bytes, secrets: Iterable[str]) -> OAuthError:
@@ -70,12 +85,42 @@ def _one_line(value: object, secrets: Iterable[str]) -> str:
 
 
 def _without(secrets: Iterable[str], text: str) -> str:
-    """Take out every part of a text that is also a part of a secret; some providers show the first half of a token."""
-    is_secret = [False] * len(text)
-    for secret in secrets:
-        size = min(len(secret), SHARED)
-        for start in range(len(text) - size + 1 if size else 0):
-            if text[start : start + size] in secret:
-                is_secret[start : start + size] = [True] * size
-    shown = "".join("\0" if hidden else char for char, hidden in zip(text, is_secret, strict=True))
-    return re.sub("\0+", "[...]", shown)
+    """Take out every part of a text that is also a part of a secret; some providers show the first half of a token.
+
+    Others repeat our form as it came, so the text is compared in percent-encoding too, which proxies add to.
+    """
+    parts = [_parts(_bytes(secret)) for secret in secrets if secret]
+    readings = [_Reading(_bytes(text), range(len(_bytes(text)) + 1))]
+    while b"%" in readings[-1].data and len(readings) <= MOST_DECODINGS:
+        readings.append(_decoded(readings[-1]))
+    is_secret = [False] * len(readings[0].data)
+    for reading in readings:
+        for size, those in parts:
+            for start in range(len(reading.data) - size + 1):
+                if reading.data[start : start + size] in those:
+                    first, end = reading.starts[start], reading.starts[start + size]
+                    is_secret[first:end] = [True] * (end - first)
+    # A character is hidden if any byte of it is.
+    ends = [0, *accumulate(len(_bytes(char)) for char in text)]
+    hidden = (any(is_secret[start:end]) for start, end in pairwise(ends))
+    return re.sub("\0+", "[...]", "".join("\0" if hide else char for hide, char in zip(hidden, text, strict=True)))
+
+
+def _bytes(text: str) -> bytes:
+    # In a form "+" is a space: the two count as one.
+    return text.encode("utf-8", "surrogatepass").replace(b"+", b" ")
+
+
+def _parts(secret: bytes) -> tuple[int, frozenset[bytes]]:
+    size = min(len(secret), SHARED)
+    return size, frozenset(secret[start : start + size] for start in range(len(secret) - size + 1))
+
+
+def _decoded(reading: _Reading) -> _Reading:
+    """Undo one percent-encoding."""
+    data, starts, at = bytearray(), list[int](), 0
+    for match in _ENCODED.finditer(reading.data):
+        data += reading.data[at : match.start()] + bytes.fromhex(match[1].decode("ascii")).replace(b"+", b" ")
+        starts += reading.starts[at : match.start() + 1]
+        at = match.end()
+    return _Reading(bytes(data + reading.data[at:]), [*starts, *reading.starts[at:]])
