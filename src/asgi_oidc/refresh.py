@@ -182,11 +182,13 @@ async def checked_claims(mine: Turn, parts: Parts, answer: RefreshAnswer) -> dic
         raise await _given_up(mine, parts, error) from error
 
 
-async def _access_token_claims(mine: Turn, parts: Parts, answer: RefreshAnswer) -> dict[str, object]:
-    """Return what the new access token says, where its claims take part.
+async def _access_token_claims(mine: Turn, parts: Parts, answer: RefreshAnswer) -> dict[str, object] | None:
+    """Return what the new access token says, None where its claims take no part.
 
     One that cannot be used says nothing any more: what the last one granted is gone, and the session goes on.
     """
+    if not parts.settings.claims_from_access_token:
+        return None
     try:
         with anyio.fail_after(mine.time_left()):
             return await parts.provider.access_token_claims(answer.access_token, sub=mine.session.login.sub)

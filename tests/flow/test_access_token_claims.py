@@ -214,6 +214,72 @@ async def test_a_claim_of_the_access_token_gives_way_to_a_newer_id_token():
     assert seen == [True, False, True, False]
 
 
+@pytest.mark.parametrize("store", STORES)
+@pytest.mark.parametrize("id_token", ["none", "who signed in alone", "what it said before"])
+@pytest.mark.parametrize(
+    "then", [{}, {"realm_access": {"roles": []}}, {"realm_access": {"roles": ["reader"]}}], ids=str
+)
+async def test_a_role_that_both_tokens_gave_is_lost_with_the_access_token(store, id_token, then):
+    """A token of today has precedence over one of the login; only a new ID Token has it over a new access token."""
+    site = RolesSite(store)
+    site.provider.id_token_overrides = {"at_hash": ..., **ROLES}
+    browser = await site.signed_in()
+    site.provider.access_token_overrides = then
+    site.provider.id_token_on_refresh = id_token != "none"
+    if id_token == "who signed in alone":
+        site.provider.claims_in_id_token, site.provider.id_token_overrides = False, {"at_hash": ...}
+
+    await site.refresh(browser)
+
+    assert await is_admin(browser) is (id_token == "what it said before")
+
+
+@pytest.mark.parametrize("store", STORES)
+async def test_a_role_that_both_tokens_gave_comes_back_with_the_access_token(store):
+    """And goes with it again."""
+    site = RolesSite(store)
+    site.provider.id_token_overrides = {"at_hash": ..., **ROLES}
+    browser = await site.signed_in()
+    site.provider.id_token_on_refresh = False
+    seen = []
+    for access_token in ({}, ROLES, ROLES, {}):
+        site.provider.access_token_overrides = access_token
+        await site.refresh(browser)
+        seen.append(await is_admin(browser))
+
+    assert seen == [False, True, True, False]
+
+
+@pytest.mark.parametrize("store", STORES)
+async def test_what_only_the_id_token_or_userinfo_gave_does_not_go_with_the_access_token(store):
+    """That never said anything of it."""
+    site = RolesSite(store, userinfo="always")
+    site.provider.id_token_overrides = {"at_hash": ..., "level": 1, "scope": "of the app's own"}
+    site.provider.userinfo_overrides = {"team": "blue"}
+    browser = await site.signed_in()
+    site.provider.id_token_on_refresh = False
+    site.provider.access_token_overrides = {}
+
+    await site.refresh(browser)
+    await browser.fetch("/page")
+
+    claims = site.app.scope["user"].claims
+    assert [claims[name] for name in ("level", "team", "scope")] == [1, "blue", "of the app's own"]
+
+
+async def test_access_tokens_that_take_no_part_take_nothing_away():
+    """The setting is off by default, and what an API is told is nobody's business."""
+    site = RolesSite(claims_from_access_token=False)
+    site.provider.id_token_overrides = {"at_hash": ..., **ROLES}
+    browser = await site.signed_in()
+    site.provider.id_token_on_refresh = False
+    site.provider.access_token_overrides = {}
+
+    await site.refresh(browser)
+
+    assert await is_admin(browser)
+
+
 async def test_a_token_for_another_api_says_nothing_about_the_user():
     """It is nobody's business what that API is told; the claims of the login's own stay."""
     site = RolesSite()

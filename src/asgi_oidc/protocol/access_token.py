@@ -2,6 +2,7 @@
 
 from asgi_oidc.errors import TokenRejected
 from asgi_oidc.protocol.claims import PROTOCOL_CLAIMS, Claims, check_kind, check_lifetime, read_instant, same
+from asgi_oidc.protocol.id_token import claim_names
 from asgi_oidc.protocol.jose import Verified
 
 ACCESS_TOKEN_TYPES = (None, "jwt", "at+jwt")
@@ -44,6 +45,14 @@ def check_access_token(token: Verified, *, issuer: str, sub: str, client_id: str
 def about_the_user(claims: Claims) -> dict[str, object]:
     """Return what a checked access token says about the user; what the login was, the ID Token alone says."""
     return {name: value for name, value in claims.items() if name not in ABOUT_THE_TOKEN}
+
+
+def names_about_the_user(token: str) -> frozenset[str]:
+    """Name what an access token of before says about the user; nothing where it is opaque, or no JWT."""
+    try:
+        return frozenset(about_the_user(dict.fromkeys(claim_names(token))))
+    except (IndexError, ValueError):
+        return frozenset()
 
 
 def _check_is_no_other_kind(claims: Claims) -> None:

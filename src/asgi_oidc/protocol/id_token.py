@@ -131,9 +131,9 @@ def check_audience(claims: Mapping[str, object], *, client_id: str, trusted_audi
         raise TokenRejected("claim_aud", f"not in trusted_audiences: {sorted(strangers)}")
 
 
-def claim_names(id_token: str) -> frozenset[str]:
-    """Name the claims of an ID Token that was checked when it came."""
-    payload = id_token.split(".")[1]
+def claim_names(token: str) -> frozenset[str]:
+    """Name the claims of a JWT that was checked when it came."""
+    payload = token.split(".")[1]
     return frozenset(read_object(urlsafe_b64decode(payload + "=" * (-len(payload) % 4))))
 
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 
+from asgi_oidc.protocol.access_token import names_about_the_user
 from asgi_oidc.protocol.claims import (
     PROTOCOL_CLAIMS,
     Claims,
@@ -24,15 +25,18 @@ DEPTH = 6  # levels of lists and objects in which order does not count
 LEAD = 2  # seconds by which changed tokens count as newer than those that another process got at the same time
 
 
-def refreshed(session: Session, answer: RefreshAnswer, said: Claims, *, further: Claims, now: int) -> Tokens:
+def refreshed(session: Session, answer: RefreshAnswer, said: Claims, *, further: Claims | None, now: int) -> Tokens:
     """Take over all that the answer brought.
 
     Args:
         said: claims of its ID Token, checked; none when it brought no ID Token.
-        further: claims of its access token, checked; none when that takes no part.
+        further: claims of its access token, checked; None when that takes no part.
     """
     old = session.tokens
-    claims, from_access_token = _up_to_date(session, said, further)
+    lost = frozenset(old.from_access_token)
+    if further is not None:  # also what the ID Token of the login gave as well
+        lost |= names_about_the_user(old.access_token) - further.keys()
+    claims, from_access_token = _up_to_date(session, said, further or {}, lost=lost)
     tokens = msgspec.structs.replace(
         rotated(session, answer, now=now),
         written_claims=write_claims(claims),
@@ -56,7 +60,7 @@ def claims_refreshed(session: Session, answer: RefreshAnswer, said: Claims, *, n
         said: as in `refreshed`.
     """
     old = session.tokens
-    claims, from_access_token = _up_to_date(session, said, None)
+    claims, from_access_token = _up_to_date(session, said, {}, lost=frozenset())
     tokens = msgspec.structs.replace(
         rotated(session, answer, now=now),
         written_claims=write_claims(claims),
@@ -109,30 +113,30 @@ def _unordered(value: Any, depth: int = DEPTH) -> Any:
     return value
 
 
-def _up_to_date(session: Session, said: Claims, further: Claims | None) -> tuple[dict[str, object], list[str]]:
-    """Bring claims up to date: what userinfo gave and what `on_login` made stays.
+def _up_to_date(
+    session: Session, said: Claims, further: Claims, *, lost: frozenset[str]
+) -> tuple[dict[str, object], list[str]]:
+    """Bring claims up to date: what userinfo gave and what `on_login` made stays, unless it is said anew.
 
     An ID Token that tells no more than who signed in and when takes nothing away; any other is taken whole: who has
     lost the last role must not keep it because the provider leaves an empty claim out. An access token is always taken
-    whole, and adds what the others lack.
+    whole. Of two new tokens the ID Token has precedence, and both have it over what is older.
 
     Args:
-        further: claims of the access token; None where the session keeps the one that it has.
+        further: claims of the new access token.
+        lost: names of the claims that went with the access token of before.
 
     Returns:
-        The claims, and the names of those that the access token alone gave.
+        The claims, and the names of those whose values an access token gave.
     """
     tokens, made, said = session.tokens, with_partners(session.login.made), without_null_verifications(said)
-    of_access_token = frozenset(tokens.from_access_token)
-    gone = _names_given(tokens) - said.keys() if _is_whole(said) else frozenset[str]()
-    if further is not None:
-        gone |= of_access_token
+    further = _without(further, made)
+    gone = lost | (_names_given(tokens) - said.keys() if _is_whole(said) else frozenset[str]())
     kept = {name: value for name, value in tokens.claims.items() if name in made or name not in gone}
-    told = merge_claims(_without(said, made), kept)
-    if further is None:
-        return told, sorted(of_access_token & told.keys() - said.keys())
-    claims = merge_claims(told, _without(further, made))
-    return claims, sorted(claims.keys() - told.keys())
+    claims = merge_claims(_without(said, made), merge_claims(further, kept))
+    told = {name for name, value in further.items() if name not in kept or kept[name] != value}
+    given = (told | (set(tokens.from_access_token) - lost)) & claims.keys() - said.keys()
+    return claims, sorted(given)
 
 
 def _without(claims: Claims, names: frozenset[str]) -> dict[str, object]:

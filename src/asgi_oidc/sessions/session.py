@@ -62,7 +62,7 @@ class Tokens(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
         ends_at: when the provider wants the session to end, None when it did not say.
         given: names of the claims that ID Tokens of this session gave, where `id_token` is a newer one that told
             nothing but who signed in and when; None where it is the one that gave them.
-        from_access_token: names of the claims that the access token alone gave.
+        from_access_token: names of the claims whose values only the access token gave, or gave last.
     """
 
     generation: int = 0
