@@ -85,7 +85,7 @@ def log(event: Event, *, error: BaseException | None = None, **fields: object) -
     logger.log(event.level, "%s", " ".join(words), extra={"event": event.name})
 
 
-def tell(event: Event, text: str) -> None:
+def log_text(event: Event, text: str) -> None:
     """Write a text of our own as it is, on several lines; it must not contain anything from a request."""
     logger.log(event.level, "%s", text, extra={"event": event.name})
 

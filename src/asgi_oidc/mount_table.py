@@ -1,4 +1,4 @@
-"""What the wrapped app takes off paths: found in the tables of its mounts, however many middlewares stand around it."""
+"""Finds the mounts and routes of the wrapped app that remove path prefixes, through any middleware around it."""
 
 import functools
 import inspect
@@ -14,13 +14,13 @@ MOST_WATCHED = 4  # tables that every request looks at: an app of many routers h
 
 
 class MountTable:
-    """The mounts of an app: looked for when they are first needed, and again when a table of its routes has grown.
+    """The mounts of an app: read when first needed, and again when one of its route tables has grown.
 
-    Frameworks take routes after we were made, and some while they serve.
+    Apps add routes after the middleware was created, and some while they serve.
 
     Attributes:
         mounts: as they were at the last look.
-        unread: the places of apps, mounts and routes that nobody can read, and what they are.
+        unread: the paths of apps, mounts and routes that cannot be inspected, and what they are.
         watched: the first tables, for every request to look at, and how long they were.
     """
 
@@ -28,9 +28,8 @@ class MountTable:
         """Look at nothing yet.
 
         Args:
-            app: None where nothing is known of it.
-            prefixes: those that the app takes off as plain text, where its tables do not say so; None where nobody
-                has said what they are.
+            app: None if nothing is known of it.
+            prefixes: the setting `plain_prefixes`, for what its tables do not show; None if it is not set.
         """
         self.mounts = UNKNOWN
         self.unread: Mapping[str, str] = {}
@@ -44,7 +43,7 @@ class MountTable:
         self._is_read = app is None
 
     def has_changed(self) -> bool:
-        """Look again where there may be something new, and say whether that was so."""
+        """Read the mounts again if a table has grown, and say whether that was so."""
         if self._is_read and [len(table) for table in self._tables] == self._sizes:
             return False
         found = find_mounts(self._app)
@@ -57,7 +56,7 @@ class MountTable:
 
 
 def find_mounts(app: object) -> Found:
-    """Look through an app, and all that it is made of."""
+    """Find the mounts of an app and of everything inside it."""
     found, waiting, seen = Found(), [(app, Place())], dict[tuple[int, Place], object]()
     while waiting:
         here, place = waiting.pop()
@@ -115,7 +114,7 @@ def _listed(value: object) -> Iterable[tuple[object, str]]:
 
 
 def _may_be_app(value: object) -> bool:
-    """Say whether this is an app of a framework that we know, or is called as every app is."""
+    """Say whether this is an app of a known framework, or has the signature of an ASGI app."""
     if isinstance(value, type | ModuleType):
         return False
     if isinstance(value, functools.partial):

@@ -1,4 +1,4 @@
-"""The app's own say in a login: it may change the claims or refuse, but never make somebody else of a user."""
+"""The app's `on_login` hook: it may change the claims or refuse the login, but never change who the user is."""
 
 import copy
 from collections.abc import Mapping
@@ -12,14 +12,14 @@ from asgi_oidc.parts import Parts
 from asgi_oidc.principal import User
 from asgi_oidc.protocol.claims import is_true, without_stale_verification
 
-DEADLINE = 30.0  # seconds; it goes on when the browser leaves, so that nothing else would end it
+DEADLINE = 30.0  # seconds; a disconnecting browser does not cancel the hook, so nothing else would end it
 
 
 class HookClaims(dict[str, Any]):
     """The claims that `on_login` may change in place.
 
     Attributes:
-        stated: names of those that it set, also to the value that they had.
+        stated: names of the claims that it set, even to the same value.
     """
 
     def __init__(self, claims: Mapping[str, Any]) -> None:

@@ -1,7 +1,7 @@
-"""A response that stays open, such as server-sent events, ends with the session of the user that it is for.
+"""Ends responses that stay open, such as server-sent events, when the session of their user ends.
 
-Most responses are sent whole, and nobody watches them. One that is not is looked at every few seconds until it ends,
-together with all others of its event loop.
+Most responses are complete at once, and are not watched. The others are checked every few seconds until they end, all
+those of an event loop together.
 """
 
 import asyncio

@@ -1,7 +1,7 @@
-"""What leaves us when something fails: an error without the frames of inner calls, their causes and their contexts.
+"""Removes inner frames, causes and contexts from the exceptions that leave the library.
 
-Error reporters record the local variables of every frame of an exception, and of those that came before it. In ours,
-and in those of the libraries below us, stand tokens, codes and secrets.
+Error reporters record the local variables of every frame of an exception and of the exceptions before it. Ours, and
+those of the libraries below us, hold tokens, codes and secrets.
 """
 
 from collections.abc import Awaitable, Callable, Coroutine
@@ -15,10 +15,10 @@ Arguments = ParamSpec("Arguments")
 Value = TypeVar("Value")
 
 
-class NotOurs(Exception):
-    """Brings out what the server or an outer middleware raised: it is theirs, and leaves us as it came.
+class ForeignError(Exception):
+    """Carries an exception of the server or an outer middleware, which passes through unchanged.
 
-    Raise it outside of the `except` block, in a frame that holds no secret.
+    Raise it outside the `except` block, in a frame that holds no secret.
     """
 
     def __init__(self, error: Exception) -> None:
@@ -29,7 +29,7 @@ class NotOurs(Exception):
 def sanitizes_errors(
     call: Callable[Arguments, Awaitable[Value]],
 ) -> Callable[Arguments, Coroutine[Any, Any, Value]]:
-    """Let nothing but sanitized errors leave an async function."""
+    """Let only sanitized errors leave an async function."""
 
     @wraps(call)
     async def sanitizing(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Value:
@@ -44,7 +44,7 @@ def sanitizes_errors(
 
 
 def call_sanitized(call: Callable[Arguments, Value], *args: Arguments.args, **kwargs: Arguments.kwargs) -> Value:
-    """Call a function that does not wait, and let nothing but sanitized errors leave it."""
+    """Call a synchronous function, and let only sanitized errors leave it."""
     try:
         return call(*args, **kwargs)
     except BaseException as error:  # noqa: BLE001  # raised below, where no context is added to it
@@ -54,14 +54,14 @@ def call_sanitized(call: Callable[Arguments, Value], *args: Arguments.args, **kw
 
 
 def sanitized(error: BaseException) -> BaseException:
-    """Return what may be raised in the place of an error; raise it after the `except` block.
+    """Return what may be raised instead of an error; raise it after the `except` block.
 
-    An error of ours becomes a fresh one, with the same code and detail. Any other is a fault of ours: its text may hold
-    anything, so it is logged by its class and its lines of code. A cancellation stays the very object that it is.
+    An `OIDCError` is copied with its code and detail. Any other error is a bug of ours: its text may hold anything, so
+    only its class and its lines of code are logged. A cancellation stays the very object that it is.
     """
     if isinstance(error, OIDCError):
         return _fresh(error)
-    if isinstance(error, NotOurs):
+    if isinstance(error, ForeignError):
         return error.error
     if isinstance(error, Exception):
         events.log(events.UNEXPECTED_ERROR, error=error)

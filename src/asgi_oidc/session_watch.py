@@ -1,4 +1,4 @@
-"""Is the session that a connection was opened with still alive? For what stays open long after it was let in."""
+"""Watches the session of an open connection, a websocket or a response, so that the connection ends with it."""
 
 import msgspec
 
@@ -9,18 +9,18 @@ from asgi_oidc.sessions.session import Session, ends_for_good_at, is_live, is_ro
 from asgi_oidc.sessions.sessions import Live
 
 LOOK_EVERY = 2.0  # seconds
-READ_EVERY = 60  # seconds after which the session is read anew, where it is in a store
-BLIND = 60  # seconds without an answer of the store after which nobody can say that the session still lives
-USE_PAUSE = 10  # seconds between two tries to write down a use
-FAREWELL = 2.0  # seconds for the end to go out; then the app hears that it is over in any case
+READ_EVERY = 60  # seconds after which a session in a store is read again
+BLIND = 60  # seconds without an answer of the store after which the session is no longer taken for alive
+USE_PAUSE = 10  # seconds between two attempts to save the time of last use
+FAREWELL = 2.0  # seconds to send the end to the browser; then the app gets its disconnect in any case
 MOST_CAUSES = 10  # exceptions that led to one another
 
 
 class ConnectionEnded(OSError):
-    """What an app gets that goes on sending (ASGI 3.0, "Disconnected Client").
+    """Raised when the app keeps sending after the end (ASGI 3.0, "Disconnected Client").
 
     Attributes:
-        of: stands for the connection.
+        of: identifies the connection.
     """
 
     def __init__(self, what: str, *, of: object) -> None:
@@ -29,7 +29,7 @@ class ConnectionEnded(OSError):
 
 
 def is_due_to_end(error: BaseException | None, *, of: object) -> bool:
-    """Say whether an app raises an exception because it was told that a connection has ended."""
+    """Say whether the app raised an exception because a connection has ended."""
     for _ in range(MOST_CAUSES):
         if error is None or isinstance(error, ConnectionEnded):
             break
@@ -40,10 +40,10 @@ def is_due_to_end(error: BaseException | None, *, of: object) -> bool:
 
 
 class SessionWatch:
-    """Looks at one session again and again.
+    """Checks one session periodically.
 
-    What the browser sends over a connection counts as use of the session only with `websocket_activity`: a page that
-    nobody looks at may talk as well.
+    What the browser sends over a connection counts as use of the session only with `websocket_activity`: an
+    unattended page may send messages as well.
     """
 
     def __init__(self, live: Live, parts: Parts) -> None:

@@ -219,7 +219,7 @@ def read_settings(
     if problems:
         error = SettingsError(problems)
         # Logged here as well: if a framework creates the middleware late, the server starts and always answers 500.
-        events.tell(events.SETTINGS_INVALID, str(error))
+        events.log_text(events.SETTINGS_INVALID, str(error))
         raise error
     return Settings(**values)
 

@@ -8,7 +8,7 @@ import anyio
 
 from asgi_oidc.errors import RequestRejected
 from asgi_oidc.parts import Parts
-from asgi_oidc.sanitized_errors import NotOurs
+from asgi_oidc.sanitized_errors import ForeignError
 from asgi_oidc.web.request import LONGEST_QUERY, Request
 from asgi_oidc.web.response import Response
 
@@ -31,7 +31,7 @@ async def read_form_body(request: Request, receive: Receive, *, largest: int = L
 
     Raises:
         RequestRejected: no form, too large, too slow, or the browser went away.
-        NotOurs: what the server raised.
+        ForeignError: what the server raised.
     """
     if not request.is_form:
         raise RequestRejected("content_type", "expected a form", status=415)
@@ -59,6 +59,6 @@ async def _whole_body(receive: Receive, largest: int) -> bytes:
 async def _received(receive: Receive) -> MutableMapping[str, Any]:
     try:
         return await receive()
-    except Exception as error:  # noqa: BLE001  # whatever it is, it goes on as it came
-        not_ours = NotOurs(error)
-    raise not_ours
+    except Exception as error:  # noqa: BLE001  # it is passed on unchanged
+        foreign = ForeignError(error)
+    raise foreign

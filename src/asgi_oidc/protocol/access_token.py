@@ -1,4 +1,4 @@
-"""The access token of the login, where it is a JWT whose claims take part (RFC 9068, and what was there before it)."""
+"""Checks the access token of a login whose claims are used: a JWT as in RFC 9068, or older than that."""
 
 from asgi_oidc.errors import TokenRejected
 from asgi_oidc.protocol.claims import PROTOCOL_CLAIMS, Claims, check_kind, check_lifetime, read_instant, same
@@ -8,7 +8,7 @@ from asgi_oidc.protocol.jose import Verified
 ACCESS_TOKEN_TYPES = (None, "jwt", "at+jwt")
 # How providers name the client that a token was issued to: OIDC and Keycloak, RFC 9068 and Cognito, Okta, Entra 1.0.
 CLIENT_CLAIMS = ("azp", "client_id", "cid", "appid")
-# What stands in ID Tokens alone; an access token that has one of these is none (OIDC Core §2, §3.3.2.11).
+# Claims that only ID Tokens have: a token with one of these is not an access token (OIDC Core §2, §3.3.2.11).
 ID_TOKEN_CLAIMS = ("nonce", "at_hash", "c_hash", "s_hash")
 # What some providers say about the token itself, in claims of their own: Keycloak, Cognito.
 KINDS = {"typ": ("bearer", "dpop", "at+jwt", "jwt"), "token_use": ("access",)}
@@ -17,7 +17,7 @@ ABOUT_THE_TOKEN = PROTOCOL_CLAIMS | {*CLIENT_CLAIMS, *KINDS, "scope", "scp"}
 
 
 def check_access_token(token: Verified, *, issuer: str, sub: str, client_id: str, now: int, leeway: int) -> None:
-    """Refuse an access token that is not of this provider, about this user, for this client, and of now.
+    """Refuse an access token that is not from this provider, about this user, for this client and valid now.
 
     Args:
         token: signature already checked.
@@ -36,14 +36,14 @@ def check_access_token(token: Verified, *, issuer: str, sub: str, client_id: str
     if not same(claims.get("iss"), issuer):
         raise TokenRejected("claim_iss", f"expected {issuer}, got {claims.get('iss')}")
     _check_client(claims, client_id)
-    read_instant(claims, "exp")  # it has to be there
+    read_instant(claims, "exp")  # required
     check_lifetime(claims, now=now, leeway=leeway)
     if not same(claims.get("sub"), sub):
         raise TokenRejected("claim_sub", "expected the user of the ID Token, got another one")
 
 
 def about_the_user(claims: Claims) -> dict[str, object]:
-    """Return what a checked access token says about the user; what the login was, the ID Token alone says."""
+    """Return the claims about the user in a checked access token; only the ID Token describes the login."""
     return {name: value for name, value in claims.items() if name not in ABOUT_THE_TOKEN}
 
 

@@ -1,7 +1,7 @@
-"""The words of an OAuth error, for the log and the developer (RFC 6749 §4.1.2.1 and §5.2, RFC 6750 §3).
+"""Reads OAuth errors and their descriptions, for the log and the developer (RFC 6749 §4.1.2.1, §5.2; RFC 6750 §3).
 
-Most often they hold the answer: "client secret is expired". They come from outside, so they are bounded, stand on one
-line, and lose what they repeat of our secrets. No page and no answer to a browser ever shows them.
+The description often names the problem ("client secret is expired"). It comes from outside, so it is cut to size, put
+on one line, and stripped of our secrets. No page and no answer to a browser ever shows it.
 """
 
 import re
@@ -24,7 +24,7 @@ _IN_HEADER = re.compile(r'(?:^|[\s,])(error|error_description|error_uri)="((?:[^
 
 
 class OAuthError(NamedTuple):
-    """What an answer says went wrong; each may be empty, and is bounded and clean."""
+    """An OAuth error; each member may be empty, and is cut to size and cleaned."""
 
     error: str = ""
     error_description: str = ""

@@ -1,8 +1,7 @@
-"""How many bytes of a Cookie header are ours: beyond 8 kB a proxy answers 400 to everything, sign-out included.
+"""Limits the bytes of our cookies: beyond 8 kB a proxy answers 400 to everything, sign-out included.
 
-nginx takes header lines of 8 kB where nothing else is said (`large_client_header_buffers`), and others are alike. Each
-kind of cookie has its share: a session never keeps a login from starting, nor do logins that another site starts keep a
-session from being used.
+By default nginx accepts header lines of 8 kB (`large_client_header_buffers`), and others are similar. Each kind of
+cookie has its share: a session never prevents a login, and logins that another site starts never break a session.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,7 +17,7 @@ SESSION = MAX_HEADER - SMALL - LOGIN  # for a session in sealed cookies, beside 
 
 
 def size_of(cookies: Mapping[str, str]) -> int:
-    """Return the bytes that cookies take in a header, those that part them included."""
+    """Return the bytes that cookies take in a header, separators included."""
     return sum(len(name) + len(value) + len("=; ") for name, value in cookies.items())
 
 
@@ -55,7 +54,7 @@ class CookieBudget:
     def make_room(
         self, cookies: Mapping[str, str], lines: Sequence[bytes], *, now: int, keeps_form: bool = False
     ) -> list[bytes]:
-        """Delete what has to go so that a browser which takes these Set-Cookie lines stays within the bound.
+        """Return the deletions that keep a browser within the limit once it has these Set-Cookie lines.
 
         Args:
             cookies: all of ours that the browser sent.
@@ -81,7 +80,7 @@ class CookieBudget:
 
 
 def _after(cookies: Mapping[str, str], lines: Iterable[bytes]) -> dict[str, str]:
-    """Say what a browser has after an answer."""
+    """Return the cookies that a browser has after a response."""
     after = dict(cookies)
     for line in lines:
         name, _, rest = line.decode("ascii").partition("=")

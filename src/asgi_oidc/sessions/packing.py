@@ -1,4 +1,4 @@
-"""Values for cookies, in few bytes: what is base64url in them, such as tokens, is kept as the bytes it stands for.
+"""Packs values for cookies into few bytes: base64url text, such as tokens, is stored as the bytes that it encodes.
 
 The sealed value is written in base64url in any case, and a cookie has little room.
 """
@@ -33,7 +33,7 @@ def unpack(data: bytes, kind: type[Value]) -> Value:
 
 
 def compress(data: bytes) -> bytes | None:
-    """Write what `pack` wrote in fewer bytes; None where it is too large for that.
+    """Compress what `pack` wrote; None if it is too large for that.
 
     The length tells nobody anything: one user's tokens and claims are in it, and nobody else's choice of words.
     """

@@ -1,4 +1,4 @@
-"""What the answer to a refresh makes of the tokens of a session (OIDC Core §12.2)."""
+"""Applies the answer to a refresh to the tokens of a session (OIDC Core §12.2)."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ from asgi_oidc.protocol.id_token import claim_names
 from asgi_oidc.protocol.tokens import RefreshAnswer
 from asgi_oidc.sessions.session import Session, Tokens, earliest, refresh_due_at, write_claims
 
-# What is new in every token says nothing about the user; the last ones are those of Entra and of Ory.
+# Claims that differ in every token say nothing about the user; the last four are those of Entra and Ory.
 NEW_IN_EVERY_TOKEN = frozenset(
     {"exp", "iat", "nbf", "jti", "nonce", "auth_time", "at_hash", "c_hash", "s_hash", "session_expiry", "updated_at"}
     | {"aio", "rh", "uti", "rat"}
@@ -26,11 +26,11 @@ LEAD = 2  # seconds by which changed tokens count as newer than those that anoth
 
 
 def refreshed(session: Session, answer: RefreshAnswer, said: Claims, *, further: Claims | None, now: int) -> Tokens:
-    """Take over all that the answer brought.
+    """Return the tokens with everything that the answer brought.
 
     Args:
-        said: claims of its ID Token, checked; none when it brought no ID Token.
-        further: claims of its access token, checked; None when that takes no part.
+        said: claims of its ID Token, already checked; empty if there was none.
+        further: claims of its access token, already checked; None if they are not used.
     """
     old = session.tokens
     lost = frozenset(old.from_access_token)
@@ -54,7 +54,7 @@ def refreshed(session: Session, answer: RefreshAnswer, said: Claims, *, further:
 
 
 def claims_refreshed(session: Session, answer: RefreshAnswer, said: Claims, *, now: int) -> Tokens:
-    """Take over the new refresh token and what the ID Token says; the access token is for another API.
+    """Return the tokens with the new refresh token and claims; the access token is for another API.
 
     Args:
         said: as in `refreshed`.
