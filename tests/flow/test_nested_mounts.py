@@ -6,7 +6,8 @@ import litestar
 import pytest
 from fastapi import FastAPI
 from starlette.applications import Starlette
-from starlette.routing import Mount
+from starlette.responses import PlainTextResponse
+from starlette.routing import Mount, Route
 
 from asgi_oidc import Rule
 from asgi_oidc.testing.in_process import http_scope
@@ -128,3 +129,12 @@ async def test_a_root_path_that_an_app_sets_itself_leads_past_no_rule(path, capl
 
     assert got == [200, 401 if path != "/v1/v1/admin" else 200]
     assert "root_path_of_app" in caplog.text
+
+
+async def test_a_page_that_is_named_like_the_root_path_is_open_where_nothing_takes_that_off_again():
+    """`/app/static/app.css` is a file as any other; in a Litestar at `/` of another one it might be `.css`."""
+    plain = Starlette(routes=[Route("/static/{name}", lambda request: PlainTextResponse("the file"))])
+    nested = litestar_in_litestar("/", "/static/app.css")
+    sites = [Site(inner=app, base_url=APP, public=["/static/*"]) for app in (plain, nested)]
+
+    assert [await status(site.middleware, "/app/static/app.css") for site in sites] == [200, 401]
