@@ -8,9 +8,11 @@ from asgi_oidc.sessions.sessions import ENDED, EXPIRED, Absent, Live
 from asgi_oidc.sessions.transactions import LIFETIME, digest
 from asgi_oidc.web.request import Request
 
-OUTDATED = Absent("outdated")  # cookies of before a refresh that took rights away; others may be on their way
+OUTDATED = Absent("outdated")  # cookies from before a refresh that took rights away; newer ones may be on their way
 NOT_YET = Absent("not_yet")  # it begins days from now: a clock was set back
-LAST_WORD = 5  # seconds after its end in which a session may still sign out: a double click, a second tab
+LAST_WORD = (
+    5  # seconds after the end of a session in which its cookies may still sign out: a double click, a second tab
+)
 LATE = 1  # seconds after which another tab may have signed in, in another process that nobody here hears of
 
 
@@ -46,7 +48,7 @@ async def who_was(request: Request, parts: Parts) -> Live | None:
 
 
 def may_sign_out(session: Session, parts: Parts, *, now: int) -> bool:
-    """Say whether a session may still end something: it is alive, or ended a moment ago.
+    """Say whether a session may still sign out: it is alive, or ended a moment ago.
 
     An old cookie opens nothing, and must not act either: it would end the sessions that its user has now, and give an
     ID Token away.
@@ -81,7 +83,7 @@ def _why_over(session: Session, parts: Parts, *, now: int) -> Absent | None:
 
 
 def expect_login(request: Request, parts: Parts) -> None:
-    """Note that this browser signs in: its cookies may soon be those of the new session.
+    """Note that this browser is signing in: its cookies may soon be those of a new session.
 
     Answers to older requests, which may still be under way, delete none of them any more.
     """
@@ -91,7 +93,7 @@ def expect_login(request: Request, parts: Parts) -> None:
 
 
 def delete_over(request: Request, parts: Parts) -> list[bytes]:
-    """Return the Set-Cookie lines that take a session out of a browser which is known to be over.
+    """Return the Set-Cookie lines that delete a session that is known to be over.
 
     Browsers delete by name, and the next session has the same. So nothing is deleted by an answer that may arrive
     after a login: one that is late, or to a browser that is signing in. Nor by the answer to a form that a person sent:

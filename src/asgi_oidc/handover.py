@@ -104,7 +104,7 @@ class Answer:
         await self._send(message)
 
     async def receive(self) -> Message:
-        """Receive a message; whoever waits for more than the body hears when an open response was ended."""
+        """Receive a message; after the body, the app receives a disconnect when an open response was ended."""
         if self._has_body and self._live is not None:
             return await self._opened(self._live).receive(self._receive)
         message = await self._receive()
@@ -112,7 +112,7 @@ class Answer:
         return message
 
     def close(self) -> None:
-        """Note that nothing more comes."""
+        """Note that the response is complete."""
         if self.open is not None:
             self._open_responses.forget(self.open)
 

@@ -143,12 +143,12 @@ class Policy:
 
     @property
     def mounts(self) -> Mounts:
-        """What the app takes off paths, as it is now."""
+        """The mounts of the app, as they are now."""
         self._look_again()
         return self._mount_table.mounts
 
     def passable(self) -> dict[str, list[str]]:
-        """Say which rules may be passed in an app, a mount or a route that nobody can read, by its name."""
+        """Return the rules that may be bypassed in an app, mount or route that cannot be inspected, by its name."""
         self._look_again()
         stems = [(rule.pattern.stem, rule.path) for rule in self.rules if rule.closes]
         found = {
@@ -210,9 +210,9 @@ class Policy:
         )
 
     def _opened_by(self, path: PathReadings, methods: tuple[str, ...]) -> Pattern | None:
-        """Return a pattern that opens the path, None where it opens in no way, or not in each of its readings.
+        """Return a pattern that opens the path, None if one of its readings is not open.
 
-        What opens one reading overrules no rule that another one meets.
+        What opens one reading does not override a rule that another reading meets.
         """
         if not path.is_canonical:
             return None

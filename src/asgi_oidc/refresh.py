@@ -150,7 +150,7 @@ async def ask(mine: Turn, parts: Parts, *, resource: str | None = None) -> Refre
 
 
 async def _keep(mine: Turn, parts: Parts, refresh_token: str | None) -> None:
-    """Write down which refresh token is left, where that has changed."""
+    """Save which refresh token is left, if that has changed."""
     if refresh_token != mine.session.tokens.refresh_token:
         mine.session = await save(mine, parts, with_refresh_token(mine.session, refresh_token, now=parts.now()))
 

@@ -1,4 +1,4 @@
-"""Revoke refresh tokens (RFC 7009): as well as it goes, nobody waits long for that, and nothing fails by it.
+"""Revokes refresh tokens (RFC 7009) on a best-effort basis: bounded in time, and a failure is only logged.
 
 Some providers end, with one refresh token, all that the client has of that sign-in: Keycloak drops its session of this
 client, and with it the refresh tokens of the browser's other logins and the way by which a sign-out at the provider
@@ -35,7 +35,7 @@ async def revoke(refresh_token: str | None, parts: Parts) -> None:
 
 
 async def revoke_of_session(refresh_token: str | None, login: Login, parts: Parts) -> None:
-    """Revoke the newest refresh token of a session that is over, unless its user may have signed in anew."""
+    """Revoke the newest refresh token of a session that is over, unless its user may have signed in again."""
     if not await _has_successor(login, parts):
         await revoke(refresh_token, parts)
 

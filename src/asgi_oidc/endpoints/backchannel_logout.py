@@ -45,7 +45,7 @@ def _read_token(body: bytes) -> str:
 
 
 def _tell_of_missing_exp(logout: Logout, parts: Parts) -> None:
-    """Say once that the provider sends tokens that the specification does not allow."""
+    """Log once that the provider sends logout tokens without `exp`, which the specification requires."""
     if logout.has_exp or "logout_token_without_exp" in parts.notices:
         return
     parts.notices.add("logout_token_without_exp")

@@ -65,7 +65,7 @@ async def callback(request: Request, parts: Parts, receive: Receive) -> Response
 async def _not_finished(
     request: Request, parts: Parts, response: AuthorizationResponse, transaction: Transaction, error: OIDCError
 ) -> Response:
-    """Start a login again, once, whose page at the provider has expired; any other failure is told."""
+    """Restart a login once if its page at the provider has expired; report any other failure."""
     is_first = request.wants_page and not request.is_prefetch and not transaction.state.endswith(AGAIN)
     if not (is_first and has_login_page_expired(response)):
         return failure(request, parts, error, return_to=transaction.return_to)
@@ -80,7 +80,7 @@ async def _not_finished(
 async def _finish_once(
     request: Request, parts: Parts, response: AuthorizationResponse, code: str, transaction: Transaction
 ) -> Response:
-    """Use the login up and finish it, also when its browser goes away meanwhile: nobody else could do it any more.
+    """Use the login up and finish it, even if its browser disconnects: it could not be finished later.
 
     Raises:
         StoreUnavailable: it is not used up.
@@ -111,7 +111,7 @@ async def _read_response(request: Request, receive: Receive) -> AuthorizationRes
 
 
 async def _use_up(transaction: Transaction, parts: Parts) -> Beginning | None:
-    """One callback makes at most one token call, also when two arrive at once, in processes that share a store.
+    """Make at most one token call per callback, in all processes that share a store, even if two arrive at once.
 
     Returns:
         None where it was used before.

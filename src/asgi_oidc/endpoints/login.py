@@ -112,7 +112,7 @@ async def start_login(
 
 
 def _tell_of_another_host(request: Request, parts: Parts) -> None:
-    """Warn once where the browser seems to be at another host than `base_url`; no decision depends on that.
+    """Warn once if the browser seems to be at another host than `base_url`; no decision depends on that.
 
     The login cookie stays at that host, so the callback at `base_url` never finds it.
     """
@@ -133,7 +133,7 @@ def _tell_of_another_host(request: Request, parts: Parts) -> None:
 
 
 def _shorter(return_to: str | None, parts: Parts) -> list[str | None]:
-    """Say where a login may end whose return path is too long for a cookie."""
+    """Return shorter return paths, for one that is too long for a cookie."""
     if return_to is None:
         return []
     path, _, sealed = return_to.partition("?form=")

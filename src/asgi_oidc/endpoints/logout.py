@@ -61,7 +61,7 @@ def _is_wanted(request: Request, parts: Parts) -> bool:
 
 
 async def _find(request: Request, parts: Parts) -> Session | None:
-    """Return the session to end; one that is over already is as good as none."""
+    """Return the session to end, None if it has ended already."""
     live = await who_was(request, parts)
     if live is None:
         await parts.afterwards.run_shielded(lambda: parts.sessions.end_unread(request.cookies))
@@ -70,7 +70,7 @@ async def _find(request: Request, parts: Parts) -> Session | None:
 
 
 async def _sign_out(session: Session, parts: Parts) -> str | None:
-    """Sign out here and at the provider, to the end: servers cancel the request of a browser that goes away.
+    """Sign out here and at the provider, even if the browser disconnects and the server cancels the request.
 
     Returns:
         The URL where the browser has to sign out at the provider, where there is one.
@@ -135,7 +135,7 @@ def _send_on(
 
 
 def _end_session(request: Request, endpoint: str, parameters: dict[str, str], parts: Parts) -> Response:
-    """Lead to the provider: with a URL, or where that is too long for some servers with a form.
+    """Send the browser to the provider: with a redirect, or with a form if the URL would be too long.
 
     A program can send no form; without the ID Token, the provider asks the person.
     """

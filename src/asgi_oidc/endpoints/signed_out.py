@@ -23,7 +23,7 @@ def welcome_back(request: Request, parts: Parts, *, is_signed_in: bool) -> Respo
 
 
 def signed_out(way_back: WayBack, parts: Parts) -> Response:
-    """Say that it worked, where the page to go to would begin the next login: a silent one would undo the sign-out."""
+    """Show "You are signed out" if the target page would start a login, which could silently undo the sign-out."""
     again, app = with_return_to(parts.urls.login, way_back.return_to), parts.settings.app_name
     return page(signed_out_page(again=again, is_everywhere=way_back.is_everywhere, app=app), status=200)
 
@@ -34,7 +34,7 @@ def goal_of(return_to: str | None, parts: Parts) -> str:
 
 
 def is_goal_public(return_to: str | None, request: Request, parts: Parts) -> bool:
-    """Say whether the page that a sign-out ends at is there for everybody; it may be on another site.
+    """Say whether the page that a sign-out ends at is public; it may be on another site.
 
     Args:
         request: another one, for what the server says of the mount.

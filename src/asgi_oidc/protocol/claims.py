@@ -20,7 +20,7 @@ Claims = Mapping[str, object]
 
 
 def merge_claims(first: Claims, second: Claims) -> dict[str, object]:
-    """Merge two answers about one user: what the first says stands, the second adds what the first lacks.
+    """Merge two answers about one user: the first takes precedence, the second adds what it lacks.
 
     `email_verified` is about the `email` beside it and vouches for no other, so the two come from one answer. Where
     the first answer has a value and does not say whether it is verified, the word of the second counts only for that
@@ -42,13 +42,13 @@ def merge_claims(first: Claims, second: Claims) -> dict[str, object]:
 
 
 def without_null_verifications(claims: Claims) -> Claims:
-    """Leave out a verification that is null: whoever says null has neither verified nor denied anything."""
+    """Leave out a verification that is null, which neither confirms nor denies anything."""
     nulls = {verified for _, verified in VERIFIED_PAIRS if claims.get(verified, False) is None}
     return {name: claim for name, claim in claims.items() if name not in nulls} if nulls else claims
 
 
 def without_stale_verification(before: Claims, after: Claims, *, stated: Collection[str]) -> dict[str, object]:
-    """Take away a verification that was made for another value than the one that it now stands beside.
+    """Remove a verification that was made for another value than the current one.
 
     A value that the app put there is unverified until the app says otherwise, in a domain that is trusted too. Where
     the provider denied the value that is still there, leaving that out takes nothing back.
@@ -71,13 +71,13 @@ def without_stale_verification(before: Claims, after: Claims, *, stated: Collect
 
 
 def with_partners(names: Iterable[str]) -> frozenset[str]:
-    """Add to names of claims those that go with them: of a verified pair, both."""
+    """Complete pairs such as `email` and `email_verified`: add the other name of each."""
     named = frozenset(names)
     return named.union(*(pair for pair in VERIFIED_PAIRS if not named.isdisjoint(pair)))
 
 
 def is_true(claim: object) -> bool:
-    """Say whether a claim is true; some providers (Amazon Cognito) write that as text. Nothing else is."""
+    """Say whether a claim is true, or the text "true" that some providers (Amazon Cognito) send."""
     return claim is True or claim == "true"
 
 

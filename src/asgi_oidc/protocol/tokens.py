@@ -47,7 +47,7 @@ class RefreshAnswer:
 
 
 class UnusableTokens(AnswerRejected):
-    """A successful answer to a refresh that we cannot use: what it says of the refresh token counts all the same.
+    """A successful answer to a refresh that we cannot use; what it says about the refresh token still counts.
 
     Attributes:
         refresh_token: the new one, None where there is none that can be read.
@@ -128,7 +128,7 @@ def read_refresh_answer(answer: Answer) -> RefreshAnswer:
 
 
 def _unusable(error: AnswerRejected, members: dict[str, object]) -> UnusableTokens:
-    """Say which refresh token is left: who sends a spent one is taken for a thief (RFC 9700 §4.14.2)."""
+    """Say which refresh token is left: sending a spent one again looks like theft (RFC 9700 §4.14.2)."""
     try:
         newer = _refresh_token(members)
     except AnswerRejected:

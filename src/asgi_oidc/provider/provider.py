@@ -81,7 +81,7 @@ class Provider:
         return await self._discovery.metadata()
 
     async def metadata_for_login(self, *, response_mode: str | None) -> ProviderMetadata:
-        """Return the metadata, where it leaves a way for a login to succeed.
+        """Return the metadata, unless it rules out every login.
 
         Raises:
             ProviderUnsupported: it does not, and says why.
@@ -118,7 +118,7 @@ class Provider:
         return answer
 
     def left_after(self, error: ProviderError, refresh_token: str) -> str | None:
-        """Return the refresh token that is left after a refresh has failed, None where none is.
+        """Return the refresh token that is left after a failed refresh, None if there is none.
 
         One that may be spent must not be sent again: the provider would take us for a thief, and end the grant for all
         (RFC 9700 §4.14.2). A call without an answer proves nothing: most of these were never processed, and providers
@@ -181,7 +181,7 @@ class Provider:
         )
 
     async def access_token_claims(self, token: str, *, sub: str) -> dict[str, object]:
-        """Verify an access token whole, and return what it says about the user; nothing where that is switched off.
+        """Verify an access token and return its claims about the user; none if `claims_from_access_token` is off.
 
         Args:
             sub: of the ID Token of the login.
@@ -210,7 +210,7 @@ class Provider:
     async def complete_claims(
         self, claims: Claims, tokens: TokenAnswer, *, scope: str, others: Collection[str] = ()
     ) -> dict[str, object]:
-        """Add the claims of userinfo, where the settings, the scopes or the rules ask for it.
+        """Add the claims of userinfo if the settings, the scopes or the rules ask for them.
 
         Args:
             others: names of claims that the access token has: rules need not ask for them.
@@ -273,7 +273,7 @@ class Provider:
 
 
 def _log_refusal(answer: Answer) -> None:
-    """Log why userinfo gave nothing: often the access token was made for another API (`resource`, `audience`)."""
+    """Log why userinfo was refused: often the access token is for another API (`resource`, `audience`)."""
     try:
         check_status(answer, what="userinfo")
     except ProviderError as error:

@@ -239,7 +239,7 @@ class Ended:
         self._untold.discard(mark.name)
 
     def learn(self, mark: Mark, *, now: float) -> Mark:
-        """Take a mark of another process over; of two with one name, the one that ends more counts."""
+        """Add a mark of another process; of two with the same name, the one that ends more counts."""
         return self._learn(mark, now=now, user=None)
 
     def _learn(self, mark: Mark, *, now: float, user: str | None) -> Mark:

@@ -47,7 +47,7 @@ def redirect(url: str) -> Response:
 
 
 def page_for(request: Request, body: bytes, *, status: int, csp: str = PAGE_CSP) -> Response:
-    """Answer with a page in the form that whoever asks can show.
+    """Answer with a page in the form that the requester can show.
 
     That is a whole page, also in a frame, or only what is in it, for a page that htmx or Turbo puts it into.
     """
