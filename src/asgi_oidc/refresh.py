@@ -152,7 +152,7 @@ async def ask(mine: Turn, parts: Parts, *, resource: str | None = None) -> Refre
 async def _keep(mine: Turn, parts: Parts, refresh_token: str | None) -> None:
     """Save which refresh token is left, if that has changed."""
     if refresh_token != mine.session.tokens.refresh_token:
-        mine.session = await save(mine, parts, with_refresh_token(mine.session, refresh_token, now=parts.now()))
+        mine.session = await save(mine, parts, with_refresh_token(mine.session, refresh_token))
 
 
 async def checked_claims(mine: Turn, parts: Parts, answer: RefreshAnswer) -> dict[str, object]:
@@ -206,7 +206,7 @@ async def _keep_what_is_left(
     """Never come with a refresh token that is spent: that would end the grant, for all devices."""
     if answer.refresh_token is None:
         return
-    tokens = rotated(mine.session, answer, now=parts.now())
+    tokens = rotated(mine.session, answer)
     if isinstance(error, TokenRejected) and error.code not in NOT_ITS_FAULT:
         # It may be somebody else's, so the session goes on without one. It is not revoked: if it is ours after all, the
         # provider may end more than that by it (see `revoke`), and the session lives.

@@ -7,9 +7,10 @@ import pytest
 
 from asgi_oidc import OIDCError, Rule
 from asgi_oidc.sessions.ended_log import GAP, STALE
+from asgi_oidc.sessions.session import MOST_SKEW
 from asgi_oidc.testing import Browser
 from tests.flow.logouts import LogoutSite
-from tests.flow.site import PROGRAM, cookie_header, nothing, session_cookies, who_am_i
+from tests.flow.site import PROGRAM, Clock, cookie_header, nothing, session_cookies, who_am_i
 from tests.flow.test_refresh import OtherAnswers
 from tests.flow.tokens import LIFETIME, SCOPE
 from tests.sessions.stores import OwnStore
@@ -27,9 +28,9 @@ class Fleet(LogoutSite):
         super().__init__(form, **{"scope": SCOPE, "rules": [ADMIN, MAIL, STAFF], **settings})
         self.provider.access_token_lifetime = LIFETIME
 
-    def other(self) -> "Fleet":
-        """Start another process of the same site; time is one."""
-        return Fleet("cookies", **{**self.settings, "provider": self.provider, "clock": self.clock})
+    def other(self, *, clock: Clock | None = None) -> "Fleet":
+        """Start another process of the same site; time is one, unless its machine has another clock."""
+        return Fleet("cookies", **{**self.settings, "provider": self.provider, "clock": clock or self.clock})
 
     @property
     def shared(self) -> OwnStore:
@@ -194,6 +195,45 @@ async def test_what_another_process_renewed_before_is_older_too():
 
     assert await statuses(site.other().browser(jar=older), "/admin/users") == [401]
     assert await statuses(site.other().browser_of(browser), "/admin/users", "/page") == [403, 200]
+
+
+@pytest.mark.parametrize("ahead", [3, 10, MOST_SKEW, -10])
+async def test_what_another_process_renewed_before_is_older_whatever_its_clock_says(ahead):
+    """Two machines agree on the time within some minutes at best."""
+    site = Fleet(SHARED[0])
+    site.provider.rotates_refresh_tokens = False
+    skewed = Clock()
+    skewed.now = site.clock.now + ahead
+    other = site.other(clock=skewed)
+    site.provider.clock, site.provider.id_token_lifetime = site.clock, 3600
+    browser = await site.signed_in()
+    elsewhere = copy_of(browser, other)
+    assert await other.refresh(elsewhere) == 200
+    site.clock.advance(3)
+    assert await statuses(elsewhere, "/admin/users") == [200]
+    site.provider.id_token_overrides = {"roles": []}
+
+    assert await site.refresh(browser) == 200
+    skewed.advance(STALE + 1)
+
+    assert await statuses(elsewhere, "/admin/users") == [401]
+    assert await statuses(browser, "/admin/users", "/page") == [403, 200]
+
+
+async def test_tokens_that_were_renewed_elsewhere_without_claims_give_no_role_back():
+    """That process was told nothing of the user; this one was, before."""
+    site = Fleet("cookies")
+    site.provider.rotates_refresh_tokens = False
+    other, browser = site.other(), await site.signed_in()
+    elsewhere = copy_of(browser, other)
+    site.provider.id_token_overrides = {"roles": []}
+    await site.refresh(browser)
+    site.provider.id_token_on_refresh = False
+    site.clock.advance(2 * MOST_SKEW)
+
+    assert await other.refresh(elsewhere) == 200
+
+    assert await statuses(site.browser_of(elsewhere), "/admin/users", "/page") == [403, 200]
 
 
 async def test_a_refusal_of_older_cookies_deletes_none():

@@ -5,8 +5,17 @@ from typing import Any
 import pytest
 
 from asgi_oidc.protocol.tokens import RefreshAnswer
-from asgi_oidc.sessions.refresh_answer import DEPTH, LEAD, NEW_IN_EVERY_TOKEN, refreshed, rights_may_differ, rotated
-from asgi_oidc.sessions.session import Tokens, write_claims
+from asgi_oidc.sessions.refresh_answer import (
+    DEPTH,
+    LEAD,
+    NEW_IN_EVERY_TOKEN,
+    claims_refreshed,
+    refreshed,
+    rights_may_differ,
+    rotated,
+    with_refresh_token,
+)
+from asgi_oidc.sessions.session import MOST_SKEW, Session, Tokens, write_claims
 from tests.sessions.test_session import SESSION, with_tokens
 
 NOW = SESSION.login.created_at
@@ -16,6 +25,11 @@ ANSWER = RefreshAnswer("a-new-access-token")
 def saying(claims: dict[str, Any], **changes: Any) -> Tokens:
     """Make tokens with these claims."""
     return with_tokens(written_claims=write_claims(claims), **changes).tokens
+
+
+def saying_alice(**changes: Any) -> Session:
+    """Make a session whose ID Token names nothing, and whose claims name alice."""
+    return with_tokens(id_token="header.e30.signature", written_claims=write_claims({"name": "Alice"}), **changes)
 
 
 def nested(value: Any, depth: int) -> Any:
@@ -78,18 +92,46 @@ def test_scopes_and_the_end_count_as_well(old, new, is_else):
 
 
 @pytest.mark.parametrize(("generation", "age", "next_one"), [(0, 0, 1), (0, 300, 300), (300, 300, 301), (9, -50, 10)])
-def test_the_generation_follows_the_time_since_the_login_and_only_grows(generation, age, next_one):
+@pytest.mark.parametrize("further", [{}, None], ids=["access token", "ID Token"])
+def test_the_generation_follows_the_time_since_the_login_and_only_grows(further, generation, age, next_one):
     """Processes that know nothing of each other order their tokens by it; the clock may be set back."""
-    session = with_tokens(generation=generation)
+    session = saying_alice(generation=generation)
+    said = {"name": "Alice"} if further is None else {}
 
-    assert rotated(session, ANSWER, now=NOW + age).generation == next_one
+    for tokens in (
+        refreshed(session, ANSWER, said, further=further, now=NOW + age),
+        claims_refreshed(session, ANSWER, {"name": "Alice"}, now=NOW + age),
+    ):
+        assert tokens.generation == next_one
+
+
+def test_tokens_with_older_claims_are_not_newer_than_those_with_newer_ones():
+    """The provider said nothing, or nothing that counts: another process may have been told something else since."""
+    session = saying_alice(generation=7)
+
+    made = [
+        rotated(session, ANSWER),
+        with_refresh_token(session, None),
+        refreshed(session, ANSWER, {}, further=None, now=NOW + 300),
+        refreshed(session, ANSWER, {"exp": NOW + 600}, further=None, now=NOW + 300),
+        claims_refreshed(session, ANSWER, {}, now=NOW + 300),
+    ]
+
+    assert [tokens.generation for tokens in made] == [8] * 5
+
+
+def test_a_scope_that_is_lost_was_stated_just_now():
+    """Also where the claims were not."""
+    session = saying_alice(scopes=["openid", "email"])
+    answer = RefreshAnswer("a-new-access-token", scope="openid")
+
+    assert refreshed(session, answer, {}, further=None, now=NOW + 300).generation == 300 + LEAD
 
 
 @pytest.mark.parametrize(("said", "lead"), [({"name": "Alice"}, 0), ({"name": "Alison"}, LEAD)])
 def test_tokens_that_say_something_else_are_ahead_of_what_others_got_meanwhile(said, lead):
-    """Another process may have asked in the same second, before the provider knew."""
-    session = with_tokens(id_token="header.e30.signature", written_claims=write_claims({"name": "Alice"}))
-
-    tokens = refreshed(session, ANSWER, said, further={}, now=NOW + 300)
+    """Another process may have asked just before, and its clock may be ahead."""
+    tokens = refreshed(saying_alice(), ANSWER, said, further={}, now=NOW + 300)
 
     assert (tokens.generation, tokens.access_token) == (300 + lead, "a-new-access-token")
+    assert LEAD > MOST_SKEW

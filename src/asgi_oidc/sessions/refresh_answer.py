@@ -14,7 +14,7 @@ from asgi_oidc.protocol.claims import (
 )
 from asgi_oidc.protocol.id_token import claim_names
 from asgi_oidc.protocol.tokens import RefreshAnswer
-from asgi_oidc.sessions.session import Session, Tokens, earliest, refresh_due_at, write_claims
+from asgi_oidc.sessions.session import MOST_SKEW, Session, Tokens, earliest, refresh_due_at, write_claims
 
 # Claims that differ in every token say nothing about the user; the last four are those of Entra and Ory.
 NEW_IN_EVERY_TOKEN = frozenset(
@@ -22,7 +22,8 @@ NEW_IN_EVERY_TOKEN = frozenset(
     | {"aio", "rh", "uti", "rat"}
 )
 DEPTH = 6  # levels of lists and objects in which order does not count
-LEAD = 2  # seconds by which changed tokens count as newer than those that another process got at the same time
+# Seconds by which changed tokens count as newer than those that another process got before, whatever its clock says.
+LEAD = MOST_SKEW + 2
 
 
 def refreshed(session: Session, answer: RefreshAnswer, said: Claims, *, further: Claims | None, now: int) -> Tokens:
@@ -38,7 +39,7 @@ def refreshed(session: Session, answer: RefreshAnswer, said: Claims, *, further:
         lost |= names_about_the_user(old.access_token) - further.keys()
     claims, from_access_token = _up_to_date(session, said, further or {}, lost=lost)
     tokens = msgspec.structs.replace(
-        rotated(session, answer, now=now),
+        rotated(session, answer),
         written_claims=write_claims(claims),
         from_access_token=from_access_token,
         given=_given(old, said) if answer.id_token is not None else old.given,
@@ -50,7 +51,7 @@ def refreshed(session: Session, answer: RefreshAnswer, said: Claims, *, further:
         retry_at=0,
         ends_at=earliest(old.ends_at, said.get("session_expiry")),
     )
-    return _ahead(tokens, old)
+    return _ordered(tokens, session, is_stated=further is not None or _is_whole(said), now=now)
 
 
 def claims_refreshed(session: Session, answer: RefreshAnswer, said: Claims, *, now: int) -> Tokens:
@@ -62,25 +63,24 @@ def claims_refreshed(session: Session, answer: RefreshAnswer, said: Claims, *, n
     old = session.tokens
     claims, from_access_token = _up_to_date(session, said, {}, lost=frozenset())
     tokens = msgspec.structs.replace(
-        rotated(session, answer, now=now),
+        rotated(session, answer),
         written_claims=write_claims(claims),
         from_access_token=from_access_token,
         given=sorted(said.keys() - PROTOCOL_CLAIMS) if _is_whole(said) else old.given,
         ends_at=earliest(old.ends_at, said.get("session_expiry")),
     )
-    return _ahead(tokens, old)
+    return _ordered(tokens, session, is_stated=_is_whole(said), now=now)
 
 
-def rotated(session: Session, answer: RefreshAnswer, *, now: int) -> Tokens:
+def rotated(session: Session, answer: RefreshAnswer) -> Tokens:
     """Take the new refresh token over, and nothing else."""
-    return with_refresh_token(session, answer.refresh_token or session.tokens.refresh_token, now=now)
+    return with_refresh_token(session, answer.refresh_token or session.tokens.refresh_token)
 
 
-def with_refresh_token(session: Session, refresh_token: str | None, *, now: int) -> Tokens:
+def with_refresh_token(session: Session, refresh_token: str | None) -> Tokens:
     """Go on with this refresh token, or with none."""
     old = session.tokens
-    generation = max(old.generation + 1, now - session.login.created_at)
-    return msgspec.structs.replace(old, generation=generation, refresh_token=refresh_token)
+    return msgspec.structs.replace(old, generation=old.generation + 1, refresh_token=refresh_token)
 
 
 def rights_may_differ(new: Tokens, old: Tokens) -> bool:
@@ -93,10 +93,18 @@ def rights_may_differ(new: Tokens, old: Tokens) -> bool:
     return new.written_claims != old.written_claims and _about_the_user(new) != _about_the_user(old)
 
 
-def _ahead(new: Tokens, old: Tokens) -> Tokens:
-    if not rights_may_differ(new, old):
+def _ordered(new: Tokens, session: Session, *, is_stated: bool, now: int) -> Tokens:
+    """Give new tokens their place among those that other processes got for the same session.
+
+    Args:
+        is_stated: whether the provider has just said what their claims are; older claims are not newer than those that
+            another process was told meanwhile.
+    """
+    is_changed = rights_may_differ(new, session.tokens)
+    if not (is_stated or is_changed):
         return new
-    return msgspec.structs.replace(new, generation=new.generation + LEAD)
+    generation = max(new.generation, now - session.login.created_at) + (LEAD if is_changed else 0)
+    return msgspec.structs.replace(new, generation=generation)
 
 
 def _about_the_user(tokens: Tokens) -> bytes:

@@ -52,8 +52,8 @@ class Tokens(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     """What a refresh renews: the tokens, and what they say.
 
     Attributes:
-        generation: larger with each refresh. It follows the seconds since the login, so that of two processes which
-            know nothing of each other the one that asked the provider last has the larger one.
+        generation: larger with each refresh. Where the provider states the claims it follows the seconds since the
+            login, so that of two processes that know nothing of each other the one that was told last has the larger.
         written_claims: as JSON text, which nobody changes; few requests look into it.
         access_expires_at: None when the provider did not say.
         refresh_due_at: when a request that wants the access token renews it first; None for never.
