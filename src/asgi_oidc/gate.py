@@ -20,6 +20,7 @@ from asgi_oidc.web.pages import FORM_CSP, FRAGMENT_CSP, forbidden_page, form_sto
 from asgi_oidc.web.request import Request, read_form
 from asgi_oidc.web.response import Response, challenge, page, page_for, problem
 
+FORM_ID = 12  # random bytes
 LONGEST_PAGE = 1024  # characters of a way back to the page of a form; it is sealed twice, and has to fit into a cookie
 STEP_UP_REQUIRED = "insufficient_user_authentication"  # RFC 9470 §3
 
@@ -173,7 +174,14 @@ async def _sealed(request: Request, parts: Parts, receive: Receive, *, target: s
     if any("\0" in text for pair in pairs for text in pair):  # a parser of HTML makes another character of it
         return None
     sub = None if was is None else digest(was.session.login.sub)
-    form = KeptForm(target=target, page=_page_of(request, parts), pairs=pairs, sub=sub, created_at=parts.now())
+    form = KeptForm(
+        target=target,
+        page=_page_of(request, parts),
+        pairs=pairs,
+        sub=sub,
+        created_at=parts.now(),
+        id=secrets.token_urlsafe(FORM_ID),
+    )
     sealed = parts.forms.seal(form)
     fits = len(sealed) <= LARGEST_COOKIE and parts.cookie_budget.has_room_for(sealed, request.cookies)
     return sealed if fits else None

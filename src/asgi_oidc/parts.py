@@ -136,7 +136,7 @@ def put_together(
         form=settings.url_of("form"),
         base_path=settings.base_path,
         read_ask=settings.read_ask,
-        sealed=asks.write,
+        sealed=lambda ask: asks.write(ask, now=now()),
     )
     return Parts(
         settings=settings,

@@ -1,12 +1,12 @@
 """A form that finds nobody signed in is not lost without a word, and where the site wants it, not at all."""
 
 from typing import Any
-from urllib.parse import parse_qs, quote, urlsplit
+from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
 import pytest
 
 from asgi_oidc import Rule, StepUpRequired
-from asgi_oidc.testing import Browser, Response
+from asgi_oidc.testing import Browser, FakeProvider, Response
 from tests.flow.site import ORIGIN, Site, login_cookies
 from tests.flow.test_loops import forget
 
@@ -148,6 +148,134 @@ async def test_a_form_of_nobody_is_kept_as_well(app):
     await browser.submit(button="Send it")
 
     assert app.seen == [("/save", {name: [value] for name, value in FIELDS.items()})]
+
+
+@pytest.mark.parametrize("mode", ["query", "form_post"])
+async def test_a_form_of_nobody_is_offered_after_its_own_login_alone(app, mode):
+    """Its person has left, and somebody else signs in at the same computer."""
+    provider = FakeProvider("https://id.example.net", alg="ES256")
+    params = {"response_mode": mode}
+    browser = site_with(app, keep_forms=True, provider=provider, authorization_params=params).browser()
+    await send(browser)
+    left = await browser.submit(button="Sign in")
+
+    await browser.tab().sign_in("bob", "/page")
+    told = await browser.get("/auth/form")
+
+    assert ("No form is waiting here" in told.text, "A &quot;title" in told.text) == (True, False)
+    assert not [cookie for cookie in browser.jar if cookie.name.endswith("-form")]
+    assert "No form is waiting here" in (await browser.submit(left, "alice")).text
+
+
+async def test_a_login_that_was_made_before_the_form_was_stopped_gets_nothing_of_it(app):
+    """The cookie of the form came while its response was under way."""
+    site = site_with(app, keep_forms=True)
+    browser, other = site.browser(), site.browser()
+    back = await other.submit(await other.get("/page"), "bob", follow=False)
+    await send(browser)
+    await browser.submit(button="Sign in", follow=False)
+    answer = await other.get(back.location, follow=False)
+    for line in answer.set_cookies:
+        browser.jar.receive(line, ORIGIN + "/auth/callback")
+
+    told = await browser.get("/auth/form")
+
+    assert "No form is waiting here" in told.text
+
+
+@pytest.mark.parametrize("mode", ["query", "form_post"])
+async def test_the_address_that_offers_a_form_is_good_for_its_session_alone(app, mode):
+    """Not for the next one, of whomever."""
+    provider = FakeProvider("https://id.example.net", alg="ES256")
+    params = {"response_mode": mode}
+    browser = site_with(app, keep_forms=True, provider=provider, authorization_params=params).browser()
+    await send(browser)
+    asked = await browser.submit(await browser.submit(button="Sign in"), "alice")
+
+    await browser.tab().get("/auth/login?return_to=/page", initiator=ORIGIN + "/")
+    again = await browser.get(asked.url)
+
+    assert "Send your form now?" in asked.text
+    assert "No form is waiting here" in again.text
+
+
+async def test_the_address_that_offers_a_form_is_good_for_that_form_alone(app):
+    """Two tabs, each with a form that nobody owned; of the second the login has not ended."""
+    browser = site_with(app, keep_forms=True).browser()
+    other = browser.tab()
+    stopped = await send(other, {"text": "of the other tab"})
+    await send(browser)
+    asked = await browser.submit(await browser.submit(button="Sign in"), "alice")
+    await other.submit(stopped, "Sign in", follow=False)
+
+    again = await browser.get(asked.url)
+
+    assert ("Send your form now?" in asked.text, "of the other tab" in again.text) == (True, False)
+
+
+async def test_a_login_of_somebody_else_takes_the_form_of_nobody_away(app):
+    """At once, whether anybody looks for it or not."""
+    browser = site_with(app, keep_forms=True).browser()
+    await send(browser)
+    await browser.submit(button="Sign in", follow=False)
+    before = [cookie for cookie in browser.jar if cookie.name.endswith("-form")]
+
+    await browser.tab().sign_in("bob", "/page")
+
+    assert (len(before), [cookie for cookie in browser.jar if cookie.name.endswith("-form")]) == (1, [])
+
+
+async def test_a_form_of_nobody_survives_a_login_page_that_has_expired(app):
+    """The login is started once more, and it is still its own."""
+    site = site_with(app, keep_forms=True)
+    browser = site.browser()
+    await send(browser)
+    left = await browser.submit(button="Sign in")
+    state = parse_qs(urlsplit(left.url).query)["state"][0]
+    params = {"error": "temporarily_unavailable", "error_description": "authentication_expired", "state": state}
+
+    fresh = await browser.get(f"/auth/callback?{urlencode({**params, 'iss': site.provider.issuer})}")
+    asked = await browser.submit(fresh, "alice")
+
+    assert "Send your form now?" in asked.text
+
+
+SECRETS = {"password": "hunter2", "new_pwd": "hunter3", "csrf_token": "t0k3n", "otp": "123456", "apiSecret": "s3"}
+
+
+async def test_the_person_sees_what_is_sent_and_where(app):
+    """Before anything is; secrets are not for those who look over a shoulder, and still go along."""
+    browser = await signed_out(site_with(app, keep_forms=True))
+    await send(browser, {**SECRETS, "note": "<b>\u202eone\ntwo", "long": "l" * 500, "empty": "", "shipping": "Oslo"})
+
+    asked = await browser.submit(button="Sign in")
+    shown = asked.text.partition("<dl")[2].partition("</dl>")[0]
+    await browser.submit(button="Send it")
+
+    assert "<dt>To be sent to</dt><dd><bdi>/save?now=1</bdi></dd>" in shown
+    for name, value in SECRETS.items():
+        assert f"<dt><bdi>{name}</bdi></dt><dd>(hidden)</dd>" in shown
+        assert value not in shown
+    assert "<dt><bdi>note</bdi></dt><dd><bdi>&lt;b&gt;one\ntwo</bdi></dd>" in shown
+    assert f"<dd><bdi>{'l' * 200}\u2026</bdi></dd>" in shown
+    assert "<dt><bdi>empty</bdi></dt><dd>(empty)</dd>" in shown
+    assert "<dt><bdi>shipping</bdi></dt><dd><bdi>Oslo</bdi></dd>" in shown
+    assert app.seen[0][1]["password"] == ["hunter2"]
+
+
+async def test_an_old_login_url_leads_to_a_plain_login_and_the_rule_asks_again(app):
+    """Found in a history: it asks the provider for nothing, and opens nothing."""
+    site = site_with(app, rules=[Rule("/save", methods=["GET"], max_age=60)])
+    browser = site.browser()
+    refused = await browser.fetch("/save", headers={"accept": "application/json"})
+    url = refused.json()["login_url"]
+    fresh = await browser.get(url, follow=False)
+
+    site.clock.advance(43_200)
+    old = await browser.get(url, follow=False)
+    page = await browser.get("/save", follow=False)
+
+    assert ["max_age" in answer.location for answer in (fresh, old, page)] == [True, False, True]
 
 
 @pytest.mark.parametrize(

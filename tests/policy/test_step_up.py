@@ -3,7 +3,7 @@
 import pytest
 
 from asgi_oidc.protocol.step_up import ANYHOW, Ask, is_met, joint, read_ask
-from asgi_oidc.sessions.asks import Asks
+from asgi_oidc.sessions.asks import LIFETIME, Asks
 from asgi_oidc.sessions.sealing import Sealer
 
 NOW = 1_800_000_000
@@ -78,16 +78,26 @@ def test_what_nobody_can_ask_for_is_refused(acr_values, max_age, problem):
 def test_an_ask_travels_sealed():
     """Only this site can ask for anything; what it did not write asks for nothing."""
     ask, asks = Ask(("mfa",), 60, "login"), Asks(SEALER)
-    sealed = asks.write(ask)
+    sealed = asks.write(ask, now=NOW)
 
-    assert asks.read(sealed) == ask
+    assert asks.read(sealed, now=NOW) == ask
     assert "mfa" not in sealed
     for forged in (
         "",
         "x",
         sealed[:-1],
         sealed[:-1] + "A" + "A",
-        Asks(Sealer([b"l" * 32], context=("a", "b", "c"))).write(ask),
+        Asks(Sealer([b"l" * 32], context=("a", "b", "c"))).write(ask, now=NOW),
     ):
-        assert asks.read(forged) == ANYHOW
-    assert asks.read(SEALER.seal("ask", "ask", b"\xc1")) == ANYHOW
+        assert asks.read(forged, now=NOW) == ANYHOW
+    assert asks.read(SEALER.seal("ask", "ask", b"\xc1"), now=NOW) == ANYHOW
+
+
+@pytest.mark.parametrize(
+    ("age", "counts"), [(0, True), (LIFETIME - 1, True), (LIFETIME, False), (-LIFETIME, False), (-60, True)]
+)
+def test_an_ask_counts_for_as_long_as_a_page_may_be_open(age, counts):
+    """A URL that was found in a history or a log asks for nothing any more."""
+    ask, asks = Ask(("mfa",), 60, "login"), Asks(SEALER)
+
+    assert asks.read(asks.write(ask, now=NOW), now=NOW + age) == (ask if counts else ANYHOW)

@@ -193,8 +193,7 @@ class Judge:
 
     def after_a_useless_answer(self, login: Login, old: Tokens) -> Tokens:
         """The provider has answered, and the old refresh token is spent."""
-        if self.world.trouble == "refresh_other_sub":  # it may be somebody else's, and was given back
-            self.withdrawn.add(login)
+        if self.world.trouble == "refresh_other_sub":  # it may be somebody else's, and is not used
             return replace(old, refresh=None, number=old.number + 1)
         if self.world.trouble in (None, "jwks_down"):  # nobody could judge the ID Token: there were no keys
             return replace(old, refresh=self.world.granted(after=old).refresh, number=old.number + 1)

@@ -1,8 +1,9 @@
 """A kept form is sealed, for ten minutes, and gone once it was sent."""
 
+import msgspec
 import pytest
 
-from asgi_oidc.sessions.forms import LIFETIME, Forms, KeptForm
+from asgi_oidc.sessions.forms import LIFETIME, Claim, Forms, KeptForm
 from asgi_oidc.sessions.sealing import Sealer
 from asgi_oidc.web.cookies import CookieStyle
 
@@ -28,6 +29,41 @@ def test_a_form_is_opened_as_it_was_sealed():
 def test_anything_else_is_no_form(text):
     """Forged, of another kind, or of another version."""
     assert FORMS.open(text, now=NOW) is None
+
+
+OWNED, UNOWNED = FORM, msgspec.structs.replace(FORM, sub=None, id="its-id")
+
+
+@pytest.mark.parametrize(
+    ("kept", "sub", "form", "stays"),
+    [
+        (OWNED, "digest", None, True),
+        (OWNED, "another", None, False),
+        (UNOWNED, "digest", "its-id", True),
+        (UNOWNED, "digest", "another-id", False),
+        (UNOWNED, "digest", None, False),
+    ],
+)
+def test_a_login_leaves_the_form_of_its_user_or_its_own_and_no_other(kept, sub, form, stays):
+    """Whoever signs in next at a shared computer finds nothing of the one before."""
+    cookies = {NAME: FORMS.seal(kept)}
+
+    deleted = FORMS.delete_others(cookies, sub=sub, form=form, now=NOW)
+
+    assert deleted == ([] if stays else FORMS.delete(cookies))
+    assert FORMS.delete_others({}, sub=sub, form=form, now=NOW) == []
+    assert FORMS.delete_others({NAME: "junk"}, sub=sub, form=form, now=NOW) == FORMS.delete({NAME: "junk"})
+
+
+def test_a_claim_is_sealed():
+    """Nobody else makes the form of one session that of another."""
+    claim = Claim("its-id", "a-session")
+
+    assert FORMS.read_claim(FORMS.write_claim(claim)) == claim
+    for text in ("", "x", FORMS.seal(FORM), SEALER.seal("form", "claim", b"\xc1")):
+        assert FORMS.read_claim(text) is None
+    assert FORMS.open(FORMS.write_claim(claim), now=NOW) is None
+    assert "a-session" not in repr(claim)
 
 
 def test_a_form_that_was_sent_is_forgotten():

@@ -6,7 +6,7 @@ from asgi_oidc import events
 from asgi_oidc.authenticate import authenticate
 from asgi_oidc.endpoints.endpoint import Endpoint, Receive, read_form_body
 from asgi_oidc.endpoints.failure import failure
-from asgi_oidc.endpoints.login import start_login
+from asgi_oidc.endpoints.login import CLAIM, FormOfLogin, start_login
 from asgi_oidc.errors import LoginLoop, OIDCError, ProviderRefused, RequestRejected, StoreUnavailable
 from asgi_oidc.on_login import admit
 from asgi_oidc.parts import Parts
@@ -22,7 +22,7 @@ from asgi_oidc.protocol.oauth_error import make_oauth_error
 from asgi_oidc.protocol.step_up import Ask
 from asgi_oidc.protocol.tokens import TokenAnswer
 from asgi_oidc.revoke import revoke_of_login
-from asgi_oidc.sessions.forms import LARGEST_COOKIE
+from asgi_oidc.sessions.forms import LARGEST_COOKIE, Claim
 from asgi_oidc.sessions.rounds import MOST, Round
 from asgi_oidc.sessions.session import MOST_SKEW
 from asgi_oidc.sessions.transactions import AGAIN, LIFETIME, Transaction, digest, is_live
@@ -70,9 +70,10 @@ async def _not_finished(
     if not (is_first and has_login_page_expired(response)):
         return failure(request, parts, error, return_to=transaction.return_to)
     events.log(events.LOGIN_REPEATED, going_to="a fresh login", code=error.code, detail=error.detail)
-    ask = Ask(tuple(transaction.acr_values), transaction.max_age)
+    ask, return_to = Ask(tuple(transaction.acr_values), transaction.max_age), transaction.return_to
+    form = None if transaction.form is None else FormOfLogin(transaction.form, transaction.form_size)
     try:
-        return await start_login(request, parts, return_to=transaction.return_to, ask=ask, again=True)
+        return await start_login(request, parts, return_to=return_to, ask=ask, again=True, form=form)
     except OIDCError as failed:
         return failure(request, parts, failed, return_to=transaction.return_to)
 
@@ -101,7 +102,7 @@ def _make_room(request: Request, parts: Parts, transaction: Transaction, lines: 
     cookies: Mapping[str, str] = request.cookies
     if transaction.form_post:  # a form of the provider's site does not bring it along: it may be there
         cookies = parts.forms.with_form(cookies, "?" * (transaction.form_size or LARGEST_COOKIE))
-    return parts.cookie_budget.make_room(cookies, lines, now=parts.now(), keeps_form=transaction.form_size > 0)
+    return parts.cookie_budget.make_room(cookies, lines, now=parts.now(), keeps_form=transaction.form is not None)
 
 
 async def _read_response(request: Request, receive: Receive) -> AuthorizationResponse:
@@ -207,7 +208,9 @@ async def _admit_and_sign_in(
     cookies = await sign_in(request, parts, session, transaction)
     if transaction.round is not None:
         cookies.append(parts.rounds.write(Round(transaction.round + 1, transaction.created_at, parts.now())))
-    return redirect(_destination(parts, transaction)).with_cookies(cookies)
+    user, form = digest(session.login.sub), transaction.form
+    cookies += parts.forms.delete_others(request.cookies, sub=user, form=form, now=parts.now())
+    return redirect(_destination(parts, transaction, session.id)).with_cookies(cookies)
 
 
 async def _checked_code(
@@ -244,7 +247,10 @@ def _expected(parts: Parts, transaction: Transaction, tokens: TokenAnswer) -> Ex
     )
 
 
-def _destination(parts: Parts, transaction: Transaction) -> str:
+def _destination(parts: Parts, transaction: Transaction, session_id: str) -> str:
+    if transaction.form is not None and transaction.return_to == parts.form_path:
+        claim = parts.forms.write_claim(Claim(transaction.form, session_id))
+        return f"{parts.origin}{parts.form_path}?{CLAIM}={claim}"
     # Our origin comes first, so that no spelling of a path can ever become a host.
     return parts.origin + transaction.return_to if transaction.return_to else parts.settings.home
 

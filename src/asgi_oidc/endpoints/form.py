@@ -1,12 +1,15 @@
 """GET and POST /auth/form: what becomes of a form that found nobody signed in."""
 
+import msgspec
+
 from asgi_oidc import events
 from asgi_oidc.authenticate import authenticate
 from asgi_oidc.endpoints.endpoint import Endpoint, Receive, read_form_body
-from asgi_oidc.endpoints.login import start_login
+from asgi_oidc.endpoints.login import CLAIM, FormOfLogin, start_login
 from asgi_oidc.errors import RequestRejected
 from asgi_oidc.parts import Parts
 from asgi_oidc.principal import User
+from asgi_oidc.sessions.forms import Claim, KeptForm
 from asgi_oidc.sessions.transactions import digest
 from asgi_oidc.web.pages import form_again_page, form_gone_page, form_lost_page, form_of_another_page
 from asgi_oidc.web.request import Request, read_form
@@ -33,12 +36,14 @@ async def form(request: Request, parts: Parts, receive: Receive) -> Response:
 
 
 async def _keep(request: Request, parts: Parts, sealed: str) -> Response:
-    kept = parts.forms.open(sealed, now=parts.now())
-    ask = parts.asks.read(_only(request.parameters(), "ask") or "")
-    has_room = kept is not None and parts.cookie_budget.has_room_for(sealed, request.cookies)
-    return await start_login(
-        request, parts, return_to=parts.form_path, ask=ask, is_wanted=True, form=sealed if has_room else ""
-    )
+    kept, now, return_to = parts.forms.open(sealed, now=parts.now()), parts.now(), parts.form_path
+    ask, form = parts.asks.read(_only(request.parameters(), "ask") or "", now=now), None
+    if kept is not None and parts.cookie_budget.has_room_for(sealed, request.cookies):
+        form = FormOfLogin(kept.id, len(sealed), sealed)
+    elif kept is not None:
+        lost = msgspec.structs.replace(kept, target="", pairs=[])
+        return_to = f"{return_to}?form={parts.forms.seal(lost)}"
+    return await start_login(request, parts, return_to=return_to, ask=ask, is_wanted=True, form=form)
 
 
 def _forget(request: Request, parts: Parts) -> Response:
@@ -61,14 +66,25 @@ async def _tell(request: Request, parts: Parts) -> Response:
         body = form_gone_page(back=back, app=app) if lost is None else form_lost_page(back=back, app=app)
         return page(body, status=200)
     name = User(login.sub, login.issuer, live.session.tokens.written_claims).display_name
+    if kept.sub is None and not _is_claimed(kept, live.session.id, request, parts):
+        # Nobody knows whose it is: it is for the very login that was started from its page, and for no other.
+        events.log(events.FORM_LOST, reason="another login")
+        answer = page(form_gone_page(back=back, app=app), status=200)
+        return answer.with_cookies(parts.forms.delete(request.cookies))
     if kept.sub not in (None, digest(login.sub)):
         events.log(events.FORM_LOST, reason="another user")
         answer = page(form_of_another_page(name=name, back=back, app=app), status=200)
         return answer.with_cookies(parts.forms.delete(request.cookies))
     events.log(events.FORM_OFFERED)
-    target = parts.origin + kept.target
-    body = form_again_page(name=name, target=target, pairs=kept.pairs, discard=parts.urls.form, app=app)
+    body = form_again_page(
+        name=name, origin=parts.origin, target=kept.target, pairs=kept.pairs, discard=parts.urls.form, app=app
+    )
     return page(body, status=200)
+
+
+def _is_claimed(kept: KeptForm, session_id: str, request: Request, parts: Parts) -> bool:
+    claim = parts.forms.read_claim(_only(request.parameters(), CLAIM) or "")
+    return claim is not None and claim == Claim(kept.id, session_id)
 
 
 def _only(pairs: list[tuple[str, str]], wanted: str) -> str | None:

@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import msgspec
 
@@ -21,7 +22,21 @@ from asgi_oidc.web.response import Response, redirect
 from asgi_oidc.web.return_to import check_return_to, shorter_paths
 
 ANOTHER_ACCOUNT = "select_account"  # as `prompt`: the word that a provider has for it is found out with the login
+CLAIM = "claim"  # parameter of the page that offers a form: which session its login became
 RANDOM = 32  # bytes in each of state, nonce and code_verifier (RFC 7636 §7.1)
+
+
+class FormOfLogin(NamedTuple):
+    """A form that was stopped, and is kept until its login has ended.
+
+    Attributes:
+        size: characters, sealed.
+        sealed: for the cookie; empty where the browser has it already.
+    """
+
+    id: str
+    size: int
+    sealed: str = ""
 
 
 async def login(request: Request, parts: Parts, receive: Receive) -> Response:
@@ -34,7 +49,7 @@ async def login(request: Request, parts: Parts, receive: Receive) -> Response:
         raise RequestRejected("not_a_navigation", "a login starts with a page that a person opens")
     given = request.parameters()
     asked = [value for name, value in given if name == "ask"]
-    ask = parts.asks.read(asked[0]) if len(asked) == 1 else ANYHOW
+    ask = parts.asks.read(asked[0], now=parts.now()) if len(asked) == 1 else ANYHOW
     # A person clicks on a page of ours, as often as they like. A script that was told to step up may do so for ever,
     # and so may an app that is not content with whom it gets: that way leads by the provider, as the browser says.
     is_clicked = request.header(b"sec-fetch-user") == "?1" or not (ask.acr_values or ask.max_age is not None)
@@ -50,7 +65,7 @@ async def start_login(
     ask: Ask = ANYHOW,
     is_wanted: bool = False,
     again: bool = False,
-    form: str = "",
+    form: FormOfLogin | None = None,
 ) -> Response:
     """Send the browser to the provider, with a new login in progress.
 
@@ -59,7 +74,7 @@ async def start_login(
         ask: how the login has to be done, beyond the settings.
         is_wanted: a person has asked for it; then somebody who is signed in is in no loop.
         again: started by a callback that nobody waited for. The state says so, for where no cookie is kept.
-        form: sealed, to be kept meanwhile, where the browser has room for it.
+        form: one that is kept meanwhile.
 
     Raises:
         LoginLoop: the browser has just signed in, several times.
@@ -94,18 +109,20 @@ async def start_login(
         round=None if is_wanted and live is not None else _round(request, parts, live, now=now),
         session_id=secrets.token_urlsafe(RANDOM),
         is_from_elsewhere=request.is_from_elsewhere(parts.origin),
-        form_size=len(form),
+        form_size=0 if form is None else form.size,
+        form=None if form is None else form.id,
     )
     events.log(events.LOGIN_STARTED, again=again)
     cookies, budget = request.cookies, parts.cookie_budget
-    room, paths = budget.room_for_logins(cookies, form=form), _shorter(return_to, parts)
+    new_form = "" if form is None else form.sealed
+    room, paths = budget.room_for_logins(cookies, form=new_form), _shorter(return_to, parts)
     lines = [
         *delete_over(request, parts),
         *parts.transactions.write(transaction, cookies, now=now, room=room, paths=paths),
     ]
-    if form:
-        lines.append(parts.forms.set_cookie(form))
-    lines += budget.make_room(cookies, lines, now=now, keeps_form=bool(form))
+    if new_form:
+        lines.append(parts.forms.set_cookie(new_form))
+    lines += budget.make_room(cookies, lines, now=now, keeps_form=form is not None)
     if before is not None or request.session_over_at is not None:
         expect_login(request, parts)
     return redirect(url).with_cookies(lines)

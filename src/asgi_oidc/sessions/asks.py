@@ -7,7 +7,19 @@ import msgspec
 from asgi_oidc.protocol.step_up import ANYHOW, Ask
 from asgi_oidc.sessions.sealing import Sealer
 
-_decoder = msgspec.msgpack.Decoder(Ask)
+# A page with such a URL may stay open for as long as the session behind it, 12 hours by default. An old one, found in a
+# history or a log, leads to a plain login: if the page needs more, its rule asks for that afterwards.
+LIFETIME = 43_200  # seconds
+
+
+class SealedAsk(msgspec.Struct, frozen=True, array_like=True):
+    """What is asked for, and since when, in seconds since the epoch."""
+
+    ask: Ask
+    created_at: int
+
+
+_decoder = msgspec.msgpack.Decoder(SealedAsk)
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,16 +28,17 @@ class Asks:
 
     sealer: Sealer
 
-    def write(self, ask: Ask) -> str:
+    def write(self, ask: Ask, *, now: int) -> str:
         """Write a value for a URL."""
-        return self.sealer.seal("ask", "ask", msgspec.msgpack.encode(ask))
+        return self.sealer.seal("ask", "ask", msgspec.msgpack.encode(SealedAsk(ask, now)))
 
-    def read(self, text: str) -> Ask:
-        """Read a value; what we did not write asks for nothing."""
+    def read(self, text: str, *, now: int) -> Ask:
+        """Read a value; what we did not write, or too long ago, asks for nothing."""
         data = self.sealer.open("ask", "ask", text)
         if data is None:
             return ANYHOW
         try:
-            return _decoder.decode(data)
+            sealed = _decoder.decode(data)
         except (ValueError, RecursionError):
             return ANYHOW
+        return sealed.ask if abs(now - sealed.created_at) < LIFETIME else ANYHOW

@@ -8,6 +8,7 @@ import msgspec
 from asgi_oidc.sessions.sealing import Sealer
 from asgi_oidc.web.cookies import CookieStyle
 
+_CLAIM = "claim"  # what is sealed, beside forms
 LIFETIME = 600  # seconds; as long as a login may take
 LARGEST = 2048  # bytes of a form that is kept; it has to fit into one cookie
 LARGEST_COOKIE = 3800  # characters of it, sealed; with its name and attributes it stays below 4096 bytes
@@ -22,6 +23,7 @@ class KeptForm(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
         pairs: names and values, in order.
         sub: digest of the user whose session was over; None where there was none.
         created_at: seconds since the epoch.
+        id: of the form, which the login knows that is started from its page.
     """
 
     target: str
@@ -29,6 +31,7 @@ class KeptForm(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     pairs: list[tuple[str, str]]
     sub: str | None
     created_at: int
+    id: str = ""
 
     def __repr__(self) -> str:
         return f"KeptForm(created_at={self.created_at})"
@@ -37,7 +40,18 @@ class KeptForm(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
         return [("created_at", self.created_at)]
 
 
+class Claim(msgspec.Struct, frozen=True, array_like=True):
+    """That the login of a form became a session: ids of both."""
+
+    form: str
+    session: str
+
+    def __repr__(self) -> str:
+        return "Claim(...)"
+
+
 _decoder = msgspec.msgpack.Decoder(KeptForm)
+_claims = msgspec.msgpack.Decoder(Claim)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +80,29 @@ class Forms:
     def find(self, cookies: Mapping[str, str], *, now: int) -> KeptForm | None:
         """Return the form that this browser has kept."""
         return self.open(cookies.get(self._name, ""), now=now)
+
+    def write_claim(self, claim: Claim) -> str:
+        """Seal what makes a form that had no user that of a session."""
+        return self.sealer.seal("form", _CLAIM, msgspec.msgpack.encode(claim))
+
+    def read_claim(self, sealed: str) -> Claim | None:
+        """Open what `write_claim` made."""
+        data = self.sealer.open("form", _CLAIM, sealed)
+        try:
+            return None if data is None else _claims.decode(data)
+        except (ValueError, RecursionError):
+            return None
+
+    def delete_others(self, cookies: Mapping[str, str], *, sub: str, form: str | None, now: int) -> list[bytes]:
+        """Forget the form of somebody else, or of nobody, when a user signs in.
+
+        Args:
+            sub: digest of the user.
+            form: id of the form whose login that was, None for any other login.
+        """
+        kept = self.find(cookies, now=now) if self._name in cookies else None
+        is_theirs = kept is not None and (kept.sub == sub or kept.id == form)
+        return [] if is_theirs else self.delete(cookies)
 
     def delete_sent(self, cookies: Mapping[str, str], *, target: str, now: int) -> list[bytes]:
         """Forget the form when it is the one that was just sent there."""

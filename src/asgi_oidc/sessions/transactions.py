@@ -48,7 +48,7 @@ class Transaction(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
         session_id: of the session that it will begin. Known so early, the name of the cookie can tell which tokens this
             login may leave in the browser, when several end at once and none sees the cookies of the others.
         is_from_elsewhere: whether a page of another site has led the browser to it; such logins give way to others.
-        form_size: characters of the form that is kept meanwhile, sealed.
+        form, form_size: id of the form that is kept meanwhile, and how many characters it has, sealed.
     """
 
     state: str
@@ -64,6 +64,7 @@ class Transaction(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     session_id: str = ""
     is_from_elsewhere: bool = False
     form_size: int = 0
+    form: str | None = None
 
     def __repr__(self) -> str:
         return f"Transaction(created_at={self.created_at})"

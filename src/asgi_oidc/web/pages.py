@@ -1,5 +1,6 @@
 """The few pages that a person sees from us: fixed words, hardly a script, light and dark."""
 
+import re
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
@@ -27,6 +28,10 @@ border:1px solid color-mix(in srgb,var(--ink) 35%,transparent);background:none;c
 .actions :hover{border-color:var(--soft)}
 .actions .first:hover{border-color:var(--accent);filter:brightness(1.1)}
 :focus-visible{outline:2px solid var(--accent);outline-offset:3px}
+.fields{margin:0 0 1.5rem;padding:.25rem 1rem;max-height:20rem;overflow:auto;
+border:1px solid var(--line);border-radius:9px}
+.fields dt{margin-top:.75rem;color:var(--soft);font-size:.875rem}
+.fields dd{margin:0 0 .75rem;white-space:pre-wrap;overflow-wrap:anywhere}
 .reference{margin:1.5rem 0 0;padding-top:1rem;border-top:1px solid var(--line);color:var(--soft);font-size:.875rem}
 """
 HERE_ONLY = "You may still be signed in to the sign-in service. If you share this computer, sign out there too."
@@ -36,6 +41,10 @@ GO_BACK = """\
 document.getElementById("back").addEventListener("click",event=>{event.preventDefault();history.back()})"""
 SUBMIT = "document.forms[0].submit()"
 LONGEST_NAME = 80  # characters of a name that a page shows
+LONGEST_VALUE = 200  # the same of a field of a form
+_HIDDEN = re.compile(  # names of fields that nobody should be able to read over somebody's shoulder
+    r"passw|passphrase|pwd|secret|token|csrf|xsrf|nonce|(?<![a-z])(pass|pin|otp|totp|cvv|cvc)(?![a-z])", re.IGNORECASE
+)
 
 
 def _hash(text: str) -> str:
@@ -194,22 +203,25 @@ def form_of_another_page(*, name: str, back: str, app: str | None = None) -> byt
 
 
 def form_again_page(
-    *, name: str, target: str, pairs: Sequence[tuple[str, str]], discard: str, app: str | None = None
+    *, name: str, origin: str, target: str, pairs: Sequence[tuple[str, str]], discard: str, app: str | None = None
 ) -> bytes:
-    """Ask after the login whether to send a form.
+    """Ask after the login whether to send a form; show where it goes and its fields, except values that look secret.
 
     Args:
         name: of the user who is signed in now, and whose the form may not be.
-        target: absolute URL on our own site that it goes to.
+        origin: our own.
+        target: path and query on our own site that it goes to.
         pairs: names and values of its fields.
         discard: absolute URL of ours that forgets it.
     """
     fields = "".join(f'<input type=hidden name="{escape(name)}" value="{escape(value)}">' for name, value in pairs)
+    shown = "".join(f"<dt>{_shown(name)}</dt><dd>{_shown_value(name, value)}</dd>" for name, value in pairs)
     return _page(
         "Send your form now?",
-        f"<p>You are signed in as <strong><bdi>{escape(_short(name))}</bdi></strong>. The form that was filled in here "
-        "before has not been sent yet. Send it if it is yours.</p><div class=actions>"
-        f'<form method=post action="{escape(target)}" accept-charset=utf-8>{fields}'
+        f"<p>You are signed in as <strong><bdi>{escape(_short(name))}</bdi></strong>. This form was filled in before "
+        "you signed in and has not been sent yet. Send it if it is yours.</p>"
+        f"<dl class=fields tabindex=0><dt>To be sent to</dt><dd>{_shown(target)}</dd>{shown}</dl><div class=actions>"
+        f'<form method=post action="{escape(origin + target)}" accept-charset=utf-8>{fields}'
         "<button class=first>Send it</button></form>"
         f'<form method=post action="{escape(discard)}"><button name=discard value=yes>Discard it</button></form></div>',
         app=app,
@@ -295,6 +307,19 @@ def turbo_frame(page: bytes, frame_id: str) -> bytes:
 def _short(text: str) -> str:
     text = "".join(letter for letter in text if letter.isprintable())
     return text if len(text) <= LONGEST_NAME else text[:LONGEST_NAME] + "\u2026"
+
+
+def _shown(text: str) -> str:
+    cut = text if len(text) <= LONGEST_VALUE else text[:LONGEST_VALUE] + "\u2026"
+    lines = cut.replace("\r\n", "\n").replace("\t", " ").split("\n")
+    readable = "\n".join("".join(letter for letter in line if letter.isprintable()) for line in lines)
+    return f"<bdi>{escape(readable)}</bdi>"
+
+
+def _shown_value(name: str, value: str) -> str:
+    if not value:
+        return "(empty)"
+    return "(hidden)" if _HIDDEN.search(name) else _shown(value)
 
 
 def _page(title: str, body: str, *, app: str | None = None, script: str = "") -> bytes:
