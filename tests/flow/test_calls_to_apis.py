@@ -252,7 +252,7 @@ async def test_a_resource_needs_a_refresh_token():
     site = TokenSite(scope="openid")
     oidc = await oidc_of(site)
 
-    with pytest.raises(TokenNotGranted, match="offline_access"):
+    with pytest.raises(TokenNotGranted, match="needs a refresh token"):
         await oidc.access_token(resource="https://orders.example.com")
 
 

@@ -50,7 +50,7 @@ def code_of(changes: dict[str, Any], **more: Any) -> str:
         ({"iat": NOW + 300}, "the token was issued 300 s in the future: check this server's clock"),
         ({"exp": NOW - 300}, "the token expired 300 s ago: check this server's clock"),
         ({"exp": NOW - 300.5}, "the token expired 300 s ago: check this server's clock"),
-        ({"nbf": NOW + 300}, "the token is not valid for another 300 s: check this server's clock"),
+        ({"nbf": NOW + 300}, "the token becomes valid only in 300 s: check this server's clock"),
         ({"auth_time": NOW + 300}, "the user signed in 300 s in the future: check this server's clock"),
         ({"auth_time": NOW - 3000}, "expected at most 60 s ago, got 3000 s ago"),
     ],

@@ -71,4 +71,6 @@ def _check_client(claims: Claims, client_id: str) -> None:
         raise TokenRejected("claim_client_id", f"expected {client_id}, got {issued_to}")
     aud = claims.get("aud")
     if not issued_to and aud != client_id and not (isinstance(aud, list) and client_id in aud):
-        raise TokenRejected("claim_aud", f"no {', '.join(CLIENT_CLAIMS)}, and expected {client_id} in aud, got {aud}")
+        raise TokenRejected(
+            "claim_aud", f"expected {client_id} in aud (there is no {', '.join(CLIENT_CLAIMS)}), got {aud}"
+        )

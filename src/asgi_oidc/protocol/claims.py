@@ -136,7 +136,7 @@ def check_lifetime(claims: Mapping[str, object], *, now: int, leeway: int) -> No
     if "exp" in claims and (exp := read_instant(claims, "exp")) <= now - leeway:
         raise TokenRejected("claim_exp", f"the token expired {int(now - exp)} s ago: {CHECK_THE_CLOCK}")
     if "nbf" in claims and (nbf := read_instant(claims, "nbf")) > now + leeway:
-        raise TokenRejected("claim_nbf", f"the token is not valid for another {int(nbf - now)} s: {CHECK_THE_CLOCK}")
+        raise TokenRejected("claim_nbf", f"the token becomes valid only in {int(nbf - now)} s: {CHECK_THE_CLOCK}")
 
 
 def check_issued_at(claims: Claims, *, now: int, leeway: int) -> float:

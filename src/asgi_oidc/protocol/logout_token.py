@@ -69,7 +69,9 @@ def _check_times(claims: Mapping[str, object], *, now: int, leeway: int) -> int:
     check_issued_at(claims, now=now, leeway=leeway)
     if made_at <= now - leeway - OLDEST:
         age = int(now - made_at)
-        raise TokenRejected("claim_iat", f"the token was issued {age} s ago, more than {OLDEST} s: {CHECK_THE_CLOCK}")
+        raise TokenRejected(
+            "claim_iat", f"the token was issued {age} s ago, expected at most {OLDEST} s: {CHECK_THE_CLOCK}"
+        )
     return int(min(ends_at, made_at + OLDEST)) + leeway + 1
 
 

@@ -180,7 +180,7 @@ def _text(members: dict[str, object], name: str) -> str:
     """Read visible ASCII and spaces, `VSCHAR` (RFC 6749 appendix A)."""
     text = members.get(name)
     if not isinstance(text, str) or not text:
-        raise AnswerRejected(f"{name}_missing", "the token answer lacks it")
+        raise AnswerRejected(f"{name}_missing", "expected it in the token answer")
     if len(text) > LONGEST_TOKEN or not text.isascii() or not text.isprintable():
         raise AnswerRejected(f"{name}_malformed", f"expected at most {LONGEST_TOKEN} characters of printable ASCII")
     return text

@@ -155,7 +155,9 @@ async def _read(response: HttpResponse, what: str) -> Answer:
     headers = {name.lower(): value for name, value in response.headers.items()}
     status = response.status_code
     if 300 <= status < 400:
-        raise AnswerRejected(f"{what}_redirect", f"status {status} is not followed", answer_status=status)
+        raise AnswerRejected(
+            f"{what}_redirect", f"status {status}: redirects are not followed; use the final URL", answer_status=status
+        )
     if headers.get("content-encoding", "identity").strip().lower() not in ("", "identity"):
         raise AnswerRejected(f"{what}_compressed", "expected an uncompressed answer", answer_status=status)
     declared = headers.get("content-length", "")

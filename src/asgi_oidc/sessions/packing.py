@@ -50,9 +50,9 @@ def decompress(data: bytes) -> bytes:
     try:
         whole = stream.decompress(data, LARGEST)
     except zlib.error as exc:
-        raise ValueError("it is no zlib stream") from exc
+        raise ValueError("not a zlib stream") from exc
     if not stream.eof:
-        raise ValueError("it is longer than we write")
+        raise ValueError("longer than any that we write")
     return whole
 
 
