@@ -5,7 +5,7 @@ from typing import Any
 
 from asgi_oidc.access import LiveOIDC
 from asgi_oidc.authenticate import delete_over
-from asgi_oidc.open_response import OpenResponse, OpenResponses
+from asgi_oidc.open_response import OpenResponse, OpenResponses, loop_time
 from asgi_oidc.parts import Parts
 from asgi_oidc.policy import Place
 from asgi_oidc.principal import NOBODY, Auth, User
@@ -46,6 +46,7 @@ class Answer:
     """
 
     __slots__ = (
+        "_begun_at",
         "_has_body",
         "_live",
         "_open_responses",
@@ -75,6 +76,7 @@ class Answer:
         self._receive = receive
         self._send = send
         self._open_responses = open_responses
+        self._begun_at = 0.0 if live is None else loop_time()
         self._has_body = False
         self.has_started = False
         self.open: OpenResponse | None = None
@@ -119,6 +121,8 @@ class Answer:
     async def _send_bit(self, response: OpenResponse, message: Message) -> None:
         self.has_started = True
         if message.get("more_body"):
+            if not response.is_streaming:
+                await response.begin_streaming()
             self._open_responses.watch(response)
         await response.send(message)
         if message["type"] == "http.response.body" and not message.get("more_body"):
@@ -126,7 +130,7 @@ class Answer:
 
     def _opened(self, live: Live) -> OpenResponse:
         if self.open is None:
-            self.open = OpenResponse(live, self._parts, self._send)
+            self.open = call_sanitized(OpenResponse, live, self._parts, self._send, begun_at=self._begun_at)
         return self.open
 
     def _cookies_due(self, live: Live) -> list[bytes]:

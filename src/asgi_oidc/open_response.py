@@ -15,6 +15,7 @@ from anyio.lowlevel import RunVar
 from asgi_oidc import events
 from asgi_oidc.errors import StoreUnavailable
 from asgi_oidc.parts import Parts
+from asgi_oidc.sanitized_errors import call_sanitized
 from asgi_oidc.session_watch import FAREWELL, LOOK_EVERY, ConnectionEnded, SessionWatch, is_due_to_end
 from asgi_oidc.sessions.sessions import Live
 from asgi_oidc.single_flight import run_var
@@ -26,12 +27,21 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
 
+def loop_time() -> float:
+    """Read the clock of the event loop; on asyncio faster than anyio does, for every signed-in request needs it."""
+    try:
+        return asyncio.get_running_loop().time()
+    except RuntimeError:
+        return anyio.current_time()
+
+
 class OpenResponse:
     """One response that may stay open; it can be ended."""
 
-    def __init__(self, live: Live, parts: Parts, send: Send) -> None:
+    def __init__(self, live: Live, parts: Parts, send: Send, *, begun_at: float) -> None:
         self.session = SessionWatch(live, parts)
-        self.opened_at = 0.0  # by the clock of the event loop
+        self.begun_at = begun_at  # its request, by the clock of the event loop
+        self.is_streaming = False
         self.is_ended = False
         self._send = send
         self._sending = 0
@@ -75,15 +85,29 @@ class OpenResponse:
             return
         self.is_ended = True
         events.log(events.RESPONSE_ENDED)
-        with anyio.move_on_after(FAREWELL):
-            if self._sending:
-                self._nobody_sends = anyio.Event()
-                await self._nobody_sends.wait()
-            with contextlib.suppress(Exception):  # the browser was faster: servers raise different things then
-                await self._send({"type": "http.response.body", "body": b"", "more_body": False})
-        self._has_gone_out.set()
-        for waiting in self._waiting:
-            waiting.cancel()
+        try:
+            with anyio.move_on_after(FAREWELL):
+                if self._sending:
+                    self._nobody_sends = anyio.Event()
+                    await self._nobody_sends.wait()
+                with contextlib.suppress(Exception):  # the browser was faster: servers raise different things then
+                    await self._send({"type": "http.response.body", "body": b"", "more_body": False})
+        finally:  # also when it is the app that ends it, and is cancelled: others of its tasks may wait
+            self._has_gone_out.set()
+            for waiting in self._waiting:
+                waiting.cancel()
+
+    async def begin_streaming(self) -> None:
+        """End it before its first bit where its session ended meanwhile: until now, nobody has watched it.
+
+        A request that is under way for a moment only when its session ends may finish.
+        """
+        if call_sanitized(self._is_over_by_now):
+            await self.end()
+        self.is_streaming = True
+
+    def _is_over_by_now(self) -> bool:
+        return loop_time() - self.begun_at > LOOK_EVERY and self.session.is_known_to_be_over()
 
     def explains(self, error: BaseException) -> bool:
         """Say whether an app raises this because the response was ended."""
@@ -111,9 +135,7 @@ class OpenResponses:
         if response.is_ended:  # an app may try again and again to send
             return
         watched = self._watched_of_this_loop()
-        if response not in watched.responses:
-            response.opened_at = anyio.current_time()
-            watched.responses.add(response)
+        watched.responses.add(response)
         if not watched.has_next_look:
             watched.has_next_look = True
             self._start(watched)
@@ -158,8 +180,8 @@ class OpenResponses:
 
     async def _look(self, watched: _Watched) -> None:
         # Not those that have only just begun: a request that is under way when its session ends may finish.
-        begun_before = anyio.current_time() - LOOK_EVERY
-        responses = [response for response in watched.responses if response.opened_at <= begun_before]
+        begun_before = loop_time() - LOOK_EVERY
+        responses = [response for response in watched.responses if response.begun_at <= begun_before]
         try:
             over = await self._find_over(responses) if responses else []
         except Exception as error:  # noqa: BLE001  # a look that breaks must keep nothing open, whatever it was

@@ -205,6 +205,29 @@ async def test_a_response_that_has_only_just_begun_may_finish(stage):
     assert (finished.is_set(), stream.sent[1:], stream.raised) == (True, [BIT, {**BIT, "more_body": False}], None)
 
 
+@pytest.mark.parametrize("signs_out", [False, True])
+@pytest.mark.parametrize("takes", [LOOK_EVERY, LOOK_EVERY + 0.1])
+async def test_bits_begin_a_moment_after_a_sign_out_or_never(takes, signs_out, stage):
+    """Counted from the request; those of a live session begin as late as they like."""
+    site = LogoutSite()
+    alice = await site.signed_in()
+    stream, last = Stream(), {**BIT, "more_body": False}
+
+    async def slow(scope: Scope, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        stream.is_open.set()
+        await anyio.sleep(takes)
+        await send(BIT)
+        await send(last)
+
+    await stage.open(site, alice, stream=stream, app=slow)
+    if signs_out:
+        await signs_out_here(site, alice)
+    await stream.until_done()
+
+    assert stream.sent[1:] == ([END] if signs_out and takes > LOOK_EVERY else [BIT, last])
+
+
 @pytest.mark.parametrize("answer", [None, "a store that is down"])
 async def test_while_the_store_is_down_a_response_stays_open_for_a_minute(answer, stage):
     """An outage ends no session, but it does not keep one either."""
