@@ -5,6 +5,7 @@ import msgspec
 from asgi_oidc.authenticate import is_over
 from asgi_oidc.errors import StoreUnavailable
 from asgi_oidc.parts import Parts
+from asgi_oidc.sessions.refresh_answer import rights_may_differ
 from asgi_oidc.sessions.session import Session, ends_for_good_at, is_live, is_roll_due
 from asgi_oidc.sessions.sessions import Live
 
@@ -51,13 +52,14 @@ class SessionWatch:
         self._parts = parts
         self._opened = self._session = live.session
         self._looked_at = self._read_at = parts.now()
+        self._has_other_rights = False
         self._is_used = False
         self._tried_at = 0
 
     def is_known_to_be_over(self) -> bool:
         """Say whether this process knows that it has ended, however much it was used elsewhere."""
         parts, now = self._parts, self._parts.now()
-        if self._live.is_over or parts.ended.is_outdated(self._opened):
+        if self._live.is_over or self._has_other_rights or parts.ended.is_outdated(self._opened):
             return True
         return parts.ended.is_dead(self._session.login, now=now) or now >= ends_for_good_at(self._session, parts.limits)
 
@@ -84,7 +86,7 @@ class SessionWatch:
             self._is_used = True
             return
         if saved is not None:
-            self._session, self._read_at = saved, now
+            self._take_over(saved)
 
     def is_read_due(self) -> bool:
         """Say whether more than this process knows has to be asked for."""
@@ -95,13 +97,20 @@ class SessionWatch:
     async def is_gone(self) -> bool:
         """Read the session anew: other requests may have used it since; those alone know until when it lives.
 
+        One whose rights have changed since counts as gone, also where no mark of that has come here.
+
         Raises:
             StoreUnavailable: nobody can tell.
         """
         newest = await self._parts.sessions.newest(self._session)
         self._read_at = self._parts.now()
-        self._session = newest or self._session
-        return newest is None
+        if newest is not None:
+            self._take_over(newest)
+        return newest is None or self._has_other_rights
+
+    def _take_over(self, newest: Session) -> None:
+        self._session, self._read_at = newest, self._parts.now()
+        self._has_other_rights |= rights_may_differ(newest.tokens, self._opened.tokens)
 
     def note_alive(self) -> None:
         """Note that somebody could tell just now."""

@@ -1,5 +1,6 @@
 """A response that stays open ends with its session, as a websocket does, and costs nothing where none is open."""
 
+import contextlib
 from typing import Any
 
 import anyio
@@ -7,13 +8,14 @@ import anyio.lowlevel
 import pytest
 import trio.testing
 
+from asgi_oidc import OIDCError
 from asgi_oidc.open_response import READS_AT_ONCE
 from asgi_oidc.session_watch import BLIND, FAREWELL, LOOK_EVERY, READ_EVERY
 from asgi_oidc.testing import Browser
 from asgi_oidc.testing.in_process import http_scope
 from tests.flow.logouts import FORMS, LogoutSite
 from tests.flow.site import ORIGIN, Message, Scope, Site, cookie_header
-from tests.flow.test_open_websockets import ENDS, ENDS_AT_ONCE, SOON, End, signs_out_here
+from tests.flow.test_open_websockets import ENDS, ENDS_AT_ONCE, SOON, End, fill_up, signs_out_here
 from tests.sessions.stores import OwnStore
 
 END: Message = {"type": "http.response.body", "body": b"", "more_body": False}
@@ -165,6 +167,29 @@ async def test_another_process_ends_it_as_well(form, end: End, stage):
                 break
 
     assert (stream.is_ended, stream.heard[-1]) == (True, DISCONNECT)
+
+
+@pytest.mark.parametrize("form", FORMS)
+async def test_a_response_of_a_user_with_too_many_sign_outs_keeps_no_rights(form, stage):
+    """There is no mark left for the rights alone."""
+    site = LogoutSite(form, scope="openid profile email offline_access")
+    site.provider.access_token_lifetime = 300
+    alice, bob = await site.signed_in(), await site.signed_in("bob")
+    stream, of_bob = await stage.open(site, site.browser(jar=alice.jar.copy())), await stage.open(site, bob)
+    await anyio.sleep(SOON)
+    fill_up(site, "alice")
+    site.provider.id_token_overrides = {"roles": []}
+    site.clock.advance(301)
+
+    async def ask_for_the_token(scope: Scope) -> None:
+        with contextlib.suppress(OIDCError):
+            await scope["oidc"].access_token()
+
+    site.app.at_work = ask_for_the_token
+    await alice.fetch("/page")
+    await stream.until_done()
+
+    assert (stream.is_ended, of_bob.is_ended) == (True, False)
 
 
 async def test_a_public_page_ends_too_where_it_knows_its_user(stage):

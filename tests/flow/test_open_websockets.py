@@ -1,5 +1,6 @@
 """An open websocket ends with its session: by a sign-out here or at the provider, by its own end, by nothing else."""
 
+import contextlib
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -7,7 +8,9 @@ import anyio
 import pytest
 import trio.testing
 
+from asgi_oidc import OIDCError
 from asgi_oidc.session_watch import BLIND, LOOK_EVERY, READ_EVERY
+from asgi_oidc.sessions.ended import MAX_PER_USER
 from asgi_oidc.testing import Browser
 from tests.flow.logouts import FORMS, LogoutSite, sid_of
 from tests.flow.site import ORIGIN, Scope, Site, cookie_header
@@ -208,6 +211,66 @@ async def test_a_websocket_does_not_outlive_the_rights_that_it_was_opened_with(f
     await anyio.sleep(SOON)
 
     assert [socket.code for socket in sockets] == [code] * len(others)
+
+
+def fill_up(site: LogoutSite, sub: str) -> None:
+    """Let a user make as many marks as one may."""
+    ended = site.middleware._parts.ended
+    for number in range(MAX_PER_USER):
+        ended.end(f"earlier-{number}", user=sub, now=site.clock.now)
+
+
+@pytest.mark.parametrize("form", FORMS)
+async def test_a_user_with_too_many_sign_outs_keeps_no_rights_in_a_websocket(form, stage_of):
+    """There is no mark left for the rights alone, so the session ends; other users do not notice."""
+    site = LogoutSite(form, scope="openid profile email offline_access")
+    site.provider.access_token_lifetime = 300
+    browser, bob = await site.signed_in(), await site.signed_in("bob")
+    others = [site]
+    if form in ("cookies of many processes", "a store"):
+        others.append(LogoutSite(**{**site.settings, "provider": site.provider, "clock": site.clock}))
+    sockets = [await stage_of(site).connect(site.browser(jar=browser.jar.copy()), site=other) for other in others]
+    of_bob = await stage_of(site).connect(bob)
+    fill_up(site, "alice")
+    site.provider.id_token_overrides = {"roles": []}
+    site.clock.advance(301)
+
+    async def ask_for_the_token(scope: Scope) -> None:
+        with contextlib.suppress(OIDCError):
+            await scope["oidc"].access_token()
+
+    site.app.at_work = ask_for_the_token
+    await browser.fetch("/page")
+    site.clock.advance(LOOK_EVERY)
+    await anyio.sleep(SOON)
+
+    assert [socket.code for socket in sockets] == [4401] * len(others)
+    assert of_bob.code is None
+
+
+@pytest.mark.parametrize("activity", [False, True])
+async def test_rights_that_are_lost_elsewhere_are_noticed_within_a_minute_without_a_mark(activity, stage_of):
+    """The record tells as well, also to a websocket that is in use all the time."""
+    site = LogoutSite("a store", scope="openid profile email offline_access", websocket_activity=activity)
+    site.provider.access_token_lifetime = 300
+    other = LogoutSite(**{**site.settings, "provider": site.provider, "clock": site.clock})
+    browser = await site.signed_in()
+    socket = await stage_of(site).connect(site.browser(jar=browser.jar.copy()), site=other)
+    site.provider.id_token_overrides = {"roles": []}
+    site.clock.advance(301)
+    site.settings["store"].broken = {"link"}
+
+    async def ask_for_the_token(scope: Scope) -> None:
+        await scope["oidc"].access_token()
+
+    site.app.at_work = ask_for_the_token
+    assert (await browser.fetch("/page")).status_code == 200
+    for _ in range(READ_EVERY + 2 * int(SOON)):
+        await socket.to_app.send({"type": "websocket.receive", "text": "still here"})
+        site.clock.advance(1)
+        await anyio.sleep(1)
+
+    assert socket.code == 4401
 
 
 async def test_who_uses_the_app_keeps_the_websocket_open(stage_of):

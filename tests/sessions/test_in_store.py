@@ -453,16 +453,33 @@ async def test_a_session_fades_without_a_mark_where_its_user_made_too_many(proce
     assert len(process.ended._known) == MAX_PER_USER
 
 
-async def test_outdated_tokens_are_not_marked_where_their_user_made_too_many(process):
-    """What is open elsewhere reads the record again within a minute; one mark that is there already moves on."""
+async def test_outdated_tokens_end_all_sessions_of_a_user_who_made_too_many_marks(process):
+    """What is open must not keep the rights; a mark that is there already moves on."""
+    of_bob = msgspec.structs.replace(SESSION, login=msgspec.structs.replace(LOGIN, id=THIRD_ID, sub="bob"))
+    for session in (SESSION, another(SESSION), of_bob):
+        await process.begin(session)
     process.ended.outdate(refreshed(SESSION), now=1000)
     fill_up(process, "alice")
 
-    await process.sessions.outdate(refreshed(another(SESSION)))
     await process.sessions.outdate(refreshed(SESSION, 2))
+    before = await process.stored(SESSION) is not None
+    await process.sessions.outdate(refreshed(another(SESSION)))
 
-    marked = [process.ended.least_generation(session.login) for session in (another(SESSION), SESSION)]
-    assert marked == [0, 2]
+    there = [await process.stored(session) is not None for session in (SESSION, another(SESSION), of_bob)]
+    assert (process.ended.least_generation(LOGIN), before, there) == (2, True, [False, False, True])
+    dead = [process.ended.is_dead(session.login, now=1000) for session in (SESSION, another(SESSION), of_bob)]
+    assert dead == [True, True, False]
+
+
+async def test_outdated_tokens_of_such_a_user_are_dead_here_while_the_store_is_down(process):
+    """The mark comes first, and nothing is raised."""
+    await process.begin()
+    fill_up(process, "alice")
+    process.store.broken = {"linked", "link", "remove"}
+
+    await process.sessions.outdate(refreshed(SESSION))
+
+    assert process.ended.is_dead(LOGIN, now=1000)
 
 
 # --- one renewal at a time

@@ -151,10 +151,18 @@ class StoredSessions:
         return []
 
     async def outdate(self, session: Session) -> None:
-        """Every request reads the record; open websockets of other processes hear of it here."""
-        if self._ended.is_full(session.login.sub) and not self._ended.least_generation(session.login):
-            return  # it reads the record again as well
-        await self._log.write_soon(self._ended.outdate(session, now=self._now()))
+        """Every request reads the record; what is open here and in other processes hears of it here."""
+        login, now = session.login, self._now()
+        if self._ended.least_generation(login) or not self._ended.is_full(login.sub):
+            await self._log.write_soon(self._ended.outdate(session, now=now))
+            return
+        # One mark for all that the user has, as for every end: what is open must not keep the rights.
+        self._unsaved.drop(session.id)
+        await self._log.write_soon(self._ended.sign_out(sub=login.sub, sid=None, now=now))
+        try:
+            await self.end_named(sub=login.sub, sid=None)
+        except StoreUnavailable as error:  # it is over here and, by the mark, elsewhere
+            events.log(events.STORE_FAILED, code=error.code, detail=error.detail)
 
     async def end(self, session: Session) -> None:
         """Remove the record: no slower request writes it again."""
