@@ -2,6 +2,7 @@
 
 import msgspec
 
+from asgi_oidc import events
 from asgi_oidc.authenticate import is_over
 from asgi_oidc.errors import StoreUnavailable
 from asgi_oidc.parts import Parts
@@ -14,7 +15,8 @@ READ_EVERY = 60  # seconds after which a session in a store is read again
 BLIND = 60  # seconds without an answer of the store after which the session is no longer taken for alive
 USE_PAUSE = 10  # seconds between two attempts to save the time of last use
 FAREWELL = 2.0  # seconds to send the end to the browser; then the app gets its disconnect in any case
-MOST_CAUSES = 10  # exceptions that led to one another
+MOST_CAUSES = 10  # exceptions that led to one another, and groups within each other
+DISCONNECTS = ("ClientDisconnect", "WebSocketDisconnect")  # what Starlette makes of an `OSError`, without a cause
 
 
 class ConnectionEnded(OSError):
@@ -29,15 +31,27 @@ class ConnectionEnded(OSError):
         self.of = of
 
 
-def is_due_to_end(error: BaseException | None, *, of: object) -> bool:
-    """Say whether the app raised an exception because a connection has ended."""
-    for _ in range(MOST_CAUSES):
-        if error is None or isinstance(error, ConnectionEnded):
-            break
-        if isinstance(error, BaseExceptionGroup):
-            return any(is_due_to_end(one, of=of) for one in error.exceptions)
-        error = error.__cause__ or error.__context__
-    return isinstance(error, ConnectionEnded) and error.of is of
+def is_due_to_end(error: BaseException, *, of: object) -> bool:
+    """Say whether the app raised an exception because a connection has ended, and for no other reason.
+
+    What it raises while it handles that (`__context__`) is an error of its own, and so is any other member of a group.
+    What it made of the end (`raise ... from ...`) is logged.
+    """
+    is_due = _is_due_to_end(error, of, MOST_CAUSES)
+    if is_due and not isinstance(error, ConnectionEnded):
+        events.log(events.ERROR_AFTER_END, error=error)
+    return is_due
+
+
+def _is_due_to_end(error: BaseException | None, of: object, most: int) -> bool:
+    if error is None or most == 0:
+        return False
+    if isinstance(error, ConnectionEnded):
+        return error.of is of
+    if isinstance(error, BaseExceptionGroup):
+        return all(_is_due_to_end(one, of, most - 1) for one in error.exceptions)
+    before = error.__context__ if type(error).__name__ in DISCONNECTS else error.__cause__
+    return _is_due_to_end(before, of, most - 1)
 
 
 class SessionWatch:

@@ -7,10 +7,11 @@ import anyio
 import anyio.lowlevel
 import pytest
 import trio.testing
+from starlette.requests import ClientDisconnect
 
 from asgi_oidc import OIDCError
 from asgi_oidc.open_response import READS_AT_ONCE
-from asgi_oidc.session_watch import BLIND, FAREWELL, LOOK_EVERY, READ_EVERY
+from asgi_oidc.session_watch import BLIND, FAREWELL, LOOK_EVERY, MOST_CAUSES, READ_EVERY
 from asgi_oidc.testing import Browser
 from asgi_oidc.testing.in_process import http_scope
 from tests.flow.logouts import FORMS, LogoutSite
@@ -398,24 +399,55 @@ def as_it_is(error: OSError) -> None:
 
 
 def as_another(error: OSError) -> None:
-    raise Wrapped
+    raise Wrapped from error
 
 
 def in_a_group(error: OSError) -> None:
-    raise BaseExceptionGroup("several", [ValueError("x"), error])
+    raise BaseExceptionGroup("several", [error, ExceptionGroup("inner", [Wrapped(), error])])
+
+
+def in_groups_of_its_own(error: OSError) -> None:
+    raise ExceptionGroup("several", [error, ExceptionGroup("inner", [error])])
 
 
 def as_a_fault_of_the_app(error: OSError) -> None:
     raise Wrapped from ValueError("a fault of the app")
 
 
+def as_a_fault_while_it_is_handled(error: OSError) -> None:
+    raise Wrapped
+
+
+def as_starlette_does(error: OSError) -> None:
+    raise ClientDisconnect
+
+
+def in_a_long_chain(error: OSError) -> None:
+    chain: Exception = error
+    for _ in range(MOST_CAUSES):
+        wrapped = Wrapped()
+        wrapped.__cause__ = chain
+        chain = wrapped
+    raise chain
+
+
 @pytest.mark.parametrize(
     ("reaction", "comes_through"),
-    [(as_it_is, False), (as_another, False), (in_a_group, False), (as_a_fault_of_the_app, True)],
+    [
+        (as_it_is, None),
+        (as_another, None),
+        (as_starlette_does, None),
+        (in_groups_of_its_own, None),
+        (in_a_group, ExceptionGroup),
+        (as_a_fault_of_the_app, Wrapped),
+        (as_a_fault_while_it_is_handled, Wrapped),
+        (in_a_long_chain, Wrapped),
+    ],
     ids=lambda value: getattr(value, "__name__", value),
 )
-async def test_what_an_app_raises_because_of_the_end_is_no_error(reaction, comes_through, stage):
+async def test_what_an_app_raises_because_of_the_end_is_no_error(reaction, comes_through, stage, caplog):
     """Servers would write a traceback for every sign-out; a fault of the app is still one."""
+    caplog.set_level("INFO", "asgi_oidc")
     site = LogoutSite()
     alice = await site.signed_in()
     stream = Stream()
@@ -434,7 +466,10 @@ async def test_what_an_app_raises_because_of_the_end_is_no_error(reaction, comes
     await signs_out_here(site, alice)
     await stream.until_done()
 
-    assert (stream.is_ended, type(stream.raised)) == (True, Wrapped if comes_through else type(None))
+    assert (stream.is_ended, type(stream.raised)) == (True, comes_through or type(None))
+    assert ("error_after_end raised=" in caplog.text) == (
+        reaction in (as_another, as_starlette_does, in_groups_of_its_own)
+    )
 
 
 async def test_what_an_app_raises_of_its_own_comes_through(stage):

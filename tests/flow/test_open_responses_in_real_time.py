@@ -10,7 +10,15 @@ from asgi_oidc.session_watch import ConnectionEnded
 from asgi_oidc.testing import Browser
 from tests.flow.logouts import LogoutSite
 from tests.flow.site import Message, Scope
-from tests.flow.test_open_responses import BIT, END, Stage, Stream
+from tests.flow.test_open_responses import (
+    BIT,
+    END,
+    Stage,
+    Stream,
+    Wrapped,
+    as_a_fault_while_it_is_handled,
+    in_a_group,
+)
 from tests.flow.test_open_websockets import signs_out_here
 
 
@@ -175,3 +183,28 @@ async def test_a_check_that_breaks_before_the_first_bit_sends_nothing():
         await stream.until_done()
 
     assert (stream.sent[1:], [str(error)[:16] for error in stream.errors]) == ([], ["unexpected_error"] * 3)
+
+
+@pytest.mark.parametrize("reaction", [as_a_fault_while_it_is_handled, in_a_group])
+async def test_an_error_of_the_app_after_the_end_comes_through(reaction):
+    """It is no part of the end that the app failed to clean up, or lost its data."""
+    site, stream = LogoutSite(), Stream()
+    alice = await site.signed_in()
+
+    async def app(scope: Scope, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send(BIT)
+        stream.is_open.set()
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        try:
+            await send(BIT)
+        except OSError as error:
+            reaction(error)
+
+    async with anyio.create_task_group() as tasks:
+        await Stage(tasks).open(site, alice, stream=stream, app=app)
+        await signs_out_here(site, alice)
+        await stream.until_done()
+
+    assert type(stream.raised) in (Wrapped, ExceptionGroup)
