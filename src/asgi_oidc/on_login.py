@@ -1,5 +1,6 @@
 """The app's `on_login` hook: it may change the claims or refuse the login, but never change who the user is."""
 
+import asyncio
 import copy
 from collections.abc import Mapping
 from typing import Any
@@ -55,6 +56,10 @@ async def admit(parts: Parts, claims: dict[str, Any]) -> dict[str, Any]:
         raise
     except Exception as exc:  # the app's own code may raise anything, and then nobody is admitted
         raise OIDCError("on_login_failed", "on_login raised or took too long; nobody was signed in") from exc
+    except asyncio.CancelledError as exc:
+        if _is_cancelled():
+            raise
+        raise OIDCError("on_login_failed", "a task that on_login waited for was cancelled") from exc
     admitted = changed if returned is None else returned
     if not isinstance(admitted, Mapping):
         raise OIDCError("on_login_result", "on_login must return claims, or None to keep those it was given")
@@ -68,3 +73,12 @@ async def admit(parts: Parts, claims: dict[str, Any]) -> dict[str, Any]:
             why="on_login changed the value that this claim verifies, but did not set the claim again",
         )
     return believed
+
+
+def _is_cancelled() -> bool:
+    """Say whether this very task is cancelled, on asyncio: an inner one that was waited for raises the same."""
+    try:
+        task = asyncio.current_task()
+    except RuntimeError:  # trio has an exception of its own for that
+        return False
+    return task is not None and task.cancelling() > 0

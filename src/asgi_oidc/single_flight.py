@@ -33,7 +33,7 @@ class _Flight:
     def __init__(self) -> None:
         self.landed = anyio.Event()
         self.value: object = None
-        self.error: Exception | None = None
+        self.error: BaseException | None = None
         self.abandoned = False
 
 
@@ -64,7 +64,7 @@ class SingleFlight(Generic[Value]):
         """Make the call, or wait for the one that is under way; it goes on when nobody waits any more.
 
         Raises:
-            Exception: what the call raised, for everybody who waited for it.
+            BaseException: what the call raised, for everybody who waited for it.
             RuntimeError: the event loop ended first.
         """
         flight = self._begin(key, call)
@@ -131,11 +131,11 @@ class SingleFlight(Generic[Value]):
     ) -> None:
         try:
             flight.value = await call()
-        except Exception as exc:  # noqa: BLE001  # whatever it is, those who wait get it
+        except BaseException as exc:  # whatever it is, those who wait get it: out of here it would end the event loop
+            if isinstance(exc, GeneratorExit | anyio.get_cancelled_exc_class()):
+                flight.abandoned = True
+                raise
             flight.error = exc
-        except BaseException:
-            flight.abandoned = True
-            raise
         finally:
             del flights[key]
             flight.landed.set()

@@ -1,10 +1,11 @@
 """The app's own say in who may come in: it sees, changes, refuses, and can make no one else of a user."""
 
+import asyncio
 from typing import Any
 
 import pytest
 
-from asgi_oidc import LoginRefused
+from asgi_oidc import LoginRefused, OIDCError
 from tests.flow.site import PROGRAM, Site, session_cookies, who_am_i
 
 
@@ -132,3 +133,45 @@ async def test_it_runs_once_per_login():
     await who_am_i(browser)
 
     assert calls == ["alice"]
+
+
+async def test_a_cancelled_task_of_its_own_is_its_failure():
+    """On asyncio that looks like a cancellation of the login: there is a page all the same, and no token is left."""
+
+    async def waits_for_a_cancelled_task(user: Any, claims: Any) -> None:
+        raise asyncio.CancelledError  # as `await task` does
+
+    site = Site(on_login=waits_for_a_cancelled_task, scope="openid offline_access")
+
+    answer = await failed(site)
+
+    assert (answer["status"], answer["error"], len(site.provider.revoked)) == (500, "on_login_failed", 1)
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_a_cancelled_login_is_no_failure_of_its_hook(anyio_backend, caplog):
+    """The loop ends, for example; nothing else is made of that."""
+
+    async def cancelled(user: Any, claims: Any) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        task.cancel()
+        await asyncio.sleep(0)
+
+    browser, url = await Site(on_login=cancelled).at_callback()
+
+    with pytest.raises(OIDCError, match="unexpected_error"):
+        await browser.get(url, follow=False)
+    assert "on_login_failed" not in caplog.text
+
+
+async def test_what_ends_a_program_comes_out_of_the_login():
+    """On trio it would end the run as an internal error, out of a task that nobody waits for."""
+
+    async def leaves(user: Any, claims: Any) -> None:
+        raise SystemExit(3)
+
+    browser, url = await Site(on_login=leaves).at_callback()
+
+    with pytest.raises(SystemExit, match="3"):
+        await browser.get(url, follow=False)
