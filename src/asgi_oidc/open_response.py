@@ -220,6 +220,7 @@ class OpenResponses:
     async def _read(self, responses: Sequence[OpenResponse]) -> tuple[list[OpenResponse], list[OpenResponse]]:
         """Read sessions anew, some at once; a store that does not answer is not asked for the others."""
         gone, not_read = list[OpenResponse](), list[OpenResponse]()
+        unreadable = list[OpenResponse]()  # a record that nobody can read says nothing about the others
 
         async def read(response: OpenResponse) -> None:
             try:
@@ -227,13 +228,13 @@ class OpenResponses:
                     gone.append(response)
                 else:
                     response.session.note_alive()
-            except StoreUnavailable:
-                not_read.append(response)
+            except StoreUnavailable as error:
+                (unreadable if error.code == "store_garbage" else not_read).append(response)
 
         for start in range(0, len(responses), READS_AT_ONCE):
             if not_read:
-                return gone, [*not_read, *responses[start:]]
+                return gone, [*unreadable, *not_read, *responses[start:]]
             async with anyio.create_task_group() as tasks:
                 for response in responses[start : start + READS_AT_ONCE]:
                     tasks.start_soon(read, response)
-        return gone, not_read
+        return gone, [*unreadable, *not_read]

@@ -296,6 +296,25 @@ async def test_many_sessions_are_read_some_at_once_and_a_store_that_is_down_is_a
     assert not any(stream.is_ended for stream in streams)
 
 
+async def test_records_that_nobody_can_read_keep_no_other_from_being_read(stage):
+    """They say nothing about the others, and end their own responses alone, after a while."""
+    site = LogoutSite("a store")
+    store: OwnStore = site.settings["store"]
+    streams = [await stage.open(site, await site.signed_in()) for _ in range(2 * READS_AT_ONCE + 1)]
+    site.clock.advance(READ_EVERY - 1)
+    await anyio.sleep(2 * LOOK_EVERY + 0.1)
+    site.clock.advance(2)
+    store.answers["get"] = b"garbage"
+    store.forget_calls()
+
+    await anyio.sleep(LOOK_EVERY)
+    asked, early = store.calls.count("get"), any(stream.is_ended for stream in streams)
+    site.clock.advance(BLIND + 1)
+    await anyio.sleep(SOON)
+
+    assert (asked, early, all(stream.is_ended for stream in streams)) == (len(streams), False, True)
+
+
 async def test_a_session_in_use_elsewhere_keeps_its_response(stage):
     """Requests keep it alive; what comes over the response does not."""
     site = LogoutSite("a store", session_idle=600)
