@@ -111,7 +111,7 @@ class SessionWatch:
     async def is_gone(self) -> bool:
         """Read the session anew: other requests may have used it since; those alone know until when it lives.
 
-        One whose rights have changed since counts as gone, also where no mark of that has come here.
+        One whose rights have changed since is known to be over from then on, also where no mark of that has come here.
 
         Raises:
             StoreUnavailable: nobody can tell.
@@ -120,7 +120,7 @@ class SessionWatch:
         self._read_at = self._parts.now()
         if newest is not None:
             self._take_over(newest)
-        return newest is None or self._has_other_rights
+        return newest is None
 
     def _take_over(self, newest: Session) -> None:
         self._session, self._read_at = newest, self._parts.now()
