@@ -48,6 +48,22 @@ async def test_a_refusal_says_which_check_failed(caplog):
     assert (answer.members["error_description"], "code=claim_aud" in line) == ("claim_aud", True)
 
 
+async def test_refusals_flood_no_log_and_hide_no_other_reason(caplog):
+    """Anybody can post here; whoever runs the provider still sees each reason once a minute."""
+    caplog.set_level(logging.INFO)
+    site = LogoutSite()
+
+    for _ in range(2):
+        for _ in range(5):
+            await site.hear("forged")
+            await site.hear(site.provider.logout_token("alice", aud="somebody-else"))
+        site.clock.advance(60)
+
+    refusals = [record for record in caplog.records if "logout_refused" in record.getMessage()]
+    warnings = [record.getMessage() for record in refusals if record.levelno == logging.WARNING]
+    assert (len(refusals), len(warnings), sum("code=claim_aud" in line for line in warnings)) == (20, 4, 2)
+
+
 @given(st.binary(max_size=300), st.sampled_from([b"", b"logout_token=", b"logout_token=a.b.c&", b"&="]))
 @settings(max_examples=size(60, 2000), deadline=None)
 def test_any_bytes_get_a_clear_refusal(body, before):

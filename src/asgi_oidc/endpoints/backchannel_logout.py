@@ -11,6 +11,7 @@ from asgi_oidc.web.request import Request, read_form
 from asgi_oidc.web.response import Response, json_response
 
 TRY_AGAIN_AFTER = b"5"  # seconds
+MINUTE = 60  # seconds
 
 
 async def backchannel_logout(request: Request, parts: Parts, receive: Receive) -> Response:
@@ -27,9 +28,9 @@ async def backchannel_logout(request: Request, parts: Parts, receive: Receive) -
         await _sign_out_once(logout, parts, token=token)
     except (RequestRejected, TokenRejected) as error:
         status = 413 if isinstance(error, RequestRejected) and error.status == 413 else 400
-        return _failed(error, status, "invalid_request")
+        return _failed(error, parts, status, "invalid_request")
     except (StoreUnavailable, ProviderError) as error:
-        return _failed(error, 503, "temporarily_unavailable").with_headers((b"retry-after", TRY_AGAIN_AFTER))
+        return _failed(error, parts, 503, "temporarily_unavailable").with_headers((b"retry-after", TRY_AGAIN_AFTER))
     return json_response({})
 
 
@@ -81,9 +82,13 @@ async def _remember(name: str, parts: Parts, *, lifetime: int) -> None:
         await parts.shared.add(name, b"1", lifetime=lifetime)
 
 
-def _failed(error: OIDCError, status: int, name: str) -> Response:
+def _failed(error: OIDCError, parts: Parts, status: int, name: str) -> Response:
     """Say what is wrong in the words of OAuth (RFC 6749 §5.2), for the people who run the provider."""
-    events.log(events.LOGOUT_REFUSED, status=status, code=error.code, detail=error.detail)
+    now = parts.now()
+    # Operators have to see why; but anybody can post here, so each reason is a warning once a minute only.
+    is_news = parts.used.add(f"logout_refused {error.code} {now // MINUTE}", now=now, lifetime=MINUTE)
+    event = events.LOGOUT_REFUSED if is_news else events.LOGOUT_REFUSED_AGAIN
+    events.log(event, status=status, code=error.code, detail=error.detail)
     return json_response({"error": name, "error_description": error.code}, status=status)
 
 
