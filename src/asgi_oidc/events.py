@@ -38,7 +38,6 @@ LOGOUT_NOT_SHARED = Event("logout_not_shared", logging.WARNING)
 LOGOUT_IN_THIS_PROCESS = Event("logout_in_this_process", logging.INFO)
 LOGOUT_TOKEN_WITHOUT_EXP = Event("logout_token_without_exp", logging.WARNING)
 LOGOUT_REFUSED = Event("logout_refused", logging.WARNING)
-LOGOUT_REFUSED_AGAIN = Event("logout_refused", logging.INFO)  # for the same reason, in the same minute
 LOGGED_OUT = Event("logged_out", logging.INFO)
 LOGIN_REQUIRED = Event("login_required", logging.INFO)
 ACCESS_DENIED = Event("access_denied", logging.WARNING)

@@ -1,5 +1,7 @@
 """POST /auth/backchannel-logout: the provider tells who has signed out (Back-Channel Logout 1.0 §2.5 to §2.8)."""
 
+import logging
+
 from asgi_oidc import events
 from asgi_oidc.endpoints.endpoint import Endpoint, Receive, read_form_body
 from asgi_oidc.errors import OIDCError, ProviderError, RequestRejected, StoreUnavailable, TokenRejected
@@ -12,6 +14,7 @@ from asgi_oidc.web.response import Response, json_response
 
 TRY_AGAIN_AFTER = b"5"  # seconds
 MINUTE = 60  # seconds
+REFUSED_AGAIN = events.LOGOUT_REFUSED._replace(level=logging.INFO)  # for the same reason, in the same minute
 
 
 async def backchannel_logout(request: Request, parts: Parts, receive: Receive) -> Response:
@@ -87,7 +90,7 @@ def _failed(error: OIDCError, parts: Parts, status: int, name: str) -> Response:
     now = parts.now()
     # Operators have to see why; but anybody can post here, so each reason is a warning once a minute only.
     is_news = parts.used.add(f"logout_refused {error.code} {now // MINUTE}", now=now, lifetime=MINUTE)
-    event = events.LOGOUT_REFUSED if is_news else events.LOGOUT_REFUSED_AGAIN
+    event = events.LOGOUT_REFUSED if is_news else REFUSED_AGAIN
     events.log(event, status=status, code=error.code, detail=error.detail)
     return json_response({"error": name, "error_description": error.code}, status=status)
 
