@@ -134,7 +134,11 @@ def forbidden(refusal: Refuse, request: Request, parts: Parts, place: Place, liv
 
 def foreign(request: Request, parts: Parts) -> Response:
     """Refuse what a page of another site would do in the name of the user."""
-    return failure(request, parts, RequestRejected("foreign_origin", "a page of another site", status=403))
+    stated = request.has(b"origin") or request.has(b"sec-fetch-site")
+    detail = (
+        "a page of another site" if stated else "no Origin: expected the origin of base_url, or of a rule's origins"
+    )
+    return failure(request, parts, RequestRejected("foreign_origin", detail, status=403))
 
 
 async def _stop_form(

@@ -224,7 +224,7 @@ async def test_a_proxy_that_strips_a_part_in_silence_opens_nothing_and_loses_nob
     refused = await (site.browser(app=browser.apps[ORIGIN])).fetch("/app/b/public/x")
 
     assert (page.path, page.json()["sub"], refused.status_code) == ("/app/b/admin/users?x=1", "root", 401)
-    assert "tell the server this part as its root path" in caplog.text
+    assert "set that part as root path of the server" in caplog.text
 
 
 async def test_a_rule_with_the_path_of_the_mount_is_a_mistake():

@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 
 import pytest
-from fastapi import FastAPI, Security, WebSocket
+from fastapi import Depends, FastAPI, Security, WebSocket
 from starlette.authentication import SimpleUser
 from starlette.requests import HTTPConnection
 
@@ -47,6 +47,10 @@ def make_api() -> FastAPI:
     async def team(user: Staff) -> str:
         return user.sub
 
+    @api.get("/wrapped")
+    async def wrapped(user: Annotated[User, Depends(require(claims={"roles": "admin"}, scopes=["email"]))]) -> str:
+        return user.sub
+
     @api.get("/plain")
     async def plain(user: CurrentUser) -> str:
         return user.sub
@@ -76,16 +80,17 @@ async def test_a_signed_in_user_is_handed_over(site):
     """All of the dependencies give the very user of the scope."""
     browser = await sign_in(site)
 
-    answers = [(await browser.fetch(path)).json() for path in ("/plain", "/hello", "/reader", "/team")]
+    answers = [(await browser.fetch(path)).json() for path in ("/plain", "/hello", "/reader", "/team", "/wrapped")]
 
-    assert answers == ["alice", "Alice Adams", "alice@example.com", "alice"]
+    assert answers == ["alice", "Alice Adams", "alice@example.com", "alice", "alice"]
 
 
-async def test_a_typed_dependency_refuses_as_well(site):
-    """What it asks for stands in the annotation."""
+@pytest.mark.parametrize("path", ["/team", "/wrapped"])
+async def test_a_typed_dependency_refuses_as_well(site, path):
+    """What it asks for stands in the annotation, also inside `Depends`, as every other dependency is written."""
     bob, nobody = await sign_in(site, "bob"), site.browser()
 
-    assert [(await each.fetch("/team")).status_code for each in (bob, nobody)] == [403, 401]
+    assert [(await each.fetch(path)).status_code for each in (bob, nobody)] == [403, 401]
 
 
 async def test_nobody_is_none_or_a_login(site):

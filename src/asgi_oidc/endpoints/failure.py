@@ -331,6 +331,8 @@ def _words(error: OIDCError) -> _Words:
             return STORE_DOWN
         case ProviderRefused():
             return _BY_OAUTH_ERROR.get(error.error, BROKEN)
+        case ProviderError(code="metadata_issuer"):
+            return SET_UP_WRONG
         case ProviderError() | TokenRejected():
             return BROKEN
         case _:

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Hashable, Mapping
-from typing import Annotated, Unpack
+from typing import Annotated, Unpack, cast
 
 from fastapi import Depends, HTTPException, Security, WebSocketException, params
 from fastapi.openapi.models import APIKey, OpenIdConnect
@@ -69,6 +69,10 @@ class Requirement(params.Security):
     def __hash__(self) -> int:
         return hash(self.dependency)
 
+    async def __call__(self, connection: HTTPConnection, needed: SecurityScopes) -> User:
+        """Return the user, as its dependency does: `Depends(require(...))` is right as well."""
+        return await cast("SignIn", self.dependency)(connection, needed)
+
 
 async def optional_user(connection: HTTPConnection) -> User | None:
     """Return the user, or None where nobody is signed in; RuntimeError where `OIDCMiddleware` is missing."""
@@ -76,7 +80,7 @@ async def optional_user(connection: HTTPConnection) -> User | None:
 
 
 def require(**wanted: Unpack[Wanted]) -> Requirement:
-    """Make a dependency for `dependencies=[require(...)]`, or `user: Annotated[User, require(...)]`.
+    """Make a dependency, for `dependencies=[require(...)]` or `user: Annotated[User, require(...)]`.
 
     In tests, `app.dependency_overrides[require(...)] = get_user` replaces those that ask for the same.
 

@@ -67,7 +67,8 @@ def read_metadata_answer(answer: Answer, *, issuer: str, by_hand: Mapping[str, o
     """
     members = read_json_answer(answer, what="metadata")
     if members.get("issuer") != issuer:
-        raise AnswerRejected("metadata_issuer", f"expected {issuer}, got {members.get('issuer')}")
+        fix = "if that is your provider, set issuer (OIDC_ISSUER) to it exactly"
+        raise AnswerRejected("metadata_issuer", f"expected {issuer}, got {members.get('issuer')}: {fix}")
     return make_metadata(issuer, {**members, **by_hand})
 
 
