@@ -109,6 +109,8 @@ class Judge:
         asker.user = self.model.user(asker.ticket, asker.memory)
         if any(self.model.user(asker.ticket, it.memory) != asker.user for it in asker.processes):
             del asker.processes[1:]  # one of them has ended it and could not tell the store
+        if self.world.trouble == "refresh_not_json":
+            del asker.processes[1:]  # what is left depends on what the process has seen of the provider
         asker.was_sent = has_cookie(asker.jar)
         if asker.user is not None:
             asker.old = self.model.tokens(asker.ticket, asker.memory)
@@ -185,14 +187,18 @@ class Judge:
         newest = old
         if outcome == RENEWED:
             newest = self.world.granted(number=old.number + 1, after=old)
-        elif calls and asker.is_renewable and outcome == NOT_NOW and self.world.provider.rotates_refresh_tokens:
-            newest = self.after_a_useless_answer(login, old)
+        elif calls and asker.is_renewable and outcome == NOT_NOW:
+            newest = self.after_a_useless_answer(asker, login, old)
         if newest is not old:
             self.model.renew(asker.ticket, asker.memory, newest)
         return newest
 
-    def after_a_useless_answer(self, login: Login, old: Tokens) -> Tokens:
-        """The provider has answered, and the old refresh token is spent."""
+    def after_a_useless_answer(self, asker: Asker, login: Login, old: Tokens) -> Tokens:
+        """The provider has answered, and where it rotates the old refresh token is spent."""
+        if self.world.trouble == "refresh_not_json" and asker.processes[0].expects_rotation:
+            return replace(old, refresh=None, number=old.number + 1)  # nobody could read the new one
+        if not self.world.provider.rotates_refresh_tokens:
+            return old
         if self.world.trouble == "refresh_other_sub":  # it may be somebody else's, and is not used
             return replace(old, refresh=None, number=old.number + 1)
         if self.world.trouble in (None, "jwks_down"):  # nobody could judge the ID Token: there were no keys

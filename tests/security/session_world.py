@@ -81,6 +81,11 @@ class Process:
         self.middleware = middleware
         self.memory = Memory()
 
+    @property
+    def expects_rotation(self) -> bool:
+        """Whether it has not seen that the provider gives no new refresh tokens: it learns that by a refresh."""
+        return self.middleware._parts.provider._rotates  # no public name, on purpose
+
 
 class World:
     """One app in some processes, one provider, one clock.
