@@ -245,7 +245,8 @@ def test_form_post_from_another_site_signs_in(context, https_form_post_app):
 
     assert (login["sameSite"], login["secure"], login["httpOnly"]) == ("None", True, True)
     flags = [(cookie["sameSite"], cookie["secure"], cookie["httpOnly"]) for cookie in session]
-    assert flags == [("Lax", True, True)] * 2
+    assert flags == [("Lax", True, True)] * 2 + [("None", True, True)]
+    assert session[2]["name"].endswith("-held")  # what the next form from another site has to see
 
 
 def test_form_post_from_another_site_signs_in_over_http(context, http_form_post_app):
