@@ -73,13 +73,14 @@ class Judge:
         is_down = self.world.store_state in ("down", "read-only") and has_cookie(jar)
         must_act = has_cookie(jar) and self.model.is_alive(ticket, process.memory)
         must_not = self.model.is_long_over(ticket, process.memory)
+        has_any = has_cookie(jar)
         tokens = self.model.tokens(ticket, process.memory) if ticket.login else None
         was_renewable = tokens is not None and self.is_renewable(tokens)
 
         status = self.run(self.world.sign_out, jar, process)
 
         assert status == (503 if is_down else 303)
-        if self.world.store_state != "down":
+        if self.world.store_state != "down" and has_any and not must_not:
             self.model.end(ticket, process.memory, is_removable=self.world.store_state != "read-only")
         if is_down:
             return
