@@ -258,3 +258,14 @@ async def test_a_session_that_grows_by_a_refresh_keeps_within_its_share(size):
     await browser.fetch("/page")
 
     assert size_of_session(browser) <= SESSION + SMALL
+
+
+async def test_a_session_that_fits_in_no_way_names_what_is_large(caplog):
+    """Neither compressed nor as it is: the user cannot sign in, and the log says which claim to drop."""
+    site = site_of()
+    claim(site, 4500)
+
+    page = await site.browser().sign_in("alice", "/page")
+
+    assert page.status_code == 500
+    assert "code=session_too_large" in caplog.text

@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from rich.pretty import pretty_repr
 
 from asgi_oidc.errors import LoginLoop
 from asgi_oidc.sessions.ended import MAX_PER_USER, MOST, Ended, plain_name
@@ -16,6 +17,7 @@ from asgi_oidc.sessions.session import Limits, Session, Use
 from asgi_oidc.sessions.sessions import LOCK_LIFETIME, Live
 from asgi_oidc.testing.cookie_jar import CookieJar
 from asgi_oidc.web.cookies import Cookies, CookieStyle
+from tests.flow.site import Site
 from tests.sessions.stores import refreshed
 from tests.sessions.test_jar import OTHER_ID, URL, another
 from tests.sessions.test_session import ID, LOGIN, SESSION, with_tokens
@@ -447,3 +449,16 @@ async def test_a_user_has_room_again_when_marks_are_forgotten(process):
     await process.sessions.fade("later", grace=30, successor=LOGIN)
 
     assert process.ended.is_dead(msgspec.structs.replace(LOGIN, id="later", sub="x"), now=process.now + 30)
+
+
+async def test_what_was_opened_shows_neither_cookies_nor_tokens():
+    """Error reporters print what they find, and the table of opened sessions holds whole cookies."""
+    site = Site()
+    browser = await site.signed_in()
+    await browser.get("/page")
+
+    opened = list(site.middleware._parts.sessions._opened._kept.values())  # type: ignore[attr-defined]  # it has no public name
+    printed = " ".join(f"{each!r} {pretty_repr(each)}" for each in opened)
+
+    assert "_Opened(ends_at=" in printed
+    assert [cookie.name for cookie in browser.jar if cookie.value in printed] == []
