@@ -11,12 +11,12 @@ from typing import Any
 from benchmarks.harness import Harness
 from benchmarks.sites import HEADERS, OTHER_COOKIES, OurSite, ignore
 
-from asgi_oidc.authorize import decide_at_once
-from asgi_oidc.handover import Answer, inner_scope
-from asgi_oidc.open_response import OpenResponses
+from asgi_oidc.asgi.app_response import Answer, inner_scope
+from asgi_oidc.asgi.open_response import OpenResponses
+from asgi_oidc.policy.app_checks import decide_at_once
 from asgi_oidc.sessions.sealing import NONCE, decode_base64url
-from asgi_oidc.sessions.seen import Seen
 from asgi_oidc.sessions.session import decode_login, decode_tokens
+from asgi_oidc.sessions.session_cache import Seen
 from asgi_oidc.web.caching import private_headers
 from asgi_oidc.web.cookies import Cookies
 from asgi_oidc.web.paths import UNREAD

@@ -14,9 +14,9 @@ from benchmarks.sites import OurSite
 from benchmarks.stores import Counting
 
 from asgi_oidc import MemoryStore
-from asgi_oidc.sessions.ended import MOST, Ended, Name, plain_name
-from asgi_oidc.sessions.records import Records
+from asgi_oidc.sessions.revocations import MOST, Ended, Name, plain_name
 from asgi_oidc.sessions.session import Login
+from asgi_oidc.sessions.store_records import Records
 
 SESSIONS = 20_000
 REQUESTS = 2_000

@@ -13,8 +13,8 @@ from urllib.parse import unquote
 from benchmarks.harness import Harness
 
 from asgi_oidc import Rule
-from asgi_oidc.needs import Person
-from asgi_oidc.policy import Policy, decide, read_public
+from asgi_oidc.policy.policy import Policy, decide, read_public
+from asgi_oidc.policy.requirements import Person
 from asgi_oidc.web.request import Request
 
 RULES = 500

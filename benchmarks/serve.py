@@ -19,7 +19,7 @@ from starlette.middleware.authentication import AuthenticationMiddleware
 from starlette.middleware.sessions import SessionMiddleware
 
 from asgi_oidc import MemoryStore, OIDCMiddleware, RedisStore
-from asgi_oidc.sessions import ended, in_cookies
+from asgi_oidc.sessions import in_cookies, revocations
 from asgi_oidc.testing import FakeProvider, Persona
 
 TIDY_AFTER = 1000  # calls that the provider remembers
@@ -89,7 +89,7 @@ def sites(port: int, provider: str, store: str | None) -> dict[str, Callable[[],
 
 def with_small_tables(app: OIDCMiddleware) -> OIDCMiddleware:
     """Let all that is kept on purpose be full after some minutes; what grows after that is a leak."""
-    in_cookies.MOST_LAST_USES = ended.MOST_LOGINS = 300
+    in_cookies.MOST_LAST_USES = revocations.MOST_LOGINS = 300
     parts: Any = app._parts
     for table in (parts.sessions._opened, parts.sessions._renewed, parts.used, parts.granted):
         table._most = 300

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
         UnsupportedScope,
     )
     from asgi_oidc.middleware import OIDCMiddleware
-    from asgi_oidc.rules import Rule
+    from asgi_oidc.policy.rules import Rule
     from asgi_oidc.stores.memory import MemoryStore
     from asgi_oidc.stores.redis import RedisStore
     from asgi_oidc.stores.store import SessionStore
@@ -48,7 +48,7 @@ __all__ = [
 
 _ELSEWHERE = {
     "OIDCMiddleware": "middleware",
-    "Rule": "rules",
+    "Rule": "policy.rules",
     "MemoryStore": "stores.memory",
     "RedisStore": "stores.redis",
     "SessionStore": "stores.store",

@@ -6,33 +6,33 @@ from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any, Unpack
 
 from asgi_oidc import events
-from asgi_oidc.authenticate import authenticate
-from asgi_oidc.authorize import authorize, decide_at_once
+from asgi_oidc.asgi.app_response import Answer, inner_scope
+from asgi_oidc.asgi.handshake import Handshake
+from asgi_oidc.asgi.lifespan import ASGIApp, Message, run_lifespan, tell_at_start
+from asgi_oidc.asgi.open_response import OpenResponses
+from asgi_oidc.asgi.websockets import serve_websocket
+from asgi_oidc.composition import put_together
 from asgi_oidc.endpoints import ENDPOINTS
 from asgi_oidc.endpoints.failure import failure
 from asgi_oidc.endpoints.login import own_path
-from asgi_oidc.endpoints.signed_out import welcome_back
-from asgi_oidc.environment import read_environment, variables_in
 from asgi_oidc.errors import OIDCError, RequestRejected, StoreUnavailable, UnsupportedScope
-from asgi_oidc.explain import Explanation, explain, explain_all
-from asgi_oidc.gate import foreign, turn_away
-from asgi_oidc.handover import Answer, inner_scope
-from asgi_oidc.handshake import Handshake
-from asgi_oidc.lacking import decision_for, lacks_user
-from asgi_oidc.lifespan import ASGIApp, Message, run_lifespan, tell_at_start
-from asgi_oidc.mount_table import MountTable
-from asgi_oidc.open_response import OpenResponses
-from asgi_oidc.parts import put_together
-from asgi_oidc.policy import Allow, Place, Refuse, StartLogin, StepUp
-from asgi_oidc.sanitized_errors import call_sanitized, sanitized, sanitizes_errors
-from asgi_oidc.sessions.sessions import Live
-from asgi_oidc.settings import Keywords, read_settings
-from asgi_oidc.user_sessions import UserSessions
+from asgi_oidc.errors.sanitized import call_sanitized, sanitized, sanitizes_errors
+from asgi_oidc.logout.landing import welcome_back
+from asgi_oidc.policy.app_checks import authorize, decide_at_once
+from asgi_oidc.policy.app_errors import decision_for, lacks_user
+from asgi_oidc.policy.denials import foreign, turn_away
+from asgi_oidc.policy.explain import Explanation, explain, explain_all
+from asgi_oidc.policy.mount_table import MountTable
+from asgi_oidc.policy.policy import Allow, Place, Refuse, StartLogin, StepUp
+from asgi_oidc.sessions.authentication import authenticate
+from asgi_oidc.sessions.repository import Live
+from asgi_oidc.sessions.user_sessions import UserSessions
+from asgi_oidc.settings.environment import read_environment, variables_in
+from asgi_oidc.settings.settings import Keywords, read_settings
 from asgi_oidc.web.cors import answer_preflight
 from asgi_oidc.web.paths import UNREAD
 from asgi_oidc.web.request import Request, methods_of
 from asgi_oidc.web.response import Response, problem
-from asgi_oidc.websockets import serve_websocket
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]

@@ -8,10 +8,10 @@ from urllib.parse import urlencode
 import httpx
 import msgspec
 
-from asgi_oidc.api_auth import HiddenToken, make_api_auth
 from asgi_oidc.errors import NotSignedIn
 from asgi_oidc.protocol.claims import is_email_verified
 from asgi_oidc.protocol.step_up import ANYHOW, Ask
+from asgi_oidc.tokens.httpx_auth import HiddenToken, make_api_auth
 
 Claims = dict[str, Any]
 

@@ -5,7 +5,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from asgi_oidc.sessions.transactions import MOST_AGAIN
+from asgi_oidc.login.login_transactions import MOST_AGAIN
 from asgi_oidc.testing import Browser
 from tests.flow.site import ORIGIN, PROGRAM, Site, login_cookies, session_cookies, who_am_i
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from asgi_oidc import Rule
-from asgi_oidc.sessions.cookie_budget import LOGIN, MAX_HEADER, SESSION, SMALL
+from asgi_oidc.login.cookie_budget import LOGIN, MAX_HEADER, SESSION, SMALL
 from asgi_oidc.testing import Browser, FakeProvider, Persona
 from tests.flow.site import ORIGIN, Site, cookie_header, login_cookies, nothing, who_am_i
 from tests.flow.tokens import LIFETIME, TokenSite

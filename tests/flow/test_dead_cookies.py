@@ -4,7 +4,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from asgi_oidc.authenticate import LAST_WORD
+from asgi_oidc.sessions.authentication import LAST_WORD
 from asgi_oidc.testing import Browser, Response
 from tests.flow.logouts import FORMS, LogoutSite, are_in, sid_of
 from tests.flow.site import ORIGIN, session_cookies, who_am_i

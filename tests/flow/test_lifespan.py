@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from asgi_oidc import MemoryStore
-from asgi_oidc.processes import says_several
+from asgi_oidc.asgi.worker_processes import says_several
 from tests.flow.site import Exchange, Site
 
 START, STOP = {"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}

@@ -7,7 +7,7 @@ import anyio.lowlevel
 import pytest
 
 from asgi_oidc import OIDCError
-from asgi_oidc.sessions.ended_log import STALE
+from asgi_oidc.sessions.revocation_feed import STALE
 from asgi_oidc.testing import Browser
 from tests.flow.logouts import LogoutSite, are_in
 from tests.flow.site import PROGRAM, Exchange, Site, who_am_i

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from asgi_oidc import OIDCError, Rule
-from asgi_oidc.sessions.ended_log import GAP, STALE
+from asgi_oidc.sessions.revocation_feed import GAP, STALE
 from asgi_oidc.sessions.session import MOST_SKEW
 from asgi_oidc.testing import Browser
 from tests.flow.logouts import LogoutSite

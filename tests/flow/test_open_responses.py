@@ -10,8 +10,8 @@ import trio.testing
 from starlette.requests import ClientDisconnect
 
 from asgi_oidc import OIDCError
-from asgi_oidc.open_response import READS_AT_ONCE
-from asgi_oidc.session_watch import BLIND, FAREWELL, LOOK_EVERY, MOST_CAUSES, READ_EVERY
+from asgi_oidc.asgi.open_response import READS_AT_ONCE
+from asgi_oidc.asgi.session_watch import BLIND, FAREWELL, LOOK_EVERY, MOST_CAUSES, READ_EVERY
 from asgi_oidc.testing import Browser
 from asgi_oidc.testing.in_process import http_scope
 from tests.flow.logouts import FORMS, LogoutSite

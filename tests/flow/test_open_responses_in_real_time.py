@@ -6,7 +6,7 @@ import anyio
 import pytest
 
 from asgi_oidc import OIDCError
-from asgi_oidc.session_watch import ConnectionEnded
+from asgi_oidc.asgi.session_watch import ConnectionEnded
 from asgi_oidc.testing import Browser
 from tests.flow.logouts import LogoutSite
 from tests.flow.site import Message, Scope

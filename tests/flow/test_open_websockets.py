@@ -9,8 +9,8 @@ import pytest
 import trio.testing
 
 from asgi_oidc import OIDCError
-from asgi_oidc.session_watch import BLIND, LOOK_EVERY, READ_EVERY
-from asgi_oidc.sessions.ended import MAX_PER_USER
+from asgi_oidc.asgi.session_watch import BLIND, LOOK_EVERY, READ_EVERY
+from asgi_oidc.sessions.revocations import MAX_PER_USER
 from asgi_oidc.testing import Browser
 from tests.flow.logouts import FORMS, LogoutSite, sid_of
 from tests.flow.site import ORIGIN, Scope, Site, cookie_header

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from asgi_oidc import OIDCError, RefreshFailed, SessionEnded
-from asgi_oidc.turn import COOL_DOWN
+from asgi_oidc.tokens.refresh_lock import COOL_DOWN
 from tests.flow.site import ORIGIN, nothing, who_am_i
 from tests.flow.tokens import LIFETIME, STORES, TokenSite
 

@@ -7,7 +7,7 @@ import anyio
 import pytest
 import trio.testing
 
-from asgi_oidc.stores.door import DEADLINE
+from asgi_oidc.stores.guarded_store import DEADLINE
 from tests.flow.tokens import LIFETIME, TokenSite
 from tests.sessions.stores import OwnStore
 

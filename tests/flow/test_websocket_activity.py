@@ -6,7 +6,7 @@ import anyio
 import pytest
 import trio.testing
 
-from asgi_oidc.session_watch import LOOK_EVERY, READ_EVERY, USE_PAUSE
+from asgi_oidc.asgi.session_watch import LOOK_EVERY, READ_EVERY, USE_PAUSE
 from asgi_oidc.testing import Browser
 from tests.flow.logouts import LogoutSite
 from tests.flow.site import who_am_i

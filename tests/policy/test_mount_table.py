@@ -19,7 +19,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.routing import Host, Mount, Route, Router
 from starlette.staticfiles import StaticFiles
 
-from asgi_oidc.mount_table import MOST_LOOKED_AT, MountTable, find_mounts
+from asgi_oidc.policy.mount_table import MOST_LOOKED_AT, MountTable, find_mounts
 from asgi_oidc.web.readings import UNKNOWN
 from tests.security.frameworks import django_site
 

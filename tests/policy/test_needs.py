@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asgi_oidc.needs import Person, passes, read_check, read_needs
+from asgi_oidc.policy.requirements import Person, passes, read_check, read_needs
 from asgi_oidc.principal import User
 
 ALICE = User("alice", "https://id.example.com", {})

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from asgi_oidc.patterns import LONGEST_ODD_PATH, Closing, Opening, read_pattern
+from asgi_oidc.policy.patterns import LONGEST_ODD_PATH, Closing, Opening, read_pattern
 from asgi_oidc.web.paths import PathReadings, read_path
 
 

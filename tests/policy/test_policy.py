@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from asgi_oidc import Rule
-from asgi_oidc.needs import Person
-from asgi_oidc.policy import ALLOW, Decision, Policy, Refuse, StartLogin, StepUp, decide
+from asgi_oidc.policy.policy import ALLOW, Decision, Policy, Refuse, StartLogin, StepUp, decide
+from asgi_oidc.policy.requirements import Person
 from asgi_oidc.protocol.step_up import ANYHOW, Ask
 from asgi_oidc.web.request import Request, methods_of
 from tests.settings.common import read

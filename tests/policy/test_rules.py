@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from asgi_oidc import Rule, SettingsError
-from asgi_oidc.rules import rule_of
+from asgi_oidc.policy.rules import rule_of
 from tests.settings.common import problems, read
 
 

@@ -2,8 +2,8 @@
 
 import pytest
 
+from asgi_oidc.login.authentication_requests import LIFETIME, Asks
 from asgi_oidc.protocol.step_up import ANYHOW, Ask, is_met, joint, read_ask
-from asgi_oidc.sessions.asks import LIFETIME, Asks
 from asgi_oidc.sessions.sealing import Sealer
 
 NOW = 1_800_000_000

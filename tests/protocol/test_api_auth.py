@@ -6,7 +6,7 @@ import httpx
 import httpx2
 import pytest
 
-from asgi_oidc.api_auth import ApiAuth, HiddenToken, make_api_auth
+from asgi_oidc.tokens.httpx_auth import ApiAuth, HiddenToken, make_api_auth
 
 API = "https://api.example.com"
 

@@ -16,11 +16,11 @@ import pytest
 from anyio.abc import ByteStream, SocketAttribute
 
 from asgi_oidc import RefreshFailed
-from asgi_oidc.connect_errors import find_cause, shown
 from asgi_oidc.errors import ProviderUnavailable, StoreUnavailable
+from asgi_oidc.errors.connection import find_cause, shown
 from asgi_oidc.protocol.messages import Call
 from asgi_oidc.provider.http import Http
-from asgi_oidc.stores.door import StoreDoor
+from asgi_oidc.stores.guarded_store import StoreDoor
 from tests.flow.site import Site
 from tests.flow.tokens import LIFETIME, TokenSite
 from tests.provider.stage import plain, wire

@@ -15,7 +15,7 @@ import pytest
 from asgi_oidc import MemoryStore, events
 from asgi_oidc.endpoints import ENDPOINTS
 from asgi_oidc.events import Event
-from asgi_oidc.settings import ALGORITHMS, READERS
+from asgi_oidc.settings.settings import ALGORITHMS, READERS
 from asgi_oidc.testing import Browser
 from tests.flow.site import Site
 

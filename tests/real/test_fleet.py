@@ -11,7 +11,7 @@ import anyio
 import httpx
 import pytest
 
-from asgi_oidc.sessions.sessions import LOCK_LIFETIME
+from asgi_oidc.sessions.repository import LOCK_LIFETIME
 from asgi_oidc.testing import Client, FakeProvider, numbered_personas, serve
 from asgi_oidc.testing.cookie_jar import CookieJar
 from tests.real.fleet import Fleet, Visit, cookie_of, environ, fleet, visit, visits

@@ -10,7 +10,7 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
-from asgi_oidc.sessions.ended_log import STALE
+from asgi_oidc.sessions.revocation_feed import STALE
 from asgi_oidc.testing import Client, FakeProvider, serve
 from tests.real.fleet import Fleet, Visit, cookie_of, environ, fleet, visits
 from tests.real.processes import PATIENCE, free_port

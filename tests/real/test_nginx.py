@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from asgi_oidc.sessions.cookie_budget import SESSION
+from asgi_oidc.login.cookie_budget import SESSION
 from asgi_oidc.testing import Browser, Client, FakeProvider, Persona, serve
 from tests.real.app import protected_app
 from tests.real.nginx import nginx

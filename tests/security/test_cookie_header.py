@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 import pytest
 
 from asgi_oidc import Rule
-from asgi_oidc.sessions.cookie_budget import MAX_HEADER
+from asgi_oidc.login.cookie_budget import MAX_HEADER
 from asgi_oidc.testing import Browser, FakeProvider, Persona, Response
 from asgi_oidc.testing.cookie_jar import CookieJar
 

@@ -4,7 +4,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from asgi_oidc.sessions.ended import MAX_PER_USER
+from asgi_oidc.sessions.revocations import MAX_PER_USER
 from asgi_oidc.testing import Browser
 from tests.flow.logouts import FORMS, LogoutSite, are_in
 

@@ -10,8 +10,8 @@ from urllib.parse import quote
 import pytest
 
 from asgi_oidc import Rule
-from asgi_oidc.patterns import LONGEST_ODD_PATH
-from asgi_oidc.policy import LONGEST_KEY, MOST_PLACES, Place, Policy, read_public
+from asgi_oidc.policy.patterns import LONGEST_ODD_PATH
+from asgi_oidc.policy.policy import LONGEST_KEY, MOST_PLACES, Place, Policy, read_public
 from asgi_oidc.web.paths import LONGEST_PATH
 from asgi_oidc.web.request import METHODS
 

@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
 from asgi_oidc import Rule
-from asgi_oidc.patterns import Closing
-from asgi_oidc.policy import Place, Policy, read_public
+from asgi_oidc.policy.patterns import Closing
+from asgi_oidc.policy.policy import Place, Policy, read_public
 from asgi_oidc.web.paths import read_path
 
 from .sizes import size

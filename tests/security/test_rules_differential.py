@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from asgi_oidc import Rule
-from asgi_oidc.policy import Policy, read_public
+from asgi_oidc.policy.policy import Policy, read_public
 from asgi_oidc.principal import User
 
 from .frameworks import ELSEWHERE, METHODS, MOUNTS, PUBLIC, SITES, Run, Site, overriding_site

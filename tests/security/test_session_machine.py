@@ -17,7 +17,7 @@ from hypothesis.stateful import (
 )
 
 from asgi_oidc import StoreUnavailable
-from asgi_oidc.sessions.ended import SKEW
+from asgi_oidc.sessions.revocations import SKEW
 from asgi_oidc.testing.cookie_jar import CookieJar
 
 from .session_judge import RECOVERY, RENEWED, Asker, Judge, drop_what_is_gone, has_cookie

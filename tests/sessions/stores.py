@@ -6,14 +6,14 @@ from typing import Any, TypeVar, cast
 
 import msgspec
 
-from asgi_oidc.sessions.ended import Ended
-from asgi_oidc.sessions.ended_log import NoLog
 from asgi_oidc.sessions.in_store import StoredSessions
-from asgi_oidc.sessions.jar import Jar
-from asgi_oidc.sessions.records import Records
+from asgi_oidc.sessions.revocation_feed import NoLog
+from asgi_oidc.sessions.revocations import Ended
 from asgi_oidc.sessions.sealing import Sealer
 from asgi_oidc.sessions.session import Limits, Session
-from asgi_oidc.stores.door import StoreDoor
+from asgi_oidc.sessions.session_cookies import Jar
+from asgi_oidc.sessions.store_records import Records
+from asgi_oidc.stores.guarded_store import StoreDoor
 from asgi_oidc.stores.memory import MemoryStore
 from asgi_oidc.stores.store import SessionStore
 from asgi_oidc.web.cookies import CookieStyle

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 import msgspec
 import pytest
 
+from asgi_oidc.sessions.repository import Live
 from asgi_oidc.sessions.session import FARTHEST, MOST_SKEW, Session, Use
-from asgi_oidc.sessions.sessions import Live
 from asgi_oidc.web.cookies import Cookies
 from tests.sessions.stores import refreshed
 from tests.sessions.test_in_cookies import Process, known

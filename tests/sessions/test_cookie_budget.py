@@ -4,10 +4,10 @@ import itertools
 
 import pytest
 
-from asgi_oidc.sessions.cookie_budget import LOGIN, MAX_HEADER, SESSION, SMALL, CookieBudget, size_of, size_of_lines
-from asgi_oidc.sessions.forms import LARGEST_COOKIE, Forms
+from asgi_oidc.login.cookie_budget import LOGIN, MAX_HEADER, SESSION, SMALL, CookieBudget, size_of, size_of_lines
+from asgi_oidc.login.interrupted_forms import LARGEST_COOKIE, Forms
+from asgi_oidc.login.login_transactions import MOST_BYTES, Transaction, Transactions
 from asgi_oidc.sessions.sealing import Sealer
-from asgi_oidc.sessions.transactions import MOST_BYTES, Transaction, Transactions
 from asgi_oidc.web.cookies import CookieStyle
 
 NOW = 1_800_000_000

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asgi_oidc.sessions.ended import (
+from asgi_oidc.sessions.revocations import (
     AT_ONCE,
     FOR_EVER,
     LONG_AGO,

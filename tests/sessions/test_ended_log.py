@@ -8,8 +8,7 @@ import msgspec
 import pytest
 
 from asgi_oidc.errors import StoreUnavailable
-from asgi_oidc.sessions.ended import Ended, Mark, plain_name
-from asgi_oidc.sessions.ended_log import (
+from asgi_oidc.sessions.revocation_feed import (
     FRESH,
     GAP,
     MOST,
@@ -22,8 +21,9 @@ from asgi_oidc.sessions.ended_log import (
     StoredLog,
     try_to_write,
 )
+from asgi_oidc.sessions.revocations import Ended, Mark, plain_name
 from asgi_oidc.sessions.session import Login
-from asgi_oidc.stores.door import StoreDoor
+from asgi_oidc.stores.guarded_store import StoreDoor
 from asgi_oidc.stores.memory import MemoryStore
 from tests.sessions.stores import OwnStore
 from tests.sessions.test_session import LOGIN

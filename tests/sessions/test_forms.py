@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from asgi_oidc.sessions.forms import LIFETIME, Claim, Forms, KeptForm
+from asgi_oidc.login.interrupted_forms import LIFETIME, Claim, Forms, KeptForm
 from asgi_oidc.sessions.sealing import Sealer
 from asgi_oidc.web.cookies import CookieStyle
 

@@ -8,13 +8,13 @@ import pytest
 from rich.pretty import pretty_repr
 
 from asgi_oidc.errors import LoginLoop
-from asgi_oidc.sessions.ended import MAX_PER_USER, MOST, Ended, plain_name
-from asgi_oidc.sessions.ended_log import Log, NoLog
 from asgi_oidc.sessions.in_cookies import MOST_LAST_USES, CookieSessions
-from asgi_oidc.sessions.jar import ROOM, Jar
+from asgi_oidc.sessions.repository import LOCK_LIFETIME, Live
+from asgi_oidc.sessions.revocation_feed import Log, NoLog
+from asgi_oidc.sessions.revocations import MAX_PER_USER, MOST, Ended, plain_name
 from asgi_oidc.sessions.sealing import Sealer
 from asgi_oidc.sessions.session import Limits, Session, Use
-from asgi_oidc.sessions.sessions import LOCK_LIFETIME, Live
+from asgi_oidc.sessions.session_cookies import ROOM, Jar
 from asgi_oidc.testing.cookie_jar import CookieJar
 from asgi_oidc.web.cookies import Cookies, CookieStyle
 from tests.flow.site import Site

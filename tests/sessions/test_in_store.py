@@ -7,10 +7,10 @@ import msgspec
 import pytest
 
 from asgi_oidc.errors import StoreUnavailable
-from asgi_oidc.sessions.ended import MAX_PER_USER
 from asgi_oidc.sessions.in_store import MOST_SESSIONS, MOST_TRIES
+from asgi_oidc.sessions.repository import GONE, LOCK_LIFETIME, NOT_OURS, UNREADABLE, Live
+from asgi_oidc.sessions.revocations import MAX_PER_USER
 from asgi_oidc.sessions.session import Session
-from asgi_oidc.sessions.sessions import GONE, LOCK_LIFETIME, NOT_OURS, UNREADABLE, Live
 from tests.sessions.stores import SECRET, Process, refreshed
 from tests.sessions.test_jar import OTHER_ID, another
 from tests.sessions.test_session import ID, LOGIN, SESSION, with_tokens

@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asgi_oidc.errors import SessionTooLarge
-from asgi_oidc.sessions.jar import MOST_COOKIES, MOST_DELETED, MOST_DELETED_UNSEEN, ROOM, Jar
+from asgi_oidc.login.login_transactions import digest
 from asgi_oidc.sessions.sealing import Sealer, base64url
 from asgi_oidc.sessions.session import Session, Use, encode, write_claims
-from asgi_oidc.sessions.transactions import digest
+from asgi_oidc.sessions.session_cookies import MOST_COOKIES, MOST_DELETED, MOST_DELETED_UNSEEN, ROOM, Jar
 from asgi_oidc.testing.cookie_jar import CookieJar
 from asgi_oidc.web.cookies import LONGEST_LINE, CookieStyle
 from tests.sessions.test_session import ID, LOGIN, SESSION, with_tokens

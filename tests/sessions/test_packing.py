@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asgi_oidc.sessions.packing import LARGEST, compress, decompress, pack, unpack
+from asgi_oidc.login.login_transactions import Before, Transaction
+from asgi_oidc.sessions.cookie_packing import LARGEST, compress, decompress, pack, unpack
 from asgi_oidc.sessions.sealing import base64url
 from asgi_oidc.sessions.session import Tokens, encode, write_claims
-from asgi_oidc.sessions.transactions import Before, Transaction
 from tests.sessions.test_session import TOKENS
 
 RANDOM = st.binary(min_size=8, max_size=80).map(base64url)

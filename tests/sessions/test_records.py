@@ -11,9 +11,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asgi_oidc.errors import SessionTooLarge, StoreUnavailable
-from asgi_oidc.sessions.records import HEADER, KEY_ID, LARGEST, LENGTH, MAGIC, VERSION, Records, Summary, is_session_id
 from asgi_oidc.sessions.sealing import NONCE, bound_to, derive
 from asgi_oidc.sessions.session import FORMAT, Limits, Session, encode, write_claims
+from asgi_oidc.sessions.store_records import (
+    HEADER,
+    KEY_ID,
+    LARGEST,
+    LENGTH,
+    MAGIC,
+    VERSION,
+    Records,
+    Summary,
+    is_session_id,
+)
 from tests.sessions.test_jar import OTHER_ID, another
 from tests.sessions.test_session import ID, LOGIN, SESSION, with_tokens
 

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from asgi_oidc.protocol.tokens import RefreshAnswer
-from asgi_oidc.sessions.refresh_answer import (
+from asgi_oidc.sessions.session import MOST_SKEW, Session, Tokens, write_claims
+from asgi_oidc.tokens.refreshed_session import (
     DEPTH,
     LEAD,
     NEW_IN_EVERY_TOKEN,
@@ -15,7 +16,6 @@ from asgi_oidc.sessions.refresh_answer import (
     rotated,
     with_refresh_token,
 )
-from asgi_oidc.sessions.session import MOST_SKEW, Session, Tokens, write_claims
 from tests.sessions.test_session import SESSION, with_tokens
 
 NOW = SESSION.login.created_at

@@ -3,9 +3,9 @@
 import msgspec
 import pytest
 
-from asgi_oidc.sessions.granted import Granted, GrantedTokens
-from asgi_oidc.sessions.renewed import Renewed
+from asgi_oidc.sessions.refreshed_tokens import Renewed
 from asgi_oidc.sessions.session import Session, encode
+from asgi_oidc.tokens.token_cache import Granted, GrantedTokens
 from tests.sessions.stores import refreshed
 from tests.sessions.test_jar import another
 from tests.sessions.test_session import ID, SESSION, TOKENS, with_tokens

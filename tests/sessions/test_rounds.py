@@ -2,7 +2,7 @@
 
 import pytest
 
-from asgi_oidc.sessions.rounds import LIFETIME, Round, Rounds
+from asgi_oidc.login.login_loops import LIFETIME, Round, Rounds
 from asgi_oidc.sessions.sealing import Sealer
 from asgi_oidc.web.cookies import CookieStyle
 

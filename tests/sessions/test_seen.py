@@ -1,6 +1,6 @@
 """A table of what was opened before is bounded: the oldest goes."""
 
-from asgi_oidc.sessions.seen import Seen
+from asgi_oidc.sessions.session_cache import Seen
 
 
 def kept(seen: Seen[str, int], names: str) -> str:

@@ -9,7 +9,7 @@ import anyio
 import pytest
 
 from asgi_oidc.errors import LoginRefused, StoreUnavailable
-from asgi_oidc.stores.door import METHODS, StoreDoor
+from asgi_oidc.stores.guarded_store import METHODS, StoreDoor
 from asgi_oidc.stores.store import SessionStore
 from tests.flow.site import Exchange, Site
 from tests.sessions.stores import OwnStore

@@ -8,7 +8,7 @@ import anyio
 import pytest
 import trio.testing
 
-from asgi_oidc.stores.door import FAREWELL, IMPATIENT_DEADLINE, METHODS, StoreDoor
+from asgi_oidc.stores.guarded_store import FAREWELL, IMPATIENT_DEADLINE, METHODS, StoreDoor
 from tests.sessions.stores import OwnStore
 from tests.sessions.test_store_door import CALLS, error_of
 

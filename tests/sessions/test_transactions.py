@@ -4,10 +4,9 @@ from typing import Any
 
 import pytest
 
-from asgi_oidc.sessions.cookie_budget import LOGIN
-from asgi_oidc.sessions.forms import LARGEST_COOKIE
-from asgi_oidc.sessions.sealing import Sealer, base64url
-from asgi_oidc.sessions.transactions import (
+from asgi_oidc.login.cookie_budget import LOGIN
+from asgi_oidc.login.interrupted_forms import LARGEST_COOKIE
+from asgi_oidc.login.login_transactions import (
     AGAIN,
     LIFETIME,
     MOST,
@@ -20,7 +19,8 @@ from asgi_oidc.sessions.transactions import (
     is_live,
     short_digest,
 )
-from asgi_oidc.setting_values import LONGEST_ACR_VALUES, LONGEST_SPAN
+from asgi_oidc.sessions.sealing import Sealer, base64url
+from asgi_oidc.settings.values import LONGEST_ACR_VALUES, LONGEST_SPAN
 from asgi_oidc.testing.cookie_jar import CookieJar
 from asgi_oidc.web.cookies import LONGEST_LINE, CookieStyle
 from asgi_oidc.web.return_to import LONGEST

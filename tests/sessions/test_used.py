@@ -1,6 +1,6 @@
 """What works once works once, and the list of it stays small."""
 
-from asgi_oidc.sessions.used import Used
+from asgi_oidc.stores.replay_cache import Used
 
 
 def test_the_second_time_is_told_apart():

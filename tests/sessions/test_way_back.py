@@ -3,8 +3,8 @@
 import msgspec
 import pytest
 
+from asgi_oidc.logout.logout_state import LIFETIME, WayBack, WaysBack
 from asgi_oidc.sessions.sealing import Sealer
-from asgi_oidc.sessions.way_back import LIFETIME, WayBack, WaysBack
 from tests.sessions.stores import CONTEXT, SECRET
 
 NOW = 1_800_000_000

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from asgi_oidc.errors import SettingsError
-from asgi_oidc.settings import Settings, read_settings
+from asgi_oidc.settings.settings import Settings, read_settings
 
 SECRET = "u3Jx0q2gPzS8vN5kYtR1bW6mLcA9dEfHiQoZ7KsXjUw"
 OTHER_SECRET = "Tq7Zb1nVx4Lw9KcYh2PsRd8MgJf3Ue6AoWi5XvBkQzE"

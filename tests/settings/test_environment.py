@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from asgi_oidc import OIDCMiddleware, Rule, SettingsError
-from asgi_oidc.environment import LARGEST_FILE, PARSERS, read_environment
-from asgi_oidc.settings import READERS
+from asgi_oidc.settings.environment import LARGEST_FILE, PARSERS, read_environment
+from asgi_oidc.settings.settings import READERS
 from tests.settings.common import NEEDED, OTHER_SECRET, SECRET
 
 ENVIRON = {

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from asgi_oidc import OIDCMiddleware, SettingsError
 from asgi_oidc.errors import received
 from asgi_oidc.protocol.step_up import ANYHOW, Ask
-from asgi_oidc.setting_values import entropy_bound
-from asgi_oidc.settings import READERS, read_settings
+from asgi_oidc.settings.settings import READERS, read_settings
+from asgi_oidc.settings.values import entropy_bound
 from asgi_oidc.stores.memory import MemoryStore
 from asgi_oidc.stores.redis import RedisStore
 from tests.settings.common import NEEDED, OTHER_SECRET, SECRET, problems, read

@@ -3,12 +3,12 @@
 import logging
 
 from asgi_oidc import events
+from asgi_oidc.composition import Parts
 from asgi_oidc.endpoints.endpoint import Endpoint, Receive, read_form_body
 from asgi_oidc.errors import OIDCError, ProviderError, RequestRejected, StoreUnavailable, TokenRejected
-from asgi_oidc.parts import Parts
+from asgi_oidc.login.login_transactions import digest
+from asgi_oidc.logout.sign_out import sign_out_everywhere
 from asgi_oidc.protocol.logout_token import OLDEST, Logout
-from asgi_oidc.sessions.transactions import digest
-from asgi_oidc.sign_out import sign_out_everywhere
 from asgi_oidc.web.request import Request, read_form
 from asgi_oidc.web.response import Response, json_response
 

@@ -3,13 +3,16 @@
 from collections.abc import Mapping
 
 from asgi_oidc import events
-from asgi_oidc.authenticate import authenticate
+from asgi_oidc.composition import Parts
 from asgi_oidc.endpoints.endpoint import Endpoint, Receive, read_form_body
 from asgi_oidc.endpoints.failure import failure
 from asgi_oidc.endpoints.login import CLAIM, FormOfLogin, start_login
 from asgi_oidc.errors import LoginLoop, OIDCError, ProviderRefused, RequestRejected, StoreUnavailable
-from asgi_oidc.on_login import admit
-from asgi_oidc.parts import Parts
+from asgi_oidc.login.interrupted_forms import LARGEST_COOKIE, Claim
+from asgi_oidc.login.login_loops import MOST, Round
+from asgi_oidc.login.login_transactions import AGAIN, LIFETIME, Transaction, digest, is_live
+from asgi_oidc.login.on_login import admit
+from asgi_oidc.login.sign_in import Beginning, Claims, begin, new_session, sign_in
 from asgi_oidc.protocol.authorization import (
     AuthorizationResponse,
     check_response_issuer,
@@ -21,13 +24,10 @@ from asgi_oidc.protocol.id_token import Expected
 from asgi_oidc.protocol.oauth_error import make_oauth_error
 from asgi_oidc.protocol.step_up import Ask
 from asgi_oidc.protocol.tokens import TokenAnswer
-from asgi_oidc.revoke import revoke_of_login
-from asgi_oidc.sessions.forms import LARGEST_COOKIE, Claim
-from asgi_oidc.sessions.rounds import MOST, Round
+from asgi_oidc.sessions.authentication import authenticate
 from asgi_oidc.sessions.session import MOST_SKEW
-from asgi_oidc.sessions.transactions import AGAIN, LIFETIME, Transaction, digest, is_live
-from asgi_oidc.sign_in import Beginning, Claims, begin, new_session, sign_in
-from asgi_oidc.stores.door import StoreDoor
+from asgi_oidc.stores.guarded_store import StoreDoor
+from asgi_oidc.tokens.revoke import revoke_of_login
 from asgi_oidc.web.request import Request, read_form
 from asgi_oidc.web.response import Response, redirect
 

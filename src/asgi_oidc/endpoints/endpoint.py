@@ -6,9 +6,9 @@ from typing import Any
 
 import anyio
 
+from asgi_oidc.composition import Parts
 from asgi_oidc.errors import RequestRejected
-from asgi_oidc.parts import Parts
-from asgi_oidc.sanitized_errors import ForeignError
+from asgi_oidc.errors.sanitized import ForeignError
 from asgi_oidc.web.request import LONGEST_QUERY, Request
 from asgi_oidc.web.response import Response
 

@@ -8,6 +8,7 @@ import secrets
 from typing import Literal, NamedTuple
 
 from asgi_oidc import events
+from asgi_oidc.composition import Parts
 from asgi_oidc.endpoints.login import ANOTHER_ACCOUNT
 from asgi_oidc.errors import (
     AccessTokenExpired,
@@ -24,7 +25,6 @@ from asgi_oidc.errors import (
     StoreUnavailable,
     TokenRejected,
 )
-from asgi_oidc.parts import Parts
 from asgi_oidc.principal import with_return_to
 from asgi_oidc.protocol.step_up import Ask
 from asgi_oidc.web.pages import error_page

@@ -3,14 +3,14 @@
 import msgspec
 
 from asgi_oidc import events
-from asgi_oidc.authenticate import authenticate
+from asgi_oidc.composition import Parts
 from asgi_oidc.endpoints.endpoint import Endpoint, Receive, read_form_body
 from asgi_oidc.endpoints.login import CLAIM, FormOfLogin, start_login
 from asgi_oidc.errors import RequestRejected
-from asgi_oidc.parts import Parts
+from asgi_oidc.login.interrupted_forms import Claim, KeptForm
+from asgi_oidc.login.login_transactions import digest
 from asgi_oidc.principal import User
-from asgi_oidc.sessions.forms import Claim, KeptForm
-from asgi_oidc.sessions.transactions import digest
+from asgi_oidc.sessions.authentication import authenticate
 from asgi_oidc.web.pages import form_again_page, form_gone_page, form_lost_page, form_of_another_page
 from asgi_oidc.web.request import Request, read_form
 from asgi_oidc.web.response import Response, page, redirect

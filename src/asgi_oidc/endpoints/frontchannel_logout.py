@@ -8,10 +8,10 @@ Browsers send our cookies into a frame only where the provider is on the same si
 from hmac import compare_digest
 
 from asgi_oidc import events
-from asgi_oidc.authenticate import may_sign_out, who_was
+from asgi_oidc.composition import Parts
 from asgi_oidc.endpoints.endpoint import Endpoint, Receive
 from asgi_oidc.errors import RequestRejected
-from asgi_oidc.parts import Parts
+from asgi_oidc.sessions.authentication import may_sign_out, who_was
 from asgi_oidc.urls import check_url, origin_of
 from asgi_oidc.web.pages import frame_page
 from asgi_oidc.web.request import Request

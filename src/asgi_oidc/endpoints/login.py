@@ -7,15 +7,15 @@ from typing import NamedTuple
 import msgspec
 
 from asgi_oidc import events
-from asgi_oidc.authenticate import delete_over, expect_login, is_over, who_was
+from asgi_oidc.composition import Parts
 from asgi_oidc.endpoints.endpoint import Endpoint, Receive
 from asgi_oidc.errors import LoginLoop, RequestRejected
-from asgi_oidc.parts import Parts
+from asgi_oidc.login.login_loops import MOST
+from asgi_oidc.login.login_transactions import AGAIN, Before, Transaction, digest
 from asgi_oidc.protocol.authorization import Proofs, account_prompt, authorization_url
 from asgi_oidc.protocol.step_up import ANYHOW, Ask
-from asgi_oidc.sessions.rounds import MOST
-from asgi_oidc.sessions.sessions import Live
-from asgi_oidc.sessions.transactions import AGAIN, Before, Transaction, digest
+from asgi_oidc.sessions.authentication import delete_over, expect_login, is_over, who_was
+from asgi_oidc.sessions.repository import Live
 from asgi_oidc.urls import host_name, is_address, is_loopback
 from asgi_oidc.web.request import Request
 from asgi_oidc.web.response import Response, redirect

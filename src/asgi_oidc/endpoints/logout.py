@@ -3,20 +3,20 @@
 import anyio
 
 from asgi_oidc import events
-from asgi_oidc.authenticate import may_sign_out, who_was
+from asgi_oidc.composition import Parts
 from asgi_oidc.endpoints.endpoint import Endpoint, Receive, read_form_body
 from asgi_oidc.endpoints.login import own_path
-from asgi_oidc.endpoints.signed_out import goal_of, is_goal_public, signed_out
 from asgi_oidc.errors import ProviderError, RequestRejected
-from asgi_oidc.parts import Parts
+from asgi_oidc.login.login_transactions import digest
+from asgi_oidc.logout.landing import goal_of, is_goal_public, signed_out
+from asgi_oidc.logout.logout_state import WayBack
+from asgi_oidc.logout.sign_out import sign_out_everywhere
 from asgi_oidc.principal import with_return_to
 from asgi_oidc.protocol.end_session import LONGEST_URL, end_session_parameters, with_parameters
-from asgi_oidc.revoke import revoke
-from asgi_oidc.sessions.ended import AT_ONCE
+from asgi_oidc.sessions.authentication import may_sign_out, who_was
+from asgi_oidc.sessions.revocations import AT_ONCE
 from asgi_oidc.sessions.session import GRACE, Session, ends_for_good_at
-from asgi_oidc.sessions.transactions import digest
-from asgi_oidc.sessions.way_back import WayBack
-from asgi_oidc.sign_out import sign_out_everywhere
+from asgi_oidc.tokens.revoke import revoke
 from asgi_oidc.urls import check_url, origin_of
 from asgi_oidc.web.pages import confirm_logout_page, leaving_csp, leaving_page
 from asgi_oidc.web.request import Request, read_form

@@ -14,7 +14,7 @@ from typing import Any
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 
-from asgi_oidc.integrations.judge import find_user
+from asgi_oidc.integrations.route_checks import find_user
 from asgi_oidc.principal import AnonymousUser, User
 
 

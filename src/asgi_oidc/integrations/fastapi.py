@@ -10,7 +10,7 @@ from fastapi.security import SecurityScopes
 from fastapi.security.base import SecurityBase
 from starlette.requests import HTTPConnection
 
-from asgi_oidc.integrations.judge import Refusal, Terms, Wanted, find_user, judge, read_terms
+from asgi_oidc.integrations.route_checks import Refusal, Terms, Wanted, find_user, judge, read_terms
 from asgi_oidc.principal import User
 
 

@@ -8,7 +8,7 @@ from litestar.exceptions import HTTPException, NotAuthorizedException, Permissio
 from litestar.handlers.base import BaseRouteHandler
 from litestar.types import Guard
 
-from asgi_oidc.integrations.judge import Refusal, Wanted, judge, read_terms
+from asgi_oidc.integrations.route_checks import Refusal, Wanted, judge, read_terms
 
 KINDS = {303: HTTPException, 401: NotAuthorizedException, 403: PermissionDeniedException}
 

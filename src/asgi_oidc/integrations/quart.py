@@ -9,7 +9,7 @@ from quart.json import dumps
 from werkzeug.exceptions import Forbidden, Unauthorized
 from werkzeug.local import LocalProxy
 
-from asgi_oidc.integrations.judge import Refusal, Wanted, find_user, judge, read_terms
+from asgi_oidc.integrations.route_checks import Refusal, Wanted, find_user, judge, read_terms
 from asgi_oidc.principal import AnonymousUser, User
 
 AsyncHandler = Callable[..., Awaitable[Any]]

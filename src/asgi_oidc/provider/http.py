@@ -12,8 +12,8 @@ import httpx
 from anyio.lowlevel import RunVar
 
 from asgi_oidc import events
-from asgi_oidc.connect_errors import Cause, find_cause, is_timeout, shown
 from asgi_oidc.errors import AnswerRejected, OIDCError, ProviderUnavailable
+from asgi_oidc.errors.connection import Cause, find_cause, is_timeout, shown
 from asgi_oidc.protocol.messages import Answer, Call
 from asgi_oidc.single_flight import run_var
 

@@ -9,12 +9,11 @@ import msgspec
 
 from asgi_oidc import events
 from asgi_oidc.errors import LoginLoop, SessionTooLarge
-from asgi_oidc.sessions.cookie_budget import SESSION, size_of, size_of_lines
-from asgi_oidc.sessions.ended import AT_ONCE, Ended, Mark
-from asgi_oidc.sessions.ended_log import Log
-from asgi_oidc.sessions.jar import Jar, too_large
-from asgi_oidc.sessions.renewed import Renewed
-from asgi_oidc.sessions.seen import Seen
+from asgi_oidc.login.cookie_budget import SESSION, size_of, size_of_lines
+from asgi_oidc.sessions.refreshed_tokens import Renewed
+from asgi_oidc.sessions.repository import ENDED, EXPIRED, LOCK_LIFETIME, NOT_OURS, Absent, Change, Live
+from asgi_oidc.sessions.revocation_feed import Log
+from asgi_oidc.sessions.revocations import AT_ONCE, Ended, Mark
 from asgi_oidc.sessions.session import (
     Limits,
     Login,
@@ -27,7 +26,8 @@ from asgi_oidc.sessions.session import (
     life_of,
     used,
 )
-from asgi_oidc.sessions.sessions import ENDED, EXPIRED, LOCK_LIFETIME, NOT_OURS, Absent, Change, Live
+from asgi_oidc.sessions.session_cache import Seen
+from asgi_oidc.sessions.session_cookies import Jar, too_large
 from asgi_oidc.web.cookies import Cookies
 
 MOST_LAST_USES = 10_000  # sessions; the longest unused go first

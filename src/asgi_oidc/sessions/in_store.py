@@ -7,12 +7,10 @@ import msgspec
 
 from asgi_oidc import events
 from asgi_oidc.errors import StoreUnavailable
-from asgi_oidc.sessions.ended import Ended
-from asgi_oidc.sessions.ended_log import Log, try_to_write
-from asgi_oidc.sessions.jar import Jar
-from asgi_oidc.sessions.records import Records, is_session_id
-from asgi_oidc.sessions.renewed import Renewed
-from asgi_oidc.sessions.seen import Seen
+from asgi_oidc.sessions.refreshed_tokens import Renewed
+from asgi_oidc.sessions.repository import GONE, LOCK_LIFETIME, NOT_OURS, UNREADABLE, Absent, Change, Live
+from asgi_oidc.sessions.revocation_feed import Log, try_to_write
+from asgi_oidc.sessions.revocations import Ended
 from asgi_oidc.sessions.session import (
     Limits,
     Login,
@@ -24,8 +22,10 @@ from asgi_oidc.sessions.session import (
     is_roll_due,
     renewed,
 )
-from asgi_oidc.sessions.sessions import GONE, LOCK_LIFETIME, NOT_OURS, UNREADABLE, Absent, Change, Live
-from asgi_oidc.stores.door import StoreDoor
+from asgi_oidc.sessions.session_cache import Seen
+from asgi_oidc.sessions.session_cookies import Jar
+from asgi_oidc.sessions.store_records import Records, is_session_id
+from asgi_oidc.stores.guarded_store import StoreDoor
 
 MOST_TRIES = 5  # to write where others write as well
 MOST_SESSIONS = 1000  # of one user; the oldest goes

@@ -11,8 +11,8 @@ import anyio
 import httpx
 import msgspec
 
+from .browser_request import Errand, fetch_metadata_of, referrer_of
 from .cookie_jar import CookieJar, RefusedCookie
-from .errand import Errand, fetch_metadata_of, referrer_of
 from .forms import Form, Page
 from .in_process import call_app
 from .web_urls import is_trustworthy, join, origin_of, site_of

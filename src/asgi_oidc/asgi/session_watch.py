@@ -1,0 +1,135 @@
+"""Watches the session of an open connection, a websocket or a response, so that the connection ends with it."""
+
+import msgspec
+
+from asgi_oidc import events
+from asgi_oidc.composition import Parts
+from asgi_oidc.errors import StoreUnavailable
+from asgi_oidc.sessions.authentication import is_over
+from asgi_oidc.sessions.repository import Live
+from asgi_oidc.sessions.session import Session, ends_for_good_at, is_live, is_roll_due
+from asgi_oidc.tokens.refreshed_session import rights_may_differ
+
+LOOK_EVERY = 2.0  # seconds
+READ_EVERY = 60  # seconds after which a session in a store is read again
+BLIND = 60  # seconds without an answer of the store after which the session is no longer taken for alive
+USE_PAUSE = 10  # seconds between two attempts to save the time of last use
+FAREWELL = 2.0  # seconds to send the end to the browser; then the app gets its disconnect in any case
+MOST_CAUSES = 10  # exceptions that led to one another, and groups within each other
+DISCONNECTS = ("ClientDisconnect", "WebSocketDisconnect")  # what Starlette makes of an `OSError`, without a cause
+
+
+class ConnectionEnded(OSError):
+    """Raised when the app keeps sending after the end (ASGI 3.0, "Disconnected Client").
+
+    Attributes:
+        of: identifies the connection.
+    """
+
+    def __init__(self, what: str, *, of: object) -> None:
+        super().__init__(f"{what} was ended because its session is over")
+        self.of = of
+
+
+def is_due_to_end(error: BaseException, *, of: object) -> bool:
+    """Say whether the app raised an exception because a connection has ended, and for no other reason.
+
+    What it raises while it handles that (`__context__`) is an error of its own, and so is any other member of a group.
+    What it made of the end (`raise ... from ...`) is logged.
+    """
+    is_due = _is_due_to_end(error, of, MOST_CAUSES)
+    if is_due and not isinstance(error, ConnectionEnded):
+        events.log(events.ERROR_AFTER_END, error=error)
+    return is_due
+
+
+def _is_due_to_end(error: BaseException | None, of: object, most: int) -> bool:
+    if error is None or most == 0:
+        return False
+    if isinstance(error, ConnectionEnded):
+        return error.of is of
+    if isinstance(error, BaseExceptionGroup):
+        return all(_is_due_to_end(one, of, most - 1) for one in error.exceptions)
+    before = error.__context__ if type(error).__name__ in DISCONNECTS else error.__cause__
+    return _is_due_to_end(before, of, most - 1)
+
+
+class SessionWatch:
+    """Checks one session periodically.
+
+    What the browser sends over a connection counts as use of the session only with `websocket_activity`: an
+    unattended page may send messages as well.
+    """
+
+    def __init__(self, live: Live, parts: Parts) -> None:
+        self._live = live
+        self._parts = parts
+        self._opened = self._session = live.session
+        self._looked_at = self._read_at = parts.now()
+        self._has_other_rights = False
+        self._is_used = False
+        self._tried_at = 0
+
+    def is_known_to_be_over(self) -> bool:
+        """Say whether this process knows that it has ended, however much it was used elsewhere."""
+        parts, now = self._parts, self._parts.now()
+        if self._live.is_over or self._has_other_rights or parts.ended.is_outdated(self._opened):
+            return True
+        return parts.ended.is_dead(self._session.login, now=now) or now >= ends_for_good_at(self._session, parts.limits)
+
+    def note_use(self) -> None:
+        """Note that the browser has sent something."""
+        self._is_used = True
+
+    async def write_down_use(self) -> None:
+        """Write down that the session is in use, at most once a minute, as a request does; what is over stays over."""
+        parts, now = self._parts, self._parts.now()
+        if not (self._is_used and parts.settings.websocket_activity):
+            return
+        if not is_roll_due(self._session, parts.limits, now) or abs(now - self._tried_at) < USE_PAUSE:
+            return
+        self._tried_at, self._is_used = now, False
+
+        def used(current: Session) -> Session:
+            is_due = is_live(current, parts.limits, now=now) and is_roll_due(current, parts.limits, now)
+            return msgspec.structs.replace(current, seen_at=now) if is_due else current
+
+        try:
+            saved = await parts.sessions.change(self._session, used)
+        except StoreUnavailable:  # a store that is full or slow just now ends nothing
+            self._is_used = True
+            return
+        if saved is not None:
+            self._take_over(saved)
+
+    def is_read_due(self) -> bool:
+        """Say whether more than this process knows has to be asked for."""
+        parts = self._parts
+        is_old = parts.store is not None and abs(parts.now() - self._read_at) > READ_EVERY
+        return is_old or is_over(self._session, parts, now=parts.now())
+
+    async def is_gone(self) -> bool:
+        """Read the session anew: other requests may have used it since; those alone know until when it lives.
+
+        One whose rights have changed since is known to be over from then on, also where no mark of that has come here.
+
+        Raises:
+            StoreUnavailable: nobody can tell.
+        """
+        newest = await self._parts.sessions.newest(self._session)
+        self._read_at = self._parts.now()
+        if newest is not None:
+            self._take_over(newest)
+        return newest is None
+
+    def _take_over(self, newest: Session) -> None:
+        self._session, self._read_at = newest, self._parts.now()
+        self._has_other_rights |= rights_may_differ(newest.tokens, self._opened.tokens)
+
+    def note_alive(self) -> None:
+        """Note that somebody could tell just now."""
+        self._looked_at = self._parts.now()
+
+    def is_unseen_for_long(self) -> bool:
+        """Say whether nobody could tell for so long that it has to be taken for over: an outage keeps no session."""
+        return abs(self._parts.now() - self._looked_at) > BLIND

@@ -1,0 +1,205 @@
+"""What one middleware is made of, put together once, in the constructor."""
+
+import time
+from base64 import b32encode
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+
+from asgi_oidc.login.authentication_requests import Asks
+from asgi_oidc.login.cookie_budget import CookieBudget
+from asgi_oidc.login.interrupted_forms import Forms
+from asgi_oidc.login.login_loops import Rounds
+from asgi_oidc.login.login_transactions import Transactions
+from asgi_oidc.logout.logout_state import WaysBack
+from asgi_oidc.policy.mount_table import MountTable
+from asgi_oidc.policy.policy import Policy
+from asgi_oidc.principal import OIDC, Urls
+from asgi_oidc.protocol.client import Client
+from asgi_oidc.provider.http import Http
+from asgi_oidc.provider.provider import Provider, ProviderSettings
+from asgi_oidc.sessions.in_cookies import CookieSessions
+from asgi_oidc.sessions.in_store import StoredSessions
+from asgi_oidc.sessions.repository import Sessions
+from asgi_oidc.sessions.revocation_feed import Log, NoLog, StoredLog
+from asgi_oidc.sessions.revocations import SKEW, Ended, plain_name
+from asgi_oidc.sessions.sealing import Sealer
+from asgi_oidc.sessions.session import MOST_SKEW, Limits, Session, buried_for
+from asgi_oidc.sessions.session_cookies import Jar
+from asgi_oidc.sessions.store_records import Records
+from asgi_oidc.settings.settings import ALGORITHMS, Settings
+from asgi_oidc.single_flight import SingleFlight
+from asgi_oidc.stores.guarded_store import StoreDoor
+from asgi_oidc.stores.memory import MemoryStore
+from asgi_oidc.stores.replay_cache import Used
+from asgi_oidc.tokens.token_cache import Granted, GrantedTokens
+from asgi_oidc.web.cookies import OURS, CookieStyle, SameSite
+
+MOST_SIGNING_IN = 10_000  # browsers that had a session and began a login; 1 to 2 MB
+REMEMBERED_FOR = 3600  # seconds; a login, a request or a look of a websocket that began before has long seen the end
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Everything that the endpoints and the edge work with."""
+
+    settings: Settings
+    clock: Callable[[], float]
+    client: Client
+    policy: Policy
+    provider: Provider
+    sessions: Sessions
+    records: Records
+    store: StoreDoor | None
+    transactions: Transactions
+    ways_back: WaysBack
+    asks: Asks
+    rounds: Rounds
+    forms: Forms
+    cookie_budget: CookieBudget
+    limits: Limits
+    ended: Ended
+    log: Log
+    shared: StoreDoor | None
+    used: Used
+    signing_in: Used
+    renewals: SingleFlight[Session]
+    errands: SingleFlight[Granted]
+    afterwards: SingleFlight[Any]
+    granted: GrantedTokens
+    urls: Urls
+    nobody: OIDC
+    origin: str
+    own_paths: str
+    notices: set[str]
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether what ended is kept where other processes, and this one when it starts anew, find it."""
+        stores = (self.settings.store, self.settings.logout_store)
+        return any(store is not None and not isinstance(store, MemoryStore) for store in stores)
+
+    @property
+    def form_path(self) -> str:
+        """The page that says what became of a form that found nobody signed in."""
+        return f"{self.own_paths}/form"
+
+    def now(self) -> int:
+        """Seconds since the epoch."""
+        return int(self.clock())
+
+
+def put_together(
+    settings: Settings, clock: Callable[[], float], *, endpoints: Collection[str], mounts: MountTable
+) -> Parts:
+    """Make the parts of one middleware.
+
+    Args:
+        endpoints: the paths of our own URLs.
+        mounts: those of the wrapped app.
+    """
+    client = Client(settings.client_id, settings.url_of("callback"), settings.client_secret, settings.client_auth)
+    context = (settings.issuer, settings.client_id, settings.base_url)
+    sealer = Sealer(settings.secret, context=context)
+    style = CookieStyle(secure=settings.origin.startswith("https:"))
+    stem = f"{OURS}{_tag(context)}"
+    limits = Limits(settings.session_idle, settings.session_lifetime)
+    asks, jar, forms = Asks(sealer), Jar(sealer, style, stem), Forms(sealer, style, stem)
+    transactions = Transactions(sealer, style, stem, _login_same_site(settings, style))
+    records = Records(settings.secret, context=context)
+    store = None if settings.store is None else StoreDoor(settings.store)
+    shared = store if settings.logout_store is None else StoreDoor(settings.logout_store)
+
+    def now() -> int:
+        return int(clock())
+
+    # What was in a store is gone from there; sealed cookies have to be refused for as long as a session may live.
+    remembered_for = buried_for(limits) if store is None else REMEMBERED_FOR
+    ended = Ended(
+        plain_name if shared is None else records.ended_names,
+        lifetime=remembered_for,
+        needed=limits.lifetime if store is None else 0,
+        # Who shares marks knows them before a login begins; so all the skew that clocks may have does no harm.
+        skew=SKEW if shared is None else MOST_SKEW * 1000,
+        is_shared=shared is not None,
+    )
+    log: Log = NoLog() if shared is None else _log(ended, shared, records, limits, is_all=store is None, now=now)
+    sessions: Sessions = (
+        CookieSessions(jar, limits, ended, log, now=now, ticks=time.monotonic)
+        if store is None
+        else StoredSessions(store, records, jar, limits, ended, log, issuer=settings.issuer, now=now)
+    )
+    urls = Urls(
+        login=settings.url_of("login"),
+        logout=settings.url_of("logout"),
+        form=settings.url_of("form"),
+        base_path=settings.base_path,
+        read_ask=settings.read_ask,
+        sealed=lambda ask: asks.write(ask, now=now()),
+    )
+    return Parts(
+        settings=settings,
+        clock=clock,
+        client=client,
+        policy=Policy(settings.public, settings.rules, base_path=settings.base_path, own=endpoints, mounts=mounts),
+        provider=Provider(_provider_settings(settings, client), Http(settings.http_client), clock),
+        sessions=sessions,
+        records=records,
+        store=store,
+        transactions=transactions,
+        ways_back=WaysBack(sealer),
+        asks=asks,
+        rounds=Rounds(sealer, style, stem, settings.session_idle),
+        forms=forms,
+        cookie_budget=CookieBudget(style.name(stem), transactions, forms),
+        limits=limits,
+        ended=ended,
+        log=log,
+        shared=shared,
+        used=Used(),
+        signing_in=Used(most=MOST_SIGNING_IN),
+        renewals=SingleFlight(),
+        errands=SingleFlight(),
+        afterwards=SingleFlight(),
+        granted=GrantedTokens(),
+        urls=urls,
+        nobody=OIDC(urls),
+        origin=settings.origin,
+        own_paths=settings.base_path + settings.auth_path,
+        notices=set(),
+    )
+
+
+def _log(
+    ended: Ended, shared: StoreDoor, records: Records, limits: Limits, *, is_all: bool, now: Callable[[], int]
+) -> Log:
+    lifetime = buried_for(limits) if is_all else None
+    return StoredLog(ended, shared, prefix=records.tag, lifetime=lifetime, now=now, ticks=time.monotonic)
+
+
+def _provider_settings(settings: Settings, client: Client) -> ProviderSettings:
+    return ProviderSettings(
+        issuer=settings.issuer,
+        client=client,
+        metadata=settings.metadata,
+        algorithms=settings.algorithms or ALGORITHMS,
+        algorithms_named=settings.algorithms is not None,
+        trusted_audiences=settings.trusted_audiences,
+        userinfo=settings.userinfo,
+        leeway=settings.leeway,
+        claims_from_access_token=settings.claims_from_access_token,
+        named_claims=[names for rule in settings.rules for names in rule.needs.claim_names],
+    )
+
+
+def _tag(context: tuple[str, ...]) -> str:
+    """Tell cookies of several middlewares on one host apart: on loopback all ports share them (RFC 6265 §8.5)."""
+    return b32encode(sha256("\n".join(context).encode()).digest()[:5]).decode("ascii").lower()
+
+
+def _login_same_site(settings: Settings, style: CookieStyle) -> SameSite:
+    if not settings.form_post:
+        return "Lax"
+    # A form comes from the provider's site. Browsers take SameSite=None from https only.
+    return "None" if style.secure else None

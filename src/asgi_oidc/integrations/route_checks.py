@@ -1,0 +1,172 @@
+"""May the user of this request have this route? Each framework asks here, and gives the answer in its own words."""
+
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, TypedDict
+from urllib.parse import unquote
+
+from asgi_oidc import events
+from asgi_oidc.policy.requirements import ClaimPath, Needs, Person, Scalar, read_needs
+from asgi_oidc.principal import OIDC, AnonymousUser, User
+from asgi_oidc.protocol.step_up import ANYHOW, Ask, read_ask
+from asgi_oidc.web.paths import read_path
+from asgi_oidc.web.request import Request
+from asgi_oidc.web.response import challenge
+
+CLOSE_LOGIN_NEEDED = 4401  # websocket close codes, the same that the middleware has
+CLOSE_FORBIDDEN = 4403
+
+Scope = Mapping[str, Any]
+
+
+class Wanted(TypedDict, total=False):
+    """What a route asks of its user; each keyword means what it means in a `Rule`."""
+
+    claims: Mapping[str | ClaimPath, Scalar | Sequence[Scalar]] | None
+    scopes: Sequence[str] | None
+    email_domains: Sequence[str] | None
+    acr_values: Sequence[str] | None
+    max_age: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """The same, checked; without any, every signed-in user will do."""
+
+    needs: Needs = field(default_factory=Needs)
+    ask: Ask = ANYHOW
+
+    def with_scopes(self, scopes: Sequence[str]) -> "Terms":
+        """Ask for these scopes and no others."""
+        return replace(self, needs=replace(self.needs, scopes=tuple(scopes)))
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """What is answered in the place of the route.
+
+    Attributes:
+        status: 303 where a person opens a page and a login would help, else 401 or 403.
+        problem: JSON object (RFC 9457); `error` is its stable name, `login_url` leads to the login that would help.
+    """
+
+    status: int
+    headers: dict[str, str] = field(repr=False)
+    problem: dict[str, Any] = field(repr=False)
+
+    @property
+    def title(self) -> str:
+        """The same in a few words."""
+        return str(self.problem["title"])
+
+    @property
+    def close_code(self) -> int:
+        """The same for a websocket."""
+        return CLOSE_FORBIDDEN if self.status == 403 else CLOSE_LOGIN_NEEDED
+
+
+def read_terms(
+    *,
+    claims: object = None,
+    scopes: object = None,
+    email_domains: object = None,
+    acr_values: object = None,
+    max_age: object = None,
+) -> Terms:
+    """Check what a route asks for when it is written down, and not when somebody comes; None is left out.
+
+    Raises:
+        ValueError: with what is wrong.
+    """
+    needs = read_needs(claims=claims, scopes=scopes, email_domains=email_domains)
+    return Terms(needs, read_ask(acr_values, max_age))
+
+
+def find_user(scope: Scope) -> User | None:
+    """Return the user of a request, None where nobody is signed in.
+
+    Raises:
+        RuntimeError: the app is not wrapped in `OIDCMiddleware`.
+    """
+    match scope.get("user"):
+        case User() as user:
+            return user
+        case AnonymousUser():
+            return None
+        case _:
+            raise RuntimeError('scope["user"] is not set by asgi-oidc: wrap the app in OIDCMiddleware')
+
+
+def judge(scope: Scope, terms: Terms) -> User | Refusal:
+    """Return the user who may have the route, or say what is answered instead.
+
+    Args:
+        scope: as the middleware hands it over.
+
+    Raises:
+        RuntimeError: the app is not wrapped in `OIDCMiddleware`.
+    """
+    user = find_user(scope)
+    if user is None:
+        return _login_needed(scope, terms.ask, "login_required", "Please sign in")
+    domains = user._trusted_email_domains  # of the middleware that handed the user over; not for apps to see
+    person = Person(user.claims, scope["auth"].scopes, trusted_email_domains=domains)
+    if (need := terms.needs.unmet(person)) is not None:
+        scopes = terms.needs.scopes if need.startswith("scopes") else ()
+        return _forbidden(scope, need, scopes, hint=terms.needs.hint(person))
+    if not scope["oidc"].meets(acr_values=terms.ask.acr_values or None, max_age=terms.ask.max_age):
+        title = "Please sign in again: this needs a stronger or fresher login"
+        return _login_needed(scope, terms.ask, "insufficient_user_authentication", title)
+    return user
+
+
+def _login_needed(scope: Scope, ask: Ask, error: str, title: str) -> Refusal:
+    """Send a person to a login that comes back here, and tell a program where one starts (RFC 9470 §3)."""
+    request, oidc = _read_request(scope), scope["oidc"]
+    is_page = request.is_navigation and scope["type"] == "http"
+    return_to = request.target if is_page else _page_of(request, oidc)
+    url = oidc.login_url(return_to, acr_values=ask.acr_values or None, max_age=ask.max_age)
+    if is_page:
+        return _refusal(303, error, title, {"location": url}, login_url=url)
+    events.log(events.LOGIN_REQUIRED, status=401, method=request.method)
+    leads_there = {"hx-redirect": url} if request.is_htmx else {}
+    if error == "login_required":
+        return _refusal(401, error, title, {**_challenge(oidc), **leads_there}, login_url=url)
+    asked: dict[str, object] = {"acr_values": list(ask.acr_values)} if ask.acr_values else {}
+    asked |= {} if ask.max_age is None else {"max_age": ask.max_age}
+    challenge = _challenge(oidc, error=error, **ask.parameters) | leads_there
+    return _refusal(401, error, title, challenge, login_url=url, **asked)
+
+
+def _forbidden(scope: Scope, need: str, scopes: Sequence[str], *, hint: str | None) -> Refusal:
+    """Tell that another login would not help; what is missing stands in the log, but for scopes (RFC 6750 §3.1)."""
+    reference, method = secrets.token_hex(6), scope.get("method", "GET")
+    events.log(events.ACCESS_DENIED, status=403, method=method, why=need, hint=hint, reference=reference)
+    error, told = ("insufficient_scope", {"scope": " ".join(scopes)}) if scopes else ("forbidden", {})
+    challenge = _challenge(scope["oidc"], error=error, **told)
+    return _refusal(403, error, "This user may not do that", challenge, reference=reference, **told)
+
+
+def _refusal(status: int, error: str, title: str, headers: Mapping[str, str], **members: object) -> Refusal:
+    problem = {"type": "about:blank", "title": title, "status": status, "error": error, **members}
+    return Refusal(status, {"cache-control": "no-store", **headers}, problem)
+
+
+def _challenge(oidc: OIDC, **parameters: str) -> dict[str, str]:
+    name, value = challenge(oidc.login_url(), parameters)
+    return {name.decode("ascii"): value.decode("ascii")}
+
+
+def _read_request(scope: Scope) -> Request:
+    # Frameworks take mounts off the path (Litestar); the raw one stays as the browser sent it.
+    raw = scope.get("raw_path")
+    asked = {**scope, "path": unquote(raw)} if isinstance(raw, bytes) else scope
+    return Request(scope, read_path(asked, base_path=scope["oidc"].base_path))
+
+
+def _page_of(request: Request, oidc: OIDC) -> str | None:
+    # A script's user comes back to the page that the script runs on, not to the script's URL.
+    origin = "/".join(oidc.login_url().split("/", 3)[:3])
+    page_url = request.page_url
+    return page_url.removeprefix(origin) if page_url.startswith(f"{origin}/") else None

@@ -1,0 +1,92 @@
+"""Limits the bytes of our cookies: beyond 8 kB a proxy answers 400 to everything, sign-out included.
+
+By default nginx accepts header lines of 8 kB (`large_client_header_buffers`), and others are similar. Each kind of
+cookie has its share: a session never prevents a login, and logins that another site starts never break a session.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from asgi_oidc.login.interrupted_forms import Forms
+from asgi_oidc.login.login_transactions import MOST_BYTES, Transactions
+
+MAX_HEADER = 8000  # bytes of all cookies of one middleware, as a browser sends them
+SMALL = 300  # of that for the last use and the count of logins
+LOGIN = 1200  # for logins in progress, whatever else there is; at most `MOST_BYTES`
+SESSION = MAX_HEADER - SMALL - LOGIN  # for a session in sealed cookies, beside at least one login in progress
+
+
+def size_of(cookies: Mapping[str, str]) -> int:
+    """Return the bytes that cookies take in a header, separators included."""
+    return sum(len(name) + len(value) + len("=; ") for name, value in cookies.items())
+
+
+def size_of_lines(lines: Iterable[bytes]) -> int:
+    """Return the bytes that the cookies of Set-Cookie lines will take."""
+    return size_of(_after({}, lines))
+
+
+@dataclass(frozen=True, slots=True)
+class CookieBudget:
+    """Keeps the cookies of one middleware within their bounds."""
+
+    stem: str
+    transactions: Transactions
+    forms: Forms
+
+    def room_for_logins(self, cookies: Mapping[str, str], *, form: str = "") -> int:
+        """Return the bytes that all logins in progress may take, the new one included.
+
+        Args:
+            cookies: all of ours that the browser sent, those of other middlewares too.
+            form: a sealed form that will be kept beside them.
+        """
+        logins = set(self.transactions.names(cookies))
+        others = {name: value for name, value in cookies.items() if name not in logins}
+        return max(LOGIN, min(MOST_BYTES, MAX_HEADER - SMALL - size_of(self.forms.with_form(others, form))))
+
+    def has_room_for(self, form: str, cookies: Mapping[str, str]) -> bool:
+        """Say whether a form can be kept beside what the browser has, and a login."""
+        logins = set(self.transactions.names(cookies))
+        others = {name: value for name, value in self._own(cookies).items() if name not in logins}
+        return size_of(self.forms.with_form(others, form)) + SMALL + LOGIN <= MAX_HEADER
+
+    def make_room(
+        self, cookies: Mapping[str, str], lines: Sequence[bytes], *, now: int, keeps_form: bool = False
+    ) -> list[bytes]:
+        """Return the deletions that keep a browser within the limit once it has these Set-Cookie lines.
+
+        Args:
+            cookies: all of ours that the browser sent.
+            keeps_form: whether logins in progress give way before the form that is kept.
+        """
+        after = _after(self._own(cookies), lines)
+        too_much = size_of(after) - MAX_HEADER
+        if too_much <= 0:
+            return []
+        old = {name: value for name, value in after.items() if name not in _after({}, lines)}
+        forms = [self.forms.delete(old)]
+        logins = [[line] for line in self.transactions.delete_least_needed(old, now=now)]
+        gone: list[bytes] = []
+        for deleted in (*logins, *forms) if keeps_form else (*forms, *logins):
+            if too_much <= 0:
+                break
+            gone += deleted
+            too_much = size_of(_after(after, gone)) - MAX_HEADER
+        return gone
+
+    def _own(self, cookies: Mapping[str, str]) -> dict[str, str]:
+        return {name: value for name, value in cookies.items() if name.startswith(self.stem)}
+
+
+def _after(cookies: Mapping[str, str], lines: Iterable[bytes]) -> dict[str, str]:
+    """Return the cookies that a browser has after a response."""
+    after = dict(cookies)
+    for line in lines:
+        name, _, rest = line.decode("ascii").partition("=")
+        value = rest.partition(";")[0]
+        if value:
+            after[name] = value
+        else:
+            after.pop(name, None)
+    return after

@@ -1,0 +1,1 @@
+"""Which requests the app gets, and what the others get instead."""

@@ -1,0 +1,196 @@
+"""What those get whom the policy does not let through: a login, a page that says why, or a problem for a program."""
+
+import secrets
+from typing import assert_never
+
+from asgi_oidc import events
+from asgi_oidc.composition import Parts
+from asgi_oidc.endpoints.endpoint import Receive, read_form_body
+from asgi_oidc.endpoints.failure import failure
+from asgi_oidc.endpoints.login import ANOTHER_ACCOUNT, own_path, start_login
+from asgi_oidc.errors import OIDCError, RequestRejected, StoreUnavailable
+from asgi_oidc.login.interrupted_forms import LARGEST, LARGEST_COOKIE, KeptForm
+from asgi_oidc.login.login_transactions import digest
+from asgi_oidc.policy.policy import Place, Refuse, StartLogin, StepUp
+from asgi_oidc.principal import User
+from asgi_oidc.protocol.step_up import ANYHOW, Ask
+from asgi_oidc.sessions.authentication import who_was
+from asgi_oidc.sessions.repository import Live
+from asgi_oidc.web.pages import FORM_CSP, FRAGMENT_CSP, forbidden_page, form_stopped_page, fragment_page, sign_in_page
+from asgi_oidc.web.request import Request, read_form
+from asgi_oidc.web.response import Response, challenge, page, page_for, problem
+
+FORM_ID = 12  # random bytes
+LONGEST_PAGE = 1024  # characters of a way back to the page of a form; it is sealed twice, and has to fit into a cookie
+STEP_UP_REQUIRED = "insufficient_user_authentication"  # RFC 9470 §3
+
+
+async def turn_away(
+    decision: StartLogin | StepUp | Refuse,
+    request: Request,
+    parts: Parts,
+    place: Place,
+    live: Live | None,
+    receive: Receive | None,
+) -> Response:
+    """Answer an http request that the app does not get.
+
+    Args:
+        receive: gives the body, None where it may have been read.
+    """
+    match decision:
+        case StartLogin() | StepUp():
+            return await _login_needed(decision, request, parts, place, receive)
+        case Refuse():
+            return forbidden(decision, request, parts, place, live)
+        case other:
+            assert_never(other)
+
+
+async def _login_needed(
+    decision: StartLogin | StepUp, request: Request, parts: Parts, place: Place, receive: Receive | None
+) -> Response:
+    if not place.may_redirect or request.is_prefetch:
+        return unauthorized(decision, request, parts)
+    return_to, ask = own_path(request.target, parts), decision.ask
+    if not request.is_navigation:
+        is_sent_by_a_person = request.wants_page or (request.shows_html and not request.is_htmx)
+        if request.has_form and is_sent_by_a_person:
+            return await _stop_form(decision, request, parts, receive, target=return_to)
+        return unauthorized(decision, request, parts, shows_html=request.shows_html)
+    if parts.settings.keep_fragment and return_to is not None:
+        answer = page(
+            fragment_page(login=parts.urls.login_for(ask, return_to), app=parts.settings.app_name),
+            status=401,
+            csp=FRAGMENT_CSP,
+        )
+        return answer.with_headers(challenge(parts.urls.login, {}))
+    try:
+        return await start_login(request, parts, return_to=return_to, ask=ask)
+    except OIDCError as error:
+        return failure(request, parts, error, return_to=return_to)
+
+
+def unauthorized(
+    decision: StartLogin | StepUp, request: Request, parts: Parts, *, shows_html: bool = False
+) -> Response:
+    """Tell a program that its user has to sign in, or to sign in again in a better way (RFC 9470 §3).
+
+    Args:
+        shows_html: what the program gets is shown to a person.
+    """
+    # A script's user should come back to the page that the script runs on, not to the script's URL.
+    ask = decision.ask
+    url = parts.urls.login_for(ask, _page_of(request, parts))
+    events.log(events.LOGIN_REQUIRED, status=401, method=request.method)
+    if shows_html:
+        return _sign_in(decision, request, parts, url)
+    if isinstance(decision, StartLogin):
+        answer = problem(401, "login_required", "Please sign in", login_url=url)
+        return answer.with_headers(challenge(parts.urls.login, {}))
+    name = STEP_UP_REQUIRED
+    asked: dict[str, object] = {"acr_values": list(ask.acr_values)} if ask.acr_values else {}
+    asked |= {} if ask.max_age is None else {"max_age": ask.max_age}
+    answer = problem(401, name, "Please sign in again: this needs a stronger or fresher login", login_url=url, **asked)
+    return answer.with_headers(challenge(parts.urls.login, {"error": name, **ask.parameters}))
+
+
+def _sign_in(decision: StartLogin | StepUp, request: Request, parts: Parts, url: str) -> Response:
+    told = {"error": STEP_UP_REQUIRED, **decision.ask.parameters} if isinstance(decision, StepUp) else {}
+    body = sign_in_page(login=url, is_step_up=isinstance(decision, StepUp), app=parts.settings.app_name)
+    answer = page_for(request, body, status=401)
+    answer = answer.with_headers(challenge(parts.urls.login, told))
+    # htmx follows this header whatever the status is, but for redirects.
+    return answer.with_headers((b"hx-redirect", url.encode("ascii"))) if request.is_htmx else answer
+
+
+def forbidden(refusal: Refuse, request: Request, parts: Parts, place: Place, live: Live | None) -> Response:
+    """Tell a signed-in user that this account may not, and never send them round."""
+    reference = secrets.token_hex(6)
+    why, hint = refusal.why, refusal.hint
+    events.log(events.ACCESS_DENIED, status=403, method=request.method, why=why, hint=hint, reference=reference)
+    return_to = own_path(request.target, parts) if request.is_navigation else _page_of(request, parts)
+    ask = place.ask or ANYHOW
+    switch = parts.urls.login_for(Ask(ask.acr_values, ask.max_age, ANOTHER_ACCOUNT), return_to)
+    is_for_a_person = request.is_navigation or request.shows_html or (request.wants_page and request.has_form)
+    if live is not None and place.may_redirect and is_for_a_person:
+        user = User(live.session.login.sub, live.session.login.issuer, live.session.tokens.written_claims)
+        home = parts.settings.home
+        body = forbidden_page(
+            name=user.display_name,
+            email=user.email,
+            switch=switch,
+            home=home,
+            reference=reference,
+            app=parts.settings.app_name,
+        )
+        return page_for(request, body, status=403)
+    name, needed = "forbidden", {}
+    if refusal.scopes:  # RFC 6750 §3.1
+        name, needed = "insufficient_scope", {"scope": " ".join(refusal.scopes)}
+    answer = problem(403, name, "This user may not do that", reference=reference, login_url=switch, **needed)
+    return answer.with_headers(challenge(parts.urls.login, {"error": name, **needed}))
+
+
+def foreign(request: Request, parts: Parts) -> Response:
+    """Refuse what a page of another site would do in the name of the user."""
+    stated = request.has(b"origin") or request.has(b"sec-fetch-site")
+    detail = (
+        "a page of another site" if stated else "no Origin: expected the origin of base_url, or of a rule's origins"
+    )
+    return failure(request, parts, RequestRejected("foreign_origin", detail, status=403))
+
+
+async def _stop_form(
+    decision: StartLogin | StepUp, request: Request, parts: Parts, receive: Receive | None, *, target: str | None
+) -> Response:
+    """Answer a form that a person has sent: it is not lost without a word, and may be kept."""
+    ask, sealed = decision.ask, None
+    is_own = request.wants_page and request.is_form and request.is_same_origin(parts.origin)
+    if parts.settings.keep_forms and is_own and receive is not None and target is not None:
+        sealed = await _sealed(request, parts, receive, target=target)
+    events.log(events.FORM_STOPPED, is_kept=sealed is not None)
+    if sealed is None:
+        back = _page_of(request, parts)
+        back = back if back is not None and len(back) <= LONGEST_PAGE else None
+        lost = KeptForm(target="", page=back, pairs=[], sub=None, created_at=parts.now())
+        again = parts.urls.login_for(ask, f"{parts.form_path}?form={parts.forms.seal(lost)}")
+    else:
+        again = parts.urls.form_for(ask)
+    stood_on = _page_of(request, parts)
+    body = form_stopped_page(
+        again=again,
+        sealed=sealed,
+        back=None if stood_on is None else parts.origin + stood_on,
+        is_step_up=isinstance(decision, StepUp),
+        app=parts.settings.app_name,
+    )
+    return page_for(request, body, status=401, csp=FORM_CSP).with_headers(challenge(parts.urls.login, {}))
+
+
+async def _sealed(request: Request, parts: Parts, receive: Receive, *, target: str) -> str | None:
+    """Seal a form; None where it is too large, or is none that can be sent again as it was."""
+    try:
+        pairs = read_form(await read_form_body(request, receive, largest=LARGEST))
+        was = await who_was(request, parts)
+    except (RequestRejected, StoreUnavailable):
+        return None
+    if any("\0" in text for pair in pairs for text in pair):  # a parser of HTML makes another character of it
+        return None
+    sub = None if was is None else digest(was.session.login.sub)
+    form = KeptForm(
+        target=target,
+        page=_page_of(request, parts),
+        pairs=pairs,
+        sub=sub,
+        created_at=parts.now(),
+        id=secrets.token_urlsafe(FORM_ID),
+    )
+    sealed = parts.forms.seal(form)
+    fits = len(sealed) <= LARGEST_COOKIE and parts.cookie_budget.has_room_for(sealed, request.cookies)
+    return sealed if fits else None
+
+
+def _page_of(request: Request, parts: Parts) -> str | None:
+    url = request.page_url
+    return own_path(url, parts) if url.startswith(f"{parts.origin}/") else None

@@ -1,0 +1,177 @@
+"""A rule: a path, and what its users need beyond being signed in."""
+
+import difflib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass, field, fields
+from typing import Any
+
+from asgi_oidc.errors import SettingsError, received
+from asgi_oidc.policy.patterns import Pattern, read_pattern
+from asgi_oidc.policy.requirements import Check, ClaimPath, Needs, Scalar, read_check, read_needs, texts
+from asgi_oidc.protocol.step_up import ANYHOW, Ask, read_ask
+from asgi_oidc.urls import check_url, origin_of
+from asgi_oidc.web.request import METHODS
+
+EXAMPLE = "Rule('/admin/*', claims={'roles': 'admin'})"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Rule:
+    """A further need of a path: whoever is let in has to meet all rules that match.
+
+    Args:
+        path: `"/x"` is that path, `"/x/*"` is `/x` and all below, in any spelling that a framework may serve; by whole
+            segments, whatever values a route takes for one ("07" for "7").
+        methods: HTTP methods that it is for, `"GET"` with HEAD; `"WEBSOCKET"` for those alone. By default all.
+        claims: claim path to the value it must have or, if it is a list, hold: `{"realm_access.roles": "admin"}`. Of a
+            list of values one is enough. A tuple of names is for names that have dots.
+        scopes: scopes that must have been granted, all of them.
+        email_domains: domains, of which the user's e-mail must have one, verified by the provider.
+        acr_values: authentication contexts, of which the login must have reached one; else the user signs in again.
+        max_age: seconds since the user signed in at the provider; else the user signs in again.
+        login: False never sends anybody to sign in: 401, for APIs.
+        check: called with the user, or with the user and the ASGI scope, async or not; anything but True is 403.
+        origins: other sites whose pages may call this path with the user's session, such as
+            `"https://spa.example.com"`: scripts (CORS), forms and websockets. A rule with origins alone closes nothing.
+
+    Raises:
+        SettingsError: all that is wrong, each with the fix.
+    """
+
+    path: str
+    _: KW_ONLY
+    methods: Sequence[str] | None = None
+    claims: Mapping[str | ClaimPath, Scalar | Sequence[Scalar]] | None = None
+    scopes: Sequence[str] | None = None
+    email_domains: Sequence[str] | None = None
+    acr_values: Sequence[str] | None = None
+    max_age: int | None = None
+    login: bool = True
+    check: Any = None
+    origins: Sequence[str] | None = None
+    pattern: Pattern = field(init=False)
+    needs: Needs = field(init=False)
+    ask: Ask = field(init=False)
+    asks_app: Check | None = field(init=False)
+    allowed: frozenset[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        problems: list[str] = []
+        for name, value, read in (
+            ("pattern", self.path, read_pattern),
+            ("methods", self.methods, _methods),
+            ("needs", self._given("claims", "scopes", "email_domains"), lambda given: read_needs(**given)),
+            ("ask", self._given("acr_values", "max_age"), lambda given: read_ask(**given)),
+            ("login", self.login, _switch),
+            ("asks_app", self.check, lambda check: None if check is None else read_check(check)),
+            ("allowed", self.origins, _origins),
+        ):
+            try:
+                object.__setattr__(self, name, read(value))
+            except ValueError as exc:
+                label = {"pattern": "path: ", "needs": "", "ask": "", "asks_app": "check: ", "allowed": "origins: "}
+                problems += [label.get(name, f"{name}: ") + line for line in str(exc).splitlines()]
+        if problems:
+            raise SettingsError([f"Rule({self.path!r}): {problem}" for problem in problems])
+
+    def __repr__(self) -> str:
+        given = (each for each in fields(self) if each.init and each.name != "path")
+        told = [f"{each.name}={_told(getattr(self, each.name))}" for each in given if self._differs(each.name)]
+        return f"Rule({', '.join([repr(self.path), *told])})"
+
+    @property
+    def closes(self) -> bool:
+        """Whether it needs a user at all."""
+        return (
+            not self.allowed
+            or any(map(self._differs, ("claims", "scopes", "email_domains", "check", "login")))
+            or (self.ask != ANYHOW)
+        )
+
+    def is_for(self, methods: Iterable[str]) -> bool:
+        """Say whether it matches one of the methods that a request may have."""
+        return self.methods is None or any(method in self.methods for method in methods)
+
+    def permits(self, methods: Sequence[str]) -> bool:
+        """Say whether its `origins` are for a request, whatever that is taken for; `GET` permits no websocket."""
+        if self.methods is None:
+            return True
+        # The GET that HEAD and WEBSOCKET stand for; one that a header adds is another.
+        is_more = methods[0] in ("HEAD", "WEBSOCKET") and methods[1:] == ("GET",)
+        asked = methods[:1] if is_more else methods
+        return all(each in self.methods or (each == "HEAD" and "GET" in self.methods) for each in asked)
+
+    def _differs(self, name: str) -> bool:
+        default = True if name == "login" else None
+        return bool(getattr(self, name) != default)
+
+    def _given(self, *names: str) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in names}
+
+
+def rule_of(members: object) -> Rule:
+    """Make a rule of a JSON object, such as `{"path": "/admin/*", "claims": {"roles": "admin"}}`.
+
+    Raises:
+        SettingsError, ValueError: something is wrong with it.
+    """
+    if not isinstance(members, Mapping) or "path" not in members:
+        example = '{"path": "/admin/*", "claims": {"roles": "admin"}}'
+        raise ValueError(f"expected an object with a path such as {example}, got {received(members)}")
+    known = [each.name for each in fields(Rule) if each.init]
+    for name in members.keys() - set(known):
+        near = difflib.get_close_matches(str(name), known, n=1)
+        raise ValueError(f"a rule has no member {name!r}" + (f"; did you mean {near[0]!r}?" if near else ""))
+    return Rule(**members)
+
+
+def read_rules(value: object) -> tuple[Rule, ...]:
+    """Take rules.
+
+    Raises:
+        ValueError: it is not a list of rules.
+    """
+    if isinstance(value, str | Mapping) or not isinstance(value, Sequence):
+        raise ValueError(f"must be a list such as [{EXAMPLE}], got {received(value)}")
+    for rule in value:
+        if not isinstance(rule, Rule):
+            raise ValueError(f"expected a Rule such as {EXAMPLE}, got {received(rule)}")
+    return tuple(value)
+
+
+def _methods(value: object) -> tuple[str, ...] | None:
+    if value is None:
+        return None
+    methods = texts(value)
+    for method in methods:
+        if method not in METHODS:
+            near = difflib.get_close_matches(method.upper(), METHODS, n=1)
+            raise ValueError(
+                f"{method!r} is not an HTTP method or WEBSOCKET" + (f"; did you mean {near[0]!r}?" if near else "")
+            )
+    return methods
+
+
+def _switch(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError(f"must be True or False, got {received(value)}")
+    return value
+
+
+def _origins(value: object) -> frozenset[str]:
+    origins = () if value is None else texts(value)
+    for origin in origins:
+        if not _is_origin(origin):
+            raise ValueError(f"{origin!r} is not an https origin: write 'https://spa.example.com', without a path")
+    return frozenset(origins)
+
+
+def _is_origin(text: str) -> bool:
+    try:
+        return origin_of(check_url(text)) == text
+    except ValueError:
+        return False
+
+
+def _told(value: object) -> str:
+    return getattr(value, "__qualname__", None) or repr(value)

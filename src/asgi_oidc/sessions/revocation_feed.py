@@ -1,0 +1,265 @@
+"""Marks that all processes share: a log in a store, which each of them reads again every second while it is asked.
+
+A request does not wait for that, unless nobody has looked for some seconds.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+from asgi_oidc import events
+from asgi_oidc.errors import StoreUnavailable
+from asgi_oidc.sessions.revocations import FOR_EVER, Ended, Mark, merged
+from asgi_oidc.single_flight import SingleFlight
+from asgi_oidc.stores.guarded_store import StoreDoor
+
+FRESH = 1.0  # seconds since the last look in which nobody looks again
+STALE = 5.0  # seconds after which a request waits for the next look
+LONGEST = 10.0  # seconds for a look at everything
+RECENT = 120  # seconds that a mark is in the list that is read again and again
+RECENT_ALONE = 700  # the same where that list is all there is: longer than a login may wait for its callback
+GAP = 60  # seconds without a look after which that list may have lost some: then all is read
+MOST = 100_000  # marks in one list; 800 a second for the recent ones, millions for the others
+MOST_OWED = 50_000  # marks that wait for a store which takes nothing; each cost its author a login and a refresh
+MOST_WRITTEN = 10_000  # marks that are taken out when a newer one of the same name is written
+SHARDS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"  # how names begin
+
+
+class Log(Protocol):
+    """Where processes tell each other what ended. With a store, all that waits raises `StoreUnavailable`."""
+
+    def is_due(self) -> bool:
+        """Say whether `poll` has anything to do."""
+
+    async def poll(self) -> None:
+        """Know what ended some seconds ago; most often that takes no time."""
+
+    async def catch_up(self) -> None:
+        """Know all that ended before this call."""
+
+    async def catch_up_together(self) -> None:
+        """The same, where anybody can make many ask at once."""
+
+    async def look(self) -> None:
+        """Know what ended by now, if that can be known; it raises nothing."""
+
+    async def write(self, marks: Iterable[Mark]) -> None:
+        """Tell the others."""
+
+    async def write_soon(self, marks: Iterable[Mark]) -> None:
+        """Tell the others, now or as soon as that can be done; it raises nothing."""
+
+    async def landed(self) -> None:
+        """Wait until no look is under way in the background."""
+
+
+async def try_to_write(log: Log, marks: Iterable[Mark]) -> None:
+    """Tell the others where the session is gone from a store: only websockets elsewhere live on for a while without."""
+    try:
+        await log.write(marks)
+    except StoreUnavailable as error:
+        events.log(events.STORE_FAILED, code=error.code, detail=error.detail)
+
+
+class NoLog:
+    """`Log` of a process that is alone, or knows nobody."""
+
+    def is_due(self) -> bool:
+        """Say that it has not."""
+        return False
+
+    async def poll(self) -> None:
+        """There is nothing to hear."""
+
+    async def catch_up(self) -> None:
+        """There is nothing to hear."""
+
+    async def catch_up_together(self) -> None:
+        """There is nothing to hear."""
+
+    async def look(self) -> None:
+        """There is nothing to hear."""
+
+    async def write(self, marks: Iterable[Mark]) -> None:
+        """There is nobody to tell."""
+
+    async def write_soon(self, marks: Iterable[Mark]) -> None:
+        """There is nobody to tell."""
+
+    async def landed(self) -> None:
+        """There is nothing to wait for."""
+
+
+class StoredLog:
+    """`Log` in a store."""
+
+    def __init__(
+        self,
+        ended: Ended,
+        store: StoreDoor,
+        *,
+        prefix: str,
+        lifetime: int | None,
+        now: Callable[[], int],
+        ticks: Callable[[], float],
+    ) -> None:
+        """Share the marks of `ended`.
+
+        Args:
+            prefix: of all keys.
+            lifetime: seconds that a mark is kept for processes that start later; None where sessions are in a store
+                themselves, and gone from there.
+            now: seconds since the epoch.
+            ticks: seconds that only go forward.
+        """
+        self._ended = ended
+        self._store = store
+        self._prefix = prefix
+        self._lifetime = lifetime
+        self._now = now
+        self._ticks = ticks
+        self._looked_at: tuple[float, int] | None = None
+        self._read_before: set[str] = set()
+        self._owed: dict[str, Mark] = {}
+        self._written: OrderedDict[str, Mark] = OrderedDict()  # by name
+        self._looks: SingleFlight[None] = SingleFlight()
+        self._begun = self._done = 0  # looks of those who catch up
+
+    def is_due(self) -> bool:
+        """Say whether nobody has looked for a second."""
+        return self._age() > FRESH
+
+    async def poll(self) -> None:
+        """Look in the background, or wait when the last look is too long ago."""
+        age = self._age()
+        if age <= FRESH:
+            return
+        if age <= STALE:
+            self._looks.start("in the background", self._look_or_log)
+        else:  # not with the one in the background: nobody hears when that fails
+            await self._looks.run("while they wait", self._look)
+
+    async def catch_up(self) -> None:
+        """Look now; a look that began before does not count."""
+        await self._look()
+
+    async def catch_up_together(self) -> None:
+        """The same, in one look for all who ask meanwhile."""
+        wanted = self._begun + 1
+        while self._done < wanted:
+            await self._looks.run("to catch up", self._numbered_look)
+
+    async def look(self) -> None:
+        """Look, so that no request has to; what fails is found out by the next request that waits."""
+        await self._look_or_log()
+
+    async def write(self, marks: Iterable[Mark]) -> None:
+        """Write to the list of all, then to the list of those that are news."""
+        for mark in marks:
+            older = self._written.pop(mark.name, mark)
+            newer = merged(mark, older)
+            for index, lifetime in self._lists(mark.name):
+                await self._link(index, _member(newer), lifetime=lifetime)
+            self._ended.told(mark)
+            if older not in (mark, newer):
+                await self._take_out(older)
+            self._keep(newer)
+
+    async def write_soon(self, marks: Iterable[Mark]) -> None:
+        """Write; what cannot be written is tried again with every look."""
+        self._owed |= {mark.name: mark for mark in marks}
+        while len(self._owed) > MOST_OWED:
+            del self._owed[next(iter(self._owed))]
+        await self._write_owed()
+
+    async def landed(self) -> None:
+        """Wait for the looks that requests began."""
+        await self._looks.landed()
+
+    async def _link(self, index: str, member: str, *, lifetime: int) -> None:
+        if await self._store.link(index, member, lifetime=lifetime, most=MOST):
+            raise StoreUnavailable("ended_log_full", f"more than {MOST} sign-outs at once")
+
+    async def _write_owed(self) -> None:
+        try:
+            for name, mark in list(self._owed.items()):
+                await self.write([mark])
+                if self._owed.get(name) == mark:
+                    del self._owed[name]
+        except StoreUnavailable as error:
+            events.log(events.STORE_FAILED, code=error.code, detail=error.detail)
+
+    def _lists(self, name: str) -> list[tuple[str, int]]:
+        """Say in which lists a mark stands, and for how many seconds."""
+        if self._lifetime is None:
+            return [(self._recent, RECENT_ALONE)]
+        return [(self._shard(name[0]), self._lifetime), (self._recent, RECENT)]
+
+    def _keep(self, mark: Mark) -> None:
+        if mark.at == FOR_EVER:  # one session ends once
+            return
+        self._written[mark.name] = mark
+        if len(self._written) > MOST_WRITTEN:
+            self._written.popitem(last=False)
+
+    async def _take_out(self, mark: Mark) -> None:
+        """Take out what a newer mark of the same name says as well: who signs out again and again fills no list."""
+        try:
+            for index, _ in self._lists(mark.name):
+                await self._store.unlink(index, _member(mark))
+        except StoreUnavailable as error:  # the newer one is there, and counts
+            events.log(events.STORE_FAILED, code=error.code, detail=error.detail)
+
+    async def _numbered_look(self) -> None:
+        self._begun += 1
+        number = self._begun
+        await self._look()
+        self._done = max(self._done, number)
+
+    async def _look_or_log(self) -> None:
+        try:
+            await self._look()
+        except StoreUnavailable as error:  # the next one who asks later waits, and is told
+            events.log(events.STORE_FAILED, code=error.code, detail=error.detail)
+
+    async def _look(self) -> None:
+        await self._write_owed()
+        begun = self._ticks(), self._now()
+        everything = [self._shard(first) for first in SHARDS] if self._lifetime is not None else []
+        members: list[str] = []
+        for index in everything if self._age() > GAP else ():
+            members += await self._store.linked(index)
+            if self._ticks() - begun[0] > LONGEST:
+                raise StoreUnavailable("store_timeout", f"more than {LONGEST:g} s for all that has ended")
+        recent = await self._store.linked(self._recent)
+        marks = [_read(member) for member in (*members, *(it for it in recent if it not in self._read_before))]
+        # In the order in which they were made: of too many, the oldest go.
+        for mark in sorted(marks, key=lambda mark: mark.made_at):
+            self._ended.learn(mark, now=self._now())
+        self._looked_at, self._read_before = begun, set(recent)
+
+    def _age(self) -> float:
+        """Seconds since the last look, by whichever clock says more: one may be set, the other may have slept."""
+        if self._looked_at is None:
+            return float("inf")
+        ticks, now = self._looked_at
+        return max(self._ticks() - ticks, abs(self._now() - now))
+
+    def _shard(self, first: str) -> str:
+        return f"{self._prefix}:ended:{first}"
+
+    @property
+    def _recent(self) -> str:
+        return f"{self._prefix}:ended"
+
+
+def _member(mark: Mark) -> str:
+    return f"{mark.at}:{mark.over_from}:{mark.made_at}:{mark.name}"
+
+
+def _read(member: str) -> Mark:
+    try:
+        at, over_from, made_at, name = member.split(":")
+        return Mark(name, int(at), int(over_from), int(made_at))
+    except ValueError as exc:
+        raise StoreUnavailable("store_garbage", "a sign-out that asgi-oidc did not write") from exc

@@ -1,0 +1,1 @@
+"""Every setting: how it is read, checked and found in the environment."""

@@ -1,0 +1,354 @@
+"""Every setting: its name, default and unit, and what makes it wrong."""
+
+import difflib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Required, TypedDict
+
+from asgi_oidc import events
+from asgi_oidc.errors import OIDCError, SettingsError
+from asgi_oidc.policy.patterns import Pattern
+from asgi_oidc.policy.policy import NONE_OF_ALWAYS, contradictions, lacks_acr, read_public
+from asgi_oidc.policy.rules import Rule, read_rules
+from asgi_oidc.protocol.client import Client
+from asgi_oidc.protocol.compatibility import Plan, find_obstacles
+from asgi_oidc.protocol.metadata import MEMBERS, REQUIRED, ProviderMetadata, make_metadata
+from asgi_oidc.protocol.step_up import Ask, read_ask
+from asgi_oidc.provider.http import HttpClient
+from asgi_oidc.settings.values import (
+    LONGEST_LEEWAY,
+    LONGEST_SPAN,
+    OnLogin,
+    read_algorithms,
+    read_app_name,
+    read_auth_path,
+    read_authorization_params,
+    read_base_url,
+    read_client_auth,
+    read_client_id,
+    read_http_client,
+    read_issuer,
+    read_metadata,
+    read_on_login,
+    read_plain_prefixes,
+    read_post_logout_redirect_uri,
+    read_scope,
+    read_secrets,
+    read_store,
+    read_switch,
+    read_text,
+    read_texts,
+    read_trusted_email_domains,
+    read_userinfo,
+    span_reader,
+)
+from asgi_oidc.stores.store import SessionStore
+from asgi_oidc.urls import check_url, origin_of
+
+PREFIX = "OIDC_"  # of all environment variables
+ALGORITHMS = ("RS256", "PS256", "ES256", "EdDSA", "Ed25519")
+
+
+class Keywords(TypedDict, total=False):
+    """The keywords of `OIDCMiddleware`; README.md has the table."""
+
+    issuer: Required[str]
+    client_id: Required[str]
+    client_secret: str | None
+    base_url: Required[str]
+    secret: Required[str | bytes | Sequence[str | bytes]]
+    scope: str | Sequence[str]
+    public: Sequence[str]
+    rules: Sequence[Rule]
+    plain_prefixes: Sequence[str] | None
+    auth_path: str
+    authorization_params: Mapping[str, Any]
+    client_auth: str | None
+    store: SessionStore | str | None
+    logout_store: SessionStore | str | None
+    session_idle: int
+    session_lifetime: int
+    websocket_activity: bool
+    leeway: int
+    post_logout_redirect_uri: str | None
+    frontchannel_logout: bool
+    userinfo: str
+    claims_from_access_token: bool
+    trusted_audiences: Sequence[str]
+    trusted_email_domains: Sequence[str]
+    algorithms: Sequence[str]
+    metadata: Mapping[str, Any]
+    http_client: Any
+    on_login: OnLogin | None
+    keep_forms: bool
+    keep_fragment: bool
+    app_name: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """All settings, checked; the repr leaves out everything that may hold or print a secret."""
+
+    issuer: str
+    client_id: str
+    client_secret: str | None = field(repr=False)
+    base_url: str
+    secret: tuple[bytes, ...] = field(repr=False)
+    scope: str
+    public: tuple[Pattern, ...]
+    rules: tuple[Rule, ...]
+    plain_prefixes: tuple[str, ...] | None
+    auth_path: str
+    authorization_params: Mapping[str, str | Sequence[str]] = field(repr=False)
+    client_auth: str | None
+    store: SessionStore | None = field(repr=False)
+    logout_store: SessionStore | None = field(repr=False)
+    session_idle: int
+    session_lifetime: int
+    websocket_activity: bool
+    leeway: int
+    post_logout_redirect_uri: str | None
+    frontchannel_logout: bool
+    userinfo: str
+    claims_from_access_token: bool
+    trusted_audiences: tuple[str, ...]
+    trusted_email_domains: frozenset[str]
+    algorithms: tuple[str, ...] | None
+    metadata: Mapping[str, Any] = field(repr=False)
+    http_client: HttpClient | None = field(repr=False)
+    on_login: OnLogin | None
+    keep_forms: bool
+    keep_fragment: bool
+    app_name: str | None
+
+    @property
+    def origin(self) -> str:
+        """Scheme, host and port of `base_url`, as browsers write it."""
+        return origin_of(check_url(self.base_url))
+
+    @property
+    def base_path(self) -> str:
+        """The path of `base_url`, without a trailing `/`."""
+        return check_url(self.base_url).path.rstrip("/")
+
+    @property
+    def response_mode(self) -> str | None:
+        """How the provider's answer reaches the callback, None for its default."""
+        mode = self.authorization_params.get("response_mode")
+        return None if mode is None else str(mode)
+
+    @property
+    def form_post(self) -> bool:
+        """Whether the provider answers with a form."""
+        return self.response_mode == "form_post"
+
+    def ask_of(self, ask: Ask) -> Ask:
+        """Say how a login has to be done: as asked, and never less than `authorization_params` say."""
+        always = self.acr_values
+        acr_values = tuple(value for value in ask.acr_values if value in always) if always else ask.acr_values
+        ages = [int(str(age)) for age in (ask.max_age, self.authorization_params.get("max_age")) if age is not None]
+        return Ask(acr_values or always, min(ages, default=None), ask.prompt)
+
+    def read_ask(self, acr_values: object, max_age: object) -> Ask:
+        """Check what the app asks for by itself; None is left out.
+
+        Raises:
+            ValueError: nobody can sign in like that.
+        """
+        ask = read_ask(acr_values, max_age)
+        if lacks_acr(ask, self.acr_values):
+            raise ValueError(f"acr_values: {list(ask.acr_values)} {NONE_OF_ALWAYS}")
+        return ask
+
+    @property
+    def acr_values(self) -> tuple[str, ...]:
+        """Authentication contexts that every login asks for."""
+        return tuple(str(self.authorization_params.get("acr_values", "")).split())
+
+    @property
+    def home(self) -> str:
+        """The start page of the wrapped app."""
+        return self.base_url.rstrip("/") + "/"
+
+    @property
+    def landing_url(self) -> str:
+        """Where the provider sends the browser after a sign-out."""
+        return self.post_logout_redirect_uri or self.base_url
+
+    @property
+    def landing_path(self) -> str | None:
+        """The path of that, None where it is not on our own site."""
+        url = check_url(self.landing_url)
+        return (url.path or "/") if origin_of(url) == self.origin else None
+
+    def url_of(self, endpoint: str) -> str:
+        """Return the absolute URL of one of our endpoints."""
+        return f"{self.base_url.rstrip('/')}{self.auth_path}/{endpoint}"
+
+
+def read_settings(
+    given: Mapping[str, Any], *, also_wrong: Sequence[str] = (), variables: Mapping[str, str] | None = None
+) -> Settings:
+    """Check settings by name.
+
+    Args:
+        also_wrong: problems found earlier, to be reported in the same error.
+        variables: the environment variable of each setting that has one; a setting that is missing from `given` could
+            not be read.
+
+    Raises:
+        SettingsError: every problem, each with its fix.
+    """
+    variables = variables or {}
+    problems = [_unknown(name) for name in given if name not in READERS]
+    values: dict[str, Any] = {}
+    for name, (default, read) in READERS.items():
+        value = given.get(name)
+        if value is None and default is not MISSING:
+            values[name] = default
+            continue
+        if name in variables and name not in given:
+            continue  # its problem is already in `also_wrong`
+        try:
+            values[name] = read(value)
+        except ValueError as exc:
+            label = f"{name} ({variable_of(name)})" if value is None else name
+            problems.append(f"{label}: {exc}")
+    problems += _contradictions(values)
+    problems = [*also_wrong, *(_as_it_was_given(problem, variables) for problem in problems)]
+    if problems:
+        error = SettingsError(problems)
+        # Logged here as well: if a framework creates the middleware late, the server starts and always answers 500.
+        events.log_text(events.SETTINGS_INVALID, str(error))
+        raise error
+    return Settings(**values)
+
+
+def variable_of(name: str) -> str:
+    """Name the environment variable of a setting."""
+    return f"{PREFIX}{name.upper()}"
+
+
+def _as_it_was_given(problem: str, variables: Mapping[str, str]) -> str:
+    """Name the variable instead of the setting if the value came from there."""
+    name, colon, words = problem.partition(": ")
+    return f"{variables.get(name, name)}{colon}{words}"
+
+
+def _unknown(name: str) -> str:
+    near = difflib.get_close_matches(name, READERS, n=1)
+    return f"{name}: unknown setting" + (f"; did you mean {near[0]}?" if near else "")
+
+
+def _contradictions(values: Mapping[str, Any]) -> list[str]:
+    problems = _own_urls(values) if {"base_url", "auth_path"} <= values.keys() else []
+    method, secret = values.get("client_auth"), values.get("client_secret")
+    if method not in (None, "none") and secret is None:
+        problems.append(f"client_auth: {method} needs client_secret ({variable_of('client_secret')})")
+    if method == "none" and secret is not None:
+        problems.append("client_auth: 'none' is for public clients: remove either client_auth or client_secret")
+    if values.get("store") is not None and values.get("logout_store") is not None:
+        problems.append("logout_store: remove it: if store is set, sign-outs are shared through store")
+    if values.get("websocket_activity") and values.get("store", MISSING) is None:
+        problems.append(
+            f"websocket_activity: needs store ({variable_of('store')}): an open websocket cannot renew session cookies"
+        )
+    if {"public", "rules", "auth_path", "base_url", "authorization_params"} <= values.keys():
+        problems += contradictions(
+            values["public"],
+            values["rules"],
+            auth_path=values["auth_path"],
+            base_path=check_url(values["base_url"]).path.rstrip("/"),
+            acr_values=str(values["authorization_params"].get("acr_values", "")).split(),
+            plain_prefixes=values.get("plain_prefixes") or (),
+        )
+    if values.get("metadata") and "issuer" in values:
+        problems += [f"metadata: {problem}" for problem in _metadata_problems(values)]
+    return problems
+
+
+def _own_urls(values: Mapping[str, Any]) -> list[str]:
+    """Report URLs of ours that were given as URLs of the app."""
+    base_url, auth_path = values["base_url"].rstrip("/"), values["auth_path"]
+    for own in (f"{auth_path}/{name}" for name in ("callback", "login", "logout")):
+        if base_url.endswith(own):
+            app = base_url.removesuffix(own)
+            return [
+                f"base_url: must be the URL of the app, not of {own}: write {app}; the redirect URI to register at the "
+                f"provider is {app}{auth_path}/callback"
+            ]
+    landing = values.get("post_logout_redirect_uri") or ""
+    if landing.partition("?")[0].rstrip("/") in (f"{base_url}{auth_path}/callback", f"{base_url}{auth_path}/logout"):
+        return [
+            "post_logout_redirect_uri: must be a page of the app, not a URL of asgi-oidc: leave it out to use base_url"
+        ]
+    return []
+
+
+def _metadata_problems(values: Mapping[str, Any]) -> list[str]:
+    issuer, members = values["issuer"], values["metadata"]
+    if members.get("issuer", issuer) != issuer:
+        return ["the member issuer must equal the setting issuer"]
+    stand_ins = dict.fromkeys(REQUIRED, issuer)  # what is not given by hand will be discovered
+    try:
+        metadata = make_metadata(issuer, {**stand_ins, **members})
+    except OIDCError as exc:
+        return [exc.detail]
+    problems = []
+    for name in members.keys() - MEMBERS:
+        if near := difflib.get_close_matches(name, MEMBERS, n=1, cutoff=0.9):
+            problems.append(f"unknown member {name}; did you mean {near[0]}?")
+    if all(name in members for name in REQUIRED):
+        problems += _gaps(values, metadata)
+    return problems
+
+
+def _gaps(values: Mapping[str, Any], metadata: ProviderMetadata) -> list[str]:
+    """Say what no login could do without, when nothing will be discovered."""
+    problems = []
+    if values.get("userinfo") == "always" and metadata.userinfo_endpoint is None:
+        problems.append("userinfo='always' needs a userinfo_endpoint")
+    plan = Plan(
+        Client("", "", values.get("client_secret"), values.get("client_auth")),
+        response_mode=values.get("authorization_params", {}).get("response_mode"),
+        algorithms=ALGORITHMS if values.get("algorithms", ()) is None else None,
+    )
+    return problems + [obstacle.text for obstacle in find_obstacles(metadata, plan)]
+
+
+MISSING = object()
+
+# name -> default (MISSING: it has to be given), how it is checked
+READERS: Mapping[str, tuple[Any, Callable[[Any], Any]]] = {
+    "issuer": (MISSING, read_issuer),
+    "client_id": (MISSING, read_client_id),
+    "client_secret": (None, read_text),
+    "base_url": (MISSING, read_base_url),
+    "secret": (MISSING, read_secrets),
+    "scope": ("openid profile email", read_scope),
+    "public": ((), read_public),
+    "rules": ((), read_rules),
+    "plain_prefixes": (None, read_plain_prefixes),
+    "auth_path": ("/auth", read_auth_path),
+    "authorization_params": ({}, read_authorization_params),
+    "client_auth": (None, read_client_auth),
+    "store": (None, read_store),
+    "logout_store": (None, read_store),
+    "session_idle": (3600, span_reader(1, LONGEST_SPAN)),
+    "session_lifetime": (12 * 3600, span_reader(1, LONGEST_SPAN)),
+    "websocket_activity": (False, read_switch),
+    "leeway": (30, span_reader(0, LONGEST_LEEWAY)),
+    "post_logout_redirect_uri": (None, read_post_logout_redirect_uri),
+    "frontchannel_logout": (False, read_switch),
+    "userinfo": ("auto", read_userinfo),
+    "claims_from_access_token": (False, read_switch),
+    "trusted_audiences": ((), read_texts),
+    "trusted_email_domains": (frozenset(), read_trusted_email_domains),
+    "algorithms": (None, read_algorithms),
+    "metadata": ({}, read_metadata),
+    "http_client": (None, read_http_client),
+    "on_login": (None, read_on_login),
+    "keep_forms": (False, read_switch),
+    "keep_fragment": (False, read_switch),
+    "app_name": (None, read_app_name),
+}

@@ -1,0 +1,301 @@
+"""How the value of a setting is read: each reader returns what we work with, or says what is wrong and how to fix it.
+
+All of them raise ValueError, with a text for the developer.
+"""
+
+import inspect
+import math
+import re
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
+
+from asgi_oidc.errors import received
+from asgi_oidc.policy.patterns import read_pattern
+from asgi_oidc.policy.requirements import read_domains
+from asgi_oidc.principal import User
+from asgi_oidc.protocol.authorization import RESERVED
+from asgi_oidc.protocol.client_auth import METHODS
+from asgi_oidc.protocol.jose import KEY_OF_ALGORITHM
+from asgi_oidc.provider.http import HttpClient
+from asgi_oidc.stores.guarded_store import METHODS as METHODS_OF_STORES
+from asgi_oidc.stores.memory import MemoryStore
+from asgi_oidc.stores.redis import RedisStore
+from asgi_oidc.stores.store import SessionStore
+from asgi_oidc.urls import check_url
+
+SECRET_BYTES = 32  # of entropy
+HOW_TO_MAKE_ONE = 'make one with: python -c "import secrets; print(secrets.token_urlsafe(32))"'
+DISTINCT = 10  # characters; a random secret of that length has more, a repeated word has fewer
+MOST_SECRETS = 8  # each costs a try on every cookie that is not ours
+LONGEST_LEEWAY = 300  # seconds; a clock that is further off has to be corrected
+LONGEST_ACR_VALUES = 512  # characters
+LONGEST_APP_NAME = 80  # characters; it is shown above a heading, on phones as well
+LONGEST_SPAN = 366 * 86_400  # seconds
+
+OnLogin = Callable[[User, dict[str, Any]], Awaitable[Mapping[str, Any] | None]]
+"""Sees the user and a copy of the claims; changes the copy or returns new ones; raises `LoginRefused`."""
+
+_SCOPE_TOKEN = re.compile(r"[!#-\[\]-~]+")
+_WELL_KNOWN = re.compile(r"/\.well-known(/[^/]*|$)")  # at the end (Discovery §4), or before the path (RFC 8414 §3.1)
+_PLAIN_PATH = re.compile(r"(/(?!\.{1,2}(/|$))[A-Za-z0-9._~-]+)+")
+
+
+def read_text(value: object) -> str:
+    """Read one line of text."""
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError(f"must be text, got {received(value)}")
+    if not value.isprintable():
+        raise ValueError("must be on one line: remove the line breaks and control characters")
+    return value
+
+
+def read_app_name(value: object) -> str:
+    """Read what pages call the app."""
+    name = read_text(value).strip()
+    if len(name) > LONGEST_APP_NAME:
+        raise ValueError(f"must have at most {LONGEST_APP_NAME} characters, got {len(name)}")
+    return name
+
+
+def read_client_id(value: object) -> str:
+    """Read who the app is at the provider."""
+    if value is None:
+        raise ValueError("missing; set it to the client id that the provider shows for your app")
+    return read_text(value)
+
+
+def read_issuer(value: object) -> str:
+    """Read the provider's issuer: a URL without a query."""
+    if value is None:
+        raise ValueError("missing; set it to the provider's issuer URL, such as https://id.example.com")
+    url = _url(value)
+    if found := _WELL_KNOWN.search(url):
+        issuer = url[: found.start()] + url[found.end() :]
+        raise ValueError(f"must be the issuer, not the address of its metadata: write {issuer}")
+    return url
+
+
+def _url(value: object) -> str:
+    url = read_text(value)
+    if check_url(url).query or url.endswith("?"):
+        raise ValueError("must not have a query")
+    return url
+
+
+def read_base_url(value: object) -> str:
+    """Read the public URL of the app, mount path included."""
+    if value is None:
+        raise ValueError(
+            "missing; set it to the public URL of the app, mount path included, such as https://app.example.com "
+            "(it is never derived from request headers)"
+        )
+    url = _url(value)
+    path = check_url(url).path
+    if path not in ("", "/") and not _PLAIN_PATH.fullmatch(path.rstrip("/")):
+        raise ValueError("the path must consist of plain segments, such as /admin")
+    return url
+
+
+def read_plain_prefixes(value: object) -> tuple[str, ...]:
+    """Read the path prefixes that the app matches as plain text, not segment by segment."""
+    prefixes = tuple(read_pattern(text) for text in read_texts(value))
+    for prefix in prefixes:
+        if not prefix.is_exact or not prefix.stem:
+            raise ValueError(f"{str(prefix)!r} is not a prefix: write '/x' for every path that begins with it")
+    return tuple(prefix.stem for prefix in prefixes)
+
+
+def read_post_logout_redirect_uri(value: object) -> str:
+    """Read where the provider sends the browser after a sign-out."""
+    url = read_text(value)
+    check_url(url)
+    return url
+
+
+def read_switch(value: object) -> bool:
+    """Read what is on or off."""
+    if not isinstance(value, bool):
+        raise ValueError(f"must be True or False, got {received(value)}")
+    return value
+
+
+def read_secrets(value: object) -> tuple[bytes, ...]:
+    """Read the secrets that seal cookies, as bytes; the first seals."""
+    if value is None:
+        raise ValueError(f"missing; {HOW_TO_MAKE_ONE}")
+    items = [value] if isinstance(value, str | bytes) else _list(value)
+    if not 1 <= len(items) <= MOST_SECRETS:
+        raise ValueError(
+            f"expected one secret or a list of 1 to {MOST_SECRETS} (the first seals, all open), got {len(items)}"
+        )
+    return tuple(_secret(item) for item in items)
+
+
+def _secret(value: object) -> bytes:
+    if not isinstance(value, str | bytes):
+        raise ValueError(f"must be text or bytes, got {received(value)}")
+    if entropy_bound(value) < SECRET_BYTES:
+        raise ValueError(f"has less than {SECRET_BYTES} bytes of entropy; {HOW_TO_MAKE_ONE}")
+    return value.encode("utf-8") if isinstance(value, str) else value
+
+
+def entropy_bound(secret: str | bytes) -> float:
+    """Say how many bytes of entropy a secret can carry at most, by its length and its alphabet.
+
+    No program can see whether a text was drawn at random; what is too short or repeats itself it can see.
+    """
+    if len(set(secret)) < DISTINCT or (secret + secret).find(secret, 1) < len(secret):  # type: ignore[operator, arg-type]  # both are str, or both bytes
+        return 0.0
+    if isinstance(secret, bytes):
+        return float(len(secret))
+    if re.fullmatch(r"[0-9a-f]+|[0-9A-F]+", secret):
+        return len(secret) * 4 / 8
+    if re.fullmatch(r"[A-Za-z0-9+/_-]+=*", secret):
+        return len(secret.rstrip("=")) * 6 / 8
+    return len(secret) * math.log2(95) / 8
+
+
+def _list(value: object) -> list[object]:
+    if isinstance(value, str | bytes) or not isinstance(value, Sequence | set | frozenset):
+        raise ValueError(f"must be a list, got {received(value)}")
+    return list(value)
+
+
+def read_texts(value: object) -> tuple[str, ...]:
+    """Read a list of texts."""
+    return tuple(read_text(item) for item in _list(value))
+
+
+def read_trusted_email_domains(value: object) -> frozenset[str]:
+    """Read the domains whose e-mail addresses count as verified if the provider does not say."""
+    return read_domains(value) if _list(value) else frozenset()
+
+
+def read_scope(value: object) -> str:
+    """Read the scopes, words apart."""
+    words = value.split() if isinstance(value, str) else read_texts(value)
+    if not all(_SCOPE_TOKEN.fullmatch(word) for word in words):
+        raise ValueError("scopes must be plain ASCII words without quotes or backslashes (RFC 6749 §3.3)")
+    if "openid" not in words:
+        raise ValueError("must contain 'openid': without it the provider sends no ID Token")
+    return " ".join(words)
+
+
+def read_auth_path(value: object) -> str:
+    """Read where our own URLs live."""
+    path = read_text(value)
+    if not _PLAIN_PATH.fullmatch(path):
+        raise ValueError("must be a path of plain segments without a trailing '/', such as /auth")
+    return path
+
+
+def read_authorization_params(value: object) -> Mapping[str, str | Sequence[str]]:
+    """Read the extra parameters of the authorization request; numbers become text."""
+    if not isinstance(value, Mapping):
+        raise ValueError(f"must be a mapping of names to values, got {received(value)}")
+    params = {read_text(name): _param(name, item) for name, item in value.items()}
+    if ours := sorted(RESERVED & params.keys()):
+        raise ValueError(f"{', '.join(ours)}: set by asgi-oidc for each login; leave it out")
+    if params.get("response_mode", "query") not in ("query", "form_post"):
+        raise ValueError("response_mode must be query or form_post")
+    max_age = str(params.get("max_age", "0"))
+    if not re.fullmatch("[0-9]{1,8}", max_age) or int(max_age) > LONGEST_SPAN:
+        raise ValueError(f"max_age must be a whole number of seconds from 0 to {LONGEST_SPAN}")
+    if len(params.get("acr_values", "")) > LONGEST_ACR_VALUES:
+        raise ValueError(
+            f"acr_values must have at most {LONGEST_ACR_VALUES} characters in all: they travel in a cookie"
+        )
+    return params
+
+
+def _param(name: str, value: object) -> str | Sequence[str]:
+    if isinstance(value, bool) or not isinstance(value, str | int | Sequence):
+        raise ValueError(f"{name}: must be text, a number or a list of text, got {received(value)}")
+    if isinstance(value, str | int):
+        return str(value)
+    items = read_texts(value)
+    # A list in acr_values is one parameter, words apart (OIDC Core §3.1.2.1); in resource it is many (RFC 8707 §2).
+    return " ".join(items) if name in ("acr_values", "prompt", "ui_locales", "claims_locales") else items
+
+
+def read_client_auth(value: object) -> str:
+    """Read the client authentication method."""
+    return _one_of(value, tuple(METHODS))
+
+
+def read_userinfo(value: object) -> str:
+    """Read when userinfo is called."""
+    return _one_of(value, ("auto", "always", "never"))
+
+
+def _one_of(value: object, known: Sequence[str]) -> str:
+    if value not in known:
+        raise ValueError(f"must be one of {', '.join(known)}, got {received(value)}")
+    return str(value)
+
+
+def read_algorithms(value: object) -> tuple[str, ...]:
+    """Read the signing algorithms that are accepted by name."""
+    names = read_texts(value)
+    if not names or any(name not in KEY_OF_ALGORITHM for name in names):
+        raise ValueError(f"must be a list of {', '.join(KEY_OF_ALGORITHM)}")
+    return names
+
+
+def read_metadata(value: object) -> Mapping[str, Any]:
+    """Read provider metadata by hand; its members are checked with the issuer."""
+    if not isinstance(value, Mapping) or not all(isinstance(name, str) for name in value):
+        raise ValueError(f"must be a mapping such as {{'token_endpoint': 'https://...'}}, got {received(value)}")
+    return dict(value)
+
+
+def read_store(value: object) -> SessionStore:
+    """Take a session store, told by what it does, or make one of a URL."""
+    if isinstance(value, str):
+        return MemoryStore() if value == "memory:" else _redis_store(value)
+    lacking = [name for name in METHODS_OF_STORES if not inspect.iscoroutinefunction(getattr(value, name, None))]
+    if inspect.isclass(value):
+        raise ValueError(f"must be an instance, got {received(value)}: write {value.__name__}(...)")
+    if lacking:
+        raise ValueError(
+            "must be MemoryStore(), RedisStore(url), a URL such as redis://localhost:6379, or an object with the async "
+            f"methods of SessionStore; {received(value)} lacks {', '.join(lacking)}"
+        )
+    return value  # type: ignore[return-value]  # told by what it does
+
+
+def _redis_store(url: str) -> SessionStore:
+    try:
+        return RedisStore(url)
+    except ImportError as exc:
+        raise ValueError(str(exc)) from exc
+
+
+def read_http_client(value: object) -> HttpClient:
+    """Take a client of the user's own, told by what it does."""
+    send = getattr(value, "send", None)
+    builds = callable(getattr(value, "build_request", None)) and not inspect.isclass(value)
+    if not builds or not inspect.iscoroutinefunction(send):
+        raise ValueError(
+            f"must be an httpx.AsyncClient, an httpx2.AsyncClient or an object like them, got {received(value)}"
+        )
+    return value  # type: ignore[return-value]  # told by what it does
+
+
+def read_on_login(value: object) -> OnLogin:
+    """Take the hook of the app."""
+    call = value if inspect.isroutine(value) else getattr(value, "__call__", None)  # noqa: B004  # we need the method
+    if inspect.isclass(value) or not inspect.iscoroutinefunction(call):
+        raise ValueError(f"must be an async function of the user and the claims, got {received(value)}")
+    return value  # type: ignore[return-value]  # a signature cannot be checked
+
+
+def span_reader(shortest: int, longest: int) -> Callable[[object], int]:
+    """Make a reader of whole seconds within two limits."""
+
+    def read(value: object) -> int:
+        if isinstance(value, bool) or not isinstance(value, int) or not shortest <= value <= longest:
+            raise ValueError(f"must be a whole number of seconds from {shortest} to {longest}, got {received(value)}")
+        return value
+
+    return read

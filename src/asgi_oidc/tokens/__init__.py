@@ -1,0 +1,1 @@
+"""Access tokens: refreshed, for other APIs, and given back to the provider."""
