@@ -1,0 +1,150 @@
+"""The guide to providers: its settings are settings, and what it says about signing out is what is sent."""
+
+import re
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from asgi_oidc import OIDCMiddleware, Rule
+from asgi_oidc.testing import Browser, FakeProvider
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+GUIDE = (ROOT / "examples" / "providers" / "README.md").read_text(encoding="utf-8")
+PROVIDERS = ("Google", "Microsoft Entra", "Okta", "Auth0", "Keycloak", "Amazon Cognito")
+NEEDED = ("OIDC_ISSUER", "OIDC_CLIENT_ID", "OIDC_CLIENT_SECRET", "OIDC_BASE_URL", "OIDC_SECRET")
+# What a reader fills in, as it looks in real life.
+FILLED_IN = {
+    "RANDOM-SECRET": "u3Jx0q2gPzS8vN5kYtR1bW6mLcA9dEfHiQoZ7KsXjUw",
+    "CLIENT-SECRET": "GOCSPX-a9dEfHiQoZ7KsXjUw",
+    "CLIENT-ID": "4u2lk9nhq0",
+    "TENANT-ID": "8eaef023-2b34-4da1-9baa-8bc8c9d6a490",
+    "POOL-ID": "eu-central-1_AbCdEf123",
+    "REGION": "eu-central-1",
+    "TENANT": "example",
+    "REALM": "staff",
+    "DOMAIN": "example.auth.eu-central-1.amazoncognito.com",
+    "HOST": "id.example.com",
+    "ORG": "example",
+}
+
+
+def section_of(provider: str) -> str:
+    """Return what the guide says about a provider."""
+    return GUIDE.partition(f"\n## {provider}\n")[2].partition("\n## ")[0]
+
+
+def blocks_of(provider: str) -> list[dict[str, str]]:
+    """Return the variables of each block, filled in."""
+    blocks = re.findall(r"```ini\n(.*?)```", section_of(provider), re.DOTALL)
+    return [dict(line.split("=", 1) for line in filled_in(block).splitlines()) for block in blocks]
+
+
+def filled_in(text: str) -> str:
+    """Replace what is written in capitals."""
+    for placeholder, value in FILLED_IN.items():
+        text = re.sub(rf"(?<![A-Z_-]){placeholder}(?![A-Z-])", value, text)
+    return text
+
+
+async def app(scope: Any, receive: Any, send: Any) -> None:
+    """Answer every request."""
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b"here"})
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_the_first_block_is_a_complete_configuration(provider):
+    """It is copied as it stands, and only the placeholders are replaced."""
+    environ = blocks_of(provider)[0]
+
+    middleware = OIDCMiddleware.from_env(app, environ=environ)
+
+    assert set(NEEDED) <= set(environ)
+    assert middleware.base_url == "https://app.example.com"
+    assert re.search(r"(?<![A-Z])[A-Z]{2,}(?![A-Z])", environ["OIDC_ISSUER"]) is None
+
+
+@pytest.mark.parametrize(
+    ("provider", "number"), [(name, number) for name in PROVIDERS for number in range(1, len(blocks_of(name)))]
+)
+def test_every_other_block_fits_into_the_first(provider, number):
+    """They show one more setting, which replaces or completes those above."""
+    first, *_ = blocks = blocks_of(provider)
+
+    middleware = OIDCMiddleware.from_env(app, environ={**first, **blocks[number]})
+
+    assert middleware.base_url == first["OIDC_BASE_URL"]
+
+
+@pytest.mark.parametrize("rule", re.findall(r"^(Rule\(.*\))$", GUIDE, re.MULTILINE))
+def test_every_rule_is_a_rule(rule):
+    """They are copied into a list."""
+    assert eval(rule, {"Rule": Rule}).path == "/admin/*"
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_every_provider_has_the_same_parts(provider):
+    """Readers look for the part that they need, and compare."""
+    parts = ["**Refresh token.**", "oles", "**Sign-out", "**Known limits.**", "Sources: ["]
+
+    assert [part for part in parts if part not in section_of(provider)] == []
+
+
+def test_every_provider_that_is_listed_elsewhere_has_a_section():
+    """A name in the README leads here."""
+    table = README.partition("\n## Providers\n")[2].partition("\n## ")[0]
+    listed = re.findall(r"^\| ([A-Z][\w ]+?) \| `https", table, re.MULTILINE)
+
+    assert [name for name in listed if name not in PROVIDERS] == []
+    assert [name for name in (*PROVIDERS, "GitHub") if not section_of(name)] == []
+
+
+def test_every_link_within_the_guide_leads_somewhere():
+    """A heading that was renamed breaks them without a sound."""
+    headings = {re.sub(r"[^\w -]", "", line).strip().lower().replace(" ", "-") for line in heading_lines()}
+
+    assert set(re.findall(r"\]\(#([\w-]+)\)", GUIDE)) <= headings
+
+
+def heading_lines() -> list[str]:
+    """List the headings."""
+    return re.findall(r"^#+ (.*)$", GUIDE, re.MULTILINE)
+
+
+async def sign_out_with(metadata: str) -> str:
+    """Sign in, sign out, and say where the browser is sent, with the metadata of the guide."""
+    provider = FakeProvider("https://id.example.com")
+    environ = {
+        "OIDC_ISSUER": "https://id.example.com",
+        "OIDC_CLIENT_ID": "web",
+        "OIDC_CLIENT_SECRET": str(provider.clients["web"].client_secret),
+        "OIDC_BASE_URL": "https://app.example.com",
+        "OIDC_SECRET": FILLED_IN["RANDOM-SECRET"],
+        "OIDC_PUBLIC": "/",
+        "OIDC_METADATA": metadata,
+    }
+    middleware = OIDCMiddleware.from_env(app, environ=environ, http_client=provider.http_client())
+    browser = Browser(middleware, "https://app.example.com", {"https://id.example.com": provider})
+    await browser.sign_in("alice", "/page")
+    return (await browser.post("/auth/logout", follow=False)).location
+
+
+async def test_without_an_end_session_endpoint_signing_out_is_local():
+    """Cognito's is not the standard one, so the guide removes it."""
+    first = blocks_of("Amazon Cognito")[0]
+
+    assert await sign_out_with(first["OIDC_METADATA"]) == "https://app.example.com/"
+
+
+async def test_parameters_in_the_end_session_endpoint_are_kept():
+    """Cognito wants `logout_uri` and `client_id`."""
+    second = blocks_of("Amazon Cognito")[1]
+
+    url = urlsplit(await sign_out_with(second["OIDC_METADATA"]))
+    sent = parse_qs(url.query)
+
+    assert (url.hostname, url.path) == (FILLED_IN["DOMAIN"], "/logout")
+    assert (sent["logout_uri"], sent["client_id"]) == (["https://app.example.com"], ["web"])
