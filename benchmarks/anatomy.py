@@ -11,12 +11,12 @@ from typing import Any
 from benchmarks.harness import Harness
 from benchmarks.sites import HEADERS, OTHER_COOKIES, OurSite, ignore
 
-from asgi_oidc.asgi.app_response import Answer, inner_scope
+from asgi_oidc.asgi.app_response import AppResponse, app_scope
 from asgi_oidc.asgi.open_response import OpenResponses
 from asgi_oidc.policy.app_checks import decide_at_once
 from asgi_oidc.sessions.sealing import NONCE, decode_base64url
 from asgi_oidc.sessions.session import decode_login, decode_tokens
-from asgi_oidc.sessions.session_cache import Seen
+from asgi_oidc.sessions.session_cache import SessionCache
 from asgi_oidc.web.caching import private_headers
 from asgi_oidc.web.cookies import Cookies
 from asgi_oidc.web.paths import UNREAD
@@ -82,7 +82,7 @@ def decide(it: Specimen) -> Work:
 
 def scope_of_the_app(it: Specimen) -> Work:
     scope = it.scope()
-    return lambda: inner_scope(scope, it.parts, it.live)
+    return lambda: app_scope(scope, it.parts, it.live)
 
 
 async def never() -> Any:
@@ -91,7 +91,7 @@ async def never() -> Any:
 
 def wrap_send(it: Specimen) -> Work:
     open_responses = OpenResponses(it.parts)
-    return lambda: Answer(it.parts, it.live, it.place, it.request, never, ignore, open_responses)
+    return lambda: AppResponse(it.parts, it.live, it.place, it.request, never, ignore, open_responses)
 
 
 def headers_of_the_answer(it: Specimen) -> Work:
@@ -125,7 +125,7 @@ def open_the_jar(it: Specimen) -> Work:
 
 
 def keep_what_was_opened(it: Specimen) -> Work:
-    seen: Seen[int, object] = Seen(most=100)
+    seen: SessionCache[int, object] = SessionCache(most=100)
     numbers = iter(range(1 << 60))
     return lambda: seen.keep(next(numbers), it.live, size=1)
 

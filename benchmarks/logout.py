@@ -14,7 +14,7 @@ from benchmarks.sites import OurSite
 from benchmarks.stores import Counting
 
 from asgi_oidc import MemoryStore
-from asgi_oidc.sessions.revocations import MOST, Ended, Name, plain_name
+from asgi_oidc.sessions.revocations import MAX_REVOCATIONS, Name, Revocations, plain_name
 from asgi_oidc.sessions.session import Login
 from asgi_oidc.sessions.store_records import Records
 
@@ -40,7 +40,7 @@ def look(name: Name, marks: int, *, sessions: int = 1) -> Callable[[], Callable[
     """
 
     def make() -> Callable[[], object]:
-        ended = Ended(name, lifetime=1000, needed=1000)
+        ended = Revocations(name, lifetime=1000, needed=1000)
         for _ in range(marks):
             ended.end(secrets.token_urlsafe(32), now=NOW)
         data = itertools.cycle([msgspec.json.encode(each) for each in some_logins(sessions)])
@@ -74,8 +74,8 @@ def main() -> None:
     shared = Records([secrets.token_bytes(32)], context=("issuer", "client", "url")).ended_names
     one, many = look(plain_name, 0), look(plain_name, 0, sessions=SESSIONS)
     cases = {
-        f"{MOST:,} marks in memory": (look(plain_name, MOST), one),
-        f"the same, {SESSIONS:,} sessions in turn": (look(plain_name, MOST, sessions=SESSIONS), many),
+        f"{MAX_REVOCATIONS:,} marks in memory": (look(plain_name, MAX_REVOCATIONS), one),
+        f"the same, {SESSIONS:,} sessions in turn": (look(plain_name, MAX_REVOCATIONS, sessions=SESSIONS), many),
         "10,000 marks that are shared, their names keyed": (look(shared, 10_000), one),
         f"the same, {SESSIONS:,} sessions in turn, keyed": (look(shared, 10_000, sessions=SESSIONS), many),
     }

@@ -14,16 +14,16 @@ from benchmarks.harness import Harness
 
 from asgi_oidc import Rule
 from asgi_oidc.policy.policy import Policy, decide, read_public
-from asgi_oidc.policy.requirements import Person
+from asgi_oidc.policy.requirements import Subject
 from asgi_oidc.web.request import Request
 
 RULES = 500
 NOW = 1_800_000_000
 # Who meets every rule costs the most: each that matches is looked at.
-USER = Person(
+USER = Subject(
     {"roles": ["reader", "admin"], "resource_access": {"web": {"roles": ["editor"]}}}, ("openid", "read"), None, NOW
 )
-STRANGER = Person({"roles": ["guest"]}, ("openid",), None, NOW)
+STRANGER = Subject({"roles": ["guest"]}, ("openid",), None, NOW)
 # Those that a browser sends.
 HEADERS = [
     (b"host", b"app.example.com"),
@@ -51,7 +51,7 @@ class Question:
 
     name: str
     target: Target
-    user: Person = USER
+    user: Subject = USER
 
 
 QUESTIONS = [

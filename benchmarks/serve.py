@@ -89,7 +89,7 @@ def sites(port: int, provider: str, store: str | None) -> dict[str, Callable[[],
 
 def with_small_tables(app: OIDCMiddleware) -> OIDCMiddleware:
     """Let all that is kept on purpose be full after some minutes; what grows after that is a leak."""
-    in_cookies.MOST_LAST_USES = revocations.MOST_LOGINS = 300
+    in_cookies.MAX_LAST_USES = revocations.MAX_LOGINS = 300
     parts: Any = app._parts
     for table in (parts.sessions._opened, parts.sessions._renewed, parts.used, parts.granted):
         table._most = 300

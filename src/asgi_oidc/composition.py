@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
-from asgi_oidc.login.authentication_requests import Asks
+from asgi_oidc.login.authentication_requests import AuthenticationRequests
 from asgi_oidc.login.cookie_budget import CookieBudget
-from asgi_oidc.login.interrupted_forms import Forms
-from asgi_oidc.login.login_loops import Rounds
+from asgi_oidc.login.interrupted_forms import InterruptedForms
+from asgi_oidc.login.login_loops import LoginLoops
 from asgi_oidc.login.login_transactions import Transactions
-from asgi_oidc.logout.logout_state import WaysBack
+from asgi_oidc.logout.logout_state import LogoutStates
 from asgi_oidc.policy.mount_table import MountTable
 from asgi_oidc.policy.policy import Policy
 from asgi_oidc.principal import OIDC, Urls
@@ -21,22 +21,22 @@ from asgi_oidc.provider.http import Http
 from asgi_oidc.provider.provider import Provider, ProviderSettings
 from asgi_oidc.sessions.in_cookies import CookieSessions
 from asgi_oidc.sessions.in_store import StoredSessions
-from asgi_oidc.sessions.repository import Sessions
-from asgi_oidc.sessions.revocation_feed import Log, NoLog, StoredLog
-from asgi_oidc.sessions.revocations import SKEW, Ended, plain_name
+from asgi_oidc.sessions.repository import SessionRepository
+from asgi_oidc.sessions.revocation_feed import NoFeed, RevocationFeed, StoredFeed
+from asgi_oidc.sessions.revocations import SKEW, Revocations, plain_name
 from asgi_oidc.sessions.sealing import Sealer
-from asgi_oidc.sessions.session import MOST_SKEW, Limits, Session, buried_for
-from asgi_oidc.sessions.session_cookies import Jar
+from asgi_oidc.sessions.session import MAX_SKEW, Limits, Session, revocation_lifetime
+from asgi_oidc.sessions.session_cookies import SessionCookies
 from asgi_oidc.sessions.store_records import Records
 from asgi_oidc.settings.settings import ALGORITHMS, Settings
 from asgi_oidc.single_flight import SingleFlight
-from asgi_oidc.stores.guarded_store import StoreDoor
+from asgi_oidc.stores.guarded_store import GuardedStore
 from asgi_oidc.stores.memory import MemoryStore
-from asgi_oidc.stores.replay_cache import Used
-from asgi_oidc.tokens.token_cache import Granted, GrantedTokens
-from asgi_oidc.web.cookies import OURS, CookieStyle, SameSite
+from asgi_oidc.stores.replay_cache import ReplayCache
+from asgi_oidc.tokens.token_cache import CachedToken, TokenCache
+from asgi_oidc.web.cookies import COOKIE_PREFIX, CookieStyle, SameSite
 
-MOST_SIGNING_IN = 10_000  # browsers that had a session and began a login; 1 to 2 MB
+MAX_SIGNING_IN = 10_000  # browsers that had a session and began a login; 1 to 2 MB
 REMEMBERED_FOR = 3600  # seconds; a login, a request or a look of a websocket that began before has long seen the end
 
 
@@ -49,25 +49,25 @@ class Parts:
     client: Client
     policy: Policy
     provider: Provider
-    sessions: Sessions
+    sessions: SessionRepository
     records: Records
-    store: StoreDoor | None
+    store: GuardedStore | None
     transactions: Transactions
-    ways_back: WaysBack
-    asks: Asks
-    rounds: Rounds
-    forms: Forms
+    ways_back: LogoutStates
+    asks: AuthenticationRequests
+    rounds: LoginLoops
+    forms: InterruptedForms
     cookie_budget: CookieBudget
     limits: Limits
-    ended: Ended
-    log: Log
-    shared: StoreDoor | None
-    used: Used
-    signing_in: Used
+    ended: Revocations
+    log: RevocationFeed
+    shared: GuardedStore | None
+    used: ReplayCache
+    signing_in: ReplayCache
     renewals: SingleFlight[Session]
-    errands: SingleFlight[Granted]
+    errands: SingleFlight[CachedToken]
     afterwards: SingleFlight[Any]
-    granted: GrantedTokens
+    granted: TokenCache
     urls: Urls
     nobody: OIDC
     origin: str
@@ -103,29 +103,35 @@ def put_together(
     context = (settings.issuer, settings.client_id, settings.base_url)
     sealer = Sealer(settings.secret, context=context)
     style = CookieStyle(secure=settings.origin.startswith("https:"))
-    stem = f"{OURS}{_tag(context)}"
+    stem = f"{COOKIE_PREFIX}{_tag(context)}"
     limits = Limits(settings.session_idle, settings.session_lifetime)
-    asks, jar, forms = Asks(sealer), Jar(sealer, style, stem), Forms(sealer, style, stem)
+    asks, jar, forms = (
+        AuthenticationRequests(sealer),
+        SessionCookies(sealer, style, stem),
+        InterruptedForms(sealer, style, stem),
+    )
     transactions = Transactions(sealer, style, stem, _login_same_site(settings, style))
     records = Records(settings.secret, context=context)
-    store = None if settings.store is None else StoreDoor(settings.store)
-    shared = store if settings.logout_store is None else StoreDoor(settings.logout_store)
+    store = None if settings.store is None else GuardedStore(settings.store)
+    shared = store if settings.logout_store is None else GuardedStore(settings.logout_store)
 
     def now() -> int:
         return int(clock())
 
     # What was in a store is gone from there; sealed cookies have to be refused for as long as a session may live.
-    remembered_for = buried_for(limits) if store is None else REMEMBERED_FOR
-    ended = Ended(
+    remembered_for = revocation_lifetime(limits) if store is None else REMEMBERED_FOR
+    ended = Revocations(
         plain_name if shared is None else records.ended_names,
         lifetime=remembered_for,
         needed=limits.lifetime if store is None else 0,
         # Who shares marks knows them before a login begins; so all the skew that clocks may have does no harm.
-        skew=SKEW if shared is None else MOST_SKEW * 1000,
+        skew=SKEW if shared is None else MAX_SKEW * 1000,
         is_shared=shared is not None,
     )
-    log: Log = NoLog() if shared is None else _log(ended, shared, records, limits, is_all=store is None, now=now)
-    sessions: Sessions = (
+    log: RevocationFeed = (
+        NoFeed() if shared is None else _log(ended, shared, records, limits, is_all=store is None, now=now)
+    )
+    sessions: SessionRepository = (
         CookieSessions(jar, limits, ended, log, now=now, ticks=time.monotonic)
         if store is None
         else StoredSessions(store, records, jar, limits, ended, log, issuer=settings.issuer, now=now)
@@ -148,21 +154,21 @@ def put_together(
         records=records,
         store=store,
         transactions=transactions,
-        ways_back=WaysBack(sealer),
+        ways_back=LogoutStates(sealer),
         asks=asks,
-        rounds=Rounds(sealer, style, stem, settings.session_idle),
+        rounds=LoginLoops(sealer, style, stem, settings.session_idle),
         forms=forms,
         cookie_budget=CookieBudget(style.name(stem), transactions, forms),
         limits=limits,
         ended=ended,
         log=log,
         shared=shared,
-        used=Used(),
-        signing_in=Used(most=MOST_SIGNING_IN),
+        used=ReplayCache(),
+        signing_in=ReplayCache(most=MAX_SIGNING_IN),
         renewals=SingleFlight(),
         errands=SingleFlight(),
         afterwards=SingleFlight(),
-        granted=GrantedTokens(),
+        granted=TokenCache(),
         urls=urls,
         nobody=OIDC(urls),
         origin=settings.origin,
@@ -172,10 +178,10 @@ def put_together(
 
 
 def _log(
-    ended: Ended, shared: StoreDoor, records: Records, limits: Limits, *, is_all: bool, now: Callable[[], int]
-) -> Log:
-    lifetime = buried_for(limits) if is_all else None
-    return StoredLog(ended, shared, prefix=records.tag, lifetime=lifetime, now=now, ticks=time.monotonic)
+    ended: Revocations, shared: GuardedStore, records: Records, limits: Limits, *, is_all: bool, now: Callable[[], int]
+) -> RevocationFeed:
+    lifetime = revocation_lifetime(limits) if is_all else None
+    return StoredFeed(ended, shared, prefix=records.tag, lifetime=lifetime, now=now, ticks=time.monotonic)
 
 
 def _provider_settings(settings: Settings, client: Client) -> ProviderSettings:

@@ -11,9 +11,9 @@ from typing import NamedTuple
 
 logger = logging.getLogger("asgi_oidc")
 
-LONGEST_FIELD = 200  # characters; more is an attack or a mistake, and neither belongs into a log
-LONGEST_DETAIL = 500  # characters; it may quote what a provider says, which is bounded as well
-MOST_FRAMES = 5  # of a traceback, the innermost
+MAX_FIELD_LENGTH = 200  # characters; more is an attack or a mistake, and neither belongs into a log
+MAX_DETAIL_LENGTH = 500  # characters; it may quote what a provider says, which is bounded as well
+MAX_FRAMES = 5  # of a traceback, the innermost
 
 
 class Event(NamedTuple):
@@ -81,7 +81,7 @@ def log(event: Event, *, error: BaseException | None = None, **fields: object) -
         return
     if error is not None:
         fields["raised"] = type(error).__name__
-        fields["at"] = lines_of(error)
+        fields["at"] = code_lines(error)
     words = [event.name, *(f"{name}={_cleaned(name, value)}" for name, value in fields.items() if value is not None)]
     logger.log(event.level, "%s", " ".join(words), extra={"event": event.name})
 
@@ -91,17 +91,17 @@ def log_text(event: Event, text: str) -> None:
     logger.log(event.level, "%s", text, extra={"event": event.name})
 
 
-def lines_of(error: BaseException, *, most: int = MOST_FRAMES) -> str:
+def code_lines(error: BaseException, *, most: int = MAX_FRAMES) -> str:
     """Name the lines of code that led to an exception, the innermost last: `app.py:12>database.py:34`."""
     lines = [(frame.f_code.co_filename, line) for frame, line in traceback.walk_tb(error.__traceback__)]
     return ">".join(f"{PurePath(filename).name}:{line}" for filename, line in lines[-most:])
 
 
 def _cleaned(name: str, value: object) -> str:
-    return clean(value, longest=LONGEST_DETAIL if name == "detail" else LONGEST_FIELD)
+    return clean(value, longest=MAX_DETAIL_LENGTH if name == "detail" else MAX_FIELD_LENGTH)
 
 
-def clean(value: object, *, longest: int = LONGEST_FIELD) -> str:
+def clean(value: object, *, longest: int = MAX_FIELD_LENGTH) -> str:
     """Write a value that came from outside on one line, cut to `longest` characters."""
     text = str(value)[: longest + 1]
     if len(text) > longest:

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any, Unpack
 
 from asgi_oidc import events
-from asgi_oidc.asgi.app_response import Answer, inner_scope
+from asgi_oidc.asgi.app_response import AppResponse, app_scope
 from asgi_oidc.asgi.handshake import Handshake
 from asgi_oidc.asgi.lifespan import ASGIApp, Message, run_lifespan, tell_at_start
 from asgi_oidc.asgi.open_response import OpenResponses
@@ -20,12 +20,12 @@ from asgi_oidc.errors.sanitized import call_sanitized, sanitized, sanitizes_erro
 from asgi_oidc.logout.landing import welcome_back
 from asgi_oidc.policy.app_checks import authorize, decide_at_once
 from asgi_oidc.policy.app_errors import decision_for, lacks_user
-from asgi_oidc.policy.denials import foreign, turn_away
+from asgi_oidc.policy.denials import deny, foreign
 from asgi_oidc.policy.explain import Explanation, explain, explain_all
 from asgi_oidc.policy.mount_table import MountTable
-from asgi_oidc.policy.policy import Allow, Place, Refuse, StartLogin, StepUp
+from asgi_oidc.policy.policy import Allow, MatchedPolicy, Refuse, StartLogin, StepUp
 from asgi_oidc.sessions.authentication import authenticate
-from asgi_oidc.sessions.repository import Live
+from asgi_oidc.sessions.repository import ActiveSession
 from asgi_oidc.sessions.user_sessions import UserSessions
 from asgi_oidc.settings.environment import read_environment, variables_in
 from asgi_oidc.settings.settings import Keywords, read_settings
@@ -177,7 +177,7 @@ class OIDCMiddleware:
             if response is not None:
                 await _respond(response, request, send)
                 return
-        answer = Answer(parts, live, place, request, receive, send, self._open_responses)
+        answer = AppResponse(parts, live, place, request, receive, send, self._open_responses)
         if live is not None and request.acts_from_elsewhere(parts.origin, place.origins):
             await _respond(foreign(request, parts), request, answer.send)
             return
@@ -196,7 +196,7 @@ class OIDCMiddleware:
             await _respond(response, request, answer.send)
             return
         try:
-            await self.app(inner_scope(scope, parts, live), receive if live is None else answer.receive, answer.send)
+            await self.app(app_scope(scope, parts, live), receive if live is None else answer.receive, answer.send)
         except Exception as exc:  # those of the app go on; what it lacks is answered as if the request had come without
             if answer.open is not None and answer.open.explains(exc):
                 return
@@ -221,7 +221,7 @@ class OIDCMiddleware:
                 raise UnsupportedScope(detail=f"{other!r} is not http, websocket or lifespan")
 
     @sanitizes_errors
-    async def _who(self, request: Request, now: int) -> tuple[Live | None, StoreUnavailable | None]:
+    async def _who(self, request: Request, now: int) -> tuple[ActiveSession | None, StoreUnavailable | None]:
         """Say who is calling, or why nobody can tell: public pages go on without knowing."""
         try:
             live = await authenticate(request, self._parts, now=now)
@@ -237,22 +237,24 @@ class OIDCMiddleware:
         self,
         decision: StartLogin | StepUp | Refuse,
         request: Request,
-        place: Place,
-        live: Live | None,
+        place: MatchedPolicy,
+        live: ActiveSession | None,
         down: StoreUnavailable | None,
         receive: Receive,
     ) -> Response:
         if down is not None and isinstance(decision, StartLogin):
             return failure(request, self._parts, down, return_to=own_path(request.target, self._parts))
-        return await turn_away(decision, request, self._parts, place, live, receive)
+        return await deny(decision, request, self._parts, place, live, receive)
 
     @sanitizes_errors
-    async def _without(self, error: OIDCError, request: Request, place: Place, live: Live | None) -> Response:
+    async def _without(
+        self, error: OIDCError, request: Request, place: MatchedPolicy, live: ActiveSession | None
+    ) -> Response:
         decision = decision_for(error, request, self._parts, live)
         if isinstance(decision, OIDCError):
             return failure(request, self._parts, decision, return_to=own_path(request.target, self._parts))
         # The app may have read the body, so no form can be kept.
-        return await turn_away(decision, request, self._parts, place, live, receive=None)
+        return await deny(decision, request, self._parts, place, live, receive=None)
 
     async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
         request, place = self._read(scope)
@@ -260,7 +262,7 @@ class OIDCMiddleware:
         handshake = Handshake(scope, receive, send)
         await serve_websocket(self.app, self._parts, scope, request, place, live or down, handshake)
 
-    def _read(self, scope: Scope) -> tuple[Request, Place]:
+    def _read(self, scope: Scope) -> tuple[Request, MatchedPolicy]:
         request, policy = Request(scope, UNREAD), self._parts.policy
         place = policy.place(scope, request.methods if policy.looks_at_methods else ())
         request.path = place.path
@@ -280,7 +282,9 @@ class OIDCMiddleware:
         )
 
     @sanitizes_errors
-    async def _own_answer(self, scope: Scope, request: Request, place: Place, receive: Receive) -> Response | None:
+    async def _own_answer(
+        self, scope: Scope, request: Request, place: MatchedPolicy, receive: Receive
+    ) -> Response | None:
         """Answer what is asked of us, and not of the app."""
         if place.own is None and not request.is_preflight:
             return None

@@ -10,7 +10,7 @@ import msgspec
 
 from asgi_oidc.errors import NotSignedIn
 from asgi_oidc.protocol.claims import is_email_verified
-from asgi_oidc.protocol.step_up import ANYHOW, Ask
+from asgi_oidc.protocol.step_up import ANY_LOGIN, AuthenticationRequest
 from asgi_oidc.tokens.httpx_auth import HiddenToken, make_api_auth
 
 Claims = dict[str, Any]
@@ -146,7 +146,7 @@ class AnonymousUser:
         return "AnonymousUser()"
 
 
-NOBODY = AnonymousUser()
+ANONYMOUS = AnonymousUser()
 
 
 @dataclass(slots=True)
@@ -174,20 +174,20 @@ class Urls:
     logout: str
     form: str
     base_path: str
-    read_ask: Callable[[object, object], Ask] = field(repr=False)
-    sealed: Callable[[Ask], str] = field(repr=False)
+    read_ask: Callable[[object, object], AuthenticationRequest] = field(repr=False)
+    sealed: Callable[[AuthenticationRequest], str] = field(repr=False)
 
-    def login_for(self, ask: Ask, return_to: str | None) -> str:
+    def login_for(self, ask: AuthenticationRequest, return_to: str | None) -> str:
         """Write the URL that starts a login of that kind."""
         # The return path comes last, so that a script may add a fragment to it.
         return _with_parameters(self.login, self._asking(ask) | ({"return_to": return_to} if return_to else {}))
 
-    def form_for(self, ask: Ask) -> str:
+    def form_for(self, ask: AuthenticationRequest) -> str:
         """Write the URL that keeps a form and starts such a login."""
         return _with_parameters(self.form, self._asking(ask))
 
-    def _asking(self, ask: Ask) -> dict[str, str]:
-        return {} if ask == ANYHOW else {"ask": self.sealed(ask)}
+    def _asking(self, ask: AuthenticationRequest) -> dict[str, str]:
+        return {} if ask == ANY_LOGIN else {"ask": self.sealed(ask)}
 
 
 class Access(Protocol):
@@ -202,7 +202,7 @@ class Access(Protocol):
     @property
     def session_id(self) -> str: ...
 
-    def meets(self, ask: Ask) -> bool: ...
+    def meets(self, ask: AuthenticationRequest) -> bool: ...
 
     async def access_token(self, *, resource: str | None = None, refused: HiddenToken | None = None) -> str: ...
 

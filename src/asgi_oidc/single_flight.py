@@ -31,7 +31,7 @@ class _Flight:
     """A call under way; its event belongs to the loop that started it."""
 
     def __init__(self) -> None:
-        self.landed = anyio.Event()
+        self.drained = anyio.Event()
         self.value: object = None
         self.error: BaseException | None = None
         self.abandoned = False
@@ -53,7 +53,7 @@ class SingleFlight(Generic[Value]):
         """
         flights = self._flights_of_this_loop()
         while (flight := flights.get(key)) is not None:
-            await flight.landed.wait()
+            await flight.drained.wait()
             if flight.error is not None:
                 raise flight.error
             if not flight.abandoned:
@@ -68,7 +68,7 @@ class SingleFlight(Generic[Value]):
             RuntimeError: the event loop ended first.
         """
         flight = self._begin(key, call)
-        await flight.landed.wait()
+        await flight.drained.wait()
         if flight.error is not None:
             raise flight.error
         if flight.abandoned:
@@ -84,10 +84,10 @@ class SingleFlight(Generic[Value]):
         """Make the call in the background, unless it is under way; what comes of it is the call's own business."""
         self._begin(key, call)
 
-    async def landed(self) -> None:
+    async def drained(self) -> None:
         """Wait until no call is under way."""
         while flights := self._flights_of_this_loop():
-            await next(iter(flights.values())).landed.wait()
+            await next(iter(flights.values())).drained.wait()
 
     def _begin(self, key: str, call: Callable[[], Awaitable[Value]]) -> _Flight:
         flights = self._flights_of_this_loop()
@@ -124,7 +124,7 @@ class SingleFlight(Generic[Value]):
         finally:
             # The leader alone deletes its flight; waiters only look at it.
             del flights[key]
-            flight.landed.set()
+            flight.drained.set()
 
     async def _fly(
         self, flights: dict[str, _Flight], key: str, flight: _Flight, call: Callable[[], Awaitable[Value]]
@@ -138,7 +138,7 @@ class SingleFlight(Generic[Value]):
             flight.error = exc
         finally:
             del flights[key]
-            flight.landed.set()
+            flight.drained.set()
 
     def _start(self, flying: Coroutine[Any, Any, None]) -> None:
         try:

@@ -4,7 +4,7 @@ import re
 from ipaddress import IPv4Address, IPv6Address
 from urllib.parse import SplitResult, urlsplit
 
-LONGEST_URL = 2048  # characters
+MAX_URL_LENGTH = 2048  # characters
 
 # Printable ASCII without what URL parsers disagree about: space, quotes, <>, \, ^, `, {|}.
 _PLAIN = re.compile(r"[!#-;=?-\[\]_a-z~]+")
@@ -20,8 +20,8 @@ def check_url(url: str) -> SplitResult:
 
     Source: RFC 9700 §2.6 (TLS), RFC 8252 §8.3 (loopback).
     """
-    if not isinstance(url, str) or not _PLAIN.fullmatch(url) or len(url) > LONGEST_URL:
-        raise ValueError(f"must be a URL of at most {LONGEST_URL} plain ASCII characters")
+    if not isinstance(url, str) or not _PLAIN.fullmatch(url) or len(url) > MAX_URL_LENGTH:
+        raise ValueError(f"must be a URL of at most {MAX_URL_LENGTH} plain ASCII characters")
     try:
         parts = urlsplit(url)
         port = parts.port

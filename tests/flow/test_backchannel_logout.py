@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 import anyio
 import pytest
 
-from asgi_oidc.protocol.logout_token import OLDEST
+from asgi_oidc.protocol.logout_token import MAX_TOKEN_AGE
 from asgi_oidc.testing.faults import FAULTS
 from tests.flow.logouts import BACKCHANNEL, FORM, FORMS, LogoutSite, are_in, sid_of
 from tests.flow.site import PROGRAM, cookie_header, who_am_i
@@ -240,7 +240,7 @@ async def test_an_old_logout_token_without_exp_is_refused(site):
     browser = await site.signed_in()
     with site.provider.fault("logout_token_no_exp"):
         token = site.provider.logout_token("alice")
-    site.clock.advance(OLDEST + 30)  # and the leeway
+    site.clock.advance(MAX_TOKEN_AGE + 30)  # and the leeway
 
     answer = await site.hear(token)
 

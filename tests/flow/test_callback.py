@@ -5,7 +5,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from asgi_oidc.login.login_transactions import MOST_AGAIN
+from asgi_oidc.login.login_transactions import MAX_RESTARTED
 from asgi_oidc.testing import Browser
 from tests.flow.site import ORIGIN, PROGRAM, Site, login_cookies, session_cookies, who_am_i
 
@@ -166,7 +166,7 @@ async def test_a_provider_that_loses_the_state_sends_nobody_around_for_ever(site
         page = await browser.get("/page")
 
     assert (page.status_code, "could not be finished" in page.text) == (400, True)
-    assert (site.provider.count("/authorize") <= 1 + MOST_AGAIN, site.provider.count("/token")) == (True, 0)
+    assert (site.provider.count("/authorize") <= 1 + MAX_RESTARTED, site.provider.count("/token")) == (True, 0)
 
 
 async def test_a_callback_without_a_login_in_progress_is_refused(browser):

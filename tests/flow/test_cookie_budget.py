@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from asgi_oidc import Rule
-from asgi_oidc.login.cookie_budget import LOGIN, MAX_HEADER, SESSION, SMALL
+from asgi_oidc.login.cookie_budget import LOGIN_SHARE, MAX_COOKIE_HEADER, SESSION_SHARE, SMALL_COOKIES_SHARE
 from asgi_oidc.testing import Browser, FakeProvider, Persona
 from tests.flow.site import ORIGIN, Site, cookie_header, login_cookies, nothing, who_am_i
 from tests.flow.tokens import LIFETIME, TokenSite
@@ -65,7 +65,10 @@ async def test_a_kept_form_gives_way_to_a_session_that_needs_the_room(mode):
     told = await browser.submit(await browser.get(there), "alice")
 
     assert (before, kept_form(browser), await who_am_i(browser)) == (True, False, "alice")
-    assert (len(cookie_header(browser)) <= MAX_HEADER, size_of_session(browser) > SESSION * 0.75) == (True, True)
+    assert (len(cookie_header(browser)) <= MAX_COOKIE_HEADER, size_of_session(browser) > SESSION_SHARE * 0.75) == (
+        True,
+        True,
+    )
     assert "No form is waiting here" in told.text
 
 
@@ -82,7 +85,7 @@ async def test_the_form_of_another_tab_gives_way_as_well(mode):
     await other.submit(await other.get(there), "alice")
 
     assert (kept_form(browser), await who_am_i(browser)) == (False, "alice")
-    assert len(cookie_header(browser)) <= MAX_HEADER
+    assert len(cookie_header(browser)) <= MAX_COOKIE_HEADER
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -110,7 +113,7 @@ async def test_logins_give_way_to_tokens_that_grew():
 
     await browser.fetch("/page")
 
-    assert (len(login_cookies(browser)) < before, len(cookie_header(browser)) <= MAX_HEADER) == (True, True)
+    assert (len(login_cookies(browser)) < before, len(cookie_header(browser)) <= MAX_COOKIE_HEADER) == (True, True)
     assert await who_am_i(site.restarted(clock=site.clock).browser_of(browser)) == "alice"
 
 
@@ -125,7 +128,7 @@ async def test_beside_a_large_session_a_login_keeps_its_path():
     landed = await browser.get(back.location)
 
     assert landed.path == "/page"
-    assert MAX_HEADER - size_of_session(browser) > LOGIN
+    assert MAX_COOKIE_HEADER - size_of_session(browser) > LOGIN_SHARE
 
 
 async def test_a_login_that_needs_the_room_costs_the_form_that_is_kept():
@@ -142,7 +145,7 @@ async def test_a_login_that_needs_the_room_costs_the_form_that_is_kept():
 
     await browser.tab().get("/auth/login?return_to=/" + "p" * 500, initiator=f"{ORIGIN}/", follow=False)
 
-    assert (before, kept_form(browser), len(cookie_header(browser)) <= MAX_HEADER) == (True, False, True)
+    assert (before, kept_form(browser), len(cookie_header(browser)) <= MAX_COOKIE_HEADER) == (True, False, True)
 
 
 async def test_a_form_that_has_no_room_is_not_kept_and_the_page_says_so():
@@ -170,7 +173,7 @@ async def test_a_form_that_has_lost_its_room_meanwhile_is_not_kept():
     told = await browser.get(there.location)
     back = await browser.click("Go back")
 
-    assert (kept, size <= MAX_HEADER, "Your form was not sent" in told.text) == (False, True, True)
+    assert (kept, size <= MAX_COOKIE_HEADER, "Your form was not sent" in told.text) == (False, True, True)
     assert back.url == PAGE
 
 
@@ -226,7 +229,7 @@ async def test_a_small_form_stays_beside_the_largest_session():
 
     asked = await browser.submit(await browser.get(there), "alice")
 
-    assert ("Send your form now?" in asked.text, size_of_session(browser) > SESSION * 0.75) == (True, True)
+    assert ("Send your form now?" in asked.text, size_of_session(browser) > SESSION_SHARE * 0.75) == (True, True)
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -243,7 +246,7 @@ async def test_the_form_of_a_login_stays_and_other_logins_give_way(mode):
     asked = await browser.submit(await browser.get(there), "alice")
 
     assert ("Send your form now?" in asked.text, len(login_cookies(browser)) < before - 1) == (True, True)
-    assert len(cookie_header(browser)) <= MAX_HEADER
+    assert len(cookie_header(browser)) <= MAX_COOKIE_HEADER
 
 
 @pytest.mark.parametrize("size", range(1300, 1700, 25))
@@ -257,7 +260,7 @@ async def test_a_session_that_grows_by_a_refresh_keeps_within_its_share(size):
 
     await browser.fetch("/page")
 
-    assert size_of_session(browser) <= SESSION + SMALL
+    assert size_of_session(browser) <= SESSION_SHARE + SMALL_COOKIES_SHARE
 
 
 async def test_a_session_that_fits_in_no_way_names_what_is_large(caplog):

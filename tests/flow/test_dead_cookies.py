@@ -4,7 +4,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from asgi_oidc.sessions.authentication import LAST_WORD
+from asgi_oidc.sessions.authentication import SIGN_OUT_GRACE
 from asgi_oidc.testing import Browser, Response
 from tests.flow.logouts import FORMS, LogoutSite, are_in, sid_of
 from tests.flow.site import ORIGIN, session_cookies, who_am_i
@@ -41,7 +41,7 @@ async def test_an_expired_cookie_ends_nothing_and_tells_nothing(site):
     browser = await site.signed_in()
     old = site.browser(jar=browser.jar.copy())
     sid = await sid_of(browser)
-    site.clock.advance(IDLE + LAST_WORD)
+    site.clock.advance(IDLE + SIGN_OUT_GRACE)
     await signs_in_again(site, browser)
     assert await sid_of(browser) == sid
 
@@ -59,7 +59,7 @@ async def test_a_cookie_that_was_signed_out_ends_nothing_and_tells_nothing(site)
         await sign_out(browser)
     revoked = site.provider.count("/revoke")
     await signs_in_again(site, browser)
-    site.clock.advance(LAST_WORD)
+    site.clock.advance(SIGN_OUT_GRACE)
 
     response = await sign_out(copy)
 
@@ -69,7 +69,7 @@ async def test_a_cookie_that_was_signed_out_ends_nothing_and_tells_nothing(site)
 
 @pytest.mark.parametrize("form", IN_COOKIES)
 @pytest.mark.parametrize("ended", ["by hand", "by itself"])
-@pytest.mark.parametrize(("seconds", "is_told"), [(LAST_WORD - 1, True), (LAST_WORD, False)])
+@pytest.mark.parametrize(("seconds", "is_told"), [(SIGN_OUT_GRACE - 1, True), (SIGN_OUT_GRACE, False)])
 async def test_within_seconds_of_its_end_a_session_signs_out_whole(form, ended, seconds, is_told):
     """A double click cancels the answer to the first; the second has to lead to the provider as well."""
     site = LogoutSite(form, session_idle=IDLE)
@@ -108,7 +108,7 @@ async def test_a_double_click_does_not_prolong_the_life_of_a_dead_cookie(form):
     told = []
     for copy in copies:
         told.append(hint(await sign_out(copy)) is not None)
-        site.clock.advance(LAST_WORD - 1)
+        site.clock.advance(SIGN_OUT_GRACE - 1)
 
     assert told == [True, True, False]
 
@@ -150,7 +150,7 @@ async def test_a_frame_of_the_provider_ends_no_session_by_a_dead_cookie(site):
     browser = await site.signed_in()
     sid = await sid_of(browser)
     old = site.browser(jar=browser.jar.copy())
-    site.clock.advance(IDLE + LAST_WORD)
+    site.clock.advance(IDLE + SIGN_OUT_GRACE)
     await signs_in_again(site, browser)
 
     answer = await frame(old, *named(site, sid))
@@ -161,7 +161,7 @@ async def test_a_frame_of_the_provider_ends_no_session_by_a_dead_cookie(site):
 async def test_who_signs_in_after_an_expiry_replaces_nothing(site):
     """What is over already needs no end, and no mark."""
     browser = await site.signed_in()
-    site.clock.advance(IDLE + LAST_WORD)
+    site.clock.advance(IDLE + SIGN_OUT_GRACE)
     site.provider.sign_in_as("bob")
 
     await browser.get("/auth/login")
@@ -174,7 +174,7 @@ async def test_a_dead_cookie_gets_to_the_page_that_says_signed_out():
     """Where every page needs a user, and without a word of the provider."""
     site = LogoutSite(public=[], session_idle=IDLE)
     browser = await site.signed_in()
-    site.clock.advance(IDLE + LAST_WORD)
+    site.clock.advance(IDLE + SIGN_OUT_GRACE)
 
     page = await browser.post("/auth/logout")
 

@@ -6,7 +6,7 @@ from urllib.parse import parse_qs, parse_qsl, urlsplit
 import pytest
 
 from asgi_oidc import MemoryStore
-from asgi_oidc.protocol.end_session import LONGEST_URL
+from asgi_oidc.protocol.end_session import MAX_URL_LENGTH
 from asgi_oidc.testing import Browser, FakeProvider, Response
 from tests.flow.site import ORIGIN, PROGRAM, Site, cookie_header, session_cookies
 
@@ -110,7 +110,7 @@ async def test_a_url_is_sent_as_it_is_up_to_its_bound(more, status):
     long_site = Site(store=MemoryStore(), provider=site.provider)
     pad = "x" * 8
     site.provider.metadata["end_session_endpoint"] += f"?{pad}"
-    room = LONGEST_URL - length
+    room = MAX_URL_LENGTH - length
     site.provider.metadata["end_session_endpoint"] += "x" * (room - len(pad) - 1 + more)
     again = await long_site.signed_in()
 

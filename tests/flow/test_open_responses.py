@@ -11,7 +11,7 @@ from starlette.requests import ClientDisconnect
 
 from asgi_oidc import OIDCError
 from asgi_oidc.asgi.open_response import READS_AT_ONCE
-from asgi_oidc.asgi.session_watch import BLIND, FAREWELL, LOOK_EVERY, MOST_CAUSES, READ_EVERY
+from asgi_oidc.asgi.session_watch import CHECK_INTERVAL, CLOSE_DEADLINE, MAX_CAUSES, READ_INTERVAL, STORE_SILENCE_LIMIT
 from asgi_oidc.testing import Browser
 from asgi_oidc.testing.in_process import http_scope
 from tests.flow.logouts import FORMS, LogoutSite
@@ -62,7 +62,7 @@ class Stream:
 
     async def until_done(self) -> None:
         """Wait until the app has returned."""
-        with anyio.fail_after(10 * READ_EVERY):
+        with anyio.fail_after(10 * READ_INTERVAL):
             await self.is_done.wait()
 
     async def app(self, scope: Scope, receive: Any, send: Any) -> None:
@@ -160,8 +160,8 @@ async def test_another_process_ends_it_as_well(form, end: End, stage):
     stream = await stage.open(other, other.browser(jar=alice.jar.copy()))
 
     await end(site, alice)
-    with anyio.fail_after(READ_EVERY):
-        for _ in range(READ_EVERY):
+    with anyio.fail_after(READ_INTERVAL):
+        for _ in range(READ_INTERVAL):
             await anyio.sleep(1)
             site.clock.advance(1)
             if stream.has_app_ended.is_set():
@@ -217,12 +217,12 @@ async def test_a_response_that_has_only_just_begun_may_finish(stage):
         await site.middleware.sessions.end_all("alice")
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send(BIT)
-        await anyio.sleep(LOOK_EVERY - 0.1)
+        await anyio.sleep(CHECK_INTERVAL - 0.1)
         await send({**BIT, "more_body": False})
         finished.set()
 
     await stage.open(site, await site.signed_in("bob"))  # so that looks are under way
-    await anyio.sleep(LOOK_EVERY / 2)
+    await anyio.sleep(CHECK_INTERVAL / 2)
     stream = Stream()
     stream.is_open.set()
     await stage.open(site, alice, path="/everywhere", stream=stream, app=ends_all)
@@ -232,7 +232,7 @@ async def test_a_response_that_has_only_just_begun_may_finish(stage):
 
 
 @pytest.mark.parametrize("signs_out", [False, True])
-@pytest.mark.parametrize("takes", [LOOK_EVERY, LOOK_EVERY + 0.1])
+@pytest.mark.parametrize("takes", [CHECK_INTERVAL, CHECK_INTERVAL + 0.1])
 async def test_bits_begin_a_moment_after_a_sign_out_or_never(takes, signs_out, stage):
     """Counted from the request; those of a live session begin as late as they like."""
     site = LogoutSite()
@@ -251,7 +251,7 @@ async def test_bits_begin_a_moment_after_a_sign_out_or_never(takes, signs_out, s
         await signs_out_here(site, alice)
     await stream.until_done()
 
-    assert stream.sent[1:] == ([END] if signs_out and takes > LOOK_EVERY else [BIT, last])
+    assert stream.sent[1:] == ([END] if signs_out and takes > CHECK_INTERVAL else [BIT, last])
 
 
 @pytest.mark.parametrize("answer", [None, "a store that is down"])
@@ -262,7 +262,7 @@ async def test_while_the_store_is_down_a_response_stays_open_for_a_minute(answer
     stream = await stage.open(site, await site.signed_in())
     store.broken = {"get", "linked"} if answer else set()
 
-    for _ in range(BLIND - 4):
+    for _ in range(STORE_SILENCE_LIMIT - 4):
         await anyio.sleep(1)
         site.clock.advance(1)
     before = stream.is_ended
@@ -279,18 +279,18 @@ async def test_many_sessions_are_read_some_at_once_and_a_store_that_is_down_is_a
     store: OwnStore = site.settings["store"]
     browsers = [await site.signed_in() for _ in range(2 * READS_AT_ONCE + 1)]
     streams = [await stage.open(site, browser) for browser in browsers]
-    site.clock.advance(READ_EVERY - 1)
-    await anyio.sleep(2 * LOOK_EVERY + 0.1)
+    site.clock.advance(READ_INTERVAL - 1)
+    await anyio.sleep(2 * CHECK_INTERVAL + 0.1)
     site.clock.advance(2)
     store.broken = {"get"}
     store.forget_calls()
 
-    await anyio.sleep(LOOK_EVERY)
+    await anyio.sleep(CHECK_INTERVAL)
     asked = store.calls.count("get")
-    await anyio.sleep(LOOK_EVERY)
+    await anyio.sleep(CHECK_INTERVAL)
     store.broken = set()
     store.forget_calls()
-    await anyio.sleep(LOOK_EVERY)
+    await anyio.sleep(CHECK_INTERVAL)
 
     assert (asked, store.calls.count("get")) == (READS_AT_ONCE, len(streams))
     assert not any(stream.is_ended for stream in streams)
@@ -301,15 +301,15 @@ async def test_records_that_nobody_can_read_keep_no_other_from_being_read(stage)
     site = LogoutSite("a store")
     store: OwnStore = site.settings["store"]
     streams = [await stage.open(site, await site.signed_in()) for _ in range(2 * READS_AT_ONCE + 1)]
-    site.clock.advance(READ_EVERY - 1)
-    await anyio.sleep(2 * LOOK_EVERY + 0.1)
+    site.clock.advance(READ_INTERVAL - 1)
+    await anyio.sleep(2 * CHECK_INTERVAL + 0.1)
     site.clock.advance(2)
     store.answers["get"] = b"garbage"
     store.forget_calls()
 
-    await anyio.sleep(LOOK_EVERY)
+    await anyio.sleep(CHECK_INTERVAL)
     asked, early = store.calls.count("get"), any(stream.is_ended for stream in streams)
-    site.clock.advance(BLIND + 1)
+    site.clock.advance(STORE_SILENCE_LIMIT + 1)
     await anyio.sleep(SOON)
 
     assert (asked, early, all(stream.is_ended for stream in streams)) == (len(streams), False, True)
@@ -347,7 +347,7 @@ async def test_an_app_that_goes_on_sending_gets_one_end_and_no_more_looks(stage,
             except OSError as error:
                 stream.errors.append(error)
             stream.is_open.set()
-            await anyio.sleep(LOOK_EVERY)
+            await anyio.sleep(CHECK_INTERVAL)
 
     await stage.open(site, alice, stream=stream, app=stubborn)
     await signs_out_here(site, alice)
@@ -381,7 +381,7 @@ async def test_a_browser_that_takes_nothing_holds_nobody_up(stage):
     await stream.until_done()
 
     assert (got, stream.is_ended, other.is_ended) == (["http.disconnect"], False, True)
-    assert anyio.current_time() - began <= SOON + FAREWELL
+    assert anyio.current_time() - began <= SOON + CLOSE_DEADLINE
 
 
 async def test_the_end_comes_after_a_bit_that_is_under_way(stage, caplog):
@@ -404,7 +404,7 @@ async def test_the_end_comes_after_a_bit_that_is_under_way(stage, caplog):
         await anyio.sleep(0.1)
     stream.may_send.set()
     await stream.until_done()
-    await anyio.sleep(FAREWELL)
+    await anyio.sleep(CLOSE_DEADLINE)
 
     assert stream.sent[-2:] == [{**BIT, "body": b"the last"}, END]
 
@@ -443,7 +443,7 @@ def as_starlette_does(error: OSError) -> None:
 
 def in_a_long_chain(error: OSError) -> None:
     chain: Exception = error
-    for _ in range(MOST_CAUSES):
+    for _ in range(MAX_CAUSES):
         wrapped = Wrapped()
         wrapped.__cause__ = chain
         chain = wrapped
@@ -537,7 +537,7 @@ async def test_a_response_that_has_come_to_its_own_end_is_left_alone(is_broken, 
         if is_broken:
             raise ValueError
         await send({**BIT, "more_body": False})
-        await anyio.sleep(LOOK_EVERY)
+        await anyio.sleep(CHECK_INTERVAL)
 
     await stage.open(site, alice, stream=stream, app=ends)
     await stream.until_done()
@@ -584,7 +584,7 @@ async def test_nothing_is_looked_at_when_nothing_is_open(stage):
     await anyio.sleep(SOON)
     store.forget_calls()
 
-    await anyio.sleep(10 * READ_EVERY)
+    await anyio.sleep(10 * READ_INTERVAL)
 
     assert store.calls == []
 

@@ -9,14 +9,14 @@ import pytest
 import trio.testing
 
 from asgi_oidc import OIDCError
-from asgi_oidc.asgi.session_watch import BLIND, LOOK_EVERY, READ_EVERY
+from asgi_oidc.asgi.session_watch import CHECK_INTERVAL, READ_INTERVAL, STORE_SILENCE_LIMIT
 from asgi_oidc.sessions.revocations import MAX_PER_USER
 from asgi_oidc.testing import Browser
 from tests.flow.logouts import FORMS, LogoutSite, sid_of
 from tests.flow.site import ORIGIN, Scope, Site, cookie_header
 from tests.sessions.stores import OwnStore
 
-SOON = 2 * LOOK_EVERY + 1  # seconds: a few
+SOON = 2 * CHECK_INTERVAL + 1  # seconds: a few
 
 
 @pytest.fixture
@@ -181,7 +181,7 @@ async def test_another_process_closes_it_as_well(form, end: End, stage_of):
     socket = await stage_of(site).connect(browser, site=other)
 
     await end(site, browser)
-    site.clock.advance(LOOK_EVERY)
+    site.clock.advance(CHECK_INTERVAL)
     with anyio.fail_after(SOON):
         await socket.is_closed.wait()
 
@@ -207,7 +207,7 @@ async def test_a_websocket_does_not_outlive_the_rights_that_it_was_opened_with(f
 
     site.app.at_work = ask_for_the_token
     await browser.fetch("/page")
-    site.clock.advance(LOOK_EVERY)
+    site.clock.advance(CHECK_INTERVAL)
     await anyio.sleep(SOON)
 
     assert [socket.code for socket in sockets] == [code] * len(others)
@@ -241,7 +241,7 @@ async def test_a_user_with_too_many_sign_outs_keeps_no_rights_in_a_websocket(for
 
     site.app.at_work = ask_for_the_token
     await browser.fetch("/page")
-    site.clock.advance(LOOK_EVERY)
+    site.clock.advance(CHECK_INTERVAL)
     await anyio.sleep(SOON)
 
     assert [socket.code for socket in sockets] == [4401] * len(others)
@@ -265,7 +265,7 @@ async def test_rights_that_are_lost_elsewhere_are_noticed_within_a_minute_withou
 
     site.app.at_work = ask_for_the_token
     assert (await browser.fetch("/page")).status_code == 200
-    for _ in range(READ_EVERY + 2 * int(SOON)):
+    for _ in range(READ_INTERVAL + 2 * int(SOON)):
         await socket.to_app.send({"type": "websocket.receive", "text": "still here"})
         site.clock.advance(1)
         await anyio.sleep(1)
@@ -301,7 +301,7 @@ async def test_messages_come_through_as_they_are(stage_of):
 
     for number in range(3):
         await socket.to_app.send({"type": "websocket.receive", "text": str(number)})
-    await anyio.sleep(10 * LOOK_EVERY)
+    await anyio.sleep(10 * CHECK_INTERVAL)
     await socket.to_app.send({"type": "websocket.disconnect", "code": 1001})
     await socket.has_app_ended.wait()
 
@@ -384,7 +384,7 @@ async def test_an_outage_of_the_store_ends_no_websocket_for_a_while(stage_of):
         socket = await stage_of(site).connect(await site.signed_in())
 
         store.broken = {"get", "linked"}
-        site.clock.advance(BLIND - 1)
+        site.clock.advance(STORE_SILENCE_LIMIT - 1)
         await anyio.sleep(SOON)
         before = socket.code
         site.clock.advance(2)
@@ -413,7 +413,7 @@ async def test_a_record_that_is_gone_ends_the_websocket_within_minutes(stage_of)
     socket = await stage_of(site).connect(await site.signed_in())
 
     store.answers["get"] = None
-    site.clock.advance(READ_EVERY + 1)
+    site.clock.advance(READ_INTERVAL + 1)
     await anyio.sleep(SOON)
 
     assert socket.code == 4401

@@ -210,7 +210,7 @@ async def test_what_we_hold_hides_from_consoles(site):
     frames = [frame.frame for frame in caught.traceback if frame.frame.code.raw.co_filename == middleware.__file__]
     held = [value for frame in frames for name, value in frame.f_locals.items() if name != "scope"]  # the server's own
 
-    assert {"Request", "Answer", "Live"} <= {type(each).__name__ for each in held}
+    assert {"Request", "AppResponse", "ActiveSession"} <= {type(each).__name__ for each in held}
     assert hidden(
         [pretty_repr(each) for each in [*held, site.app.scope["user"], site.app.scope["oidc"]]],
         id_token,

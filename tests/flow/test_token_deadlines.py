@@ -10,7 +10,7 @@ from asgi_oidc.provider.http import DEADLINE
 from asgi_oidc.sessions.repository import LOCK_LIFETIME
 from asgi_oidc.stores.guarded_store import DEADLINE as STORE_DEADLINE
 from asgi_oidc.tokens.refresh_lock import COOL_DOWN
-from asgi_oidc.tokens.revoke import DEADLINE as REVOKE_DEADLINE
+from asgi_oidc.tokens.revoke import REVOKE_DEADLINE as REVOKE_DEADLINE
 from tests.flow.site import Site, session_cookies, who_am_i
 from tests.flow.tokens import LIFETIME, STORES, TokenSite
 from tests.sessions.stores import OwnStore

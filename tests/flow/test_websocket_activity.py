@@ -6,7 +6,7 @@ import anyio
 import pytest
 import trio.testing
 
-from asgi_oidc.asgi.session_watch import LOOK_EVERY, READ_EVERY, USE_PAUSE
+from asgi_oidc.asgi.session_watch import CHECK_INTERVAL, READ_INTERVAL, USE_PAUSE
 from asgi_oidc.testing import Browser
 from tests.flow.logouts import LogoutSite
 from tests.flow.site import who_am_i
@@ -134,7 +134,7 @@ async def test_a_message_brings_no_session_back_that_was_ended(end, stage_of):
     copied = site.browser(jar=browser.jar.copy())
     socket = await stage_of(site).connect(browser)
 
-    site.clock.advance(READ_EVERY)  # the use is due to be written down, and the record not yet to be read
+    site.clock.advance(READ_INTERVAL)  # the use is due to be written down, and the record not yet to be read
     await end(site, browser)
     await say(socket)
 
@@ -191,5 +191,5 @@ async def test_messages_are_not_held_up_by_the_store(stage_of):
         await anyio.lowlevel.checkpoint()
 
     assert store.calls == []
-    await anyio.sleep(2 * LOOK_EVERY)
+    await anyio.sleep(2 * CHECK_INTERVAL)
     assert "replace" in store.calls

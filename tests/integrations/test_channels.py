@@ -117,7 +117,7 @@ async def open_websocket(site: Site, cookies: str) -> dict[str, Any]:
 
 
 ALICE = {"kind": "asgi_oidc.principal", "sub": "alice", "is_authenticated": True}
-NOBODY = {"kind": "asgi_oidc.principal", "sub": None, "is_authenticated": False}
+ANONYMOUS = {"kind": "asgi_oidc.principal", "sub": None, "is_authenticated": False}
 
 
 async def test_a_consumer_sees_who_signed_in(site):
@@ -134,8 +134,8 @@ async def test_a_consumer_sees_nobody(site):
     """The anonymous user is one object for all requests: what is set on it would be everybody's."""
     page = await site.browser().fetch("/hello")
 
-    assert page.json() == NOBODY
-    assert await open_websocket(site, "") == NOBODY
+    assert page.json() == ANONYMOUS
+    assert await open_websocket(site, "") == ANONYMOUS
 
 
 async def test_a_session_of_django_signs_nobody_in_here(site):
@@ -145,7 +145,7 @@ async def test_a_session_of_django_signs_nobody_in_here(site):
 
     page = await Browser(site.middleware, ORIGIN).fetch("/hello", headers={"cookie": django_session()})
 
-    assert page.json() == NOBODY
+    assert page.json() == ANONYMOUS
     assert await open_websocket(site, both) == ALICE
 
 

@@ -19,7 +19,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.routing import Host, Mount, Route, Router
 from starlette.staticfiles import StaticFiles
 
-from asgi_oidc.policy.mount_table import MOST_LOOKED_AT, MountTable, find_mounts
+from asgi_oidc.policy.mount_table import MAX_INSPECTED, MountTable, find_mounts
 from asgi_oidc.web.readings import UNKNOWN
 from tests.security.frameworks import django_site
 
@@ -198,15 +198,15 @@ def test_prefixes_are_found_in_the_urlconf_of_django():
     assert found.mounts.prefixes == {
         *("/a", "/a/x", "/b/c", "/b/c/x", "/d", "/{}/e", "/{}/e/x", "/g", "/j//x"),
     }
-    assert found.unread == {}
+    assert found.opaque == {}
 
 
 def test_what_nobody_can_read_is_told_with_its_place():
     """An expression that is more than text, in Django and in Falcon."""
     app = django_with(re_path(r"admin", view), re_path(r"^v(\d)/", include([path("x", view)])))
 
-    assert find_mounts(app).unread == {"/": "the expression 'admin'", "/v": "the expression '^v(\\\\d)/'"}
-    assert find_mounts(falcon_with(r"/v\d/admin", "/a+b")).unread == {
+    assert find_mounts(app).opaque == {"/": "the expression 'admin'", "/v": "the expression '^v(\\\\d)/'"}
+    assert find_mounts(falcon_with(r"/v\d/admin", "/a+b")).opaque == {
         "/v": "the expression '/v\\\\d/admin'",
         "/a": "the expression '/a+b'",
     }
@@ -217,7 +217,7 @@ def test_a_urlconf_that_does_not_load_is_told():
     site = django_site().app
     django_settings.ROOT_URLCONF = "tests.no_such_module"
 
-    assert find_mounts(site).unread == {"": "the URLconf of Django"}
+    assert find_mounts(site).opaque == {"": "the URLconf of Django"}
 
 
 def test_root_paths_that_apps_set_themselves_are_found():
@@ -305,7 +305,7 @@ def test_an_app_that_breaks_when_it_is_looked_at_is_one_that_nobody_can_look_int
 
 def test_an_app_of_too_many_parts_is_one_that_nobody_can_look_into():
     """The work is bounded."""
-    apps = [Wrapper(leaf) for _ in range(MOST_LOOKED_AT)]
+    apps = [Wrapper(leaf) for _ in range(MAX_INSPECTED)]
 
     assert find_mounts(Wrapper(apps)).unknown[""] == "an app of too many parts"
 
@@ -330,4 +330,4 @@ def test_who_has_told_is_not_asked_again(prefixes, unread):
 
     table.has_changed()
 
-    assert len(table.unread) == unread
+    assert len(table.opaque) == unread

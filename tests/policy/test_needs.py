@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asgi_oidc.policy.requirements import Person, passes, read_check, read_needs
+from asgi_oidc.policy.requirements import Subject, passes, read_check, read_requirements
 from asgi_oidc.principal import User
 
 ALICE = User("alice", "https://id.example.com", {})
@@ -18,7 +18,7 @@ JSON = st.recursive(
 
 
 def unmet(claims: Any, scopes: tuple[str, ...] = (), /, **needs: Any) -> str | None:
-    return read_needs(**needs).unmet(Person(claims, scopes))
+    return read_requirements(**needs).unmet(Subject(claims, scopes))
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def test_a_claim_that_is_missing_or_odd_does_not(needed, claims):
 )
 def test_a_claim_that_is_missing_is_told_apart_from_one_with_another_value(needs, claims, missing):
     """Whoever set up the provider finds out which claim it does not send; no value is told."""
-    hint = read_needs(**needs).hint(Person(claims, ()))
+    hint = read_requirements(**needs).hint(Subject(claims, ()))
 
     assert hint == (None if missing is None else f"this session has no claim {missing}")
 
@@ -169,7 +169,7 @@ def test_no_claims_at_all_can_make_it_fail(claims):
 def test_a_need_that_nobody_could_mean_is_refused(needs, problem):
     """An empty restriction is a mistake, and not "none"."""
     with pytest.raises(ValueError, match=problem.replace("*", r"\*")):
-        read_needs(**needs)
+        read_requirements(**needs)
 
 
 async def test_a_check_takes_the_user_or_also_the_scope():

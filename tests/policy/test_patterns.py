@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from asgi_oidc.policy.patterns import LONGEST_ODD_PATH, Closing, Opening, read_pattern
+from asgi_oidc.policy.patterns import MAX_ODD_PATH_LENGTH, PublicPatterns, RulePatterns, read_pattern
 from asgi_oidc.web.paths import PathReadings, read_path
 
 
@@ -13,11 +13,11 @@ def path(spelt: str, **scope: Any) -> PathReadings:
 
 
 def opens(pattern: str, spelt: str, **scope: Any) -> bool:
-    return Opening([read_pattern(pattern)]).opens(path(spelt, **scope))
+    return PublicPatterns([read_pattern(pattern)]).opens(path(spelt, **scope))
 
 
 def closes(pattern: str, spelt: str, **scope: Any) -> bool:
-    return Closing([read_pattern(pattern)]).matching(path(spelt, **scope)) == (0,)
+    return RulePatterns([read_pattern(pattern)]).matching(path(spelt, **scope)) == (0,)
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_what_opens_matches_whole_segments_in_their_exact_case(pattern, spelt, i
 
 def test_the_narrowest_pattern_is_found():
     """It decides against rules."""
-    opening = Opening([read_pattern(text) for text in ("/a/*", "/a/b/*", "/a/b/c", "/*")])
+    opening = PublicPatterns([read_pattern(text) for text in ("/a/*", "/a/b/*", "/a/b/c", "/*")])
 
     found = [str(opening.narrowest(spelt)) for spelt in ("/x", "/a/x", "/a/b/x", "/a/b/c")]
 
@@ -163,7 +163,7 @@ def test_each_reading_below_a_mount_counts():
 @pytest.mark.parametrize(
     "spelt",
     [
-        "/" + "x" * LONGEST_ODD_PATH + "//",
+        "/" + "x" * MAX_ODD_PATH_LENGTH + "//",
         "/%" + "25" * 9 + "61",
         "/" + "a" * 9000,
         "/%25252525252541",
@@ -178,11 +178,11 @@ def test_what_cannot_be_read_to_its_end_is_every_path(spelt):
 
 def test_several_patterns_match_in_their_order():
     """All rules that match apply together."""
-    closing = Closing([read_pattern(text) for text in ("/a/b", "/x", "/a/*", "/*", "/a/b/*", "/A/B")])
+    closing = RulePatterns([read_pattern(text) for text in ("/a/b", "/x", "/a/*", "/*", "/a/b/*", "/A/B")])
 
     assert closing.matching(path("/a/b")) == (0, 2, 3, 4, 5)
     assert closing.matching(path("/a/b/c")) == (2, 3, 4)
-    assert Closing([]).matching(path("/a//b")) == ()
+    assert RulePatterns([]).matching(path("/a//b")) == ()
 
 
 @pytest.mark.parametrize(
@@ -239,7 +239,7 @@ def test_a_path_is_the_same_in_another_format(spelt):
 )
 def test_a_root_path_may_be_taken_off_again_further_in(spelt):
     """By each of several apps that are mounted in one another."""
-    closing = Closing([read_pattern("/admin/panel")])
+    closing = RulePatterns([read_pattern("/admin/panel")])
 
     found = [closing.matching(read_path({"path": spelt, "root_path": "/app"}, base_path=base)) for base in ("/app", "")]
 
@@ -250,7 +250,9 @@ def test_a_root_path_may_be_taken_off_at_each_mount():
     """What stands before it is a mount, or is lost with it."""
     deep = read_path({"path": "/app/a/x/app/b/y/app/panel", "root_path": "/app"}, base_path="/app")
 
-    assert Closing([read_pattern("/a/b/panel"), read_pattern("/a/panel"), read_pattern("/b/a")]).matching(deep) == (
+    assert RulePatterns([read_pattern("/a/b/panel"), read_pattern("/a/panel"), read_pattern("/b/a")]).matching(
+        deep
+    ) == (
         0,
         1,
     )
@@ -260,15 +262,15 @@ def test_a_path_that_might_be_too_many_is_not_plain():
     """Nothing opens it."""
     apps = read_path({"path": "/app" + "/apps/application/apple/x" * 2, "root_path": "/app"}, base_path="/app")
 
-    assert not Opening([read_pattern("/apps/*")]).opens(apps)
+    assert not PublicPatterns([read_pattern("/apps/*")]).opens(apps)
 
 
 def test_a_page_that_begins_like_the_root_path_is_a_plain_one():
     """It opens, and no rule but its own is meant."""
     apples = read_path({"path": "/app/apples/1/orders", "root_path": "/app"}, base_path="/app")
 
-    assert Opening([read_pattern("/apples/*")]).opens(apples)
-    assert Closing([read_pattern("/orders"), read_pattern("/apples/*")]).matching(apples) == (1,)
+    assert PublicPatterns([read_pattern("/apples/*")]).opens(apples)
+    assert RulePatterns([read_pattern("/orders"), read_pattern("/apples/*")]).matching(apples) == (1,)
 
 
 def test_a_mark_belongs_to_what_an_escape_stands_for_and_not_to_the_escape():

@@ -7,14 +7,14 @@ import pytest
 
 from asgi_oidc import Rule
 from asgi_oidc.policy.policy import ALLOW, Decision, Policy, Refuse, StartLogin, StepUp, decide
-from asgi_oidc.policy.requirements import Person
-from asgi_oidc.protocol.step_up import ANYHOW, Ask
+from asgi_oidc.policy.requirements import Subject
+from asgi_oidc.protocol.step_up import ANY_LOGIN, AuthenticationRequest
 from asgi_oidc.web.request import Request, methods_of
 from tests.settings.common import read
 
 NOW = 1_800_000_000
-ADMIN = Person({"roles": ["admin"], "email": "a@example.com", "email_verified": True}, ("read",), "mfa", NOW - 60)
-NOBODY_SPECIAL = Person({}, ())
+ADMIN = Subject({"roles": ["admin"], "email": "a@example.com", "email_verified": True}, ("read",), "mfa", NOW - 60)
+NOBODY_SPECIAL = Subject({}, ())
 SPA = "https://spa.example.com"
 
 
@@ -22,7 +22,7 @@ def policy(*rules: Rule, public: Sequence[str] | str = ()) -> Policy:
     return Policy(read(public=public).public, rules, base_path="")
 
 
-def decision(policy: Policy, path: str, person: Person | None = None, **scope: Any) -> Decision:
+def decision(policy: Policy, path: str, person: Subject | None = None, **scope: Any) -> Decision:
     made = {"type": "http", "method": "GET", "path": path, "headers": [], **scope}
     return decide(policy.place(made, Request(made).methods), person, now=NOW, leeway=30)
 
@@ -34,7 +34,7 @@ def why(said: Decision) -> str:
 
 def test_what_nothing_names_needs_a_user_and_nothing_more():
     """Default closed."""
-    assert decision(policy(), "/x") == StartLogin(ANYHOW)
+    assert decision(policy(), "/x") == StartLogin(ANY_LOGIN)
     assert decision(policy(), "/x", NOBODY_SPECIAL) == ALLOW
 
 
@@ -52,9 +52,9 @@ def test_nobody_is_asked_for_all_that_the_rules_need_of_a_login():
     """One way to the provider, not two."""
     both = policy(Rule("/a/*", max_age=300), Rule("/a/b", acr_values=["mfa", "gold"], max_age=600))
 
-    assert decision(both, "/a/b") == StartLogin(Ask(("mfa", "gold"), 300))
-    assert decision(both, "/a/x") == StartLogin(Ask((), 300))
-    assert decision(both, "/x") == StartLogin(ANYHOW)
+    assert decision(both, "/a/b") == StartLogin(AuthenticationRequest(("mfa", "gold"), 300))
+    assert decision(both, "/a/x") == StartLogin(AuthenticationRequest((), 300))
+    assert decision(both, "/x") == StartLogin(ANY_LOGIN)
 
 
 def test_a_login_that_is_too_weak_or_too_old_is_done_again():
@@ -62,9 +62,11 @@ def test_a_login_that_is_too_weak_or_too_old_is_done_again():
     strong = policy(Rule("/a/*", acr_values=["mfa"], max_age=300))
 
     assert decision(strong, "/a", ADMIN) == ALLOW
-    assert decision(strong, "/a", Person({}, (), "pwd", NOW)) == StepUp(Ask(("mfa",), 300))
-    assert decision(strong, "/a", Person({}, (), "mfa", NOW - 331)) == StepUp(Ask(("mfa",), 300))
-    assert decision(strong, "/a", Person({"acr": "mfa", "auth_time": NOW}, ())) == StepUp(Ask(("mfa",), 300))
+    assert decision(strong, "/a", Subject({}, (), "pwd", NOW)) == StepUp(AuthenticationRequest(("mfa",), 300))
+    assert decision(strong, "/a", Subject({}, (), "mfa", NOW - 331)) == StepUp(AuthenticationRequest(("mfa",), 300))
+    assert decision(strong, "/a", Subject({"acr": "mfa", "auth_time": NOW}, ())) == StepUp(
+        AuthenticationRequest(("mfa",), 300)
+    )
 
 
 def test_who_may_not_is_not_sent_to_sign_in_again():
@@ -79,7 +81,7 @@ def test_contexts_that_exclude_each_other_let_nobody_in():
     both = policy(Rule("/a/*", acr_values=["a"]), Rule("/a/b", acr_values=["b"]))
 
     assert "no single login" in why(decision(both, "/a/b", ADMIN))
-    assert decision(both, "/a/b") == StartLogin(ANYHOW)
+    assert decision(both, "/a/b") == StartLogin(ANY_LOGIN)
 
 
 @pytest.mark.parametrize(
@@ -148,7 +150,7 @@ def test_reading_may_be_free_and_writing_not():
     blog = policy(Rule("/posts/*", methods=["POST", "DELETE"], claims={"roles": "admin"}), public=["/posts/*"])
 
     assert decision(blog, "/posts/1") == ALLOW
-    assert decision(blog, "/posts/1", method="POST") == StartLogin(ANYHOW)
+    assert decision(blog, "/posts/1", method="POST") == StartLogin(ANY_LOGIN)
     assert isinstance(decision(blog, "/posts/1", NOBODY_SPECIAL, method="DELETE"), Refuse)
 
 

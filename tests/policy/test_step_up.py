@@ -2,8 +2,8 @@
 
 import pytest
 
-from asgi_oidc.login.authentication_requests import LIFETIME, Asks
-from asgi_oidc.protocol.step_up import ANYHOW, Ask, is_met, joint, read_ask
+from asgi_oidc.login.authentication_requests import REQUEST_LIFETIME, AuthenticationRequests
+from asgi_oidc.protocol.step_up import ANY_LOGIN, AuthenticationRequest, is_met, joint, read_ask
 from asgi_oidc.sessions.sealing import Sealer
 
 NOW = 1_800_000_000
@@ -13,12 +13,15 @@ SEALER = Sealer([b"k" * 32], context=("a", "b", "c"))
 @pytest.mark.parametrize(
     ("asks", "together"),
     [
-        ([], ANYHOW),
-        ([ANYHOW, ANYHOW], ANYHOW),
-        ([Ask((), 60), Ask((), 300)], Ask((), 60)),
-        ([Ask(("a", "b")), Ask((), 0)], Ask(("a", "b"), 0)),
-        ([Ask(("a", "b", "c")), Ask(("c", "b"))], Ask(("b", "c"))),
-        ([Ask(("a",)), Ask(("b",))], None),
+        ([], ANY_LOGIN),
+        ([ANY_LOGIN, ANY_LOGIN], ANY_LOGIN),
+        ([AuthenticationRequest((), 60), AuthenticationRequest((), 300)], AuthenticationRequest((), 60)),
+        ([AuthenticationRequest(("a", "b")), AuthenticationRequest((), 0)], AuthenticationRequest(("a", "b"), 0)),
+        (
+            [AuthenticationRequest(("a", "b", "c")), AuthenticationRequest(("c", "b"))],
+            AuthenticationRequest(("b", "c")),
+        ),
+        ([AuthenticationRequest(("a",)), AuthenticationRequest(("b",))], None),
     ],
 )
 def test_asks_are_joined_to_the_strictest(asks, together):
@@ -29,23 +32,23 @@ def test_asks_are_joined_to_the_strictest(asks, together):
 @pytest.mark.parametrize(
     ("ask", "acr", "auth_time", "is_done"),
     [
-        (ANYHOW, None, None, True),
-        (Ask(("mfa",)), "mfa", None, True),
-        (Ask(("mfa", "gold")), "gold", None, True),
-        (Ask(("mfa",)), "pwd", None, False),
-        (Ask(("mfa",)), None, None, False),
-        (Ask(("mfa",)), ["mfa"], None, False),
-        (Ask((), 300), None, NOW - 300, True),
-        (Ask((), 300), None, NOW - 330, True),
-        (Ask((), 300), None, NOW - 331, False),
-        (Ask((), 300), None, NOW + 30, True),
-        (Ask((), 300), None, NOW + 31, False),
-        (Ask((), 300), None, float(NOW), True),
-        (Ask((), 300), None, None, False),
-        (Ask((), 300), None, str(NOW), False),
-        (Ask((), 300), None, True, False),
-        (Ask(("mfa",), 300), "mfa", NOW - 400, False),
-        (Ask(("mfa",), 300), "mfa", NOW - 100, True),
+        (ANY_LOGIN, None, None, True),
+        (AuthenticationRequest(("mfa",)), "mfa", None, True),
+        (AuthenticationRequest(("mfa", "gold")), "gold", None, True),
+        (AuthenticationRequest(("mfa",)), "pwd", None, False),
+        (AuthenticationRequest(("mfa",)), None, None, False),
+        (AuthenticationRequest(("mfa",)), ["mfa"], None, False),
+        (AuthenticationRequest((), 300), None, NOW - 300, True),
+        (AuthenticationRequest((), 300), None, NOW - 330, True),
+        (AuthenticationRequest((), 300), None, NOW - 331, False),
+        (AuthenticationRequest((), 300), None, NOW + 30, True),
+        (AuthenticationRequest((), 300), None, NOW + 31, False),
+        (AuthenticationRequest((), 300), None, float(NOW), True),
+        (AuthenticationRequest((), 300), None, None, False),
+        (AuthenticationRequest((), 300), None, str(NOW), False),
+        (AuthenticationRequest((), 300), None, True, False),
+        (AuthenticationRequest(("mfa",), 300), "mfa", NOW - 400, False),
+        (AuthenticationRequest(("mfa",), 300), "mfa", NOW - 100, True),
     ],
 )
 def test_a_login_is_held_against_what_was_asked(ask, acr, auth_time, is_done):
@@ -77,7 +80,7 @@ def test_what_nobody_can_ask_for_is_refused(acr_values, max_age, problem):
 
 def test_an_ask_travels_sealed():
     """Only this site can ask for anything; what it did not write asks for nothing."""
-    ask, asks = Ask(("mfa",), 60, "login"), Asks(SEALER)
+    ask, asks = AuthenticationRequest(("mfa",), 60, "login"), AuthenticationRequests(SEALER)
     sealed = asks.write(ask, now=NOW)
 
     assert asks.read(sealed, now=NOW) == ask
@@ -87,17 +90,18 @@ def test_an_ask_travels_sealed():
         "x",
         sealed[:-1],
         sealed[:-1] + "A" + "A",
-        Asks(Sealer([b"l" * 32], context=("a", "b", "c"))).write(ask, now=NOW),
+        AuthenticationRequests(Sealer([b"l" * 32], context=("a", "b", "c"))).write(ask, now=NOW),
     ):
-        assert asks.read(forged, now=NOW) == ANYHOW
-    assert asks.read(SEALER.seal("ask", "ask", b"\xc1"), now=NOW) == ANYHOW
+        assert asks.read(forged, now=NOW) == ANY_LOGIN
+    assert asks.read(SEALER.seal("ask", "ask", b"\xc1"), now=NOW) == ANY_LOGIN
 
 
 @pytest.mark.parametrize(
-    ("age", "counts"), [(0, True), (LIFETIME - 1, True), (LIFETIME, False), (-LIFETIME, False), (-60, True)]
+    ("age", "counts"),
+    [(0, True), (REQUEST_LIFETIME - 1, True), (REQUEST_LIFETIME, False), (-REQUEST_LIFETIME, False), (-60, True)],
 )
 def test_an_ask_counts_for_as_long_as_a_page_may_be_open(age, counts):
     """A URL that was found in a history or a log asks for nothing any more."""
-    ask, asks = Ask(("mfa",), 60, "login"), Asks(SEALER)
+    ask, asks = AuthenticationRequest(("mfa",), 60, "login"), AuthenticationRequests(SEALER)
 
-    assert asks.read(asks.write(ask, now=NOW), now=NOW + age) == (ask if counts else ANYHOW)
+    assert asks.read(asks.write(ask, now=NOW), now=NOW + age) == (ask if counts else ANY_LOGIN)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from asgi_oidc.errors import TokenRejected
-from asgi_oidc.protocol.access_token import ABOUT_THE_TOKEN, about_the_user, check_access_token, names_about_the_user
+from asgi_oidc.protocol.access_token import ABOUT_THE_TOKEN, check_access_token, user_claim_names, user_claims
 from asgi_oidc.protocol.claims import PROTOCOL_CLAIMS
 from asgi_oidc.protocol.jose import Verified
 
@@ -117,18 +117,18 @@ def test_what_the_login_was_is_not_told_by_an_access_token():
     """Nor what the token is; the rest is about the user."""
     claims = dict.fromkeys(ABOUT_THE_TOKEN, "x") | {"realm_access": {"roles": ["admin"]}, "name": "Alice"}
 
-    assert about_the_user(claims) == {"realm_access": {"roles": ["admin"]}, "name": "Alice"}
+    assert user_claims(claims) == {"realm_access": {"roles": ["admin"]}, "name": "Alice"}
     assert PROTOCOL_CLAIMS | {"client_id", "scope", "typ"} <= ABOUT_THE_TOKEN
 
 
 @pytest.mark.parametrize("token", ["", "opaque", "a.b.c", "a.\u00fc.c", "a.W10.c", "a.e30.c.d.e"])
 def test_an_access_token_that_nobody_can_read_names_nothing(token):
     """One of before may be opaque: the setting was switched on since."""
-    assert names_about_the_user(token) == frozenset()
+    assert user_claim_names(token) == frozenset()
 
 
 def test_an_access_token_names_what_it_says_about_the_user():
     """And nothing that is about itself."""
     payload = urlsafe_b64encode(b'{"iss":"i","scope":"s","azp":"web","roles":["admin"],"email":null}').decode()
 
-    assert names_about_the_user(f"header.{payload.rstrip('=')}.signature") == {"roles", "email"}
+    assert user_claim_names(f"header.{payload.rstrip('=')}.signature") == {"roles", "email"}

@@ -8,7 +8,7 @@ import pytest
 
 from asgi_oidc.errors import RequestRejected
 from asgi_oidc.protocol.authorization import (
-    LONGEST_VALUE,
+    MAX_VALUE_LENGTH,
     RESERVED,
     AuthorizationResponse,
     Proofs,
@@ -103,9 +103,9 @@ def test_a_parameter_that_stands_twice_is_refused(name):
 @pytest.mark.parametrize("name", ["state", "code", "iss", "error"])
 def test_a_parameter_has_a_longest_length(name):
     """Everything that comes in is bounded."""
-    assert read_authorization_response([(name, "x" * LONGEST_VALUE)])
+    assert read_authorization_response([(name, "x" * MAX_VALUE_LENGTH)])
     with pytest.raises(RequestRejected) as caught:
-        read_authorization_response([(name, "x" * (LONGEST_VALUE + 1))])
+        read_authorization_response([(name, "x" * (MAX_VALUE_LENGTH + 1))])
 
     assert caught.value.code == "parameter_too_long"
 

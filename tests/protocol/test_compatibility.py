@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from asgi_oidc.protocol.client import Client
-from asgi_oidc.protocol.compatibility import MOST_LISTED, Plan, find_obstacles
+from asgi_oidc.protocol.compatibility import MAX_LISTED, LoginPlan, find_incompatibilities
 from asgi_oidc.protocol.metadata import ProviderMetadata, make_metadata
 
 ISSUER = "https://id.example.com"
@@ -19,20 +19,24 @@ def metadata_with(**members: object) -> ProviderMetadata:
     return make_metadata(ISSUER, {**ENDPOINTS, **members})
 
 
-def codes(plan: Plan, **members: object) -> list[str]:
-    return [obstacle.code for obstacle in find_obstacles(metadata_with(**members), plan)]
+def codes(plan: LoginPlan, **members: object) -> list[str]:
+    return [obstacle.code for obstacle in find_incompatibilities(metadata_with(**members), plan)]
 
 
-OBSTACLES: list[tuple[str, dict[str, Any], Plan]] = [
-    ("par_required", {"require_pushed_authorization_requests": True}, Plan(PUBLIC)),
-    ("request_object_required", {"require_signed_request_object": True}, Plan(PUBLIC)),
-    ("client_auth_unsupported", {"token_endpoint_auth_methods_supported": ["private_key_jwt"]}, Plan(CONFIDENTIAL)),
-    ("response_type_unsupported", {"response_types_supported": ["id_token", "code id_token"]}, Plan(PUBLIC)),
-    ("grant_type_unsupported", {"grant_types_supported": ["implicit"]}, Plan(PUBLIC)),
-    ("pkce_s256_unsupported", {"code_challenge_methods_supported": ["plain"]}, Plan(PUBLIC)),
-    ("response_mode_unsupported", {"response_modes_supported": ["query"]}, Plan(PUBLIC, "form_post")),
-    ("response_mode_unsupported", {"response_modes_supported": ["form_post"]}, Plan(PUBLIC, "query")),
-    ("algorithms_unsupported", {"id_token_signing_alg_values_supported": ["HS256"]}, Plan(PUBLIC, None, OURS)),
+OBSTACLES: list[tuple[str, dict[str, Any], LoginPlan]] = [
+    ("par_required", {"require_pushed_authorization_requests": True}, LoginPlan(PUBLIC)),
+    ("request_object_required", {"require_signed_request_object": True}, LoginPlan(PUBLIC)),
+    (
+        "client_auth_unsupported",
+        {"token_endpoint_auth_methods_supported": ["private_key_jwt"]},
+        LoginPlan(CONFIDENTIAL),
+    ),
+    ("response_type_unsupported", {"response_types_supported": ["id_token", "code id_token"]}, LoginPlan(PUBLIC)),
+    ("grant_type_unsupported", {"grant_types_supported": ["implicit"]}, LoginPlan(PUBLIC)),
+    ("pkce_s256_unsupported", {"code_challenge_methods_supported": ["plain"]}, LoginPlan(PUBLIC)),
+    ("response_mode_unsupported", {"response_modes_supported": ["query"]}, LoginPlan(PUBLIC, "form_post")),
+    ("response_mode_unsupported", {"response_modes_supported": ["form_post"]}, LoginPlan(PUBLIC, "query")),
+    ("algorithms_unsupported", {"id_token_signing_alg_values_supported": ["HS256"]}, LoginPlan(PUBLIC, None, OURS)),
 ]
 
 
@@ -41,14 +45,16 @@ OBSTACLES: list[tuple[str, dict[str, Any], Plan]] = [
 )
 def test_what_rules_out_every_login_is_found(code, members, plan):
     """And it names the member, and what it says."""
-    (obstacle,) = find_obstacles(metadata_with(**members), plan)
+    (obstacle,) = find_incompatibilities(metadata_with(**members), plan)
 
     assert obstacle.code == code
     assert all(name in obstacle.text for name in members)
     assert all(value in obstacle.text for listed in members.values() if isinstance(listed, list) for value in listed)
 
 
-@pytest.mark.parametrize("plan", [Plan(PUBLIC), Plan(CONFIDENTIAL), Plan(CONFIDENTIAL, "form_post", OURS)])
+@pytest.mark.parametrize(
+    "plan", [LoginPlan(PUBLIC), LoginPlan(CONFIDENTIAL), LoginPlan(CONFIDENTIAL, "form_post", OURS)]
+)
 def test_a_member_that_is_missing_rules_out_nothing(plan):
     """Most providers leave most of them out."""
     assert codes(plan) == []
@@ -66,27 +72,27 @@ def test_a_member_of_an_odd_type_rules_out_nothing(odd):
         "code_challenge_methods_supported",
     )
 
-    assert codes(Plan(CONFIDENTIAL, "form_post", OURS), **dict.fromkeys(names, odd)) == []
+    assert codes(LoginPlan(CONFIDENTIAL, "form_post", OURS), **dict.fromkeys(names, odd)) == []
 
 
 @pytest.mark.parametrize(
     ("plan", "members"),
     [
-        (Plan(CONFIDENTIAL), {"token_endpoint_auth_methods_supported": ["private_key_jwt", "client_secret_post"]}),
-        (Plan(PUBLIC), {"token_endpoint_auth_methods_supported": ["private_key_jwt"]}),  # few list "none"
+        (LoginPlan(CONFIDENTIAL), {"token_endpoint_auth_methods_supported": ["private_key_jwt", "client_secret_post"]}),
+        (LoginPlan(PUBLIC), {"token_endpoint_auth_methods_supported": ["private_key_jwt"]}),  # few list "none"
         (
-            Plan(Client("web", f"{ISSUER}/cb", "s3cret", "client_secret_post")),
+            LoginPlan(Client("web", f"{ISSUER}/cb", "s3cret", "client_secret_post")),
             {"token_endpoint_auth_methods_supported": ["private_key_jwt"]},
         ),
-        (Plan(PUBLIC), {"response_types_supported": ["id_token", "code"]}),
-        (Plan(PUBLIC), {"code_challenge_methods_supported": ["plain", "S256"]}),
-        (Plan(PUBLIC, "form_post"), {"response_modes_supported": ["query", "form_post"]}),
-        (Plan(PUBLIC), {"response_modes_supported": ["form_post"]}),  # not asked for: the provider chooses
-        (Plan(PUBLIC, None, OURS), {"id_token_signing_alg_values_supported": ["HS256", "ES256"]}),
-        (Plan(PUBLIC, None, None), {"id_token_signing_alg_values_supported": ["HS256"]}),  # named by the developer
-        (Plan(PUBLIC), {"tls_client_certificate_bound_access_tokens": True}),  # it can, and need not
-        (Plan(PUBLIC), {"dpop_signing_alg_values_supported": ["ES256"]}),
-        (Plan(PUBLIC), {"scopes_supported": ["profile"]}),  # "some may be left out" (Discovery §3)
+        (LoginPlan(PUBLIC), {"response_types_supported": ["id_token", "code"]}),
+        (LoginPlan(PUBLIC), {"code_challenge_methods_supported": ["plain", "S256"]}),
+        (LoginPlan(PUBLIC, "form_post"), {"response_modes_supported": ["query", "form_post"]}),
+        (LoginPlan(PUBLIC), {"response_modes_supported": ["form_post"]}),  # not asked for: the provider chooses
+        (LoginPlan(PUBLIC, None, OURS), {"id_token_signing_alg_values_supported": ["HS256", "ES256"]}),
+        (LoginPlan(PUBLIC, None, None), {"id_token_signing_alg_values_supported": ["HS256"]}),  # named by the developer
+        (LoginPlan(PUBLIC), {"tls_client_certificate_bound_access_tokens": True}),  # it can, and need not
+        (LoginPlan(PUBLIC), {"dpop_signing_alg_values_supported": ["ES256"]}),
+        (LoginPlan(PUBLIC), {"scopes_supported": ["profile"]}),  # "some may be left out" (Discovery §3)
     ],
     ids=str,
 )
@@ -97,7 +103,7 @@ def test_what_may_still_succeed_is_tried(plan, members):
 
 def test_several_obstacles_are_all_told():
     """One look at the log should do."""
-    plan = Plan(CONFIDENTIAL, "form_post", OURS)
+    plan = LoginPlan(CONFIDENTIAL, "form_post", OURS)
 
     found = codes(plan, **{name: value for _, members, _ in OBSTACLES for name, value in members.items() if members})
 
@@ -108,7 +114,7 @@ def test_a_long_list_is_cut():
     """It stands in a log line."""
     theirs = [f"odd-{number}" for number in range(1000)]
 
-    (obstacle,) = find_obstacles(metadata_with(code_challenge_methods_supported=theirs), Plan(PUBLIC))
+    (obstacle,) = find_incompatibilities(metadata_with(code_challenge_methods_supported=theirs), LoginPlan(PUBLIC))
 
-    assert obstacle.text.count("odd-") == MOST_LISTED
+    assert obstacle.text.count("odd-") == MAX_LISTED
     assert ", ..., but asgi-oidc needs S256" in obstacle.text

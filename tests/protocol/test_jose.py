@@ -13,9 +13,9 @@ from asgi_oidc.errors import AnswerRejected, TokenRejected
 from asgi_oidc.protocol.jose import (
     HASH_OF_ALGORITHM,
     KEY_OF_ALGORITHM,
-    LONGEST_HEADER,
-    LONGEST_TOKEN,
-    MOST_KEYS,
+    MAX_HEADER_LENGTH,
+    MAX_KEYS,
+    MAX_TOKEN_LENGTH,
     KeyUnknown,
     VerifyingKey,
     read_key_set_answer,
@@ -132,7 +132,7 @@ def test_huge_rsa_keys_are_skipped():
     assert key_set({"kty": "RSA", "n": modulus, "e": "AQAB"})[0] == []
 
 
-@pytest.mark.parametrize("members", [{}, {"keys": None}, {"keys": {}}, {"keys": [{}] * (MOST_KEYS + 1)}])
+@pytest.mark.parametrize("members", [{}, {"keys": None}, {"keys": {}}, {"keys": [{}] * (MAX_KEYS + 1)}])
 def test_what_is_no_key_set_is_refused(members):
     """More keys than any provider publishes are an attack or a mistake."""
     with pytest.raises(AnswerRejected) as caught:
@@ -252,8 +252,8 @@ def header_of(members: bytes) -> str:
         ("a.b", "token_malformed"),
         ("a.b.c.d.e", "token_malformed"),
         ("\u00e4.b.c", "token_malformed"),
-        ("a.b.c" + "x" * LONGEST_TOKEN, "token_malformed"),
-        ("A" * (LONGEST_HEADER + 1) + ".b.c", "token_malformed"),
+        ("a.b.c" + "x" * MAX_TOKEN_LENGTH, "token_malformed"),
+        ("A" * (MAX_HEADER_LENGTH + 1) + ".b.c", "token_malformed"),
         ("!!!.b.c", "token_malformed"),
         ("a.b.c", "token_malformed"),
         (header_of(b"[]"), "token_malformed"),

@@ -13,8 +13,8 @@ from asgi_oidc.protocol.client import Client
 from asgi_oidc.protocol.client_auth import METHODS
 from asgi_oidc.protocol.messages import Answer, check_status
 from asgi_oidc.protocol.oauth_error import (
-    LONGEST_DESCRIPTION,
-    LONGEST_HEADER,
+    MAX_DESCRIPTION_LENGTH,
+    MAX_HEADER_LENGTH,
     SHARED,
     make_oauth_error,
     read_oauth_error,
@@ -39,7 +39,7 @@ def body(**members: object) -> bytes:
         ({"error": "a", "error_description": {"b": 1}, "error_uri": 7}, "a"),
         ({"error": "a", "error_description": " b\r\n\tWARNING c\x1b[31m \u202ed "}, "a: b WARNING c [31m d"),
         ({"error": "a", "error_description": "Schl\u00fcssel abgelaufen"}, "a: Schl\u00fcssel abgelaufen"),
-        ({"error": "a", "error_description": "x" * 301}, f"a: {'x' * LONGEST_DESCRIPTION}..."),
+        ({"error": "a", "error_description": "x" * 301}, f"a: {'x' * MAX_DESCRIPTION_LENGTH}..."),
         ({"error": 7, "error_description": "b"}, ": b"),
         ({}, ""),
     ],
@@ -58,7 +58,7 @@ def test_the_words_of_an_error_stand_on_one_line(members, written):
         ('Bearer realm="error=no"', ""),
         ('DPoP algs="ES256", Bearer error="a"', "a"),
         ("Bearer", ""),
-        ("Bearer " + "x" * LONGEST_HEADER + ', error="a"', ""),
+        ("Bearer " + "x" * MAX_HEADER_LENGTH + ', error="a"', ""),
     ],
 )
 def test_a_challenge_tells_as_well(header, written):

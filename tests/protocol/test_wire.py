@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asgi_oidc.protocol.wire import DEEPEST, NotAnObject, read_object
+from asgi_oidc.protocol.wire import MAX_DEPTH, NotAnObject, read_object
 
 TEXT = st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=20)
 VALUES = st.recursive(
@@ -59,10 +59,10 @@ def nested(levels: int) -> bytes:
 
 def test_nesting_is_taken_up_to_its_limit():
     """Real tokens have three or four levels."""
-    assert read_object(nested(DEEPEST - 1))
+    assert read_object(nested(MAX_DEPTH - 1))
 
 
 def test_nesting_beyond_its_limit_is_refused():
     """Whoever walks through the claims later may do it recursively."""
     with pytest.raises(NotAnObject, match="deeper"):
-        read_object(nested(DEEPEST + 1))
+        read_object(nested(MAX_DEPTH + 1))

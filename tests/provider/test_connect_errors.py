@@ -17,10 +17,10 @@ from anyio.abc import ByteStream, SocketAttribute
 
 from asgi_oidc import RefreshFailed
 from asgi_oidc.errors import ProviderUnavailable, StoreUnavailable
-from asgi_oidc.errors.connection import find_cause, shown
+from asgi_oidc.errors.connection import find_cause, url_without_secrets
 from asgi_oidc.protocol.messages import Call
 from asgi_oidc.provider.http import Http
-from asgi_oidc.stores.guarded_store import StoreDoor
+from asgi_oidc.stores.guarded_store import GuardedStore
 from tests.flow.site import Site
 from tests.flow.tokens import LIFETIME, TokenSite
 from tests.provider.stage import plain, wire
@@ -492,7 +492,7 @@ async def test_a_store_that_cannot_be_reached_says_why():
         store = OwnStore()
         store.before["get"].append(connect)
         with pytest.raises(StoreUnavailable) as caught:
-            await StoreDoor(store).get("key")
+            await GuardedStore(store).get("key")
 
     assert caught.value.detail.startswith("get: RuntimeError (connect_refused) at test_connect_errors.py:")
 
@@ -507,4 +507,4 @@ async def test_a_store_that_cannot_be_reached_says_why():
 )
 def test_a_url_is_shown_without_what_may_be_secret(url, written):
     """It stands in the log."""
-    assert shown(url) == written
+    assert url_without_secrets(url) == written

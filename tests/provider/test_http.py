@@ -10,7 +10,7 @@ import pytest
 
 from asgi_oidc.errors import AnswerRejected, ProviderUnavailable
 from asgi_oidc.protocol.messages import Call
-from asgi_oidc.provider.http import LARGEST_ANSWER, Http
+from asgi_oidc.provider.http import MAX_ANSWER_SIZE, Http
 from tests.provider.stage import plain, wire
 
 CLIENTS = pytest.mark.parametrize("make", [httpx.AsyncClient, httpx2.AsyncClient, None], ids=["httpx", "httpx2", "own"])
@@ -67,7 +67,7 @@ async def test_a_call_goes_out_as_it_is(make):
         (plain(PACKED, "Content-Encoding: gzip"), "token_compressed"),
         (plain(PACKED, "Content-Encoding: identity, gzip"), "token_compressed"),
         (plain(b"x", "Content-Encoding: br"), "token_compressed"),
-        (plain(b"x" * (LARGEST_ANSWER + 1)), "token_too_large"),
+        (plain(b"x" * (MAX_ANSWER_SIZE + 1)), "token_too_large"),
     ],
     ids=["302", "307", "304", "gzip", "twice", "br", "large"],
 )
@@ -95,7 +95,7 @@ async def test_an_answer_that_does_not_say_its_length_is_bounded_too(make):
 
 
 @CLIENTS
-@pytest.mark.parametrize("answer", [plain(b"x" * LARGEST_ANSWER), plain(b"x", "Content-Encoding: Identity")])
+@pytest.mark.parametrize("answer", [plain(b"x" * MAX_ANSWER_SIZE), plain(b"x", "Content-Encoding: Identity")])
 async def test_an_answer_within_its_bounds_is_taken(make, answer):
     """As many bytes as there may be, and an encoding that is none."""
     async with wire(answer) as server, Door(make) as http:

@@ -238,7 +238,7 @@ async def test_a_call_goes_to_the_end_when_all_are_gone_for_good():
         group.cancel_scope.cancel()
 
     work.go.set()
-    await flight.landed()
+    await flight.drained()
 
     assert (work.calls, work.ended, flight.is_under_way("key")) == (1, 1, False)
 
@@ -266,7 +266,7 @@ async def test_a_call_goes_to_the_end_when_asyncio_cancels_its_callers(anyio_bac
         task.cancel()
     ends = await asyncio.gather(*tasks, return_exceptions=True)
     work.go.set()
-    await flight.landed()
+    await flight.drained()
 
     assert {type(end) for end in ends} == {asyncio.CancelledError}
     assert (work.calls, work.ended, flight.is_under_way("key")) == (1, 1, False)
@@ -299,7 +299,7 @@ async def test_a_failure_that_nobody_waits_for_harms_nobody():
         group.cancel_scope.cancel()
 
     work.go.set()
-    await flight.landed()
+    await flight.drained()
     work.error = None
 
     assert await flight.run_to_the_end("key", work) == 2
@@ -323,7 +323,7 @@ async def test_landed_waits_for_every_call_and_for_those_that_start_meanwhile():
         return 2
 
     async def wait() -> None:
-        await flight.landed()
+        await flight.drained()
         order.append("landed")
 
     async with anyio.create_task_group() as group:
@@ -343,7 +343,7 @@ async def test_landed_waits_for_every_call_and_for_those_that_start_meanwhile():
 async def test_landed_is_at_once_when_nothing_flies():
     """Most processes stop in a quiet moment."""
     with anyio.fail_after(1):
-        assert await SingleFlight[int]().landed() is None  # type: ignore[func-returns-value]  # that it returns counts
+        assert await SingleFlight[int]().drained() is None  # type: ignore[func-returns-value]  # that it returns counts
 
 
 async def test_landed_outlasts_a_failure():
@@ -353,7 +353,7 @@ async def test_landed_outlasts_a_failure():
     async with anyio.create_task_group() as group:
         group.start_soon(Caller(flight, work))
         await anyio.wait_all_tasks_blocked()
-        group.start_soon(flight.landed)
+        group.start_soon(flight.drained)
         await anyio.wait_all_tasks_blocked()
         work.go.set()
 
@@ -417,7 +417,7 @@ async def test_shielded_calls_are_made_once_each_and_outlive_who_waits():
     one.go.set()
     two.go.set()
 
-    await flight.landed()
+    await flight.drained()
 
     assert (one.ended, two.ended) == (1, 1)
 

@@ -20,7 +20,7 @@ import uvicorn
 
 from asgi_oidc import OIDCMiddleware
 
-FAREWELL = 1  # seconds that requests under way have when the process is asked to end
+CLOSE_DEADLINE = 1  # seconds that requests under way have when the process is asked to end
 
 
 async def tell(scope: Any, receive: Any, send: Any) -> None:
@@ -68,5 +68,5 @@ if "OIDC_ISSUER" in os.environ:
     app = OIDCMiddleware.from_env(tell, scope="openid offline_access", public=["/public"])
 
 if __name__ == "__main__":
-    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=FAREWELL))
+    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=CLOSE_DEADLINE))
     server.run(sockets=[listen(int(port)) for port in sys.argv[1:]])

@@ -18,7 +18,7 @@ from typing import IO
 import httpx
 
 PATIENCE = 20.0  # seconds to get ready
-FAREWELL = 5.0  # seconds to end when asked to, before it is killed
+CLOSE_DEADLINE = 5.0  # seconds to end when asked to, before it is killed
 BETWEEN_LOOKS = 0.02  # seconds
 PORTS = range(10_000, 32_768)
 ROOT = Path(__file__).parent.parent.parent
@@ -126,9 +126,9 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         process.stdin.close()
     _signal_group(process, signal.SIGTERM)
     with contextlib.suppress(subprocess.TimeoutExpired):
-        process.wait(FAREWELL)
+        process.wait(CLOSE_DEADLINE)
     _signal_group(process, signal.SIGKILL)  # its children too, whether or not it has ended itself
-    process.wait(FAREWELL)
+    process.wait(CLOSE_DEADLINE)
 
 
 def _signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> None:

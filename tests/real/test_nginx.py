@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from asgi_oidc.login.cookie_budget import SESSION
+from asgi_oidc.login.cookie_budget import SESSION_SHARE
 from asgi_oidc.testing import Browser, Client, FakeProvider, Persona, serve
 from tests.real.app import protected_app
 from tests.real.nginx import nginx
@@ -69,4 +69,4 @@ async def test_the_largest_session_is_let_through():
 
     assert [answer.status_code for answer in (page, again, out)] == [200, 200, 200]
     assert "id_token_hint" in out.text  # too long for a URL, so the page sends it as a form
-    assert sum(sizes) > SESSION * 0.75
+    assert sum(sizes) > SESSION_SHARE * 0.75

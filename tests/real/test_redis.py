@@ -13,7 +13,7 @@ import anyio
 import pytest
 
 from asgi_oidc import RedisStore
-from asgi_oidc.stores.redis_calls import MOST_AT_ONCE
+from asgi_oidc.stores.redis_calls import MAX_AT_ONCE
 from asgi_oidc.testing import SessionStoreContract
 from tests.real.certificates import Certificate
 from tests.real.processes import free_port
@@ -321,7 +321,7 @@ async def test_connections_are_bounded(own):
             connected = watcher.info("stats")["total_connections_received"]
 
     assert answers == [True] * 300
-    assert connected <= MOST_AT_ONCE + 4  # what the test itself made, and a client that was opened before
+    assert connected <= MAX_AT_ONCE + 4  # what the test itself made, and a client that was opened before
 
 
 # -- what lies on the server

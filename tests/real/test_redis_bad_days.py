@@ -14,8 +14,8 @@ import pytest
 
 from asgi_oidc import RedisStore
 from asgi_oidc.errors import StoreUnavailable
-from asgi_oidc.stores.guarded_store import StoreDoor
-from asgi_oidc.stores.redis_calls import MOST_AT_ONCE
+from asgi_oidc.stores.guarded_store import GuardedStore
+from asgi_oidc.stores.redis_calls import MAX_AT_ONCE
 from tests.real.processes import free_port, wait_until
 from tests.real.redis_server import (
     LOOPBACK,
@@ -89,7 +89,7 @@ async def until(call: Callable[[], Awaitable[Any]], expected: object) -> Any:
     return answer
 
 
-async def read_at_once(door: StoreDoor, keys: Sequence[str]) -> list[Any]:
+async def read_at_once(door: GuardedStore, keys: Sequence[str]) -> list[Any]:
     """Read keys at once, each until it works: a deadline may be too short for a busy machine."""
     return await ask_at_once([partial(until, partial(door.get, key), key.encode()) for key in keys], within=SOON)
 
@@ -106,12 +106,12 @@ def are_unavailable(answers: Iterable[object]) -> bool:
     return all(isinstance(answer, StoreUnavailable) for answer in answers)
 
 
-def gets(door: StoreDoor, keys: Iterable[str]) -> list[Callable[[], Awaitable[Any]]]:
+def gets(door: GuardedStore, keys: Iterable[str]) -> list[Callable[[], Awaitable[Any]]]:
     """Make calls that read keys."""
     return [partial(door.get, key) for key in keys]
 
 
-async def write(door: StoreDoor, count: int) -> list[str]:
+async def write(door: GuardedStore, count: int) -> list[str]:
     """Write keys that have themselves as values."""
     keys = [f"key{number}" for number in range(count)]
     await until(lambda: door.add(keys[0], keys[0].encode(), lifetime=LONG), True)
@@ -129,7 +129,7 @@ def values(keys: Iterable[str]) -> list[bytes]:
 @pytest.mark.parametrize("where", ["redis://{}", "redis+cluster://{}", "redis+sentinel://{}/mymaster"])
 async def test_an_app_starts_while_nobody_is_there(where):
     """Pages that need no session are served, and every call ends soon."""
-    door = StoreDoor(RedisStore(where.format(f"{LOOPBACK}:{free_port()}")))
+    door = GuardedStore(RedisStore(where.format(f"{LOOPBACK}:{free_port()}")))
 
     async with door.running():
         answers = await ask_at_once([*gets(door, "abc"), lambda: door.add("key", b"value", lifetime=LONG)])
@@ -141,7 +141,7 @@ async def test_an_app_starts_while_nobody_is_there(where):
 async def test_a_server_that_comes_later_is_used_without_a_restart(server, is_running):
     """Containers start in any order; a mounted app never hears that it runs."""
     store = RedisStore(server.url)
-    door = StoreDoor(store)
+    door = GuardedStore(store)
 
     async def work() -> object:
         down = await ask(lambda: door.get("key"))
@@ -164,7 +164,7 @@ async def test_a_server_that_comes_later_is_used_without_a_restart(server, is_ru
 async def test_a_server_that_hangs_holds_nobody_longer_than_the_deadline(server):
     """When it goes on, the answers are those to the questions."""
     with server.run():
-        door = StoreDoor(RedisStore(server.url))
+        door = GuardedStore(RedisStore(server.url))
         async with door.running():
             keys = await write(door, 20)
             server.pause()
@@ -179,7 +179,7 @@ async def test_a_server_that_hangs_holds_nobody_longer_than_the_deadline(server)
 async def test_a_write_that_got_no_answer_is_whole_or_was_not_done(server):
     """Nobody knows which; but it is not done twice, and never in part."""
     with server.run():
-        door = StoreDoor(RedisStore(server.url))
+        door = GuardedStore(RedisStore(server.url))
         async with door.running():
             await write(door, 2)
             server.pause()
@@ -204,7 +204,7 @@ async def test_a_write_that_got_no_answer_is_whole_or_was_not_done(server):
 
 async def test_a_server_that_is_killed_is_used_again_on_the_same_port(server):
     """Under load: every answer is right, and who asks in between is told so."""
-    door = StoreDoor(RedisStore(server.url))
+    door = GuardedStore(RedisStore(server.url))
     answers: list[object] = []
 
     async def load(key: str) -> None:
@@ -233,7 +233,7 @@ async def test_a_server_that_is_full_goes_on_reading():
     """Nobody is signed out by those who come; and who signs out makes room."""
     limits = ("--maxmemory", "4mb", "--maxmemory-policy", "noeviction")
     with redis_that_is_down(*limits) as server, server.run():
-        door = StoreDoor(RedisStore(server.url))
+        door = GuardedStore(RedisStore(server.url))
         async with door.running():
             await until(lambda: door.add("first", b"value", lifetime=LONG), True)
             outcomes = [
@@ -256,7 +256,7 @@ async def test_a_wrong_password_is_nowhere_in_the_error(where, server):
     with server.run(), server.ask() as operator:
         operator.config_set("requirepass", secrets.token_hex(12))
         url = where.format(f"app:{password}@{LOOPBACK}:{server.port}")
-        door = StoreDoor(RedisStore(url))
+        door = GuardedStore(RedisStore(url))
         async with door.running():
             refused = [await ask(lambda: door.get("key")) for _ in range(2)]
 
@@ -272,7 +272,7 @@ async def test_gets_that_are_cancelled_at_any_time_give_nobody_a_wrong_answer(se
     wrong: list[object] = []
     counts = {"answered": 0, "cancelled": 0}
     with server.run(), server.ask() as operator:
-        door = StoreDoor(RedisStore(server.url))
+        door = GuardedStore(RedisStore(server.url))
         async with door.running():
             keys = await write(door, CALLERS)
             await ask_at_once(gets(door, keys))
@@ -298,14 +298,14 @@ async def test_gets_that_are_cancelled_at_any_time_give_nobody_a_wrong_answer(se
 
     assert wrong == []
     assert after == values(keys * 4)
-    assert connections <= MOST_AT_ONCE
+    assert connections <= MAX_AT_ONCE
 
 
 async def test_callers_who_leave_while_nobody_answers_leave_their_places(server):
     """A client that is cancelled while it connects may lose a place in its pool each time."""
     dice = random.Random(3)
     with server.run():
-        door = StoreDoor(RedisStore(server.url))
+        door = GuardedStore(RedisStore(server.url))
         async with door.running():
             server.pause()
             for _ in range(6):
@@ -320,7 +320,7 @@ async def test_callers_who_leave_while_nobody_answers_leave_their_places(server)
     assert answers == [None] * 200
 
 
-async def _ask_and_leave(door: StoreDoor, patience: float) -> None:
+async def _ask_and_leave(door: GuardedStore, patience: float) -> None:
     with anyio.move_on_after(patience):
         await ask(lambda: door.get("nothing"))
 
@@ -328,7 +328,7 @@ async def _ask_and_leave(door: StoreDoor, patience: float) -> None:
 async def test_a_node_of_a_cluster_that_dies_takes_its_own_keys_only():
     """Two thirds of the users notice nothing once the client has looked again."""
     with redis_cluster() as nodes:
-        door = StoreDoor(RedisStore(cluster_url(nodes)))
+        door = GuardedStore(RedisStore(cluster_url(nodes)))
         async with door.running():
             keys = await write(door, 60)
             lost, others = split(keys, nodes[0])
@@ -347,7 +347,7 @@ async def test_a_node_of_a_cluster_that_dies_takes_its_own_keys_only():
 async def test_a_node_of_a_cluster_that_hangs_holds_its_own_users_only():
     """A client that asks it where the keys are would let everybody wait."""
     with redis_cluster() as nodes:
-        door = StoreDoor(RedisStore(cluster_url(nodes)))
+        door = GuardedStore(RedisStore(cluster_url(nodes)))
         async with door.running():
             keys = await write(door, 60)
             lost, others = split(keys, nodes[0])
@@ -364,7 +364,7 @@ async def test_a_node_of_a_cluster_that_hangs_holds_its_own_users_only():
     assert answers == values(keys * 2)
 
 
-async def ask_in_rounds(door: StoreDoor, hung: list[str], others: list[str]) -> tuple[list[Any], list[Any]]:
+async def ask_in_rounds(door: GuardedStore, hung: list[str], others: list[str]) -> tuple[list[Any], list[Any]]:
     """Ask for keys that are served again and again, while others hang."""
     from_hung: list[Any] = []
     served: list[Any] = []
@@ -400,7 +400,7 @@ def are_right_or_unavailable(answers: Iterable[object], keys: Iterable[str]) -> 
 async def test_a_server_that_restarts_behind_its_sentinel_is_used_again(server):
     """Nobody takes its place; the sentinel names the same one, before and after."""
     with server.run(), sentinel(server) as watcher:
-        door = StoreDoor(RedisStore(sentinel_url(watcher)))
+        door = GuardedStore(RedisStore(sentinel_url(watcher)))
         async with door.running():
             keys = await write(door, 10)
             server.kill()

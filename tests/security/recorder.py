@@ -12,7 +12,7 @@ from asgi_oidc.testing import FakeProvider
 
 from .stage import Scope
 
-DEEPEST = 6  # containers in containers that a reporter opens
+MAX_DEPTH = 6  # containers in containers that a reporter opens
 
 
 class Recorder:
@@ -78,11 +78,11 @@ def reported(error: BaseException) -> str:
 
 def written(value: object, depth: int = 0) -> Iterator[str]:
     """Write a value as reporters do: containers are opened, all else is asked for its repr."""
-    if depth < DEEPEST and isinstance(value, Mapping):
+    if depth < MAX_DEPTH and isinstance(value, Mapping):
         for name, item in value.items():
             yield repr(name)
             yield from written(item, depth + 1)
-    elif depth < DEEPEST and isinstance(value, list | tuple | set | frozenset):
+    elif depth < MAX_DEPTH and isinstance(value, list | tuple | set | frozenset):
         for item in value:
             yield from written(item, depth + 1)
     else:

@@ -65,7 +65,7 @@ class Judge:
             drop_what_is_gone(jar, ticket)
             return
         assert has_cookie(jar)
-        if self.world.store is not None and not self.model.is_roll_due(ticket):
+        if self.world.store is not None and not self.model.is_use_due(ticket):
             assert self.world.store.calls == ["get"]  # nothing is written for a request that changes nothing
         self.model.use(ticket, process.memory, is_writable=self.world.store_state == "up")
 

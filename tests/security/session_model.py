@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 
 IDLE, LIFETIME, GRACE, ROLL = 600, 1500, 30, 60  # seconds; the first two are settings of the test, GRACE and ROLL ours
 ACCESS, AHEAD = 300, 60  # seconds of an access token, and how long before its end it is renewed
-LAST_WORD = 5  # seconds after its end in which a session may still sign out
-MOST_REPLACED = 8
+SIGN_OUT_GRACE = 5  # seconds after its end in which a session may still sign out
+MAX_REPLACED = 8
 ENDED, REPLACED = -2.0, -1.0  # dead from ever; the difference is whether a login under way stops as well
 NEVER = float("inf")
 
@@ -110,7 +110,7 @@ class Model:
             return False
         # With a store, an end that it could not be told of may be tried again.
         ended_at = NEVER if self.has_store else memory.ended_at.get(login, NEVER)
-        return self.now >= min(_limit(login, kept), ended_at) + LAST_WORD
+        return self.now >= min(_limit(login, kept), ended_at) + SIGN_OUT_GRACE
 
     def user(self, ticket: Ticket, memory: Memory) -> str | None:
         """Say who that is."""
@@ -123,7 +123,7 @@ class Model:
         newest = memory.renewed.get(ticket.login, ticket.kept.tokens)
         return newest if newest.number > ticket.kept.tokens.number else ticket.kept.tokens
 
-    def is_roll_due(self, ticket: Ticket) -> bool:
+    def is_use_due(self, ticket: Ticket) -> bool:
         """Say whether the last use should be written down."""
         return ticket.kept is not None and self.now - ticket.kept.seen_at >= ROLL
 
@@ -131,10 +131,10 @@ class Model:
         """Answer a request of a live session: what is new is written down."""
         assert ticket.kept is not None
         if self.has_store:
-            if is_writable and self.is_roll_due(ticket):
+            if is_writable and self.is_use_due(ticket):
                 ticket.kept.seen_at = self.now
         elif ticket.login not in memory.ended:  # one that was replaced gets no cookies any more
-            seen_at = self.now if self.is_roll_due(ticket) else ticket.kept.seen_at
+            seen_at = self.now if self.is_use_due(ticket) else ticket.kept.seen_at
             ticket.kept = Kept(self.tokens(ticket, memory), seen_at)
 
     def renew(self, ticket: Ticket, memory: Memory, tokens: Tokens) -> None:
@@ -158,7 +158,7 @@ class Model:
             self._fade(one, memory, grace=GRACE if one.user == login.user else 0)
             if one.user == login.user:
                 login.replaced.append(one)
-        del login.replaced[MOST_REPLACED:]
+        del login.replaced[MAX_REPLACED:]
         ticket.login, ticket.kept = login, Kept(tokens, self.now)
         self.records[login] = ticket.kept
 

@@ -28,7 +28,7 @@ STORE_STATES = {
 }
 """Which methods raise."""
 
-MOST_SECRETS = 8  # at once, by the settings
+MAX_SECRETS = 8  # at once, by the settings
 CUT = "cut"  # no call of ours arrives at the provider; the other troubles are faults that it has
 TROUBLES = (
     CUT,
@@ -118,7 +118,7 @@ class World:
         """Deploy a new secret; old ones stay for as long as a session may live."""
         retired = [(self._secret, self.clock.now), *self._retired]
         retired = [(secret, at) for secret, at in retired if self.clock.now < at + LIFETIME]
-        if len(retired) == MOST_SECRETS:
+        if len(retired) == MAX_SECRETS:
             return
         self._retired = retired
         self._secret = self._new_secret()

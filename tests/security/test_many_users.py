@@ -12,7 +12,7 @@ from tests.flow.tokens import LIFETIME, STORES, TokenSite
 from tests.security.sizes import size
 
 PEOPLE = size(40, 1000)
-LONGEST_PAUSE = 0.05  # seconds by which an answer of the provider is late, at random: they cross all the time
+MAX_PAUSE_LENGTH = 0.05  # seconds by which an answer of the provider is late, at random: they cross all the time
 
 
 class CrossingAnswers:
@@ -23,7 +23,7 @@ class CrossingAnswers:
         self._dice = random.Random(7)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        await anyio.sleep(self._dice.uniform(0, LONGEST_PAUSE))
+        await anyio.sleep(self._dice.uniform(0, MAX_PAUSE_LENGTH))
         await self._provider(scope, receive, send)
 
 

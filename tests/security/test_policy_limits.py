@@ -10,13 +10,13 @@ from urllib.parse import quote
 import pytest
 
 from asgi_oidc import Rule
-from asgi_oidc.policy.patterns import LONGEST_ODD_PATH
-from asgi_oidc.policy.policy import LONGEST_KEY, MOST_PLACES, Place, Policy, read_public
-from asgi_oidc.web.paths import LONGEST_PATH
+from asgi_oidc.policy.patterns import MAX_ODD_PATH_LENGTH
+from asgi_oidc.policy.policy import MAX_KEY_LENGTH, MAX_PLACES, MatchedPolicy, Policy, read_public
+from asgi_oidc.web.paths import MAX_PATH_LENGTH
 from asgi_oidc.web.request import METHODS
 
-LARGEST_PLACE = 16_384  # bytes that one path may keep; a usual one keeps 1 kB
-MOST_CALLS = 50_000  # of functions, for one path; a usual one makes 100
+MAX_PLACE_SIZE = 16_384  # bytes that one path may keep; a usual one keeps 1 kB
+MAX_CALLS = 50_000  # of functions, for one path; a usual one makes 100
 RULES = [Rule(f"/team-{number}/*", methods=["POST"], claims={"roles": "admin"}) for number in range(500)]
 
 
@@ -24,13 +24,13 @@ def new_policy() -> Policy:
     return Policy(read_public(["/", "/open/*"]), RULES, base_path="/app")
 
 
-def place(policy: Policy, path: str, *, method: str = "POST", **scope: Any) -> Place:
+def place(policy: Policy, path: str, *, method: str = "POST", **scope: Any) -> MatchedPolicy:
     return policy.place({"type": "http", "path": path, "headers": [], **scope}, (method,))
 
 
 def places_alive() -> int:
     gc.collect()
-    return sum(type(each) is Place for each in gc.get_objects())
+    return sum(type(each) is MatchedPolicy for each in gc.get_objects())
 
 
 def bytes_kept(use: Callable[[], None]) -> int:
@@ -68,16 +68,16 @@ def test_so_many_paths_are_remembered_and_no_more() -> None:
     for number in range(10_000):
         place(policy, f"/open/{number}", method=sorted(METHODS)[number % len(METHODS)])
 
-    assert places_alive() - before == MOST_PLACES
+    assert places_alive() - before == MAX_PLACES
 
 
 @pytest.mark.parametrize(
     "scope",
     [
-        {"path": "/open/" + "a" * LONGEST_KEY},
-        {"path": "/open", "raw_path": b"/%6fpen" + b"/" * LONGEST_KEY},
-        {"path": "/open", "root_path": "/a" * LONGEST_KEY},
-        {"path": "/open", "methods": tuple(f"METHOD-{number}" for number in range(LONGEST_KEY))},
+        {"path": "/open/" + "a" * MAX_KEY_LENGTH},
+        {"path": "/open", "raw_path": b"/%6fpen" + b"/" * MAX_KEY_LENGTH},
+        {"path": "/open", "root_path": "/a" * MAX_KEY_LENGTH},
+        {"path": "/open", "methods": tuple(f"METHOD-{number}" for number in range(MAX_KEY_LENGTH))},
     ],
     ids=["path", "raw path", "root path", "methods"],
 )
@@ -95,8 +95,8 @@ def test_a_long_path_is_not_remembered(scope: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     "path",
     [
-        "/open/" + "\U0001f512" * (LONGEST_KEY - 20),
-        "//" + "\U0001f512" * (LONGEST_KEY - 20),
+        "/open/" + "\U0001f512" * (MAX_KEY_LENGTH - 20),
+        "//" + "\U0001f512" * (MAX_KEY_LENGTH - 20),
         "/open/" + "%25" * 20,  # decoded without an end: every rule holds
         "/open",
     ],
@@ -110,7 +110,7 @@ def test_a_path_that_is_remembered_takes_little_memory(path: str) -> None:
         for number in range(200):
             place(policy, f"{path}{number}")
 
-    assert bytes_kept(fill) < 200 * LARGEST_PLACE
+    assert bytes_kept(fill) < 200 * MAX_PLACE_SIZE
 
 
 def test_what_was_forgotten_is_found_again() -> None:
@@ -125,7 +125,7 @@ def test_what_was_forgotten_is_found_again() -> None:
     ]
     first = [place(policy, path, method=method) for path, method in asked]
 
-    for number in range(MOST_PLACES):
+    for number in range(MAX_PLACES):
         place(policy, f"/{number}")
 
     assert [place(policy, path, method=method) for path, method in asked] == first
@@ -133,23 +133,23 @@ def test_what_was_forgotten_is_found_again() -> None:
 
 HOSTILE = [
     "/a" * 4000,
-    "/" + "a" * (LONGEST_PATH - 1),
+    "/" + "a" * (MAX_PATH_LENGTH - 1),
     "/a" * 32_000,
     "//a" * 20_000,
-    "//a" * (LONGEST_ODD_PATH // 3),
-    "/" + "." * LONGEST_ODD_PATH,
-    "/.." * (LONGEST_ODD_PATH // 3),
+    "//a" * (MAX_ODD_PATH_LENGTH // 3),
+    "/" + "." * MAX_ODD_PATH_LENGTH,
+    "/.." * (MAX_ODD_PATH_LENGTH // 3),
     "/%" + "25" * 1000 + "61",
-    "/" + "%25252561" * (LONGEST_ODD_PATH // 9),
-    "/" + "%61" * (LONGEST_ODD_PATH // 3),
-    "/" + "%" * (LONGEST_ODD_PATH - 1),
-    "/" + "team" * (LONGEST_ODD_PATH // 4) + ";",
-    "/;" + "\ufdfa" * (LONGEST_ODD_PATH - 2),  # 18 letters each, for who folds them
-    "/;" + "\u0315\u0300" * (LONGEST_ODD_PATH // 2 - 1),  # marks in the wrong order
-    "/;" + "\U0001f512" * (LONGEST_ODD_PATH - 2),
-    "/;" + "\ud800" * (LONGEST_ODD_PATH - 2),
+    "/" + "%25252561" * (MAX_ODD_PATH_LENGTH // 9),
+    "/" + "%61" * (MAX_ODD_PATH_LENGTH // 3),
+    "/" + "%" * (MAX_ODD_PATH_LENGTH - 1),
+    "/" + "team" * (MAX_ODD_PATH_LENGTH // 4) + ";",
+    "/;" + "\ufdfa" * (MAX_ODD_PATH_LENGTH - 2),  # 18 letters each, for who folds them
+    "/;" + "\u0315\u0300" * (MAX_ODD_PATH_LENGTH // 2 - 1),  # marks in the wrong order
+    "/;" + "\U0001f512" * (MAX_ODD_PATH_LENGTH - 2),
+    "/;" + "\ud800" * (MAX_ODD_PATH_LENGTH - 2),
     "",
-    "\x00" * LONGEST_ODD_PATH,
+    "\x00" * MAX_ODD_PATH_LENGTH,
 ]
 
 
@@ -165,7 +165,7 @@ def test_no_path_makes_much_work(path: str) -> None:
         {"path": "/x", "raw_path": raw, "root_path": path},
         {"path": path, "root_path": path[:2]},
     ):
-        assert calls_for(policy, **scope) < MOST_CALLS
+        assert calls_for(policy, **scope) < MAX_CALLS
         assert place(policy, **scope).opened_by is None
 
 
@@ -173,7 +173,7 @@ def test_no_path_makes_much_work(path: str) -> None:
 def test_a_path_beyond_all_reason_is_not_looked_at(part: str) -> None:
     """From there on its length costs nothing, and every rule holds."""
     policy = new_policy()
-    long, longer = ("/" + part * (length // len(part)) for length in (2 * LONGEST_PATH, 65_536))
+    long, longer = ("/" + part * (length // len(part)) for length in (2 * MAX_PATH_LENGTH, 65_536))
 
     assert calls_for(policy, long) == calls_for(policy, longer)
     assert len(place(policy, longer).rules) == len(RULES)
@@ -181,7 +181,7 @@ def test_a_path_beyond_all_reason_is_not_looked_at(part: str) -> None:
 
 def test_a_root_path_that_comes_again_makes_no_memory() -> None:
     """Behind thousands of segments, each of which might be a mount."""
-    policy, path = new_policy(), "/b" * (LONGEST_PATH // 2 - 1) + "/a"
+    policy, path = new_policy(), "/b" * (MAX_PATH_LENGTH // 2 - 1) + "/a"
 
     tracemalloc.start()
     place(policy, path, root_path="/a")

@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
 from asgi_oidc import Rule
-from asgi_oidc.policy.patterns import Closing
-from asgi_oidc.policy.policy import Place, Policy, read_public
+from asgi_oidc.policy.patterns import RulePatterns
+from asgi_oidc.policy.policy import MatchedPolicy, Policy, read_public
 from asgi_oidc.web.paths import read_path
 
 from .sizes import size
@@ -53,7 +53,7 @@ def policy(base_path: str) -> Policy:
     return Policy(read_public(PUBLIC), RULES, base_path=base_path)
 
 
-def closed(place: Place) -> set[str]:
+def closed(place: MatchedPolicy) -> set[str]:
     """Name the rules of a path that is not open."""
     return {rule.path for rule in place.rules}
 
@@ -84,7 +84,7 @@ def test_what_a_canonical_path_meets_an_odd_one_of_the_same_readings_meets(
     path: str, root_path: str, base_path: str
 ) -> None:
     """By construction: the odd matcher asks the other one as well."""
-    closing = Closing([rule.pattern for rule in RULES])
+    closing = RulePatterns([rule.pattern for rule in RULES])
     readings = read_path(http_scope(path, root_path=root_path), base_path=base_path)
 
     odd = closing.matching(replace(readings, is_canonical=False))

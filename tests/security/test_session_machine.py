@@ -27,7 +27,7 @@ from .sizes import size
 
 pytestmark = pytest.mark.usefixtures("quiet")
 
-MOST_SAVED = 3
+MAX_SAVED = 3
 SEATS, NUMBERS, USERS = st.integers(0, 2), st.integers(0, 1), st.sampled_from(["alice", "bob"])
 SPANS = st.sampled_from([1, 9, 10, 29, 30, 59, 60, 120, 239, 240, 300, 599, 600, 2400])
 PAUSES = st.sampled_from([0, 10, 60, 239, 240, 240, 299, 300, 300, 599])
@@ -138,10 +138,10 @@ class SessionMachine(RuleBasedStateMachine):
         jar, ticket = self.seats[seat]
         copy = jar.copy()
         copy.clock = self.world.no_time  # a thief throws nothing away
-        self.saved = [*self.saved[1 - MOST_SAVED :], (copy, self.model.copy(ticket))]
+        self.saved = [*self.saved[1 - MAX_SAVED :], (copy, self.model.copy(ticket))]
 
     @precondition(lambda self: self.saved)
-    @rule(which=st.integers(0, MOST_SAVED - 1), number=NUMBERS, deed=st.sampled_from(["visit", "tokens", "sign_out"]))
+    @rule(which=st.integers(0, MAX_SAVED - 1), number=NUMBERS, deed=st.sampled_from(["visit", "tokens", "sign_out"]))
     def replay_cookies(self, which: int, number: int, deed: str) -> None:
         jar, ticket = self.saved[which % len(self.saved)]
         jar, ticket, process = jar.copy(), self.model.copy(ticket), self.process(number)

@@ -7,13 +7,13 @@ from typing import Any, TypeVar, cast
 import msgspec
 
 from asgi_oidc.sessions.in_store import StoredSessions
-from asgi_oidc.sessions.revocation_feed import NoLog
-from asgi_oidc.sessions.revocations import Ended
+from asgi_oidc.sessions.revocation_feed import NoFeed
+from asgi_oidc.sessions.revocations import Revocations
 from asgi_oidc.sessions.sealing import Sealer
 from asgi_oidc.sessions.session import Limits, Session
-from asgi_oidc.sessions.session_cookies import Jar
+from asgi_oidc.sessions.session_cookies import SessionCookies
 from asgi_oidc.sessions.store_records import Records
-from asgi_oidc.stores.guarded_store import StoreDoor
+from asgi_oidc.stores.guarded_store import GuardedStore
 from asgi_oidc.stores.memory import MemoryStore
 from asgi_oidc.stores.store import SessionStore
 from asgi_oidc.web.cookies import CookieStyle
@@ -91,16 +91,16 @@ class Process:
         self.clock: list[int] = [SESSION.login.created_at] if other is None else other.clock
         self.store: OwnStore = OwnStore(lambda: float(self.clock[0])) if other is None else other.store
         self.records = Records(secrets, context=CONTEXT)
-        self.jar = Jar(Sealer(secrets, context=CONTEXT), CookieStyle(secure=True), "oidc-abcdefgh")
+        self.jar = SessionCookies(Sealer(secrets, context=CONTEXT), CookieStyle(secure=True), "oidc-abcdefgh")
         self.limits = Limits(idle=600, lifetime=3600)
-        self.ended = Ended(self.records.ended_names, lifetime=10_000, needed=0)
+        self.ended = Revocations(self.records.ended_names, lifetime=10_000, needed=0)
         self.sessions = StoredSessions(
-            StoreDoor(self.store),
+            GuardedStore(self.store),
             self.records,
             self.jar,
             self.limits,
             self.ended,
-            NoLog(),
+            NoFeed(),
             issuer=SESSION.login.issuer,
             now=lambda: self.clock[0],
         )

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 import msgspec
 import pytest
 
-from asgi_oidc.sessions.repository import Live
-from asgi_oidc.sessions.session import FARTHEST, MOST_SKEW, Session, Use
+from asgi_oidc.sessions.repository import ActiveSession
+from asgi_oidc.sessions.session import MAX_CLOCK_SETBACK, MAX_SKEW, Session, Use
 from asgi_oidc.web.cookies import Cookies
 from tests.sessions.stores import refreshed
 from tests.sessions.test_in_cookies import Process, known
@@ -24,11 +24,11 @@ async def process() -> Process:
     return process
 
 
-def seen(live: Live | None) -> tuple[Session, int, Sequence[str], int] | None:
+def seen(live: ActiveSession | None) -> tuple[Session, int, Sequence[str], int] | None:
     return None if live is None else (live.session, live.held, live.left_behind, live.fresh_until)
 
 
-def at_once(process: Process) -> Live | None:
+def at_once(process: Process) -> ActiveSession | None:
     return process.sessions.at_once(process.cookies.header)
 
 
@@ -80,7 +80,8 @@ async def test_each_request_has_a_session_of_its_own_to_change(process):
 
 
 @pytest.mark.parametrize(
-    ("seconds", "is_live"), [(0, True), (599, True), (600, False), (-FARTHEST, True), (-FARTHEST - 1, False)]
+    ("seconds", "is_live"),
+    [(0, True), (599, True), (600, False), (-MAX_CLOCK_SETBACK, True), (-MAX_CLOCK_SETBACK - 1, False)],
 )
 async def test_the_limits_hold_for_what_was_opened_before(process, seconds, is_live):
     """Also when the clock is set back."""
@@ -154,7 +155,7 @@ async def test_the_end_of_another_session_ends_no_other(process):
 
 async def test_a_replaced_session_lives_as_long_as_its_grace(process):
     """For requests that are under way."""
-    await process.sessions.fade(ID, grace=30, successor=LOGIN)
+    await process.sessions.expire_with_grace(ID, grace=30, successor=LOGIN)
 
     process.now += 29
     assert at_once(process) is not None
@@ -165,7 +166,7 @@ async def test_a_replaced_session_lives_as_long_as_its_grace(process):
 async def test_a_grace_is_no_longer_than_the_session_would_have_lived(process):
     """Whatever ends it first."""
     process.now += 590
-    await process.sessions.fade(ID, grace=30, successor=LOGIN)
+    await process.sessions.expire_with_grace(ID, grace=30, successor=LOGIN)
 
     process.now += 9
     assert at_once(process) is not None
@@ -336,7 +337,7 @@ async def test_a_last_use_in_the_future_is_written_anew(process):
     live = at_once(process)
     assert live is not None
 
-    process.now -= MOST_SKEW
+    process.now -= MAX_SKEW
     assert not process.sessions.is_due(live)
     process.now -= 1
     assert process.sessions.is_due(live)

@@ -4,9 +4,17 @@ import itertools
 
 import pytest
 
-from asgi_oidc.login.cookie_budget import LOGIN, MAX_HEADER, SESSION, SMALL, CookieBudget, size_of, size_of_lines
-from asgi_oidc.login.interrupted_forms import LARGEST_COOKIE, Forms
-from asgi_oidc.login.login_transactions import MOST_BYTES, Transaction, Transactions
+from asgi_oidc.login.cookie_budget import (
+    LOGIN_SHARE,
+    MAX_COOKIE_HEADER,
+    SESSION_SHARE,
+    SMALL_COOKIES_SHARE,
+    CookieBudget,
+    size_of,
+    size_of_lines,
+)
+from asgi_oidc.login.interrupted_forms import MAX_SEALED_FORM_LENGTH, InterruptedForms
+from asgi_oidc.login.login_transactions import MAX_BYTES, Transaction, Transactions
 from asgi_oidc.sessions.sealing import Sealer
 from asgi_oidc.web.cookies import CookieStyle
 
@@ -15,7 +23,7 @@ STEM = "oidc-abcdefgh"
 STYLE = CookieStyle(secure=True)
 SEALER = Sealer([b"s" * 32], context=("a", "b", "c"))
 LOGINS = Transactions(SEALER, STYLE, STEM, "Lax")
-BUDGET = CookieBudget(STYLE.name(STEM), LOGINS, Forms(SEALER, STYLE, STEM))
+BUDGET = CookieBudget(STYLE.name(STEM), LOGINS, InterruptedForms(SEALER, STYLE, STEM))
 NAME = STYLE.name(STEM)
 _states = itertools.count()
 
@@ -69,13 +77,13 @@ def test_cookies_are_measured_as_they_stand_in_a_header():
 
 def test_the_shares_add_up():
     """The largest session, a login and the small cookies stand beside each other."""
-    assert SESSION + LOGIN + SMALL == MAX_HEADER <= 8000
+    assert SESSION_SHARE + LOGIN_SHARE + SMALL_COOKIES_SHARE == MAX_COOKIE_HEADER <= 8000
 
 
 def test_where_there_is_room_nothing_goes():
     """Up to the last byte."""
     new, waiting = login(), login(age=5)
-    room = MAX_HEADER - size_of({**new, **waiting}) - len(f"{NAME}=; ")
+    room = MAX_COOKIE_HEADER - size_of({**new, **waiting}) - len(f"{NAME}=; ")
 
     assert gone({**session(room), **waiting}, line_of(new)) == []
     assert gone({**session(room + 1), **waiting}, line_of(new)) == list(waiting)
@@ -83,7 +91,7 @@ def test_where_there_is_room_nothing_goes():
 
 def test_what_an_answer_brings_does_not_go_with_it():
     """Though nothing else could."""
-    assert gone(session(MAX_HEADER), line_of(login())) == []
+    assert gone(session(MAX_COOKIE_HEADER), line_of(login())) == []
 
 
 @pytest.mark.parametrize(("keeps_form", "first"), [(False, "form"), (True, "login")])
@@ -100,10 +108,10 @@ def test_all_give_way_to_the_largest_session():
     logins = [login(size=500, age=age) for age in (1, 2, 3)]
     cookies = {name: value for one in logins for name, value in one.items()} | form(3000)
 
-    names = gone(cookies, line_of(session(SESSION - 100)))
+    names = gone(cookies, line_of(session(SESSION_SHARE - 100)))
 
-    after = {name: value for name, value in cookies.items() if name not in names} | session(SESSION - 100)
-    assert size_of(after) <= MAX_HEADER
+    after = {name: value for name, value in cookies.items() if name not in names} | session(SESSION_SHARE - 100)
+    assert size_of(after) <= MAX_COOKIE_HEADER
     assert names == [f"{NAME}-form", next(iter(logins[2]))]
 
 
@@ -127,11 +135,11 @@ def test_cookies_of_others_are_not_ours_to_delete():
 @pytest.mark.parametrize(
     ("others", "form_size", "room"),
     [
-        ({}, 0, MOST_BYTES),
-        (session(SESSION), 0, LOGIN),
-        (session(5900), 0, MAX_HEADER - SMALL - 5900 - len(f"{NAME}=; ")),
-        (session(3000), 3000, MAX_HEADER - SMALL - 6000 - len(f"{NAME}=; {NAME}-form=; ")),
-        ({"__Host-oidc-zzzzzzzz": "x" * 9000}, 0, LOGIN),
+        ({}, 0, MAX_BYTES),
+        (session(SESSION_SHARE), 0, LOGIN_SHARE),
+        (session(5900), 0, MAX_COOKIE_HEADER - SMALL_COOKIES_SHARE - 5900 - len(f"{NAME}=; ")),
+        (session(3000), 3000, MAX_COOKIE_HEADER - SMALL_COOKIES_SHARE - 6000 - len(f"{NAME}=; {NAME}-form=; ")),
+        ({"__Host-oidc-zzzzzzzz": "x" * 9000}, 0, LOGIN_SHARE),
     ],
 )
 def test_logins_have_what_room_is_left(others, form_size, room):
@@ -141,9 +149,9 @@ def test_logins_have_what_room_is_left(others, form_size, room):
     assert BUDGET.room_for_logins({**others, **waiting}, form="f" * form_size) == room
 
 
-@pytest.mark.parametrize(("size", "fits"), [(0, True), (2500, True), (2700, False), (SESSION, False)])
+@pytest.mark.parametrize(("size", "fits"), [(0, True), (2500, True), (2700, False), (SESSION_SHARE, False)])
 def test_a_form_is_kept_where_it_has_room_beside_a_session_and_a_login(size, fits):
     """Logins of other tabs give way to it."""
     cookies = session(size) | login(size=900) | login(size=900) | form(2000)
 
-    assert BUDGET.has_room_for("f" * LARGEST_COOKIE, cookies) is fits
+    assert BUDGET.has_room_for("f" * MAX_SEALED_FORM_LENGTH, cookies) is fits

@@ -12,11 +12,11 @@ from asgi_oidc.sessions.revocations import (
     AT_ONCE,
     FOR_EVER,
     LONG_AGO,
+    MAX_LOGINS,
     MAX_SIDS,
-    MOST_LOGINS,
     REPLACED,
-    Ended,
-    Mark,
+    Revocation,
+    Revocations,
     plain_name,
 )
 from asgi_oidc.sessions.session import Login, Session
@@ -27,11 +27,11 @@ LIFETIME = 5000
 TARGETS = [{"sub": "alice", "sid": None}, {"sub": None, "sid": "s1"}, {"sub": "alice", "sid": "s1"}]
 
 
-def ended(**options: Any) -> Ended:
-    return Ended(plain_name, **{"lifetime": LIFETIME, "needed": LIFETIME, **options})
+def ended(**options: Any) -> Revocations:
+    return Revocations(plain_name, **{"lifetime": LIFETIME, "needed": LIFETIME, **options})
 
 
-def login(ends: Ended | None = None, *, now: float = NOW, **changes: Any) -> Login:
+def login(ends: Revocations | None = None, *, now: float = NOW, **changes: Any) -> Login:
     """Sign in, knowing all marks."""
     made = msgspec.structs.replace(LOGIN, **{"sub": "alice", "sid": "s1", "created_at": int(now), **changes})
     ends = ended() if ends is None else ends
@@ -195,7 +195,8 @@ def test_what_another_process_ended_is_learnt_once():
 def test_marks_may_come_in_any_order(order):
     """Of several with one name, that which ends most counts."""
     marks = [
-        Mark("id x", FOR_EVER, over_from, made) for over_from, made in [(1030, 1), (0, 2), (REPLACED, 3), (1010, 4)]
+        Revocation("id x", FOR_EVER, over_from, made)
+        for over_from, made in [(1030, 1), (0, 2), (REPLACED, 3), (1010, 4)]
     ]
     ends = ended()
 
@@ -231,13 +232,13 @@ def test_beyond_the_most_all_sessions_of_before_are_over():
 def test_the_names_of_many_logins_are_not_kept_for_ever():
     """They are made anew where they were forgotten."""
     ends = ended()
-    first, *others = [login(id=str(number), sub=f"user-{number}") for number in range(MOST_LOGINS + 10)]
+    first, *others = [login(id=str(number), sub=f"user-{number}") for number in range(MAX_LOGINS + 10)]
     ends.end(first.id, now=NOW)
 
     assert ends.is_dead(first, now=NOW)
     assert not any(ends.is_dead(each, now=NOW) for each in others)
     assert ends.is_dead(first, now=NOW)
-    assert len(ends._names_of_logins) == MOST_LOGINS
+    assert len(ends._names_of_logins) == MAX_LOGINS
 
 
 def test_a_sign_out_by_both_ends_sessions_that_have_no_sid():
@@ -291,7 +292,7 @@ def test_a_mark_that_is_too_old_is_not_learnt():
     """A process that starts anew must not keep it for as long as the others did already."""
     ends = ended()
 
-    ends.learn(Mark("id x", FOR_EVER, 0, NOW - LIFETIME), now=NOW)
+    ends.learn(Revocation("id x", FOR_EVER, 0, NOW - LIFETIME), now=NOW)
 
     assert not ends.is_ended("x")
 
@@ -398,7 +399,7 @@ def test_what_was_forgotten_does_not_count():
 def test_marks_of_other_processes_count_against_nobody_here():
     """Their names do not tell whose they are, and the other process has counted them."""
     ends = ended(max_per_user=1)
-    ends.learn(Mark("id x", FOR_EVER, AT_ONCE, NOW - 1), now=NOW)
+    ends.learn(Revocation("id x", FOR_EVER, AT_ONCE, NOW - 1), now=NOW)
 
     ends.end("x", user="alice", now=NOW)
     assert not ends.is_full("alice")

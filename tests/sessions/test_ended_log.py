@@ -11,19 +11,19 @@ from asgi_oidc.errors import StoreUnavailable
 from asgi_oidc.sessions.revocation_feed import (
     FRESH,
     GAP,
-    MOST,
-    MOST_OWED,
-    MOST_WRITTEN,
+    MAX_LISTED,
+    MAX_UNWRITTEN,
+    MAX_WRITTEN,
     RECENT,
     SHARDS,
     STALE,
-    NoLog,
-    StoredLog,
+    NoFeed,
+    StoredFeed,
     try_to_write,
 )
-from asgi_oidc.sessions.revocations import Ended, Mark, plain_name
+from asgi_oidc.sessions.revocations import Revocation, Revocations, plain_name
 from asgi_oidc.sessions.session import Login
-from asgi_oidc.stores.guarded_store import StoreDoor
+from asgi_oidc.stores.guarded_store import GuardedStore
 from asgi_oidc.stores.memory import MemoryStore
 from tests.sessions.stores import OwnStore
 from tests.sessions.test_session import LOGIN
@@ -53,12 +53,12 @@ class Process:
     """
 
     def __init__(self, store: OwnStore, clocks: Clocks, *, keeps_all: bool = True) -> None:
-        self.ended = Ended(named, lifetime=LIFETIME, needed=LIFETIME)
+        self.ended = Revocations(named, lifetime=LIFETIME, needed=LIFETIME)
         self.store = store
         self.clocks = clocks
-        self.log = StoredLog(
+        self.log = StoredFeed(
             self.ended,
-            StoreDoor(store),
+            GuardedStore(store),
             prefix="tag",
             lifetime=LIFETIME if keeps_all else None,
             now=lambda: int(clocks.wall),
@@ -173,7 +173,7 @@ async def test_after_a_second_one_looks_while_the_others_go_on(here, there, stor
     before = there.knows("x")
     looked.set()
     with anyio.fail_after(5):
-        await there.log.landed()
+        await there.log.drained()
 
     assert (before, there.knows("x"), store.calls) == (False, True, ["linked"])
 
@@ -277,7 +277,7 @@ async def test_a_mark_that_drops_another_one_is_no_success(here, store):
     with pytest.raises(StoreUnavailable) as caught:
         await here.end("x")
 
-    assert (caught.value.code, store.most) == ("ended_log_full", [MOST])
+    assert (caught.value.code, store.most) == ("ended_log_full", [MAX_LISTED])
 
 
 @pytest.mark.parametrize("garbage", ["", "x", "1:2:3", "1:2:3:4:5", "a:2:3:name", "1:b:3:name", "1:2:c:name"])
@@ -358,16 +358,16 @@ async def test_what_waits_to_be_told_is_bounded(here, store):
     store.broken = {"link"}
     mark = here.ended.end("x", now=NOW)[0]
 
-    await here.log.write_soon(mark._replace(name=f"name-{number}") for number in range(MOST_OWED + 1))
+    await here.log.write_soon(mark._replace(name=f"name-{number}") for number in range(MAX_UNWRITTEN + 1))
 
-    assert (len(here.log._owed), "name-0" in here.log._owed) == (MOST_OWED, False)
+    assert (len(here.log._owed), "name-0" in here.log._owed) == (MAX_UNWRITTEN, False)
 
 
 async def test_who_is_alone_has_nobody_to_tell():
     """And nothing to wait for."""
-    log = NoLog()
+    log = NoFeed()
     await log.look()
-    await log.landed()
+    await log.drained()
 
     with anyio.move_on_after(0) as no_time:
         await log.poll()
@@ -381,9 +381,10 @@ async def test_who_is_alone_has_nobody_to_tell():
 async def test_a_memory_store_serves_as_well(clocks):
     """Two apps in one process."""
     store = MemoryStore(clock=lambda: clocks.wall)
-    ends = [Ended(named, lifetime=LIFETIME, needed=LIFETIME) for _ in range(2)]
+    ends = [Revocations(named, lifetime=LIFETIME, needed=LIFETIME) for _ in range(2)]
     logs = [
-        StoredLog(each, StoreDoor(store), prefix="t", lifetime=9, now=lambda: NOW, ticks=lambda: 0.0) for each in ends
+        StoredFeed(each, GuardedStore(store), prefix="t", lifetime=9, now=lambda: NOW, ticks=lambda: 0.0)
+        for each in ends
     ]
 
     await logs[0].write(ends[0].sign_out(sub="alice", sid=None, now=NOW))
@@ -446,7 +447,7 @@ async def test_what_was_read_before_is_not_read_again(here, there, store):
 async def test_of_too_many_marks_a_process_that_starts_anew_forgets_the_oldest(store, clocks):
     """And not those of the list that it reads first."""
     here, late = Process(store, clocks), Process(store, clocks)
-    late.ended = Ended(named, lifetime=LIFETIME, needed=100, most=20)
+    late.ended = Revocations(named, lifetime=LIFETIME, needed=100, most=20)
     late.log._ended = late.ended  # the same log, with less room
     for number in range(60):
         await here.end(f"{secrets.token_urlsafe(4)}{number}")
@@ -499,7 +500,7 @@ async def test_an_older_mark_that_cannot_be_taken_out_is_no_failure(here, store,
 
 async def test_how_many_marks_could_be_taken_out_is_bounded(here, clocks):
     """Those that were written longest ago stay until their time is over."""
-    for number in range(MOST_WRITTEN + 1):
-        here.log._keep(Mark(f"sub-{number}", 1, 0, NOW))
+    for number in range(MAX_WRITTEN + 1):
+        here.log._keep(Revocation(f"sub-{number}", 1, 0, NOW))
 
-    assert len(here.log._written) == MOST_WRITTEN
+    assert len(here.log._written) == MAX_WRITTEN

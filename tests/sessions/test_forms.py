@@ -3,26 +3,26 @@
 import msgspec
 import pytest
 
-from asgi_oidc.login.interrupted_forms import LIFETIME, Claim, Forms, KeptForm
+from asgi_oidc.login.interrupted_forms import FORM_LIFETIME, FormClaim, InterruptedForm, InterruptedForms
 from asgi_oidc.sessions.sealing import Sealer
 from asgi_oidc.web.cookies import CookieStyle
 
 NOW = 1_800_000_000
 SEALER = Sealer([b"k" * 32], context=("a", "b", "c"))
-FORMS = Forms(SEALER, CookieStyle(secure=True), "oidc-x")
+FORMS = InterruptedForms(SEALER, CookieStyle(secure=True), "oidc-x")
 NAME = "__Host-oidc-x-form"
-FORM = KeptForm(target="/save", page="/edit", pairs=[("note", "s3cret")], sub="digest", created_at=NOW)
+FORM = InterruptedForm(target="/save", page="/edit", pairs=[("note", "s3cret")], sub="digest", created_at=NOW)
 
 
 def test_a_form_is_opened_as_it_was_sealed():
     """By its own name alone, and for as long as a login may take."""
     sealed = FORMS.seal(FORM)
 
-    assert FORMS.open(sealed, now=NOW + LIFETIME - 1) == FORM
+    assert FORMS.open(sealed, now=NOW + FORM_LIFETIME - 1) == FORM
     assert FORMS.find({NAME: sealed}, now=NOW) == FORM
-    assert FORMS.open(sealed, now=NOW + LIFETIME) is None
-    assert FORMS.open(sealed, now=NOW - LIFETIME) is None
-    assert Forms(SEALER, CookieStyle(secure=True), "oidc-y").open(sealed, now=NOW) is None
+    assert FORMS.open(sealed, now=NOW + FORM_LIFETIME) is None
+    assert FORMS.open(sealed, now=NOW - FORM_LIFETIME) is None
+    assert InterruptedForms(SEALER, CookieStyle(secure=True), "oidc-y").open(sealed, now=NOW) is None
 
 
 @pytest.mark.parametrize("text", ["", "x", SEALER.seal("ask", NAME, b""), SEALER.seal("form", NAME, b"\xc1")])
@@ -57,7 +57,7 @@ def test_a_login_leaves_the_form_of_its_user_or_its_own_and_no_other(kept, sub, 
 
 def test_a_claim_is_sealed():
     """Nobody else makes the form of one session that of another."""
-    claim = Claim("its-id", "a-session")
+    claim = FormClaim("its-id", "a-session")
 
     assert FORMS.read_claim(FORMS.write_claim(claim)) == claim
     for text in ("", "x", FORMS.seal(FORM), SEALER.seal("form", "claim", b"\xc1")):

@@ -8,13 +8,13 @@ import pytest
 from rich.pretty import pretty_repr
 
 from asgi_oidc.errors import LoginLoop
-from asgi_oidc.sessions.in_cookies import MOST_LAST_USES, CookieSessions
-from asgi_oidc.sessions.repository import LOCK_LIFETIME, Live
-from asgi_oidc.sessions.revocation_feed import Log, NoLog
-from asgi_oidc.sessions.revocations import MAX_PER_USER, MOST, Ended, plain_name
+from asgi_oidc.sessions.in_cookies import MAX_LAST_USES, CookieSessions
+from asgi_oidc.sessions.repository import LOCK_LIFETIME, ActiveSession
+from asgi_oidc.sessions.revocation_feed import NoFeed, RevocationFeed
+from asgi_oidc.sessions.revocations import MAX_PER_USER, MAX_REVOCATIONS, Revocations, plain_name
 from asgi_oidc.sessions.sealing import Sealer
 from asgi_oidc.sessions.session import Limits, Session, Use
-from asgi_oidc.sessions.session_cookies import ROOM, Jar
+from asgi_oidc.sessions.session_cookies import MAX_VALUE_LENGTH, SessionCookies
 from asgi_oidc.testing.cookie_jar import CookieJar
 from asgi_oidc.web.cookies import Cookies, CookieStyle
 from tests.flow.site import Site
@@ -27,14 +27,18 @@ class Process:
     """One process, and one browser in front of it."""
 
     def __init__(
-        self, *, secrets: Sequence[bytes] = (b"s" * 32,), most_ends: int = MOST, log: Log | None = None
+        self,
+        *,
+        secrets: Sequence[bytes] = (b"s" * 32,),
+        most_ends: int = MAX_REVOCATIONS,
+        log: RevocationFeed | None = None,
     ) -> None:
         self.now = SESSION.login.created_at
-        self.jar = Jar(Sealer(secrets, context=("a", "b", "c")), CookieStyle(secure=True), "oidc-abcdefgh")
-        self.ended = Ended(plain_name, lifetime=10_000, needed=3600, most=most_ends)
+        self.jar = SessionCookies(Sealer(secrets, context=("a", "b", "c")), CookieStyle(secure=True), "oidc-abcdefgh")
+        self.ended = Revocations(plain_name, lifetime=10_000, needed=3600, most=most_ends)
         limits = Limits(idle=600, lifetime=3600)
         self.sessions = CookieSessions(
-            self.jar, limits, self.ended, log or NoLog(), now=lambda: self.now, ticks=lambda: float(self.now)
+            self.jar, limits, self.ended, log or NoFeed(), now=lambda: self.now, ticks=lambda: float(self.now)
         )
         self.window = CookieJar(lambda: self.now)
 
@@ -51,14 +55,14 @@ class Process:
     async def begin(self, session: Session = SESSION) -> None:
         self.take(await self.sessions.begin(session, self.cookies))
 
-    async def request(self) -> Live:
+    async def request(self) -> ActiveSession:
         """Start a request."""
         live = await self.sessions.open(self.cookies)
         assert live is not None
         await self.sessions.touch(live)
         return live
 
-    def answer(self, live: Live) -> list[str]:
+    def answer(self, live: ActiveSession) -> list[str]:
         """Start its answer."""
         return self.take(self.sessions.cookies_due(live, self.cookies))
 
@@ -67,7 +71,7 @@ class Process:
         return self.jar.tokens_name(ID)
 
 
-def known(live: Live | None) -> tuple[Session, int] | None:
+def known(live: ActiveSession | None) -> tuple[Session, int] | None:
     """What a request knows: the session, and which tokens the browser has."""
     return None if live is None else (live.session, live.held)
 
@@ -77,7 +81,7 @@ def process() -> Process:
     return Process()
 
 
-class BusyLog(NoLog):
+class BusyLog(NoFeed):
     """While a request waits for it, something happens."""
 
     def __init__(self) -> None:
@@ -200,7 +204,7 @@ async def test_tokens_that_have_become_too_large_stay_here(process, caplog):
     """The request goes on, and the log says why the next process will not know them."""
     await process.begin()
     live = await process.request()
-    large = with_tokens(generation=1, access_token="x" * (4 * ROOM))
+    large = with_tokens(generation=1, access_token="x" * (4 * MAX_VALUE_LENGTH))
     await process.sessions.change(live.session, lambda current: large)
 
     assert process.answer(live) == []
@@ -240,7 +244,7 @@ async def test_a_session_that_ends_under_way_is_not_written_down_again(process):
 async def test_the_end_takes_those_that_were_replaced_along(process):
     """Their grace too."""
     new = msgspec.structs.replace(SESSION, login=msgspec.structs.replace(LOGIN, replaced=[OTHER_ID]))
-    await process.sessions.fade(OTHER_ID, grace=30, successor=LOGIN)
+    await process.sessions.expire_with_grace(OTHER_ID, grace=30, successor=LOGIN)
 
     await process.sessions.end(new)
 
@@ -275,7 +279,7 @@ async def test_a_session_in_its_grace_is_not_written_down_again(process):
     process.now += 60
     live = await process.request()
 
-    await process.sessions.fade(ID, grace=30, successor=LOGIN)
+    await process.sessions.expire_with_grace(ID, grace=30, successor=LOGIN)
 
     assert process.answer(live) == []
     assert await process.sessions.newest(live.session) is not None
@@ -343,15 +347,15 @@ async def test_last_uses_are_bounded(process):
     """The longest unused is forgotten: it is as if its request had not seen the later ones."""
     await process.begin()
     open_for_long = await process.request()
-    for number in range(MOST_LAST_USES):
-        await process.sessions.touch(Live(another(SESSION, f"session-{number}"), held=0))
+    for number in range(MAX_LAST_USES):
+        await process.sessions.touch(ActiveSession(another(SESSION, f"session-{number}"), held=0))
     process.now += 599
     before = await process.sessions.newest(open_for_long.session)
     process.now += 1
 
     assert before is not None
     assert await process.sessions.newest(open_for_long.session) is None
-    assert len(process.sessions._last_uses) == MOST_LAST_USES  # a bound of memory, which nothing else shows
+    assert len(process.sessions._last_uses) == MAX_LAST_USES  # a bound of memory, which nothing else shows
 
 
 async def test_a_session_at_the_provider_is_known_by_its_user(process):
@@ -383,7 +387,7 @@ async def test_one_user_does_not_fill_the_memory_with_marks(process, how):
     newest = msgspec.structs.replace(LOGIN, id=OTHER_ID, sub="alice", began=LOGIN.began + 1)
     for number in range(MAX_PER_USER + 50):
         if how == "fades":
-            await process.sessions.fade(f"id-{number}", grace=30, successor=newest)
+            await process.sessions.expire_with_grace(f"id-{number}", grace=30, successor=newest)
         else:
             await process.sessions.end(another(other, f"id-{number}"))
 
@@ -422,7 +426,7 @@ async def test_sessions_of_others_that_a_user_takes_over_count_against_those_oth
     """Two accounts of one person, in turns: each has marks of its own, and one for everything."""
     other, newest = of_sid("s1", "alice").login, of_sid("s2", "bob").login
     for number in range(MAX_PER_USER + 50):
-        await process.sessions.fade(f"id-{number}", grace=0, successor=newest, other=other)
+        await process.sessions.expire_with_grace(f"id-{number}", grace=0, successor=newest, other=other)
 
     dead = [process.ended.is_dead(login, now=process.now) for login in (other, newest)]
     assert (len(process.ended._known), dead) == (MAX_PER_USER + 1, [True, False])
@@ -431,10 +435,10 @@ async def test_sessions_of_others_that_a_user_takes_over_count_against_those_oth
 async def test_who_takes_over_too_many_sessions_of_unknown_users_is_stopped(process):
     """A login that comes as a form shows no name of whom it replaces, so that no one mark could end them all."""
     for number in range(MAX_PER_USER):
-        await process.sessions.fade(f"id-{number}", grace=0, successor=LOGIN)
+        await process.sessions.expire_with_grace(f"id-{number}", grace=0, successor=LOGIN)
 
     with pytest.raises(LoginLoop) as stopped:
-        await process.sessions.fade("one more", grace=0, successor=LOGIN)
+        await process.sessions.expire_with_grace("one more", grace=0, successor=LOGIN)
 
     assert (stopped.value.code, len(process.ended._known)) == ("login_loop_signed_in", MAX_PER_USER)
 
@@ -442,11 +446,11 @@ async def test_who_takes_over_too_many_sessions_of_unknown_users_is_stopped(proc
 async def test_a_user_has_room_again_when_marks_are_forgotten(process):
     """Whoever signs in every few minutes, for days."""
     for number in range(MAX_PER_USER):
-        await process.sessions.fade(f"id-{number}", grace=30, successor=LOGIN)
+        await process.sessions.expire_with_grace(f"id-{number}", grace=30, successor=LOGIN)
     process.now += 10_000
-    await process.sessions.fade("of another", grace=30, successor=of_sid("s1", "bob").login)
+    await process.sessions.expire_with_grace("of another", grace=30, successor=of_sid("s1", "bob").login)
 
-    await process.sessions.fade("later", grace=30, successor=LOGIN)
+    await process.sessions.expire_with_grace("later", grace=30, successor=LOGIN)
 
     assert process.ended.is_dead(msgspec.structs.replace(LOGIN, id="later", sub="x"), now=process.now + 30)
 

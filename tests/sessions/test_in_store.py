@@ -7,8 +7,8 @@ import msgspec
 import pytest
 
 from asgi_oidc.errors import StoreUnavailable
-from asgi_oidc.sessions.in_store import MOST_SESSIONS, MOST_TRIES
-from asgi_oidc.sessions.repository import GONE, LOCK_LIFETIME, NOT_OURS, UNREADABLE, Live
+from asgi_oidc.sessions.in_store import MAX_SESSIONS, MAX_TRIES
+from asgi_oidc.sessions.repository import GONE, LOCK_LIFETIME, NOT_OURS, UNREADABLE, ActiveSession
 from asgi_oidc.sessions.revocations import MAX_PER_USER
 from asgi_oidc.sessions.session import Session
 from tests.sessions.stores import SECRET, Process, refreshed
@@ -45,7 +45,7 @@ async def test_what_was_begun_is_opened_by_its_cookie(process):
     live = await process.sessions.open({process.jar.name: ID})
 
     assert [line.partition(b";")[0] for line in lines] == [f"{process.jar.name}={ID}".encode()]
-    assert live == Live(SESSION, held=0)
+    assert live == ActiveSession(SESSION, held=0)
     assert process.store.calls == ["get"]
 
 
@@ -140,7 +140,7 @@ async def test_a_user_has_at_most_so_many_sessions(process):
     """Whoever signs in for ever does not fill the store."""
     await process.begin(NAMED)
 
-    assert process.store.most == [MOST_SESSIONS] * 2
+    assert process.store.most == [MAX_SESSIONS] * 2
 
 
 @pytest.mark.parametrize("broken", ["add", "link"])
@@ -191,7 +191,7 @@ async def test_whoever_is_always_too_late_gives_up(process):
     process.store.answers["replace"] = False
 
     assert await code_of(process.sessions.change(SESSION, refreshed)) == "store_contended"
-    assert process.store.calls == ["get", "replace"] * MOST_TRIES
+    assert process.store.calls == ["get", "replace"] * MAX_TRIES
 
 
 async def test_whoever_is_late_four_times_still_writes(process):
@@ -203,11 +203,11 @@ async def test_whoever_is_late_four_times_still_writes(process):
         return lambda: other.sessions.change(SESSION, lambda current: seen(current, at))
 
     # Each write of the other process takes its own place in the list: an entry that does nothing.
-    for at in range(1001, 1001 + MOST_TRIES - 1):
+    for at in range(1001, 1001 + MAX_TRIES - 1):
         process.store.before["replace"] += [write_first(at), nothing]
     changed = await process.sessions.change(SESSION, refreshed)
 
-    assert changed == await process.stored() == seen(refreshed(SESSION), 1000 + MOST_TRIES - 1)
+    assert changed == await process.stored() == seen(refreshed(SESSION), 1000 + MAX_TRIES - 1)
 
 
 async def nothing() -> None:
@@ -384,7 +384,7 @@ async def test_the_end_holds_in_this_process_also_when_the_store_is_down(process
 
 async def test_a_request_that_saw_the_end_leaves_the_cookie_alone(process):
     """It is worth nothing any more, and by now it may be that of a newer session."""
-    live = Live(SESSION, held=0, is_over=True)
+    live = ActiveSession(SESSION, held=0, is_over=True)
 
     assert process.sessions.cookies_due(live, process.cookies()) == []
     assert process.sessions.delete({})[0].startswith(process.jar.name.encode() + b"=; ")
@@ -394,7 +394,7 @@ async def test_a_session_fades_in_all_processes(process):
     """The record says when it ends; this process knows it besides."""
     await process.begin()
 
-    await process.sessions.fade(ID, grace=30, successor=LOGIN)
+    await process.sessions.expire_with_grace(ID, grace=30, successor=LOGIN)
 
     other = Process(process)
     assert await process.stored() == with_tokens(ends_at=1030)
@@ -409,7 +409,7 @@ async def test_a_session_without_a_grace_is_gone_at_once(process):
     """Another user has signed in."""
     await process.begin()
 
-    await process.sessions.fade(ID, grace=0, successor=LOGIN)
+    await process.sessions.expire_with_grace(ID, grace=0, successor=LOGIN)
 
     assert await process.stored() is None
     assert process.store.calls == ["remove"]
@@ -418,7 +418,7 @@ async def test_a_session_without_a_grace_is_gone_at_once(process):
 
 async def test_what_is_gone_does_not_fade_back(process):
     """It was signed out in another tab meanwhile."""
-    await process.sessions.fade(ID, grace=30, successor=LOGIN)
+    await process.sessions.expire_with_grace(ID, grace=30, successor=LOGIN)
 
     assert await process.stored() is None
 
@@ -447,7 +447,7 @@ async def test_a_session_fades_without_a_mark_where_its_user_made_too_many(proce
     await process.begin()
     fill_up(process, "alice")
 
-    await process.sessions.fade(ID, grace=grace, successor=LOGIN)
+    await process.sessions.expire_with_grace(ID, grace=grace, successor=LOGIN)
 
     assert await process.stored() == (with_tokens(ends_at=1030) if grace else None)
     assert len(process.ended._known) == MAX_PER_USER
@@ -528,7 +528,7 @@ async def test_tokens_that_were_not_saved_are_saved_later(process):
 
     live = await process.sessions.open(process.cookies())
 
-    assert live == Live(refreshed(SESSION), held=1)
+    assert live == ActiveSession(refreshed(SESSION), held=1)
     assert await process.stored() == refreshed(SESSION)
     process.store.forget_calls()
     await process.sessions.open(process.cookies())
@@ -623,7 +623,7 @@ async def test_a_session_that_fades_before_unsaved_tokens_are_saved_still_ends(p
     """Tokens bring a session no longer life than another process left it."""
     await process.begin()
     process.sessions.keep_unsaved(refreshed(SESSION))
-    await Process(process).sessions.fade(ID, grace=30, successor=LOGIN)
+    await Process(process).sessions.expire_with_grace(ID, grace=30, successor=LOGIN)
 
     await process.sessions.open(process.cookies())
 

@@ -12,14 +12,20 @@ from asgi_oidc.errors import SessionTooLarge
 from asgi_oidc.login.login_transactions import digest
 from asgi_oidc.sessions.sealing import Sealer, base64url
 from asgi_oidc.sessions.session import Session, Use, encode, write_claims
-from asgi_oidc.sessions.session_cookies import MOST_COOKIES, MOST_DELETED, MOST_DELETED_UNSEEN, ROOM, Jar
+from asgi_oidc.sessions.session_cookies import (
+    MAX_COOKIES,
+    MAX_DELETED,
+    MAX_DELETED_UNSEEN,
+    MAX_VALUE_LENGTH,
+    SessionCookies,
+)
 from asgi_oidc.testing.cookie_jar import CookieJar
-from asgi_oidc.web.cookies import LONGEST_LINE, CookieStyle
+from asgi_oidc.web.cookies import MAX_SET_COOKIE_LENGTH, CookieStyle
 from tests.sessions.test_session import ID, LOGIN, SESSION, with_tokens
 
 URL = "https://app.example.com/"
 STEM = "oidc-abcdefgh"
-JAR = Jar(Sealer([b"s" * 32], context=("a", "b", "c")), CookieStyle(secure=True), STEM)
+JAR = SessionCookies(Sealer([b"s" * 32], context=("a", "b", "c")), CookieStyle(secure=True), STEM)
 FIRST = JAR.tokens_name(ID)
 BOUND = f"{FIRST} {digest(ID)}"
 OVERHEAD = len(JAR.sealer.seal("tokens", BOUND, b""))
@@ -43,7 +49,7 @@ class Window:
 
     def take(self, lines: list[bytes]) -> None:
         for line in lines:
-            assert len(line) <= LONGEST_LINE
+            assert len(line) <= MAX_SET_COOKIE_LENGTH
             self.jar.receive(line.decode(), URL)
         assert not self.jar.refused
 
@@ -58,7 +64,7 @@ def session_of(size: int) -> Session:
 
 def session_over(count: int) -> Session:
     """Make a session whose tokens need that many cookies."""
-    return session_of((count - 1) * (ROOM * 3 // 4) + 100)
+    return session_of((count - 1) * (MAX_VALUE_LENGTH * 3 // 4) + 100)
 
 
 def another(session: Session, session_id: str = OTHER_ID) -> Session:
@@ -74,7 +80,11 @@ def spoilt(cookies: Mapping[str, str], *, step: int = 1) -> Iterator[tuple[str, 
             yield name, place, {**cookies, name: changed}
 
 
-BORDERS = [border + step for border in (ROOM, 2 * ROOM, 3 * ROOM, 4 * ROOM) for step in range(-3, 1)]
+BORDERS = [
+    border + step
+    for border in (MAX_VALUE_LENGTH, 2 * MAX_VALUE_LENGTH, 3 * MAX_VALUE_LENGTH, 4 * MAX_VALUE_LENGTH)
+    for step in range(-3, 1)
+]
 
 
 def fill(characters: int) -> Session:
@@ -149,7 +159,7 @@ def test_tokens_that_the_browser_did_not_show_are_deleted_by_their_names():
 
     names = [line.decode().partition("=")[0].removeprefix(FIRST[:-8]) for line in lines]
     assert names == ["ijklmnop", "abcdefgh.1", "ijklmnop.1"]
-    assert len(JAR.delete_unseen([f"{number:08}" for number in range(99)], {})) == MOST_DELETED_UNSEEN
+    assert len(JAR.delete_unseen([f"{number:08}" for number in range(99)], {})) == MAX_DELETED_UNSEEN
 
 
 def test_a_mark_names_the_tokens_and_nothing_else():
@@ -163,7 +173,7 @@ def test_a_mark_names_the_tokens_and_nothing_else():
     assert window.cookies == {}
 
 
-@pytest.mark.parametrize("count", range(1, MOST_COOKIES + 1))
+@pytest.mark.parametrize("count", range(1, MAX_COOKIES + 1))
 def test_the_pieces_are_as_many_as_are_needed(count):
     """And the first says how many."""
     window = Window()
@@ -241,8 +251,8 @@ def test_only_so_many_cookies_are_deleted_at_once():
     """A browser that holds hundreds of them must not get hundreds of lines back."""
     junk = {f"__Host-{STEM}-tokens-{number:08}": "x" for number in range(100)}
 
-    assert len(JAR.write(SESSION, junk, max_age=60)) == 3 + MOST_DELETED
-    assert len(JAR.delete(junk)) == 1 + MOST_DELETED
+    assert len(JAR.write(SESSION, junk, max_age=60)) == 3 + MAX_DELETED
+    assert len(JAR.delete(junk)) == 1 + MAX_DELETED
 
 
 def test_cookies_of_others_are_left_alone():
@@ -288,7 +298,7 @@ def test_a_login_that_is_too_large_for_one_cookie_is_refused():
     with pytest.raises(SessionTooLarge) as caught:
         JAR.write(msgspec.structs.replace(SESSION, login=login), {}, max_age=60)
 
-    assert f"of {ROOM} characters" in caught.value.detail
+    assert f"of {MAX_VALUE_LENGTH} characters" in caught.value.detail
     assert "mmm" not in caught.value.detail
 
 

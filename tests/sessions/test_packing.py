@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asgi_oidc.login.login_transactions import Before, Transaction
-from asgi_oidc.sessions.cookie_packing import LARGEST, compress, decompress, pack, unpack
+from asgi_oidc.sessions.cookie_packing import MAX_UNPACKED_SIZE, compress, decompress, pack, unpack
 from asgi_oidc.sessions.sealing import base64url
 from asgi_oidc.sessions.session import Tokens, encode, write_claims
 from tests.sessions.test_session import TOKENS
@@ -73,7 +73,7 @@ def test_what_is_of_another_kind_is_an_error(data):
         unpack(data, Tokens)
 
 
-@given(st.binary(max_size=LARGEST))
+@given(st.binary(max_size=MAX_UNPACKED_SIZE))
 def test_what_is_compressed_comes_out(content):
     """Also where it gets no smaller by that."""
     compressed = compress(content)
@@ -84,13 +84,13 @@ def test_what_is_compressed_comes_out(content):
 
 def test_what_is_too_large_is_not_compressed():
     """How much goes into cookies should not be a matter of luck."""
-    assert (compress(bytes(LARGEST)) is None, compress(bytes(LARGEST + 1))) == (False, None)
+    assert (compress(bytes(MAX_UNPACKED_SIZE)) is None, compress(bytes(MAX_UNPACKED_SIZE + 1))) == (False, None)
 
 
 @pytest.mark.parametrize(
     "data",
     [
-        zlib.compress(bytes(LARGEST + 1)),
+        zlib.compress(bytes(MAX_UNPACKED_SIZE + 1)),
         zlib.compress(bytes(100_000_000)),
         zlib.compress(b"x" * 500)[:-5],
         b"\x78junk",

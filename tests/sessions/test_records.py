@@ -16,9 +16,9 @@ from asgi_oidc.sessions.session import FORMAT, Limits, Session, encode, write_cl
 from asgi_oidc.sessions.store_records import (
     HEADER,
     KEY_ID,
-    LARGEST,
     LENGTH,
     MAGIC,
+    MAX_RECORD_SIZE,
     VERSION,
     Records,
     Summary,
@@ -285,10 +285,10 @@ def test_an_index_is_read_under_every_secret_and_written_under_the_first():
 def test_a_record_that_is_too_large_is_refused():
     """No store should be asked to keep that much."""
     with pytest.raises(SessionTooLarge) as caught:
-        RECORDS.seal(with_tokens(access_token="x" * LARGEST), LIMITS)
+        RECORDS.seal(with_tokens(access_token="x" * MAX_RECORD_SIZE), LIMITS)
 
     assert "on_login" in caught.value.detail
-    assert RECORDS.open(ID, RECORDS.seal(with_tokens(access_token="x" * (LARGEST - 1000)), LIMITS)) is not None
+    assert RECORDS.open(ID, RECORDS.seal(with_tokens(access_token="x" * (MAX_RECORD_SIZE - 1000)), LIMITS)) is not None
 
 
 @pytest.mark.parametrize("data", [b"", b"[]", b"[1,2]", b"{}", b"\xff", b'["1",2,3]'])

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from asgi_oidc.protocol.tokens import RefreshAnswer
-from asgi_oidc.sessions.session import MOST_SKEW, Session, Tokens, write_claims
+from asgi_oidc.sessions.session import MAX_SKEW, Session, Tokens, write_claims
 from asgi_oidc.tokens.refreshed_session import (
     DEPTH,
     LEAD,
@@ -134,4 +134,4 @@ def test_tokens_that_say_something_else_are_ahead_of_what_others_got_meanwhile(s
     tokens = refreshed(saying_alice(), ANSWER, said, further={}, now=NOW + 300)
 
     assert (tokens.generation, tokens.access_token) == (300 + lead, "a-new-access-token")
-    assert LEAD > MOST_SKEW
+    assert LEAD > MAX_SKEW

@@ -3,9 +3,9 @@
 import msgspec
 import pytest
 
-from asgi_oidc.sessions.refreshed_tokens import Renewed
+from asgi_oidc.sessions.refreshed_tokens import RefreshedTokens
 from asgi_oidc.sessions.session import Session, encode
-from asgi_oidc.tokens.token_cache import Granted, GrantedTokens
+from asgi_oidc.tokens.token_cache import CachedToken, TokenCache
 from tests.sessions.stores import refreshed
 from tests.sessions.test_jar import another
 from tests.sessions.test_session import ID, SESSION, TOKENS, with_tokens
@@ -15,18 +15,18 @@ def numbered(number: int) -> Session:
     return another(refreshed(SESSION), f"{number:043}")
 
 
-def known(renewed: Renewed, session: Session) -> bool:
+def known(renewed: RefreshedTokens, session: Session) -> bool:
     return renewed.newest(session.id, TOKENS).generation == 1
 
 
 def test_what_was_never_kept_is_as_it_came():
     """The tokens of the cookie."""
-    assert Renewed().newest(ID, TOKENS) is TOKENS
+    assert RefreshedTokens().newest(ID, TOKENS) is TOKENS
 
 
 def test_whoever_comes_with_older_tokens_gets_the_newest():
     """The old refresh token is spent."""
-    renewed = Renewed()
+    renewed = RefreshedTokens()
     renewed.keep(refreshed(SESSION, 1))
     renewed.keep(refreshed(SESSION, 2))
 
@@ -37,7 +37,7 @@ def test_whoever_comes_with_older_tokens_gets_the_newest():
 @pytest.mark.parametrize("generation", [2, 3])
 def test_whoever_has_the_newest_keeps_them(generation):
     """A browser may know more than this process, when another one renewed its session."""
-    renewed, own = Renewed(), with_tokens(generation=generation, access_token="own").tokens
+    renewed, own = RefreshedTokens(), with_tokens(generation=generation, access_token="own").tokens
     renewed.keep(with_tokens(generation=2, access_token="kept"))
 
     assert renewed.newest(ID, own).access_token == "own"
@@ -45,7 +45,7 @@ def test_whoever_has_the_newest_keeps_them(generation):
 
 def test_what_was_tried_is_known_also_with_the_same_tokens():
     """A refresh that failed leaves the tokens as they are, and is not to be tried again at once."""
-    renewed = Renewed()
+    renewed = RefreshedTokens()
     renewed.keep(with_tokens(retry_at=1010, forced_at=1000))
 
     assert renewed.newest(ID, TOKENS) == with_tokens(retry_at=1010, forced_at=1000).tokens
@@ -53,7 +53,7 @@ def test_what_was_tried_is_known_also_with_the_same_tokens():
 
 def test_claims_that_the_app_changes_change_for_one_request():
     """Another user's request must never see them, and the next one of the same neither."""
-    renewed = Renewed()
+    renewed = RefreshedTokens()
     renewed.keep(refreshed(SESSION))
 
     renewed.newest(ID, TOKENS).claims["roles"].append("made up")
@@ -64,7 +64,7 @@ def test_claims_that_the_app_changes_change_for_one_request():
 
 def test_sessions_do_not_meet():
     """One user never gets the tokens of another."""
-    renewed = Renewed()
+    renewed = RefreshedTokens()
     renewed.keep(numbered(1))
 
     assert renewed.newest(ID, TOKENS) is TOKENS
@@ -72,7 +72,7 @@ def test_sessions_do_not_meet():
 
 def test_what_is_dropped_is_forgotten():
     """Once, or twice."""
-    renewed = Renewed()
+    renewed = RefreshedTokens()
     renewed.keep(refreshed(SESSION))
 
     for _ in range(2):
@@ -83,7 +83,7 @@ def test_what_is_dropped_is_forgotten():
 
 def test_beyond_the_most_the_longest_unused_goes():
     """Memory is bounded."""
-    renewed = Renewed(most=3)
+    renewed = RefreshedTokens(most=3)
     for number in range(3):
         renewed.keep(numbered(number))
     assert known(renewed, numbered(0))
@@ -96,7 +96,7 @@ def test_beyond_the_most_the_longest_unused_goes():
 def test_tokens_are_counted_by_their_size():
     """Ten thousand large ones would not fit."""
     size = len(encode(refreshed(SESSION).tokens))
-    renewed = Renewed(most_bytes=3 * size)
+    renewed = RefreshedTokens(most_bytes=3 * size)
     for number in range(3):
         for _ in range(5):  # again and again: each counts once
             renewed.keep(numbered(number))
@@ -111,7 +111,7 @@ def test_tokens_are_counted_by_their_size():
 
 def test_tokens_that_are_larger_than_everything_are_not_kept():
     """And leave no count behind."""
-    renewed = Renewed(most_bytes=1000)
+    renewed = RefreshedTokens(most_bytes=1000)
     renewed.keep(msgspec.structs.replace(with_tokens(access_token="x" * 2000, generation=1)))
 
     assert renewed.newest(ID, TOKENS) is TOKENS
@@ -121,7 +121,7 @@ def test_tokens_that_are_larger_than_everything_are_not_kept():
 
 def test_a_granted_token_belongs_to_one_session_and_one_wish():
     """Never to a wish alone: it is a user's."""
-    tokens, granted = GrantedTokens(), Granted("at", 1000, renew_at=1060, expires_at=1120)
+    tokens, granted = TokenCache(), CachedToken("at", 1000, renew_at=1060, expires_at=1120)
     tokens.keep("one", "https://api.example.com", granted)
 
     assert tokens.find("one", "https://api.example.com") is granted
@@ -131,29 +131,29 @@ def test_a_granted_token_belongs_to_one_session_and_one_wish():
 
 def test_of_granted_tokens_the_longest_unused_go():
     """Memory is bounded; a token that is kept again counts once."""
-    tokens = GrantedTokens(most=3)
+    tokens = TokenCache(most=3)
     for number in range(3):
-        tokens.keep("id", number, Granted(str(number), 0, 0, 0))
+        tokens.keep("id", number, CachedToken(str(number), 0, 0, 0))
     assert tokens.find("id", 0) is not None
-    tokens.keep("id", 1, Granted("again", 0, 0, 0))
+    tokens.keep("id", 1, CachedToken("again", 0, 0, 0))
 
-    tokens.keep("id", 3, Granted("3", 0, 0, 0))
+    tokens.keep("id", 3, CachedToken("3", 0, 0, 0))
 
     assert [tokens.find("id", number) is not None for number in range(4)] == [True, True, False, True]
 
 
 def test_a_granted_token_hides_in_the_repr():
     """It stands in tracebacks."""
-    assert "s3cret" not in repr(Granted("s3cret", 0, 1, 2))
+    assert "s3cret" not in repr(CachedToken("s3cret", 0, 1, 2))
 
 
 def test_granted_tokens_are_bounded_in_bytes():
     """A token may be long."""
-    tokens = GrantedTokens(most_bytes=250)
+    tokens = TokenCache(most_bytes=250)
 
     for number in range(4):
-        tokens.keep("id", number, Granted("x" * 100, 0, 0, 0))
-    tokens.keep("id", 3, Granted("x" * 120, 0, 0, 0))
-    tokens.keep("id", 4, Granted(None, 0, 0, 0))
+        tokens.keep("id", number, CachedToken("x" * 100, 0, 0, 0))
+    tokens.keep("id", 3, CachedToken("x" * 120, 0, 0, 0))
+    tokens.keep("id", 4, CachedToken(None, 0, 0, 0))
 
     assert [tokens.find("id", number) is not None for number in range(5)] == [False, False, True, True, True]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from asgi_oidc.login.login_loops import LIFETIME, Round, Rounds
+from asgi_oidc.login.login_loops import LOOP_WINDOW, LoginCount, LoginLoops
 from asgi_oidc.sessions.sealing import Sealer
 from asgi_oidc.web.cookies import CookieStyle
 
@@ -11,11 +11,11 @@ SEALER = Sealer([b"k" * 32], context=("a", "b", "c"))
 NAME = "__Host-oidc-x-rounds"
 
 
-def rounds(*, idle: int = 3600) -> Rounds:
-    return Rounds(SEALER, CookieStyle(secure=True), "oidc-x", idle)
+def rounds(*, idle: int = 3600) -> LoginLoops:
+    return LoginLoops(SEALER, CookieStyle(secure=True), "oidc-x", idle)
 
 
-def cookies(last: Round) -> dict[str, str]:
+def cookies(last: LoginCount) -> dict[str, str]:
     return {NAME: rounds().write(last).decode().partition("=")[2].partition(";")[0]}
 
 
@@ -23,8 +23,8 @@ def cookies(last: Round) -> dict[str, str]:
     ("began", "ended", "idle", "count"),
     [
         (0, 0, 3600, 3),
-        (-600, -LIFETIME + 1, 3600, 3),
-        (-600, -LIFETIME, 3600, 0),
+        (-600, -LOOP_WINDOW + 1, 3600, 3),
+        (-600, -LOOP_WINDOW, 3600, 0),
         (-5, 7200, 3600, 3),
         (7200, 7200, 3600, 0),
         (-5, -5, 5, 0),
@@ -33,7 +33,7 @@ def cookies(last: Round) -> dict[str, str]:
 )
 def test_what_came_just_before_counts(began, ended, idle, count):
     """By the clock of the server that sent the browser away, or of the one that took it back."""
-    last = cookies(Round(3, NOW + began, NOW + ended))
+    last = cookies(LoginCount(3, NOW + began, NOW + ended))
 
     assert rounds(idle=idle).count(last, now=NOW) == count
 

@@ -7,8 +7,8 @@ import pytest
 
 from asgi_oidc.errors import OIDCError
 from asgi_oidc.sessions.session import (
-    FARTHEST,
     FORMAT,
+    MAX_CLOCK_SETBACK,
     Limits,
     Login,
     Session,
@@ -23,7 +23,7 @@ from asgi_oidc.sessions.session import (
     ending_at,
     expires_at,
     is_live,
-    is_roll_due,
+    is_use_due,
     refresh_due_at,
     used,
     write_claims,
@@ -188,7 +188,7 @@ def test_an_access_token_is_renewed_a_minute_ahead_or_halfway(expires_in, after)
 )
 def test_the_last_use_is_written_down_once_a_minute(idle, after, is_due):
     """With a short idle limit four times within it, or a busy user would be thrown out."""
-    assert is_roll_due(SESSION, Limits(idle, 3600), now=1000 + after) is is_due
+    assert is_use_due(SESSION, Limits(idle, 3600), now=1000 + after) is is_due
 
 
 def test_rolling_changes_nothing_but_the_last_use():
@@ -227,10 +227,10 @@ def test_a_use_after_the_clock_was_set_back_counts():
     back = used(SESSION, Use(SESSION.id, 400))
 
     assert back.seen_at == 400
-    assert [is_roll_due(session, LIMITS, now=400) for session in (SESSION, back)] == [True, False]
+    assert [is_use_due(session, LIMITS, now=400) for session in (SESSION, back)] == [True, False]
 
 
-@pytest.mark.parametrize(("ahead", "lives"), [(FARTHEST, True), (FARTHEST + 1, False)])
+@pytest.mark.parametrize(("ahead", "lives"), [(MAX_CLOCK_SETBACK, True), (MAX_CLOCK_SETBACK + 1, False)])
 def test_a_session_that_began_in_the_future_has_an_end(ahead, lives):
     """The clock was wrong when it began, or is wrong now."""
     assert is_live(SESSION, LIMITS, now=SESSION.login.created_at - ahead) is lives

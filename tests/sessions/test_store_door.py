@@ -9,12 +9,12 @@ import anyio
 import pytest
 
 from asgi_oidc.errors import LoginRefused, StoreUnavailable
-from asgi_oidc.stores.guarded_store import METHODS, StoreDoor
+from asgi_oidc.stores.guarded_store import METHODS, GuardedStore
 from asgi_oidc.stores.store import SessionStore
 from tests.flow.site import Exchange, Site
 from tests.sessions.stores import OwnStore
 
-CALLS: dict[str, Callable[[StoreDoor], Awaitable[object]]] = {
+CALLS: dict[str, Callable[[GuardedStore], Awaitable[object]]] = {
     "get": lambda door: door.get("key"),
     "add": lambda door: door.add("key", b"new", lifetime=60),
     "replace": lambda door: door.replace("key", b"old", b"new", lifetime=60),
@@ -34,7 +34,7 @@ async def error_of(call: Awaitable[object]) -> StoreUnavailable:
 async def test_every_method_is_passed_through():
     """As it was asked, and with what the store says."""
     store = OwnStore()
-    door = StoreDoor(store)
+    door = GuardedStore(store)
 
     assert await door.add("key", b"one", lifetime=60) is True
     assert await door.add("key", b"two", lifetime=60) is False
@@ -58,7 +58,7 @@ async def test_what_a_store_raises_is_one_error(method):
     store = OwnStore()
     store.broken = set(METHODS)
 
-    error = await error_of(CALLS[method](StoreDoor(store)))
+    error = await error_of(CALLS[method](GuardedStore(store)))
 
     assert error.code == "store_failed"
     assert re.fullmatch(rf"{method}: OSError at [a-z_]+\.py:\d+", error.detail)
@@ -76,7 +76,7 @@ async def test_an_error_of_ours_that_a_store_raises_is_one_error_as_well():
         raise StoreUnavailable("store_overloaded", retry_after=60)
 
     store.before["get"] = [refuse, overloaded]
-    door = StoreDoor(store)
+    door = GuardedStore(store)
 
     refused, busy = await error_of(door.get("key")), await error_of(door.get("key"))
 
@@ -99,7 +99,7 @@ async def test_an_answer_of_another_type_is_garbage(method, answer):
     store = OwnStore()
     store.answers[method] = answer
 
-    error = await error_of(CALLS[method](StoreDoor(store)))
+    error = await error_of(CALLS[method](GuardedStore(store)))
 
     assert (error.code, error.detail) == ("store_garbage", f"{method} answered with {type(answer).__name__}")
 
@@ -110,7 +110,7 @@ async def test_members_may_come_as_a_list_or_a_tuple(answer):
     store = OwnStore()
     store.answers["linked"] = answer
 
-    assert await StoreDoor(store).linked("index") == list(answer)
+    assert await GuardedStore(store).linked("index") == list(answer)
 
 
 # --- connections
@@ -137,7 +137,7 @@ async def test_a_store_is_open_while_the_app_runs():
     """Connections belong to one event loop."""
     store = Opened()
 
-    async with StoreDoor(store).running():
+    async with GuardedStore(store).running():
         await anyio.wait_all_tasks_blocked()
         assert store.said == ["open"]
 
@@ -158,7 +158,7 @@ async def test_an_app_starts_whatever_a_store_keeps_open(store, caplog):
     """Nothing, or nothing yet."""
     has_run = False
 
-    async with StoreDoor(cast(SessionStore, store)).running():
+    async with GuardedStore(cast(SessionStore, store)).running():
         has_run = True
 
     assert has_run
@@ -171,7 +171,7 @@ async def test_what_the_app_raises_comes_out_of_an_open_store():
     store = Opened()
 
     with pytest.raises(KeyError):
-        async with StoreDoor(store).running():
+        async with GuardedStore(store).running():
             raise KeyError("the app's")
 
 
@@ -190,4 +190,4 @@ async def test_the_middleware_opens_its_store_with_the_app(fails):
 
 def test_a_door_says_what_is_behind_it():
     """For whoever looks at the parts in a debugger; the store's own repr may show a password."""
-    assert repr(StoreDoor(OwnStore())) == "StoreDoor(OwnStore)"
+    assert repr(GuardedStore(OwnStore())) == "StoreDoor(OwnStore)"

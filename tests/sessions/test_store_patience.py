@@ -8,7 +8,7 @@ import anyio
 import pytest
 import trio.testing
 
-from asgi_oidc.stores.guarded_store import FAREWELL, IMPATIENT_DEADLINE, METHODS, StoreDoor
+from asgi_oidc.stores.guarded_store import CLOSE_DEADLINE, IMPATIENT_DEADLINE, METHODS, GuardedStore
 from tests.sessions.stores import OwnStore
 from tests.sessions.test_store_door import CALLS, error_of
 
@@ -40,7 +40,7 @@ async def test_every_method_is_bounded_in_time(method):
     store = OwnStore()
     store.before[method] = [anyio.sleep_forever]
 
-    error = await error_of(CALLS[method](StoreDoor(store, deadline=0.01)))
+    error = await error_of(CALLS[method](GuardedStore(store, deadline=0.01)))
 
     assert (error.code, error.detail) == ("store_timeout", method)
 
@@ -50,13 +50,13 @@ async def test_a_store_whose_own_time_is_over_is_slow():
     store = OwnStore()
     store.before["get"] = [give_up]
 
-    assert (await error_of(StoreDoor(store).get("key"))).code == "store_timeout"
+    assert (await error_of(GuardedStore(store).get("key"))).code == "store_timeout"
 
 
 async def test_a_request_that_goes_away_is_no_failure_of_the_store():
     """Cancelled is cancelled."""
     store = SlowStore()
-    door = StoreDoor(store)
+    door = GuardedStore(store)
 
     with anyio.move_on_after(0.01) as scope:
         await door.get("key")
@@ -66,10 +66,10 @@ async def test_a_request_that_goes_away_is_no_failure_of_the_store():
     assert await door.get("key") is None
 
 
-async def slow_door() -> tuple[SlowStore, StoreDoor]:
+async def slow_door() -> tuple[SlowStore, GuardedStore]:
     """Make a door that knows its store as slow."""
     store = SlowStore()
-    door = StoreDoor(store, deadline=LONG)
+    door = GuardedStore(store, deadline=LONG)
     store.before["get"].insert(0, give_up)
     assert (await error_of(door.get("key"))).code == "store_timeout"
     return store, door
@@ -157,7 +157,7 @@ async def test_a_failure_does_not_make_a_store_slow():
     """What fails at once holds nobody up."""
     store = SlowStore()
     store.broken = {"add"}
-    door = StoreDoor(store, deadline=LONG)
+    door = GuardedStore(store, deadline=LONG)
     results: list[object] = []
 
     async def get() -> None:
@@ -192,8 +192,8 @@ class Hanging(OwnStore):
 @pytest.mark.parametrize("when", ["opening", "closing"])
 async def test_a_store_that_hangs_holds_up_neither_start_nor_end(when):
     """The app starts without it, and ends without it."""
-    with anyio.fail_after(FAREWELL + 2):
-        async with StoreDoor(Hanging(when)).running():
+    with anyio.fail_after(CLOSE_DEADLINE + 2):
+        async with GuardedStore(Hanging(when)).running():
             await anyio.wait_all_tasks_blocked()
             has_run = True
 

@@ -4,14 +4,14 @@ from typing import Any
 
 import pytest
 
-from asgi_oidc.login.cookie_budget import LOGIN
-from asgi_oidc.login.interrupted_forms import LARGEST_COOKIE
+from asgi_oidc.login.cookie_budget import LOGIN_SHARE
+from asgi_oidc.login.interrupted_forms import MAX_SEALED_FORM_LENGTH
 from asgi_oidc.login.login_transactions import (
-    AGAIN,
-    LIFETIME,
-    MOST,
-    MOST_BYTES,
-    MOST_DELETED,
+    LOGIN_LIFETIME,
+    MAX_BYTES,
+    MAX_DELETED,
+    MAX_LOGINS,
+    RESTARTED,
     Before,
     Transaction,
     Transactions,
@@ -20,10 +20,10 @@ from asgi_oidc.login.login_transactions import (
     short_digest,
 )
 from asgi_oidc.sessions.sealing import Sealer, base64url
-from asgi_oidc.settings.values import LONGEST_ACR_VALUES, LONGEST_SPAN
+from asgi_oidc.settings.values import MAX_ACR_VALUES_LENGTH, MAX_SPAN
 from asgi_oidc.testing.cookie_jar import CookieJar
-from asgi_oidc.web.cookies import LONGEST_LINE, CookieStyle
-from asgi_oidc.web.return_to import LONGEST
+from asgi_oidc.web.cookies import MAX_SET_COOKIE_LENGTH, CookieStyle
+from asgi_oidc.web.return_to import MAX_RETURN_TO_LENGTH
 
 URL = "https://app.example.com/"
 NOW = 1_800_000_000
@@ -121,16 +121,18 @@ def test_a_used_login_is_gone_and_the_others_stay():
 def test_beyond_the_cap_the_oldest_goes():
     """Servers refuse headers that are too long."""
     window = Window()
-    for number in range(MOST + 2):
+    for number in range(MAX_LOGINS + 2):
         window.put(login(f"state-{number}", created_at=NOW + number))
 
-    assert [number for number in range(MOST + 2) if window.finds(f"state-{number}")] == list(range(2, MOST + 2))
+    assert [number for number in range(MAX_LOGINS + 2) if window.finds(f"state-{number}")] == list(
+        range(2, MAX_LOGINS + 2)
+    )
 
 
 def test_logins_that_have_run_out_and_cookies_that_are_not_ours_go_first():
     """They cannot be finished any more."""
     window = Window()
-    window.put(login("old", created_at=NOW - LIFETIME))
+    window.put(login("old", created_at=NOW - LOGIN_LIFETIME))
     lines = IN_PROGRESS.write(login("new"), {**window.cookies, "__Host-oidc-abcdefgh-login-x": "junk"}, now=NOW)
 
     deleted = [line.partition(b"=")[0] for line in lines if b"Max-Age=0" in line]
@@ -171,7 +173,7 @@ def test_a_return_path_that_is_too_long_is_shortened(return_to, paths, kept):
     assert (found.return_to, size_of_all(window) <= 1000) == (kept, True)
 
 
-@pytest.mark.parametrize("room", [1200, MOST_BYTES])
+@pytest.mark.parametrize("room", [1200, MAX_BYTES])
 @pytest.mark.parametrize("is_from_elsewhere", [False, True])
 def test_all_logins_together_have_little_room(room, is_from_elsewhere):
     """A proxy refuses a header that is too long, and with it the whole site; anybody can lead a browser here."""
@@ -188,13 +190,13 @@ def test_all_logins_together_have_little_room(room, is_from_elsewhere):
 def test_logins_that_another_site_starts_leave_those_of_the_person():
     """Of a browser that is full, one has to go at most: the next ones take the place of each other."""
     window = Window()
-    for number in range(MOST):
+    for number in range(MAX_LOGINS):
         window.put(login(f"own-{number}", created_at=NOW + number, return_to="/page"))
 
     for number in range(20):
         window.put(login(f"{number}", created_at=NOW + 9 + number, return_to="/" + "x" * 1500, is_from_elsewhere=True))
 
-    assert [window.finds(f"own-{number}") for number in range(MOST)] == [False] + [True] * (MOST - 1)
+    assert [window.finds(f"own-{number}") for number in range(MAX_LOGINS)] == [False] + [True] * (MAX_LOGINS - 1)
     assert window.finds("19")
 
 
@@ -316,7 +318,7 @@ def test_a_login_moved_under_another_name_is_none():
     assert IN_PROGRESS.find("one", {first: window.cookies[second]}) is None
 
 
-@pytest.mark.parametrize(("age", "lives"), [(0, True), (LIFETIME - 1, True), (LIFETIME, False), (-5, True)])
+@pytest.mark.parametrize(("age", "lives"), [(0, True), (LOGIN_LIFETIME - 1, True), (LOGIN_LIFETIME, False), (-5, True)])
 def test_a_login_has_ten_minutes(age, lives):
     """The browser's own Max-Age is only a courtesy."""
     assert is_live(login("one"), now=NOW + age) is lives
@@ -327,8 +329,8 @@ def test_a_login_has_ten_minutes(age, lives):
     [
         ([], False),
         (["one", "two", "three", "four"], False),
-        (["one" + AGAIN, "two" + AGAIN, "three"], False),
-        (["one" + AGAIN, "two" + AGAIN, "three" + AGAIN], True),
+        (["one" + RESTARTED, "two" + RESTARTED, "three"], False),
+        (["one" + RESTARTED, "two" + RESTARTED, "three" + RESTARTED], True),
     ],
 )
 def test_a_circle_is_told_by_the_logins_in_progress(in_progress, circles):
@@ -344,7 +346,7 @@ def test_a_circle_of_long_ago_and_cookies_that_are_not_ours_do_not_count():
     """A person may try again later."""
     window = Window()
     for one in ("one", "two", "three"):
-        window.put(login(one + AGAIN, created_at=NOW - LIFETIME))
+        window.put(login(one + RESTARTED, created_at=NOW - LOGIN_LIFETIME))
     cookies = {**window.cookies, "__Host-oidc-abcdefgh-login-x": "junk", "other": "1"}
 
     assert not IN_PROGRESS.goes_in_circles(cookies, now=NOW)
@@ -363,26 +365,28 @@ def test_only_so_many_cookies_are_deleted_at_once():
 
     lines = IN_PROGRESS.write(login("one"), junk, now=NOW)
 
-    assert len(lines) == MOST_DELETED + 1
+    assert len(lines) == MAX_DELETED + 1
 
 
-@pytest.mark.parametrize(("room", "return_to"), [(LOGIN, "/" + "r" * 80), (4096, "/" + "r" * (LONGEST - 1))])
+@pytest.mark.parametrize(
+    ("room", "return_to"), [(LOGIN_SHARE, "/" + "r" * 80), (4096, "/" + "r" * (MAX_RETURN_TO_LENGTH - 1))]
+)
 def test_the_longest_login_fits(room, return_to):
     """Into a cookie: a browser drops a longer one without a word; and beside the largest session."""
     made = Transaction(
-        state=base64url(bytes(32)) + AGAIN,
+        state=base64url(bytes(32)) + RESTARTED,
         nonce=base64url(bytes(32)),
         code_verifier=base64url(bytes(32)),
         return_to=return_to,
         form_post=True,
-        max_age=LONGEST_SPAN,
-        acr_values=["a"] * (LONGEST_ACR_VALUES // 2),
+        max_age=MAX_SPAN,
+        acr_values=["a"] * (MAX_ACR_VALUES_LENGTH // 2),
         created_at=NOW,
         before=Before(base64url(bytes(32)), digest("sub")),
         round=4,
         session_id=base64url(bytes(32)),
         is_from_elsewhere=True,
-        form_size=LARGEST_COOKIE,
+        form_size=MAX_SEALED_FORM_LENGTH,
     )
 
     (line,) = IN_PROGRESS.write(made, {}, now=NOW, room=room)
@@ -390,8 +394,8 @@ def test_the_longest_login_fits(room, return_to):
     (name, _, value) = line.decode().partition(";")[0].partition("=")
     found = IN_PROGRESS.find(made.state, {name: value})
     assert found == made
-    assert (len(line) <= LONGEST_LINE, len(name) + len(value) + len("=; ") <= room) == (True, True)
-    assert len(line) <= LONGEST_LINE
+    assert (len(line) <= MAX_SET_COOKIE_LENGTH, len(name) + len(value) + len("=; ") <= room) == (True, True)
+    assert len(line) <= MAX_SET_COOKIE_LENGTH
 
 
 def test_who_was_signed_in_hides_in_the_repr():

@@ -1,18 +1,18 @@
 """What works once works once, and the list of it stays small."""
 
-from asgi_oidc.stores.replay_cache import Used
+from asgi_oidc.stores.replay_cache import ReplayCache
 
 
 def test_the_second_time_is_told_apart():
     """One callback makes at most one token call."""
-    used = Used()
+    used = ReplayCache()
 
     assert [used.add("x", now=10, lifetime=90) for _ in range(3)] == [True, False, False]
 
 
 def test_one_can_look_without_writing_it_down():
     """A logout token is used up when the work is done, not before."""
-    used = Used()
+    used = ReplayCache()
     used.add("x", now=10, lifetime=90)
 
     assert ("x" in used, "y" in used) == (True, False)
@@ -21,7 +21,7 @@ def test_one_can_look_without_writing_it_down():
 
 def test_what_its_time_refuses_is_forgotten():
     """The memory of a process is not endless."""
-    used = Used()
+    used = ReplayCache()
     used.add("x", now=0, lifetime=50)
     used.add("y", now=0, lifetime=500)
 
@@ -32,7 +32,7 @@ def test_what_its_time_refuses_is_forgotten():
 
 def test_a_name_that_comes_again_is_remembered_longer():
     """It counts from the last time on."""
-    used = Used()
+    used = ReplayCache()
     used.add("x", now=0, lifetime=50)
     used.add("x", now=40, lifetime=50)
 
@@ -43,7 +43,7 @@ def test_a_name_that_comes_again_is_remembered_longer():
 
 def test_beyond_the_most_the_oldest_goes():
     """Each costs its author a call, but memory is bounded all the same."""
-    used = Used(most=3)
+    used = ReplayCache(most=3)
     for number in range(10):
         used.add(str(number), now=0, lifetime=1000)
 
@@ -53,7 +53,7 @@ def test_beyond_the_most_the_oldest_goes():
 
 def test_forgetting_keeps_up_with_what_comes_in():
     """Two go for each that comes, so that a burst is worked off."""
-    used = Used()
+    used = ReplayCache()
     for number in range(4):
         used.add(str(number), now=0, lifetime=50)
 

@@ -3,16 +3,16 @@
 import msgspec
 import pytest
 
-from asgi_oidc.logout.logout_state import LIFETIME, WayBack, WaysBack
+from asgi_oidc.logout.logout_state import STATE_LIFETIME, LogoutState, LogoutStates
 from asgi_oidc.sessions.sealing import Sealer
 from tests.sessions.stores import CONTEXT, SECRET
 
 NOW = 1_800_000_000
-WAY_BACK = WayBack(return_to="/bye", is_everywhere=True, created_at=NOW)
+WAY_BACK = LogoutState(return_to="/bye", is_everywhere=True, created_at=NOW)
 
 
-def ways_back() -> WaysBack:
-    return WaysBack(Sealer([SECRET], context=CONTEXT))
+def ways_back() -> LogoutStates:
+    return LogoutStates(Sealer([SECRET], context=CONTEXT))
 
 
 def test_what_was_written_is_read_again():
@@ -30,7 +30,7 @@ def test_no_two_states_are_the_same():
 
 
 @pytest.mark.parametrize(
-    ("seconds", "counts"), [(0, True), (LIFETIME - 1, True), (LIFETIME, False), (-LIFETIME, False)]
+    ("seconds", "counts"), [(0, True), (STATE_LIFETIME - 1, True), (STATE_LIFETIME, False), (-STATE_LIFETIME, False)]
 )
 def test_it_counts_for_ten_minutes(seconds, counts):
     """The clock may be set back a little as well."""

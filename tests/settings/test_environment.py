@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from asgi_oidc import OIDCMiddleware, Rule, SettingsError
-from asgi_oidc.settings.environment import LARGEST_FILE, PARSERS, read_environment
+from asgi_oidc.settings.environment import MAX_FILE_SIZE, PARSERS, read_environment
 from asgi_oidc.settings.settings import READERS
 from tests.settings.common import NEEDED, OTHER_SECRET, SECRET
 
@@ -119,7 +119,7 @@ def test_a_wrong_variable_is_refused_with_a_fix(variable, text, fix):
         (b"\xff\xfe", "cannot be read (UnicodeDecodeError)"),
         (b"", "must not be empty"),
         (b" \n", "empty"),
-        (b"x" * (LARGEST_FILE + 1), "larger than 65536 bytes"),
+        (b"x" * (MAX_FILE_SIZE + 1), "larger than 65536 bytes"),
     ],
     ids=["missing", "binary", "empty", "blank", "large"],
 )

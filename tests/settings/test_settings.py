@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asgi_oidc import OIDCMiddleware, SettingsError
-from asgi_oidc.errors import received
-from asgi_oidc.protocol.step_up import ANYHOW, Ask
+from asgi_oidc.errors import describe_value
+from asgi_oidc.protocol.step_up import ANY_LOGIN, AuthenticationRequest
 from asgi_oidc.settings.settings import READERS, read_settings
 from asgi_oidc.settings.values import entropy_bound
 from asgi_oidc.stores.memory import MemoryStore
@@ -174,17 +174,19 @@ def test_what_follows_from_the_settings():
     assert (settings.origin, settings.base_path) == ("https://app.example.com", "/admin")
     assert settings.url_of("login") == "https://APP.example.com:443/admin/auth/login"
     assert settings.home == "https://APP.example.com:443/admin/"
-    assert (settings.form_post, settings.ask_of(ANYHOW)) == (True, Ask(("a", "b"), 60))
-    assert (read().form_post, read().ask_of(ANYHOW)) == (False, ANYHOW)
+    assert (settings.form_post, settings.ask_of(ANY_LOGIN)) == (True, AuthenticationRequest(("a", "b"), 60))
+    assert (read().form_post, read().ask_of(ANY_LOGIN)) == (False, ANY_LOGIN)
 
 
 def test_a_login_that_asks_for_more_gets_the_stricter_of_both():
     """A rule says which contexts are good enough for its path; the shorter age holds."""
     settings = read(authorization_params={"max_age": 60, "acr_values": "silver gold"})
 
-    assert settings.ask_of(Ask(("gold", "platinum"), 300)) == Ask(("gold",), 60)
-    assert settings.ask_of(Ask(("platinum",))) == Ask(("silver", "gold"), 60)
-    assert settings.ask_of(Ask((), 5, "login")) == Ask(("silver", "gold"), 5, "login")
+    assert settings.ask_of(AuthenticationRequest(("gold", "platinum"), 300)) == AuthenticationRequest(("gold",), 60)
+    assert settings.ask_of(AuthenticationRequest(("platinum",))) == AuthenticationRequest(("silver", "gold"), 60)
+    assert settings.ask_of(AuthenticationRequest((), 5, "login")) == AuthenticationRequest(
+        ("silver", "gold"), 5, "login"
+    )
 
 
 @pytest.mark.parametrize(
@@ -536,7 +538,7 @@ def test_nobody_lands_on_a_url_of_ours_after_a_sign_out(name):
 )
 def test_what_was_received_is_described_and_not_quoted(value, words):
     """A secret may stand in the wrong setting."""
-    assert received(value) == words
+    assert describe_value(value) == words
 
 
 # --- several at once

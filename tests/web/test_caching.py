@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from asgi_oidc.web.caching import LONGEST_NAME, MOST_NAMES, _silent, private_headers
+from asgi_oidc.web.caching import MAX_NAME_LENGTH, MAX_NAMES, _silent, private_headers
 
 Headers = list[tuple[bytes, bytes]]
 COOKIE = b"__Host-oidc=x; Path=/"
@@ -148,12 +148,12 @@ def test_no_answer_to_a_user_is_ever_shareable(controls, has_cookie):
 
 def test_names_that_have_nothing_to_do_with_caches_are_remembered_within_bounds():
     """An app may make names up."""
-    for number in range(3 * MOST_NAMES):
+    for number in range(3 * MAX_NAMES):
         private_headers([(b"x-%d" % number, b"")])
-    private_headers([(b"y" * (LONGEST_NAME + 1), b"")])
-    private_headers([(b"z-%d" % number, b"") for number in range(MOST_NAMES + 1)])
+    private_headers([(b"y" * (MAX_NAME_LENGTH + 1), b"")])
+    private_headers([(b"z-%d" % number, b"") for number in range(MAX_NAMES + 1)])
 
-    assert 0 < len(_silent) <= MOST_NAMES
+    assert 0 < len(_silent) <= MAX_NAMES
     assert not [name for name in _silent if name[:1] in b"yz"]
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asgi_oidc.web.headers import LONGEST_LIST, MOST_LISTS, MOST_NAMES, _known, read_names
+from asgi_oidc.web.headers import MAX_LIST_LENGTH, MAX_LISTS, MAX_NAMES, _known, read_names
 
 NAMES = st.one_of(
     st.sampled_from([b"cookie", b"Cookie", b"host", b"x-http-method", b"X_Method-Override", b"\n", b""]),
@@ -51,7 +51,7 @@ def test_the_same_names_are_read_once():
     assert read_names(headers(b"host", b"cookie")) is names
 
 
-@pytest.mark.parametrize(("size", "is_kept"), [(LONGEST_LIST, True), (LONGEST_LIST + 1, False)])
+@pytest.mark.parametrize(("size", "is_kept"), [(MAX_LIST_LENGTH, True), (MAX_LIST_LENGTH + 1, False)])
 def test_a_long_list_is_not_kept(size, is_kept):
     """Some servers take any."""
     names = read_names(headers(b"x" * size))
@@ -59,7 +59,7 @@ def test_a_long_list_is_not_kept(size, is_kept):
     assert (read_names(headers(b"x" * size)) is names) is is_kept
 
 
-@pytest.mark.parametrize(("count", "is_kept"), [(MOST_NAMES, True), (MOST_NAMES + 1, False)])
+@pytest.mark.parametrize(("count", "is_kept"), [(MAX_NAMES, True), (MAX_NAMES + 1, False)])
 def test_a_list_of_many_names_is_not_kept(count, is_kept):
     """However short they are: each takes room of its own."""
     names = read_names(headers(*[b"a"] * count))
@@ -70,8 +70,8 @@ def test_a_list_of_many_names_is_not_kept(count, is_kept):
 def test_whoever_makes_names_up_takes_little_room():
     """Nobody has to sign in for that."""
     tracemalloc.start()
-    for number in range(3 * MOST_LISTS):
-        read_names(headers(*[b"%d-%d" % (number, place) for place in range(MOST_NAMES)]))
+    for number in range(3 * MAX_LISTS):
+        read_names(headers(*[b"%d-%d" % (number, place) for place in range(MAX_NAMES)]))
     held, most = tracemalloc.get_traced_memory()
     tracemalloc.stop()
 
@@ -80,10 +80,10 @@ def test_whoever_makes_names_up_takes_little_room():
 
 def test_so_many_lists_are_kept_and_no_more():
     """Anybody can make names up."""
-    for number in range(3 * MOST_LISTS):
+    for number in range(3 * MAX_LISTS):
         read_names(headers(b"x-%d" % number))
 
-    assert 0 < len(_known) <= MOST_LISTS
+    assert 0 < len(_known) <= MAX_LISTS
 
 
 def test_names_may_come_as_other_bytes():

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asgi_oidc.web.paths import LONGEST_PATH, PathReadings, read_path
+from asgi_oidc.web.paths import MAX_PATH_LENGTH, PathReadings, read_path
 from asgi_oidc.web.readings import strip_prefix
 
 
@@ -75,7 +75,7 @@ def test_a_dot_in_the_root_path_may_stand_for_any_character(root, rest):
 def test_what_such_an_expression_leaves_of_a_path_nobody_can_list(root):
     """Every rule holds."""
     assert path("/x/users", root=root).is_unreadable
-    assert path("/x/users", root="/" + "x" * LONGEST_PATH).is_unreadable
+    assert path("/x/users", root="/" + "x" * MAX_PATH_LENGTH).is_unreadable
     assert not path("/x/users", root="/x").is_unreadable
 
 
@@ -274,7 +274,7 @@ def test_stripping_and_adding_a_mount_are_each_others_undoing(segments):
 
 def test_a_path_beyond_all_reason_is_protected_without_being_read():
     """Judging a path costs time by its length, and anyone can send a long one."""
-    path = "/static/" + "a" * LONGEST_PATH
+    path = "/static/" + "a" * MAX_PATH_LENGTH
 
     found = read_path({"path": path, "raw_path": path.encode()}, base_path="/app")
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from asgi_oidc.web.readings import Kept, Mounts, all_readings
+from asgi_oidc.web.readings import Mounts, PathKeepingMount, all_readings
 
-STATIC = Kept(start="/static", of_path="", root="", own="/static")
+STATIC = PathKeepingMount(start="/static", of_path="", root="", own="/static")
 
 
 def read(path: str, root_path: str = "", *, base_path: str = "", mounts: Mounts) -> set[str]:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from asgi_oidc.errors import RequestRejected
 from asgi_oidc.web.paths import read_path
-from asgi_oidc.web.request import LONGEST_QUERY, MOST_PARAMETERS, Request, read_form
+from asgi_oidc.web.request import MAX_PARAMETERS, MAX_QUERY_LENGTH, Request, read_form
 
 ORIGIN = "https://app.example.com"
 TEXT = st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=10)
@@ -266,8 +266,8 @@ def test_parameters_are_those_of_the_query(value):
 @pytest.mark.parametrize(
     ("data", "code"),
     [
-        (b"a=" + b"x" * LONGEST_QUERY, "parameters_too_long"),
-        (b"&".join([b"a=1"] * (MOST_PARAMETERS + 1)), "parameters_malformed"),
+        (b"a=" + b"x" * MAX_QUERY_LENGTH, "parameters_too_long"),
+        (b"&".join([b"a=1"] * (MAX_PARAMETERS + 1)), "parameters_malformed"),
         (b"a=%ff", "parameters_malformed"),
         (b"%c3%28=1", "parameters_malformed"),
         (b"a=\xc3\xa4", "parameters_malformed"),
@@ -284,7 +284,7 @@ def test_a_form_beyond_its_bounds_is_refused(data, code):
 
 def test_a_form_within_its_bounds_is_read():
     """As many parameters as there may be."""
-    assert len(read_form(b"&".join([b"a=1"] * MOST_PARAMETERS))) == MOST_PARAMETERS
+    assert len(read_form(b"&".join([b"a=1"] * MAX_PARAMETERS))) == MAX_PARAMETERS
 
 
 @pytest.mark.parametrize(
@@ -320,7 +320,7 @@ def test_what_a_page_loads_by_itself_is_told_by_its_destination(headers, is_subr
 
 
 @pytest.mark.parametrize(
-    ("headers", "is_led_here"),
+    ("headers", "is_sent_by_other_site"),
     [
         ([], False),
         ([("sec-fetch-site", "none"), ("sec-fetch-user", "?1")], False),
@@ -332,6 +332,6 @@ def test_what_a_page_loads_by_itself_is_told_by_its_destination(headers, is_subr
         ([("referer", "https://id.example.com/")], True),
     ],
 )
-def test_who_brought_the_browser_here_is_told_by_fetch_metadata_and_else_by_the_referer(headers, is_led_here):
+def test_who_brought_the_browser_here_is_told_by_fetch_metadata_and_else_by_the_referer(headers, is_sent_by_other_site):
     """A loop leads here; a person types or clicks."""
-    assert request(*headers).is_led_here(ORIGIN) is is_led_here
+    assert request(*headers).is_sent_by_other_site(ORIGIN) is is_sent_by_other_site

@@ -2,7 +2,7 @@
 
 import pytest
 
-from asgi_oidc.web.return_to import LONGEST, check_return_to
+from asgi_oidc.web.return_to import MAX_RETURN_TO_LENGTH, check_return_to
 
 
 @pytest.mark.parametrize(
@@ -20,7 +20,7 @@ from asgi_oidc.web.return_to import LONGEST, check_return_to
         "/a?b[]=1",
         "/@evil",
         "/a;b",
-        "/" + "a" * (LONGEST - 1),
+        "/" + "a" * (MAX_RETURN_TO_LENGTH - 1),
         "/.well-known/x",
         "/a..b",
         "/a?../..",
@@ -57,7 +57,7 @@ def test_a_path_of_ours_is_taken_as_it_is(value):
         "/%2e%2e/a",
         "/a/.%2E/b",
         "/%2E",
-        "/" + "a" * LONGEST,
+        "/" + "a" * MAX_RETURN_TO_LENGTH,
         "/a\\b",
         "/auth",
         "/auth/",

@@ -3,15 +3,15 @@
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any
 
-from asgi_oidc.asgi.oidc import LiveOIDC
+from asgi_oidc.asgi.oidc import SignedInOIDC
 from asgi_oidc.asgi.open_response import OpenResponse, OpenResponses, loop_time
 from asgi_oidc.composition import Parts
 from asgi_oidc.errors.sanitized import call_sanitized
-from asgi_oidc.login.cookie_budget import MAX_HEADER
-from asgi_oidc.policy.policy import Place
-from asgi_oidc.principal import NOBODY, Auth, User
+from asgi_oidc.login.cookie_budget import MAX_COOKIE_HEADER
+from asgi_oidc.policy.policy import MatchedPolicy
+from asgi_oidc.principal import ANONYMOUS, Auth, User
 from asgi_oidc.sessions.authentication import delete_over
-from asgi_oidc.sessions.repository import Live
+from asgi_oidc.sessions.repository import ActiveSession
 from asgi_oidc.web.caching import private_headers
 from asgi_oidc.web.cors import readable_headers
 from asgi_oidc.web.request import Request
@@ -22,21 +22,21 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
 
-def inner_scope(scope: Scope, parts: Parts, live: Live | None) -> Scope:
+def app_scope(scope: Scope, parts: Parts, live: ActiveSession | None) -> Scope:
     """Copy the scope with our three keys; whatever stood there before came from outside and is replaced."""
     inner = dict(scope)
     if live is None:
-        inner["user"], inner["auth"], inner["oidc"] = NOBODY, Auth([]), parts.nobody
+        inner["user"], inner["auth"], inner["oidc"] = ANONYMOUS, Auth([]), parts.nobody
         return inner
     login, tokens = live.session.login, live.session.tokens
     domains = parts.settings.trusted_email_domains
     inner["user"] = User(login.sub, login.issuer, tokens.written_claims, trusted_email_domains=domains)
     inner["auth"] = Auth(["authenticated", *tokens.scopes])
-    inner["oidc"] = LiveOIDC(live, parts)
+    inner["oidc"] = SignedInOIDC(live, parts)
     return inner
 
 
-class Answer:
+class AppResponse:
     """The answer to one request: kept out of shared caches when it is to a user, it brings what has become of the
     session, and can be read by those sites that may.
 
@@ -62,8 +62,8 @@ class Answer:
     def __init__(
         self,
         parts: Parts,
-        live: Live | None,
-        place: Place,
+        live: ActiveSession | None,
+        place: MatchedPolicy,
         request: Request,
         receive: Receive,
         send: Send,
@@ -128,18 +128,18 @@ class Answer:
         if message["type"] == "http.response.body" and not message.get("more_body"):
             self.close()
 
-    def _opened(self, live: Live) -> OpenResponse:
+    def _opened(self, live: ActiveSession) -> OpenResponse:
         if self.open is None:
             self.open = call_sanitized(OpenResponse, live, self._parts, self._send, begun_at=self._begun_at)
         return self.open
 
-    def _cookies_due(self, live: Live) -> list[bytes]:
+    def _cookies_due(self, live: ActiveSession) -> list[bytes]:
         parts, request = self._parts, self._request
         due = _cookies_due(parts, live, request) if parts.sessions.is_due(live) else []
         return due if request.method != "POST" else [*due, *_forms_sent(parts, request)]
 
 
-def outer_handshake(parts: Parts, live: Live, request: Request, send: Send) -> Send:
+def outer_handshake(parts: Parts, live: ActiveSession, request: Request, send: Send) -> Send:
     """The same for a websocket, accepted or answered instead."""
 
     async def finished_handshake(message: Message) -> None:
@@ -152,10 +152,10 @@ def outer_handshake(parts: Parts, live: Live, request: Request, send: Send) -> S
     return finished_handshake
 
 
-def _cookies_due(parts: Parts, live: Live, request: Request) -> list[bytes]:
+def _cookies_due(parts: Parts, live: ActiveSession, request: Request) -> list[bytes]:
     # The app's own frames are above this one: whatever fails here passes by there.
     lines = call_sanitized(parts.sessions.cookies_due, live, request.cookies)
-    if len(request.cookie_header) + sum(map(len, lines)) <= MAX_HEADER:  # most often there is room enough
+    if len(request.cookie_header) + sum(map(len, lines)) <= MAX_COOKIE_HEADER:  # most often there is room enough
         return lines
     return [*lines, *call_sanitized(parts.cookie_budget.make_room, request.cookies, lines, now=parts.now())]
 

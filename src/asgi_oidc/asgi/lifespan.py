@@ -10,7 +10,7 @@ from asgi_oidc import events
 from asgi_oidc.asgi.worker_processes import is_one_of_several
 from asgi_oidc.composition import Parts
 
-LISTEN_EVERY = 1.0  # seconds
+POLL_INTERVAL = 1.0  # seconds
 FINISH_DEADLINE = 10.0  # seconds; as long as a call to the provider may take
 
 # What is kept in memory: what to say when this process is the only one, and when it is one of several.
@@ -100,7 +100,7 @@ async def _listening(parts: Parts) -> AsyncIterator[None]:
 async def _listen(parts: Parts, is_over: anyio.Event) -> None:
     while not is_over.is_set():
         await parts.log.look()
-        with anyio.move_on_after(LISTEN_EVERY):
+        with anyio.move_on_after(POLL_INTERVAL):
             await is_over.wait()
 
 
@@ -144,12 +144,12 @@ def _tell_what_a_sign_out_reaches(parts: Parts, *, is_late: bool) -> None:
 
 def _tell_of_rules_that_may_be_passed(parts: Parts) -> None:
     """Warn about apps that may match plain prefixes and cannot be inspected."""
-    passable = parts.policy.passable()
-    if passable:
+    bypassable_rules = parts.policy.bypassable_rules()
+    if bypassable_rules:
         events.log(
             events.MOUNTS_UNKNOWN,
-            app=", ".join(passable),
-            rules=", ".join(dict.fromkeys(path for paths in passable.values() for path in paths)),
+            app=", ".join(bypassable_rules),
+            rules=", ".join(dict.fromkeys(path for paths in bypassable_rules.values() for path in paths)),
             what="asgi-oidc cannot tell how this app matches paths: if it serves '/adminx' as '/admin' and 'x', "
             "a rule for '/admin/*' does not protect that",
             fix="set plain_prefixes to the paths that it matches that way, such as ['/admin'], or to [] if none",
@@ -159,8 +159,8 @@ def _tell_of_rules_that_may_be_passed(parts: Parts) -> None:
 async def _finish(parts: Parts) -> None:
     """Let renewals that are under way end, so that no refresh token gets lost, and hang up."""
     with anyio.move_on_after(FINISH_DEADLINE):
-        await parts.renewals.landed()
-        await parts.errands.landed()
-        await parts.afterwards.landed()
-        await parts.log.landed()
+        await parts.renewals.drained()
+        await parts.errands.drained()
+        await parts.afterwards.drained()
+        await parts.log.drained()
     await parts.provider.http.close()

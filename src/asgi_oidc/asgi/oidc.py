@@ -4,22 +4,22 @@ from asgi_oidc.composition import Parts
 from asgi_oidc.errors.sanitized import sanitizes_errors
 from asgi_oidc.principal import OIDC
 from asgi_oidc.protocol.exchange import Wanted
-from asgi_oidc.protocol.step_up import Ask, is_met
-from asgi_oidc.sessions.repository import Live
+from asgi_oidc.protocol.step_up import AuthenticationRequest, is_met
+from asgi_oidc.sessions.repository import ActiveSession
 from asgi_oidc.sessions.session import expires_at
 from asgi_oidc.tokens.httpx_auth import HiddenToken
 from asgi_oidc.tokens.refresh import live_tokens
 from asgi_oidc.tokens.resource_tokens import exchanged_token, resource_token
 
-LONGEST_ARGUMENT = 2048  # characters
+MAX_ARGUMENT_LENGTH = 2048  # characters
 
 
-class LiveAccess:
+class SessionAccess:
     """`Access` for one request."""
 
     __slots__ = ("_live", "_parts")
 
-    def __init__(self, live: Live, parts: Parts) -> None:
+    def __init__(self, live: ActiveSession, parts: Parts) -> None:
         self._live = live
         self._parts = parts
 
@@ -41,7 +41,7 @@ class LiveAccess:
         """The hash of the id, as in the store."""
         return self._parts.records.handle(self._live.session.id)
 
-    def meets(self, ask: Ask) -> bool:
+    def meets(self, ask: AuthenticationRequest) -> bool:
         """Hold the login against what is asked for."""
         first, leeway = self._live.session.login.first, self._parts.settings.leeway
         acr, auth_time = first.get("acr"), first.get("auth_time")
@@ -83,19 +83,19 @@ class LiveAccess:
         return await exchanged_token(self._live, self._parts, wanted, refused=_shown(refused))
 
 
-class LiveOIDC(OIDC):
+class SignedInOIDC(OIDC):
     """`OIDC` of somebody who is signed in; every request makes one, and few look into it."""
 
     __slots__ = ("_live", "_parts")
 
-    def __init__(self, live: Live, parts: Parts) -> None:
+    def __init__(self, live: ActiveSession, parts: Parts) -> None:
         self._urls = parts.urls
         self._live = live
         self._parts = parts
 
     @property
-    def _access(self) -> LiveAccess:
-        return LiveAccess(self._live, self._parts)
+    def _access(self) -> SessionAccess:
+        return SessionAccess(self._live, self._parts)
 
 
 def _shown(token: HiddenToken | None) -> str | None:
@@ -109,4 +109,4 @@ def _check_resource(resource: str) -> None:
 
 
 def _is_text(value: object) -> bool:
-    return isinstance(value, str) and value.isprintable() and value.strip() != "" and len(value) <= LONGEST_ARGUMENT
+    return isinstance(value, str) and value.isprintable() and value.strip() != "" and len(value) <= MAX_ARGUMENT_LENGTH

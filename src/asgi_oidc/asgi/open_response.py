@@ -13,11 +13,11 @@ import anyio
 from anyio.lowlevel import RunVar
 
 from asgi_oidc import events
-from asgi_oidc.asgi.session_watch import FAREWELL, LOOK_EVERY, ConnectionEnded, SessionWatch, is_due_to_end
+from asgi_oidc.asgi.session_watch import CHECK_INTERVAL, CLOSE_DEADLINE, ConnectionEnded, SessionWatch, is_due_to_end
 from asgi_oidc.composition import Parts
 from asgi_oidc.errors import StoreUnavailable
 from asgi_oidc.errors.sanitized import call_sanitized
-from asgi_oidc.sessions.repository import Live
+from asgi_oidc.sessions.repository import ActiveSession
 from asgi_oidc.single_flight import run_var
 
 READS_AT_ONCE = 20  # of sessions in a store
@@ -38,7 +38,7 @@ def loop_time() -> float:
 class OpenResponse:
     """One response that may stay open; it can be ended."""
 
-    def __init__(self, live: Live, parts: Parts, send: Send, *, begun_at: float) -> None:
+    def __init__(self, live: ActiveSession, parts: Parts, send: Send, *, begun_at: float) -> None:
         self.session = SessionWatch(live, parts)
         self.begun_at = begun_at  # its request, by the clock of the event loop
         self.is_streaming = False
@@ -86,7 +86,7 @@ class OpenResponse:
         self.is_ended = True
         events.log(events.RESPONSE_ENDED)
         try:
-            with anyio.move_on_after(FAREWELL):
+            with anyio.move_on_after(CLOSE_DEADLINE):
                 if self._sending:
                     self._nobody_sends = anyio.Event()
                     await self._nobody_sends.wait()
@@ -107,7 +107,7 @@ class OpenResponse:
         self.is_streaming = True
 
     def _is_over_by_now(self) -> bool:
-        return loop_time() - self.begun_at > LOOK_EVERY and self.session.is_known_to_be_over()
+        return loop_time() - self.begun_at > CHECK_INTERVAL and self.session.is_known_to_be_over()
 
     def explains(self, error: BaseException) -> bool:
         """Say whether an app raises this because the response was ended."""
@@ -163,7 +163,7 @@ class OpenResponses:
         self._look_later(loop, watched)
 
     def _look_later(self, loop: asyncio.AbstractEventLoop, watched: _Watched) -> None:
-        loop.call_later(LOOK_EVERY, self._begin_look, loop, watched)
+        loop.call_later(CHECK_INTERVAL, self._begin_look, loop, watched)
 
     def _begin_look(self, loop: asyncio.AbstractEventLoop, watched: _Watched) -> None:
         if not watched.responses:
@@ -174,13 +174,13 @@ class OpenResponses:
 
     async def _look_again_and_again(self, watched: _Watched) -> None:
         while watched.responses:
-            await anyio.sleep(LOOK_EVERY)
+            await anyio.sleep(CHECK_INTERVAL)
             await self._look(watched)
         watched.has_next_look = False
 
     async def _look(self, watched: _Watched) -> None:
         # Not those that have only just begun: a request that is under way when its session ends may finish.
-        begun_before = loop_time() - LOOK_EVERY
+        begun_before = loop_time() - CHECK_INTERVAL
         responses = [response for response in watched.responses if response.begun_at <= begun_before]
         try:
             over = await self._find_over(responses) if responses else []

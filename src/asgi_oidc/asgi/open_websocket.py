@@ -7,10 +7,10 @@ from typing import Any
 import anyio
 
 from asgi_oidc import events
-from asgi_oidc.asgi.session_watch import FAREWELL, LOOK_EVERY, ConnectionEnded, SessionWatch, is_due_to_end
+from asgi_oidc.asgi.session_watch import CHECK_INTERVAL, CLOSE_DEADLINE, ConnectionEnded, SessionWatch, is_due_to_end
 from asgi_oidc.composition import Parts
 from asgi_oidc.errors import StoreUnavailable
-from asgi_oidc.sessions.repository import Live
+from asgi_oidc.sessions.repository import ActiveSession
 
 CLOSE_SESSION_OVER = 4401  # a code of our own, after the HTTP status (RFC 6455 §7.4.2)
 CLOSE_TRY_AGAIN_LATER = 1013  # IANA WebSocket close code registry
@@ -23,7 +23,7 @@ Send = Callable[[Message], Awaitable[None]]
 class OpenWebsocket:
     """One websocket as the app has it; it can be cut off."""
 
-    def __init__(self, live: Live, parts: Parts, receive: Receive, send: Send) -> None:
+    def __init__(self, live: ActiveSession, parts: Parts, receive: Receive, send: Send) -> None:
         self._session = SessionWatch(live, parts)
         self._parts = parts
         self._receive = receive
@@ -85,11 +85,11 @@ class OpenWebsocket:
     async def _watch(self) -> None:
         code = None
         while code is None:
-            await anyio.sleep(LOOK_EVERY)
+            await anyio.sleep(CHECK_INTERVAL)
             code = await self._why_over()
         self._code = code
         # Shielded: an app that ends now, because it could not send, must not cut this short.
-        with anyio.move_on_after(FAREWELL, shield=True):
+        with anyio.move_on_after(CLOSE_DEADLINE, shield=True):
             await self._leave_receive()
             await self._close(code)
         self._is_cut.set()

@@ -6,16 +6,16 @@ from asgi_oidc import events
 from asgi_oidc.composition import Parts
 from asgi_oidc.errors import StoreUnavailable
 from asgi_oidc.sessions.authentication import is_over
-from asgi_oidc.sessions.repository import Live
-from asgi_oidc.sessions.session import Session, ends_for_good_at, is_live, is_roll_due
+from asgi_oidc.sessions.repository import ActiveSession
+from asgi_oidc.sessions.session import Session, ends_for_good_at, is_live, is_use_due
 from asgi_oidc.tokens.refreshed_session import rights_may_differ
 
-LOOK_EVERY = 2.0  # seconds
-READ_EVERY = 60  # seconds after which a session in a store is read again
-BLIND = 60  # seconds without an answer of the store after which the session is no longer taken for alive
+CHECK_INTERVAL = 2.0  # seconds
+READ_INTERVAL = 60  # seconds after which a session in a store is read again
+STORE_SILENCE_LIMIT = 60  # seconds without an answer of the store after which the session is no longer taken for alive
 USE_PAUSE = 10  # seconds between two attempts to save the time of last use
-FAREWELL = 2.0  # seconds to send the end to the browser; then the app gets its disconnect in any case
-MOST_CAUSES = 10  # exceptions that led to one another, and groups within each other
+CLOSE_DEADLINE = 2.0  # seconds to send the end to the browser; then the app gets its disconnect in any case
+MAX_CAUSES = 10  # exceptions that led to one another, and groups within each other
 DISCONNECTS = ("ClientDisconnect", "WebSocketDisconnect")  # what Starlette makes of an `OSError`, without a cause
 
 
@@ -37,7 +37,7 @@ def is_due_to_end(error: BaseException, *, of: object) -> bool:
     What it raises while it handles that (`__context__`) is an error of its own, and so is any other member of a group.
     What it made of the end (`raise ... from ...`) is logged.
     """
-    is_due = _is_due_to_end(error, of, MOST_CAUSES)
+    is_due = _is_due_to_end(error, of, MAX_CAUSES)
     if is_due and not isinstance(error, ConnectionEnded):
         events.log(events.ERROR_AFTER_END, error=error)
     return is_due
@@ -61,7 +61,7 @@ class SessionWatch:
     unattended page may send messages as well.
     """
 
-    def __init__(self, live: Live, parts: Parts) -> None:
+    def __init__(self, live: ActiveSession, parts: Parts) -> None:
         self._live = live
         self._parts = parts
         self._opened = self._session = live.session
@@ -86,12 +86,12 @@ class SessionWatch:
         parts, now = self._parts, self._parts.now()
         if not (self._is_used and parts.settings.websocket_activity):
             return
-        if not is_roll_due(self._session, parts.limits, now) or abs(now - self._tried_at) < USE_PAUSE:
+        if not is_use_due(self._session, parts.limits, now) or abs(now - self._tried_at) < USE_PAUSE:
             return
         self._tried_at, self._is_used = now, False
 
         def used(current: Session) -> Session:
-            is_due = is_live(current, parts.limits, now=now) and is_roll_due(current, parts.limits, now)
+            is_due = is_live(current, parts.limits, now=now) and is_use_due(current, parts.limits, now)
             return msgspec.structs.replace(current, seen_at=now) if is_due else current
 
         try:
@@ -105,7 +105,7 @@ class SessionWatch:
     def is_read_due(self) -> bool:
         """Say whether more than this process knows has to be asked for."""
         parts = self._parts
-        is_old = parts.store is not None and abs(parts.now() - self._read_at) > READ_EVERY
+        is_old = parts.store is not None and abs(parts.now() - self._read_at) > READ_INTERVAL
         return is_old or is_over(self._session, parts, now=parts.now())
 
     async def is_gone(self) -> bool:
@@ -132,4 +132,4 @@ class SessionWatch:
 
     def is_unseen_for_long(self) -> bool:
         """Say whether nobody could tell for so long that it has to be taken for over: an outage keeps no session."""
-        return abs(self._parts.now() - self._looked_at) > BLIND
+        return abs(self._parts.now() - self._looked_at) > STORE_SILENCE_LIMIT

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, assert_never
 
-from asgi_oidc.asgi.app_response import inner_scope, outer_handshake
+from asgi_oidc.asgi.app_response import app_scope, outer_handshake
 from asgi_oidc.asgi.handshake import Handshake
 from asgi_oidc.asgi.open_websocket import CLOSE_SESSION_OVER, CLOSE_TRY_AGAIN_LATER, OpenWebsocket
 from asgi_oidc.composition import Parts
@@ -13,8 +13,8 @@ from asgi_oidc.errors.sanitized import sanitizes_errors
 from asgi_oidc.policy.app_checks import authorize
 from asgi_oidc.policy.app_errors import decision_for, lacks_user
 from asgi_oidc.policy.denials import forbidden, foreign, unauthorized
-from asgi_oidc.policy.policy import Allow, Place, Refuse, StartLogin, StepUp
-from asgi_oidc.sessions.repository import Live
+from asgi_oidc.policy.policy import Allow, MatchedPolicy, Refuse, StartLogin, StepUp
+from asgi_oidc.sessions.repository import ActiveSession
 from asgi_oidc.web.request import Request
 from asgi_oidc.web.response import Response
 
@@ -32,8 +32,8 @@ async def serve_websocket(
     parts: Parts,
     scope: Scope,
     request: Request,
-    place: Place,
-    who: Live | StoreUnavailable | None,
+    place: MatchedPolicy,
+    who: ActiveSession | StoreUnavailable | None,
     handshake: Handshake,
 ) -> None:
     """Refuse a websocket, or let the app have it.
@@ -58,8 +58,8 @@ async def _refusal(
     parts: Parts,
     scope: Scope,
     request: Request,
-    place: Place,
-    who: Live | StoreUnavailable | None,
+    place: MatchedPolicy,
+    who: ActiveSession | StoreUnavailable | None,
     *,
     is_ours: bool,
 ) -> Refusal | None:
@@ -90,12 +90,12 @@ async def _run_app(
     parts: Parts,
     scope: Scope,
     request: Request,
-    who: Live | StoreUnavailable | None,
+    who: ActiveSession | StoreUnavailable | None,
     handshake: Handshake,
 ) -> Refusal | None:
     """Call the app; where it lacks something before it has answered, say how the websocket is refused."""
-    user = who if isinstance(who, Live) else None
-    scope = inner_scope(scope, parts, user)
+    user = who if isinstance(who, ActiveSession) else None
+    scope = app_scope(scope, parts, user)
     try:
         if user is None:
             await app(scope, handshake.receive, handshake.send)
@@ -111,7 +111,7 @@ async def _run_app(
     return None
 
 
-def _told(error: OIDCError, request: Request, parts: Parts, live: Live | None) -> Refusal:
+def _told(error: OIDCError, request: Request, parts: Parts, live: ActiveSession | None) -> Refusal:
     """Say how a websocket is refused whose app lacks a user, a better login or a token."""
     decision = decision_for(error, request, parts, live)
     if not isinstance(decision, OIDCError):

@@ -6,7 +6,7 @@ from datetime import datetime
 from html import escape
 from typing import Any
 
-LONGEST_LIST = 8  # values; a longer claim is folded
+MAX_LIST_LENGTH = 8  # values; a longer claim is folded
 INSTANTS = ("auth_time", "exp", "iat", "nbf", "updated_at")  # claims in seconds since the epoch
 
 MARK = """\
@@ -156,7 +156,7 @@ def _value(name: str, value: Any) -> str:
     if name in INSTANTS and isinstance(value, int):
         return f"{value}<small>{_time(value)}</small>"
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    if isinstance(value, list | dict) and len(value) > LONGEST_LIST:
+    if isinstance(value, list | dict) and len(value) > MAX_LIST_LENGTH:
         return f"<details><summary>{len(value)} values</summary>{escape(text)}</details>"
     return escape(text)
 

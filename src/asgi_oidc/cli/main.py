@@ -9,7 +9,7 @@ from asgi_oidc import __version__
 from asgi_oidc.errors import SettingsError
 from asgi_oidc.events import logger
 
-HIGHEST_PORT = 65_535
+MAX_PORT = 65_535
 
 _SILENT = logging.NullHandler()
 
@@ -64,8 +64,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _port(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and int(text) <= HIGHEST_PORT):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a port: 0 to {HIGHEST_PORT}")
+    if not (text.isascii() and text.isdigit() and int(text) <= MAX_PORT):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port: 0 to {MAX_PORT}")
     return int(text)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from asgi_oidc import OIDCMiddleware
 
-MOST_LOOKED_AT = 10_000  # objects of an app
+MAX_INSPECTED = 10_000  # objects of an app
 
 
 class NoSuchApp(Exception):
@@ -83,7 +83,7 @@ def load(name: str) -> Any:
 def middlewares(app: Any) -> Iterator[OIDCMiddleware]:
     """Find all middlewares around an app, in its stack and on its mounts, from the outside in."""
     waiting, seen = [app], set[int]()
-    while waiting and len(seen) < MOST_LOOKED_AT:
+    while waiting and len(seen) < MAX_INSPECTED:
         here = waiting.pop(0)
         if here is None or id(here) in seen:
             continue

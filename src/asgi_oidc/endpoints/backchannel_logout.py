@@ -8,7 +8,7 @@ from asgi_oidc.endpoints.endpoint import Endpoint, Receive, read_form_body
 from asgi_oidc.errors import OIDCError, ProviderError, RequestRejected, StoreUnavailable, TokenRejected
 from asgi_oidc.login.login_transactions import digest
 from asgi_oidc.logout.sign_out import sign_out_everywhere
-from asgi_oidc.protocol.logout_token import OLDEST, Logout
+from asgi_oidc.protocol.logout_token import MAX_TOKEN_AGE, Logout
 from asgi_oidc.web.request import Request, read_form
 from asgi_oidc.web.response import Response, json_response
 
@@ -53,7 +53,7 @@ def _tell_of_missing_exp(logout: Logout, parts: Parts) -> None:
     if logout.has_exp or "logout_token_without_exp" in parts.notices:
         return
     parts.notices.add("logout_token_without_exp")
-    what = f"the logout token has no exp; it is valid for {OLDEST} s from its iat, and its jti once"
+    what = f"the logout token has no exp; it is valid for {MAX_TOKEN_AGE} s from its iat, and its jti once"
     events.log(events.LOGOUT_TOKEN_WITHOUT_EXP, what=what, fix="nothing to change here; the provider should add exp")
 
 

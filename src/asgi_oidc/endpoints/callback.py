@@ -6,13 +6,13 @@ from asgi_oidc import events
 from asgi_oidc.composition import Parts
 from asgi_oidc.endpoints.endpoint import Endpoint, Receive, read_form_body
 from asgi_oidc.endpoints.failure import failure
-from asgi_oidc.endpoints.login import CLAIM, FormOfLogin, start_login
+from asgi_oidc.endpoints.login import CLAIM_PARAMETER, KeptForm, start_login
 from asgi_oidc.errors import LoginLoop, OIDCError, ProviderRefused, RequestRejected, StoreUnavailable
-from asgi_oidc.login.interrupted_forms import LARGEST_COOKIE, Claim
-from asgi_oidc.login.login_loops import MOST, Round
-from asgi_oidc.login.login_transactions import AGAIN, LIFETIME, Transaction, digest, is_live
+from asgi_oidc.login.interrupted_forms import MAX_SEALED_FORM_LENGTH, FormClaim
+from asgi_oidc.login.login_loops import MAX_LOGINS_IN_A_ROW, LoginCount
+from asgi_oidc.login.login_transactions import LOGIN_LIFETIME, RESTARTED, Transaction, digest, is_live
 from asgi_oidc.login.on_login import admit
-from asgi_oidc.login.sign_in import Beginning, Claims, begin, new_session, sign_in
+from asgi_oidc.login.sign_in import Claims, LoginStart, begin, new_session, sign_in
 from asgi_oidc.protocol.authorization import (
     AuthorizationResponse,
     check_response_issuer,
@@ -22,11 +22,11 @@ from asgi_oidc.protocol.authorization import (
 from asgi_oidc.protocol.claims import merge_claims
 from asgi_oidc.protocol.id_token import Expected
 from asgi_oidc.protocol.oauth_error import make_oauth_error
-from asgi_oidc.protocol.step_up import Ask
+from asgi_oidc.protocol.step_up import AuthenticationRequest
 from asgi_oidc.protocol.tokens import TokenAnswer
 from asgi_oidc.sessions.authentication import authenticate
-from asgi_oidc.sessions.session import MOST_SKEW
-from asgi_oidc.stores.guarded_store import StoreDoor
+from asgi_oidc.sessions.session import MAX_SKEW
+from asgi_oidc.stores.guarded_store import GuardedStore
 from asgi_oidc.tokens.revoke import revoke_of_login
 from asgi_oidc.web.request import Request, read_form
 from asgi_oidc.web.response import Response, redirect
@@ -66,12 +66,12 @@ async def _not_finished(
     request: Request, parts: Parts, response: AuthorizationResponse, transaction: Transaction, error: OIDCError
 ) -> Response:
     """Restart a login once if its page at the provider has expired; report any other failure."""
-    is_first = request.wants_page and not request.is_prefetch and not transaction.state.endswith(AGAIN)
+    is_first = request.wants_page and not request.is_prefetch and not transaction.state.endswith(RESTARTED)
     if not (is_first and has_login_page_expired(response)):
         return failure(request, parts, error, return_to=transaction.return_to)
     events.log(events.LOGIN_REPEATED, going_to="a fresh login", code=error.code, detail=error.detail)
-    ask, return_to = Ask(tuple(transaction.acr_values), transaction.max_age), transaction.return_to
-    form = None if transaction.form is None else FormOfLogin(transaction.form, transaction.form_size)
+    ask, return_to = AuthenticationRequest(tuple(transaction.acr_values), transaction.max_age), transaction.return_to
+    form = None if transaction.form is None else KeptForm(transaction.form, transaction.form_size)
     try:
         return await start_login(request, parts, return_to=return_to, ask=ask, again=True, form=form)
     except OIDCError as failed:
@@ -101,7 +101,7 @@ async def _finish_once(
 def _make_room(request: Request, parts: Parts, transaction: Transaction, lines: list[bytes]) -> list[bytes]:
     cookies: Mapping[str, str] = request.cookies
     if transaction.form_post:  # a form of the provider's site does not bring it along: it may be there
-        cookies = parts.forms.with_form(cookies, "?" * (transaction.form_size or LARGEST_COOKIE))
+        cookies = parts.forms.with_form(cookies, "?" * (transaction.form_size or MAX_SEALED_FORM_LENGTH))
     return parts.cookie_budget.make_room(cookies, lines, now=parts.now(), keeps_form=transaction.form is not None)
 
 
@@ -111,7 +111,7 @@ async def _read_response(request: Request, receive: Receive) -> AuthorizationRes
     return read_authorization_response(request.parameters())
 
 
-async def _use_up(transaction: Transaction, parts: Parts) -> Beginning | None:
+async def _use_up(transaction: Transaction, parts: Parts) -> LoginStart | None:
     """Make at most one token call per callback, in all processes that share a store, even if two arrive at once.
 
     Returns:
@@ -123,14 +123,14 @@ async def _use_up(transaction: Transaction, parts: Parts) -> Beginning | None:
     if parts.shared is not None and not await _mark_used(transaction, parts, parts.shared):
         return None
     # A store may lose things, so the process remembers as well.
-    is_first = parts.used.add(digest(transaction.state), now=parts.now(), lifetime=LIFETIME)
+    is_first = parts.used.add(digest(transaction.state), now=parts.now(), lifetime=LOGIN_LIFETIME)
     return begin(transaction, parts) if is_first else None
 
 
-async def _mark_used(transaction: Transaction, parts: Parts, shared: StoreDoor) -> bool:
+async def _mark_used(transaction: Transaction, parts: Parts, shared: GuardedStore) -> bool:
     key = parts.records.login_key(transaction.state)
     # By the clock of another process the login may live longer.
-    if not await shared.add(key, b"1", lifetime=LIFETIME + MOST_SKEW):
+    if not await shared.add(key, b"1", lifetime=LOGIN_LIFETIME + MAX_SKEW):
         return False
     try:
         await parts.log.catch_up_together()
@@ -154,9 +154,9 @@ async def _nobody_waits(
             return redirect(parts.settings.home)
         # Another server may take the session for none, and send the browser to sign in again.
         done = parts.rounds.count(request.cookies, now=now)
-        if done >= MOST:
+        if done >= MAX_LOGINS_IN_A_ROW:
             raise LoginLoop("login_loop_with_cookie", f"{done} logins in a row")
-        return redirect(parts.settings.home).with_cookies([parts.rounds.write(Round(done + 1, now, now))])
+        return redirect(parts.settings.home).with_cookies([parts.rounds.write(LoginCount(done + 1, now, now))])
     if _is_second_try(request, parts, state, transaction):
         if transaction is None and parts.transactions.is_there(state, request.cookies):
             raise RequestRejected("transaction_unreadable", "the cookie of the login is there, sealed by somebody else")
@@ -167,13 +167,13 @@ async def _nobody_waits(
 
 
 def _is_second_try(request: Request, parts: Parts, state: str, transaction: Transaction | None) -> bool:
-    if transaction is not None or state.endswith(AGAIN):  # the browser keeps cookies, or says that it does not
-        return state.endswith(AGAIN)
+    if transaction is not None or state.endswith(RESTARTED):  # the browser keeps cookies, or says that it does not
+        return state.endswith(RESTARTED)
     return not state or parts.transactions.goes_in_circles(request.cookies, now=parts.now())
 
 
 async def _finish(
-    request: Request, parts: Parts, code: str, transaction: Transaction, beginning: Beginning
+    request: Request, parts: Parts, code: str, transaction: Transaction, beginning: LoginStart
 ) -> Response:
     tokens = await parts.provider.exchange_code(code, code_verifier=transaction.code_verifier)
     sub = None
@@ -188,7 +188,7 @@ async def _finish(
 
 
 async def _admit_and_sign_in(
-    request: Request, parts: Parts, tokens: TokenAnswer, said: Claims, transaction: Transaction, beginning: Beginning
+    request: Request, parts: Parts, tokens: TokenAnswer, said: Claims, transaction: Transaction, beginning: LoginStart
 ) -> Response:
     scope = parts.settings.scope if tokens.scope is None else tokens.scope
     further = await parts.provider.access_token_claims(tokens.access_token, sub=said["sub"])
@@ -207,7 +207,7 @@ async def _admit_and_sign_in(
     )
     cookies = await sign_in(request, parts, session, transaction)
     if transaction.round is not None:
-        cookies.append(parts.rounds.write(Round(transaction.round + 1, transaction.created_at, parts.now())))
+        cookies.append(parts.rounds.write(LoginCount(transaction.round + 1, transaction.created_at, parts.now())))
     user, form = digest(session.login.sub), transaction.form
     cookies += parts.forms.delete_others(request.cookies, sub=user, form=form, now=parts.now())
     return redirect(_destination(parts, transaction, session.id)).with_cookies(cookies)
@@ -249,8 +249,8 @@ def _expected(parts: Parts, transaction: Transaction, tokens: TokenAnswer) -> Ex
 
 def _destination(parts: Parts, transaction: Transaction, session_id: str) -> str:
     if transaction.form is not None and transaction.return_to == parts.form_path:
-        claim = parts.forms.write_claim(Claim(transaction.form, session_id))
-        return f"{parts.origin}{parts.form_path}?{CLAIM}={claim}"
+        claim = parts.forms.write_claim(FormClaim(transaction.form, session_id))
+        return f"{parts.origin}{parts.form_path}?{CLAIM_PARAMETER}={claim}"
     # Our origin comes first, so that no spelling of a path can ever become a host.
     return parts.origin + transaction.return_to if transaction.return_to else parts.settings.home
 

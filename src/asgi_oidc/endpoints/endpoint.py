@@ -9,7 +9,7 @@ import anyio
 from asgi_oidc.composition import Parts
 from asgi_oidc.errors import RequestRejected
 from asgi_oidc.errors.sanitized import ForeignError
-from asgi_oidc.web.request import LONGEST_QUERY, Request
+from asgi_oidc.web.request import MAX_QUERY_LENGTH, Request
 from asgi_oidc.web.response import Response
 
 BODY_DEADLINE = 10.0  # seconds for the whole body
@@ -26,7 +26,7 @@ class Endpoint:
     handle: Handle
 
 
-async def read_form_body(request: Request, receive: Receive, *, largest: int = LONGEST_QUERY) -> bytes:
+async def read_form_body(request: Request, receive: Receive, *, largest: int = MAX_QUERY_LENGTH) -> bytes:
     """Read the form of a POST, bounded in bytes and time.
 
     Raises:

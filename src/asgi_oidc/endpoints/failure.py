@@ -26,7 +26,7 @@ from asgi_oidc.errors import (
     TokenRejected,
 )
 from asgi_oidc.principal import with_return_to
-from asgi_oidc.protocol.step_up import Ask
+from asgi_oidc.protocol.step_up import AuthenticationRequest
 from asgi_oidc.web.pages import error_page
 from asgi_oidc.web.request import Request
 from asgi_oidc.web.response import Response, page_for, problem
@@ -71,7 +71,7 @@ NOT_RENEWED = _Words(
     "responding. Please try again in a moment.",
     (_PAGE_AGAIN, _SIGN_IN_AGAIN),
 )
-TOO_WEAK = _Words(
+STEP_UP_NOT_DONE = _Words(
     403,
     "This page needs another kind of sign-in",
     "To open this page, you need to sign in with an extra step, or to have signed in more recently, but the sign-in "
@@ -217,7 +217,7 @@ _BY_OAUTH_ERROR = {
     "interaction_required": NOT_COMPLETE,
     "consent_required": NOT_COMPLETE,
     "account_selection_required": NOT_COMPLETE,
-    "unmet_authentication_requirements": TOO_WEAK,
+    "unmet_authentication_requirements": STEP_UP_NOT_DONE,
     "temporarily_unavailable": DOWN,
     "server_error": DOWN,
     "invalid_grant": TOO_LATE,
@@ -277,7 +277,7 @@ def _ways_on(request: Request, parts: Parts, words: _Words, return_to: str | Non
     urls = {
         "login": login,
         "page": parts.origin + return_to if return_to else home,
-        "another account": parts.urls.login_for(Ask((), None, ANOTHER_ACCOUNT), return_to),
+        "another account": parts.urls.login_for(AuthenticationRequest((), None, ANOTHER_ACCOUNT), return_to),
         "home": home,
     }
     return [(way.label, urls[way.leads_to]) for way in words.ways]
@@ -302,7 +302,7 @@ def _words(error: OIDCError) -> _Words:
         case LoginLoop():
             return LOOP_WITH_COOKIE
         case TokenRejected(code="claim_acr" | "claim_auth_time"):
-            return TOO_WEAK
+            return STEP_UP_NOT_DONE
         case RequestRejected(code="foreign_origin"):
             return FOREIGN
         case OIDCError(code="check_failed"):

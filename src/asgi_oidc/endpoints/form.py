@@ -5,9 +5,9 @@ import msgspec
 from asgi_oidc import events
 from asgi_oidc.composition import Parts
 from asgi_oidc.endpoints.endpoint import Endpoint, Receive, read_form_body
-from asgi_oidc.endpoints.login import CLAIM, FormOfLogin, start_login
+from asgi_oidc.endpoints.login import CLAIM_PARAMETER, KeptForm, start_login
 from asgi_oidc.errors import RequestRejected
-from asgi_oidc.login.interrupted_forms import Claim, KeptForm
+from asgi_oidc.login.interrupted_forms import FormClaim, InterruptedForm
 from asgi_oidc.login.login_transactions import digest
 from asgi_oidc.principal import User
 from asgi_oidc.sessions.authentication import authenticate
@@ -39,7 +39,7 @@ async def _keep(request: Request, parts: Parts, sealed: str) -> Response:
     kept, now, return_to = parts.forms.open(sealed, now=parts.now()), parts.now(), parts.form_path
     ask, form = parts.asks.read(_only(request.parameters(), "ask") or "", now=now), None
     if kept is not None and parts.cookie_budget.has_room_for(sealed, request.cookies):
-        form = FormOfLogin(kept.id, len(sealed), sealed)
+        form = KeptForm(kept.id, len(sealed), sealed)
     elif kept is not None:
         lost = msgspec.structs.replace(kept, target="", pairs=[])
         return_to = f"{return_to}?form={parts.forms.seal(lost)}"
@@ -82,9 +82,9 @@ async def _tell(request: Request, parts: Parts) -> Response:
     return page(body, status=200)
 
 
-def _is_claimed(kept: KeptForm, session_id: str, request: Request, parts: Parts) -> bool:
-    claim = parts.forms.read_claim(_only(request.parameters(), CLAIM) or "")
-    return claim is not None and claim == Claim(kept.id, session_id)
+def _is_claimed(kept: InterruptedForm, session_id: str, request: Request, parts: Parts) -> bool:
+    claim = parts.forms.read_claim(_only(request.parameters(), CLAIM_PARAMETER) or "")
+    return claim is not None and claim == FormClaim(kept.id, session_id)
 
 
 def _only(pairs: list[tuple[str, str]], wanted: str) -> str | None:

@@ -10,23 +10,23 @@ from asgi_oidc import events
 from asgi_oidc.composition import Parts
 from asgi_oidc.endpoints.endpoint import Endpoint, Receive
 from asgi_oidc.errors import LoginLoop, RequestRejected
-from asgi_oidc.login.login_loops import MOST
-from asgi_oidc.login.login_transactions import AGAIN, Before, Transaction, digest
+from asgi_oidc.login.login_loops import MAX_LOGINS_IN_A_ROW
+from asgi_oidc.login.login_transactions import RESTARTED, Before, Transaction, digest
 from asgi_oidc.protocol.authorization import Proofs, account_prompt, authorization_url
-from asgi_oidc.protocol.step_up import ANYHOW, Ask
+from asgi_oidc.protocol.step_up import ANY_LOGIN, AuthenticationRequest
 from asgi_oidc.sessions.authentication import delete_over, expect_login, is_over, who_was
-from asgi_oidc.sessions.repository import Live
+from asgi_oidc.sessions.repository import ActiveSession
 from asgi_oidc.urls import host_name, is_address, is_loopback
 from asgi_oidc.web.request import Request
 from asgi_oidc.web.response import Response, redirect
 from asgi_oidc.web.return_to import check_return_to, shorter_paths
 
 ANOTHER_ACCOUNT = "select_account"  # as `prompt`: the word that a provider has for it is found out with the login
-CLAIM = "claim"  # parameter of the page that offers a form: which session its login became
-RANDOM = 32  # bytes in each of state, nonce and code_verifier (RFC 7636 §7.1)
+CLAIM_PARAMETER = "claim"  # parameter of the page that offers a form: which session its login became
+RANDOM_BYTES = 32  # bytes in each of state, nonce and code_verifier (RFC 7636 §7.1)
 
 
-class FormOfLogin(NamedTuple):
+class KeptForm(NamedTuple):
     """A form that was stopped, and is kept until its login has ended.
 
     Attributes:
@@ -49,7 +49,7 @@ async def login(request: Request, parts: Parts, receive: Receive) -> Response:
         raise RequestRejected("not_a_navigation", "a login starts with a page that a person opens")
     given = request.parameters()
     asked = [value for name, value in given if name == "ask"]
-    ask = parts.asks.read(asked[0], now=parts.now()) if len(asked) == 1 else ANYHOW
+    ask = parts.asks.read(asked[0], now=parts.now()) if len(asked) == 1 else ANY_LOGIN
     # A person clicks on a page of ours, as often as they like. A script that was told to step up may do so for ever,
     # and so may an app that is not content with whom it gets: that way leads by the provider, as the browser says.
     is_clicked = request.header(b"sec-fetch-user") == "?1" or not (ask.acr_values or ask.max_age is not None)
@@ -62,10 +62,10 @@ async def start_login(
     parts: Parts,
     *,
     return_to: str | None,
-    ask: Ask = ANYHOW,
+    ask: AuthenticationRequest = ANY_LOGIN,
     is_wanted: bool = False,
     again: bool = False,
-    form: FormOfLogin | None = None,
+    form: KeptForm | None = None,
 ) -> Response:
     """Send the browser to the provider, with a new login in progress.
 
@@ -84,8 +84,8 @@ async def start_login(
     if "host" not in parts.notices and request.is_navigation:
         _tell_of_another_host(request, parts)
     metadata = await parts.provider.metadata_for_login(response_mode=parts.settings.response_mode)
-    state = secrets.token_urlsafe(RANDOM) + (AGAIN if again else "")
-    proofs = Proofs(state, secrets.token_urlsafe(RANDOM), secrets.token_urlsafe(RANDOM))
+    state = secrets.token_urlsafe(RANDOM_BYTES) + (RESTARTED if again else "")
+    proofs = Proofs(state, secrets.token_urlsafe(RANDOM_BYTES), secrets.token_urlsafe(RANDOM_BYTES))
     settings, now = parts.settings, parts.now()
     before = await who_was(request, parts)
     live = None if before is None or is_over(before.session, parts, now=now) else before
@@ -107,7 +107,7 @@ async def start_login(
         created_at=now,
         before=None if live is None else Before(live.session.id, digest(live.session.login.sub)),
         round=None if is_wanted and live is not None else _round(request, parts, live, now=now),
-        session_id=secrets.token_urlsafe(RANDOM),
+        session_id=secrets.token_urlsafe(RANDOM_BYTES),
         is_from_elsewhere=request.is_from_elsewhere(parts.origin),
         form_size=0 if form is None else form.size,
         form=None if form is None else form.id,
@@ -160,12 +160,12 @@ def _shorter(return_to: str | None, parts: Parts) -> list[str | None]:
     return [f"{path}?form={parts.forms.seal(msgspec.structs.replace(lost, page=None))}", path]
 
 
-def _round(request: Request, parts: Parts, live: Live | None, *, now: int) -> int | None:
+def _round(request: Request, parts: Parts, live: ActiveSession | None, *, now: int) -> int | None:
     """Count this login when it may be one of a loop: there is a session, dead or alive, or somebody led here."""
     done, has_session = parts.rounds.count(request.cookies, now=now), parts.sessions.is_there(request.cookies)
-    if done < MOST:
-        is_led_here = request.is_led_here(parts.origin)
-        return max(done, int(is_led_here)) if done or has_session or is_led_here else None
+    if done < MAX_LOGINS_IN_A_ROW:
+        is_sent_by_other_site = request.is_sent_by_other_site(parts.origin)
+        return max(done, int(is_sent_by_other_site)) if done or has_session or is_sent_by_other_site else None
     detail = f"{done} logins in a row"
     if live is not None:
         raise LoginLoop("login_loop_signed_in", detail, status=403)

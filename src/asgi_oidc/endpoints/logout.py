@@ -8,14 +8,14 @@ from asgi_oidc.endpoints.endpoint import Endpoint, Receive, read_form_body
 from asgi_oidc.endpoints.login import own_path
 from asgi_oidc.errors import ProviderError, RequestRejected
 from asgi_oidc.login.login_transactions import digest
-from asgi_oidc.logout.landing import goal_of, is_goal_public, signed_out
-from asgi_oidc.logout.logout_state import WayBack
+from asgi_oidc.logout.landing import is_goal_public, landing_url, signed_out
+from asgi_oidc.logout.logout_state import LogoutState
 from asgi_oidc.logout.sign_out import sign_out_everywhere
 from asgi_oidc.principal import with_return_to
-from asgi_oidc.protocol.end_session import LONGEST_URL, end_session_parameters, with_parameters
+from asgi_oidc.protocol.end_session import MAX_URL_LENGTH, end_session_parameters, with_parameters
 from asgi_oidc.sessions.authentication import may_sign_out, who_was
 from asgi_oidc.sessions.revocations import AT_ONCE
-from asgi_oidc.sessions.session import GRACE, Session, ends_for_good_at
+from asgi_oidc.sessions.session import REPLACED_GRACE, Session, ends_for_good_at
 from asgi_oidc.tokens.revoke import revoke
 from asgi_oidc.urls import check_url, origin_of
 from asgi_oidc.web.pages import confirm_logout_page, leaving_csp, leaving_page
@@ -90,7 +90,9 @@ async def _end(session: Session, parts: Parts) -> None:
     login, now = session.login, parts.now()
     if parts.ended.over_from(login) == AT_ONCE and parts.ended.ended_at(login, now=now) is not None:
         return  # a second click: nothing is left to end, and who has signed in since stays
-    is_replaced = ends_for_good_at(session, parts.limits) - now <= GRACE or parts.ended.was_replaced(session.id)
+    is_replaced = ends_for_good_at(session, parts.limits) - now <= REPLACED_GRACE or parts.ended.was_replaced(
+        session.id
+    )
     await parts.sessions.end(session)
     if is_replaced and login.sid is not None:
         # A tab that was slow: another one has signed in meanwhile, in the same session at the provider.
@@ -119,7 +121,7 @@ def _send_on(
 ) -> Response:
     """Send the browser to the provider, or straight to where it would come back to."""
     back = parts.settings.landing_url
-    way_back = WayBack(return_to=return_to, is_everywhere=endpoint is not None, created_at=parts.now())
+    way_back = LogoutState(return_to=return_to, is_everywhere=endpoint is not None, created_at=parts.now())
     state = parts.ways_back.write(way_back)
     if session is not None and endpoint is not None:
         parameters = end_session_parameters(
@@ -127,7 +129,7 @@ def _send_on(
         )
         return _end_session(request, endpoint, parameters, parts)
     if is_goal_public(return_to, request, parts):
-        return redirect(goal_of(return_to, parts))
+        return redirect(landing_url(return_to, parts))
     # A page that is protected would sign the browser in again at once; with the state, it says that it is signed out.
     if parts.settings.landing_path is not None:
         return redirect(with_parameters(back, state=state))
@@ -140,7 +142,7 @@ def _end_session(request: Request, endpoint: str, parameters: dict[str, str], pa
     A program can send no form; without the ID Token, the provider asks the person.
     """
     url = with_parameters(endpoint, **parameters)
-    if len(url) <= LONGEST_URL:
+    if len(url) <= MAX_URL_LENGTH:
         return redirect(url)
     if request.wants_page:
         csp = leaving_csp(origin_of(check_url(endpoint)), parts.settings.landing_url)

@@ -30,7 +30,7 @@ from typing import ClassVar
 RETRY_AFTER = 5  # seconds; what a 503 of ours asks for when nothing better is known
 
 
-def received(value: object) -> str:
+def describe_value(value: object) -> str:
     """Describe the value of a setting without quoting text, which may be a secret in the wrong place."""
     if isinstance(value, str):
         return f"text of {len(value)} characters" if value else "empty text"

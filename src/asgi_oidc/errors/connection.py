@@ -60,7 +60,7 @@ def is_timeout(error: BaseException) -> bool:
     return "TimeoutException" in [kind.__name__ for kind in type(error).__mro__]
 
 
-def shown(url: str) -> str:
+def url_without_secrets(url: str) -> str:
     """Write a URL without what may be secret in it."""
     try:
         parts = urlsplit(url)

@@ -10,7 +10,7 @@ from fastapi.security import SecurityScopes
 from fastapi.security.base import SecurityBase
 from starlette.requests import HTTPConnection
 
-from asgi_oidc.integrations.route_checks import Refusal, Terms, Wanted, find_user, judge, read_terms
+from asgi_oidc.integrations.route_checks import Refusal, Terms, Wanted, check_user, find_user, read_terms
 from asgi_oidc.principal import User
 
 
@@ -51,7 +51,7 @@ class SignIn(SecurityBase):
             WebSocketException: 4401 or 4403, the same on a websocket.
             RuntimeError: the app is not wrapped in `OIDCMiddleware`.
         """
-        match judge(connection.scope, self._terms.with_scopes(needed.scopes)):
+        match check_user(connection.scope, self._terms.with_scopes(needed.scopes)):
             case User() as user:
                 return user
             case Refusal() as refusal if connection.scope["type"] == "websocket":

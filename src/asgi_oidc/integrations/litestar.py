@@ -8,7 +8,7 @@ from litestar.exceptions import HTTPException, NotAuthorizedException, Permissio
 from litestar.handlers.base import BaseRouteHandler
 from litestar.types import Guard
 
-from asgi_oidc.integrations.route_checks import Refusal, Wanted, judge, read_terms
+from asgi_oidc.integrations.route_checks import Refusal, Wanted, check_user, read_terms
 
 KINDS = {303: HTTPException, 401: NotAuthorizedException, 403: PermissionDeniedException}
 
@@ -25,7 +25,7 @@ def requires(**wanted: Unpack[Wanted]) -> Guard:
     terms = read_terms(**wanted)
 
     async def guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
-        match judge(connection.scope, terms):
+        match check_user(connection.scope, terms):
             case Refusal() as refusal if connection.scope["type"] == ScopeType.WEBSOCKET:
                 raise WebSocketException(detail=refusal.title, code=refusal.close_code)
             case Refusal(status, headers, problem) as refusal:

@@ -9,7 +9,7 @@ from quart.json import dumps
 from werkzeug.exceptions import Forbidden, Unauthorized
 from werkzeug.local import LocalProxy
 
-from asgi_oidc.integrations.route_checks import Refusal, Wanted, find_user, judge, read_terms
+from asgi_oidc.integrations.route_checks import Refusal, Wanted, check_user, find_user, read_terms
 from asgi_oidc.principal import AnonymousUser, User
 
 AsyncHandler = Callable[..., Awaitable[Any]]
@@ -29,7 +29,7 @@ def requires(**wanted: Unpack[Wanted]) -> Callable[[Callable[..., Any]], AsyncHa
     def decorate(handler: Callable[..., Any]) -> AsyncHandler:
         @functools.wraps(handler)
         async def guarded(*args: Any, **kwargs: Any) -> Any:
-            match judge(_scope(), terms):
+            match check_user(_scope(), terms):
                 case Refusal() as refusal if has_websocket_context():
                     await websocket.close(refusal.close_code, refusal.title)
                     return None

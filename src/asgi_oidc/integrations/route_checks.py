@@ -7,9 +7,9 @@ from typing import Any, TypedDict
 from urllib.parse import unquote
 
 from asgi_oidc import events
-from asgi_oidc.policy.requirements import ClaimPath, Needs, Person, Scalar, read_needs
+from asgi_oidc.policy.requirements import ClaimPath, Requirements, Scalar, Subject, read_requirements
 from asgi_oidc.principal import OIDC, AnonymousUser, User
-from asgi_oidc.protocol.step_up import ANYHOW, Ask, read_ask
+from asgi_oidc.protocol.step_up import ANY_LOGIN, AuthenticationRequest, read_ask
 from asgi_oidc.web.paths import read_path
 from asgi_oidc.web.request import Request
 from asgi_oidc.web.response import challenge
@@ -34,8 +34,8 @@ class Wanted(TypedDict, total=False):
 class Terms:
     """The same, checked; without any, every signed-in user will do."""
 
-    needs: Needs = field(default_factory=Needs)
-    ask: Ask = ANYHOW
+    needs: Requirements = field(default_factory=Requirements)
+    ask: AuthenticationRequest = ANY_LOGIN
 
     def with_scopes(self, scopes: Sequence[str]) -> "Terms":
         """Ask for these scopes and no others."""
@@ -79,7 +79,7 @@ def read_terms(
     Raises:
         ValueError: with what is wrong.
     """
-    needs = read_needs(claims=claims, scopes=scopes, email_domains=email_domains)
+    needs = read_requirements(claims=claims, scopes=scopes, email_domains=email_domains)
     return Terms(needs, read_ask(acr_values, max_age))
 
 
@@ -98,7 +98,7 @@ def find_user(scope: Scope) -> User | None:
             raise RuntimeError('scope["user"] is not set by asgi-oidc: wrap the app in OIDCMiddleware')
 
 
-def judge(scope: Scope, terms: Terms) -> User | Refusal:
+def check_user(scope: Scope, terms: Terms) -> User | Refusal:
     """Return the user who may have the route, or say what is answered instead.
 
     Args:
@@ -111,7 +111,7 @@ def judge(scope: Scope, terms: Terms) -> User | Refusal:
     if user is None:
         return _login_needed(scope, terms.ask, "login_required", "Please sign in")
     domains = user._trusted_email_domains  # of the middleware that handed the user over; not for apps to see
-    person = Person(user.claims, scope["auth"].scopes, trusted_email_domains=domains)
+    person = Subject(user.claims, scope["auth"].scopes, trusted_email_domains=domains)
     if (need := terms.needs.unmet(person)) is not None:
         scopes = terms.needs.scopes if need.startswith("scopes") else ()
         return _forbidden(scope, need, scopes, hint=terms.needs.hint(person))
@@ -121,7 +121,7 @@ def judge(scope: Scope, terms: Terms) -> User | Refusal:
     return user
 
 
-def _login_needed(scope: Scope, ask: Ask, error: str, title: str) -> Refusal:
+def _login_needed(scope: Scope, ask: AuthenticationRequest, error: str, title: str) -> Refusal:
     """Send a person to a login that comes back here, and tell a program where one starts (RFC 9470 §3)."""
     request, oidc = _read_request(scope), scope["oidc"]
     is_page = request.is_navigation and scope["type"] == "http"

@@ -4,41 +4,41 @@ from dataclasses import dataclass
 
 import msgspec
 
-from asgi_oidc.protocol.step_up import ANYHOW, Ask
+from asgi_oidc.protocol.step_up import ANY_LOGIN, AuthenticationRequest
 from asgi_oidc.sessions.sealing import Sealer
 
 # A page with such a URL may stay open for as long as the session behind it, 12 hours by default. An old one, found in a
 # history or a log, leads to a plain login: if the page needs more, its rule asks for that afterwards.
-LIFETIME = 43_200  # seconds
+REQUEST_LIFETIME = 43_200  # seconds
 
 
-class SealedAsk(msgspec.Struct, frozen=True, array_like=True):
+class SealedRequest(msgspec.Struct, frozen=True, array_like=True):
     """What is asked for, and since when, in seconds since the epoch."""
 
-    ask: Ask
+    ask: AuthenticationRequest
     created_at: int
 
 
-_decoder = msgspec.msgpack.Decoder(SealedAsk)
+_decoder = msgspec.msgpack.Decoder(SealedRequest)
 
 
 @dataclass(frozen=True, slots=True)
-class Asks:
+class AuthenticationRequests:
     """Writes the parameter `ask` of our login URL, and reads it again."""
 
     sealer: Sealer
 
-    def write(self, ask: Ask, *, now: int) -> str:
+    def write(self, ask: AuthenticationRequest, *, now: int) -> str:
         """Write a value for a URL."""
-        return self.sealer.seal("ask", "ask", msgspec.msgpack.encode(SealedAsk(ask, now)))
+        return self.sealer.seal("ask", "ask", msgspec.msgpack.encode(SealedRequest(ask, now)))
 
-    def read(self, text: str, *, now: int) -> Ask:
+    def read(self, text: str, *, now: int) -> AuthenticationRequest:
         """Read a value; what we did not write, or too long ago, asks for nothing."""
         data = self.sealer.open("ask", "ask", text)
         if data is None:
-            return ANYHOW
+            return ANY_LOGIN
         try:
             sealed = _decoder.decode(data)
         except (ValueError, RecursionError):
-            return ANYHOW
-        return sealed.ask if abs(now - sealed.created_at) < LIFETIME else ANYHOW
+            return ANY_LOGIN
+        return sealed.ask if abs(now - sealed.created_at) < REQUEST_LIFETIME else ANY_LOGIN

@@ -7,13 +7,15 @@ cookie has its share: a session never prevents a login, and logins that another 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from asgi_oidc.login.interrupted_forms import Forms
-from asgi_oidc.login.login_transactions import MOST_BYTES, Transactions
+from asgi_oidc.login.interrupted_forms import InterruptedForms
+from asgi_oidc.login.login_transactions import MAX_BYTES, Transactions
 
-MAX_HEADER = 8000  # bytes of all cookies of one middleware, as a browser sends them
-SMALL = 300  # of that for the last use and the count of logins
-LOGIN = 1200  # for logins in progress, whatever else there is; at most `MOST_BYTES`
-SESSION = MAX_HEADER - SMALL - LOGIN  # for a session in sealed cookies, beside at least one login in progress
+MAX_COOKIE_HEADER = 8000  # bytes of all cookies of one middleware, as a browser sends them
+SMALL_COOKIES_SHARE = 300  # of that for the last use and the count of logins
+LOGIN_SHARE = 1200  # for logins in progress, whatever else there is; at most `MAX_BYTES`
+SESSION_SHARE = (
+    MAX_COOKIE_HEADER - SMALL_COOKIES_SHARE - LOGIN_SHARE
+)  # for a session in sealed cookies, beside at least one login in progress
 
 
 def size_of(cookies: Mapping[str, str]) -> int:
@@ -32,7 +34,7 @@ class CookieBudget:
 
     stem: str
     transactions: Transactions
-    forms: Forms
+    forms: InterruptedForms
 
     def room_for_logins(self, cookies: Mapping[str, str], *, form: str = "") -> int:
         """Return the bytes that all logins in progress may take, the new one included.
@@ -43,13 +45,16 @@ class CookieBudget:
         """
         logins = set(self.transactions.names(cookies))
         others = {name: value for name, value in cookies.items() if name not in logins}
-        return max(LOGIN, min(MOST_BYTES, MAX_HEADER - SMALL - size_of(self.forms.with_form(others, form))))
+        return max(
+            LOGIN_SHARE,
+            min(MAX_BYTES, MAX_COOKIE_HEADER - SMALL_COOKIES_SHARE - size_of(self.forms.with_form(others, form))),
+        )
 
     def has_room_for(self, form: str, cookies: Mapping[str, str]) -> bool:
         """Say whether a form can be kept beside what the browser has, and a login."""
         logins = set(self.transactions.names(cookies))
         others = {name: value for name, value in self._own(cookies).items() if name not in logins}
-        return size_of(self.forms.with_form(others, form)) + SMALL + LOGIN <= MAX_HEADER
+        return size_of(self.forms.with_form(others, form)) + SMALL_COOKIES_SHARE + LOGIN_SHARE <= MAX_COOKIE_HEADER
 
     def make_room(
         self, cookies: Mapping[str, str], lines: Sequence[bytes], *, now: int, keeps_form: bool = False
@@ -61,7 +66,7 @@ class CookieBudget:
             keeps_form: whether logins in progress give way before the form that is kept.
         """
         after = _after(self._own(cookies), lines)
-        too_much = size_of(after) - MAX_HEADER
+        too_much = size_of(after) - MAX_COOKIE_HEADER
         if too_much <= 0:
             return []
         old = {name: value for name, value in after.items() if name not in _after({}, lines)}
@@ -72,7 +77,7 @@ class CookieBudget:
             if too_much <= 0:
                 break
             gone += deleted
-            too_much = size_of(_after(after, gone)) - MAX_HEADER
+            too_much = size_of(_after(after, gone)) - MAX_COOKIE_HEADER
         return gone
 
     def _own(self, cookies: Mapping[str, str]) -> dict[str, str]:

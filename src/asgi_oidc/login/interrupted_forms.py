@@ -9,12 +9,12 @@ from asgi_oidc.sessions.sealing import Sealer
 from asgi_oidc.web.cookies import CookieStyle
 
 _CLAIM = "claim"  # what is sealed, beside forms
-LIFETIME = 600  # seconds; as long as a login may take
-LARGEST = 2048  # bytes of a form that is kept; it has to fit into one cookie
-LARGEST_COOKIE = 3800  # characters of it, sealed; with its name and attributes it stays below 4096 bytes
+FORM_LIFETIME = 600  # seconds; as long as a login may take
+MAX_FORM_SIZE = 2048  # bytes of a form that is kept; it has to fit into one cookie
+MAX_SEALED_FORM_LENGTH = 3800  # characters of it, sealed; with its name and attributes it stays below 4096 bytes
 
 
-class KeptForm(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
+class InterruptedForm(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     """A form as it was sent.
 
     Attributes:
@@ -40,7 +40,7 @@ class KeptForm(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
         return [("created_at", self.created_at)]
 
 
-class Claim(msgspec.Struct, frozen=True, array_like=True):
+class FormClaim(msgspec.Struct, frozen=True, array_like=True):
     """That the login of a form became a session: ids of both."""
 
     form: str
@@ -50,23 +50,23 @@ class Claim(msgspec.Struct, frozen=True, array_like=True):
         return "Claim(...)"
 
 
-_decoder = msgspec.msgpack.Decoder(KeptForm)
-_claims = msgspec.msgpack.Decoder(Claim)
+_decoder = msgspec.msgpack.Decoder(InterruptedForm)
+_claims = msgspec.msgpack.Decoder(FormClaim)
 
 
 @dataclass(frozen=True, slots=True)
-class Forms:
+class InterruptedForms:
     """Seals a form, for a page of ours and then for the one cookie that holds the newest."""
 
     sealer: Sealer
     style: CookieStyle
     stem: str
 
-    def seal(self, form: KeptForm) -> str:
+    def seal(self, form: InterruptedForm) -> str:
         """Seal a form."""
         return self.sealer.seal("form", self._name, msgspec.msgpack.encode(form))
 
-    def open(self, sealed: str, *, now: int) -> KeptForm | None:
+    def open(self, sealed: str, *, now: int) -> InterruptedForm | None:
         """Open what `seal` made in the last ten minutes."""
         data = self.sealer.open("form", self._name, sealed)
         if data is None:
@@ -75,17 +75,17 @@ class Forms:
             form = _decoder.decode(data)
         except (ValueError, RecursionError):
             return None
-        return form if abs(now - form.created_at) < LIFETIME else None
+        return form if abs(now - form.created_at) < FORM_LIFETIME else None
 
-    def find(self, cookies: Mapping[str, str], *, now: int) -> KeptForm | None:
+    def find(self, cookies: Mapping[str, str], *, now: int) -> InterruptedForm | None:
         """Return the form that this browser has kept."""
         return self.open(cookies.get(self._name, ""), now=now)
 
-    def write_claim(self, claim: Claim) -> str:
+    def write_claim(self, claim: FormClaim) -> str:
         """Seal what makes a form that had no user that of a session."""
         return self.sealer.seal("form", _CLAIM, msgspec.msgpack.encode(claim))
 
-    def read_claim(self, sealed: str) -> Claim | None:
+    def read_claim(self, sealed: str) -> FormClaim | None:
         """Open what `write_claim` made."""
         data = self.sealer.open("form", _CLAIM, sealed)
         try:
@@ -111,7 +111,7 @@ class Forms:
 
     def set_cookie(self, sealed: str) -> bytes:
         """Write the cookie."""
-        return self.style.set_cookie(self._name, sealed, max_age=LIFETIME)
+        return self.style.set_cookie(self._name, sealed, max_age=FORM_LIFETIME)
 
     def with_form(self, cookies: Mapping[str, str], sealed: str) -> dict[str, str]:
         """Say which cookies a browser has that keeps a form besides, or none where `sealed` is empty."""

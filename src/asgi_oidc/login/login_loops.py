@@ -11,11 +11,15 @@ import msgspec
 from asgi_oidc.sessions.sealing import Sealer
 from asgi_oidc.web.cookies import CookieStyle
 
-LIFETIME = 10  # seconds from one login to the next that count as one after the other: no person was at work in between
-MOST = 4  # logins one after the other; browsers give up after some twenty redirects, which are five or six logins
+LOOP_WINDOW = (
+    10  # seconds from one login to the next that count as one after the other: no person was at work in between
+)
+MAX_LOGINS_IN_A_ROW = (
+    4  # logins one after the other; browsers give up after some twenty redirects, which are five or six logins
+)
 
 
-class Round(msgspec.Struct, frozen=True, array_like=True):
+class LoginCount(msgspec.Struct, frozen=True, array_like=True):
     """Logins one after the other.
 
     Attributes:
@@ -28,11 +32,11 @@ class Round(msgspec.Struct, frozen=True, array_like=True):
     ended_at: int
 
 
-_decoder = msgspec.msgpack.Decoder(Round)
+_decoder = msgspec.msgpack.Decoder(LoginCount)
 
 
 @dataclass(frozen=True, slots=True)
-class Rounds:
+class LoginLoops:
     """Counts the logins of a browser."""
 
     sealer: Sealer
@@ -52,12 +56,12 @@ class Rounds:
         # The clocks of two servers may differ: that is one way into a loop, and must not hide it. The server that sent
         # the browser to the provider, by its own clock, is the one that does so again.
         nearest = min(abs(now - last.began_at), abs(now - last.ended_at))
-        return last.count if nearest < min(LIFETIME, self.idle) else 0
+        return last.count if nearest < min(LOOP_WINDOW, self.idle) else 0
 
-    def write(self, last: Round) -> bytes:
+    def write(self, last: LoginCount) -> bytes:
         """Write the cookie after a login."""
         value = self.sealer.seal("rounds", self._name, msgspec.msgpack.encode(last))
-        return self.style.set_cookie(self._name, value, max_age=LIFETIME)
+        return self.style.set_cookie(self._name, value, max_age=LOOP_WINDOW)
 
     def delete(self, cookies: Mapping[str, str]) -> list[bytes]:
         """Begin to count anew."""

@@ -11,13 +11,13 @@ from asgi_oidc.sessions.cookie_packing import pack, unpack
 from asgi_oidc.sessions.sealing import Sealer, base64url
 from asgi_oidc.web.cookies import CookieStyle, SameSite
 
-LIFETIME = 600  # seconds that a person has to sign in
-MOST = 8  # logins at once in one browser; the oldest goes
-MOST_DELETED = 16  # cookies at once; whoever has more loses the rest with the next logins
-MOST_BYTES = 2500  # of login cookies in all, as they stand in a header, the new one included
-LEAST_BYTES = 600  # for one that another site has started, though the others take all there is
-MOST_AGAIN = 3  # of these at once; a few tabs that come back late are fine, a loop is not
-AGAIN = ".2"  # ends a state of a login that was started by a callback nobody waited for
+LOGIN_LIFETIME = 600  # seconds that a person has to sign in
+MAX_LOGINS = 8  # logins at once in one browser; the oldest goes
+MAX_DELETED = 16  # cookies at once; whoever has more loses the rest with the next logins
+MAX_BYTES = 2500  # of login cookies in all, as they stand in a header, the new one included
+MIN_BYTES = 600  # for one that another site has started, though the others take all there is
+MAX_RESTARTED = 3  # of these at once; a few tabs that come back late are fine, a loop is not
+RESTARTED = ".2"  # ends a state of a login that was started by a callback nobody waited for
 
 
 class Before(msgspec.Struct, frozen=True, array_like=True):
@@ -88,7 +88,7 @@ class Transactions:
         cookies: Mapping[str, str],
         *,
         now: int,
-        room: int = MOST_BYTES,
+        room: int = MAX_BYTES,
         paths: Sequence[str | None] = (),
     ) -> list[bytes]:
         """Write the cookie of a new login, and delete those that are too many.
@@ -102,16 +102,16 @@ class Transactions:
         most = room
         if transaction.is_from_elsewhere:  # it must not cost more of the others than it needs
             needed = sum(len(one) + len(cookies[one]) + len("=; ") for one, login in others if not _gives_way(login))
-            most = max(room - needed, min(room, LEAST_BYTES))
+            most = max(room - needed, min(room, MIN_BYTES))
         value = self._shortened(transaction, name, most - len(name) - len("=; "), (*paths, None))
         room -= len(name) + len(value) + len("=; ")
         gone = []
         for rank, (other, login) in enumerate(others, start=2):  # the new one is the first
             room -= len(other) + len(cookies[other]) + len("=; ")
-            if login is None or rank > MOST or room < 0:
+            if login is None or rank > MAX_LOGINS or room < 0:
                 gone.append(self.style.delete_cookie(other, same_site=self.same_site))
-        new = self.style.set_cookie(name, value, max_age=LIFETIME, same_site=self.same_site)
-        return [*gone[:MOST_DELETED], new]
+        new = self.style.set_cookie(name, value, max_age=LOGIN_LIFETIME, same_site=self.same_site)
+        return [*gone[:MAX_DELETED], new]
 
     def find(self, state: str, cookies: Mapping[str, str]) -> Transaction | None:
         """Return the login in progress that this browser started with this state; it may be too old."""
@@ -151,8 +151,8 @@ class Transactions:
     def goes_in_circles(self, cookies: Mapping[str, str], *, now: int) -> bool:
         """Say whether this browser was sent to sign in again too often: a provider may lose the state that says so."""
         logins = [self._open(name, cookies[name]) for name in self.names(cookies)]
-        again = [login for login in logins if login and login.state.endswith(AGAIN) and is_live(login, now=now)]
-        return len(again) >= MOST_AGAIN
+        again = [login for login in logins if login and login.state.endswith(RESTARTED) and is_live(login, now=now)]
+        return len(again) >= MAX_RESTARTED
 
     def delete(self, state: str, session_id: str = "") -> bytes:
         """Delete the cookie of a login: it has been used."""
@@ -219,4 +219,4 @@ def digest(text: str) -> str:
 
 def is_live(transaction: Transaction, *, now: int) -> bool:
     """Say whether a login may still be finished; the browser's own Max-Age is only a courtesy."""
-    return now < transaction.created_at + LIFETIME
+    return now < transaction.created_at + LOGIN_LIFETIME

@@ -13,7 +13,7 @@ from asgi_oidc.errors import OIDCError
 from asgi_oidc.principal import User
 from asgi_oidc.protocol.claims import is_true, without_stale_verification
 
-DEADLINE = 30.0  # seconds; a disconnecting browser does not cancel the hook, so nothing else would end it
+ON_LOGIN_DEADLINE = 30.0  # seconds; a disconnecting browser does not cancel the hook, so nothing else would end it
 
 
 class HookClaims(dict[str, Any]):
@@ -50,7 +50,7 @@ async def admit(parts: Parts, claims: dict[str, Any]) -> dict[str, Any]:
     domains = parts.settings.trusted_email_domains
     user = User(claims["sub"], claims["iss"], copy.deepcopy(claims), trusted_email_domains=domains)
     try:
-        with anyio.fail_after(DEADLINE):
+        with anyio.fail_after(ON_LOGIN_DEADLINE):
             returned = await hook(user, changed)
     except OIDCError:
         raise

@@ -14,16 +14,16 @@ from asgi_oidc.protocol.id_token import FIRST
 from asgi_oidc.protocol.tokens import TokenAnswer
 from asgi_oidc.sessions.authentication import expect_login, may_sign_out, who_was
 from asgi_oidc.sessions.revocations import Moment
-from asgi_oidc.sessions.session import GRACE, Login, Session, Tokens, earliest, refresh_due_at, write_claims
+from asgi_oidc.sessions.session import REPLACED_GRACE, Login, Session, Tokens, earliest, refresh_due_at, write_claims
 from asgi_oidc.web.request import Request
 
 Claims = Mapping[str, Any]
 
-MOST_REPLACED = 8  # sessions that one took over from and that may still be within their grace
+MAX_REPLACED = 8  # sessions that one took over from and that may still be within their grace
 
 
 @dataclass(frozen=True, slots=True)
-class Beginning:
+class LoginStart:
     """The id of a new session, and the moment before the provider is asked for its tokens."""
 
     session_id: str = field(repr=False)
@@ -43,14 +43,14 @@ class Replaced(NamedTuple):
     login: Login | None = None
 
 
-def begin(transaction: Transaction, parts: Parts) -> Beginning:
+def begin(transaction: Transaction, parts: Parts) -> LoginStart:
     """Note who was signed out before, as far as that is known here."""
-    return Beginning(transaction.session_id, parts.ended.moment(now=parts.clock()))
+    return LoginStart(transaction.session_id, parts.ended.moment(now=parts.clock()))
 
 
 def new_session(
     parts: Parts,
-    beginning: Beginning,
+    beginning: LoginStart,
     answer: TokenAnswer,
     said: Claims,
     *,
@@ -107,7 +107,7 @@ async def sign_in(request: Request, parts: Parts, session: Session, transaction:
     """
     _check_not_signed_out(parts, transaction)
     replaced = await _replaced(request, parts, session, transaction)
-    kept = [old.session_id for old in replaced if old.grace][:MOST_REPLACED]
+    kept = [old.session_id for old in replaced if old.grace][:MAX_REPLACED]
     session = msgspec.structs.replace(session, login=msgspec.structs.replace(session.login, replaced=kept))
     unseen = parts.transactions.sessions_of_others(transaction.state, request.cookies)
     cookies = await parts.sessions.begin(session, request.cookies, unseen=unseen, is_blind=transaction.form_post)
@@ -118,7 +118,7 @@ async def sign_in(request: Request, parts: Parts, session: Session, transaction:
         _check_not_signed_out(parts, transaction)  # again: a store takes its time
         for old in [old for old in replaced if not old.grace]:
             # Another user's: it ends, or nobody signs in.
-            await parts.sessions.fade(old.session_id, grace=0, successor=session.login, other=old.login)
+            await parts.sessions.expire_with_grace(old.session_id, grace=0, successor=session.login, other=old.login)
     except RequestRejected:
         await parts.sessions.end(session)
         raise
@@ -141,7 +141,7 @@ def _check_not_signed_out(parts: Parts, transaction: Transaction) -> None:
 
 async def _fade(parts: Parts, session_id: str, *, grace: int, successor: Login) -> None:
     try:
-        await parts.sessions.fade(session_id, grace=grace, successor=successor)
+        await parts.sessions.expire_with_grace(session_id, grace=grace, successor=successor)
     except StoreUnavailable as error:  # the new session stands, and a sign-out will end the old one with it
         events.log(events.STORE_FAILED, code=error.code, detail=error.detail)
 
@@ -159,8 +159,8 @@ async def _replaced(request: Request, parts: Parts, new: Session, transaction: T
         await parts.sessions.end_unread(request.cookies)
     elif may_sign_out(live.session, parts, now=parts.now()):
         old = live.session.login
-        grace, other = (GRACE, None) if old.sub == new.login.sub else (0, old)
+        grace, other = (REPLACED_GRACE, None) if old.sub == new.login.sub else (0, old)
         olds = [Replaced(name, grace, other) for name in (old.id, *old.replaced)]
     if before is not None and before.session not in [old.session_id for old in olds]:
-        olds.append(Replaced(before.session, GRACE if before.sub == digest(new.login.sub) else 0))
+        olds.append(Replaced(before.session, REPLACED_GRACE if before.sub == digest(new.login.sub) else 0))
     return olds

@@ -4,7 +4,7 @@ from urllib.parse import unquote, urlsplit
 
 from asgi_oidc.composition import Parts
 from asgi_oidc.errors import RequestRejected
-from asgi_oidc.logout.logout_state import WayBack
+from asgi_oidc.logout.logout_state import LogoutState
 from asgi_oidc.principal import with_return_to
 from asgi_oidc.web.pages import signed_out_page
 from asgi_oidc.web.request import Request
@@ -19,16 +19,16 @@ def welcome_back(request: Request, parts: Parts, *, is_signed_in: bool) -> Respo
     if way_back is None:
         return None
     is_shown = is_signed_in or is_goal_public(way_back.return_to, request, parts)
-    return redirect(goal_of(way_back.return_to, parts)) if is_shown else signed_out(way_back, parts)
+    return redirect(landing_url(way_back.return_to, parts)) if is_shown else signed_out(way_back, parts)
 
 
-def signed_out(way_back: WayBack, parts: Parts) -> Response:
+def signed_out(way_back: LogoutState, parts: Parts) -> Response:
     """Show "You are signed out" if the target page would start a login, which could silently undo the sign-out."""
     again, app = with_return_to(parts.urls.login, way_back.return_to), parts.settings.app_name
     return page(signed_out_page(again=again, is_everywhere=way_back.is_everywhere, app=app), status=200)
 
 
-def goal_of(return_to: str | None, parts: Parts) -> str:
+def landing_url(return_to: str | None, parts: Parts) -> str:
     """Return the URL that a sign-out ends at."""
     return parts.settings.landing_url if return_to is None else parts.origin + return_to
 
@@ -57,7 +57,7 @@ def _is_landing(request: Request, parts: Parts) -> bool:
     return is_there and request.method == "GET" and request.is_navigation
 
 
-def _read_state(request: Request, parts: Parts) -> WayBack | None:
+def _read_state(request: Request, parts: Parts) -> LogoutState | None:
     try:
         states = [value for name, value in request.parameters() if name == "state"]
     except RequestRejected:  # no query of the provider

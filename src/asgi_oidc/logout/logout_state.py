@@ -10,10 +10,10 @@ import msgspec
 
 from asgi_oidc.sessions.sealing import Sealer
 
-LIFETIME = 600  # seconds that a person may stay at the provider
+STATE_LIFETIME = 600  # seconds that a person may stay at the provider
 
 
-class WayBack(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
+class LogoutState(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     """What one sign-out has to remember.
 
     Attributes:
@@ -27,20 +27,20 @@ class WayBack(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     created_at: int
 
 
-_decoder = msgspec.msgpack.Decoder(WayBack)
+_decoder = msgspec.msgpack.Decoder(LogoutState)
 
 
 @dataclass(frozen=True, slots=True)
-class WaysBack:
+class LogoutStates:
     """Writes states and reads them again."""
 
     sealer: Sealer
 
-    def write(self, way_back: WayBack) -> str:
+    def write(self, way_back: LogoutState) -> str:
         """Write a state; no two are the same."""
         return self.sealer.seal("logout", "state", msgspec.msgpack.encode(way_back))
 
-    def read(self, state: str, *, now: int) -> WayBack | None:
+    def read(self, state: str, *, now: int) -> LogoutState | None:
         """Read a state of the last ten minutes, None for everything else."""
         data = self.sealer.open("logout", "state", state)
         if data is None:
@@ -49,4 +49,4 @@ class WaysBack:
             way_back = _decoder.decode(data)
         except (ValueError, RecursionError):
             return None
-        return way_back if abs(now - way_back.created_at) < LIFETIME else None
+        return way_back if abs(now - way_back.created_at) < STATE_LIFETIME else None

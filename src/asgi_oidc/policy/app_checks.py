@@ -5,22 +5,22 @@ from typing import Any
 
 import anyio
 
-from asgi_oidc.asgi.app_response import inner_scope
+from asgi_oidc.asgi.app_response import app_scope
 from asgi_oidc.composition import Parts
 from asgi_oidc.errors import OIDCError
 from asgi_oidc.policy.app_errors import lacks_user
-from asgi_oidc.policy.policy import ALLOW, Allow, Decision, Place, Refuse, StartLogin, StepUp, decide
-from asgi_oidc.policy.requirements import Check, Person, passes
-from asgi_oidc.protocol.step_up import ANYHOW
+from asgi_oidc.policy.policy import ALLOW, Allow, Decision, MatchedPolicy, Refuse, StartLogin, StepUp, decide
+from asgi_oidc.policy.requirements import Check, Subject, passes
+from asgi_oidc.protocol.step_up import ANY_LOGIN
 from asgi_oidc.sessions.authentication import is_over
-from asgi_oidc.sessions.repository import Live
+from asgi_oidc.sessions.repository import ActiveSession
 
 CHECK_DEADLINE = 10.0  # seconds for a check of the app
 
 Scope = MutableMapping[str, Any]
 
 
-def decide_at_once(parts: Parts, place: Place, live: Live | None) -> Decision:
+def decide_at_once(parts: Parts, place: MatchedPolicy, live: ActiveSession | None) -> Decision:
     """Decide on a request where the app has no say."""
     if place.opened_by is not None or (live is not None and not place.rules):
         return ALLOW
@@ -28,7 +28,7 @@ def decide_at_once(parts: Parts, place: Place, live: Live | None) -> Decision:
     return decide(place, person, now=parts.now(), leeway=parts.settings.leeway)
 
 
-async def authorize(scope: Scope, parts: Parts, place: Place, live: Live | None) -> Decision:
+async def authorize(scope: Scope, parts: Parts, place: MatchedPolicy, live: ActiveSession | None) -> Decision:
     """Decide on a request.
 
     Raises:
@@ -42,14 +42,14 @@ async def authorize(scope: Scope, parts: Parts, place: Place, live: Live | None)
         if rule.asks_app is not None and not await _passes(rule.asks_app, rule.path, scope, parts, live):
             return Refuse(f"{rule.path} needs its check to say True")
     if is_over(live.session, parts, now=parts.now()):  # signed out while the check took its time
-        return StartLogin(ANYHOW)
+        return StartLogin(ANY_LOGIN)
     # A check may have asked for a token, and with that the provider may have said something else about the user.
     return decision if live.session is judged else decide_at_once(parts, place, live)
 
 
-def _person(live: Live, parts: Parts) -> Person:
+def _person(live: ActiveSession, parts: Parts) -> Subject:
     login, tokens = live.session.login, live.session.tokens
-    return Person(
+    return Subject(
         tokens.claims,
         tokens.scopes,
         login.first.get("acr"),
@@ -58,8 +58,8 @@ def _person(live: Live, parts: Parts) -> Person:
     )
 
 
-async def _passes(check: Check, path: str, scope: Scope, parts: Parts, live: Live) -> bool:
-    inner = inner_scope({**scope, "headers": list(scope.get("headers", ()))}, parts, live)
+async def _passes(check: Check, path: str, scope: Scope, parts: Parts, live: ActiveSession) -> bool:
+    inner = app_scope({**scope, "headers": list(scope.get("headers", ()))}, parts, live)
     try:
         with anyio.fail_after(CHECK_DEADLINE):
             return await passes(check, inner["user"], inner)

@@ -10,11 +10,11 @@ from asgi_oidc.errors import (
     StoreUnavailable,
 )
 from asgi_oidc.policy.policy import StartLogin, StepUp
-from asgi_oidc.protocol.step_up import ANYHOW
-from asgi_oidc.sessions.repository import Live
+from asgi_oidc.protocol.step_up import ANY_LOGIN
+from asgi_oidc.sessions.repository import ActiveSession
 from asgi_oidc.web.request import Request
 
-LEAST_AGE = 60  # seconds that a session must be old before a token that ran out sends the browser to sign in again
+MIN_AGE = 60  # seconds that a session must be old before a token that ran out sends the browser to sign in again
 
 
 def lacks_user(exc: BaseException) -> OIDCError | None:
@@ -28,7 +28,7 @@ def lacks_user(exc: BaseException) -> OIDCError | None:
 
 
 def decision_for(
-    error: OIDCError, request: Request, parts: Parts, live: Live | None
+    error: OIDCError, request: Request, parts: Parts, live: ActiveSession | None
 ) -> StartLogin | StepUp | OIDCError:
     """Say which login would help, or give the error that has to be told instead."""
     if isinstance(error, StepUpRequired):
@@ -38,8 +38,8 @@ def decision_for(
             return OIDCError("step_up_invalid", str(exc))
         return StartLogin(ask) if live is None else StepUp(ask)
     # A provider whose tokens are dead on arrival would send the browser round in circles.
-    is_new = live is not None and parts.now() - live.session.login.created_at < LEAST_AGE
+    is_new = live is not None and parts.now() - live.session.login.created_at < MIN_AGE
     goes_in_circles = is_new and request.is_navigation
     if isinstance(error, NotSignedIn | AccessTokenExpired) and not goes_in_circles:
-        return StartLogin(ANYHOW)
+        return StartLogin(ANY_LOGIN)
     return error

@@ -9,28 +9,30 @@ from asgi_oidc.endpoints.endpoint import Receive, read_form_body
 from asgi_oidc.endpoints.failure import failure
 from asgi_oidc.endpoints.login import ANOTHER_ACCOUNT, own_path, start_login
 from asgi_oidc.errors import OIDCError, RequestRejected, StoreUnavailable
-from asgi_oidc.login.interrupted_forms import LARGEST, LARGEST_COOKIE, KeptForm
+from asgi_oidc.login.interrupted_forms import MAX_FORM_SIZE, MAX_SEALED_FORM_LENGTH, InterruptedForm
 from asgi_oidc.login.login_transactions import digest
-from asgi_oidc.policy.policy import Place, Refuse, StartLogin, StepUp
+from asgi_oidc.policy.policy import MatchedPolicy, Refuse, StartLogin, StepUp
 from asgi_oidc.principal import User
-from asgi_oidc.protocol.step_up import ANYHOW, Ask
+from asgi_oidc.protocol.step_up import ANY_LOGIN, AuthenticationRequest
 from asgi_oidc.sessions.authentication import who_was
-from asgi_oidc.sessions.repository import Live
+from asgi_oidc.sessions.repository import ActiveSession
 from asgi_oidc.web.pages import FORM_CSP, FRAGMENT_CSP, forbidden_page, form_stopped_page, fragment_page, sign_in_page
 from asgi_oidc.web.request import Request, read_form
 from asgi_oidc.web.response import Response, challenge, page, page_for, problem
 
-FORM_ID = 12  # random bytes
-LONGEST_PAGE = 1024  # characters of a way back to the page of a form; it is sealed twice, and has to fit into a cookie
+FORM_ID_BYTES = 12  # random bytes
+MAX_PAGE_LENGTH = (
+    1024  # characters of a way back to the page of a form; it is sealed twice, and has to fit into a cookie
+)
 STEP_UP_REQUIRED = "insufficient_user_authentication"  # RFC 9470 §3
 
 
-async def turn_away(
+async def deny(
     decision: StartLogin | StepUp | Refuse,
     request: Request,
     parts: Parts,
-    place: Place,
-    live: Live | None,
+    place: MatchedPolicy,
+    live: ActiveSession | None,
     receive: Receive | None,
 ) -> Response:
     """Answer an http request that the app does not get.
@@ -48,7 +50,7 @@ async def turn_away(
 
 
 async def _login_needed(
-    decision: StartLogin | StepUp, request: Request, parts: Parts, place: Place, receive: Receive | None
+    decision: StartLogin | StepUp, request: Request, parts: Parts, place: MatchedPolicy, receive: Receive | None
 ) -> Response:
     if not place.may_redirect or request.is_prefetch:
         return unauthorized(decision, request, parts)
@@ -104,14 +106,16 @@ def _sign_in(decision: StartLogin | StepUp, request: Request, parts: Parts, url:
     return answer.with_headers((b"hx-redirect", url.encode("ascii"))) if request.is_htmx else answer
 
 
-def forbidden(refusal: Refuse, request: Request, parts: Parts, place: Place, live: Live | None) -> Response:
+def forbidden(
+    refusal: Refuse, request: Request, parts: Parts, place: MatchedPolicy, live: ActiveSession | None
+) -> Response:
     """Tell a signed-in user that this account may not, and never send them round."""
     reference = secrets.token_hex(6)
     why, hint = refusal.why, refusal.hint
     events.log(events.ACCESS_DENIED, status=403, method=request.method, why=why, hint=hint, reference=reference)
     return_to = own_path(request.target, parts) if request.is_navigation else _page_of(request, parts)
-    ask = place.ask or ANYHOW
-    switch = parts.urls.login_for(Ask(ask.acr_values, ask.max_age, ANOTHER_ACCOUNT), return_to)
+    ask = place.ask or ANY_LOGIN
+    switch = parts.urls.login_for(AuthenticationRequest(ask.acr_values, ask.max_age, ANOTHER_ACCOUNT), return_to)
     is_for_a_person = request.is_navigation or request.shows_html or (request.wants_page and request.has_form)
     if live is not None and place.may_redirect and is_for_a_person:
         user = User(live.session.login.sub, live.session.login.issuer, live.session.tokens.written_claims)
@@ -152,8 +156,8 @@ async def _stop_form(
     events.log(events.FORM_STOPPED, is_kept=sealed is not None)
     if sealed is None:
         back = _page_of(request, parts)
-        back = back if back is not None and len(back) <= LONGEST_PAGE else None
-        lost = KeptForm(target="", page=back, pairs=[], sub=None, created_at=parts.now())
+        back = back if back is not None and len(back) <= MAX_PAGE_LENGTH else None
+        lost = InterruptedForm(target="", page=back, pairs=[], sub=None, created_at=parts.now())
         again = parts.urls.login_for(ask, f"{parts.form_path}?form={parts.forms.seal(lost)}")
     else:
         again = parts.urls.form_for(ask)
@@ -171,23 +175,23 @@ async def _stop_form(
 async def _sealed(request: Request, parts: Parts, receive: Receive, *, target: str) -> str | None:
     """Seal a form; None where it is too large, or is none that can be sent again as it was."""
     try:
-        pairs = read_form(await read_form_body(request, receive, largest=LARGEST))
+        pairs = read_form(await read_form_body(request, receive, largest=MAX_FORM_SIZE))
         was = await who_was(request, parts)
     except (RequestRejected, StoreUnavailable):
         return None
     if any("\0" in text for pair in pairs for text in pair):  # a parser of HTML makes another character of it
         return None
     sub = None if was is None else digest(was.session.login.sub)
-    form = KeptForm(
+    form = InterruptedForm(
         target=target,
         page=_page_of(request, parts),
         pairs=pairs,
         sub=sub,
         created_at=parts.now(),
-        id=secrets.token_urlsafe(FORM_ID),
+        id=secrets.token_urlsafe(FORM_ID_BYTES),
     )
     sealed = parts.forms.seal(form)
-    fits = len(sealed) <= LARGEST_COOKIE and parts.cookie_budget.has_room_for(sealed, request.cookies)
+    fits = len(sealed) <= MAX_SEALED_FORM_LENGTH and parts.cookie_budget.has_room_for(sealed, request.cookies)
     return sealed if fits else None
 
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from urllib.parse import unquote_to_bytes
 
 from asgi_oidc.composition import Parts
-from asgi_oidc.policy.policy import Place
+from asgi_oidc.policy.policy import MatchedPolicy
 from asgi_oidc.policy.rules import Rule
 from asgi_oidc.web.request import METHODS, methods_of
 
-MOST_READINGS = 8  # that are shown of one path
+MAX_READINGS = 8  # that are shown of one path
 
 Rows = Sequence[tuple[str, str]]
 
@@ -63,21 +63,21 @@ def explain(parts: Parts, path: str, method: str) -> Explanation:
     return Explanation(path, method, not is_ours and place.opened_by is not None, place.rules, rows)
 
 
-def _rows(place: Place, method: str) -> Rows:
+def _rows(place: MatchedPolicy, method: str) -> Rows:
     rows = []
     if not place.path.is_canonical:
         rows.append(("spelling", "not plain: nothing opens it, and every rule holds that it may mean"))
     if place.opened_by is not None:
         return [*rows, ("public", f"opened by {place.opened_by!r}"), ("anybody", "the app"), *_origins(place)]
     further = sorted(place.path.readings - place.path.own)
-    rows += [("may mean", f"{reading}, by what the app takes off") for reading in further[:MOST_READINGS]]
+    rows += [("may mean", f"{reading}, by what the app takes off") for reading in further[:MAX_READINGS]]
     rows.append(("public", "no: no pattern opens it" + (", or a rule is narrower" if place.rules else "")))
     rows += [("rule", repr(rule)) for rule in place.rules]
     rows += [("nobody", _login(place, method, "to sign in")), ("signed in", _signed_in(place, method))]
     return [*rows, *_origins(place)]
 
 
-def _login(place: Place, method: str, words: str) -> str:
+def _login(place: MatchedPolicy, method: str, words: str) -> str:
     if method == "WEBSOCKET":
         return "401, or close code 4401"
     if not place.may_redirect:
@@ -87,7 +87,7 @@ def _login(place: Place, method: str, words: str) -> str:
     return f"401; a form: a page with a link {words}" if method == "POST" else "401"
 
 
-def _signed_in(place: Place, method: str) -> str:
+def _signed_in(place: MatchedPolicy, method: str) -> str:
     refused = "403, or close code 4403" if method == "WEBSOCKET" else "403"
     needs = any(rule.needs.is_something or rule.asks_app for rule in place.rules)
     if place.ask is None:
@@ -100,7 +100,7 @@ def _signed_in(place: Place, method: str) -> str:
     return f"{words}; without what the rules need: {refused}" if needs else words
 
 
-def _origins(place: Place) -> Rows:
+def _origins(place: MatchedPolicy) -> Rows:
     return [("called by", f"its own pages, and those of {origin}") for origin in sorted(place.origins)]
 
 

@@ -12,7 +12,7 @@ from itertools import chain
 from types import FunctionType, MethodType
 from typing import Any
 
-from asgi_oidc.web.readings import Kept, Mounts
+from asgi_oidc.web.readings import Mounts, PathKeepingMount
 
 _OPERATORS = frozenset(".^$*+?{}[]|()")
 _ANYTHING = re.compile(r"\(?(\?P<\w+>|\?:)?\.[*+]\)?(\$|\\Z)?")
@@ -22,7 +22,7 @@ _REST = re.compile(r"(?<=[^/{}<>])(\{[^{}]*:path\}|<path\b[^<>]*>)")  # "/x{rest
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class MountPoint:
     """Where an app is.
 
     Attributes:
@@ -35,21 +35,21 @@ class Place:
     of_path: str = ""
     root: str = ""
 
-    def including(self, path: str) -> "Place":
+    def including(self, path: str) -> "MountPoint":
         """Return the place of what is there, and given all as it is."""
         return replace(self, start=self.start + path)
 
-    def shortening(self, path: str) -> "Place":
+    def shortening(self, path: str) -> "MountPoint":
         """Return the place of an app that is mounted there and given the rest of the path."""
-        return Place(self.start + path, self.start + path, self.root)
+        return MountPoint(self.start + path, self.start + path, self.root)
 
 
-Child = tuple[object, Place]
+Child = tuple[object, MountPoint]
 """An app, and where it is."""
 
 
 @dataclass(slots=True)
-class Found:
+class FoundMounts:
     """What was found so far, as in `Mounts`.
 
     Attributes:
@@ -60,11 +60,11 @@ class Found:
 
     prefixes: set[str] = field(default_factory=set)
     shortening: set[str] = field(default_factory=set)
-    kept: set[Kept] = field(default_factory=set)
+    kept: set[PathKeepingMount] = field(default_factory=set)
     whole: set[str] = field(default_factory=set)
     root_paths: set[str] = field(default_factory=set)
     unknown: dict[str, str] = field(default_factory=dict)
-    unread: dict[str, str] = field(default_factory=dict)
+    opaque: dict[str, str] = field(default_factory=dict)
     tables: list[Sized] = field(default_factory=list)
     seeks_root: bool = False
 
@@ -87,11 +87,11 @@ class Found:
             self.prefixes.add(place + text)
             self.whole.update({place + text} if is_whole else ())
 
-    def add_kept(self, place: Place, start: str, own: str) -> Place:
+    def add_kept(self, place: MountPoint, start: str, own: str) -> MountPoint:
         """Note a mount that hands on the whole path, and return the place of its app."""
         if own:
-            self.kept.add(Kept(start, place.of_path, place.root, own))
-        return Place(start, place.of_path, place.root + own)
+            self.kept.add(PathKeepingMount(start, place.of_path, place.root, own))
+        return MountPoint(start, place.of_path, place.root + own)
 
     def add_template(self, place: str, template: str) -> None:
         """Note a route that ends with a parameter for all that follows, in the middle of a segment."""
@@ -109,7 +109,7 @@ class Found:
             self.add_prefix(place, text, is_whole=is_whole)
             return None if rest else text
         if not rest.endswith(("$", "\\Z", "/", "/?")) and not _END_OF_A_SEGMENT.match(rest):
-            self.unread[place + text] = f"the expression {expression!r}"
+            self.opaque[place + text] = f"the expression {expression!r}"
         return None
 
 
@@ -133,7 +133,7 @@ def _plain_text(expression: str) -> tuple[str, str]:
     return text, expression[at:]
 
 
-def _starlette(app: Any, place: Place, found: Found) -> Iterator[Child]:
+def _starlette(app: Any, place: MountPoint, found: FoundMounts) -> Iterator[Child]:
     """Read Starlette and FastAPI: mounts match whole segments."""
     found.tables.append(app.routes)
     if getattr(app, "root_path", ""):
@@ -151,7 +151,7 @@ def _starlette(app: Any, place: Place, found: Found) -> Iterator[Child]:
             yield route.app, found.add_kept(place, place.start + path, path)
 
 
-def _litestar(app: Any, place: Place, found: Found) -> Iterator[Child]:
+def _litestar(app: Any, place: MountPoint, found: FoundMounts) -> Iterator[Child]:
     """Read Litestar: its mounts match plain text."""
     found.seeks_root = True
     found.tables.append(app.routes)
@@ -167,7 +167,7 @@ def _litestar(app: Any, place: Place, found: Found) -> Iterator[Child]:
         yield getattr(handler.fn, "value", handler.fn), below
 
 
-def _quart(app: Any, place: Place, found: Found) -> Iterator[Child]:
+def _quart(app: Any, place: MountPoint, found: FoundMounts) -> Iterator[Child]:
     found.tables.append(app.view_functions)
     for rule in app.url_map.iter_rules():
         found.add_template(place.start, str(rule.rule))
@@ -175,7 +175,7 @@ def _quart(app: Any, place: Place, found: Found) -> Iterator[Child]:
         yield app.asgi_app, place
 
 
-def _falcon(app: Any, place: Place, found: Found) -> Iterator[Child]:
+def _falcon(app: Any, place: MountPoint, found: FoundMounts) -> Iterator[Child]:
     """Read Falcon: its sinks are regular expressions that match a beginning."""
     found.tables.append(app._sinks)
     for expression, *_ in app._sinks:
@@ -183,7 +183,7 @@ def _falcon(app: Any, place: Place, found: Found) -> Iterator[Child]:
     yield from ()
 
 
-def _hypercorn(app: Any, place: Place, found: Found) -> Iterator[Child]:
+def _hypercorn(app: Any, place: MountPoint, found: FoundMounts) -> Iterator[Child]:
     """Read the dispatcher: its mounts match plain text."""
     found.tables.append(app.mounts)
     for path, mounted in app.mounts.items():
@@ -191,7 +191,7 @@ def _hypercorn(app: Any, place: Place, found: Found) -> Iterator[Child]:
         yield mounted, found.add_kept(place, place.of_path + path.rstrip("/"), path)
 
 
-def _blacksheep(app: Any, place: Place, found: Found) -> Iterator[Child]:
+def _blacksheep(app: Any, place: MountPoint, found: FoundMounts) -> Iterator[Child]:
     """Read BlackSheep: what ends with "/*" matches plain text, in mounts and in routes."""
     mounted = app.mount_registry.mounted_apps
     found.tables.append(mounted)
@@ -204,20 +204,20 @@ def _blacksheep(app: Any, place: Place, found: Found) -> Iterator[Child]:
         yield route.handler, found.add_kept(place, place.of_path + path, path)
 
 
-def _django(app: Any, place: Place, found: Found) -> Iterator[Child]:
+def _django(app: Any, place: MountPoint, found: FoundMounts) -> Iterator[Child]:
     """Read the URLconf: what is included, and an expression without an end, match plain text."""
     if script_name := sys.modules["django.conf"].settings.FORCE_SCRIPT_NAME:
         found.root_paths.add(script_name)
     try:
         urls = sys.modules["django.urls"].get_resolver().url_patterns
     except Exception:  # noqa: BLE001  # it imports modules of the app; what is wrong there Django tells by itself
-        found.unread[place.start] = "the URLconf of Django"
+        found.opaque[place.start] = "the URLconf of Django"
     else:
         _note_django_urls(urls, f"{place.start}/", found)
     yield from ()
 
 
-def _note_django_urls(urls: Iterable[Any], place: str, found: Found) -> None:
+def _note_django_urls(urls: Iterable[Any], place: str, found: FoundMounts) -> None:
     for url in urls:
         is_included = hasattr(url, "url_patterns")
         texts = _django_texts(url.pattern, place, found, is_included=is_included)
@@ -225,7 +225,7 @@ def _note_django_urls(urls: Iterable[Any], place: str, found: Found) -> None:
             _note_django_urls(url.url_patterns, place + text, found)
 
 
-def _django_texts(pattern: Any, place: str, found: Found, *, is_included: bool) -> Iterable[str]:
+def _django_texts(pattern: Any, place: str, found: FoundMounts, *, is_included: bool) -> Iterable[str]:
     """Note what a pattern matches, and return the texts that it stands for, as far as it has some."""
     if hasattr(pattern, "prefix_default_language"):  # of i18n_patterns
         return ("", "{}/")
@@ -237,15 +237,15 @@ def _django_texts(pattern: Any, place: str, found: Found, *, is_included: bool) 
         return (route,)
     expression = str(pattern._regex)
     if not expression.startswith("^") and not expression.endswith("$"):  # it may match anywhere
-        found.unread[place] = f"the expression {expression!r}"
+        found.opaque[place] = f"the expression {expression!r}"
         return ()
     text = found.add_expression(place, expression)
     if text is None and is_included:
-        found.unread[place + _plain_text(expression.removeprefix("^"))[0]] = f"the expression {expression!r}"
+        found.opaque[place + _plain_text(expression.removeprefix("^"))[0]] = f"the expression {expression!r}"
     return () if text is None else (text,)
 
 
-def _channels(app: Any, place: Place, found: Found) -> Iterator[Child]:
+def _channels(app: Any, place: MountPoint, found: FoundMounts) -> Iterator[Child]:
     """Read the URLRouter of Channels, which has patterns of Django."""
     for route in app.routes:
         is_router = hasattr(route.callback, "routes")
@@ -253,7 +253,7 @@ def _channels(app: Any, place: Place, found: Found) -> Iterator[Child]:
         yield from ((route.callback, place.including(f"/{text}".rstrip("/"))) for text in texts if is_router)
 
 
-READERS: Mapping[str, Callable[[Any, Place, Found], Iterator[Child]]] = {
+READERS: Mapping[str, Callable[[Any, MountPoint, FoundMounts], Iterator[Child]]] = {
     "starlette.applications.Starlette": _starlette,
     "starlette.routing.Router": _starlette,
     "litestar.app.Litestar": _litestar,

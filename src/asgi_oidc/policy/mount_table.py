@@ -6,11 +6,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sized
 from dataclasses import replace
 from types import CellType, FunctionType, MethodType, ModuleType
 
-from asgi_oidc.policy.mount_readers import KNOWN_PACKAGES, READERS, Child, Found, Place
+from asgi_oidc.policy.mount_readers import KNOWN_PACKAGES, READERS, Child, FoundMounts, MountPoint
 from asgi_oidc.web.readings import UNKNOWN
 
-MOST_LOOKED_AT = 10_000  # objects of an app
-MOST_WATCHED = 4  # tables that every request looks at: an app of many routers has one for each
+MAX_INSPECTED = 10_000  # objects of an app
+MAX_WATCHED = 4  # tables that every request looks at: an app of many routers has one for each
 
 
 class MountTable:
@@ -32,7 +32,7 @@ class MountTable:
             prefixes: the setting `plain_prefixes`, for what its tables do not show; None if it is not set.
         """
         self.mounts = UNKNOWN
-        self.unread: Mapping[str, str] = {}
+        self.opaque: Mapping[str, str] = {}
         self._app = app
         self._is_told = prefixes is not None
         self._prefixes = frozenset(prefixes or ())
@@ -49,21 +49,21 @@ class MountTable:
         found = find_mounts(self._app)
         self._is_read, self._tables = True, found.tables
         self._sizes = [len(table) for table in found.tables]
-        self.watched, self.sizes = self._tables[:MOST_WATCHED], self._sizes[:MOST_WATCHED]
+        self.watched, self.sizes = self._tables[:MAX_WATCHED], self._sizes[:MAX_WATCHED]
         self.mounts = replace(found.mounts, prefixes=found.mounts.prefixes | self._prefixes)
-        self.unread = {} if self._is_told else {**found.unknown, **found.unread}
+        self.opaque = {} if self._is_told else {**found.unknown, **found.opaque}
         return True
 
 
-def find_mounts(app: object) -> Found:
+def find_mounts(app: object) -> FoundMounts:
     """Find the mounts of an app and of everything inside it."""
-    found, waiting, seen = Found(), [(app, Place())], dict[tuple[int, Place], object]()
+    found, waiting, seen = FoundMounts(), [(app, MountPoint())], dict[tuple[int, MountPoint], object]()
     while waiting:
         here, place = waiting.pop()
         if (id(here), place) in seen:
             continue
         seen[id(here), place] = here
-        if len(seen) > MOST_LOOKED_AT:
+        if len(seen) > MAX_INSPECTED:
             found.unknown[""] = "an app of too many parts"
             break
         try:
@@ -73,7 +73,7 @@ def find_mounts(app: object) -> Found:
     return found
 
 
-def _inside(app: object, place: Place, found: Found) -> list[Child]:
+def _inside(app: object, place: MountPoint, found: FoundMounts) -> list[Child]:
     for cls in type(app).__mro__:
         if (read := READERS.get(f"{cls.__module__}.{cls.__qualname__}")) is not None:
             return list(read(app, place, found))

@@ -12,8 +12,8 @@ from urllib.parse import unquote
 
 from asgi_oidc.web.paths import PathReadings
 
-LONGEST_ODD_PATH = 2048  # bytes of a spelling that is not plain; a longer one is taken for every path at once
-MOST_DECODINGS = 4  # times that a spelling is decoded; one that still holds escapes is taken for every path at once
+MAX_ODD_PATH_LENGTH = 2048  # bytes of a spelling that is not plain; a longer one is taken for every path at once
+MAX_DECODINGS = 4  # times that a spelling is decoded; one that still holds escapes is taken for every path at once
 
 # "/x" or "/x/*"; plain characters only, so that a pattern means exactly what it says.
 _PATTERN = re.compile(r"/|/\*|(/[\w~!$&'()+,=:@.-]+)+(/\*)?")
@@ -60,7 +60,7 @@ def read_pattern(text: object) -> Pattern:
     return Pattern(text.removesuffix("*").rstrip("/"), not text.endswith("/*"))
 
 
-class Opening:
+class PublicPatterns:
     """Patterns that open: a reading matches in its plain spelling alone, exact case, whole segments."""
 
     def __init__(self, patterns: Iterable[Pattern]) -> None:
@@ -81,7 +81,7 @@ class Opening:
         return next((self._below[stem] for stem in reversed(stems) if stem in self._below), None)
 
 
-class Closing:
+class RulePatterns:
     """Patterns that close: a path matches in any spelling that somebody may take for it."""
 
     def __init__(self, patterns: Sequence[Pattern]) -> None:
@@ -193,7 +193,7 @@ def _decodings(spellings: Sequence[str]) -> set[str] | None:
         text, times = waiting.pop()
         if text in found:
             continue
-        if times > MOST_DECODINGS or _is_long(text):
+        if times > MAX_DECODINGS or _is_long(text):
             return None
         found.add(text)
         # What Unicode folds may become a "%", or be one no more.
@@ -208,4 +208,4 @@ def _unquote_text(text: str) -> str:
 
 
 def _is_long(text: str) -> bool:
-    return len(text.encode("utf-8", "surrogatepass")) > LONGEST_ODD_PATH
+    return len(text.encode("utf-8", "surrogatepass")) > MAX_ODD_PATH_LENGTH

@@ -5,18 +5,18 @@ from collections.abc import Collection, Mapping, Sequence, Sized
 from dataclasses import dataclass
 from typing import Any
 
-from asgi_oidc.errors import received
+from asgi_oidc.errors import describe_value
 from asgi_oidc.policy.mount_table import MountTable
-from asgi_oidc.policy.patterns import Closing, Opening, Pattern, read_pattern
-from asgi_oidc.policy.requirements import Person
+from asgi_oidc.policy.patterns import Pattern, PublicPatterns, RulePatterns, read_pattern
+from asgi_oidc.policy.requirements import Subject
 from asgi_oidc.policy.rules import Rule
-from asgi_oidc.protocol.step_up import ANYHOW, Ask, is_met, joint
+from asgi_oidc.protocol.step_up import ANY_LOGIN, AuthenticationRequest, is_met, joint
 from asgi_oidc.web.paths import PathReadings, read_path
 from asgi_oidc.web.readings import Mounts
 
 EVERYTHING_BUT_RULES = "everything-but-rules"  # what `public` is set to when rules alone shall close paths
-MOST_PLACES = 2048  # paths whose decision is remembered; the oldest goes
-LONGEST_KEY = 512  # characters of a path that is remembered
+MAX_PLACES = 2048  # paths whose decision is remembered; the oldest goes
+MAX_KEY_LENGTH = 512  # characters of a path that is remembered
 NONE_OF_ALWAYS = (
     "asks for none of the acr_values in authorization_params, which every login has to meet: add the values that are "
     "good enough for every page there"
@@ -27,7 +27,7 @@ _Key = tuple[Any, Any, Any, tuple[str, ...]]
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class MatchedPolicy:
     """What the policy says about a path and a method, before anybody asks who is there.
 
     Attributes:
@@ -45,7 +45,7 @@ class Place:
     own: str | None = None
     rules: tuple[Rule, ...] = ()
     checks: tuple[Rule, ...] = ()
-    ask: Ask | None = ANYHOW
+    ask: AuthenticationRequest | None = ANY_LOGIN
     may_redirect: bool = True
     origins: frozenset[str] = frozenset()
 
@@ -59,14 +59,14 @@ class Allow:
 class StartLogin:
     """Nobody is signed in."""
 
-    ask: Ask
+    ask: AuthenticationRequest
 
 
 @dataclass(frozen=True, slots=True)
 class StepUp:
     """The user has to sign in again, in a stronger way or more freshly (RFC 9470)."""
 
-    ask: Ask
+    ask: AuthenticationRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ Decision = Allow | StartLogin | StepUp | Refuse
 ALLOW = Allow()
 
 
-def decide(place: Place, person: Person | None, *, now: int, leeway: int) -> Decision:
+def decide(place: MatchedPolicy, person: Subject | None, *, now: int, leeway: int) -> Decision:
     """Decide on a request by its path, its method and its user alone; no header takes part.
 
     Args:
@@ -99,14 +99,14 @@ def decide(place: Place, person: Person | None, *, now: int, leeway: int) -> Dec
     if place.opened_by is not None:
         return ALLOW
     if person is None:
-        return StartLogin(place.ask or ANYHOW)
+        return StartLogin(place.ask or ANY_LOGIN)
     for rule in place.rules:
         if (need := rule.needs.unmet(person)) is not None:
             scopes = rule.needs.scopes if need.startswith("scopes") else ()
             return Refuse(f"{rule.path} needs {need}", scopes, rule.needs.hint(person))
     if place.ask is None:
         return Refuse("the rules of this path need different acr_values, which no single login has")
-    if place.ask is ANYHOW or is_met(place.ask, acr=person.acr, auth_time=person.auth_time, now=now, leeway=leeway):
+    if place.ask is ANY_LOGIN or is_met(place.ask, acr=person.acr, auth_time=person.auth_time, now=now, leeway=leeway):
         return ALLOW
     return StepUp(place.ask)
 
@@ -133,13 +133,13 @@ class Policy:
         self.looks_at_methods = any(rule.methods is not None for rule in rules)
         self._base_path = base_path
         self._own = frozenset(own)
-        self._opening = Opening(public)
-        self._closing = Closing([rule.pattern for rule in rules])
-        self._permits = [(rule, Opening([rule.pattern])) for rule in rules if rule.allowed]
+        self._opening = PublicPatterns(public)
+        self._closing = RulePatterns([rule.pattern for rule in rules])
+        self._permits = [(rule, PublicPatterns([rule.pattern])) for rule in rules if rule.allowed]
         self._mount_table = mounts or MountTable(None)
         self._watched: list[Sized] = []
         self._sizes: list[int] = []
-        self._known: dict[_Key, Place] = {}
+        self._known: dict[_Key, MatchedPolicy] = {}
 
     @property
     def mounts(self) -> Mounts:
@@ -147,17 +147,17 @@ class Policy:
         self._look_again()
         return self._mount_table.mounts
 
-    def passable(self) -> dict[str, list[str]]:
+    def bypassable_rules(self) -> dict[str, list[str]]:
         """Return the rules that may be bypassed in an app, mount or route that cannot be inspected, by its name."""
         self._look_again()
         stems = [(rule.pattern.stem, rule.path) for rule in self.rules if rule.closes]
         found = {
             what: [path for stem, path in stems if stem.startswith(place.partition("{")[0]) and stem != place]
-            for place, what in self._mount_table.unread.items()
+            for place, what in self._mount_table.opaque.items()
         }
         return {what: paths for what, paths in found.items() if paths}
 
-    def place(self, scope: Mapping[str, Any], methods: tuple[str, ...]) -> Place:
+    def place(self, scope: Mapping[str, Any], methods: tuple[str, ...]) -> MatchedPolicy:
         """Say what holds for the path of an http or websocket scope.
 
         Args:
@@ -174,17 +174,17 @@ class Policy:
             self._known.clear()
             self._watched, self._sizes = self._mount_table.watched, self._mount_table.sizes
 
-    def _place_anew(self, scope: Mapping[str, Any], key: _Key) -> Place:
+    def _place_anew(self, scope: Mapping[str, Any], key: _Key) -> MatchedPolicy:
         self._look_again()
         path, raw, root, methods = key
         place = self._place(read_path(scope, base_path=self._base_path, mounts=self._mount_table.mounts), methods)
-        if sum(len(part) for part in (path or "", raw or b"", root or "", *methods)) <= LONGEST_KEY:
-            if len(self._known) >= MOST_PLACES:
+        if sum(len(part) for part in (path or "", raw or b"", root or "", *methods)) <= MAX_KEY_LENGTH:
+            if len(self._known) >= MAX_PLACES:
                 self._known.pop(next(iter(self._known)), None)
             self._known[key] = place
         return place
 
-    def _place(self, path: PathReadings, methods: tuple[str, ...]) -> Place:
+    def _place(self, path: PathReadings, methods: tuple[str, ...]) -> MatchedPolicy:
         # Some mounts add a "/" (Litestar): a callback that is not known as ours would start a login, for ever.
         own = next((found for reading in path.own if (found := reading.rstrip("/")) in self._own), None)
         matching = [rule for index in self._closing.matching(path) if (rule := self.rules[index]).is_for(methods)]
@@ -197,8 +197,8 @@ class Policy:
             for origin in rule.allowed
         )
         if opened_by is not None:
-            return Place(path, str(opened_by), own, origins=origins)
-        return Place(
+            return MatchedPolicy(path, str(opened_by), own, origins=origins)
+        return MatchedPolicy(
             path,
             None,
             own,
@@ -228,9 +228,9 @@ class Policy:
         return pattern if all(_is_narrower(pattern, rule.pattern) for rule in closing) else None
 
 
-def _all_of(rules: Sequence[Rule]) -> Ask | None:
+def _all_of(rules: Sequence[Rule]) -> AuthenticationRequest | None:
     ask = joint(rule.ask for rule in rules)
-    return ANYHOW if ask == ANYHOW else ask
+    return ANY_LOGIN if ask == ANY_LOGIN else ask
 
 
 def _is_narrower(pattern: Pattern, other: Pattern) -> bool:
@@ -246,7 +246,7 @@ def read_public(value: object) -> tuple[Pattern, ...]:
     if value in (EVERYTHING_BUT_RULES, [EVERYTHING_BUT_RULES], (EVERYTHING_BUT_RULES,)):
         return (Pattern("", is_exact=False),)
     if isinstance(value, str) or not isinstance(value, Sequence | set | frozenset):
-        raise ValueError(f"must be a list of paths such as ['/', '/static/*'], got {received(value)}")
+        raise ValueError(f"must be a list of paths such as ['/', '/static/*'], got {describe_value(value)}")
     patterns = tuple(read_pattern(pattern) for pattern in value)
     if any(str(pattern) == "/*" for pattern in patterns):
         raise ValueError(
@@ -256,7 +256,7 @@ def read_public(value: object) -> tuple[Pattern, ...]:
     return patterns
 
 
-def lacks_acr(ask: Ask, always: Sequence[str]) -> bool:
+def lacks_acr(ask: AuthenticationRequest, always: Sequence[str]) -> bool:
     """Say whether a login for this would be none of those that are good enough everywhere."""
     return bool(always and ask.acr_values) and not set(always) & set(ask.acr_values)
 

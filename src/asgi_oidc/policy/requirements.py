@@ -9,13 +9,13 @@ from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequen
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from asgi_oidc.errors import received
+from asgi_oidc.errors import describe_value
 from asgi_oidc.principal import User
 from asgi_oidc.protocol.claims import email_domain, is_email_verified
 
 Scalar = str | int | bool
 ClaimPath = tuple[str, ...]
-NeededClaim = tuple[str | None, ClaimPath, tuple[Scalar, ...]]  # the name that may have dots, or None; path; values
+RequiredClaim = tuple[str | None, ClaimPath, tuple[Scalar, ...]]  # the name that may have dots, or None; path; values
 Scope = MutableMapping[str, Any]
 Check = Callable[[User, Scope], bool | Awaitable[bool]]
 """Nothing but True lets the user in."""
@@ -25,7 +25,7 @@ _DOMAIN = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+")
 _MISSING = object()
 
 
-class Person(NamedTuple):
+class Subject(NamedTuple):
     """What is known of the user behind a request.
 
     Attributes:
@@ -46,10 +46,10 @@ class Person(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Needs:
+class Requirements:
     """All of these have to be met; of the values of one claim, and of the e-mail domains, any one."""
 
-    claims: tuple[NeededClaim, ...] = ()
+    claims: tuple[RequiredClaim, ...] = ()
     scopes: tuple[str, ...] = ()
     email_domains: frozenset[str] = frozenset()
 
@@ -64,7 +64,7 @@ class Needs:
         named = [tuple(each for each in (name, path[0]) if each is not None) for name, path, _ in self.claims]
         return named + ([("email",), ("email_verified",)] if self.email_domains else [])
 
-    def unmet(self, person: Person) -> str | None:
+    def unmet(self, person: Subject) -> str | None:
         """Name the first need that is not met, for the log; None when all are."""
         claims = person.claims
         for name, path, values in self.claims:
@@ -78,7 +78,7 @@ class Needs:
             return "email_domains"
         return None
 
-    def hint(self, person: Person) -> str | None:
+    def hint(self, person: Subject) -> str | None:
         """Say, for the log, which claim is missing altogether: then the provider's set-up has to change.
 
         Returns:
@@ -115,13 +115,13 @@ def _has_one_of(found: object, values: Sequence[Scalar]) -> bool:
     return False
 
 
-def _is_verified_at(person: Person, domains: frozenset[str]) -> bool:
+def _is_verified_at(person: Subject, domains: frozenset[str]) -> bool:
     if email_domain(person.claims) not in domains:
         return False
     return is_email_verified(person.claims, trusted_domains=person.trusted_email_domains)
 
 
-def read_needs(*, claims: object = None, scopes: object = None, email_domains: object = None) -> Needs:
+def read_requirements(*, claims: object = None, scopes: object = None, email_domains: object = None) -> Requirements:
     """Check what a rule asks for; None is left out.
 
     Raises:
@@ -138,12 +138,12 @@ def read_needs(*, claims: object = None, scopes: object = None, email_domains: o
             problems.append(f"{name}: {exc}")
     if problems:
         raise ValueError("\n".join(problems))
-    return Needs(**values)
+    return Requirements(**values)
 
 
-def _claims(value: object) -> tuple[NeededClaim, ...]:
+def _claims(value: object) -> tuple[RequiredClaim, ...]:
     if not isinstance(value, Mapping) or not value:
-        raise ValueError(f"must be a mapping such as {{'realm_access.roles': 'admin'}}, got {received(value)}")
+        raise ValueError(f"must be a mapping such as {{'realm_access.roles': 'admin'}}, got {describe_value(value)}")
     paths = [(name, _claim_path(name), _scalars(name, needed)) for name, needed in value.items()]
     return tuple((name if isinstance(name, str) else None, path, values) for name, path, values in paths)
 
@@ -190,7 +190,7 @@ def texts(value: object) -> tuple[str, ...]:
         ValueError: it is not one.
     """
     if not isinstance(value, list | tuple | set | frozenset) or not all(isinstance(item, str) for item in value):
-        raise ValueError(f"must be a list of text, got {received(value)}")
+        raise ValueError(f"must be a list of text, got {describe_value(value)}")
     if not value:
         raise ValueError("is empty: leave it out, or list what is needed")
     return tuple(value)
@@ -205,7 +205,9 @@ def read_check(check: object) -> Check:
         ValueError: it is neither.
     """
     if not callable(check) or inspect.isclass(check):
-        raise ValueError(f"must be a function of the user, or of the user and the ASGI scope, got {received(check)}")
+        raise ValueError(
+            f"must be a function of the user, or of the user and the ASGI scope, got {describe_value(check)}"
+        )
     if _takes(check, 2) and (not _takes(check, 1) or "scope" in inspect.signature(check).parameters):
         return check
     if _takes(check, 1):

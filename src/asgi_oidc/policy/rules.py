@@ -5,10 +5,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field, fields
 from typing import Any
 
-from asgi_oidc.errors import SettingsError, received
+from asgi_oidc.errors import SettingsError, describe_value
 from asgi_oidc.policy.patterns import Pattern, read_pattern
-from asgi_oidc.policy.requirements import Check, ClaimPath, Needs, Scalar, read_check, read_needs, texts
-from asgi_oidc.protocol.step_up import ANYHOW, Ask, read_ask
+from asgi_oidc.policy.requirements import Check, ClaimPath, Requirements, Scalar, read_check, read_requirements, texts
+from asgi_oidc.protocol.step_up import ANY_LOGIN, AuthenticationRequest, read_ask
 from asgi_oidc.urls import check_url, origin_of
 from asgi_oidc.web.request import METHODS
 
@@ -50,8 +50,8 @@ class Rule:
     check: Any = None
     origins: Sequence[str] | None = None
     pattern: Pattern = field(init=False)
-    needs: Needs = field(init=False)
-    ask: Ask = field(init=False)
+    needs: Requirements = field(init=False)
+    ask: AuthenticationRequest = field(init=False)
     asks_app: Check | None = field(init=False)
     allowed: frozenset[str] = field(init=False)
 
@@ -60,7 +60,7 @@ class Rule:
         for name, value, read in (
             ("pattern", self.path, read_pattern),
             ("methods", self.methods, _methods),
-            ("needs", self._given("claims", "scopes", "email_domains"), lambda given: read_needs(**given)),
+            ("needs", self._given("claims", "scopes", "email_domains"), lambda given: read_requirements(**given)),
             ("ask", self._given("acr_values", "max_age"), lambda given: read_ask(**given)),
             ("login", self.login, _switch),
             ("asks_app", self.check, lambda check: None if check is None else read_check(check)),
@@ -85,7 +85,7 @@ class Rule:
         return (
             not self.allowed
             or any(map(self._differs, ("claims", "scopes", "email_domains", "check", "login")))
-            or (self.ask != ANYHOW)
+            or (self.ask != ANY_LOGIN)
         )
 
     def is_for(self, methods: Iterable[str]) -> bool:
@@ -117,7 +117,7 @@ def rule_of(members: object) -> Rule:
     """
     if not isinstance(members, Mapping) or "path" not in members:
         example = '{"path": "/admin/*", "claims": {"roles": "admin"}}'
-        raise ValueError(f"expected an object with a path such as {example}, got {received(members)}")
+        raise ValueError(f"expected an object with a path such as {example}, got {describe_value(members)}")
     known = [each.name for each in fields(Rule) if each.init]
     for name in members.keys() - set(known):
         near = difflib.get_close_matches(str(name), known, n=1)
@@ -132,10 +132,10 @@ def read_rules(value: object) -> tuple[Rule, ...]:
         ValueError: it is not a list of rules.
     """
     if isinstance(value, str | Mapping) or not isinstance(value, Sequence):
-        raise ValueError(f"must be a list such as [{EXAMPLE}], got {received(value)}")
+        raise ValueError(f"must be a list such as [{EXAMPLE}], got {describe_value(value)}")
     for rule in value:
         if not isinstance(rule, Rule):
-            raise ValueError(f"expected a Rule such as {EXAMPLE}, got {received(rule)}")
+            raise ValueError(f"expected a Rule such as {EXAMPLE}, got {describe_value(rule)}")
     return tuple(value)
 
 
@@ -154,7 +154,7 @@ def _methods(value: object) -> tuple[str, ...] | None:
 
 def _switch(value: object) -> bool:
     if not isinstance(value, bool):
-        raise ValueError(f"must be True or False, got {received(value)}")
+        raise ValueError(f"must be True or False, got {describe_value(value)}")
     return value
 
 

@@ -42,15 +42,15 @@ def check_access_token(token: Verified, *, issuer: str, sub: str, client_id: str
         raise TokenRejected("claim_sub", "expected the user of the ID Token, got another one")
 
 
-def about_the_user(claims: Claims) -> dict[str, object]:
+def user_claims(claims: Claims) -> dict[str, object]:
     """Return the claims about the user in a checked access token; only the ID Token describes the login."""
     return {name: value for name, value in claims.items() if name not in ABOUT_THE_TOKEN}
 
 
-def names_about_the_user(token: str) -> frozenset[str]:
+def user_claim_names(token: str) -> frozenset[str]:
     """Name what an access token of before says about the user; nothing where it is opaque, or no JWT."""
     try:
-        return frozenset(about_the_user(dict.fromkeys(claim_names(token))))
+        return frozenset(user_claims(dict.fromkeys(claim_names(token))))
     except (IndexError, ValueError):
         return frozenset()
 

@@ -27,7 +27,7 @@ RESERVED = frozenset(
         "client_secret",
     }
 )
-LONGEST_VALUE = 8192  # characters of one parameter of the response; codes of real providers stay below 4096
+MAX_VALUE_LENGTH = 8192  # characters of one parameter of the response; codes of real providers stay below 4096
 
 Params = Mapping[str, str | Sequence[str]]
 
@@ -108,7 +108,7 @@ def read_authorization_response(pairs: Iterable[tuple[str, str]]) -> Authorizati
             continue
         if name in found:
             raise RequestRejected("parameter_repeated", name)
-        if len(value) > LONGEST_VALUE:
+        if len(value) > MAX_VALUE_LENGTH:
             raise RequestRejected("parameter_too_long", name)
         found[name] = value
     return AuthorizationResponse(

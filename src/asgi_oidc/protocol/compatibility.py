@@ -12,13 +12,13 @@ from asgi_oidc.protocol.client import Client
 from asgi_oidc.protocol.client_auth import choose_method
 from asgi_oidc.protocol.metadata import ProviderMetadata
 
-MOST_LISTED = 10  # of the values that a provider names
+MAX_LISTED = 10  # of the values that a provider names
 
 AT_THE_PROVIDER = "turn this requirement off for this client at the provider"
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class LoginPlan:
     """How a login is done.
 
     Attributes:
@@ -31,14 +31,14 @@ class Plan:
     algorithms: Collection[str] | None = None
 
 
-class Obstacle(NamedTuple):
+class Incompatibility(NamedTuple):
     """Why no login can succeed: a stable code, and a text that names the member, what asgi-oidc does, and the fix."""
 
     code: str
     text: str
 
 
-def find_obstacles(metadata: ProviderMetadata, plan: Plan) -> list[Obstacle]:
+def find_incompatibilities(metadata: ProviderMetadata, plan: LoginPlan) -> list[Incompatibility]:
     """Return everything that makes every login impossible; nothing that only might."""
     obstacles = [
         _required(metadata),
@@ -53,46 +53,48 @@ def find_obstacles(metadata: ProviderMetadata, plan: Plan) -> list[Obstacle]:
     return [obstacle for obstacle in obstacles if obstacle is not None]
 
 
-def _required(metadata: ProviderMetadata) -> Obstacle | None:
+def _required(metadata: ProviderMetadata) -> Incompatibility | None:
     if metadata.require_pushed_authorization_requests is True:  # RFC 9126 §5
         text = f"require_pushed_authorization_requests is true, but asgi-oidc does not support PAR: {AT_THE_PROVIDER}"
-        return Obstacle("par_required", text)
+        return Incompatibility("par_required", text)
     if metadata.require_signed_request_object is True:  # RFC 9101 §10.5
         text = f"require_signed_request_object is true, but asgi-oidc does not sign requests: {AT_THE_PROVIDER}"
-        return Obstacle("request_object_required", text)
+        return Incompatibility("request_object_required", text)
     return None
 
 
-def _client_auth(metadata: ProviderMetadata, client: Client) -> Obstacle | None:
+def _client_auth(metadata: ProviderMetadata, client: Client) -> Incompatibility | None:
     try:
         choose_method(client, metadata.auth_methods)
     except AnswerRejected as error:
         text = f"token_endpoint_auth_methods_supported: {error.detail}; enable one of these at the provider"
-        return Obstacle(error.code, text)
+        return Incompatibility(error.code, text)
     return None
 
 
-def _lacks(metadata: ProviderMetadata, member: str, value: str, code: str) -> Obstacle | None:
+def _lacks(metadata: ProviderMetadata, member: str, value: str, code: str) -> Incompatibility | None:
     theirs = _texts(getattr(metadata, member))
     if not theirs or value in theirs:
         return None
-    return Obstacle(code, f"{member} is {_listed(theirs)}, but asgi-oidc needs {value}: enable it at the provider")
+    return Incompatibility(
+        code, f"{member} is {_listed(theirs)}, but asgi-oidc needs {value}: enable it at the provider"
+    )
 
 
-def _response_mode(metadata: ProviderMetadata, asked: str | None) -> Obstacle | None:
+def _response_mode(metadata: ProviderMetadata, asked: str | None) -> Incompatibility | None:
     theirs = _texts(metadata.response_modes_supported)
     if asked is None or not theirs or asked in theirs:
         return None
     text = f"response_modes_supported is {_listed(theirs)}, but authorization_params asks for {asked}: leave it out"
-    return Obstacle("response_mode_unsupported", text)
+    return Incompatibility("response_mode_unsupported", text)
 
 
-def _algorithms(metadata: ProviderMetadata, ours: Collection[str] | None) -> Obstacle | None:
+def _algorithms(metadata: ProviderMetadata, ours: Collection[str] | None) -> Incompatibility | None:
     theirs = metadata.id_token_signing_alg_values_supported
     if ours is None or not theirs or set(ours) & set(theirs):
         return None
     text = f"the provider signs with {_listed(theirs)}, but algorithms accepts {', '.join(ours)}: change either one"
-    return Obstacle("algorithms_unsupported", f"id_token_signing_alg_values_supported: {text}")
+    return Incompatibility("algorithms_unsupported", f"id_token_signing_alg_values_supported: {text}")
 
 
 def _texts(value: object) -> list[str]:
@@ -102,4 +104,4 @@ def _texts(value: object) -> list[str]:
 
 def _listed(values: Collection[str]) -> str:
     listed = list(values)
-    return ", ".join(listed[:MOST_LISTED]) + (", ..." if len(listed) > MOST_LISTED else "")
+    return ", ".join(listed[:MAX_LISTED]) + (", ..." if len(listed) > MAX_LISTED else "")

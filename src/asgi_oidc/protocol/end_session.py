@@ -4,7 +4,7 @@ from urllib.parse import urlencode
 
 from asgi_oidc.protocol.client import Client
 
-LONGEST_URL = 2000  # characters; servers take more, but not all: above, a form carries the ID Token, as §2 allows
+MAX_URL_LENGTH = 2000  # characters; servers take more, but not all: above, a form carries the ID Token, as §2 allows
 
 
 def end_session_parameters(

@@ -16,7 +16,7 @@ from asgi_oidc.protocol.claims import (
 from asgi_oidc.protocol.jose import HASH_OF_ALGORITHM, Verified, token_hash
 from asgi_oidc.protocol.wire import read_object
 
-LONGEST_SUB = 255  # characters (OIDC Core §2)
+MAX_SUB_LENGTH = 255  # characters (OIDC Core §2)
 # A token says in `typ` when it is something else than an ID Token (RFC 8725 §3.11).
 ID_TOKEN_TYPES = (None, "jwt", "jose", "id_token+jwt")
 
@@ -141,8 +141,8 @@ def _check_parties(claims: Mapping[str, object], expected: Expected | ExpectedAg
     if not same(claims.get("iss"), expected.issuer):
         raise TokenRejected("claim_iss", f"expected {expected.issuer}, got {claims.get('iss')}")
     sub = claims.get("sub")
-    if not isinstance(sub, str) or not 1 <= len(sub) <= LONGEST_SUB:
-        raise TokenRejected("claim_sub", f"expected 1 to {LONGEST_SUB} characters")
+    if not isinstance(sub, str) or not 1 <= len(sub) <= MAX_SUB_LENGTH:
+        raise TokenRejected("claim_sub", f"expected 1 to {MAX_SUB_LENGTH} characters")
     check_audience(claims, client_id=expected.client_id, trusted_audiences=expected.trusted_audiences)
     if "azp" in claims and not same(claims["azp"], expected.client_id):
         raise TokenRejected("claim_azp", f"expected {expected.client_id}, got {claims['azp']}")

@@ -16,9 +16,9 @@ from asgi_oidc.errors import AnswerRejected, TokenRejected
 from asgi_oidc.protocol.messages import Answer, read_json_answer
 from asgi_oidc.protocol.wire import NotAnObject, read_object
 
-LONGEST_TOKEN = 65_536  # characters
-LONGEST_HEADER = 4096  # characters, still base64url
-MOST_KEYS = 64  # in a set; more than any provider publishes
+MAX_TOKEN_LENGTH = 65_536  # characters
+MAX_HEADER_LENGTH = 4096  # characters, still base64url
+MAX_KEYS = 64  # in a set; more than any provider publishes
 RSA_BITS = range(2048, 8192 + 1)
 
 # What a key must be for an algorithm: (kty, crv). No algorithm with a shared secret is here, so that a
@@ -87,7 +87,7 @@ class Verified:
 class _Registry(jws.JWSRegistry):
     """Looks up one algorithm; the choice is made before, so nothing here falls back to a default."""
 
-    max_header_length = LONGEST_HEADER
+    max_header_length = MAX_HEADER_LENGTH
 
     def get_alg(self, name: str) -> JWSAlgModel:
         """Return the algorithm without joserfc's warning that EdDSA has a new name."""
@@ -104,11 +104,11 @@ def read_key_set_answer(answer: Answer) -> tuple[list[VerifyingKey], list[str]]:
         The usable keys, and for each of the others why not.
 
     Raises:
-        ProviderError: no JSON object with a list `keys`, or more than `MOST_KEYS` of them.
+        ProviderError: no JSON object with a list `keys`, or more than `MAX_KEYS` of them.
     """
     members = read_json_answer(answer, what="jwks").get("keys")
-    if not isinstance(members, list) or len(members) > MOST_KEYS:
-        raise AnswerRejected("jwks_malformed", f"expected a list of at most {MOST_KEYS} keys")
+    if not isinstance(members, list) or len(members) > MAX_KEYS:
+        raise AnswerRejected("jwks_malformed", f"expected a list of at most {MAX_KEYS} keys")
     usable: list[VerifyingKey] = []
     skipped: list[str] = []
     for jwk in members:
@@ -155,12 +155,12 @@ def token_hash(alg: str, token: str) -> bytes:
 
 def _read_header(token: str) -> dict[str, object]:
     # Sizes and dots come before anything is split or decoded.
-    if len(token) > LONGEST_TOKEN or not token.isascii():
+    if len(token) > MAX_TOKEN_LENGTH or not token.isascii():
         raise TokenRejected("token_malformed", "it is too long, or not ASCII")
     if token.count(".") != 2:
         raise TokenRejected("token_malformed", "a signed token has three parts; encrypted ones are not taken")
     encoded = token.partition(".")[0]
-    if len(encoded) > LONGEST_HEADER:
+    if len(encoded) > MAX_HEADER_LENGTH:
         raise TokenRejected("token_malformed", "its header is too long")
     try:
         header = read_object(urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)))

@@ -5,14 +5,14 @@ from dataclasses import dataclass, field
 
 from asgi_oidc.errors import TokenRejected
 from asgi_oidc.protocol.claims import CHECK_THE_CLOCK, check_issued_at, check_lifetime, read_instant, same
-from asgi_oidc.protocol.id_token import LONGEST_SUB, check_audience
+from asgi_oidc.protocol.id_token import MAX_SUB_LENGTH, check_audience
 from asgi_oidc.protocol.jose import Verified
 
 EVENT = "http://schemas.openid.net/event/backchannel-logout"
 # The specification's own name, and what providers from before it had one send (§2.4).
 LOGOUT_TOKEN_TYPES = (None, "jwt", "logout+jwt")
-OLDEST = 600  # seconds since it was made; for so long its `jti` is remembered, and no longer
-LONGEST_JTI = 255  # characters
+MAX_TOKEN_AGE = 600  # seconds since it was made; for so long its `jti` is remembered, and no longer
+MAX_JTI_LENGTH = 255  # characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,22 +57,22 @@ def read_logout_token(
     if sid is None and sub is None:
         raise TokenRejected("claim_sid", "expected sid, sub or both")
     jti = claims.get("jti")
-    if not isinstance(jti, str) or not 1 <= len(jti) <= LONGEST_JTI:
-        raise TokenRejected("claim_jti", f"expected 1 to {LONGEST_JTI} characters")
+    if not isinstance(jti, str) or not 1 <= len(jti) <= MAX_JTI_LENGTH:
+        raise TokenRejected("claim_jti", f"expected 1 to {MAX_JTI_LENGTH} characters")
     return Logout(sid, sub, jti, forget_at, has_exp="exp" in claims)
 
 
 def _check_times(claims: Mapping[str, object], *, now: int, leeway: int) -> int:
     made_at = read_instant(claims, "iat")
-    ends_at = read_instant(claims, "exp") if "exp" in claims else made_at + OLDEST  # Ory Hydra sends none
+    ends_at = read_instant(claims, "exp") if "exp" in claims else made_at + MAX_TOKEN_AGE  # Ory Hydra sends none
     check_lifetime(claims, now=now, leeway=leeway)
     check_issued_at(claims, now=now, leeway=leeway)
-    if made_at <= now - leeway - OLDEST:
+    if made_at <= now - leeway - MAX_TOKEN_AGE:
         age = int(now - made_at)
         raise TokenRejected(
-            "claim_iat", f"the token was issued {age} s ago, expected at most {OLDEST} s: {CHECK_THE_CLOCK}"
+            "claim_iat", f"the token was issued {age} s ago, expected at most {MAX_TOKEN_AGE} s: {CHECK_THE_CLOCK}"
         )
-    return int(min(ends_at, made_at + OLDEST)) + leeway + 1
+    return int(min(ends_at, made_at + MAX_TOKEN_AGE)) + leeway + 1
 
 
 def _check_event(claims: Mapping[str, object]) -> None:
@@ -87,6 +87,6 @@ def _name(claims: Mapping[str, object], claim: str) -> str | None:
     if claim not in claims:
         return None
     value = claims[claim]
-    if not isinstance(value, str) or not 1 <= len(value) <= LONGEST_SUB:
-        raise TokenRejected(f"claim_{claim}", f"expected 1 to {LONGEST_SUB} characters")
+    if not isinstance(value, str) or not 1 <= len(value) <= MAX_SUB_LENGTH:
+        raise TokenRejected(f"claim_{claim}", f"expected 1 to {MAX_SUB_LENGTH} characters")
     return value

@@ -12,12 +12,12 @@ from typing import NamedTuple
 from asgi_oidc.events import clean
 from asgi_oidc.protocol.wire import NotAnObject, read_object
 
-LONGEST_DESCRIPTION = 300  # characters; those of real providers say what is wrong in the first 200
-LONGEST_RAW = 2000  # characters that are looked at
-LONGEST_HEADER = 4096  # characters
+MAX_DESCRIPTION_LENGTH = 300  # characters; those of real providers say what is wrong in the first 200
+MAX_RAW_LENGTH = 2000  # characters that are looked at
+MAX_HEADER_LENGTH = 4096  # characters
 SHARED = 8  # characters that a text and a secret must have in common to be taken for a part of it
 
-MOST_DECODINGS = 3  # of a text that was percent-encoded again and again
+MAX_DECODINGS = 3  # of a text that was percent-encoded again and again
 
 _ENCODED = re.compile(rb"%([0-9A-Fa-f]{2})")
 _IN_HEADER = re.compile(r'(?:^|[\s,])(error|error_description|error_uri)="((?:[^"\\]|\\.)*)"')
@@ -59,7 +59,7 @@ def read_oauth_error(headers: Mapping[str, str], body: bytes, secrets: Iterable[
         members = {}
     if isinstance(members.get("error"), str) and members["error"]:
         return make_oauth_error(members, secrets)._replace(is_in_body=True)
-    return make_oauth_error(dict(_IN_HEADER.findall(headers.get("www-authenticate", "")[:LONGEST_HEADER])), secrets)
+    return make_oauth_error(dict(_IN_HEADER.findall(headers.get("www-authenticate", "")[:MAX_HEADER_LENGTH])), secrets)
 
 
 def make_oauth_error(members: Mapping[str, object], secrets: Iterable[str]) -> OAuthError:
@@ -73,15 +73,15 @@ def make_oauth_error(members: Mapping[str, object], secrets: Iterable[str]) -> O
 
 
 def _name(value: object, secrets: Iterable[str]) -> str:
-    return clean(_without(secrets, value[:LONGEST_RAW])) if isinstance(value, str) else ""
+    return clean(_without(secrets, value[:MAX_RAW_LENGTH])) if isinstance(value, str) else ""
 
 
 def _one_line(value: object, secrets: Iterable[str]) -> str:
     if not isinstance(value, str):
         return ""
-    printable = "".join(char if char.isprintable() else " " for char in value[:LONGEST_RAW])
+    printable = "".join(char if char.isprintable() else " " for char in value[:MAX_RAW_LENGTH])
     text = " ".join(_without(secrets, printable).split())
-    return text if len(text) <= LONGEST_DESCRIPTION else f"{text[:LONGEST_DESCRIPTION]}..."
+    return text if len(text) <= MAX_DESCRIPTION_LENGTH else f"{text[:MAX_DESCRIPTION_LENGTH]}..."
 
 
 def _without(secrets: Iterable[str], text: str) -> str:
@@ -90,11 +90,11 @@ def _without(secrets: Iterable[str], text: str) -> str:
     Others repeat our form as it came, so the text is compared in percent-encoding too, which proxies add to.
     """
     parts = [_parts(_bytes(secret)) for secret in secrets if secret]
-    readings = [_Reading(_bytes(text), range(len(_bytes(text)) + 1))]
-    while b"%" in readings[-1].data and len(readings) <= MOST_DECODINGS:
-        readings.append(_decoded(readings[-1]))
-    is_secret = [False] * len(readings[0].data)
-    for reading in readings:
+    decodings = [_Reading(_bytes(text), range(len(_bytes(text)) + 1))]
+    while b"%" in decodings[-1].data and len(decodings) <= MAX_DECODINGS:
+        decodings.append(_decoded(decodings[-1]))
+    is_secret = [False] * len(decodings[0].data)
+    for reading in decodings:
         for size, those in parts:
             for start in range(len(reading.data) - size + 1):
                 if reading.data[start : start + size] in those:

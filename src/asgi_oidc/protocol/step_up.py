@@ -4,13 +4,13 @@ from collections.abc import Iterable
 
 import msgspec
 
-from asgi_oidc.errors import received
+from asgi_oidc.errors import describe_value
 
-LONGEST_MAX_AGE = 366 * 86_400  # seconds
-LONGEST_ACR_VALUES = 512  # characters
+MAX_MAX_AGE = 366 * 86_400  # seconds
+MAX_ACR_VALUES_LENGTH = 512  # characters
 
 
-class Ask(msgspec.Struct, frozen=True, array_like=True):
+class AuthenticationRequest(msgspec.Struct, frozen=True, array_like=True):
     """How a user has to sign in.
 
     Attributes:
@@ -36,10 +36,10 @@ class Ask(msgspec.Struct, frozen=True, array_like=True):
         return asked
 
 
-ANYHOW = Ask()
+ANY_LOGIN = AuthenticationRequest()
 
 
-def read_ask(acr_values: object, max_age: object) -> Ask:
+def read_ask(acr_values: object, max_age: object) -> AuthenticationRequest:
     """Check what a rule or an app asks for; None is left out.
 
     Raises:
@@ -50,18 +50,18 @@ def read_ask(acr_values: object, max_age: object) -> Ask:
         raise ValueError("acr_values: is empty: leave it out, or list what is needed")
     if not all(isinstance(value, str) and value and value.isprintable() and " " not in value for value in values):
         raise ValueError("acr_values: must be a list of words, such as ['urn:example:mfa']")
-    if len(" ".join(values)) > LONGEST_ACR_VALUES:
+    if len(" ".join(values)) > MAX_ACR_VALUES_LENGTH:
         raise ValueError(
-            f"acr_values: must have at most {LONGEST_ACR_VALUES} characters in all: they travel in a cookie"
+            f"acr_values: must have at most {MAX_ACR_VALUES_LENGTH} characters in all: they travel in a cookie"
         )
-    if max_age is not None and (type(max_age) is not int or not 0 <= max_age <= LONGEST_MAX_AGE):
+    if max_age is not None and (type(max_age) is not int or not 0 <= max_age <= MAX_MAX_AGE):
         raise ValueError(
-            f"max_age: must be a whole number of seconds from 0 to {LONGEST_MAX_AGE}, got {received(max_age)}"
+            f"max_age: must be a whole number of seconds from 0 to {MAX_MAX_AGE}, got {describe_value(max_age)}"
         )
-    return Ask(tuple(values), max_age)
+    return AuthenticationRequest(tuple(values), max_age)
 
 
-def joint(asks: Iterable[Ask]) -> Ask | None:
+def joint(asks: Iterable[AuthenticationRequest]) -> AuthenticationRequest | None:
     """Ask for all at once; None where no single login could do."""
     asks = list(asks)
     lists = [ask.acr_values for ask in asks if ask.acr_values]
@@ -69,10 +69,10 @@ def joint(asks: Iterable[Ask]) -> Ask | None:
     if lists and not both:
         return None
     ages = [ask.max_age for ask in asks if ask.max_age is not None]
-    return Ask(tuple(both), min(ages, default=None))
+    return AuthenticationRequest(tuple(both), min(ages, default=None))
 
 
-def is_met(ask: Ask, *, acr: object, auth_time: object, now: int, leeway: int) -> bool:
+def is_met(ask: AuthenticationRequest, *, acr: object, auth_time: object, now: int, leeway: int) -> bool:
     """Say whether a login was as strong and is as fresh as asked.
 
     Args:

@@ -10,8 +10,8 @@ from asgi_oidc.protocol.messages import Answer, Call, read_json_answer
 from asgi_oidc.protocol.metadata import ProviderMetadata
 from asgi_oidc.protocol.oauth_error import make_oauth_error
 
-LONGEST_TOKEN = 65_536  # characters; no header that carries it would pass a server
-LONGEST_LIFETIME = 10 * 365 * 86_400  # seconds; beyond that a provider means "for ever", and we say ten years
+MAX_TOKEN_LENGTH = 65_536  # characters; no header that carries it would pass a server
+MAX_LIFETIME = 10 * 365 * 86_400  # seconds; beyond that a provider means "for ever", and we say ten years
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,8 +181,8 @@ def _text(members: dict[str, object], name: str) -> str:
     text = members.get(name)
     if not isinstance(text, str) or not text:
         raise AnswerRejected(f"{name}_missing", "expected it in the token answer")
-    if len(text) > LONGEST_TOKEN or not text.isascii() or not text.isprintable():
-        raise AnswerRejected(f"{name}_malformed", f"expected at most {LONGEST_TOKEN} characters of printable ASCII")
+    if len(text) > MAX_TOKEN_LENGTH or not text.isascii() or not text.isprintable():
+        raise AnswerRejected(f"{name}_malformed", f"expected at most {MAX_TOKEN_LENGTH} characters of printable ASCII")
     return text
 
 
@@ -192,4 +192,4 @@ def _lifetime(value: object) -> int | None:
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return int(max(0, min(value, LONGEST_LIFETIME)))
+    return int(max(0, min(value, MAX_LIFETIME)))

@@ -4,7 +4,7 @@ import json
 
 import msgspec
 
-DEEPEST = 32  # levels of nesting; real tokens and metadata have three or four
+MAX_DEPTH = 32  # levels of nesting; real tokens and metadata have three or four
 
 
 class NotAnObject(ValueError):
@@ -27,7 +27,7 @@ def read_object(data: bytes) -> dict[str, object]:
         raise NotAnObject("not JSON") from exc
     if not isinstance(value, dict):
         raise NotAnObject("not a JSON object")
-    _check_depth(value, DEEPEST)
+    _check_depth(value, MAX_DEPTH)
     return value
 
 
@@ -38,7 +38,7 @@ def _refuse_doubled(pairs: list[tuple[str, object]]) -> None:
 
 def _check_depth(value: object, left: int) -> None:
     if left == 0:
-        raise NotAnObject(f"nested deeper than {DEEPEST} levels")
+        raise NotAnObject(f"nested deeper than {MAX_DEPTH} levels")
     if isinstance(value, dict):
         for member in value.values():
             _check_depth(member, left - 1)

@@ -13,14 +13,14 @@ from anyio.lowlevel import RunVar
 
 from asgi_oidc import events
 from asgi_oidc.errors import AnswerRejected, OIDCError, ProviderUnavailable
-from asgi_oidc.errors.connection import Cause, find_cause, is_timeout, shown
+from asgi_oidc.errors.connection import Cause, find_cause, is_timeout, url_without_secrets
 from asgi_oidc.protocol.messages import Answer, Call
 from asgi_oidc.single_flight import run_var
 
 CONNECT_TIMEOUT = 3.0  # seconds
 DEADLINE = 10.0  # seconds for the whole call; a provider that drips bytes does not hold a login
 CLOSE_DEADLINE = 1.0  # seconds to hang up
-LARGEST_ANSWER = 262_144  # bytes, as they come over the wire
+MAX_ANSWER_SIZE = 262_144  # bytes, as they come over the wire
 
 
 class HttpResponse(Protocol):
@@ -102,7 +102,7 @@ class Http:
             with anyio.fail_after(DEADLINE):
                 return await self._send(call, what, arrival)
         except TimeoutError as exc:
-            detail = f"{shown(call.url)}: no complete answer within {DEADLINE:g} s"
+            detail = f"{url_without_secrets(call.url)}: no complete answer within {DEADLINE:g} s"
             raise ProviderUnavailable(f"{what}_timeout", detail, answer_status=arrival.status) from exc
         except OIDCError:
             raise
@@ -110,7 +110,7 @@ class Http:
             # Its text may hold a URL with a query, so its name has to say what happened.
             code = f"{what}_timeout" if is_timeout(exc) else f"{what}_unreachable"
             cause = find_cause(exc, before=before) or Cause(code, type(exc).__name__)
-            detail = f"{shown(call.url)}: {cause.text}"
+            detail = f"{url_without_secrets(call.url)}: {cause.text}"
             raise ProviderUnavailable(cause.code, detail, answer_status=arrival.status) from exc
 
     async def _send(self, call: Call, what: str, arrival: _Arrival) -> Answer:
@@ -161,9 +161,9 @@ async def _read(response: HttpResponse, what: str) -> Answer:
     if headers.get("content-encoding", "identity").strip().lower() not in ("", "identity"):
         raise AnswerRejected(f"{what}_compressed", "expected an uncompressed answer", answer_status=status)
     declared = headers.get("content-length", "")
-    body = None if len(declared) > len(str(LARGEST_ANSWER)) else await _read_body(response)
+    body = None if len(declared) > len(str(MAX_ANSWER_SIZE)) else await _read_body(response)
     if body is None:
-        raise AnswerRejected(f"{what}_too_large", f"more than {LARGEST_ANSWER} bytes", answer_status=status)
+        raise AnswerRejected(f"{what}_too_large", f"more than {MAX_ANSWER_SIZE} bytes", answer_status=status)
     return Answer(status, headers, body)
 
 
@@ -172,16 +172,16 @@ async def _read_body(response: HttpResponse) -> bytes | None:
     body = bytearray()
     try:
         async for piece in response.aiter_raw():
-            if len(body) + len(piece) > LARGEST_ANSWER:
-                body += piece[: LARGEST_ANSWER + 1 - len(body)]
+            if len(body) + len(piece) > MAX_ANSWER_SIZE:
+                body += piece[: MAX_ANSWER_SIZE + 1 - len(body)]
                 # Leaving the loop would leave httpx's generators half read; closed, they end by themselves.
                 await response.aclose()
             else:
                 body += piece
     except Exception:  # the end of a closed body; anything else goes on to the door
-        if len(body) <= LARGEST_ANSWER:
+        if len(body) <= MAX_ANSWER_SIZE:
             raise
-    return bytes(body) if len(body) <= LARGEST_ANSWER else None
+    return bytes(body) if len(body) <= MAX_ANSWER_SIZE else None
 
 
 def _drop_cookies(request: object) -> None:

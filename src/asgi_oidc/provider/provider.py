@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 from asgi_oidc import events
 from asgi_oidc.errors import AnswerRejected, ProviderError, ProviderUnsupported, TokenRejected
-from asgi_oidc.protocol.access_token import about_the_user, check_access_token
+from asgi_oidc.protocol.access_token import check_access_token, user_claims
 from asgi_oidc.protocol.claims import Claims
 from asgi_oidc.protocol.client import Client
-from asgi_oidc.protocol.compatibility import Plan, find_obstacles
+from asgi_oidc.protocol.compatibility import LoginPlan, find_incompatibilities
 from asgi_oidc.protocol.exchange import Wanted, exchange_call
 from asgi_oidc.protocol.id_token import Expected, ExpectedAgain, check_id_token, check_id_token_again
 from asgi_oidc.protocol.jose import EDDSA_NAMES, Verified
@@ -89,7 +89,7 @@ class Provider:
         """
         metadata, settings = await self.metadata(), self._settings
         algorithms = None if settings.algorithms_named else settings.algorithms
-        obstacles = find_obstacles(metadata, Plan(settings.client, response_mode, algorithms))
+        obstacles = find_incompatibilities(metadata, LoginPlan(settings.client, response_mode, algorithms))
         if obstacles:
             texts = "; ".join(obstacle.text for obstacle in obstacles)
             raise ProviderUnsupported(obstacles[0].code, f"metadata of {settings.issuer}: {texts}")
@@ -205,7 +205,7 @@ class Provider:
         except TokenRejected as error:
             why = "it is opaque, or no JWT" if error.code == "token_malformed" else error.detail
             raise TokenRejected(error.code, f"claims_from_access_token cannot use the access token: {why}") from None
-        return about_the_user(verified.claims)
+        return user_claims(verified.claims)
 
     async def complete_claims(
         self, claims: Claims, tokens: TokenAnswer, *, scope: str, others: Collection[str] = ()

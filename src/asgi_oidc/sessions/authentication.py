@@ -3,20 +3,22 @@
 from asgi_oidc import events
 from asgi_oidc.composition import Parts
 from asgi_oidc.errors import StoreUnavailable
-from asgi_oidc.login.login_transactions import LIFETIME, digest
-from asgi_oidc.sessions.repository import ENDED, EXPIRED, Absent, Live
+from asgi_oidc.login.login_transactions import LOGIN_LIFETIME, digest
+from asgi_oidc.sessions.repository import ENDED, EXPIRED, ActiveSession, NoSession
 from asgi_oidc.sessions.session import Session, is_live, life_of
 from asgi_oidc.web.request import Request
 
-OUTDATED = Absent("outdated")  # cookies from before a refresh that took rights away; newer ones may be on their way
-NOT_YET = Absent("not_yet")  # it begins days from now: a clock was set back
-LAST_WORD = (
+OUTDATED = NoSession("outdated")  # cookies from before a refresh that took rights away; newer ones may be on their way
+NOT_YET = NoSession("not_yet")  # it begins days from now: a clock was set back
+SIGN_OUT_GRACE = (
     5  # seconds after the end of a session in which its cookies may still sign out: a double click, a second tab
 )
-LATE = 1  # seconds after which another tab may have signed in, in another process that nobody here hears of
+LATE_RESPONSE_LIMIT = (
+    1  # seconds after which another tab may have signed in, in another process that nobody here hears of
+)
 
 
-async def authenticate(request: Request, parts: Parts, *, now: int) -> Live | None:
+async def authenticate(request: Request, parts: Parts, *, now: int) -> ActiveSession | None:
     """Return the live session of a browser; whatever else it sends makes it anonymous.
 
     Raises:
@@ -30,7 +32,7 @@ async def authenticate(request: Request, parts: Parts, *, now: int) -> Live | No
     return None
 
 
-async def who_was(request: Request, parts: Parts) -> Live | None:
+async def who_was(request: Request, parts: Parts) -> ActiveSession | None:
     """Return what a login or a sign-out finds in a browser, live or not.
 
     A record that nobody can read must not stand in its way.
@@ -56,15 +58,15 @@ def may_sign_out(session: Session, parts: Parts, *, now: int) -> bool:
     begins_at, ends_at = life_of(session, parts.limits)
     ended_at = parts.ended.ended_at(session.login, now=now)
     # How far apart, not which is later: the clock may have been set back since.
-    is_recent = ended_at is None or abs(now - ended_at) < LAST_WORD
-    return begins_at <= now < ends_at + LAST_WORD and is_recent
+    is_recent = ended_at is None or abs(now - ended_at) < SIGN_OUT_GRACE
+    return begins_at <= now < ends_at + SIGN_OUT_GRACE and is_recent
 
 
-async def _find(request: Request, parts: Parts, *, now: int) -> tuple[Live | None, Absent | None]:
+async def _find(request: Request, parts: Parts, *, now: int) -> tuple[ActiveSession | None, NoSession | None]:
     """Return the session of a browser, live or not, and what is wrong with it."""
     found = await parts.sessions.find(request.cookies)
-    live = found if isinstance(found, Live) else None
-    absent = found if isinstance(found, Absent) else _why_over(found.session, parts, now=now)
+    live = found if isinstance(found, ActiveSession) else None
+    absent = found if isinstance(found, NoSession) else _why_over(found.session, parts, now=now)
     request.session_over_at = now if absent is not None and absent.is_over else None
     return live, absent
 
@@ -74,7 +76,7 @@ def is_over(session: Session, parts: Parts, *, now: int) -> bool:
     return _why_over(session, parts, now=now) is not None
 
 
-def _why_over(session: Session, parts: Parts, *, now: int) -> Absent | None:
+def _why_over(session: Session, parts: Parts, *, now: int) -> NoSession | None:
     if parts.ended.is_dead(session.login, now=now):
         return ENDED
     if is_live(session, parts.limits, now=now):
@@ -89,7 +91,7 @@ def expect_login(request: Request, parts: Parts) -> None:
     """
     if parts.sessions.is_there(request.cookies):
         name = digest(parts.sessions.cookie(request.cookies))
-        parts.signing_in.add(name, now=parts.now(), lifetime=2 * LIFETIME)
+        parts.signing_in.add(name, now=parts.now(), lifetime=2 * LOGIN_LIFETIME)
 
 
 def delete_over(request: Request, parts: Parts) -> list[bytes]:
@@ -100,7 +102,7 @@ def delete_over(request: Request, parts: Parts) -> list[bytes]:
     one step back there is what they typed, but only while the page of before (`Vary: Cookie`) has the same cookies.
     """
     over_at, cookies = request.session_over_at, request.cookies
-    if over_at is None or not 0 <= parts.now() - over_at <= LATE:
+    if over_at is None or not 0 <= parts.now() - over_at <= LATE_RESPONSE_LIMIT:
         return []
     if request.wants_page and request.has_form:
         return []

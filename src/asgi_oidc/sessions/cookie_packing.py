@@ -10,8 +10,8 @@ import msgspec
 
 from asgi_oidc.sessions.sealing import base64url, decode_base64url
 
-LARGEST = 9000  # bytes that are compressed; how much a cookie holds should not be a matter of luck alone
-SHORTEST = 16  # characters of a text that is looked at
+MAX_UNPACKED_SIZE = 9000  # bytes that are compressed; how much a cookie holds should not be a matter of luck alone
+MIN_LENGTH = 16  # characters of a text that is looked at
 DOTTED = 1  # extension of msgpack: texts that dots join, as in a JWT
 RAW = 2  # the same: JSON text
 
@@ -37,7 +37,7 @@ def compress(data: bytes) -> bytes | None:
 
     The length tells nobody anything: one user's tokens and claims are in it, and nobody else's choice of words.
     """
-    return zlib.compress(data, 9) if len(data) <= LARGEST else None
+    return zlib.compress(data, 9) if len(data) <= MAX_UNPACKED_SIZE else None
 
 
 def decompress(data: bytes) -> bytes:
@@ -48,7 +48,7 @@ def decompress(data: bytes) -> bytes:
     """
     stream = zlib.decompressobj()
     try:
-        whole = stream.decompress(data, LARGEST)
+        whole = stream.decompress(data, MAX_UNPACKED_SIZE)
     except zlib.error as exc:
         raise ValueError("not a zlib stream") from exc
     if not stream.eof:
@@ -73,7 +73,7 @@ def _packed(value: Any) -> Any:
 
 
 def _shorter(text: str) -> str | bytes:
-    data = decode_base64url(text) if len(text) >= SHORTEST else None
+    data = decode_base64url(text) if len(text) >= MIN_LENGTH else None
     return text if data is None else data
 
 

@@ -9,11 +9,11 @@ import msgspec
 
 from asgi_oidc import events
 from asgi_oidc.errors import LoginLoop, SessionTooLarge
-from asgi_oidc.login.cookie_budget import SESSION, size_of, size_of_lines
-from asgi_oidc.sessions.refreshed_tokens import Renewed
-from asgi_oidc.sessions.repository import ENDED, EXPIRED, LOCK_LIFETIME, NOT_OURS, Absent, Change, Live
-from asgi_oidc.sessions.revocation_feed import Log
-from asgi_oidc.sessions.revocations import AT_ONCE, Ended, Mark
+from asgi_oidc.login.cookie_budget import SESSION_SHARE, size_of, size_of_lines
+from asgi_oidc.sessions.refreshed_tokens import RefreshedTokens
+from asgi_oidc.sessions.repository import ENDED, EXPIRED, LOCK_LIFETIME, NOT_OURS, ActiveSession, Change, NoSession
+from asgi_oidc.sessions.revocation_feed import RevocationFeed
+from asgi_oidc.sessions.revocations import AT_ONCE, Revocation, Revocations
 from asgi_oidc.sessions.session import (
     Limits,
     Login,
@@ -22,15 +22,15 @@ from asgi_oidc.sessions.session import (
     expires_at,
     fresh_of,
     is_live,
-    is_roll_due,
+    is_use_due,
     life_of,
     used,
 )
-from asgi_oidc.sessions.session_cache import Seen
-from asgi_oidc.sessions.session_cookies import Jar, too_large
+from asgi_oidc.sessions.session_cache import SessionCache
+from asgi_oidc.sessions.session_cookies import SessionCookies, too_large
 from asgi_oidc.web.cookies import Cookies
 
-MOST_LAST_USES = 10_000  # sessions; the longest unused go first
+MAX_LAST_USES = 10_000  # sessions; the longest unused go first
 
 
 class _Opened(msgspec.Struct):
@@ -67,19 +67,28 @@ class _Opened(msgspec.Struct):
     def __rich_repr__(self) -> list[tuple[str, int]]:
         return [("ends_at", self.ends_at)]
 
-    def live(self) -> Live:
+    def live(self) -> ActiveSession:
         """Give it to one request."""
-        return Live(self.newest, self.held, False, self.left_behind, self.fresh_from, self.fresh_until, self.renewals)
+        return ActiveSession(
+            self.newest, self.held, False, self.left_behind, self.fresh_from, self.fresh_until, self.renewals
+        )
 
 
 class CookieSessions:
-    """`Sessions` in the browser.
+    """`SessionRepository` in the browser.
 
     What was renewed is known to this process alone; what ended, to all that share a log.
     """
 
     def __init__(
-        self, jar: Jar, limits: Limits, ended: Ended, log: Log, *, now: Callable[[], int], ticks: Callable[[], float]
+        self,
+        jar: SessionCookies,
+        limits: Limits,
+        ended: Revocations,
+        log: RevocationFeed,
+        *,
+        now: Callable[[], int],
+        ticks: Callable[[], float],
     ) -> None:
         """Keep sessions in the cookies of a jar.
 
@@ -93,13 +102,13 @@ class CookieSessions:
         self._log = log
         self._now = now
         self._ticks = ticks
-        self._opened: Seen[bytes | tuple[str, ...], _Opened] = Seen()
+        self._opened: SessionCache[bytes | tuple[str, ...], _Opened] = SessionCache()
         self._opens_nothing = b""  # the last header that did not: no secret and no clock makes another of it
-        self._renewed = Renewed()
+        self._renewed = RefreshedTokens()
         self._last_uses: OrderedDict[str, int] = OrderedDict()
         self._locks: dict[str, tuple[str, float]] = {}
 
-    def at_once(self, cookie_header: bytes) -> Live | None:
+    def at_once(self, cookie_header: bytes) -> ActiveSession | None:
         """Open the cookies, unless these very ones were opened before; only what others ended may have to be asked."""
         opened = self._opened.get(cookie_header)
         if opened is None and self.may_be_there(cookie_header):
@@ -123,7 +132,7 @@ class CookieSessions:
         """Look for its name."""
         return self._jar.may_be_in(cookie_header)
 
-    async def open(self, cookies: Cookies) -> Live | None:
+    async def open(self, cookies: Cookies) -> ActiveSession | None:
         """Open the cookies."""
         opened = self._opened.get(cookies.header) or self._open_anew(cookies)
         if opened is None:
@@ -132,7 +141,7 @@ class CookieSessions:
         self._hear(opened)
         return opened.live()
 
-    async def find(self, cookies: Cookies) -> Live | Absent:
+    async def find(self, cookies: Cookies) -> ActiveSession | NoSession:
         """Open the cookies; of a session that is over, those that say who signed in may be all that is left."""
         live = await self.open(cookies)
         if live is not None:
@@ -191,16 +200,16 @@ class CookieSessions:
         """The browser takes them with the next answer."""
         return False
 
-    async def touch(self, live: Live) -> None:
+    async def touch(self, live: ActiveSession) -> None:
         """Remember it; the answer brings a cookie."""
         self._touch(live.session.id, self._now())
 
-    def is_due(self, live: Live) -> bool:
+    def is_due(self, live: ActiveSession) -> bool:
         """Most often nothing has happened."""
         is_known = live.renewals == self._renewed.changes and not live.is_over
         return not (is_known and live.fresh_from <= self._now() < live.fresh_until)
 
-    def cookies_due(self, live: Live, cookies: Mapping[str, str]) -> list[bytes]:
+    def cookies_due(self, live: ActiveSession, cookies: Mapping[str, str]) -> list[bytes]:
         """Bring tokens that the browser does not have, and the last use, at most once a minute.
 
         Asked when the answer starts: the session may have ended while the app was at work.
@@ -214,7 +223,7 @@ class CookieSessions:
         if self._ended.is_dead(session.login, now=math.inf) or not is_live(session, self._limits, now=now):
             return []
         lines = [*self._tokens_due(live, session, cookies, now=now), *self._jar.sweep(live.left_behind)]
-        if is_roll_due(session, self._limits, now):
+        if is_use_due(session, self._limits, now):
             use = Use(session.id, now)
             max_age = expires_at(used(session, use), self._limits) - now
             lines.append(self._jar.write_use(use, max_age=max_age))
@@ -252,7 +261,9 @@ class CookieSessions:
     async def end_unread(self, cookies: Mapping[str, str]) -> None:
         """It is in the browser alone."""
 
-    async def fade(self, session_id: str, *, grace: int, successor: Login, other: Login | None = None) -> None:
+    async def expire_with_grace(
+        self, session_id: str, *, grace: int, successor: Login, other: Login | None = None
+    ) -> None:
         """Write down from when on it is dead."""
         user, until = (successor.sub, successor.began - 1) if other is None else (other.sub, other.began)
         if not self._ended.is_full(user):
@@ -282,7 +293,7 @@ class CookieSessions:
         if self._locks.get(session.id, ("", 0.0))[0] == holder:
             del self._locks[session.id]
 
-    def _end(self, names: Sequence[str], *, of: Login) -> list[Mark]:
+    def _end(self, names: Sequence[str], *, of: Login) -> list[Revocation]:
         if self._ended.is_full(of.sub):  # one mark for all that the user had until then, in other browsers too
             return self._ended.sign_out(sub=of.sub, sid=None, now=self._now(), until=of.began)
         return [mark for name in names for mark in self._ended.end(name, user=of.sub, now=self._now())]
@@ -290,7 +301,7 @@ class CookieSessions:
     def _touch(self, session_id: str, now: int) -> None:
         self._last_uses.pop(session_id, None)
         self._last_uses[session_id] = now
-        if len(self._last_uses) > MOST_LAST_USES:
+        if len(self._last_uses) > MAX_LAST_USES:
             self._last_uses.popitem(last=False)
 
     def _open_anew(self, cookies: Cookies) -> _Opened | None:
@@ -337,7 +348,9 @@ class CookieSessions:
         tokens = self._renewed.newest(session.login.id, session.tokens)
         return session if tokens is session.tokens else msgspec.structs.replace(session, tokens=tokens)
 
-    def _tokens_due(self, live: Live, session: Session, cookies: Mapping[str, str], *, now: int) -> list[bytes]:
+    def _tokens_due(
+        self, live: ActiveSession, session: Session, cookies: Mapping[str, str], *, now: int
+    ) -> list[bytes]:
         if session.tokens.generation <= live.held:
             return []
         max_age = session.login.created_at + self._limits.lifetime - now
@@ -356,8 +369,8 @@ class CookieSessions:
         """
         lines = write()
         size = size_of_lines(lines) + beside
-        if size > SESSION:
+        if size > SESSION_SHARE:
             lines = write(compressed=True)
-        if size_of_lines(lines) + beside > SESSION:
-            raise too_large(session.tokens, size, most=SESSION)
+        if size_of_lines(lines) + beside > SESSION_SHARE:
+            raise too_large(session.tokens, size, most=SESSION_SHARE)
         return lines

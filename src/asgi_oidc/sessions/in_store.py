@@ -7,10 +7,10 @@ import msgspec
 
 from asgi_oidc import events
 from asgi_oidc.errors import StoreUnavailable
-from asgi_oidc.sessions.refreshed_tokens import Renewed
-from asgi_oidc.sessions.repository import GONE, LOCK_LIFETIME, NOT_OURS, UNREADABLE, Absent, Change, Live
-from asgi_oidc.sessions.revocation_feed import Log, try_to_write
-from asgi_oidc.sessions.revocations import Ended
+from asgi_oidc.sessions.refreshed_tokens import RefreshedTokens
+from asgi_oidc.sessions.repository import GONE, LOCK_LIFETIME, NOT_OURS, UNREADABLE, ActiveSession, Change, NoSession
+from asgi_oidc.sessions.revocation_feed import RevocationFeed, try_to_write
+from asgi_oidc.sessions.revocations import Revocations
 from asgi_oidc.sessions.session import (
     Limits,
     Login,
@@ -19,16 +19,16 @@ from asgi_oidc.sessions.session import (
     ending_at,
     expires_at,
     is_live,
-    is_roll_due,
+    is_use_due,
     renewed,
 )
-from asgi_oidc.sessions.session_cache import Seen
-from asgi_oidc.sessions.session_cookies import Jar
+from asgi_oidc.sessions.session_cache import SessionCache
+from asgi_oidc.sessions.session_cookies import SessionCookies
 from asgi_oidc.sessions.store_records import Records, is_session_id
-from asgi_oidc.stores.guarded_store import StoreDoor
+from asgi_oidc.stores.guarded_store import GuardedStore
 
-MOST_TRIES = 5  # to write where others write as well
-MOST_SESSIONS = 1000  # of one user; the oldest goes
+MAX_TRIES = 5  # to write where others write as well
+MAX_SESSIONS = 1000  # of one user; the oldest goes
 
 
 class _Opened(NamedTuple):
@@ -40,16 +40,16 @@ class _Opened(NamedTuple):
 
 
 class StoredSessions:
-    """`Sessions` in a store that all processes share."""
+    """`SessionRepository` in a store that all processes share."""
 
     def __init__(
         self,
-        store: StoreDoor,
+        store: GuardedStore,
         records: Records,
-        jar: Jar,
+        jar: SessionCookies,
         limits: Limits,
-        ended: Ended,
-        log: Log,
+        ended: Revocations,
+        log: RevocationFeed,
         *,
         issuer: str,
         now: Callable[[], int],
@@ -62,10 +62,10 @@ class StoredSessions:
         self._ended = ended
         self._log = log
         self._now = now
-        self._unsaved = Renewed()
-        self._opened: Seen[str, _Opened] = Seen()
+        self._unsaved = RefreshedTokens()
+        self._opened: SessionCache[str, _Opened] = SessionCache()
 
-    def at_once(self, cookie_header: bytes) -> Live | None:
+    def at_once(self, cookie_header: bytes) -> ActiveSession | None:
         """Say nothing: the store is asked with every request, and that has to be waited for."""
         return None
 
@@ -73,19 +73,19 @@ class StoredSessions:
         """Look for its name."""
         return self._jar.may_be_in(cookie_header)
 
-    async def open(self, cookies: Mapping[str, str]) -> Live | None:
+    async def open(self, cookies: Mapping[str, str]) -> ActiveSession | None:
         """Read the record of the id in the cookie: one round trip."""
         found = await self.find(cookies)
-        return found if isinstance(found, Live) else None
+        return found if isinstance(found, ActiveSession) else None
 
-    async def find(self, cookies: Mapping[str, str]) -> Live | Absent:
+    async def find(self, cookies: Mapping[str, str]) -> ActiveSession | NoSession:
         """Do the same; the record of a session that is over is not there any more."""
         session_id = self.cookie(cookies)
         if not is_session_id(session_id):
             return NOT_OURS
         session, is_there = await self._look_up(session_id)
         if session is not None:
-            return Live(session, session.tokens.generation)
+            return ActiveSession(session, session.tokens.generation)
         return UNREADABLE if is_there else GONE
 
     def is_there(self, cookies: Mapping[str, str]) -> bool:
@@ -115,7 +115,7 @@ class StoredSessions:
     async def change(self, session: Session, change: Change) -> Session | None:
         """Write the record where nobody else wrote it meanwhile, else start again from theirs."""
         key = self._records.key(self._records.handle(session.id))
-        for _ in range(MOST_TRIES):
+        for _ in range(MAX_TRIES):
             record = await self._store.get(key)
             current = self._open(session.id, record)
             if record is None or current is None:
@@ -128,12 +128,12 @@ class StoredSessions:
                 await self._link(changed)  # the index has a name that follows from the secret
             if await self._store.replace(key, record, new, lifetime=self._lifetime(changed)):
                 return changed
-        raise StoreUnavailable("store_contended", f"somebody else was faster {MOST_TRIES} times")
+        raise StoreUnavailable("store_contended", f"somebody else was faster {MAX_TRIES} times")
 
-    async def touch(self, live: Live) -> None:
+    async def touch(self, live: ActiveSession) -> None:
         """Write the last use down, at most once a minute; a store that is full or slow just now ends no request."""
         now = self._now()
-        if not is_roll_due(live.session, self._limits, now):
+        if not is_use_due(live.session, self._limits, now):
             return
         try:
             await self.change(live.session, lambda current: self._seen(current, now))
@@ -142,11 +142,11 @@ class StoredSessions:
                 events.STORE_FAILED, code=error.code, detail=error.detail, fallback="the time of last use is not saved"
             )
 
-    def is_due(self, live: Live) -> bool:
+    def is_due(self, live: ActiveSession) -> bool:
         """Nothing ever changes the cookie, and by now it may be that of a newer login."""
         return False
 
-    def cookies_due(self, live: Live, cookies: Mapping[str, str]) -> list[bytes]:
+    def cookies_due(self, live: ActiveSession, cookies: Mapping[str, str]) -> list[bytes]:
         """Nothing ever changes the cookie, and by now it may be that of a newer login."""
         return []
 
@@ -232,7 +232,9 @@ class StoredSessions:
         if await self._store.remove(self._records.key(self._records.handle(session_id))):
             await try_to_write(self._log, self._ended.end(session_id, now=self._now()))
 
-    async def fade(self, session_id: str, *, grace: int, successor: Login, other: Login | None = None) -> None:
+    async def expire_with_grace(
+        self, session_id: str, *, grace: int, successor: Login, other: Login | None = None
+    ) -> None:
         """Shorten its life in the record, or remove it."""
         user = (other or successor).sub
         if not self._ended.is_full(user):  # the mark is for requests under way, the record tells the others
@@ -318,12 +320,12 @@ class StoredSessions:
     async def _link(self, session: Session) -> None:
         handle = self._records.handle(session.id)
         for index in self._indexes(session):
-            for oldest in await self._store.link(index, handle, lifetime=self._limits.lifetime, most=MOST_SESSIONS):
+            for oldest in await self._store.link(index, handle, lifetime=self._limits.lifetime, most=MAX_SESSIONS):
                 await self._store.remove(self._records.key(oldest))
 
     def _seen(self, session: Session, now: int) -> Session:
         # Another request may have done it meanwhile.
-        return msgspec.structs.replace(session, seen_at=now) if is_roll_due(session, self._limits, now) else session
+        return msgspec.structs.replace(session, seen_at=now) if is_use_due(session, self._limits, now) else session
 
     def _indexes(self, session: Session) -> list[str]:
         login = session.login

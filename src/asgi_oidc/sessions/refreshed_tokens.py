@@ -10,8 +10,8 @@ import msgspec
 
 from asgi_oidc.sessions.session import Session, Tokens, encode
 
-MOST = 10_000  # sessions
-MOST_BYTES = 64 * 1024 * 1024  # of all tokens together; each entry costs its author a login and a refresh
+MAX_SESSIONS = 10_000  # sessions
+MAX_BYTES = 64 * 1024 * 1024  # of all tokens together; each entry costs its author a login and a refresh
 
 
 class _Kept(NamedTuple):
@@ -19,14 +19,14 @@ class _Kept(NamedTuple):
     size: int
 
 
-class Renewed:
+class RefreshedTokens:
     """The newest tokens by session id: bounded, and the longest unused go first.
 
     Attributes:
         changes: another number whenever there may be newer tokens of some session.
     """
 
-    def __init__(self, *, most: int = MOST, most_bytes: int = MOST_BYTES) -> None:
+    def __init__(self, *, most: int = MAX_SESSIONS, most_bytes: int = MAX_BYTES) -> None:
         self._most = most
         self._most_bytes = most_bytes
         self._kept: OrderedDict[str, _Kept] = OrderedDict()

@@ -14,7 +14,7 @@ Change = Callable[[Session], Session]
 """Makes the new session of the newest one; it may be called again when somebody else was faster."""
 
 
-class Live(msgspec.Struct):
+class ActiveSession(msgspec.Struct):
     """The session behind one request, as far as the request knows by now.
 
     Attributes:
@@ -34,7 +34,7 @@ class Live(msgspec.Struct):
     renewals: int = 0
 
 
-class Absent(msgspec.Struct, frozen=True):
+class NoSession(msgspec.Struct, frozen=True):
     """Why the cookies of a browser hold no session.
 
     Attributes:
@@ -46,20 +46,20 @@ class Absent(msgspec.Struct, frozen=True):
     is_over: bool = False
 
 
-NOT_OURS = Absent("not_ours")  # nobody sealed them, or somebody with another secret; or pieces are missing
-UNREADABLE = Absent("unreadable")  # a record that another secret, or another version of this library, has sealed
-ENDED = Absent("ended", is_over=True)  # signed out, withdrawn or replaced
-EXPIRED = Absent("expired", is_over=True)
-GONE = Absent("gone", is_over=True)  # the store has none of that id: ended, run out, or never there
+NOT_OURS = NoSession("not_ours")  # nobody sealed them, or somebody with another secret; or pieces are missing
+UNREADABLE = NoSession("unreadable")  # a record that another secret, or another version of this library, has sealed
+ENDED = NoSession("ended", is_over=True)  # signed out, withdrawn or replaced
+EXPIRED = NoSession("expired", is_over=True)
+GONE = NoSession("gone", is_over=True)  # the store has none of that id: ended, run out, or never there
 
 
-class Sessions(Protocol):
+class SessionRepository(Protocol):
     """Sessions in sealed cookies, or in a store.
 
     With a store, all that waits raises `StoreUnavailable`.
     """
 
-    def at_once(self, cookie_header: bytes) -> Live | None:
+    def at_once(self, cookie_header: bytes) -> ActiveSession | None:
         """Return the live session of a browser, where nothing has to be waited for.
 
         Its limits are checked, and that it was not ended; it is touched. None says nothing: ask `open`.
@@ -68,10 +68,10 @@ class Sessions(Protocol):
     def may_be_there(self, cookie_header: bytes) -> bool:
         """Say whether `open` is worth asking; who comes without a session most often has no cookie of that name."""
 
-    async def open(self, cookies: Cookies) -> Live | None:
+    async def open(self, cookies: Cookies) -> ActiveSession | None:
         """Return the session of a browser; its limits are not checked yet."""
 
-    async def find(self, cookies: Cookies) -> Live | Absent:
+    async def find(self, cookies: Cookies) -> ActiveSession | NoSession:
         """Do the same, and say why there is none."""
 
     def is_there(self, cookies: Mapping[str, str]) -> bool:
@@ -106,13 +106,13 @@ class Sessions(Protocol):
     def has_unsaved(self, session_id: str) -> bool:
         """Say whether there are such tokens."""
 
-    async def touch(self, live: Live) -> None:
+    async def touch(self, live: ActiveSession) -> None:
         """Write down that the session is in use, where that is not the cookies' business."""
 
-    def is_due(self, live: Live) -> bool:
+    def is_due(self, live: ActiveSession) -> bool:
         """Say whether `cookies_due` may have anything to bring."""
 
-    def cookies_due(self, live: Live, cookies: Mapping[str, str]) -> list[bytes]:
+    def cookies_due(self, live: ActiveSession, cookies: Mapping[str, str]) -> list[bytes]:
         """Return the Set-Cookie lines that the answer to a request has to bring.
 
         An answer may be late: none of them touches a session that began meanwhile.
@@ -142,7 +142,9 @@ class Sessions(Protocol):
     async def end_unread(self, cookies: Mapping[str, str]) -> None:
         """End what a browser has, though nobody here can read it: another secret, another version, garbage."""
 
-    async def fade(self, session_id: str, *, grace: int, successor: Login, other: Login | None = None) -> None:
+    async def expire_with_grace(
+        self, session_id: str, *, grace: int, successor: Login, other: Login | None = None
+    ) -> None:
         """Let a session end after some seconds: a successor has replaced it, without grace that of another user.
 
         Args:

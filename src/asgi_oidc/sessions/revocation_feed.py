@@ -9,23 +9,23 @@ from typing import Protocol
 
 from asgi_oidc import events
 from asgi_oidc.errors import StoreUnavailable
-from asgi_oidc.sessions.revocations import FOR_EVER, Ended, Mark, merged
+from asgi_oidc.sessions.revocations import FOR_EVER, Revocation, Revocations, merged
 from asgi_oidc.single_flight import SingleFlight
-from asgi_oidc.stores.guarded_store import StoreDoor
+from asgi_oidc.stores.guarded_store import GuardedStore
 
 FRESH = 1.0  # seconds since the last look in which nobody looks again
 STALE = 5.0  # seconds after which a request waits for the next look
-LONGEST = 10.0  # seconds for a look at everything
+FULL_READ_DEADLINE = 10.0  # seconds for a look at everything
 RECENT = 120  # seconds that a mark is in the list that is read again and again
 RECENT_ALONE = 700  # the same where that list is all there is: longer than a login may wait for its callback
 GAP = 60  # seconds without a look after which that list may have lost some: then all is read
-MOST = 100_000  # marks in one list; 800 a second for the recent ones, millions for the others
-MOST_OWED = 50_000  # marks that wait for a store which takes nothing; each cost its author a login and a refresh
-MOST_WRITTEN = 10_000  # marks that are taken out when a newer one of the same name is written
+MAX_LISTED = 100_000  # marks in one list; 800 a second for the recent ones, millions for the others
+MAX_UNWRITTEN = 50_000  # marks that wait for a store which takes nothing; each cost its author a login and a refresh
+MAX_WRITTEN = 10_000  # marks that are taken out when a newer one of the same name is written
 SHARDS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"  # how names begin
 
 
-class Log(Protocol):
+class RevocationFeed(Protocol):
     """Where processes tell each other what ended. With a store, all that waits raises `StoreUnavailable`."""
 
     def is_due(self) -> bool:
@@ -43,17 +43,17 @@ class Log(Protocol):
     async def look(self) -> None:
         """Know what ended by now, if that can be known; it raises nothing."""
 
-    async def write(self, marks: Iterable[Mark]) -> None:
+    async def write(self, marks: Iterable[Revocation]) -> None:
         """Tell the others."""
 
-    async def write_soon(self, marks: Iterable[Mark]) -> None:
+    async def write_soon(self, marks: Iterable[Revocation]) -> None:
         """Tell the others, now or as soon as that can be done; it raises nothing."""
 
-    async def landed(self) -> None:
+    async def drained(self) -> None:
         """Wait until no look is under way in the background."""
 
 
-async def try_to_write(log: Log, marks: Iterable[Mark]) -> None:
+async def try_to_write(log: RevocationFeed, marks: Iterable[Revocation]) -> None:
     """Tell the others where the session is gone from a store: only websockets elsewhere live on for a while without."""
     try:
         await log.write(marks)
@@ -61,8 +61,8 @@ async def try_to_write(log: Log, marks: Iterable[Mark]) -> None:
         events.log(events.STORE_FAILED, code=error.code, detail=error.detail)
 
 
-class NoLog:
-    """`Log` of a process that is alone, or knows nobody."""
+class NoFeed:
+    """`RevocationFeed` of a process that is alone, or knows nobody."""
 
     def is_due(self) -> bool:
         """Say that it has not."""
@@ -80,23 +80,23 @@ class NoLog:
     async def look(self) -> None:
         """There is nothing to hear."""
 
-    async def write(self, marks: Iterable[Mark]) -> None:
+    async def write(self, marks: Iterable[Revocation]) -> None:
         """There is nobody to tell."""
 
-    async def write_soon(self, marks: Iterable[Mark]) -> None:
+    async def write_soon(self, marks: Iterable[Revocation]) -> None:
         """There is nobody to tell."""
 
-    async def landed(self) -> None:
+    async def drained(self) -> None:
         """There is nothing to wait for."""
 
 
-class StoredLog:
-    """`Log` in a store."""
+class StoredFeed:
+    """`RevocationFeed` in a store."""
 
     def __init__(
         self,
-        ended: Ended,
-        store: StoreDoor,
+        ended: Revocations,
+        store: GuardedStore,
         *,
         prefix: str,
         lifetime: int | None,
@@ -120,8 +120,8 @@ class StoredLog:
         self._ticks = ticks
         self._looked_at: tuple[float, int] | None = None
         self._read_before: set[str] = set()
-        self._owed: dict[str, Mark] = {}
-        self._written: OrderedDict[str, Mark] = OrderedDict()  # by name
+        self._owed: dict[str, Revocation] = {}
+        self._written: OrderedDict[str, Revocation] = OrderedDict()  # by name
         self._looks: SingleFlight[None] = SingleFlight()
         self._begun = self._done = 0  # looks of those who catch up
 
@@ -153,7 +153,7 @@ class StoredLog:
         """Look, so that no request has to; what fails is found out by the next request that waits."""
         await self._look_or_log()
 
-    async def write(self, marks: Iterable[Mark]) -> None:
+    async def write(self, marks: Iterable[Revocation]) -> None:
         """Write to the list of all, then to the list of those that are news."""
         for mark in marks:
             older = self._written.pop(mark.name, mark)
@@ -165,20 +165,20 @@ class StoredLog:
                 await self._take_out(older)
             self._keep(newer)
 
-    async def write_soon(self, marks: Iterable[Mark]) -> None:
+    async def write_soon(self, marks: Iterable[Revocation]) -> None:
         """Write; what cannot be written is tried again with every look."""
         self._owed |= {mark.name: mark for mark in marks}
-        while len(self._owed) > MOST_OWED:
+        while len(self._owed) > MAX_UNWRITTEN:
             del self._owed[next(iter(self._owed))]
         await self._write_owed()
 
-    async def landed(self) -> None:
+    async def drained(self) -> None:
         """Wait for the looks that requests began."""
-        await self._looks.landed()
+        await self._looks.drained()
 
     async def _link(self, index: str, member: str, *, lifetime: int) -> None:
-        if await self._store.link(index, member, lifetime=lifetime, most=MOST):
-            raise StoreUnavailable("ended_log_full", f"more than {MOST} sign-outs at once")
+        if await self._store.link(index, member, lifetime=lifetime, most=MAX_LISTED):
+            raise StoreUnavailable("ended_log_full", f"more than {MAX_LISTED} sign-outs at once")
 
     async def _write_owed(self) -> None:
         try:
@@ -195,14 +195,14 @@ class StoredLog:
             return [(self._recent, RECENT_ALONE)]
         return [(self._shard(name[0]), self._lifetime), (self._recent, RECENT)]
 
-    def _keep(self, mark: Mark) -> None:
+    def _keep(self, mark: Revocation) -> None:
         if mark.at == FOR_EVER:  # one session ends once
             return
         self._written[mark.name] = mark
-        if len(self._written) > MOST_WRITTEN:
+        if len(self._written) > MAX_WRITTEN:
             self._written.popitem(last=False)
 
-    async def _take_out(self, mark: Mark) -> None:
+    async def _take_out(self, mark: Revocation) -> None:
         """Take out what a newer mark of the same name says as well: who signs out again and again fills no list."""
         try:
             for index, _ in self._lists(mark.name):
@@ -229,8 +229,8 @@ class StoredLog:
         members: list[str] = []
         for index in everything if self._age() > GAP else ():
             members += await self._store.linked(index)
-            if self._ticks() - begun[0] > LONGEST:
-                raise StoreUnavailable("store_timeout", f"more than {LONGEST:g} s for all that has ended")
+            if self._ticks() - begun[0] > FULL_READ_DEADLINE:
+                raise StoreUnavailable("store_timeout", f"more than {FULL_READ_DEADLINE:g} s for all that has ended")
         recent = await self._store.linked(self._recent)
         marks = [_read(member) for member in (*members, *(it for it in recent if it not in self._read_before))]
         # In the order in which they were made: of too many, the oldest go.
@@ -253,13 +253,13 @@ class StoredLog:
         return f"{self._prefix}:ended"
 
 
-def _member(mark: Mark) -> str:
+def _member(mark: Revocation) -> str:
     return f"{mark.at}:{mark.over_from}:{mark.made_at}:{mark.name}"
 
 
-def _read(member: str) -> Mark:
+def _read(member: str) -> Revocation:
     try:
         at, over_from, made_at, name = member.split(":")
-        return Mark(name, int(at), int(over_from), int(made_at))
+        return Revocation(name, int(at), int(over_from), int(made_at))
     except ValueError as exc:
         raise StoreUnavailable("store_garbage", "a sign-out that asgi-oidc did not write") from exc

@@ -10,12 +10,12 @@ from typing import NamedTuple
 
 from asgi_oidc.sessions.session import Login, Session
 
-MOST = 200_000  # marks; 50 to 130 MB, and each costs its author a login, or the provider a call
+MAX_REVOCATIONS = 200_000  # marks; 50 to 130 MB, and each costs its author a login, or the provider a call
 MAX_PER_USER = 1000  # marks made here on account of one user; beyond, one mark ends all sessions of that user
 MAX_SIDS = 50_000  # whose users are remembered, those of the latest logins; 10 to 30 MB
-LONGEST_NAME = 255  # characters of a `sid` in a logout token
+MAX_NAME_LENGTH = 255  # characters of a `sid` in a logout token
 MAX_USERS_PER_SID = 4  # a provider that gives one `sid` to more than that names nobody by it
-MOST_LOGINS = 50_000  # whose names are remembered; some 50 MB at worst, and each takes microseconds to make
+MAX_LOGINS = 50_000  # whose names are remembered; some 50 MB at worst, and each takes microseconds to make
 SKEW = 2000  # milliseconds by which the clocks of machines that share nothing may differ
 FOR_EVER = 1 << 62  # milliseconds: the session of this id is over whenever it began
 LONG_AGO = 0  # seconds since the epoch
@@ -36,7 +36,7 @@ class Moment(NamedTuple):
     known: int
 
 
-class Mark(NamedTuple):
+class Revocation(NamedTuple):
     """The end of whatever has its name.
 
     Attributes:
@@ -52,7 +52,7 @@ class Mark(NamedTuple):
 
 
 class _Known(NamedTuple):
-    mark: Mark
+    mark: Revocation
     number: int
     forget_at: float
     was_replaced: bool
@@ -64,7 +64,7 @@ class _Names(NamedTuple):
     tokens: tuple[str, ...]
 
 
-class Ended:
+class Revocations:
     """A bounded set of marks.
 
     When one has to go that is still needed, all sessions that were created before it are over: it fails closed. So that
@@ -81,7 +81,7 @@ class Ended:
         lifetime: int,
         needed: int,
         skew: int = SKEW,
-        most: int = MOST,
+        most: int = MAX_REVOCATIONS,
         max_per_user: int = MAX_PER_USER,
         is_shared: bool = False,
     ) -> None:
@@ -112,7 +112,7 @@ class Ended:
 
     def remember_user(self, *, sub: str, sid: object) -> None:
         """Note whose session at the provider has this `sid`: a sign-out may name nothing else."""
-        if not isinstance(sid, str) or len(sid) > LONGEST_NAME:  # no logout token names it
+        if not isinstance(sid, str) or len(sid) > MAX_NAME_LENGTH:  # no logout token names it
             return
         users = self._users.pop(sid, ())
         self._users[sid] = users if sub in users else (*users, sub)[:MAX_USERS_PER_SID]
@@ -180,10 +180,10 @@ class Ended:
         found = (self._known.get(name) for name in self._names_of(login).tokens)
         return max((known.mark.at for known in found if known is not None), default=0)
 
-    def outdate(self, session: Session, *, now: float) -> list[Mark]:
+    def outdate(self, session: Session, *, now: float) -> list[Revocation]:
         """Revoke all tokens of a session that are older than these."""
         generation = session.tokens.generation
-        marks = [Mark(name, generation, AT_ONCE, int(now)) for name in self._name("tokens", session.id)]
+        marks = [Revocation(name, generation, AT_ONCE, int(now)) for name in self._name("tokens", session.id)]
         return [self._learn(mark, now=now, user=session.login.sub) for mark in marks]
 
     def is_ended(self, session_id: str) -> bool:
@@ -198,7 +198,7 @@ class Ended:
 
     def end(
         self, name: str, *, now: float, user: str | None = None, kind: str = "id", grace: int | None = None
-    ) -> list[Mark]:
+    ) -> list[Revocation]:
         """End one session; an earlier end stands.
 
         Args:
@@ -208,11 +208,11 @@ class Ended:
                 any time, also when the clock is set back.
         """
         over_from = AT_ONCE if grace is None else int(now) + grace if grace else REPLACED
-        marks = [Mark(name, FOR_EVER, over_from, int(now)) for name in self._name(kind, name)]
+        marks = [Revocation(name, FOR_EVER, over_from, int(now)) for name in self._name(kind, name)]
         self._untold.update(mark.name for mark in marks if self._is_shared)
         return [self._learn(mark, now=now, user=user) for mark in marks]
 
-    def sign_out(self, *, sub: str | None, sid: str | None, now: float, until: int | None = None) -> list[Mark]:
+    def sign_out(self, *, sub: str | None, sid: str | None, now: float, until: int | None = None) -> list[Revocation]:
         """End all sessions of a user, of a session at the provider, or of both, that began until now, or an instant.
 
         Of a user who has made too many marks all sessions end, whatever the `sid`.
@@ -226,23 +226,23 @@ class Ended:
         """
         at = max(int(now * 1000) + SKEW, self._latest + 1) if until is None else until
         told = at if until is not None else max(at, int(now * 1000) + self._skew)
-        marks: list[Mark] = []
+        marks: list[Revocation] = []
         for kind, value, user in self._named(sub, sid):
             for name in self._name(kind, value):
-                self._learn(Mark(name, at, AT_ONCE, int(now)), now=now, user=user)
-                marks.append(Mark(name, told, AT_ONCE, int(now)))
+                self._learn(Revocation(name, at, AT_ONCE, int(now)), now=now, user=user)
+                marks.append(Revocation(name, told, AT_ONCE, int(now)))
         self._untold.update(mark.name for mark in marks if self._is_shared)
         return marks
 
-    def told(self, mark: Mark) -> None:
+    def told(self, mark: Revocation) -> None:
         """Note that other processes have a mark."""
         self._untold.discard(mark.name)
 
-    def learn(self, mark: Mark, *, now: float) -> Mark:
+    def learn(self, mark: Revocation, *, now: float) -> Revocation:
         """Add a mark of another process; of two with the same name, the one that ends more counts."""
         return self._learn(mark, now=now, user=None)
 
-    def _learn(self, mark: Mark, *, now: float, user: str | None) -> Mark:
+    def _learn(self, mark: Revocation, *, now: float, user: str | None) -> Revocation:
         forget_at = mark.made_at + self._lifetime
         if forget_at <= now:
             return mark
@@ -270,7 +270,7 @@ class Ended:
             session = (*self._name("id", login.id), *self._names(login.sub, login.sid))
             names = _Names(session, self._name("tokens", login.id))
             self._names_of_logins[key] = names
-            if len(self._names_of_logins) > MOST_LOGINS:
+            if len(self._names_of_logins) > MAX_LOGINS:
                 del self._names_of_logins[next(iter(self._names_of_logins))]
         return names
 
@@ -321,10 +321,10 @@ def plain_name(kind: str, value: str) -> tuple[str, ...]:
     return (f"{kind} {value}",)
 
 
-def merged(new: Mark, old: Mark) -> Mark:
+def merged(new: Revocation, old: Revocation) -> Revocation:
     """Make one mark of two with the same name, which ends all that either of them ends."""
     at, over_from = max(new.at, old.at), min(new.over_from, old.over_from)
-    return Mark(new.name, at, over_from, max(new.made_at, old.made_at))
+    return Revocation(new.name, at, over_from, max(new.made_at, old.made_at))
 
 
 def _both(sub: str, sid: str) -> str:

@@ -9,11 +9,11 @@ from asgi_oidc.errors import OIDCError
 from asgi_oidc.principal import read_claims
 
 FORMAT = 3  # changes with the fields; a value of another format is not a session
-ROLL_AFTER = 60  # seconds; the last use is written down at most that often
+USE_INTERVAL = 60  # seconds; the last use is written down at most that often
 REFRESH_AHEAD = 60  # seconds before its end in which an access token is renewed
-MOST_SKEW = 300  # seconds between the clocks of two machines
-FARTHEST = 2 * 86_400  # seconds by which a clock may be set back and sessions go on
-GRACE = 30  # seconds that a replaced session of the same user lives on, for requests that are under way
+MAX_SKEW = 300  # seconds between the clocks of two machines
+MAX_CLOCK_SETBACK = 2 * 86_400  # seconds by which a clock may be set back and sessions go on
+REPLACED_GRACE = 30  # seconds that a replaced session of the same user lives on, for requests that are under way
 
 
 class Login(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
@@ -27,7 +27,7 @@ class Login(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
         made: names of the claims that `on_login` made or took away: a refresh leaves them as they are.
         created_at: seconds since the epoch.
         began: milliseconds in logical time: after all sign-outs that were known when the login started.
-        replaced: ids of the sessions that this one took over from within `GRACE`.
+        replaced: ids of the sessions that this one took over from within `REPLACED_GRACE`.
     """
 
     format: int = FORMAT
@@ -153,7 +153,7 @@ def life_of(session: Session, limits: Limits) -> tuple[int, int]:
 
     One that began in the future may be right, the clock was set back; but it must not live for ever by that.
     """
-    return session.login.created_at - FARTHEST, expires_at(session, limits)
+    return session.login.created_at - MAX_CLOCK_SETBACK, expires_at(session, limits)
 
 
 def is_live(session: Session, limits: Limits, *, now: int) -> bool:
@@ -162,18 +162,18 @@ def is_live(session: Session, limits: Limits, *, now: int) -> bool:
     return begins_at <= now < ends_at
 
 
-def buried_for(limits: Limits) -> int:
+def revocation_lifetime(limits: Limits) -> int:
     """Say how many seconds an id has to be remembered as dead: for as long as its session might live."""
-    return limits.lifetime + FARTHEST
+    return limits.lifetime + MAX_CLOCK_SETBACK
 
 
 def fresh_of(session: Session, limits: Limits) -> tuple[int, int]:
     """Say from when on and until when its last use need not be written down, in seconds since the epoch."""
     # One that is far in the future is wrong: the clock was set back. A little is the clock of another machine.
-    return session.seen_at - MOST_SKEW, session.seen_at + min(ROLL_AFTER, max(1, limits.idle // 4))
+    return session.seen_at - MAX_SKEW, session.seen_at + min(USE_INTERVAL, max(1, limits.idle // 4))
 
 
-def is_roll_due(session: Session, limits: Limits, now: int) -> bool:
+def is_use_due(session: Session, limits: Limits, now: int) -> bool:
     """Say whether its last use should be written down."""
     fresh_from, fresh_until = fresh_of(session, limits)
     return not fresh_from <= now < fresh_until

@@ -8,21 +8,21 @@ from collections import OrderedDict
 from collections.abc import Hashable
 from typing import Generic, TypeVar
 
-MOST = 10_000  # things; whoever has a session may fill it, and the others are opened anew
-MOST_BYTES = 16 * 1024 * 1024  # of what was opened; in memory two to five times that
+MAX_ENTRIES = 10_000  # things; whoever has a session may fill it, and the others are opened anew
+MAX_BYTES = 16 * 1024 * 1024  # of what was opened; in memory two to five times that
 
 Name = TypeVar("Name", bound=Hashable)
 Value = TypeVar("Value")
 
 
-class Seen(Generic[Name, Value]):
+class SessionCache(Generic[Name, Value]):
     """A bounded table. One is kept only after it was opened: what nobody sealed takes no room.
 
     Attributes:
         get: returns what was kept, None for all else; every request asks.
     """
 
-    def __init__(self, *, most: int = MOST, most_bytes: int = MOST_BYTES) -> None:
+    def __init__(self, *, most: int = MAX_ENTRIES, most_bytes: int = MAX_BYTES) -> None:
         self._most = most
         self._most_bytes = most_bytes
         self._bytes = 0

@@ -24,18 +24,18 @@ from asgi_oidc.sessions.session import (
     encode,
     used,
 )
-from asgi_oidc.web.cookies import LONGEST_LINE, CookieStyle, SameSite
+from asgi_oidc.web.cookies import MAX_SET_COOKIE_LENGTH, CookieStyle, SameSite
 
-MOST_COOKIES = 4  # of tokens: about 11 kB of tokens and claims; servers refuse longer headers
-MOST_DELETED = 16  # cookies at once that other sessions left behind
-MOST_UNSEEN = 2  # of tokens, of each session that the browser did not show: what fits into a header is in two
-MOST_DELETED_UNSEEN = 32  # of these at once
-ROOM = LONGEST_LINE - 196  # characters of a cookie that are left beside its name and attributes
-NAMED_PARTS = 3  # the largest claims and tokens that the error names
+MAX_COOKIES = 4  # of tokens: about 11 kB of tokens and claims; servers refuse longer headers
+MAX_DELETED = 16  # cookies at once that other sessions left behind
+MAX_UNSEEN = 2  # of tokens, of each session that the browser did not show: what fits into a header is in two
+MAX_DELETED_UNSEEN = 32  # of these at once
+MAX_VALUE_LENGTH = MAX_SET_COOKIE_LENGTH - 196  # characters of a cookie that are left beside its name and attributes
+MAX_NAMED_PARTS = 3  # the largest claims and tokens that the error names
 
 
 @dataclass(frozen=True, slots=True)
-class Jar:
+class SessionCookies:
     """Puts sessions into cookies and takes them out.
 
     The first cookie of the tokens says how many there are; one authentication tag covers the whole, so that pieces of
@@ -110,8 +110,8 @@ class Jar:
             SessionTooLarge: it names the largest claims and tokens.
         """
         login = self.sealer.seal("session", self.name, encode(session.login))
-        if len(login) > ROOM:
-            raise SessionTooLarge(detail=f"who signed in alone takes {len(login)} of {ROOM} characters")
+        if len(login) > MAX_VALUE_LENGTH:
+            raise SessionTooLarge(detail=f"who signed in alone takes {len(login)} of {MAX_VALUE_LENGTH} characters")
         tokens = self.write_tokens(session, cookies, max_age=max_age, compressed=compressed)
         lines = [self.style.set_cookie(self.name, login, max_age=max_age), *tokens]
         # The last use goes unseen: with a form from the provider's site the browser does not show what it has.
@@ -129,8 +129,8 @@ class Jar:
         names = self._pieces(session.id)
         data = (compress(pack(session.tokens)) if compressed else None) or encode(session.tokens)
         pieces = _cut(self.sealer.seal("tokens", self._bound_to(session.id), data))
-        if len(pieces) > MOST_COOKIES:
-            raise too_large(session.tokens, sum(map(len, pieces)), most=MOST_COOKIES * ROOM)
+        if len(pieces) > MAX_COOKIES:
+            raise too_large(session.tokens, sum(map(len, pieces)), most=MAX_COOKIES * MAX_VALUE_LENGTH)
         values = [f"{len(pieces)}.{pieces[0]}", *pieces[1:]]
         lines = [
             self.style.set_cookie(name, value, max_age=max_age) for name, value in zip(names, values, strict=False)
@@ -156,8 +156,8 @@ class Jar:
             cookies: what the browser sent; these are deleted elsewhere.
         """
         first = [f"{self._tokens_prefix}{session}" for session in sessions]
-        names = [*first, *(f"{name}.{index}" for name in first for index in range(1, MOST_UNSEEN))]
-        return [self.style.delete_cookie(name) for name in names if name not in cookies][:MOST_DELETED_UNSEEN]
+        names = [*first, *(f"{name}.{index}" for name in first for index in range(1, MAX_UNSEEN))]
+        return [self.style.delete_cookie(name) for name in names if name not in cookies][:MAX_DELETED_UNSEEN]
 
     def write_id(self, session_id: str, cookies: Mapping[str, str], *, max_age: int) -> list[bytes]:
         """Write the cookie of a session that is kept elsewhere, and delete those that sealed ones left."""
@@ -204,7 +204,7 @@ class Jar:
             sealed = "".join(pieces)
             if pieces != _cut(sealed):
                 return None
-        elif len(sealed) > ROOM:
+        elif len(sealed) > MAX_VALUE_LENGTH:
             return None
         data = self.sealer.open("tokens", f"{name} {whole_name}", sealed)
         return None if data is None else _read_tokens(data)
@@ -220,15 +220,15 @@ class Jar:
 
     def _left_behind(self, cookies: Mapping[str, str], own: Sequence[str]) -> list[str]:
         names = [name for name in cookies if name.startswith(self._tokens_prefix) and name not in own]
-        return names[:MOST_DELETED]
+        return names[:MAX_DELETED]
 
     def _pieces(self, session_id: str) -> list[str]:
         first = self.tokens_name(session_id)
-        return [first, *(f"{first}.{index}" for index in range(1, MOST_COOKIES))]
+        return [first, *(f"{first}.{index}" for index in range(1, MAX_COOKIES))]
 
 
 _MARK = re.compile(r"[A-Za-z0-9_-]{8}")
-_COUNTS = tuple(str(count) for count in range(1, MOST_COOKIES + 1))
+_COUNTS = tuple(str(count) for count in range(1, MAX_COOKIES + 1))
 
 
 def _read_tokens(data: bytes) -> Tokens | None:
@@ -241,14 +241,14 @@ def _read_tokens(data: bytes) -> Tokens | None:
 
 
 def _cut(text: str) -> list[str]:
-    return [text[start : start + ROOM] for start in range(0, len(text), ROOM)] or [""]
+    return [text[start : start + MAX_VALUE_LENGTH] for start in range(0, len(text), MAX_VALUE_LENGTH)] or [""]
 
 
 def too_large(tokens: Tokens, size: int, *, most: int) -> SessionTooLarge:
     """Say that a session does not fit, and what of it is large."""
     sizes = {f"claim {name}": len(str(value)) for name, value in tokens.claims.items()}
     sizes |= {name: len(getattr(tokens, name) or "") for name in ("id_token", "access_token", "refresh_token")}
-    largest = sorted(sizes, key=lambda name: -sizes[name])[:NAMED_PARTS]
+    largest = sorted(sizes, key=lambda name: -sizes[name])[:MAX_NAMED_PARTS]
     named = ", ".join(f"{name} ({sizes[name]})" for name in largest)
     return SessionTooLarge(
         detail=f"drop claims in on_login, ask for fewer, or keep sessions in a store: {size} of {most} characters in "

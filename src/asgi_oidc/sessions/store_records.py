@@ -24,8 +24,8 @@ VERSION = b"1"
 KEY_ID = 8  # bytes that tell which secret sealed a record, without telling anything about it
 HEADER = len(MAGIC) + len(VERSION) + KEY_ID
 LENGTH = 2  # bytes before the summary
-ENDED_NAME = 16  # bytes
-LARGEST = 524_288  # bytes of a record
+REVOCATION_NAME = 16  # bytes
+MAX_RECORD_SIZE = 524_288  # bytes of a record
 
 _ID = re.compile(r"[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]")  # 32 bytes in base64url, in their one spelling
 
@@ -109,7 +109,7 @@ class Records:
         if kind == "id":
             kind, value = "handle", self.handle(value)
         data = bound_to(kind, value, *self._context)
-        return tuple(base64url(hmac_digest(keys.ended, data, "sha256")[:ENDED_NAME]) for keys in self._keys)
+        return tuple(base64url(hmac_digest(keys.ended, data, "sha256")[:REVOCATION_NAME]) for keys in self._keys)
 
     def seal(self, session: Session, limits: Limits) -> bytes:
         """Write the record of a session.
@@ -126,8 +126,10 @@ class Records:
         # The head is bound in: a record is whole, or it is none.
         body = _seal(_key_of(keys, session.id), encode(session), self._bound_to("session", handle) + head)
         record = head + body
-        if len(record) > LARGEST:
-            raise SessionTooLarge(detail=f"drop claims in on_login, or ask for fewer: {len(record)} of {LARGEST} bytes")
+        if len(record) > MAX_RECORD_SIZE:
+            raise SessionTooLarge(
+                detail=f"drop claims in on_login, or ask for fewer: {len(record)} of {MAX_RECORD_SIZE} bytes"
+            )
         return record
 
     def open(self, session_id: str, record: bytes) -> Session | None:

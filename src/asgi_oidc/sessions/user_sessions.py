@@ -8,7 +8,7 @@ from asgi_oidc.errors import StoreUnavailable
 from asgi_oidc.errors.sanitized import sanitizes_errors
 from asgi_oidc.logout.sign_out import sign_out_everywhere
 from asgi_oidc.sessions.revocation_feed import try_to_write
-from asgi_oidc.stores.guarded_store import StoreDoor
+from asgi_oidc.stores.guarded_store import GuardedStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class SessionInfo:
 class UserSessions:
     """The sessions in a store, by user. All methods raise `StoreUnavailable` when the store is down."""
 
-    def __init__(self, parts: Parts, store: StoreDoor) -> None:
+    def __init__(self, parts: Parts, store: GuardedStore) -> None:
         self._parts = parts
         self._store = store
         self._records = parts.records

@@ -7,12 +7,12 @@ from typing import Any
 
 import msgspec
 
-from asgi_oidc.errors import SettingsError, received
+from asgi_oidc.errors import SettingsError, describe_value
 from asgi_oidc.policy.rules import Rule, rule_of
 from asgi_oidc.settings.settings import PREFIX, READERS, variable_of
 
 SWITCH = {"true": True, "1": True, "false": False, "0": False}
-LARGEST_FILE = 65_536  # bytes; a secret file is small, and anything else is a mistake
+MAX_FILE_SIZE = 65_536  # bytes; a secret file is small, and anything else is a mistake
 
 
 def read_environment(environ: Mapping[str, str]) -> tuple[dict[str, Any], list[str]]:
@@ -56,12 +56,12 @@ def _suggestion(name: str) -> str:
 def _read_file(path: str) -> str:
     try:
         with Path(path).open("rb") as file:
-            data = file.read(LARGEST_FILE + 1)
+            data = file.read(MAX_FILE_SIZE + 1)
         text = data.decode("utf-8").strip()
     except (OSError, UnicodeDecodeError) as exc:
         raise ValueError(f"the file cannot be read ({type(exc).__name__})") from exc
-    if not text or len(data) > LARGEST_FILE:
-        raise ValueError(f"the file must not be empty or larger than {LARGEST_FILE} bytes")
+    if not text or len(data) > MAX_FILE_SIZE:
+        raise ValueError(f"the file must not be empty or larger than {MAX_FILE_SIZE} bytes")
     return text
 
 
@@ -69,12 +69,12 @@ def _whole_number(text: str) -> int:
     try:
         return int(text)
     except ValueError:
-        raise ValueError(f"must be a whole number, got {received(text)}") from None
+        raise ValueError(f"must be a whole number, got {describe_value(text)}") from None
 
 
 def _switch(text: str) -> bool:
     if text.lower() not in SWITCH:
-        raise ValueError(f"must be true or false, got {received(text)}")
+        raise ValueError(f"must be true or false, got {describe_value(text)}")
     return SWITCH[text.lower()]
 
 

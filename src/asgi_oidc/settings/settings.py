@@ -11,13 +11,13 @@ from asgi_oidc.policy.patterns import Pattern
 from asgi_oidc.policy.policy import NONE_OF_ALWAYS, contradictions, lacks_acr, read_public
 from asgi_oidc.policy.rules import Rule, read_rules
 from asgi_oidc.protocol.client import Client
-from asgi_oidc.protocol.compatibility import Plan, find_obstacles
+from asgi_oidc.protocol.compatibility import LoginPlan, find_incompatibilities
 from asgi_oidc.protocol.metadata import MEMBERS, REQUIRED, ProviderMetadata, make_metadata
-from asgi_oidc.protocol.step_up import Ask, read_ask
+from asgi_oidc.protocol.step_up import AuthenticationRequest, read_ask
 from asgi_oidc.provider.http import HttpClient
 from asgi_oidc.settings.values import (
-    LONGEST_LEEWAY,
-    LONGEST_SPAN,
+    MAX_LEEWAY,
+    MAX_SPAN,
     OnLogin,
     read_algorithms,
     read_app_name,
@@ -142,14 +142,14 @@ class Settings:
         """Whether the provider answers with a form."""
         return self.response_mode == "form_post"
 
-    def ask_of(self, ask: Ask) -> Ask:
+    def ask_of(self, ask: AuthenticationRequest) -> AuthenticationRequest:
         """Say how a login has to be done: as asked, and never less than `authorization_params` say."""
         always = self.acr_values
         acr_values = tuple(value for value in ask.acr_values if value in always) if always else ask.acr_values
         ages = [int(str(age)) for age in (ask.max_age, self.authorization_params.get("max_age")) if age is not None]
-        return Ask(acr_values or always, min(ages, default=None), ask.prompt)
+        return AuthenticationRequest(acr_values or always, min(ages, default=None), ask.prompt)
 
-    def read_ask(self, acr_values: object, max_age: object) -> Ask:
+    def read_ask(self, acr_values: object, max_age: object) -> AuthenticationRequest:
         """Check what the app asks for by itself; None is left out.
 
         Raises:
@@ -308,12 +308,12 @@ def _gaps(values: Mapping[str, Any], metadata: ProviderMetadata) -> list[str]:
     problems = []
     if values.get("userinfo") == "always" and metadata.userinfo_endpoint is None:
         problems.append("userinfo='always' needs a userinfo_endpoint")
-    plan = Plan(
+    plan = LoginPlan(
         Client("", "", values.get("client_secret"), values.get("client_auth")),
         response_mode=values.get("authorization_params", {}).get("response_mode"),
         algorithms=ALGORITHMS if values.get("algorithms", ()) is None else None,
     )
-    return problems + [obstacle.text for obstacle in find_obstacles(metadata, plan)]
+    return problems + [obstacle.text for obstacle in find_incompatibilities(metadata, plan)]
 
 
 MISSING = object()
@@ -334,10 +334,10 @@ READERS: Mapping[str, tuple[Any, Callable[[Any], Any]]] = {
     "client_auth": (None, read_client_auth),
     "store": (None, read_store),
     "logout_store": (None, read_store),
-    "session_idle": (3600, span_reader(1, LONGEST_SPAN)),
-    "session_lifetime": (12 * 3600, span_reader(1, LONGEST_SPAN)),
+    "session_idle": (3600, span_reader(1, MAX_SPAN)),
+    "session_lifetime": (12 * 3600, span_reader(1, MAX_SPAN)),
     "websocket_activity": (False, read_switch),
-    "leeway": (30, span_reader(0, LONGEST_LEEWAY)),
+    "leeway": (30, span_reader(0, MAX_LEEWAY)),
     "post_logout_redirect_uri": (None, read_post_logout_redirect_uri),
     "frontchannel_logout": (False, read_switch),
     "userinfo": ("auto", read_userinfo),

@@ -9,7 +9,7 @@ import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
-from asgi_oidc.errors import received
+from asgi_oidc.errors import describe_value
 from asgi_oidc.policy.patterns import read_pattern
 from asgi_oidc.policy.requirements import read_domains
 from asgi_oidc.principal import User
@@ -26,11 +26,11 @@ from asgi_oidc.urls import check_url
 SECRET_BYTES = 32  # of entropy
 HOW_TO_MAKE_ONE = 'make one with: python -c "import secrets; print(secrets.token_urlsafe(32))"'
 DISTINCT = 10  # characters; a random secret of that length has more, a repeated word has fewer
-MOST_SECRETS = 8  # each costs a try on every cookie that is not ours
-LONGEST_LEEWAY = 300  # seconds; a clock that is further off has to be corrected
-LONGEST_ACR_VALUES = 512  # characters
-LONGEST_APP_NAME = 80  # characters; it is shown above a heading, on phones as well
-LONGEST_SPAN = 366 * 86_400  # seconds
+MAX_SECRETS = 8  # each costs a try on every cookie that is not ours
+MAX_LEEWAY = 300  # seconds; a clock that is further off has to be corrected
+MAX_ACR_VALUES_LENGTH = 512  # characters
+MAX_APP_NAME_LENGTH = 80  # characters; it is shown above a heading, on phones as well
+MAX_SPAN = 366 * 86_400  # seconds
 
 OnLogin = Callable[[User, dict[str, Any]], Awaitable[Mapping[str, Any] | None]]
 """Sees the user and a copy of the claims; changes the copy or returns new ones; raises `LoginRefused`."""
@@ -43,7 +43,7 @@ _PLAIN_PATH = re.compile(r"(/(?!\.{1,2}(/|$))[A-Za-z0-9._~-]+)+")
 def read_text(value: object) -> str:
     """Read one line of text."""
     if not isinstance(value, str) or not value.strip():
-        raise ValueError(f"must be text, got {received(value)}")
+        raise ValueError(f"must be text, got {describe_value(value)}")
     if not value.isprintable():
         raise ValueError("must be on one line: remove the line breaks and control characters")
     return value
@@ -52,8 +52,8 @@ def read_text(value: object) -> str:
 def read_app_name(value: object) -> str:
     """Read what pages call the app."""
     name = read_text(value).strip()
-    if len(name) > LONGEST_APP_NAME:
-        raise ValueError(f"must have at most {LONGEST_APP_NAME} characters, got {len(name)}")
+    if len(name) > MAX_APP_NAME_LENGTH:
+        raise ValueError(f"must have at most {MAX_APP_NAME_LENGTH} characters, got {len(name)}")
     return name
 
 
@@ -115,7 +115,7 @@ def read_post_logout_redirect_uri(value: object) -> str:
 def read_switch(value: object) -> bool:
     """Read what is on or off."""
     if not isinstance(value, bool):
-        raise ValueError(f"must be True or False, got {received(value)}")
+        raise ValueError(f"must be True or False, got {describe_value(value)}")
     return value
 
 
@@ -124,16 +124,16 @@ def read_secrets(value: object) -> tuple[bytes, ...]:
     if value is None:
         raise ValueError(f"missing; {HOW_TO_MAKE_ONE}")
     items = [value] if isinstance(value, str | bytes) else _list(value)
-    if not 1 <= len(items) <= MOST_SECRETS:
+    if not 1 <= len(items) <= MAX_SECRETS:
         raise ValueError(
-            f"expected one secret or a list of 1 to {MOST_SECRETS} (the first seals, all open), got {len(items)}"
+            f"expected one secret or a list of 1 to {MAX_SECRETS} (the first seals, all open), got {len(items)}"
         )
     return tuple(_secret(item) for item in items)
 
 
 def _secret(value: object) -> bytes:
     if not isinstance(value, str | bytes):
-        raise ValueError(f"must be text or bytes, got {received(value)}")
+        raise ValueError(f"must be text or bytes, got {describe_value(value)}")
     if entropy_bound(value) < SECRET_BYTES:
         raise ValueError(f"has less than {SECRET_BYTES} bytes of entropy; {HOW_TO_MAKE_ONE}")
     return value.encode("utf-8") if isinstance(value, str) else value
@@ -157,7 +157,7 @@ def entropy_bound(secret: str | bytes) -> float:
 
 def _list(value: object) -> list[object]:
     if isinstance(value, str | bytes) or not isinstance(value, Sequence | set | frozenset):
-        raise ValueError(f"must be a list, got {received(value)}")
+        raise ValueError(f"must be a list, got {describe_value(value)}")
     return list(value)
 
 
@@ -192,25 +192,25 @@ def read_auth_path(value: object) -> str:
 def read_authorization_params(value: object) -> Mapping[str, str | Sequence[str]]:
     """Read the extra parameters of the authorization request; numbers become text."""
     if not isinstance(value, Mapping):
-        raise ValueError(f"must be a mapping of names to values, got {received(value)}")
+        raise ValueError(f"must be a mapping of names to values, got {describe_value(value)}")
     params = {read_text(name): _param(name, item) for name, item in value.items()}
     if ours := sorted(RESERVED & params.keys()):
         raise ValueError(f"{', '.join(ours)}: set by asgi-oidc for each login; leave it out")
     if params.get("response_mode", "query") not in ("query", "form_post"):
         raise ValueError("response_mode must be query or form_post")
     max_age = str(params.get("max_age", "0"))
-    if not re.fullmatch("[0-9]{1,8}", max_age) or int(max_age) > LONGEST_SPAN:
-        raise ValueError(f"max_age must be a whole number of seconds from 0 to {LONGEST_SPAN}")
-    if len(params.get("acr_values", "")) > LONGEST_ACR_VALUES:
+    if not re.fullmatch("[0-9]{1,8}", max_age) or int(max_age) > MAX_SPAN:
+        raise ValueError(f"max_age must be a whole number of seconds from 0 to {MAX_SPAN}")
+    if len(params.get("acr_values", "")) > MAX_ACR_VALUES_LENGTH:
         raise ValueError(
-            f"acr_values must have at most {LONGEST_ACR_VALUES} characters in all: they travel in a cookie"
+            f"acr_values must have at most {MAX_ACR_VALUES_LENGTH} characters in all: they travel in a cookie"
         )
     return params
 
 
 def _param(name: str, value: object) -> str | Sequence[str]:
     if isinstance(value, bool) or not isinstance(value, str | int | Sequence):
-        raise ValueError(f"{name}: must be text, a number or a list of text, got {received(value)}")
+        raise ValueError(f"{name}: must be text, a number or a list of text, got {describe_value(value)}")
     if isinstance(value, str | int):
         return str(value)
     items = read_texts(value)
@@ -230,7 +230,7 @@ def read_userinfo(value: object) -> str:
 
 def _one_of(value: object, known: Sequence[str]) -> str:
     if value not in known:
-        raise ValueError(f"must be one of {', '.join(known)}, got {received(value)}")
+        raise ValueError(f"must be one of {', '.join(known)}, got {describe_value(value)}")
     return str(value)
 
 
@@ -245,7 +245,7 @@ def read_algorithms(value: object) -> tuple[str, ...]:
 def read_metadata(value: object) -> Mapping[str, Any]:
     """Read provider metadata by hand; its members are checked with the issuer."""
     if not isinstance(value, Mapping) or not all(isinstance(name, str) for name in value):
-        raise ValueError(f"must be a mapping such as {{'token_endpoint': 'https://...'}}, got {received(value)}")
+        raise ValueError(f"must be a mapping such as {{'token_endpoint': 'https://...'}}, got {describe_value(value)}")
     return dict(value)
 
 
@@ -255,11 +255,11 @@ def read_store(value: object) -> SessionStore:
         return MemoryStore() if value == "memory:" else _redis_store(value)
     lacking = [name for name in METHODS_OF_STORES if not inspect.iscoroutinefunction(getattr(value, name, None))]
     if inspect.isclass(value):
-        raise ValueError(f"must be an instance, got {received(value)}: write {value.__name__}(...)")
+        raise ValueError(f"must be an instance, got {describe_value(value)}: write {value.__name__}(...)")
     if lacking:
         raise ValueError(
             "must be MemoryStore(), RedisStore(url), a URL such as redis://localhost:6379, or an object with the async "
-            f"methods of SessionStore; {received(value)} lacks {', '.join(lacking)}"
+            f"methods of SessionStore; {describe_value(value)} lacks {', '.join(lacking)}"
         )
     return value  # type: ignore[return-value]  # told by what it does
 
@@ -277,7 +277,7 @@ def read_http_client(value: object) -> HttpClient:
     builds = callable(getattr(value, "build_request", None)) and not inspect.isclass(value)
     if not builds or not inspect.iscoroutinefunction(send):
         raise ValueError(
-            f"must be an httpx.AsyncClient, an httpx2.AsyncClient or an object like them, got {received(value)}"
+            f"must be an httpx.AsyncClient, an httpx2.AsyncClient or an object like them, got {describe_value(value)}"
         )
     return value  # type: ignore[return-value]  # told by what it does
 
@@ -286,7 +286,7 @@ def read_on_login(value: object) -> OnLogin:
     """Take the hook of the app."""
     call = value if inspect.isroutine(value) else getattr(value, "__call__", None)  # noqa: B004  # we need the method
     if inspect.isclass(value) or not inspect.iscoroutinefunction(call):
-        raise ValueError(f"must be an async function of the user and the claims, got {received(value)}")
+        raise ValueError(f"must be an async function of the user and the claims, got {describe_value(value)}")
     return value  # type: ignore[return-value]  # a signature cannot be checked
 
 
@@ -295,7 +295,9 @@ def span_reader(shortest: int, longest: int) -> Callable[[object], int]:
 
     def read(value: object) -> int:
         if isinstance(value, bool) or not isinstance(value, int) or not shortest <= value <= longest:
-            raise ValueError(f"must be a whole number of seconds from {shortest} to {longest}, got {received(value)}")
+            raise ValueError(
+                f"must be a whole number of seconds from {shortest} to {longest}, got {describe_value(value)}"
+            )
         return value
 
     return read

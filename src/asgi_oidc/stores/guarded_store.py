@@ -13,13 +13,13 @@ from asgi_oidc.stores.store import SessionStore
 
 DEADLINE = 2.0  # seconds for one answer; a store is near, and somebody waits
 IMPATIENT_DEADLINE = 0.25  # seconds while the store is known to be slow, for all but the one call that finds out
-FAREWELL = 3.0  # seconds that a store has to close its connections
+CLOSE_DEADLINE = 3.0  # seconds that a store has to close its connections
 METHODS = ("get", "add", "replace", "remove", "link", "linked", "unlink")
 
 Value = TypeVar("Value")
 
 
-class StoreDoor:
+class GuardedStore:
     """Asks a store, and takes nothing that it says before it was checked for its type.
 
     All methods raise `StoreUnavailable`: no answer in time, a failure, or an answer of another type.
@@ -82,7 +82,7 @@ class StoreDoor:
                 error = exc
             finally:
                 leaves.set()
-                with anyio.move_on_after(FAREWELL):
+                with anyio.move_on_after(CLOSE_DEADLINE):
                     await has_left.wait()
                 tasks.cancel_scope.cancel()
         if error is not None:
@@ -118,7 +118,7 @@ class StoreDoor:
             # Its text may hold an address with a password; its class says what happened, and its last line where.
             cause = find_cause(exc)
             name = type(exc).__name__ if cause is None else f"{type(exc).__name__} ({cause.code})"
-            raise StoreUnavailable("store_failed", f"{what}: {name} at {events.lines_of(exc, most=1)}") from exc
+            raise StoreUnavailable("store_failed", f"{what}: {name} at {events.code_lines(exc, most=1)}") from exc
         finally:
             if not is_impatient:
                 self._is_tried = False

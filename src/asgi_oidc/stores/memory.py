@@ -11,7 +11,7 @@ from asgi_oidc.stores.store import SessionStore
 
 MAX_SESSIONS = 100_000
 MAX_BYTES = 128 * 1024 * 1024  # of all keys and values together
-LARGEST_NOTE = 64  # bytes of a lock or a mark; sessions are larger
+MAX_NOTE_SIZE = 64  # bytes of a lock or a mark; sessions are larger
 MEMBERS_PER_SESSION = 4  # a session is in two indexes; the others are of sessions that ended early
 ENDED_PER_WRITE = 2  # more than one goes for each that comes, and nobody waits for many
 
@@ -127,7 +127,7 @@ class MemoryStore(SessionStore):
         if size > self._max_bytes:
             raise ValueError(f"a value of {len(value)} bytes is more than max_bytes allow")
         self._drop(key)
-        if len(value) <= LARGEST_NOTE:
+        if len(value) <= MAX_NOTE_SIZE:
             values = self._notes
             self._bytes_of_notes += size
         else:

@@ -21,7 +21,7 @@ from asgi_oidc.stores.redis_url import CLUSTER, SENTINEL, Address
 CONNECT_TIMEOUT = 1.0  # seconds
 ANSWER_TIMEOUT = 2.0  # seconds
 PAUSE = 1.0  # seconds between two questions for the nodes of a cluster
-FAREWELL = 1.0  # seconds for commands that are on their way when the app ends
+CLOSE_DEADLINE = 1.0  # seconds for commands that are on their way when the app ends
 
 
 class _Loop:
@@ -90,10 +90,10 @@ class AsyncioDoor:
             return await client.get(key)
 
     async def _hang_up(self, loop: _Loop) -> None:
-        with anyio.move_on_after(FAREWELL, shield=True):
+        with anyio.move_on_after(CLOSE_DEADLINE, shield=True):
             await self._calls.made()
         loop.client = None
-        with anyio.move_on_after(FAREWELL, shield=True):
+        with anyio.move_on_after(CLOSE_DEADLINE, shield=True):
             await loop.close.aclose()
 
     def _client(self) -> Any:

@@ -14,8 +14,8 @@ from anyio.lowlevel import RunVar
 
 from asgi_oidc.single_flight import SingleFlight, run_var
 
-MOST_AT_ONCE = 64  # per event loop and lane; one connection each at most
-CLUSTER_LANES, MOST_PER_CLUSTER_LANE = 16, 8
+MAX_AT_ONCE = 64  # per event loop and lane; one connection each at most
+CLUSTER_LANES, MAX_PER_CLUSTER_LANE = 16, 8
 SLOTS = 16_384  # of a cluster; a key is in the one that its CRC names
 
 Value = TypeVar("Value")
@@ -29,7 +29,7 @@ class Calls:
     """
 
     def __init__(self, *, is_for_cluster: bool) -> None:
-        self._lanes, self._most = (CLUSTER_LANES, MOST_PER_CLUSTER_LANE) if is_for_cluster else (1, MOST_AT_ONCE)
+        self._lanes, self._most = (CLUSTER_LANES, MAX_PER_CLUSTER_LANE) if is_for_cluster else (1, MAX_AT_ONCE)
         self._flights: SingleFlight[object] = SingleFlight()
         self._places: RunVar[list[anyio.Semaphore]] = run_var("redis_places")
         self._numbers = itertools.count()
@@ -57,7 +57,7 @@ class Calls:
 
     async def made(self) -> None:
         """Wait until no command is on its way."""
-        await self._flights.landed()
+        await self._flights.drained()
 
     def _places_of_this_loop(self) -> list[anyio.Semaphore]:
         places = self._places.get(None)

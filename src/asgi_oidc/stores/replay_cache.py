@@ -5,13 +5,15 @@ In the memory of one process: other processes do not see them.
 
 from collections import OrderedDict
 
-MOST = 100_000  # names; 10 to 20 MB at worst, and each costs its author a call to the provider, or the provider a call
+MAX_NAMES = (
+    100_000  # names; 10 to 20 MB at worst, and each costs its author a call to the provider, or the provider a call
+)
 
 
-class Used:
+class ReplayCache:
     """A bounded set of names, each with the time when it may be forgotten."""
 
-    def __init__(self, *, most: int = MOST) -> None:
+    def __init__(self, *, most: int = MAX_NAMES) -> None:
         self._most = most
         self._names: OrderedDict[str, float] = OrderedDict()
 

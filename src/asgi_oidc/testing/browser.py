@@ -11,7 +11,7 @@ import anyio
 import httpx
 import msgspec
 
-from .browser_request import Errand, fetch_metadata_of, referrer_of
+from .browser_request import BrowserRequest, fetch_metadata_of, referrer_of
 from .cookie_jar import CookieJar, RefusedCookie
 from .forms import Form, Page
 from .in_process import call_app
@@ -148,7 +148,7 @@ class Browser:
             initiator: URL of a page with a link that was clicked instead: `"https://evil.example"`.
             headers: Further headers, or other values for those that a browser sends; `None` leaves one out.
         """
-        errand = Errand("GET", join(self.origin, url), initiator=initiator, headers=headers or {})
+        errand = BrowserRequest("GET", join(self.origin, url), initiator=initiator, headers=headers or {})
         return await self._navigate(errand, follow=follow)
 
     async def post(
@@ -166,7 +166,7 @@ class Browser:
             initiator: URL of the page that has the form; by default one of our own origin.
         """
         body, content = _form_body(list((data or {}).items()))
-        errand = Errand(
+        errand = BrowserRequest(
             "POST",
             join(self.origin, url),
             body,
@@ -195,7 +195,7 @@ class Browser:
             body, content = msgspec.json.encode(json), {"content-type": "application/json"}
         elif data is not None:
             body, content = _form_body(list(data.items()))
-        errand = Errand(
+        errand = BrowserRequest(
             method,
             join(self.origin, url),
             body,
@@ -211,7 +211,7 @@ class Browser:
         found = [href for href, text in page.page.links if link in (href, text)]
         if not found:
             raise NavigationError(f"no link {link!r} on {page.url}; there are {page.page.links}")
-        errand = Errand("GET", join(page.url, found[0]), initiator=page.url, policy=_policy_of(page))
+        errand = BrowserRequest("GET", join(page.url, found[0]), initiator=page.url, policy=_policy_of(page))
         return await self._navigate(errand, follow=follow)
 
     async def submit(
@@ -247,7 +247,7 @@ class Browser:
             raise NavigationError("this tab shows no page yet")
         return page
 
-    async def _navigate(self, errand: Errand, *, follow: bool) -> Response:
+    async def _navigate(self, errand: BrowserRequest, *, follow: bool) -> Response:
         history: list[Response] = []
         while True:
             response = replace(await self._send(errand), history=tuple(history))
@@ -261,7 +261,7 @@ class Browser:
             history.append(response)
             errand = following
 
-    async def _send(self, errand: Errand) -> Response:
+    async def _send(self, errand: BrowserRequest) -> Response:
         app = self.apps.get(origin_of(errand.url))
         if app is None:
             raise NavigationError(f"nothing answers at {origin_of(errand.url)}; add it to `others`")
@@ -275,7 +275,7 @@ class Browser:
             self.jar.receive(line, url)
         return response
 
-    def _headers(self, errand: Errand, url: str) -> dict[str, str]:
+    def _headers(self, errand: BrowserRequest, url: str) -> dict[str, str]:
         is_navigation = errand.mode == "navigate"
         is_safe = errand.method in ("GET", "HEAD")
         headers = {
@@ -302,7 +302,7 @@ class Browser:
         return {name: value for name, value in headers.items() if name not in left_out}
 
 
-def _next_errand(errand: Errand, response: Response) -> Errand | None:
+def _next_errand(errand: BrowserRequest, response: Response) -> BrowserRequest | None:
     """Say where a browser goes by itself from here: a redirect, or a page that posts itself."""
     if response.status_code in (301, 302, 303, 307, 308) and response.location:
         return _redirected(errand, response)
@@ -314,7 +314,7 @@ def _next_errand(errand: Errand, response: Response) -> Errand | None:
     return None
 
 
-def _redirected(errand: Errand, response: Response) -> Errand:
+def _redirected(errand: BrowserRequest, response: Response) -> BrowserRequest:
     chain = (*errand.chain, errand.url)
     turns_to_get = response.status_code == 303 or (response.status_code in (301, 302) and errand.method == "POST")
     if turns_to_get and errand.method != "HEAD":
@@ -332,15 +332,15 @@ def _form_with(page: Response, button: str | None) -> tuple[Form, Any]:
     raise NavigationError(f"no button {button!r} on {page.url} ({page.status_code}); there are {seen}")
 
 
-def _submission(page: Response, form: Form, pairs: list[tuple[str, str]]) -> Errand:
+def _submission(page: Response, form: Form, pairs: list[tuple[str, str]]) -> BrowserRequest:
     action = join(page.url, form.action) if form.action else page.url
     policy = _policy_of(page)
     if form.method == "POST":
         body, content = _form_body(pairs)
-        return Errand("POST", action, body, content, initiator=page.url, policy=policy)
+        return BrowserRequest("POST", action, body, content, initiator=page.url, policy=policy)
     query = urllib.parse.urlencode(pairs)
     url = urllib.parse.urlsplit(action)._replace(query=query).geturl()
-    return Errand("GET", url, initiator=page.url, policy=policy)
+    return BrowserRequest("GET", url, initiator=page.url, policy=policy)
 
 
 def _form_body(pairs: list[tuple[str, str]]) -> tuple[bytes, dict[str, str]]:

@@ -8,7 +8,7 @@ from .web_urls import origin_of, site_of
 
 
 @dataclass(frozen=True)
-class Errand:
+class BrowserRequest:
     """One request to be made: what, and who caused it."""
 
     method: str
@@ -24,7 +24,7 @@ class Errand:
     """URLs already visited by redirect."""
 
 
-def fetch_metadata_of(errand: Errand, url: str) -> dict[str, str]:
+def fetch_metadata_of(errand: BrowserRequest, url: str) -> dict[str, str]:
     """Make the `Sec-Fetch-...` headers (W3C Fetch Metadata §2)."""
     is_navigation = errand.mode == "navigate"
     headers = {
@@ -50,7 +50,7 @@ def sec_fetch_site(initiator: str | None, urls: tuple[str, ...]) -> str:
     return "same-origin"
 
 
-def referrer_of(errand: Errand, url: str) -> dict[str, str]:
+def referrer_of(errand: BrowserRequest, url: str) -> dict[str, str]:
     """Make `Referer` and `Origin` by the page's Referrer-Policy (W3C Referrer Policy §8.3, Fetch §3.2)."""
     page = urllib.parse.urldefrag(errand.initiator or "").url
     origin = origin_of(page)

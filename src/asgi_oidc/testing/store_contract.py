@@ -10,7 +10,7 @@ import anyio
 LONG = 600.0  # seconds; no test waits that long
 AT_ONCE = 20  # callers
 LARGEST = 1024 * 1024  # bytes of a value
-LONGEST_NAME = 200  # characters
+MAX_NAME_LENGTH = 200  # characters
 ALPHABET = string.ascii_letters + string.digits + ":_-"
 
 
@@ -240,7 +240,7 @@ class SessionStoreContract:
 
     async def test_names_may_have_every_character_and_be_long(self, store: Any) -> None:
         """Two long names that differ at the end are two."""
-        name = (self.name() + ALPHABET * 4)[: LONGEST_NAME - 1]
+        name = (self.name() + ALPHABET * 4)[: MAX_NAME_LENGTH - 1]
 
         for last in "ab":
             await store.add(name + last, last.encode(), lifetime=LONG)

@@ -21,9 +21,9 @@ from asgi_oidc.errors import (
 )
 from asgi_oidc.protocol.id_token import ExpectedAgain
 from asgi_oidc.protocol.tokens import RefreshAnswer
-from asgi_oidc.sessions.repository import Change, Live
+from asgi_oidc.sessions.repository import ActiveSession, Change
 from asgi_oidc.sessions.session import Session, Tokens, ends_for_good_at, renewed
-from asgi_oidc.tokens.refresh_lock import COOL_DOWN, Turn, failed, turn, unlock
+from asgi_oidc.tokens.refresh_lock import COOL_DOWN, RefreshLock, failed, refresh_lock, unlock
 from asgi_oidc.tokens.refreshed_session import refreshed, rights_may_differ, rotated, with_refresh_token
 from asgi_oidc.tokens.revoke import revoke, revoke_of_session
 
@@ -36,7 +36,7 @@ SAVE_LATER_PAUSE = 1.0  # seconds between two tries
 FORCE_PAUSE = 60  # seconds between two tokens that an API may refuse; one that refuses all does not make us a hammer
 
 
-async def live_tokens(live: Live, parts: Parts, *, refused: str | None = None) -> Tokens:
+async def live_tokens(live: ActiveSession, parts: Parts, *, refused: str | None = None) -> Tokens:
     """Return tokens whose access token is live, renewed when less than a minute is left.
 
     Args:
@@ -59,7 +59,7 @@ async def live_tokens(live: Live, parts: Parts, *, refused: str | None = None) -
     raise AccessTokenExpired(detail="sign in again: send the browser to login_url()")
 
 
-async def check_goes_on(live: Live, parts: Parts) -> None:
+async def check_goes_on(live: ActiveSession, parts: Parts) -> None:
     """Refuse tokens to a request whose session has ended meanwhile, and let it go on with newer ones where it must.
 
     Raises:
@@ -76,7 +76,7 @@ async def check_goes_on(live: Live, parts: Parts) -> None:
         live.session = newest
 
 
-async def _renew_or_go_on(live: Live, parts: Parts, refused: str | None) -> None:
+async def _renew_or_go_on(live: ActiveSession, parts: Parts, refused: str | None) -> None:
     session = live.session
     try:
         live.session = await parts.renewals.run_to_the_end(session.id, lambda: _renew(session, parts, refused))
@@ -109,7 +109,7 @@ async def _renew(session: Session, parts: Parts, refused: str | None) -> Session
         # Another process renews it: who has a live token need not wait for that.
         return is_settled(newest) or (refused is None and _is_alive(newest.tokens, parts.now()))
 
-    async with turn(session, parts, can_go=can_wait) as mine:
+    async with refresh_lock(session, parts, can_go=can_wait) as mine:
         if not mine.is_locked or is_settled(mine.session):
             return mine.session
         answer = await ask(mine, parts)
@@ -122,7 +122,7 @@ async def _renew(session: Session, parts: Parts, refused: str | None) -> Session
         return await save(mine, parts, tokens)
 
 
-async def ask(mine: Turn, parts: Parts, *, resource: str | None = None) -> RefreshAnswer:
+async def ask(mine: RefreshLock, parts: Parts, *, resource: str | None = None) -> RefreshAnswer:
     """Use the refresh token: one call, never made again.
 
     Raises:
@@ -149,13 +149,13 @@ async def ask(mine: Turn, parts: Parts, *, resource: str | None = None) -> Refre
         raise await _given_up(mine, parts, error) from error
 
 
-async def _keep(mine: Turn, parts: Parts, refresh_token: str | None) -> None:
+async def _keep(mine: RefreshLock, parts: Parts, refresh_token: str | None) -> None:
     """Save which refresh token is left, if that has changed."""
     if refresh_token != mine.session.tokens.refresh_token:
         mine.session = await save(mine, parts, with_refresh_token(mine.session, refresh_token))
 
 
-async def checked_claims(mine: Turn, parts: Parts, answer: RefreshAnswer) -> dict[str, object]:
+async def checked_claims(mine: RefreshLock, parts: Parts, answer: RefreshAnswer) -> dict[str, object]:
     """Return what the new ID Token says, nothing when there is none (OIDC Core §12.2)."""
     if answer.id_token is None:
         return {}
@@ -182,7 +182,7 @@ async def checked_claims(mine: Turn, parts: Parts, answer: RefreshAnswer) -> dic
         raise await _given_up(mine, parts, error) from error
 
 
-async def _access_token_claims(mine: Turn, parts: Parts, answer: RefreshAnswer) -> dict[str, object] | None:
+async def _access_token_claims(mine: RefreshLock, parts: Parts, answer: RefreshAnswer) -> dict[str, object] | None:
     """Return what the new access token says, None where its claims take no part.
 
     One that cannot be used says nothing any more: what the last one granted is gone, and the session goes on.
@@ -201,7 +201,7 @@ async def _access_token_claims(mine: Turn, parts: Parts, answer: RefreshAnswer) 
 
 
 async def _keep_what_is_left(
-    mine: Turn, parts: Parts, answer: RefreshAnswer, error: ProviderError | TokenRejected | TimeoutError
+    mine: RefreshLock, parts: Parts, answer: RefreshAnswer, error: ProviderError | TokenRejected | TimeoutError
 ) -> None:
     """Never come with a refresh token that is spent: that would end the grant, for all devices."""
     if answer.refresh_token is None:
@@ -214,7 +214,7 @@ async def _keep_what_is_left(
     mine.session = await save(mine, parts, tokens)
 
 
-async def _given_up(mine: Turn, parts: Parts, error: OIDCError | TimeoutError) -> RefreshFailed:
+async def _given_up(mine: RefreshLock, parts: Parts, error: OIDCError | TimeoutError) -> RefreshFailed:
     """Remember a failure in the session itself, so that all processes wait a while."""
     retry_at = parts.now() + COOL_DOWN
 
@@ -238,7 +238,7 @@ async def _withdraw(session: Session, parts: Parts, detail: str) -> None:
     await parts.sessions.end(session)
 
 
-async def save(mine: Turn, parts: Parts, tokens: Tokens) -> Session:
+async def save(mine: RefreshLock, parts: Parts, tokens: Tokens) -> Session:
     """Write new tokens; a store that does not take them in time does not lose them for this process.
 
     Raises:
@@ -265,7 +265,7 @@ async def save(mine: Turn, parts: Parts, tokens: Tokens) -> Session:
     return saved
 
 
-async def _save_later(mine: Turn, parts: Parts, tokens: Tokens) -> None:
+async def _save_later(mine: RefreshLock, parts: Parts, tokens: Tokens) -> None:
     """Go on trying while the lock keeps others from coming with the old refresh token."""
     with anyio.move_on_after(SAVE_LATER_DEADLINE):
         while parts.sessions.has_unsaved(mine.session.id):

@@ -13,15 +13,15 @@ from asgi_oidc.errors import OIDCError, ProviderError, RefreshFailed, SessionEnd
 from asgi_oidc.sessions.repository import LOCK_LIFETIME
 from asgi_oidc.sessions.session import Session
 
-DEADLINE = 11.0  # seconds for all calls of one turn; with reading and saving, the lock outlives them
+REFRESH_DEADLINE = 11.0  # seconds for all calls of one turn; with reading and saving, the lock outlives them
 COOL_DOWN = 10  # seconds after a refresh that failed in which none is tried
-POLL = 0.1  # seconds between two looks at what another process has made
+POLL_INTERVAL = 0.1  # seconds between two looks at what another process has made
 UNLOCK_PAUSE = 1.0  # seconds between two tries to give the lock back
-PATIENCE = 25.0  # seconds that somebody waits for another process; by then its lock has ended
+MAX_WAIT = 25.0  # seconds that somebody waits for another process; by then its lock has ended
 
 
 @dataclass(slots=True)
-class Turn:
+class RefreshLock:
     """The right to use a session's refresh token, alone.
 
     Attributes:
@@ -45,7 +45,9 @@ class Turn:
 
 
 @asynccontextmanager
-async def turn(session: Session, parts: Parts, *, can_go: Callable[[Session], bool]) -> AsyncIterator[Turn]:
+async def refresh_lock(
+    session: Session, parts: Parts, *, can_go: Callable[[Session], bool]
+) -> AsyncIterator[RefreshLock]:
     """Wait until nobody else renews a session.
 
     Args:
@@ -61,7 +63,7 @@ async def turn(session: Session, parts: Parts, *, can_go: Callable[[Session], bo
     except ProviderError as error:
         raise failed(error) from error
     holder = secrets.token_urlsafe(16)
-    mine: Turn | None = None
+    mine: RefreshLock | None = None
     try:
         mine = await _wait_for_turn(session, parts, holder, can_go)
         yield mine
@@ -70,21 +72,21 @@ async def turn(session: Session, parts: Parts, *, can_go: Callable[[Session], bo
             await unlock(session, parts, holder)
 
 
-async def _wait_for_turn(session: Session, parts: Parts, holder: str, can_go: Callable[[Session], bool]) -> Turn:
+async def _wait_for_turn(session: Session, parts: Parts, holder: str, can_go: Callable[[Session], bool]) -> RefreshLock:
     began = tried = anyio.current_time()
     while not await parts.sessions.lock(session, holder):
         session = await _newest(session, parts)
         if can_go(session):
-            return Turn(session, tried, holder, is_locked=False)
-        if tried - began > PATIENCE:
+            return RefreshLock(session, tried, holder, is_locked=False)
+        if tried - began > MAX_WAIT:
             raise RefreshFailed("refresh_timeout", "another process renews the session, and does not end")
-        await anyio.sleep(POLL)
+        await anyio.sleep(POLL_INTERVAL)
         tried = anyio.current_time()
     session = await _newest(session, parts)
     if 0 < session.tokens.retry_at - parts.now() <= COOL_DOWN:  # more than that: the clock was set back
         wait = session.tokens.retry_at - parts.now()
         raise RefreshFailed("refresh_cooling_down", "one failed a moment ago", retry_after=wait)
-    return Turn(session, tried + DEADLINE, holder)
+    return RefreshLock(session, tried + REFRESH_DEADLINE, holder)
 
 
 async def _newest(session: Session, parts: Parts) -> Session:

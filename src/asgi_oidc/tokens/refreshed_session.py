@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from asgi_oidc.protocol.access_token import names_about_the_user
+from asgi_oidc.protocol.access_token import user_claim_names
 from asgi_oidc.protocol.claims import (
     PROTOCOL_CLAIMS,
     Claims,
@@ -14,7 +14,7 @@ from asgi_oidc.protocol.claims import (
 )
 from asgi_oidc.protocol.id_token import claim_names
 from asgi_oidc.protocol.tokens import RefreshAnswer
-from asgi_oidc.sessions.session import MOST_SKEW, Session, Tokens, earliest, refresh_due_at, write_claims
+from asgi_oidc.sessions.session import MAX_SKEW, Session, Tokens, earliest, refresh_due_at, write_claims
 
 # Claims that differ in every token say nothing about the user; the last four are those of Entra and Ory.
 NEW_IN_EVERY_TOKEN = frozenset(
@@ -23,7 +23,7 @@ NEW_IN_EVERY_TOKEN = frozenset(
 )
 DEPTH = 6  # levels of lists and objects in which order does not count
 # Seconds by which changed tokens count as newer than those that another process got before, whatever its clock says.
-LEAD = MOST_SKEW + 2
+LEAD = MAX_SKEW + 2
 
 
 def refreshed(session: Session, answer: RefreshAnswer, said: Claims, *, further: Claims | None, now: int) -> Tokens:
@@ -36,7 +36,7 @@ def refreshed(session: Session, answer: RefreshAnswer, said: Claims, *, further:
     old = session.tokens
     lost = frozenset(old.from_access_token)
     if further is not None:  # also what the ID Token of the login gave as well
-        lost |= names_about_the_user(old.access_token) - further.keys()
+        lost |= user_claim_names(old.access_token) - further.keys()
     claims, from_access_token = _up_to_date(session, said, further or {}, lost=lost)
     tokens = msgspec.structs.replace(
         rotated(session, answer),

@@ -16,15 +16,15 @@ from asgi_oidc.sessions.session import Login, is_live
 from asgi_oidc.web.cookies import session_names
 from asgi_oidc.web.request import Request
 
-DEADLINE = 3.0  # seconds; a provider that is down does not hold up a sign-out
+REVOKE_DEADLINE = 3.0  # seconds; a provider that is down does not hold up a sign-out
 
 
 async def revoke(refresh_token: str | None, parts: Parts) -> None:
     """Revoke a refresh token where the provider knows how; without it there is nothing to do."""
     if refresh_token is None:
         return
-    code, detail = "revocation_timeout", f"no answer in {DEADLINE:g} s"
-    with anyio.move_on_after(DEADLINE):
+    code, detail = "revocation_timeout", f"no answer in {REVOKE_DEADLINE:g} s"
+    with anyio.move_on_after(REVOKE_DEADLINE):
         try:
             await parts.provider.revoke(refresh_token)
         except OIDCError as error:

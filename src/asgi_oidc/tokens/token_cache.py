@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 
 from asgi_oidc.errors import OIDCError
 
-MOST = 10_000  # tokens
-MOST_BYTES = 16 * 1024 * 1024  # of all tokens together
+MAX_TOKENS = 10_000  # tokens
+MAX_BYTES = 16 * 1024 * 1024  # of all tokens together
 
 
 @dataclass(frozen=True, slots=True)
-class Failure:
+class CachedFailure:
     """What went wrong, without the exception: that would keep frames, tokens and whole answers."""
 
     kind: type[OIDCError]
@@ -23,7 +23,7 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
-class Granted:
+class CachedToken:
     """One token, or the memory that the provider gave none.
 
     Attributes:
@@ -39,26 +39,26 @@ class Granted:
     renew_at: int
     expires_at: int
     forced_at: int = 0
-    failure: Failure | None = None
+    failure: CachedFailure | None = None
 
 
-class GrantedTokens:
+class TokenCache:
     """Tokens by the session and the wish that they belong to: never by the wish alone."""
 
-    def __init__(self, *, most: int = MOST, most_bytes: int = MOST_BYTES) -> None:
+    def __init__(self, *, most: int = MAX_TOKENS, most_bytes: int = MAX_BYTES) -> None:
         self._most = most
         self._most_bytes = most_bytes
         self._bytes = 0
-        self._granted: OrderedDict[tuple[str, object], Granted] = OrderedDict()
+        self._granted: OrderedDict[tuple[str, object], CachedToken] = OrderedDict()
 
-    def find(self, session_id: str, wish: object) -> Granted | None:
+    def find(self, session_id: str, wish: object) -> CachedToken | None:
         """Return what is known for a wish of a session."""
         granted = self._granted.get((session_id, wish))
         if granted is not None:
             self._granted.move_to_end((session_id, wish))
         return granted
 
-    def keep(self, session_id: str, wish: object, granted: Granted) -> None:
+    def keep(self, session_id: str, wish: object, granted: CachedToken) -> None:
         """Keep what came of a wish."""
         self._bytes += _size(granted) - _size(self._granted.pop((session_id, wish), None))
         self._granted[session_id, wish] = granted
@@ -66,5 +66,5 @@ class GrantedTokens:
             self._bytes -= _size(self._granted.popitem(last=False)[1])
 
 
-def _size(granted: Granted | None) -> int:
+def _size(granted: CachedToken | None) -> int:
     return len(granted.access_token) if granted is not None and granted.access_token is not None else 0

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Sequence
 
 Headers = Iterable[tuple[bytes, bytes]]
 
-MOST_NAMES = 512  # that are remembered: an app sends the same ones again and again
-LONGEST_NAME = 256  # bytes
+MAX_NAMES = 512  # that are remembered: an app sends the same ones again and again
+MAX_NAME_LENGTH = 256  # bytes
 
 # A name, and a value that may be quoted and hold commas (RFC 9111 §5.2); what is none is left out.
 _DIRECTIVE = re.compile(rb"[A-Za-z0-9_-]+(?:=(?:\"[^\"]*\"|[A-Za-z0-9_-]*))?")
@@ -55,8 +55,8 @@ def _say_nothing(names: Sequence[bytes]) -> bool:
     lowered = [name.lower() for name in names]
     if any(name in (b"cache-control", b"vary") or _is_for_shared_caches(name) for name in lowered):
         return False
-    if len(names) <= MOST_NAMES and all(len(name) <= LONGEST_NAME for name in names):
-        if len(_silent) >= MOST_NAMES:
+    if len(names) <= MAX_NAMES and all(len(name) <= MAX_NAME_LENGTH for name in names):
+        if len(_silent) >= MAX_NAMES:
             _silent.clear()
         _silent.update(names)
     return True

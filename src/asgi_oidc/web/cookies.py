@@ -5,15 +5,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-LONGEST_LINE = 4096  # bytes of a whole Set-Cookie line; browsers drop what is longer
-LARGEST_HEADER = 65_536  # bytes of Cookie headers that we look at
+MAX_SET_COOKIE_LENGTH = 4096  # bytes of a whole Set-Cookie line; browsers drop what is longer
+MAX_HEADER_SIZE = 65_536  # bytes of Cookie headers that we look at
 
-OURS = "oidc-"  # what the names of all our cookies have in them
+COOKIE_PREFIX = "oidc-"  # what the names of all our cookies have in them
 
 SameSite = Literal["Lax", "None"] | None
 
 _NAME = re.compile(r"[A-Za-z0-9_.-]+")
-_OF_SESSION = re.compile(rf"(__Host-)?{OURS}[a-z2-7]+")
+_OF_SESSION = re.compile(rf"(__Host-)?{COOKIE_PREFIX}[a-z2-7]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,7 @@ class Cookies(Mapping[str, str]):
 
     def _read(self) -> dict[str, str]:
         if self._found is None:
-            self._found = _read(self.header, self._stem) if len(self.header) <= LARGEST_HEADER else {}
+            self._found = _read(self.header, self._stem) if len(self.header) <= MAX_HEADER_SIZE else {}
         return self._found
 
 

@@ -7,7 +7,7 @@ from asgi_oidc.web.request import METHODS, Request
 from asgi_oidc.web.response import Headers, Response
 
 PREFLIGHT_LIFETIME = 600  # seconds that a browser need not ask again
-LONGEST_LIST = 1024  # characters of the headers that a script wants to send
+MAX_LIST_LENGTH = 1024  # characters of the headers that a script wants to send
 
 _NAMES = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+([ ,]+[A-Za-z0-9!#$%&'*+.^_`|~-]+)*")
 _EXPOSED = b"www-authenticate, retry-after"
@@ -27,7 +27,7 @@ def answer_preflight(request: Request, origins: Collection[str]) -> Response | N
         (b"vary", b"Origin, Access-Control-Request-Method, Access-Control-Request-Headers"),
         (b"content-length", b"0"),
     )
-    if wanted is not None and len(wanted) <= LONGEST_LIST and _NAMES.fullmatch(wanted):
+    if wanted is not None and len(wanted) <= MAX_LIST_LENGTH and _NAMES.fullmatch(wanted):
         headers = (*headers, (b"access-control-allow-headers", wanted.encode("ascii")))
     return Response(204, headers)
 

@@ -4,9 +4,9 @@ import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-MOST_LISTS = 128  # of names that are remembered: a client sends the same ones again and again
-MOST_NAMES = 64  # of one list
-LONGEST_LIST = 2048  # bytes of one
+MAX_LISTS = 128  # of names that are remembered: a client sends the same ones again and again
+MAX_NAMES = 64  # of one list
+MAX_LIST_LENGTH = 2048  # bytes of one
 
 # They tell an app to take one method for another. Each in all spellings: some apps take "_" for "-".
 _OVERRIDES = frozenset(
@@ -40,9 +40,9 @@ def read_names(headers: Sequence[Sequence[bytes]]) -> Names:
     if known is not None and known.count == len(headers):  # else a name has a line break in it
         return known
     names = _read([bytes(name) for name, _ in headers])
-    is_short = len(headers) <= MOST_NAMES and len(joined) <= LONGEST_LIST
+    is_short = len(headers) <= MAX_NAMES and len(joined) <= MAX_LIST_LENGTH
     if is_short and joined.count(b"\n") == len(headers) - 1:
-        if len(_known) >= MOST_LISTS:
+        if len(_known) >= MAX_LISTS:
             _known.clear()
         _known[joined] = names
     return names

@@ -40,8 +40,8 @@ const link=document.getElementById("login");location.replace(link.href+encodeURI
 GO_BACK = """\
 document.getElementById("back").addEventListener("click",event=>{event.preventDefault();history.back()})"""
 SUBMIT = "document.forms[0].submit()"
-LONGEST_NAME = 80  # characters of a name that a page shows
-LONGEST_VALUE = 200  # the same of a field of a form
+MAX_NAME_LENGTH = 80  # characters of a name that a page shows
+MAX_VALUE_LENGTH = 200  # the same of a field of a form
 _HIDDEN = re.compile(  # names of fields that nobody should be able to read over somebody's shoulder
     r"passw|passphrase|pwd|secret|token|csrf|xsrf|nonce|(?<![a-z])(pass|pin|otp|totp|cvv|cvc)(?![a-z])", re.IGNORECASE
 )
@@ -290,7 +290,7 @@ def frame_page() -> bytes:
     return _page("Sign-out", "<p>This site has been notified.</p>")
 
 
-def part_of(page: bytes) -> bytes:
+def page_content(page: bytes) -> bytes:
     """Return the content of a page alone, without its style, for insertion into a page of the app."""
     return page.partition(b"<main>")[2].partition(b"</main>")[0]
 
@@ -301,16 +301,16 @@ def turbo_frame(page: bytes, frame_id: str) -> bytes:
     Args:
         frame_id: as the header `Turbo-Frame` has it.
     """
-    return f'<turbo-frame id="{escape(_short(frame_id))}">'.encode() + part_of(page) + b"</turbo-frame>"
+    return f'<turbo-frame id="{escape(_short(frame_id))}">'.encode() + page_content(page) + b"</turbo-frame>"
 
 
 def _short(text: str) -> str:
     text = "".join(letter for letter in text if letter.isprintable())
-    return text if len(text) <= LONGEST_NAME else text[:LONGEST_NAME] + "\u2026"
+    return text if len(text) <= MAX_NAME_LENGTH else text[:MAX_NAME_LENGTH] + "\u2026"
 
 
 def _shown(text: str) -> str:
-    cut = text if len(text) <= LONGEST_VALUE else text[:LONGEST_VALUE] + "\u2026"
+    cut = text if len(text) <= MAX_VALUE_LENGTH else text[:MAX_VALUE_LENGTH] + "\u2026"
     lines = cut.replace("\r\n", "\n").replace("\t", " ").split("\n")
     readable = "\n".join("".join(letter for letter in line if letter.isprintable()) for line in lines)
     return f"<bdi>{escape(readable)}</bdi>"

@@ -13,7 +13,7 @@ from urllib.parse import quote, unquote_to_bytes
 
 from asgi_oidc.web.readings import UNKNOWN, Mounts, all_readings, own_readings, strip_prefix
 
-LONGEST_PATH = 8192  # characters; what is longer is protected, and nobody comes back to it
+MAX_PATH_LENGTH = 8192  # characters; what is longer is protected, and nobody comes back to it
 
 # Segments of plain characters: no "%", ";", "\\", "?", "#" or control character that a later decoder, proxy or
 # framework could read as something else; no segment of dots alone, and no blanks around one.
@@ -67,7 +67,7 @@ def read_path(scope: Mapping[str, Any], *, base_path: str, mounts: Mounts = UNKN
     path, root_path = str(scope.get("path", "")), str(scope.get("root_path", ""))
     root = root_path.rstrip("/")
     is_mismatch = root not in ("", base_path)
-    if max(len(path), len(root_path)) > LONGEST_PATH:
+    if max(len(path), len(root_path)) > MAX_PATH_LENGTH:
         return PathReadings(
             frozenset({path}), False, external=f"{base_path}/", is_unreadable=True, mismatch=is_mismatch
         )

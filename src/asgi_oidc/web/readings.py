@@ -8,12 +8,12 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 
-MOST_NESTED = 64  # readings of apps that are mounted in one another; nobody lists more
-LONGEST_NESTED = 16_384  # characters of all of them
+MAX_NESTED = 64  # readings of apps that are mounted in one another; nobody lists more
+MAX_NESTED_LENGTH = 16_384  # characters of all of them
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class PathKeepingMount:
     """A mount that hands on the whole path, and adds its own to `root_path`.
 
     Attributes:
@@ -48,7 +48,7 @@ class Mounts:
     prefixes: frozenset[str] = frozenset()
     whole: frozenset[str] = frozenset()
     shortening: frozenset[str] = frozenset()
-    kept: frozenset[Kept] = frozenset()
+    kept: frozenset[PathKeepingMount] = frozenset()
     root_paths: frozenset[str] = frozenset()
     unknown: frozenset[str] = frozenset()
     seeks_root: bool = False
@@ -133,11 +133,11 @@ class _Ways:
                 found.add(new)
                 waiting.append(new)
                 count = len(found) - given
-                if count > MOST_NESTED or count * len(path) > LONGEST_NESTED:
+                if count > MAX_NESTED or count * len(path) > MAX_NESTED_LENGTH:
                     return None
         return found
 
-    def read_whole(self, kept: Kept, readings: Iterable[str]) -> Iterator[str]:
+    def read_whole(self, kept: PathKeepingMount, readings: Iterable[str]) -> Iterator[str]:
         """Read as an app that does not find `root_path` in the path, so that it looks at the whole once more."""
         if not (self._lacks_root if kept.of_path == "" else self._is_rooted or kept.root):
             return

@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from asgi_oidc.errors import RequestRejected
-from asgi_oidc.web.cookies import OURS, Cookies
+from asgi_oidc.web.cookies import COOKIE_PREFIX, Cookies
 from asgi_oidc.web.headers import read_names
 from asgi_oidc.web.paths import UNREAD, PathReadings
 
@@ -20,8 +20,8 @@ _METHODS = (
 METHODS = frozenset(_METHODS.split())
 _TAKEN_FOR = {method: (method, "GET") if method in ("HEAD", "WEBSOCKET") else (method,) for method in METHODS}
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})  # RFC 9110 §9.2.1
-LONGEST_QUERY = 16_384  # bytes; a callback with a long code stays far below
-MOST_PARAMETERS = 64
+MAX_QUERY_LENGTH = 16_384  # bytes; a callback with a long code stays far below
+MAX_PARAMETERS = 64
 
 Scope = Mapping[str, Any]
 
@@ -91,7 +91,7 @@ class Request:
     def cookies(self) -> Cookies:
         """Those that may be ours, by exact name; a name that came twice is not among them."""
         if self._cookies is None:
-            self._cookies = Cookies(self.cookie_header, OURS)
+            self._cookies = Cookies(self.cookie_header, COOKIE_PREFIX)
         return self._cookies
 
     @property
@@ -220,7 +220,7 @@ class Request:
             return self.header(b"sec-fetch-site") not in ("none", "same-origin")
         return self.has(b"referer") and not self.is_same_origin(origin)
 
-    def is_led_here(self, origin: str) -> bool:
+    def is_sent_by_other_site(self, origin: str) -> bool:
         """Has another site, or a script, brought the browser here, and no person who typed or clicked on our pages?"""
         is_script = self.header(b"sec-fetch-site") == "same-origin" and self.header(b"sec-fetch-user") is None
         return is_script or self.is_from_elsewhere(origin)
@@ -279,9 +279,9 @@ def read_form(data: bytes) -> list[tuple[str, str]]:
     Raises:
         RequestRejected: too long, too many, or not UTF-8.
     """
-    if len(data) > LONGEST_QUERY:
-        raise RequestRejected("parameters_too_long", f"more than {LONGEST_QUERY} bytes")
+    if len(data) > MAX_QUERY_LENGTH:
+        raise RequestRejected("parameters_too_long", f"more than {MAX_QUERY_LENGTH} bytes")
     try:
-        return parse_qsl(data.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=MOST_PARAMETERS)
+        return parse_qsl(data.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=MAX_PARAMETERS)
     except ValueError as exc:
         raise RequestRejected("parameters_malformed", "too many, or not UTF-8") from exc

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from asgi_oidc.web.pages import PAGE_CSP, part_of, turbo_frame
+from asgi_oidc.web.pages import PAGE_CSP, page_content, turbo_frame
 from asgi_oidc.web.request import Request
 
 Headers = tuple[tuple[bytes, bytes], ...]
@@ -52,7 +52,7 @@ def page_for(request: Request, body: bytes, *, status: int, csp: str = PAGE_CSP)
     That is a whole page, also in a frame, or only what is in it, for a page that htmx or Turbo puts it into.
     """
     if request.is_htmx:
-        body = part_of(body)
+        body = page_content(body)
     elif (frame_id := request.header(b"turbo-frame")) is not None:
         body = turbo_frame(body, frame_id)
     ancestors = request.frame_ancestors

@@ -3,7 +3,7 @@
 import re
 from urllib.parse import quote, unquote
 
-LONGEST = 2048  # characters; it travels in a cookie
+MAX_RETURN_TO_LENGTH = 2048  # characters; it travels in a cookie
 
 # RFC 3986 path, one leading slash. Stricter than any browser: no "\", no control characters, no "//" or "/\" that
 # would start a host, nothing that needs decoding to be understood.
@@ -45,12 +45,12 @@ def check_return_to(value: str, *, own_paths: str) -> str | None:
     fragment = quote(fragment, safe=_KEPT_IN_QUERY, errors="replace")
     if not _PATH.fullmatch(path) or not _QUERY.fullmatch(query) or not _FRAGMENT.fullmatch(fragment):
         return None
-    if len(path) > LONGEST:
+    if len(path) > MAX_RETURN_TO_LENGTH:
         return None
     whole = f"{path}{mark}{query}"
-    if len(whole) > LONGEST:  # the page is worth more than a place on it
+    if len(whole) > MAX_RETURN_TO_LENGTH:  # the page is worth more than a place on it
         whole = path
-    elif len(whole) + len(hash_mark) + len(fragment) <= LONGEST:
+    elif len(whole) + len(hash_mark) + len(fragment) <= MAX_RETURN_TO_LENGTH:
         whole += hash_mark + fragment
     read = unquote(path)  # as the server will read it
     if _BROKEN_ESCAPE.search(path) or _DOT_SEGMENT.search(read):
