@@ -19,8 +19,9 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 README = (ROOT / "README.md").read_text("utf-8")
 REPOSITORY = PROJECT["urls"]["Repository"]
 IN_REPOSITORY = f"{REPOSITORY}/blob/main/"
+PICTURES = f"{REPOSITORY.replace('github.com', 'raw.githubusercontent.com')}/main/"
 LICENSE = (ROOT / ".github" / "LICENSE").read_text("utf-8")
-LINKS = re.compile(r"\]\(([^)\s]+)[^)]*\)|^\[[^\]]+\]: (\S+)|(?:href|src)=[\"']?([^\"'>\s]+)", re.MULTILINE)
+LINKS = re.compile(r"\]\(([^)\s]+)[^)]*\)|^\[[^\]]+\]: (\S+)|(?:href|src|srcset)=[\"']?([^\"'>\s]+)", re.MULTILINE)
 
 
 def links_in(text: str) -> list[str]:
@@ -87,6 +88,15 @@ def test_links_into_the_repository_lead_to_files_that_are_there():
         assert (ROOT / path).is_file(), path
         headings = re.findall(r"^#+ (.*)$", (ROOT / path).read_text("utf-8"), re.MULTILINE)
         assert fragment in ("", *(heading.lower().replace(" ", "-") for heading in headings))
+
+
+def test_the_picture_is_there_for_light_and_dark_pages():
+    """Both show the same; only their colours differ."""
+    paths = [link.removeprefix(PICTURES) for link in links_in(README) if link.startswith(PICTURES)]
+    drawn = [re.sub(r"--[\w-]+: #\w{6};", "", (ROOT / path).read_text("utf-8")) for path in paths]
+
+    assert sorted(paths) == ["benchmarks/login-flow-dark.svg", "benchmarks/login-flow-light.svg"]
+    assert drawn[0] == drawn[1]
 
 
 def test_every_short_link_is_defined_and_every_definition_used():
