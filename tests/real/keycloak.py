@@ -75,6 +75,11 @@ class Keycloak:
         )
         return client_id
 
+    def import_realm(self, realm: Any) -> str:
+        """Create another realm from what `--import-realm` reads from a file, and return its issuer."""
+        self._post(f"{self.url}/admin/realms", realm)
+        return f"{self.url}/realms/{realm['realm']}"
+
     def sign_out(self, username: str) -> None:
         """Do what an administrator does with "Sign out" on the page of a user."""
         self._post(f"/users/{self._user_id(username)}/logout", {})

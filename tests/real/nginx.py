@@ -23,6 +23,10 @@ http {{
     fastcgi_temp_path {folder}/fastcgi;
     uwsgi_temp_path {folder}/uwsgi;
     scgi_temp_path {folder}/scgi;
+    {server}
+}}
+"""
+SERVER = """\
     server {{
         listen 127.0.0.1:{port};
         location / {{
@@ -30,17 +34,24 @@ http {{
             {more}
         }}
     }}
-}}
 """
 
 
 @contextlib.contextmanager
 def nginx(port: int, *, app: int, more: str = "") -> Iterator[Running]:
     """Let it listen on one port and ask the app on another, with these settings of the proxy besides."""
+    server = SERVER.format(port=port, app=app, more=more)
+    with nginx_with(server, url=f"http://127.0.0.1:{port}") as process:
+        yield process
+
+
+@contextlib.contextmanager
+def nginx_with(server: str, *, url: str, ca: str | None = None) -> Iterator[Running]:
+    """Run it with this server block, which answers at the URL, while the block lasts."""
     program = need(shutil.which("nginx", path=PLACES), "nginx", "apt-get install nginx-light")
     with tempfile.TemporaryDirectory(prefix="nginx-") as folder:
         settings = Path(folder) / "nginx.conf"
-        settings.write_text(SETTINGS.format(folder=folder, port=port, app=app, more=more))
+        settings.write_text(SETTINGS.format(folder=folder, server=server))
         with running([program, "-e", "stderr", "-p", folder, "-c", str(settings)]) as process:
-            process.wait_until(lambda: answers(f"http://127.0.0.1:{port}/"), "nginx answers")
+            process.wait_until(lambda: answers(url, ca=ca), "nginx answers")
             yield process

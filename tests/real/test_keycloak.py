@@ -1,8 +1,11 @@
 """Logins at a real Keycloak, and what users and administrators do there, with sealed cookies and with a store."""
 
 import contextlib
+import json
+import re
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -18,6 +21,8 @@ from tests.real.processes import free_port
 
 pytestmark = pytest.mark.real
 
+TUTORIAL = (Path(__file__).parents[2] / "examples" / "tutorial" / "README.md").read_text(encoding="utf-8")
+TUTORIAL_REALM = re.findall(r"```json\n(.*?)```", TUTORIAL, re.DOTALL)[0]
 SECRET = "0123456789abcdef" * 2 + "fedcba9876543210" * 2
 LIFETIME = 90  # seconds of an access token
 DIRECTORS_ONLY = Rule("/directors/*", claims={"realm_access.roles": "director"})
@@ -253,3 +258,28 @@ async def test_a_login_page_that_has_expired_leads_to_a_fresh_login(server, sess
 
     assert (first.status_code, first.path) == (200, "/first")
     assert (second.status_code, second.path) == (200, "/second")
+
+
+@pytest.mark.parametrize(("user", "status"), [("alice", 200), ("bob", 403)])
+async def test_the_realm_of_the_tutorial_is_all_that_the_tutorial_needs(server, user, status):
+    """A login, the rule about roles, and a sign-out that comes back to the app."""
+    port = free_port()
+    realm = json.loads(TUTORIAL_REALM.replace("127.0.0.1:8001", f"127.0.0.1:{port}"))
+    realm["realm"] = f"tutorial-{user}"
+    (client,) = realm["clients"]
+    origin = f"http://127.0.0.1:{port}"
+    ours = {"client_id": client["clientId"], "client_secret": client["secret"], "base_url": origin}
+    rule = Rule("/admin/*", claims={"roles": "admin"})
+    app = protected_app(**ours, issuer=server.import_realm(realm), secret=SECRET, rules=[rule])
+
+    async with httpx.AsyncHTTPTransport(verify=server.trust) as network:
+        with serve(app, port=port):
+            browser = Browser(network, origin, {server.url: network})
+            await browser.get("/private")
+            private = await browser.submit(data={"username": user, "password": user})
+            admin = await browser.get("/admin")
+            await browser.get("/private")
+            out = await browser.submit(button="Sign out")
+
+    assert (private.status_code, private.path, admin.status_code) == (200, "/private", status)
+    assert out.url == f"{origin}/"
