@@ -7,15 +7,16 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
+from asgi_oidc.asgi.oidc import OIDC
 from asgi_oidc.login.authentication_requests import AuthenticationRequests
 from asgi_oidc.login.cookie_budget import CookieBudget
+from asgi_oidc.login.endpoint_urls import EndpointUrls
 from asgi_oidc.login.interrupted_forms import InterruptedForms
 from asgi_oidc.login.login_loops import LoginLoops
 from asgi_oidc.login.login_transactions import Transactions
 from asgi_oidc.logout.logout_state import LogoutStates
 from asgi_oidc.policy.mount_table import MountTable
 from asgi_oidc.policy.policy import Policy
-from asgi_oidc.principal import OIDC, Urls
 from asgi_oidc.protocol.client import Client
 from asgi_oidc.provider.http import Http
 from asgi_oidc.provider.provider import Provider, ProviderSettings
@@ -68,7 +69,7 @@ class Parts:
     errands: SingleFlight[CachedToken]
     afterwards: SingleFlight[Any]
     granted: TokenCache
-    urls: Urls
+    urls: EndpointUrls
     nobody: OIDC
     origin: str
     own_paths: str
@@ -136,7 +137,7 @@ def put_together(
         if store is None
         else StoredSessions(store, records, jar, limits, ended, log, issuer=settings.issuer, now=now)
     )
-    urls = Urls(
+    urls = EndpointUrls(
         login=settings.url_of("login"),
         logout=settings.url_of("logout"),
         form=settings.url_of("form"),

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from asgi_oidc import Rule
-from asgi_oidc.login.cookie_budget import LOGIN_SHARE, MAX_COOKIE_HEADER, SESSION_SHARE, SMALL_COOKIES_SHARE
 from asgi_oidc.testing import Browser, FakeProvider, Persona
+from asgi_oidc.web.cookie_size import LOGIN_SHARE, MAX_COOKIE_HEADER, SESSION_SHARE, SMALL_COOKIES_SHARE
 from tests.flow.site import ORIGIN, Site, cookie_header, login_cookies, nothing, who_am_i
 from tests.flow.tokens import LIFETIME, TokenSite
 

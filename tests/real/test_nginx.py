@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from asgi_oidc.login.cookie_budget import SESSION_SHARE
 from asgi_oidc.testing import Browser, Client, FakeProvider, Persona, serve
+from asgi_oidc.web.cookie_size import SESSION_SHARE
 from tests.real.app import protected_app
 from tests.real.nginx import nginx
 from tests.real.processes import free_port

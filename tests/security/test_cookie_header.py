@@ -7,9 +7,9 @@ from urllib.parse import urlencode
 import pytest
 
 from asgi_oidc import Rule
-from asgi_oidc.login.cookie_budget import MAX_COOKIE_HEADER
 from asgi_oidc.testing import Browser, FakeProvider, Persona, Response
 from asgi_oidc.testing.cookie_jar import CookieJar
+from asgi_oidc.web.cookie_size import MAX_COOKIE_HEADER
 
 from .sizes import size
 from .stage import ORIGIN, Stage, who_am_i

@@ -4,18 +4,18 @@ import itertools
 
 import pytest
 
-from asgi_oidc.login.cookie_budget import (
+from asgi_oidc.login.cookie_budget import CookieBudget
+from asgi_oidc.login.interrupted_forms import MAX_SEALED_FORM_LENGTH, InterruptedForms
+from asgi_oidc.login.login_transactions import MAX_BYTES, Transaction, Transactions
+from asgi_oidc.sessions.sealing import Sealer
+from asgi_oidc.web.cookie_size import (
     LOGIN_SHARE,
     MAX_COOKIE_HEADER,
     SESSION_SHARE,
     SMALL_COOKIES_SHARE,
-    CookieBudget,
     size_of,
     size_of_lines,
 )
-from asgi_oidc.login.interrupted_forms import MAX_SEALED_FORM_LENGTH, InterruptedForms
-from asgi_oidc.login.login_transactions import MAX_BYTES, Transaction, Transactions
-from asgi_oidc.sessions.sealing import Sealer
 from asgi_oidc.web.cookies import CookieStyle
 
 NOW = 1_800_000_000

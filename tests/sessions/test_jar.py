@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asgi_oidc.errors import SessionTooLarge
-from asgi_oidc.login.login_transactions import digest
+from asgi_oidc.sessions.digests import digest
 from asgi_oidc.sessions.sealing import Sealer, base64url
 from asgi_oidc.sessions.session import Session, Use, encode, write_claims
 from asgi_oidc.sessions.session_cookies import (

@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 
-from asgi_oidc.login.cookie_budget import LOGIN_SHARE
 from asgi_oidc.login.interrupted_forms import MAX_SEALED_FORM_LENGTH
 from asgi_oidc.login.login_transactions import (
     LOGIN_LIFETIME,
@@ -15,13 +14,13 @@ from asgi_oidc.login.login_transactions import (
     Before,
     Transaction,
     Transactions,
-    digest,
     is_live,
-    short_digest,
 )
+from asgi_oidc.sessions.digests import digest, short_digest
 from asgi_oidc.sessions.sealing import Sealer, base64url
 from asgi_oidc.settings.values import MAX_ACR_VALUES_LENGTH, MAX_SPAN
 from asgi_oidc.testing.cookie_jar import CookieJar
+from asgi_oidc.web.cookie_size import LOGIN_SHARE
 from asgi_oidc.web.cookies import MAX_SET_COOKIE_LENGTH, CookieStyle
 from asgi_oidc.web.return_to import MAX_RETURN_TO_LENGTH
 

@@ -7,12 +7,12 @@ from asgi_oidc.asgi.oidc import SignedInOIDC
 from asgi_oidc.asgi.open_response import OpenResponse, OpenResponses, loop_time
 from asgi_oidc.composition import Parts
 from asgi_oidc.errors.sanitized import call_sanitized
-from asgi_oidc.login.cookie_budget import MAX_COOKIE_HEADER
 from asgi_oidc.policy.policy import MatchedPolicy
 from asgi_oidc.principal import ANONYMOUS, Auth, User
 from asgi_oidc.sessions.authentication import delete_over
 from asgi_oidc.sessions.repository import ActiveSession
 from asgi_oidc.web.caching import private_headers
+from asgi_oidc.web.cookie_size import MAX_COOKIE_HEADER
 from asgi_oidc.web.cors import readable_headers
 from asgi_oidc.web.request import Request
 

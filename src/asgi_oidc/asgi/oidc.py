@@ -1,17 +1,194 @@
-"""What the app may do with the live session of a request: the other end of `scope["oidc"]`."""
+"""`scope["oidc"]`: the session behind a request, its tokens and URLs."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import httpx
 
 from asgi_oidc.composition import Parts
+from asgi_oidc.errors import NotSignedIn
 from asgi_oidc.errors.sanitized import sanitizes_errors
-from asgi_oidc.principal import OIDC
+from asgi_oidc.login.endpoint_urls import EndpointUrls, with_return_to
 from asgi_oidc.protocol.exchange import Wanted
 from asgi_oidc.protocol.step_up import AuthenticationRequest, is_met
 from asgi_oidc.sessions.repository import ActiveSession
 from asgi_oidc.sessions.session import expires_at
-from asgi_oidc.tokens.httpx_auth import HiddenToken
+from asgi_oidc.tokens.httpx_auth import HiddenToken, make_api_auth
 from asgi_oidc.tokens.refresh import live_tokens
 from asgi_oidc.tokens.resource_tokens import exchanged_token, resource_token
 
 MAX_ARGUMENT_LENGTH = 2048  # characters
+
+
+class Access(Protocol):
+    """What the session behind a request gives."""
+
+    @property
+    def id_token(self) -> str: ...
+
+    @property
+    def expires_at(self) -> int: ...
+
+    @property
+    def session_id(self) -> str: ...
+
+    def meets(self, ask: AuthenticationRequest) -> bool: ...
+
+    async def access_token(self, *, resource: str | None = None, refused: HiddenToken | None = None) -> str: ...
+
+    async def exchange_token(
+        self,
+        *,
+        audience: str | None = None,
+        resource: str | None = None,
+        scope: str | None = None,
+        refused: HiddenToken | None = None,
+    ) -> str: ...
+
+
+class OIDC:
+    """The session behind a request: `scope["oidc"]`."""
+
+    __slots__ = ("_urls",)
+
+    def __init__(self, urls: EndpointUrls) -> None:
+        self._urls = urls
+
+    @property
+    def _access(self) -> Access | None:
+        """Nobody is signed in; whoever puts a session behind this says otherwise."""
+        return None
+
+    def __repr__(self) -> str:
+        return f"OIDC(is_authenticated={self._access is not None})"
+
+    @property
+    def id_token(self) -> str | None:
+        """The newest ID Token exactly as issued, None without a user."""
+        return access.id_token if (access := self._access) else None
+
+    @property
+    def expires_at(self) -> int | None:
+        """When the session ends if it is not used again, in seconds since the epoch; None without a user."""
+        return access.expires_at if (access := self._access) else None
+
+    @property
+    def session_id(self) -> str | None:
+        """The name of this session in `middleware.sessions`; it opens nothing. None without a user."""
+        return access.session_id if (access := self._access) else None
+
+    def meets(self, *, acr_values: Sequence[str] | None = None, max_age: int | None = None) -> bool:
+        """Say whether the user's login was as strong and is as fresh as this; never without a user.
+
+        The provider's word counts, as it signed it: not what `on_login` made of the claims.
+
+        Args:
+            acr_values: authentication contexts, of which it has to have reached one (RFC 9470).
+            max_age: seconds since the user signed in at the provider.
+
+        Raises:
+            ValueError: nobody can sign in like that.
+        """
+        ask = self._urls.read_ask(acr_values, max_age)
+        return (access := self._access) is not None and access.meets(ask)
+
+    async def access_token(self, *, resource: str | None = None) -> str:
+        """Return a live access token for calls to other APIs; it is renewed when less than a minute is left.
+
+        Args:
+            resource: URI of another API that the token shall be for (RFC 8707); it needs a refresh token.
+
+        Raises:
+            NotSignedIn: there is no user; `SessionEnded` when that became so during the request.
+            AccessTokenExpired: it has run out and there is no refresh token; signing in again gives a new one.
+            RefreshFailed: it has run out and the provider does not renew it right now.
+            StoreUnavailable: the same, because of the session store.
+            TokenNotGranted: the provider gives no token for `resource`.
+            ValueError: `resource` is no absolute URI, or has a fragment.
+        """
+        return await self._signed_in().access_token(resource=resource)
+
+    async def exchange_token(
+        self, *, audience: str | None = None, resource: str | None = None, scope: str | None = None
+    ) -> str:
+        """Return an access token for another API, in exchange for the user's own (RFC 8693).
+
+        Args:
+            audience: name of the other API at the provider.
+            resource: its URI.
+            scope: scopes, with spaces between; left to the provider when it is not given.
+
+        Raises:
+            TokenNotGranted: the provider gives none.
+            OIDCError, ValueError: those of `access_token`.
+        """
+        return await self._signed_in().exchange_token(audience=audience, resource=resource, scope=scope)
+
+    def httpx_auth(
+        self, *origins: str, resource: str | None = None, audience: str | None = None, scope: str | None = None
+    ) -> httpx.Auth:
+        """Make an `httpx.Auth` that puts the live access token on calls to these origins, and to no others.
+
+        After a 401 the token is renewed, and the call made again, once.
+
+        Args:
+            origins: such as `https://api.example.com`; only an `AsyncClient` can use it.
+            resource: as for `access_token`.
+            audience: with it, the token is got as by `exchange_token`.
+            scope: only with `audience`.
+
+        Raises:
+            NotSignedIn: there is no user.
+            ValueError: no origin, or one that a token must not go to.
+        """
+        access = self._signed_in()
+
+        async def get_token(refused: HiddenToken | None = None) -> str:
+            if audience is None:
+                return await access.access_token(resource=resource, refused=refused)
+            return await access.exchange_token(audience=audience, resource=resource, scope=scope, refused=refused)
+
+        if scope is not None and audience is None:
+            raise ValueError("scope goes with audience: a token of the session has the scopes of the login")
+        return make_api_auth(origins, get_token)
+
+    def _signed_in(self) -> Access:
+        access = self._access
+        if access is None:
+            raise NotSignedIn(detail="there is no user behind this request")
+        return access
+
+    @property
+    def base_path(self) -> str:
+        """The path of `base_url`, without a `/` at its end: what a browser's address has before the app's own paths."""
+        return self._urls.base_path
+
+    def login_url(
+        self,
+        return_to: str | None = None,
+        *,
+        acr_values: Sequence[str] | None = None,
+        max_age: int | None = None,
+    ) -> str:
+        """Write the URL that starts a login, also of a user who is signed in already.
+
+        Args:
+            return_to: path on this site to come back to, query and fragment included; home where it is left out.
+            acr_values: authentication contexts, of which the login has to reach one (RFC 9470).
+            max_age: seconds since the user signed in at the provider.
+
+        Raises:
+            ValueError: nobody can sign in like that.
+        """
+        return self._urls.login_for(self._urls.read_ask(acr_values, max_age), return_to)
+
+    def logout_url(self, return_to: str | None = None) -> str:
+        """Write the URL that signs out: send a form with POST to it, or link to it from a page of this site.
+
+        Args:
+            return_to: path on this site where the browser ends; where it is left out, `post_logout_redirect_uri`.
+        """
+        return with_return_to(self._urls.logout, return_to)
 
 
 class SessionAccess:

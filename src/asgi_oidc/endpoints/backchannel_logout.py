@@ -4,11 +4,13 @@ import logging
 
 from asgi_oidc import events
 from asgi_oidc.composition import Parts
-from asgi_oidc.endpoints.endpoint import Endpoint, Receive, read_form_body
+from asgi_oidc.endpoints.endpoint import Endpoint
 from asgi_oidc.errors import OIDCError, ProviderError, RequestRejected, StoreUnavailable, TokenRejected
-from asgi_oidc.login.login_transactions import digest
 from asgi_oidc.logout.sign_out import sign_out_everywhere
 from asgi_oidc.protocol.logout_token import MAX_TOKEN_AGE, Logout
+from asgi_oidc.request_body import read_form_body
+from asgi_oidc.sessions.digests import digest
+from asgi_oidc.web.asgi_types import Receive
 from asgi_oidc.web.request import Request, read_form
 from asgi_oidc.web.response import Response, json_response
 

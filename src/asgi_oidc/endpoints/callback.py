@@ -4,13 +4,13 @@ from collections.abc import Mapping
 
 from asgi_oidc import events
 from asgi_oidc.composition import Parts
-from asgi_oidc.endpoints.endpoint import Endpoint, Receive, read_form_body
+from asgi_oidc.endpoints.endpoint import Endpoint
 from asgi_oidc.endpoints.failure import failure
 from asgi_oidc.endpoints.login import CLAIM_PARAMETER, KeptForm, start_login
 from asgi_oidc.errors import LoginLoop, OIDCError, ProviderRefused, RequestRejected, StoreUnavailable
 from asgi_oidc.login.interrupted_forms import MAX_SEALED_FORM_LENGTH, FormClaim
 from asgi_oidc.login.login_loops import MAX_LOGINS_IN_A_ROW, LoginCount
-from asgi_oidc.login.login_transactions import LOGIN_LIFETIME, RESTARTED, Transaction, digest, is_live
+from asgi_oidc.login.login_transactions import LOGIN_LIFETIME, RESTARTED, Transaction, is_live
 from asgi_oidc.login.on_login import admit
 from asgi_oidc.login.sign_in import Claims, LoginStart, begin, new_session, sign_in
 from asgi_oidc.protocol.authorization import (
@@ -24,10 +24,13 @@ from asgi_oidc.protocol.id_token import Expected
 from asgi_oidc.protocol.oauth_error import make_oauth_error
 from asgi_oidc.protocol.step_up import AuthenticationRequest
 from asgi_oidc.protocol.tokens import TokenAnswer
+from asgi_oidc.request_body import read_form_body
 from asgi_oidc.sessions.authentication import authenticate
+from asgi_oidc.sessions.digests import digest
 from asgi_oidc.sessions.session import MAX_SKEW
 from asgi_oidc.stores.guarded_store import GuardedStore
 from asgi_oidc.tokens.revoke import revoke_of_login
+from asgi_oidc.web.asgi_types import Receive
 from asgi_oidc.web.request import Request, read_form
 from asgi_oidc.web.response import Response, redirect
 

@@ -25,7 +25,7 @@ from asgi_oidc.errors import (
     StoreUnavailable,
     TokenRejected,
 )
-from asgi_oidc.principal import with_return_to
+from asgi_oidc.login.endpoint_urls import with_return_to
 from asgi_oidc.protocol.step_up import AuthenticationRequest
 from asgi_oidc.web.pages import error_page
 from asgi_oidc.web.request import Request

@@ -8,15 +8,17 @@ import msgspec
 
 from asgi_oidc import events
 from asgi_oidc.composition import Parts
-from asgi_oidc.endpoints.endpoint import Endpoint, Receive
+from asgi_oidc.endpoints.endpoint import Endpoint
 from asgi_oidc.errors import LoginLoop, RequestRejected
 from asgi_oidc.login.login_loops import MAX_LOGINS_IN_A_ROW
-from asgi_oidc.login.login_transactions import RESTARTED, Before, Transaction, digest
+from asgi_oidc.login.login_transactions import RESTARTED, Before, Transaction
 from asgi_oidc.protocol.authorization import Proofs, account_prompt, authorization_url
 from asgi_oidc.protocol.step_up import ANY_LOGIN, AuthenticationRequest
 from asgi_oidc.sessions.authentication import delete_over, expect_login, is_over, who_was
+from asgi_oidc.sessions.digests import digest
 from asgi_oidc.sessions.repository import ActiveSession
 from asgi_oidc.urls import host_name, is_address, is_loopback
+from asgi_oidc.web.asgi_types import Receive
 from asgi_oidc.web.request import Request
 from asgi_oidc.web.response import Response, redirect
 from asgi_oidc.web.return_to import check_return_to, shorter_paths

@@ -1,10 +1,11 @@
 """GET /auth/session: who am I, for a single-page app. Asking does not keep the session alive."""
 
 from asgi_oidc.composition import Parts
-from asgi_oidc.endpoints.endpoint import Endpoint, Receive
+from asgi_oidc.endpoints.endpoint import Endpoint
 from asgi_oidc.principal import User
 from asgi_oidc.sessions.authentication import authenticate, delete_over
 from asgi_oidc.sessions.session import ends_for_good_at, expires_at
+from asgi_oidc.web.asgi_types import Receive
 from asgi_oidc.web.request import Request
 from asgi_oidc.web.response import Response, json_response, problem
 

@@ -1,31 +1,11 @@
-"""Limits the bytes of our cookies: beyond 8 kB a proxy answers 400 to everything, sign-out included.
+"""Keeps our cookies within what a proxy takes: what is needed least goes when a response would add too much."""
 
-By default nginx accepts header lines of 8 kB (`large_client_header_buffers`), and others are similar. Each kind of
-cookie has its share: a session never prevents a login, and logins that another site starts never break a session.
-"""
-
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from asgi_oidc.login.interrupted_forms import InterruptedForms
 from asgi_oidc.login.login_transactions import MAX_BYTES, Transactions
-
-MAX_COOKIE_HEADER = 8000  # bytes of all cookies of one middleware, as a browser sends them
-SMALL_COOKIES_SHARE = 300  # of that for the last use and the count of logins
-LOGIN_SHARE = 1200  # for logins in progress, whatever else there is; at most `MAX_BYTES`
-SESSION_SHARE = (
-    MAX_COOKIE_HEADER - SMALL_COOKIES_SHARE - LOGIN_SHARE
-)  # for a session in sealed cookies, beside at least one login in progress
-
-
-def size_of(cookies: Mapping[str, str]) -> int:
-    """Return the bytes that cookies take in a header, separators included."""
-    return sum(len(name) + len(value) + len("=; ") for name, value in cookies.items())
-
-
-def size_of_lines(lines: Iterable[bytes]) -> int:
-    """Return the bytes that the cookies of Set-Cookie lines will take."""
-    return size_of(_after({}, lines))
+from asgi_oidc.web.cookie_size import LOGIN_SHARE, MAX_COOKIE_HEADER, SMALL_COOKIES_SHARE, cookies_after, size_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +45,11 @@ class CookieBudget:
             cookies: all of ours that the browser sent.
             keeps_form: whether logins in progress give way before the form that is kept.
         """
-        after = _after(self._own(cookies), lines)
+        after = cookies_after(self._own(cookies), lines)
         too_much = size_of(after) - MAX_COOKIE_HEADER
         if too_much <= 0:
             return []
-        old = {name: value for name, value in after.items() if name not in _after({}, lines)}
+        old = {name: value for name, value in after.items() if name not in cookies_after({}, lines)}
         forms = [self.forms.delete(old)]
         logins = [[line] for line in self.transactions.delete_least_needed(old, now=now)]
         gone: list[bytes] = []
@@ -77,21 +57,8 @@ class CookieBudget:
             if too_much <= 0:
                 break
             gone += deleted
-            too_much = size_of(_after(after, gone)) - MAX_COOKIE_HEADER
+            too_much = size_of(cookies_after(after, gone)) - MAX_COOKIE_HEADER
         return gone
 
     def _own(self, cookies: Mapping[str, str]) -> dict[str, str]:
         return {name: value for name, value in cookies.items() if name.startswith(self.stem)}
-
-
-def _after(cookies: Mapping[str, str], lines: Iterable[bytes]) -> dict[str, str]:
-    """Return the cookies that a browser has after a response."""
-    after = dict(cookies)
-    for line in lines:
-        name, _, rest = line.decode("ascii").partition("=")
-        value = rest.partition(";")[0]
-        if value:
-            after[name] = value
-        else:
-            after.pop(name, None)
-    return after

@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from hashlib import sha256
 from hmac import compare_digest
 
 import msgspec
 
 from asgi_oidc.sessions.cookie_packing import pack, unpack
-from asgi_oidc.sessions.sealing import Sealer, base64url
+from asgi_oidc.sessions.digests import digest, short_digest
+from asgi_oidc.sessions.sealing import Sealer
 from asgi_oidc.web.cookies import CookieStyle, SameSite
 
 LOGIN_LIFETIME = 600  # seconds that a person has to sign in
@@ -205,16 +205,6 @@ class Transactions:
 
 def _gives_way(login: Transaction | None) -> bool:
     return login is None or login.is_from_elsewhere
-
-
-def short_digest(text: str) -> str:
-    """Name a text in a few characters, where a name of ours has no room for more."""
-    return digest(text)[:8]
-
-
-def digest(text: str) -> str:
-    """Name a text without giving it away: SHA-256, base64url."""
-    return base64url(sha256(text.encode("utf-8", "replace")).digest())
 
 
 def is_live(transaction: Transaction, *, now: int) -> bool:

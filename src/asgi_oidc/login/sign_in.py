@@ -9,10 +9,11 @@ import msgspec
 from asgi_oidc import events
 from asgi_oidc.composition import Parts
 from asgi_oidc.errors import RequestRejected, StoreUnavailable
-from asgi_oidc.login.login_transactions import Transaction, digest
+from asgi_oidc.login.login_transactions import Transaction
 from asgi_oidc.protocol.id_token import FIRST
 from asgi_oidc.protocol.tokens import TokenAnswer
 from asgi_oidc.sessions.authentication import expect_login, may_sign_out, who_was
+from asgi_oidc.sessions.digests import digest
 from asgi_oidc.sessions.revocations import Moment
 from asgi_oidc.sessions.session import REPLACED_GRACE, Login, Session, Tokens, earliest, refresh_due_at, write_claims
 from asgi_oidc.web.request import Request

@@ -4,8 +4,8 @@ from urllib.parse import unquote, urlsplit
 
 from asgi_oidc.composition import Parts
 from asgi_oidc.errors import RequestRejected
+from asgi_oidc.login.endpoint_urls import with_return_to
 from asgi_oidc.logout.logout_state import LogoutState
-from asgi_oidc.principal import with_return_to
 from asgi_oidc.web.pages import signed_out_page
 from asgi_oidc.web.request import Request
 from asgi_oidc.web.response import Response, page, redirect

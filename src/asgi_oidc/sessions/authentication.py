@@ -3,7 +3,8 @@
 from asgi_oidc import events
 from asgi_oidc.composition import Parts
 from asgi_oidc.errors import StoreUnavailable
-from asgi_oidc.login.login_transactions import LOGIN_LIFETIME, digest
+from asgi_oidc.login.login_transactions import LOGIN_LIFETIME
+from asgi_oidc.sessions.digests import digest
 from asgi_oidc.sessions.repository import ENDED, EXPIRED, ActiveSession, NoSession
 from asgi_oidc.sessions.session import Session, is_live, life_of
 from asgi_oidc.web.request import Request

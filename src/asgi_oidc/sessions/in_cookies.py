@@ -9,7 +9,6 @@ import msgspec
 
 from asgi_oidc import events
 from asgi_oidc.errors import LoginLoop, SessionTooLarge
-from asgi_oidc.login.cookie_budget import SESSION_SHARE, size_of, size_of_lines
 from asgi_oidc.sessions.refreshed_tokens import RefreshedTokens
 from asgi_oidc.sessions.repository import ENDED, EXPIRED, LOCK_LIFETIME, NOT_OURS, ActiveSession, Change, NoSession
 from asgi_oidc.sessions.revocation_feed import RevocationFeed
@@ -28,6 +27,7 @@ from asgi_oidc.sessions.session import (
 )
 from asgi_oidc.sessions.session_cache import SessionCache
 from asgi_oidc.sessions.session_cookies import SessionCookies, too_large
+from asgi_oidc.web.cookie_size import SESSION_SHARE, size_of, size_of_lines
 from asgi_oidc.web.cookies import Cookies
 
 MAX_LAST_USES = 10_000  # sessions; the longest unused go first

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from asgi_oidc.errors import SessionTooLarge
-from asgi_oidc.login.login_transactions import digest, short_digest
 from asgi_oidc.sessions.cookie_packing import compress, decompress, pack, unpack
+from asgi_oidc.sessions.digests import digest, short_digest
 from asgi_oidc.sessions.sealing import Sealer
 from asgi_oidc.sessions.session import (
     Login,
