@@ -28,7 +28,8 @@ from asgi_oidc.sessions.authentication import authenticate
 from asgi_oidc.sessions.repository import ActiveSession
 from asgi_oidc.sessions.user_sessions import UserSessions
 from asgi_oidc.settings.environment import read_environment, variables_in
-from asgi_oidc.settings.settings import Keywords, read_settings
+from asgi_oidc.settings.keywords import Keywords
+from asgi_oidc.settings.settings import read_settings
 from asgi_oidc.web.cors import answer_preflight
 from asgi_oidc.web.paths import UNREAD
 from asgi_oidc.web.request import Request, methods_of

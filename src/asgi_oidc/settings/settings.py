@@ -3,7 +3,7 @@
 import difflib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Required, TypedDict
+from typing import Any
 
 from asgi_oidc import events
 from asgi_oidc.errors import OIDCError, SettingsError
@@ -47,42 +47,6 @@ from asgi_oidc.urls import check_url, origin_of
 
 PREFIX = "OIDC_"  # of all environment variables
 ALGORITHMS = ("RS256", "PS256", "ES256", "EdDSA", "Ed25519")
-
-
-class Keywords(TypedDict, total=False):
-    """The keywords of `OIDCMiddleware`; README.md has the table."""
-
-    issuer: Required[str]
-    client_id: Required[str]
-    client_secret: str | None
-    base_url: Required[str]
-    secret: Required[str | bytes | Sequence[str | bytes]]
-    scope: str | Sequence[str]
-    public: Sequence[str]
-    rules: Sequence[Rule]
-    plain_prefixes: Sequence[str] | None
-    auth_path: str
-    authorization_params: Mapping[str, Any]
-    client_auth: str | None
-    store: SessionStore | str | None
-    logout_store: SessionStore | str | None
-    session_idle: int
-    session_lifetime: int
-    websocket_activity: bool
-    leeway: int
-    post_logout_redirect_uri: str | None
-    frontchannel_logout: bool
-    userinfo: str
-    claims_from_access_token: bool
-    trusted_audiences: Sequence[str]
-    trusted_email_domains: Sequence[str]
-    algorithms: Sequence[str]
-    metadata: Mapping[str, Any]
-    http_client: Any
-    on_login: OnLogin | None
-    keep_forms: bool
-    keep_fragment: bool
-    app_name: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
