@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
-from asgi_oidc.asgi.oidc import OIDC
 from asgi_oidc.login.authentication_requests import AuthenticationRequests
 from asgi_oidc.login.cookie_budget import CookieBudget
 from asgi_oidc.login.endpoint_urls import EndpointUrls
@@ -70,7 +69,7 @@ class Parts:
     afterwards: SingleFlight[Any]
     granted: TokenCache
     urls: EndpointUrls
-    nobody: OIDC
+    nobody: Any
     origin: str
     own_paths: str
     notices: set[str]
@@ -100,6 +99,8 @@ def put_together(
         endpoints: the paths of our own URLs.
         mounts: those of the wrapped app.
     """
+    from asgi_oidc.asgi import oidc  # it needs what is made here
+
     client = Client(settings.client_id, settings.url_of("callback"), settings.client_secret, settings.client_auth)
     context = (settings.issuer, settings.client_id, settings.base_url)
     sealer = Sealer(settings.secret, context=context)
@@ -171,7 +172,7 @@ def put_together(
         afterwards=SingleFlight(),
         granted=TokenCache(),
         urls=urls,
-        nobody=OIDC(urls),
+        nobody=oidc.OIDC(urls),
         origin=settings.origin,
         own_paths=settings.base_path + settings.auth_path,
         notices=set(),
