@@ -27,6 +27,7 @@ from asgi_oidc.policy.policy import Allow, MatchedPolicy, Refuse, StartLogin, St
 from asgi_oidc.sessions.authentication import authenticate
 from asgi_oidc.sessions.repository import ActiveSession
 from asgi_oidc.sessions.user_sessions import UserSessions
+from asgi_oidc.settings.documentation import lists_settings
 from asgi_oidc.settings.environment import read_environment, variables_in
 from asgi_oidc.settings.keywords import Keywords
 from asgi_oidc.settings.settings import read_settings
@@ -40,6 +41,7 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
 
+@lists_settings
 class OIDCMiddleware:
     """Sign-in with OpenID Connect around any ASGI app.
 
@@ -49,7 +51,7 @@ class OIDCMiddleware:
     Args:
         app: the app to protect.
         clock: seconds since the epoch; tests give their own.
-        settings: see README.md for the table.
+        settings: the keywords of `asgi_oidc.settings.keywords`; `help(OIDCMiddleware)` lists them.
 
     Raises:
         SettingsError: all that is wrong with the settings, each with the fix.

@@ -1,4 +1,9 @@
-"""The typed keywords of `OIDCMiddleware`."""
+"""What each setting of `OIDCMiddleware` means; editors show the text below a keyword.
+
+The reference, and `help(OIDCMiddleware)`, are made from these texts (`settings/documentation.py` reads them). Each text
+has a summary on its first line, details where they are needed, and a last paragraph in a fixed form: the default, the
+environment variable and the version that introduced the setting. Tests compare that paragraph with the code.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Required, TypedDict
@@ -9,36 +14,254 @@ from asgi_oidc.stores.store import SessionStore
 
 
 class Keywords(TypedDict, total=False):
-    """The keywords of `OIDCMiddleware`; README.md has the table."""
+    """The settings, as keywords of `OIDCMiddleware`."""
 
     issuer: Required[str]
+    """The provider's issuer URL, exactly as its metadata spells it.
+
+    Example: `"https://id.example.com"`. The endpoints and keys are discovered from
+    `https://id.example.com/.well-known/openid-configuration`; do not include that path.
+
+    Required. Variable: `OIDC_ISSUER`. Since 0.1.
+    """
+
     client_id: Required[str]
+    """The client id that the provider shows for your app.
+
+    Required. Variable: `OIDC_CLIENT_ID`. Since 0.1.
+    """
+
     client_secret: str | None
+    """The client secret from the provider; leave it out for a public client.
+
+    Default: `None`. Variable: `OIDC_CLIENT_SECRET`. Since 0.1.
+    """
+
     base_url: Required[str]
+    """The public URL of the wrapped app, as browsers see it, including the mount path.
+
+    Examples: `"https://app.example.com"`, `"https://app.example.com/admin"`. It is never derived from request
+    headers. Register `base_url` + `/auth/callback` as a redirect URI at the provider. Plain http is accepted on
+    loopback only.
+
+    Required. Variable: `OIDC_BASE_URL`. Since 0.1.
+    """
+
     secret: Required[str | bytes | Sequence[str | bytes]]
+    """The secret that encrypts cookies and stored sessions: at least 32 random bytes.
+
+    Make one with `python -c "import secrets; print(secrets.token_urlsafe(32))"`. All processes of the app need the
+    same one. To rotate it, set a list of up to 8: the first encrypts, all of them decrypt. Keep an old secret in
+    the list for `session_lifetime`.
+
+    Required. Variable: `OIDC_SECRET`. Since 0.1.
+    """
+
     scope: str | Sequence[str]
+    """The scopes that every login requests; `openid` must be one of them.
+
+    Example: `"openid profile email offline_access"`.
+
+    Default: `"openid profile email"`. Variable: `OIDC_SCOPE`. Since 0.1.
+    """
+
     public: Sequence[str]
+    """The paths that need no signed-in user; all other paths do.
+
+    `"/x"` is exactly that path, and `"/x/*"` is `/x` and everything below it. Example: `["/", "/static/*"]`.
+    `"everything-but-rules"` makes every path public that no rule matches.
+
+    Default: `()`. Variable: `OIDC_PUBLIC`. Since 0.1.
+    """
+
     rules: Sequence[Rule]
+    """What a path requires beyond a signed-in user: roles, scopes, a recent login, your own check.
+
+    Example: `[Rule("/admin/*", claims={"roles": "admin"})]`. All rules that match a request apply together.
+
+    Default: `()`. Variable: `OIDC_RULES`. Since 0.1.
+    """
+
     plain_prefixes: Sequence[str] | None
+    """The path prefixes that the app matches as plain text, so that `"/admin"` also matches `/adminx`.
+
+    Set it only if a warning at start-up asks for it: the middleware then cannot inspect the app's routes. `[]` says
+    that there are none.
+
+    Default: `None`, which inspects the app. Variable: `OIDC_PLAIN_PREFIXES`. Since 0.1.
+    """
+
     auth_path: str
+    """The path below `base_url` where the middleware serves its own URLs, such as `/auth/login`.
+
+    Default: `"/auth"`. Variable: `OIDC_AUTH_PATH`. Since 0.1.
+    """
+
     authorization_params: Mapping[str, Any]
+    """Additional parameters of the authorization request.
+
+    Example: `{"prompt": "select_account", "ui_locales": ["de", "en"]}`. If they include `max_age` or `acr_values`,
+    every login is checked against them. `response_mode` may be `query` or `form_post`. Parameters that the
+    middleware sets itself, such as `state`, are rejected.
+
+    Default: `{}`. Variable: `OIDC_AUTHORIZATION_PARAMS`. Since 0.1.
+    """
+
     client_auth: str | None
+    """How the app authenticates to the provider: `client_secret_basic`, `client_secret_post` or `none`.
+
+    Default: `None`, which takes the first of these that the metadata lists. Variable: `OIDC_CLIENT_AUTH`. Since
+    0.1.
+    """
+
     store: SessionStore | str | None
+    """Where sessions are kept: in encrypted cookies (`None`) or in a session store.
+
+    A store is `MemoryStore()` (one process only), `RedisStore("redis://localhost:6379")`, an object of your own
+    with the methods of `SessionStore`, or a URL: `"memory:"`, `"redis://..."`, `"rediss://..."`,
+    `"redis+cluster://..."`, `"redis+sentinel://..."`, `"unix://..."`.
+
+    Default: `None`. Variable: `OIDC_STORE`. Since 0.1.
+    """
+
     logout_store: SessionStore | str | None
+    """Where several processes share which sessions have ended, if sessions are kept in cookies.
+
+    Takes the same values as `store`. Not needed with `store`, nor for an app that runs in a single process.
+
+    Default: `None`. Variable: `OIDC_LOGOUT_STORE`. Since 0.1.
+    """
+
     session_idle: int
+    """How long a session lasts without a request, in seconds; from 1 to 31622400 (366 days).
+
+    Default: `3600`. Variable: `OIDC_SESSION_IDLE`. Since 0.1.
+    """
+
     session_lifetime: int
+    """How long a session lasts at most, however much it is used, in seconds; from 1 to 31622400 (366 days).
+
+    Default: `43200`. Variable: `OIDC_SESSION_LIFETIME`. Since 0.1.
+    """
+
     websocket_activity: bool
+    """Whether messages that the browser sends over a websocket keep the session alive, as requests do.
+
+    They count at most once a minute. Answers to a framework's pings (Socket.IO) count as well, so a page that is
+    left open stays signed in until `session_lifetime`. Needs `store`.
+
+    Default: `False`. Variable: `OIDC_WEBSOCKET_ACTIVITY`. Since 0.1.
+    """
+
     leeway: int
+    """How far the clocks of this server and the provider may differ, in seconds; from 0 to 300.
+
+    Default: `30`. Variable: `OIDC_LEEWAY`. Since 0.1.
+    """
+
     post_logout_redirect_uri: str | None
+    """The URL to which the provider sends the browser after a sign-out; register it at the provider.
+
+    Default: `None`, which is `base_url`. Variable: `OIDC_POST_LOGOUT_REDIRECT_URI`. Since 0.1.
+    """
+
     frontchannel_logout: bool
+    """Whether pages of the provider may sign the user out through a frame (Front-Channel Logout 1.0).
+
+    Back-channel logout needs no setting and is more reliable; use this only if the provider has nothing else.
+
+    Default: `False`. Variable: `OIDC_FRONTCHANNEL_LOGOUT`. Since 0.1.
+    """
+
     userinfo: str
+    """When a login calls the provider's userinfo endpoint: `auto`, `always` or `never`.
+
+    `auto` calls it if the scopes or rules need claims that the ID Token lacks; if the provider refuses the call
+    with 401 or 403, the login continues without them.
+
+    Default: `"auto"`. Variable: `OIDC_USERINFO`. Since 0.1.
+    """
+
     claims_from_access_token: bool
+    """Whether to add the claims of the access token to those of the user, for example Keycloak's roles.
+
+    The access token must be a JWT from this provider: its signature, `iss`, `exp`, `sub` and client are checked.
+    Claims of the ID Token and of userinfo take precedence. If the token cannot be used, the login fails; if that
+    happens at a refresh, the session continues without these claims.
+
+    Default: `False`. Variable: `OIDC_CLAIMS_FROM_ACCESS_TOKEN`. Since 0.1.
+    """
+
     trusted_audiences: Sequence[str]
+    """Audiences that an ID Token may contain in addition to `client_id`.
+
+    Default: `()`. Variable: `OIDC_TRUSTED_AUDIENCES`. Since 0.1.
+    """
+
     trusted_email_domains: Sequence[str]
-    algorithms: Sequence[str]
+    """Domains whose addresses count as verified if the provider does not say whether they are.
+
+    Example: `["example.com"]`. It applies only if `email_verified` is missing or null. Safe only if nobody but the
+    domain's administrators can assign addresses there. An address that `on_login` replaces counts as verified only
+    if `on_login` sets `email_verified` too.
+
+    Default: `()`. Variable: `OIDC_TRUSTED_EMAIL_DOMAINS`. Since 0.1.
+    """
+
+    algorithms: Sequence[str] | None
+    """The signature algorithms that tokens may use, if the defaults do not fit.
+
+    RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512, EdDSA and Ed25519 are known. Those you name are
+    accepted even if the provider's metadata does not list them.
+
+    Default: `None`, which is RS256, PS256, ES256 and EdDSA. Variable: `OIDC_ALGORITHMS`. Since 0.1.
+    """
+
     metadata: Mapping[str, Any]
+    """Provider metadata that adds to, or replaces, what is discovered, by its standard names.
+
+    Example: `{"require_pushed_authorization_requests": False}`. If it contains `authorization_endpoint`,
+    `token_endpoint` and `jwks_uri`, nothing is discovered.
+
+    Default: `{}`. Variable: `OIDC_METADATA`. Since 0.1.
+    """
+
     http_client: Any
+    """Your own `httpx.AsyncClient` or `httpx2.AsyncClient` for calls to the provider.
+
+    Use it for a proxy, a private CA or a client certificate. The middleware does not close it.
+
+    Default: `None`. Keyword only. Since 0.1.
+    """
+
     on_login: OnLogin | None
+    """Your own async function, called with the user and a copy of the claims when a login has succeeded.
+
+    It may change the claims, return new ones, or raise `LoginRefused`; it may not change `iss` or `sub`. A refresh
+    keeps the claims that it changed. An `email` that it replaces counts as verified only if it sets
+    `email_verified` too. It has 30 seconds.
+
+    Default: `None`. Keyword only. Since 0.1.
+    """
+
     keep_forms: bool
+    """Whether a form that is sent without a session is kept, encrypted in the browser, and offered after the login.
+
+    The user sees the target and the fields before anything is sent.
+
+    Default: `False`. Variable: `OIDC_KEEP_FORMS`. Since 0.1.
+    """
+
     keep_fragment: bool
+    """Whether the `#fragment` of the page's URL survives the login.
+
+    A page with a few lines of script is served instead of a redirect.
+
+    Default: `False`. Variable: `OIDC_KEEP_FRAGMENT`. Since 0.1.
+    """
+
     app_name: str | None
+    """The name of the app on the middleware's own pages, in the title and above the heading; up to 80 characters.
+
+    Default: `None`. Variable: `OIDC_APP_NAME`. Since 0.1.
+    """
