@@ -13,11 +13,11 @@ from asgi_oidc.asgi.open_response import OpenResponses
 from asgi_oidc.asgi.websockets import serve_websocket
 from asgi_oidc.composition import put_together
 from asgi_oidc.endpoints import ENDPOINTS
-from asgi_oidc.endpoints.failure import failure
 from asgi_oidc.endpoints.login import own_path
 from asgi_oidc.errors import OIDCError, RequestRejected, StoreUnavailable, UnsupportedScope
 from asgi_oidc.errors.sanitized import call_sanitized, sanitized, sanitizes_errors
 from asgi_oidc.logout.landing import welcome_back
+from asgi_oidc.pages.failures import failure
 from asgi_oidc.policy.app_checks import authorize, decide_at_once
 from asgi_oidc.policy.app_errors import decision_for, lacks_user
 from asgi_oidc.policy.denials import deny, foreign

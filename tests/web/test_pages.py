@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from asgi_oidc.web.pages import PAGE_CSP, confirm_logout_page, error_page, frame_page, signed_out_page
+from asgi_oidc.pages.layout import PAGE_CSP, confirm_logout_page, error_page, frame_page, signed_out_page
 
 HOSTILE = [
     "<script>alert(1)</script>",

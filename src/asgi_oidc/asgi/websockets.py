@@ -7,9 +7,9 @@ from asgi_oidc.asgi.app_response import app_scope, outer_handshake
 from asgi_oidc.asgi.handshake import Handshake
 from asgi_oidc.asgi.open_websocket import CLOSE_SESSION_OVER, CLOSE_TRY_AGAIN_LATER, OpenWebsocket
 from asgi_oidc.composition import Parts
-from asgi_oidc.endpoints.failure import failure
 from asgi_oidc.errors import OIDCError, RefreshFailed, StoreUnavailable
 from asgi_oidc.errors.sanitized import sanitizes_errors
+from asgi_oidc.pages.failures import failure
 from asgi_oidc.policy.app_checks import authorize
 from asgi_oidc.policy.app_errors import decision_for, lacks_user
 from asgi_oidc.policy.denials import forbidden, foreign, unauthorized

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from asgi_oidc import events
 from asgi_oidc.composition import Parts
 from asgi_oidc.endpoints.endpoint import Endpoint
-from asgi_oidc.endpoints.failure import failure
 from asgi_oidc.endpoints.login import CLAIM_PARAMETER, KeptForm, start_login
 from asgi_oidc.errors import LoginLoop, OIDCError, ProviderRefused, RequestRejected, StoreUnavailable
 from asgi_oidc.login.interrupted_forms import MAX_SEALED_FORM_LENGTH, FormClaim
@@ -13,6 +12,7 @@ from asgi_oidc.login.login_loops import MAX_LOGINS_IN_A_ROW, LoginCount
 from asgi_oidc.login.login_transactions import LOGIN_LIFETIME, RESTARTED, Transaction, is_live
 from asgi_oidc.login.on_login import admit
 from asgi_oidc.login.sign_in import Claims, LoginStart, begin, new_session, sign_in
+from asgi_oidc.pages.failures import failure
 from asgi_oidc.protocol.authorization import (
     AuthorizationResponse,
     check_response_issuer,

@@ -8,12 +8,12 @@ from asgi_oidc.endpoints.endpoint import Endpoint
 from asgi_oidc.endpoints.login import CLAIM_PARAMETER, KeptForm, start_login
 from asgi_oidc.errors import RequestRejected
 from asgi_oidc.login.interrupted_forms import FormClaim, InterruptedForm
+from asgi_oidc.pages.layout import form_again_page, form_gone_page, form_lost_page, form_of_another_page
 from asgi_oidc.principal import User
 from asgi_oidc.request_body import read_form_body
 from asgi_oidc.sessions.authentication import authenticate
 from asgi_oidc.sessions.digests import digest
 from asgi_oidc.web.asgi_types import Receive
-from asgi_oidc.web.pages import form_again_page, form_gone_page, form_lost_page, form_of_another_page
 from asgi_oidc.web.request import Request, read_form
 from asgi_oidc.web.response import Response, page, redirect
 

@@ -11,10 +11,10 @@ from asgi_oidc import events
 from asgi_oidc.composition import Parts
 from asgi_oidc.endpoints.endpoint import Endpoint
 from asgi_oidc.errors import RequestRejected
+from asgi_oidc.pages.layout import frame_page
 from asgi_oidc.sessions.authentication import may_sign_out, who_was
 from asgi_oidc.urls import check_url, origin_of
 from asgi_oidc.web.asgi_types import Receive
-from asgi_oidc.web.pages import frame_page
 from asgi_oidc.web.request import Request
 from asgi_oidc.web.response import Response, frame, problem
 

@@ -11,6 +11,7 @@ from asgi_oidc.login.endpoint_urls import with_return_to
 from asgi_oidc.logout.landing import is_goal_public, landing_url, signed_out
 from asgi_oidc.logout.logout_state import LogoutState
 from asgi_oidc.logout.sign_out import sign_out_everywhere
+from asgi_oidc.pages.layout import confirm_logout_page, leaving_csp, leaving_page
 from asgi_oidc.protocol.end_session import MAX_URL_LENGTH, end_session_parameters, with_parameters
 from asgi_oidc.request_body import read_form_body
 from asgi_oidc.sessions.authentication import may_sign_out, who_was
@@ -20,7 +21,6 @@ from asgi_oidc.sessions.session import REPLACED_GRACE, Session, ends_for_good_at
 from asgi_oidc.tokens.revoke import revoke
 from asgi_oidc.urls import check_url, origin_of
 from asgi_oidc.web.asgi_types import Receive
-from asgi_oidc.web.pages import confirm_logout_page, leaving_csp, leaving_page
 from asgi_oidc.web.request import Request, read_form
 from asgi_oidc.web.response import REFERRER_POLICY_OF_LEAVING, Response, page, redirect
 

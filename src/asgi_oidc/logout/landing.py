@@ -6,7 +6,7 @@ from asgi_oidc.composition import Parts
 from asgi_oidc.errors import RequestRejected
 from asgi_oidc.login.endpoint_urls import with_return_to
 from asgi_oidc.logout.logout_state import LogoutState
-from asgi_oidc.web.pages import signed_out_page
+from asgi_oidc.pages.layout import signed_out_page
 from asgi_oidc.web.request import Request
 from asgi_oidc.web.response import Response, page, redirect
 

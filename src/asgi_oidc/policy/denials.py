@@ -5,10 +5,18 @@ from typing import assert_never
 
 from asgi_oidc import events
 from asgi_oidc.composition import Parts
-from asgi_oidc.endpoints.failure import failure
 from asgi_oidc.endpoints.login import ANOTHER_ACCOUNT, own_path, start_login
 from asgi_oidc.errors import OIDCError, RequestRejected, StoreUnavailable
 from asgi_oidc.login.interrupted_forms import MAX_FORM_SIZE, MAX_SEALED_FORM_LENGTH, InterruptedForm
+from asgi_oidc.pages.failures import failure
+from asgi_oidc.pages.layout import (
+    FORM_CSP,
+    FRAGMENT_CSP,
+    forbidden_page,
+    form_stopped_page,
+    fragment_page,
+    sign_in_page,
+)
 from asgi_oidc.policy.policy import MatchedPolicy, Refuse, StartLogin, StepUp
 from asgi_oidc.principal import User
 from asgi_oidc.protocol.step_up import ANY_LOGIN, AuthenticationRequest
@@ -17,7 +25,6 @@ from asgi_oidc.sessions.authentication import who_was
 from asgi_oidc.sessions.digests import digest
 from asgi_oidc.sessions.repository import ActiveSession
 from asgi_oidc.web.asgi_types import Receive
-from asgi_oidc.web.pages import FORM_CSP, FRAGMENT_CSP, forbidden_page, form_stopped_page, fragment_page, sign_in_page
 from asgi_oidc.web.request import Request, read_form
 from asgi_oidc.web.response import Response, challenge, page, page_for, problem
 

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from asgi_oidc.web.pages import PAGE_CSP, page_content, turbo_frame
+from asgi_oidc.pages.layout import PAGE_CSP, page_content, turbo_frame
 from asgi_oidc.web.request import Request
 
 Headers = tuple[tuple[bytes, bytes], ...]

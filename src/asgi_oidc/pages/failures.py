@@ -26,8 +26,8 @@ from asgi_oidc.errors import (
     TokenRejected,
 )
 from asgi_oidc.login.endpoint_urls import with_return_to
+from asgi_oidc.pages.layout import error_page
 from asgi_oidc.protocol.step_up import AuthenticationRequest
-from asgi_oidc.web.pages import error_page
 from asgi_oidc.web.request import Request
 from asgi_oidc.web.response import Response, page_for, problem
 
