@@ -14,9 +14,13 @@ from asgi_oidc.login.interrupted_forms import InterruptedForms
 from asgi_oidc.login.login_loops import LoginLoops
 from asgi_oidc.login.login_transactions import Transactions
 from asgi_oidc.logout.logout_state import LogoutStates
+from asgi_oidc.pages.failures import Failures
+from asgi_oidc.pages.pages import Pages, make_pages
+from asgi_oidc.pages.translation import IN_ENGLISH
 from asgi_oidc.policy.mount_table import MountTable
 from asgi_oidc.policy.policy import Policy
 from asgi_oidc.protocol.client import Client
+from asgi_oidc.protocol.step_up import ANOTHER_ACCOUNT, ANY_LOGIN, AuthenticationRequest
 from asgi_oidc.provider.http import Http
 from asgi_oidc.provider.provider import Provider, ProviderSettings
 from asgi_oidc.sessions.in_cookies import CookieSessions
@@ -72,6 +76,8 @@ class Parts:
     nobody: Any
     origin: str
     own_paths: str
+    pages: Pages
+    failures: Failures
     notices: set[str]
 
     @property
@@ -146,6 +152,9 @@ def put_together(
         read_ask=settings.read_ask,
         sealed=lambda ask: asks.write(ask, now=now()),
     )
+    rounds = LoginLoops(sealer, style, stem, settings.session_idle)
+    pages = make_pages(IN_ENGLISH, app_name=settings.app_name, home=settings.home)
+    ask_another = AuthenticationRequest(prompt=ANOTHER_ACCOUNT)
     return Parts(
         settings=settings,
         clock=clock,
@@ -158,7 +167,7 @@ def put_together(
         transactions=transactions,
         ways_back=LogoutStates(sealer),
         asks=asks,
-        rounds=LoginLoops(sealer, style, stem, settings.session_idle),
+        rounds=rounds,
         forms=forms,
         cookie_budget=CookieBudget(style.name(stem), transactions, forms),
         limits=limits,
@@ -175,6 +184,15 @@ def put_together(
         nobody=oidc.OIDC(urls),
         origin=settings.origin,
         own_paths=settings.base_path + settings.auth_path,
+        pages=pages,
+        failures=Failures(
+            pages.layout,
+            settings.origin,
+            settings.home,
+            login_url=lambda return_to: urls.login_for(ANY_LOGIN, return_to),
+            another_account_url=lambda return_to: urls.login_for(ask_another, return_to),
+            delete_login_count=rounds.delete,
+        ),
         notices=set(),
     )
 

@@ -17,7 +17,6 @@ from asgi_oidc.endpoints.login import own_path
 from asgi_oidc.errors import OIDCError, RequestRejected, StoreUnavailable, UnsupportedScope
 from asgi_oidc.errors.sanitized import call_sanitized, sanitized, sanitizes_errors
 from asgi_oidc.logout.landing import welcome_back
-from asgi_oidc.pages.failures import failure
 from asgi_oidc.policy.app_checks import authorize, decide_at_once
 from asgi_oidc.policy.app_errors import decision_for, lacks_user
 from asgi_oidc.policy.denials import deny, foreign
@@ -246,7 +245,7 @@ class OIDCMiddleware:
         receive: Receive,
     ) -> Response:
         if down is not None and isinstance(decision, StartLogin):
-            return failure(request, self._parts, down, return_to=own_path(request.target, self._parts))
+            return self._parts.failures.response(request, down, return_to=own_path(request.target, self._parts))
         return await deny(decision, request, self._parts, place, live, receive)
 
     @sanitizes_errors
@@ -255,7 +254,7 @@ class OIDCMiddleware:
     ) -> Response:
         decision = decision_for(error, request, self._parts, live)
         if isinstance(decision, OIDCError):
-            return failure(request, self._parts, decision, return_to=own_path(request.target, self._parts))
+            return self._parts.failures.response(request, decision, return_to=own_path(request.target, self._parts))
         # The app may have read the body, so no form can be kept.
         return await deny(decision, request, self._parts, place, live, receive=None)
 
@@ -299,12 +298,12 @@ class OIDCMiddleware:
             allowed = ", ".join(endpoint.methods).encode("ascii")
             if request.shows_html:
                 error = RequestRejected("method_not_allowed", f"only {allowed.decode()}", status=405)
-                return failure(request, self._parts, error).with_headers((b"allow", allowed))
+                return self._parts.failures.response(request, error).with_headers((b"allow", allowed))
             return problem(405, "method_not_allowed", "Method not allowed").with_headers((b"allow", allowed))
         try:
             return await endpoint.handle(request, self._parts, receive)
         except OIDCError as error:
-            return failure(request, self._parts, error)
+            return self._parts.failures.response(request, error)
 
 
 async def _respond(response: Response, request: Request, send: Send) -> None:

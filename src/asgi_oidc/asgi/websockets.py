@@ -9,7 +9,6 @@ from asgi_oidc.asgi.open_websocket import CLOSE_SESSION_OVER, CLOSE_TRY_AGAIN_LA
 from asgi_oidc.composition import Parts
 from asgi_oidc.errors import OIDCError, RefreshFailed, StoreUnavailable
 from asgi_oidc.errors.sanitized import sanitizes_errors
-from asgi_oidc.pages.failures import failure
 from asgi_oidc.policy.app_checks import authorize
 from asgi_oidc.policy.app_errors import decision_for, lacks_user
 from asgi_oidc.policy.denials import forbidden, foreign, unauthorized
@@ -67,7 +66,7 @@ async def _refusal(
     if place.opened_by is not None:
         return None
     if isinstance(who, StoreUnavailable):
-        return failure(request, parts, who), CLOSE_TRY_AGAIN_LATER
+        return parts.failures.response(request, who), CLOSE_TRY_AGAIN_LATER
     if who is not None and not is_ours:
         return foreign(request, parts), CLOSE_FORBIDDEN
     try:
@@ -117,4 +116,4 @@ def _told(error: OIDCError, request: Request, parts: Parts, live: ActiveSession 
     if not isinstance(decision, OIDCError):
         return unauthorized(decision, request, parts), CLOSE_SESSION_OVER
     is_outage = isinstance(decision, RefreshFailed | StoreUnavailable)
-    return failure(request, parts, decision), CLOSE_TRY_AGAIN_LATER if is_outage else CLOSE_BROKEN
+    return parts.failures.response(request, decision), CLOSE_TRY_AGAIN_LATER if is_outage else CLOSE_BROKEN

@@ -12,7 +12,6 @@ from asgi_oidc.login.login_loops import MAX_LOGINS_IN_A_ROW, LoginCount
 from asgi_oidc.login.login_transactions import LOGIN_LIFETIME, RESTARTED, Transaction, is_live
 from asgi_oidc.login.on_login import admit
 from asgi_oidc.login.sign_in import Claims, LoginStart, begin, new_session, sign_in
-from asgi_oidc.pages.failures import failure
 from asgi_oidc.protocol.authorization import (
     AuthorizationResponse,
     check_response_issuer,
@@ -61,7 +60,7 @@ async def callback(request: Request, parts: Parts, receive: Receive) -> Response
         answered = await _not_finished(request, parts, response, transaction, error)
         answered = answered.with_cookies([parts.transactions.delete(transaction.state, transaction.session_id)])
     except OIDCError as error:
-        answered = failure(request, parts, error, return_to=transaction.return_to)
+        answered = parts.failures.response(request, error, return_to=transaction.return_to)
     return answered
 
 
@@ -71,14 +70,14 @@ async def _not_finished(
     """Restart a login once if its page at the provider has expired; report any other failure."""
     is_first = request.wants_page and not request.is_prefetch and not transaction.state.endswith(RESTARTED)
     if not (is_first and has_login_page_expired(response)):
-        return failure(request, parts, error, return_to=transaction.return_to)
+        return parts.failures.response(request, error, return_to=transaction.return_to)
     events.log(events.LOGIN_REPEATED, going_to="a fresh login", code=error.code, detail=error.detail)
     ask, return_to = AuthenticationRequest(tuple(transaction.acr_values), transaction.max_age), transaction.return_to
     form = None if transaction.form is None else KeptForm(transaction.form, transaction.form_size)
     try:
         return await start_login(request, parts, return_to=return_to, ask=ask, again=True, form=form)
     except OIDCError as failed:
-        return failure(request, parts, failed, return_to=transaction.return_to)
+        return parts.failures.response(request, failed, return_to=transaction.return_to)
 
 
 async def _finish_once(
@@ -96,7 +95,7 @@ async def _finish_once(
         else:
             answered = await _nobody_waits(request, parts, response, transaction)
     except OIDCError as error:
-        answered = failure(request, parts, error, return_to=transaction.return_to)
+        answered = parts.failures.response(request, error, return_to=transaction.return_to)
     answered = answered.with_cookies([parts.transactions.delete(transaction.state, transaction.session_id)])
     return answered.with_cookies(_make_room(request, parts, transaction, answered.cookies))
 

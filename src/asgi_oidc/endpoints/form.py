@@ -8,14 +8,13 @@ from asgi_oidc.endpoints.endpoint import Endpoint
 from asgi_oidc.endpoints.login import CLAIM_PARAMETER, KeptForm, start_login
 from asgi_oidc.errors import RequestRejected
 from asgi_oidc.login.interrupted_forms import FormClaim, InterruptedForm
-from asgi_oidc.pages.layout import form_again_page, form_gone_page, form_lost_page, form_of_another_page
 from asgi_oidc.principal import User
 from asgi_oidc.request_body import read_form_body
 from asgi_oidc.sessions.authentication import authenticate
 from asgi_oidc.sessions.digests import digest
 from asgi_oidc.web.asgi_types import Receive
 from asgi_oidc.web.request import Request, read_form
-from asgi_oidc.web.response import Response, page, redirect
+from asgi_oidc.web.response import Response, redirect
 
 
 async def form(request: Request, parts: Parts, receive: Receive) -> Response:
@@ -58,30 +57,26 @@ async def _tell(request: Request, parts: Parts) -> Response:
     live = await authenticate(request, parts, now=parts.now())
     lost = parts.forms.open(_only(request.parameters(), "form") or "", now=parts.now())
     back = parts.origin + lost.page if lost is not None and lost.page else parts.settings.home
-    app = parts.settings.app_name
+    pages = parts.pages.forms
     if live is None:
         return redirect(back)
     login, kept = live.session.login, parts.forms.find(request.cookies, now=parts.now())
     if kept is None:
         events.log(events.FORM_LOST, was_kept=lost is None)
         # Of a form that was kept nobody knows here whether it was sent by now.
-        body = form_gone_page(back=back, app=app) if lost is None else form_lost_page(back=back, app=app)
-        return page(body, status=200)
+        return pages.not_found(back=back) if lost is None else pages.lost(back=back)
     name = User(login.sub, login.issuer, live.session.tokens.written_claims).display_name
     if kept.sub is None and not _is_claimed(kept, live.session.id, request, parts):
         # Nobody knows whose it is: it is for the very login that was started from its page, and for no other.
         events.log(events.FORM_LOST, reason="another login")
-        answer = page(form_gone_page(back=back, app=app), status=200)
+        answer = pages.not_found(back=back)
         return answer.with_cookies(parts.forms.delete(request.cookies))
     if kept.sub not in (None, digest(login.sub)):
         events.log(events.FORM_LOST, reason="another user")
-        answer = page(form_of_another_page(name=name, back=back, app=app), status=200)
+        answer = pages.of_other_user(name=name, back=back)
         return answer.with_cookies(parts.forms.delete(request.cookies))
     events.log(events.FORM_OFFERED)
-    body = form_again_page(
-        name=name, origin=parts.origin, target=kept.target, pairs=kept.pairs, discard=parts.urls.form, app=app
-    )
-    return page(body, status=200)
+    return pages.offer(name=name, origin=parts.origin, target=kept.target, pairs=kept.pairs, discard=parts.urls.form)
 
 
 def _is_claimed(kept: InterruptedForm, session_id: str, request: Request, parts: Parts) -> bool:

@@ -11,12 +11,11 @@ from asgi_oidc import events
 from asgi_oidc.composition import Parts
 from asgi_oidc.endpoints.endpoint import Endpoint
 from asgi_oidc.errors import RequestRejected
-from asgi_oidc.pages.layout import frame_page
 from asgi_oidc.sessions.authentication import may_sign_out, who_was
 from asgi_oidc.urls import check_url, origin_of
 from asgi_oidc.web.asgi_types import Receive
 from asgi_oidc.web.request import Request
-from asgi_oidc.web.response import Response, frame, problem
+from asgi_oidc.web.response import Response, problem
 
 
 async def frontchannel_logout(request: Request, parts: Parts, receive: Receive) -> Response:
@@ -27,7 +26,7 @@ async def frontchannel_logout(request: Request, parts: Parts, receive: Receive) 
     """
     if not parts.settings.frontchannel_logout:
         return problem(404, "frontchannel_logout_off", "Front-channel logout is not switched on")
-    answer = frame(frame_page(), ancestors=origin_of(check_url(parts.settings.issuer)))
+    answer = parts.pages.sign_out.in_frame(provider=origin_of(check_url(parts.settings.issuer)))
     sid = None if request.is_prefetch else _read_sid(request, parts)
     live = None if sid is None else await who_was(request, parts)
     if sid is None or live is None or not _is(live.session.login.sid, sid):

@@ -13,7 +13,7 @@ from asgi_oidc.errors import LoginLoop, RequestRejected
 from asgi_oidc.login.login_loops import MAX_LOGINS_IN_A_ROW
 from asgi_oidc.login.login_transactions import RESTARTED, Before, Transaction
 from asgi_oidc.protocol.authorization import Proofs, account_prompt, authorization_url
-from asgi_oidc.protocol.step_up import ANY_LOGIN, AuthenticationRequest
+from asgi_oidc.protocol.step_up import ANOTHER_ACCOUNT, ANY_LOGIN, AuthenticationRequest
 from asgi_oidc.sessions.authentication import delete_over, expect_login, is_over, who_was
 from asgi_oidc.sessions.digests import digest
 from asgi_oidc.sessions.repository import ActiveSession
@@ -23,7 +23,6 @@ from asgi_oidc.web.request import Request
 from asgi_oidc.web.response import Response, redirect
 from asgi_oidc.web.return_to import check_return_to, shorter_paths
 
-ANOTHER_ACCOUNT = "select_account"  # as `prompt`: the word that a provider has for it is found out with the login
 CLAIM_PARAMETER = "claim"  # parameter of the page that offers a form: which session its login became
 RANDOM_BYTES = 32  # bytes in each of state, nonce and code_verifier (RFC 7636 §7.1)
 

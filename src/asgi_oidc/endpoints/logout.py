@@ -11,7 +11,6 @@ from asgi_oidc.login.endpoint_urls import with_return_to
 from asgi_oidc.logout.landing import is_goal_public, landing_url, signed_out
 from asgi_oidc.logout.logout_state import LogoutState
 from asgi_oidc.logout.sign_out import sign_out_everywhere
-from asgi_oidc.pages.layout import confirm_logout_page, leaving_csp, leaving_page
 from asgi_oidc.protocol.end_session import MAX_URL_LENGTH, end_session_parameters, with_parameters
 from asgi_oidc.request_body import read_form_body
 from asgi_oidc.sessions.authentication import may_sign_out, who_was
@@ -22,7 +21,7 @@ from asgi_oidc.tokens.revoke import revoke
 from asgi_oidc.urls import check_url, origin_of
 from asgi_oidc.web.asgi_types import Receive
 from asgi_oidc.web.request import Request, read_form
-from asgi_oidc.web.response import REFERRER_POLICY_OF_LEAVING, Response, page, redirect
+from asgi_oidc.web.response import Response, redirect
 
 METADATA_DEADLINE = 3.0  # seconds; a provider that is down does not hold up a sign-out
 
@@ -40,9 +39,7 @@ async def logout(request: Request, parts: Parts, receive: Receive) -> Response:
         if not request.wants_page:
             raise RequestRejected("foreign_origin", "another site may not sign our users out", status=403)
         action = with_return_to(parts.urls.logout, _return_to(request.parameters(), parts))
-        return page(
-            confirm_logout_page(action=action, home=parts.settings.home, app=parts.settings.app_name), status=200
-        )
+        return parts.pages.sign_out.confirm(action=action)
     session, endpoint = await _find(request, parts), None
     if session is not None:
         endpoint = await _sign_out(session, parts)
@@ -147,9 +144,8 @@ def _end_session(request: Request, endpoint: str, parameters: dict[str, str], pa
     if len(url) <= MAX_URL_LENGTH:
         return redirect(url)
     if request.wants_page:
-        csp = leaving_csp(origin_of(check_url(endpoint)), parts.settings.landing_url)
-        body = leaving_page(action=endpoint, fields=parameters, app=parts.settings.app_name)
-        return page(body, status=200, csp=csp, referrer_policy=REFERRER_POLICY_OF_LEAVING)
+        provider, back = origin_of(check_url(endpoint)), parts.settings.landing_url
+        return parts.pages.sign_out.at_provider(action=endpoint, fields=parameters, provider=provider, back=back)
     del parameters["id_token_hint"]
     return redirect(with_parameters(endpoint, **parameters))
 

@@ -6,9 +6,8 @@ from asgi_oidc.composition import Parts
 from asgi_oidc.errors import RequestRejected
 from asgi_oidc.login.endpoint_urls import with_return_to
 from asgi_oidc.logout.logout_state import LogoutState
-from asgi_oidc.pages.layout import signed_out_page
 from asgi_oidc.web.request import Request
-from asgi_oidc.web.response import Response, page, redirect
+from asgi_oidc.web.response import Response, redirect
 
 
 def welcome_back(request: Request, parts: Parts, *, is_signed_in: bool) -> Response | None:
@@ -24,8 +23,8 @@ def welcome_back(request: Request, parts: Parts, *, is_signed_in: bool) -> Respo
 
 def signed_out(way_back: LogoutState, parts: Parts) -> Response:
     """Show "You are signed out" if the target page would start a login, which could silently undo the sign-out."""
-    again, app = with_return_to(parts.urls.login, way_back.return_to), parts.settings.app_name
-    return page(signed_out_page(again=again, is_everywhere=way_back.is_everywhere, app=app), status=200)
+    login = with_return_to(parts.urls.login, way_back.return_to)
+    return parts.pages.sign_out.signed_out(login=login, is_everywhere=way_back.is_everywhere)
 
 
 def landing_url(return_to: str | None, parts: Parts) -> str:

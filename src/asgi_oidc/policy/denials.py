@@ -5,28 +5,19 @@ from typing import assert_never
 
 from asgi_oidc import events
 from asgi_oidc.composition import Parts
-from asgi_oidc.endpoints.login import ANOTHER_ACCOUNT, own_path, start_login
+from asgi_oidc.endpoints.login import own_path, start_login
 from asgi_oidc.errors import OIDCError, RequestRejected, StoreUnavailable
 from asgi_oidc.login.interrupted_forms import MAX_FORM_SIZE, MAX_SEALED_FORM_LENGTH, InterruptedForm
-from asgi_oidc.pages.failures import failure
-from asgi_oidc.pages.layout import (
-    FORM_CSP,
-    FRAGMENT_CSP,
-    forbidden_page,
-    form_stopped_page,
-    fragment_page,
-    sign_in_page,
-)
 from asgi_oidc.policy.policy import MatchedPolicy, Refuse, StartLogin, StepUp
 from asgi_oidc.principal import User
-from asgi_oidc.protocol.step_up import ANY_LOGIN, AuthenticationRequest
+from asgi_oidc.protocol.step_up import ANOTHER_ACCOUNT, ANY_LOGIN, AuthenticationRequest
 from asgi_oidc.request_body import read_form_body
 from asgi_oidc.sessions.authentication import who_was
 from asgi_oidc.sessions.digests import digest
 from asgi_oidc.sessions.repository import ActiveSession
 from asgi_oidc.web.asgi_types import Receive
 from asgi_oidc.web.request import Request, read_form
-from asgi_oidc.web.response import Response, challenge, page, page_for, problem
+from asgi_oidc.web.response import Response, challenge, problem
 
 FORM_ID_BYTES = 12  # random bytes
 MAX_PAGE_LENGTH = (
@@ -69,16 +60,12 @@ async def _login_needed(
             return await _stop_form(decision, request, parts, receive, target=return_to)
         return unauthorized(decision, request, parts, shows_html=request.shows_html)
     if parts.settings.keep_fragment and return_to is not None:
-        answer = page(
-            fragment_page(login=parts.urls.login_for(ask, return_to), app=parts.settings.app_name),
-            status=401,
-            csp=FRAGMENT_CSP,
-        )
+        answer = parts.pages.sign_in.keeping_fragment(login=parts.urls.login_for(ask, return_to))
         return answer.with_headers(challenge(parts.urls.login, {}))
     try:
         return await start_login(request, parts, return_to=return_to, ask=ask)
     except OIDCError as error:
-        return failure(request, parts, error, return_to=return_to)
+        return parts.failures.response(request, error, return_to=return_to)
 
 
 def unauthorized(
@@ -107,8 +94,7 @@ def unauthorized(
 
 def _sign_in(decision: StartLogin | StepUp, request: Request, parts: Parts, url: str) -> Response:
     told = {"error": STEP_UP_REQUIRED, **decision.ask.parameters} if isinstance(decision, StepUp) else {}
-    body = sign_in_page(login=url, is_step_up=isinstance(decision, StepUp), app=parts.settings.app_name)
-    answer = page_for(request, body, status=401)
+    answer = parts.pages.sign_in.required(request, login=url, is_step_up=isinstance(decision, StepUp))
     answer = answer.with_headers(challenge(parts.urls.login, told))
     # htmx follows this header whatever the status is, but for redirects.
     return answer.with_headers((b"hx-redirect", url.encode("ascii"))) if request.is_htmx else answer
@@ -127,16 +113,9 @@ def forbidden(
     is_for_a_person = request.is_navigation or request.shows_html or (request.wants_page and request.has_form)
     if live is not None and place.may_redirect and is_for_a_person:
         user = User(live.session.login.sub, live.session.login.issuer, live.session.tokens.written_claims)
-        home = parts.settings.home
-        body = forbidden_page(
-            name=user.display_name,
-            email=user.email,
-            switch=switch,
-            home=home,
-            reference=reference,
-            app=parts.settings.app_name,
+        return parts.pages.denied.forbidden(
+            request, name=user.display_name, email=user.email, another_account=switch, reference=reference
         )
-        return page_for(request, body, status=403)
     name, needed = "forbidden", {}
     if refusal.scopes:  # RFC 6750 §3.1
         name, needed = "insufficient_scope", {"scope": " ".join(refusal.scopes)}
@@ -150,7 +129,7 @@ def foreign(request: Request, parts: Parts) -> Response:
     detail = (
         "a page of another site" if stated else "no Origin: expected the origin of base_url, or of a rule's origins"
     )
-    return failure(request, parts, RequestRejected("foreign_origin", detail, status=403))
+    return parts.failures.response(request, RequestRejected("foreign_origin", detail, status=403))
 
 
 async def _stop_form(
@@ -162,22 +141,17 @@ async def _stop_form(
     if parts.settings.keep_forms and is_own and receive is not None and target is not None:
         sealed = await _sealed(request, parts, receive, target=target)
     events.log(events.FORM_STOPPED, is_kept=sealed is not None)
+    page, is_step_up = _page_of(request, parts), isinstance(decision, StepUp)
+    back = None if page is None else parts.origin + page
     if sealed is None:
-        back = _page_of(request, parts)
-        back = back if back is not None and len(back) <= MAX_PAGE_LENGTH else None
-        lost = InterruptedForm(target="", page=back, pairs=[], sub=None, created_at=parts.now())
-        again = parts.urls.login_for(ask, f"{parts.form_path}?form={parts.forms.seal(lost)}")
+        kept_page = page if page is not None and len(page) <= MAX_PAGE_LENGTH else None
+        lost = InterruptedForm(target="", page=kept_page, pairs=[], sub=None, created_at=parts.now())
+        login = parts.urls.login_for(ask, f"{parts.form_path}?form={parts.forms.seal(lost)}")
+        answer = parts.pages.forms.not_sent(request, login=login, back=back, is_step_up=is_step_up)
     else:
-        again = parts.urls.form_for(ask)
-    stood_on = _page_of(request, parts)
-    body = form_stopped_page(
-        again=again,
-        sealed=sealed,
-        back=None if stood_on is None else parts.origin + stood_on,
-        is_step_up=isinstance(decision, StepUp),
-        app=parts.settings.app_name,
-    )
-    return page_for(request, body, status=401, csp=FORM_CSP).with_headers(challenge(parts.urls.login, {}))
+        action = parts.urls.form_for(ask)
+        answer = parts.pages.forms.kept(request, action=action, sealed=sealed, back=back, is_step_up=is_step_up)
+    return answer.with_headers(challenge(parts.urls.login, {}))
 
 
 async def _sealed(request: Request, parts: Parts, receive: Receive, *, target: str) -> str | None:

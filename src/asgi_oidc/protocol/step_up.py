@@ -8,6 +8,7 @@ from asgi_oidc.errors import describe_value
 
 MAX_MAX_AGE = 366 * 86_400  # seconds
 MAX_ACR_VALUES_LENGTH = 512  # characters
+ANOTHER_ACCOUNT = "select_account"  # as `prompt`: the word that a provider has for it is found out with the login
 
 
 class AuthenticationRequest(msgspec.Struct, frozen=True, array_like=True):

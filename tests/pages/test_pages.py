@@ -3,11 +3,14 @@
 import re
 from base64 import b64encode
 from hashlib import sha256
-from html.parser import HTMLParser
 
 import pytest
 
-from asgi_oidc.pages.layout import PAGE_CSP, confirm_logout_page, error_page, frame_page, signed_out_page
+from asgi_oidc.errors import ProviderUnavailable
+from asgi_oidc.pages.layout import PAGE_CSP
+from asgi_oidc.pages.texts import ENGLISH
+from asgi_oidc.pages.translation import Texts
+from tests.pages.rendered import LOGIN, Reader, failure_page, pages
 
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -18,44 +21,27 @@ HOSTILE = [
     "Čapková \u202e \x00",
 ]
 
-ERROR_PAGE = error_page(title="Oh", text="No.", reference="r1", actions=[("Again", "https://app.example.com/")])
-CONFIRM_PAGE = confirm_logout_page(action="https://app.example.com/auth/logout", home="https://app.example.com/")
-SIGNED_OUT_PAGE = signed_out_page(again="https://app.example.com/auth/login", is_everywhere=True)
-PAGES = [ERROR_PAGE, CONFIRM_PAGE, SIGNED_OUT_PAGE, frame_page()]
-
-
-class Reader(HTMLParser):
-    """Reads a page as a browser does: its tags, attributes and texts."""
-
-    def __init__(self, page: bytes) -> None:
-        super().__init__()
-        self.tags: list[str] = []
-        self.attributes: list[tuple[str, str | None]] = []
-        self.texts: list[str] = []
-        self.feed(page.decode())
-        self.close()
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append(tag)
-        self.attributes += attrs
-
-    def handle_data(self, data: str) -> None:
-        self.texts.append(data)
+SIGN_OUT_URL = "https://app.example.com/auth/logout"
+ERROR_PAGE = failure_page()
+CONFIRM_PAGE = pages().sign_out.confirm(action=SIGN_OUT_URL).body
+SIGNED_OUT_PAGE = pages().sign_out.signed_out(login=LOGIN, is_everywhere=True).body
+FRAME_PAGE = pages().sign_out.in_frame(provider="https://id.example.com").body
+PAGES = [ERROR_PAGE, CONFIRM_PAGE, SIGNED_OUT_PAGE, FRAME_PAGE]
 
 
 @pytest.mark.parametrize("hostile", HOSTILE)
 def test_an_error_page_takes_every_value_as_text(hostile):
     """Whatever a caller passes, the page has the same elements and shows the value."""
-    page = Reader(error_page(title=hostile, text=hostile, reference=hostile, actions=[(hostile, hostile)]))
+    page = Reader(failure_page(texts=Texts(dict.fromkeys(ENGLISH, hostile)), home=hostile, login=hostile))
 
-    assert page.tags == Reader(ERROR_PAGE).tags
-    assert (page.texts.count(hostile), ("href", hostile) in page.attributes) == (5, True)
+    assert page.tags == [tag for tag in Reader(ERROR_PAGE).tags if tag != "code"]  # no placeholder for the reference
+    assert (page.texts.count(hostile), ("href", hostile) in page.attributes) == (6, True)
 
 
 @pytest.mark.parametrize("hostile", HOSTILE)
 def test_the_confirm_page_takes_every_value_as_text(hostile):
     """The URLs are ours, and still no reason to trust them."""
-    page = Reader(confirm_logout_page(action=hostile, home=hostile))
+    page = Reader(pages(home=hostile).sign_out.confirm(action=hostile).body)
 
     assert page.tags == Reader(CONFIRM_PAGE).tags
     assert {("action", hostile), ("href", hostile)} <= set(page.attributes)
@@ -82,7 +68,7 @@ def test_a_page_has_no_script_and_loads_nothing(page):
 @pytest.mark.parametrize("hostile", HOSTILE)
 def test_the_signed_out_page_takes_every_value_as_text(hostile):
     """The URL is ours, and still no reason to trust it."""
-    page = Reader(signed_out_page(again=hostile, is_everywhere=True))
+    page = Reader(pages().sign_out.signed_out(login=hostile, is_everywhere=True).body)
 
     assert page.tags == Reader(SIGNED_OUT_PAGE).tags
     assert ("href", hostile) in page.attributes
@@ -90,7 +76,7 @@ def test_the_signed_out_page_takes_every_value_as_text(hostile):
 
 def test_who_is_signed_out_here_only_is_told_so():
     """On a shared computer that is the half of it."""
-    here, everywhere = (signed_out_page(again="/", is_everywhere=told) for told in (False, True))
+    here, everywhere = (pages().sign_out.signed_out(login="/", is_everywhere=told).body for told in (False, True))
 
     assert (b"sign out there too" in here, b"sign out there too" in everywhere) == (True, False)
 
@@ -103,9 +89,9 @@ def test_the_policy_denies_by_default_and_leaves_forms_free():
 
 def test_the_first_action_stands_out():
     """One thing to do next, the others beside it."""
-    page = error_page(title="Oh", text="No.", reference="r1", actions=[("Again", "/a"), ("Home", "/b")])
+    page = failure_page(ProviderUnavailable(), login="/a", home="/b")
 
-    assert (page.count(b"class=first"), b'<a class=first target=_top href="/a">Again</a>' in page) == (1, True)
+    assert (page.count(b"class=first"), b'<a class=first target=_top href="/a">Try again</a>' in page) == (1, True)
 
 
 def test_the_confirm_page_signs_out_by_post_only():

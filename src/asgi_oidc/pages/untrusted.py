@@ -1,0 +1,29 @@
+"""Shows what others chose, such as the name of a user: short, printable, and never as markup."""
+
+from html import escape
+
+MAX_NAME_LENGTH = 80  # characters of a name
+MAX_VALUE_LENGTH = 200  # characters of a field of a form
+
+
+def user_html(name: str, email: str | None = None) -> str:
+    """Name a user; `<bdi>` keeps a name in another script from reordering the sentence around it."""
+    who = shorten(name) if email in (None, name) else f"{shorten(name)} ({shorten(email or '')})"
+    return f"<strong><bdi>{escape(who)}</bdi></strong>"
+
+
+def value_html(text: str) -> str:
+    """Show a text of several lines."""
+    cut = text if len(text) <= MAX_VALUE_LENGTH else text[:MAX_VALUE_LENGTH] + "\u2026"
+    lines = cut.replace("\r\n", "\n").replace("\t", " ").split("\n")
+    return f"<bdi>{escape(chr(10).join(_printable(line) for line in lines))}</bdi>"
+
+
+def shorten(text: str) -> str:
+    """Cut a text of one line."""
+    text = _printable(text)
+    return text if len(text) <= MAX_NAME_LENGTH else text[:MAX_NAME_LENGTH] + "\u2026"
+
+
+def _printable(text: str) -> str:
+    return "".join(letter for letter in text if letter.isprintable())

@@ -1,0 +1,101 @@
+"""Renders every page there is, and reads it as a browser does."""
+
+from collections.abc import Callable, Mapping
+from html.parser import HTMLParser
+from typing import Any
+
+from asgi_oidc.errors import OIDCError, RequestRejected
+from asgi_oidc.pages.failures import Failures
+from asgi_oidc.pages.layout import Layout
+from asgi_oidc.pages.pages import Pages, make_pages
+from asgi_oidc.pages.translation import IN_ENGLISH, Texts
+from asgi_oidc.web.paths import read_path
+from asgi_oidc.web.request import Request
+from asgi_oidc.web.response import Response
+
+ORIGIN = "https://app.example.com"
+HOME = f"{ORIGIN}/"
+LOGIN = f"{ORIGIN}/auth/login"
+
+
+class Reader(HTMLParser):
+    """Reads a page as a browser does: its tags, attributes and texts."""
+
+    def __init__(self, page: bytes) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.attributes: list[tuple[str, str | None]] = []
+        self.texts: list[str] = []
+        self.feed(page.decode())
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes += attrs
+
+    def handle_data(self, data: str) -> None:
+        self.texts.append(data)
+
+
+def navigation(path: str = "/page", **headers: str) -> Request:
+    """Make the request of a browser that opens a page."""
+    named = {"accept": "text/html", **headers}
+    pairs = [(name.replace("_", "-").encode(), value.encode()) for name, value in named.items()]
+    scope: dict[str, Any] = {"type": "http", "method": "GET", "path": path, "headers": pairs}
+    return Request(scope, path=read_path(scope, base_path=""))
+
+
+def pages(texts: Texts = IN_ENGLISH, *, app: str | None = None, home: str = HOME) -> Pages:
+    """Make the pages of an app."""
+    return make_pages(texts, app_name=app, home=home)
+
+
+def failures(texts: Texts = IN_ENGLISH, *, app: str | None = None, home: str = HOME, login: str = LOGIN) -> Failures:
+    """Make what answers failed requests of an app."""
+    return Failures(
+        Layout(texts, app),
+        ORIGIN,
+        home,
+        login_url=lambda return_to: login,
+        another_account_url=lambda return_to: login,
+        delete_login_count=lambda cookies: [],
+    )
+
+
+def failure_page(error: OIDCError | None = None, **options: Any) -> bytes:
+    """Render the page of a failure."""
+    return failures(**options).response(navigation(), error or RequestRejected("x")).body
+
+
+def every_page(
+    texts: Texts = IN_ENGLISH, *, app: str | None = None, user: str = "Ana", url: str = HOME
+) -> Mapping[str, bytes]:
+    """Render every page but those of the failures."""
+    made, request = pages(texts, app=app, home=url), navigation()
+    stopped: dict[str, Any] = {"back": url}
+    show: Mapping[str, Callable[[], Response]] = {
+        "sign_in": lambda: made.sign_in.required(request, login=url, is_step_up=False),
+        "sign_in_step_up": lambda: made.sign_in.required(request, login=url, is_step_up=True),
+        "keeping_fragment": lambda: made.sign_in.keeping_fragment(login=url),
+        "forbidden": lambda: made.denied.forbidden(
+            request, name=user, email=user + "@", another_account=url, reference=user
+        ),
+        "form_not_sent": lambda: made.forms.not_sent(request, login=url, is_step_up=False, **stopped),
+        "form_not_sent_step_up": lambda: made.forms.not_sent(request, login=url, is_step_up=True, back=None),
+        "form_kept": lambda: made.forms.kept(request, action=url, sealed=user, is_step_up=False, **stopped),
+        "form_kept_step_up": lambda: made.forms.kept(request, action=url, sealed=user, is_step_up=True, back=None),
+        "form_lost": lambda: made.forms.lost(back=url),
+        "form_not_found": lambda: made.forms.not_found(back=url),
+        "form_of_other_user": lambda: made.forms.of_other_user(name=user, back=url),
+        "form_offer": lambda: made.forms.offer(
+            name=user, origin="", target=url, pairs=[(user, user), ("password", user), ("empty", "")], discard=url
+        ),
+        "sign_out": lambda: made.sign_out.confirm(action=url),
+        "sign_out_at_provider": lambda: made.sign_out.at_provider(
+            action=url, fields={user: user}, provider="https://id.example.com", back=HOME
+        ),
+        "signed_out": lambda: made.sign_out.signed_out(login=url, is_everywhere=True),
+        "signed_out_here_only": lambda: made.sign_out.signed_out(login=url, is_everywhere=False),
+        "in_frame": lambda: made.sign_out.in_frame(provider="https://id.example.com"),
+    }
+    return {name: shown().body for name, shown in show.items()}
