@@ -6,9 +6,9 @@ from typing import Annotated
 from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse
 
-from asgi_oidc import OIDCMiddleware
+from asgi_oidc import OIDCMiddleware, User
 from asgi_oidc.integrations.fastapi import CurrentUser, OptionalUser, require
-from asgi_oidc.principal import User
+from asgi_oidc.integrations.starlette import oidc_of
 
 api = FastAPI(title="asgi-oidc with FastAPI")
 
@@ -16,14 +16,14 @@ api = FastAPI(title="asgi-oidc with FastAPI")
 @api.get("/", response_class=HTMLResponse)
 async def home(user: OptionalUser, request: Request) -> str:
     """Anyone may see this."""
-    name, login = escape(user.display_name if user else "stranger"), escape(request.scope["oidc"].login_url("/me"))
+    name, login = escape(user.display_name if user else "stranger"), escape(oidc_of(request).login_url("/me"))
     return f'<!doctype html><h1>Welcome, {name}</h1><a href="{login}">Sign in</a>'
 
 
 @api.get("/me", response_class=HTMLResponse)
 async def me(user: CurrentUser, request: Request) -> str:
     """Only signed-in users get here."""
-    name, logout = escape(user.display_name), escape(request.scope["oidc"].logout_url())
+    name, logout = escape(user.display_name), escape(oidc_of(request).logout_url())
     form = f'<form method="post" action="{logout}"><button>Sign out</button></form>'
     return f"<!doctype html><h1>Hello, {name}</h1>{form}"
 

@@ -3,9 +3,10 @@
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-# Type checkers read this; at run time a name is imported when it is first used, so that whoever needs no more than
-# `asgi_oidc.testing` or the version loads no more.
+# Type checkers read this. At run time, a name is imported when it is first used: `asgi_oidc.testing` and the version
+# do not need the rest.
 if TYPE_CHECKING:
+    from asgi_oidc.asgi.oidc import OIDC
     from asgi_oidc.errors import (
         AccessTokenExpired,
         LoginRefused,
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     )
     from asgi_oidc.middleware import OIDCMiddleware
     from asgi_oidc.policy.rules import Rule
+    from asgi_oidc.principal import AnonymousUser, User
     from asgi_oidc.stores.memory import MemoryStore
     from asgi_oidc.stores.redis import RedisStore
     from asgi_oidc.stores.store import SessionStore
@@ -28,7 +30,9 @@ if TYPE_CHECKING:
     __version__: str
 
 __all__ = [
+    "OIDC",
     "AccessTokenExpired",
+    "AnonymousUser",
     "LoginRefused",
     "MemoryStore",
     "NotSignedIn",
@@ -44,10 +48,14 @@ __all__ = [
     "StoreUnavailable",
     "TokenNotGranted",
     "UnsupportedScope",
+    "User",
 ]
 
 _ELSEWHERE = {
     "OIDCMiddleware": "middleware",
+    "OIDC": "asgi.oidc",
+    "User": "principal",
+    "AnonymousUser": "principal",
     "Rule": "policy.rules",
     "MemoryStore": "stores.memory",
     "RedisStore": "stores.redis",

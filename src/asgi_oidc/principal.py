@@ -1,7 +1,7 @@
 """The principal that the app finds in the scope: `user` and `auth`."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -77,7 +77,7 @@ class User:
         return self._claims
 
     @property
-    def is_authenticated(self) -> bool:
+    def is_authenticated(self) -> Literal[True]:
         """Always True."""
         return True
 
@@ -127,7 +127,7 @@ class AnonymousUser:
     identity = ""
 
     @property
-    def is_authenticated(self) -> bool:
+    def is_authenticated(self) -> Literal[False]:
         """Always False."""
         return False
 
