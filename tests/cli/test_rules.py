@@ -10,7 +10,7 @@ from starlette.routing import Mount
 
 from asgi_oidc import OIDCMiddleware, Rule
 from asgi_oidc.cli.main import main
-from tests.settings.common import NEEDED
+from tests.settings.required_settings import NEEDED
 
 ADMINS = [Rule("/*", claims={"roles": "admin"})]
 starlette_app = Starlette(

@@ -16,7 +16,7 @@ from asgi_oidc.events import Event
 from asgi_oidc.testing import Browser, FakeProvider, serve
 from tests.examples.guides import EXAMPLES, blocks, read_guide, run_block
 from tests.examples.running import environ_of
-from tests.flow.site import Site
+from tests.protected_site import Site
 from tests.real.processes import answers, free_port, running
 from tests.real.servers import PYTHON
 

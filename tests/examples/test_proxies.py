@@ -18,8 +18,8 @@ from asgi_oidc.testing import Browser, Client, FakeProvider, Persona, serve
 from tests.examples.guides import EXAMPLES, blocks, read_guide
 from tests.real.certificates import Certificate, make_certificate
 from tests.real.nginx import PLACES
-from tests.real.parts import need
 from tests.real.processes import answers, free_port, running
+from tests.real.programs import need
 from tests.real.servers import PYTHON
 
 pytestmark = pytest.mark.real

@@ -18,8 +18,8 @@ from asgi_oidc import (
 )
 from asgi_oidc.endpoints import ENDPOINTS
 from asgi_oidc.testing import Browser, Response
-from tests.flow.site import ORIGIN, Exchange, Site, cookie_header
-from tests.sessions.stores import OwnStore
+from tests.protected_site import ORIGIN, Exchange, Site, cookie_header
+from tests.scripted_store import OwnStore
 
 FOLDER = Path(__file__).parents[2] / "examples" / "reference"
 DECISIONS = (FOLDER / "decisions.md").read_text(encoding="utf-8")

@@ -11,7 +11,7 @@ import pytest
 from asgi_oidc import OIDCMiddleware
 from tests.examples.guides import ROOT, blocks, read_guide, run_block, section
 from tests.examples.running import Example, environ_of, run_example
-from tests.flow.site import Site
+from tests.protected_site import Site
 
 GUIDE = read_guide("rules")
 

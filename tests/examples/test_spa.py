@@ -16,7 +16,7 @@ import pytest
 from asgi_oidc import Rule
 from asgi_oidc.cli.demo import EXAMPLE
 from asgi_oidc.testing import Browser, FakeProvider, serve
-from tests.flow.site import Exchange, Site, cookie_header
+from tests.protected_site import Exchange, Site, cookie_header
 from tests.real.processes import free_port
 from tests.real.servers import server
 

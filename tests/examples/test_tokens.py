@@ -12,7 +12,7 @@ from asgi_oidc import OIDCError
 from asgi_oidc.testing import Browser
 from tests.examples.guides import blocks, read_guide, run_block, run_waiting_block
 from tests.examples.running import run_example
-from tests.flow.site import ORIGIN, Site
+from tests.protected_site import ORIGIN, Site
 
 GUIDE = read_guide("tokens")
 

@@ -6,7 +6,7 @@ import pytest
 
 from asgi_oidc import LoginRefused
 from tests.examples.guides import read_guide, section
-from tests.flow.site import ORIGIN, OTHER_SECRET, Site
+from tests.protected_site import ORIGIN, OTHER_SECRET, Site
 
 GUIDE = read_guide("troubleshooting")
 REFUSED = section(GUIDE, "The provider's answer is refused")

@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from asgi_oidc.testing import Browser, Persona, Response
-from tests.flow.site import ORIGIN, PROGRAM, Clock, Exchange, Site, cookie_header
+from tests.protected_site import ORIGIN, PROGRAM, Clock, Exchange, Site, cookie_header
 
 MFA = "urn:example:mfa"
 TERMS: dict[str, dict[str, Any]] = {

@@ -16,8 +16,8 @@ from django.urls import path  # type: ignore[import-untyped]
 from msgspec import json
 
 from asgi_oidc.testing import Browser
-from tests.flow.site import ORIGIN, Exchange, Site, cookie_header
 from tests.integrations.routes import sign_in, site_of
+from tests.protected_site import ORIGIN, Exchange, Site, cookie_header
 
 BACKEND = f"{__name__}.Backend"
 KEY = "a-key-of-django-for-tests-only"

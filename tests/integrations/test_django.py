@@ -16,8 +16,8 @@ from django.utils.decorators import sync_only_middleware  # type: ignore[import-
 
 from asgi_oidc.integrations.django import UserMiddleware
 from asgi_oidc.testing import Browser
-from tests.flow.site import ORIGIN, Site
 from tests.integrations.routes import asked, sign_in, site_of
+from tests.protected_site import ORIGIN, Site
 
 OURS = "asgi_oidc.integrations.django.UserMiddleware"
 SYNC_ONLY = f"{__name__}.sync_only"

@@ -11,8 +11,8 @@ from asgi_oidc import OIDCMiddleware
 from asgi_oidc.integrations.fastapi import CurrentUser, OptionalUser, SignIn, optional_user, require
 from asgi_oidc.principal import User
 from asgi_oidc.testing import Browser, Response
-from tests.flow.site import ORIGIN, Site
 from tests.integrations.routes import SOCKETS, TERMS, RoutesContract, asked, sign_in, site_of
+from tests.protected_site import ORIGIN, Site
 
 Reader = Annotated[User, Security(SignIn(), scopes=["email"])]
 Staff = Annotated[User, require(claims={"roles": "admin"}, scopes=["email"])]

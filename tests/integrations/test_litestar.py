@@ -11,8 +11,8 @@ from litestar.types import Receive, Scope, Send
 
 from asgi_oidc.integrations.litestar import requires
 from asgi_oidc.testing import Response
-from tests.flow.site import Site
 from tests.integrations.routes import SOCKETS, TERMS, RoutesContract, asked, sign_in, site_of
+from tests.protected_site import Site
 
 AnyRequest = Request[Any, Any, Any]
 

@@ -9,8 +9,8 @@ from werkzeug.exceptions import Forbidden
 from asgi_oidc.integrations.quart import current_user, requires
 from asgi_oidc.principal import User
 from asgi_oidc.testing import Browser, Response
-from tests.flow.site import ORIGIN, Site
 from tests.integrations.routes import SOCKETS, TERMS, RoutesContract, sign_in, site_of
+from tests.protected_site import ORIGIN, Site
 
 
 def make_quart() -> Quart:

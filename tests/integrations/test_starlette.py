@@ -14,8 +14,8 @@ from starlette.websockets import WebSocket
 
 from asgi_oidc import OIDCMiddleware, StepUpRequired
 from asgi_oidc.testing.in_process import call_app
-from tests.flow.site import Site
 from tests.integrations.routes import connect, sign_in, site_of
+from tests.protected_site import Site
 
 
 def make_starlette() -> Starlette:

@@ -3,7 +3,7 @@
 import pytest
 
 from asgi_oidc import Rule
-from tests.flow.site import Site
+from tests.protected_site import Site
 
 SITE = Site(
     public=["/", "/admin/health", "/\u00fcber-uns/*"],

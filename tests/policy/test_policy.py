@@ -10,7 +10,7 @@ from asgi_oidc.policy.policy import ALLOW, Decision, Policy, Refuse, StartLogin,
 from asgi_oidc.policy.requirements import Subject
 from asgi_oidc.protocol.step_up import ANY_LOGIN, AuthenticationRequest
 from asgi_oidc.web.request import Request, methods_of
-from tests.settings.common import read
+from tests.settings.required_settings import read
 
 NOW = 1_800_000_000
 ADMIN = Subject({"roles": ["admin"], "email": "a@example.com", "email_verified": True}, ("read",), "mfa", NOW - 60)

@@ -6,7 +6,7 @@ import pytest
 
 from asgi_oidc import Rule, SettingsError
 from asgi_oidc.policy.rules import rule_of
-from tests.settings.common import problems, read
+from tests.settings.required_settings import problems, read
 
 
 def wrong(*path: Any, **needs: Any) -> str:

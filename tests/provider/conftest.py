@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.provider.stage import Caches
+from tests.provider.provider_caches import Caches
 
 
 @pytest.fixture

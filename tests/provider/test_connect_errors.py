@@ -21,11 +21,11 @@ from asgi_oidc.errors.connection import find_cause, url_without_secrets
 from asgi_oidc.protocol.messages import Call
 from asgi_oidc.provider.http import Http
 from asgi_oidc.stores.guarded_store import GuardedStore
-from tests.flow.site import Site
-from tests.flow.tokens import LIFETIME, TokenSite
-from tests.provider.stage import plain, wire
+from tests.protected_site import Site
+from tests.provider.provider_caches import plain, wire
 from tests.real.certificates import Certificate, make_certificate
-from tests.sessions.stores import OwnStore
+from tests.scripted_store import OwnStore
+from tests.token_site import LIFETIME, TokenSite
 
 LIBRARIES = pytest.mark.parametrize("library", [httpx, httpx2], ids=["httpx", "httpx2"])
 DAYS = timedelta(days=1)

@@ -9,7 +9,7 @@ import trio.testing
 from asgi_oidc.errors import ProviderUnavailable
 from asgi_oidc.protocol.messages import Call
 from asgi_oidc.provider.http import CLOSE_DEADLINE, DEADLINE, Http
-from tests.provider.stage import Caches
+from tests.provider.provider_caches import Caches
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import pytest
 from asgi_oidc.errors import AnswerRejected, ProviderError, ProviderUnavailable
 from asgi_oidc.provider.discovery import BURST, FRESH, INTERVAL, STALE
 from asgi_oidc.testing import FakeProvider
-from tests.provider.stage import Caches, all_at_once
+from tests.provider.provider_caches import Caches, all_at_once
 
 
 async def code_of(caches: Caches) -> str:

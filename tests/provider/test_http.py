@@ -11,7 +11,7 @@ import pytest
 from asgi_oidc.errors import AnswerRejected, ProviderUnavailable
 from asgi_oidc.protocol.messages import Call
 from asgi_oidc.provider.http import MAX_ANSWER_SIZE, Http
-from tests.provider.stage import plain, wire
+from tests.provider.provider_caches import plain, wire
 
 CLIENTS = pytest.mark.parametrize("make", [httpx.AsyncClient, httpx2.AsyncClient, None], ids=["httpx", "httpx2", "own"])
 PACKED = gzip.compress(b'{"a":1}')

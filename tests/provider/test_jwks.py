@@ -7,7 +7,7 @@ from asgi_oidc.errors import AnswerRejected, ProviderError, ProviderUnavailable,
 from asgi_oidc.protocol.jose import KeyUnknown
 from asgi_oidc.protocol.messages import Answer
 from asgi_oidc.provider.jwks import AHEAD, BURST, COOL_DOWN, FRESH, STALE, lifetime_of
-from tests.provider.stage import Caches, all_at_once
+from tests.provider.provider_caches import Caches, all_at_once
 
 DUE = int(FRESH * AHEAD)
 

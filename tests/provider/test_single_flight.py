@@ -9,7 +9,7 @@ import pytest
 from anyio.abc import TaskGroup
 
 from asgi_oidc.single_flight import SingleFlight
-from tests.provider.stage import all_at_once
+from tests.provider.provider_caches import all_at_once
 
 
 class Work:

@@ -17,7 +17,7 @@ from asgi_oidc.endpoints import ENDPOINTS
 from asgi_oidc.events import Event
 from asgi_oidc.settings.settings import ALGORITHMS, READERS
 from asgi_oidc.testing import Browser
-from tests.flow.site import Site
+from tests.protected_site import Site
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

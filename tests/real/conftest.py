@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Browser as Chromium
 from playwright.sync_api import expect, sync_playwright
 
-from tests.real import parts
+from tests.real import programs
 from tests.real.certificates import Certificate, make_certificate
 from tests.real.real_provider import RealProvider, real_provider
 
@@ -47,7 +47,7 @@ def chromium(certificate: Certificate) -> Iterator[Chromium]:
     """
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
-            executable_path=parts.chromium(),
+            executable_path=programs.chromium(),
             args=["--no-sandbox", f"--ignore-certificate-errors-spki-list={certificate.spki}"],
         )
         yield browser

@@ -7,7 +7,7 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-from tests.real.parts import need
+from tests.real.programs import need
 
 VERSION = "26.7.3"
 NAME = "keycloak-quarkus-dist"

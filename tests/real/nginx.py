@@ -7,8 +7,8 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.real.parts import need
 from tests.real.processes import Running, answers, running
+from tests.real.programs import need
 
 PLACES = os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin"))
 SETTINGS = """\

@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 
-from tests.real import parts
+from tests.real import programs
 from tests.real.certificates import Certificate
 from tests.real.processes import running
 
@@ -89,7 +89,7 @@ class RealProvider:
 def real_provider(certificate: Certificate | None = None) -> Iterator[RealProvider]:
     """Run the provider while the block lasts: https with a certificate, else http."""
     files = {"certificate": certificate.chain, "key": certificate.key} if certificate else {}
-    with running([*parts.provider_command(), json.dumps(files)]) as process:
+    with running([*programs.provider_command(), json.dumps(files)]) as process:
         process.wait_until(lambda: process.said.endswith("\n"), "the provider says its issuer")
         issuer = json.loads(process.said.splitlines()[-1])["issuer"]
         yield RealProvider(issuer, certificate.ca if certificate else None)

@@ -12,8 +12,8 @@ from typing import Any
 from redis import Redis
 from redis.exceptions import RedisError
 
-from tests.real.parts import need
 from tests.real.processes import Running, free_port, running, wait_until
+from tests.real.programs import need
 
 LOOPBACK = "127.0.0.1"
 SLOTS = 16_384

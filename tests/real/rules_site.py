@@ -16,7 +16,7 @@ from starlette.routing import Route
 
 from asgi_oidc import OIDCMiddleware, StepUpRequired
 from asgi_oidc.testing import Client, FakeProvider, serve
-from tests.flow.site import CLIENT_SECRET, OTHER_SECRET, SECRET, Clock
+from tests.protected_site import CLIENT_SECRET, OTHER_SECRET, SECRET, Clock
 from tests.real.processes import free_port
 from tests.real.test_demo import FAILED_ANSWER
 

@@ -12,7 +12,7 @@ from playwright.sync_api import Page, sync_playwright
 
 from asgi_oidc import LoginRefused, MemoryStore, OIDCMiddleware, Rule
 from asgi_oidc.testing import Client, FakeProvider, Persona, serve
-from tests.real import parts
+from tests.real import programs
 from tests.real.app import PUBLIC, bare_app
 from tests.real.demo import demo
 from tests.real.processes import free_port
@@ -88,7 +88,7 @@ def main(folder: Path) -> None:
     """Shoot them all; the names of the files say what they show."""
     folder.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=parts.chromium(), args=["--no-sandbox"])
+        chromium = playwright.chromium.launch(executable_path=programs.chromium(), args=["--no-sandbox"])
         for shots in (shoot_errors, shoot_rules, shoot_frames, shoot_forms, shoot_loops, shoot_demo):
             for path in shots(chromium, folder):
                 print(path)

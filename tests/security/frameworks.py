@@ -23,7 +23,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
-from .stage import Scope
+from .attacked_site import Scope
 
 PUBLIC = ("/", "/health", "/static/*")
 PROTECTED = ("/admin", "/admin/users/7", "/private/file")

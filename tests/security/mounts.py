@@ -24,8 +24,8 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 
+from .attacked_site import Scope
 from .frameworks import django_site
-from .stage import Scope
 
 # Of each app, mounted or not.
 PAGES = ("/secret", "/panel", "/open/x", "/files/logo", "/a/secret", "/static/open/x")

@@ -10,7 +10,7 @@ from rich.pretty import pretty_repr
 
 from asgi_oidc.testing import FakeProvider
 
-from .stage import Scope
+from .attacked_site import Scope
 
 MAX_DEPTH = 6  # containers in containers that a reporter opens
 

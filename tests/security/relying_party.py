@@ -17,7 +17,7 @@ import httpx
 
 from asgi_oidc import OIDCMiddleware
 
-from .stage import SECRET, CountingApp, Exchange, http_scope
+from .attacked_site import SECRET, CountingApp, Exchange, http_scope
 
 ASKS_JSON = (b"accept", b"application/json")
 

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import ada_url
 
-from .stage import ORIGIN
+from .attacked_site import ORIGIN
 
 WHITE = (" ", "\t", "\n", "\r\n", "\x00", "\x0b", "\x1f", "\x7f", "\xa0", "\ufeff", "\u2028")
 BEFORE = (*WHITE, *"/ // . .. /. /.. /./ /../ /.;/ /%2e /%2e%2e/ ? # @ ; /page page \\ '".split())

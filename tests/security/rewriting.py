@@ -9,7 +9,7 @@ import httpx
 
 from asgi_oidc.testing import FakeProvider
 
-from .stage import Scope
+from .attacked_site import Scope
 
 Claims = dict[str, Any]
 Rewrite = Callable[[FakeProvider, Claims], str]

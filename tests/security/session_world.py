@@ -14,8 +14,8 @@ from asgi_oidc import OIDCMiddleware
 from asgi_oidc.testing import Browser, FakeProvider
 from asgi_oidc.testing.cookie_jar import CookieJar
 from asgi_oidc.testing.in_process import call_app
-from tests.flow.site import CLIENT_SECRET, ORIGIN, Clock
-from tests.sessions.stores import OwnStore
+from tests.protected_site import CLIENT_SECRET, ORIGIN, Clock
+from tests.scripted_store import OwnStore
 
 from .session_model import ACCESS, IDLE, LIFETIME, Memory, Tokens
 

@@ -8,8 +8,8 @@ from collections.abc import Callable, Collection, Sequence
 from random import Random
 from urllib.parse import unquote, unquote_to_bytes
 
+from .attacked_site import Scope, http_scope
 from .frameworks import OPEN, PROTECTED
-from .stage import Scope, http_scope
 
 ODD_CODES = (*range(0x21), *b'"#%;?\\^`|', 0x7F, 0x80, 0x85, 0xA0, 0xAD, 0xFF)
 ODD_LETTERS = "\u200b\u2028\u2044\u2215\u29f8\u3002\ufeff\uff0e\uff0f\uff3c\u0307\u212a\u017f\u0131"

@@ -14,9 +14,9 @@ import trio.testing
 from asgi_oidc.testing import FakeProvider
 from asgi_oidc.testing.faults import gzip_bomb
 
+from .attacked_site import NOW, Exchange, Stage, http_scope
 from .bomb_server import bomb_server
 from .sizes import size
-from .stage import NOW, Exchange, Stage, http_scope
 
 MAX_MEMORY = 20 * 1024 * 1024  # bytes
 MAX_TIME = 1.0  # seconds of a processor

@@ -8,9 +8,9 @@ import pytest
 from asgi_oidc.testing import FakeProvider
 from asgi_oidc.testing.cookie_jar import CookieJar
 
-from .gate import calls_of_ours
+from .attacked_site import NOW, ORIGIN, Exchange, Stage, http_scope, who_am_i
+from .held_calls import calls_of_ours
 from .sizes import size
-from .stage import NOW, ORIGIN, Exchange, Stage, http_scope, who_am_i
 
 FORM = (b"content-type", b"application/x-www-form-urlencoded")
 NAVIGATION = ((b"sec-fetch-mode", b"navigate"), (b"sec-fetch-dest", b"document"))

@@ -8,9 +8,9 @@ import pytest
 from asgi_oidc.testing import Browser, FakeProvider
 from asgi_oidc.testing.browser import Response
 
-from .gate import Gate, calls_of_ours
+from .attacked_site import NOW, Clock, Stage, who_am_i
+from .held_calls import Gate, calls_of_ours
 from .sizes import size
-from .stage import NOW, Clock, Stage, who_am_i
 
 DISCOVERY = "openid-configuration"
 

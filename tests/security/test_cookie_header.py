@@ -11,8 +11,8 @@ from asgi_oidc.testing import Browser, FakeProvider, Persona, Response
 from asgi_oidc.testing.cookie_jar import CookieJar
 from asgi_oidc.web.cookie_size import MAX_COOKIE_HEADER
 
+from .attacked_site import ORIGIN, Stage, who_am_i
 from .sizes import size
-from .stage import ORIGIN, Stage, who_am_i
 
 EVIL = "https://evil.example/"
 STEPS = size(120, 600)

@@ -12,8 +12,8 @@ from asgi_oidc import MemoryStore, OIDCError
 from asgi_oidc.testing import Browser, FakeProvider
 from asgi_oidc.testing.in_process import call_app
 
+from .attacked_site import ORIGIN, Clock, CountingApp, Scope, Stage, who_am_i
 from .sizes import size
-from .stage import ORIGIN, Clock, CountingApp, Scope, Stage, who_am_i
 
 IDLE, LIFETIME, GRACE = 600, 3600, 30
 TOKEN_LIFETIME = 120

@@ -20,9 +20,9 @@ from asgi_oidc.provider.http import Http
 from asgi_oidc.testing import Browser, FakeProvider
 from asgi_oidc.testing.faults import FAULTS
 from asgi_oidc.testing.in_process import http_scope
-from tests.flow.site import CLIENT_SECRET, ORIGIN, SECRET, Clock, Exchange, Message, Scope, nothing
-from tests.flow.tokens import LIFETIME, STORES, TokenSite
-from tests.sessions.stores import OwnStore
+from tests.protected_site import CLIENT_SECRET, ORIGIN, SECRET, Clock, Exchange, Message, Scope, nothing
+from tests.scripted_store import OwnStore
+from tests.token_site import LIFETIME, STORES, TokenSite
 
 from .recorder import Recorder, reported
 

@@ -11,7 +11,7 @@ import pytest
 from asgi_oidc import LoginRefused
 from asgi_oidc.testing import FakeProvider
 
-from .stage import NOW, Broken, CountingApp, Exchange, Scope, Stage, attempt, http_scope, who_am_i
+from .attacked_site import NOW, Broken, CountingApp, Exchange, Scope, Stage, attempt, http_scope, who_am_i
 
 
 def raising(*_: object, **__: object) -> Any:

@@ -7,8 +7,8 @@ import pytest
 
 from asgi_oidc.testing import FakeProvider
 
+from .attacked_site import NOW, Stage, who_am_i
 from .rewriting import Claims, RewritingProvider
-from .stage import NOW, Stage, who_am_i
 
 LATER, BEFORE = NOW + 10_000, NOW - 10_000
 

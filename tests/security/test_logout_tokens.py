@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from asgi_oidc import OIDCError
 from asgi_oidc.testing.faults import FAULTS
 from asgi_oidc.testing.in_process import call_app
-from tests.flow.logouts import BACKCHANNEL, FORM, LogoutSite, are_in, sid_of
-from tests.flow.site import ORIGIN
-from tests.sessions.stores import OwnStore
+from tests.logout_site import BACKCHANNEL, FORM, LogoutSite, are_in, sid_of
+from tests.protected_site import ORIGIN
+from tests.scripted_store import OwnStore
 
 from .sizes import size
 

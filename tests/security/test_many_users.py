@@ -8,8 +8,8 @@ import httpx
 import pytest
 
 from asgi_oidc.testing import Browser, FakeProvider, numbered_personas
-from tests.flow.tokens import LIFETIME, STORES, TokenSite
 from tests.security.sizes import size
+from tests.token_site import LIFETIME, STORES, TokenSite
 
 PEOPLE = size(40, 1000)
 MAX_PAUSE_LENGTH = 0.05  # seconds by which an answer of the provider is late, at random: they cross all the time

@@ -10,10 +10,10 @@ from django.conf import settings as django_settings  # type: ignore[import-untyp
 
 from asgi_oidc import Rule
 
+from .attacked_site import ORIGIN, Scope, cookie_of, described, http_scope, is_ours, protect, run
 from .mounts import TREES, Visits, random_tree
 from .sizes import size
 from .spellings import MUTATIONS
-from .stage import ORIGIN, Scope, cookie_of, described, http_scope, is_ours, protect, run
 
 pytestmark = [pytest.mark.usefixtures("quiet"), pytest.mark.long]
 

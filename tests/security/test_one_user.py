@@ -6,7 +6,7 @@ import pytest
 
 from asgi_oidc.sessions.revocations import MAX_PER_USER
 from asgi_oidc.testing import Browser
-from tests.flow.logouts import FORMS, LogoutSite, are_in
+from tests.logout_site import FORMS, LogoutSite, are_in
 
 
 @pytest.fixture(params=FORMS)

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
+from .attacked_site import ORIGIN, Scope, described, http_scope, is_ours, protect, run
 from .frameworks import MOUNTS, PROTECTED, PUBLIC, SITES, Site
 from .sizes import size
 from .spellings import ODD_BYTES, attempt
-from .stage import ORIGIN, Scope, described, http_scope, is_ours, protect, run
 
 pytestmark = pytest.mark.usefixtures("quiet")
 

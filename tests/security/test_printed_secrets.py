@@ -17,7 +17,7 @@ from rich.pretty import pretty_repr
 from asgi_oidc import MemoryStore, OIDCMiddleware, SessionStore
 from asgi_oidc.testing import Browser, Client, FakeProvider
 
-from .stage import ORIGIN, CountingApp, Stage
+from .attacked_site import ORIGIN, CountingApp, Stage
 
 PLANTED = "planted-4711-" + secrets.token_urlsafe(16)
 CLIENT_SECRET = "client-secret-4711-" + secrets.token_urlsafe(16)

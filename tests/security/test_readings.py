@@ -13,9 +13,9 @@ from asgi_oidc.policy.patterns import RulePatterns
 from asgi_oidc.policy.policy import MatchedPolicy, Policy, read_public
 from asgi_oidc.web.paths import read_path
 
+from .attacked_site import http_scope
 from .sizes import size
 from .spellings import disguises
-from .stage import http_scope
 
 pytestmark = pytest.mark.long
 

@@ -9,9 +9,9 @@ import pytest
 
 from asgi_oidc.testing import Browser, FakeProvider
 
+from .attacked_site import NOW, ORIGIN, Exchange, Stage, http_scope
 from .return_paths import PATHS, origin_of, return_path
 from .sizes import size
-from .stage import NOW, ORIGIN, Exchange, Stage, http_scope
 
 pytestmark = pytest.mark.usefixtures("quiet")
 

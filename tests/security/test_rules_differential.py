@@ -16,10 +16,10 @@ from asgi_oidc import Rule
 from asgi_oidc.policy.policy import Policy, read_public
 from asgi_oidc.principal import User
 
+from .attacked_site import ORIGIN, Scope, cookie_of, described, http_scope, is_ours, protect, run
 from .frameworks import ELSEWHERE, METHODS, MOUNTS, PUBLIC, SITES, Run, Site, overriding_site
 from .sizes import size
 from .spellings import ENDS, as_websocket, attempt, disguises, readings
-from .stage import ORIGIN, Scope, cookie_of, described, http_scope, is_ours, protect, run
 
 pytestmark = pytest.mark.usefixtures("quiet")
 

@@ -8,7 +8,7 @@ import pytest
 from asgi_oidc.errors import UnsupportedScope
 from asgi_oidc.testing import FakeProvider
 
-from .stage import NOW, ORIGIN, Exchange, Stage, attempt, http_scope
+from .attacked_site import NOW, ORIGIN, Exchange, Stage, attempt, http_scope
 
 
 @pytest.fixture

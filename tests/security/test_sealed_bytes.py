@@ -9,8 +9,8 @@ import pytest
 
 from asgi_oidc.testing import Browser, FakeProvider, Persona
 
+from .attacked_site import NOW, ORIGIN, OTHER_SECRET, SECRET, Exchange, Stage, http_scope
 from .sizes import size
-from .stage import NOW, ORIGIN, OTHER_SECRET, SECRET, Exchange, Stage, http_scope
 
 pytestmark = pytest.mark.usefixtures("quiet")
 

@@ -17,8 +17,8 @@ from asgi_oidc.testing import Browser, Client, FakeProvider, Persona, serve
 from asgi_oidc.testing.browser import Response
 from asgi_oidc.testing.faults import FAULTS
 
+from .attacked_site import NOW, ORIGIN, Exchange, Scope, Stage, http_scope
 from .recorder import Recorder
-from .stage import NOW, ORIGIN, Exchange, Scope, Stage, http_scope
 
 PERSON = Persona(
     "subject-4711-of-zoe",

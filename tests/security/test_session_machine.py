@@ -20,7 +20,7 @@ from asgi_oidc import StoreUnavailable
 from asgi_oidc.sessions.revocations import SKEW
 from asgi_oidc.testing.cookie_jar import CookieJar
 
-from .session_judge import RECOVERY, RENEWED, Asker, Judge, drop_what_is_gone, has_cookie
+from .session_checker import RECOVERY, RENEWED, Asker, Judge, drop_what_is_gone, has_cookie
 from .session_model import ACCESS, AHEAD, Login, Model, Ticket
 from .session_world import CUT, STORE_STATES, TROUBLES, Process, World
 from .sizes import size

@@ -9,7 +9,7 @@ import pytest
 from asgi_oidc import OIDCMiddleware
 from asgi_oidc.errors import SettingsError
 
-from .stage import ORIGIN, SECRET, CountingApp
+from .attacked_site import ORIGIN, SECRET, CountingApp
 
 GOOD: dict[str, Any] = {
     "issuer": "https://id.example.com",

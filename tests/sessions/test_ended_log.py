@@ -25,7 +25,7 @@ from asgi_oidc.sessions.revocations import Revocation, Revocations, plain_name
 from asgi_oidc.sessions.session import Login
 from asgi_oidc.stores.guarded_store import GuardedStore
 from asgi_oidc.stores.memory import MemoryStore
-from tests.sessions.stores import OwnStore
+from tests.scripted_store import OwnStore
 from tests.sessions.test_session import LOGIN
 
 NOW = 1_800_000_000

@@ -17,8 +17,8 @@ from asgi_oidc.sessions.session import Limits, Session, Use
 from asgi_oidc.sessions.session_cookies import MAX_VALUE_LENGTH, SessionCookies
 from asgi_oidc.testing.cookie_jar import CookieJar
 from asgi_oidc.web.cookies import Cookies, CookieStyle
-from tests.flow.site import Site
-from tests.sessions.stores import refreshed
+from tests.protected_site import Site
+from tests.scripted_store import refreshed
 from tests.sessions.test_jar import OTHER_ID, URL, another
 from tests.sessions.test_session import ID, LOGIN, SESSION, with_tokens
 

@@ -11,7 +11,7 @@ from asgi_oidc.sessions.in_store import MAX_SESSIONS, MAX_TRIES
 from asgi_oidc.sessions.repository import GONE, LOCK_LIFETIME, NOT_OURS, UNREADABLE, ActiveSession
 from asgi_oidc.sessions.revocations import MAX_PER_USER
 from asgi_oidc.sessions.session import Session
-from tests.sessions.stores import SECRET, Process, refreshed
+from tests.scripted_store import SECRET, Process, refreshed
 from tests.sessions.test_jar import OTHER_ID, another
 from tests.sessions.test_session import ID, LOGIN, SESSION, with_tokens
 

@@ -11,8 +11,8 @@ import pytest
 from asgi_oidc.errors import LoginRefused, StoreUnavailable
 from asgi_oidc.stores.guarded_store import METHODS, GuardedStore
 from asgi_oidc.stores.store import SessionStore
-from tests.flow.site import Exchange, Site
-from tests.sessions.stores import OwnStore
+from tests.protected_site import Exchange, Site
+from tests.scripted_store import OwnStore
 
 CALLS: dict[str, Callable[[GuardedStore], Awaitable[object]]] = {
     "get": lambda door: door.get("key"),

@@ -9,7 +9,7 @@ import pytest
 import trio.testing
 
 from asgi_oidc.stores.guarded_store import CLOSE_DEADLINE, IMPATIENT_DEADLINE, METHODS, GuardedStore
-from tests.sessions.stores import OwnStore
+from tests.scripted_store import OwnStore
 from tests.sessions.test_store_door import CALLS, error_of
 
 LONG = 60.0  # seconds

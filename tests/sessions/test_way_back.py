@@ -5,7 +5,7 @@ import pytest
 
 from asgi_oidc.logout.logout_state import STATE_LIFETIME, LogoutState, LogoutStates
 from asgi_oidc.sessions.sealing import Sealer
-from tests.sessions.stores import CONTEXT, SECRET
+from tests.scripted_store import CONTEXT, SECRET
 
 NOW = 1_800_000_000
 WAY_BACK = LogoutState(return_to="/bye", is_everywhere=True, created_at=NOW)

@@ -3,7 +3,7 @@
 from starlette.applications import Starlette
 
 from asgi_oidc import OIDCMiddleware
-from tests.settings.common import NEEDED
+from tests.settings.required_settings import NEEDED
 
 added = Starlette()
 added.add_middleware(OIDCMiddleware, **{**NEEDED, "isuer": "https://id.example.com"})

@@ -8,7 +8,7 @@ import pytest
 from asgi_oidc import OIDCMiddleware, Rule, SettingsError
 from asgi_oidc.settings.environment import MAX_FILE_SIZE, PARSERS, read_environment
 from asgi_oidc.settings.settings import READERS
-from tests.settings.common import NEEDED, OTHER_SECRET, SECRET
+from tests.settings.required_settings import NEEDED, OTHER_SECRET, SECRET
 
 ENVIRON = {
     "OIDC_ISSUER": "https://id.example.com",

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import pytest
 
 from asgi_oidc import OIDCMiddleware, SettingsError
-from tests.settings.common import NEEDED
+from tests.settings.required_settings import NEEDED
 
 PATIENCE = 60  # seconds for the server to say something
 ENVIRON = {f"OIDC_{name.upper()}": str(value) for name, value in NEEDED.items()}

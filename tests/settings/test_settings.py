@@ -17,7 +17,7 @@ from asgi_oidc.settings.settings import READERS, read_settings
 from asgi_oidc.settings.values import entropy_bound
 from asgi_oidc.stores.memory import MemoryStore
 from asgi_oidc.stores.redis import RedisStore
-from tests.settings.common import NEEDED, OTHER_SECRET, SECRET, problems, read
+from tests.settings.required_settings import NEEDED, OTHER_SECRET, SECRET, problems, read
 
 METADATA = {name: f"https://id.example.com/{name}" for name in ("authorization_endpoint", "token_endpoint", "jwks_uri")}
 

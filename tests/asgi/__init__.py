@@ -1,0 +1,1 @@
+"""The ASGI edge: requests, open responses, websockets, lifespan and what the app sees."""

@@ -1,0 +1,94 @@
+"""The app's answers to a user stay out of shared caches, and are else as the app made them."""
+
+from typing import Any
+
+import pytest
+
+from tests.protected_site import Site, cookie_header
+
+
+async def test_an_answer_to_a_user_is_private(site):
+    """And varies by the cookie."""
+    site.app.headers = [(b"cache-control", b"public, max-age=60"), (b"cdn-cache-control", b"max-age=60")]
+    browser = await site.signed_in()
+
+    response = await browser.fetch("/page")
+
+    assert response.headers["cache-control"] == "private, max-age=60"
+    assert response.headers["vary"].lower() == "cookie"
+    assert "cdn-cache-control" not in response.headers
+
+
+async def test_a_public_path_is_private_too_for_a_user(site):
+    """It greets by name."""
+    site.app.headers = [(b"cache-control", b"public, max-age=60")]
+    browser = await site.signed_in()
+
+    assert (await browser.get("/")).headers["cache-control"] == "private, max-age=60"
+
+
+async def test_a_public_path_for_nobody_is_the_apps_business(site, browser):
+    """A home page may well be cached."""
+    site.app.headers = [(b"cache-control", b"public, max-age=60")]
+
+    assert (await browser.get("/")).headers["cache-control"] == "public, max-age=60"
+
+
+async def test_an_answer_with_a_cookie_of_ours_can_be_kept_by_nobody(site):
+    """A kept cookie would sign strangers in."""
+    site.app.headers = [(b"cache-control", b"max-age=60"), (b"set-cookie", b"app=1; Path=/")]
+    browser = await site.signed_in()
+    site.clock.advance(60)
+
+    response = await browser.fetch("/page")
+
+    assert response.headers["cache-control"] == "no-store"
+    assert len(response.set_cookies) == 2
+
+
+async def test_everything_but_the_start_passes_untouched():
+    """Early hints, trailers, whole files: what servers know and we do not."""
+    messages: list[dict[str, Any]] = [
+        {"type": "http.response.early_hint", "links": [b"x"]},
+        {"type": "http.response.start", "status": 200, "trailers": True},
+        {"type": "http.response.pathsend", "path": "/x"},
+        {"type": "http.response.body", "body": b"a", "more_body": True},
+        {"type": "http.response.trailers", "headers": []},
+    ]
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        for message in messages:
+            await send(message)
+
+    signed_in = Site()
+    browser = await signed_in.signed_in()
+    site = signed_in.restarted(inner=app)
+    exchange = await site.call("/page", headers={"cookie": cookie_header(browser)})
+
+    assert [message["type"] for message in exchange.sent] == [message["type"] for message in messages]
+    assert [sent for sent in exchange.sent if "start" not in sent["type"]] == [
+        message for message in messages if "start" not in str(message["type"])
+    ]
+    assert exchange.sent[1]["trailers"] is True
+    assert messages[1] == {"type": "http.response.start", "status": 200, "trailers": True}
+
+
+async def test_what_the_app_raises_comes_through(site):
+    """It is not ours to hide."""
+    browser = await site.signed_in()
+
+    async def fail(scope: Any) -> None:
+        raise ZeroDivisionError
+
+    site.app.at_work = fail
+    with pytest.raises(ZeroDivisionError):
+        await browser.fetch("/page")
+
+
+async def test_a_head_of_ours_has_no_body(site, browser):
+    """RFC 9110 §9.3.2."""
+    with site.provider.fault("discovery_down"):
+        headers = {"sec-fetch-mode": "navigate", "sec-fetch-dest": "document"}
+        response = await browser.fetch("/page", method="HEAD", headers=headers)
+
+    assert (response.status_code, response.content) == (503, b"")

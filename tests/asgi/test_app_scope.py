@@ -1,0 +1,276 @@
+"""What the app sees: who it is, what was granted, and the live session."""
+
+import inspect
+import json
+from typing import Any
+
+import msgspec
+import pytest
+from rich.pretty import pretty_repr
+from starlette.applications import Starlette
+from starlette.authentication import requires
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
+
+from asgi_oidc import AccessTokenExpired, NotSignedIn, Rule, middleware
+from asgi_oidc.principal import User
+from tests.protected_site import CLIENT_SECRET, ORIGIN, SECRET, Exchange, Site, cookie_header
+
+
+async def test_the_user_is_who_the_provider_says(site):
+    """Under the names that Starlette and Litestar know."""
+    await site.signed_in()
+    user = site.app.scope["user"]
+
+    assert (user.is_authenticated, user.sub, user.issuer) == (True, "alice", site.provider.issuer)
+    assert (user.name, user.email, user.display_name, user.identity) == (
+        "Alice Adams",
+        "alice@example.com",
+        "Alice Adams",
+        "alice",
+    )
+    assert user.claims["roles"] == ["admin"]
+
+
+async def test_nobody_has_the_same_attributes(site, browser):
+    """So that a template need not ask first."""
+    await browser.get("/")
+    user = site.app.scope["user"]
+
+    assert (user.is_authenticated, user.sub, user.issuer, user.name, user.email) == (False, None, None, None, None)
+    assert (user.display_name, user.identity, dict(user.claims)) == ("", "", {})
+
+
+async def test_claims_are_json_and_of_this_request_alone(site):
+    """An app may send them on as they are, and what it changes in them nobody else sees."""
+    browser = await site.signed_in()
+    claims = site.app.scope["user"].claims
+    assert json.loads(json.dumps(claims)) == claims
+
+    claims["sub"] = "somebody else"
+    await browser.fetch("/page")
+
+    assert site.app.scope["user"].claims["sub"] == "alice"
+
+
+@pytest.mark.parametrize(
+    ("claims", "display_name"),
+    [
+        ({"name": "Alice", "email": "a@b"}, "Alice"),
+        ({"name": "", "preferred_username": "al"}, "al"),
+        ({"name": 7, "email": "a@b"}, "a@b"),
+        ({}, "the-sub"),
+    ],
+)
+def test_there_is_always_a_name_to_greet_with(claims, display_name):
+    """Never empty."""
+    assert User("the-sub", "https://id.example.com", claims).display_name == display_name
+
+
+@pytest.mark.parametrize("path", ["/", "/page"])
+async def test_what_came_from_outside_under_our_names_is_replaced(site, path):
+    """A server or another middleware must not make a user."""
+    forged = {"user": "admin", "auth": "all", "oidc": "any"}
+    headers = {"accept": "*/*"}
+
+    anonymous = await site.call("/", headers=headers, **forged)
+    closed = await site.call("/page", headers=headers, **forged)
+
+    assert (anonymous.status, closed.status) == (200, 401)
+    assert site.app.scope["user"].is_authenticated is False
+    assert site.app.scope["auth"].scopes == []
+    assert site.app.scope["oidc"].id_token is None
+
+
+async def test_the_scope_of_the_server_is_not_touched(site):
+    """It may be used again; ours is a copy, and everything else in it is the same."""
+    scope = {"type": "http", "method": "GET", "path": "/", "headers": [], "state": {"db": 1}, "user": "x"}
+    exchange = Exchange()
+
+    await site.middleware(scope, exchange.receive, exchange.send)
+
+    assert scope["user"] == "x"
+    assert "oidc" not in scope
+    assert site.app.scope["state"] is scope["state"]
+
+
+async def test_what_one_request_does_to_its_scopes_is_not_seen_by_another(site, browser):
+    """An app that adds a scope gives it to nobody else."""
+    for _ in range(2):
+        await browser.get("/")
+        assert site.app.scope["auth"].scopes == []
+        site.app.scope["auth"].scopes.append("admin")
+
+    assert (await site.browser().get("/")).json()["scopes"] == []
+
+
+async def test_the_granted_scopes_are_those_that_the_provider_granted():
+    """After `authenticated`, as Starlette wants it."""
+    site = Site(scope="openid api:read")
+
+    await site.signed_in()
+
+    assert site.app.scope["auth"].scopes == ["authenticated", "openid", "api:read"]
+
+
+@pytest.mark.parametrize(("scope", "status"), [("authenticated", 200), ("email", 200), ("admin", 403)])
+async def test_requires_of_starlette_works(scope, status):
+    """With granted scopes."""
+
+    @requires(scope)
+    async def page(request: Request) -> PlainTextResponse:
+        return PlainTextResponse(request.user.display_name)
+
+    site = Site(inner=Starlette(routes=[Route("/page", page), Route("/", page)]))
+    browser = site.browser()
+
+    assert (await browser.sign_in("alice", "/page")).status_code == status
+    assert (await site.browser().get("/")).status_code == 403
+
+
+async def test_the_access_token_is_the_providers_while_it_lives(site):
+    """And then it is an error that says what to do."""
+    site.provider.access_token_lifetime = 60
+    browser = await site.signed_in()
+    oidc = site.app.scope["oidc"]
+    token = await oidc.access_token()
+
+    site.clock.advance(59)
+    assert await oidc.access_token() == token
+    site.clock.advance(1)
+    with pytest.raises(AccessTokenExpired) as caught:
+        await oidc.access_token()
+
+    assert token.startswith("at-")
+    assert caught.value.code == "access_token_expired"
+    assert (await browser.get("/page")).status_code == 200  # the session goes on
+
+
+async def test_nobody_has_no_tokens(site, browser):
+    """The error is the developer's."""
+    await browser.get("/")
+    oidc = site.app.scope["oidc"]
+
+    with pytest.raises(NotSignedIn) as caught:
+        await oidc.access_token()
+
+    assert (caught.value.code, oidc.id_token, oidc.expires_at) == ("not_signed_in", None, None)
+
+
+async def test_the_session_says_its_id_token_and_its_end(site):
+    """As issued, and in seconds since the epoch."""
+    await site.signed_in()
+    oidc = site.app.scope["oidc"]
+
+    assert oidc.id_token.count(".") == 2
+    assert oidc.expires_at == site.clock.now + 3600
+
+
+async def test_urls_for_pages_are_absolute_and_on_our_origin(site, browser):
+    """`base_url` says where that is."""
+    await browser.get("/")
+    oidc = site.app.scope["oidc"]
+
+    assert oidc.login_url() == ORIGIN + "/auth/login"
+    assert oidc.login_url("/a?b=c&d") == ORIGIN + "/auth/login?return_to=%2Fa%3Fb%3Dc%26d"
+    assert oidc.logout_url() == ORIGIN + "/auth/logout"
+
+
+async def test_who_it_is_and_the_tokens_hide_in_every_repr(site):
+    """They stand in tracebacks."""
+    await site.signed_in()
+    scope = site.app.scope
+    text = f"{scope['user']!r} {scope['auth']!r} {scope['oidc']!r} {site.middleware!r}"
+
+    assert not any(word in text for word in ("alice", "Alice", scope["oidc"].id_token, "at-"))
+
+
+async def test_what_the_app_gets_hides_from_serialisers(site):
+    """They look inside dataclasses and structs."""
+    browser = await site.signed_in()
+    given = [site.app.scope[name] for name in ("user", "auth", "oidc")]
+
+    texts = [msgspec.json.encode(each, enc_hook=repr).decode() for each in given]
+
+    assert hidden(texts, given[2].id_token, cookie_header(browser))
+
+
+async def test_what_we_hold_hides_from_consoles(site):
+    """They show the locals of every frame in a traceback, and look inside dataclasses and structs as well."""
+
+    async def fail(scope: Any) -> None:
+        raise LookupError
+
+    browser = await site.signed_in()
+    id_token = site.app.scope["oidc"].id_token
+    site.app.at_work = fail
+    with pytest.raises(LookupError) as caught:
+        await browser.get("/page")
+    frames = [frame.frame for frame in caught.traceback if frame.frame.code.raw.co_filename == middleware.__file__]
+    held = [value for frame in frames for name, value in frame.f_locals.items() if name != "scope"]  # the server's own
+
+    assert {"Request", "AppResponse", "ActiveSession"} <= {type(each).__name__ for each in held}
+    assert hidden(
+        [pretty_repr(each) for each in [*held, site.app.scope["user"], site.app.scope["oidc"]]],
+        id_token,
+        cookie_header(browser),
+    )
+
+
+def hidden(texts: list[str], *words: str) -> bool:
+    """Say that none of the texts tells anything of alice."""
+    return not [word for word in ("alice", "Alice", "at-", SECRET, CLIENT_SECRET, *words) if word in " ".join(texts)]
+
+
+async def test_what_the_app_does_to_its_headers_is_nothing_to_us(site):
+    """Some take names out, or put others in; the answer goes to who asked."""
+    site = Site(rules=[Rule("/page", origins=["https://spa.example.com"])])
+
+    async def spoil(scope: Any) -> None:
+        scope["headers"].clear()
+        scope["headers"].append((b"origin", b"https://elsewhere.example.com"))
+        if scope["path"] == "/":
+            raise NotSignedIn
+
+    browser = await site.signed_in()
+    site.app.at_work = spoil
+
+    shared = await browser.fetch("/page", initiator="https://spa.example.com/x")
+    away = await site.browser().get("/", follow=False)
+
+    assert shared.headers["access-control-allow-origin"] == "https://spa.example.com"
+    assert (away.status_code, away.location.startswith(site.provider.issuer)) == (303, True)
+
+
+async def test_what_we_hand_on_to_send_with_is_a_coroutine_function(site):
+    """Adapters to synchronous code look at that."""
+    seen: list[Any] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        seen.append(send)
+        await site.app(scope, receive, send)
+
+    await Site(inner=app).call("/")
+
+    assert inspect.iscoroutinefunction(seen[0])
+
+
+async def test_claims_that_an_app_changed_stay_so_for_its_request(site):
+    """One middleware may add what another looks for."""
+    await site.signed_in()
+    claims = site.app.scope["user"].claims
+
+    claims["team"] = "blue"
+
+    assert site.app.scope["user"].claims is claims
+
+
+async def test_an_access_token_without_end_is_given_while_the_session_lives():
+    """`expires_in` is only recommended (RFC 6749 §5.1)."""
+    site = Site()
+    with site.provider.fault("token_expires_in_text"):
+        await site.signed_in()
+
+    site.clock.advance(3599)
+    assert await site.app.scope["oidc"].access_token()

@@ -1,0 +1,1 @@
+"""Our URLs below `auth_path`."""

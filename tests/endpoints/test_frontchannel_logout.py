@@ -1,0 +1,155 @@
+"""Front-channel logout: a frame in a page of the provider ends the session of that browser, and tells nothing."""
+
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+
+from asgi_oidc.testing import Browser, Response
+from tests.logout_site import FORMS, LogoutSite, are_in, sid_of
+from tests.protected_site import Exchange, Site, session_cookies
+from tests.scripted_store import OwnStore
+
+PATH = "/auth/frontchannel-logout"
+# A provider on the same site: browsers send Lax cookies into its frames.
+FRAME: dict[str, str | None] = {
+    "sec-fetch-dest": "iframe",
+    "sec-fetch-mode": "navigate",
+    "sec-fetch-site": "same-site",
+    "accept": "text/html",
+}
+
+
+@pytest.fixture(params=FORMS)
+def site(request) -> LogoutSite:
+    return LogoutSite(request.param, frontchannel_logout=True)
+
+
+async def frame(browser: Browser, *parameters: tuple[str, str], **headers: str) -> Response:
+    """Load the frame in the browser of the person."""
+    return await browser.fetch(f"{PATH}?{urlencode(parameters)}", headers={**FRAME, **headers})
+
+
+def named(site: Site, sid: str) -> list[tuple[str, str]]:
+    return [("iss", site.provider.issuer), ("sid", sid)]
+
+
+async def test_the_frame_ends_the_session_of_its_browser(site):
+    """And of all copies of its cookies; the other browser of the user goes on."""
+    one, other = await site.signed_in(), await site.signed_in()
+    copy = site.browser(jar=one.jar.copy())
+
+    response = await frame(one, *named(site, await sid_of(one)))
+
+    assert (response.status_code, session_cookies(one)) == (200, [])
+    assert await are_in(one, copy, other) == [False, False, True]
+
+
+async def test_the_answer_may_be_framed_by_the_provider_alone(site):
+    """Anybody else who frames it sees nothing."""
+    response = await frame(site.browser(), *named(site, "any"))
+
+    policy = response.headers["content-security-policy"]
+    assert f"frame-ancestors {site.provider.origin}" in policy.split("; ")
+    assert "x-frame-options" not in response.headers
+    assert (response.headers["cache-control"], "default-src 'none'" in policy) == ("no-store", True)
+
+
+WRONG: list[Any] = [
+    lambda site, sid: [],
+    lambda site, sid: [("sid", sid)],
+    lambda site, sid: [("iss", site.provider.issuer)],
+    lambda site, sid: [("iss", "https://other.example.com"), ("sid", sid)],
+    lambda site, sid: [("iss", site.provider.issuer + "/"), ("sid", sid)],
+    lambda site, sid: [("iss", ""), ("sid", sid)],
+    lambda site, sid: [*named(site, sid), ("sid", sid)],
+    lambda site, sid: [*named(site, sid), ("iss", site.provider.issuer)],
+    lambda site, sid: [*named(site, sid), ("sid", "other")],
+    lambda site, sid: named(site, ""),
+    lambda site, sid: named(site, sid + "x"),
+    lambda site, sid: named(site, "ünknown"),
+    lambda site, sid: named(site, "x" * 10_000),
+    lambda site, sid: [*named(site, sid), *[("x", "y")] * 100],
+    lambda site, sid: [("ISS", site.provider.issuer), ("SID", sid)],
+]
+
+
+@pytest.mark.parametrize("wrong", range(len(WRONG)))
+async def test_anything_else_gets_the_same_page_and_changes_nothing(wrong):
+    """`iss` and `sid` are both needed, once, and have to be those of this browser."""
+    site = LogoutSite(frontchannel_logout=True)
+    browser = await site.signed_in()
+
+    response = await frame(browser, *WRONG[wrong](site, await sid_of(browser)))
+
+    right = await frame(site.browser(), *named(site, "of-nobody"))
+    assert (response.status_code, response.text, response.set_cookies) == (200, right.text, [])
+    assert await are_in(browser) == [True]
+
+
+async def test_a_stranger_cannot_tell_whether_a_session_exists(site):
+    """The same bytes and headers, in a browser that has no session."""
+    browser = await site.signed_in()
+
+    sids = (await sid_of(browser), "made-up")
+
+    known, unknown = [await frame(site.browser(), *named(site, sid)) for sid in sids]
+
+    assert (known.text, dict(known.headers)) == (unknown.text, dict(unknown.headers))
+    assert await are_in(browser) == [True]
+
+
+async def test_a_look_ahead_signs_nobody_out(site):
+    """No person has opened that page."""
+    browser = await site.signed_in()
+
+    await frame(browser, *named(site, await sid_of(browser)), **{"sec-purpose": "prefetch"})
+
+    assert await are_in(browser) == [True]
+
+
+async def test_it_is_off_unless_it_is_switched_on():
+    """A request that anybody's page can make is nothing to have by chance."""
+    site = LogoutSite()
+    browser = await site.signed_in()
+
+    response = await frame(browser, *named(site, await sid_of(browser)))
+
+    assert (response.status_code, response.json()["error"]) == (404, "frontchannel_logout_off")
+    assert await are_in(browser) == [True]
+
+
+@pytest.mark.parametrize("method", ["POST", "HEAD", "PUT"])
+async def test_only_a_get_is_a_frame(method):
+    """As the specification has it."""
+    site = LogoutSite(frontchannel_logout=True)
+
+    exchange: Exchange = await site.call(PATH, method=method)
+
+    assert (exchange.status, exchange.header(b"allow")) == (405, b"GET")
+
+
+async def test_refresh_tokens_stay_with_the_provider():
+    """Whoever makes a browser load a frame must not be able to revoke anything."""
+    site = LogoutSite(frontchannel_logout=True, scope="openid offline_access")
+    browser = await site.signed_in()
+
+    await frame(browser, *named(site, await sid_of(browser)))
+
+    assert (site.provider.count("/revoke"), await are_in(browser)) == (0, [False])
+
+
+async def test_with_the_store_down_it_says_so():
+    """Never a page that looks like all went well."""
+    site = LogoutSite("a store", frontchannel_logout=True)
+    store: OwnStore = site.settings["store"]
+    browser = await site.signed_in()
+    sid = await sid_of(browser)
+
+    store.broken = {"get", "remove"}
+    down = await frame(browser, *named(site, sid))
+    store.broken = set()
+
+    assert (down.status_code, await are_in(browser)) == (503, [True])
+    assert (await frame(browser, *named(site, sid))).status_code == 200
+    assert await are_in(browser) == [False]

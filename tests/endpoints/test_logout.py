@@ -1,0 +1,207 @@
+"""Signing out: here at once, then at the provider; asked for by our own pages only."""
+
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from tests.protected_site import ORIGIN, PROGRAM, Site, cookie_header, session_cookies, who_am_i
+
+LOGOUT = "/auth/logout"
+OLD_BROWSER: dict[str, str | None] = dict.fromkeys(("sec-fetch-site", "sec-fetch-mode", "sec-fetch-dest"))
+EVIL = "https://evil.example/page"
+
+
+async def test_a_sign_out_ends_the_session_here_and_at_the_provider(site):
+    """RP-Initiated Logout: and comes back to our home."""
+    browser = await site.signed_in()
+    id_token = site.app.scope["oidc"].id_token
+
+    response = await browser.post(LOGOUT, follow=False)
+
+    query = parse_qs(urlsplit(response.location).query)
+    assert response.location.startswith(site.provider.issuer + "/end_session?")
+    assert (query["id_token_hint"], query["client_id"]) == ([id_token], ["web"])
+    assert query["post_logout_redirect_uri"] == [ORIGIN]
+    assert len(query["state"][0]) > 16
+    assert (response.status_code, response.headers["cache-control"]) == (303, "no-store")
+    assert session_cookies(browser) == []
+
+
+async def test_after_a_whole_sign_out_the_provider_asks_again(site):
+    """Else the next click would sign the same user in."""
+    browser = await site.signed_in()
+
+    home = await browser.post(LOGOUT)
+    page = await browser.get("/page")
+
+    assert (urlsplit(home.url).path.rstrip("/"), home.json()["sub"]) == ("", None)
+    assert page.page.forms
+
+
+async def test_without_an_end_session_endpoint_the_sign_out_is_local(site):
+    """Many providers have none."""
+    del site.provider.metadata["end_session_endpoint"]
+    browser = await site.signed_in()
+
+    response = await browser.post(LOGOUT, follow=False)
+
+    assert (response.headers["location"], session_cookies(browser)) == (ORIGIN, [])
+
+
+async def test_with_the_provider_down_the_sign_out_is_local():
+    """It must not fail."""
+    site = Site()
+    browser = await site.signed_in()
+    again = site.restarted().browser_of(browser)
+
+    with site.provider.fault("discovery_down"):
+        response = await again.post(LOGOUT, follow=False)
+
+    assert (response.headers["location"], session_cookies(browser)) == (ORIGIN, [])
+
+
+async def test_the_way_back_can_be_set():
+    """It has to be registered at the provider, so it is the developer's to choose."""
+    site = Site(post_logout_redirect_uri=ORIGIN + "/public/bye")
+    browser = await site.signed_in()
+
+    assert (await browser.post(LOGOUT)).path.startswith("/public/bye")
+
+
+async def test_nobody_is_signed_out_without_a_call(site, browser):
+    """A second click on the button."""
+    response = await browser.post(LOGOUT, follow=False)
+
+    assert (response.headers["location"], len(site.provider.calls)) == (ORIGIN, 0)
+
+
+@pytest.mark.parametrize(
+    ("method", "headers"),
+    [
+        ("POST", {}),
+        ("GET", {}),
+        ("GET", {**OLD_BROWSER, "accept": "text/html"}),  # by Referer
+        ("POST", {"sec-fetch-site": None}),  # an old browser: Origin
+    ],
+)
+async def test_our_own_pages_sign_out_with_a_form_or_a_link(site, method, headers):
+    """By Fetch Metadata, else by Origin, else by Referer."""
+    browser = await site.signed_in()
+
+    response = await browser.fetch(LOGOUT, method=method, headers=headers)
+
+    assert (response.status_code, await who_am_i(browser)) == (303, None)
+
+
+async def test_a_program_signs_out_with_a_plain_post(site):
+    """No browser posts without saying where from."""
+    browser = await site.signed_in()
+    headers = {"cookie": cookie_header(browser)}
+
+    assert (await site.call(LOGOUT, method="POST", headers=headers)).status == 303
+    assert await who_am_i(browser) is None
+
+
+@pytest.mark.parametrize("initiator", [None, EVIL])
+async def test_a_link_from_elsewhere_asks_first(site, initiator):
+    """The page has a form that posts, and nobody is signed out before."""
+    browser = await site.signed_in()
+
+    page = await browser.get(LOGOUT, initiator=initiator)
+
+    assert (page.status_code, "Sign out?" in page.text) == (200, True)
+    assert await who_am_i(browser) == "alice"
+    await browser.submit(page)
+    assert await who_am_i(browser) is None
+
+
+async def test_a_form_of_another_site_asks_first(site):
+    """The session cookie is Lax and does not come along, so this is the second line."""
+    browser = await site.signed_in()
+
+    page = await browser.post(LOGOUT, initiator=EVIL)
+
+    assert (page.status_code, await who_am_i(browser)) == (200, "alice")
+
+
+async def test_a_script_of_another_site_is_refused(site):
+    """Also with cookies."""
+    browser = await site.signed_in()
+
+    response = await browser.fetch(LOGOUT, method="POST", initiator=EVIL)
+
+    assert (response.status_code, response.json()["error"]) == (403, "foreign_origin")
+    assert await who_am_i(browser) == "alice"
+
+
+async def test_a_picture_signs_nobody_out(site):
+    """A user may put one into a page of ours; old browsers do not say what a request is for, but what they accept."""
+    browser = await site.signed_in()
+    pictures: list[dict[str, str | None]] = [
+        {"sec-fetch-dest": "image", "sec-fetch-mode": "no-cors"},
+        {**OLD_BROWSER, "accept": "image/webp,image/*,*/*;q=0.8"},
+        {**OLD_BROWSER, "accept": "*/*"},
+    ]
+
+    statuses = [(await browser.fetch(LOGOUT, headers=headers)).status_code for headers in pictures]
+
+    assert (statuses, await who_am_i(browser)) == ([400, 403, 403], "alice")
+
+
+async def test_a_prefetch_signs_nobody_out(site):
+    """Browsers look ahead at links."""
+    browser = await site.signed_in()
+
+    response = await browser.fetch(LOGOUT, headers={"sec-purpose": "prefetch"})
+
+    assert (response.status_code, await who_am_i(browser)) == (400, "alice")
+
+
+async def test_a_copied_cookie_is_dead_after_the_sign_out(site):
+    """In this process at least, which is what a cookie session can promise."""
+    browser = await site.signed_in()
+    thief = site.browser(jar=browser.jar.copy())
+
+    await browser.post(LOGOUT)
+
+    assert await who_am_i(thief) is None
+    assert (await thief.fetch("/page")).status_code == 401
+
+
+async def test_a_request_under_way_brings_nothing_back(site):
+    """Its answer comes after the sign-out and would roll the session."""
+    browser = await site.signed_in()
+    other_tab = site.browser(jar=browser.jar.copy())
+    site.clock.advance(120)
+
+    async def sign_out_meanwhile(scope: Any) -> None:
+        site.app.at_work = _at_rest
+        await browser.post(LOGOUT)
+
+    site.app.at_work = sign_out_meanwhile
+    response = await other_tab.fetch("/page")
+
+    assert (response.status_code, response.set_cookies) == (200, [])
+    assert await who_am_i(other_tab) is None
+
+
+async def _at_rest(scope: Any) -> None:
+    """Do nothing."""
+
+
+async def test_the_confirmation_page_needs_no_provider(site):
+    """It is only a question."""
+    with site.provider.fault("discovery_down"):
+        page = await site.browser().get(LOGOUT)
+
+    assert page.status_code == 200
+
+
+async def test_a_program_without_a_sign_of_where_it_is_from_cannot_get_it(site):
+    """Only a POST is a wish."""
+    browser = await site.signed_in()
+
+    response = await browser.get(LOGOUT, headers=PROGRAM, follow=False)
+
+    assert (response.status_code, response.json()["error"]) == (403, "foreign_origin")
