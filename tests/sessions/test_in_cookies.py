@@ -19,8 +19,8 @@ from asgi_oidc.testing.cookie_jar import CookieJar
 from asgi_oidc.web.cookies import Cookies, CookieStyle
 from tests.protected_site import Site
 from tests.scripted_store import refreshed
-from tests.sessions.test_jar import OTHER_ID, URL, another
 from tests.sessions.test_session import ID, LOGIN, SESSION, with_tokens
+from tests.sessions.test_session_cookies import OTHER_ID, URL, another
 
 
 class Process:

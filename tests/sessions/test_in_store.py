@@ -12,8 +12,8 @@ from asgi_oidc.sessions.repository import GONE, LOCK_LIFETIME, NOT_OURS, UNREADA
 from asgi_oidc.sessions.revocations import MAX_PER_USER
 from asgi_oidc.sessions.session import Session
 from tests.scripted_store import SECRET, Process, refreshed
-from tests.sessions.test_jar import OTHER_ID, another
 from tests.sessions.test_session import ID, LOGIN, SESSION, with_tokens
+from tests.sessions.test_session_cookies import OTHER_ID, another
 
 THIRD_ID = "I" * 43
 NAMED = msgspec.structs.replace(SESSION, login=msgspec.structs.replace(LOGIN, sid="a-sid"))

@@ -24,8 +24,8 @@ from asgi_oidc.sessions.store_records import (
     Summary,
     is_session_id,
 )
-from tests.sessions.test_jar import OTHER_ID, another
 from tests.sessions.test_session import ID, LOGIN, SESSION, with_tokens
+from tests.sessions.test_session_cookies import OTHER_ID, another
 
 ONE, TWO = b"1" * 32, b"2" * 32
 CONTEXT = ("https://id.example.com", "web", "https://app.example.com")

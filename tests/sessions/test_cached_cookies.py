@@ -11,8 +11,8 @@ from asgi_oidc.sessions.session import MAX_CLOCK_SETBACK, MAX_SKEW, Session, Use
 from asgi_oidc.web.cookies import Cookies
 from tests.scripted_store import refreshed
 from tests.sessions.test_in_cookies import Process, known
-from tests.sessions.test_jar import OTHER_ID, another
 from tests.sessions.test_session import ID, LOGIN, SESSION, with_tokens
+from tests.sessions.test_session_cookies import OTHER_ID, another
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import trio.testing
 
 from asgi_oidc.stores.guarded_store import CLOSE_DEADLINE, IMPATIENT_DEADLINE, METHODS, GuardedStore
 from tests.scripted_store import OwnStore
-from tests.sessions.test_store_door import CALLS, error_of
+from tests.stores.test_guarded_store import CALLS, error_of
 
 LONG = 60.0  # seconds
 

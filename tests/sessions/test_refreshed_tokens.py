@@ -7,8 +7,8 @@ from asgi_oidc.sessions.refreshed_tokens import RefreshedTokens
 from asgi_oidc.sessions.session import Session, encode
 from asgi_oidc.tokens.token_cache import CachedToken, TokenCache
 from tests.scripted_store import refreshed
-from tests.sessions.test_jar import another
 from tests.sessions.test_session import ID, SESSION, TOKENS, with_tokens
+from tests.sessions.test_session_cookies import another
 
 
 def numbered(number: int) -> Session:
