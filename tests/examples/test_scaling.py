@@ -4,13 +4,16 @@ import re
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
-from asgi_oidc import RedisStore
+from asgi_oidc import MemoryStore, RedisStore
 from asgi_oidc.cli.demo import EXAMPLE
 from asgi_oidc.testing import Browser, FakeProvider, serve
+from tests.examples.guides import blocks, run_waiting_block, section
+from tests.protected_site import Site
 from tests.real.processes import answers, free_port, running
 from tests.real.redis_server import RedisServer, cluster_url, redis, redis_cluster
 from tests.real.servers import PYTHON
@@ -74,6 +77,25 @@ async def test_one_device_ends_the_session_of_the_other(origin, provider, anyio_
 
     assert (here, other, ended.status_code, ended.path) == (1, 1, 200, "/devices")
     assert after == [200, 401]
+
+
+async def test_the_lines_about_sessions_end_them():
+    """They are copied into handlers."""
+    (code,) = blocks(section(GUIDE, "See and end sessions"), "python")
+    names: dict[str, Any] = {}
+
+    async def at_work(scope: Any) -> None:
+        names.update(scope=scope, user=scope["user"], middleware=site.middleware)
+        await run_waiting_block(code, names)
+
+    site = Site(store=MemoryStore())
+    site.app.at_work = at_work
+
+    browser = await site.signed_in("alice")
+
+    assert names["session"].created_at <= names["session"].seen_at
+    assert await site.middleware.sessions.of("alice") == []
+    assert (await browser.fetch("/page")).status_code == 401
 
 
 @pytest.mark.parametrize("kind", ["server", "cluster"])
