@@ -16,7 +16,7 @@ from asgi_oidc.login.login_transactions import Transactions
 from asgi_oidc.logout.logout_state import LogoutStates
 from asgi_oidc.pages.failures import Failures
 from asgi_oidc.pages.pages import Pages, make_pages
-from asgi_oidc.pages.translation import IN_ENGLISH
+from asgi_oidc.pages.translation import translate
 from asgi_oidc.policy.mount_table import MountTable
 from asgi_oidc.policy.policy import Policy
 from asgi_oidc.protocol.client import Client
@@ -153,7 +153,7 @@ def put_together(
         sealed=lambda ask: asks.write(ask, now=now()),
     )
     rounds = LoginLoops(sealer, style, stem, settings.session_idle)
-    pages = make_pages(IN_ENGLISH, app_name=settings.app_name, home=settings.home)
+    pages = make_pages(translate(settings.texts), app_name=settings.app_name, home=settings.home)
     ask_another = AuthenticationRequest(prompt=ANOTHER_ACCOUNT)
     return Parts(
         settings=settings,

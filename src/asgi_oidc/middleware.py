@@ -33,7 +33,7 @@ from asgi_oidc.settings.settings import read_settings
 from asgi_oidc.web.cors import answer_preflight
 from asgi_oidc.web.paths import UNREAD
 from asgi_oidc.web.request import Request, methods_of
-from asgi_oidc.web.response import Response, problem
+from asgi_oidc.web.response import Response
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -299,7 +299,9 @@ class OIDCMiddleware:
             if request.shows_html:
                 error = RequestRejected("method_not_allowed", f"only {allowed.decode()}", status=405)
                 return self._parts.failures.response(request, error).with_headers((b"allow", allowed))
-            return problem(405, "method_not_allowed", "Method not allowed").with_headers((b"allow", allowed))
+            return self._parts.pages.problem(405, "method_not_allowed", "problem.method_not_allowed").with_headers(
+                (b"allow", allowed)
+            )
         try:
             return await endpoint.handle(request, self._parts, receive)
         except OIDCError as error:

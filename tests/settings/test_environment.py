@@ -55,6 +55,7 @@ def problems(**environ: str) -> tuple[str, ...]:
         ("WEBSOCKET_ACTIVITY", "true", True),
         ("KEEP_FRAGMENT", "0", False),
         ("METADATA", '{"jwks_uri":"https://x"}', {"jwks_uri": "https://x"}),
+        ("TEXTS", '{"lang":"de"}', {"lang": "de"}),
     ],
 )
 def test_a_variable_is_read(variable, text, value):
@@ -73,7 +74,7 @@ def test_every_variable_may_stand_in_a_file(name, tmp_path):
     numbers = dict.fromkeys(("leeway", "session_idle", "session_lifetime"), "1")
     names = ("claims_from_access_token", "frontchannel_logout", "keep_forms", "keep_fragment", "websocket_activity")
     switches = dict.fromkeys(names, "true")
-    text = {"metadata": "{}", "authorization_params": "{}", "rules": "[]", **switches, **numbers}
+    text = {"metadata": "{}", "texts": "{}", "authorization_params": "{}", "rules": "[]", **switches, **numbers}
     path = tmp_path / "value"
     path.write_text(text.get(name, "value") + "\n")
 

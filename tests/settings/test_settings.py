@@ -71,6 +71,7 @@ def test_five_settings_are_enough():
         "keep_forms": False,
         "keep_fragment": False,
         "app_name": None,
+        "texts": {},
     }
     assert settings.secret == (SECRET.encode(),)
     assert settings.public == ()

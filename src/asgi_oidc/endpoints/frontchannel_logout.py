@@ -15,7 +15,7 @@ from asgi_oidc.sessions.authentication import may_sign_out, who_was
 from asgi_oidc.urls import check_url, origin_of
 from asgi_oidc.web.asgi_types import Receive
 from asgi_oidc.web.request import Request
-from asgi_oidc.web.response import Response, problem
+from asgi_oidc.web.response import Response
 
 
 async def frontchannel_logout(request: Request, parts: Parts, receive: Receive) -> Response:
@@ -25,7 +25,7 @@ async def frontchannel_logout(request: Request, parts: Parts, receive: Receive) 
         StoreUnavailable: nobody can tell.
     """
     if not parts.settings.frontchannel_logout:
-        return problem(404, "frontchannel_logout_off", "Front-channel logout is not switched on")
+        return parts.pages.problem(404, "frontchannel_logout_off", "problem.frontchannel_logout_off")
     answer = parts.pages.sign_out.in_frame(provider=origin_of(check_url(parts.settings.issuer)))
     sid = None if request.is_prefetch else _read_sid(request, parts)
     live = None if sid is None else await who_was(request, parts)

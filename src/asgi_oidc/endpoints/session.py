@@ -7,14 +7,14 @@ from asgi_oidc.sessions.authentication import authenticate, delete_over
 from asgi_oidc.sessions.session import ends_for_good_at, expires_at
 from asgi_oidc.web.asgi_types import Receive
 from asgi_oidc.web.request import Request
-from asgi_oidc.web.response import Response, json_response, problem
+from asgi_oidc.web.response import Response, json_response
 
 
 async def session(request: Request, parts: Parts, receive: Receive) -> Response:
     """Answer 200 with the user and when the session ends, or 401 with where to sign in."""
     live = await authenticate(request, parts, now=parts.now())
     if live is None:
-        answer = problem(401, "login_required", "Nobody is signed in", login_url=parts.urls.login)
+        answer = parts.pages.problem(401, "login_required", "problem.not_signed_in", login_url=parts.urls.login)
         return answer.with_cookies(delete_over(request, parts))
     login, tokens = live.session.login, live.session.tokens
     user = User(login.sub, login.issuer, tokens.written_claims)

@@ -6,7 +6,7 @@ from hashlib import sha256
 from html import escape
 
 from asgi_oidc.pages.styles import STYLE
-from asgi_oidc.pages.translation import Texts
+from asgi_oidc.pages.translation import IN_ENGLISH, Texts
 from asgi_oidc.pages.untrusted import shorten
 from asgi_oidc.web.request import Request
 from asgi_oidc.web.response import REFERRER_POLICY, Response, response_with_body
@@ -84,9 +84,9 @@ class Layout:
         """
         body = self.html(title, content, script=script)
         if request.is_htmx:
-            body = _content(body)
+            body = self._content(body)
         elif (frame_id := request.header(b"turbo-frame")) is not None:
-            body = _turbo_frame(body, frame_id)
+            body = self._turbo_frame(body, frame_id)
         ancestors = request.frame_ancestors
         if ancestors == "'none'":
             return _page(body, status=status, csp=csp)
@@ -104,12 +104,27 @@ class Layout:
         named = f"<p class=app>{escape(app or '')}</p>" if is_named else ""
         full = f"{title} \u2013 {app}" if is_named else title
         return (
-            '<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="robots" content="noindex">'
+            f'<!doctype html><html {self.texts.language}><head><meta charset="utf-8">'
+            '<meta name="robots" content="noindex">'
             '<meta name="viewport" content="width=device-width, initial-scale=1">'
             f"<title>{escape(full)}</title><style>{STYLE}</style></head>"
             f"<body><main>{named}<h1>{escape(title)}</h1>{content}</main>{script and f'<script>{script}</script>'}"
             "</body></html>"
         ).encode()
+
+    def _content(self, page: bytes) -> bytes:
+        """Take out what an app may insert into a page of its own: no style, no script."""
+        content = page.partition(b"<main>")[2].partition(b"</main>")[0]
+        # The app's own page may be in another language.
+        return content if self.texts == IN_ENGLISH else f"<div {self.texts.language}>".encode() + content + b"</div>"
+
+    def _turbo_frame(self, page: bytes, frame_id: str) -> bytes:
+        """Wrap the content in the element that Turbo looks for.
+
+        Args:
+            frame_id: as the header `Turbo-Frame` has it.
+        """
+        return f'<turbo-frame id="{escape(shorten(frame_id))}">'.encode() + self._content(page) + b"</turbo-frame>"
 
 
 def framed(body: bytes, *, ancestors: str, status: int = 200, csp: str = PAGE_CSP) -> Response:
@@ -126,17 +141,3 @@ def _page(body: bytes, *, status: int, csp: str, referrer_policy: bytes = REFERR
         (b"x-frame-options", b"DENY"),
     )
     return response_with_body(status, body, *headers, referrer_policy=referrer_policy)
-
-
-def _content(page: bytes) -> bytes:
-    """Take out what an app may insert into a page of its own: no style, no script."""
-    return page.partition(b"<main>")[2].partition(b"</main>")[0]
-
-
-def _turbo_frame(page: bytes, frame_id: str) -> bytes:
-    """Wrap the content in the element that Turbo looks for.
-
-    Args:
-        frame_id: as the header `Turbo-Frame` has it.
-    """
-    return f'<turbo-frame id="{escape(shorten(frame_id))}">'.encode() + _content(page) + b"</turbo-frame>"

@@ -8,6 +8,7 @@ from asgi_oidc.pages.layout import Layout
 from asgi_oidc.pages.sign_in import SignInPages
 from asgi_oidc.pages.sign_out import SignOutPages
 from asgi_oidc.pages.translation import Texts
+from asgi_oidc.web.response import Response, problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +20,14 @@ class Pages:
     denied: DeniedPages
     forms: FormPages
     sign_out: SignOutPages
+
+    def problem(self, status: int, error: str, title: str, **members: object) -> Response:
+        """Respond to a program.
+
+        Args:
+            title: id of a text.
+        """
+        return problem(status, error, self.layout.texts.plain(title), **members)
 
 
 def make_pages(texts: Texts, *, app_name: str | None, home: str) -> Pages:

@@ -94,6 +94,13 @@ ENGLISH: Mapping[str, str] = MappingProxyType(
         ),
         "frontchannel_logout.title": "Sign-out",
         "frontchannel_logout.text": "This site has been notified.",
+        # What programs get as the title of a problem (RFC 9457)
+        "problem.login_required": "Please sign in",
+        "problem.not_signed_in": "Nobody is signed in",
+        "problem.step_up_required": "Please sign in again: this needs a stronger or fresher login",
+        "problem.forbidden": "This user may not do that",
+        "problem.method_not_allowed": "Method not allowed",
+        "problem.frontchannel_logout_off": "Front-channel logout is not switched on",
         # Failures of a login
         "provider_unavailable.title": "Sign-in is temporarily unavailable",
         "provider_unavailable.text": (

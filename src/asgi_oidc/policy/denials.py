@@ -17,7 +17,7 @@ from asgi_oidc.sessions.digests import digest
 from asgi_oidc.sessions.repository import ActiveSession
 from asgi_oidc.web.asgi_types import Receive
 from asgi_oidc.web.request import Request, read_form
-from asgi_oidc.web.response import Response, challenge, problem
+from asgi_oidc.web.response import Response, challenge
 
 FORM_ID_BYTES = 12  # random bytes
 MAX_PAGE_LENGTH = (
@@ -83,12 +83,12 @@ def unauthorized(
     if shows_html:
         return _sign_in(decision, request, parts, url)
     if isinstance(decision, StartLogin):
-        answer = problem(401, "login_required", "Please sign in", login_url=url)
+        answer = parts.pages.problem(401, "login_required", "problem.login_required", login_url=url)
         return answer.with_headers(challenge(parts.urls.login, {}))
     name = STEP_UP_REQUIRED
     asked: dict[str, object] = {"acr_values": list(ask.acr_values)} if ask.acr_values else {}
     asked |= {} if ask.max_age is None else {"max_age": ask.max_age}
-    answer = problem(401, name, "Please sign in again: this needs a stronger or fresher login", login_url=url, **asked)
+    answer = parts.pages.problem(401, name, "problem.step_up_required", login_url=url, **asked)
     return answer.with_headers(challenge(parts.urls.login, {"error": name, **ask.parameters}))
 
 
@@ -119,7 +119,7 @@ def forbidden(
     name, needed = "forbidden", {}
     if refusal.scopes:  # RFC 6750 §3.1
         name, needed = "insufficient_scope", {"scope": " ".join(refusal.scopes)}
-    answer = problem(403, name, "This user may not do that", reference=reference, login_url=switch, **needed)
+    answer = parts.pages.problem(403, name, "problem.forbidden", reference=reference, login_url=switch, **needed)
     return answer.with_headers(challenge(parts.urls.login, {"error": name, **needed}))
 
 

@@ -118,6 +118,7 @@ _PARSED: Mapping[str, Callable[[str], Any]] = {
     "algorithms": _listed,
     "authorization_params": _mapping,
     "metadata": _mapping,
+    "texts": _mapping,
     "session_idle": _whole_number,
     "session_lifetime": _whole_number,
     "leeway": _whole_number,

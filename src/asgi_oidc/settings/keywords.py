@@ -265,3 +265,12 @@ class Keywords(TypedDict, total=False):
 
     Default: `None`. Variable: `OIDC_APP_NAME`. Since 0.1.
     """
+
+    texts: Mapping[str, str]
+    """Texts of the middleware's own pages by id, to replace or translate them; the rest stays English.
+
+    `examples/pages` lists all ids. Values are plain text of up to 2,000 characters, never HTML. The variable is read
+    as JSON.
+
+    Default: `{}`. Variable: `OIDC_TEXTS`. Since 0.1.
+    """

@@ -7,6 +7,7 @@ from typing import Any
 
 from asgi_oidc import events
 from asgi_oidc.errors import OIDCError, SettingsError
+from asgi_oidc.pages.translation import read_translation
 from asgi_oidc.policy.patterns import Pattern
 from asgi_oidc.policy.policy import NONE_OF_ALWAYS, contradictions, lacks_acr, read_public
 from asgi_oidc.policy.rules import Rule, read_rules
@@ -84,6 +85,7 @@ class Settings:
     keep_forms: bool
     keep_fragment: bool
     app_name: str | None
+    texts: Mapping[str, str] = field(repr=False)
 
     @property
     def origin(self) -> str:
@@ -315,4 +317,5 @@ READERS: Mapping[str, tuple[Any, Callable[[Any], Any]]] = {
     "keep_forms": (False, read_switch),
     "keep_fragment": (False, read_switch),
     "app_name": (None, read_app_name),
+    "texts": ({}, read_translation),
 }
