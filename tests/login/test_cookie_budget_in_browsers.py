@@ -69,7 +69,7 @@ async def test_a_kept_form_gives_way_to_a_session_that_needs_the_room(mode):
         True,
         True,
     )
-    assert "No form is waiting here" in told.text
+    assert "There is no form to send" in told.text
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -95,7 +95,7 @@ async def test_a_kept_form_is_not_sent_when_the_person_does_not_want_it(app):
     again = await browser.get("/auth/form")
 
     assert (back.url, app.seen) == (PAGE, [])
-    assert "No form is waiting here" in again.text
+    assert "There is no form to send" in again.text
 
 
 async def test_a_kept_form_survives_a_reload_of_the_page_that_asks(app):
@@ -120,7 +120,7 @@ async def test_a_kept_form_is_forgotten_once_it_is_sent(app):
     await browser.submit(kept, "Send it")
     back = await browser.get(asked.url)
 
-    assert ("Send your form now?" in kept.text, "No form is waiting here" in back.text) == (True, True)
+    assert ("Send your form now?" in kept.text, "There is no form to send" in back.text) == (True, True)
     assert [path for path, _ in app.seen] == ["/other", "/save"]
 
 
@@ -162,9 +162,9 @@ async def test_a_form_of_nobody_is_offered_after_its_own_login_alone(app, mode):
     await browser.tab().sign_in("bob", "/page")
     told = await browser.get("/auth/form")
 
-    assert ("No form is waiting here" in told.text, "A &quot;title" in told.text) == (True, False)
+    assert ("There is no form to send" in told.text, "A &quot;title" in told.text) == (True, False)
     assert not [cookie for cookie in browser.jar if cookie.name.endswith("-form")]
-    assert "No form is waiting here" in (await browser.submit(left, "alice")).text
+    assert "There is no form to send" in (await browser.submit(left, "alice")).text
 
 
 async def test_a_login_that_was_made_before_the_form_was_stopped_gets_nothing_of_it(app):
@@ -180,7 +180,7 @@ async def test_a_login_that_was_made_before_the_form_was_stopped_gets_nothing_of
 
     told = await browser.get("/auth/form")
 
-    assert "No form is waiting here" in told.text
+    assert "There is no form to send" in told.text
 
 
 @pytest.mark.parametrize("mode", ["query", "form_post"])
@@ -196,7 +196,7 @@ async def test_the_address_that_offers_a_form_is_good_for_its_session_alone(app,
     again = await browser.get(asked.url)
 
     assert "Send your form now?" in asked.text
-    assert "No form is waiting here" in again.text
+    assert "There is no form to send" in again.text
 
 
 async def test_the_address_that_offers_a_form_is_good_for_that_form_alone(app):
@@ -295,7 +295,7 @@ async def test_what_cannot_be_kept_is_told_so(app, fields, headers):
     stopped = await send(browser, fields, headers=headers)
 
     assert (stopped.status_code, "Your form was not sent" in stopped.text) == (401, True)
-    assert "not sent yet" not in stopped.text
+    assert "not been sent yet" not in stopped.text
 
 
 async def test_the_largest_form_fits_into_its_cookie(app):
@@ -350,8 +350,8 @@ async def test_a_form_that_is_forged_or_old_is_none(app):
     told = await browser.submit(button="Sign in")
     forged = await browser.post("/auth/form", {"form": "x" * 60})
 
-    assert "No form is waiting here" in told.text
-    assert (forged.status_code, "No form is waiting here" in forged.text) == (200, True)
+    assert "There is no form to send" in told.text
+    assert (forged.status_code, "There is no form to send" in forged.text) == (200, True)
     assert not [cookie for cookie in browser.jar if cookie.name.endswith("-form")]
 
 
@@ -380,7 +380,7 @@ async def test_a_form_that_needs_a_fresher_login_is_treated_alike(app):
     await browser.submit(login, "alice")
     await browser.submit(button="Send it")
 
-    assert ("needs a fresh or stronger sign-in" in stopped.text, "max_age=300" in login.url) == (True, True)
+    assert ("requires a more recent or stronger sign-in" in stopped.text, "max_age=300" in login.url) == (True, True)
     assert len(app.seen) == 1
 
 
@@ -401,7 +401,7 @@ async def test_a_form_whose_app_asks_for_a_fresher_login_is_told_so(app):
     told = await browser.click("Sign in")
 
     assert (stopped.status_code, "Your form was not sent" in stopped.text) == (401, True)
-    assert "not sent yet" not in stopped.text
+    assert "not been sent yet" not in stopped.text
     assert urlsplit(told.url).path == "/auth/form"
 
 
@@ -433,7 +433,7 @@ async def test_no_link_can_make_us_say_that_a_form_was_lost(app, query):
     told = await browser.sign_in("alice", "/auth/login?return_to=" + quote("/auth/form" + query))
 
     assert "was not sent" not in told.text
-    assert "No form is waiting here" in told.text or told.path == "/"
+    assert "There is no form to send" in told.text or told.path == "/"
 
 
 async def test_a_form_that_may_be_anothers_is_offered_by_name(app):
@@ -445,7 +445,7 @@ async def test_a_form_that_may_be_anothers_is_offered_by_name(app):
     login = await browser.post(form.action, dict(form.data(None, {})), initiator=PAGE, follow=False)
     asked = await browser.submit(await browser.get(login.location + "&prompt=login"), "bob")
 
-    assert ("signed in as <strong><bdi>Bob" in asked.text, "Send it if it is yours" in asked.text) == (True, True)
+    assert ("signed in as <strong><bdi>Bob" in asked.text, "Send it only if it is yours" in asked.text) == (True, True)
 
 
 async def test_forgotten_cookies_do_not_stop_a_kept_form(app):

@@ -223,7 +223,7 @@ def test_a_user_without_the_right_can_come_back_as_another(context):
         page = context.new_page()
         page.goto(f"{office.origin}/admin/users?page=2")
         pick(page, "Bob")
-        expect(page.locator("h1")).to_have_text("You may not open this page")
+        expect(page.locator("h1")).to_have_text("You do not have access to this page")
         expect(page.locator("main")).to_contain_text("Bob Brown (bob@example.com)")
         page.get_by_role("link", name="Use another account").click()
         expect(page.locator("h1")).to_have_text("Sign in")  # not Bob again without a word
@@ -266,7 +266,7 @@ def test_a_kept_form_arrives_exactly_as_it_was(context):
         fill_in(page)
         desk.clock.advance(OVER)
         press(page, "Save")
-        expect(page.locator("h1")).to_have_text("Your form was not sent yet")
+        expect(page.locator("h1")).to_have_text("Your form has not been sent yet")
         press(page, "Sign in")
         expect(page.locator("h1")).to_have_text("Send your form now?")
         before = len(desk.app.posted)

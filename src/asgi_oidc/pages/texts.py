@@ -28,14 +28,14 @@ ENGLISH: Mapping[str, str] = MappingProxyType(
         "sign_in.title": "Sign in to continue",
         "sign_in.title_with_app": "Sign in to {app}",
         "sign_in.text": "You need to sign in to see this.",
-        "sign_in.text_step_up": "To see this, you need to sign in again.",
+        "sign_in.text_step_up": "You need to sign in again to see this.",
         "signing_in.title": "Signing in",
         "signing_in.text": "If nothing happens, press the button to continue.",
         # No access
-        "forbidden.title": "You may not open this page",
+        "forbidden.title": "You do not have access to this page",
         "forbidden.text": (
-            "You are signed in as {user}, but this account does not have access to this page. Use another account, or "
-            "ask the people who run this site for access."
+            "You are signed in as {user}. Use another account, or ask the people who run this site to give this "
+            "account access."
         ),
         # A form that was sent while nobody was signed in
         "form_not_sent.title": "Your form was not sent",
@@ -44,25 +44,25 @@ ENGLISH: Mapping[str, str] = MappingProxyType(
             "back and copy it, then sign in and send the form again."
         ),
         "form_not_sent.text_step_up": (
-            "This needs a fresh or stronger sign-in, so nothing you entered has been saved. Your browser may still "
-            "have it: go back and copy it, then sign in and send the form again."
+            "This requires a more recent or stronger sign-in, so nothing you entered has been saved. Your browser may "
+            "still have it: go back and copy it, then sign in and send the form again."
         ),
-        "form_kept.title": "Your form was not sent yet",
+        "form_kept.title": "Your form has not been sent yet",
         "form_kept.text": (
             "You are no longer signed in. What you entered is kept in this browser for ten minutes. Sign in, and you "
             "will be asked whether to send it."
         ),
         "form_kept.text_step_up": (
-            "This needs a fresh or stronger sign-in. What you entered is kept in this browser for ten minutes. Sign "
-            "in, and you will be asked whether to send it."
+            "This requires a more recent or stronger sign-in. What you entered is kept in this browser for ten "
+            "minutes. Sign in, and you will be asked whether to send it."
         ),
         "form_lost.title": "Your form was not sent",
         "form_lost.text": (
-            "You are signed in now. The form you sent earlier could not be kept, so nothing you entered has been "
+            "You are signed in now, but the form you sent earlier could not be kept, so nothing you entered has been "
             "saved. Please go back and send it again."
         ),
         "form_lost.back": "Go back",
-        "form_not_found.title": "No form is waiting here",
+        "form_not_found.title": "There is no form to send",
         "form_not_found.text": (
             "You are signed in. The form that was kept for you has already been sent or discarded, or it has expired."
         ),
@@ -73,15 +73,15 @@ ENGLISH: Mapping[str, str] = MappingProxyType(
         "form_offer.title": "Send your form now?",
         "form_offer.text": (
             "You are signed in as {user}. This form was filled in before you signed in and has not been sent yet. "
-            "Send it if it is yours."
+            "Send it only if it is yours."
         ),
         "form_offer.target": "To be sent to",
         "form_offer.empty": "(empty)",
         "form_offer.hidden": "(hidden)",
         # Signing out
         "sign_out.title": "Sign out?",
-        "sign_out.text": "You are about to sign out of this site.",
-        "sign_out.text_with_app": "You are about to sign out of {app}.",
+        "sign_out.text": "Do you want to sign out of this site?",
+        "sign_out.text_with_app": "Do you want to sign out of {app}?",
         "sign_out_at_provider.title": "Signing out",
         "sign_out_at_provider.text": (
             "You have been signed out of this site. If nothing happens, press the button to sign out of the sign-in "
@@ -150,7 +150,10 @@ ENGLISH: Mapping[str, str] = MappingProxyType(
             "You signed out while this sign-in was in progress, so it was not finished. You can sign in again."
         ),
         "login_in_frame.title": "Sign in to continue",
-        "login_in_frame.text": "You need to sign in, but that is not possible inside another page.",
+        "login_in_frame.text": (
+            "You need to sign in, but that is not possible inside another page. Press the button to open the sign-in "
+            "page in this window."
+        ),
         "login_loop_without_cookie.title": "Your browser does not stay signed in",
         "login_loop_without_cookie.text": (
             "You have just signed in several times, and each time your browser came back without the cookie that "
