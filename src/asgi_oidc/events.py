@@ -1,5 +1,7 @@
 """Every log event of asgi-oidc: its name, its level and how its fields are written.
 
+The text below an event says when it is logged, and what to do; `examples/reference/events.md` is made from these texts.
+
 Fields never hold a secret, a token, a code or a cookie; what came from outside is cut and cleaned, so
 that nobody forges a line of the log.
 """
@@ -19,8 +21,8 @@ MAX_FRAMES = 5  # of a traceback, the innermost
 class Event(NamedTuple):
     """A kind of log line: its stable name and its level.
 
-    Everything that a page or a JSON answer gives a reference for is at WARNING or above, which Python prints without
-    configuration. What anybody can cause repeatedly without getting a reference is below: nobody can flood the log.
+    Everything with a reference that a page or a JSON answer shows is at WARNING or above, which Python prints without
+    configuration. What anybody can cause repeatedly, without a reference, is below that: nobody can flood the log.
     """
 
     name: str
@@ -28,46 +30,171 @@ class Event(NamedTuple):
 
 
 SETTINGS_INVALID = Event("settings_invalid", logging.CRITICAL)
+"""A setting is invalid: the app does not start. The line lists every problem.
+
+Fix: Change the settings as the line says.
+"""
 LOGIN_STARTED = Event("login_started", logging.DEBUG)
+"""A browser was sent to the provider to sign in."""
 LOGIN_SUCCEEDED = Event("login_succeeded", logging.INFO)
+"""A user has signed in."""
 LOGIN_FAILED = Event("login_failed", logging.WARNING)
+"""A login failed; the user got an error page, or JSON, that shows the reference.
+
+Fix: Look up the code.
+"""
 LOGIN_REPEATED = Event("login_repeated", logging.INFO)
+"""A callback came that no login in this browser waits for, or after the provider's login page had expired. Its code is
+not used; the browser starts a fresh login, once, or goes to the start page.
+
+Fix: none for single lines: users go back, reload, or open bookmarks.
+"""
 SESSIONS_NOT_SHARED = Event("sessions_not_shared", logging.WARNING)
+"""Sessions are in a `MemoryStore`, but several processes serve the app.
+
+Fix: Set `store` to a `RedisStore`, or leave it out to keep sessions in cookies.
+"""
 SESSIONS_IN_THIS_PROCESS = Event("sessions_in_this_process", logging.INFO)
+"""Sessions are in a `MemoryStore`: a restart signs everybody out.
+
+Fix: For more than one process, set `store` to a `RedisStore`.
+"""
 LOGOUT_NOT_SHARED = Event("logout_not_shared", logging.WARNING)
+"""Sessions are in cookies, and several processes serve the app, but they do not tell each other of sign-outs.
+
+Fix: Set `logout_store` or `store` to a `RedisStore`.
+"""
 LOGOUT_IN_THIS_PROCESS = Event("logout_in_this_process", logging.INFO)
+"""Sign-outs are remembered in the memory of this process only.
+
+Fix: Before you run several processes, set `logout_store` or `store`.
+"""
 LOGOUT_TOKEN_WITHOUT_EXP = Event("logout_token_without_exp", logging.WARNING)
+"""A logout token of the provider had no `exp`; it was accepted.
+
+Fix: none here; the provider should add `exp`.
+"""
 LOGOUT_REFUSED = Event("logout_refused", logging.WARNING)
+"""A back-channel logout request was refused. Each reason is a warning once a minute, and INFO in between.
+
+Fix: Look up the code; anybody can send such a request, so a forged one needs no action.
+"""
 LOGGED_OUT = Event("logged_out", logging.INFO)
+"""Sessions have ended, by the user, the app or the provider."""
 LOGIN_REQUIRED = Event("login_required", logging.INFO)
+"""A request without a session, or with one that is not strong or fresh enough, got 401."""
 ACCESS_DENIED = Event("access_denied", logging.WARNING)
+"""A signed-in user got 403: the rule, or the part of it, that is not met is in `why`.
+
+Fix: Give the user the role or scope, or change the rule.
+"""
 USERINFO_REFUSED = Event("userinfo_refused", logging.WARNING)
+"""The provider refused the userinfo call with 401 or 403; the login went on with the claims of the ID Token.
+
+Fix: If the access token is for another API, set `userinfo` to `never`.
+"""
 ACCESS_TOKEN_UNREAD = Event("access_token_unread", logging.WARNING)
+"""A refreshed access token could not be used for `claims_from_access_token`; the session went on without its claims.
+
+Fix: Look up the code.
+"""
 CLAIM_DROPPED = Event("claim_dropped", logging.WARNING)
+"""`on_login` replaced an address without confirming it, so its `email_verified` or `phone_number_verified` was dropped.
+
+Fix: Set the claim in `on_login` as well if the new value is verified.
+"""
 RETURN_TO_IGNORED = Event("return_to_ignored", logging.INFO)
+"""A `return_to` is not a plain path of this site; the browser went to the start page instead.
+
+Fix: Pass a path such as `/orders`, not a URL of another site.
+"""
 COOKIE_IGNORED = Event("cookie_ignored", logging.INFO)
+"""A session cookie is expired, revoked, unknown to the store, or sealed with other settings; the request counts as
+anonymous.
+
+Fix: none for single lines. If they are frequent, check that all processes have the same settings.
+"""
 REQUEST_FAILED = Event("request_failed", logging.WARNING)
+"""A request failed that is no login; the answer shows the reference.
+
+Fix: Look up the code.
+"""
 FORM_STOPPED = Event("form_stopped", logging.INFO)
+"""A form was sent without a session, and was not passed to the app.
+
+Fix: Set `keep_forms` to offer it again after the login.
+"""
 FORM_OFFERED = Event("form_offered", logging.INFO)
+"""A kept form was offered to its user after the login."""
 FORM_LOST = Event("form_lost", logging.INFO)
+"""A form could not be offered after the login: it was not kept, or another user signed in."""
 WEBSOCKET_CLOSED = Event("websocket_closed", logging.INFO)
+"""A websocket was closed because its session is over (4401), or because nobody can tell any more (1013)."""
 RESPONSE_ENDED = Event("response_ended", logging.INFO)
+"""A response that was still open was ended because its session is over."""
 ERROR_AFTER_END = Event("error_after_end", logging.INFO)
+"""The app raised an exception of its own because its connection was ended; the exception was not passed on."""
 STORE_FAILED = Event("store_failed", logging.WARNING)
+"""The session store failed. `fallback` says what happened instead; without it, protected paths answer 503.
+
+Fix: Look up the code.
+"""
 TOKENS_REFRESHED = Event("tokens_refreshed", logging.DEBUG)
+"""The tokens of a session were refreshed."""
 REFRESH_FAILED = Event("refresh_failed", logging.WARNING)
+"""The tokens of a session could not be refreshed; the session goes on, and a later request tries again.
+
+Fix: Look up the code; the part after `refresh_` is the cause.
+"""
 TOKENS_NOT_KEPT = Event("tokens_not_kept", logging.WARNING)
+"""Refreshed tokens do not fit into cookies; this process keeps them.
+
+Fix: Drop claims in `on_login`, or use a `store`.
+"""
 SESSION_WITHDRAWN = Event("session_withdrawn", logging.INFO)
+"""The provider no longer accepts the refresh token: the session was ended."""
 TOKEN_NOT_GRANTED = Event("token_not_granted", logging.WARNING)
+"""The provider gave no token for another API.
+
+Fix: Allow this client to request it at the provider.
+"""
 PROVIDER_FAILED = Event("provider_failed", logging.WARNING)
+"""A call to the provider failed. `fallback` says what was used instead.
+
+Fix: Look up the code.
+"""
 KEYS_FETCHED = Event("keys_fetched", logging.DEBUG)
+"""The provider's keys were fetched."""
 KEY_SKIPPED = Event("key_skipped", logging.DEBUG)
+"""A key of the provider is of a kind that is not supported, or not for signatures."""
 METADATA_FETCHED = Event("metadata_fetched", logging.DEBUG)
+"""The provider's metadata was fetched."""
 UNEXPECTED_ERROR = Event("unexpected_error", logging.ERROR)
+"""A bug in asgi-oidc, or in something that it uses; the line names the class of the exception and the lines of code.
+
+Fix: Please report it with this line.
+"""
 HOST_MISMATCH = Event("host_mismatch", logging.WARNING)
+"""A login was started under another host name than that of `base_url`, where it cannot finish.
+
+Fix: Redirect that host to `base_url`, or change `base_url`; a proxy must pass the `Host` header on.
+"""
 MOUNT_MISMATCH = Event("mount_mismatch", logging.WARNING)
+"""The `root_path` of the server or framework is not the path of `base_url`, so no path is public.
+
+Fix: Make `base_url` end with the path on which the app is mounted, or set the part that a proxy strips as the
+server's root path.
+"""
 MOUNTS_UNKNOWN = Event("mounts_unknown", logging.WARNING)
+"""The middleware cannot tell how an app below a rule matches paths, so the rule may not cover `/adminx`.
+
+Fix: Set `plain_prefixes`, to `[]` if the app has none.
+"""
 ROOT_PATH_OF_APP = Event("root_path_of_app", logging.WARNING)
+"""The app sets a root path that `base_url` does not end with.
+
+Fix: Make `base_url` end with it, or remove the root path.
+"""
 
 
 def log(event: Event, *, error: BaseException | None = None, **fields: object) -> None:

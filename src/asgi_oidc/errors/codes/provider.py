@@ -1,0 +1,163 @@
+"""Codes of calls to the provider: no connection, an answer that cannot be used, settings that do not fit."""
+
+from asgi_oidc.errors.codes import Code
+
+_LATER = (
+    "Usually temporary: existing sessions continue, and the next login tries again. If it persists, check the provider."
+)
+_CLOCK = "Check this server's clock; if it is right, the provider has to renew its certificate."
+_CALLED = "Check that the URL in the log leads to the provider, and not to a proxy, a firewall or a login page."
+
+CONNECTIONS = [
+    Code("connect_dns", "The host name of the provider is not found.", "Check its spelling, and DNS on this machine."),
+    Code(
+        "connect_refused", "Nothing listens at that host and port.", "Check the port, and that the provider is running."
+    ),
+    Code("connect_network", "The network is unreachable.", "Check routes and firewalls."),
+    Code("connect_timeout", "The connection was not established in time.", "Check host, port and firewalls."),
+    Code(
+        "connect_proxy",
+        "The proxy could not be reached, or refused the connection.",
+        "Check `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY`, or the proxy of `http_client`.",
+    ),
+    Code(
+        "connect_environment",
+        "The environment has an invalid proxy or certificate setting.",
+        "Check `SSL_CERT_FILE`, `SSL_CERT_DIR`, `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY`.",
+    ),
+    Code(
+        "connect_tls_untrusted",
+        "The certificate of the provider is from a CA that is not trusted here.",
+        "Set `SSL_CERT_FILE` to a file that contains this CA, or `http_client` to a client that trusts it.",
+    ),
+    Code("connect_tls_name", "The certificate is for other host names.", "Check the host in the URL."),
+    Code("connect_tls_expired", "The certificate has expired.", _CLOCK),
+    Code("connect_tls_not_yet_valid", "The certificate is not valid yet.", _CLOCK),
+    Code("connect_tls_certificate", "The certificate was rejected for another reason.", "The log line has the reason."),
+    Code("connect_tls_protocol", "The server does not speak TLS.", "Check the port, and `http` or `https` in the URL."),
+    Code("connect_tls_version", "There is no TLS version or cipher in common.", "The provider has to update its TLS."),
+    Code(
+        "connect_tls_client_certificate connect_tls_handshake",
+        "The server requires a client certificate, or (`connect_tls_handshake`) another cipher.",
+        "Set `http_client` to a client that has the certificate.",
+    ),
+    Code("connect_tls", "TLS failed for another reason.", "The log line has the reason of the TLS library."),
+    Code(
+        "metadata_unreachable jwks_unreachable token_unreachable userinfo_unreachable revocation_unreachable",
+        "The call failed, and the HTTP client did not say why. The log line has the class of its exception.",
+        _LATER,
+    ),
+    Code(
+        "metadata_timeout jwks_timeout token_timeout userinfo_timeout revocation_timeout",
+        "The provider did not answer completely within 10 seconds.",
+        _LATER,
+    ),
+]
+
+ANSWERS = [
+    Code(
+        "metadata_unavailable jwks_unavailable token_unavailable userinfo_unavailable revocation_unavailable",
+        "The provider answered with 429 or a 5xx status.",
+        _LATER,
+    ),
+    Code(
+        "metadata_cool_down jwks_cool_down",
+        "The last attempt failed a moment ago, so no new call was made.",
+        "Look for the log line of that attempt: it has the cause.",
+    ),
+    Code(
+        "metadata_redirect jwks_redirect token_redirect userinfo_redirect revocation_redirect",
+        "The provider answered with a redirect, which is never followed.",
+        "Set `issuer`, or the endpoint in `metadata`, to the final URL.",
+    ),
+    Code(
+        "metadata_compressed jwks_compressed token_compressed userinfo_compressed revocation_compressed",
+        "The answer is compressed, although the call asked for an uncompressed one.",
+        "Turn off compression for these URLs in the proxy in front of the provider.",
+    ),
+    Code(
+        "metadata_too_large jwks_too_large token_too_large userinfo_too_large revocation_too_large",
+        "The answer is larger than 256 kB.",
+        "Reduce what the provider puts into it, such as the groups of a user.",
+    ),
+    Code(
+        "metadata_status jwks_status token_status userinfo_status revocation_status",
+        "The provider answered with an unexpected status and no OAuth error.",
+        _CALLED,
+    ),
+    Code(
+        "metadata_not_json jwks_not_json token_not_json userinfo_not_json",
+        "The answer is not a JSON object.",
+        _CALLED,
+    ),
+    Code(
+        "metadata_issuer",
+        "The metadata is from another issuer than the configured one.",
+        "If it is your provider, set `issuer` to the value in the log exactly.",
+    ),
+    Code("metadata_invalid", "A member of the metadata is missing or has the wrong type.", "Correct it in `metadata`."),
+    Code(
+        "metadata_endpoint",
+        "An endpoint in the metadata is not an https URL, or not a URL at all.",
+        "Correct it at the provider, or in `metadata`.",
+    ),
+    Code("jwks_malformed", "The JWKS has no list of keys, or more than 64 keys.", _CALLED),
+    Code(
+        "token_type",
+        "The token answer has another `token_type` than `Bearer`.",
+        "Configure bearer tokens for this client.",
+    ),
+    Code(
+        "access_token_missing id_token_missing refresh_token_missing",
+        "The token answer lacks a token.",
+        "For `id_token_missing`, check that the client is an OpenID Connect client and gets the scope `openid`.",
+    ),
+    Code(
+        "access_token_malformed id_token_malformed refresh_token_malformed",
+        "A token in the token answer is too long, or contains characters that are not allowed.",
+        "Report it to the provider's operators.",
+    ),
+    Code(
+        "token_error",
+        "The provider reported an error with status 200.",
+        "The log line has the error and its description.",
+    ),
+    Code(
+        "provider_refused",
+        "The provider answered with an OAuth error.",
+        "The log line has the error and its description. `invalid_client`: check `client_secret` and `client_auth`. "
+        "`invalid_scope`: check `scope`. `redirect_uri` in the description: register `base_url` + `/auth/callback`. "
+        "`invalid_grant` at a login: the code was used before or has expired.",
+    ),
+    Code("userinfo_not_jwt", "A signed userinfo answer is not ASCII.", "Report it to the provider's operators."),
+    Code(
+        "userinfo_unsupported",
+        "`userinfo` is `always`, but the provider's metadata has no `userinfo_endpoint`.",
+        "Set `userinfo` to `auto` or `never`, or name the endpoint in `metadata`.",
+    ),
+]
+
+_PROVIDER = "Change it for this client at the provider. If the metadata is wrong, correct the member in `metadata`."
+
+REQUIREMENTS = [
+    Code("par_required", "The provider requires pushed authorization requests, which are not supported.", _PROVIDER),
+    Code("request_object_required", "The provider requires signed requests, which are not supported.", _PROVIDER),
+    Code(
+        "client_auth_unsupported",
+        "The provider supports none of the methods with which the app can authenticate.",
+        "Enable `client_secret_basic` or `client_secret_post` for this client at the provider.",
+    ),
+    Code("response_type_unsupported", "The provider does not support the response type `code`.", _PROVIDER),
+    Code("grant_type_unsupported", "The provider does not support the grant type `authorization_code`.", _PROVIDER),
+    Code("pkce_s256_unsupported", "The provider does not support PKCE with `S256`.", _PROVIDER),
+    Code(
+        "response_mode_unsupported",
+        "The provider does not support the `response_mode` in `authorization_params`.",
+        "Remove it from `authorization_params`.",
+    ),
+    Code(
+        "algorithms_unsupported",
+        "The provider signs ID Tokens with none of the accepted algorithms.",
+        "Change the algorithm at the provider, or name it in `algorithms`.",
+    ),
+]

@@ -1,0 +1,189 @@
+"""Codes of requests of the browser, of sessions and their stores, and of the app's own code."""
+
+from asgi_oidc.errors.codes import Code
+
+_NOT_OURS = "Links and forms of the app do not cause it; frequent ones may be an attack."
+_FORM = "The sender has to send a complete form, without delay and of a usual size."
+
+REQUESTS = [
+    Code(
+        "transaction_missing",
+        "A callback arrived, but this browser has no such login in progress: cookies are blocked, the login took more "
+        "than ten minutes, or it was started in another browser or under another host name.",
+        "Check that users visit the host of `base_url`. Otherwise the user tries again.",
+    ),
+    Code(
+        "transaction_unreadable",
+        "The cookie of the login in progress was encrypted with other settings.",
+        "Set the same `secret`, `issuer`, `client_id` and `base_url` in all processes.",
+    ),
+    Code("signed_out_meanwhile", "The user signed out, here or at the provider, while the login was in progress."),
+    Code(
+        "not_a_navigation",
+        "A script, a frame, an image or a prefetch requested a URL that only a page navigation may use.",
+        "Navigate to the login URL instead of fetching it: see [single-page apps](../spa/README.md).",
+    ),
+    Code(
+        "foreign_origin",
+        "A page of another site sent a request with the user's session.",
+        "If the site may do that, name it in `Rule(path, origins=[...])`.",
+    ),
+    Code("method_not_allowed", "A URL of the middleware was requested with another HTTP method.", _NOT_OURS),
+    Code(
+        "response_mode",
+        "The callback arrived as a GET although `form_post` was requested, or the reverse.",
+        "Check `response_mode` in `authorization_params`, and what the provider supports.",
+    ),
+    Code("code_missing", "The callback has neither `code` nor `error`.", _NOT_OURS),
+    Code(
+        "iss_mismatch",
+        "The callback names another issuer (RFC 9207): an attack, or a wrong `issuer`.",
+        "Set `issuer` exactly as the provider's metadata spells it.",
+    ),
+    Code(
+        "iss_missing",
+        "The callback lacks `iss`, although the provider's metadata promises it (RFC 9207).",
+        "If the metadata is wrong, set `authorization_response_iss_parameter_supported` to false in `metadata`.",
+    ),
+    Code("parameter_repeated parameters_doubled", "A parameter was sent more than once.", _NOT_OURS),
+    Code("parameter_too_long parameters_too_long", "A parameter, or the query, is too long.", _NOT_OURS),
+    Code("parameters_malformed", "The parameters are not valid UTF-8, or there are too many.", _NOT_OURS),
+    Code("content_type", "A form was expected, but the body has another content type.", _FORM),
+    Code("body_timeout", "The body of a form was not complete in time.", _FORM),
+    Code("body_incomplete", "The client disconnected before the body was complete.", _FORM),
+    Code("body_too_large", "The body of a form is too large.", _FORM),
+    Code("logout_token_missing", "A back-channel logout request has no `logout_token`.", "Check who sends it."),
+    Code(
+        "frontchannel_logout_off",
+        "The provider called the front-channel logout URL, but it is not enabled.",
+        "Set `frontchannel_logout`, or remove the URL at the provider.",
+    ),
+    Code(
+        "login_loop_without_cookie",
+        "The browser signed in several times in a row and never sent the session cookie.",
+        "The browser blocks cookies, or has too many from this site. Check that a proxy passes `Set-Cookie` on.",
+    ),
+    Code(
+        "login_loop_with_cookie",
+        "The browser signed in several times in a row, and each session ended at once.",
+        "Set the same `secret` and settings in all processes, and check their clocks. See `cookie_ignored` in the log.",
+    ),
+    Code(
+        "login_loop_signed_in",
+        "A user who is signed in was sent to sign in again several times, or took over too many sessions of others.",
+        "Check for app code that redirects signed-in users to the login URL, or raises `StepUpRequired` each time.",
+    ),
+]
+
+ACCESS = [
+    Code(
+        "login_required",
+        "Nobody is signed in, and the request is not a page navigation.",
+        "Send the user to `login_url`.",
+    ),
+    Code("forbidden", "The user does not meet a rule; the log line `access_denied` has the reference and the reason."),
+    Code("insufficient_scope", "The user lacks a scope that a rule requires.", "Request it in `scope`, and grant it."),
+    Code(
+        "insufficient_user_authentication",
+        "The user has to sign in again, more recently or more strongly (RFC 9470).",
+        "Send the user to `login_url`.",
+    ),
+]
+
+SESSIONS = [
+    Code("not_signed_in", "A token was requested, but nobody is signed in.", "Check `user.is_authenticated` first."),
+    Code(
+        "session_ended",
+        "The session ended while the request was running: a sign-out, an expiry, or the provider revoked it.",
+        "Let the exception reach the middleware, or send the user to `login_url()`.",
+    ),
+    Code(
+        "access_token_expired",
+        "The access token has expired, and there is no refresh token.",
+        "Request a refresh token: see [providers](../providers/README.md). Otherwise the user signs in again.",
+    ),
+    Code(
+        "refresh_timeout exchange_timeout",
+        "The provider, or another process that refreshes the same session, took too long.",
+        "Temporary: try again. The session continues.",
+    ),
+    Code("refresh_in_vain", "The refreshed access token had already expired.", "Check the clocks, and its lifetime."),
+    Code("refresh_superseded", "Another process refreshed the session at the same time.", "Temporary: try again."),
+    Code("refresh_cooling_down", "A refresh failed a moment ago, so no new call was made.", "Temporary: try again."),
+    Code(
+        "refresh_{code} exchange_{code}",
+        "A refresh or a token exchange failed. The rest of the code is the code of the cause, such as "
+        "`refresh_token_unavailable`.",
+        "See the code of the cause. The session continues.",
+    ),
+    Code(
+        "token_not_granted",
+        "The provider gives no token for that `resource` or `audience`, or there is no refresh token to request it "
+        "with.",
+        "Allow this client to request it at the provider. The log line has the provider's reason.",
+    ),
+    Code(
+        "session_too_large",
+        "The session does not fit into cookies, or into the store.",
+        "Drop claims in `on_login`, request fewer, or use a `store`. The log line names the largest parts.",
+    ),
+]
+
+STORES = [
+    Code(
+        "store_failed",
+        "The session store raised an exception; the log line has its class.",
+        "Check that the store is running and reachable, and its credentials. Protected paths answer 503 until then.",
+    ),
+    Code("store_timeout", "The session store did not answer in time.", "Check its load, and the network."),
+    Code(
+        "store_garbage",
+        "The store returned something that asgi-oidc did not write, or that was changed.",
+        "Give asgi-oidc a database of its own, and all processes the same `secret` and version.",
+    ),
+    Code("store_contended", "Other requests changed the same session too many times at once.", "Temporary: try again."),
+    Code("store_id_taken", "A new session found its random id in use.", "Check what else writes to the store."),
+    Code("store_not_kept_open", "The store could not keep connections open.", "It works, but more slowly."),
+    Code(
+        "ended_log_full", "Too many sign-outs at once for one list.", "Temporary: the list empties as sessions expire."
+    ),
+    Code(
+        "tokens_not_saved",
+        "Refreshed tokens could not be written to the store; this process keeps them and tries again.",
+        "Check the store.",
+    ),
+    Code("no_store", "`middleware.sessions` was used, but sessions are kept in cookies.", "Set `store`."),
+]
+
+APP = [
+    Code("settings", "One or more settings are invalid.", "The message lists each problem with its fix."),
+    Code("unsupported_scope", "The server sent an ASGI scope type that is not http, websocket or lifespan."),
+    Code("login_refused", "`on_login` raised `LoginRefused`.", "The log line has its text."),
+    Code(
+        "on_login_failed",
+        "`on_login` raised an exception, or took more than 30 seconds; nobody was signed in.",
+        "The log line has the class of the exception and the lines of code.",
+    ),
+    Code("on_login_result", "`on_login` returned something other than claims or None.", "Correct `on_login`."),
+    Code("on_login_identity", "`on_login` changed `iss` or `sub`.", "Use other claims for the app's own ids."),
+    Code(
+        "claims_not_json",
+        "`on_login` returned claims that are not JSON values.",
+        "Return text, numbers, lists and dicts.",
+    ),
+    Code(
+        "check_failed",
+        "The `check` of a rule raised an exception; nobody was let in.",
+        "The log line has its class and line.",
+    ),
+    Code(
+        "step_up_invalid",
+        "The app raised `StepUpRequired` with values that no login can satisfy.",
+        "Correct its `acr_values` and `max_age`.",
+    ),
+    Code(
+        "unexpected_error",
+        "A bug in asgi-oidc, or in something that it uses.",
+        "Please report it with the log line `unexpected_error`, which names the class and the lines of code.",
+    ),
+]

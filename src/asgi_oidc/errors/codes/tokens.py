@@ -1,0 +1,103 @@
+"""Codes of tokens and claims that fail a check."""
+
+from asgi_oidc.errors.codes import Code
+
+_OTHER_LOGIN = "The token belongs to another login: an attack, or a provider that mixes up its answers."
+_REPORT = "Report it to the provider's operators if it happens again."
+_CLOCK = "Check the clocks of this server and of the provider; `leeway` allows for small differences."
+
+TOKENS = [
+    Code(
+        "claim_iss userinfo_iss",
+        "The token's `iss` is not the configured `issuer`.",
+        "Set `issuer` exactly as the provider's metadata spells it, including a trailing `/`.",
+    ),
+    Code(
+        "claim_aud",
+        "The token is for another client, or has further audiences; a refreshed ID Token has other audiences than the "
+        "first.",
+        "Check `client_id`. If the further audiences are known, name them in `trusted_audiences`.",
+    ),
+    Code(
+        "claim_azp",
+        "`azp` names another client, or differs from the first ID Token of the session.",
+        "Check `client_id`, and which client the provider issues the token to.",
+    ),
+    Code(
+        "claim_client_id",
+        "`claims_from_access_token` is set, and the access token was issued to another client.",
+        "Check which client requests the token; without a need for its claims, unset `claims_from_access_token`.",
+    ),
+    Code(
+        "claim_sub userinfo_sub",
+        "`sub` is missing, too long, or another user's: in userinfo, in a refreshed ID Token, in an access token, or "
+        "in a "
+        "logout token whose `sid` is another user's.",
+        _REPORT,
+    ),
+    Code("claim_exp", "The token has expired, or `exp` is not a date.", _CLOCK),
+    Code("claim_nbf", "The token is not valid yet, or `nbf` is not a date.", _CLOCK),
+    Code(
+        "claim_iat",
+        "The token was issued in the future, `iat` is not a date, or a logout token is too old.",
+        _CLOCK,
+    ),
+    Code(
+        "claim_nonce",
+        f"{_OTHER_LOGIN} A logout token must not have a `nonce`.",
+        _REPORT,
+    ),
+    Code(
+        "claim_at_hash",
+        "The ID Token was issued with another access token, or is signed with an algorithm whose hash is unknown.",
+        _REPORT,
+    ),
+    Code(
+        "claim_acr",
+        "The user signed in with a weaker authentication context than `acr_values` require.",
+        "Enable the authentication context for this client at the provider, and have it sent as `acr` in the ID Token.",
+    ),
+    Code(
+        "claim_auth_time",
+        "The user signed in longer ago than `max_age` allows, or the ID Token does not say when.",
+        "Have the provider honour `max_age` and send `auth_time` in the ID Token. If the time is in the future, check "
+        "the "
+        "clocks.",
+    ),
+    Code("claim_sid", "A logout token has neither `sid` nor `sub`, or one of them is not text.", _REPORT),
+    Code("claim_jti", "A logout token was used before, or has no usable `jti`.", "A repeated one needs no action."),
+    Code("claim_events", "A logout token lacks the back-channel logout event.", _REPORT),
+    Code(
+        "session_over",
+        "The claim `session_expiry` of the ID Token says that the provider's session has ended.",
+        "The user signs in again.",
+    ),
+    Code(
+        "token_typ",
+        "The token is of another kind than expected: a logout token instead of an ID Token, an ID Token instead of an "
+        "access token, or a `typ` that does not fit.",
+        "For `claims_from_access_token`, check that the provider issues JWT access tokens.",
+    ),
+    Code(
+        "token_malformed",
+        "The token is not a signed JWT: it is opaque, encrypted, or too long.",
+        "Turn off encryption of ID Tokens for this client. If access tokens are opaque, unset "
+        "`claims_from_access_token`.",
+    ),
+    Code("header_malformed", "`kid` or `typ` in the token's header is not text.", _REPORT),
+    Code("header_crit", "The token's header requires an extension that is not supported (`crit`, `b64`).", _REPORT),
+    Code("claims_malformed", "The token's payload is not a JSON object.", _REPORT),
+    Code(
+        "alg_not_allowed",
+        "The token is signed with an algorithm that is not accepted.",
+        "Change the algorithm of this client at the provider, or name the algorithm in `algorithms`.",
+    ),
+    Code(
+        "kid_unknown",
+        "No key in the provider's JWKS fits the token, even after fetching them again.",
+        "Check that `issuer` is the provider that issued the token. After a key rotation, wait 30 seconds and try "
+        "again.",
+    ),
+    Code("signature", "The signature does not match the provider's key: the token was changed or forged.", _REPORT),
+    Code("userinfo_aud", "A signed userinfo answer is for another client.", "Check `client_id`."),
+]

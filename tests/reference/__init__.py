@@ -1,0 +1,1 @@
+"""Makes the pages in examples/reference from the code: `uv run python -m tests.reference`."""

@@ -1,0 +1,17 @@
+"""All codes of the catalogue, in the order of the page."""
+
+from asgi_oidc.errors.codes.provider import ANSWERS, CONNECTIONS, REQUIREMENTS
+from asgi_oidc.errors.codes.requests import ACCESS, APP, REQUESTS, SESSIONS, STORES
+from asgi_oidc.errors.codes.tokens import TOKENS
+
+CODES = {
+    "Requests of the browser": REQUESTS,
+    "Who may have what": ACCESS,
+    "Connections to the provider": CONNECTIONS,
+    "Answers of the provider": ANSWERS,
+    "What the provider requires": REQUIREMENTS,
+    "Tokens and claims": TOKENS,
+    "Sessions and tokens for APIs": SESSIONS,
+    "Session stores": STORES,
+    "The app and its settings": APP,
+}

@@ -1,0 +1,148 @@
+"""The pages of examples/reference that are made from the code, as Markdown."""
+
+import ast
+import logging
+from collections import defaultdict
+
+from asgi_oidc import errors, events
+from asgi_oidc.errors.codes import Code
+from asgi_oidc.settings.documentation import read_documentation
+from tests.reference.api import api_page
+from tests.reference.codes import CODES
+from tests.reference.source import PACKAGE, logged_events, raised_codes, texts_below
+from tests.reference.statuses import statuses
+
+MADE = "<!-- Made from the code by `uv run python -m tests.reference`: edit the source instead. -->\n"
+
+SETTINGS = """# Settings
+
+Every setting is a keyword of `OIDCMiddleware`, and most are environment variables for `OIDCMiddleware.from_env(app)`.
+Keywords win over variables. `help(OIDCMiddleware)` shows the same list.
+
+In the environment:
+
+- Write a list with commas (`OIDC_PUBLIC="/,/static/*"`), a mapping and `rules` as JSON, and a switch as `true` or
+  `false`.
+- `OIDC_..._FILE` names a file that contains the value, such as a mounted secret:
+  `OIDC_CLIENT_SECRET_FILE=/run/secrets/client`.
+- An empty variable counts as not set.
+
+Unknown, contradictory and insecure settings raise one `SettingsError` at start-up that lists all of them.
+"""
+
+EVENTS = """# Log events
+
+Every line of the logger `asgi_oidc` starts with the name of its event; fields follow as `key=value`. The name is also
+the attribute `event` of the log record. Fields that are not known are left out. No field contains a secret, a token
+or a cookie; what came from outside is cut and cleaned.
+
+Everything with a `reference` that a user sees on a page, or a program in JSON, is at WARNING or above, which Python
+prints without any configuration. [Codes](codes.md) explains the field `code`.
+"""
+
+FIELDS = """## Fields
+
+| field | what it is |
+|---|---|
+| `code` | what went wrong, as in [codes](codes.md); for `websocket_closed`, the close code |
+| `detail` | what was expected, and what came |
+| `reference` | what the user sees on the error page, or a program in the JSON answer |
+| `fallback` | what was used instead, so that the request went on |
+| `what`, `fix` | what is wrong with the deployment, and what to change |
+| `why`, `hint` | which part of a rule is not met, and what may help |
+| `raised`, `at` | class of the app's exception, and the lines of code that led to it (its text is not logged) |
+"""
+
+CODES_TEXT = """# Error codes
+
+A code is in the log line (`code=...`), in `error` of a JSON answer, and in the attribute `code` of the exception.
+"Status" is what the browser gets if the error ends a login or a request; `-` means that it never reaches a browser by
+itself. Exceptions without a module are in `asgi_oidc.errors`; those that an app may catch can be imported from
+`asgi_oidc`.
+
+A back-channel logout request that is refused gets 400 with the code as `error_description`, and 503 if the store or
+the provider cannot be reached.
+"""
+
+
+def settings_page() -> str:
+    """Describe every setting."""
+    found = read_documentation()
+    rows = [
+        f"| [`{each.name}`](#{each.name}) | {_code(each.variable)} | {_default(each.default)} | {each.since} |"
+        for each in found
+    ]
+    parts = [MADE, SETTINGS, "| setting | variable | default | since |\n|---|---|---|---|\n" + "\n".join(rows) + "\n"]
+    for each in found:
+        default = _default(each.default) + (f", {each.meaning}" if each.meaning else "")
+        facts = (
+            f"- Type: `{each.type}`\n- Variable: {_code(each.variable) or 'none, keyword only'}\n"
+            f"- Default: {default}\n- Since: {each.since}\n"
+        )
+        parts.append("\n\n".join(part for part in (f"## {each.name}", each.summary, each.details, facts) if part))
+    return "\n".join(parts)
+
+
+def _default(default: str | None) -> str:
+    return "required" if default is None else f"`{default}`"
+
+
+def _code(text: str | None) -> str:
+    return f"`{text}`" if text else ""
+
+
+def events_page() -> str:
+    """Describe every log event, the most severe first."""
+    described = texts_below(ast.parse((PACKAGE / "events.py").read_text("utf-8")))
+    fields = logged_events()
+    by_level: dict[int, list[str]] = defaultdict(list)
+    for constant, text in described.items():
+        event = getattr(events, constant)
+        when, _, fix = (" ".join(part.split()) for part in text.partition("\n\nFix: "))
+        listed = ", ".join(f"`{field}`" for field in fields[constant])
+        by_level[event.level].append(f"| `{event.name}` | {listed} | {when} | {fix} |")
+    parts = [MADE, EVENTS, FIELDS]
+    for level in sorted(by_level, reverse=True):
+        head = "| event | fields | when | what to do |\n|---|---|---|---|\n"
+        parts.append(f"## {logging.getLevelName(level)}\n\n{head}" + "\n".join(by_level[level]) + "\n")
+    return "\n".join(parts)
+
+
+async def codes_page() -> str:
+    """Describe every code, with the class of the exception and the status that a browser gets."""
+    raised = raised_codes()
+    found = await statuses(raised)
+    parts = [MADE, CODES_TEXT]
+    for subject, codes in CODES.items():
+        head = "| code | exception | status | cause | fix |\n|---|---|---|---|---|\n"
+        parts.append(f"## {subject}\n\n{head}" + "\n".join(_row(code, found) for code in codes) + "\n")
+    parts.append("## Classes\n\n```\n" + _tree() + "\n```\n")
+    return "\n".join(parts)
+
+
+def _row(code: Code, found: dict[str, dict[str, str]]) -> str:
+    names = code.names.split()
+    kinds: dict[str, str] = {}
+    for name in names:
+        kinds |= found.get(name, {})
+    by_kind = (
+        " ".join(f"`{kind}`" if kind[0].isupper() and " " not in kind else kind for kind in kinds) or "only in the log"
+    )
+    by_status = ", ".join(dict.fromkeys(kinds.values())) or "-"
+    return f"| {' '.join(f'`{name}`' for name in names)} | {by_kind} | {by_status} | {code.cause} | {code.fix} |"
+
+
+def _tree() -> str:
+    text = (errors.__doc__ or "").partition("\n\n")[2].partition("\n\nEach has")[0]
+    return "\n".join(line.removeprefix("    ") for line in text.splitlines())
+
+
+async def pages() -> dict[str, str]:
+    """Make all pages, by their file names."""
+    made = {
+        "settings": settings_page(),
+        "events": events_page(),
+        "codes": await codes_page(),
+        "api": MADE + "\n" + api_page(),
+    }
+    return {f"{name}.md": text.rstrip("\n") + "\n" for name, text in made.items()}
