@@ -8,8 +8,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from asgi_oidc import OIDCMiddleware, Rule
-from asgi_oidc.principal import User
+from asgi_oidc import OIDCMiddleware, Rule, User
 
 LINKS = ("/admin/users", "/billing", "/orders/7", "/reports")
 OWNERS = {7: "alice"}  # a database in a real app; by `sub`, because the provider is one

@@ -6,9 +6,8 @@ from typing import Annotated, Any
 from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse
 
-from asgi_oidc import OIDCMiddleware
+from asgi_oidc import OIDCMiddleware, User
 from asgi_oidc.integrations.fastapi import CurrentUser, require
-from asgi_oidc.principal import User
 
 
 def create_api() -> FastAPI:

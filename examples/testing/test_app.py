@@ -6,9 +6,8 @@ import pytest
 from examples.testing.app import create_api, create_app
 from starlette.testclient import TestClient
 
-from asgi_oidc import OIDCMiddleware
+from asgi_oidc import OIDCMiddleware, User
 from asgi_oidc.integrations.fastapi import require
-from asgi_oidc.principal import User
 from asgi_oidc.testing import Browser, FakeProvider, Persona
 
 pytestmark = pytest.mark.anyio

@@ -5,8 +5,11 @@ from typing import Any
 
 import httpx
 import pytest
+from starlette.applications import Starlette
+from starlette.routing import Route
 from websockets.asyncio.client import connect
 
+from asgi_oidc import OIDCMiddleware
 from asgi_oidc.cli.demo import EXAMPLE
 from asgi_oidc.testing import Browser, FakeProvider, serve
 from tests.examples.guides import blocks, read_guide, run_block, section
@@ -62,6 +65,19 @@ async def test_a_section_does_what_the_table_says(heading, names, provider):
     assert ("Welcome" in home.text, "Hello, Alice Adams" in hello.text) == (True, True)
     assert "Administration" in admin.text
     assert home.history == ()
+
+
+async def test_the_typed_access_of_starlette_gives_the_user_and_the_session(names, provider):
+    """For those who use a type checker."""
+    run_block(blocks(section(GUIDE, "Starlette"), "python")[1], names)
+    routes = [Route("/", names["front"]), Route("/account", names["account"])]
+    browser = browser_on(OIDCMiddleware(Starlette(routes=routes), **names["settings"]), provider)
+
+    stranger = await browser.get("/")
+    account = await browser.sign_in("alice", "/account")
+    hello = await browser.get("/")
+
+    assert [each.text for each in (stranger, account, hello)] == [f"{ORIGIN}/auth/login", "alice", "Hello, Alice Adams"]
 
 
 async def test_only_the_mounted_path_needs_a_user(names, provider):
