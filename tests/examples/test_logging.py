@@ -69,6 +69,7 @@ async def test_a_formatter_finds_the_name_of_the_event(caplog):
     run_block(next(block for block in blocks(GUIDE, "python") if "JsonFormatter" in block), names)
     browser = await Site(rules=[Rule("/admin", claims={"roles": "nobody has this"})], plain_prefixes=[]).signed_in()
 
+    caplog.clear()
     with caplog.at_level("WARNING", "asgi_oidc"):
         refused = await browser.fetch("/admin")
 
