@@ -100,7 +100,7 @@ def test_a_name_is_never_taken_for_a_placeholder():
     page = every_page(app="{user}", user="{app}")["sign_out"]
     named = every_page(user="{user}")["forbidden"]
 
-    assert (b"sign out of {user}?" in page, b"<bdi>{user} ({user}@)</bdi>" in named) == (True, True)
+    assert (b"sign out of <bdi>{user}</bdi>?" in page, b"<bdi>{user} ({user}@)</bdi>" in named) == (True, True)
 
 
 def test_an_unknown_error_is_our_fault():

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from html import escape
 
 from asgi_oidc.pages.layout import PAGE_CSP, Layout, csp_hash, framed, hidden_field, link, links
+from asgi_oidc.pages.untrusted import app_html
 from asgi_oidc.web.response import REFERRER_POLICY_OF_LEAVING, Response
 
 SUBMIT = "document.forms[0].submit()"
@@ -43,7 +44,7 @@ class SignOutPages:
             action: absolute URL of ours that signs out.
         """
         texts, app = self.layout.texts, self.layout.app_name
-        text = texts.html("sign_out.text") if app is None else texts.html("sign_out.text_with_app", app=escape(app))
+        text = texts.html("sign_out.text") if app is None else texts.html("sign_out.text_with_app", app=app_html(app))
         content = (
             f'<p>{text}</p><form class=actions method=post action="{escape(action)}">'
             f"<button class=first>{texts.html('action.sign_out')}</button>"

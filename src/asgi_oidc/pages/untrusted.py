@@ -12,6 +12,11 @@ def user_html(name: str, email: str | None = None) -> str:
     return f"<strong><bdi>{escape(who)}</bdi></strong>"
 
 
+def app_html(name: str) -> str:
+    """Name the app inside a sentence, in whatever direction that runs."""
+    return f"<bdi>{escape(name)}</bdi>"
+
+
 def value_html(text: str) -> str:
     """Show a text of several lines."""
     cut = text if len(text) <= MAX_VALUE_LENGTH else text[:MAX_VALUE_LENGTH] + "\u2026"
