@@ -1,6 +1,7 @@
 """Shoot every page that people see, in light and dark: `python -m tests.real.screenshots FOLDER`."""
 
 import contextlib
+import json
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -34,6 +35,21 @@ SECRET = "0123456789abcdef" * 2 + "fedcba9876543210" * 2
 SIZES = {"wide": {"width": 1100, "height": 800}, "phone": {"width": 390, "height": 780}}
 SCHEMES = ("light", "dark")
 NAME = "Orders & Returns"  # of the app; the pages of `shoot_loops` are without one
+
+GERMAN = json.loads((Path(__file__).parents[2] / "examples" / "pages" / "german.json").read_text(encoding="utf-8"))
+ARABIC = {
+    "lang": "ar",
+    "dir": "rtl",
+    "login_cookie_missing.title": "تعذر إكمال تسجيل الدخول",
+    "login_cookie_missing.text": "لم يرسل متصفحك ملف تعريف الارتباط. اسمح بملفات تعريف الارتباط ثم حاول مرة أخرى.",
+    "action.try_again": "حاول مرة أخرى",
+    "action.home": "الصفحة الرئيسية",
+    "reference": "المرجع: {reference}",
+    "sign_out.title": "تسجيل الخروج؟",
+    "sign_out.text_with_app": "هل تريد تسجيل الخروج من {app}؟",
+    "action.sign_out": "تسجيل الخروج",
+    "action.stay_signed_in": "البقاء",
+}
 
 # What a person meets when this goes wrong at the provider.
 FAULTS = {
@@ -89,7 +105,15 @@ def main(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=programs.chromium(), args=["--no-sandbox"])
-        for shots in (shoot_errors, shoot_rules, shoot_frames, shoot_forms, shoot_loops, shoot_demo):
+        for shots in (
+            shoot_errors,
+            shoot_translations,
+            shoot_rules,
+            shoot_frames,
+            shoot_forms,
+            shoot_loops,
+            shoot_demo,
+        ):
             for path in shots(chromium, folder):
                 print(path)
         chromium.close()
@@ -166,6 +190,16 @@ def shoot_signed_out(chromium: Chromium, folder: Path) -> Iterator[Path]:
     with app_with(None, frontchannel_logout=True) as origin, new_page(chromium) as page:
         page.goto(f"{origin}/auth/frontchannel-logout")
         yield from shoot(page, folder, "frame-of-the-provider")
+
+
+def shoot_translations(chromium: Chromium, folder: Path) -> Iterator[Path]:
+    """Show pages in another language, and from right to left."""
+    for name, texts in (("german", GERMAN), ("right-to-left", ARABIC)):
+        with app_with(None, texts=texts) as origin, new_page(chromium) as page:
+            page.goto(f"{origin}/auth/callback?error=x&state=y.2")
+            yield from shoot(page, folder, f"{name}-failure")
+            page.goto(f"{origin}/auth/logout")
+            yield from shoot(page, folder, f"{name}-sign-out")
 
 
 def shoot_rules(chromium: Chromium, folder: Path) -> Iterator[Path]:
