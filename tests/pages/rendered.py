@@ -58,7 +58,7 @@ def failures(texts: Texts = IN_ENGLISH, *, app: str | None = None, home: str = H
         home,
         login_url=lambda return_to: login,
         another_account_url=lambda return_to: login,
-        delete_login_count=lambda cookies: [],
+        delete_login_count=lambda cookies: [b"count=gone"],
     )
 
 

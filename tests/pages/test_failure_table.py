@@ -82,3 +82,12 @@ def test_an_outage_says_when_to_come_back(error, wait):
     response = failures().response(navigation(), error)
 
     assert dict(response.headers)[b"retry-after"] == wait
+
+
+def test_a_login_loop_that_was_explained_is_counted_anew():
+    """A user who has fixed the cause must not be stopped again."""
+    loop, other = (
+        failures().response(navigation(), error) for error in (LoginLoop("login_loop_with_cookie"), OIDCError())
+    )
+
+    assert (loop.cookies, other.cookies) == ([b"count=gone"], [])
