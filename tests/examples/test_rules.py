@@ -7,6 +7,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from starlette.applications import Starlette
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
 
 from asgi_oidc import OIDCMiddleware
 from tests.examples.guides import ROOT, blocks, read_guide, run_block, section
@@ -86,6 +89,23 @@ async def test_the_check_of_the_guide_lets_the_owner_in(owner, status):
 
     assert (await browser.fetch("/orders/7")).status_code == status
     assert asked == ["7"]
+
+
+async def test_an_app_that_asks_for_a_fresh_login_gets_one():
+    """With the middleware inside of Starlette, where the exception reaches it."""
+    site, names = Site(), dict[str, Any](PlainTextResponse=PlainTextResponse)
+    run_block(blocks(section(GUIDE, "Ask for a stronger or fresher login"), "python")[0], names)
+    app = Starlette(routes=[Route("/reports", names["reports"])])
+    app.add_middleware(OIDCMiddleware, **site.settings, clock=site.clock)
+    browser = site.browser(app=app)
+
+    await browser.sign_in("alice", "/reports")
+    site.clock.advance(600)
+    again = await browser.get("/reports", follow=False)
+    script = await browser.fetch("/reports")
+
+    assert (again.status_code, "max_age=300" in again.location) == (303, True)
+    assert (script.status_code, script.json()["error"]) == (401, "insufficient_user_authentication")
 
 
 def test_the_narrower_of_a_rule_and_a_pattern_wins():
