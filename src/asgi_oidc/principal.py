@@ -32,8 +32,8 @@ def _stay_as_it_is(user: object, other: object) -> None:
 class User:
     """A signed-in user: `scope["user"]`.
 
-    Two names for one person are never guessed: (`issuer`, `sub`) is the key, byte for byte. `email` is what
-    the provider says; look at `email_verified` before you trust it.
+    Identify users by (`issuer`, `sub`), compared byte for byte. `email` is what the provider says: check
+    `email_verified` before you rely on it.
     """
 
     __slots__ = ("_claims", "_issuer", "_sub", "_trusted_email_domains")
@@ -48,10 +48,10 @@ class User:
         *,
         trusted_email_domains: frozenset[str] = frozenset(),
     ) -> None:
-        """Name a user.
+        """Make a user; tests of an app do this too.
 
         Args:
-            claims: a JSON object, or its text, which is read when somebody asks.
+            claims: JSON object, or its encoded text, which is decoded when it is first used.
             trusted_email_domains: as in the settings.
         """
         self._sub = sub
@@ -66,12 +66,15 @@ class User:
 
     @property
     def issuer(self) -> str:
-        """Which provider that is."""
+        """The issuer URL of that provider."""
         return self._issuer
 
     @property
     def claims(self) -> Claims:
-        """JSON object: the ID Token's, with what userinfo and `on_login` added; this request's own."""
+        """The claims as a JSON object: those of the ID Token, and what userinfo and `on_login` added.
+
+        Each request has its own copy.
+        """
         if isinstance(self._claims, msgspec.Raw):
             self._claims = read_claims(self._claims)
         return self._claims
@@ -93,18 +96,18 @@ class User:
 
     @property
     def email_verified(self) -> bool:
-        """Whether `email` is the user's: the provider has verified it, or it is in one of `trusted_email_domains`."""
+        """Whether the provider has verified `email`, or it is in one of `trusted_email_domains`."""
         return is_email_verified(self.claims, trusted_domains=self._trusted_email_domains)
 
     @property
     def display_name(self) -> str:
-        """A name to greet the user with; never empty, not unique."""
+        """A name to show: `name`, `preferred_username`, `email` or `sub`. Never empty, not unique."""
         names = (self.name, _text(self.claims, "preferred_username"), self.email, self._sub)
         return next(name for name in names if name)
 
     @property
     def identity(self) -> str:
-        """The user's id at the provider, as Starlette calls it."""
+        """The same as `sub`, under the name that Starlette uses."""
         return self._sub
 
     def __repr__(self) -> str:
@@ -112,7 +115,7 @@ class User:
 
 
 class AnonymousUser:
-    """Nobody: `scope["user"]` on public paths without a session."""
+    """Nobody is signed in: `scope["user"]` on public paths without a session."""
 
     __slots__ = ()
 
@@ -133,7 +136,7 @@ class AnonymousUser:
 
     @property
     def claims(self) -> Claims:
-        """None at all."""
+        """Always empty."""
         return {}
 
     def __repr__(self) -> str:
@@ -145,10 +148,10 @@ ANONYMOUS = AnonymousUser()
 
 @dataclass(slots=True)
 class Auth:
-    """`scope["auth"]`: what Starlette's `@requires` reads.
+    """The granted scopes: `scope["auth"]`, which Starlette's `@requires` reads.
 
     Attributes:
-        scopes: the granted scopes, after `authenticated`; empty without a user.
+        scopes: `authenticated`, then the granted scopes; empty if nobody is signed in.
     """
 
     scopes: list[str]

@@ -235,7 +235,7 @@ def test_the_name_of_the_app_is_read_without_the_spaces_around_it():
         ("secret", "short", "secrets.token_urlsafe(32)"),
         ("secret", "", "secrets.token_urlsafe(32)"),
         ("secret", 7, "must be a list"),
-        ("secret", [], "the first seals, all open"),
+        ("secret", [], "the first encrypts, all decrypt"),
         ("secret", [SECRET] * 9, "a list of 1 to 8"),
         ("secret", [SECRET, 7], "text or bytes"),
         ("secret", [SECRET, "short"], "secrets.token_urlsafe(32)"),

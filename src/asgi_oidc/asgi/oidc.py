@@ -64,47 +64,47 @@ class OIDC:
 
     @property
     def id_token(self) -> str | None:
-        """The newest ID Token exactly as issued, None without a user."""
+        """The newest ID Token, exactly as issued; None if nobody is signed in."""
         return access.id_token if (access := self._access) else None
 
     @property
     def expires_at(self) -> int | None:
-        """When the session ends if it is not used again, in seconds since the epoch; None without a user."""
+        """When the session ends if it is not used again, in seconds since the epoch; None if nobody is signed in."""
         return access.expires_at if (access := self._access) else None
 
     @property
     def session_id(self) -> str | None:
-        """The name of this session in `middleware.sessions`; it opens nothing. None without a user."""
+        """The id of this session in `middleware.sessions`; it gives no access. None if nobody is signed in."""
         return access.session_id if (access := self._access) else None
 
     def meets(self, *, acr_values: Sequence[str] | None = None, max_age: int | None = None) -> bool:
-        """Say whether the user's login was as strong and is as fresh as this; never without a user.
+        """Return whether the user's login satisfies these requirements; False if nobody is signed in.
 
-        The provider's word counts, as it signed it: not what `on_login` made of the claims.
+        It compares the claims that the provider signed, not what `on_login` changed.
 
         Args:
-            acr_values: authentication contexts, of which it has to have reached one (RFC 9470).
-            max_age: seconds since the user signed in at the provider.
+            acr_values: authentication contexts; the login must satisfy one of them (RFC 9470).
+            max_age: how long ago the user may have signed in at the provider, in seconds.
 
         Raises:
-            ValueError: nobody can sign in like that.
+            ValueError: no login can satisfy them.
         """
         ask = self._urls.read_ask(acr_values, max_age)
         return (access := self._access) is not None and access.meets(ask)
 
     async def access_token(self, *, resource: str | None = None) -> str:
-        """Return a live access token for calls to other APIs; it is renewed when less than a minute is left.
+        """Return a valid access token for calls to other APIs; it is refreshed when less than a minute is left.
 
         Args:
-            resource: URI of another API that the token shall be for (RFC 8707); it needs a refresh token.
+            resource: URI of another API that the token is for (RFC 8707); this needs a refresh token.
 
         Raises:
-            NotSignedIn: there is no user; `SessionEnded` when that became so during the request.
-            AccessTokenExpired: it has run out and there is no refresh token; signing in again gives a new one.
-            RefreshFailed: it has run out and the provider does not renew it right now.
-            StoreUnavailable: the same, because of the session store.
+            NotSignedIn: nobody is signed in; `SessionEnded` if the session ended during the request.
+            AccessTokenExpired: it has expired, and there is no refresh token; the user has to sign in again.
+            RefreshFailed: it has expired and cannot be refreshed right now.
+            StoreUnavailable: the same, because the session store is unavailable.
             TokenNotGranted: the provider gives no token for `resource`.
-            ValueError: `resource` is no absolute URI, or has a fragment.
+            ValueError: `resource` is not an absolute URI, or has a fragment.
         """
         return await self._signed_in().access_token(resource=resource)
 
@@ -116,30 +116,30 @@ class OIDC:
         Args:
             audience: name of the other API at the provider.
             resource: its URI.
-            scope: scopes, with spaces between; left to the provider when it is not given.
+            scope: scopes, separated by spaces; without it, the provider chooses.
 
         Raises:
-            TokenNotGranted: the provider gives none.
-            OIDCError, ValueError: those of `access_token`.
+            TokenNotGranted: the provider gives no token.
+            OIDCError, ValueError: as for `access_token`.
         """
         return await self._signed_in().exchange_token(audience=audience, resource=resource, scope=scope)
 
     def httpx_auth(
         self, *origins: str, resource: str | None = None, audience: str | None = None, scope: str | None = None
     ) -> httpx.Auth:
-        """Make an `httpx.Auth` that puts the live access token on calls to these origins, and to no others.
+        """Return an `httpx.Auth` that sends the access token to these origins, and to no others.
 
-        After a 401 the token is renewed, and the call made again, once.
+        After a 401, the token is refreshed, and the request is sent once more. It works with `httpx.AsyncClient` only.
 
         Args:
-            origins: such as `https://api.example.com`; only an `AsyncClient` can use it.
+            origins: such as `https://api.example.com`.
             resource: as for `access_token`.
-            audience: with it, the token is got as by `exchange_token`.
+            audience: sends a token from `exchange_token` instead.
             scope: only with `audience`.
 
         Raises:
-            NotSignedIn: there is no user.
-            ValueError: no origin, or one that a token must not go to.
+            NotSignedIn: nobody is signed in.
+            ValueError: there is no origin, or a token must not be sent to one of them.
         """
         access = self._signed_in()
 
@@ -160,7 +160,7 @@ class OIDC:
 
     @property
     def base_path(self) -> str:
-        """The path of `base_url`, without a `/` at its end: what a browser's address has before the app's own paths."""
+        """The path of `base_url` without a trailing `/`: what precedes the app's own paths in the browser's address."""
         return self._urls.base_path
 
     def login_url(
@@ -170,23 +170,23 @@ class OIDC:
         acr_values: Sequence[str] | None = None,
         max_age: int | None = None,
     ) -> str:
-        """Write the URL that starts a login, also of a user who is signed in already.
+        """Return the URL that starts a login, even if the user is already signed in.
 
         Args:
-            return_to: path on this site to come back to, query and fragment included; home where it is left out.
-            acr_values: authentication contexts, of which the login has to reach one (RFC 9470).
-            max_age: seconds since the user signed in at the provider.
+            return_to: path on this site to come back to, with query and fragment; by default, the start page.
+            acr_values: authentication contexts; the login must satisfy one of them (RFC 9470).
+            max_age: how long ago the user may have signed in at the provider, in seconds.
 
         Raises:
-            ValueError: nobody can sign in like that.
+            ValueError: no login can satisfy them.
         """
         return self._urls.login_for(self._urls.read_ask(acr_values, max_age), return_to)
 
     def logout_url(self, return_to: str | None = None) -> str:
-        """Write the URL that signs out: send a form with POST to it, or link to it from a page of this site.
+        """Return the URL that signs out: send a form to it with POST, or link to it from a page of this site.
 
         Args:
-            return_to: path on this site where the browser ends; where it is left out, `post_logout_redirect_uri`.
+            return_to: path on this site where the browser ends up; by default, `post_logout_redirect_uri`.
         """
         return with_return_to(self._urls.logout, return_to)
 

@@ -1,25 +1,25 @@
-"""Every error of asgi-oidc, split by who must act.
+"""Every error of asgi-oidc, grouped by who has to act.
 
     OIDCError
     ├── SettingsError          the developer: a setting is wrong, at start-up
-    ├── NotSignedIn            the developer: a token was asked for without a user
-    │   └── SessionEnded           the session ended while the request was under way
-    ├── StepUpRequired         the app: raise it where a user has to sign in again, in a stronger way or more freshly
-    ├── AccessTokenExpired     the developer: the access token has run out, and nothing renews it
-    ├── RefreshFailed          the developer: the access token has run out, and cannot be renewed right now
+    ├── NotSignedIn            the developer: a token was requested, but nobody is signed in
+    │   └── SessionEnded           the session ended during the request
+    ├── StepUpRequired         the app raises it: the user has to sign in again, more strongly or more recently
+    ├── AccessTokenExpired     the developer: the access token has expired, and there is no refresh token
+    ├── RefreshFailed          the developer: the access token has expired and cannot be refreshed right now
     ├── TokenNotGranted        the developer: the provider gives no token for another API
-    ├── SessionTooLarge        the developer: the session does not fit into cookies
-    ├── StoreUnavailable       the operator: the session store is down, slow or full: try again later
-    ├── UnsupportedScope       the server: a scope type that nobody has checked
-    ├── LoginRefused           the app: raised by `on_login` to turn a user away
-    ├── RequestRejected        the browser: a request that we cannot accept
-    │   └── LoginLoop              it signs in again and again, and never is
+    ├── SessionTooLarge        the developer: the session does not fit into cookies or the store
+    ├── StoreUnavailable       the operator: the session store is down, slow or full
+    ├── UnsupportedScope       the server: an unknown ASGI scope type
+    ├── LoginRefused           the app raises it in `on_login`: this user may not sign in
+    ├── RequestRejected        the browser: a request that cannot be accepted
+    │   └── LoginLoop              the browser signs in again and again
     ├── TokenRejected          the provider: a token failed a check
     └── ProviderError          the provider
-        ├── ProviderUnavailable    down, slow or overloaded: try again later
-        ├── ProviderRefused        an OAuth error answer, with its `error`
+        ├── ProviderUnavailable    down, slow or overloaded
+        ├── ProviderRefused        it answered with an OAuth error
         ├── ProviderUnsupported    its metadata rules out every login
-        └── AnswerRejected         an answer that we cannot use
+        └── AnswerRejected         its answer cannot be used
 
 Each has a stable `code`. No message holds a token, a cookie, a code or a secret.
 """
@@ -27,7 +27,7 @@ Each has a stable `code`. No message holds a token, a cookie, a code or a secret
 from collections.abc import Sequence
 from typing import ClassVar
 
-RETRY_AFTER = 5  # seconds; what a 503 of ours asks for when nothing better is known
+RETRY_AFTER = 5  # seconds; the Retry-After of a 503 if nothing better is known
 
 
 def describe_value(value: object) -> str:
@@ -42,11 +42,11 @@ def describe_value(value: object) -> str:
 
 
 class OIDCError(Exception):
-    """The base of all errors of this library.
+    """The base class of all errors of this library.
 
     Attributes:
-        code: stable name of what went wrong, for logs and programs.
-        detail: what was expected and what came, for the log.
+        code: a stable name for the cause, for logs and programs.
+        detail: what was expected and what was received, for the log.
     """
 
     default_code: ClassVar[str] = "error"
@@ -70,25 +70,25 @@ class SettingsError(OIDCError):
 
 
 class NotSignedIn(OIDCError):
-    """There is no signed-in user behind this request."""
+    """Nobody is signed in."""
 
     default_code = "not_signed_in"
 
 
 class SessionEnded(NotSignedIn):
-    """The session ended while the request was under way: signed out, run out, or withdrawn by the provider."""
+    """The session ended during the request: a sign-out, an expiry, or the provider revoked it."""
 
     default_code = "session_ended"
 
 
 class StepUpRequired(OIDCError):
-    """Raise it in the app, before it answers, to have the user sign in again (RFC 9470).
+    """Raise it in the app, before the response starts, to make the user sign in again (RFC 9470).
 
-    A page is sent to the provider and comes back; everybody else gets 401.
+    A page navigation is redirected to the provider and comes back; any other request gets 401.
 
     Args:
-        acr_values: authentication contexts, of which the login has to reach one.
-        max_age: seconds since the user signed in at the provider.
+        acr_values: authentication contexts; the login must satisfy one of them.
+        max_age: how long ago the user may have signed in at the provider, in seconds.
     """
 
     default_code = "insufficient_user_authentication"
@@ -100,16 +100,16 @@ class StepUpRequired(OIDCError):
 
 
 class AccessTokenExpired(OIDCError):
-    """The access token of this session has run out, and there is no refresh token: sign in again."""
+    """The access token has expired, and there is no refresh token: the user has to sign in again."""
 
     default_code = "access_token_expired"
 
 
 class RefreshFailed(OIDCError):
-    """The access token has run out and could not be renewed; the session goes on, so try again later.
+    """The access token has expired and could not be refreshed. The session continues; try again later.
 
     Attributes:
-        retry_after: seconds to wait.
+        retry_after: how long to wait, in seconds.
     """
 
     default_code = "refresh_failed"
@@ -120,16 +120,16 @@ class RefreshFailed(OIDCError):
 
 
 class TokenNotGranted(OIDCError):
-    """The provider gives this session no token for that API; `detail` has its `error_description`."""
+    """The provider gives this user no token for that API; `detail` contains its `error_description`."""
 
     default_code = "token_not_granted"
 
 
 class StoreUnavailable(OIDCError):
-    """The session store is down, slow, full, or answers with what is none of ours.
+    """The session store is down, slow or full, or returned something that asgi-oidc did not write.
 
     Attributes:
-        retry_after: seconds to wait.
+        retry_after: how long to wait, in seconds.
     """
 
     default_code = "store_unavailable"
@@ -140,7 +140,7 @@ class StoreUnavailable(OIDCError):
 
 
 class SessionTooLarge(OIDCError):
-    """The session does not fit into the cookies that a browser keeps for us."""
+    """The session is too large for cookies, or for a record in the store."""
 
     default_code = "session_too_large"
 
@@ -152,7 +152,7 @@ class UnsupportedScope(OIDCError):
 
 
 class LoginRefused(OIDCError):
-    """Raise it in `on_login` to turn a user away; the text goes to the log only."""
+    """Raise it in `on_login` if this user may not sign in. The text appears in the log only."""
 
     default_code = "login_refused"
 
@@ -161,7 +161,7 @@ class LoginRefused(OIDCError):
 
 
 class RequestRejected(OIDCError):
-    """The browser sent something that we cannot accept."""
+    """The browser sent a request that cannot be accepted."""
 
     default_code = "request_rejected"
 
@@ -171,22 +171,22 @@ class RequestRejected(OIDCError):
 
 
 class LoginLoop(RequestRejected):
-    """This browser has signed in several times just now, and is sent to sign in again."""
+    """The browser has signed in several times in a row, and is sent to sign in once more."""
 
     default_code = "login_loop"
 
 
 class TokenRejected(OIDCError):
-    """A token of the provider failed a check."""
+    """A token from the provider failed a check."""
 
     default_code = "token_rejected"
 
 
 class ProviderError(OIDCError):
-    """The provider did not do what we asked.
+    """A call to the provider failed.
 
     Attributes:
-        answer_status: the HTTP status of its answer, None if there was no answer.
+        answer_status: the HTTP status of the answer; None if there was no answer.
     """
 
     default_code = "provider_error"
@@ -197,7 +197,7 @@ class ProviderError(OIDCError):
 
     @property
     def was_processed(self) -> bool:
-        """Whether the provider did what we asked, which uses up a code or a refresh token."""
+        """Whether the provider processed the call, which uses up a code or a refresh token."""
         return self.answer_status is not None and 200 <= self.answer_status < 300
 
 
@@ -214,10 +214,10 @@ class ProviderUnavailable(ProviderError):
 
 
 class ProviderRefused(ProviderError):
-    """The provider answered with an OAuth error; `detail` has its `error_description`, which no page ever shows.
+    """The provider answered with an OAuth error; `detail` contains its `error_description`, which no page shows.
 
     Attributes:
-        error: the `error` of the answer, cut and cleaned (RFC 6749 §4.1.2.1, §5.2).
+        error: the `error` of the answer, shortened and cleaned (RFC 6749 §4.1.2.1, §5.2).
     """
 
     default_code = "provider_refused"
@@ -228,12 +228,12 @@ class ProviderRefused(ProviderError):
 
 
 class ProviderUnsupported(ProviderError):
-    """The provider's metadata rules out every login: it requires what we do not support, or lacks what we need."""
+    """The provider's metadata rules out every login: it requires or lacks something essential."""
 
     default_code = "provider_unsupported"
 
 
 class AnswerRejected(ProviderError):
-    """The provider answered with something that we cannot use."""
+    """The provider's answer cannot be used."""
 
     default_code = "answer_rejected"

@@ -1,1 +1,1 @@
-"""Comfort for a framework: one file each, imported by nobody but the app that wants it."""
+"""Integrations with frameworks: one module for each, imported only by apps that use it."""

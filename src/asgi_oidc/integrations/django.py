@@ -1,12 +1,12 @@
-"""The signed-in user in Django under ASGI: `request.user`, so that `login_required` and its kin work.
+"""The signed-in user in Django under ASGI: `request.user`, for `login_required` and similar decorators.
 
 In the settings:
 
-    MIDDLEWARE = [..., "asgi_oidc.integrations.django.UserMiddleware"]  # after AuthenticationMiddleware, or without it
-    LOGIN_URL = "/auth/login"  # where base_url has a path, that comes first
+    MIDDLEWARE = [..., "asgi_oidc.integrations.django.UserMiddleware"]  # after AuthenticationMiddleware, if you use it
+    LOGIN_URL = "/auth/login"  # preceded by the path of base_url, if it has one
 
-and `login_required(redirect_field_name="return_to")`, for a login that comes back to the page. The user is no model of
-Django: it has no permissions, and cannot use the admin site; `user_passes_test` looks at its claims.
+Use `login_required(redirect_field_name="return_to")`, so that the login comes back to the page. The user is not a
+Django model: it has no permissions and cannot use the admin site. `user_passes_test` can check its claims.
 """
 
 from collections.abc import Callable
@@ -19,7 +19,7 @@ from asgi_oidc.principal import AnonymousUser, User
 
 
 class UserMiddleware:
-    """Sets `request.user` and `request.auser`; in the sync and the async chain, without a thread in between."""
+    """Sets `request.user` and `request.auser`. Works in sync and async chains, without a thread in between."""
 
     sync_capable = True
     async_capable = True
@@ -30,7 +30,7 @@ class UserMiddleware:
             markcoroutinefunction(self)
 
     def __call__(self, request: Any) -> Any:
-        """Answer, or give the coroutine that does.
+        """Return the response, or the coroutine that makes it.
 
         Raises:
             RuntimeError: the app is not wrapped in `OIDCMiddleware`, or runs under WSGI.

@@ -15,12 +15,13 @@ from asgi_oidc.principal import User
 
 
 class SignIn(SecurityBase):
-    """Finds the user that `OIDCMiddleware` put into the scope; `Security(SignIn(), scopes=["email"])` asks for scopes.
+    """A dependency that returns the signed-in user; `Security(SignIn(), scopes=["email"])` requires scopes as well.
 
     Args:
-        issuer: lets the OpenAPI document name the provider; by default `OIDC_ISSUER`, without both it shows the cookie.
-        environ: where `OIDC_ISSUER` is looked up; by default the environment of the process.
-        terms: what the user has to meet besides the scopes.
+        issuer: the provider that the OpenAPI document names; by default `OIDC_ISSUER`. Without either, the document
+            describes the session cookie.
+        environ: where `OIDC_ISSUER` is read from; by default, the environment of the process.
+        terms: what the route requires besides scopes.
     """
 
     scheme_name = "SignIn"
@@ -35,7 +36,7 @@ class SignIn(SecurityBase):
         self._key = _key_of(self._terms)
 
     def __eq__(self, other: object) -> bool:
-        """Two that ask for the same are the same key of `app.dependency_overrides`."""
+        """Compare by requirements: equal ones are the same key of `app.dependency_overrides`."""
         found = other.dependency if isinstance(other, params.Depends) else other
         return isinstance(found, SignIn) and type(found) is type(self) and found._key == self._key
 
@@ -46,9 +47,9 @@ class SignIn(SecurityBase):
         """Return the user.
 
         Raises:
-            HTTPException: 401, nobody is signed in, or not well enough; 303, the same where a person opens a page;
-                403, the user may not.
-            WebSocketException: 4401 or 4403, the same on a websocket.
+            HTTPException: 401, nobody is signed in, or a stronger login is needed; 303, the same for a page navigation;
+                403, the user does not meet the requirements.
+            WebSocketException: 4401 or 4403, the same for a websocket.
             RuntimeError: the app is not wrapped in `OIDCMiddleware`.
         """
         match check_user(connection.scope, self._terms.with_scopes(needed.scopes)):
@@ -61,7 +62,7 @@ class SignIn(SecurityBase):
 
 
 class Requirement(params.Security):
-    """What `require` makes; as a key of `app.dependency_overrides` it stands for its dependency."""
+    """The dependency that `require` makes; it can be a key of `app.dependency_overrides`."""
 
     def __eq__(self, other: object) -> bool:
         return self.dependency == other
@@ -70,22 +71,27 @@ class Requirement(params.Security):
         return hash(self.dependency)
 
     async def __call__(self, connection: HTTPConnection, needed: SecurityScopes) -> User:
-        """Return the user, as its dependency does: `Depends(require(...))` is right as well."""
+        """Return the user, so that `Depends(require(...))` works too."""
         return await cast("SignIn", self.dependency)(connection, needed)
 
 
 async def optional_user(connection: HTTPConnection) -> User | None:
-    """Return the user, or None where nobody is signed in; RuntimeError where `OIDCMiddleware` is missing."""
+    """Return the user, or None if nobody is signed in.
+
+    Raises:
+        RuntimeError: the app is not wrapped in `OIDCMiddleware`.
+    """
     return find_user(connection.scope)
 
 
 def require(**wanted: Unpack[Wanted]) -> Requirement:
-    """Make a dependency, for `dependencies=[require(...)]` or `user: Annotated[User, require(...)]`.
+    """Make a dependency for `dependencies=[require(...)]` or `user: Annotated[User, require(...)]`.
 
-    In tests, `app.dependency_overrides[require(...)] = get_user` replaces those that ask for the same.
+    It takes `claims`, `scopes`, `email_domains`, `acr_values` and `max_age`, as `Rule` does. In tests,
+    `app.dependency_overrides[require(...)] = get_user` replaces every dependency with the same requirements.
 
     Raises:
-        ValueError: what is asked for cannot be met by anybody.
+        ValueError: the requirements are invalid.
     """
     terms = read_terms(**wanted)
     return Requirement(SignIn(terms=terms), scopes=terms.needs.scopes)
@@ -109,5 +115,7 @@ def _session_cookie() -> APIKey:
     return APIKey.model_validate({"in": "cookie", "name": "oidc", "description": told})
 
 
-CurrentUser = Annotated[User, Security(SignIn())]  # a login where there is none
-OptionalUser = Annotated[User | None, Depends(optional_user)]  # None on a public path where nobody is signed in
+CurrentUser = Annotated[User, Security(SignIn())]
+"""The signed-in user. Without one, a page navigation is sent to the login, and any other request gets 401."""
+OptionalUser = Annotated[User | None, Depends(optional_user)]
+"""The signed-in user, or None on a public path without a session."""

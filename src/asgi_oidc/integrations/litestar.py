@@ -1,4 +1,4 @@
-"""A guard for Litestar that says what a route needs of its user; who that is says `request.user`."""
+"""A guard for Litestar that says what a route requires. The user is `request.user`."""
 
 from typing import Any, Unpack
 
@@ -14,13 +14,14 @@ KINDS = {303: HTTPException, 401: NotAuthorizedException, 403: PermissionDeniedE
 
 
 def requires(**wanted: Unpack[Wanted]) -> Guard:
-    """Make a guard, for `guards=[requires(...)]` of a handler, a router or the whole app.
+    """Make a guard for `guards=[requires(...)]` of a handler, a router or the whole app.
 
-    Whom a login would help is sent there with a page that they open, and gets 401 else; others get 403. Websockets are
+    It takes `claims`, `scopes`, `email_domains`, `acr_values` and `max_age`, as `Rule` does. If a login would help, a
+    page navigation is redirected to it, and any other request gets 401. Otherwise the answer is 403. Websockets are
     closed with 4401 or 4403.
 
     Raises:
-        ValueError: what is asked for cannot be met by anybody.
+        ValueError: the requirements are invalid.
     """
     terms = read_terms(**wanted)
 

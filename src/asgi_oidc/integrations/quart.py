@@ -1,4 +1,4 @@
-"""The signed-in user in Quart, and a decorator that says what a route needs of them."""
+"""The signed-in user in Quart, and a decorator that says what a route requires."""
 
 import functools
 from collections.abc import Awaitable, Callable, Mapping
@@ -16,13 +16,14 @@ AsyncHandler = Callable[..., Awaitable[Any]]
 
 
 def requires(**wanted: Unpack[Wanted]) -> Callable[[Callable[..., Any]], AsyncHandler]:
-    """Let a handler run only for users who meet this; it stands below `@app.get(...)` or `@app.websocket(...)`.
+    """Run a handler only for users who meet the requirements. Place it below `@app.get(...)` or `@app.websocket(...)`.
 
-    Whom a login would help is sent there with a page that they open, and gets 401 else; others get 403. An
-    `@app.errorhandler(403)` may make a page of it. Websockets are closed with 4401 or 4403.
+    It takes `claims`, `scopes`, `email_domains`, `acr_values` and `max_age`, as `Rule` does. If a login would help, a
+    page navigation is redirected to it, and any other request gets 401. Otherwise the answer is 403, which an
+    `@app.errorhandler(403)` can turn into a page. Websockets are closed with 4401 or 4403.
 
     Raises:
-        ValueError: what is asked for cannot be met by anybody.
+        ValueError: the requirements are invalid.
     """
     terms = read_terms(**wanted)
 
@@ -60,4 +61,4 @@ def _current_user() -> User | AnonymousUser:
 
 
 current_user = cast("User | AnonymousUser", LocalProxy(_current_user))
-"""The user of the request or websocket at hand; RuntimeError where `OIDCMiddleware` is missing."""
+"""The user of the current request or websocket; `RuntimeError` if the app is not wrapped in `OIDCMiddleware`."""

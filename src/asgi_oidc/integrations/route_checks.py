@@ -1,4 +1,4 @@
-"""May the user of this request have this route? Each framework asks here, and gives the answer in its own words."""
+"""Decides whether the user of a request meets the requirements of a route; used by every integration."""
 
 import secrets
 from collections.abc import Mapping, Sequence
@@ -22,7 +22,7 @@ Scope = Mapping[str, Any]
 
 
 class Wanted(TypedDict, total=False):
-    """What a route asks of its user; each keyword means what it means in a `Rule`."""
+    """What a route requires of its user; each keyword has the same meaning as in `Rule`."""
 
     claims: Mapping[str | ClaimPath, Scalar | Sequence[Scalar]] | None
     scopes: Sequence[str] | None
@@ -33,23 +33,23 @@ class Wanted(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """The same, checked; without any, every signed-in user will do."""
+    """The requirements of a route, checked. If there are none, every signed-in user may use it."""
 
     needs: Requirements = field(default_factory=Requirements)
     ask: AuthenticationRequest = ANY_LOGIN
 
     def with_scopes(self, scopes: Sequence[str]) -> "Terms":
-        """Ask for these scopes and no others."""
+        """Require these scopes and no others."""
         return replace(self, needs=replace(self.needs, scopes=tuple(scopes)))
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """What is answered in the place of the route.
+    """The answer in place of the route's own.
 
     Attributes:
-        status: 303 where a person opens a page and a login would help, else 401 or 403.
-        problem: JSON object (RFC 9457); `error` is its stable name, `login_url` leads to the login that would help.
+        status: 303 for a page navigation if a login would help, otherwise 401 or 403.
+        problem: JSON object (RFC 9457); `error` is its stable name, `login_url` starts the login that would help.
     """
 
     status: int
@@ -58,12 +58,12 @@ class Refusal:
 
     @property
     def title(self) -> str:
-        """The same in a few words."""
+        """A short description."""
         return str(self.problem["title"])
 
     @property
     def close_code(self) -> int:
-        """The same for a websocket."""
+        """The close code for a websocket."""
         return CLOSE_FORBIDDEN if self.status == 403 else CLOSE_LOGIN_NEEDED
 
 
@@ -75,17 +75,17 @@ def read_terms(
     acr_values: object = None,
     max_age: object = None,
 ) -> Terms:
-    """Check what a route asks for when it is written down, and not when somebody comes; None is left out.
+    """Check the requirements of a route when it is defined, not when it is requested; None means not required.
 
     Raises:
-        ValueError: with what is wrong.
+        ValueError: a requirement is invalid.
     """
     needs = read_requirements(claims=claims, scopes=scopes, email_domains=email_domains)
     return Terms(needs, read_ask(acr_values, max_age))
 
 
 def find_user(scope: Scope) -> User | None:
-    """Return the user of a request, None where nobody is signed in.
+    """Return the user of a request, or None if nobody is signed in.
 
     Raises:
         RuntimeError: the app is not wrapped in `OIDCMiddleware`.
@@ -100,10 +100,10 @@ def find_user(scope: Scope) -> User | None:
 
 
 def check_user(scope: Scope, terms: Terms) -> User | Refusal:
-    """Return the user who may have the route, or say what is answered instead.
+    """Return the user if the requirements are met, otherwise the answer to send instead.
 
     Args:
-        scope: as the middleware hands it over.
+        scope: as the middleware passes it to the app.
 
     Raises:
         RuntimeError: the app is not wrapped in `OIDCMiddleware`.
@@ -123,7 +123,7 @@ def check_user(scope: Scope, terms: Terms) -> User | Refusal:
 
 
 def _login_needed(scope: Scope, ask: AuthenticationRequest, error: str, title: str) -> Refusal:
-    """Send a person to a login that comes back here, and tell a program where one starts (RFC 9470 §3)."""
+    """Redirect a page navigation to a login that comes back here; give any other client its URL (RFC 9470 §3)."""
     request, oidc = _read_request(scope), scope["oidc"]
     is_page = request.is_navigation and scope["type"] == "http"
     return_to = request.target if is_page else _page_of(request, oidc)
@@ -141,7 +141,7 @@ def _login_needed(scope: Scope, ask: AuthenticationRequest, error: str, title: s
 
 
 def _forbidden(scope: Scope, need: str, scopes: Sequence[str], *, hint: str | None) -> Refusal:
-    """Tell that another login would not help; what is missing stands in the log, but for scopes (RFC 6750 §3.1)."""
+    """Refuse without offering a login. Only the log says what is missing, except for scopes (RFC 6750 §3.1)."""
     reference, method = secrets.token_hex(6), scope.get("method", "GET")
     events.log(events.ACCESS_DENIED, status=403, method=method, why=need, hint=hint, reference=reference)
     error, told = ("insufficient_scope", {"scope": " ".join(scopes)}) if scopes else ("forbidden", {})

@@ -1,4 +1,4 @@
-"""A rule: a path, and what its users need beyond being signed in."""
+"""A rule: a path, and what it requires beyond a signed-in user."""
 
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,25 +17,30 @@ EXAMPLE = "Rule('/admin/*', claims={'roles': 'admin'})"
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Rule:
-    """A further need of a path: whoever is let in has to meet all rules that match.
+    """What a path requires beyond a signed-in user. All rules that match a request apply together.
 
     Args:
-        path: `"/x"` is that path, `"/x/*"` is `/x` and all below, in any spelling that a framework may serve; by whole
-            segments, whatever values a route takes for one ("07" for "7").
-        methods: HTTP methods that it is for, `"GET"` with HEAD; `"WEBSOCKET"` for those alone. By default all.
-        claims: claim path to the value it must have or, if it is a list, hold: `{"realm_access.roles": "admin"}`. Of a
-            list of values one is enough. A tuple of names is for names that have dots.
-        scopes: scopes that must have been granted, all of them.
-        email_domains: domains, of which the user's e-mail must have one, verified by the provider.
-        acr_values: authentication contexts, of which the login must have reached one; else the user signs in again.
-        max_age: seconds since the user signed in at the provider; else the user signs in again.
-        login: False never sends anybody to sign in: 401, for APIs.
-        check: called with the user, or with the user and the ASGI scope, async or not; anything but True is 403.
+        path: `"/x"` is that path, and `"/x/*"` is `/x` and everything below it, in every spelling that a framework may
+            serve. It compares whole segments and does not know which values a route takes (`07` for `7`).
+        methods: the HTTP methods that it applies to; `"GET"` includes HEAD, `"WEBSOCKET"` is a websocket. By default,
+            all methods.
+        claims: the values that claims must have: `{"realm_access.roles": "admin"}`. The values of one claim are ORed;
+            claims are ANDed. If the claim is a list, it must contain the value. Write the path as a tuple if a name
+            contains dots.
+        scopes: scopes that must have been granted; all of them are required.
+        email_domains: the user's verified email address must be in one of these domains.
+        acr_values: authentication contexts; the login must satisfy one of them, or the user signs in again.
+        max_age: how long ago the user may have signed in at the provider, in seconds; after that, the user signs in
+            again.
+        login: `False` answers 401 instead of a redirect to the login, for APIs.
+        check: your own function, async or not, called with the user, or with the user and the ASGI scope. Anything it
+            returns other than `True` is a 403.
         origins: other sites whose pages may call this path with the user's session, such as
-            `"https://spa.example.com"`: scripts (CORS), forms and websockets. A rule with origins alone closes nothing.
+            `"https://spa.example.com"`: with scripts (CORS), forms and websockets. A rule that has only `origins`
+            requires nothing.
 
     Raises:
-        SettingsError: all that is wrong, each with the fix.
+        SettingsError: the rule is invalid; it lists every problem with its fix.
     """
 
     path: str
@@ -81,7 +86,7 @@ class Rule:
 
     @property
     def closes(self) -> bool:
-        """Whether it needs a user at all."""
+        """Whether it requires a signed-in user."""
         return (
             not self.allowed
             or any(map(self._differs, ("claims", "scopes", "email_domains", "check", "login")))
@@ -89,11 +94,11 @@ class Rule:
         )
 
     def is_for(self, methods: Iterable[str]) -> bool:
-        """Say whether it matches one of the methods that a request may have."""
+        """Return whether it applies to one of the methods that a request may have."""
         return self.methods is None or any(method in self.methods for method in methods)
 
     def permits(self, methods: Sequence[str]) -> bool:
-        """Say whether its `origins` are for a request, whatever that is taken for; `GET` permits no websocket."""
+        """Return whether its `origins` apply to a request, however its method is read; `GET` permits no websocket."""
         if self.methods is None:
             return True
         # The GET that HEAD and WEBSOCKET stand for; one that a header adds is another.
@@ -110,10 +115,10 @@ class Rule:
 
 
 def rule_of(members: object) -> Rule:
-    """Make a rule of a JSON object, such as `{"path": "/admin/*", "claims": {"roles": "admin"}}`.
+    """Make a rule from a JSON object, such as `{"path": "/admin/*", "claims": {"roles": "admin"}}`.
 
     Raises:
-        SettingsError, ValueError: something is wrong with it.
+        SettingsError, ValueError: it is invalid.
     """
     if not isinstance(members, Mapping) or "path" not in members:
         example = '{"path": "/admin/*", "claims": {"roles": "admin"}}'
@@ -126,7 +131,7 @@ def rule_of(members: object) -> Rule:
 
 
 def read_rules(value: object) -> tuple[Rule, ...]:
-    """Take rules.
+    """Check the setting `rules`.
 
     Raises:
         ValueError: it is not a list of rules.

@@ -1,4 +1,4 @@
-"""Settings from `OIDC_...` variables, and from the files that `OIDC_..._FILE` names (mounted secrets)."""
+"""Reads settings from `OIDC_...` variables, and from files named by `OIDC_..._FILE` (mounted secrets)."""
 
 import difflib
 from collections.abc import Callable, Mapping
@@ -16,12 +16,12 @@ MAX_FILE_SIZE = 65_536  # bytes; a secret file is small, and anything else is a 
 
 
 def read_environment(environ: Mapping[str, str]) -> tuple[dict[str, Any], list[str]]:
-    """Read the settings that the environment gives; an empty variable counts as not set.
+    """Read settings from the environment; an empty variable counts as not set.
 
     Lists are written with commas, mappings as JSON, switches as true or false.
 
     Returns:
-        The settings, and all that is wrong: unknown names, values of the wrong form, files that cannot be read.
+        The settings, and every problem: unknown names, malformed values, files that cannot be read.
     """
     problems: list[str] = []
     found: dict[str, Any] = {}
@@ -39,7 +39,7 @@ def read_environment(environ: Mapping[str, str]) -> tuple[dict[str, Any], list[s
 
 
 def variables_in(environ: Mapping[str, str]) -> dict[str, str]:
-    """Name the variable that each setting comes from."""
+    """Return the variable that each setting comes from."""
     return {name: variable for variable, name in _ours(environ)}
 
 

@@ -52,7 +52,7 @@ ALGORITHMS = ("RS256", "PS256", "ES256", "EdDSA", "Ed25519")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """All settings, checked; the repr leaves out everything that may hold or print a secret."""
+    """All settings, checked. The repr omits everything that may contain a secret."""
 
     issuer: str
     client_id: str
@@ -99,13 +99,13 @@ class Settings:
 
     @property
     def response_mode(self) -> str | None:
-        """How the provider's answer reaches the callback, None for its default."""
+        """The requested `response_mode`; None for the provider's default."""
         mode = self.authorization_params.get("response_mode")
         return None if mode is None else str(mode)
 
     @property
     def form_post(self) -> bool:
-        """Whether the provider answers with a form."""
+        """Whether the browser brings the authorization response as a form."""
         return self.response_mode == "form_post"
 
     def ask_of(self, ask: AuthenticationRequest) -> AuthenticationRequest:
@@ -138,32 +138,32 @@ class Settings:
 
     @property
     def landing_url(self) -> str:
-        """Where the provider sends the browser after a sign-out."""
+        """The URL to which the provider sends the browser after a sign-out."""
         return self.post_logout_redirect_uri or self.base_url
 
     @property
     def landing_path(self) -> str | None:
-        """The path of that, None where it is not on our own site."""
+        """The path of `landing_url`; None if that is on another site."""
         url = check_url(self.landing_url)
         return (url.path or "/") if origin_of(url) == self.origin else None
 
     def url_of(self, endpoint: str) -> str:
-        """Return the absolute URL of one of our endpoints."""
+        """Return the absolute URL of one of the middleware's endpoints."""
         return f"{self.base_url.rstrip('/')}{self.auth_path}/{endpoint}"
 
 
 def read_settings(
     given: Mapping[str, Any], *, also_wrong: Sequence[str] = (), variables: Mapping[str, str] | None = None
 ) -> Settings:
-    """Check settings by name.
+    """Check all settings.
 
     Args:
-        also_wrong: problems found earlier, to be reported in the same error.
-        variables: the environment variable of each setting that has one; a setting that is missing from `given` could
-            not be read.
+        also_wrong: problems found earlier, to report in the same error.
+        variables: the environment variable that each setting comes from; if a setting is missing from `given`, its
+            variable could not be read.
 
     Raises:
-        SettingsError: every problem, each with its fix.
+        SettingsError: it lists every problem with its fix.
     """
     variables = variables or {}
     problems = [_unknown(name) for name in given if name not in READERS]
@@ -191,12 +191,12 @@ def read_settings(
 
 
 def variable_of(name: str) -> str:
-    """Name the environment variable of a setting."""
+    """Return the environment variable of a setting."""
     return f"{PREFIX}{name.upper()}"
 
 
 def _as_it_was_given(problem: str, variables: Mapping[str, str]) -> str:
-    """Name the variable instead of the setting if the value came from there."""
+    """Put the variable in place of the setting's name if the value came from there."""
     name, colon, words = problem.partition(": ")
     return f"{variables.get(name, name)}{colon}{words}"
 
@@ -234,7 +234,7 @@ def _contradictions(values: Mapping[str, Any]) -> list[str]:
 
 
 def _own_urls(values: Mapping[str, Any]) -> list[str]:
-    """Report URLs of ours that were given as URLs of the app."""
+    """Report URLs of the middleware that were given as URLs of the app."""
     base_url, auth_path = values["base_url"].rstrip("/"), values["auth_path"]
     for own in (f"{auth_path}/{name}" for name in ("callback", "login", "logout")):
         if base_url.endswith(own):
@@ -270,7 +270,7 @@ def _metadata_problems(values: Mapping[str, Any]) -> list[str]:
 
 
 def _gaps(values: Mapping[str, Any], metadata: ProviderMetadata) -> list[str]:
-    """Say what no login could do without, when nothing will be discovered."""
+    """Report what makes every login impossible if nothing is discovered."""
     problems = []
     if values.get("userinfo") == "always" and metadata.userinfo_endpoint is None:
         problems.append("userinfo='always' needs a userinfo_endpoint")

@@ -1,6 +1,6 @@
-"""How the value of a setting is read: each reader returns what we work with, or says what is wrong and how to fix it.
+"""Readers of setting values: each checks a value and converts it.
 
-All of them raise ValueError, with a text for the developer.
+Each raises `ValueError` with a message that says what is wrong and how to fix it.
 """
 
 import inspect
@@ -33,7 +33,7 @@ MAX_APP_NAME_LENGTH = 80  # characters; it is shown above a heading, on phones a
 MAX_SPAN = 366 * 86_400  # seconds
 
 OnLogin = Callable[[User, dict[str, Any]], Awaitable[Mapping[str, Any] | None]]
-"""Sees the user and a copy of the claims; changes the copy or returns new ones; raises `LoginRefused`."""
+"""Called with the user and a copy of the claims; changes the copy, returns new claims, or raises `LoginRefused`."""
 
 _SCOPE_TOKEN = re.compile(r"[!#-\[\]-~]+")
 _WELL_KNOWN = re.compile(r"/\.well-known(/[^/]*|$)")  # at the end (Discovery §4), or before the path (RFC 8414 §3.1)
@@ -50,7 +50,7 @@ def read_text(value: object) -> str:
 
 
 def read_app_name(value: object) -> str:
-    """Read what pages call the app."""
+    """Read the name of the app on pages."""
     name = read_text(value).strip()
     if len(name) > MAX_APP_NAME_LENGTH:
         raise ValueError(f"must have at most {MAX_APP_NAME_LENGTH} characters, got {len(name)}")
@@ -58,7 +58,7 @@ def read_app_name(value: object) -> str:
 
 
 def read_client_id(value: object) -> str:
-    """Read who the app is at the provider."""
+    """Read the client id."""
     if value is None:
         raise ValueError("missing; set it to the client id that the provider shows for your app")
     return read_text(value)
@@ -97,7 +97,7 @@ def read_base_url(value: object) -> str:
 
 
 def read_plain_prefixes(value: object) -> tuple[str, ...]:
-    """Read the path prefixes that the app matches as plain text, not segment by segment."""
+    """Read the path prefixes that the app matches as plain text instead of by segments."""
     prefixes = tuple(read_pattern(text) for text in read_texts(value))
     for prefix in prefixes:
         if not prefix.is_exact or not prefix.stem:
@@ -106,27 +106,27 @@ def read_plain_prefixes(value: object) -> tuple[str, ...]:
 
 
 def read_post_logout_redirect_uri(value: object) -> str:
-    """Read where the provider sends the browser after a sign-out."""
+    """Read the URL to which the provider sends the browser after a sign-out."""
     url = read_text(value)
     check_url(url)
     return url
 
 
 def read_switch(value: object) -> bool:
-    """Read what is on or off."""
+    """Read a switch."""
     if not isinstance(value, bool):
         raise ValueError(f"must be True or False, got {describe_value(value)}")
     return value
 
 
 def read_secrets(value: object) -> tuple[bytes, ...]:
-    """Read the secrets that seal cookies, as bytes; the first seals."""
+    """Read the secrets as bytes; the first one encrypts."""
     if value is None:
         raise ValueError(f"missing; {HOW_TO_MAKE_ONE}")
     items = [value] if isinstance(value, str | bytes) else _list(value)
     if not 1 <= len(items) <= MAX_SECRETS:
         raise ValueError(
-            f"expected one secret or a list of 1 to {MAX_SECRETS} (the first seals, all open), got {len(items)}"
+            f"expected one secret or a list of 1 to {MAX_SECRETS} (the first encrypts, all decrypt), got {len(items)}"
         )
     return tuple(_secret(item) for item in items)
 
@@ -140,9 +140,9 @@ def _secret(value: object) -> bytes:
 
 
 def entropy_bound(secret: str | bytes) -> float:
-    """Say how many bytes of entropy a secret can carry at most, by its length and its alphabet.
+    """Return how many bytes of entropy a secret can have at most, from its length and alphabet.
 
-    No program can see whether a text was drawn at random; what is too short or repeats itself it can see.
+    No program can tell whether a text is random, but it can tell that one is too short or repeats itself.
     """
     if len(set(secret)) < DISTINCT or (secret + secret).find(secret, 1) < len(secret):  # type: ignore[operator, arg-type]  # both are str, or both bytes
         return 0.0
@@ -167,12 +167,12 @@ def read_texts(value: object) -> tuple[str, ...]:
 
 
 def read_trusted_email_domains(value: object) -> frozenset[str]:
-    """Read the domains whose e-mail addresses count as verified if the provider does not say."""
+    """Read the domains whose addresses count as verified if the provider does not say."""
     return read_domains(value) if _list(value) else frozenset()
 
 
 def read_scope(value: object) -> str:
-    """Read the scopes, words apart."""
+    """Read the scopes, as one text with spaces."""
     words = value.split() if isinstance(value, str) else read_texts(value)
     if not all(_SCOPE_TOKEN.fullmatch(word) for word in words):
         raise ValueError("scopes must be plain ASCII words without quotes or backslashes (RFC 6749 §3.3)")
@@ -182,7 +182,7 @@ def read_scope(value: object) -> str:
 
 
 def read_auth_path(value: object) -> str:
-    """Read where our own URLs live."""
+    """Read the path of the middleware's own URLs."""
     path = read_text(value)
     if not _PLAIN_PATH.fullmatch(path):
         raise ValueError("must be a path of plain segments without a trailing '/', such as /auth")
@@ -224,7 +224,7 @@ def read_client_auth(value: object) -> str:
 
 
 def read_userinfo(value: object) -> str:
-    """Read when userinfo is called."""
+    """Read when to call userinfo."""
     return _one_of(value, ("auto", "always", "never"))
 
 
@@ -243,14 +243,14 @@ def read_algorithms(value: object) -> tuple[str, ...]:
 
 
 def read_metadata(value: object) -> Mapping[str, Any]:
-    """Read provider metadata by hand; its members are checked with the issuer."""
+    """Read provider metadata given as a setting; its members are checked together with the issuer."""
     if not isinstance(value, Mapping) or not all(isinstance(name, str) for name in value):
         raise ValueError(f"must be a mapping such as {{'token_endpoint': 'https://...'}}, got {describe_value(value)}")
     return dict(value)
 
 
 def read_store(value: object) -> SessionStore:
-    """Take a session store, told by what it does, or make one of a URL."""
+    """Accept an object with the methods of a session store, or make a store from a URL."""
     if isinstance(value, str):
         return MemoryStore() if value == "memory:" else _redis_store(value)
     lacking = [name for name in METHODS_OF_STORES if not inspect.iscoroutinefunction(getattr(value, name, None))]
@@ -272,7 +272,7 @@ def _redis_store(url: str) -> SessionStore:
 
 
 def read_http_client(value: object) -> HttpClient:
-    """Take a client of the user's own, told by what it does."""
+    """Accept an object with the methods of an HTTP client."""
     send = getattr(value, "send", None)
     builds = callable(getattr(value, "build_request", None)) and not inspect.isclass(value)
     if not builds or not inspect.iscoroutinefunction(send):
@@ -283,7 +283,7 @@ def read_http_client(value: object) -> HttpClient:
 
 
 def read_on_login(value: object) -> OnLogin:
-    """Take the hook of the app."""
+    """Accept the app's `on_login` function."""
     call = value if inspect.isroutine(value) else getattr(value, "__call__", None)  # noqa: B004  # we need the method
     if inspect.isclass(value) or not inspect.iscoroutinefunction(call):
         raise ValueError(f"must be an async function of the user and the claims, got {describe_value(value)}")
@@ -291,7 +291,7 @@ def read_on_login(value: object) -> OnLogin:
 
 
 def span_reader(shortest: int, longest: int) -> Callable[[object], int]:
-    """Make a reader of whole seconds within two limits."""
+    """Make a reader of whole seconds between two limits."""
 
     def read(value: object) -> int:
         if isinstance(value, bool) or not isinstance(value, int) or not shortest <= value <= longest:
