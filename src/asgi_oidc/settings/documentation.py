@@ -10,7 +10,7 @@ from asgi_oidc.settings import keywords
 
 Class = TypeVar("Class", bound=type)
 
-FACTS = re.compile(
+FACTS = (
     r"(?:Required|Default: `(?P<default>[^`]+)`(?:, (?P<meaning>.+?))?)\. "
     r"(?:Variable: `(?P<variable>OIDC_[A-Z_]+)`|Keyword only)\. Since (?P<since>[0-9]+\.[0-9]+)\."
 )
@@ -75,7 +75,7 @@ def read_documentation() -> list[SettingDocumentation]:
 
 def _read(name: str, kind: str, written: str) -> SettingDocumentation:
     summary, *details, last = written.split("\n\n")
-    facts = FACTS.fullmatch(" ".join(last.split()))
+    facts = re.fullmatch(FACTS, " ".join(last.split()))
     if facts is None:
         raise ValueError(
             f"{name}: expected a last paragraph such as 'Default: `30`. Variable: `OIDC_LEEWAY`. Since 0.1.'"
