@@ -9,7 +9,7 @@ from asgi_oidc import MemoryStore
 from asgi_oidc.testing import Browser
 from asgi_oidc.testing.in_process import call_app
 from tests.protected_site import ORIGIN, Clock, Site
-from tests.scripted_store import OwnStore
+from tests.scripted_store import ScriptedStore
 
 BACKCHANNEL = "/auth/backchannel-logout"
 FORM = {"content-type": "application/x-www-form-urlencoded"}
@@ -17,9 +17,9 @@ FORM = {"content-type": "application/x-www-form-urlencoded"}
 # Where sessions are, and where is written what has ended.
 FORMS: Mapping[str, Callable[[Clock], dict[str, Any]]] = {
     "cookies": lambda clock: {},
-    "cookies of many processes": lambda clock: {"logout_store": OwnStore(clock)},
+    "cookies of many processes": lambda clock: {"logout_store": ScriptedStore(clock)},
     "MemoryStore": lambda clock: {"store": MemoryStore(clock=clock)},
-    "a store": lambda clock: {"store": OwnStore(clock)},
+    "a store": lambda clock: {"store": ScriptedStore(clock)},
 }
 
 

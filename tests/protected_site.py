@@ -57,7 +57,7 @@ class App:
             await send({"type": "websocket.accept"})
             return
         if scope["type"] == "lifespan":
-            await live(receive, send)
+            await run_lifespan(receive, send)
             return
         await self.at_work(scope)
         body = json.dumps({"path": scope["path"], "sub": scope["user"].sub, "scopes": scope["auth"].scopes}).encode()
@@ -71,7 +71,7 @@ class App:
         return self.scopes[-1]
 
 
-async def live(receive: Any, send: Any) -> None:
+async def run_lifespan(receive: Any, send: Any) -> None:
     """Start and stop as a server asks."""
     await receive()
     await send({"type": "lifespan.startup.complete"})

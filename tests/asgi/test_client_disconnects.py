@@ -13,7 +13,7 @@ from tests.asgi.test_lifespan import START, STOP
 from tests.endpoints.test_frontchannel_logout import frame, named
 from tests.logout_site import FORMS, LogoutSite, are_in, sid_of
 from tests.protected_site import OTHER_SECRET, Exchange, Site, who_am_i
-from tests.scripted_store import OwnStore
+from tests.scripted_store import ScriptedStore
 
 SCOPE = "openid profile email offline_access"
 SHARED = ["cookies of many processes", "a store"]
@@ -75,7 +75,7 @@ def other_process(site: LogoutSite) -> LogoutSite:
 
 def hold_store(site: LogoutSite, method: str) -> Held:
     """Let the next call of this method wait."""
-    store: OwnStore = site.settings.get("store") or site.settings["logout_store"]
+    store: ScriptedStore = site.settings.get("store") or site.settings["logout_store"]
     held = Held()
     store.before[method].append(held)
     return held

@@ -17,7 +17,7 @@ from asgi_oidc.testing.in_process import http_scope
 from tests.asgi.test_open_websockets import ENDS, ENDS_AT_ONCE, SOON, End, fill_up, signs_out_here
 from tests.logout_site import FORMS, LogoutSite
 from tests.protected_site import ORIGIN, Message, Scope, Site, cookie_header
-from tests.scripted_store import OwnStore
+from tests.scripted_store import ScriptedStore
 
 END: Message = {"type": "http.response.body", "body": b"", "more_body": False}
 BIT: Message = {"type": "http.response.body", "body": b"data: x\n\n", "more_body": True}
@@ -84,7 +84,7 @@ class Stream:
         return END in self.sent
 
 
-class Stage:
+class OpenStreams:
     """A site on which streams are opened; all end with the test."""
 
     def __init__(self, tasks: anyio.abc.TaskGroup) -> None:
@@ -125,7 +125,7 @@ class Stage:
 @pytest.fixture
 async def stage():
     async with anyio.create_task_group() as tasks:
-        yield Stage(tasks)
+        yield OpenStreams(tasks)
         tasks.cancel_scope.cancel()
 
 
@@ -198,13 +198,13 @@ async def test_a_public_page_ends_too_where_it_knows_its_user(stage):
     site = LogoutSite()
     alice = await site.signed_in()
     of_alice = await stage.open(site, alice, path="/public/events")
-    of_nobody = await stage.open(site, None, path="/public/events")
+    of_anonymous = await stage.open(site, None, path="/public/events")
 
     await signs_out_here(site, alice)
     await of_alice.until_done()
     await anyio.sleep(SOON)
 
-    assert (of_alice.is_ended, of_nobody.is_ended) == (True, False)
+    assert (of_alice.is_ended, of_anonymous.is_ended) == (True, False)
 
 
 async def test_a_response_that_has_only_just_begun_may_finish(stage):
@@ -258,7 +258,7 @@ async def test_bits_begin_a_moment_after_a_sign_out_or_never(takes, signs_out, s
 async def test_while_the_store_is_down_a_response_stays_open_for_a_minute(answer, stage):
     """An outage ends no session, but it does not keep one either."""
     site = LogoutSite("a store")
-    store: OwnStore = site.settings["store"]
+    store: ScriptedStore = site.settings["store"]
     stream = await stage.open(site, await site.signed_in())
     store.broken = {"get", "linked"} if answer else set()
 
@@ -276,7 +276,7 @@ async def test_while_the_store_is_down_a_response_stays_open_for_a_minute(answer
 async def test_many_sessions_are_read_some_at_once_and_a_store_that_is_down_is_asked_once(stage):
     """Ten thousand open responses must not ask a store ten thousand times in a row whether it is there."""
     site = LogoutSite("a store")
-    store: OwnStore = site.settings["store"]
+    store: ScriptedStore = site.settings["store"]
     browsers = [await site.signed_in() for _ in range(2 * READS_AT_ONCE + 1)]
     streams = [await stage.open(site, browser) for browser in browsers]
     site.clock.advance(READ_INTERVAL - 1)
@@ -299,7 +299,7 @@ async def test_many_sessions_are_read_some_at_once_and_a_store_that_is_down_is_a
 async def test_records_that_nobody_can_read_keep_no_other_from_being_read(stage):
     """They say nothing about the others, and end their own responses alone, after a while."""
     site = LogoutSite("a store")
-    store: OwnStore = site.settings["store"]
+    store: ScriptedStore = site.settings["store"]
     streams = [await stage.open(site, await site.signed_in()) for _ in range(2 * READS_AT_ONCE + 1)]
     site.clock.advance(READ_INTERVAL - 1)
     await anyio.sleep(2 * CHECK_INTERVAL + 0.1)
@@ -550,7 +550,7 @@ async def test_a_response_that_has_come_to_its_own_end_is_left_alone(is_broken, 
 async def test_a_response_that_ends_during_a_look_is_left_alone(stage):
     """The look waits for a store, and the app is faster."""
     site = LogoutSite("a store")
-    store: OwnStore = site.settings["store"]
+    store: ScriptedStore = site.settings["store"]
     stream, may_end = Stream(), anyio.Event()
 
     async def ends(scope: Scope, receive: Any, send: Any) -> None:
@@ -576,7 +576,7 @@ async def test_a_response_that_ends_during_a_look_is_left_alone(stage):
 async def test_nothing_is_looked_at_when_nothing_is_open(stage):
     """Nor does anything wait in the background."""
     site = LogoutSite("a store")
-    store: OwnStore = site.settings["store"]
+    store: ScriptedStore = site.settings["store"]
     alice = await site.signed_in()
     stream = await stage.open(site, alice)
     await signs_out_here(site, alice)

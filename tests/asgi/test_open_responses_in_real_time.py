@@ -11,7 +11,7 @@ from asgi_oidc.testing import Browser
 from tests.asgi.test_open_responses import (
     BIT,
     END,
-    Stage,
+    OpenStreams,
     Stream,
     Wrapped,
     as_a_fault_while_it_is_handled,
@@ -27,7 +27,7 @@ async def test_a_response_ends_with_its_session():
     site = LogoutSite()
     alice, bob = await site.signed_in(), await site.signed_in("bob")
     async with anyio.create_task_group() as tasks:
-        stage = Stage(tasks)
+        stage = OpenStreams(tasks)
         of_bob, stream = await stage.open(site, bob), await stage.open(site, alice)
         await signs_out_here(site, alice)
         await stream.until_done()
@@ -45,7 +45,7 @@ async def test_responses_are_looked_at_anew_when_some_had_ended():
     async with anyio.create_task_group() as tasks:
         for _ in range(2):
             alice = await site.signed_in()
-            streams.append(await Stage(tasks).open(site, alice))
+            streams.append(await OpenStreams(tasks).open(site, alice))
             await signs_out_here(site, alice)
             await streams[-1].until_done()
             watched = site.middleware._open_responses._watched_of_this_loop()
@@ -61,7 +61,7 @@ async def test_a_response_is_ended_once():
     site, stream = LogoutSite(), Stream()
     alice = await site.signed_in()
     async with anyio.create_task_group() as tasks:
-        await Stage(tasks).open(site, alice, stream=stream)
+        await OpenStreams(tasks).open(site, alice, stream=stream)
         watched = site.middleware._open_responses._watched_of_this_loop()
         (response,) = watched.responses
         async with anyio.create_task_group() as ends:
@@ -97,7 +97,7 @@ class LateStream(Stream):
                 self.errors.append(error)
 
 
-async def until_late(site: LogoutSite, alice: Browser, stage: Stage) -> None:
+async def until_late(site: LogoutSite, alice: Browser, stage: OpenStreams) -> None:
     """Sign somebody out, and wait until their responses that were watched from their beginning have ended."""
     watched = await stage.open(site, alice, path="/watched")
     await signs_out_here(site, alice)
@@ -110,7 +110,7 @@ async def test_a_response_that_has_sent_only_its_headers_ends_with_its_session(f
     site, stream = LogoutSite(form), LateStream(BIT, BIT, BIT)
     alice = await site.signed_in()
     async with anyio.create_task_group() as tasks:
-        stage = Stage(tasks)
+        stage = OpenStreams(tasks)
         await stage.open(site, alice, stream=stream)
         await until_late(site, alice, stage)
         stream.may_begin.set()
@@ -125,7 +125,7 @@ async def test_a_response_that_comes_whole_may_finish_after_a_sign_out():
     site, stream = LogoutSite(), LateStream(last)
     alice = await site.signed_in()
     async with anyio.create_task_group() as tasks:
-        stage = Stage(tasks)
+        stage = OpenStreams(tasks)
         await stage.open(site, alice, stream=stream)
         await until_late(site, alice, stage)
         stream.may_begin.set()
@@ -152,7 +152,7 @@ async def test_an_app_that_is_cancelled_while_it_ends_its_response_leaves_no_tas
             stream.errors.append(error)
 
     async with anyio.create_task_group() as tasks:
-        stage = Stage(tasks)
+        stage = OpenStreams(tasks)
         await stage.open(site, alice, stream=stream, app=app)
         await until_late(site, alice, stage)
         stream.may_begin.set()
@@ -177,7 +177,7 @@ async def test_a_check_that_breaks_before_the_first_bit_sends_nothing():
                 stream.errors.append(error)
 
     async with anyio.create_task_group() as tasks:
-        await Stage(tasks).open(site, alice, stream=stream, app=app)
+        await OpenStreams(tasks).open(site, alice, stream=stream, app=app)
         site.clock.now = "soon"  # type: ignore[assignment]  # a clock that is broken
         stream.may_begin.set()
         await stream.until_done()
@@ -203,7 +203,7 @@ async def test_an_error_of_the_app_after_the_end_comes_through(reaction):
             reaction(error)
 
     async with anyio.create_task_group() as tasks:
-        await Stage(tasks).open(site, alice, stream=stream, app=app)
+        await OpenStreams(tasks).open(site, alice, stream=stream, app=app)
         await signs_out_here(site, alice)
         await stream.until_done()
 

@@ -14,7 +14,7 @@ from asgi_oidc.sessions.revocations import MAX_PER_USER
 from asgi_oidc.testing import Browser
 from tests.logout_site import FORMS, LogoutSite, sid_of
 from tests.protected_site import ORIGIN, Scope, Site, cookie_header
-from tests.scripted_store import OwnStore
+from tests.scripted_store import ScriptedStore
 
 SOON = 2 * CHECK_INTERVAL + 1  # seconds: a few
 
@@ -74,7 +74,7 @@ class Socket:
         self.has_app_ended.set()
 
 
-class Stage:
+class OpenSockets:
     """Sites whose app is at the other end of one websocket after another."""
 
     def __init__(self, site: Site, tasks: anyio.abc.TaskGroup) -> None:
@@ -114,7 +114,7 @@ def _only_websockets(http: Any, websocket: Any) -> Any:
 async def stage_of():
     """Make stages; all their websockets end with the test."""
     async with anyio.create_task_group() as tasks:
-        yield lambda site: Stage(site, tasks)
+        yield lambda site: OpenSockets(site, tasks)
         tasks.cancel_scope.cancel()
 
 
@@ -380,7 +380,7 @@ async def test_an_outage_of_the_store_ends_no_websocket_for_a_while(stage_of):
     """Nobody is signed out by it; but after a minute nobody can say any more that the session lives."""
     for form in ("cookies of many processes", "a store"):
         site = LogoutSite(form)
-        store: OwnStore = site.settings.get("store") or site.settings["logout_store"]
+        store: ScriptedStore = site.settings.get("store") or site.settings["logout_store"]
         socket = await stage_of(site).connect(await site.signed_in())
 
         store.broken = {"get", "linked"}
@@ -396,7 +396,7 @@ async def test_an_outage_of_the_store_ends_no_websocket_for_a_while(stage_of):
 async def test_an_outage_keeps_no_session_alive(stage_of):
     """What this process knows still counts."""
     site = LogoutSite("a store", session_lifetime=30)
-    store: OwnStore = site.settings["store"]
+    store: ScriptedStore = site.settings["store"]
     socket = await stage_of(site).connect(await site.signed_in())
 
     store.broken = {"get", "linked"}
@@ -409,7 +409,7 @@ async def test_an_outage_keeps_no_session_alive(stage_of):
 async def test_a_record_that_is_gone_ends_the_websocket_within_minutes(stage_of):
     """Somebody removed it with the store's own tools."""
     site = LogoutSite("a store")
-    store: OwnStore = site.settings["store"]
+    store: ScriptedStore = site.settings["store"]
     socket = await stage_of(site).connect(await site.signed_in())
 
     store.answers["get"] = None

@@ -8,10 +8,10 @@ import trio.testing
 
 from asgi_oidc.asgi.session_watch import CHECK_INTERVAL, READ_INTERVAL, USE_PAUSE
 from asgi_oidc.testing import Browser
-from tests.asgi.test_open_websockets import SOON, Socket, Stage
+from tests.asgi.test_open_websockets import SOON, OpenSockets, Socket
 from tests.logout_site import LogoutSite
 from tests.protected_site import who_am_i
-from tests.scripted_store import OwnStore
+from tests.scripted_store import ScriptedStore
 
 
 @pytest.fixture
@@ -24,13 +24,13 @@ def anyio_backend() -> tuple[str, dict[str, Any]]:
 async def stage_of():
     """Make stages; all their websockets end with the test."""
     async with anyio.create_task_group() as tasks:
-        yield lambda site: Stage(site, tasks)
+        yield lambda site: OpenSockets(site, tasks)
         tasks.cancel_scope.cancel()
 
 
-def site_of(**settings: Any) -> tuple[LogoutSite, OwnStore]:
+def site_of(**settings: Any) -> tuple[LogoutSite, ScriptedStore]:
     site = LogoutSite("a store", websocket_activity=True, **settings)
-    store: OwnStore = site.settings["store"]
+    store: ScriptedStore = site.settings["store"]
     return site, store
 
 
@@ -107,7 +107,7 @@ async def test_one_message_is_one_use(stage_of):
 @pytest.mark.parametrize("forgets", [True, False])
 async def test_a_message_brings_no_session_back_that_has_run_out(forgets, stage_of):
     """Dead stays dead, also in the seconds before somebody looks, and where a store keeps what has run out."""
-    site, store = site_of() if forgets else site_of(store=OwnStore())
+    site, store = site_of() if forgets else site_of(store=ScriptedStore())
     browser = await site.signed_in()
     socket = await stage_of(site).connect(browser)
     store.forget_calls()

@@ -10,17 +10,17 @@ from starlette.routing import Mount
 
 from asgi_oidc import OIDCMiddleware, Rule
 from asgi_oidc.cli.main import main
-from tests.settings.required_settings import NEEDED
+from tests.settings.required_settings import REQUIRED
 
 ADMINS = [Rule("/*", claims={"roles": "admin"})]
 starlette_app = Starlette(
     routes=[
-        Mount("/admin", app=OIDCMiddleware(Starlette(), **{**NEEDED, "base_url": "https://app.example.com/admin"})),
+        Mount("/admin", app=OIDCMiddleware(Starlette(), **{**REQUIRED, "base_url": "https://app.example.com/admin"})),
     ]
 )
-starlette_app.add_middleware(OIDCMiddleware, **NEEDED, public=["/"], rules=ADMINS)
+starlette_app.add_middleware(OIDCMiddleware, **REQUIRED, public=["/"], rules=ADMINS)
 quart_app = Quart(__name__)
-quart_app.asgi_app = OIDCMiddleware(quart_app.asgi_app, **NEEDED)  # type: ignore[arg-type, assignment]
+quart_app.asgi_app = OIDCMiddleware(quart_app.asgi_app, **REQUIRED)  # type: ignore[arg-type, assignment]
 bare_app = Starlette()
 bare_app.state.loop = bare_app
 
@@ -28,9 +28,9 @@ HERE = "tests.cli.test_rules"
 
 
 app_with_wrong_settings = Starlette()
-app_with_wrong_settings.add_middleware(OIDCMiddleware, **{**NEEDED, "issuer": "x"})
+app_with_wrong_settings.add_middleware(OIDCMiddleware, **{**REQUIRED, "issuer": "x"})
 inner = Starlette()
-inner.add_middleware(OIDCMiddleware, **{**NEEDED, "issuer": "x"})
+inner.add_middleware(OIDCMiddleware, **{**REQUIRED, "issuer": "x"})
 app_with_a_wrong_mount = Starlette(routes=[Mount("/admin", app=inner)])
 
 
@@ -39,7 +39,7 @@ def make_app() -> Any:
 
 
 def make_app_with_wrong_variables() -> Any:
-    environ = {f"OIDC_{name.upper()}": value for name, value in NEEDED.items()}
+    environ = {f"OIDC_{name.upper()}": value for name, value in REQUIRED.items()}
     return OIDCMiddleware.from_env(Starlette(), environ={**environ, "OIDC_LEEWAY": "soon"})
 
 

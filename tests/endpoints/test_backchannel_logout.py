@@ -10,7 +10,7 @@ from asgi_oidc.protocol.logout_token import MAX_TOKEN_AGE
 from asgi_oidc.testing.faults import FAULTS
 from tests.logout_site import BACKCHANNEL, FORM, FORMS, LogoutSite, are_in, sid_of
 from tests.protected_site import PROGRAM, cookie_header, who_am_i
-from tests.scripted_store import OwnStore
+from tests.scripted_store import ScriptedStore
 
 STRANGE_SUBS = ["Alice", "alice ", "", "bob"]
 
@@ -161,7 +161,7 @@ async def test_a_sign_out_between_the_token_call_and_the_session_wins(site):
 async def test_a_sign_out_while_the_session_is_written_wins(method, number, status):
     """Whichever comes first in the store."""
     site = LogoutSite("a store")
-    store: OwnStore = site.settings["store"]
+    store: ScriptedStore = site.settings["store"]
     browser, url = await site.at_callback()
     heard = []
 
@@ -495,7 +495,7 @@ async def test_a_key_that_is_new_to_us_is_looked_for(site):
 async def test_with_the_store_down_the_provider_is_asked_to_try_again(form, method):
     """Never a 200 that did nothing, and what failed can be sent again as it is."""
     site = LogoutSite(form)
-    store: OwnStore = site.settings.get("store") or site.settings["logout_store"]
+    store: ScriptedStore = site.settings.get("store") or site.settings["logout_store"]
     browser, token = await site.signed_in(), site.provider.logout_token("alice")
 
     store.broken = {method}
@@ -527,7 +527,7 @@ async def test_with_no_keys_the_provider_is_asked_to_try_again():
 async def test_a_provider_that_hangs_up_does_not_stop_the_work():
     """Its token would be used up, and nobody signed out."""
     site = LogoutSite("a store")
-    store: OwnStore = site.settings["store"]
+    store: ScriptedStore = site.settings["store"]
     browser, token = await site.signed_in(), site.provider.logout_token("alice")
     reached, goes_on = anyio.Event(), anyio.Event()
 

@@ -10,7 +10,7 @@ from asgi_oidc import MemoryStore
 from asgi_oidc.stores.store import SessionStore
 from asgi_oidc.testing import Response
 from tests.protected_site import ORIGIN, PROGRAM, Clock, Site, login_cookies, who_am_i
-from tests.scripted_store import OwnStore
+from tests.scripted_store import ScriptedStore
 
 SHARED = ["store", "logout_store"]
 
@@ -70,7 +70,7 @@ async def test_a_callback_stays_used_in_a_process_whose_clock_is_behind(shared):
 @pytest.mark.parametrize("shared", SHARED)
 async def test_a_store_that_forgets_lets_no_callback_count_twice(shared):
     """The process still knows."""
-    store = OwnStore()
+    store = ScriptedStore()
     site = site_with(shared, store)
     browser, url = await site.at_callback()
     thief = site.browser(jar=browser.jar.copy())
@@ -86,7 +86,7 @@ async def test_a_store_that_forgets_lets_no_callback_count_twice(shared):
 @pytest.mark.parametrize("shared", SHARED)
 async def test_with_the_store_down_a_reload_can_still_finish_the_login(shared, broken):
     """A session could not be written, so the code is not used up; the page says so, and leads back to where one was."""
-    store = OwnStore()
+    store = ScriptedStore()
     site = site_with(shared, store)
     browser, url = await site.at_callback(path="/page?x=1")
     store.broken = {broken}
@@ -116,7 +116,7 @@ async def test_with_the_store_down_a_reload_can_still_finish_the_login(shared, b
 @pytest.mark.parametrize("shared", SHARED)
 async def test_a_callback_that_is_refused_touches_no_store(shared, changes):
     """Anybody can send one."""
-    store = OwnStore()
+    store = ScriptedStore()
     site = site_with(shared, store)
     browser, url = await site.at_callback()
     store.forget_calls()
@@ -128,7 +128,7 @@ async def test_a_callback_that_is_refused_touches_no_store(shared, changes):
 
 async def test_a_callback_that_comes_the_wrong_way_touches_no_store():
     """A form where the query was asked for."""
-    store = OwnStore()
+    store = ScriptedStore()
     site = Site(store=store)
     browser, url = await site.at_callback()
     store.forget_calls()
@@ -152,7 +152,7 @@ async def test_callbacks_push_no_session_out_of_a_full_store():
 
 async def test_callbacks_that_come_at_once_look_for_sign_outs_together():
     """The list of the recent ones may be long."""
-    store = OwnStore()
+    store = ScriptedStore()
     site = Site(logout_store=store)
     visits = [await site.at_callback() for _ in range(10)]
     store.forget_calls()

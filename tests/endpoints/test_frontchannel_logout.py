@@ -8,7 +8,7 @@ import pytest
 from asgi_oidc.testing import Browser, Response
 from tests.logout_site import FORMS, LogoutSite, are_in, sid_of
 from tests.protected_site import Exchange, Site, session_cookies
-from tests.scripted_store import OwnStore
+from tests.scripted_store import ScriptedStore
 
 PATH = "/auth/frontchannel-logout"
 # A provider on the same site: browsers send Lax cookies into its frames.
@@ -142,7 +142,7 @@ async def test_refresh_tokens_stay_with_the_provider():
 async def test_with_the_store_down_it_says_so():
     """Never a page that looks like all went well."""
     site = LogoutSite("a store", frontchannel_logout=True)
-    store: OwnStore = site.settings["store"]
+    store: ScriptedStore = site.settings["store"]
     browser = await site.signed_in()
     sid = await sid_of(browser)
 

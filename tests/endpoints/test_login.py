@@ -11,7 +11,7 @@ from asgi_oidc.testing.in_process import http_scope
 from tests.protected_site import ORIGIN, PROGRAM, Exchange, Site, login_cookies, who_am_i
 
 
-async def asked(browser: Browser, path: str = "/page") -> dict[str, list[str]]:
+async def authorization_query(browser: Browser, path: str = "/page") -> dict[str, list[str]]:
     response = await browser.get(path, follow=False)
     assert response.status_code == 303
     return parse_qs(urlsplit(response.location).query)
@@ -77,14 +77,14 @@ async def test_too_many_parameters_are_refused(browser):
 )
 async def test_further_parameters_go_along(given, sent):
     """`authorization_params`."""
-    params = await asked(Site(authorization_params=given).browser())
+    params = await authorization_query(Site(authorization_params=given).browser())
 
     assert {name: params[name] for name in given} == sent
 
 
 async def test_the_scopes_are_those_of_the_setting():
     """As text or as a list."""
-    assert (await asked(Site(scope=["openid", "api"]).browser()))["scope"] == ["openid api"]
+    assert (await authorization_query(Site(scope=["openid", "api"]).browser()))["scope"] == ["openid api"]
 
 
 async def test_prompt_none_without_a_session_there_is_a_cancelled_login():
@@ -238,7 +238,7 @@ async def test_a_response_must_come_the_way_that_was_asked_for():
     site = Site(**FORM_POST)
     browser = site.browser()
     await browser.get("/page", follow=False)
-    state = (await asked(browser))["state"][0]
+    state = (await authorization_query(browser))["state"][0]
 
     response = await browser.get(f"/auth/callback?code=x&state={state}", headers=PROGRAM)
 
@@ -250,7 +250,7 @@ async def test_an_error_that_comes_another_way_is_told_as_an_error(caplog):
     site = Site(**FORM_POST)
     browser = site.browser()
     await browser.get("/page", follow=False)
-    state = (await asked(browser))["state"][0]
+    state = (await authorization_query(browser))["state"][0]
 
     response = await browser.get(f"/auth/callback?error=unsupported_response_mode&state={state}", headers=PROGRAM)
 

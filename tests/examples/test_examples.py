@@ -93,13 +93,13 @@ async def test_fastapi_knows_the_user(start, provider):
     """Both dependencies, and the provider in the OpenAPI document."""
     async with browsing(start("fastapi_app"), provider) as browser:
         stranger = await browser.get("/")
-        nobody = await browser.fetch("/api/me")
+        anonymous = await browser.fetch("/api/me")
         await browser.sign_in("alice", "/me")
         friend, me = await browser.get("/"), await browser.fetch("/api/me")
         document = await browser.fetch("/openapi.json")
 
     assert ("Welcome, stranger" in stranger.text, "Welcome, Alice Adams" in friend.text) == (True, True)
-    assert (nobody.status_code, nobody.json()["error"]) == (401, "login_required")
+    assert (anonymous.status_code, anonymous.json()["error"]) == (401, "login_required")
     assert me.json() == {"sub": "alice", "name": "Alice Adams", "email": "alice@example.com"}
     scheme = document.json()["components"]["securitySchemes"]["SignIn"]
     assert scheme["openIdConnectUrl"] == f"{provider.issuer}/.well-known/openid-configuration"

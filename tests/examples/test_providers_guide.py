@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 GUIDE = (ROOT / "examples" / "providers" / "README.md").read_text(encoding="utf-8")
 PROVIDERS = ("Google", "Microsoft Entra", "Okta", "Auth0", "Keycloak", "Amazon Cognito")
-NEEDED = ("OIDC_ISSUER", "OIDC_CLIENT_ID", "OIDC_CLIENT_SECRET", "OIDC_BASE_URL", "OIDC_SECRET")
+REQUIRED = ("OIDC_ISSUER", "OIDC_CLIENT_ID", "OIDC_CLIENT_SECRET", "OIDC_BASE_URL", "OIDC_SECRET")
 # What a reader fills in, as it looks in real life.
 FILLED_IN = {
     "RANDOM-SECRET": "u3Jx0q2gPzS8vN5kYtR1bW6mLcA9dEfHiQoZ7KsXjUw",
@@ -62,7 +62,7 @@ def test_the_first_block_is_a_complete_configuration(provider):
 
     middleware = OIDCMiddleware.from_env(app, environ=environ)
 
-    assert set(NEEDED) <= set(environ)
+    assert set(REQUIRED) <= set(environ)
     assert middleware.base_url == "https://app.example.com"
     assert re.search(r"(?<![A-Z])[A-Z]{2,}(?![A-Z])", environ["OIDC_ISSUER"]) is None
 

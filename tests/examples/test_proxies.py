@@ -19,7 +19,7 @@ from tests.examples.guides import EXAMPLES, blocks, read_guide
 from tests.real.certificates import Certificate, make_certificate
 from tests.real.nginx import PLACES
 from tests.real.processes import answers, free_port, running
-from tests.real.programs import need
+from tests.real.programs import require
 from tests.real.servers import PYTHON
 
 pytestmark = pytest.mark.real
@@ -66,7 +66,7 @@ def nginx_file(site: Site, *, location: str | None = None) -> Path:
 
 def nginx_command(settings: Path) -> list[str]:
     """Find nginx."""
-    program = need(shutil.which("nginx", path=PLACES), "nginx", "apt-get install nginx-light")
+    program = require(shutil.which("nginx", path=PLACES), "nginx", "apt-get install nginx-light")
     return [program, "-e", "stderr", "-p", str(settings.parent), "-c", str(settings)]
 
 
@@ -80,7 +80,7 @@ def caddy_file(site: Site, text: str) -> Path:
 
 def caddy_command(settings: Path) -> list[str]:
     """Find Caddy."""
-    program = need(shutil.which("caddy"), "Caddy", "apt-get install caddy")
+    program = require(shutil.which("caddy"), "Caddy", "apt-get install caddy")
     return [program, "run", "--adapter", "caddyfile", "--config", str(settings)]
 
 

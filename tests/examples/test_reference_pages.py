@@ -19,7 +19,7 @@ from asgi_oidc import (
 from asgi_oidc.endpoints import ENDPOINTS
 from asgi_oidc.testing import Browser, Response
 from tests.protected_site import ORIGIN, Exchange, Site, cookie_header
-from tests.scripted_store import OwnStore
+from tests.scripted_store import ScriptedStore
 
 FOLDER = Path(__file__).parents[2] / "examples" / "reference"
 DECISIONS = (FOLDER / "decisions.md").read_text(encoding="utf-8")
@@ -232,7 +232,7 @@ async def opened(site: Site, browser: Browser, path: str) -> Sequence[Outcome]:
 @pytest.mark.parametrize("column", DOWN.columns)
 async def test_an_outage_is_answered_as_the_table_says(row, column):
     """Nobody is signed out by it, and nothing protected is served."""
-    store = OwnStore()
+    store = ScriptedStore()
     site = Site(store=store, public=["/public/*"])
     is_signed_in = "nobody" not in row
     browser = await site.signed_in() if is_signed_in else site.browser()

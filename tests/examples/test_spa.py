@@ -131,9 +131,9 @@ async def refusals() -> dict[str, Any]:
         Rule("/orders", scopes=["read:orders"]),
     ]
     site = Site(rules=rules)
-    bob, nobody = await site.signed_in("bob"), site.browser()
+    bob, anonymous = await site.signed_in("bob"), site.browser()
     answers = [
-        await nobody.fetch("/page"),
+        await anonymous.fetch("/page"),
         *[await bob.fetch(path) for path in ("/better", "/admin", "/orders")],
         await bob.fetch("/page", method="DELETE", initiator=SPA),
     ]
@@ -216,13 +216,13 @@ async def test_the_rule_of_the_guide_opens_the_api_to_its_origin():
     names: dict[str, Any] = {"Rule": Rule}
     exec(re.findall(r"```python\n(.*?)```", GUIDE, re.DOTALL)[0], names)
     site = Site(rules=names["rules"])
-    nobody = await site.browser().fetch("/api/x", method="PUT", initiator=SPA)
+    anonymous = await site.browser().fetch("/api/x", method="PUT", initiator=SPA)
 
     browser = await site.signed_in()
     answer = await browser.fetch("/api/x", method="PUT", initiator=SPA)
 
-    assert (nobody.status_code, answer.status_code) == (401, 200)
-    for each in (nobody, answer):
+    assert (anonymous.status_code, answer.status_code) == (401, 200)
+    for each in (anonymous, answer):
         assert each.headers["access-control-allow-origin"] == SPA
         assert "www-authenticate" in each.headers["access-control-expose-headers"]
 

@@ -61,7 +61,7 @@ async def connect(site: Site, path: str, browser: Browser | None = None) -> list
     return exchange.sent
 
 
-def asked(url: str) -> dict[str, str]:
+def query_of(url: str) -> dict[str, str]:
     """Give the parameters of a URL."""
     return {name: values[0] for name, values in parse_qs(urlsplit(url).query).items()}
 
@@ -191,7 +191,7 @@ class RoutesContract:
         challenge = f'Cookie realm="sign-in", form-action="{ORIGIN}/auth/login"'
         assert response.headers["www-authenticate"] == challenge
         assert self.problem(response)["error"] == "login_required"
-        back = asked(self.problem(response)["login_url"]).get("return_to")
+        back = query_of(self.problem(response)["login_url"]).get("return_to")
         assert back == (None if is_page else "/shop?cart=1")
 
     async def test_a_navigation_by_a_service_worker_leads_to_the_login(self, site):
@@ -200,7 +200,7 @@ class RoutesContract:
 
         response = await site.browser().get("/me?a=1", headers=headers, follow=False)
 
-        assert (response.status_code, asked(response.location)["return_to"]) == (303, "/me?a=1")
+        assert (response.status_code, query_of(response.location)["return_to"]) == (303, "/me?a=1")
 
     async def test_htmx_is_led_to_the_login_that_comes_back_to_its_page(self, site):
         """It acts on a header, and on no problem."""
@@ -209,7 +209,7 @@ class RoutesContract:
         response = await site.browser().fetch("/me", headers=headers)
 
         assert (response.status_code, response.location) == (401, "")
-        assert asked(response.headers["hx-redirect"])["return_to"] == "/shop?cart=1"
+        assert query_of(response.headers["hx-redirect"])["return_to"] == "/shop?cart=1"
 
     async def test_htmx_is_led_to_no_other_site(self, site):
         """A page may say whatever it likes of where it is."""
@@ -246,7 +246,7 @@ class RoutesContract:
         problem = self.problem(program)
         assert (problem["error"], problem["max_age"]) == ("insufficient_user_authentication", 300)
         at_provider = await browser.get(problem["login_url"], follow=False)
-        assert asked(at_provider.location)["max_age"] == "300"
+        assert query_of(at_provider.location)["max_age"] == "300"
 
     async def test_a_login_that_is_too_weak_is_done_again(self, site):
         """One of the contexts has to be reached."""
@@ -294,7 +294,7 @@ class RoutesContract:
         exchange = await site.call("/app/me", root_path="/app", headers=page, query_string=b"x=1")
 
         location = (exchange.header(b"location") or b"").decode()
-        assert (exchange.status, asked(location)["return_to"]) == (303, "/app/me?x=1")
+        assert (exchange.status, query_of(location)["return_to"]) == (303, "/app/me?x=1")
 
     @pytest.mark.parametrize("path", list(SOCKETS))
     async def test_a_websocket_has_the_user_too(self, site, path):

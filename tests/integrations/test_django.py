@@ -16,7 +16,7 @@ from django.utils.decorators import sync_only_middleware  # type: ignore[import-
 
 from asgi_oidc.integrations.django import UserMiddleware
 from asgi_oidc.testing import Browser
-from tests.integrations.routes import asked, sign_in, site_of
+from tests.integrations.routes import query_of, sign_in, site_of
 from tests.protected_site import ORIGIN, Site
 
 OURS = "asgi_oidc.integrations.django.UserMiddleware"
@@ -100,7 +100,7 @@ async def test_login_required_sends_nobody_to_a_login_and_back(site, url):
     redirect = await browser.get(url, follow=False)
     page = await browser.sign_in("alice", url)
 
-    assert (redirect.status_code, asked(redirect.location)) == (302, {"return_to": url})
+    assert (redirect.status_code, query_of(redirect.location)) == (302, {"return_to": url})
     assert (page.status_code, page.path, page.json()) == (200, url, {"sub": "alice"})
 
 

@@ -11,7 +11,7 @@ from asgi_oidc import OIDCMiddleware
 from asgi_oidc.integrations.fastapi import CurrentUser, OptionalUser, SignIn, optional_user, require
 from asgi_oidc.principal import User
 from asgi_oidc.testing import Browser, Response
-from tests.integrations.routes import SOCKETS, TERMS, RoutesContract, asked, sign_in, site_of
+from tests.integrations.routes import SOCKETS, TERMS, RoutesContract, query_of, sign_in, site_of
 from tests.protected_site import ORIGIN, Site
 
 Reader = Annotated[User, Security(SignIn(), scopes=["email"])]
@@ -88,16 +88,16 @@ async def test_a_signed_in_user_is_handed_over(site):
 @pytest.mark.parametrize("path", ["/team", "/wrapped"])
 async def test_a_typed_dependency_refuses_as_well(site, path):
     """What it asks for stands in the annotation, also inside `Depends`, as every other dependency is written."""
-    bob, nobody = await sign_in(site, "bob"), site.browser()
+    bob, anonymous = await sign_in(site, "bob"), site.browser()
 
-    assert [(await each.fetch(path)).status_code for each in (bob, nobody)] == [403, 401]
+    assert [(await each.fetch(path)).status_code for each in (bob, anonymous)] == [403, 401]
 
 
 async def test_nobody_is_none_or_a_login(site):
     """A public path may ask for a user all the same, and says how to become one."""
     hello, plain = await site.browser().fetch("/hello"), await site.browser().get("/plain", follow=False)
 
-    assert (hello.json(), plain.status_code, asked(plain.location)) == ("stranger", 303, {"return_to": "/plain"})
+    assert (hello.json(), plain.status_code, query_of(plain.location)) == ("stranger", 303, {"return_to": "/plain"})
 
 
 async def test_scopes_of_routers_and_routes_are_all_needed():

@@ -11,7 +11,7 @@ from litestar.types import Receive, Scope, Send
 
 from asgi_oidc.integrations.litestar import requires
 from asgi_oidc.testing import Response
-from tests.integrations.routes import SOCKETS, TERMS, RoutesContract, asked, sign_in, site_of
+from tests.integrations.routes import SOCKETS, TERMS, RoutesContract, query_of, sign_in, site_of
 from tests.protected_site import Site
 
 AnyRequest = Request[Any, Any, Any]
@@ -75,7 +75,7 @@ async def test_the_login_comes_back_below_a_mount_of_litestars(site):
     """There Litestar takes the mount off the path."""
     redirect = await site.browser().get("/files/x.pdf?page=2", follow=False)
 
-    assert (redirect.status_code, asked(redirect.location)["return_to"]) == (303, "/files/x.pdf?page=2")
+    assert (redirect.status_code, query_of(redirect.location)["return_to"]) == (303, "/files/x.pdf?page=2")
 
 
 async def test_a_refusal_can_have_a_page_of_the_app():

@@ -67,9 +67,9 @@ class TestRoutes(RoutesContract):
 
 async def test_the_current_user_is_at_hand_on_every_path(site):
     """Nobody is an anonymous user, as in other extensions."""
-    alice, nobody = await sign_in(site), site.browser()
+    alice, anonymous = await sign_in(site), site.browser()
 
-    assert [(await each.fetch("/hello")).text for each in (alice, nobody)] == ["Alice Adams", "stranger"]
+    assert [(await each.fetch("/hello")).text for each in (alice, anonymous)] == ["Alice Adams", "stranger"]
 
 
 async def test_the_current_user_passes_for_a_user():

@@ -11,7 +11,7 @@ SEALER = Sealer([b"k" * 32], context=("a", "b", "c"))
 
 
 @pytest.mark.parametrize(
-    ("asks", "together"),
+    ("auth_requests", "together"),
     [
         ([], ANY_LOGIN),
         ([ANY_LOGIN, ANY_LOGIN], ANY_LOGIN),
@@ -24,13 +24,13 @@ SEALER = Sealer([b"k" * 32], context=("a", "b", "c"))
         ([AuthenticationRequest(("a",)), AuthenticationRequest(("b",))], None),
     ],
 )
-def test_asks_are_joined_to_the_strictest(asks, together):
+def test_asks_are_joined_to_the_strictest(auth_requests, together):
     """One login has one `acr`: contexts that exclude each other can never be met."""
-    assert joint(asks) == together
+    assert joint(auth_requests) == together
 
 
 @pytest.mark.parametrize(
-    ("ask", "acr", "auth_time", "is_done"),
+    ("auth_request", "acr", "auth_time", "is_done"),
     [
         (ANY_LOGIN, None, None, True),
         (AuthenticationRequest(("mfa",)), "mfa", None, True),
@@ -51,9 +51,9 @@ def test_asks_are_joined_to_the_strictest(asks, together):
         (AuthenticationRequest(("mfa",), 300), "mfa", NOW - 100, True),
     ],
 )
-def test_a_login_is_held_against_what_was_asked(ask, acr, auth_time, is_done):
+def test_a_login_is_held_against_what_was_asked(auth_request, acr, auth_time, is_done):
     """A claim that is missing or odd is never good enough."""
-    assert is_met(ask, acr=acr, auth_time=auth_time, now=NOW, leeway=30) is is_done
+    assert is_met(auth_request, acr=acr, auth_time=auth_time, now=NOW, leeway=30) is is_done
 
 
 @pytest.mark.parametrize(
@@ -80,20 +80,20 @@ def test_what_nobody_can_ask_for_is_refused(acr_values, max_age, problem):
 
 def test_an_ask_travels_sealed():
     """Only this site can ask for anything; what it did not write asks for nothing."""
-    ask, asks = AuthenticationRequest(("mfa",), 60, "login"), AuthenticationRequests(SEALER)
-    sealed = asks.write(ask, now=NOW)
+    auth_request, auth_requests = AuthenticationRequest(("mfa",), 60, "login"), AuthenticationRequests(SEALER)
+    sealed = auth_requests.write(auth_request, now=NOW)
 
-    assert asks.read(sealed, now=NOW) == ask
+    assert auth_requests.read(sealed, now=NOW) == auth_request
     assert "mfa" not in sealed
     for forged in (
         "",
         "x",
         sealed[:-1],
         sealed[:-1] + "A" + "A",
-        AuthenticationRequests(Sealer([b"l" * 32], context=("a", "b", "c"))).write(ask, now=NOW),
+        AuthenticationRequests(Sealer([b"l" * 32], context=("a", "b", "c"))).write(auth_request, now=NOW),
     ):
-        assert asks.read(forged, now=NOW) == ANY_LOGIN
-    assert asks.read(SEALER.seal("ask", "ask", b"\xc1"), now=NOW) == ANY_LOGIN
+        assert auth_requests.read(forged, now=NOW) == ANY_LOGIN
+    assert auth_requests.read(SEALER.seal("ask", "ask", b"\xc1"), now=NOW) == ANY_LOGIN
 
 
 @pytest.mark.parametrize(
@@ -102,6 +102,8 @@ def test_an_ask_travels_sealed():
 )
 def test_an_ask_counts_for_as_long_as_a_page_may_be_open(age, counts):
     """A URL that was found in a history or a log asks for nothing any more."""
-    ask, asks = AuthenticationRequest(("mfa",), 60, "login"), AuthenticationRequests(SEALER)
+    auth_request, auth_requests = AuthenticationRequest(("mfa",), 60, "login"), AuthenticationRequests(SEALER)
 
-    assert asks.read(asks.write(ask, now=NOW), now=NOW + age) == (ask if counts else ANY_LOGIN)
+    assert auth_requests.read(auth_requests.write(auth_request, now=NOW), now=NOW + age) == (
+        auth_request if counts else ANY_LOGIN
+    )

@@ -125,9 +125,9 @@ async def test_beside_a_large_session_a_login_keeps_its_path():
 
     back = await browser.get("/auth/login?return_to=/page%3F" + "q" * 1500, initiator=f"{ORIGIN}/", follow=False)
     site.provider.sign_in_as("alice")
-    landed = await browser.get(back.location)
+    final_page = await browser.get(back.location)
 
-    assert landed.path == "/page"
+    assert final_page.path == "/page"
     assert MAX_COOKIE_HEADER - size_of_session(browser) > LOGIN_SHARE
 
 
@@ -215,9 +215,9 @@ async def test_logins_that_other_sites_start_cost_a_person_none_of_theirs():
 
     for _ in range(20):
         await browser.get("/auth/login?return_to=/" + "x" * 1500, initiator=EVIL, follow=False)
-    landed = [await tab.submit(page, "alice") for tab, page in zip(tabs, asked, strict=True)]
+    final_pages = [await tab.submit(page, "alice") for tab, page in zip(tabs, asked, strict=True)]
 
-    assert [page.path for page in landed] == [f"/page/{number}" for number in range(5)]
+    assert [page.path for page in final_pages] == [f"/page/{number}" for number in range(5)]
 
 
 async def test_a_small_form_stays_beside_the_largest_session():

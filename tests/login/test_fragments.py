@@ -61,6 +61,6 @@ async def test_a_single_page_app_hands_it_over_by_itself(site):
     browser = site.browser()
     await browser.get("/")
 
-    landed = await browser.sign_in("alice", site.app.scope["oidc"].login_url("/page#/mail/7"))
+    final = await browser.sign_in("alice", site.app.scope["oidc"].login_url("/page#/mail/7"))
 
-    assert landed.history[-1].location == f"{ORIGIN}/page#/mail/7"
+    assert final.history[-1].location == f"{ORIGIN}/page#/mail/7"

@@ -11,12 +11,12 @@ SEALER = Sealer([b"k" * 32], context=("a", "b", "c"))
 NAME = "__Host-oidc-x-rounds"
 
 
-def rounds(*, idle: int = 3600) -> LoginLoops:
+def login_loops(*, idle: int = 3600) -> LoginLoops:
     return LoginLoops(SEALER, CookieStyle(secure=True), "oidc-x", idle)
 
 
 def cookies(last: LoginCount) -> dict[str, str]:
-    return {NAME: rounds().write(last).decode().partition("=")[2].partition(";")[0]}
+    return {NAME: login_loops().write(last).decode().partition("=")[2].partition(";")[0]}
 
 
 @pytest.mark.parametrize(
@@ -35,15 +35,15 @@ def test_what_came_just_before_counts(began, ended, idle, count):
     """By the clock of the server that sent the browser away, or of the one that took it back."""
     last = cookies(LoginCount(3, NOW + began, NOW + ended))
 
-    assert rounds(idle=idle).count(last, now=NOW) == count
+    assert login_loops(idle=idle).count(last, now=NOW) == count
 
 
 @pytest.mark.parametrize("text", ["", "x", SEALER.seal("ask", NAME, b""), SEALER.seal("rounds", NAME, b"\xc1")])
 def test_anything_else_counts_nothing(text):
     """Forged, of another kind, or of another version."""
-    assert rounds().count({NAME: text}, now=NOW) == 0
+    assert login_loops().count({NAME: text}, now=NOW) == 0
 
 
 def test_the_count_is_deleted_where_it_is():
     """A browser is told nothing that it does not need."""
-    assert [len(rounds().delete({NAME: "x"})), rounds().delete({})] == [1, []]
+    assert [len(login_loops().delete({NAME: "x"})), login_loops().delete({})] == [1, []]

@@ -23,8 +23,8 @@ def logins_of(page: Response) -> int:
 class Forgetful(Browser):
     """A browser that loses the session cookie with each answer, and keeps all others."""
 
-    async def _send(self, errand: Any) -> Response:
-        response = await super()._send(errand)
+    async def _send(self, request: Any) -> Response:
+        response = await super()._send(request)
         for cookie in session_cookies(self):
             self.jar.receive(f"{cookie}=; Path=/; Secure; HttpOnly; Max-Age=0", ORIGIN)
         return response

@@ -19,7 +19,7 @@ def site() -> Site:
     return Site(rules=[BILLING, VAULT])
 
 
-def asked(response: Response) -> dict[str, str]:
+def authorization_query(response: Response) -> dict[str, str]:
     """Give what a redirect asks of the provider."""
     return {name: values[0] for name, values in parse_qs(urlsplit(response.location).query).items()}
 
@@ -36,7 +36,7 @@ async def test_a_login_that_is_too_old_is_done_again_and_leads_back(site):
     redirect = await browser.get("/billing/invoices?year=2", follow=False)
     page = await browser.sign_in("alice", "/billing/invoices?year=2")
 
-    assert (redirect.status_code, asked(redirect)["max_age"]) == (303, "300")
+    assert (redirect.status_code, authorization_query(redirect)["max_age"]) == (303, "300")
     assert (page.status_code, page.path) == (200, "/billing/invoices?year=2")
     assert any("/authorize" in step.url for step in page.history)
     assert (await browser.get("/billing")).status_code == 200
@@ -49,7 +49,7 @@ async def test_a_login_that_is_too_weak_is_done_again(site):
     redirect = await browser.get("/vault", follow=False)
     page = await browser.sign_in("alice", "/vault")
 
-    assert asked(redirect)["acr_values"] == "urn:example:mfa urn:example:gold"
+    assert authorization_query(redirect)["acr_values"] == "urn:example:mfa urn:example:gold"
     assert (page.status_code, site.app.scope["user"].claims["acr"]) == (200, "urn:example:mfa")
     assert (await browser.get("/vault/x")).history == ()
 
@@ -58,8 +58,8 @@ async def test_the_first_login_asks_for_all_that_its_page_needs(site):
     """One way to the provider, not two."""
     redirect = await site.browser().get("/vault", follow=False)
 
-    assert asked(redirect)["acr_values"] == "urn:example:mfa urn:example:gold"
-    assert "acr_values" not in asked(await site.browser().get("/page", follow=False))
+    assert authorization_query(redirect)["acr_values"] == "urn:example:mfa urn:example:gold"
+    assert "acr_values" not in authorization_query(await site.browser().get("/page", follow=False))
 
 
 async def test_other_pages_go_on_with_the_old_login(site):
@@ -109,7 +109,7 @@ async def test_a_program_is_told_what_is_needed_and_where(site):
     assert login_cookies(browser) == []
     there = await browser.get(response.json()["login_url"], follow=False)
     back = await browser.sign_in("alice", response.json()["login_url"])
-    assert (asked(there)["max_age"], back.path) == ("300", "/shop?cart=1")
+    assert (authorization_query(there)["max_age"], back.path) == ("300", "/shop?cart=1")
     assert (await browser.fetch("/billing/pay", method="POST")).status_code == 200
 
 
@@ -159,7 +159,10 @@ async def test_the_app_itself_can_ask_for_it(site):
     program = await browser.fetch("/transfer", headers=PROGRAM)
     page = await browser.sign_in("alice", "/transfer?to=bob")
 
-    assert (asked(redirect)["acr_values"], asked(redirect)["max_age"]) == ("urn:example:mfa", "60")
+    assert (authorization_query(redirect)["acr_values"], authorization_query(redirect)["max_age"]) == (
+        "urn:example:mfa",
+        "60",
+    )
     assert (program.status_code, program.json()["error"]) == (401, "insufficient_user_authentication")
     assert (page.status_code, page.path) == (200, "/transfer?to=bob")
 
@@ -176,7 +179,7 @@ async def test_the_app_asks_nobody_on_a_public_page():
     redirect = await site.browser().get("/public/x", follow=False)
     program = await site.browser().fetch("/public/x")
 
-    assert (redirect.status_code, asked(redirect)["max_age"]) == (303, "60")
+    assert (redirect.status_code, authorization_query(redirect)["max_age"]) == (303, "60")
     assert (program.status_code, program.json()["error"]) == (401, "login_required")
 
 
@@ -222,7 +225,7 @@ async def test_a_check_may_ask_for_it_too():
     site = Site(rules=[Rule("/x", check=only_fresh)])
     browser = await site.signed_in("alice")
 
-    assert asked(await browser.get("/x", follow=False))["acr_values"] == "urn:example:mfa"
+    assert authorization_query(await browser.get("/x", follow=False))["acr_values"] == "urn:example:mfa"
     assert (await browser.sign_in("alice", "/x")).status_code == 200
 
 
@@ -235,7 +238,7 @@ async def test_a_link_of_the_app_can_ask_for_it(site):
     there = await browser.get(url, follow=False)
     back = await browser.sign_in("alice", url)
 
-    assert (asked(there)["acr_values"], asked(there)["max_age"]) == ("urn:example:mfa", "0")
+    assert (authorization_query(there)["acr_values"], authorization_query(there)["max_age"]) == ("urn:example:mfa", "0")
     assert (back.path, site.app.scope["user"].claims["acr"]) == ("/after", "urn:example:mfa")
     with pytest.raises(ValueError, match="acr_values"):
         site.app.scope["oidc"].login_url("/after", acr_values="urn:example:mfa")
@@ -246,8 +249,8 @@ async def test_nobody_else_can_ask_for_anything(site, ask):
     """Any site can link to our login; the parameters come from the settings and the app alone."""
     redirect = await site.browser().get(f"/auth/login?return_to=/x&{ask}", follow=False)
 
-    assert {"acr_values", "max_age", "prompt"} & asked(redirect).keys() == set()
-    assert asked(redirect)["scope"] == "openid profile email"
+    assert {"acr_values", "max_age", "prompt"} & authorization_query(redirect).keys() == set()
+    assert authorization_query(redirect)["scope"] == "openid profile email"
 
 
 async def test_an_app_cannot_ask_for_less_than_every_login():
@@ -272,7 +275,7 @@ async def test_two_asks_in_one_link_are_none(site):
     once = await site.browser().get(f"/auth/login?ask={ask}", follow=False)
     twice = await site.browser().get(f"/auth/login?ask={ask}&ask={ask}", follow=False)
 
-    assert ("acr_values" in asked(once), "acr_values" in asked(twice)) == (True, False)
+    assert ("acr_values" in authorization_query(once), "acr_values" in authorization_query(twice)) == (True, False)
 
 
 async def test_a_step_up_makes_a_new_session_and_ends_the_old(site):

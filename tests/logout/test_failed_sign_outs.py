@@ -3,7 +3,7 @@
 import pytest
 
 from tests.protected_site import session_cookies, who_am_i
-from tests.scripted_store import OwnStore
+from tests.scripted_store import ScriptedStore
 from tests.token_site import TokenSite
 
 FULL = {"add", "replace", "link"}  # methods of a store that takes nothing more, but still forgets
@@ -11,12 +11,12 @@ READ_ONLY = {*FULL, "remove", "unlink"}
 
 
 @pytest.fixture
-def store() -> OwnStore:
-    return OwnStore()
+def store() -> ScriptedStore:
+    return ScriptedStore()
 
 
 @pytest.fixture
-def site(store: OwnStore) -> TokenSite:
+def site(store: ScriptedStore) -> TokenSite:
     return TokenSite(store)
 
 

@@ -313,10 +313,10 @@ async def test_a_state_of_a_login_is_none_of_a_sign_out(closed):
     login_state = parse_qs(urlsplit(start.location).query)["state"][0]
 
     back = await fresh.get(f"/auth/callback?code=x&state={state}", headers=PROGRAM, follow=False)
-    landed = await fresh.get(f"/?state={login_state}", follow=False)
+    final = await fresh.get(f"/?state={login_state}", follow=False)
 
     assert (back.status_code, back.json()["error"]) == (400, "transaction_missing")
-    assert landed.location.startswith(closed.provider.issuer + "/authorize?")
+    assert final.location.startswith(closed.provider.issuer + "/authorize?")
 
 
 @pytest.mark.parametrize("headers", [PROGRAM, {"sec-purpose": "prefetch"}, {"sec-fetch-dest": "image"}])

@@ -12,7 +12,7 @@ from asgi_oidc.testing import Browser
 from tests.asgi.test_lifespan import START
 from tests.logout_site import LogoutSite, are_in
 from tests.protected_site import PROGRAM, Exchange, Site, who_am_i
-from tests.scripted_store import OwnStore
+from tests.scripted_store import ScriptedStore
 
 SHARED = ["cookies of many processes", "a store"]
 SCOPE = "openid profile email offline_access"
@@ -24,8 +24,8 @@ def other_process(site: LogoutSite) -> LogoutSite:
     return LogoutSite(**{**site.settings, "provider": site.provider, "clock": site.clock})
 
 
-def store_of(site: Site) -> OwnStore:
-    store: OwnStore = site.settings.get("store") or site.settings["logout_store"]
+def store_of(site: Site) -> ScriptedStore:
+    store: ScriptedStore = site.settings.get("store") or site.settings["logout_store"]
     return store
 
 

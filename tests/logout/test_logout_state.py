@@ -5,28 +5,28 @@ import pytest
 
 from asgi_oidc.logout.logout_state import STATE_LIFETIME, LogoutState, LogoutStates
 from asgi_oidc.sessions.sealing import Sealer
-from tests.scripted_store import CONTEXT, SECRET
+from tests.sessions.store_process import CONTEXT, SECRET
 
 NOW = 1_800_000_000
-WAY_BACK = LogoutState(return_to="/bye", is_everywhere=True, created_at=NOW)
+LOGOUT_STATE = LogoutState(return_to="/bye", is_everywhere=True, created_at=NOW)
 
 
-def ways_back() -> LogoutStates:
+def logout_states() -> LogoutStates:
     return LogoutStates(Sealer([SECRET], context=CONTEXT))
 
 
 def test_what_was_written_is_read_again():
     """By any process with the secret; nothing is kept."""
-    state = ways_back().write(WAY_BACK)
+    state = logout_states().write(LOGOUT_STATE)
 
-    assert ways_back().read(state, now=NOW) == WAY_BACK
+    assert logout_states().read(state, now=NOW) == LOGOUT_STATE
 
 
 def test_no_two_states_are_the_same():
     """Nobody can tell what is in it, nor guess the next one."""
-    ways = ways_back()
+    states = logout_states()
 
-    assert len({ways.write(WAY_BACK) for _ in range(100)}) == 100
+    assert len({states.write(LOGOUT_STATE) for _ in range(100)}) == 100
 
 
 @pytest.mark.parametrize(
@@ -34,22 +34,22 @@ def test_no_two_states_are_the_same():
 )
 def test_it_counts_for_ten_minutes(seconds, counts):
     """The clock may be set back a little as well."""
-    state = ways_back().write(WAY_BACK)
+    state = logout_states().write(LOGOUT_STATE)
 
-    assert (ways_back().read(state, now=NOW + seconds) is not None) is counts
+    assert (logout_states().read(state, now=NOW + seconds) is not None) is counts
 
 
 def test_anything_else_is_none():
     """Changed, cut, of another secret, sealed for another purpose, or of another form."""
-    state = ways_back().write(WAY_BACK)
+    state = logout_states().write(LOGOUT_STATE)
     sealer = Sealer([SECRET], context=CONTEXT)
     spoilt = [state[:at] + ("A" if state[at] != "A" else "B") + state[at + 1 :] for at in range(len(state))]
     others = [
-        Sealer([b"o" * 32], context=CONTEXT).seal("logout", "state", msgspec.msgpack.encode(WAY_BACK)),
-        sealer.seal("login", "state", msgspec.msgpack.encode(WAY_BACK)),
-        sealer.seal("logout", "other", msgspec.msgpack.encode(WAY_BACK)),
+        Sealer([b"o" * 32], context=CONTEXT).seal("logout", "state", msgspec.msgpack.encode(LOGOUT_STATE)),
+        sealer.seal("login", "state", msgspec.msgpack.encode(LOGOUT_STATE)),
+        sealer.seal("logout", "other", msgspec.msgpack.encode(LOGOUT_STATE)),
         sealer.seal("logout", "state", b"\xc1"),
         sealer.seal("logout", "state", msgspec.msgpack.encode(["/bye", "yes", NOW])),
     ]
 
-    assert {ways_back().read(each, now=NOW) for each in [*spoilt, *others, state[:-1], "", "ü"]} == {None}
+    assert {logout_states().read(each, now=NOW) for each in [*spoilt, *others, state[:-1], "", "ü"]} == {None}

@@ -38,10 +38,10 @@ async def test_a_callback_by_a_service_worker_signs_in(site):
     """And a failure there is a page."""
     browser, url = await site.at_callback()
 
-    landed = await browser.fetch(url, headers=SERVICE_WORKER)
+    final = await browser.fetch(url, headers=SERVICE_WORKER)
     again = await browser.fetch("/auth/callback?state=x.2", headers={**SERVICE_WORKER, "cookie": ""})
 
-    assert (landed.status_code, landed.location) == (303, ORIGIN + "/page")
+    assert (final.status_code, final.location) == (303, ORIGIN + "/page")
     assert (again.status_code, again.headers["content-type"]) == (400, "text/html; charset=utf-8")
 
 

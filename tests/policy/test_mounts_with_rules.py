@@ -184,14 +184,14 @@ async def test_the_rules_decide_alike_wherever_the_app_is(name):
     prefix, around = PLACEMENTS[name]
     site = new_site(prefix)
     app = around(site.middleware)
-    nobody, alice, root = (site.browser(app=app) for _ in range(3))
+    anonymous, alice, root = (site.browser(app=app) for _ in range(3))
     await alice.sign_in("alice", f"{prefix}/page")
     page = await root.sign_in("root", f"{prefix}/admin/users?x=1")
     before = len(site.app.scopes)
 
     got = {
         asked: tuple([await outcome(app, browser, asked[0], prefix + asked[1], asked[2]) for browser in browsers])
-        for browsers in [(nobody, alice, root)]
+        for browsers in [(anonymous, alice, root)]
         for asked in TABLE
     }
 

@@ -90,9 +90,9 @@ def test_what_opens_matches_whole_segments_in_their_exact_case(pattern, spelt, i
 
 def test_the_narrowest_pattern_is_found():
     """It decides against rules."""
-    opening = PublicPatterns([read_pattern(text) for text in ("/a/*", "/a/b/*", "/a/b/c", "/*")])
+    public_patterns = PublicPatterns([read_pattern(text) for text in ("/a/*", "/a/b/*", "/a/b/c", "/*")])
 
-    found = [str(opening.narrowest(spelt)) for spelt in ("/x", "/a/x", "/a/b/x", "/a/b/c")]
+    found = [str(public_patterns.narrowest(spelt)) for spelt in ("/x", "/a/x", "/a/b/x", "/a/b/c")]
 
     assert found == ["/*", "/a/*", "/a/b/*", "/a/b/c"]
 
@@ -178,10 +178,10 @@ def test_what_cannot_be_read_to_its_end_is_every_path(spelt):
 
 def test_several_patterns_match_in_their_order():
     """All rules that match apply together."""
-    closing = RulePatterns([read_pattern(text) for text in ("/a/b", "/x", "/a/*", "/*", "/a/b/*", "/A/B")])
+    rule_patterns = RulePatterns([read_pattern(text) for text in ("/a/b", "/x", "/a/*", "/*", "/a/b/*", "/A/B")])
 
-    assert closing.matching(path("/a/b")) == (0, 2, 3, 4, 5)
-    assert closing.matching(path("/a/b/c")) == (2, 3, 4)
+    assert rule_patterns.matching(path("/a/b")) == (0, 2, 3, 4, 5)
+    assert rule_patterns.matching(path("/a/b/c")) == (2, 3, 4)
     assert RulePatterns([]).matching(path("/a//b")) == ()
 
 
@@ -239,9 +239,11 @@ def test_a_path_is_the_same_in_another_format(spelt):
 )
 def test_a_root_path_may_be_taken_off_again_further_in(spelt):
     """By each of several apps that are mounted in one another."""
-    closing = RulePatterns([read_pattern("/admin/panel")])
+    rule_patterns = RulePatterns([read_pattern("/admin/panel")])
 
-    found = [closing.matching(read_path({"path": spelt, "root_path": "/app"}, base_path=base)) for base in ("/app", "")]
+    found = [
+        rule_patterns.matching(read_path({"path": spelt, "root_path": "/app"}, base_path=base)) for base in ("/app", "")
+    ]
 
     assert found == [(0,), (0,)]
 

@@ -14,7 +14,7 @@ from tests.settings.required_settings import read
 
 NOW = 1_800_000_000
 ADMIN = Subject({"roles": ["admin"], "email": "a@example.com", "email_verified": True}, ("read",), "mfa", NOW - 60)
-NOBODY_SPECIAL = Subject({}, ())
+PLAIN_USER = Subject({}, ())
 SPA = "https://spa.example.com"
 
 
@@ -35,7 +35,7 @@ def why(said: Decision) -> str:
 def test_what_nothing_names_needs_a_user_and_nothing_more():
     """Default closed."""
     assert decision(policy(), "/x") == StartLogin(ANY_LOGIN)
-    assert decision(policy(), "/x", NOBODY_SPECIAL) == ALLOW
+    assert decision(policy(), "/x", PLAIN_USER) == ALLOW
 
 
 def test_all_rules_that_match_apply_together():
@@ -43,9 +43,9 @@ def test_all_rules_that_match_apply_together():
     both = policy(Rule("/a/*", claims={"roles": "admin"}), Rule("/a/b", scopes=["read", "write"]))
 
     assert decision(both, "/a/x", ADMIN) == ALLOW
-    assert why(decision(both, "/a/b", NOBODY_SPECIAL)) == "/a/* needs claims roles"
+    assert why(decision(both, "/a/b", PLAIN_USER)) == "/a/* needs claims roles"
     assert decision(both, "/a/b", ADMIN) == Refuse("/a/b needs scopes write", ("read", "write"))
-    assert decision(both, "/b", NOBODY_SPECIAL) == ALLOW
+    assert decision(both, "/b", PLAIN_USER) == ALLOW
 
 
 def test_nobody_is_asked_for_all_that_the_rules_need_of_a_login():
@@ -73,7 +73,7 @@ def test_who_may_not_is_not_sent_to_sign_in_again():
     """It would not help."""
     both = policy(Rule("/a", claims={"roles": "admin"}, max_age=1))
 
-    assert why(decision(both, "/a", NOBODY_SPECIAL)) == "/a needs claims roles"
+    assert why(decision(both, "/a", PLAIN_USER)) == "/a needs claims roles"
 
 
 def test_contexts_that_exclude_each_other_let_nobody_in():
@@ -111,7 +111,7 @@ def test_a_public_path_asks_nobody_for_anything():
     """The rules around it do not hold there, signed in or not."""
     open_health = policy(Rule("/*", claims={"roles": "admin"}), public=["/health"])
 
-    assert decision(open_health, "/health", NOBODY_SPECIAL) == ALLOW
+    assert decision(open_health, "/health", PLAIN_USER) == ALLOW
 
 
 @pytest.mark.parametrize(
@@ -140,7 +140,7 @@ def test_a_public_path_asks_nobody_for_anything():
 )
 def test_a_rule_for_methods_holds_for_all_that_a_request_may_be_taken_for(methods, scope, is_for):
     """No header can take a request out of a rule."""
-    said = decision(policy(Rule("/x", methods=methods, claims={"roles": "admin"})), "/x", NOBODY_SPECIAL, **scope)
+    said = decision(policy(Rule("/x", methods=methods, claims={"roles": "admin"})), "/x", PLAIN_USER, **scope)
 
     assert isinstance(said, Refuse) is is_for
 
@@ -151,7 +151,7 @@ def test_reading_may_be_free_and_writing_not():
 
     assert decision(blog, "/posts/1") == ALLOW
     assert decision(blog, "/posts/1", method="POST") == StartLogin(ANY_LOGIN)
-    assert isinstance(decision(blog, "/posts/1", NOBODY_SPECIAL, method="DELETE"), Refuse)
+    assert isinstance(decision(blog, "/posts/1", PLAIN_USER, method="DELETE"), Refuse)
 
 
 def test_other_sites_may_call_what_a_rule_says_in_its_plain_spelling():

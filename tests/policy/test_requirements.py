@@ -17,12 +17,12 @@ JSON = st.recursive(
 )
 
 
-def unmet(claims: Any, scopes: tuple[str, ...] = (), /, **needs: Any) -> str | None:
-    return read_requirements(**needs).unmet(Subject(claims, scopes))
+def unmet(claims: Any, scopes: tuple[str, ...] = (), /, **requirements: Any) -> str | None:
+    return read_requirements(**requirements).unmet(Subject(claims, scopes))
 
 
 @pytest.mark.parametrize(
-    ("needed", "claims"),
+    ("required", "claims"),
     [
         ({"roles": "admin"}, {"roles": "admin"}),
         ({"roles": "admin"}, {"roles": ["user", "admin"]}),
@@ -36,13 +36,13 @@ def unmet(claims: Any, scopes: tuple[str, ...] = (), /, **needs: Any) -> str | N
         ({"a": "1", "b": "2"}, {"a": "1", "b": ["2"]}),
     ],
 )
-def test_a_claim_that_has_or_holds_the_value_meets_the_need(needed, claims):
+def test_a_claim_that_has_or_holds_the_value_meets_the_need(required, claims):
     """Of several values one is enough; of several claims all are needed."""
-    assert unmet(claims, claims=needed) is None
+    assert unmet(claims, claims=required) is None
 
 
 @pytest.mark.parametrize(
-    ("needed", "claims"),
+    ("required", "claims"),
     [
         ({"roles": "admin"}, {}),
         ({"roles": "admin"}, {"roles": None}),
@@ -63,13 +63,13 @@ def test_a_claim_that_has_or_holds_the_value_meets_the_need(needed, claims):
         ({"a": "1", "b": "2"}, {"a": "1"}),
     ],
 )
-def test_a_claim_that_is_missing_or_odd_does_not(needed, claims):
+def test_a_claim_that_is_missing_or_odd_does_not(required, claims):
     """And is never an error."""
-    assert str(unmet(claims, claims=needed)).startswith("claims ")
+    assert str(unmet(claims, claims=required)).startswith("claims ")
 
 
 @pytest.mark.parametrize(
-    ("needs", "claims", "missing"),
+    ("requirements", "claims", "missing"),
     [
         ({"claims": {"realm_access.roles": "admin"}}, {}, "realm_access"),
         ({"claims": {"realm_access.roles": "admin"}}, {"realm_access": {}}, "realm_access.roles"),
@@ -87,9 +87,9 @@ def test_a_claim_that_is_missing_or_odd_does_not(needed, claims):
         ({"scopes": ["read"]}, {}, None),
     ],
 )
-def test_a_claim_that_is_missing_is_told_apart_from_one_with_another_value(needs, claims, missing):
+def test_a_claim_that_is_missing_is_told_apart_from_one_with_another_value(requirements, claims, missing):
     """Whoever set up the provider finds out which claim it does not send; no value is told."""
-    hint = read_requirements(**needs).hint(Subject(claims, ()))
+    hint = read_requirements(**requirements).hint(Subject(claims, ()))
 
     assert hint == (None if missing is None else f"this session has no claim {missing}")
 
@@ -138,13 +138,13 @@ def test_an_email_domain_counts_only_when_the_provider_has_verified_it(email, ve
 @given(st.dictionaries(st.sampled_from(["a", "b", "a.b", "email", "email_verified"]), JSON, max_size=5))
 def test_no_claims_at_all_can_make_it_fail(claims):
     """They come from the provider, and some of them from its users."""
-    for needs in ({"claims": {"a.b": "x"}}, {"claims": {"a": 1}}, {"email_domains": ["example.com"]}):
-        said = unmet(claims, **needs)
+    for requirements in ({"claims": {"a.b": "x"}}, {"claims": {"a": 1}}, {"email_domains": ["example.com"]}):
+        said = unmet(claims, **requirements)
         assert said is None or claims != {"a": {"b": "x"}}
 
 
 @pytest.mark.parametrize(
-    ("needs", "problem"),
+    ("requirements", "problem"),
     [
         ({"claims": {}}, "claims: must be a mapping"),
         ({"claims": ["roles"]}, "claims: must be a mapping"),
@@ -166,10 +166,10 @@ def test_no_claims_at_all_can_make_it_fail(claims):
         ({"email_domains": ["com"]}, "is not a domain"),
     ],
 )
-def test_a_need_that_nobody_could_mean_is_refused(needs, problem):
+def test_a_need_that_nobody_could_mean_is_refused(requirements, problem):
     """An empty restriction is a mistake, and not "none"."""
     with pytest.raises(ValueError, match=problem.replace("*", r"\*")):
-        read_requirements(**needs)
+        read_requirements(**requirements)
 
 
 async def test_a_check_takes_the_user_or_also_the_scope():

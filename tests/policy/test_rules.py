@@ -9,15 +9,15 @@ from asgi_oidc.policy.rules import rule_of
 from tests.settings.required_settings import problems, read
 
 
-def wrong(*path: Any, **needs: Any) -> str:
+def wrong(*path: Any, **requirements: Any) -> str:
     with pytest.raises(SettingsError) as caught:
-        Rule(*path, **needs)
+        Rule(*path, **requirements)
     (problem,) = caught.value.problems
     return problem
 
 
 @pytest.mark.parametrize(
-    ("needs", "problem"),
+    ("requirements", "problem"),
     [
         ({"methods": []}, "methods: is empty"),
         ({"methods": "GET"}, "methods: must be a list"),
@@ -35,9 +35,9 @@ def wrong(*path: Any, **needs: Any) -> str:
         ({"origins": []}, "origins: is empty"),
     ],
 )
-def test_a_wrong_need_is_refused_by_name_with_the_fix(needs, problem):
+def test_a_wrong_need_is_refused_by_name_with_the_fix(requirements, problem):
     """A restriction that is dropped in silence is an open door."""
-    assert wrong("/x/*", **needs).startswith(f"Rule('/x/*'): {problem}")
+    assert wrong("/x/*", **requirements).startswith(f"Rule('/x/*'): {problem}")
 
 
 @pytest.mark.parametrize("path", ["", "x", "/x/", "/x*", "/a//b", None])

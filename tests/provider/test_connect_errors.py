@@ -24,7 +24,7 @@ from asgi_oidc.stores.guarded_store import GuardedStore
 from tests.protected_site import Site
 from tests.provider.provider_caches import plain, wire
 from tests.real.certificates import Certificate, make_certificate
-from tests.scripted_store import OwnStore
+from tests.scripted_store import ScriptedStore
 from tests.token_site import LIFETIME, TokenSite
 
 LIBRARIES = pytest.mark.parametrize("library", [httpx, httpx2], ids=["httpx", "httpx2"])
@@ -489,7 +489,7 @@ async def test_a_store_that_cannot_be_reached_says_why():
             except OSError as error:
                 raise RuntimeError("no connection") from error
 
-        store = OwnStore()
+        store = ScriptedStore()
         store.before["get"].append(connect)
         with pytest.raises(StoreUnavailable) as caught:
             await GuardedStore(store).get("key")

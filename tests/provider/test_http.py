@@ -17,7 +17,7 @@ CLIENTS = pytest.mark.parametrize("make", [httpx.AsyncClient, httpx2.AsyncClient
 PACKED = gzip.compress(b'{"a":1}')
 
 
-class Door:
+class HttpWith:
     """The door with a client of that kind, closed at the end."""
 
     def __init__(self, make: Any, **options: Any) -> None:
@@ -35,7 +35,7 @@ class Door:
 @CLIENTS
 async def test_an_answer_comes_back_whole(make):
     """Status, headers by lower-case name, body."""
-    async with wire(plain(b'{"a":1}', "X-Some: Thing", status="418 x")) as server, Door(make) as http:
+    async with wire(plain(b'{"a":1}', "X-Some: Thing", status="418 x")) as server, HttpWith(make) as http:
         answer = await http.send(Call("GET", server.url), what="metadata")
 
     assert (answer.status, answer.headers["x-some"], answer.body) == (418, "Thing", b'{"a":1}')
@@ -45,7 +45,7 @@ async def test_an_answer_comes_back_whole(make):
 async def test_a_call_goes_out_as_it_is(make):
     """Its method, its headers, its body, and nothing packed is asked for."""
     call = Call("POST", "", {"content-type": "application/x-www-form-urlencoded", "x-some": "thing"}, b"a=1&b=%20")
-    async with wire(plain()) as server, Door(make) as http:
+    async with wire(plain()) as server, HttpWith(make) as http:
         await http.send(Call(call.method, server.url, call.headers, call.body), what="token")
 
     (heard,) = server.heard
@@ -73,7 +73,7 @@ async def test_a_call_goes_out_as_it_is(make):
 )
 async def test_an_answer_that_we_do_not_take_is_refused(make, answer, code):
     """A redirect would carry codes and secrets elsewhere; what is packed has no bound."""
-    async with wire(answer) as server, Door(make) as http:
+    async with wire(answer) as server, HttpWith(make) as http:
         with pytest.raises(AnswerRejected) as caught:
             await http.send(Call("GET", server.url), what="token")
 
@@ -87,7 +87,7 @@ async def test_an_answer_that_does_not_say_its_length_is_bounded_too(make):
     """It could be endless."""
     chunks = b"10000\r\n" + b"x" * 65_536 + b"\r\n"
     answer = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + chunks * 5
-    async with wire(answer) as server, Door(make) as http:
+    async with wire(answer) as server, HttpWith(make) as http:
         with pytest.raises(AnswerRejected) as caught:
             await http.send(Call("GET", server.url), what="token")
 
@@ -98,7 +98,7 @@ async def test_an_answer_that_does_not_say_its_length_is_bounded_too(make):
 @pytest.mark.parametrize("answer", [plain(b"x" * MAX_ANSWER_SIZE), plain(b"x", "Content-Encoding: Identity")])
 async def test_an_answer_within_its_bounds_is_taken(make, answer):
     """As many bytes as there may be, and an encoding that is none."""
-    async with wire(answer) as server, Door(make) as http:
+    async with wire(answer) as server, HttpWith(make) as http:
         assert (await http.send(Call("GET", server.url), what="token")).status == 200
 
 
@@ -114,7 +114,7 @@ async def test_an_answer_within_its_bounds_is_taken(make, answer):
 )
 async def test_what_is_no_http_is_an_outage(make, answer):
     """Errors of the clients are translated at the door, of both libraries."""
-    async with wire(answer) as server, Door(make) as http:
+    async with wire(answer) as server, HttpWith(make) as http:
         with pytest.raises(ProviderUnavailable) as caught:
             await http.send(Call("GET", server.url), what="jwks")
 
@@ -124,7 +124,7 @@ async def test_what_is_no_http_is_an_outage(make, answer):
 @CLIENTS
 async def test_a_connection_that_breaks_in_the_middle_is_an_outage(make):
     """Half an answer is none."""
-    async with wire(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{", hangs_up=True) as server, Door(make) as http:
+    async with wire(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{", hangs_up=True) as server, HttpWith(make) as http:
         with pytest.raises(ProviderUnavailable) as caught:
             await http.send(Call("GET", server.url), what="token")
 
@@ -136,7 +136,7 @@ async def test_a_refused_connection_is_an_outage(make):
     """Nobody listens there."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # bound, and not listening
-        async with Door(make) as http:
+        async with HttpWith(make) as http:
             with pytest.raises(ProviderUnavailable) as caught:
                 await http.send(Call("GET", f"http://127.0.0.1:{taken.getsockname()[1]}/?code=s3cret"), what="metadata")
 
@@ -148,7 +148,7 @@ async def test_a_refused_connection_is_an_outage(make):
 async def test_cookies_of_the_users_client_are_never_sent(make):
     """A provider must not link our users by them, nor one login with another."""
     answer = plain(b"{}", "Set-Cookie: seen=1; Path=/")
-    async with wire(answer) as server, Door(make, cookies={"mine": "1"}) as http:
+    async with wire(answer) as server, HttpWith(make, cookies={"mine": "1"}) as http:
         for _ in range(3):
             await http.send(Call("GET", server.url), what="token")
 
@@ -158,7 +158,7 @@ async def test_cookies_of_the_users_client_are_never_sent(make):
 @pytest.mark.parametrize("make", [httpx.AsyncClient, httpx2.AsyncClient])
 async def test_the_default_auth_of_the_users_client_is_never_used(make):
     """It was meant for somebody else."""
-    async with wire(plain()) as server, Door(make, auth=("user", "s3cret")) as http:
+    async with wire(plain()) as server, HttpWith(make, auth=("user", "s3cret")) as http:
         await http.send(Call("GET", server.url), what="token")
         await http.send(Call("GET", server.url, {"authorization": "Bearer at"}), what="userinfo")
 
@@ -170,7 +170,7 @@ async def test_the_default_auth_of_the_users_client_is_never_used(make):
 async def test_the_redirects_of_the_users_client_are_never_followed(make):
     """RFC 9700 §4.12."""
     answer = plain(b"", "Location: /y", status="307 x")
-    async with wire(answer) as server, Door(make, follow_redirects=True) as http:
+    async with wire(answer) as server, HttpWith(make, follow_redirects=True) as http:
         with pytest.raises(AnswerRejected):
             await http.send(Call("POST", server.url, {}, b"code=x"), what="token")
 
@@ -180,7 +180,7 @@ async def test_the_redirects_of_the_users_client_are_never_followed(make):
 @pytest.mark.parametrize("make", [httpx.AsyncClient, httpx2.AsyncClient])
 async def test_the_users_client_stays_open(make):
     """It is the user's to close, and our lifespan has no say in it."""
-    async with wire(plain()) as server, Door(make) as http:
+    async with wire(plain()) as server, HttpWith(make) as http:
         http.open()
         await http.send(Call("GET", server.url), what="token")
         await http.close()
@@ -262,7 +262,7 @@ async def test_whatever_the_users_client_raises_is_an_outage():
 @pytest.mark.parametrize("make", [httpx.AsyncClient, httpx2.AsyncClient])
 async def test_a_url_that_no_client_takes_is_an_outage(make):
     """Metadata is checked before, so this is the second line."""
-    async with Door(make) as http:
+    async with HttpWith(make) as http:
         with pytest.raises(ProviderUnavailable) as caught:
             await http.send(Call("GET", "https://xn--/\x00"), what="token")
 

@@ -7,7 +7,7 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-from tests.real.programs import need
+from tests.real.programs import require
 
 VERSION = "26.7.3"
 NAME = "keycloak-quarkus-dist"
@@ -20,8 +20,8 @@ START = ("start", "--optimized", "--cache=local", "--hostname-strict=false")
 
 def keycloak_command() -> list[str]:
     """Return the command that runs a Keycloak whose data are in memory, without its address."""
-    need(shutil.which("java"), "Java", "apt-get install openjdk-17-jre-headless")
-    archive = need(str(ARCHIVE) if ARCHIVE.exists() else None, "Keycloak", GET)
+    require(shutil.which("java"), "Java", "apt-get install openjdk-17-jre-headless")
+    archive = require(str(ARCHIVE) if ARCHIVE.exists() else None, "Keycloak", GET)
     home = CACHE / f"keycloak-{VERSION}"
     if not home.exists():
         _install(Path(archive), home)

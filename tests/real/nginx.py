@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.real.processes import Running, answers, running
-from tests.real.programs import need
+from tests.real.programs import require
 
 PLACES = os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin"))
 SETTINGS = """\
@@ -48,7 +48,7 @@ def nginx(port: int, *, app: int, more: str = "") -> Iterator[Running]:
 @contextlib.contextmanager
 def nginx_with(server: str, *, url: str, ca: str | None = None) -> Iterator[Running]:
     """Run it with this server block, which answers at the URL, while the block lasts."""
-    program = need(shutil.which("nginx", path=PLACES), "nginx", "apt-get install nginx-light")
+    program = require(shutil.which("nginx", path=PLACES), "nginx", "apt-get install nginx-light")
     with tempfile.TemporaryDirectory(prefix="nginx-") as folder:
         settings = Path(folder) / "nginx.conf"
         settings.write_text(SETTINGS.format(folder=folder, server=server))

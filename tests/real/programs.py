@@ -9,11 +9,11 @@ import pytest
 PROVIDER = Path(__file__).parent / "provider"
 
 
-def need(found: str | None, what: str, mend: str) -> str:
+def require(found: str | None, what: str, fix: str) -> str:
     """Give back what was found; where it is missing, skip on a newcomer's machine and fail in CI."""
     if found:
         return found
-    reason = f"{what} is missing: {mend}"
+    reason = f"{what} is missing: {fix}"
     if os.environ.get("CI") == "true":
         pytest.fail(reason, pytrace=False)
     pytest.skip(reason)
@@ -21,14 +21,14 @@ def need(found: str | None, what: str, mend: str) -> str:
 
 def chromium() -> str:
     """Find Debian's Chromium."""
-    return need(shutil.which("chromium"), "Chromium", "apt-get install chromium")
+    return require(shutil.which("chromium"), "Chromium", "apt-get install chromium")
 
 
 def provider_command() -> list[str]:
     """Find the real provider and a Node to run it: the one that came with it, else the system's."""
     installed = PROVIDER / "node_modules"
     has_provider = (installed / "oidc-provider").is_dir()
-    need("yes" if has_provider else None, "oidc-provider", "npm ci --prefix tests/real/provider")
+    require("yes" if has_provider else None, "oidc-provider", "npm ci --prefix tests/real/provider")
     came_along = (str(node) for node in installed.glob("node-*/bin/node"))
-    node = need(next(came_along, None) or shutil.which("node"), "Node", "apt-get install nodejs")
+    node = require(next(came_along, None) or shutil.which("node"), "Node", "apt-get install nodejs")
     return [node, str(PROVIDER / "provider.mjs")]

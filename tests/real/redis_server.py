@@ -13,7 +13,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from tests.real.processes import Running, free_port, running, wait_until
-from tests.real.programs import need
+from tests.real.programs import require
 
 LOOPBACK = "127.0.0.1"
 SLOTS = 16_384
@@ -84,7 +84,7 @@ class RedisServer:
 
 def find(program: str) -> str:
     """Find a server of Debian's."""
-    return need(shutil.which(program), program, f"apt-get install {program}")
+    return require(shutil.which(program), program, f"apt-get install {program}")
 
 
 @contextlib.contextmanager

@@ -62,7 +62,7 @@ FAULTS = {
 }
 
 
-async def turn_away(user: object, claims: object) -> None:
+async def refuse_user(user: object, claims: object) -> None:
     """Admit nobody."""
     raise LoginRefused("not on the list")
 
@@ -93,7 +93,7 @@ LOOPS = {
 
 # What a person meets when the app's own side goes wrong.
 SETTINGS: dict[str, dict[str, Any]] = {
-    "not-admitted": {"on_login": turn_away},
+    "not-admitted": {"on_login": refuse_user},
     "mistake-of-the-app": {"on_login": stumble},
     "too-large": {"on_login": pack},
     "store-down": {"store": DownStore()},

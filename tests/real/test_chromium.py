@@ -150,12 +150,12 @@ def test_login_from_a_deep_link_to_sign_out_over_https(context, https_app):
     expect(page.locator("h1")).to_have_text("Sign in")
     pick(page, "Alice")
     expect(page.locator("#who")).to_have_text("Alice Adams")
-    landed = page.url
+    final = page.url
     page.get_by_role("button", name="Sign out").click()
     page.get_by_role("button", name="Yes, sign me out").click()
     expect(page.locator("#who")).to_have_text("nobody")
 
-    assert landed == f"{https_app}/deep/link?page=2"
+    assert final == f"{https_app}/deep/link?page=2"
     assert page.url == f"{https_app}/"
     assert ours(context, https_app) == []
 

@@ -72,13 +72,13 @@ class Site(NamedTuple):
     address: str
     root_path: str
     issuer: str
-    nobody: Browser
+    anonymous: Browser
     alice: Browser
     root: Browser
 
     async def runs(self) -> int:
         """Ask the app how often it ran, this time included."""
-        return int((await self.nobody.fetch(f"{self.root_path}/")).text)
+        return int((await self.anonymous.fetch(f"{self.root_path}/")).text)
 
 
 class Stripping(httpx.AsyncHTTPTransport):
@@ -161,7 +161,7 @@ async def outcome(site: Site, browser: Browser, method: str, path: str, headers:
     if response.status_code == 303:
         assert response.location.startswith(f"{site.issuer}/authorize?")
         return "login"
-    if browser is site.nobody:
+    if browser is site.anonymous:
         assert response.set_cookies == []
     if kind == "text/html":
         return f"{response.status_code} page" if method != "HEAD" else str(response.status_code)
@@ -179,15 +179,15 @@ async def test_every_cell_of_the_table_holds(name, kind, addresses, provider, an
     got, wanted = {}, {}
     async with visited(addresses, kind, name, provider) as site:
         before = await site.runs()
-        for (method, how), (headers, for_nobody, for_alice) in KINDS.items():
+        for (method, how), (headers, for_anonymous, for_alice) in KINDS.items():
             cells = {
-                "nobody": (site.nobody, "/page", for_nobody),
+                "nobody": (site.anonymous, "/page", for_anonymous),
                 "user": (site.alice, "/page", "app"),
                 "user without the right": (site.alice, "/admin/x", for_alice),
                 "user with the right": (site.root, "/admin/x", "app"),
-                "nobody, public": (site.nobody, "/public/x", "app"),
+                "nobody, public": (site.anonymous, "/public/x", "app"),
                 "user, public": (site.alice, "/public/x", "app"),
-                "nobody, never sent to sign in": (site.nobody, "/api/x", "401"),
+                "nobody, never sent to sign in": (site.anonymous, "/api/x", "401"),
                 "user without the scope": (site.alice, "/api/x", "403"),
             }
             for who, (browser, path, expected) in cells.items():
@@ -231,12 +231,12 @@ async def test_every_websocket_of_the_table_holds(name, kind, addresses, provide
     async with visited(addresses, kind, name, provider) as site:
         ours, before = site.address, await site.runs()
         got = {
-            "nobody": await opened(site, site.nobody, "/ws", ours),
+            "nobody": await opened(site, site.anonymous, "/ws", ours),
             "user": await opened(site, site.alice, "/ws", ours),
             "user of another site": await opened(site, site.alice, "/ws", evil),
             "user without the right": await opened(site, site.alice, "/admin/ws", ours),
             "user with the right": await opened(site, site.root, "/admin/ws", ours),
-            "nobody, public": await opened(site, site.nobody, "/public/ws", evil),
+            "nobody, public": await opened(site, site.anonymous, "/public/ws", evil),
             "user, public": await opened(site, site.alice, "/public/ws", ours),
         }
         ran = await site.runs() - before - 1
@@ -259,7 +259,7 @@ async def test_django_has_no_websockets_and_hears_of_none(kind, addresses, provi
     """It is refused before Django would raise."""
     async with visited(addresses, kind, "django", provider) as site:
         got = [
-            await opened(site, site.nobody, "/ws", site.address),
+            await opened(site, site.anonymous, "/ws", site.address),
             await opened(site, site.alice, "/admin/ws", site.address),
             await opened(site, site.alice, "/ws", "https://evil.example"),
         ]

@@ -67,7 +67,7 @@ async def ask(call: Callable[[], Awaitable[Any]], *, within: float = DEADLINE + 
             return exc
 
 
-async def ask_at_once(calls: Iterable[Callable[[], Awaitable[Any]]], *, within: float = DEADLINE + SLACK) -> list[Any]:
+async def call_at_once(calls: Iterable[Callable[[], Awaitable[Any]]], *, within: float = DEADLINE + SLACK) -> list[Any]:
     """Ask all at once; return answers and errors in order."""
     answers: dict[int, Any] = {}
 
@@ -89,9 +89,9 @@ async def until(call: Callable[[], Awaitable[Any]], expected: object) -> Any:
     return answer
 
 
-async def read_at_once(door: GuardedStore, keys: Sequence[str]) -> list[Any]:
+async def read_at_once(guarded: GuardedStore, keys: Sequence[str]) -> list[Any]:
     """Read keys at once, each until it works: a deadline may be too short for a busy machine."""
-    return await ask_at_once([partial(until, partial(door.get, key), key.encode()) for key in keys], within=SOON)
+    return await call_at_once([partial(until, partial(guarded.get, key), key.encode()) for key in keys], within=SOON)
 
 
 async def so_it_is(condition: Callable[[], object]) -> None:
@@ -106,18 +106,18 @@ def are_unavailable(answers: Iterable[object]) -> bool:
     return all(isinstance(answer, StoreUnavailable) for answer in answers)
 
 
-def gets(door: GuardedStore, keys: Iterable[str]) -> list[Callable[[], Awaitable[Any]]]:
+def gets(guarded: GuardedStore, keys: Iterable[str]) -> list[Callable[[], Awaitable[Any]]]:
     """Make calls that read keys."""
-    return [partial(door.get, key) for key in keys]
+    return [partial(guarded.get, key) for key in keys]
 
 
-async def write(door: GuardedStore, count: int) -> list[str]:
+async def write(guarded: GuardedStore, count: int) -> list[str]:
     """Write keys that have themselves as values."""
     keys = [f"key{number}" for number in range(count)]
-    await until(lambda: door.add(keys[0], keys[0].encode(), lifetime=LONG), True)
+    await until(lambda: guarded.add(keys[0], keys[0].encode(), lifetime=LONG), True)
     for key in keys[1:]:
-        await ask(partial(door.add, key, key.encode(), lifetime=LONG))
-        await until(partial(door.get, key), key.encode())
+        await ask(partial(guarded.add, key, key.encode(), lifetime=LONG))
+        await until(partial(guarded.get, key), key.encode())
     return keys
 
 
@@ -129,10 +129,10 @@ def values(keys: Iterable[str]) -> list[bytes]:
 @pytest.mark.parametrize("where", ["redis://{}", "redis+cluster://{}", "redis+sentinel://{}/mymaster"])
 async def test_an_app_starts_while_nobody_is_there(where):
     """Pages that need no session are served, and every call ends soon."""
-    door = GuardedStore(RedisStore(where.format(f"{LOOPBACK}:{free_port()}")))
+    guarded = GuardedStore(RedisStore(where.format(f"{LOOPBACK}:{free_port()}")))
 
-    async with door.running():
-        answers = await ask_at_once([*gets(door, "abc"), lambda: door.add("key", b"value", lifetime=LONG)])
+    async with guarded.running():
+        answers = await call_at_once([*gets(guarded, "abc"), lambda: guarded.add("key", b"value", lifetime=LONG)])
 
     assert are_unavailable(answers)
 
@@ -141,21 +141,21 @@ async def test_an_app_starts_while_nobody_is_there(where):
 async def test_a_server_that_comes_later_is_used_without_a_restart(server, is_running):
     """Containers start in any order; a mounted app never hears that it runs."""
     store = RedisStore(server.url)
-    door = GuardedStore(store)
+    guarded = GuardedStore(store)
 
     async def work() -> object:
-        down = await ask(lambda: door.get("key"))
+        down = await ask(lambda: guarded.get("key"))
         with server.run():
-            await until(lambda: door.add("key", b"value", lifetime=LONG), True)
-            await until(lambda: door.get("key"), b"value")
+            await until(lambda: guarded.add("key", b"value", lifetime=LONG), True)
+            await until(lambda: guarded.get("key"), b"value")
         return down
 
     if is_running:
-        async with door.running():
+        async with guarded.running():
             down = await work()
     else:
         down = await work()
-        async with door.running():
+        async with guarded.running():
             pass  # it hangs up
 
     assert are_unavailable([down])
@@ -164,13 +164,13 @@ async def test_a_server_that_comes_later_is_used_without_a_restart(server, is_ru
 async def test_a_server_that_hangs_holds_nobody_longer_than_the_deadline(server):
     """When it goes on, the answers are those to the questions."""
     with server.run():
-        door = GuardedStore(RedisStore(server.url))
-        async with door.running():
-            keys = await write(door, 20)
+        guarded = GuardedStore(RedisStore(server.url))
+        async with guarded.running():
+            keys = await write(guarded, 20)
             server.pause()
-            hung = await ask_at_once(gets(door, keys * 5))
+            hung = await call_at_once(gets(guarded, keys * 5))
             server.go_on()
-            answers = await read_at_once(door, keys * 5)
+            answers = await read_at_once(guarded, keys * 5)
 
     assert are_unavailable(hung)
     assert answers == values(keys * 5)
@@ -179,21 +179,21 @@ async def test_a_server_that_hangs_holds_nobody_longer_than_the_deadline(server)
 async def test_a_write_that_got_no_answer_is_whole_or_was_not_done(server):
     """Nobody knows which; but it is not done twice, and never in part."""
     with server.run():
-        door = GuardedStore(RedisStore(server.url))
-        async with door.running():
-            await write(door, 2)
+        guarded = GuardedStore(RedisStore(server.url))
+        async with guarded.running():
+            await write(guarded, 2)
             server.pause()
-            unknown = await ask_at_once(
+            unknown = await call_at_once(
                 [
-                    lambda: door.add("added", b"new", lifetime=LONG),
-                    lambda: door.replace("key0", b"key0", b"new", lifetime=LONG),
-                    lambda: door.remove("key1"),
-                    lambda: door.link("index", "member", lifetime=LONG, most=1),
+                    lambda: guarded.add("added", b"new", lifetime=LONG),
+                    lambda: guarded.replace("key0", b"key0", b"new", lifetime=LONG),
+                    lambda: guarded.remove("key1"),
+                    lambda: guarded.link("index", "member", lifetime=LONG, most=1),
                 ]
             )
             server.go_on()
-            await until(lambda: door.get("nothing"), None)
-            after = await ask_at_once([*gets(door, ["added", "key0", "key1"]), lambda: door.linked("index")])
+            await until(lambda: guarded.get("nothing"), None)
+            after = await call_at_once([*gets(guarded, ["added", "key0", "key1"]), lambda: guarded.linked("index")])
 
     assert are_unavailable(unknown)
     assert after[0] in (None, b"new")
@@ -204,25 +204,25 @@ async def test_a_write_that_got_no_answer_is_whole_or_was_not_done(server):
 
 async def test_a_server_that_is_killed_is_used_again_on_the_same_port(server):
     """Under load: every answer is right, and who asks in between is told so."""
-    door = GuardedStore(RedisStore(server.url))
+    guarded = GuardedStore(RedisStore(server.url))
     answers: list[object] = []
 
     async def load(key: str) -> None:
         while True:
-            answer = await ask(lambda: door.get(key))
+            answer = await ask(lambda: guarded.get(key))
             answers.append(answer == key.encode() or answer)
             await anyio.sleep(0.005)
 
-    async with door.running(), anyio.create_task_group() as tasks:
+    async with guarded.running(), anyio.create_task_group() as tasks:
         with server.run():
-            keys = await write(door, 20)
+            keys = await write(guarded, 20)
             for key in keys:
                 tasks.start_soon(load, key)
             await so_it_is(lambda: answers.count(True) > len(keys))
             server.kill()
         await so_it_is(lambda: any(answer is not True for answer in answers))
         with server.run():
-            right = await read_at_once(door, keys)
+            right = await read_at_once(guarded, keys)
             tasks.cancel_scope.cancel()
 
     assert right == values(keys)
@@ -233,16 +233,17 @@ async def test_a_server_that_is_full_goes_on_reading():
     """Nobody is signed out by those who come; and who signs out makes room."""
     limits = ("--maxmemory", "4mb", "--maxmemory-policy", "noeviction")
     with redis_that_is_down(*limits) as server, server.run():
-        door = GuardedStore(RedisStore(server.url))
-        async with door.running():
-            await until(lambda: door.add("first", b"value", lifetime=LONG), True)
+        guarded = GuardedStore(RedisStore(server.url))
+        async with guarded.running():
+            await until(lambda: guarded.add("first", b"value", lifetime=LONG), True)
             outcomes = [
-                await ask(partial(door.add, f"large{number}", bytes(64 * 1024), lifetime=LONG)) for number in range(100)
+                await ask(partial(guarded.add, f"large{number}", bytes(64 * 1024), lifetime=LONG))
+                for number in range(100)
             ]
             written = outcomes.index(next(filter(lambda outcome: outcome is not True, outcomes)))
-            read = await ask(lambda: door.get("first"))
-            removed = [await ask(partial(door.remove, f"large{number}")) for number in range(written)]
-            again = await ask(lambda: door.add("again", b"value", lifetime=LONG))
+            read = await ask(lambda: guarded.get("first"))
+            removed = [await ask(partial(guarded.remove, f"large{number}")) for number in range(written)]
+            again = await ask(lambda: guarded.add("again", b"value", lifetime=LONG))
 
     assert written > 5
     assert are_unavailable(outcomes[-1:])
@@ -256,14 +257,14 @@ async def test_a_wrong_password_is_nowhere_in_the_error(where, server):
     with server.run(), server.ask() as operator:
         operator.config_set("requirepass", secrets.token_hex(12))
         url = where.format(f"app:{password}@{LOOPBACK}:{server.port}")
-        door = GuardedStore(RedisStore(url))
-        async with door.running():
-            refused = [await ask(lambda: door.get("key")) for _ in range(2)]
+        guarded = GuardedStore(RedisStore(url))
+        async with guarded.running():
+            refused = [await ask(lambda: guarded.get("key")) for _ in range(2)]
 
     assert are_unavailable(refused)
     texts = "".join("".join(traceback.format_exception(each)) for each in refused)
     assert "StoreUnavailable" in texts
-    assert password not in f"{texts} {refused!r} {door!r}"
+    assert password not in f"{texts} {refused!r} {guarded!r}"
 
 
 async def test_gets_that_are_cancelled_at_any_time_give_nobody_a_wrong_answer(server):
@@ -272,18 +273,18 @@ async def test_gets_that_are_cancelled_at_any_time_give_nobody_a_wrong_answer(se
     wrong: list[object] = []
     counts = {"answered": 0, "cancelled": 0}
     with server.run(), server.ask() as operator:
-        door = GuardedStore(RedisStore(server.url))
-        async with door.running():
-            keys = await write(door, CALLERS)
-            await ask_at_once(gets(door, keys))
+        guarded = GuardedStore(RedisStore(server.url))
+        async with guarded.running():
+            keys = await write(guarded, CALLERS)
+            await call_at_once(gets(guarded, keys))
             began = time.monotonic()
-            await ask_at_once(gets(door, keys))
+            await call_at_once(gets(guarded, keys))
             usual = time.monotonic() - began
 
             async def work(key: str) -> None:
                 while sum(counts.values()) < GETS or min(counts.values()) < GETS // 50:
                     with anyio.move_on_after(usual * 2 ** dice.uniform(-4, 2)) as scope:
-                        answer = await door.get(key)
+                        answer = await guarded.get(key)
                         counts["answered"] += 1
                         if answer != key.encode():
                             wrong.append((key, answer))
@@ -293,7 +294,7 @@ async def test_gets_that_are_cancelled_at_any_time_give_nobody_a_wrong_answer(se
                 async with anyio.create_task_group() as tasks:
                     for key in keys:
                         tasks.start_soon(work, key)
-            after = await read_at_once(door, keys * 4)
+            after = await read_at_once(guarded, keys * 4)
             connections = len(operator.client_list()) - 1
 
     assert wrong == []
@@ -305,39 +306,39 @@ async def test_callers_who_leave_while_nobody_answers_leave_their_places(server)
     """A client that is cancelled while it connects may lose a place in its pool each time."""
     dice = random.Random(3)
     with server.run():
-        door = GuardedStore(RedisStore(server.url))
-        async with door.running():
+        guarded = GuardedStore(RedisStore(server.url))
+        async with guarded.running():
             server.pause()
             for _ in range(6):
                 async with anyio.create_task_group() as tasks:
                     for _ in range(100):
-                        tasks.start_soon(_ask_and_leave, door, dice.uniform(0, 0.05))
+                        tasks.start_soon(_call_and_leave, guarded, dice.uniform(0, 0.05))
             server.go_on()
-            await until(lambda: door.get("nothing"), None)
-            calls = [partial(until, partial(door.get, "nothing"), None)] * 200
-            answers = await ask_at_once(calls, within=SOON)
+            await until(lambda: guarded.get("nothing"), None)
+            calls = [partial(until, partial(guarded.get, "nothing"), None)] * 200
+            answers = await call_at_once(calls, within=SOON)
 
     assert answers == [None] * 200
 
 
-async def _ask_and_leave(door: GuardedStore, patience: float) -> None:
+async def _call_and_leave(guarded: GuardedStore, patience: float) -> None:
     with anyio.move_on_after(patience):
-        await ask(lambda: door.get("nothing"))
+        await ask(lambda: guarded.get("nothing"))
 
 
 async def test_a_node_of_a_cluster_that_dies_takes_its_own_keys_only():
     """Two thirds of the users notice nothing once the client has looked again."""
     with redis_cluster() as nodes:
-        door = GuardedStore(RedisStore(cluster_url(nodes)))
-        async with door.running():
-            keys = await write(door, 60)
+        guarded = GuardedStore(RedisStore(cluster_url(nodes)))
+        async with guarded.running():
+            keys = await write(guarded, 60)
             lost, others = split(keys, nodes[0])
             nodes[0].kill()
 
-            at_first = await ask_at_once(gets(door, keys))
-            await read_at_once(door, others)
-            down = await ask_at_once(gets(door, lost))
-            served = await read_at_once(door, others * 3)
+            at_first = await call_at_once(gets(guarded, keys))
+            await read_at_once(guarded, others)
+            down = await call_at_once(gets(guarded, lost))
+            served = await read_at_once(guarded, others * 3)
 
     assert are_right_or_unavailable(at_first, keys)
     assert are_unavailable(down)
@@ -347,15 +348,15 @@ async def test_a_node_of_a_cluster_that_dies_takes_its_own_keys_only():
 async def test_a_node_of_a_cluster_that_hangs_holds_its_own_users_only():
     """A client that asks it where the keys are would let everybody wait."""
     with redis_cluster() as nodes:
-        door = GuardedStore(RedisStore(cluster_url(nodes)))
-        async with door.running():
-            keys = await write(door, 60)
+        guarded = GuardedStore(RedisStore(cluster_url(nodes)))
+        async with guarded.running():
+            keys = await write(guarded, 60)
             lost, others = split(keys, nodes[0])
             nodes[0].pause()
 
-            hung, served = await ask_in_rounds(door, lost, others)
+            hung, served = await call_in_rounds(guarded, lost, others)
             nodes[0].go_on()
-            answers = await read_at_once(door, keys * 2)
+            answers = await read_at_once(guarded, keys * 2)
 
     assert are_unavailable(hung)
     assert are_right_or_unavailable(served, others * ROUNDS)
@@ -364,20 +365,20 @@ async def test_a_node_of_a_cluster_that_hangs_holds_its_own_users_only():
     assert answers == values(keys * 2)
 
 
-async def ask_in_rounds(door: GuardedStore, hung: list[str], others: list[str]) -> tuple[list[Any], list[Any]]:
+async def call_in_rounds(guarded: GuardedStore, hung: list[str], others: list[str]) -> tuple[list[Any], list[Any]]:
     """Ask for keys that are served again and again, while others hang."""
     from_hung: list[Any] = []
     served: list[Any] = []
     async with anyio.create_task_group() as tasks:
         for key in hung:
-            tasks.start_soon(_ask_into, from_hung, partial(door.get, key))
+            tasks.start_soon(_call_into, from_hung, partial(guarded.get, key))
         for _ in range(ROUNDS):
-            served += await ask_at_once(gets(door, others))
+            served += await call_at_once(gets(guarded, others))
             await anyio.sleep(DEADLINE * 1.3 / ROUNDS)
     return from_hung, served
 
 
-async def _ask_into(answers: list[Any], call: Callable[[], Awaitable[Any]]) -> None:
+async def _call_into(answers: list[Any], call: Callable[[], Awaitable[Any]]) -> None:
     answers.append(await ask(call))
 
 
@@ -400,16 +401,16 @@ def are_right_or_unavailable(answers: Iterable[object], keys: Iterable[str]) -> 
 async def test_a_server_that_restarts_behind_its_sentinel_is_used_again(server):
     """Nobody takes its place; the sentinel names the same one, before and after."""
     with server.run(), sentinel(server) as watcher:
-        door = GuardedStore(RedisStore(sentinel_url(watcher)))
-        async with door.running():
-            keys = await write(door, 10)
+        guarded = GuardedStore(RedisStore(sentinel_url(watcher)))
+        async with guarded.running():
+            keys = await write(guarded, 10)
             server.kill()
-            down = await ask_at_once(gets(door, keys))
+            down = await call_at_once(gets(guarded, keys))
             with server.run():
-                await read_at_once(door, keys)
+                await read_at_once(guarded, keys)
                 # Until then it names nobody to a connection that is new.
                 wait_until(lambda: names_a_primary(watcher), "the sentinel has seen that it is back", within=SOON)
-                answers = await read_at_once(door, keys * 10)
+                answers = await read_at_once(guarded, keys * 10)
 
     assert are_unavailable(down)
     assert answers == values(keys * 10)

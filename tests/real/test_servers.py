@@ -45,12 +45,12 @@ async def test_whole_login_through_this_server(origin, fake_provider):
     async with httpx.AsyncHTTPTransport() as transport:
         browser = Browser(transport, origin, {fake_provider.issuer: transport})
         home = await browser.get("/")
-        landed = await browser.sign_in("alice", "/me?page=2")
-        left = await browser.submit(landed, "Sign out")
+        final = await browser.sign_in("alice", "/me?page=2")
+        left = await browser.submit(final, "Sign out")
         again = await browser.fetch("/me")
 
-    assert (home.status_code, landed.status_code, landed.path) == (200, 200, "/me?page=2")
-    assert "Alice Adams" in landed.text
+    assert (home.status_code, final.status_code, final.path) == (200, 200, "/me?page=2")
+    assert "Alice Adams" in final.text
     assert (left.status_code, again.status_code) == (200, 401)
     assert browser.refused_cookies == []
 

@@ -59,7 +59,7 @@ class CountingApp:
         await send({"type": "http.response.body", "body": body})
 
 
-class Stage:
+class AttackedSite:
     """One provider, one app behind the middleware, and as many browsers as are needed.
 
     Args:
@@ -214,7 +214,7 @@ async def cookie_of(roles: Sequence[str], **settings: Any) -> bytes:
     """Sign in someone who has these roles, and give the Cookie header: it is good wherever the settings are alike."""
     clock = Clock()
     alice = Persona("alice", "Alice Adams", "alice@example.com", {"roles": list(roles)})
-    stage = Stage(FakeProvider(clock=clock, alg="ES256", personas=[alice]), **settings)
+    stage = AttackedSite(FakeProvider(clock=clock, alg="ES256", personas=[alice]), **settings)
     base_path = settings.get("base_url", ORIGIN).removeprefix(ORIGIN)
     browser = await stage.signed_in(path=f"{base_path}/page")
     return browser.jar.header(f"{ORIGIN}/", is_same_site=True, is_safe_navigation=True).encode()
@@ -224,7 +224,7 @@ class Broken(Exception):
     """What a broken part raises."""
 
 
-async def attempt(stage: Stage, scope: Scope, *messages: Any) -> Exchange | None:
+async def attempt(stage: AttackedSite, scope: Scope, *messages: Any) -> Exchange | None:
     """Make one request; `None` when it raised, which a server answers with a 500."""
     exchange = Exchange(*(messages or ({"type": "http.request", "body": b""},)))
     try:

@@ -32,7 +32,7 @@ class Asker:
         return self.processes[0].memory
 
 
-class Judge:
+class SessionChecker:
     """Asks, and finds no difference.
 
     Args:
@@ -103,7 +103,7 @@ class Judge:
             own, answers = answers[: len(asker.processes)], answers[len(asker.processes) :]
             calls = [token for token in shown if asker.old is not None and token == asker.old.refresh]
             shown = [token for token in shown if token not in calls]
-            self.judge(asker, own, len(calls))
+            self.checker(asker, own, len(calls))
         assert shown == []  # each refresh token that was used was the newest of its session
 
     def look_at(self, asker: Asker) -> None:
@@ -117,7 +117,7 @@ class Judge:
             asker.old = self.model.tokens(asker.ticket, asker.memory)
             asker.is_renewable = self.is_renewable(asker.old)
 
-    def judge(self, asker: Asker, answers: list[Answer], calls: int) -> None:
+    def checker(self, asker: Asker, answers: list[Answer], calls: int) -> None:
         statuses, ticket, old = {answer.status for answer in answers}, asker.ticket, asker.old
         is_down = self.world.store_state == "down" and asker.was_sent
         if old is None or ticket.login is None or is_down:
@@ -134,7 +134,7 @@ class Judge:
             if answer.status == 200:
                 assert answer.said["sub"] == asker.user
                 assert answer.said["token"] in allowed
-                self.check_is_live(ticket.login, answer.said["token"])
+                self.check_is_active(ticket.login, answer.said["token"])
         if outcome == OVER:
             ticket.drop()
             return
@@ -187,7 +187,7 @@ class Judge:
             self.model.end(asker.ticket, asker.memory)
         newest = old
         if outcome == RENEWED:
-            newest = self.world.granted(number=old.number + 1, after=old)
+            newest = self.world.issued(number=old.number + 1, after=old)
         elif calls and asker.is_renewable and outcome == NOT_NOW:
             newest = self.after_a_useless_answer(asker, login, old)
         if newest is not old:
@@ -203,10 +203,10 @@ class Judge:
         if self.world.trouble == "refresh_other_sub":  # it may be somebody else's, and is not used
             return replace(old, refresh=None, number=old.number + 1)
         if self.world.trouble in (None, "jwks_down"):  # nobody could judge the ID Token: there were no keys
-            return replace(old, refresh=self.world.granted(after=old).refresh, number=old.number + 1)
+            return replace(old, refresh=self.world.issued(after=old).refresh, number=old.number + 1)
         return old
 
-    def check_is_live(self, login: Login, token: str) -> None:
+    def check_is_active(self, login: Login, token: str) -> None:
         info = self.world.provider.token_info(token)
         assert (info.sub, info.client_id) == (login.user, "web")
         # What the provider took back meanwhile, only the next refresh can tell.

@@ -155,7 +155,7 @@ class Model:
         """Begin a session in the place of older ones: another user's end now, the same user's in a moment."""
         old = ticket.login if self.opens(ticket) else None
         for one in [] if old is None else [old, *old.replaced]:
-            self._fade(one, memory, grace=GRACE if one.user == login.user else 0)
+            self._expire_with_grace(one, memory, grace=GRACE if one.user == login.user else 0)
             if one.user == login.user:
                 login.replaced.append(one)
         del login.replaced[MAX_REPLACED:]
@@ -191,7 +191,7 @@ class Model:
             return False
         return self.is_stored(ticket.login) if self.has_store else self.now < ticket.login.created_at + LIFETIME
 
-    def _fade(self, login: Login, memory: Memory, *, grace: int) -> None:
+    def _expire_with_grace(self, login: Login, memory: Memory, *, grace: int) -> None:
         memory.end(login, self.now + grace if grace else REPLACED, now=self.now)
         login.ends_at = min(login.ends_at, self.now + grace) if self.has_store else NEVER
 

@@ -15,7 +15,7 @@ from asgi_oidc.testing import Browser, FakeProvider
 from asgi_oidc.testing.cookie_jar import CookieJar
 from asgi_oidc.testing.in_process import call_app
 from tests.protected_site import CLIENT_SECRET, ORIGIN, Clock
-from tests.scripted_store import OwnStore
+from tests.scripted_store import ScriptedStore
 
 from .session_model import ACCESS, IDLE, LIFETIME, Memory, Tokens
 
@@ -100,7 +100,7 @@ class World:
         self.provider.access_token_lifetime = ACCESS
         self.line = Line(self.provider)
         self.http_client = httpx.AsyncClient(transport=self.line)
-        self.store = OwnStore(self.clock) if has_store else None
+        self.store = ScriptedStore(self.clock) if has_store else None
         self.store_state = "up"
         self.trouble: str | None = None
         self._numbers = itertools.count()
@@ -172,7 +172,7 @@ class World:
         memory = self.provider.memory
         return memory.access_tokens[access].grant.id in memory.revoked_grants
 
-    def granted(self, *, number: int = 0, after: Tokens | None = None) -> Tokens:
+    def issued(self, *, number: int = 0, after: Tokens | None = None) -> Tokens:
         """Name the tokens that the provider gave out last, or last in the place of others."""
         memory = self.provider.memory
         access, refresh = list(memory.access_tokens), list(memory.refresh_tokens)

@@ -14,7 +14,7 @@ import trio.testing
 from asgi_oidc.testing import FakeProvider
 from asgi_oidc.testing.faults import gzip_bomb
 
-from .attacked_site import NOW, Exchange, Stage, http_scope
+from .attacked_site import NOW, AttackedSite, Exchange, http_scope
 from .bomb_server import bomb_server
 from .sizes import size
 
@@ -109,7 +109,7 @@ class TestSlow:
     async def test_an_answer_that_drips_is_cut_off(self, wound_clock: trio.testing.MockClock) -> None:
         """A byte now and then keeps every read alive, so the whole call has a deadline."""
         transport = DrippingTransport()
-        stage = Stage(http_client=httpx.AsyncClient(transport=transport))
+        stage = AttackedSite(http_client=httpx.AsyncClient(transport=transport))
         began = wound_clock.current_time()
 
         answer = await stage.browser().get("/page", headers={"accept": "application/json", "sec-fetch-dest": "empty"})
@@ -122,7 +122,7 @@ class TestSlow:
     @pytest.mark.parametrize("fault", ["discovery_slow", "token_slow", "jwks_slow", "userinfo_slow"])
     async def test_a_slow_provider_is_given_up(self, wound_clock: trio.testing.MockClock, fault: str) -> None:
         """Nobody waits longer than the deadline of one call."""
-        stage = Stage(FakeProvider(clock=lambda: NOW, claims_in_id_token=False))
+        stage = AttackedSite(FakeProvider(clock=lambda: NOW, claims_in_id_token=False))
         stage.provider.slow_by = 1e6
         stage.provider.faults.add(fault)
         began = wound_clock.current_time()
@@ -136,7 +136,7 @@ class TestSlow:
 
     async def test_a_slow_provider_holds_up_no_sign_out(self, wound_clock: trio.testing.MockClock) -> None:
         """Who wants to leave, leaves."""
-        stage = Stage()
+        stage = AttackedSite()
         browser = await stage.signed_in()
         stage.clock.now += 3590  # the metadata are due, the session is not
         await browser.get("/page")
@@ -153,7 +153,7 @@ class TestSlow:
 
     async def test_a_form_that_drips_in_is_cut_off(self, wound_clock: trio.testing.MockClock) -> None:
         """A browser may be slow, but not for ever."""
-        stage = Stage(authorization_params={"response_mode": "form_post"})
+        stage = AttackedSite(authorization_params={"response_mode": "form_post"})
         began = wound_clock.current_time()
 
         status, body = await post_slowly(stage)
@@ -162,7 +162,7 @@ class TestSlow:
         assert wound_clock.current_time() - began < DEADLINE + 2
 
 
-async def post_slowly(stage: Stage) -> tuple[int, Any]:
+async def post_slowly(stage: AttackedSite) -> tuple[int, Any]:
     class Slow(Exchange):
         async def receive(self) -> Any:
             await anyio.sleep(1)
@@ -210,7 +210,7 @@ ODD_ANSWERS = {
 @pytest.mark.parametrize("fault", ODD_ANSWERS)
 async def test_an_odd_answer_is_a_clear_failure(fault: str, caplog: pytest.LogCaptureFixture) -> None:
     """Whatever the provider says, nobody is signed in by it, and the log names what was wrong."""
-    stage = Stage(FakeProvider(clock=lambda: NOW, claims_in_id_token=False))
+    stage = AttackedSite(FakeProvider(clock=lambda: NOW, claims_in_id_token=False))
     stage.provider.faults.add(fault)
     browser = stage.browser()
     status, code = ODD_ANSWERS[fault]

@@ -8,7 +8,7 @@ import pytest
 from asgi_oidc.testing import FakeProvider
 from asgi_oidc.testing.cookie_jar import CookieJar
 
-from .attacked_site import NOW, ORIGIN, Exchange, Stage, http_scope, who_am_i
+from .attacked_site import NOW, ORIGIN, AttackedSite, Exchange, http_scope, who_am_i
 from .held_calls import calls_of_ours
 from .sizes import size
 
@@ -17,13 +17,15 @@ NAVIGATION = ((b"sec-fetch-mode", b"navigate"), (b"sec-fetch-dest", b"document")
 
 
 @pytest.fixture
-def stage() -> Stage:
-    return Stage(FakeProvider(clock=lambda: NOW, alg="EdDSA"))
+def stage() -> AttackedSite:
+    return AttackedSite(FakeProvider(clock=lambda: NOW, alg="EdDSA"))
 
 
 @pytest.fixture
-def form_stage() -> Stage:
-    return Stage(FakeProvider(clock=lambda: NOW, alg="EdDSA"), authorization_params={"response_mode": "form_post"})
+def form_stage() -> AttackedSite:
+    return AttackedSite(
+        FakeProvider(clock=lambda: NOW, alg="EdDSA"), authorization_params={"response_mode": "form_post"}
+    )
 
 
 def params_of(url: str) -> list[tuple[str, str]]:
@@ -36,7 +38,7 @@ def callback_url(params: list[tuple[str, str]]) -> str:
 
 @pytest.mark.parametrize("name", ["state", "code", "iss", "error"])
 @pytest.mark.parametrize("place", [0, 9])
-async def test_a_doubled_parameter_is_refused(stage: Stage, name: str, place: int) -> None:
+async def test_a_doubled_parameter_is_refused(stage: AttackedSite, name: str, place: int) -> None:
     """Which of the two counts depends on the reader (RFC 6749 §3.1); the login goes on with the real one."""
     browser, callback = await stage.login_in_progress()
     params = params_of(callback)
@@ -67,7 +69,7 @@ async def test_a_doubled_parameter_is_refused(stage: Stage, name: str, place: in
         ("callback_error_server_error", 503, "provider_refused"),
     ],
 )
-async def test_a_spoilt_response_signs_nobody_in(stage: Stage, fault: str, status: int, code: str) -> None:
+async def test_a_spoilt_response_signs_nobody_in(stage: AttackedSite, fault: str, status: int, code: str) -> None:
     """No token call is made for a response that is not whole."""
     stage.provider.faults.add(fault)
     browser, callback = await stage.login_in_progress()
@@ -82,7 +84,7 @@ async def test_a_spoilt_response_signs_nobody_in(stage: Stage, fault: str, statu
 @pytest.mark.parametrize(
     "iss", ["https://id.example.com/", "HTTPS://ID.EXAMPLE.COM", "https://id.example.com%00", "", " "]
 )
-async def test_another_spelling_of_the_issuer_is_another_issuer(stage: Stage, iss: str) -> None:
+async def test_another_spelling_of_the_issuer_is_another_issuer(stage: AttackedSite, iss: str) -> None:
     """RFC 9207 compares simple strings."""
     browser, callback = await stage.login_in_progress()
     params = [(name, iss if name == "iss" else value) for name, value in params_of(callback)]
@@ -92,7 +94,7 @@ async def test_another_spelling_of_the_issuer_is_another_issuer(stage: Stage, is
     assert (refused.status_code, refused.json()["error"]) == (400, "iss_mismatch")
 
 
-async def test_iss_is_not_asked_of_a_provider_that_does_not_promise_it(stage: Stage) -> None:
+async def test_iss_is_not_asked_of_a_provider_that_does_not_promise_it(stage: AttackedSite) -> None:
     """But where it comes, it has to be right."""
     stage.provider.metadata["authorization_response_iss_parameter_supported"] = False
     stage.provider.faults.add("callback_no_iss")
@@ -100,7 +102,7 @@ async def test_iss_is_not_asked_of_a_provider_that_does_not_promise_it(stage: St
     assert await who_am_i(await stage.signed_in()) == "alice"
 
 
-async def test_a_callback_in_another_browser_signs_nobody_in(stage: Stage) -> None:
+async def test_a_callback_in_another_browser_signs_nobody_in(stage: AttackedSite) -> None:
     """An attacker who lets a victim finish the attacker's login would read all that the victim types there."""
     _, callback = await stage.login_in_progress(sub="bob")
     victim = stage.browser()
@@ -113,7 +115,7 @@ async def test_a_callback_in_another_browser_signs_nobody_in(stage: Stage) -> No
     assert await who_am_i(victim) is None
 
 
-async def test_a_callback_does_not_change_who_is_signed_in(stage: Stage) -> None:
+async def test_a_callback_does_not_change_who_is_signed_in(stage: AttackedSite) -> None:
     """The same, with a victim who is signed in: home, as before."""
     _, callback = await stage.login_in_progress(sub="bob")
     victim = await stage.signed_in("alice")
@@ -124,7 +126,7 @@ async def test_a_callback_does_not_change_who_is_signed_in(stage: Stage) -> None
     assert await who_am_i(victim) == "alice"
 
 
-async def test_a_repeated_callback_goes_home_and_uses_no_code(stage: Stage) -> None:
+async def test_a_repeated_callback_goes_home_and_uses_no_code(stage: AttackedSite) -> None:
     """The back button and bookmarks come by here."""
     browser, callback = await stage.login_in_progress()
     await browser.get(callback)
@@ -136,7 +138,7 @@ async def test_a_repeated_callback_goes_home_and_uses_no_code(stage: Stage) -> N
     assert calls_of_ours(stage.provider) == []
 
 
-async def test_a_callback_kept_with_its_cookies_is_no_second_login(stage: Stage) -> None:
+async def test_a_callback_kept_with_its_cookies_is_no_second_login(stage: AttackedSite) -> None:
     """Who steals the address and the cookies before the login ends comes too late afterwards."""
     browser, callback = await stage.login_in_progress()
     thief = stage.browser(jar=browser.jar.copy())
@@ -149,7 +151,7 @@ async def test_a_callback_kept_with_its_cookies_is_no_second_login(stage: Stage)
     assert stage.provider.count("/token") == 1
 
 
-async def test_a_login_that_took_too_long_begins_again_and_comes_back_to_its_page(stage: Stage) -> None:
+async def test_a_login_that_took_too_long_begins_again_and_comes_back_to_its_page(stage: AttackedSite) -> None:
     """Ten minutes, whatever the cookie's own age is."""
     browser, callback = await stage.login_in_progress("/page?x=1")
     stage.clock.now += 601
@@ -164,19 +166,19 @@ async def test_a_login_that_took_too_long_begins_again_and_comes_back_to_its_pag
     assert stage.provider.count("/token") == 0
 
 
-async def test_two_tabs_finish_in_any_order(stage: Stage) -> None:
+async def test_two_tabs_finish_in_any_order(stage: AttackedSite) -> None:
     """Each tab comes back to its own page."""
     browser = stage.browser()
     first, second = browser.tab(), browser.tab()
     pages = [await tab.get(path) for tab, path in ((first, "/one"), (second, "/two"))]
 
-    landed = [await tab.submit(page, "alice") for tab, page in zip((second, first), reversed(pages), strict=True)]
+    final_pages = [await tab.submit(page, "alice") for tab, page in zip((second, first), reversed(pages), strict=True)]
 
-    assert [page.path for page in landed] == ["/two", "/one"]
+    assert [page.path for page in final_pages] == ["/two", "/one"]
     assert browser.cookies.starting_with("__Host-oidc-") != []
 
 
-async def test_a_browser_keeps_at_most_eight_logins_and_the_newest_work(stage: Stage) -> None:
+async def test_a_browser_keeps_at_most_eight_logins_and_the_newest_work(stage: AttackedSite) -> None:
     """Cookies that pile up end in a 431, for the whole site."""
     browser = stage.browser()
     pages = []
@@ -185,8 +187,8 @@ async def test_a_browser_keeps_at_most_eight_logins_and_the_newest_work(stage: S
         pages.append(await browser.get(f"/page/{number}"))
         assert len(browser.cookies) <= 9  # one is the provider's
 
-    landed = [await browser.tab().submit(page, "alice", follow=False) for page in pages]
-    callbacks = [back.location for back in landed]
+    at_callback = [await browser.tab().submit(page, "alice", follow=False) for page in pages]
+    callbacks = [back.location for back in at_callback]
 
     oldest = await browser.fetch(callbacks[0])
     assert oldest.json()["error"] == "transaction_missing"
@@ -209,7 +211,7 @@ async def test_a_browser_keeps_at_most_eight_logins_and_the_newest_work(stage: S
     ],
     ids=str,
 )
-async def test_only_a_navigation_begins_a_login(stage: Stage, headers: dict[str, str]) -> None:
+async def test_only_a_navigation_begins_a_login(stage: AttackedSite, headers: dict[str, str]) -> None:
     """An image, a frame, a script or a look ahead gets no login cookie."""
     browser = stage.browser()
 
@@ -229,7 +231,7 @@ class NoCookies(CookieJar):
 
 
 @pytest.mark.parametrize("path", ["/page", "/auth/login?return_to=/page"])
-async def test_with_cookies_blocked_a_login_ends_at_a_page(stage: Stage, path: str) -> None:
+async def test_with_cookies_blocked_a_login_ends_at_a_page(stage: AttackedSite, path: str) -> None:
     """A provider that remembers the user would send the browser round and round."""
     stage.provider.sign_in_as("alice")
     browser = stage.browser(jar=NoCookies())
@@ -242,7 +244,7 @@ async def test_with_cookies_blocked_a_login_ends_at_a_page(stage: Stage, path: s
 
 
 @pytest.mark.parametrize("fault", ["callback_no_state", "callback_wrong_state"])
-async def test_with_a_lost_state_a_login_ends_at_a_page(stage: Stage, fault: str) -> None:
+async def test_with_a_lost_state_a_login_ends_at_a_page(stage: AttackedSite, fault: str) -> None:
     """So would one that does not give the state back."""
     stage.provider.sign_in_as("alice")
     stage.provider.faults.add(fault)
@@ -256,7 +258,7 @@ async def test_with_a_lost_state_a_login_ends_at_a_page(stage: Stage, fault: str
 @pytest.mark.parametrize(
     "fault", ["id_token_wrong_nonce", "token_500", "userinfo_down", "callback_error_access_denied", "jwks_down"]
 )
-async def test_a_login_that_fails_ends_at_a_page(stage: Stage, fault: str) -> None:
+async def test_a_login_that_fails_ends_at_a_page(stage: AttackedSite, fault: str) -> None:
     """Trying again is the person's choice: nothing goes round by itself."""
     stage.provider.sign_in_as("alice")
     stage.provider.claims_in_id_token = False
@@ -269,7 +271,7 @@ async def test_a_login_that_fails_ends_at_a_page(stage: Stage, fault: str) -> No
     assert page.headers["cache-control"] == "no-store"
 
 
-async def test_a_response_by_form_signs_in(form_stage: Stage) -> None:
+async def test_a_response_by_form_signs_in(form_stage: AttackedSite) -> None:
     """The form comes from another site: only SameSite=None lets the cookie along."""
     browser = form_stage.browser()
 
@@ -278,7 +280,7 @@ async def test_a_response_by_form_signs_in(form_stage: Stage) -> None:
     assert (page.path, page.json()["sub"]) == ("/page?x=1", "alice")
 
 
-async def test_a_response_that_comes_the_other_way_is_refused(stage: Stage, form_stage: Stage) -> None:
+async def test_a_response_that_comes_the_other_way_is_refused(stage: AttackedSite, form_stage: AttackedSite) -> None:
     """What was asked for is what counts."""
     browser, callback = await stage.login_in_progress()
     posted = await browser.post("/auth/callback", dict(params_of(callback)), follow=False)
@@ -317,7 +319,7 @@ async def test_a_response_that_comes_the_other_way_is_refused(stage: Stage, form
     ],
 )
 async def test_a_body_that_is_no_form_of_ours_is_refused(
-    form_stage: Stage, headers: list[tuple[bytes, bytes]], chunks: list[bytes] | None, status: int, code: str
+    form_stage: AttackedSite, headers: list[tuple[bytes, bytes]], chunks: list[bytes] | None, status: int, code: str
 ) -> None:
     """Malformed is the client's mistake, never an error 500."""
     messages = [{"type": "http.request", "body": chunk, "more_body": True} for chunk in chunks or [b"a="]]
@@ -334,7 +336,7 @@ async def test_a_body_that_is_no_form_of_ours_is_refused(
 
 @pytest.mark.parametrize("method", ["HEAD", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "get", "Post", "", "GET\n"])
 @pytest.mark.parametrize("name", ["login", "callback", "logout", "session"])
-async def test_another_method_is_not_allowed(stage: Stage, method: str, name: str) -> None:
+async def test_another_method_is_not_allowed(stage: AttackedSite, method: str, name: str) -> None:
     """A HEAD must use up no login, and a method in lower case is none that we know."""
     browser, callback = await stage.login_in_progress()
     query = urlsplit(callback).query.encode()
@@ -350,7 +352,7 @@ async def test_another_method_is_not_allowed(stage: Stage, method: str, name: st
 
 
 @pytest.mark.long
-async def test_no_query_or_body_breaks_an_endpoint(stage: Stage, quiet: None) -> None:
+async def test_no_query_or_body_breaks_an_endpoint(stage: AttackedSite, quiet: None) -> None:
     """Every parser that sees the query, the body or the path gets bytes that nobody would write."""
     source = random.Random("endpoints")
     words = [
@@ -394,7 +396,7 @@ async def test_no_query_or_body_breaks_an_endpoint(stage: Stage, quiet: None) ->
     assert stage.app.visits == []
 
 
-async def test_a_new_login_ends_the_session_of_another_user(stage: Stage) -> None:
+async def test_a_new_login_ends_the_session_of_another_user(stage: AttackedSite) -> None:
     """Who signs in as bob in alice's browser leaves no way back to alice."""
     browser = await stage.signed_in("alice")
     thief = stage.browser(jar=browser.jar.copy())
@@ -406,7 +408,7 @@ async def test_a_new_login_ends_the_session_of_another_user(stage: Stage) -> Non
     assert await who_am_i(thief) is None
 
 
-async def test_a_planted_session_does_not_become_the_victims(stage: Stage) -> None:
+async def test_a_planted_session_does_not_become_the_victims(stage: AttackedSite) -> None:
     """No session is ever taken over from what a browser brings."""
     attacker = await stage.signed_in("bob")
     victim = stage.browser(jar=attacker.jar.copy())
@@ -418,7 +420,7 @@ async def test_a_planted_session_does_not_become_the_victims(stage: Stage) -> No
     assert await who_am_i(attacker) != "alice"
 
 
-async def test_a_sign_out_ends_every_copy_of_the_session(stage: Stage) -> None:
+async def test_a_sign_out_ends_every_copy_of_the_session(stage: AttackedSite) -> None:
     """Dead stays dead: a copy of the cookie does not bring it back, nor does a slower answer."""
     browser = await stage.signed_in()
     stage.clock.now += 120

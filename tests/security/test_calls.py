@@ -8,7 +8,7 @@ import pytest
 from asgi_oidc.testing import Browser, FakeProvider
 from asgi_oidc.testing.browser import Response
 
-from .attacked_site import NOW, Clock, Stage, who_am_i
+from .attacked_site import NOW, AttackedSite, Clock, who_am_i
 from .held_calls import Gate, calls_of_ours
 from .sizes import size
 
@@ -16,18 +16,18 @@ DISCOVERY = "openid-configuration"
 
 
 @pytest.fixture
-def stage() -> Stage:
+def stage() -> AttackedSite:
     """Ed25519 signs fastest."""
     clock = Clock()
-    stage = Stage(FakeProvider(clock=clock, alg="EdDSA"), clock=clock)
+    stage = AttackedSite(FakeProvider(clock=clock, alg="EdDSA"), clock=clock)
     stage.clock = clock
     return stage
 
 
-def gated(path: str) -> tuple[Stage, Gate]:
+def gated(path: str) -> tuple[AttackedSite, Gate]:
     provider = FakeProvider(clock=lambda: NOW, alg="EdDSA")
     gate = Gate(provider, path)
-    return Stage(provider, http_client=gate.http_client()), gate
+    return AttackedSite(provider, http_client=gate.http_client()), gate
 
 
 async def all_at_once(gate: Gate, deeds: list[Callable[[], Awaitable[Response]]]) -> list[Response]:
@@ -48,7 +48,7 @@ async def all_at_once(gate: Gate, deeds: list[Callable[[], Awaitable[Response]]]
 
 @pytest.mark.parametrize(("in_id_token", "expected"), [(True, ["token"]), (False, ["token", "userinfo"])])
 async def test_a_warm_login_makes_one_call_or_two_with_userinfo(
-    stage: Stage, in_id_token: bool, expected: list[str]
+    stage: AttackedSite, in_id_token: bool, expected: list[str]
 ) -> None:
     """Each call more is a wait more for every user."""
     stage.provider.claims_in_id_token = in_id_token
@@ -60,7 +60,7 @@ async def test_a_warm_login_makes_one_call_or_two_with_userinfo(
     assert calls_of_ours(stage.provider) == expected
 
 
-async def test_a_request_of_a_signed_in_user_makes_no_call(stage: Stage) -> None:
+async def test_a_request_of_a_signed_in_user_makes_no_call(stage: AttackedSite) -> None:
     """A session is ours to know."""
     browser = await stage.signed_in()
     stage.provider.calls.clear()
@@ -122,7 +122,7 @@ async def test_who_gives_up_first_takes_nobody_along() -> None:
 
 
 @pytest.mark.long
-async def test_a_flood_of_made_up_key_ids_makes_a_handful_of_jwks_calls(stage: Stage) -> None:
+async def test_a_flood_of_made_up_key_ids_makes_a_handful_of_jwks_calls(stage: AttackedSite) -> None:
     """Anyone can make up a key id; it must not make us hammer the provider."""
     flood = size(200, 10_000)
     await stage.signed_in()
@@ -150,7 +150,7 @@ async def test_a_flood_at_once_makes_one_jwks_call_at_a_time() -> None:
     assert stage.provider.count("/jwks") <= 4
 
 
-async def test_after_a_flood_a_new_key_is_found_within_half_a_minute(stage: Stage) -> None:
+async def test_after_a_flood_a_new_key_is_found_within_half_a_minute(stage: AttackedSite) -> None:
     """What stops an attacker must not stop the provider from changing its keys."""
     with stage.provider.fault("id_token_made_up_kid"):
         for _ in range(10):
@@ -164,7 +164,7 @@ async def test_after_a_flood_a_new_key_is_found_within_half_a_minute(stage: Stag
 
 
 @pytest.mark.parametrize("keep_old", [True, False])
-async def test_a_new_key_is_picked_up_at_once(stage: Stage, keep_old: bool) -> None:
+async def test_a_new_key_is_picked_up_at_once(stage: AttackedSite, keep_old: bool) -> None:
     """The provider need not warn us before it changes its keys."""
     await stage.signed_in()
 
@@ -175,7 +175,7 @@ async def test_a_new_key_is_picked_up_at_once(stage: Stage, keep_old: bool) -> N
     assert stage.provider.count("/jwks") == 4
 
 
-async def test_old_keys_serve_while_the_key_set_is_down(stage: Stage) -> None:
+async def test_old_keys_serve_while_the_key_set_is_down(stage: AttackedSite) -> None:
     """An outage of one endpoint is no reason to turn people away for an hour."""
     await stage.signed_in()
 
@@ -194,7 +194,7 @@ async def test_old_keys_serve_while_the_key_set_is_down(stage: Stage) -> None:
 
 
 @pytest.mark.long
-async def test_a_provider_that_is_down_is_asked_a_few_times_only(stage: Stage) -> None:
+async def test_a_provider_that_is_down_is_asked_a_few_times_only(stage: AttackedSite) -> None:
     """Every visitor of every page comes by here while it is down."""
     visits = size(200, 10_000)
 
@@ -208,7 +208,7 @@ async def test_a_provider_that_is_down_is_asked_a_few_times_only(stage: Stage) -
     await stage.signed_in()
 
 
-async def test_sessions_and_public_pages_go_on_while_the_provider_is_down(stage: Stage) -> None:
+async def test_sessions_and_public_pages_go_on_while_the_provider_is_down(stage: AttackedSite) -> None:
     """Only a new login needs the provider."""
     browser = await stage.signed_in()
     stage.clock.now += 3000
@@ -239,7 +239,7 @@ async def test_one_callback_twice_at_once_makes_one_token_call() -> None:
 
 
 @pytest.mark.parametrize("fault", ["token_500", "token_html", "token_not_json", "token_oauth_error", "token_redirect"])
-async def test_a_code_is_never_sent_twice(stage: Stage, fault: str) -> None:
+async def test_a_code_is_never_sent_twice(stage: AttackedSite, fault: str) -> None:
     """A provider that sees a code again has to take the login for stolen (RFC 6749 §4.1.2)."""
     browser, callback = await stage.login_in_progress()
 

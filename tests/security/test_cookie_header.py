@@ -11,7 +11,7 @@ from asgi_oidc.testing import Browser, FakeProvider, Persona, Response
 from asgi_oidc.testing.cookie_jar import CookieJar
 from asgi_oidc.web.cookie_size import MAX_COOKIE_HEADER
 
-from .attacked_site import ORIGIN, Stage, who_am_i
+from .attacked_site import ORIGIN, AttackedSite, who_am_i
 from .sizes import size
 
 EVIL = "https://evil.example/"
@@ -35,7 +35,7 @@ class Walk:
     def __init__(self, seed: int, **settings: Any) -> None:
         self.random = random.Random(seed)
         self.provider = FakeProvider("https://id.example.net", alg="ES256")
-        self.stage = Stage(
+        self.stage = AttackedSite(
             self.provider,
             TokenApp(),
             scope="openid profile offline_access",

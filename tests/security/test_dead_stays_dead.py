@@ -12,7 +12,7 @@ from asgi_oidc import MemoryStore, OIDCError
 from asgi_oidc.testing import Browser, FakeProvider
 from asgi_oidc.testing.in_process import call_app
 
-from .attacked_site import ORIGIN, Clock, CountingApp, Scope, Stage, who_am_i
+from .attacked_site import ORIGIN, AttackedSite, Clock, CountingApp, Scope, who_am_i
 from .sizes import size
 
 IDLE, LIFETIME, GRACE = 600, 3600, 30
@@ -45,7 +45,7 @@ class SlowApp(CountingApp):
         await super().__call__(scope, receive, send)
 
 
-class SlowStage(Stage):
+class SlowStage(AttackedSite):
     """A stage with that app, short limits, tokens that are soon due, and a clock that all share."""
 
     def __init__(self, place: str = "cookies") -> None:
@@ -75,7 +75,7 @@ class SlowStage(Stage):
         assert status == 200
 
     @property
-    def live_refresh_tokens(self) -> list[str]:
+    def active_refresh_tokens(self) -> list[str]:
         """Those that the provider would still take."""
         memory, now = self.provider.memory, self.provider.now()
         return [token for token in memory.refresh_tokens if memory.live_refresh_token(token, now=now)]
@@ -97,7 +97,7 @@ class Login:
     dead_from: float = float("inf")
     replaced: list["Login"] = field(default_factory=list)
 
-    def may_live(self, now: float) -> bool:
+    def may_be_active(self, now: float) -> bool:
         return now < min(self.dead_from, self.created_at + LIFETIME, self.used_at + IDLE)
 
 
@@ -126,7 +126,7 @@ class Walk:
 
     async def check(self, browser: Browser, login: Login | None) -> None:
         who = await who_am_i(browser)
-        if login is None or not login.may_live(self.now):
+        if login is None or not login.may_be_active(self.now):
             assert who is None
         assert who in (None, login and login.user)
         self.seen_alive += who is not None
@@ -172,7 +172,7 @@ class Walk:
 
     async def refresh(self, number: int) -> None:
         """Ask for the access token when it is due, where somebody is signed in, and hold it against whose it may be."""
-        alive = [index for index, (_, login) in enumerate(self.browsers) if login and login.may_live(self.now)]
+        alive = [index for index, (_, login) in enumerate(self.browsers) if login and login.may_be_active(self.now)]
         browser, login = self.browsers[self.random.choice(alive or [number])]
         self.stage.slow_app.got.clear()
         self.stage.clock.now += TOKEN_LIFETIME - 60
@@ -180,7 +180,7 @@ class Walk:
         for token in self.stage.slow_app.got:
             assert isinstance(token, str)
             assert login is not None
-            assert login.may_live(self.now)
+            assert login.may_be_active(self.now)
             info = self.stage.provider.token_info(token)
             assert (info.sub, info.active) == (login.user, True)
         if page.status_code == 200 and login is not None:
@@ -223,7 +223,7 @@ class Walk:
         began = self.now
         page = await browser.fetch("/slow")
         if page.status_code == 200 and login is not None:
-            login.used_at = max(login.used_at, began, self.now if login.may_live(self.now) else began)
+            login.used_at = max(login.used_at, began, self.now if login.may_be_active(self.now) else began)
 
 
 @pytest.mark.long
@@ -417,4 +417,4 @@ async def test_a_refresh_under_way_brings_no_session_back(stage: SlowStage, how:
     assert [token for token in stage.slow_app.got if isinstance(token, str)] == []
     assert await who_am_i(thief) is None
     assert await who_am_i(browser) == ("bob" if how == "bob signs in" else None)
-    assert len(stage.live_refresh_tokens) == (1 if how == "bob signs in" else 0)
+    assert len(stage.active_refresh_tokens) == (1 if how == "bob signs in" else 0)

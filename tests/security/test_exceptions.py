@@ -21,7 +21,7 @@ from asgi_oidc.testing import Browser, FakeProvider
 from asgi_oidc.testing.faults import FAULTS
 from asgi_oidc.testing.in_process import http_scope
 from tests.protected_site import CLIENT_SECRET, ORIGIN, SECRET, Clock, Exchange, Message, Scope, nothing
-from tests.scripted_store import OwnStore
+from tests.scripted_store import ScriptedStore
 from tests.token_site import LIFETIME, STORES, TokenSite
 
 from .recorder import Recorder, reported
@@ -176,7 +176,7 @@ async def test_a_provider_that_cannot_be_reached_brings_no_secret_out(store, nam
 @pytest.mark.parametrize("broken", ["get", "add", "replace", "remove"])
 async def test_a_store_that_fails_brings_no_secret_out(name, broken):
     """Its frames hold keys and addresses, and ours the id of the session."""
-    store = OwnStore()
+    store = ScriptedStore()
     visit = Visit(store)
     _, oidc = await visit.begin()
     visit.site.clock.advance(LIFETIME + 1)
@@ -198,7 +198,7 @@ SESSIONS: dict[str, Callable[[OIDCMiddleware], Awaitable[Any]]] = {
 @pytest.mark.parametrize("name", SESSIONS)
 async def test_sessions_of_a_store_that_fails_bring_no_secret_out(name):
     """An address has a password, and the store's own error says it."""
-    store = OwnStore()
+    store = ScriptedStore()
     visit = Visit(store)
     await visit.begin()
     store.broken = {"get", "remove", "link", "linked", "unlink"}
@@ -211,7 +211,7 @@ async def test_sessions_of_a_store_that_fails_bring_no_secret_out(name):
 
 async def test_a_store_that_raises_our_own_error_brings_no_secret_out():
     """It may have been raised because of something else."""
-    store = OwnStore()
+    store = ScriptedStore()
     visit = Visit(store)
     await visit.begin()
 

@@ -11,7 +11,7 @@ import pytest
 from asgi_oidc import LoginRefused
 from asgi_oidc.testing import FakeProvider
 
-from .attacked_site import NOW, Broken, CountingApp, Exchange, Scope, Stage, attempt, http_scope, who_am_i
+from .attacked_site import NOW, AttackedSite, Broken, CountingApp, Exchange, Scope, attempt, http_scope, who_am_i
 
 
 def raising(*_: object, **__: object) -> Any:
@@ -19,8 +19,8 @@ def raising(*_: object, **__: object) -> Any:
 
 
 @pytest.fixture
-def stage() -> Stage:
-    return Stage(FakeProvider(clock=lambda: NOW, alg="EdDSA"))
+def stage() -> AttackedSite:
+    return AttackedSite(FakeProvider(clock=lambda: NOW, alg="EdDSA"))
 
 
 @pytest.mark.parametrize(
@@ -36,11 +36,11 @@ def stage() -> Stage:
     ],
     ids=["raises", "none", "text", "nan", "inf", "-inf", "huge"],
 )
-async def test_a_broken_clock_lets_nobody_in(stage: Stage, clock: Callable[[], Any]) -> None:
+async def test_a_broken_clock_lets_nobody_in(stage: AttackedSite, clock: Callable[[], Any]) -> None:
     """A session whose end cannot be judged has ended."""
     browser = await stage.signed_in()
     cookie = "; ".join(f"{it.name}={it.value}" for it in browser.cookies if "oidc" in it.name).encode()
-    broken = Stage(stage.provider, clock=clock)
+    broken = AttackedSite(stage.provider, clock=clock)
 
     for path in ("/page", "/auth/session", "/auth/callback"):
         answer = await attempt(broken, http_scope(path, headers=[(b"cookie", cookie)]))
@@ -49,7 +49,7 @@ async def test_a_broken_clock_lets_nobody_in(stage: Stage, clock: Callable[[], A
     assert broken.app.visits == []
 
 
-async def test_a_clock_that_goes_back_brings_no_session_back_to_life(stage: Stage) -> None:
+async def test_a_clock_that_goes_back_brings_no_session_back_to_life(stage: AttackedSite) -> None:
     """After a sign-out, time does not matter any more."""
     browser = await stage.signed_in()
     copy = stage.browser(jar=browser.jar.copy())
@@ -133,9 +133,9 @@ async def hook_that_is_cancelled(user: Any, claims: Any) -> Any:
         (hook_that_is_cancelled, 500),
     ],
 )
-async def test_a_hook_that_breaks_signs_nobody_in(stage: Stage, hook: Any, status: int) -> None:
+async def test_a_hook_that_breaks_signs_nobody_in(stage: AttackedSite, hook: Any, status: int) -> None:
     """It decides who may come in: without its word, nobody."""
-    stage = Stage(stage.provider, on_login=hook)
+    stage = AttackedSite(stage.provider, on_login=hook)
     browser, callback = await stage.login_in_progress()
 
     page = await browser.get(callback)
@@ -147,20 +147,20 @@ async def test_a_hook_that_breaks_signs_nobody_in(stage: Stage, hook: Any, statu
     assert browser.cookies.starting_with("__Host-oidc-") == []
 
 
-async def test_a_hook_that_spoils_its_user_spoils_nothing(stage: Stage) -> None:
+async def test_a_hook_that_spoils_its_user_spoils_nothing(stage: AttackedSite) -> None:
     """It sees a copy; what counts is what it returns."""
-    browser = await Stage(stage.provider, on_login=hook_that_spoils_the_user).signed_in()
+    browser = await AttackedSite(stage.provider, on_login=hook_that_spoils_the_user).signed_in()
 
     assert await who_am_i(browser) == "alice"
 
 
-async def test_the_claims_that_a_hook_returns_are_the_session(stage: Stage) -> None:
+async def test_the_claims_that_a_hook_returns_are_the_session(stage: AttackedSite) -> None:
     """A hook that works is heard."""
 
     async def trim(user: Any, claims: Any) -> Any:
         return {"iss": claims["iss"], "sub": user.sub, "is_admin": False}
 
-    browser = await Stage(stage.provider, on_login=trim).signed_in()
+    browser = await AttackedSite(stage.provider, on_login=trim).signed_in()
 
     assert (await browser.fetch("/auth/session")).json()["claims"].keys() == {"iss", "sub", "is_admin"}
 
@@ -196,7 +196,7 @@ class RaisingTransport(httpx.AsyncBaseTransport):
 )
 async def test_a_client_that_fails_signs_nobody_in(error: Exception, status: int) -> None:
     """An outage is no success."""
-    stage = Stage(http_client=httpx.AsyncClient(transport=RaisingTransport(error)))
+    stage = AttackedSite(http_client=httpx.AsyncClient(transport=RaisingTransport(error)))
 
     page = await stage.browser().get("/page")
 
@@ -205,13 +205,13 @@ async def test_a_client_that_fails_signs_nobody_in(error: Exception, status: int
     assert str(error) not in page.text
 
 
-async def test_a_client_with_credentials_of_its_own_sends_none_to_the_provider(stage: Stage) -> None:
+async def test_a_client_with_credentials_of_its_own_sends_none_to_the_provider(stage: AttackedSite) -> None:
     """A shared client's cookies and `auth` are not ours to pass on."""
     client = stage.provider.http_client()
     client.cookies.set("shared", "by-all", domain="id.example.com")
     client.auth = httpx.BasicAuth("somebody", "else")
     client.follow_redirects = True
-    careful = Stage(stage.provider, http_client=client)
+    careful = AttackedSite(stage.provider, http_client=client)
 
     await careful.signed_in()
 
@@ -230,7 +230,7 @@ class RaisingApp(CountingApp):
 
 async def test_an_exception_of_the_app_is_the_servers_to_see() -> None:
     """It is no login error of ours: it comes through as it is."""
-    stage = Stage(inner=RaisingApp(), public=["/public"])
+    stage = AttackedSite(inner=RaisingApp(), public=["/public"])
     exchange = Exchange({"type": "http.request", "body": b""})
 
     with pytest.raises(Broken):
@@ -242,7 +242,9 @@ async def test_an_exception_of_the_app_is_the_servers_to_see() -> None:
 
 @pytest.mark.parametrize("path", ["/page", "/auth/login", "/auth/session", "/auth/callback", "/auth/logout"])
 @pytest.mark.parametrize("kind", ["http", "websocket"])
-async def test_a_server_that_cannot_send_does_not_get_the_app_instead(stage: Stage, path: str, kind: str) -> None:
+async def test_a_server_that_cannot_send_does_not_get_the_app_instead(
+    stage: AttackedSite, path: str, kind: str
+) -> None:
     """When our refusal cannot be sent, nothing else is."""
     exchange = Exchange({"type": "websocket.connect" if kind == "websocket" else "http.request"})
     scope = http_scope(path, type=kind)
@@ -280,7 +282,9 @@ async def test_a_server_that_cannot_send_does_not_get_the_app_instead(stage: Sta
         ),
     ],
 )
-async def test_the_metadata_send_no_call_and_no_browser_to_an_odd_place(stage: Stage, name: str, url: Any) -> None:
+async def test_the_metadata_send_no_call_and_no_browser_to_an_odd_place(
+    stage: AttackedSite, name: str, url: Any
+) -> None:
     """A hijacked discovery document must not turn us against our own machine, or a user to a script."""
     stage.provider.metadata[name] = url
 

@@ -7,7 +7,7 @@ import pytest
 
 from asgi_oidc.testing import FakeProvider
 
-from .attacked_site import NOW, Stage, who_am_i
+from .attacked_site import NOW, AttackedSite, who_am_i
 from .rewriting import Claims, RewritingProvider
 
 LATER, BEFORE = NOW + 10_000, NOW - 10_000
@@ -47,7 +47,7 @@ REFUSED = {
 }
 
 
-async def outcome(stage: Stage) -> str:
+async def outcome(stage: AttackedSite) -> str:
     """Finish a login as a program, which is told the code; `signed in` when it worked."""
     browser, callback = await stage.login_in_progress()
 
@@ -62,8 +62,8 @@ async def outcome(stage: Stage) -> str:
     return f"{back.status_code} {back.json()['error']}"
 
 
-def stage_with(provider: FakeProvider | None = None, **settings: Any) -> Stage:
-    return Stage(provider or FakeProvider(clock=lambda: NOW), **settings)
+def stage_with(provider: FakeProvider | None = None, **settings: Any) -> AttackedSite:
+    return AttackedSite(provider or FakeProvider(clock=lambda: NOW), **settings)
 
 
 @pytest.mark.parametrize("fault", REFUSED)
@@ -211,9 +211,9 @@ async def test_a_header_that_asks_for_something_else_is_refused(name: str) -> No
     assert await outcome(rewritten(with_header(header))) == f"502 {code}"
 
 
-def rewritten(tamper: Tamper) -> Stage:
+def rewritten(tamper: Tamper) -> AttackedSite:
     provider = FakeProvider(clock=lambda: NOW)
-    return Stage(provider, http_client=RewritingProvider(provider, tamper).http_client())
+    return AttackedSite(provider, http_client=RewritingProvider(provider, tamper).http_client())
 
 
 @pytest.mark.parametrize(

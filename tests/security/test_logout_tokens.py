@@ -14,7 +14,7 @@ from asgi_oidc.testing.faults import FAULTS
 from asgi_oidc.testing.in_process import call_app
 from tests.logout_site import BACKCHANNEL, FORM, LogoutSite, are_in, sid_of
 from tests.protected_site import ORIGIN
-from tests.scripted_store import OwnStore
+from tests.scripted_store import ScriptedStore
 
 from .sizes import size
 
@@ -109,7 +109,7 @@ def test_claims_of_any_kind_end_nobody_elses_session(claims):
 async def test_a_store_that_answers_nonsense_makes_no_200_that_did_nothing(form, method, answer):
     """The guard itself is broken: either the sessions are over, or the provider hears that they are not."""
     site = LogoutSite(form)
-    store: OwnStore = site.settings.get("store") or site.settings["logout_store"]
+    store: ScriptedStore = site.settings.get("store") or site.settings["logout_store"]
     browser = await site.signed_in()
 
     store.answers[method] = answer

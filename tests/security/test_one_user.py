@@ -15,7 +15,7 @@ def site(request: pytest.FixtureRequest) -> LogoutSite:
     return LogoutSite(request.param, frontchannel_logout=True)
 
 
-def marks(site: LogoutSite) -> int:
+def revocation_count(site: LogoutSite) -> int:
     """How many are remembered: a bound of memory, which nothing else shows."""
     return len(site.middleware._parts.ended._known)
 
@@ -40,7 +40,7 @@ async def test_sign_outs_at_the_provider_count_against_their_user() -> None:
         await site.hear(token)
 
     assert (before, await are_in(alice, bob)) == ([True, True], [False, True])
-    assert marks(site) <= MAX_PER_USER + 2
+    assert revocation_count(site) <= MAX_PER_USER + 2
 
 
 async def test_who_has_filled_up_can_sign_in_and_out(site: LogoutSite) -> None:
@@ -54,7 +54,7 @@ async def test_who_has_filled_up_can_sign_in_and_out(site: LogoutSite) -> None:
 
     signed_in = await are_in(first, second, third, bob)
     assert signed_in == [False, False, site.settings.get("store") is None, True]
-    assert marks(site) <= MAX_PER_USER + 3
+    assert revocation_count(site) <= MAX_PER_USER + 3
 
 
 async def sign_in_late(site: LogoutSite, browser: Browser) -> None:
@@ -69,14 +69,14 @@ async def test_the_same_sign_out_again_fills_nothing(site: LogoutSite) -> None:
     await browser.post("/auth/logout", follow=False)
     for _ in range(2):
         await site.hear(site.provider.logout_token("alice", sid="s"))
-    known = marks(site)
+    known = revocation_count(site)
 
     for copy in copies:
         await copy.post("/auth/logout", follow=False)
         await copy.fetch(f"/auth/frontchannel-logout?{urlencode({'iss': site.provider.issuer, 'sid': 's'})}")
         await site.hear(site.provider.logout_token("alice", sid="s"))
 
-    assert marks(site) == known
+    assert revocation_count(site) == known
 
 
 async def test_who_has_filled_up_can_take_over_the_session_of_another(site: LogoutSite) -> None:
@@ -98,11 +98,11 @@ async def test_sessions_that_the_app_ends_count_against_their_user() -> None:
     for _ in range(3):
         session_ids.append(await new_session_id(site))
     fill_up(site, "alice")
-    known = marks(site)
+    known = revocation_count(site)
 
     ended = [await site.middleware.sessions.end("alice", session_id) for session_id in session_ids]
 
-    assert (ended, await are_in(alice), marks(site)) == ([True] * 3, [True], known)
+    assert (ended, await are_in(alice), revocation_count(site)) == ([True] * 3, [True], known)
 
 
 async def new_session_id(site: LogoutSite) -> str:

@@ -17,7 +17,7 @@ from rich.pretty import pretty_repr
 from asgi_oidc import MemoryStore, OIDCMiddleware, SessionStore
 from asgi_oidc.testing import Browser, Client, FakeProvider
 
-from .attacked_site import ORIGIN, CountingApp, Stage
+from .attacked_site import ORIGIN, AttackedSite, CountingApp
 
 PLANTED = "planted-4711-" + secrets.token_urlsafe(16)
 CLIENT_SECRET = "client-secret-4711-" + secrets.token_urlsafe(16)
@@ -126,7 +126,7 @@ async def test_nothing_that_the_middleware_holds_prints_a_secret(setting: str | 
     provider = FakeProvider(clients=[Client("web", CLIENT_SECRET)])
     store = StoreWithAPassword(MemoryStore(), f"mongodb://user:{PLANTED}@host")
     where = {setting: store} if setting else {}
-    stage = Stage(
+    stage = AttackedSite(
         provider,
         AppWithAPassword(PLANTED),
         client_secret=CLIENT_SECRET,

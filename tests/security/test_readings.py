@@ -84,12 +84,12 @@ def test_what_a_canonical_path_meets_an_odd_one_of_the_same_readings_meets(
     path: str, root_path: str, base_path: str
 ) -> None:
     """By construction: the odd matcher asks the other one as well."""
-    closing = RulePatterns([rule.pattern for rule in RULES])
+    rule_patterns = RulePatterns([rule.pattern for rule in RULES])
     readings = read_path(http_scope(path, root_path=root_path), base_path=base_path)
 
-    odd = closing.matching(replace(readings, is_canonical=False))
+    odd = rule_patterns.matching(replace(readings, is_canonical=False))
 
-    assert set(closing.matching(replace(readings, is_canonical=True))) <= set(odd)
+    assert set(rule_patterns.matching(replace(readings, is_canonical=True))) <= set(odd)
 
 
 @st.composite

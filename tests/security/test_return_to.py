@@ -9,7 +9,7 @@ import pytest
 
 from asgi_oidc.testing import Browser, FakeProvider
 
-from .attacked_site import NOW, ORIGIN, Exchange, Stage, http_scope
+from .attacked_site import NOW, ORIGIN, AttackedSite, Exchange, http_scope
 from .return_paths import PATHS, origin_of, return_path
 from .sizes import size
 
@@ -19,14 +19,14 @@ NAVIGATION = ((b"sec-fetch-mode", b"navigate"), (b"sec-fetch-dest", b"document")
 
 
 @pytest.fixture
-def stage() -> Stage:
+def stage() -> AttackedSite:
     """Ed25519 signs fastest, and everybody is alice."""
     provider = FakeProvider(clock=lambda: NOW, alg="EdDSA")
     provider.sign_in_as("alice")
-    return Stage(provider)
+    return AttackedSite(provider)
 
 
-async def way_back(browser: Browser, authorization_url: str) -> str:
+async def final_location(browser: Browser, authorization_url: str) -> str:
     """Follow a login from the provider to the end, and give the Location of the last redirect as it stands."""
     at_provider = await browser.get(authorization_url, follow=False)
     back = await browser.get(at_provider.location, follow=False)
@@ -34,22 +34,22 @@ async def way_back(browser: Browser, authorization_url: str) -> str:
     return back.headers["location"]
 
 
-async def way_back_to(stage: Stage, query: str) -> str:
+async def final_location_of(stage: AttackedSite, query: str) -> str:
     browser = stage.browser()
     begun = await browser.get(f"/auth/login?{query}", follow=False)
     assert begun.location.startswith("https://id.example.com/authorize?")
-    return await way_back(browser, begun.location)
+    return await final_location(browser, begun.location)
 
 
 @pytest.mark.long
-async def test_no_generated_return_path_leaves_the_site(stage: Stage) -> None:
+async def test_no_generated_return_path_leaves_the_site(stage: AttackedSite) -> None:
     """The parameter is anybody's to choose: it comes with a link."""
     source = random.Random("return_to")
     hostile, left = 0, []
 
     for _ in range(size(400, 10_000)):
         asked = return_path(source)
-        location = await way_back_to(stage, "return_to=" + quote(asked, safe=source.choice(("", "/:@\\"))))
+        location = await final_location_of(stage, "return_to=" + quote(asked, safe=source.choice(("", "/:@\\"))))
         hostile += origin_of(asked) not in ("", ORIGIN)
         if origin_of(location) != ORIGIN or not location.startswith(f"{ORIGIN}/"):
             left.append((asked, location))
@@ -63,9 +63,9 @@ async def test_no_generated_return_path_leaves_the_site(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("path", PATHS)
-async def test_an_honest_return_path_is_kept_byte_for_byte(stage: Stage, path: str) -> None:
+async def test_an_honest_return_path_is_kept_byte_for_byte(stage: AttackedSite, path: str) -> None:
     """A check that sends everybody home would pass the test above."""
-    location = await way_back_to(stage, "return_to=" + quote(path, safe=""))
+    location = await final_location_of(stage, "return_to=" + quote(path, safe=""))
 
     assert location == ORIGIN + path
 
@@ -83,9 +83,9 @@ async def test_an_honest_return_path_is_kept_byte_for_byte(stage: Stage, path: s
         ),
     ],
 )
-async def test_no_login_comes_back_to_one_of_our_own_urls(stage: Stage, path: str) -> None:
+async def test_no_login_comes_back_to_one_of_our_own_urls(stage: AttackedSite, path: str) -> None:
     """It would sign out at once, or in again and again."""
-    location = await way_back_to(stage, "return_to=" + quote(path, safe=""))
+    location = await final_location_of(stage, "return_to=" + quote(path, safe=""))
 
     assert location == f"{ORIGIN}/"
 
@@ -104,18 +104,18 @@ async def test_no_login_comes_back_to_one_of_our_own_urls(stage: Stage, path: st
         "returnTo=//evil.example&next=//evil.example&redirect_uri=//evil.example&rd=//evil.example",
     ],
 )
-async def test_an_odd_query_ends_at_home_or_is_refused(stage: Stage, query: str) -> None:
+async def test_an_odd_query_ends_at_home_or_is_refused(stage: AttackedSite, query: str) -> None:
     """Two return paths are a quarrel about which one counts: neither does."""
     browser = stage.browser()
     begun = await browser.get(f"/auth/login?{query}", follow=False)
 
     if begun.status_code == 400:
         return
-    assert await way_back(browser, begun.location) == f"{ORIGIN}/"
+    assert await final_location(browser, begun.location) == f"{ORIGIN}/"
 
 
 @pytest.mark.long
-async def test_the_path_of_the_request_itself_never_leaves_the_site(stage: Stage) -> None:
+async def test_the_path_of_the_request_itself_never_leaves_the_site(stage: AttackedSite) -> None:
     """No parameter is needed: whoever is sent to `//evil.example` would be sent back there."""
     source = random.Random("request path")
     left = []
@@ -136,7 +136,7 @@ async def test_the_path_of_the_request_itself_never_leaves_the_site(stage: Stage
         for line in exchange.headers(b"set-cookie"):
             browser.jar.receive(line.decode(), ORIGIN)
         [authorization_url] = exchange.headers(b"location")
-        location = await way_back(browser, authorization_url.decode())
+        location = await final_location(browser, authorization_url.decode())
         if origin_of(location) != ORIGIN or origin_of(location.removeprefix(ORIGIN)) != ORIGIN:
             left.append((asked, location))
 
@@ -144,7 +144,7 @@ async def test_the_path_of_the_request_itself_never_leaves_the_site(stage: Stage
 
 
 @pytest.mark.long
-async def test_a_referer_puts_no_foreign_place_into_the_login_url(stage: Stage) -> None:
+async def test_a_referer_puts_no_foreign_place_into_the_login_url(stage: AttackedSite) -> None:
     """A 401 tells a script where to sign in, and to come back to the page that the script runs on."""
     source = random.Random("referer")
     left = []
@@ -167,7 +167,7 @@ def _login_url(body: bytes) -> str:
     return str(json.loads(body)["login_url"])
 
 
-async def test_logging_out_never_goes_where_a_request_says(stage: Stage) -> None:
+async def test_logging_out_never_goes_where_a_request_says(stage: AttackedSite) -> None:
     """Where a sign-out ends is a setting, and no parameter."""
     browser = await stage.signed_in()
     query = "post_logout_redirect_uri=https://evil.example&return_to=//evil.example&state=x"

@@ -8,18 +8,18 @@ import pytest
 from asgi_oidc.errors import UnsupportedScope
 from asgi_oidc.testing import FakeProvider
 
-from .attacked_site import NOW, ORIGIN, Exchange, Stage, attempt, http_scope
+from .attacked_site import NOW, ORIGIN, AttackedSite, Exchange, attempt, http_scope
 
 
 @pytest.fixture
-def stage() -> Stage:
-    return Stage(FakeProvider(clock=lambda: NOW, alg="EdDSA"))
+def stage() -> AttackedSite:
+    return AttackedSite(FakeProvider(clock=lambda: NOW, alg="EdDSA"))
 
 
 @pytest.mark.parametrize(
     "kind", ["http.v2", "HTTP", "http ", "webtransport", "sse", "", None, 7, "Websocket", "lifespan2"]
 )
-async def test_a_scope_type_that_nobody_has_checked_is_refused(stage: Stage, kind: Any) -> None:
+async def test_a_scope_type_that_nobody_has_checked_is_refused(stage: AttackedSite, kind: Any) -> None:
     """What comes new into ASGI is closed until somebody has thought about it."""
     exchange = Exchange()
 
@@ -55,7 +55,7 @@ async def test_a_scope_type_that_nobody_has_checked_is_refused(stage: Stage, kin
     ],
     ids=str,
 )
-async def test_a_malformed_scope_opens_nothing(stage: Stage, members: dict[str, Any]) -> None:
+async def test_a_malformed_scope_opens_nothing(stage: AttackedSite, members: dict[str, Any]) -> None:
     """A server that breaks the specification must not break the guard."""
     for kind in ("http", "websocket"):
         scope = {**http_scope("/page"), **members, "type": kind}
@@ -69,7 +69,7 @@ async def test_a_malformed_scope_opens_nothing(stage: Stage, members: dict[str, 
 @pytest.mark.parametrize(
     "missing", ["path", "raw_path", "root_path", "headers", "query_string", "method", "scheme", "client"]
 )
-async def test_a_scope_without_a_member_opens_nothing(stage: Stage, missing: str) -> None:
+async def test_a_scope_without_a_member_opens_nothing(stage: AttackedSite, missing: str) -> None:
     """The same for what is left out."""
     scope = {name: value for name, value in http_scope("/page").items() if name != missing}
 
@@ -79,7 +79,7 @@ async def test_a_scope_without_a_member_opens_nothing(stage: Stage, missing: str
     assert stage.app.visits == []
 
 
-async def test_what_the_outside_put_into_the_scope_is_replaced(stage: Stage) -> None:
+async def test_what_the_outside_put_into_the_scope_is_replaced(stage: AttackedSite) -> None:
     """Nobody is signed in by a server, a proxy or a middleware in front."""
     forged: dict[str, Any] = {
         "user": "admin",
@@ -114,7 +114,7 @@ async def test_what_the_outside_put_into_the_scope_is_replaced(stage: Stage) -> 
     ],
     ids=lambda it: f"{next(iter(it))}-{len(str(it)) // 1000}k",
 )
-async def test_a_large_request_costs_no_more_than_its_size(stage: Stage, members: dict[str, Any]) -> None:
+async def test_a_large_request_costs_no_more_than_its_size(stage: AttackedSite, members: dict[str, Any]) -> None:
     """No spelling makes one request hold up all others."""
     paths = [members["path"]] if "path" in members else ["/page", "/auth/login", "/auth/callback", "/auth/logout"]
     scopes = [{**http_scope("/"), **members, "path": path} for path in paths]
@@ -127,7 +127,7 @@ async def test_a_large_request_costs_no_more_than_its_size(stage: Stage, members
 
 
 @pytest.mark.parametrize("name", [b"a", b"cookie", b"accept", b"sec-fetch-mode"])
-async def test_many_headers_cost_no_more_than_their_number(stage: Stage, name: bytes) -> None:
+async def test_many_headers_cost_no_more_than_their_number(stage: AttackedSite, name: bytes) -> None:
     """Not every server has a limit, and one request must not hold up all others."""
     began = time.process_time()
 
@@ -143,7 +143,7 @@ async def test_many_headers_cost_no_more_than_their_number(stage: Stage, name: b
 )
 @pytest.mark.parametrize("denial", [True, False])
 async def test_a_websocket_of_another_site_does_not_get_the_user(
-    stage: Stage, origin: bytes | None, denial: bool
+    stage: AttackedSite, origin: bytes | None, denial: bool
 ) -> None:
     """Browsers let any site open a websocket with our cookies."""
     browser = await stage.signed_in()

@@ -9,7 +9,7 @@ import pytest
 
 from asgi_oidc.testing import Browser, FakeProvider, Persona
 
-from .attacked_site import NOW, ORIGIN, OTHER_SECRET, SECRET, Exchange, Stage, http_scope
+from .attacked_site import NOW, ORIGIN, OTHER_SECRET, SECRET, AttackedSite, Exchange, http_scope
 from .sizes import size
 
 pytestmark = pytest.mark.usefixtures("quiet")
@@ -22,16 +22,16 @@ PERSONAS = (Persona("alice", "Alice Adams", "alice@example.com"), Persona("erin"
 
 
 @pytest.fixture
-def stage() -> Stage:
+def stage() -> AttackedSite:
     """Ed25519 signs fastest; erin has more claims than one cookie holds."""
-    return Stage(FakeProvider(clock=lambda: NOW, alg="EdDSA", personas=PERSONAS))
+    return AttackedSite(FakeProvider(clock=lambda: NOW, alg="EdDSA", personas=PERSONAS))
 
 
 def cookies_of(browser: Browser) -> dict[str, str]:
     return {cookie.name: cookie.value for cookie in browser.cookies if cookie.domain == "app.example.com"}
 
 
-async def used(stage: Stage, sub: str = "alice") -> dict[str, str]:
+async def used(stage: AttackedSite, sub: str = "alice") -> dict[str, str]:
     """The cookies of a session that has been used for a while: login, pieces of the tokens, last use."""
     browser = await stage.signed_in(sub)
     stage.clock.now += 60
@@ -57,14 +57,16 @@ def header_of(cookies: Mapping[str, Any]) -> bytes:
     return b"; ".join(name.encode("latin-1") + b"=" + value for name, value in pairs)
 
 
-async def get(stage: Stage, path: str, cookie: bytes, *headers: tuple[bytes, bytes], query: bytes = b"") -> Exchange:
+async def get(
+    stage: AttackedSite, path: str, cookie: bytes, *headers: tuple[bytes, bytes], query: bytes = b""
+) -> Exchange:
     exchange = Exchange({"type": "http.request", "body": b""})
     scope = http_scope(path, headers=[(b"cookie", cookie), *headers], query_string=query)
     await stage.middleware(scope, exchange.receive, exchange.send)
     return exchange
 
 
-async def opened(stage: Stage, cookies: Iterable[bytes]) -> list[tuple[int, bytes]]:
+async def opened(stage: AttackedSite, cookies: Iterable[bytes]) -> list[tuple[int, bytes]]:
     """Give those cookie headers that are anything but anonymous."""
     found = []
     for cookie in cookies:
@@ -84,7 +86,7 @@ def flipped(value: str, *, step: int = 1) -> Iterator[bytes]:
 
 @pytest.mark.long
 @pytest.mark.parametrize(("sub", "pieces", "step"), [("alice", 1, 1), ("erin", 2, size(13, 1))])
-async def test_every_byte_of_a_session_counts(stage: Stage, sub: str, pieces: int, step: int) -> None:
+async def test_every_byte_of_a_session_counts(stage: AttackedSite, sub: str, pieces: int, step: int) -> None:
     """A byte that does not count is a byte that an attacker may choose: of the login, the tokens and the last use."""
     cookies = await used(stage, sub)
     assert (len(pieces_of(cookies)), len(cookies)) == (pieces, pieces + 2)
@@ -96,7 +98,7 @@ async def test_every_byte_of_a_session_counts(stage: Stage, sub: str, pieces: in
 
 
 @pytest.mark.long
-async def test_every_byte_of_a_login_in_progress_counts(stage: Stage) -> None:
+async def test_every_byte_of_a_login_in_progress_counts(stage: AttackedSite) -> None:
     """A login that somebody else can change is a login of somebody else."""
     browser, callback = await stage.login_in_progress()
     [(name, value)] = cookies_of(browser).items()
@@ -115,7 +117,7 @@ async def test_every_byte_of_a_login_in_progress_counts(stage: Stage) -> None:
     assert (await browser.get(callback)).json()["sub"] == "alice"
 
 
-async def test_a_session_cut_anywhere_is_none(stage: Stage) -> None:
+async def test_a_session_cut_anywhere_is_none(stage: AttackedSite) -> None:
     """Half a cookie is what a full jar leaves."""
     cookies = await used(stage)
 
@@ -127,7 +129,7 @@ async def test_a_session_cut_anywhere_is_none(stage: Stage) -> None:
         assert (await get(stage, "/auth/session", header_of({**cookies, name: value + " "}))).status == 200
 
 
-async def test_pieces_in_another_order_number_or_place_are_no_session(stage: Stage) -> None:
+async def test_pieces_in_another_order_number_or_place_are_no_session(stage: AttackedSite) -> None:
     """Pieces belong together as they were cut: in this order, under these names, this many."""
     cookies = cookies_of(await stage.signed_in("erin"))
     login, names = login_of(cookies), pieces_of(cookies)
@@ -150,7 +152,7 @@ async def test_pieces_in_another_order_number_or_place_are_no_session(stage: Sta
     assert (await get(stage, "/auth/session", header_of(cookies))).status == 200
 
 
-async def test_pieces_of_two_sessions_make_no_third(stage: Stage) -> None:
+async def test_pieces_of_two_sessions_make_no_third(stage: AttackedSite) -> None:
     """One tag covers the whole, and the tokens belong to their login, whichever name they come under."""
     first = cookies_of(await stage.signed_in("erin"))
     second = cookies_of(await stage.signed_in("erin"))
@@ -175,7 +177,7 @@ async def test_pieces_of_two_sessions_make_no_third(stage: Stage) -> None:
         assert (await get(stage, "/auth/session", header_of(whole))).status == 200
 
 
-async def test_a_login_without_its_tokens_and_tokens_without_their_login_open_nothing(stage: Stage) -> None:
+async def test_a_login_without_its_tokens_and_tokens_without_their_login_open_nothing(stage: AttackedSite) -> None:
     """The one signs in, the others are what it says: neither does the other's work."""
     cookies = await used(stage, "erin")
     login, pieces = login_of(cookies), pieces_of(cookies)
@@ -188,7 +190,7 @@ async def test_a_login_without_its_tokens_and_tokens_without_their_login_open_no
     assert await opened(stage, map(header_of, [*alone, *seen, *without])) == []
 
 
-async def test_no_kind_of_value_stands_in_for_a_session(stage: Stage) -> None:
+async def test_no_kind_of_value_stands_in_for_a_session(stage: AttackedSite) -> None:
     """A login cookie or a token is no session, whatever name it gets (CVE-2023-48309)."""
     cookies = await used(stage)
     waiting, _ = await stage.login_in_progress()
@@ -203,7 +205,7 @@ async def test_no_kind_of_value_stands_in_for_a_session(stage: Stage) -> None:
         assert await opened(stage, (header_of({name: text}) for text in written)) == []
 
 
-async def test_no_session_stands_in_for_a_login_in_progress(stage: Stage) -> None:
+async def test_no_session_stands_in_for_a_login_in_progress(stage: AttackedSite) -> None:
     """Nor does another login's cookie, moved to this state's name."""
     session = [text for value in (await used(stage)).values() for text in (value, value.removeprefix("1."))]
     other, _ = await stage.login_in_progress()
@@ -232,11 +234,13 @@ async def test_no_session_stands_in_for_a_login_in_progress(stage: Stage) -> Non
     ],
     ids=str,
 )
-async def test_a_cookie_of_another_middleware_is_no_session_here(stage: Stage, settings: dict[str, object]) -> None:
+async def test_a_cookie_of_another_middleware_is_no_session_here(
+    stage: AttackedSite, settings: dict[str, object]
+) -> None:
     """The same secret in two apps must not make one app's users the other's."""
     given = cookies_of(await stage.signed_in())
     own_stem = login_of(given)
-    theirs = Stage(FakeProvider(str(settings.get("issuer", "https://id.example.com")), alg="EdDSA"), **settings)
+    theirs = AttackedSite(FakeProvider(str(settings.get("issuer", "https://id.example.com")), alg="EdDSA"), **settings)
     probe = await get(theirs, "/auth/login", b"", *NAVIGATION)
     stem = probe.headers(b"set-cookie")[0].partition(b"-login-")[0].decode()
 
@@ -247,15 +251,17 @@ async def test_a_cookie_of_another_middleware_is_no_session_here(stage: Stage, s
     assert await opened(theirs, [header_of({name: value}) for name, value in moved.items()]) == []
 
 
-async def test_a_secret_that_was_taken_off_the_list_opens_nothing(stage: Stage) -> None:
+async def test_a_secret_that_was_taken_off_the_list_opens_nothing(stage: AttackedSite) -> None:
     """Rotation: the first seals, all open, and one that is gone is gone."""
     cookie = header_of(cookies_of(await stage.signed_in()))
 
-    assert (await get(Stage(stage.provider, secret=[OTHER_SECRET, SECRET]), "/auth/session", cookie)).status == 200
-    assert (await get(Stage(stage.provider, secret=[OTHER_SECRET]), "/auth/session", cookie)).status == 401
+    assert (
+        await get(AttackedSite(stage.provider, secret=[OTHER_SECRET, SECRET]), "/auth/session", cookie)
+    ).status == 200
+    assert (await get(AttackedSite(stage.provider, secret=[OTHER_SECRET]), "/auth/session", cookie)).status == 401
 
 
-async def test_the_session_has_the_host_prefix_on_the_wire(stage: Stage) -> None:
+async def test_the_session_has_the_host_prefix_on_the_wire(stage: AttackedSite) -> None:
     """A prefix misspelt protects nothing, and nobody notices."""
     names = list(await used(stage))
 
@@ -266,7 +272,7 @@ async def test_the_session_has_the_host_prefix_on_the_wire(stage: Stage) -> None
 @pytest.mark.parametrize(
     "before", [b"\xa0", b"\x85", b"\x1c", b"\x0b", b"\x0c", b"\x00", b"\xe2\x80\x83", b"%20", b'"', b"="]
 )
-async def test_only_the_exact_bytes_of_our_name_are_our_name(stage: Stage, before: bytes) -> None:
+async def test_only_the_exact_bytes_of_our_name_are_our_name(stage: AttackedSite, before: bytes) -> None:
     """Servers that trim more than a browser let a subdomain plant `__Host-` cookies."""
     cookies = cookies_of(await stage.signed_in())
 
@@ -279,7 +285,7 @@ async def test_only_the_exact_bytes_of_our_name_are_our_name(stage: Stage, befor
         assert (await get(stage, "/auth/session", rest + b"; " + name + b"=" + value)).status == 200
 
 
-async def test_a_name_that_comes_twice_is_nobody(stage: Stage) -> None:
+async def test_a_name_that_comes_twice_is_nobody(stage: AttackedSite) -> None:
     """Which of two cookies a browser sends first says nothing about which one is ours."""
     cookies = cookies_of(await stage.signed_in())
     mine, other = header_of(cookies), header_of(cookies_of(await stage.signed_in()))
@@ -291,7 +297,7 @@ async def test_a_name_that_comes_twice_is_nobody(stage: Stage) -> None:
     assert await opened(stage, doubled) == []
 
 
-async def test_quoting_does_not_make_a_value_ours(stage: Stage) -> None:
+async def test_quoting_does_not_make_a_value_ours(stage: AttackedSite) -> None:
     """We never write quotes or escapes, so none are read."""
     cookies = cookies_of(await stage.signed_in())
 
@@ -303,7 +309,7 @@ async def test_quoting_does_not_make_a_value_ours(stage: Stage) -> None:
 
 
 @pytest.mark.long
-async def test_no_cookie_header_breaks_a_request(stage: Stage) -> None:
+async def test_no_cookie_header_breaks_a_request(stage: AttackedSite) -> None:
     """Malformed bytes are input: they make nobody of a visitor, and never an error 500."""
     source = random.Random("cookies")
     cookies = cookies_of(await stage.signed_in("alice"))

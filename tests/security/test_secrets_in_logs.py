@@ -17,7 +17,7 @@ from asgi_oidc.testing import Browser, Client, FakeProvider, Persona, serve
 from asgi_oidc.testing.browser import Response
 from asgi_oidc.testing.faults import FAULTS
 
-from .attacked_site import NOW, ORIGIN, Exchange, Scope, Stage, http_scope
+from .attacked_site import NOW, ORIGIN, AttackedSite, Exchange, Scope, http_scope
 from .recorder import Recorder
 
 PERSON = Persona(
@@ -42,8 +42,8 @@ def recorder() -> Recorder:
 
 
 @pytest.fixture
-def stage(recorder: Recorder) -> Stage:
-    return Stage(
+def stage(recorder: Recorder) -> AttackedSite:
+    return AttackedSite(
         recorder.provider,
         client_secret=CLIENT_SECRET,
         secret=[SECRET],
@@ -68,7 +68,7 @@ def leaks(text: str, *hidden: str) -> list[str]:
     return [secret for secret in hidden if secret and secret in text]
 
 
-async def whole_visit(stage: Stage, recorder: Recorder) -> tuple[list[Response], set[str]]:
+async def whole_visit(stage: AttackedSite, recorder: Recorder) -> tuple[list[Response], set[str]]:
     """Sign in, look around, do what is not allowed, sign out; give all responses of ours, and the secrets."""
     browser = Browser(stage.middleware, ORIGIN, {stage.provider.origin: recorder}, clock=stage.clock)
     seen = []
@@ -93,7 +93,7 @@ async def whole_visit(stage: Stage, recorder: Recorder) -> tuple[list[Response],
 
 @pytest.mark.parametrize("fault", ["none", *FAILURES])
 async def test_nothing_secret_is_logged_or_shown(
-    stage: Stage, recorder: Recorder, fault: str, caplog: pytest.LogCaptureFixture
+    stage: AttackedSite, recorder: Recorder, fault: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Logs are read by many and kept for long; pages are read by whoever made the request."""
     with stage.provider.fault(fault) if fault != "none" else contextlib.nullcontext():
@@ -113,7 +113,7 @@ async def test_nothing_secret_is_logged_over_real_connections(
     provider = recorder.provider
     with serve(recorder, log_level="debug", access_log=False) as server:
         provider.issuer = server.url
-        stage = Stage(provider, client_secret=CLIENT_SECRET, secret=SECRET, http_client=None)
+        stage = AttackedSite(provider, client_secret=CLIENT_SECRET, secret=SECRET, http_client=None)
         seen, hidden = await whole_visit(stage, recorder)
 
     assert any(step.url.endswith("/auth/session") and step.status_code == 200 for step in seen)
@@ -147,7 +147,7 @@ def await_token(scope: Scope) -> Any:
 async def test_what_is_in_the_scope_prints_nothing_secret(recorder: Recorder) -> None:
     """Apps print their scope when they debug, and error reporters do it for them."""
     app = Reprs()
-    stage = Stage(recorder.provider, app, client_secret=CLIENT_SECRET, secret=SECRET)
+    stage = AttackedSite(recorder.provider, app, client_secret=CLIENT_SECRET, secret=SECRET)
     browser = Browser(stage.middleware, ORIGIN, {stage.provider.origin: recorder}, clock=stage.clock)
 
     await browser.sign_in(PERSON.sub, "/page")
@@ -157,7 +157,7 @@ async def test_what_is_in_the_scope_prints_nothing_secret(recorder: Recorder) ->
     assert leaks(" ".join(app.texts), *recorder.all(), *cookies, *PERSONAL) == []
 
 
-async def test_the_middleware_and_its_parts_print_nothing_secret(stage: Stage, recorder: Recorder) -> None:
+async def test_the_middleware_and_its_parts_print_nothing_secret(stage: AttackedSite, recorder: Recorder) -> None:
     """A traceback with local variables shows every part that a frame holds."""
     browser = Browser(stage.middleware, ORIGIN, {stage.provider.origin: recorder}, clock=stage.clock)
     await browser.sign_in(PERSON.sub, "/page")
@@ -216,7 +216,9 @@ def test_an_error_about_the_environment_does_not_quote_it() -> None:
     assert leaks(f"{caught.value} {caught.value!r}", "4711") == []
 
 
-async def test_a_request_that_is_refused_logs_nothing_of_it(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_request_that_is_refused_logs_nothing_of_it(
+    stage: AttackedSite, caplog: pytest.LogCaptureFixture
+) -> None:
     """A path, a query, a header or a cookie may hold a secret of the app."""
     headers = [
         (b"authorization", b"Bearer " + PLANTED.encode()),
@@ -233,7 +235,9 @@ async def test_a_request_that_is_refused_logs_nothing_of_it(stage: Stage, caplog
     assert leaks(written(caplog.records), PLANTED) == []
 
 
-async def test_what_a_log_line_quotes_cannot_forge_another(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
+async def test_what_a_log_line_quotes_cannot_forge_another(
+    stage: AttackedSite, caplog: pytest.LogCaptureFixture
+) -> None:
     """The provider's words and the browser's go to the log cut, and on one line."""
     browser, callback = await stage.login_in_progress(sub=PERSON.sub)
     state = dict(parse_qsl(urlsplit(callback).query))["state"]

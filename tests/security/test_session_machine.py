@@ -20,7 +20,7 @@ from asgi_oidc import StoreUnavailable
 from asgi_oidc.sessions.revocations import SKEW
 from asgi_oidc.testing.cookie_jar import CookieJar
 
-from .session_checker import RECOVERY, RENEWED, Asker, Judge, drop_what_is_gone, has_cookie
+from .session_checker import RECOVERY, RENEWED, Asker, SessionChecker, drop_what_is_gone, has_cookie
 from .session_model import ACCESS, AHEAD, Login, Model, Ticket
 from .session_world import CUT, STORE_STATES, TROUBLES, Process, World
 from .sizes import size
@@ -41,7 +41,7 @@ class SessionMachine(RuleBasedStateMachine):
         self.run: Callable[..., Any] = portal.call
         self.world = World(has_store=has_store, processes=processes)
         self.model = Model(has_store=has_store, now=self.world.clock.now)
-        self.judge = Judge(self.run, self.world, self.model)
+        self.checker = SessionChecker(self.run, self.world, self.model)
         # One browser throws old cookies away; the limits must not depend on that.
         self.seats = [(self.world.jar(keeps_all=number > 0), Ticket()) for number in range(3)]
         self.saved: list[tuple[CookieJar, Ticket]] = []
@@ -71,17 +71,17 @@ class SessionMachine(RuleBasedStateMachine):
         is_in = url is not None and self.run(self.world.finish_login, jar, url, ended)
 
         assert may or not is_in
-        assert is_in or not may or self.judge.is_excused()
+        assert is_in or not may or self.checker.is_excused()
         if not is_in:
             return
         page = self.run(self.world.fetch, jar, ended, "/public/hello")
         assert page.said["sub"] == user
         login = Login(user, self.model.now, page.said["handle"])
-        self.model.sign_in(ticket, ended.memory, login, self.world.granted())
+        self.model.sign_in(ticket, ended.memory, login, self.world.issued())
 
     @rule(seat=SEATS, number=NUMBERS, path=st.sampled_from(["/page", "/public/page"]))
     def visit(self, seat: int, number: int, path: str) -> None:
-        self.judge.check_visit(*self.seats[seat], self.process(number), path)
+        self.checker.check_visit(*self.seats[seat], self.process(number), path)
 
     @rule(
         seat=SEATS,
@@ -97,20 +97,20 @@ class SessionMachine(RuleBasedStateMachine):
             self.wait(pause)
             jar, ticket = self.seats[seat]
             old = Asker(jar.copy(), self.model.copy(ticket), [self.process(number)])
-            self.judge.check_tokens([Asker(jar, ticket, self.some(number, 4 if how == "at once" else 1))])
+            self.checker.check_tokens([Asker(jar, ticket, self.some(number, 4 if how == "at once" else 1))])
             if how == "with old cookies":  # a request that was sent before the answer came
-                self.judge.check_tokens([old])
+                self.checker.check_tokens([old])
 
     @rule(number=NUMBERS, pause=PAUSES)
     def all_ask_for_tokens(self, number: int, pause: int) -> None:
         self.wait(pause)
-        self.judge.check_tokens([Asker(jar, ticket, self.some(number, 2)) for jar, ticket in self.seats])
+        self.checker.check_tokens([Asker(jar, ticket, self.some(number, 2)) for jar, ticket in self.seats])
 
     @rule(seat=SEATS, number=NUMBERS, saves=st.booleans())
     def sign_out(self, seat: int, number: int, saves: bool) -> None:
         if saves:
             self.save_cookies(seat)
-        self.judge.check_sign_out(*self.seats[seat], self.process(number))
+        self.checker.check_sign_out(*self.seats[seat], self.process(number))
 
     @rule(seat=SEATS, number=NUMBERS, other=NUMBERS, user=USERS)
     def sign_out_while_a_token_is_renewed(self, seat: int, number: int, other: int, user: str) -> None:
@@ -121,13 +121,13 @@ class SessionMachine(RuleBasedStateMachine):
         if not all(self.model.is_alive(ticket, it.memory) for it in (asked, process)):
             return
         tokens = self.model.tokens(ticket, asked.memory)
-        if self.judge.outcomes(ticket.login, tokens, is_renewable=self.judge.is_renewable(tokens)) != {RENEWED}:
+        if self.checker.outcomes(ticket.login, tokens, is_renewable=self.checker.is_renewable(tokens)) != {RENEWED}:
             return
 
         answer = self.run(self.world.sign_out_in_between, jar, asked, process)
 
         assert answer.status == 401
-        assert self.world.is_withdrawn(self.world.granted(after=tokens).access)
+        assert self.world.is_withdrawn(self.world.issued(after=tokens).access)
         self.model.end(ticket, process.memory)
         ticket.drop()
 
@@ -146,9 +146,9 @@ class SessionMachine(RuleBasedStateMachine):
         jar, ticket = self.saved[which % len(self.saved)]
         jar, ticket, process = jar.copy(), self.model.copy(ticket), self.process(number)
         if deed == "tokens":
-            self.judge.check_tokens([Asker(jar, ticket, [process])])
+            self.checker.check_tokens([Asker(jar, ticket, [process])])
         else:
-            (self.judge.check_visit if deed == "visit" else self.judge.check_sign_out)(jar, ticket, process)
+            (self.checker.check_visit if deed == "visit" else self.checker.check_sign_out)(jar, ticket, process)
 
     # --- what the app does
 
@@ -185,7 +185,7 @@ class SessionMachine(RuleBasedStateMachine):
     @rule(number=NUMBERS, user=USERS)
     def sign_out_at_the_provider(self, number: int, user: str) -> None:
         """Everywhere; the provider tells one process."""
-        if self.world.trouble is not None or self.model.now < self.judge.sure_from:
+        if self.world.trouble is not None or self.model.now < self.checker.sure_from:
             return
         process = self.process(number)
 
@@ -212,10 +212,10 @@ class SessionMachine(RuleBasedStateMachine):
 
     @precondition(lambda self: self.model.has_store)
     @rule(state=st.sampled_from(sorted(STORE_STATES)))
-    def break_or_mend_the_store(self, state: str) -> None:
+    def break_or_repair_the_store(self, state: str) -> None:
         self.world.set_store(state)
 
-    @precondition(lambda self: self.world.trouble is None and self.model.now >= self.judge.sure_from)
+    @precondition(lambda self: self.world.trouble is None and self.model.now >= self.checker.sure_from)
     @rule(trouble=st.sampled_from(TROUBLES), new_keys=st.booleans(), seat=SEATS, number=NUMBERS, user=USERS)
     def break_the_provider(self, trouble: str, new_keys: bool, seat: int, number: int, user: str) -> None:
         """Somebody notices at once."""
@@ -227,9 +227,9 @@ class SessionMachine(RuleBasedStateMachine):
 
     @precondition(lambda self: self.world.trouble is not None)
     @rule(pause=PAUSES, number=NUMBERS)
-    def mend_the_provider(self, pause: int, number: int) -> None:
+    def repair_the_provider(self, pause: int, number: int) -> None:
         if self.world.trouble in (CUT, "jwks_down"):
-            self.judge.sure_from = self.model.now + RECOVERY
+            self.checker.sure_from = self.model.now + RECOVERY
         self.world.set_trouble(None)
         self.all_ask_for_tokens(number, pause)
 
@@ -245,7 +245,7 @@ class SessionMachine(RuleBasedStateMachine):
         ticket, memory = self.seats[seat][1], self.process(number).memory
         if ticket.login is not None:
             self.world.withdraw(self.model.tokens(ticket, memory))
-            self.judge.withdrawn.add(ticket.login)
+            self.checker.withdrawn.add(ticket.login)
 
     # --- what must be so
 

@@ -20,7 +20,7 @@ from tests.protected_site import (
     token_cookies,
     who_am_i,
 )
-from tests.scripted_store import OwnStore
+from tests.scripted_store import ScriptedStore
 
 GRACE = 30  # seconds
 
@@ -311,9 +311,9 @@ async def test_a_second_cookie_of_the_same_name_makes_it_nobody(site):
 # --- in a store
 
 
-def stored_site(**settings: Any) -> tuple[Site, OwnStore]:
+def stored_site(**settings: Any) -> tuple[Site, ScriptedStore]:
     """A site whose sessions are in a store that goes by its clock and writes down what it is asked."""
-    store = OwnStore()
+    store = ScriptedStore()
     site = Site(store=store, **settings)
     store.memory = MemoryStore(clock=site.clock)
     return site, store

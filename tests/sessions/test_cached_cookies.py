@@ -9,7 +9,7 @@ import pytest
 from asgi_oidc.sessions.repository import ActiveSession
 from asgi_oidc.sessions.session import MAX_CLOCK_SETBACK, MAX_SKEW, Session, Use
 from asgi_oidc.web.cookies import Cookies
-from tests.scripted_store import refreshed
+from tests.sessions.store_process import refreshed
 from tests.sessions.test_in_cookies import Process, known
 from tests.sessions.test_session import ID, LOGIN, SESSION, with_tokens
 from tests.sessions.test_session_cookies import OTHER_ID, another
@@ -24,8 +24,8 @@ async def process() -> Process:
     return process
 
 
-def seen(live: ActiveSession | None) -> tuple[Session, int, Sequence[str], int] | None:
-    return None if live is None else (live.session, live.held, live.left_behind, live.fresh_until)
+def seen(active: ActiveSession | None) -> tuple[Session, int, Sequence[str], int] | None:
+    return None if active is None else (active.session, active.held, active.left_behind, active.fresh_until)
 
 
 def at_once(process: Process) -> ActiveSession | None:
@@ -34,30 +34,32 @@ def at_once(process: Process) -> ActiveSession | None:
 
 async def test_what_was_opened_is_not_opened_again(process):
     """It is the very same session, opened anew or not."""
-    live = at_once(process)
+    active = at_once(process)
 
-    assert live is not None
-    assert live.session is (await process.request()).session
-    assert (live.session, live.held, live.is_over) == (SESSION, 0, False)
+    assert active is not None
+    assert active.session is (await process.request()).session
+    assert (active.session, active.held, active.is_over) == (SESSION, 0, False)
 
 
 @pytest.mark.parametrize("header", [b"%s; _ga=2", b"_ga=1;%s", b"%s;other", b"x=1; %s; x=2", b"x=\xff;\t%s\t; \xfc=1"])
 async def test_cookies_of_others_that_change_open_nothing_anew(process, header):
     """Those that count visits are others with every click."""
-    live = at_once(process)
-    assert live is not None
+    active = at_once(process)
+    assert active is not None
 
     again = process.sessions.at_once(header % process.cookies.header)
 
     assert again is not None
-    assert again.session is live.session
+    assert again.session is active.session
 
 
 async def test_what_was_opened_changes_nothing_of_what_is_found(process):
     """Whatever else the process has opened: cookies of ours in any order, twice, changed, or left behind by others."""
     other = Process()
     await other.begin(another(SESSION))
-    use = process.jar.style.set_cookie(process.jar.use_name, process.jar.sealer.seal("seen", "x", b"[]"), max_age=9)
+    use = process.session_cookies.style.set_cookie(
+        process.session_cookies.use_name, process.session_cookies.sealer.seal("seen", "x", b"[]"), max_age=9
+    )
     own = [b"%s=%s" % (name.encode(), value.encode()) for name, value in process.cookies.items()]
     others = [b"%s=%s" % (name.encode(), value.encode()) for name, value in other.cookies.items()]
     pairs = [*own, *others, own[0] + b"A", use.partition(b";")[0], b"a=1"]
@@ -80,30 +82,30 @@ async def test_each_request_has_a_session_of_its_own_to_change(process):
 
 
 @pytest.mark.parametrize(
-    ("seconds", "is_live"),
+    ("seconds", "is_active"),
     [(0, True), (599, True), (600, False), (-MAX_CLOCK_SETBACK, True), (-MAX_CLOCK_SETBACK - 1, False)],
 )
-async def test_the_limits_hold_for_what_was_opened_before(process, seconds, is_live):
+async def test_the_limits_hold_for_what_was_opened_before(process, seconds, is_active):
     """Also when the clock is set back."""
     process.now += seconds
 
-    assert (at_once(process) is not None) is is_live
+    assert (at_once(process) is not None) is is_active
 
 
-@pytest.mark.parametrize(("now", "is_live"), [(4599, True), (4600, False)])
-async def test_the_lifetime_holds_however_much_it_is_used(process, now, is_live):
+@pytest.mark.parametrize(("now", "is_active"), [(4599, True), (4600, False)])
+async def test_the_lifetime_holds_however_much_it_is_used(process, now, is_active):
     """An hour, to the second."""
-    process.take([process.jar.write_use(Use(ID, 4590), max_age=60)])
+    process.take([process.session_cookies.write_use(Use(ID, 4590), max_age=60)])
     header = process.cookies.header
     process.now = 4595
     assert process.sessions.at_once(header) is not None
 
     process.now = now
-    assert (process.sessions.at_once(header) is not None) is is_live
+    assert (process.sessions.at_once(header) is not None) is is_active
 
 
-@pytest.mark.parametrize(("now", "is_live"), [(1099, True), (1100, False)])
-async def test_the_end_that_the_provider_wants_holds(now, is_live):
+@pytest.mark.parametrize(("now", "is_active"), [(1099, True), (1100, False)])
+async def test_the_end_that_the_provider_wants_holds(now, is_active):
     """Enterprise Extensions: session_expiry."""
     process = Process()
     await process.begin(with_tokens(ends_at=1100))
@@ -111,7 +113,7 @@ async def test_the_end_that_the_provider_wants_holds(now, is_live):
 
     process.now = now
 
-    assert (at_once(process) is not None) is is_live
+    assert (at_once(process) is not None) is is_active
 
 
 async def test_a_renewal_may_bring_the_end_nearer(process):
@@ -141,7 +143,7 @@ async def test_a_sign_out_at_the_provider_reaches_what_was_opened_before(name):
     await process.begin(msgspec.structs.replace(SESSION, login=msgspec.structs.replace(LOGIN, sub="alice", sid="s-1")))
     assert at_once(process) is not None
 
-    process.ended.sign_out(now=process.now, **name)
+    process.revocations.sign_out(now=process.now, **name)
 
     assert at_once(process) is None
 
@@ -176,13 +178,13 @@ async def test_a_grace_is_no_longer_than_the_session_would_have_lived(process):
 
 async def test_a_session_that_was_found_to_be_over_is_due_its_end(process):
     """By the provider, during this request: the answer takes its tokens away."""
-    live = at_once(process)
-    assert live is not None
-    assert not process.sessions.is_due(live)
+    active = at_once(process)
+    assert active is not None
+    assert not process.sessions.is_due(active)
 
-    live.is_over = True
+    active.is_over = True
 
-    assert process.sessions.is_due(live)
+    assert process.sessions.is_due(active)
 
 
 async def test_what_another_session_left_behind_is_swept_by_the_next_answer(process):
@@ -190,23 +192,25 @@ async def test_what_another_session_left_behind_is_swept_by_the_next_answer(proc
     other = Process()
     await other.begin(another(SESSION))
     header = process.cookies.header + b"; " + other.cookies.header.partition(b"; ")[2]
-    left = process.jar.tokens_name(OTHER_ID)
+    left = process.session_cookies.tokens_name(OTHER_ID)
 
-    live = process.sessions.at_once(header)
+    active = process.sessions.at_once(header)
 
-    assert live is not None
-    assert process.sessions.is_due(live)
-    assert [line.partition(b"=")[0].decode() for line in process.sessions.cookies_due(live, Cookies(header))] == [left]
+    assert active is not None
+    assert process.sessions.is_due(active)
+    assert [line.partition(b"=")[0].decode() for line in process.sessions.cookies_due(active, Cookies(header))] == [
+        left
+    ]
 
 
 async def test_when_too_much_has_ended_all_that_was_before_is_over():
     """A mark that has to go while it is needed: it fails closed, also for what was opened before."""
-    process = Process(most_ends=2)
+    process = Process(max_revocations=2)
     await process.begin()
     assert at_once(process) is not None
 
     for number in range(3):
-        process.ended.end(f"id-{number}", now=process.now)
+        process.revocations.end(f"id-{number}", now=process.now)
 
     assert at_once(process) is None
 
@@ -215,42 +219,42 @@ async def test_tokens_that_were_renewed_are_found_at_once(process):
     """The old refresh token is spent; the answer brings the new ones."""
     await process.sessions.change(SESSION, refreshed)
 
-    live = at_once(process)
+    active = at_once(process)
 
-    assert known(live) == (refreshed(SESSION), 0)
-    assert live is not None
-    assert process.sessions.is_due(live)
+    assert known(active) == (refreshed(SESSION), 0)
+    assert active is not None
+    assert process.sessions.is_due(active)
 
 
 async def test_tokens_that_are_renewed_meanwhile_come_with_the_answer(process):
     """By another request, after this one began."""
-    live = at_once(process)
-    assert live is not None
-    assert not process.sessions.is_due(live)
+    active = at_once(process)
+    assert active is not None
+    assert not process.sessions.is_due(active)
 
     await process.sessions.change(SESSION, refreshed)
 
-    assert process.sessions.is_due(live)
-    assert process.answer(live) == [process.tokens_name]
+    assert process.sessions.is_due(active)
+    assert process.answer(active) == [process.tokens_name]
 
 
 async def test_the_last_use_is_due_when_the_answer_comes_late(process):
     """It counts from then on."""
-    live = at_once(process)
-    assert live is not None
+    active = at_once(process)
+    assert active is not None
 
     process.now += 60
 
-    assert process.sessions.is_due(live)
+    assert process.sessions.is_due(active)
 
 
 async def test_a_use_that_was_seen_at_once_keeps_a_request_alive(process):
     """One that is open for an hour asks whether its session was used meanwhile."""
     for _ in range(3):
         process.now += 400
-        live = at_once(process)
-        assert live is not None
-        process.answer(live)
+        active = at_once(process)
+        assert active is not None
+        process.answer(active)
 
     assert await process.sessions.newest(SESSION) is not None
 
@@ -286,7 +290,7 @@ async def test_what_is_kept_is_bounded_also_for_one_user(process):
 
 async def test_what_is_kept_is_bounded_also_where_cookies_look_like_ours(process):
     """They are a part of what a session is found by."""
-    own, name = process.cookies.header, process.jar.name.encode()
+    own, name = process.cookies.header, process.session_cookies.name.encode()
     for number in range(400):
         assert process.sessions.at_once(own + b"; %s-%d=" % (name, number) + b"x" * 60_000) is not None
 
@@ -334,13 +338,13 @@ async def test_each_use_of_the_same_cookies_counts(process):
 
 async def test_a_last_use_in_the_future_is_written_anew(process):
     """The clock was set back by more than those of two machines differ."""
-    live = at_once(process)
-    assert live is not None
+    active = at_once(process)
+    assert active is not None
 
     process.now -= MAX_SKEW
-    assert not process.sessions.is_due(live)
+    assert not process.sessions.is_due(active)
     process.now -= 1
-    assert process.sessions.is_due(live)
+    assert process.sessions.is_due(active)
 
 
 async def test_sessions_of_two_secrets_do_not_meet():

@@ -7,13 +7,13 @@ import pytest
 
 from asgi_oidc import NotSignedIn, SessionEnded
 from tests.protected_site import PROGRAM, Clock, cookie_header, nothing, session_cookies, who_am_i
-from tests.scripted_store import OwnStore
+from tests.scripted_store import ScriptedStore
 from tests.token_site import LIFETIME, STORES, TokenSite
 
 
 async def test_a_sign_out_while_the_store_takes_a_new_session_wins():
     """The login began with a session that the user ended in another tab; the new one must not outlive that."""
-    store = OwnStore()
+    store = ScriptedStore()
     site = TokenSite(store)
     site.app.at_work = nothing
     browser = await site.signed_in()
@@ -32,7 +32,7 @@ async def test_a_sign_out_while_the_store_takes_a_new_session_wins():
 async def test_a_refusal_that_comes_late_ends_no_session_that_was_renewed_meanwhile():
     """The lock of a process that stood still has run out, and another one was faster with the same refresh token."""
     clock = Clock()
-    store = OwnStore(clock)
+    store = ScriptedStore(clock)
     slow = TokenSite(store, clock=clock)
     browser = await slow.signed_in()
     fast = TokenSite(store, provider=slow.provider, clock=clock)
@@ -109,7 +109,7 @@ async def test_a_request_gets_no_token_after_its_session_has_run_out(store, ends
 async def test_a_request_that_saw_its_session_end_gets_no_token_any_more():
     """Another process ended it: the record is gone, which this one sees when it needs the record, and not before."""
     clock = Clock()
-    store = OwnStore(clock)
+    store = ScriptedStore(clock)
     site, other = TokenSite(store, clock=clock), TokenSite(store, clock=clock)
     browser = await site.signed_in()
     got: list[str] = []

@@ -9,7 +9,7 @@ from asgi_oidc.testing import Browser, Response
 from tests.endpoints.test_frontchannel_logout import frame, named
 from tests.logout_site import FORMS, LogoutSite, are_in, sid_of
 from tests.protected_site import ORIGIN, session_cookies, who_am_i
-from tests.scripted_store import OwnStore
+from tests.scripted_store import ScriptedStore
 
 IN_COOKIES = [form for form in FORMS if form.startswith("cookies")]
 SCOPE = "openid profile email offline_access"
@@ -132,7 +132,7 @@ async def test_a_double_click_ends_nobody_who_signed_in_in_between(form):
 async def test_a_sign_out_that_failed_can_be_tried_again_at_any_time(form):
     """It is over in this process alone, so it has not come about."""
     site = LogoutSite(form, scope=SCOPE)
-    store: OwnStore = site.settings.get("store") or site.settings["logout_store"]
+    store: ScriptedStore = site.settings.get("store") or site.settings["logout_store"]
     browser = await site.signed_in()
     store.broken = {"link", "remove"}
     failed = await sign_out(browser)

@@ -18,7 +18,7 @@ from asgi_oidc.sessions.session_cookies import MAX_VALUE_LENGTH, SessionCookies
 from asgi_oidc.testing.cookie_jar import CookieJar
 from asgi_oidc.web.cookies import Cookies, CookieStyle
 from tests.protected_site import Site
-from tests.scripted_store import refreshed
+from tests.sessions.store_process import refreshed
 from tests.sessions.test_session import ID, LOGIN, SESSION, with_tokens
 from tests.sessions.test_session_cookies import OTHER_ID, URL, another
 
@@ -30,15 +30,22 @@ class Process:
         self,
         *,
         secrets: Sequence[bytes] = (b"s" * 32,),
-        most_ends: int = MAX_REVOCATIONS,
+        max_revocations: int = MAX_REVOCATIONS,
         log: RevocationFeed | None = None,
     ) -> None:
         self.now = SESSION.login.created_at
-        self.jar = SessionCookies(Sealer(secrets, context=("a", "b", "c")), CookieStyle(secure=True), "oidc-abcdefgh")
-        self.ended = Revocations(plain_name, lifetime=10_000, needed=3600, most=most_ends)
+        self.session_cookies = SessionCookies(
+            Sealer(secrets, context=("a", "b", "c")), CookieStyle(secure=True), "oidc-abcdefgh"
+        )
+        self.revocations = Revocations(plain_name, lifetime=10_000, needed=3600, most=max_revocations)
         limits = Limits(idle=600, lifetime=3600)
         self.sessions = CookieSessions(
-            self.jar, limits, self.ended, log or NoFeed(), now=lambda: self.now, ticks=lambda: float(self.now)
+            self.session_cookies,
+            limits,
+            self.revocations,
+            log or NoFeed(),
+            now=lambda: self.now,
+            ticks=lambda: float(self.now),
         )
         self.window = CookieJar(lambda: self.now)
 
@@ -57,23 +64,23 @@ class Process:
 
     async def request(self) -> ActiveSession:
         """Start a request."""
-        live = await self.sessions.open(self.cookies)
-        assert live is not None
-        await self.sessions.touch(live)
-        return live
+        active = await self.sessions.open(self.cookies)
+        assert active is not None
+        await self.sessions.touch(active)
+        return active
 
-    def answer(self, live: ActiveSession) -> list[str]:
+    def answer(self, active: ActiveSession) -> list[str]:
         """Start its answer."""
-        return self.take(self.sessions.cookies_due(live, self.cookies))
+        return self.take(self.sessions.cookies_due(active, self.cookies))
 
     @property
     def tokens_name(self) -> str:
-        return self.jar.tokens_name(ID)
+        return self.session_cookies.tokens_name(ID)
 
 
-def known(live: ActiveSession | None) -> tuple[Session, int] | None:
+def known(active: ActiveSession | None) -> tuple[Session, int] | None:
     """What a request knows: the session, and which tokens the browser has."""
-    return None if live is None else (live.session, live.held)
+    return None if active is None else (active.session, active.held)
 
 
 @pytest.fixture
@@ -128,8 +135,8 @@ async def test_the_last_use_comes_once_a_minute(process):
     await process.begin()
     process.now += 60
 
-    assert process.answer(await process.request()) == [process.jar.use_name]
-    assert process.window[process.jar.use_name].expires_at == process.now + 600
+    assert process.answer(await process.request()) == [process.session_cookies.use_name]
+    assert process.window[process.session_cookies.use_name].expires_at == process.now + 600
     assert (await process.request()).session == msgspec.structs.replace(SESSION, seen_at=1060)
     assert process.answer(await process.request()) == []
 
@@ -141,20 +148,20 @@ async def test_the_mark_of_the_last_use_ends_with_the_session(process):
 
     process.answer(await process.request())
 
-    assert process.window[process.jar.use_name].expires_at == 1100
+    assert process.window[process.session_cookies.use_name].expires_at == 1100
 
 
 async def test_new_tokens_come_with_the_answer(process):
     """The login cookie stays as it is; both end together."""
     await process.begin()
-    login = process.cookies[process.jar.name]
+    login = process.cookies[process.session_cookies.name]
     process.now += 30
-    live = await process.request()
-    live.session = await process.sessions.change(live.session, refreshed)
+    active = await process.request()
+    active.session = await process.sessions.change(active.session, refreshed)
 
-    assert process.answer(live) == [process.tokens_name]
-    assert process.cookies[process.jar.name] == login
-    assert process.window[process.tokens_name].expires_at == process.window[process.jar.name].expires_at
+    assert process.answer(active) == [process.tokens_name]
+    assert process.cookies[process.session_cookies.name] == login
+    assert process.window[process.tokens_name].expires_at == process.window[process.session_cookies.name].expires_at
     assert known(await process.request()) == (refreshed(SESSION), 1)
     assert process.answer(await process.request()) == []
 
@@ -166,7 +173,7 @@ async def test_tokens_that_another_request_renewed_come_with_each_answer_that_la
     await process.sessions.change(one.session, refreshed)
 
     assert process.answer(two) == [process.tokens_name]
-    assert process.jar.open(process.cookies) == refreshed(SESSION)
+    assert process.session_cookies.open(process.cookies) == refreshed(SESSION)
 
 
 async def test_whoever_comes_with_old_cookies_gets_the_newest_tokens(process):
@@ -174,11 +181,11 @@ async def test_whoever_comes_with_old_cookies_gets_the_newest_tokens(process):
     await process.begin()
     await process.sessions.change((await process.request()).session, refreshed)
 
-    live = await process.request()
+    active = await process.request()
 
-    assert known(live) == (refreshed(SESSION), 0)
+    assert known(active) == (refreshed(SESSION), 0)
     assert await process.sessions.newest(SESSION) == refreshed(SESSION)
-    assert process.answer(live) == [process.tokens_name]
+    assert process.answer(active) == [process.tokens_name]
 
 
 async def test_kept_tokens_are_found_however_they_were_kept(process):
@@ -193,21 +200,21 @@ async def test_kept_tokens_are_found_however_they_were_kept(process):
 async def test_a_failed_refresh_is_remembered_and_brings_no_cookie(process):
     """It is the same tokens still."""
     await process.begin()
-    live = await process.request()
-    await process.sessions.change(live.session, lambda current: with_tokens(retry_at=1010))
+    active = await process.request()
+    await process.sessions.change(active.session, lambda current: with_tokens(retry_at=1010))
 
-    assert process.answer(live) == []
+    assert process.answer(active) == []
     assert (await process.request()).session.tokens.retry_at == 1010
 
 
 async def test_tokens_that_have_become_too_large_stay_here(process, caplog):
     """The request goes on, and the log says why the next process will not know them."""
     await process.begin()
-    live = await process.request()
+    active = await process.request()
     large = with_tokens(generation=1, access_token="x" * (4 * MAX_VALUE_LENGTH))
-    await process.sessions.change(live.session, lambda current: large)
+    await process.sessions.change(active.session, lambda current: large)
 
-    assert process.answer(live) == []
+    assert process.answer(active) == []
     assert "tokens_not_kept" in caplog.text
     assert "xxxx" not in caplog.text
     assert (await process.request()).session == large
@@ -216,12 +223,12 @@ async def test_tokens_that_have_become_too_large_stay_here(process, caplog):
 async def test_a_request_that_saw_the_end_deletes_the_tokens(process):
     """The provider has withdrawn the session; the other cookies may be those of a newer one by now."""
     await process.begin()
-    live = await process.request()
-    live.is_over = True
+    active = await process.request()
+    active.is_over = True
 
-    process.answer(live)
+    process.answer(active)
 
-    assert list(process.cookies) == [process.jar.name]
+    assert list(process.cookies) == [process.session_cookies.name]
     assert await process.sessions.open(process.cookies) is None
 
 
@@ -229,16 +236,16 @@ async def test_a_session_that_ends_under_way_is_not_written_down_again(process):
     """No slower answer brings it back, neither its tokens nor its last use."""
     await process.begin()
     process.now += 60
-    live = await process.request()
-    await process.sessions.change(live.session, refreshed)
+    active = await process.request()
+    await process.sessions.change(active.session, refreshed)
     copy = process.cookies
 
-    await process.sessions.end(live.session)
+    await process.sessions.end(active.session)
 
-    assert process.sessions.cookies_due(live, copy) == []
-    assert await process.sessions.newest(live.session) is None
-    assert await process.sessions.change(live.session, refreshed) is None
-    assert process.ended.is_ended(ID)
+    assert process.sessions.cookies_due(active, copy) == []
+    assert await process.sessions.newest(active.session) is None
+    assert await process.sessions.change(active.session, refreshed) is None
+    assert process.revocations.is_ended(ID)
 
 
 async def test_the_end_takes_those_that_were_replaced_along(process):
@@ -258,39 +265,39 @@ async def test_the_end_forgets_the_tokens(process):
 
     await process.sessions.end(SESSION)
 
-    live: Any = await process.sessions.open(process.cookies)
-    assert live.session == SESSION
+    active: Any = await process.sessions.open(process.cookies)
+    assert active.session == SESSION
 
 
 @pytest.mark.parametrize("seconds", [600, 3600])
 async def test_a_session_that_runs_out_under_way_is_not_written_down_again(process, seconds):
     """After expiry no slower request brings it back."""
     await process.begin()
-    live, cookies = await process.request(), process.cookies
+    active, cookies = await process.request(), process.cookies
 
     process.now += seconds
 
-    assert process.sessions.cookies_due(live, cookies) == []
+    assert process.sessions.cookies_due(active, cookies) == []
 
 
 async def test_a_session_in_its_grace_is_not_written_down_again(process):
     """Its answer would disturb the new one, which has taken over."""
     await process.begin()
     process.now += 60
-    live = await process.request()
+    active = await process.request()
 
     await process.sessions.expire_with_grace(ID, grace=30, successor=LOGIN)
 
-    assert process.answer(live) == []
-    assert await process.sessions.newest(live.session) is not None
-    assert [process.ended.is_dead(LOGIN, now=process.now + after) for after in (29, 30)] == [False, True]
+    assert process.answer(active) == []
+    assert await process.sessions.newest(active.session) is not None
+    assert [process.revocations.is_dead(LOGIN, now=process.now + after) for after in (29, 30)] == [False, True]
 
 
 async def test_tokens_that_older_sessions_left_are_swept_away(process):
     """A login that came as a form from the provider's site saw none of them."""
     await process.begin(another(SESSION))
-    process.take(process.jar.write(SESSION, {}, max_age=60))
-    left = process.jar.tokens_name(OTHER_ID)
+    process.take(process.session_cookies.write(SESSION, {}, max_age=60))
+    left = process.session_cookies.tokens_name(OTHER_ID)
     assert left in process.cookies
 
     process.answer(await process.request())
@@ -302,7 +309,7 @@ async def test_tokens_that_older_sessions_left_are_swept_away(process):
 async def test_deleting_takes_every_cookie(process):
     """Signed out is signed out."""
     await process.begin()
-    process.take([process.jar.write_use(Use(ID, 1060), max_age=60)])
+    process.take([process.session_cookies.write_use(Use(ID, 1060), max_age=60)])
 
     process.take(process.sessions.delete(process.cookies))
 
@@ -360,7 +367,7 @@ async def test_last_uses_are_bounded(process):
 
 async def test_a_session_at_the_provider_is_known_by_its_user(process):
     """A sign-out that names the session of one and the user of another is a mistake; what is unknown is none."""
-    process.ended.remember_user(sub="alice", sid="s1")
+    process.revocations.remember_user(sub="alice", sid="s1")
 
     assert [await process.sessions.is_of_another("s1", sub) for sub in ("alice", "bob")] == [False, True]
     assert not await process.sessions.is_of_another("s2", "bob")
@@ -370,7 +377,7 @@ async def test_a_session_at_the_provider_is_known_by_its_user(process):
 async def test_a_name_that_several_users_had_says_nothing(process):
     """A provider that gives one name twice must still be able to sign out each of them."""
     for sub in ("alice", "bob", "alice"):
-        process.ended.remember_user(sub=sub, sid="s1")
+        process.revocations.remember_user(sub=sub, sid="s1")
 
     assert [await process.sessions.is_of_another("s1", sub) for sub in ("alice", "bob", "carol")] == [False] * 3
 
@@ -391,8 +398,8 @@ async def test_one_user_does_not_fill_the_memory_with_marks(process, how):
         else:
             await process.sessions.end(another(other, f"id-{number}"))
 
-    dead = [process.ended.is_dead(login, now=process.now) for login in (other.login, of_bob.login, newest)]
-    assert (len(process.ended._known), dead) == (MAX_PER_USER + 1, [True, False, False])
+    dead = [process.revocations.is_dead(login, now=process.now) for login in (other.login, of_bob.login, newest)]
+    assert (len(process.revocations._known), dead) == (MAX_PER_USER + 1, [True, False, False])
 
 
 async def test_one_user_does_not_fill_the_memory_with_refreshes_that_take_something_away(process):
@@ -402,21 +409,23 @@ async def test_one_user_does_not_fill_the_memory_with_refreshes_that_take_someth
         for generation in (1, 2):
             await process.sessions.outdate(refreshed(session, generation))
 
-    dead = [process.ended.is_dead(session.login, now=process.now) for session in (sessions[0], of_sid("s2", "bob"))]
-    assert (len(process.ended._known), dead) == (MAX_PER_USER + 1, [True, False])
+    dead = [
+        process.revocations.is_dead(session.login, now=process.now) for session in (sessions[0], of_sid("s2", "bob"))
+    ]
+    assert (len(process.revocations._known), dead) == (MAX_PER_USER + 1, [True, False])
 
 
 async def test_outdated_tokens_open_nothing_and_bring_nothing(process):
     """Whoever has newer ones in memory goes on with those."""
     await process.begin()
-    live = await process.request()
+    active = await process.request()
     assert process.sessions.at_once(process.cookies.header) is not None
-    process.ended.outdate(refreshed(SESSION, 5), now=process.now)
+    process.revocations.outdate(refreshed(SESSION, 5), now=process.now)
 
     assert process.sessions.at_once(process.cookies.header) is None
     assert await process.sessions.newest(SESSION) is None
-    live.is_over = True
-    assert process.answer(live) == []
+    active.is_over = True
+    assert process.answer(active) == []
     process.sessions.keep_unsaved(refreshed(SESSION, 5))
     assert await process.sessions.newest(SESSION) == refreshed(SESSION, 5)
     assert process.sessions.at_once(process.cookies.header) is not None
@@ -428,8 +437,8 @@ async def test_sessions_of_others_that_a_user_takes_over_count_against_those_oth
     for number in range(MAX_PER_USER + 50):
         await process.sessions.expire_with_grace(f"id-{number}", grace=0, successor=newest, other=other)
 
-    dead = [process.ended.is_dead(login, now=process.now) for login in (other, newest)]
-    assert (len(process.ended._known), dead) == (MAX_PER_USER + 1, [True, False])
+    dead = [process.revocations.is_dead(login, now=process.now) for login in (other, newest)]
+    assert (len(process.revocations._known), dead) == (MAX_PER_USER + 1, [True, False])
 
 
 async def test_who_takes_over_too_many_sessions_of_unknown_users_is_stopped(process):
@@ -440,7 +449,7 @@ async def test_who_takes_over_too_many_sessions_of_unknown_users_is_stopped(proc
     with pytest.raises(LoginLoop) as stopped:
         await process.sessions.expire_with_grace("one more", grace=0, successor=LOGIN)
 
-    assert (stopped.value.code, len(process.ended._known)) == ("login_loop_signed_in", MAX_PER_USER)
+    assert (stopped.value.code, len(process.revocations._known)) == ("login_loop_signed_in", MAX_PER_USER)
 
 
 async def test_a_user_has_room_again_when_marks_are_forgotten(process):
@@ -452,7 +461,7 @@ async def test_a_user_has_room_again_when_marks_are_forgotten(process):
 
     await process.sessions.expire_with_grace("later", grace=30, successor=LOGIN)
 
-    assert process.ended.is_dead(msgspec.structs.replace(LOGIN, id="later", sub="x"), now=process.now + 30)
+    assert process.revocations.is_dead(msgspec.structs.replace(LOGIN, id="later", sub="x"), now=process.now + 30)
 
 
 async def test_what_was_opened_shows_neither_cookies_nor_tokens():

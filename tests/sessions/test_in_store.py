@@ -11,7 +11,7 @@ from asgi_oidc.sessions.in_store import MAX_SESSIONS, MAX_TRIES
 from asgi_oidc.sessions.repository import GONE, LOCK_LIFETIME, NOT_OURS, UNREADABLE, ActiveSession
 from asgi_oidc.sessions.revocations import MAX_PER_USER
 from asgi_oidc.sessions.session import Session
-from tests.scripted_store import SECRET, Process, refreshed
+from tests.sessions.store_process import SECRET, Process, refreshed
 from tests.sessions.test_session import ID, LOGIN, SESSION, with_tokens
 from tests.sessions.test_session_cookies import OTHER_ID, another
 
@@ -42,10 +42,10 @@ async def test_what_was_begun_is_opened_by_its_cookie(process):
     lines = await process.sessions.begin(SESSION, {})
     process.store.forget_calls()
 
-    live = await process.sessions.open({process.jar.name: ID})
+    active = await process.sessions.open({process.session_cookies.name: ID})
 
-    assert [line.partition(b";")[0] for line in lines] == [f"{process.jar.name}={ID}".encode()]
-    assert live == ActiveSession(SESSION, held=0)
+    assert [line.partition(b";")[0] for line in lines] == [f"{process.session_cookies.name}={ID}".encode()]
+    assert active == ActiveSession(SESSION, held=0)
     assert process.store.calls == ["get"]
 
 
@@ -55,20 +55,20 @@ async def test_what_is_kept_opened_is_bounded_and_goes_with_its_session(process)
     ids = [f"{number:A>42}A" for number in range(120)]
     for session_id in ids:
         await process.sessions.begin(another(large, session_id), {})
-        assert await process.sessions.open({process.jar.name: session_id}) is not None
+        assert await process.sessions.open({process.session_cookies.name: session_id}) is not None
     kept = len(process.sessions._opened)
 
     await process.store.memory.remove(process.records.key(process.records.handle(ids[-1])))
 
     assert 0 < kept < 100
-    assert await process.sessions.open({process.jar.name: ids[-1]}) is None
+    assert await process.sessions.open({process.session_cookies.name: ids[-1]}) is None
     assert len(process.sessions._opened) == kept - 1
 
 
 @pytest.mark.parametrize("value", [None, "", "x", ID[:-1], ID + "A", "A" * 42 + "B", "1." + "A" * 41])
 async def test_what_is_no_id_is_not_looked_up(process, value):
     """A visitor without a session costs the store nothing."""
-    assert await process.sessions.open({} if value is None else {process.jar.name: value}) is None
+    assert await process.sessions.open({} if value is None else {process.session_cookies.name: value}) is None
     assert process.store.calls == []
 
 
@@ -76,8 +76,8 @@ async def test_an_id_that_is_not_there_is_nobody(process):
     """Ended, run out, or made up."""
     await process.begin()
 
-    assert await process.sessions.open({process.jar.name: OTHER_ID}) is None
-    assert process.sessions.is_there({process.jar.name: OTHER_ID})
+    assert await process.sessions.open({process.session_cookies.name: OTHER_ID}) is None
+    assert process.sessions.is_there({process.session_cookies.name: OTHER_ID})
     assert not process.sessions.is_there({})
 
 
@@ -265,9 +265,9 @@ async def test_a_record_that_was_touched_lives_longer(process):
     await process.begin()
     for _ in range(6):
         process.advance(599)
-        live = await process.sessions.open(process.cookies())
-        assert live is not None
-        await process.sessions.touch(live)
+        active = await process.sessions.open(process.cookies())
+        assert active is not None
+        await process.sessions.touch(active)
     process.advance(5)
     before = await process.sessions.open(process.cookies())
     process.advance(1)
@@ -283,12 +283,12 @@ async def test_a_request_that_changes_nothing_writes_nothing(process):
     """One round trip, whatever the app does."""
     await process.begin()
     process.advance(59)
-    live: Any = await process.sessions.open(process.cookies())
+    active: Any = await process.sessions.open(process.cookies())
 
-    await process.sessions.touch(live)
+    await process.sessions.touch(active)
 
     assert process.store.calls == ["get"]
-    assert process.sessions.cookies_due(live, process.cookies()) == []
+    assert process.sessions.cookies_due(active, process.cookies()) == []
 
 
 async def test_the_last_use_is_written_once_a_minute(process):
@@ -297,8 +297,8 @@ async def test_the_last_use_is_written_once_a_minute(process):
     for _ in range(4):
         process.advance(30)
         for _ in range(3):
-            live: Any = await process.sessions.open(process.cookies())
-            await process.sessions.touch(live)
+            active: Any = await process.sessions.open(process.cookies())
+            await process.sessions.touch(active)
 
     assert process.store.calls.count("replace") == 2
     assert await process.stored() == seen(SESSION, 1120)
@@ -308,11 +308,11 @@ async def test_the_last_use_never_goes_back(process):
     """A slow process may come after a fast one."""
     await process.begin()
     process.advance(60)
-    live: Any = await process.sessions.open(process.cookies())
+    active: Any = await process.sessions.open(process.cookies())
     await process.sessions.change(SESSION, lambda current: seen(current, 1070))
     process.store.forget_calls()
 
-    await process.sessions.touch(live)
+    await process.sessions.touch(active)
 
     assert await process.stored() == seen(SESSION, 1070)
     assert process.store.calls == ["get"]
@@ -323,10 +323,10 @@ async def test_a_store_that_fails_to_write_the_last_use_ends_no_request(process,
     """It is full, or slow just now; the log says so."""
     await process.begin()
     process.advance(60)
-    live: Any = await process.sessions.open(process.cookies())
+    active: Any = await process.sessions.open(process.cookies())
     process.store.broken = {broken}
 
-    await process.sessions.touch(live)
+    await process.sessions.touch(active)
 
     assert "store_failed" in caplog.text
     assert "s3cret" not in caplog.text
@@ -337,10 +337,10 @@ async def test_touching_does_not_bring_back_what_ended(process):
     """A request that is under way may outlast its session."""
     await process.begin()
     process.advance(60)
-    live: Any = await process.sessions.open(process.cookies())
+    active: Any = await process.sessions.open(process.cookies())
     await process.sessions.end(SESSION)
 
-    await process.sessions.touch(live)
+    await process.sessions.touch(active)
 
     assert await process.stored() is None
 
@@ -356,7 +356,7 @@ async def test_the_end_removes_the_record_and_its_entries(process):
 
     assert await process.stored() is None
     assert (await process.linked("sub", "alice"), await process.linked("sid", "a-sid")) == ([], [])
-    assert process.ended.is_ended(ID)
+    assert process.revocations.is_ended(ID)
 
 
 async def test_the_end_takes_those_that_were_replaced_along(process):
@@ -369,7 +369,7 @@ async def test_the_end_takes_those_that_were_replaced_along(process):
     await process.sessions.end(new)
 
     assert (await process.stored(old), await process.stored(new)) == (None, None)
-    assert process.ended.is_ended(OTHER_ID)
+    assert process.revocations.is_ended(OTHER_ID)
 
 
 async def test_the_end_holds_in_this_process_also_when_the_store_is_down(process):
@@ -379,15 +379,15 @@ async def test_the_end_holds_in_this_process_also_when_the_store_is_down(process
     process.store.broken = {"remove"}
 
     assert await code_of(process.sessions.end(new)) == "store_failed"
-    assert (process.ended.is_ended(ID), process.ended.is_ended(OTHER_ID)) == (True, True)
+    assert (process.revocations.is_ended(ID), process.revocations.is_ended(OTHER_ID)) == (True, True)
 
 
 async def test_a_request_that_saw_the_end_leaves_the_cookie_alone(process):
     """It is worth nothing any more, and by now it may be that of a newer session."""
-    live = ActiveSession(SESSION, held=0, is_over=True)
+    active = ActiveSession(SESSION, held=0, is_over=True)
 
-    assert process.sessions.cookies_due(live, process.cookies()) == []
-    assert process.sessions.delete({})[0].startswith(process.jar.name.encode() + b"=; ")
+    assert process.sessions.cookies_due(active, process.cookies()) == []
+    assert process.sessions.delete({})[0].startswith(process.session_cookies.name.encode() + b"=; ")
 
 
 async def test_a_session_fades_in_all_processes(process):
@@ -398,7 +398,7 @@ async def test_a_session_fades_in_all_processes(process):
 
     other = Process(process)
     assert await process.stored() == with_tokens(ends_at=1030)
-    assert [process.ended.is_dead(LOGIN, now=now) for now in (1029, 1030)] == [False, True]
+    assert [process.revocations.is_dead(LOGIN, now=now) for now in (1029, 1030)] == [False, True]
     process.advance(29)
     assert await other.sessions.newest(SESSION) is not None
     process.advance(1)
@@ -413,7 +413,7 @@ async def test_a_session_without_a_grace_is_gone_at_once(process):
 
     assert await process.stored() is None
     assert process.store.calls == ["remove"]
-    assert process.ended.is_dead(LOGIN, now=1000)
+    assert process.revocations.is_dead(LOGIN, now=1000)
 
 
 async def test_what_is_gone_does_not_fade_back(process):
@@ -425,7 +425,7 @@ async def test_what_is_gone_does_not_fade_back(process):
 
 def fill_up(process: Process, sub: str) -> None:
     for number in range(MAX_PER_USER):
-        process.ended.end(f"earlier-{number}", user=sub, now=1000)
+        process.revocations.end(f"earlier-{number}", user=sub, now=1000)
 
 
 async def test_a_sign_out_of_a_user_who_made_too_many_marks_removes_all_their_records(process):
@@ -438,7 +438,7 @@ async def test_a_sign_out_of_a_user_who_made_too_many_marks_removes_all_their_re
     await process.sessions.end(SESSION)
 
     there = [await process.stored(session) is not None for session in (SESSION, another(SESSION), of_bob)]
-    assert (there, len(process.ended._known)) == ([False, False, True], MAX_PER_USER + 1)
+    assert (there, len(process.revocations._known)) == ([False, False, True], MAX_PER_USER + 1)
 
 
 @pytest.mark.parametrize("grace", [0, 30])
@@ -450,7 +450,7 @@ async def test_a_session_fades_without_a_mark_where_its_user_made_too_many(proce
     await process.sessions.expire_with_grace(ID, grace=grace, successor=LOGIN)
 
     assert await process.stored() == (with_tokens(ends_at=1030) if grace else None)
-    assert len(process.ended._known) == MAX_PER_USER
+    assert len(process.revocations._known) == MAX_PER_USER
 
 
 async def test_outdated_tokens_end_all_sessions_of_a_user_who_made_too_many_marks(process):
@@ -458,7 +458,7 @@ async def test_outdated_tokens_end_all_sessions_of_a_user_who_made_too_many_mark
     of_bob = msgspec.structs.replace(SESSION, login=msgspec.structs.replace(LOGIN, id=THIRD_ID, sub="bob"))
     for session in (SESSION, another(SESSION), of_bob):
         await process.begin(session)
-    process.ended.outdate(refreshed(SESSION), now=1000)
+    process.revocations.outdate(refreshed(SESSION), now=1000)
     fill_up(process, "alice")
 
     await process.sessions.outdate(refreshed(SESSION, 2))
@@ -466,8 +466,8 @@ async def test_outdated_tokens_end_all_sessions_of_a_user_who_made_too_many_mark
     await process.sessions.outdate(refreshed(another(SESSION)))
 
     there = [await process.stored(session) is not None for session in (SESSION, another(SESSION), of_bob)]
-    assert (process.ended.least_generation(LOGIN), before, there) == (2, True, [False, False, True])
-    dead = [process.ended.is_dead(session.login, now=1000) for session in (SESSION, another(SESSION), of_bob)]
+    assert (process.revocations.least_generation(LOGIN), before, there) == (2, True, [False, False, True])
+    dead = [process.revocations.is_dead(session.login, now=1000) for session in (SESSION, another(SESSION), of_bob)]
     assert dead == [True, True, False]
 
 
@@ -479,7 +479,7 @@ async def test_outdated_tokens_of_such_a_user_are_dead_here_while_the_store_is_d
 
     await process.sessions.outdate(refreshed(SESSION))
 
-    assert process.ended.is_dead(LOGIN, now=1000)
+    assert process.revocations.is_dead(LOGIN, now=1000)
 
 
 # --- one renewal at a time
@@ -526,9 +526,9 @@ async def test_tokens_that_were_not_saved_are_saved_later(process):
     await process.begin()
     process.sessions.keep_unsaved(refreshed(SESSION))
 
-    live = await process.sessions.open(process.cookies())
+    active = await process.sessions.open(process.cookies())
 
-    assert live == ActiveSession(refreshed(SESSION), held=1)
+    assert active == ActiveSession(refreshed(SESSION), held=1)
     assert await process.stored() == refreshed(SESSION)
     process.store.forget_calls()
     await process.sessions.open(process.cookies())
@@ -542,8 +542,8 @@ async def test_tokens_that_still_cannot_be_saved_serve_this_process(process):
     process.store.broken = {"replace"}
 
     for _ in range(2):
-        live: Any = await process.sessions.open(process.cookies())
-        assert live.session == await process.sessions.newest(SESSION) == refreshed(SESSION)
+        active: Any = await process.sessions.open(process.cookies())
+        assert active.session == await process.sessions.newest(SESSION) == refreshed(SESSION)
     process.store.broken = set()
     await process.sessions.open(process.cookies())
 
@@ -577,9 +577,9 @@ async def test_signing_out_forgets_unsaved_tokens(process):
     await process.sessions.end(SESSION)
     await process.begin()
 
-    live: Any = await process.sessions.open(process.cookies())
+    active: Any = await process.sessions.open(process.cookies())
 
-    assert live.session == SESSION
+    assert active.session == SESSION
 
 
 async def test_newer_tokens_in_the_store_win_over_unsaved_ones(process):
@@ -588,9 +588,9 @@ async def test_newer_tokens_in_the_store_win_over_unsaved_ones(process):
     process.sessions.keep_unsaved(refreshed(SESSION, 1))
     await Process(process).sessions.change(SESSION, lambda current: refreshed(current, 2))
 
-    live: Any = await process.sessions.open(process.cookies())
+    active: Any = await process.sessions.open(process.cookies())
 
-    assert live.session == await process.stored() == refreshed(SESSION, 2)
+    assert active.session == await process.stored() == refreshed(SESSION, 2)
 
 
 async def test_newer_tokens_that_come_while_unsaved_ones_are_saved_win(process):
@@ -601,9 +601,9 @@ async def test_newer_tokens_that_come_while_unsaved_ones_are_saved_win(process):
         lambda: Process(process).sessions.change(SESSION, lambda current: refreshed(current, 2))
     ]
 
-    live: Any = await process.sessions.open(process.cookies())
+    active: Any = await process.sessions.open(process.cookies())
 
-    assert live.session == await process.stored() == refreshed(SESSION, 2)
+    assert active.session == await process.stored() == refreshed(SESSION, 2)
 
 
 async def test_a_last_use_that_comes_while_unsaved_tokens_are_saved_is_kept(process):

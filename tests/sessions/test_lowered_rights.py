@@ -11,7 +11,7 @@ from asgi_oidc.sessions.session import MAX_SKEW
 from asgi_oidc.testing import Browser
 from tests.logout_site import LogoutSite
 from tests.protected_site import PROGRAM, Clock, cookie_header, nothing, session_cookies, who_am_i
-from tests.scripted_store import OwnStore
+from tests.scripted_store import ScriptedStore
 from tests.token_site import LIFETIME, SCOPE
 from tests.tokens.test_refresh import OtherAnswers
 
@@ -33,9 +33,9 @@ class Fleet(LogoutSite):
         return Fleet("cookies", **{**self.settings, "provider": self.provider, "clock": clock or self.clock})
 
     @property
-    def shared(self) -> OwnStore:
+    def shared(self) -> ScriptedStore:
         """What the processes share."""
-        store: OwnStore = self.settings.get("store") or self.settings["logout_store"]
+        store: ScriptedStore = self.settings.get("store") or self.settings["logout_store"]
         return store
 
     async def refresh(self, browser: Browser) -> int:

@@ -6,7 +6,7 @@ import pytest
 from asgi_oidc.sessions.refreshed_tokens import RefreshedTokens
 from asgi_oidc.sessions.session import Session, encode
 from asgi_oidc.tokens.token_cache import CachedToken, TokenCache
-from tests.scripted_store import refreshed
+from tests.sessions.store_process import refreshed
 from tests.sessions.test_session import ID, SESSION, TOKENS, with_tokens
 from tests.sessions.test_session_cookies import another
 
@@ -15,8 +15,8 @@ def numbered(number: int) -> Session:
     return another(refreshed(SESSION), f"{number:043}")
 
 
-def known(renewed: RefreshedTokens, session: Session) -> bool:
-    return renewed.newest(session.id, TOKENS).generation == 1
+def known(refreshed_tokens: RefreshedTokens, session: Session) -> bool:
+    return refreshed_tokens.newest(session.id, TOKENS).generation == 1
 
 
 def test_what_was_never_kept_is_as_it_came():
@@ -26,97 +26,97 @@ def test_what_was_never_kept_is_as_it_came():
 
 def test_whoever_comes_with_older_tokens_gets_the_newest():
     """The old refresh token is spent."""
-    renewed = RefreshedTokens()
-    renewed.keep(refreshed(SESSION, 1))
-    renewed.keep(refreshed(SESSION, 2))
+    refreshed_tokens = RefreshedTokens()
+    refreshed_tokens.keep(refreshed(SESSION, 1))
+    refreshed_tokens.keep(refreshed(SESSION, 2))
 
-    assert renewed.newest(ID, TOKENS) == refreshed(SESSION, 2).tokens
-    assert renewed.newest(ID, refreshed(SESSION, 1).tokens) == refreshed(SESSION, 2).tokens
+    assert refreshed_tokens.newest(ID, TOKENS) == refreshed(SESSION, 2).tokens
+    assert refreshed_tokens.newest(ID, refreshed(SESSION, 1).tokens) == refreshed(SESSION, 2).tokens
 
 
 @pytest.mark.parametrize("generation", [2, 3])
 def test_whoever_has_the_newest_keeps_them(generation):
     """A browser may know more than this process, when another one renewed its session."""
-    renewed, own = RefreshedTokens(), with_tokens(generation=generation, access_token="own").tokens
-    renewed.keep(with_tokens(generation=2, access_token="kept"))
+    refreshed_tokens, own = RefreshedTokens(), with_tokens(generation=generation, access_token="own").tokens
+    refreshed_tokens.keep(with_tokens(generation=2, access_token="kept"))
 
-    assert renewed.newest(ID, own).access_token == "own"
+    assert refreshed_tokens.newest(ID, own).access_token == "own"
 
 
 def test_what_was_tried_is_known_also_with_the_same_tokens():
     """A refresh that failed leaves the tokens as they are, and is not to be tried again at once."""
-    renewed = RefreshedTokens()
-    renewed.keep(with_tokens(retry_at=1010, forced_at=1000))
+    refreshed_tokens = RefreshedTokens()
+    refreshed_tokens.keep(with_tokens(retry_at=1010, forced_at=1000))
 
-    assert renewed.newest(ID, TOKENS) == with_tokens(retry_at=1010, forced_at=1000).tokens
+    assert refreshed_tokens.newest(ID, TOKENS) == with_tokens(retry_at=1010, forced_at=1000).tokens
 
 
 def test_claims_that_the_app_changes_change_for_one_request():
     """Another user's request must never see them, and the next one of the same neither."""
-    renewed = RefreshedTokens()
-    renewed.keep(refreshed(SESSION))
+    refreshed_tokens = RefreshedTokens()
+    refreshed_tokens.keep(refreshed(SESSION))
 
-    renewed.newest(ID, TOKENS).claims["roles"].append("made up")
+    refreshed_tokens.newest(ID, TOKENS).claims["roles"].append("made up")
 
-    assert renewed.newest(ID, TOKENS).claims == TOKENS.claims == SESSION.tokens.claims
+    assert refreshed_tokens.newest(ID, TOKENS).claims == TOKENS.claims == SESSION.tokens.claims
     assert "made up" not in TOKENS.claims["roles"]
 
 
 def test_sessions_do_not_meet():
     """One user never gets the tokens of another."""
-    renewed = RefreshedTokens()
-    renewed.keep(numbered(1))
+    refreshed_tokens = RefreshedTokens()
+    refreshed_tokens.keep(numbered(1))
 
-    assert renewed.newest(ID, TOKENS) is TOKENS
+    assert refreshed_tokens.newest(ID, TOKENS) is TOKENS
 
 
 def test_what_is_dropped_is_forgotten():
     """Once, or twice."""
-    renewed = RefreshedTokens()
-    renewed.keep(refreshed(SESSION))
+    refreshed_tokens = RefreshedTokens()
+    refreshed_tokens.keep(refreshed(SESSION))
 
     for _ in range(2):
-        renewed.drop(ID)
+        refreshed_tokens.drop(ID)
 
-    assert renewed.newest(ID, TOKENS) is TOKENS
+    assert refreshed_tokens.newest(ID, TOKENS) is TOKENS
 
 
 def test_beyond_the_most_the_longest_unused_goes():
     """Memory is bounded."""
-    renewed = RefreshedTokens(most=3)
+    refreshed_tokens = RefreshedTokens(most=3)
     for number in range(3):
-        renewed.keep(numbered(number))
-    assert known(renewed, numbered(0))
+        refreshed_tokens.keep(numbered(number))
+    assert known(refreshed_tokens, numbered(0))
 
-    renewed.keep(numbered(3))
+    refreshed_tokens.keep(numbered(3))
 
-    assert [known(renewed, numbered(number)) for number in range(4)] == [True, False, True, True]
+    assert [known(refreshed_tokens, numbered(number)) for number in range(4)] == [True, False, True, True]
 
 
 def test_tokens_are_counted_by_their_size():
     """Ten thousand large ones would not fit."""
     size = len(encode(refreshed(SESSION).tokens))
-    renewed = RefreshedTokens(most_bytes=3 * size)
+    refreshed_tokens = RefreshedTokens(most_bytes=3 * size)
     for number in range(3):
         for _ in range(5):  # again and again: each counts once
-            renewed.keep(numbered(number))
-    assert [known(renewed, numbered(number)) for number in range(3)] == [True] * 3
+            refreshed_tokens.keep(numbered(number))
+    assert [known(refreshed_tokens, numbered(number)) for number in range(3)] == [True] * 3
 
-    renewed.keep(numbered(3))
-    renewed.drop(numbered(3).id)
-    renewed.keep(numbered(4))
+    refreshed_tokens.keep(numbered(3))
+    refreshed_tokens.drop(numbered(3).id)
+    refreshed_tokens.keep(numbered(4))
 
-    assert [known(renewed, numbered(number)) for number in range(5)] == [False, True, True, False, True]
+    assert [known(refreshed_tokens, numbered(number)) for number in range(5)] == [False, True, True, False, True]
 
 
 def test_tokens_that_are_larger_than_everything_are_not_kept():
     """And leave no count behind."""
-    renewed = RefreshedTokens(most_bytes=1000)
-    renewed.keep(msgspec.structs.replace(with_tokens(access_token="x" * 2000, generation=1)))
+    refreshed_tokens = RefreshedTokens(most_bytes=1000)
+    refreshed_tokens.keep(msgspec.structs.replace(with_tokens(access_token="x" * 2000, generation=1)))
 
-    assert renewed.newest(ID, TOKENS) is TOKENS
-    renewed.keep(refreshed(SESSION))
-    assert known(renewed, SESSION)
+    assert refreshed_tokens.newest(ID, TOKENS) is TOKENS
+    refreshed_tokens.keep(refreshed(SESSION))
+    assert known(refreshed_tokens, SESSION)
 
 
 def test_a_granted_token_belongs_to_one_session_and_one_wish():

@@ -25,7 +25,7 @@ from asgi_oidc.sessions.revocations import Revocation, Revocations, plain_name
 from asgi_oidc.sessions.session import Login
 from asgi_oidc.stores.guarded_store import GuardedStore
 from asgi_oidc.stores.memory import MemoryStore
-from tests.scripted_store import OwnStore
+from tests.scripted_store import ScriptedStore
 from tests.sessions.test_session import LOGIN
 
 NOW = 1_800_000_000
@@ -52,12 +52,12 @@ class Process:
         keeps_all: whether marks are kept for processes that start later.
     """
 
-    def __init__(self, store: OwnStore, clocks: Clocks, *, keeps_all: bool = True) -> None:
-        self.ended = Revocations(named, lifetime=LIFETIME, needed=LIFETIME)
+    def __init__(self, store: ScriptedStore, clocks: Clocks, *, keeps_all: bool = True) -> None:
+        self.revocations = Revocations(named, lifetime=LIFETIME, needed=LIFETIME)
         self.store = store
         self.clocks = clocks
-        self.log = StoredFeed(
-            self.ended,
+        self.feed = StoredFeed(
+            self.revocations,
             GuardedStore(store),
             prefix="tag",
             lifetime=LIFETIME if keeps_all else None,
@@ -67,11 +67,11 @@ class Process:
 
     async def end(self, session_id: str) -> None:
         """End a session, and tell."""
-        await self.log.write(self.ended.end(session_id, now=self.clocks.wall))
+        await self.feed.write(self.revocations.end(session_id, now=self.clocks.wall))
 
     def knows(self, session_id: str) -> bool:
         """Say whether it takes a session for over."""
-        return self.ended.is_dead(login(session_id), now=self.clocks.wall)
+        return self.revocations.is_dead(login(session_id), now=self.clocks.wall)
 
 
 def named(kind: str, value: str) -> tuple[str, ...]:
@@ -89,33 +89,33 @@ def clocks() -> Clocks:
 
 
 @pytest.fixture
-def store(clocks: Clocks) -> OwnStore:
-    return OwnStore(lambda: clocks.wall)
+def store(clocks: Clocks) -> ScriptedStore:
+    return ScriptedStore(lambda: clocks.wall)
 
 
 @pytest.fixture
-def here(store: OwnStore, clocks: Clocks) -> Process:
+def here(store: ScriptedStore, clocks: Clocks) -> Process:
     return Process(store, clocks)
 
 
 @pytest.fixture
-def there(store: OwnStore, clocks: Clocks) -> Process:
+def there(store: ScriptedStore, clocks: Clocks) -> Process:
     return Process(store, clocks)
 
 
 async def test_who_catches_up_knows_all_that_ended_before(here, there):
     """A login must not be overtaken by a sign-out that came in elsewhere."""
-    await there.log.catch_up()
+    await there.feed.catch_up()
     await here.end("x")
 
-    await there.log.catch_up()
+    await there.feed.catch_up()
 
     assert (there.knows("x"), there.knows("y")) == (True, False)
 
 
 async def test_those_who_catch_up_at_once_look_together(here, there, store):
     """Twenty logins make two looks: one that began before somebody asked tells them nothing new."""
-    await there.log.catch_up()
+    await there.feed.catch_up()
     store.forget_calls()
     looks, looked = anyio.Event(), anyio.Event()
     known: list[bool] = []
@@ -125,12 +125,12 @@ async def test_those_who_catch_up_at_once_look_together(here, there, store):
         await looked.wait()
 
     async def catch_up() -> None:
-        await there.log.catch_up_together()
+        await there.feed.catch_up_together()
         known.append(there.knows("x"))
 
     store.before["linked"] = [look_slowly]
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(there.log.catch_up_together)
+        tasks.start_soon(there.feed.catch_up_together)
         await looks.wait()
         await here.end("x")
         for _ in range(20):
@@ -143,20 +143,20 @@ async def test_those_who_catch_up_at_once_look_together(here, there, store):
 
 async def test_within_a_second_nobody_looks_again(here, there, store, clocks):
     """However many requests there are."""
-    await there.log.catch_up()
+    await there.feed.catch_up()
     await here.end("x")
     store.forget_calls()
 
     for _ in range(100):
         clocks.advance(FRESH / 100)
-        await there.log.poll()
+        await there.feed.poll()
 
     assert (store.calls, there.knows("x")) == ([], False)
 
 
 async def test_after_a_second_one_looks_while_the_others_go_on(here, there, store, clocks):
     """No request waits for it, and it is one look for all."""
-    await there.log.catch_up()
+    await there.feed.catch_up()
     await here.end("x")
     store.forget_calls()
     clocks.advance(FRESH + 0.1)
@@ -168,42 +168,42 @@ async def test_after_a_second_one_looks_while_the_others_go_on(here, there, stor
 
     store.before["linked"] = [look_slowly]
     for _ in range(10):
-        await there.log.poll()
+        await there.feed.poll()
     await looks.wait()
     before = there.knows("x")
     looked.set()
     with anyio.fail_after(5):
-        await there.log.drained()
+        await there.feed.drained()
 
     assert (before, there.knows("x"), store.calls) == (False, True, ["linked"])
 
 
 async def test_after_five_seconds_a_request_waits_for_the_look(here, there, store, clocks):
     """By then the copy of a cookie is dead everywhere; all who wait share one look."""
-    await there.log.catch_up()
+    await there.feed.catch_up()
     await here.end("x")
     store.forget_calls()
     clocks.advance(STALE + 0.1)
 
     async with anyio.create_task_group() as tasks:
         for _ in range(10):
-            tasks.start_soon(there.log.poll)
+            tasks.start_soon(there.feed.poll)
 
     assert (there.knows("x"), store.calls) == (True, ["linked"])
 
 
 async def test_with_the_store_down_a_request_is_told_after_five_seconds(there, store, clocks):
     """A look in the background fails silently, until nobody knows any more."""
-    await there.log.catch_up()
+    await there.feed.catch_up()
     store.broken = {"linked"}
 
     clocks.advance(STALE - 0.1)
-    await there.log.poll()
+    await there.feed.poll()
     clocks.advance(0.2)
     with pytest.raises(StoreUnavailable):
-        await there.log.poll()
+        await there.feed.poll()
     with pytest.raises(StoreUnavailable):
-        await there.log.catch_up()
+        await there.feed.catch_up()
 
 
 async def test_a_process_that_starts_later_reads_everything(here, store, clocks):
@@ -215,7 +215,7 @@ async def test_a_process_that_starts_later_reads_everything(here, store, clocks)
     late = Process(store, clocks)
     store.forget_calls()
 
-    await late.log.poll()
+    await late.feed.poll()
 
     assert [name for name in names if not late.knows(name)] == []
     assert store.calls == ["linked"] * EVERYTHING
@@ -224,26 +224,26 @@ async def test_a_process_that_starts_later_reads_everything(here, store, clocks)
 @pytest.mark.parametrize("pause", ["both", "slept", "set forward", "set back"])
 async def test_a_process_that_slept_reads_everything_again(here, there, store, clocks, pause):
     """What is in the list of those that are news is gone from there by then; either clock may tell."""
-    await there.log.catch_up()
+    await there.feed.catch_up()
     await here.end("x")
     clocks.wall += {"set back": -GAP - 2.0, "slept": 0.0}.get(pause, GAP + 2.0)
     clocks.ticks += GAP + 2.0 if pause in ("both", "slept") else 0.0
     store.forget_calls()
 
-    await there.log.poll()
+    await there.feed.poll()
 
     assert (there.knows("x"), store.calls) == (True, ["linked"] * EVERYTHING)
 
 
 async def test_who_looks_all_the_time_never_reads_everything(here, there, store, clocks):
     """The list of those that are news is enough."""
-    await there.log.catch_up()
+    await there.feed.catch_up()
     store.forget_calls()
 
     for number in range(20):
         await here.end(f"s{number}")
         clocks.advance(GAP - 1)
-        await there.log.poll()
+        await there.feed.poll()
 
     assert all(there.knows(f"s{number}") for number in range(20))
     assert store.calls.count("linked") == 20
@@ -265,7 +265,7 @@ async def test_where_sessions_are_in_a_store_only_news_are_told(store, clocks):
 
     await here.end("x")
     written = store.calls.copy()
-    await there.log.poll()
+    await there.feed.poll()
 
     assert (written, store.calls[1:], there.knows("x")) == (["link"], ["linked"], True)
 
@@ -286,22 +286,22 @@ async def test_what_we_did_not_write_is_an_outage(here, store, garbage):
     store.answers["linked"] = [garbage]
 
     with pytest.raises(StoreUnavailable) as caught:
-        await here.log.poll()
+        await here.feed.poll()
 
     assert caught.value.code == "store_garbage"
 
 
 async def test_a_look_that_began_before_does_not_count_for_who_catches_up(here, there, store):
     """It may have read the list before the mark was in it."""
-    await there.log.catch_up()
+    await there.feed.catch_up()
 
     async def end_meanwhile() -> None:
         await here.end("x")
 
     store.before["linked"] = [nothing, end_meanwhile]
-    await there.log.catch_up()
+    await there.feed.catch_up()
     before = there.knows("x")
-    await there.log.catch_up()
+    await there.feed.catch_up()
 
     assert (before, there.knows("x")) == (False, True)
 
@@ -314,7 +314,7 @@ async def test_one_may_try_to_tell(here, store):
     """Where the session is gone in any case."""
     store.broken = {"link"}
 
-    await try_to_write(here.log, here.ended.end("x", now=NOW))
+    await try_to_write(here.feed, here.revocations.end("x", now=NOW))
 
     assert here.knows("x")
 
@@ -322,16 +322,16 @@ async def test_one_may_try_to_tell(here, store):
 async def test_what_cannot_be_told_now_is_told_with_the_next_look(here, there, store, clocks):
     """Where nobody can be asked to try again."""
     store.broken = {"link"}
-    await here.log.write_soon(here.ended.end("x", now=NOW))
-    await here.log.write_soon(here.ended.end("y", now=NOW))
-    await there.log.catch_up()
+    await here.feed.write_soon(here.revocations.end("x", now=NOW))
+    await here.feed.write_soon(here.revocations.end("y", now=NOW))
+    await there.feed.catch_up()
     before = there.knows("x"), there.knows("y")
 
     store.broken = set()
-    await here.log.look()
+    await here.feed.look()
     store.forget_calls()
-    await here.log.look()
-    await there.log.catch_up()
+    await here.feed.look()
+    await there.feed.catch_up()
 
     assert (before, there.knows("x"), there.knows("y")) == ((False, False), True, True)
     assert "link" not in store.calls
@@ -339,41 +339,41 @@ async def test_what_cannot_be_told_now_is_told_with_the_next_look(here, there, s
 
 async def test_a_mark_that_grows_while_it_is_told_is_told_again(here, there, store):
     """The newer one ends more."""
-    newer = here.ended.sign_out(sub="alice", sid=None, now=NOW, until=NOW * 1000 + 7)
+    newer = here.revocations.sign_out(sub="alice", sid=None, now=NOW, until=NOW * 1000 + 7)
     older = [mark._replace(at=NOW * 1000 - 7) for mark in newer]
 
     async def grow() -> None:
-        await here.log.write_soon(newer)
+        await here.feed.write_soon(newer)
 
     store.before["link"] = [grow]
-    await here.log.write_soon(older)
-    await here.log.look()
-    await there.log.catch_up()
+    await here.feed.write_soon(older)
+    await here.feed.look()
+    await there.feed.catch_up()
 
-    assert there.ended.is_dead(msgspec.structs.replace(login("x"), sub="alice"), now=NOW)
+    assert there.revocations.is_dead(msgspec.structs.replace(login("x"), sub="alice"), now=NOW)
 
 
 async def test_what_waits_to_be_told_is_bounded(here, store):
     """A store may take nothing for hours."""
     store.broken = {"link"}
-    mark = here.ended.end("x", now=NOW)[0]
+    mark = here.revocations.end("x", now=NOW)[0]
 
-    await here.log.write_soon(mark._replace(name=f"name-{number}") for number in range(MAX_UNWRITTEN + 1))
+    await here.feed.write_soon(mark._replace(name=f"name-{number}") for number in range(MAX_UNWRITTEN + 1))
 
-    assert (len(here.log._owed), "name-0" in here.log._owed) == (MAX_UNWRITTEN, False)
+    assert (len(here.feed._owed), "name-0" in here.feed._owed) == (MAX_UNWRITTEN, False)
 
 
 async def test_who_is_alone_has_nobody_to_tell():
     """And nothing to wait for."""
-    log = NoFeed()
-    await log.look()
-    await log.drained()
+    feed = NoFeed()
+    await feed.look()
+    await feed.drained()
 
     with anyio.move_on_after(0) as no_time:
-        await log.poll()
-        await log.catch_up()
-        await log.write([])
-        await log.write_soon([])
+        await feed.poll()
+        await feed.catch_up()
+        await feed.write([])
+        await feed.write_soon([])
 
     assert not no_time.cancelled_caught
 
@@ -381,16 +381,16 @@ async def test_who_is_alone_has_nobody_to_tell():
 async def test_a_memory_store_serves_as_well(clocks):
     """Two apps in one process."""
     store = MemoryStore(clock=lambda: clocks.wall)
-    ends = [Revocations(named, lifetime=LIFETIME, needed=LIFETIME) for _ in range(2)]
-    logs = [
+    revocations = [Revocations(named, lifetime=LIFETIME, needed=LIFETIME) for _ in range(2)]
+    feeds = [
         StoredFeed(each, GuardedStore(store), prefix="t", lifetime=9, now=lambda: NOW, ticks=lambda: 0.0)
-        for each in ends
+        for each in revocations
     ]
 
-    await logs[0].write(ends[0].sign_out(sub="alice", sid=None, now=NOW))
-    await logs[1].catch_up()
+    await feeds[0].write(revocations[0].sign_out(sub="alice", sid=None, now=NOW))
+    await feeds[1].catch_up()
 
-    assert ends[1].is_dead(msgspec.structs.replace(login("x"), sub="alice"), now=NOW)
+    assert revocations[1].is_dead(msgspec.structs.replace(login("x"), sub="alice"), now=NOW)
 
 
 async def test_where_news_are_all_there_is_they_are_told_for_longer_than_a_login_may_take(store, clocks):
@@ -399,7 +399,7 @@ async def test_where_news_are_all_there_is_they_are_told_for_longer_than_a_login
     await here.end("x")
 
     clocks.advance(660)
-    await there.log.catch_up()
+    await there.feed.catch_up()
 
     assert there.knows("x")
 
@@ -413,7 +413,7 @@ async def test_a_look_at_everything_does_not_take_for_ever(store, clocks):
 
     store.before["linked"] = [be_slow] * EVERYTHING
     with pytest.raises(StoreUnavailable) as caught:
-        await late.log.poll()
+        await late.feed.poll()
 
     assert (caught.value.code, len(store.calls) < 10) == ("store_timeout", True)
 
@@ -423,10 +423,10 @@ async def test_one_looks_ahead_without_waiting_or_failing(here, there, store):
     await here.end("x")
 
     store.broken = {"linked"}
-    await there.log.look()
+    await there.feed.look()
     before = there.knows("x")
     store.broken = set()
-    await there.log.look()
+    await there.feed.look()
 
     assert (before, there.knows("x")) == (False, True)
 
@@ -435,28 +435,28 @@ async def test_what_was_read_before_is_not_read_again(here, there, store):
     """The list of two minutes is looked at every second."""
     for number in range(50):
         await here.end(f"s{number}")
-    await there.log.catch_up()
-    read = there.log._read_before
+    await there.feed.catch_up()
+    read = there.feed._read_before
 
     await here.end("new")
-    await there.log.catch_up()
+    await there.feed.catch_up()
 
-    assert (len(read), len(there.log._read_before - read), there.knows("new")) == (50, 1, True)
+    assert (len(read), len(there.feed._read_before - read), there.knows("new")) == (50, 1, True)
 
 
 async def test_of_too_many_marks_a_process_that_starts_anew_forgets_the_oldest(store, clocks):
     """And not those of the list that it reads first."""
     here, late = Process(store, clocks), Process(store, clocks)
-    late.ended = Revocations(named, lifetime=LIFETIME, needed=100, most=20)
-    late.log._ended = late.ended  # the same log, with less room
+    late.revocations = Revocations(named, lifetime=LIFETIME, needed=100, most=20)
+    late.feed._ended = late.revocations  # the same log, with less room
     for number in range(60):
         await here.end(f"{secrets.token_urlsafe(4)}{number}")
         clocks.advance(100)
     alice = msgspec.structs.replace(login("alice"), created_at=int(clocks.wall) - 50, began=int(clocks.wall) * 1000)
 
-    await late.log.catch_up()
+    await late.feed.catch_up()
 
-    assert not late.ended.is_dead(alice, now=clocks.wall)
+    assert not late.revocations.is_dead(alice, now=clocks.wall)
 
 
 @pytest.mark.parametrize("keeps_all", [True, False])
@@ -465,34 +465,34 @@ async def test_who_signs_out_again_and_again_takes_one_place_in_each_list(store,
     here, there = Process(store, clocks, keeps_all=keeps_all), Process(store, clocks, keeps_all=keeps_all)
     for seconds in (0, 1, 1, 0, 60):
         clocks.advance(seconds)
-        await here.log.write(here.ended.sign_out(sub="alice", sid=None, now=clocks.wall))
+        await here.feed.write(here.revocations.sign_out(sub="alice", sid=None, now=clocks.wall))
 
-    await there.log.catch_up()
+    await there.feed.catch_up()
 
     lists = ["tag:ended", *(f"tag:ended:{first}" for first in SHARDS)]
     members = [len(await store.memory.linked(name)) for name in lists]
     assert (members[0], sum(members[1:])) == (1, int(keeps_all))
-    assert there.ended.is_dead(login("of alice", began=int(clocks.wall * 1000)), now=clocks.wall)
+    assert there.revocations.is_dead(login("of alice", began=int(clocks.wall * 1000)), now=clocks.wall)
 
 
 async def test_a_sign_out_that_reaches_less_far_takes_nothing_back(here, there, store, clocks):
     """One that ends older sessions only comes after one that ended all."""
-    await here.log.write(here.ended.sign_out(sub="alice", sid=None, now=clocks.wall))
+    await here.feed.write(here.revocations.sign_out(sub="alice", sid=None, now=clocks.wall))
     clocks.advance(1)
-    await here.log.write(here.ended.sign_out(sub="alice", sid=None, now=clocks.wall, until=5))
+    await here.feed.write(here.revocations.sign_out(sub="alice", sid=None, now=clocks.wall, until=5))
 
-    await there.log.catch_up()
+    await there.feed.catch_up()
 
-    assert there.ended.is_dead(login("of alice"), now=clocks.wall)
+    assert there.revocations.is_dead(login("of alice"), now=clocks.wall)
 
 
 async def test_an_older_mark_that_cannot_be_taken_out_is_no_failure(here, store, clocks, caplog):
     """The newer one stands, and that is what counts."""
-    await here.log.write(here.ended.sign_out(sub="alice", sid=None, now=clocks.wall))
+    await here.feed.write(here.revocations.sign_out(sub="alice", sid=None, now=clocks.wall))
     clocks.advance(1)
     store.broken = {"unlink"}
 
-    await here.log.write(here.ended.sign_out(sub="alice", sid=None, now=clocks.wall))
+    await here.feed.write(here.revocations.sign_out(sub="alice", sid=None, now=clocks.wall))
 
     assert "store_failed" in caplog.text
     assert len(await store.memory.linked("tag:ended")) == 2
@@ -501,6 +501,6 @@ async def test_an_older_mark_that_cannot_be_taken_out_is_no_failure(here, store,
 async def test_how_many_marks_could_be_taken_out_is_bounded(here, clocks):
     """Those that were written longest ago stay until their time is over."""
     for number in range(MAX_WRITTEN + 1):
-        here.log._keep(Revocation(f"sub-{number}", 1, 0, NOW))
+        here.feed._keep(Revocation(f"sub-{number}", 1, 0, NOW))
 
-    assert len(here.log._written) == MAX_WRITTEN
+    assert len(here.feed._written) == MAX_WRITTEN

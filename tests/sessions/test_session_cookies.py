@@ -25,10 +25,10 @@ from tests.sessions.test_session import ID, LOGIN, SESSION, with_tokens
 
 URL = "https://app.example.com/"
 STEM = "oidc-abcdefgh"
-JAR = SessionCookies(Sealer([b"s" * 32], context=("a", "b", "c")), CookieStyle(secure=True), STEM)
-FIRST = JAR.tokens_name(ID)
+SESSION_COOKIES = SessionCookies(Sealer([b"s" * 32], context=("a", "b", "c")), CookieStyle(secure=True), STEM)
+FIRST = SESSION_COOKIES.tokens_name(ID)
 BOUND = f"{FIRST} {digest(ID)}"
-OVERHEAD = len(JAR.sealer.seal("tokens", BOUND, b""))
+OVERHEAD = len(SESSION_COOKIES.sealer.seal("tokens", BOUND, b""))
 OTHER_ID = "E" * 43
 
 
@@ -54,7 +54,7 @@ class Window:
         assert not self.jar.refused
 
     def put(self, session: Session) -> None:
-        self.take(JAR.write(session, self.cookies, max_age=60))
+        self.take(SESSION_COOKIES.write(session, self.cookies, max_age=60))
 
 
 def session_of(size: int) -> Session:
@@ -90,7 +90,7 @@ BORDERS = [
 def fill(characters: int) -> Session:
     """Make a session whose sealed tokens are about that long, to the character where base64 allows it."""
     size = characters * 3 // 4 - OVERHEAD
-    while len(JAR.sealer.seal("tokens", BOUND, encode(session_of(size).tokens))) > characters:
+    while len(SESSION_COOKIES.sealer.seal("tokens", BOUND, encode(session_of(size).tokens))) > characters:
         size -= 1
     return session_of(size)
 
@@ -103,7 +103,7 @@ def test_a_session_fits_around_every_border(characters):
 
     window.put(session)
 
-    assert JAR.open(window.cookies) == session
+    assert SESSION_COOKIES.open(window.cookies) == session
 
 
 @settings(max_examples=40)
@@ -115,7 +115,7 @@ def test_what_was_put_in_last_comes_out(sizes):
         session = session_of(size)
         window.put(session)
 
-        assert JAR.open(window.cookies) == session
+        assert SESSION_COOKIES.open(window.cookies) == session
         assert len(window.pieces) == int(window.cookies[FIRST][0])
         assert len(window.cookies) == len(window.pieces) + 1
 
@@ -125,11 +125,11 @@ def test_what_is_compressed_takes_less_room_and_comes_out():
     claims = {"groups": [sha256(bytes([number])).hexdigest() for number in range(30)]}
     jwt = ".".join(base64url(part) for part in (b"{}", msgspec.json.encode(claims), b"s" * 64))
     session = with_tokens(written_claims=write_claims(claims), id_token=jwt, access_token=jwt)
-    plain, window = JAR.write(session, {}, max_age=60), Window()
+    plain, window = SESSION_COOKIES.write(session, {}, max_age=60), Window()
 
-    window.take(JAR.write(session, {}, max_age=60, compressed=True))
+    window.take(SESSION_COOKIES.write(session, {}, max_age=60, compressed=True))
 
-    assert JAR.open(window.cookies) == session
+    assert SESSION_COOKIES.open(window.cookies) == session
     assert sum(map(len, window.cookies.values())) < sum(map(len, plain)) // 3
 
 
@@ -137,9 +137,9 @@ def test_what_is_too_large_to_be_compressed_stays_as_it_is():
     """Whoever writes it says that it is too large."""
     window = Window()
 
-    window.take(JAR.write(session_of(9500), {}, max_age=60, compressed=True))
+    window.take(SESSION_COOKIES.write(session_of(9500), {}, max_age=60, compressed=True))
 
-    assert JAR.open(window.cookies) == session_of(9500)
+    assert SESSION_COOKIES.open(window.cookies) == session_of(9500)
 
 
 @pytest.mark.parametrize("data", [b"\x78junk", b"", b"junk"])
@@ -148,28 +148,34 @@ def test_tokens_that_are_in_no_form_of_ours_open_nothing(data):
     window = Window()
     window.put(SESSION)
 
-    assert JAR.open({**window.cookies, FIRST: "1." + JAR.sealer.seal("tokens", BOUND, data)}) is None
+    assert (
+        SESSION_COOKIES.open({**window.cookies, FIRST: "1." + SESSION_COOKIES.sealer.seal("tokens", BOUND, data)})
+        is None
+    )
 
 
 def test_tokens_that_the_browser_did_not_show_are_deleted_by_their_names():
     """Of logins that ended at once; those that it did show are deleted elsewhere."""
     seen = f"{FIRST[:-8]}abcdefgh"
 
-    lines = JAR.delete_unseen(["abcdefgh", "ijklmnop"], {seen: "1.x"})
+    lines = SESSION_COOKIES.delete_unseen(["abcdefgh", "ijklmnop"], {seen: "1.x"})
 
     names = [line.decode().partition("=")[0].removeprefix(FIRST[:-8]) for line in lines]
     assert names == ["ijklmnop", "abcdefgh.1", "ijklmnop.1"]
-    assert len(JAR.delete_unseen([f"{number:08}" for number in range(99)], {})) == MAX_DELETED_UNSEEN
+    assert len(SESSION_COOKIES.delete_unseen([f"{number:08}" for number in range(99)], {})) == MAX_DELETED_UNSEEN
 
 
 def test_a_mark_names_the_tokens_and_nothing_else():
     """Whatever stands there is looked at before it becomes a part of a name."""
     window = Window()
-    window.take([JAR.write_mark(ID, max_age=60)])
+    window.take([SESSION_COOKIES.write_mark(ID, max_age=60)])
 
-    assert [f"{FIRST[:-8]}{mark}" for mark in JAR.marked(window.cookies)] == [FIRST]
-    assert [JAR.marked({JAR.mark_name: text}) for text in ("", "short", "x" * 9, "a=b; c=d", "\xe9" * 8)] == [[]] * 5
-    window.take(JAR.delete(window.cookies))
+    assert [f"{FIRST[:-8]}{mark}" for mark in SESSION_COOKIES.marked(window.cookies)] == [FIRST]
+    assert [
+        SESSION_COOKIES.marked({SESSION_COOKIES.mark_name: text})
+        for text in ("", "short", "x" * 9, "a=b; c=d", "\xe9" * 8)
+    ] == [[]] * 5
+    window.take(SESSION_COOKIES.delete(window.cookies))
     assert window.cookies == {}
 
 
@@ -180,7 +186,7 @@ def test_the_pieces_are_as_many_as_are_needed(count):
 
     window.put(session_over(count))
 
-    assert sorted(window.cookies) == [JAR.name, FIRST, *(f"{FIRST}.{index}" for index in range(1, count))]
+    assert sorted(window.cookies) == [SESSION_COOKIES.name, FIRST, *(f"{FIRST}.{index}" for index in range(1, count))]
 
 
 def test_a_session_that_shrinks_deletes_what_it_leaves():
@@ -190,22 +196,22 @@ def test_a_session_that_shrinks_deletes_what_it_leaves():
 
     window.put(session_over(2))
 
-    assert sorted(window.cookies) == [JAR.name, FIRST, f"{FIRST}.1"]
+    assert sorted(window.cookies) == [SESSION_COOKIES.name, FIRST, f"{FIRST}.1"]
 
 
 def test_tokens_that_shrink_delete_what_they_leave():
     """A refresh writes the tokens alone; only what the browser has is deleted."""
     window = Window()
     window.put(session_over(3))
-    login = window.cookies[JAR.name]
+    login = window.cookies[SESSION_COOKIES.name]
 
-    lines = JAR.write_tokens(session_over(1), window.cookies, max_age=60)
+    lines = SESSION_COOKIES.write_tokens(session_over(1), window.cookies, max_age=60)
     window.take(lines)
 
     assert len(lines) == 3
-    assert window.cookies[JAR.name] == login
-    assert JAR.open(window.cookies) == session_over(1)
-    assert len(JAR.write_tokens(session_over(1), window.cookies, max_age=60)) == 1
+    assert window.cookies[SESSION_COOKIES.name] == login
+    assert SESSION_COOKIES.open(window.cookies) == session_over(1)
+    assert len(SESSION_COOKIES.write_tokens(session_over(1), window.cookies, max_age=60)) == 1
 
 
 def test_a_new_session_deletes_what_older_ones_left():
@@ -216,8 +222,11 @@ def test_a_new_session_deletes_what_older_ones_left():
 
     window.put(new)
 
-    assert JAR.open(window.cookies) == new
-    assert sorted(window.cookies) == [JAR.name, *sorted([JAR.tokens_name(OTHER_ID), JAR.tokens_name(OTHER_ID) + ".1"])]
+    assert SESSION_COOKIES.open(window.cookies) == new
+    assert sorted(window.cookies) == [
+        SESSION_COOKIES.name,
+        *sorted([SESSION_COOKIES.tokens_name(OTHER_ID), SESSION_COOKIES.tokens_name(OTHER_ID) + ".1"]),
+    ]
 
 
 def test_a_late_answer_to_an_older_session_does_not_disturb_the_new_one():
@@ -228,9 +237,9 @@ def test_a_late_answer_to_an_older_session_does_not_disturb_the_new_one():
     before = window.cookies
     window.put(new)
 
-    window.take(JAR.write_tokens(with_tokens(generation=1), before, max_age=60))
+    window.take(SESSION_COOKIES.write_tokens(with_tokens(generation=1), before, max_age=60))
 
-    assert JAR.open(window.cookies) == new
+    assert SESSION_COOKIES.open(window.cookies) == new
 
 
 def test_an_answer_after_a_sign_out_brings_nobody_back():
@@ -238,51 +247,56 @@ def test_an_answer_after_a_sign_out_brings_nobody_back():
     window = Window()
     window.put(session_over(2))
     before = window.cookies
-    window.take(JAR.delete(before))
+    window.take(SESSION_COOKIES.delete(before))
 
-    window.take([*JAR.write_tokens(session_over(2), before, max_age=60), JAR.write_use(Use(ID, 1060), max_age=60)])
+    window.take(
+        [
+            *SESSION_COOKIES.write_tokens(session_over(2), before, max_age=60),
+            SESSION_COOKIES.write_use(Use(ID, 1060), max_age=60),
+        ]
+    )
 
-    assert JAR.name not in window.cookies
+    assert SESSION_COOKIES.name not in window.cookies
     assert len(window.cookies) == 3
-    assert JAR.open(window.cookies) is None
+    assert SESSION_COOKIES.open(window.cookies) is None
 
 
 def test_only_so_many_cookies_are_deleted_at_once():
     """A browser that holds hundreds of them must not get hundreds of lines back."""
     junk = {f"__Host-{STEM}-tokens-{number:08}": "x" for number in range(100)}
 
-    assert len(JAR.write(SESSION, junk, max_age=60)) == 3 + MAX_DELETED
-    assert len(JAR.delete(junk)) == 1 + MAX_DELETED
+    assert len(SESSION_COOKIES.write(SESSION, junk, max_age=60)) == 3 + MAX_DELETED
+    assert len(SESSION_COOKIES.delete(junk)) == 1 + MAX_DELETED
 
 
 def test_cookies_of_others_are_left_alone():
     """Another middleware on the same host has other names, and so have logins in progress."""
     others = {"__Host-oidc-zzzzzzzz-tokens-x": "1", f"{STEM}-tokens-x": "2", f"__Host-{STEM}-login-x": "3", "app": "4"}
 
-    assert [line.partition(b"=")[0].decode() for line in JAR.delete(others)] == [JAR.name]
+    assert [line.partition(b"=")[0].decode() for line in SESSION_COOKIES.delete(others)] == [SESSION_COOKIES.name]
 
 
 def test_deleting_takes_every_piece():
     """Signed out is signed out."""
     window = Window()
     window.put(session_over(3))
-    window.take([JAR.write_use(Use(ID, 1060), max_age=60)])
+    window.take([SESSION_COOKIES.write_use(Use(ID, 1060), max_age=60)])
 
-    window.take(JAR.delete(window.cookies))
+    window.take(SESSION_COOKIES.delete(window.cookies))
 
     assert window.cookies == {}
 
 
 def test_deleting_nothing_still_deletes_the_first():
     """The browser may have a cookie that it did not send here."""
-    assert [line.partition(b"=")[0] for line in JAR.delete({})] == [JAR.name.encode()]
+    assert [line.partition(b"=")[0] for line in SESSION_COOKIES.delete({})] == [SESSION_COOKIES.name.encode()]
 
 
 def test_a_session_that_is_too_large_names_what_is_large():
     """The developer has to know which claims to leave out."""
     session = with_tokens(written_claims=write_claims({"groups": ["g" * 90] * 150, "small": 1, "photo": "p" * 900}))
 
-    for write in (JAR.write, JAR.write_tokens):
+    for write in (SESSION_COOKIES.write, SESSION_COOKIES.write_tokens):
         with pytest.raises(SessionTooLarge) as caught:
             write(session, {}, max_age=60)
         detail = caught.value.detail
@@ -296,7 +310,7 @@ def test_a_login_that_is_too_large_for_one_cookie_is_refused():
     login = msgspec.structs.replace(LOGIN, made=["m" * 3000])
 
     with pytest.raises(SessionTooLarge) as caught:
-        JAR.write(msgspec.structs.replace(SESSION, login=login), {}, max_age=60)
+        SESSION_COOKIES.write(msgspec.structs.replace(SESSION, login=login), {}, max_age=60)
 
     assert f"of {MAX_VALUE_LENGTH} characters" in caught.value.detail
     assert "mmm" not in caught.value.detail
@@ -307,14 +321,16 @@ def test_every_character_of_every_cookie_counts(count):
     """One that does not count is one that an attacker may choose."""
     window = Window()
     window.put(session_over(count))
-    window.take([JAR.write_use(Use(ID, 1060), max_age=60)])
+    window.take([SESSION_COOKIES.write_use(Use(ID, 1060), max_age=60)])
     cookies = window.cookies
     assert len(cookies) == count + 2
 
-    opened = [(name, place) for name, place, changed in spoilt(cookies, step=count * 2 - 1) if JAR.open(changed)]
+    opened = [
+        (name, place) for name, place, changed in spoilt(cookies, step=count * 2 - 1) if SESSION_COOKIES.open(changed)
+    ]
 
     assert opened == []
-    assert JAR.open(cookies) is not None
+    assert SESSION_COOKIES.open(cookies) is not None
 
 
 @pytest.mark.parametrize("index", range(4))
@@ -327,7 +343,7 @@ def test_a_session_with_a_piece_missing_is_none(index):
 
     del cookies[sorted(cookies)[index]]
 
-    assert JAR.open(cookies) is None
+    assert SESSION_COOKIES.open(cookies) is None
 
 
 def test_pieces_of_two_sessions_never_make_one():
@@ -338,9 +354,9 @@ def test_pieces_of_two_sessions_never_make_one():
     assert sorted(one.cookies) == sorted(two.cookies)
 
     for name in (FIRST, f"{FIRST}.1"):
-        assert JAR.open({**one.cookies, name: two.cookies[name]}) is None
+        assert SESSION_COOKIES.open({**one.cookies, name: two.cookies[name]}) is None
     # Whole tokens of the same login fit: that is what a refresh writes.
-    assert JAR.open({**one.cookies, **{name: two.cookies[name] for name in two.pieces}}) is not None
+    assert SESSION_COOKIES.open({**one.cookies, **{name: two.cookies[name] for name in two.pieces}}) is not None
 
 
 def test_the_tokens_of_another_session_do_not_fit():
@@ -350,9 +366,14 @@ def test_the_tokens_of_another_session_do_not_fit():
     two.put(another(session_over(2)))
     theirs = dict(zip(one.pieces, [two.cookies[name] for name in two.pieces], strict=True))
 
-    assert JAR.open({JAR.name: one.cookies[JAR.name], **theirs}) is None
-    assert JAR.open({**one.cookies, JAR.name: two.cookies[JAR.name]}) is None
-    assert JAR.open({**one.cookies, **two.cookies, **theirs, JAR.name: one.cookies[JAR.name]}) is None
+    assert SESSION_COOKIES.open({SESSION_COOKIES.name: one.cookies[SESSION_COOKIES.name], **theirs}) is None
+    assert SESSION_COOKIES.open({**one.cookies, SESSION_COOKIES.name: two.cookies[SESSION_COOKIES.name]}) is None
+    assert (
+        SESSION_COOKIES.open(
+            {**one.cookies, **two.cookies, **theirs, SESSION_COOKIES.name: one.cookies[SESSION_COOKIES.name]}
+        )
+        is None
+    )
 
 
 def test_ids_whose_digests_begin_alike_are_told_apart():
@@ -361,8 +382,8 @@ def test_ids_whose_digests_begin_alike_are_told_apart():
     window.put(SESSION)
 
     for bound in (FIRST, f"{FIRST} {digest(OTHER_ID)}"):
-        text = JAR.sealer.seal("tokens", bound, encode(SESSION.tokens))
-        assert JAR.open({**window.cookies, FIRST: f"1.{text}"}) is None
+        text = SESSION_COOKIES.sealer.seal("tokens", bound, encode(SESSION.tokens))
+        assert SESSION_COOKIES.open({**window.cookies, FIRST: f"1.{text}"}) is None
 
 
 def test_only_our_own_way_to_cut_counts():
@@ -371,8 +392,8 @@ def test_only_our_own_way_to_cut_counts():
     window.put(session_over(2))
     first, second = window.cookies[FIRST], window.cookies[f"{FIRST}.1"]
 
-    assert JAR.open({**window.cookies, FIRST: first[:-1], f"{FIRST}.1": first[-1] + second}) is None
-    assert JAR.open({**window.cookies, FIRST: f"1{first[1:]}{second}"}) is None
+    assert SESSION_COOKIES.open({**window.cookies, FIRST: first[:-1], f"{FIRST}.1": first[-1] + second}) is None
+    assert SESSION_COOKIES.open({**window.cookies, FIRST: f"1{first[1:]}{second}"}) is None
 
 
 @pytest.mark.parametrize("count", ["", "0", "5", "9", "01", "+1", " 1", "1 ", "-1", "\u0661", "2", "3"])
@@ -382,8 +403,8 @@ def test_a_count_that_we_never_write_is_no_session(count):
     window.put(session_over(1))
     value = window.cookies[FIRST].removeprefix("1")
 
-    assert JAR.open({**window.cookies, FIRST: "1" + value}) is not None
-    assert JAR.open({**window.cookies, FIRST: count + value}) is None
+    assert SESSION_COOKIES.open({**window.cookies, FIRST: "1" + value}) is not None
+    assert SESSION_COOKIES.open({**window.cookies, FIRST: count + value}) is None
 
 
 @pytest.mark.parametrize("value", ["", "1", "1.", ".", "x", "1.AAAA", "4." + "A" * 9000])
@@ -391,20 +412,22 @@ def test_anything_else_is_no_session(value):
     """Whatever a browser sends, under whichever of our names."""
     window = Window()
     window.put(SESSION)
-    window.take([JAR.write_use(Use(ID, 1060), max_age=60)])
+    window.take([SESSION_COOKIES.write_use(Use(ID, 1060), max_age=60)])
 
-    for name in (JAR.name, FIRST, JAR.use_name):
-        assert JAR.open({**window.cookies, name: value}) is None
+    for name in (SESSION_COOKIES.name, FIRST, SESSION_COOKIES.use_name):
+        assert SESSION_COOKIES.open({**window.cookies, name: value}) is None
 
 
-@pytest.mark.parametrize(("kind", "name"), [("session", JAR.name), ("tokens", FIRST), ("seen", JAR.use_name)])
+@pytest.mark.parametrize(
+    ("kind", "name"), [("session", SESSION_COOKIES.name), ("tokens", FIRST), ("seen", SESSION_COOKIES.use_name)]
+)
 def test_a_sealed_value_of_another_format_is_none(kind, name):
     """Ours, but of another release."""
     window = Window()
     window.put(SESSION)
-    text = JAR.sealer.seal(kind, BOUND if kind == "tokens" else name, b"\xff")
+    text = SESSION_COOKIES.sealer.seal(kind, BOUND if kind == "tokens" else name, b"\xff")
 
-    assert JAR.open({**window.cookies, name: f"1.{text}" if kind == "tokens" else text}) is None
+    assert SESSION_COOKIES.open({**window.cookies, name: f"1.{text}" if kind == "tokens" else text}) is None
 
 
 def test_the_last_use_is_taken_into_account():
@@ -413,8 +436,8 @@ def test_the_last_use_is_taken_into_account():
     window.put(SESSION)
 
     for use, seen_at in ((Use(ID, 1060), 1060), (Use(OTHER_ID, 2000), SESSION.seen_at)):
-        window.take([JAR.write_use(use, max_age=60)])
-        assert JAR.open(window.cookies) == msgspec.structs.replace(SESSION, seen_at=seen_at)
+        window.take([SESSION_COOKIES.write_use(use, max_age=60)])
+        assert SESSION_COOKIES.open(window.cookies) == msgspec.structs.replace(SESSION, seen_at=seen_at)
 
 
 @pytest.mark.parametrize(
@@ -422,23 +445,23 @@ def test_the_last_use_is_taken_into_account():
     [
         ({}, False),
         ({"other": "1"}, False),
-        ({JAR.name: ""}, True),
-        ({JAR.name: "x", FIRST: "x"}, True),
-        ({FIRST: "x", JAR.use_name: "x"}, False),
+        ({SESSION_COOKIES.name: ""}, True),
+        ({SESSION_COOKIES.name: "x", FIRST: "x"}, True),
+        ({FIRST: "x", SESSION_COOKIES.use_name: "x"}, False),
     ],
 )
 def test_the_cookie_that_signs_in_is_known(cookies, is_there):
     """So that the log can say that it was not taken; the others open nothing by themselves."""
-    assert JAR.is_there(cookies) is is_there
+    assert SESSION_COOKIES.is_there(cookies) is is_there
 
 
 def test_an_id_is_written_as_it_is():
     """The session lies in a store; what sealed sessions left is deleted, and nothing else."""
     window = Window()
     window.put(session_over(3))
-    window.take([JAR.write_use(Use(ID, 1060), max_age=60)])
+    window.take([SESSION_COOKIES.write_use(Use(ID, 1060), max_age=60)])
 
-    window.take(JAR.write_id(OTHER_ID, window.cookies, max_age=60))
+    window.take(SESSION_COOKIES.write_id(OTHER_ID, window.cookies, max_age=60))
 
-    assert window.cookies == {JAR.name: OTHER_ID}
-    assert len(JAR.write_id(OTHER_ID, window.cookies, max_age=60)) == 1
+    assert window.cookies == {SESSION_COOKIES.name: OTHER_ID}
+    assert len(SESSION_COOKIES.write_id(OTHER_ID, window.cookies, max_age=60)) == 1

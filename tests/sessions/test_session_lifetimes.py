@@ -3,7 +3,7 @@
 import pytest
 
 from tests.protected_site import Site, cookie_header, login_cookie, session_cookies, token_cookies, who_am_i
-from tests.scripted_store import OwnStore
+from tests.scripted_store import ScriptedStore
 
 
 async def test_a_session_that_is_not_used_ends():
@@ -154,7 +154,7 @@ async def test_a_login_starts_without_the_mark_of_an_older_session(site):
 async def test_a_stored_session_ends_by_its_own_limits(used_every):
     """Both are in the sealed record: a store that forgets late, or never, keeps nobody signed in."""
     # The clock of this one stands still.
-    site = Site(store=OwnStore(), session_idle=600, session_lifetime=3600)
+    site = Site(store=ScriptedStore(), session_idle=600, session_lifetime=3600)
     browser = await site.signed_in()
     thief = browser.jar.copy()
     thief.clock = lambda: 0  # a browser that keeps cookies for ever
@@ -171,7 +171,7 @@ async def test_a_stored_session_ends_by_its_own_limits(used_every):
 
 async def test_asking_who_i_am_keeps_no_stored_session_alive():
     """A tab left open must not stay signed in by polling."""
-    store = OwnStore()
+    store = ScriptedStore()
     site = Site(store=store, session_idle=600)
     browser = await site.signed_in()
     store.forget_calls()
@@ -186,7 +186,7 @@ async def test_asking_who_i_am_keeps_no_stored_session_alive():
 
 async def test_the_use_of_a_stored_session_is_written_down_at_most_once_a_minute():
     """However many requests come; and the browser gets nothing at all."""
-    store = OwnStore()
+    store = ScriptedStore()
     site = Site(store=store)
     browser = await site.signed_in()
     store.forget_calls()

@@ -10,22 +10,22 @@ import pytest
 from asgi_oidc import MemoryStore, OIDCError, OIDCMiddleware, SettingsError
 from asgi_oidc.testing import Browser
 from tests.protected_site import OTHER_SECRET, SECRET, Site, cookie_header, session_cookies, who_am_i
-from tests.scripted_store import OwnStore
+from tests.scripted_store import ScriptedStore
 from tests.token_site import LIFETIME, TokenSite
 
 
 @pytest.fixture
-def store() -> OwnStore:
-    return OwnStore()
+def store() -> ScriptedStore:
+    return ScriptedStore()
 
 
 @pytest.fixture
-def site(store: OwnStore) -> Site:
+def site(store: ScriptedStore) -> Site:
     return Site(store=store)
 
 
 @pytest.fixture
-def token_site(store: OwnStore) -> TokenSite:
+def token_site(store: ScriptedStore) -> TokenSite:
     return TokenSite(store)
 
 

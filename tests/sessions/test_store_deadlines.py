@@ -8,7 +8,7 @@ import pytest
 import trio.testing
 
 from asgi_oidc.stores.guarded_store import DEADLINE
-from tests.scripted_store import OwnStore
+from tests.scripted_store import ScriptedStore
 from tests.token_site import LIFETIME, TokenSite
 
 
@@ -19,12 +19,12 @@ def anyio_backend() -> tuple[str, dict[str, Any]]:
 
 
 @pytest.fixture
-def store() -> OwnStore:
-    return OwnStore()
+def store() -> ScriptedStore:
+    return ScriptedStore()
 
 
 @pytest.fixture
-def site(store: OwnStore) -> TokenSite:
+def site(store: ScriptedStore) -> TokenSite:
     return TokenSite(store)
 
 

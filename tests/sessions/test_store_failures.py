@@ -19,23 +19,23 @@ from tests.protected_site import (
     session_cookies,
     who_am_i,
 )
-from tests.scripted_store import OwnStore
+from tests.scripted_store import ScriptedStore
 from tests.token_site import LIFETIME, TokenSite
 
 
 @pytest.fixture
-def store() -> OwnStore:
-    return OwnStore()
+def store() -> ScriptedStore:
+    return ScriptedStore()
 
 
 @pytest.fixture
-def site(store: OwnStore) -> TokenSite:
+def site(store: ScriptedStore) -> TokenSite:
     site = TokenSite(store)
     site.app.at_work = nothing
     return site
 
 
-async def record_of(site: Site, store: OwnStore, browser: Browser) -> bytes:
+async def record_of(site: Site, store: ScriptedStore, browser: Browser) -> bytes:
     """Look at what the store keeps of a browser."""
     await browser.fetch("/page")
     key = site.middleware._parts.records.key(site.app.scope["oidc"].session_id)  # no public handle, on purpose

@@ -8,17 +8,17 @@ import pytest
 from asgi_oidc import MemoryStore, SessionEnded, StoreUnavailable
 from asgi_oidc.testing import Browser, FakeProvider, Persona
 from tests.protected_site import OTHER_SECRET, SECRET, Site, cookie_header, nothing, who_am_i
-from tests.scripted_store import OwnStore
+from tests.scripted_store import ScriptedStore
 from tests.token_site import LIFETIME, TokenSite
 
 
 @pytest.fixture
-def store() -> OwnStore:
-    return OwnStore()
+def store() -> ScriptedStore:
+    return ScriptedStore()
 
 
 @pytest.fixture
-def site(store: OwnStore) -> TokenSite:
+def site(store: ScriptedStore) -> TokenSite:
     site = TokenSite(store)
     site.app.at_work = nothing
     return site

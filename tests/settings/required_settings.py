@@ -9,7 +9,7 @@ from asgi_oidc.settings.settings import Settings, read_settings
 
 SECRET = "u3Jx0q2gPzS8vN5kYtR1bW6mLcA9dEfHiQoZ7KsXjUw"
 OTHER_SECRET = "Tq7Zb1nVx4Lw9KcYh2PsRd8MgJf3Ue6AoWi5XvBkQzE"
-NEEDED: dict[str, Any] = {
+REQUIRED: dict[str, Any] = {
     "issuer": "https://id.example.com",
     "client_id": "web",
     "client_secret": "s3cret-of-the-client",
@@ -20,7 +20,7 @@ NEEDED: dict[str, Any] = {
 
 def read(**changes: Any) -> Settings:
     """Read the needed settings with these changes; `...` leaves one out."""
-    return read_settings({name: value for name, value in {**NEEDED, **changes}.items() if value is not ...})
+    return read_settings({name: value for name, value in {**REQUIRED, **changes}.items() if value is not ...})
 
 
 def problems(**changes: Any) -> tuple[str, ...]:

@@ -3,13 +3,13 @@
 from starlette.applications import Starlette
 
 from asgi_oidc import OIDCMiddleware
-from tests.settings.required_settings import NEEDED
+from tests.settings.required_settings import REQUIRED
 
 added = Starlette()
-added.add_middleware(OIDCMiddleware, **{**NEEDED, "isuer": "https://id.example.com"})
+added.add_middleware(OIDCMiddleware, **{**REQUIRED, "isuer": "https://id.example.com"})
 
 added_well = Starlette()
-added_well.add_middleware(OIDCMiddleware, **NEEDED)
+added_well.add_middleware(OIDCMiddleware, **REQUIRED)
 
 
 def from_variables() -> OIDCMiddleware:

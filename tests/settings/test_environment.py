@@ -8,7 +8,7 @@ import pytest
 from asgi_oidc import OIDCMiddleware, Rule, SettingsError
 from asgi_oidc.settings.environment import MAX_FILE_SIZE, PARSERS, read_environment
 from asgi_oidc.settings.settings import READERS
-from tests.settings.required_settings import NEEDED, OTHER_SECRET, SECRET
+from tests.settings.required_settings import OTHER_SECRET, REQUIRED, SECRET
 
 ENVIRON = {
     "OIDC_ISSUER": "https://id.example.com",
@@ -187,7 +187,7 @@ def test_what_the_environment_says_is_checked_like_any_setting():
 def test_no_value_of_a_variable_stands_in_an_error():
     """It may be a secret under a wrong name."""
     assert "s3cret" not in str(problems(OIDC_CLIENT_SECRT="s3cret", OIDC_LEEWAY="s3cret", OIDC_METADATA="s3cret"))
-    assert NEEDED["client_secret"] not in str(problems(OIDC_CLIENT_SECRT=NEEDED["client_secret"]))
+    assert REQUIRED["client_secret"] not in str(problems(OIDC_CLIENT_SECRT=REQUIRED["client_secret"]))
 
 
 def test_all_that_is_wrong_with_rules_is_told_at_once():

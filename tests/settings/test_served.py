@@ -11,10 +11,10 @@ from contextlib import contextmanager
 import pytest
 
 from asgi_oidc import OIDCMiddleware, SettingsError
-from tests.settings.required_settings import NEEDED
+from tests.settings.required_settings import REQUIRED
 
 PATIENCE = 60  # seconds for the server to say something
-ENVIRON = {f"OIDC_{name.upper()}": str(value) for name, value in NEEDED.items()}
+ENVIRON = {f"OIDC_{name.upper()}": str(value) for name, value in REQUIRED.items()}
 
 
 @contextmanager
@@ -51,7 +51,7 @@ def test_invalid_settings_of_add_middleware_are_on_stderr() -> None:
     assert "Uvicorn running on" in said
     assert "asgi-oidc: invalid settings:\n  - isuer: " in said
     assert "did you mean issuer?" in said
-    assert NEEDED["secret"] not in said
+    assert REQUIRED["secret"] not in said
 
 
 def test_invalid_settings_of_add_middleware_stop_a_server_that_needs_its_lifespan() -> None:
@@ -96,6 +96,6 @@ def test_the_error_is_logged_once(words: str, caplog: pytest.LogCaptureFixture) 
 def test_the_error_of_the_constructor_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
     """The same."""
     with pytest.raises(SettingsError) as caught:
-        OIDCMiddleware(None, **{**NEEDED, "leeway": 1000})  # type: ignore[arg-type]  # never called
+        OIDCMiddleware(None, **{**REQUIRED, "leeway": 1000})  # type: ignore[arg-type]  # never called
 
     assert [(record.levelname, record.getMessage()) for record in caplog.records] == [("CRITICAL", str(caught.value))]

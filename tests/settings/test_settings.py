@@ -17,7 +17,7 @@ from asgi_oidc.settings.settings import READERS, read_settings
 from asgi_oidc.settings.values import entropy_bound
 from asgi_oidc.stores.memory import MemoryStore
 from asgi_oidc.stores.redis import RedisStore
-from tests.settings.required_settings import NEEDED, OTHER_SECRET, SECRET, problems, read
+from tests.settings.required_settings import OTHER_SECRET, REQUIRED, SECRET, problems, read
 
 METADATA = {name: f"https://id.example.com/{name}" for name in ("authorization_endpoint", "token_endpoint", "jwks_uri")}
 
@@ -45,7 +45,7 @@ def test_five_settings_are_enough():
     """Everything else has the default of the design."""
     settings = read()
 
-    assert {name: getattr(settings, name) for name in READERS if name not in (*NEEDED, "public")} == {
+    assert {name: getattr(settings, name) for name in READERS if name not in (*REQUIRED, "public")} == {
         "scope": "openid profile email",
         "rules": (),
         "plain_prefixes": None,
@@ -79,7 +79,7 @@ def test_five_settings_are_enough():
 
 def test_none_is_the_default():
     """`OIDCMiddleware(app, scope=config.get("scope"))` should just work."""
-    optional = {name: None for name in READERS if name not in NEEDED or name == "client_secret"}
+    optional = {name: None for name in READERS if name not in REQUIRED or name == "client_secret"}
 
     assert read(**optional) == read(client_secret=...)
 
@@ -561,7 +561,7 @@ def test_one_error_lists_all_that_is_wrong():
 def test_the_text_of_the_error_has_a_line_for_each():
     """A developer reads it in a terminal."""
     with pytest.raises(SettingsError) as caught:
-        OIDCMiddleware(app, **{**NEEDED, "userinfo": "x", "leeway": -1})
+        OIDCMiddleware(app, **{**REQUIRED, "userinfo": "x", "leeway": -1})
 
     assert str(caught.value).count("\n  - ") == 2
     assert str(caught.value).startswith("asgi-oidc: invalid settings:\n  - leeway: ")
@@ -617,7 +617,7 @@ def test_a_public_client_is_taken():
 def test_no_secret_stands_in_any_repr_or_error():
     """Both are printed in tracebacks."""
     settings = read()
-    middleware = OIDCMiddleware(app, **NEEDED)
+    middleware = OIDCMiddleware(app, **REQUIRED)
     texts = [repr(settings), repr(middleware), *problems(secret=SECRET[:30], client_secret="s3cret-of-the-client\n")]
 
     assert not any(secret in text for text in texts for secret in (SECRET[:30], "s3cret-of-the-client"))
@@ -733,7 +733,7 @@ def test_a_client_that_does_not_wait_is_refused():
 def test_metadata_by_hand_that_no_login_could_use_is_refused(members, changes, fix):
     """Nothing will be discovered, so it can be known at start-up."""
     with pytest.raises(SettingsError) as caught:
-        read_settings({**NEEDED, "metadata": {**METADATA, **members}, **changes})
+        read_settings({**REQUIRED, "metadata": {**METADATA, **members}, **changes})
 
     assert fix in caught.value.problems[0]
 
@@ -750,14 +750,14 @@ def test_metadata_by_hand_that_no_login_could_use_is_refused(members, changes, f
 )
 def test_metadata_by_hand_that_a_login_can_use_is_taken(members, changes):
     """Members of others are no mistake, and what is named is taken by its word."""
-    assert read_settings({**NEEDED, "metadata": {**METADATA, **members}, **changes}).metadata["jwks_uri"]
+    assert read_settings({**REQUIRED, "metadata": {**METADATA, **members}, **changes}).metadata["jwks_uri"]
 
 
 @pytest.mark.parametrize("params", [{"max_age": 10**30}, {"max_age": "\u0661"}, {"acr_values": "a " * 300}])
 def test_parameters_that_would_break_every_login_are_refused(params):
     """A mistake in the settings is told at start-up."""
     with pytest.raises(SettingsError) as caught:
-        read_settings({**NEEDED, "authorization_params": params})
+        read_settings({**REQUIRED, "authorization_params": params})
 
     assert caught.value.problems[0].startswith("authorization_params: ")
 
@@ -766,6 +766,6 @@ def test_parameters_that_would_break_every_login_are_refused(params):
 def test_a_scope_that_is_no_scope_is_refused(scope):
     """RFC 6749 §3.3 says what a scope may be."""
     with pytest.raises(SettingsError) as caught:
-        read_settings({**NEEDED, "scope": scope})
+        read_settings({**REQUIRED, "scope": scope})
 
     assert "RFC 6749" in caught.value.problems[0]

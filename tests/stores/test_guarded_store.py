@@ -12,16 +12,16 @@ from asgi_oidc.errors import LoginRefused, StoreUnavailable
 from asgi_oidc.stores.guarded_store import METHODS, GuardedStore
 from asgi_oidc.stores.store import SessionStore
 from tests.protected_site import Exchange, Site
-from tests.scripted_store import OwnStore
+from tests.scripted_store import ScriptedStore
 
 CALLS: dict[str, Callable[[GuardedStore], Awaitable[object]]] = {
-    "get": lambda door: door.get("key"),
-    "add": lambda door: door.add("key", b"new", lifetime=60),
-    "replace": lambda door: door.replace("key", b"old", b"new", lifetime=60),
-    "remove": lambda door: door.remove("key", only=b"old"),
-    "link": lambda door: door.link("index", "member", lifetime=60, most=3),
-    "linked": lambda door: door.linked("index"),
-    "unlink": lambda door: door.unlink("index", "member"),
+    "get": lambda guarded: guarded.get("key"),
+    "add": lambda guarded: guarded.add("key", b"new", lifetime=60),
+    "replace": lambda guarded: guarded.replace("key", b"old", b"new", lifetime=60),
+    "remove": lambda guarded: guarded.remove("key", only=b"old"),
+    "link": lambda guarded: guarded.link("index", "member", lifetime=60, most=3),
+    "linked": lambda guarded: guarded.linked("index"),
+    "unlink": lambda guarded: guarded.unlink("index", "member"),
 }
 
 
@@ -33,29 +33,29 @@ async def error_of(call: Awaitable[object]) -> StoreUnavailable:
 
 async def test_every_method_is_passed_through():
     """As it was asked, and with what the store says."""
-    store = OwnStore()
-    door = GuardedStore(store)
+    store = ScriptedStore()
+    guarded = GuardedStore(store)
 
-    assert await door.add("key", b"one", lifetime=60) is True
-    assert await door.add("key", b"two", lifetime=60) is False
-    assert await door.get("key") == b"one"
-    assert await door.replace("key", b"other", b"two", lifetime=60) is False
-    assert await door.replace("key", b"one", b"two", lifetime=60) is True
-    assert await door.remove("key", only=b"one") is False
-    assert await door.remove("key") is True
-    assert await door.get("key") is None
-    assert await door.link("index", "a", lifetime=60, most=1) == []
-    assert await door.link("index", "b", lifetime=61, most=1) == ["a"]
-    assert await door.linked("index") == ["b"]
-    await door.unlink("index", "b")
-    assert await door.linked("index") == []
+    assert await guarded.add("key", b"one", lifetime=60) is True
+    assert await guarded.add("key", b"two", lifetime=60) is False
+    assert await guarded.get("key") == b"one"
+    assert await guarded.replace("key", b"other", b"two", lifetime=60) is False
+    assert await guarded.replace("key", b"one", b"two", lifetime=60) is True
+    assert await guarded.remove("key", only=b"one") is False
+    assert await guarded.remove("key") is True
+    assert await guarded.get("key") is None
+    assert await guarded.link("index", "a", lifetime=60, most=1) == []
+    assert await guarded.link("index", "b", lifetime=61, most=1) == ["a"]
+    assert await guarded.linked("index") == ["b"]
+    await guarded.unlink("index", "b")
+    assert await guarded.linked("index") == []
     assert set(store.calls) == set(METHODS) == set(CALLS)
 
 
 @pytest.mark.parametrize("method", METHODS)
 async def test_what_a_store_raises_is_one_error(method):
     """Its text stays out: it may hold an address with a password."""
-    store = OwnStore()
+    store = ScriptedStore()
     store.broken = set(METHODS)
 
     error = await error_of(CALLS[method](GuardedStore(store)))
@@ -67,7 +67,7 @@ async def test_what_a_store_raises_is_one_error(method):
 
 async def test_an_error_of_ours_that_a_store_raises_is_one_error_as_well():
     """A store of the user's own must not refuse a login by its way."""
-    store = OwnStore()
+    store = ScriptedStore()
 
     async def refuse() -> None:
         raise LoginRefused("by the store")
@@ -76,9 +76,9 @@ async def test_an_error_of_ours_that_a_store_raises_is_one_error_as_well():
         raise StoreUnavailable("store_overloaded", retry_after=60)
 
     store.before["get"] = [refuse, overloaded]
-    door = GuardedStore(store)
+    guarded = GuardedStore(store)
 
-    refused, busy = await error_of(door.get("key")), await error_of(door.get("key"))
+    refused, busy = await error_of(guarded.get("key")), await error_of(guarded.get("key"))
 
     assert (refused.code, busy.code, busy.retry_after) == ("store_failed", "store_overloaded", 60)
 
@@ -96,7 +96,7 @@ WRONG = [
 @pytest.mark.parametrize(("method", "answer"), WRONG, ids=ascii)
 async def test_an_answer_of_another_type_is_garbage(method, answer):
     """ "Written" and "not written" are never guessed."""
-    store = OwnStore()
+    store = ScriptedStore()
     store.answers[method] = answer
 
     error = await error_of(CALLS[method](GuardedStore(store)))
@@ -107,7 +107,7 @@ async def test_an_answer_of_another_type_is_garbage(method, answer):
 @pytest.mark.parametrize("answer", [("a", "b"), ["a", "b"], []])
 async def test_members_may_come_as_a_list_or_a_tuple(answer):
     """The protocol says a sequence."""
-    store = OwnStore()
+    store = ScriptedStore()
     store.answers["linked"] = answer
 
     assert await GuardedStore(store).linked("index") == list(answer)
@@ -116,7 +116,7 @@ async def test_members_may_come_as_a_list_or_a_tuple(answer):
 # --- connections
 
 
-class Opened(OwnStore):
+class Opened(ScriptedStore):
     """Writes down when it was open."""
 
     def __init__(self, *, fails: Exception | None = None) -> None:
@@ -148,12 +148,12 @@ class Seven:
     """A store with the seven methods and nothing else."""
 
     def __init__(self) -> None:
-        own = OwnStore()
+        own = ScriptedStore()
         for method in METHODS:
             setattr(self, method, getattr(own, method))
 
 
-@pytest.mark.parametrize("store", [OwnStore(), Seven(), Opened(fails=OSError("redis://user:s3cret@host"))])
+@pytest.mark.parametrize("store", [ScriptedStore(), Seven(), Opened(fails=OSError("redis://user:s3cret@host"))])
 async def test_an_app_starts_whatever_a_store_keeps_open(store, caplog):
     """Nothing, or nothing yet."""
     has_run = False
@@ -190,4 +190,4 @@ async def test_the_middleware_opens_its_store_with_the_app(fails):
 
 def test_a_door_says_what_is_behind_it():
     """For whoever looks at the parts in a debugger; the store's own repr may show a password."""
-    assert repr(GuardedStore(OwnStore())) == "StoreDoor(OwnStore)"
+    assert repr(GuardedStore(ScriptedStore())) == "StoreDoor(ScriptedStore)"

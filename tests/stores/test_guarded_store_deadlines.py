@@ -9,7 +9,7 @@ import pytest
 import trio.testing
 
 from asgi_oidc.stores.guarded_store import CLOSE_DEADLINE, IMPATIENT_DEADLINE, METHODS, GuardedStore
-from tests.scripted_store import OwnStore
+from tests.scripted_store import ScriptedStore
 from tests.stores.test_guarded_store import CALLS, error_of
 
 LONG = 60.0  # seconds
@@ -25,7 +25,7 @@ async def give_up() -> None:
     raise TimeoutError("after 5 s")
 
 
-class SlowStore(OwnStore):
+class SlowStore(ScriptedStore):
     """Answers `get` when it is let go."""
 
     def __init__(self) -> None:
@@ -37,7 +37,7 @@ class SlowStore(OwnStore):
 @pytest.mark.parametrize("method", METHODS)
 async def test_every_method_is_bounded_in_time(method):
     """A store that hangs must not hang the site."""
-    store = OwnStore()
+    store = ScriptedStore()
     store.before[method] = [anyio.sleep_forever]
 
     error = await error_of(CALLS[method](GuardedStore(store, deadline=0.01)))
@@ -47,7 +47,7 @@ async def test_every_method_is_bounded_in_time(method):
 
 async def test_a_store_whose_own_time_is_over_is_slow():
     """Clients have deadlines of their own."""
-    store = OwnStore()
+    store = ScriptedStore()
     store.before["get"] = [give_up]
 
     assert (await error_of(GuardedStore(store).get("key"))).code == "store_timeout"
@@ -56,34 +56,34 @@ async def test_a_store_whose_own_time_is_over_is_slow():
 async def test_a_request_that_goes_away_is_no_failure_of_the_store():
     """Cancelled is cancelled."""
     store = SlowStore()
-    door = GuardedStore(store)
+    guarded = GuardedStore(store)
 
     with anyio.move_on_after(0.01) as scope:
-        await door.get("key")
+        await guarded.get("key")
 
     store.go.set()
     assert scope.cancelled_caught
-    assert await door.get("key") is None
+    assert await guarded.get("key") is None
 
 
-async def slow_door() -> tuple[SlowStore, GuardedStore]:
+async def slow_guarded_store() -> tuple[SlowStore, GuardedStore]:
     """Make a door that knows its store as slow."""
     store = SlowStore()
-    door = GuardedStore(store, deadline=LONG)
+    guarded = GuardedStore(store, deadline=LONG)
     store.before["get"].insert(0, give_up)
-    assert (await error_of(door.get("key"))).code == "store_timeout"
-    return store, door
+    assert (await error_of(guarded.get("key"))).code == "store_timeout"
+    return store, guarded
 
 
 async def test_while_a_store_is_slow_one_finds_out_and_the_others_are_impatient():
     """Else every request of the site would hang for the whole deadline."""
-    store, door = await slow_door()
+    store, guarded = await slow_guarded_store()
     began = anyio.current_time()
 
     async with anyio.create_task_group() as group:
-        group.start_soon(door.get, "finds out")
+        group.start_soon(guarded.get, "finds out")
         await anyio.wait_all_tasks_blocked()
-        errors = [await error_of(door.get("key")) for _ in range(3)]
+        errors = [await error_of(guarded.get("key")) for _ in range(3)]
         waited = anyio.current_time() - began
         store.go.set()
 
@@ -93,15 +93,15 @@ async def test_while_a_store_is_slow_one_finds_out_and_the_others_are_impatient(
 
 async def test_once_a_store_answers_again_everybody_is_patient():
     """Whoever found out tells the others."""
-    store, door = await slow_door()
+    store, guarded = await slow_guarded_store()
     store.go.set()
-    assert await door.get("key") is None
+    assert await guarded.get("key") is None
     late = anyio.Event()
     store.before["get"] = [late.wait, late.wait]
     results: list[object] = []
 
     async def get() -> None:
-        results.append(await door.get("key"))
+        results.append(await guarded.get("key"))
 
     async with anyio.create_task_group() as group:
         group.start_soon(get)
@@ -114,13 +114,13 @@ async def test_once_a_store_answers_again_everybody_is_patient():
 
 async def test_an_impatient_request_that_is_answered_tells_it_too():
     """It need not be the one that waits longest."""
-    store, door = await slow_door()
+    store, guarded = await slow_guarded_store()
     finds_out, late = anyio.Event(), anyio.Event()
     store.before["get"] = [finds_out.wait]
     results: list[object] = []
 
     async def get() -> None:
-        results.append(await door.get("key"))
+        results.append(await guarded.get("key"))
 
     async with anyio.create_task_group() as group:
         group.start_soon(get)
@@ -137,13 +137,13 @@ async def test_an_impatient_request_that_is_answered_tells_it_too():
 
 async def test_when_the_one_that_finds_out_goes_away_the_next_one_does():
     """A browser that hangs up must not leave everybody impatient for ever."""
-    store, door = await slow_door()
+    store, guarded = await slow_guarded_store()
     with anyio.move_on_after(0.01):
-        await door.get("finds out")
+        await guarded.get("finds out")
     results: list[object] = []
 
     async def get() -> None:
-        results.append(await door.get("key"))
+        results.append(await guarded.get("key"))
 
     async with anyio.create_task_group() as group:
         group.start_soon(get)
@@ -157,14 +157,14 @@ async def test_a_failure_does_not_make_a_store_slow():
     """What fails at once holds nobody up."""
     store = SlowStore()
     store.broken = {"add"}
-    door = GuardedStore(store, deadline=LONG)
+    guarded = GuardedStore(store, deadline=LONG)
     results: list[object] = []
 
     async def get() -> None:
-        results.append(await door.get("key"))
+        results.append(await guarded.get("key"))
 
     for _ in range(2):
-        assert (await error_of(door.add("key", b"x", lifetime=1))).code == "store_failed"
+        assert (await error_of(guarded.add("key", b"x", lifetime=1))).code == "store_failed"
     async with anyio.create_task_group() as group:
         group.start_soon(get)
         group.start_soon(get)
@@ -174,7 +174,7 @@ async def test_a_failure_does_not_make_a_store_slow():
     assert results == [None, None]
 
 
-class Hanging(OwnStore):
+class Hanging(ScriptedStore):
     """Never gets its connections open, or never closed."""
 
     def __init__(self, when: str) -> None:

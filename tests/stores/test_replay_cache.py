@@ -5,59 +5,59 @@ from asgi_oidc.stores.replay_cache import ReplayCache
 
 def test_the_second_time_is_told_apart():
     """One callback makes at most one token call."""
-    used = ReplayCache()
+    cache = ReplayCache()
 
-    assert [used.add("x", now=10, lifetime=90) for _ in range(3)] == [True, False, False]
+    assert [cache.add("x", now=10, lifetime=90) for _ in range(3)] == [True, False, False]
 
 
 def test_one_can_look_without_writing_it_down():
     """A logout token is used up when the work is done, not before."""
-    used = ReplayCache()
-    used.add("x", now=10, lifetime=90)
+    cache = ReplayCache()
+    cache.add("x", now=10, lifetime=90)
 
-    assert ("x" in used, "y" in used) == (True, False)
-    assert used.add("y", now=10, lifetime=90)
+    assert ("x" in cache, "y" in cache) == (True, False)
+    assert cache.add("y", now=10, lifetime=90)
 
 
 def test_what_its_time_refuses_is_forgotten():
     """The memory of a process is not endless."""
-    used = ReplayCache()
-    used.add("x", now=0, lifetime=50)
-    used.add("y", now=0, lifetime=500)
+    cache = ReplayCache()
+    cache.add("x", now=0, lifetime=50)
+    cache.add("y", now=0, lifetime=500)
 
-    used.add("z", now=50, lifetime=500)
+    cache.add("z", now=50, lifetime=500)
 
-    assert [used.add(name, now=50, lifetime=500) for name in "xyz"] == [True, False, False]
+    assert [cache.add(name, now=50, lifetime=500) for name in "xyz"] == [True, False, False]
 
 
 def test_a_name_that_comes_again_is_remembered_longer():
     """It counts from the last time on."""
-    used = ReplayCache()
-    used.add("x", now=0, lifetime=50)
-    used.add("x", now=40, lifetime=50)
+    cache = ReplayCache()
+    cache.add("x", now=0, lifetime=50)
+    cache.add("x", now=40, lifetime=50)
 
-    used.add("y", now=60, lifetime=50)
+    cache.add("y", now=60, lifetime=50)
 
-    assert not used.add("x", now=60, lifetime=50)
+    assert not cache.add("x", now=60, lifetime=50)
 
 
 def test_beyond_the_most_the_oldest_goes():
     """Each costs its author a call, but memory is bounded all the same."""
-    used = ReplayCache(most=3)
+    cache = ReplayCache(most=3)
     for number in range(10):
-        used.add(str(number), now=0, lifetime=1000)
+        cache.add(str(number), now=0, lifetime=1000)
 
-    assert [number for number in range(7, 10) if used.add(str(number), now=0, lifetime=1000)] == []
-    assert used.add("6", now=0, lifetime=1000)
+    assert [number for number in range(7, 10) if cache.add(str(number), now=0, lifetime=1000)] == []
+    assert cache.add("6", now=0, lifetime=1000)
 
 
 def test_forgetting_keeps_up_with_what_comes_in():
     """Two go for each that comes, so that a burst is worked off."""
-    used = ReplayCache()
+    cache = ReplayCache()
     for number in range(4):
-        used.add(str(number), now=0, lifetime=50)
+        cache.add(str(number), now=0, lifetime=50)
 
-    used.add("new", now=60, lifetime=50)
+    cache.add("new", now=60, lifetime=50)
 
-    assert [used.add(name, now=60, lifetime=50) for name in "01"] == [True, True]
-    assert not used.add("new", now=60, lifetime=50)
+    assert [cache.add(name, now=60, lifetime=50) for name in "01"] == [True, True]
+    assert not cache.add("new", now=60, lifetime=50)

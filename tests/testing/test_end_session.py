@@ -141,14 +141,14 @@ async def test_end_session_loads_a_frame_per_client_and_goes_on(seen_in_front, b
     """All that the person had signed in to, and no other."""
     await sign_in(browser, "alice", "web", "shop", "wiki", "shop")
     sid = sids_of(seen_in_front)[0]
-    way_back = APP + "/public?a=1&b=2"
+    return_url = APP + "/public?a=1&b=2"
     page = await browser.get(
-        end_session_url(seen_in_front, client_id="web", post_logout_redirect_uri=way_back, state="x")
+        end_session_url(seen_in_front, client_id="web", post_logout_redirect_uri=return_url, state="x")
     )
 
     assert page.status_code == 200
     assert page.page.frames == [seen_in_front.frontchannel_logout_url(it, sid) for it in ("shop", "wiki")]
-    assert [href for href, _ in page.page.links] == [way_back + "&state=x"]
+    assert [href for href, _ in page.page.links] == [return_url + "&state=x"]
     refresh = f'<meta http-equiv="refresh" content="2; url={APP}/public?a=1&amp;b=2&amp;state=x">'
     assert refresh in page.text
     assert "Signed out" in page.text

@@ -12,7 +12,7 @@ from asgi_oidc.stores.guarded_store import DEADLINE as STORE_DEADLINE
 from asgi_oidc.tokens.refresh_lock import COOL_DOWN
 from asgi_oidc.tokens.revoke import REVOKE_DEADLINE as REVOKE_DEADLINE
 from tests.protected_site import Site, session_cookies, who_am_i
-from tests.scripted_store import OwnStore
+from tests.scripted_store import ScriptedStore
 from tests.token_site import LIFETIME, STORES, TokenSite
 
 
@@ -79,7 +79,7 @@ async def test_a_revocation_that_hangs_holds_up_no_sign_out(site):
 
 async def test_a_store_that_is_slow_is_waited_for():
     """Slow is not down, as long as it answers in time."""
-    store = OwnStore()
+    store = ScriptedStore()
     site = Site(store=store)
     browser = await site.signed_in()
     store.before["get"] = [lambda: anyio.sleep(STORE_DEADLINE - 0.1)]
@@ -92,7 +92,7 @@ async def test_a_store_that_is_slow_is_waited_for():
 @pytest.mark.parametrize("method", ["get", "replace"])
 async def test_a_store_that_hangs_while_the_last_use_is_written_costs_its_time_and_no_page(method):
     """That the page was opened is worth less than the page."""
-    store = OwnStore()
+    store = ScriptedStore()
     site = Site(store=store)
     browser = await site.signed_in()
     site.clock.advance(120)
@@ -109,7 +109,7 @@ async def test_a_store_that_hangs_while_the_last_use_is_written_costs_its_time_a
 @pytest.mark.parametrize("method", ["get", "replace", "remove"])
 async def test_a_store_that_hangs_during_a_refresh_keeps_nobody(method):
     """Where it reads, writes or unlocks: the page ends, and the tokens are there for the next one."""
-    store = OwnStore()
+    store = ScriptedStore()
     site = TokenSite(store)
     browser = await site.signed_in()
     site.clock.advance(LIFETIME + 1)
@@ -135,7 +135,7 @@ async def test_a_store_that_hangs_during_a_refresh_keeps_nobody(method):
 
 async def test_a_lock_that_could_not_be_given_back_is_given_back_when_the_store_answers_again():
     """Else everybody with a token that has run out waits until it ends by itself."""
-    store = OwnStore()
+    store = ScriptedStore()
     site = TokenSite(store)
     browser = await site.signed_in()
     site.clock.advance(LIFETIME + 1)
@@ -152,7 +152,7 @@ async def test_a_lock_that_could_not_be_given_back_is_given_back_when_the_store_
 
 async def test_a_store_that_never_answers_again_is_not_asked_for_ever():
     """The lock has ended by itself long ago."""
-    store = OwnStore()
+    store = ScriptedStore()
     site = TokenSite(store)
     browser = await site.signed_in()
     site.clock.advance(LIFETIME + 1)
@@ -169,7 +169,7 @@ async def test_a_store_that_never_answers_again_is_not_asked_for_ever():
 
 async def test_a_store_that_hangs_at_a_sign_out_says_so_in_time():
     """With the cookie kept, to try again."""
-    store = OwnStore()
+    store = ScriptedStore()
     site = TokenSite(store)
     browser = await site.signed_in()
     store.before["remove"] = [anyio.sleep_forever]
@@ -184,7 +184,7 @@ async def test_a_store_that_hangs_at_a_sign_out_says_so_in_time():
 
 async def test_a_sign_out_that_the_store_did_not_take_ends_a_refresh_whose_tokens_it_did_not_take_either():
     """This process knows of both: whoever pressed the button is out here, and gets no token any more."""
-    store = OwnStore()
+    store = ScriptedStore()
     site = TokenSite(store)
     browser = await site.signed_in()
     site.clock.advance(LIFETIME + 1)

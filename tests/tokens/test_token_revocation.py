@@ -9,7 +9,7 @@ import pytest
 from asgi_oidc import MemoryStore, OIDCError, SessionEnded
 from asgi_oidc.testing import Browser
 from tests.protected_site import ORIGIN, cookie_header, nothing, session_cookies, who_am_i
-from tests.scripted_store import OwnStore
+from tests.scripted_store import ScriptedStore
 from tests.token_site import LIFETIME, STORES, TokenSite
 
 
@@ -24,7 +24,7 @@ async def sign_out(browser: Browser) -> Any:
     return await browser.post("/auth/logout", follow=False)
 
 
-def live_refresh_tokens(site: TokenSite) -> list[str]:
+def active_refresh_tokens(site: TokenSite) -> list[str]:
     """Name the refresh tokens that the provider would still take."""
     memory, now = site.provider.memory, site.provider.now()
     return [token for token in memory.refresh_tokens if memory.live_refresh_token(token, now=now)]
@@ -36,11 +36,11 @@ async def test_a_sign_out_leaves_no_refresh_token_that_is_good(site):
     for _ in range(3):
         site.clock.advance(LIFETIME + 1)
         await browser.fetch("/page")
-    before = live_refresh_tokens(site)
+    before = active_refresh_tokens(site)
 
     await sign_out(browser)
 
-    assert (len(before), live_refresh_tokens(site)) == (1, [])
+    assert (len(before), active_refresh_tokens(site)) == (1, [])
     assert (site.provider.revoked, site.provider.count("/revoke")) == (before, 1)
 
 
@@ -50,7 +50,7 @@ async def test_a_browser_that_has_old_cookies_gives_the_newest_token_back(site):
     late = site.browser(jar=copy.deepcopy(browser.jar))
     site.clock.advance(LIFETIME + 1)
     await browser.fetch("/page")
-    newest = live_refresh_tokens(site)
+    newest = active_refresh_tokens(site)
 
     await sign_out(late)
 
@@ -65,7 +65,7 @@ async def test_a_refresh_token_of_a_resource_is_the_newest_as_well(site):
 
     await sign_out(browser)
 
-    assert (live_refresh_tokens(site), site.provider.count("/revoke")) == ([], 1)
+    assert (active_refresh_tokens(site), site.provider.count("/revoke")) == ([], 1)
 
 
 async def test_without_a_refresh_token_nothing_is_given_back():
@@ -86,14 +86,14 @@ async def test_a_second_sign_out_asks_nobody(site):
     done = [await sign_out(one) for one in (browser, browser, copied)]
 
     assert ([answer.status_code for answer in done], await who_am_i(copied)) == ([303] * 3, None)
-    assert live_refresh_tokens(site) == []
+    assert active_refresh_tokens(site) == []
 
 
 @pytest.mark.parametrize("fault", ["revoke_down", "revoke_refuses"])
 async def test_a_revocation_that_fails_shows_no_token(site, fault, caplog):
     """The sign-out goes on to the provider, and the log says what is left to do."""
     browser = await site.signed_in()
-    tokens = live_refresh_tokens(site)
+    tokens = active_refresh_tokens(site)
 
     with site.provider.fault(fault):
         done = await sign_out(browser)
@@ -144,7 +144,7 @@ async def test_tokens_that_come_after_the_sign_out_are_given_back(site):
             await sign_out(browser.tab())
             gate.open()
 
-    assert (live_refresh_tokens(site), site.refreshes, len(site.tokens)) == ([], 1, 1)
+    assert (active_refresh_tokens(site), site.refreshes, len(site.tokens)) == ([], 1, 1)
     assert (await site.call("/auth/session", headers={"cookie": header})).status == 401
 
 
@@ -164,7 +164,7 @@ async def test_a_resource_token_that_comes_after_the_sign_out_is_given_to_nobody
             await sign_out(browser.tab())
             gate.open()
 
-    assert (got, live_refresh_tokens(site), await who_am_i(browser)) == ([], [], None)
+    assert (got, active_refresh_tokens(site), await who_am_i(browser)) == ([], [], None)
 
 
 async def test_tokens_that_come_after_the_end_in_another_process_are_given_back():
@@ -180,12 +180,12 @@ async def test_tokens_that_come_after_the_end_in_another_process_are_given_back(
             await site.restarted().middleware.sessions.end_all("alice")
             gate.open()
 
-    assert (live_refresh_tokens(site), len(site.tokens), await who_am_i(browser)) == ([], 1, None)
+    assert (active_refresh_tokens(site), len(site.tokens), await who_am_i(browser)) == ([], 1, None)
 
 
 async def test_a_list_that_cannot_be_tidied_up_stops_no_sign_out():
     """The session is dead by then, and the entry ends by itself; a second try would find nothing to give back."""
-    store = OwnStore()
+    store = ScriptedStore()
     site = TokenSite(store)
     browser = await site.signed_in()
     store.broken = {"unlink"}
@@ -198,7 +198,7 @@ async def test_a_list_that_cannot_be_tidied_up_stops_no_sign_out():
 
 async def test_a_sign_out_that_the_store_stopped_gives_the_token_back_later():
     """Nothing is given back of a session that lives on."""
-    store = OwnStore()
+    store = ScriptedStore()
     site = TokenSite(store)
     browser = await site.signed_in()
     store.broken = {"remove"}
@@ -208,7 +208,7 @@ async def test_a_sign_out_that_the_store_stopped_gives_the_token_back_later():
 
     done = await sign_out(browser)
 
-    assert (down.status_code, early, done.status_code, live_refresh_tokens(site)) == (503, 0, 303, [])
+    assert (down.status_code, early, done.status_code, active_refresh_tokens(site)) == (503, 0, 303, [])
 
 
 @pytest.mark.parametrize("fault", ["id_token_wrong_nonce", "id_token_bad_signature", "userinfo_down"])
@@ -218,7 +218,7 @@ async def test_a_login_that_fails_gives_its_refresh_token_back(fault):
 
     answer = await site.failed_login(fault)
 
-    assert (answer.status_code in (502, 503), live_refresh_tokens(site)) == (True, [])
+    assert (answer.status_code in (502, 503), active_refresh_tokens(site)) == (True, [])
 
 
 async def test_a_sign_out_from_a_page_without_a_session_asks_nobody(site):

@@ -8,9 +8,9 @@ import pytest
 from asgi_oidc import LoginRefused, MemoryStore, OIDCMiddleware, Rule
 from asgi_oidc.testing import Browser, FakeProvider
 from tests.protected_site import ORIGIN, OTHER_SECRET, PROGRAM, SECRET, Clock, nothing, who_am_i
-from tests.scripted_store import OwnStore
+from tests.scripted_store import ScriptedStore
 from tests.token_site import LIFETIME, STORES, TokenSite
-from tests.tokens.test_token_revocation import live_refresh_tokens
+from tests.tokens.test_token_revocation import active_refresh_tokens
 
 VAULT = Rule("/vault", acr_values=["urn:example:mfa"])
 
@@ -92,7 +92,7 @@ async def test_a_session_that_does_not_fit_ends_no_other_one():
 @pytest.mark.parametrize("fails", ["link", "get"])
 async def test_a_store_that_fails_at_a_login_ends_no_session(fails):
     """Nobody can tell then whose it is."""
-    store = OwnStore()
+    store = ScriptedStore()
     site = site_of(store)
     browser = await site.signed_in()
     back = await browser.get("/auth/login", follow=False)
@@ -112,7 +112,7 @@ async def test_a_store_that_fails_at_a_login_ends_no_session(fails):
 @pytest.mark.parametrize("kept", ["sessions in the store", "revocations in the store"])
 async def test_a_store_that_fails_after_a_session_is_written_ends_that_session_alone(kept):
     """It was to take over from the session that the browser has; that one goes on."""
-    store = OwnStore()
+    store = ScriptedStore()
     is_store = kept == "sessions in the store"
     site = site_of(store) if is_store else site_of(logout_store=store)
     browser = await site.signed_in()
@@ -183,7 +183,7 @@ async def test_a_session_that_is_over_shares_nothing(store):
     with site.provider.fault("userinfo_down"):
         failed = await copied.sign_in("alice", "/page")
 
-    assert (failed.status_code, live_refresh_tokens(site)) == (503, [])
+    assert (failed.status_code, active_refresh_tokens(site)) == (503, [])
 
 
 @pytest.mark.parametrize("fault", ["userinfo_down", "id_token_bad_signature"])
@@ -264,7 +264,7 @@ async def test_a_refresh_that_comes_too_late_spares_sessions_of_other_processes(
 @pytest.mark.parametrize(("broken", "revoked"), [(set(), 1), ({"linked"}, 0)])
 async def test_a_refresh_of_a_session_that_is_gone_revokes_where_the_store_knows_no_other_one(broken, revoked):
     """Evicted by hand, or by a store that is full."""
-    store = OwnStore()
+    store = ScriptedStore()
     site = site_of(store)
     browser = await site.signed_in()
     key = site.middleware._parts.records.key(site.app.scope["oidc"].session_id)
@@ -306,4 +306,4 @@ async def test_live_refresh_tokens_are_few_in_the_end(site):
 
     await browser.post("/auth/logout", follow=False)
 
-    assert live_refresh_tokens(site) == []
+    assert active_refresh_tokens(site) == []
