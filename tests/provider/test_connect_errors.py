@@ -143,7 +143,7 @@ async def pump(source: ByteStream, target: ByteStream) -> None:
 
 
 def trusting(certificate: Certificate) -> ssl.SSLContext:
-    """Trust a CA besides those of the machine, as the README says."""
+    """Trust a CA besides those of the machine, as the guide to providers says."""
     context = ssl.create_default_context()
     context.load_verify_locations(certificate.ca)
     return context
@@ -338,7 +338,7 @@ async def test_an_answer_that_takes_too_long_is_no_fault_of_tls(library, good):
 
 
 async def test_our_own_client_trusts_the_ca_of_ssl_cert_file(good, monkeypatch):
-    """The README says so, and containers set it."""
+    """The guide to providers says so, and containers set it."""
     monkeypatch.setenv("SSL_CERT_FILE", good.ca)
     async with tls_server(good) as port:
         answer = await Http().send(Call("GET", f"https://localhost:{port}/token"), what="token")

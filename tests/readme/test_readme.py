@@ -1,27 +1,25 @@
-"""Runs what README.md shows, and compares what it lists with the code."""
+"""Runs what README.md shows, and compares what it names with what there is."""
 
 import ast
-import logging
-import logging.config
+import importlib
 import re
 import secrets
 import tomllib
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
-from asgi_oidc import MemoryStore, events
-from asgi_oidc.endpoints import ENDPOINTS
-from asgi_oidc.events import Event
-from asgi_oidc.settings.settings import ALGORITHMS, READERS
 from asgi_oidc.testing import Browser
 from tests.protected_site import Site
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PYTHON = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+COMMANDS = re.findall(r"^\$ (.*?)(?:\s+#.*)?$", README, re.MULTILINE)
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+MAX_LINES = 180
+FIRST_SCREEN = 30  # lines
 
 
 async def answer(scope: Any, receive: Any, send: Any) -> None:
@@ -31,9 +29,14 @@ async def answer(scope: Any, receive: Any, send: Any) -> None:
 
 
 def run(code: str, names: dict[str, Any]) -> None:
-    """Run a block of the README; it may use await at the top level."""
+    """Run a block of the README."""
     code = code.replace('secret="..."', f'secret="{secrets.token_urlsafe(32)}"')
     exec(compile(code, "README.md", "exec"), names)
+
+
+def section(heading: str) -> str:
+    """Return what stands below a heading."""
+    return README.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
 
 
 async def test_the_lines_that_protect_an_app_protect_it():
@@ -47,59 +50,21 @@ async def test_the_lines_that_protect_an_app_protect_it():
     assert (public.status_code, private.status_code) == (200, 401)
 
 
-async def test_the_lines_that_test_an_app_sign_a_user_in():
-    """The shortest test of a user's own app has to work as it stands."""
-    *setup, last = PYTHON[-1].strip().splitlines()
-    names: dict[str, Any] = {"my_app": answer}
-    run("\n".join(setup), names)
-
-    page = await eval(last.partition("await ")[2], names)
-
-    assert (page.status_code, page.text) == (200, "Alice Adams")
-
-
-class Api:
-    """Another API: it lets in whoever brings a token, and keeps who called."""
-
-    def __init__(self) -> None:
-        self.tokens: list[str] = []
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        self.tokens += [value.decode() for name, value in scope["headers"] if name == b"authorization"]
-        await send({"type": "http.response.start", "status": 200, "headers": []})
-        await send({"type": "http.response.body", "body": b""})
-
-
-async def test_the_lines_about_tokens_and_sessions_work_as_they_stand():
+async def test_the_lines_about_the_scope_work_in_a_handler():
     """They are copied into handlers."""
-    tokens, sessions = (next(block for block in PYTHON if word in block) for word in ("httpx_auth", "sessions.end_all"))
-    api, names = Api(), dict[str, Any]()
+    block = next(block for block in PYTHON if 'scope["auth"]' in block)
+    names: dict[str, Any] = {}
 
     async def at_work(scope: Any) -> None:
-        client = httpx.AsyncClient(transport=httpx.ASGITransport(app=api))
-        names.update(scope=scope, user=scope["user"], middleware=site.middleware, client=client)
-        await eval(compile(tokens, "README.md", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT), names)
-        await eval(compile(sessions, "README.md", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT), names)
+        names.update(scope=scope)
+        await eval(compile(block, "README.md", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT), names)
 
-    site = Site(scope="openid offline_access", store=MemoryStore())
+    site = Site()
     site.app.at_work = at_work
 
-    await site.signed_in()
+    await site.signed_in("alice")
 
-    assert [token.startswith("Bearer at-") for token in api.tokens] == [True]
-    assert await site.middleware.sessions.of("alice") == []
-
-
-async def test_the_lines_about_rules_are_rules():
-    """They are copied, and then changed."""
-    names: dict[str, Any] = {"may_change": lambda user: False}
-    run(next(block for block in PYTHON if "email_domains" in block), names)
-
-    browser = await Site(rules=names["rules"]).signed_in("alice")
-
-    got = [await browser.fetch(path) for path in ("/page", "/admin/x", "/staff", "/billing", "/orders/7")]
-    assert [response.status_code for response in got] == [200, 403, 200, 401, 200]
-    assert (await browser.fetch("/orders/7", method="DELETE")).status_code == 403
+    assert (names["user"].sub, names["user"].email) == ("alice", "alice@example.com")
 
 
 @pytest.mark.parametrize("block", PYTHON)
@@ -110,80 +75,53 @@ def test_every_python_block_is_python(block):
     assert isinstance(tree, ast.Module)
 
 
-def test_the_table_of_settings_is_the_settings():
-    """No setting is missing from the table, and none in it is made up."""
-    table = README.partition("## Settings")[2].partition("## ")[0]
+@pytest.mark.parametrize(
+    ("framework", "names"),
+    [
+        ("fastapi", {"CurrentUser", "OptionalUser", "require"}),
+        ("quart", {"current_user", "requires"}),
+        ("litestar", {"requires"}),
+        ("django", {"UserMiddleware"}),
+    ],
+)
+def test_what_the_table_of_frameworks_names_is_there(framework, names):
+    """In the module of that framework."""
+    (row,) = re.findall(rf"^\| {framework} .*", section("With your framework"), re.MULTILINE | re.IGNORECASE)
+    module = importlib.import_module(f"asgi_oidc.integrations.{framework}")
 
-    listed = re.findall(r"^\| `(\w+)` \| (.*?) \|", table, re.MULTILINE)
-
-    assert {name for name, _ in listed} == set(READERS)
-
-
-@pytest.mark.parametrize("name", ["scope", "auth_path", "session_idle", "session_lifetime", "leeway", "userinfo"])
-def test_a_default_in_the_table_is_the_default(name):
-    """People plan with the defaults that they read."""
-    written = re.search(rf"^\| `{name}` \| `(.*?)` \|", README, re.MULTILINE)
-
-    assert written is not None
-    assert written[1] == str(READERS[name][0])
-
-
-def test_the_default_algorithms_are_those_of_the_table():
-    """Ed25519 is the new name of EdDSA, and the table names it once."""
-    written = re.search(r"^\| `algorithms` \| (.*?) \|", README, re.MULTILINE)
-
-    assert written is not None
-    assert [*written[1].split(", "), "Ed25519"] == list(ALGORITHMS)
+    assert {name for name in names if name not in row or not hasattr(module, name)} == set()
 
 
-@pytest.mark.parametrize("name", ENDPOINTS)
-def test_every_url_of_ours_is_named(name):
-    """A URL that nobody knows of is one that nobody uses."""
-    assert f"/auth/{name}" in README
+def test_the_readme_is_short_and_begins_with_a_first_success():
+    """A newcomer sees it work on the first screen, and meets the tests of the project last."""
+    lines = README.splitlines()
+
+    assert len(lines) <= MAX_LINES
+    assert {"$ pip install 'asgi-oidc[cli]'", "$ asgi-oidc demo"} <= set(lines[:FIRST_SCREEN])
+    assert COMMANDS[-3:] == [
+        f"git clone {PROJECT['urls']['Repository']} && cd asgi-oidc",
+        "uv run python -m tests --quick",
+        "uv run python -m tests",
+    ]
 
 
-def test_the_lines_about_logging_show_what_they_promise():
-    """A configuration that hides the log is worse than none."""
-    block = next(block for block in PYTHON if "LOGGING = " in block)
-    names: dict[str, Any] = {}
-    run(block, names)
-    ours = logging.getLogger("asgi_oidc")
-    before = (ours.level, list(ours.handlers), ours.propagate)
-
-    try:
-        logging.config.dictConfig(names["LOGGING"])
-        assert (ours.isEnabledFor(logging.INFO), ours.disabled, len(ours.handlers)) == (True, False, 1)
-    finally:
-        ours.level, ours.handlers, ours.propagate = before
-        ours.setLevel(before[0])  # forgets what levels were looked up meanwhile
+@pytest.mark.parametrize("path", sorted((ROOT / "examples").glob("*/*.md")), ids=lambda path: "/".join(path.parts[-2:]))
+def test_every_guide_is_linked(path):
+    """A page that nobody finds is one that nobody reads."""
+    assert f"{PROJECT['urls']['Repository']}/blob/main/{path.relative_to(ROOT)}" in README
 
 
-def test_the_events_that_are_named_exist_at_their_level():
-    """People filter by what they read here."""
-    table = README.partition("## Logging")[2].partition("## ")[0]
-    levels = {each.name: logging.getLevelName(each.level) for each in vars(events).values() if type(each) is Event}
+def test_the_versions_that_are_named_are_supported():
+    """The README and the package index say the same."""
+    versions = [each.rpartition(" ")[2] for each in PROJECT["classifiers"] if each.startswith("Programming Language")]
+    numbers = sorted((each for each in versions if "." in each), key=lambda each: int(each.partition(".")[2]))
 
-    rows = re.findall(r"^\| `([A-Z]+)` \| (.*) \|$", table, re.MULTILINE)
-    listed = {name: level for level, names in rows for name in re.findall(r"`(\w+)`", names)}
-
-    assert len(listed) > 15
-    assert listed == {name: levels.get(name) for name in listed}
-
-
-def test_the_map_names_the_rooms_that_there_are():
-    """A map that lies is worse than none."""
-    drawn = README.partition("## Map of the code")[2]
-    package = ROOT / "src" / "asgi_oidc"
-
-    rooms = {path.name for path in package.iterdir() if not path.name.startswith("_") and path.name != "py.typed"}
-
-    assert rooms == set(re.findall(r"[\w]+\.py\b", drawn)) | {f"{name}" for name in re.findall(r"(\w+)/ ", drawn)} - {
-        "asgi_oidc"
-    }
+    assert f"Python {numbers[0]} to {numbers[-1]}" in section("Install")
+    assert PROJECT["requires-python"] == f">={numbers[0]}"
 
 
 def test_the_extras_that_are_named_exist():
     """`pip install 'asgi-oidc[cli]'` must not warn."""
-    extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+    named = set(re.findall(r"asgi-oidc\[([\w-]+)\]", README))
 
-    assert set(re.findall(r"asgi-oidc\[(\w+)\]", README)) <= set(extras)
+    assert {"cli", "redis", "redis-trio"} <= named <= set(PROJECT["optional-dependencies"])

@@ -115,7 +115,7 @@ async def id_of_id_token(browser: Browser) -> object:
 
 
 async def test_a_login_ends_on_the_page_that_was_asked_for(server, sessions):
-    """Nothing has to be set but what the README names."""
+    """Nothing has to be set but what the guide to providers names."""
     async with served(server, **sessions) as browser:
         page = await sign_in(browser, "/deep/link?page=2&q=a%20b")
 

@@ -55,7 +55,7 @@ def test_invalid_settings_of_add_middleware_are_on_stderr() -> None:
 
 
 def test_invalid_settings_of_add_middleware_stop_a_server_that_needs_its_lifespan() -> None:
-    """`--lifespan on` is what the README recommends."""
+    """`--lifespan on` is what the guide to frameworks recommends."""
     with served("added", "--lifespan", "on") as process:
         said = read_until(process, "Uvicorn running on")
         status = process.wait(PATIENCE)

@@ -42,7 +42,7 @@ async def resource_token(live: ActiveSession, parts: Parts, resource: str, *, re
 
     async def get() -> RefreshAnswer:
         if session.tokens.refresh_token is None:
-            raise TokenNotGranted(detail="a token for a resource needs a refresh token: see Providers in the README")
+            raise TokenNotGranted(detail="a token for a resource needs a refresh token: see examples/providers")
         async with refresh_lock(session, parts, can_go=lambda newest: False) as mine:
             answer = await ask(mine, parts, resource=resource)
             said = await checked_claims(mine, parts, answer)
