@@ -7,7 +7,7 @@ import pytest
 from tests.protected_site import Site, cookie_header
 
 
-async def test_an_answer_to_a_user_is_private(site):
+async def test_a_response_to_a_signed_in_user_is_private(site):
     """And varies by the cookie."""
     site.app.headers = [(b"cache-control", b"public, max-age=60"), (b"cdn-cache-control", b"max-age=60")]
     browser = await site.signed_in()
@@ -19,7 +19,7 @@ async def test_an_answer_to_a_user_is_private(site):
     assert "cdn-cache-control" not in response.headers
 
 
-async def test_a_public_path_is_private_too_for_a_user(site):
+async def test_a_public_path_is_private_for_a_signed_in_user(site):
     """It greets by name."""
     site.app.headers = [(b"cache-control", b"public, max-age=60")]
     browser = await site.signed_in()
@@ -27,14 +27,14 @@ async def test_a_public_path_is_private_too_for_a_user(site):
     assert (await browser.get("/")).headers["cache-control"] == "private, max-age=60"
 
 
-async def test_a_public_path_for_nobody_is_the_apps_business(site, browser):
+async def test_caching_of_a_public_path_for_an_anonymous_user_is_left_to_the_app(site, browser):
     """A home page may well be cached."""
     site.app.headers = [(b"cache-control", b"public, max-age=60")]
 
     assert (await browser.get("/")).headers["cache-control"] == "public, max-age=60"
 
 
-async def test_an_answer_with_a_cookie_of_ours_can_be_kept_by_nobody(site):
+async def test_a_response_that_sets_our_cookie_is_no_store(site):
     """A kept cookie would sign strangers in."""
     site.app.headers = [(b"cache-control", b"max-age=60"), (b"set-cookie", b"app=1; Path=/")]
     browser = await site.signed_in()
@@ -46,7 +46,7 @@ async def test_an_answer_with_a_cookie_of_ours_can_be_kept_by_nobody(site):
     assert len(response.set_cookies) == 2
 
 
-async def test_everything_but_the_start_passes_untouched():
+async def test_only_the_start_of_a_response_is_changed():
     """Early hints, trailers, whole files: what servers know and we do not."""
     messages: list[dict[str, Any]] = [
         {"type": "http.response.early_hint", "links": [b"x"]},
@@ -73,7 +73,7 @@ async def test_everything_but_the_start_passes_untouched():
     assert messages[1] == {"type": "http.response.start", "status": 200, "trailers": True}
 
 
-async def test_what_the_app_raises_comes_through(site):
+async def test_exceptions_of_the_app_propagate(site):
     """It is not ours to hide."""
     browser = await site.signed_in()
 
@@ -85,7 +85,7 @@ async def test_what_the_app_raises_comes_through(site):
         await browser.fetch("/page")
 
 
-async def test_a_head_of_ours_has_no_body(site, browser):
+async def test_our_response_to_a_head_request_has_no_body(site, browser):
     """RFC 9110 §9.3.2."""
     with site.provider.fault("discovery_down"):
         headers = {"sec-fetch-mode": "navigate", "sec-fetch-dest": "document"}

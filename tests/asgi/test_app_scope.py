@@ -33,7 +33,7 @@ async def test_the_user_is_who_the_provider_says(site):
     assert user.claims["roles"] == ["admin"]
 
 
-async def test_nobody_has_the_same_attributes(site, browser):
+async def test_the_anonymous_user_has_the_same_attributes(site, browser):
     """So that a template need not ask first."""
     await browser.get("/")
     user = site.app.scope["user"]
@@ -69,7 +69,7 @@ def test_there_is_always_a_name_to_greet_with(claims, display_name):
 
 
 @pytest.mark.parametrize("path", ["/", "/page"])
-async def test_what_came_from_outside_under_our_names_is_replaced(site, path):
+async def test_scope_entries_under_our_names_are_replaced(site, path):
     """A server or another middleware must not make a user."""
     forged = {"user": "admin", "auth": "all", "oidc": "any"}
     headers = {"accept": "*/*"}
@@ -95,7 +95,7 @@ async def test_the_scope_of_the_server_is_not_touched(site):
     assert site.app.scope["state"] is scope["state"]
 
 
-async def test_what_one_request_does_to_its_scopes_is_not_seen_by_another(site, browser):
+async def test_changing_the_scopes_of_one_request_does_not_affect_another(site, browser):
     """An app that adds a scope gives it to nobody else."""
     for _ in range(2):
         await browser.get("/")
@@ -147,7 +147,7 @@ async def test_the_access_token_is_the_providers_while_it_lives(site):
     assert (await browser.get("/page")).status_code == 200  # the session goes on
 
 
-async def test_nobody_has_no_tokens(site, browser):
+async def test_the_anonymous_user_has_no_tokens(site, browser):
     """The error is the developer's."""
     await browser.get("/")
     oidc = site.app.scope["oidc"]
@@ -177,7 +177,7 @@ async def test_urls_for_pages_are_absolute_and_on_our_origin(site, browser):
     assert oidc.logout_url() == ORIGIN + "/auth/logout"
 
 
-async def test_who_it_is_and_the_tokens_hide_in_every_repr(site):
+async def test_no_repr_shows_the_user_or_the_tokens(site):
     """They stand in tracebacks."""
     await site.signed_in()
     scope = site.app.scope
@@ -186,7 +186,7 @@ async def test_who_it_is_and_the_tokens_hide_in_every_repr(site):
     assert not any(word in text for word in ("alice", "Alice", scope["oidc"].id_token, "at-"))
 
 
-async def test_what_the_app_gets_hides_from_serialisers(site):
+async def test_serialisers_do_not_see_secrets_in_what_the_app_gets(site):
     """They look inside dataclasses and structs."""
     browser = await site.signed_in()
     given = [site.app.scope[name] for name in ("user", "auth", "oidc")]
@@ -196,7 +196,7 @@ async def test_what_the_app_gets_hides_from_serialisers(site):
     assert hidden(texts, given[2].id_token, cookie_header(browser))
 
 
-async def test_what_we_hold_hides_from_consoles(site):
+async def test_consoles_do_not_print_secrets_that_we_hold(site):
     """They show the locals of every frame in a traceback, and look inside dataclasses and structs as well."""
 
     async def fail(scope: Any) -> None:
@@ -223,7 +223,7 @@ def hidden(texts: list[str], *words: str) -> bool:
     return not [word for word in ("alice", "Alice", "at-", SECRET, CLIENT_SECRET, *words) if word in " ".join(texts)]
 
 
-async def test_what_the_app_does_to_its_headers_is_nothing_to_us(site):
+async def test_an_app_may_change_its_list_of_headers(site):
     """Some take names out, or put others in; the answer goes to who asked."""
     site = Site(rules=[Rule("/page", origins=["https://spa.example.com"])])
 
@@ -243,7 +243,7 @@ async def test_what_the_app_does_to_its_headers_is_nothing_to_us(site):
     assert (away.status_code, away.location.startswith(site.provider.issuer)) == (303, True)
 
 
-async def test_what_we_hand_on_to_send_with_is_a_coroutine_function(site):
+async def test_the_app_gets_a_coroutine_function_as_send(site):
     """Adapters to synchronous code look at that."""
     seen: list[Any] = []
 

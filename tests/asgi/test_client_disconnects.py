@@ -91,7 +91,7 @@ async def in_everywhere(site: LogoutSite, browser: Browser) -> list[bool]:
     return [(await are_in(each.browser(jar=browser.jar.copy())))[0] for each in (site, other_process(site))]
 
 
-async def test_a_sign_out_whose_client_leaves_while_the_store_writes_is_whole(site, how):
+async def test_a_sign_out_completes_when_the_client_disconnects_during_a_store_write(site, how):
     """Over here alone would be alive in the other process, with a refresh token that nobody revokes."""
     browser = await site.signed_in()
     held = hold_store(site, first_write(site))
@@ -105,7 +105,7 @@ async def test_a_sign_out_whose_client_leaves_while_the_store_writes_is_whole(si
 
 
 @pytest.mark.parametrize("form", FORMS)
-async def test_a_sign_out_whose_client_leaves_while_the_provider_revokes_is_whole(form, how):
+async def test_a_sign_out_completes_when_the_client_disconnects_during_token_revocation(form, how):
     """The refresh token is dead, however long the provider took."""
     site = LogoutSite(form, scope=SCOPE)
     browser = await site.signed_in()
@@ -118,7 +118,7 @@ async def test_a_sign_out_whose_client_leaves_while_the_provider_revokes_is_whol
     assert (len(site.provider.revoked), await are_in(browser)) == (1, [False])
 
 
-async def test_a_frame_whose_browser_leaves_ends_the_session_everywhere(site, how):
+async def test_a_frontchannel_logout_completes_when_the_browser_disconnects(site, how):
     """A provider shows it for two seconds, and then goes on."""
     browser = await site.signed_in()
     sid, held = await sid_of(browser), hold_store(site, first_write(site))
@@ -130,7 +130,7 @@ async def test_a_frame_whose_browser_leaves_ends_the_session_everywhere(site, ho
     assert await in_everywhere(site, browser) == [False, False]
 
 
-async def test_a_logout_token_whose_provider_hangs_up_is_used_up_and_ends_everything(site, how):
+async def test_a_backchannel_logout_completes_when_the_provider_disconnects(site, how):
     """Else it would find its token used, and nobody signed out."""
     browser, token = await site.signed_in(), site.provider.logout_token("alice")
     held = hold_store(site, "link")
@@ -144,7 +144,7 @@ async def test_a_logout_token_whose_provider_hangs_up_is_used_up_and_ends_everyt
 
 
 @pytest.mark.parametrize("what", ["end", "end_all"])
-async def test_sessions_that_a_page_of_the_app_ends_are_ended_when_its_user_leaves(what, how):
+async def test_ending_sessions_from_code_completes_when_the_client_disconnects(what, how):
     """The app calls that while it serves a request."""
     site = LogoutSite("a store")
     browser = await site.signed_in()
@@ -162,7 +162,7 @@ async def test_sessions_that_a_page_of_the_app_ends_are_ended_when_its_user_leav
     assert (await sessions.of("alice"), await who_am_i(browser)) == ([], None)
 
 
-async def test_cookies_that_nobody_here_can_read_are_ended_whole(how):
+async def test_a_sign_out_with_unreadable_cookies_completes_when_the_client_disconnects(how):
     """Another process can read them, and hears of it."""
     site = LogoutSite("a store")
     browser = await site.signed_in()
@@ -184,7 +184,7 @@ async def login(site: LogoutSite, browser: Browser) -> str:
     return (await browser.get(away.location, follow=False)).location
 
 
-async def test_a_login_whose_browser_leaves_ends_the_session_that_it_replaces(site, how):
+async def test_a_login_ends_the_session_that_it_replaces_when_the_browser_disconnects(site, how):
     """The code is used up, so nobody else could finish it."""
     browser = await site.signed_in("bob")
     url = await login(site, browser)
@@ -198,7 +198,7 @@ async def test_a_login_whose_browser_leaves_ends_the_session_that_it_replaces(si
     assert await in_everywhere(site, copy) == [False, False]
 
 
-async def test_a_refused_login_whose_browser_leaves_revokes_its_refresh_token(how):
+async def test_a_refused_login_revokes_its_refresh_token_when_the_browser_disconnects(how):
     """Nobody will ever use it."""
 
     async def refuse(user: Any, claims: Any) -> None:

@@ -23,7 +23,7 @@ async def test_it_is_passed_through(site):
     assert site.app.scope is scope
 
 
-async def test_nothing_is_asked_of_the_provider():
+async def test_the_provider_is_not_called_at_start_up():
     """It may be down."""
     site = Site()
     exchange = Exchange(START, STOP)
@@ -86,7 +86,7 @@ async def test_an_app_that_fails_to_start_fails_to_start(site):
     assert exchange.sent == [{"type": "lifespan.startup.failed", "message": "no database"}]
 
 
-async def test_what_an_app_raises_comes_through_while_others_are_listened_to():
+async def test_an_error_of_the_app_propagates_while_the_revocation_feed_is_read():
     """Servers look at its class."""
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -115,7 +115,9 @@ REDIS = "redis://127.0.0.1:1"  # nobody is asked at start-up
     ],
 )
 @pytest.mark.parametrize("processes", ["1", "4"])
-async def test_what_one_process_alone_knows_is_told(settings, event, warning, processes, caplog, monkeypatch):
+async def test_state_that_one_process_keeps_to_itself_is_logged(
+    settings, event, warning, processes, caplog, monkeypatch
+):
     """At the start, with the fix: nobody would notice before it matters. Among several processes it is a warning."""
     monkeypatch.setenv("WEB_CONCURRENCY", processes)
     caplog.set_level(logging.INFO, "asgi_oidc")
@@ -141,7 +143,7 @@ async def test_a_memory_store_in_several_processes_warns_of_lost_sessions(caplog
 
 
 @pytest.mark.parametrize("has_lifespan", [True, False])
-async def test_it_warns_once_also_where_no_lifespan_comes(has_lifespan, caplog, monkeypatch):
+async def test_it_warns_once_without_a_lifespan_too(has_lifespan, caplog, monkeypatch):
     """A mounted app hears of none, and some servers have it switched off."""
     monkeypatch.setenv("WEB_CONCURRENCY", "4")
     site, exchange = Site(), Exchange(START, STOP)
@@ -177,6 +179,6 @@ async def test_it_warns_once_also_where_no_lifespan_comes(has_lifespan, caplog, 
         (["app"], {}, "worker Process-x", False),
     ],
 )
-def test_several_processes_are_told_by_how_the_server_was_started(arguments, environ, name, expected):
+def test_several_processes_are_recognised_by_how_the_server_was_started(arguments, environ, name, expected):
     """Servers leave different traces."""
     assert says_several(arguments, environ, name) is expected

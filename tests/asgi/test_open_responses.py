@@ -131,7 +131,7 @@ async def stage():
 
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("end", ENDS, ids=lambda end: end.__name__)
-async def test_with_its_session_a_response_ends_within_seconds(form, end: End, stage):
+async def test_an_open_response_ends_within_seconds_of_its_session(form, end: End, stage):
     """The browser gets the end, the app hears a disconnect and can send nothing more; others go on."""
     site = LogoutSite(form)
     alice, bob = await site.signed_in(), await site.signed_in("bob")
@@ -152,7 +152,7 @@ async def test_with_its_session_a_response_ends_within_seconds(form, end: End, s
 
 @pytest.mark.parametrize("form", ["cookies of many processes", "a store"])
 @pytest.mark.parametrize("end", ENDS_AT_ONCE, ids=lambda end: end.__name__)
-async def test_another_process_ends_it_as_well(form, end: End, stage):
+async def test_an_open_response_ends_when_another_process_signs_the_user_out(form, end: End, stage):
     """The sign-out comes to one of many."""
     site = LogoutSite(form)
     other = LogoutSite(**{**site.settings, "provider": site.provider, "clock": site.clock})
@@ -171,7 +171,7 @@ async def test_another_process_ends_it_as_well(form, end: End, stage):
 
 
 @pytest.mark.parametrize("form", FORMS)
-async def test_a_response_of_a_user_with_too_many_sign_outs_keeps_no_rights(form, stage):
+async def test_an_open_response_ends_for_a_user_over_the_revocation_limit(form, stage):
     """There is no mark left for the rights alone."""
     site = LogoutSite(form, scope="openid profile email offline_access")
     site.provider.access_token_lifetime = 300
@@ -193,7 +193,7 @@ async def test_a_response_of_a_user_with_too_many_sign_outs_keeps_no_rights(form
     assert (stream.is_ended, of_bob.is_ended) == (True, False)
 
 
-async def test_a_public_page_ends_too_where_it_knows_its_user(stage):
+async def test_an_open_response_of_a_public_path_ends_with_the_session_of_its_user(stage):
     """As a websocket there does; who is nobody is not asked about."""
     site = LogoutSite()
     alice = await site.signed_in()
@@ -207,7 +207,7 @@ async def test_a_public_page_ends_too_where_it_knows_its_user(stage):
     assert (of_alice.is_ended, of_anonymous.is_ended) == (True, False)
 
 
-async def test_a_response_that_has_only_just_begun_may_finish(stage):
+async def test_a_response_that_has_just_started_may_finish(stage):
     """A page of the app that ends the user's sessions, sent in two pieces, is shown."""
     site = LogoutSite("a store")
     alice = await site.signed_in()
@@ -233,7 +233,7 @@ async def test_a_response_that_has_only_just_begun_may_finish(stage):
 
 @pytest.mark.parametrize("signs_out", [False, True])
 @pytest.mark.parametrize("takes", [CHECK_INTERVAL, CHECK_INTERVAL + 0.1])
-async def test_bits_begin_a_moment_after_a_sign_out_or_never(takes, signs_out, stage):
+async def test_a_stream_starts_right_after_a_sign_out_or_not_at_all(takes, signs_out, stage):
     """Counted from the request; those of a live session begin as late as they like."""
     site = LogoutSite()
     alice = await site.signed_in()
@@ -273,7 +273,7 @@ async def test_while_the_store_is_down_a_response_stays_open_for_a_minute(answer
     assert (before, stream.is_ended) == (False, answer is not None)
 
 
-async def test_many_sessions_are_read_some_at_once_and_a_store_that_is_down_is_asked_once(stage):
+async def test_session_checks_are_batched_and_stop_at_the_first_store_failure(stage):
     """Ten thousand open responses must not ask a store ten thousand times in a row whether it is there."""
     site = LogoutSite("a store")
     store: ScriptedStore = site.settings["store"]
@@ -296,7 +296,7 @@ async def test_many_sessions_are_read_some_at_once_and_a_store_that_is_down_is_a
     assert not any(stream.is_ended for stream in streams)
 
 
-async def test_records_that_nobody_can_read_keep_no_other_from_being_read(stage):
+async def test_an_unreadable_record_does_not_block_the_check_of_others(stage):
     """They say nothing about the others, and end their own responses alone, after a while."""
     site = LogoutSite("a store")
     store: ScriptedStore = site.settings["store"]
@@ -332,7 +332,7 @@ async def test_a_session_in_use_elsewhere_keeps_its_response(stage):
     assert (in_use, stream.is_ended) == (False, True)
 
 
-async def test_an_app_that_goes_on_sending_gets_one_end_and_no_more_looks(stage, caplog):
+async def test_an_app_that_keeps_sending_is_ended_once(stage, caplog):
     """It may ignore every error; the browser still gets a single end, and the log a single line."""
     caplog.set_level("INFO", "asgi_oidc")
     site = LogoutSite()
@@ -356,7 +356,7 @@ async def test_an_app_that_goes_on_sending_gets_one_end_and_no_more_looks(stage,
     assert (stream.sent.count(END), stream.sent[-1], caplog.text.count("response_ended")) == (1, END, 1)
 
 
-async def test_a_browser_that_takes_nothing_holds_nobody_up(stage):
+async def test_a_browser_that_stops_reading_delays_nobody_else(stage):
     """Its bit is under way for ever; the app hears of the end all the same, and others too."""
     site = LogoutSite()
     alice = await site.signed_in()
@@ -384,7 +384,7 @@ async def test_a_browser_that_takes_nothing_holds_nobody_up(stage):
     assert anyio.current_time() - began <= SOON + CLOSE_DEADLINE
 
 
-async def test_the_end_comes_after_a_bit_that_is_under_way(stage, caplog):
+async def test_a_chunk_that_is_being_sent_is_finished_before_the_end(stage, caplog):
     """Never between two parts of one message."""
     caplog.set_level("INFO", "asgi_oidc")
     site = LogoutSite()
@@ -464,7 +464,7 @@ def in_a_long_chain(error: OSError) -> None:
     ],
     ids=lambda value: getattr(value, "__name__", value),
 )
-async def test_what_an_app_raises_because_of_the_end_is_no_error(reaction, comes_through, stage, caplog):
+async def test_an_exception_of_the_app_after_the_end_is_not_an_error(reaction, comes_through, stage, caplog):
     """Servers would write a traceback for every sign-out; a fault of the app is still one."""
     caplog.set_level("INFO", "asgi_oidc")
     site = LogoutSite()
@@ -491,7 +491,7 @@ async def test_what_an_app_raises_because_of_the_end_is_no_error(reaction, comes
     )
 
 
-async def test_what_an_app_raises_of_its_own_comes_through(stage):
+async def test_an_unrelated_exception_of_the_app_propagates(stage):
     """The response was not ended by us."""
     site = LogoutSite()
     stream = Stream()
@@ -524,7 +524,7 @@ async def test_a_body_is_received_as_it_comes(stage):
 
 
 @pytest.mark.parametrize("is_broken", [False, True])
-async def test_a_response_that_has_come_to_its_own_end_is_left_alone(is_broken, stage):
+async def test_a_finished_response_is_left_alone(is_broken, stage):
     """It is neither kept in mind nor ended a second time, nor is one whose app broke half-way."""
     site = LogoutSite()
     alice = await site.signed_in()
@@ -547,7 +547,7 @@ async def test_a_response_that_has_come_to_its_own_end_is_left_alone(is_broken, 
     assert not stream.is_ended
 
 
-async def test_a_response_that_ends_during_a_look_is_left_alone(stage):
+async def test_a_response_that_finishes_during_a_check_is_left_alone(stage):
     """The look waits for a store, and the app is faster."""
     site = LogoutSite("a store")
     store: ScriptedStore = site.settings["store"]
@@ -573,7 +573,7 @@ async def test_a_response_that_ends_during_a_look_is_left_alone(stage):
     assert not stream.is_ended
 
 
-async def test_nothing_is_looked_at_when_nothing_is_open(stage):
+async def test_no_session_is_checked_when_no_response_is_open(stage):
     """Nor does anything wait in the background."""
     site = LogoutSite("a store")
     store: ScriptedStore = site.settings["store"]
@@ -589,7 +589,7 @@ async def test_nothing_is_looked_at_when_nothing_is_open(stage):
     assert store.calls == []
 
 
-async def test_a_look_that_breaks_keeps_nothing_open(stage, caplog):
+async def test_a_failed_check_ends_all_open_responses(stage, caplog):
     """Whoever cannot be judged is not let go on."""
     site = LogoutSite()
     alice = await site.signed_in()

@@ -38,7 +38,7 @@ async def test_a_response_ends_with_its_session():
     assert (is_bobs_open, stream.is_ended, of_bob.is_ended) == (True, True, True)
 
 
-async def test_responses_are_looked_at_anew_when_some_had_ended():
+async def test_checks_resume_after_some_responses_have_ended():
     """A watch that has nothing to look at ends, and the next response starts another one."""
     site = LogoutSite()
     streams: list[Stream] = []
@@ -119,7 +119,7 @@ async def test_a_response_that_has_sent_only_its_headers_ends_with_its_session(f
     assert (stream.sent[1:], len(stream.errors), stream.raised) == ([END], 3, None)
 
 
-async def test_a_response_that_comes_whole_may_finish_after_a_sign_out():
+async def test_a_response_in_one_piece_may_finish_after_a_sign_out():
     """However long its app took."""
     last = {**BIT, "more_body": False}
     site, stream = LogoutSite(), LateStream(last)
@@ -161,7 +161,7 @@ async def test_an_app_that_is_cancelled_while_it_ends_its_response_leaves_no_tas
     assert [type(error) for error in stream.errors] == [ConnectionEnded]
 
 
-async def test_a_check_that_breaks_before_the_first_bit_sends_nothing():
+async def test_a_failed_check_before_the_first_chunk_sends_nothing():
     """However often the app tries; what it gets is an error of ours."""
     site, stream = LogoutSite(), LateStream(BIT)
     alice = await site.signed_in()

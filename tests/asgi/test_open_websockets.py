@@ -150,7 +150,7 @@ End = Callable[[LogoutSite, Browser], Awaitable[None]]
 
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("end", ENDS, ids=lambda end: end.__name__)
-async def test_with_its_session_a_websocket_is_closed_within_seconds(form, end: End, stage_of):
+async def test_a_websocket_is_closed_within_seconds_of_its_session(form, end: End, stage_of):
     """The app hears of it like of any disconnect, and can say nothing more; others go on."""
     site = LogoutSite(form)
     alice, bob = await site.signed_in(), await site.signed_in("bob")
@@ -173,7 +173,7 @@ async def test_with_its_session_a_websocket_is_closed_within_seconds(form, end: 
 
 @pytest.mark.parametrize("form", ["cookies of many processes", "a store"])
 @pytest.mark.parametrize("end", ENDS_AT_ONCE, ids=lambda end: end.__name__)
-async def test_another_process_closes_it_as_well(form, end: End, stage_of):
+async def test_a_websocket_is_closed_when_another_process_signs_the_user_out(form, end: End, stage_of):
     """The sign-out comes to one of many."""
     site = LogoutSite(form)
     other = LogoutSite(**{**site.settings, "provider": site.provider, "clock": site.clock})
@@ -221,7 +221,7 @@ def fill_up(site: LogoutSite, sub: str) -> None:
 
 
 @pytest.mark.parametrize("form", FORMS)
-async def test_a_user_with_too_many_sign_outs_keeps_no_rights_in_a_websocket(form, stage_of):
+async def test_a_websocket_is_closed_for_a_user_over_the_revocation_limit(form, stage_of):
     """There is no mark left for the rights alone, so the session ends; other users do not notice."""
     site = LogoutSite(form, scope="openid profile email offline_access")
     site.provider.access_token_lifetime = 300
@@ -249,7 +249,7 @@ async def test_a_user_with_too_many_sign_outs_keeps_no_rights_in_a_websocket(for
 
 
 @pytest.mark.parametrize("activity", [False, True])
-async def test_rights_that_are_lost_elsewhere_are_noticed_within_a_minute_without_a_mark(activity, stage_of):
+async def test_rights_lost_in_another_process_close_a_websocket_within_a_minute(activity, stage_of):
     """The record tells as well, also to a websocket that is in use all the time."""
     site = LogoutSite("a store", scope="openid profile email offline_access", websocket_activity=activity)
     site.provider.access_token_lifetime = 300
@@ -273,7 +273,7 @@ async def test_rights_that_are_lost_elsewhere_are_noticed_within_a_minute_withou
     assert socket.code == 4401
 
 
-async def test_who_uses_the_app_keeps_the_websocket_open(stage_of):
+async def test_requests_of_the_same_session_keep_a_websocket_open(stage_of):
     """Requests of the same session count, in whatever tab; messages do not."""
     for form in FORMS:
         site = LogoutSite(form)
@@ -294,7 +294,7 @@ async def test_who_uses_the_app_keeps_the_websocket_open(stage_of):
         assert socket.code == 4401
 
 
-async def test_messages_come_through_as_they_are(stage_of):
+async def test_websocket_messages_pass_unchanged(stage_of):
     """Both ways, until the browser hangs up."""
     site = LogoutSite()
     socket = await stage_of(site).connect(await site.signed_in())
@@ -309,7 +309,7 @@ async def test_messages_come_through_as_they_are(stage_of):
     assert [message["type"] for message in socket.sent] == ["websocket.accept", "websocket.send"]
 
 
-async def test_a_browser_that_is_gone_is_not_told_anything(stage_of):
+async def test_a_disconnected_browser_is_sent_no_close(stage_of):
     """The app may go on working for a while."""
     site = LogoutSite()
     browser = await site.signed_in()
@@ -322,7 +322,7 @@ async def test_a_browser_that_is_gone_is_not_told_anything(stage_of):
     assert ([message["type"] for message in socket.sent], len(socket.heard)) == (["websocket.accept"], 1)
 
 
-async def test_what_the_app_raises_comes_through_as_it_is():
+async def test_exceptions_of_a_websocket_app_propagate():
     """Frameworks look at its class."""
 
     async def app(scope: Scope, receive: Any, send: Any) -> None:
@@ -342,7 +342,7 @@ async def test_what_the_app_raises_comes_through_as_it_is():
         )
 
 
-async def test_nobodys_websocket_is_watched(stage_of):
+async def test_websockets_of_anonymous_users_are_not_watched(stage_of):
     """On a public path without a session there is nothing to end."""
     site = LogoutSite()
     socket = await stage_of(site).connect(site.browser(), path="/public/ws")
@@ -360,7 +360,7 @@ async def test_nobodys_websocket_is_watched(stage_of):
         {"type": "websocket.http.response.start", "status": 403, "headers": []},
     ],
 )
-async def test_what_the_app_has_ended_is_not_closed_again(ending, stage_of):
+async def test_a_websocket_that_the_app_closed_is_not_closed_again(ending, stage_of):
     """It closed the websocket, or answered with a page instead."""
     site = LogoutSite()
     browser = await site.signed_in()

@@ -73,7 +73,7 @@ async def test_the_last_use_is_written_down_at_most_once_a_minute(stage_of):
     assert (asked, store.calls.count("replace")) == (["get", "replace"], 2)
 
 
-async def test_no_message_is_no_use(stage_of):
+async def test_a_silent_websocket_does_not_extend_its_session(stage_of):
     """A page that nobody looks at ends with its session."""
     site, store = site_of()
     socket = await stage_of(site).connect(await site.signed_in())
@@ -87,7 +87,7 @@ async def test_no_message_is_no_use(stage_of):
     assert (socket.code, store.calls.count("replace")) == (4401, 0)
 
 
-async def test_one_message_is_one_use(stage_of):
+async def test_one_message_extends_the_session_once(stage_of):
     """An hour later the session has run out, however often somebody looked meanwhile."""
     site, _ = site_of()
     socket = await stage_of(site).connect(await site.signed_in())
@@ -105,7 +105,7 @@ async def test_one_message_is_one_use(stage_of):
 
 
 @pytest.mark.parametrize("forgets", [True, False])
-async def test_a_message_brings_no_session_back_that_has_run_out(forgets, stage_of):
+async def test_a_message_does_not_revive_an_expired_session(forgets, stage_of):
     """Dead stays dead, also in the seconds before somebody looks, and where a store keeps what has run out."""
     site, store = site_of() if forgets else site_of(store=ScriptedStore())
     browser = await site.signed_in()
@@ -127,7 +127,7 @@ async def is_ended_elsewhere(site: LogoutSite, browser: Browser) -> None:
 
 
 @pytest.mark.parametrize("end", [signs_out, is_ended_elsewhere])
-async def test_a_message_brings_no_session_back_that_was_ended(end, stage_of):
+async def test_a_message_does_not_revive_an_ended_session(end, stage_of):
     """The record is gone, and nobody writes it again."""
     site, _ = site_of()
     browser = await site.signed_in()
@@ -141,7 +141,7 @@ async def test_a_message_brings_no_session_back_that_was_ended(end, stage_of):
     assert (socket.code, await who_am_i(copied)) == (4401, None)
 
 
-async def test_a_session_ends_for_good_however_much_is_said(stage_of):
+async def test_websocket_messages_do_not_extend_a_session_beyond_its_lifetime(stage_of):
     """`session_lifetime` holds in any case."""
     site, _ = site_of(session_lifetime=4000)
     socket = await stage_of(site).connect(await site.signed_in())
@@ -179,7 +179,7 @@ async def test_a_store_that_takes_nothing_ends_no_websocket(stage_of):
     assert await who_am_i(browser) == "alice"
 
 
-async def test_messages_are_not_held_up_by_the_store(stage_of):
+async def test_a_slow_store_does_not_delay_messages(stage_of):
     """They go to the app at once; the use is written down by who watches the session."""
     site, store = site_of()
     socket = await stage_of(site).connect(await site.signed_in())

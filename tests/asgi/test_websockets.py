@@ -64,7 +64,7 @@ async def test_a_refusal_answers_the_connect(site):
     assert received == ["websocket.disconnect"] * 3
 
 
-async def test_signed_in_from_our_own_page_it_is_the_apps(site):
+async def test_a_websocket_from_our_own_origin_reaches_the_app(site):
     """With the user."""
     exchange = await connect(site, browser=await site.signed_in())
 
@@ -76,7 +76,7 @@ async def test_signed_in_from_our_own_page_it_is_the_apps(site):
 @pytest.mark.parametrize(
     "origin", [None, "null", "https://evil.example", ORIGIN + ".evil.example", "http://app.example.com"]
 )
-async def test_signed_in_from_elsewhere_it_is_refused(site, origin):
+async def test_a_signed_in_websocket_from_another_origin_is_refused(site, origin):
     """Browsers let any site open a websocket with our cookies."""
     browser = await site.signed_in()
     before = len(site.app.scopes)
@@ -88,7 +88,7 @@ async def test_signed_in_from_elsewhere_it_is_refused(site, origin):
     assert len(site.app.scopes) == before
 
 
-async def test_a_public_one_is_open_to_nobody(site):
+async def test_a_public_websocket_is_open_to_anonymous_users(site):
     """From anywhere, as nobody."""
     exchange = await connect(site, "/public/ws", origin="https://evil.example")
 
@@ -97,14 +97,14 @@ async def test_a_public_one_is_open_to_nobody(site):
 
 
 @pytest.mark.parametrize(("origin", "sub"), [(ORIGIN, "alice"), ("https://evil.example", None), (None, None)])
-async def test_a_public_one_knows_the_user_from_our_own_pages_only(site, origin, sub):
+async def test_a_public_websocket_sees_the_user_only_from_our_own_origin(site, origin, sub):
     """Another site must not act for the user, also where nobody may."""
     await connect(site, "/public/ws", origin=origin, browser=await site.signed_in())
 
     assert site.app.scope["user"].sub == sub
 
 
-async def test_the_last_use_comes_with_the_accept(site):
+async def test_the_session_activity_cookie_comes_with_the_accept(site):
     """An app that speaks by websockets alone is in use as well."""
     browser = await site.signed_in()
     site.clock.advance(60)
@@ -135,7 +135,7 @@ async def test_headers_of_the_app_stay_in_the_accept(site):
     assert [name for name, _ in accepted["headers"][1:]] == [b"set-cookie"]
 
 
-async def test_an_open_one_is_closed_with_its_session():
+async def test_an_open_websocket_is_closed_with_its_session():
     """Within seconds; the app hears it as a disconnect."""
     heard = []
     has_accepted = anyio.Event()
@@ -181,7 +181,7 @@ async def test_our_own_urls_are_no_websockets(site):
     ],
 )
 @pytest.mark.parametrize("has_received", [True, False])
-async def test_what_an_app_lacks_before_it_accepts_is_a_refusal(error, status, code, has_received):
+async def test_an_error_of_ours_from_the_app_before_accept_is_a_refusal(error, status, code, has_received):
     """As for a request; the server would only see an app that broke."""
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -198,7 +198,7 @@ async def test_what_an_app_lacks_before_it_accepts_is_a_refusal(error, status, c
 
 
 @pytest.mark.parametrize("path", ["/ws", "/public/ws"])
-async def test_what_an_app_raises_after_it_accepted_is_its_own(path):
+async def test_an_error_of_the_app_after_accept_propagates(path):
     """And all else that it raises, at any time."""
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -222,7 +222,7 @@ async def test_a_public_websocket_whose_app_needs_a_user_is_refused():
     assert (await connect(Site(inner=app), "/public/ws", **DENIAL)).status == 401
 
 
-async def test_a_public_websocket_says_when_nobody_could_be_looked_up():
+async def test_a_public_websocket_says_when_the_session_could_not_be_looked_up():
     """The app takes for nobody who may be somebody."""
 
     class Down(MemoryStore):

@@ -51,7 +51,7 @@ async def test_a_sign_out_by_both_ends_the_session_that_both_name(site):
     assert (answer.status, await are_in(one, other)) == (200, [False, True])
 
 
-async def test_copies_of_all_cookies_are_dead_too(site):
+async def test_copied_cookies_are_dead_after_a_backchannel_logout(site):
     """Whoever saved them: the session is over, and not merely forgotten by one browser."""
     browser = await site.signed_in()
     copies = [site.browser(jar=browser.jar.copy()) for _ in range(3)]
@@ -74,7 +74,7 @@ async def test_who_was_signed_out_signs_in_again_at_once(site):
     assert await are_in(*olds, last) == [False, False, False, True]
 
 
-async def test_five_sessions_the_oldest_first_then_all(site):
+async def test_five_sessions_end_one_by_one_and_all_together(site):
     """The end of one must not hide the others from the sign-out by user."""
     browsers = [await site.signed_in() for _ in range(5)]
 
@@ -103,7 +103,7 @@ async def test_a_provider_may_sign_out_whom_we_do_not_know(site):
     assert b"set-cookie" not in answer.names
 
 
-async def test_a_marker_lives_as_long_as_a_session_can(site):
+async def test_a_revocation_is_kept_as_long_as_a_session_can_live(site):
     """A copy of the cookie stays dead to its last second, also where the clock is set back."""
     browser = await site.signed_in()
     thief = site.browser(jar=browser.jar.copy())
@@ -311,7 +311,7 @@ async def test_algorithms_that_are_named_are_taken_by_their_word():
     assert (answer.status, await are_in(browser)) == (200, [False])
 
 
-def test_there_are_wrong_tokens():
+def test_the_table_of_invalid_logout_tokens_is_not_empty():
     """Or the test above would pass by finding nothing."""
     assert len(WRONG_TOKENS) > 30
 
@@ -382,7 +382,7 @@ async def test_the_sid_of_one_user_with_the_sub_of_another_changes_nothing(site)
     assert await are_in(alice, bob) == [True, True]
 
 
-async def test_a_sid_of_another_provider_is_none_of_ours(site):
+async def test_the_sid_of_another_provider_changes_nothing(site):
     """Two providers may give the same name."""
     browser = await site.signed_in()
     token = site.provider.logout_token(None, sid=await sid_of(browser), iss="https://other.example.com")
@@ -452,7 +452,7 @@ async def test_a_good_form_may_have_more_in_it(site):
     assert (answer.status, await are_in(browser)) == (200, [False])
 
 
-async def test_cookies_mean_nothing_here(site):
+async def test_cookies_do_not_matter_for_backchannel_logout(site):
     """The provider has none, and a browser that posts must not be told apart."""
     browser = await site.signed_in()
 
@@ -464,7 +464,7 @@ async def test_cookies_mean_nothing_here(site):
 # --- bounded work, and outages
 
 
-async def test_made_up_key_names_do_not_eat_the_looks_of_sign_ins():
+async def test_forged_key_ids_do_not_use_up_the_key_fetches_of_logins():
     """Anybody can post here; a key that the provider has just made must still be found by the next login."""
     site = LogoutSite()
     await site.signed_in()
@@ -480,7 +480,7 @@ async def test_made_up_key_names_do_not_eat_the_looks_of_sign_ins():
     assert (after_flood - fetched, await who_am_i(browser)) == (3, "bob")
 
 
-async def test_a_key_that_is_new_to_us_is_looked_for(site):
+async def test_an_unknown_key_is_fetched(site):
     """The provider has changed its keys since the login."""
     browser = await site.signed_in()
     site.provider.rotate_keys()

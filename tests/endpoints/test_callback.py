@@ -89,7 +89,7 @@ async def test_oddities_of_real_providers_are_no_failure(site, fault):
 
 
 @pytest.mark.parametrize("fault", ["token_oauth_error", "callback_error_access_denied", "id_token_wrong_nonce"])
-async def test_a_person_gets_a_page_with_a_way_on(site, fault, caplog):
+async def test_a_failed_login_shows_a_page_with_a_next_step(site, fault, caplog):
     """Fixed words, the reference that is in the log, and nothing of what the provider said."""
     with site.provider.fault(fault):
         browser, url = await site.at_callback(path="/page?x=1")
@@ -143,7 +143,7 @@ async def test_a_bookmarked_callback_starts_one_fresh_login(site):
     assert (await browser.submit(page, "alice")).path == "/"
 
 
-async def test_a_browser_without_cookies_is_not_sent_around_for_ever(site):
+async def test_a_browser_without_cookies_enters_no_redirect_loop(site):
     """The second callback without its cookie is the last."""
     site.provider.sign_in_as("alice")
     browser = site.browser()
@@ -158,7 +158,7 @@ async def test_a_browser_without_cookies_is_not_sent_around_for_ever(site):
 
 
 @pytest.mark.parametrize("fault", ["callback_no_state", "callback_wrong_state"])
-async def test_a_provider_that_loses_the_state_sends_nobody_around_for_ever(site, browser, fault):
+async def test_a_provider_that_loses_the_state_causes_no_redirect_loop(site, browser, fault):
     """A few rounds, for tabs that come back late look alike; then a page."""
     site.provider.sign_in_as("alice")
 

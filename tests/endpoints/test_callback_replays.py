@@ -50,7 +50,7 @@ async def test_two_processes_make_one_token_call_for_one_callback(shared):
 
 
 @pytest.mark.parametrize("shared", SHARED)
-async def test_a_callback_stays_used_in_a_process_whose_clock_is_behind(shared):
+async def test_a_used_callback_stays_used_in_a_process_with_a_slow_clock(shared):
     """There the login may still be finished."""
     clock, slow = Clock(), Clock()
     site = site_with(shared, MemoryStore(clock=clock), clock=clock)
@@ -126,7 +126,7 @@ async def test_a_callback_that_is_refused_touches_no_store(shared, changes):
     assert (refused.status_code >= 400, store.calls, site.provider.count("/token")) == (True, [], 0)
 
 
-async def test_a_callback_that_comes_the_wrong_way_touches_no_store():
+async def test_a_callback_with_the_wrong_method_touches_no_store():
     """A form where the query was asked for."""
     store = ScriptedStore()
     site = Site(store=store)

@@ -65,7 +65,7 @@ async def test_a_form_that_never_ends_does_not_stop_a_sign_out(site):
     assert (during, exchange.status) == (None, 303)
 
 
-async def test_revoking_and_asking_for_the_way_take_no_longer_than_one_of_them():
+async def test_revocation_and_discovery_share_one_deadline_at_logout():
     """A person waits for the page."""
     site = Site(scope="openid offline_access")
     browser = await site.signed_in()

@@ -99,7 +99,7 @@ async def test_a_stranger_cannot_tell_whether_a_session_exists(site):
     assert await are_in(browser) == [True]
 
 
-async def test_a_look_ahead_signs_nobody_out(site):
+async def test_a_prefetch_of_the_frame_signs_nobody_out(site):
     """No person has opened that page."""
     browser = await site.signed_in()
 

@@ -31,7 +31,7 @@ async def authorization_query(browser: Browser, path: str = "/page") -> dict[str
         ("?other=/page", "/"),
     ],
 )
-async def test_the_login_url_leads_back_to_a_page_of_ours(site, browser, query, path):
+async def test_the_login_url_returns_only_to_our_own_pages(site, browser, query, path):
     """Or home."""
     assert (await browser.sign_in("alice", "/auth/login" + query)).path == path
 
@@ -233,7 +233,7 @@ async def test_the_login_cookie_comes_along_with_a_form_from_elsewhere():
     assert await who_am_i(browser) == "alice"
 
 
-async def test_a_response_must_come_the_way_that_was_asked_for():
+async def test_a_response_must_use_the_requested_response_mode():
     """A query lands in logs and histories."""
     site = Site(**FORM_POST)
     browser = site.browser()
@@ -245,7 +245,7 @@ async def test_a_response_must_come_the_way_that_was_asked_for():
     assert (response.status_code, response.json()["error"]) == (400, "response_mode")
 
 
-async def test_an_error_that_comes_another_way_is_told_as_an_error(caplog):
+async def test_an_error_in_another_response_mode_is_reported(caplog):
     """Providers that cannot answer with a form say so by a redirect."""
     site = Site(**FORM_POST)
     browser = site.browser()
@@ -277,7 +277,7 @@ async def test_a_form_is_read_within_bounds(headers, body, status, code):
     assert (exchange.status, exchange.error) == (status, code)
 
 
-async def test_a_browser_that_goes_away_while_it_posts_is_no_error_of_ours():
+async def test_a_browser_that_disconnects_while_it_posts_is_not_an_error():
     """Nothing is signed in, nothing is called."""
     first = {"type": "http.request", "body": b"code=x", "more_body": True}
 

@@ -61,7 +61,7 @@ async def test_with_the_provider_down_the_sign_out_is_local():
     assert (response.headers["location"], session_cookies(browser)) == (ORIGIN, [])
 
 
-async def test_the_way_back_can_be_set():
+async def test_the_landing_page_after_logout_can_be_set():
     """It has to be registered at the provider, so it is the developer's to choose."""
     site = Site(post_logout_redirect_uri=ORIGIN + "/public/bye")
     browser = await site.signed_in()
@@ -169,7 +169,7 @@ async def test_a_copied_cookie_is_dead_after_the_sign_out(site):
     assert (await thief.fetch("/page")).status_code == 401
 
 
-async def test_a_request_under_way_brings_nothing_back(site):
+async def test_a_concurrent_request_does_not_restore_a_signed_out_session(site):
     """Its answer comes after the sign-out and would roll the session."""
     browser = await site.signed_in()
     other_tab = site.browser(jar=browser.jar.copy())

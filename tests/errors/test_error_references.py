@@ -135,7 +135,7 @@ async def test_a_store_that_is_down_is_in_the_log_by_default(caplog):
     assert site.clock.now == NOW
 
 
-async def test_what_anybody_can_cause_without_a_reference_floods_no_log(caplog):
+async def test_errors_that_anyone_can_cause_do_not_flood_the_log(caplog):
     """Scanners ask for protected paths all day, with made-up cookies."""
     site = Site()
 

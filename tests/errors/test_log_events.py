@@ -22,7 +22,7 @@ from tests.protected_site import CLIENT_SECRET, SECRET
         ("", ""),
     ],
 )
-def test_a_value_from_outside_is_one_clean_word(value, written):
+def test_an_untrusted_value_is_logged_as_one_clean_word(value, written):
     """Nobody forges a line of the log, or paints a terminal."""
     assert events.clean(value) == written
 
@@ -38,7 +38,7 @@ async def test_a_login_is_logged_by_its_events(site, caplog):
     assert named == ["metadata_fetched", "login_started", "keys_fetched", "login_succeeded", "logged_out"]
 
 
-async def test_what_is_not_wanted_is_not_written(site, caplog):
+async def test_a_disabled_log_level_writes_nothing(site, caplog):
     """A warning level keeps a good login quiet."""
     caplog.set_level(logging.WARNING, "asgi_oidc")
 

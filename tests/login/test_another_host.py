@@ -34,7 +34,7 @@ async def visit(site: Site, *hosts: str, path: str = "/page", headers: dict[str,
         ("http://[::1]:8000", "localhost:8000"),
     ],
 )
-async def test_another_host_is_told_once_with_the_fix(base_url, host, caplog):
+async def test_a_login_at_another_host_is_logged_once_with_the_fix(base_url, host, caplog):
     """The login cookie is left there, and the callback finds none: "it worked on the other machine"."""
     site = Site(base_url=base_url)
 
@@ -63,14 +63,14 @@ async def test_another_host_is_told_once_with_the_fix(base_url, host, caplog):
         ("http://[::1]:8000", ["[::1]:8000"]),
     ],
 )
-async def test_what_is_no_other_host_is_not_told(base_url, hosts, caplog):
+async def test_ports_and_ip_addresses_are_not_logged_as_another_host(base_url, hosts, caplog):
     """Ports share cookies; scanners come by address, and some proxies put that of their upstream there."""
     assert await visit(Site(base_url=base_url), *hosts, path="/page") in (303, 401)
 
     assert told(caplog) == []
 
 
-async def test_only_a_login_that_starts_tells(caplog):
+async def test_only_a_started_login_logs_another_host(caplog):
     """Health checks, programs and public pages have no cookie to lose."""
     site = Site()
     browser = await site.signed_in()
@@ -85,7 +85,7 @@ async def test_only_a_login_that_starts_tells(caplog):
     assert told(caplog) == []
 
 
-async def test_a_host_that_is_an_attack_is_one_clean_word(caplog):
+async def test_a_hostile_host_header_is_logged_as_one_clean_word(caplog):
     """Anybody can send any."""
     await visit(Site(), "evil.example\x1b\r\nINFO asgi_oidc login_succeeded" + "x" * 500)
 

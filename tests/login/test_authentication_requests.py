@@ -24,7 +24,7 @@ SEALER = Sealer([b"k" * 32], context=("a", "b", "c"))
         ([AuthenticationRequest(("a",)), AuthenticationRequest(("b",))], None),
     ],
 )
-def test_asks_are_joined_to_the_strictest(auth_requests, together):
+def test_authentication_requests_combine_to_the_strictest(auth_requests, together):
     """One login has one `acr`: contexts that exclude each other can never be met."""
     assert joint(auth_requests) == together
 
@@ -51,7 +51,7 @@ def test_asks_are_joined_to_the_strictest(auth_requests, together):
         (AuthenticationRequest(("mfa",), 300), "mfa", NOW - 100, True),
     ],
 )
-def test_a_login_is_held_against_what_was_asked(auth_request, acr, auth_time, is_done):
+def test_a_login_is_checked_against_its_authentication_request(auth_request, acr, auth_time, is_done):
     """A claim that is missing or odd is never good enough."""
     assert is_met(auth_request, acr=acr, auth_time=auth_time, now=NOW, leeway=30) is is_done
 
@@ -72,13 +72,13 @@ def test_a_login_is_held_against_what_was_asked(auth_request, acr, auth_time, is
         (None, 10**9, "max_age: must be"),
     ],
 )
-def test_what_nobody_can_ask_for_is_refused(acr_values, max_age, problem):
+def test_an_impossible_authentication_request_is_refused(acr_values, max_age, problem):
     """At start-up for a rule, at once for an app."""
     with pytest.raises(ValueError, match=problem):
         read_ask(acr_values, max_age)
 
 
-def test_an_ask_travels_sealed():
+def test_an_authentication_request_in_a_url_is_sealed():
     """Only this site can ask for anything; what it did not write asks for nothing."""
     auth_request, auth_requests = AuthenticationRequest(("mfa",), 60, "login"), AuthenticationRequests(SEALER)
     sealed = auth_requests.write(auth_request, now=NOW)
@@ -100,7 +100,7 @@ def test_an_ask_travels_sealed():
     ("age", "counts"),
     [(0, True), (REQUEST_LIFETIME - 1, True), (REQUEST_LIFETIME, False), (-REQUEST_LIFETIME, False), (-60, True)],
 )
-def test_an_ask_counts_for_as_long_as_a_page_may_be_open(age, counts):
+def test_an_authentication_request_is_valid_while_a_page_may_be_open(age, counts):
     """A URL that was found in a history or a log asks for nothing any more."""
     auth_request, auth_requests = AuthenticationRequest(("mfa",), 60, "login"), AuthenticationRequests(SEALER)
 

@@ -111,7 +111,7 @@ async def test_the_id_token_and_userinfo_win_over_it():
         ({"email_verified": True}, False),
     ],
 )
-async def test_it_vouches_for_no_address_of_another_answer(access_token, is_verified):
+async def test_an_access_token_does_not_verify_an_email_of_another_answer(access_token, is_verified):
     """A verification belongs to the address beside it."""
     site = RolesSite(rules=[Rule("/admin/*", email_domains=["example.com"])], userinfo="never")
     site.provider.id_token_overrides = {"at_hash": ..., "email_verified": ...}
@@ -120,7 +120,7 @@ async def test_it_vouches_for_no_address_of_another_answer(access_token, is_veri
     assert await is_admin(await site.signed_in()) is is_verified
 
 
-async def test_rules_that_it_answers_need_no_call_to_userinfo():
+async def test_claims_from_the_access_token_make_a_userinfo_call_unnecessary():
     """One call less with each login."""
     site = RolesSite()
 
@@ -267,7 +267,7 @@ async def test_what_only_the_id_token_or_userinfo_gave_does_not_go_with_the_acce
     assert [claims[name] for name in ("level", "team", "scope")] == [1, "blue", "of the app's own"]
 
 
-async def test_access_tokens_that_take_no_part_take_nothing_away():
+async def test_access_tokens_that_are_not_read_remove_no_claims():
     """The setting is off by default, and what an API is told is nobody's business."""
     site = RolesSite(claims_from_access_token=False)
     site.provider.id_token_overrides = {"at_hash": ..., **ROLES}
@@ -358,7 +358,7 @@ async def test_on_login_has_the_last_word(does):
     assert not await is_admin(browser)
 
 
-async def test_opaque_tokens_are_nobodys_business_while_the_setting_is_off():
+async def test_opaque_access_tokens_are_fine_while_the_setting_is_off():
     """Most providers have them."""
     site = Site()
 

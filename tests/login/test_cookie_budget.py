@@ -80,7 +80,7 @@ def test_the_shares_add_up():
     assert SESSION_SHARE + LOGIN_SHARE + SMALL_COOKIES_SHARE == MAX_COOKIE_HEADER <= 8000
 
 
-def test_where_there_is_room_nothing_goes():
+def test_nothing_is_deleted_while_the_cookies_fit():
     """Up to the last byte."""
     new, waiting = login(), login(age=5)
     room = MAX_COOKIE_HEADER - size_of({**new, **waiting}) - len(f"{NAME}=; ")
@@ -89,13 +89,13 @@ def test_where_there_is_room_nothing_goes():
     assert gone({**session(room + 1), **waiting}, line_of(new)) == list(waiting)
 
 
-def test_what_an_answer_brings_does_not_go_with_it():
+def test_a_cookie_that_a_response_sets_is_not_deleted_by_it():
     """Though nothing else could."""
     assert gone(session(MAX_COOKIE_HEADER), line_of(login())) == []
 
 
 @pytest.mark.parametrize(("keeps_form", "first"), [(False, "form"), (True, "login")])
-def test_a_form_and_a_login_give_way_to_a_session(keeps_form, first):
+def test_kept_forms_and_logins_are_dropped_for_a_session(keeps_form, first):
     """Which of them first depends on whose login it is."""
     waiting, kept = login(size=900), form(3000)
     expected = kept if first == "form" else waiting
@@ -103,7 +103,7 @@ def test_a_form_and_a_login_give_way_to_a_session(keeps_form, first):
     assert gone({**waiting, **kept}, line_of(session(4000)), keeps_form=keeps_form) == list(expected)
 
 
-def test_all_give_way_to_the_largest_session():
+def test_everything_is_dropped_for_the_largest_session():
     """And no more than have to."""
     logins = [login(size=500, age=age) for age in (1, 2, 3)]
     cookies = {name: value for one in logins for name, value in one.items()} | form(3000)
@@ -115,7 +115,7 @@ def test_all_give_way_to_the_largest_session():
     assert names == [f"{NAME}-form", next(iter(logins[2]))]
 
 
-def test_logins_that_other_sites_started_go_before_all_others():
+def test_logins_started_by_other_sites_are_dropped_first():
     """A person has done nothing for those; of the others the oldest."""
     own, led, newer = login(size=900, age=500), login(size=900, is_from_elsewhere=True), login(size=900, age=100)
     junk = {f"{NAME}-login-junk": "j" * 10}
@@ -142,7 +142,7 @@ def test_cookies_of_others_are_not_ours_to_delete():
         ({"__Host-oidc-zzzzzzzz": "x" * 9000}, 0, LOGIN_SHARE),
     ],
 )
-def test_logins_have_what_room_is_left(others, form_size, room):
+def test_logins_may_use_the_space_that_is_left(others, form_size, room):
     """Never so little that none could start."""
     waiting = login(size=900)
 
@@ -150,7 +150,7 @@ def test_logins_have_what_room_is_left(others, form_size, room):
 
 
 @pytest.mark.parametrize(("size", "fits"), [(0, True), (2500, True), (2700, False), (SESSION_SHARE, False)])
-def test_a_form_is_kept_where_it_has_room_beside_a_session_and_a_login(size, fits):
+def test_a_form_is_kept_if_it_fits_beside_a_session_and_a_login(size, fits):
     """Logins of other tabs give way to it."""
     cookies = session(size) | login(size=900) | login(size=900) | form(2000)
 

@@ -54,7 +54,7 @@ async def start_with_a_form(browser: Browser, size: int = 2000) -> str:
 
 
 @pytest.mark.parametrize("mode", MODES)
-async def test_a_kept_form_gives_way_to_a_session_that_needs_the_room(mode):
+async def test_a_kept_form_is_dropped_for_a_session_that_needs_the_space(mode):
     """Signing in comes first; the person is told, and has the form in the page before."""
     site = site_of(mode)
     browser = site.browser()
@@ -73,7 +73,7 @@ async def test_a_kept_form_gives_way_to_a_session_that_needs_the_room(mode):
 
 
 @pytest.mark.parametrize("mode", MODES)
-async def test_the_form_of_another_tab_gives_way_as_well(mode):
+async def test_the_kept_form_of_another_tab_is_dropped_as_well(mode):
     """With a form of the provider's site the browser does not even show that it is there."""
     site = site_of(mode)
     browser = site.browser()
@@ -89,7 +89,7 @@ async def test_the_form_of_another_tab_gives_way_as_well(mode):
 
 
 @pytest.mark.parametrize("mode", MODES)
-async def test_a_form_stays_beside_a_session_that_leaves_room(mode):
+async def test_a_kept_form_stays_while_the_session_leaves_space(mode):
     """As most do."""
     site = site_of(mode)
     browser = site.browser()
@@ -100,7 +100,7 @@ async def test_a_form_stays_beside_a_session_that_leaves_room(mode):
     assert (kept_form(browser), "Send your form now?" in asked.text) == (True, True)
 
 
-async def test_logins_give_way_to_tokens_that_grew():
+async def test_logins_are_dropped_for_tokens_that_grew():
     """A refresh token that the browser does not have is lost to all other processes."""
     site = site_of()
     browser = await site.signed_in()
@@ -131,7 +131,7 @@ async def test_beside_a_large_session_a_login_keeps_its_path():
     assert MAX_COOKIE_HEADER - size_of_session(browser) > LOGIN_SHARE
 
 
-async def test_a_login_that_needs_the_room_costs_the_form_that_is_kept():
+async def test_a_login_that_needs_the_space_drops_the_kept_form():
     """Where the session has grown since, so that it takes the rest."""
     site = site_of()
     browser = await site.signed_in()
@@ -148,7 +148,7 @@ async def test_a_login_that_needs_the_room_costs_the_form_that_is_kept():
     assert (before, kept_form(browser), len(cookie_header(browser)) <= MAX_COOKIE_HEADER) == (True, False, True)
 
 
-async def test_a_form_that_has_no_room_is_not_kept_and_the_page_says_so():
+async def test_a_form_that_does_not_fit_is_not_kept_and_the_page_says_so():
     """Before the person leaves it."""
     site = site_of()
     claim(site, LARGE)
@@ -160,7 +160,7 @@ async def test_a_form_that_has_no_room_is_not_kept_and_the_page_says_so():
     assert ("Your form was not sent</h1>" in stopped.text, stopped.page.forms) == (True, [])
 
 
-async def test_a_form_that_has_lost_its_room_meanwhile_is_not_kept():
+async def test_a_form_that_no_longer_fits_is_not_kept():
     """Another tab has signed in while the page was open."""
     site = site_of()
     browser = site.browser()
@@ -206,7 +206,7 @@ async def test_logins_that_end_at_once_leave_no_tokens_of_each_other(mode):
     assert await who_am_i(browser) == "alice"
 
 
-async def test_logins_that_other_sites_start_cost_a_person_none_of_theirs():
+async def test_logins_started_by_other_sites_never_drop_a_users_own():
     """Nobody's tabs are lost because another site leads the browser here."""
     site = site_of()
     browser = site.browser()
@@ -233,7 +233,7 @@ async def test_a_small_form_stays_beside_the_largest_session():
 
 
 @pytest.mark.parametrize("mode", MODES)
-async def test_the_form_of_a_login_stays_and_other_logins_give_way(mode):
+async def test_the_form_of_a_login_stays_and_other_logins_are_dropped(mode):
     """The person is about to send it."""
     site = site_of(mode)
     browser = site.browser()
@@ -263,7 +263,7 @@ async def test_a_session_that_grows_by_a_refresh_keeps_within_its_share(size):
     assert size_of_session(browser) <= SESSION_SHARE + SMALL_COOKIES_SHARE
 
 
-async def test_a_session_that_fits_in_no_way_names_what_is_large(caplog):
+async def test_a_session_that_cannot_fit_names_what_is_large(caplog):
     """Neither compressed nor as it is: the user cannot sign in, and the log says which claim to drop."""
     site = site_of()
     claim(site, 4500)

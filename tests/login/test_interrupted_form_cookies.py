@@ -75,6 +75,6 @@ def test_a_form_that_was_sent_is_forgotten():
     assert FORMS.delete_sent({}, target="/save", now=NOW) == FORMS.delete({}) == []
 
 
-def test_what_is_in_it_hides_in_the_repr():
+def test_the_repr_of_a_kept_form_shows_no_fields():
     """People write anything into forms."""
     assert ("s3cret" in repr(FORM), dict(FORM.__rich_repr__())) == (False, {"created_at": NOW})

@@ -49,7 +49,7 @@ async def send(browser: Browser, fields: dict[str, str] | None = None, **options
     return await browser.post("/save?now=1", FIELDS if fields is None else fields, initiator=PAGE, **options)
 
 
-async def test_the_person_is_told_before_and_after_the_login(app):
+async def test_a_user_is_told_of_an_interrupted_form_before_and_after_the_login(app):
     """401 without a redirect and without a login, and then a page that leads back to the form."""
     site = site_with(app)
     browser = await signed_out(site)
@@ -138,7 +138,7 @@ async def test_a_kept_form_is_for_its_user_alone(app):
     assert "A &quot;title" not in told.text
 
 
-async def test_a_form_of_nobody_is_kept_as_well(app):
+async def test_the_form_of_an_anonymous_user_is_kept_as_well(app):
     """Written on a public page, sent to one that needs a user."""
     site = site_with(app, keep_forms=True)
     browser = site.browser()
@@ -151,7 +151,7 @@ async def test_a_form_of_nobody_is_kept_as_well(app):
 
 
 @pytest.mark.parametrize("mode", ["query", "form_post"])
-async def test_a_form_of_nobody_is_offered_after_its_own_login_alone(app, mode):
+async def test_the_form_of_an_anonymous_user_is_offered_after_its_own_login_only(app, mode):
     """Its person has left, and somebody else signs in at the same computer."""
     provider = FakeProvider("https://id.example.net", alg="ES256")
     params = {"response_mode": mode}
@@ -213,7 +213,7 @@ async def test_the_address_that_offers_a_form_is_good_for_that_form_alone(app):
     assert ("Send your form now?" in asked.text, "of the other tab" in again.text) == (True, False)
 
 
-async def test_a_login_of_somebody_else_takes_the_form_of_nobody_away(app):
+async def test_the_login_of_another_user_deletes_the_form_of_an_anonymous_user(app):
     """At once, whether anybody looks for it or not."""
     browser = site_with(app, keep_forms=True).browser()
     await send(browser)
@@ -225,7 +225,7 @@ async def test_a_login_of_somebody_else_takes_the_form_of_nobody_away(app):
     assert (len(before), [cookie for cookie in browser.jar if cookie.name.endswith("-form")]) == (1, [])
 
 
-async def test_a_form_of_nobody_survives_a_login_page_that_has_expired(app):
+async def test_the_form_of_an_anonymous_user_survives_an_expired_login_page(app):
     """The login is started once more, and it is still its own."""
     site = site_with(app, keep_forms=True)
     browser = site.browser()
@@ -288,7 +288,7 @@ async def test_an_old_login_url_leads_to_a_plain_login_and_the_rule_asks_again(a
         ({"text": "a\0b"}, {}),
     ],
 )
-async def test_what_cannot_be_kept_is_told_so(app, fields, headers):
+async def test_the_page_says_when_a_form_cannot_be_kept(app, fields, headers):
     """Too large, too many fields, with files, or with what a page cannot hold: nothing is half kept."""
     browser = await signed_out(site_with(app, keep_forms=True))
 
@@ -436,7 +436,7 @@ async def test_no_link_can_make_us_say_that_a_form_was_lost(app, query):
     assert "There is no form to send" in told.text or told.path == "/"
 
 
-async def test_a_form_that_may_be_anothers_is_offered_by_name(app):
+async def test_a_form_that_may_be_another_users_names_the_signed_in_user(app):
     """The session is gone altogether, so nobody knows whose it was."""
     browser = await signed_out(site_with(app, keep_forms=True))
     forget(browser)
@@ -448,7 +448,7 @@ async def test_a_form_that_may_be_anothers_is_offered_by_name(app):
     assert ("signed in as <strong><bdi>Bob" in asked.text, "Send it only if it is yours" in asked.text) == (True, True)
 
 
-async def test_forgotten_cookies_do_not_stop_a_kept_form(app):
+async def test_a_kept_form_can_be_sent_after_cookies_were_deleted(app):
     """The user is then known by nothing but the new login."""
     browser = await signed_out(site_with(app, keep_forms=True))
     forget(browser)
@@ -462,7 +462,7 @@ async def test_forgotten_cookies_do_not_stop_a_kept_form(app):
 
 @pytest.mark.parametrize("length", [1000, 1100, 2048, 3000])
 @pytest.mark.parametrize("keeps", [False, True])
-async def test_a_form_on_a_page_with_a_long_address_is_told_of_all_the_same(app, keeps, length):
+async def test_an_interrupted_form_on_a_page_with_a_long_url_is_reported_too(app, keeps, length):
     """Its way back may not fit, where the login is told a lot; the rest does."""
     strong = Rule("/save", acr_values=["urn:example:" + "x" * 400])
     browser = await signed_out(site_with(app, keep_forms=keeps, rules=[strong]))

@@ -31,7 +31,7 @@ def cookies(last: LoginCount) -> dict[str, str]:
         (-4, -4, 5, 3),
     ],
 )
-def test_what_came_just_before_counts(began, ended, idle, count):
+def test_a_login_just_before_counts_for_the_loop(began, ended, idle, count):
     """By the clock of the server that sent the browser away, or of the one that took it back."""
     last = cookies(LoginCount(3, NOW + began, NOW + ended))
 
@@ -39,11 +39,11 @@ def test_what_came_just_before_counts(began, ended, idle, count):
 
 
 @pytest.mark.parametrize("text", ["", "x", SEALER.seal("ask", NAME, b""), SEALER.seal("rounds", NAME, b"\xc1")])
-def test_anything_else_counts_nothing(text):
+def test_nothing_else_counts_for_the_loop(text):
     """Forged, of another kind, or of another version."""
     assert login_loops().count({NAME: text}, now=NOW) == 0
 
 
-def test_the_count_is_deleted_where_it_is():
+def test_the_loop_cookie_is_deleted_where_it_exists():
     """A browser is told nothing that it does not need."""
     assert [len(login_loops().delete({NAME: "x"})), login_loops().delete({})] == [1, []]

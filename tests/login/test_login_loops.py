@@ -84,7 +84,7 @@ async def test_servers_whose_clocks_differ_are_named(ahead):
         assert page.status_code == 200
 
 
-async def test_whoever_has_mended_it_can_try_again_at_once():
+async def test_after_the_fix_a_user_can_try_again_at_once():
     """The page begins to count anew."""
     site = Site()
     browser = await lost(site)
@@ -107,7 +107,7 @@ def forget(browser: Browser) -> None:
         browser.jar.receive(f"{name}=; Path=/; Secure; HttpOnly; Max-Age=0", ORIGIN)
 
 
-async def test_a_program_gets_no_loop_at_all():
+async def test_a_program_never_enters_a_login_loop():
     """It is not sent anywhere."""
     site = Site()
     browser = await lost(site)
@@ -135,7 +135,7 @@ async def test_somebody_who_is_signed_in_may_sign_in_as_often_as_they_like():
 
 
 @pytest.mark.parametrize("more", [{}, {"acr_values": ["urn:example:mfa"]}])
-async def test_an_app_that_is_not_content_with_whom_it_gets_is_noticed(more):
+async def test_an_app_that_always_wants_another_login_is_reported(more):
     """It sends them to sign in as somebody else, and the provider says the same again (Django: `user_passes_test`)."""
 
     async def never_content(scope: Any, receive: Any, send: Any) -> None:
@@ -154,7 +154,7 @@ async def test_an_app_that_is_not_content_with_whom_it_gets_is_noticed(more):
         assert (page.status_code, "keeps asking you to sign in" in page.text) == (403, True)
 
 
-async def test_logins_that_lie_apart_are_no_loop():
+async def test_logins_far_apart_are_not_a_loop():
     """A person has done something in between."""
     site = Site()
     browser = await site.signed_in()
@@ -165,7 +165,7 @@ async def test_logins_that_lie_apart_are_no_loop():
         assert (await at_page(browser)).status_code == 200
 
 
-async def test_sessions_that_are_meant_to_be_short_are_no_loop():
+async def test_short_sessions_are_not_a_loop():
     """Five seconds of idleness, as somebody has set it."""
     site = Site(session_idle=5)
     browser = await site.signed_in()
@@ -175,7 +175,7 @@ async def test_sessions_that_are_meant_to_be_short_are_no_loop():
         assert (await at_page(browser)).status_code == 200
 
 
-async def test_a_sign_out_begins_anew():
+async def test_a_sign_out_resets_the_loop_count():
     """Whoever signs out and in again five times is testing something."""
     site = Site()
     browser = await site.signed_in()
@@ -195,7 +195,7 @@ async def test_the_count_is_sealed():
     assert (await at_page(elsewhere)).status_code == 200
 
 
-async def test_a_login_that_a_person_begins_leaves_no_count():
+async def test_a_login_started_by_a_click_is_not_counted():
     """Nothing hints at a loop, so there is one cookie less."""
     site = Site()
     typed, clicked = await site.signed_in(), site.browser()
@@ -206,7 +206,7 @@ async def test_a_login_that_a_person_begins_leaves_no_count():
     assert [cookie.name for one in (typed, clicked) for cookie in one.jar if cookie.name.endswith("-rounds")] == []
 
 
-async def test_a_rule_that_wants_a_login_for_each_deed_is_no_loop():
+async def test_a_rule_that_wants_a_login_each_time_is_not_a_loop():
     """`max_age=0`: every half minute somebody transfers something."""
     site = Site(rules=[Rule("/transfer", max_age=0)], leeway=5)
     browser = site.browser()
@@ -216,7 +216,7 @@ async def test_a_rule_that_wants_a_login_for_each_deed_is_no_loop():
         site.clock.advance(30)
 
 
-async def test_steps_up_are_no_loop_as_long_as_there_are_few():
+async def test_a_few_step_ups_are_not_a_loop():
     """A link in a mail, and then two pages that need more."""
     site = Site(rules=[Rule("/a", acr_values=["a"]), Rule("/b", acr_values=["b"])])
     browser = site.browser()
@@ -238,7 +238,7 @@ async def test_servers_whose_secrets_differ_are_named(caplog):
     assert "code=login_loop_with_cookie" in caplog.text
 
 
-async def test_a_login_that_no_server_can_read_is_told_so(caplog):
+async def test_a_login_that_no_server_can_read_is_reported(caplog):
     """Its cookie came back; so it is not the browser's fault."""
     one = Site()
     sites = [one, Site(secret=OTHER_SECRET, provider=one.provider)]
@@ -256,7 +256,7 @@ async def test_a_login_that_no_server_can_read_is_told_so(caplog):
 
 @pytest.mark.parametrize("order", [1, -1], ids=["oldest first", "newest first"])
 @pytest.mark.parametrize("count", [6, 20])
-async def test_many_tabs_restored_at_once_are_no_loop(count, order):
+async def test_many_tabs_restored_at_once_are_not_a_loop(count, order):
     """Each begins a login of its own; whichever is first signs the browser in, and for that the others are no loop."""
     site = Site()
     site.provider.sign_in_as("alice")

@@ -96,7 +96,7 @@ def test_another_state_finds_nothing(state):
     assert not window.finds(state)
 
 
-def test_several_logins_stand_beside_each_other():
+def test_several_logins_do_not_disturb_each_other():
     """Two tabs, each with its own."""
     window = Window()
     window.put(login("one"))
@@ -117,7 +117,7 @@ def test_a_used_login_is_gone_and_the_others_stay():
     assert (window.finds("one"), window.finds("two")) == (False, True)
 
 
-def test_beyond_the_cap_the_oldest_goes():
+def test_over_the_limit_the_oldest_login_is_dropped():
     """Servers refuse headers that are too long."""
     window = Window()
     for number in range(MAX_LOGINS + 2):
@@ -128,7 +128,7 @@ def test_beyond_the_cap_the_oldest_goes():
     )
 
 
-def test_logins_that_have_run_out_and_cookies_that_are_not_ours_go_first():
+def test_expired_logins_and_unreadable_cookies_are_dropped_first():
     """They cannot be finished any more."""
     window = Window()
     window.put(login("old", created_at=NOW - LOGIN_LIFETIME))
@@ -174,7 +174,7 @@ def test_a_return_path_that_is_too_long_is_shortened(return_to, paths, kept):
 
 @pytest.mark.parametrize("room", [1200, MAX_BYTES])
 @pytest.mark.parametrize("is_from_elsewhere", [False, True])
-def test_all_logins_together_have_little_room(room, is_from_elsewhere):
+def test_the_size_of_all_logins_together_is_limited(room, is_from_elsewhere):
     """A proxy refuses a header that is too long, and with it the whole site; anybody can lead a browser here."""
     window = Window()
     for number in range(30):
@@ -186,7 +186,7 @@ def test_all_logins_together_have_little_room(room, is_from_elsewhere):
         assert window.finds(f"{number}")
 
 
-def test_logins_that_another_site_starts_leave_those_of_the_person():
+def test_logins_started_by_another_site_do_not_drop_a_users_own():
     """Of a browser that is full, one has to go at most: the next ones take the place of each other."""
     window = Window()
     for number in range(MAX_LOGINS):
@@ -199,7 +199,7 @@ def test_logins_that_another_site_starts_leave_those_of_the_person():
     assert window.finds("19")
 
 
-def test_a_login_from_elsewhere_takes_room_that_is_free():
+def test_a_login_from_another_site_uses_free_space():
     """A link in a mail may be long."""
     window = Window()
     window.put(login("one", return_to="/" + "x" * 1000, is_from_elsewhere=True))
@@ -223,7 +223,7 @@ def found(window: Window, *states: str) -> list[Transaction]:
     return [one for one in logins if one is not None]
 
 
-def test_the_least_needed_logins_go_first():
+def test_the_least_needed_logins_are_dropped_first():
     """What nobody can finish, what another site started, what is old."""
     window = Window()
     window.put(login("newer", created_at=NOW + 5))
@@ -332,7 +332,7 @@ def test_a_login_has_ten_minutes(age, lives):
         (["one" + RESTARTED, "two" + RESTARTED, "three" + RESTARTED], True),
     ],
 )
-def test_a_circle_is_told_by_the_logins_in_progress(in_progress, circles):
+def test_a_login_loop_is_recognised_by_the_logins_in_progress(in_progress, circles):
     """A provider that loses the state would send a browser round and round; late tabs are no circle."""
     window = Window()
     for one in in_progress:
@@ -341,7 +341,7 @@ def test_a_circle_is_told_by_the_logins_in_progress(in_progress, circles):
     assert IN_PROGRESS.goes_in_circles(window.cookies, now=NOW) is circles
 
 
-def test_a_circle_of_long_ago_and_cookies_that_are_not_ours_do_not_count():
+def test_old_logins_and_unreadable_cookies_do_not_make_a_loop():
     """A person may try again later."""
     window = Window()
     for one in ("one", "two", "three"):
@@ -351,7 +351,7 @@ def test_a_circle_of_long_ago_and_cookies_that_are_not_ours_do_not_count():
     assert not IN_PROGRESS.goes_in_circles(cookies, now=NOW)
 
 
-def test_proofs_hide_in_the_repr():
+def test_the_repr_of_a_login_shows_no_secrets():
     """They stand in tracebacks, also in those that rich writes."""
     assert repr(login("one")) == f"Transaction(created_at={NOW})"
     assert login("one").__rich_repr__() == [("created_at", NOW)]
@@ -397,6 +397,6 @@ def test_the_longest_login_fits(room, return_to):
     assert len(line) <= MAX_SET_COOKIE_LENGTH
 
 
-def test_who_was_signed_in_hides_in_the_repr():
+def test_the_repr_of_a_login_does_not_show_the_previous_user():
     """Also where only its digest stands."""
     assert repr(Before("id", "sub")) == "Before(...)"

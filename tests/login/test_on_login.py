@@ -85,7 +85,7 @@ async def test_when_it_raises_nobody_is_signed_in(caplog):
 
 
 @pytest.mark.parametrize("changes", [{"sub": "admin"}, {"iss": "https://other.example.com"}, {"sub": None}])
-async def test_it_cannot_make_somebody_else_of_a_user(changes):
+async def test_on_login_cannot_change_the_subject(changes):
     """Who it is, the provider says."""
 
     async def change(user: Any, claims: dict[str, Any]) -> None:
@@ -165,7 +165,7 @@ async def test_a_cancelled_login_is_no_failure_of_its_hook(anyio_backend, caplog
     assert "on_login_failed" not in caplog.text
 
 
-async def test_what_ends_a_program_comes_out_of_the_login():
+async def test_exceptions_that_end_a_program_leave_the_login():
     """On trio it would end the run as an internal error, out of a task that nobody waits for."""
 
     async def leaves(user: Any, claims: Any) -> None:

@@ -79,7 +79,7 @@ async def test_other_pages_go_on_with_the_old_login(site):
         ("/vault", "callback_error_access_denied"),
     ],
 )
-async def test_a_provider_that_does_not_comply_ends_on_a_page(site, path, fault):
+async def test_a_provider_that_ignores_the_step_up_leads_to_an_error_page(site, path, fault):
     """It says so, nobody goes round, and the old session is still there."""
     browser = await site.signed_in("alice")
     site.clock.advance(400)
@@ -150,7 +150,7 @@ async def ask_for_more(scope: Any) -> None:
         raise StepUpRequired(acr_values=["urn:example:mfa"], max_age=60)
 
 
-async def test_the_app_itself_can_ask_for_it(site):
+async def test_an_app_may_ask_for_a_step_up(site):
     """`raise StepUpRequired(...)` before it answers."""
     site.app.at_work = ask_for_more
     browser = await site.signed_in("alice")
@@ -167,7 +167,7 @@ async def test_the_app_itself_can_ask_for_it(site):
     assert (page.status_code, page.path) == (200, "/transfer?to=bob")
 
 
-async def test_the_app_asks_nobody_on_a_public_page():
+async def test_a_step_up_on_a_public_page_is_a_first_login():
     """Then it is a first login, with what was asked."""
 
     async def strict(scope: Any) -> None:
@@ -183,7 +183,7 @@ async def test_the_app_asks_nobody_on_a_public_page():
     assert (program.status_code, program.json()["error"]) == (401, "login_required")
 
 
-async def test_an_app_that_is_never_content_ends_on_a_page(site):
+async def test_an_app_that_is_never_satisfied_gets_an_error_page(site):
     """No endless loop, whoever asks."""
 
     async def never_content(scope: Any) -> None:
@@ -214,7 +214,7 @@ async def test_an_app_that_asks_for_nonsense_is_told_so(asks, caplog):
     assert "code=step_up_invalid" in caplog.text
 
 
-async def test_a_check_may_ask_for_it_too():
+async def test_a_check_may_ask_for_a_step_up():
     """The app's own rule knows best when."""
 
     def only_fresh(user: Any) -> bool:
@@ -229,7 +229,7 @@ async def test_a_check_may_ask_for_it_too():
     assert (await browser.sign_in("alice", "/x")).status_code == 200
 
 
-async def test_a_link_of_the_app_can_ask_for_it(site):
+async def test_a_login_link_of_the_app_may_ask_for_a_step_up(site):
     """`login_url(...)`; what it asks for is sealed, and checked when the browser is back."""
     browser = await site.signed_in("alice")
     await browser.get("/page")
@@ -245,7 +245,7 @@ async def test_a_link_of_the_app_can_ask_for_it(site):
 
 
 @pytest.mark.parametrize("ask", ["acr_values=weak&max_age=0&prompt=none&scope=admin", "ask=forged", "ask=a&ask=b"])
-async def test_nobody_else_can_ask_for_anything(site, ask):
+async def test_only_a_sealed_authentication_request_counts(site, ask):
     """Any site can link to our login; the parameters come from the settings and the app alone."""
     redirect = await site.browser().get(f"/auth/login?return_to=/x&{ask}", follow=False)
 
@@ -265,7 +265,7 @@ async def test_an_app_cannot_ask_for_less_than_every_login():
             ask(acr_values=["low"])
 
 
-async def test_two_asks_in_one_link_are_none(site):
+async def test_two_authentication_requests_in_one_link_count_as_none(site):
     """Nobody can say which one was meant."""
     browser = await site.signed_in("alice")
     await browser.get("/page")
@@ -336,7 +336,7 @@ async def test_claims_that_the_app_made_are_no_proof_of_a_login():
     assert (await browser.fetch("/vault")).status_code == 401
 
 
-async def test_an_app_that_is_never_content_ends_on_a_page_with_fragments_too():
+async def test_an_app_that_is_never_satisfied_gets_an_error_page_with_fragments_too():
     """There a script goes on by itself, and no browser stops it."""
 
     async def never_content(scope: Any) -> None:
@@ -356,7 +356,7 @@ async def test_an_app_that_is_never_content_ends_on_a_page_with_fragments_too():
     assert (page.status_code, "keeps asking you to sign in" in page.text) == (403, True)
 
 
-async def test_somebody_who_clicks_may_step_up_as_often_as_they_like(site):
+async def test_a_user_who_clicks_may_step_up_without_limit(site):
     """`Sec-Fetch-User` says that it was a person."""
     browser = await site.signed_in("alice")
     await browser.get("/page")

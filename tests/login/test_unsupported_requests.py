@@ -129,7 +129,7 @@ def test_with_metadata_by_hand_the_app_does_not_even_start(code):
     assert all(name in problem for name in members)
 
 
-async def test_a_user_who_is_signed_in_stays_so():
+async def test_a_signed_in_user_stays_signed_in_with_incompatible_metadata():
     """A page of theirs needs no provider."""
     site = Site()
     browser = await site.signed_in()

@@ -41,7 +41,7 @@ async def is_staff(browser: Browser) -> bool:
         ({"email_verified": False}, {"email": OURS, "email_verified": True}),
     ],
 )
-async def test_no_answer_vouches_for_the_address_of_another(id_token, userinfo):
+async def test_no_answer_verifies_the_email_of_another(id_token, userinfo):
     """Else a provider that verifies one address and lets users write down another opens the door."""
     browser = await site_saying(id_token, userinfo).signed_in()
 
@@ -61,7 +61,7 @@ async def test_no_answer_vouches_for_the_address_of_another(id_token, userinfo):
         ({"email_verified": "true"}, {"email": OURS, "email_verified": "true"}),
     ],
 )
-async def test_an_answer_vouches_for_the_address_that_it_names(id_token, userinfo):
+async def test_an_answer_verifies_the_email_that_it_contains(id_token, userinfo):
     """Also where both answers name it and only one says that it is verified."""
     browser = await site_saying(id_token, userinfo).signed_in()
 
@@ -317,7 +317,7 @@ async def test_on_login_sees_whether_the_address_is_verified():
     assert seen == [True, False]
 
 
-async def test_nobody_has_a_verified_address():
+async def test_an_anonymous_user_has_no_verified_email():
     """On a public page the app may ask before it looks who is there."""
     site = Site()
 

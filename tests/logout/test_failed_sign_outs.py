@@ -20,7 +20,7 @@ def site(store: ScriptedStore) -> TokenSite:
     return TokenSite(store)
 
 
-async def test_a_sign_out_that_failed_succeeds_when_the_store_forgets_again(site, store):
+async def test_a_failed_sign_out_succeeds_once_the_store_works_again(site, store):
     """All that has to be done is to remove one record; nothing has to be written for that."""
     browser = await site.signed_in()
     store.broken = READ_ONLY
@@ -34,7 +34,7 @@ async def test_a_sign_out_that_failed_succeeds_when_the_store_forgets_again(site
     assert await site.middleware.sessions.of("alice") == []
 
 
-async def test_a_slow_tab_whose_sign_out_failed_still_ends_the_newer_session(site, store):
+async def test_a_failed_sign_out_of_a_slow_tab_still_ends_the_newer_session(site, store):
     """Its session was replaced meanwhile; the first try does not make the second one forget that."""
     browser = await site.signed_in()
     slow_tab = site.browser(jar=browser.jar.copy())

@@ -45,7 +45,7 @@ def landing_of(response: Response) -> str:
     return f"{query['post_logout_redirect_uri'][0]}/?{urlencode({'state': query['state'][0]})}"
 
 
-async def test_the_browser_lands_on_a_clean_url(site):
+async def test_after_a_logout_the_url_has_no_state(site):
     """Nobody wants to bookmark a state."""
     browser = await site.signed_in()
 
@@ -70,7 +70,7 @@ async def test_the_start_page_of_a_mounted_app_is_found_to_be_public():
     assert home.json()["sub"] is None
 
 
-async def test_where_the_server_says_nothing_of_a_mount_a_page_of_ours_stands_in():
+async def test_without_a_root_path_our_own_page_confirms_the_logout():
     """Nothing is public there, and the next login would begin at once."""
     site = Site(base_url=f"{ORIGIN}/app", public=["/"])
     browser = site.browser()
@@ -79,7 +79,7 @@ async def test_where_the_server_says_nothing_of_a_mount_a_page_of_ours_stands_in
     assert "You are signed out" in (await browser.post("/app" + LOGOUT)).text
 
 
-async def test_the_browser_goes_where_it_was_to_go(site):
+async def test_after_a_logout_the_browser_goes_to_its_return_to(site):
     """A page of our own says goodbye."""
     browser = await site.signed_in()
 
@@ -132,7 +132,7 @@ async def test_a_sign_out_leaves_the_site_for_the_provider_only(return_to, is_lo
         assert await who_am_i(browser) is None
 
 
-async def test_two_ways_are_none(site):
+async def test_two_return_to_parameters_count_as_none(site):
     """Which of them counted would be the parser's choice."""
     browser = await site.signed_in()
 
@@ -141,7 +141,7 @@ async def test_two_ways_are_none(site):
     assert page.url.rstrip("/") == ORIGIN
 
 
-async def test_a_local_sign_out_goes_there_at_once():
+async def test_a_local_logout_goes_to_its_return_to_at_once():
     """There is no provider on the way."""
     site = without_end_session(Site())
     browser = await site.signed_in()
@@ -154,7 +154,7 @@ PROTECTED = ["/page", "/page?x=1", "/public%2fpage", "/nowhere#part"]
 
 @pytest.mark.parametrize("is_local", [False, True])
 @pytest.mark.parametrize("return_to", PROTECTED)
-async def test_a_way_to_a_protected_page_says_signed_out_and_begins_no_login(return_to, is_local):
+async def test_a_return_to_a_protected_page_shows_signed_out_and_starts_no_login(return_to, is_local):
     """The next login would be silent where the provider knows the person still, and the sign-out undone."""
     site = without_end_session(Site()) if is_local else Site()
     browser = await site.signed_in()
@@ -167,7 +167,7 @@ async def test_a_way_to_a_protected_page_says_signed_out_and_begins_no_login(ret
     assert site.provider.count("/authorize") == asked
 
 
-async def test_from_there_a_click_leads_on_to_that_page(site):
+async def test_the_signed_out_page_links_to_the_protected_page(site):
     """With a login on the way, that the person has asked for."""
     browser = await site.signed_in()
     await browser.post(LOGOUT + "?return_to=/page%3Fx%3D1")
@@ -178,7 +178,7 @@ async def test_from_there_a_click_leads_on_to_that_page(site):
     assert (page.url, page.json()["sub"]) == (ORIGIN + "/page?x=1", "alice")
 
 
-async def test_who_is_signed_in_again_gets_to_the_protected_page(site):
+async def test_a_user_who_signed_in_again_gets_the_protected_page(site):
     """In another tab, meanwhile."""
     browser = await site.signed_in()
     landing = landing_of(await sign_out(browser, "/page"))
@@ -187,7 +187,7 @@ async def test_who_is_signed_in_again_gets_to_the_protected_page(site):
     assert (await other.get(landing)).url == ORIGIN + "/page"
 
 
-async def test_nobody_signed_in_sees_it_as_well(site, browser):
+async def test_a_user_without_a_session_sees_the_signed_out_page(site, browser):
     """A second click on the button."""
     page = await browser.post(LOGOUT + "?return_to=/page")
 
@@ -205,7 +205,7 @@ async def test_a_public_page_is_known_by_its_letters():
 
 
 @pytest.mark.parametrize("asks", ["a person", "a script"])
-async def test_where_the_way_back_is_on_another_site_the_page_is_the_answer_itself(asks):
+async def test_with_a_landing_page_on_another_site_the_logout_response_is_the_page(asks):
     """No page of ours would see the state; a script goes where it would without."""
     away = "https://www.example.org/bye"
     site = without_end_session(Site(post_logout_redirect_uri=away))
@@ -236,7 +236,7 @@ async def test_below_a_mount_a_protected_page_is_known_too():
     assert pages[1].path == "/app/public/bye"
 
 
-async def test_where_every_page_is_protected_the_person_sees_that_it_worked(closed):
+async def test_without_public_pages_the_user_sees_that_the_logout_worked(closed):
     """Else the start page would ask them to sign in, or sign them in again without asking."""
     browser = await closed.signed_in()
 
@@ -260,7 +260,7 @@ async def test_a_local_sign_out_says_that_the_provider_was_not_told(closed):
     assert "may still be signed in" in page.text
 
 
-async def test_the_page_of_a_signed_out_person_is_shown_to_nobody_who_is_signed_in(closed):
+async def test_a_signed_in_user_never_sees_the_signed_out_page(closed):
     """They signed in again in another tab, or came back by the history."""
     browser = await closed.signed_in()
     landing = landing_of(await sign_out(browser))
@@ -304,7 +304,7 @@ async def test_a_state_counts_for_ten_minutes(closed):
     assert (in_time.status_code, too_late.status_code) == (200, 303)
 
 
-async def test_a_state_of_a_login_is_none_of_a_sign_out(closed):
+async def test_the_state_of_a_login_is_not_valid_for_a_logout(closed):
     """And the other way round: they are sealed for their own purpose."""
     browser = await closed.signed_in()
     state = parse_qs(urlsplit(landing_of(await sign_out(browser))).query)["state"][0]
@@ -320,7 +320,7 @@ async def test_a_state_of_a_login_is_none_of_a_sign_out(closed):
 
 
 @pytest.mark.parametrize("headers", [PROGRAM, {"sec-purpose": "prefetch"}, {"sec-fetch-dest": "image"}])
-async def test_only_a_person_lands(closed, headers):
+async def test_only_a_navigation_is_redirected_after_a_logout(closed, headers):
     """A program gets what it would get without the state."""
     browser = await closed.signed_in()
     landing = landing_of(await sign_out(browser))
@@ -341,7 +341,7 @@ async def test_ten_tabs_sign_out_at_once(closed):
     assert [("You are signed out" in page.text) for page in pages] == [True] * 10
 
 
-async def test_a_way_back_on_another_site_is_left_to_it():
+async def test_a_landing_page_on_another_site_handles_the_state_itself():
     """Nobody here sees the state again."""
     site = Site(post_logout_redirect_uri="https://www.example.org/bye", public=[])
     browser = await site.signed_in()

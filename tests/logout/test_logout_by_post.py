@@ -85,7 +85,7 @@ async def test_the_url_of_the_provider_keeps_its_query():
 
 
 @pytest.mark.parametrize("asks", ["a script", "a program"])
-async def test_who_is_no_page_gets_a_url_without_the_id_token(asks):
+async def test_a_program_gets_a_logout_url_without_the_id_token(asks):
     """It can send no form; the provider asks the person then."""
     site = site_with_groups()
     browser = await site.signed_in()
@@ -102,7 +102,7 @@ async def test_who_is_no_page_gets_a_url_without_the_id_token(asks):
 
 
 @pytest.mark.parametrize(("more", "status"), [(0, 303), (1, 200)])
-async def test_a_url_is_sent_as_it_is_up_to_its_bound(more, status):
+async def test_a_logout_url_up_to_the_limit_is_a_redirect(more, status):
     """Real servers take 2 kB."""
     site = Site(store=MemoryStore())
     browser = await site.signed_in()

@@ -64,7 +64,7 @@ async def test_a_request_under_way_elsewhere_gets_no_new_token(form, how):
 
 @pytest.mark.parametrize("form", SHARED)
 @pytest.mark.parametrize("how", ["here", "at the provider"])
-async def test_a_sign_out_is_heard_where_the_cookies_were_opened_before(form, how):
+async def test_a_sign_out_reaches_processes_that_have_cached_the_cookies(form, how):
     """What a process has opened saves it work, and not the look at what ended elsewhere."""
     site = LogoutSite(form, scope=SCOPE)
     other, alice = other_process(site), await site.signed_in()
@@ -112,7 +112,7 @@ async def test_a_login_may_come_back_ten_minutes_after_a_sign_out_elsewhere(form
 
 
 @pytest.mark.parametrize("form", SHARED)
-async def test_another_user_signs_in_only_when_the_session_before_could_be_ended(form):
+async def test_another_user_can_sign_in_only_if_the_previous_session_could_be_revoked(form):
     """Else a copy of its cookie would live on, and nobody would know."""
     site = LogoutSite(form)
     browser = await site.signed_in()
@@ -138,7 +138,7 @@ async def _nothing() -> None:
     """Let it go on."""
 
 
-async def test_a_session_whose_replacement_was_not_written_down_ends_with_its_successor():
+async def test_a_session_whose_replacement_was_not_recorded_ends_with_its_successor():
     """The store had a bad moment when the same user signed in again."""
     site = LogoutSite("a store")
     browser = await site.signed_in()
@@ -171,7 +171,7 @@ async def test_a_slow_tab_that_signs_out_ends_the_session_that_replaced_its_own(
     assert (before, await are_in(browser, slow_tab, other)) == ([True, True], [False, False, True])
 
 
-async def test_while_the_app_runs_no_request_waits_to_hear_what_ended():
+async def test_requests_never_wait_for_the_revocation_feed_while_it_is_read():
     """Somebody looks every second, whether there are requests or not."""
     site = LogoutSite("cookies of many processes")
     other, browser = other_process(site), await site.signed_in()
@@ -193,7 +193,7 @@ async def test_while_the_app_runs_no_request_waits_to_hear_what_ended():
     assert (is_in, asked) == ([False], [])
 
 
-async def test_two_tokens_of_one_name_at_once_are_two_sign_outs():
+async def test_two_logout_tokens_with_one_jti_at_once_count_as_two():
     """A provider with a mistake: one of them is refused, none is taken for the other."""
     site = LogoutSite("a store")
     alice, bob = await site.signed_in("alice"), await site.signed_in("bob")

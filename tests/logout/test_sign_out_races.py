@@ -16,7 +16,7 @@ async def sign_out(browser: Browser) -> None:
     await browser.post("/auth/logout", follow=False)
 
 
-async def test_a_slow_answer_of_another_process_brings_nothing_back(site):
+async def test_a_slow_response_of_another_process_does_not_restore_the_session(site):
     """The processes share no memory; what a slow answer writes must open nothing by itself."""
     browser, other_process = await site.signed_in(), site.restarted()
 
@@ -33,7 +33,7 @@ async def test_a_slow_answer_of_another_process_brings_nothing_back(site):
     assert await who_am_i(other_process.browser_of(browser)) is None
 
 
-async def test_a_slow_answer_takes_nothing_from_the_next_user(site):
+async def test_a_slow_response_does_not_delete_the_cookies_of_the_next_user(site):
     """Alice's last answer comes after Bob has signed in by another process."""
     browser, other_process = await site.signed_in(), site.restarted()
 
@@ -97,7 +97,7 @@ async def test_signing_out_ends_the_session_that_a_form_login_replaced():
     assert await who_am_i(stolen) is None
 
 
-async def test_of_logins_in_one_second_the_oldest_goes(site):
+async def test_among_logins_of_one_second_the_oldest_is_dropped(site):
     """A browser that restores its tabs starts them all at once."""
     browser, started = site.browser(), list[str]()
     for _ in range(10):
@@ -118,7 +118,7 @@ async def test_a_picture_in_a_page_signs_nobody_out(site, destination):
     assert (response.status_code, await who_am_i(browser)) == (400, "alice")
 
 
-async def test_an_answer_in_place_of_a_websocket_is_private():
+async def test_a_denial_response_for_a_websocket_is_private():
     """It is about the user as well, and caches see an ordinary answer."""
 
     async def denies(scope: Any, receive: Any, send: Any) -> None:
@@ -138,7 +138,7 @@ async def test_an_answer_in_place_of_a_websocket_is_private():
     assert exchange.sent[0]["headers"] == [(b"vary", b"Cookie"), (b"cache-control", b"private, max-age=600")]
 
 
-async def test_a_session_that_is_too_large_tells_the_mend_in_the_log(caplog):
+async def test_a_session_that_is_too_large_logs_the_fix(caplog):
     """Fields of the log are cut, so the mend comes first."""
     site = Site()
     site.provider.id_token_overrides = {"groups": ["a-group-with-a-long-name"] * 1000}
@@ -176,7 +176,7 @@ async def test_two_tabs_that_come_back_late_both_get_a_fresh_login(site):
     assert "Your browser did not send the cookie" not in pages[1].text
 
 
-async def test_what_a_hook_raises_forges_no_line_of_the_log(caplog):
+async def test_an_exception_of_a_hook_cannot_forge_a_log_line(caplog):
     """Its text may hold what a user is called, and users choose that."""
 
     async def raises(user: Any, claims: Any) -> None:

@@ -82,7 +82,7 @@ async def test_a_page_without_a_name_says_nothing_about_it(site):
     assert "<title>This sign-in could not be finished</title>" in page.text
 
 
-async def test_the_way_to_sign_in_says_where_to():
+async def test_the_sign_in_page_names_its_destination():
     """In the words that people know from elsewhere."""
     page = await frame(Site(app_name="Orders"))
 

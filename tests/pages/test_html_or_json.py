@@ -46,7 +46,7 @@ async def test_a_callback_by_a_service_worker_signs_in(site):
 
 
 @ALL_SHOWN
-async def test_what_shows_html_gets_a_way_to_sign_in_and_no_redirect(site, headers):
+async def test_a_request_for_html_gets_a_sign_in_page_and_no_redirect(site, headers):
     """Providers cannot be framed or fetched; the login starts in the window, and comes back to its page."""
     response = await fetch(site, headers)
 
@@ -89,7 +89,7 @@ async def test_a_frame_of_this_site_can_show_the_answer(site):
     assert theirs.headers["x-frame-options"] == "DENY"
 
 
-async def test_a_form_in_a_frame_is_not_lost_without_a_word(site):
+async def test_a_form_in_a_frame_that_is_stopped_shows_a_page(site):
     """Its page says so."""
     response = await fetch(site, FRAME, method="POST", data={"a": "1"})
 

@@ -95,7 +95,7 @@ def raising(error: Exception) -> Any:
     return fail
 
 
-async def test_no_way_on_leaves_the_site(site):
+async def test_no_link_of_an_error_page_leaves_the_site(site):
     """All of them are ours."""
     page = await answered(site, "access_denied")
 
@@ -103,7 +103,7 @@ async def test_no_way_on_leaves_the_site(site):
 
 
 @pytest.mark.parametrize("keeps", [False, True])
-async def test_a_stopped_form_has_a_way_back_to_its_page(keeps):
+async def test_the_page_of_a_stopped_form_links_back_to_it(keeps):
     """What was typed is still there: the script, which the policy names by its hash, goes one step back."""
     page = await Site(keep_forms=keeps).browser().post("/save", {"a": "b"}, initiator=f"{ORIGIN}/edit?id=7")
 
@@ -115,7 +115,7 @@ async def test_a_stopped_form_has_a_way_back_to_its_page(keeps):
 
 
 @pytest.mark.parametrize("initiator", ["https://blog.example.com/", f"{ORIGIN}.evil.example/edit"])
-async def test_a_form_of_an_unknown_page_has_no_way_back(site, initiator):
+async def test_the_page_of_a_form_from_an_unknown_page_has_no_back_link(site, initiator):
     """No link of ours leads to another site."""
     page = await site.browser().post("/save", {"a": "b"}, initiator=initiator)
 

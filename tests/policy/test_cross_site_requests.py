@@ -78,7 +78,7 @@ async def test_our_own_pages_and_programs_may(site, headers):
 
 
 @pytest.mark.parametrize("name", ["origin", "sec-fetch-site"])
-async def test_a_header_that_comes_twice_is_foreign(site, name):
+async def test_a_duplicate_origin_header_counts_as_cross_site(site, name):
     """One of the two is wrong."""
     browser = await site.signed_in()
     good = {"origin": ORIGIN, "sec-fetch-site": "same-origin"}[name].encode()
@@ -228,7 +228,7 @@ async def test_headers_that_are_none_are_not_repeated(site, wanted):
     assert (exchange.status, exchange.header(b"access-control-allow-headers")) == (204, None)
 
 
-async def test_a_preflight_is_judged_by_the_method_that_it_asks_for():
+async def test_a_preflight_is_decided_by_its_requested_method():
     """A rule may name one."""
     site = Site(rules=[Rule("/api/*", methods=["GET"], origins=[SPA])])
 

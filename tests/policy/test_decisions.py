@@ -90,7 +90,7 @@ async def test_the_login_url_names_no_page_of_another_site(site, browser):
 
 
 @pytest.mark.parametrize("path", ["/", "/public", "/public/x", "/public/x/y?z"])
-async def test_a_public_path_is_reached_by_nobody(site, browser, path):
+async def test_a_public_path_is_open_to_anonymous_users(site, browser, path):
     """With an anonymous user, and nothing of ours in the answer."""
     response = await browser.get(path)
 
@@ -106,7 +106,7 @@ async def test_a_public_path_knows_the_user_who_is_signed_in(site):
 
 
 @pytest.mark.parametrize("path", ["/publicx", "/PUBLIC", "/x", "/public/../x", "/public//x", "/public/.;/x"])
-async def test_what_is_not_public_is_closed(site, path):
+async def test_every_path_that_is_not_public_is_closed(site, path):
     """Default closed, and only the canonical spelling opens."""
     assert (await site.call(path, headers={"accept": "*/*"})).status == 401
     assert site.app.scopes == []

@@ -201,7 +201,7 @@ def test_prefixes_are_found_in_the_urlconf_of_django():
     assert found.opaque == {}
 
 
-def test_what_nobody_can_read_is_told_with_its_place():
+def test_an_unreadable_route_is_reported_with_its_location():
     """An expression that is more than text, in Django and in Falcon."""
     app = django_with(re_path(r"admin", view), re_path(r"^v(\d)/", include([path("x", view)])))
 
@@ -272,7 +272,7 @@ def test_the_urls_of_channels_are_read():
     assert find_mounts(app).mounts.prefixes == {"/ws", "/ws/users", "/chat/users"}
 
 
-def test_an_app_that_nobody_can_look_into_is_told_with_its_place():
+def test_an_opaque_app_is_reported_with_its_location():
     """And its name."""
     here = "tests.policy.test_mount_table"
 
@@ -295,7 +295,7 @@ class Moody:
         """Answer."""
 
 
-def test_an_app_that_breaks_when_it_is_looked_at_is_one_that_nobody_can_look_into():
+def test_an_app_that_raises_when_inspected_is_opaque():
     """The guard does not break with it."""
     broken = shaped_like("litestar.app.Litestar")
 
@@ -303,7 +303,7 @@ def test_an_app_that_breaks_when_it_is_looked_at_is_one_that_nobody_can_look_int
     assert find_mounts(broken).unknown == {"": "litestar.app.Litestar"}
 
 
-def test_an_app_of_too_many_parts_is_one_that_nobody_can_look_into():
+def test_an_app_with_too_many_routes_is_opaque():
     """The work is bounded."""
     apps = [Wrapper(leaf) for _ in range(MAX_INSPECTED)]
 
@@ -324,7 +324,7 @@ def test_the_table_is_read_again_when_an_app_has_more_routes():
 
 
 @pytest.mark.parametrize(("prefixes", "unread"), [(None, 1), ([], 0), (["/x"], 0)])
-def test_who_has_told_is_not_asked_again(prefixes, unread):
+def test_with_plain_prefixes_set_the_app_is_not_inspected(prefixes, unread):
     """Even where there are none."""
     table = MountTable(leaf, prefixes=prefixes)
 

@@ -45,7 +45,7 @@ async def test_a_path_that_another_reading_closes_is_not_opened():
 
 
 @pytest.mark.parametrize("public", [["/static/assets/images/*"], "everything-but-rules"])
-async def test_what_opens_one_reading_overrules_no_rule_of_another(public):
+async def test_a_public_reading_does_not_override_a_rule_of_another_reading(public):
     """However narrow it is."""
     inner = litestar_in_litestar("/static", "/secret")
     site = Site(inner=inner, base_url=APP, public=public, rules=[Rule("/static/secret")])

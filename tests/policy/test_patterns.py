@@ -83,7 +83,7 @@ def test_anything_else_is_no_pattern(text):
         ("/*", "/a;b", False),
     ],
 )
-def test_what_opens_matches_whole_segments_in_their_exact_case(pattern, spelt, is_open):
+def test_a_public_pattern_matches_whole_segments_in_exact_case(pattern, spelt, is_open):
     """One plain spelling, or the path stays closed."""
     assert opens(pattern, spelt) is is_open
 
@@ -127,7 +127,7 @@ def test_the_narrowest_pattern_is_found():
         *("http://evil/admin", "/%u0061/admin", "/admin/%", "/admin%"),
     ],
 )
-def test_what_closes_matches_any_spelling(spelt):
+def test_a_rule_pattern_matches_any_spelling(spelt):
     """Whatever a framework decodes, folds, strips or cuts, it makes up no letters."""
     assert closes("/admin", spelt)
 
@@ -135,12 +135,12 @@ def test_what_closes_matches_any_spelling(spelt):
 @pytest.mark.parametrize(
     "spelt", ["/x/admin/y", "/admin/users", "/administration", "/nimda", "/adm", "/a/d/m/i/n", "/"]
 )
-def test_what_closes_does_not_match_another_plain_path(spelt):
+def test_a_rule_pattern_does_not_match_other_plain_paths(spelt):
     """Nobody is refused for a word in a plain path."""
     assert not closes("/admin", spelt)
 
 
-def test_what_closes_below_matches_the_path_itself_too():
+def test_a_rule_pattern_for_a_subtree_matches_its_root():
     """`/x/*` is `/x` and all below."""
     assert [closes("/admin/*", spelt) for spelt in ("/admin", "/admin/", "/ADMIN/x", "/adminx")] == [True] * 3 + [False]
     assert [closes("/*", spelt) for spelt in ("/", "/x", "//", "", "*")] == [True] * 5
@@ -275,7 +275,7 @@ def test_a_page_that_begins_like_the_root_path_is_a_plain_one():
     assert RulePatterns([read_pattern("/orders"), read_pattern("/apples/*")]).matching(apples) == (1,)
 
 
-def test_a_mark_belongs_to_what_an_escape_stands_for_and_not_to_the_escape():
+def test_a_combining_character_belongs_to_the_decoded_character():
     """ "%4a" with a caron is a letter J with one; folded before it is decoded, it would be none."""
     assert closes("/\u01f0", "/%4a\u030c")
 

@@ -32,7 +32,7 @@ def why(said: Decision) -> str:
     return said.why
 
 
-def test_what_nothing_names_needs_a_user_and_nothing_more():
+def test_a_path_without_a_pattern_needs_a_user_and_nothing_more():
     """Default closed."""
     assert decision(policy(), "/x") == StartLogin(ANY_LOGIN)
     assert decision(policy(), "/x", PLAIN_USER) == ALLOW
@@ -48,7 +48,7 @@ def test_all_rules_that_match_apply_together():
     assert decision(both, "/b", PLAIN_USER) == ALLOW
 
 
-def test_nobody_is_asked_for_all_that_the_rules_need_of_a_login():
+def test_an_anonymous_user_gets_one_login_for_all_matching_rules():
     """One way to the provider, not two."""
     both = policy(Rule("/a/*", max_age=300), Rule("/a/b", acr_values=["mfa", "gold"], max_age=600))
 
@@ -69,14 +69,14 @@ def test_a_login_that_is_too_weak_or_too_old_is_done_again():
     )
 
 
-def test_who_may_not_is_not_sent_to_sign_in_again():
+def test_a_user_without_the_right_is_not_sent_to_the_login():
     """It would not help."""
     both = policy(Rule("/a", claims={"roles": "admin"}, max_age=1))
 
     assert why(decision(both, "/a", PLAIN_USER)) == "/a needs claims roles"
 
 
-def test_contexts_that_exclude_each_other_let_nobody_in():
+def test_contradictory_acr_values_let_nobody_in():
     """A login has one `acr`."""
     both = policy(Rule("/a/*", acr_values=["a"]), Rule("/a/b", acr_values=["b"]))
 
@@ -107,7 +107,7 @@ def test_the_narrower_of_a_public_pattern_and_a_rule_wins(public, rule, path, is
     assert (said == ALLOW) is is_open
 
 
-def test_a_public_path_asks_nobody_for_anything():
+def test_a_public_path_requires_nothing():
     """The rules around it do not hold there, signed in or not."""
     open_health = policy(Rule("/*", claims={"roles": "admin"}), public=["/health"])
 
@@ -172,7 +172,7 @@ def test_a_rule_with_origins_alone_leaves_public_what_is():
     assert decision(policy(Rule("/api/*", origins=[SPA]), public=["/api/open"]), "/api/open") == ALLOW
 
 
-def test_where_a_rule_says_so_nobody_is_sent_to_sign_in():
+def test_a_rule_with_login_false_never_redirects():
     """For APIs; one of several rules is enough."""
     api = policy(Rule("/api/*"), Rule("/api/v1/*", login=False))
 
@@ -180,7 +180,7 @@ def test_where_a_rule_says_so_nobody_is_sent_to_sign_in():
     assert not api.place({"path": "/api/v1"}, ("GET",)).may_redirect
 
 
-def test_what_is_remembered_about_a_path_is_of_that_very_scope():
+def test_cached_policies_are_specific_to_the_scope():
     """Raw path, root path and method are part of it."""
     one = policy(Rule("/admin", methods=["POST"]), public=["/admin"])
 

@@ -120,7 +120,7 @@ async def test_a_mount_that_comes_while_the_app_serves_is_heeded():
 
 
 @pytest.mark.parametrize("is_started", [True, False], ids=["lifespan", "first request"])
-async def test_an_app_that_nobody_can_look_into_is_told_once(is_started, caplog):
+async def test_an_opaque_app_is_reported_once(is_started, caplog):
     """With the rules that it concerns, and what to do; whoever started the server reads it."""
     site = Site(rules=[*RULES, Rule("/*", scopes=["read"])])
     if is_started:
@@ -147,7 +147,7 @@ async def test_an_app_that_nobody_can_look_into_is_told_once(is_started, caplog)
     ],
     ids=["told", "read", "elsewhere", "everything", "permission", "no rules"],
 )
-async def test_nobody_is_told_of_what_does_not_concern_a_rule(settings, caplog):
+async def test_mounts_without_rules_are_not_reported(settings, caplog):
     """A warning that is always there is not read."""
     site = Site(**settings)
 
@@ -156,7 +156,7 @@ async def test_nobody_is_told_of_what_does_not_concern_a_rule(settings, caplog):
     assert "mounts_unknown" not in caplog.text
 
 
-async def test_the_prefixes_of_an_app_can_be_told():
+async def test_the_prefixes_of_an_app_can_be_set():
     """Where nobody can look into it."""
     site = Site(rules=RULES, plain_prefixes=["/admin"])
     browser = await site.signed_in()

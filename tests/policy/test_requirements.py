@@ -36,7 +36,7 @@ def unmet(claims: Any, scopes: tuple[str, ...] = (), /, **requirements: Any) -> 
         ({"a": "1", "b": "2"}, {"a": "1", "b": ["2"]}),
     ],
 )
-def test_a_claim_that_has_or_holds_the_value_meets_the_need(required, claims):
+def test_a_claim_that_equals_or_contains_the_value_meets_the_requirement(required, claims):
     """Of several values one is enough; of several claims all are needed."""
     assert unmet(claims, claims=required) is None
 
@@ -166,7 +166,7 @@ def test_no_claims_at_all_can_make_it_fail(claims):
         ({"email_domains": ["com"]}, "is not a domain"),
     ],
 )
-def test_a_need_that_nobody_could_mean_is_refused(requirements, problem):
+def test_a_meaningless_requirement_is_refused(requirements, problem):
     """An empty restriction is a mistake, and not "none"."""
     with pytest.raises(ValueError, match=problem.replace("*", r"\*")):
         read_requirements(**requirements)

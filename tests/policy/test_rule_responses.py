@@ -23,7 +23,7 @@ def site_with(*rules: Rule, **settings: Any) -> Site:
     return site
 
 
-async def test_who_meets_all_rules_gets_the_app():
+async def test_a_user_who_meets_all_rules_reaches_the_app():
     """And who does not is refused, and the app never runs."""
     site = site_with(ADMINS)
     root, alice = await site.signed_in("root", "/admin/users"), await site.signed_in("alice")
@@ -121,7 +121,7 @@ async def test_a_missing_scope_is_named():
     assert 'error="insufficient_scope", scope="email read:orders"' in response.headers["www-authenticate"]
 
 
-async def test_the_log_says_which_need_was_not_met(caplog):
+async def test_the_log_says_which_requirement_was_not_met(caplog):
     """And not what the user has instead."""
     caplog.set_level("INFO")
     site = site_with(ADMINS)
@@ -134,7 +134,7 @@ async def test_the_log_says_which_need_was_not_met(caplog):
     assert line.partition("reference=")[2] in page.text
 
 
-async def test_where_a_rule_says_so_nobody_is_redirected():
+async def test_a_rule_with_login_false_gives_401_instead_of_a_redirect():
     """An API has no pages, whoever opens it."""
     site = site_with(Rule("/api/*", claims={"a": "b"}, login=False))
     browser = site.browser()
@@ -208,7 +208,7 @@ async def test_a_check_that_breaks_lets_nobody_in(caplog):
         (SessionEnded(), 401, "login_required"),
     ],
 )
-async def test_what_a_check_lacks_is_answered_as_if_the_app_lacked_it(error, status, name):
+async def test_an_error_of_ours_from_a_check_is_handled_like_one_of_the_app(error, status, name):
     """It may look the user up elsewhere, with a token."""
 
     def check(user: Any) -> bool:
@@ -253,7 +253,7 @@ async def test_what_a_check_does_to_its_scope_is_its_own():
     assert "made-up" not in site.app.scope["user"].claims
 
 
-async def test_no_check_is_asked_about_nobody_or_about_who_may_not_anyway():
+async def test_checks_are_not_called_for_anonymous_or_already_refused_users():
     """It sees signed-in users alone."""
     asked = []
 
@@ -297,7 +297,7 @@ async def test_a_websocket_whose_check_breaks_is_refused():
     assert (await connect(site, browser=browser)).sent == [{"type": "websocket.close", "code": 1011}]
 
 
-async def test_what_is_open_but_for_rules_knows_its_user():
+async def test_a_public_path_with_rules_sees_the_user():
     """`everything-but-rules`: the whole site is public, but what rules name."""
     site = site_with(ADMINS, public="everything-but-rules")
 
@@ -343,7 +343,7 @@ async def test_cookie_header_is_needed(browser):
     assert (await site.call("/admin", headers={"cookie": cookie_header(other)})).status == 200
 
 
-async def test_who_is_signed_out_while_a_check_takes_its_time_is_nobody():
+async def test_a_user_signed_out_during_a_slow_check_is_refused():
     """The app does not run for a session that is over."""
     is_asked, goes_on = anyio.Event(), anyio.Event()
 

@@ -35,7 +35,7 @@ def wrong(*path: Any, **requirements: Any) -> str:
         ({"origins": []}, "origins: is empty"),
     ],
 )
-def test_a_wrong_need_is_refused_by_name_with_the_fix(requirements, problem):
+def test_an_invalid_requirement_is_refused_with_the_fix(requirements, problem):
     """A restriction that is dropped in silence is an open door."""
     assert wrong("/x/*", **requirements).startswith(f"Rule('/x/*'): {problem}")
 

@@ -75,7 +75,7 @@ async def test_a_wrong_secret_ends_the_login():
     assert (response.status_code, response.json()["error"]) == (502, "provider_refused")
 
 
-async def test_nothing_in_common_begins_no_login(caplog):
+async def test_without_a_common_auth_method_no_login_starts(caplog):
     """Never a silent step down, and nobody types a password in vain."""
     site = site_of(Client("web", "secret"), ["private_key_jwt"])
 

@@ -428,7 +428,7 @@ class Unplugged(httpx.AsyncClient):
 # --- telling causes
 
 
-async def test_what_the_app_was_handling_is_no_cause_of_ours():
+async def test_an_exception_that_the_app_was_handling_is_not_our_cause():
     """It asks for a token after another call of its own has failed."""
     own = ConnectionRefusedError("the app's own")
     try:
@@ -471,7 +471,7 @@ def test_any_other_failure_of_tls_has_its_reason():
     assert find_cause(error) == ("connect_tls", "TLS failed (ODD)")
 
 
-def test_a_network_without_a_way_is_called_that():
+def test_a_network_without_a_route_is_reported_as_such():
     """A machine that is cut off."""
     cause = find_cause(OSError(errno.ENETUNREACH, "Network is unreachable"))
 

@@ -15,7 +15,7 @@ async def code_of(caches: Caches) -> str:
     return caught.value.code
 
 
-async def test_nothing_is_asked_before_it_is_needed(caches):
+async def test_no_discovery_call_is_made_before_it_is_needed(caches):
     """The app starts while the provider is down."""
     assert caches.metadata_calls == 0
 
@@ -46,7 +46,7 @@ async def test_what_changed_is_seen_after_an_hour(caches):
 
 
 @pytest.mark.parametrize("fault", ["discovery_down", "discovery_html", "discovery_issuer_mismatch"])
-async def test_old_metadata_is_used_on_while_there_is_none_better(caches, fault):
+async def test_stale_metadata_is_used_during_an_outage(caches, fault):
     """An outage of a day stops nobody who is known."""
     known = await caches.discovery.metadata()
 
@@ -56,7 +56,7 @@ async def test_old_metadata_is_used_on_while_there_is_none_better(caches, fault)
             assert await caches.discovery.metadata() == known
 
 
-async def test_metadata_that_is_too_old_counts_no_more(caches):
+async def test_metadata_that_is_too_stale_is_not_used(caches):
     """Then it is an outage."""
     await caches.discovery.metadata()
 
@@ -65,7 +65,7 @@ async def test_metadata_that_is_too_old_counts_no_more(caches):
         assert await code_of(caches) == "metadata_unavailable"
 
 
-async def test_a_provider_that_is_down_is_left_in_peace(caches):
+async def test_a_provider_that_is_down_is_not_called_again_at_once(caches):
     """Else every visitor would make us call it, ten seconds each."""
     with caches.provider.fault("discovery_down"):
         codes = [await code_of(caches) for _ in range(BURST + 2)]
@@ -168,7 +168,7 @@ async def test_a_clock_that_is_set_back_makes_it_due_and_not_dead(caches):
     assert caches.metadata_calls == 3
 
 
-async def test_many_at_once_ask_once(caches):
+async def test_concurrent_requests_share_one_discovery_call(caches):
     """A hundred first logins on a cold process."""
     results = await all_at_once(100, caches.discovery.metadata)
 

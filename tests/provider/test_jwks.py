@@ -37,7 +37,7 @@ async def test_keys_are_fetched_once_and_kept(caches):
     assert caches.key_calls == 1
 
 
-async def test_many_at_once_on_a_cold_process_ask_once(caches):
+async def test_concurrent_requests_of_a_cold_process_share_one_key_fetch(caches):
     """A hundred first logins."""
     assert await all_at_once(100, caches.verify) == ["alice"] * 100
 
@@ -131,7 +131,7 @@ async def test_keys_are_fresh_as_long_as_the_answer_says(caches, age, calls):
 
 
 @pytest.mark.parametrize("fault", ["jwks_down", "jwks_html"])
-async def test_old_keys_are_used_on_for_an_hour_while_there_are_none_better(caches, fault):
+async def test_stale_keys_are_used_for_an_hour_during_an_outage(caches, fault):
     """An outage of the provider is not one of ours."""
     await caches.verify()
 
@@ -141,7 +141,7 @@ async def test_old_keys_are_used_on_for_an_hour_while_there_are_none_better(cach
             assert await caches.verify() == "alice"
 
 
-async def test_keys_that_are_too_old_count_no_more(caches):
+async def test_keys_that_are_too_stale_are_not_used(caches):
     """Then a login is answered with 503."""
     await caches.verify()
 
@@ -152,7 +152,7 @@ async def test_keys_that_are_too_old_count_no_more(caches):
     assert caught.value.code == "jwks_unavailable"
 
 
-async def test_a_provider_that_is_down_is_left_in_peace(caches):
+async def test_a_provider_that_is_down_is_not_called_again_at_once(caches):
     """Old keys are used without asking each time."""
     await caches.verify()
     caches.clock.advance(FRESH)
@@ -254,7 +254,7 @@ async def test_an_unknown_kid_in_an_outage_is_refused(caches):
         await caches.verify()
 
 
-async def test_a_token_that_waited_for_newer_keys_is_judged_by_them(caches):
+async def test_a_token_that_waited_for_newer_keys_is_checked_with_them(caches):
     """Keys that somebody else has just fetched are not fetched again."""
     await caches.verify()
     old = caches.keys._known
@@ -299,7 +299,7 @@ async def test_keys_are_those_of_where_the_metadata_points_now(caches):
     assert (await caches.verify(), caches.key_calls) == ("alice", 2)
 
 
-async def test_keys_of_the_old_place_are_no_fallback(caches):
+async def test_keys_of_the_previous_jwks_uri_are_not_a_fallback(caches):
     """They may be somebody else's by now."""
     await caches.verify()
     caches.jwks_uri = "https://other.example.com/jwks"

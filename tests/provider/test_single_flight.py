@@ -305,7 +305,7 @@ async def test_a_failure_that_nobody_waits_for_harms_nobody():
     assert await flight.run_to_the_end("key", work) == 2
 
 
-async def test_landed_waits_for_every_call_and_for_those_that_start_meanwhile():
+async def test_draining_waits_for_every_call_and_for_those_that_start_meanwhile():
     """A process that stops first finishes what it has begun."""
     flight, one, two = SingleFlight[int](), Work(), Work()
     order: list[str] = []
@@ -340,13 +340,13 @@ async def test_landed_waits_for_every_call_and_for_those_that_start_meanwhile():
     assert order == ["one", "two", "landed"]
 
 
-async def test_landed_is_at_once_when_nothing_flies():
+async def test_draining_is_immediate_without_calls():
     """Most processes stop in a quiet moment."""
     with anyio.fail_after(1):
         assert await SingleFlight[int]().drained() is None  # type: ignore[func-returns-value]  # that it returns counts
 
 
-async def test_landed_outlasts_a_failure():
+async def test_draining_completes_after_a_failure():
     """A call that failed has landed."""
     flight, work = SingleFlight[int](), Work()
     work.error = ValueError("no")

@@ -99,7 +99,7 @@ async def test_copies_of_a_cookie_are_dead_in_all_processes_within_seconds(fake,
     assert (by_person, at_once, by_provider) == (303, 401, [200, 400])
 
 
-async def test_a_process_that_starts_later_knows_what_ended(fake, server):
+async def test_a_process_that_starts_later_knows_earlier_revocations(fake, server):
     """From its first request on."""
     told = settings(fake, server.url)
     with fleet(told, count=1) as started:

@@ -167,7 +167,7 @@ async def test_the_access_token_brings_realm_roles_to_rules(server, sessions, cl
     assert (page.status_code, page.path, renewed, later.status_code) == (status, "/directors/board", True, status)
 
 
-async def test_tokens_are_renewed_after_the_end_of_the_access_token(server, sessions, clock):
+async def test_tokens_are_refreshed_after_the_access_token_expires(server, sessions, clock):
     """Keycloak gives a refresh token without `offline_access`, and a new ID Token with each refresh."""
     async with served(server, clock=clock, **sessions) as browser:
         await sign_in(browser)

@@ -38,7 +38,7 @@ def callback_url(params: list[tuple[str, str]]) -> str:
 
 @pytest.mark.parametrize("name", ["state", "code", "iss", "error"])
 @pytest.mark.parametrize("place", [0, 9])
-async def test_a_doubled_parameter_is_refused(stage: AttackedSite, name: str, place: int) -> None:
+async def test_a_duplicate_parameter_is_refused(stage: AttackedSite, name: str, place: int) -> None:
     """Which of the two counts depends on the reader (RFC 6749 §3.1); the login goes on with the real one."""
     browser, callback = await stage.login_in_progress()
     params = params_of(callback)

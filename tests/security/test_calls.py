@@ -97,7 +97,7 @@ def finishing(browser: Browser, callback: str) -> Callable[[], Awaitable[Respons
     return lambda: browser.get(callback)
 
 
-async def test_who_gives_up_first_takes_nobody_along() -> None:
+async def test_a_cancelled_request_does_not_fail_the_others() -> None:
     """The one whose request makes the call may close the page; the others still wait for an answer."""
     stage, gate = gated(DISCOVERY)
     impatient = anyio.CancelScope()

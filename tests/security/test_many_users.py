@@ -64,7 +64,7 @@ class Crowd:
 
 @pytest.mark.long
 @pytest.mark.parametrize("kept_in", STORES)
-async def test_nobody_ever_sees_another_ones_user_or_token(kept_in):
+async def test_no_user_ever_sees_another_users_data_or_tokens(kept_in):
     """Whoever mixes answers up hands one person's data to another."""
     crowd = Crowd(kept_in)
 

@@ -143,7 +143,7 @@ async def differences(
 
 
 @pytest.mark.parametrize("name", TREES)
-async def test_no_path_leads_past_the_place_of_a_handler(name: str) -> None:
+async def test_no_path_bypasses_the_rules_of_a_handler(name: str) -> None:
     """However many apps take something off it: what opens and what closes is looked up in one list of readings."""
     visits = Visits()
     app = TREES[name].build(visits)
@@ -157,7 +157,7 @@ async def test_no_path_leads_past_the_place_of_a_handler(name: str) -> None:
 
 
 @pytest.mark.parametrize("seed", range(size(4, 400)))
-async def test_no_path_leads_past_the_place_of_a_handler_in_apps_of_any_kind(seed: int) -> None:
+async def test_no_path_bypasses_the_rules_of_a_handler_in_any_framework(seed: int) -> None:
     """Put together at random."""
     source, visits = random.Random(seed), Visits()
     tree = random_tree(source)

@@ -43,7 +43,7 @@ async def test_sign_outs_at_the_provider_count_against_their_user() -> None:
     assert revocation_count(site) <= MAX_PER_USER + 2
 
 
-async def test_who_has_filled_up_can_sign_in_and_out(site: LogoutSite) -> None:
+async def test_a_user_at_the_revocation_limit_can_sign_in_and_out(site: LogoutSite) -> None:
     """Each sign-out ends all older sessions of that user from then on."""
     fill_up(site, "alice")
     first, second, bob = [await site.signed_in(sub) for sub in ("alice", "alice", "bob")]
@@ -62,7 +62,7 @@ async def sign_in_late(site: LogoutSite, browser: Browser) -> None:
     assert (await browser.sign_in("alice", "/page")).status_code == 200
 
 
-async def test_the_same_sign_out_again_fills_nothing(site: LogoutSite) -> None:
+async def test_repeating_a_sign_out_does_not_count_towards_the_limit(site: LogoutSite) -> None:
     """A second click, a provider that repeats itself, the frame and the button."""
     browser = await site.signed_in()
     copies = [site.browser(jar=browser.jar.copy()) for _ in range(20)]
@@ -79,7 +79,7 @@ async def test_the_same_sign_out_again_fills_nothing(site: LogoutSite) -> None:
     assert revocation_count(site) == known
 
 
-async def test_who_has_filled_up_can_take_over_the_session_of_another(site: LogoutSite) -> None:
+async def test_a_user_at_the_revocation_limit_can_replace_another_users_session(site: LogoutSite) -> None:
     """A shared computer: the session of the other ends, and that counts against the other."""
     browser = await site.signed_in("alice")
     copy = site.browser(jar=browser.jar.copy())

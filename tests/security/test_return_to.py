@@ -144,7 +144,7 @@ async def test_the_path_of_the_request_itself_never_leaves_the_site(stage: Attac
 
 
 @pytest.mark.long
-async def test_a_referer_puts_no_foreign_place_into_the_login_url(stage: AttackedSite) -> None:
+async def test_a_foreign_referer_does_not_reach_the_login_url(stage: AttackedSite) -> None:
     """A 401 tells a script where to sign in, and to come back to the page that the script runs on."""
     source = random.Random("referer")
     left = []

@@ -129,7 +129,7 @@ async def test_a_session_cut_anywhere_is_none(stage: AttackedSite) -> None:
         assert (await get(stage, "/auth/session", header_of({**cookies, name: value + " "}))).status == 200
 
 
-async def test_pieces_in_another_order_number_or_place_are_no_session(stage: AttackedSite) -> None:
+async def test_reordered_or_renumbered_session_cookies_do_not_open(stage: AttackedSite) -> None:
     """Pieces belong together as they were cut: in this order, under these names, this many."""
     cookies = cookies_of(await stage.signed_in("erin"))
     login, names = login_of(cookies), pieces_of(cookies)
@@ -285,7 +285,7 @@ async def test_only_the_exact_bytes_of_our_name_are_our_name(stage: AttackedSite
         assert (await get(stage, "/auth/session", rest + b"; " + name + b"=" + value)).status == 200
 
 
-async def test_a_name_that_comes_twice_is_nobody(stage: AttackedSite) -> None:
+async def test_a_duplicate_cookie_name_means_an_anonymous_user(stage: AttackedSite) -> None:
     """Which of two cookies a browser sends first says nothing about which one is ours."""
     cookies = cookies_of(await stage.signed_in())
     mine, other = header_of(cookies), header_of(cookies_of(await stage.signed_in()))

@@ -157,7 +157,9 @@ async def test_what_is_in_the_scope_prints_nothing_secret(recorder: Recorder) ->
     assert leaks(" ".join(app.texts), *recorder.all(), *cookies, *PERSONAL) == []
 
 
-async def test_the_middleware_and_its_parts_print_nothing_secret(stage: AttackedSite, recorder: Recorder) -> None:
+async def test_the_repr_of_the_middleware_and_its_objects_shows_no_secret(
+    stage: AttackedSite, recorder: Recorder
+) -> None:
     """A traceback with local variables shows every part that a frame holds."""
     browser = Browser(stage.middleware, ORIGIN, {stage.provider.origin: recorder}, clock=stage.clock)
     await browser.sign_in(PERSON.sub, "/page")

@@ -293,7 +293,7 @@ def portal(anyio_backend_name: str) -> Iterator[BlockingPortal]:
 
 @pytest.mark.long
 @pytest.mark.parametrize(("has_store", "processes"), [(False, 1), (False, 2), (True, 2)])
-def test_no_order_of_events_makes_a_session_what_it_may_not_be(
+def test_sessions_match_the_model_in_any_order_of_events(
     portal: BlockingPortal, has_store: bool, processes: int
 ) -> None:
     """Dead stays dead, nobody becomes another one, no outage ends a session, and no refresh token is used twice."""

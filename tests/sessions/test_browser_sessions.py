@@ -50,7 +50,7 @@ async def test_the_session_endpoint_says_who_it_is(site):
     assert "at-" not in response.text
 
 
-async def test_the_session_endpoint_says_that_it_is_nobody(browser):
+async def test_the_session_endpoint_says_when_the_user_is_anonymous(browser):
     """401 and where to sign in; no redirect, no cookie."""
     response = await browser.fetch("/auth/session")
 
@@ -110,7 +110,7 @@ async def signs_in_again(site: Site, browser: Any, sub: str) -> None:
     assert page.json()["sub"] == sub
 
 
-async def test_another_users_login_ends_the_session_before_at_once(site):
+async def test_a_login_of_another_user_ends_the_old_session_at_once(site):
     """A shared machine: nothing of the first is left."""
     browser = await site.signed_in("alice")
     copied = site.browser(jar=browser.jar.copy())
@@ -120,7 +120,7 @@ async def test_another_users_login_ends_the_session_before_at_once(site):
     assert (await who_am_i(browser), await who_am_i(copied)) == ("bob", None)
 
 
-async def test_the_same_users_login_leaves_the_session_before_a_short_grace(site):
+async def test_a_new_login_of_the_same_user_leaves_the_old_session_a_short_grace(site):
     """Or a second tab would be thrown out by the login of the first."""
     browser = await site.signed_in("alice")
     copied = site.browser(jar=browser.jar.copy())
@@ -132,7 +132,7 @@ async def test_the_same_users_login_leaves_the_session_before_a_short_grace(site
     assert (during, await who_am_i(copied), await who_am_i(browser)) == ("alice", None, "alice")
 
 
-async def test_a_session_in_its_grace_is_not_written_down_again(site):
+async def test_a_session_in_its_grace_is_not_saved_again(site):
     """Its answer would overwrite the new one's cookie."""
     browser = await site.signed_in("alice")
     site.clock.advance(120)
@@ -142,7 +142,7 @@ async def test_a_session_in_its_grace_is_not_written_down_again(site):
     assert (await copied.fetch("/page")).set_cookies == []
 
 
-async def test_a_sign_out_ends_the_sessions_that_this_one_took_over_from(site):
+async def test_a_sign_out_ends_the_sessions_that_this_one_replaced(site):
     """Their grace too."""
     browser = await site.signed_in("alice")
     copies = [site.browser(jar=browser.jar.copy())]
@@ -182,7 +182,7 @@ async def test_a_login_in_progress_survives_a_rotation(site):
 @pytest.mark.parametrize(
     "changes", [{"client_id": "spa", "client_secret": ...}, {"base_url": "https://other.example.com"}]
 )
-async def test_a_session_of_another_client_or_site_is_none(site, changes):
+async def test_a_session_of_another_client_or_site_is_not_accepted(site, changes):
     """Also with the same secret."""
     browser = await site.signed_in()
     other = site.restarted(**changes)
@@ -205,7 +205,7 @@ async def test_a_big_session_is_split_over_cookies(size, cookies):
     assert len(site.app.scope["user"].claims["groups"]) == size
 
 
-async def test_a_session_that_has_no_room_otherwise_is_compressed():
+async def test_a_session_that_would_not_fit_is_compressed():
     """All claims stand in the ID Token as well."""
     site = crowded(3500)
 
@@ -252,7 +252,7 @@ async def test_a_session_that_is_too_large_names_its_claims_in_the_log(caplog):
     assert session_cookies(browser) == []
 
 
-async def test_whatever_else_the_cookies_hold_is_nobody(site):
+async def test_invalid_cookies_mean_an_anonymous_user(site):
     """Never an error."""
     browser = await site.signed_in()
     site.clock.advance(60)
@@ -298,7 +298,7 @@ async def status_with(site: Site, cookies: dict[str, str]) -> int:
     return (await site.call("/page", headers={"cookie": header, "accept": "*/*"})).status
 
 
-async def test_a_second_cookie_of_the_same_name_makes_it_nobody(site):
+async def test_a_duplicate_session_cookie_means_an_anonymous_user(site):
     """Somebody planted one of the two."""
     browser = await site.signed_in()
     pairs = [f"{name}={browser.jar[name].value}" for name in session_cookies(browser)]
@@ -396,7 +396,7 @@ async def test_a_sign_out_ends_a_stored_session_in_all_processes():
     assert session_cookies(browser) == []
 
 
-async def test_another_users_login_ends_a_stored_session_in_all_processes():
+async def test_a_login_of_another_user_ends_a_stored_session_in_all_processes():
     """A shared machine: nothing of the first is left."""
     site, _ = stored_site()
     browser = await site.signed_in("alice")
@@ -407,7 +407,7 @@ async def test_another_users_login_ends_a_stored_session_in_all_processes():
     assert (await who_am_i(browser), await who_am_i(copy)) == ("bob", None)
 
 
-async def test_the_same_users_login_leaves_a_stored_session_a_short_grace_in_all_processes():
+async def test_a_new_login_of_the_same_user_leaves_a_stored_session_a_short_grace():
     """Or a second tab would be thrown out by the login of the first."""
     site, _ = stored_site()
     browser = await site.signed_in("alice")

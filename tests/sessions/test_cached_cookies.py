@@ -32,7 +32,7 @@ def at_once(process: Process) -> ActiveSession | None:
     return process.sessions.at_once(process.cookies.header)
 
 
-async def test_what_was_opened_is_not_opened_again(process):
+async def test_cookies_are_decrypted_once(process):
     """It is the very same session, opened anew or not."""
     active = at_once(process)
 
@@ -42,7 +42,7 @@ async def test_what_was_opened_is_not_opened_again(process):
 
 
 @pytest.mark.parametrize("header", [b"%s; _ga=2", b"_ga=1;%s", b"%s;other", b"x=1; %s; x=2", b"x=\xff;\t%s\t; \xfc=1"])
-async def test_cookies_of_others_that_change_open_nothing_anew(process, header):
+async def test_other_cookies_that_change_do_not_cause_another_decryption(process, header):
     """Those that count visits are others with every click."""
     active = at_once(process)
     assert active is not None
@@ -53,7 +53,7 @@ async def test_cookies_of_others_that_change_open_nothing_anew(process, header):
     assert again.session is active.session
 
 
-async def test_what_was_opened_changes_nothing_of_what_is_found(process):
+async def test_a_cached_session_equals_one_that_was_just_opened(process):
     """Whatever else the process has opened: cookies of ours in any order, twice, changed, or left behind by others."""
     other = Process()
     await other.begin(another(SESSION))
@@ -69,7 +69,7 @@ async def test_what_was_opened_changes_nothing_of_what_is_found(process):
         assert seen(process.sessions.at_once(header)) == seen(Process().sessions.at_once(header))
 
 
-async def test_each_request_has_a_session_of_its_own_to_change(process):
+async def test_each_request_gets_its_own_copy_of_a_cached_session(process):
     """One that saw the end must not end all others."""
     one, other = at_once(process), at_once(process)
     assert one is not None
@@ -85,7 +85,7 @@ async def test_each_request_has_a_session_of_its_own_to_change(process):
     ("seconds", "is_active"),
     [(0, True), (599, True), (600, False), (-MAX_CLOCK_SETBACK, True), (-MAX_CLOCK_SETBACK - 1, False)],
 )
-async def test_the_limits_hold_for_what_was_opened_before(process, seconds, is_active):
+async def test_limits_apply_to_cached_sessions(process, seconds, is_active):
     """Also when the clock is set back."""
     process.now += seconds
 
@@ -93,7 +93,7 @@ async def test_the_limits_hold_for_what_was_opened_before(process, seconds, is_a
 
 
 @pytest.mark.parametrize(("now", "is_active"), [(4599, True), (4600, False)])
-async def test_the_lifetime_holds_however_much_it_is_used(process, now, is_active):
+async def test_the_lifetime_is_final_however_often_a_session_is_used(process, now, is_active):
     """An hour, to the second."""
     process.take([process.session_cookies.write_use(Use(ID, 4590), max_age=60)])
     header = process.cookies.header
@@ -105,7 +105,7 @@ async def test_the_lifetime_holds_however_much_it_is_used(process, now, is_activ
 
 
 @pytest.mark.parametrize(("now", "is_active"), [(1099, True), (1100, False)])
-async def test_the_end_that_the_provider_wants_holds(now, is_active):
+async def test_the_end_set_by_the_provider_applies_to_cached_sessions(now, is_active):
     """Enterprise Extensions: session_expiry."""
     process = Process()
     await process.begin(with_tokens(ends_at=1100))
@@ -116,7 +116,7 @@ async def test_the_end_that_the_provider_wants_holds(now, is_active):
     assert (at_once(process) is not None) is is_active
 
 
-async def test_a_renewal_may_bring_the_end_nearer(process):
+async def test_a_refresh_may_shorten_the_session(process):
     """The cookies still say otherwise."""
     sooner = msgspec.structs.replace(SESSION, tokens=with_tokens(generation=1, ends_at=1050).tokens)
     await process.sessions.change(SESSION, lambda current: sooner)
@@ -127,7 +127,7 @@ async def test_a_renewal_may_bring_the_end_nearer(process):
     assert at_once(process) is None
 
 
-async def test_what_was_ended_is_never_found_again(process):
+async def test_an_ended_session_is_never_found_in_the_cache(process):
     """Dead stays dead; nothing of it is remembered as alive."""
     await process.sessions.end(SESSION)
 
@@ -137,7 +137,7 @@ async def test_what_was_ended_is_never_found_again(process):
 
 
 @pytest.mark.parametrize("name", [{"sub": "alice", "sid": None}, {"sub": None, "sid": "s-1"}])
-async def test_a_sign_out_at_the_provider_reaches_what_was_opened_before(name):
+async def test_a_logout_at_the_provider_reaches_cached_sessions(name):
     """By user, or by session there."""
     process = Process()
     await process.begin(msgspec.structs.replace(SESSION, login=msgspec.structs.replace(LOGIN, sub="alice", sid="s-1")))
@@ -148,7 +148,7 @@ async def test_a_sign_out_at_the_provider_reaches_what_was_opened_before(name):
     assert at_once(process) is None
 
 
-async def test_the_end_of_another_session_ends_no_other(process):
+async def test_ending_one_session_does_not_end_another(process):
     """But it is looked at again."""
     await process.sessions.end(another(SESSION, OTHER_ID))
 
@@ -176,7 +176,7 @@ async def test_a_grace_is_no_longer_than_the_session_would_have_lived(process):
     assert at_once(process) is None
 
 
-async def test_a_session_that_was_found_to_be_over_is_due_its_end(process):
+async def test_the_cookies_of_an_expired_cached_session_are_deleted(process):
     """By the provider, during this request: the answer takes its tokens away."""
     active = at_once(process)
     assert active is not None
@@ -187,7 +187,7 @@ async def test_a_session_that_was_found_to_be_over_is_due_its_end(process):
     assert process.sessions.is_due(active)
 
 
-async def test_what_another_session_left_behind_is_swept_by_the_next_answer(process):
+async def test_leftover_cookies_of_another_session_are_deleted_with_the_next_response(process):
     """Once; the session goes on."""
     other = Process()
     await other.begin(another(SESSION))
@@ -203,7 +203,7 @@ async def test_what_another_session_left_behind_is_swept_by_the_next_answer(proc
     ]
 
 
-async def test_when_too_much_has_ended_all_that_was_before_is_over():
+async def test_over_the_revocation_limit_all_older_sessions_end():
     """A mark that has to go while it is needed: it fails closed, also for what was opened before."""
     process = Process(max_revocations=2)
     await process.begin()
@@ -215,7 +215,7 @@ async def test_when_too_much_has_ended_all_that_was_before_is_over():
     assert at_once(process) is None
 
 
-async def test_tokens_that_were_renewed_are_found_at_once(process):
+async def test_refreshed_tokens_are_found_at_once(process):
     """The old refresh token is spent; the answer brings the new ones."""
     await process.sessions.change(SESSION, refreshed)
 
@@ -226,7 +226,7 @@ async def test_tokens_that_were_renewed_are_found_at_once(process):
     assert process.sessions.is_due(active)
 
 
-async def test_tokens_that_are_renewed_meanwhile_come_with_the_answer(process):
+async def test_tokens_refreshed_during_a_request_come_with_its_response(process):
     """By another request, after this one began."""
     active = at_once(process)
     assert active is not None
@@ -248,7 +248,7 @@ async def test_the_last_use_is_due_when_the_answer_comes_late(process):
     assert process.sessions.is_due(active)
 
 
-async def test_a_use_that_was_seen_at_once_keeps_a_request_alive(process):
+async def test_activity_in_the_cache_keeps_a_session_active(process):
     """One that is open for an hour asks whether its session was used meanwhile."""
     for _ in range(3):
         process.now += 400
@@ -260,7 +260,7 @@ async def test_a_use_that_was_seen_at_once_keeps_a_request_alive(process):
 
 
 @pytest.mark.parametrize("header", [b"", b"a=1", b"__Host-oidc-abcdefgh=x", b"\xff"])
-def test_what_nobody_sealed_is_nobody_and_takes_no_room(header):
+def test_cookies_that_we_did_not_seal_are_not_cached(header):
     """Whoever has no session fills no memory."""
     process = Process()
 
@@ -278,7 +278,7 @@ async def test_every_letter_of_the_cookies_counts(process):
     assert process.sessions.at_once(header) is not None
 
 
-async def test_what_is_kept_is_bounded_also_for_one_user(process):
+async def test_the_cache_is_bounded_for_a_single_user_too(process):
     """Other cookies beside ours make another header; so may anybody who has a session."""
     own = process.cookies.header
     for number in range(400):
@@ -288,7 +288,7 @@ async def test_what_is_kept_is_bounded_also_for_one_user(process):
     assert process.sessions.at_once(own) is not None
 
 
-async def test_what_is_kept_is_bounded_also_where_cookies_look_like_ours(process):
+async def test_the_cache_is_bounded_for_cookies_that_look_like_ours(process):
     """They are a part of what a session is found by."""
     own, name = process.cookies.header, process.session_cookies.name.encode()
     for number in range(400):
@@ -298,7 +298,7 @@ async def test_what_is_kept_is_bounded_also_where_cookies_look_like_ours(process
 
 
 @pytest.mark.parametrize("is_ended", [True, False])
-async def test_what_is_over_takes_no_room(process, is_ended):
+async def test_ended_sessions_are_not_cached(process, is_ended):
     """Whoever has had a session must not push those out who have one."""
     if is_ended:
         await process.sessions.end(SESSION)
@@ -313,7 +313,7 @@ async def test_what_is_over_takes_no_room(process, is_ended):
     assert len(process.sessions._opened) == 0
 
 
-async def test_tokens_that_the_browser_has_not_yet_take_no_room(process):
+async def test_refreshed_tokens_that_the_browser_lacks_are_not_cached(process):
     """They may be larger than its cookies, by which room is counted."""
     assert len(process.sessions._opened) == 1
 
@@ -336,7 +336,7 @@ async def test_each_use_of_the_same_cookies_counts(process):
     assert await process.sessions.newest(SESSION) is not None
 
 
-async def test_a_last_use_in_the_future_is_written_anew(process):
+async def test_a_last_use_in_the_future_is_replaced(process):
     """The clock was set back by more than those of two machines differ."""
     active = at_once(process)
     assert active is not None
@@ -347,7 +347,7 @@ async def test_a_last_use_in_the_future_is_written_anew(process):
     assert process.sessions.is_due(active)
 
 
-async def test_sessions_of_two_secrets_do_not_meet():
+async def test_caches_of_two_secrets_are_separate():
     """Rotation: a process that has forgotten a secret opens nothing of it, whatever another one has opened."""
     old, new = Process(secrets=[b"o" * 32]), Process(secrets=[b"n" * 32, b"o" * 32])
     await old.begin()

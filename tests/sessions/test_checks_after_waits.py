@@ -29,7 +29,7 @@ async def test_a_sign_out_while_the_store_takes_a_new_session_wins():
     assert len(await site.middleware.sessions.of("alice")) == 0
 
 
-async def test_a_refusal_that_comes_late_ends_no_session_that_was_renewed_meanwhile():
+async def test_a_late_refusal_does_not_end_a_session_that_was_refreshed_meanwhile():
     """The lock of a process that stood still has run out, and another one was faster with the same refresh token."""
     clock = Clock()
     store = ScriptedStore(clock)
@@ -59,7 +59,7 @@ async def test_a_refusal_that_comes_late_ends_no_session_that_was_renewed_meanwh
 
 
 @pytest.mark.parametrize("store", STORES)
-async def test_a_token_for_another_api_is_for_nobody_who_signed_out_meanwhile(store):
+async def test_a_resource_token_is_not_given_after_a_sign_out(store):
     """The provider's answer was under way when the user pressed the button."""
     site = TokenSite(store)
     browser = await site.signed_in()

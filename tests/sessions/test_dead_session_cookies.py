@@ -125,7 +125,7 @@ async def test_cookies_that_nobody_here_sealed_are_not_deleted(settings, reasons
     assert reasons() in (["not_ours"], ["unreadable"])
 
 
-async def test_tokens_that_are_missing_are_no_end(reasons):
+async def test_missing_token_cookies_do_not_end_a_session(reasons):
     """A proxy may have cut the header; the rest is not for us to delete."""
     browser = await (site := Site()).signed_in()
     name = login_cookie(browser)
@@ -253,7 +253,7 @@ async def test_the_answer_to_a_callback_deletes_nothing_of_the_new_session(setti
     assert "Max-Age=0" not in line
 
 
-async def test_strangers_leave_nothing_behind():
+async def test_visitors_without_a_session_leave_no_state_behind():
     """Only browsers that had a session are remembered, and of those a bounded number."""
     site = Site()
 

@@ -87,7 +87,7 @@ async def test_within_seconds_of_its_end_a_session_signs_out_whole(form, ended, 
 
 
 @pytest.mark.parametrize("form", IN_COOKIES)
-async def test_whom_the_provider_signed_out_it_is_not_told_of_again(form):
+async def test_a_session_ended_by_the_provider_is_not_logged_out_there_again(form):
     """Its own session is over, and of several such sign-outs only the last is remembered."""
     site = LogoutSite(form)
     browser = await site.signed_in()
@@ -145,7 +145,7 @@ async def test_a_sign_out_that_failed_can_be_tried_again_at_any_time(form):
     assert (site.provider.count("/revoke"), await who_am_i(browser)) == (1, None)
 
 
-async def test_a_frame_of_the_provider_ends_no_session_by_a_dead_cookie(site):
+async def test_a_frontchannel_logout_with_a_dead_cookie_ends_no_session(site):
     """Nor does it write down that something ended."""
     browser = await site.signed_in()
     sid = await sid_of(browser)

@@ -101,7 +101,7 @@ class BusyLog(NoFeed):
         self.meanwhile()
 
 
-async def test_tokens_that_are_renewed_while_a_request_waits_to_hear_of_others_are_found():
+async def test_tokens_refreshed_while_a_request_waits_for_revocations_are_found():
     """The old refresh token is spent by then."""
     log = BusyLog()
     process = Process(log=log)
@@ -112,7 +112,7 @@ async def test_tokens_that_are_renewed_while_a_request_waits_to_hear_of_others_a
     assert known(await process.request()) == (refreshed(SESSION), 0)
 
 
-async def test_what_was_begun_is_opened(process):
+async def test_a_new_session_can_be_opened(process):
     """All of it is in the browser."""
     await process.begin()
 
@@ -122,7 +122,7 @@ async def test_what_was_begun_is_opened(process):
     assert not process.sessions.is_there({})
 
 
-async def test_an_answer_that_has_nothing_new_brings_nothing(process):
+async def test_a_response_without_changes_sets_no_cookie(process):
     """A cookie in every answer would keep caches and proxies busy."""
     await process.begin()
     process.now += 59
@@ -130,7 +130,7 @@ async def test_an_answer_that_has_nothing_new_brings_nothing(process):
     assert process.answer(await process.request()) == []
 
 
-async def test_the_last_use_comes_once_a_minute(process):
+async def test_the_activity_cookie_is_set_once_a_minute(process):
     """And ends with the idle limit."""
     await process.begin()
     process.now += 60
@@ -141,7 +141,7 @@ async def test_the_last_use_comes_once_a_minute(process):
     assert process.answer(await process.request()) == []
 
 
-async def test_the_mark_of_the_last_use_ends_with_the_session(process):
+async def test_the_activity_cookie_expires_with_the_session(process):
     """Not with an idle limit that lies beyond the end."""
     await process.begin(with_tokens(ends_at=1100))
     process.now += 60
@@ -166,7 +166,7 @@ async def test_new_tokens_come_with_the_answer(process):
     assert process.answer(await process.request()) == []
 
 
-async def test_tokens_that_another_request_renewed_come_with_each_answer_that_lacks_them(process):
+async def test_tokens_refreshed_by_another_request_come_with_every_response_that_lacks_them(process):
     """The one that renewed them may never be answered."""
     await process.begin()
     one, two = await process.request(), await process.request()
@@ -232,7 +232,7 @@ async def test_a_request_that_saw_the_end_deletes_the_tokens(process):
     assert await process.sessions.open(process.cookies) is None
 
 
-async def test_a_session_that_ends_under_way_is_not_written_down_again(process):
+async def test_a_session_that_ends_during_a_request_is_not_saved_again(process):
     """No slower answer brings it back, neither its tokens nor its last use."""
     await process.begin()
     process.now += 60
@@ -248,7 +248,7 @@ async def test_a_session_that_ends_under_way_is_not_written_down_again(process):
     assert process.revocations.is_ended(ID)
 
 
-async def test_the_end_takes_those_that_were_replaced_along(process):
+async def test_ending_a_session_ends_those_that_it_replaced(process):
     """Their grace too."""
     new = msgspec.structs.replace(SESSION, login=msgspec.structs.replace(LOGIN, replaced=[OTHER_ID]))
     await process.sessions.expire_with_grace(OTHER_ID, grace=30, successor=LOGIN)
@@ -270,7 +270,7 @@ async def test_the_end_forgets_the_tokens(process):
 
 
 @pytest.mark.parametrize("seconds", [600, 3600])
-async def test_a_session_that_runs_out_under_way_is_not_written_down_again(process, seconds):
+async def test_a_session_that_expires_during_a_request_is_not_saved_again(process, seconds):
     """After expiry no slower request brings it back."""
     await process.begin()
     active, cookies = await process.request(), process.cookies
@@ -280,7 +280,7 @@ async def test_a_session_that_runs_out_under_way_is_not_written_down_again(proce
     assert process.sessions.cookies_due(active, cookies) == []
 
 
-async def test_a_session_in_its_grace_is_not_written_down_again(process):
+async def test_a_session_in_its_grace_is_not_saved_again(process):
     """Its answer would disturb the new one, which has taken over."""
     await process.begin()
     process.now += 60
@@ -293,7 +293,7 @@ async def test_a_session_in_its_grace_is_not_written_down_again(process):
     assert [process.revocations.is_dead(LOGIN, now=process.now + after) for after in (29, 30)] == [False, True]
 
 
-async def test_tokens_that_older_sessions_left_are_swept_away(process):
+async def test_token_cookies_of_older_sessions_are_deleted(process):
     """A login that came as a form from the provider's site saw none of them."""
     await process.begin(another(SESSION))
     process.take(process.session_cookies.write(SESSION, {}, max_age=60))
@@ -388,7 +388,7 @@ def of_sid(sid: str, sub: str) -> Session:
 
 
 @pytest.mark.parametrize("how", ["fades", "ends"])
-async def test_one_user_does_not_fill_the_memory_with_marks(process, how):
+async def test_one_user_cannot_fill_the_memory_with_revocations(process, how):
     """Beyond the most, what the user had before is over at once, in other browsers too; nobody else pays for it."""
     other, of_bob = of_sid("s1", "alice"), of_sid("s2", "bob")
     newest = msgspec.structs.replace(LOGIN, id=OTHER_ID, sub="alice", began=LOGIN.began + 1)
@@ -402,7 +402,7 @@ async def test_one_user_does_not_fill_the_memory_with_marks(process, how):
     assert (len(process.revocations._known), dead) == (MAX_PER_USER + 1, [True, False, False])
 
 
-async def test_one_user_does_not_fill_the_memory_with_refreshes_that_take_something_away(process):
+async def test_one_user_cannot_fill_the_memory_with_token_revocations(process):
     """Each session has one mark however often that happens; beyond the most, what the user had before is over."""
     sessions = [another(of_sid("s1", "alice"), f"id-{number}") for number in range(MAX_PER_USER + 50)]
     for session in sessions:
@@ -452,7 +452,7 @@ async def test_who_takes_over_too_many_sessions_of_unknown_users_is_stopped(proc
     assert (stopped.value.code, len(process.revocations._known)) == ("login_loop_signed_in", MAX_PER_USER)
 
 
-async def test_a_user_has_room_again_when_marks_are_forgotten(process):
+async def test_a_user_may_make_revocations_again_when_old_ones_expire(process):
     """Whoever signs in every few minutes, for days."""
     for number in range(MAX_PER_USER):
         await process.sessions.expire_with_grace(f"id-{number}", grace=30, successor=LOGIN)
@@ -464,7 +464,7 @@ async def test_a_user_has_room_again_when_marks_are_forgotten(process):
     assert process.revocations.is_dead(msgspec.structs.replace(LOGIN, id="later", sub="x"), now=process.now + 30)
 
 
-async def test_what_was_opened_shows_neither_cookies_nor_tokens():
+async def test_the_repr_of_an_open_session_shows_no_cookies_or_tokens():
     """Error reporters print what they find, and the table of opened sessions holds whole cookies."""
     site = Site()
     browser = await site.signed_in()

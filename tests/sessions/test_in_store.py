@@ -37,7 +37,7 @@ async def code_of(call: Awaitable[object]) -> str:
 # --- beginning and opening
 
 
-async def test_what_was_begun_is_opened_by_its_cookie(process):
+async def test_a_new_session_is_opened_by_its_cookie(process):
     """The cookie holds the id and nothing else, and opening reads once."""
     lines = await process.sessions.begin(SESSION, {})
     process.store.forget_calls()
@@ -49,7 +49,7 @@ async def test_what_was_begun_is_opened_by_its_cookie(process):
     assert process.store.calls == ["get"]
 
 
-async def test_what_is_kept_opened_is_bounded_and_goes_with_its_session(process):
+async def test_the_record_cache_is_bounded_and_drops_ended_sessions(process):
     """By the bytes of the records, and a session that is gone takes no room."""
     large = with_tokens(id_token="x" * 200_000)
     ids = [f"{number:A>42}A" for number in range(120)]
@@ -66,13 +66,13 @@ async def test_what_is_kept_opened_is_bounded_and_goes_with_its_session(process)
 
 
 @pytest.mark.parametrize("value", [None, "", "x", ID[:-1], ID + "A", "A" * 42 + "B", "1." + "A" * 41])
-async def test_what_is_no_id_is_not_looked_up(process, value):
+async def test_an_invalid_id_is_not_looked_up(process, value):
     """A visitor without a session costs the store nothing."""
     assert await process.sessions.open({} if value is None else {process.session_cookies.name: value}) is None
     assert process.store.calls == []
 
 
-async def test_an_id_that_is_not_there_is_nobody(process):
+async def test_an_unknown_id_means_an_anonymous_user(process):
     """Ended, run out, or made up."""
     await process.begin()
 
@@ -81,7 +81,7 @@ async def test_an_id_that_is_not_there_is_nobody(process):
     assert not process.sessions.is_there({})
 
 
-async def test_a_record_of_a_secret_that_is_gone_is_nobody_and_is_said(process):
+async def test_a_record_sealed_with_an_old_secret_means_anonymous_and_is_logged(process):
     """It looks like any session that ended, so the log has to tell."""
     await Process(process, secrets=[b"t" * 32]).begin()
 
@@ -109,7 +109,7 @@ async def test_garbage_in_the_store_ends_no_session(process):
     assert await code_of(process.sessions.change(SESSION, refreshed)) == "store_garbage"
 
 
-async def test_a_place_that_is_taken_is_not_overwritten(process):
+async def test_an_existing_record_is_not_overwritten(process):
     """Two sessions of one id would be one session of two people."""
     await process.begin()
 
@@ -126,7 +126,7 @@ async def test_a_session_is_listed_by_its_user_and_by_its_sid(process):
     assert (await process.linked("sub", "a-sid"), await process.linked("sid", "alice")) == ([], [])
 
 
-async def test_beyond_the_most_the_oldest_session_of_a_user_ends(process):
+async def test_over_the_limit_the_oldest_session_of_a_user_ends(process):
     """The index alone would leave it alive and unlisted."""
     await process.begin()
     process.store.answers["link"] = [process.records.handle(ID)]
@@ -185,7 +185,7 @@ async def test_another_writer_between_read_and_write_is_not_overwritten(process)
     assert changed == await process.stored() == seen(refreshed(SESSION), 1060)
 
 
-async def test_whoever_is_always_too_late_gives_up(process):
+async def test_a_writer_that_always_loses_the_race_gives_up(process):
     """For ever would be a request that never ends."""
     await process.begin()
     process.store.answers["replace"] = False
@@ -194,7 +194,7 @@ async def test_whoever_is_always_too_late_gives_up(process):
     assert process.store.calls == ["get", "replace"] * MAX_TRIES
 
 
-async def test_whoever_is_late_four_times_still_writes(process):
+async def test_a_writer_that_loses_the_race_four_times_still_writes(process):
     """The fifth try counts."""
     await process.begin()
     other = Process(process)
@@ -223,7 +223,7 @@ async def test_a_session_that_ends_between_read_and_write_stays_dead(process):
     assert await process.stored() is None
 
 
-async def test_what_is_gone_is_not_changed(process):
+async def test_a_record_that_is_gone_is_not_changed(process):
     """Nor found again."""
     assert await process.sessions.change(SESSION, refreshed) is None
     assert await process.sessions.newest(SESSION) is None
@@ -359,7 +359,7 @@ async def test_the_end_removes_the_record_and_its_entries(process):
     assert process.revocations.is_ended(ID)
 
 
-async def test_the_end_takes_those_that_were_replaced_along(process):
+async def test_ending_a_session_ends_those_that_it_replaced(process):
     """Their grace too."""
     old = another(SESSION)
     new = msgspec.structs.replace(SESSION, login=msgspec.structs.replace(LOGIN, replaced=[OTHER_ID]))
@@ -390,7 +390,7 @@ async def test_a_request_that_saw_the_end_leaves_the_cookie_alone(process):
     assert process.sessions.delete({})[0].startswith(process.session_cookies.name.encode() + b"=; ")
 
 
-async def test_a_session_fades_in_all_processes(process):
+async def test_a_session_expires_with_its_grace_in_all_processes(process):
     """The record says when it ends; this process knows it besides."""
     await process.begin()
 
@@ -416,7 +416,7 @@ async def test_a_session_without_a_grace_is_gone_at_once(process):
     assert process.revocations.is_dead(LOGIN, now=1000)
 
 
-async def test_what_is_gone_does_not_fade_back(process):
+async def test_an_ended_session_gets_no_grace(process):
     """It was signed out in another tab meanwhile."""
     await process.sessions.expire_with_grace(ID, grace=30, successor=LOGIN)
 
@@ -428,7 +428,7 @@ def fill_up(process: Process, sub: str) -> None:
         process.revocations.end(f"earlier-{number}", user=sub, now=1000)
 
 
-async def test_a_sign_out_of_a_user_who_made_too_many_marks_removes_all_their_records(process):
+async def test_a_sign_out_of_a_user_over_the_revocation_limit_removes_all_their_records(process):
     """The one mark for all of them is forgotten one day, and what has ended must be gone for good."""
     of_bob = msgspec.structs.replace(SESSION, login=msgspec.structs.replace(LOGIN, id=THIRD_ID, sub="bob"))
     for session in (SESSION, another(SESSION), of_bob):
@@ -442,7 +442,7 @@ async def test_a_sign_out_of_a_user_who_made_too_many_marks_removes_all_their_re
 
 
 @pytest.mark.parametrize("grace", [0, 30])
-async def test_a_session_fades_without_a_mark_where_its_user_made_too_many(process, grace):
+async def test_over_the_revocation_limit_a_session_gets_its_grace_without_a_revocation(process, grace):
     """The record says all that others have to know."""
     await process.begin()
     fill_up(process, "alice")
@@ -453,7 +453,7 @@ async def test_a_session_fades_without_a_mark_where_its_user_made_too_many(proce
     assert len(process.revocations._known) == MAX_PER_USER
 
 
-async def test_outdated_tokens_end_all_sessions_of_a_user_who_made_too_many_marks(process):
+async def test_outdated_tokens_end_all_sessions_of_a_user_over_the_revocation_limit(process):
     """What is open must not keep the rights; a mark that is there already moves on."""
     of_bob = msgspec.structs.replace(SESSION, login=msgspec.structs.replace(LOGIN, id=THIRD_ID, sub="bob"))
     for session in (SESSION, another(SESSION), of_bob):
@@ -496,7 +496,7 @@ async def test_one_holder_has_the_lock(process):
     assert await other.sessions.lock(SESSION, "two")
 
 
-async def test_nobody_lets_another_ones_lock_go(process):
+async def test_only_the_holder_releases_a_lock(process):
     """The first was so slow that its lock ended."""
     await process.sessions.lock(SESSION, "one")
     process.advance(LOCK_LIFETIME)
@@ -619,7 +619,7 @@ async def test_a_last_use_that_comes_while_unsaved_tokens_are_saved_is_kept(proc
     assert await process.stored() == seen(refreshed(SESSION), 1060)
 
 
-async def test_a_session_that_fades_before_unsaved_tokens_are_saved_still_ends(process):
+async def test_a_session_in_its_grace_still_ends_when_unsaved_tokens_are_saved(process):
     """Tokens bring a session no longer life than another process left it."""
     await process.begin()
     process.sessions.keep_unsaved(refreshed(SESSION))
@@ -643,7 +643,7 @@ async def test_a_lock_that_is_kept_lives_on(process):
     assert not await process.sessions.lock(SESSION, "two")
 
 
-async def test_a_lock_that_was_lost_is_taken_again_where_nobody_stands(process):
+async def test_a_lost_lock_is_taken_again_if_it_is_free(process):
     """A store may forget it; another holder stays."""
     await process.sessions.lock(SESSION, "one")
     process.advance(LOCK_LIFETIME)

@@ -163,7 +163,7 @@ async def test_a_process_that_starts_later_hears_of_it():
     assert await statuses(site.other().browser(jar=older), "/admin/users") == [401]
 
 
-async def test_the_process_that_renewed_gives_older_cookies_what_is_left():
+async def test_the_process_that_refreshed_gives_older_cookies_the_remaining_rights():
     """It has the newer tokens: a request that comes late goes on with those, and brings them to the browser."""
     site = Fleet("cookies")
     browser = await site.signed_in()
@@ -176,7 +176,7 @@ async def test_the_process_that_renewed_gives_older_cookies_what_is_left():
     assert await statuses(site.other().browser_of(older), "/admin/users", "/page") == [403, 200]
 
 
-async def test_what_another_process_renewed_before_is_older_too():
+async def test_tokens_refreshed_earlier_by_another_process_are_older():
     """Two processes that know nothing of each other renew one session; the one that the provider told last counts."""
     site = Fleet(SHARED[0])
     site.provider.rotates_refresh_tokens = False
@@ -198,7 +198,7 @@ async def test_what_another_process_renewed_before_is_older_too():
 
 
 @pytest.mark.parametrize("ahead", [3, 10, MAX_SKEW, -10])
-async def test_what_another_process_renewed_before_is_older_whatever_its_clock_says(ahead):
+async def test_tokens_refreshed_earlier_by_another_process_are_older_whatever_its_clock(ahead):
     """Two machines agree on the time within some minutes at best."""
     site = Fleet(SHARED[0])
     site.provider.rotates_refresh_tokens = False
@@ -220,7 +220,7 @@ async def test_what_another_process_renewed_before_is_older_whatever_its_clock_s
     assert await statuses(browser, "/admin/users", "/page") == [403, 200]
 
 
-async def test_tokens_that_were_renewed_elsewhere_without_claims_give_no_role_back():
+async def test_tokens_refreshed_elsewhere_without_claims_restore_no_role():
     """That process was told nothing of the user; this one was, before."""
     site = Fleet("cookies")
     site.provider.rotates_refresh_tokens = False

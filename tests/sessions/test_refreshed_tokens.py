@@ -19,12 +19,12 @@ def known(refreshed_tokens: RefreshedTokens, session: Session) -> bool:
     return refreshed_tokens.newest(session.id, TOKENS).generation == 1
 
 
-def test_what_was_never_kept_is_as_it_came():
+def test_tokens_that_were_never_refreshed_are_unchanged():
     """The tokens of the cookie."""
     assert RefreshedTokens().newest(ID, TOKENS) is TOKENS
 
 
-def test_whoever_comes_with_older_tokens_gets_the_newest():
+def test_older_tokens_are_replaced_by_the_newest():
     """The old refresh token is spent."""
     refreshed_tokens = RefreshedTokens()
     refreshed_tokens.keep(refreshed(SESSION, 1))
@@ -35,7 +35,7 @@ def test_whoever_comes_with_older_tokens_gets_the_newest():
 
 
 @pytest.mark.parametrize("generation", [2, 3])
-def test_whoever_has_the_newest_keeps_them(generation):
+def test_the_newest_tokens_are_kept(generation):
     """A browser may know more than this process, when another one renewed its session."""
     refreshed_tokens, own = RefreshedTokens(), with_tokens(generation=generation, access_token="own").tokens
     refreshed_tokens.keep(with_tokens(generation=2, access_token="kept"))
@@ -62,7 +62,7 @@ def test_claims_that_the_app_changes_change_for_one_request():
     assert "made up" not in TOKENS.claims["roles"]
 
 
-def test_sessions_do_not_meet():
+def test_sessions_do_not_share_tokens():
     """One user never gets the tokens of another."""
     refreshed_tokens = RefreshedTokens()
     refreshed_tokens.keep(numbered(1))
@@ -70,7 +70,7 @@ def test_sessions_do_not_meet():
     assert refreshed_tokens.newest(ID, TOKENS) is TOKENS
 
 
-def test_what_is_dropped_is_forgotten():
+def test_dropped_tokens_are_forgotten():
     """Once, or twice."""
     refreshed_tokens = RefreshedTokens()
     refreshed_tokens.keep(refreshed(SESSION))
@@ -81,7 +81,7 @@ def test_what_is_dropped_is_forgotten():
     assert refreshed_tokens.newest(ID, TOKENS) is TOKENS
 
 
-def test_beyond_the_most_the_longest_unused_goes():
+def test_over_the_limit_the_least_recently_used_are_dropped():
     """Memory is bounded."""
     refreshed_tokens = RefreshedTokens(most=3)
     for number in range(3):
@@ -119,7 +119,7 @@ def test_tokens_that_are_larger_than_everything_are_not_kept():
     assert known(refreshed_tokens, SESSION)
 
 
-def test_a_granted_token_belongs_to_one_session_and_one_wish():
+def test_a_cached_token_belongs_to_one_session_and_one_request():
     """Never to a wish alone: it is a user's."""
     tokens, granted = TokenCache(), CachedToken("at", 1000, renew_at=1060, expires_at=1120)
     tokens.keep("one", "https://api.example.com", granted)
@@ -129,7 +129,7 @@ def test_a_granted_token_belongs_to_one_session_and_one_wish():
     assert tokens.find("one", "https://other.example.com") is None
 
 
-def test_of_granted_tokens_the_longest_unused_go():
+def test_the_least_recently_used_cached_tokens_are_dropped():
     """Memory is bounded; a token that is kept again counts once."""
     tokens = TokenCache(most=3)
     for number in range(3):
@@ -142,12 +142,12 @@ def test_of_granted_tokens_the_longest_unused_go():
     assert [tokens.find("id", number) is not None for number in range(4)] == [True, True, False, True]
 
 
-def test_a_granted_token_hides_in_the_repr():
+def test_the_repr_of_a_cached_token_hides_it():
     """It stands in tracebacks."""
     assert "s3cret" not in repr(CachedToken("s3cret", 0, 1, 2))
 
 
-def test_granted_tokens_are_bounded_in_bytes():
+def test_the_token_cache_is_bounded_in_bytes():
     """A token may be long."""
     tokens = TokenCache(most_bytes=250)
 

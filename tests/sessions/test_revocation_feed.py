@@ -103,7 +103,7 @@ def there(store: ScriptedStore, clocks: Clocks) -> Process:
     return Process(store, clocks)
 
 
-async def test_who_catches_up_knows_all_that_ended_before(here, there):
+async def test_catching_up_learns_every_earlier_revocation(here, there):
     """A login must not be overtaken by a sign-out that came in elsewhere."""
     await there.feed.catch_up()
     await here.end("x")
@@ -113,7 +113,7 @@ async def test_who_catches_up_knows_all_that_ended_before(here, there):
     assert (there.knows("x"), there.knows("y")) == (True, False)
 
 
-async def test_those_who_catch_up_at_once_look_together(here, there, store):
+async def test_requests_that_catch_up_at_once_share_one_read(here, there, store):
     """Twenty logins make two looks: one that began before somebody asked tells them nothing new."""
     await there.feed.catch_up()
     store.forget_calls()
@@ -141,7 +141,7 @@ async def test_those_who_catch_up_at_once_look_together(here, there, store):
     assert (known, store.calls.count("linked")) == ([True] * 20, 2)
 
 
-async def test_within_a_second_nobody_looks_again(here, there, store, clocks):
+async def test_the_feed_is_read_at_most_once_a_second(here, there, store, clocks):
     """However many requests there are."""
     await there.feed.catch_up()
     await here.end("x")
@@ -154,7 +154,7 @@ async def test_within_a_second_nobody_looks_again(here, there, store, clocks):
     assert (store.calls, there.knows("x")) == ([], False)
 
 
-async def test_after_a_second_one_looks_while_the_others_go_on(here, there, store, clocks):
+async def test_after_a_second_one_request_reads_the_feed_and_the_others_go_on(here, there, store, clocks):
     """No request waits for it, and it is one look for all."""
     await there.feed.catch_up()
     await here.end("x")
@@ -178,7 +178,7 @@ async def test_after_a_second_one_looks_while_the_others_go_on(here, there, stor
     assert (before, there.knows("x"), store.calls) == (False, True, ["linked"])
 
 
-async def test_after_five_seconds_a_request_waits_for_the_look(here, there, store, clocks):
+async def test_after_five_seconds_a_request_waits_for_the_feed(here, there, store, clocks):
     """By then the copy of a cookie is dead everywhere; all who wait share one look."""
     await there.feed.catch_up()
     await here.end("x")
@@ -192,7 +192,7 @@ async def test_after_five_seconds_a_request_waits_for_the_look(here, there, stor
     assert (there.knows("x"), store.calls) == (True, ["linked"])
 
 
-async def test_with_the_store_down_a_request_is_told_after_five_seconds(there, store, clocks):
+async def test_with_the_store_down_requests_fail_after_five_seconds(there, store, clocks):
     """A look in the background fails silently, until nobody knows any more."""
     await there.feed.catch_up()
     store.broken = {"linked"}
@@ -235,7 +235,7 @@ async def test_a_process_that_slept_reads_everything_again(here, there, store, c
     assert (there.knows("x"), store.calls) == (True, ["linked"] * EVERYTHING)
 
 
-async def test_who_looks_all_the_time_never_reads_everything(here, there, store, clocks):
+async def test_a_process_that_reads_regularly_never_reads_everything(here, there, store, clocks):
     """The list of those that are news is enough."""
     await there.feed.catch_up()
     store.forget_calls()
@@ -249,7 +249,7 @@ async def test_who_looks_all_the_time_never_reads_everything(here, there, store,
     assert store.calls.count("linked") == 20
 
 
-async def test_the_list_of_news_gets_empty_by_itself(here, store, clocks):
+async def test_the_list_of_recent_revocations_empties_itself(here, store, clocks):
     """It is read every second."""
     await here.end("x")
     recent = list(await store.linked("tag:ended"))
@@ -259,7 +259,7 @@ async def test_the_list_of_news_gets_empty_by_itself(here, store, clocks):
     assert (len(recent), list(await store.linked("tag:ended"))) == (1, [])
 
 
-async def test_where_sessions_are_in_a_store_only_news_are_told(store, clocks):
+async def test_with_sessions_in_a_store_only_recent_revocations_are_shared(store, clocks):
     """What ended is gone from there; the rest is for those who are at it right now."""
     here, there = (Process(store, clocks, keeps_all=False) for _ in range(2))
 
@@ -270,7 +270,7 @@ async def test_where_sessions_are_in_a_store_only_news_are_told(store, clocks):
     assert (written, store.calls[1:], there.knows("x")) == (["link"], ["linked"], True)
 
 
-async def test_a_mark_that_drops_another_one_is_no_success(here, store):
+async def test_a_revocation_that_pushes_out_another_is_a_failure(here, store):
     """Whoever is dropped would live again."""
     store.answers["link"] = ["the-oldest"]
 
@@ -281,7 +281,7 @@ async def test_a_mark_that_drops_another_one_is_no_success(here, store):
 
 
 @pytest.mark.parametrize("garbage", ["", "x", "1:2:3", "1:2:3:4:5", "a:2:3:name", "1:b:3:name", "1:2:c:name"])
-async def test_what_we_did_not_write_is_an_outage(here, store, garbage):
+async def test_entries_that_we_did_not_write_count_as_an_outage(here, store, garbage):
     """Somebody else writes there, so nobody knows what is missing."""
     store.answers["linked"] = [garbage]
 
@@ -291,7 +291,7 @@ async def test_what_we_did_not_write_is_an_outage(here, store, garbage):
     assert caught.value.code == "store_garbage"
 
 
-async def test_a_look_that_began_before_does_not_count_for_who_catches_up(here, there, store):
+async def test_a_read_that_began_earlier_does_not_count_as_catching_up(here, there, store):
     """It may have read the list before the mark was in it."""
     await there.feed.catch_up()
 
@@ -310,7 +310,7 @@ async def nothing() -> None:
     """Let it go on."""
 
 
-async def test_one_may_try_to_tell(here, store):
+async def test_writing_a_revocation_may_fail_without_an_error(here, store):
     """Where the session is gone in any case."""
     store.broken = {"link"}
 
@@ -319,7 +319,7 @@ async def test_one_may_try_to_tell(here, store):
     assert here.knows("x")
 
 
-async def test_what_cannot_be_told_now_is_told_with_the_next_look(here, there, store, clocks):
+async def test_an_unwritten_revocation_is_written_with_the_next_read(here, there, store, clocks):
     """Where nobody can be asked to try again."""
     store.broken = {"link"}
     await here.feed.write_soon(here.revocations.end("x", now=NOW))
@@ -337,7 +337,7 @@ async def test_what_cannot_be_told_now_is_told_with_the_next_look(here, there, s
     assert "link" not in store.calls
 
 
-async def test_a_mark_that_grows_while_it_is_told_is_told_again(here, there, store):
+async def test_a_revocation_that_grows_while_it_is_written_is_written_again(here, there, store):
     """The newer one ends more."""
     newer = here.revocations.sign_out(sub="alice", sid=None, now=NOW, until=NOW * 1000 + 7)
     older = [mark._replace(at=NOW * 1000 - 7) for mark in newer]
@@ -353,7 +353,7 @@ async def test_a_mark_that_grows_while_it_is_told_is_told_again(here, there, sto
     assert there.revocations.is_dead(msgspec.structs.replace(login("x"), sub="alice"), now=NOW)
 
 
-async def test_what_waits_to_be_told_is_bounded(here, store):
+async def test_the_queue_of_unwritten_revocations_is_bounded(here, store):
     """A store may take nothing for hours."""
     store.broken = {"link"}
     mark = here.revocations.end("x", now=NOW)[0]
@@ -363,7 +363,7 @@ async def test_what_waits_to_be_told_is_bounded(here, store):
     assert (len(here.feed._owed), "name-0" in here.feed._owed) == (MAX_UNWRITTEN, False)
 
 
-async def test_who_is_alone_has_nobody_to_tell():
+async def test_a_single_process_writes_no_feed():
     """And nothing to wait for."""
     feed = NoFeed()
     await feed.look()
@@ -393,7 +393,7 @@ async def test_a_memory_store_serves_as_well(clocks):
     assert revocations[1].is_dead(msgspec.structs.replace(login("x"), sub="alice"), now=NOW)
 
 
-async def test_where_news_are_all_there_is_they_are_told_for_longer_than_a_login_may_take(store, clocks):
+async def test_recent_revocations_are_kept_for_longer_than_a_login_may_take(store, clocks):
     """It may have begun with the session that was signed out."""
     here, there = (Process(store, clocks, keeps_all=False) for _ in range(2))
     await here.end("x")
@@ -404,7 +404,7 @@ async def test_where_news_are_all_there_is_they_are_told_for_longer_than_a_login
     assert there.knows("x")
 
 
-async def test_a_look_at_everything_does_not_take_for_ever(store, clocks):
+async def test_a_full_read_has_a_deadline(store, clocks):
     """Each list may be slow; somebody waits for all of them."""
     late = Process(store, clocks)
 
@@ -418,7 +418,7 @@ async def test_a_look_at_everything_does_not_take_for_ever(store, clocks):
     assert (caught.value.code, len(store.calls) < 10) == ("store_timeout", True)
 
 
-async def test_one_looks_ahead_without_waiting_or_failing(here, there, store):
+async def test_reading_ahead_neither_waits_nor_fails(here, there, store):
     """So that no request has to."""
     await here.end("x")
 
@@ -444,7 +444,7 @@ async def test_what_was_read_before_is_not_read_again(here, there, store):
     assert (len(read), len(there.feed._read_before - read), there.knows("new")) == (50, 1, True)
 
 
-async def test_of_too_many_marks_a_process_that_starts_anew_forgets_the_oldest(store, clocks):
+async def test_a_new_process_forgets_the_oldest_of_too_many_revocations(store, clocks):
     """And not those of the list that it reads first."""
     here, late = Process(store, clocks), Process(store, clocks)
     late.revocations = Revocations(named, lifetime=LIFETIME, needed=100, most=20)
@@ -460,7 +460,7 @@ async def test_of_too_many_marks_a_process_that_starts_anew_forgets_the_oldest(s
 
 
 @pytest.mark.parametrize("keeps_all", [True, False])
-async def test_who_signs_out_again_and_again_takes_one_place_in_each_list(store, clocks, keeps_all):
+async def test_repeated_sign_outs_take_one_entry_in_each_list(store, clocks, keeps_all):
     """The provider may say it a thousand times; lists have a bound that all users share."""
     here, there = Process(store, clocks, keeps_all=keeps_all), Process(store, clocks, keeps_all=keeps_all)
     for seconds in (0, 1, 1, 0, 60):
@@ -486,7 +486,7 @@ async def test_a_sign_out_that_reaches_less_far_takes_nothing_back(here, there, 
     assert there.revocations.is_dead(login("of alice"), now=clocks.wall)
 
 
-async def test_an_older_mark_that_cannot_be_taken_out_is_no_failure(here, store, clocks, caplog):
+async def test_failing_to_remove_an_older_revocation_is_not_an_error(here, store, clocks, caplog):
     """The newer one stands, and that is what counts."""
     await here.feed.write(here.revocations.sign_out(sub="alice", sid=None, now=clocks.wall))
     clocks.advance(1)
@@ -498,7 +498,7 @@ async def test_an_older_mark_that_cannot_be_taken_out_is_no_failure(here, store,
     assert len(await store.memory.linked("tag:ended")) == 2
 
 
-async def test_how_many_marks_could_be_taken_out_is_bounded(here, clocks):
+async def test_the_number_of_removable_revocations_is_bounded(here, clocks):
     """Those that were written longest ago stay until their time is over."""
     for number in range(MAX_WRITTEN + 1):
         here.feed._keep(Revocation(f"sub-{number}", 1, 0, NOW))

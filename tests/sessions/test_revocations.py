@@ -39,7 +39,7 @@ def login(revocations: Revocations | None = None, *, now: float = NOW, **changes
     return msgspec.structs.replace(made, began=began)
 
 
-def test_what_nobody_ended_lives():
+def test_a_session_that_was_not_revoked_is_active():
     """Only what is written down counts."""
     revocations = revocations_with()
 
@@ -54,7 +54,7 @@ def test_what_nobody_ended_lives():
     )
 
 
-def test_of_several_ends_the_first_counts():
+def test_of_several_revocations_the_first_counts():
     """Replaced first and signed out then, or the other way round."""
     replaced_last, signed_out_last = revocations_with(), revocations_with()
     one = login()
@@ -66,7 +66,7 @@ def test_of_several_ends_the_first_counts():
     assert [revocations.over_from(one) for revocations in (replaced_last, signed_out_last)] == [AT_ONCE, AT_ONCE]
 
 
-def test_what_ended_is_dead_at_any_time():
+def test_a_revoked_session_is_dead_at_any_time():
     """Also when the clock is set back, and whenever it began."""
     revocations = revocations_with()
 
@@ -78,7 +78,7 @@ def test_what_ended_is_dead_at_any_time():
 
 
 @pytest.mark.parametrize("grace", [0, 30])
-def test_what_was_replaced_is_dead_after_its_grace(grace):
+def test_a_replaced_session_is_dead_after_its_grace(grace):
     """A session that another one took over from lives on for requests that are under way; nobody signed out."""
     revocations = revocations_with()
 
@@ -88,7 +88,7 @@ def test_what_was_replaced_is_dead_after_its_grace(grace):
     assert (revocations.is_dead(LOGIN, now=math.inf), revocations.is_ended(LOGIN.id)) == (True, False)
 
 
-def test_an_earlier_end_stands():
+def test_an_earlier_revocation_stands():
     """A sign-out during the grace ends it at once, and a second grace brings nothing back."""
     revocations = revocations_with()
     revocations.end(LOGIN.id, now=NOW, grace=30)
@@ -181,7 +181,7 @@ def test_a_sign_out_with_the_clock_set_back_ends_who_signed_in_after_the_last():
     assert revocations.is_dead(session, now=NOW - 500)
 
 
-def test_what_another_process_ended_is_learnt_once():
+def test_a_revocation_of_another_process_is_learnt_once():
     """The same mark is read again every second: it counts when it was first heard of."""
     here, there = revocations_with(), revocations_with()
     before = login(there)
@@ -196,7 +196,7 @@ def test_what_another_process_ended_is_learnt_once():
 
 
 @given(st.permutations(range(4)))
-def test_marks_may_come_in_any_order(order):
+def test_revocations_may_arrive_in_any_order(order):
     """Of several with one name, that which ends most counts."""
     marks = [
         Revocation("id x", FOR_EVER, over_from, made)
@@ -210,7 +210,7 @@ def test_marks_may_come_in_any_order(order):
     assert revocations.is_ended("x")
 
 
-def test_what_nothing_could_bring_back_is_forgotten():
+def test_a_revocation_is_forgotten_when_its_sessions_have_expired():
     """The memory of a process is not endless."""
     revocations = revocations_with()
     for name in ("x", "y", "z"):
@@ -222,7 +222,7 @@ def test_what_nothing_could_bring_back_is_forgotten():
     assert not revocations.is_dead(login(), now=NOW + LIFETIME)
 
 
-def test_beyond_the_most_all_sessions_of_before_are_over():
+def test_over_the_limit_all_earlier_sessions_are_revoked():
     """What was forgotten too early may be any of them: a guard that forgets fails closed."""
     revocations = revocations_with(most=3)
     before, after = login(revocations, now=NOW), login(revocations, now=NOW + 1)
@@ -281,7 +281,7 @@ def test_sessions_of_a_machine_whose_clock_is_ahead_end_within_the_skew(skew, is
     assert not there.is_dead(login(there, now=NOW + 201), now=NOW + 201)
 
 
-def test_what_ended_long_ago_may_be_forgotten_at_no_cost():
+def test_dropping_an_old_revocation_revokes_nothing_else():
     """No session is left that it could end: of too many, only the younger ones count against anybody."""
     revocations = revocations_with(needed=100, most=3)
     session = login(revocations, now=NOW + 200)
@@ -292,7 +292,7 @@ def test_what_ended_long_ago_may_be_forgotten_at_no_cost():
     assert not revocations.is_dead(session, now=NOW + 200)
 
 
-def test_a_mark_that_is_too_old_is_not_learnt():
+def test_a_revocation_that_is_too_old_is_not_learnt():
     """A process that starts anew must not keep it for as long as the others did already."""
     revocations = revocations_with()
 
@@ -301,7 +301,7 @@ def test_a_mark_that_is_too_old_is_not_learnt():
     assert not revocations.is_ended("x")
 
 
-def test_a_sign_out_that_nobody_is_told_of_ends_no_later_login_elsewhere():
+def test_an_unshared_sign_out_does_not_end_a_later_login_elsewhere():
     """The store took nothing: the others know of no mark that their logins would begin after."""
     here, there = revocations_with(skew=300_000), revocations_with(skew=300_000)
     before = login(there)
@@ -330,7 +330,7 @@ def test_tokens_that_newer_ones_outdated_count_no_more_and_the_session_lives():
     assert not revocations.is_outdated(with_generation(0, id="another"))
 
 
-def test_a_mark_about_tokens_ends_no_session_whose_login_begins_later():
+def test_a_token_revocation_does_not_end_later_logins():
     """Its number is none of milliseconds."""
     revocations = revocations_with()
     before = login(revocations)
@@ -341,7 +341,7 @@ def test_a_mark_about_tokens_ends_no_session_whose_login_begins_later():
     assert not revocations_with().is_outdated(with_generation(0))
 
 
-def test_a_mark_about_tokens_that_has_to_go_ends_all_sessions_of_before():
+def test_a_token_revocation_that_is_dropped_ends_all_earlier_sessions():
     """As any other: what cannot be remembered is over."""
     revocations = revocations_with(most=1)
     revocations.outdate(with_generation(7, created_at=NOW), now=NOW)
@@ -363,7 +363,7 @@ def test_sign_outs_of_one_user_never_sign_out_another(target):
     assert len(revocations._known) <= 10 + 2  # a bound of memory, which nothing else shows
 
 
-def test_beyond_the_most_of_one_user_all_sessions_of_that_user_end():
+def test_over_the_limit_of_one_user_all_their_sessions_end():
     """One mark serves for what has a name of its own no more; who signs in after it lives."""
     revocations = revocations_with(max_per_user=2)
     before = login(revocations, sid="other")
@@ -377,7 +377,7 @@ def test_beyond_the_most_of_one_user_all_sessions_of_that_user_end():
     assert not revocations.is_dead(login(revocations, sid="other"), now=NOW)
 
 
-def test_the_same_sign_out_again_makes_no_further_mark():
+def test_repeating_a_sign_out_adds_no_revocation():
     """It costs its author nothing, so it must not cost us anything."""
     revocations = revocations_with(max_per_user=10)
     for _ in range(100):
@@ -388,7 +388,7 @@ def test_the_same_sign_out_again_makes_no_further_mark():
     assert (len(revocations._known), revocations.is_full("alice")) == (4, False)
 
 
-def test_what_was_forgotten_does_not_count():
+def test_forgotten_revocations_do_not_count_towards_the_limit():
     """A user has room again."""
     revocations = revocations_with(max_per_user=2)
     for number in range(2):
@@ -400,7 +400,7 @@ def test_what_was_forgotten_does_not_count():
     assert (revocations.is_full("alice"), revocations._made_for["bob"]) == (False, 1)
 
 
-def test_marks_of_other_processes_count_against_nobody_here():
+def test_revocations_of_other_processes_count_against_nobody():
     """Their names do not tell whose they are, and the other process has counted them."""
     revocations = revocations_with(max_per_user=1)
     revocations.learn(Revocation("id x", FOR_EVER, AT_ONCE, NOW - 1), now=NOW)
@@ -450,7 +450,7 @@ def test_users_of_sids_are_bounded():
         (lambda revocations: revocations.sign_out(sub=LOGIN.sub, sid=None, now=NOW), LONG_AGO),
     ],
 )
-def test_when_a_session_ended_is_known(how, ended_at):
+def test_the_time_of_a_revocation_is_known(how, ended_at):
     """By that an old cookie is told from a double click; of those that ended together nobody knows."""
     revocations = revocations_with()
 
@@ -459,7 +459,7 @@ def test_when_a_session_ended_is_known(how, ended_at):
     assert revocations.ended_at(LOGIN, now=NOW) == ended_at
 
 
-def test_what_others_were_not_told_of_has_not_ended_yet():
+def test_an_unshared_revocation_has_not_happened_for_others():
     """It can be tried again."""
     revocations = revocations_with(is_shared=True)
     marks = [*revocations.end(LOGIN.id, now=NOW), *revocations.sign_out(sub=LOGIN.sub, sid=None, now=NOW)]
@@ -470,7 +470,7 @@ def test_what_others_were_not_told_of_has_not_ended_yet():
     assert revocations.ended_at(LOGIN, now=NOW) == NOW
 
 
-def test_when_what_was_forgotten_ended_nobody_knows():
+def test_the_time_of_a_forgotten_revocation_is_unknown():
     """Too long ago to matter, and nothing of it is left."""
     revocations = revocations_with(most=1, is_shared=True)
     session = login(revocations)
@@ -484,7 +484,7 @@ def test_when_what_was_forgotten_ended_nobody_knows():
     )
 
 
-def test_who_was_replaced_first_is_known_after_the_sign_out():
+def test_the_first_replacement_is_known_after_a_sign_out():
     """Then another session may have to end with it."""
     revocations = revocations_with()
     revocations.end("x", now=NOW, grace=30)

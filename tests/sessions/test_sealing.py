@@ -25,7 +25,7 @@ def test_what_was_sealed_opens(value, kind, name):
 
 
 @given(st.text(alphabet=st.one_of(st.characters(), st.characters(categories=["Cs"])), max_size=200))
-def test_no_text_makes_opening_fail(text):
+def test_no_text_makes_unsealing_raise(text):
     """Whatever a browser sends, it is a value of ours or nothing."""
     assert SEALER.open("session", "name", text) is None
 
@@ -52,7 +52,7 @@ def test_only_one_spelling_of_a_value_is_good(size):
 
 
 @pytest.mark.parametrize(("ours", "other"), [("-", "+"), ("_", "/")])
-def test_the_other_alphabet_is_none_of_ours(ours, other):
+def test_the_standard_base64_alphabet_is_refused(ours, other):
     """The same bytes in plain base64."""
     text = next(text for text in iter(lambda: SEALER.seal("session", "name", b"x" * 48), "") if ours in text)
 
@@ -74,7 +74,7 @@ def test_the_other_alphabet_is_none_of_ours(ours, other):
         ("session", "name", Sealer([ONE], context=(CONTEXT[0] + "web", "", CONTEXT[2]))),
     ],
 )
-def test_a_value_stands_in_for_no_other(kind, name, sealer):
+def test_a_sealed_value_cannot_stand_in_for_another(kind, name, sealer):
     """Kind, name, issuer, client and origin are bound in."""
     assert sealer.open(kind, name, SEALER.seal("session", "name", b"value")) is None
 
@@ -95,7 +95,7 @@ def test_the_same_value_is_never_sealed_alike():
 
 
 @pytest.mark.parametrize("size", [0, 1, NONCE, NONCE + TAG - 1])
-def test_what_is_too_short_is_nothing(size):
+def test_a_value_that_is_too_short_does_not_open(size):
     """There is no room for a nonce and a tag."""
     assert SEALER.open("session", "name", "A" * ((size * 4 + 2) // 3)) is None
 
@@ -108,7 +108,7 @@ def test_an_empty_value_can_be_sealed():
 
 
 @given(st.lists(st.text(max_size=5), max_size=4), st.lists(st.text(max_size=5), max_size=4))
-def test_no_two_lists_of_parts_read_alike(one, two):
+def test_the_context_is_encoded_unambiguously(one, two):
     """Else a part could borrow characters of its neighbour."""
     assert (bound_to(*one) == bound_to(*two)) is (one == two)
 

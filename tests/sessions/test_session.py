@@ -86,7 +86,7 @@ def test_a_session_of_another_format_number_is_none():
     assert decode_session(encode(msgspec.structs.replace(SESSION, login=login))) is None
 
 
-def test_what_is_one_thing_is_no_other():
+def test_one_kind_of_value_does_not_decode_as_another():
     """A login is no session, and tokens are no login."""
     assert (decode_session(encode(LOGIN)), decode_session(encode(TOKENS))) == (None, None)
     assert (decode_login(encode(SESSION)), decode_login(encode(TOKENS))) == (None, None)
@@ -177,7 +177,7 @@ def test_a_session_that_is_to_end_keeps_an_earlier_end(ends_at, ends):
 @pytest.mark.parametrize(
     ("expires_in", "after"), [(3600, 3540), (121, 61), (120, 60), (60, 30), (10, 5), (3, 2), (2, 1), (1, 1), (0, 1)]
 )
-def test_an_access_token_is_renewed_a_minute_ahead_or_halfway(expires_in, after):
+def test_an_access_token_is_refreshed_a_minute_ahead_or_halfway(expires_in, after):
     """And never at once: each request would ask the provider."""
     assert refresh_due_at(1000, expires_in) == 1000 + after
 

@@ -7,7 +7,7 @@ def kept(cache: SessionCache[str, int], names: str) -> str:
     return "".join(name for name in names if cache.get(name) is not None)
 
 
-def test_beyond_the_most_the_oldest_goes():
+def test_over_the_limit_the_oldest_entry_is_dropped():
     """However often it is looked up: each request would pay for the order."""
     cache: SessionCache[str, int] = SessionCache(most=3)
     for number, name in enumerate("abc"):
@@ -19,7 +19,7 @@ def test_beyond_the_most_the_oldest_goes():
     assert kept(cache, "abcd") == "bcd"
 
 
-def test_beyond_the_most_bytes_as_many_go_as_it_takes():
+def test_over_the_byte_limit_the_oldest_entries_are_dropped():
     """What was opened may be large."""
     cache: SessionCache[str, int] = SessionCache(most_bytes=10)
     for name in "abc":
@@ -30,7 +30,7 @@ def test_beyond_the_most_bytes_as_many_go_as_it_takes():
     assert kept(cache, "abcd") == "cd"
 
 
-def test_what_is_larger_than_all_room_is_not_kept():
+def test_an_entry_larger_than_the_cache_is_not_kept():
     """It would take the place of everything."""
     cache: SessionCache[str, int] = SessionCache(most_bytes=10)
     cache.keep("b", 1, size=3)

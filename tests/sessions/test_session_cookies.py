@@ -143,7 +143,7 @@ def test_what_is_too_large_to_be_compressed_stays_as_it_is():
 
 
 @pytest.mark.parametrize("data", [b"\x78junk", b"", b"junk"])
-def test_tokens_that_are_in_no_form_of_ours_open_nothing(data):
+def test_tokens_in_an_unknown_format_do_not_open(data):
     """Sealed by another release, for one."""
     window = Window()
     window.put(SESSION)

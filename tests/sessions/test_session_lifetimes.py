@@ -6,7 +6,7 @@ from tests.protected_site import Site, cookie_header, login_cookie, session_cook
 from tests.scripted_store import ScriptedStore
 
 
-async def test_a_session_that_is_not_used_ends():
+async def test_an_idle_session_ends():
     """The idle limit."""
     site = Site(session_idle=600)
     browser = await site.signed_in()
@@ -32,7 +32,7 @@ async def test_a_session_ends_however_much_it_is_used():
     assert (await browser.fetch("/page")).status_code == 401
 
 
-async def test_being_used_is_written_down_at_most_once_a_minute(site):
+async def test_activity_is_saved_at_most_once_a_minute(site):
     """A cookie in every answer would keep caches and proxies busy."""
     browser = await site.signed_in()
     written = []

@@ -176,7 +176,7 @@ async def test_the_record_of_another_user_is_an_outage(site, store):
 @pytest.mark.parametrize(
     ("start", "new"), [(13, b"0"), (13, b"2"), (14, b"\x00" * 8)], ids=["older", "newer", "secret"]
 )
-async def test_a_record_that_is_ours_no_more_asks_for_a_new_sign_in(site, store, start, new):
+async def test_a_record_that_we_can_no_longer_read_requires_a_new_login(site, store, start, new):
     """Of another version, or under a secret that is gone: waiting would not help, and the next login replaces it."""
     browser = await site.signed_in()
     record = await record_of(site, store, browser)

@@ -214,7 +214,7 @@ def test_a_record_relabelled_for_another_secret_is_garbage():
     assert (outcome(relabelled, records=both), summary_of(relabelled, records=both)) == ("store_garbage",) * 2
 
 
-def test_parts_of_two_records_make_no_third():
+def test_halves_of_two_records_do_not_combine():
     """The summary and the session belong together."""
     old = RECORDS.seal(SESSION, LIMITS)
     new = RECORDS.seal(msgspec.structs.replace(SESSION, seen_at=1060), LIMITS)
@@ -297,7 +297,7 @@ def test_a_summary_of_another_format_is_none(data):
     assert summary_of(head_with(data)) is None
 
 
-def test_a_session_that_says_another_id_than_its_place_is_none():
+def test_a_record_whose_session_has_another_id_does_not_open():
     """Only our own fault could write one, and it must not be taken for somebody else's."""
     head, key = head_with(b"[1,2,3]"), derive(ONE, "record", salt=ID.encode())
 

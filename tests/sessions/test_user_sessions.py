@@ -57,7 +57,7 @@ async def test_a_session_that_was_ended_is_dead_in_all_its_forms(site, how):
 
 
 @both
-async def test_a_request_under_way_brings_nothing_back(site, how):
+async def test_a_concurrent_request_does_not_restore_a_signed_out_session(site, how):
     """Twenty of them, whose last use was about to be written."""
     browser = await site.signed_in()
     header = cookie_header(browser)

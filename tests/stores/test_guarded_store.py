@@ -53,7 +53,7 @@ async def test_every_method_is_passed_through():
 
 
 @pytest.mark.parametrize("method", METHODS)
-async def test_what_a_store_raises_is_one_error(method):
+async def test_any_exception_of_a_store_is_store_unavailable(method):
     """Its text stays out: it may hold an address with a password."""
     store = ScriptedStore()
     store.broken = set(METHODS)
@@ -65,7 +65,7 @@ async def test_what_a_store_raises_is_one_error(method):
     assert isinstance(error.__cause__, OSError)
 
 
-async def test_an_error_of_ours_that_a_store_raises_is_one_error_as_well():
+async def test_our_own_error_raised_by_a_store_is_store_unavailable_too():
     """A store of the user's own must not refuse a login by its way."""
     store = ScriptedStore()
 
@@ -188,6 +188,6 @@ async def test_the_middleware_opens_its_store_with_the_app(fails):
     assert store.said == ([] if fails else ["open", "closed"])
 
 
-def test_a_door_says_what_is_behind_it():
+def test_the_repr_of_a_guarded_store_names_its_store():
     """For whoever looks at the parts in a debugger; the store's own repr may show a password."""
     assert repr(GuardedStore(ScriptedStore())) == "StoreDoor(ScriptedStore)"

@@ -45,7 +45,7 @@ async def test_every_method_is_bounded_in_time(method):
     assert (error.code, error.detail) == ("store_timeout", method)
 
 
-async def test_a_store_whose_own_time_is_over_is_slow():
+async def test_a_store_that_raises_its_own_timeout_counts_as_slow():
     """Clients have deadlines of their own."""
     store = ScriptedStore()
     store.before["get"] = [give_up]
@@ -75,7 +75,7 @@ async def slow_guarded_store() -> tuple[SlowStore, GuardedStore]:
     return store, guarded
 
 
-async def test_while_a_store_is_slow_one_finds_out_and_the_others_are_impatient():
+async def test_while_a_store_is_slow_one_request_probes_it_and_others_fail_fast():
     """Else every request of the site would hang for the whole deadline."""
     store, guarded = await slow_guarded_store()
     began = anyio.current_time()
@@ -91,7 +91,7 @@ async def test_while_a_store_is_slow_one_finds_out_and_the_others_are_impatient(
     assert waited == pytest.approx(3 * IMPATIENT_DEADLINE, abs=0.01)
 
 
-async def test_once_a_store_answers_again_everybody_is_patient():
+async def test_once_a_store_answers_again_all_requests_wait_normally():
     """Whoever found out tells the others."""
     store, guarded = await slow_guarded_store()
     store.go.set()
@@ -112,7 +112,7 @@ async def test_once_a_store_answers_again_everybody_is_patient():
     assert results == [None, None]
 
 
-async def test_an_impatient_request_that_is_answered_tells_it_too():
+async def test_a_fast_failing_request_that_is_answered_ends_the_slow_state():
     """It need not be the one that waits longest."""
     store, guarded = await slow_guarded_store()
     finds_out, late = anyio.Event(), anyio.Event()
@@ -135,7 +135,7 @@ async def test_an_impatient_request_that_is_answered_tells_it_too():
     assert results == [None, None, None]
 
 
-async def test_when_the_one_that_finds_out_goes_away_the_next_one_does():
+async def test_when_the_probing_request_is_cancelled_the_next_one_probes():
     """A browser that hangs up must not leave everybody impatient for ever."""
     store, guarded = await slow_guarded_store()
     with anyio.move_on_after(0.01):

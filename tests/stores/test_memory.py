@@ -49,7 +49,7 @@ async def test_a_lifetime_ends_at_its_last_moment():
     assert (await store.get("key"), await store.linked("index")) == (None, [])
 
 
-async def test_the_longest_unused_goes_when_there_are_too_many():
+async def test_the_least_recently_used_is_dropped_when_there_are_too_many():
     """Who comes back is worth more than who does not."""
     store = MemoryStore(max_sessions=3)
     for key in "abc":
@@ -62,7 +62,7 @@ async def test_the_longest_unused_goes_when_there_are_too_many():
     assert [key for key in "abcd" if await store.get(key) is not None] == ["a", "b", "d"]
 
 
-async def test_the_longest_unused_go_when_they_take_too_much():
+async def test_the_least_recently_used_are_dropped_when_they_are_too_large():
     """As many as it takes."""
     store = MemoryStore(max_bytes=3 * (1 + 100))
     for key in "abc":
@@ -124,7 +124,7 @@ async def test_a_value_that_grows_is_counted_once():
     assert (repr(store), store._bytes, store._bytes_of_notes) == ("MemoryStore(0 values)", 0, 0)
 
 
-async def test_what_has_ended_goes_before_what_is_unused():
+async def test_expired_values_are_dropped_before_unused_ones():
     """Also where it was used last."""
     clock = Clock()
     store = MemoryStore(max_sessions=3, clock=clock)
@@ -139,7 +139,7 @@ async def test_what_has_ended_goes_before_what_is_unused():
     assert [await store.get(key) for key in ("unused", "short", "used", "new")] == [b"value", None, b"value", b"value"]
 
 
-async def test_as_many_as_are_needed_of_those_that_ended_go_before_what_is_unused():
+async def test_only_as_many_expired_values_as_needed_are_dropped():
     """Also for a large value."""
     clock = Clock()
     store = MemoryStore(max_bytes=5 * 101, clock=clock)
@@ -180,7 +180,7 @@ async def test_a_value_larger_than_all_is_an_error():
     assert await store.add("l", bytes(92), lifetime=60) is True
 
 
-async def test_what_ended_is_forgotten_though_nobody_asks_for_it():
+async def test_expired_values_are_removed_without_a_read():
     """Sessions that nobody comes back to must not stay."""
     clock = Clock()
     store = MemoryStore(clock=clock)
@@ -209,7 +209,7 @@ async def test_index_entries_are_bounded_in_all():
     assert sorted(members, key=int) == [str(number) for number in range(2 * most, 3 * most)]
 
 
-async def test_an_empty_index_takes_no_room():
+async def test_an_empty_index_uses_no_memory():
     """However it became empty."""
     clock = Clock()
     store = MemoryStore(clock=clock)
@@ -225,7 +225,7 @@ async def test_an_empty_index_takes_no_room():
     assert store._indexes == {}
 
 
-async def test_one_session_that_is_written_for_ever_takes_no_more_room():
+async def test_rewriting_one_session_uses_no_more_memory():
     """What is out of date is cleaned up behind it."""
     clock = Clock()
     store = MemoryStore(clock=clock)
@@ -243,13 +243,13 @@ async def test_one_session_that_is_written_for_ever_takes_no_more_room():
 
 
 @pytest.mark.parametrize("bounds", [{"max_sessions": 0}, {"max_bytes": 0}, {"max_sessions": -1}])
-def test_a_bound_that_lets_nothing_in_is_an_error(bounds):
+def test_a_limit_below_one_is_an_error(bounds):
     """At start-up, not at the first sign-in."""
     with pytest.raises(ValueError, match="at least 1"):
         MemoryStore(**bounds)
 
 
-async def test_its_text_holds_no_key_and_no_value():
+async def test_the_repr_of_a_memory_store_shows_no_keys_or_values():
     """It may end in a log."""
     store = MemoryStore()
     await store.add("s3cret-key", b"s3cret-value", lifetime=60)

@@ -31,7 +31,7 @@ def said(hidden: str) -> list[str]:
     return [line.strip() for line in text.splitlines()]
 
 
-def test_its_text_never_shows_the_password():
+def test_the_repr_of_a_redis_store_never_shows_the_password():
     """It ends in logs and error pages."""
     store = RedisStore("redis+sentinel://user:s3cret@h1,h2:7000/mymaster?sentinel_password=s3cret")
 

@@ -3,14 +3,14 @@
 from asgi_oidc.stores.replay_cache import ReplayCache
 
 
-def test_the_second_time_is_told_apart():
+def test_a_second_use_is_recognised():
     """One callback makes at most one token call."""
     cache = ReplayCache()
 
     assert [cache.add("x", now=10, lifetime=90) for _ in range(3)] == [True, False, False]
 
 
-def test_one_can_look_without_writing_it_down():
+def test_a_lookup_does_not_record_a_use():
     """A logout token is used up when the work is done, not before."""
     cache = ReplayCache()
     cache.add("x", now=10, lifetime=90)
@@ -19,7 +19,7 @@ def test_one_can_look_without_writing_it_down():
     assert cache.add("y", now=10, lifetime=90)
 
 
-def test_what_its_time_refuses_is_forgotten():
+def test_expired_entries_are_forgotten():
     """The memory of a process is not endless."""
     cache = ReplayCache()
     cache.add("x", now=0, lifetime=50)
@@ -41,7 +41,7 @@ def test_a_name_that_comes_again_is_remembered_longer():
     assert not cache.add("x", now=60, lifetime=50)
 
 
-def test_beyond_the_most_the_oldest_goes():
+def test_over_the_limit_the_oldest_entry_is_dropped():
     """Each costs its author a call, but memory is bounded all the same."""
     cache = ReplayCache(most=3)
     for number in range(10):

@@ -208,7 +208,7 @@ async def test_a_post_redirected_by_another_origin_loses_its_origin(browser):
     assert headers_of(await browser.post(url, {}))["origin"] == "null"
 
 
-async def test_the_way_is_kept(browser):
+async def test_redirects_are_recorded(browser):
     """`history` has every step, oldest first."""
     response = await browser.get(to(to("/x", SIBLING)))
 
@@ -404,7 +404,7 @@ async def test_a_page_that_posts_itself_can_be_looked_at(browser):
 # --- apps and URLs
 
 
-async def test_what_the_app_raises_comes_through():
+async def test_exceptions_of_the_app_propagate():
     """An error 500 would hide the reason."""
 
     async def broken(*_: Any) -> None:

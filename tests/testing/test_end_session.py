@@ -154,7 +154,7 @@ async def test_end_session_loads_a_frame_per_client_and_goes_on(seen_in_front, b
     assert "Signed out" in page.text
 
 
-async def test_end_session_loads_frames_without_a_way_back_too(seen_in_front, browser):
+async def test_end_session_loads_frames_without_a_redirect_uri_too(seen_in_front, browser):
     """The clients are to hear of it wherever the person goes."""
     await sign_in(browser, "alice", "shop")
     page = await browser.get(end_session_url(seen_in_front))

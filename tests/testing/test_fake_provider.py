@@ -152,7 +152,7 @@ async def test_registered_redirect_uris_are_compared_as_text():
     assert (good.status_code, bad.status_code) == (200, 400)
 
 
-async def test_a_doubled_parameter_is_refused(rp, browser):
+async def test_a_duplicate_parameter_is_refused(rp, browser):
     """Which of the two counts would depend on the reader."""
     page = await browser.get(rp.authorization_url() + "&scope=openid")
 
@@ -415,7 +415,7 @@ async def test_end_session_without_a_state_sends_back_without_one(browser, provi
     assert back.url == "https://app.example.com/public"
 
 
-async def test_end_session_by_post_without_a_way_back_says_so(browser, provider):
+async def test_end_session_by_post_without_a_redirect_uri_says_so(browser, provider):
     """There is a page for those who just want to leave."""
     await signed_in(browser)
     page = await browser.post(provider.metadata["end_session_endpoint"], {})

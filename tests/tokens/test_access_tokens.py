@@ -22,7 +22,7 @@ def site(request: pytest.FixtureRequest) -> TokenSite:
 
 
 @pytest.mark.parametrize(("age", "refreshes"), [(LIFETIME - 61, 0), (LIFETIME - 60, 1), (LIFETIME + 1, 1)])
-async def test_a_token_is_renewed_when_a_minute_is_left(site, age, refreshes):
+async def test_a_token_is_refreshed_when_a_minute_is_left(site, age, refreshes):
     """It has to live on until the other API has read it."""
     browser = await site.signed_in()
     site.clock.advance(age)
@@ -190,7 +190,7 @@ async def test_a_provider_that_is_down_ends_no_session(site):
     assert (up.status_code, site.refreshes) == (200, 2)
 
 
-async def test_a_token_that_is_still_live_is_used_while_the_provider_is_down(site):
+async def test_a_valid_token_is_used_while_the_provider_is_down(site):
     """The last minute is there for that."""
     browser = await site.signed_in()
     site.clock.advance(LIFETIME - 30)
@@ -252,7 +252,7 @@ async def test_a_sign_out_while_a_refresh_is_under_way_stands(site):
 @pytest.mark.parametrize(
     ("scope", "fault", "status"), [("openid", None, 503), ("openid offline_access", "refresh_invalid_grant", 403)]
 )
-async def test_tokens_that_are_dead_on_arrival_make_no_circle(scope, fault, status):
+async def test_tokens_that_arrive_expired_cause_no_refresh_loop(scope, fault, status):
     """The browser would go round between us and the provider until it gives up."""
     site = TokenSite(scope=scope)
     site.provider.access_token_lifetime = 1
@@ -314,7 +314,7 @@ async def test_a_provider_without_rotation_is_served_as_well(site):
     assert (site.refreshes, len(set(site.tokens))) == (3, 4)
 
 
-async def test_keys_that_are_gone_in_the_middle_lose_no_refresh_token(site):
+async def test_keys_that_become_unavailable_lose_no_refresh_token(site):
     """The ID Token cannot be judged, but the old refresh token is spent."""
     browser = await site.signed_in()
     site.clock.advance(LIFETIME + 1)

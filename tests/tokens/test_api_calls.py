@@ -70,7 +70,7 @@ async def oidc_of(site: TokenSite, sub: str = "alice") -> Any:
     return site.app.scope["oidc"]
 
 
-async def test_the_live_token_goes_along(site):
+async def test_the_current_token_is_sent(site):
     """Renewed when it is due, like any other."""
     oidc, api = await oidc_of(site), Api(site)
     site.clock.advance(LIFETIME + 1)
@@ -115,7 +115,7 @@ async def test_the_token_does_not_follow_a_redirect_to_another_origin(site):
     ]
 
 
-async def test_a_401_renews_the_token_once_and_the_call_is_made_again(site):
+async def test_a_401_refreshes_the_token_once_and_repeats_the_call(site):
     """The API may know earlier than we that a token is over."""
     oidc, api = await oidc_of(site), Api(site)
     old = await oidc.access_token()
@@ -188,7 +188,7 @@ async def test_an_origin_that_a_token_must_not_go_to_is_refused(site, origins):
         oidc.httpx_auth(*origins)
 
 
-async def test_nobody_has_no_token_to_send(site):
+async def test_an_anonymous_user_has_no_token_to_send(site):
     """On a public page."""
     site.app.at_work = lambda scope: anyio.lowlevel.checkpoint()
     await site.browser().get("/")
@@ -264,7 +264,7 @@ async def test_a_provider_that_is_down_gives_no_other_token(site):
         await oidc.exchange_token(audience="orders")
 
 
-async def test_answers_that_cross_stay_apart(site):
+async def test_concurrent_answers_are_not_mixed_up(site):
     """Two users want the same at once, and the provider answers the second first."""
     alice, bob = await oidc_of(site), await oidc_of(site, "bob")
     got: dict[str, str] = {}

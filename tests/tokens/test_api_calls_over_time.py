@@ -83,7 +83,7 @@ async def test_the_users_token_stands_above_what_a_url_says(site, url):
     assert (answer.status_code, api.tokens) == (200, [await oidc.access_token()])
 
 
-async def test_a_refusal_from_elsewhere_renews_nothing(site):
+async def test_a_401_from_another_origin_refreshes_nothing(site):
     """The API sent us on, and it was the other one that said 401."""
     oidc, api = await oidc_of(site), Api(site)
 
@@ -93,7 +93,7 @@ async def test_a_refusal_from_elsewhere_renews_nothing(site):
     assert (answer.status_code, site.refreshes, len(api.calls)) == (401, 0, 2)
 
 
-async def test_a_refusal_while_the_provider_is_down_is_the_apps_to_see(site):
+async def test_a_401_while_the_provider_is_down_reaches_the_app(site):
     """The API's own answer says more than an error of ours, and the provider is not asked again at once."""
     oidc, api = await oidc_of(site), Api(site)
     api.takes_none = True
@@ -119,7 +119,7 @@ async def test_a_refusal_of_a_session_that_was_withdrawn_ends_it(site):
         await oidc.access_token()
 
 
-async def test_an_auth_that_outlives_its_session_calls_nobody(site):
+async def test_an_auth_that_outlives_its_session_sends_nothing(site):
     """A task in the background goes on after the user has signed out."""
     browser = await site.signed_in()
     oidc, api = site.app.scope["oidc"], Api(site)
@@ -132,7 +132,7 @@ async def test_an_auth_that_outlives_its_session_calls_nobody(site):
     assert api.calls == []
 
 
-async def test_a_token_that_was_renewed_for_an_api_reaches_the_browser(site):
+async def test_tokens_refreshed_for_an_api_call_reach_the_browser(site):
     """Like any other refresh."""
     browser = await site.signed_in()
     api = Api(site)
@@ -152,7 +152,7 @@ async def test_a_token_that_was_renewed_for_an_api_reaches_the_browser(site):
     assert (site.refreshes, api.tokens[-1] == api.tokens[-2], len(api.calls)) == (1, True, 3)
 
 
-async def test_all_who_call_an_api_share_its_minute(site):
+async def test_all_calls_to_an_api_share_one_refresh_limit(site):
     """One refresh for an API that refuses all tokens, whatever page calls it."""
     browser = await site.signed_in()
     api = Api(site)

@@ -71,7 +71,7 @@ async def test_after_a_401_a_newer_token_goes_once():
     assert api.bodies == [b'{"a":1}'] * 2
 
 
-async def test_an_api_that_refuses_every_token_is_asked_twice():
+async def test_an_api_that_refuses_every_token_is_called_twice():
     """And no more: the 401 is the app's."""
     api = Api()
 

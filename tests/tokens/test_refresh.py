@@ -51,7 +51,7 @@ def site_with_other_answers(store: str, **members: Any) -> TokenSite:
     ("lifetime", "age", "refreshes"),
     [(40, 19, 0), (40, 20, 1), (100, 49, 0), (100, 50, 1), (3600, 3539, 0), (3600, 3540, 1)],
 )
-async def test_a_short_token_is_renewed_halfway(site, lifetime, age, refreshes):
+async def test_a_short_lived_token_is_refreshed_halfway(site, lifetime, age, refreshes):
     """A minute ahead would be always, for one that lives a minute."""
     site.provider.access_token_lifetime = lifetime
     browser = await site.signed_in()
@@ -159,7 +159,7 @@ async def test_who_waits_for_a_refresh_gets_it_when_the_first_goes_away(site):
     assert (answers, site.refreshes, site.provider.memory.revoked_grants) == ([200] * 10, 1, set())
 
 
-async def test_answers_to_two_users_that_cross_stay_apart(site):
+async def test_concurrent_answers_to_two_users_are_not_mixed_up(site):
     """The second is answered first."""
     browsers = {name: await site.signed_in(name) for name in ("alice", "bob")}
     site.clock.advance(LIFETIME + 1)

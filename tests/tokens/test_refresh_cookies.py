@@ -124,7 +124,7 @@ async def test_new_tokens_come_with_the_accept_of_a_websocket(site, when):
 
 
 @pytest.mark.parametrize("why", ["the app failed", "the client went away", "the answer had started"])
-async def test_the_next_answer_brings_what_an_answer_could_not(site, why):
+async def test_the_next_response_sets_cookies_that_one_could_not(site, why):
     """Also one that asks for no token."""
     browser = await site.signed_in()
     site.clock.advance(LIFETIME + 1)

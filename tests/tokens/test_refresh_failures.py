@@ -77,7 +77,7 @@ async def test_a_refresh_that_was_not_made_is_made_later(site, fault):
 
 
 @pytest.mark.parametrize("fault", USED_UP + UNREADABLE)
-async def test_an_answer_that_cannot_be_used_is_used_by_nobody(site, fault):
+async def test_an_invalid_refresh_answer_is_not_used(site, fault):
     """Who it is stays as it was. What came with somebody else's ID Token is not used, and the old refresh token is not
     sent again: the provider would take that for theft, and end the grant. Nothing is revoked: the session goes on, and
     what came may be another user's."""
@@ -281,7 +281,7 @@ async def test_the_app_is_told_why(site, fault, error, code):
     assert (page.status_code, [(type(exc), exc.code) for exc in raised]) == (200, [(error, code)])
 
 
-async def test_a_failure_is_remembered_by_all_who_come(site):
+async def test_a_failed_refresh_is_remembered_for_all_requests(site):
     """A hundred at once, and later ones with a copy of the cookies: one call in ten seconds."""
     browser = await site.signed_in()
     copied = site.browser(jar=copy.deepcopy(browser.jar))
@@ -301,7 +301,7 @@ async def test_a_failure_is_remembered_by_all_who_come(site):
     assert (statuses, late.status_code, late.headers["retry-after"], site.refreshes) == ([503] * 100, 503, "1", 1)
 
 
-async def test_a_live_token_is_used_while_a_failure_is_remembered(site):
+async def test_a_valid_token_is_used_while_a_failure_is_remembered(site):
     """One call in ten seconds, also in the last minute of a token."""
     browser = await site.signed_in()
     site.clock.advance(LIFETIME - 60)
@@ -372,7 +372,7 @@ async def test_a_public_page_that_needs_a_token_says_the_same(site):
     assert (page.status_code, page.headers["cache-control"]) == (503, "no-store")
 
 
-async def test_a_failure_after_the_answer_has_started_is_the_servers(site):
+async def test_a_failure_after_the_response_has_started_propagates_to_the_server(site):
     """Nobody can take back what was sent; the session stays as it is."""
     browser = await site.signed_in()
     site.clock.advance(LIFETIME + 1)

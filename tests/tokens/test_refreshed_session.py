@@ -51,7 +51,7 @@ def nested(value: Any, depth: int) -> Any:
     ],
     ids=str,
 )
-def test_the_same_in_other_words_is_nothing_else(old, new):
+def test_equal_claims_in_another_form_are_not_a_change(old, new):
     """Providers list in any order, and each token has its own times and hashes."""
     assert not rights_may_differ(saying(new), saying(old))
 
@@ -70,7 +70,7 @@ def test_the_same_in_other_words_is_nothing_else(old, new):
     ],
     ids=str,
 )
-def test_anything_that_a_rule_could_go_by_is_something_else(old, new):
+def test_any_claim_that_a_rule_could_use_is_a_change(old, new):
     """Also what was not there before: an app may refuse by it."""
     assert rights_may_differ(saying(new), saying(old))
 
@@ -86,7 +86,7 @@ def test_anything_that_a_rule_could_go_by_is_something_else(old, new):
         ({"access_token": "one"}, {"access_token": "two"}, False),
     ],
 )
-def test_scopes_and_the_end_count_as_well(old, new, is_else):
+def test_scopes_and_the_session_end_count_as_changes(old, new, is_else):
     """And the tokens themselves do not."""
     assert rights_may_differ(saying({}, **new), saying({}, **old)) is is_else
 
@@ -129,7 +129,7 @@ def test_a_scope_that_is_lost_was_stated_just_now():
 
 
 @pytest.mark.parametrize(("said", "lead"), [({"name": "Alice"}, 0), ({"name": "Alison"}, LEAD)])
-def test_tokens_that_say_something_else_are_ahead_of_what_others_got_meanwhile(said, lead):
+def test_tokens_with_changes_are_newer_than_concurrent_ones(said, lead):
     """Another process may have asked just before, and its clock may be ahead."""
     tokens = refreshed(saying_alice(), ANSWER, said, further={}, now=NOW + 300)
 

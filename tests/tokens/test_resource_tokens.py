@@ -60,7 +60,7 @@ async def test_fifty_at_once_make_one_call(site, how):
 
 
 @both
-async def test_answers_to_two_users_that_cross_stay_apart(site, how):
+async def test_concurrent_answers_to_two_users_are_not_mixed_up(site, how):
     """User B once got the token of user A, because both wanted the same (CVE-2025-67490)."""
     oidcs = {name: await oidc_of(site, name) for name in ("alice", "bob")}
     got: dict[str, str] = {}
@@ -93,7 +93,7 @@ async def test_two_sessions_of_one_user_share_no_token(site, how):
     assert (len(set(tokens)), calls_of(site, how)) == (2, 2)
 
 
-async def test_each_wish_has_its_own_token(site):
+async def test_each_resource_and_scope_has_its_own_token(site):
     """A token for less is not one for more."""
     oidc = await oidc_of(site)
     wishes: list[dict[str, str]] = [
@@ -112,7 +112,7 @@ async def test_each_wish_has_its_own_token(site):
 
 
 @both
-async def test_a_token_is_renewed_when_it_is_due(site, how):
+async def test_a_resource_token_is_refreshed_when_due(site, how):
     """A minute ahead, like the session's own."""
     browser = await site.signed_in()
     first = await get_token(site.app.scope["oidc"], how)
@@ -126,7 +126,7 @@ async def test_a_token_is_renewed_when_it_is_due(site, how):
     assert site.provider.token_info(newest).active
 
 
-async def test_an_exchange_renews_the_users_token_first_where_that_is_due(site):
+async def test_a_token_exchange_refreshes_the_users_token_first_when_due(site):
     """The provider would take no dead one."""
     oidc = await oidc_of(site)
     site.clock.advance(LIFETIME + 1)
@@ -186,7 +186,7 @@ async def test_the_refresh_token_that_came_along_is_kept_when_the_client_goes_aw
     assert (page.status_code, site.refreshes, site.provider.memory.revoked_grants) == (200, 2, set())
 
 
-async def test_many_wishes_and_a_refresh_at_once_use_no_refresh_token_twice(site):
+async def test_concurrent_resource_requests_and_a_refresh_use_each_refresh_token_once(site):
     """All of them need the one that there is."""
     browser = await site.signed_in()
     site.clock.advance(LIFETIME + 1)
@@ -231,7 +231,7 @@ async def test_a_failure_is_that_of_any_refresh(site, fault, error, ends):
 
 
 @both
-async def test_a_refusal_says_nothing_about_another_session_or_wish(site, how):
+async def test_a_refusal_applies_to_one_session_and_resource_only(site, how):
     """Alice may not have it; Bob may."""
     site.provider.targets = []
     oidc = await oidc_of(site)

@@ -78,7 +78,7 @@ async def test_without_a_refresh_token_nothing_is_given_back():
     assert site.provider.count("/revoke") == 0
 
 
-async def test_a_second_sign_out_asks_nobody(site):
+async def test_a_second_sign_out_makes_no_call(site):
     """A double click, and a copy of the cookies."""
     browser = await site.signed_in()
     copied = site.browser(jar=copy.deepcopy(browser.jar))
@@ -148,7 +148,7 @@ async def test_tokens_that_come_after_the_sign_out_are_given_back(site):
     assert (await site.call("/auth/session", headers={"cookie": header})).status == 401
 
 
-async def test_a_resource_token_that_comes_after_the_sign_out_is_given_to_nobody(site):
+async def test_a_resource_token_that_arrives_after_the_sign_out_is_not_used(site):
     """And its refresh token is given back."""
     browser = await site.signed_in()
     got: list[str] = []
@@ -221,7 +221,7 @@ async def test_a_login_that_fails_gives_its_refresh_token_back(fault):
     assert (answer.status_code in (502, 503), active_refresh_tokens(site)) == (True, [])
 
 
-async def test_a_sign_out_from_a_page_without_a_session_asks_nobody(site):
+async def test_a_sign_out_without_a_session_makes_no_call(site):
     """Anybody can send that form."""
     site.app.at_work = nothing
 

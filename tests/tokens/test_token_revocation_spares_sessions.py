@@ -46,7 +46,7 @@ async def gets_a_new_token(site: TokenSite, browser: Browser) -> bool:
 @pytest.mark.parametrize("response_mode", ["query", "form_post"])
 @pytest.mark.parametrize("fault", ["id_token_wrong_acr", "id_token_bad_signature", "userinfo_down", "jwks_down"])
 @pytest.mark.parametrize("store", STORES)
-async def test_a_login_that_fails_leaves_the_live_session_its_tokens(store, fault, response_mode):
+async def test_a_failed_login_leaves_the_tokens_of_the_active_session(store, fault, response_mode):
     """A step-up that the provider cannot do, for one; a sign-out by an administrator still reaches the app."""
     site = site_of(store, userinfo="always", authorization_params={"response_mode": response_mode})
     browser = await site.signed_in()
@@ -173,7 +173,7 @@ async def test_a_login_that_fails_leaves_sessions_of_other_middlewares_alone(sit
 
 
 @pytest.mark.parametrize("store", STORES)
-async def test_a_session_that_is_over_shares_nothing(store):
+async def test_an_ended_session_blocks_no_revocation(store):
     """It was signed out, so what comes after that is given back."""
     site = site_of(store, userinfo="always")
     browser = await site.signed_in()
@@ -188,7 +188,7 @@ async def test_a_session_that_is_over_shares_nothing(store):
 
 @pytest.mark.parametrize("fault", ["userinfo_down", "id_token_bad_signature"])
 @pytest.mark.parametrize("store", STORES)
-async def test_a_session_that_nobody_here_can_read_may_be_a_live_one(store, fault):
+async def test_an_unreadable_session_may_be_active(store, fault):
     """Another process may have the secret for it."""
     site = site_of(store, userinfo="always")
     browser = await site.signed_in()
@@ -298,7 +298,7 @@ async def test_a_provider_that_ends_a_session_by_a_refresh_ends_no_newer_one(sit
     assert await gets_a_new_token(site, browser)
 
 
-async def test_live_refresh_tokens_are_few_in_the_end(site):
+async def test_few_refresh_tokens_stay_active(site):
     """What is left of a failed login ends with the session that it shares."""
     browser = await site.signed_in()
     with site.provider.fault("id_token_wrong_acr"):

@@ -48,7 +48,7 @@ def test_no_store_is_never_weakened(asked):
     assert b"public" not in value
 
 
-def test_with_a_cookie_of_ours_nobody_may_keep_it():
+def test_a_response_with_our_cookie_is_no_store():
     """RFC 9111 §7.3: a kept Set-Cookie would sign strangers in."""
     headers = private_headers([(b"cache-control", b"public, max-age=9"), (b"set-cookie", b"app=1")], [COOKIE, b"b=2"])
 
