@@ -7,6 +7,7 @@ import pytest
 
 from asgi_oidc import MemoryStore, SessionEnded, StoreUnavailable
 from asgi_oidc.testing import Browser, FakeProvider, Persona
+from tests.asgi.test_open_websockets import fill_up
 from tests.protected_site import OTHER_SECRET, SECRET, Site, cookie_header, nothing, who_am_i
 from tests.scripted_store import ScriptedStore
 from tests.token_site import LIFETIME, TokenSite
@@ -220,6 +221,39 @@ async def test_a_rotated_secret_lists_and_ends_the_sessions_of_before(site):
     ended = await both_secrets.middleware.sessions.end("alice", listed[0][0])
 
     assert ([len(ids) for ids in listed], ended, await who_am_i(browser)) == ([1, 0], True, None)
+
+
+async def test_of_two_callers_that_end_a_session_one_is_told_so(site, store):
+    """The other one ended nothing."""
+    await site.signed_in()
+    (name,) = await ids_of(site)
+    told: list[bool] = []
+
+    async def end_first() -> None:
+        told.append(await site.middleware.sessions.end("alice", name))
+
+    store.before["remove"] = [end_first]
+    told.append(await site.middleware.sessions.end("alice", name))
+
+    assert told == [True, False]
+
+
+async def test_a_session_of_a_user_at_the_revocation_limit_can_be_ended(site):
+    """The record is gone, whether or not there is a revocation for concurrent requests."""
+    browser = await site.signed_in()
+    fill_up(site, "alice")
+
+    ended = await site.middleware.sessions.end("alice", (await ids_of(site))[0])
+
+    assert (ended, await who_am_i(browser), await ids_of(site)) == (True, None, [])
+
+
+async def test_a_record_of_another_release_is_not_listed(site, store):
+    """Its format is unknown here; the process that wrote it can read it."""
+    await site.signed_in()
+    store.answers["get"] = b"oidc-session-9" + bytes(100)
+
+    assert await ids_of(site) == []
 
 
 @pytest.mark.parametrize("method", ["linked", "get", "remove"])
