@@ -219,6 +219,16 @@ async def test_with_a_landing_page_on_another_site_the_logout_response_is_the_pa
         assert (response.location, session_cookies(browser)) == (away, [])
 
 
+async def test_a_local_logout_may_end_on_another_site():
+    """What is there is not ours to decide, so no page of ours stands in for it."""
+    away = "https://www.example.org/bye"
+    browser = await without_end_session(Site(post_logout_redirect_uri=away)).signed_in()
+
+    response = await browser.post(LOGOUT, follow=False)
+
+    assert (response.status_code, response.location, session_cookies(browser)) == (303, away, [])
+
+
 async def test_below_a_mount_a_protected_page_is_known_too():
     """And so is a public one."""
     site = Site(base_url=f"{ORIGIN}/app", public=["/", "/public/*"])
