@@ -139,7 +139,7 @@ def test_help_tells_what_there_is(arguments, told, capsys):
 
 
 @pytest.mark.parametrize("arguments", [[], ["dance"], ["demo", "--port", "65536"], ["demo", "--port", "-1"]])
-def test_what_makes_no_sense_is_a_usage_error(arguments, capsys):
+def test_invalid_arguments_are_a_usage_error(arguments, capsys):
     """Exit status 2 and the usage, as everywhere."""
     with pytest.raises(SystemExit) as end:
         main(arguments)

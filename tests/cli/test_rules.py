@@ -89,7 +89,7 @@ def test_an_address_is_explained_as_it_is_copied_from_a_browser(capsys):
     assert copied.count("GET /admin?x=1#y\n") == 2
 
 
-def test_quart_is_looked_into(capsys):
+def test_quart_apps_are_inspected(capsys):
     """It keeps the middleware in `asgi_app`."""
     assert "a signed-in user" in run(capsys, f"{HERE}:quart_app")[1]
 
@@ -115,7 +115,7 @@ def test_quart_is_looked_into(capsys):
         ([f"{HERE}:make_app_with_wrong_variables", "--factory"], "OIDC_LEEWAY"),
     ],
 )
-def test_what_is_in_the_way_is_said_on_stderr(capsys, arguments, problem):
+def test_obstacles_are_reported_on_stderr(capsys, arguments, problem):
     """And nothing on stdout."""
     status, said, complaint = run(capsys, *arguments)
 
@@ -138,7 +138,7 @@ def test_the_path_of_imports_is_left_as_it_was(capsys):
     assert sys.path == before
 
 
-def test_a_path_outside_of_every_mount_is_told_so(capsys):
+def test_a_path_outside_every_mount_is_reported(capsys):
     """It never reaches a middleware."""
     assert "/x is not below https://app.example.com/admin" in run(capsys, f"{HERE}:mounted_app", "/x")[2]
 

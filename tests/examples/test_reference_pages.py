@@ -275,7 +275,7 @@ EXCEPTIONS: dict[str, Exception] = {
 
 @pytest.mark.parametrize("row", RAISED.rows)
 @pytest.mark.parametrize(("column", "way"), [*zip(RAISED.columns, (opened, fetched), strict=True)])
-async def test_what_an_app_raises_is_answered_as_the_table_says(row, column, way):
+async def test_exceptions_of_the_app_are_answered_as_the_table_says(row, column, way):
     """An app may leave it to the middleware what a user gets who lacks something."""
     error = next((each for name, each in EXCEPTIONS.items() if f"`{name}`" in row), KeyError("else"))
     site = Site(public=["/public/*"])

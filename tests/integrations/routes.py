@@ -86,7 +86,7 @@ class RoutesContract:
         return site_of(self.make_app())
 
     @pytest.mark.parametrize("path", ["/me", "/staff", "/mail", "/company", "/fresh"])
-    async def test_who_meets_the_terms_gets_the_route(self, site, path):
+    async def test_a_user_who_meets_the_requirements_reaches_the_route(self, site, path):
         """With the very user of the scope."""
         browser = await sign_in(site)
 
@@ -103,7 +103,7 @@ class RoutesContract:
             ("alice", "/orders", "insufficient_scope"),
         ],
     )
-    async def test_who_lacks_a_right_is_refused(self, site, sub, path, error):
+    async def test_a_user_without_the_right_is_refused(self, site, sub, path, error):
         """403, a page as well: signing in again would not help; an odd claim is a missing one."""
         browser = await sign_in(site, sub)
 
@@ -123,7 +123,7 @@ class RoutesContract:
 
         assert (await browser.fetch("/company")).status_code == status
 
-    async def test_what_is_missing_is_told_of_scopes_and_else_in_the_log_alone(self, site, caplog):
+    async def test_missing_scopes_are_in_the_response_and_everything_else_only_in_the_log(self, site, caplog):
         """A scope can be asked for (RFC 6750 §3.1); of claims an outsider learns nothing."""
         browser = await sign_in(site, "bob")
 
@@ -135,7 +135,7 @@ class RoutesContract:
         assert f"why='claims roles' reference={self.problem(staff)['reference']}" in caplog.text
         assert "no claim" not in caplog.text
 
-    async def test_a_claim_that_the_session_lacks_is_told_in_the_log_alone(self, site, caplog):
+    async def test_a_missing_claim_is_named_in_the_log_only(self, site, caplog):
         """As for a rule: then it is the provider that has to be set up otherwise."""
         browser = await sign_in(site, "chloe")
 
@@ -144,7 +144,7 @@ class RoutesContract:
         assert (staff.status_code, "no claim" in staff.text) == (403, False)
         assert "hint='this session has no claim roles'" in caplog.text
 
-    async def test_nobody_who_opens_a_page_is_sent_to_a_login_and_comes_back(self, site):
+    async def test_an_anonymous_navigation_is_sent_to_a_login_and_comes_back(self, site):
         """To that very page, query and all."""
         browser = site.browser()
 
@@ -177,7 +177,7 @@ class RoutesContract:
             {"x-requested-with": "XMLHttpRequest"},
         ],
     )
-    async def test_nobody_who_opens_no_page_gets_401(self, site, headers):
+    async def test_an_anonymous_request_that_is_not_a_navigation_gets_401(self, site, headers):
         """Never a redirect; it is told how to sign in, and back to the page of the script."""
         is_page = bool(headers) and headers is not PROGRAM
         browser = site.browser(fetch_metadata="x-requested-with" not in headers)

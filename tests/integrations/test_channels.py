@@ -130,7 +130,7 @@ async def test_a_consumer_sees_who_signed_in(site):
     assert await open_websocket(site, cookie_header(browser)) == ALICE
 
 
-async def test_a_consumer_sees_nobody(site):
+async def test_a_consumer_sees_an_anonymous_user(site):
     """The anonymous user is one object for all requests: what is set on it would be everybody's."""
     page = await site.browser().fetch("/hello")
 
@@ -138,7 +138,7 @@ async def test_a_consumer_sees_nobody(site):
     assert await open_websocket(site, "") == ANONYMOUS
 
 
-async def test_a_session_of_django_signs_nobody_in_here(site):
+async def test_a_django_session_does_not_sign_in_here(site):
     """And does not take the place of whoever has signed in at the provider."""
     browser = await sign_in(site)
     both = f"{cookie_header(browser)}; {django_session()}"

@@ -87,13 +87,13 @@ async def test_views_have_the_user_of_the_scope(site, url):
 
 
 @pytest.mark.parametrize("url", ["/hello", "/ahello"])
-async def test_nobody_is_anonymous(site, url):
+async def test_without_a_session_the_user_is_anonymous(site, url):
     """On a public path, as in Django itself."""
     assert (await site.browser().fetch(url)).json() == {"sub": None}
 
 
 @pytest.mark.parametrize("url", ["/me?page=2", "/ame?page=2"])
-async def test_login_required_sends_nobody_to_a_login_and_back(site, url):
+async def test_login_required_sends_an_anonymous_user_to_a_login_and_back(site, url):
     """`LOGIN_URL` is ours, and `return_to` is what it calls the way back."""
     browser = site.browser()
 

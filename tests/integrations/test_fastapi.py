@@ -93,7 +93,7 @@ async def test_a_typed_dependency_refuses_as_well(site, path):
     assert [(await each.fetch(path)).status_code for each in (bob, anonymous)] == [403, 401]
 
 
-async def test_nobody_is_none_or_a_login(site):
+async def test_an_anonymous_user_is_none_or_a_login(site):
     """A public path may ask for a user all the same, and says how to become one."""
     hello, plain = await site.browser().fetch("/hello"), await site.browser().get("/plain", follow=False)
 

@@ -61,14 +61,14 @@ async def test_requires_knows_the_granted_scopes(site, path, status):
     assert status == 403 or response.json()["sub"] == "alice"
 
 
-async def test_nobody_has_a_scope(site):
+async def test_an_anonymous_user_has_no_scopes(site):
     """On a public path Starlette answers 403 itself."""
     hello, me = await site.browser().fetch("/hello"), await site.browser().fetch("/me")
 
     assert (hello.json(), me.status_code) == ({"sub": None, "scopes": []}, 403)
 
 
-async def test_nobody_can_be_sent_to_a_login_and_back(site):
+async def test_an_anonymous_user_can_be_sent_to_a_login_and_back(site):
     """`redirect` names a route, and that leads to `login_url`."""
     page = await site.browser().sign_in("alice", "/page")
 
@@ -84,7 +84,7 @@ async def test_a_websocket_has_the_user_and_the_scopes(site, path, kinds):
     assert kinds or [message["type"] for message in sent] == ["websocket.close"]
 
 
-async def test_what_a_handler_lacks_reaches_a_middleware_that_stands_inside():
+async def test_an_error_of_ours_from_a_handler_reaches_an_inner_middleware():
     """With `middleware=[...]` or `add_middleware`, Starlette makes no 500 of it."""
 
     async def transfer(request: Request) -> Response:

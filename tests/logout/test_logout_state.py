@@ -15,7 +15,7 @@ def logout_states() -> LogoutStates:
     return LogoutStates(Sealer([SECRET], context=CONTEXT))
 
 
-def test_what_was_written_is_read_again():
+def test_logout_states_round_trip():
     """By any process with the secret; nothing is kept."""
     state = logout_states().write(LOGOUT_STATE)
 

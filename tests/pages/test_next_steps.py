@@ -47,7 +47,7 @@ async def test_each_error_of_the_provider_has_its_page(site, error, status, titl
     assert (page.status_code, f"<h1>{title}</h1>" in page.text, labels(page)) == (status, True, links)
 
 
-async def test_who_is_refused_by_the_app_is_offered_another_account():
+async def test_a_user_refused_by_the_app_is_offered_another_account():
     """The same one would be refused again; the provider asks, and comes back to the page."""
 
     async def refuse(user: Any, claims: Any) -> None:
@@ -75,7 +75,7 @@ async def test_a_session_that_does_not_fit_is_offered_no_second_try():
     assert (page.status_code, labels(page)) == (500, [ANOTHER, HOME])
 
 
-async def test_who_was_signed_out_reads_that_and_not_that_they_cancelled(site):
+async def test_a_user_who_was_signed_out_is_told_so(site):
     """The app lets through what its call for a token found out; nobody has pressed anything."""
     browser = await site.signed_in()
     site.app.at_work = raising(SessionEnded("session_ended", "signed out at the provider"))

@@ -74,7 +74,7 @@ def test_the_signed_out_page_takes_every_value_as_text(hostile):
     assert ("href", hostile) in page.attributes
 
 
-def test_who_is_signed_out_here_only_is_told_so():
+def test_after_a_local_logout_the_page_says_so():
     """On a shared computer that is the half of it."""
     here, everywhere = (pages().sign_out.signed_out(login="/", is_everywhere=told).body for told in (False, True))
 

@@ -64,7 +64,7 @@ def test_its_type_is_that_of_an_access_token_or_says_nothing(typ):
 
 
 @pytest.mark.parametrize("typ", ["logout+jwt", "id_token+jwt", "dpop+jwt", "jose", "secevent+jwt"])
-def test_a_token_that_says_that_it_is_another_kind_is_none(typ):
+def test_a_token_of_another_declared_type_is_not_an_access_token(typ):
     """RFC 8725 §3.11."""
     assert check({}, typ) == "token_typ"
 
@@ -108,12 +108,12 @@ def test_a_token_that_says_that_it_is_another_kind_is_none(typ):
     ],
     ids=lambda value: str(value)[:60],
 )
-def test_a_token_that_is_none_or_somebody_elses_is_refused(changes, code):
+def test_an_invalid_or_foreign_access_token_is_refused(changes, code):
     """A well-signed token of the provider for another user, client or purpose gives nobody a role."""
     assert check(changes) == code
 
 
-def test_what_the_login_was_is_not_told_by_an_access_token():
+def test_an_access_token_says_nothing_about_the_login():
     """Nor what the token is; the rest is about the user."""
     claims = dict.fromkeys(ABOUT_THE_TOKEN, "x") | {"realm_access": {"roles": ["admin"]}, "name": "Alice"}
 
@@ -122,12 +122,12 @@ def test_what_the_login_was_is_not_told_by_an_access_token():
 
 
 @pytest.mark.parametrize("token", ["", "opaque", "a.b.c", "a.\u00fc.c", "a.W10.c", "a.e30.c.d.e"])
-def test_an_access_token_that_nobody_can_read_names_nothing(token):
+def test_an_unreadable_access_token_yields_no_claims(token):
     """One of before may be opaque: the setting was switched on since."""
     assert user_claim_names(token) == frozenset()
 
 
-def test_an_access_token_names_what_it_says_about_the_user():
+def test_an_access_token_yields_claims_about_the_user():
     """And nothing that is about itself."""
     payload = urlsafe_b64encode(b'{"iss":"i","scope":"s","azp":"web","roles":["admin"],"email":null}').decode()
 

@@ -72,14 +72,14 @@ def test_a_query_of_the_endpoint_is_kept():
     assert parse_qs(urlsplit(url).query)["p"] == ["policy"]
 
 
-def test_nothing_of_ours_can_be_set_by_hand():
+def test_our_own_parameters_cannot_be_overridden():
     """A second code_challenge_method could undo PKCE."""
     url = authorization_url(metadata(), CLIENT, PROOFS, scope="openid", extra={})
 
     assert set(parse_qs(urlsplit(url).query)) <= RESERVED
 
 
-def test_a_response_is_read_and_what_is_unknown_ignored():
+def test_unknown_parameters_of_a_response_are_ignored():
     """RFC 6749 §4.1.2: the client must ignore unrecognised parameters, also doubled ones."""
     pairs = [("code", "c"), ("state", "s"), ("iss", ISSUER), ("session_state", "1"), ("x", "1"), ("x", "2")]
 
@@ -92,7 +92,7 @@ def test_an_empty_response_is_read_as_nothing():
 
 
 @pytest.mark.parametrize("name", ["state", "code", "iss", "error"])
-def test_a_parameter_that_stands_twice_is_refused(name):
+def test_a_duplicate_response_parameter_is_refused(name):
     """RFC 6749 §3.1: which of the two would count?"""
     with pytest.raises(RequestRejected) as caught:
         read_authorization_response([(name, "one"), (name, "one")])
@@ -101,7 +101,7 @@ def test_a_parameter_that_stands_twice_is_refused(name):
 
 
 @pytest.mark.parametrize("name", ["state", "code", "iss", "error"])
-def test_a_parameter_has_a_longest_length(name):
+def test_the_length_of_a_parameter_is_limited(name):
     """Everything that comes in is bounded."""
     assert read_authorization_response([(name, "x" * MAX_VALUE_LENGTH)])
     with pytest.raises(RequestRejected) as caught:
@@ -111,7 +111,7 @@ def test_a_parameter_has_a_longest_length(name):
 
 
 @pytest.mark.parametrize(("promised", "iss"), [(None, None), (False, None), (None, ISSUER), (True, ISSUER)])
-def test_the_issuer_of_a_response_is_right_or_was_never_promised(promised, iss):
+def test_a_response_needs_the_right_issuer_if_iss_is_supported(promised, iss):
     """RFC 9207 §2.4."""
     about = metadata(authorization_response_iss_parameter_supported=promised)
 
@@ -150,7 +150,7 @@ def test_the_response_of_another_issuer_is_refused(promised, iss, code):
     assert caught.value.code == code
 
 
-def test_proofs_and_responses_hide_their_secrets():
+def test_reprs_of_proofs_and_responses_show_no_secrets():
     """They stand in tracebacks."""
     response = AuthorizationResponse("a-state", "a-code")
 
@@ -166,12 +166,12 @@ def test_proofs_and_responses_hide_their_secrets():
         ({"prompt_values_supported": "select_account"}, "login"),
     ],
 )
-def test_another_account_is_asked_for_in_words_that_the_provider_knows(members, prompt):
+def test_the_prompt_for_another_account_is_one_that_the_provider_supports(members, prompt):
     """`login` is what all know."""
     assert account_prompt(make_metadata(ISSUER, {**dict.fromkeys(REQUIRED, ISSUER), **members})) == prompt
 
 
-def test_google_knows_another_word():
+def test_google_has_a_different_prompt():
     """And says nothing of it in its metadata."""
     issuer = "https://accounts.google.com"
 

@@ -14,7 +14,7 @@ ANSWER = st.fixed_dictionaries({}, optional={name: WORD if name.endswith("_verif
 
 
 @given(st.lists(ANSWER, min_size=1, max_size=4))
-def test_a_merged_verification_was_said_of_that_value_by_one_answer(answers):
+def test_a_merged_verification_comes_with_its_value_from_one_answer(answers):
     """However many answers meet, and in whatever order."""
     merged: dict[str, Any] = {}
     for answer in answers:
@@ -26,7 +26,7 @@ def test_a_merged_verification_was_said_of_that_value_by_one_answer(answers):
 
 
 @given(ANSWER, ANSWER)
-def test_what_the_first_answer_says_stands(first, second):
+def test_the_first_answer_takes_precedence(first, second):
     """All values, and each verification that stands beside one; what neither says is not made up."""
     merged = merge_claims(first, second)
 
@@ -37,7 +37,7 @@ def test_what_the_first_answer_says_stands(first, second):
     assert merged.keys() <= first.keys() | second.keys()
 
 
-def test_names_of_a_pair_go_together():
+def test_paired_claims_are_merged_together():
     """Whoever holds one half holds the other."""
     assert with_partners(["roles"]) == {"roles"}
     assert with_partners(["email_verified", "roles"]) == {"email", "email_verified", "roles"}

@@ -43,7 +43,7 @@ OBSTACLES: list[tuple[str, dict[str, Any], LoginPlan]] = [
 @pytest.mark.parametrize(
     ("code", "members", "plan"), OBSTACLES, ids=[f"{it[0]}-{it[2].response_mode}" for it in OBSTACLES]
 )
-def test_what_rules_out_every_login_is_found(code, members, plan):
+def test_metadata_that_makes_login_impossible_is_found(code, members, plan):
     """And it names the member, and what it says."""
     (obstacle,) = find_incompatibilities(metadata_with(**members), plan)
 
@@ -55,13 +55,13 @@ def test_what_rules_out_every_login_is_found(code, members, plan):
 @pytest.mark.parametrize(
     "plan", [LoginPlan(PUBLIC), LoginPlan(CONFIDENTIAL), LoginPlan(CONFIDENTIAL, "form_post", OURS)]
 )
-def test_a_member_that_is_missing_rules_out_nothing(plan):
+def test_missing_metadata_makes_nothing_impossible(plan):
     """Most providers leave most of them out."""
     assert codes(plan) == []
 
 
 @pytest.mark.parametrize("odd", [None, [], {}, "S256", 7, [1], [["code"]], False, "true", "yes"])
-def test_a_member_of_an_odd_type_rules_out_nothing(odd):
+def test_metadata_of_the_wrong_type_makes_nothing_impossible(odd):
     """Only what is certain stops a login."""
     names = (
         "require_pushed_authorization_requests",
@@ -96,12 +96,12 @@ def test_a_member_of_an_odd_type_rules_out_nothing(odd):
     ],
     ids=str,
 )
-def test_what_may_still_succeed_is_tried(plan, members):
+def test_a_login_that_may_succeed_is_tried(plan, members):
     """The developer's word counts, and so does what a provider does without saying it."""
     assert codes(plan, **members) == []
 
 
-def test_several_obstacles_are_all_told():
+def test_all_obstacles_are_listed():
     """One look at the log should do."""
     plan = LoginPlan(CONFIDENTIAL, "form_post", OURS)
 

@@ -56,7 +56,7 @@ def code_of(changes: dict[str, Any], **more: Any) -> str:
     ],
     ids=str,
 )
-def test_a_clock_that_is_off_is_called_that(changes, words):
+def test_a_clock_error_is_named_as_such(changes, words):
     """Numbers of seconds since 1970 tell nobody that a container was asleep."""
     with pytest.raises(TokenRejected) as caught:
         check(changes, expected=replace(EXPECTED, max_age=60))
@@ -212,13 +212,13 @@ def test_an_at_hash_of_an_algorithm_without_known_hash_is_refused():
 
 
 @pytest.mark.parametrize("claim", [None, 7, "", "A", "a ", b"a"])
-def test_same_is_byte_for_byte(claim):
+def test_values_are_compared_byte_for_byte(claim):
     """Two names for one thing are never guessed."""
     assert same("a", "a")
     assert not same(claim, "a")
 
 
-def test_what_is_expected_hides_its_secrets():
+def test_the_repr_of_the_expectations_shows_no_secrets():
     """It stands in tracebacks."""
     assert "a-nonce" not in repr(EXPECTED)
     assert "an-access-token" not in repr(EXPECTED)
@@ -321,12 +321,12 @@ def test_a_token_of_a_refresh_that_is_of_another_login_is_refused(changes, code)
 
 
 @pytest.mark.parametrize("audience", ["web", ["web"]])
-def test_an_azp_may_go_away_where_the_audience_is_ours_alone(audience):
+def test_azp_may_disappear_if_we_are_the_only_audience(audience):
     """Some providers leave it out of a refreshed ID Token; who else should it be made for?"""
     assert check_again({"aud": audience}, first={"azp": "web"}) is None
 
 
-def test_an_azp_does_not_go_away_where_there_are_other_audiences():
+def test_azp_may_not_disappear_if_there_are_other_audiences():
     """The same as in the first ID Token, or none as there (OIDC Core §12.2)."""
     audiences = {"aud": ["web", "api"]}
     expected = replace(AGAIN, trusted_audiences=("api",))
@@ -356,6 +356,6 @@ def test_what_has_to_agree_is_what_is_remembered():
     assert FIRST == ("aud", "azp", "nonce", "auth_time", "acr")
 
 
-def test_what_is_expected_again_hides_its_secrets():
+def test_the_repr_of_the_refresh_expectations_shows_no_secrets():
     """It stands in tracebacks."""
     assert [word for word in ("a-nonce", "an-access-token", "alice") if word in repr(AGAIN)] == []

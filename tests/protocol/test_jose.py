@@ -95,7 +95,7 @@ def test_a_key_that_we_cannot_use_never_spoils_the_others(changes, why):
 
 
 @pytest.mark.parametrize("jwk", [{}, None, 7, [], "key", {"kty": "EC"}, {"kty": "RSA", "n": "AQAB"}, {"kty": ["EC"]}])
-def test_what_is_no_key_at_all_is_skipped(jwk):
+def test_invalid_keys_are_skipped(jwk):
     """One bad entry must not lock everybody out."""
     usable, skipped = key_set(jwk, KEY.public_jwk())
 
@@ -133,7 +133,7 @@ def test_huge_rsa_keys_are_skipped():
 
 
 @pytest.mark.parametrize("members", [{}, {"keys": None}, {"keys": {}}, {"keys": [{}] * (MAX_KEYS + 1)}])
-def test_what_is_no_key_set_is_refused(members):
+def test_an_invalid_key_set_is_refused(members):
     """More keys than any provider publishes are an attack or a mistake."""
     with pytest.raises(AnswerRejected) as caught:
         read_key_set_answer(Answer(200, {}, json.dumps(members).encode()))
@@ -167,7 +167,7 @@ def test_a_token_without_kid_is_tried_with_every_key_that_fits():
     assert verify_token(token, keys_of(signing_key("RS256"), signing_key("ES256", 1), KEY), ALL)
 
 
-def test_a_kid_that_is_in_no_set_is_told_apart():
+def test_an_unknown_kid_is_distinguished():
     """A newer set may have it."""
     with pytest.raises(KeyUnknown) as caught:
         verify_token(token_of({"kid": "made-up"}), keys_of(KEY), ALL)
@@ -320,7 +320,7 @@ def test_the_hash_of_an_access_token_is_that_of_the_provider(alg):
     assert token_hash(alg, "an-access-token").decode() == left_half_hash("an-access-token", alg)
 
 
-def test_keys_and_claims_hide_in_the_repr():
+def test_reprs_show_no_keys_or_claims():
     """Who it is stays out of tracebacks."""
     verified = verify_token(token_of({}), keys_of(KEY), ALL)
 

@@ -175,7 +175,7 @@ def test_its_jti_is_remembered_until_its_age_alone_refuses_it(changes):
     ],
     ids=str,
 )
-def test_a_clock_that_is_off_is_called_that(changes, words):
+def test_a_clock_error_is_named_as_such(changes, words):
     """Else sign-outs at the provider stop working, and the log shows numbers."""
     with pytest.raises(TokenRejected) as caught:
         read(changes)

@@ -86,7 +86,7 @@ def test_retry_after_is_taken_within_limits(asked, waits):
     assert caught.value.retry_after == waits
 
 
-def test_calls_and_answers_hide_what_may_be_secret():
+def test_reprs_of_calls_and_answers_show_no_secrets():
     """They stand in tracebacks."""
     call = Call("POST", "https://id.example.com/token", {"authorization": "s3cret"}, b"s3cret")
     answer = Answer(200, {"set-cookie": "s3cret"}, b"s3cret")

@@ -35,7 +35,7 @@ def test_the_document_stands_below_the_issuer(issuer, url):
     assert metadata_call(issuer).url == url
 
 
-def test_good_metadata_is_read():
+def test_valid_metadata_is_read():
     """What is not used is ignored; what is missing has the specification's default."""
     metadata = read_metadata_answer(answer(something={"else": 1}), issuer=ISSUER, by_hand={})
 

@@ -45,7 +45,7 @@ def body(**members: object) -> bytes:
     ],
     ids=str,
 )
-def test_the_words_of_an_error_stand_on_one_line(members, written):
+def test_an_oauth_error_is_one_line(members, written):
     """Nobody forges a line of the log, and a description need not be ASCII to help."""
     assert str(make_oauth_error(members, ())) == written
 
@@ -61,12 +61,12 @@ def test_the_words_of_an_error_stand_on_one_line(members, written):
         ("Bearer " + "x" * MAX_HEADER_LENGTH + ', error="a"', ""),
     ],
 )
-def test_a_challenge_tells_as_well(header, written):
+def test_an_error_in_www_authenticate_is_read(header, written):
     """RFC 6750 §3: userinfo answers so, most often without a body."""
     assert str(read_oauth_error({"www-authenticate": header}, b"", ())) == written
 
 
-def test_a_body_tells_more_than_a_header():
+def test_an_error_in_the_body_takes_precedence_over_the_header():
     """A token endpoint answers 401 with both (RFC 6749 §5.2)."""
     said = read_oauth_error({"www-authenticate": 'Basic error="b"'}, body(error="a"), ())
 
@@ -109,7 +109,7 @@ def test_our_secrets_are_taken_out_in_percent_encoding(secret, encode):
 
 
 @given(st.text(min_size=1), st.text(max_size=30), st.sampled_from(ENCODINGS))
-def test_no_encoding_of_a_secret_hides_it(secret, around, encode):
+def test_encoded_secrets_are_removed(secret, around, encode):
     """Whatever stands beside it."""
     secret += "0123456789"
 
@@ -118,7 +118,7 @@ def test_no_encoding_of_a_secret_hides_it(secret, around, encode):
     assert "01234567" not in said.error_description
 
 
-def test_a_text_that_is_encoded_without_end_is_looked_at_some_times():
+def test_decoding_for_secrets_is_bounded():
     """It comes from outside."""
     said = make_oauth_error({"error": "a", "error_description": "%" + "25" * 500}, ["a-secret"])
 
@@ -126,7 +126,7 @@ def test_a_text_that_is_encoded_without_end_is_looked_at_some_times():
 
 
 @given(st.text(), st.text(max_size=30), st.data())
-def test_no_part_of_a_secret_that_could_be_used_is_left(secret, around, data):
+def test_no_usable_part_of_a_secret_is_left(secret, around, data):
     """Some show the first half of a token, or its end."""
     start = data.draw(st.integers(0, len(secret)))
     part = secret[start : data.draw(st.integers(start, len(secret)))]

@@ -34,7 +34,7 @@ def test_the_call_names_the_token_and_its_kind():
     assert "a-refresh-token" not in repr(call)
 
 
-def test_where_the_provider_offers_none_nothing_is_called():
+def test_without_a_revocation_endpoint_nothing_is_called():
     """Many offer none."""
     assert revocation_call(metadata(revocation_endpoint=None), CLIENT, "a-refresh-token") is None
 

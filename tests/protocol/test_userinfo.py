@@ -32,7 +32,7 @@ JWT = {"content-type": "application/jwt; charset=utf-8"}
         ("openid offline_access api", {}, False),
     ],
 )
-def test_claims_are_lacking_when_a_scope_brought_none(scope, claims, lacks):
+def test_userinfo_is_needed_if_a_scope_brought_no_claims(scope, claims, lacks):
     """A call that brings nothing new is left out."""
     assert lacks_claims(scope, claims) is lacks
 
@@ -64,7 +64,7 @@ def test_a_signed_answer_is_ascii():
     assert caught.value.code == "userinfo_not_jwt"
 
 
-def test_a_failed_answer_is_none():
+def test_a_failed_userinfo_answer_is_an_error():
     """Whatever its content type says."""
     with pytest.raises(ProviderUnavailable) as caught:
         signed_userinfo(Answer(503, JWT, b"a.b.c"))
@@ -112,7 +112,7 @@ def test_a_signed_token_of_another_kind_is_no_userinfo(typ):
     assert caught.value.code == "token_typ"
 
 
-def test_what_the_id_token_says_stands():
+def test_id_token_claims_take_precedence():
     """It is signed; userinfo may not be."""
     merged = merge_userinfo({"sub": "a", "name": "signed"}, {"sub": "a", "name": "other", "email": "a@b"})
 

@@ -17,7 +17,7 @@ VALUES = st.recursive(
 
 
 @given(st.dictionaries(TEXT, VALUES, max_size=5))
-def test_what_was_written_is_what_is_read(members):
+def test_json_round_trips(members):
     """A strict reader must not be a wrong one."""
     assert read_object(json.dumps(members).encode()) == members
 
@@ -46,7 +46,7 @@ def test_what_was_written_is_what_is_read(members):
     ],
     ids=lambda data: ascii(data[:24]),
 )
-def test_what_two_readers_could_read_in_two_ways_is_refused(data):
+def test_ambiguous_json_is_refused(data):
     """A token that we read one way and another program another way is an attack."""
     with pytest.raises(NotAnObject):
         read_object(data)

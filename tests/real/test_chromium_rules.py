@@ -130,7 +130,7 @@ def test_a_missing_right_is_told_and_nobody_is_asked_to_sign_in(context, spa, na
     assert page.locator("dialog[open]").count() == 0
 
 
-def test_calls_that_fail_together_ask_once(context, spa):
+def test_calls_that_fail_together_open_one_login_window(context, spa):
     """And every tab that waits goes on."""
     page, other = signed_in(context, spa, "Bob"), context.new_page()
     other.goto(spa)
@@ -435,7 +435,7 @@ def test_a_page_of_a_named_origin_signs_its_user_in_and_calls(context, elsewhere
         (is_as_it_should_be, "/never", "This page keeps asking you to sign in"),
     ],
 )
-def test_nobody_is_sent_round_in_circles(context, around, path, title):
+def test_no_browser_enters_a_redirect_loop(context, around, path, title):
     """After a few rounds a page of ours names the cause; Chromium's own would not (ERR_TOO_MANY_REDIRECTS)."""
     callbacks: list[str] = []
     with site(around, public=()) as looping:

@@ -174,7 +174,7 @@ async def outcome(site: Site, browser: Browser, method: str, path: str, headers:
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])  # that of the browser; the servers have their own
 @pytest.mark.parametrize("kind", SERVERS)
 @pytest.mark.parametrize("name", [*FRAMEWORKS, MOUNTED])
-async def test_every_cell_of_the_table_holds(name, kind, addresses, provider, anyio_backend):
+async def test_every_cell_of_the_decision_table_is_true(name, kind, addresses, provider, anyio_backend):
     """For nobody, for users, and for users who lack a right."""
     got, wanted = {}, {}
     async with visited(addresses, kind, name, provider) as site:
@@ -225,7 +225,7 @@ async def opened(site: Site, browser: Browser, path: str, origin: str) -> str:
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])
 @pytest.mark.parametrize("kind", SERVERS)
 @pytest.mark.parametrize("name", [name for name in (*FRAMEWORKS, MOUNTED) if name != "django"])
-async def test_every_websocket_of_the_table_holds(name, kind, addresses, provider, anyio_backend):
+async def test_every_websocket_row_of_the_decision_table_is_true(name, kind, addresses, provider, anyio_backend):
     """Refused before it is accepted, with the status that these servers can give."""
     evil = "https://evil.example"
     async with visited(addresses, kind, name, provider) as site:
@@ -255,7 +255,7 @@ async def test_every_websocket_of_the_table_holds(name, kind, addresses, provide
 
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])
 @pytest.mark.parametrize("kind", SERVERS)
-async def test_django_has_no_websockets_and_hears_of_none(kind, addresses, provider, anyio_backend):
+async def test_django_receives_no_websockets(kind, addresses, provider, anyio_backend):
     """It is refused before Django would raise."""
     async with visited(addresses, kind, "django", provider) as site:
         got = [

@@ -29,7 +29,7 @@ def test_a_ratio_that_is_far_outside_is_named():
     assert too_slow(slower) == ["public path, nobody: 5.2 times a middleware that does nothing, at most 4.0"]
 
 
-def test_what_has_grown_in_a_soak_is_named():
+def test_growth_in_a_soak_test_is_named():
     """That one as well."""
     middle = dict.fromkeys(COMES_AND_GOES, 70.0)
     usual = {name: 70.0 + more for name, more in COMES_AND_GOES.items()}

@@ -268,7 +268,7 @@ async def load(origin: str, cookies: dict[str, str], stop: anyio.Event, done: li
                 tasks.start_soon(come, sub, cookie)
 
 
-async def test_redis_hangs_and_dies_under_load(fake):
+async def test_a_redis_that_hangs_and_dies_under_load_gives_no_wrong_answer(fake):
     """No wrong answer, no stuck request, and it goes on without a restart of the app."""
     people = ("alice", "bob", "user-0001", "user-0002")
     done, stop = list[tuple[str, Visit]](), anyio.Event()

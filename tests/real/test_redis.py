@@ -368,7 +368,7 @@ async def test_an_index_holds_no_more_than_it_says(server):
         assert client.keys("pruned:*") == [b"pruned:index/index"]
 
 
-async def test_two_prefixes_share_a_server_without_meeting(server):
+async def test_two_prefixes_share_a_server_without_conflict(server):
     """Two deployments, one Redis."""
     name = free_port()  # the servers are shared with other tests
     one, two = (RedisStore(server.url, prefix=f"{which}{name}:") for which in ("one", "two"))
@@ -485,7 +485,7 @@ async def test_a_sentinel_that_was_down_for_long_is_asked_again(own):
     assert answers == [None] * 100
 
 
-async def test_a_server_that_hangs_and_goes_on(own):
+async def test_a_server_that_hangs_and_recovers(own):
     """Calls end with their callers' patience, with warm connections and new ones; then all is as before."""
     with own.run():
         store = RedisStore(own.url)
@@ -850,7 +850,7 @@ async def test_tls_is_for_the_server_that_was_named(certificate: Certificate, tm
     assert all(isinstance(answer, Exception) for answer in answers.values())
 
 
-async def test_a_socket_is_a_way_as_well(tmp_path):
+async def test_a_unix_socket_works_too(tmp_path):
     """The same machine needs no network; and a database may be named."""
     path = tmp_path / "redis.sock"
     with redis("--unixsocket", str(path)) as server:

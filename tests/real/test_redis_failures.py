@@ -127,7 +127,7 @@ def values(keys: Iterable[str]) -> list[bytes]:
 
 
 @pytest.mark.parametrize("where", ["redis://{}", "redis+cluster://{}", "redis+sentinel://{}/mymaster"])
-async def test_an_app_starts_while_nobody_is_there(where):
+async def test_an_app_starts_while_no_server_is_there(where):
     """Pages that need no session are served, and every call ends soon."""
     guarded = GuardedStore(RedisStore(where.format(f"{LOOPBACK}:{free_port()}")))
 
@@ -302,7 +302,7 @@ async def test_gets_that_are_cancelled_at_any_time_give_nobody_a_wrong_answer(se
     assert connections <= MAX_AT_ONCE
 
 
-async def test_callers_who_leave_while_nobody_answers_leave_their_places(server):
+async def test_cancelled_callers_release_their_connections(server):
     """A client that is cancelled while it connects may lose a place in its pool each time."""
     dice = random.Random(3)
     with server.run():

@@ -341,7 +341,7 @@ async def end_the_session(stage: SlowStage, browser: Browser, how: str) -> None:
 
 @pytest.mark.parametrize("path", ["/slow", "/slow/token"])
 @pytest.mark.parametrize("how", ENDS)
-async def test_twenty_slow_answers_bring_no_session_back(stage: SlowStage, how: str, path: str) -> None:
+async def test_twenty_slow_responses_restore_no_session(stage: SlowStage, how: str, path: str) -> None:
     """Their cookies, their tokens and their writes come after its end; what was saved before is worth nothing."""
     browser = await stage.signed_in("alice")
     stage.clock.now += 61  # the last use is to be written down, and with it the tokens are due
@@ -400,7 +400,7 @@ async def test_no_copy_of_any_cookie_handed_out_opens_a_session(stage: SlowStage
 
 
 @pytest.mark.parametrize("how", [*SIGN_OUTS, "bob signs in"])
-async def test_a_refresh_under_way_brings_no_session_back(stage: SlowStage, how: str) -> None:
+async def test_a_refresh_during_a_sign_out_restores_no_session(stage: SlowStage, how: str) -> None:
     """Twenty pages wait for it, and what it gets belongs to nobody by then."""
     browser = await stage.signed_in("alice")
     stage.clock.now += TOKEN_LIFETIME

@@ -22,7 +22,7 @@ TEXT = st.one_of(
 
 
 @given(TEXT, TEXT, TEXT, st.lists(TEXT, max_size=4), st.one_of(st.none(), st.tuples(TEXT, TEXT)))
-def test_whatever_a_login_remembers_comes_out(state, nonce, return_to, acr_values, before):
+def test_logins_round_trip_through_packing(state, nonce, return_to, acr_values, before):
     """Base64url that is not in its one spelling, and text with dots, too."""
     login = Transaction(
         state=state,
@@ -40,7 +40,7 @@ def test_whatever_a_login_remembers_comes_out(state, nonce, return_to, acr_value
 
 
 @given(TEXT, TEXT, st.one_of(st.none(), TEXT), st.lists(TEXT, max_size=4))
-def test_whatever_tokens_a_provider_gives_come_out(id_token, access_token, refresh_token, scopes):
+def test_tokens_round_trip_through_packing(id_token, access_token, refresh_token, scopes):
     """A JWT, or anything that looks like one."""
     tokens = msgspec.structs.replace(
         TOKENS, id_token=id_token, access_token=access_token, refresh_token=refresh_token, scopes=scopes
@@ -67,14 +67,14 @@ def test_a_jwt_takes_a_quarter_less():
 
 
 @pytest.mark.parametrize("data", [b"", b"\xff", b"\x91\xc1", b"junk", pack(Before("a", "b")), b"\x90" * 20])
-def test_what_is_of_another_kind_is_an_error(data):
+def test_data_of_another_kind_is_an_error(data):
     """Of another release, for one."""
     with pytest.raises(ValueError, match=r"."):
         unpack(data, Tokens)
 
 
 @given(st.binary(max_size=MAX_UNPACKED_SIZE))
-def test_what_is_compressed_comes_out(content):
+def test_compressed_values_round_trip(content):
     """Also where it gets no smaller by that."""
     compressed = compress(content)
 
@@ -82,7 +82,7 @@ def test_what_is_compressed_comes_out(content):
     assert decompress(compressed) == content
 
 
-def test_what_is_too_large_is_not_compressed():
+def test_oversized_data_is_not_compressed():
     """How much goes into cookies should not be a matter of luck."""
     assert (compress(bytes(MAX_UNPACKED_SIZE)) is None, compress(bytes(MAX_UNPACKED_SIZE + 1))) == (False, None)
 
@@ -99,7 +99,7 @@ def test_what_is_too_large_is_not_compressed():
     ],
     ids=["a byte too long", "a bomb", "cut", "junk", "nothing", "packed alone"],
 )
-def test_what_we_did_not_compress_is_an_error(data):
+def test_data_that_we_did_not_compress_is_an_error(data):
     """It is sealed, so nobody else can send it; and a fault of ours must not fill the memory."""
     with pytest.raises(ValueError, match=r"zlib|longer"):
         decompress(data)

@@ -15,7 +15,7 @@ SEALER = Sealer([ONE], context=CONTEXT)
 
 
 @given(st.binary(max_size=5000), st.sampled_from(KINDS), st.text(max_size=20))
-def test_what_was_sealed_opens(value, kind, name):
+def test_sealed_values_round_trip(value, kind, name):
     """Whatever it holds, in characters that a cookie can carry."""
     text = SEALER.seal(kind, name, value)
 

@@ -54,7 +54,7 @@ def with_tokens(**changes: Any) -> Session:
     return msgspec.structs.replace(SESSION, tokens=msgspec.structs.replace(TOKENS, **changes))
 
 
-def test_what_was_encoded_is_decoded():
+def test_sessions_round_trip():
     """Claims of any JSON value."""
     assert decode_session(encode(SESSION)) == SESSION
     assert decode_login(encode(LOGIN)) == LOGIN

@@ -96,7 +96,7 @@ def fill(characters: int) -> Session:
 
 
 @pytest.mark.parametrize("characters", BORDERS)
-def test_a_session_fits_around_every_border(characters):
+def test_sessions_near_every_size_limit_round_trip(characters):
     """One character more or less decides about one cookie more."""
     window = Window()
     session = fill(characters)
@@ -108,7 +108,7 @@ def test_a_session_fits_around_every_border(characters):
 
 @settings(max_examples=40)
 @given(st.lists(st.integers(0, 10_500), min_size=1, max_size=5))
-def test_what_was_put_in_last_comes_out(sizes):
+def test_the_session_written_last_is_read(sizes):
     """Growing and shrinking: no stale piece is left behind."""
     window = Window()
     for size in sizes:
@@ -120,7 +120,7 @@ def test_what_was_put_in_last_comes_out(sizes):
         assert len(window.cookies) == len(window.pieces) + 1
 
 
-def test_what_is_compressed_takes_less_room_and_comes_out():
+def test_a_compressed_session_is_smaller_and_round_trips():
     """Claims stand in the ID Token once more."""
     claims = {"groups": [sha256(bytes([number])).hexdigest() for number in range(30)]}
     jwt = ".".join(base64url(part) for part in (b"{}", msgspec.json.encode(claims), b"s" * 64))
@@ -133,7 +133,7 @@ def test_what_is_compressed_takes_less_room_and_comes_out():
     assert sum(map(len, window.cookies.values())) < sum(map(len, plain)) // 3
 
 
-def test_what_is_too_large_to_be_compressed_stays_as_it_is():
+def test_an_oversized_session_is_not_compressed():
     """Whoever writes it says that it is too large."""
     window = Window()
 
@@ -165,7 +165,7 @@ def test_tokens_that_the_browser_did_not_show_are_deleted_by_their_names():
     assert len(SESSION_COOKIES.delete_unseen([f"{number:08}" for number in range(99)], {})) == MAX_DELETED_UNSEEN
 
 
-def test_a_mark_names_the_tokens_and_nothing_else():
+def test_the_cookie_that_names_the_tokens_names_nothing_else():
     """Whatever stands there is looked at before it becomes a part of a name."""
     window = Window()
     window.take([SESSION_COOKIES.write_mark(ID, max_age=60)])
@@ -229,7 +229,7 @@ def test_a_new_session_deletes_what_older_ones_left():
     ]
 
 
-def test_a_late_answer_to_an_older_session_does_not_disturb_the_new_one():
+def test_a_late_response_to_an_older_session_does_not_disturb_the_new_one():
     """The names belong to one session each; what comes late lies there, and opens nothing."""
     window = Window()
     old, new = session_over(2), another(session_over(3))
@@ -242,7 +242,7 @@ def test_a_late_answer_to_an_older_session_does_not_disturb_the_new_one():
     assert SESSION_COOKIES.open(window.cookies) == new
 
 
-def test_an_answer_after_a_sign_out_brings_nobody_back():
+def test_a_response_after_a_sign_out_does_not_restore_the_session():
     """The tokens open nothing without the login, and the last use neither."""
     window = Window()
     window.put(session_over(2))
@@ -334,7 +334,7 @@ def test_every_character_of_every_cookie_counts(count):
 
 
 @pytest.mark.parametrize("index", range(4))
-def test_a_session_with_a_piece_missing_is_none(index):
+def test_a_session_with_a_missing_piece_does_not_open(index):
     """A browser or a proxy may drop one, be it the login or a piece of the tokens."""
     window = Window()
     window.put(session_over(3))
@@ -346,7 +346,7 @@ def test_a_session_with_a_piece_missing_is_none(index):
     assert SESSION_COOKIES.open(cookies) is None
 
 
-def test_pieces_of_two_sessions_never_make_one():
+def test_pieces_of_two_sessions_do_not_combine():
     """One tag covers the whole, also where both are of one login: before a refresh and after it."""
     one, two = Window(), Window()
     one.put(session_over(2))
@@ -386,7 +386,7 @@ def test_ids_whose_digests_begin_alike_are_told_apart():
         assert SESSION_COOKIES.open({**window.cookies, FIRST: f"1.{text}"}) is None
 
 
-def test_only_our_own_way_to_cut_counts():
+def test_only_our_own_splitting_is_accepted():
     """A value cut elsewhere was not put there by us."""
     window = Window()
     window.put(session_over(2))

@@ -57,7 +57,7 @@ async def test_the_cookie_lives_as_long_as_the_session_may():
     assert ends == [site.clock.now + 500] * 5
 
 
-async def test_asking_who_i_am_keeps_nothing_alive(site):
+async def test_the_session_endpoint_does_not_extend_the_session(site):
     """A tab left open must not stay signed in by polling."""
     browser = await site.signed_in()
 
@@ -81,7 +81,7 @@ async def test_the_end_of_a_session_moves_with_its_use(site):
 
 
 @pytest.mark.parametrize("seconds", [600, 5000])
-async def test_a_request_that_outlasts_its_session_does_not_bring_it_back(seconds):
+async def test_a_request_that_outlasts_its_session_does_not_restore_it(seconds):
     """After expiry no slower request does (design, invariant 8)."""
     site = Site(session_idle=600, session_lifetime=3600)
     browser = await site.signed_in()
@@ -116,7 +116,7 @@ async def test_after_the_end_a_page_leads_to_a_new_login(site):
     assert (page.path, page.json()["sub"]) == ("/other", "alice")
 
 
-async def test_every_byte_of_the_mark_of_the_last_use_counts(site):
+async def test_every_byte_of_the_activity_cookie_counts(site):
     """Whoever changes one of our cookies is nobody, whichever it is."""
     browser = await site.signed_in()
     site.clock.advance(60)
@@ -135,7 +135,7 @@ async def test_every_byte_of_the_mark_of_the_last_use_counts(site):
     assert await who_am_i(browser) == "alice"
 
 
-async def test_a_login_starts_without_the_mark_of_an_older_session(site):
+async def test_a_login_starts_without_the_activity_cookie_of_an_older_session(site):
     """The mark may be sealed with a secret that is long gone."""
     browser = await site.signed_in()
     site.clock.advance(60)
@@ -169,7 +169,7 @@ async def test_a_stored_session_ends_by_its_own_limits(used_every):
     assert await who_am_i(site.browser(jar=thief)) is None
 
 
-async def test_asking_who_i_am_keeps_no_stored_session_alive():
+async def test_the_session_endpoint_does_not_extend_a_stored_session():
     """A tab left open must not stay signed in by polling."""
     store = ScriptedStore()
     site = Site(store=store, session_idle=600)

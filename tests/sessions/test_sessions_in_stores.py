@@ -176,7 +176,7 @@ async def test_signing_out_waits_for_the_store(site, store):
     assert await who_am_i(browser) is None
 
 
-async def test_a_record_that_nobody_can_read_stands_in_nobodys_way(site, store):
+async def test_an_unreadable_record_blocks_no_login(site, store):
     """The page offers a sign-in, and that works."""
     browser = await site.signed_in()
     store.answers = {"get": b"garbage"}
@@ -188,7 +188,7 @@ async def test_a_record_that_nobody_can_read_stands_in_nobodys_way(site, store):
     assert (started.status_code, started.location.startswith(site.provider.issuer)) == (303, True)
 
 
-async def test_evicted_is_signed_out(site, store):
+async def test_an_evicted_session_is_signed_out(site, store):
     """A store may have to forget."""
     browser = await site.signed_in()
     store.memory = MemoryStore()
@@ -221,7 +221,7 @@ async def test_an_old_session_that_cannot_be_ended_is_no_reason_to_refuse_the_ne
     assert (page.status_code, await who_am_i(browser)) == (200, "alice")
 
 
-async def test_two_sites_share_a_store_without_meeting(store):
+async def test_two_sites_share_a_store_without_conflict(store):
     """Nor does the session of one open the other, under the same secret."""
     one, two = Site(store=store), Site(store=store, base_url="https://app.example.com/admin", inner=None)
     browser = await one.signed_in()
@@ -278,7 +278,7 @@ async def test_sessions_are_listed_and_ended_from_code(site):
     assert [await who_am_i(browser) for browser in (first, second, other)] == [None, "alice", "bob"]
 
 
-async def test_nobody_ends_the_session_of_somebody_else(site):
+async def test_no_user_can_end_another_users_session(site):
     """A page may hand on what a browser sent."""
     browser = await site.signed_in("bob")
     his = (await site.middleware.sessions.of("bob"))[0].id
@@ -397,7 +397,7 @@ async def test_a_record_that_is_broken_hides_no_other_one_from_the_list(site, st
     assert [info.id == handle for info in await site.middleware.sessions.of("alice")] == [False]
 
 
-async def test_made_up_ids_bury_nobody(site, store):
+async def test_made_up_ids_do_not_push_out_revocations(site, store):
     """Anybody may sign out of a session that never was: it must not push the memory of a real one out."""
     for number in range(3):
         made_up = f"{number:042}A"

@@ -68,7 +68,7 @@ async def test_while_the_store_is_down_nothing_protected_is_served(site, store, 
     assert await who_am_i(browser) == "alice"
 
 
-async def test_while_the_store_is_down_a_public_page_knows_nobody(site, store):
+async def test_while_the_store_is_down_a_public_page_sees_an_anonymous_user(site, store):
     """It goes on, for everybody, and gives no token."""
     browser = await site.signed_in()
     store.broken = {"get"}
@@ -88,7 +88,7 @@ async def test_while_the_store_is_down_a_public_page_knows_nobody(site, store):
         ("/public/ws", {}, [("websocket.accept", None)]),
     ],
 )
-async def test_while_the_store_is_down_a_protected_websocket_is_told_to_come_again(site, store, path, extensions, sent):
+async def test_while_the_store_is_down_a_protected_websocket_is_told_to_retry(site, store, path, extensions, sent):
     """Refused before it is accepted; a public one is nobody's."""
     browser = await site.signed_in()
     store.broken = {"get"}
@@ -150,7 +150,7 @@ GARBAGE: dict[str, Callable[[bytes], object]] = {
 
 
 @pytest.mark.parametrize("garble", GARBAGE.values(), ids=GARBAGE)
-async def test_what_the_store_garbles_is_an_outage_and_no_session(site, store, garble):
+async def test_garbled_records_count_as_an_outage(site, store, garble):
     """It may be gone in a moment, so nobody is signed out by it; nothing of it is used."""
     browser = await site.signed_in()
     store.answers = {"get": garble(await record_of(site, store, browser))}
@@ -215,7 +215,7 @@ async def test_a_login_that_the_store_does_not_take_signs_nobody_in(site, store,
 
 
 @pytest.mark.parametrize("answer", ["yes", 1, None])
-async def test_a_store_that_answers_in_riddles_has_written_nothing(site, store, answer):
+async def test_an_unexpected_answer_of_a_store_counts_as_not_written(site, store, answer):
     """ "Written" is never guessed: a login and a refresh stop before anything is used up."""
     browser = await site.signed_in()
     store.answers = {"add": answer}
@@ -318,7 +318,7 @@ async def test_a_clock_that_is_set_back_loses_nothing(site, store, seconds):
     assert (pages, done.status_code, await who_am_i(browser)) == ([200] * 4, 303, None)
 
 
-async def test_what_a_store_raises_shows_no_secret(site, store, caplog):
+async def test_exceptions_of_a_store_show_no_secret(site, store, caplog):
     """Its address may hold a password, and its keys tell who is signed in."""
     browser = await site.signed_in()
     store.broken = {"get"}

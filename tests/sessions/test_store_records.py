@@ -81,7 +81,7 @@ def opens(record: bytes, key: bytes) -> bool:
     return True
 
 
-def test_what_was_sealed_opens():
+def test_sealed_values_round_trip():
     """With the id of the browser and our secret."""
     record = RECORDS.seal(SESSION, LIMITS)
 

@@ -82,7 +82,7 @@ async def test_a_concurrent_request_does_not_restore_a_signed_out_session(site, 
 
 
 @both
-async def test_a_refresh_under_way_brings_nothing_back(site, how):
+async def test_a_concurrent_refresh_does_not_restore_the_session(site, how):
     """And the refresh token that it got is given back."""
     browser = await site.signed_in()
     site.clock.advance(LIFETIME + 1)
@@ -257,7 +257,7 @@ async def test_a_record_of_another_release_is_not_listed(site, store):
 
 
 @pytest.mark.parametrize("method", ["linked", "get", "remove"])
-async def test_a_store_that_is_down_is_said_to_the_caller(site, store, method):
+async def test_a_store_that_is_down_raises_for_the_caller(site, store, method):
     """ "None" would be taken for "there are none", and "False" for "it is over"."""
     browser = await site.signed_in()
     (name,) = await ids_of(site)
@@ -286,7 +286,7 @@ async def test_a_full_store_still_ends_sessions(site, store):
     assert (ended, await who_am_i(one), await who_am_i(other)) == (True, None, None)
 
 
-async def test_what_a_list_shows_opens_nothing(site):
+async def test_listed_ids_do_not_open_sessions(site):
     """It may stand in a page, a form or a log."""
     browser = await site.signed_in()
     (name,) = await ids_of(site)

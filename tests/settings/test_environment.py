@@ -83,7 +83,7 @@ def test_every_variable_may_stand_in_a_file(name, tmp_path):
     assert found == read_environment({f"OIDC_{name.upper()}": text.get(name, "value")})
 
 
-def test_what_is_not_ours_or_empty_is_passed_over():
+def test_other_and_empty_variables_are_ignored():
     """An empty variable is how compose files say "not set"."""
     assert read_environment({"PATH": "/bin", "OIDC_SCOPE": "", "OIDCX": "1", "oidc_scope": "x"}) == ({}, [])
 
@@ -245,7 +245,7 @@ def test_an_error_names_the_keyword_that_was_given():
     assert [problem.partition(":")[0] for problem in caught.value.problems] == ["scop", "leeway"]
 
 
-def test_what_is_missing_is_named_both_ways():
+def test_a_missing_setting_is_named_with_its_keyword_and_variable():
     """Nobody can tell how it should have come."""
     with pytest.raises(SettingsError) as caught:
         OIDCMiddleware.from_env(app, environ={})

@@ -85,7 +85,7 @@ def test_none_is_the_default():
 
 
 @pytest.mark.parametrize("name", ["issuer", "client_id", "base_url", "secret"])
-def test_what_has_no_default_is_asked_for(name):
+def test_a_required_setting_that_is_missing_is_an_error(name):
     """By its name, with what to write."""
     (problem,) = problems(**{name: ...})
 
@@ -514,7 +514,7 @@ def test_an_app_may_be_mounted_where_it_only_looks_like_it(path):
 
 
 @pytest.mark.parametrize("name", ["callback", "logout", "logout?x=1"])
-def test_nobody_lands_on_a_url_of_ours_after_a_sign_out(name):
+def test_the_landing_page_cannot_be_one_of_our_own_urls(name):
     """The callback would fail, and a sign-out would ask to sign out again."""
     (problem,) = problems(post_logout_redirect_uri=f"https://app.example.com/auth/{name}")
 
@@ -537,7 +537,7 @@ def test_nobody_lands_on_a_url_of_ours_after_a_sign_out(name):
     ],
     ids=lambda value: str(value)[:20] if not isinstance(value, int) else "number",
 )
-def test_what_was_received_is_described_and_not_quoted(value, words):
+def test_an_invalid_value_is_described_and_not_quoted(value, words):
     """A secret may stand in the wrong setting."""
     assert describe_value(value) == words
 
@@ -635,7 +635,7 @@ class ClientOfMyOwn:
 
 
 @pytest.mark.parametrize("client", [httpx.AsyncClient(), httpx2.AsyncClient(), ClientOfMyOwn()])
-def test_a_client_is_told_by_what_it_does(client):
+def test_an_http_client_is_recognised_by_its_methods(client):
     """httpx, its successor, or anything that does the same."""
     assert read(http_client=client).http_client is client
 
@@ -666,7 +666,7 @@ class StoreOfMyOwn:
 
 
 @pytest.mark.parametrize("store", [MemoryStore(), StoreOfMyOwn(), RedisStore("redis://localhost")], ids=repr)
-def test_a_store_is_told_by_what_it_does(store):
+def test_a_store_is_recognised_by_its_methods(store):
     """Ours, or anything that does the same."""
     assert read(store=store).store is store
 

@@ -48,7 +48,7 @@ async def test_calls_can_be_let_go_in_any_order(provider, rp):
 
 
 @pytest.mark.parametrize(("when", "is_untouched"), [("before", True), ("after", False)])
-async def test_call_that_is_given_up_at_the_gate_goes_no_further(provider, rp, when, is_untouched):
+async def test_a_call_cancelled_at_the_gate_goes_no_further(provider, rp, when, is_untouched):
     """A client that went away before was never heard."""
     token = (await rp.login())["refresh_token"]
     with provider.hold("refresh", when=when) as gate:

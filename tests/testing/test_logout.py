@@ -134,7 +134,7 @@ async def test_sign_out_leaves_other_people_alone(provider, browser, receiver, b
     assert [await is_signed_in(it) for it in (browser, bobs)] == [False, True]
 
 
-async def test_who_was_told_is_not_told_again(provider, browser, back_channel):
+async def test_clients_are_notified_once(provider, browser, back_channel):
     """A sign-in ends once; the next one is another."""
     await sign_in(browser, "alice", "web", "shop")
     first = await provider.sign_out("alice", client=back_channel)
@@ -199,7 +199,7 @@ async def test_sign_out_takes_the_client_that_was_set(provider, browser, back_ch
     assert await provider.sign_out("alice") == [("web", 200)]
 
 
-async def test_sign_out_without_a_way_to_the_clients_is_refused(provider, browser):
+async def test_sign_out_without_an_http_client_is_refused(provider, browser):
     """Else a test would wait for logout tokens that nobody sends, and the person would be half signed out."""
     await sign_in(browser, "alice", "web")
     with pytest.raises(ValueError, match="backchannel_client"):

@@ -132,7 +132,7 @@ def test_badly_signed_tokens_do_not_verify(provider, fault, look, seen):
 
 
 @pytest.mark.parametrize("fault", ["logout_token_hs256_with_public_key", "logout_token_hs256_with_oct_key"])
-def test_hmac_faults_fool_who_takes_public_things_for_secrets(provider, fault):
+def test_hmac_faults_fool_clients_that_use_public_values_as_secrets(provider, fault):
     """An attack that could not work on anybody would test nothing."""
     pem = provider.key.private.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     with provider.fault(fault):

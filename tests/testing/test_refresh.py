@@ -53,7 +53,7 @@ async def test_refresh_shows_what_has_changed_about_the_person(provider, rp):
     assert (claims["name"], claims["roles"]) == ("Alice Brown", [])
 
 
-async def test_person_who_is_no_more_gets_nothing(provider, rp):
+async def test_a_deleted_person_gets_no_tokens(provider, rp):
     """An account that was deleted ends what it granted."""
     token = (await rp.login())["refresh_token"]
     del provider.personas["alice"]

@@ -63,7 +63,7 @@ async def test_a_hundred_requests_at_once_make_one_call(site):
     assert await who_am_i(browser) == "alice"
 
 
-async def test_who_comes_late_with_the_old_cookie_gets_the_new_token(site):
+async def test_a_late_request_with_the_old_cookie_gets_the_new_token(site):
     """A page has many parts, and some were sent before the new cookie came."""
     browser = await site.signed_in()
     late = site.browser(jar=copy.deepcopy(browser.jar))
@@ -231,7 +231,7 @@ async def test_tokens_of_another_login_are_never_used(site, fault):
         await site.app.scope["oidc"].access_token()
 
 
-async def test_a_sign_out_while_a_refresh_is_under_way_stands(site):
+async def test_a_sign_out_during_a_refresh_stands(site):
     """And the tokens that come then are given back."""
     browser = await site.signed_in()
     site.clock.advance(LIFETIME + 1)
@@ -282,7 +282,7 @@ async def test_claims_are_read_again_with_each_refresh(site):
     assert (session["claims"]["role"], session["claims"]["nonce"] is not None) == ("nobody", True)
 
 
-async def test_what_on_login_made_of_claims_stays():
+async def test_claims_changed_by_on_login_stay_changed():
     """It sees a login, and no refresh."""
 
     async def on_login(user: Any, claims: dict[str, Any]) -> None:
@@ -347,7 +347,7 @@ async def test_the_provider_may_end_the_session_earlier(site, when):
 
 
 @pytest.mark.parametrize("stated", ["soon", 1, True, -5])
-async def test_a_stated_end_that_is_none_or_past_signs_nobody_in(site, stated):
+async def test_an_invalid_or_past_session_end_signs_nobody_in(site, stated):
     """Else the session would be dead at once, and the browser go round in circles."""
     site.provider.id_token_overrides = {"session_expiry": stated}
     browser = site.browser()
@@ -405,7 +405,7 @@ async def test_a_login_that_is_refused_gives_its_refresh_token_back():
 
 
 @pytest.mark.parametrize("end", ["logout", "idle", "absolute"])
-async def test_slow_requests_bring_no_dead_session_back(site, end):
+async def test_slow_requests_restore_no_ended_session(site, end):
     """Twenty of them, each in the middle of its work when the session ends."""
     browser = await site.signed_in()
     arrived: list[int] = []
@@ -439,7 +439,7 @@ async def test_slow_requests_bring_no_dead_session_back(site, end):
 @pytest.mark.parametrize(
     ("second", "role"), [({"role": ..., "tier": "free"}, None), ({"role": ..., "tier": ..., "roles": ...}, "admin")]
 )
-async def test_a_claim_that_is_gone_is_gone_unless_the_id_token_tells_next_to_nothing(second, role):
+async def test_a_removed_claim_is_gone_unless_the_id_token_is_minimal(second, role):
     """Some providers leave an empty claim out; others send no more than who it is with a refresh."""
     site = TokenSite(scope="openid offline_access")
     site.provider.id_token_overrides = {"role": "admin", "tier": "free"}

@@ -32,7 +32,7 @@ def values(headers: Headers, name: bytes) -> list[bytes]:
         ([b" , ,"], b"private"),
     ],
 )
-def test_the_wishes_of_the_app_are_kept_where_they_are_stricter(asked, given_back):
+def test_stricter_cache_headers_of_the_app_are_kept(asked, given_back):
     """RFC 9111 §5.2.2: a browser may keep what no one else may."""
     headers = private_headers([(b"Cache-Control", value) for value in asked])
 
@@ -72,7 +72,7 @@ def test_the_answer_varies_by_cookie(asked, given_back):
 
 
 @pytest.mark.parametrize("name", [b"Surrogate-Control", b"CDN-Cache-Control", b"Cloudflare-CDN-Cache-Control"])
-def test_headers_that_speak_to_shared_caches_alone_go(name):
+def test_headers_for_shared_caches_are_removed(name):
     """RFC 9213: at the edge they overrule Cache-Control."""
     assert values(private_headers([(name, b"max-age=60"), (b"x", b"y")]), name.lower()) == []
 
@@ -146,7 +146,7 @@ def test_no_answer_to_a_user_is_ever_shareable(controls, has_cookie):
     assert not is_shareable(private_headers(headers, [COOKIE] if has_cookie else []))
 
 
-def test_names_that_have_nothing_to_do_with_caches_are_remembered_within_bounds():
+def test_unrelated_header_names_are_cached_within_limits():
     """An app may make names up."""
     for number in range(3 * MAX_NAMES):
         private_headers([(b"x-%d" % number, b"")])
@@ -170,7 +170,7 @@ def test_names_may_come_as_other_bytes():
 
 
 @pytest.mark.parametrize("name", [b"Cache-Control", b"VARY", b"X-CDN-Cache-Control", b"Surrogate-Control"])
-def test_names_that_have_to_do_with_caches_are_looked_at_each_time(name):
+def test_cache_header_names_are_checked_each_time(name):
     """In whatever case they come, and whatever came with them before."""
     for _ in range(2):
         headers = private_headers([(b"content-type", b"a"), (name, b"*, max-age=60")])

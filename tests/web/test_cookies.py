@@ -75,23 +75,23 @@ def test_what_a_browser_sends_is_what_is_read(cookies, cut):
         (b";;;a=1;;", {"a": "1"}),
     ],
 )
-def test_a_header_is_read_in_one_way_only(header, found):
+def test_a_cookie_header_is_read_unambiguously(header, found):
     """No white space, no quoting and no doubling turns a planted cookie into ours."""
     assert dict(Cookies(header)) == found
 
 
-def test_values_hide_in_every_repr():
+def test_no_repr_shows_cookie_values():
     """They stand in tracebacks."""
     assert repr(Cookies(b"a=s3cret; b=2")) == "Cookies(a, b)"
 
 
-def test_a_name_doubled_over_two_headers_is_left_out():
+def test_a_name_in_two_cookie_headers_is_left_out():
     """Somebody planted one of the two."""
     assert Cookies(b"a=1; b=2;a=3") == {"b": "2"}
 
 
 @pytest.mark.parametrize(("size", "is_read"), [(MAX_HEADER_SIZE, True), (MAX_HEADER_SIZE + 1, False)])
-def test_headers_beyond_all_measure_are_not_read(size, is_read):
+def test_oversized_cookie_headers_are_not_read(size, is_read):
     """Everything that comes in is bounded."""
     assert bool(Cookies(b"a=" + b"1" * (size - 2))) is is_read
 
@@ -100,7 +100,7 @@ PIECES = st.sampled_from([b"our", b"our-1", b"x-our", b"o", b"=", b";", b"; ", b
 
 
 @given(st.lists(PIECES, max_size=24).map(b"".join))
-def test_whoever_names_a_stem_finds_what_all_others_find_of_it(header):
+def test_lookups_by_prefix_and_by_name_agree(header):
     """Values with the same letters, doubled names and odd blanks mean the same, read in a hurry or not."""
     everything = dict(Cookies(header))
 
@@ -111,7 +111,7 @@ def test_whoever_names_a_stem_finds_what_all_others_find_of_it(header):
 
 
 @given(st.lists(st.binary(max_size=40), max_size=4))
-def test_no_header_makes_reading_fail(headers):
+def test_no_cookie_header_makes_reading_raise(headers):
     """What a browser sends is never an error of ours."""
     found = Cookies(b";".join(headers))
 

@@ -67,7 +67,7 @@ def test_a_list_of_many_names_is_not_kept(count, is_kept):
     assert (read_names(headers(*[b"a"] * count)) is names) is is_kept
 
 
-def test_whoever_makes_names_up_takes_little_room():
+def test_made_up_header_names_use_little_memory():
     """Nobody has to sign in for that."""
     tracemalloc.start()
     for number in range(3 * MAX_LISTS):

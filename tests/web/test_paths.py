@@ -39,7 +39,7 @@ def path(path: str, *, root: str = "", base: str = "", **scope: Any) -> PathRead
         ("a prefix that is no whole segment", "/adm", "/adm", "/admin", {"/admin", "/in"}, False),
     ],
 )
-def test_the_readings_are_all_that_somebody_might_take(setup, base, root, asked, readings, mismatch):
+def test_the_readings_include_every_possible_interpretation(setup, base, root, asked, readings, mismatch):
     """Where server and settings agree there is one; else every one is kept."""
     found = path(asked, root=root, base=base)
 
@@ -72,7 +72,7 @@ def test_a_dot_in_the_root_path_may_stand_for_any_character(root, rest):
 
 
 @pytest.mark.parametrize("root", ["/x|/y", "/x+", "(/x)", "/x{2}", "/[a-z]", "/x$", "x"])
-def test_what_such_an_expression_leaves_of_a_path_nobody_can_list(root):
+def test_the_results_of_such_an_expression_cannot_be_listed(root):
     """Every rule holds."""
     assert path("/x/users", root=root).is_unreadable
     assert path("/x/users", root="/" + "x" * MAX_PATH_LENGTH).is_unreadable
@@ -265,14 +265,14 @@ def test_any_path_has_readings_and_is_in_one_spelling_canonical(text, base, root
 
 
 @given(st.lists(st.text("abc.-_~ \u00e9", min_size=1), min_size=1, max_size=4))
-def test_stripping_and_adding_a_mount_are_each_others_undoing(segments):
+def test_adding_a_mount_undoes_stripping_it(segments):
     """A mounted path and the same path behind a stripping proxy come back to the same URL."""
     inner = "/" + "/".join(segments)
 
     assert path("/admin" + inner, root="/admin", base="/admin").external == path(inner, base="/admin").external
 
 
-def test_a_path_beyond_all_reason_is_protected_without_being_read():
+def test_an_oversized_path_is_protected_without_being_read():
     """Judging a path costs time by its length, and anyone can send a long one."""
     path = "/static/" + "a" * MAX_PATH_LENGTH
 

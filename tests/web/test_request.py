@@ -59,7 +59,7 @@ def request(*headers: tuple[str, str], **scope: Any) -> Request:
         ([*HTML, ("x-requested-with", "XMLHttpRequest")], "GET", False),
     ],
 )
-def test_a_navigation_is_told_by_fetch_metadata_and_else_by_accept(headers, method, is_navigation):
+def test_navigations_are_recognised_by_fetch_metadata_or_else_by_accept(headers, method, is_navigation):
     """Only a person who opens a page can be sent to a login."""
     assert request(*headers, method=method).is_navigation is is_navigation
 
@@ -87,7 +87,7 @@ FETCH = [("sec-fetch-mode", "cors"), ("sec-fetch-dest", "empty")]
         (HTML, "websocket", False),
     ],
 )
-def test_who_shows_html_is_told_by_what_is_asked_for_first(headers, kind, shows_html):
+def test_a_request_that_prefers_html_is_recognised_by_its_accept_header(headers, kind, shows_html):
     """People never see raw JSON, and a script that asks for anything else always gets it."""
     assert request(*headers, type=kind).shows_html is shows_html
 
@@ -140,7 +140,7 @@ def test_only_pages_of_this_site_may_frame_an_answer(destination, site, referer,
         ([("hx-current-url", ORIGIN + "/b"), ("referer", ORIGIN + "/a")], ORIGIN + "/a"),
     ],
 )
-def test_the_page_behind_a_request_is_told_by_htmx_and_else_by_the_referer(headers, url):
+def test_the_current_page_is_taken_from_htmx_or_else_from_the_referer(headers, url):
     """A referrer policy may hide it."""
     assert request(*headers).page_url == url
 
@@ -185,12 +185,12 @@ def test_a_program_can_say_that_it_opens_no_page(headers, denies):
         ([], False),
     ],
 )
-def test_our_own_pages_are_told_by_the_best_sign_there_is(headers, is_ours):
+def test_same_origin_requests_are_recognised_by_the_best_header_available(headers, is_ours):
     """A weaker sign never counts beside a stronger one."""
     assert request(*headers).is_same_origin(ORIGIN) is is_ours
 
 
-def test_a_header_that_came_twice_is_none():
+def test_a_duplicate_header_counts_as_missing():
     """Which of the two would count?"""
     asked = request(("X-A", "1"), ("x-a", "2"), ("x-b", "3"))
 
@@ -202,7 +202,7 @@ def test_a_header_that_came_twice_is_none():
     )
 
 
-def test_pairs_that_can_be_changed_are_ours_alone():
+def test_mutable_header_lists_are_copied():
     """Some servers give lists, and an app may change its own."""
     origin = bytearray(b"https://evil.example")
     asked = Request({"headers": [[b"origin", origin]]}, NOWHERE)
@@ -227,7 +227,7 @@ def test_a_scope_with_nothing_in_it_is_a_request():
 
 
 @pytest.mark.parametrize("method", [bytearray(b"GET"), None, 7])
-def test_a_method_that_is_no_text_is_none_that_we_know(method):
+def test_a_method_that_is_not_text_is_unknown(method):
     """Some servers have bytes of their own kinds."""
     asked = Request({"method": method, "query_string": bytearray(b"a=1")}, path=NOWHERE)
 
@@ -237,7 +237,7 @@ def test_a_method_that_is_no_text_is_none_that_we_know(method):
 @given(
     st.lists(st.tuples(st.binary(max_size=9), st.binary(max_size=20)), max_size=5), st.binary(max_size=30), st.text()
 )
-def test_nothing_in_a_request_makes_reading_fail(headers, query, path):
+def test_no_request_makes_reading_raise(headers, query, path):
     """Only reading the parameters may refuse, and with our own error."""
     scope = {"path": path, "headers": headers, "query_string": query}
     asked = Request(scope, path=read_path(scope, base_path="/admin"))
@@ -296,7 +296,7 @@ def test_the_target_is_what_the_browser_asked_for(query, target):
     assert request(path="/a b", query_string=query).target == target
 
 
-def test_what_may_be_secret_hides_in_the_repr():
+def test_the_repr_of_a_request_shows_no_secrets():
     """Cookies and codes stay out of tracebacks."""
     asked = request(("cookie", "a=s3cret"), ("x", "s3cret"), query_string=b"code=s3cret")
 
@@ -314,7 +314,7 @@ def test_what_may_be_secret_hides_in_the_repr():
         ([("sec-fetch-dest", "document"), ("sec-fetch-dest", "image")], True),
     ],
 )
-def test_what_a_page_loads_by_itself_is_told_by_its_destination(headers, is_subresource):
+def test_subresources_are_recognised_by_sec_fetch_dest(headers, is_subresource):
     """A picture in a guest book must not sign its readers out."""
     assert request(*headers).is_subresource is is_subresource
 
@@ -332,6 +332,6 @@ def test_what_a_page_loads_by_itself_is_told_by_its_destination(headers, is_subr
         ([("referer", "https://id.example.com/")], True),
     ],
 )
-def test_who_brought_the_browser_here_is_told_by_fetch_metadata_and_else_by_the_referer(headers, is_sent_by_other_site):
+def test_cross_site_navigations_are_recognised_by_fetch_metadata_or_else_by_the_referer(headers, is_sent_by_other_site):
     """A loop leads here; a person types or clicks."""
     assert request(*headers).is_sent_by_other_site(ORIGIN) is is_sent_by_other_site

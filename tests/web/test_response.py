@@ -67,6 +67,6 @@ def test_headers_and_cookies_are_added_at_the_end():
     assert second.headers[1:] == ((b"b", b"2"), (b"set-cookie", b"c=3"), (b"set-cookie", b"d=4"))
 
 
-def test_cookies_and_bodies_hide_in_the_repr():
+def test_the_repr_of_a_response_shows_no_cookies_or_body():
     """They stand in tracebacks."""
     assert "s3cret" not in repr(json_response({"a": "s3cret"}).with_cookies([b"s3cret"]))

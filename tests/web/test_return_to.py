@@ -28,7 +28,7 @@ from asgi_oidc.web.return_to import MAX_RETURN_TO_LENGTH, check_return_to
         "/a?q=%zz",
     ],
 )
-def test_a_path_of_ours_is_taken_as_it_is(value):
+def test_a_path_of_our_own_site_is_kept_as_it_is(value):
     """Nothing of it is rewritten, and what browsers leave in a query is fine."""
     assert check_return_to(value, own_paths="/auth") == value
 
@@ -70,7 +70,7 @@ def test_a_path_of_ours_is_taken_as_it_is(value):
         "?a",
     ],
 )
-def test_what_could_leave_the_site_or_start_over_is_refused(value):
+def test_a_return_path_to_another_site_or_our_own_urls_is_refused(value):
     """RFC 9700 §4.11; going back to our own URLs would log in or out again."""
     assert check_return_to(value, own_paths="/auth") is None
 
