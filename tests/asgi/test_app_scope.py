@@ -1,4 +1,4 @@
-"""What the app sees: who it is, what was granted, and the live session."""
+"""What the app sees in its scope: the user, the granted scopes and the active session."""
 
 import inspect
 import json

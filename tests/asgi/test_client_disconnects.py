@@ -1,4 +1,4 @@
-"""A client goes away in the middle, and its server cancels the request: what has begun to change is changed whole."""
+"""When a client disconnects and the server cancels its request, changes that have begun are completed."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

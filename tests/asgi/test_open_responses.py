@@ -172,7 +172,7 @@ async def test_an_open_response_ends_when_another_process_signs_the_user_out(for
 
 @pytest.mark.parametrize("form", FORMS)
 async def test_an_open_response_ends_for_a_user_over_the_revocation_limit(form, stage):
-    """There is no mark left for the rights alone."""
+    """There is no space left for a revocation of the tokens alone."""
     site = LogoutSite(form, scope="openid profile email offline_access")
     site.provider.access_token_lifetime = 300
     alice, bob = await site.signed_in(), await site.signed_in("bob")
@@ -590,7 +590,7 @@ async def test_no_session_is_checked_when_no_response_is_open(stage):
 
 
 async def test_a_failed_check_ends_all_open_responses(stage, caplog):
-    """Whoever cannot be judged is not let go on."""
+    """If a session cannot be checked, its response must not go on."""
     site = LogoutSite()
     alice = await site.signed_in()
     stream = await stage.open(site, alice)

@@ -214,7 +214,7 @@ async def test_a_websocket_does_not_outlive_the_rights_that_it_was_opened_with(f
 
 
 def fill_up(site: LogoutSite, sub: str) -> None:
-    """Let a user make as many marks as one may."""
+    """Let a user make as many revocations as one may."""
     ended = site.middleware._parts.ended
     for number in range(MAX_PER_USER):
         ended.end(f"earlier-{number}", user=sub, now=site.clock.now)
@@ -222,7 +222,7 @@ def fill_up(site: LogoutSite, sub: str) -> None:
 
 @pytest.mark.parametrize("form", FORMS)
 async def test_a_websocket_is_closed_for_a_user_over_the_revocation_limit(form, stage_of):
-    """There is no mark left for the rights alone, so the session ends; other users do not notice."""
+    """There is no space left for a revocation of the tokens alone, so the session ends; other users do not notice."""
     site = LogoutSite(form, scope="openid profile email offline_access")
     site.provider.access_token_lifetime = 300
     browser, bob = await site.signed_in(), await site.signed_in("bob")
@@ -420,7 +420,7 @@ async def test_a_record_that_is_gone_ends_the_websocket_within_minutes(stage_of)
 
 
 async def test_a_watch_that_breaks_closes_the_websocket(stage_of):
-    """A guard that fails must not leave the door open."""
+    """A check that fails must not leave the websocket open."""
     site = LogoutSite()
     browser = await site.signed_in()
     headers = [(b"origin", ORIGIN.encode()), (b"cookie", cookie_header(browser).encode())]

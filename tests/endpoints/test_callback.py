@@ -159,7 +159,7 @@ async def test_a_browser_without_cookies_enters_no_redirect_loop(site):
 
 @pytest.mark.parametrize("fault", ["callback_no_state", "callback_wrong_state"])
 async def test_a_provider_that_loses_the_state_causes_no_redirect_loop(site, browser, fault):
-    """A few rounds, for tabs that come back late look alike; then a page."""
+    """A few fresh logins are allowed, because tabs that come back late look alike; then there is a page."""
     site.provider.sign_in_as("alice")
 
     with site.provider.fault(fault):

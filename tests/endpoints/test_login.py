@@ -113,7 +113,7 @@ async def test_max_age_is_asked_for_and_met(max_age, status):
     ],
 )
 async def test_what_was_asked_for_is_checked(params, fault, code):
-    """A provider may ignore the wish; then nobody is sent round, and told why."""
+    """A provider may ignore the parameter; then there is an error instead of a login loop."""
     response = await Site(authorization_params=params).failed_login(fault)
 
     assert (response.status_code, response.json()["error"]) == (403, code)

@@ -15,7 +15,7 @@ def table() -> str:
 
 
 def main() -> None:
-    """Replace what is below the mark."""
+    """Replace what is below the marker line."""
     above, mark, _ = GUIDE.read_text(encoding="utf-8").partition(ABOVE)
     GUIDE.write_text(above + mark + table(), encoding="utf-8")
 

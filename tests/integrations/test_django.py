@@ -94,7 +94,7 @@ async def test_without_a_session_the_user_is_anonymous(site, url):
 
 @pytest.mark.parametrize("url", ["/me?page=2", "/ame?page=2"])
 async def test_login_required_sends_an_anonymous_user_to_a_login_and_back(site, url):
-    """`LOGIN_URL` is ours, and `return_to` is what it calls the way back."""
+    """`LOGIN_URL` is ours, and `return_to` is its name for the page to return to."""
     browser = site.browser()
 
     redirect = await browser.get(url, follow=False)

@@ -1,4 +1,4 @@
-"""What a login asks of the provider, all rules together, and whether it was done (RFC 9470)."""
+"""What a login requires of the provider, for all rules together, and whether it was met (RFC 9470)."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Our cookies never take more of a header than a proxy lets through, and what is needed least gives way."""
+"""Our cookies never exceed a proxy's limit, and the least needed ones are dropped."""
 
 import itertools
 

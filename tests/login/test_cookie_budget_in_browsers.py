@@ -1,4 +1,4 @@
-"""What gives way where our cookies would be more than a proxy lets through, and what the person is told of it."""
+"""What is dropped when our cookies would exceed a proxy's limit, and what the user is told."""
 
 from typing import Any
 

@@ -35,7 +35,7 @@ async def test_an_expired_login_page_starts_one_fresh_login(site):
 
 
 async def test_a_login_page_that_expires_again_ends_on_a_page(site, caplog):
-    """A provider that says so for ever sends nobody round in circles."""
+    """A provider that always says so must not cause a login loop."""
     browser, url = await waiting(site)
     again = await browser.get(refused(site, url, EXPIRED), follow=False)
 

@@ -8,7 +8,7 @@ from tests.protected_site import ORIGIN, PROGRAM, Site, login_cookies
 
 
 async def test_a_page_of_ours_takes_it_along():
-    """No redirect: a script adds it to the way back. Without scripts there is a link."""
+    """No redirect: a script adds it to the return path. Without scripts there is a link."""
     site = Site(keep_fragment=True)
     browser = site.browser()
 

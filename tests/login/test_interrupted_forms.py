@@ -1,4 +1,4 @@
-"""A form that finds nobody signed in is not lost without a word, and where the site wants it, not at all."""
+"""A form sent without a session is never lost silently, and with `keep_forms` it is not lost at all."""
 
 from typing import Any
 from urllib.parse import parse_qs, quote, urlencode, urlsplit
@@ -427,7 +427,7 @@ async def test_without_a_user_the_page_leads_to_where_one_is_needed(app):
 
 @pytest.mark.parametrize("query", ["", "?form=forged", "?return_to=//evil.example", "?return_to=/transfer"])
 async def test_no_link_can_make_us_say_that_a_form_was_lost(app, query):
-    """Where the way back leads is sealed as well."""
+    """The return path is sealed as well."""
     browser = site_with(app).browser()
 
     told = await browser.sign_in("alice", "/auth/login?return_to=" + quote("/auth/form" + query))
@@ -463,7 +463,7 @@ async def test_a_kept_form_can_be_sent_after_cookies_were_deleted(app):
 @pytest.mark.parametrize("length", [1000, 1100, 2048, 3000])
 @pytest.mark.parametrize("keeps", [False, True])
 async def test_an_interrupted_form_on_a_page_with_a_long_url_is_reported_too(app, keeps, length):
-    """Its way back may not fit, where the login is told a lot; the rest does."""
+    """The return path may not fit if the login carries a lot; the rest does."""
     strong = Rule("/save", acr_values=["urn:example:" + "x" * 400])
     browser = await signed_out(site_with(app, keep_forms=keeps, rules=[strong]))
 

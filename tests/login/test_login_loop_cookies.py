@@ -1,4 +1,4 @@
-"""Logins one after the other are counted by a cookie that nobody else can write."""
+"""Logins in a row are counted in a cookie that only we can write."""
 
 import pytest
 

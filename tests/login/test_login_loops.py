@@ -1,4 +1,4 @@
-"""Nobody is sent round in circles: after a few logins in a row there is a page that names the likely cause."""
+"""A user caught in a login loop gets a page that explains the likely cause."""
 
 from typing import Any
 

@@ -333,7 +333,7 @@ def test_a_login_has_ten_minutes(age, lives):
     ],
 )
 def test_a_login_loop_is_recognised_by_the_logins_in_progress(in_progress, circles):
-    """A provider that loses the state would send a browser round and round; late tabs are no circle."""
+    """A provider that loses the state would cause an endless loop; late tabs are not one."""
     window = Window()
     for one in in_progress:
         window.put(login(one))

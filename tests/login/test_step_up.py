@@ -80,7 +80,7 @@ async def test_other_pages_go_on_with_the_old_login(site):
     ],
 )
 async def test_a_provider_that_ignores_the_step_up_leads_to_an_error_page(site, path, fault):
-    """It says so, nobody goes round, and the old session is still there."""
+    """The page says so, there is no login loop, and the old session is still there."""
     browser = await site.signed_in("alice")
     site.clock.advance(400)
     before = len(site.app.scopes)

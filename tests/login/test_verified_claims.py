@@ -42,7 +42,7 @@ async def is_staff(browser: Browser) -> bool:
     ],
 )
 async def test_no_answer_verifies_the_email_of_another(id_token, userinfo):
-    """Else a provider that verifies one address and lets users write down another opens the door."""
+    """Otherwise users could enter an address that their provider has never verified."""
     browser = await site_saying(id_token, userinfo).signed_in()
 
     assert not await is_staff(browser)

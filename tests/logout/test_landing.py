@@ -1,4 +1,4 @@
-"""The way back from a sign-out: to a page of our own, without the state, and not into the next login."""
+"""After a logout the browser lands on a page of our own, without the state, and does not start the next login."""
 
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
@@ -34,7 +34,7 @@ def without_end_session(site: Site) -> Site:
 
 
 async def sign_out(browser: Browser, return_to: str | None = None) -> Response:
-    """Click on sign out, and stop at the provider's door."""
+    """Click on sign out, and stop before the provider."""
     query = "" if return_to is None else "?" + urlencode({"return_to": return_to})
     return await browser.post(LOGOUT + query, follow=False)
 
@@ -341,7 +341,7 @@ async def test_only_a_navigation_is_redirected_after_a_logout(closed, headers):
 
 
 async def test_ten_tabs_sign_out_at_once(closed):
-    """Each of them lands."""
+    """Each of them gets to its page."""
     browsers = [await closed.signed_in() for _ in range(10)]
     landings = [landing_of(await sign_out(browser)) for browser in browsers]
     one = closed.browser()

@@ -1,4 +1,4 @@
-"""The state of a sign-out: sealed, for ten minutes, for nothing else."""
+"""The state of a logout is sealed, valid for ten minutes, and valid for nothing else."""
 
 import msgspec
 import pytest

@@ -1,4 +1,4 @@
-"""After a sign-out nothing that was under way brings the session back: no slow answer, no second login."""
+"""After a sign-out no concurrent request restores the session: no slow response, no second login."""
 
 import copy
 from typing import Any
@@ -139,7 +139,7 @@ async def test_a_denial_response_for_a_websocket_is_private():
 
 
 async def test_a_session_that_is_too_large_logs_the_fix(caplog):
-    """Fields of the log are cut, so the mend comes first."""
+    """Fields of the log are cut, so the fix comes first."""
     site = Site()
     site.provider.id_token_overrides = {"groups": ["a-group-with-a-long-name"] * 1000}
     browser, url = await site.at_callback()

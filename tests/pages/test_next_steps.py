@@ -1,4 +1,4 @@
-"""A page says what happened and offers what helps: "Try again" only where a second try can turn out differently."""
+"""A page says what happened and offers what helps: "Try again" only if a second try may succeed."""
 
 import re
 from base64 import b64encode

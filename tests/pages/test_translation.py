@@ -38,7 +38,7 @@ def test_a_text_that_cannot_be_shown_stops_the_start(texts, problem):
 
 
 def test_all_wrong_texts_are_named_at_once():
-    """A translator mends them in one go."""
+    """A translator fixes them in one go."""
     with pytest.raises(ValueError, match=r"'lang': .*; 'dir': .*"):
         read_translation({"lang": "-", "dir": "-"})
 

@@ -1,4 +1,4 @@
-"""What pages of other sites can do with a user's session: link to ours, and nothing else unless a rule says so."""
+"""Pages of other sites may link to ours, and can do nothing else with a user's session unless a rule allows it."""
 
 from typing import Any
 

@@ -94,7 +94,7 @@ FOUND = [case for case in CASES if case[0] != "server's root_path, stripped path
 
 @pytest.mark.parametrize(("case", "base_url", "path", "root_path"), FOUND)
 async def test_our_own_urls_are_found_however_it_is_mounted(case, base_url, path, root_path):
-    """Else the callback would never arrive, and a login would go round for ever."""
+    """Otherwise the callback would never arrive, and the login would loop."""
     site = Site(base_url=base_url)
     callback = path.removesuffix("/users") + "/auth/callback"
 

@@ -1,4 +1,4 @@
-"""What a rule asks of a user is met by exactly that, and by nothing that looks like it."""
+"""A requirement of a rule is met by exactly what it says, and by nothing that looks like it."""
 
 from typing import Any
 

@@ -36,7 +36,7 @@ def wrong(*path: Any, **requirements: Any) -> str:
     ],
 )
 def test_an_invalid_requirement_is_refused_with_the_fix(requirements, problem):
-    """A restriction that is dropped in silence is an open door."""
+    """A restriction that is dropped silently protects nothing."""
     assert wrong("/x/*", **requirements).startswith(f"Rule('/x/*'): {problem}")
 
 

@@ -87,7 +87,7 @@ def test_unknown_parameters_of_a_response_are_ignored():
 
 
 def test_an_empty_response_is_read_as_nothing():
-    """What is missing is judged later, with the login at hand."""
+    """What is missing is checked later, together with the login."""
     assert read_authorization_response([]) == AuthorizationResponse(None)
 
 

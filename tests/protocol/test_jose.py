@@ -267,7 +267,7 @@ def header_of(members: bytes) -> str:
     ids=lambda value: value[:30],
 )
 def test_a_malformed_token_is_refused(token, code):
-    """Sizes and dots are judged before anything is decoded."""
+    """Sizes and dots are checked before anything is decoded."""
     with pytest.raises(TokenRejected) as caught:
         verify_token(token, keys_of(KEY), ALL)
 

@@ -48,7 +48,7 @@ def test_a_good_answer_is_read():
     ],
 )
 def test_a_bad_answer_says_what_kind_it_is(answer, kind, code):
-    """Who reads the log must see whether to wait or to mend something."""
+    """A reader of the log must see whether to wait or to fix something."""
     with pytest.raises(ProviderError) as caught:
         read_json_answer(answer, what="token")
 

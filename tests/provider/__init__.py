@@ -1,1 +1,1 @@
-"""What waits for the provider: caches, single flights, and the one door to the network."""
+"""What waits for the provider: caches, single flights, and the HTTP client."""

@@ -50,7 +50,7 @@ class Gate:
         self._open.set()
 
     async def arrival(self) -> None:
-        """Wait until somebody stands before the gate."""
+        """Wait until a call is held."""
         await self._arrived.wait()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:

@@ -75,7 +75,7 @@ async def test_an_answer_just_in_time_is_taken():
 
 @pytest.mark.parametrize(("fault", "code"), [("discovery_slow", "metadata_timeout"), ("jwks_slow", "jwks_timeout")])
 async def test_each_kind_of_call_has_the_deadline(fault, code):
-    """The one door has one clock."""
+    """One deadline covers the whole call."""
     caches = Caches()
     calls: dict[str, Any] = {"discovery_slow": caches.discovery.metadata, "jwks_slow": caches.verify}
 

@@ -1,4 +1,4 @@
-"""The only door to the network: one call, one answer, bounded, and nothing goes along that was not asked for."""
+"""The HTTP client: one call, one answer, both bounded, and nothing is sent that the caller did not ask for."""
 
 import gzip
 import socket
@@ -18,7 +18,7 @@ PACKED = gzip.compress(b'{"a":1}')
 
 
 class HttpWith:
-    """The door with a client of that kind, closed at the end."""
+    """Our HTTP layer over a client of that kind, closed at the end."""
 
     def __init__(self, make: Any, **options: Any) -> None:
         self.client = None if make is None else make(**options)
@@ -113,7 +113,7 @@ async def test_an_answer_within_its_bounds_is_taken(make, answer):
     ids=["nonsense", "length", "headers"],
 )
 async def test_what_is_no_http_is_an_outage(make, answer):
-    """Errors of the clients are translated at the door, of both libraries."""
+    """Exceptions of both HTTP libraries become ours."""
     async with wire(answer) as server, HttpWith(make) as http:
         with pytest.raises(ProviderUnavailable) as caught:
             await http.send(Call("GET", server.url), what="jwks")
@@ -270,7 +270,7 @@ async def test_a_url_that_no_client_takes_is_an_outage(make):
 
 
 async def test_our_own_client_keeps_no_cookie_of_the_provider():
-    """A jar would grow for as long as the process lives, and link our users to each other."""
+    """A cookie jar would grow for as long as the process lives, and link our users to each other."""
     http = Http()
     http.open()
     client = http._shared_client()

@@ -347,7 +347,7 @@ async def test_draining_is_immediate_without_calls():
 
 
 async def test_draining_completes_after_a_failure():
-    """A call that failed has landed."""
+    """A failed call is finished too."""
     flight, work = SingleFlight[int](), Work()
     work.error = ValueError("no")
     async with anyio.create_task_group() as group:

@@ -205,7 +205,7 @@ def test_a_page_that_needs_a_stronger_login_gets_it_and_is_shown(context):
 
 
 def test_a_provider_that_gives_no_stronger_login_ends_on_a_page(context):
-    """Nobody goes round; once it does, "Try again" leads to the page."""
+    """There is no login loop; once the provider complies, "Try again" leads to the page."""
     with site(rules=[Rule("/vault", acr_values=["urn:example:mfa"])]) as bank:
         page = signed_in(context, f"{bank.origin}/page", "Alice")
         with bank.provider.fault("id_token_wrong_acr"):
@@ -436,7 +436,7 @@ def test_a_page_of_a_named_origin_signs_its_user_in_and_calls(context, elsewhere
     ],
 )
 def test_no_browser_enters_a_redirect_loop(context, around, path, title):
-    """After a few rounds a page of ours names the cause; Chromium's own would not (ERR_TOO_MANY_REDIRECTS)."""
+    """After a few logins a page of ours names the cause; Chromium's own would not (ERR_TOO_MANY_REDIRECTS)."""
     callbacks: list[str] = []
     with site(around, public=()) as looping:
         page = context.new_page()

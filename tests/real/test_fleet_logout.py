@@ -1,4 +1,4 @@
-"""What has ended is over in all processes: sealed cookies, several real processes, and marks in a real Redis."""
+"""A revoked session is dead in all processes: sealed cookies, several real processes, and revocations in Redis."""
 
 import contextlib
 from collections.abc import Iterator
@@ -39,7 +39,7 @@ def fake() -> Iterator[FakeProvider]:
 
 
 def settings(fake: FakeProvider, url: str) -> dict[str, str]:
-    """Set the app up with sealed cookies, and marks in Redis."""
+    """Set the app up with sealed cookies, and revocations in Redis."""
     made = environ(fake.issuer, client_id="web", client_secret=SECRET, port=free_port())
     return {**made, "OIDC_LOGOUT_STORE": url}
 

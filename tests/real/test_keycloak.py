@@ -98,7 +98,7 @@ async def is_in(browser: Browser) -> bool:
 
 
 async def has_access_token(browser: Browser) -> bool:
-    """Say whether the app gets a live one, renewed where needed."""
+    """Say whether the app gets a valid token, refreshed where needed."""
     return bool((await browser.fetch("/access-token")).json().get("has_access_token"))
 
 
@@ -181,7 +181,7 @@ async def test_tokens_are_refreshed_after_the_access_token_expires(server, sessi
 
 
 async def test_a_session_goes_on_after_a_step_up_that_fails(server, sessions, clock):
-    """The user is as signed in as before, here and there: tokens are renewed, and an administrator can end it all."""
+    """The user stays signed in, here and there: tokens are refreshed, and an administrator can end it all."""
     async with served(server, clock=clock, rules=[OUT_OF_REACH], **sessions) as browser:
         await sign_in(browser)
         await next_second()  # the password is asked for again, and `auth_time` is another one
@@ -234,7 +234,7 @@ async def test_a_sign_out_in_the_app_is_one_at_keycloak(server, sessions):
 
 
 async def test_new_keys_disturb_nobody(server, sessions, clock):
-    """Sessions of before go on, their tokens are renewed, and new logins work, without a restart."""
+    """Existing sessions go on, their tokens are refreshed, and new logins work, without a restart."""
     async with served(server, clock=clock, **sessions) as browser:
         bob = Browser(browser.apps[browser.origin], browser.origin, browser.apps)
         await sign_in(browser)

@@ -32,7 +32,7 @@ FORMS: Mapping[str, Any] = {
 
 @pytest.fixture(params=FORMS)
 def settings(request: pytest.FixtureRequest, server: RedisServer) -> dict[str, Any]:
-    """Where sessions are, and the marks of what has ended."""
+    """Where sessions and revocations are kept."""
     made: dict[str, Any] = FORMS[request.param](server)
     return made
 
@@ -50,7 +50,7 @@ async def signs_out_at(provider: RealProvider, browser: Browser) -> None:
 
 
 def another_browser(browser: Browser) -> Browser:
-    """Open a browser with an empty jar."""
+    """Open a browser without cookies."""
     return Browser(browser.apps[browser.origin], browser.origin, browser.apps)
 
 
@@ -99,7 +99,7 @@ async def test_a_sign_out_by_session_leaves_the_other_browsers(provider, setting
 
 
 async def test_a_sign_out_here_comes_back_by_the_provider_with_its_logout_token(provider):
-    """We sign out there, it tells all apps, us too: that is no error, and the way back is clean."""
+    """The provider notifies all apps, us too: that is no error, and the final URL is clean."""
     async with served(provider, registered=registered(sid=True)) as browser:
         page = await browser.sign_in("alice", "/private")
         asked = await browser.submit(page, "Sign out")

@@ -143,7 +143,7 @@ async def test_login_goes_on_after_the_provider_has_changed_its_keys(provider):
 
 
 async def test_wrong_client_secret_is_a_page_that_tells_nothing(provider, caplog):
-    """The person gets a way on and a reference; the reason is in the log, for those who can mend it."""
+    """The user gets a next step and a reference; the reason is in the log, for those who can fix it."""
     async with served(provider, client_secret="not the registered one") as browser:
         page = await browser.sign_in("alice", "/private")
         answer = await browser.fetch("/private")

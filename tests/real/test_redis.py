@@ -634,7 +634,7 @@ async def test_a_full_server_still_reads(own):
 
 
 async def test_a_wrong_password_is_an_error_until_it_is_right(own):
-    """Somebody mends it on the server."""
+    """The server gets the right password."""
     with own.run(), own.ask() as operator:
         operator.execute_command("ACL", "SETUSER", "app", "on", ">another", "~*", "+@all")
         store = RedisStore(own.url.replace("redis://", "redis://app:s3cret@"))

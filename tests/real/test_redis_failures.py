@@ -1,4 +1,4 @@
-"""Bad days of a real Redis, through the door that the library uses: right answers, or `StoreUnavailable` in time."""
+"""Failures of a real Redis behind `GuardedStore`: right answers, or `StoreUnavailable` in time."""
 
 import gc
 import random

@@ -185,7 +185,7 @@ def protect(app: Any, **settings: Any) -> OIDCMiddleware:
 
 
 async def run(app: Any, scope: Scope) -> Exception | None:
-    """Make one request; frameworks raise on some of them, and that is theirs to mend."""
+    """Make one request; frameworks raise on some of them, and that is not ours to fix."""
     first = {"type": "websocket.connect"} if scope["type"] == "websocket" else {"type": "http.request", "body": b""}
     exchange = Exchange(first)
     try:

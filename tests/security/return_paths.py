@@ -72,7 +72,7 @@ def _with_control(random: Random, text: str) -> str:
 
 
 def origin_of(url: str, base: str = f"{ORIGIN}/auth/callback?code=x") -> str:
-    """Say the origin that a browser would go to, as a WHATWG URL parser judges it; empty for no URL at all."""
+    """Say the origin that a browser would go to, as a WHATWG URL parser reads it; empty for no URL at all."""
     try:
         return str(ada_url.URL(url, base=base).origin)
     except ValueError:

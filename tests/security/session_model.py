@@ -65,7 +65,7 @@ class Ticket:
 
 @dataclass(eq=False)
 class Memory:
-    """What one process alone knows: from when on sessions are dead, when that was said, and tokens that it renewed."""
+    """What one process alone knows: when sessions die, when that was said, and tokens that it refreshed."""
 
     ended: dict[Login, float] = field(default_factory=dict)
     ended_at: dict[Login, float] = field(default_factory=dict)

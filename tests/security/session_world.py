@@ -149,13 +149,13 @@ class World:
     # --- what happens to its neighbours
 
     def set_store(self, state: str) -> None:
-        """Break the store, or mend it."""
+        """Break the store, or repair it."""
         assert self.store is not None
         self.store.broken = set(STORE_STATES[state])
         self.store_state = state
 
     def set_trouble(self, trouble: str | None) -> None:
-        """Break the provider, or mend it (None)."""
+        """Break the provider, or repair it (None)."""
         self.provider.faults.clear()
         self.line.is_cut = trouble == CUT
         if trouble not in (CUT, None):

@@ -222,7 +222,7 @@ async def test_only_a_navigation_begins_a_login(stage: AttackedSite, headers: di
 
 
 class NoCookies(CookieJar):
-    """The jar of a browser that blocks cookies."""
+    """The cookie jar of a browser that blocks cookies."""
 
     def receive(self, set_cookie: str, url: str) -> None:
         """Take the provider's, and none of ours."""
@@ -232,7 +232,7 @@ class NoCookies(CookieJar):
 
 @pytest.mark.parametrize("path", ["/page", "/auth/login?return_to=/page"])
 async def test_with_cookies_blocked_a_login_ends_at_a_page(stage: AttackedSite, path: str) -> None:
-    """A provider that remembers the user would send the browser round and round."""
+    """With a provider that remembers the user, the browser would loop."""
     stage.provider.sign_in_as("alice")
     browser = stage.browser(jar=NoCookies())
 
@@ -259,7 +259,7 @@ async def test_with_a_lost_state_a_login_ends_at_a_page(stage: AttackedSite, fau
     "fault", ["id_token_wrong_nonce", "token_500", "userinfo_down", "callback_error_access_denied", "jwks_down"]
 )
 async def test_a_login_that_fails_ends_at_a_page(stage: AttackedSite, fault: str) -> None:
-    """Trying again is the person's choice: nothing goes round by itself."""
+    """Trying again is the user's choice: nothing loops by itself."""
     stage.provider.sign_in_as("alice")
     stage.provider.claims_in_id_token = False
     stage.provider.faults.add(fault)
@@ -397,7 +397,7 @@ async def test_no_query_or_body_breaks_an_endpoint(stage: AttackedSite, quiet: N
 
 
 async def test_a_new_login_ends_the_session_of_another_user(stage: AttackedSite) -> None:
-    """Who signs in as bob in alice's browser leaves no way back to alice."""
+    """After bob signs in in alice's browser, nothing of alice's session is left."""
     browser = await stage.signed_in("alice")
     thief = stage.browser(jar=browser.jar.copy())
 

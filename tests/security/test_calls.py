@@ -176,7 +176,7 @@ async def test_a_new_key_is_picked_up_at_once(stage: AttackedSite, keep_old: boo
 
 
 async def test_old_keys_serve_while_the_key_set_is_down(stage: AttackedSite) -> None:
-    """An outage of one endpoint is no reason to turn people away for an hour."""
+    """An outage of one endpoint must not stop logins for an hour."""
     await stage.signed_in()
 
     with stage.provider.fault("jwks_down"):

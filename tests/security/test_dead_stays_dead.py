@@ -83,7 +83,7 @@ class SlowStage(AttackedSite):
 
 @pytest.fixture(params=["cookies", "cookies, marks shared", "store"])
 def stage(request: pytest.FixtureRequest) -> SlowStage:
-    """With sealed cookies, with marks that processes share, and with a store."""
+    """With sealed cookies, with revocations that processes share, and with a store."""
     return SlowStage(request.param)
 
 

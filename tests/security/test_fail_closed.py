@@ -37,7 +37,7 @@ def stage() -> AttackedSite:
     ids=["raises", "none", "text", "nan", "inf", "-inf", "huge"],
 )
 async def test_a_broken_clock_lets_nobody_in(stage: AttackedSite, clock: Callable[[], Any]) -> None:
-    """A session whose end cannot be judged has ended."""
+    """A session whose end cannot be checked has ended."""
     browser = await stage.signed_in()
     cookie = "; ".join(f"{it.name}={it.value}" for it in browser.cookies if "oidc" in it.name).encode()
     broken = AttackedSite(stage.provider, clock=clock)

@@ -1,4 +1,4 @@
-"""The door that anybody may knock at: whatever is posted to the back-channel, nothing breaks, leaks or opens."""
+"""The endpoint that anyone may call: whatever is posted to the back-channel, nothing breaks, leaks or opens."""
 
 import logging
 from urllib.parse import urlencode
@@ -122,7 +122,7 @@ async def test_a_store_that_answers_nonsense_makes_no_200_that_did_nothing(form,
 
 @pytest.mark.parametrize("clock", [lambda: "soon", lambda: None, lambda: float("nan")], ids=["text", "none", "nan"])
 async def test_a_broken_clock_signs_nobody_out_and_says_so(clock):
-    """A token whose time cannot be judged counts for nothing."""
+    """A token whose time cannot be checked is not accepted."""
     site = LogoutSite()
     browser = await site.signed_in()
     token = site.provider.logout_token("alice")

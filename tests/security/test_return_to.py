@@ -1,4 +1,4 @@
-"""No way back from a login leaves the site, as a real WHATWG URL parser judges it."""
+"""No redirect after a login leaves the site, as a real WHATWG URL parser judges it."""
 
 import json
 import random

@@ -118,7 +118,7 @@ async def test_every_byte_of_a_login_in_progress_counts(stage: AttackedSite) -> 
 
 
 async def test_a_session_cut_anywhere_is_none(stage: AttackedSite) -> None:
-    """Half a cookie is what a full jar leaves."""
+    """A browser at its cookie limit may keep only a part."""
     cookies = await used(stage)
 
     for name, value in cookies.items():

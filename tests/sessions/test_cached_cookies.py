@@ -1,4 +1,4 @@
-"""Cookies that were opened before are held against the clock, and against what has ended, with every request."""
+"""Cached cookies are checked against the clock and the revocations with every request."""
 
 import itertools
 from collections.abc import Sequence
@@ -204,7 +204,7 @@ async def test_leftover_cookies_of_another_session_are_deleted_with_the_next_res
 
 
 async def test_over_the_revocation_limit_all_older_sessions_end():
-    """A mark that has to go while it is needed: it fails closed, also for what was opened before."""
+    """A revocation that is dropped while it is needed fails closed, for cached sessions too."""
     process = Process(max_revocations=2)
     await process.begin()
     assert at_once(process) is not None

@@ -1,4 +1,4 @@
-"""What was checked before a wait is checked again after it: the store and the provider take their time."""
+"""What was checked before an await is checked again after it: the store and the provider may be slow."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""A session that is over: the log says so, and its cookies leave the browser, but never those of the next one."""
+"""When a session has ended, the log says so and its cookies are deleted, but never those of the next session."""
 
 import logging
 from typing import Any

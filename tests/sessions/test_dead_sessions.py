@@ -1,4 +1,4 @@
-"""A session that is over acts no more: it ends nothing, revokes nothing and gives no ID Token away."""
+"""An ended session has no effect: it ends nothing, revokes nothing and gives no ID Token away."""
 
 from urllib.parse import parse_qs, urlsplit
 
@@ -159,7 +159,7 @@ async def test_a_frontchannel_logout_with_a_dead_cookie_ends_no_session(site):
 
 
 async def test_who_signs_in_after_an_expiry_replaces_nothing(site):
-    """What is over already needs no end, and no mark."""
+    """A session that is over needs no revocation."""
     browser = await site.signed_in()
     site.clock.advance(IDLE + SIGN_OUT_GRACE)
     site.provider.sign_in_as("bob")

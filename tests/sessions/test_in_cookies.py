@@ -167,7 +167,7 @@ async def test_new_tokens_come_with_the_answer(process):
 
 
 async def test_tokens_refreshed_by_another_request_come_with_every_response_that_lacks_them(process):
-    """The one that renewed them may never be answered."""
+    """The request that refreshed them may never be answered."""
     await process.begin()
     one, two = await process.request(), await process.request()
     await process.sessions.change(one.session, refreshed)
@@ -332,7 +332,7 @@ async def test_one_holder_has_the_lock(process):
 
 @pytest.mark.parametrize(("seconds", "is_free"), [(LOCK_LIFETIME - 1, False), (LOCK_LIFETIME, True), (0, False)])
 async def test_no_lock_lasts(process, seconds, is_free):
-    """A loop may end in the middle of a renewal."""
+    """An event loop may end in the middle of a refresh."""
     await process.sessions.lock(SESSION, "one")
 
     process.now += seconds
@@ -403,7 +403,7 @@ async def test_one_user_cannot_fill_the_memory_with_revocations(process, how):
 
 
 async def test_one_user_cannot_fill_the_memory_with_token_revocations(process):
-    """Each session has one mark however often that happens; beyond the most, what the user had before is over."""
+    """Each session has one revocation, however often it happens; over the limit, all older sessions of the user end."""
     sessions = [another(of_sid("s1", "alice"), f"id-{number}") for number in range(MAX_PER_USER + 50)]
     for session in sessions:
         for generation in (1, 2):
@@ -432,7 +432,7 @@ async def test_outdated_tokens_open_nothing_and_bring_nothing(process):
 
 
 async def test_sessions_of_others_that_a_user_takes_over_count_against_those_others(process):
-    """Two accounts of one person, in turns: each has marks of its own, and one for everything."""
+    """Two accounts of one person alternate: each has its own revocations, and one for everything."""
     other, newest = of_sid("s1", "alice").login, of_sid("s2", "bob").login
     for number in range(MAX_PER_USER + 50):
         await process.sessions.expire_with_grace(f"id-{number}", grace=0, successor=newest, other=other)
@@ -442,7 +442,7 @@ async def test_sessions_of_others_that_a_user_takes_over_count_against_those_oth
 
 
 async def test_who_takes_over_too_many_sessions_of_unknown_users_is_stopped(process):
-    """A login that comes as a form shows no name of whom it replaces, so that no one mark could end them all."""
+    """A form_post login does not show which user it replaces, so no single revocation could end those sessions."""
     for number in range(MAX_PER_USER):
         await process.sessions.expire_with_grace(f"id-{number}", grace=0, successor=LOGIN)
 

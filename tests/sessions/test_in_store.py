@@ -145,7 +145,7 @@ async def test_a_user_has_at_most_so_many_sessions(process):
 
 @pytest.mark.parametrize("broken", ["add", "link"])
 async def test_a_session_that_cannot_be_written_does_not_begin(process, broken):
-    """A cookie for nothing would send the browser round in circles."""
+    """A cookie without a session would cause a login loop."""
     process.store.broken = {broken}
 
     assert await code_of(process.sessions.begin(SESSION, {})) == "store_failed"
@@ -215,7 +215,7 @@ async def nothing() -> None:
 
 
 async def test_a_session_that_ends_between_read_and_write_stays_dead(process):
-    """A slow renewal must not bring back who has signed out."""
+    """A slow refresh must not restore a session that was signed out."""
     await process.begin()
     process.store.before["replace"] = [lambda: Process(process).sessions.end(SESSION)]
 
@@ -429,7 +429,7 @@ def fill_up(process: Process, sub: str) -> None:
 
 
 async def test_a_sign_out_of_a_user_over_the_revocation_limit_removes_all_their_records(process):
-    """The one mark for all of them is forgotten one day, and what has ended must be gone for good."""
+    """The one revocation for all of them expires one day, and the records must be gone for good."""
     of_bob = msgspec.structs.replace(SESSION, login=msgspec.structs.replace(LOGIN, id=THIRD_ID, sub="bob"))
     for session in (SESSION, another(SESSION), of_bob):
         await process.begin(session)
@@ -454,7 +454,7 @@ async def test_over_the_revocation_limit_a_session_gets_its_grace_without_a_revo
 
 
 async def test_outdated_tokens_end_all_sessions_of_a_user_over_the_revocation_limit(process):
-    """What is open must not keep the rights; a mark that is there already moves on."""
+    """Open connections must not keep the rights; an existing revocation is extended."""
     of_bob = msgspec.structs.replace(SESSION, login=msgspec.structs.replace(LOGIN, id=THIRD_ID, sub="bob"))
     for session in (SESSION, another(SESSION), of_bob):
         await process.begin(session)
@@ -472,7 +472,7 @@ async def test_outdated_tokens_end_all_sessions_of_a_user_over_the_revocation_li
 
 
 async def test_outdated_tokens_of_such_a_user_are_dead_here_while_the_store_is_down(process):
-    """The mark comes first, and nothing is raised."""
+    """The revocation comes first, and nothing is raised."""
     await process.begin()
     fill_up(process, "alice")
     process.store.broken = {"linked", "link", "remove"}
@@ -583,7 +583,7 @@ async def test_signing_out_forgets_unsaved_tokens(process):
 
 
 async def test_newer_tokens_in_the_store_win_over_unsaved_ones(process):
-    """Another process has renewed the session since."""
+    """Another process has refreshed the session since."""
     await process.begin()
     process.sessions.keep_unsaved(refreshed(SESSION, 1))
     await Process(process).sessions.change(SESSION, lambda current: refreshed(current, 2))

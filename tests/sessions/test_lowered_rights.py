@@ -1,4 +1,4 @@
-"""What a refresh took away stays away: with older cookies too, in every process that hears of it."""
+"""Rights that a refresh removed stay removed: with older cookies too, in every process."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""What was renewed is found by whoever comes with the old tokens, and memory stays bounded."""
+"""Refreshed tokens are found by requests that still have the old ones, and memory stays bounded."""
 
 import msgspec
 import pytest
@@ -36,7 +36,7 @@ def test_older_tokens_are_replaced_by_the_newest():
 
 @pytest.mark.parametrize("generation", [2, 3])
 def test_the_newest_tokens_are_kept(generation):
-    """A browser may know more than this process, when another one renewed its session."""
+    """A browser may have newer tokens than this process, if another one refreshed its session."""
     refreshed_tokens, own = RefreshedTokens(), with_tokens(generation=generation, access_token="own").tokens
     refreshed_tokens.keep(with_tokens(generation=2, access_token="kept"))
 

@@ -1,4 +1,4 @@
-"""What one process ends, the others hear of: soon, without a round trip per request, and nothing gets lost."""
+"""Processes share revocations: soon, without a round trip per request, and none gets lost."""
 
 import secrets
 
@@ -49,7 +49,7 @@ class Process:
     """One process that shares a store with others.
 
     Args:
-        keeps_all: whether marks are kept for processes that start later.
+        keeps_all: whether revocations are kept for processes that start later.
     """
 
     def __init__(self, store: ScriptedStore, clocks: Clocks, *, keeps_all: bool = True) -> None:
@@ -75,7 +75,7 @@ class Process:
 
 
 def named(kind: str, value: str) -> tuple[str, ...]:
-    """Name marks as a store may be asked for: no blanks."""
+    """Name revocations as a store accepts them: no blanks."""
     return tuple(f"{value}-{kind}" for _ in plain_name(kind, value))
 
 
@@ -292,7 +292,7 @@ async def test_entries_that_we_did_not_write_count_as_an_outage(here, store, gar
 
 
 async def test_a_read_that_began_earlier_does_not_count_as_catching_up(here, there, store):
-    """It may have read the list before the mark was in it."""
+    """It may have read the list before the revocation was in it."""
     await there.feed.catch_up()
 
     async def end_meanwhile() -> None:

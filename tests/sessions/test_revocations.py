@@ -1,4 +1,4 @@
-"""What is over stays over, who signs in again lives, and the list of it stays small."""
+"""A revoked session stays dead, a new login is active, and the list of revocations stays bounded."""
 
 import math
 from typing import Any
@@ -32,7 +32,7 @@ def revocations_with(**options: Any) -> Revocations:
 
 
 def login(revocations: Revocations | None = None, *, now: float = NOW, **changes: Any) -> Login:
-    """Sign in, knowing all marks."""
+    """Sign in, knowing all revocations."""
     made = msgspec.structs.replace(LOGIN, **{"sub": "alice", "sid": "s1", "created_at": int(now), **changes})
     revocations = revocations_with() if revocations is None else revocations
     began = revocations.begin(revocations.moment(now=now), sub=made.sub, sid=made.sid)
@@ -182,7 +182,7 @@ def test_a_sign_out_with_the_clock_set_back_ends_who_signed_in_after_the_last():
 
 
 def test_a_revocation_of_another_process_is_learnt_once():
-    """The same mark is read again every second: it counts when it was first heard of."""
+    """The same revocation is read again every second: it counts from when it was first read."""
     here, there = revocations_with(), revocations_with()
     before = login(there)
     (mark,) = there.sign_out(sub="alice", sid=None, now=NOW)
@@ -302,7 +302,7 @@ def test_a_revocation_that_is_too_old_is_not_learnt():
 
 
 def test_an_unshared_sign_out_does_not_end_a_later_login_elsewhere():
-    """The store took nothing: the others know of no mark that their logins would begin after."""
+    """The store took nothing: the others have no revocation that their logins would begin after."""
     here, there = revocations_with(skew=300_000), revocations_with(skew=300_000)
     before = login(there)
 
@@ -319,7 +319,7 @@ def with_generation(generation: int, **changes: Any) -> Session:
 
 
 def test_tokens_that_newer_ones_outdated_count_no_more_and_the_session_lives():
-    """Of this session alone, and the newest mark counts."""
+    """Of this session alone, and the newest revocation counts."""
     revocations = revocations_with()
 
     revocations.outdate(with_generation(7), now=NOW)
@@ -364,7 +364,7 @@ def test_sign_outs_of_one_user_never_sign_out_another(target):
 
 
 def test_over_the_limit_of_one_user_all_their_sessions_end():
-    """One mark serves for what has a name of its own no more; who signs in after it lives."""
+    """One revocation covers all that lost their own; a session that begins after it is active."""
     revocations = revocations_with(max_per_user=2)
     before = login(revocations, sid="other")
     for number in range(2):
@@ -413,7 +413,7 @@ def test_revocations_of_other_processes_count_against_nobody():
 
 
 def test_a_session_at_the_provider_of_several_users_ends_for_all_of_them():
-    """Beyond the most of one of them there is a mark for each."""
+    """Over the limit of one of them there is a revocation for each."""
     revocations = revocations_with(max_per_user=1)
     of_alice, of_bob = login(revocations), login(revocations, sub="bob")
     for sub in ("alice", "bob"):

@@ -1,4 +1,4 @@
-"""A table of what was opened before is bounded: the oldest goes."""
+"""The session cache is bounded: the oldest entry is dropped."""
 
 from asgi_oidc.sessions.session_cache import SessionCache
 

@@ -398,7 +398,7 @@ def test_only_our_own_splitting_is_accepted():
 
 @pytest.mark.parametrize("count", ["", "0", "5", "9", "01", "+1", " 1", "1 ", "-1", "\u0661", "2", "3"])
 def test_a_count_that_we_never_write_is_no_session(count):
-    """The number is not covered by the tag, so it is judged by itself."""
+    """The number is not covered by the tag, so it is checked separately."""
     window = Window()
     window.put(session_over(1))
     value = window.cookies[FIRST].removeprefix("1")

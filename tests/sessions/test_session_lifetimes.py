@@ -44,7 +44,7 @@ async def test_activity_is_saved_at_most_once_a_minute(site):
 
 
 async def test_the_cookie_lives_as_long_as_the_session_may():
-    """The browser throws it away by itself; the mark of the last use ends with the idle limit."""
+    """The browser deletes it by itself; the activity cookie expires with the idle limit."""
     site = Site(session_idle=600, session_lifetime=1000)
     browser = await site.signed_in()
     name, (tokens,) = login_cookie(browser), token_cookies(browser)
@@ -136,7 +136,7 @@ async def test_every_byte_of_the_activity_cookie_counts(site):
 
 
 async def test_a_login_starts_without_the_activity_cookie_of_an_older_session(site):
-    """The mark may be sealed with a secret that is long gone."""
+    """The activity cookie may be sealed with a secret that is long gone."""
     browser = await site.signed_in()
     site.clock.advance(60)
     await browser.fetch("/page")

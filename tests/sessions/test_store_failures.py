@@ -1,4 +1,4 @@
-"""A store on its bad days: whoever is signed in stays so, nobody becomes another, and nothing unsealed is used."""
+"""A store that fails: signed-in users stay signed in, nobody becomes another user, and only sealed data is used."""
 
 import copy
 from collections.abc import Awaitable, Callable
@@ -272,7 +272,7 @@ async def test_a_store_that_fails_at_any_step_of_a_refresh_loses_no_refresh_toke
 
 
 async def test_a_refresh_seals_the_record_under_the_new_secret(site):
-    """So the old one can go, once all have been renewed."""
+    """So the old secret can be removed once all records have been written again."""
     browser = await site.signed_in()
     both = site.restarted(secret=[OTHER_SECRET, SECRET])
     both.app.at_work = site.ask_for_the_token

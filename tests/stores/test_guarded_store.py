@@ -1,4 +1,4 @@
-"""Whatever a store does, it is bounded in time, told by one error, and believed only where it says what it may say."""
+"""Calls to a store have a deadline, all its failures are one error, and its answers are checked."""
 
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence

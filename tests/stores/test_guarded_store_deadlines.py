@@ -1,4 +1,4 @@
-"""A store that is slow or hangs makes nobody wait for long, and no longer than it is slow; on a clock that jumps."""
+"""A slow or hanging store delays requests only for a bounded time; on a clock that jumps."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -67,7 +67,7 @@ async def test_a_request_that_goes_away_is_no_failure_of_the_store():
 
 
 async def slow_guarded_store() -> tuple[SlowStore, GuardedStore]:
-    """Make a door that knows its store as slow."""
+    """Make a guarded store that knows its store as slow."""
     store = SlowStore()
     guarded = GuardedStore(store, deadline=LONG)
     store.before["get"].insert(0, give_up)

@@ -74,7 +74,7 @@ async def test_the_least_recently_used_are_dropped_when_they_are_too_large():
 
 
 async def test_small_values_push_no_large_ones_out():
-    """Locks and marks come with every callback, from anybody; sessions are larger."""
+    """Locks and used callbacks come from anybody; sessions are larger."""
     store = MemoryStore(max_sessions=3, max_bytes=3 * 101)
     for key in "abc":
         await store.add(key, bytes(100), lifetime=60)

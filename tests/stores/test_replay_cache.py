@@ -1,4 +1,4 @@
-"""What works once works once, and the list of it stays small."""
+"""What may be used once is used once, and the replay cache stays bounded."""
 
 from asgi_oidc.stores.replay_cache import ReplayCache
 

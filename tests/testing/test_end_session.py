@@ -24,7 +24,7 @@ def provider() -> FakeProvider:
 
 
 async def test_end_session_tells_all_clients_before_it_answers(provider, browser, receiver, back_channel):
-    """The one that asked too, as real providers do; the way back stays as it is."""
+    """The client that asked is notified too, as by real providers; the redirect stays as it is."""
     provider.backchannel_client = back_channel
     await sign_in(browser, "alice", "web", "shop")
     sid = sids_of(provider)[0]

@@ -408,7 +408,7 @@ async def test_end_session_ends_the_session_and_sends_back(browser, provider, rp
 
 
 async def test_end_session_without_a_state_sends_back_without_one(browser, provider):
-    """The way back is exactly what was registered."""
+    """The redirect URI is exactly what was registered."""
     query = {"client_id": "web", "post_logout_redirect_uri": "https://app.example.com/public"}
     back = await browser.get(f"{provider.metadata['end_session_endpoint']}?{urllib.parse.urlencode(query)}")
 

@@ -1,4 +1,4 @@
-"""Each named fault does what its sentence says, judged by joserfc and plain JSON."""
+"""Each named fault does what its sentence says, checked with joserfc and plain JSON."""
 
 import base64
 import contextlib

@@ -87,7 +87,7 @@ def test_an_app_that_does_not_start_is_an_error():
 
 
 def test_without_uvicorn_the_extra_is_named():
-    """The mend is in the message."""
+    """The fix is in the message."""
     kept = sys.modules.pop("uvicorn")
     sys.modules["uvicorn"] = None  # type: ignore[assignment]  # how Python says: not to be found
     try:

@@ -1,4 +1,4 @@
-"""An app that asks for the access token gets a live one: renewed once, kept, and never somebody else's."""
+"""An app that asks for the access token gets a valid one: refreshed once, kept, and never another user's."""
 
 import asyncio
 import contextlib
@@ -253,7 +253,7 @@ async def test_a_sign_out_during_a_refresh_stands(site):
     ("scope", "fault", "status"), [("openid", None, 503), ("openid offline_access", "refresh_invalid_grant", 403)]
 )
 async def test_tokens_that_arrive_expired_cause_no_refresh_loop(scope, fault, status):
-    """The browser would go round between us and the provider until it gives up."""
+    """The browser would loop between us and the provider until it gives up."""
     site = TokenSite(scope=scope)
     site.provider.access_token_lifetime = 1
     browser = site.browser()
@@ -315,7 +315,7 @@ async def test_a_provider_without_rotation_is_served_as_well(site):
 
 
 async def test_keys_that_become_unavailable_lose_no_refresh_token(site):
-    """The ID Token cannot be judged, but the old refresh token is spent."""
+    """The ID Token cannot be checked, but the old refresh token is used up."""
     browser = await site.signed_in()
     site.clock.advance(LIFETIME + 1)
     site.provider.rotate_keys()
@@ -348,7 +348,7 @@ async def test_the_provider_may_end_the_session_earlier(site, when):
 
 @pytest.mark.parametrize("stated", ["soon", 1, True, -5])
 async def test_an_invalid_or_past_session_end_signs_nobody_in(site, stated):
-    """Else the session would be dead at once, and the browser go round in circles."""
+    """Otherwise the session would be dead at once, and the login would loop."""
     site.provider.id_token_overrides = {"session_expiry": stated}
     browser = site.browser()
 

@@ -32,7 +32,7 @@ class Api:
         """Origin, token and body of each."""
 
     def answer(self, request: Any, body: bytes) -> tuple[int, dict[str, str]]:
-        """Judge a call."""
+        """Answer a call, depending on its token."""
         token = request.headers.get("authorization", "").removeprefix("Bearer ") or None
         self.calls.append((f"{request.url.scheme}://{request.url.netloc.decode()}", token, body))
         if request.url.path == "/elsewhere":
@@ -71,7 +71,7 @@ async def oidc_of(site: TokenSite, sub: str = "alice") -> Any:
 
 
 async def test_the_current_token_is_sent(site):
-    """Renewed when it is due, like any other."""
+    """Refreshed when it is due, like any other."""
     oidc, api = await oidc_of(site), Api(site)
     site.clock.advance(LIFETIME + 1)
 

@@ -1,4 +1,4 @@
-"""Calls to another API over time: a token that it refuses is renewed once for all, and a dead session calls nobody."""
+"""Calls to another API over time: a rejected token is refreshed once for all, and an ended session calls nothing."""
 
 from typing import Any
 

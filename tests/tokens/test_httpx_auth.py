@@ -1,4 +1,4 @@
-"""The user's token goes to the origins that it was made for, and nowhere else, at most twice."""
+"""The user's token is sent to its origins only, and at most twice."""
 
 from collections.abc import AsyncIterator
 

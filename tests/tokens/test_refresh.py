@@ -1,4 +1,4 @@
-"""Tokens over hours: renewed in time and once, for all requests that wait, and nobody's token is another one's."""
+"""Tokens over hours: refreshed in time, once for all concurrent requests, and never mixed up between users."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""Tokens for further APIs: each for one session and one wish, and nothing that is got with them gets lost."""
+"""Tokens for other APIs: each for one session and one resource, and no refresh token that comes with one is lost."""
 
 import copy
 from typing import Any

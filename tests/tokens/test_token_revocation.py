@@ -1,4 +1,4 @@
-"""Refresh tokens are given back: the newest one, once, and whatever becomes of that, the session is dead."""
+"""Refresh tokens are revoked: the newest one, once, and the session is dead even if that fails."""
 
 import copy
 from typing import Any
@@ -45,7 +45,7 @@ async def test_a_sign_out_leaves_no_refresh_token_that_is_good(site):
 
 
 async def test_a_browser_that_has_old_cookies_gives_the_newest_token_back(site):
-    """A tab that was asleep while others were renewed."""
+    """A tab that was asleep while the tokens were refreshed."""
     browser = await site.signed_in()
     late = site.browser(jar=copy.deepcopy(browser.jar))
     site.clock.advance(LIFETIME + 1)

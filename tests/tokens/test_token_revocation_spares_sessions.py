@@ -1,4 +1,4 @@
-"""A revocation ends no live session: with one refresh token, some providers end all that a browser has there."""
+"""Revoking a token ends no active session: some providers end everything of a browser with one refresh token."""
 
 from typing import Any
 

@@ -104,7 +104,7 @@ def directives_of(value: bytes) -> dict[bytes, bytes]:
 
 
 def is_shareable(headers: Headers) -> bool:
-    """Judge as a shared cache does that knows every extension, RFC 9111 §5.2.2.3 `must-understand` too."""
+    """Decide as a shared cache does that knows every extension, RFC 9111 §5.2.2.3 `must-understand` too."""
     directives = directives_of(b", ".join(values(headers, b"cache-control")))
     if b"private" in directives and not directives[b"private"]:
         return False
