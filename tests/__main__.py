@@ -112,7 +112,7 @@ def all_lanes() -> list[Sequence[str]]:
 
 def quick_lanes() -> list[Sequence[str]]:
     """Return the same for tests that need nothing but Python, on asyncio alone."""
-    half = ("endpoints", "login", "logout", "sessions", "tokens")
+    half = ("asgi", "endpoints", "login", "logout", "sessions", "tokens")
     few = ("-m", "not real and not long", "-k", "not trio")
     return [pytest(*few, *folders(half)), pytest(*few, *folders(name for name in others() if name not in half))]
 
