@@ -316,7 +316,7 @@ async def test_an_access_token_that_cannot_be_used_any_more_takes_its_rights_alo
 
 @pytest.mark.parametrize("store", STORES)
 @pytest.mark.parametrize("kind", ["another user", "expired"])
-async def test_an_access_token_of_another_user_or_time_renews_nothing(store, kind):
+async def test_an_access_token_of_another_user_or_time_changes_no_claims(store, kind):
     """As with the ID Token: nothing of that answer is taken."""
     site = RolesSite(store)
     browser = await site.signed_in()

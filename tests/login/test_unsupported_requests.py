@@ -77,7 +77,7 @@ async def test_a_session_goes_on_whatever_the_metadata_says_by_now():
     ],
     ids=["missing", "false", "odd"],
 )
-async def test_metadata_that_says_nothing_certain_stops_nobody(members):
+async def test_ambiguous_metadata_stops_no_login(members):
     """Never because a member is missing."""
     site = site_with(members, authorization_params={"response_mode": "form_post"})
 

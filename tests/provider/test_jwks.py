@@ -215,7 +215,7 @@ async def test_made_up_kids_make_a_burst_and_then_one_call_per_half_minute(cache
     assert calls == [BURST, BURST, BURST + 1, BURST + 2]
 
 
-async def test_made_up_kids_lock_nobody_out(caches):
+async def test_made_up_kids_do_not_block_logins(caches):
     """The keys that are known go on."""
     await caches.verify()
     await made_up_is_refused(caches)

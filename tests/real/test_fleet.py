@@ -161,7 +161,7 @@ async def forsaken_refresh(fake: FakeProvider, origin: str, cookie: str) -> None
         tasks.cancel_scope.cancel()
 
 
-async def test_a_process_that_is_killed_in_the_middle_of_a_refresh_holds_nobody_for_long(fake, server):
+async def test_a_process_killed_during_a_refresh_delays_others_only_briefly(fake, server):
     """Its lock ends by itself: what the provider had not seen is done again; whose answer got lost signs in again."""
     with fleet(environ_of(fake, server.url), count=2) as started:
         cookies = await signed_in(fake, started, "alice", "bob", lifetime=SHORT)

@@ -372,7 +372,7 @@ async def test_an_error_of_the_app_goes_on_as_it_is(kind):
     assert (error is raised, raised.__cause__ is cause, visit.leaks(raised)) == (True, True, [])
 
 
-async def test_a_scope_that_nobody_knows_brings_no_secret_out():
+async def test_an_unknown_scope_type_brings_no_secret_out():
     """Whoever made that up, it is refused."""
     visit = Visit()
     browser, _ = await visit.begin()

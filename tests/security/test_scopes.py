@@ -19,7 +19,7 @@ def stage() -> AttackedSite:
 @pytest.mark.parametrize(
     "kind", ["http.v2", "HTTP", "http ", "webtransport", "sse", "", None, 7, "Websocket", "lifespan2"]
 )
-async def test_a_scope_type_that_nobody_has_checked_is_refused(stage: AttackedSite, kind: Any) -> None:
+async def test_an_unknown_scope_type_is_refused(stage: AttackedSite, kind: Any) -> None:
     """What comes new into ASGI is closed until somebody has thought about it."""
     exchange = Exchange()
 

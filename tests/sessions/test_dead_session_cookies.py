@@ -112,7 +112,7 @@ async def test_a_session_that_the_provider_withdrew_leaves_nothing_behind(reason
     assert (session_cookies(browser), reasons()) == ([], ["ended"])
 
 
-async def test_cookies_that_nobody_here_sealed_are_not_deleted(settings, reasons):
+async def test_cookies_that_we_cannot_open_are_not_deleted(settings, reasons):
     """Another process may have the secret that opens them."""
     site = Site(**settings)
     browser = await site.signed_in()

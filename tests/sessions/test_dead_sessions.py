@@ -114,7 +114,7 @@ async def test_a_double_click_does_not_prolong_the_life_of_a_dead_cookie(form):
 
 
 @pytest.mark.parametrize("form", IN_COOKIES)
-async def test_a_double_click_ends_nobody_who_signed_in_in_between(form):
+async def test_a_double_click_does_not_end_a_session_that_began_in_between(form):
     """The second click is about the same session as the first."""
     site = LogoutSite(form)
     browser = await site.signed_in()

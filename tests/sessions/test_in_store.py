@@ -230,7 +230,7 @@ async def test_a_record_that_is_gone_is_not_changed(process):
     assert process.store.calls == ["get", "get"]
 
 
-async def test_a_record_that_nobody_can_open_is_not_changed(process):
+async def test_an_unreadable_record_is_not_changed(process):
     """Another release, or another secret, may still need it."""
     await Process(process, secrets=[b"t" * 32]).begin()
 

@@ -35,7 +35,7 @@ async def until(condition: Callable[[], object]) -> None:
             await anyio.sleep(0.01)
 
 
-async def test_a_store_that_hangs_holds_nobody_for_long(site, store):
+async def test_a_store_that_hangs_delays_requests_only_briefly(site, store):
     """Two seconds, and then the same answer."""
     browser = await site.signed_in()
     store.before["get"] = [anyio.sleep_forever]

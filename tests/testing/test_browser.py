@@ -138,7 +138,7 @@ SITES = [
 
 
 @pytest.mark.parametrize(("initiator", "url", "site"), SITES)
-async def test_the_site_is_judged_over_all_redirects(browser, initiator, url, site):
+async def test_sec_fetch_site_covers_all_redirects(browser, initiator, url, site):
     """A detour over another site makes a request cross-site for good."""
     assert headers_of(await browser.get(url, initiator=initiator))["sec-fetch-site"] == site
 

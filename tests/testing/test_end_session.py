@@ -92,7 +92,7 @@ async def test_hint_of_another_sign_in_ends_both(provider, browser, receiver, ba
     assert told == {"/shop": "alice", "/web": "bob"}
 
 
-async def test_end_session_that_is_refused_tells_nobody(provider, browser, receiver, back_channel):
+async def test_end_session_that_is_refused_notifies_no_client(provider, browser, receiver, back_channel):
     """Nobody has signed out."""
     provider.backchannel_client = back_channel
     await sign_in(browser, "alice", "web")

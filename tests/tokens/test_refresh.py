@@ -63,7 +63,7 @@ async def test_a_short_lived_token_is_refreshed_halfway(site, lifetime, age, ref
 
 
 @pytest.mark.parametrize("store", STORES)
-async def test_a_token_that_ends_nobody_knows_when_is_used_as_it_is(store):
+async def test_a_token_without_a_lifetime_is_used_as_it_is(store):
     """`expires_in` is only recommended (RFC 6749 §5.1)."""
     site = site_with_other_answers(store, expires_in=...)
     browser = await site.signed_in()

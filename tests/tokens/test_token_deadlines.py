@@ -107,7 +107,7 @@ async def test_a_store_that_hangs_while_the_last_use_is_written_costs_its_time_a
 
 
 @pytest.mark.parametrize("method", ["get", "replace", "remove"])
-async def test_a_store_that_hangs_during_a_refresh_keeps_nobody(method):
+async def test_a_store_that_hangs_during_a_refresh_delays_requests_only_briefly(method):
     """Where it reads, writes or unlocks: the page ends, and the tokens are there for the next one."""
     store = ScriptedStore()
     site = TokenSite(store)
