@@ -11,9 +11,7 @@ from typing import Any
 from benchmarks.harness import Harness
 from benchmarks.sites import HEADERS, OTHER_COOKIES, OurSite, ignore
 
-from asgi_oidc.asgi.app_response import AppResponse, app_scope
-from asgi_oidc.asgi.open_response import OpenResponses
-from asgi_oidc.policy.app_checks import decide_at_once
+from asgi_oidc.asgi.app_response import AppResponse
 from asgi_oidc.sessions.sealing import NONCE, decode_base64url
 from asgi_oidc.sessions.session import decode_login, decode_tokens
 from asgi_oidc.sessions.session_cache import SessionCache
@@ -34,19 +32,24 @@ class Specimen:
     def __init__(self) -> None:
         site = OurSite()
         own = asyncio.run(site.sign_in())
-        self.parts = site.app._parts
+        self.http, self.sessions = site.app._composition.http, site.watcher.sessions
         self.cookies = f"{OTHER_COOKIES}; {own}".encode()
         self.lines = (HEADERS + b"\ncookie: " + self.cookies).split(b"\n")
-        live = self.parts.sessions.at_once(self.cookies)
-        assert live is not None
-        self.live = live
+        active = self.sessions.at_once(self.cookies)
+        assert active is not None
+        self.active = active
         self.request = Request(self.scope(), UNREAD)
-        self.place = self.parts.policy.place(self.scope(), ())
-        self.jar: Any = site.app._parts.sessions._jar  # type: ignore[attr-defined]  # sealed cookies have one
-        self.own = Cookies(self.cookies, self.jar.stem).beginning_with(self.jar.name)
-        tokens = self.jar.tokens_name(self.live.session.id)
-        self.texts = {"session": self.own[self.jar.name], "tokens": self.own[tokens].partition(".")[2]}
-        self.bound = {"session": self.jar.name, "tokens": self.jar._bound_to(self.live.session.id)}
+        self.policy = self.http._reader._policy
+        self.matched = self.policy.match(self.scope(), ())
+        sessions: Any = self.sessions
+        self.session_cookies = sessions._session_cookies
+        self.own = Cookies(self.cookies, self.session_cookies.stem).beginning_with(self.session_cookies.name)
+        tokens = self.session_cookies.tokens_name(self.active.session.id)
+        self.texts = {"session": self.own[self.session_cookies.name], "tokens": self.own[tokens].partition(".")[2]}
+        self.bound = {
+            "session": self.session_cookies.name,
+            "tokens": self.session_cookies._bound_to(self.active.session.id),
+        }
 
     def scope(self) -> dict[str, Any]:
         """Make one as a server does."""
@@ -68,21 +71,21 @@ def fresh_cookies(it: Specimen) -> Work:
 
 
 def find_the_session(it: Specimen) -> Work:
-    return lambda: it.parts.sessions.at_once(bytes(memoryview(it.cookies)))
+    return lambda: it.sessions.at_once(bytes(memoryview(it.cookies)))
 
 
-def find_the_place(it: Specimen) -> Work:
+def match_the_policy(it: Specimen) -> Work:
     scope = it.scope()
-    return lambda: it.parts.policy.place(scope, ())
+    return lambda: it.policy.match(scope, ())
 
 
 def decide(it: Specimen) -> Work:
-    return lambda: decide_at_once(it.parts, it.place, it.live)
+    return lambda: it.http._access.decide(it.matched, it.active)
 
 
 def scope_of_the_app(it: Specimen) -> Work:
     scope = it.scope()
-    return lambda: app_scope(scope, it.parts, it.live)
+    return lambda: it.http._app_scopes.make(scope, it.active)
 
 
 async def never() -> Any:
@@ -90,8 +93,8 @@ async def never() -> Any:
 
 
 def wrap_send(it: Specimen) -> Work:
-    open_responses = OpenResponses(it.parts)
-    return lambda: AppResponse(it.parts, it.live, it.place, it.request, never, ignore, open_responses)
+    responses = it.http._app_responses
+    return lambda: AppResponse(responses, it.active, it.matched, it.request, never, ignore)
 
 
 def headers_of_the_answer(it: Specimen) -> Work:
@@ -99,7 +102,7 @@ def headers_of_the_answer(it: Specimen) -> Work:
 
 
 def read_own_cookies(it: Specimen) -> Work:
-    return lambda: Cookies(it.cookies, it.jar.stem).beginning_with(it.jar.name)
+    return lambda: Cookies(it.cookies, it.session_cookies.stem).beginning_with(it.session_cookies.name)
 
 
 def decode_texts(it: Specimen) -> Work:
@@ -107,7 +110,7 @@ def decode_texts(it: Specimen) -> Work:
 
 
 def decrypt(it: Specimen) -> Work:
-    sealer, todo = it.jar.sealer, []
+    sealer, todo = it.session_cookies.sealer, []
     for kind, text in it.texts.items():
         sealed = decode_base64url(text) or b""
         bound = sealer._bound_to(kind, it.bound[kind])
@@ -116,30 +119,30 @@ def decrypt(it: Specimen) -> Work:
 
 
 def decode_json(it: Specimen) -> Work:
-    login, tokens = (it.jar.sealer.open(kind, it.bound[kind], text) for kind, text in it.texts.items())
+    login, tokens = (it.session_cookies.sealer.open(kind, it.bound[kind], text) for kind, text in it.texts.items())
     return lambda: (decode_login(login), decode_tokens(tokens))
 
 
-def open_the_jar(it: Specimen) -> Work:
-    return lambda: it.jar.open(it.own)
+def open_the_session(it: Specimen) -> Work:
+    return lambda: it.session_cookies.open(it.own)
 
 
 def keep_what_was_opened(it: Specimen) -> Work:
     seen: SessionCache[int, object] = SessionCache(most=100)
     numbers = iter(range(1 << 60))
-    return lambda: seen.keep(next(numbers), it.live, size=1)
+    return lambda: seen.keep(next(numbers), it.active, size=1)
 
 
 STEPS: dict[str, tuple[Callable[[Specimen], Work], Callable[[Specimen], Work] | None]] = {
     "read a request": (read_a_request, nothing),
-    "find the place of its path": (find_the_place, None),
-    "find the session of its cookies, hold it against limits and marks": (find_the_session, fresh_cookies),
+    "match the policy to its path": (match_the_policy, None),
+    "find the session of its cookies, hold it against limits and revocations": (find_the_session, fresh_cookies),
     "decide": (decide, None),
     "copy the scope, and put user, auth and oidc into it": (scope_of_the_app, None),
     "wrap send": (wrap_send, None),
     "make the headers of the answer private": (headers_of_the_answer, None),
     "not seen before: read our cookies": (read_own_cookies, None),
-    "not seen before: open the jar": (open_the_jar, None),
+    "not seen before: open the session": (open_the_session, None),
     "of that: base64 of login and tokens": (decode_texts, None),
     "of that: AEAD of both": (decrypt, None),
     "of that: JSON of both": (decode_json, None),

@@ -74,10 +74,9 @@ def after_sign_outs(count: int) -> Make:
     async def make() -> Site:
         site = OurSite()
         asked = await site.signed_in()
-        parts = site.app._parts
         for number in range(count):
-            parts.ended.end(f"earlier-{number}", now=parts.now())
-        return replace(asked, app=OthersSignOut(site.app, parts))
+            site.watcher.revocations.end(f"earlier-{number}", now=site.watcher.now())
+        return replace(asked, app=OthersSignOut(site.app, site.watcher))
 
     return make
 

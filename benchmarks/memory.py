@@ -39,15 +39,15 @@ async def many_sessions() -> Found:
     store = MemoryStore(max_sessions=SESSIONS + 1, max_bytes=ROOM)
     site = OurSite(store=store)
     cookie = await site.sign_in()
-    parts = site.app._parts
-    live = await parts.sessions.open(Cookies(cookie.encode()))
-    assert live is not None
+    sessions = site.watcher.sessions
+    active = await sessions.open(Cookies(cookie.encode()))
+    assert active is not None
     before = held()
     for number in range(SESSIONS):
         login = msgspec.structs.replace(
-            live.session.login, id=secrets.token_urlsafe(32), sub=f"user-{number}", sid=f"s-{number}"
+            active.session.login, id=secrets.token_urlsafe(32), sub=f"user-{number}", sid=f"s-{number}"
         )
-        await parts.sessions.begin(msgspec.structs.replace(live.session, login=login), {})
+        await sessions.begin(msgspec.structs.replace(active.session, login=login), {})
     grown = held() - before
     assert len(store._values) >= SESSIONS
     return [

@@ -100,7 +100,7 @@ def look(question: Question, *, with_methods: bool) -> Callable[[], Callable[[],
         rules = some_rules(with_methods=with_methods)
         policy = Policy(read_public(["/", "/health", "/static/*"]), rules, base_path="")
         scope = fresh(question)
-        return lambda: decide(policy.place(scope(), ("GET",)), question.user, now=NOW, leeway=30)
+        return lambda: decide(policy.match(scope(), ("GET",)), question.user, now=NOW, leeway=30)
 
     return make
 

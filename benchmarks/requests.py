@@ -21,14 +21,14 @@ SEALED = 12_000  # cookies in turn: more than are kept, so that each is opened a
 class OthersSignOut:
     """Ends a session of somebody else before each request."""
 
-    def __init__(self, app: App, parts: Any) -> None:
+    def __init__(self, app: App, watcher: Any) -> None:
         self.app = app
-        self.parts = parts
+        self.watcher = watcher
         self.numbers = itertools.count()
 
     async def __call__(self, scope: Scope, receive: Any, send: Any) -> None:
         """Call the app."""
-        self.parts.ended.end(f"session-{next(self.numbers)}", now=self.parts.now())
+        self.watcher.revocations.end(f"session-{next(self.numbers)}", now=self.watcher.now())
         await self.app(scope, receive, send)
 
 
@@ -43,11 +43,11 @@ async def with_a_rule() -> Site:
 async def while_others_sign_out() -> Site:
     site = OurSite()
     signed_in = await site.signed_in()
-    return replace(signed_in, app=OthersSignOut(site.app, site.app._parts))
+    return replace(signed_in, app=OthersSignOut(site.app, site.watcher))
 
 
 async def no_op_while_others_sign_out() -> Site:
-    return Site(OthersSignOut((await no_op()).app, OurSite().app._parts))
+    return Site(OthersSignOut((await no_op()).app, OurSite().watcher))
 
 
 async def not_seen_before() -> Site:

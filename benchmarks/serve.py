@@ -90,10 +90,14 @@ def sites(port: int, provider: str, store: str | None) -> dict[str, Callable[[],
 def with_small_tables(app: OIDCMiddleware) -> OIDCMiddleware:
     """Let all that is kept on purpose be full after some minutes; what grows after that is a leak."""
     in_cookies.MAX_LAST_USES = revocations.MAX_LOGINS = 300
-    parts: Any = app._parts
-    for table in (parts.sessions._opened, parts.sessions._renewed, parts.used, parts.granted):
+    http, watcher = app._composition.http, app._composition.websockets._watcher
+    sessions: Any = watcher.sessions
+    used: Any = http._own_urls._endpoints["/auth/callback"]
+    tokens = http._app_scopes._tools.resource_tokens
+    tables = (sessions._opened, sessions._refreshed_tokens, used.used_logins._replay_cache, tokens._cache)
+    for table in tables:
         table._most = 300
-    parts.ended._most = (
+    watcher.revocations._most = (
         30_000  # enough for the sessions of a minute; one that is older than a mark that had to go is over
     )
     return app

@@ -11,6 +11,7 @@ import itsdangerous
 from msgspec import structs
 
 from asgi_oidc import OIDCMiddleware
+from asgi_oidc.asgi.session_watch import SessionWatcher
 from asgi_oidc.testing import Browser, FakeProvider
 from asgi_oidc.web.cookies import Cookies
 
@@ -152,6 +153,11 @@ class OurSite:
         """Open one."""
         return Browser(self.app, self.origin, {self.provider.origin: self.provider})
 
+    @property
+    def watcher(self) -> SessionWatcher:
+        """The sessions of the middleware, and what has ended: no public name leads there."""
+        return self.app._composition.websockets._watcher
+
     async def sign_in(self, path: str = "/orders") -> str:
         """Sign alice in, and give what her browser sends from then on."""
         browser = self.browser()
@@ -164,16 +170,16 @@ class OurSite:
 
     async def signed_in_again_and_again(self, times: int) -> Site:
         """Ask for so many users, of the same claims: other cookies each time, until all had their turn."""
-        parts = self.app._parts
-        live = await parts.sessions.open(Cookies((await self.sign_in()).encode()))
-        if live is None:
+        sessions = self.watcher.sessions
+        active = await sessions.open(Cookies((await self.sign_in()).encode()))
+        if active is None:
             raise RuntimeError("nobody is signed in")
         all_lines = []
         for number in range(times):
             login = structs.replace(
-                live.session.login, id=secrets.token_urlsafe(32), sub=f"user-{number}", sid=f"s-{number}"
+                active.session.login, id=secrets.token_urlsafe(32), sub=f"user-{number}", sid=f"s-{number}"
             )
-            all_lines.append(await parts.sessions.begin(structs.replace(live.session, login=login), {}))
+            all_lines.append(await sessions.begin(structs.replace(active.session, login=login), {}))
         pairs = ([line.partition(b";")[0].decode() for line in lines] for lines in all_lines)
         return Site(self.app, ["; ".join(pair for pair in each if not pair.endswith("=")) for each in pairs])
 

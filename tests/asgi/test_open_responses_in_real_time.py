@@ -18,6 +18,7 @@ from tests.asgi.test_open_responses import (
     in_a_group,
 )
 from tests.asgi.test_open_websockets import signs_out_here
+from tests.internals import open_responses_of
 from tests.logout_site import LogoutSite
 from tests.protected_site import Message, Scope
 
@@ -48,7 +49,7 @@ async def test_checks_resume_after_some_responses_have_ended():
             streams.append(await OpenStreams(tasks).open(site, alice))
             await signs_out_here(site, alice)
             await streams[-1].until_done()
-            watched = site.middleware._open_responses._watched_of_this_loop()
+            watched = open_responses_of(site.middleware)._watched_of_this_loop()
             with anyio.fail_after(60):
                 while watched.has_next_look:  # noqa: ASYNC110  # it sets no event of ours
                     await anyio.sleep(0.1)
@@ -62,7 +63,7 @@ async def test_a_response_is_ended_once():
     alice = await site.signed_in()
     async with anyio.create_task_group() as tasks:
         await OpenStreams(tasks).open(site, alice, stream=stream)
-        watched = site.middleware._open_responses._watched_of_this_loop()
+        watched = open_responses_of(site.middleware)._watched_of_this_loop()
         (response,) = watched.responses
         async with anyio.create_task_group() as ends:
             ends.start_soon(response.end)

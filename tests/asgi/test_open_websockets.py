@@ -12,6 +12,7 @@ from asgi_oidc import OIDCError
 from asgi_oidc.asgi.session_watch import CHECK_INTERVAL, READ_INTERVAL, STORE_SILENCE_LIMIT
 from asgi_oidc.sessions.revocations import MAX_PER_USER
 from asgi_oidc.testing import Browser
+from tests.internals import revocations_of
 from tests.logout_site import FORMS, LogoutSite, sid_of
 from tests.protected_site import ORIGIN, Scope, Site, cookie_header
 from tests.scripted_store import ScriptedStore
@@ -215,9 +216,9 @@ async def test_a_websocket_does_not_outlive_the_rights_that_it_was_opened_with(f
 
 def fill_up(site: LogoutSite, sub: str) -> None:
     """Let a user make as many revocations as one may."""
-    ended = site.middleware._parts.ended
+    revocations = revocations_of(site.middleware)
     for number in range(MAX_PER_USER):
-        ended.end(f"earlier-{number}", user=sub, now=site.clock.now)
+        revocations.end(f"earlier-{number}", user=sub, now=site.clock.now)
 
 
 @pytest.mark.parametrize("form", FORMS)

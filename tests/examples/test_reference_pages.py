@@ -16,7 +16,7 @@ from asgi_oidc import (
     StepUpRequired,
     StoreUnavailable,
 )
-from asgi_oidc.endpoints import ENDPOINTS
+from asgi_oidc.composition.endpoints import ENDPOINTS
 from asgi_oidc.testing import Browser, Response
 from tests.protected_site import ORIGIN, Exchange, Site, cookie_header
 from tests.scripted_store import ScriptedStore

@@ -3,7 +3,7 @@
 import pytest
 
 from asgi_oidc.login.authentication_requests import REQUEST_LIFETIME, AuthenticationRequests
-from asgi_oidc.protocol.step_up import ANY_LOGIN, AuthenticationRequest, is_met, joint, read_ask
+from asgi_oidc.protocol.step_up import ANY_LOGIN, AuthenticationRequest, is_met, joint, read_authentication
 from asgi_oidc.sessions.sealing import Sealer
 
 NOW = 1_800_000_000
@@ -75,7 +75,7 @@ def test_a_login_is_checked_against_its_authentication_request(auth_request, acr
 def test_an_impossible_authentication_request_is_refused(acr_values, max_age, problem):
     """At start-up for a rule, at once for an app."""
     with pytest.raises(ValueError, match=problem):
-        read_ask(acr_values, max_age)
+        read_authentication(acr_values, max_age)
 
 
 def test_an_authentication_request_in_a_url_is_sealed():

@@ -10,6 +10,7 @@ from asgi_oidc import OIDCError
 from asgi_oidc.sessions.revocation_feed import STALE
 from asgi_oidc.testing import Browser
 from tests.asgi.test_lifespan import START
+from tests.internals import revocations_of
 from tests.logout_site import LogoutSite, are_in
 from tests.protected_site import PROGRAM, Exchange, Site, who_am_i
 from tests.scripted_store import ScriptedStore
@@ -183,7 +184,7 @@ async def test_requests_never_wait_for_the_revocation_feed_while_it_is_read():
             await anyio.lowlevel.checkpoint()
         await browser.fetch("/auth/logout", method="POST")
         with anyio.fail_after(PATIENCE):
-            while not other.middleware._parts.ended._known:  # noqa: ASYNC110  # it sets no event of ours
+            while not revocations_of(other.middleware)._known:  # noqa: ASYNC110  # it sets no event of ours
                 await anyio.sleep(0.05)
         store.forget_calls()
         is_in = await are_in(copy)

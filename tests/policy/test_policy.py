@@ -24,7 +24,7 @@ def policy(*rules: Rule, public: Sequence[str] | str = ()) -> Policy:
 
 def decision(policy: Policy, path: str, person: Subject | None = None, **scope: Any) -> Decision:
     made = {"type": "http", "method": "GET", "path": path, "headers": [], **scope}
-    return decide(policy.place(made, Request(made).methods), person, now=NOW, leeway=30)
+    return decide(policy.match(made, Request(made).methods), person, now=NOW, leeway=30)
 
 
 def why(said: Decision) -> str:
@@ -159,7 +159,7 @@ def test_other_sites_may_call_what_a_rule_says_in_its_plain_spelling():
     api = policy(Rule("/api/*", origins=[SPA]), Rule("/api/x", methods=["POST"], origins=["https://other.example.com"]))
 
     def origins(path: str, method: str = "GET", **scope: Any) -> set[str]:
-        return set(api.place({"path": path, **scope}, methods_of(method)).origins)
+        return set(api.match({"path": path, **scope}, methods_of(method)).origins)
 
     assert origins("/api/x") == {SPA}
     assert origins("/api/x", method="POST") == {SPA, "https://other.example.com"}
@@ -176,8 +176,8 @@ def test_a_rule_with_login_false_never_redirects():
     """For APIs; one of several rules is enough."""
     api = policy(Rule("/api/*"), Rule("/api/v1/*", login=False))
 
-    assert api.place({"path": "/api/x"}, ("GET",)).may_redirect
-    assert not api.place({"path": "/api/v1"}, ("GET",)).may_redirect
+    assert api.match({"path": "/api/x"}, ("GET",)).may_redirect
+    assert not api.match({"path": "/api/v1"}, ("GET",)).may_redirect
 
 
 def test_cached_policies_are_specific_to_the_scope():
@@ -208,6 +208,6 @@ def test_cached_policies_are_specific_to_the_scope():
 )
 def test_what_a_rule_permits_to_other_sites_is_for_its_methods_alone(methods, asked, is_permitted):
     """A request that may be taken for another method needs the permission for that as well."""
-    place = policy(Rule("/api/*", methods=methods, origins=[SPA])).place({"path": "/api/x"}, asked)
+    place = policy(Rule("/api/*", methods=methods, origins=[SPA])).match({"path": "/api/x"}, asked)
 
     assert (place.origins == {SPA}) is is_permitted

@@ -5,7 +5,7 @@ from urllib.parse import parse_qsl
 import pytest
 
 from asgi_oidc.protocol.client import Client
-from asgi_oidc.protocol.exchange import Wanted, exchange_call
+from asgi_oidc.protocol.exchange import ExchangeTarget, exchange_call
 from asgi_oidc.protocol.metadata import make_metadata
 
 ISSUER = "https://id.example.com"
@@ -24,11 +24,11 @@ ALWAYS = {
 @pytest.mark.parametrize(
     ("wanted", "more"),
     [
-        (Wanted(), {}),
-        (Wanted(resource="https://api.example.com/"), {"resource": "https://api.example.com/"}),
-        (Wanted(audience="billing"), {"audience": "billing"}),
+        (ExchangeTarget(), {}),
+        (ExchangeTarget(resource="https://api.example.com/"), {"resource": "https://api.example.com/"}),
+        (ExchangeTarget(audience="billing"), {"audience": "billing"}),
         (
-            Wanted("https://a.example.com", "b", "c d"),
+            ExchangeTarget("https://a.example.com", "b", "c d"),
             {"resource": "https://a.example.com", "audience": "b", "scope": "c d"},
         ),
     ],
@@ -45,4 +45,4 @@ def test_the_call_says_what_is_wanted_and_nothing_more(wanted, more):
 
 def test_the_users_token_stays_out_of_the_repr():
     """It stands in tracebacks."""
-    assert "an-access-token" not in repr(exchange_call(METADATA, CLIENT, "an-access-token", Wanted()))
+    assert "an-access-token" not in repr(exchange_call(METADATA, CLIENT, "an-access-token", ExchangeTarget()))

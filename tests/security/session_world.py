@@ -14,6 +14,7 @@ from asgi_oidc import OIDCMiddleware
 from asgi_oidc.testing import Browser, FakeProvider
 from asgi_oidc.testing.cookie_jar import CookieJar
 from asgi_oidc.testing.in_process import call_app
+from tests.internals import provider_of
 from tests.protected_site import CLIENT_SECRET, ORIGIN, Clock
 from tests.scripted_store import ScriptedStore
 
@@ -84,7 +85,7 @@ class Process:
     @property
     def expects_rotation(self) -> bool:
         """Whether it has not seen that the provider gives no new refresh tokens: it learns that by a refresh."""
-        return self.middleware._parts.provider._rotates  # no public name, on purpose
+        return provider_of(self.middleware)._rotates
 
 
 class World:

@@ -20,6 +20,7 @@ from asgi_oidc.provider.http import Http
 from asgi_oidc.testing import Browser, FakeProvider
 from asgi_oidc.testing.faults import FAULTS
 from asgi_oidc.testing.in_process import http_scope
+from tests.internals import provider_of
 from tests.protected_site import CLIENT_SECRET, ORIGIN, SECRET, Clock, Exchange, Message, Scope, nothing
 from tests.scripted_store import ScriptedStore
 from tests.token_site import LIFETIME, STORES, TokenSite
@@ -73,7 +74,7 @@ class Visit:
         """Sign in."""
         browser = await self.site.signed_in()
         oidc = self.site.app.scope["oidc"]
-        self.recorder.found |= {oidc.id_token, oidc._access._live.session.id}  # no public name, on purpose
+        self.recorder.found |= {oidc.id_token, oidc._access._active.session.id}  # no public name, on purpose
         self.recorder.found |= {cookie.value for cookie in browser.cookies}
         return browser, oidc
 
@@ -122,7 +123,7 @@ async def test_the_reporter_of_these_tests_finds_what_a_frame_holds():
     """A call that fails has its headers and its body in the frames of the library that makes it."""
     visit = Visit()
     await visit.begin()
-    metadata = await visit.site.middleware._parts.provider.metadata()
+    metadata = await provider_of(visit.site.middleware).metadata()
     call = refresh_call(metadata, Client("web", "", CLIENT_SECRET), "a-refresh-token-of-these-tests")
     visit.client.raises = lambda: httpx.ConnectError("no")
 

@@ -6,6 +6,7 @@ import pytest
 
 from asgi_oidc.sessions.revocations import MAX_PER_USER
 from asgi_oidc.testing import Browser
+from tests.internals import revocations_of
 from tests.logout_site import FORMS, LogoutSite, are_in
 
 
@@ -17,14 +18,14 @@ def site(request: pytest.FixtureRequest) -> LogoutSite:
 
 def revocation_count(site: LogoutSite) -> int:
     """How many are remembered: a bound of memory, which nothing else shows."""
-    return len(site.middleware._parts.ended._known)
+    return len(revocations_of(site.middleware)._known)
 
 
 def fill_up(site: LogoutSite, sub: str) -> None:
     """Be where a thousand logout tokens lead to."""
-    parts = site.middleware._parts
+    revocations = revocations_of(site.middleware)
     for number in range(MAX_PER_USER):
-        parts.ended.sign_out(sub=sub, sid=f"earlier-{number}", now=parts.clock())
+        revocations.sign_out(sub=sub, sid=f"earlier-{number}", now=site.clock())
 
 
 async def test_sign_outs_at_the_provider_count_against_their_user() -> None:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from asgi_oidc import OIDCError
 from asgi_oidc.testing.faults import FAULTS
 from asgi_oidc.testing.in_process import call_app
+from tests.internals import replay_cache_of, revocations_of
 from tests.logout_site import BACKCHANNEL, FORM, LogoutSite, are_in, sid_of
 from tests.protected_site import ORIGIN
 from tests.scripted_store import ScriptedStore
@@ -140,9 +141,9 @@ async def test_a_thousand_forged_tokens_make_bounded_calls():
     site = LogoutSite()
     browser, stranger = await site.signed_in(), LogoutSite().provider
     sid, before = await sid_of(browser), len(site.provider.calls)
-    parts = site.middleware._parts  # what is remembered has no public name
+    used, revocations = replay_cache_of(site.middleware), revocations_of(site.middleware)
     await site.hear(stranger.logout_token("alice", sid=sid, header={"kid": "the first"}))  # the log keeps its reason
-    remembered = [len(parts.used._names), len(parts.ended._known)]
+    remembered = [len(used._names), len(revocations._known)]
 
     statuses = {
         (await site.hear(stranger.logout_token("alice", sid=sid, header={"kid": f"k-{number}"}))).status
@@ -151,7 +152,7 @@ async def test_a_thousand_forged_tokens_make_bounded_calls():
 
     assert (statuses, len(site.provider.calls) - before) == ({400}, 3)
     assert await are_in(browser) == [True]
-    assert [len(parts.used._names), len(parts.ended._known)] == remembered
+    assert [len(used._names), len(revocations._known)] == remembered
 
 
 async def test_while_the_keys_are_away_no_sign_in_pays_for_it():

@@ -11,7 +11,7 @@ import pytest
 
 from asgi_oidc import Rule
 from asgi_oidc.policy.patterns import MAX_ODD_PATH_LENGTH
-from asgi_oidc.policy.policy import MAX_KEY_LENGTH, MAX_PLACES, MatchedPolicy, Policy, read_public
+from asgi_oidc.policy.policy import MAX_KEY_LENGTH, MAX_MATCHES, MatchedPolicy, Policy, read_public
 from asgi_oidc.web.paths import MAX_PATH_LENGTH
 from asgi_oidc.web.request import METHODS
 
@@ -25,7 +25,7 @@ def new_policy() -> Policy:
 
 
 def place(policy: Policy, path: str, *, method: str = "POST", **scope: Any) -> MatchedPolicy:
-    return policy.place({"type": "http", "path": path, "headers": [], **scope}, (method,))
+    return policy.match({"type": "http", "path": path, "headers": [], **scope}, (method,))
 
 
 def places_alive() -> int:
@@ -68,7 +68,7 @@ def test_so_many_paths_are_remembered_and_no_more() -> None:
     for number in range(10_000):
         place(policy, f"/open/{number}", method=sorted(METHODS)[number % len(METHODS)])
 
-    assert places_alive() - before == MAX_PLACES
+    assert places_alive() - before == MAX_MATCHES
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_a_long_path_is_not_remembered(scope: dict[str, Any]) -> None:
     before = places_alive()
 
     for number in range(10):
-        policy.place({**scope, "path": f"{scope['path']}{number}"}, scope.get("methods", ("GET",)))
+        policy.match({**scope, "path": f"{scope['path']}{number}"}, scope.get("methods", ("GET",)))
 
     assert places_alive() == before
 
@@ -125,7 +125,7 @@ def test_what_was_forgotten_is_found_again() -> None:
     ]
     first = [place(policy, path, method=method) for path, method in asked]
 
-    for number in range(MAX_PLACES):
+    for number in range(MAX_MATCHES):
         place(policy, f"/{number}")
 
     assert [place(policy, path, method=method) for path, method in asked] == first

@@ -67,9 +67,9 @@ INNER = policy("")
 @example("/app/static/files/app/secret", "/app", "/app")
 def test_a_path_opens_only_where_each_of_its_readings_does(path: str, root_path: str, base_path: str) -> None:
     """And only where nobody can have chosen the root path."""
-    place = POLICIES[base_path].place(http_scope(path, root_path=root_path), ("GET",))
+    place = POLICIES[base_path].match(http_scope(path, root_path=root_path), ("GET",))
 
-    each = [INNER.place(http_scope(reading), ("GET",)) for reading in place.path.readings]
+    each = [INNER.match(http_scope(reading), ("GET",)) for reading in place.path.readings]
 
     if place.opened_by is not None:
         assert root_path.rstrip("/") in ("", base_path)
@@ -109,7 +109,7 @@ def disguised(draw: st.DrawFn) -> tuple[str, str]:
 @example(("/app/admin/x/apppanel", "/app/admin/x/%61pppanel"))
 def test_a_disguised_path_meets_what_the_plain_one_meets(pair: tuple[str, str]) -> None:
     """Also where a mount takes the root path off once more."""
-    plain, odd = (POLICIES["/app"].place(http_scope(path, root_path="/app"), ("GET",)) for path in pair)
+    plain, odd = (POLICIES["/app"].match(http_scope(path, root_path="/app"), ("GET",)) for path in pair)
     assume(plain.opened_by is None and not odd.path.is_canonical)
 
     assert odd.opened_by is None
@@ -151,9 +151,9 @@ def test_no_root_path_leads_past_a_rule_that_is_taken_for_an_expression(pair: tu
     except re.error:  # that request gets no answer
         assume(False)
         return
-    place = POLICIES[base_path].place(http_scope(path, root_path=root_path), ("GET",))
+    place = POLICIES[base_path].match(http_scope(path, root_path=root_path), ("GET",))
 
-    served = INNER.place(http_scope(route), ("GET",))
+    served = INNER.match(http_scope(route), ("GET",))
 
     assert place.opened_by is None or served.opened_by is not None
     assert served.opened_by is not None or closed(served) <= closed(place)

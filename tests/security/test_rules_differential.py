@@ -354,7 +354,7 @@ def test_a_rule_holds_whatever_three_readings_make_of_a_path() -> None:
         nonlocal meant
         raw = quote(path, safe=string.printable).encode() if in_raw_path else None
         scope = http_scope("/elsewhere" if in_raw_path else path, raw_path=raw)
-        closed = POLICY.place(scope, ("GET",)).rules
+        closed = POLICY.match(scope, ("GET",)).rules
 
         of_rules = [rule for rule in RULES if any(means(rule, reading) for reading in readings(path))]
 

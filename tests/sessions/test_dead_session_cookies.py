@@ -8,6 +8,7 @@ import pytest
 
 from asgi_oidc import MemoryStore, SessionEnded
 from asgi_oidc.testing import Browser, Response
+from tests.internals import stale_cookies_of
 from tests.protected_site import ORIGIN, PROGRAM, Site, cookie_header, login_cookie, session_cookies, who_am_i
 
 KINDS = ["cookies", "store", "logout_store"]
@@ -260,4 +261,4 @@ async def test_visitors_without_a_session_leave_no_state_behind():
     for number in range(5):
         await site.browser().get("/auth/login", headers={"cookie": f"__Host-oidc-x={number}"}, follow=False)
 
-    assert len(vars(site.middleware._parts.signing_in)["_names"]) == 0
+    assert len(vars(stale_cookies_of(site.middleware)._signing_in)["_names"]) == 0

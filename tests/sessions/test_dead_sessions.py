@@ -7,6 +7,7 @@ import pytest
 from asgi_oidc.sessions.authentication import SIGN_OUT_GRACE
 from asgi_oidc.testing import Browser, Response
 from tests.endpoints.test_frontchannel_logout import frame, named
+from tests.internals import revocations_of
 from tests.logout_site import FORMS, LogoutSite, are_in, sid_of
 from tests.protected_site import ORIGIN, session_cookies, who_am_i
 from tests.scripted_store import ScriptedStore
@@ -167,7 +168,7 @@ async def test_who_signs_in_after_an_expiry_replaces_nothing(site):
     await browser.get("/auth/login")
 
     assert await who_am_i(browser) == "bob"
-    assert not site.middleware._parts.ended._known  # a bound of memory, which nothing else shows
+    assert not revocations_of(site.middleware)._known  # a bound of memory, which nothing else shows
 
 
 async def test_a_dead_cookie_gets_to_the_page_that_says_signed_out():

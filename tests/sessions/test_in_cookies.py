@@ -17,6 +17,7 @@ from asgi_oidc.sessions.session import Limits, Session, Use
 from asgi_oidc.sessions.session_cookies import MAX_VALUE_LENGTH, SessionCookies
 from asgi_oidc.testing.cookie_jar import CookieJar
 from asgi_oidc.web.cookies import Cookies, CookieStyle
+from tests.internals import sessions_of
 from tests.protected_site import Site
 from tests.sessions.store_process import refreshed
 from tests.sessions.test_session import ID, LOGIN, SESSION, with_tokens
@@ -470,7 +471,7 @@ async def test_the_repr_of_an_open_session_shows_no_cookies_or_tokens():
     browser = await site.signed_in()
     await browser.get("/page")
 
-    opened = list(site.middleware._parts.sessions._opened._kept.values())  # type: ignore[attr-defined]  # it has no public name
+    opened = list(sessions_of(site.middleware)._opened._kept.values())
     printed = " ".join(f"{each!r} {pretty_repr(each)}" for each in opened)
 
     assert "_Opened(ends_at=" in printed

@@ -448,7 +448,7 @@ async def test_a_new_process_forgets_the_oldest_of_too_many_revocations(store, c
     """And not those of the list that it reads first."""
     here, late = Process(store, clocks), Process(store, clocks)
     late.revocations = Revocations(named, lifetime=LIFETIME, needed=100, most=20)
-    late.feed._ended = late.revocations  # the same log, with less room
+    late.feed._revocations = late.revocations  # the same log, with less room
     for number in range(60):
         await here.end(f"{secrets.token_urlsafe(4)}{number}")
         clocks.advance(100)

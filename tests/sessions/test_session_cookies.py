@@ -168,11 +168,11 @@ def test_tokens_that_the_browser_did_not_show_are_deleted_by_their_names():
 def test_the_cookie_that_names_the_tokens_names_nothing_else():
     """Whatever stands there is looked at before it becomes a part of a name."""
     window = Window()
-    window.take([SESSION_COOKIES.write_mark(ID, max_age=60)])
+    window.take([SESSION_COOKIES.write_note(ID, max_age=60)])
 
-    assert [f"{FIRST[:-8]}{mark}" for mark in SESSION_COOKIES.marked(window.cookies)] == [FIRST]
+    assert [f"{FIRST[:-8]}{mark}" for mark in SESSION_COOKIES.noted(window.cookies)] == [FIRST]
     assert [
-        SESSION_COOKIES.marked({SESSION_COOKIES.mark_name: text})
+        SESSION_COOKIES.noted({SESSION_COOKIES.note_name: text})
         for text in ("", "short", "x" * 9, "a=b; c=d", "\xe9" * 8)
     ] == [[]] * 5
     window.take(SESSION_COOKIES.delete(window.cookies))

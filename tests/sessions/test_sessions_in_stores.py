@@ -9,6 +9,7 @@ import pytest
 
 from asgi_oidc import MemoryStore, OIDCError, OIDCMiddleware, SettingsError
 from asgi_oidc.testing import Browser
+from tests.internals import revocations_of, session_cookies_of
 from tests.protected_site import OTHER_SECRET, SECRET, Site, cookie_header, session_cookies, who_am_i
 from tests.scripted_store import ScriptedStore
 from tests.token_site import LIFETIME, TokenSite
@@ -227,7 +228,7 @@ async def test_two_sites_share_a_store_without_conflict(store):
     browser = await one.signed_in()
     name = session_cookies(browser)[0]
     value = next(cookie.value for cookie in browser.jar if cookie.name == name)
-    other_name = two.middleware._parts.sessions._jar.name  # type: ignore[attr-defined]  # no public handle
+    other_name = session_cookies_of(two.middleware).name
 
     answer = await two.call("/admin/page", headers={"cookie": f"{other_name}={value}", "accept": "application/json"})
 
@@ -401,11 +402,11 @@ async def test_made_up_ids_do_not_push_out_revocations(site, store):
     """Anybody may sign out of a session that never was: it must not push the memory of a real one out."""
     for number in range(3):
         made_up = f"{number:042}A"
-        header = {"cookie": f"{site.middleware._parts.sessions._jar.name}={made_up}"}
+        header = {"cookie": f"{session_cookies_of(site.middleware).name}={made_up}"}
         await site.call("/auth/logout", method="POST", headers=header)
 
     assert store.calls.count("remove") == 3
-    assert not site.middleware._parts.ended._known
+    assert not revocations_of(site.middleware)._known
 
 
 async def test_a_session_stands_once_in_the_list_of_two_secrets(site):

@@ -175,17 +175,17 @@ def test_what_follows_from_the_settings():
     assert (settings.origin, settings.base_path) == ("https://app.example.com", "/admin")
     assert settings.url_of("login") == "https://APP.example.com:443/admin/auth/login"
     assert settings.home == "https://APP.example.com:443/admin/"
-    assert (settings.form_post, settings.ask_of(ANY_LOGIN)) == (True, AuthenticationRequest(("a", "b"), 60))
-    assert (read().form_post, read().ask_of(ANY_LOGIN)) == (False, ANY_LOGIN)
+    assert (settings.form_post, settings.strengthen(ANY_LOGIN)) == (True, AuthenticationRequest(("a", "b"), 60))
+    assert (read().form_post, read().strengthen(ANY_LOGIN)) == (False, ANY_LOGIN)
 
 
 def test_a_login_that_asks_for_more_gets_the_stricter_of_both():
     """A rule says which contexts are good enough for its path; the shorter age holds."""
     settings = read(authorization_params={"max_age": 60, "acr_values": "silver gold"})
 
-    assert settings.ask_of(AuthenticationRequest(("gold", "platinum"), 300)) == AuthenticationRequest(("gold",), 60)
-    assert settings.ask_of(AuthenticationRequest(("platinum",))) == AuthenticationRequest(("silver", "gold"), 60)
-    assert settings.ask_of(AuthenticationRequest((), 5, "login")) == AuthenticationRequest(
+    assert settings.strengthen(AuthenticationRequest(("gold", "platinum"), 300)) == AuthenticationRequest(("gold",), 60)
+    assert settings.strengthen(AuthenticationRequest(("platinum",))) == AuthenticationRequest(("silver", "gold"), 60)
+    assert settings.strengthen(AuthenticationRequest((), 5, "login")) == AuthenticationRequest(
         ("silver", "gold"), 5, "login"
     )
 

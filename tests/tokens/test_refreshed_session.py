@@ -99,7 +99,7 @@ def test_the_generation_follows_the_time_since_the_login_and_only_grows(further,
     said = {"name": "Alice"} if further is None else {}
 
     for tokens in (
-        refreshed(session, ANSWER, said, further=further, now=NOW + age),
+        refreshed(session, ANSWER, said, access_token_claims=further, now=NOW + age),
         claims_refreshed(session, ANSWER, {"name": "Alice"}, now=NOW + age),
     ):
         assert tokens.generation == next_one
@@ -112,8 +112,8 @@ def test_tokens_with_older_claims_are_not_newer_than_those_with_newer_ones():
     made = [
         rotated(session, ANSWER),
         with_refresh_token(session, None),
-        refreshed(session, ANSWER, {}, further=None, now=NOW + 300),
-        refreshed(session, ANSWER, {"exp": NOW + 600}, further=None, now=NOW + 300),
+        refreshed(session, ANSWER, {}, access_token_claims=None, now=NOW + 300),
+        refreshed(session, ANSWER, {"exp": NOW + 600}, access_token_claims=None, now=NOW + 300),
         claims_refreshed(session, ANSWER, {}, now=NOW + 300),
     ]
 
@@ -125,13 +125,13 @@ def test_a_scope_that_is_lost_was_stated_just_now():
     session = saying_alice(scopes=["openid", "email"])
     answer = RefreshAnswer("a-new-access-token", scope="openid")
 
-    assert refreshed(session, answer, {}, further=None, now=NOW + 300).generation == 300 + LEAD
+    assert refreshed(session, answer, {}, access_token_claims=None, now=NOW + 300).generation == 300 + LEAD
 
 
 @pytest.mark.parametrize(("said", "lead"), [({"name": "Alice"}, 0), ({"name": "Alison"}, LEAD)])
 def test_tokens_with_changes_are_newer_than_concurrent_ones(said, lead):
     """Another process may have asked just before, and its clock may be ahead."""
-    tokens = refreshed(saying_alice(), ANSWER, said, further={}, now=NOW + 300)
+    tokens = refreshed(saying_alice(), ANSWER, said, access_token_claims={}, now=NOW + 300)
 
     assert (tokens.generation, tokens.access_token) == (300 + lead, "a-new-access-token")
     assert LEAD > MAX_SKEW

@@ -1,43 +1,58 @@
-"""What the app gets of a request, the scope with its user, and what its answer brings besides its own headers."""
+"""What the response of the app gains: cookies that are due, caching headers, headers for other origins."""
 
-from collections.abc import Awaitable, Callable, MutableMapping, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
-from asgi_oidc.asgi.oidc import SignedInOIDC
 from asgi_oidc.asgi.open_response import OpenResponse, OpenResponses, loop_time
-from asgi_oidc.composition import Parts
 from asgi_oidc.errors.sanitized import call_sanitized
+from asgi_oidc.login.cookie_budget import CookieBudget
+from asgi_oidc.login.interrupted_forms import InterruptedForms
+from asgi_oidc.login.stale_cookies import StaleCookies
 from asgi_oidc.policy.policy import MatchedPolicy
-from asgi_oidc.principal import ANONYMOUS, Auth, User
-from asgi_oidc.sessions.authentication import delete_over
-from asgi_oidc.sessions.repository import ActiveSession
+from asgi_oidc.sessions.repository import ActiveSession, SessionRepository
+from asgi_oidc.web.asgi_types import Message, Receive, Send
 from asgi_oidc.web.caching import private_headers
 from asgi_oidc.web.cookie_size import MAX_COOKIE_HEADER
 from asgi_oidc.web.cors import readable_headers
 from asgi_oidc.web.request import Request
 
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
 
+class AppResponses:
+    """What all responses of the app work with."""
 
-def app_scope(scope: Scope, parts: Parts, live: ActiveSession | None) -> Scope:
-    """Copy the scope with our three keys; whatever stood there before came from outside and is replaced."""
-    inner = dict(scope)
-    if live is None:
-        inner["user"], inner["auth"], inner["oidc"] = ANONYMOUS, Auth([]), parts.nobody
-        return inner
-    login, tokens = live.session.login, live.session.tokens
-    domains = parts.settings.trusted_email_domains
-    inner["user"] = User(login.sub, login.issuer, tokens.written_claims, trusted_email_domains=domains)
-    inner["auth"] = Auth(["authenticated", *tokens.scopes])
-    inner["oidc"] = SignedInOIDC(live, parts)
-    return inner
+    __slots__ = ("_budget", "_forms", "_now", "open_responses", "sessions", "stale_cookies")
+
+    def __init__(
+        self,
+        sessions: SessionRepository,
+        stale_cookies: StaleCookies,
+        budget: CookieBudget,
+        forms: InterruptedForms,
+        open_responses: OpenResponses,
+        *,
+        now: Callable[[], int],
+    ) -> None:
+        self.sessions = sessions
+        self.stale_cookies = stale_cookies
+        self.open_responses = open_responses
+        self._budget = budget
+        self._forms = forms
+        self._now = now
+
+    def cookies_due(self, active: ActiveSession, request: Request) -> list[bytes]:
+        """Return the Set-Cookie lines that the session needs, and the deletions that make room for them."""
+        # The app's own frames are above this one: whatever fails here must not carry ours.
+        lines = call_sanitized(self.sessions.cookies_due, active, request.cookies)
+        if len(request.cookie_header) + sum(map(len, lines)) <= MAX_COOKIE_HEADER:  # most often there is room enough
+            return lines
+        return [*lines, *call_sanitized(self._budget.make_room, request.cookies, lines, now=self._now())]
+
+    def delete_sent_forms(self, request: Request) -> list[bytes]:
+        """Return the Set-Cookie lines that delete an interrupted form which this request has sent again."""
+        return call_sanitized(self._forms.delete_sent, request.cookies, target=request.target, now=self._now())
 
 
 class AppResponse:
-    """The answer to one request: kept out of shared caches when it is to a user, it brings what has become of the
+    """The response to one request: kept out of shared caches when it is to a user, it brings what has become of the
     session, and can be read by those sites that may.
 
     Attributes:
@@ -46,14 +61,13 @@ class AppResponse:
     """
 
     __slots__ = (
+        "_active",
         "_begun_at",
         "_has_body",
-        "_live",
-        "_open_responses",
-        "_parts",
-        "_place",
+        "_matched",
         "_receive",
         "_request",
+        "_responses",
         "_send",
         "has_started",
         "open",
@@ -61,28 +75,26 @@ class AppResponse:
 
     def __init__(
         self,
-        parts: Parts,
-        live: ActiveSession | None,
-        place: MatchedPolicy,
+        responses: AppResponses,
+        active: ActiveSession | None,
+        matched: MatchedPolicy,
         request: Request,
         receive: Receive,
         send: Send,
-        open_responses: OpenResponses,
     ) -> None:
-        self._parts = parts
-        self._live = live
-        self._place = place
+        self._responses = responses
+        self._active = active
+        self._matched = matched
         self._request = request
         self._receive = receive
         self._send = send
-        self._open_responses = open_responses
-        self._begun_at = 0.0 if live is None else loop_time()
+        self._begun_at = 0.0 if active is None else loop_time()
         self._has_body = False
         self.has_started = False
         self.open: OpenResponse | None = None
 
     def __repr__(self) -> str:
-        return f"Answer(has_started={self.has_started})"
+        return f"AppResponse(has_started={self.has_started})"
 
     async def send(self, message: Message) -> None:
         """Send a message.
@@ -91,24 +103,26 @@ class AppResponse:
             OSError: the session is over, and so is a response that was still open (ASGI 3.0, "Disconnected Client").
         """
         if message["type"] == "http.response.start":
-            live, origins = self._live, self._place.origins
-            if live is not None:
-                message = {**message, "headers": private_headers(message.get("headers", ()), self._cookies_due(live))}
+            active, origins = self._active, self._matched.origins
+            if active is not None:
+                message = {**message, "headers": private_headers(message.get("headers", ()), self._cookies_due(active))}
             elif self._request.session_over_at is not None:
-                message = _with_private_cookies(message, call_sanitized(delete_over, self._request, self._parts))
+                message = _with_private_cookies(
+                    message, call_sanitized(self._responses.stale_cookies.delete, self._request)
+                )
             if origins:
                 headers = readable_headers(message.get("headers", ()), self._request, origins)
                 message = {**message, "headers": headers}
-        elif self._live is not None and (self.open is not None or message.get("more_body")):
-            await self._send_bit(self._opened(self._live), message)
+        elif self._active is not None and (self.open is not None or message.get("more_body")):
+            await self._send_part(self._opened(self._active), message)
             return
         self.has_started = True
         await self._send(message)
 
     async def receive(self) -> Message:
         """Receive a message; after the body, the app receives a disconnect when an open response was ended."""
-        if self._has_body and self._live is not None:
-            return await self._opened(self._live).receive(self._receive)
+        if self._has_body and self._active is not None:
+            return await self._opened(self._active).receive(self._receive)
         message = await self._receive()
         self._has_body = not message.get("more_body", False)
         return message
@@ -116,52 +130,41 @@ class AppResponse:
     def close(self) -> None:
         """Note that the response is complete."""
         if self.open is not None:
-            self._open_responses.forget(self.open)
+            self._responses.open_responses.forget(self.open)
 
-    async def _send_bit(self, response: OpenResponse, message: Message) -> None:
+    async def _send_part(self, response: OpenResponse, message: Message) -> None:
         self.has_started = True
         if message.get("more_body"):
             if not response.is_streaming:
                 await response.begin_streaming()
-            self._open_responses.watch(response)
+            self._responses.open_responses.watch(response)
         await response.send(message)
         if message["type"] == "http.response.body" and not message.get("more_body"):
             self.close()
 
-    def _opened(self, live: ActiveSession) -> OpenResponse:
+    def _opened(self, active: ActiveSession) -> OpenResponse:
         if self.open is None:
-            self.open = call_sanitized(OpenResponse, live, self._parts, self._send, begun_at=self._begun_at)
+            begin = self._responses.open_responses.begin
+            self.open = call_sanitized(begin, active, self._send, begun_at=self._begun_at)
         return self.open
 
-    def _cookies_due(self, live: ActiveSession) -> list[bytes]:
-        parts, request = self._parts, self._request
-        due = _cookies_due(parts, live, request) if parts.sessions.is_due(live) else []
-        return due if request.method != "POST" else [*due, *_forms_sent(parts, request)]
+    def _cookies_due(self, active: ActiveSession) -> list[bytes]:
+        responses, request = self._responses, self._request
+        due = responses.cookies_due(active, request) if responses.sessions.is_due(active) else []
+        return due if request.method != "POST" else [*due, *responses.delete_sent_forms(request)]
 
 
-def outer_handshake(parts: Parts, live: ActiveSession, request: Request, send: Send) -> Send:
-    """The same for a websocket, accepted or answered instead."""
+def finish_handshake(responses: AppResponses, active: ActiveSession, request: Request, send: Send) -> Send:
+    """Make the `send` of a websocket, which brings the same when it is accepted or answered instead."""
 
     async def finished_handshake(message: Message) -> None:
         if message["type"] == "websocket.http.response.start":
             message = {**message, "headers": private_headers(message.get("headers", ()))}
         if message["type"] == "websocket.accept":
-            message = _with_cookies(message, _cookies_due(parts, live, request))
+            message = _with_cookies(message, responses.cookies_due(active, request))
         await send(message)
 
     return finished_handshake
-
-
-def _cookies_due(parts: Parts, live: ActiveSession, request: Request) -> list[bytes]:
-    # The app's own frames are above this one: whatever fails here passes by there.
-    lines = call_sanitized(parts.sessions.cookies_due, live, request.cookies)
-    if len(request.cookie_header) + sum(map(len, lines)) <= MAX_COOKIE_HEADER:  # most often there is room enough
-        return lines
-    return [*lines, *call_sanitized(parts.cookie_budget.make_room, request.cookies, lines, now=parts.now())]
-
-
-def _forms_sent(parts: Parts, request: Request) -> list[bytes]:
-    return call_sanitized(parts.forms.delete_sent, request.cookies, target=request.target, now=parts.now())
 
 
 def _with_private_cookies(message: Message, lines: Sequence[bytes]) -> Message:

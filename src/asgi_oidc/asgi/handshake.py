@@ -1,19 +1,13 @@
 """A websocket before it is accepted: refused with a response where the server can, else with a close code."""
 
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
-
+from asgi_oidc.web.asgi_types import Message, Receive, Scope, Send
 from asgi_oidc.web.response import Response
-
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
 
 
 class Handshake:
     """Knows how far a websocket has come, so that it can be refused as long as it is not answered."""
 
-    def __init__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.is_answered = False
         self._can_respond = "websocket.http.response" in (scope.get("extensions") or {})
         self._has_begun = False

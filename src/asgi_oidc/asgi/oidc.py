@@ -1,21 +1,21 @@
 """`scope["oidc"]`: the session behind a request, its tokens and URLs."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import httpx
 
-from asgi_oidc.composition import Parts
 from asgi_oidc.errors import NotSignedIn
 from asgi_oidc.errors.sanitized import sanitizes_errors
 from asgi_oidc.login.endpoint_urls import EndpointUrls, with_return_to
-from asgi_oidc.protocol.exchange import Wanted
+from asgi_oidc.protocol.exchange import ExchangeTarget
 from asgi_oidc.protocol.step_up import AuthenticationRequest, is_met
 from asgi_oidc.sessions.repository import ActiveSession
-from asgi_oidc.sessions.session import expires_at
+from asgi_oidc.sessions.session import Limits, expires_at
 from asgi_oidc.tokens.httpx_auth import HiddenToken, make_api_auth
-from asgi_oidc.tokens.refresh import live_tokens
-from asgi_oidc.tokens.resource_tokens import exchanged_token, resource_token
+from asgi_oidc.tokens.refresh import TokenRefresher
+from asgi_oidc.tokens.resource_tokens import ResourceTokens
 
 MAX_ARGUMENT_LENGTH = 2048  # characters
 
@@ -32,7 +32,7 @@ class Access(Protocol):
     @property
     def session_id(self) -> str: ...
 
-    def meets(self, ask: AuthenticationRequest) -> bool: ...
+    def meets(self, authentication: AuthenticationRequest) -> bool: ...
 
     async def access_token(self, *, resource: str | None = None, refused: HiddenToken | None = None) -> str: ...
 
@@ -56,7 +56,7 @@ class OIDC:
 
     @property
     def _access(self) -> Access | None:
-        """Nobody is signed in; whoever puts a session behind this says otherwise."""
+        """The session of the user; here, the user is anonymous."""
         return None
 
     def __repr__(self) -> str:
@@ -89,8 +89,8 @@ class OIDC:
         Raises:
             ValueError: no login can satisfy them.
         """
-        ask = self._urls.read_ask(acr_values, max_age)
-        return (access := self._access) is not None and access.meets(ask)
+        authentication = self._urls.read_authentication(acr_values, max_age)
+        return (access := self._access) is not None and access.meets(authentication)
 
     async def access_token(self, *, resource: str | None = None) -> str:
         """Return a valid access token for calls to other APIs; it is refreshed when less than a minute is left.
@@ -180,7 +180,7 @@ class OIDC:
         Raises:
             ValueError: no login can satisfy them.
         """
-        return self._urls.login_for(self._urls.read_ask(acr_values, max_age), return_to)
+        return self._urls.login_for(self._urls.read_authentication(acr_values, max_age), return_to)
 
     def logout_url(self, return_to: str | None = None) -> str:
         """Return the URL that signs out: send a form to it with POST, or link to it from a page of this site.
@@ -191,14 +191,32 @@ class OIDC:
         return with_return_to(self._urls.logout, return_to)
 
 
+@dataclass(frozen=True, slots=True, repr=False)
+class SessionTools:
+    """What `scope["oidc"]` works with, the same for all requests.
+
+    Attributes:
+        name_session: makes the public name of a session id, which opens nothing.
+        leeway: seconds of clock skew allowed.
+    """
+
+    urls: EndpointUrls
+    refresher: TokenRefresher
+    resource_tokens: ResourceTokens
+    limits: Limits
+    name_session: Callable[[str], str]
+    leeway: int
+    now: Callable[[], int]
+
+
 class SessionAccess:
     """`Access` for one request."""
 
-    __slots__ = ("_live", "_parts")
+    __slots__ = ("_active", "_tools")
 
-    def __init__(self, live: ActiveSession, parts: Parts) -> None:
-        self._live = live
-        self._parts = parts
+    def __init__(self, active: ActiveSession, tools: "SessionTools") -> None:
+        self._active = active
+        self._tools = tools
 
     def __repr__(self) -> str:
         return "LiveAccess(...)"
@@ -206,23 +224,23 @@ class SessionAccess:
     @property
     def id_token(self) -> str:
         """Of the newest tokens that the request knows."""
-        return self._live.session.tokens.id_token
+        return self._active.session.tokens.id_token
 
     @property
     def expires_at(self) -> int:
         """Seconds since the epoch."""
-        return expires_at(self._live.session, self._parts.limits)
+        return expires_at(self._active.session, self._tools.limits)
 
     @property
     def session_id(self) -> str:
         """The hash of the id, as in the store."""
-        return self._parts.records.handle(self._live.session.id)
+        return self._tools.name_session(self._active.session.id)
 
-    def meets(self, ask: AuthenticationRequest) -> bool:
+    def meets(self, authentication: AuthenticationRequest) -> bool:
         """Hold the login against what is asked for."""
-        first, leeway = self._live.session.login.first, self._parts.settings.leeway
+        first, leeway = self._active.session.login.first, self._tools.leeway
         acr, auth_time = first.get("acr"), first.get("auth_time")
-        return is_met(ask, acr=acr, auth_time=auth_time, now=self._parts.now(), leeway=leeway)
+        return is_met(authentication, acr=acr, auth_time=auth_time, now=self._tools.now(), leeway=leeway)
 
     async def access_token(self, *, resource: str | None = None, refused: HiddenToken | None = None) -> str:
         """Return the token of the session, or that for a resource."""
@@ -245,34 +263,34 @@ class SessionAccess:
                 raise ValueError(f"{name} must be text, on one line")
         if resource is not None:
             _check_resource(resource)
-        return await self._exchanged_token(Wanted(resource, audience, scope), refused)
+        return await self._exchanged_token(ExchangeTarget(resource, audience, scope), refused)
 
     @sanitizes_errors
     async def _session_token(self, refused: HiddenToken | None) -> str:
-        return (await live_tokens(self._live, self._parts, refused=_shown(refused))).access_token
+        return (await self._tools.refresher.live_tokens(self._active, refused=_shown(refused))).access_token
 
     @sanitizes_errors
     async def _resource_token(self, resource: str, refused: HiddenToken | None) -> str:
-        return await resource_token(self._live, self._parts, resource, refused=_shown(refused))
+        return await self._tools.resource_tokens.token_for_resource(self._active, resource, refused=_shown(refused))
 
     @sanitizes_errors
-    async def _exchanged_token(self, wanted: Wanted, refused: HiddenToken | None) -> str:
-        return await exchanged_token(self._live, self._parts, wanted, refused=_shown(refused))
+    async def _exchanged_token(self, target: ExchangeTarget, refused: HiddenToken | None) -> str:
+        return await self._tools.resource_tokens.exchanged_token(self._active, target, refused=_shown(refused))
 
 
 class SignedInOIDC(OIDC):
-    """`OIDC` of somebody who is signed in; every request makes one, and few look into it."""
+    """`OIDC` of a signed-in user; every request makes one, and few look into it."""
 
-    __slots__ = ("_live", "_parts")
+    __slots__ = ("_active", "_tools")
 
-    def __init__(self, live: ActiveSession, parts: Parts) -> None:
-        self._urls = parts.urls
-        self._live = live
-        self._parts = parts
+    def __init__(self, active: ActiveSession, tools: SessionTools) -> None:
+        self._urls = tools.urls
+        self._active = active
+        self._tools = tools
 
     @property
     def _access(self) -> SessionAccess:
-        return SessionAccess(self._live, self._parts)
+        return SessionAccess(self._active, self._tools)
 
 
 def _shown(token: HiddenToken | None) -> str | None:

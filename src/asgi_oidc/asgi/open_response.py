@@ -6,25 +6,27 @@ those of an event loop together.
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 import anyio
 from anyio.lowlevel import RunVar
 
 from asgi_oidc import events
-from asgi_oidc.asgi.session_watch import CHECK_INTERVAL, CLOSE_DEADLINE, ConnectionEnded, SessionWatch, is_due_to_end
-from asgi_oidc.composition import Parts
+from asgi_oidc.asgi.session_watch import (
+    CHECK_INTERVAL,
+    CLOSE_DEADLINE,
+    ConnectionEnded,
+    SessionWatch,
+    SessionWatcher,
+    is_due_to_end,
+)
 from asgi_oidc.errors import StoreUnavailable
 from asgi_oidc.errors.sanitized import call_sanitized
 from asgi_oidc.sessions.repository import ActiveSession
 from asgi_oidc.single_flight import run_var
+from asgi_oidc.web.asgi_types import Message, Receive, Send
 
 READS_AT_ONCE = 20  # of sessions in a store
-
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
 
 
 def loop_time() -> float:
@@ -38,8 +40,8 @@ def loop_time() -> float:
 class OpenResponse:
     """One response that may stay open; it can be ended."""
 
-    def __init__(self, live: ActiveSession, parts: Parts, send: Send, *, begun_at: float) -> None:
-        self.session = SessionWatch(live, parts)
+    def __init__(self, active: ActiveSession, watcher: SessionWatcher, send: Send, *, begun_at: float) -> None:
+        self.session = SessionWatch(active, watcher)
         self.begun_at = begun_at  # its request, by the clock of the event loop
         self.is_streaming = False
         self.is_ended = False
@@ -126,8 +128,8 @@ class _Watched:
 class OpenResponses:
     """All responses of one middleware that stay open: one look serves them all."""
 
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
+    def __init__(self, watcher: SessionWatcher) -> None:
+        self._watcher = watcher
         self._watched: RunVar[_Watched] = run_var("open_responses")
 
     def watch(self, response: OpenResponse) -> None:
@@ -139,6 +141,14 @@ class OpenResponses:
         if not watched.has_next_look:
             watched.has_next_look = True
             self._start(watched)
+
+    def begin(self, active: ActiveSession, send: Send, *, begun_at: float) -> OpenResponse:
+        """Begin a response that may stay open.
+
+        Args:
+            begun_at: when its request came, by the clock of the event loop.
+        """
+        return OpenResponse(active, self._watcher, send, begun_at=begun_at)
 
     def forget(self, response: OpenResponse) -> None:
         """Look at it no more: it has come to its own end."""
@@ -212,7 +222,7 @@ class OpenResponses:
     async def _hear(self) -> bool:
         """Hear what has ended elsewhere, and say whether that was to be had."""
         try:
-            await self._parts.log.poll()
+            await self._watcher.feed.poll()
         except StoreUnavailable:  # the requests of the same time write that down; ten thousand responses need not
             return False
         return True

@@ -1,31 +1,33 @@
 """An open websocket ends with the session that it was opened with: signed out here or elsewhere, or run out."""
 
 import contextlib
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
+from collections.abc import Awaitable, Callable
 
 import anyio
 
 from asgi_oidc import events
-from asgi_oidc.asgi.session_watch import CHECK_INTERVAL, CLOSE_DEADLINE, ConnectionEnded, SessionWatch, is_due_to_end
-from asgi_oidc.composition import Parts
+from asgi_oidc.asgi.session_watch import (
+    CHECK_INTERVAL,
+    CLOSE_DEADLINE,
+    ConnectionEnded,
+    SessionWatch,
+    SessionWatcher,
+    is_due_to_end,
+)
 from asgi_oidc.errors import StoreUnavailable
 from asgi_oidc.sessions.repository import ActiveSession
+from asgi_oidc.web.asgi_types import Message, Receive, Send
 
 CLOSE_SESSION_OVER = 4401  # a code of our own, after the HTTP status (RFC 6455 §7.4.2)
 CLOSE_TRY_AGAIN_LATER = 1013  # IANA WebSocket close code registry
-
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
 
 
 class OpenWebsocket:
     """One websocket as the app has it; it can be cut off."""
 
-    def __init__(self, live: ActiveSession, parts: Parts, receive: Receive, send: Send) -> None:
-        self._session = SessionWatch(live, parts)
-        self._parts = parts
+    def __init__(self, active: ActiveSession, watcher: SessionWatcher, receive: Receive, send: Send) -> None:
+        self._session = SessionWatch(active, watcher)
+        self._feed = watcher.feed
         self._receive = receive
         self._send = send
         self._name = object()
@@ -112,7 +114,7 @@ class OpenWebsocket:
         """Return the close code when the session is over, or when nobody can tell any more."""
         session = self._session
         try:
-            await self._parts.log.poll()
+            await self._feed.poll()
             if session.is_known_to_be_over():
                 return CLOSE_SESSION_OVER
             await session.write_down_use()

@@ -1,119 +1,141 @@
-"""The ASGI edge of websockets: the same policy before they are accepted, and none outlives its session."""
+"""Websockets: the same policy before they are accepted, and none outlives its session."""
 
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any, assert_never
+from collections.abc import Callable
+from typing import assert_never
 
-from asgi_oidc.asgi.app_response import app_scope, outer_handshake
+from asgi_oidc.asgi.app_response import AppResponses, finish_handshake
+from asgi_oidc.asgi.app_scope import AppScopes
 from asgi_oidc.asgi.handshake import Handshake
 from asgi_oidc.asgi.open_websocket import CLOSE_SESSION_OVER, CLOSE_TRY_AGAIN_LATER, OpenWebsocket
-from asgi_oidc.composition import Parts
+from asgi_oidc.asgi.request_reader import RequestReader
+from asgi_oidc.asgi.session_watch import SessionWatcher
 from asgi_oidc.errors import OIDCError, RefreshFailed, StoreUnavailable
 from asgi_oidc.errors.sanitized import sanitizes_errors
-from asgi_oidc.policy.app_checks import authorize
-from asgi_oidc.policy.app_errors import decision_for, lacks_user
-from asgi_oidc.policy.denials import forbidden, foreign, unauthorized
+from asgi_oidc.pages.failures import Failures
+from asgi_oidc.policy.access import AccessControl
+from asgi_oidc.policy.app_errors import ReadAuthentication, decide_on_app_error, find_app_error
+from asgi_oidc.policy.csrf import is_own_websocket, refused_origin
+from asgi_oidc.policy.denials import Denials
 from asgi_oidc.policy.policy import Allow, MatchedPolicy, Refuse, StartLogin, StepUp
 from asgi_oidc.sessions.repository import ActiveSession
+from asgi_oidc.web.asgi_types import ASGIApp, Receive, Scope, Send
 from asgi_oidc.web.request import Request
 from asgi_oidc.web.response import Response
 
 CLOSE_FORBIDDEN = 4403  # a code of our own, after the HTTP status (RFC 6455 §7.4.2)
-CLOSE_BROKEN = 1011  # RFC 6455 §7.4.1: something unexpected on our side
+CLOSE_INTERNAL_ERROR = 1011  # RFC 6455 §7.4.1: something unexpected on our side
 
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-ASGIApp = Callable[[Scope, Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]], Awaitable[None]]
 Refusal = tuple[Response, int]
+"""How a websocket is refused: the response where the server knows one, else the close code."""
 
 
-async def serve_websocket(
-    app: ASGIApp,
-    parts: Parts,
-    scope: Scope,
-    request: Request,
-    place: MatchedPolicy,
-    who: ActiveSession | StoreUnavailable | None,
-    handshake: Handshake,
-) -> None:
-    """Refuse a websocket, or let the app have it.
+class Websockets:
+    """Serves websockets."""
 
-    Args:
-        who: the session behind it, or why nobody can tell.
-    """
-    # Browsers let any site open a websocket with our cookies: only our own pages act for the user.
-    is_ours = request.header(b"origin") in (parts.origin, *place.origins)
-    refusal = await _refusal(parts, scope, request, place, who, is_ours=is_ours)
-    if refusal is None:
-        # The app takes for nobody whom we could not look up.
-        user = who if isinstance(who, StoreUnavailable) or is_ours else None
-        refusal = await _run_app(app, parts, scope, request, user, handshake)
-    if refusal is not None:
-        response, code = refusal
-        await handshake.refuse(response, code=code)
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        reader: RequestReader,
+        access: AccessControl,
+        denials: Denials,
+        failures: Failures,
+        app_scopes: AppScopes,
+        app_responses: AppResponses,
+        watcher: SessionWatcher,
+        read_authentication: ReadAuthentication,
+        origin: str,
+        now: Callable[[], int],
+    ) -> None:
+        self.app = app
+        self._reader = reader
+        self._access = access
+        self._denials = denials
+        self._failures = failures
+        self._app_scopes = app_scopes
+        self._app_responses = app_responses
+        self._watcher = watcher
+        self._read_authentication = read_authentication
+        self._origin = origin
+        self._now = now
 
+    async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Refuse a websocket, or let the app have it."""
+        request, matched = self._reader.read(scope)
+        active, outage = await self._reader.identify(request)
+        handshake = Handshake(scope, receive, send)
+        # Browsers let any site open a websocket with our cookies: only our own pages act for the user.
+        is_own = is_own_websocket(request, origin=self._origin, allowed=matched.origins)
+        refusal = await self._refusal(scope, request, matched, active, outage, is_own=is_own)
+        if refusal is None:
+            refusal = await self._run_app(scope, request, active if is_own else None, outage, handshake)
+        if refusal is not None:
+            response, code = refusal
+            await handshake.refuse(response, code=code)
 
-@sanitizes_errors
-async def _refusal(
-    parts: Parts,
-    scope: Scope,
-    request: Request,
-    place: MatchedPolicy,
-    who: ActiveSession | StoreUnavailable | None,
-    *,
-    is_ours: bool,
-) -> Refusal | None:
-    """Say how a websocket is refused, None where it is the app's: the response, and the code of the close."""
-    if place.opened_by is not None:
+    @sanitizes_errors
+    async def _refusal(
+        self,
+        scope: Scope,
+        request: Request,
+        matched: MatchedPolicy,
+        active: ActiveSession | None,
+        outage: StoreUnavailable | None,
+        *,
+        is_own: bool,
+    ) -> Refusal | None:
+        """Say how a websocket is refused, None if the app may have it."""
+        if matched.opened_by is not None:
+            return None
+        if outage is not None:
+            return self._failures.response(request, outage), CLOSE_TRY_AGAIN_LATER
+        if active is not None and not is_own:
+            return self._failures.response(request, refused_origin(request)), CLOSE_FORBIDDEN
+        try:
+            decision = await self._access.decide_with_checks(scope, matched, active)
+        except OIDCError as error:
+            return self._refusal_for(error, request, active)
+        match decision:
+            case Allow():
+                return None
+            case StartLogin() | StepUp():
+                return self._denials.unauthorized(decision, request), CLOSE_SESSION_OVER
+            case Refuse():
+                return self._denials.forbidden(decision, request, matched, active), CLOSE_FORBIDDEN
+            case other:
+                assert_never(other)
+
+    async def _run_app(
+        self,
+        scope: Scope,
+        request: Request,
+        active: ActiveSession | None,
+        outage: StoreUnavailable | None,
+        handshake: Handshake,
+    ) -> Refusal | None:
+        """Call the app; where it lacks something before it has answered, say how the websocket is refused."""
+        scope = self._app_scopes.make(scope, active)
+        try:
+            if active is None:
+                await self.app(scope, handshake.receive, handshake.send)
+                return None
+            send = finish_handshake(self._app_responses, active, request, handshake.send)
+            websocket = OpenWebsocket(active, self._watcher, handshake.receive, send)
+            await websocket.run(lambda receive, send: self.app(scope, receive, send))
+        except Exception as exc:  # errors of the app pass
+            error = find_app_error(exc)
+            if error is None or handshake.is_answered:
+                raise
+            # The app takes a user for anonymous whom we could not look up.
+            return self._refusal_for(outage or error, request, active)
         return None
-    if isinstance(who, StoreUnavailable):
-        return parts.failures.response(request, who), CLOSE_TRY_AGAIN_LATER
-    if who is not None and not is_ours:
-        return foreign(request, parts), CLOSE_FORBIDDEN
-    try:
-        decision = await authorize(scope, parts, place, who)
-    except OIDCError as error:
-        return _told(error, request, parts, who)
-    match decision:
-        case Allow():
-            return None
-        case StartLogin() | StepUp():
-            return unauthorized(decision, request, parts), CLOSE_SESSION_OVER
-        case Refuse():
-            return forbidden(decision, request, parts, place, who), CLOSE_FORBIDDEN
-        case other:
-            assert_never(other)
 
-
-async def _run_app(
-    app: ASGIApp,
-    parts: Parts,
-    scope: Scope,
-    request: Request,
-    who: ActiveSession | StoreUnavailable | None,
-    handshake: Handshake,
-) -> Refusal | None:
-    """Call the app; where it lacks something before it has answered, say how the websocket is refused."""
-    user = who if isinstance(who, ActiveSession) else None
-    scope = app_scope(scope, parts, user)
-    try:
-        if user is None:
-            await app(scope, handshake.receive, handshake.send)
-            return None
-        send = outer_handshake(parts, user, request, handshake.send)
-        websocket = OpenWebsocket(user, parts, handshake.receive, send)
-        await websocket.run(lambda receive, send: app(scope, receive, send))
-    except Exception as exc:  # those of the app go on
-        error = lacks_user(exc)
-        if error is None or handshake.is_answered:
-            raise
-        return _told(who if isinstance(who, StoreUnavailable) else error, request, parts, user)
-    return None
-
-
-def _told(error: OIDCError, request: Request, parts: Parts, live: ActiveSession | None) -> Refusal:
-    """Say how a websocket is refused whose app lacks a user, a better login or a token."""
-    decision = decision_for(error, request, parts, live)
-    if not isinstance(decision, OIDCError):
-        return unauthorized(decision, request, parts), CLOSE_SESSION_OVER
-    is_outage = isinstance(decision, RefreshFailed | StoreUnavailable)
-    return parts.failures.response(request, decision), CLOSE_TRY_AGAIN_LATER if is_outage else CLOSE_BROKEN
+    def _refusal_for(self, error: OIDCError, request: Request, active: ActiveSession | None) -> Refusal:
+        """Say how a websocket is refused whose app lacks a user, a better login or a token."""
+        read = self._read_authentication
+        denial = decide_on_app_error(error, request, active, read_authentication=read, now=self._now())
+        if not isinstance(denial, OIDCError):
+            return self._denials.unauthorized(denial, request), CLOSE_SESSION_OVER
+        is_outage = isinstance(denial, RefreshFailed | StoreUnavailable)
+        code = CLOSE_TRY_AGAIN_LATER if is_outage else CLOSE_INTERNAL_ERROR
+        return self._failures.response(request, denial), code

@@ -12,9 +12,9 @@ from types import FrameType
 
 import uvicorn
 
-from asgi_oidc.asgi.lifespan import ASGIApp
 from asgi_oidc.cli.demo_app import protected_demo
 from asgi_oidc.testing import Client, FakeProvider
+from asgi_oidc.web.asgi_types import ASGIApp
 
 HOST = "127.0.0.1"  # anyone can be anybody at the fake provider: it is for this machine only
 EXAMPLE = Client(  # for examples/README.md

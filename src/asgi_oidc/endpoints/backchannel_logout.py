@@ -1,15 +1,20 @@
 """POST /auth/backchannel-logout: the provider tells who has signed out (Back-Channel Logout 1.0 §2.5 to §2.8)."""
 
 import logging
+from collections.abc import Callable
+from typing import Any, ClassVar
 
 from asgi_oidc import events
-from asgi_oidc.composition import Parts
-from asgi_oidc.endpoints.endpoint import Endpoint
 from asgi_oidc.errors import OIDCError, ProviderError, RequestRejected, StoreUnavailable, TokenRejected
-from asgi_oidc.logout.sign_out import sign_out_everywhere
+from asgi_oidc.logout.sign_out import SignOut
+from asgi_oidc.logout.used_logout_tokens import UsedLogoutTokens
 from asgi_oidc.protocol.logout_token import MAX_TOKEN_AGE, Logout
+from asgi_oidc.provider.provider import Provider
 from asgi_oidc.request_body import read_form_body
 from asgi_oidc.sessions.digests import digest
+from asgi_oidc.sessions.repository import SessionRepository
+from asgi_oidc.single_flight import SingleFlight
+from asgi_oidc.stores.replay_cache import ReplayCache
 from asgi_oidc.web.asgi_types import Receive
 from asgi_oidc.web.request import Request, read_form
 from asgi_oidc.web.response import Response, json_response
@@ -19,24 +24,91 @@ MINUTE = 60  # seconds
 REFUSED_AGAIN = events.LOGOUT_REFUSED._replace(level=logging.INFO)  # for the same reason, in the same minute
 
 
-async def backchannel_logout(request: Request, parts: Parts, receive: Receive) -> Response:
-    """Check the logout token whole, then end what it names, once.
+class BackchannelLogoutEndpoint:
+    """Ends what the logout tokens of one provider name."""
 
-    Returns:
-        200 when that is done; 400 and 413 for what cannot be; 503 for what can not be done now, so that the provider
-        tries again.
-    """
-    try:
-        token = _read_token(await read_form_body(request, receive))
-        logout = await parts.provider.check_logout_token(token)
-        _tell_of_missing_exp(logout, parts)
-        await _sign_out_once(logout, parts, token=token)
-    except (RequestRejected, TokenRejected) as error:
-        status = 413 if isinstance(error, RequestRejected) and error.status == 413 else 400
-        return _failed(error, parts, status, "invalid_request")
-    except (StoreUnavailable, ProviderError) as error:
-        return _failed(error, parts, 503, "temporarily_unavailable").with_headers((b"retry-after", TRY_AGAIN_AFTER))
-    return json_response({})
+    methods: ClassVar[tuple[str, ...]] = ("POST",)
+
+    def __init__(
+        self,
+        provider: Provider,
+        sign_out: SignOut,
+        used_tokens: UsedLogoutTokens,
+        sessions: SessionRepository,
+        reasons_logged: ReplayCache,
+        background: SingleFlight[Any],
+        *,
+        has_store: bool,
+        now: Callable[[], int],
+    ) -> None:
+        """Set up the endpoint.
+
+        Args:
+            reasons_logged: remembers for what reasons tokens were refused in this minute.
+            has_store: whether sessions are in a store, where they are counted.
+        """
+        self._provider = provider
+        self._sign_out = sign_out
+        self._used_tokens = used_tokens
+        self._sessions = sessions
+        self._reasons_logged = reasons_logged
+        self._background = background
+        self._has_store = has_store
+        self._now = now
+        self._has_told_of_missing_exp = False
+
+    async def handle(self, request: Request, receive: Receive) -> Response:
+        """Check the logout token whole, then end what it names, once.
+
+        Returns:
+            200 when that is done; 400 and 413 for what cannot be; 503 for what can not be done now, so that the
+            provider tries again.
+        """
+        try:
+            token = _read_token(await read_form_body(request, receive))
+            logout = await self._provider.check_logout_token(token)
+            self._tell_of_missing_exp(logout)
+            await self._sign_out_once(logout, token=token)
+        except (RequestRejected, TokenRejected) as error:
+            status = 413 if isinstance(error, RequestRejected) and error.status == 413 else 400
+            return self._refuse(error, status, "invalid_request")
+        except (StoreUnavailable, ProviderError) as error:
+            response = self._refuse(error, 503, "temporarily_unavailable")
+            return response.with_headers((b"retry-after", TRY_AGAIN_AFTER))
+        return json_response({})
+
+    async def _sign_out_once(self, logout: Logout, *, token: str) -> None:
+        sid, sub = logout.sid, logout.sub
+        if sid is not None and sub is not None and await self._sessions.is_of_another(sid, sub):
+            raise TokenRejected("claim_sub", "the session of this sid is that of somebody else")
+        # To the end: a provider that hangs up after half of it would find its token used, and nobody signed out.
+        await self._background.run_to_the_end(f"logout {digest(token)}", lambda: self._use_up(logout))
+
+    async def _use_up(self, logout: Logout) -> None:
+        if await self._used_tokens.has(logout.jti):
+            raise TokenRejected("claim_jti", "this logout token was used before")
+        count = await self._sign_out.everywhere(sub=logout.sub, sid=logout.sid)
+        # Only now: what fails before can be tried again, and doing it twice does no harm.
+        await self._used_tokens.add(logout.jti, forget_at=logout.forget_at)
+        events.log(events.LOGGED_OUT, by="the provider", sessions=count if self._has_store else "in browsers")
+
+    def _tell_of_missing_exp(self, logout: Logout) -> None:
+        """Log once that the provider sends logout tokens without `exp`, which the specification requires."""
+        if logout.has_exp or self._has_told_of_missing_exp:
+            return
+        self._has_told_of_missing_exp = True
+        what = f"the logout token has no exp; it is valid for {MAX_TOKEN_AGE} s from its iat, and its jti once"
+        fix = "nothing to change here; the provider should add exp"
+        events.log(events.LOGOUT_TOKEN_WITHOUT_EXP, what=what, fix=fix)
+
+    def _refuse(self, error: OIDCError, status: int, name: str) -> Response:
+        """Say what is wrong in the words of OAuth (RFC 6749 §5.2), for the people who run the provider."""
+        now = self._now()
+        # Operators have to see why; but anybody can post here, so each reason is a warning once a minute only.
+        is_new = self._reasons_logged.add(f"logout_refused {error.code} {now // MINUTE}", now=now, lifetime=MINUTE)
+        event = events.LOGOUT_REFUSED if is_new else REFUSED_AGAIN
+        events.log(event, status=status, code=error.code, detail=error.detail)
+        return json_response({"error": name, "error_description": error.code}, status=status)
 
 
 def _read_token(body: bytes) -> str:
@@ -48,53 +120,3 @@ def _read_token(body: bytes) -> str:
     if not token:
         raise RequestRejected("logout_token_missing", "expected a form with logout_token")
     return token
-
-
-def _tell_of_missing_exp(logout: Logout, parts: Parts) -> None:
-    """Log once that the provider sends logout tokens without `exp`, which the specification requires."""
-    if logout.has_exp or "logout_token_without_exp" in parts.notices:
-        return
-    parts.notices.add("logout_token_without_exp")
-    what = f"the logout token has no exp; it is valid for {MAX_TOKEN_AGE} s from its iat, and its jti once"
-    events.log(events.LOGOUT_TOKEN_WITHOUT_EXP, what=what, fix="nothing to change here; the provider should add exp")
-
-
-async def _sign_out_once(logout: Logout, parts: Parts, *, token: str) -> None:
-    if logout.sid is not None and logout.sub is not None and await parts.sessions.is_of_another(logout.sid, logout.sub):
-        raise TokenRejected("claim_sub", "the session of this sid is that of somebody else")
-    # To the end: a provider that hangs up after half of it would find its token used, and nobody signed out.
-    await parts.afterwards.run_to_the_end(f"logout {digest(token)}", lambda: _use_up(logout, parts))
-
-
-async def _use_up(logout: Logout, parts: Parts) -> None:
-    name = parts.records.once_key(logout.jti)
-    if await _was_used(name, parts):
-        raise TokenRejected("claim_jti", "this logout token was used before")
-    count = await sign_out_everywhere(parts, sub=logout.sub, sid=logout.sid)
-    # Only now: what fails before can be tried again, and doing it twice does no harm.
-    await _remember(name, parts, lifetime=logout.forget_at - parts.now())
-    events.log(events.LOGGED_OUT, by="the provider", sessions=count if parts.store else "in browsers")
-
-
-async def _was_used(name: str, parts: Parts) -> bool:
-    return name in parts.used if parts.shared is None else await parts.shared.get(name) is not None
-
-
-async def _remember(name: str, parts: Parts, *, lifetime: int) -> None:
-    if parts.shared is None:
-        parts.used.add(name, now=parts.now(), lifetime=lifetime)
-    else:
-        await parts.shared.add(name, b"1", lifetime=lifetime)
-
-
-def _failed(error: OIDCError, parts: Parts, status: int, name: str) -> Response:
-    """Say what is wrong in the words of OAuth (RFC 6749 §5.2), for the people who run the provider."""
-    now = parts.now()
-    # Operators have to see why; but anybody can post here, so each reason is a warning once a minute only.
-    is_news = parts.used.add(f"logout_refused {error.code} {now // MINUTE}", now=now, lifetime=MINUTE)
-    event = events.LOGOUT_REFUSED if is_news else REFUSED_AGAIN
-    events.log(event, status=status, code=error.code, detail=error.detail)
-    return json_response({"error": name, "error_description": error.code}, status=status)
-
-
-ENDPOINT = Endpoint(("POST",), backchannel_logout)

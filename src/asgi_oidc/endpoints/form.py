@@ -1,92 +1,115 @@
-"""GET and POST /auth/form: what becomes of a form that found nobody signed in."""
+"""GET and POST /auth/form: what becomes of a form that was sent without a session."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar
 
 import msgspec
 
 from asgi_oidc import events
-from asgi_oidc.composition import Parts
-from asgi_oidc.endpoints.endpoint import Endpoint
-from asgi_oidc.endpoints.login import CLAIM_PARAMETER, KeptForm, start_login
+from asgi_oidc.endpoints.endpoint import only_value
 from asgi_oidc.errors import RequestRejected
-from asgi_oidc.login.interrupted_forms import FormClaim, InterruptedForm
+from asgi_oidc.login.authentication_requests import AuthenticationRequests
+from asgi_oidc.login.cookie_budget import CookieBudget
+from asgi_oidc.login.endpoint_urls import EndpointUrls
+from asgi_oidc.login.interrupted_forms import CLAIM_PARAMETER, FormClaim, InterruptedForm, InterruptedForms
+from asgi_oidc.login.start_login import KeptForm, LoginStarter
+from asgi_oidc.pages.forms import FormPages
 from asgi_oidc.principal import User
 from asgi_oidc.request_body import read_form_body
-from asgi_oidc.sessions.authentication import authenticate
+from asgi_oidc.sessions.authentication import Authenticator
 from asgi_oidc.sessions.digests import digest
 from asgi_oidc.web.asgi_types import Receive
 from asgi_oidc.web.request import Request, read_form
 from asgi_oidc.web.response import Response, redirect
 
 
-async def form(request: Request, parts: Parts, receive: Receive) -> Response:
-    """Keep a form and start the login, say after the login what has become of it, or forget it.
+@dataclass(frozen=True, slots=True, repr=False)
+class FormEndpoint:
+    """Keeps an interrupted form during the login, and offers it again afterwards.
 
-    Raises:
-        RequestRejected: no page of ours asks for this.
-        OIDCError: the login cannot be started.
+    Attributes:
+        form_path: the path of this endpoint.
+        home: absolute URL of the start page.
     """
-    if request.method == "POST":
-        if not request.is_same_origin(parts.origin) or not request.wants_page:
-            raise RequestRejected("foreign_origin", "another site may not send a form here", status=403)
-        given = read_form(await read_form_body(request, receive))
-        if _only(given, "discard") is not None:
-            return _forget(request, parts)
-        return await _keep(request, parts, _only(given, "form") or "")
-    if not request.is_navigation:
-        raise RequestRejected("not_a_navigation", "this is a page that a person opens")
-    return await _tell(request, parts)
 
+    methods: ClassVar[tuple[str, ...]] = ("GET", "POST")
 
-async def _keep(request: Request, parts: Parts, sealed: str) -> Response:
-    kept, now, return_to = parts.forms.open(sealed, now=parts.now()), parts.now(), parts.form_path
-    ask, form = parts.asks.read(_only(request.parameters(), "ask") or "", now=now), None
-    if kept is not None and parts.cookie_budget.has_room_for(sealed, request.cookies):
-        form = KeptForm(kept.id, len(sealed), sealed)
-    elif kept is not None:
-        lost = msgspec.structs.replace(kept, target="", pairs=[])
-        return_to = f"{return_to}?form={parts.forms.seal(lost)}"
-    return await start_login(request, parts, return_to=return_to, ask=ask, is_wanted=True, form=form)
+    logins: LoginStarter
+    authenticator: Authenticator
+    authentication_requests: AuthenticationRequests
+    forms: InterruptedForms
+    budget: CookieBudget
+    pages: FormPages
+    urls: EndpointUrls
+    origin: str
+    form_path: str
+    home: str
+    now: Callable[[], int]
 
+    async def handle(self, request: Request, receive: Receive) -> Response:
+        """Keep a form and start the login, say after the login what has become of it, or forget it.
 
-def _forget(request: Request, parts: Parts) -> Response:
-    kept = parts.forms.find(request.cookies, now=parts.now())
-    back = parts.origin + kept.page if kept is not None and kept.page else parts.settings.home
-    return redirect(back).with_cookies(parts.forms.delete(request.cookies))
+        Raises:
+            RequestRejected: no page of ours asks for this.
+            OIDCError: the login cannot be started.
+        """
+        if request.method == "POST":
+            if not request.is_same_origin(self.origin) or not request.wants_page:
+                raise RequestRejected("foreign_origin", "another site may not send a form here", status=403)
+            given = read_form(await read_form_body(request, receive))
+            if only_value(given, "discard") is not None:
+                return self._discard(request)
+            return await self._keep(request, only_value(given, "form") or "")
+        if not request.is_navigation:
+            raise RequestRejected("not_a_navigation", "this is a page that a person opens")
+        return await self._offer(request)
 
+    async def _keep(self, request: Request, sealed: str) -> Response:
+        form, now, return_to = self.forms.open(sealed, now=self.now()), self.now(), self.form_path
+        authentication = self.authentication_requests.read(only_value(request.parameters(), "ask") or "", now=now)
+        kept = None
+        if form is not None and self.budget.has_room_for(sealed, request.cookies):
+            kept = KeptForm(form.id, len(sealed), sealed)
+        elif form is not None:
+            lost = msgspec.structs.replace(form, target="", pairs=[])
+            return_to = f"{return_to}?form={self.forms.seal(lost)}"
+        return await self.logins.start(
+            request, return_to=return_to, authentication=authentication, is_wanted=True, form=kept
+        )
 
-async def _tell(request: Request, parts: Parts) -> Response:
-    live = await authenticate(request, parts, now=parts.now())
-    lost = parts.forms.open(_only(request.parameters(), "form") or "", now=parts.now())
-    back = parts.origin + lost.page if lost is not None and lost.page else parts.settings.home
-    pages = parts.pages.forms
-    if live is None:
-        return redirect(back)
-    login, kept = live.session.login, parts.forms.find(request.cookies, now=parts.now())
-    if kept is None:
-        events.log(events.FORM_LOST, was_kept=lost is None)
-        # Of a form that was kept nobody knows here whether it was sent by now.
-        return pages.not_found(back=back) if lost is None else pages.lost(back=back)
-    name = User(login.sub, login.issuer, live.session.tokens.written_claims).display_name
-    if kept.sub is None and not _is_claimed(kept, live.session.id, request, parts):
-        # Nobody knows whose it is: it is for the very login that was started from its page, and for no other.
-        events.log(events.FORM_LOST, reason="another login")
-        answer = pages.not_found(back=back)
-        return answer.with_cookies(parts.forms.delete(request.cookies))
-    if kept.sub not in (None, digest(login.sub)):
-        events.log(events.FORM_LOST, reason="another user")
-        answer = pages.of_other_user(name=name, back=back)
-        return answer.with_cookies(parts.forms.delete(request.cookies))
-    events.log(events.FORM_OFFERED)
-    return pages.offer(name=name, origin=parts.origin, target=kept.target, pairs=kept.pairs, discard=parts.urls.form)
+    def _discard(self, request: Request) -> Response:
+        form = self.forms.find(request.cookies, now=self.now())
+        return redirect(self._page_of(form)).with_cookies(self.forms.delete(request.cookies))
 
+    async def _offer(self, request: Request) -> Response:
+        active = await self.authenticator.authenticate(request)
+        lost = self.forms.open(only_value(request.parameters(), "form") or "", now=self.now())
+        back = self._page_of(lost)
+        if active is None:
+            return redirect(back)
+        login, form = active.session.login, self.forms.find(request.cookies, now=self.now())
+        if form is None:
+            events.log(events.FORM_LOST, was_kept=lost is None)
+            # Of a form that was kept nobody knows here whether it was sent by now.
+            return self.pages.not_found(back=back) if lost is None else self.pages.lost(back=back)
+        name = User(login.sub, login.issuer, active.session.tokens.written_claims).display_name
+        if form.sub is None and not self._is_claimed(form, active.session.id, request):
+            # Nobody knows whose it is: it is for the very login that was started from its page, and for no other.
+            events.log(events.FORM_LOST, reason="another login")
+            return self.pages.not_found(back=back).with_cookies(self.forms.delete(request.cookies))
+        if form.sub not in (None, digest(login.sub)):
+            events.log(events.FORM_LOST, reason="another user")
+            response = self.pages.of_other_user(name=name, back=back)
+            return response.with_cookies(self.forms.delete(request.cookies))
+        events.log(events.FORM_OFFERED)
+        return self.pages.offer(
+            name=name, origin=self.origin, target=form.target, pairs=form.pairs, discard=self.urls.form
+        )
 
-def _is_claimed(kept: InterruptedForm, session_id: str, request: Request, parts: Parts) -> bool:
-    claim = parts.forms.read_claim(_only(request.parameters(), CLAIM_PARAMETER) or "")
-    return claim is not None and claim == FormClaim(kept.id, session_id)
+    def _page_of(self, form: InterruptedForm | None) -> str:
+        return self.origin + form.page if form is not None and form.page else self.home
 
-
-def _only(pairs: list[tuple[str, str]], wanted: str) -> str | None:
-    values = [value for name, value in pairs if name == wanted]
-    return values[0] if len(values) == 1 else None
-
-
-ENDPOINT = Endpoint(("GET", "POST"), form)
+    def _is_claimed(self, form: InterruptedForm, session_id: str, request: Request) -> bool:
+        claim = self.forms.read_claim(only_value(request.parameters(), CLAIM_PARAMETER) or "")
+        return claim is not None and claim == FormClaim(form.id, session_id)

@@ -1,35 +1,48 @@
 """GET /auth/session: who am I, for a single-page app. Asking does not keep the session alive."""
 
-from asgi_oidc.composition import Parts
-from asgi_oidc.endpoints.endpoint import Endpoint
+from dataclasses import dataclass
+from typing import ClassVar
+
+from asgi_oidc.login.endpoint_urls import EndpointUrls
+from asgi_oidc.login.stale_cookies import StaleCookies
+from asgi_oidc.pages.pages import Pages
 from asgi_oidc.principal import User
-from asgi_oidc.sessions.authentication import authenticate, delete_over
-from asgi_oidc.sessions.session import ends_for_good_at, expires_at
+from asgi_oidc.sessions.authentication import Authenticator
+from asgi_oidc.sessions.session import Limits, ends_for_good_at, expires_at
 from asgi_oidc.web.asgi_types import Receive
 from asgi_oidc.web.request import Request
 from asgi_oidc.web.response import Response, json_response
 
 
-async def session(request: Request, parts: Parts, receive: Receive) -> Response:
-    """Answer 200 with the user and when the session ends, or 401 with where to sign in."""
-    live = await authenticate(request, parts, now=parts.now())
-    if live is None:
-        answer = parts.pages.problem(401, "login_required", "problem.not_signed_in", login_url=parts.urls.login)
-        return answer.with_cookies(delete_over(request, parts))
-    login, tokens = live.session.login, live.session.tokens
-    user = User(login.sub, login.issuer, tokens.written_claims)
-    return json_response(
-        {
-            "sub": user.sub,
-            "issuer": user.issuer,
-            "name": user.name,
-            "email": user.email,
-            "claims": user.claims,
-            "scopes": tokens.scopes,
-            "expires_at": expires_at(live.session, parts.limits),
-            "ends_at": ends_for_good_at(live.session, parts.limits),
-        }
-    )
+@dataclass(frozen=True, slots=True, repr=False)
+class SessionEndpoint:
+    """Says who is signed in, and until when."""
 
+    methods: ClassVar[tuple[str, ...]] = ("GET", "HEAD")
 
-ENDPOINT = Endpoint(("GET", "HEAD"), session)
+    authenticator: Authenticator
+    stale_cookies: StaleCookies
+    limits: Limits
+    pages: Pages
+    urls: EndpointUrls
+
+    async def handle(self, request: Request, receive: Receive) -> Response:
+        """Answer 200 with the user and when the session ends, or 401 with where to sign in."""
+        active = await self.authenticator.authenticate(request)
+        if active is None:
+            response = self.pages.problem(401, "login_required", "problem.not_signed_in", login_url=self.urls.login)
+            return response.with_cookies(self.stale_cookies.delete(request))
+        login, tokens = active.session.login, active.session.tokens
+        user = User(login.sub, login.issuer, tokens.written_claims)
+        return json_response(
+            {
+                "sub": user.sub,
+                "issuer": user.issuer,
+                "name": user.name,
+                "email": user.email,
+                "claims": user.claims,
+                "scopes": tokens.scopes,
+                "expires_at": expires_at(active.session, self.limits),
+                "ends_at": ends_for_good_at(active.session, self.limits),
+            }
+        )

@@ -94,15 +94,16 @@ def require(**wanted: Unpack[Wanted]) -> Requirement:
         ValueError: the requirements are invalid.
     """
     terms = read_terms(**wanted)
-    return Requirement(SignIn(terms=terms), scopes=terms.needs.scopes)
+    return Requirement(SignIn(terms=terms), scopes=terms.requirements.scopes)
 
 
 def _key_of(terms: Terms) -> Hashable:
     # FastAPI asks equal dependencies once in a request. True is equal to 1, which is another thing to ask for.
     claims = tuple(
-        (name, path, tuple((type(value), value) for value in values)) for name, path, values in terms.needs.claims
+        (name, path, tuple((type(value), value) for value in values))
+        for name, path, values in terms.requirements.claims
     )
-    return claims, terms.needs.scopes, terms.needs.email_domains, terms.ask
+    return claims, terms.requirements.scopes, terms.requirements.email_domains, terms.authentication
 
 
 def _open_id_connect(issuer: str) -> OpenIdConnect:

@@ -10,7 +10,7 @@ from asgi_oidc import events
 from asgi_oidc.asgi.oidc import OIDC
 from asgi_oidc.policy.requirements import ClaimPath, Requirements, Scalar, Subject, read_requirements
 from asgi_oidc.principal import AnonymousUser, User
-from asgi_oidc.protocol.step_up import ANY_LOGIN, AuthenticationRequest, read_ask
+from asgi_oidc.protocol.step_up import ANY_LOGIN, AuthenticationRequest, read_authentication
 from asgi_oidc.web.paths import read_path
 from asgi_oidc.web.request import Request
 from asgi_oidc.web.response import challenge
@@ -35,12 +35,12 @@ class Wanted(TypedDict, total=False):
 class Terms:
     """The requirements of a route, checked. If there are none, every signed-in user may use it."""
 
-    needs: Requirements = field(default_factory=Requirements)
-    ask: AuthenticationRequest = ANY_LOGIN
+    requirements: Requirements = field(default_factory=Requirements)
+    authentication: AuthenticationRequest = ANY_LOGIN
 
     def with_scopes(self, scopes: Sequence[str]) -> "Terms":
         """Require these scopes and no others."""
-        return replace(self, needs=replace(self.needs, scopes=tuple(scopes)))
+        return replace(self, requirements=replace(self.requirements, scopes=tuple(scopes)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +80,8 @@ def read_terms(
     Raises:
         ValueError: a requirement is invalid.
     """
-    needs = read_requirements(claims=claims, scopes=scopes, email_domains=email_domains)
-    return Terms(needs, read_ask(acr_values, max_age))
+    requirements = read_requirements(claims=claims, scopes=scopes, email_domains=email_domains)
+    return Terms(requirements, read_authentication(acr_values, max_age))
 
 
 def find_user(scope: Scope) -> User | None:
@@ -110,33 +110,35 @@ def check_user(scope: Scope, terms: Terms) -> User | Refusal:
     """
     user = find_user(scope)
     if user is None:
-        return _login_needed(scope, terms.ask, "login_required", "Please sign in")
+        return _login_needed(scope, terms.authentication, "login_required", "Please sign in")
     domains = user._trusted_email_domains  # of the middleware that handed the user over; not for apps to see
-    person = Subject(user.claims, scope["auth"].scopes, trusted_email_domains=domains)
-    if (need := terms.needs.unmet(person)) is not None:
-        scopes = terms.needs.scopes if need.startswith("scopes") else ()
-        return _forbidden(scope, need, scopes, hint=terms.needs.hint(person))
-    if not scope["oidc"].meets(acr_values=terms.ask.acr_values or None, max_age=terms.ask.max_age):
+    subject = Subject(user.claims, scope["auth"].scopes, trusted_email_domains=domains)
+    if (need := terms.requirements.unmet(subject)) is not None:
+        scopes = terms.requirements.scopes if need.startswith("scopes") else ()
+        return _forbidden(scope, need, scopes, hint=terms.requirements.hint(subject))
+    if not scope["oidc"].meets(
+        acr_values=terms.authentication.acr_values or None, max_age=terms.authentication.max_age
+    ):
         title = "Please sign in again: this needs a stronger or fresher login"
-        return _login_needed(scope, terms.ask, "insufficient_user_authentication", title)
+        return _login_needed(scope, terms.authentication, "insufficient_user_authentication", title)
     return user
 
 
-def _login_needed(scope: Scope, ask: AuthenticationRequest, error: str, title: str) -> Refusal:
+def _login_needed(scope: Scope, authentication: AuthenticationRequest, error: str, title: str) -> Refusal:
     """Redirect a page navigation to a login that comes back here; give any other client its URL (RFC 9470 §3)."""
     request, oidc = _read_request(scope), scope["oidc"]
     is_page = request.is_navigation and scope["type"] == "http"
     return_to = request.target if is_page else _page_of(request, oidc)
-    url = oidc.login_url(return_to, acr_values=ask.acr_values or None, max_age=ask.max_age)
+    url = oidc.login_url(return_to, acr_values=authentication.acr_values or None, max_age=authentication.max_age)
     if is_page:
         return _refusal(303, error, title, {"location": url}, login_url=url)
     events.log(events.LOGIN_REQUIRED, status=401, method=request.method)
     leads_there = {"hx-redirect": url} if request.is_htmx else {}
     if error == "login_required":
         return _refusal(401, error, title, {**_challenge(oidc), **leads_there}, login_url=url)
-    asked: dict[str, object] = {"acr_values": list(ask.acr_values)} if ask.acr_values else {}
-    asked |= {} if ask.max_age is None else {"max_age": ask.max_age}
-    challenge = _challenge(oidc, error=error, **ask.parameters) | leads_there
+    asked: dict[str, object] = {"acr_values": list(authentication.acr_values)} if authentication.acr_values else {}
+    asked |= {} if authentication.max_age is None else {"max_age": authentication.max_age}
+    challenge = _challenge(oidc, error=error, **authentication.parameters) | leads_there
     return _refusal(401, error, title, challenge, login_url=url, **asked)
 
 

@@ -15,7 +15,7 @@ REQUEST_LIFETIME = 43_200  # seconds
 class SealedRequest(msgspec.Struct, frozen=True, array_like=True):
     """What is asked for, and since when, in seconds since the epoch."""
 
-    ask: AuthenticationRequest
+    authentication: AuthenticationRequest
     created_at: int
 
 
@@ -28,9 +28,9 @@ class AuthenticationRequests:
 
     sealer: Sealer
 
-    def write(self, ask: AuthenticationRequest, *, now: int) -> str:
+    def write(self, authentication: AuthenticationRequest, *, now: int) -> str:
         """Write a value for a URL."""
-        return self.sealer.seal("ask", "ask", msgspec.msgpack.encode(SealedRequest(ask, now)))
+        return self.sealer.seal("ask", "ask", msgspec.msgpack.encode(SealedRequest(authentication, now)))
 
     def read(self, text: str, *, now: int) -> AuthenticationRequest:
         """Read a value; what we did not write, or too long ago, asks for nothing."""
@@ -41,4 +41,4 @@ class AuthenticationRequests:
             sealed = _decoder.decode(data)
         except (ValueError, RecursionError):
             return ANY_LOGIN
-        return sealed.ask if abs(now - sealed.created_at) < REQUEST_LIFETIME else ANY_LOGIN
+        return sealed.authentication if abs(now - sealed.created_at) < REQUEST_LIFETIME else ANY_LOGIN

@@ -13,7 +13,7 @@ class EndpointUrls:
 
     Attributes:
         base_path: what stands before the app's own paths in a browser's address.
-        read_ask: checks what the app asks for: `acr_values` and `max_age`.
+        read_authentication: checks what the app asks for: `acr_values` and `max_age`.
         sealed: writes how a login shall be done, so that nobody else can ask for it.
     """
 
@@ -21,20 +21,22 @@ class EndpointUrls:
     logout: str
     form: str
     base_path: str
-    read_ask: Callable[[object, object], AuthenticationRequest] = field(repr=False)
+    read_authentication: Callable[[object, object], AuthenticationRequest] = field(repr=False)
     sealed: Callable[[AuthenticationRequest], str] = field(repr=False)
 
-    def login_for(self, ask: AuthenticationRequest, return_to: str | None) -> str:
+    def login_for(self, authentication: AuthenticationRequest, return_to: str | None) -> str:
         """Write the URL that starts a login of that kind."""
         # The return path comes last, so that a script may add a fragment to it.
-        return _with_parameters(self.login, self._asking(ask) | ({"return_to": return_to} if return_to else {}))
+        return _with_parameters(
+            self.login, self._asking(authentication) | ({"return_to": return_to} if return_to else {})
+        )
 
-    def form_for(self, ask: AuthenticationRequest) -> str:
+    def form_for(self, authentication: AuthenticationRequest) -> str:
         """Write the URL that keeps a form and starts such a login."""
-        return _with_parameters(self.form, self._asking(ask))
+        return _with_parameters(self.form, self._asking(authentication))
 
-    def _asking(self, ask: AuthenticationRequest) -> dict[str, str]:
-        return {} if ask == ANY_LOGIN else {"ask": self.sealed(ask)}
+    def _asking(self, authentication: AuthenticationRequest) -> dict[str, str]:
+        return {} if authentication == ANY_LOGIN else {"ask": self.sealed(authentication)}
 
 
 def with_return_to(url: str, return_to: str | None) -> str:

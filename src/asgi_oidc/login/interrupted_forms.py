@@ -9,6 +9,7 @@ from asgi_oidc.sessions.sealing import Sealer
 from asgi_oidc.web.cookies import CookieStyle
 
 _CLAIM = "claim"  # what is sealed, beside forms
+CLAIM_PARAMETER = "claim"  # of the page that offers a form: which session its login became
 FORM_LIFETIME = 600  # seconds; as long as a login may take
 MAX_FORM_SIZE = 2048  # bytes of a form that is kept; it has to fit into one cookie
 MAX_SEALED_FORM_LENGTH = 3800  # characters of it, sealed; with its name and attributes it stays below 4096 bytes

@@ -1,20 +1,22 @@
 """A checked login becomes a session: new at every login, and older ones end."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import msgspec
 
 from asgi_oidc import events
-from asgi_oidc.composition import Parts
 from asgi_oidc.errors import RequestRejected, StoreUnavailable
-from asgi_oidc.login.login_transactions import Transaction
+from asgi_oidc.login.login_transactions import Transaction, Transactions
+from asgi_oidc.login.stale_cookies import StaleCookies
 from asgi_oidc.protocol.id_token import FIRST
 from asgi_oidc.protocol.tokens import TokenAnswer
-from asgi_oidc.sessions.authentication import expect_login, may_sign_out, who_was
+from asgi_oidc.sessions.authentication import Authenticator
 from asgi_oidc.sessions.digests import digest
-from asgi_oidc.sessions.revocations import Moment
+from asgi_oidc.sessions.repository import SessionRepository
+from asgi_oidc.sessions.revocation_feed import RevocationFeed
+from asgi_oidc.sessions.revocations import Moment, Revocations
 from asgi_oidc.sessions.session import REPLACED_GRACE, Login, Session, Tokens, earliest, refresh_due_at, write_claims
 from asgi_oidc.web.request import Request
 
@@ -44,124 +46,147 @@ class Replaced(NamedTuple):
     login: Login | None = None
 
 
-def begin(transaction: Transaction, parts: Parts) -> LoginStart:
-    """Note who was signed out before, as far as that is known here."""
-    return LoginStart(transaction.session_id, parts.ended.moment(now=parts.clock()))
+class SignIn:
+    """Makes the session of a login, and ends those that it takes the place of."""
 
+    def __init__(
+        self,
+        sessions: SessionRepository,
+        authenticator: Authenticator,
+        revocations: Revocations,
+        feed: RevocationFeed,
+        transactions: Transactions,
+        stale_cookies: StaleCookies,
+        *,
+        clock: Callable[[], float],
+    ) -> None:
+        """Args: clock: seconds since the epoch."""
+        self._sessions = sessions
+        self._authenticator = authenticator
+        self._revocations = revocations
+        self._feed = feed
+        self._transactions = transactions
+        self._stale_cookies = stale_cookies
+        self._clock = clock
 
-def new_session(
-    parts: Parts,
-    beginning: LoginStart,
-    answer: TokenAnswer,
-    said: Claims,
-    *,
-    claims: Claims,
-    admitted: Claims,
-    scope: str,
-    from_access_token: Collection[str] = (),
-) -> Session:
-    """Make a session of what a login gave.
+    def begin(self, transaction: Transaction) -> LoginStart:
+        """Note who was signed out before, as far as that is known here."""
+        return LoginStart(transaction.session_id, self._revocations.moment(now=self._clock()))
 
-    Args:
-        said: claims of the ID Token.
-        claims: the same with those of userinfo, and of the access token.
-        admitted: what `on_login` made of them.
-        scope: as granted.
-        from_access_token: names of the claims that the access token alone gave.
-    """
-    sid, expires_in, now = said.get("sid"), answer.expires_in, parts.now()
-    sid = sid if isinstance(sid, str) else None
-    login = Login(
-        id=beginning.session_id,
-        issuer=said["iss"],
-        sub=said["sub"],
-        sid=sid,
-        first={name: said[name] for name in FIRST if name in said},
-        made=sorted(name for name in claims.keys() | admitted.keys() if claims.get(name) != admitted.get(name)),
-        created_at=now,
-        began=parts.ended.begin(beginning.moment, sub=said["sub"], sid=sid),
-    )
-    tokens = Tokens(
-        written_claims=write_claims(dict(admitted)),
-        id_token=answer.id_token,
-        access_token=answer.access_token,
-        access_expires_at=None if expires_in is None else now + expires_in,
-        refresh_due_at=None if expires_in is None else refresh_due_at(now, expires_in),
-        refresh_token=answer.refresh_token,
-        scopes=scope.split(),
-        ends_at=earliest(None, said.get("session_expiry")),
-        from_access_token=sorted(from_access_token),
-    )
-    return Session(login=login, tokens=tokens, seen_at=now)
+    def new_session(
+        self,
+        start: LoginStart,
+        answer: TokenAnswer,
+        id_token_claims: Claims,
+        *,
+        claims: Claims,
+        admitted: Claims,
+        scope: str,
+        from_access_token: Collection[str] = (),
+    ) -> Session:
+        """Make a session of what a login gave.
 
+        Args:
+            id_token_claims: claims of the ID Token.
+            claims: the same with those of userinfo, and of the access token.
+            admitted: what `on_login` made of them.
+            scope: as granted.
+            from_access_token: names of the claims that the access token alone gave.
+        """
+        sid, expires_in, now = id_token_claims.get("sid"), answer.expires_in, self._now()
+        sid = sid if isinstance(sid, str) else None
+        login = Login(
+            id=start.session_id,
+            issuer=id_token_claims["iss"],
+            sub=id_token_claims["sub"],
+            sid=sid,
+            first={name: id_token_claims[name] for name in FIRST if name in id_token_claims},
+            made=sorted(name for name in claims.keys() | admitted.keys() if claims.get(name) != admitted.get(name)),
+            created_at=now,
+            began=self._revocations.begin(start.moment, sub=id_token_claims["sub"], sid=sid),
+        )
+        tokens = Tokens(
+            written_claims=write_claims(dict(admitted)),
+            id_token=answer.id_token,
+            access_token=answer.access_token,
+            access_expires_at=None if expires_in is None else now + expires_in,
+            refresh_due_at=None if expires_in is None else refresh_due_at(now, expires_in),
+            refresh_token=answer.refresh_token,
+            scopes=scope.split(),
+            ends_at=earliest(None, id_token_claims.get("session_expiry")),
+            from_access_token=sorted(from_access_token),
+        )
+        return Session(login=login, tokens=tokens, seen_at=now)
 
-async def sign_in(request: Request, parts: Parts, session: Session, transaction: Transaction) -> list[bytes]:
-    """Write a new session in the place of older ones, unless the person signs out, or is signed out, meanwhile.
+    async def sign_in(self, request: Request, session: Session, transaction: Transaction) -> list[bytes]:
+        """Write a new session in the place of older ones, unless the person signs out, or is signed out, meanwhile.
 
-    Returns:
-        Set-Cookie lines.
+        Returns:
+            Set-Cookie lines.
 
-    Raises:
-        RequestRejected: the person has signed out while this login was under way.
-        SessionTooLarge: it does not fit into cookies.
-        StoreUnavailable: it could not be written.
-    """
-    _check_not_signed_out(parts, transaction)
-    replaced = await _replaced(request, parts, session, transaction)
-    kept = [old.session_id for old in replaced if old.grace][:MAX_REPLACED]
-    session = msgspec.structs.replace(session, login=msgspec.structs.replace(session.login, replaced=kept))
-    unseen = parts.transactions.sessions_of_others(transaction.state, request.cookies)
-    cookies = await parts.sessions.begin(session, request.cookies, unseen=unseen, is_blind=transaction.form_post)
-    try:
-        await parts.log.catch_up()
-        if parts.ended.is_dead(session.login, now=parts.now()):
-            raise RequestRejected("signed_out_meanwhile", "the provider has signed the user out")
-        _check_not_signed_out(parts, transaction)  # again: a store takes its time
-        for old in [old for old in replaced if not old.grace]:
-            # Another user's: it ends, or nobody signs in.
-            await parts.sessions.expire_with_grace(old.session_id, grace=0, successor=session.login, other=old.login)
-    except RequestRejected:
-        await parts.sessions.end(session)
-        raise
-    except StoreUnavailable:
-        # It has taken over from nothing yet: the session that the browser has goes on.
-        login = msgspec.structs.replace(session.login, replaced=[])
-        await parts.sessions.end(msgspec.structs.replace(session, login=login))
-        raise
-    for old in [old for old in replaced if old.grace]:
-        await _fade(parts, old.session_id, grace=old.grace, successor=session.login)
-    events.log(events.LOGIN_SUCCEEDED)
-    return cookies
+        Raises:
+            RequestRejected: the person has signed out while this login was under way.
+            SessionTooLarge: it does not fit into cookies.
+            StoreUnavailable: it could not be written.
+        """
+        self._check_not_signed_out(transaction)
+        replaced = await self._replaced(request, session, transaction)
+        kept = [old.session_id for old in replaced if old.grace][:MAX_REPLACED]
+        session = msgspec.structs.replace(session, login=msgspec.structs.replace(session.login, replaced=kept))
+        unseen = self._transactions.sessions_of_others(transaction.state, request.cookies)
+        cookies = await self._sessions.begin(session, request.cookies, unseen=unseen, is_blind=transaction.form_post)
+        try:
+            await self._feed.catch_up()
+            if self._revocations.is_dead(session.login, now=self._now()):
+                raise RequestRejected("signed_out_meanwhile", "the provider has signed the user out")
+            self._check_not_signed_out(transaction)  # again: a store takes its time
+            for old in [old for old in replaced if not old.grace]:
+                # Another user's: it ends, or nobody signs in.
+                await self._sessions.expire_with_grace(
+                    old.session_id, grace=0, successor=session.login, other=old.login
+                )
+        except RequestRejected:
+            await self._sessions.end(session)
+            raise
+        except StoreUnavailable:
+            # It has taken over from nothing yet: the session that the browser has goes on.
+            login = msgspec.structs.replace(session.login, replaced=[])
+            await self._sessions.end(msgspec.structs.replace(session, login=login))
+            raise
+        for old in [old for old in replaced if old.grace]:
+            await self._expire_with_grace(old.session_id, grace=old.grace, successor=session.login)
+        events.log(events.LOGIN_SUCCEEDED)
+        return cookies
 
+    def _check_not_signed_out(self, transaction: Transaction) -> None:
+        before = transaction.before
+        if before is not None and self._revocations.is_ended(before.session):
+            raise RequestRejected("signed_out_meanwhile", "the session that this login began with was signed out")
 
-def _check_not_signed_out(parts: Parts, transaction: Transaction) -> None:
-    before = transaction.before
-    if before is not None and parts.ended.is_ended(before.session):
-        raise RequestRejected("signed_out_meanwhile", "the session that this login began with was signed out")
+    async def _expire_with_grace(self, session_id: str, *, grace: int, successor: Login) -> None:
+        try:
+            await self._sessions.expire_with_grace(session_id, grace=grace, successor=successor)
+        except StoreUnavailable as error:  # the new session stands, and a sign-out will end the old one with it
+            events.log(events.STORE_FAILED, code=error.code, detail=error.detail)
 
+    async def _replaced(self, request: Request, new: Session, transaction: Transaction) -> list[Replaced]:
+        """Name the sessions that this browser had, now and when the login started, and how long each lives on.
 
-async def _fade(parts: Parts, session_id: str, *, grace: int, successor: Login) -> None:
-    try:
-        await parts.sessions.expire_with_grace(session_id, grace=grace, successor=successor)
-    except StoreUnavailable as error:  # the new session stands, and a sign-out will end the old one with it
-        events.log(events.STORE_FAILED, code=error.code, detail=error.detail)
+        Another user's ends now. The same user's has a short grace, or a second tab would be thrown out by the
+        login of the first; the new session knows its id, so that a sign-out ends both.
+        """
+        active, before = await self._authenticator.find_even_if_over(request), transaction.before
+        self._stale_cookies.expect_login(request)
+        olds: list[Replaced] = []
+        if active is None:
+            await self._sessions.end_unread(request.cookies)
+        elif self._authenticator.may_sign_out(active.session):
+            old = active.session.login
+            grace, other = (REPLACED_GRACE, None) if old.sub == new.login.sub else (0, old)
+            olds = [Replaced(name, grace, other) for name in (old.id, *old.replaced)]
+        if before is not None and before.session not in [old.session_id for old in olds]:
+            olds.append(Replaced(before.session, REPLACED_GRACE if before.sub == digest(new.login.sub) else 0))
+        return olds
 
-
-async def _replaced(request: Request, parts: Parts, new: Session, transaction: Transaction) -> list[Replaced]:
-    """Name the sessions that this browser had, now and when the login started, and how long each lives on.
-
-    Another user's ends now. The same user's has a short grace, or a second tab would be thrown out by the
-    login of the first; the new session knows its id, so that a sign-out ends both.
-    """
-    live, before = await who_was(request, parts), transaction.before
-    expect_login(request, parts)
-    olds: list[Replaced] = []
-    if live is None:
-        await parts.sessions.end_unread(request.cookies)
-    elif may_sign_out(live.session, parts, now=parts.now()):
-        old = live.session.login
-        grace, other = (REPLACED_GRACE, None) if old.sub == new.login.sub else (0, old)
-        olds = [Replaced(name, grace, other) for name in (old.id, *old.replaced)]
-    if before is not None and before.session not in [old.session_id for old in olds]:
-        olds.append(Replaced(before.session, REPLACED_GRACE if before.sub == digest(new.login.sub) else 0))
-    return olds
+    def _now(self) -> int:
+        return int(self._clock())

@@ -1,6 +1,7 @@
-"""What an app lacks that gives up: a user, a better login or a token; it is answered as if the request came without."""
+"""Errors by which the app says that it lacks a user, a better login or a token: the middleware answers for it."""
 
-from asgi_oidc.composition import Parts
+from collections.abc import Callable
+
 from asgi_oidc.errors import (
     AccessTokenExpired,
     NotSignedIn,
@@ -10,35 +11,43 @@ from asgi_oidc.errors import (
     StoreUnavailable,
 )
 from asgi_oidc.policy.policy import StartLogin, StepUp
-from asgi_oidc.protocol.step_up import ANY_LOGIN
+from asgi_oidc.protocol.step_up import ANY_LOGIN, AuthenticationRequest
 from asgi_oidc.sessions.repository import ActiveSession
 from asgi_oidc.web.request import Request
 
 MIN_AGE = 60  # seconds that a session must be old before a token that ran out sends the browser to sign in again
 
+ReadAuthentication = Callable[[object, object], AuthenticationRequest]
+"""Checks `acr_values` and `max_age`; raises `ValueError`."""
 
-def lacks_user(exc: BaseException) -> OIDCError | None:
-    """Find out whether an app failed for want of a user, a better login or a token; it may have asked for several."""
-    if isinstance(exc, NotSignedIn | StepUpRequired | AccessTokenExpired | RefreshFailed | StoreUnavailable):
-        return exc
-    if not isinstance(exc, BaseExceptionGroup):
+
+def find_app_error(error: BaseException) -> OIDCError | None:
+    """Return the error of ours by which an app failed, None if it failed in another way; it may raise a group."""
+    if isinstance(error, NotSignedIn | StepUpRequired | AccessTokenExpired | RefreshFailed | StoreUnavailable):
+        return error
+    if not isinstance(error, BaseExceptionGroup):
         return None
-    found = [lacks_user(each) for each in exc.exceptions]
+    found = [find_app_error(each) for each in error.exceptions]
     return None if None in found else found[0]
 
 
-def decision_for(
-    error: OIDCError, request: Request, parts: Parts, live: ActiveSession | None
+def decide_on_app_error(
+    error: OIDCError,
+    request: Request,
+    active: ActiveSession | None,
+    *,
+    read_authentication: ReadAuthentication,
+    now: int,
 ) -> StartLogin | StepUp | OIDCError:
-    """Say which login would help, or give the error that has to be told instead."""
+    """Say which login would help, or give the error that has to be reported instead."""
     if isinstance(error, StepUpRequired):
         try:
-            ask = parts.settings.read_ask(error.acr_values, error.max_age)
+            authentication = read_authentication(error.acr_values, error.max_age)
         except ValueError as exc:
             return OIDCError("step_up_invalid", str(exc))
-        return StartLogin(ask) if live is None else StepUp(ask)
+        return StartLogin(authentication) if active is None else StepUp(authentication)
     # A provider whose tokens are dead on arrival would send the browser round in circles.
-    is_new = live is not None and parts.now() - live.session.login.created_at < MIN_AGE
+    is_new = active is not None and now - active.session.login.created_at < MIN_AGE
     goes_in_circles = is_new and request.is_navigation
     if isinstance(error, NotSignedIn | AccessTokenExpired) and not goes_in_circles:
         return StartLogin(ANY_LOGIN)

@@ -81,24 +81,24 @@ class FoundMounts:
             seeks_root=self.seeks_root,
         )
 
-    def add_prefix(self, place: str, text: str, *, is_whole: bool = False) -> None:
+    def add_prefix(self, mount_point: str, text: str, *, is_whole: bool = False) -> None:
         """Note what matches plain text; at the end of a segment it is nothing special."""
         if text and not text.endswith(("/", "}")):
-            self.prefixes.add(place + text)
-            self.whole.update({place + text} if is_whole else ())
+            self.prefixes.add(mount_point + text)
+            self.whole.update({mount_point + text} if is_whole else ())
 
-    def add_kept(self, place: MountPoint, start: str, own: str) -> MountPoint:
+    def add_kept(self, mount_point: MountPoint, start: str, own: str) -> MountPoint:
         """Note a mount that hands on the whole path, and return the place of its app."""
         if own:
-            self.kept.add(PathKeepingMount(start, place.of_path, place.root, own))
-        return MountPoint(start, place.of_path, place.root + own)
+            self.kept.add(PathKeepingMount(start, mount_point.of_path, mount_point.root, own))
+        return MountPoint(start, mount_point.of_path, mount_point.root + own)
 
-    def add_template(self, place: str, template: str) -> None:
+    def add_template(self, mount_point: str, template: str) -> None:
         """Note a route that ends with a parameter for all that follows, in the middle of a segment."""
         if (rest := _REST.search(template)) is not None:
-            self.add_prefix(place, _with_braces(template[: rest.start()]))
+            self.add_prefix(mount_point, _with_braces(template[: rest.start()]))
 
-    def add_expression(self, place: str, expression: str, *, is_whole: bool = False) -> str | None:
+    def add_expression(self, mount_point: str, expression: str, *, is_whole: bool = False) -> str | None:
         """Note a regular expression that matches the beginning of a path.
 
         Returns:
@@ -106,10 +106,10 @@ class FoundMounts:
         """
         text, rest = _plain_text(expression.removeprefix("^"))
         if not rest or _ANYTHING.fullmatch(rest):
-            self.add_prefix(place, text, is_whole=is_whole)
+            self.add_prefix(mount_point, text, is_whole=is_whole)
             return None if rest else text
         if not rest.endswith(("$", "\\Z", "/", "/?")) and not _END_OF_A_SEGMENT.match(rest):
-            self.opaque[place + text] = f"the expression {expression!r}"
+            self.opaque[mount_point + text] = f"the expression {expression!r}"
         return None
 
 
@@ -133,7 +133,7 @@ def _plain_text(expression: str) -> tuple[str, str]:
     return text, expression[at:]
 
 
-def _starlette(app: Any, place: MountPoint, found: FoundMounts) -> Iterator[Child]:
+def _starlette(app: Any, mount_point: MountPoint, found: FoundMounts) -> Iterator[Child]:
     """Read Starlette and FastAPI: mounts match whole segments."""
     found.tables.append(app.routes)
     if getattr(app, "root_path", ""):
@@ -142,16 +142,16 @@ def _starlette(app: Any, place: MountPoint, found: FoundMounts) -> Iterator[Chil
         path = _with_braces(str(getattr(route, "path", "")))
         if hasattr(route, "original_router"):  # what FastAPI keeps of include_router
             prefix = _with_braces(str(getattr(route.include_context, "prefix", "")))
-            yield route.original_router, place.including(prefix)
+            yield route.original_router, mount_point.including(prefix)
         elif hasattr(route, "endpoint"):
-            found.add_template(place.start, route.path)
+            found.add_template(mount_point.start, route.path)
             if not isinstance(route.endpoint, FunctionType | MethodType | type):
-                yield route.endpoint, place
+                yield route.endpoint, mount_point
         elif hasattr(route, "app"):
-            yield route.app, found.add_kept(place, place.start + path, path)
+            yield route.app, found.add_kept(mount_point, mount_point.start + path, path)
 
 
-def _litestar(app: Any, place: MountPoint, found: FoundMounts) -> Iterator[Child]:
+def _litestar(app: Any, mount_point: MountPoint, found: FoundMounts) -> Iterator[Child]:
     """Read Litestar: its mounts match plain text."""
     found.seeks_root = True
     found.tables.append(app.routes)
@@ -159,98 +159,98 @@ def _litestar(app: Any, place: MountPoint, found: FoundMounts) -> Iterator[Child
         handler: Any = getattr(route, "route_handler", None)
         if not hasattr(handler, "is_mount"):
             continue
-        below = place
+        below = mount_point
         if handler.is_mount:
-            below = place.shortening(route.path.rstrip("/"))
-            found.add_prefix(place.start, route.path)
+            below = mount_point.shortening(route.path.rstrip("/"))
+            found.add_prefix(mount_point.start, route.path)
             found.shortening.add(below.start)
         yield getattr(handler.fn, "value", handler.fn), below
 
 
-def _quart(app: Any, place: MountPoint, found: FoundMounts) -> Iterator[Child]:
+def _quart(app: Any, mount_point: MountPoint, found: FoundMounts) -> Iterator[Child]:
     found.tables.append(app.view_functions)
     for rule in app.url_map.iter_rules():
-        found.add_template(place.start, str(rule.rule))
+        found.add_template(mount_point.start, str(rule.rule))
     if "asgi_app" in vars(app):  # else it is a method
-        yield app.asgi_app, place
+        yield app.asgi_app, mount_point
 
 
-def _falcon(app: Any, place: MountPoint, found: FoundMounts) -> Iterator[Child]:
+def _falcon(app: Any, mount_point: MountPoint, found: FoundMounts) -> Iterator[Child]:
     """Read Falcon: its sinks are regular expressions that match a beginning."""
     found.tables.append(app._sinks)
     for expression, *_ in app._sinks:
-        found.add_expression(place.of_path, expression.pattern, is_whole=True)
+        found.add_expression(mount_point.of_path, expression.pattern, is_whole=True)
     yield from ()
 
 
-def _hypercorn(app: Any, place: MountPoint, found: FoundMounts) -> Iterator[Child]:
+def _hypercorn(app: Any, mount_point: MountPoint, found: FoundMounts) -> Iterator[Child]:
     """Read the dispatcher: its mounts match plain text."""
     found.tables.append(app.mounts)
     for path, mounted in app.mounts.items():
-        found.add_prefix(place.of_path, path, is_whole=True)
-        yield mounted, found.add_kept(place, place.of_path + path.rstrip("/"), path)
+        found.add_prefix(mount_point.of_path, path, is_whole=True)
+        yield mounted, found.add_kept(mount_point, mount_point.of_path + path.rstrip("/"), path)
 
 
-def _blacksheep(app: Any, place: MountPoint, found: FoundMounts) -> Iterator[Child]:
+def _blacksheep(app: Any, mount_point: MountPoint, found: FoundMounts) -> Iterator[Child]:
     """Read BlackSheep: what ends with "/*" matches plain text, in mounts and in routes."""
     mounted = app.mount_registry.mounted_apps
     found.tables.append(mounted)
     for route in chain(mounted, *app.router.routes.values()):
         text, star, _ = route.pattern.decode().partition("*")
         if star:
-            found.add_prefix(place.of_path, _with_braces(text).rstrip("/"), is_whole=True)
+            found.add_prefix(mount_point.of_path, _with_braces(text).rstrip("/"), is_whole=True)
     for route in mounted:
         path = route.pattern.decode().rstrip("/*")
-        yield route.handler, found.add_kept(place, place.of_path + path, path)
+        yield route.handler, found.add_kept(mount_point, mount_point.of_path + path, path)
 
 
-def _django(app: Any, place: MountPoint, found: FoundMounts) -> Iterator[Child]:
+def _django(app: Any, mount_point: MountPoint, found: FoundMounts) -> Iterator[Child]:
     """Read the URLconf: what is included, and an expression without an end, match plain text."""
     if script_name := sys.modules["django.conf"].settings.FORCE_SCRIPT_NAME:
         found.root_paths.add(script_name)
     try:
         urls = sys.modules["django.urls"].get_resolver().url_patterns
     except Exception:  # noqa: BLE001  # it imports modules of the app; what is wrong there Django tells by itself
-        found.opaque[place.start] = "the URLconf of Django"
+        found.opaque[mount_point.start] = "the URLconf of Django"
     else:
-        _note_django_urls(urls, f"{place.start}/", found)
+        _note_django_urls(urls, f"{mount_point.start}/", found)
     yield from ()
 
 
-def _note_django_urls(urls: Iterable[Any], place: str, found: FoundMounts) -> None:
+def _note_django_urls(urls: Iterable[Any], mount_point: str, found: FoundMounts) -> None:
     for url in urls:
         is_included = hasattr(url, "url_patterns")
-        texts = _django_texts(url.pattern, place, found, is_included=is_included)
+        texts = _django_texts(url.pattern, mount_point, found, is_included=is_included)
         for text in texts if is_included else ():
-            _note_django_urls(url.url_patterns, place + text, found)
+            _note_django_urls(url.url_patterns, mount_point + text, found)
 
 
-def _django_texts(pattern: Any, place: str, found: FoundMounts, *, is_included: bool) -> Iterable[str]:
+def _django_texts(pattern: Any, mount_point: str, found: FoundMounts, *, is_included: bool) -> Iterable[str]:
     """Note what a pattern matches, and return the texts that it stands for, as far as it has some."""
     if hasattr(pattern, "prefix_default_language"):  # of i18n_patterns
         return ("", "{}/")
     if hasattr(pattern, "_route"):
         route = _with_braces(str(pattern._route))
-        found.add_template(place, str(pattern._route))
+        found.add_template(mount_point, str(pattern._route))
         if is_included:
-            found.add_prefix(place, route)
+            found.add_prefix(mount_point, route)
         return (route,)
     expression = str(pattern._regex)
     if not expression.startswith("^") and not expression.endswith("$"):  # it may match anywhere
-        found.opaque[place] = f"the expression {expression!r}"
+        found.opaque[mount_point] = f"the expression {expression!r}"
         return ()
-    text = found.add_expression(place, expression)
+    text = found.add_expression(mount_point, expression)
     if text is None and is_included:
-        found.opaque[place + _plain_text(expression.removeprefix("^"))[0]] = f"the expression {expression!r}"
+        found.opaque[mount_point + _plain_text(expression.removeprefix("^"))[0]] = f"the expression {expression!r}"
     return () if text is None else (text,)
 
 
-def _channels(app: Any, place: MountPoint, found: FoundMounts) -> Iterator[Child]:
+def _channels(app: Any, mount_point: MountPoint, found: FoundMounts) -> Iterator[Child]:
     """Read the URLRouter of Channels, which has patterns of Django."""
     for route in app.routes:
         is_router = hasattr(route.callback, "routes")
-        texts = _django_texts(route.pattern, f"{place.start}/", found, is_included=is_router)
-        yield from ((route.callback, place.including(f"/{text}".rstrip("/"))) for text in texts if is_router)
+        texts = _django_texts(route.pattern, f"{mount_point.start}/", found, is_included=is_router)
+        yield from ((route.callback, mount_point.including(f"/{text}".rstrip("/"))) for text in texts if is_router)
 
 
 READERS: Mapping[str, Callable[[Any, MountPoint, FoundMounts], Iterator[Child]]] = {

@@ -59,28 +59,28 @@ def find_mounts(app: object) -> FoundMounts:
     """Find the mounts of an app and of everything inside it."""
     found, waiting, seen = FoundMounts(), [(app, MountPoint())], dict[tuple[int, MountPoint], object]()
     while waiting:
-        here, place = waiting.pop()
-        if (id(here), place) in seen:
+        here, mount_point = waiting.pop()
+        if (id(here), mount_point) in seen:
             continue
-        seen[id(here), place] = here
+        seen[id(here), mount_point] = here
         if len(seen) > MAX_INSPECTED:
             found.unknown[""] = "an app of too many parts"
             break
         try:
-            waiting += _inside(here, place, found)
+            waiting += _inside(here, mount_point, found)
         except Exception:  # noqa: BLE001  # objects of an app may run code of their own when somebody looks at them
-            found.unknown[place.start] = _name(here)
+            found.unknown[mount_point.start] = _name(here)
     return found
 
 
-def _inside(app: object, place: MountPoint, found: FoundMounts) -> list[Child]:
+def _inside(app: object, mount_point: MountPoint, found: FoundMounts) -> list[Child]:
     for cls in type(app).__mro__:
         if (read := READERS.get(f"{cls.__module__}.{cls.__qualname__}")) is not None:
-            return list(read(app, place, found))
-    inside = [(each, place.including(path)) for each, path in _references(app) if _may_be_app(each)]
+            return list(read(app, mount_point, found))
+    inside = [(each, mount_point.including(path)) for each, path in _references(app) if _may_be_app(each)]
     is_dispatcher = len(inside) > 1 and not isinstance(app, FunctionType | MethodType)
     if (is_dispatcher or not inside) and _name(app).partition(".")[0] not in KNOWN_PACKAGES:
-        found.unknown[place.start] = _name(app)
+        found.unknown[mount_point.start] = _name(app)
     return inside
 
 

@@ -4,8 +4,9 @@ import itertools
 from collections.abc import Collection, Mapping, Sequence, Sized
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import unquote
 
-from asgi_oidc.errors import describe_value
+from asgi_oidc.errors import OIDCError, describe_value
 from asgi_oidc.policy.mount_table import MountTable
 from asgi_oidc.policy.patterns import Pattern, PublicPatterns, RulePatterns, read_pattern
 from asgi_oidc.policy.requirements import Subject
@@ -15,7 +16,7 @@ from asgi_oidc.web.paths import PathReadings, read_path
 from asgi_oidc.web.readings import Mounts
 
 EVERYTHING_BUT_RULES = "everything-but-rules"  # what `public` is set to when rules alone shall close paths
-MAX_PLACES = 2048  # paths whose decision is remembered; the oldest goes
+MAX_MATCHES = 2048  # paths whose decision is remembered; the oldest goes
 MAX_KEY_LENGTH = 512  # characters of a path that is remembered
 NONE_OF_ALWAYS = (
     "asks for none of the acr_values in authorization_params, which every login has to meet: add the values that are "
@@ -35,7 +36,7 @@ class MatchedPolicy:
         rules: those that match and are not overruled by a narrower `public` pattern.
         checks: those of them that ask the app.
         opened_by: the `public` pattern that opens it, None where a user is needed.
-        ask: how the user has to sign in; None where the rules ask for what no single login can give.
+        authentication: how the user has to sign in; None where the rules ask for what no single login can give.
         may_redirect: whether a page may lead to a login.
         origins: other sites whose pages may call it.
     """
@@ -45,7 +46,7 @@ class MatchedPolicy:
     own: str | None = None
     rules: tuple[Rule, ...] = ()
     checks: tuple[Rule, ...] = ()
-    ask: AuthenticationRequest | None = ANY_LOGIN
+    authentication: AuthenticationRequest | None = ANY_LOGIN
     may_redirect: bool = True
     origins: frozenset[str] = frozenset()
 
@@ -59,14 +60,14 @@ class Allow:
 class StartLogin:
     """Nobody is signed in."""
 
-    ask: AuthenticationRequest
+    authentication: AuthenticationRequest
 
 
 @dataclass(frozen=True, slots=True)
 class StepUp:
     """The user has to sign in again, in a stronger way or more freshly (RFC 9470)."""
 
-    ask: AuthenticationRequest
+    authentication: AuthenticationRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,30 +86,34 @@ class Refuse:
 
 
 Decision = Allow | StartLogin | StepUp | Refuse
+Denial = StartLogin | StepUp | Refuse | OIDCError
+"""Why the app does not get a request; an error is reported as it is."""
 ALLOW = Allow()
 
 
-def decide(place: MatchedPolicy, person: Subject | None, *, now: int, leeway: int) -> Decision:
+def decide(matched: MatchedPolicy, subject: Subject | None, *, now: int, leeway: int) -> Decision:
     """Decide on a request by its path, its method and its user alone; no header takes part.
 
     Args:
-        person: None for nobody.
+        subject: None for nobody.
         now: seconds since the epoch.
         leeway: seconds of clock skew allowed.
     """
-    if place.opened_by is not None:
+    if matched.opened_by is not None:
         return ALLOW
-    if person is None:
-        return StartLogin(place.ask or ANY_LOGIN)
-    for rule in place.rules:
-        if (need := rule.needs.unmet(person)) is not None:
-            scopes = rule.needs.scopes if need.startswith("scopes") else ()
-            return Refuse(f"{rule.path} needs {need}", scopes, rule.needs.hint(person))
-    if place.ask is None:
+    if subject is None:
+        return StartLogin(matched.authentication or ANY_LOGIN)
+    for rule in matched.rules:
+        if (need := rule.requirements.unmet(subject)) is not None:
+            scopes = rule.requirements.scopes if need.startswith("scopes") else ()
+            return Refuse(f"{rule.path} needs {need}", scopes, rule.requirements.hint(subject))
+    if matched.authentication is None:
         return Refuse("the rules of this path need different acr_values, which no single login has")
-    if place.ask is ANY_LOGIN or is_met(place.ask, acr=person.acr, auth_time=person.auth_time, now=now, leeway=leeway):
+    if matched.authentication is ANY_LOGIN or is_met(
+        matched.authentication, acr=subject.acr, auth_time=subject.auth_time, now=now, leeway=leeway
+    ):
         return ALLOW
-    return StepUp(place.ask)
+    return StepUp(matched.authentication)
 
 
 class Policy:
@@ -152,12 +157,12 @@ class Policy:
         self._look_again()
         stems = [(rule.pattern.stem, rule.path) for rule in self.rules if rule.closes]
         found = {
-            what: [path for stem, path in stems if stem.startswith(place.partition("{")[0]) and stem != place]
-            for place, what in self._mount_table.opaque.items()
+            what: [path for stem, path in stems if stem.startswith(matched.partition("{")[0]) and stem != matched]
+            for matched, what in self._mount_table.opaque.items()
         }
         return {what: paths for what, paths in found.items() if paths}
 
-    def place(self, scope: Mapping[str, Any], methods: tuple[str, ...]) -> MatchedPolicy:
+    def match(self, scope: Mapping[str, Any], methods: tuple[str, ...]) -> MatchedPolicy:
         """Say what holds for the path of an http or websocket scope.
 
         Args:
@@ -167,22 +172,31 @@ class Policy:
             self._look_again()
         get = scope.get
         key = (get("path"), get("raw_path"), get("root_path"), methods if self.looks_at_methods else ())
-        return self._known.get(key) or self._place_anew(scope, key)
+        return self._known.get(key) or self._match_anew(scope, key)
+
+    def is_public_url(self, path: str, root_path: str) -> bool:
+        """Say whether anybody may open a page.
+
+        Args:
+            path: as in a URL, percent-encoded.
+        """
+        scope = {"path": unquote(path), "raw_path": path.encode("ascii", "replace"), "root_path": root_path}
+        return self.match(scope, ("GET",)).opened_by is not None
 
     def _look_again(self) -> None:
         if self._mount_table.has_changed():
             self._known.clear()
             self._watched, self._sizes = self._mount_table.watched, self._mount_table.sizes
 
-    def _place_anew(self, scope: Mapping[str, Any], key: _Key) -> MatchedPolicy:
+    def _match_anew(self, scope: Mapping[str, Any], key: _Key) -> MatchedPolicy:
         self._look_again()
         path, raw, root, methods = key
-        place = self._place(read_path(scope, base_path=self._base_path, mounts=self._mount_table.mounts), methods)
+        matched = self._place(read_path(scope, base_path=self._base_path, mounts=self._mount_table.mounts), methods)
         if sum(len(part) for part in (path or "", raw or b"", root or "", *methods)) <= MAX_KEY_LENGTH:
-            if len(self._known) >= MAX_PLACES:
+            if len(self._known) >= MAX_MATCHES:
                 self._known.pop(next(iter(self._known)), None)
-            self._known[key] = place
-        return place
+            self._known[key] = matched
+        return matched
 
     def _place(self, path: PathReadings, methods: tuple[str, ...]) -> MatchedPolicy:
         # Some mounts add a "/" (Litestar): a callback that is not known as ours would start a login, for ever.
@@ -204,7 +218,7 @@ class Policy:
             own,
             rules=tuple(closing),
             checks=tuple(rule for rule in closing if rule.asks_app is not None),
-            ask=_all_of(closing),
+            authentication=_all_of(closing),
             may_redirect=all(rule.login for rule in closing),
             origins=origins,
         )
@@ -229,8 +243,8 @@ class Policy:
 
 
 def _all_of(rules: Sequence[Rule]) -> AuthenticationRequest | None:
-    ask = joint(rule.ask for rule in rules)
-    return ANY_LOGIN if ask == ANY_LOGIN else ask
+    authentication = joint(rule.authentication for rule in rules)
+    return ANY_LOGIN if authentication == ANY_LOGIN else authentication
 
 
 def _is_narrower(pattern: Pattern, other: Pattern) -> bool:
@@ -256,9 +270,9 @@ def read_public(value: object) -> tuple[Pattern, ...]:
     return patterns
 
 
-def lacks_acr(ask: AuthenticationRequest, always: Sequence[str]) -> bool:
+def lacks_acr(authentication: AuthenticationRequest, always: Sequence[str]) -> bool:
     """Say whether a login for this would be none of those that are good enough everywhere."""
-    return bool(always and ask.acr_values) and not set(always) & set(ask.acr_values)
+    return bool(always and authentication.acr_values) and not set(always) & set(authentication.acr_values)
 
 
 def _meet(rule: Rule, other: Rule) -> bool:
@@ -291,15 +305,15 @@ def contradictions(
             inside = path.removeprefix(base_path) or "/"
             inside = EVERYTHING_BUT_RULES if setting == "public" and inside == "/*" else inside
             problems.append(f"{setting}: {told} can never match: paths are relative to base_url; write {inside!r}")
-    strong = [rule for rule in rules if rule.ask.acr_values]
+    strong = [rule for rule in rules if rule.authentication.acr_values]
     for rule, other in itertools.combinations(strong, 2):
-        if joint((rule.ask, other.ask)) is None and _meet(rule, other):
+        if joint((rule.authentication, other.authentication)) is None and _meet(rule, other):
             problems.append(
                 f"rules: {rule!r} and {other!r} match the same page, but no single login satisfies the acr_values of "
                 "both: list a value that is good enough for both"
             )
     for rule in rules:
-        if lacks_acr(rule.ask, acr_values):
+        if lacks_acr(rule.authentication, acr_values):
             problems.append(f"rules: {rule!r} {NONE_OF_ALWAYS}")
         if f"{rule.pattern.stem}/".startswith(f"{auth_path}/"):
             problems.append(

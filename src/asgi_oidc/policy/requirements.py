@@ -64,27 +64,27 @@ class Requirements:
         named = [tuple(each for each in (name, path[0]) if each is not None) for name, path, _ in self.claims]
         return named + ([("email",), ("email_verified",)] if self.email_domains else [])
 
-    def unmet(self, person: Subject) -> str | None:
+    def unmet(self, subject: Subject) -> str | None:
         """Name the first need that is not met, for the log; None when all are."""
-        claims = person.claims
+        claims = subject.claims
         for name, path, values in self.claims:
             # Some providers name claims by URLs: a name with dots that stands there as it is comes first.
             found = claims[name] if name is not None and name in claims else _claim(claims, path)
             if not _has_one_of(found, values):
                 return f"claims {'.'.join(path)}"
-        if self.scopes and (missing := [scope for scope in self.scopes if scope not in person.scopes]):
+        if self.scopes and (missing := [scope for scope in self.scopes if scope not in subject.scopes]):
             return f"scopes {' '.join(missing)}"
-        if self.email_domains and not _is_verified_at(person, self.email_domains):
+        if self.email_domains and not _is_verified_at(subject, self.email_domains):
             return "email_domains"
         return None
 
-    def hint(self, person: Subject) -> str | None:
+    def hint(self, subject: Subject) -> str | None:
         """Say, for the log, which claim is missing altogether: then the provider's set-up has to change.
 
         Returns:
             None if all are there, whatever their values, which are never logged.
         """
-        claims = person.claims
+        claims = subject.claims
         paths = [path for name, path, _ in self.claims if name is None or name not in claims]
         paths += [("email",), ("email_verified",)] if self.email_domains else []
         missing = next(filter(None, (_missing(claims, path) for path in paths)), None)
@@ -115,10 +115,10 @@ def _has_one_of(found: object, values: Sequence[Scalar]) -> bool:
     return False
 
 
-def _is_verified_at(person: Subject, domains: frozenset[str]) -> bool:
-    if email_domain(person.claims) not in domains:
+def _is_verified_at(subject: Subject, domains: frozenset[str]) -> bool:
+    if email_domain(subject.claims) not in domains:
         return False
-    return is_email_verified(person.claims, trusted_domains=person.trusted_email_domains)
+    return is_email_verified(subject.claims, trusted_domains=subject.trusted_email_domains)
 
 
 def read_requirements(*, claims: object = None, scopes: object = None, email_domains: object = None) -> Requirements:
@@ -217,8 +217,8 @@ def read_check(check: object) -> Check:
 
 async def passes(check: Check, user: User, scope: Scope) -> bool:
     """Ask a check of the app; what it raises goes on."""
-    said = check(user, scope)
-    return (await said if inspect.isawaitable(said) else said) is True
+    result = check(user, scope)
+    return (await result if inspect.isawaitable(result) else result) is True
 
 
 def _takes(check: Callable[..., Any], count: int) -> bool:

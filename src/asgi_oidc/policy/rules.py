@@ -8,7 +8,7 @@ from typing import Any
 from asgi_oidc.errors import SettingsError, describe_value
 from asgi_oidc.policy.patterns import Pattern, read_pattern
 from asgi_oidc.policy.requirements import Check, ClaimPath, Requirements, Scalar, read_check, read_requirements, texts
-from asgi_oidc.protocol.step_up import ANY_LOGIN, AuthenticationRequest, read_ask
+from asgi_oidc.protocol.step_up import ANY_LOGIN, AuthenticationRequest, read_authentication
 from asgi_oidc.urls import check_url, origin_of
 from asgi_oidc.web.request import METHODS
 
@@ -55,8 +55,8 @@ class Rule:
     check: Any = None
     origins: Sequence[str] | None = None
     pattern: Pattern = field(init=False)
-    needs: Requirements = field(init=False)
-    ask: AuthenticationRequest = field(init=False)
+    requirements: Requirements = field(init=False)
+    authentication: AuthenticationRequest = field(init=False)
     asks_app: Check | None = field(init=False)
     allowed: frozenset[str] = field(init=False)
 
@@ -65,8 +65,12 @@ class Rule:
         for name, value, read in (
             ("pattern", self.path, read_pattern),
             ("methods", self.methods, _methods),
-            ("needs", self._given("claims", "scopes", "email_domains"), lambda given: read_requirements(**given)),
-            ("ask", self._given("acr_values", "max_age"), lambda given: read_ask(**given)),
+            (
+                "requirements",
+                self._given("claims", "scopes", "email_domains"),
+                lambda given: read_requirements(**given),
+            ),
+            ("authentication", self._given("acr_values", "max_age"), lambda given: read_authentication(**given)),
             ("login", self.login, _switch),
             ("asks_app", self.check, lambda check: None if check is None else read_check(check)),
             ("allowed", self.origins, _origins),
@@ -74,7 +78,13 @@ class Rule:
             try:
                 object.__setattr__(self, name, read(value))
             except ValueError as exc:
-                label = {"pattern": "path: ", "needs": "", "ask": "", "asks_app": "check: ", "allowed": "origins: "}
+                label = {
+                    "pattern": "path: ",
+                    "requirements": "",
+                    "authentication": "",
+                    "asks_app": "check: ",
+                    "allowed": "origins: ",
+                }
                 problems += [label.get(name, f"{name}: ") + line for line in str(exc).splitlines()]
         if problems:
             raise SettingsError([f"Rule({self.path!r}): {problem}" for problem in problems])
@@ -90,7 +100,7 @@ class Rule:
         return (
             not self.allowed
             or any(map(self._differs, ("claims", "scopes", "email_domains", "check", "login")))
-            or (self.ask != ANY_LOGIN)
+            or (self.authentication != ANY_LOGIN)
         )
 
     def is_for(self, methods: Iterable[str]) -> bool:

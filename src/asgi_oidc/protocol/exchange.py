@@ -12,7 +12,7 @@ ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105  # 
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class ExchangeTarget:
     """Which token is asked for: for an API by URI (`resource`) or by name (`audience`), with which scopes."""
 
     resource: str | None = None
@@ -20,7 +20,7 @@ class Wanted:
     scope: str | None = None
 
 
-def exchange_call(metadata: ProviderMetadata, client: Client, subject_token: str, wanted: Wanted) -> Call:
+def exchange_call(metadata: ProviderMetadata, client: Client, subject_token: str, wanted: ExchangeTarget) -> Call:
     """Ask for a token for another API in exchange for the user's access token (RFC 8693 §2.1).
 
     The answer reads like that of a refresh (§2.2.1).

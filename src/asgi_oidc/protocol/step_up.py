@@ -40,7 +40,7 @@ class AuthenticationRequest(msgspec.Struct, frozen=True, array_like=True):
 ANY_LOGIN = AuthenticationRequest()
 
 
-def read_ask(acr_values: object, max_age: object) -> AuthenticationRequest:
+def read_authentication(acr_values: object, max_age: object) -> AuthenticationRequest:
     """Check what a rule or an app asks for; None is left out.
 
     Raises:
@@ -65,15 +65,15 @@ def read_ask(acr_values: object, max_age: object) -> AuthenticationRequest:
 def joint(asks: Iterable[AuthenticationRequest]) -> AuthenticationRequest | None:
     """Ask for all at once; None where no single login could do."""
     asks = list(asks)
-    lists = [ask.acr_values for ask in asks if ask.acr_values]
+    lists = [authentication.acr_values for authentication in asks if authentication.acr_values]
     both = [acr for acr in (lists[0] if lists else ()) if all(acr in values for values in lists)]
     if lists and not both:
         return None
-    ages = [ask.max_age for ask in asks if ask.max_age is not None]
+    ages = [authentication.max_age for authentication in asks if authentication.max_age is not None]
     return AuthenticationRequest(tuple(both), min(ages, default=None))
 
 
-def is_met(ask: AuthenticationRequest, *, acr: object, auth_time: object, now: int, leeway: int) -> bool:
+def is_met(authentication: AuthenticationRequest, *, acr: object, auth_time: object, now: int, leeway: int) -> bool:
     """Say whether a login was as strong and is as fresh as asked.
 
     Args:
@@ -81,10 +81,10 @@ def is_met(ask: AuthenticationRequest, *, acr: object, auth_time: object, now: i
         auth_time: the same, in seconds since the epoch.
         leeway: seconds of clock skew allowed.
     """
-    if ask.acr_values and acr not in ask.acr_values:
+    if authentication.acr_values and acr not in authentication.acr_values:
         return False
-    if ask.max_age is None:
+    if authentication.max_age is None:
         return True
     if not isinstance(auth_time, int | float):
         return False
-    return -leeway <= now - auth_time <= ask.max_age + leeway
+    return -leeway <= now - auth_time <= authentication.max_age + leeway

@@ -9,7 +9,7 @@ from asgi_oidc.protocol.access_token import check_access_token, user_claims
 from asgi_oidc.protocol.claims import Claims
 from asgi_oidc.protocol.client import Client
 from asgi_oidc.protocol.compatibility import LoginPlan, find_incompatibilities
-from asgi_oidc.protocol.exchange import Wanted, exchange_call
+from asgi_oidc.protocol.exchange import ExchangeTarget, exchange_call
 from asgi_oidc.protocol.id_token import Expected, ExpectedAgain, check_id_token, check_id_token_again
 from asgi_oidc.protocol.jose import EDDSA_NAMES, Verified
 from asgi_oidc.protocol.logout_token import Logout, read_logout_token
@@ -128,7 +128,7 @@ class Provider:
             return error.refresh_token if error.is_old_spent else refresh_token
         return None if error.was_processed and self._rotates else refresh_token
 
-    async def exchange_token(self, subject_token: str, wanted: Wanted) -> RefreshAnswer:
+    async def exchange_token(self, subject_token: str, wanted: ExchangeTarget) -> RefreshAnswer:
         """Change an access token into one for another API (RFC 8693).
 
         Raises:

@@ -1,112 +1,90 @@
-"""Who is calling? The session of the cookies, opened and held against its limits, or nobody."""
+"""Who is calling? The session behind the cookies of a request, held against its limits and revocations."""
+
+from collections.abc import Callable
 
 from asgi_oidc import events
-from asgi_oidc.composition import Parts
 from asgi_oidc.errors import StoreUnavailable
-from asgi_oidc.login.login_transactions import LOGIN_LIFETIME
-from asgi_oidc.sessions.digests import digest
-from asgi_oidc.sessions.repository import ENDED, EXPIRED, ActiveSession, NoSession
-from asgi_oidc.sessions.session import Session, is_live, life_of
+from asgi_oidc.sessions.repository import ENDED, EXPIRED, ActiveSession, NoSession, SessionRepository
+from asgi_oidc.sessions.revocations import Revocations
+from asgi_oidc.sessions.session import Limits, Session, is_live, life_of
 from asgi_oidc.web.request import Request
 
 OUTDATED = NoSession("outdated")  # cookies from before a refresh that took rights away; newer ones may be on their way
 NOT_YET = NoSession("not_yet")  # it begins days from now: a clock was set back
-SIGN_OUT_GRACE = (
-    5  # seconds after the end of a session in which its cookies may still sign out: a double click, a second tab
-)
-LATE_RESPONSE_LIMIT = (
-    1  # seconds after which another tab may have signed in, in another process that nobody here hears of
-)
+SIGN_OUT_GRACE = 5  # seconds after the end of a session in which its cookies may still sign out: a double click
 
 
-async def authenticate(request: Request, parts: Parts, *, now: int) -> ActiveSession | None:
-    """Return the live session of a browser; whatever else it sends makes it anonymous.
+class Authenticator:
+    """Finds the session of a browser and says whether it is still valid."""
 
-    Raises:
-        StoreUnavailable: nobody can tell.
-    """
-    live, absent = await _find(request, parts, now=now)
-    if absent is None:
-        return live
-    if parts.sessions.is_there(request.cookies):
-        events.log(events.COOKIE_IGNORED, reason=absent.reason)
-    return None
+    __slots__ = ("_limits", "_now", "_revocations", "_sessions")
 
+    def __init__(
+        self, sessions: SessionRepository, revocations: Revocations, limits: Limits, *, now: Callable[[], int]
+    ) -> None:
+        self._sessions = sessions
+        self._revocations = revocations
+        self._limits = limits
+        self._now = now
 
-async def who_was(request: Request, parts: Parts) -> ActiveSession | None:
-    """Return what a login or a sign-out finds in a browser, live or not.
+    async def authenticate(self, request: Request) -> ActiveSession | None:
+        """Return the valid session of a browser; with any other cookies the user is anonymous.
 
-    A record that nobody can read must not stand in its way.
-
-    Raises:
-        StoreUnavailable: the store does not answer.
-    """
-    try:
-        return (await _find(request, parts, now=parts.now()))[0]
-    except StoreUnavailable as error:
-        if error.code != "store_garbage":
-            raise
-        events.log(events.STORE_FAILED, code=error.code, detail=error.detail, fallback="an anonymous user")
+        Raises:
+            StoreUnavailable: nobody can tell.
+        """
+        active, absent = await self._find(request)
+        if absent is None:
+            return active
+        if self._sessions.is_there(request.cookies):
+            events.log(events.COOKIE_IGNORED, reason=absent.reason)
         return None
 
+    async def find_even_if_over(self, request: Request) -> ActiveSession | None:
+        """Return the session that a login or a sign-out finds in a browser, valid or not.
 
-def may_sign_out(session: Session, parts: Parts, *, now: int) -> bool:
-    """Say whether a session may still sign out: it is alive, or ended a moment ago.
+        A record that nobody can read does not stand in the way of either.
 
-    An old cookie opens nothing, and must not act either: it would end the sessions that its user has now, and give an
-    ID Token away.
-    """
-    begins_at, ends_at = life_of(session, parts.limits)
-    ended_at = parts.ended.ended_at(session.login, now=now)
-    # How far apart, not which is later: the clock may have been set back since.
-    is_recent = ended_at is None or abs(now - ended_at) < SIGN_OUT_GRACE
-    return begins_at <= now < ends_at + SIGN_OUT_GRACE and is_recent
+        Raises:
+            StoreUnavailable: the store does not answer.
+        """
+        try:
+            return (await self._find(request))[0]
+        except StoreUnavailable as error:
+            if error.code != "store_garbage":
+                raise
+            events.log(events.STORE_FAILED, code=error.code, detail=error.detail, fallback="an anonymous user")
+            return None
 
+    def is_over(self, session: Session) -> bool:
+        """Say whether a session has expired or was ended."""
+        return self._why_over(session, now=self._now()) is not None
 
-async def _find(request: Request, parts: Parts, *, now: int) -> tuple[ActiveSession | None, NoSession | None]:
-    """Return the session of a browser, live or not, and what is wrong with it."""
-    found = await parts.sessions.find(request.cookies)
-    live = found if isinstance(found, ActiveSession) else None
-    absent = found if isinstance(found, NoSession) else _why_over(found.session, parts, now=now)
-    request.session_over_at = now if absent is not None and absent.is_over else None
-    return live, absent
+    def may_sign_out(self, session: Session) -> bool:
+        """Say whether a session may still sign out: it is valid, or ended a moment ago.
 
+        An old cookie opens nothing, and must not act either: it would end the sessions that its user has now, and give
+        an ID Token away.
+        """
+        now = self._now()
+        begins_at, ends_at = life_of(session, self._limits)
+        ended_at = self._revocations.ended_at(session.login, now=now)
+        # How far apart, not which is later: the clock may have been set back since.
+        is_recent = ended_at is None or abs(now - ended_at) < SIGN_OUT_GRACE
+        return begins_at <= now < ends_at + SIGN_OUT_GRACE and is_recent
 
-def is_over(session: Session, parts: Parts, *, now: int) -> bool:
-    """Say whether a session has run out or was ended."""
-    return _why_over(session, parts, now=now) is not None
+    async def _find(self, request: Request) -> tuple[ActiveSession | None, NoSession | None]:
+        """Return the session of a browser, valid or not, and what is wrong with it."""
+        now = self._now()
+        found = await self._sessions.find(request.cookies)
+        active = found if isinstance(found, ActiveSession) else None
+        absent = found if isinstance(found, NoSession) else self._why_over(found.session, now=now)
+        request.session_over_at = now if absent is not None and absent.is_over else None
+        return active, absent
 
-
-def _why_over(session: Session, parts: Parts, *, now: int) -> NoSession | None:
-    if parts.ended.is_dead(session.login, now=now):
-        return ENDED
-    if is_live(session, parts.limits, now=now):
-        return OUTDATED if parts.ended.is_outdated(session) else None
-    return EXPIRED if now >= life_of(session, parts.limits)[1] else NOT_YET
-
-
-def expect_login(request: Request, parts: Parts) -> None:
-    """Note that this browser is signing in: its cookies may soon be those of a new session.
-
-    Answers to older requests, which may still be under way, delete none of them any more.
-    """
-    if parts.sessions.is_there(request.cookies):
-        name = digest(parts.sessions.cookie(request.cookies))
-        parts.signing_in.add(name, now=parts.now(), lifetime=2 * LOGIN_LIFETIME)
-
-
-def delete_over(request: Request, parts: Parts) -> list[bytes]:
-    """Return the Set-Cookie lines that delete a session that is known to be over.
-
-    Browsers delete by name, and the next session has the same. So nothing is deleted by an answer that may arrive
-    after a login: one that is late, or to a browser that is signing in. Nor by the answer to a form that a person sent:
-    one step back there is what they typed, but only while the page of before (`Vary: Cookie`) has the same cookies.
-    """
-    over_at, cookies = request.session_over_at, request.cookies
-    if over_at is None or not 0 <= parts.now() - over_at <= LATE_RESPONSE_LIMIT:
-        return []
-    if request.wants_page and request.has_form:
-        return []
-    if parts.transactions.is_any(cookies) or digest(parts.sessions.cookie(cookies)) in parts.signing_in:
-        return []
-    return parts.sessions.delete(cookies)
+    def _why_over(self, session: Session, *, now: int) -> NoSession | None:
+        if self._revocations.is_dead(session.login, now=now):
+            return ENDED
+        if is_live(session, self._limits, now=now):
+            return OUTDATED if self._revocations.is_outdated(session) else None
+        return EXPIRED if now >= life_of(session, self._limits)[1] else NOT_YET

@@ -44,7 +44,7 @@ class _Opened(msgspec.Struct):
         newest: the session with its newest tokens.
         begins_at, ends_at: it lives in between, in seconds since the epoch.
         fresh_from, fresh_until: the answer need not bring cookies in between.
-        ends, renewals: all sign-outs and renewals up to these are looked at.
+        ends, refreshes: all sign-outs and renewals up to these are looked at.
         touched_at: when the last use was remembered.
     """
 
@@ -58,7 +58,7 @@ class _Opened(msgspec.Struct):
     fresh_from: int = 0
     fresh_until: int = 0
     ends: int = -1
-    renewals: int = -1
+    refreshes: int = -1
     touched_at: int = 0
 
     def __repr__(self) -> str:
@@ -67,10 +67,10 @@ class _Opened(msgspec.Struct):
     def __rich_repr__(self) -> list[tuple[str, int]]:
         return [("ends_at", self.ends_at)]
 
-    def live(self) -> ActiveSession:
+    def active(self) -> ActiveSession:
         """Give it to one request."""
         return ActiveSession(
-            self.newest, self.held, False, self.left_behind, self.fresh_from, self.fresh_until, self.renewals
+            self.newest, self.held, False, self.left_behind, self.fresh_from, self.fresh_until, self.refreshes
         )
 
 
@@ -82,10 +82,10 @@ class CookieSessions:
 
     def __init__(
         self,
-        jar: SessionCookies,
+        session_cookies: SessionCookies,
         limits: Limits,
-        ended: Revocations,
-        log: RevocationFeed,
+        revocations: Revocations,
+        feed: RevocationFeed,
         *,
         now: Callable[[], int],
         ticks: Callable[[], float],
@@ -96,15 +96,15 @@ class CookieSessions:
             now: seconds since the epoch.
             ticks: seconds that only go forward.
         """
-        self._jar = jar
+        self._session_cookies = session_cookies
         self._limits = limits
-        self._ended = ended
-        self._log = log
+        self._revocations = revocations
+        self._feed = feed
         self._now = now
         self._ticks = ticks
         self._opened: SessionCache[bytes | tuple[str, ...], _Opened] = SessionCache()
         self._opens_nothing = b""  # the last header that did not: no secret and no clock makes another of it
-        self._renewed = RefreshedTokens()
+        self._refreshed_tokens = RefreshedTokens()
         self._last_uses: OrderedDict[str, int] = OrderedDict()
         self._locks: dict[str, tuple[str, float]] = {}
 
@@ -112,11 +112,11 @@ class CookieSessions:
         """Open the cookies, unless these very ones were opened before; only what others ended may have to be asked."""
         opened = self._opened.get(cookie_header)
         if opened is None and self.may_be_there(cookie_header):
-            opened = self._open_anew(Cookies(cookie_header, self._jar.stem))
-        if opened is None or self._log.is_due():
+            opened = self._open_anew(Cookies(cookie_header, self._session_cookies.stem))
+        if opened is None or self._feed.is_due():
             return None
         now = self._now()
-        if opened.ends != self._ended.news or opened.renewals != self._renewed.changes:
+        if opened.ends != self._revocations.news or opened.refreshes != self._refreshed_tokens.changes:
             self._hear(opened)
             if opened.newest.tokens.generation > opened.held:
                 self._forget(opened, cookie_header)
@@ -126,62 +126,66 @@ class CookieSessions:
         if opened.touched_at != now:  # once a second is enough
             opened.touched_at = now
             self._touch(opened.session.id, now)
-        return opened.live()
+        return opened.active()
 
     def may_be_there(self, cookie_header: bytes) -> bool:
         """Look for its name."""
-        return self._jar.may_be_in(cookie_header)
+        return self._session_cookies.may_be_in(cookie_header)
 
     async def open(self, cookies: Cookies) -> ActiveSession | None:
         """Open the cookies."""
         opened = self._opened.get(cookies.header) or self._open_anew(cookies)
         if opened is None:
             return None
-        await self._log.poll()
+        await self._feed.poll()
         self._hear(opened)
-        return opened.live()
+        return opened.active()
 
     async def find(self, cookies: Cookies) -> ActiveSession | NoSession:
         """Open the cookies; of a session that is over, those that say who signed in may be all that is left."""
-        live = await self.open(cookies)
-        if live is not None:
-            return live
-        login = self._jar.open_login(cookies)
+        active = await self.open(cookies)
+        if active is not None:
+            return active
+        login = self._session_cookies.open_login(cookies)
         if login is None:
             return NOT_OURS
-        await self._log.poll()
+        await self._feed.poll()
         now = self._now()
-        if self._ended.is_dead(login, now=now):
+        if self._revocations.is_dead(login, now=now):
             return ENDED
         return EXPIRED if now >= login.created_at + self._limits.lifetime else NOT_OURS
 
     def is_there(self, cookies: Mapping[str, str]) -> bool:
         """Look for the cookie that signs somebody in."""
-        return self._jar.is_there(cookies)
+        return self._session_cookies.is_there(cookies)
 
     def cookie(self, cookies: Mapping[str, str]) -> str:
         """Give the sealed login."""
-        return cookies.get(self._jar.name, "")
+        return cookies.get(self._session_cookies.name, "")
 
     async def begin(
         self, session: Session, cookies: Mapping[str, str], *, unseen: Sequence[str] = (), is_blind: bool = False
     ) -> list[bytes]:
         """Write all cookies."""
-        write, max_age = self._jar.write, self._limits.lifetime
-        marks = [self._jar.write_mark(session.id, max_age=max_age)] if is_blind else []
-        lines = self._fitting(session, size_of_lines(marks), partial(write, session, cookies, max_age=max_age))
-        return [*lines, *marks, *self._jar.delete_unseen([*unseen, *self._jar.marked(cookies)], cookies)]
+        write, max_age = self._session_cookies.write, self._limits.lifetime
+        notes = [self._session_cookies.write_note(session.id, max_age=max_age)] if is_blind else []
+        lines = self._fitting(session, size_of_lines(notes), partial(write, session, cookies, max_age=max_age))
+        return [
+            *lines,
+            *notes,
+            *self._session_cookies.delete_unseen([*unseen, *self._session_cookies.noted(cookies)], cookies),
+        ]
 
     async def newest(self, session: Session) -> Session | None:
         """Look at what this process renewed, and at the last use that it has seen: a request may be open for hours."""
-        await self._log.poll()
+        await self._feed.poll()
         now = self._now()
         seen_at = max(session.seen_at, self._last_uses.get(session.id, 0))
         in_use = msgspec.structs.replace(session, seen_at=seen_at)
-        if self._ended.is_dead(session.login, now=now) or not is_live(in_use, self._limits, now=now):
+        if self._revocations.is_dead(session.login, now=now) or not is_live(in_use, self._limits, now=now):
             return None
         newest = self._with_newest_tokens(session)
-        return None if self._ended.is_outdated(newest) else newest
+        return None if self._revocations.is_outdated(newest) else newest
 
     async def change(self, session: Session, change: Change) -> Session | None:
         """Keep the new tokens here until the browser has them, however the request ends."""
@@ -189,61 +193,61 @@ class CookieSessions:
         if current is None:
             return None
         changed = change(current)
-        self._renewed.keep(changed)
+        self._refreshed_tokens.keep(changed)
         return changed
 
     def keep_unsaved(self, session: Session) -> None:
         """Keep them, as all others."""
-        self._renewed.keep(session)
+        self._refreshed_tokens.keep(session)
 
     def has_unsaved(self, session_id: str) -> bool:
         """The browser takes them with the next answer."""
         return False
 
-    async def touch(self, live: ActiveSession) -> None:
+    async def touch(self, active: ActiveSession) -> None:
         """Remember it; the answer brings a cookie."""
-        self._touch(live.session.id, self._now())
+        self._touch(active.session.id, self._now())
 
-    def is_due(self, live: ActiveSession) -> bool:
+    def is_due(self, active: ActiveSession) -> bool:
         """Most often nothing has happened."""
-        is_known = live.renewals == self._renewed.changes and not live.is_over
-        return not (is_known and live.fresh_from <= self._now() < live.fresh_until)
+        is_known = active.refreshes == self._refreshed_tokens.changes and not active.is_over
+        return not (is_known and active.fresh_from <= self._now() < active.fresh_until)
 
-    def cookies_due(self, live: ActiveSession, cookies: Mapping[str, str]) -> list[bytes]:
+    def cookies_due(self, active: ActiveSession, cookies: Mapping[str, str]) -> list[bytes]:
         """Bring tokens that the browser does not have, and the last use, at most once a minute.
 
         Asked when the answer starts: the session may have ended while the app was at work.
         """
-        session, now = self._with_newest_tokens(live.session), self._now()
-        if self._ended.is_outdated(session):
+        session, now = self._with_newest_tokens(active.session), self._now()
+        if self._revocations.is_outdated(session):
             return []  # the browser may have the newer tokens by now, from the process that got them
-        if live.is_over:
+        if active.is_over:
             # The other cookies may be those of a newer login by now; these name the session that they belong to.
-            return self._jar.delete_tokens(live.session.id, cookies)
-        if self._ended.is_dead(session.login, now=math.inf) or not is_live(session, self._limits, now=now):
+            return self._session_cookies.delete_tokens(active.session.id, cookies)
+        if self._revocations.is_dead(session.login, now=math.inf) or not is_live(session, self._limits, now=now):
             return []
-        lines = [*self._tokens_due(live, session, cookies, now=now), *self._jar.sweep(live.left_behind)]
+        lines = [*self._tokens_due(active, session, cookies, now=now), *self._session_cookies.sweep(active.left_behind)]
         if is_use_due(session, self._limits, now):
             use = Use(session.id, now)
             max_age = expires_at(used(session, use), self._limits) - now
-            lines.append(self._jar.write_use(use, max_age=max_age))
+            lines.append(self._session_cookies.write_use(use, max_age=max_age))
         return lines
 
     async def outdate(self, session: Session) -> None:
         """Tell all processes that share the log: older cookies cannot be deleted everywhere, and may be copies."""
         login, now = session.login, self._now()
-        if self._ended.least_generation(login) or not self._ended.is_full(login.sub):
-            marks = self._ended.outdate(session, now=now)
+        if self._revocations.least_generation(login) or not self._revocations.is_full(login.sub):
+            revocations = self._revocations.outdate(session, now=now)
         else:
-            marks = self._ended.sign_out(sub=login.sub, sid=None, now=now, until=login.began)
-        await self._log.write_soon(marks)
+            revocations = self._revocations.sign_out(sub=login.sub, sid=None, now=now, until=login.began)
+        await self._feed.write_soon(revocations)
 
     async def end(self, session: Session) -> None:
         """Dead stays dead: no slower request and no copy of the cookies brings it back where it is heard of."""
-        self._renewed.drop(session.id)
+        self._refreshed_tokens.drop(session.id)
         # All that it took over from: a process that was started since never heard that they were replaced.
         login = session.login
-        await self._log.write(self._end((login.id, *login.replaced), of=login))
+        await self._feed.write(self._end((login.id, *login.replaced), of=login))
 
     async def end_named(self, *, sub: str | None, sid: str | None) -> int:
         """They are in the browsers, where the mark finds them."""
@@ -251,7 +255,7 @@ class CookieSessions:
 
     async def is_of_another(self, sid: str, sub: str) -> bool:
         """Look at the logins that this process has seen; a name that several users had says nothing."""
-        users = self._ended.users_of(sid)
+        users = self._revocations.users_of(sid)
         return len(users) == 1 and sub not in users
 
     async def may_have_live(self, *, sub: str, sid: str | None) -> bool:
@@ -266,17 +270,17 @@ class CookieSessions:
     ) -> None:
         """Write down from when on it is dead."""
         user, until = (successor.sub, successor.began - 1) if other is None else (other.sub, other.began)
-        if not self._ended.is_full(user):
-            marks = self._ended.end(session_id, user=user, now=self._now(), grace=grace)
+        if not self._revocations.is_full(user):
+            revocations = self._revocations.end(session_id, user=user, now=self._now(), grace=grace)
         elif grace or other is not None:
-            marks = self._ended.sign_out(sub=user, sid=None, now=self._now(), until=until)
+            revocations = self._revocations.sign_out(sub=user, sid=None, now=self._now(), until=until)
         else:  # no mark of the successor ends the session of somebody whose name is not known
             raise LoginLoop("login_loop_signed_in", "this user has taken over too many sessions of others", status=403)
-        await self._log.write(marks)
+        await self._feed.write(revocations)
 
     def delete(self, cookies: Mapping[str, str]) -> list[bytes]:
         """Delete all cookies."""
-        return self._jar.delete(cookies)
+        return self._session_cookies.delete(cookies)
 
     async def lock(self, session: Session, holder: str) -> bool:
         """Be the only one in this process; no other one knows."""
@@ -294,9 +298,11 @@ class CookieSessions:
             del self._locks[session.id]
 
     def _end(self, names: Sequence[str], *, of: Login) -> list[Revocation]:
-        if self._ended.is_full(of.sub):  # one mark for all that the user had until then, in other browsers too
-            return self._ended.sign_out(sub=of.sub, sid=None, now=self._now(), until=of.began)
-        return [mark for name in names for mark in self._ended.end(name, user=of.sub, now=self._now())]
+        if self._revocations.is_full(of.sub):  # one mark for all that the user had until then, in other browsers too
+            return self._revocations.sign_out(sub=of.sub, sid=None, now=self._now(), until=of.began)
+        return [
+            revocation for name in names for revocation in self._revocations.end(name, user=of.sub, now=self._now())
+        ]
 
     def _touch(self, session_id: str, now: int) -> None:
         self._last_uses.pop(session_id, None)
@@ -307,17 +313,19 @@ class CookieSessions:
     def _open_anew(self, cookies: Cookies) -> _Opened | None:
         if cookies.header == self._opens_nothing:
             return None
-        own = cookies.beginning_with(self._jar.name)  # those of others change with every click
+        own = cookies.beginning_with(self._session_cookies.name)  # those of others change with every click
         name = (*own, *own.values())
         opened = self._opened.get(name)
         if opened is not None:  # the next time they need not even be read
             self._opened.keep(cookies.header, opened, size=len(cookies.header))
             return opened
-        session = self._jar.open(own)
+        session = self._session_cookies.open(own)
         if session is None:
             self._opens_nothing = cookies.header
             return None
-        opened = _Opened(name, session, session.tokens.generation, self._jar.left_behind(session.id, own), session)
+        opened = _Opened(
+            name, session, session.tokens.generation, self._session_cookies.left_behind(session.id, own), session
+        )
         self._hear(opened)
         # What is over pushes nobody out. Where tokens were renewed the browser gets other cookies, and the new tokens
         # may be larger than the cookies that are counted.
@@ -332,31 +340,33 @@ class CookieSessions:
 
     def _hear(self, opened: _Opened) -> None:
         """Bring what is known of a session up to date."""
-        opened.ends, opened.renewals = self._ended.news, self._renewed.changes
+        opened.ends, opened.refreshes = self._revocations.news, self._refreshed_tokens.changes
         opened.newest = newest = self._with_newest_tokens(opened.session)
         opened.begins_at, opened.ends_at = life_of(newest, self._limits)
-        over_from = self._ended.over_from(newest.login)
+        over_from = self._revocations.over_from(newest.login)
         if over_from is not None:
             opened.ends_at = min(opened.ends_at, over_from)
-        if self._ended.is_outdated(newest):
+        if self._revocations.is_outdated(newest):
             opened.ends_at = AT_ONCE
         opened.fresh_from, opened.fresh_until = fresh_of(newest, self._limits)
         if opened.left_behind or newest.tokens.generation > opened.held:
             opened.fresh_until = 0
 
     def _with_newest_tokens(self, session: Session) -> Session:
-        tokens = self._renewed.newest(session.login.id, session.tokens)
+        tokens = self._refreshed_tokens.newest(session.login.id, session.tokens)
         return session if tokens is session.tokens else msgspec.structs.replace(session, tokens=tokens)
 
     def _tokens_due(
-        self, live: ActiveSession, session: Session, cookies: Mapping[str, str], *, now: int
+        self, active: ActiveSession, session: Session, cookies: Mapping[str, str], *, now: int
     ) -> list[bytes]:
-        if session.tokens.generation <= live.held:
+        if session.tokens.generation <= active.held:
             return []
         max_age = session.login.created_at + self._limits.lifetime - now
-        login = size_of({self._jar.name: self.cookie(cookies)})
+        login = size_of({self._session_cookies.name: self.cookie(cookies)})
         try:
-            return self._fitting(session, login, partial(self._jar.write_tokens, session, cookies, max_age=max_age))
+            return self._fitting(
+                session, login, partial(self._session_cookies.write_tokens, session, cookies, max_age=max_age)
+            )
         except SessionTooLarge as error:  # they stay here, and the request goes on
             events.log(events.TOKENS_NOT_KEPT, code=error.code, detail=error.detail)
             return []

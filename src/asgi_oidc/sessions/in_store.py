@@ -20,7 +20,7 @@ from asgi_oidc.sessions.session import (
     expires_at,
     is_live,
     is_use_due,
-    renewed,
+    with_new_tokens,
 )
 from asgi_oidc.sessions.session_cache import SessionCache
 from asgi_oidc.sessions.session_cookies import SessionCookies
@@ -46,10 +46,10 @@ class StoredSessions:
         self,
         store: GuardedStore,
         records: Records,
-        jar: SessionCookies,
+        session_cookies: SessionCookies,
         limits: Limits,
-        ended: Revocations,
-        log: RevocationFeed,
+        revocations: Revocations,
+        feed: RevocationFeed,
         *,
         issuer: str,
         now: Callable[[], int],
@@ -57,10 +57,10 @@ class StoredSessions:
         self._issuer = issuer
         self._store = store
         self._records = records
-        self._jar = jar
+        self._session_cookies = session_cookies
         self._limits = limits
-        self._ended = ended
-        self._log = log
+        self._revocations = revocations
+        self._feed = feed
         self._now = now
         self._unsaved = RefreshedTokens()
         self._opened: SessionCache[str, _Opened] = SessionCache()
@@ -71,7 +71,7 @@ class StoredSessions:
 
     def may_be_there(self, cookie_header: bytes) -> bool:
         """Look for its name."""
-        return self._jar.may_be_in(cookie_header)
+        return self._session_cookies.may_be_in(cookie_header)
 
     async def open(self, cookies: Mapping[str, str]) -> ActiveSession | None:
         """Read the record of the id in the cookie: one round trip."""
@@ -90,11 +90,11 @@ class StoredSessions:
 
     def is_there(self, cookies: Mapping[str, str]) -> bool:
         """Look for the cookie with the id."""
-        return self._jar.is_there(cookies)
+        return self._session_cookies.is_there(cookies)
 
     def cookie(self, cookies: Mapping[str, str]) -> str:
         """Give the id."""
-        return cookies.get(self._jar.name, "")
+        return cookies.get(self._session_cookies.name, "")
 
     async def begin(
         self, session: Session, cookies: Mapping[str, str], *, unseen: Sequence[str] = (), is_blind: bool = False
@@ -105,7 +105,7 @@ class StoredSessions:
             raise StoreUnavailable("store_id_taken", "a new session found its place taken")
         # The index comes second: a list drops what has no record. Until it is linked, no browser has the id.
         await self._link(session)
-        return self._jar.write_id(session.id, cookies, max_age=self._limits.lifetime)
+        return self._session_cookies.write_id(session.id, cookies, max_age=self._limits.lifetime)
 
     async def newest(self, session: Session) -> Session | None:
         """Read the record again; one that has run out meanwhile is gone."""
@@ -130,35 +130,35 @@ class StoredSessions:
                 return changed
         raise StoreUnavailable("store_contended", f"somebody else was faster {MAX_TRIES} times")
 
-    async def touch(self, live: ActiveSession) -> None:
+    async def touch(self, active: ActiveSession) -> None:
         """Write the last use down, at most once a minute; a store that is full or slow just now ends no request."""
         now = self._now()
-        if not is_use_due(live.session, self._limits, now):
+        if not is_use_due(active.session, self._limits, now):
             return
         try:
-            await self.change(live.session, lambda current: self._seen(current, now))
+            await self.change(active.session, lambda current: self._seen(current, now))
         except StoreUnavailable as error:
             events.log(
                 events.STORE_FAILED, code=error.code, detail=error.detail, fallback="the time of last use is not saved"
             )
 
-    def is_due(self, live: ActiveSession) -> bool:
+    def is_due(self, active: ActiveSession) -> bool:
         """Nothing ever changes the cookie, and by now it may be that of a newer login."""
         return False
 
-    def cookies_due(self, live: ActiveSession, cookies: Mapping[str, str]) -> list[bytes]:
+    def cookies_due(self, active: ActiveSession, cookies: Mapping[str, str]) -> list[bytes]:
         """Nothing ever changes the cookie, and by now it may be that of a newer login."""
         return []
 
     async def outdate(self, session: Session) -> None:
         """Every request reads the record; what is open here and in other processes hears of it here."""
         login, now = session.login, self._now()
-        if self._ended.least_generation(login) or not self._ended.is_full(login.sub):
-            await self._log.write_soon(self._ended.outdate(session, now=now))
+        if self._revocations.least_generation(login) or not self._revocations.is_full(login.sub):
+            await self._feed.write_soon(self._revocations.outdate(session, now=now))
             return
         # One mark for all that the user has, as for every end: what is open must not keep the rights.
         self._unsaved.drop(session.id)
-        await self._log.write_soon(self._ended.sign_out(sub=login.sub, sid=None, now=now))
+        await self._feed.write_soon(self._revocations.sign_out(sub=login.sub, sid=None, now=now))
         try:
             await self.end_named(sub=login.sub, sid=None)
         except StoreUnavailable as error:  # it is over here and, by the mark, elsewhere
@@ -167,12 +167,12 @@ class StoredSessions:
     async def end(self, session: Session) -> None:
         """Remove the record: no slower request writes it again."""
         sub, names = session.login.sub, (session.id, *session.login.replaced)
-        is_full = self._ended.is_full(sub)
+        is_full = self._revocations.is_full(sub)
         # First, so that they are dead in this process also when the store is down.
-        marks = (
-            self._ended.sign_out(sub=sub, sid=None, now=self._now())
+        revocations = (
+            self._revocations.sign_out(sub=sub, sid=None, now=self._now())
             if is_full
-            else [mark for name in names for mark in self._ended.end(name, user=sub, now=self._now())]
+            else [revocation for name in names for revocation in self._revocations.end(name, user=sub, now=self._now())]
         )
         for name in names:
             self._unsaved.drop(name)
@@ -180,7 +180,7 @@ class StoredSessions:
             await self._store.remove(self._records.key(self._records.handle(name)))
         if is_full:  # what the one mark is about has to be gone for good, like all that ends
             await self.end_named(sub=sub, sid=None)
-        await try_to_write(self._log, marks)
+        await try_to_write(self._feed, revocations)
         for index in self._indexes(session):
             await self._unlink(index, self._records.handle(session.id))
 
@@ -225,20 +225,20 @@ class StoredSessions:
 
     async def end_unread(self, cookies: Mapping[str, str]) -> None:
         """Remove the record of the id: another process may be able to read it."""
-        session_id = cookies.get(self._jar.name, "")
+        session_id = cookies.get(self._session_cookies.name, "")
         if not is_session_id(session_id):
             return
         # What was not there needs no grave: anybody can make ids up.
         if await self._store.remove(self._records.key(self._records.handle(session_id))):
-            await try_to_write(self._log, self._ended.end(session_id, now=self._now()))
+            await try_to_write(self._feed, self._revocations.end(session_id, now=self._now()))
 
     async def expire_with_grace(
         self, session_id: str, *, grace: int, successor: Login, other: Login | None = None
     ) -> None:
         """Shorten its life in the record, or remove it."""
         user = (other or successor).sub
-        if not self._ended.is_full(user):  # the mark is for requests under way, the record tells the others
-            self._ended.end(session_id, user=user, now=self._now(), grace=grace)
+        if not self._revocations.is_full(user):  # the mark is for requests under way, the record tells the others
+            self._revocations.end(session_id, user=user, now=self._now(), grace=grace)
         key = self._records.key(self._records.handle(session_id))
         session = await self._read(session_id) if grace else None
         if session is None:
@@ -249,7 +249,7 @@ class StoredSessions:
 
     def delete(self, cookies: Mapping[str, str]) -> list[bytes]:
         """Delete the cookie."""
-        return self._jar.delete(cookies)
+        return self._session_cookies.delete(cookies)
 
     async def lock(self, session: Session, holder: str) -> bool:
         """Write the holder where nobody stands."""
@@ -338,4 +338,4 @@ class StoredSessions:
 
 
 def _newer(session: Session, tokens: Tokens) -> Session:
-    return session if tokens.generation <= session.tokens.generation else renewed(session, tokens)
+    return session if tokens.generation <= session.tokens.generation else with_new_tokens(session, tokens)

@@ -22,7 +22,7 @@ class ActiveSession(msgspec.Struct):
         is_over: whether the request has seen the session end.
         left_behind: names of cookies that the browser still has of other sessions.
         fresh_from, fresh_until: the answer need not bring cookies in between, as far as the request knows.
-        renewals: how many renewals it knows.
+        refreshes: how many renewals it knows.
     """
 
     session: Session
@@ -31,7 +31,7 @@ class ActiveSession(msgspec.Struct):
     left_behind: Sequence[str] = ()
     fresh_from: int = 0
     fresh_until: int = 0
-    renewals: int = 0
+    refreshes: int = 0
 
 
 class NoSession(msgspec.Struct, frozen=True):
@@ -106,13 +106,13 @@ class SessionRepository(Protocol):
     def has_unsaved(self, session_id: str) -> bool:
         """Say whether there are such tokens."""
 
-    async def touch(self, live: ActiveSession) -> None:
+    async def touch(self, active: ActiveSession) -> None:
         """Write down that the session is in use, where that is not the cookies' business."""
 
-    def is_due(self, live: ActiveSession) -> bool:
+    def is_due(self, active: ActiveSession) -> bool:
         """Say whether `cookies_due` may have anything to bring."""
 
-    def cookies_due(self, live: ActiveSession, cookies: Mapping[str, str]) -> list[bytes]:
+    def cookies_due(self, active: ActiveSession, cookies: Mapping[str, str]) -> list[bytes]:
         """Return the Set-Cookie lines that the answer to a request has to bring.
 
         An answer may be late: none of them touches a session that began meanwhile.

@@ -43,20 +43,20 @@ class RevocationFeed(Protocol):
     async def look(self) -> None:
         """Know what ended by now, if that can be known; it raises nothing."""
 
-    async def write(self, marks: Iterable[Revocation]) -> None:
+    async def write(self, revocations: Iterable[Revocation]) -> None:
         """Tell the others."""
 
-    async def write_soon(self, marks: Iterable[Revocation]) -> None:
+    async def write_soon(self, revocations: Iterable[Revocation]) -> None:
         """Tell the others, now or as soon as that can be done; it raises nothing."""
 
     async def drained(self) -> None:
         """Wait until no look is under way in the background."""
 
 
-async def try_to_write(log: RevocationFeed, marks: Iterable[Revocation]) -> None:
+async def try_to_write(feed: RevocationFeed, revocations: Iterable[Revocation]) -> None:
     """Tell the others where the session is gone from a store: only websockets elsewhere live on for a while without."""
     try:
-        await log.write(marks)
+        await feed.write(revocations)
     except StoreUnavailable as error:
         events.log(events.STORE_FAILED, code=error.code, detail=error.detail)
 
@@ -80,10 +80,10 @@ class NoFeed:
     async def look(self) -> None:
         """There is nothing to hear."""
 
-    async def write(self, marks: Iterable[Revocation]) -> None:
+    async def write(self, revocations: Iterable[Revocation]) -> None:
         """There is nobody to tell."""
 
-    async def write_soon(self, marks: Iterable[Revocation]) -> None:
+    async def write_soon(self, revocations: Iterable[Revocation]) -> None:
         """There is nobody to tell."""
 
     async def drained(self) -> None:
@@ -95,7 +95,7 @@ class StoredFeed:
 
     def __init__(
         self,
-        ended: Revocations,
+        revocations: Revocations,
         store: GuardedStore,
         *,
         prefix: str,
@@ -103,7 +103,7 @@ class StoredFeed:
         now: Callable[[], int],
         ticks: Callable[[], float],
     ) -> None:
-        """Share the marks of `ended`.
+        """Share the marks of `revocations`.
 
         Args:
             prefix: of all keys.
@@ -112,7 +112,7 @@ class StoredFeed:
             now: seconds since the epoch.
             ticks: seconds that only go forward.
         """
-        self._ended = ended
+        self._revocations = revocations
         self._store = store
         self._prefix = prefix
         self._lifetime = lifetime
@@ -153,21 +153,21 @@ class StoredFeed:
         """Look, so that no request has to; what fails is found out by the next request that waits."""
         await self._look_or_log()
 
-    async def write(self, marks: Iterable[Revocation]) -> None:
+    async def write(self, revocations: Iterable[Revocation]) -> None:
         """Write to the list of all, then to the list of those that are news."""
-        for mark in marks:
-            older = self._written.pop(mark.name, mark)
-            newer = merged(mark, older)
-            for index, lifetime in self._lists(mark.name):
+        for revocation in revocations:
+            older = self._written.pop(revocation.name, revocation)
+            newer = merged(revocation, older)
+            for index, lifetime in self._lists(revocation.name):
                 await self._link(index, _member(newer), lifetime=lifetime)
-            self._ended.told(mark)
-            if older not in (mark, newer):
+            self._revocations.told(revocation)
+            if older not in (revocation, newer):
                 await self._take_out(older)
             self._keep(newer)
 
-    async def write_soon(self, marks: Iterable[Revocation]) -> None:
+    async def write_soon(self, revocations: Iterable[Revocation]) -> None:
         """Write; what cannot be written is tried again with every look."""
-        self._owed |= {mark.name: mark for mark in marks}
+        self._owed |= {revocation.name: revocation for revocation in revocations}
         while len(self._owed) > MAX_UNWRITTEN:
             del self._owed[next(iter(self._owed))]
         await self._write_owed()
@@ -182,9 +182,9 @@ class StoredFeed:
 
     async def _write_owed(self) -> None:
         try:
-            for name, mark in list(self._owed.items()):
-                await self.write([mark])
-                if self._owed.get(name) == mark:
+            for name, revocation in list(self._owed.items()):
+                await self.write([revocation])
+                if self._owed.get(name) == revocation:
                     del self._owed[name]
         except StoreUnavailable as error:
             events.log(events.STORE_FAILED, code=error.code, detail=error.detail)
@@ -195,18 +195,18 @@ class StoredFeed:
             return [(self._recent, RECENT_ALONE)]
         return [(self._shard(name[0]), self._lifetime), (self._recent, RECENT)]
 
-    def _keep(self, mark: Revocation) -> None:
-        if mark.at == FOR_EVER:  # one session ends once
+    def _keep(self, revocation: Revocation) -> None:
+        if revocation.at == FOR_EVER:  # one session ends once
             return
-        self._written[mark.name] = mark
+        self._written[revocation.name] = revocation
         if len(self._written) > MAX_WRITTEN:
             self._written.popitem(last=False)
 
-    async def _take_out(self, mark: Revocation) -> None:
+    async def _take_out(self, revocation: Revocation) -> None:
         """Take out what a newer mark of the same name says as well: who signs out again and again fills no list."""
         try:
-            for index, _ in self._lists(mark.name):
-                await self._store.unlink(index, _member(mark))
+            for index, _ in self._lists(revocation.name):
+                await self._store.unlink(index, _member(revocation))
         except StoreUnavailable as error:  # the newer one is there, and counts
             events.log(events.STORE_FAILED, code=error.code, detail=error.detail)
 
@@ -232,10 +232,10 @@ class StoredFeed:
             if self._ticks() - begun[0] > FULL_READ_DEADLINE:
                 raise StoreUnavailable("store_timeout", f"more than {FULL_READ_DEADLINE:g} s for all that has ended")
         recent = await self._store.linked(self._recent)
-        marks = [_read(member) for member in (*members, *(it for it in recent if it not in self._read_before))]
+        revocations = [_read(member) for member in (*members, *(it for it in recent if it not in self._read_before))]
         # In the order in which they were made: of too many, the oldest go.
-        for mark in sorted(marks, key=lambda mark: mark.made_at):
-            self._ended.learn(mark, now=self._now())
+        for revocation in sorted(revocations, key=lambda revocation: revocation.made_at):
+            self._revocations.learn(revocation, now=self._now())
         self._looked_at, self._read_before = begun, set(recent)
 
     def _age(self) -> float:
@@ -253,8 +253,8 @@ class StoredFeed:
         return f"{self._prefix}:ended"
 
 
-def _member(mark: Revocation) -> str:
-    return f"{mark.at}:{mark.over_from}:{mark.made_at}:{mark.name}"
+def _member(revocation: Revocation) -> str:
+    return f"{revocation.at}:{revocation.over_from}:{revocation.made_at}:{revocation.name}"
 
 
 def _read(member: str) -> Revocation:

@@ -52,7 +52,7 @@ class Revocation(NamedTuple):
 
 
 class _Known(NamedTuple):
-    mark: Revocation
+    revocation: Revocation
     number: int
     forget_at: float
     was_replaced: bool
@@ -134,7 +134,7 @@ class Revocations:
     def begin(self, moment: Moment, *, sub: str, sid: str | None) -> int:
         """Say when a login began, in logical milliseconds: after all marks known when it started, before all others."""
         found = (self._known.get(name) for name in self._names(sub, sid))
-        before = [known.mark.at + 1 for known in found if known is not None and known.number <= moment.known]
+        before = [known.revocation.at + 1 for known in found if known is not None and known.number <= moment.known]
         began = max([moment.at, *before])
         self._latest = max(self._latest, began)
         return began
@@ -146,7 +146,9 @@ class Revocations:
         if not self._known:
             return None
         found = (self._known.get(name) for name in self._names_of(login).session)
-        ends = [known.mark.over_from for known in found if known is not None and login.began <= known.mark.at]
+        ends = [
+            known.revocation.over_from for known in found if known is not None and login.began <= known.revocation.at
+        ]
         return min(ends, default=None)
 
     def is_dead(self, login: Login, *, now: float) -> bool:
@@ -165,8 +167,12 @@ class Revocations:
         if login.created_at <= self._floor:
             return LONG_AGO
         found = (self._known.get(name) for name in self._names_of(login).session if name not in self._untold)
-        marks = [known.mark for known in found if known is not None and login.began <= known.mark.at]
-        ends = [(mark.at, max(mark.over_from, mark.made_at)) for mark in marks if mark.over_from <= now]
+        revocations = [known.revocation for known in found if known is not None and login.began <= known.revocation.at]
+        ends = [
+            (revocation.at, max(revocation.over_from, revocation.made_at))
+            for revocation in revocations
+            if revocation.over_from <= now
+        ]
         return min((instant if at == FOR_EVER else LONG_AGO for at, instant in ends), default=None)
 
     def is_outdated(self, session: Session) -> bool:
@@ -178,18 +184,18 @@ class Revocations:
         if not self._known:
             return 0
         found = (self._known.get(name) for name in self._names_of(login).tokens)
-        return max((known.mark.at for known in found if known is not None), default=0)
+        return max((known.revocation.at for known in found if known is not None), default=0)
 
     def outdate(self, session: Session, *, now: float) -> list[Revocation]:
         """Revoke all tokens of a session that are older than these."""
         generation = session.tokens.generation
-        marks = [Revocation(name, generation, AT_ONCE, int(now)) for name in self._name("tokens", session.id)]
-        return [self._learn(mark, now=now, user=session.login.sub) for mark in marks]
+        revocations = [Revocation(name, generation, AT_ONCE, int(now)) for name in self._name("tokens", session.id)]
+        return [self._learn(revocation, now=now, user=session.login.sub) for revocation in revocations]
 
     def is_ended(self, session_id: str) -> bool:
         """Say whether the session of an id ended for good, and was not merely replaced."""
         found = (self._known.get(name) for name in self._name("id", session_id))
-        return any(known is not None and known.mark.over_from == AT_ONCE for known in found)
+        return any(known is not None and known.revocation.over_from == AT_ONCE for known in found)
 
     def was_replaced(self, session_id: str) -> bool:
         """Say whether another session took over from the session of an id, whatever became of it since."""
@@ -208,9 +214,9 @@ class Revocations:
                 any time, also when the clock is set back.
         """
         over_from = AT_ONCE if grace is None else int(now) + grace if grace else REPLACED
-        marks = [Revocation(name, FOR_EVER, over_from, int(now)) for name in self._name(kind, name)]
-        self._untold.update(mark.name for mark in marks if self._is_shared)
-        return [self._learn(mark, now=now, user=user) for mark in marks]
+        revocations = [Revocation(name, FOR_EVER, over_from, int(now)) for name in self._name(kind, name)]
+        self._untold.update(revocation.name for revocation in revocations if self._is_shared)
+        return [self._learn(revocation, now=now, user=user) for revocation in revocations]
 
     def sign_out(self, *, sub: str | None, sid: str | None, now: float, until: int | None = None) -> list[Revocation]:
         """End all sessions of a user, of a session at the provider, or of both, that began until now, or an instant.
@@ -226,41 +232,41 @@ class Revocations:
         """
         at = max(int(now * 1000) + SKEW, self._latest + 1) if until is None else until
         told = at if until is not None else max(at, int(now * 1000) + self._skew)
-        marks: list[Revocation] = []
+        revocations: list[Revocation] = []
         for kind, value, user in self._named(sub, sid):
             for name in self._name(kind, value):
                 self._learn(Revocation(name, at, AT_ONCE, int(now)), now=now, user=user)
-                marks.append(Revocation(name, told, AT_ONCE, int(now)))
-        self._untold.update(mark.name for mark in marks if self._is_shared)
-        return marks
+                revocations.append(Revocation(name, told, AT_ONCE, int(now)))
+        self._untold.update(revocation.name for revocation in revocations if self._is_shared)
+        return revocations
 
-    def told(self, mark: Revocation) -> None:
+    def told(self, revocation: Revocation) -> None:
         """Note that other processes have a mark."""
-        self._untold.discard(mark.name)
+        self._untold.discard(revocation.name)
 
-    def learn(self, mark: Revocation, *, now: float) -> Revocation:
+    def learn(self, revocation: Revocation, *, now: float) -> Revocation:
         """Add a mark of another process; of two with the same name, the one that ends more counts."""
-        return self._learn(mark, now=now, user=None)
+        return self._learn(revocation, now=now, user=None)
 
-    def _learn(self, mark: Revocation, *, now: float, user: str | None) -> Revocation:
-        forget_at = mark.made_at + self._lifetime
+    def _learn(self, revocation: Revocation, *, now: float, user: str | None) -> Revocation:
+        forget_at = revocation.made_at + self._lifetime
         if forget_at <= now:
-            return mark
-        known, was_replaced = self._known.get(mark.name), mark.over_from != AT_ONCE
+            return revocation
+        known, was_replaced = self._known.get(revocation.name), revocation.over_from != AT_ONCE
         if known is not None:
-            mark, was_replaced = merged(mark, known.mark), was_replaced or known.was_replaced
-            if mark == known.mark:
-                return mark
+            revocation, was_replaced = merged(revocation, known.revocation), was_replaced or known.was_replaced
+            if revocation == known.revocation:
+                return revocation
             user = known.user
-            del self._known[mark.name]
+            del self._known[revocation.name]
         elif user is not None:
             self._made_for[user] += 1
         self.news += 1
-        self._known[mark.name] = _Known(mark, self.news, forget_at, was_replaced, user)
-        if mark.at != FOR_EVER:
-            self._latest = max(self._latest, mark.at)
+        self._known[revocation.name] = _Known(revocation, self.news, forget_at, was_replaced, user)
+        if revocation.at != FOR_EVER:
+            self._latest = max(self._latest, revocation.at)
         self._forget(now=now)
-        return mark
+        return revocation
 
     def _names_of(self, login: Login) -> _Names:
         # Each request asks, and names may be keyed hashes.
@@ -288,13 +294,13 @@ class Revocations:
             oldest = next(iter(self._known.values()))
             if oldest.forget_at > now and len(self._known) <= self._most:
                 return
-            if oldest.mark.made_at + self._needed > now:
-                self._floor = max(self._floor, oldest.mark.made_at)
+            if oldest.revocation.made_at + self._needed > now:
+                self._floor = max(self._floor, oldest.revocation.made_at)
             self._drop(oldest)
 
     def _drop(self, known: _Known) -> None:
-        del self._known[known.mark.name]
-        self._untold.discard(known.mark.name)
+        del self._known[known.revocation.name]
+        self._untold.discard(known.revocation.name)
         if known.user is not None:
             self._made_for[known.user] -= 1
             if not self._made_for[known.user]:

@@ -203,7 +203,7 @@ def used(session: Session, use: Use) -> Session:
     return msgspec.structs.replace(session, seen_at=use.seen_at)
 
 
-def renewed(session: Session, tokens: Tokens) -> Session:
+def with_new_tokens(session: Session, tokens: Tokens) -> Session:
     """Put newer tokens into a session; when it was to end before, it still does."""
     ends_at = earliest(tokens.ends_at, session.tokens.ends_at)
     return msgspec.structs.replace(session, tokens=msgspec.structs.replace(tokens, ends_at=ends_at))

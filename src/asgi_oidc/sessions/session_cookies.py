@@ -44,7 +44,7 @@ class SessionCookies:
     Attributes:
         name, wire_name: of the cookie that signs somebody in.
         use_name: of the cookie that tells the last use.
-        mark_name: of the cookie that names the tokens where forms of the provider's site, which bring no others along,
+        note_name: of the cookie that names the tokens where forms of the provider's site, which bring no others along,
             have to see them.
     """
 
@@ -54,7 +54,7 @@ class SessionCookies:
     name: str = field(init=False)
     wire_name: bytes = field(init=False)
     use_name: str = field(init=False)
-    mark_name: str = field(init=False)
+    note_name: str = field(init=False)
     _tokens_prefix: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -62,7 +62,7 @@ class SessionCookies:
         object.__setattr__(self, "name", self.style.name(self.stem))
         object.__setattr__(self, "wire_name", self.name.encode("ascii"))
         object.__setattr__(self, "use_name", self.style.name(f"{self.stem}-seen"))
-        object.__setattr__(self, "mark_name", self.style.name(f"{self.stem}-held"))
+        object.__setattr__(self, "note_name", self.style.name(f"{self.stem}-held"))
         object.__setattr__(self, "_tokens_prefix", self.style.name(f"{self.stem}-tokens-"))
 
     def tokens_name(self, session_id: str) -> str:
@@ -138,15 +138,15 @@ class SessionCookies:
         gone = [name for name in names[len(pieces) :] if name in cookies]
         return lines + [self.style.delete_cookie(name) for name in gone]
 
-    def write_mark(self, session_id: str, *, max_age: int) -> bytes:
+    def write_note(self, session_id: str, *, max_age: int) -> bytes:
         """Name the tokens of a session, for the next form that comes from the provider's site."""
         same_site: SameSite = "None" if self.style.secure else None
-        return self.style.set_cookie(self.mark_name, short_digest(session_id), max_age=max_age, same_site=same_site)
+        return self.style.set_cookie(self.note_name, short_digest(session_id), max_age=max_age, same_site=same_site)
 
-    def marked(self, cookies: Mapping[str, str]) -> list[str]:
+    def noted(self, cookies: Mapping[str, str]) -> list[str]:
         """Return the short digest of the session that left its mark."""
-        mark = cookies.get(self.mark_name, "")
-        return [mark] if _MARK.fullmatch(mark) else []
+        note = cookies.get(self.note_name, "")
+        return [note] if _NOTE.fullmatch(note) else []
 
     def delete_unseen(self, sessions: Iterable[str], cookies: Mapping[str, str]) -> list[bytes]:
         """Delete the tokens of sessions that the browser may have by now, though it did not send them.
@@ -189,7 +189,7 @@ class SessionCookies:
 
     def delete(self, cookies: Mapping[str, str]) -> list[bytes]:
         """Delete the session of a browser; the cookie of the login always, the others when they were sent."""
-        seen = [name for name in (self.use_name, self.mark_name) if name in cookies]
+        seen = [name for name in (self.use_name, self.note_name) if name in cookies]
         return [self.style.delete_cookie(name) for name in (self.name, *self._left_behind(cookies, ()), *seen)]
 
     def _open_tokens(self, session_id: str, cookies: Mapping[str, str]) -> Tokens | None:
@@ -227,7 +227,7 @@ class SessionCookies:
         return [first, *(f"{first}.{index}" for index in range(1, MAX_COOKIES))]
 
 
-_MARK = re.compile(r"[A-Za-z0-9_-]{8}")
+_NOTE = re.compile(r"[A-Za-z0-9_-]{8}")
 _COUNTS = tuple(str(count) for count in range(1, MAX_COOKIES + 1))
 
 

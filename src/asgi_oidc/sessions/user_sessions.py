@@ -1,13 +1,16 @@
 """Seeing and ending the sessions of users, from code: `middleware.sessions`."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 from asgi_oidc import events
-from asgi_oidc.composition import Parts
 from asgi_oidc.errors import StoreUnavailable
 from asgi_oidc.errors.sanitized import sanitizes_errors
-from asgi_oidc.logout.sign_out import sign_out_everywhere
-from asgi_oidc.sessions.revocation_feed import try_to_write
+from asgi_oidc.sessions.revocation_feed import RevocationFeed, try_to_write
+from asgi_oidc.sessions.revocations import Revocations
+from asgi_oidc.sessions.store_records import Records
+from asgi_oidc.single_flight import SingleFlight
 from asgi_oidc.stores.guarded_store import GuardedStore
 
 
@@ -27,13 +30,35 @@ class SessionInfo:
     expires_at: int
 
 
+class SignOutEverywhere(Protocol):
+    """Ends all that a user has, and says how many sessions that were."""
+
+    def __call__(self, *, sub: str | None, sid: str | None) -> Awaitable[int]: ...
+
+
 class UserSessions:
     """The sessions in a store, by user. All methods raise `StoreUnavailable` when the store is down."""
 
-    def __init__(self, parts: Parts, store: GuardedStore) -> None:
-        self._parts = parts
+    def __init__(
+        self,
+        store: GuardedStore,
+        records: Records,
+        revocations: Revocations,
+        feed: RevocationFeed,
+        sign_out_everywhere: SignOutEverywhere,
+        background: SingleFlight[Any],
+        *,
+        issuer: str,
+        now: Callable[[], int],
+    ) -> None:
         self._store = store
-        self._records = parts.records
+        self._records = records
+        self._revocations = revocations
+        self._feed = feed
+        self._sign_out_everywhere = sign_out_everywhere
+        self._background = background
+        self._issuer = issuer
+        self._now = now
 
     @sanitizes_errors
     async def of(self, sub: str) -> list[SessionInfo]:
@@ -63,7 +88,8 @@ class UserSessions:
             return any([await self._end(index, session_id, sub=sub) for index in mine])
 
         # To the end: the app calls this while it serves a request, and its client may leave.
-        return await self._parts.afterwards.run_shielded(end)
+        done: bool = await self._background.run_shielded(end)
+        return done
 
     @sanitizes_errors
     async def end_all(self, sub: str) -> int:
@@ -73,26 +99,27 @@ class UserSessions:
         """
 
         async def end_all() -> int:
-            count = await sign_out_everywhere(self._parts, sub=sub, sid=None)
+            count = await self._sign_out_everywhere(sub=sub, sid=None)
             if count:
                 events.log(events.LOGGED_OUT, by="the app", sessions=count)
             return count
 
-        return await self._parts.afterwards.run_shielded(end_all)
+        revocations: int = await self._background.run_shielded(end_all)
+        return revocations
 
     async def _end(self, index: str, handle: str, *, sub: str) -> bool:
         was_there = await self._store.remove(self._records.key(handle))
         await self._store.unlink(index, handle)
         if was_there:
-            if not self._parts.ended.is_full(sub):  # the record is gone; the mark is for requests under way
-                marks = self._parts.ended.end(handle, kind="handle", user=sub, now=self._parts.now())
-                await try_to_write(self._parts.log, marks)
+            if not self._revocations.is_full(sub):  # the record is gone; the mark is for requests under way
+                revocations = self._revocations.end(handle, kind="handle", user=sub, now=self._now())
+                await try_to_write(self._feed, revocations)
             events.log(events.LOGGED_OUT, by="the app")
         return was_there
 
     async def _linked(self, sub: str) -> list[tuple[str, str]]:
         # Those of before a change of the secret are in an index of their own.
-        indexes = self._records.index_keys("sub", self._parts.settings.issuer, sub)
+        indexes = self._records.index_keys("sub", self._issuer, sub)
         return [(index, handle) for index in indexes for handle in await self._store.linked(index)]
 
     async def _find(self, index: str, handle: str) -> SessionInfo | None:

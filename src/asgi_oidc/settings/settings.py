@@ -14,7 +14,7 @@ from asgi_oidc.policy.rules import Rule, read_rules
 from asgi_oidc.protocol.client import Client
 from asgi_oidc.protocol.compatibility import LoginPlan, find_incompatibilities
 from asgi_oidc.protocol.metadata import MEMBERS, REQUIRED, ProviderMetadata, make_metadata
-from asgi_oidc.protocol.step_up import AuthenticationRequest, read_ask
+from asgi_oidc.protocol.step_up import AuthenticationRequest, read_authentication
 from asgi_oidc.provider.http import HttpClient
 from asgi_oidc.settings.values import (
     MAX_LEEWAY,
@@ -108,23 +108,31 @@ class Settings:
         """Whether the browser brings the authorization response as a form."""
         return self.response_mode == "form_post"
 
-    def ask_of(self, ask: AuthenticationRequest) -> AuthenticationRequest:
+    def strengthen(self, authentication: AuthenticationRequest) -> AuthenticationRequest:
         """Say how a login has to be done: as asked, and never less than `authorization_params` say."""
         always = self.acr_values
-        acr_values = tuple(value for value in ask.acr_values if value in always) if always else ask.acr_values
-        ages = [int(str(age)) for age in (ask.max_age, self.authorization_params.get("max_age")) if age is not None]
-        return AuthenticationRequest(acr_values or always, min(ages, default=None), ask.prompt)
+        acr_values = (
+            tuple(value for value in authentication.acr_values if value in always)
+            if always
+            else authentication.acr_values
+        )
+        ages = [
+            int(str(age))
+            for age in (authentication.max_age, self.authorization_params.get("max_age"))
+            if age is not None
+        ]
+        return AuthenticationRequest(acr_values or always, min(ages, default=None), authentication.prompt)
 
-    def read_ask(self, acr_values: object, max_age: object) -> AuthenticationRequest:
+    def read_authentication(self, acr_values: object, max_age: object) -> AuthenticationRequest:
         """Check what the app asks for by itself; None is left out.
 
         Raises:
             ValueError: nobody can sign in like that.
         """
-        ask = read_ask(acr_values, max_age)
-        if lacks_acr(ask, self.acr_values):
-            raise ValueError(f"acr_values: {list(ask.acr_values)} {NONE_OF_ALWAYS}")
-        return ask
+        authentication = read_authentication(acr_values, max_age)
+        if lacks_acr(authentication, self.acr_values):
+            raise ValueError(f"acr_values: {list(authentication.acr_values)} {NONE_OF_ALWAYS}")
+        return authentication
 
     @property
     def acr_values(self) -> tuple[str, ...]:

@@ -1,13 +1,16 @@
-"""Renew a session's tokens: once, however many requests and processes wait, and whoever goes away meanwhile.
+"""Refreshes the tokens of a session: once for all requests and processes that wait, even if clients disconnect.
 
 OIDC Core §12, RFC 6749 §6, RFC 9700 §4.14.2 (rotation).
 """
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import Any
 
 import anyio
 import msgspec
 
 from asgi_oidc import events
-from asgi_oidc.composition import Parts
 from asgi_oidc.errors import (
     AccessTokenExpired,
     OIDCError,
@@ -21,11 +24,14 @@ from asgi_oidc.errors import (
 )
 from asgi_oidc.protocol.id_token import ExpectedAgain
 from asgi_oidc.protocol.tokens import RefreshAnswer
-from asgi_oidc.sessions.repository import ActiveSession, Change
-from asgi_oidc.sessions.session import Session, Tokens, ends_for_good_at, renewed
-from asgi_oidc.tokens.refresh_lock import COOL_DOWN, RefreshLock, failed, refresh_lock, unlock
+from asgi_oidc.provider.provider import Provider
+from asgi_oidc.sessions.repository import ActiveSession, Change, SessionRepository
+from asgi_oidc.sessions.revocations import Revocations
+from asgi_oidc.sessions.session import Limits, Session, Tokens, ends_for_good_at, with_new_tokens
+from asgi_oidc.single_flight import SingleFlight
+from asgi_oidc.tokens.refresh_lock import COOL_DOWN, RefreshLock, RefreshLocks, refresh_failed
 from asgi_oidc.tokens.refreshed_session import refreshed, rights_may_differ, rotated, with_refresh_token
-from asgi_oidc.tokens.revoke import revoke, revoke_of_session
+from asgi_oidc.tokens.revoke import TokenRevoker
 
 # What is wrong with an ID Token when our keys are old or our clock is wrong: nothing is known against its answer.
 NOT_ITS_FAULT = ("kid_unknown", "claim_iat", "claim_exp", "claim_nbf")
@@ -36,57 +42,276 @@ SAVE_LATER_PAUSE = 1.0  # seconds between two tries
 FORCE_PAUSE = 60  # seconds between two tokens that an API may refuse; one that refuses all does not make us a hammer
 
 
-async def live_tokens(live: ActiveSession, parts: Parts, *, refused: str | None = None) -> Tokens:
-    """Return tokens whose access token is live, renewed when less than a minute is left.
+@dataclass(frozen=True, slots=True)
+class Expectations:
+    """What a refreshed token is held against, beside the login itself.
 
-    Args:
-        refused: an access token that an API did not take although it looks fine.
-
-    Raises:
-        SessionEnded: the provider has withdrawn the session, or somebody signed out.
-        AccessTokenExpired: it has run out, and there is no refresh token.
-        RefreshFailed: it has run out, and cannot be renewed right now.
-        StoreUnavailable: the same, because of the store.
+    Attributes:
+        reads_access_token: whether claims of the access token count.
     """
-    await check_goes_on(live, parts)
-    if _is_due(live.session.tokens, parts.now(), refused):
-        await _renew_or_go_on(live, parts, refused)
-    tokens = live.session.tokens
-    if _is_alive(tokens, parts.now()):
-        return tokens
-    if tokens.refresh_token is not None:
-        raise RefreshFailed("refresh_in_vain", "the new token was dead on arrival", retry_after=1)
-    raise AccessTokenExpired(detail="sign in again: send the browser to login_url()")
+
+    client_id: str
+    trusted_audiences: Collection[str]
+    reads_access_token: bool = False
 
 
-async def check_goes_on(live: ActiveSession, parts: Parts) -> None:
-    """Refuse tokens to a request whose session has ended meanwhile, and let it go on with newer ones where it must.
+class TokenRefresher:
+    """Keeps the access tokens of sessions valid."""
 
-    Raises:
-        SessionEnded: signed out, expired or withdrawn; or a refresh in another process changed the user's rights.
-    """
-    session, now = live.session, parts.now()
-    has_run_out = now >= ends_for_good_at(session, parts.limits)
-    if live.is_over or has_run_out or parts.ended.is_dead(session.login, now=now):
-        raise SessionEnded(detail="it ended while the request was under way")
-    if parts.ended.is_outdated(session):
-        newest = await parts.sessions.newest(session)
-        if newest is None:
-            raise SessionEnded(detail="its tokens are from before a refresh that changed the user's rights")
-        live.session = newest
+    def __init__(
+        self,
+        provider: Provider,
+        sessions: SessionRepository,
+        revocations: Revocations,
+        limits: Limits,
+        locks: RefreshLocks,
+        revoker: TokenRevoker,
+        expectations: Expectations,
+        background: SingleFlight[Any],
+        *,
+        now: Callable[[], int],
+    ) -> None:
+        self._provider = provider
+        self._sessions = sessions
+        self._revocations = revocations
+        self._limits = limits
+        self._locks = locks
+        self._revoker = revoker
+        self._expectations = expectations
+        self._background = background
+        self._refreshes: SingleFlight[Session] = SingleFlight()
+        self._now = now
 
+    async def drained(self) -> None:
+        """Wait until no refresh is under way."""
+        await self._refreshes.drained()
 
-async def _renew_or_go_on(live: ActiveSession, parts: Parts, refused: str | None) -> None:
-    session = live.session
-    try:
-        live.session = await parts.renewals.run_to_the_end(session.id, lambda: _renew(session, parts, refused))
-    except SessionEnded:
-        live.is_over = True
-        raise
-    except (RefreshFailed, StoreUnavailable):
-        await check_goes_on(live, parts)  # somebody may have signed out meanwhile
-        if not _is_alive(live.session.tokens, parts.now()):
+    async def live_tokens(self, active: ActiveSession, *, refused: str | None = None) -> Tokens:
+        """Return tokens whose access token is live, renewed when less than a minute is left.
+
+        Args:
+            refused: an access token that an API did not take although it looks fine.
+
+        Raises:
+            SessionEnded: the provider has withdrawn the session, or somebody signed out.
+            AccessTokenExpired: it has run out, and there is no refresh token.
+            RefreshFailed: it has run out, and cannot be renewed right now.
+            StoreUnavailable: the same, because of the store.
+        """
+        await self.check_goes_on(active)
+        if _is_due(active.session.tokens, self._now(), refused):
+            await self._renew_or_go_on(active, refused)
+        tokens = active.session.tokens
+        if _is_alive(tokens, self._now()):
+            return tokens
+        if tokens.refresh_token is not None:
+            raise RefreshFailed("refresh_in_vain", "the new token was dead on arrival", retry_after=1)
+        raise AccessTokenExpired(detail="sign in again: send the browser to login_url()")
+
+    async def check_goes_on(self, active: ActiveSession) -> None:
+        """Refuse tokens to a request whose session has ended meanwhile, and let it go on with newer ones where it must.
+
+        Raises:
+            SessionEnded: signed out, expired or withdrawn; or a refresh in another process changed the user's rights.
+        """
+        session, now = active.session, self._now()
+        has_run_out = now >= ends_for_good_at(session, self._limits)
+        if active.is_over or has_run_out or self._revocations.is_dead(session.login, now=now):
+            raise SessionEnded(detail="it ended while the request was under way")
+        if self._revocations.is_outdated(session):
+            newest = await self._sessions.newest(session)
+            if newest is None:
+                raise SessionEnded(detail="its tokens are from before a refresh that changed the user's rights")
+            active.session = newest
+
+    async def _renew_or_go_on(self, active: ActiveSession, refused: str | None) -> None:
+        session = active.session
+        try:
+            active.session = await self._refreshes.run_to_the_end(session.id, lambda: self._renew(session, refused))
+        except SessionEnded:
+            active.is_over = True
             raise
+        except (RefreshFailed, StoreUnavailable):
+            await self.check_goes_on(active)  # somebody may have signed out meanwhile
+            if not _is_alive(active.session.tokens, self._now()):
+                raise
+
+    async def _renew(self, session: Session, refused: str | None) -> Session:
+        def is_settled(newest: Session) -> bool:
+            return not _is_due(newest.tokens, self._now(), refused)
+
+        def can_wait(newest: Session) -> bool:
+            # Another process renews it: who has a live token need not wait for that.
+            return is_settled(newest) or (refused is None and _is_alive(newest.tokens, self._now()))
+
+        async with self._locks.hold(session, can_go=can_wait) as lock:
+            if not lock.is_locked or is_settled(lock.session):
+                return lock.session
+            answer = await self.use_refresh_token(lock)
+            claims = await self.checked_claims(lock, answer)
+            access_token_claims = await self._access_token_claims(lock, answer)
+            tokens = refreshed(lock.session, answer, claims, access_token_claims=access_token_claims, now=self._now())
+            if refused is not None:
+                tokens = msgspec.structs.replace(tokens, forced_at=self._now())
+            events.log(events.TOKENS_REFRESHED)
+            return await self.save(lock, tokens)
+
+    async def use_refresh_token(self, lock: RefreshLock, *, resource: str | None = None) -> RefreshAnswer:
+        """Use the refresh token: one call, never made again.
+
+        Raises:
+            SessionEnded: the provider has withdrawn it, and so the session has ended.
+            TokenNotGranted: it gives no token for the resource.
+            RefreshFailed: anything else went wrong; that is remembered for a while.
+        """
+        refresh_token = lock.session.tokens.refresh_token or ""
+        try:
+            with anyio.fail_after(lock.time_left()):
+                return await self._provider.refresh(refresh_token, resource=resource)
+        except ProviderRefused as refused:
+            if resource is not None and refused.error != "invalid_grant":
+                events.log(events.TOKEN_NOT_GRANTED, detail=refused.detail)
+                raise TokenNotGranted(detail=refused.detail) from refused
+            if refused.error != "invalid_grant":
+                raise await self._given_up(lock, refused) from refused
+            await self._withdraw(lock.session, refused.detail)
+            raise SessionEnded(detail=f"the provider has withdrawn the refresh token: {refused.detail}") from refused
+        except ProviderError as error:
+            await self._keep(lock, self._provider.left_after(error, refresh_token))
+            raise await self._given_up(lock, error) from error
+        except TimeoutError as error:
+            raise await self._given_up(lock, error) from error
+
+    async def _keep(self, lock: RefreshLock, refresh_token: str | None) -> None:
+        """Save which refresh token is left, if that has changed."""
+        if refresh_token != lock.session.tokens.refresh_token:
+            lock.session = await self.save(lock, with_refresh_token(lock.session, refresh_token))
+
+    async def checked_claims(self, lock: RefreshLock, answer: RefreshAnswer) -> dict[str, object]:
+        """Return what the new ID Token says, nothing when there is none (OIDC Core §12.2)."""
+        if answer.id_token is None:
+            return {}
+        login = lock.session.login
+        expected = ExpectedAgain(
+            issuer=login.issuer,
+            sub=login.sub,
+            first=login.first,
+            client_id=self._expectations.client_id,
+            access_token=answer.access_token,
+            trusted_audiences=self._expectations.trusted_audiences,
+        )
+        try:
+            with anyio.fail_after(lock.time_left()):
+                return await self._provider.check_id_token_again(answer.id_token, expected)
+        except (ProviderError, TokenRejected, TimeoutError) as error:
+            if isinstance(error, TokenRejected) and error.code == "session_over":
+                has_successor = self._revocations.over_from(login) is not None
+                await self._withdraw(lock.session, error.detail)
+                if not has_successor:
+                    await self._revoker.revoke(answer.refresh_token)
+                raise SessionEnded(detail="the provider reports that the session has ended") from error
+            await self._keep_what_is_left(lock, answer, error)
+            raise await self._given_up(lock, error) from error
+
+    async def _access_token_claims(self, lock: RefreshLock, answer: RefreshAnswer) -> dict[str, object] | None:
+        """Return what the new access token says, None where its claims take no part.
+
+        One that cannot be used says nothing any more: what the last one granted is gone, and the session goes on.
+        """
+        if not self._expectations.reads_access_token:
+            return None
+        try:
+            with anyio.fail_after(lock.time_left()):
+                return await self._provider.access_token_claims(answer.access_token, sub=lock.session.login.sub)
+        except (ProviderError, TokenRejected, TimeoutError) as error:
+            if isinstance(error, TokenRejected) and error.code not in (*NOT_ITS_FAULT, "claim_sub"):
+                events.log(events.ACCESS_TOKEN_UNREAD, code=error.code, detail=error.detail)
+                return {}
+            await self._keep_what_is_left(lock, answer, error)
+            raise await self._given_up(lock, error) from error
+
+    async def _keep_what_is_left(
+        self, lock: RefreshLock, answer: RefreshAnswer, error: ProviderError | TokenRejected | TimeoutError
+    ) -> None:
+        """Never come with a refresh token that is spent: that would end the grant, for all devices."""
+        if answer.refresh_token is None:
+            return
+        tokens = rotated(lock.session, answer)
+        if isinstance(error, TokenRejected) and error.code not in NOT_ITS_FAULT:
+            # It may be somebody else's, so the session goes on without one. It is not revoked: if it is ours after all,
+            # the provider may end more than that by it (see `TokenRevoker`), and the session lives.
+            tokens = msgspec.structs.replace(tokens, refresh_token=None)
+        lock.session = await self.save(lock, tokens)
+
+    async def _given_up(self, lock: RefreshLock, error: OIDCError | TimeoutError) -> RefreshFailed:
+        """Remember a failure in the session itself, so that all processes wait a while."""
+        retry_at = self._now() + COOL_DOWN
+
+        def cooling_down(current: Session) -> Session:
+            return msgspec.structs.replace(current, tokens=msgspec.structs.replace(current.tokens, retry_at=retry_at))
+
+        failure = refresh_failed(error)
+        events.log(events.REFRESH_FAILED, code=failure.code, detail=failure.detail)
+        try:
+            await self._sessions.change(lock.session, cooling_down)
+        except StoreUnavailable as down:
+            events.log(events.STORE_FAILED, code=down.code, detail=down.detail)
+        return failure
+
+    async def _withdraw(self, session: Session, detail: str) -> None:
+        newest = await self._sessions.newest(session)
+        if newest is not None and newest.tokens.generation != session.tokens.generation:
+            raise RefreshFailed("refresh_superseded", "another process was faster", retry_after=1)
+        events.log(events.SESSION_WITHDRAWN, detail=detail)
+        await self._sessions.end(session)
+
+    async def save(self, lock: RefreshLock, tokens: Tokens) -> Session:
+        """Write new tokens; a store that does not take them in time does not lose them for this process.
+
+        Raises:
+            SessionEnded: somebody signed out meanwhile; the new refresh token is given back.
+        """
+        before = lock.session.tokens
+
+        def with_tokens(current: Session) -> Session:
+            return with_new_tokens(current, tokens) if current.tokens.generation == before.generation else current
+
+        try:
+            saved = await self._saved(lock.session, with_tokens)
+        except TimeoutError:
+            events.log(events.STORE_FAILED, code="tokens_not_saved", fallback="tokens kept in this process")
+            lock.has_unsaved = True
+            saved = with_new_tokens(lock.session, tokens)
+            self._sessions.keep_unsaved(saved)
+            self._background.start(saved.id, lambda: self._save_later(lock, tokens))
+        if saved is not None and saved.tokens.generation == tokens.generation and rights_may_differ(tokens, before):
+            await self._sessions.outdate(saved)
+        if saved is None or self._revocations.is_dead(saved.login, now=self._now()):
+            await self._revoker.revoke_of_session(tokens.refresh_token, lock.session.login)
+            raise SessionEnded(detail="it ended while it was renewed")
+        return saved
+
+    async def _save_later(self, lock: RefreshLock, tokens: Tokens) -> None:
+        """Go on trying while the lock keeps others from coming with the old refresh token."""
+        with anyio.move_on_after(SAVE_LATER_DEADLINE):
+            while self._sessions.has_unsaved(lock.session.id):
+                await anyio.sleep(SAVE_LATER_PAUSE)
+                try:
+                    await self._sessions.keep_lock(lock.session, lock.holder)
+                    newest = await self._sessions.newest(lock.session)  # it writes what is not saved
+                except StoreUnavailable:
+                    continue
+                if newest is None:
+                    await self._revoker.revoke_of_session(tokens.refresh_token, lock.session.login)
+        await self._locks.release(lock.session, lock.holder)
+
+    async def _saved(self, session: Session, change: Change) -> Session | None:
+        with anyio.fail_after(SAVE_DEADLINE):
+            while True:
+                try:
+                    return await self._sessions.change(session, change)
+                except StoreUnavailable:
+                    await anyio.sleep(SAVE_PAUSE)
 
 
 def _is_due(tokens: Tokens, now: int, refused: str | None) -> bool:
@@ -99,191 +324,3 @@ def _is_due(tokens: Tokens, now: int, refused: str | None) -> bool:
 
 def _is_alive(tokens: Tokens, now: int) -> bool:
     return tokens.access_expires_at is None or now < tokens.access_expires_at
-
-
-async def _renew(session: Session, parts: Parts, refused: str | None) -> Session:
-    def is_settled(newest: Session) -> bool:
-        return not _is_due(newest.tokens, parts.now(), refused)
-
-    def can_wait(newest: Session) -> bool:
-        # Another process renews it: who has a live token need not wait for that.
-        return is_settled(newest) or (refused is None and _is_alive(newest.tokens, parts.now()))
-
-    async with refresh_lock(session, parts, can_go=can_wait) as mine:
-        if not mine.is_locked or is_settled(mine.session):
-            return mine.session
-        answer = await ask(mine, parts)
-        claims = await checked_claims(mine, parts, answer)
-        further = await _access_token_claims(mine, parts, answer)
-        tokens = refreshed(mine.session, answer, claims, further=further, now=parts.now())
-        if refused is not None:
-            tokens = msgspec.structs.replace(tokens, forced_at=parts.now())
-        events.log(events.TOKENS_REFRESHED)
-        return await save(mine, parts, tokens)
-
-
-async def ask(mine: RefreshLock, parts: Parts, *, resource: str | None = None) -> RefreshAnswer:
-    """Use the refresh token: one call, never made again.
-
-    Raises:
-        SessionEnded: the provider has withdrawn it, and so the session has ended.
-        TokenNotGranted: it gives no token for the resource.
-        RefreshFailed: anything else went wrong; that is remembered for a while.
-    """
-    refresh_token = mine.session.tokens.refresh_token or ""
-    try:
-        with anyio.fail_after(mine.time_left()):
-            return await parts.provider.refresh(refresh_token, resource=resource)
-    except ProviderRefused as refused:
-        if resource is not None and refused.error != "invalid_grant":
-            events.log(events.TOKEN_NOT_GRANTED, detail=refused.detail)
-            raise TokenNotGranted(detail=refused.detail) from refused
-        if refused.error != "invalid_grant":
-            raise await _given_up(mine, parts, refused) from refused
-        await _withdraw(mine.session, parts, refused.detail)
-        raise SessionEnded(detail=f"the provider has withdrawn the refresh token: {refused.detail}") from refused
-    except ProviderError as error:
-        await _keep(mine, parts, parts.provider.left_after(error, refresh_token))
-        raise await _given_up(mine, parts, error) from error
-    except TimeoutError as error:
-        raise await _given_up(mine, parts, error) from error
-
-
-async def _keep(mine: RefreshLock, parts: Parts, refresh_token: str | None) -> None:
-    """Save which refresh token is left, if that has changed."""
-    if refresh_token != mine.session.tokens.refresh_token:
-        mine.session = await save(mine, parts, with_refresh_token(mine.session, refresh_token))
-
-
-async def checked_claims(mine: RefreshLock, parts: Parts, answer: RefreshAnswer) -> dict[str, object]:
-    """Return what the new ID Token says, nothing when there is none (OIDC Core §12.2)."""
-    if answer.id_token is None:
-        return {}
-    login = mine.session.login
-    expected = ExpectedAgain(
-        issuer=login.issuer,
-        sub=login.sub,
-        first=login.first,
-        client_id=parts.settings.client_id,
-        access_token=answer.access_token,
-        trusted_audiences=parts.settings.trusted_audiences,
-    )
-    try:
-        with anyio.fail_after(mine.time_left()):
-            return await parts.provider.check_id_token_again(answer.id_token, expected)
-    except (ProviderError, TokenRejected, TimeoutError) as error:
-        if isinstance(error, TokenRejected) and error.code == "session_over":
-            has_successor = parts.ended.over_from(login) is not None
-            await _withdraw(mine.session, parts, error.detail)
-            if not has_successor:
-                await revoke(answer.refresh_token, parts)
-            raise SessionEnded(detail="the provider reports that the session has ended") from error
-        await _keep_what_is_left(mine, parts, answer, error)
-        raise await _given_up(mine, parts, error) from error
-
-
-async def _access_token_claims(mine: RefreshLock, parts: Parts, answer: RefreshAnswer) -> dict[str, object] | None:
-    """Return what the new access token says, None where its claims take no part.
-
-    One that cannot be used says nothing any more: what the last one granted is gone, and the session goes on.
-    """
-    if not parts.settings.claims_from_access_token:
-        return None
-    try:
-        with anyio.fail_after(mine.time_left()):
-            return await parts.provider.access_token_claims(answer.access_token, sub=mine.session.login.sub)
-    except (ProviderError, TokenRejected, TimeoutError) as error:
-        if isinstance(error, TokenRejected) and error.code not in (*NOT_ITS_FAULT, "claim_sub"):
-            events.log(events.ACCESS_TOKEN_UNREAD, code=error.code, detail=error.detail)
-            return {}
-        await _keep_what_is_left(mine, parts, answer, error)
-        raise await _given_up(mine, parts, error) from error
-
-
-async def _keep_what_is_left(
-    mine: RefreshLock, parts: Parts, answer: RefreshAnswer, error: ProviderError | TokenRejected | TimeoutError
-) -> None:
-    """Never come with a refresh token that is spent: that would end the grant, for all devices."""
-    if answer.refresh_token is None:
-        return
-    tokens = rotated(mine.session, answer)
-    if isinstance(error, TokenRejected) and error.code not in NOT_ITS_FAULT:
-        # It may be somebody else's, so the session goes on without one. It is not revoked: if it is ours after all, the
-        # provider may end more than that by it (see `revoke`), and the session lives.
-        tokens = msgspec.structs.replace(tokens, refresh_token=None)
-    mine.session = await save(mine, parts, tokens)
-
-
-async def _given_up(mine: RefreshLock, parts: Parts, error: OIDCError | TimeoutError) -> RefreshFailed:
-    """Remember a failure in the session itself, so that all processes wait a while."""
-    retry_at = parts.now() + COOL_DOWN
-
-    def cooling_down(current: Session) -> Session:
-        return msgspec.structs.replace(current, tokens=msgspec.structs.replace(current.tokens, retry_at=retry_at))
-
-    failure = failed(error)
-    events.log(events.REFRESH_FAILED, code=failure.code, detail=failure.detail)
-    try:
-        await parts.sessions.change(mine.session, cooling_down)
-    except StoreUnavailable as down:
-        events.log(events.STORE_FAILED, code=down.code, detail=down.detail)
-    return failure
-
-
-async def _withdraw(session: Session, parts: Parts, detail: str) -> None:
-    newest = await parts.sessions.newest(session)
-    if newest is not None and newest.tokens.generation != session.tokens.generation:
-        raise RefreshFailed("refresh_superseded", "another process was faster", retry_after=1)
-    events.log(events.SESSION_WITHDRAWN, detail=detail)
-    await parts.sessions.end(session)
-
-
-async def save(mine: RefreshLock, parts: Parts, tokens: Tokens) -> Session:
-    """Write new tokens; a store that does not take them in time does not lose them for this process.
-
-    Raises:
-        SessionEnded: somebody signed out meanwhile; the new refresh token is given back.
-    """
-    before = mine.session.tokens
-
-    def with_tokens(current: Session) -> Session:
-        return renewed(current, tokens) if current.tokens.generation == before.generation else current
-
-    try:
-        saved = await _saved(mine.session, parts, with_tokens)
-    except TimeoutError:
-        events.log(events.STORE_FAILED, code="tokens_not_saved", fallback="tokens kept in this process")
-        mine.has_unsaved = True
-        saved = renewed(mine.session, tokens)
-        parts.sessions.keep_unsaved(saved)
-        parts.afterwards.start(saved.id, lambda: _save_later(mine, parts, tokens))
-    if saved is not None and saved.tokens.generation == tokens.generation and rights_may_differ(tokens, before):
-        await parts.sessions.outdate(saved)
-    if saved is None or parts.ended.is_dead(saved.login, now=parts.now()):
-        await revoke_of_session(tokens.refresh_token, mine.session.login, parts)
-        raise SessionEnded(detail="it ended while it was renewed")
-    return saved
-
-
-async def _save_later(mine: RefreshLock, parts: Parts, tokens: Tokens) -> None:
-    """Go on trying while the lock keeps others from coming with the old refresh token."""
-    with anyio.move_on_after(SAVE_LATER_DEADLINE):
-        while parts.sessions.has_unsaved(mine.session.id):
-            await anyio.sleep(SAVE_LATER_PAUSE)
-            try:
-                await parts.sessions.keep_lock(mine.session, mine.holder)
-                newest = await parts.sessions.newest(mine.session)  # it writes what is not saved
-            except StoreUnavailable:
-                continue
-            if newest is None:
-                await revoke_of_session(tokens.refresh_token, mine.session.login, parts)
-    await unlock(mine.session, parts, mine.holder)
-
-
-async def _saved(session: Session, parts: Parts, change: Change) -> Session | None:
-    with anyio.fail_after(SAVE_DEADLINE):
-        while True:
-            try:
-                return await parts.sessions.change(session, change)
-            except StoreUnavailable:
-                await anyio.sleep(SAVE_PAUSE)

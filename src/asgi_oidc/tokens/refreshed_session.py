@@ -26,50 +26,52 @@ DEPTH = 6  # levels of lists and objects in which order does not count
 LEAD = MAX_SKEW + 2
 
 
-def refreshed(session: Session, answer: RefreshAnswer, said: Claims, *, further: Claims | None, now: int) -> Tokens:
+def refreshed(
+    session: Session, answer: RefreshAnswer, id_token_claims: Claims, *, access_token_claims: Claims | None, now: int
+) -> Tokens:
     """Return the tokens with everything that the answer brought.
 
     Args:
-        said: claims of its ID Token, already checked; empty if there was none.
-        further: claims of its access token, already checked; None if they are not used.
+        id_token_claims: claims of its ID Token, already checked; empty if there was none.
+        access_token_claims: claims of its access token, already checked; None if they are not used.
     """
     old = session.tokens
     lost = frozenset(old.from_access_token)
-    if further is not None:  # also what the ID Token of the login gave as well
-        lost |= user_claim_names(old.access_token) - further.keys()
-    claims, from_access_token = _up_to_date(session, said, further or {}, lost=lost)
+    if access_token_claims is not None:  # also what the ID Token of the login gave as well
+        lost |= user_claim_names(old.access_token) - access_token_claims.keys()
+    claims, from_access_token = _up_to_date(session, id_token_claims, access_token_claims or {}, lost=lost)
     tokens = msgspec.structs.replace(
         rotated(session, answer),
         written_claims=write_claims(claims),
         from_access_token=from_access_token,
-        given=_given(old, said) if answer.id_token is not None else old.given,
+        given=_given(old, id_token_claims) if answer.id_token is not None else old.given,
         id_token=answer.id_token or old.id_token,
         access_token=answer.access_token,
         access_expires_at=None if answer.expires_in is None else now + answer.expires_in,
         refresh_due_at=None if answer.expires_in is None else refresh_due_at(now, answer.expires_in),
         scopes=old.scopes if answer.scope is None else answer.scope.split(),
         retry_at=0,
-        ends_at=earliest(old.ends_at, said.get("session_expiry")),
+        ends_at=earliest(old.ends_at, id_token_claims.get("session_expiry")),
     )
-    return _ordered(tokens, session, is_stated=further is not None or _is_whole(said), now=now)
+    return _ordered(tokens, session, is_stated=access_token_claims is not None or _is_whole(id_token_claims), now=now)
 
 
-def claims_refreshed(session: Session, answer: RefreshAnswer, said: Claims, *, now: int) -> Tokens:
+def claims_refreshed(session: Session, answer: RefreshAnswer, id_token_claims: Claims, *, now: int) -> Tokens:
     """Return the tokens with the new refresh token and claims; the access token is for another API.
 
     Args:
-        said: as in `refreshed`.
+        id_token_claims: as in `refreshed`.
     """
     old = session.tokens
-    claims, from_access_token = _up_to_date(session, said, {}, lost=frozenset())
+    claims, from_access_token = _up_to_date(session, id_token_claims, {}, lost=frozenset())
     tokens = msgspec.structs.replace(
         rotated(session, answer),
         written_claims=write_claims(claims),
         from_access_token=from_access_token,
-        given=sorted(said.keys() - PROTOCOL_CLAIMS) if _is_whole(said) else old.given,
-        ends_at=earliest(old.ends_at, said.get("session_expiry")),
+        given=sorted(id_token_claims.keys() - PROTOCOL_CLAIMS) if _is_whole(id_token_claims) else old.given,
+        ends_at=earliest(old.ends_at, id_token_claims.get("session_expiry")),
     )
-    return _ordered(tokens, session, is_stated=_is_whole(said), now=now)
+    return _ordered(tokens, session, is_stated=_is_whole(id_token_claims), now=now)
 
 
 def rotated(session: Session, answer: RefreshAnswer) -> Tokens:
@@ -122,7 +124,7 @@ def _unordered(value: Any, depth: int = DEPTH) -> Any:
 
 
 def _up_to_date(
-    session: Session, said: Claims, further: Claims, *, lost: frozenset[str]
+    session: Session, id_token_claims: Claims, access_token_claims: Claims, *, lost: frozenset[str]
 ) -> tuple[dict[str, object], list[str]]:
     """Bring claims up to date: what userinfo gave and what `on_login` made stays, unless it is said anew.
 
@@ -131,19 +133,23 @@ def _up_to_date(
     whole. Of two new tokens the ID Token has precedence, and both have it over what is older.
 
     Args:
-        further: claims of the new access token.
+        access_token_claims: claims of the new access token.
         lost: names of the claims that went with the access token of before.
 
     Returns:
         The claims, and the names of those whose values an access token gave.
     """
-    tokens, made, said = session.tokens, with_partners(session.login.made), without_null_verifications(said)
-    further = _without(further, made)
-    gone = lost | (_names_given(tokens) - said.keys() if _is_whole(said) else frozenset[str]())
+    tokens, made, id_token_claims = (
+        session.tokens,
+        with_partners(session.login.made),
+        without_null_verifications(id_token_claims),
+    )
+    access_token_claims = _without(access_token_claims, made)
+    gone = lost | (_names_given(tokens) - id_token_claims.keys() if _is_whole(id_token_claims) else frozenset[str]())
     kept = {name: value for name, value in tokens.claims.items() if name in made or name not in gone}
-    claims = merge_claims(_without(said, made), merge_claims(further, kept))
-    told = {name for name, value in further.items() if name not in kept or kept[name] != value}
-    given = (told | (set(tokens.from_access_token) - lost)) & claims.keys() - said.keys()
+    claims = merge_claims(_without(id_token_claims, made), merge_claims(access_token_claims, kept))
+    told = {name for name, value in access_token_claims.items() if name not in kept or kept[name] != value}
+    given = (told | (set(tokens.from_access_token) - lost)) & claims.keys() - id_token_claims.keys()
     return claims, sorted(given)
 
 
@@ -151,9 +157,9 @@ def _without(claims: Claims, names: frozenset[str]) -> dict[str, object]:
     return {name: value for name, value in claims.items() if name not in names}
 
 
-def _given(old: Tokens, said: Claims) -> list[str] | None:
+def _given(old: Tokens, id_token_claims: Claims) -> list[str] | None:
     """Remember what ID Tokens gave, for as long as the newest one does not say it anew."""
-    return None if _is_whole(said) else sorted(_names_given(old)) or None
+    return None if _is_whole(id_token_claims) else sorted(_names_given(old)) or None
 
 
 def _names_given(tokens: Tokens) -> frozenset[str]:
@@ -161,5 +167,5 @@ def _names_given(tokens: Tokens) -> frozenset[str]:
     return names - PROTOCOL_CLAIMS
 
 
-def _is_whole(said: Claims) -> bool:
-    return bool(said.keys() - PROTOCOL_CLAIMS)
+def _is_whole(id_token_claims: Claims) -> bool:
+    return bool(id_token_claims.keys() - PROTOCOL_CLAIMS)

@@ -49,22 +49,22 @@ class TokenCache:
         self._most = most
         self._most_bytes = most_bytes
         self._bytes = 0
-        self._granted: OrderedDict[tuple[str, object], CachedToken] = OrderedDict()
+        self._tokens: OrderedDict[tuple[str, object], CachedToken] = OrderedDict()
 
     def find(self, session_id: str, wish: object) -> CachedToken | None:
         """Return what is known for a wish of a session."""
-        granted = self._granted.get((session_id, wish))
-        if granted is not None:
-            self._granted.move_to_end((session_id, wish))
-        return granted
+        cached = self._tokens.get((session_id, wish))
+        if cached is not None:
+            self._tokens.move_to_end((session_id, wish))
+        return cached
 
-    def keep(self, session_id: str, wish: object, granted: CachedToken) -> None:
+    def keep(self, session_id: str, wish: object, cached: CachedToken) -> None:
         """Keep what came of a wish."""
-        self._bytes += _size(granted) - _size(self._granted.pop((session_id, wish), None))
-        self._granted[session_id, wish] = granted
-        while len(self._granted) > self._most or self._bytes > self._most_bytes:
-            self._bytes -= _size(self._granted.popitem(last=False)[1])
+        self._bytes += _size(cached) - _size(self._tokens.pop((session_id, wish), None))
+        self._tokens[session_id, wish] = cached
+        while len(self._tokens) > self._most or self._bytes > self._most_bytes:
+            self._bytes -= _size(self._tokens.popitem(last=False)[1])
 
 
-def _size(granted: CachedToken | None) -> int:
-    return len(granted.access_token) if granted is not None and granted.access_token is not None else 0
+def _size(cached: CachedToken | None) -> int:
+    return len(cached.access_token) if cached is not None and cached.access_token is not None else 0

@@ -1,7 +1,10 @@
 """Where a browser goes after a login: a path on our own site, or home (RFC 9700 §4.11)."""
 
 import re
+from dataclasses import dataclass
 from urllib.parse import quote, unquote
+
+from asgi_oidc import events
 
 MAX_RETURN_TO_LENGTH = 2048  # characters; it travels in a cookie
 
@@ -58,3 +61,29 @@ def check_return_to(value: str, *, own_paths: str) -> str | None:
     if read == own_paths or read.startswith(own_paths + "/"):
         return None
     return whole
+
+
+@dataclass(frozen=True, slots=True)
+class ReturnPaths:
+    """Says which paths of our own site a browser may be sent to.
+
+    Attributes:
+        origin: our own.
+        own_paths: where our own URLs start.
+    """
+
+    origin: str
+    own_paths: str
+
+    def check(self, value: str) -> str | None:
+        """Return a path that a browser may come back to, else None; a URL of our own origin counts as its path."""
+        if value.startswith(self.origin + "/"):
+            value = value[len(self.origin) :]
+        checked = check_return_to(value, own_paths=self.own_paths)
+        if checked is None and value:
+            events.log(events.RETURN_TO_IGNORED, reason="not a plain path of this site")
+        return checked
+
+    def check_page(self, url: str) -> str | None:
+        """Do the same for the page that a request says it comes from."""
+        return self.check(url) if url.startswith(f"{self.origin}/") else None

@@ -1,0 +1,79 @@
+"""Reads a connection: the request, what the policy says about its path, and who sends it."""
+
+from asgi_oidc import events
+from asgi_oidc.errors import StoreUnavailable
+from asgi_oidc.errors.sanitized import sanitized, sanitizes_errors
+from asgi_oidc.policy.policy import MatchedPolicy, Policy
+from asgi_oidc.sessions.authentication import Authenticator
+from asgi_oidc.sessions.repository import ActiveSession, SessionRepository
+from asgi_oidc.web.asgi_types import Scope
+from asgi_oidc.web.paths import UNREAD
+from asgi_oidc.web.request import Request
+
+Caller = tuple[ActiveSession | None, StoreUnavailable | None]
+"""The session of the user, and why nobody can tell whether there is one: public pages go on without knowing."""
+
+
+class RequestReader:
+    """Reads http requests and websockets."""
+
+    __slots__ = ("_authenticator", "_base_url", "_has_told_of_mismatch", "_policy", "_sessions")
+
+    def __init__(
+        self,
+        policy: Policy,
+        sessions: SessionRepository,
+        authenticator: Authenticator,
+        *,
+        base_url: str,
+    ) -> None:
+        self._policy = policy
+        self._sessions = sessions
+        self._authenticator = authenticator
+        self._base_url = base_url
+        self._has_told_of_mismatch = False
+
+    def read(self, scope: Scope) -> tuple[Request, MatchedPolicy]:
+        """Return the request and what the policy says about its path and method."""
+        request, policy = Request(scope, UNREAD), self._policy
+        matched = policy.match(scope, request.methods if policy.looks_at_methods else ())
+        request.path = matched.path
+        if matched.path.mismatch and not self._has_told_of_mismatch:
+            self._tell_of_mismatch(scope)
+        return request, matched
+
+    def identify_at_once(self, request: Request) -> ActiveSession | None:
+        """Return the session of a browser where nothing has to be waited for; None says nothing."""
+        fault = None
+        try:
+            return self._sessions.at_once(request.cookie_header)
+        except Exception as error:  # noqa: BLE001  # raised below, where no context is added to it
+            fault = sanitized(error)
+        raise fault
+
+    def may_have_session(self, request: Request) -> bool:
+        """Say whether `identify` is worth asking; most visitors without a session have no cookie of that name."""
+        return self._sessions.may_be_there(request.cookie_header)
+
+    @sanitizes_errors
+    async def identify(self, request: Request) -> Caller:
+        """Say who sends a request, or why nobody can tell."""
+        try:
+            active = await self._authenticator.authenticate(request)
+        except StoreUnavailable as error:
+            events.log(events.STORE_FAILED, code=error.code, detail=error.detail)
+            return None, error
+        if active is not None:
+            await self._sessions.touch(active)
+        return active, None
+
+    def _tell_of_mismatch(self, scope: Scope) -> None:
+        self._has_told_of_mismatch = True
+        events.log(
+            events.MOUNT_MISMATCH,
+            root_path=scope.get("root_path"),
+            base_url=self._base_url,
+            what="no path is public: the root_path of the server or framework is not the path of base_url",
+            fix="make base_url end with the path that the app is mounted on; if a proxy strips a part of it, set that "
+            "part as root path of the server; have the proxy drop a Daphne-Root-Path header that clients send",
+        )

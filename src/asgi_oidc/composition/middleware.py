@@ -1,0 +1,300 @@
+"""Puts one middleware together: what each kind of connection is served by, and what the public methods ask."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from asgi_oidc.asgi.app_response import AppResponses
+from asgi_oidc.asgi.app_scope import AppScopes
+from asgi_oidc.asgi.http import HttpRequests
+from asgi_oidc.asgi.lifespan import Lifespan
+from asgi_oidc.asgi.oidc import SessionTools
+from asgi_oidc.asgi.open_response import OpenResponses
+from asgi_oidc.asgi.own_urls import OwnUrls
+from asgi_oidc.asgi.request_reader import RequestReader
+from asgi_oidc.asgi.session_watch import SessionWatcher
+from asgi_oidc.asgi.start_up_notices import StartUpNotices
+from asgi_oidc.asgi.websockets import Websockets
+from asgi_oidc.composition.endpoints import ENDPOINTS, EndpointMaker
+from asgi_oidc.composition.provider import ProviderServices, make_provider_services
+from asgi_oidc.composition.sessions import LoginServices, SessionServices, make_services
+from asgi_oidc.login.endpoint_urls import EndpointUrls
+from asgi_oidc.login.form_saver import FormSaver
+from asgi_oidc.login.login_loops import LoginLoops
+from asgi_oidc.logout.after_logout import AfterLogout
+from asgi_oidc.logout.logout_state import LogoutStates
+from asgi_oidc.pages.failures import Failures
+from asgi_oidc.pages.pages import Pages, make_pages
+from asgi_oidc.pages.translation import translate
+from asgi_oidc.policy.access import AccessControl
+from asgi_oidc.policy.denials import Denials
+from asgi_oidc.policy.explain import Explainer
+from asgi_oidc.policy.mount_table import MountTable
+from asgi_oidc.policy.policy import Policy
+from asgi_oidc.protocol.step_up import ANOTHER_ACCOUNT, ANY_LOGIN, AuthenticationRequest
+from asgi_oidc.sessions.user_sessions import UserSessions
+from asgi_oidc.settings.settings import Settings
+from asgi_oidc.stores.memory import MemoryStore
+from asgi_oidc.web.asgi_types import ASGIApp
+from asgi_oidc.web.return_to import ReturnPaths
+
+
+class Composition(NamedTuple):
+    """What the middleware calls.
+
+    Attributes:
+        user_sessions: None without a store.
+    """
+
+    http: HttpRequests
+    websockets: Websockets
+    lifespan: Lifespan
+    explainer: Explainer
+    user_sessions: UserSessions | None
+
+    def __repr__(self) -> str:
+        return "Composition(...)"
+
+
+def compose(app: ASGIApp, settings: Settings, clock: Callable[[], float]) -> Composition:
+    """Put a middleware together.
+
+    Args:
+        app: the app to protect.
+        clock: seconds since the epoch.
+    """
+    sessions, login = make_services(settings, clock)
+    return_paths = ReturnPaths(settings.origin, settings.base_path + settings.auth_path)
+    form_path = f"{return_paths.own_paths}/form"
+    provider = make_provider_services(settings, sessions, login, form_path=form_path)
+    urls = _make_urls(settings, sessions, login)
+    pages = make_pages(translate(settings.texts), app_name=settings.app_name, home=settings.home)
+    failures = _make_failures(settings, pages, urls, login.loops)
+    policy = _make_policy(app, settings)
+    after_logout = _make_after_logout(settings, sessions, login, pages, urls, policy)
+    endpoints = EndpointMaker(
+        settings=settings,
+        sessions=sessions,
+        login=login,
+        provider=provider,
+        pages=pages,
+        failures=failures,
+        urls=urls,
+        after_logout=after_logout,
+        return_paths=return_paths,
+        form_path=form_path,
+    ).make()
+    denials = Denials(
+        logins=provider.logins,
+        pages=pages,
+        failures=failures,
+        urls=urls,
+        return_paths=return_paths,
+        form_saver=FormSaver(
+            login.forms,
+            login.budget,
+            sessions.authenticator,
+            return_paths,
+            is_on=settings.keep_forms,
+            now=sessions.now,
+        ),
+        form_path=form_path,
+        keeps_fragment=settings.keep_fragment,
+    )
+    app_scopes = AppScopes(
+        _make_session_tools(settings, sessions, provider, urls),
+        trusted_email_domains=settings.trusted_email_domains,
+    )
+    access = AccessControl(
+        sessions.authenticator,
+        app_scopes.make,
+        trusted_email_domains=settings.trusted_email_domains,
+        leeway=settings.leeway,
+        now=sessions.now,
+    )
+    watcher = _make_watcher(settings, sessions)
+    app_responses = AppResponses(
+        sessions.repository,
+        login.stale_cookies,
+        login.budget,
+        login.forms,
+        OpenResponses(watcher),
+        now=sessions.now,
+    )
+    reader = RequestReader(policy, sessions.repository, sessions.authenticator, base_url=settings.base_url)
+    notices = _make_notices(settings, policy)
+    own_urls = OwnUrls(
+        {f"{settings.auth_path}/{name}": endpoint for name, endpoint in endpoints.items()}, policy, pages, failures
+    )
+    http = HttpRequests(
+        app,
+        reader=reader,
+        own_urls=own_urls,
+        after_logout=after_logout,
+        access=access,
+        denials=denials,
+        app_scopes=app_scopes,
+        app_responses=app_responses,
+        notices=notices,
+        read_authentication=settings.read_authentication,
+        origin=settings.origin,
+        now=sessions.now,
+    )
+    websockets = Websockets(
+        app,
+        reader=reader,
+        access=access,
+        denials=denials,
+        failures=failures,
+        app_scopes=app_scopes,
+        app_responses=app_responses,
+        watcher=watcher,
+        read_authentication=settings.read_authentication,
+        origin=settings.origin,
+        now=sessions.now,
+    )
+    return Composition(
+        http,
+        websockets,
+        _make_lifespan(app, sessions, provider, notices),
+        _make_explainer(settings, policy),
+        _make_user_sessions(settings, sessions, provider),
+    )
+
+
+def _make_urls(settings: Settings, sessions: SessionServices, login: LoginServices) -> EndpointUrls:
+    return EndpointUrls(
+        login=settings.url_of("login"),
+        logout=settings.url_of("logout"),
+        form=settings.url_of("form"),
+        base_path=settings.base_path,
+        read_authentication=settings.read_authentication,
+        sealed=lambda request: login.authentication_requests.write(request, now=sessions.now()),
+    )
+
+
+def _make_failures(settings: Settings, pages: Pages, urls: EndpointUrls, loops: LoginLoops) -> Failures:
+    with_another_account = AuthenticationRequest(prompt=ANOTHER_ACCOUNT)
+    return Failures(
+        pages.layout,
+        settings.origin,
+        settings.home,
+        login_url=lambda return_to: urls.login_for(ANY_LOGIN, return_to),
+        another_account_url=lambda return_to: urls.login_for(with_another_account, return_to),
+        delete_login_count=loops.delete,
+    )
+
+
+def _make_policy(app: ASGIApp, settings: Settings) -> Policy:
+    return Policy(
+        settings.public,
+        settings.rules,
+        base_path=settings.base_path,
+        own=[f"{settings.auth_path}/{name}" for name in ENDPOINTS],
+        mounts=MountTable(app, prefixes=settings.plain_prefixes),
+    )
+
+
+def _make_after_logout(
+    settings: Settings,
+    sessions: SessionServices,
+    login: LoginServices,
+    pages: Pages,
+    urls: EndpointUrls,
+    policy: Policy,
+) -> AfterLogout:
+    return AfterLogout(
+        states=LogoutStates(login.sealer),
+        pages=pages.sign_out,
+        urls=urls,
+        is_public=policy.is_public_url,
+        landing_url=settings.landing_url,
+        landing_path=settings.landing_path,
+        origin=settings.origin,
+        base_path=settings.base_path,
+        now=sessions.now,
+    )
+
+
+def _make_session_tools(
+    settings: Settings, sessions: SessionServices, provider: ProviderServices, urls: EndpointUrls
+) -> SessionTools:
+    return SessionTools(
+        urls=urls,
+        refresher=provider.refresher,
+        resource_tokens=provider.resource_tokens,
+        limits=sessions.limits,
+        name_session=sessions.records.handle,
+        leeway=settings.leeway,
+        now=sessions.now,
+    )
+
+
+def _make_watcher(settings: Settings, sessions: SessionServices) -> SessionWatcher:
+    return SessionWatcher(
+        sessions.repository,
+        sessions.authenticator,
+        sessions.revocations,
+        sessions.feed,
+        sessions.limits,
+        is_stored=sessions.store is not None,
+        counts_use=settings.websocket_activity,
+        now=sessions.now,
+    )
+
+
+def _make_notices(settings: Settings, policy: Policy) -> StartUpNotices:
+    stores = (settings.store, settings.logout_store)
+    return StartUpNotices(
+        policy,
+        base_url=settings.base_url,
+        base_path=settings.base_path,
+        has_store=settings.store is not None,
+        is_shared=any(store is not None and not isinstance(store, MemoryStore) for store in stores),
+    )
+
+
+def _make_lifespan(
+    app: ASGIApp, sessions: SessionServices, provider: ProviderServices, notices: StartUpNotices
+) -> Lifespan:
+    return Lifespan(
+        app,
+        provider.http,
+        notices,
+        sessions.feed,
+        sessions.shared,
+        polls=sessions.store is None,
+        work=(
+            provider.refresher.drained,
+            provider.resource_tokens.drained,
+            sessions.background.drained,
+            sessions.feed.drained,
+        ),
+    )
+
+
+def _make_explainer(settings: Settings, policy: Policy) -> Explainer:
+    return Explainer(
+        policy,
+        settings.public,
+        base_url=settings.base_url,
+        origin=settings.origin,
+        base_path=settings.base_path,
+        auth_path=settings.auth_path,
+    )
+
+
+def _make_user_sessions(
+    settings: Settings, sessions: SessionServices, provider: ProviderServices
+) -> UserSessions | None:
+    if sessions.store is None:
+        return None
+    return UserSessions(
+        sessions.store,
+        sessions.records,
+        sessions.revocations,
+        sessions.feed,
+        provider.sign_out.everywhere,
+        sessions.background,
+        issuer=settings.issuer,
+        now=sessions.now,
+    )

@@ -1,0 +1,80 @@
+"""Saves a form that was sent without a session: sealed, for its page to carry until the login has ended."""
+
+import secrets
+from collections.abc import Callable
+
+from asgi_oidc.errors import RequestRejected, StoreUnavailable
+from asgi_oidc.login.cookie_budget import CookieBudget
+from asgi_oidc.login.interrupted_forms import (
+    MAX_FORM_SIZE,
+    MAX_SEALED_FORM_LENGTH,
+    InterruptedForm,
+    InterruptedForms,
+)
+from asgi_oidc.request_body import read_form_body
+from asgi_oidc.sessions.authentication import Authenticator
+from asgi_oidc.sessions.digests import digest
+from asgi_oidc.web.asgi_types import Receive
+from asgi_oidc.web.request import Request, read_form
+from asgi_oidc.web.return_to import ReturnPaths
+
+FORM_ID_BYTES = 12  # random
+MAX_PAGE_LENGTH = 1024  # characters of a way back to the page of a form; it is sealed twice, and must fit into a cookie
+
+
+class FormSaver:
+    """Saves interrupted forms where the setting `keep_forms` wants that, and remembers the page of the others."""
+
+    __slots__ = ("_authenticator", "_budget", "_forms", "_is_on", "_now", "_origin", "_return_paths")
+
+    def __init__(
+        self,
+        forms: InterruptedForms,
+        budget: CookieBudget,
+        authenticator: Authenticator,
+        return_paths: ReturnPaths,
+        *,
+        is_on: bool,
+        now: Callable[[], int],
+    ) -> None:
+        self._forms = forms
+        self._budget = budget
+        self._authenticator = authenticator
+        self._return_paths = return_paths
+        self._origin = return_paths.origin
+        self._is_on = is_on
+        self._now = now
+
+    async def save(self, request: Request, receive: Receive | None, *, target: str | None) -> str | None:
+        """Seal a form; None if it is not ours to keep, too large, or cannot be sent again as it was.
+
+        Args:
+            receive: gives the body, None if it may have been read.
+            target: path that the form was sent to; None if nothing may be sent there.
+        """
+        is_own = request.wants_page and request.is_form and request.is_same_origin(self._origin)
+        if not (self._is_on and is_own) or receive is None or target is None:
+            return None
+        try:
+            pairs = read_form(await read_form_body(request, receive, largest=MAX_FORM_SIZE))
+            before = await self._authenticator.find_even_if_over(request)
+        except (RequestRejected, StoreUnavailable):
+            return None
+        if any("\0" in text for pair in pairs for text in pair):  # an HTML parser makes another character of it
+            return None
+        form = InterruptedForm(
+            target=target,
+            page=self._return_paths.check_page(request.page_url),
+            pairs=pairs,
+            sub=None if before is None else digest(before.session.login.sub),
+            created_at=self._now(),
+            id=secrets.token_urlsafe(FORM_ID_BYTES),
+        )
+        sealed = self._forms.seal(form)
+        fits = len(sealed) <= MAX_SEALED_FORM_LENGTH and self._budget.has_room_for(sealed, request.cookies)
+        return sealed if fits else None
+
+    def remember_page(self, page: str | None) -> str:
+        """Seal the page of a form that is not kept, so that the user finds back to it after the login."""
+        page = page if page is not None and len(page) <= MAX_PAGE_LENGTH else None
+        return self._forms.seal(InterruptedForm(target="", page=page, pairs=[], sub=None, created_at=self._now()))

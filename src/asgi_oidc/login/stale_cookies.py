@@ -1,0 +1,50 @@
+"""Deletes the cookies of a session that is over, but never those of the login that may have replaced it."""
+
+from collections.abc import Callable
+
+from asgi_oidc.login.login_transactions import LOGIN_LIFETIME, Transactions
+from asgi_oidc.sessions.digests import digest
+from asgi_oidc.sessions.repository import SessionRepository
+from asgi_oidc.stores.replay_cache import ReplayCache
+from asgi_oidc.web.request import Request
+
+MAX_SIGNING_IN = 10_000  # browsers that had a session and began a login; 1 to 2 MB
+LATE_RESPONSE_LIMIT = 1  # seconds after which another tab may have signed in, in a process that nobody here hears of
+
+
+class StaleCookies:
+    """Remembers which browsers are signing in, and deletes the cookies of ended sessions of the others."""
+
+    __slots__ = ("_now", "_sessions", "_signing_in", "_transactions")
+
+    def __init__(self, sessions: SessionRepository, transactions: Transactions, *, now: Callable[[], int]) -> None:
+        self._sessions = sessions
+        self._transactions = transactions
+        self._signing_in = ReplayCache(most=MAX_SIGNING_IN)
+        self._now = now
+
+    def expect_login(self, request: Request) -> None:
+        """Note that this browser is signing in: its cookies may soon be those of a new session.
+
+        Responses to older requests, which may still be under way, delete none of them any more.
+        """
+        if self._sessions.is_there(request.cookies):
+            name = digest(self._sessions.cookie(request.cookies))
+            self._signing_in.add(name, now=self._now(), lifetime=2 * LOGIN_LIFETIME)
+
+    def delete(self, request: Request) -> list[bytes]:
+        """Return the Set-Cookie lines that delete a session that is known to be over.
+
+        Browsers delete by name, and the next session has the same name. So nothing is deleted by a response that may
+        arrive after a login: one that is late, or to a browser that is signing in. Nor by the response to a form that
+        a person sent: one step back there is what they typed, but only while the page of before (`Vary: Cookie`) has
+        the same cookies.
+        """
+        over_at, cookies = request.session_over_at, request.cookies
+        if over_at is None or not 0 <= self._now() - over_at <= LATE_RESPONSE_LIMIT:
+            return []
+        if request.wants_page and request.has_form:
+            return []
+        if self._transactions.is_any(cookies) or digest(self._sessions.cookie(cookies)) in self._signing_in:
+            return []
+        return self._sessions.delete(cookies)

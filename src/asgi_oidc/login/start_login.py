@@ -1,0 +1,224 @@
+"""Starts a login: sends the browser to the provider, with a new login in progress (OIDC Core §3.1.2.1)."""
+
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import msgspec
+
+from asgi_oidc import events
+from asgi_oidc.errors import LoginLoop
+from asgi_oidc.login.cookie_budget import CookieBudget
+from asgi_oidc.login.interrupted_forms import InterruptedForms
+from asgi_oidc.login.login_loops import MAX_LOGINS_IN_A_ROW, LoginLoops
+from asgi_oidc.login.login_transactions import RESTARTED, Before, Transaction, Transactions
+from asgi_oidc.login.stale_cookies import StaleCookies
+from asgi_oidc.protocol.authorization import Proofs, account_prompt, authorization_url
+from asgi_oidc.protocol.client import Client
+from asgi_oidc.protocol.metadata import ProviderMetadata
+from asgi_oidc.protocol.step_up import ANOTHER_ACCOUNT, ANY_LOGIN, AuthenticationRequest
+from asgi_oidc.provider.provider import Provider
+from asgi_oidc.sessions.authentication import Authenticator
+from asgi_oidc.sessions.digests import digest
+from asgi_oidc.sessions.repository import ActiveSession, SessionRepository
+from asgi_oidc.urls import host_name, is_address, is_loopback
+from asgi_oidc.web.request import Request
+from asgi_oidc.web.response import Response, redirect
+from asgi_oidc.web.return_to import shorter_paths
+
+RANDOM_BYTES = 32  # in each of state, nonce and code_verifier (RFC 7636 §7.1)
+
+
+class KeptForm(NamedTuple):
+    """An interrupted form that is kept until its login has ended.
+
+    Attributes:
+        size: characters, sealed.
+        sealed: for the cookie; empty where the browser has it already.
+    """
+
+    id: str
+    size: int
+    sealed: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoginOptions:
+    """How every login at this provider is done.
+
+    Attributes:
+        scope: scopes asked for, separated by spaces.
+        parameters: further parameters of the authentication request, and `response_mode` among them.
+        strengthen: makes of what is asked for what is asked of the provider: never less than the settings say.
+        base_url: public URL of the app.
+        form_path: our page that says what became of an interrupted form.
+    """
+
+    scope: str
+    parameters: Mapping[str, str | Sequence[str]]
+    response_mode: str | None
+    strengthen: Callable[[AuthenticationRequest], AuthenticationRequest]
+    base_url: str
+    origin: str
+    form_path: str
+
+    def __repr__(self) -> str:
+        return f"LoginOptions(base_url={self.base_url!r})"
+
+
+class LoginStarter:
+    """Starts logins at one provider."""
+
+    def __init__(
+        self,
+        options: LoginOptions,
+        provider: Provider,
+        client: Client,
+        *,
+        authenticator: Authenticator,
+        sessions: SessionRepository,
+        transactions: Transactions,
+        loops: LoginLoops,
+        forms: InterruptedForms,
+        budget: CookieBudget,
+        stale_cookies: StaleCookies,
+        now: Callable[[], int],
+    ) -> None:
+        self._options = options
+        self._provider = provider
+        self._client = client
+        self._authenticator = authenticator
+        self._sessions = sessions
+        self._transactions = transactions
+        self._loops = loops
+        self._forms = forms
+        self._budget = budget
+        self._stale_cookies = stale_cookies
+        self._now = now
+        self._has_told_of_another_host = False
+
+    async def start(
+        self,
+        request: Request,
+        *,
+        return_to: str | None,
+        authentication: AuthenticationRequest = ANY_LOGIN,
+        is_wanted: bool = False,
+        again: bool = False,
+        form: KeptForm | None = None,
+    ) -> Response:
+        """Send the browser to the provider, with a new login in progress.
+
+        Args:
+            return_to: path on our own site, checked; None for home.
+            authentication: what the login has to satisfy, beyond the settings.
+            is_wanted: a person has asked for it; then a user who is signed in is in no loop.
+            again: started by a callback without a login in progress. The state says so, in case no cookie is kept.
+            form: one that is kept meanwhile.
+
+        Raises:
+            LoginLoop: the browser has just signed in, several times.
+            ProviderError: the provider gives no metadata, or it rules out every login.
+            StoreUnavailable: the login could not be kept.
+        """
+        if not self._has_told_of_another_host and request.is_navigation:
+            self._tell_of_another_host(request)
+        options, now = self._options, self._now()
+        metadata = await self._provider.metadata_for_login(response_mode=options.response_mode)
+        state = secrets.token_urlsafe(RANDOM_BYTES) + (RESTARTED if again else "")
+        proofs = Proofs(state, secrets.token_urlsafe(RANDOM_BYTES), secrets.token_urlsafe(RANDOM_BYTES))
+        before = await self._authenticator.find_even_if_over(request)
+        active = None if before is None or self._authenticator.is_over(before.session) else before
+        authentication = options.strengthen(authentication)
+        extra = self._parameters(authentication, metadata)
+        url = authorization_url(metadata, self._client, proofs, scope=options.scope, extra=extra)
+        transaction = Transaction(
+            state=proofs.state,
+            nonce=proofs.nonce,
+            code_verifier=proofs.code_verifier,
+            return_to=return_to,
+            form_post=options.response_mode == "form_post",
+            max_age=authentication.max_age,
+            acr_values=list(authentication.acr_values),
+            created_at=now,
+            before=None if active is None else Before(active.session.id, digest(active.session.login.sub)),
+            round=None if is_wanted and active is not None else self._count_login(request, active, now=now),
+            session_id=secrets.token_urlsafe(RANDOM_BYTES),
+            is_from_elsewhere=request.is_from_elsewhere(options.origin),
+            form_size=0 if form is None else form.size,
+            form=None if form is None else form.id,
+        )
+        events.log(events.LOGIN_STARTED, again=again)
+        lines = self._cookies(request, transaction, sealed_form="" if form is None else form.sealed, now=now)
+        if before is not None or request.session_over_at is not None:
+            self._stale_cookies.expect_login(request)
+        return redirect(url).with_cookies(lines)
+
+    def _parameters(
+        self, authentication: AuthenticationRequest, metadata: ProviderMetadata
+    ) -> dict[str, str | Sequence[str]]:
+        always = self._options.parameters
+        parameters = {**always, **authentication.parameters}
+        if authentication.prompt == ANOTHER_ACCOUNT:
+            prompts = [word for word in str(always.get("prompt", "")).split() if word != "none"]
+            parameters["prompt"] = " ".join(dict.fromkeys([*prompts, account_prompt(metadata)]))
+        return parameters
+
+    def _cookies(self, request: Request, transaction: Transaction, *, sealed_form: str, now: int) -> list[bytes]:
+        cookies, budget = request.cookies, self._budget
+        room = budget.room_for_logins(cookies, form=sealed_form)
+        paths = self._shorter_paths(transaction.return_to)
+        lines = [
+            *self._stale_cookies.delete(request),
+            *self._transactions.write(transaction, cookies, now=now, room=room, paths=paths),
+        ]
+        if sealed_form:
+            lines.append(self._forms.set_cookie(sealed_form))
+        return [*lines, *budget.make_room(cookies, lines, now=now, keeps_form=transaction.form is not None)]
+
+    def _shorter_paths(self, return_to: str | None) -> list[str | None]:
+        """Return shorter return paths, for one that is too long for a cookie."""
+        if return_to is None:
+            return []
+        path, _, sealed = return_to.partition("?form=")
+        lost = self._forms.open(sealed, now=self._now()) if path == self._options.form_path else None
+        if lost is None:
+            return [*shorter_paths(return_to)]
+        return [f"{path}?form={self._forms.seal(msgspec.structs.replace(lost, page=None))}", path]
+
+    def _count_login(self, request: Request, active: ActiveSession | None, *, now: int) -> int | None:
+        """Count this login if it may be one of a loop: there is a session, valid or not, or another site led here.
+
+        Raises:
+            LoginLoop: there were too many in a row.
+        """
+        done, has_session = self._loops.count(request.cookies, now=now), self._sessions.is_there(request.cookies)
+        if done < MAX_LOGINS_IN_A_ROW:
+            is_sent = request.is_sent_by_other_site(self._options.origin)
+            return max(done, int(is_sent)) if done or has_session or is_sent else None
+        detail = f"{done} logins in a row"
+        if active is not None:
+            raise LoginLoop("login_loop_signed_in", detail, status=403)
+        raise LoginLoop("login_loop_with_cookie" if has_session else "login_loop_without_cookie", detail)
+
+    def _tell_of_another_host(self, request: Request) -> None:
+        """Warn once if the browser seems to be at another host than `base_url`; no decision depends on that.
+
+        The login cookie stays at that host, so the callback at `base_url` never finds it.
+        """
+        visited = host_name(request.header(b"host") or "")
+        expected = host_name(self._options.origin.partition("://")[2])
+        if visited in (None, expected) or expected is None:
+            return
+        # Scanners come by address, and some proxies put that of the app there.
+        if is_address(visited) and not is_address(expected) and not is_loopback(expected):
+            return
+        self._has_told_of_another_host = True
+        events.log(
+            events.HOST_MISMATCH,
+            host=visited,
+            base_url=self._options.base_url,
+            what="a login that starts on this host cannot finish at base_url, where its cookie is not sent",
+            fix="visit base_url, redirect this host to it, or change base_url; a proxy must forward Host unchanged",
+        )

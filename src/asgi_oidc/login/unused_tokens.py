@@ -1,0 +1,70 @@
+"""Revokes the refresh token of a login that failed, unless a valid session of the same browser may share it."""
+
+from collections.abc import Callable
+
+from asgi_oidc.errors import StoreUnavailable
+from asgi_oidc.login.login_transactions import Transaction, Transactions
+from asgi_oidc.sessions.repository import SessionRepository
+from asgi_oidc.sessions.revocations import Revocations
+from asgi_oidc.sessions.session import Limits, is_live
+from asgi_oidc.tokens.revoke import TokenRevoker
+from asgi_oidc.web.cookies import session_names
+from asgi_oidc.web.request import Request
+
+
+class UnusedTokens:
+    """Gives back what a failed login got from the provider."""
+
+    __slots__ = ("_limits", "_now", "_revocations", "_revoker", "_sessions", "_transactions")
+
+    def __init__(
+        self,
+        revoker: TokenRevoker,
+        sessions: SessionRepository,
+        transactions: Transactions,
+        revocations: Revocations,
+        limits: Limits,
+        *,
+        now: Callable[[], int],
+    ) -> None:
+        self._revoker = revoker
+        self._sessions = sessions
+        self._transactions = transactions
+        self._revocations = revocations
+        self._limits = limits
+        self._now = now
+
+    async def revoke(
+        self, refresh_token: str | None, request: Request, transaction: Transaction, *, sub: str | None
+    ) -> None:
+        """Revoke the refresh token of a failed login if no other session may depend on it.
+
+        Args:
+            sub: who signed in, None if the ID Token was not accepted.
+        """
+        try:
+            is_shared = await self._may_be_shared(request, transaction, sub)
+        except StoreUnavailable:
+            is_shared = True
+        if not is_shared:
+            await self._revoker.revoke(refresh_token)
+
+    async def _may_be_shared(self, request: Request, transaction: Transaction, sub: str | None) -> bool:
+        cookies, sessions = request.cookies, self._sessions
+        if transaction.form_post:  # a form of the provider's site does not bring the cookies of sessions along
+            return True
+        if self._transactions.has_others(transaction.state, cookies):  # another tab may become a session any moment
+            return True
+        if len(session_names(cookies)) > sessions.is_there(cookies):  # of another middleware, maybe the same client
+            return True
+        if not sessions.is_there(cookies):
+            return False
+        active = await sessions.open(cookies)
+        if active is None:  # it is gone from the store, or nobody here can read it
+            return sub is None or await sessions.may_have_live(sub=sub, sid=None)
+        session = active.session
+        if sub is not None and sub != session.login.sub:
+            return False
+        if is_live(session, self._limits, now=self._now()) and self._revocations.over_from(session.login) is None:
+            return True
+        return await self._revoker.has_successor(session.login)

@@ -1,0 +1,40 @@
+"""Each logout token counts once: remembers the `jti` of those that were used (Back-Channel Logout 1.0 §2.6)."""
+
+from collections.abc import Callable
+
+from asgi_oidc.sessions.store_records import Records
+from asgi_oidc.stores.guarded_store import GuardedStore
+from asgi_oidc.stores.replay_cache import ReplayCache
+
+
+class UsedLogoutTokens:
+    """Knows which logout tokens were used, in all processes that share a store."""
+
+    __slots__ = ("_now", "_records", "_replay_cache", "_shared")
+
+    def __init__(
+        self,
+        shared: GuardedStore | None,
+        records: Records,
+        replay_cache: ReplayCache,
+        *,
+        now: Callable[[], int],
+    ) -> None:
+        """Args: shared: the store that processes share, None if there is none."""
+        self._shared = shared
+        self._records = records
+        self._replay_cache = replay_cache
+        self._now = now
+
+    async def has(self, jti: str) -> bool:
+        """Say whether the token was used; `StoreUnavailable` if nobody can tell."""
+        key = self._records.once_key(jti)
+        return key in self._replay_cache if self._shared is None else await self._shared.get(key) is not None
+
+    async def add(self, jti: str, *, forget_at: int) -> None:
+        """Remember that the token was used, until its time alone refuses it."""
+        key, lifetime = self._records.once_key(jti), forget_at - self._now()
+        if self._shared is None:
+            self._replay_cache.add(key, now=self._now(), lifetime=lifetime)
+        else:
+            await self._shared.add(key, b"1", lifetime=lifetime)

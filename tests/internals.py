@@ -1,0 +1,66 @@
+"""The state inside a middleware that has no public name, for the few tests that look at it on purpose."""
+
+from asgi_oidc import OIDCMiddleware
+from asgi_oidc.asgi.open_response import OpenResponses
+from asgi_oidc.asgi.session_watch import SessionWatcher
+from asgi_oidc.login.stale_cookies import StaleCookies
+from asgi_oidc.provider.provider import Provider
+from asgi_oidc.sessions.in_cookies import CookieSessions
+from asgi_oidc.sessions.in_store import StoredSessions
+from asgi_oidc.sessions.revocations import Revocations
+from asgi_oidc.sessions.session_cookies import SessionCookies
+from asgi_oidc.sessions.store_records import Records
+from asgi_oidc.stores.replay_cache import ReplayCache
+
+
+def watcher_of(middleware: OIDCMiddleware) -> SessionWatcher:
+    """Return what watches open connections; it knows the sessions and their revocations."""
+    return middleware._composition.websockets._watcher
+
+
+def revocations_of(middleware: OIDCMiddleware) -> Revocations:
+    """Return the sign-outs and ended sessions that this process remembers."""
+    return watcher_of(middleware).revocations
+
+
+def sessions_of(middleware: OIDCMiddleware) -> CookieSessions | StoredSessions:
+    """Return where the sessions are kept."""
+    sessions = watcher_of(middleware).sessions
+    assert isinstance(sessions, CookieSessions | StoredSessions)
+    return sessions
+
+
+def session_cookies_of(middleware: OIDCMiddleware) -> SessionCookies:
+    """Return what writes and reads the cookies of sessions."""
+    return sessions_of(middleware)._session_cookies
+
+
+def records_of(middleware: OIDCMiddleware) -> Records:
+    """Return what names and seals the records in a store."""
+    sessions = sessions_of(middleware)
+    assert isinstance(sessions, StoredSessions)
+    return sessions._records
+
+
+def provider_of(middleware: OIDCMiddleware) -> Provider:
+    """Return what calls the provider."""
+    return middleware._composition.http._denials.logins._provider
+
+
+def stale_cookies_of(middleware: OIDCMiddleware) -> StaleCookies:
+    """Return what deletes the cookies of ended sessions."""
+    return middleware._composition.http._app_responses.stale_cookies
+
+
+def open_responses_of(middleware: OIDCMiddleware) -> OpenResponses:
+    """Return the responses that stay open."""
+    return middleware._composition.http._app_responses.open_responses
+
+
+def replay_cache_of(middleware: OIDCMiddleware) -> ReplayCache:
+    """Return what remembers used logins and logout tokens."""
+    endpoints = middleware._composition.http._own_urls._endpoints
+    callback = next(endpoint for path, endpoint in endpoints.items() if path.endswith("/callback"))
+    cache = callback.used_logins._replay_cache  # type: ignore[attr-defined]  # the callback has them
+    assert isinstance(cache, ReplayCache)
+    return cache
