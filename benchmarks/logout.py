@@ -71,7 +71,7 @@ async def round_trips() -> float:
 def main() -> None:
     """Measure in memory, with many marks and with few, then count."""
     harness = Harness("logout", processes=3, values=3)
-    shared = Records([secrets.token_bytes(32)], context=("issuer", "client", "url")).ended_names
+    shared = Records([secrets.token_bytes(32)], context=("issuer", "client", "url")).revocation_names
     one, many = look(plain_name, 0), look(plain_name, 0, sessions=SESSIONS)
     cases = {
         f"{MAX_REVOCATIONS:,} marks in memory": (look(plain_name, MAX_REVOCATIONS), one),

@@ -23,21 +23,21 @@ def check_url(url: str) -> SplitResult:
     if not isinstance(url, str) or not _PLAIN.fullmatch(url) or len(url) > MAX_URL_LENGTH:
         raise ValueError(f"must be a URL of at most {MAX_URL_LENGTH} plain ASCII characters")
     try:
-        parts = urlsplit(url)
-        port = parts.port
+        split = urlsplit(url)
+        port = split.port
     except ValueError as exc:
         raise ValueError("must be a valid URL") from exc
-    if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
+    if split.scheme not in ("http", "https") or not split.hostname or port == 0:
         raise ValueError("must start with https:// and name a host")
-    if "@" in parts.netloc or parts.netloc.endswith(":"):
+    if "@" in split.netloc or split.netloc.endswith(":"):
         raise ValueError("must not contain a user name, a password or an empty port")
     if "#" in url:
         raise ValueError("must not have a fragment")
-    if not _HOST.fullmatch(parts.hostname) and not is_address(parts.hostname):
+    if not _HOST.fullmatch(split.hostname) and not is_address(split.hostname):
         raise ValueError("must name a host by its DNS name or its address")
-    if parts.scheme == "http" and not is_loopback(parts.hostname):
+    if split.scheme == "http" and not is_loopback(split.hostname):
         raise ValueError("must use https: http is allowed on loopback only")
-    return parts
+    return split
 
 
 def is_loopback(host: str) -> bool:
@@ -50,14 +50,14 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def origin_of(parts: SplitResult) -> str:
+def origin_of(split: SplitResult) -> str:
     """Write the origin the way browsers do: lower case, no default port (RFC 6454 §6.2)."""
-    host = parts.hostname or ""
+    host = split.hostname or ""
     if ":" in host:
         host = f"[{host}]"
-    default = {"http": 80, "https": 443}[parts.scheme]
-    port = f":{parts.port}" if parts.port not in (None, default) else ""
-    return f"{parts.scheme}://{host}{port}"
+    default = {"http": 80, "https": 443}[split.scheme]
+    port = f":{split.port}" if split.port not in (None, default) else ""
+    return f"{split.scheme}://{host}{port}"
 
 
 def host_name(authority: str) -> str | None:

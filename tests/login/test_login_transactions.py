@@ -382,7 +382,7 @@ def test_the_longest_login_fits(room, return_to):
         acr_values=["a"] * (MAX_ACR_VALUES_LENGTH // 2),
         created_at=NOW,
         before=Before(base64url(bytes(32)), digest("sub")),
-        round=4,
+        login_count=4,
         session_id=base64url(bytes(32)),
         is_from_elsewhere=True,
         form_size=MAX_SEALED_FORM_LENGTH,

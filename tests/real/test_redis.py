@@ -728,7 +728,7 @@ async def test_commands_do_not_wait_while_a_cluster_is_asked_for_its_nodes(clust
         error = await asked(partial(store.get, "key"))
         failed = time.monotonic()
         for _ in range(5):
-            await store._door()._client().initialize()
+            await store._backend()._client().initialize()
         went_on = time.monotonic()
         for server in cluster:
             server.go_on()

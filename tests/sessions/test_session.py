@@ -25,7 +25,7 @@ from asgi_oidc.sessions.session import (
     is_live,
     is_use_due,
     refresh_due_at,
-    used,
+    with_use,
     write_claims,
 )
 
@@ -132,7 +132,7 @@ def test_claims_that_are_no_json_are_refused(value):
 )
 def test_a_session_ends_at_the_nearer_of_its_limits(seen_at, now, ends, lives):
     """Use keeps it alive, but not beyond its lifetime."""
-    session = used(SESSION, Use(SESSION.id, seen_at))
+    session = with_use(SESSION, Use(SESSION.id, seen_at))
 
     assert (expires_at(session, LIMITS), is_live(session, LIMITS, now=now)) == (ends, lives)
 
@@ -193,7 +193,7 @@ def test_the_last_use_is_written_down_once_a_minute(idle, after, is_due):
 
 def test_rolling_changes_nothing_but_the_last_use():
     """The id and the start stay."""
-    assert used(SESSION, Use(SESSION.id, 1234)) == msgspec.structs.replace(SESSION, seen_at=1234)
+    assert with_use(SESSION, Use(SESSION.id, 1234)) == msgspec.structs.replace(SESSION, seen_at=1234)
 
 
 def test_who_it_is_and_the_tokens_hide_in_the_repr():
@@ -219,12 +219,12 @@ def test_a_use_is_read_as_it_was_written():
 
 def test_a_use_of_another_session_says_nothing():
     """It comes in a cookie of its own, which may be left over."""
-    assert used(SESSION, Use("another", 2000)) is SESSION
+    assert with_use(SESSION, Use("another", 2000)) is SESSION
 
 
 def test_a_use_after_the_clock_was_set_back_counts():
     """Else it would be written down with every answer until the clock has caught up."""
-    back = used(SESSION, Use(SESSION.id, 400))
+    back = with_use(SESSION, Use(SESSION.id, 400))
 
     assert back.seen_at == 400
     assert [is_use_due(session, LIMITS, now=400) for session in (SESSION, back)] == [True, False]

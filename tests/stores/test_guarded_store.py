@@ -190,4 +190,4 @@ async def test_the_middleware_opens_its_store_with_the_app(fails):
 
 def test_the_repr_of_a_guarded_store_names_its_store():
     """For whoever looks at the parts in a debugger; the store's own repr may show a password."""
-    assert repr(GuardedStore(ScriptedStore())) == "StoreDoor(ScriptedStore)"
+    assert repr(GuardedStore(ScriptedStore())) == "GuardedStore(ScriptedStore)"

@@ -30,11 +30,11 @@ def test_a_list_that_was_seen_before_says_the_same(names, is_known):
 
     lowered = [name.lower() for name in names]
     assert found.count == len(names)
-    assert found.places == {
+    assert found.positions == {
         name: [place for place, each in enumerate(lowered) if each == name] for name in set(lowered)
     }
     assert set(found.overrides) == {b"x-http-method", b"x_method-override"} & set(lowered)
-    assert list(found.cookies) == found.places.get(b"cookie", [])
+    assert list(found.cookies) == found.positions.get(b"cookie", [])
 
 
 def test_a_line_break_in_a_name_plants_nothing_for_others():

@@ -128,12 +128,12 @@ class SessionWatch:
             return
         self._tried_at, self._is_used = now, False
 
-        def used(current: Session) -> Session:
+        def with_use(current: Session) -> Session:
             is_due = is_live(current, watcher.limits, now=now) and is_use_due(current, watcher.limits, now)
             return msgspec.structs.replace(current, seen_at=now) if is_due else current
 
         try:
-            saved = await watcher.sessions.change(self._session, used)
+            saved = await watcher.sessions.change(self._session, with_use)
         except StoreUnavailable:  # a store that is full or slow just now ends nothing
             self._is_used = True
             return

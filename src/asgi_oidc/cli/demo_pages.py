@@ -175,13 +175,13 @@ def _sign_out(scope: Mapping[str, Any]) -> str:
 
 
 def _page(scope: Mapping[str, Any], title: str, content: str) -> str:
-    mark = MARK.replace("#4a7df0", "currentColor").replace("<svg ", '<svg aria-hidden="true" ').strip()
+    logo = MARK.replace("#4a7df0", "currentColor").replace("<svg ", '<svg aria-hidden="true" ').strip()
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{escape(title)} · asgi-oidc demo</title>"
         '<link rel="stylesheet" href="/static/demo.css"><link rel="icon" href="/static/mark.svg"></head>'
-        f'<body><header><a class="brand" href="/">{mark}asgi-oidc demo</a>{_sign_out(scope)}</header>'
+        f'<body><header><a class="brand" href="/">{logo}asgi-oidc demo</a>{_sign_out(scope)}</header>'
         f"<main>{content}</main>"
         "<footer>App and provider both run on your machine. <span>Ctrl-C</span> in the terminal ends them.</footer>"
         "</body></html>"

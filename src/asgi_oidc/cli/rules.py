@@ -82,12 +82,12 @@ def load(name: str) -> Any:
 
 def middlewares(app: Any) -> Iterator[OIDCMiddleware]:
     """Find all middlewares around an app, in its stack and on its mounts, from the outside in."""
-    waiting, seen = [app], set[int]()
-    while waiting and len(seen) < MAX_INSPECTED:
+    waiting, visited = [app], set[int]()
+    while waiting and len(visited) < MAX_INSPECTED:
         here = waiting.pop(0)
-        if here is None or id(here) in seen:
+        if here is None or id(here) in visited:
             continue
-        seen.add(id(here))
+        visited.add(id(here))
         if isinstance(here, OIDCMiddleware):
             yield here
         if hasattr(here, "build_middleware_stack"):  # Starlette keeps a plan of its stack until the first request

@@ -123,7 +123,7 @@ def _make_revocations(
     records: Records, limits: Limits, store: GuardedStore | None, shared: GuardedStore | None
 ) -> Revocations:
     return Revocations(
-        plain_name if shared is None else records.ended_names,
+        plain_name if shared is None else records.revocation_names,
         # What was in a store is gone from there; sealed cookies have to be refused for as long as a session may live.
         lifetime=revocation_lifetime(limits) if store is None else REVOCATION_LIFETIME,
         needed=limits.lifetime if store is None else 0,

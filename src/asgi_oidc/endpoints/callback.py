@@ -180,8 +180,10 @@ class CallbackEndpoint:
             from_access_token=claims.keys() - completed.keys(),
         )
         cookies = await self.sign_in.sign_in(request, session, transaction)
-        if transaction.round is not None:
-            cookies.append(self.loops.write(LoginCount(transaction.round + 1, transaction.created_at, self.now())))
+        if transaction.login_count is not None:
+            cookies.append(
+                self.loops.write(LoginCount(transaction.login_count + 1, transaction.created_at, self.now()))
+            )
         user, form = digest(session.login.sub), transaction.form
         cookies += self.forms.delete_others(request.cookies, sub=user, form=form, now=self.now())
         return redirect(self._destination(transaction, session.id)).with_cookies(cookies)

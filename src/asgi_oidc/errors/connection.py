@@ -63,20 +63,20 @@ def is_timeout(error: BaseException) -> bool:
 def url_without_secrets(url: str) -> str:
     """Write a URL without what may be secret in it."""
     try:
-        parts = urlsplit(url)
-        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+        split = urlsplit(url)
+        return f"{split.scheme}://{split.netloc.rpartition('@')[2]}{split.path}"
     except ValueError:
         return "an invalid URL"
 
 
 def _chain(error: BaseException, before: BaseException | None) -> Iterator[BaseException]:
     """Give an exception and all that came before it, or stand in its groups, each once; the outermost first."""
-    seen = {id(before)}
+    visited = {id(before)}
     waiting = [error]
     while waiting:
         each = waiting.pop(0)
-        if id(each) not in seen:
-            seen.add(id(each))
+        if id(each) not in visited:
+            visited.add(id(each))
             yield each
             others = (each.__cause__, each.__context__, *getattr(each, "exceptions", ()))
             waiting += [other for other in others if other is not None]

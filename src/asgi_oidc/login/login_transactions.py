@@ -44,7 +44,7 @@ class Transaction(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
         created_at: seconds since the epoch.
         before: who was signed in when the login started. A callback that comes as a form from the provider's site
             does not bring the session cookie along, and a sign-out meanwhile has to be seen.
-        round: how many logins of this browser came just before; None where nothing hints at a loop.
+        login_count: how many logins of this browser came just before; None where nothing hints at a loop.
         session_id: of the session that it will begin. Known so early, the name of the cookie can tell which tokens this
             login may leave in the browser, when several end at once and none sees the cookies of the others.
         is_from_elsewhere: whether a page of another site has led the browser to it; such logins give way to others.
@@ -60,7 +60,7 @@ class Transaction(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     acr_values: list[str]
     created_at: int
     before: Before | None = None
-    round: int | None = None
+    login_count: int | None = None
     session_id: str = ""
     is_from_elsewhere: bool = False
     form_size: int = 0
@@ -173,12 +173,12 @@ class Transactions:
     def _in_order_of_need(self, cookies: Mapping[str, str], *, now: int) -> list[tuple[str, Transaction | None]]:
         """Return the logins of a browser, those first that are needed most; None for what cannot be finished."""
         ages: list[tuple[bool, int, int, str, Transaction | None]] = []
-        for place, name in enumerate(self.names(cookies)):  # browsers send older cookies first (RFC 6265 §5.4)
+        for position, name in enumerate(self.names(cookies)):  # browsers send older cookies first (RFC 6265 §5.4)
             login = self._open(name, cookies[name])
             if login is None or not is_live(login, now=now):
-                ages.append((False, 0, place, name, None))
+                ages.append((False, 0, position, name, None))
             else:
-                ages.append((not login.is_from_elsewhere, login.created_at, place, name, login))
+                ages.append((not login.is_from_elsewhere, login.created_at, position, name, login))
         return [(name, login) for *_, name, login in sorted(ages, key=lambda age: age[:3], reverse=True)]
 
     def _open(self, name: str, value: str) -> Transaction | None:

@@ -143,7 +143,7 @@ class LoginStarter:
             acr_values=list(authentication.acr_values),
             created_at=now,
             before=None if active is None else Before(active.session.id, digest(active.session.login.sub)),
-            round=None if is_wanted and active is not None else self._count_login(request, active, now=now),
+            login_count=None if is_wanted and active is not None else self._count_login(request, active, now=now),
             session_id=secrets.token_urlsafe(RANDOM_BYTES),
             is_from_elsewhere=request.is_from_elsewhere(options.origin),
             form_size=0 if form is None else form.size,

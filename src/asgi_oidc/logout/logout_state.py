@@ -36,17 +36,17 @@ class LogoutStates:
 
     sealer: Sealer
 
-    def write(self, way_back: LogoutState) -> str:
+    def write(self, state: LogoutState) -> str:
         """Write a state; no two are the same."""
-        return self.sealer.seal("logout", "state", msgspec.msgpack.encode(way_back))
+        return self.sealer.seal("logout", "state", msgspec.msgpack.encode(state))
 
-    def read(self, state: str, *, now: int) -> LogoutState | None:
+    def read(self, sealed: str, *, now: int) -> LogoutState | None:
         """Read a state of the last ten minutes, None for everything else."""
-        data = self.sealer.open("logout", "state", state)
+        data = self.sealer.open("logout", "state", sealed)
         if data is None:
             return None
         try:
-            way_back = _decoder.decode(data)
+            state = _decoder.decode(data)
         except (ValueError, RecursionError):
             return None
-        return way_back if abs(now - way_back.created_at) < STATE_LIFETIME else None
+        return state if abs(now - state.created_at) < STATE_LIFETIME else None

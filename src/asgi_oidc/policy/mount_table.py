@@ -57,13 +57,13 @@ class MountTable:
 
 def find_mounts(app: object) -> FoundMounts:
     """Find the mounts of an app and of everything inside it."""
-    found, waiting, seen = FoundMounts(), [(app, MountPoint())], dict[tuple[int, MountPoint], object]()
+    found, waiting, visited = FoundMounts(), [(app, MountPoint())], dict[tuple[int, MountPoint], object]()
     while waiting:
         here, mount_point = waiting.pop()
-        if (id(here), mount_point) in seen:
+        if (id(here), mount_point) in visited:
             continue
-        seen[id(here), mount_point] = here
-        if len(seen) > MAX_INSPECTED:
+        visited[id(here), mount_point] = here
+        if len(visited) > MAX_INSPECTED:
             found.unknown[""] = "an app of too many parts"
             break
         try:

@@ -179,9 +179,9 @@ def _with_parts(words: Collection[str], *, taken_off: Iterable[str], prefixes: I
     found, waiting = set(words), list(words)
     while waiting:
         word = waiting.pop()
-        parts = {word.removeprefix(end) for end in ends} | {first for first in firsts if word.startswith(first)}
-        waiting += parts - found
-        found |= parts
+        segments = {word.removeprefix(end) for end in ends} | {first for first in firsts if word.startswith(first)}
+        waiting += segments - found
+        found |= segments
     return found
 
 

@@ -138,8 +138,8 @@ class Policy:
         self.looks_at_methods = any(rule.methods is not None for rule in rules)
         self._base_path = base_path
         self._own = frozenset(own)
-        self._opening = PublicPatterns(public)
-        self._closing = RulePatterns([rule.pattern for rule in rules])
+        self._public_patterns = PublicPatterns(public)
+        self._rule_patterns = RulePatterns([rule.pattern for rule in rules])
         self._permits = [(rule, PublicPatterns([rule.pattern])) for rule in rules if rule.allowed]
         self._mount_table = mounts or MountTable(None)
         self._watched: list[Sized] = []
@@ -191,18 +191,18 @@ class Policy:
     def _match_anew(self, scope: Mapping[str, Any], key: _Key) -> MatchedPolicy:
         self._look_again()
         path, raw, root, methods = key
-        matched = self._place(read_path(scope, base_path=self._base_path, mounts=self._mount_table.mounts), methods)
+        matched = self._match_path(read_path(scope, base_path=self._base_path, mounts=self._mount_table.mounts), methods)
         if sum(len(part) for part in (path or "", raw or b"", root or "", *methods)) <= MAX_KEY_LENGTH:
             if len(self._known) >= MAX_MATCHES:
                 self._known.pop(next(iter(self._known)), None)
             self._known[key] = matched
         return matched
 
-    def _place(self, path: PathReadings, methods: tuple[str, ...]) -> MatchedPolicy:
+    def _match_path(self, path: PathReadings, methods: tuple[str, ...]) -> MatchedPolicy:
         # Some mounts add a "/" (Litestar): a callback that is not known as ours would start a login, for ever.
         own = next((found for reading in path.own if (found := reading.rstrip("/")) in self._own), None)
-        matching = [rule for index in self._closing.matching(path) if (rule := self.rules[index]).is_for(methods)]
-        closing = [rule for rule in matching if rule.closes]
+        matching = [rule for index in self._rule_patterns.matching(path) if (rule := self.rules[index]).is_for(methods)]
+        closing_rules = [rule for rule in matching if rule.closes]
         opened_by = self._opened_by(path, methods)
         origins = frozenset(
             origin
@@ -216,10 +216,10 @@ class Policy:
             path,
             None,
             own,
-            rules=tuple(closing),
-            checks=tuple(rule for rule in closing if rule.asks_app is not None),
-            authentication=_all_of(closing),
-            may_redirect=all(rule.login for rule in closing),
+            rules=tuple(closing_rules),
+            checks=tuple(rule for rule in closing_rules if rule.asks_app is not None),
+            authentication=_all_of(closing_rules),
+            may_redirect=all(rule.login for rule in closing_rules),
             origins=origins,
         )
 
@@ -234,12 +234,12 @@ class Policy:
         return None if None in opened else opened[0]
 
     def _opens_reading(self, reading: str, methods: tuple[str, ...]) -> Pattern | None:
-        pattern = self._opening.narrowest(reading)
+        pattern = self._public_patterns.narrowest(reading)
         if pattern is None:
             return None
-        rules = [self.rules[index] for index in self._closing.of(reading)]
-        closing = (rule for rule in rules if rule.closes and rule.is_for(methods))
-        return pattern if all(_is_narrower(pattern, rule.pattern) for rule in closing) else None
+        rules = [self.rules[index] for index in self._rule_patterns.of(reading)]
+        closing_rules = (rule for rule in rules if rule.closes and rule.is_for(methods))
+        return pattern if all(_is_narrower(pattern, rule.pattern) for rule in closing_rules) else None
 
 
 def _all_of(rules: Sequence[Rule]) -> AuthenticationRequest | None:

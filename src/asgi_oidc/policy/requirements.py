@@ -42,7 +42,7 @@ class Subject(NamedTuple):
     trusted_email_domains: frozenset[str] = frozenset()
 
     def __repr__(self) -> str:
-        return "Person(...)"  # who it is stays out of logs and tracebacks
+        return "Subject(...)"  # who it is stays out of logs and tracebacks
 
 
 @dataclass(frozen=True, slots=True)

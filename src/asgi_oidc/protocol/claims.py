@@ -60,12 +60,12 @@ def without_stale_verification(before: Claims, after: Claims, *, stated: Collect
     """
     claims = dict(after)
     for value, verified in VERIFIED_PAIRS:
-        said = claims.get(verified)
-        if said is not None and (verified in stated or said != before.get(verified)):
+        verification = claims.get(verified)
+        if verification is not None and (verified in stated or verification != before.get(verified)):
             continue  # the app's own word
         if value not in claims:
             claims.pop(verified, None)
-        elif not _is_same(before.get(value), claims[value]) or (said is None and _is_denied(before, verified)):
+        elif not _is_same(before.get(value), claims[value]) or (verification is None and _is_denied(before, verified)):
             claims[verified] = False
     return claims
 

@@ -80,13 +80,13 @@ def check_status(answer: Answer, *, what: str) -> None:
     """
     if answer.status == 200:
         return
-    status, said = answer.status, read_oauth_error(answer.headers, answer.body, answer.secrets)
-    detail = f"{said}, from {what} with status {status}" if said.error else f"expected status 200, got {status}"
+    status, error = answer.status, read_oauth_error(answer.headers, answer.body, answer.secrets)
+    detail = f"{error}, from {what} with status {status}" if error.error else f"expected status 200, got {status}"
     if status == 429 or status >= 500:
         raise ProviderUnavailable(f"{what}_unavailable", detail, retry_after=_wait(answer), answer_status=status)
     # The header says it for the log alone: a proxy can write it, and an error may end a session.
-    if status in (400, 401, 403) and said.is_in_body:
-        raise ProviderRefused(said.error, detail, answer_status=status)
+    if status in (400, 401, 403) and error.is_in_body:
+        raise ProviderRefused(error.error, detail, answer_status=status)
     raise AnswerRejected(f"{what}_status", detail, answer_status=status)
 
 

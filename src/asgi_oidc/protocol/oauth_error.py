@@ -89,13 +89,13 @@ def _without(secrets: Iterable[str], text: str) -> str:
 
     Others repeat our form as it came, so the text is compared in percent-encoding too, which proxies add to.
     """
-    parts = [_parts(_bytes(secret)) for secret in secrets if secret]
+    pieces = [_pieces(_bytes(secret)) for secret in secrets if secret]
     decodings = [_Reading(_bytes(text), range(len(_bytes(text)) + 1))]
     while b"%" in decodings[-1].data and len(decodings) <= MAX_DECODINGS:
         decodings.append(_decoded(decodings[-1]))
     is_secret = [False] * len(decodings[0].data)
     for reading in decodings:
-        for size, those in parts:
+        for size, those in pieces:
             for start in range(len(reading.data) - size + 1):
                 if reading.data[start : start + size] in those:
                     first, end = reading.starts[start], reading.starts[start + size]
@@ -111,7 +111,7 @@ def _bytes(text: str) -> bytes:
     return text.encode("utf-8", "surrogatepass").replace(b"+", b" ")
 
 
-def _parts(secret: bytes) -> tuple[int, frozenset[bytes]]:
+def _pieces(secret: bytes) -> tuple[int, frozenset[bytes]]:
     size = min(len(secret), SHARED)
     return size, frozenset(secret[start : start + size] for start in range(len(secret) - size + 1))
 

@@ -62,14 +62,14 @@ def read_authentication(acr_values: object, max_age: object) -> AuthenticationRe
     return AuthenticationRequest(tuple(values), max_age)
 
 
-def joint(asks: Iterable[AuthenticationRequest]) -> AuthenticationRequest | None:
+def joint(requests: Iterable[AuthenticationRequest]) -> AuthenticationRequest | None:
     """Ask for all at once; None where no single login could do."""
-    asks = list(asks)
-    lists = [authentication.acr_values for authentication in asks if authentication.acr_values]
+    requests = list(requests)
+    lists = [authentication.acr_values for authentication in requests if authentication.acr_values]
     both = [acr for acr in (lists[0] if lists else ()) if all(acr in values for values in lists)]
     if lists and not both:
         return None
-    ages = [authentication.max_age for authentication in asks if authentication.max_age is not None]
+    ages = [authentication.max_age for authentication in requests if authentication.max_age is not None]
     return AuthenticationRequest(tuple(both), min(ages, default=None))
 
 

@@ -141,8 +141,8 @@ def _read_members(answer: Answer) -> dict[str, object]:
     # Some providers write null for what they do not give.
     members = {name: value for name, value in read_json_answer(answer, what="token").items() if value is not None}
     if "error" in members and "access_token" not in members:  # as GitHub does it
-        said = make_oauth_error(members, answer.secrets)
-        detail = f"{said}, with status {answer.status}"
+        error = make_oauth_error(members, answer.secrets)
+        detail = f"{error}, with status {answer.status}"
         raise UnusableTokens("token_error", detail, refresh_token=None, is_old_spent=False)
     return members
 

@@ -23,7 +23,7 @@ from asgi_oidc.sessions.session import (
     is_live,
     is_use_due,
     life_of,
-    used,
+    with_use,
 )
 from asgi_oidc.sessions.session_cache import SessionCache
 from asgi_oidc.sessions.session_cookies import SessionCookies, too_large
@@ -229,7 +229,7 @@ class CookieSessions:
         lines = [*self._tokens_due(active, session, cookies, now=now), *self._session_cookies.sweep(active.left_behind)]
         if is_use_due(session, self._limits, now):
             use = Use(session.id, now)
-            max_age = expires_at(used(session, use), self._limits) - now
+            max_age = expires_at(with_use(session, use), self._limits) - now
             lines.append(self._session_cookies.write_use(use, max_age=max_age))
         return lines
 

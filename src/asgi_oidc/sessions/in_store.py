@@ -136,7 +136,7 @@ class StoredSessions:
         if not is_use_due(active.session, self._limits, now):
             return
         try:
-            await self.change(active.session, lambda current: self._seen(current, now))
+            await self.change(active.session, lambda current: self._with_use(current, now))
         except StoreUnavailable as error:
             events.log(
                 events.STORE_FAILED, code=error.code, detail=error.detail, fallback="the time of last use is not saved"
@@ -280,11 +280,11 @@ class StoredSessions:
 
     async def _look_up(self, session_id: str) -> tuple[Session | None, bool]:
         """Return a session, and whether there is a record, also one that nobody here can read."""
-        seen = self._opened.get(session_id)
-        key = self._records.key(self._records.handle(session_id)) if seen is None else seen.key
+        cached = self._opened.get(session_id)
+        key = self._records.key(self._records.handle(session_id)) if cached is None else cached.key
         record = await self._store.get(key)
-        if seen is not None and record == seen.record:
-            session: Session | None = seen.session
+        if cached is not None and record == cached.record:
+            session: Session | None = cached.session
         else:
             session = self._open(session_id, record)
             self._see(session_id, key, record, session)
@@ -323,7 +323,7 @@ class StoredSessions:
             for oldest in await self._store.link(index, handle, lifetime=self._limits.lifetime, most=MAX_SESSIONS):
                 await self._store.remove(self._records.key(oldest))
 
-    def _seen(self, session: Session, now: int) -> Session:
+    def _with_use(self, session: Session, now: int) -> Session:
         # Another request may have done it meanwhile.
         return msgspec.structs.replace(session, seen_at=now) if is_use_due(session, self._limits, now) else session
 

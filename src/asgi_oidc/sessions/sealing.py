@@ -67,9 +67,9 @@ class Sealer:
         return self._bound_kinds[kind] + _with_length(name) + self._context
 
 
-def bound_to(*parts: str) -> bytes:
+def bound_to(*fields: str) -> bytes:
     """Write associated data: each part with its length before it, so that no two lists of parts read alike."""
-    return b"".join(map(_with_length, parts))
+    return b"".join(map(_with_length, fields))
 
 
 def _with_length(part: str) -> bytes:

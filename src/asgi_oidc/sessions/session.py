@@ -196,7 +196,7 @@ def refresh_due_at(now: int, expires_in: int) -> int:
     return now + max(1, expires_in - min(REFRESH_AHEAD, expires_in // 2))
 
 
-def used(session: Session, use: Use) -> Session:
+def with_use(session: Session, use: Use) -> Session:
     """Take the last use into account; that of another session says nothing."""
     if use.session != session.id:
         return session

@@ -22,7 +22,7 @@ from asgi_oidc.sessions.session import (
     decode_tokens,
     decode_use,
     encode,
-    used,
+    with_use,
 )
 from asgi_oidc.web.cookies import MAX_SET_COOKIE_LENGTH, CookieStyle, SameSite
 
@@ -80,7 +80,7 @@ class SessionCookies:
             return session
         # One that we did not write is no reason to go on without it: somebody changes our cookies.
         use = self._open_use(cookies[self.use_name])
-        return None if use is None else used(session, use)
+        return None if use is None else with_use(session, use)
 
     def open_login(self, cookies: Mapping[str, str]) -> Login | None:
         """Return who signed in, also where the tokens are gone; None for anything else."""
@@ -189,8 +189,8 @@ class SessionCookies:
 
     def delete(self, cookies: Mapping[str, str]) -> list[bytes]:
         """Delete the session of a browser; the cookie of the login always, the others when they were sent."""
-        seen = [name for name in (self.use_name, self.note_name) if name in cookies]
-        return [self.style.delete_cookie(name) for name in (self.name, *self._left_behind(cookies, ()), *seen)]
+        present = [name for name in (self.use_name, self.note_name) if name in cookies]
+        return [self.style.delete_cookie(name) for name in (self.name, *self._left_behind(cookies, ()), *present)]
 
     def _open_tokens(self, session_id: str, cookies: Mapping[str, str]) -> Tokens | None:
         whole_name = digest(session_id)

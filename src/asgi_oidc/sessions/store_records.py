@@ -46,7 +46,7 @@ class _Keys:
     id: bytes
     summary: AESGCMSIV
     index: bytes = field(repr=False)
-    ended: bytes = field(repr=False)
+    revoked: bytes = field(repr=False)
 
 
 class Records:
@@ -101,7 +101,7 @@ class Records:
         data = bound_to(kind, issuer, name, *self._context)
         return [f"{self.tag}:{kind}:{base64url(hmac_digest(keys.index, data, 'sha256'))}" for keys in self._keys]
 
-    def ended_names(self, kind: str, value: str) -> tuple[str, ...]:
+    def revocation_names(self, kind: str, value: str) -> tuple[str, ...]:
         """Name what ended, with every secret: whoever reads it may still have the old one only.
 
         A session goes by its handle, which is known also where its id is not.
@@ -109,7 +109,7 @@ class Records:
         if kind == "id":
             kind, value = "handle", self.handle(value)
         data = bound_to(kind, value, *self._context)
-        return tuple(base64url(hmac_digest(keys.ended, data, "sha256")[:REVOCATION_NAME]) for keys in self._keys)
+        return tuple(base64url(hmac_digest(keys.revoked, data, "sha256")[:REVOCATION_NAME]) for keys in self._keys)
 
     def seal(self, session: Session, limits: Limits) -> bytes:
         """Write the record of a session.
@@ -144,7 +144,7 @@ class Records:
         keys = self._keys_of(record)
         if keys is None:
             return None
-        head, _, body = _parts(record)
+        head, _, body = _fields(record)
         bound = self._bound_to("session", self.handle(session_id)) + head
         data = _open(_key_of(keys, session_id), body, bound)
         session = decode_session(data)
@@ -155,7 +155,7 @@ class Records:
         keys = self._keys_of(record)
         if keys is None:
             return None
-        data = _open(keys.summary, _parts(record)[1], self._bound_to("summary", handle))
+        data = _open(keys.summary, _fields(record)[1], self._bound_to("summary", handle))
         try:
             return msgspec.json.decode(data, type=Summary)
         except ValueError:
@@ -186,7 +186,7 @@ def _key_of(keys: _Keys, session_id: str) -> AESGCMSIV:
     return AESGCMSIV(derive(keys.secret, "record", salt=session_id.encode("ascii")))
 
 
-def _parts(record: bytes) -> tuple[bytes, bytes, bytes]:
+def _fields(record: bytes) -> tuple[bytes, bytes, bytes]:
     """Cut a record into its head, the summary that ends it, and the session."""
     start = HEADER + LENGTH
     end = start + int.from_bytes(record[HEADER:start], "big")

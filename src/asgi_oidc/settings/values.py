@@ -253,13 +253,13 @@ def read_store(value: object) -> SessionStore:
     """Accept an object with the methods of a session store, or make a store from a URL."""
     if isinstance(value, str):
         return MemoryStore() if value == "memory:" else _redis_store(value)
-    lacking = [name for name in METHODS_OF_STORES if not inspect.iscoroutinefunction(getattr(value, name, None))]
+    missing = [name for name in METHODS_OF_STORES if not inspect.iscoroutinefunction(getattr(value, name, None))]
     if inspect.isclass(value):
         raise ValueError(f"must be an instance, got {describe_value(value)}: write {value.__name__}(...)")
-    if lacking:
+    if missing:
         raise ValueError(
             "must be MemoryStore(), RedisStore(url), a URL such as redis://localhost:6379, or an object with the async "
-            f"methods of SessionStore; {describe_value(value)} lacks {', '.join(lacking)}"
+            f"methods of SessionStore; {describe_value(value)} lacks {', '.join(missing)}"
         )
     return value  # type: ignore[return-value]  # told by what it does
 

@@ -32,11 +32,11 @@ class GuardedStore:
         self._is_tried = False
 
     def __repr__(self) -> str:
-        return f"StoreDoor({type(self._store).__name__})"  # the repr of somebody else's store may show its password
+        return f"GuardedStore({type(self._store).__name__})"  # the repr of somebody else's store may show its password
 
     async def get(self, key: str) -> bytes | None:
         """Return the value of a key, None where there is none."""
-        value = await self._ask("get", lambda: self._store.get(key))
+        value = await self._call_store("get", lambda: self._store.get(key))
         if value is not None and not isinstance(value, bytes):
             raise _garbage("get", value)
         return value
@@ -63,7 +63,7 @@ class GuardedStore:
 
     async def unlink(self, index: str, member: str) -> None:
         """Take a member out of an index."""
-        await self._ask("unlink", lambda: self._store.unlink(index, member))
+        await self._call_store("unlink", lambda: self._store.unlink(index, member))
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -89,18 +89,18 @@ class GuardedStore:
             raise error
 
     async def _decide(self, what: str, call: Callable[[], Awaitable[bool]]) -> bool:
-        value = await self._ask(what, call)
+        value = await self._call_store(what, call)
         if not isinstance(value, bool):  # "written" and "not written" must never be guessed
             raise _garbage(what, value)
         return value
 
     async def _list(self, what: str, call: Callable[[], Awaitable[Sequence[str]]]) -> list[str]:
-        value = await self._ask(what, call)
+        value = await self._call_store(what, call)
         if not isinstance(value, list | tuple) or not all(isinstance(item, str) for item in value):
             raise _garbage(what, value)
         return list(value)
 
-    async def _ask(self, what: str, call: Callable[[], Awaitable[Value]]) -> Value:
+    async def _call_store(self, what: str, call: Callable[[], Awaitable[Value]]) -> Value:
         # A store that hangs would otherwise keep every request of the site for the whole deadline.
         is_impatient = self._is_slow and self._is_tried
         self._is_tried = self._is_tried or self._is_slow

@@ -62,12 +62,12 @@ class MemoryStore(SessionStore):
     async def get(self, key: str) -> bytes | None:
         """Look it up."""
         with self._lock:
-            return self._live(key)
+            return self._valid(key)
 
     async def add(self, key: str, value: bytes, *, lifetime: float) -> bool:
         """Write where there is nothing."""
         with self._lock:
-            if self._live(key) is not None:
+            if self._valid(key) is not None:
                 return False
             self._write(key, value, lifetime)
             return True
@@ -75,7 +75,7 @@ class MemoryStore(SessionStore):
     async def replace(self, key: str, old: bytes, new: bytes, *, lifetime: float) -> bool:
         """Write where `old` stands."""
         with self._lock:
-            if self._live(key) != old:
+            if self._valid(key) != old:
                 return False
             self._write(key, new, lifetime)
             return True
@@ -83,7 +83,7 @@ class MemoryStore(SessionStore):
     async def remove(self, key: str, *, only: bytes | None = None) -> bool:
         """Remove it."""
         with self._lock:
-            value = self._live(key)
+            value = self._valid(key)
             if value is None or (only is not None and value != only):
                 return False
             self._drop(key)
@@ -111,7 +111,7 @@ class MemoryStore(SessionStore):
         with self._lock:
             self._unlink(index, member)
 
-    def _live(self, key: str) -> bytes | None:
+    def _valid(self, key: str) -> bytes | None:
         values = self._notes if key in self._notes else self._values
         value = values.get(key)
         if value is None:
@@ -135,10 +135,10 @@ class MemoryStore(SessionStore):
             self._bytes += size
         values[key] = value
         self._value_ends.put(key, self._clock() + lifetime)
-        for ended in self._value_ends.ended(self._clock(), most=ENDED_PER_WRITE):
-            self._drop(ended)
+        for expired in self._value_ends.expired(self._clock(), most=ENDED_PER_WRITE):
+            self._drop(expired)
         while len(values) > self._max_sessions or max(self._bytes, self._bytes_of_notes) > self._max_bytes:
-            ended_or_unused = next(self._value_ends.ended(self._clock(), most=1), next(iter(values)))
+            ended_or_unused = next(self._value_ends.expired(self._clock(), most=1), next(iter(values)))
             self._drop(ended_or_unused)
 
     def _drop(self, key: str) -> None:
@@ -158,7 +158,7 @@ class MemoryStore(SessionStore):
         return sorted((name for name, ends_at in ends.items() if ends_at > now), key=lambda name: (ends[name], name))
 
     def _drop_ended_members(self) -> None:
-        for index, name in self._member_ends.ended(self._clock(), most=ENDED_PER_WRITE):
+        for index, name in self._member_ends.expired(self._clock(), most=ENDED_PER_WRITE):
             self._unlink(index, name)
         while len(self._member_ends) > self._max_members:
             self._unlink(*self._member_ends.first())
@@ -199,7 +199,7 @@ class _Ends(Generic[Name]):
             heapq.heappop(self._queue)
         return self._queue[0][1]
 
-    def ended(self, now: float, *, most: int) -> Iterator[Name]:
+    def expired(self, now: float, *, most: int) -> Iterator[Name]:
         """Name some that have ended; each has to be forgotten before the next is asked for."""
         for _ in range(most):
             if not self._ends or self._ends[self.first()] > now:

@@ -50,7 +50,7 @@ return redis.call('ZRANGEBYSCORE', KEYS[1], '(' .. now, '+inf')
 UNLINK = "return redis.call('ZREM', KEYS[1], ARGV[1])"
 
 
-class RedisDoor(Protocol):
+class RedisBackend(Protocol):
     """What we ask of a Redis client: each call is one command on one key."""
 
     async def get(self, key: str) -> bytes | None: ...
@@ -82,55 +82,55 @@ class RedisStore(SessionStore):
         self._prefix = prefix
         if not any(importlib.util.find_spec(name) for name in EXTRAS):
             raise ImportError(f"RedisStore needs a client: {_installs('redis')}; with trio {_installs('coredis')}")
-        self._doors: dict[str, RedisDoor] = {}
+        self._backends: dict[str, RedisBackend] = {}
 
     def __repr__(self) -> str:
         return f"RedisStore({self._address})"
 
     async def get(self, key: str) -> bytes | None:
         """GET."""
-        return await self._door().get(self._prefix + key)
+        return await self._backend().get(self._prefix + key)
 
     async def add(self, key: str, value: bytes, *, lifetime: float) -> bool:
         """SET NX PX."""
-        return await self._door().add(self._prefix + key, value, _milliseconds(lifetime))
+        return await self._backend().add(self._prefix + key, value, _milliseconds(lifetime))
 
     async def replace(self, key: str, old: bytes, new: bytes, *, lifetime: float) -> bool:
         """Compare and SET PX."""
-        return await self._door().evaluate(REPLACE, self._prefix + key, old, new, _milliseconds(lifetime)) == 1
+        return await self._backend().evaluate(REPLACE, self._prefix + key, old, new, _milliseconds(lifetime)) == 1
 
     async def remove(self, key: str, *, only: bytes | None = None) -> bool:
         """DEL, or compare and DEL."""
         if only is None:
-            return await self._door().remove(self._prefix + key) == 1
-        return await self._door().evaluate(REMOVE_ONLY, self._prefix + key, only) == 1
+            return await self._backend().remove(self._prefix + key) == 1
+        return await self._backend().evaluate(REMOVE_ONLY, self._prefix + key, only) == 1
 
     async def link(self, index: str, member: str, *, lifetime: float, most: int) -> Sequence[str]:
         """ZADD into a sorted set by the time when each member ends."""
-        return _texts(await self._door().evaluate(LINK, self._index(index), member, _milliseconds(lifetime), most))
+        return _texts(await self._backend().evaluate(LINK, self._index(index), member, _milliseconds(lifetime), most))
 
     async def linked(self, index: str) -> Sequence[str]:
         """ZRANGEBYSCORE."""
-        return _texts(await self._door().evaluate(LINKED, self._index(index)))
+        return _texts(await self._backend().evaluate(LINKED, self._index(index)))
 
     async def unlink(self, index: str, member: str) -> None:
         """ZREM."""
-        await self._door().evaluate(UNLINK, self._index(index), member)
+        await self._backend().evaluate(UNLINK, self._index(index), member)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Keep connections open while the app runs."""
-        async with self._door().running():
+        async with self._backend().running():
             yield
 
     def _index(self, index: str) -> str:
         return f"{self._prefix}{index}{INDEX}"
 
-    def _door(self) -> RedisDoor:
+    def _backend(self) -> RedisBackend:
         name = _client_of_this_runtime()
-        if name not in self._doors:
-            self._doors[name] = _open_door(name, self._address)
-        return self._doors[name]
+        if name not in self._backends:
+            self._backends[name] = _open_backend(name, self._address)
+        return self._backends[name]
 
 
 def _client_of_this_runtime() -> str:
@@ -141,16 +141,16 @@ def _client_of_this_runtime() -> str:
     return "redis"
 
 
-def _open_door(name: str, address: Address) -> RedisDoor:
+def _open_backend(name: str, address: Address) -> RedisBackend:
     if importlib.util.find_spec(name) is None:
         raise ImportError(f"RedisStore needs {name} on this event loop: {_installs(name)}")
     if name == "redis":
-        from asgi_oidc.stores.redis_asyncio import AsyncioDoor
+        from asgi_oidc.stores.redis_asyncio import AsyncioBackend
 
-        return AsyncioDoor(address)
-    from asgi_oidc.stores.redis_trio import TrioDoor
+        return AsyncioBackend(address)
+    from asgi_oidc.stores.redis_trio import TrioBackend
 
-    return TrioDoor(address)
+    return TrioBackend(address)
 
 
 def _installs(name: str) -> str:

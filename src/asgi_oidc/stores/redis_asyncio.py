@@ -33,7 +33,7 @@ class _Loop:
         self.running = 0
 
 
-class AsyncioDoor:
+class AsyncioBackend:
     """Commands through redis-py."""
 
     def __init__(self, address: Address) -> None:
@@ -127,7 +127,7 @@ class _Cluster(RedisCluster):
         loop = asyncio.get_running_loop()
         if (self._asking is None or self._asking.done()) and loop.time() >= self._next_at:
             self._next_at = loop.time() + PAUSE
-            self._asking = loop.create_task(self._ask(*hints, **named))
+            self._asking = loop.create_task(self._call_store(*hints, **named))
         return self
 
     async def hang_up(self) -> None:
@@ -138,7 +138,7 @@ class _Cluster(RedisCluster):
         for which in ("nodes_cache", "startup_nodes"):  # what it leaves open while it should ask
             await self.nodes_manager.aclose(which)
 
-    async def _ask(self, *hints: Any, **named: Any) -> None:
+    async def _call_store(self, *hints: Any, **named: Any) -> None:
         with suppress(Exception):  # whatever it is, the next one to need it asks again
             await super().initialize(*hints, **named)
 

@@ -31,7 +31,7 @@ class Calls:
     def __init__(self, *, is_for_cluster: bool) -> None:
         self._lanes, self._most = (CLUSTER_LANES, MAX_PER_CLUSTER_LANE) if is_for_cluster else (1, MAX_AT_ONCE)
         self._flights: SingleFlight[object] = SingleFlight()
-        self._places: RunVar[list[anyio.Semaphore]] = run_var("redis_places")
+        self._slots: RunVar[list[anyio.Semaphore]] = run_var("redis_places")
         self._numbers = itertools.count()
 
     @property
@@ -42,15 +42,15 @@ class Calls:
     async def make(self, key: str, call: Callable[[], Awaitable[Value]]) -> Value:
         """Wait for a place, then for the command; who is cancelled meanwhile leaves the command to itself."""
         slot = binascii.crc_hqx(key.encode(), 0) % SLOTS
-        places = self._places_of_this_loop()[slot * self._lanes // SLOTS]
-        await places.acquire()
+        slots = self._places_of_this_loop()[slot * self._lanes // SLOTS]
+        await slots.acquire()
         result: list[Value] = []
 
         async def run() -> None:
             try:
                 result.append(await call())
             finally:
-                places.release()
+                slots.release()
 
         await self._flights.run_to_the_end(str(next(self._numbers)), run)
         return result[0]
@@ -60,8 +60,8 @@ class Calls:
         await self._flights.drained()
 
     def _places_of_this_loop(self) -> list[anyio.Semaphore]:
-        places = self._places.get(None)
-        if places is None:
-            places = [anyio.Semaphore(self._most, fast_acquire=True) for _ in range(self._lanes)]
-            self._places.set(places)
-        return places
+        slots = self._slots.get(None)
+        if slots is None:
+            slots = [anyio.Semaphore(self._most, fast_acquire=True) for _ in range(self._lanes)]
+            self._slots.set(slots)
+        return slots

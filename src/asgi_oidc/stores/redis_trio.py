@@ -57,12 +57,12 @@ class _Loop:
 
     def __init__(self) -> None:
         self.running = 0
-        self.turn = anyio.Lock()
+        self.lock = anyio.Lock()
         self.was_opened = anyio.Event()  # or could not be
         self.opened: _Open | None = None
 
 
-class TrioDoor:
+class TrioBackend:
     """Commands through coredis."""
 
     def __init__(self, address: Address) -> None:
@@ -149,7 +149,7 @@ class TrioDoor:
 
     async def _keep_open(self, loop: _Loop) -> None:
         # Apps that share a store take turns: when one ends, the next keeps the client.
-        async with loop.turn, anyio.create_task_group() as clients:
+        async with loop.lock, anyio.create_task_group() as clients:
             while True:
                 is_broken = anyio.Event()
                 clients.start_soon(self._hold, loop, is_broken)

@@ -51,16 +51,16 @@ def read_url(url: str) -> Address:
     if scheme not in SCHEMES or kind not in PORTS or "://" not in url or (scheme == "unix" and kind != SINGLE):
         raise ValueError(f"must be a URL such as {EXAMPLES}")
     try:
-        parts = urlsplit(url)
-        query = dict(parse_qsl(parts.query, strict_parsing=bool(parts.query)))
+        split = urlsplit(url)
+        query = dict(parse_qsl(split.query, strict_parsing=bool(split.query)))
     except ValueError:  # its text repeats the URL
         raise ValueError(f"must be a valid URL such as {EXAMPLES}") from None
-    if parts.fragment or "#" in url:
+    if split.fragment or "#" in url:
         raise ValueError("must not contain '#': write %23 for it in a user name or password")
-    userinfo, _, netloc = parts.netloc.rpartition("@")
+    userinfo, _, netloc = split.netloc.rpartition("@")
     tls = _tls(query) if SCHEMES[scheme] else None
     sentinel = _options(query, "sentinel_", SENTINEL_OPTIONS) if kind == SENTINEL else {}
-    db = _db(parts, query, kind)
+    db = _db(split, query, kind)
     if query:
         raise ValueError(
             f"unknown option; allowed are db, {', '.join(TLS_OPTIONS)} (with TLS: rediss, valkeys), sentinel_username "
@@ -69,8 +69,8 @@ def read_url(url: str) -> Address:
     return Address(
         kind,
         hosts=() if scheme == "unix" else _hosts(netloc, kind),
-        path=_path(parts.path, netloc) if scheme == "unix" else "",
-        service=_service(parts.path) if kind == SENTINEL else "",
+        path=_path(split.path, netloc) if scheme == "unix" else "",
+        service=_service(split.path) if kind == SENTINEL else "",
         db=db,
         options=_credentials(userinfo),
         sentinel_options=sentinel,
@@ -92,8 +92,8 @@ def _options(query: dict[str, str], prefix: str, names: tuple[str, ...]) -> dict
     return {name: query.pop(prefix + name) for name in names if prefix + name in query}
 
 
-def _db(parts: SplitResult, query: dict[str, str], kind: str) -> int:
-    in_path = parts.path.strip("/") if kind != SENTINEL and parts.scheme != "unix" else ""
+def _db(split: SplitResult, query: dict[str, str], kind: str) -> int:
+    in_path = split.path.strip("/") if kind != SENTINEL and split.scheme != "unix" else ""
     db = query.pop("db", "") or in_path or "0"
     if not db.isascii() or not db.isdigit() or (kind == CLUSTER and db != "0"):
         raise ValueError("the database must be a number, as in redis://host:6379/1; a cluster has only 0")
@@ -115,8 +115,8 @@ def _hosts(netloc: str, kind: str) -> tuple[tuple[str, int], ...]:
 
 def _host(text: str, default_port: int) -> tuple[str, int]:
     try:
-        parts = urlsplit(f"//{text}")
-        host, port = parts.hostname, parts.port
+        split = urlsplit(f"//{text}")
+        host, port = split.hostname, split.port
     except ValueError:
         host, port = None, None
     if not host or port == 0:

@@ -57,8 +57,8 @@ class Response:
     @property
     def path(self) -> str:
         """Its path and query."""
-        parts = urllib.parse.urlsplit(self.url)
-        return urllib.parse.urlunsplit(("", "", parts.path or "/", parts.query, ""))
+        split = urllib.parse.urlsplit(self.url)
+        return urllib.parse.urlunsplit(("", "", split.path or "/", split.query, ""))
 
     @property
     def text(self) -> str:
@@ -148,8 +148,8 @@ class Browser:
             initiator: URL of a page with a link that was clicked instead: `"https://evil.example"`.
             headers: Further headers, or other values for those that a browser sends; `None` leaves one out.
         """
-        errand = BrowserRequest("GET", join(self.origin, url), initiator=initiator, headers=headers or {})
-        return await self._navigate(errand, follow=follow)
+        visit = BrowserRequest("GET", join(self.origin, url), initiator=initiator, headers=headers or {})
+        return await self._navigate(visit, follow=follow)
 
     async def post(
         self,
@@ -166,14 +166,14 @@ class Browser:
             initiator: URL of the page that has the form; by default one of our own origin.
         """
         body, content = _form_body(list((data or {}).items()))
-        errand = BrowserRequest(
+        visit = BrowserRequest(
             "POST",
             join(self.origin, url),
             body,
             {**content, **(headers or {})},
             initiator=self.origin + "/" if initiator == "" else initiator,
         )
-        return await self._navigate(errand, follow=follow)
+        return await self._navigate(visit, follow=follow)
 
     async def fetch(
         self,
@@ -195,7 +195,7 @@ class Browser:
             body, content = msgspec.json.encode(json), {"content-type": "application/json"}
         elif data is not None:
             body, content = _form_body(list(data.items()))
-        errand = BrowserRequest(
+        visit = BrowserRequest(
             method,
             join(self.origin, url),
             body,
@@ -203,7 +203,7 @@ class Browser:
             mode="cors",
             initiator=initiator or self.origin + "/",
         )
-        return await self._send(errand)
+        return await self._send(visit)
 
     async def click(self, link: str, response: Response | None = None, *, follow: bool = True) -> Response:
         """Follow a link of a page by its text or `href`; the page is the one shown, if none is given."""
@@ -211,8 +211,8 @@ class Browser:
         found = [href for href, text in page.page.links if link in (href, text)]
         if not found:
             raise NavigationError(f"no link {link!r} on {page.url}; there are {page.page.links}")
-        errand = BrowserRequest("GET", join(page.url, found[0]), initiator=page.url, policy=_policy_of(page))
-        return await self._navigate(errand, follow=follow)
+        visit = BrowserRequest("GET", join(page.url, found[0]), initiator=page.url, policy=_policy_of(page))
+        return await self._navigate(visit, follow=follow)
 
     async def submit(
         self,
@@ -247,11 +247,11 @@ class Browser:
             raise NavigationError("this tab shows no page yet")
         return page
 
-    async def _navigate(self, errand: BrowserRequest, *, follow: bool) -> Response:
+    async def _navigate(self, visit: BrowserRequest, *, follow: bool) -> Response:
         history: list[Response] = []
         while True:
-            response = replace(await self._send(errand), history=tuple(history))
-            following = _next_errand(errand, response) if follow else None
+            response = replace(await self._send(visit), history=tuple(history))
+            following = _next_visit(visit, response) if follow else None
             if following is None:
                 self.response = response
                 return response
@@ -259,25 +259,25 @@ class Browser:
                 trail = " -> ".join(short(step.url) for step in history[-4:])
                 raise NavigationError(f"more than {MAX_REDIRECTS} redirects: ... {trail}")
             history.append(response)
-            errand = following
+            visit = following
 
-    async def _send(self, errand: BrowserRequest) -> Response:
-        app = self.apps.get(origin_of(errand.url))
+    async def _send(self, visit: BrowserRequest) -> Response:
+        app = self.apps.get(origin_of(visit.url))
         if app is None:
-            raise NavigationError(f"nothing answers at {origin_of(errand.url)}; add it to `others`")
-        url = urllib.parse.urldefrag(errand.url).url
-        headers = self._headers(errand, url)
-        request = Request(errand.method, url, headers, errand.body)
+            raise NavigationError(f"nothing answers at {origin_of(visit.url)}; add it to `others`")
+        url = urllib.parse.urldefrag(visit.url).url
+        headers = self._headers(visit, url)
+        request = Request(visit.method, url, headers, visit.body)
         with anyio.fail_after(PATIENCE):
             status, raw, content = await _exchange(app, request)
-        response = Response(status, httpx.Headers(raw), content, replace(request, url=errand.url))
+        response = Response(status, httpx.Headers(raw), content, replace(request, url=visit.url))
         for line in response.set_cookies:
             self.jar.receive(line, url)
         return response
 
-    def _headers(self, errand: BrowserRequest, url: str) -> dict[str, str]:
-        is_navigation = errand.mode == "navigate"
-        is_safe = errand.method in ("GET", "HEAD")
+    def _headers(self, visit: BrowserRequest, url: str) -> dict[str, str]:
+        is_navigation = visit.mode == "navigate"
+        is_safe = visit.method in ("GET", "HEAD")
         headers = {
             "host": urllib.parse.urlsplit(url).netloc,
             "user-agent": USER_AGENT,
@@ -285,27 +285,27 @@ class Browser:
             "accept-language": "en",
         }
         if self.fetch_metadata and is_trustworthy(url):
-            headers |= fetch_metadata_of(errand, url)
-        if errand.body or not is_safe:
-            headers["content-length"] = str(len(errand.body))
-        if errand.initiator is not None:
-            headers |= referrer_of(errand, url)
+            headers |= fetch_metadata_of(visit, url)
+        if visit.body or not is_safe:
+            headers["content-length"] = str(len(visit.body))
+        if visit.initiator is not None:
+            headers |= referrer_of(visit, url)
         cookies = self.jar.header(
             url,
-            is_same_site=errand.initiator is None or site_of(errand.initiator) == site_of(url),
+            is_same_site=visit.initiator is None or site_of(visit.initiator) == site_of(url),
             is_safe_navigation=is_navigation and is_safe,
         )
         if cookies:
             headers["cookie"] = cookies
-        headers |= {name.lower(): value for name, value in errand.headers.items() if value is not None}
-        left_out = {name.lower() for name, value in errand.headers.items() if value is None}
+        headers |= {name.lower(): value for name, value in visit.headers.items() if value is not None}
+        left_out = {name.lower() for name, value in visit.headers.items() if value is None}
         return {name: value for name, value in headers.items() if name not in left_out}
 
 
-def _next_errand(errand: BrowserRequest, response: Response) -> BrowserRequest | None:
+def _next_visit(visit: BrowserRequest, response: Response) -> BrowserRequest | None:
     """Say where a browser goes by itself from here: a redirect, or a page that posts itself."""
     if response.status_code in (301, 302, 303, 307, 308) and response.location:
-        return _redirected(errand, response)
+        return _redirected(visit, response)
     if response.headers.get("content-type", "").startswith("text/html"):
         page = response.page
         if page.submits_itself and page.forms:
@@ -314,13 +314,13 @@ def _next_errand(errand: BrowserRequest, response: Response) -> BrowserRequest |
     return None
 
 
-def _redirected(errand: BrowserRequest, response: Response) -> BrowserRequest:
-    chain = (*errand.chain, errand.url)
-    turns_to_get = response.status_code == 303 or (response.status_code in (301, 302) and errand.method == "POST")
-    if turns_to_get and errand.method != "HEAD":
-        kept = {name: it for name, it in errand.headers.items() if not name.lower().startswith("content-")}
-        return replace(errand, method="GET", url=response.location, body=b"", headers=kept, chain=chain)
-    return replace(errand, url=response.location, chain=chain)
+def _redirected(visit: BrowserRequest, response: Response) -> BrowserRequest:
+    chain = (*visit.chain, visit.url)
+    turns_to_get = response.status_code == 303 or (response.status_code in (301, 302) and visit.method == "POST")
+    if turns_to_get and visit.method != "HEAD":
+        kept = {name: it for name, it in visit.headers.items() if not name.lower().startswith("content-")}
+        return replace(visit, method="GET", url=response.location, body=b"", headers=kept, chain=chain)
+    return replace(visit, url=response.location, chain=chain)
 
 
 def _form_with(page: Response, button: str | None) -> tuple[Form, Any]:

@@ -24,15 +24,15 @@ class BrowserRequest:
     """URLs already visited by redirect."""
 
 
-def fetch_metadata_of(errand: BrowserRequest, url: str) -> dict[str, str]:
+def fetch_metadata_of(visit: BrowserRequest, url: str) -> dict[str, str]:
     """Make the `Sec-Fetch-...` headers (W3C Fetch Metadata §2)."""
-    is_navigation = errand.mode == "navigate"
+    is_navigation = visit.mode == "navigate"
     headers = {
-        "sec-fetch-site": sec_fetch_site(errand.initiator, (*errand.chain, url)),
-        "sec-fetch-mode": errand.mode,
+        "sec-fetch-site": sec_fetch_site(visit.initiator, (*visit.chain, url)),
+        "sec-fetch-mode": visit.mode,
         "sec-fetch-dest": "document" if is_navigation else "empty",
     }
-    if is_navigation and errand.by_the_person:
+    if is_navigation and visit.by_the_person:
         headers["sec-fetch-user"] = "?1"
     if is_navigation:
         headers["upgrade-insecure-requests"] = "1"
@@ -50,23 +50,23 @@ def sec_fetch_site(initiator: str | None, urls: tuple[str, ...]) -> str:
     return "same-origin"
 
 
-def referrer_of(errand: BrowserRequest, url: str) -> dict[str, str]:
+def referrer_of(visit: BrowserRequest, url: str) -> dict[str, str]:
     """Make `Referer` and `Origin` by the page's Referrer-Policy (W3C Referrer Policy §8.3, Fetch §3.2)."""
-    page = urllib.parse.urldefrag(errand.initiator or "").url
+    page = urllib.parse.urldefrag(visit.initiator or "").url
     origin = origin_of(page)
-    is_same = all(origin_of(step) == origin for step in (*errand.chain, url))
+    is_same = all(origin_of(step) == origin for step in (*visit.chain, url))
     is_downgrade = page.startswith("https:") and not url.startswith("https:")
-    referrer = _referrer(errand.policy, page, is_same=is_same, is_downgrade=is_downgrade)
+    referrer = _referrer(visit.policy, page, is_same=is_same, is_downgrade=is_downgrade)
     headers = {"referer": referrer} if referrer else {}
-    if errand.method not in ("GET", "HEAD"):
-        hidden = errand.mode != "cors" and (
-            errand.policy == "no-referrer"
-            or (errand.policy == "same-origin" and not is_same)
-            or (errand.policy.startswith("strict-") and is_downgrade)
+    if visit.method not in ("GET", "HEAD"):
+        hidden = visit.mode != "cors" and (
+            visit.policy == "no-referrer"
+            or (visit.policy == "same-origin" and not is_same)
+            or (visit.policy.startswith("strict-") and is_downgrade)
         )
-        tainted = len({origin_of(step) for step in errand.chain} - {origin}) > 0
+        tainted = len({origin_of(step) for step in visit.chain} - {origin}) > 0
         headers["origin"] = "null" if hidden or tainted else origin
-    elif errand.mode == "cors" and not is_same:
+    elif visit.mode == "cors" and not is_same:
         headers["origin"] = origin
     return headers
 

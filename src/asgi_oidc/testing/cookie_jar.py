@@ -107,9 +107,9 @@ class CookieJar:
         pair, _, rest = set_cookie.partition(";")
         name, equals, value = pair.partition("=")
         name, value = (name.strip(" \t"), value.strip(" \t")) if equals else ("", pair.strip(" \t"))
-        parts = urllib.parse.urlsplit(url)
-        cookie = _build(name, value, read_attributes(rest), parts, now=self.clock())
-        reason = why_refused(cookie, set_cookie, parts) or self._why_protected(cookie, parts)
+        split = urllib.parse.urlsplit(url)
+        cookie = _build(name, value, read_attributes(rest), split, now=self.clock())
+        reason = why_refused(cookie, set_cookie, split) or self._why_protected(cookie, split)
         if reason:
             self.refused.append(RefusedCookie(name, reason, url))
             return
@@ -125,8 +125,8 @@ class CookieJar:
         allowed = {"Strict", "Lax", "None"} if is_same_site else {"None"}
         if is_safe_navigation:
             allowed.add("Lax")
-        parts = urllib.parse.urlsplit(url)
-        sent = [it for it in self if it.same_site in allowed and _goes_to(it, parts)]
+        split = urllib.parse.urlsplit(url)
+        sent = [it for it in self if it.same_site in allowed and _goes_to(it, split)]
         sent.sort(key=lambda cookie: -len(cookie.path))  # stable: the older of two comes first
         return "; ".join(f"{it.name}={it.value}" if it.name else it.value for it in sent)
 
@@ -140,9 +140,9 @@ class CookieJar:
         if len(of_host) > MAX_PER_HOST:
             del self._cookies[of_host[0]]
 
-    def _why_protected(self, cookie: Cookie, parts: urllib.parse.SplitResult) -> str:
+    def _why_protected(self, cookie: Cookie, split: urllib.parse.SplitResult) -> str:
         """Keep http from laying a cookie over one that https set (RFC 6265bis §5.7 step 16)."""
-        if parts.scheme == "https":
+        if split.scheme == "https":
             return ""
         covered = any(it.secure and it.name == cookie.name and it.domain == cookie.domain for it in self)
         return "an http answer may not replace a Secure cookie" if covered else ""

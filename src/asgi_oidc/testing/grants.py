@@ -127,10 +127,10 @@ class Memory:
         token = self.access_tokens.get(name) or self.refresh_tokens.get(name)
         if token is None:
             return TokenInfo()
-        live = self.live_access_token(name, now=now) or self.live_refresh_token(name, now=now)
+        valid = self.live_access_token(name, now=now) or self.live_refresh_token(name, now=now)
         grant = token.grant
         return TokenInfo(
-            live is not None,
+            valid is not None,
             grant.sign_in.persona.sub,
             grant.client_id,
             token.scopes,

@@ -18,26 +18,26 @@ async def call_app(app: ASGIApp, method: str, url: str, headers: Mapping[str, st
     await app(http_scope(method, url, headers), exchange.receive, exchange.send)
     if exchange.status is None:
         raise RuntimeError(f"the app gave no response to {method} {url.partition('?')[0]}")
-    return exchange.status, exchange.headers, b"".join(exchange.parts)
+    return exchange.status, exchange.headers, b"".join(exchange.chunks)
 
 
 def http_scope(method: str, url: str, headers: Mapping[str, str]) -> Scope:
     """Make the scope that uvicorn would make."""
-    parts = urllib.parse.urlsplit(url)
-    raw_path = (parts.path or "/").encode("ascii")
+    split = urllib.parse.urlsplit(url)
+    raw_path = (split.path or "/").encode("ascii")
     return {
         "type": "http",
         "asgi": {"version": "3.0", "spec_version": "2.4"},
         "http_version": "1.1",
         "method": method,
-        "scheme": parts.scheme,
+        "scheme": split.scheme,
         "path": urllib.parse.unquote(raw_path.decode("ascii")),
         "raw_path": raw_path,
-        "query_string": parts.query.encode("ascii"),
+        "query_string": split.query.encode("ascii"),
         "root_path": "",
         "headers": [(name.lower().encode("latin-1"), it.encode("latin-1")) for name, it in headers.items()],
         "client": ("192.0.2.1", 50000),
-        "server": (parts.hostname, parts.port or (443 if parts.scheme == "https" else 80)),
+        "server": (split.hostname, split.port or (443 if split.scheme == "https" else 80)),
         "extensions": {},
     }
 
@@ -48,7 +48,7 @@ class _Exchange:
     def __init__(self, body: bytes) -> None:
         self.status: int | None = None
         self.headers: list[tuple[bytes, bytes]] = []
-        self.parts: list[bytes] = []
+        self.chunks: list[bytes] = []
         self._body: bytes | None = body
         self._size = 0
         self._done = anyio.Event()
@@ -68,8 +68,8 @@ class _Exchange:
             self.headers = [(bytes(name), bytes(value)) for name, value in message.get("headers", ())]
         if message["type"] != "http.response.body":
             return
-        self.parts.append(bytes(message.get("body", b"")))
-        self._size += len(self.parts[-1])
+        self.chunks.append(bytes(message.get("body", b"")))
+        self._size += len(self.chunks[-1])
         if self._size > MAX_CONTENT:
             raise RuntimeError(f"the response is more than {MAX_CONTENT} bytes")
         if not message.get("more_body", False):

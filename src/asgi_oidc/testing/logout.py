@@ -68,9 +68,11 @@ class ProviderLogout(ProviderState):
 
     def end_sign_in(self, sign_in: SignIn) -> list[str]:
         """End one sign-in, note in `due_logouts` who has to hear, and give the URLs that the browser has to load."""
-        sid, ended = sign_in.sid, self.memory.end_session(sign_in.sid)
-        self.due_logouts += self._due(ended, sign_in.persona.sub, sid)
-        in_front = (it for it in ended if it in self.clients and self.clients[it].frontchannel_logout_uri is not None)
+        sid, signed_out = sign_in.sid, self.memory.end_session(sign_in.sid)
+        self.due_logouts += self._due(signed_out, sign_in.persona.sub, sid)
+        in_front = (
+            it for it in signed_out if it in self.clients and self.clients[it].frontchannel_logout_uri is not None
+        )
         return [self.frontchannel_logout_url(client_id, sid) for client_id in in_front]
 
     async def sign_out(
@@ -96,8 +98,8 @@ class ProviderLogout(ProviderState):
         post_with = self._backchannel_client(client)
         theirs = (it.sid for it in self.memory.sign_ins.values() if it.persona.sub == sub)
         ending = dict.fromkeys(it for it in theirs if sid in (None, it))
-        ended = dict.fromkeys(client_id for it in ending for client_id in self.memory.end_session(it))
-        return await self._send(self._due(list(ended), sub, sid), post_with)
+        signed_out = dict.fromkeys(client_id for it in ending for client_id in self.memory.end_session(it))
+        return await self._send(self._due(list(signed_out), sub, sid), post_with)
 
     def tell_clients_by_network(self) -> None:
         """Post logout tokens over the network from now on, as a provider that really runs somewhere does."""

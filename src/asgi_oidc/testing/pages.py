@@ -62,14 +62,14 @@ def form_post_page(action: str, params: Sequence[tuple[str, str]]) -> str:
     )
 
 
-def frames_page(title: str, message: str, frames: Iterable[str], way_back: str | None) -> str:
+def frames_page(title: str, message: str, frames: Iterable[str], return_url: str | None) -> str:
     """Say one thing while the frames load, then go on, if there is a way (Front-Channel Logout 1.0 §3)."""
     loading = "".join(f'<iframe hidden src="{escape(url)}"></iframe>' for url in frames)
     content = f"<p>{escape(message)}</p>{loading}"
-    if way_back is None:
+    if return_url is None:
         return _page(title, content)
-    refresh = f'<meta http-equiv="refresh" content="{FRAMES_LOAD_IN}; url={escape(way_back)}">'
-    return _page(title, f'{content}<footer><a href="{escape(way_back)}">Go on</a></footer>', refresh)
+    refresh = f'<meta http-equiv="refresh" content="{FRAMES_LOAD_IN}; url={escape(return_url)}">'
+    return _page(title, f'{content}<footer><a href="{escape(return_url)}">Go on</a></footer>', refresh)
 
 
 def message_page(title: str, message: str) -> str:

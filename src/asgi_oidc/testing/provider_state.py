@@ -119,8 +119,8 @@ class ProviderState:
     @property
     def origin(self) -> str:
         """The origin that a browser finds this provider at."""
-        parts = urllib.parse.urlsplit(self._issuer)
-        return f"{parts.scheme}://{parts.netloc}"
+        split = urllib.parse.urlsplit(self._issuer)
+        return f"{split.scheme}://{split.netloc}"
 
     def now(self) -> int:
         """Read the clock."""

@@ -105,13 +105,13 @@ class SessionStoreContract:
 
     async def test_replace_brings_nothing_back(self, store: Any) -> None:
         """A slow request must not revive a session that was signed out or has ended."""
-        never, removed, ended = self.name(), self.name(), self.name()
+        never, removed, expired = self.name(), self.name(), self.name()
         await store.add(removed, b"one", lifetime=LONG)
         await store.remove(removed)
-        await store.add(ended, b"one", lifetime=self.short)
+        await store.add(expired, b"one", lifetime=self.short)
         await self.is_over(self.short)
 
-        for key in (never, removed, ended):
+        for key in (never, removed, expired):
             assert await store.replace(key, b"one", b"two", lifetime=LONG) is False
             assert await store.replace(key, b"", b"two", lifetime=LONG) is False
             assert await store.get(key) is None
@@ -331,7 +331,7 @@ class SessionStoreContract:
     async def test_members_that_have_ended_do_not_count(self, store: Any) -> None:
         """They are neither dropped for `most` nor told of."""
         index = self.name()
-        await store.link(index, "ended", lifetime=self.short, most=2)
+        await store.link(index, "expired", lifetime=self.short, most=2)
         await self.is_over(self.short)
 
         assert list(await store.link(index, "a", lifetime=LONG, most=2)) == []

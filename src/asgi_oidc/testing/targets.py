@@ -26,8 +26,8 @@ def why_no_resource(resources: Sequence[str], known: Collection[str] | None) -> 
     Source: RFC 8707 §2: an absolute URI without a fragment.
     """
     for resource in resources:
-        parts = urllib.parse.urlsplit(resource)
-        if not parts.scheme or "#" in resource:
+        split = urllib.parse.urlsplit(resource)
+        if not split.scheme or "#" in resource:
             return "a resource is an absolute URI without a fragment"
     return why_not_known(resources, known)
 
@@ -37,6 +37,6 @@ def why_not_known(targets: Sequence[str], known: Collection[str] | None) -> str:
     return "there is no such target" if known is not None and not set(targets) <= set(known) else ""
 
 
-def why_not_granted(resources: Sequence[str], granted: Collection[str]) -> str:
+def why_not_granted(resources: Sequence[str], issued: Collection[str]) -> str:
     """Say why the login does not cover these resources; empty when it does (RFC 8707 §2.2)."""
-    return "the login named other resources" if granted and not set(resources) <= set(granted) else ""
+    return "the login named other resources" if issued and not set(resources) <= set(issued) else ""

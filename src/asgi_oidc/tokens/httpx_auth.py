@@ -87,12 +87,12 @@ def make_api_auth(origins: Collection[str], get_token: GetToken) -> httpx.Auth:
 
 def _origin(text: str) -> str:
     try:
-        parts = check_url(text)
+        split = check_url(text)
     except ValueError as exc:
         raise ValueError(f"the origin {exc}") from None
-    if parts.path not in ("", "/") or parts.query:
+    if split.path not in ("", "/") or split.query:
         raise ValueError(f"an origin has a scheme, a host and a port, nothing else: {text}")
-    return origin_of(parts)
+    return origin_of(split)
 
 
 def _can_be_sent_again(request: Any) -> bool:

@@ -22,13 +22,13 @@ class Names:
 
     Attributes:
         count: how many.
-        places: where a name stands, in lower case.
+        positions: where a name stands, in lower case.
         overrides: those that name another method.
         cookies: where the cookies stand.
     """
 
     count: int
-    places: Mapping[bytes, Sequence[int]]
+    positions: Mapping[bytes, Sequence[int]]
     overrides: tuple[bytes, ...]
     cookies: Sequence[int]
 
@@ -52,8 +52,8 @@ _known: dict[bytes, Names] = {}  # what names say never changes, so all middlewa
 
 
 def _read(names: Sequence[bytes]) -> Names:
-    places: dict[bytes, list[int]] = {}
-    for place, name in enumerate(names):
-        places.setdefault(name.lower(), []).append(place)
-    overrides = tuple(_OVERRIDES.intersection(places))
-    return Names(len(names), places, overrides, places.get(b"cookie", ()))
+    positions: dict[bytes, list[int]] = {}
+    for position, name in enumerate(names):
+        positions.setdefault(name.lower(), []).append(position)
+    overrides = tuple(_OVERRIDES.intersection(positions))
+    return Names(len(names), positions, overrides, positions.get(b"cookie", ()))

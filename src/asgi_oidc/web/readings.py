@@ -194,9 +194,9 @@ def _filled_in(mounts: Iterable[str], path: str) -> Iterator[str]:
     """Take segments that stand for any one from a path."""
     segments = path.split("/")
     for mount in mounts:
-        parts = mount.split("/")
-        if len(parts) <= len(segments):
-            yield "/".join(each if "{}" in part else part for part, each in zip(parts, segments, strict=False))
+        of_mount = mount.split("/")
+        if len(of_mount) <= len(segments):
+            yield "/".join(each if "{}" in part else part for part, each in zip(of_mount, segments, strict=False))
 
 
 def _rooted_readings(path: str, root_path: str) -> set[str]:

@@ -69,7 +69,7 @@ class Request:
         self._cookies: Cookies | None = None
         self.method = method
         self.query = query
-        self.cookie_header = b";".join([headers[place][1] for place in names.cookies]) if names.cookies else b""
+        self.cookie_header = b";".join([headers[position][1] for position in names.cookies]) if names.cookies else b""
         self.is_safe = method in SAFE_METHODS and not names.overrides
         self.path = path
         self.session_over_at: int | None = None
@@ -101,7 +101,7 @@ class Request:
 
     def values(self, name: bytes) -> list[bytes]:
         """Return all values of a header, in order."""
-        return [bytes(self._headers[place][1]) for place in self._names.places.get(name, ())]
+        return [bytes(self._headers[position][1]) for position in self._names.positions.get(name, ())]
 
     def header(self, name: bytes) -> str | None:
         """Return a header that came exactly once, else None."""
@@ -110,7 +110,7 @@ class Request:
 
     def has(self, name: bytes) -> bool:
         """Say whether a header came at all."""
-        return name in self._names.places
+        return name in self._names.positions
 
     @property
     def target(self) -> str:

@@ -42,7 +42,7 @@ def check_return_to(value: str, *, own_paths: str) -> str | None:
         own_paths: where our own URLs start: going back to one of them would log in or out again.
     """
     before, hash_mark, fragment = value.partition("#")
-    path, mark, query = before.partition("?")
+    path, question_mark, query = before.partition("?")
     path = quote(path, safe=_KEPT_IN_PATH, errors="replace")
     query = quote(query, safe=_KEPT_IN_QUERY, errors="replace")
     fragment = quote(fragment, safe=_KEPT_IN_QUERY, errors="replace")
@@ -50,7 +50,7 @@ def check_return_to(value: str, *, own_paths: str) -> str | None:
         return None
     if len(path) > MAX_RETURN_TO_LENGTH:
         return None
-    whole = f"{path}{mark}{query}"
+    whole = f"{path}{question_mark}{query}"
     if len(whole) > MAX_RETURN_TO_LENGTH:  # the page is worth more than a place on it
         whole = path
     elif len(whole) + len(hash_mark) + len(fragment) <= MAX_RETURN_TO_LENGTH:

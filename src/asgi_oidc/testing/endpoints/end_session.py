@@ -29,8 +29,8 @@ def end_session(provider: ProviderLogout, call: Call) -> Answer:
     return _signed_out(frames, with_query(target, state) if target else None)
 
 
-def _signed_out(frames: list[str], way_back: str | None) -> Answer:
+def _signed_out(frames: list[str], return_url: str | None) -> Answer:
     title, message = "Signed out", "You are signed out of the fake provider."
     if frames:
-        return html_answer(frames_page(title, message, frames, way_back))
-    return html_answer(message_page(title, message)) if way_back is None else redirect_answer(way_back)
+        return html_answer(frames_page(title, message, frames, return_url))
+    return html_answer(message_page(title, message)) if return_url is None else redirect_answer(return_url)
