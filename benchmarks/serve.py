@@ -92,7 +92,7 @@ def with_small_tables(app: OIDCMiddleware) -> OIDCMiddleware:
     in_cookies.MAX_LAST_USES = revocations.MAX_LOGINS = 300
     http, watcher = app._composition.http, app._composition.websockets._watcher
     sessions: Any = watcher.sessions
-    used: Any = http._own_urls._endpoints["/auth/callback"]
+    used: Any = http._endpoint_routing._endpoints["/auth/callback"]
     tokens = http._app_scopes._tools.resource_tokens
     tables = (sessions._opened, sessions._refreshed_tokens, used.used_logins._replay_cache, tokens._cache)
     for table in tables:

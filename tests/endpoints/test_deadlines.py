@@ -10,7 +10,7 @@ import trio.testing
 from asgi_oidc import Rule
 from asgi_oidc.login.on_login import ON_LOGIN_DEADLINE as HOOK_DEADLINE
 from asgi_oidc.logout.sign_out import METADATA_DEADLINE
-from asgi_oidc.policy.access import CHECK_DEADLINE
+from asgi_oidc.policy.access_control import CHECK_DEADLINE
 from asgi_oidc.provider.http import DEADLINE
 from asgi_oidc.request_body import BODY_DEADLINE
 from asgi_oidc.testing.in_process import http_scope

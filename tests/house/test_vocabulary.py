@@ -33,7 +33,7 @@ TERMS = {
     "Person": "the subject of a decision",
     "Place": "MatchedPolicy",
     "ROOM": "MAX_..._BYTES",
-    "Renewed": "RefreshedTokens",
+    "Renewed": "UndeliveredTokens",
     "Rounds": "LoginLoops",
     "Seen": "SessionCache",
     "Turn": "RefreshLock",

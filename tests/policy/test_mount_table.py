@@ -20,7 +20,7 @@ from starlette.routing import Host, Mount, Route, Router
 from starlette.staticfiles import StaticFiles
 
 from asgi_oidc.policy.mount_table import MAX_INSPECTED, MountTable, find_mounts
-from asgi_oidc.web.readings import UNKNOWN
+from asgi_oidc.web.path_readings import UNKNOWN
 from tests.security.frameworks import django_site
 
 

@@ -19,7 +19,7 @@ from asgi_oidc.protocol.oauth_error import (
     make_oauth_error,
     read_oauth_error,
 )
-from asgi_oidc.protocol.tokens import read_refresh_answer, read_token_answer
+from asgi_oidc.protocol.token_endpoint import read_refresh_answer, read_token_answer
 from asgi_oidc.protocol.userinfo import userinfo_call
 
 TOKEN = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiI0NzExIn0.c2lnbmF0dXJl"

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from asgi_oidc.web.path_readings import strip_prefix
 from asgi_oidc.web.paths import MAX_PATH_LENGTH, PathReadings, read_path
-from asgi_oidc.web.readings import strip_prefix
 
 
 def path(path: str, *, root: str = "", base: str = "", **scope: Any) -> PathReadings:

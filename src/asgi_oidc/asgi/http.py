@@ -4,13 +4,13 @@ from collections.abc import Callable
 
 from asgi_oidc.asgi.app_response import AppResponse, AppResponses
 from asgi_oidc.asgi.app_scope import AppScopes
-from asgi_oidc.asgi.own_urls import OwnUrls
+from asgi_oidc.asgi.endpoint_routing import EndpointRouting
 from asgi_oidc.asgi.request_reader import RequestReader
 from asgi_oidc.asgi.start_up_notices import StartUpNotices
 from asgi_oidc.errors import OIDCError
 from asgi_oidc.errors.sanitized import sanitizes_errors
 from asgi_oidc.logout.after_logout import AfterLogout
-from asgi_oidc.policy.access import AccessControl
+from asgi_oidc.policy.access_control import AccessControl
 from asgi_oidc.policy.app_errors import ReadAuthentication, decide_on_app_error, find_app_error
 from asgi_oidc.policy.csrf import check_origin
 from asgi_oidc.policy.denials import Denials
@@ -29,7 +29,7 @@ class HttpRequests:
         app: ASGIApp,
         *,
         reader: RequestReader,
-        own_urls: OwnUrls,
+        endpoint_routing: EndpointRouting,
         after_logout: AfterLogout,
         access: AccessControl,
         denials: Denials,
@@ -42,7 +42,7 @@ class HttpRequests:
     ) -> None:
         self.app = app
         self._reader = reader
-        self._own_urls = own_urls
+        self._endpoint_routing = endpoint_routing
         self._after_logout = after_logout
         self._access = access
         self._denials = denials
@@ -59,7 +59,7 @@ class HttpRequests:
             self._notices.tell(is_late=True)
         request, matched = self._reader.read(scope)
         if matched.own is not None or request.method == "OPTIONS":
-            own = await self._own_urls.response(scope, request, matched, receive)
+            own = await self._endpoint_routing.response(scope, request, matched, receive)
             if own is not None:
                 await _send(own, request, send)
                 return

@@ -11,7 +11,7 @@ from asgi_oidc.sessions.repository import ActiveSession, SessionRepository
 from asgi_oidc.sessions.revocation_feed import RevocationFeed
 from asgi_oidc.sessions.revocations import Revocations
 from asgi_oidc.sessions.session import Limits, Session, ends_for_good_at, is_live, is_use_due
-from asgi_oidc.tokens.refreshed_session import rights_may_differ
+from asgi_oidc.tokens.refresh_result import rights_may_differ
 
 CHECK_INTERVAL = 2.0  # seconds
 READ_INTERVAL = 60  # seconds after which a session in a store is read again

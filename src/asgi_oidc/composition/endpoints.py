@@ -14,9 +14,9 @@ from asgi_oidc.endpoints.login import LoginEndpoint
 from asgi_oidc.endpoints.logout import LogoutEndpoint
 from asgi_oidc.endpoints.session import SessionEndpoint
 from asgi_oidc.login.endpoint_urls import EndpointUrls
+from asgi_oidc.login.failed_login_tokens import FailedLoginTokens
+from asgi_oidc.login.finish_login import LoginFinisher
 from asgi_oidc.login.on_login import OnLogin
-from asgi_oidc.login.sign_in import SignIn
-from asgi_oidc.login.unused_tokens import UnusedTokens
 from asgi_oidc.login.used_logins import UsedLogins
 from asgi_oidc.logout.after_logout import AfterLogout
 from asgi_oidc.logout.used_logout_tokens import UsedLogoutTokens
@@ -84,7 +84,7 @@ class EndpointMaker:
             scope=settings.scope,
             trusted_audiences=settings.trusted_audiences,
             logins=self.provider.logins,
-            sign_in=SignIn(
+            sign_in=LoginFinisher(
                 repository,
                 sessions.authenticator,
                 revocations,
@@ -97,7 +97,7 @@ class EndpointMaker:
             used_logins=UsedLogins(
                 sessions.shared, sessions.records, sessions.feed, sessions.replay_cache, now=sessions.now
             ),
-            unused_tokens=UnusedTokens(
+            failed_login_tokens=FailedLoginTokens(
                 self.provider.revoker, repository, login.transactions, revocations, sessions.limits, now=sessions.now
             ),
             authenticator=sessions.authenticator,

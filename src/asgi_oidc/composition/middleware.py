@@ -5,11 +5,11 @@ from typing import NamedTuple
 
 from asgi_oidc.asgi.app_response import AppResponses
 from asgi_oidc.asgi.app_scope import AppScopes
+from asgi_oidc.asgi.endpoint_routing import EndpointRouting
 from asgi_oidc.asgi.http import HttpRequests
 from asgi_oidc.asgi.lifespan import Lifespan
 from asgi_oidc.asgi.oidc import SessionTools
 from asgi_oidc.asgi.open_response import OpenResponses
-from asgi_oidc.asgi.own_urls import OwnUrls
 from asgi_oidc.asgi.request_reader import RequestReader
 from asgi_oidc.asgi.session_watch import SessionWatcher
 from asgi_oidc.asgi.start_up_notices import StartUpNotices
@@ -18,14 +18,14 @@ from asgi_oidc.composition.endpoints import ENDPOINTS, EndpointMaker
 from asgi_oidc.composition.provider import ProviderServices, make_provider_services
 from asgi_oidc.composition.sessions import LoginServices, SessionServices, make_services
 from asgi_oidc.login.endpoint_urls import EndpointUrls
-from asgi_oidc.login.form_saver import FormSaver
+from asgi_oidc.login.interrupted_form_saver import InterruptedFormSaver
 from asgi_oidc.login.login_loops import LoginLoops
 from asgi_oidc.logout.after_logout import AfterLogout
 from asgi_oidc.logout.logout_state import LogoutStates
 from asgi_oidc.pages.failures import Failures
 from asgi_oidc.pages.pages import Pages, make_pages
 from asgi_oidc.pages.translation import translate
-from asgi_oidc.policy.access import AccessControl
+from asgi_oidc.policy.access_control import AccessControl
 from asgi_oidc.policy.denials import Denials
 from asgi_oidc.policy.explain import Explainer
 from asgi_oidc.policy.mount_table import MountTable
@@ -89,7 +89,7 @@ def compose(app: ASGIApp, settings: Settings, clock: Callable[[], float]) -> Com
         failures=failures,
         urls=urls,
         return_paths=return_paths,
-        form_saver=FormSaver(
+        form_saver=InterruptedFormSaver(
             login.forms,
             login.budget,
             sessions.authenticator,
@@ -122,13 +122,13 @@ def compose(app: ASGIApp, settings: Settings, clock: Callable[[], float]) -> Com
     )
     reader = RequestReader(policy, sessions.repository, sessions.authenticator, base_url=settings.base_url)
     notices = _make_notices(settings, policy)
-    own_urls = OwnUrls(
+    endpoint_routing = EndpointRouting(
         {f"{settings.auth_path}/{name}": endpoint for name, endpoint in endpoints.items()}, policy, pages, failures
     )
     http = HttpRequests(
         app,
         reader=reader,
-        own_urls=own_urls,
+        endpoint_routing=endpoint_routing,
         after_logout=after_logout,
         access=access,
         denials=denials,

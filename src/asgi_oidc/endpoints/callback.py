@@ -7,13 +7,13 @@ from typing import Any, ClassVar
 from asgi_oidc import events
 from asgi_oidc.errors import LoginLoop, OIDCError, ProviderRefused, RequestRejected
 from asgi_oidc.login.cookie_budget import CookieBudget
+from asgi_oidc.login.failed_login_tokens import FailedLoginTokens
+from asgi_oidc.login.finish_login import Claims, LoginFinisher, LoginStart
 from asgi_oidc.login.interrupted_forms import CLAIM_PARAMETER, MAX_SEALED_FORM_LENGTH, FormClaim, InterruptedForms
 from asgi_oidc.login.login_loops import MAX_LOGINS_IN_A_ROW, LoginCount, LoginLoops
 from asgi_oidc.login.login_transactions import RESTARTED, Transaction, Transactions, is_live
 from asgi_oidc.login.on_login import OnLogin
-from asgi_oidc.login.sign_in import Claims, LoginStart, SignIn
 from asgi_oidc.login.start_login import KeptForm, LoginStarter
-from asgi_oidc.login.unused_tokens import UnusedTokens
 from asgi_oidc.login.used_logins import UsedLogins
 from asgi_oidc.pages.failures import Failures
 from asgi_oidc.protocol.authorization import (
@@ -26,7 +26,7 @@ from asgi_oidc.protocol.claims import merge_claims
 from asgi_oidc.protocol.id_token import Expected
 from asgi_oidc.protocol.oauth_error import make_oauth_error
 from asgi_oidc.protocol.step_up import AuthenticationRequest
-from asgi_oidc.protocol.tokens import TokenAnswer
+from asgi_oidc.protocol.token_endpoint import TokenAnswer
 from asgi_oidc.provider.provider import Provider
 from asgi_oidc.request_body import read_form_body
 from asgi_oidc.sessions.authentication import Authenticator
@@ -57,10 +57,10 @@ class CallbackEndpoint:
     scope: str
     trusted_audiences: Collection[str]
     logins: LoginStarter
-    sign_in: SignIn
+    sign_in: LoginFinisher
     on_login: OnLogin
     used_logins: UsedLogins
-    unused_tokens: UnusedTokens
+    failed_login_tokens: FailedLoginTokens
     authenticator: Authenticator
     transactions: Transactions
     loops: LoginLoops
@@ -142,7 +142,7 @@ class CallbackEndpoint:
             self.revocations.remember_user(sub=sub, sid=claims.get("sid"))
             return await self._admit_and_sign_in(request, tokens, claims, transaction, start)
         except OIDCError:
-            await self.unused_tokens.revoke(tokens.refresh_token, request, transaction, sub=sub)
+            await self.failed_login_tokens.revoke(tokens.refresh_token, request, transaction, sub=sub)
             raise
 
     def _expected(self, transaction: Transaction, tokens: TokenAnswer) -> Expected:

@@ -13,10 +13,10 @@ from asgi_oidc import events
 from asgi_oidc.endpoints.endpoint import only_value
 from asgi_oidc.errors import RequestRejected
 from asgi_oidc.pages.pages import Pages
+from asgi_oidc.safe_urls import check_url, origin_of
 from asgi_oidc.sessions.authentication import Authenticator
 from asgi_oidc.sessions.repository import SessionRepository
 from asgi_oidc.single_flight import SingleFlight
-from asgi_oidc.urls import check_url, origin_of
 from asgi_oidc.web.asgi_types import Receive
 from asgi_oidc.web.request import Request
 from asgi_oidc.web.response import Response

@@ -17,11 +17,11 @@ from asgi_oidc.pages.sign_out import SignOutPages
 from asgi_oidc.protocol.client import Client
 from asgi_oidc.protocol.end_session import MAX_URL_LENGTH, end_session_parameters, with_parameters
 from asgi_oidc.request_body import read_form_body
+from asgi_oidc.safe_urls import check_url, origin_of
 from asgi_oidc.sessions.authentication import Authenticator
 from asgi_oidc.sessions.repository import SessionRepository
 from asgi_oidc.sessions.session import Session
 from asgi_oidc.single_flight import SingleFlight
-from asgi_oidc.urls import check_url, origin_of
 from asgi_oidc.web.asgi_types import Receive
 from asgi_oidc.web.request import Request, read_form
 from asgi_oidc.web.response import Response, redirect

@@ -19,10 +19,10 @@ from asgi_oidc.protocol.client import Client
 from asgi_oidc.protocol.metadata import ProviderMetadata
 from asgi_oidc.protocol.step_up import ANOTHER_ACCOUNT, ANY_LOGIN, AuthenticationRequest
 from asgi_oidc.provider.provider import Provider
+from asgi_oidc.safe_urls import host_name, is_address, is_loopback
 from asgi_oidc.sessions.authentication import Authenticator
 from asgi_oidc.sessions.digests import digest
 from asgi_oidc.sessions.repository import ActiveSession, SessionRepository
-from asgi_oidc.urls import host_name, is_address, is_loopback
 from asgi_oidc.web.request import Request
 from asgi_oidc.web.response import Response, redirect
 from asgi_oidc.web.return_to import shorter_paths

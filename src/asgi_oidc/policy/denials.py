@@ -7,7 +7,7 @@ from typing import assert_never
 from asgi_oidc import events
 from asgi_oidc.errors import OIDCError, RequestRejected
 from asgi_oidc.login.endpoint_urls import EndpointUrls
-from asgi_oidc.login.form_saver import FormSaver
+from asgi_oidc.login.interrupted_form_saver import InterruptedFormSaver
 from asgi_oidc.login.start_login import LoginStarter
 from asgi_oidc.pages.failures import Failures
 from asgi_oidc.pages.pages import Pages
@@ -37,7 +37,7 @@ class Denials:
     failures: Failures
     urls: EndpointUrls
     return_paths: ReturnPaths
-    form_saver: FormSaver
+    form_saver: InterruptedFormSaver
     form_path: str
     keeps_fragment: bool
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sized
 from dataclasses import replace
 from types import CellType, FunctionType, MethodType, ModuleType
 
-from asgi_oidc.policy.mount_readers import KNOWN_PACKAGES, READERS, Child, FoundMounts, MountPoint
-from asgi_oidc.web.readings import UNKNOWN
+from asgi_oidc.policy.framework_mounts import KNOWN_PACKAGES, READERS, Child, FoundMounts, MountPoint
+from asgi_oidc.web.path_readings import UNKNOWN
 
 MAX_INSPECTED = 10_000  # objects of an app
 MAX_WATCHED = 4  # tables that every request looks at: an app of many routers has one for each

@@ -12,8 +12,8 @@ from asgi_oidc.policy.patterns import Pattern, PublicPatterns, RulePatterns, rea
 from asgi_oidc.policy.requirements import Subject
 from asgi_oidc.policy.rules import Rule
 from asgi_oidc.protocol.step_up import ANY_LOGIN, AuthenticationRequest, is_met, joint
+from asgi_oidc.web.path_readings import Mounts
 from asgi_oidc.web.paths import PathReadings, read_path
-from asgi_oidc.web.readings import Mounts
 
 EVERYTHING_BUT_RULES = "everything-but-rules"  # what `public` is set to when rules alone shall close paths
 MAX_MATCHES = 2048  # paths whose decision is remembered; the oldest goes
@@ -191,7 +191,9 @@ class Policy:
     def _match_anew(self, scope: Mapping[str, Any], key: _Key) -> MatchedPolicy:
         self._look_again()
         path, raw, root, methods = key
-        matched = self._match_path(read_path(scope, base_path=self._base_path, mounts=self._mount_table.mounts), methods)
+        matched = self._match_path(
+            read_path(scope, base_path=self._base_path, mounts=self._mount_table.mounts), methods
+        )
         if sum(len(part) for part in (path or "", raw or b"", root or "", *methods)) <= MAX_KEY_LENGTH:
             if len(self._known) >= MAX_MATCHES:
                 self._known.pop(next(iter(self._known)), None)

@@ -9,7 +9,7 @@ from asgi_oidc.errors import SettingsError, describe_value
 from asgi_oidc.policy.patterns import Pattern, read_pattern
 from asgi_oidc.policy.requirements import Check, ClaimPath, Requirements, Scalar, read_check, read_requirements, texts
 from asgi_oidc.protocol.step_up import ANY_LOGIN, AuthenticationRequest, read_authentication
-from asgi_oidc.urls import check_url, origin_of
+from asgi_oidc.safe_urls import check_url, origin_of
 from asgi_oidc.web.request import METHODS
 
 EXAMPLE = "Rule('/admin/*', claims={'roles': 'admin'})"

@@ -14,7 +14,7 @@ from asgi_oidc.protocol.claims import (
     same,
 )
 from asgi_oidc.protocol.jose import HASH_OF_ALGORITHM, Verified, token_hash
-from asgi_oidc.protocol.wire import read_object
+from asgi_oidc.protocol.json_objects import read_object
 
 MAX_SUB_LENGTH = 255  # characters (OIDC Core §2)
 # A token says in `typ` when it is something else than an ID Token (RFC 8725 §3.11).

@@ -13,8 +13,8 @@ from joserfc.jwa import JWSAlgModel
 from joserfc.jwk import ECKey, Key, OKPKey, RSAKey
 
 from asgi_oidc.errors import AnswerRejected, TokenRejected
+from asgi_oidc.protocol.json_objects import NotAnObject, read_object
 from asgi_oidc.protocol.messages import Answer, read_json_answer
-from asgi_oidc.protocol.wire import NotAnObject, read_object
 
 MAX_TOKEN_LENGTH = 65_536  # characters
 MAX_HEADER_LENGTH = 4096  # characters, still base64url

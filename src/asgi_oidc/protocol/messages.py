@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from urllib.parse import urlencode
 
 from asgi_oidc.errors import AnswerRejected, ProviderRefused, ProviderUnavailable
+from asgi_oidc.protocol.json_objects import NotAnObject, read_object
 from asgi_oidc.protocol.oauth_error import read_oauth_error
-from asgi_oidc.protocol.wire import NotAnObject, read_object
 
 SECRET_FIELDS = ("code", "code_verifier", "refresh_token", "subject_token", "token", "client_secret")
 RETRY_AFTER_LIMIT = 300  # seconds; a provider does not decide how long our users wait

@@ -6,7 +6,7 @@ import msgspec
 
 from asgi_oidc.errors import AnswerRejected
 from asgi_oidc.protocol.messages import Answer, Call, read_json_answer
-from asgi_oidc.urls import check_url
+from asgi_oidc.safe_urls import check_url
 
 ENDPOINTS = (
     "authorization_endpoint",

@@ -10,7 +10,7 @@ from itertools import accumulate, pairwise
 from typing import NamedTuple
 
 from asgi_oidc.events import clean
-from asgi_oidc.protocol.wire import NotAnObject, read_object
+from asgi_oidc.protocol.json_objects import NotAnObject, read_object
 
 MAX_DESCRIPTION_LENGTH = 300  # characters; those of real providers say what is wrong in the first 200
 MAX_RAW_LENGTH = 2000  # characters that are looked at

@@ -11,7 +11,7 @@ from asgi_oidc.protocol.metadata import (
     metadata_call,
     read_metadata_answer,
 )
-from asgi_oidc.provider.budget import Budget
+from asgi_oidc.provider.call_budget import Budget
 from asgi_oidc.provider.http import Http
 from asgi_oidc.single_flight import SingleFlight
 

@@ -8,7 +8,7 @@ from asgi_oidc import events
 from asgi_oidc.errors import ProviderError, ProviderUnavailable
 from asgi_oidc.protocol.jose import KeyUnknown, Verified, VerifyingKey, read_key_set_answer, verify_token
 from asgi_oidc.protocol.messages import Answer, Call
-from asgi_oidc.provider.budget import Budget
+from asgi_oidc.provider.call_budget import Budget
 from asgi_oidc.provider.http import Http
 from asgi_oidc.single_flight import SingleFlight
 

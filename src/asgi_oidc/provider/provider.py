@@ -9,14 +9,12 @@ from asgi_oidc.protocol.access_token import check_access_token, user_claims
 from asgi_oidc.protocol.claims import Claims
 from asgi_oidc.protocol.client import Client
 from asgi_oidc.protocol.compatibility import LoginPlan, find_incompatibilities
-from asgi_oidc.protocol.exchange import ExchangeTarget, exchange_call
 from asgi_oidc.protocol.id_token import Expected, ExpectedAgain, check_id_token, check_id_token_again
 from asgi_oidc.protocol.jose import EDDSA_NAMES, Verified
 from asgi_oidc.protocol.logout_token import Logout, read_logout_token
 from asgi_oidc.protocol.messages import Answer, check_status
 from asgi_oidc.protocol.metadata import ProviderMetadata
-from asgi_oidc.protocol.revocation import check_revocation_answer, revocation_call
-from asgi_oidc.protocol.tokens import (
+from asgi_oidc.protocol.token_endpoint import (
     RefreshAnswer,
     TokenAnswer,
     UnusableTokens,
@@ -25,6 +23,8 @@ from asgi_oidc.protocol.tokens import (
     refresh_call,
     token_call,
 )
+from asgi_oidc.protocol.token_exchange import ExchangeTarget, exchange_call
+from asgi_oidc.protocol.token_revocation import check_revocation_answer, revocation_call
 from asgi_oidc.protocol.userinfo import (
     check_signed_userinfo,
     lacks_claims,
@@ -33,7 +33,7 @@ from asgi_oidc.protocol.userinfo import (
     signed_userinfo,
     userinfo_call,
 )
-from asgi_oidc.provider.budget import Budget
+from asgi_oidc.provider.call_budget import Budget
 from asgi_oidc.provider.discovery import Discovery
 from asgi_oidc.provider.http import Http
 from asgi_oidc.provider.jwks import BURST, COOL_DOWN, KeyCache

@@ -9,7 +9,6 @@ import msgspec
 
 from asgi_oidc import events
 from asgi_oidc.errors import LoginLoop, SessionTooLarge
-from asgi_oidc.sessions.refreshed_tokens import RefreshedTokens
 from asgi_oidc.sessions.repository import ENDED, EXPIRED, LOCK_LIFETIME, NOT_OURS, ActiveSession, Change, NoSession
 from asgi_oidc.sessions.revocation_feed import RevocationFeed
 from asgi_oidc.sessions.revocations import AT_ONCE, Revocation, Revocations
@@ -27,6 +26,7 @@ from asgi_oidc.sessions.session import (
 )
 from asgi_oidc.sessions.session_cache import SessionCache
 from asgi_oidc.sessions.session_cookies import SessionCookies, too_large
+from asgi_oidc.sessions.undelivered_tokens import UndeliveredTokens
 from asgi_oidc.web.cookie_size import SESSION_SHARE, size_of, size_of_lines
 from asgi_oidc.web.cookies import Cookies
 
@@ -104,7 +104,7 @@ class CookieSessions:
         self._ticks = ticks
         self._opened: SessionCache[bytes | tuple[str, ...], _Opened] = SessionCache()
         self._opens_nothing = b""  # the last header that did not: no secret and no clock makes another of it
-        self._refreshed_tokens = RefreshedTokens()
+        self._refreshed_tokens = UndeliveredTokens()
         self._last_uses: OrderedDict[str, int] = OrderedDict()
         self._locks: dict[str, tuple[str, float]] = {}
 

@@ -7,7 +7,6 @@ import msgspec
 
 from asgi_oidc import events
 from asgi_oidc.errors import StoreUnavailable
-from asgi_oidc.sessions.refreshed_tokens import RefreshedTokens
 from asgi_oidc.sessions.repository import GONE, LOCK_LIFETIME, NOT_OURS, UNREADABLE, ActiveSession, Change, NoSession
 from asgi_oidc.sessions.revocation_feed import RevocationFeed, try_to_write
 from asgi_oidc.sessions.revocations import Revocations
@@ -25,6 +24,7 @@ from asgi_oidc.sessions.session import (
 from asgi_oidc.sessions.session_cache import SessionCache
 from asgi_oidc.sessions.session_cookies import SessionCookies
 from asgi_oidc.sessions.store_records import Records, is_session_id
+from asgi_oidc.sessions.undelivered_tokens import UndeliveredTokens
 from asgi_oidc.stores.guarded_store import GuardedStore
 
 MAX_TRIES = 5  # to write where others write as well
@@ -62,7 +62,7 @@ class StoredSessions:
         self._revocations = revocations
         self._feed = feed
         self._now = now
-        self._unsaved = RefreshedTokens()
+        self._unsaved = UndeliveredTokens()
         self._opened: SessionCache[str, _Opened] = SessionCache()
 
     def at_once(self, cookie_header: bytes) -> ActiveSession | None:

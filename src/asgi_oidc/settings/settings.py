@@ -16,6 +16,7 @@ from asgi_oidc.protocol.compatibility import LoginPlan, find_incompatibilities
 from asgi_oidc.protocol.metadata import MEMBERS, REQUIRED, ProviderMetadata, make_metadata
 from asgi_oidc.protocol.step_up import AuthenticationRequest, read_authentication
 from asgi_oidc.provider.http import HttpClient
+from asgi_oidc.safe_urls import check_url, origin_of
 from asgi_oidc.settings.values import (
     MAX_LEEWAY,
     MAX_SPAN,
@@ -44,7 +45,6 @@ from asgi_oidc.settings.values import (
     span_reader,
 )
 from asgi_oidc.stores.store import SessionStore
-from asgi_oidc.urls import check_url, origin_of
 
 PREFIX = "OIDC_"  # of all environment variables
 ALGORITHMS = ("RS256", "PS256", "ES256", "EdDSA", "Ed25519")
@@ -215,7 +215,7 @@ def _unknown(name: str) -> str:
 
 
 def _contradictions(values: Mapping[str, Any]) -> list[str]:
-    problems = _own_urls(values) if {"base_url", "auth_path"} <= values.keys() else []
+    problems = _endpoint_routing(values) if {"base_url", "auth_path"} <= values.keys() else []
     method, secret = values.get("client_auth"), values.get("client_secret")
     if method not in (None, "none") and secret is None:
         problems.append(f"client_auth: {method} needs client_secret ({variable_of('client_secret')})")
@@ -241,7 +241,7 @@ def _contradictions(values: Mapping[str, Any]) -> list[str]:
     return problems
 
 
-def _own_urls(values: Mapping[str, Any]) -> list[str]:
+def _endpoint_routing(values: Mapping[str, Any]) -> list[str]:
     """Report URLs of the middleware that were given as URLs of the app."""
     base_url, auth_path = values["base_url"].rstrip("/"), values["auth_path"]
     for own in (f"{auth_path}/{name}" for name in ("callback", "login", "logout")):

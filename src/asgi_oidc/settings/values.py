@@ -17,11 +17,11 @@ from asgi_oidc.protocol.authorization import RESERVED
 from asgi_oidc.protocol.client_auth import METHODS
 from asgi_oidc.protocol.jose import KEY_OF_ALGORITHM
 from asgi_oidc.provider.http import HttpClient
+from asgi_oidc.safe_urls import check_url
 from asgi_oidc.stores.guarded_store import METHODS as METHODS_OF_STORES
 from asgi_oidc.stores.memory import MemoryStore
 from asgi_oidc.stores.redis import RedisStore
 from asgi_oidc.stores.store import SessionStore
-from asgi_oidc.urls import check_url
 
 SECRET_BYTES = 32  # of entropy
 HOW_TO_MAKE_ONE = 'make one with: python -c "import secrets; print(secrets.token_urlsafe(32))"'

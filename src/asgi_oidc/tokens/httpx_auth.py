@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import httpx
 
-from asgi_oidc.urls import check_url, origin_of
+from asgi_oidc.safe_urls import check_url, origin_of
 
 
 @dataclass(frozen=True, slots=True)

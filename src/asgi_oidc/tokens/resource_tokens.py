@@ -16,15 +16,15 @@ from asgi_oidc.errors import (
     StoreUnavailable,
     TokenNotGranted,
 )
-from asgi_oidc.protocol.exchange import ExchangeTarget
-from asgi_oidc.protocol.tokens import RefreshAnswer
+from asgi_oidc.protocol.token_endpoint import RefreshAnswer
+from asgi_oidc.protocol.token_exchange import ExchangeTarget
 from asgi_oidc.provider.provider import Provider
 from asgi_oidc.sessions.repository import ActiveSession
 from asgi_oidc.sessions.session import refresh_due_at
 from asgi_oidc.single_flight import SingleFlight
 from asgi_oidc.tokens.refresh import FORCE_PAUSE, TokenRefresher
 from asgi_oidc.tokens.refresh_lock import COOL_DOWN, REFRESH_DEADLINE, RefreshLocks, refresh_failed
-from asgi_oidc.tokens.refreshed_session import claims_refreshed
+from asgi_oidc.tokens.refresh_result import claims_refreshed
 from asgi_oidc.tokens.token_cache import CachedFailure, CachedToken, TokenCache
 
 UNKNOWN_LIFETIME = 60  # seconds that a token is used again when the provider does not say how long it lives

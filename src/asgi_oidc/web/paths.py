@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, unquote_to_bytes
 
-from asgi_oidc.web.readings import UNKNOWN, Mounts, all_readings, own_readings, strip_prefix
+from asgi_oidc.web.path_readings import UNKNOWN, Mounts, all_readings, own_readings, strip_prefix
 
 MAX_PATH_LENGTH = 8192  # characters; what is longer is protected, and nobody comes back to it
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from asgi_oidc.web.readings import Mounts, PathKeepingMount, all_readings
+from asgi_oidc.web.path_readings import Mounts, PathKeepingMount, all_readings
 
 STATIC = PathKeepingMount(start="/static", of_path="", root="", own="/static")
 

@@ -12,7 +12,7 @@ from asgi_oidc.web.cookies import session_names
 from asgi_oidc.web.request import Request
 
 
-class UnusedTokens:
+class FailedLoginTokens:
     """Gives back what a failed login got from the provider."""
 
     __slots__ = ("_limits", "_now", "_revocations", "_revoker", "_sessions", "_transactions")

@@ -22,7 +22,7 @@ FORM_ID_BYTES = 12  # random
 MAX_PAGE_LENGTH = 1024  # characters of a way back to the page of a form; it is sealed twice, and must fit into a cookie
 
 
-class FormSaver:
+class InterruptedFormSaver:
     """Saves interrupted forms where the setting `keep_forms` wants that, and remembers the page of the others."""
 
     __slots__ = ("_authenticator", "_budget", "_forms", "_is_on", "_now", "_origin", "_return_paths")

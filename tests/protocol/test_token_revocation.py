@@ -9,7 +9,7 @@ from asgi_oidc.errors import AnswerRejected, ProviderError
 from asgi_oidc.protocol.client import Client
 from asgi_oidc.protocol.messages import Answer
 from asgi_oidc.protocol.metadata import ProviderMetadata, make_metadata
-from asgi_oidc.protocol.revocation import check_revocation_answer, revocation_call
+from asgi_oidc.protocol.token_revocation import check_revocation_answer, revocation_call
 
 ISSUER = "https://id.example.com"
 CLIENT = Client("web", "https://app.example.com/auth/callback", "a-secret")

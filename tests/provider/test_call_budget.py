@@ -1,6 +1,6 @@
 """A few tries at once, then slowly."""
 
-from asgi_oidc.provider.budget import Budget
+from asgi_oidc.provider.call_budget import Budget
 
 
 def tries(budget: Budget, *, now: float, count: int = 10) -> int:

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from asgi_oidc.protocol.tokens import RefreshAnswer
+from asgi_oidc.protocol.token_endpoint import RefreshAnswer
 from asgi_oidc.sessions.session import MAX_SKEW, Session, Tokens, write_claims
-from asgi_oidc.tokens.refreshed_session import (
+from asgi_oidc.tokens.refresh_result import (
     DEPTH,
     LEAD,
     NEW_IN_EVERY_TOKEN,

@@ -12,7 +12,7 @@ from itertools import chain
 from types import FunctionType, MethodType
 from typing import Any
 
-from asgi_oidc.web.readings import Mounts, PathKeepingMount
+from asgi_oidc.web.path_readings import Mounts, PathKeepingMount
 
 _OPERATORS = frozenset(".^$*+?{}[]|()")
 _ANYTHING = re.compile(r"\(?(\?P<\w+>|\?:)?\.[*+]\)?(\$|\\Z)?")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from asgi_oidc.protocol.client import Client
 from asgi_oidc.protocol.messages import Call
 from asgi_oidc.protocol.metadata import ProviderMetadata
-from asgi_oidc.protocol.tokens import grant_call
+from asgi_oidc.protocol.token_endpoint import grant_call
 
 GRANT_TYPE = "urn:ietf:params:oauth:grant-type:token-exchange"
 ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105  # a name, not a token

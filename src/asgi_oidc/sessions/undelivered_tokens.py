@@ -19,7 +19,7 @@ class _Kept(NamedTuple):
     size: int
 
 
-class RefreshedTokens:
+class UndeliveredTokens:
     """The newest tokens by session id: bounded, and the longest unused go first.
 
     Attributes:

@@ -14,7 +14,7 @@ from asgi_oidc.web.request import Request, methods_of
 from asgi_oidc.web.response import Response
 
 
-class OwnUrls:
+class EndpointRouting:
     """Calls our endpoints."""
 
     __slots__ = ("_endpoints", "_failures", "_pages", "_policy")

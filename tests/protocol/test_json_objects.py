@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asgi_oidc.protocol.wire import MAX_DEPTH, NotAnObject, read_object
+from asgi_oidc.protocol.json_objects import MAX_DEPTH, NotAnObject, read_object
 
 TEXT = st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=20)
 VALUES = st.recursive(

@@ -9,7 +9,7 @@ from asgi_oidc.errors import AnswerRejected, ProviderError, ProviderRefused, Pro
 from asgi_oidc.protocol.client import Client
 from asgi_oidc.protocol.messages import Answer
 from asgi_oidc.protocol.metadata import make_metadata
-from asgi_oidc.protocol.tokens import (
+from asgi_oidc.protocol.token_endpoint import (
     MAX_LIFETIME,
     MAX_TOKEN_LENGTH,
     UnusableTokens,

@@ -11,7 +11,7 @@ from asgi_oidc.errors import RequestRejected, StoreUnavailable
 from asgi_oidc.login.login_transactions import Transaction, Transactions
 from asgi_oidc.login.stale_cookies import StaleCookies
 from asgi_oidc.protocol.id_token import FIRST
-from asgi_oidc.protocol.tokens import TokenAnswer
+from asgi_oidc.protocol.token_endpoint import TokenAnswer
 from asgi_oidc.sessions.authentication import Authenticator
 from asgi_oidc.sessions.digests import digest
 from asgi_oidc.sessions.repository import SessionRepository
@@ -46,7 +46,7 @@ class Replaced(NamedTuple):
     login: Login | None = None
 
 
-class SignIn:
+class LoginFinisher:
     """Makes the session of a login, and ends those that it takes the place of."""
 
     def __init__(

@@ -5,8 +5,8 @@ from urllib.parse import parse_qsl
 import pytest
 
 from asgi_oidc.protocol.client import Client
-from asgi_oidc.protocol.exchange import ExchangeTarget, exchange_call
 from asgi_oidc.protocol.metadata import make_metadata
+from asgi_oidc.protocol.token_exchange import ExchangeTarget, exchange_call
 
 ISSUER = "https://id.example.com"
 METADATA = make_metadata(

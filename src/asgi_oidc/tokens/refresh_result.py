@@ -13,7 +13,7 @@ from asgi_oidc.protocol.claims import (
     without_null_verifications,
 )
 from asgi_oidc.protocol.id_token import claim_names
-from asgi_oidc.protocol.tokens import RefreshAnswer
+from asgi_oidc.protocol.token_endpoint import RefreshAnswer
 from asgi_oidc.sessions.session import MAX_SKEW, Session, Tokens, earliest, refresh_due_at, write_claims
 
 # Claims that differ in every token say nothing about the user; the last four are those of Entra and Ory.
