@@ -1,4 +1,4 @@
-"""`OIDCMiddleware`, the entry point: reads the settings, and hands each connection to what serves its kind."""
+"""`OIDCMiddleware`, the entry point: reads the settings and dispatches each connection by its ASGI scope type."""
 
 import os
 import time
@@ -26,21 +26,21 @@ class OIDCMiddleware:
 
     Args:
         app: the app to protect.
-        clock: seconds since the epoch; tests give their own.
+        clock: returns seconds since the epoch; tests can pass their own.
         settings: the keywords of `asgi_oidc.settings.keywords`; `help(OIDCMiddleware)` lists them.
 
     Raises:
-        SettingsError: all that is wrong with the settings, each with the fix.
+        SettingsError: the settings are invalid; it lists every problem with its fix.
     """
 
     def __init__(self, app: ASGIApp, *, clock: Callable[[], float] = time.time, **settings: Unpack[Keywords]) -> None:
         self._app = app
         try:
-            read = call_sanitized(read_settings, settings)
+            checked_settings = call_sanitized(read_settings, settings)
         finally:
             del settings  # a traceback shows the variables of this frame
-        self._settings = read
-        self._composition = call_sanitized(compose, app, read, clock)
+        self._settings = checked_settings
+        self._composition = call_sanitized(compose, app, checked_settings, clock)
         self._serve_http = self._composition.http.serve
 
     @classmethod
@@ -52,13 +52,13 @@ class OIDCMiddleware:
         clock: Callable[[], float] = time.time,
         **settings: Any,
     ) -> "OIDCMiddleware":
-        """Make a middleware from `OIDC_...` variables; keywords win over them.
+        """Create a middleware from `OIDC_...` environment variables; keywords take precedence over them.
 
         Args:
-            environ: the variables; by default those of the process.
+            environ: the variables; by default, those of the process.
 
         Raises:
-            SettingsError: all that is wrong with the settings, each with the fix.
+            SettingsError: the settings are invalid; it lists every problem with its fix.
         """
         try:
             return call_sanitized(cls._from_env, app, os.environ if environ is None else environ, clock, settings)
@@ -69,17 +69,18 @@ class OIDCMiddleware:
     def _from_env(
         cls, app: ASGIApp, environ: Mapping[str, str], clock: Callable[[], float], settings: Mapping[str, Any]
     ) -> "OIDCMiddleware":
-        found, problems = read_environment(environ)
-        variables = {name: each for name, each in variables_in(environ).items() if name not in settings}
-        settings = {**found, **settings}
-        read_settings(settings, also_wrong=problems, variables=variables)  # the constructor would name the keywords
+        from_variables, problems = read_environment(environ)
+        variables = {name: variable for name, variable in variables_in(environ).items() if name not in settings}
+        settings = {**from_variables, **settings}
+        # Checked here, so that a problem names its variable: the constructor knows the keywords only.
+        read_settings(settings, also_wrong=problems, variables=variables)
         return cls(app, clock=clock, **settings)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection.
 
         Raises:
-            UnsupportedScope: a scope type that we cannot decide on.
+            UnsupportedScope: the scope type is not one that this middleware can protect.
         """
         match scope["type"]:
             case "http":
@@ -89,7 +90,7 @@ class OIDCMiddleware:
             case "lifespan":
                 await self._composition.lifespan.serve(scope, receive, send)
             case other:
-                raise UnsupportedScope(detail=f"{other!r} is not http, websocket or lifespan")
+                raise UnsupportedScope(detail=f"expected scope type http, websocket or lifespan, got {other!r}")
 
     @property
     def app(self) -> ASGIApp:
@@ -108,7 +109,7 @@ class OIDCMiddleware:
         return self._settings.base_url
 
     def covers(self, path: str) -> bool:
-        """Say whether a path of the browser's address, or a whole URL, is below `base_url`."""
+        """Return whether a path, as browsers see it, or a whole URL is below `base_url`."""
         path = path.removeprefix(self._settings.origin).partition("#")[0].partition("?")[0]
         return f"{path}/".startswith(f"{self._settings.base_path}/")
 
@@ -117,22 +118,22 @@ class OIDCMiddleware:
         """The sessions of all users, to list and to end.
 
         Raises:
-            OIDCError: without a store, sessions are in the browsers alone.
+            OIDCError: no store is set, so sessions exist only in the browsers' cookies.
         """
         sessions = self._composition.user_sessions
         if sessions is None:
-            raise OIDCError("no_store", "sessions are in the browsers alone: set store to list and end them here")
+            raise OIDCError("no_store", "sessions exist only in the browsers' cookies; to list and end them, set store")
         return sessions
 
     def explain(self, path: str, method: str = "GET") -> Explanation:
-        """Say what a path gets, and why; `print()` shows it as a table.
+        """Explain which patterns and rules apply to a path, and what follows; `print()` shows it as a table.
 
         Args:
-            path: as in the browser's address, such as `/admin/users`.
-            method: of HTTP, or `WEBSOCKET`.
+            path: as browsers see it, such as `/admin/users`.
+            method: an HTTP method, or `WEBSOCKET`.
 
         Raises:
-            ValueError: there is no such method.
+            ValueError: the method is unknown.
         """
         return self._composition.explainer.explain(path, method)
 
@@ -146,6 +147,6 @@ class OIDCMiddleware:
         return getattr(self.app, "routes", [])
 
     def __repr__(self) -> str:
-        # Not the app's own repr: that may show a password which the app was made with.
-        base_url = self.base_url if hasattr(self, "_settings") else None  # None while it is made
+        # Only the class of the app: its own repr may show a password that it was created with.
+        base_url = self.base_url if hasattr(self, "_settings") else None  # None until the settings are read
         return f"OIDCMiddleware(<{type(self.app).__name__}>, base_url={base_url!r})"

@@ -14,18 +14,18 @@ _claims = msgspec.json.Decoder(Claims)
 
 
 def read_claims(written: msgspec.Raw) -> Claims:
-    """Read claims from their text; nobody else looks at what comes of it."""
+    """Decode claims; each call returns an object of its own, which the caller may change."""
     return _claims.decode(written)
 
 
-# Users and sessions are classes with slots, and no structs or dataclasses: serialisers and consoles look inside those.
+# Users and sessions are plain classes with slots, not structs or dataclasses: serialisers and consoles would print the
+# fields of those.
 
 
-def _stay_as_it_is(user: object, other: object) -> None:
-    """Ignore the user of a Django session.
+def _ignore_django_user(user: object, django_user: object) -> None:
+    """Keep our user if Channels tries to replace it with the user of a Django session.
 
-    `channels.auth.AuthMiddleware` takes whatever is in `scope["user"]` for its own lazy object, and sets the user that
-    this stands for.
+    `channels.auth.AuthMiddleware` assumes that `scope["user"]` is its own lazy object, and assigns to its `_wrapped`.
     """
 
 
@@ -38,7 +38,7 @@ class User:
 
     __slots__ = ("_claims", "_issuer", "_sub", "_trusted_email_domains")
 
-    _wrapped = property(fset=_stay_as_it_is)
+    _wrapped = property(fset=_ignore_django_user)
 
     def __init__(
         self,
@@ -48,10 +48,10 @@ class User:
         *,
         trusted_email_domains: frozenset[str] = frozenset(),
     ) -> None:
-        """Make a user; tests of an app do this too.
+        """Create a user; the tests of an app may do this too.
 
         Args:
-            claims: JSON object, or its encoded text, which is decoded when it is first used.
+            claims: JSON object, or its encoded text, which is decoded on first use.
             trusted_email_domains: as in the settings.
         """
         self._sub = sub
@@ -111,15 +111,15 @@ class User:
         return self._sub
 
     def __repr__(self) -> str:
-        return "User(...)"  # who it is stays out of logs and tracebacks
+        return "User(...)"  # personal data stays out of logs and tracebacks
 
 
 class AnonymousUser:
-    """Nobody is signed in: `scope["user"]` on public paths without a session."""
+    """The user is not signed in: `scope["user"]` on public paths without a session."""
 
     __slots__ = ()
 
-    _wrapped = property(fset=_stay_as_it_is)
+    _wrapped = property(fset=_ignore_django_user)
 
     sub: None = None
     issuer: None = None
@@ -151,7 +151,7 @@ class Auth:
     """The granted scopes: `scope["auth"]`, which Starlette's `@requires` reads.
 
     Attributes:
-        scopes: `authenticated`, then the granted scopes; empty if nobody is signed in.
+        scopes: `authenticated`, then the granted scopes; empty if the user is not signed in.
     """
 
     scopes: list[str]

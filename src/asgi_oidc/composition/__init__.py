@@ -1,4 +1,4 @@
-"""The composition root: puts one middleware together from its settings. Nothing but the middleware imports it."""
+"""The composition root: builds the objects of one middleware from its settings. Only `middleware.py` imports it."""
 
 from asgi_oidc.composition.middleware import Composition, compose
 

@@ -1,4 +1,4 @@
-"""Puts our own URLs together."""
+"""Builds the endpoints behind our own URLs."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -38,7 +38,11 @@ ENDPOINTS: Mapping[str, type[Endpoint]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class EndpointMaker:
-    """Makes the endpoints of one middleware."""
+    """Builds the endpoints of one middleware.
+
+    Attributes:
+        form_path: path of our page for interrupted forms.
+    """
 
     settings: Settings
     sessions: SessionServices
@@ -52,8 +56,8 @@ class EndpointMaker:
     form_path: str
 
     def make(self) -> Mapping[str, Endpoint]:
-        """Return the endpoints by the last segment of their paths."""
-        makers = (
+        """Return the endpoints, keyed by the last segment of their paths."""
+        makers = (  # in the order of ENDPOINTS
             self._login,
             self._callback,
             self._logout,

@@ -1,4 +1,4 @@
-"""Puts one middleware together: what each kind of connection is served by, and what the public methods ask."""
+"""Builds one middleware: the objects that serve each kind of connection, and those behind its public methods."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -39,10 +39,10 @@ from asgi_oidc.web.return_to import ReturnPaths
 
 
 class Composition(NamedTuple):
-    """What the middleware calls.
+    """The objects that `OIDCMiddleware` calls.
 
     Attributes:
-        user_sessions: None without a store.
+        user_sessions: None if sessions are not in a store.
     """
 
     http: HttpRequests
@@ -56,11 +56,11 @@ class Composition(NamedTuple):
 
 
 def compose(app: ASGIApp, settings: Settings, clock: Callable[[], float]) -> Composition:
-    """Put a middleware together.
+    """Build the objects of one middleware.
 
     Args:
         app: the app to protect.
-        clock: seconds since the epoch.
+        clock: returns seconds since the epoch.
     """
     sessions, login = make_services(settings, clock)
     return_paths = ReturnPaths(settings.origin, settings.base_path + settings.auth_path)

@@ -1,4 +1,4 @@
-"""Puts together what is about one provider: logins there, its tokens, and signing out there."""
+"""Builds the objects that deal with one provider: logins, tokens and sign-outs there."""
 
 from typing import NamedTuple
 
@@ -16,7 +16,7 @@ from asgi_oidc.tokens.revoke import TokenRevoker
 
 
 class ProviderServices(NamedTuple):
-    """What is about one provider."""
+    """The objects that deal with one provider."""
 
     provider: Provider
     http: Http
@@ -31,10 +31,10 @@ class ProviderServices(NamedTuple):
 def make_provider_services(
     settings: Settings, sessions: SessionServices, login: LoginServices, *, form_path: str
 ) -> ProviderServices:
-    """Make what is about one provider.
+    """Build the objects that deal with one provider.
 
     Args:
-        form_path: our page that says what became of an interrupted form.
+        form_path: path of our page for interrupted forms.
     """
     now, repository = sessions.now, sessions.repository
     client = Client(settings.client_id, settings.url_of("callback"), settings.client_secret, settings.client_auth)

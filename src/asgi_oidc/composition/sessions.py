@@ -1,4 +1,4 @@
-"""Puts together what keeps sessions, and what a browser carries during a login."""
+"""Builds the objects that keep sessions, and those for the cookies of a login in progress."""
 
 import time
 from base64 import b32encode
@@ -28,17 +28,19 @@ from asgi_oidc.stores.guarded_store import GuardedStore
 from asgi_oidc.stores.replay_cache import ReplayCache
 from asgi_oidc.web.cookies import COOKIE_PREFIX, CookieStyle, SameSite
 
-REVOCATION_LIFETIME = 3600  # seconds; a login or a request, or a look of a websocket, that began before has ended
+# Seconds; by then, every login, request and check of an open websocket that began before the revocation has finished.
+REVOCATION_LIFETIME = 3600
 
 
 class SessionServices(NamedTuple):
-    """Where sessions are, and who may use them.
+    """The objects that keep sessions, authenticate requests and remember revocations.
 
     Attributes:
-        store: where sessions are; None for sealed cookies.
-        shared: the store that processes share, for sessions or for sign-outs alone; None if there is none.
-        background: work that outlives its request.
-        clock, now: seconds since the epoch.
+        store: where sessions are kept; None if they are in sealed cookies.
+        shared: the store that processes share, for sessions or only for sign-outs; None if they share nothing.
+        background: runs work that must finish even if its request does not.
+        clock: returns seconds since the epoch, with fractions.
+        now: returns whole seconds since the epoch.
     """
 
     repository: SessionRepository
@@ -56,7 +58,7 @@ class SessionServices(NamedTuple):
 
 
 class LoginServices(NamedTuple):
-    """What a browser carries during a login."""
+    """The objects that write and read what a browser carries during a login."""
 
     sealer: Sealer
     transactions: Transactions
@@ -68,10 +70,10 @@ class LoginServices(NamedTuple):
 
 
 def make_services(settings: Settings, clock: Callable[[], float]) -> tuple[SessionServices, LoginServices]:
-    """Make what keeps sessions, and what a browser carries during a login.
+    """Build the services for sessions and for logins.
 
     Args:
-        clock: seconds since the epoch.
+        clock: returns seconds since the epoch.
     """
 
     def now() -> int:
@@ -79,7 +81,7 @@ def make_services(settings: Settings, clock: Callable[[], float]) -> tuple[Sessi
 
     context = (settings.issuer, settings.client_id, settings.base_url)
     sealer, records = Sealer(settings.secret, context=context), Records(settings.secret, context=context)
-    style, stem = CookieStyle(secure=settings.origin.startswith("https:")), f"{COOKIE_PREFIX}{_tag(context)}"
+    style, stem = CookieStyle(secure=settings.origin.startswith("https:")), f"{COOKIE_PREFIX}{_cookie_tag(context)}"
     limits = Limits(settings.session_idle, settings.session_lifetime)
     store = None if settings.store is None else GuardedStore(settings.store)
     shared = store if settings.logout_store is None else GuardedStore(settings.logout_store)
@@ -124,10 +126,11 @@ def _make_revocations(
 ) -> Revocations:
     return Revocations(
         plain_name if shared is None else records.revocation_names,
-        # What was in a store is gone from there; sealed cookies have to be refused for as long as a session may live.
+        # A stored session is deleted. A sealed cookie cannot be: it is refused for as long as a session may live.
         lifetime=revocation_lifetime(limits) if store is None else REVOCATION_LIFETIME,
         needed=limits.lifetime if store is None else 0,
-        # Who shares revocations knows them before a login begins; so all the skew that clocks may have does no harm.
+        # With shared revocations, a login knows them before it begins and counts as later than them: it is safe to
+        # allow for the largest clock skew between processes.
         skew=SKEW if shared is None else MAX_SKEW * 1000,
         is_shared=shared is not None,
     )
@@ -147,13 +150,17 @@ def _make_feed(
     return StoredFeed(revocations, shared, prefix=records.tag, lifetime=lifetime, now=now, ticks=time.monotonic)
 
 
-def _tag(context: tuple[str, ...]) -> str:
-    """Tell cookies of several middlewares on one host apart: on loopback all ports share them (RFC 6265 §8.5)."""
+def _cookie_tag(context: tuple[str, ...]) -> str:
+    """Make the part of cookie names that keeps several middlewares on one host apart.
+
+    Cookies do not distinguish ports, so on loopback all apps share them (RFC 6265 §8.5).
+    """
     return b32encode(sha256("\n".join(context).encode()).digest()[:5]).decode("ascii").lower()
 
 
 def _same_site_of_login(settings: Settings, style: CookieStyle) -> SameSite:
     if not settings.form_post:
         return "Lax"
-    # A form comes from the provider's site. Browsers take SameSite=None from https only.
+    # With form_post, the callback is a POST from the provider's site, and only SameSite=None cookies come along.
+    # Browsers accept SameSite=None only with Secure, so over plain http the attribute is left out.
     return "None" if style.secure else None

@@ -56,7 +56,7 @@ class InterruptedFormSaver:
         if not (self._is_on and is_own) or receive is None or target is None:
             return None
         try:
-            pairs = read_form(await read_form_body(request, receive, largest=MAX_FORM_SIZE))
+            pairs = read_form(await read_form_body(request, receive, max_bytes=MAX_FORM_SIZE))
             before = await self._authenticator.find_even_if_over(request)
         except (RequestRejected, StoreUnavailable):
             return None
