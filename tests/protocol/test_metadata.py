@@ -37,7 +37,7 @@ def test_the_document_stands_below_the_issuer(issuer, url):
 
 def test_valid_metadata_is_read():
     """What is not used is ignored; what is missing has the specification's default."""
-    metadata = read_metadata_answer(answer(something={"else": 1}), issuer=ISSUER, by_hand={})
+    metadata = read_metadata_answer(answer(something={"else": 1}), issuer=ISSUER, configured={})
 
     assert metadata.token_endpoint == f"{ISSUER}/token"
     assert metadata.auth_methods == ["client_secret_basic"]
@@ -48,7 +48,7 @@ def test_members_given_by_hand_win():
     """The developer knows better than a document that lies about its endpoints."""
     by_hand = {"token_endpoint": "https://inner.example.com/token"}
 
-    metadata = read_metadata_answer(answer(), issuer=ISSUER, by_hand=by_hand)
+    metadata = read_metadata_answer(answer(), issuer=ISSUER, configured=by_hand)
 
     assert metadata.token_endpoint == "https://inner.example.com/token"
     assert metadata.jwks_uri == f"{ISSUER}/jwks"
@@ -60,7 +60,7 @@ def test_members_given_by_hand_win():
 def test_another_issuer_is_refused(other):
     """Discovery §4.3: the issuer is compared exactly, or another provider stands in for ours."""
     with pytest.raises(AnswerRejected) as caught:
-        read_metadata_answer(answer(issuer=other), issuer=ISSUER, by_hand={})
+        read_metadata_answer(answer(issuer=other), issuer=ISSUER, configured={})
 
     assert caught.value.code == "metadata_issuer"
 
@@ -79,7 +79,7 @@ def test_another_issuer_is_refused(other):
 def test_members_of_the_wrong_type_are_refused(changes):
     """A number where a URL should be is a broken provider, not a crash of ours."""
     with pytest.raises(AnswerRejected) as caught:
-        read_metadata_answer(answer(**changes), issuer=ISSUER, by_hand={})
+        read_metadata_answer(answer(**changes), issuer=ISSUER, configured={})
 
     assert caught.value.code == "metadata_invalid"
 

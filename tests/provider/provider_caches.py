@@ -66,13 +66,13 @@ class Gate:
 class Caches:
     """The metadata and the keys of one fake provider, as the library keeps them."""
 
-    def __init__(self, provider: FakeProvider | None = None, *, by_hand: dict[str, object] | None = None) -> None:
+    def __init__(self, provider: FakeProvider | None = None, *, configured: dict[str, object] | None = None) -> None:
         self.clock = Clock()
         self.provider = FakeProvider(clock=self.clock, alg="ES256") if provider is None else provider
         self.gate = Gate(self.provider)
         self.http = Http(httpx.AsyncClient(transport=httpx.ASGITransport(app=self.gate)))
         issuer = self.provider.issuer
-        self.discovery = Discovery(self.http, issuer=issuer, by_hand=by_hand or {}, clock=self.clock)
+        self.discovery = Discovery(self.http, issuer=issuer, configured=configured or {}, clock=self.clock)
         self.jwks_uri = f"{issuer}/jwks"
         self.keys = KeyCache(self.http, jwks_uri=self._uri, clock=self.clock)
 

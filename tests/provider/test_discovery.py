@@ -137,7 +137,7 @@ async def test_an_issuer_that_differs_by_a_slash_is_another_one():
 async def test_endpoints_given_by_hand_need_no_document():
     """For a provider without discovery."""
     names = ("authorization_endpoint", "token_endpoint", "jwks_uri")
-    caches = Caches(by_hand={name: f"https://id.example.com/{name}" for name in names})
+    caches = Caches(configured={name: f"https://id.example.com/{name}" for name in names})
 
     with caches.provider.fault("discovery_down"):
         caches.clock.advance(10 * (FRESH + STALE))
@@ -148,7 +148,7 @@ async def test_endpoints_given_by_hand_need_no_document():
 
 async def test_some_members_given_by_hand_win_over_the_document():
     """For one that says it wrong."""
-    caches = Caches(by_hand={"token_endpoint": "https://inner.example.com/token"})
+    caches = Caches(configured={"token_endpoint": "https://inner.example.com/token"})
 
     metadata = await caches.discovery.metadata()
 

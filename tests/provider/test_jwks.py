@@ -257,12 +257,12 @@ async def test_an_unknown_kid_in_an_outage_is_refused(caches):
 async def test_a_token_that_waited_for_newer_keys_is_checked_with_them(caches):
     """Keys that somebody else has just fetched are not fetched again."""
     await caches.verify()
-    old = caches.keys._known
+    old = caches.keys._cached
     caches.provider.rotate_keys()
     await caches.verify()
     assert old is not None
 
-    assert await caches.keys._newer_than(old) is caches.keys._known
+    assert await caches.keys._keys_newer_than(old) is caches.keys._cached
     assert caches.key_calls == 2
 
 

@@ -85,7 +85,7 @@ class Process:
     @property
     def expects_rotation(self) -> bool:
         """Whether it has not seen that the provider gives no new refresh tokens: it learns that by a refresh."""
-        return provider_of(self.middleware)._rotates
+        return provider_of(self.middleware)._rotates_refresh_tokens
 
 
 class World:

@@ -167,7 +167,7 @@ class CallbackEndpoint:
         scope = self.scope if tokens.scope is None else tokens.scope
         access_token_claims = await self.provider.access_token_claims(tokens.access_token, sub=id_token_claims["sub"])
         completed = await self.provider.complete_claims(
-            id_token_claims, tokens, scope=scope, others=access_token_claims
+            id_token_claims, tokens, scope=scope, access_token_claims=access_token_claims
         )
         claims = merge_claims(completed, access_token_claims)
         session = self.sign_in.new_session(

@@ -1,4 +1,4 @@
-"""What a provider says of itself (OpenID Connect Discovery 1.0 §3, RFC 8414 §2)."""
+"""Reads and checks the provider's metadata (OpenID Connect Discovery 1.0 §3, RFC 8414 §2)."""
 
 from collections.abc import Mapping
 
@@ -20,7 +20,7 @@ REQUIRED = ENDPOINTS[:3]
 
 
 class ProviderMetadata(msgspec.Struct, frozen=True, kw_only=True):
-    """The members that we use; all others are ignored.
+    """The members of the metadata that we use; all others are ignored.
 
     Every endpoint is an absolute https URL (http on loopback).
     """
@@ -37,7 +37,8 @@ class ProviderMetadata(msgspec.Struct, frozen=True, kw_only=True):
     id_token_signing_alg_values_supported: list[str] | None = None
     authorization_response_iss_parameter_supported: bool | None = None
     prompt_values_supported: object = None
-    # Whatever these are, they make no metadata unusable; `compatibility` reads them.
+    # Values of any type are accepted here, so that a wrong one does not make the metadata unusable;
+    # `protocol/compatibility.py` reads them.
     require_pushed_authorization_requests: object = None
     require_signed_request_object: object = None
     response_types_supported: object = None
@@ -47,7 +48,7 @@ class ProviderMetadata(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def auth_methods(self) -> list[str]:
-        """The client authentication methods; `client_secret_basic` where nothing is said."""
+        """The client authentication methods of the token endpoint; the default is `client_secret_basic`."""
         return self.token_endpoint_auth_methods_supported or ["client_secret_basic"]
 
 
@@ -55,28 +56,31 @@ MEMBERS = frozenset(ProviderMetadata.__struct_fields__)
 
 
 def metadata_call(issuer: str) -> Call:
-    """Ask for the metadata; a `/` that ends the issuer is left out first (Discovery §4)."""
+    """Return the call that fetches the metadata; a trailing `/` of the issuer is removed first (Discovery §4)."""
     return Call("GET", issuer.removesuffix("/") + "/.well-known/openid-configuration", {"accept": "application/json"})
 
 
-def read_metadata_answer(answer: Answer, *, issuer: str, by_hand: Mapping[str, object]) -> ProviderMetadata:
-    """Read the answer to `metadata_call`; members given by hand win.
+def read_metadata_answer(answer: Answer, *, issuer: str, configured: Mapping[str, object]) -> ProviderMetadata:
+    """Read the answer to `metadata_call`.
+
+    Args:
+        configured: members of the setting `metadata`, which take precedence.
 
     Raises:
-        ProviderError: no usable JSON, another issuer (Discovery §4.3), or an endpoint we must not call.
+        ProviderError: no usable JSON, another issuer (Discovery §4.3), or an endpoint that we must not call.
     """
     members = read_json_answer(answer, what="metadata")
     if members.get("issuer") != issuer:
-        fix = "if that is your provider, set issuer (OIDC_ISSUER) to it exactly"
+        fix = "if that is your provider, set issuer (OIDC_ISSUER) to exactly that value"
         raise AnswerRejected("metadata_issuer", f"expected {issuer}, got {members.get('issuer')}: {fix}")
-    return make_metadata(issuer, {**members, **by_hand})
+    return make_metadata(issuer, {**members, **configured})
 
 
 def make_metadata(issuer: str, members: Mapping[str, object]) -> ProviderMetadata:
-    """Make metadata from its members, each checked.
+    """Make metadata from its members, and check each of them.
 
     Raises:
-        AnswerRejected: a member is missing, of the wrong type, or an endpoint we must not call.
+        AnswerRejected: a member is missing or of the wrong type, or an endpoint is one that we must not call.
     """
     try:
         metadata = msgspec.convert({**members, "issuer": issuer}, ProviderMetadata)
@@ -91,8 +95,8 @@ def _check_endpoint(name: str, url: str | None, *, is_https: bool) -> None:
     if url is None:
         return
     try:
-        # A provider on the net has no business with services of our own machine.
+        # The metadata of a remote provider must not make us call services on our own machine.
         if check_url(url).scheme == "http" and is_https:
-            raise ValueError("the issuer is https, so it must be https as well")
+            raise ValueError("must use https, because the issuer does")
     except ValueError as exc:
         raise AnswerRejected("metadata_endpoint", f"{name}: {exc}") from exc

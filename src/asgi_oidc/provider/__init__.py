@@ -1,1 +1,1 @@
-"""What waits for the provider: calls over HTTP, metadata and keys with their caches."""
+"""Calls the provider over HTTP, and caches its metadata and keys."""

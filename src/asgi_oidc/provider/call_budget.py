@@ -1,29 +1,29 @@
-"""How often we may ask again: a few times at once, then slowly."""
+"""Limits how often a call is repeated: a few times at once, then one by one with pauses."""
 
 
 class Budget:
-    """A bucket of tries that fills again with time alone.
+    """A rate limit (token bucket): up to `burst` tries at once; one more comes back every `interval` seconds.
 
-    The try is taken before the call is made, so that failing or cancelled calls count too.
+    Take a try before making the call, so that failed and cancelled calls count as well.
     """
 
     def __init__(self, *, burst: int, interval: int) -> None:
         self._burst = burst
         self._interval = interval
-        self._left = float(burst)
-        self._counted_at: float | None = None
+        self._tries_left = float(burst)
+        self._refilled_at: float | None = None
 
     def take(self, *, now: float) -> bool:
-        """Take one try, if one is left.
+        """Take one try; return whether one was left.
 
         Args:
-            now: seconds; a clock that goes back gives nothing, and takes nothing.
+            now: seconds; a clock that was set back neither adds nor removes tries.
         """
-        if self._counted_at is not None:
-            gained = max(0.0, now - self._counted_at) / self._interval
-            self._left = min(float(self._burst), self._left + gained)
-        self._counted_at = now
-        if self._left < 1:
+        if self._refilled_at is not None:
+            refill = max(0.0, now - self._refilled_at) / self._interval
+            self._tries_left = min(float(self._burst), self._tries_left + refill)
+        self._refilled_at = now
+        if self._tries_left < 1:
             return False
-        self._left -= 1
+        self._tries_left -= 1
         return True

@@ -1,4 +1,4 @@
-"""The provider as the rest of the library sees it: its metadata, a code for tokens, who a user is."""
+"""Everything that the library asks of the provider: metadata, tokens, userinfo, revocation, checks of its tokens."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -41,10 +41,12 @@ from asgi_oidc.provider.jwks import BURST, COOL_DOWN, KeyCache
 
 @dataclass(frozen=True, slots=True)
 class ProviderSettings:
-    """The part of the settings that is about the provider.
+    """The settings that are about the provider.
 
     Attributes:
-        named_claims: those that rules ask for; each with the names under which it may stand.
+        metadata: members that replace those of the provider's metadata.
+        algorithms_named: whether the setting `algorithms` names them; otherwise they are the default.
+        named_claims: the claims that rules require; for each, the names under which it may be found.
     """
 
     issuer: str
@@ -60,31 +62,31 @@ class ProviderSettings:
 
 
 class Provider:
-    """One issuer, and what we know of it."""
+    """One provider: makes the calls to it and checks its answers and tokens."""
 
     def __init__(self, settings: ProviderSettings, http: Http, clock: Callable[[], float]) -> None:
         self.http = http
         self._settings = settings
         self._clock = clock
-        self._discovery = Discovery(http, issuer=settings.issuer, by_hand=settings.metadata, clock=clock)
+        self._discovery = Discovery(http, issuer=settings.issuer, configured=settings.metadata, clock=clock)
         self._keys = KeyCache(http, jwks_uri=self._jwks_uri, clock=clock)
-        self._id_token_algorithms: set[str] = set()  # of those that were good; all are among ours
-        self._rotates = True  # refresh tokens, until it is seen that it does not
+        self._id_token_algorithms: set[str] = set()  # of valid ID Tokens so far; a subset of those we accept
+        self._rotates_refresh_tokens = True  # assumed until an answer shows that it does not
         self._logout_budget = Budget(burst=BURST, interval=COOL_DOWN)
 
     async def metadata(self) -> ProviderMetadata:
         """Return the metadata.
 
         Raises:
-            ProviderError: there is none yet, and the provider gives none.
+            ProviderError: nothing usable is cached, and it cannot be fetched.
         """
         return await self._discovery.metadata()
 
     async def metadata_for_login(self, *, response_mode: str | None) -> ProviderMetadata:
-        """Return the metadata, unless it rules out every login.
+        """Return the metadata if logins are possible with it.
 
         Raises:
-            ProviderUnsupported: it does not, and says why.
+            ProviderUnsupported: no login can succeed; the detail says why.
             ProviderError: as in `metadata`.
         """
         metadata, settings = await self.metadata(), self._settings
@@ -96,7 +98,7 @@ class Provider:
         return metadata
 
     async def exchange_code(self, code: str, *, code_verifier: str) -> TokenAnswer:
-        """Change a code into tokens, none of them checked yet.
+        """Exchange an authorization code for tokens; they are not checked yet.
 
         Raises:
             ProviderError: the provider refuses, or is down.
@@ -106,7 +108,7 @@ class Provider:
         return read_token_answer(await self.http.send(call, what="token"))
 
     async def refresh(self, refresh_token: str, *, resource: str | None = None) -> RefreshAnswer:
-        """Use a refresh token; nothing of the answer is checked yet.
+        """Exchange a refresh token for new tokens; they are not checked yet.
 
         Raises:
             ProviderError: the provider refuses, or is down.
@@ -114,32 +116,33 @@ class Provider:
         metadata = await self.metadata()
         call = refresh_call(metadata, self._settings.client, refresh_token, resource=resource)
         answer = read_refresh_answer(await self.http.send(call, what="token"))
-        self._rotates = answer.refresh_token not in (None, refresh_token)
+        self._rotates_refresh_tokens = answer.refresh_token not in (None, refresh_token)
         return answer
 
-    def left_after(self, error: ProviderError, refresh_token: str) -> str | None:
-        """Return the refresh token that is left after a failed refresh, None if there is none.
+    def remaining_refresh_token(self, error: ProviderError, refresh_token: str) -> str | None:
+        """Return the refresh token that can still be used after a failed refresh; None if there is none.
 
-        One that may be spent must not be sent again: the provider would take us for a thief, and end the grant for all
-        (RFC 9700 §4.14.2). A call without an answer proves nothing: most of these were never processed, and providers
-        that rotate take a token a second time for a moment, for clients whose network fails.
+        A token that may have been used up must not be sent again: the provider would take that for theft, and revoke
+        the whole grant (RFC 9700 §4.14.2). After a call without an answer, the token is kept: most such calls were
+        never processed, and providers that rotate refresh tokens accept the old one again for a short time, for clients
+        whose network fails.
         """
         if isinstance(error, UnusableTokens):
             return error.refresh_token if error.is_old_spent else refresh_token
-        return None if error.was_processed and self._rotates else refresh_token
+        return None if error.was_processed and self._rotates_refresh_tokens else refresh_token
 
-    async def exchange_token(self, subject_token: str, wanted: ExchangeTarget) -> RefreshAnswer:
-        """Change an access token into one for another API (RFC 8693).
+    async def exchange_token(self, subject_token: str, target: ExchangeTarget) -> RefreshAnswer:
+        """Exchange an access token for one that another API accepts (RFC 8693).
 
         Raises:
             ProviderError: the provider refuses, or is down.
         """
         metadata = await self.metadata()
-        call = exchange_call(metadata, self._settings.client, subject_token, wanted)
+        call = exchange_call(metadata, self._settings.client, subject_token, target)
         return read_refresh_answer(await self.http.send(call, what="token"))
 
     async def revoke(self, refresh_token: str) -> None:
-        """Revoke a refresh token, where the provider knows how (RFC 7009).
+        """Revoke a refresh token if the provider has a revocation endpoint (RFC 7009).
 
         Raises:
             ProviderError: the provider refuses, or is down.
@@ -150,18 +153,18 @@ class Provider:
             check_revocation_answer(await self.http.send(call, what="revocation"))
 
     async def check_id_token_again(self, token: str, expected: ExpectedAgain) -> dict[str, object]:
-        """Verify the ID Token of a refresh whole, and return its claims; errors as in `check_id_token`."""
+        """Verify signature and claims of a refresh's ID Token; return its claims. Errors as in `check_id_token`."""
         verified = await self._keys.verify(token, await self._algorithms())
         check_id_token_again(verified, expected, now=int(self._clock()), leeway=self._settings.leeway)
         self._remember_algorithm(verified)
         return verified.claims
 
     async def check_id_token(self, token: str, expected: Expected) -> dict[str, object]:
-        """Verify an ID Token whole, and return its claims.
+        """Verify signature and claims of an ID Token; return its claims.
 
         Raises:
             TokenRejected: it fails a check.
-            ProviderError: we have no keys, and the provider gives none.
+            ProviderError: no keys are cached, and they cannot be fetched.
         """
         verified = await self._keys.verify(token, await self._algorithms())
         check_id_token(verified, expected, now=int(self._clock()), leeway=self._settings.leeway)
@@ -169,7 +172,7 @@ class Provider:
         return verified.claims
 
     async def check_logout_token(self, token: str) -> Logout:
-        """Verify a logout token whole, and say whom it signs out; errors as in `check_id_token`."""
+        """Verify signature and claims of a logout token; return what it signs out. Errors as in `check_id_token`."""
         verified = await self._keys.verify(token, await self._logout_algorithms(), budget=self._logout_budget)
         return read_logout_token(
             verified,
@@ -184,11 +187,11 @@ class Provider:
         """Verify an access token and return its claims about the user; none if `claims_from_access_token` is off.
 
         Args:
-            sub: of the ID Token of the login.
+            sub: the `sub` of the login's ID Token.
 
         Raises:
-            TokenRejected: it is no JWT, or fails a check.
-            ProviderError: we have no keys, and the provider gives none.
+            TokenRejected: it is not a JWT, or fails a check.
+            ProviderError: no keys are cached, and they cannot be fetched.
         """
         if not self._settings.claims_from_access_token:
             return {}
@@ -203,30 +206,33 @@ class Provider:
                 leeway=self._settings.leeway,
             )
         except TokenRejected as error:
-            why = "it is opaque, or no JWT" if error.code == "token_malformed" else error.detail
-            raise TokenRejected(error.code, f"claims_from_access_token cannot use the access token: {why}") from None
+            reason = "it is opaque, or not a signed JWT" if error.code == "token_malformed" else error.detail
+            raise TokenRejected(error.code, f"claims_from_access_token cannot use the access token: {reason}") from None
         return user_claims(verified.claims)
 
     async def complete_claims(
-        self, claims: Claims, tokens: TokenAnswer, *, scope: str, others: Collection[str] = ()
+        self, claims: Claims, tokens: TokenAnswer, *, scope: str, access_token_claims: Collection[str] = ()
     ) -> dict[str, object]:
         """Add the claims of userinfo if the settings, the scopes or the rules ask for them.
 
         Args:
-            others: names of claims that the access token has: rules need not ask for them.
+            access_token_claims: names of claims that the access token has; for these, userinfo is not needed.
 
         Raises:
-            TokenRejected: userinfo speaks of somebody else.
-            ProviderError: userinfo was needed, and gave no usable answer.
+            TokenRejected: userinfo is about another user.
+            ProviderError: userinfo was needed, and its answer is an error or unusable.
         """
         endpoint = (await self.metadata()).userinfo_endpoint
-        wanted, is_auto = self._settings.userinfo, self._settings.userinfo == "auto"
-        named = [names for names in self._settings.named_claims if not any(name in others for name in names)]
+        setting, is_auto = self._settings.userinfo, self._settings.userinfo == "auto"
+        named = [
+            names for names in self._settings.named_claims if not any(name in access_token_claims for name in names)
+        ]
         lacks = lacks_claims(scope, claims, named=named)
-        if wanted == "never" or (is_auto and (endpoint is None or not lacks)):
+        if setting == "never" or (is_auto and (endpoint is None or not lacks)):
             return dict(claims)
         if endpoint is None:
-            raise AnswerRejected("userinfo_unsupported", "the metadata names no userinfo_endpoint")
+            detail = 'the setting userinfo is "always", but the metadata has no userinfo_endpoint'
+            raise AnswerRejected("userinfo_unsupported", detail)
         answer = await self.http.send(userinfo_call(endpoint, tokens.access_token), what="userinfo")
         if is_auto and answer.status in (401, 403):
             _log_refusal(answer)
@@ -250,10 +256,10 @@ class Provider:
         self._id_token_algorithms |= EDDSA_NAMES if id_token.alg in EDDSA_NAMES else {id_token.alg}
 
     async def _logout_algorithms(self) -> Collection[str]:
-        """Those that ID Tokens of this client are signed with (Back-Channel Logout 1.0 §2.6).
+        """Return the algorithms for logout tokens: those of this client's ID Tokens (Back-Channel Logout 1.0 §2.6).
 
-        As long as none has come, nobody can tell, and all that an ID Token may have are fine: a sign-out is not lost
-        because the process was started a moment ago. Named ones are taken by their word.
+        If the setting `algorithms` names some, it is those. Otherwise it is those that ID Tokens had so far; before the
+        first ID Token, all that one may have are accepted, so that a logout shortly after a restart is not lost.
         """
         allowed = await self._algorithms()
         if self._settings.algorithms_named:
@@ -261,19 +267,19 @@ class Provider:
         return [alg for alg in allowed if alg in self._id_token_algorithms] or allowed
 
     async def _algorithms(self) -> Collection[str]:
-        """The default algorithms are narrowed to those of the metadata; named ones are taken by their word."""
-        ours = self._settings.algorithms
-        theirs = (await self.metadata()).id_token_signing_alg_values_supported
-        if self._settings.algorithms_named or not theirs:
-            return ours
-        return [alg for alg in ours if alg in theirs]
+        """Return the algorithms for ID Tokens: those of the setting, or those defaults that the metadata lists."""
+        accepted = self._settings.algorithms
+        supported = (await self.metadata()).id_token_signing_alg_values_supported
+        if self._settings.algorithms_named or not supported:
+            return accepted
+        return [alg for alg in accepted if alg in supported]
 
     async def _jwks_uri(self) -> str:
         return (await self.metadata()).jwks_uri
 
 
 def _log_refusal(answer: Answer) -> None:
-    """Log why userinfo was refused: often the access token is for another API (`resource`, `audience`)."""
+    """Log why userinfo was refused; often the access token is for another API (`resource`, `audience`)."""
     try:
         check_status(answer, what="userinfo")
     except ProviderError as error:

@@ -177,7 +177,7 @@ class TokenRefresher:
             await self._withdraw(lock.session, refused.detail)
             raise SessionEnded(detail=f"the provider has withdrawn the refresh token: {refused.detail}") from refused
         except ProviderError as error:
-            await self._keep(lock, self._provider.left_after(error, refresh_token))
+            await self._keep(lock, self._provider.remaining_refresh_token(error, refresh_token))
             raise await self._given_up(lock, error) from error
         except TimeoutError as error:
             raise await self._given_up(lock, error) from error
