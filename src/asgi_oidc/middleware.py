@@ -82,15 +82,14 @@ class OIDCMiddleware:
         Raises:
             UnsupportedScope: the scope type is not one that this middleware can protect.
         """
-        match scope["type"]:
-            case "http":
-                await self._serve_http(scope, receive, send)
-            case "websocket":
-                await self._composition.websockets.serve(scope, receive, send)
-            case "lifespan":
-                await self._composition.lifespan.serve(scope, receive, send)
-            case other:
-                raise UnsupportedScope(detail=f"expected scope type http, websocket or lifespan, got {other!r}")
+        if scope["type"] == "http":
+            await self._serve_http(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await self._composition.websockets.serve(scope, receive, send)
+        elif scope["type"] == "lifespan":
+            await self._composition.lifespan.serve(scope, receive, send)
+        else:
+            raise UnsupportedScope(detail=f"expected scope type http, websocket or lifespan, got {scope['type']!r}")
 
     @property
     def app(self) -> ASGIApp:

@@ -12,7 +12,7 @@ from asgi_oidc.errors.sanitized import sanitizes_errors
 from asgi_oidc.logout.after_logout import AfterLogout
 from asgi_oidc.policy.access_control import AccessControl
 from asgi_oidc.policy.app_errors import ReadAuthentication, decide_on_app_error, find_app_error
-from asgi_oidc.policy.csrf import check_origin
+from asgi_oidc.policy.csrf import refused_origin
 from asgi_oidc.policy.denials import Denials
 from asgi_oidc.policy.policy import Allow, Denial, MatchedPolicy, StartLogin
 from asgi_oidc.sessions.repository import ActiveSession
@@ -74,9 +74,9 @@ class HttpRequests:
                 await _send(signed_out, request, send)
                 return
         response = AppResponse(self._app_responses, active, matched, request, receive, send)
-        refused = None if active is None else check_origin(request, origin=self._origin, allowed=matched.origins)
-        if refused is not None:
-            await _send(await self._denied(refused, request, matched, active, receive), request, response.send)
+        if active is not None and request.acts_from_elsewhere(self._origin, matched.origins):
+            denied = await self._denied(refused_origin(request), request, matched, active, receive)
+            await _send(denied, request, response.send)
             return
         app_error: OIDCError | None = None
         try:

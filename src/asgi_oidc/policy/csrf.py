@@ -1,19 +1,12 @@
-"""Cross-site request forgery: a page of another site never acts with the session of our user."""
+"""Cross-site request forgery: a page of another site never acts with the session of our user.
+
+`Request.acts_from_elsewhere` recognizes such a request; this module says why it is refused, and checks websockets.
+"""
 
 from collections.abc import Collection
 
 from asgi_oidc.errors import RequestRejected
 from asgi_oidc.web.request import Request
-
-
-def check_origin(request: Request, *, origin: str, allowed: Collection[str]) -> RequestRejected | None:
-    """Return why a request must not act with the session of its user, None if it may.
-
-    Args:
-        origin: our own.
-        allowed: other origins that a rule names.
-    """
-    return refused_origin(request) if request.acts_from_elsewhere(origin, allowed) else None
 
 
 def is_own_websocket(request: Request, *, origin: str, allowed: Collection[str]) -> bool:
