@@ -284,3 +284,10 @@ async def test_a_browser_that_disconnects_while_it_posts_is_not_an_error():
     exchange = await post(FORM, first, {"type": "http.disconnect"})
 
     assert (exchange.status, exchange.error) == (400, "body_incomplete")
+
+
+async def test_a_deep_link_that_is_too_long_keeps_its_path(site):
+    """Home would be worse."""
+    landed = await site.browser().sign_in("alice", "/reports/7?" + "q" * 5000)
+
+    assert (landed.status_code, landed.path) == (200, "/reports/7")

@@ -216,6 +216,17 @@ async def test_a_session_that_would_not_fit_is_compressed():
     assert len(site.app.scope["user"].claims["groups"]) == 3500
 
 
+async def test_a_session_that_is_too_large_to_be_compressed_does_not_fit(caplog):
+    """Four cookies would hold it, and a proxy would refuse them."""
+    browser, url = await crowded(4400).at_callback()
+
+    response = await browser.get(url, headers=PROGRAM)
+
+    assert (response.status_code, response.json()["error"]) == (500, "session_too_large")
+    assert "of 6500 characters" in caplog.text
+    assert session_cookies(browser) == []
+
+
 async def test_a_session_that_shrinks_deletes_the_cookies_that_it_leaves():
     """Stale pieces would be sent for ever."""
     site = crowded(1200)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from asgi_oidc.web.return_to import MAX_RETURN_TO_LENGTH, check_return_to
+from asgi_oidc.web.return_to import MAX_RETURN_TO_LENGTH, check_return_to, shorter_paths
 
 
 @pytest.mark.parametrize(
@@ -112,3 +112,30 @@ def test_a_backslash_in_a_query_is_data():
 def test_a_fragment_goes_along(given, kept):
     """It never comes to a server by itself, but a single-page app hands it over with the path."""
     assert check_return_to(given, own_paths="/auth") == kept
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("/page?" + "q" * MAX_RETURN_TO_LENGTH, "/page"),
+        ("/page?" + "q" * MAX_RETURN_TO_LENGTH + "#place", "/page"),
+        ("/page?x=1#" + "f" * MAX_RETURN_TO_LENGTH, "/page?x=1"),
+    ],
+)
+def test_what_is_too_long_keeps_its_page(given, kept):
+    """A deep link that ends at home has lost its reader."""
+    assert check_return_to(given, own_paths="/auth") == kept
+
+
+@pytest.mark.parametrize(
+    ("path", "shorter"),
+    [
+        ("/page?x=1#y", ["/page?x=1", "/page"]),
+        ("/page#y", ["/page"]),
+        ("/page?x=1", ["/page"]),
+        ("/page", []),
+    ],
+)
+def test_a_path_is_shortened_step_by_step(path, shorter):
+    """First the place on the page, then what it was asked for."""
+    assert list(dict.fromkeys(shorter_paths(path))) == shorter
