@@ -128,7 +128,7 @@ def open_the_session(it: Specimen) -> Work:
 
 
 def keep_what_was_opened(it: Specimen) -> Work:
-    seen: SessionCache[int, object] = SessionCache(most=100)
+    seen: SessionCache[int, object] = SessionCache(max_entries=100)
     numbers = iter(range(1 << 60))
     return lambda: seen.keep(next(numbers), it.active, size=1)
 

@@ -14,7 +14,7 @@ from benchmarks.sites import OurSite
 from benchmarks.stores import Counting
 
 from asgi_oidc import MemoryStore
-from asgi_oidc.sessions.revocations import MAX_REVOCATIONS, Name, Revocations, plain_name
+from asgi_oidc.sessions.revocations import MAX_REVOCATIONS, NamingScheme, Revocations, plain_names
 from asgi_oidc.sessions.session import Login
 from asgi_oidc.sessions.store_records import Records
 
@@ -32,7 +32,7 @@ LOGIN = Login(
 )
 
 
-def look(name: Name, marks: int, *, sessions: int = 1) -> Callable[[], Callable[[], object]]:
+def look(name: NamingScheme, marks: int, *, sessions: int = 1) -> Callable[[], Callable[[], object]]:
     """Look at sessions that live and were never looked at since they were opened, as the first request of each does.
 
     Args:
@@ -40,12 +40,12 @@ def look(name: Name, marks: int, *, sessions: int = 1) -> Callable[[], Callable[
     """
 
     def make() -> Callable[[], object]:
-        ended = Revocations(name, lifetime=1000, needed=1000)
+        ended = Revocations(name, lifetime=1000, needed_for=1000)
         for _ in range(marks):
             ended.end(secrets.token_urlsafe(32), now=NOW)
         data = itertools.cycle([msgspec.json.encode(each) for each in some_logins(sessions)])
         decode = msgspec.json.Decoder(Login).decode
-        return lambda: ended.over_from(decode(next(data)))
+        return lambda: ended.effective_at(decode(next(data)))
 
     return make
 
@@ -72,10 +72,10 @@ def main() -> None:
     """Measure in memory, with many marks and with few, then count."""
     harness = Harness("logout", processes=3, values=3)
     shared = Records([secrets.token_bytes(32)], context=("issuer", "client", "url")).revocation_names
-    one, many = look(plain_name, 0), look(plain_name, 0, sessions=SESSIONS)
+    one, many = look(plain_names, 0), look(plain_names, 0, sessions=SESSIONS)
     cases = {
-        f"{MAX_REVOCATIONS:,} marks in memory": (look(plain_name, MAX_REVOCATIONS), one),
-        f"the same, {SESSIONS:,} sessions in turn": (look(plain_name, MAX_REVOCATIONS, sessions=SESSIONS), many),
+        f"{MAX_REVOCATIONS:,} marks in memory": (look(plain_names, MAX_REVOCATIONS), one),
+        f"the same, {SESSIONS:,} sessions in turn": (look(plain_names, MAX_REVOCATIONS, sessions=SESSIONS), many),
         "10,000 marks that are shared, their names keyed": (look(shared, 10_000), one),
         f"the same, {SESSIONS:,} sessions in turn, keyed": (look(shared, 10_000, sessions=SESSIONS), many),
     }

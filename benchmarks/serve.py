@@ -94,12 +94,12 @@ def with_small_tables(app: OIDCMiddleware) -> OIDCMiddleware:
     sessions: Any = watcher.sessions
     used: Any = http._endpoint_routing._endpoints["/auth/callback"]
     tokens = http._app_scopes._tools.resource_tokens
-    tables = (sessions._opened, sessions._refreshed_tokens, used.used_logins._replay_cache, tokens._cache)
+    tables: tuple[Any, ...] = (sessions._opened, sessions._refreshed_tokens, tokens._cache)
     for table in tables:
-        table._most = 300
-    watcher.revocations._most = (
-        30_000  # enough for the sessions of a minute; one that is older than a mark that had to go is over
-    )
+        table._max_entries = 300
+    used.used_logins._replay_cache._most = 300
+    # Enough for the sessions of a minute; a session that is older than a forgotten revocation is over.
+    watcher.revocations._max_revocations = 30_000
     return app
 
 

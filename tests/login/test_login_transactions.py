@@ -249,7 +249,7 @@ def test_the_sessions_that_other_logins_may_have_begun_are_known_by_their_names(
     assert IN_PROGRESS.sessions_of_others("one", window.cookies) == [short_digest("another-session")]
     assert IN_PROGRESS.has_others("one", window.cookies)
     assert not IN_PROGRESS.has_others(
-        "one", {name: "" for name in window.cookies if IN_PROGRESS.is_there("one", {name: ""})}
+        "one", {name: "" for name in window.cookies if IN_PROGRESS.has_cookie("one", {name: ""})}
     )
 
 
@@ -338,7 +338,7 @@ def test_a_login_loop_is_recognised_by_the_logins_in_progress(in_progress, circl
     for one in in_progress:
         window.put(login(one))
 
-    assert IN_PROGRESS.goes_in_circles(window.cookies, now=NOW) is circles
+    assert IN_PROGRESS.is_in_login_loop(window.cookies, now=NOW) is circles
 
 
 def test_old_logins_and_unreadable_cookies_do_not_make_a_loop():
@@ -348,7 +348,7 @@ def test_old_logins_and_unreadable_cookies_do_not_make_a_loop():
         window.put(login(one + RESTARTED, created_at=NOW - LOGIN_LIFETIME))
     cookies = {**window.cookies, "__Host-oidc-abcdefgh-login-x": "junk", "other": "1"}
 
-    assert not IN_PROGRESS.goes_in_circles(cookies, now=NOW)
+    assert not IN_PROGRESS.is_in_login_loop(cookies, now=NOW)
 
 
 def test_the_repr_of_a_login_shows_no_secrets():

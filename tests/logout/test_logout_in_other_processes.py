@@ -184,7 +184,7 @@ async def test_requests_never_wait_for_the_revocation_feed_while_it_is_read():
             await anyio.lowlevel.checkpoint()
         await browser.fetch("/auth/logout", method="POST")
         with anyio.fail_after(PATIENCE):
-            while not revocations_of(other.middleware)._known:  # noqa: ASYNC110  # it sets no event of ours
+            while not revocations_of(other.middleware)._entries:  # noqa: ASYNC110  # it sets no event of ours
                 await anyio.sleep(0.05)
         store.forget_calls()
         is_in = await are_in(copy)

@@ -18,7 +18,7 @@ def site(request: pytest.FixtureRequest) -> LogoutSite:
 
 def revocation_count(site: LogoutSite) -> int:
     """How many are remembered: a bound of memory, which nothing else shows."""
-    return len(revocations_of(site.middleware)._known)
+    return len(revocations_of(site.middleware)._entries)
 
 
 def fill_up(site: LogoutSite, sub: str) -> None:

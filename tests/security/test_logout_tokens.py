@@ -143,7 +143,7 @@ async def test_a_thousand_forged_tokens_make_bounded_calls():
     sid, before = await sid_of(browser), len(site.provider.calls)
     used, revocations = replay_cache_of(site.middleware), revocations_of(site.middleware)
     await site.hear(stranger.logout_token("alice", sid=sid, header={"kid": "the first"}))  # the log keeps its reason
-    remembered = [len(used._names), len(revocations._known)]
+    remembered = [len(used._names), len(revocations._entries)]
 
     statuses = {
         (await site.hear(stranger.logout_token("alice", sid=sid, header={"kid": f"k-{number}"}))).status
@@ -152,7 +152,7 @@ async def test_a_thousand_forged_tokens_make_bounded_calls():
 
     assert (statuses, len(site.provider.calls) - before) == ({400}, 3)
     assert await are_in(browser) == [True]
-    assert [len(used._names), len(revocations._known)] == remembered
+    assert [len(used._names), len(revocations._entries)] == remembered
 
 
 async def test_while_the_keys_are_away_no_sign_in_pays_for_it():

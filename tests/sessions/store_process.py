@@ -35,7 +35,7 @@ class Process:
             Sealer(secrets, context=CONTEXT), CookieStyle(secure=True), "oidc-abcdefgh"
         )
         self.limits = Limits(idle=600, lifetime=3600)
-        self.revocations = Revocations(self.records.revocation_names, lifetime=10_000, needed=0)
+        self.revocations = Revocations(self.records.revocation_names, lifetime=10_000, needed_for=0)
         self.sessions = StoredSessions(
             GuardedStore(self.store),
             self.records,

@@ -25,7 +25,9 @@ async def process() -> Process:
 
 
 def seen(active: ActiveSession | None) -> tuple[Session, int, Sequence[str], int] | None:
-    return None if active is None else (active.session, active.held, active.left_behind, active.fresh_until)
+    return (
+        None if active is None else (active.session, active.browser_generation, active.left_behind, active.fresh_until)
+    )
 
 
 def at_once(process: Process) -> ActiveSession | None:
@@ -38,7 +40,7 @@ async def test_cookies_are_decrypted_once(process):
 
     assert active is not None
     assert active.session is (await process.request()).session
-    assert (active.session, active.held, active.is_over) == (SESSION, 0, False)
+    assert (active.session, active.browser_generation, active.is_over) == (SESSION, 0, False)
 
 
 @pytest.mark.parametrize("header", [b"%s; _ga=2", b"_ga=1;%s", b"%s;other", b"x=1; %s; x=2", b"x=\xff;\t%s\t; \xfc=1"])

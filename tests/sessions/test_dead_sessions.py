@@ -168,7 +168,7 @@ async def test_who_signs_in_after_an_expiry_replaces_nothing(site):
     await browser.get("/auth/login")
 
     assert await who_am_i(browser) == "bob"
-    assert not revocations_of(site.middleware)._known  # a bound of memory, which nothing else shows
+    assert not revocations_of(site.middleware)._entries  # a bound of memory, which nothing else shows
 
 
 async def test_a_dead_cookie_gets_to_the_page_that_says_signed_out():

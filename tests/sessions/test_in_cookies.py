@@ -11,7 +11,7 @@ from asgi_oidc.errors import LoginLoop
 from asgi_oidc.sessions.in_cookies import MAX_LAST_USES, CookieSessions
 from asgi_oidc.sessions.repository import LOCK_LIFETIME, ActiveSession
 from asgi_oidc.sessions.revocation_feed import NoFeed, RevocationFeed
-from asgi_oidc.sessions.revocations import MAX_PER_USER, MAX_REVOCATIONS, Revocations, plain_name
+from asgi_oidc.sessions.revocations import MAX_PER_USER, MAX_REVOCATIONS, Revocations, plain_names
 from asgi_oidc.sessions.sealing import Sealer
 from asgi_oidc.sessions.session import Limits, Session, Use
 from asgi_oidc.sessions.session_cookies import MAX_VALUE_LENGTH, SessionCookies
@@ -38,7 +38,7 @@ class Process:
         self.session_cookies = SessionCookies(
             Sealer(secrets, context=("a", "b", "c")), CookieStyle(secure=True), "oidc-abcdefgh"
         )
-        self.revocations = Revocations(plain_name, lifetime=10_000, needed=3600, most=max_revocations)
+        self.revocations = Revocations(plain_names, lifetime=10_000, needed_for=3600, max_revocations=max_revocations)
         limits = Limits(idle=600, lifetime=3600)
         self.sessions = CookieSessions(
             self.session_cookies,
@@ -81,7 +81,7 @@ class Process:
 
 def known(active: ActiveSession | None) -> tuple[Session, int] | None:
     """What a request knows: the session, and which tokens the browser has."""
-    return None if active is None else (active.session, active.held)
+    return None if active is None else (active.session, active.browser_generation)
 
 
 @pytest.fixture
@@ -118,9 +118,9 @@ async def test_a_new_session_can_be_opened(process):
     await process.begin()
 
     assert known(await process.sessions.open(process.cookies)) == (SESSION, 0)
-    assert process.sessions.is_there(process.cookies)
+    assert process.sessions.has_cookie(process.cookies)
     assert await process.sessions.open(Cookies(b"")) is None
-    assert not process.sessions.is_there({})
+    assert not process.sessions.has_cookie({})
 
 
 async def test_a_response_without_changes_sets_no_cookie(process):
@@ -291,7 +291,7 @@ async def test_a_session_in_its_grace_is_not_saved_again(process):
 
     assert process.answer(active) == []
     assert await process.sessions.newest(active.session) is not None
-    assert [process.revocations.is_dead(LOGIN, now=process.now + after) for after in (29, 30)] == [False, True]
+    assert [process.revocations.is_revoked(LOGIN, now=process.now + after) for after in (29, 30)] == [False, True]
 
 
 async def test_token_cookies_of_older_sessions_are_deleted(process):
@@ -356,7 +356,7 @@ async def test_last_uses_are_bounded(process):
     await process.begin()
     open_for_long = await process.request()
     for number in range(MAX_LAST_USES):
-        await process.sessions.touch(ActiveSession(another(SESSION, f"session-{number}"), held=0))
+        await process.sessions.touch(ActiveSession(another(SESSION, f"session-{number}"), browser_generation=0))
     process.now += 599
     before = await process.sessions.newest(open_for_long.session)
     process.now += 1
@@ -370,9 +370,9 @@ async def test_a_session_at_the_provider_is_known_by_its_user(process):
     """A sign-out that names the session of one and the user of another is a mistake; what is unknown is none."""
     process.revocations.remember_user(sub="alice", sid="s1")
 
-    assert [await process.sessions.is_of_another("s1", sub) for sub in ("alice", "bob")] == [False, True]
-    assert not await process.sessions.is_of_another("s2", "bob")
-    assert await process.sessions.end_named(sub="alice", sid="s1") == 0
+    assert [await process.sessions.is_sid_of_another_user("s1", sub) for sub in ("alice", "bob")] == [False, True]
+    assert not await process.sessions.is_sid_of_another_user("s2", "bob")
+    assert await process.sessions.end_all(sub="alice", sid="s1") == 0
 
 
 async def test_a_name_that_several_users_had_says_nothing(process):
@@ -380,7 +380,9 @@ async def test_a_name_that_several_users_had_says_nothing(process):
     for sub in ("alice", "bob", "alice"):
         process.revocations.remember_user(sub=sub, sid="s1")
 
-    assert [await process.sessions.is_of_another("s1", sub) for sub in ("alice", "bob", "carol")] == [False] * 3
+    assert [await process.sessions.is_sid_of_another_user("s1", sub) for sub in ("alice", "bob", "carol")] == [
+        False
+    ] * 3
 
 
 def of_sid(sid: str, sub: str) -> Session:
@@ -399,8 +401,8 @@ async def test_one_user_cannot_fill_the_memory_with_revocations(process, how):
         else:
             await process.sessions.end(another(other, f"id-{number}"))
 
-    dead = [process.revocations.is_dead(login, now=process.now) for login in (other.login, of_bob.login, newest)]
-    assert (len(process.revocations._known), dead) == (MAX_PER_USER + 1, [True, False, False])
+    dead = [process.revocations.is_revoked(login, now=process.now) for login in (other.login, of_bob.login, newest)]
+    assert (len(process.revocations._entries), dead) == (MAX_PER_USER + 1, [True, False, False])
 
 
 async def test_one_user_cannot_fill_the_memory_with_token_revocations(process):
@@ -408,12 +410,12 @@ async def test_one_user_cannot_fill_the_memory_with_token_revocations(process):
     sessions = [another(of_sid("s1", "alice"), f"id-{number}") for number in range(MAX_PER_USER + 50)]
     for session in sessions:
         for generation in (1, 2):
-            await process.sessions.outdate(refreshed(session, generation))
+            await process.sessions.revoke_older_tokens(refreshed(session, generation))
 
     dead = [
-        process.revocations.is_dead(session.login, now=process.now) for session in (sessions[0], of_sid("s2", "bob"))
+        process.revocations.is_revoked(session.login, now=process.now) for session in (sessions[0], of_sid("s2", "bob"))
     ]
-    assert (len(process.revocations._known), dead) == (MAX_PER_USER + 1, [True, False])
+    assert (len(process.revocations._entries), dead) == (MAX_PER_USER + 1, [True, False])
 
 
 async def test_outdated_tokens_open_nothing_and_bring_nothing(process):
@@ -421,7 +423,7 @@ async def test_outdated_tokens_open_nothing_and_bring_nothing(process):
     await process.begin()
     active = await process.request()
     assert process.sessions.at_once(process.cookies.header) is not None
-    process.revocations.outdate(refreshed(SESSION, 5), now=process.now)
+    process.revocations.revoke_older_tokens(refreshed(SESSION, 5), now=process.now)
 
     assert process.sessions.at_once(process.cookies.header) is None
     assert await process.sessions.newest(SESSION) is None
@@ -438,8 +440,8 @@ async def test_sessions_of_others_that_a_user_takes_over_count_against_those_oth
     for number in range(MAX_PER_USER + 50):
         await process.sessions.expire_with_grace(f"id-{number}", grace=0, successor=newest, other=other)
 
-    dead = [process.revocations.is_dead(login, now=process.now) for login in (other, newest)]
-    assert (len(process.revocations._known), dead) == (MAX_PER_USER + 1, [True, False])
+    dead = [process.revocations.is_revoked(login, now=process.now) for login in (other, newest)]
+    assert (len(process.revocations._entries), dead) == (MAX_PER_USER + 1, [True, False])
 
 
 async def test_who_takes_over_too_many_sessions_of_unknown_users_is_stopped(process):
@@ -450,7 +452,7 @@ async def test_who_takes_over_too_many_sessions_of_unknown_users_is_stopped(proc
     with pytest.raises(LoginLoop) as stopped:
         await process.sessions.expire_with_grace("one more", grace=0, successor=LOGIN)
 
-    assert (stopped.value.code, len(process.revocations._known)) == ("login_loop_signed_in", MAX_PER_USER)
+    assert (stopped.value.code, len(process.revocations._entries)) == ("login_loop_signed_in", MAX_PER_USER)
 
 
 async def test_a_user_may_make_revocations_again_when_old_ones_expire(process):
@@ -462,7 +464,7 @@ async def test_a_user_may_make_revocations_again_when_old_ones_expire(process):
 
     await process.sessions.expire_with_grace("later", grace=30, successor=LOGIN)
 
-    assert process.revocations.is_dead(msgspec.structs.replace(LOGIN, id="later", sub="x"), now=process.now + 30)
+    assert process.revocations.is_revoked(msgspec.structs.replace(LOGIN, id="later", sub="x"), now=process.now + 30)
 
 
 async def test_the_repr_of_an_open_session_shows_no_cookies_or_tokens():
@@ -471,7 +473,7 @@ async def test_the_repr_of_an_open_session_shows_no_cookies_or_tokens():
     browser = await site.signed_in()
     await browser.get("/page")
 
-    opened = list(sessions_of(site.middleware)._opened._kept.values())
+    opened = list(sessions_of(site.middleware)._opened._values.values())
     printed = " ".join(f"{each!r} {pretty_repr(each)}" for each in opened)
 
     assert "_Opened(ends_at=" in printed

@@ -45,7 +45,7 @@ async def test_a_new_session_is_opened_by_its_cookie(process):
     active = await process.sessions.open({process.session_cookies.name: ID})
 
     assert [line.partition(b";")[0] for line in lines] == [f"{process.session_cookies.name}={ID}".encode()]
-    assert active == ActiveSession(SESSION, held=0)
+    assert active == ActiveSession(SESSION, browser_generation=0)
     assert process.store.calls == ["get"]
 
 
@@ -77,8 +77,8 @@ async def test_an_unknown_id_means_an_anonymous_user(process):
     await process.begin()
 
     assert await process.sessions.open({process.session_cookies.name: OTHER_ID}) is None
-    assert process.sessions.is_there({process.session_cookies.name: OTHER_ID})
-    assert not process.sessions.is_there({})
+    assert process.sessions.has_cookie({process.session_cookies.name: OTHER_ID})
+    assert not process.sessions.has_cookie({})
 
 
 async def test_a_record_sealed_with_an_old_secret_means_anonymous_and_is_logged(process):
@@ -384,7 +384,7 @@ async def test_the_end_holds_in_this_process_also_when_the_store_is_down(process
 
 async def test_a_request_that_saw_the_end_leaves_the_cookie_alone(process):
     """It is worth nothing any more, and by now it may be that of a newer session."""
-    active = ActiveSession(SESSION, held=0, is_over=True)
+    active = ActiveSession(SESSION, browser_generation=0, is_over=True)
 
     assert process.sessions.cookies_due(active, process.cookies()) == []
     assert process.sessions.delete({})[0].startswith(process.session_cookies.name.encode() + b"=; ")
@@ -398,7 +398,7 @@ async def test_a_session_expires_with_its_grace_in_all_processes(process):
 
     other = Process(process)
     assert await process.stored() == with_tokens(ends_at=1030)
-    assert [process.revocations.is_dead(LOGIN, now=now) for now in (1029, 1030)] == [False, True]
+    assert [process.revocations.is_revoked(LOGIN, now=now) for now in (1029, 1030)] == [False, True]
     process.advance(29)
     assert await other.sessions.newest(SESSION) is not None
     process.advance(1)
@@ -413,7 +413,7 @@ async def test_a_session_without_a_grace_is_gone_at_once(process):
 
     assert await process.stored() is None
     assert process.store.calls == ["remove"]
-    assert process.revocations.is_dead(LOGIN, now=1000)
+    assert process.revocations.is_revoked(LOGIN, now=1000)
 
 
 async def test_an_ended_session_gets_no_grace(process):
@@ -438,7 +438,7 @@ async def test_a_sign_out_of_a_user_over_the_revocation_limit_removes_all_their_
     await process.sessions.end(SESSION)
 
     there = [await process.stored(session) is not None for session in (SESSION, another(SESSION), of_bob)]
-    assert (there, len(process.revocations._known)) == ([False, False, True], MAX_PER_USER + 1)
+    assert (there, len(process.revocations._entries)) == ([False, False, True], MAX_PER_USER + 1)
 
 
 @pytest.mark.parametrize("grace", [0, 30])
@@ -450,7 +450,7 @@ async def test_over_the_revocation_limit_a_session_gets_its_grace_without_a_revo
     await process.sessions.expire_with_grace(ID, grace=grace, successor=LOGIN)
 
     assert await process.stored() == (with_tokens(ends_at=1030) if grace else None)
-    assert len(process.revocations._known) == MAX_PER_USER
+    assert len(process.revocations._entries) == MAX_PER_USER
 
 
 async def test_outdated_tokens_end_all_sessions_of_a_user_over_the_revocation_limit(process):
@@ -458,16 +458,16 @@ async def test_outdated_tokens_end_all_sessions_of_a_user_over_the_revocation_li
     of_bob = msgspec.structs.replace(SESSION, login=msgspec.structs.replace(LOGIN, id=THIRD_ID, sub="bob"))
     for session in (SESSION, another(SESSION), of_bob):
         await process.begin(session)
-    process.revocations.outdate(refreshed(SESSION), now=1000)
+    process.revocations.revoke_older_tokens(refreshed(SESSION), now=1000)
     fill_up(process, "alice")
 
-    await process.sessions.outdate(refreshed(SESSION, 2))
+    await process.sessions.revoke_older_tokens(refreshed(SESSION, 2))
     before = await process.stored(SESSION) is not None
-    await process.sessions.outdate(refreshed(another(SESSION)))
+    await process.sessions.revoke_older_tokens(refreshed(another(SESSION)))
 
     there = [await process.stored(session) is not None for session in (SESSION, another(SESSION), of_bob)]
     assert (process.revocations.least_generation(LOGIN), before, there) == (2, True, [False, False, True])
-    dead = [process.revocations.is_dead(session.login, now=1000) for session in (SESSION, another(SESSION), of_bob)]
+    dead = [process.revocations.is_revoked(session.login, now=1000) for session in (SESSION, another(SESSION), of_bob)]
     assert dead == [True, True, False]
 
 
@@ -477,9 +477,9 @@ async def test_outdated_tokens_of_such_a_user_are_dead_here_while_the_store_is_d
     fill_up(process, "alice")
     process.store.broken = {"linked", "link", "remove"}
 
-    await process.sessions.outdate(refreshed(SESSION))
+    await process.sessions.revoke_older_tokens(refreshed(SESSION))
 
-    assert process.revocations.is_dead(LOGIN, now=1000)
+    assert process.revocations.is_revoked(LOGIN, now=1000)
 
 
 # --- one renewal at a time
@@ -528,7 +528,7 @@ async def test_tokens_that_were_not_saved_are_saved_later(process):
 
     active = await process.sessions.open(process.cookies())
 
-    assert active == ActiveSession(refreshed(SESSION), held=1)
+    assert active == ActiveSession(refreshed(SESSION), browser_generation=1)
     assert await process.stored() == refreshed(SESSION)
     process.store.forget_calls()
     await process.sessions.open(process.cookies())
@@ -676,7 +676,7 @@ async def test_sessions_end_by_user_by_session_at_the_provider_or_by_both(named,
     for each in sessions:
         await process.begin(each)
 
-    count = await process.sessions.end_named(**named)
+    count = await process.sessions.end_all(**named)
 
     assert ([await process.stored(each) is None for each in sessions], count) == (gone, sum(gone))
 
@@ -687,7 +687,7 @@ async def test_sessions_of_before_a_change_of_the_secret_end_too():
     await old.begin(of(ID, "alice", "s1"))
     new = Process(old, secrets=(b"n" * 32, SECRET))
 
-    assert await new.sessions.end_named(sub="alice", sid="s1") == 1
+    assert await new.sessions.end_all(sub="alice", sid="s1") == 1
     assert await old.stored(of(ID, "alice", "s1")) is None
 
 
@@ -698,10 +698,10 @@ async def test_a_session_at_the_provider_is_known_by_its_user():
 
     asked = [("s1", "alice"), ("s1", "bob"), ("s2", "bob")]
 
-    known = [await process.sessions.is_of_another(sid, sub) for sid, sub in asked]
-    await process.sessions.end_named(sub="alice", sid=None)
+    known = [await process.sessions.is_sid_of_another_user(sid, sub) for sid, sub in asked]
+    await process.sessions.end_all(sub="alice", sid=None)
 
-    assert (known, await process.sessions.is_of_another("s1", "bob")) == ([False, True, False], False)
+    assert (known, await process.sessions.is_sid_of_another_user("s1", "bob")) == ([False, True, False], False)
 
 
 def of(session_id: str, sub: str, sid: str) -> Session:

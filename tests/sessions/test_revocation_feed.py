@@ -21,7 +21,7 @@ from asgi_oidc.sessions.revocation_feed import (
     StoredFeed,
     try_to_write,
 )
-from asgi_oidc.sessions.revocations import Revocation, Revocations, plain_name
+from asgi_oidc.sessions.revocations import Revocation, Revocations, plain_names
 from asgi_oidc.sessions.session import Login
 from asgi_oidc.stores.guarded_store import GuardedStore
 from asgi_oidc.stores.memory import MemoryStore
@@ -53,7 +53,7 @@ class Process:
     """
 
     def __init__(self, store: ScriptedStore, clocks: Clocks, *, keeps_all: bool = True) -> None:
-        self.revocations = Revocations(named, lifetime=LIFETIME, needed=LIFETIME)
+        self.revocations = Revocations(named, lifetime=LIFETIME, needed_for=LIFETIME)
         self.store = store
         self.clocks = clocks
         self.feed = StoredFeed(
@@ -71,12 +71,12 @@ class Process:
 
     def knows(self, session_id: str) -> bool:
         """Say whether it takes a session for over."""
-        return self.revocations.is_dead(login(session_id), now=self.clocks.wall)
+        return self.revocations.is_revoked(login(session_id), now=self.clocks.wall)
 
 
 def named(kind: str, value: str) -> tuple[str, ...]:
     """Name revocations as a store accepts them: no blanks."""
-    return tuple(f"{value}-{kind}" for _ in plain_name(kind, value))
+    return tuple(f"{value}-{kind}" for _ in plain_names(kind, value))
 
 
 def login(session_id: str, *, began: int = NOW * 1000) -> Login:
@@ -328,9 +328,9 @@ async def test_an_unwritten_revocation_is_written_with_the_next_read(here, there
     before = there.knows("x"), there.knows("y")
 
     store.broken = set()
-    await here.feed.look()
+    await here.feed.try_to_catch_up()
     store.forget_calls()
-    await here.feed.look()
+    await here.feed.try_to_catch_up()
     await there.feed.catch_up()
 
     assert (before, there.knows("x"), there.knows("y")) == ((False, False), True, True)
@@ -347,10 +347,10 @@ async def test_a_revocation_that_grows_while_it_is_written_is_written_again(here
 
     store.before["link"] = [grow]
     await here.feed.write_soon(older)
-    await here.feed.look()
+    await here.feed.try_to_catch_up()
     await there.feed.catch_up()
 
-    assert there.revocations.is_dead(msgspec.structs.replace(login("x"), sub="alice"), now=NOW)
+    assert there.revocations.is_revoked(msgspec.structs.replace(login("x"), sub="alice"), now=NOW)
 
 
 async def test_the_queue_of_unwritten_revocations_is_bounded(here, store):
@@ -360,13 +360,13 @@ async def test_the_queue_of_unwritten_revocations_is_bounded(here, store):
 
     await here.feed.write_soon(mark._replace(name=f"name-{number}") for number in range(MAX_UNWRITTEN + 1))
 
-    assert (len(here.feed._owed), "name-0" in here.feed._owed) == (MAX_UNWRITTEN, False)
+    assert (len(here.feed._unwritten), "name-0" in here.feed._unwritten) == (MAX_UNWRITTEN, False)
 
 
 async def test_a_single_process_writes_no_feed():
     """And nothing to wait for."""
     feed = NoFeed()
-    await feed.look()
+    await feed.try_to_catch_up()
     await feed.drained()
 
     with anyio.move_on_after(0) as no_time:
@@ -381,7 +381,7 @@ async def test_a_single_process_writes_no_feed():
 async def test_a_memory_store_serves_as_well(clocks):
     """Two apps in one process."""
     store = MemoryStore(clock=lambda: clocks.wall)
-    revocations = [Revocations(named, lifetime=LIFETIME, needed=LIFETIME) for _ in range(2)]
+    revocations = [Revocations(named, lifetime=LIFETIME, needed_for=LIFETIME) for _ in range(2)]
     feeds = [
         StoredFeed(each, GuardedStore(store), prefix="t", lifetime=9, now=lambda: NOW, ticks=lambda: 0.0)
         for each in revocations
@@ -390,7 +390,7 @@ async def test_a_memory_store_serves_as_well(clocks):
     await feeds[0].write(revocations[0].sign_out(sub="alice", sid=None, now=NOW))
     await feeds[1].catch_up()
 
-    assert revocations[1].is_dead(msgspec.structs.replace(login("x"), sub="alice"), now=NOW)
+    assert revocations[1].is_revoked(msgspec.structs.replace(login("x"), sub="alice"), now=NOW)
 
 
 async def test_recent_revocations_are_kept_for_longer_than_a_login_may_take(store, clocks):
@@ -423,31 +423,31 @@ async def test_reading_ahead_neither_waits_nor_fails(here, there, store):
     await here.end("x")
 
     store.broken = {"linked"}
-    await there.feed.look()
+    await there.feed.try_to_catch_up()
     before = there.knows("x")
     store.broken = set()
-    await there.feed.look()
+    await there.feed.try_to_catch_up()
 
     assert (before, there.knows("x")) == (False, True)
 
 
-async def test_what_was_read_before_is_not_read_again(here, there, store):
+async def test_what_was_recent_members_is_not_read_again(here, there, store):
     """The list of two minutes is looked at every second."""
     for number in range(50):
         await here.end(f"s{number}")
     await there.feed.catch_up()
-    read = there.feed._read_before
+    read = there.feed._recent_members
 
     await here.end("new")
     await there.feed.catch_up()
 
-    assert (len(read), len(there.feed._read_before - read), there.knows("new")) == (50, 1, True)
+    assert (len(read), len(there.feed._recent_members - read), there.knows("new")) == (50, 1, True)
 
 
 async def test_a_new_process_forgets_the_oldest_of_too_many_revocations(store, clocks):
     """And not those of the list that it reads first."""
     here, late = Process(store, clocks), Process(store, clocks)
-    late.revocations = Revocations(named, lifetime=LIFETIME, needed=100, most=20)
+    late.revocations = Revocations(named, lifetime=LIFETIME, needed_for=100, max_revocations=20)
     late.feed._revocations = late.revocations  # the same log, with less room
     for number in range(60):
         await here.end(f"{secrets.token_urlsafe(4)}{number}")
@@ -456,7 +456,7 @@ async def test_a_new_process_forgets_the_oldest_of_too_many_revocations(store, c
 
     await late.feed.catch_up()
 
-    assert not late.revocations.is_dead(alice, now=clocks.wall)
+    assert not late.revocations.is_revoked(alice, now=clocks.wall)
 
 
 @pytest.mark.parametrize("keeps_all", [True, False])
@@ -472,7 +472,7 @@ async def test_repeated_sign_outs_take_one_entry_in_each_list(store, clocks, kee
     lists = ["tag:ended", *(f"tag:ended:{first}" for first in SHARDS)]
     members = [len(await store.memory.linked(name)) for name in lists]
     assert (members[0], sum(members[1:])) == (1, int(keeps_all))
-    assert there.revocations.is_dead(login("of alice", began=int(clocks.wall * 1000)), now=clocks.wall)
+    assert there.revocations.is_revoked(login("of alice", began=int(clocks.wall * 1000)), now=clocks.wall)
 
 
 async def test_a_sign_out_that_reaches_less_far_takes_nothing_back(here, there, store, clocks):
@@ -483,7 +483,7 @@ async def test_a_sign_out_that_reaches_less_far_takes_nothing_back(here, there, 
 
     await there.feed.catch_up()
 
-    assert there.revocations.is_dead(login("of alice"), now=clocks.wall)
+    assert there.revocations.is_revoked(login("of alice"), now=clocks.wall)
 
 
 async def test_failing_to_remove_an_older_revocation_is_not_an_error(here, store, clocks, caplog):
@@ -501,6 +501,6 @@ async def test_failing_to_remove_an_older_revocation_is_not_an_error(here, store
 async def test_the_number_of_removable_revocations_is_bounded(here, clocks):
     """Those that were written longest ago stay until their time is over."""
     for number in range(MAX_WRITTEN + 1):
-        here.feed._keep(Revocation(f"sub-{number}", 1, 0, NOW))
+        here.feed._remember_written(Revocation(f"sub-{number}", 1, 0, NOW))
 
     assert len(here.feed._written) == MAX_WRITTEN

@@ -17,7 +17,7 @@ from asgi_oidc.sessions.revocations import (
     REPLACED,
     Revocation,
     Revocations,
-    plain_name,
+    plain_names,
 )
 from asgi_oidc.sessions.session import Login, Session
 from tests.sessions.test_session import LOGIN, TOKENS
@@ -28,7 +28,7 @@ TARGETS = [{"sub": "alice", "sid": None}, {"sub": None, "sid": "s1"}, {"sub": "a
 
 
 def revocations_with(**options: Any) -> Revocations:
-    return Revocations(plain_name, **{"lifetime": LIFETIME, "needed": LIFETIME, **options})
+    return Revocations(plain_names, **{"lifetime": LIFETIME, "needed_for": LIFETIME, **options})
 
 
 def login(revocations: Revocations | None = None, *, now: float = NOW, **changes: Any) -> Login:
@@ -44,8 +44,8 @@ def test_a_session_that_was_not_revoked_is_active():
     revocations = revocations_with()
 
     assert (
-        revocations.is_dead(LOGIN, now=NOW),
-        revocations.is_dead(LOGIN, now=math.inf),
+        revocations.is_revoked(LOGIN, now=NOW),
+        revocations.is_revoked(LOGIN, now=math.inf),
         revocations.is_ended(LOGIN.id),
     ) == (
         False,
@@ -63,7 +63,7 @@ def test_of_several_revocations_the_first_counts():
     signed_out_last.end(one.id, now=NOW, grace=30)
     signed_out_last.sign_out(sub="alice", sid="s1", now=NOW)
 
-    assert [revocations.over_from(one) for revocations in (replaced_last, signed_out_last)] == [AT_ONCE, AT_ONCE]
+    assert [revocations.effective_at(one) for revocations in (replaced_last, signed_out_last)] == [AT_ONCE, AT_ONCE]
 
 
 def test_a_revoked_session_is_dead_at_any_time():
@@ -72,9 +72,9 @@ def test_a_revoked_session_is_dead_at_any_time():
 
     revocations.end(LOGIN.id, now=NOW)
 
-    assert [revocations.is_dead(LOGIN, now=now) for now in (0, NOW, NOW + LIFETIME)] == [True] * 3
-    assert revocations.is_dead(msgspec.structs.replace(LOGIN, began=FOR_EVER - 1), now=NOW)
-    assert (revocations.is_dead(LOGIN, now=math.inf), revocations.is_ended(LOGIN.id)) == (True, True)
+    assert [revocations.is_revoked(LOGIN, now=now) for now in (0, NOW, NOW + LIFETIME)] == [True] * 3
+    assert revocations.is_revoked(msgspec.structs.replace(LOGIN, began=FOR_EVER - 1), now=NOW)
+    assert (revocations.is_revoked(LOGIN, now=math.inf), revocations.is_ended(LOGIN.id)) == (True, True)
 
 
 @pytest.mark.parametrize("grace", [0, 30])
@@ -84,8 +84,8 @@ def test_a_replaced_session_is_dead_after_its_grace(grace):
 
     revocations.end(LOGIN.id, now=NOW, grace=grace)
 
-    assert [revocations.is_dead(LOGIN, now=NOW + after) for after in (grace - 1, grace)] == [grace == 0, True]
-    assert (revocations.is_dead(LOGIN, now=math.inf), revocations.is_ended(LOGIN.id)) == (True, False)
+    assert [revocations.is_revoked(LOGIN, now=NOW + after) for after in (grace - 1, grace)] == [grace == 0, True]
+    assert (revocations.is_revoked(LOGIN, now=math.inf), revocations.is_ended(LOGIN.id)) == (True, False)
 
 
 def test_an_earlier_revocation_stands():
@@ -95,7 +95,7 @@ def test_an_earlier_revocation_stands():
     revocations.end(LOGIN.id, now=NOW + 1)
     revocations.end(LOGIN.id, now=NOW + 2, grace=30)
 
-    assert revocations.is_dead(LOGIN, now=NOW + 2)
+    assert revocations.is_revoked(LOGIN, now=NOW + 2)
 
 
 @pytest.mark.parametrize("target", TARGETS, ids=str)
@@ -106,7 +106,7 @@ def test_a_sign_out_ends_the_sessions_that_it_names(target):
 
     revocations.sign_out(**target, now=NOW)
 
-    assert revocations.is_dead(session, now=NOW)
+    assert revocations.is_revoked(session, now=NOW)
 
 
 @pytest.mark.parametrize(
@@ -131,7 +131,7 @@ def test_a_sign_out_ends_no_other_session(target, other):
 
     revocations.sign_out(**target, now=NOW)
 
-    assert not revocations.is_dead(session, now=NOW)
+    assert not revocations.is_revoked(session, now=NOW)
 
 
 @pytest.mark.parametrize("target", TARGETS, ids=str)
@@ -140,11 +140,11 @@ def test_who_signs_in_again_lives_and_can_be_signed_out_again(target):
     revocations, olds = revocations_with(), list[Login]()
     for _ in range(5):
         session = login(revocations)
-        assert not revocations.is_dead(session, now=NOW)
+        assert not revocations.is_revoked(session, now=NOW)
         revocations.sign_out(**target, now=NOW)
         olds.append(session)
 
-    assert all(revocations.is_dead(old, now=NOW) for old in olds)
+    assert all(revocations.is_revoked(old, now=NOW) for old in olds)
 
 
 @pytest.mark.parametrize("target", TARGETS, ids=str)
@@ -157,7 +157,7 @@ def test_a_sign_out_during_a_login_wins(target):
     revocations.sign_out(**target, now=NOW)
     began = revocations.begin(moment, sub="alice", sid="s1")
 
-    assert revocations.is_dead(msgspec.structs.replace(login(), began=began), now=NOW)
+    assert revocations.is_revoked(msgspec.structs.replace(login(), began=began), now=NOW)
 
 
 @pytest.mark.parametrize(("ahead", "is_dead"), [(2, True), (2.5, False)])
@@ -167,7 +167,7 @@ def test_processes_that_do_not_know_of_each_other_go_by_the_clock(ahead, is_dead
 
     told.sign_out(sub="alice", sid=None, now=NOW)
 
-    assert told.is_dead(login(elsewhere, now=NOW + ahead), now=NOW + ahead) is is_dead
+    assert told.is_revoked(login(elsewhere, now=NOW + ahead), now=NOW + ahead) is is_dead
 
 
 def test_a_sign_out_with_the_clock_set_back_ends_who_signed_in_after_the_last():
@@ -178,7 +178,7 @@ def test_a_sign_out_with_the_clock_set_back_ends_who_signed_in_after_the_last():
 
     revocations.sign_out(sub="alice", sid=None, now=NOW - 500)
 
-    assert revocations.is_dead(session, now=NOW - 500)
+    assert revocations.is_revoked(session, now=NOW - 500)
 
 
 def test_a_revocation_of_another_process_is_learnt_once():
@@ -186,26 +186,26 @@ def test_a_revocation_of_another_process_is_learnt_once():
     here, there = revocations_with(), revocations_with()
     before = login(there)
     (mark,) = there.sign_out(sub="alice", sid=None, now=NOW)
-    here.learn(mark, now=NOW)
+    here.add(mark, now=NOW)
     session = login(here)
 
-    here.learn(mark, now=NOW)
+    here.add(mark, now=NOW)
 
-    assert (here.is_dead(before, now=NOW), here.is_dead(session, now=NOW)) == (True, False)
-    assert not here.is_dead(login(here), now=NOW)
+    assert (here.is_revoked(before, now=NOW), here.is_revoked(session, now=NOW)) == (True, False)
+    assert not here.is_revoked(login(here), now=NOW)
 
 
 @given(st.permutations(range(4)))
 def test_revocations_may_arrive_in_any_order(order):
     """Of several with one name, that which ends most counts."""
     marks = [
-        Revocation("id x", FOR_EVER, over_from, made)
-        for over_from, made in [(1030, 1), (0, 2), (REPLACED, 3), (1010, 4)]
+        Revocation("id x", FOR_EVER, effective_at, made)
+        for effective_at, made in [(1030, 1), (0, 2), (REPLACED, 3), (1010, 4)]
     ]
     revocations = revocations_with()
 
     for index in order:
-        revocations.learn(marks[index], now=NOW)
+        revocations.add(marks[index], now=NOW)
 
     assert revocations.is_ended("x")
 
@@ -219,17 +219,17 @@ def test_a_revocation_is_forgotten_when_its_sessions_have_expired():
     revocations.end("late", now=NOW + LIFETIME)
 
     assert [revocations.is_ended(name) for name in ("x", "y", "z", "late")] == [False, False, True, True]
-    assert not revocations.is_dead(login(), now=NOW + LIFETIME)
+    assert not revocations.is_revoked(login(), now=NOW + LIFETIME)
 
 
 def test_over_the_limit_all_earlier_sessions_are_revoked():
     """What was forgotten too early may be any of them: a guard that forgets fails closed."""
-    revocations = revocations_with(most=3)
+    revocations = revocations_with(max_revocations=3)
     before, after = login(revocations, now=NOW), login(revocations, now=NOW + 1)
     for number in range(4):
         revocations.end(str(number), now=NOW + number)
 
-    assert [revocations.is_dead(each, now=NOW) for each in (before, after)] == [True, False]
+    assert [revocations.is_revoked(each, now=NOW) for each in (before, after)] == [True, False]
     assert [revocations.is_ended(str(number)) for number in range(4)] == [False, True, True, True]
 
 
@@ -239,10 +239,10 @@ def test_the_names_of_many_logins_are_not_kept_for_ever():
     first, *others = [login(id=str(number), sub=f"user-{number}") for number in range(MAX_LOGINS + 10)]
     revocations.end(first.id, now=NOW)
 
-    assert revocations.is_dead(first, now=NOW)
-    assert not any(revocations.is_dead(each, now=NOW) for each in others)
-    assert revocations.is_dead(first, now=NOW)
-    assert len(revocations._names_of_logins) == MAX_LOGINS
+    assert revocations.is_revoked(first, now=NOW)
+    assert not any(revocations.is_revoked(each, now=NOW) for each in others)
+    assert revocations.is_revoked(first, now=NOW)
+    assert len(revocations._names_by_login) == MAX_LOGINS
 
 
 def test_a_sign_out_by_both_ends_sessions_that_have_no_sid():
@@ -252,8 +252,8 @@ def test_a_sign_out_by_both_ends_sessions_that_have_no_sid():
 
     revocations.sign_out(sub="alice", sid="s1", now=NOW)
 
-    assert (revocations.is_dead(session, now=NOW), revocations.is_dead(of_bob, now=NOW)) == (True, False)
-    assert not revocations.is_dead(login(revocations, sid=None), now=NOW)
+    assert (revocations.is_revoked(session, now=NOW), revocations.is_revoked(of_bob, now=NOW)) == (True, False)
+    assert not revocations.is_revoked(login(revocations, sid=None), now=NOW)
 
 
 def test_a_clock_that_is_set_back_hides_no_session():
@@ -263,8 +263,8 @@ def test_a_clock_that_is_set_back_hides_no_session():
 
     revocations.sign_out(sub="alice", sid=None, now=NOW)
 
-    assert revocations.is_dead(session, now=NOW)
-    assert not revocations.is_dead(login(revocations, now=NOW), now=NOW)
+    assert revocations.is_revoked(session, now=NOW)
+    assert not revocations.is_revoked(login(revocations, now=NOW), now=NOW)
 
 
 @pytest.mark.parametrize(("skew", "is_dead"), [(2_000, False), (300_000, True)])
@@ -274,29 +274,29 @@ def test_sessions_of_a_machine_whose_clock_is_ahead_end_within_the_skew(skew, is
     session = login(there, now=NOW + 200)
 
     (mark,) = here.sign_out(sub="alice", sid=None, now=NOW)
-    there.learn(mark, now=NOW + 200)
-    here.learn(mark, now=NOW)  # it reads what it wrote
+    there.add(mark, now=NOW + 200)
+    here.add(mark, now=NOW)  # it reads what it wrote
 
-    assert [revocations.is_dead(session, now=NOW) for revocations in (here, there)] == [is_dead] * 2
-    assert not there.is_dead(login(there, now=NOW + 201), now=NOW + 201)
+    assert [revocations.is_revoked(session, now=NOW) for revocations in (here, there)] == [is_dead] * 2
+    assert not there.is_revoked(login(there, now=NOW + 201), now=NOW + 201)
 
 
 def test_dropping_an_old_revocation_revokes_nothing_else():
     """No session is left that it could end: of too many, only the younger ones count against anybody."""
-    revocations = revocations_with(needed=100, most=3)
+    revocations = revocations_with(needed_for=100, max_revocations=3)
     session = login(revocations, now=NOW + 200)
     for number in range(6):
         revocations.end(str(number), now=NOW + number)
     revocations.end("last", now=NOW + 200)
 
-    assert not revocations.is_dead(session, now=NOW + 200)
+    assert not revocations.is_revoked(session, now=NOW + 200)
 
 
 def test_a_revocation_that_is_too_old_is_not_learnt():
     """A process that starts anew must not keep it for as long as the others did already."""
     revocations = revocations_with()
 
-    revocations.learn(Revocation("id x", FOR_EVER, 0, NOW - LIFETIME), now=NOW)
+    revocations.add(Revocation("id x", FOR_EVER, 0, NOW - LIFETIME), now=NOW)
 
     assert not revocations.is_ended("x")
 
@@ -309,7 +309,7 @@ def test_an_unshared_sign_out_does_not_end_a_later_login_elsewhere():
     here.sign_out(sub="alice", sid=None, now=NOW)
     later = login(there, now=NOW + 3)
 
-    assert [here.is_dead(each, now=NOW + 3) for each in (before, later)] == [True, False]
+    assert [here.is_revoked(each, now=NOW + 3) for each in (before, later)] == [True, False]
 
 
 def with_generation(generation: int, **changes: Any) -> Session:
@@ -322,11 +322,11 @@ def test_tokens_that_newer_ones_outdated_count_no_more_and_the_session_lives():
     """Of this session alone, and the newest revocation counts."""
     revocations = revocations_with()
 
-    revocations.outdate(with_generation(7), now=NOW)
-    revocations.outdate(with_generation(5), now=NOW)
+    revocations.revoke_older_tokens(with_generation(7), now=NOW)
+    revocations.revoke_older_tokens(with_generation(5), now=NOW)
 
     assert [revocations.is_outdated(with_generation(number)) for number in (0, 6, 7, 8)] == [True, True, False, False]
-    assert (revocations.least_generation(LOGIN), revocations.is_dead(LOGIN, now=math.inf)) == (7, False)
+    assert (revocations.least_generation(LOGIN), revocations.is_revoked(LOGIN, now=math.inf)) == (7, False)
     assert not revocations.is_outdated(with_generation(0, id="another"))
 
 
@@ -335,32 +335,35 @@ def test_a_token_revocation_does_not_end_later_logins():
     revocations = revocations_with()
     before = login(revocations)
 
-    revocations.outdate(with_generation(7), now=NOW)
+    revocations.revoke_older_tokens(with_generation(7), now=NOW)
 
-    assert (login(revocations).began, revocations.is_dead(before, now=math.inf)) == (before.began, False)
+    assert (login(revocations).began, revocations.is_revoked(before, now=math.inf)) == (before.began, False)
     assert not revocations_with().is_outdated(with_generation(0))
 
 
 def test_a_token_revocation_that_is_dropped_ends_all_earlier_sessions():
     """As any other: what cannot be remembered is over."""
-    revocations = revocations_with(most=1)
-    revocations.outdate(with_generation(7, created_at=NOW), now=NOW)
-    revocations.outdate(with_generation(7, id="another", created_at=NOW), now=NOW)
+    revocations = revocations_with(max_revocations=1)
+    revocations.revoke_older_tokens(with_generation(7, created_at=NOW), now=NOW)
+    revocations.revoke_older_tokens(with_generation(7, id="another", created_at=NOW), now=NOW)
 
-    assert revocations.is_dead(msgspec.structs.replace(LOGIN, created_at=NOW), now=NOW)
+    assert revocations.is_revoked(msgspec.structs.replace(LOGIN, created_at=NOW), now=NOW)
 
 
 @pytest.mark.parametrize("target", ["both", "sid alone"])
 def test_sign_outs_of_one_user_never_sign_out_another(target):
     """Whoever signs in and out at the provider all day fills what is theirs, and no memory that all share."""
-    revocations = revocations_with(most=50, max_per_user=10)
+    revocations = revocations_with(max_revocations=50, max_per_user=10)
     of_bob, of_alice = login(revocations, sub="bob", sid="of bob"), login(revocations, sid="other")
     for number in range(200):
         revocations.remember_user(sub="alice", sid=f"s{number}")
         revocations.sign_out(sub="alice" if target == "both" else None, sid=f"s{number}", now=NOW + number)
 
-    assert (revocations.is_dead(of_bob, now=NOW + 200), revocations.is_dead(of_alice, now=NOW + 200)) == (False, True)
-    assert len(revocations._known) <= 10 + 2  # a bound of memory, which nothing else shows
+    assert (revocations.is_revoked(of_bob, now=NOW + 200), revocations.is_revoked(of_alice, now=NOW + 200)) == (
+        False,
+        True,
+    )
+    assert len(revocations._entries) <= 10 + 2  # a bound of memory, which nothing else shows
 
 
 def test_over_the_limit_of_one_user_all_their_sessions_end():
@@ -369,12 +372,12 @@ def test_over_the_limit_of_one_user_all_their_sessions_end():
     before = login(revocations, sid="other")
     for number in range(2):
         revocations.sign_out(sub="alice", sid=f"s{number}", now=NOW)
-    assert not revocations.is_dead(before, now=NOW)
+    assert not revocations.is_revoked(before, now=NOW)
 
     revocations.sign_out(sub="alice", sid="s2", now=NOW)
 
-    assert revocations.is_dead(before, now=NOW)
-    assert not revocations.is_dead(login(revocations, sid="other"), now=NOW)
+    assert revocations.is_revoked(before, now=NOW)
+    assert not revocations.is_revoked(login(revocations, sid="other"), now=NOW)
 
 
 def test_repeating_a_sign_out_adds_no_revocation():
@@ -385,7 +388,7 @@ def test_repeating_a_sign_out_adds_no_revocation():
         revocations.sign_out(sub=None, sid="s1", now=NOW)
         revocations.end("id", user="alice", now=NOW)
 
-    assert (len(revocations._known), revocations.is_full("alice")) == (4, False)
+    assert (len(revocations._entries), revocations.is_at_limit("alice")) == (4, False)
 
 
 def test_forgotten_revocations_do_not_count_towards_the_limit():
@@ -393,23 +396,23 @@ def test_forgotten_revocations_do_not_count_towards_the_limit():
     revocations = revocations_with(max_per_user=2)
     for number in range(2):
         revocations.end(str(number), user="alice", now=NOW)
-    assert revocations.is_full("alice")
+    assert revocations.is_at_limit("alice")
 
     revocations.end("of bob", user="bob", now=NOW + LIFETIME)
 
-    assert (revocations.is_full("alice"), revocations._made_for["bob"]) == (False, 1)
+    assert (revocations.is_at_limit("alice"), revocations._count_by_user["bob"]) == (False, 1)
 
 
 def test_revocations_of_other_processes_count_against_nobody():
     """Their names do not tell whose they are, and the other process has counted them."""
     revocations = revocations_with(max_per_user=1)
-    revocations.learn(Revocation("id x", FOR_EVER, AT_ONCE, NOW - 1), now=NOW)
+    revocations.add(Revocation("id x", FOR_EVER, AT_ONCE, NOW - 1), now=NOW)
 
     revocations.end("x", user="alice", now=NOW)
-    assert not revocations.is_full("alice")
+    assert not revocations.is_at_limit("alice")
     revocations.end("y", now=NOW + LIFETIME)
 
-    assert (len(revocations._known), revocations._made_for) == (1, {})
+    assert (len(revocations._entries), revocations._count_by_user) == (1, {})
 
 
 def test_a_session_at_the_provider_of_several_users_ends_for_all_of_them():
@@ -422,7 +425,7 @@ def test_a_session_at_the_provider_of_several_users_ends_for_all_of_them():
 
     revocations.sign_out(sub=None, sid="s1", now=NOW)
 
-    assert [revocations.is_dead(each, now=NOW) for each in (of_alice, of_bob)] == [True, True]
+    assert [revocations.is_revoked(each, now=NOW) for each in (of_alice, of_bob)] == [True, True]
 
 
 def test_users_of_sids_are_bounded():
@@ -437,7 +440,7 @@ def test_users_of_sids_are_bounded():
 
     known = [list(revocations.users_of(sid)) for sid in ("s0", f"s{MAX_SIDS}", "of many", "x" * 256)]
     assert known == [[], ["alice"], ["a", "b", "c", "d"], []]
-    assert len(revocations._users) == MAX_SIDS
+    assert len(revocations._users_by_sid) == MAX_SIDS
 
 
 @pytest.mark.parametrize(
@@ -463,21 +466,21 @@ def test_an_unshared_revocation_has_not_happened_for_others():
     """It can be tried again."""
     revocations = revocations_with(is_shared=True)
     marks = [*revocations.end(LOGIN.id, now=NOW), *revocations.sign_out(sub=LOGIN.sub, sid=None, now=NOW)]
-    assert (revocations.is_dead(LOGIN, now=NOW), revocations.ended_at(LOGIN, now=NOW)) == (True, None)
+    assert (revocations.is_revoked(LOGIN, now=NOW), revocations.ended_at(LOGIN, now=NOW)) == (True, None)
 
-    revocations.told(marks[0])
+    revocations.mark_published(marks[0])
 
     assert revocations.ended_at(LOGIN, now=NOW) == NOW
 
 
 def test_the_time_of_a_forgotten_revocation_is_unknown():
     """Too long ago to matter, and nothing of it is left."""
-    revocations = revocations_with(most=1, is_shared=True)
+    revocations = revocations_with(max_revocations=1, is_shared=True)
     session = login(revocations)
     for number in range(3):
         revocations.end(str(number), user="alice", now=NOW + number)
 
-    assert (revocations.ended_at(session, now=NOW + 3), len(revocations._untold), revocations._made_for) == (
+    assert (revocations.ended_at(session, now=NOW + 3), len(revocations._unpublished), revocations._count_by_user) == (
         LONG_AGO,
         1,
         {"alice": 1},

@@ -9,7 +9,7 @@ def kept(cache: SessionCache[str, int], names: str) -> str:
 
 def test_over_the_limit_the_oldest_entry_is_dropped():
     """However often it is looked up: each request would pay for the order."""
-    cache: SessionCache[str, int] = SessionCache(most=3)
+    cache: SessionCache[str, int] = SessionCache(max_entries=3)
     for number, name in enumerate("abc"):
         cache.keep(name, number, size=1)
     assert cache.get("a") == 0
@@ -21,7 +21,7 @@ def test_over_the_limit_the_oldest_entry_is_dropped():
 
 def test_over_the_byte_limit_the_oldest_entries_are_dropped():
     """What was opened may be large."""
-    cache: SessionCache[str, int] = SessionCache(most_bytes=10)
+    cache: SessionCache[str, int] = SessionCache(max_bytes=10)
     for name in "abc":
         cache.keep(name, 1, size=3)
 
@@ -32,7 +32,7 @@ def test_over_the_byte_limit_the_oldest_entries_are_dropped():
 
 def test_an_entry_larger_than_the_cache_is_not_kept():
     """It would take the place of everything."""
-    cache: SessionCache[str, int] = SessionCache(most_bytes=10)
+    cache: SessionCache[str, int] = SessionCache(max_bytes=10)
     cache.keep("b", 1, size=3)
 
     cache.keep("a", 1, size=11)
@@ -42,7 +42,7 @@ def test_an_entry_larger_than_the_cache_is_not_kept():
 
 def test_the_same_name_is_counted_once():
     """A session whose record changes every minute takes the room of one."""
-    cache: SessionCache[str, int] = SessionCache(most_bytes=10)
+    cache: SessionCache[str, int] = SessionCache(max_bytes=10)
     cache.keep("b", 1, size=3)
     for size in (3, 5, 7):
         cache.keep("a", size, size=size)

@@ -170,9 +170,9 @@ def test_the_cookie_that_names_the_tokens_names_nothing_else():
     window = Window()
     window.take([SESSION_COOKIES.write_note(ID, max_age=60)])
 
-    assert [f"{FIRST[:-8]}{mark}" for mark in SESSION_COOKIES.noted(window.cookies)] == [FIRST]
+    assert [f"{FIRST[:-8]}{mark}" for mark in SESSION_COOKIES.noted_sessions(window.cookies)] == [FIRST]
     assert [
-        SESSION_COOKIES.noted({SESSION_COOKIES.note_name: text})
+        SESSION_COOKIES.noted_sessions({SESSION_COOKIES.note_name: text})
         for text in ("", "short", "x" * 9, "a=b; c=d", "\xe9" * 8)
     ] == [[]] * 5
     window.take(SESSION_COOKIES.delete(window.cookies))
@@ -307,7 +307,7 @@ def test_a_session_that_is_too_large_names_what_is_large():
 
 def test_a_login_that_is_too_large_for_one_cookie_is_refused():
     """A browser would drop the cookie without a word."""
-    login = msgspec.structs.replace(LOGIN, made=["m" * 3000])
+    login = msgspec.structs.replace(LOGIN, set_by_on_login=["m" * 3000])
 
     with pytest.raises(SessionTooLarge) as caught:
         SESSION_COOKIES.write(msgspec.structs.replace(SESSION, login=login), {}, max_age=60)
@@ -452,7 +452,7 @@ def test_the_last_use_is_taken_into_account():
 )
 def test_the_cookie_that_signs_in_is_known(cookies, is_there):
     """So that the log can say that it was not taken; the others open nothing by themselves."""
-    assert SESSION_COOKIES.is_there(cookies) is is_there
+    assert SESSION_COOKIES.has_cookie(cookies) is is_there
 
 
 def test_an_id_is_written_as_it_is():

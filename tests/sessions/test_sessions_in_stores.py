@@ -406,7 +406,7 @@ async def test_made_up_ids_do_not_push_out_revocations(site, store):
         await site.call("/auth/logout", method="POST", headers=header)
 
     assert store.calls.count("remove") == 3
-    assert not revocations_of(site.middleware)._known
+    assert not revocations_of(site.middleware)._entries
 
 
 async def test_a_session_stands_once_in_the_list_of_two_secrets(site):

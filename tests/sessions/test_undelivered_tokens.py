@@ -83,7 +83,7 @@ def test_dropped_tokens_are_forgotten():
 
 def test_over_the_limit_the_least_recently_used_are_dropped():
     """Memory is bounded."""
-    refreshed_tokens = UndeliveredTokens(most=3)
+    refreshed_tokens = UndeliveredTokens(max_entries=3)
     for number in range(3):
         refreshed_tokens.keep(numbered(number))
     assert known(refreshed_tokens, numbered(0))
@@ -96,7 +96,7 @@ def test_over_the_limit_the_least_recently_used_are_dropped():
 def test_tokens_are_counted_by_their_size():
     """Ten thousand large ones would not fit."""
     size = len(encode(refreshed(SESSION).tokens))
-    refreshed_tokens = UndeliveredTokens(most_bytes=3 * size)
+    refreshed_tokens = UndeliveredTokens(max_bytes=3 * size)
     for number in range(3):
         for _ in range(5):  # again and again: each counts once
             refreshed_tokens.keep(numbered(number))
@@ -111,7 +111,7 @@ def test_tokens_are_counted_by_their_size():
 
 def test_tokens_that_are_larger_than_everything_are_not_kept():
     """And leave no count behind."""
-    refreshed_tokens = UndeliveredTokens(most_bytes=1000)
+    refreshed_tokens = UndeliveredTokens(max_bytes=1000)
     refreshed_tokens.keep(msgspec.structs.replace(with_tokens(access_token="x" * 2000, generation=1)))
 
     assert refreshed_tokens.newest(ID, TOKENS) is TOKENS
@@ -131,7 +131,7 @@ def test_a_cached_token_belongs_to_one_session_and_one_request():
 
 def test_the_least_recently_used_cached_tokens_are_dropped():
     """Memory is bounded; a token that is kept again counts once."""
-    tokens = TokenCache(most=3)
+    tokens = TokenCache(max_entries=3)
     for number in range(3):
         tokens.keep("id", number, CachedToken(str(number), 0, 0, 0))
     assert tokens.find("id", 0) is not None
@@ -149,7 +149,7 @@ def test_the_repr_of_a_cached_token_hides_it():
 
 def test_the_token_cache_is_bounded_in_bytes():
     """A token may be long."""
-    tokens = TokenCache(most_bytes=250)
+    tokens = TokenCache(max_bytes=250)
 
     for number in range(4):
         tokens.keep("id", number, CachedToken("x" * 100, 0, 0, 0))

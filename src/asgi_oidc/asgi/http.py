@@ -69,7 +69,7 @@ class HttpRequests:
             if active is None and self._reader.may_have_session(request):
                 active, outage = await self._reader.identify(request)
         if request.query and request.query.find(b"state=") != -1:
-            signed_out = self._after_logout.welcome_back(request, is_signed_in=active is not None)
+            signed_out = self._after_logout.handle_return(request, is_signed_in=active is not None)
             if signed_out is not None:
                 await _send(signed_out, request, send)
                 return

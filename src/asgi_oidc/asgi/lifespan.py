@@ -84,7 +84,7 @@ class Lifespan:
 
     async def _poll(self, is_over: anyio.Event) -> None:
         while not is_over.is_set():
-            await self._feed.look()
+            await self._feed.try_to_catch_up()
             with anyio.move_on_after(POLL_INTERVAL):
                 await is_over.wait()
 

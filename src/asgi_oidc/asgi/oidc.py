@@ -267,7 +267,7 @@ class SessionAccess:
 
     @sanitizes_errors
     async def _session_token(self, refused: HiddenToken | None) -> str:
-        return (await self._tools.refresher.live_tokens(self._active, refused=_shown(refused))).access_token
+        return (await self._tools.refresher.valid_tokens(self._active, refused=_shown(refused))).access_token
 
     @sanitizes_errors
     async def _resource_token(self, resource: str, refused: HiddenToken | None) -> str:

@@ -53,7 +53,7 @@ class RequestReader:
 
     def may_have_session(self, request: Request) -> bool:
         """Say whether `identify` is worth asking; most visitors without a session have no cookie of that name."""
-        return self._sessions.may_be_there(request.cookie_header)
+        return self._sessions.may_have_cookie(request.cookie_header)
 
     @sanitizes_errors
     async def identify(self, request: Request) -> Caller:

@@ -111,7 +111,7 @@ class SessionWatch:
         watcher, now = self._watcher, self._watcher.now()
         if self._active.is_over or self._has_other_rights or watcher.revocations.is_outdated(self._opened):
             return True
-        return watcher.revocations.is_dead(self._session.login, now=now) or now >= ends_for_good_at(
+        return watcher.revocations.is_revoked(self._session.login, now=now) or now >= ends_for_good_at(
             self._session, watcher.limits
         )
 

@@ -17,7 +17,7 @@ from asgi_oidc.sessions.in_cookies import CookieSessions
 from asgi_oidc.sessions.in_store import StoredSessions
 from asgi_oidc.sessions.repository import SessionRepository
 from asgi_oidc.sessions.revocation_feed import NoFeed, RevocationFeed, StoredFeed
-from asgi_oidc.sessions.revocations import SKEW, Revocations, plain_name
+from asgi_oidc.sessions.revocations import SKEW, Revocations, plain_names
 from asgi_oidc.sessions.sealing import Sealer
 from asgi_oidc.sessions.session import MAX_SKEW, Limits, revocation_lifetime
 from asgi_oidc.sessions.session_cookies import SessionCookies
@@ -125,10 +125,10 @@ def _make_revocations(
     records: Records, limits: Limits, store: GuardedStore | None, shared: GuardedStore | None
 ) -> Revocations:
     return Revocations(
-        plain_name if shared is None else records.revocation_names,
+        plain_names if shared is None else records.revocation_names,
         # A stored session is deleted. A sealed cookie cannot be: it is refused for as long as a session may live.
         lifetime=revocation_lifetime(limits) if store is None else REVOCATION_LIFETIME,
-        needed=limits.lifetime if store is None else 0,
+        needed_for=limits.lifetime if store is None else 0,
         # With shared revocations, a login knows them before it begins and counts as later than them: it is safe to
         # allow for the largest clock skew between processes.
         skew=SKEW if shared is None else MAX_SKEW * 1000,

@@ -79,7 +79,7 @@ class BackchannelLogoutEndpoint:
 
     async def _sign_out_once(self, logout: Logout, *, token: str) -> None:
         sid, sub = logout.sid, logout.sub
-        if sid is not None and sub is not None and await self._sessions.is_of_another(sid, sub):
+        if sid is not None and sub is not None and await self._sessions.is_sid_of_another_user(sid, sub):
             raise TokenRejected("claim_sub", "the session of this sid is that of somebody else")
         # To the end: a provider that hangs up after half of it would find its token used, and nobody signed out.
         await self._background.run_to_the_end(f"logout {digest(token)}", lambda: self._use_up(logout))

@@ -230,7 +230,7 @@ class CallbackEndpoint:
         if await self.authenticator.authenticate(request) is not None:
             return self._go_home(request, state, transaction)
         if self._is_second_try(request, state, transaction):
-            if transaction is None and self.transactions.is_there(state, request.cookies):
+            if transaction is None and self.transactions.has_cookie(state, request.cookies):
                 raise RequestRejected(
                     "transaction_unreadable", "the cookie of the login is there, sealed by somebody else"
                 )
@@ -241,7 +241,7 @@ class CallbackEndpoint:
 
     def _go_home(self, request: Request, state: str, transaction: Transaction | None) -> Response:
         events.log(events.LOGIN_REPEATED, going_to="home")
-        if transaction is None and not self.transactions.is_there(state, request.cookies):
+        if transaction is None and not self.transactions.has_cookie(state, request.cookies):
             # Another tab has finished it, or of many tabs it was one too many: a valid session is no loop.
             return redirect(self.home)
         # Another server may take the session for none, and send the browser to sign in again.
@@ -254,7 +254,7 @@ class CallbackEndpoint:
     def _is_second_try(self, request: Request, state: str, transaction: Transaction | None) -> bool:
         if transaction is not None or state.endswith(RESTARTED):  # the browser keeps cookies, or says that it does not
             return state.endswith(RESTARTED)
-        return not state or self.transactions.goes_in_circles(request.cookies, now=self.now())
+        return not state or self.transactions.is_in_login_loop(request.cookies, now=self.now())
 
 
 async def _read_answer(request: Request, receive: Receive) -> AuthorizationResponse:

@@ -82,7 +82,7 @@ class LogoutEndpoint:
         """Return the session to end, None if it has ended already."""
         active = await self.authenticator.find_even_if_over(request)
         if active is None:
-            await self.background.run_shielded(lambda: self.sessions.end_unread(request.cookies))
+            await self.background.run_shielded(lambda: self.sessions.end_unreadable(request.cookies))
             return None
         return active.session if self.authenticator.may_sign_out(active.session) else None
 

@@ -52,13 +52,13 @@ class CookieBudget:
         old = {name: value for name, value in after.items() if name not in cookies_after({}, lines)}
         forms = [self.forms.delete(old)]
         logins = [[line] for line in self.transactions.delete_least_needed(old, now=now)]
-        gone: list[bytes] = []
+        deletions: list[bytes] = []
         for deleted in (*logins, *forms) if keeps_form else (*forms, *logins):
             if too_much <= 0:
                 break
-            gone += deleted
-            too_much = size_of(cookies_after(after, gone)) - MAX_COOKIE_HEADER
-        return gone
+            deletions += deleted
+            too_much = size_of(cookies_after(after, deletions)) - MAX_COOKIE_HEADER
+        return deletions
 
     def _own(self, cookies: Mapping[str, str]) -> dict[str, str]:
         return {name: value for name, value in cookies.items() if name.startswith(self.stem)}

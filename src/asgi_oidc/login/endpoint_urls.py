@@ -28,14 +28,14 @@ class EndpointUrls:
         """Write the URL that starts a login of that kind."""
         # The return path comes last, so that a script may add a fragment to it.
         return _with_parameters(
-            self.login, self._asking(authentication) | ({"return_to": return_to} if return_to else {})
+            self.login, self._ask_parameter(authentication) | ({"return_to": return_to} if return_to else {})
         )
 
     def form_for(self, authentication: AuthenticationRequest) -> str:
         """Write the URL that keeps a form and starts such a login."""
-        return _with_parameters(self.form, self._asking(authentication))
+        return _with_parameters(self.form, self._ask_parameter(authentication))
 
-    def _asking(self, authentication: AuthenticationRequest) -> dict[str, str]:
+    def _ask_parameter(self, authentication: AuthenticationRequest) -> dict[str, str]:
         return {} if authentication == ANY_LOGIN else {"ask": self.sealed(authentication)}
 
 

@@ -55,16 +55,16 @@ class FailedLoginTokens:
             return True
         if self._transactions.has_others(transaction.state, cookies):  # another tab may become a session any moment
             return True
-        if len(session_names(cookies)) > sessions.is_there(cookies):  # of another middleware, maybe the same client
+        if len(session_names(cookies)) > sessions.has_cookie(cookies):  # of another middleware, maybe the same client
             return True
-        if not sessions.is_there(cookies):
+        if not sessions.has_cookie(cookies):
             return False
         active = await sessions.open(cookies)
         if active is None:  # it is gone from the store, or nobody here can read it
-            return sub is None or await sessions.may_have_live(sub=sub, sid=None)
+            return sub is None or await sessions.may_have_active_session(sub=sub, sid=None)
         session = active.session
         if sub is not None and sub != session.login.sub:
             return False
-        if is_live(session, self._limits, now=self._now()) and self._revocations.over_from(session.login) is None:
+        if is_live(session, self._limits, now=self._now()) and self._revocations.effective_at(session.login) is None:
             return True
         return await self._revoker.has_successor(session.login)

@@ -101,7 +101,9 @@ class LoginFinisher:
             sub=id_token_claims["sub"],
             sid=sid,
             first={name: id_token_claims[name] for name in FIRST if name in id_token_claims},
-            made=sorted(name for name in claims.keys() | admitted.keys() if claims.get(name) != admitted.get(name)),
+            set_by_on_login=sorted(
+                name for name in claims.keys() | admitted.keys() if claims.get(name) != admitted.get(name)
+            ),
             created_at=now,
             began=self._revocations.begin(start.moment, sub=id_token_claims["sub"], sid=sid),
         )
@@ -130,14 +132,16 @@ class LoginFinisher:
             StoreUnavailable: it could not be written.
         """
         self._check_not_signed_out(transaction)
-        replaced = await self._replaced(request, session, transaction)
+        replaced = await self._find_replaced(request, session, transaction)
         kept = [old.session_id for old in replaced if old.grace][:MAX_REPLACED]
         session = msgspec.structs.replace(session, login=msgspec.structs.replace(session.login, replaced=kept))
         unseen = self._transactions.sessions_of_others(transaction.state, request.cookies)
-        cookies = await self._sessions.begin(session, request.cookies, unseen=unseen, is_blind=transaction.form_post)
+        cookies = await self._sessions.begin(
+            session, request.cookies, unseen=unseen, hides_cookies=transaction.form_post
+        )
         try:
             await self._feed.catch_up()
-            if self._revocations.is_dead(session.login, now=self._now()):
+            if self._revocations.is_revoked(session.login, now=self._now()):
                 raise RequestRejected("signed_out_meanwhile", "the provider has signed the user out")
             self._check_not_signed_out(transaction)  # again: a store takes its time
             for old in [old for old in replaced if not old.grace]:
@@ -169,7 +173,7 @@ class LoginFinisher:
         except StoreUnavailable as error:  # the new session stands, and a sign-out will end the old one with it
             events.log(events.STORE_FAILED, code=error.code, detail=error.detail)
 
-    async def _replaced(self, request: Request, new: Session, transaction: Transaction) -> list[Replaced]:
+    async def _find_replaced(self, request: Request, new: Session, transaction: Transaction) -> list[Replaced]:
         """Name the sessions that this browser had, now and when the login started, and how long each lives on.
 
         Another user's ends now. The same user's has a short grace, or a second tab would be thrown out by the
@@ -177,16 +181,16 @@ class LoginFinisher:
         """
         active, before = await self._authenticator.find_even_if_over(request), transaction.before
         self._stale_cookies.expect_login(request)
-        olds: list[Replaced] = []
+        found: list[Replaced] = []
         if active is None:
-            await self._sessions.end_unread(request.cookies)
+            await self._sessions.end_unreadable(request.cookies)
         elif self._authenticator.may_sign_out(active.session):
             old = active.session.login
             grace, other = (REPLACED_GRACE, None) if old.sub == new.login.sub else (0, old)
-            olds = [Replaced(name, grace, other) for name in (old.id, *old.replaced)]
-        if before is not None and before.session not in [old.session_id for old in olds]:
-            olds.append(Replaced(before.session, REPLACED_GRACE if before.sub == digest(new.login.sub) else 0))
-        return olds
+            found = [Replaced(name, grace, other) for name in (old.id, *old.replaced)]
+        if before is not None and before.session not in [old.session_id for old in found]:
+            found.append(Replaced(before.session, REPLACED_GRACE if before.sub == digest(new.login.sub) else 0))
+        return found
 
     def _now(self) -> int:
         return int(self._clock())

@@ -102,8 +102,8 @@ class InterruptedForms:
             form: id of the form whose login that was, None for any other login.
         """
         kept = self.find(cookies, now=now) if self._name in cookies else None
-        is_theirs = kept is not None and (kept.sub == sub or kept.id == form)
-        return [] if is_theirs else self.delete(cookies)
+        is_own = kept is not None and (kept.sub == sub or kept.id == form)
+        return [] if is_own else self.delete(cookies)
 
     def delete_sent(self, cookies: Mapping[str, str], *, target: str, now: int) -> list[bytes]:
         """Forget the form when it is the one that was just sent there."""

@@ -98,20 +98,20 @@ class Transactions:
             paths: what may stand in the place of a return path that is too long, the best first.
         """
         name = self._name(transaction.state, transaction.session_id)
-        others = self._in_order_of_need(cookies, now=now)
+        others = self._by_priority(cookies, now=now)
         most = room
         if transaction.is_from_elsewhere:  # it must not cost more of the others than it needs
             needed = sum(len(one) + len(cookies[one]) + len("=; ") for one, login in others if not _gives_way(login))
             most = max(room - needed, min(room, MIN_BYTES))
-        value = self._shortened(transaction, name, most - len(name) - len("=; "), (*paths, None))
+        value = self._seal_to_fit(transaction, name, most - len(name) - len("=; "), (*paths, None))
         room -= len(name) + len(value) + len("=; ")
-        gone = []
+        deletions = []
         for rank, (other, login) in enumerate(others, start=2):  # the new one is the first
             room -= len(other) + len(cookies[other]) + len("=; ")
             if login is None or rank > MAX_LOGINS or room < 0:
-                gone.append(self.style.delete_cookie(other, same_site=self.same_site))
+                deletions.append(self.style.delete_cookie(other, same_site=self.same_site))
         new = self.style.set_cookie(name, value, max_age=LOGIN_LIFETIME, same_site=self.same_site)
-        return [*gone[:MAX_DELETED], new]
+        return [*deletions[:MAX_DELETED], new]
 
     def find(self, state: str, cookies: Mapping[str, str]) -> Transaction | None:
         """Return the login in progress that this browser started with this state; it may be too old."""
@@ -121,7 +121,7 @@ class Transactions:
             return None
         return transaction
 
-    def is_there(self, state: str, cookies: Mapping[str, str]) -> bool:
+    def has_cookie(self, state: str, cookies: Mapping[str, str]) -> bool:
         """Say whether the browser brought the cookie of a login, whoever can open it."""
         return self._name_in(cookies, state) is not None
 
@@ -130,7 +130,7 @@ class Transactions:
         own = self._name(state)
         return any(not name.startswith(own) for name in self.names(cookies))
 
-    def is_any(self, cookies: Mapping[str, str]) -> bool:
+    def has_any(self, cookies: Mapping[str, str]) -> bool:
         """Say whether the browser brought the cookie of any login."""
         return bool(self.names(cookies))
 
@@ -145,20 +145,20 @@ class Transactions:
 
     def delete_least_needed(self, cookies: Mapping[str, str], *, now: int) -> list[bytes]:
         """Delete logins one by one, those first that are needed least."""
-        names = [name for name, _ in reversed(self._in_order_of_need(cookies, now=now))]
+        names = [name for name, _ in reversed(self._by_priority(cookies, now=now))]
         return [self.style.delete_cookie(name, same_site=self.same_site) for name in names]
 
-    def goes_in_circles(self, cookies: Mapping[str, str], *, now: int) -> bool:
+    def is_in_login_loop(self, cookies: Mapping[str, str], *, now: int) -> bool:
         """Say whether this browser was sent to sign in again too often: a provider may lose the state that says so."""
         logins = [self._open(name, cookies[name]) for name in self.names(cookies)]
-        again = [login for login in logins if login and login.state.endswith(RESTARTED) and is_live(login, now=now)]
-        return len(again) >= MAX_RESTARTED
+        restarted = [login for login in logins if login and login.state.endswith(RESTARTED) and is_live(login, now=now)]
+        return len(restarted) >= MAX_RESTARTED
 
     def delete(self, state: str, session_id: str = "") -> bytes:
         """Delete the cookie of a login: it has been used."""
         return self.style.delete_cookie(self._name(state, session_id), same_site=self.same_site)
 
-    def _shortened(self, transaction: Transaction, name: str, room: int, paths: Sequence[str | None]) -> str:
+    def _seal_to_fit(self, transaction: Transaction, name: str, room: int, paths: Sequence[str | None]) -> str:
         """Seal a login, with a return path that fits."""
         value = self._sealed(transaction, name)
         for path in paths:
@@ -170,7 +170,7 @@ class Transactions:
     def _sealed(self, transaction: Transaction, name: str) -> str:
         return self.sealer.seal("login", name, pack(transaction))
 
-    def _in_order_of_need(self, cookies: Mapping[str, str], *, now: int) -> list[tuple[str, Transaction | None]]:
+    def _by_priority(self, cookies: Mapping[str, str], *, now: int) -> list[tuple[str, Transaction | None]]:
         """Return the logins of a browser, those first that are needed most; None for what cannot be finished."""
         ages: list[tuple[bool, int, int, str, Transaction | None]] = []
         for position, name in enumerate(self.names(cookies)):  # browsers send older cookies first (RFC 6265 §5.4)

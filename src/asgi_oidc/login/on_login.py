@@ -81,14 +81,14 @@ class OnLogin:
             raise OIDCError("on_login_result", "on_login must return claims, or None to keep those it was given")
         if (admitted.get("iss"), admitted.get("sub")) != (claims["iss"], claims["sub"]):
             raise OIDCError("on_login_identity", "on_login must not change iss or sub")
-        believed = without_stale_verification(claims, admitted, stated=changed.stated if admitted is changed else ())
-        for name in (name for name, value in admitted.items() if is_true(value) and not is_true(believed.get(name))):
+        result = without_stale_verification(claims, admitted, stated=changed.stated if admitted is changed else ())
+        for name in (name for name, value in admitted.items() if is_true(value) and not is_true(result.get(name))):
             events.log(
                 events.CLAIM_DROPPED,
                 claim=name,
                 why="on_login changed the value that this claim verifies, but did not set the claim again",
             )
-        return believed
+        return result
 
 
 def _is_cancelled() -> bool:

@@ -28,7 +28,7 @@ class StaleCookies:
 
         Responses to older requests, which may still be under way, delete none of them any more.
         """
-        if self._sessions.is_there(request.cookies):
+        if self._sessions.has_cookie(request.cookies):
             name = digest(self._sessions.cookie(request.cookies))
             self._signing_in.add(name, now=self._now(), lifetime=2 * LOGIN_LIFETIME)
 
@@ -45,6 +45,6 @@ class StaleCookies:
             return []
         if request.wants_page and request.has_form:
             return []
-        if self._transactions.is_any(cookies) or digest(self._sessions.cookie(cookies)) in self._signing_in:
+        if self._transactions.has_any(cookies) or digest(self._sessions.cookie(cookies)) in self._signing_in:
             return []
         return self._sessions.delete(cookies)

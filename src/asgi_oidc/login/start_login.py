@@ -96,7 +96,7 @@ class LoginStarter:
         self._budget = budget
         self._stale_cookies = stale_cookies
         self._now = now
-        self._has_told_of_another_host = False
+        self._has_warned_about_host = False
 
     async def start(
         self,
@@ -122,8 +122,8 @@ class LoginStarter:
             ProviderError: the provider gives no metadata, or it rules out every login.
             StoreUnavailable: the login could not be kept.
         """
-        if not self._has_told_of_another_host and request.is_navigation:
-            self._tell_of_another_host(request)
+        if not self._has_warned_about_host and request.is_navigation:
+            self._warn_about_host(request)
         options, now = self._options, self._now()
         metadata = await self._provider.metadata_for_login(response_mode=options.response_mode)
         state = secrets.token_urlsafe(RANDOM_BYTES) + (RESTARTED if again else "")
@@ -193,16 +193,16 @@ class LoginStarter:
         Raises:
             LoginLoop: there were too many in a row.
         """
-        done, has_session = self._loops.count(request.cookies, now=now), self._sessions.is_there(request.cookies)
-        if done < MAX_LOGINS_IN_A_ROW:
+        count, has_session = self._loops.count(request.cookies, now=now), self._sessions.has_cookie(request.cookies)
+        if count < MAX_LOGINS_IN_A_ROW:
             is_sent = request.is_sent_by_other_site(self._options.origin)
-            return max(done, int(is_sent)) if done or has_session or is_sent else None
-        detail = f"{done} logins in a row"
+            return max(count, int(is_sent)) if count or has_session or is_sent else None
+        detail = f"{count} logins in a row"
         if active is not None:
             raise LoginLoop("login_loop_signed_in", detail, status=403)
         raise LoginLoop("login_loop_with_cookie" if has_session else "login_loop_without_cookie", detail)
 
-    def _tell_of_another_host(self, request: Request) -> None:
+    def _warn_about_host(self, request: Request) -> None:
         """Warn once if the browser seems to be at another host than `base_url`; no decision depends on that.
 
         The login cookie stays at that host, so the callback at `base_url` never finds it.
@@ -214,7 +214,7 @@ class LoginStarter:
         # Scanners come by address, and some proxies put that of the app there.
         if is_address(visited) and not is_address(expected) and not is_loopback(expected):
             return
-        self._has_told_of_another_host = True
+        self._has_warned_about_host = True
         events.log(
             events.HOST_MISMATCH,
             host=visited,

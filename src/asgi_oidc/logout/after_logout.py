@@ -35,15 +35,15 @@ class AfterLogout:
     base_path: str
     now: Callable[[], int]
 
-    def welcome_back(self, request: Request, *, is_signed_in: bool) -> Response | None:
+    def handle_return(self, request: Request, *, is_signed_in: bool) -> Response | None:
         """Answer the browser that brings the state of a sign-out; everything else is an ordinary request (None)."""
         if b"state=" not in request.query or not self._is_landing(request):
             return None
         state = self._read_state(request)
         if state is None:
             return None
-        is_shown = is_signed_in or self.is_target_public(state.return_to, request)
-        return redirect(self.target_url(state.return_to)) if is_shown else self.signed_out(state)
+        may_show_target = is_signed_in or self.is_target_public(state.return_to, request)
+        return redirect(self.target_url(state.return_to)) if may_show_target else self.signed_out(state)
 
     def signed_out(self, state: LogoutState) -> Response:
         """Show "You are signed out" if the target page would start a login, which could silently undo the sign-out."""
@@ -63,8 +63,8 @@ class AfterLogout:
         path = self.landing_path if return_to is None else urlsplit(return_to).path
         if path is None:
             return True
-        is_agreed = len(request.path.readings) == 1
-        return self.is_public(path, self.base_path if is_agreed else "")
+        has_one_reading = len(request.path.readings) == 1
+        return self.is_public(path, self.base_path if has_one_reading else "")
 
     def _is_landing(self, request: Request) -> bool:
         path = self.landing_path

@@ -59,7 +59,7 @@ class SignOut:
         try:
             await self._feed.write(revocations)
         finally:  # a store that takes nothing any more can still give room
-            count = await self._sessions.end_named(sub=sub, sid=sid)
+            count = await self._sessions.end_all(sub=sub, sid=sid)
         return count
 
     async def sign_out(self, session: Session) -> str | None:
@@ -80,7 +80,7 @@ class SignOut:
 
     async def _end(self, session: Session) -> None:
         login, now = session.login, int(self._clock())
-        if self._revocations.over_from(login) == AT_ONCE and self._revocations.ended_at(login, now=now) is not None:
+        if self._revocations.effective_at(login) == AT_ONCE and self._revocations.ended_at(login, now=now) is not None:
             return  # a second click: nothing is left to end, and who has signed in since stays
         has_short_grace = ends_for_good_at(session, self._limits) - now <= REPLACED_GRACE
         is_replaced = has_short_grace or self._revocations.was_replaced(session.id)

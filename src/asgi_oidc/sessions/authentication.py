@@ -6,7 +6,7 @@ from asgi_oidc import events
 from asgi_oidc.errors import StoreUnavailable
 from asgi_oidc.sessions.repository import ENDED, EXPIRED, ActiveSession, NoSession, SessionRepository
 from asgi_oidc.sessions.revocations import Revocations
-from asgi_oidc.sessions.session import Limits, Session, is_live, life_of
+from asgi_oidc.sessions.session import Limits, Session, is_live, valid_period
 from asgi_oidc.web.request import Request
 
 OUTDATED = NoSession("outdated")  # cookies from before a refresh that took rights away; newer ones may be on their way
@@ -36,7 +36,7 @@ class Authenticator:
         active, absent = await self._find(request)
         if absent is None:
             return active
-        if self._sessions.is_there(request.cookies):
+        if self._sessions.has_cookie(request.cookies):
             events.log(events.COOKIE_IGNORED, reason=absent.reason)
         return None
 
@@ -67,7 +67,7 @@ class Authenticator:
         an ID Token away.
         """
         now = self._now()
-        begins_at, ends_at = life_of(session, self._limits)
+        begins_at, ends_at = valid_period(session, self._limits)
         ended_at = self._revocations.ended_at(session.login, now=now)
         # How far apart, not which is later: the clock may have been set back since.
         is_recent = ended_at is None or abs(now - ended_at) < SIGN_OUT_GRACE
@@ -83,8 +83,8 @@ class Authenticator:
         return active, absent
 
     def _why_over(self, session: Session, *, now: int) -> NoSession | None:
-        if self._revocations.is_dead(session.login, now=now):
+        if self._revocations.is_revoked(session.login, now=now):
             return ENDED
         if is_live(session, self._limits, now=now):
             return OUTDATED if self._revocations.is_outdated(session) else None
-        return EXPIRED if now >= life_of(session, self._limits)[1] else NOT_YET
+        return EXPIRED if now >= valid_period(session, self._limits)[1] else NOT_YET

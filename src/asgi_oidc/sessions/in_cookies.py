@@ -18,10 +18,10 @@ from asgi_oidc.sessions.session import (
     Session,
     Use,
     expires_at,
-    fresh_of,
+    fresh_period,
     is_live,
     is_use_due,
-    life_of,
+    valid_period,
     with_use,
 )
 from asgi_oidc.sessions.session_cache import SessionCache
@@ -39,26 +39,26 @@ class _Opened(msgspec.Struct):
     Attributes:
         name: those cookies, as the table knows them.
         session: as it stands there.
-        held: the generation of its tokens.
+        browser_generation: the generation of its tokens.
         left_behind: names of cookies that are of other sessions.
         newest: the session with its newest tokens.
         begins_at, ends_at: it lives in between, in seconds since the epoch.
         fresh_from, fresh_until: the answer need not bring cookies in between.
-        ends, refreshes: all sign-outs and renewals up to these are looked at.
+        revocations_version, refreshes_version: all sign-outs and renewals up to these are looked at.
         touched_at: when the last use was remembered.
     """
 
     name: tuple[str, ...]
     session: Session
-    held: int
+    browser_generation: int
     left_behind: Sequence[str]
     newest: Session
     begins_at: int = 0
     ends_at: int = 0
     fresh_from: int = 0
     fresh_until: int = 0
-    ends: int = -1
-    refreshes: int = -1
+    revocations_version: int = -1
+    refreshes_version: int = -1
     touched_at: int = 0
 
     def __repr__(self) -> str:
@@ -70,7 +70,13 @@ class _Opened(msgspec.Struct):
     def active(self) -> ActiveSession:
         """Give it to one request."""
         return ActiveSession(
-            self.newest, self.held, False, self.left_behind, self.fresh_from, self.fresh_until, self.refreshes
+            self.newest,
+            self.browser_generation,
+            False,
+            self.left_behind,
+            self.fresh_from,
+            self.fresh_until,
+            self.refreshes_version,
         )
 
 
@@ -103,7 +109,7 @@ class CookieSessions:
         self._now = now
         self._ticks = ticks
         self._opened: SessionCache[bytes | tuple[str, ...], _Opened] = SessionCache()
-        self._opens_nothing = b""  # the last header that did not: no secret and no clock makes another of it
+        self._unreadable_header = b""  # the last header that did not: no secret and no clock makes another of it
         self._refreshed_tokens = UndeliveredTokens()
         self._last_uses: OrderedDict[str, int] = OrderedDict()
         self._locks: dict[str, tuple[str, float]] = {}
@@ -111,14 +117,17 @@ class CookieSessions:
     def at_once(self, cookie_header: bytes) -> ActiveSession | None:
         """Open the cookies, unless these very ones were opened before; only what others ended may have to be asked."""
         opened = self._opened.get(cookie_header)
-        if opened is None and self.may_be_there(cookie_header):
+        if opened is None and self.may_have_cookie(cookie_header):
             opened = self._open_anew(Cookies(cookie_header, self._session_cookies.stem))
         if opened is None or self._feed.is_due():
             return None
         now = self._now()
-        if opened.ends != self._revocations.news or opened.refreshes != self._refreshed_tokens.changes:
-            self._hear(opened)
-            if opened.newest.tokens.generation > opened.held:
+        if (
+            opened.revocations_version != self._revocations.version
+            or opened.refreshes_version != self._refreshed_tokens.version
+        ):
+            self._update(opened)
+            if opened.newest.tokens.generation > opened.browser_generation:
                 self._forget(opened, cookie_header)
         if not opened.begins_at <= now < opened.ends_at:
             self._forget(opened, cookie_header)
@@ -128,7 +137,7 @@ class CookieSessions:
             self._touch(opened.session.id, now)
         return opened.active()
 
-    def may_be_there(self, cookie_header: bytes) -> bool:
+    def may_have_cookie(self, cookie_header: bytes) -> bool:
         """Look for its name."""
         return self._session_cookies.may_be_in(cookie_header)
 
@@ -138,7 +147,7 @@ class CookieSessions:
         if opened is None:
             return None
         await self._feed.poll()
-        self._hear(opened)
+        self._update(opened)
         return opened.active()
 
     async def find(self, cookies: Cookies) -> ActiveSession | NoSession:
@@ -151,29 +160,29 @@ class CookieSessions:
             return NOT_OURS
         await self._feed.poll()
         now = self._now()
-        if self._revocations.is_dead(login, now=now):
+        if self._revocations.is_revoked(login, now=now):
             return ENDED
         return EXPIRED if now >= login.created_at + self._limits.lifetime else NOT_OURS
 
-    def is_there(self, cookies: Mapping[str, str]) -> bool:
+    def has_cookie(self, cookies: Mapping[str, str]) -> bool:
         """Look for the cookie that signs somebody in."""
-        return self._session_cookies.is_there(cookies)
+        return self._session_cookies.has_cookie(cookies)
 
     def cookie(self, cookies: Mapping[str, str]) -> str:
         """Give the sealed login."""
         return cookies.get(self._session_cookies.name, "")
 
     async def begin(
-        self, session: Session, cookies: Mapping[str, str], *, unseen: Sequence[str] = (), is_blind: bool = False
+        self, session: Session, cookies: Mapping[str, str], *, unseen: Sequence[str] = (), hides_cookies: bool = False
     ) -> list[bytes]:
         """Write all cookies."""
         write, max_age = self._session_cookies.write, self._limits.lifetime
-        notes = [self._session_cookies.write_note(session.id, max_age=max_age)] if is_blind else []
-        lines = self._fitting(session, size_of_lines(notes), partial(write, session, cookies, max_age=max_age))
+        notes = [self._session_cookies.write_note(session.id, max_age=max_age)] if hides_cookies else []
+        lines = self._write_fitting(session, size_of_lines(notes), partial(write, session, cookies, max_age=max_age))
         return [
             *lines,
             *notes,
-            *self._session_cookies.delete_unseen([*unseen, *self._session_cookies.noted(cookies)], cookies),
+            *self._session_cookies.delete_unseen([*unseen, *self._session_cookies.noted_sessions(cookies)], cookies),
         ]
 
     async def newest(self, session: Session) -> Session | None:
@@ -182,7 +191,7 @@ class CookieSessions:
         now = self._now()
         seen_at = max(session.seen_at, self._last_uses.get(session.id, 0))
         in_use = msgspec.structs.replace(session, seen_at=seen_at)
-        if self._revocations.is_dead(session.login, now=now) or not is_live(in_use, self._limits, now=now):
+        if self._revocations.is_revoked(session.login, now=now) or not is_live(in_use, self._limits, now=now):
             return None
         newest = self._with_newest_tokens(session)
         return None if self._revocations.is_outdated(newest) else newest
@@ -210,7 +219,7 @@ class CookieSessions:
 
     def is_due(self, active: ActiveSession) -> bool:
         """Most often nothing has happened."""
-        is_known = active.refreshes == self._refreshed_tokens.changes and not active.is_over
+        is_known = active.refreshes_version == self._refreshed_tokens.version and not active.is_over
         return not (is_known and active.fresh_from <= self._now() < active.fresh_until)
 
     def cookies_due(self, active: ActiveSession, cookies: Mapping[str, str]) -> list[bytes]:
@@ -224,20 +233,23 @@ class CookieSessions:
         if active.is_over:
             # The other cookies may be those of a newer login by now; these name the session that they belong to.
             return self._session_cookies.delete_tokens(active.session.id, cookies)
-        if self._revocations.is_dead(session.login, now=math.inf) or not is_live(session, self._limits, now=now):
+        if self._revocations.is_revoked(session.login, now=math.inf) or not is_live(session, self._limits, now=now):
             return []
-        lines = [*self._tokens_due(active, session, cookies, now=now), *self._session_cookies.sweep(active.left_behind)]
+        lines = [
+            *self._tokens_due(active, session, cookies, now=now),
+            *self._session_cookies.delete_left_behind(active.left_behind),
+        ]
         if is_use_due(session, self._limits, now):
             use = Use(session.id, now)
             max_age = expires_at(with_use(session, use), self._limits) - now
             lines.append(self._session_cookies.write_use(use, max_age=max_age))
         return lines
 
-    async def outdate(self, session: Session) -> None:
+    async def revoke_older_tokens(self, session: Session) -> None:
         """Tell all processes that share the log: older cookies cannot be deleted everywhere, and may be copies."""
         login, now = session.login, self._now()
-        if self._revocations.least_generation(login) or not self._revocations.is_full(login.sub):
-            revocations = self._revocations.outdate(session, now=now)
+        if self._revocations.least_generation(login) or not self._revocations.is_at_limit(login.sub):
+            revocations = self._revocations.revoke_older_tokens(session, now=now)
         else:
             revocations = self._revocations.sign_out(sub=login.sub, sid=None, now=now, until=login.began)
         await self._feed.write_soon(revocations)
@@ -249,20 +261,20 @@ class CookieSessions:
         login = session.login
         await self._feed.write(self._end((login.id, *login.replaced), of=login))
 
-    async def end_named(self, *, sub: str | None, sid: str | None) -> int:
+    async def end_all(self, *, sub: str | None, sid: str | None) -> int:
         """They are in the browsers, where the mark finds them."""
         return 0
 
-    async def is_of_another(self, sid: str, sub: str) -> bool:
+    async def is_sid_of_another_user(self, sid: str, sub: str) -> bool:
         """Look at the logins that this process has seen; a name that several users had says nothing."""
         users = self._revocations.users_of(sid)
         return len(users) == 1 and sub not in users
 
-    async def may_have_live(self, *, sub: str, sid: str | None) -> bool:
+    async def may_have_active_session(self, *, sub: str, sid: str | None) -> bool:
         """Browsers alone know."""
         return True
 
-    async def end_unread(self, cookies: Mapping[str, str]) -> None:
+    async def end_unreadable(self, cookies: Mapping[str, str]) -> None:
         """It is in the browser alone."""
 
     async def expire_with_grace(
@@ -270,7 +282,7 @@ class CookieSessions:
     ) -> None:
         """Write down from when on it is dead."""
         user, until = (successor.sub, successor.began - 1) if other is None else (other.sub, other.began)
-        if not self._revocations.is_full(user):
+        if not self._revocations.is_at_limit(user):
             revocations = self._revocations.end(session_id, user=user, now=self._now(), grace=grace)
         elif grace or other is not None:
             revocations = self._revocations.sign_out(sub=user, sid=None, now=self._now(), until=until)
@@ -298,7 +310,9 @@ class CookieSessions:
             del self._locks[session.id]
 
     def _end(self, names: Sequence[str], *, of: Login) -> list[Revocation]:
-        if self._revocations.is_full(of.sub):  # one mark for all that the user had until then, in other browsers too
+        if self._revocations.is_at_limit(
+            of.sub
+        ):  # one mark for all that the user had until then, in other browsers too
             return self._revocations.sign_out(sub=of.sub, sid=None, now=self._now(), until=of.began)
         return [
             revocation for name in names for revocation in self._revocations.end(name, user=of.sub, now=self._now())
@@ -311,7 +325,7 @@ class CookieSessions:
             self._last_uses.popitem(last=False)
 
     def _open_anew(self, cookies: Cookies) -> _Opened | None:
-        if cookies.header == self._opens_nothing:
+        if cookies.header == self._unreadable_header:
             return None
         own = cookies.beginning_with(self._session_cookies.name)  # those of others change with every click
         name = (*own, *own.values())
@@ -321,16 +335,16 @@ class CookieSessions:
             return opened
         session = self._session_cookies.open(own)
         if session is None:
-            self._opens_nothing = cookies.header
+            self._unreadable_header = cookies.header
             return None
         opened = _Opened(
             name, session, session.tokens.generation, self._session_cookies.left_behind(session.id, own), session
         )
-        self._hear(opened)
+        self._update(opened)
         # What is over pushes nobody out. Where tokens were renewed the browser gets other cookies, and the new tokens
         # may be larger than the cookies that are counted.
         is_live = opened.begins_at <= self._now() < opened.ends_at
-        if is_live and opened.newest.tokens.generation <= opened.held:
+        if is_live and opened.newest.tokens.generation <= opened.browser_generation:
             self._opened.keep(name, opened, size=len(cookies.header))
         return opened
 
@@ -338,18 +352,18 @@ class CookieSessions:
         self._opened.drop(cookie_header)
         self._opened.drop(opened.name)
 
-    def _hear(self, opened: _Opened) -> None:
+    def _update(self, opened: _Opened) -> None:
         """Bring what is known of a session up to date."""
-        opened.ends, opened.refreshes = self._revocations.news, self._refreshed_tokens.changes
+        opened.revocations_version, opened.refreshes_version = self._revocations.version, self._refreshed_tokens.version
         opened.newest = newest = self._with_newest_tokens(opened.session)
-        opened.begins_at, opened.ends_at = life_of(newest, self._limits)
-        over_from = self._revocations.over_from(newest.login)
-        if over_from is not None:
-            opened.ends_at = min(opened.ends_at, over_from)
+        opened.begins_at, opened.ends_at = valid_period(newest, self._limits)
+        effective_at = self._revocations.effective_at(newest.login)
+        if effective_at is not None:
+            opened.ends_at = min(opened.ends_at, effective_at)
         if self._revocations.is_outdated(newest):
             opened.ends_at = AT_ONCE
-        opened.fresh_from, opened.fresh_until = fresh_of(newest, self._limits)
-        if opened.left_behind or newest.tokens.generation > opened.held:
+        opened.fresh_from, opened.fresh_until = fresh_period(newest, self._limits)
+        if opened.left_behind or newest.tokens.generation > opened.browser_generation:
             opened.fresh_until = 0
 
     def _with_newest_tokens(self, session: Session) -> Session:
@@ -359,28 +373,28 @@ class CookieSessions:
     def _tokens_due(
         self, active: ActiveSession, session: Session, cookies: Mapping[str, str], *, now: int
     ) -> list[bytes]:
-        if session.tokens.generation <= active.held:
+        if session.tokens.generation <= active.browser_generation:
             return []
         max_age = session.login.created_at + self._limits.lifetime - now
         login = size_of({self._session_cookies.name: self.cookie(cookies)})
         try:
-            return self._fitting(
+            return self._write_fitting(
                 session, login, partial(self._session_cookies.write_tokens, session, cookies, max_age=max_age)
             )
         except SessionTooLarge as error:  # they stay here, and the request goes on
             events.log(events.TOKENS_NOT_KEPT, code=error.code, detail=error.detail)
             return []
 
-    def _fitting(self, session: Session, beside: int, write: Callable[..., list[bytes]]) -> list[bytes]:
+    def _write_fitting(self, session: Session, other_size: int, write: Callable[..., list[bytes]]) -> list[bytes]:
         """Write cookies that fit into a header, compressed where nothing else helps.
 
         Raises:
             SessionTooLarge: it names the largest claims and tokens.
         """
         lines = write()
-        size = size_of_lines(lines) + beside
+        size = size_of_lines(lines) + other_size
         if size > SESSION_SHARE:
             lines = write(compressed=True)
-        if size_of_lines(lines) + beside > SESSION_SHARE:
+        if size_of_lines(lines) + other_size > SESSION_SHARE:
             raise too_large(session.tokens, size, most=SESSION_SHARE)
         return lines

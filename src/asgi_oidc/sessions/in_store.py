@@ -69,7 +69,7 @@ class StoredSessions:
         """Say nothing: the store is asked with every request, and that has to be waited for."""
         return None
 
-    def may_be_there(self, cookie_header: bytes) -> bool:
+    def may_have_cookie(self, cookie_header: bytes) -> bool:
         """Look for its name."""
         return self._session_cookies.may_be_in(cookie_header)
 
@@ -83,21 +83,21 @@ class StoredSessions:
         session_id = self.cookie(cookies)
         if not is_session_id(session_id):
             return NOT_OURS
-        session, is_there = await self._look_up(session_id)
+        session, is_there = await self._load(session_id)
         if session is not None:
             return ActiveSession(session, session.tokens.generation)
         return UNREADABLE if is_there else GONE
 
-    def is_there(self, cookies: Mapping[str, str]) -> bool:
+    def has_cookie(self, cookies: Mapping[str, str]) -> bool:
         """Look for the cookie with the id."""
-        return self._session_cookies.is_there(cookies)
+        return self._session_cookies.has_cookie(cookies)
 
     def cookie(self, cookies: Mapping[str, str]) -> str:
         """Give the id."""
         return cookies.get(self._session_cookies.name, "")
 
     async def begin(
-        self, session: Session, cookies: Mapping[str, str], *, unseen: Sequence[str] = (), is_blind: bool = False
+        self, session: Session, cookies: Mapping[str, str], *, unseen: Sequence[str] = (), hides_cookies: bool = False
     ) -> list[bytes]:
         """Write the record, and the id into a cookie."""
         handle, record = self._records.handle(session.id), self._records.seal(session, self._limits)
@@ -150,54 +150,54 @@ class StoredSessions:
         """Nothing ever changes the cookie, and by now it may be that of a newer login."""
         return []
 
-    async def outdate(self, session: Session) -> None:
+    async def revoke_older_tokens(self, session: Session) -> None:
         """Every request reads the record; what is open here and in other processes hears of it here."""
         login, now = session.login, self._now()
-        if self._revocations.least_generation(login) or not self._revocations.is_full(login.sub):
-            await self._feed.write_soon(self._revocations.outdate(session, now=now))
+        if self._revocations.least_generation(login) or not self._revocations.is_at_limit(login.sub):
+            await self._feed.write_soon(self._revocations.revoke_older_tokens(session, now=now))
             return
         # One mark for all that the user has, as for every end: what is open must not keep the rights.
         self._unsaved.drop(session.id)
         await self._feed.write_soon(self._revocations.sign_out(sub=login.sub, sid=None, now=now))
         try:
-            await self.end_named(sub=login.sub, sid=None)
+            await self.end_all(sub=login.sub, sid=None)
         except StoreUnavailable as error:  # it is over here and, by the mark, elsewhere
             events.log(events.STORE_FAILED, code=error.code, detail=error.detail)
 
     async def end(self, session: Session) -> None:
         """Remove the record: no slower request writes it again."""
         sub, names = session.login.sub, (session.id, *session.login.replaced)
-        is_full = self._revocations.is_full(sub)
+        is_at_limit = self._revocations.is_at_limit(sub)
         # First, so that they are dead in this process also when the store is down.
         revocations = (
             self._revocations.sign_out(sub=sub, sid=None, now=self._now())
-            if is_full
+            if is_at_limit
             else [revocation for name in names for revocation in self._revocations.end(name, user=sub, now=self._now())]
         )
         for name in names:
             self._unsaved.drop(name)
         for name in names:
             await self._store.remove(self._records.key(self._records.handle(name)))
-        if is_full:  # what the one mark is about has to be gone for good, like all that ends
-            await self.end_named(sub=sub, sid=None)
+        if is_at_limit:  # what the one mark is about has to be gone for good, like all that ends
+            await self.end_all(sub=sub, sid=None)
         await try_to_write(self._feed, revocations)
         for index in self._indexes(session):
             await self._unlink(index, self._records.handle(session.id))
 
-    async def end_named(self, *, sub: str | None, sid: str | None) -> int:
+    async def end_all(self, *, sub: str | None, sid: str | None) -> int:
         """Remove the records that the indexes of the two know."""
         handles = await self._handles(sub=sub, sid=sid)
         if sub is not None and sid is not None:  # one that has no sid may be the one: nobody can tell
             handles += await self._linked("lone", sub)
         return sum([await self._store.remove(self._records.key(handle)) for handle in handles])
 
-    async def is_of_another(self, sid: str, sub: str) -> bool:
+    async def is_sid_of_another_user(self, sid: str, sub: str) -> bool:
         """Look whether its records are those of another user."""
         if await self._handles(sub=sub, sid=sid):
             return False
         return await self._has_record(await self._handles(sub=None, sid=sid))
 
-    async def may_have_live(self, *, sub: str, sid: str | None) -> bool:
+    async def may_have_active_session(self, *, sub: str, sid: str | None) -> bool:
         """Look for records."""
         return await self._has_record(await self._handles(sub=sub, sid=sid))
 
@@ -223,7 +223,7 @@ class StoredSessions:
         except StoreUnavailable as error:  # the session is over, and a list passes over what has no record
             events.log(events.STORE_FAILED, code=error.code, detail=error.detail)
 
-    async def end_unread(self, cookies: Mapping[str, str]) -> None:
+    async def end_unreadable(self, cookies: Mapping[str, str]) -> None:
         """Remove the record of the id: another process may be able to read it."""
         session_id = cookies.get(self._session_cookies.name, "")
         if not is_session_id(session_id):
@@ -237,7 +237,7 @@ class StoredSessions:
     ) -> None:
         """Shorten its life in the record, or remove it."""
         user = (other or successor).sub
-        if not self._revocations.is_full(user):  # the mark is for requests under way, the record tells the others
+        if not self._revocations.is_at_limit(user):  # the mark is for requests under way, the record tells the others
             self._revocations.end(session_id, user=user, now=self._now(), grace=grace)
         key = self._records.key(self._records.handle(session_id))
         session = await self._read(session_id) if grace else None
@@ -276,9 +276,9 @@ class StoredSessions:
         return self._unsaved.has(session_id)
 
     async def _read(self, session_id: str) -> Session | None:
-        return (await self._look_up(session_id))[0]
+        return (await self._load(session_id))[0]
 
-    async def _look_up(self, session_id: str) -> tuple[Session | None, bool]:
+    async def _load(self, session_id: str) -> tuple[Session | None, bool]:
         """Return a session, and whether there is a record, also one that nobody here can read."""
         cached = self._opened.get(session_id)
         key = self._records.key(self._records.handle(session_id)) if cached is None else cached.key
@@ -287,25 +287,25 @@ class StoredSessions:
             session: Session | None = cached.session
         else:
             session = self._open(session_id, record)
-            self._see(session_id, key, record, session)
+            self._cache_record(session_id, key, record, session)
         if session is None:
             self._unsaved.drop(session_id)
             return None, record is not None
         tokens = self._unsaved.newest(session_id, session.tokens)
         if tokens is not session.tokens:
-            session = await self._save(_newer(session, tokens))
+            session = await self._save(_with_newer(session, tokens))
         return session, session is not None
 
     async def _save(self, session: Session) -> Session | None:
         """Write what could not be written when it was made; the request goes on with it in any case."""
         try:
-            saved = await self.change(session, lambda current: _newer(current, session.tokens))
+            saved = await self.change(session, lambda current: _with_newer(current, session.tokens))
         except StoreUnavailable:
             return session
         self._unsaved.drop(session.id)
         return saved
 
-    def _see(self, session_id: str, key: str, record: bytes | None, session: Session | None) -> None:
+    def _cache_record(self, session_id: str, key: str, record: bytes | None, session: Session | None) -> None:
         """Keep what a record holds until the store has another one."""
         if record is None or session is None:
             self._opened.drop(session_id)
@@ -337,5 +337,5 @@ class StoredSessions:
         return max(1, expires_at(session, self._limits) - self._now())
 
 
-def _newer(session: Session, tokens: Tokens) -> Session:
+def _with_newer(session: Session, tokens: Tokens) -> Session:
     return session if tokens.generation <= session.tokens.generation else with_new_tokens(session, tokens)

@@ -18,20 +18,20 @@ class ActiveSession(msgspec.Struct):
     """The session behind one request, as far as the request knows by now.
 
     Attributes:
-        held: the generation of the tokens that the browser has.
+        browser_generation: the generation of the tokens that the browser has.
         is_over: whether the request has seen the session end.
         left_behind: names of cookies that the browser still has of other sessions.
         fresh_from, fresh_until: the answer need not bring cookies in between, as far as the request knows.
-        refreshes: how many renewals it knows.
+        refreshes_version: how many renewals it knows.
     """
 
     session: Session
-    held: int
+    browser_generation: int
     is_over: bool = False
     left_behind: Sequence[str] = ()
     fresh_from: int = 0
     fresh_until: int = 0
-    refreshes: int = 0
+    refreshes_version: int = 0
 
 
 class NoSession(msgspec.Struct, frozen=True):
@@ -65,7 +65,7 @@ class SessionRepository(Protocol):
         Its limits are checked, and that it was not ended; it is touched. None says nothing: ask `open`.
         """
 
-    def may_be_there(self, cookie_header: bytes) -> bool:
+    def may_have_cookie(self, cookie_header: bytes) -> bool:
         """Say whether `open` is worth asking; who comes without a session most often has no cookie of that name."""
 
     async def open(self, cookies: Cookies) -> ActiveSession | None:
@@ -74,21 +74,21 @@ class SessionRepository(Protocol):
     async def find(self, cookies: Cookies) -> ActiveSession | NoSession:
         """Do the same, and say why there is none."""
 
-    def is_there(self, cookies: Mapping[str, str]) -> bool:
+    def has_cookie(self, cookies: Mapping[str, str]) -> bool:
         """Say whether the browser sent anything that should be a session."""
 
     def cookie(self, cookies: Mapping[str, str]) -> str:
         """Return the cookie that signs somebody in, empty where there is none."""
 
     async def begin(
-        self, session: Session, cookies: Mapping[str, str], *, unseen: Sequence[str] = (), is_blind: bool = False
+        self, session: Session, cookies: Mapping[str, str], *, unseen: Sequence[str] = (), hides_cookies: bool = False
     ) -> list[bytes]:
         """Write a new session, and return the Set-Cookie lines for it.
 
         Args:
             unseen: short digests of the ids of sessions that the browser may have, though it did not show them; their
                 cookies are deleted.
-            is_blind: whether the browser showed none at all, for the request is a form of another site.
+            hides_cookies: whether the browser showed none at all, for the request is a form of another site.
 
         Raises:
             SessionTooLarge: it does not fit.
@@ -118,7 +118,7 @@ class SessionRepository(Protocol):
         An answer may be late: none of them touches a session that began meanwhile.
         """
 
-    async def outdate(self, session: Session) -> None:
+    async def revoke_older_tokens(self, session: Session) -> None:
         """Revoke all older tokens of a session, in every process; it raises nothing.
 
         A refresh has changed the user's rights: cookies from before it must not bring them back.
@@ -127,19 +127,19 @@ class SessionRepository(Protocol):
     async def end(self, session: Session) -> None:
         """End a session, and those that it took over from, for good."""
 
-    async def end_named(self, *, sub: str | None, sid: str | None) -> int:
+    async def end_all(self, *, sub: str | None, sid: str | None) -> int:
         """End all sessions of a user, of a session at the provider, or of both; say how many were found.
 
         They are marked as over before.
         """
 
-    async def is_of_another(self, sid: str, sub: str) -> bool:
+    async def is_sid_of_another_user(self, sid: str, sub: str) -> bool:
         """Say whether a session at the provider is known, but not as one of this user."""
 
-    async def may_have_live(self, *, sub: str, sid: str | None) -> bool:
+    async def may_have_active_session(self, *, sub: str, sid: str | None) -> bool:
         """Say whether a user may have a live session, in a session at the provider if it is known."""
 
-    async def end_unread(self, cookies: Mapping[str, str]) -> None:
+    async def end_unreadable(self, cookies: Mapping[str, str]) -> None:
         """End what a browser has, though nobody here can read it: another secret, another version, garbage."""
 
     async def expire_with_grace(

@@ -40,7 +40,7 @@ class RevocationFeed(Protocol):
     async def catch_up_together(self) -> None:
         """The same, where anybody can make many ask at once."""
 
-    async def look(self) -> None:
+    async def try_to_catch_up(self) -> None:
         """Know what ended by now, if that can be known; it raises nothing."""
 
     async def write(self, revocations: Iterable[Revocation]) -> None:
@@ -77,7 +77,7 @@ class NoFeed:
     async def catch_up_together(self) -> None:
         """There is nothing to hear."""
 
-    async def look(self) -> None:
+    async def try_to_catch_up(self) -> None:
         """There is nothing to hear."""
 
     async def write(self, revocations: Iterable[Revocation]) -> None:
@@ -118,40 +118,40 @@ class StoredFeed:
         self._lifetime = lifetime
         self._now = now
         self._ticks = ticks
-        self._looked_at: tuple[float, int] | None = None
-        self._read_before: set[str] = set()
-        self._owed: dict[str, Revocation] = {}
+        self._last_read_at: tuple[float, int] | None = None
+        self._recent_members: set[str] = set()
+        self._unwritten: dict[str, Revocation] = {}
         self._written: OrderedDict[str, Revocation] = OrderedDict()  # by name
-        self._looks: SingleFlight[None] = SingleFlight()
-        self._begun = self._done = 0  # looks of those who catch up
+        self._reads: SingleFlight[None] = SingleFlight()
+        self._reads_begun = self._reads_done = 0  # looks of those who catch up
 
     def is_due(self) -> bool:
         """Say whether nobody has looked for a second."""
-        return self._age() > FRESH
+        return self._seconds_since_read() > FRESH
 
     async def poll(self) -> None:
         """Look in the background, or wait when the last look is too long ago."""
-        age = self._age()
+        age = self._seconds_since_read()
         if age <= FRESH:
             return
         if age <= STALE:
-            self._looks.start("in the background", self._look_or_log)
+            self._reads.start("in the background", self._try_to_read)
         else:  # not with the one in the background: nobody hears when that fails
-            await self._looks.run("while they wait", self._look)
+            await self._reads.run("while they wait", self._read_store)
 
     async def catch_up(self) -> None:
         """Look now; a look that began before does not count."""
-        await self._look()
+        await self._read_store()
 
     async def catch_up_together(self) -> None:
         """The same, in one look for all who ask meanwhile."""
-        wanted = self._begun + 1
-        while self._done < wanted:
-            await self._looks.run("to catch up", self._numbered_look)
+        needed = self._reads_begun + 1
+        while self._reads_done < needed:
+            await self._reads.run("to catch up", self._numbered_read)
 
-    async def look(self) -> None:
+    async def try_to_catch_up(self) -> None:
         """Look, so that no request has to; what fails is found out by the next request that waits."""
-        await self._look_or_log()
+        await self._try_to_read()
 
     async def write(self, revocations: Iterable[Revocation]) -> None:
         """Write to the list of all, then to the list of those that are news."""
@@ -159,33 +159,33 @@ class StoredFeed:
             older = self._written.pop(revocation.name, revocation)
             newer = merged(revocation, older)
             for index, lifetime in self._lists(revocation.name):
-                await self._link(index, _member(newer), lifetime=lifetime)
-            self._revocations.told(revocation)
+                await self._link(index, _encode(newer), lifetime=lifetime)
+            self._revocations.mark_published(revocation)
             if older not in (revocation, newer):
-                await self._take_out(older)
-            self._keep(newer)
+                await self._remove_older(older)
+            self._remember_written(newer)
 
     async def write_soon(self, revocations: Iterable[Revocation]) -> None:
         """Write; what cannot be written is tried again with every look."""
-        self._owed |= {revocation.name: revocation for revocation in revocations}
-        while len(self._owed) > MAX_UNWRITTEN:
-            del self._owed[next(iter(self._owed))]
-        await self._write_owed()
+        self._unwritten |= {revocation.name: revocation for revocation in revocations}
+        while len(self._unwritten) > MAX_UNWRITTEN:
+            del self._unwritten[next(iter(self._unwritten))]
+        await self._write_unwritten()
 
     async def drained(self) -> None:
         """Wait for the looks that requests began."""
-        await self._looks.drained()
+        await self._reads.drained()
 
     async def _link(self, index: str, member: str, *, lifetime: int) -> None:
         if await self._store.link(index, member, lifetime=lifetime, most=MAX_LISTED):
             raise StoreUnavailable("ended_log_full", f"more than {MAX_LISTED} sign-outs at once")
 
-    async def _write_owed(self) -> None:
+    async def _write_unwritten(self) -> None:
         try:
-            for name, revocation in list(self._owed.items()):
+            for name, revocation in list(self._unwritten.items()):
                 await self.write([revocation])
-                if self._owed.get(name) == revocation:
-                    del self._owed[name]
+                if self._unwritten.get(name) == revocation:
+                    del self._unwritten[name]
         except StoreUnavailable as error:
             events.log(events.STORE_FAILED, code=error.code, detail=error.detail)
 
@@ -195,54 +195,56 @@ class StoredFeed:
             return [(self._recent, RECENT_ALONE)]
         return [(self._shard(name[0]), self._lifetime), (self._recent, RECENT)]
 
-    def _keep(self, revocation: Revocation) -> None:
+    def _remember_written(self, revocation: Revocation) -> None:
         if revocation.at == FOR_EVER:  # one session ends once
             return
         self._written[revocation.name] = revocation
         if len(self._written) > MAX_WRITTEN:
             self._written.popitem(last=False)
 
-    async def _take_out(self, revocation: Revocation) -> None:
+    async def _remove_older(self, revocation: Revocation) -> None:
         """Take out what a newer mark of the same name says as well: who signs out again and again fills no list."""
         try:
             for index, _ in self._lists(revocation.name):
-                await self._store.unlink(index, _member(revocation))
+                await self._store.unlink(index, _encode(revocation))
         except StoreUnavailable as error:  # the newer one is there, and counts
             events.log(events.STORE_FAILED, code=error.code, detail=error.detail)
 
-    async def _numbered_look(self) -> None:
-        self._begun += 1
-        number = self._begun
-        await self._look()
-        self._done = max(self._done, number)
+    async def _numbered_read(self) -> None:
+        self._reads_begun += 1
+        number = self._reads_begun
+        await self._read_store()
+        self._reads_done = max(self._reads_done, number)
 
-    async def _look_or_log(self) -> None:
+    async def _try_to_read(self) -> None:
         try:
-            await self._look()
+            await self._read_store()
         except StoreUnavailable as error:  # the next one who asks later waits, and is told
             events.log(events.STORE_FAILED, code=error.code, detail=error.detail)
 
-    async def _look(self) -> None:
-        await self._write_owed()
+    async def _read_store(self) -> None:
+        await self._write_unwritten()
         begun = self._ticks(), self._now()
         everything = [self._shard(first) for first in SHARDS] if self._lifetime is not None else []
         members: list[str] = []
-        for index in everything if self._age() > GAP else ():
+        for index in everything if self._seconds_since_read() > GAP else ():
             members += await self._store.linked(index)
             if self._ticks() - begun[0] > FULL_READ_DEADLINE:
                 raise StoreUnavailable("store_timeout", f"more than {FULL_READ_DEADLINE:g} s for all that has ended")
         recent = await self._store.linked(self._recent)
-        revocations = [_read(member) for member in (*members, *(it for it in recent if it not in self._read_before))]
+        revocations = [
+            _decode(member) for member in (*members, *(it for it in recent if it not in self._recent_members))
+        ]
         # In the order in which they were made: of too many, the oldest go.
         for revocation in sorted(revocations, key=lambda revocation: revocation.made_at):
-            self._revocations.learn(revocation, now=self._now())
-        self._looked_at, self._read_before = begun, set(recent)
+            self._revocations.add(revocation, now=self._now())
+        self._last_read_at, self._recent_members = begun, set(recent)
 
-    def _age(self) -> float:
+    def _seconds_since_read(self) -> float:
         """Seconds since the last look, by whichever clock says more: one may be set, the other may have slept."""
-        if self._looked_at is None:
+        if self._last_read_at is None:
             return float("inf")
-        ticks, now = self._looked_at
+        ticks, now = self._last_read_at
         return max(self._ticks() - ticks, abs(self._now() - now))
 
     def _shard(self, first: str) -> str:
@@ -253,13 +255,13 @@ class StoredFeed:
         return f"{self._prefix}:ended"
 
 
-def _member(revocation: Revocation) -> str:
-    return f"{revocation.at}:{revocation.over_from}:{revocation.made_at}:{revocation.name}"
+def _encode(revocation: Revocation) -> str:
+    return f"{revocation.at}:{revocation.effective_at}:{revocation.made_at}:{revocation.name}"
 
 
-def _read(member: str) -> Revocation:
+def _decode(member: str) -> Revocation:
     try:
-        at, over_from, made_at, name = member.split(":")
-        return Revocation(name, int(at), int(over_from), int(made_at))
+        at, effective_at, made_at, name = member.split(":")
+        return Revocation(name, int(at), int(effective_at), int(made_at))
     except ValueError as exc:
         raise StoreUnavailable("store_garbage", "a sign-out that asgi-oidc did not write") from exc

@@ -21,7 +21,7 @@ FOR_EVER = 1 << 62  # milliseconds: the session of this id is over whenever it b
 LONG_AGO = 0  # seconds since the epoch
 AT_ONCE, REPLACED = 0, 1  # seconds since the epoch: over at any time; the difference tells why
 
-Name = Callable[[str, str], tuple[str, ...]]
+NamingScheme = Callable[[str, str], tuple[str, ...]]
 """Makes the names of a mark, of its kind and what it is about.
 
 Kinds: `id`, `sub`, `sid`, `both` (a user's session at the provider), `lone` (a user's sessions without a `sid`), and
@@ -41,19 +41,19 @@ class Revocation(NamedTuple):
 
     Attributes:
         at: milliseconds; what began until then is over. Of kind `tokens`: the least generation that still counts.
-        over_from: seconds since the epoch; what was replaced lives on for a moment.
+        effective_at: seconds since the epoch; what was replaced lives on for a moment.
         made_at: seconds since the epoch; it means nothing that was created later.
     """
 
     name: str
     at: int
-    over_from: int
+    effective_at: int
     made_at: int
 
 
-class _Known(NamedTuple):
+class _Entry(NamedTuple):
     revocation: Revocation
-    number: int
+    version: int
     forget_at: float
     was_replaced: bool
     user: str | None
@@ -68,20 +68,20 @@ class Revocations:
     """A bounded set of marks.
 
     When one has to go that is still needed, all sessions that were created before it are over: it fails closed. So that
-    no single user can bring that about, each has a bound of their own (`is_full`).
+    no single user can bring that about, each has a bound of their own (`is_at_limit`).
 
     Attributes:
-        news: another number whenever more may be over than before.
+        version: another number whenever more may be over than before.
     """
 
     def __init__(
         self,
-        name: Name,
+        name: NamingScheme,
         *,
         lifetime: int,
-        needed: int,
+        needed_for: int,
         skew: int = SKEW,
-        most: int = MAX_REVOCATIONS,
+        max_revocations: int = MAX_REVOCATIONS,
         max_per_user: int = MAX_PER_USER,
         is_shared: bool = False,
     ) -> None:
@@ -90,71 +90,71 @@ class Revocations:
         Args:
             name: how marks are named here.
             lifetime: seconds that a mark is remembered.
-            needed: seconds after which no session is left that it could end; one that goes earlier ends them all.
+            needed_for: seconds after which no session is left that it could end; one that goes earlier ends them all.
             skew: milliseconds by which the clocks of processes may differ.
-            is_shared: whether a mark made here has to be told to other processes, see `told`.
+            is_shared: whether a mark made here has to be told to other processes, see `mark_published`.
         """
-        self._name = name
+        self._names_for = name
         self._lifetime = lifetime
-        self._needed = needed
+        self._needed_for = needed_for
         self._skew = skew
-        self._most = most
+        self._max_revocations = max_revocations
         self._max_per_user = max_per_user
         self._is_shared = is_shared
-        self._made_for: Counter[str] = Counter()  # how many marks are known of each user
-        self._users: OrderedDict[str, tuple[str, ...]] = OrderedDict()  # by `sid`
-        self._untold: set[str] = set()  # names of marks made here that other processes may not have
-        self._known: OrderedDict[str, _Known] = OrderedDict()
-        self._names_of_logins: dict[tuple[str, str, str | None], _Names] = {}
-        self.news = 0
-        self._latest = 0  # milliseconds; of all marks, and of all logins here: the clock may be set back
-        self._floor = -1  # seconds since the epoch
+        self._count_by_user: Counter[str] = Counter()  # how many marks are known of each user
+        self._users_by_sid: OrderedDict[str, tuple[str, ...]] = OrderedDict()  # by `sid`
+        self._unpublished: set[str] = set()  # names of marks made here that other processes may not have
+        self._entries: OrderedDict[str, _Entry] = OrderedDict()
+        self._names_by_login: dict[tuple[str, str, str | None], _Names] = {}
+        self.version = 0
+        self._latest_time = 0  # milliseconds; of all marks, and of all logins here: the clock may be set back
+        self._all_ended_until = -1  # seconds since the epoch
 
     def remember_user(self, *, sub: str, sid: object) -> None:
         """Note whose session at the provider has this `sid`: a sign-out may name nothing else."""
         if not isinstance(sid, str) or len(sid) > MAX_NAME_LENGTH:  # no logout token names it
             return
-        users = self._users.pop(sid, ())
-        self._users[sid] = users if sub in users else (*users, sub)[:MAX_USERS_PER_SID]
-        if len(self._users) > MAX_SIDS:
-            self._users.popitem(last=False)
+        users = self._users_by_sid.pop(sid, ())
+        self._users_by_sid[sid] = users if sub in users else (*users, sub)[:MAX_USERS_PER_SID]
+        if len(self._users_by_sid) > MAX_SIDS:
+            self._users_by_sid.popitem(last=False)
 
     def users_of(self, sid: str) -> Collection[str]:
         """Name the users that were seen with a `sid`."""
-        return self._users.get(sid, ())
+        return self._users_by_sid.get(sid, ())
 
-    def is_full(self, sub: str) -> bool:
+    def is_at_limit(self, sub: str) -> bool:
         """Say whether a user has so many marks that the next has to end all sessions of that user."""
-        return self._made_for[sub] >= self._max_per_user
+        return self._count_by_user[sub] >= self._max_per_user
 
     def moment(self, *, now: float) -> Moment:
         """Note when a login starts, before the provider is asked for anything."""
-        return Moment(int(now * 1000), self.news)
+        return Moment(int(now * 1000), self.version)
 
     def begin(self, moment: Moment, *, sub: str, sid: str | None) -> int:
         """Say when a login began, in logical milliseconds: after all marks known when it started, before all others."""
-        found = (self._known.get(name) for name in self._names(sub, sid))
-        before = [known.revocation.at + 1 for known in found if known is not None and known.number <= moment.known]
+        found = (self._entries.get(name) for name in self._names(sub, sid))
+        before = [known.revocation.at + 1 for known in found if known is not None and known.version <= moment.known]
         began = max([moment.at, *before])
-        self._latest = max(self._latest, began)
+        self._latest_time = max(self._latest_time, began)
         return began
 
-    def over_from(self, login: Login) -> int | None:
+    def effective_at(self, login: Login) -> int | None:
         """Say from when on a session is over, in seconds since the epoch; None for one that nobody ended."""
-        if login.created_at <= self._floor:
+        if login.created_at <= self._all_ended_until:
             return AT_ONCE
-        if not self._known:
+        if not self._entries:
             return None
-        found = (self._known.get(name) for name in self._names_of(login).session)
+        found = (self._entries.get(name) for name in self._names_of(login).session)
         ends = [
-            known.revocation.over_from for known in found if known is not None and login.began <= known.revocation.at
+            known.revocation.effective_at for known in found if known is not None and login.began <= known.revocation.at
         ]
         return min(ends, default=None)
 
-    def is_dead(self, login: Login, *, now: float) -> bool:
+    def is_revoked(self, login: Login, *, now: float) -> bool:
         """Say whether a session is over at an instant; `math.inf`: now or in a moment."""
-        over_from = self.over_from(login)
-        return over_from is not None and over_from <= now
+        effective_at = self.effective_at(login)
+        return effective_at is not None and effective_at <= now
 
     def ended_at(self, login: Login, *, now: float) -> int | None:
         """Say when a session ended, in seconds since the epoch.
@@ -164,14 +164,14 @@ class Revocations:
             about yet, and may be tried again. `LONG_AGO` for one that ended with all others of its name: of several
             such marks only the last is known.
         """
-        if login.created_at <= self._floor:
+        if login.created_at <= self._all_ended_until:
             return LONG_AGO
-        found = (self._known.get(name) for name in self._names_of(login).session if name not in self._untold)
+        found = (self._entries.get(name) for name in self._names_of(login).session if name not in self._unpublished)
         revocations = [known.revocation for known in found if known is not None and login.began <= known.revocation.at]
         ends = [
-            (revocation.at, max(revocation.over_from, revocation.made_at))
+            (revocation.at, max(revocation.effective_at, revocation.made_at))
             for revocation in revocations
-            if revocation.over_from <= now
+            if revocation.effective_at <= now
         ]
         return min((instant if at == FOR_EVER else LONG_AGO for at, instant in ends), default=None)
 
@@ -181,25 +181,27 @@ class Revocations:
 
     def least_generation(self, login: Login) -> int:
         """Return the generation of the oldest tokens of a session that still count."""
-        if not self._known:
+        if not self._entries:
             return 0
-        found = (self._known.get(name) for name in self._names_of(login).tokens)
+        found = (self._entries.get(name) for name in self._names_of(login).tokens)
         return max((known.revocation.at for known in found if known is not None), default=0)
 
-    def outdate(self, session: Session, *, now: float) -> list[Revocation]:
+    def revoke_older_tokens(self, session: Session, *, now: float) -> list[Revocation]:
         """Revoke all tokens of a session that are older than these."""
         generation = session.tokens.generation
-        revocations = [Revocation(name, generation, AT_ONCE, int(now)) for name in self._name("tokens", session.id)]
-        return [self._learn(revocation, now=now, user=session.login.sub) for revocation in revocations]
+        revocations = [
+            Revocation(name, generation, AT_ONCE, int(now)) for name in self._names_for("tokens", session.id)
+        ]
+        return [self._add(revocation, now=now, user=session.login.sub) for revocation in revocations]
 
     def is_ended(self, session_id: str) -> bool:
         """Say whether the session of an id ended for good, and was not merely replaced."""
-        found = (self._known.get(name) for name in self._name("id", session_id))
-        return any(known is not None and known.revocation.over_from == AT_ONCE for known in found)
+        found = (self._entries.get(name) for name in self._names_for("id", session_id))
+        return any(known is not None and known.revocation.effective_at == AT_ONCE for known in found)
 
     def was_replaced(self, session_id: str) -> bool:
         """Say whether another session took over from the session of an id, whatever became of it since."""
-        found = (self._known.get(name) for name in self._name("id", session_id))
+        found = (self._entries.get(name) for name in self._names_for("id", session_id))
         return any(known is not None and known.was_replaced for known in found)
 
     def end(
@@ -209,14 +211,14 @@ class Revocations:
 
         Args:
             name: its id, or what `kind` says.
-            user: the `sub` that the mark counts against, see `is_full`; None where no user brings this about.
+            user: the `sub` that the mark counts against, see `is_at_limit`; None where no user brings this about.
             grace: seconds that it lives on, for what was replaced. What ended for good has none (None): it is over at
                 any time, also when the clock is set back.
         """
-        over_from = AT_ONCE if grace is None else int(now) + grace if grace else REPLACED
-        revocations = [Revocation(name, FOR_EVER, over_from, int(now)) for name in self._name(kind, name)]
-        self._untold.update(revocation.name for revocation in revocations if self._is_shared)
-        return [self._learn(revocation, now=now, user=user) for revocation in revocations]
+        effective_at = AT_ONCE if grace is None else int(now) + grace if grace else REPLACED
+        revocations = [Revocation(name, FOR_EVER, effective_at, int(now)) for name in self._names_for(kind, name)]
+        self._unpublished.update(revocation.name for revocation in revocations if self._is_shared)
+        return [self._add(revocation, now=now, user=user) for revocation in revocations]
 
     def sign_out(self, *, sub: str | None, sid: str | None, now: float, until: int | None = None) -> list[Revocation]:
         """End all sessions of a user, of a session at the provider, or of both, that began until now, or an instant.
@@ -230,108 +232,108 @@ class Revocations:
             Marks to tell the others. They reach further than what this process knows now: with the skew of clocks,
             which does harm to logins elsewhere where nobody is told.
         """
-        at = max(int(now * 1000) + SKEW, self._latest + 1) if until is None else until
-        told = at if until is not None else max(at, int(now * 1000) + self._skew)
+        at = max(int(now * 1000) + SKEW, self._latest_time + 1) if until is None else until
+        mark_published = at if until is not None else max(at, int(now * 1000) + self._skew)
         revocations: list[Revocation] = []
-        for kind, value, user in self._named(sub, sid):
-            for name in self._name(kind, value):
-                self._learn(Revocation(name, at, AT_ONCE, int(now)), now=now, user=user)
-                revocations.append(Revocation(name, told, AT_ONCE, int(now)))
-        self._untold.update(revocation.name for revocation in revocations if self._is_shared)
+        for kind, value, user in self._targets_of(sub, sid):
+            for name in self._names_for(kind, value):
+                self._add(Revocation(name, at, AT_ONCE, int(now)), now=now, user=user)
+                revocations.append(Revocation(name, mark_published, AT_ONCE, int(now)))
+        self._unpublished.update(revocation.name for revocation in revocations if self._is_shared)
         return revocations
 
-    def told(self, revocation: Revocation) -> None:
+    def mark_published(self, revocation: Revocation) -> None:
         """Note that other processes have a mark."""
-        self._untold.discard(revocation.name)
+        self._unpublished.discard(revocation.name)
 
-    def learn(self, revocation: Revocation, *, now: float) -> Revocation:
+    def add(self, revocation: Revocation, *, now: float) -> Revocation:
         """Add a mark of another process; of two with the same name, the one that ends more counts."""
-        return self._learn(revocation, now=now, user=None)
+        return self._add(revocation, now=now, user=None)
 
-    def _learn(self, revocation: Revocation, *, now: float, user: str | None) -> Revocation:
+    def _add(self, revocation: Revocation, *, now: float, user: str | None) -> Revocation:
         forget_at = revocation.made_at + self._lifetime
         if forget_at <= now:
             return revocation
-        known, was_replaced = self._known.get(revocation.name), revocation.over_from != AT_ONCE
+        known, was_replaced = self._entries.get(revocation.name), revocation.effective_at != AT_ONCE
         if known is not None:
             revocation, was_replaced = merged(revocation, known.revocation), was_replaced or known.was_replaced
             if revocation == known.revocation:
                 return revocation
             user = known.user
-            del self._known[revocation.name]
+            del self._entries[revocation.name]
         elif user is not None:
-            self._made_for[user] += 1
-        self.news += 1
-        self._known[revocation.name] = _Known(revocation, self.news, forget_at, was_replaced, user)
+            self._count_by_user[user] += 1
+        self.version += 1
+        self._entries[revocation.name] = _Entry(revocation, self.version, forget_at, was_replaced, user)
         if revocation.at != FOR_EVER:
-            self._latest = max(self._latest, revocation.at)
+            self._latest_time = max(self._latest_time, revocation.at)
         self._forget(now=now)
         return revocation
 
     def _names_of(self, login: Login) -> _Names:
         # Each request asks, and names may be keyed hashes.
         key = (login.id, login.sub, login.sid)
-        names = self._names_of_logins.get(key)
+        names = self._names_by_login.get(key)
         if names is None:
-            session = (*self._name("id", login.id), *self._names(login.sub, login.sid))
-            names = _Names(session, self._name("tokens", login.id))
-            self._names_of_logins[key] = names
-            if len(self._names_of_logins) > MAX_LOGINS:
-                del self._names_of_logins[next(iter(self._names_of_logins))]
+            session = (*self._names_for("id", login.id), *self._names(login.sub, login.sid))
+            names = _Names(session, self._names_for("tokens", login.id))
+            self._names_by_login[key] = names
+            if len(self._names_by_login) > MAX_LOGINS:
+                del self._names_by_login[next(iter(self._names_by_login))]
         return names
 
     def _names(self, sub: str, sid: str | None) -> Iterator[str]:
-        yield from self._name("sub", sub)
+        yield from self._names_for("sub", sub)
         if sid is None:
-            yield from self._name("lone", sub)
+            yield from self._names_for("lone", sub)
         else:
-            yield from self._name("sid", sid)
-            yield from self._name("both", _both(sub, sid))
+            yield from self._names_for("sid", sid)
+            yield from self._names_for("both", _user_and_sid(sub, sid))
 
     def _forget(self, *, now: float) -> None:
         # Oldest first; two a call keep up with what comes in.
         for _ in range(2):
-            oldest = next(iter(self._known.values()))
-            if oldest.forget_at > now and len(self._known) <= self._most:
+            oldest = next(iter(self._entries.values()))
+            if oldest.forget_at > now and len(self._entries) <= self._max_revocations:
                 return
-            if oldest.revocation.made_at + self._needed > now:
-                self._floor = max(self._floor, oldest.revocation.made_at)
+            if oldest.revocation.made_at + self._needed_for > now:
+                self._all_ended_until = max(self._all_ended_until, oldest.revocation.made_at)
             self._drop(oldest)
 
-    def _drop(self, known: _Known) -> None:
-        del self._known[known.revocation.name]
-        self._untold.discard(known.revocation.name)
+    def _drop(self, known: _Entry) -> None:
+        del self._entries[known.revocation.name]
+        self._unpublished.discard(known.revocation.name)
         if known.user is not None:
-            self._made_for[known.user] -= 1
-            if not self._made_for[known.user]:
-                del self._made_for[known.user]
+            self._count_by_user[known.user] -= 1
+            if not self._count_by_user[known.user]:
+                del self._count_by_user[known.user]
 
-    def _named(self, sub: str | None, sid: str | None) -> list[tuple[str, str, str | None]]:
+    def _targets_of(self, sub: str | None, sid: str | None) -> list[tuple[str, str, str | None]]:
         """Say what a sign-out marks: the kinds of its names, what they are about, and the user they count against.
 
         Of `sub` and `lone` each user has one, so that these need no counting.
         """
-        users = [sub] if sub is not None else self._users.get(sid or "", ())
-        if sid is not None and any(self.is_full(user) for user in users):
+        users = [sub] if sub is not None else self._users_by_sid.get(sid or "", ())
+        if sid is not None and any(self.is_at_limit(user) for user in users):
             return [("sub", user, None) for user in users]
         if sub is not None and sid is not None:
             # A session that has no sid may be the one: nobody can tell.
-            return [("both", _both(sub, sid), sub), ("lone", sub, None)]
+            return [("both", _user_and_sid(sub, sid), sub), ("lone", sub, None)]
         if sub is not None:
             return [("sub", sub, None)]
         return [("sid", sid or "", next(iter(users), None))]
 
 
-def plain_name(kind: str, value: str) -> tuple[str, ...]:
+def plain_names(kind: str, value: str) -> tuple[str, ...]:
     """Name a mark that stays in this process."""
     return (f"{kind} {value}",)
 
 
 def merged(new: Revocation, old: Revocation) -> Revocation:
     """Make one mark of two with the same name, which ends all that either of them ends."""
-    at, over_from = max(new.at, old.at), min(new.over_from, old.over_from)
-    return Revocation(new.name, at, over_from, max(new.made_at, old.made_at))
+    at, effective_at = max(new.at, old.at), min(new.effective_at, old.effective_at)
+    return Revocation(new.name, at, effective_at, max(new.made_at, old.made_at))
 
 
-def _both(sub: str, sid: str) -> str:
+def _user_and_sid(sub: str, sid: str) -> str:
     return f"{len(sub)} {sub} {sid}"

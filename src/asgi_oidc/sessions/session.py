@@ -24,7 +24,7 @@ class Login(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
         sid: the session at the provider, where the ID Token names it (OpenID Connect Back-Channel Logout 1.0 §2.1).
         first: `aud`, `azp`, `nonce` and `auth_time` of the first ID Token: later ones have to agree (OIDC Core §12.2);
             and its `acr`, which rules look at.
-        made: names of the claims that `on_login` made or took away: a refresh leaves them as they are.
+        set_by_on_login: names of the claims that `on_login` made or took away: a refresh leaves them as they are.
         created_at: seconds since the epoch.
         began: milliseconds in logical time: after all sign-outs that were known when the login started.
         replaced: ids of the sessions that this one took over from within `REPLACED_GRACE`.
@@ -36,7 +36,7 @@ class Login(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     sub: str
     sid: str | None = None
     first: dict[str, Any]
-    made: list[str] = []
+    set_by_on_login: list[str] = []
     created_at: int
     began: int
     replaced: list[str] = []
@@ -60,8 +60,8 @@ class Tokens(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
         retry_at: after a refresh that failed, none is tried before.
         forced_at: when an API last refused a token that looked fine.
         ends_at: when the provider wants the session to end, None when it did not say.
-        given: names of the claims that ID Tokens of this session gave, where `id_token` is a newer one that told
-            nothing but who signed in and when; None where it is the one that gave them.
+        id_token_claim_names: names of the claims that earlier ID Tokens of this session contained, if `id_token` is a
+            newer one without any claim about the user; None if `id_token` itself contains them.
         from_access_token: names of the claims whose values only the access token gave, or gave last.
     """
 
@@ -76,7 +76,7 @@ class Tokens(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     retry_at: int = 0
     forced_at: int = 0
     ends_at: int | None = None
-    given: list[str] | None = None
+    id_token_claim_names: list[str] | None = None
     from_access_token: list[str] = []
 
     @property
@@ -148,7 +148,7 @@ def ends_for_good_at(session: Session, limits: Limits) -> int:
     return ends if session.tokens.ends_at is None else min(ends, session.tokens.ends_at)
 
 
-def life_of(session: Session, limits: Limits) -> tuple[int, int]:
+def valid_period(session: Session, limits: Limits) -> tuple[int, int]:
     """Say from when on and until when the session is within all of its limits, in seconds since the epoch.
 
     One that began in the future may be right, the clock was set back; but it must not live for ever by that.
@@ -158,7 +158,7 @@ def life_of(session: Session, limits: Limits) -> tuple[int, int]:
 
 def is_live(session: Session, limits: Limits, *, now: int) -> bool:
     """Say whether the session is within all of its limits."""
-    begins_at, ends_at = life_of(session, limits)
+    begins_at, ends_at = valid_period(session, limits)
     return begins_at <= now < ends_at
 
 
@@ -167,7 +167,7 @@ def revocation_lifetime(limits: Limits) -> int:
     return limits.lifetime + MAX_CLOCK_SETBACK
 
 
-def fresh_of(session: Session, limits: Limits) -> tuple[int, int]:
+def fresh_period(session: Session, limits: Limits) -> tuple[int, int]:
     """Say from when on and until when its last use need not be written down, in seconds since the epoch."""
     # One that is far in the future is wrong: the clock was set back. A little is the clock of another machine.
     return session.seen_at - MAX_SKEW, session.seen_at + min(USE_INTERVAL, max(1, limits.idle // 4))
@@ -175,7 +175,7 @@ def fresh_of(session: Session, limits: Limits) -> tuple[int, int]:
 
 def is_use_due(session: Session, limits: Limits, now: int) -> bool:
     """Say whether its last use should be written down."""
-    fresh_from, fresh_until = fresh_of(session, limits)
+    fresh_from, fresh_until = fresh_period(session, limits)
     return not fresh_from <= now < fresh_until
 
 

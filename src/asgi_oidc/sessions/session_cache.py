@@ -11,44 +11,44 @@ from typing import Generic, TypeVar
 MAX_ENTRIES = 10_000  # things; whoever has a session may fill it, and the others are opened anew
 MAX_BYTES = 16 * 1024 * 1024  # of what was opened; in memory two to five times that
 
-Name = TypeVar("Name", bound=Hashable)
+Key = TypeVar("Key", bound=Hashable)
 Value = TypeVar("Value")
 
 
-class SessionCache(Generic[Name, Value]):
+class SessionCache(Generic[Key, Value]):
     """A bounded table. One is kept only after it was opened: what nobody sealed takes no room.
 
     Attributes:
         get: returns what was kept, None for all else; every request asks.
     """
 
-    def __init__(self, *, most: int = MAX_ENTRIES, most_bytes: int = MAX_BYTES) -> None:
-        self._most = most
-        self._most_bytes = most_bytes
+    def __init__(self, *, max_entries: int = MAX_ENTRIES, max_bytes: int = MAX_BYTES) -> None:
+        self._max_entries = max_entries
+        self._max_bytes = max_bytes
         self._bytes = 0
-        self._kept: dict[Name, Value] = {}
-        self._sizes: OrderedDict[Name, int] = OrderedDict()
-        self.get = self._kept.get
+        self._values: dict[Key, Value] = {}
+        self._sizes: OrderedDict[Key, int] = OrderedDict()
+        self.get = self._values.get
 
     def __len__(self) -> int:
-        return len(self._kept)
+        return len(self._values)
 
-    def keep(self, name: Name, value: Value, *, size: int) -> None:
+    def keep(self, key: Key, value: Value, *, size: int) -> None:
         """Keep something in the place of what was there.
 
         Args:
             size: bytes of what was opened.
         """
-        self.drop(name)
-        if size > self._most_bytes:
+        self.drop(key)
+        if size > self._max_bytes:
             return
-        self._kept[name] = value
-        self._sizes[name] = size
+        self._values[key] = value
+        self._sizes[key] = size
         self._bytes += size
-        while len(self._kept) > self._most or self._bytes > self._most_bytes:
+        while len(self._values) > self._max_entries or self._bytes > self._max_bytes:
             self.drop(next(iter(self._sizes)))
 
-    def drop(self, name: Name) -> None:
+    def drop(self, key: Key) -> None:
         """Forget something."""
-        if self._kept.pop(name, None) is not None:
-            self._bytes -= self._sizes.pop(name)
+        if self._values.pop(key, None) is not None:
+            self._bytes -= self._sizes.pop(key)

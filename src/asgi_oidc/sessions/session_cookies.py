@@ -92,7 +92,7 @@ class SessionCookies:
         """Look for the name of the cookie that signs somebody in, before anything is read."""
         return cookie_header.find(self.wire_name) != -1  # "in" takes bytes for a number first: eight times as long
 
-    def is_there(self, cookies: Mapping[str, str]) -> bool:
+    def has_cookie(self, cookies: Mapping[str, str]) -> bool:
         """Say whether the browser sent the cookie that signs somebody in."""
         return self.name in cookies
 
@@ -115,7 +115,7 @@ class SessionCookies:
         tokens = self.write_tokens(session, cookies, max_age=max_age, compressed=compressed)
         lines = [self.style.set_cookie(self.name, login, max_age=max_age), *tokens]
         # The last use goes unseen: with a form from the provider's site the browser does not show what it has.
-        own = self._pieces(session.id)
+        own = self._names_of_pieces(session.id)
         return lines + [self.style.delete_cookie(name) for name in (*self._left_behind(cookies, own), self.use_name)]
 
     def write_tokens(
@@ -126,9 +126,9 @@ class SessionCookies:
         Raises:
             SessionTooLarge: it names the largest claims and tokens.
         """
-        names = self._pieces(session.id)
+        names = self._names_of_pieces(session.id)
         data = (compress(pack(session.tokens)) if compressed else None) or encode(session.tokens)
-        pieces = _cut(self.sealer.seal("tokens", self._bound_to(session.id), data))
+        pieces = _split(self.sealer.seal("tokens", self._bound_to(session.id), data))
         if len(pieces) > MAX_COOKIES:
             raise too_large(session.tokens, sum(map(len, pieces)), most=MAX_COOKIES * MAX_VALUE_LENGTH)
         values = [f"{len(pieces)}.{pieces[0]}", *pieces[1:]]
@@ -143,7 +143,7 @@ class SessionCookies:
         same_site: SameSite = "None" if self.style.secure else None
         return self.style.set_cookie(self.note_name, short_digest(session_id), max_age=max_age, same_site=same_site)
 
-    def noted(self, cookies: Mapping[str, str]) -> list[str]:
+    def noted_sessions(self, cookies: Mapping[str, str]) -> list[str]:
         """Return the short digest of the session that left its mark."""
         note = cookies.get(self.note_name, "")
         return [note] if _NOTE.fullmatch(note) else []
@@ -172,9 +172,9 @@ class SessionCookies:
             session_id: of the session that these cookies hold.
         """
         found = self._left_behind(cookies, ())
-        return [] if len(found) == 1 else self._left_behind(cookies, self._pieces(session_id))
+        return [] if len(found) == 1 else self._left_behind(cookies, self._names_of_pieces(session_id))
 
-    def sweep(self, left_behind: Iterable[str]) -> list[bytes]:
+    def delete_left_behind(self, left_behind: Iterable[str]) -> list[bytes]:
         """Delete them."""
         return [self.style.delete_cookie(name) for name in left_behind]
 
@@ -185,7 +185,7 @@ class SessionCookies:
 
     def delete_tokens(self, session_id: str, cookies: Mapping[str, str]) -> list[bytes]:
         """Delete the tokens of a session: without them the rest opens nothing."""
-        return [self.style.delete_cookie(name) for name in self._pieces(session_id) if name in cookies]
+        return [self.style.delete_cookie(name) for name in self._names_of_pieces(session_id) if name in cookies]
 
     def delete(self, cookies: Mapping[str, str]) -> list[bytes]:
         """Delete the session of a browser; the cookie of the login always, the others when they were sent."""
@@ -202,7 +202,7 @@ class SessionCookies:
         if count != "1":
             pieces = [sealed, *(cookies.get(f"{name}.{index}", "") for index in range(1, int(count)))]
             sealed = "".join(pieces)
-            if pieces != _cut(sealed):
+            if pieces != _split(sealed):
                 return None
         elif len(sealed) > MAX_VALUE_LENGTH:
             return None
@@ -222,7 +222,7 @@ class SessionCookies:
         names = [name for name in cookies if name.startswith(self._tokens_prefix) and name not in own]
         return names[:MAX_DELETED]
 
-    def _pieces(self, session_id: str) -> list[str]:
+    def _names_of_pieces(self, session_id: str) -> list[str]:
         first = self.tokens_name(session_id)
         return [first, *(f"{first}.{index}" for index in range(1, MAX_COOKIES))]
 
@@ -240,7 +240,7 @@ def _read_tokens(data: bytes) -> Tokens | None:
         return None
 
 
-def _cut(text: str) -> list[str]:
+def _split(text: str) -> list[str]:
     return [text[start : start + MAX_VALUE_LENGTH] for start in range(0, len(text), MAX_VALUE_LENGTH)] or [""]
 
 

@@ -111,7 +111,7 @@ class UserSessions:
         was_there = await self._store.remove(self._records.key(handle))
         await self._store.unlink(index, handle)
         if was_there:
-            if not self._revocations.is_full(sub):  # the record is gone; the mark is for requests under way
+            if not self._revocations.is_at_limit(sub):  # the record is gone; the mark is for requests under way
                 revocations = self._revocations.end(handle, kind="handle", user=sub, now=self._now())
                 await try_to_write(self._feed, revocations)
             events.log(events.LOGGED_OUT, by="the app")

@@ -50,20 +50,20 @@ class ApiAuth(httpx.Auth):
 
     async def async_auth_flow(self, request: Any) -> AsyncGenerator[Any, Any]:
         """Send the request with the token, where it may go."""
-        if not self._is_ours(request):
+        if not self._may_get_token(request):
             yield request
             return
         sent = HiddenToken(await self._get_token())
         request.headers["authorization"] = f"Bearer {sent.value}"
         response = yield request
-        if response.status_code != 401 or not self._is_ours(response.request) or not _can_be_sent_again(request):
+        if response.status_code != 401 or not self._may_get_token(response.request) or not _can_be_sent_again(request):
             return  # it may also have come from where a redirect went
         newer = HiddenToken(await self._get_token(sent))
         if newer != sent:
             request.headers["authorization"] = f"Bearer {newer.value}"
             yield request
 
-    def _is_ours(self, request: Any) -> bool:
+    def _may_get_token(self, request: Any) -> bool:
         url = request.url
         try:
             return _origin(f"{url.scheme}://{url.netloc.decode('ascii')}") in self._origins
@@ -81,8 +81,8 @@ def make_api_auth(origins: Collection[str], get_token: GetToken) -> httpx.Auth:
     if httpx2 is None:
         return ApiAuth(origins, get_token)
     # Both clients ask for an instance of their own class.
-    both: Callable[..., httpx.Auth] = type("ApiAuth", (ApiAuth, httpx2.Auth), {})
-    return both(origins, get_token)
+    auth_class: Callable[..., httpx.Auth] = type("ApiAuth", (ApiAuth, httpx2.Auth), {})
+    return auth_class(origins, get_token)
 
 
 def _origin(text: str) -> str:

@@ -34,7 +34,7 @@ from asgi_oidc.tokens.refresh_result import refreshed, rights_may_differ, rotate
 from asgi_oidc.tokens.revoke import TokenRevoker
 
 # What is wrong with an ID Token when our keys are old or our clock is wrong: nothing is known against its answer.
-NOT_ITS_FAULT = ("kid_unknown", "claim_iat", "claim_exp", "claim_nbf")
+INCONCLUSIVE_CODES = ("kid_unknown", "claim_iat", "claim_exp", "claim_nbf")
 SAVE_DEADLINE = 6.0  # seconds for a store that does not take the new tokens
 SAVE_PAUSE = 0.3  # seconds between two tries
 SAVE_LATER_DEADLINE = 300.0  # seconds for one that is down for longer
@@ -86,7 +86,7 @@ class TokenRefresher:
         """Wait until no refresh is under way."""
         await self._refreshes.drained()
 
-    async def live_tokens(self, active: ActiveSession, *, refused: str | None = None) -> Tokens:
+    async def valid_tokens(self, active: ActiveSession, *, refused: str | None = None) -> Tokens:
         """Return tokens whose access token is live, renewed when less than a minute is left.
 
         Args:
@@ -98,17 +98,17 @@ class TokenRefresher:
             RefreshFailed: it has run out, and cannot be renewed right now.
             StoreUnavailable: the same, because of the store.
         """
-        await self.check_goes_on(active)
+        await self.check_not_over(active)
         if _is_due(active.session.tokens, self._now(), refused):
-            await self._renew_or_go_on(active, refused)
+            await self._refresh_or_continue(active, refused)
         tokens = active.session.tokens
-        if _is_alive(tokens, self._now()):
+        if _is_valid(tokens, self._now()):
             return tokens
         if tokens.refresh_token is not None:
             raise RefreshFailed("refresh_in_vain", "the new token was dead on arrival", retry_after=1)
         raise AccessTokenExpired(detail="sign in again: send the browser to login_url()")
 
-    async def check_goes_on(self, active: ActiveSession) -> None:
+    async def check_not_over(self, active: ActiveSession) -> None:
         """Refuse tokens to a request whose session has ended meanwhile, and let it go on with newer ones where it must.
 
         Raises:
@@ -116,7 +116,7 @@ class TokenRefresher:
         """
         session, now = active.session, self._now()
         has_run_out = now >= ends_for_good_at(session, self._limits)
-        if active.is_over or has_run_out or self._revocations.is_dead(session.login, now=now):
+        if active.is_over or has_run_out or self._revocations.is_revoked(session.login, now=now):
             raise SessionEnded(detail="it ended while the request was under way")
         if self._revocations.is_outdated(session):
             newest = await self._sessions.newest(session)
@@ -124,27 +124,27 @@ class TokenRefresher:
                 raise SessionEnded(detail="its tokens are from before a refresh that changed the user's rights")
             active.session = newest
 
-    async def _renew_or_go_on(self, active: ActiveSession, refused: str | None) -> None:
+    async def _refresh_or_continue(self, active: ActiveSession, refused: str | None) -> None:
         session = active.session
         try:
-            active.session = await self._refreshes.run_to_the_end(session.id, lambda: self._renew(session, refused))
+            active.session = await self._refreshes.run_to_the_end(session.id, lambda: self._refresh(session, refused))
         except SessionEnded:
             active.is_over = True
             raise
         except (RefreshFailed, StoreUnavailable):
-            await self.check_goes_on(active)  # somebody may have signed out meanwhile
-            if not _is_alive(active.session.tokens, self._now()):
+            await self.check_not_over(active)  # somebody may have signed out meanwhile
+            if not _is_valid(active.session.tokens, self._now()):
                 raise
 
-    async def _renew(self, session: Session, refused: str | None) -> Session:
+    async def _refresh(self, session: Session, refused: str | None) -> Session:
         def is_settled(newest: Session) -> bool:
             return not _is_due(newest.tokens, self._now(), refused)
 
         def can_wait(newest: Session) -> bool:
             # Another process renews it: who has a live token need not wait for that.
-            return is_settled(newest) or (refused is None and _is_alive(newest.tokens, self._now()))
+            return is_settled(newest) or (refused is None and _is_valid(newest.tokens, self._now()))
 
-        async with self._locks.hold(session, can_go=can_wait) as lock:
+        async with self._locks.hold(session, can_continue=can_wait) as lock:
             if not lock.is_locked or is_settled(lock.session):
                 return lock.session
             answer = await self.use_refresh_token(lock)
@@ -173,16 +173,16 @@ class TokenRefresher:
                 events.log(events.TOKEN_NOT_GRANTED, detail=refused.detail)
                 raise TokenNotGranted(detail=refused.detail) from refused
             if refused.error != "invalid_grant":
-                raise await self._given_up(lock, refused) from refused
-            await self._withdraw(lock.session, refused.detail)
+                raise await self._remember_failure(lock, refused) from refused
+            await self._end_withdrawn(lock.session, refused.detail)
             raise SessionEnded(detail=f"the provider has withdrawn the refresh token: {refused.detail}") from refused
         except ProviderError as error:
-            await self._keep(lock, self._provider.remaining_refresh_token(error, refresh_token))
-            raise await self._given_up(lock, error) from error
+            await self._save_remaining_token(lock, self._provider.remaining_refresh_token(error, refresh_token))
+            raise await self._remember_failure(lock, error) from error
         except TimeoutError as error:
-            raise await self._given_up(lock, error) from error
+            raise await self._remember_failure(lock, error) from error
 
-    async def _keep(self, lock: RefreshLock, refresh_token: str | None) -> None:
+    async def _save_remaining_token(self, lock: RefreshLock, refresh_token: str | None) -> None:
         """Save which refresh token is left, if that has changed."""
         if refresh_token != lock.session.tokens.refresh_token:
             lock.session = await self.save(lock, with_refresh_token(lock.session, refresh_token))
@@ -205,13 +205,13 @@ class TokenRefresher:
                 return await self._provider.check_id_token_again(answer.id_token, expected)
         except (ProviderError, TokenRejected, TimeoutError) as error:
             if isinstance(error, TokenRejected) and error.code == "session_over":
-                has_successor = self._revocations.over_from(login) is not None
-                await self._withdraw(lock.session, error.detail)
+                has_successor = self._revocations.effective_at(login) is not None
+                await self._end_withdrawn(lock.session, error.detail)
                 if not has_successor:
                     await self._revoker.revoke(answer.refresh_token)
                 raise SessionEnded(detail="the provider reports that the session has ended") from error
-            await self._keep_what_is_left(lock, answer, error)
-            raise await self._given_up(lock, error) from error
+            await self._save_rotated_token(lock, answer, error)
+            raise await self._remember_failure(lock, error) from error
 
     async def _access_token_claims(self, lock: RefreshLock, answer: RefreshAnswer) -> dict[str, object] | None:
         """Return what the new access token says, None where its claims take no part.
@@ -224,26 +224,26 @@ class TokenRefresher:
             with anyio.fail_after(lock.time_left()):
                 return await self._provider.access_token_claims(answer.access_token, sub=lock.session.login.sub)
         except (ProviderError, TokenRejected, TimeoutError) as error:
-            if isinstance(error, TokenRejected) and error.code not in (*NOT_ITS_FAULT, "claim_sub"):
+            if isinstance(error, TokenRejected) and error.code not in (*INCONCLUSIVE_CODES, "claim_sub"):
                 events.log(events.ACCESS_TOKEN_UNREAD, code=error.code, detail=error.detail)
                 return {}
-            await self._keep_what_is_left(lock, answer, error)
-            raise await self._given_up(lock, error) from error
+            await self._save_rotated_token(lock, answer, error)
+            raise await self._remember_failure(lock, error) from error
 
-    async def _keep_what_is_left(
+    async def _save_rotated_token(
         self, lock: RefreshLock, answer: RefreshAnswer, error: ProviderError | TokenRejected | TimeoutError
     ) -> None:
         """Never come with a refresh token that is spent: that would end the grant, for all devices."""
         if answer.refresh_token is None:
             return
         tokens = rotated(lock.session, answer)
-        if isinstance(error, TokenRejected) and error.code not in NOT_ITS_FAULT:
+        if isinstance(error, TokenRejected) and error.code not in INCONCLUSIVE_CODES:
             # It may be somebody else's, so the session goes on without one. It is not revoked: if it is ours after all,
             # the provider may end more than that by it (see `TokenRevoker`), and the session lives.
             tokens = msgspec.structs.replace(tokens, refresh_token=None)
         lock.session = await self.save(lock, tokens)
 
-    async def _given_up(self, lock: RefreshLock, error: OIDCError | TimeoutError) -> RefreshFailed:
+    async def _remember_failure(self, lock: RefreshLock, error: OIDCError | TimeoutError) -> RefreshFailed:
         """Remember a failure in the session itself, so that all processes wait a while."""
         retry_at = self._now() + COOL_DOWN
 
@@ -258,7 +258,7 @@ class TokenRefresher:
             events.log(events.STORE_FAILED, code=down.code, detail=down.detail)
         return failure
 
-    async def _withdraw(self, session: Session, detail: str) -> None:
+    async def _end_withdrawn(self, session: Session, detail: str) -> None:
         newest = await self._sessions.newest(session)
         if newest is not None and newest.tokens.generation != session.tokens.generation:
             raise RefreshFailed("refresh_superseded", "another process was faster", retry_after=1)
@@ -277,7 +277,7 @@ class TokenRefresher:
             return with_new_tokens(current, tokens) if current.tokens.generation == before.generation else current
 
         try:
-            saved = await self._saved(lock.session, with_tokens)
+            saved = await self._save_with_retries(lock.session, with_tokens)
         except TimeoutError:
             events.log(events.STORE_FAILED, code="tokens_not_saved", fallback="tokens kept in this process")
             lock.has_unsaved = True
@@ -285,8 +285,8 @@ class TokenRefresher:
             self._sessions.keep_unsaved(saved)
             self._background.start(saved.id, lambda: self._save_later(lock, tokens))
         if saved is not None and saved.tokens.generation == tokens.generation and rights_may_differ(tokens, before):
-            await self._sessions.outdate(saved)
-        if saved is None or self._revocations.is_dead(saved.login, now=self._now()):
+            await self._sessions.revoke_older_tokens(saved)
+        if saved is None or self._revocations.is_revoked(saved.login, now=self._now()):
             await self._revoker.revoke_of_session(tokens.refresh_token, lock.session.login)
             raise SessionEnded(detail="it ended while it was renewed")
         return saved
@@ -305,7 +305,7 @@ class TokenRefresher:
                     await self._revoker.revoke_of_session(tokens.refresh_token, lock.session.login)
         await self._locks.release(lock.session, lock.holder)
 
-    async def _saved(self, session: Session, change: Change) -> Session | None:
+    async def _save_with_retries(self, session: Session, change: Change) -> Session | None:
         with anyio.fail_after(SAVE_DEADLINE):
             while True:
                 try:
@@ -322,5 +322,5 @@ def _is_due(tokens: Tokens, now: int, refused: str | None) -> bool:
     return tokens.refresh_due_at is not None and now >= tokens.refresh_due_at
 
 
-def _is_alive(tokens: Tokens, now: int) -> bool:
+def _is_valid(tokens: Tokens, now: int) -> bool:
     return tokens.access_expires_at is None or now < tokens.access_expires_at

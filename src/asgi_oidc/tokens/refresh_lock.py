@@ -65,11 +65,11 @@ class RefreshLocks:
         self._now = now
 
     @asynccontextmanager
-    async def hold(self, session: Session, *, can_go: Callable[[Session], bool]) -> AsyncIterator[RefreshLock]:
+    async def hold(self, session: Session, *, can_continue: Callable[[Session], bool]) -> AsyncIterator[RefreshLock]:
         """Wait until nobody else refreshes a session, then hold its lock.
 
         Args:
-            can_go: says, of the newest session, that there is nothing to wait for.
+            can_continue: says, of the newest session, that there is nothing to wait for.
 
         Raises:
             SessionEnded: it is gone.
@@ -83,7 +83,7 @@ class RefreshLocks:
         holder = secrets.token_urlsafe(16)
         lock: RefreshLock | None = None
         try:
-            lock = await self._wait(session, holder, can_go)
+            lock = await self._wait(session, holder, can_continue)
             yield lock
         finally:
             if lock is None or (lock.is_locked and not lock.has_unsaved):
@@ -107,21 +107,21 @@ class RefreshLocks:
                 except StoreUnavailable:
                     continue
 
-    async def _wait(self, session: Session, holder: str, can_go: Callable[[Session], bool]) -> RefreshLock:
-        began = tried = anyio.current_time()
+    async def _wait(self, session: Session, holder: str, can_continue: Callable[[Session], bool]) -> RefreshLock:
+        started_at = attempted_at = anyio.current_time()
         while not await self._sessions.lock(session, holder):
             session = await self._newest(session)
-            if can_go(session):
-                return RefreshLock(session, tried, holder, is_locked=False)
-            if tried - began > MAX_WAIT:
+            if can_continue(session):
+                return RefreshLock(session, attempted_at, holder, is_locked=False)
+            if attempted_at - started_at > MAX_WAIT:
                 raise RefreshFailed("refresh_timeout", "another process renews the session, and does not end")
             await anyio.sleep(POLL_INTERVAL)
-            tried = anyio.current_time()
+            attempted_at = anyio.current_time()
         session = await self._newest(session)
         wait = session.tokens.retry_at - self._now()
         if 0 < wait <= COOL_DOWN:  # more than that: the clock was set back
             raise RefreshFailed("refresh_cooling_down", "one failed a moment ago", retry_after=wait)
-        return RefreshLock(session, tried + REFRESH_DEADLINE, holder)
+        return RefreshLock(session, attempted_at + REFRESH_DEADLINE, holder)
 
     async def _newest(self, session: Session) -> Session:
         newest = await self._sessions.newest(session)

@@ -39,12 +39,14 @@ def refreshed(
     lost = frozenset(old.from_access_token)
     if access_token_claims is not None:  # also what the ID Token of the login gave as well
         lost |= user_claim_names(old.access_token) - access_token_claims.keys()
-    claims, from_access_token = _up_to_date(session, id_token_claims, access_token_claims or {}, lost=lost)
+    claims, from_access_token = _updated_claims(session, id_token_claims, access_token_claims or {}, lost=lost)
     tokens = msgspec.structs.replace(
         rotated(session, answer),
         written_claims=write_claims(claims),
         from_access_token=from_access_token,
-        given=_given(old, id_token_claims) if answer.id_token is not None else old.given,
+        id_token_claim_names=_names_to_remember(old, id_token_claims)
+        if answer.id_token is not None
+        else old.id_token_claim_names,
         id_token=answer.id_token or old.id_token,
         access_token=answer.access_token,
         access_expires_at=None if answer.expires_in is None else now + answer.expires_in,
@@ -53,7 +55,9 @@ def refreshed(
         retry_at=0,
         ends_at=earliest(old.ends_at, id_token_claims.get("session_expiry")),
     )
-    return _ordered(tokens, session, is_stated=access_token_claims is not None or _is_whole(id_token_claims), now=now)
+    return _with_generation(
+        tokens, session, is_current=access_token_claims is not None or _has_user_claims(id_token_claims), now=now
+    )
 
 
 def claims_refreshed(session: Session, answer: RefreshAnswer, id_token_claims: Claims, *, now: int) -> Tokens:
@@ -63,15 +67,17 @@ def claims_refreshed(session: Session, answer: RefreshAnswer, id_token_claims: C
         id_token_claims: as in `refreshed`.
     """
     old = session.tokens
-    claims, from_access_token = _up_to_date(session, id_token_claims, {}, lost=frozenset())
+    claims, from_access_token = _updated_claims(session, id_token_claims, {}, lost=frozenset())
     tokens = msgspec.structs.replace(
         rotated(session, answer),
         written_claims=write_claims(claims),
         from_access_token=from_access_token,
-        given=sorted(id_token_claims.keys() - PROTOCOL_CLAIMS) if _is_whole(id_token_claims) else old.given,
+        id_token_claim_names=sorted(id_token_claims.keys() - PROTOCOL_CLAIMS)
+        if _has_user_claims(id_token_claims)
+        else old.id_token_claim_names,
         ends_at=earliest(old.ends_at, id_token_claims.get("session_expiry")),
     )
-    return _ordered(tokens, session, is_stated=_is_whole(id_token_claims), now=now)
+    return _with_generation(tokens, session, is_current=_has_user_claims(id_token_claims), now=now)
 
 
 def rotated(session: Session, answer: RefreshAnswer) -> Tokens:
@@ -92,38 +98,38 @@ def rights_may_differ(new: Tokens, old: Tokens) -> bool:
     """
     if set(new.scopes) != set(old.scopes) or new.ends_at != old.ends_at:
         return True
-    return new.written_claims != old.written_claims and _about_the_user(new) != _about_the_user(old)
+    return new.written_claims != old.written_claims and _user_claims(new) != _user_claims(old)
 
 
-def _ordered(new: Tokens, session: Session, *, is_stated: bool, now: int) -> Tokens:
+def _with_generation(new: Tokens, session: Session, *, is_current: bool, now: int) -> Tokens:
     """Give new tokens their place among those that other processes got for the same session.
 
     Args:
-        is_stated: whether the provider has just said what their claims are; older claims are not newer than those that
+        is_current: whether the provider has just said what their claims are; older claims are not newer than those that
             another process was told meanwhile.
     """
     is_changed = rights_may_differ(new, session.tokens)
-    if not (is_stated or is_changed):
+    if not (is_current or is_changed):
         return new
     generation = max(new.generation, now - session.login.created_at) + (LEAD if is_changed else 0)
     return msgspec.structs.replace(new, generation=generation)
 
 
-def _about_the_user(tokens: Tokens) -> bytes:
+def _user_claims(tokens: Tokens) -> bytes:
     claims = {name: value for name, value in tokens.claims.items() if name not in NEW_IN_EVERY_TOKEN}
-    return msgspec.json.encode(_unordered(claims), order="sorted")
+    return msgspec.json.encode(_without_order(claims), order="sorted")
 
 
-def _unordered(value: Any, depth: int = DEPTH) -> Any:
+def _without_order(value: Any, depth: int = DEPTH) -> Any:
     """Write lists in one order: providers list roles and groups in any."""
     if isinstance(value, dict) and depth:
-        return {name: _unordered(item, depth - 1) for name, item in value.items()}
+        return {name: _without_order(item, depth - 1) for name, item in value.items()}
     if isinstance(value, list) and depth:
-        return sorted(msgspec.json.encode(_unordered(item, depth - 1), order="sorted") for item in value)
+        return sorted(msgspec.json.encode(_without_order(item, depth - 1), order="sorted") for item in value)
     return value
 
 
-def _up_to_date(
+def _updated_claims(
     session: Session, id_token_claims: Claims, access_token_claims: Claims, *, lost: frozenset[str]
 ) -> tuple[dict[str, object], list[str]]:
     """Bring claims up to date: what userinfo gave and what `on_login` made stays, unless it is said anew.
@@ -139,33 +145,39 @@ def _up_to_date(
     Returns:
         The claims, and the names of those whose values an access token gave.
     """
-    tokens, made, id_token_claims = (
+    tokens, protected, id_token_claims = (
         session.tokens,
-        with_partners(session.login.made),
+        with_partners(session.login.set_by_on_login),
         without_null_verifications(id_token_claims),
     )
-    access_token_claims = _without(access_token_claims, made)
-    gone = lost | (_names_given(tokens) - id_token_claims.keys() if _is_whole(id_token_claims) else frozenset[str]())
-    kept = {name: value for name, value in tokens.claims.items() if name in made or name not in gone}
-    claims = merge_claims(_without(id_token_claims, made), merge_claims(access_token_claims, kept))
-    told = {name for name, value in access_token_claims.items() if name not in kept or kept[name] != value}
-    given = (told | (set(tokens.from_access_token) - lost)) & claims.keys() - id_token_claims.keys()
-    return claims, sorted(given)
+    access_token_claims = _without(access_token_claims, protected)
+    gone = lost | (
+        _names_from_id_tokens(tokens) - id_token_claims.keys()
+        if _has_user_claims(id_token_claims)
+        else frozenset[str]()
+    )
+    kept = {name: value for name, value in tokens.claims.items() if name in protected or name not in gone}
+    claims = merge_claims(_without(id_token_claims, protected), merge_claims(access_token_claims, kept))
+    new_names = {name for name, value in access_token_claims.items() if name not in kept or kept[name] != value}
+    from_access_token = (new_names | (set(tokens.from_access_token) - lost)) & claims.keys() - id_token_claims.keys()
+    return claims, sorted(from_access_token)
 
 
 def _without(claims: Claims, names: frozenset[str]) -> dict[str, object]:
     return {name: value for name, value in claims.items() if name not in names}
 
 
-def _given(old: Tokens, id_token_claims: Claims) -> list[str] | None:
+def _names_to_remember(old: Tokens, id_token_claims: Claims) -> list[str] | None:
     """Remember what ID Tokens gave, for as long as the newest one does not say it anew."""
-    return None if _is_whole(id_token_claims) else sorted(_names_given(old)) or None
+    return None if _has_user_claims(id_token_claims) else sorted(_names_from_id_tokens(old)) or None
 
 
-def _names_given(tokens: Tokens) -> frozenset[str]:
-    names = claim_names(tokens.id_token) if tokens.given is None else frozenset(tokens.given)
+def _names_from_id_tokens(tokens: Tokens) -> frozenset[str]:
+    names = (
+        claim_names(tokens.id_token) if tokens.id_token_claim_names is None else frozenset(tokens.id_token_claim_names)
+    )
     return names - PROTOCOL_CLAIMS
 
 
-def _is_whole(id_token_claims: Claims) -> bool:
+def _has_user_claims(id_token_claims: Claims) -> bool:
     return bool(id_token_claims.keys() - PROTOCOL_CLAIMS)

@@ -61,16 +61,16 @@ class ResourceTokens:
         """
         session = active.session
 
-        async def get() -> RefreshAnswer:
+        async def request_token() -> RefreshAnswer:
             if session.tokens.refresh_token is None:
                 raise TokenNotGranted(detail="a token for a resource needs a refresh token: see examples/providers")
-            async with self._locks.hold(session, can_go=lambda newest: False) as lock:
+            async with self._locks.hold(session, can_continue=lambda newest: False) as lock:
                 answer = await self._refresher.use_refresh_token(lock, resource=resource)
                 claims = await self._refresher.checked_claims(lock, answer)
                 await self._refresher.save(lock, claims_refreshed(lock.session, answer, claims, now=self._now()))
                 return answer
 
-        return await self._token(active, resource, get, refused=refused)
+        return await self._token(active, resource, request_token, refused=refused)
 
     async def exchanged_token(
         self, active: ActiveSession, target: ExchangeTarget, *, refused: str | None = None
@@ -82,8 +82,8 @@ class ResourceTokens:
             SessionEnded, AccessTokenExpired, RefreshFailed, StoreUnavailable: as `TokenRefresher.live_tokens`.
         """
 
-        async def get() -> RefreshAnswer:
-            subject_token = (await self._refresher.live_tokens(active)).access_token
+        async def request_token() -> RefreshAnswer:
+            subject_token = (await self._refresher.valid_tokens(active)).access_token
             try:
                 with anyio.fail_after(REFRESH_DEADLINE):
                     return await self._provider.exchange_token(subject_token, target)
@@ -95,35 +95,36 @@ class ResourceTokens:
                 events.log(events.PROVIDER_FAILED, code=failure.code, detail=failure.detail)
                 raise failure from error
 
-        return await self._token(active, target, get, refused=refused)
+        return await self._token(active, target, request_token, refused=refused)
 
     async def _token(
-        self, active: ActiveSession, target: str | ExchangeTarget, get: GetToken, *, refused: str | None
+        self, active: ActiveSession, target: str | ExchangeTarget, request_token: GetToken, *, refused: str | None
     ) -> str:
-        await self._refresher.check_goes_on(active)
-        known, now = self._cache.find(active.session.id, target), self._now()
-        is_forced = known is not None and _is_forced(known, refused, now)
-        if known is None or is_forced or not known.made_at <= now < known.renew_at:  # the clock may be set back
+        await self._refresher.check_not_over(active)
+        cached, now = self._cache.find(active.session.id, target), self._now()
+        is_forced = cached is not None and _is_forced(cached, refused, now)
+        if cached is None or is_forced or not cached.made_at <= now < cached.renew_at:  # the clock may be set back
             forced_at = now if is_forced else 0
             try:
-                known = await self._requests.run_to_the_end(
-                    f"{active.session.id} {target!r}", lambda: self._get(active, target, get, forced_at)
+                cached = await self._requests.run_to_the_end(
+                    f"{active.session.id} {target!r}",
+                    lambda: self._request_and_cache(active, target, request_token, forced_at),
                 )
             except SessionEnded:
                 active.is_over = True
                 raise
-            await self._refresher.check_goes_on(active)  # somebody may have signed out meanwhile
-        if known.access_token is not None and now < known.expires_at:
-            return known.access_token
-        raise known.failure.error() if known.failure else TokenNotGranted(detail="the token had already expired")
+            await self._refresher.check_not_over(active)  # somebody may have signed out meanwhile
+        if cached.access_token is not None and now < cached.expires_at:
+            return cached.access_token
+        raise cached.failure.error() if cached.failure else TokenNotGranted(detail="the token had already expired")
 
-    async def _get(
-        self, active: ActiveSession, target: str | ExchangeTarget, get: GetToken, forced_at: int
+    async def _request_and_cache(
+        self, active: ActiveSession, target: str | ExchangeTarget, request_token: GetToken, forced_at: int
     ) -> CachedToken:
         """Ask for a token; where there is none to be had, remember that, and go on with one that is still valid."""
         session_id, now = active.session.id, self._now()
         try:
-            answer = await get()
+            answer = await request_token()
         except (TokenNotGranted, RefreshFailed, StoreUnavailable) as error:
             failure = CachedFailure(type(error), error.code, error.detail)
             old = self._cache.find(session_id, target)
@@ -136,5 +137,5 @@ class ResourceTokens:
         return cached
 
 
-def _is_forced(known: CachedToken, refused: str | None, now: int) -> bool:
-    return refused is not None and refused == known.access_token and abs(now - known.forced_at) >= FORCE_PAUSE
+def _is_forced(cached: CachedToken, refused: str | None, now: int) -> bool:
+    return refused is not None and refused == cached.access_token and abs(now - cached.forced_at) >= FORCE_PAUSE

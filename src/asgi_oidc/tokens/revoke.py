@@ -48,10 +48,10 @@ class TokenRevoker:
 
     async def has_successor(self, login: Login) -> bool:
         """Say whether the user of a session that is over may have signed in again; True if nobody can tell."""
-        over_from = self._revocations.over_from(login)
-        if over_from is not None:  # signed out, or another user's login took its place; else one of the same user
-            return over_from not in (AT_ONCE, REPLACED)
+        effective_at = self._revocations.effective_at(login)
+        if effective_at is not None:  # signed out, or another user's login took its place; else one of the same user
+            return effective_at not in (AT_ONCE, REPLACED)
         try:
-            return await self._sessions.may_have_live(sub=login.sub, sid=login.sid)
+            return await self._sessions.may_have_active_session(sub=login.sub, sid=login.sid)
         except StoreUnavailable:
             return True

@@ -45,24 +45,24 @@ class CachedToken:
 class TokenCache:
     """Tokens by the session and the wish that they belong to: never by the wish alone."""
 
-    def __init__(self, *, most: int = MAX_TOKENS, most_bytes: int = MAX_BYTES) -> None:
-        self._most = most
-        self._most_bytes = most_bytes
+    def __init__(self, *, max_entries: int = MAX_TOKENS, max_bytes: int = MAX_BYTES) -> None:
+        self._max_entries = max_entries
+        self._max_bytes = max_bytes
         self._bytes = 0
         self._tokens: OrderedDict[tuple[str, object], CachedToken] = OrderedDict()
 
-    def find(self, session_id: str, wish: object) -> CachedToken | None:
+    def find(self, session_id: str, target: object) -> CachedToken | None:
         """Return what is known for a wish of a session."""
-        cached = self._tokens.get((session_id, wish))
+        cached = self._tokens.get((session_id, target))
         if cached is not None:
-            self._tokens.move_to_end((session_id, wish))
+            self._tokens.move_to_end((session_id, target))
         return cached
 
-    def keep(self, session_id: str, wish: object, cached: CachedToken) -> None:
+    def keep(self, session_id: str, target: object, cached: CachedToken) -> None:
         """Keep what came of a wish."""
-        self._bytes += _size(cached) - _size(self._tokens.pop((session_id, wish), None))
-        self._tokens[session_id, wish] = cached
-        while len(self._tokens) > self._most or self._bytes > self._most_bytes:
+        self._bytes += _size(cached) - _size(self._tokens.pop((session_id, target), None))
+        self._tokens[session_id, target] = cached
+        while len(self._tokens) > self._max_entries or self._bytes > self._max_bytes:
             self._bytes -= _size(self._tokens.popitem(last=False)[1])
 
 
