@@ -2,12 +2,12 @@
 
 import secrets
 
-from django.conf import settings  # type: ignore[import-untyped]  # Django has no types
-from django.contrib.auth.decorators import login_required  # type: ignore[import-untyped]
-from django.core.asgi import get_asgi_application  # type: ignore[import-untyped]
-from django.http import HttpRequest, HttpResponse  # type: ignore[import-untyped]
-from django.urls import path  # type: ignore[import-untyped]
-from django.utils.html import format_html  # type: ignore[import-untyped]
+from django.conf import settings
+from django.contrib.auth.decorators import login_required
+from django.core.asgi import get_asgi_application
+from django.http import HttpRequest, HttpResponse
+from django.urls import path
+from django.utils.html import format_html
 
 from asgi_oidc import OIDCMiddleware
 

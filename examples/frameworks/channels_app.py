@@ -6,8 +6,8 @@ import secrets
 from channels.generic.http import AsyncHttpConsumer
 from channels.generic.websocket import AsyncWebsocketConsumer
 from channels.routing import ProtocolTypeRouter, URLRouter
-from django.conf import settings  # type: ignore[import-untyped]  # Django has no types
-from django.urls import path  # type: ignore[import-untyped]
+from django.conf import settings
+from django.urls import path
 
 from asgi_oidc import OIDCMiddleware
 

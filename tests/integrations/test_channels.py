@@ -3,16 +3,16 @@
 from collections.abc import Iterator
 from typing import Any
 
-import django  # type: ignore[import-untyped]  # Django has no types
+import django
 import pytest
 from channels.auth import AuthMiddlewareStack
 from channels.generic.http import AsyncHttpConsumer
 from channels.generic.websocket import AsyncJsonWebsocketConsumer
 from channels.routing import ProtocolTypeRouter, URLRouter
-from django.conf import settings  # type: ignore[import-untyped]
-from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY  # type: ignore[import-untyped]
-from django.test import override_settings  # type: ignore[import-untyped]
-from django.urls import path  # type: ignore[import-untyped]
+from django.conf import settings
+from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
+from django.test import override_settings
+from django.urls import path
 from msgspec import json
 
 from asgi_oidc.testing import Browser
@@ -48,14 +48,14 @@ class Backend:
     """Knows whoever a Django session names."""
 
     def get_user(self, user_id: int) -> Any:
-        from django.contrib.auth.models import User  # type: ignore[import-untyped]
+        from django.contrib.auth.models import User
 
         return User(pk=user_id, username="django-admin", password="x")
 
 
 def django_session() -> str:
     """Write the cookie of somebody who has signed in with Django itself."""
-    from django.contrib.sessions.backends.signed_cookies import SessionStore  # type: ignore[import-untyped]
+    from django.contrib.sessions.backends.signed_cookies import SessionStore
 
     store = SessionStore()
     hashed = Backend().get_user(7).get_session_auth_hash()

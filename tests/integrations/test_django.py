@@ -3,16 +3,16 @@
 from collections.abc import Iterator
 from typing import Any
 
-import django  # type: ignore[import-untyped]  # Django has no types
+import django
 import pytest
-from django.conf import settings  # type: ignore[import-untyped]
-from django.contrib.auth.decorators import login_required, user_passes_test  # type: ignore[import-untyped]
-from django.core.handlers.asgi import ASGIHandler  # type: ignore[import-untyped]
-from django.http import HttpRequest, JsonResponse  # type: ignore[import-untyped]
-from django.test import override_settings  # type: ignore[import-untyped]
-from django.test.client import RequestFactory  # type: ignore[import-untyped]
-from django.urls import path  # type: ignore[import-untyped]
-from django.utils.decorators import sync_only_middleware  # type: ignore[import-untyped]
+from django.conf import settings
+from django.contrib.auth.decorators import login_required, user_passes_test
+from django.core.handlers.asgi import ASGIHandler
+from django.http import HttpRequest, JsonResponse
+from django.test import override_settings
+from django.test.client import RequestFactory
+from django.urls import path
+from django.utils.decorators import sync_only_middleware
 
 from asgi_oidc.integrations.django import UserMiddleware
 from asgi_oidc.testing import Browser

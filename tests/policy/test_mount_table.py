@@ -7,9 +7,9 @@ import falcon.asgi
 import litestar
 import pytest
 import quart
-from django.conf import settings as django_settings  # type: ignore[import-untyped]  # Django has no types
-from django.http import HttpRequest, HttpResponse  # type: ignore[import-untyped]
-from django.urls import include, path, re_path  # type: ignore[import-untyped]
+from django.conf import settings as django_settings
+from django.http import HttpRequest, HttpResponse
+from django.urls import include, path, re_path
 from fastapi import APIRouter, FastAPI
 from hypercorn.middleware import DispatcherMiddleware
 from litestar import types

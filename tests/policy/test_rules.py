@@ -49,7 +49,7 @@ def test_a_wrong_path_is_refused(path):
 def test_an_unknown_keyword_is_refused():
     """Python says which."""
     with pytest.raises(TypeError, match="role"):
-        Rule("/x", role="admin")  # type: ignore[call-arg]
+        Rule("/x", role="admin")  # type: ignore[call-arg]  # what the test is about
 
 
 def test_everything_that_is_wrong_is_told_at_once():

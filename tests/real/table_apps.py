@@ -140,10 +140,10 @@ def falcon_app() -> Any:
 
 def django_app() -> Any:
     """Django, which has no websockets."""
-    from django.conf import settings  # type: ignore[import-untyped]  # Django has no types
-    from django.core.asgi import get_asgi_application  # type: ignore[import-untyped]
-    from django.http import HttpResponse  # type: ignore[import-untyped]
-    from django.urls import re_path  # type: ignore[import-untyped]
+    from django.conf import settings
+    from django.core.asgi import get_asgi_application
+    from django.http import HttpResponse
+    from django.urls import re_path
 
     async def page(request: Any) -> Any:
         return HttpResponse(ran())

@@ -4,14 +4,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-import django  # type: ignore[import-untyped]
+import django
 import falcon.asgi
 import litestar
 import quart
-from django.conf import settings as django_settings  # type: ignore[import-untyped]  # Django has no types
-from django.core.handlers.asgi import ASGIHandler  # type: ignore[import-untyped]
-from django.http import HttpRequest, HttpResponse  # type: ignore[import-untyped]
-from django.urls import path as django_path  # type: ignore[import-untyped]
+from django.conf import settings as django_settings
+from django.core.handlers.asgi import ASGIHandler
+from django.http import HttpRequest, HttpResponse
+from django.urls import path as django_path
 from django.urls import re_path
 from fastapi import FastAPI
 from litestar import types

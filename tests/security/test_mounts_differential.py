@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import pytest
-from django.conf import settings as django_settings  # type: ignore[import-untyped]  # Django has no types
+from django.conf import settings as django_settings
 
 from asgi_oidc import Rule
 
