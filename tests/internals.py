@@ -1,7 +1,7 @@
 """The state inside a middleware that has no public name, for the few tests that look at it on purpose."""
 
 from asgi_oidc import OIDCMiddleware
-from asgi_oidc.asgi.open_response import OpenResponses
+from asgi_oidc.asgi.open_responses import OpenResponses
 from asgi_oidc.asgi.session_watch import SessionWatcher
 from asgi_oidc.login.stale_cookies import StaleCookies
 from asgi_oidc.provider.provider import Provider

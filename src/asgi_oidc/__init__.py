@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 # Type checkers read this. At run time, a name is imported when it is first used: `asgi_oidc.testing` and the version
 # do not need the rest.
 if TYPE_CHECKING:
-    from asgi_oidc.asgi.oidc import OIDC
+    from asgi_oidc.asgi.scope_oidc import OIDC
     from asgi_oidc.errors import (
         AccessTokenExpired,
         LoginRefused,
@@ -53,7 +53,7 @@ __all__ = [
 
 _ELSEWHERE = {
     "OIDCMiddleware": "middleware",
-    "OIDC": "asgi.oidc",
+    "OIDC": "asgi.scope_oidc",
     "User": "principal",
     "AnonymousUser": "principal",
     "Rule": "policy.rules",

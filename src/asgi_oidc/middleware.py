@@ -10,8 +10,8 @@ from asgi_oidc.errors import OIDCError, UnsupportedScope
 from asgi_oidc.errors.sanitized import call_sanitized
 from asgi_oidc.policy.explain import Explanation
 from asgi_oidc.sessions.user_sessions import UserSessions
-from asgi_oidc.settings.documentation import lists_settings
 from asgi_oidc.settings.environment import read_environment, variables_in
+from asgi_oidc.settings.help_text import lists_settings
 from asgi_oidc.settings.keywords import Keywords
 from asgi_oidc.settings.settings import read_settings
 from asgi_oidc.web.asgi_types import ASGIApp, Receive, Scope, Send

@@ -14,7 +14,7 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
 from asgi_oidc import AccessTokenExpired, NotSignedIn, Rule, middleware
-from asgi_oidc.asgi import http
+from asgi_oidc.asgi import http_requests
 from asgi_oidc.principal import User
 from tests.protected_site import CLIENT_SECRET, ORIGIN, SECRET, Exchange, Site, cookie_header
 
@@ -197,7 +197,7 @@ async def test_serialisers_do_not_see_secrets_in_what_the_app_gets(site):
     assert hidden(texts, given[2].id_token, cookie_header(browser))
 
 
-OUR_FRAMES = (middleware.__file__, http.__file__)  # those that stand around the app
+OUR_FRAMES = (middleware.__file__, http_requests.__file__)  # those that stand around the app
 
 
 async def test_consoles_do_not_print_secrets_that_we_hold(site):

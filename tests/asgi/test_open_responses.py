@@ -10,7 +10,7 @@ import trio.testing
 from starlette.requests import ClientDisconnect
 
 from asgi_oidc import OIDCError
-from asgi_oidc.asgi.open_response import READS_AT_ONCE
+from asgi_oidc.asgi.open_responses import READS_AT_ONCE
 from asgi_oidc.asgi.session_watch import CHECK_INTERVAL, CLOSE_DEADLINE, MAX_CAUSES, READ_INTERVAL, STORE_SILENCE_LIMIT
 from asgi_oidc.testing import Browser
 from asgi_oidc.testing.in_process import http_scope

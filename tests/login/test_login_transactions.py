@@ -18,7 +18,7 @@ from asgi_oidc.login.login_transactions import (
 )
 from asgi_oidc.sessions.digests import digest, short_digest
 from asgi_oidc.sessions.sealing import Sealer, base64url
-from asgi_oidc.settings.values import MAX_ACR_VALUES_LENGTH, MAX_SPAN
+from asgi_oidc.settings.value_checks import MAX_ACR_VALUES_LENGTH, MAX_SPAN
 from asgi_oidc.testing.cookie_jar import CookieJar
 from asgi_oidc.web.cookie_size import LOGIN_SHARE
 from asgi_oidc.web.cookies import MAX_SET_COOKIE_LENGTH, CookieStyle

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asgi_oidc.errors import AnswerRejected
-from asgi_oidc.protocol.client import Client
 from asgi_oidc.protocol.client_auth import METHODS, choose_method
+from asgi_oidc.protocol.client_registration import Client
 from asgi_oidc.protocol.end_session import end_session_parameters, with_parameters
 from asgi_oidc.protocol.messages import Call
 

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asgi_oidc.errors import ProviderError, ProviderRefused
-from asgi_oidc.protocol.client import Client
 from asgi_oidc.protocol.client_auth import METHODS
+from asgi_oidc.protocol.client_registration import Client
 from asgi_oidc.protocol.messages import Answer, check_status
 from asgi_oidc.protocol.oauth_error import (
     MAX_DESCRIPTION_LENGTH,

@@ -6,7 +6,7 @@ from urllib.parse import parse_qsl
 import pytest
 
 from asgi_oidc.errors import AnswerRejected, ProviderError, ProviderRefused, ProviderUnavailable
-from asgi_oidc.protocol.client import Client
+from asgi_oidc.protocol.client_registration import Client
 from asgi_oidc.protocol.messages import Answer
 from asgi_oidc.protocol.metadata import make_metadata
 from asgi_oidc.protocol.token_endpoint import (

@@ -4,7 +4,7 @@ from urllib.parse import parse_qsl
 
 import pytest
 
-from asgi_oidc.protocol.client import Client
+from asgi_oidc.protocol.client_registration import Client
 from asgi_oidc.protocol.metadata import make_metadata
 from asgi_oidc.protocol.token_exchange import ExchangeTarget, exchange_call
 

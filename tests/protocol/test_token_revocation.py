@@ -6,7 +6,7 @@ from urllib.parse import parse_qsl
 import pytest
 
 from asgi_oidc.errors import AnswerRejected, ProviderError
-from asgi_oidc.protocol.client import Client
+from asgi_oidc.protocol.client_registration import Client
 from asgi_oidc.protocol.messages import Answer
 from asgi_oidc.protocol.metadata import ProviderMetadata, make_metadata
 from asgi_oidc.protocol.token_revocation import check_revocation_answer, revocation_call

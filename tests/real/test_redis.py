@@ -13,7 +13,7 @@ import anyio
 import pytest
 
 from asgi_oidc import RedisStore
-from asgi_oidc.stores.redis_calls import MAX_AT_ONCE
+from asgi_oidc.stores.redis_limits import MAX_AT_ONCE
 from asgi_oidc.testing import SessionStoreContract
 from tests.real.certificates import Certificate
 from tests.real.processes import free_port

@@ -15,7 +15,7 @@ import pytest
 from asgi_oidc import RedisStore
 from asgi_oidc.errors import StoreUnavailable
 from asgi_oidc.stores.guarded_store import GuardedStore
-from asgi_oidc.stores.redis_calls import MAX_AT_ONCE
+from asgi_oidc.stores.redis_limits import MAX_AT_ONCE
 from tests.real.processes import free_port, wait_until
 from tests.real.redis_server import (
     LOOPBACK,

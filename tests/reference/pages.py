@@ -6,7 +6,7 @@ from collections import defaultdict
 
 from asgi_oidc import errors, events
 from asgi_oidc.errors.codes import Code
-from asgi_oidc.settings.documentation import read_documentation
+from asgi_oidc.settings.help_text import read_documentation
 from tests.reference.api import api_page
 from tests.reference.codes import CODES
 from tests.reference.source import PACKAGE, logged_events, raised_codes, texts_below

@@ -14,7 +14,7 @@ import pytest
 
 from asgi_oidc import OIDCError, OIDCMiddleware, RefreshFailed, Rule, SessionEnded, StoreUnavailable
 from asgi_oidc.errors import SettingsError, UnsupportedScope
-from asgi_oidc.protocol.client import Client
+from asgi_oidc.protocol.client_registration import Client
 from asgi_oidc.protocol.token_endpoint import refresh_call
 from asgi_oidc.provider.http import Http
 from asgi_oidc.testing import Browser, FakeProvider

@@ -14,7 +14,7 @@ from asgi_oidc import OIDCMiddleware, SettingsError
 from asgi_oidc.errors import describe_value
 from asgi_oidc.protocol.step_up import ANY_LOGIN, AuthenticationRequest
 from asgi_oidc.settings.settings import READERS, read_settings
-from asgi_oidc.settings.values import entropy_bound
+from asgi_oidc.settings.value_checks import entropy_bound
 from asgi_oidc.stores.memory import MemoryStore
 from asgi_oidc.stores.redis import RedisStore
 from tests.settings.required_settings import OTHER_SECRET, REQUIRED, SECRET, problems, read

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from asgi_oidc.asgi.open_response import OpenResponse, OpenResponses, loop_time
+from asgi_oidc.asgi.open_responses import OpenResponse, OpenResponses, loop_time
 from asgi_oidc.errors.sanitized import call_sanitized
 from asgi_oidc.login.cookie_budget import CookieBudget
 from asgi_oidc.login.interrupted_forms import InterruptedForms

@@ -1,6 +1,6 @@
 """The scope that the app gets: a copy with the user, the scopes and the session of the request."""
 
-from asgi_oidc.asgi.oidc import OIDC, SessionTools, SignedInOIDC
+from asgi_oidc.asgi.scope_oidc import OIDC, SessionTools, SignedInOIDC
 from asgi_oidc.principal import ANONYMOUS, Auth, User
 from asgi_oidc.sessions.repository import ActiveSession
 from asgi_oidc.web.asgi_types import Scope

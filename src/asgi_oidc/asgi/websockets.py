@@ -5,10 +5,10 @@ from typing import assert_never
 
 from asgi_oidc.asgi.app_response import AppResponses, finish_handshake
 from asgi_oidc.asgi.app_scope import AppScopes
-from asgi_oidc.asgi.handshake import Handshake
-from asgi_oidc.asgi.open_websocket import CLOSE_SESSION_OVER, CLOSE_TRY_AGAIN_LATER, OpenWebsocket
+from asgi_oidc.asgi.open_websockets import CLOSE_SESSION_OVER, CLOSE_TRY_AGAIN_LATER, OpenWebsocket
 from asgi_oidc.asgi.request_reader import RequestReader
 from asgi_oidc.asgi.session_watch import SessionWatcher
+from asgi_oidc.asgi.websocket_handshake import Handshake
 from asgi_oidc.errors import OIDCError, RefreshFailed, StoreUnavailable
 from asgi_oidc.errors.sanitized import sanitizes_errors
 from asgi_oidc.pages.failures import Failures

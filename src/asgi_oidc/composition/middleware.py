@@ -6,11 +6,11 @@ from typing import NamedTuple
 from asgi_oidc.asgi.app_response import AppResponses
 from asgi_oidc.asgi.app_scope import AppScopes
 from asgi_oidc.asgi.endpoint_routing import EndpointRouting
-from asgi_oidc.asgi.http import HttpRequests
+from asgi_oidc.asgi.http_requests import HttpRequests
 from asgi_oidc.asgi.lifespan import Lifespan
-from asgi_oidc.asgi.oidc import SessionTools
-from asgi_oidc.asgi.open_response import OpenResponses
+from asgi_oidc.asgi.open_responses import OpenResponses
 from asgi_oidc.asgi.request_reader import RequestReader
+from asgi_oidc.asgi.scope_oidc import SessionTools
 from asgi_oidc.asgi.session_watch import SessionWatcher
 from asgi_oidc.asgi.start_up_notices import StartUpNotices
 from asgi_oidc.asgi.websockets import Websockets

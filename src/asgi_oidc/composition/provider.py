@@ -5,7 +5,7 @@ from typing import NamedTuple
 from asgi_oidc.composition.sessions import LoginServices, SessionServices
 from asgi_oidc.login.start_login import LoginOptions, LoginStarter
 from asgi_oidc.logout.sign_out import SignOut
-from asgi_oidc.protocol.client import Client
+from asgi_oidc.protocol.client_registration import Client
 from asgi_oidc.provider.http import Http
 from asgi_oidc.provider.provider import Provider, ProviderSettings
 from asgi_oidc.settings.settings import ALGORITHMS, Settings

@@ -16,7 +16,7 @@ from asgi_oidc.login.on_login import OnLogin
 from asgi_oidc.login.start_login import KeptForm, LoginStarter
 from asgi_oidc.login.used_logins import UsedLogins
 from asgi_oidc.pages.failures import Failures
-from asgi_oidc.protocol.authorization import (
+from asgi_oidc.protocol.authorization_endpoint import (
     AuthorizationResponse,
     check_response_issuer,
     has_login_page_expired,

@@ -14,7 +14,7 @@ from asgi_oidc.logout.after_logout import AfterLogout
 from asgi_oidc.logout.logout_state import LogoutState, LogoutStates
 from asgi_oidc.logout.sign_out import SignOut
 from asgi_oidc.pages.sign_out import SignOutPages
-from asgi_oidc.protocol.client import Client
+from asgi_oidc.protocol.client_registration import Client
 from asgi_oidc.protocol.end_session import MAX_URL_LENGTH, end_session_parameters, with_parameters
 from asgi_oidc.request_body import read_form_body
 from asgi_oidc.safe_urls import check_url, origin_of

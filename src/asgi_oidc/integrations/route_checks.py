@@ -7,7 +7,7 @@ from typing import Any, TypedDict
 from urllib.parse import unquote
 
 from asgi_oidc import events
-from asgi_oidc.asgi.oidc import OIDC
+from asgi_oidc.asgi.scope_oidc import OIDC
 from asgi_oidc.policy.requirements import ClaimPath, Requirements, Scalar, Subject, read_requirements
 from asgi_oidc.principal import AnonymousUser, User
 from asgi_oidc.protocol.step_up import ANY_LOGIN, AuthenticationRequest, read_authentication

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from starlette.requests import HTTPConnection, Request
 
-from asgi_oidc.asgi.oidc import OIDC
+from asgi_oidc.asgi.scope_oidc import OIDC
 from asgi_oidc.integrations.route_checks import find_user
 from asgi_oidc.principal import ANONYMOUS, AnonymousUser, User
 

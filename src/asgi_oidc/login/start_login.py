@@ -14,8 +14,8 @@ from asgi_oidc.login.interrupted_forms import InterruptedForms
 from asgi_oidc.login.login_loops import MAX_LOGINS_IN_A_ROW, LoginLoops
 from asgi_oidc.login.login_transactions import RESTARTED, Before, Transaction, Transactions
 from asgi_oidc.login.stale_cookies import StaleCookies
-from asgi_oidc.protocol.authorization import Proofs, account_prompt, authorization_url
-from asgi_oidc.protocol.client import Client
+from asgi_oidc.protocol.authorization_endpoint import Proofs, account_prompt, authorization_url
+from asgi_oidc.protocol.client_registration import Client
 from asgi_oidc.protocol.metadata import ProviderMetadata
 from asgi_oidc.protocol.step_up import ANOTHER_ACCOUNT, ANY_LOGIN, AuthenticationRequest
 from asgi_oidc.provider.provider import Provider

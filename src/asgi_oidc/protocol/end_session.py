@@ -2,7 +2,7 @@
 
 from urllib.parse import urlencode
 
-from asgi_oidc.protocol.client import Client
+from asgi_oidc.protocol.client_registration import Client
 
 MAX_URL_LENGTH = 2000  # characters; servers take more, but not all: above, a form carries the ID Token, as §2 allows
 

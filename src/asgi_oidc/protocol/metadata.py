@@ -38,7 +38,7 @@ class ProviderMetadata(msgspec.Struct, frozen=True, kw_only=True):
     authorization_response_iss_parameter_supported: bool | None = None
     prompt_values_supported: object = None
     # Values of any type are accepted here, so that a wrong one does not make the metadata unusable;
-    # `protocol/compatibility.py` reads them.
+    # `protocol/provider_compatibility.py` reads them.
     require_pushed_authorization_requests: object = None
     require_signed_request_object: object = None
     response_types_supported: object = None

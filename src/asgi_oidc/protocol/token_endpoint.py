@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from asgi_oidc.errors import AnswerRejected
-from asgi_oidc.protocol.client import Client
 from asgi_oidc.protocol.client_auth import METHODS, choose_method
+from asgi_oidc.protocol.client_registration import Client
 from asgi_oidc.protocol.messages import Answer, Call, read_json_answer
 from asgi_oidc.protocol.metadata import ProviderMetadata
 from asgi_oidc.protocol.oauth_error import make_oauth_error

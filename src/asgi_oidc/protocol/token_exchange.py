@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from asgi_oidc.protocol.client import Client
+from asgi_oidc.protocol.client_registration import Client
 from asgi_oidc.protocol.messages import Call
 from asgi_oidc.protocol.metadata import ProviderMetadata
 from asgi_oidc.protocol.token_endpoint import grant_call

@@ -1,7 +1,7 @@
 """Giving a token back (RFC 7009 §2)."""
 
-from asgi_oidc.protocol.client import Client
 from asgi_oidc.protocol.client_auth import METHODS, choose_method
+from asgi_oidc.protocol.client_registration import Client
 from asgi_oidc.protocol.messages import Answer, Call, check_status
 from asgi_oidc.protocol.metadata import ProviderMetadata
 

@@ -7,13 +7,13 @@ from asgi_oidc import events
 from asgi_oidc.errors import AnswerRejected, ProviderError, ProviderUnsupported, TokenRejected
 from asgi_oidc.protocol.access_token import check_access_token, user_claims
 from asgi_oidc.protocol.claims import Claims
-from asgi_oidc.protocol.client import Client
-from asgi_oidc.protocol.compatibility import LoginPlan, find_incompatibilities
+from asgi_oidc.protocol.client_registration import Client
 from asgi_oidc.protocol.id_token import Expected, ExpectedAgain, check_id_token, check_id_token_again
 from asgi_oidc.protocol.jose import EDDSA_NAMES, Verified
 from asgi_oidc.protocol.logout_token import Logout, read_logout_token
 from asgi_oidc.protocol.messages import Answer, check_status
 from asgi_oidc.protocol.metadata import ProviderMetadata
+from asgi_oidc.protocol.provider_compatibility import LoginPlan, find_incompatibilities
 from asgi_oidc.protocol.token_endpoint import (
     RefreshAnswer,
     TokenAnswer,

@@ -1,6 +1,6 @@
 """What each setting of `OIDCMiddleware` means; editors show the text below a keyword.
 
-The reference, and `help(OIDCMiddleware)`, are made from these texts (`settings/documentation.py` reads them). Each text
+The reference, and `help(OIDCMiddleware)`, are made from these texts (`settings/help_text.py` reads them). Each text
 has a summary on its first line, details where they are needed, and a last paragraph in a fixed form: the default, the
 environment variable and the version that introduced the setting. Tests compare that paragraph with the code.
 """
@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Required, TypedDict
 
 from asgi_oidc.policy.rules import Rule
-from asgi_oidc.settings.values import OnLogin
+from asgi_oidc.settings.value_checks import OnLogin
 from asgi_oidc.stores.store import SessionStore
 
 

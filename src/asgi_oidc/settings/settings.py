@@ -11,13 +11,13 @@ from asgi_oidc.pages.translation import read_translation
 from asgi_oidc.policy.patterns import Pattern
 from asgi_oidc.policy.policy import NONE_OF_ALWAYS, contradictions, lacks_acr, read_public
 from asgi_oidc.policy.rules import Rule, read_rules
-from asgi_oidc.protocol.client import Client
-from asgi_oidc.protocol.compatibility import LoginPlan, find_incompatibilities
+from asgi_oidc.protocol.client_registration import Client
 from asgi_oidc.protocol.metadata import MEMBERS, REQUIRED, ProviderMetadata, make_metadata
+from asgi_oidc.protocol.provider_compatibility import LoginPlan, find_incompatibilities
 from asgi_oidc.protocol.step_up import AuthenticationRequest, read_authentication
 from asgi_oidc.provider.http import HttpClient
 from asgi_oidc.safe_urls import check_url, origin_of
-from asgi_oidc.settings.values import (
+from asgi_oidc.settings.value_checks import (
     MAX_LEEWAY,
     MAX_SPAN,
     OnLogin,

@@ -15,7 +15,7 @@ from redis.exceptions import ClusterDownError
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from asgi_oidc.single_flight import run_var
-from asgi_oidc.stores.redis_calls import Calls
+from asgi_oidc.stores.redis_limits import Calls
 from asgi_oidc.stores.redis_url import CLUSTER, SENTINEL, Address
 
 CONNECT_TIMEOUT = 1.0  # seconds

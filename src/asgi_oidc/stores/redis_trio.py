@@ -19,7 +19,7 @@ from coredis.exceptions import PrimaryNotFoundError, ReadOnlyError
 from coredis.retry import NoRetryPolicy
 
 from asgi_oidc.single_flight import run_var
-from asgi_oidc.stores.redis_calls import Calls
+from asgi_oidc.stores.redis_limits import Calls
 from asgi_oidc.stores.redis_url import CLUSTER, SENTINEL, Address
 
 CONNECT_TIMEOUT = 1.0  # seconds

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Mapping, Sequence
 
 from asgi_oidc.errors import AnswerRejected
-from asgi_oidc.protocol.client import Client
 from asgi_oidc.protocol.client_auth import secret
+from asgi_oidc.protocol.client_registration import Client
 from asgi_oidc.protocol.messages import Call
 
 MakeCall = Callable[[Client, str, Mapping[str, str]], Call]

@@ -4,7 +4,7 @@ from base64 import b64encode
 from collections.abc import Mapping
 from urllib.parse import quote_plus
 
-from asgi_oidc.protocol.client import Client
+from asgi_oidc.protocol.client_registration import Client
 from asgi_oidc.protocol.messages import Call, form_call
 
 

@@ -8,7 +8,7 @@ from hmac import compare_digest
 from urllib.parse import urlencode
 
 from asgi_oidc.errors import RequestRejected
-from asgi_oidc.protocol.client import Client
+from asgi_oidc.protocol.client_registration import Client
 from asgi_oidc.protocol.metadata import ProviderMetadata
 
 # Ours alone: a setting that doubled one of them could undo PKCE, state or nonce.

@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, parse_qsl, urlsplit
 import pytest
 
 from asgi_oidc.errors import RequestRejected
-from asgi_oidc.protocol.authorization import (
+from asgi_oidc.protocol.authorization_endpoint import (
     MAX_VALUE_LENGTH,
     RESERVED,
     AuthorizationResponse,
@@ -18,7 +18,7 @@ from asgi_oidc.protocol.authorization import (
     code_challenge,
     read_authorization_response,
 )
-from asgi_oidc.protocol.client import Client
+from asgi_oidc.protocol.client_registration import Client
 from asgi_oidc.protocol.metadata import REQUIRED, ProviderMetadata, make_metadata
 
 ISSUER = "https://id.example.com"

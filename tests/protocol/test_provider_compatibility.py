@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from asgi_oidc.protocol.client import Client
-from asgi_oidc.protocol.compatibility import MAX_LISTED, LoginPlan, find_incompatibilities
+from asgi_oidc.protocol.client_registration import Client
 from asgi_oidc.protocol.metadata import ProviderMetadata, make_metadata
+from asgi_oidc.protocol.provider_compatibility import MAX_LISTED, LoginPlan, find_incompatibilities
 
 ISSUER = "https://id.example.com"
 ENDPOINTS = {name: f"{ISSUER}/{name}" for name in ("authorization_endpoint", "token_endpoint", "jwks_uri")}

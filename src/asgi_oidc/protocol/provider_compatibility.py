@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from asgi_oidc.errors import AnswerRejected
-from asgi_oidc.protocol.client import Client
 from asgi_oidc.protocol.client_auth import choose_method
+from asgi_oidc.protocol.client_registration import Client
 from asgi_oidc.protocol.metadata import ProviderMetadata
 
 MAX_LISTED = 10  # of the values that a provider names

@@ -13,7 +13,7 @@ from asgi_oidc.errors import describe_value
 from asgi_oidc.policy.patterns import read_pattern
 from asgi_oidc.policy.requirements import read_domains
 from asgi_oidc.principal import User
-from asgi_oidc.protocol.authorization import RESERVED
+from asgi_oidc.protocol.authorization_endpoint import RESERVED
 from asgi_oidc.protocol.client_auth import METHODS
 from asgi_oidc.protocol.jose import KEY_OF_ALGORITHM
 from asgi_oidc.provider.http import HttpClient

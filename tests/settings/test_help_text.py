@@ -13,8 +13,8 @@ from typing import Any, Required, Union, get_args, get_origin, get_type_hints
 import pytest
 
 from asgi_oidc import OIDCMiddleware
-from asgi_oidc.settings.documentation import SettingDocumentation, read_documentation
 from asgi_oidc.settings.environment import PARSERS
+from asgi_oidc.settings.help_text import SettingDocumentation, read_documentation
 from asgi_oidc.settings.keywords import Keywords
 from asgi_oidc.settings.settings import ALGORITHMS, MISSING, READERS, Settings, variable_of
 

@@ -219,7 +219,7 @@ class SessionAccess:
         self._tools = tools
 
     def __repr__(self) -> str:
-        return "LiveAccess(...)"
+        return "SessionAccess(...)"
 
     @property
     def id_token(self) -> str:
