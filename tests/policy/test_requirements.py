@@ -1,12 +1,15 @@
 """A requirement of a rule is met by exactly what it says, and by nothing that looks like it."""
 
+from dataclasses import fields
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asgi_oidc.policy.requirements import Subject, passes, read_check, read_requirements
+from asgi_oidc import Rule
+from asgi_oidc.integrations.route_checks import Wanted
+from asgi_oidc.policy.requirements import Requirements, Subject, passes, read_check, read_requirements
 from asgi_oidc.principal import User
 
 ALICE = User("alice", "https://id.example.com", {})
@@ -16,9 +19,25 @@ JSON = st.recursive(
     max_leaves=8,
 )
 
+EXAMPLES: dict[str, Any] = {"claims": {"roles": "admin"}, "scopes": ["read"], "email_domains": ["example.com"]}
+
 
 def unmet(claims: Any, scopes: tuple[str, ...] = (), /, **requirements: Any) -> str | None:
     return read_requirements(**requirements).unmet(Subject(claims, scopes))
+
+
+@pytest.mark.parametrize("name", [field.name for field in fields(Requirements)])
+def test_every_requirement_closes_its_path_and_refuses_a_user_who_lacks_it(name):
+    """A new one that is checked nowhere would let every user in."""
+    rule = Rule("/x", **{name: EXAMPLES[name]})
+
+    assert (rule.closes, rule.requirements.is_something) == (True, True)
+    assert rule.requirements.unmet(Subject({}, ())) is not None
+
+
+def test_routes_can_require_what_rules_can():
+    """The integrations take the same keywords."""
+    assert set(Wanted.__annotations__) == {*EXAMPLES, "acr_values", "max_age"}
 
 
 @pytest.mark.parametrize(
