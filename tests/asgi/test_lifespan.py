@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from asgi_oidc import MemoryStore
-from asgi_oidc.asgi.worker_processes import says_several
+from asgi_oidc.asgi.worker_processes import suggests_several_workers
 from tests.protected_site import Exchange, Site
 
 START, STOP = {"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}
@@ -181,4 +181,4 @@ async def test_it_warns_once_without_a_lifespan_too(has_lifespan, caplog, monkey
 )
 def test_several_processes_are_recognised_by_how_the_server_was_started(arguments, environ, name, expected):
     """Servers leave different traces."""
-    assert says_several(arguments, environ, name) is expected
+    assert suggests_several_workers(arguments, environ, name) is expected

@@ -51,7 +51,7 @@ async def test_checks_resume_after_some_responses_have_ended():
             await streams[-1].until_done()
             watched = open_responses_of(site.middleware)._watched_of_this_loop()
             with anyio.fail_after(60):
-                while watched.has_next_look:  # noqa: ASYNC110  # it sets no event of ours
+                while watched.is_check_scheduled:  # noqa: ASYNC110  # it sets no event of ours
                     await anyio.sleep(0.1)
 
     assert all(stream.is_ended for stream in streams)

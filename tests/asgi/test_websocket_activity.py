@@ -6,7 +6,7 @@ import anyio
 import pytest
 import trio.testing
 
-from asgi_oidc.asgi.session_watch import CHECK_INTERVAL, READ_INTERVAL, USE_PAUSE
+from asgi_oidc.asgi.session_watch import CHECK_INTERVAL, READ_INTERVAL, SAVE_INTERVAL
 from asgi_oidc.testing import Browser
 from tests.asgi.test_open_websockets import SOON, OpenSockets, Socket
 from tests.logout_site import LogoutSite
@@ -166,7 +166,7 @@ async def test_a_store_that_takes_nothing_ends_no_websocket(stage_of):
     store.broken = {"replace"}
     store.forget_calls()
     await say(socket)
-    for _ in range(USE_PAUSE - 1):
+    for _ in range(SAVE_INTERVAL - 1):
         site.clock.advance(1)
         await anyio.sleep(SOON)
     tried = store.calls.count("replace")

@@ -1,1 +1,1 @@
-"""The ASGI edge: connections come in, the app gets its scope, and responses go out."""
+"""The ASGI edge: serves http, websocket and lifespan scopes, and wraps what the app receives and sends."""

@@ -1,4 +1,4 @@
-"""What the response of the app gains: cookies that are due, caching headers, headers for other origins."""
+"""Adds our headers to the app's response: Set-Cookie lines, caching headers, and CORS headers."""
 
 from collections.abc import Callable, Sequence
 
@@ -17,7 +17,7 @@ from asgi_oidc.web.request import Request
 
 
 class AppResponses:
-    """What all responses of the app work with."""
+    """What the responses of all requests share."""
 
     __slots__ = ("_budget", "_forms", "_now", "open_responses", "sessions", "stale_cookies")
 
@@ -39,38 +39,40 @@ class AppResponses:
         self._now = now
 
     def cookies_due(self, active: ActiveSession, request: Request) -> list[bytes]:
-        """Return the Set-Cookie lines that the session needs, and the deletions that make room for them."""
-        # The app's own frames are above this one: whatever fails here must not carry ours.
+        """Return the Set-Cookie lines that are due for the session, and the deletions that make room for them."""
+        # The app called us, so it sees whatever is raised here: no frame of ours may be in the traceback.
         lines = call_sanitized(self.sessions.cookies_due, active, request.cookies)
-        if len(request.cookie_header) + sum(map(len, lines)) <= MAX_COOKIE_HEADER:  # most often there is room enough
+        if len(request.cookie_header) + sum(map(len, lines)) <= MAX_COOKIE_HEADER:  # true for most requests
             return lines
         return [*lines, *call_sanitized(self._budget.make_room, request.cookies, lines, now=self._now())]
 
     def delete_sent_forms(self, request: Request) -> list[bytes]:
-        """Return the Set-Cookie lines that delete an interrupted form which this request has sent again."""
+        """Return the Set-Cookie lines that delete an interrupted form, if this request submits it again."""
         return call_sanitized(self._forms.delete_sent, request.cookies, target=request.target, now=self._now())
 
 
 class AppResponse:
-    """The response to one request: kept out of shared caches when it is to a user, it brings what has become of the
-    session, and can be read by those sites that may.
+    """The app's response to one request.
+
+    A signed-in user's response is kept out of shared caches and sets the session's cookies. Origins that a rule allows
+    can read it (CORS). If it stays open, it ends with the session.
 
     Attributes:
-        has_started: whether any of it is on its way.
-        open: ends it with the session, where it may stay open for long.
+        has_started: whether the app has sent any part of it.
+        open_response: ends it with its session; None until the app sends it in parts, or waits for a disconnect.
     """
 
     __slots__ = (
         "_active",
-        "_begun_at",
         "_has_body",
         "_matched",
         "_receive",
         "_request",
+        "_requested_at",
         "_responses",
         "_send",
         "has_started",
-        "open",
+        "open_response",
     )
 
     def __init__(
@@ -88,10 +90,10 @@ class AppResponse:
         self._request = request
         self._receive = receive
         self._send = send
-        self._begun_at = 0.0 if active is None else loop_time()
+        self._requested_at = 0.0 if active is None else loop_time()
         self._has_body = False
         self.has_started = False
-        self.open: OpenResponse | None = None
+        self.open_response: OpenResponse | None = None
 
     def __repr__(self) -> str:
         return f"AppResponse(has_started={self.has_started})"
@@ -100,7 +102,7 @@ class AppResponse:
         """Send a message.
 
         Raises:
-            OSError: the session is over, and so is a response that was still open (ASGI 3.0, "Disconnected Client").
+            OSError: the response was still open when its session ended (ASGI 3.0, "Disconnected Client").
         """
         if message["type"] == "http.response.start":
             active, origins = self._active, self._matched.origins
@@ -113,26 +115,26 @@ class AppResponse:
             if origins:
                 headers = readable_headers(message.get("headers", ()), self._request, origins)
                 message = {**message, "headers": headers}
-        elif self._active is not None and (self.open is not None or message.get("more_body")):
-            await self._send_part(self._opened(self._active), message)
+        elif self._active is not None and (self.open_response is not None or message.get("more_body")):
+            await self._send_streamed(self._get_open_response(self._active), message)
             return
         self.has_started = True
         await self._send(message)
 
     async def receive(self) -> Message:
-        """Receive a message; after the body, the app receives a disconnect when an open response was ended."""
+        """Receive a message; once an open response has been ended, that is a disconnect."""
         if self._has_body and self._active is not None:
-            return await self._opened(self._active).receive(self._receive)
+            return await self._get_open_response(self._active).receive(self._receive)
         message = await self._receive()
         self._has_body = not message.get("more_body", False)
         return message
 
     def close(self) -> None:
-        """Note that the response is complete."""
-        if self.open is not None:
-            self._responses.open_responses.forget(self.open)
+        """Stop watching the session: the response is complete."""
+        if self.open_response is not None:
+            self._responses.open_responses.forget(self.open_response)
 
-    async def _send_part(self, response: OpenResponse, message: Message) -> None:
+    async def _send_streamed(self, response: OpenResponse, message: Message) -> None:
         self.has_started = True
         if message.get("more_body"):
             if not response.is_streaming:
@@ -142,29 +144,29 @@ class AppResponse:
         if message["type"] == "http.response.body" and not message.get("more_body"):
             self.close()
 
-    def _opened(self, active: ActiveSession) -> OpenResponse:
-        if self.open is None:
+    def _get_open_response(self, active: ActiveSession) -> OpenResponse:
+        if self.open_response is None:
             begin = self._responses.open_responses.begin
-            self.open = call_sanitized(begin, active, self._send, begun_at=self._begun_at)
-        return self.open
+            self.open_response = call_sanitized(begin, active, self._send, requested_at=self._requested_at)
+        return self.open_response
 
     def _cookies_due(self, active: ActiveSession) -> list[bytes]:
         responses, request = self._responses, self._request
-        due = responses.cookies_due(active, request) if responses.sessions.is_due(active) else []
-        return due if request.method != "POST" else [*due, *responses.delete_sent_forms(request)]
+        lines = responses.cookies_due(active, request) if responses.sessions.is_due(active) else []
+        return lines if request.method != "POST" else [*lines, *responses.delete_sent_forms(request)]
 
 
 def finish_handshake(responses: AppResponses, active: ActiveSession, request: Request, send: Send) -> Send:
-    """Make the `send` of a websocket, which brings the same when it is accepted or answered instead."""
+    """Return a `send` that adds our headers when the app accepts a websocket or answers it with a response."""
 
-    async def finished_handshake(message: Message) -> None:
+    async def send_with_headers(message: Message) -> None:
         if message["type"] == "websocket.http.response.start":
             message = {**message, "headers": private_headers(message.get("headers", ()))}
         if message["type"] == "websocket.accept":
             message = _with_cookies(message, responses.cookies_due(active, request))
         await send(message)
 
-    return finished_handshake
+    return send_with_headers
 
 
 def _with_private_cookies(message: Message, lines: Sequence[bytes]) -> Message:

@@ -1,4 +1,4 @@
-"""The scope that the app gets: a copy with the user, the scopes and the session of the request."""
+"""Makes the scope that the app gets: a copy with the user, the granted scopes and the session."""
 
 from asgi_oidc.asgi.scope_oidc import OIDC, SessionTools, SignedInOIDC
 from asgi_oidc.principal import ANONYMOUS, Auth, User
@@ -7,7 +7,7 @@ from asgi_oidc.web.asgi_types import Scope
 
 
 class AppScopes:
-    """Puts `user`, `auth` and `oidc` into scopes."""
+    """Adds `user`, `auth` and `oidc` to scopes."""
 
     __slots__ = ("_anonymous", "_tools", "_trusted_email_domains")
 
@@ -17,14 +17,17 @@ class AppScopes:
         self._trusted_email_domains = trusted_email_domains
 
     def make(self, scope: Scope, active: ActiveSession | None) -> Scope:
-        """Copy the scope with our three keys; whatever stood there before came from outside and is replaced."""
-        inner = dict(scope)
+        """Return a copy of the scope with our three keys.
+
+        Values that a server or another middleware has put there are replaced: only we may say who the user is.
+        """
+        app_scope = dict(scope)
         if active is None:
-            inner["user"], inner["auth"], inner["oidc"] = ANONYMOUS, Auth([]), self._anonymous
-            return inner
+            app_scope["user"], app_scope["auth"], app_scope["oidc"] = ANONYMOUS, Auth([]), self._anonymous
+            return app_scope
         login, tokens = active.session.login, active.session.tokens
         domains = self._trusted_email_domains
-        inner["user"] = User(login.sub, login.issuer, tokens.written_claims, trusted_email_domains=domains)
-        inner["auth"] = Auth(["authenticated", *tokens.scopes])
-        inner["oidc"] = SignedInOIDC(active, self._tools)
-        return inner
+        app_scope["user"] = User(login.sub, login.issuer, tokens.written_claims, trusted_email_domains=domains)
+        app_scope["auth"] = Auth(["authenticated", *tokens.scopes])
+        app_scope["oidc"] = SignedInOIDC(active, self._tools)
+        return app_scope

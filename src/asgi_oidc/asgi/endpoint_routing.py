@@ -1,4 +1,4 @@
-"""Answers the requests that are for us and not for the app: our own URLs, and preflights of other origins (CORS)."""
+"""Answers requests to our own URLs, and CORS preflights from the origins that a rule allows; the app sees neither."""
 
 from collections.abc import Mapping
 
@@ -15,12 +15,16 @@ from asgi_oidc.web.response import Response
 
 
 class EndpointRouting:
-    """Calls our endpoints."""
+    """Routes requests to our endpoints."""
 
     __slots__ = ("_endpoints", "_failures", "_pages", "_policy")
 
     def __init__(self, endpoints: Mapping[str, Endpoint], policy: Policy, pages: Pages, failures: Failures) -> None:
-        """Args: endpoints: by their paths, as in `MatchedPolicy.own`."""
+        """Set up the routing.
+
+        Args:
+            endpoints: by their paths, as in `MatchedPolicy.own`.
+        """
         self._endpoints = endpoints
         self._policy = policy
         self._pages = pages
@@ -30,7 +34,7 @@ class EndpointRouting:
     async def response(
         self, scope: Scope, request: Request, matched: MatchedPolicy, receive: Receive
     ) -> Response | None:
-        """Answer a request that is for us; None if it is for the app."""
+        """Return the response to a request for one of our URLs; None if the request is for the app."""
         if matched.own is None and not request.is_preflight:
             return None
         if matched.own is None:

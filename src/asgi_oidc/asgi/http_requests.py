@@ -1,4 +1,4 @@
-"""http requests: each is answered by one of our own URLs, by the app, or by a denial that says why."""
+"""Serves http requests: one of our own endpoints answers, or the app, or a denial such as a login redirect or 403."""
 
 from collections.abc import Callable
 
@@ -54,14 +54,14 @@ class HttpRequests:
         self._now = now
 
     async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request: decide first, then let the app answer, or answer for it."""
-        if not self._notices.are_told:  # mounted apps, and some others, hear of no lifespan
-            self._notices.tell(is_late=True)
+        """Serve one request: decide whether the app may have it, then call the app or send our own response."""
+        if not self._notices.are_logged:  # mounted apps, and apps on some servers, get no lifespan
+            self._notices.log_once(without_lifespan=True)
         request, matched = self._reader.read(scope)
         if matched.own is not None or request.method == "OPTIONS":
-            own = await self._endpoint_routing.response(scope, request, matched, receive)
-            if own is not None:
-                await _send(own, request, send)
+            own_response = await self._endpoint_routing.response(scope, request, matched, receive)
+            if own_response is not None:
+                await _send_response(own_response, request, send)
                 return
         active, outage = None, None
         if request.cookie_header:
@@ -69,14 +69,14 @@ class HttpRequests:
             if active is None and self._reader.may_have_session(request):
                 active, outage = await self._reader.identify(request)
         if request.query and request.query.find(b"state=") != -1:
-            signed_out = self._after_logout.handle_return(request, is_signed_in=active is not None)
-            if signed_out is not None:
-                await _send(signed_out, request, send)
+            logout_response = self._after_logout.handle_return(request, is_signed_in=active is not None)
+            if logout_response is not None:
+                await _send_response(logout_response, request, send)
                 return
         response = AppResponse(self._app_responses, active, matched, request, receive, send)
         if active is not None and request.acts_from_elsewhere(self._origin, matched.origins):
-            denied = await self._denied(refused_origin(request), request, matched, active, receive)
-            await _send(denied, request, response.send)
+            denied = await self._denial_response(refused_origin(request), request, matched, active, receive)
+            await _send_response(denied, request, response.send)
             return
         app_error: OIDCError | None = None
         try:
@@ -88,33 +88,36 @@ class HttpRequests:
         except OIDCError as error:
             app_error = error
         if app_error is not None:
-            await _send(await self._without(app_error, request, matched, active), request, response.send)
+            denied = await self._app_error_response(app_error, request, matched, active)
+            await _send_response(denied, request, response.send)
             return
         if not isinstance(decision, Allow):
             denial: Denial = outage if outage is not None and isinstance(decision, StartLogin) else decision
-            await _send(await self._denied(denial, request, matched, active, receive), request, response.send)
+            denied = await self._denial_response(denial, request, matched, active, receive)
+            await _send_response(denied, request, response.send)
             return
         try:
             app_receive = receive if active is None else response.receive
             await self.app(self._app_scopes.make(scope, active), app_receive, response.send)
-        except (
-            Exception
-        ) as error:  # errors of the app pass; what it lacks is answered as if the request had come without
-            if response.open is not None and response.open.explains(error):
+        except Exception as error:  # the app may raise anything; its own errors pass through
+            if response.open_response is not None and response.open_response.has_caused(error):
                 return
+            # Our own errors, such as NotSignedIn, are answered as if the policy had asked for a login.
             app_error = find_app_error(error)
             if app_error is None or response.has_started:
                 raise
         else:
             return
         finally:
-            if response.open is not None:
+            if response.open_response is not None:
                 response.close()
-        # The app takes a user for anonymous whom we could not look up.
-        await _send(await self._without(outage or app_error, request, matched, active), request, response.send)
+        # During a store outage, the app sees a signed-in user as anonymous, and may raise because of that: report the
+        # outage, not the missing login.
+        denied = await self._app_error_response(outage or app_error, request, matched, active)
+        await _send_response(denied, request, response.send)
 
     @sanitizes_errors
-    async def _denied(
+    async def _denial_response(
         self,
         denial: Denial,
         request: Request,
@@ -125,17 +128,20 @@ class HttpRequests:
         return await self._denials.response(denial, request, matched, active, receive)
 
     @sanitizes_errors
-    async def _without(
+    async def _app_error_response(
         self, error: OIDCError, request: Request, matched: MatchedPolicy, active: ActiveSession | None
     ) -> Response:
-        """Answer for an app, or a check of it, that lacks something of its user."""
+        """Answer in place of an app, or of one of its checks, that raised an error of ours.
+
+        Such an error says that it needs a user, a stronger or fresher login, or a token.
+        """
         read = self._read_authentication
         denial = decide_on_app_error(error, request, active, read_authentication=read, now=self._now())
-        # The app may have read the body, so no form can be kept.
+        # The app may have read the body already, so an interrupted form cannot be saved.
         return await self._denials.response(denial, request, matched, active, receive=None)
 
 
-async def _send(response: Response, request: Request, send: Send) -> None:
+async def _send_response(response: Response, request: Request, send: Send) -> None:
     await send({"type": "http.response.start", "status": response.status, "headers": list(response.headers)})
     body = b"" if request.method == "HEAD" else response.body
     await send({"type": "http.response.body", "body": body})

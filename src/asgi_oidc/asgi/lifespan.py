@@ -1,4 +1,4 @@
-"""The lifespan is the app's: we keep connections open meanwhile, and hang up after it."""
+"""Passes the lifespan to the app; our own connections open at its start-up and close at its shutdown."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -16,7 +16,7 @@ FINISH_DEADLINE = 10.0  # seconds; as long as a call to the provider may take
 
 
 class Lifespan:
-    """Passes the lifespan through. The provider is not asked for anything: the app starts while it is down."""
+    """Serves the lifespan. It makes no call to the provider, so that the app starts while the provider is down."""
 
     def __init__(
         self,
@@ -27,15 +27,15 @@ class Lifespan:
         shared: GuardedStore | None,
         *,
         polls: bool,
-        work: Sequence[Callable[[], Awaitable[None]]],
+        wait_for_background_work: Sequence[Callable[[], Awaitable[None]]],
     ) -> None:
         """Set up the lifespan.
 
         Args:
-            shared: the store that keeps connections open.
-            polls: whether revocations of other processes are asked for every second, so that no request waits for
-                that. Where sessions are in a store, ended ones are gone from there.
-            work: each waits until some work in the background is done.
+            shared: the store that processes share; it may keep connections open.
+            polls: whether to read the revocations of other processes every second, so that no request waits for them.
+                Not needed if sessions are in a store: ended ones are deleted there.
+            wait_for_background_work: each function waits until one kind of background work is done.
         """
         self.app = app
         self._http = http
@@ -43,54 +43,54 @@ class Lifespan:
         self._feed = feed
         self._shared = shared
         self._polls = polls
-        self._work = work
+        self._wait_for_background_work = wait_for_background_work
 
     async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a lifespan."""
 
-        async def watched_send(message: Message) -> None:
+        async def send_and_follow(message: Message) -> None:
             if message["type"] == "lifespan.startup.complete":
                 self._http.open()
-                self._notices.tell()
+                self._notices.log_once()
             try:
                 if message["type"] in ("lifespan.shutdown.complete", "lifespan.shutdown.failed"):
-                    await self._finish()
+                    await self._shut_down()
             finally:
                 await send(message)
 
         if self._shared is None:
-            await self.app(scope, receive, watched_send)
+            await self.app(scope, receive, send_and_follow)
             return
-        async with self._shared.running(), self._polling():
-            await self.app(scope, receive, watched_send)
+        async with self._shared.running(), self._polling_feed():
+            await self.app(scope, receive, send_and_follow)
 
     @asynccontextmanager
-    async def _polling(self) -> AsyncIterator[None]:
+    async def _polling_feed(self) -> AsyncIterator[None]:
         if not self._polls:
             yield
             return
         error: Exception | None = None
         async with anyio.create_task_group() as tasks:
-            is_over = anyio.Event()
-            tasks.start_soon(self._poll, is_over)
+            is_stopping = anyio.Event()
+            tasks.start_soon(self._poll_feed, is_stopping)
             try:
                 yield
             except Exception as exc:  # noqa: BLE001  # raised below: a task group would wrap it
                 error = exc
             finally:
-                is_over.set()  # a look that is under way ends first: one that is cut off leaves its connection open
+                is_stopping.set()  # not cancelled: a read that is cut off would leave its connection open
         if error is not None:
             raise error
 
-    async def _poll(self, is_over: anyio.Event) -> None:
-        while not is_over.is_set():
+    async def _poll_feed(self, is_stopping: anyio.Event) -> None:
+        while not is_stopping.is_set():
             await self._feed.try_to_catch_up()
             with anyio.move_on_after(POLL_INTERVAL):
-                await is_over.wait()
+                await is_stopping.wait()
 
-    async def _finish(self) -> None:
-        """Let refreshes that are under way end, so that no refresh token gets lost, and hang up."""
+    async def _shut_down(self) -> None:
+        """Wait for background work, then close connections: an interrupted refresh would lose its new refresh token."""
         with anyio.move_on_after(FINISH_DEADLINE):
-            for drained in self._work:
-                await drained()
+            for wait_until_done in self._wait_for_background_work:
+                await wait_until_done()
         await self._http.close()

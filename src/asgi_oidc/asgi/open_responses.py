@@ -1,7 +1,7 @@
 """Ends responses that stay open, such as server-sent events, when the session of their user ends.
 
-Most responses are complete at once, and are not watched. The others are checked every few seconds until they end, all
-those of an event loop together.
+Most responses are complete at once and need no watching. A response that is sent in parts is checked every few seconds
+until it ends; one task checks all of them on the same event loop.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from asgi_oidc.asgi.session_watch import (
     ConnectionEnded,
     SessionWatch,
     SessionWatcher,
-    is_due_to_end,
+    is_caused_by_end,
 )
 from asgi_oidc.errors import StoreUnavailable
 from asgi_oidc.errors.sanitized import call_sanitized
@@ -26,11 +26,14 @@ from asgi_oidc.sessions.repository import ActiveSession
 from asgi_oidc.single_flight import run_var
 from asgi_oidc.web.asgi_types import Message, Receive, Send
 
-READS_AT_ONCE = 20  # of sessions in a store
+READS_AT_ONCE = 20  # concurrent reads of sessions from a store, so that many open responses do not flood it
 
 
 def loop_time() -> float:
-    """Read the clock of the event loop; on asyncio faster than anyio does, for every signed-in request needs it."""
+    """Return the time of the event loop.
+
+    On asyncio this is faster than `anyio.current_time`; every signed-in request calls it.
+    """
     try:
         return asyncio.get_running_loop().time()
     except RuntimeError:
@@ -38,19 +41,19 @@ def loop_time() -> float:
 
 
 class OpenResponse:
-    """One response that may stay open; it can be ended."""
+    """One response that may stay open, and that we can end."""
 
-    def __init__(self, active: ActiveSession, watcher: SessionWatcher, send: Send, *, begun_at: float) -> None:
+    def __init__(self, active: ActiveSession, watcher: SessionWatcher, send: Send, *, requested_at: float) -> None:
         self.session = SessionWatch(active, watcher)
-        self.begun_at = begun_at  # its request, by the clock of the event loop
+        self.requested_at = requested_at  # when its request came, by the clock of the event loop
         self.is_streaming = False
         self.is_ended = False
         self._send = send
-        self._sending = 0
-        self._nobody_sends = anyio.Event()
-        self._has_gone_out = anyio.Event()
-        self._waiting: set[anyio.CancelScope] = set()
-        self._name = object()
+        self._sends_under_way = 0
+        self._sends_done = anyio.Event()
+        self._end_sent = anyio.Event()
+        self._receives_under_way: set[anyio.CancelScope] = set()
+        self._identity = object()
 
     async def send(self, message: Message) -> None:
         """Send a message.
@@ -59,185 +62,194 @@ class OpenResponse:
             ConnectionEnded: the response was ended.
         """
         if self.is_ended:
-            await self._has_gone_out.wait()
-            raise ConnectionEnded("this response", of=self._name)
-        self._sending += 1
+            await self._end_sent.wait()
+            raise ConnectionEnded("this response", connection=self._identity)
+        self._sends_under_way += 1
         try:
             await self._send(message)
         finally:
-            self._sending -= 1
-            if not self._sending:
-                self._nobody_sends.set()
+            self._sends_under_way -= 1
+            if not self._sends_under_way:
+                self._sends_done.set()
 
     async def receive(self, receive: Receive) -> Message:
         """Receive the next message, or the disconnect."""
         if not self.is_ended:
-            with anyio.CancelScope() as waiting:
-                self._waiting.add(waiting)
+            with anyio.CancelScope() as receiving:
+                self._receives_under_way.add(receiving)
                 try:
                     return await receive()
                 finally:
-                    self._waiting.discard(waiting)
-        await self._has_gone_out.wait()
+                    self._receives_under_way.discard(receiving)
+        await self._end_sent.wait()
         return {"type": "http.disconnect"}
 
     async def end(self) -> None:
-        """Send the end once, so that proxies and browsers see one, then let the app hear of it."""
+        """Complete the response for proxies and browsers, once, then let the app receive a disconnect."""
         if self.is_ended:
             return
         self.is_ended = True
         events.log(events.RESPONSE_ENDED)
         try:
             with anyio.move_on_after(CLOSE_DEADLINE):
-                if self._sending:
-                    self._nobody_sends = anyio.Event()
-                    await self._nobody_sends.wait()
-                with contextlib.suppress(Exception):  # the browser was faster: servers raise different things then
+                if self._sends_under_way:
+                    self._sends_done = anyio.Event()
+                    await self._sends_done.wait()
+                # If the browser has disconnected, servers raise different errors.
+                with contextlib.suppress(Exception):
                     await self._send({"type": "http.response.body", "body": b"", "more_body": False})
-        finally:  # also when it is the app that ends it, and is cancelled: others of its tasks may wait
-            self._has_gone_out.set()
-            for waiting in self._waiting:
-                waiting.cancel()
+        finally:  # even if the app's task runs this and is cancelled: other tasks of the app may wait for the end
+            self._end_sent.set()
+            for receiving in self._receives_under_way:
+                receiving.cancel()
 
     async def begin_streaming(self) -> None:
-        """End it before its first bit where its session ended meanwhile: until now, nobody has watched it.
+        """Note that the first part of the body is about to be sent; end the response if its session is already over.
 
-        A request that is under way for a moment only when its session ends may finish.
+        Responses are watched from here on only. One whose request came less than `CHECK_INTERVAL` ago may finish.
         """
-        if call_sanitized(self._is_over_by_now):
+        if call_sanitized(self._has_session_ended_since_request):
             await self.end()
         self.is_streaming = True
 
-    def _is_over_by_now(self) -> bool:
-        return loop_time() - self.begun_at > CHECK_INTERVAL and self.session.is_known_to_be_over()
+    def _has_session_ended_since_request(self) -> bool:
+        return loop_time() - self.requested_at > CHECK_INTERVAL and self.session.is_known_to_be_over()
 
-    def explains(self, error: BaseException) -> bool:
-        """Say whether an app raises this because the response was ended."""
-        return is_due_to_end(error, of=self._name)
+    def has_caused(self, error: BaseException) -> bool:
+        """Return whether the app raised this error because we ended the response."""
+        return is_caused_by_end(error, connection=self._identity)
 
 
-class _Watched:
+class _WatchedResponses:
     """The open responses of one event loop."""
 
     def __init__(self) -> None:
         self.responses: set[OpenResponse] = set()
-        self.has_next_look = False
-        self.look: asyncio.Task[None] | None = None  # asyncio itself would let it be collected half-way
+        self.is_check_scheduled = False
+        self.check: asyncio.Task[None] | None = None  # asyncio keeps only weak references to its tasks
 
 
 class OpenResponses:
-    """All responses of one middleware that stay open: one look serves them all."""
+    """All open responses of one middleware; those on the same event loop are checked together."""
 
     def __init__(self, watcher: SessionWatcher) -> None:
         self._watcher = watcher
-        self._watched: RunVar[_Watched] = run_var("open_responses")
+        self._watched: RunVar[_WatchedResponses] = run_var("open_responses")
 
     def watch(self, response: OpenResponse) -> None:
-        """Look at a response every few seconds from now on, unless it was ended."""
-        if response.is_ended:  # an app may try again and again to send
+        """Check a response every few seconds from now on, unless we have ended it."""
+        if response.is_ended:  # the app may keep trying to send
             return
         watched = self._watched_of_this_loop()
         watched.responses.add(response)
-        if not watched.has_next_look:
-            watched.has_next_look = True
-            self._start(watched)
+        if not watched.is_check_scheduled:
+            watched.is_check_scheduled = True
+            self._start_checking(watched)
 
-    def begin(self, active: ActiveSession, send: Send, *, begun_at: float) -> OpenResponse:
-        """Begin a response that may stay open.
+    def begin(self, active: ActiveSession, send: Send, *, requested_at: float) -> OpenResponse:
+        """Return a response that may stay open; it is not watched yet.
 
         Args:
-            begun_at: when its request came, by the clock of the event loop.
+            requested_at: when its request came, by the clock of the event loop.
         """
-        return OpenResponse(active, self._watcher, send, begun_at=begun_at)
+        return OpenResponse(active, self._watcher, send, requested_at=requested_at)
 
     def forget(self, response: OpenResponse) -> None:
-        """Look at it no more: it has come to its own end."""
+        """Stop checking a response: the app has completed it."""
         self._watched_of_this_loop().responses.discard(response)
 
-    def _watched_of_this_loop(self) -> _Watched:
+    def _watched_of_this_loop(self) -> _WatchedResponses:
         watched = self._watched.get(None)
         if watched is None:
-            watched = _Watched()
+            watched = _WatchedResponses()
             self._watched.set(watched)
         return watched
 
-    def _start(self, watched: _Watched) -> None:
-        """Look again and again while there is something to look at; in between, no task is left behind."""
+    def _start_checking(self, watched: _WatchedResponses) -> None:
+        """Check the responses at intervals until none is open.
+
+        On asyncio, a timer starts each check, so that no task is pending in between when the loop is closed.
+        """
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:
-            import trio  # only where it runs already
+            import trio  # an optional dependency, present if trio runs this code
 
-            trio.lowlevel.spawn_system_task(self._look_again_and_again, watched)
+            trio.lowlevel.spawn_system_task(self._check_at_intervals, watched)
             return
-        self._look_later(loop, watched)
+        self._schedule_check(loop, watched)
 
-    def _look_later(self, loop: asyncio.AbstractEventLoop, watched: _Watched) -> None:
-        loop.call_later(CHECK_INTERVAL, self._begin_look, loop, watched)
+    def _schedule_check(self, loop: asyncio.AbstractEventLoop, watched: _WatchedResponses) -> None:
+        loop.call_later(CHECK_INTERVAL, self._start_check, loop, watched)
 
-    def _begin_look(self, loop: asyncio.AbstractEventLoop, watched: _Watched) -> None:
+    def _start_check(self, loop: asyncio.AbstractEventLoop, watched: _WatchedResponses) -> None:
         if not watched.responses:
-            watched.has_next_look = False
+            watched.is_check_scheduled = False
             return
-        watched.look = loop.create_task(self._look(watched))
-        watched.look.add_done_callback(lambda _: self._look_later(loop, watched))
+        watched.check = loop.create_task(self._check(watched))
+        watched.check.add_done_callback(lambda _: self._schedule_check(loop, watched))
 
-    async def _look_again_and_again(self, watched: _Watched) -> None:
+    async def _check_at_intervals(self, watched: _WatchedResponses) -> None:
         while watched.responses:
             await anyio.sleep(CHECK_INTERVAL)
-            await self._look(watched)
-        watched.has_next_look = False
+            await self._check(watched)
+        watched.is_check_scheduled = False
 
-    async def _look(self, watched: _Watched) -> None:
-        # Not those that have only just begun: a request that is under way when its session ends may finish.
-        begun_before = loop_time() - CHECK_INTERVAL
-        responses = [response for response in watched.responses if response.begun_at <= begun_before]
+    async def _check(self, watched: _WatchedResponses) -> None:
+        # A request that came less than CHECK_INTERVAL ago may finish even if its session has ended.
+        latest = loop_time() - CHECK_INTERVAL
+        responses = [response for response in watched.responses if response.requested_at <= latest]
         try:
-            over = await self._find_over(responses) if responses else []
-        except Exception as error:  # noqa: BLE001  # a look that breaks must keep nothing open, whatever it was
+            over = await self._find_ended(responses) if responses else []
+        except Exception as error:  # noqa: BLE001  # fail closed: if the check itself breaks, no response stays open
             events.log(events.UNEXPECTED_ERROR, error=error)
             over = responses
         async with anyio.create_task_group() as tasks:
             for response in over:
-                if response in watched.responses:  # else it has come to its own end meanwhile
+                if response in watched.responses:  # otherwise the app has completed it meanwhile
                     watched.responses.discard(response)
                     tasks.start_soon(response.end)
 
-    async def _find_over(self, responses: Iterable[OpenResponse]) -> list[OpenResponse]:
-        """Say whose session is over, or whose nobody can tell of any more."""
-        over, unknown, unseen = list[OpenResponse](), list[OpenResponse](), list[OpenResponse]()
-        can_tell = await self._hear()
+    async def _find_ended(self, responses: Iterable[OpenResponse]) -> list[OpenResponse]:
+        """Return the responses whose session is over, or could not be checked for too long."""
+        over, to_read, unchecked = list[OpenResponse](), list[OpenResponse](), list[OpenResponse]()
+        is_feed_read = await self._poll_revocations()
         for response in responses:
             if response.session.is_known_to_be_over():
                 over.append(response)
-            elif not can_tell:
-                unseen.append(response)
+            elif not is_feed_read:
+                unchecked.append(response)
             elif response.session.is_read_due():
-                unknown.append(response)
+                to_read.append(response)
             else:
-                response.session.note_alive()
-        gone, not_read = await self._read(unknown)
-        return [*over, *gone, *(each for each in (*unseen, *not_read) if each.session.is_unseen_for_long())]
+                response.session.note_confirmed()
+        gone, not_read = await self._read_sessions(to_read)
+        unchecked += not_read
+        return [*over, *gone, *(response for response in unchecked if response.session.is_unconfirmed_for_long())]
 
-    async def _hear(self) -> bool:
-        """Hear what has ended elsewhere, and say whether that was to be had."""
+    async def _poll_revocations(self) -> bool:
+        """Read the revocations of other processes; return False if the store is unavailable."""
         try:
             await self._watcher.feed.poll()
-        except StoreUnavailable:  # the requests of the same time write that down; ten thousand responses need not
+        except StoreUnavailable:  # not logged: requests log the outage already, and thousands of responses may be open
             return False
         return True
 
-    async def _read(self, responses: Sequence[OpenResponse]) -> tuple[list[OpenResponse], list[OpenResponse]]:
-        """Read sessions anew, some at once; a store that does not answer is not asked for the others."""
+    async def _read_sessions(self, responses: Sequence[OpenResponse]) -> tuple[list[OpenResponse], list[OpenResponse]]:
+        """Read sessions again, some at a time; stop when the store does not answer.
+
+        Returns:
+            The responses whose session is gone, and those whose session could not be read.
+        """
         gone, not_read = list[OpenResponse](), list[OpenResponse]()
-        unreadable = list[OpenResponse]()  # a record that nobody can read says nothing about the others
+        unreadable = list[OpenResponse]()  # damaged records: no reason to stop reading the others
 
         async def read(response: OpenResponse) -> None:
             try:
-                if await response.session.is_gone():
-                    gone.append(response)
+                if await response.session.reload():
+                    response.session.note_confirmed()
                 else:
-                    response.session.note_alive()
+                    gone.append(response)
             except StoreUnavailable as error:
                 (unreadable if error.code == "store_garbage" else not_read).append(response)
 

@@ -1,4 +1,4 @@
-"""Reads a connection: the request, what the policy says about its path, and who sends it."""
+"""Reads the request from a scope, finds what the policy says about its path, and identifies its user."""
 
 from asgi_oidc import events
 from asgi_oidc.errors import StoreUnavailable
@@ -11,13 +11,13 @@ from asgi_oidc.web.paths import UNREAD
 from asgi_oidc.web.request import Request
 
 Caller = tuple[ActiveSession | None, StoreUnavailable | None]
-"""The session of the user, and why nobody can tell whether there is one: public pages go on without knowing."""
+"""The session of the user, and the store error if it could not be read: public pages are served even then."""
 
 
 class RequestReader:
-    """Reads http requests and websockets."""
+    """Reads http requests and websocket handshakes."""
 
-    __slots__ = ("_authenticator", "_base_url", "_has_told_of_mismatch", "_policy", "_sessions")
+    __slots__ = ("_authenticator", "_base_url", "_has_logged_mismatch", "_policy", "_sessions")
 
     def __init__(
         self,
@@ -31,33 +31,33 @@ class RequestReader:
         self._sessions = sessions
         self._authenticator = authenticator
         self._base_url = base_url
-        self._has_told_of_mismatch = False
+        self._has_logged_mismatch = False
 
     def read(self, scope: Scope) -> tuple[Request, MatchedPolicy]:
         """Return the request and what the policy says about its path and method."""
         request, policy = Request(scope, UNREAD), self._policy
         matched = policy.match(scope, request.methods if policy.looks_at_methods else ())
         request.path = matched.path
-        if matched.path.mismatch and not self._has_told_of_mismatch:
-            self._tell_of_mismatch(scope)
+        if matched.path.mismatch and not self._has_logged_mismatch:
+            self._log_mismatch(scope)
         return request, matched
 
     def identify_at_once(self, request: Request) -> ActiveSession | None:
-        """Return the session of a browser where nothing has to be waited for; None says nothing."""
-        fault = None
+        """Return the session if it is known without waiting; if None, `identify` may still find it."""
+        leaving = None
         try:
             return self._sessions.at_once(request.cookie_header)
         except Exception as error:  # noqa: BLE001  # raised below, where no context is added to it
-            fault = sanitized(error)
-        raise fault
+            leaving = sanitized(error)
+        raise leaving
 
     def may_have_session(self, request: Request) -> bool:
-        """Say whether `identify` is worth asking; most visitors without a session have no cookie of that name."""
+        """Return whether `identify` may find a session; most anonymous visitors have no cookie of that name."""
         return self._sessions.may_have_cookie(request.cookie_header)
 
     @sanitizes_errors
     async def identify(self, request: Request) -> Caller:
-        """Say who sends a request, or why nobody can tell."""
+        """Return the session that a request belongs to, or the error if it cannot be determined."""
         try:
             active = await self._authenticator.authenticate(request)
         except StoreUnavailable as error:
@@ -67,8 +67,8 @@ class RequestReader:
             await self._sessions.touch(active)
         return active, None
 
-    def _tell_of_mismatch(self, scope: Scope) -> None:
-        self._has_told_of_mismatch = True
+    def _log_mismatch(self, scope: Scope) -> None:
+        self._has_logged_mismatch = True
         events.log(
             events.MOUNT_MISMATCH,
             root_path=scope.get("root_path"),

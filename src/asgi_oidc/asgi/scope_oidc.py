@@ -1,4 +1,4 @@
-"""`scope["oidc"]`: the session behind a request, its tokens and URLs."""
+"""`scope["oidc"]`: the session of a request, its tokens, and the URLs for signing in and out."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ MAX_ARGUMENT_LENGTH = 2048  # characters
 
 
 class Access(Protocol):
-    """What the session behind a request gives."""
+    """What `OIDC` needs from the session of a signed-in user."""
 
     @property
     def id_token(self) -> str: ...
@@ -47,7 +47,7 @@ class Access(Protocol):
 
 
 class OIDC:
-    """The session behind a request: `scope["oidc"]`."""
+    """The session of a request: `scope["oidc"]`."""
 
     __slots__ = ("_urls",)
 
@@ -56,7 +56,7 @@ class OIDC:
 
     @property
     def _access(self) -> Access | None:
-        """The session of the user; here, the user is anonymous."""
+        """Access to the session; None because this class stands for an anonymous user."""
         return None
 
     def __repr__(self) -> str:
@@ -64,21 +64,21 @@ class OIDC:
 
     @property
     def id_token(self) -> str | None:
-        """The newest ID Token, exactly as issued; None if nobody is signed in."""
+        """The newest ID Token, exactly as issued; None if the user is not signed in."""
         return access.id_token if (access := self._access) else None
 
     @property
     def expires_at(self) -> int | None:
-        """When the session ends if it is not used again, in seconds since the epoch; None if nobody is signed in."""
+        """When the session ends if it stays unused, in seconds since the epoch; None if the user is not signed in."""
         return access.expires_at if (access := self._access) else None
 
     @property
     def session_id(self) -> str | None:
-        """The id of this session in `middleware.sessions`; it gives no access. None if nobody is signed in."""
+        """The id of this session in `middleware.sessions`; it grants no access. None if the user is not signed in."""
         return access.session_id if (access := self._access) else None
 
     def meets(self, *, acr_values: Sequence[str] | None = None, max_age: int | None = None) -> bool:
-        """Return whether the user's login satisfies these requirements; False if nobody is signed in.
+        """Return whether the user's login satisfies these requirements; False if the user is not signed in.
 
         It compares the claims that the provider signed, not what `on_login` changed.
 
@@ -99,14 +99,14 @@ class OIDC:
             resource: URI of another API that the token is for (RFC 8707); this needs a refresh token.
 
         Raises:
-            NotSignedIn: nobody is signed in; `SessionEnded` if the session ended during the request.
+            NotSignedIn: the user is not signed in; `SessionEnded` if the session ended during the request.
             AccessTokenExpired: it has expired, and there is no refresh token; the user has to sign in again.
             RefreshFailed: it has expired and cannot be refreshed right now.
-            StoreUnavailable: the same, because the session store is unavailable.
+            StoreUnavailable: it has expired and cannot be refreshed, because the session store is unavailable.
             TokenNotGranted: the provider gives no token for `resource`.
             ValueError: `resource` is not an absolute URI, or has a fragment.
         """
-        return await self._signed_in().access_token(resource=resource)
+        return await self._require_access().access_token(resource=resource)
 
     async def exchange_token(
         self, *, audience: str | None = None, resource: str | None = None, scope: str | None = None
@@ -122,7 +122,7 @@ class OIDC:
             TokenNotGranted: the provider gives no token.
             OIDCError, ValueError: as for `access_token`.
         """
-        return await self._signed_in().exchange_token(audience=audience, resource=resource, scope=scope)
+        return await self._require_access().exchange_token(audience=audience, resource=resource, scope=scope)
 
     def httpx_auth(
         self, *origins: str, resource: str | None = None, audience: str | None = None, scope: str | None = None
@@ -138,10 +138,10 @@ class OIDC:
             scope: only with `audience`.
 
         Raises:
-            NotSignedIn: nobody is signed in.
-            ValueError: there is no origin, or a token must not be sent to one of them.
+            NotSignedIn: the user is not signed in.
+            ValueError: no origin is given, or a token must not be sent to one of them.
         """
-        access = self._signed_in()
+        access = self._require_access()
 
         async def get_token(refused: HiddenToken | None = None) -> str:
             if audience is None:
@@ -149,13 +149,13 @@ class OIDC:
             return await access.exchange_token(audience=audience, resource=resource, scope=scope, refused=refused)
 
         if scope is not None and audience is None:
-            raise ValueError("scope goes with audience: a token of the session has the scopes of the login")
+            raise ValueError("scope is only valid with audience: the session's own token has the scopes of the login")
         return make_api_auth(origins, get_token)
 
-    def _signed_in(self) -> Access:
+    def _require_access(self) -> Access:
         access = self._access
         if access is None:
-            raise NotSignedIn(detail="there is no user behind this request")
+            raise NotSignedIn(detail="the user of this request is not signed in")
         return access
 
     @property
@@ -193,10 +193,10 @@ class OIDC:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class SessionTools:
-    """What `scope["oidc"]` works with, the same for all requests.
+    """What `scope["oidc"]` needs, the same for all requests.
 
     Attributes:
-        name_session: makes the public name of a session id, which opens nothing.
+        name_session: turns the secret session id into the public one of `middleware.sessions`, which grants no access.
         leeway: seconds of clock skew allowed.
     """
 
@@ -210,7 +210,7 @@ class SessionTools:
 
 
 class SessionAccess:
-    """`Access` for one request."""
+    """`Access` to the session of one request."""
 
     __slots__ = ("_active", "_tools")
 
@@ -223,27 +223,31 @@ class SessionAccess:
 
     @property
     def id_token(self) -> str:
-        """Of the newest tokens that the request knows."""
+        """The newest ID Token that this request knows."""
         return self._active.session.tokens.id_token
 
     @property
     def expires_at(self) -> int:
-        """Seconds since the epoch."""
+        """When the session ends if it is not used again, in seconds since the epoch."""
         return expires_at(self._active.session, self._tools.limits)
 
     @property
     def session_id(self) -> str:
-        """The hash of the id, as in the store."""
+        """The hash of the session id, the same that the store uses as a key."""
         return self._tools.name_session(self._active.session.id)
 
     def meets(self, authentication: AuthenticationRequest) -> bool:
-        """Hold the login against what is asked for."""
+        """Return whether the login satisfies the requirements."""
         first, leeway = self._active.session.login.first, self._tools.leeway
         acr, auth_time = first.get("acr"), first.get("auth_time")
         return is_met(authentication, acr=acr, auth_time=auth_time, now=self._tools.now(), leeway=leeway)
 
     async def access_token(self, *, resource: str | None = None, refused: HiddenToken | None = None) -> str:
-        """Return the token of the session, or that for a resource."""
+        """Return the access token of the session, or the one for a resource.
+
+        Args:
+            refused: the token that the API has answered with 401; it is not returned again.
+        """
         if resource is None:
             return await self._session_token(refused)
         _check_resource(resource)
@@ -257,29 +261,29 @@ class SessionAccess:
         scope: str | None = None,
         refused: HiddenToken | None = None,
     ) -> str:
-        """Return a token that was got in exchange."""
+        """Return a token from a token exchange; `refused` as for `access_token`."""
         for name, value in (("audience", audience), ("scope", scope)):
-            if value is not None and not _is_text(value):
-                raise ValueError(f"{name} must be text, on one line")
+            if value is not None and not _is_line_of_text(value):
+                raise ValueError(f"{name} must be one line of text, of 1 to {MAX_ARGUMENT_LENGTH} characters")
         if resource is not None:
             _check_resource(resource)
         return await self._exchanged_token(ExchangeTarget(resource, audience, scope), refused)
 
     @sanitizes_errors
     async def _session_token(self, refused: HiddenToken | None) -> str:
-        return (await self._tools.refresher.valid_tokens(self._active, refused=_shown(refused))).access_token
+        return (await self._tools.refresher.valid_tokens(self._active, refused=_reveal(refused))).access_token
 
     @sanitizes_errors
     async def _resource_token(self, resource: str, refused: HiddenToken | None) -> str:
-        return await self._tools.resource_tokens.token_for_resource(self._active, resource, refused=_shown(refused))
+        return await self._tools.resource_tokens.token_for_resource(self._active, resource, refused=_reveal(refused))
 
     @sanitizes_errors
     async def _exchanged_token(self, target: ExchangeTarget, refused: HiddenToken | None) -> str:
-        return await self._tools.resource_tokens.exchanged_token(self._active, target, refused=_shown(refused))
+        return await self._tools.resource_tokens.exchanged_token(self._active, target, refused=_reveal(refused))
 
 
 class SignedInOIDC(OIDC):
-    """`OIDC` of a signed-in user; every request makes one, and few look into it."""
+    """`OIDC` of a signed-in user. Every request makes one and few use it, so it does nothing before it is used."""
 
     __slots__ = ("_active", "_tools")
 
@@ -293,15 +297,15 @@ class SignedInOIDC(OIDC):
         return SessionAccess(self._active, self._tools)
 
 
-def _shown(token: HiddenToken | None) -> str | None:
+def _reveal(token: HiddenToken | None) -> str | None:
     return None if token is None else token.value
 
 
 def _check_resource(resource: str) -> None:
-    """Refuse what no provider takes, before a refresh token is used for it (RFC 8707 §2)."""
-    if not _is_text(resource) or not resource.partition(":")[1] or "#" in resource or " " in resource:
+    """Reject an invalid resource before a refresh token is spent on it (RFC 8707 §2)."""
+    if not _is_line_of_text(resource) or not resource.partition(":")[1] or "#" in resource or " " in resource:
         raise ValueError("resource must be an absolute URI without a fragment, such as https://orders.example.com")
 
 
-def _is_text(value: object) -> bool:
+def _is_line_of_text(value: object) -> bool:
     return isinstance(value, str) and value.isprintable() and value.strip() != "" and len(value) <= MAX_ARGUMENT_LENGTH

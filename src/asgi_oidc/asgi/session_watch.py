@@ -1,4 +1,4 @@
-"""Watches the session of an open connection, a websocket or a response, so that the connection ends with it."""
+"""Watches the session behind an open websocket or response, so that the connection ends with the session."""
 
 from collections.abc import Callable
 
@@ -15,50 +15,51 @@ from asgi_oidc.tokens.refresh_result import rights_may_differ
 
 CHECK_INTERVAL = 2.0  # seconds
 READ_INTERVAL = 60  # seconds after which a session in a store is read again
-STORE_SILENCE_LIMIT = 60  # seconds without an answer of the store after which the session is no longer taken for alive
-USE_PAUSE = 10  # seconds between two attempts to save the time of last use
-CLOSE_DEADLINE = 2.0  # seconds to send the end to the browser; then the app gets its disconnect in any case
-MAX_CAUSES = 10  # exceptions that led to one another, and groups within each other
-DISCONNECTS = ("ClientDisconnect", "WebSocketDisconnect")  # what Starlette makes of an `OSError`, without a cause
+STORE_SILENCE_LIMIT = 60  # seconds without an answer of the store, after which a session counts as over
+SAVE_INTERVAL = 10  # seconds between two attempts to save the time of last use
+CLOSE_DEADLINE = 2.0  # seconds to send the end to the browser; after that, the app is disconnected in any case
+MAX_CAUSES = 10  # links of a chain of exceptions, counting nested groups
+# Starlette raises these in place of an `OSError`, without setting `__cause__`.
+DISCONNECTS = ("ClientDisconnect", "WebSocketDisconnect")
 
 
 class ConnectionEnded(OSError):
-    """Raised when the app keeps sending after the end (ASGI 3.0, "Disconnected Client").
+    """The app sent something after we had ended its connection (ASGI 3.0, "Disconnected Client").
 
     Attributes:
-        of: identifies the connection.
+        connection: identifies the connection.
     """
 
-    def __init__(self, what: str, *, of: object) -> None:
-        super().__init__(f"{what} was ended because its session is over")
-        self.of = of
+    def __init__(self, description: str, *, connection: object) -> None:
+        super().__init__(f"{description} was ended because its session is over")
+        self.connection = connection
 
 
-def is_due_to_end(error: BaseException, *, of: object) -> bool:
-    """Say whether the app raised an exception because a connection has ended, and for no other reason.
+def is_caused_by_end(error: BaseException, *, connection: object) -> bool:
+    """Return whether the app raised an exception only because we ended this connection.
 
-    What it raises while it handles that (`__context__`) is an error of its own, and so is any other member of a group.
-    What it made of the end (`raise ... from ...`) is logged.
+    An exception that it raised while it handled the end (`__context__`) is an error of its own, and so is any other
+    member of an exception group. One that it raised from the end (`raise ... from ...`) is caused by it, and is logged.
     """
-    is_due = _is_due_to_end(error, of, MAX_CAUSES)
-    if is_due and not isinstance(error, ConnectionEnded):
+    is_caused = _is_caused_by_end(error, connection, MAX_CAUSES)
+    if is_caused and not isinstance(error, ConnectionEnded):
         events.log(events.ERROR_AFTER_END, error=error)
-    return is_due
+    return is_caused
 
 
-def _is_due_to_end(error: BaseException | None, of: object, most: int) -> bool:
-    if error is None or most == 0:
+def _is_caused_by_end(error: BaseException | None, connection: object, max_depth: int) -> bool:
+    if error is None or max_depth == 0:
         return False
     if isinstance(error, ConnectionEnded):
-        return error.of is of
+        return error.connection is connection
     if isinstance(error, BaseExceptionGroup):
-        return all(_is_due_to_end(one, of, most - 1) for one in error.exceptions)
-    before = error.__context__ if type(error).__name__ in DISCONNECTS else error.__cause__
-    return _is_due_to_end(before, of, most - 1)
+        return all(_is_caused_by_end(member, connection, max_depth - 1) for member in error.exceptions)
+    cause = error.__context__ if type(error).__name__ in DISCONNECTS else error.__cause__
+    return _is_caused_by_end(cause, connection, max_depth - 1)
 
 
 class SessionWatcher:
-    """What all watches of one middleware work with."""
+    """What all watches of one middleware share."""
 
     __slots__ = ("authenticator", "counts_use", "feed", "is_stored", "limits", "now", "revocations", "sessions")
 
@@ -74,11 +75,11 @@ class SessionWatcher:
         counts_use: bool,
         now: Callable[[], int],
     ) -> None:
-        """Set up all watches.
+        """Set up the watches.
 
         Args:
             is_stored: whether sessions are in a store, where other processes change them.
-            counts_use: whether what the browser sends over a websocket counts as use (`websocket_activity`).
+            counts_use: the setting `websocket_activity`: whether messages of the browser count as use of the session.
         """
         self.sessions = sessions
         self.authenticator = authenticator
@@ -91,83 +92,91 @@ class SessionWatcher:
 
 
 class SessionWatch:
-    """Says whether the session of one open connection is over.
+    """Checks whether the session of one open connection is over.
 
-    What the browser sends over a connection counts as use of the session only with `websocket_activity`: an
-    unattended page may send messages as well.
+    Messages of the browser count as use of the session only with `websocket_activity`: an unattended page may send
+    messages as well.
     """
 
     def __init__(self, active: ActiveSession, watcher: SessionWatcher) -> None:
         self._active = active
         self._watcher = watcher
-        self._opened = self._session = active.session
-        self._looked_at = self._read_at = watcher.now()
-        self._has_other_rights = False
-        self._is_used = False
-        self._tried_at = 0
+        self._session_at_open = self._session = active.session
+        self._confirmed_at = self._read_at = watcher.now()  # seconds since the epoch
+        self._may_have_other_rights = False
+        self._has_unsaved_use = False
+        self._save_tried_at = 0  # seconds since the epoch
 
     def is_known_to_be_over(self) -> bool:
-        """Say whether this process knows that it has ended, however much it was used elsewhere."""
+        """Return whether this process knows that the session is over, even if other processes have used it since."""
         watcher, now = self._watcher, self._watcher.now()
-        if self._active.is_over or self._has_other_rights or watcher.revocations.is_outdated(self._opened):
+        if (
+            self._active.is_over
+            or self._may_have_other_rights
+            or watcher.revocations.is_outdated(self._session_at_open)
+        ):
             return True
         return watcher.revocations.is_revoked(self._session.login, now=now) or now >= ends_for_good_at(
             self._session, watcher.limits
         )
 
     def note_use(self) -> None:
-        """Note that the browser has sent something."""
-        self._is_used = True
+        """Note that the browser has sent a message."""
+        self._has_unsaved_use = True
 
-    async def write_down_use(self) -> None:
-        """Write down that the session is in use, at most once a minute, as a request does; what is over stays over."""
+    async def save_last_use(self) -> None:
+        """Save the time of last use, at most once a minute, as requests do; a session that is over is not revived."""
         watcher, now = self._watcher, self._watcher.now()
-        if not (self._is_used and watcher.counts_use):
+        if not (self._has_unsaved_use and watcher.counts_use):
             return
-        if not is_use_due(self._session, watcher.limits, now) or abs(now - self._tried_at) < USE_PAUSE:
+        if not is_use_due(self._session, watcher.limits, now) or abs(now - self._save_tried_at) < SAVE_INTERVAL:
             return
-        self._tried_at, self._is_used = now, False
+        self._save_tried_at, self._has_unsaved_use = now, False
 
-        def with_use(current: Session) -> Session:
+        def with_last_use(current: Session) -> Session:
             is_due = is_live(current, watcher.limits, now=now) and is_use_due(current, watcher.limits, now)
             return msgspec.structs.replace(current, seen_at=now) if is_due else current
 
         try:
-            saved = await watcher.sessions.change(self._session, with_use)
-        except StoreUnavailable:  # a store that is full or slow just now ends nothing
-            self._is_used = True
+            saved = await watcher.sessions.change(self._session, with_last_use)
+        except StoreUnavailable:  # tried again later: a store that is full or slow is no reason to end the session
+            self._has_unsaved_use = True
             return
         if saved is not None:
-            self._take_over(saved)
+            self._update(saved)
 
     def is_read_due(self) -> bool:
-        """Say whether more than this process knows has to be asked for."""
+        """Return whether the session has to be read again.
+
+        Other processes may have changed it in the store, or requests may have extended a session that seems expired.
+        """
         watcher = self._watcher
         is_old = watcher.is_stored and abs(watcher.now() - self._read_at) > READ_INTERVAL
         return is_old or watcher.authenticator.is_over(self._session)
 
-    async def is_gone(self) -> bool:
-        """Read the session anew: other requests may have used it since; those alone know until when it lives.
+    async def reload(self) -> bool:
+        """Read the newest state of the session, and return whether it still exists.
 
-        One whose rights have changed since is known to be over from then on, also where no mark of that has come here.
+        If a refresh has changed the rights of the user since, the session is known to be over from then on, even if
+        this process has not received the revocation.
 
         Raises:
-            StoreUnavailable: nobody can tell.
+            StoreUnavailable: the session could not be read.
         """
         newest = await self._watcher.sessions.newest(self._session)
         self._read_at = self._watcher.now()
         if newest is not None:
-            self._take_over(newest)
-        return newest is None
+            self._update(newest)
+        return newest is not None
 
-    def _take_over(self, newest: Session) -> None:
+    def _update(self, newest: Session) -> None:
         self._session, self._read_at = newest, self._watcher.now()
-        self._has_other_rights |= rights_may_differ(newest.tokens, self._opened.tokens)
+        self._may_have_other_rights |= rights_may_differ(newest.tokens, self._session_at_open.tokens)
 
-    def note_alive(self) -> None:
-        """Note that somebody could tell just now."""
-        self._looked_at = self._watcher.now()
+    def note_confirmed(self) -> None:
+        """Note that the session has just been found active."""
+        self._confirmed_at = self._watcher.now()
 
-    def is_unseen_for_long(self) -> bool:
-        """Say whether nobody could tell for so long that it has to be taken for over: an outage keeps no session."""
-        return abs(self._watcher.now() - self._looked_at) > STORE_SILENCE_LIMIT
+    def is_unconfirmed_for_long(self) -> bool:
+        """Return whether the session has not been found active for too long: an outage must not keep it alive."""
+        return abs(self._watcher.now() - self._confirmed_at) > STORE_SILENCE_LIMIT

@@ -1,10 +1,10 @@
-"""Warnings at start-up: what nobody would notice before it matters."""
+"""Logs warnings at start-up about configurations that would otherwise fail unnoticed in production."""
 
 from asgi_oidc import events
 from asgi_oidc.asgi.worker_processes import is_one_of_several
 from asgi_oidc.policy.policy import Policy
 
-# What is kept in memory: what to say when this process is the only one, and when it is one of several.
+# By what this process keeps in memory only: the notice if it is the only process, and the one if it is one of several.
 NOTICES = {
     "logout": (
         (
@@ -21,7 +21,7 @@ NOTICES = {
     "sessions": (
         (
             events.SESSIONS_IN_THIS_PROCESS,
-            "sessions are in the memory of this process: a restart signs everybody out",
+            "sessions are in the memory of this process: a restart signs all users out",
             "set store to a RedisStore, or leave it out to keep sessions in cookies",
         ),
         (
@@ -34,43 +34,45 @@ NOTICES = {
 
 
 class StartUpNotices:
-    """Says once what this process cannot share, and which paths it cannot protect.
+    """Logs once what this process does not share with others, and which paths it may not protect.
 
     Attributes:
-        are_told: whether that was done.
+        are_logged: whether that has been done.
     """
 
-    __slots__ = ("_base_path", "_base_url", "_has_store", "_is_shared", "_policy", "are_told")
+    __slots__ = ("_base_path", "_base_url", "_has_store", "_is_shared", "_policy", "are_logged")
 
     def __init__(self, policy: Policy, *, base_url: str, base_path: str, has_store: bool, is_shared: bool) -> None:
         """Set up the notices.
 
         Args:
             has_store: whether sessions are in a store.
-            is_shared: whether revocations are kept where other processes, and this one when it starts anew, find them.
+            is_shared: whether revocations are in a store, where other processes find them, and this one does after
+                a restart.
         """
         self._policy = policy
         self._base_url = base_url
         self._base_path = base_path
         self._has_store = has_store
         self._is_shared = is_shared
-        self.are_told = False
+        self.are_logged = False
 
-    def tell(self, *, is_late: bool = False) -> None:
-        """Log the notices, the first time.
+    def log_once(self, *, without_lifespan: bool = False) -> None:
+        """Log the notices, unless that has been done.
 
         Args:
-            is_late: no lifespan came; then only a warning is worth a line between those of requests.
+            without_lifespan: the app was called without a lifespan, so the notices appear among the log lines of
+                requests: of those about memory, only warnings are logged.
         """
-        if self.are_told:
+        if self.are_logged:
             return
-        self.are_told = True
-        self._tell_what_a_sign_out_reaches(is_late=is_late)
-        self._tell_of_root_paths()
-        self._tell_of_rules_that_may_be_bypassed()
+        self.are_logged = True
+        self._log_what_is_not_shared(without_lifespan=without_lifespan)
+        self._warn_about_root_paths()
+        self._warn_about_bypassable_rules()
 
-    def _tell_of_root_paths(self) -> None:
-        """Warn if the app removes a path prefix that is not in `base_url`: then its pages have two addresses."""
+    def _warn_about_root_paths(self) -> None:
+        """Warn if the app strips a path prefix that `base_url` does not end with: each page then has two addresses."""
         for root_path in sorted(self._policy.mounts.root_paths):
             if not f"{self._base_path}/".endswith(f"{root_path.rstrip('/')}/"):
                 events.log(
@@ -81,25 +83,25 @@ class StartUpNotices:
                     fix="make base_url end with the path under which browsers reach the app, or remove that root path",
                 )
 
-    def _tell_what_a_sign_out_reaches(self, *, is_late: bool) -> None:
-        """Say what this process alone knows, sessions or sign-outs."""
+    def _log_what_is_not_shared(self, *, without_lifespan: bool) -> None:
+        """Log what this process keeps in memory only: sessions or sign-outs."""
         if self._is_shared:
             return
         is_warning = is_one_of_several()
-        if is_warning or not is_late:
-            alone, among_others = NOTICES["sessions" if self._has_store else "logout"]
-            event, what, fix = among_others if is_warning else alone
+        if is_warning or not without_lifespan:
+            single_process, several_processes = NOTICES["sessions" if self._has_store else "logout"]
+            event, what, fix = several_processes if is_warning else single_process
             events.log(event, what=what, fix=fix)
 
-    def _tell_of_rules_that_may_be_bypassed(self) -> None:
-        """Warn about apps that may match plain prefixes and cannot be inspected."""
+    def _warn_about_bypassable_rules(self) -> None:
+        """Warn about apps whose routing we cannot inspect, if they might serve `/adminx` as `/admin` and `x`."""
         bypassable = self._policy.bypassable_rules()
         if bypassable:
             events.log(
                 events.MOUNTS_UNKNOWN,
                 app=", ".join(bypassable),
                 rules=", ".join(dict.fromkeys(path for paths in bypassable.values() for path in paths)),
-                what="asgi-oidc cannot tell how this app matches paths: if it serves '/adminx' as '/admin' and 'x', "
-                "a rule for '/admin/*' does not protect that",
+                what="asgi-oidc does not know how this app matches paths: if it serves '/adminx' as '/admin' and 'x', "
+                "a rule for '/admin/*' does not protect that path",
                 fix="set plain_prefixes to the paths that it matches that way, such as ['/admin'], or to [] if none",
             )

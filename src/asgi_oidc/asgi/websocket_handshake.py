@@ -1,22 +1,26 @@
-"""A websocket before it is accepted: refused with a response where the server can, else with a close code."""
+"""Refuses websockets before they are accepted: with an HTTP response if the server supports it, else a close code."""
 
 from asgi_oidc.web.asgi_types import Message, Receive, Scope, Send
 from asgi_oidc.web.response import Response
 
 
 class Handshake:
-    """Knows how far a websocket has come, so that it can be refused as long as it is not answered."""
+    """The opening handshake of one websocket, which can be refused until the app has answered it.
+
+    Attributes:
+        is_answered: whether anything has been sent.
+    """
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.is_answered = False
         self._can_respond = "websocket.http.response" in (scope.get("extensions") or {})
-        self._has_begun = False
+        self._has_received = False
         self._receive = receive
         self._send = send
 
     async def receive(self) -> Message:
         """Receive the next message."""
-        self._has_begun = True
+        self._has_received = True
         return await self._receive()
 
     async def send(self, message: Message) -> None:
@@ -25,13 +29,14 @@ class Handshake:
         await self._send(message)
 
     async def refuse(self, response: Response, *, code: int) -> None:
-        """Refuse it.
+        """Refuse the websocket.
 
         Args:
-            code: of the close, where the server knows no response.
+            response: sent if the server has the extension `websocket.http.response`.
+            code: close code, sent otherwise.
         """
-        if not self._has_begun:
-            await self.receive()  # websocket.connect
+        if not self._has_received:
+            await self.receive()  # websocket.connect comes first (ASGI 3.0)
         if not self._can_respond:
             await self.send({"type": "websocket.close", "code": code})
             return

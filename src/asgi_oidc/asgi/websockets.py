@@ -1,4 +1,4 @@
-"""Websockets: the same policy before they are accepted, and none outlives its session."""
+"""Serves websockets: the policy decides before one is accepted, and an open one is closed with its session."""
 
 from collections.abc import Callable
 from typing import assert_never
@@ -22,11 +22,11 @@ from asgi_oidc.web.asgi_types import ASGIApp, Receive, Scope, Send
 from asgi_oidc.web.request import Request
 from asgi_oidc.web.response import Response
 
-CLOSE_FORBIDDEN = 4403  # a code of our own, after the HTTP status (RFC 6455 §7.4.2)
-CLOSE_INTERNAL_ERROR = 1011  # RFC 6455 §7.4.1: something unexpected on our side
+CLOSE_FORBIDDEN = 4403  # a private code, named after the HTTP status (RFC 6455 §7.4.2)
+CLOSE_INTERNAL_ERROR = 1011  # RFC 6455 §7.4.1: an unexpected condition on the server
 
 Refusal = tuple[Response, int]
-"""How a websocket is refused: the response where the server knows one, else the close code."""
+"""How a websocket is refused: the response for servers that can send one, and the close code for others."""
 
 
 class Websockets:
@@ -60,11 +60,11 @@ class Websockets:
         self._now = now
 
     async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Refuse a websocket, or let the app have it."""
+        """Refuse a websocket, or pass it to the app."""
         request, matched = self._reader.read(scope)
         active, outage = await self._reader.identify(request)
         handshake = Handshake(scope, receive, send)
-        # Browsers let any site open a websocket with our cookies: only our own pages act for the user.
+        # Browsers let any site open a websocket with our cookies, so only pages of our own origin may act for the user.
         is_own = is_own_websocket(request, origin=self._origin, allowed=matched.origins)
         refusal = await self._refusal(scope, request, matched, active, outage, is_own=is_own)
         if refusal is None:
@@ -84,7 +84,7 @@ class Websockets:
         *,
         is_own: bool,
     ) -> Refusal | None:
-        """Say how a websocket is refused, None if the app may have it."""
+        """Return how to refuse a websocket; None if the policy lets the app have it."""
         if matched.opened_by is not None:
             return None
         if outage is not None:
@@ -113,7 +113,7 @@ class Websockets:
         outage: StoreUnavailable | None,
         handshake: Handshake,
     ) -> Refusal | None:
-        """Call the app; where it lacks something before it has answered, say how the websocket is refused."""
+        """Call the app. If it raises an error of ours before it has answered, return how to refuse the websocket."""
         scope = self._app_scopes.make(scope, active)
         try:
             if active is None:
@@ -122,16 +122,17 @@ class Websockets:
             send = finish_handshake(self._app_responses, active, request, handshake.send)
             websocket = OpenWebsocket(active, self._watcher, handshake.receive, send)
             await websocket.run(lambda receive, send: self.app(scope, receive, send))
-        except Exception as exc:  # errors of the app pass
+        except Exception as exc:  # the app may raise anything; its own errors pass through
             error = find_app_error(exc)
             if error is None or handshake.is_answered:
                 raise
-            # The app takes a user for anonymous whom we could not look up.
+            # During a store outage, the app sees a signed-in user as anonymous, and may raise because of that: report
+            # the outage, not the missing login.
             return self._refusal_for(outage or error, request, active)
         return None
 
     def _refusal_for(self, error: OIDCError, request: Request, active: ActiveSession | None) -> Refusal:
-        """Say how a websocket is refused whose app lacks a user, a better login or a token."""
+        """Return how to refuse a websocket whose app needs a user, a stronger or fresher login, or a token."""
         read = self._read_authentication
         denial = decide_on_app_error(error, request, active, read_authentication=read, now=self._now())
         if not isinstance(denial, OIDCError):

@@ -263,7 +263,7 @@ def _make_lifespan(
         sessions.feed,
         sessions.shared,
         polls=sessions.store is None,
-        work=(
+        wait_for_background_work=(
             provider.refresher.drained,
             provider.resource_tokens.drained,
             sessions.background.drained,
