@@ -3,7 +3,7 @@
 import pytest
 
 from asgi_oidc.login.authentication_requests import REQUEST_LIFETIME, AuthenticationRequests
-from asgi_oidc.protocol.step_up import ANY_LOGIN, AuthenticationRequest, is_met, joint, read_authentication
+from asgi_oidc.protocol.step_up import ANY_LOGIN, AuthenticationRequest, combined_request, is_met, read_authentication
 from asgi_oidc.sessions.sealing import Sealer
 
 NOW = 1_800_000_000
@@ -26,7 +26,7 @@ SEALER = Sealer([b"k" * 32], context=("a", "b", "c"))
 )
 def test_authentication_requests_combine_to_the_strictest(auth_requests, together):
     """One login has one `acr`: contexts that exclude each other can never be met."""
-    assert joint(auth_requests) == together
+    assert combined_request(auth_requests) == together
 
 
 @pytest.mark.parametrize(
@@ -59,11 +59,11 @@ def test_a_login_is_checked_against_its_authentication_request(auth_request, acr
 @pytest.mark.parametrize(
     ("acr_values", "max_age", "problem"),
     [
-        ([], None, "acr_values: is empty"),
+        ([], None, "acr_values: must not be empty"),
         ("mfa", None, "acr_values: must be a list"),
-        (["a b"], None, "acr_values: must be a list of words"),
-        ([""], None, "acr_values: must be a list of words"),
-        ([7], None, "acr_values: must be a list of words"),
+        (["a b"], None, "acr_values: must be a list of texts"),
+        ([""], None, "acr_values: must be a list of texts"),
+        ([7], None, "acr_values: must be a list of texts"),
         (["x" * 513], None, "at most 512"),
         (None, -1, "max_age: must be"),
         (None, True, "max_age: must be"),

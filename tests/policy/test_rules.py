@@ -26,7 +26,7 @@ def wrong(*path: Any, **requirements: Any) -> str:
         ({"claims": {"roles": []}}, "claims: 'roles': must be text"),
         ({"scopes": ["a b"]}, "scopes: must be a list of scopes"),
         ({"email_domains": ["@x"]}, "email_domains: '@x' is not a domain"),
-        ({"acr_values": []}, "acr_values: is empty"),
+        ({"acr_values": []}, "acr_values: must not be empty"),
         ({"max_age": -1}, "max_age: must be a whole number"),
         ({"login": "no"}, "login: must be True or False"),
         ({"check": "admins"}, "check: must be a function"),

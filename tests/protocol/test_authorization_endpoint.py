@@ -97,7 +97,7 @@ def test_a_duplicate_response_parameter_is_refused(name):
     with pytest.raises(RequestRejected) as caught:
         read_authorization_response([(name, "one"), (name, "one")])
 
-    assert (caught.value.code, caught.value.detail) == ("parameter_repeated", name)
+    assert (caught.value.code, caught.value.detail) == ("parameter_repeated", f"expected {name} once")
 
 
 @pytest.mark.parametrize("name", ["state", "code", "iss", "error"])

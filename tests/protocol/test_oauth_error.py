@@ -15,7 +15,7 @@ from asgi_oidc.protocol.messages import Answer, check_status
 from asgi_oidc.protocol.oauth_error import (
     MAX_DESCRIPTION_LENGTH,
     MAX_HEADER_LENGTH,
-    SHARED,
+    PIECE_LENGTH,
     make_oauth_error,
     read_oauth_error,
 )
@@ -133,7 +133,7 @@ def test_no_usable_part_of_a_secret_is_left(secret, around, data):
 
     said = make_oauth_error({"error": around + part, "error_description": part + around}, [secret])
 
-    parts = {secret[at : at + SHARED] for at in range(len(secret) - SHARED + 1)}
+    parts = {secret[at : at + PIECE_LENGTH] for at in range(len(secret) - PIECE_LENGTH + 1)}
     assert not any(piece in text for text in said[:3] for piece in parts if piece.isprintable() and piece.strip())
 
 

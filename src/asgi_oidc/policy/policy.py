@@ -11,7 +11,7 @@ from asgi_oidc.policy.mount_table import MountTable
 from asgi_oidc.policy.patterns import Pattern, PublicPatterns, RulePatterns, read_pattern
 from asgi_oidc.policy.requirements import Subject
 from asgi_oidc.policy.rules import Rule
-from asgi_oidc.protocol.step_up import ANY_LOGIN, AuthenticationRequest, is_met, joint
+from asgi_oidc.protocol.step_up import ANY_LOGIN, AuthenticationRequest, combined_request, is_met
 from asgi_oidc.web.path_readings import Mounts
 from asgi_oidc.web.paths import PathReadings, read_path
 
@@ -245,7 +245,7 @@ class Policy:
 
 
 def _all_of(rules: Sequence[Rule]) -> AuthenticationRequest | None:
-    authentication = joint(rule.authentication for rule in rules)
+    authentication = combined_request(rule.authentication for rule in rules)
     return ANY_LOGIN if authentication == ANY_LOGIN else authentication
 
 
@@ -309,7 +309,7 @@ def contradictions(
             problems.append(f"{setting}: {told} can never match: paths are relative to base_url; write {inside!r}")
     strong = [rule for rule in rules if rule.authentication.acr_values]
     for rule, other in itertools.combinations(strong, 2):
-        if joint((rule.authentication, other.authentication)) is None and _meet(rule, other):
+        if combined_request((rule.authentication, other.authentication)) is None and _meet(rule, other):
             problems.append(
                 f"rules: {rule!r} and {other!r} match the same page, but no single login satisfies the acr_values of "
                 "both: list a value that is good enough for both"

@@ -1,1 +1,1 @@
-"""The conversation with the provider: calls and answers as values; no await, no clock, no randomness."""
+"""The protocol with the provider: makes calls and checks answers as plain values, without I/O, clock or randomness."""

@@ -1,4 +1,4 @@
-"""Checks the access token of a login whose claims are used: a JWT as in RFC 9068, or older than that."""
+"""Checks an access token before its claims are used: a JWT as in RFC 9068, or one of a provider that predates it."""
 
 from asgi_oidc.errors import TokenRejected
 from asgi_oidc.protocol.claims import PROTOCOL_CLAIMS, Claims, check_kind, check_lifetime, read_instant, same
@@ -6,33 +6,34 @@ from asgi_oidc.protocol.id_token import claim_names
 from asgi_oidc.protocol.jose import Verified
 
 ACCESS_TOKEN_TYPES = (None, "jwt", "at+jwt")
-# How providers name the client that a token was issued to: OIDC and Keycloak, RFC 9068 and Cognito, Okta, Entra 1.0.
+# The claims in which providers name the client that a token was issued to.
+# In this order: OIDC and Keycloak, RFC 9068 and Cognito, Okta, Entra 1.0.
 CLIENT_CLAIMS = ("azp", "client_id", "cid", "appid")
 # Claims that only ID Tokens have: a token with one of these is not an access token (OIDC Core §2, §3.3.2.11).
 ID_TOKEN_CLAIMS = ("nonce", "at_hash", "c_hash", "s_hash")
-# What some providers say about the token itself, in claims of their own: Keycloak, Cognito.
+# Claims of single providers that name the kind of token, and the values for access tokens: Keycloak, Cognito.
 KINDS = {"typ": ("bearer", "dpop", "at+jwt", "jwt"), "token_use": ("access",)}
-# About the token and not about the user; scopes are what the token answer says.
+# Claims about the token, not the user; the granted scopes are taken from the token answer instead.
 ABOUT_THE_TOKEN = PROTOCOL_CLAIMS | {*CLIENT_CLAIMS, *KINDS, "scope", "scp"}
 
 
 def check_access_token(token: Verified, *, issuer: str, sub: str, client_id: str, now: int, leeway: int) -> None:
-    """Refuse an access token that is not from this provider, about this user, for this client and valid now.
+    """Refuse an access token that is not from this provider, about this user, for this client and currently valid.
 
     Args:
         token: signature already checked.
-        sub: of the ID Token of the login.
+        sub: the `sub` of the login's ID Token.
         now: seconds since the epoch.
         leeway: seconds of clock skew allowed.
 
     Raises:
-        TokenRejected: with the claim that is wrong as code; `claim_sub` when it is another user's.
+        TokenRejected: the code names the claim that is wrong; `claim_sub` if it is about another user.
 
     Source: RFC 9068 §4; RFC 8725 §3.11, §3.12.
     """
     claims = token.claims
     check_kind(token.typ, claims, types=ACCESS_TOKEN_TYPES)
-    _check_is_no_other_kind(claims)
+    _check_kind_claims(claims)
     if not same(claims.get("iss"), issuer):
         raise TokenRejected("claim_iss", f"expected {issuer}, got {claims.get('iss')}")
     _check_client(claims, client_id)
@@ -43,19 +44,19 @@ def check_access_token(token: Verified, *, issuer: str, sub: str, client_id: str
 
 
 def user_claims(claims: Claims) -> dict[str, object]:
-    """Return the claims about the user in a checked access token; only the ID Token describes the login."""
+    """Return the claims about the user in a checked access token; those about the login come from the ID Token only."""
     return {name: value for name, value in claims.items() if name not in ABOUT_THE_TOKEN}
 
 
 def user_claim_names(token: str) -> frozenset[str]:
-    """Name what an access token of before says about the user; nothing where it is opaque, or no JWT."""
+    """Return the names of the claims about the user in an earlier access token; none if it is opaque or not a JWT."""
     try:
         return frozenset(user_claims(dict.fromkeys(claim_names(token))))
     except (IndexError, ValueError):
         return frozenset()
 
 
-def _check_is_no_other_kind(claims: Claims) -> None:
+def _check_kind_claims(claims: Claims) -> None:
     if found := [name for name in ID_TOKEN_CLAIMS if name in claims]:
         raise TokenRejected("token_typ", f"expected an access token, got one with {', '.join(found)}")
     for name, kinds in KINDS.items():
@@ -65,12 +66,10 @@ def _check_is_no_other_kind(claims: Claims) -> None:
 
 
 def _check_client(claims: Claims, client_id: str) -> None:
-    """Refuse a token that was issued to another client, or that nothing ties to this one."""
+    """Refuse a token that was issued to another client, or that does not name this client anywhere."""
     issued_to = [claims[name] for name in CLIENT_CLAIMS if name in claims]
     if any(not same(client, client_id) for client in issued_to):
         raise TokenRejected("claim_client_id", f"expected {client_id}, got {issued_to}")
     aud = claims.get("aud")
     if not issued_to and aud != client_id and not (isinstance(aud, list) and client_id in aud):
-        raise TokenRejected(
-            "claim_aud", f"expected {client_id} in aud (there is no {', '.join(CLIENT_CLAIMS)}), got {aud}"
-        )
+        raise TokenRejected("claim_aud", f"expected {client_id} in aud (without {', '.join(CLIENT_CLAIMS)}), got {aud}")

@@ -11,7 +11,7 @@ from asgi_oidc.errors import RequestRejected
 from asgi_oidc.protocol.client_registration import Client
 from asgi_oidc.protocol.metadata import ProviderMetadata
 
-# Ours alone: a setting that doubled one of them could undo PKCE, state or nonce.
+# Parameters that only we set: a setting that repeated one of them could disable PKCE, state or nonce.
 RESERVED = frozenset(
     {
         "client_id",
@@ -27,7 +27,7 @@ RESERVED = frozenset(
         "client_secret",
     }
 )
-MAX_VALUE_LENGTH = 8192  # characters of one parameter of the response; codes of real providers stay below 4096
+MAX_VALUE_LENGTH = 8192  # characters per parameter of the response; codes of real providers stay below 4096
 
 Params = Mapping[str, str | Sequence[str]]
 
@@ -43,10 +43,10 @@ class Proofs:
 
 @dataclass(frozen=True, slots=True)
 class AuthorizationResponse:
-    """What the provider sent back through the browser; nothing of it is trusted yet.
+    """What the provider sent back through the browser; none of it is trusted yet.
 
     Attributes:
-        error_description: anybody can have written it into the URL.
+        error_description: anyone can put any text here, by a link to the callback.
     """
 
     state: str | None = field(repr=False)
@@ -57,12 +57,12 @@ class AuthorizationResponse:
 
 
 def authorization_url(metadata: ProviderMetadata, client: Client, proofs: Proofs, *, scope: str, extra: Params) -> str:
-    """Write the URL that starts a login; `S256` is the only challenge method that we know.
+    """Return the URL of the authorization request, with PKCE; `S256` is the only challenge method that is used.
 
     Args:
-        extra: parameters of the settings, none of `RESERVED`; a list stands for a repeated parameter.
+        extra: parameters from the settings, none of `RESERVED`; a list is sent as a repeated parameter.
     """
-    ours = {
+    parameters = {
         "response_type": "code",
         "client_id": client.client_id,
         "redirect_uri": client.redirect_uri,
@@ -73,24 +73,25 @@ def authorization_url(metadata: ProviderMetadata, client: Client, proofs: Proofs
         "code_challenge_method": "S256",
     }
     endpoint = metadata.authorization_endpoint
-    joint = "&" if "?" in endpoint else "?"
-    return f"{endpoint}{joint}{urlencode({**ours, **extra}, doseq=True)}"
+    separator = "&" if "?" in endpoint else "?"
+    return f"{endpoint}{separator}{urlencode({**parameters, **extra}, doseq=True)}"
 
 
 def account_prompt(metadata: ProviderMetadata) -> str:
-    """Say which `prompt` lets the user take another account (Initiating User Registration via OpenID Connect 1.0 §3).
+    """Return the `prompt` that lets the user choose another account.
 
-    `login` is the one that every provider knows (OIDC Core §15.1), but Google: it takes `none`, `consent` and
-    `select_account` alone (Google Identity, OpenID Connect, "prompt").
+    That is `select_account` if `prompt_values_supported` lists it (Initiating User Registration via OpenID Connect 1.0
+    §3), else `login`, which every provider must support (OIDC Core §15.1). Google does not: it accepts only `none`,
+    `consent` and `select_account` (Google Identity, OpenID Connect, "prompt").
     """
-    known = metadata.prompt_values_supported
-    if isinstance(known, list):
-        return "select_account" if "select_account" in known else "login"
+    supported = metadata.prompt_values_supported
+    if isinstance(supported, list):
+        return "select_account" if "select_account" in supported else "login"
     return "select_account" if metadata.issuer == "https://accounts.google.com" else "login"
 
 
 def code_challenge(code_verifier: str) -> str:
-    """Hash a verifier the S256 way (RFC 7636 §4.2)."""
+    """Return the S256 code challenge of a code verifier (RFC 7636 §4.2)."""
     return urlsafe_b64encode(sha256(code_verifier.encode("ascii")).digest()).rstrip(b"=").decode("ascii")
 
 
@@ -98,18 +99,18 @@ def read_authorization_response(pairs: Iterable[tuple[str, str]]) -> Authorizati
     """Read the parameters of the callback; unknown ones are ignored.
 
     Raises:
-        RequestRejected: one of ours stands twice or is too long.
+        RequestRejected: a parameter that we use is repeated or too long.
     """
     found: dict[str, str] = {}
     for name, value in pairs:
-        if name == "error_description":  # for the log alone, so that it refuses nothing
+        if name == "error_description":  # only for the log, so it is never a reason to refuse the response
             found.setdefault(name, value)
         if name not in ("state", "code", "iss", "error"):
             continue
         if name in found:
-            raise RequestRejected("parameter_repeated", name)
+            raise RequestRejected("parameter_repeated", f"expected {name} once")
         if len(value) > MAX_VALUE_LENGTH:
-            raise RequestRejected("parameter_too_long", name)
+            raise RequestRejected("parameter_too_long", f"{name}: expected at most {MAX_VALUE_LENGTH} characters")
         found[name] = value
     return AuthorizationResponse(
         state=found.get("state"),
@@ -121,7 +122,7 @@ def read_authorization_response(pairs: Iterable[tuple[str, str]]) -> Authorizati
 
 
 def has_login_page_expired(response: AuthorizationResponse) -> bool:
-    """Say whether the person only took too long, so that the login can be started again.
+    """Whether the provider's login page expired because the user took too long, so the login can be started again.
 
     Keycloak sends this pair when its login page has expired, and expects a new authorization request (Keycloak, Server
     Administration Guide, "Redirect URI for authentication_expired errors").
@@ -130,17 +131,18 @@ def has_login_page_expired(response: AuthorizationResponse) -> bool:
 
 
 def check_response_issuer(response: AuthorizationResponse, metadata: ProviderMetadata) -> None:
-    """Refuse a response of another provider (RFC 9207 §2.4): the defence against mix-up.
+    """Refuse a response from another provider, the defence against mix-up attacks (RFC 9207 §2.4).
 
-    An error without `iss` passes, also where the metadata promises one: it is refused for what it says, which is what
-    the log should tell.
+    An error response without `iss` passes, even if the metadata promises `iss`: the login fails anyway, and the log
+    should name the provider's error as the reason.
 
     Raises:
-        RequestRejected: `iss` is another one, or missing although the metadata promises it.
+        RequestRejected: `iss` names another issuer, or is missing although the metadata promises it.
     """
     if response.iss is None:
         if metadata.authorization_response_iss_parameter_supported and response.error is None:
-            raise RequestRejected("iss_missing", "the metadata says that a response carries iss")
+            detail = f"expected {metadata.issuer}: the metadata has authorization_response_iss_parameter_supported"
+            raise RequestRejected("iss_missing", detail)
         return
     if not compare_digest(response.iss.encode("utf-8", "replace"), metadata.issuer.encode("utf-8")):
         raise RequestRejected("iss_mismatch", f"expected {metadata.issuer}, got {response.iss}")

@@ -1,4 +1,4 @@
-"""Who we are at the provider."""
+"""The client that this app is at the provider: its id, redirect URI and secret."""
 
 from dataclasses import dataclass, field
 

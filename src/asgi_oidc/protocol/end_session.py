@@ -1,16 +1,17 @@
-"""Signing out at the provider (OpenID Connect RP-Initiated Logout 1.0 §2)."""
+"""The logout request to the provider's end session endpoint (OpenID Connect RP-Initiated Logout 1.0 §2)."""
 
 from urllib.parse import urlencode
 
 from asgi_oidc.protocol.client_registration import Client
 
-MAX_URL_LENGTH = 2000  # characters; servers take more, but not all: above, a form carries the ID Token, as §2 allows
+# Characters. Many servers accept longer URLs, but not all: beyond this, a form is posted instead, as §2 allows.
+MAX_URL_LENGTH = 2000
 
 
 def end_session_parameters(
     client: Client, *, id_token_hint: str, post_logout_redirect_uri: str, state: str
 ) -> dict[str, str]:
-    """Name what ends the session at the provider and comes back to us."""
+    """Return the parameters that end the provider's session and bring the browser back to this app."""
     return {
         "id_token_hint": id_token_hint,
         "client_id": client.client_id,
@@ -20,5 +21,5 @@ def end_session_parameters(
 
 
 def with_parameters(url: str, **parameters: str) -> str:
-    """Add parameters to a URL that may have some."""
+    """Add parameters to a URL that may have some already."""
     return f"{url}{'&' if '?' in url else '?'}{urlencode(parameters)}"

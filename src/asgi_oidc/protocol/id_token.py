@@ -1,4 +1,4 @@
-"""Every check of an ID Token after its signature (OIDC Core §3.1.3.7, §2; §12.2 after a refresh)."""
+"""Checks the claims of an ID Token, once its signature is checked (OIDC Core §3.1.3.7, §2; §12.2 after a refresh)."""
 
 from base64 import urlsafe_b64decode
 from collections.abc import Collection, Mapping
@@ -17,17 +17,17 @@ from asgi_oidc.protocol.jose import HASH_OF_ALGORITHM, Verified, token_hash
 from asgi_oidc.protocol.json_objects import read_object
 
 MAX_SUB_LENGTH = 255  # characters (OIDC Core §2)
-# A token says in `typ` when it is something else than an ID Token (RFC 8725 §3.11).
+# The accepted values of `typ`; other kinds of token have another one (RFC 8725 §3.11).
 ID_TOKEN_TYPES = (None, "jwt", "jose", "id_token+jwt")
 
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What the ID Token of one login has to say.
+    """What the ID Token of one login must contain.
 
     Attributes:
-        max_age: seconds since the user last signed in, when it was asked for.
-        acr_values: the authentication contexts that were asked for; one of them has to come back.
+        max_age: how many seconds ago the user may have signed in at the provider; None if not requested.
+        acr_values: the requested authentication contexts; `acr` must be one of them.
     """
 
     issuer: str
@@ -41,10 +41,11 @@ class Expected:
 
 @dataclass(frozen=True, slots=True)
 class ExpectedAgain:
-    """What the ID Token of a refresh has to say: the same as the first one (OIDC Core §12.2).
+    """What the ID Token of a refresh must contain: the same as that of the login (OIDC Core §12.2).
 
     Attributes:
-        first: those of `FIRST` that the first one had; `acr` may change, the login stays what it was.
+        first: the claims named in `FIRST` of the login's ID Token. `acr` may differ: the session keeps that of the
+            login.
     """
 
     issuer: str
@@ -59,7 +60,7 @@ FIRST = ("aud", "azp", "nonce", "auth_time", "acr")
 
 
 def check_id_token(token: Verified, expected: Expected, *, now: int, leeway: int) -> None:
-    """Refuse an ID Token that is not of this provider, for us, for this login, and of now.
+    """Refuse an ID Token that is not from this provider, for this client, for this login, and currently valid.
 
     Args:
         token: signature already checked.
@@ -67,7 +68,7 @@ def check_id_token(token: Verified, expected: Expected, *, now: int, leeway: int
         leeway: seconds of clock skew allowed.
 
     Raises:
-        TokenRejected: with the claim that is wrong as code: `claim_iss`, `claim_aud`, ...
+        TokenRejected: the code names the claim that is wrong: `claim_iss`, `claim_aud`, ...
     """
     claims = token.claims
     check_kind(token.typ, claims, types=ID_TOKEN_TYPES)
@@ -78,7 +79,7 @@ def check_id_token(token: Verified, expected: Expected, *, now: int, leeway: int
 
 
 def check_id_token_again(token: Verified, expected: ExpectedAgain, *, now: int, leeway: int) -> None:
-    """Refuse an ID Token of a refresh that is not about the very login of the session.
+    """Refuse an ID Token of a refresh that is not about the same login as the session.
 
     Args:
         token: signature already checked.
@@ -86,7 +87,7 @@ def check_id_token_again(token: Verified, expected: ExpectedAgain, *, now: int, 
         leeway: seconds of clock skew allowed.
 
     Raises:
-        TokenRejected: with the claim that is wrong as code.
+        TokenRejected: the code names the claim that is wrong.
     """
     claims, first = token.claims, expected.first
     check_kind(token.typ, claims, types=ID_TOKEN_TYPES)
@@ -96,30 +97,31 @@ def check_id_token_again(token: Verified, expected: ExpectedAgain, *, now: int, 
         raise TokenRejected("claim_sub", "expected the user of the session, got another one")
     if set(_audiences(claims["aud"])) != set(_audiences(first.get("aud"))):
         raise TokenRejected("claim_aud", f"expected {first.get('aud')} as at the login, got {claims['aud']}")
-    # §12.2 wants the same; without it a token with our audience alone was made for nobody else all the same (§2, azp).
+    # §12.2 requires the same azp. A token without azp whose only audience is this client is for no other client
+    # either (§2, azp), so it is accepted.
     is_ours_alone = "azp" not in claims and set(_audiences(claims["aud"])) == {expected.client_id}
     if claims.get("azp") != first.get("azp") and not is_ours_alone:
         raise TokenRejected("claim_azp", f"expected {first.get('azp')} as at the login, got {claims.get('azp')}")
     if "nonce" in claims and "nonce" in first and claims["nonce"] != first["nonce"]:
-        raise TokenRejected("claim_nonce", "it belongs to another login")
+        raise TokenRejected("claim_nonce", "expected the nonce of the login, got another one")
     _check_auth_time_again(claims, first, now=now, leeway=leeway)
     _check_at_hash(token, expected.access_token)
 
 
 def _check_auth_time_again(claims: Mapping[str, object], first: Mapping[str, object], *, now: int, leeway: int) -> None:
-    """Refuse a user who was authenticated before the login.
+    """Refuse an `auth_time` that is earlier than that of the login.
 
-    §12.2 wants the instant of the login. Keycloak sends that of the last authentication in its session: a step-up, in
-    whatever app of the browser, makes it later. What a rule asks for is still held against the login.
+    §12.2 requires the same time. Keycloak sends the time of the last authentication in its session, which a step-up in
+    any app of the same browser makes later, so a later time is accepted. Rules still use the `auth_time` of the login.
     """
     if "auth_time" not in claims or "auth_time" not in first or claims["auth_time"] == first["auth_time"]:
         return
     if not read_instant(first, "auth_time") < read_instant(claims, "auth_time") <= now + leeway:
-        raise TokenRejected("claim_auth_time", "it belongs to another login")
+        raise TokenRejected("claim_auth_time", "expected the time of the login or a later one, not in the future")
 
 
 def check_audience(claims: Mapping[str, object], *, client_id: str, trusted_audiences: Collection[str]) -> None:
-    """Refuse a token that is not for us, or for others whom nobody trusts.
+    """Refuse a token that is not for this client, or is also for audiences that are not trusted.
 
     Raises:
         TokenRejected: `claim_aud`.
@@ -127,12 +129,12 @@ def check_audience(claims: Mapping[str, object], *, client_id: str, trusted_audi
     audiences = _audiences(claims.get("aud"))
     if client_id not in audiences:
         raise TokenRejected("claim_aud", f"expected {client_id}, got {claims.get('aud')}")
-    if strangers := set(audiences) - {client_id, *trusted_audiences}:
-        raise TokenRejected("claim_aud", f"not in trusted_audiences: {sorted(strangers)}")
+    if untrusted := set(audiences) - {client_id, *trusted_audiences}:
+        raise TokenRejected("claim_aud", f"also for audiences that are not in trusted_audiences: {sorted(untrusted)}")
 
 
 def claim_names(token: str) -> frozenset[str]:
-    """Name the claims of a JWT that was checked when it came."""
+    """Return the names of the claims of a JWT that was checked when it was received."""
     payload = token.split(".")[1]
     return frozenset(read_object(urlsafe_b64decode(payload + "=" * (-len(payload) % 4))))
 
@@ -142,7 +144,7 @@ def _check_parties(claims: Mapping[str, object], expected: Expected | ExpectedAg
         raise TokenRejected("claim_iss", f"expected {expected.issuer}, got {claims.get('iss')}")
     sub = claims.get("sub")
     if not isinstance(sub, str) or not 1 <= len(sub) <= MAX_SUB_LENGTH:
-        raise TokenRejected("claim_sub", f"expected 1 to {MAX_SUB_LENGTH} characters")
+        raise TokenRejected("claim_sub", f"expected text of 1 to {MAX_SUB_LENGTH} characters")
     check_audience(claims, client_id=expected.client_id, trusted_audiences=expected.trusted_audiences)
     if "azp" in claims and not same(claims["azp"], expected.client_id):
         raise TokenRejected("claim_azp", f"expected {expected.client_id}, got {claims['azp']}")
@@ -158,17 +160,17 @@ def _audiences(aud: object) -> list[str]:
 
 def _check_times(claims: Mapping[str, object], *, now: int, leeway: int) -> None:
     for name in ("exp", "iat"):
-        read_instant(claims, name)  # both have to be there
+        read_instant(claims, name)  # both are required
     check_lifetime(claims, now=now, leeway=leeway)
     check_issued_at(claims, now=now, leeway=leeway)
     if "session_expiry" in claims and (ends_at := read_instant(claims, "session_expiry")) <= now:
-        late = int(now - ends_at)
-        raise TokenRejected("session_over", f"the provider ended the session {late} s ago (session_expiry)")
+        elapsed = int(now - ends_at)
+        raise TokenRejected("session_over", f"the provider's session ended {elapsed} s ago (session_expiry)")
 
 
 def _check_login(claims: Mapping[str, object], expected: Expected, *, now: int, leeway: int) -> None:
     if not same(claims.get("nonce"), expected.nonce):
-        raise TokenRejected("claim_nonce", "it belongs to another login")
+        raise TokenRejected("claim_nonce", "expected the nonce of this login, got another one or none")
     if expected.max_age is not None:
         age = now - read_instant(claims, "auth_time")
         if age < -leeway:
@@ -182,7 +184,7 @@ def _check_login(claims: Mapping[str, object], expected: Expected, *, now: int, 
 def _check_at_hash(token: Verified, access_token: str) -> None:
     if "at_hash" not in token.claims:
         return
-    if token.alg not in HASH_OF_ALGORITHM:  # unknown is never "fine"
-        raise TokenRejected("claim_at_hash", f"no hash is known for {token.alg}")
+    if token.alg not in HASH_OF_ALGORITHM:  # what cannot be checked is refused
+        raise TokenRejected("claim_at_hash", f"cannot be checked: no hash is known for {token.alg}")
     if not same(token.claims["at_hash"], token_hash(token.alg, access_token).decode("ascii")):
-        raise TokenRejected("claim_at_hash", "it belongs to another access token")
+        raise TokenRejected("claim_at_hash", "expected the hash of the access token, got that of another token")

@@ -1,4 +1,7 @@
-"""The only door to joserfc: key sets and signatures (RFC 7515, RFC 7517, RFC 7518, RFC 8037, RFC 8725)."""
+"""Reads key sets and verifies signatures (RFC 7515, RFC 7517, RFC 7518, RFC 8037, RFC 8725).
+
+No other module uses joserfc to verify tokens.
+"""
 
 import binascii
 from base64 import urlsafe_b64decode, urlsafe_b64encode
@@ -17,12 +20,12 @@ from asgi_oidc.protocol.json_objects import NotAnObject, read_object
 from asgi_oidc.protocol.messages import Answer, read_json_answer
 
 MAX_TOKEN_LENGTH = 65_536  # characters
-MAX_HEADER_LENGTH = 4096  # characters, still base64url
-MAX_KEYS = 64  # in a set; more than any provider publishes
+MAX_HEADER_LENGTH = 4096  # characters, base64url-encoded
+MAX_KEYS = 64  # per key set; more than any provider publishes
 RSA_BITS = range(2048, 8192 + 1)
 
-# What a key must be for an algorithm: (kty, crv). No algorithm with a shared secret is here, so that a
-# public key can never be taken for one (RFC 8725 §2.1).
+# The key that an algorithm needs: (kty, crv). Algorithms with a shared secret are left out, so that a
+# public key can never be used as a shared secret (RFC 8725 §2.1).
 KEY_OF_ALGORITHM: dict[str, tuple[str, str | None]] = {
     "RS256": ("RSA", None),
     "RS384": ("RSA", None),
@@ -36,29 +39,29 @@ KEY_OF_ALGORITHM: dict[str, tuple[str, str | None]] = {
     "EdDSA": ("OKP", "Ed25519"),
     "Ed25519": ("OKP", "Ed25519"),
 }
-# at_hash uses the hash of the signature (OIDC Core §3.1.3.6); Ed25519 stands on SHA-512 (RFC 8032 §5.1).
+# at_hash uses the hash function of the signature algorithm (OIDC Core §3.1.3.6); Ed25519's is SHA-512 (RFC 8032 §5.1).
 HASH_OF_ALGORITHM = {
     **dict.fromkeys(("RS256", "PS256", "ES256"), sha256),
     **dict.fromkeys(("RS384", "PS384", "ES384"), sha384),
     **dict.fromkeys(("RS512", "PS512", "ES512", "EdDSA", "Ed25519"), sha512),
 }
-EDDSA_NAMES = frozenset({"EdDSA", "Ed25519"})  # one algorithm, renamed by RFC 9864
+EDDSA_NAMES = frozenset({"EdDSA", "Ed25519"})  # two names of one algorithm, renamed by RFC 9864
 
 _MEMBERS = {"RSA": ("kty", "n", "e"), "EC": ("kty", "crv", "x", "y"), "OKP": ("kty", "crv", "x")}
 _KEY_CLASS: dict[str, type[RSAKey | ECKey | OKPKey]] = {"RSA": RSAKey, "EC": ECKey, "OKP": OKPKey}
-# joserfc is strict, but not all that it raises is a JoseError.
+# For malformed keys and tokens, joserfc also raises errors that are not a JoseError.
 _FOREIGN = (JoseError, ValueError, KeyError, TypeError, OverflowError, RecursionError, UnsupportedAlgorithm)
 
 
 class KeyUnknown(TokenRejected):
-    """No key of the set fits the token: the provider may have changed its keys."""
+    """No key of the set matches the token; the provider may have rotated its keys."""
 
     default_code = "kid_unknown"
 
 
 @dataclass(frozen=True, slots=True)
 class VerifyingKey:
-    """One public key that we can use."""
+    """A public key of the provider that can verify signatures."""
 
     kty: str
     crv: str | None
@@ -67,7 +70,7 @@ class VerifyingKey:
     native: Key = field(repr=False)
 
     def fits(self, alg: str, kid: str | None) -> bool:
-        """Say whether a token with this header may have been signed with this key."""
+        """Whether a token with this header may have been signed with this key."""
         if (self.kty, self.crv) != KEY_OF_ALGORITHM[alg]:
             return False
         if self.alg is not None and self.alg != alg and not {self.alg, alg} <= EDDSA_NAMES:
@@ -77,7 +80,7 @@ class VerifyingKey:
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """The claims of a token whose signature is good; nothing else is checked yet."""
+    """The claims of a token whose signature is valid; nothing else is checked yet."""
 
     alg: str
     typ: str | None
@@ -85,7 +88,7 @@ class Verified:
 
 
 class _Registry(jws.JWSRegistry):
-    """Looks up one algorithm; the choice is made before, so nothing here falls back to a default."""
+    """Gives joserfc the algorithm that we have already chosen, without a default to fall back to."""
 
     max_header_length = MAX_HEADER_LENGTH
 
@@ -98,17 +101,17 @@ _REGISTRY = _Registry(strict_check_header=False)  # unknown header members are i
 
 
 def read_key_set_answer(answer: Answer) -> tuple[list[VerifyingKey], list[str]]:
-    """Read a JWKS; a key that we cannot use never spoils the others.
+    """Read a JWKS; keys that we cannot use are skipped.
 
     Returns:
-        The usable keys, and for each of the others why not.
+        The usable keys, and the reason for each skipped key.
 
     Raises:
-        ProviderError: no JSON object with a list `keys`, or more than `MAX_KEYS` of them.
+        ProviderError: not a JSON object with a list `keys`, or more than `MAX_KEYS` keys.
     """
     members = read_json_answer(answer, what="jwks").get("keys")
     if not isinstance(members, list) or len(members) > MAX_KEYS:
-        raise AnswerRejected("jwks_malformed", f"expected a list of at most {MAX_KEYS} keys")
+        raise AnswerRejected("jwks_malformed", f"expected keys to be a list of at most {MAX_KEYS} keys")
     usable: list[VerifyingKey] = []
     skipped: list[str] = []
     for jwk in members:
@@ -123,11 +126,11 @@ def verify_token(token: str, keys: Sequence[VerifyingKey], algorithms: Collectio
     """Check the signature of a compact JWS with the keys of the provider, and read its claims.
 
     Args:
-        algorithms: the only ones that count; `none` and shared secrets are not among those we know.
+        algorithms: the accepted ones; `none` and algorithms with a shared secret are refused in any case.
 
     Raises:
-        KeyUnknown: no key fits, so a newer key set may help.
-        TokenRejected: anything else.
+        KeyUnknown: no key matches; a newer key set may have it.
+        TokenRejected: the token is malformed, or its algorithm or signature is refused.
     """
     header = _read_header(token)
     alg, kid, typ = header.get("alg"), header.get("kid"), header.get("typ")
@@ -137,37 +140,39 @@ def verify_token(token: str, keys: Sequence[VerifyingKey], algorithms: Collectio
         raise TokenRejected("header_malformed", "kid and typ must be text")
     candidates = [key for key in keys if key.fits(alg, kid)]
     if not candidates:
-        raise KeyUnknown(detail=f"no {alg} key named {kid}")
+        raise KeyUnknown(detail=f"the JWKS has no {alg} key with kid {kid}")
     for key in candidates:
         if (payload := _verified_payload(token, key.native)) is not None:
             return Verified(alg, typ, _read_claims(payload))
     if kid is None:
-        # Without a name the right key may simply not be here yet.
-        raise KeyUnknown(detail=f"none of our {alg} keys made this signature")
-    raise TokenRejected("signature", f"it does not fit the key {kid}")
+        # The token does not name its key, so the right one may be in a newer key set.
+        raise KeyUnknown(detail=f"no {alg} key of the JWKS made this signature, and the token has no kid")
+    raise TokenRejected("signature", f"it was not made with the key {kid}")
 
 
 def token_hash(alg: str, token: str) -> bytes:
-    """Hash an access token for `at_hash`: the left half, base64url (OIDC Core §3.1.3.6)."""
+    """Return the `at_hash` of an access token: the left half of its hash, base64url-encoded (OIDC Core §3.1.3.6)."""
     digest = HASH_OF_ALGORITHM[alg](token.encode("ascii")).digest()
     return urlsafe_b64encode(digest[: len(digest) // 2]).rstrip(b"=")
 
 
 def _read_header(token: str) -> dict[str, object]:
-    # Sizes and dots come before anything is split or decoded.
+    # Sizes and the number of parts are checked before anything is split or decoded.
     if len(token) > MAX_TOKEN_LENGTH or not token.isascii():
-        raise TokenRejected("token_malformed", "it is too long, or not ASCII")
+        raise TokenRejected("token_malformed", f"expected at most {MAX_TOKEN_LENGTH} ASCII characters")
     if token.count(".") != 2:
-        raise TokenRejected("token_malformed", "a signed token has three parts; encrypted ones are not taken")
+        raise TokenRejected(
+            "token_malformed", "expected a signed JWT with three parts; encrypted tokens are not supported"
+        )
     encoded = token.partition(".")[0]
     if len(encoded) > MAX_HEADER_LENGTH:
-        raise TokenRejected("token_malformed", "its header is too long")
+        raise TokenRejected("token_malformed", f"expected a header of at most {MAX_HEADER_LENGTH} characters")
     try:
         header = read_object(urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)))
     except (NotAnObject, binascii.Error) as exc:
         raise TokenRejected("token_malformed", "its header is not a JSON object") from exc
     if "crit" in header or "b64" in header:
-        raise TokenRejected("header_crit", "it asks for extensions that we do not know")
+        raise TokenRejected("header_crit", "the token requires an extension that is not supported (crit or b64)")
     return header
 
 
@@ -186,7 +191,7 @@ def _read_claims(payload: bytes) -> dict[str, object]:
 
 
 def _import_key(jwk: object) -> VerifyingKey:
-    """Raises ValueError with a reason, or whatever joserfc raises for a malformed key."""
+    """Import a key; raises ValueError with a reason, or what joserfc raises for a malformed key."""
     if not isinstance(jwk, dict) or jwk.get("kty") not in _MEMBERS:
         raise ValueError("kty_unknown")
     if jwk.get("use") not in (None, "sig"):
@@ -197,7 +202,7 @@ def _import_key(jwk: object) -> VerifyingKey:
     kty, kid, alg = jwk["kty"], jwk.get("kid"), jwk.get("alg")
     if not isinstance(kid, str | None) or not isinstance(alg, str | None):
         raise ValueError("kid_or_alg_is_no_text")
-    # Only the members that make the public key: joserfc trips over odd values in the others.
+    # Pass on only the members of the public key: joserfc fails on unexpected values in the others.
     members = {name: jwk[name] for name in _MEMBERS[kty]}
     if kty == "RSA" and _bits(members["n"]) not in RSA_BITS:
         raise ValueError("rsa_size")

@@ -1,4 +1,4 @@
-"""Reading a logout token: who is to be signed out (OpenID Connect Back-Channel Logout 1.0 §2.4, §2.6)."""
+"""Checks a logout token and reads which sessions it ends (OpenID Connect Back-Channel Logout 1.0 §2.4, §2.6)."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
@@ -9,20 +9,21 @@ from asgi_oidc.protocol.id_token import MAX_SUB_LENGTH, check_audience
 from asgi_oidc.protocol.jose import Verified
 
 EVENT = "http://schemas.openid.net/event/backchannel-logout"
-# The specification's own name, and what providers from before it had one send (§2.4).
+# The specification's `logout+jwt`, and what providers send that predate it (§2.4).
 LOGOUT_TOKEN_TYPES = (None, "jwt", "logout+jwt")
-MAX_TOKEN_AGE = 600  # seconds since it was made; for so long its `jti` is remembered, and no longer
+MAX_TOKEN_AGE = 600  # seconds since it was issued; its `jti` is remembered for as long, against replays
 MAX_JTI_LENGTH = 255  # characters
 
 
 @dataclass(frozen=True, slots=True)
 class Logout:
-    """Whom a provider signs out: one session, all sessions of a user, or one session of one user.
+    """The sessions that a logout token ends: one session, all sessions of a user, or one session of one user.
 
     Attributes:
-        sid: the session at the provider.
-        forget_at: seconds since the epoch from when on a replay is refused for its age.
-        has_exp: whether the token says when it expires, as it must (§2.4); `iat` and `jti` bound it in any case.
+        sid: the provider's id of the session; None ends all sessions of `sub`.
+        sub: the user; None if only `sid` is given.
+        forget_at: seconds since the epoch; from then on the token is too old, so its `jti` need not be remembered.
+        has_exp: whether the token has `exp`, as it must (§2.4). Without it, `iat` and `jti` still limit its use.
     """
 
     sid: str | None = field(repr=False)
@@ -35,7 +36,7 @@ class Logout:
 def read_logout_token(
     token: Verified, *, issuer: str, client_id: str, trusted_audiences: Collection[str], now: int, leeway: int
 ) -> Logout:
-    """Refuse a logout token that is not of this provider, for us and of now.
+    """Read a logout token; refuse one that is not from this provider, for this client and currently valid.
 
     Args:
         token: signature already checked.
@@ -43,50 +44,50 @@ def read_logout_token(
         leeway: seconds of clock skew allowed.
 
     Raises:
-        TokenRejected: with the claim that is wrong as code.
+        TokenRejected: the code names the claim that is wrong.
     """
     claims = token.claims
     if (token.typ and token.typ.lower().removeprefix("application/")) not in LOGOUT_TOKEN_TYPES:
-        raise TokenRejected("token_typ", f"expected logout+jwt, got {token.typ}")
+        raise TokenRejected("token_typ", f"expected typ to be logout+jwt, got {token.typ}")
     if not same(claims.get("iss"), issuer):
         raise TokenRejected("claim_iss", f"expected {issuer}, got {claims.get('iss')}")
     check_audience(claims, client_id=client_id, trusted_audiences=trusted_audiences)
     forget_at = _check_times(claims, now=now, leeway=leeway)
     _check_event(claims)
-    sid, sub = _name(claims, "sid"), _name(claims, "sub")
+    sid, sub = _id_claim(claims, "sid"), _id_claim(claims, "sub")
     if sid is None and sub is None:
-        raise TokenRejected("claim_sid", "expected sid, sub or both")
+        raise TokenRejected("claim_sid", "expected sid, sub or both, got neither")
     jti = claims.get("jti")
     if not isinstance(jti, str) or not 1 <= len(jti) <= MAX_JTI_LENGTH:
-        raise TokenRejected("claim_jti", f"expected 1 to {MAX_JTI_LENGTH} characters")
+        raise TokenRejected("claim_jti", f"expected text of 1 to {MAX_JTI_LENGTH} characters")
     return Logout(sid, sub, jti, forget_at, has_exp="exp" in claims)
 
 
 def _check_times(claims: Mapping[str, object], *, now: int, leeway: int) -> int:
-    made_at = read_instant(claims, "iat")
-    ends_at = read_instant(claims, "exp") if "exp" in claims else made_at + MAX_TOKEN_AGE  # Ory Hydra sends none
+    issued_at = read_instant(claims, "iat")
+    ends_at = read_instant(claims, "exp") if "exp" in claims else issued_at + MAX_TOKEN_AGE  # Ory Hydra sends none
     check_lifetime(claims, now=now, leeway=leeway)
     check_issued_at(claims, now=now, leeway=leeway)
-    if made_at <= now - leeway - MAX_TOKEN_AGE:
-        age = int(now - made_at)
+    if issued_at <= now - leeway - MAX_TOKEN_AGE:
+        age = int(now - issued_at)
         raise TokenRejected(
             "claim_iat", f"the token was issued {age} s ago, expected at most {MAX_TOKEN_AGE} s: {CHECK_THE_CLOCK}"
         )
-    return int(min(ends_at, made_at + MAX_TOKEN_AGE)) + leeway + 1
+    return int(min(ends_at, issued_at + MAX_TOKEN_AGE)) + leeway + 1
 
 
 def _check_event(claims: Mapping[str, object]) -> None:
     events = claims.get("events")
     if not isinstance(events, dict) or not isinstance(events.get(EVENT), dict):
         raise TokenRejected("claim_events", f"expected the event {EVENT}")
-    if "nonce" in claims:  # so that it can never stand in for an ID Token (§2.4)
+    if "nonce" in claims:  # it must never pass as an ID Token (§2.4)
         raise TokenRejected("claim_nonce", "a logout token must not have a nonce")
 
 
-def _name(claims: Mapping[str, object], claim: str) -> str | None:
+def _id_claim(claims: Mapping[str, object], claim: str) -> str | None:
     if claim not in claims:
         return None
     value = claims[claim]
     if not isinstance(value, str) or not 1 <= len(value) <= MAX_SUB_LENGTH:
-        raise TokenRejected(f"claim_{claim}", f"expected 1 to {MAX_SUB_LENGTH} characters")
+        raise TokenRejected(f"claim_{claim}", f"expected text of 1 to {MAX_SUB_LENGTH} characters")
     return value

@@ -1,4 +1,4 @@
-"""What we say to the provider, and what it says: a call and an answer."""
+"""A call to the provider and its answer, as plain values, and the checks that all answers have in common."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,15 +9,15 @@ from asgi_oidc.protocol.json_objects import NotAnObject, read_object
 from asgi_oidc.protocol.oauth_error import read_oauth_error
 
 SECRET_FIELDS = ("code", "code_verifier", "refresh_token", "subject_token", "token", "client_secret")
-RETRY_AFTER_LIMIT = 300  # seconds; a provider does not decide how long our users wait
+RETRY_AFTER_LIMIT = 300  # seconds; longer waits that a provider asks for are shortened to this
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A request of ours to the provider; headers and body may be secret, so its repr hides them.
+    """An HTTP request to the provider; headers and body may contain secrets, so its repr hides them.
 
     Attributes:
-        secrets: what of it must not stand in a log, also where the answer repeats it.
+        secrets: the values in it that must not be logged, even if the answer repeats them.
     """
 
     method: str
@@ -29,9 +29,11 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the provider answered: status, headers by lower-case name, the whole body (bounded).
+    """The provider's answer.
 
     Attributes:
+        headers: by lower-case name.
+        body: complete; its size is limited by `Http.send`.
         secrets: those of the call.
     """
 
@@ -44,10 +46,10 @@ class Answer:
 def form_call(
     url: str, fields: Mapping[str, str], headers: Mapping[str, str], *, secrets: tuple[str, ...] = ()
 ) -> Call:
-    """Make a POST with a form, as the token endpoint wants it (RFC 6749 §4.1.3).
+    """Return a POST of a form, as the token endpoint expects it (RFC 6749 §4.1.3).
 
     Args:
-        secrets: those of the headers.
+        secrets: those in the headers; those in the form are found by `SECRET_FIELDS`.
     """
     form_headers = {"content-type": "application/x-www-form-urlencoded", "accept": "application/json"}
     secrets += tuple(fields[name] for name in SECRET_FIELDS if name in fields)
@@ -58,10 +60,10 @@ def read_json_answer(answer: Answer, *, what: str) -> dict[str, object]:
     """Read a JSON object from a successful answer.
 
     Args:
-        what: whose answer it is, for the error: `token`, `jwks`, ...
+        what: what was called (`token`, `jwks`, ...): the first part of error codes.
 
     Raises:
-        ProviderUnavailable: the provider is overloaded or broken for now (429, 5xx).
+        ProviderUnavailable: the provider is temporarily overloaded or broken (429, 5xx).
         ProviderRefused: an OAuth error (RFC 6749 §5.2).
         AnswerRejected: anything else that is not a JSON object with status 200.
     """
@@ -73,7 +75,7 @@ def read_json_answer(answer: Answer, *, what: str) -> dict[str, object]:
 
 
 def check_status(answer: Answer, *, what: str) -> None:
-    """Let an answer pass only with status 200.
+    """Refuse an answer whose status is not 200.
 
     Raises:
         ProviderError: as in `read_json_answer`.
@@ -83,15 +85,16 @@ def check_status(answer: Answer, *, what: str) -> None:
     status, error = answer.status, read_oauth_error(answer.headers, answer.body, answer.secrets)
     detail = f"{error}, from {what} with status {status}" if error.error else f"expected status 200, got {status}"
     if status == 429 or status >= 500:
-        raise ProviderUnavailable(f"{what}_unavailable", detail, retry_after=_wait(answer), answer_status=status)
-    # The header says it for the log alone: a proxy can write it, and an error may end a session.
+        raise ProviderUnavailable(f"{what}_unavailable", detail, retry_after=_retry_after(answer), answer_status=status)
+    # An OAuth error may end a session, so it counts only in the body. One in the header is only logged: a proxy in
+    # between can have written it.
     if status in (400, 401, 403) and error.is_in_body:
         raise ProviderRefused(error.error, detail, answer_status=status)
     raise AnswerRejected(f"{what}_status", detail, answer_status=status)
 
 
-def _wait(answer: Answer) -> int:
-    asked = answer.headers.get("retry-after", "")
-    if asked.isascii() and asked.isdigit() and len(asked) <= 6:
-        return max(1, min(int(asked), RETRY_AFTER_LIMIT))
+def _retry_after(answer: Answer) -> int:
+    seconds = answer.headers.get("retry-after", "")
+    if seconds.isascii() and seconds.isdigit() and len(seconds) <= 6:
+        return max(1, min(int(seconds), RETRY_AFTER_LIMIT))
     return 5

@@ -1,7 +1,7 @@
 """Reads OAuth errors and their descriptions, for the log and the developer (RFC 6749 §4.1.2.1, §5.2; RFC 6750 §3).
 
-The description often names the problem ("client secret is expired"). It comes from outside, so it is cut to size, put
-on one line, and stripped of our secrets. No page and no answer to a browser ever shows it.
+The description often names the problem ("client secret is expired"). It comes from outside, so it is shortened, put on
+one line, and our secrets are removed from it. It is never shown in a response to a browser.
 """
 
 import re
@@ -12,19 +12,23 @@ from typing import NamedTuple
 from asgi_oidc.events import clean
 from asgi_oidc.protocol.json_objects import NotAnObject, read_object
 
-MAX_DESCRIPTION_LENGTH = 300  # characters; those of real providers say what is wrong in the first 200
-MAX_RAW_LENGTH = 2000  # characters that are looked at
+MAX_DESCRIPTION_LENGTH = 300  # characters; real providers name the problem within the first 200
+MAX_RAW_LENGTH = 2000  # characters that are processed
 MAX_HEADER_LENGTH = 4096  # characters
-SHARED = 8  # characters that a text and a secret must have in common to be taken for a part of it
+PIECE_LENGTH = 8  # characters; a text that has as many in common with a secret contains a part of it
 
-MAX_DECODINGS = 3  # of a text that was percent-encoded again and again
+MAX_DECODINGS = 3  # of a text that was percent-encoded several times
 
 _ENCODED = re.compile(rb"%([0-9A-Fa-f]{2})")
 _IN_HEADER = re.compile(r'(?:^|[\s,])(error|error_description|error_uri)="((?:[^"\\]|\\.)*)"')
 
 
 class OAuthError(NamedTuple):
-    """An OAuth error; each member may be empty, and is cut to size and cleaned."""
+    """An OAuth error; each member may be empty, and is shortened and cleaned.
+
+    Attributes:
+        is_in_body: whether it was in the JSON body; otherwise it was in a header, or there was none.
+    """
 
     error: str = ""
     error_description: str = ""
@@ -37,10 +41,10 @@ class OAuthError(NamedTuple):
 
 
 class _Reading(NamedTuple):
-    """A text as it stands, or decoded.
+    """A text as received, or percent-decoded once or more.
 
     Attributes:
-        starts: where each byte of it, and its end, begins in the text as it stands.
+        starts: for each byte, and for the end, its position in the text as received.
     """
 
     data: bytes
@@ -51,7 +55,7 @@ def read_oauth_error(headers: Mapping[str, str], body: bytes, secrets: Iterable[
     """Read the error of an answer: from its JSON body, else from `WWW-Authenticate`.
 
     Args:
-        secrets: what we sent, which some providers repeat.
+        secrets: the secrets of the call, which some providers repeat in the error.
     """
     try:
         members = read_object(body)
@@ -63,7 +67,7 @@ def read_oauth_error(headers: Mapping[str, str], body: bytes, secrets: Iterable[
 
 
 def make_oauth_error(members: Mapping[str, object], secrets: Iterable[str]) -> OAuthError:
-    """Bound and clean the members of an error; what is no text counts as not there."""
+    """Shorten and clean the members of an error; a member that is not text counts as missing."""
     secrets = tuple(secrets)
     return OAuthError(
         _name(members.get("error"), secrets),
@@ -85,9 +89,10 @@ def _one_line(value: object, secrets: Iterable[str]) -> str:
 
 
 def _without(secrets: Iterable[str], text: str) -> str:
-    """Take out every part of a text that is also a part of a secret; some providers show the first half of a token.
+    """Remove every part of a text that is also part of a secret: some providers repeat the first half of a token.
 
-    Others repeat our form as it came, so the text is compared in percent-encoding too, which proxies add to.
+    Others repeat our form percent-encoded, and proxies may encode it again, so the text is also compared after decoding
+    it up to `MAX_DECODINGS` times.
     """
     pieces = [_pieces(_bytes(secret)) for secret in secrets if secret]
     decodings = [_Reading(_bytes(text), range(len(_bytes(text)) + 1))]
@@ -95,9 +100,9 @@ def _without(secrets: Iterable[str], text: str) -> str:
         decodings.append(_decoded(decodings[-1]))
     is_secret = [False] * len(decodings[0].data)
     for reading in decodings:
-        for size, those in pieces:
+        for size, secret_pieces in pieces:
             for start in range(len(reading.data) - size + 1):
-                if reading.data[start : start + size] in those:
+                if reading.data[start : start + size] in secret_pieces:
                     first, end = reading.starts[start], reading.starts[start + size]
                     is_secret[first:end] = [True] * (end - first)
     # A character is hidden if any byte of it is.
@@ -107,20 +112,20 @@ def _without(secrets: Iterable[str], text: str) -> str:
 
 
 def _bytes(text: str) -> bytes:
-    # In a form "+" is a space: the two count as one.
+    # In a form "+" means a space, so the two count as equal.
     return text.encode("utf-8", "surrogatepass").replace(b"+", b" ")
 
 
 def _pieces(secret: bytes) -> tuple[int, frozenset[bytes]]:
-    size = min(len(secret), SHARED)
+    size = min(len(secret), PIECE_LENGTH)
     return size, frozenset(secret[start : start + size] for start in range(len(secret) - size + 1))
 
 
 def _decoded(reading: _Reading) -> _Reading:
-    """Undo one percent-encoding."""
-    data, starts, at = bytearray(), list[int](), 0
+    """Percent-decode a text once."""
+    data, starts, end = bytearray(), list[int](), 0
     for match in _ENCODED.finditer(reading.data):
-        data += reading.data[at : match.start()] + bytes.fromhex(match[1].decode("ascii")).replace(b"+", b" ")
-        starts += reading.starts[at : match.start() + 1]
-        at = match.end()
-    return _Reading(bytes(data + reading.data[at:]), [*starts, *reading.starts[at:]])
+        data += reading.data[end : match.start()] + bytes.fromhex(match[1].decode("ascii")).replace(b"+", b" ")
+        starts += reading.starts[end : match.start() + 1]
+        end = match.end()
+    return _Reading(bytes(data + reading.data[end:]), [*starts, *reading.starts[end:]])

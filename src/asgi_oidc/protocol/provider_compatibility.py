@@ -1,6 +1,7 @@
-"""What in the provider's metadata makes every login impossible: reported before anybody types a password.
+"""Finds in the provider's metadata what makes every login impossible, so that it is reported before a user signs in.
 
-A member that is missing or of an odd type rules nothing out. The setting `metadata` overrides members that are wrong.
+A member that is missing or of an unexpected type is ignored. If the metadata is wrong, the setting `metadata` overrides
+single members.
 """
 
 from collections.abc import Collection
@@ -12,18 +13,18 @@ from asgi_oidc.protocol.client_auth import choose_method
 from asgi_oidc.protocol.client_registration import Client
 from asgi_oidc.protocol.metadata import ProviderMetadata
 
-MAX_LISTED = 10  # of the values that a provider names
+MAX_LISTED = 10  # values of a metadata member, in an error text
 
 AT_THE_PROVIDER = "turn this requirement off for this client at the provider"
 
 
 @dataclass(frozen=True, slots=True)
 class LoginPlan:
-    """How a login is done.
+    """What logins with the current settings need from the provider.
 
     Attributes:
-        response_mode: as asked for, None for the default.
-        algorithms: that a signature may have; None if the developer named them, which overrides the metadata.
+        response_mode: the requested one; None for the default.
+        algorithms: the accepted signature algorithms; None if the setting `algorithms` overrides the metadata.
     """
 
     client: Client
@@ -39,13 +40,13 @@ class Incompatibility(NamedTuple):
 
 
 def find_incompatibilities(metadata: ProviderMetadata, plan: LoginPlan) -> list[Incompatibility]:
-    """Return everything that makes every login impossible; nothing that only might."""
+    """Return everything that makes every login impossible; what only might do so is left out."""
     obstacles = [
         _required(metadata),
         _client_auth(metadata, plan.client),
         _lacks(metadata, "response_types_supported", "code", "response_type_unsupported"),
         _lacks(metadata, "grant_types_supported", "authorization_code", "grant_type_unsupported"),
-        # The provider has to refuse a challenge of another method (RFC 7636 §4.4.1).
+        # The provider refuses a challenge whose method it does not support (RFC 7636 §4.4.1).
         _lacks(metadata, "code_challenge_methods_supported", "S256", "pkce_s256_unsupported"),
         _response_mode(metadata, plan.response_mode),
         _algorithms(metadata, plan.algorithms),
@@ -73,33 +74,35 @@ def _client_auth(metadata: ProviderMetadata, client: Client) -> Incompatibility 
 
 
 def _lacks(metadata: ProviderMetadata, member: str, value: str, code: str) -> Incompatibility | None:
-    theirs = _texts(getattr(metadata, member))
-    if not theirs or value in theirs:
+    supported = _texts(getattr(metadata, member))
+    if not supported or value in supported:
         return None
     return Incompatibility(
-        code, f"{member} is {_listed(theirs)}, but asgi-oidc needs {value}: enable it at the provider"
+        code, f"{member} is {_listed(supported)}, but asgi-oidc needs {value}: enable it at the provider"
     )
 
 
-def _response_mode(metadata: ProviderMetadata, asked: str | None) -> Incompatibility | None:
-    theirs = _texts(metadata.response_modes_supported)
-    if asked is None or not theirs or asked in theirs:
+def _response_mode(metadata: ProviderMetadata, requested: str | None) -> Incompatibility | None:
+    supported = _texts(metadata.response_modes_supported)
+    if requested is None or not supported or requested in supported:
         return None
-    text = f"response_modes_supported is {_listed(theirs)}, but authorization_params asks for {asked}: leave it out"
+    text = f"response_modes_supported is {_listed(supported)}, but authorization_params has {requested}: leave it out"
     return Incompatibility("response_mode_unsupported", text)
 
 
-def _algorithms(metadata: ProviderMetadata, ours: Collection[str] | None) -> Incompatibility | None:
-    theirs = metadata.id_token_signing_alg_values_supported
-    if ours is None or not theirs or set(ours) & set(theirs):
+def _algorithms(metadata: ProviderMetadata, accepted: Collection[str] | None) -> Incompatibility | None:
+    supported = metadata.id_token_signing_alg_values_supported
+    if accepted is None or not supported or set(accepted) & set(supported):
         return None
-    text = f"the provider signs with {_listed(theirs)}, but algorithms accepts {', '.join(ours)}: change either one"
+    text = (
+        f"the provider signs with {_listed(supported)}, but algorithms accepts {', '.join(accepted)}: change either one"
+    )
     return Incompatibility("algorithms_unsupported", f"id_token_signing_alg_values_supported: {text}")
 
 
 def _texts(value: object) -> list[str]:
     is_list_of_texts = isinstance(value, list) and all(isinstance(item, str) for item in value)
-    return value if is_list_of_texts else []  # type: ignore[return-value]  # it was looked at
+    return value if is_list_of_texts else []  # type: ignore[return-value]  # checked on the line above
 
 
 def _listed(values: Collection[str]) -> str:

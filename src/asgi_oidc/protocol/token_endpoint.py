@@ -1,4 +1,7 @@
-"""The token calls, with a code or a refresh token, and their answers (RFC 6749 §4.1.3, §5.1, §6; OIDC Core §3.1.3)."""
+"""Calls to the token endpoint with a code or a refresh token, and their answers.
+
+Source: RFC 6749 §4.1.3, §5.1, §6; OIDC Core §3.1.3.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,8 +13,8 @@ from asgi_oidc.protocol.messages import Answer, Call, read_json_answer
 from asgi_oidc.protocol.metadata import ProviderMetadata
 from asgi_oidc.protocol.oauth_error import make_oauth_error
 
-MAX_TOKEN_LENGTH = 65_536  # characters; no header that carries it would pass a server
-MAX_LIFETIME = 10 * 365 * 86_400  # seconds; beyond that a provider means "for ever", and we say ten years
+MAX_TOKEN_LENGTH = 65_536  # characters; servers refuse a header with a longer token
+MAX_LIFETIME = 10 * 365 * 86_400  # seconds; a longer lifetime means "for ever", and is shortened to ten years
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,8 +22,8 @@ class TokenAnswer:
     """The tokens of one login.
 
     Attributes:
-        expires_in: seconds that the access token lives on, None when the provider does not say.
-        scope: as granted, None when it is as asked for.
+        expires_in: seconds until the access token expires; None if the provider does not say.
+        scope: the granted scopes; None if they are those requested.
     """
 
     access_token: str = field(repr=False)
@@ -32,11 +35,11 @@ class TokenAnswer:
 
 @dataclass(frozen=True, slots=True)
 class RefreshAnswer:
-    """What a refresh gave; attributes as in `TokenAnswer`.
+    """The tokens of a refresh; attributes as in `TokenAnswer`.
 
     Attributes:
-        id_token: None when there is no new one.
-        refresh_token: None when the old one stays good.
+        id_token: None if there is no new one.
+        refresh_token: None if the old one stays valid.
     """
 
     access_token: str = field(repr=False)
@@ -47,11 +50,11 @@ class RefreshAnswer:
 
 
 class UnusableTokens(AnswerRejected):
-    """A successful answer to a refresh that we cannot use; what it says about the refresh token still counts.
+    """A successful answer to a refresh whose tokens cannot be used; what it says about the refresh token still counts.
 
     Attributes:
-        refresh_token: the new one, None where there is none that can be read.
-        is_old_spent: whether the one that was sent is used up.
+        refresh_token: the new one; None if there is none or it cannot be read.
+        is_old_spent: whether the refresh token that was sent is used up.
     """
 
     def __init__(self, code: str, detail: str, *, refresh_token: str | None, is_old_spent: bool) -> None:
@@ -61,7 +64,7 @@ class UnusableTokens(AnswerRejected):
 
 
 def token_call(metadata: ProviderMetadata, client: Client, *, code: str, code_verifier: str) -> Call:
-    """Ask for the tokens of a code; a code is never sent twice."""
+    """Return the call that exchanges an authorization code for tokens; a code is never sent twice."""
     fields = {
         "grant_type": "authorization_code",
         "code": code,
@@ -74,7 +77,9 @@ def token_call(metadata: ProviderMetadata, client: Client, *, code: str, code_ve
 def refresh_call(
     metadata: ProviderMetadata, client: Client, refresh_token: str, *, resource: str | None = None
 ) -> Call:
-    """Ask for new tokens; a refresh token is sent once, and again only after the call has failed.
+    """Return the call that exchanges a refresh token for new tokens.
+
+    A refresh token is sent once, and again only if the call has failed.
 
     Args:
         resource: URI of the API that the access token is for (RFC 8707 §2.2).
@@ -86,7 +91,7 @@ def refresh_call(
 
 
 def grant_call(metadata: ProviderMetadata, client: Client, fields: Mapping[str, str]) -> Call:
-    """Call the token endpoint as the client that we are."""
+    """Return a call to the token endpoint, with client authentication."""
     method = choose_method(client, metadata.auth_methods)
     return METHODS[method](client, metadata.token_endpoint, fields)
 
@@ -95,12 +100,12 @@ def read_token_answer(answer: Answer) -> TokenAnswer:
     """Read the answer to `token_call`.
 
     Raises:
-        ProviderError: an OAuth error, an outage, or an answer without the tokens that OIDC promises.
+        ProviderError: an OAuth error, an outage, or an answer without the tokens that OIDC requires.
     """
     members = _read_members(answer)
     return TokenAnswer(
         access_token=_access_token(members),
-        id_token=_token_of_header(members, "id_token"),
+        id_token=_header_token(members, "id_token"),
         refresh_token=_refresh_token(members),
         expires_in=_lifetime(members.get("expires_in")),
         scope=_scope(members),
@@ -111,14 +116,14 @@ def read_refresh_answer(answer: Answer) -> RefreshAnswer:
     """Read the answer to `refresh_call`.
 
     Raises:
-        UnusableTokens: a successful answer whose tokens we cannot use.
-        ProviderError: an OAuth error, an outage, or a successful answer that is no JSON object.
+        UnusableTokens: a successful answer whose tokens cannot be used.
+        ProviderError: an OAuth error, an outage, or a successful answer that is not a JSON object.
     """
     members = _read_members(answer)
     try:
         return RefreshAnswer(
             access_token=_access_token(members),
-            id_token=_token_of_header(members, "id_token") if "id_token" in members else None,
+            id_token=_header_token(members, "id_token") if "id_token" in members else None,
             refresh_token=_refresh_token(members),
             expires_in=_lifetime(members.get("expires_in")),
             scope=_scope(members),
@@ -128,7 +133,7 @@ def read_refresh_answer(answer: Answer) -> RefreshAnswer:
 
 
 def _unusable(error: AnswerRejected, members: dict[str, object]) -> UnusableTokens:
-    """Say which refresh token is left: sending a spent one again looks like theft (RFC 9700 §4.14.2)."""
+    """Make the error, with the refresh token that is left: sending a used one looks like theft (RFC 9700 §4.14.2)."""
     try:
         newer = _refresh_token(members)
     except AnswerRejected:
@@ -138,9 +143,9 @@ def _unusable(error: AnswerRejected, members: dict[str, object]) -> UnusableToke
 
 
 def _read_members(answer: Answer) -> dict[str, object]:
-    # Some providers write null for what they do not give.
+    # Some providers send null for members that they leave out.
     members = {name: value for name, value in read_json_answer(answer, what="token").items() if value is not None}
-    if "error" in members and "access_token" not in members:  # as GitHub does it
+    if "error" in members and "access_token" not in members:  # GitHub sends errors with status 200
         error = make_oauth_error(members, answer.secrets)
         detail = f"{error}, with status {answer.status}"
         raise UnusableTokens("token_error", detail, refresh_token=None, is_old_spent=False)
@@ -155,32 +160,32 @@ def _scope(members: dict[str, object]) -> str | None:
 def _check_type(members: dict[str, object]) -> None:
     token_type = members.get("token_type")
     if not isinstance(token_type, str) or token_type.lower() != "bearer":
-        raise AnswerRejected("token_type", f"expected Bearer, got {token_type}")
+        raise AnswerRejected("token_type", f"expected token_type Bearer, got {token_type}")
 
 
 def _access_token(members: dict[str, object]) -> str:
     _check_type(members)
-    return _token_of_header(members, "access_token")
+    return _header_token(members, "access_token")
 
 
-def _token_of_header(members: dict[str, object], name: str) -> str:
-    """Read a token that a header carries later: a space would end it there (RFC 6750 §2.1)."""
+def _header_token(members: dict[str, object], name: str) -> str:
+    """Read a token that is later sent in a header, where a space would end it (RFC 6750 §2.1)."""
     token = _text(members, name)
     if " " in token:
-        raise AnswerRejected(f"{name}_malformed", "expected no spaces")
+        raise AnswerRejected(f"{name}_malformed", "expected a token without spaces")
     return token
 
 
 def _refresh_token(members: dict[str, object]) -> str | None:
-    """Read a token that is sent in forms alone: it may have spaces (RFC 6749 appendix A.17)."""
+    """Read the refresh token: it is sent only in forms, so it may contain spaces (RFC 6749 appendix A.17)."""
     return _text(members, "refresh_token") if "refresh_token" in members else None
 
 
 def _text(members: dict[str, object], name: str) -> str:
-    """Read visible ASCII and spaces, `VSCHAR` (RFC 6749 appendix A)."""
+    """Read a text of visible ASCII characters and spaces (`VSCHAR`, RFC 6749 appendix A)."""
     text = members.get(name)
     if not isinstance(text, str) or not text:
-        raise AnswerRejected(f"{name}_missing", "expected it in the token answer")
+        raise AnswerRejected(f"{name}_missing", f"expected {name} in the token answer")
     if len(text) > MAX_TOKEN_LENGTH or not text.isascii() or not text.isprintable():
         raise AnswerRejected(f"{name}_malformed", f"expected at most {MAX_TOKEN_LENGTH} characters of printable ASCII")
     return text

@@ -1,4 +1,4 @@
-"""Token exchange: an access token for another API, on behalf of the user (RFC 8693)."""
+"""Token exchange: the call for an access token for another API, on behalf of the user (RFC 8693)."""
 
 from dataclasses import dataclass
 
@@ -13,25 +13,25 @@ ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105  # 
 
 @dataclass(frozen=True, slots=True)
 class ExchangeTarget:
-    """Which token is asked for: for an API by URI (`resource`) or by name (`audience`), with which scopes."""
+    """The token that is requested: for an API by its URI (`resource`) or name (`audience`), with these scopes."""
 
     resource: str | None = None
     audience: str | None = None
     scope: str | None = None
 
 
-def exchange_call(metadata: ProviderMetadata, client: Client, subject_token: str, wanted: ExchangeTarget) -> Call:
-    """Ask for a token for another API in exchange for the user's access token (RFC 8693 §2.1).
+def exchange_call(metadata: ProviderMetadata, client: Client, subject_token: str, target: ExchangeTarget) -> Call:
+    """Return the call that exchanges the user's access token for one for another API (RFC 8693 §2.1).
 
-    The answer reads like that of a refresh (§2.2.1).
+    Its answer has the same form as that of a refresh (§2.2.1).
     """
     fields = {
         "grant_type": GRANT_TYPE,
         "subject_token": subject_token,
         "subject_token_type": ACCESS_TOKEN,
         "requested_token_type": ACCESS_TOKEN,
-        "resource": wanted.resource,
-        "audience": wanted.audience,
-        "scope": wanted.scope,
+        "resource": target.resource,
+        "audience": target.audience,
+        "scope": target.scope,
     }
     return grant_call(metadata, client, {name: value for name, value in fields.items() if value is not None})

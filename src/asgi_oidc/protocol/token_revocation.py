@@ -1,4 +1,4 @@
-"""Giving a token back (RFC 7009 §2)."""
+"""Revoking a refresh token: the call and its answer (RFC 7009 §2)."""
 
 from asgi_oidc.protocol.client_auth import METHODS, choose_method
 from asgi_oidc.protocol.client_registration import Client
@@ -7,10 +7,13 @@ from asgi_oidc.protocol.metadata import ProviderMetadata
 
 
 def revocation_call(metadata: ProviderMetadata, client: Client, refresh_token: str) -> Call | None:
-    """Ask to revoke a refresh token, and with it all that came from it; None where the provider offers no such thing.
+    """Return the call that revokes a refresh token, and with it the tokens that were issued from it.
+
+    Returns:
+        None if the provider has no revocation endpoint.
 
     Raises:
-        AnswerRejected: no way to authenticate that both sides know.
+        AnswerRejected: no client authentication method that both sides support.
     """
     if metadata.revocation_endpoint is None:
         return None
@@ -20,7 +23,7 @@ def revocation_call(metadata: ProviderMetadata, client: Client, refresh_token: s
 
 
 def check_revocation_answer(answer: Answer) -> None:
-    """Let the answer pass when the token is gone (RFC 7009 §2.2).
+    """Refuse an answer that does not confirm the revocation (RFC 7009 §2.2).
 
     Raises:
         ProviderError: the provider is down, or refuses.

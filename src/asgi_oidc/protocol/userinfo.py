@@ -7,7 +7,8 @@ from asgi_oidc.protocol.claims import PROTOCOL_CLAIMS, Claims, check_kind, check
 from asgi_oidc.protocol.jose import Verified
 from asgi_oidc.protocol.messages import Answer, Call, check_status, read_json_answer
 
-# Which claims a scope asks for (OIDC Core §5.4): a token that has one of them is taken to have been filled.
+# The claims that a scope requests (OIDC Core §5.4). If the ID Token has one of them, it is assumed to have all that the
+# provider has.
 CLAIMS_OF_SCOPE = {
     "profile": ("name", "given_name", "family_name", "preferred_username", "nickname"),
     "email": ("email",),
@@ -19,27 +20,27 @@ USERINFO_TYPES = (None, "jwt", "jose", "userinfo+jwt")
 
 
 def lacks_claims(scope: str, claims: Claims, *, named: Iterable[Collection[str]] = ()) -> bool:
-    """Say whether claims are asked for that the ID Token does not carry.
+    """Whether the ID Token lacks claims that the scopes or the rules ask for.
 
     Args:
-        scope: scopes ask for claims.
-        named: claims that rules ask for; each with the names under which it may stand.
+        scope: scopes, each of which may request claims.
+        named: the claims that rules require; for each, the names under which it may be found.
     """
-    asked = [CLAIMS_OF_SCOPE[word] for word in scope.split() if word in CLAIMS_OF_SCOPE]
-    return any(not any(name in claims for name in names) for names in (*asked, *named))
+    requested = [CLAIMS_OF_SCOPE[word] for word in scope.split() if word in CLAIMS_OF_SCOPE]
+    return any(not any(name in claims for name in names) for names in (*requested, *named))
 
 
 def userinfo_call(endpoint: str, access_token: str) -> Call:
-    """Ask who the access token stands for (RFC 6750 §2.1)."""
+    """Return the userinfo call, with the access token in a header (RFC 6750 §2.1)."""
     headers = {"authorization": f"Bearer {access_token}", "accept": "application/json, application/jwt"}
     return Call("GET", endpoint, headers, secrets=(access_token,))
 
 
 def signed_userinfo(answer: Answer) -> str | None:
-    """Return the JWT of an answer that is signed, None when it is plain JSON.
+    """Return the JWT of a signed answer; None if the answer is plain JSON.
 
     Raises:
-        ProviderError: the answer is no success, or not text.
+        ProviderError: the status is not 200, or the JWT is not ASCII.
     """
     check_status(answer, what="userinfo")
     if answer.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/jwt":
@@ -47,11 +48,11 @@ def signed_userinfo(answer: Answer) -> str | None:
     try:
         return answer.body.decode("ascii").strip()
     except UnicodeDecodeError as exc:
-        raise AnswerRejected("userinfo_not_jwt", "it is not ASCII") from exc
+        raise AnswerRejected("userinfo_not_jwt", "expected a JWT in ASCII") from exc
 
 
 def read_userinfo_answer(answer: Answer) -> Claims:
-    """Read the claims of a plain answer.
+    """Read the claims of a plain JSON answer.
 
     Raises:
         ProviderError: no usable JSON.
@@ -60,10 +61,10 @@ def read_userinfo_answer(answer: Answer) -> Claims:
 
 
 def check_signed_userinfo(token: Verified, *, issuer: str, client_id: str, now: int, leeway: int) -> None:
-    """Refuse a signed answer that was made for somebody else, at another time, or for something else.
+    """Refuse a signed answer that is for another client, not valid now, or another kind of token.
 
     Raises:
-        TokenRejected: `iss` or `aud` is there and is not ours, it has ended, or it is another kind of token.
+        TokenRejected: `iss` or `aud` is present and wrong, the token is not valid now, or it is of another kind.
 
     Source: OIDC Core §5.3.2; RFC 7519 §4.1.
     """
@@ -78,13 +79,13 @@ def check_signed_userinfo(token: Verified, *, issuer: str, client_id: str, now: 
 
 
 def merge_userinfo(claims: Claims, userinfo: Claims) -> dict[str, object]:
-    """Add what the ID Token lacks; what it says stands, and protocol claims are its alone.
+    """Add claims of userinfo to those of the ID Token, which take precedence; protocol claims are never added.
 
     Raises:
-        TokenRejected: the answer is about somebody else, or does not say about whom (OIDC Core §5.3.4).
+        TokenRejected: userinfo is about another user, or has no `sub` (OIDC Core §5.3.4).
     """
     sub = userinfo.get("sub")
     if not same(sub, str(claims["sub"])):
-        raise TokenRejected("userinfo_sub", "it is not the sub of the ID Token")
-    news = {name: value for name, value in userinfo.items() if name not in PROTOCOL_CLAIMS}
-    return merge_claims(claims, news)
+        raise TokenRejected("userinfo_sub", "expected the sub of the ID Token, got another one or none")
+    user_claims = {name: value for name, value in userinfo.items() if name not in PROTOCOL_CLAIMS}
+    return merge_claims(claims, user_claims)

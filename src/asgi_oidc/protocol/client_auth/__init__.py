@@ -1,4 +1,4 @@
-"""How a client proves who it is at the token endpoint: one file a family, one line here that names it."""
+"""Client authentication at the token endpoint: one file per family of methods, each method listed in `METHODS`."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -16,17 +16,17 @@ METHODS: Mapping[str, MakeCall] = {
 }
 
 
-SECRET_METHODS = ("client_secret_basic", "client_secret_post")  # the first that the provider knows
+SECRET_METHODS = ("client_secret_basic", "client_secret_post")  # in order of preference
 
 
 def choose_method(client: Client, supported: Sequence[str]) -> str:
-    """Choose how to authenticate: as set, else the first that both sides can do.
+    """Choose how to authenticate: by the setting `client_auth`, else the first method that both sides support.
 
     Args:
         supported: `token_endpoint_auth_methods_supported` of the metadata.
 
     Raises:
-        AnswerRejected: nothing in common; never a silent step down to a weaker method.
+        AnswerRejected: no method in common; a weaker method is never chosen silently.
     """
     if client.auth_method is not None:
         return client.auth_method
