@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asgi_oidc.web.headers import MAX_LIST_LENGTH, MAX_LISTS, MAX_NAMES, _known, read_names
+from asgi_oidc.web.headers import MAX_LIST_LENGTH, MAX_LISTS, MAX_NAMES, _cached, read_names
 
 NAMES = st.one_of(
     st.sampled_from([b"cookie", b"Cookie", b"host", b"x-http-method", b"X_Method-Override", b"\n", b""]),
@@ -23,7 +23,7 @@ def headers(*names: bytes) -> list[tuple[bytes, bytes]]:
 def test_a_list_that_was_seen_before_says_the_same(names, is_known):
     """Whatever stands in a name, a line break too: no list is taken for another one."""
     if not is_known:
-        _known.clear()
+        _cached.clear()
     read_names(headers(*b"\n".join(names).split(b"\n")))
 
     found = read_names(headers(*names))
@@ -83,7 +83,7 @@ def test_so_many_lists_are_kept_and_no_more():
     for number in range(3 * MAX_LISTS):
         read_names(headers(b"x-%d" % number))
 
-    assert 0 < len(_known) <= MAX_LISTS
+    assert 0 < len(_cached) <= MAX_LISTS
 
 
 def test_names_may_come_as_other_bytes():

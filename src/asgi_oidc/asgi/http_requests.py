@@ -74,7 +74,7 @@ class HttpRequests:
                 await _send_response(logout_response, request, send)
                 return
         response = AppResponse(self._app_responses, active, matched, request, receive, send)
-        if active is not None and request.acts_from_elsewhere(self._origin, matched.origins):
+        if active is not None and request.may_be_forged(self._origin, matched.origins):
             denied = await self._denial_response(refused_origin(request), request, matched, active, receive)
             await _send_response(denied, request, response.send)
             return

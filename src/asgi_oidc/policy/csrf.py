@@ -1,6 +1,6 @@
 """Cross-site request forgery: a page of another site never acts with the session of our user.
 
-`Request.acts_from_elsewhere` recognizes such a request; this module says why it is refused, and checks websockets.
+`Request.may_be_forged` recognizes such a request; this module says why it is refused, and checks websockets.
 """
 
 from collections.abc import Collection

@@ -1,1 +1,1 @@
-"""The conversation with the browser: requests and responses as values; no await, no clock, no randomness."""
+"""HTTP with the browser: reads requests and makes responses as plain values, without I/O, clock or randomness."""

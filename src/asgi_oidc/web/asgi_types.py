@@ -1,4 +1,4 @@
-"""The types of ASGI 3.0: what a server calls an app with."""
+"""The types of ASGI 3.0: an app, and the arguments that a server calls it with."""
 
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any

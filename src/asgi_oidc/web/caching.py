@@ -1,40 +1,41 @@
-"""Keeps answers that are about one user out of shared caches (RFC 9111 §3, §5.2.2; RFC 9213)."""
+"""Keeps responses to signed-in users out of shared caches (RFC 9111 §3, §5.2.2; RFC 9213)."""
 
 import re
 from collections.abc import Iterable, Sequence
 
 Headers = Iterable[tuple[bytes, bytes]]
 
-MAX_NAMES = 512  # that are remembered: an app sends the same ones again and again
+MAX_NAMES = 512  # header names that are remembered, because an app sends the same ones in every response
 MAX_NAME_LENGTH = 256  # bytes
 
-# A name, and a value that may be quoted and hold commas (RFC 9111 §5.2); what is none is left out.
+# A directive: a name, and a value that may be quoted and contain commas (RFC 9111 §5.2); anything else is left out.
 _DIRECTIVE = re.compile(rb"[A-Za-z0-9_-]+(?:=(?:\"[^\"]*\"|[A-Za-z0-9_-]*))?")
 
-# Directives that let a shared cache keep an answer (must-understand can undo no-store), or that we write ourselves.
+# Directives that let a shared cache keep a response (must-understand can override no-store), or that we set ourselves.
 _SHARING = (b"public", b"s-maxage", b"must-understand", b"private")
-# They overrule Cache-Control at the edge, as does everything that ends with "cdn-cache-control".
+# Headers that override Cache-Control in CDNs and proxies, as do all names that end with "cdn-cache-control".
 _FOR_THE_EDGE = (b"surrogate-control", b"edge-control", b"x-accel-expires", b"x-litespeed-cache-control")
 _PRIVATE = ((b"vary", b"Cookie"), (b"cache-control", b"private"))
 
-_silent: set[bytes] = set()
+_harmless_names: set[bytes] = set()
 
 
 def private_headers(headers: Headers, set_cookies: Sequence[bytes] = ()) -> list[tuple[bytes, bytes]]:
-    """Make the headers of an answer to a signed-in user private, stricter wishes of the app kept.
+    """Make the response to a signed-in user private; stricter Cache-Control directives of the app are kept.
 
     Args:
-        set_cookies: cookies of ours that go along; with one of them no cache at all may keep the answer.
+        headers: those of the app's response.
+        set_cookies: Set-Cookie lines of ours to add; a response with one of them must not be stored by any cache.
     """
     if type(headers) is not list:
         headers = list(headers)
     try:
-        if not set_cookies and _silent.issuperset([name for name, _ in headers]):
+        if not set_cookies and _harmless_names.issuperset([name for name, _ in headers]):
             return [*headers, *_PRIVATE]
-    except (TypeError, ValueError):  # no bytes, but what can be made such
+    except (TypeError, ValueError):  # not bytes; `bytes()` below converts them
         pass
     names = [bytes(name) for name, _ in headers]
-    if not set_cookies and _say_nothing(names):
+    if not set_cookies and _are_harmless(names):
         return [*headers, *_PRIVATE]
     kept: list[tuple[bytes, bytes]] = []
     directives: list[bytes] = []
@@ -50,15 +51,15 @@ def private_headers(headers: Headers, set_cookies: Sequence[bytes] = ()) -> list
     return [*kept, (b"cache-control", cache_control), *((b"set-cookie", line) for line in set_cookies)]
 
 
-def _say_nothing(names: Sequence[bytes]) -> bool:
-    """Say whether some headers have nothing to do with caches; then their names are kept."""
+def _are_harmless(names: Sequence[bytes]) -> bool:
+    """Whether no header of these names affects caches; if so, the names are remembered."""
     lowered = [name.lower() for name in names]
     if any(name in (b"cache-control", b"vary") or _is_for_shared_caches(name) for name in lowered):
         return False
     if len(names) <= MAX_NAMES and all(len(name) <= MAX_NAME_LENGTH for name in names):
-        if len(_silent) >= MAX_NAMES:
-            _silent.clear()
-        _silent.update(names)
+        if len(_harmless_names) >= MAX_NAMES:
+            _harmless_names.clear()
+        _harmless_names.update(names)
     return True
 
 
@@ -67,8 +68,8 @@ def _directives(value: bytes) -> list[bytes]:
 
 
 def _private(directives: Iterable[bytes]) -> bytes:
-    kept = [one for one in directives if one.partition(b"=")[0].lower() not in _SHARING]
-    if any(one.lower() == b"no-store" for one in kept):
+    kept = [directive for directive in directives if directive.partition(b"=")[0].lower() not in _SHARING]
+    if any(directive.lower() == b"no-store" for directive in kept):
         return b", ".join(kept)
     return b", ".join([b"private", *kept])
 

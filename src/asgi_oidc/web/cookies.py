@@ -1,14 +1,14 @@
-"""Cookies at the level of bytes (RFC 6265bis §4.1, §5): read strictly, written from one place."""
+"""Reads Cookie headers strictly, and writes Set-Cookie lines (RFC 6265bis §4.1, §5)."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-MAX_SET_COOKIE_LENGTH = 4096  # bytes of a whole Set-Cookie line; browsers drop what is longer
-MAX_HEADER_SIZE = 65_536  # bytes of Cookie headers that we look at
+MAX_SET_COOKIE_LENGTH = 4096  # bytes of a whole Set-Cookie line; browsers drop longer ones
+MAX_HEADER_SIZE = 65_536  # bytes; longer Cookie headers are ignored
 
-COOKIE_PREFIX = "oidc-"  # what the names of all our cookies have in them
+COOKIE_PREFIX = "oidc-"  # in the names of all our cookies, behind `__Host-` if there is one
 
 SameSite = Literal["Lax", "None"] | None
 
@@ -18,24 +18,24 @@ _OF_SESSION = re.compile(rf"(__Host-)?{COOKIE_PREFIX}[a-z2-7]+")
 
 @dataclass(frozen=True, slots=True)
 class CookieStyle:
-    """How all cookies of one middleware are written; it follows from `base_url` alone.
+    """The attributes of all cookies of one middleware; they depend on `base_url` only.
 
     Attributes:
-        secure: https: the `__Host-` prefix and `Secure`; plain names on loopback http.
+        secure: with https, cookies have the `__Host-` prefix and `Secure`; with http on loopback, plain names.
     """
 
     secure: bool
 
     def name(self, stem: str) -> str:
-        """Return the name on the wire."""
+        """Return the cookie's full name, with the prefix if there is one."""
         return f"__Host-{stem}" if self.secure else stem
 
     def set_cookie(self, name: str, value: str, *, max_age: int, same_site: SameSite = "Lax") -> bytes:
-        """Write a Set-Cookie line.
+        """Return a Set-Cookie line.
 
         Args:
-            max_age: seconds; 0 deletes.
-            same_site: `None` (no attribute) is for loopback http, where `SameSite=None` is not possible.
+            max_age: seconds; 0 deletes the cookie.
+            same_site: `None` omits the attribute, for loopback http, where `SameSite=None` is not possible.
         """
         line = f"{name}={value}; Path=/; Max-Age={max_age}; HttpOnly"
         if same_site is not None:
@@ -45,28 +45,28 @@ class CookieStyle:
         return line.encode("ascii")
 
     def delete_cookie(self, name: str, *, same_site: SameSite = "Lax") -> bytes:
-        """Write the line that deletes a cookie: the same attributes, or browsers ignore it."""
+        """Return the Set-Cookie line that deletes a cookie; with other attributes, browsers would ignore it."""
         return self.set_cookie(name, "", max_age=0, same_site=same_site)
 
 
 class Cookies(Mapping[str, str]):
-    """The cookies of a request, read when somebody looks for one: our kind of names, all others are passed over.
+    """Our cookies in a request, parsed when one is needed; the cookies of others are skipped.
 
-    Only SP and HTAB are trimmed, so that no other white space turns a foreign name into one of ours, and
-    nothing is unquoted. A name that stands twice was planted by somebody: it is left out whole. Values may hold any
-    byte, and count for nothing before they are opened.
+    Only spaces and tabs are trimmed, so that no other white space turns another cookie's name into one of ours, and
+    nothing is unquoted. A repeated name is left out entirely: an attacker has planted one of its cookies. Values may
+    contain any byte, and are not trusted before they are decrypted.
 
     Attributes:
-        header: as it came, several joined by ";".
+        header: the Cookie header as received; several headers are joined by ";".
     """
 
     __slots__ = ("_found", "_stem", "header")
 
     def __init__(self, header: bytes, stem: str = "") -> None:
-        """Take a header.
+        """Keep a header for later.
 
         Args:
-            stem: what the names of all cookies have in them that somebody may look for.
+            stem: a text that the names of all cookies of interest contain; others are skipped.
         """
         self.header = header
         self._stem = stem
@@ -76,11 +76,11 @@ class Cookies(Mapping[str, str]):
         return self._read()[name]
 
     def get(self, name: str, default: Any = None) -> Any:
-        """Return the value of a name, else the default."""
+        """Return the value of the cookie with this name, else the default."""
         return self._read().get(name, default)
 
     def beginning_with(self, prefix: str) -> dict[str, str]:
-        """Return those whose names begin so."""
+        """Return the cookies whose names begin with `prefix`."""
         return {name: value for name, value in self._read().items() if name.startswith(prefix)}
 
     def __contains__(self, name: object) -> bool:
@@ -102,16 +102,16 @@ class Cookies(Mapping[str, str]):
 
 
 def session_names(cookies: Iterable[str]) -> list[str]:
-    """Name the cookies that sign somebody in, those of other middlewares on this host too."""
+    """Return the names of session cookies, those of other middlewares on this host included."""
     return [name for name in cookies if _OF_SESSION.fullmatch(name)]
 
 
 def _read(header: bytes, stem: str) -> dict[str, str]:
     found: dict[str, str] = {}
-    doubled: list[str] = []
+    repeated: list[str] = []
     text = header.decode("latin-1") + ";"
     at = text.find(stem)
-    while 0 <= at < len(text):  # those of others are passed over unread, however many they are
+    while 0 <= at < len(text):  # skips the cookies of others without parsing them, however many there are
         start, end = text.rfind(";", 0, at) + 1, text.find(";", at)
         name, equals, value = text[start:end].partition("=")
         at = text.find(stem, end + 1)
@@ -119,8 +119,8 @@ def _read(header: bytes, stem: str) -> dict[str, str]:
         if stem not in name or not equals or not _NAME.fullmatch(name):
             continue
         if name in found:
-            doubled.append(name)
+            repeated.append(name)
         found[name] = value.strip(" \t")
-    for name in doubled:
+    for name in repeated:
         found.pop(name, None)
     return found

@@ -1,14 +1,15 @@
-"""The names of a request's headers, read once for all requests that bring the same ones in the same order."""
+"""Reads the names of a request's headers, and caches the result: clients send the same names in the same order."""
 
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-MAX_LISTS = 128  # of names that are remembered: a client sends the same ones again and again
-MAX_NAMES = 64  # of one list
-MAX_LIST_LENGTH = 2048  # bytes of one
+MAX_LISTS = 128  # lists of names that are cached
+MAX_NAMES = 64  # per cached list
+MAX_LIST_LENGTH = 2048  # bytes per cached list
 
-# They tell an app to take one method for another. Each in all spellings: some apps take "_" for "-".
+# Headers that make an app treat a request as one with another method. Each in all spellings: to some apps, "_" and "-"
+# are the same.
 _OVERRIDES = frozenset(
     b"".join(letters)
     for name in ("x-http-method-override", "x-http-method", "x-method-override")
@@ -18,13 +19,13 @@ _OVERRIDES = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """What a list of names says before anybody looks at a value.
+    """What the names of a request's headers tell, without their values.
 
     Attributes:
-        count: how many.
-        positions: where a name stands, in lower case.
-        overrides: those that name another method.
-        cookies: where the cookies stand.
+        count: the number of headers.
+        positions: by name in lower case, the positions of the headers with that name.
+        overrides: the names that replace the method.
+        cookies: the positions of the Cookie headers.
     """
 
     count: int
@@ -34,21 +35,21 @@ class Names:
 
 
 def read_names(headers: Sequence[Sequence[bytes]]) -> Names:
-    """Read the names of headers, in whatever case they came."""
+    """Read the names of headers; their case does not matter."""
     joined = b"\n".join([name for name, _ in headers])
-    known = _known.get(joined)
-    if known is not None and known.count == len(headers):  # else a name has a line break in it
-        return known
+    cached = _cached.get(joined)
+    if cached is not None and cached.count == len(headers):  # otherwise a name contains a line break
+        return cached
     names = _read([bytes(name) for name, _ in headers])
     is_short = len(headers) <= MAX_NAMES and len(joined) <= MAX_LIST_LENGTH
     if is_short and joined.count(b"\n") == len(headers) - 1:
-        if len(_known) >= MAX_LISTS:
-            _known.clear()
-        _known[joined] = names
+        if len(_cached) >= MAX_LISTS:
+            _cached.clear()
+        _cached[joined] = names
     return names
 
 
-_known: dict[bytes, Names] = {}  # what names say never changes, so all middlewares of a process share it
+_cached: dict[bytes, Names] = {}  # the result depends on the names only, so all middlewares of a process share it
 
 
 def _read(names: Sequence[bytes]) -> Names:

@@ -1,7 +1,7 @@
-"""What a path may mean: the server, a mount and the framework can each read it in their own way.
+"""Reads the path of a request: which paths a server, a mount or a framework may serve it as (its *readings*).
 
-No single reading can be trusted, so all of them are kept in one list: what opens a path has to open every reading,
-what closes one has to close a single reading.
+They differ in how they decode a path and which prefixes they remove, so no single reading can be trusted. A path is
+public only if every reading is public; a rule applies if it matches any reading.
 """
 
 import re
@@ -13,16 +13,16 @@ from urllib.parse import quote, unquote_to_bytes
 
 from asgi_oidc.web.path_readings import UNKNOWN, Mounts, all_readings, own_readings, strip_prefix
 
-MAX_PATH_LENGTH = 8192  # characters; what is longer is protected, and nobody comes back to it
+MAX_PATH_LENGTH = 8192  # characters; a longer path is protected, and a login does not return to it
 
 # Segments of plain characters: no "%", ";", "\\", "?", "#" or control character that a later decoder, proxy or
-# framework could read as something else; no segment of dots alone, and no blanks around one.
+# framework could read as something else; no segment of dots only, and no spaces at the ends of one.
 _PLAIN = re.compile(r"/|(/(?! |\.+(/|\Z))[\w~!$&'()*+,=:@ .-]++(?<! ))+/?")
-# In the raw path only these may be percent-encoded: what has no meaning of its own in a path.
+# In the raw path, only characters without a special meaning in paths may be percent-encoded.
 _ENCODED = re.compile(rb"%([0-9A-Fa-f]{2})")
 _MAY_BE_ENCODED = frozenset(b" !$&'()*+,=:@") | frozenset(range(0x80, 0x100))
 _RAW = re.compile(rb"/[A-Za-z0-9._~!$&'()*+,=:@/%-]*")
-# Starlette 0.33 to 0.38 took `root_path` for a regular expression: with one of these in it, any text may be taken off.
+# Starlette 0.33 to 0.38 uses `root_path` as a regular expression: with one of these in it, it may remove any text.
 _OPERATOR = re.compile(r"[\\^$*+?{}\[\]|()]")
 
 
@@ -31,15 +31,15 @@ class PathReadings:
     """The readings of one path, relative to the wrapped app.
 
     Attributes:
-        readings: every path that a server, a mount or a framework may take it for.
-        is_canonical: whether it may be opened: everybody reads the spelling alike, and the server's `root_path` is
-            empty or the path of `base_url`.
-        external: the percent-encoded path that the browser asked for, as far as it can be known.
-        own: the readings of the outermost app alone; the URLs of the middleware are looked for in these.
-        spellings: for a path that is not canonical, further texts that someone may decode.
-        taken_off: for a path that is not canonical, what may be taken off as plain text, perhaps within a word.
-        prefixes: the same of mounts and routes, which are a part of the path.
-        is_unreadable: whether nobody can list what it may mean: every rule applies.
+        readings: every path as which a server, a mount or a framework may serve it.
+        is_canonical: whether it may be public: all servers and frameworks decode it alike, and the server's `root_path`
+            is empty or the path of `base_url`.
+        external: the percent-encoded path that the browser requested, as far as it is known.
+        own: the readings of the outermost app only; the middleware's own URLs are searched in these.
+        spellings: for a path that is not canonical, further texts that a server or framework may decode.
+        taken_off: for a path that is not canonical, root paths that may be removed as plain text, even within a word.
+        prefixes: the same for the mounts and routes of the app.
+        is_unreadable: whether its readings cannot be listed; then every rule applies.
         mismatch: whether the server's `root_path` is neither empty nor the path of `base_url`.
     """
 
@@ -60,9 +60,9 @@ UNREAD = PathReadings(frozenset(), is_canonical=False, external="")
 def read_path(scope: Mapping[str, Any], *, base_path: str, mounts: Mounts = UNKNOWN) -> PathReadings:
     """Read the path of a scope.
 
-    `scope["path"]` holds the mount (ASGI 3.0), but servers, proxies and frameworks differ: some leave
-    `root_path` empty, some strip it, and one lets a client choose it. Where `root_path` is the path of
-    `base_url`, the two agree on where the app starts; else every reading is kept.
+    `scope["path"]` includes the mount (ASGI 3.0), but servers, proxies and frameworks differ: some leave `root_path`
+    empty, some remove it from the path, and one lets the client choose it. If `root_path` is the path of `base_url`,
+    it is clear where the wrapped app starts; otherwise all possible readings are returned.
     """
     path, root_path = str(scope.get("path", "")), str(scope.get("root_path", ""))
     root = root_path.rstrip("/")
@@ -72,17 +72,17 @@ def read_path(scope: Mapping[str, Any], *, base_path: str, mounts: Mounts = UNKN
             frozenset({path}), False, external=f"{base_path}/", is_unreadable=True, mismatch=is_mismatch
         )
     raw: Any = scope.get("raw_path")
-    taken = _taken(raw, path, base_path=base_path)
-    if taken and len(path) > 1 and path.endswith("/") and not raw.endswith(b"/"):
-        path = path[:-1]  # some mounts add it (Litestar); the browser did not ask so
+    removed = _removed_prefix(raw, path, base_path=base_path)
+    if removed and len(path) > 1 and path.endswith("/") and not raw.endswith(b"/"):
+        path = path[:-1]  # some mounts add the slash (Litestar); the browser did not send it
     own = frozenset(own_readings(path, root_path, base_path=base_path))
-    everything = all_readings(own, path, root_path, base_path=base_path, mounts=mounts)
-    is_plain = _is_canonical(path) and (raw is None or (taken is not None and _is_canonical_raw(raw)))
-    external = _external(raw, path, taken=taken, root_path=root, base_path=base_path)
-    if is_plain and not is_mismatch and everything is not None:
-        return PathReadings(frozenset(everything), True, external, own=own)
+    readings = all_readings(own, path, root_path, base_path=base_path, mounts=mounts)
+    is_plain = _is_canonical(path) and (raw is None or (removed is not None and _is_canonical_raw(raw)))
+    external = _external(raw, path, removed=removed, root_path=root, base_path=base_path)
+    if is_plain and not is_mismatch and readings is not None:
+        return PathReadings(frozenset(readings), True, external, own=own)
     return PathReadings(
-        readings=frozenset(everything or own),
+        readings=frozenset(readings or own),
         is_canonical=False,
         external=external,
         own=own,
@@ -103,15 +103,15 @@ def _has_any_root(mounts: Mounts) -> bool:
 
 
 def _is_canonical(path: str) -> bool:
-    # What Unicode would fold into other characters ("\uff0f" into "/") some file system or framework folds.
+    # Some file systems and frameworks normalize Unicode, which turns "\uff0f" into "/", for example.
     return bool(_PLAIN.fullmatch(path)) and unicodedata.is_normalized("NFKC", path)
 
 
-def _taken(raw: Any, path: str, *, base_path: str) -> str | None:
-    """Return what a mount took off the raw path to make the path; None where they say different things.
+def _removed_prefix(raw: Any, path: str, *, base_path: str) -> str | None:
+    """Return the prefix that a mount removed from the path but not from the raw path; None if the two do not match.
 
-    Most mounts change neither or both; one takes the path of `base_url` off, ends what is left with "/", and leaves
-    the raw path whole (Litestar).
+    Most mounts change both or neither. Litestar removes the path of `base_url` from the path, appends a "/", and leaves
+    the raw path unchanged.
     """
     if not isinstance(raw, bytes):
         return None
@@ -132,15 +132,15 @@ def _is_canonical_raw(raw: bytes) -> bool:
     )
 
 
-def _external(raw: Any, path: str, *, taken: str | None, root_path: str, base_path: str) -> str:
-    """Spell the path as the browser did, where the raw path is known, below the path of `base_url`."""
-    if taken is not None and raw.isascii():
-        spelt = str(raw, "ascii")
+def _external(raw: Any, path: str, *, removed: str | None, root_path: str, base_path: str) -> str:
+    """Return the path as the browser requested it, below the path of `base_url`; from the raw path if there is one."""
+    if removed is not None and raw.isascii():
+        encoded = str(raw, "ascii")
     else:
-        spelt = (taken or "") + quote(path.encode("utf-8", "surrogatepass"), safe="/!$&'()*+,;=:@~")
-    if taken or not base_path or strip_prefix(path, base_path) != path:
-        return spelt
-    # A proxy has stripped it; or its first part, and the app is mounted on the rest.
+        encoded = (removed or "") + quote(path.encode("utf-8", "surrogatepass"), safe="/!$&'()*+,;=:@~")
+    if removed or not base_path or strip_prefix(path, base_path) != path:
+        return encoded
+    # A proxy has removed the path of `base_url`, or its first part, and the app is mounted on the rest.
     if root_path and base_path.endswith(root_path) and strip_prefix(path, root_path) != path:
-        return base_path.removesuffix(root_path) + spelt
-    return base_path + spelt
+        return base_path.removesuffix(root_path) + encoded
+    return base_path + encoded

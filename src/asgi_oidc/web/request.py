@@ -1,4 +1,4 @@
-"""What the browser asks: an ASGI scope, read once and strictly."""
+"""Reads what the middleware needs of a request from its ASGI scope: method, cookies, Fetch Metadata, parameters."""
 
 import re
 from collections.abc import Collection, Mapping, Sequence
@@ -10,7 +10,8 @@ from asgi_oidc.web.cookies import COOKIE_PREFIX, Cookies
 from asgi_oidc.web.headers import read_names
 from asgi_oidc.web.paths import UNREAD, PathReadings
 
-# RFC 9110 §9, RFC 5789 and the IANA HTTP Method Registry; the handshake of a websocket is WEBSOCKET, and GET.
+# RFC 9110 §9, RFC 5789 and the IANA HTTP Method Registry. WEBSOCKET is our name for the handshake of a websocket, which
+# counts as a GET as well.
 _METHODS = (
     "ACL BASELINE-CONTROL BIND CHECKIN CHECKOUT CONNECT COPY DELETE GET HEAD LABEL LINK LOCK MERGE "
     "MKACTIVITY MKCALENDAR MKCOL MKREDIRECTREF MKWORKSPACE MOVE OPTIONS ORDERPATCH PATCH POST PRI "
@@ -18,27 +19,27 @@ _METHODS = (
     "UPDATEREDIRECTREF VERSION-CONTROL WEBSOCKET"
 )
 METHODS = frozenset(_METHODS.split())
-_TAKEN_FOR = {method: (method, "GET") if method in ("HEAD", "WEBSOCKET") else (method,) for method in METHODS}
+_SERVED_AS = {method: (method, "GET") if method in ("HEAD", "WEBSOCKET") else (method,) for method in METHODS}
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})  # RFC 9110 §9.2.1
-MAX_QUERY_LENGTH = 16_384  # bytes; a callback with a long code stays far below
+MAX_QUERY_LENGTH = 16_384  # bytes; far more than a callback with a long code has
 MAX_PARAMETERS = 64
 
 Scope = Mapping[str, Any]
 
 _HTML = (b"text/html", b"application/xhtml+xml", b"text/vnd.turbo-stream.html")
-_FRAMES = (b"iframe", b"frame", b"embed", b"object", b"fencedframe")  # what shows a document inside another one
+_FRAMES = (b"iframe", b"frame", b"embed", b"object", b"fencedframe")  # elements that show a document inside another
 _ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?(?=/|$)")
 
 
 class Request:
-    """A request, as far as signing in is concerned.
+    """A request of the browser, as far as signing in is concerned.
 
     Attributes:
-        method: as it came: only what we know by its exact name may pass for a navigation, and "get" is not GET.
-        cookie_header: all cookies, in one piece.
-        is_safe: whether the method changes nothing (RFC 9110 §9.2.1), and no header may make another of it.
-        path: every meaning that the path may have for the app; whoever reads the request says so.
-        session_over_at: when its session was found to be over, in seconds since the epoch; None where it was not.
+        method: as received: only an exact "GET" or "HEAD" can be a navigation, "get" cannot.
+        cookie_header: all Cookie headers, joined by ";".
+        is_safe: whether the method is safe (RFC 9110 §9.2.1) and no header replaces the method.
+        path: the readings of the path, from `read_path`.
+        session_over_at: seconds since the epoch when the session was found to be over; None if it was not.
     """
 
     __slots__ = (
@@ -55,9 +56,9 @@ class Request:
     )
 
     def __init__(self, scope: Scope, path: PathReadings = UNREAD) -> None:
-        """Read an http or websocket scope; nothing in it can make this fail."""
-        headers = list(scope.get("headers", ()))  # ours: the app may change its own
-        if headers and type(headers[0]) is not tuple:  # some servers give pairs that can be changed as well
+        """Read an http or websocket scope; no content of it makes this fail."""
+        headers = list(scope.get("headers", ()))  # a copy, because the app may change the list
+        if headers and type(headers[0]) is not tuple:  # some servers use mutable pairs
             headers = [(bytes(name), bytes(value)) for name, value in headers]
         names = read_names(headers)
         method, query = scope.get("method", "GET"), scope.get("query_string", b"")
@@ -79,7 +80,7 @@ class Request:
 
     @property
     def methods(self) -> tuple[str, ...]:
-        """All methods that somebody may take this for; those of a header never are instead of its own."""
+        """All methods as which an app may serve this request: its own, and those that override headers name."""
         is_websocket = self._scope.get("type") == "websocket"
         methods = methods_of("WEBSOCKET" if is_websocket else str(self._scope.get("method", "")))
         if not self._names.overrides:
@@ -89,14 +90,14 @@ class Request:
 
     @property
     def cookies(self) -> Cookies:
-        """Those that may be ours, by exact name; a name that came twice is not among them."""
+        """The cookies that may be ours, by exact name; repeated names are left out."""
         if self._cookies is None:
             self._cookies = Cookies(self.cookie_header, COOKIE_PREFIX)
         return self._cookies
 
     @property
     def is_preflight(self) -> bool:
-        """Does a browser ask whether a script of another site may make a request (Fetch §3.2.2)?"""
+        """Whether this is a CORS preflight: may a script of another origin make a request (Fetch §3.2.2)?"""
         return self.method == "OPTIONS" and self.has(b"origin") and self.has(b"access-control-request-method")
 
     def values(self, name: bytes) -> list[bytes]:
@@ -104,45 +105,45 @@ class Request:
         return [bytes(self._headers[position][1]) for position in self._names.positions.get(name, ())]
 
     def header(self, name: bytes) -> str | None:
-        """Return a header that came exactly once, else None."""
+        """Return the value of a header that was sent exactly once, else None."""
         values = self.values(name)
         return values[0].decode("latin-1") if len(values) == 1 else None
 
     def has(self, name: bytes) -> bool:
-        """Say whether a header came at all."""
+        """Whether a header was sent at all."""
         return name in self._names.positions
 
     @property
     def target(self) -> str:
-        """The path and query that the browser asked for."""
+        """The path and query that the browser requested."""
         query = self.query.decode("utf-8", "replace")
         return f"{self.path.external}?{query}" if query else self.path.external
 
     @property
     def is_prefetch(self) -> bool:
-        """Is this a look ahead that no person has asked for?"""
+        """Whether this is a prefetch: the browser loads a page before the user opens it."""
         names = (b"sec-purpose", b"purpose", b"x-purpose", b"x-moz")
         values = [value.lower() for name in names for value in self.values(name)]
         return any(word in value for value in values for word in (b"prefetch", b"prerender", b"preview"))
 
     @property
     def is_subresource(self) -> bool:
-        """Does a page load this by itself, as an image, a frame or a style? Neither a person nor a script asks."""
+        """Whether a page loads this as an image, a frame, a style or the like: no user or script requested it."""
         return any(value not in (b"document", b"empty") for value in self.values(b"sec-fetch-dest"))
 
     @property
     def is_navigation(self) -> bool:
-        """Does a person open a page with this request (Fetch Metadata, else `Accept`)?"""
+        """Whether the user opens a page with this request, by Fetch Metadata or else by `Accept`."""
         return self.method in ("GET", "HEAD") and self.wants_page and not self.is_prefetch
 
     @property
     def wants_page(self) -> bool:
-        """Will a person look at the answer, or a program?"""
+        """Whether the response is for a user to see as a page, not for a program."""
         if self.has(b"sec-fetch-mode") or self.has(b"sec-fetch-dest"):
             if self.header(b"sec-fetch-mode") != "navigate":
                 return False
             destinations = self.values(b"sec-fetch-dest")
-            # "empty": a service worker passes a navigation on. No script of a page can set that mode (Fetch §5.3).
+            # "empty" is a navigation that a service worker passes on. No script can set the mode (Fetch §5.3).
             return destinations in ([], [b"document"]) or (destinations == [b"empty"] and self._asks_for_html)
         if self.header(b"x-requested-with") is not None:
             return False
@@ -150,30 +151,33 @@ class Request:
 
     @property
     def shows_html(self) -> bool:
-        """Will the answer be shown as HTML: by a browser, in a frame, or in a part of a page (htmx, Turbo)?
+        """Whether the response will be shown as HTML: as a page, in a frame, or in a part of a page (htmx, Turbo).
 
-        This chooses the form of an answer, and never decides anything.
+        This only chooses between HTML and JSON; no access decision depends on it.
         """
         if self._scope.get("type") == "websocket" or self.is_prefetch:
             return False
         if self.wants_page and self.method not in ("GET", "HEAD") and not self.has_form:
-            return False  # no browser opens a page like that
+            return False  # a browser opens pages only with GET, HEAD or a form
         return self._asks_for_html or (self.is_htmx and b"json" not in self._accept)
 
     @property
     def is_htmx(self) -> bool:
-        """Does htmx make this request, which asks for no media type but shows HTML?"""
+        """Whether htmx sent this request; htmx shows HTML, but does not ask for it in `Accept`."""
         return self.header(b"hx-request") == "true"
 
     @property
     def page_url(self) -> str:
-        """URL of the page that makes this request, as it says itself; empty where it does not say."""
+        """URL of the page that sent this request, by `HX-Current-URL` or `Referer`; empty if there is neither."""
         current = self.header(b"hx-current-url") if self.is_htmx else None
         return current or self.header(b"referer") or ""
 
     @property
     def frame_ancestors(self) -> str:
-        """Whose pages may show the answer in a frame, in the words of CSP; other sites never: no session gets there."""
+        """The sources of CSP's `frame-ancestors`: which pages may show the response in a frame.
+
+        Pages of other sites never may: in their frames, browsers do not send the session's `SameSite=Lax` cookies.
+        """
         destinations, site = self.values(b"sec-fetch-dest"), self.header(b"sec-fetch-site")
         if len(destinations) != 1 or destinations[0] not in _FRAMES:
             return "'none'"
@@ -192,17 +196,17 @@ class Request:
 
     @property
     def denies_navigation(self) -> bool:
-        """Do the headers say that this is no page that a person opens? Silence does not."""
-        says = any(self.has(name) for name in (b"sec-fetch-mode", b"sec-fetch-dest", b"x-requested-with"))
+        """Whether the headers tell that this is not a page navigation; missing headers do not tell that."""
+        is_stated = any(self.has(name) for name in (b"sec-fetch-mode", b"sec-fetch-dest", b"x-requested-with"))
         accept = self._accept
         wants_json = b"json" in accept and b"text/html" not in accept
-        return self.is_prefetch or ((says or wants_json) and not self.wants_page)
+        return self.is_prefetch or ((is_stated or wants_json) and not self.wants_page)
 
     @property
     def has_form(self) -> bool:
-        """Is the body what a form in a page sends (HTML §4.10.21)?"""
-        kind = (self.header(b"content-type") or "").partition(";")[0].strip().lower()
-        return self.method == "POST" and kind in (
+        """Whether the body is one that an HTML form can send (HTML §4.10.21)."""
+        media_type = (self.header(b"content-type") or "").partition(";")[0].strip().lower()
+        return self.method == "POST" and media_type in (
             "application/x-www-form-urlencoded",
             "multipart/form-data",
             "text/plain",
@@ -210,23 +214,23 @@ class Request:
 
     @property
     def is_form(self) -> bool:
-        """Is the body a form, as browsers and providers post it?"""
-        kind = (self.header(b"content-type") or "").partition(";")[0].strip().lower()
-        return kind == "application/x-www-form-urlencoded"
+        """Whether the body is a URL-encoded form, as browsers and providers post it."""
+        media_type = (self.header(b"content-type") or "").partition(";")[0].strip().lower()
+        return media_type == "application/x-www-form-urlencoded"
 
     def is_from_elsewhere(self, origin: str) -> bool:
-        """Has a page of another site brought the browser here?"""
+        """Whether a page of another origin led the browser here, by Fetch Metadata or else by `Referer`."""
         if self.has(b"sec-fetch-site"):
             return self.header(b"sec-fetch-site") not in ("none", "same-origin")
         return self.has(b"referer") and not self.is_same_origin(origin)
 
     def is_sent_by_other_site(self, origin: str) -> bool:
-        """Has another site, or a script, brought the browser here, and no person who typed or clicked on our pages?"""
+        """Whether another origin or a script led the browser here, not a user who typed a URL or clicked on our pages."""
         is_script = self.header(b"sec-fetch-site") == "same-origin" and self.header(b"sec-fetch-user") is None
         return is_script or self.is_from_elsewhere(origin)
 
     def is_same_origin(self, origin: str) -> bool:
-        """Did one of our own pages make this request? Old browsers are judged by Origin, then Referer."""
+        """Whether one of our own pages sent this: by Fetch Metadata or, in old browsers, by `Origin`, then `Referer`."""
         if self.has(b"sec-fetch-site"):
             return self.header(b"sec-fetch-site") == "same-origin"
         if self.has(b"origin"):
@@ -234,43 +238,46 @@ class Request:
         referer = self.header(b"referer") or ""
         return referer == origin or referer.startswith(origin + "/")
 
-    def acts_from_elsewhere(self, origin: str, allowed: Collection[str]) -> bool:
-        """Would this change something, and may a page of another site have made it? Then it must not act for the user.
+    def may_be_forged(self, origin: str, allowed: Collection[str]) -> bool:
+        """Whether this is a cross-site request that may change something (CSRF): it must not act as the user.
+
+        A request with neither `Origin` nor Fetch Metadata passes: it is not from a browser, because all browsers send
+        `Origin` with methods that are not safe.
 
         Args:
-            origin: our own.
-            allowed: further origins that may.
+            origin: our own origin.
+            allowed: further origins whose pages may send such requests.
 
-        Source: Fetch Metadata; RFC 6454 §7.3. What says nothing of itself is no browser's: they all send `Origin`.
+        Source: Fetch Metadata; RFC 6454 §7.3.
         """
         if self.is_safe:
             return False
         origins, sites = self.values(b"origin"), self.values(b"sec-fetch-site")
         if len(origins) > 1 or len(sites) > 1:
             return True
-        stated = origins[0].decode("latin-1") if origins else None
+        sender = origins[0].decode("latin-1") if origins else None
         site = sites[0] if sites else None
-        if stated is not None and stated in allowed:
+        if sender is not None and sender in allowed:
             return False
-        if stated is None:
+        if sender is None:
             return site not in (None, b"same-origin", b"none")
-        if stated == "null":  # a page that hides where it is; the browser knows all the same
+        if sender == "null":  # the page hides its origin; Fetch Metadata still tells whether it is ours
             return site != b"same-origin"
-        return stated != origin or site == b"cross-site"
+        return sender != origin or site == b"cross-site"
 
     def parameters(self) -> list[tuple[str, str]]:
-        """Read the query.
+        """Read the parameters of the query.
 
         Raises:
-            RequestRejected: too long, or too many.
+            RequestRejected: too long, too many, or not UTF-8.
         """
         return read_form(self.query)
 
 
 def methods_of(method: str) -> tuple[str, ...]:
-    """Return all methods that somebody may take one for; `WEBSOCKET` is that of a handshake."""
-    known = _TAKEN_FOR.get(method) or _TAKEN_FOR.get(method.strip().upper())
-    return tuple(METHODS) if known is None else known  # of an unknown one nobody knows what an app makes
+    """Return all methods as which an app may serve a request; `WEBSOCKET` stands for a handshake."""
+    served_as = _SERVED_AS.get(method) or _SERVED_AS.get(method.strip().upper())
+    return tuple(METHODS) if served_as is None else served_as  # an app may serve an unknown method as any of them
 
 
 def read_form(data: bytes) -> list[tuple[str, str]]:
@@ -280,8 +287,9 @@ def read_form(data: bytes) -> list[tuple[str, str]]:
         RequestRejected: too long, too many, or not UTF-8.
     """
     if len(data) > MAX_QUERY_LENGTH:
-        raise RequestRejected("parameters_too_long", f"more than {MAX_QUERY_LENGTH} bytes")
+        raise RequestRejected("parameters_too_long", f"expected at most {MAX_QUERY_LENGTH} bytes, got {len(data)}")
     try:
         return parse_qsl(data.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=MAX_PARAMETERS)
     except ValueError as exc:
-        raise RequestRejected("parameters_malformed", "too many, or not UTF-8") from exc
+        detail = f"expected at most {MAX_PARAMETERS} parameters, URL-encoded in UTF-8"
+        raise RequestRejected("parameters_malformed", detail) from exc

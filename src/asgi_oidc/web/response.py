@@ -1,4 +1,4 @@
-"""What the browser gets from us: a response as a value, never to be kept by a cache (RFC 9111 §5.2.2.5)."""
+"""The middleware's own responses to the browser, as plain values; no cache may store them (RFC 9111 §5.2.2.5)."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -6,15 +6,15 @@ from dataclasses import dataclass, field, replace
 
 Headers = tuple[tuple[bytes, bytes], ...]
 
-REFERRER_POLICY = b"same-origin"  # not "no-referrer": with it a form of ours would be sent with "Origin: null"
-REFERRER_POLICY_OF_LEAVING = b"strict-origin"  # the same for a form that goes to another site
+REFERRER_POLICY = b"same-origin"  # not "no-referrer": browsers would send our forms with "Origin: null"
+REFERRER_POLICY_OF_LEAVING = b"strict-origin"  # for a form that is posted to another origin, for the same reason
 
 _UNCACHEABLE: Headers = ((b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff"))
 
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """Status, headers and the whole body."""
+    """A complete response: status, headers and body."""
 
     status: int
     headers: Headers = field(default=(), repr=False)
@@ -35,34 +35,38 @@ class Response:
 
 
 def redirect(url: str) -> Response:
-    """Send the browser on with 303: never with the method and the form that it came with (RFC 9700 §4.12)."""
+    """Redirect the browser with 303, so that it does not repeat its POST with the form (RFC 9700 §4.12)."""
     return Response(303, (*_headers(), (b"location", url.encode("ascii")), (b"content-length", b"0")))
 
 
 def response_with_body(
     status: int, body: bytes, *headers: tuple[bytes, bytes], referrer_policy: bytes = REFERRER_POLICY
 ) -> Response:
-    """Respond with the whole body, in a way that no cache keeps and no browser takes for another type."""
+    """Return a response that no cache stores, and whose type no browser guesses (`nosniff`)."""
     length = (b"content-length", str(len(body)).encode("ascii"))
     return Response(status, (*_headers(referrer_policy), *headers, length), body)
 
 
 def json_response(members: Mapping[str, object], *, status: int = 200) -> Response:
-    """Answer a program with JSON."""
+    """Return a JSON response."""
     return response_with_body(status, _encode(members), (b"content-type", b"application/json"))
 
 
 def problem(status: int, error: str, title: str, **members: object) -> Response:
-    """Answer a program with a problem (RFC 9457); `error` is its stable name."""
+    """Return an error for a program, as problem details (RFC 9457); `error` is its stable code."""
     document = {"type": "about:blank", "title": title, "status": status, "error": error, **members}
     return response_with_body(status, _encode(document), (b"content-type", b"application/problem+json"))
 
 
 def challenge(login_url: str, parameters: Mapping[str, str]) -> tuple[bytes, bytes]:
-    """Write the header that says how to sign in (RFC 9110 §11.6.1), and what else is needed (RFC 6750 §3, RFC 9470)."""
-    told = {"realm": "sign-in", "form-action": login_url, **parameters}
-    words = ", ".join(f'{name}="{_quoted(value)}"' for name, value in told.items())
-    return (b"www-authenticate", f"Cookie {words}".encode("ascii", "replace"))
+    """Return the `WWW-Authenticate` header of a 401 (RFC 9110 §11.6.1).
+
+    Args:
+        parameters: what else is required, such as scopes or a step-up (RFC 6750 §3, RFC 9470).
+    """
+    members = {"realm": "sign-in", "form-action": login_url, **parameters}
+    listed = ", ".join(f'{name}="{_quoted(value)}"' for name, value in members.items())
+    return (b"www-authenticate", f"Cookie {listed}".encode("ascii", "replace"))
 
 
 def _quoted(value: str) -> str:
@@ -70,7 +74,7 @@ def _quoted(value: str) -> str:
 
 
 def _encode(members: Mapping[str, object]) -> bytes:
-    # ASCII only, so that no reader can take the bytes for another charset.
+    # ASCII only, so that the bytes mean the same in every charset.
     return json.dumps(members, ensure_ascii=True, separators=(",", ":")).encode("ascii")
 
 
