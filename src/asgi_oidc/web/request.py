@@ -225,12 +225,12 @@ class Request:
         return self.has(b"referer") and not self.is_same_origin(origin)
 
     def is_sent_by_other_site(self, origin: str) -> bool:
-        """Whether another origin or a script led the browser here, not a user who typed a URL or clicked on our pages."""
+        """Whether another origin or a script led the browser here, not a user who typed a URL or clicked on a link."""
         is_script = self.header(b"sec-fetch-site") == "same-origin" and self.header(b"sec-fetch-user") is None
         return is_script or self.is_from_elsewhere(origin)
 
     def is_same_origin(self, origin: str) -> bool:
-        """Whether one of our own pages sent this: by Fetch Metadata or, in old browsers, by `Origin`, then `Referer`."""
+        """Whether one of our own pages sent this: by Fetch Metadata; in old browsers, by `Origin` or else `Referer`."""
         if self.has(b"sec-fetch-site"):
             return self.header(b"sec-fetch-site") == "same-origin"
         if self.has(b"origin"):

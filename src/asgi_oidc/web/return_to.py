@@ -88,5 +88,5 @@ class ReturnPaths:
         return checked
 
     def check_page(self, url: str) -> str | None:
-        """Return the path of a page, given by its full URL (`Referer`), if it is ours and a browser may return to it."""
+        """Return the path of a page, given by its URL (`Referer`), if it is ours and a browser may return to it."""
         return self.check(url) if url.startswith(f"{self.origin}/") else None
