@@ -340,7 +340,7 @@ async def test_an_unwritten_revocation_is_written_with_the_next_read(here, there
 async def test_a_revocation_that_grows_while_it_is_written_is_written_again(here, there, store):
     """The newer one ends more."""
     newer = here.revocations.sign_out(sub="alice", sid=None, now=NOW, until=NOW * 1000 + 7)
-    older = [mark._replace(at=NOW * 1000 - 7) for mark in newer]
+    older = [mark._replace(covers_until=NOW * 1000 - 7) for mark in newer]
 
     async def grow() -> None:
         await here.feed.write_soon(newer)

@@ -1,6 +1,7 @@
-"""Marks that all processes share: a log in a store, which each of them reads again every second while it is asked.
+"""The revocation feed: tells the other processes which sessions were revoked, through a store.
 
-A request does not wait for that, unless nobody has looked for some seconds.
+Each process that serves requests reads the feed about once a second, in the background. A request waits for a read only
+if the last one was some seconds ago.
 """
 
 from collections import OrderedDict
@@ -13,48 +14,54 @@ from asgi_oidc.sessions.revocations import FOR_EVER, Revocation, Revocations, me
 from asgi_oidc.single_flight import SingleFlight
 from asgi_oidc.stores.guarded_store import GuardedStore
 
-FRESH = 1.0  # seconds since the last look in which nobody looks again
-STALE = 5.0  # seconds after which a request waits for the next look
-FULL_READ_DEADLINE = 10.0  # seconds for a look at everything
-RECENT = 120  # seconds that a mark is in the list that is read again and again
-RECENT_ALONE = 700  # the same where that list is all there is: longer than a login may wait for its callback
-GAP = 60  # seconds without a look after which that list may have lost some: then all is read
-MAX_LISTED = 100_000  # marks in one list; 800 a second for the recent ones, millions for the others
-MAX_UNWRITTEN = 50_000  # marks that wait for a store which takes nothing; each cost its author a login and a refresh
-MAX_WRITTEN = 10_000  # marks that are taken out when a newer one of the same name is written
-SHARDS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"  # how names begin
+FRESH = 1.0  # seconds after a read in which the feed is not read again
+STALE = 5.0  # seconds after a read from which a request waits for the next one
+FULL_READ_DEADLINE = 10.0  # seconds for reading all lists
+RECENT = 120  # seconds that a revocation stays in the list of recent ones, which every read fetches
+RECENT_ALONE = 700  # the same if there are no other lists: longer than a login may wait for its callback
+GAP = 60  # seconds without a read after which that list may have dropped unread ones: then all lists are read
+MAX_LISTED = 100_000  # revocations in one list: 800 a second of recent ones, millions in the shards together
+MAX_UNWRITTEN = 50_000  # revocations that wait for a store that is down; to cause one takes a login and a refresh
+MAX_WRITTEN = 10_000  # names whose last revocation is known, and so can be removed when a newer one is written
+SHARDS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"  # first characters of names
 
 
 class RevocationFeed(Protocol):
-    """Where processes tell each other what ended. With a store, all that waits raises `StoreUnavailable`."""
+    """Publishes revocations to the other processes, and reads theirs.
+
+    Coroutines raise `StoreUnavailable` if a store is used and does not answer, unless they say otherwise.
+    """
 
     def is_due(self) -> bool:
-        """Say whether `poll` has anything to do."""
+        """Return whether `poll` would read the feed."""
 
     async def poll(self) -> None:
-        """Know what ended some seconds ago; most often that takes no time."""
+        """Make sure that revocations older than a few seconds are known; usually returns at once."""
 
     async def catch_up(self) -> None:
-        """Know all that ended before this call."""
+        """Make sure that all revocations from before this call are known."""
 
     async def catch_up_together(self) -> None:
-        """The same, where anybody can make many ask at once."""
+        """Do the same, but share one read between concurrent calls: for requests that an attacker can send in bulk."""
 
     async def try_to_catch_up(self) -> None:
-        """Know what ended by now, if that can be known; it raises nothing."""
+        """Read the feed now, if the store answers; never raises."""
 
     async def write(self, revocations: Iterable[Revocation]) -> None:
-        """Tell the others."""
+        """Publish revocations."""
 
     async def write_soon(self, revocations: Iterable[Revocation]) -> None:
-        """Tell the others, now or as soon as that can be done; it raises nothing."""
+        """Publish revocations now, or as soon as the store answers again; never raises."""
 
     async def drained(self) -> None:
-        """Wait until no look is under way in the background."""
+        """Wait until no read is under way in the background."""
 
 
 async def try_to_write(feed: RevocationFeed, revocations: Iterable[Revocation]) -> None:
-    """Tell the others where the session is gone from a store: only websockets elsewhere live on for a while without."""
+    """Publish revocations of sessions that are deleted from the store already, and only log a failure.
+
+    Without the feed, open websockets and responses in other processes go on until they read the store the next time.
+    """
     try:
         await feed.write(revocations)
     except StoreUnavailable as error:
@@ -62,36 +69,40 @@ async def try_to_write(feed: RevocationFeed, revocations: Iterable[Revocation]) 
 
 
 class NoFeed:
-    """`RevocationFeed` of a process that is alone, or knows nobody."""
+    """`RevocationFeed` of a process that shares no store with others: every method does nothing."""
 
     def is_due(self) -> bool:
-        """Say that it has not."""
+        """Return False: there is no feed to read."""
         return False
 
     async def poll(self) -> None:
-        """There is nothing to hear."""
+        """Do nothing: there is no feed to read."""
 
     async def catch_up(self) -> None:
-        """There is nothing to hear."""
+        """Do nothing: there is no feed to read."""
 
     async def catch_up_together(self) -> None:
-        """There is nothing to hear."""
+        """Do nothing: there is no feed to read."""
 
     async def try_to_catch_up(self) -> None:
-        """There is nothing to hear."""
+        """Do nothing: there is no feed to read."""
 
     async def write(self, revocations: Iterable[Revocation]) -> None:
-        """There is nobody to tell."""
+        """Do nothing: there are no other processes."""
 
     async def write_soon(self, revocations: Iterable[Revocation]) -> None:
-        """There is nobody to tell."""
+        """Do nothing: there are no other processes."""
 
     async def drained(self) -> None:
-        """There is nothing to wait for."""
+        """Do nothing: there is nothing to wait for."""
 
 
 class StoredFeed:
-    """`RevocationFeed` in a store."""
+    """`RevocationFeed` in a store that processes share.
+
+    Each revocation is a member of an index of the store: of the list of recent ones, and, if sessions are in cookies,
+    also of one of 64 shards that keep it for as long as such a session may live.
+    """
 
     def __init__(
         self,
@@ -103,14 +114,14 @@ class StoredFeed:
         now: Callable[[], int],
         ticks: Callable[[], float],
     ) -> None:
-        """Share the marks of `revocations`.
+        """Share `revocations` with the other processes.
 
         Args:
-            prefix: of all keys.
-            lifetime: seconds that a mark is kept for processes that start later; None where sessions are in a store
-                themselves, and gone from there.
+            prefix: of all keys in the store.
+            lifetime: seconds that a revocation is kept for processes that start later; None if sessions are in a store
+                themselves, and deleted from there.
             now: seconds since the epoch.
-            ticks: seconds that only go forward.
+            ticks: seconds of a monotonic clock.
         """
         self._revocations = revocations
         self._store = store
@@ -123,38 +134,40 @@ class StoredFeed:
         self._unwritten: dict[str, Revocation] = {}
         self._written: OrderedDict[str, Revocation] = OrderedDict()  # by name
         self._reads: SingleFlight[None] = SingleFlight()
-        self._reads_begun = self._reads_done = 0  # looks of those who catch up
+        self._reads_begun = self._reads_done = (
+            0  # number of the last read for `catch_up_together` that began, and that is done
+        )
 
     def is_due(self) -> bool:
-        """Say whether nobody has looked for a second."""
+        """Return whether the last read was more than a second ago."""
         return self._seconds_since_read() > FRESH
 
     async def poll(self) -> None:
-        """Look in the background, or wait when the last look is too long ago."""
+        """Read the feed in the background, or wait for the read if the last one is too long ago."""
         age = self._seconds_since_read()
         if age <= FRESH:
             return
         if age <= STALE:
             self._reads.start("in the background", self._try_to_read)
-        else:  # not with the one in the background: nobody hears when that fails
+        else:  # not the same read as in the background, whose errors are only logged
             await self._reads.run("while they wait", self._read_store)
 
     async def catch_up(self) -> None:
-        """Look now; a look that began before does not count."""
+        """Read the feed now; a read that began earlier may have missed something."""
         await self._read_store()
 
     async def catch_up_together(self) -> None:
-        """The same, in one look for all who ask meanwhile."""
+        """Read the feed once for all concurrent callers; the read begins after each of the calls."""
         needed = self._reads_begun + 1
         while self._reads_done < needed:
             await self._reads.run("to catch up", self._numbered_read)
 
     async def try_to_catch_up(self) -> None:
-        """Look, so that no request has to; what fails is found out by the next request that waits."""
+        """Read the feed and only log a failure: the next request that has to wait reports it."""
         await self._try_to_read()
 
     async def write(self, revocations: Iterable[Revocation]) -> None:
-        """Write to the list of all, then to the list of those that are news."""
+        """Write revocations to their shard first, if there are shards, then to the list of recent ones."""
         for revocation in revocations:
             older = self._written.pop(revocation.name, revocation)
             newer = merged(revocation, older)
@@ -166,21 +179,23 @@ class StoredFeed:
             self._remember_written(newer)
 
     async def write_soon(self, revocations: Iterable[Revocation]) -> None:
-        """Write; what cannot be written is tried again with every look."""
+        """Write revocations; those that cannot be written are tried again with every read."""
         self._unwritten |= {revocation.name: revocation for revocation in revocations}
         while len(self._unwritten) > MAX_UNWRITTEN:
             del self._unwritten[next(iter(self._unwritten))]
-        await self._write_unwritten()
+        await self._retry_unwritten()
 
     async def drained(self) -> None:
-        """Wait for the looks that requests began."""
+        """Wait for the reads that requests began."""
         await self._reads.drained()
 
     async def _link(self, index: str, member: str, *, lifetime: int) -> None:
         if await self._store.link(index, member, lifetime=lifetime, most=MAX_LISTED):
-            raise StoreUnavailable("ended_log_full", f"more than {MAX_LISTED} sign-outs at once")
+            raise StoreUnavailable(
+                "ended_log_full", f"more than {MAX_LISTED} revocations in one list: the oldest was dropped"
+            )
 
-    async def _write_unwritten(self) -> None:
+    async def _retry_unwritten(self) -> None:
         try:
             for name, revocation in list(self._unwritten.items()):
                 await self.write([revocation])
@@ -190,24 +205,27 @@ class StoredFeed:
             events.log(events.STORE_FAILED, code=error.code, detail=error.detail)
 
     def _lists(self, name: str) -> list[tuple[str, int]]:
-        """Say in which lists a mark stands, and for how many seconds."""
+        """Return the lists that a revocation belongs to, each with the seconds that it stays there."""
         if self._lifetime is None:
             return [(self._recent, RECENT_ALONE)]
         return [(self._shard(name[0]), self._lifetime), (self._recent, RECENT)]
 
     def _remember_written(self, revocation: Revocation) -> None:
-        if revocation.at == FOR_EVER:  # one session ends once
+        if revocation.covers_until == FOR_EVER:  # a session ends only once: no newer one will follow
             return
         self._written[revocation.name] = revocation
         if len(self._written) > MAX_WRITTEN:
             self._written.popitem(last=False)
 
     async def _remove_older(self, revocation: Revocation) -> None:
-        """Take out what a newer mark of the same name says as well: who signs out again and again fills no list."""
+        """Remove a revocation that a newer one of the same name includes.
+
+        Otherwise a user who signs out again and again could fill the lists.
+        """
         try:
             for index, _ in self._lists(revocation.name):
                 await self._store.unlink(index, _encode(revocation))
-        except StoreUnavailable as error:  # the newer one is there, and counts
+        except StoreUnavailable as error:  # harmless: the newer one is written
             events.log(events.STORE_FAILED, code=error.code, detail=error.detail)
 
     async def _numbered_read(self) -> None:
@@ -219,29 +237,33 @@ class StoredFeed:
     async def _try_to_read(self) -> None:
         try:
             await self._read_store()
-        except StoreUnavailable as error:  # the next one who asks later waits, and is told
+        except StoreUnavailable as error:  # if it lasts, a later request waits for its own read and gets the error
             events.log(events.STORE_FAILED, code=error.code, detail=error.detail)
 
     async def _read_store(self) -> None:
-        await self._write_unwritten()
-        begun = self._ticks(), self._now()
-        everything = [self._shard(first) for first in SHARDS] if self._lifetime is not None else []
+        await self._retry_unwritten()
+        started_at = self._ticks(), self._now()
+        shards = [self._shard(first) for first in SHARDS] if self._lifetime is not None else []
         members: list[str] = []
-        for index in everything if self._seconds_since_read() > GAP else ():
+        for index in shards if self._seconds_since_read() > GAP else ():
             members += await self._store.linked(index)
-            if self._ticks() - begun[0] > FULL_READ_DEADLINE:
-                raise StoreUnavailable("store_timeout", f"more than {FULL_READ_DEADLINE:g} s for all that has ended")
+            if self._ticks() - started_at[0] > FULL_READ_DEADLINE:
+                raise StoreUnavailable(
+                    "store_timeout", f"reading all revocations took more than {FULL_READ_DEADLINE:g} s"
+                )
         recent = await self._store.linked(self._recent)
-        revocations = [
-            _decode(member) for member in (*members, *(it for it in recent if it not in self._recent_members))
-        ]
-        # In the order in which they were made: of too many, the oldest go.
+        new = [member for member in recent if member not in self._recent_members]
+        revocations = [_decode(member) for member in (*members, *new)]
+        # In the order in which they were made: if there are too many, the oldest are forgotten.
         for revocation in sorted(revocations, key=lambda revocation: revocation.made_at):
             self._revocations.add(revocation, now=self._now())
-        self._last_read_at, self._recent_members = begun, set(recent)
+        self._last_read_at, self._recent_members = started_at, set(recent)
 
     def _seconds_since_read(self) -> float:
-        """Seconds since the last look, by whichever clock says more: one may be set, the other may have slept."""
+        """Return the seconds since the last read, by the clock that shows more.
+
+        The wall clock may have been set back; the monotonic clock may have stopped while the machine slept.
+        """
         if self._last_read_at is None:
             return float("inf")
         ticks, now = self._last_read_at
@@ -256,12 +278,14 @@ class StoredFeed:
 
 
 def _encode(revocation: Revocation) -> str:
-    return f"{revocation.at}:{revocation.effective_at}:{revocation.made_at}:{revocation.name}"
+    return f"{revocation.covers_until}:{revocation.effective_at}:{revocation.made_at}:{revocation.name}"
 
 
 def _decode(member: str) -> Revocation:
     try:
-        at, effective_at, made_at, name = member.split(":")
-        return Revocation(name, int(at), int(effective_at), int(made_at))
+        covers_until, effective_at, made_at, name = member.split(":")
+        return Revocation(name, int(covers_until), int(effective_at), int(made_at))
     except ValueError as exc:
-        raise StoreUnavailable("store_garbage", "a sign-out that asgi-oidc did not write") from exc
+        raise StoreUnavailable(
+            "store_garbage", "the revocation feed contains an entry that asgi-oidc did not write"
+        ) from exc

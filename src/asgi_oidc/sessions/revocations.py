@@ -1,7 +1,9 @@
-"""What is over stays over: sessions that ended, and all sessions of a user, or at the provider, that were signed out.
+"""Revocations: which sessions are over, so that no late request and no copy of a cookie brings one back.
 
-A mark says "what has this name and began until then is over". A login that knows of a mark when it starts begins after
-it, in logical time: who was signed out can sign in again in the same second, and no older copy comes back by that.
+A revocation has a name (of one session, of a user, or of a session at the provider) and a time: every session of that
+name that began until then is over. Sessions begin in logical time: a login begins after all revocations that this
+process knew when the login started. So a user who was signed out can sign in again in the same second, and that does
+not bring older copies of a session back.
 """
 
 from collections import Counter, OrderedDict
@@ -10,48 +12,63 @@ from typing import NamedTuple
 
 from asgi_oidc.sessions.session import Login, Session
 
-MAX_REVOCATIONS = 200_000  # marks; 50 to 130 MB, and each costs its author a login, or the provider a call
-MAX_PER_USER = 1000  # marks made here on account of one user; beyond, one mark ends all sessions of that user
-MAX_SIDS = 50_000  # whose users are remembered, those of the latest logins; 10 to 30 MB
+MAX_REVOCATIONS = 200_000  # 50 to 130 MB; to cause one takes a login, or a call by the provider
+MAX_PER_USER = 1000  # revocations that one user causes here; after that, a single one ends all sessions of the user
+MAX_SIDS = 50_000  # `sid` values whose users are remembered, those of the latest logins; 10 to 30 MB
 MAX_NAME_LENGTH = 255  # characters of a `sid` in a logout token
-MAX_USERS_PER_SID = 4  # a provider that gives one `sid` to more than that names nobody by it
-MAX_LOGINS = 50_000  # whose names are remembered; some 50 MB at worst, and each takes microseconds to make
+MAX_USERS_PER_SID = 4  # users remembered per `sid`; one that a provider gives to more users identifies none of them
+MAX_LOGINS = 50_000  # logins whose names are cached; some 50 MB at worst, and each takes microseconds to compute
 SKEW = 2000  # milliseconds by which the clocks of machines that share nothing may differ
-FOR_EVER = 1 << 62  # milliseconds: the session of this id is over whenever it began
-LONG_AGO = 0  # seconds since the epoch
-AT_ONCE, REPLACED = 0, 1  # seconds since the epoch: over at any time; the difference tells why
+FOR_EVER = 1 << 62  # logical milliseconds: the session is over, whenever it began
+LONG_AGO = 0  # seconds since the epoch: the session ended, but the time is not known
+AT_ONCE, REPLACED = 0, 1  # seconds since the epoch: over at any time. Two values, to tell a replaced session apart
 
 NamingScheme = Callable[[str, str], tuple[str, ...]]
-"""Makes the names of a mark, of its kind and what it is about.
+"""Returns the names of a revocation, for its kind and a value.
 
-Kinds: `id`, `sub`, `sid`, `both` (a user's session at the provider), `lone` (a user's sessions without a `sid`), and
-`tokens`: that one is not about a session, but about tokens of it that newer ones have outdated.
+Kinds: `id` (a session), `sub` (a user), `sid` (a session at the provider), `both` (one user in one session at the
+provider), `lone` (the sessions of a user that have no `sid`), and `tokens` (not a session, but its older tokens).
 """
 
 
 class Moment(NamedTuple):
-    """When a login starts: milliseconds since the epoch, and how many marks are known."""
+    """When a login starts.
+
+    Attributes:
+        at: milliseconds since the epoch.
+        version: `Revocations.version` at that time; later revocations are not known to the login.
+    """
 
     at: int
-    known: int
+    version: int
 
 
 class Revocation(NamedTuple):
-    """The end of whatever has its name.
+    """Ends all sessions of a name that began until some time, or the older tokens of one session.
 
     Attributes:
-        at: milliseconds; what began until then is over. Of kind `tokens`: the least generation that still counts.
-        effective_at: seconds since the epoch; what was replaced lives on for a moment.
-        made_at: seconds since the epoch; it means nothing that was created later.
+        covers_until: logical milliseconds; sessions that began until then are over. Of kind `tokens`: the lowest
+            generation of tokens that is still valid.
+        effective_at: seconds since the epoch; a replaced session stays valid until then, for requests under way.
+        made_at: seconds since the epoch; it is not meant for sessions that are created later.
     """
 
     name: str
-    at: int
+    covers_until: int
     effective_at: int
     made_at: int
 
 
 class _Entry(NamedTuple):
+    """A known revocation.
+
+    Attributes:
+        version: `Revocations.version` once it was added.
+        forget_at: seconds since the epoch.
+        was_replaced: whether any revocation of this name came from a replacement by a new session.
+        user: the `sub` that it counts against, see `Revocations.is_at_limit`.
+    """
+
     revocation: Revocation
     version: int
     forget_at: float
@@ -60,23 +77,26 @@ class _Entry(NamedTuple):
 
 
 class _Names(NamedTuple):
+    """All names under which the session of a login, and its tokens, may be revoked."""
+
     session: tuple[str, ...]
     tokens: tuple[str, ...]
 
 
 class Revocations:
-    """A bounded set of marks.
+    """A bounded set of revocations.
 
-    When one has to go that is still needed, all sessions that were created before it are over: it fails closed. So that
-    no single user can bring that about, each has a bound of their own (`is_at_limit`).
+    It fails closed: if it is full and a revocation that is still needed has to be forgotten, all sessions that were
+    created before that revocation are over. Each user has a limit of their own (`is_at_limit`), so that no single user
+    can cause this.
 
     Attributes:
-        version: another number whenever more may be over than before.
+        version: changes whenever a session that was valid before may be revoked now.
     """
 
     def __init__(
         self,
-        name: NamingScheme,
+        names_for: NamingScheme,
         *,
         lifetime: int,
         needed_for: int,
@@ -85,34 +105,35 @@ class Revocations:
         max_per_user: int = MAX_PER_USER,
         is_shared: bool = False,
     ) -> None:
-        """Start with nothing.
+        """Start without any revocation.
 
         Args:
-            name: how marks are named here.
-            lifetime: seconds that a mark is remembered.
-            needed_for: seconds after which no session is left that it could end; one that goes earlier ends them all.
+            names_for: how revocations are named.
+            lifetime: seconds that a revocation is remembered.
+            needed_for: seconds after which no session is left that a revocation could end; if one is forgotten
+                earlier, all sessions that are older than it are over.
             skew: milliseconds by which the clocks of processes may differ.
-            is_shared: whether a mark made here has to be told to other processes, see `mark_published`.
+            is_shared: whether revocations made here have to be published to other processes, see `mark_published`.
         """
-        self._names_for = name
+        self._names_for = names_for
         self._lifetime = lifetime
         self._needed_for = needed_for
         self._skew = skew
         self._max_revocations = max_revocations
         self._max_per_user = max_per_user
         self._is_shared = is_shared
-        self._count_by_user: Counter[str] = Counter()  # how many marks are known of each user
-        self._users_by_sid: OrderedDict[str, tuple[str, ...]] = OrderedDict()  # by `sid`
-        self._unpublished: set[str] = set()  # names of marks made here that other processes may not have
+        self._count_by_user: Counter[str] = Counter()  # revocations that each user has caused
+        self._users_by_sid: OrderedDict[str, tuple[str, ...]] = OrderedDict()
+        self._unpublished: set[str] = set()  # names of revocations that other processes may not know yet
         self._entries: OrderedDict[str, _Entry] = OrderedDict()
         self._names_by_login: dict[tuple[str, str, str | None], _Names] = {}
         self.version = 0
-        self._latest_time = 0  # milliseconds; of all marks, and of all logins here: the clock may be set back
-        self._all_ended_until = -1  # seconds since the epoch
+        self._latest_time = 0  # logical milliseconds, of all revocations and logins here: the clock may be set back
+        self._all_ended_until = -1  # seconds since the epoch; sessions that were created until then are over
 
     def remember_user(self, *, sub: str, sid: object) -> None:
-        """Note whose session at the provider has this `sid`: a sign-out may name nothing else."""
-        if not isinstance(sid, str) or len(sid) > MAX_NAME_LENGTH:  # no logout token names it
+        """Remember which user a `sid` belongs to: a logout token may contain only the `sid`."""
+        if not isinstance(sid, str) or len(sid) > MAX_NAME_LENGTH:  # no logout token can contain it
             return
         users = self._users_by_sid.pop(sid, ())
         self._users_by_sid[sid] = users if sub in users else (*users, sub)[:MAX_USERS_PER_SID]
@@ -120,74 +141,92 @@ class Revocations:
             self._users_by_sid.popitem(last=False)
 
     def users_of(self, sid: str) -> Collection[str]:
-        """Name the users that were seen with a `sid`."""
+        """Return the users that have signed in with a `sid`."""
         return self._users_by_sid.get(sid, ())
 
     def is_at_limit(self, sub: str) -> bool:
-        """Say whether a user has so many marks that the next has to end all sessions of that user."""
+        """Return whether a user has caused so many revocations that the next must end all sessions of that user."""
         return self._count_by_user[sub] >= self._max_per_user
 
     def moment(self, *, now: float) -> Moment:
-        """Note when a login starts, before the provider is asked for anything."""
+        """Return when a login starts; to be called before any call to the provider."""
         return Moment(int(now * 1000), self.version)
 
     def begin(self, moment: Moment, *, sub: str, sid: str | None) -> int:
-        """Say when a login began, in logical milliseconds: after all marks known when it started, before all others."""
-        found = (self._entries.get(name) for name in self._names(sub, sid))
-        before = [known.revocation.at + 1 for known in found if known is not None and known.version <= moment.known]
+        """Return when a session begins, in logical milliseconds.
+
+        That is after all revocations that were known when the login started, and before all that came since: a user
+        who is signed out during the login must not be signed in by it.
+        """
+        found = (self._entries.get(name) for name in self._names_of_user(sub, sid))
+        before = [
+            entry.revocation.covers_until + 1
+            for entry in found
+            if entry is not None and entry.version <= moment.version
+        ]
         began = max([moment.at, *before])
         self._latest_time = max(self._latest_time, began)
         return began
 
     def effective_at(self, login: Login) -> int | None:
-        """Say from when on a session is over, in seconds since the epoch; None for one that nobody ended."""
+        """Return from when on a session is over, in seconds since the epoch; None if it is not revoked."""
         if login.created_at <= self._all_ended_until:
             return AT_ONCE
         if not self._entries:
             return None
         found = (self._entries.get(name) for name in self._names_of(login).session)
         ends = [
-            known.revocation.effective_at for known in found if known is not None and login.began <= known.revocation.at
+            entry.revocation.effective_at
+            for entry in found
+            if entry is not None and login.began <= entry.revocation.covers_until
         ]
         return min(ends, default=None)
 
     def is_revoked(self, login: Login, *, now: float) -> bool:
-        """Say whether a session is over at an instant; `math.inf`: now or in a moment."""
+        """Return whether a session is revoked.
+
+        Args:
+            now: seconds since the epoch; `math.inf` to count a replaced session that is still within its grace.
+        """
         effective_at = self.effective_at(login)
         return effective_at is not None and effective_at <= now
 
     def ended_at(self, login: Login, *, now: float) -> int | None:
-        """Say when a session ended, in seconds since the epoch.
+        """Return when a session ended, in seconds since the epoch.
 
         Returns:
-            None for one that is alive, and for one whose end other processes could not be told of: it has not come
-            about yet, and may be tried again. `LONG_AGO` for one that ended with all others of its name: of several
-            such marks only the last is known.
+            None if it is not revoked, or if the revocation could not be published to other processes: then the user
+            may try to sign out again. `LONG_AGO` if it ended together with all sessions of a user or a `sid`: only the
+            latest revocation of that name is known, so the time is not.
         """
         if login.created_at <= self._all_ended_until:
             return LONG_AGO
         found = (self._entries.get(name) for name in self._names_of(login).session if name not in self._unpublished)
-        revocations = [known.revocation for known in found if known is not None and login.began <= known.revocation.at]
+        revocations = [
+            entry.revocation for entry in found if entry is not None and login.began <= entry.revocation.covers_until
+        ]
         ends = [
-            (revocation.at, max(revocation.effective_at, revocation.made_at))
+            (revocation.covers_until, max(revocation.effective_at, revocation.made_at))
             for revocation in revocations
             if revocation.effective_at <= now
         ]
-        return min((instant if at == FOR_EVER else LONG_AGO for at, instant in ends), default=None)
+        return min(
+            (ended_at if covers_until == FOR_EVER else LONG_AGO for covers_until, ended_at in ends), default=None
+        )
 
     def is_outdated(self, session: Session) -> bool:
-        """Say whether the tokens of a session are from before a refresh that changed the user's rights."""
+        """Return whether the tokens of a session are from before a refresh that changed the user's rights."""
         return session.tokens.generation < self.least_generation(session.login)
 
     def least_generation(self, login: Login) -> int:
-        """Return the generation of the oldest tokens of a session that still count."""
+        """Return the lowest generation of a session's tokens that is still valid."""
         if not self._entries:
             return 0
         found = (self._entries.get(name) for name in self._names_of(login).tokens)
-        return max((known.revocation.at for known in found if known is not None), default=0)
+        return max((entry.revocation.covers_until for entry in found if entry is not None), default=0)
 
     def revoke_older_tokens(self, session: Session, *, now: float) -> list[Revocation]:
-        """Revoke all tokens of a session that are older than these."""
+        """Revoke all tokens of a session that are older than its current ones."""
         generation = session.tokens.generation
         revocations = [
             Revocation(name, generation, AT_ONCE, int(now)) for name in self._names_for("tokens", session.id)
@@ -195,25 +234,25 @@ class Revocations:
         return [self._add(revocation, now=now, user=session.login.sub) for revocation in revocations]
 
     def is_ended(self, session_id: str) -> bool:
-        """Say whether the session of an id ended for good, and was not merely replaced."""
+        """Return whether the session with this id has ended for good, as opposed to being replaced by a new login."""
         found = (self._entries.get(name) for name in self._names_for("id", session_id))
-        return any(known is not None and known.revocation.effective_at == AT_ONCE for known in found)
+        return any(entry is not None and entry.revocation.effective_at == AT_ONCE for entry in found)
 
     def was_replaced(self, session_id: str) -> bool:
-        """Say whether another session took over from the session of an id, whatever became of it since."""
+        """Return whether a new login ever replaced the session with this id, even if it was signed out since."""
         found = (self._entries.get(name) for name in self._names_for("id", session_id))
-        return any(known is not None and known.was_replaced for known in found)
+        return any(entry is not None and entry.was_replaced for entry in found)
 
     def end(
         self, name: str, *, now: float, user: str | None = None, kind: str = "id", grace: int | None = None
     ) -> list[Revocation]:
-        """End one session; an earlier end stands.
+        """End one session; if it was to end earlier anyway, that stays.
 
         Args:
-            name: its id, or what `kind` says.
-            user: the `sub` that the mark counts against, see `is_at_limit`; None where no user brings this about.
-            grace: seconds that it lives on, for what was replaced. What ended for good has none (None): it is over at
-                any time, also when the clock is set back.
+            name: its id, or another name of this `kind`.
+            user: the `sub` that the revocation counts against, see `is_at_limit`; None if no user causes it.
+            grace: seconds for which a replaced session stays valid. None for a session that ends for good: it is over
+                at any time, even if the clock is set back.
         """
         effective_at = AT_ONCE if grace is None else int(now) + grace if grace else REPLACED
         revocations = [Revocation(name, FOR_EVER, effective_at, int(now)) for name in self._names_for(kind, name)]
@@ -221,68 +260,69 @@ class Revocations:
         return [self._add(revocation, now=now, user=user) for revocation in revocations]
 
     def sign_out(self, *, sub: str | None, sid: str | None, now: float, until: int | None = None) -> list[Revocation]:
-        """End all sessions of a user, of a session at the provider, or of both, that began until now, or an instant.
+        """End all sessions of a user, of a session at the provider, or of a user in a session at the provider.
 
-        Of a user who has made too many marks all sessions end, whatever the `sid`.
+        If the user is at the limit of revocations, all sessions of the user end, whatever the `sid`.
 
         Args:
-            until: in logical milliseconds.
+            until: logical milliseconds; only sessions that began until then end. None for all until now.
 
         Returns:
-            Marks to tell the others. They reach further than what this process knows now: with the skew of clocks,
-            which does harm to logins elsewhere where nobody is told.
+            Revocations to publish. They cover more time than those that this process keeps: the possible skew of
+            clocks is added. Processes that read them before a login starts are not affected by that; in others, a
+            login within that span would be revoked as well.
         """
-        at = max(int(now * 1000) + SKEW, self._latest_time + 1) if until is None else until
-        mark_published = at if until is not None else max(at, int(now * 1000) + self._skew)
+        covers_until = max(int(now * 1000) + SKEW, self._latest_time + 1) if until is None else until
+        published_until = covers_until if until is not None else max(covers_until, int(now * 1000) + self._skew)
         revocations: list[Revocation] = []
         for kind, value, user in self._targets_of(sub, sid):
             for name in self._names_for(kind, value):
-                self._add(Revocation(name, at, AT_ONCE, int(now)), now=now, user=user)
-                revocations.append(Revocation(name, mark_published, AT_ONCE, int(now)))
+                self._add(Revocation(name, covers_until, AT_ONCE, int(now)), now=now, user=user)
+                revocations.append(Revocation(name, published_until, AT_ONCE, int(now)))
         self._unpublished.update(revocation.name for revocation in revocations if self._is_shared)
         return revocations
 
     def mark_published(self, revocation: Revocation) -> None:
-        """Note that other processes have a mark."""
+        """Note that other processes can read a revocation."""
         self._unpublished.discard(revocation.name)
 
     def add(self, revocation: Revocation, *, now: float) -> Revocation:
-        """Add a mark of another process; of two with the same name, the one that ends more counts."""
+        """Add a revocation of another process; it is merged with one of the same name, see `merged`."""
         return self._add(revocation, now=now, user=None)
 
     def _add(self, revocation: Revocation, *, now: float, user: str | None) -> Revocation:
         forget_at = revocation.made_at + self._lifetime
         if forget_at <= now:
             return revocation
-        known, was_replaced = self._entries.get(revocation.name), revocation.effective_at != AT_ONCE
-        if known is not None:
-            revocation, was_replaced = merged(revocation, known.revocation), was_replaced or known.was_replaced
-            if revocation == known.revocation:
+        entry, was_replaced = self._entries.get(revocation.name), revocation.effective_at != AT_ONCE
+        if entry is not None:
+            revocation, was_replaced = merged(revocation, entry.revocation), was_replaced or entry.was_replaced
+            if revocation == entry.revocation:
                 return revocation
-            user = known.user
+            user = entry.user
             del self._entries[revocation.name]
         elif user is not None:
             self._count_by_user[user] += 1
         self.version += 1
         self._entries[revocation.name] = _Entry(revocation, self.version, forget_at, was_replaced, user)
-        if revocation.at != FOR_EVER:
-            self._latest_time = max(self._latest_time, revocation.at)
+        if revocation.covers_until != FOR_EVER:
+            self._latest_time = max(self._latest_time, revocation.covers_until)
         self._forget(now=now)
         return revocation
 
     def _names_of(self, login: Login) -> _Names:
-        # Each request asks, and names may be keyed hashes.
+        # Cached, as names may be keyed hashes and every request needs them.
         key = (login.id, login.sub, login.sid)
         names = self._names_by_login.get(key)
         if names is None:
-            session = (*self._names_for("id", login.id), *self._names(login.sub, login.sid))
+            session = (*self._names_for("id", login.id), *self._names_of_user(login.sub, login.sid))
             names = _Names(session, self._names_for("tokens", login.id))
             self._names_by_login[key] = names
             if len(self._names_by_login) > MAX_LOGINS:
                 del self._names_by_login[next(iter(self._names_by_login))]
         return names
 
-    def _names(self, sub: str, sid: str | None) -> Iterator[str]:
+    def _names_of_user(self, sub: str, sid: str | None) -> Iterator[str]:
         yield from self._names_for("sub", sub)
         if sid is None:
             yield from self._names_for("lone", sub)
@@ -291,7 +331,7 @@ class Revocations:
             yield from self._names_for("both", _user_and_sid(sub, sid))
 
     def _forget(self, *, now: float) -> None:
-        # Oldest first; two a call keep up with what comes in.
+        # Oldest first. Each call adds one at most, so removing two keeps up.
         for _ in range(2):
             oldest = next(iter(self._entries.values()))
             if oldest.forget_at > now and len(self._entries) <= self._max_revocations:
@@ -300,24 +340,24 @@ class Revocations:
                 self._all_ended_until = max(self._all_ended_until, oldest.revocation.made_at)
             self._drop(oldest)
 
-    def _drop(self, known: _Entry) -> None:
-        del self._entries[known.revocation.name]
-        self._unpublished.discard(known.revocation.name)
-        if known.user is not None:
-            self._count_by_user[known.user] -= 1
-            if not self._count_by_user[known.user]:
-                del self._count_by_user[known.user]
+    def _drop(self, entry: _Entry) -> None:
+        del self._entries[entry.revocation.name]
+        self._unpublished.discard(entry.revocation.name)
+        if entry.user is not None:
+            self._count_by_user[entry.user] -= 1
+            if not self._count_by_user[entry.user]:
+                del self._count_by_user[entry.user]
 
     def _targets_of(self, sub: str | None, sid: str | None) -> list[tuple[str, str, str | None]]:
-        """Say what a sign-out marks: the kinds of its names, what they are about, and the user they count against.
+        """Return what a sign-out has to revoke: kind and value of each name, and the user it counts against.
 
-        Of `sub` and `lone` each user has one, so that these need no counting.
+        Revocations of the kinds `sub` and `lone` are not counted: there is one per user.
         """
         users = [sub] if sub is not None else self._users_by_sid.get(sid or "", ())
         if sid is not None and any(self.is_at_limit(user) for user in users):
             return [("sub", user, None) for user in users]
         if sub is not None and sid is not None:
-            # A session that has no sid may be the one: nobody can tell.
+            # Sessions without a `sid` end as well: they may belong to this session at the provider.
             return [("both", _user_and_sid(sub, sid), sub), ("lone", sub, None)]
         if sub is not None:
             return [("sub", sub, None)]
@@ -325,14 +365,14 @@ class Revocations:
 
 
 def plain_names(kind: str, value: str) -> tuple[str, ...]:
-    """Name a mark that stays in this process."""
+    """Name revocations that stay in this process: they need no hashing."""
     return (f"{kind} {value}",)
 
 
 def merged(new: Revocation, old: Revocation) -> Revocation:
-    """Make one mark of two with the same name, which ends all that either of them ends."""
-    at, effective_at = max(new.at, old.at), min(new.effective_at, old.effective_at)
-    return Revocation(new.name, at, effective_at, max(new.made_at, old.made_at))
+    """Merge two revocations of the same name into one that ends everything that either of them ends."""
+    covers_until, effective_at = max(new.covers_until, old.covers_until), min(new.effective_at, old.effective_at)
+    return Revocation(new.name, covers_until, effective_at, max(new.made_at, old.made_at))
 
 
 def _user_and_sid(sub: str, sid: str) -> str:
