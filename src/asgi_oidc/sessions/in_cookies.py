@@ -1,4 +1,4 @@
-"""Sessions in sealed cookies: nothing on the server, but what has to be remembered of an answer under way."""
+"""Sessions in sealed cookies; the process remembers only refreshed tokens, last uses, and opened cookies."""
 
 import math
 from collections import OrderedDict
@@ -30,22 +30,24 @@ from asgi_oidc.sessions.undelivered_tokens import UndeliveredTokens
 from asgi_oidc.web.cookie_size import SESSION_SHARE, size_of, size_of_lines
 from asgi_oidc.web.cookies import Cookies
 
-MAX_LAST_USES = 10_000  # sessions; the longest unused go first
+MAX_LAST_USES = 10_000  # sessions; the least recently used are forgotten first
 
 
 class _Opened(msgspec.Struct):
-    """What some cookies hold.
+    """An entry of the cache: the session that was opened from some cookies.
+
+    All instants are seconds since the epoch.
 
     Attributes:
-        name: those cookies, as the table knows them.
-        session: as it stands there.
+        name: names and values of the cookies, which are a key of the entry.
+        session: as the cookies contain it.
         browser_generation: the generation of its tokens.
-        left_behind: names of cookies that are of other sessions.
+        left_behind: names of cookies that belong to other sessions.
         newest: the session with its newest tokens.
-        begins_at, ends_at: it lives in between, in seconds since the epoch.
-        fresh_from, fresh_until: the answer need not bring cookies in between.
-        revocations_version, refreshes_version: all sign-outs and renewals up to these are looked at.
-        touched_at: when the last use was remembered.
+        begins_at, ends_at: the session is valid in between; limits and revocations are taken into account.
+        fresh_from, fresh_until: in between, the response need not set cookies.
+        revocations_version, refreshes_version: the versions that are taken into account.
+        touched_at: when the last use was recorded.
     """
 
     name: tuple[str, ...]
@@ -62,13 +64,13 @@ class _Opened(msgspec.Struct):
     touched_at: int = 0
 
     def __repr__(self) -> str:
-        return f"_Opened(ends_at={self.ends_at})"  # its name is the cookies
+        return f"_Opened(ends_at={self.ends_at})"  # not `name`, which contains the cookies
 
     def __rich_repr__(self) -> list[tuple[str, int]]:
         return [("ends_at", self.ends_at)]
 
     def active(self) -> ActiveSession:
-        """Give it to one request."""
+        """Return the session for one request."""
         return ActiveSession(
             self.newest,
             self.browser_generation,
@@ -81,9 +83,10 @@ class _Opened(msgspec.Struct):
 
 
 class CookieSessions:
-    """`SessionRepository` in the browser.
+    """`SessionRepository` that keeps sessions in the browser.
 
-    What was renewed is known to this process alone; what ended, to all that share a log.
+    Refreshed tokens are known to this process alone until the browser has them; revocations are known to all processes
+    that share a feed.
     """
 
     def __init__(
@@ -96,11 +99,11 @@ class CookieSessions:
         now: Callable[[], int],
         ticks: Callable[[], float],
     ) -> None:
-        """Keep sessions in the cookies of a jar.
+        """Keep sessions in cookies.
 
         Args:
             now: seconds since the epoch.
-            ticks: seconds that only go forward.
+            ticks: seconds of a monotonic clock.
         """
         self._session_cookies = session_cookies
         self._limits = limits
@@ -109,22 +112,24 @@ class CookieSessions:
         self._now = now
         self._ticks = ticks
         self._opened: SessionCache[bytes | tuple[str, ...], _Opened] = SessionCache()
-        self._unreadable_header = b""  # the last header that did not: no secret and no clock makes another of it
-        self._refreshed_tokens = UndeliveredTokens()
+        self._unreadable_header = (
+            b""  # the last one without a session; it cannot get one later, so it is not opened again
+        )
+        self._undelivered = UndeliveredTokens()
         self._last_uses: OrderedDict[str, int] = OrderedDict()
         self._locks: dict[str, tuple[str, float]] = {}
 
     def at_once(self, cookie_header: bytes) -> ActiveSession | None:
-        """Open the cookies, unless these very ones were opened before; only what others ended may have to be asked."""
+        """Return the session from the cache, or open the cookies; None also if the revocation feed has to be read."""
         opened = self._opened.get(cookie_header)
         if opened is None and self.may_have_cookie(cookie_header):
-            opened = self._open_anew(Cookies(cookie_header, self._session_cookies.stem))
+            opened = self._open_cookies(Cookies(cookie_header, self._session_cookies.stem))
         if opened is None or self._feed.is_due():
             return None
         now = self._now()
         if (
             opened.revocations_version != self._revocations.version
-            or opened.refreshes_version != self._refreshed_tokens.version
+            or opened.refreshes_version != self._undelivered.version
         ):
             self._update(opened)
             if opened.newest.tokens.generation > opened.browser_generation:
@@ -138,12 +143,12 @@ class CookieSessions:
         return opened.active()
 
     def may_have_cookie(self, cookie_header: bytes) -> bool:
-        """Look for its name."""
+        """Search for the name of the session cookie, without parsing."""
         return self._session_cookies.may_be_in(cookie_header)
 
     async def open(self, cookies: Cookies) -> ActiveSession | None:
-        """Open the cookies."""
-        opened = self._opened.get(cookies.header) or self._open_anew(cookies)
+        """Return the session from the cache, or open the cookies."""
+        opened = self._opened.get(cookies.header) or self._open_cookies(cookies)
         if opened is None:
             return None
         await self._feed.poll()
@@ -151,7 +156,10 @@ class CookieSessions:
         return opened.active()
 
     async def find(self, cookies: Cookies) -> ActiveSession | NoSession:
-        """Open the cookies; of a session that is over, those that say who signed in may be all that is left."""
+        """Open the cookies, and find out why they contain no session.
+
+        If the tokens are gone, the cookie of the login may still tell which session it was.
+        """
         active = await self.open(cookies)
         if active is not None:
             return active
@@ -165,17 +173,17 @@ class CookieSessions:
         return EXPIRED if now >= login.created_at + self._limits.lifetime else NOT_OURS
 
     def has_cookie(self, cookies: Mapping[str, str]) -> bool:
-        """Look for the cookie that signs somebody in."""
+        """Return whether the cookie of the login is among the cookies."""
         return self._session_cookies.has_cookie(cookies)
 
     def cookie(self, cookies: Mapping[str, str]) -> str:
-        """Give the sealed login."""
+        """Return the sealed login."""
         return cookies.get(self._session_cookies.name, "")
 
     async def begin(
         self, session: Session, cookies: Mapping[str, str], *, unseen: Sequence[str] = (), hides_cookies: bool = False
     ) -> list[bytes]:
-        """Write all cookies."""
+        """Write all cookies of a new session."""
         write, max_age = self._session_cookies.write, self._limits.lifetime
         notes = [self._session_cookies.write_note(session.id, max_age=max_age)] if hides_cookies else []
         lines = self._write_fitting(session, size_of_lines(notes), partial(write, session, cookies, max_age=max_age))
@@ -186,7 +194,10 @@ class CookieSessions:
         ]
 
     async def newest(self, session: Session) -> Session | None:
-        """Look at what this process renewed, and at the last use that it has seen: a request may be open for hours."""
+        """Return the session with the newest tokens that this process has.
+
+        Its last use by any request counts: a request may be open for hours.
+        """
         await self._feed.poll()
         now = self._now()
         seen_at = max(session.seen_at, self._last_uses.get(session.id, 0))
@@ -197,35 +208,35 @@ class CookieSessions:
         return None if self._revocations.is_outdated(newest) else newest
 
     async def change(self, session: Session, change: Change) -> Session | None:
-        """Keep the new tokens here until the browser has them, however the request ends."""
+        """Keep the new tokens in this process: the request may fail before the browser gets them."""
         current = await self.newest(session)
         if current is None:
             return None
         changed = change(current)
-        self._refreshed_tokens.keep(changed)
+        self._undelivered.keep(changed)
         return changed
 
     def keep_unsaved(self, session: Session) -> None:
-        """Keep them, as all others."""
-        self._refreshed_tokens.keep(session)
+        """Keep the tokens in this process, like all refreshed tokens."""
+        self._undelivered.keep(session)
 
     def has_unsaved(self, session_id: str) -> bool:
-        """The browser takes them with the next answer."""
+        """Return False: the browser gets the tokens with the next response."""
         return False
 
     async def touch(self, active: ActiveSession) -> None:
-        """Remember it; the answer brings a cookie."""
+        """Remember the last use in this process; `cookies_due` writes the cookie."""
         self._touch(active.session.id, self._now())
 
     def is_due(self, active: ActiveSession) -> bool:
-        """Most often nothing has happened."""
-        is_known = active.refreshes_version == self._refreshed_tokens.version and not active.is_over
+        """Return whether tokens were refreshed, the session has ended, or the last use has to be written."""
+        is_known = active.refreshes_version == self._undelivered.version and not active.is_over
         return not (is_known and active.fresh_from <= self._now() < active.fresh_until)
 
     def cookies_due(self, active: ActiveSession, cookies: Mapping[str, str]) -> list[bytes]:
-        """Bring tokens that the browser does not have, and the last use, at most once a minute.
+        """Write tokens that the browser does not have, and, at most once a minute, the last use.
 
-        Asked when the answer starts: the session may have ended while the app was at work.
+        Called when the response starts: the session may have ended while the app handled the request.
         """
         session, now = self._with_newest_tokens(active.session), self._now()
         if self._revocations.is_outdated(session):
@@ -246,7 +257,7 @@ class CookieSessions:
         return lines
 
     async def revoke_older_tokens(self, session: Session) -> None:
-        """Tell all processes that share the log: older cookies cannot be deleted everywhere, and may be copies."""
+        """Revoke the tokens in all processes that share a feed: older cookies may have been copied."""
         login, now = session.login, self._now()
         if self._revocations.least_generation(login) or not self._revocations.is_at_limit(login.sub):
             revocations = self._revocations.revoke_older_tokens(session, now=now)
@@ -255,64 +266,64 @@ class CookieSessions:
         await self._feed.write_soon(revocations)
 
     async def end(self, session: Session) -> None:
-        """Dead stays dead: no slower request and no copy of the cookies brings it back where it is heard of."""
-        self._refreshed_tokens.drop(session.id)
-        # All that it took over from: a process that was started since never heard that they were replaced.
+        """Revoke the session, so that neither a late response nor a copy of the cookies brings it back."""
+        self._undelivered.drop(session.id)
+        # With all that it replaced: a process that started since then does not know that they were replaced.
         login = session.login
         await self._feed.write(self._end((login.id, *login.replaced), of=login))
 
     async def end_all(self, *, sub: str | None, sid: str | None) -> int:
-        """They are in the browsers, where the mark finds them."""
+        """Return 0: cookies cannot be deleted remotely; the revocation makes them invalid on the next request."""
         return 0
 
     async def is_sid_of_another_user(self, sid: str, sub: str) -> bool:
-        """Look at the logins that this process has seen; a name that several users had says nothing."""
+        """Look at the logins of this process; a `sid` that several users had identifies none of them."""
         users = self._revocations.users_of(sid)
         return len(users) == 1 and sub not in users
 
     async def may_have_active_session(self, *, sub: str, sid: str | None) -> bool:
-        """Browsers alone know."""
+        """Return True: only the browsers know."""
         return True
 
     async def end_unreadable(self, cookies: Mapping[str, str]) -> None:
-        """It is in the browser alone."""
+        """Do nothing: the session is only in the browser."""
 
     async def expire_with_grace(
         self, session_id: str, *, grace: int, successor: Login, other: Login | None = None
     ) -> None:
-        """Write down from when on it is dead."""
+        """Revoke the session, from the end of the grace on."""
         user, until = (successor.sub, successor.began - 1) if other is None else (other.sub, other.began)
         if not self._revocations.is_at_limit(user):
             revocations = self._revocations.end(session_id, user=user, now=self._now(), grace=grace)
         elif grace or other is not None:
             revocations = self._revocations.sign_out(sub=user, sid=None, now=self._now(), until=until)
-        else:  # no mark of the successor ends the session of somebody whose name is not known
-            raise LoginLoop("login_loop_signed_in", "this user has taken over too many sessions of others", status=403)
+        else:  # a revocation for the successor's user would not end the session, whose user is not known
+            detail = "this user has replaced too many sessions of other users"
+            raise LoginLoop("login_loop_signed_in", detail, status=403)
         await self._feed.write(revocations)
 
     def delete(self, cookies: Mapping[str, str]) -> list[bytes]:
-        """Delete all cookies."""
+        """Delete all cookies of the session."""
         return self._session_cookies.delete(cookies)
 
     async def lock(self, session: Session, holder: str) -> bool:
-        """Be the only one in this process; no other one knows."""
+        """Take the lock in this process; other processes do not see it."""
         if self._ticks() < self._locks.get(session.id, ("", 0.0))[1]:
             return False
         self._locks[session.id] = (holder, self._ticks() + LOCK_LIFETIME)
         return True
 
     async def keep_lock(self, session: Session, holder: str) -> None:
-        """Nothing takes that long here."""
+        """Do nothing: without a store, no refresh outlives its lock."""
 
     async def unlock(self, session: Session, holder: str) -> None:
-        """Let the next one in."""
+        """Release the lock."""
         if self._locks.get(session.id, ("", 0.0))[0] == holder:
             del self._locks[session.id]
 
     def _end(self, names: Sequence[str], *, of: Login) -> list[Revocation]:
-        if self._revocations.is_at_limit(
-            of.sub
-        ):  # one mark for all that the user had until then, in other browsers too
+        if self._revocations.is_at_limit(of.sub):
+            # One revocation for all sessions that the user began until then, in other browsers too.
             return self._revocations.sign_out(sub=of.sub, sid=None, now=self._now(), until=of.began)
         return [
             revocation for name in names for revocation in self._revocations.end(name, user=of.sub, now=self._now())
@@ -324,13 +335,13 @@ class CookieSessions:
         if len(self._last_uses) > MAX_LAST_USES:
             self._last_uses.popitem(last=False)
 
-    def _open_anew(self, cookies: Cookies) -> _Opened | None:
+    def _open_cookies(self, cookies: Cookies) -> _Opened | None:
         if cookies.header == self._unreadable_header:
             return None
-        own = cookies.beginning_with(self._session_cookies.name)  # those of others change with every click
+        own = cookies.beginning_with(self._session_cookies.name)  # other cookies may change with every request
         name = (*own, *own.values())
         opened = self._opened.get(name)
-        if opened is not None:  # the next time they need not even be read
+        if opened is not None:  # from now on also found by the header, without parsing it
             self._opened.keep(cookies.header, opened, size=len(cookies.header))
             return opened
         session = self._session_cookies.open(own)
@@ -341,8 +352,8 @@ class CookieSessions:
             name, session, session.tokens.generation, self._session_cookies.left_behind(session.id, own), session
         )
         self._update(opened)
-        # What is over pushes nobody out. Where tokens were renewed the browser gets other cookies, and the new tokens
-        # may be larger than the cookies that are counted.
+        # A session that is over takes no room in the cache. Nor does one with refreshed tokens: the browser is about to
+        # get other cookies, and the new tokens may be larger than the size that the cache counts.
         is_live = opened.begins_at <= self._now() < opened.ends_at
         if is_live and opened.newest.tokens.generation <= opened.browser_generation:
             self._opened.keep(name, opened, size=len(cookies.header))
@@ -353,8 +364,8 @@ class CookieSessions:
         self._opened.drop(opened.name)
 
     def _update(self, opened: _Opened) -> None:
-        """Bring what is known of a session up to date."""
-        opened.revocations_version, opened.refreshes_version = self._revocations.version, self._refreshed_tokens.version
+        """Apply the current revocations and refreshed tokens to a cached session."""
+        opened.revocations_version, opened.refreshes_version = self._revocations.version, self._undelivered.version
         opened.newest = newest = self._with_newest_tokens(opened.session)
         opened.begins_at, opened.ends_at = valid_period(newest, self._limits)
         effective_at = self._revocations.effective_at(newest.login)
@@ -367,7 +378,7 @@ class CookieSessions:
             opened.fresh_until = 0
 
     def _with_newest_tokens(self, session: Session) -> Session:
-        tokens = self._refreshed_tokens.newest(session.login.id, session.tokens)
+        tokens = self._undelivered.newest(session.login.id, session.tokens)
         return session if tokens is session.tokens else msgspec.structs.replace(session, tokens=tokens)
 
     def _tokens_due(
@@ -381,15 +392,18 @@ class CookieSessions:
             return self._write_fitting(
                 session, login, partial(self._session_cookies.write_tokens, session, cookies, max_age=max_age)
             )
-        except SessionTooLarge as error:  # they stay here, and the request goes on
+        except SessionTooLarge as error:  # they stay in this process, and the request goes on
             events.log(events.TOKENS_NOT_KEPT, code=error.code, detail=error.detail)
             return []
 
     def _write_fitting(self, session: Session, other_size: int, write: Callable[..., list[bytes]]) -> list[bytes]:
-        """Write cookies that fit into a header, compressed where nothing else helps.
+        """Write cookies that fit into a Cookie header, compressed only if they do not fit otherwise.
+
+        Args:
+            other_size: bytes of other cookies of the session in the same header.
 
         Raises:
-            SessionTooLarge: it names the largest claims and tokens.
+            SessionTooLarge: they do not fit; the detail names the largest claims and tokens.
         """
         lines = write()
         size = size_of_lines(lines) + other_size

@@ -1,4 +1,4 @@
-"""What the rest of the library asks of sessions, wherever they are kept."""
+"""The interface of session storage, which cookies (`in_cookies`) and stores (`in_store`) implement."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
@@ -8,21 +8,21 @@ import msgspec
 from asgi_oidc.sessions.session import Login, Session
 from asgi_oidc.web.cookies import Cookies
 
-LOCK_LIFETIME = 20  # seconds; longer than a renewal may take, so that two never renew one session
+LOCK_LIFETIME = 20  # seconds; longer than a refresh may take, so that a session is never refreshed twice at once
 
 Change = Callable[[Session], Session]
-"""Makes the new session of the newest one; it may be called again when somebody else was faster."""
+"""Returns the changed session for the current one; called again if another process changed it in the meantime."""
 
 
 class ActiveSession(msgspec.Struct):
-    """The session behind one request, as far as the request knows by now.
+    """The session of one request; it changes if the request refreshes the tokens.
 
     Attributes:
-        browser_generation: the generation of the tokens that the browser has.
-        is_over: whether the request has seen the session end.
-        left_behind: names of cookies that the browser still has of other sessions.
-        fresh_from, fresh_until: the answer need not bring cookies in between, as far as the request knows.
-        refreshes_version: how many renewals it knows.
+        browser_generation: the generation of the tokens that are in the browser's cookies.
+        is_over: whether the request has found that the session has ended.
+        left_behind: names of cookies that older sessions left in the browser.
+        fresh_from, fresh_until: seconds since the epoch; in between, the response need not set cookies.
+        refreshes_version: `UndeliveredTokens.version` when the session was looked up.
     """
 
     session: Session
@@ -35,133 +35,136 @@ class ActiveSession(msgspec.Struct):
 
 
 class NoSession(msgspec.Struct, frozen=True):
-    """Why the cookies of a browser hold no session.
+    """Why the cookies of a browser contain no valid session.
 
     Attributes:
         reason: for the log.
-        is_over: whether they were those of one that is over for good.
+        is_over: whether they belong to a session that is over for good.
     """
 
     reason: str
     is_over: bool = False
 
 
-NOT_OURS = NoSession("not_ours")  # nobody sealed them, or somebody with another secret; or pieces are missing
-UNREADABLE = NoSession("unreadable")  # a record that another secret, or another version of this library, has sealed
-ENDED = NoSession("ended", is_over=True)  # signed out, withdrawn or replaced
+NOT_OURS = NoSession("not_ours")  # not sealed with one of our secrets, or incomplete
+UNREADABLE = NoSession("unreadable")  # the record was sealed with another secret or by another version of this library
+ENDED = NoSession("ended", is_over=True)  # signed out, withdrawn by the provider, or replaced
 EXPIRED = NoSession("expired", is_over=True)
-GONE = NoSession("gone", is_over=True)  # the store has none of that id: ended, run out, or never there
+GONE = NoSession("gone", is_over=True)  # the store has no record of that id: it ended, expired, or never existed
 
 
 class SessionRepository(Protocol):
-    """Sessions in sealed cookies, or in a store.
+    """Keeps sessions, in sealed cookies or in a store.
 
-    With a store, all that waits raises `StoreUnavailable`.
+    Coroutines raise `StoreUnavailable` if a store is used and does not answer, unless they say otherwise.
     """
 
     def at_once(self, cookie_header: bytes) -> ActiveSession | None:
-        """Return the live session of a browser, where nothing has to be waited for.
+        """Return the valid session of a browser if that takes no waiting.
 
-        Its limits are checked, and that it was not ended; it is touched. None says nothing: ask `open`.
+        Its limits and revocations are checked, and its last use is recorded. None means that `open` has to be called:
+        there may or may not be a session.
         """
 
     def may_have_cookie(self, cookie_header: bytes) -> bool:
-        """Say whether `open` is worth asking; who comes without a session most often has no cookie of that name."""
+        """Return whether the header may contain a session cookie; if not, `open` need not be called."""
 
     async def open(self, cookies: Cookies) -> ActiveSession | None:
-        """Return the session of a browser; its limits are not checked yet."""
+        """Return the session of a browser; its limits and revocations are not checked yet."""
 
     async def find(self, cookies: Cookies) -> ActiveSession | NoSession:
-        """Do the same, and say why there is none."""
+        """Do the same, but return the reason if there is no session."""
 
     def has_cookie(self, cookies: Mapping[str, str]) -> bool:
-        """Say whether the browser sent anything that should be a session."""
+        """Return whether the browser sent a session cookie, valid or not."""
 
     def cookie(self, cookies: Mapping[str, str]) -> str:
-        """Return the cookie that signs somebody in, empty where there is none."""
+        """Return the value of the session cookie, empty if there is none."""
 
     async def begin(
         self, session: Session, cookies: Mapping[str, str], *, unseen: Sequence[str] = (), hides_cookies: bool = False
     ) -> list[bytes]:
-        """Write a new session, and return the Set-Cookie lines for it.
+        """Write a new session, and return its Set-Cookie lines.
 
         Args:
-            unseen: short digests of the ids of sessions that the browser may have, though it did not show them; their
-                cookies are deleted.
-            hides_cookies: whether the browser showed none at all, for the request is a form of another site.
+            unseen: short digests of the ids of sessions that the browser may have although this request did not bring
+                their cookies; these cookies are deleted.
+            hides_cookies: whether the request brings no session cookies at all, as it is a form post from another site.
 
         Raises:
-            SessionTooLarge: it does not fit.
+            SessionTooLarge: it does not fit into cookies or the store.
         """
 
     async def newest(self, session: Session) -> Session | None:
-        """Return the session as it is by now, None when it is gone."""
+        """Return the current state of a session, None if it has ended."""
 
     async def change(self, session: Session, change: Change) -> Session | None:
-        """Write what has become of a session, and return that; None when it is gone: what is gone stays gone."""
+        """Change a session, and return the new state; None if it has ended: a change never brings a session back."""
 
     def keep_unsaved(self, session: Session) -> None:
-        """Keep tokens that `change` could not write; whoever asks for the session next gets them."""
+        """Keep tokens that `change` could not write; later requests of this process get them."""
 
     def has_unsaved(self, session_id: str) -> bool:
-        """Say whether there are such tokens."""
+        """Return whether there are such tokens for a session."""
 
     async def touch(self, active: ActiveSession) -> None:
-        """Write down that the session is in use, where that is not the cookies' business."""
+        """Record that the session is in use."""
 
     def is_due(self, active: ActiveSession) -> bool:
-        """Say whether `cookies_due` may have anything to bring."""
+        """Return whether `cookies_due` may return anything."""
 
     def cookies_due(self, active: ActiveSession, cookies: Mapping[str, str]) -> list[bytes]:
-        """Return the Set-Cookie lines that the answer to a request has to bring.
+        """Return the Set-Cookie lines that the response to a request has to contain.
 
-        An answer may be late: none of them touches a session that began meanwhile.
+        They never affect a session that began in the meantime, however late the response is.
         """
 
     async def revoke_older_tokens(self, session: Session) -> None:
-        """Revoke all older tokens of a session, in every process; it raises nothing.
+        """Revoke all older tokens of a session, in every process; never raises.
 
-        A refresh has changed the user's rights: cookies from before it must not bring them back.
+        For a refresh that changed the user's rights: cookies from before it must not restore them.
         """
 
     async def end(self, session: Session) -> None:
-        """End a session, and those that it took over from, for good."""
+        """End a session for good, and those that it replaced."""
 
     async def end_all(self, *, sub: str | None, sid: str | None) -> int:
-        """End all sessions of a user, of a session at the provider, or of both; say how many were found.
+        """Delete all sessions of a user, of a session at the provider, or of both; return how many were found.
 
-        They are marked as over before.
+        The caller has revoked them before.
         """
 
     async def is_sid_of_another_user(self, sid: str, sub: str) -> bool:
-        """Say whether a session at the provider is known, but not as one of this user."""
+        """Return whether a `sid` is known to belong to another user, and not to this one."""
 
     async def may_have_active_session(self, *, sub: str, sid: str | None) -> bool:
-        """Say whether a user may have a live session, in a session at the provider if it is known."""
+        """Return whether a user may have a valid session here, of one session at the provider if `sid` is set."""
 
     async def end_unreadable(self, cookies: Mapping[str, str]) -> None:
-        """End what a browser has, though nobody here can read it: another secret, another version, garbage."""
+        """End a session that this process cannot read: other processes may have other secrets or versions."""
 
     async def expire_with_grace(
         self, session_id: str, *, grace: int, successor: Login, other: Login | None = None
     ) -> None:
-        """Let a session end after some seconds: a successor has replaced it, without grace that of another user.
+        """End a session that a new login has replaced.
 
         Args:
-            other: the login of that other user, where it is known.
+            grace: seconds for which it stays valid; 0 if it belongs to another user.
+            successor: the new login.
+            other: the login of that other user, None if it is not known.
 
         Raises:
-            LoginLoop: it is not known, and the successor's user has ended too many sessions of others like that.
+            LoginLoop: `other` is not known, and the successor's user has replaced too many sessions of other users.
         """
 
     def delete(self, cookies: Mapping[str, str]) -> list[bytes]:
-        """Return the Set-Cookie lines that take the session out of a browser."""
+        """Return the Set-Cookie lines that delete the session from a browser."""
 
     async def lock(self, session: Session, holder: str) -> bool:
-        """Try to be the only one who renews a session, and say whether it worked; no lock lasts."""
+        """Try to take the refresh lock of a session; return whether it worked. A lock ends after `LOCK_LIFETIME`."""
 
     async def keep_lock(self, session: Session, holder: str) -> None:
-        """Let a lock that one holds begin its lifetime anew."""
+        """Start the lifetime of a lock anew; the holder calls this."""
 
     async def unlock(self, session: Session, holder: str) -> None:
-        """Let others renew it again."""
+        """Release a lock."""
