@@ -1,4 +1,4 @@
-"""Sessions in a store: the browser has an id, the store a sealed record under the hash of it."""
+"""Sessions in a store: the browser has an id, and the store has a sealed record under the hash of that id."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
@@ -27,12 +27,12 @@ from asgi_oidc.sessions.store_records import Records, is_session_id
 from asgi_oidc.sessions.undelivered_tokens import UndeliveredTokens
 from asgi_oidc.stores.guarded_store import GuardedStore
 
-MAX_TRIES = 5  # to write where others write as well
-MAX_SESSIONS = 1000  # of one user; the oldest goes
+MAX_TRIES = 5  # attempts to write a record that other processes change at the same time
+MAX_SESSIONS = 1000  # of one user; the oldest is deleted
 
 
 class _Opened(NamedTuple):
-    """What the record of a key holds."""
+    """An entry of the cache: a record, and the session that was opened from it."""
 
     key: str
     record: bytes
@@ -66,54 +66,56 @@ class StoredSessions:
         self._opened: SessionCache[str, _Opened] = SessionCache()
 
     def at_once(self, cookie_header: bytes) -> ActiveSession | None:
-        """Say nothing: the store is asked with every request, and that has to be waited for."""
+        """Return None: every request reads the store, and that takes waiting."""
         return None
 
     def may_have_cookie(self, cookie_header: bytes) -> bool:
-        """Look for its name."""
+        """Search for the name of the session cookie, without parsing."""
         return self._session_cookies.may_be_in(cookie_header)
 
     async def open(self, cookies: Mapping[str, str]) -> ActiveSession | None:
-        """Read the record of the id in the cookie: one round trip."""
+        """Read the record of the session id in the cookie: one round trip."""
         found = await self.find(cookies)
         return found if isinstance(found, ActiveSession) else None
 
     async def find(self, cookies: Mapping[str, str]) -> ActiveSession | NoSession:
-        """Do the same; the record of a session that is over is not there any more."""
+        """Read the record, and find out why there is no session: the record of one that is over is deleted."""
         session_id = self.cookie(cookies)
         if not is_session_id(session_id):
             return NOT_OURS
-        session, is_there = await self._load(session_id)
+        session, has_record = await self._load(session_id)
         if session is not None:
             return ActiveSession(session, session.tokens.generation)
-        return UNREADABLE if is_there else GONE
+        return UNREADABLE if has_record else GONE
 
     def has_cookie(self, cookies: Mapping[str, str]) -> bool:
-        """Look for the cookie with the id."""
+        """Return whether the cookie with the session id is among the cookies."""
         return self._session_cookies.has_cookie(cookies)
 
     def cookie(self, cookies: Mapping[str, str]) -> str:
-        """Give the id."""
+        """Return the session id."""
         return cookies.get(self._session_cookies.name, "")
 
     async def begin(
         self, session: Session, cookies: Mapping[str, str], *, unseen: Sequence[str] = (), hides_cookies: bool = False
     ) -> list[bytes]:
-        """Write the record, and the id into a cookie."""
+        """Write the record to the store, and the session id into a cookie."""
         handle, record = self._records.handle(session.id), self._records.seal(session, self._limits)
         if not await self._store.add(self._records.key(handle), record, lifetime=self._lifetime(session)):
-            raise StoreUnavailable("store_id_taken", "a new session found its place taken")
-        # The index comes second: a list drops what has no record. Until it is linked, no browser has the id.
+            raise StoreUnavailable(
+                "store_id_taken", "the store already has a record for the random id of a new session"
+            )
+        # The index comes second: lists of sessions drop ids without a record. The browser gets the id after both.
         await self._link(session)
         return self._session_cookies.write_id(session.id, cookies, max_age=self._limits.lifetime)
 
     async def newest(self, session: Session) -> Session | None:
-        """Read the record again; one that has run out meanwhile is gone."""
+        """Read the record again; None also if the session has expired in the meantime."""
         newest = await self._read(session.id)
         return newest if newest is not None and is_live(newest, self._limits, now=self._now()) else None
 
     async def change(self, session: Session, change: Change) -> Session | None:
-        """Write the record where nobody else wrote it meanwhile, else start again from theirs."""
+        """Replace the record unless another process has changed it in the meantime; then try again with the new one."""
         key = self._records.key(self._records.handle(session.id))
         for _ in range(MAX_TRIES):
             record = await self._store.get(key)
@@ -125,13 +127,15 @@ class StoredSessions:
                 return current
             new = self._records.seal(changed, self._limits)
             if self._records.is_of_old_secret(record):
-                await self._link(changed)  # the index has a name that follows from the secret
+                await self._link(changed)  # names of indexes depend on the secret
             if await self._store.replace(key, record, new, lifetime=self._lifetime(changed)):
                 return changed
-        raise StoreUnavailable("store_contended", f"somebody else was faster {MAX_TRIES} times")
+        raise StoreUnavailable(
+            "store_contended", f"other processes changed the record during each of {MAX_TRIES} attempts"
+        )
 
     async def touch(self, active: ActiveSession) -> None:
-        """Write the last use down, at most once a minute; a store that is full or slow just now ends no request."""
+        """Write the last use to the record, at most once a minute; a store that is full or slow fails no request."""
         now = self._now()
         if not is_use_due(active.session, self._limits, now):
             return
@@ -143,32 +147,32 @@ class StoredSessions:
             )
 
     def is_due(self, active: ActiveSession) -> bool:
-        """Nothing ever changes the cookie, and by now it may be that of a newer login."""
+        """Return False: the cookie never changes, and by now it may belong to a newer login."""
         return False
 
     def cookies_due(self, active: ActiveSession, cookies: Mapping[str, str]) -> list[bytes]:
-        """Nothing ever changes the cookie, and by now it may be that of a newer login."""
+        """Return nothing: the cookie never changes, and by now it may belong to a newer login."""
         return []
 
     async def revoke_older_tokens(self, session: Session) -> None:
-        """Every request reads the record; what is open here and in other processes hears of it here."""
+        """Revoke the tokens for open websockets and responses; new requests read the record anyway."""
         login, now = session.login, self._now()
         if self._revocations.least_generation(login) or not self._revocations.is_at_limit(login.sub):
             await self._feed.write_soon(self._revocations.revoke_older_tokens(session, now=now))
             return
-        # One mark for all that the user has, as for every end: what is open must not keep the rights.
+        # At the limit, one revocation ends all sessions of the user: open connections must not keep the old rights.
         self._unsaved.drop(session.id)
         await self._feed.write_soon(self._revocations.sign_out(sub=login.sub, sid=None, now=now))
         try:
             await self.end_all(sub=login.sub, sid=None)
-        except StoreUnavailable as error:  # it is over here and, by the mark, elsewhere
+        except StoreUnavailable as error:  # the session is revoked here, and the feed tells the other processes
             events.log(events.STORE_FAILED, code=error.code, detail=error.detail)
 
     async def end(self, session: Session) -> None:
-        """Remove the record: no slower request writes it again."""
+        """Delete the record: a late request cannot write it again."""
         sub, names = session.login.sub, (session.id, *session.login.replaced)
         is_at_limit = self._revocations.is_at_limit(sub)
-        # First, so that they are dead in this process also when the store is down.
+        # First, so that the sessions are over in this process even if the store is down.
         revocations = (
             self._revocations.sign_out(sub=sub, sid=None, now=self._now())
             if is_at_limit
@@ -178,27 +182,27 @@ class StoredSessions:
             self._unsaved.drop(name)
         for name in names:
             await self._store.remove(self._records.key(self._records.handle(name)))
-        if is_at_limit:  # what the one mark is about has to be gone for good, like all that ends
+        if is_at_limit:  # the one revocation is forgotten after a while, so all records have to be deleted
             await self.end_all(sub=sub, sid=None)
         await try_to_write(self._feed, revocations)
         for index in self._indexes(session):
             await self._unlink(index, self._records.handle(session.id))
 
     async def end_all(self, *, sub: str | None, sid: str | None) -> int:
-        """Remove the records that the indexes of the two know."""
+        """Delete the records that are listed in the indexes of the user and of the `sid`."""
         handles = await self._handles(sub=sub, sid=sid)
-        if sub is not None and sid is not None:  # one that has no sid may be the one: nobody can tell
+        if sub is not None and sid is not None:  # sessions without a `sid` may belong to it as well
             handles += await self._linked("lone", sub)
         return sum([await self._store.remove(self._records.key(handle)) for handle in handles])
 
     async def is_sid_of_another_user(self, sid: str, sub: str) -> bool:
-        """Look whether its records are those of another user."""
+        """Look for records of that `sid`, and whether any of them is of this user."""
         if await self._handles(sub=sub, sid=sid):
             return False
         return await self._has_record(await self._handles(sub=None, sid=sid))
 
     async def may_have_active_session(self, *, sub: str, sid: str | None) -> bool:
-        """Look for records."""
+        """Look for records of the user."""
         return await self._has_record(await self._handles(sub=sub, sid=sid))
 
     async def _has_record(self, handles: Iterable[str]) -> bool:
@@ -208,36 +212,36 @@ class StoredSessions:
         return False
 
     async def _handles(self, *, sub: str | None, sid: str | None) -> list[str]:
-        """Name the sessions of a user, of a session at the provider, or of both."""
+        """Return the handles of the sessions of a user, of a session at the provider, or of both."""
         found = [await self._linked(kind, name) for kind, name in (("sub", sub), ("sid", sid)) if name is not None]
         return [handle for handle in found[0] if all(handle in others for others in found[1:])]
 
     async def _linked(self, kind: str, name: str) -> list[str]:
-        # Those of before a change of the secret are in an index of their own.
+        # Sessions from before a change of the secret are in another index.
         indexes = self._records.index_keys(kind, self._issuer, name)
         return list(dict.fromkeys([handle for index in indexes for handle in await self._store.linked(index)]))
 
     async def _unlink(self, index: str, handle: str) -> None:
         try:
             await self._store.unlink(index, handle)
-        except StoreUnavailable as error:  # the session is over, and a list passes over what has no record
+        except StoreUnavailable as error:  # harmless: the session is over, and lists skip ids without a record
             events.log(events.STORE_FAILED, code=error.code, detail=error.detail)
 
     async def end_unreadable(self, cookies: Mapping[str, str]) -> None:
-        """Remove the record of the id: another process may be able to read it."""
+        """Delete the record of the session id: another process may be able to read it."""
         session_id = cookies.get(self._session_cookies.name, "")
         if not is_session_id(session_id):
             return
-        # What was not there needs no grave: anybody can make ids up.
+        # An id without a record is not revoked: anybody can make up ids, and would fill the memory.
         if await self._store.remove(self._records.key(self._records.handle(session_id))):
             await try_to_write(self._feed, self._revocations.end(session_id, now=self._now()))
 
     async def expire_with_grace(
         self, session_id: str, *, grace: int, successor: Login, other: Login | None = None
     ) -> None:
-        """Shorten its life in the record, or remove it."""
+        """Write an earlier end into the record, or delete it."""
         user = (other or successor).sub
-        if not self._revocations.is_at_limit(user):  # the mark is for requests under way, the record tells the others
+        if not self._revocations.is_at_limit(user):  # only for requests under way: others read the record
             self._revocations.end(session_id, user=user, now=self._now(), grace=grace)
         key = self._records.key(self._records.handle(session_id))
         session = await self._read(session_id) if grace else None
@@ -252,34 +256,34 @@ class StoredSessions:
         return self._session_cookies.delete(cookies)
 
     async def lock(self, session: Session, holder: str) -> bool:
-        """Write the holder where nobody stands."""
+        """Add a key with the holder to the store, unless another holder has it."""
         key = self._records.lock_key(self._records.handle(session.id))
         return await self._store.add(key, holder.encode("ascii"), lifetime=LOCK_LIFETIME)
 
     async def keep_lock(self, session: Session, holder: str) -> None:
-        """Write the holder anew, where nobody else stands by now."""
+        """Write the key again, unless another holder has it by now."""
         key, value = self._records.lock_key(self._records.handle(session.id)), holder.encode("ascii")
         if not await self._store.replace(key, value, value, lifetime=LOCK_LIFETIME):
             await self._store.add(key, value, lifetime=LOCK_LIFETIME)
 
     async def unlock(self, session: Session, holder: str) -> None:
-        """Remove the holder, unless another one stands there by now."""
+        """Remove the key, unless another holder has it by now."""
         key = self._records.lock_key(self._records.handle(session.id))
         await self._store.remove(key, only=holder.encode("ascii"))
 
     def keep_unsaved(self, session: Session) -> None:
-        """Keep tokens that the store did not take; the next request that finds it better writes them."""
+        """Keep tokens that could not be written; the next request that reaches the store writes them."""
         self._unsaved.keep(session)
 
     def has_unsaved(self, session_id: str) -> bool:
-        """Say whether this process has tokens that the store does not."""
+        """Return whether this process has tokens that the store does not have yet."""
         return self._unsaved.has(session_id)
 
     async def _read(self, session_id: str) -> Session | None:
         return (await self._load(session_id))[0]
 
     async def _load(self, session_id: str) -> tuple[Session | None, bool]:
-        """Return a session, and whether there is a record, also one that nobody here can read."""
+        """Return a session, and whether there is a record, even if it cannot be read with our secrets."""
         cached = self._opened.get(session_id)
         key = self._records.key(self._records.handle(session_id)) if cached is None else cached.key
         record = await self._store.get(key)
@@ -293,20 +297,20 @@ class StoredSessions:
             return None, record is not None
         tokens = self._unsaved.newest(session_id, session.tokens)
         if tokens is not session.tokens:
-            session = await self._save(_with_newer(session, tokens))
+            session = await self._save(_with_newer_tokens(session, tokens))
         return session, session is not None
 
     async def _save(self, session: Session) -> Session | None:
-        """Write what could not be written when it was made; the request goes on with it in any case."""
+        """Write tokens that could not be written when they were refreshed; if it fails again, the request goes on."""
         try:
-            saved = await self.change(session, lambda current: _with_newer(current, session.tokens))
+            saved = await self.change(session, lambda current: _with_newer_tokens(current, session.tokens))
         except StoreUnavailable:
             return session
         self._unsaved.drop(session.id)
         return saved
 
     def _cache_record(self, session_id: str, key: str, record: bytes | None, session: Session | None) -> None:
-        """Keep what a record holds until the store has another one."""
+        """Cache the session of a record, for as long as the store has the same record."""
         if record is None or session is None:
             self._opened.drop(session_id)
         else:
@@ -324,7 +328,7 @@ class StoredSessions:
                 await self._store.remove(self._records.key(oldest))
 
     def _with_use(self, session: Session, now: int) -> Session:
-        # Another request may have done it meanwhile.
+        # Another request may have written the use in the meantime.
         return msgspec.structs.replace(session, seen_at=now) if is_use_due(session, self._limits, now) else session
 
     def _indexes(self, session: Session) -> list[str]:
@@ -333,9 +337,9 @@ class StoredSessions:
         return [self._records.index_keys(kind, login.issuer, name)[0] for kind, name in named]
 
     def _lifetime(self, session: Session) -> int:
-        # Not longer than the session may live without another use: what is forgotten needs no cleaning up.
+        # Only until the session expires without another use: then nothing has to clean up.
         return max(1, expires_at(session, self._limits) - self._now())
 
 
-def _with_newer(session: Session, tokens: Tokens) -> Session:
+def _with_newer_tokens(session: Session, tokens: Tokens) -> Session:
     return session if tokens.generation <= session.tokens.generation else with_new_tokens(session, tokens)

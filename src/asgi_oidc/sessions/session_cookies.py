@@ -1,8 +1,8 @@
-"""The session in the browser: sealed values, over as many cookies as they need (RFC 6265bis §6.1).
+"""The cookies of a session: sealed values, split over as many cookies as they need (RFC 6265bis §6.1).
 
-Three kinds of cookie. The login is written once: it alone says that somebody is signed in. The tokens, which a refresh
-renews, and the last use have cookies of their own that open nothing by themselves, so that an answer which comes after
-a sign-out never brings a session back.
+There are three kinds. The cookie of the login is written once; only with it is the user signed in. The tokens, which
+change with each refresh, and the last use have cookies of their own. Without the login they are worth nothing, so a
+response that arrives after a sign-out never brings a session back.
 """
 
 import re
@@ -26,26 +26,27 @@ from asgi_oidc.sessions.session import (
 )
 from asgi_oidc.web.cookies import MAX_SET_COOKIE_LENGTH, CookieStyle, SameSite
 
-MAX_COOKIES = 4  # of tokens: about 11 kB of tokens and claims; servers refuse longer headers
-MAX_DELETED = 16  # cookies at once that other sessions left behind
-MAX_UNSEEN = 2  # of tokens, of each session that the browser did not show: what fits into a header is in two
-MAX_DELETED_UNSEEN = 32  # of these at once
-MAX_VALUE_LENGTH = MAX_SET_COOKIE_LENGTH - 196  # characters of a cookie that are left beside its name and attributes
-MAX_NAMED_PARTS = 3  # the largest claims and tokens that the error names
+MAX_COOKIES = 4  # token cookies of a session: about 11 kB of tokens and claims; servers refuse longer headers
+MAX_DELETED = 16  # cookies of other sessions that one response deletes
+MAX_UNSEEN = 2  # token cookies deleted per session whose cookies were not sent: more do not fit into a header
+MAX_DELETED_UNSEEN = 32  # such cookies that one response deletes
+MAX_VALUE_LENGTH = MAX_SET_COOKIE_LENGTH - 196  # characters of a value; the rest is for its name and attributes
+MAX_NAMED_PARTS = 3  # number of the largest claims and tokens that the error names
 
 
 @dataclass(frozen=True, slots=True)
 class SessionCookies:
-    """Puts sessions into cookies and takes them out.
+    """Writes sessions to cookies and reads them.
 
-    The first cookie of the tokens says how many there are; one authentication tag covers the whole, so that pieces of
-    two never make one. Their name belongs to one session: a late answer to an older one does not disturb it.
+    The first token cookie contains the number of token cookies. One authentication tag covers them all, so pieces of
+    two values never combine to one. Their names contain a digest of the session id: a late response to an older session
+    does not affect a newer one.
 
     Attributes:
-        name, wire_name: of the cookie that signs somebody in.
-        use_name: of the cookie that tells the last use.
-        note_name: of the cookie that names the tokens where forms of the provider's site, which bring no others along,
-            have to see them.
+        name, wire_name: of the cookie with the login, without which the user is not signed in.
+        use_name: of the cookie with the last use.
+        note_name: of the cookie that names the session, with `SameSite=None`: form posts from the provider's site bring
+            no other session cookie along.
     """
 
     sealer: Sealer
@@ -58,7 +59,7 @@ class SessionCookies:
     _tokens_prefix: str = field(init=False)
 
     def __post_init__(self) -> None:
-        """Name the cookies."""
+        """Set the names of the cookies."""
         object.__setattr__(self, "name", self.style.name(self.stem))
         object.__setattr__(self, "wire_name", self.name.encode("ascii"))
         object.__setattr__(self, "use_name", self.style.name(f"{self.stem}-seen"))
@@ -66,11 +67,11 @@ class SessionCookies:
         object.__setattr__(self, "_tokens_prefix", self.style.name(f"{self.stem}-tokens-"))
 
     def tokens_name(self, session_id: str) -> str:
-        """The name of the first cookie with the tokens of a session."""
+        """Return the name of the first token cookie of a session."""
         return self._tokens_prefix + short_digest(session_id)
 
     def open(self, cookies: Mapping[str, str]) -> Session | None:
-        """Return the session that the cookies hold, None for anything else."""
+        """Return the session that the cookies contain, None if they contain no complete one."""
         login = self.open_login(cookies)
         tokens = self._open_tokens(login.id, cookies) if login else None
         if login is None or tokens is None:
@@ -78,53 +79,55 @@ class SessionCookies:
         session = Session(login=login, tokens=tokens, seen_at=login.created_at)
         if self.use_name not in cookies:
             return session
-        # One that we did not write is no reason to go on without it: somebody changes our cookies.
+        # A use that we did not write means that the cookies were tampered with: no session then.
         use = self._open_use(cookies[self.use_name])
         return None if use is None else with_use(session, use)
 
     def open_login(self, cookies: Mapping[str, str]) -> Login | None:
-        """Return who signed in, also where the tokens are gone; None for anything else."""
+        """Return the login, even if the token cookies are missing; None if its cookie is missing or not ours."""
         value = cookies.get(self.name, "")
         data = self.sealer.open("session", self.name, value) if value else None
         return None if data is None else decode_login(data)
 
     def may_be_in(self, cookie_header: bytes) -> bool:
-        """Look for the name of the cookie that signs somebody in, before anything is read."""
-        return cookie_header.find(self.wire_name) != -1  # "in" takes bytes for a number first: eight times as long
+        """Return whether the name of the login cookie is in a header that has not been parsed yet."""
+        return cookie_header.find(self.wire_name) != -1  # not `in`, which first tries bytes as a number: 8x slower
 
     def has_cookie(self, cookies: Mapping[str, str]) -> bool:
-        """Say whether the browser sent the cookie that signs somebody in."""
+        """Return whether the browser sent the login cookie."""
         return self.name in cookies
 
     def write(
         self, session: Session, cookies: Mapping[str, str], *, max_age: int, compressed: bool = False
     ) -> list[bytes]:
-        """Write the cookies of a new session, and delete those that older ones left.
+        """Write the cookies of a new session, and delete those of older ones.
 
         Args:
-            cookies: what the browser sent.
-            max_age: seconds that the browser keeps them.
-            compressed: whether to save room, at the cost of some time with cookies that were not seen before.
+            cookies: all that the browser sent.
+            max_age: seconds that the browser keeps the cookies.
+            compressed: whether to compress the tokens; then opening cookies that are not cached takes longer.
 
         Raises:
-            SessionTooLarge: it names the largest claims and tokens.
+            SessionTooLarge: it does not fit; the detail names the largest claims and tokens.
         """
         login = self.sealer.seal("session", self.name, encode(session.login))
         if len(login) > MAX_VALUE_LENGTH:
-            raise SessionTooLarge(detail=f"who signed in alone takes {len(login)} of {MAX_VALUE_LENGTH} characters")
+            raise SessionTooLarge(
+                detail=f"the login without tokens takes {len(login)} of {MAX_VALUE_LENGTH} characters"
+            )
         tokens = self.write_tokens(session, cookies, max_age=max_age, compressed=compressed)
         lines = [self.style.set_cookie(self.name, login, max_age=max_age), *tokens]
-        # The last use goes unseen: with a form from the provider's site the browser does not show what it has.
+        # The last use is always deleted: a form post from the provider's site does not bring its cookie along.
         own = self._names_of_pieces(session.id)
         return lines + [self.style.delete_cookie(name) for name in (*self._left_behind(cookies, own), self.use_name)]
 
     def write_tokens(
         self, session: Session, cookies: Mapping[str, str], *, max_age: int, compressed: bool = False
     ) -> list[bytes]:
-        """Write the tokens of a session, and delete the pieces that they do not need any more.
+        """Write the token cookies of a session, and delete those that are not needed any more.
 
         Raises:
-            SessionTooLarge: it names the largest claims and tokens.
+            SessionTooLarge: they do not fit; the detail names the largest claims and tokens.
         """
         names = self._names_of_pieces(session.id)
         data = (compress(pack(session.tokens)) if compressed else None) or encode(session.tokens)
@@ -135,70 +138,72 @@ class SessionCookies:
         lines = [
             self.style.set_cookie(name, value, max_age=max_age) for name, value in zip(names, values, strict=False)
         ]
-        gone = [name for name in names[len(pieces) :] if name in cookies]
-        return lines + [self.style.delete_cookie(name) for name in gone]
+        unneeded = [name for name in names[len(pieces) :] if name in cookies]
+        return lines + [self.style.delete_cookie(name) for name in unneeded]
 
     def write_note(self, session_id: str, *, max_age: int) -> bytes:
-        """Name the tokens of a session, for the next form that comes from the provider's site."""
+        """Write the cookie that names a session, for the next form post from the provider's site."""
         same_site: SameSite = "None" if self.style.secure else None
         return self.style.set_cookie(self.note_name, short_digest(session_id), max_age=max_age, same_site=same_site)
 
     def noted_sessions(self, cookies: Mapping[str, str]) -> list[str]:
-        """Return the short digest of the session that left its mark."""
+        """Return the short digest of the session that the note names; empty if there is no note."""
         note = cookies.get(self.note_name, "")
         return [note] if _NOTE.fullmatch(note) else []
 
     def delete_unseen(self, sessions: Iterable[str], cookies: Mapping[str, str]) -> list[bytes]:
-        """Delete the tokens of sessions that the browser may have by now, though it did not send them.
+        """Delete token cookies that the browser may have although it did not send them.
 
         Args:
-            sessions: short digests of their ids.
-            cookies: what the browser sent; these are deleted elsewhere.
+            sessions: short digests of the ids of their sessions.
+            cookies: all that the browser sent; these are deleted elsewhere.
         """
         first = [f"{self._tokens_prefix}{session}" for session in sessions]
         names = [*first, *(f"{name}.{index}" for name in first for index in range(1, MAX_UNSEEN))]
         return [self.style.delete_cookie(name) for name in names if name not in cookies][:MAX_DELETED_UNSEEN]
 
     def write_id(self, session_id: str, cookies: Mapping[str, str], *, max_age: int) -> list[bytes]:
-        """Write the cookie of a session that is kept elsewhere, and delete those that sealed ones left."""
-        gone = [*self._left_behind(cookies, ()), *([self.use_name] if self.use_name in cookies else [])]
+        """Write the cookie of a session that is kept in a store, and delete those of sessions kept in cookies."""
+        old = [*self._left_behind(cookies, ()), *([self.use_name] if self.use_name in cookies else [])]
         line = self.style.set_cookie(self.name, session_id, max_age=max_age)
-        return [line, *(self.style.delete_cookie(name) for name in gone)]
+        return [line, *(self.style.delete_cookie(name) for name in old)]
 
     def left_behind(self, session_id: str, cookies: Mapping[str, str]) -> list[str]:
-        """Name tokens that other sessions left: a login that came as a form from the provider's site saw none.
+        """Return the names of token cookies that other sessions left.
+
+        A login that ends with a form post from the provider's site cannot delete them: it does not see their cookies.
 
         Args:
-            session_id: of the session that these cookies hold.
+            session_id: of the session that the cookies contain.
         """
         found = self._left_behind(cookies, ())
         return [] if len(found) == 1 else self._left_behind(cookies, self._names_of_pieces(session_id))
 
     def delete_left_behind(self, left_behind: Iterable[str]) -> list[bytes]:
-        """Delete them."""
+        """Delete cookies that other sessions left."""
         return [self.style.delete_cookie(name) for name in left_behind]
 
     def write_use(self, use: Use, *, max_age: int) -> bytes:
-        """Write down when a session was last used."""
+        """Write the cookie with the last use of a session."""
         value = self.sealer.seal("seen", self.use_name, encode(use))
         return self.style.set_cookie(self.use_name, value, max_age=max_age)
 
     def delete_tokens(self, session_id: str, cookies: Mapping[str, str]) -> list[bytes]:
-        """Delete the tokens of a session: without them the rest opens nothing."""
+        """Delete the token cookies of a session: without them, its other cookies are worth nothing."""
         return [self.style.delete_cookie(name) for name in self._names_of_pieces(session_id) if name in cookies]
 
     def delete(self, cookies: Mapping[str, str]) -> list[bytes]:
-        """Delete the session of a browser; the cookie of the login always, the others when they were sent."""
+        """Delete the session of a browser: the login cookie always, the others if they were sent."""
         present = [name for name in (self.use_name, self.note_name) if name in cookies]
         return [self.style.delete_cookie(name) for name in (self.name, *self._left_behind(cookies, ()), *present)]
 
     def _open_tokens(self, session_id: str, cookies: Mapping[str, str]) -> Tokens | None:
-        whole_name = digest(session_id)
-        name = f"{self._tokens_prefix}{whole_name[:8]}"
+        full_digest = digest(session_id)
+        name = f"{self._tokens_prefix}{full_digest[:8]}"
         count, dot, sealed = cookies.get(name, "").partition(".")
         if not dot or count not in _COUNTS:
             return None
-        # The sealed value does not say in how many pieces it stood; only our own way to cut it counts.
+        # The sealed value does not contain the number of pieces, so only the split that we would write is accepted.
         if count != "1":
             pieces = [sealed, *(cookies.get(f"{name}.{index}", "") for index in range(1, int(count)))]
             sealed = "".join(pieces)
@@ -206,13 +211,13 @@ class SessionCookies:
                 return None
         elif len(sealed) > MAX_VALUE_LENGTH:
             return None
-        data = self.sealer.open("tokens", f"{name} {whole_name}", sealed)
+        data = self.sealer.open("tokens", f"{name} {full_digest}", sealed)
         return None if data is None else _read_tokens(data)
 
     def _bound_to(self, session_id: str) -> str:
-        # The name has room for a few characters of the digest only.
-        name = digest(session_id)
-        return f"{self._tokens_prefix}{name[:8]} {name}"
+        # The cookie's name has room for a few characters of the digest only, so the value is bound to all of it.
+        full_digest = digest(session_id)
+        return f"{self._tokens_prefix}{full_digest[:8]} {full_digest}"
 
     def _open_use(self, value: str) -> Use | None:
         data = self.sealer.open("seen", self.use_name, value)
@@ -232,7 +237,7 @@ _COUNTS = tuple(str(count) for count in range(1, MAX_COOKIES + 1))
 
 
 def _read_tokens(data: bytes) -> Tokens | None:
-    if data.startswith(b"["):  # most are JSON, which is read in half the time
+    if data.startswith(b"["):  # not compressed: JSON, which takes half the time to read
         return decode_tokens(data)
     try:
         return unpack(decompress(data), Tokens)
@@ -245,12 +250,12 @@ def _split(text: str) -> list[str]:
 
 
 def too_large(tokens: Tokens, size: int, *, most: int) -> SessionTooLarge:
-    """Say that a session does not fit, and what of it is large."""
+    """Return the error for a session that does not fit, naming its largest claims and tokens."""
     sizes = {f"claim {name}": len(str(value)) for name, value in tokens.claims.items()}
     sizes |= {name: len(getattr(tokens, name) or "") for name in ("id_token", "access_token", "refresh_token")}
     largest = sorted(sizes, key=lambda name: -sizes[name])[:MAX_NAMED_PARTS]
     named = ", ".join(f"{name} ({sizes[name]})" for name in largest)
     return SessionTooLarge(
-        detail=f"drop claims in on_login, ask for fewer, or keep sessions in a store: {size} of {most} characters in "
-        f"cookies; largest: {named}"
+        detail=f"the session needs {size} characters in cookies, and at most {most} fit; largest: {named}. Drop claims "
+        "in on_login, request fewer, or keep sessions in a store"
     )
