@@ -223,7 +223,7 @@ async def test_a_session_that_is_too_large_to_be_compressed_does_not_fit(caplog)
     response = await browser.get(url, headers=PROGRAM)
 
     assert (response.status_code, response.json()["error"]) == (500, "session_too_large")
-    assert "of 6500 characters" in caplog.text
+    assert "at most 6500 fit" in caplog.text
     assert session_cookies(browser) == []
 
 

@@ -1,1 +1,1 @@
-"""What we remember of a browser, and where: sealed cookies for sessions and for logins in progress."""
+"""Sessions: in sealed cookies or in a store, revocations, and the check of the session of a request."""

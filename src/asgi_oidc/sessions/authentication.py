@@ -1,4 +1,4 @@
-"""Who is calling? The session behind the cookies of a request, held against its limits and revocations."""
+"""Authentication: finds the session of a request by its cookies, and checks its limits and revocations."""
 
 from collections.abc import Callable
 
@@ -9,13 +9,13 @@ from asgi_oidc.sessions.revocations import Revocations
 from asgi_oidc.sessions.session import Limits, Session, is_live, valid_period
 from asgi_oidc.web.request import Request
 
-OUTDATED = NoSession("outdated")  # cookies from before a refresh that took rights away; newer ones may be on their way
-NOT_YET = NoSession("not_yet")  # it begins days from now: a clock was set back
+OUTDATED = NoSession("outdated")  # cookies from before a refresh that changed rights; newer ones may be under way
+NOT_YET = NoSession("not_yet")  # it begins days in the future: a clock was set back
 SIGN_OUT_GRACE = 5  # seconds after the end of a session in which its cookies may still sign out: a double click
 
 
 class Authenticator:
-    """Finds the session of a browser and says whether it is still valid."""
+    """Finds the session of a browser and checks whether it is valid."""
 
     __slots__ = ("_limits", "_now", "_revocations", "_sessions")
 
@@ -28,22 +28,22 @@ class Authenticator:
         self._now = now
 
     async def authenticate(self, request: Request) -> ActiveSession | None:
-        """Return the valid session of a browser; with any other cookies the user is anonymous.
+        """Return the session of a browser if it is valid; else the user is anonymous (None).
 
         Raises:
-            StoreUnavailable: nobody can tell.
+            StoreUnavailable: the store does not answer.
         """
-        active, absent = await self._find(request)
-        if absent is None:
+        active, invalid = await self._find(request)
+        if invalid is None:
             return active
         if self._sessions.has_cookie(request.cookies):
-            events.log(events.COOKIE_IGNORED, reason=absent.reason)
+            events.log(events.COOKIE_IGNORED, reason=invalid.reason)
         return None
 
     async def find_even_if_over(self, request: Request) -> ActiveSession | None:
-        """Return the session that a login or a sign-out finds in a browser, valid or not.
+        """Return the session of a browser, valid or not, for a login or a sign-out.
 
-        A record that nobody can read does not stand in the way of either.
+        A broken record in the store prevents neither.
 
         Raises:
             StoreUnavailable: the store does not answer.
@@ -57,32 +57,32 @@ class Authenticator:
             return None
 
     def is_over(self, session: Session) -> bool:
-        """Say whether a session has expired or was ended."""
-        return self._why_over(session, now=self._now()) is not None
+        """Return whether a session has expired or was revoked."""
+        return self._why_invalid(session, now=self._now()) is not None
 
     def may_sign_out(self, session: Session) -> bool:
-        """Say whether a session may still sign out: it is valid, or ended a moment ago.
+        """Return whether a session may still sign out: it is valid, or ended within the last `SIGN_OUT_GRACE` seconds.
 
-        An old cookie opens nothing, and must not act either: it would end the sessions that its user has now, and give
-        an ID Token away.
+        An older cookie must not sign out: that would end the sessions that its user has now, and reveal an ID Token to
+        whoever has the cookie.
         """
         now = self._now()
         begins_at, ends_at = valid_period(session, self._limits)
         ended_at = self._revocations.ended_at(session.login, now=now)
-        # How far apart, not which is later: the clock may have been set back since.
+        # The distance, in either direction: the clock may have been set back since.
         is_recent = ended_at is None or abs(now - ended_at) < SIGN_OUT_GRACE
         return begins_at <= now < ends_at + SIGN_OUT_GRACE and is_recent
 
     async def _find(self, request: Request) -> tuple[ActiveSession | None, NoSession | None]:
-        """Return the session of a browser, valid or not, and what is wrong with it."""
+        """Return the session of a browser, valid or not, and why it is not valid."""
         now = self._now()
         found = await self._sessions.find(request.cookies)
         active = found if isinstance(found, ActiveSession) else None
-        absent = found if isinstance(found, NoSession) else self._why_over(found.session, now=now)
-        request.session_over_at = now if absent is not None and absent.is_over else None
-        return active, absent
+        invalid = found if isinstance(found, NoSession) else self._why_invalid(found.session, now=now)
+        request.session_over_at = now if invalid is not None and invalid.is_over else None
+        return active, invalid
 
-    def _why_over(self, session: Session, *, now: int) -> NoSession | None:
+    def _why_invalid(self, session: Session, *, now: int) -> NoSession | None:
         if self._revocations.is_revoked(session.login, now=now):
             return ENDED
         if is_live(session, self._limits, now=now):

@@ -1,6 +1,6 @@
-"""Packs values for cookies into few bytes: base64url text, such as tokens, is stored as the bytes that it encodes.
+"""Packs values for cookies into few bytes: base64url text, such as in tokens, is stored as the bytes that it encodes.
 
-The sealed value is written in base64url in any case, and a cookie has little room.
+A cookie has little room, and the sealed value is encoded in base64url again.
 """
 
 import zlib
@@ -10,21 +10,23 @@ import msgspec
 
 from asgi_oidc.sessions.sealing import base64url, decode_base64url
 
-MAX_UNPACKED_SIZE = 9000  # bytes that are compressed; how much a cookie holds should not be a matter of luck alone
-MIN_LENGTH = 16  # characters of a text that is looked at
-DOTTED = 1  # extension of msgpack: texts that dots join, as in a JWT
-RAW = 2  # the same: JSON text
+MAX_UNPACKED_SIZE = (
+    9000  # bytes before compression; so the size that fits does not depend only on how well a value compresses
+)
+MIN_LENGTH = 16  # characters; shorter texts are stored as they are
+DOTTED = 1  # msgpack extension type: texts joined by dots, as in a JWT
+RAW = 2  # msgpack extension type: JSON text
 
 Value = TypeVar("Value", bound=msgspec.Struct)
 
 
 def pack(value: msgspec.Struct) -> bytes:
-    """Write an `array_like` struct."""
+    """Encode an `array_like` struct."""
     return msgspec.msgpack.encode([_packed(member) for member in msgspec.structs.astuple(value)])
 
 
 def unpack(data: bytes, kind: type[Value]) -> Value:
-    """Read what `pack` wrote.
+    """Decode what `pack` returned.
 
     Raises:
         ValueError, RecursionError: the bytes are of another kind or format.
@@ -33,27 +35,28 @@ def unpack(data: bytes, kind: type[Value]) -> Value:
 
 
 def compress(data: bytes) -> bytes | None:
-    """Compress what `pack` wrote; None if it is too large for that.
+    """Compress what `pack` returned; None if it is too large for that.
 
-    The length tells nobody anything: one user's tokens and claims are in it, and nobody else's choice of words.
+    The compressed length reveals nothing (as in the CRIME attack): an attacker cannot put text of their own next to the
+    user's tokens and claims.
     """
     return zlib.compress(data, 9) if len(data) <= MAX_UNPACKED_SIZE else None
 
 
 def decompress(data: bytes) -> bytes:
-    """Read what `compress` wrote.
+    """Decompress what `compress` returned.
 
     Raises:
         ValueError: it is something else, or too large.
     """
     stream = zlib.decompressobj()
     try:
-        whole = stream.decompress(data, MAX_UNPACKED_SIZE)
+        unpacked = stream.decompress(data, MAX_UNPACKED_SIZE)
     except zlib.error as exc:
         raise ValueError("not a zlib stream") from exc
     if not stream.eof:
-        raise ValueError("longer than any that we write")
-    return whole
+        raise ValueError("too long, or incomplete")
+    return unpacked
 
 
 def _packed(value: Any) -> Any:

@@ -1,7 +1,7 @@
-"""Sealing: a value that only we can read and make, for one purpose, one name and one middleware.
+"""Sealing: authenticated encryption of values for one purpose, one name and one middleware.
 
-AES-256-GCM-SIV (RFC 8452) with a random 96-bit nonce. Unlike plain GCM it has no cliff at 2^32 values of
-one key (NIST SP 800-38D §8.3): a nonce that happens to repeat tells at most that two values are equal.
+AES-256-GCM-SIV (RFC 8452) with a random 96-bit nonce. Unlike plain GCM it has no hard limit of 2^32 values per key
+(NIST SP 800-38D §8.3): a nonce that happens to repeat reveals at most that two values are equal.
 """
 
 import binascii
@@ -22,22 +22,23 @@ Kind = Literal["session", "tokens", "seen", "login", "logout", "ask", "rounds", 
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 _TO_URLSAFE = bytes.maketrans(b"+/", b"-_")
-# Two or one letters short of four, the last one has bits that mean nothing: they are zero, as we write them.
+# If the length is one or two letters short of a multiple of four, the last letter has unused bits. They are written as
+# zero, and nothing else is accepted.
 _LAST_LETTERS = {0: ("",), 1: tuple("AEIMQUYcgkosw048"), 2: tuple("AQgw")}
 
 
 class Sealer:
     """Seals with the first secret, and opens with any of them.
 
-    Each kind of value has a key of its own, and the kind, the cookie's name and the middleware are bound in
-    as associated data: no value stands in for another, and none moves between names, clients or issuers.
+    Each kind of value has a key of its own, and the kind, the cookie's name and the middleware are associated data. So
+    no value can be used in place of another, nor under another name, client or issuer.
     """
 
     def __init__(self, secrets: Sequence[bytes], *, context: Sequence[str]) -> None:
         """Derive the keys.
 
         Args:
-            secrets: the first seals, all open.
+            secrets: the first one seals, all of them open.
             context: issuer, client id and base URL.
         """
         self._context = bound_to(*context)
@@ -45,13 +46,13 @@ class Sealer:
         self._bound_kinds = {kind: bound_to(kind) for kind in KINDS}
 
     def seal(self, kind: Kind, name: str, value: bytes) -> str:
-        """Seal a value for a cookie name; the text is base64url without padding."""
+        """Seal a value for a cookie name; returns base64url without padding."""
         nonce = os.urandom(NONCE)
         sealed = nonce + self._keys[kind][0].encrypt(nonce, value, self._bound_to(kind, name))
         return base64url(sealed)
 
     def open(self, kind: Kind, name: str, text: str) -> bytes | None:
-        """Return the value, or None for everything that we did not seal for this very place."""
+        """Return the value, or None for anything that was not sealed for this kind and name."""
         sealed = decode_base64url(text)
         if sealed is None or len(sealed) < NONCE + TAG:
             return None
@@ -68,33 +69,33 @@ class Sealer:
 
 
 def bound_to(*fields: str) -> bytes:
-    """Write associated data: each part with its length before it, so that no two lists of parts read alike."""
+    """Encode associated data: each field after its length, so that different lists never give the same bytes."""
     return b"".join(map(_with_length, fields))
 
 
-def _with_length(part: str) -> bytes:
-    encoded = part.encode("utf-8")
+def _with_length(field: str) -> bytes:
+    encoded = field.encode("utf-8")
     return len(encoded).to_bytes(4, "big") + encoded
 
 
 def derive(secret: bytes, purpose: str, *, salt: bytes | None = None, length: int = 32) -> bytes:
-    """Derive a key for one purpose, and for one `salt` (RFC 5869)."""
+    """Derive a key for one purpose, and one `salt` if given (HKDF, RFC 5869)."""
     info = b"asgi-oidc 1 " + purpose.encode("ascii")
     return HKDF(algorithm=SHA256(), length=length, salt=salt, info=info).derive(secret)
 
 
 def base64url(data: bytes) -> str:
-    """Write bytes as text, without padding (RFC 4648 §5)."""
+    """Encode bytes as base64url without padding (RFC 4648 §5)."""
     return binascii.b2a_base64(data, newline=False).translate(_TO_URLSAFE).rstrip(b"=").decode("ascii")
 
 
 def decode_base64url(text: str) -> bytes | None:
-    """Decode the one spelling that `base64url` writes: a changed character is never the same value."""
+    """Decode only the spelling that `base64url` writes, so that no other text has the same value; else None."""
     if "+" in text or "/" in text or "=" in text:
         return None
     letters, rest = text.replace("-", "+").replace("_", "/"), -len(text) % 4
     try:
-        data = msgspec.convert(letters + "=" * rest, bytes)  # strict, and three times as fast as binascii
+        data = msgspec.convert(letters + "=" * rest, bytes)  # strict, and three times as fast as `binascii`
     except ValueError:
         return None
     return data if text.endswith(_LAST_LETTERS[rest]) else None

@@ -1,25 +1,25 @@
-"""What was opened before, by the whole of what was opened: bounded, and the oldest goes.
+"""A bounded cache of opened sessions; its keys are the complete sealed values, or ids that lead to them.
 
-It saves work and decides nothing: whoever finds something here holds it against the clock, and against what has ended,
-as if it had been opened anew.
+It only saves the work of opening. Sessions from the cache are checked against the clock and the revocations as if they
+had just been opened.
 """
 
 from collections import OrderedDict
 from collections.abc import Hashable
 from typing import Generic, TypeVar
 
-MAX_ENTRIES = 10_000  # things; whoever has a session may fill it, and the others are opened anew
-MAX_BYTES = 16 * 1024 * 1024  # of what was opened; in memory two to five times that
+MAX_ENTRIES = 10_000  # any user with a session can fill the cache; then other sessions are opened again, nothing worse
+MAX_BYTES = 16 * 1024 * 1024  # of sealed values; the opened ones take two to five times that in memory
 
 Key = TypeVar("Key", bound=Hashable)
 Value = TypeVar("Value")
 
 
 class SessionCache(Generic[Key, Value]):
-    """A bounded table. One is kept only after it was opened: what nobody sealed takes no room.
+    """A bounded cache; the oldest entry is dropped first. Only values that could be opened are added.
 
     Attributes:
-        get: returns what was kept, None for all else; every request asks.
+        get: returns the value of a key, or None. An attribute, not a method, because every request calls it.
     """
 
     def __init__(self, *, max_entries: int = MAX_ENTRIES, max_bytes: int = MAX_BYTES) -> None:
@@ -34,10 +34,10 @@ class SessionCache(Generic[Key, Value]):
         return len(self._values)
 
     def keep(self, key: Key, value: Value, *, size: int) -> None:
-        """Keep something in the place of what was there.
+        """Add a value, replacing an older one.
 
         Args:
-            size: bytes of what was opened.
+            size: bytes of the sealed value.
         """
         self.drop(key)
         if size > self._max_bytes:
@@ -49,6 +49,6 @@ class SessionCache(Generic[Key, Value]):
             self.drop(next(iter(self._sizes)))
 
     def drop(self, key: Key) -> None:
-        """Forget something."""
+        """Remove a value, if it is there."""
         if self._values.pop(key, None) is not None:
             self._bytes -= self._sizes.pop(key)

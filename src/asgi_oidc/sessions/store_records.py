@@ -1,7 +1,7 @@
-"""A session as it lies in a store: opened by the id that only the browser has, and by our secret, never by one alone.
+"""The record of a session in a store: to open it takes both our secret and the id that only the browser has.
 
-A record is a header, a summary that the secret opens by itself (for lists of sessions), and the session, whose key
-depends on the id as well. AES-256-GCM-SIV (RFC 8452), like the cookies.
+A record consists of a header, a summary that the secret alone opens (for lists of sessions), and the session, whose key
+depends on the id as well. The cipher is AES-256-GCM-SIV (RFC 8452), as for cookies.
 """
 
 import os
@@ -21,17 +21,17 @@ from asgi_oidc.sessions.session import Limits, Session, decode_session, encode, 
 
 MAGIC = b"oidc-session-"
 VERSION = b"1"
-KEY_ID = 8  # bytes that tell which secret sealed a record, without telling anything about it
+KEY_ID = 8  # bytes that show which secret sealed a record, but reveal nothing about the secret
 HEADER = len(MAGIC) + len(VERSION) + KEY_ID
-LENGTH = 2  # bytes before the summary
-REVOCATION_NAME = 16  # bytes
+LENGTH = 2  # bytes of the length of the summary
+REVOCATION_NAME = 16  # bytes of the keyed hash in a revocation's name
 MAX_RECORD_SIZE = 524_288  # bytes of a record
 
-_ID = re.compile(r"[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]")  # 32 bytes in base64url, in their one spelling
+_ID = re.compile(r"[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]")  # 32 bytes in base64url, in the only spelling that is accepted
 
 
 class Summary(msgspec.Struct, frozen=True, array_like=True):
-    """What a list of sessions shows of one; instants in seconds since the epoch."""
+    """What lists of sessions show of a session. All instants are seconds since the epoch."""
 
     created_at: int
     seen_at: int
@@ -40,7 +40,7 @@ class Summary(msgspec.Struct, frozen=True, array_like=True):
 
 @dataclass(frozen=True, slots=True)
 class _Keys:
-    """What follows from one secret."""
+    """The keys that are derived from one secret."""
 
     secret: bytes = field(repr=False)
     id: bytes
@@ -50,14 +50,14 @@ class _Keys:
 
 
 class Records:
-    """Names and seals the records of one middleware."""
+    """Names, seals and opens the records of one middleware."""
 
     def __init__(self, secrets: Sequence[bytes], *, context: Sequence[str]) -> None:
         """Derive the keys.
 
         Args:
-            secrets: the first seals, all open.
-            context: issuer, client id and base URL: deployments that share a store never meet.
+            secrets: the first one seals, all of them open.
+            context: issuer, client id and base URL, so that deployments with a common store never share a record.
         """
         self._context = tuple(context)
         self.tag = base64url(sha256(bound_to(*context)).digest()[:12])
@@ -73,38 +73,38 @@ class Records:
         ]
 
     def handle(self, session_id: str) -> str:
-        """Name a session without giving its id away."""
+        """Return the name of a session that does not reveal its id."""
         return base64url(sha256(bound_to("asgi-oidc session", session_id)).digest())
 
     def key(self, handle: str) -> str:
-        """Name the record of a session in the store."""
+        """Return the store's key for the record of a session."""
         return f"{self.tag}:session:{handle}"
 
     def lock_key(self, handle: str) -> str:
-        """Name the lock that is held while a session is renewed."""
+        """Return the store's key for the refresh lock of a session."""
         return f"{self.tag}:lock:{handle}"
 
     def login_key(self, state: str) -> str:
-        """Name a login that was used."""
+        """Return the store's key that marks a login as used."""
         return f"{self.tag}:login:{base64url(sha256(bound_to('login', state)).digest())}"
 
     def once_key(self, jti: str) -> str:
-        """Name a logout token that was used."""
+        """Return the store's key that marks a logout token as used."""
         return f"{self.tag}:jti:{base64url(sha256(bound_to('jti', jti)).digest())}"
 
     def index_keys(self, kind: str, issuer: str, name: str) -> list[str]:
-        """Name the index of the sessions of one user (`sub`), or of one session at the provider (`sid`).
+        """Return the names of the index of the sessions of one user (`sub`) or of one session at the provider (`sid`).
 
-        The first name is written, all are read: a secret that was changed has left its own. A dump of the store does
-        not tell who has sessions: the name depends on the secret.
+        There is one name per secret: the first is written, and all are read, as old secrets have left indexes of their
+        own. Because names depend on the secret, a dump of the store does not reveal who has sessions.
         """
         data = bound_to(kind, issuer, name, *self._context)
         return [f"{self.tag}:{kind}:{base64url(hmac_digest(keys.index, data, 'sha256'))}" for keys in self._keys]
 
     def revocation_names(self, kind: str, value: str) -> tuple[str, ...]:
-        """Name what ended, with every secret: whoever reads it may still have the old one only.
+        """Return the names of a revocation, one per secret: processes that read it may have only an old secret.
 
-        A session goes by its handle, which is known also where its id is not.
+        A session is named by its handle, which is known even if the id is not.
         """
         if kind == "id":
             kind, value = "handle", self.handle(value)
@@ -112,23 +112,24 @@ class Records:
         return tuple(base64url(hmac_digest(keys.revoked, data, "sha256")[:REVOCATION_NAME]) for keys in self._keys)
 
     def seal(self, session: Session, limits: Limits) -> bytes:
-        """Write the record of a session.
+        """Return the record of a session.
 
         Raises:
-            SessionTooLarge: no store should be asked to keep that much.
-            OIDCError: a claim that `on_login` put there is no JSON value.
+            SessionTooLarge: it is larger than `MAX_RECORD_SIZE`, which protects the store.
+            OIDCError: a claim that `on_login` returned is not a JSON value.
         """
         handle, keys = self.handle(session.id), self._keys[0]
         login = session.login
         summary = msgspec.json.encode(Summary(login.created_at, session.seen_at, expires_at(session, limits)))
         sealed_summary = _seal(keys.summary, summary, self._bound_to("summary", handle))
         head = b"".join((MAGIC, VERSION, keys.id, len(sealed_summary).to_bytes(LENGTH, "big"), sealed_summary))
-        # The head is bound in: a record is whole, or it is none.
+        # The head is associated data: the parts of two records cannot be combined.
         body = _seal(_key_of(keys, session.id), encode(session), self._bound_to("session", handle) + head)
         record = head + body
         if len(record) > MAX_RECORD_SIZE:
             raise SessionTooLarge(
-                detail=f"drop claims in on_login, or ask for fewer: {len(record)} of {MAX_RECORD_SIZE} bytes"
+                detail=f"the session needs {len(record)} bytes in the store, and at most {MAX_RECORD_SIZE} are "
+                "allowed. Drop claims in on_login, or request fewer"
             )
         return record
 
@@ -136,10 +137,10 @@ class Records:
         """Open a record.
 
         Returns:
-            None when a secret that is gone, or another version of the library, has sealed it.
+            None if it was sealed with a secret that is not configured, or by another version of the library.
 
         Raises:
-            StoreUnavailable: the bytes are none of ours: the store is broken, not the session.
+            StoreUnavailable: the library never wrote these bytes: the store is broken, not the session.
         """
         keys = self._keys_of(record)
         if keys is None:
@@ -151,7 +152,7 @@ class Records:
         return session if session is not None and session.id == session_id else None
 
     def summary(self, handle: str, record: bytes) -> Summary | None:
-        """Read what a list shows of a record; None and errors are those of `open`."""
+        """Return the summary of a record; None and errors as for `open`."""
         keys = self._keys_of(record)
         if keys is None:
             return None
@@ -162,12 +163,12 @@ class Records:
             return None
 
     def is_of_old_secret(self, record: bytes) -> bool:
-        """Say whether a record that we can open was sealed with another secret than we seal with now."""
+        """Return whether a readable record was sealed with another secret than the first one."""
         return self._keys_of(record) is not self._keys[0]
 
     def _keys_of(self, record: bytes) -> _Keys | None:
         if not record.startswith(MAGIC) or len(record) < HEADER + LENGTH:
-            raise StoreUnavailable("store_garbage", "a record that asgi-oidc did not write")
+            raise StoreUnavailable("store_garbage", "the store contains a record that asgi-oidc did not write")
         if record[len(MAGIC) : len(MAGIC + VERSION)] != VERSION:
             return None
         key_id = record[len(MAGIC + VERSION) : HEADER]
@@ -178,7 +179,7 @@ class Records:
 
 
 def is_session_id(text: str) -> bool:
-    """Say whether a text could be one of our session ids."""
+    """Return whether a text has the form of our session ids."""
     return _ID.fullmatch(text) is not None
 
 
@@ -187,7 +188,7 @@ def _key_of(keys: _Keys, session_id: str) -> AESGCMSIV:
 
 
 def _fields(record: bytes) -> tuple[bytes, bytes, bytes]:
-    """Cut a record into its head, the summary that ends it, and the session."""
+    """Split a record into its head, the summary (which is the end of the head), and the session."""
     start = HEADER + LENGTH
     end = start + int.from_bytes(record[HEADER:start], "big")
     return record[:end], record[start:end], record[end:]
@@ -202,4 +203,4 @@ def _open(key: AESGCMSIV, sealed: bytes, bound: bytes) -> bytes:
     try:
         return key.decrypt(sealed[:NONCE], sealed[NONCE:], bound)
     except (InvalidTag, ValueError) as exc:
-        raise StoreUnavailable("store_garbage", "a record that somebody changed") from exc
+        raise StoreUnavailable("store_garbage", "a record in the store was changed, or moved to another key") from exc

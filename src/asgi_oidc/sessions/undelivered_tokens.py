@@ -1,6 +1,6 @@
-"""Tokens that this process renewed and that the browser, or the store, may not have yet.
+"""Refreshed tokens that the browser, or the store, may not have yet.
 
-A refresh token is often good for one use: whoever still comes with the old one has to find the new one here.
+A refresh token can often be used only once. So a request that still brings the old one has to find the new one here.
 """
 
 from collections import OrderedDict
@@ -10,8 +10,8 @@ import msgspec
 
 from asgi_oidc.sessions.session import Session, Tokens, encode
 
-MAX_SESSIONS = 10_000  # sessions
-MAX_BYTES = 64 * 1024 * 1024  # of all tokens together; each entry costs its author a login and a refresh
+MAX_SESSIONS = 10_000  # sessions whose tokens are kept
+MAX_BYTES = 64 * 1024 * 1024  # of all tokens together; to add an entry takes a login and a refresh
 
 
 class _Entry(NamedTuple):
@@ -20,10 +20,10 @@ class _Entry(NamedTuple):
 
 
 class UndeliveredTokens:
-    """The newest tokens by session id: bounded, and the longest unused go first.
+    """The newest tokens by session id. Bounded: the least recently used are dropped first.
 
     Attributes:
-        version: another number whenever there may be newer tokens of some session.
+        version: changes whenever there may be newer tokens of some session.
     """
 
     def __init__(self, *, max_entries: int = MAX_SESSIONS, max_bytes: int = MAX_BYTES) -> None:
@@ -34,7 +34,7 @@ class UndeliveredTokens:
         self.version = 0
 
     def keep(self, session: Session) -> None:
-        """Keep the tokens of a session, in the place of older ones."""
+        """Keep the tokens of a session, replacing older ones."""
         self.version += 1
         self.drop(session.id)
         entry = self._entries[session.id] = _Entry(session.tokens, len(encode(session.tokens)))
@@ -43,7 +43,10 @@ class UndeliveredTokens:
             self.drop(next(iter(self._entries)))
 
     def newest(self, session_id: str, tokens: Tokens) -> Tokens:
-        """Return what is kept where it is newer than `tokens`, else `tokens`, and when they were last tried."""
+        """Return the tokens that are kept if they are newer than `tokens`, else `tokens`.
+
+        The times of the last refresh attempts, `retry_at` and `forced_at`, are taken from here in either case.
+        """
         entry = self._entries.get(session_id)
         if entry is None or entry.tokens.generation < tokens.generation:
             return tokens
@@ -56,11 +59,11 @@ class UndeliveredTokens:
         return entry.tokens
 
     def has(self, session_id: str) -> bool:
-        """Say whether there is something of a session."""
+        """Return whether there are tokens of a session."""
         return session_id in self._entries
 
     def drop(self, session_id: str) -> None:
-        """Forget a session."""
+        """Drop the tokens of a session."""
         entry = self._entries.pop(session_id, None)
         if entry is not None:
             self._bytes -= entry.size

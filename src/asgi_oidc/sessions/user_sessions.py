@@ -1,4 +1,4 @@
-"""Seeing and ending the sessions of users, from code: `middleware.sessions`."""
+"""Lists and ends the sessions of users, for the app's own code: `middleware.sessions`."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -16,12 +16,13 @@ from asgi_oidc.stores.guarded_store import GuardedStore
 
 @dataclass(frozen=True, slots=True)
 class SessionInfo:
-    """One session of a user; instants in seconds since the epoch.
+    """One session of a user. All instants are seconds since the epoch.
 
     Attributes:
-        id: its name here and in `scope["oidc"].session_id`; it opens nothing.
+        id: the same as `scope["oidc"].session_id`; not a secret: nobody can sign in with it.
+        created_at: when the user signed in.
         seen_at: the last use, to the minute.
-        expires_at: when it ends if it is not used again.
+        expires_at: when the session ends if it is not used again.
     """
 
     id: str
@@ -31,13 +32,13 @@ class SessionInfo:
 
 
 class SignOutEverywhere(Protocol):
-    """Ends all that a user has, and says how many sessions that were."""
+    """Ends all sessions of a user, and returns how many there were."""
 
     def __call__(self, *, sub: str | None, sid: str | None) -> Awaitable[int]: ...
 
 
 class UserSessions:
-    """The sessions in a store, by user. All methods raise `StoreUnavailable` when the store is down."""
+    """The sessions in a store, by user. All methods raise `StoreUnavailable` if the store does not answer."""
 
     def __init__(
         self,
@@ -62,40 +63,40 @@ class UserSessions:
 
     @sanitizes_errors
     async def of(self, sub: str) -> list[SessionInfo]:
-        """Return the live sessions of a user, the newest first.
+        """Return the active sessions of a user, the newest first.
 
         Args:
             sub: the user's id at the provider, exactly as in `user.sub`.
         """
         found = [await self._find(index, handle) for index, handle in await self._linked(sub)]
-        once = {info.id: info for info in found if info}  # it may be in the lists of two secrets
-        return sorted(once.values(), key=lambda info: -info.created_at)
+        by_id = {info.id: info for info in found if info}  # a session may be in the lists of two secrets
+        return sorted(by_id.values(), key=lambda info: -info.created_at)
 
     @sanitizes_errors
     async def end(self, sub: str, session_id: str) -> bool:
-        """End one session of a user at once, in all processes, and say whether there was one.
+        """End one session of a user at once, in all processes; return whether there was one.
 
-        Requests that are under way finish, with the tokens that they have.
-        Its refresh token is not revoked: only the id in the browser opens the record.
+        Requests that are under way finish with the tokens that they have. The refresh token is not revoked: the record
+        can only be opened with the secret id in the browser.
 
         Args:
-            sub: the user's id; the session of somebody else stays, whoever sent its name.
-            session_id: as in the list.
+            sub: the user's id. A session of another user is not ended, so `session_id` may come from a request.
+            session_id: `SessionInfo.id`.
         """
-        mine = [index for index, handle in await self._linked(sub) if handle == session_id]
+        indexes = [index for index, handle in await self._linked(sub) if handle == session_id]
 
         async def end() -> bool:
-            return any([await self._end(index, session_id, sub=sub) for index in mine])
+            return any([await self._end(index, session_id, sub=sub) for index in indexes])
 
-        # To the end: the app calls this while it serves a request, and its client may leave.
-        done: bool = await self._background.run_shielded(end)
-        return done
+        # Shielded: the app calls this while it serves a request, and the client may disconnect half-way.
+        was_there: bool = await self._background.run_shielded(end)
+        return was_there
 
     @sanitizes_errors
     async def end_all(self, sub: str) -> int:
-        """End all sessions of a user at once, in all processes, and say how many there were.
+        """End all sessions of a user at once, in all processes; return how many there were.
 
-        A login that is under way ends as well.
+        A login of the user that is in progress does not succeed any more.
         """
 
         async def end_all() -> int:
@@ -104,21 +105,21 @@ class UserSessions:
                 events.log(events.LOGGED_OUT, by="the app", sessions=count)
             return count
 
-        revocations: int = await self._background.run_shielded(end_all)
-        return revocations
+        count: int = await self._background.run_shielded(end_all)
+        return count
 
     async def _end(self, index: str, handle: str, *, sub: str) -> bool:
         was_there = await self._store.remove(self._records.key(handle))
         await self._store.unlink(index, handle)
         if was_there:
-            if not self._revocations.is_at_limit(sub):  # the record is gone; the mark is for requests under way
+            if not self._revocations.is_at_limit(sub):  # the record is gone; the revocation is for requests under way
                 revocations = self._revocations.end(handle, kind="handle", user=sub, now=self._now())
                 await try_to_write(self._feed, revocations)
             events.log(events.LOGGED_OUT, by="the app")
         return was_there
 
     async def _linked(self, sub: str) -> list[tuple[str, str]]:
-        # Those of before a change of the secret are in an index of their own.
+        # Sessions from before a change of the secret are in another index.
         indexes = self._records.index_keys("sub", self._issuer, sub)
         return [(index, handle) for index in indexes for handle in await self._store.linked(index)]
 
@@ -129,7 +130,7 @@ class UserSessions:
             return None
         try:
             summary = self._records.summary(handle, record)
-        except StoreUnavailable as error:  # one that is broken hides none of the others
+        except StoreUnavailable as error:  # a broken record does not hide the others
             events.log(events.STORE_FAILED, code=error.code, detail=error.detail)
             return None
         if summary is None:
