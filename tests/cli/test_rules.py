@@ -54,8 +54,10 @@ def test_all_middlewares_are_listed(capsys):
     status, said, _ = run(capsys, f"{HERE}:starlette_app")
 
     assert status == 0
-    assert "https://app.example.com\n  /         public\n  /*        Rule('/*', claims={'roles': 'admin'})\n" in said
-    assert "https://app.example.com/admin\n  /auth/*   our own URLs\n  all else  a signed-in user" in said
+    assert (
+        "https://app.example.com\n  /            public\n  /*           Rule('/*', claims={'roles': 'admin'})\n" in said
+    )
+    assert "https://app.example.com/admin\n  /auth/*      asgi-oidc's own URLs\n  other paths  a signed-in user" in said
 
 
 def test_an_app_may_come_from_a_factory(capsys):

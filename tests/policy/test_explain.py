@@ -1,4 +1,4 @@
-"""`explain` tells people what requests get, and why."""
+"""`explain` shows what requests to a path get, and why."""
 
 import pytest
 
@@ -17,11 +17,11 @@ SITE = Site(
 )
 ADMIN = """\
 POST /admin/users?page=2
-  public     no: no pattern opens it, or a rule is narrower
+  public     no: no pattern opens it, or a rule is more specific
   rule       Rule('/admin/*', claims={'realm_access.roles': 'admin'})
   rule       Rule('/admin/*', methods=('POST',), max_age=300)
-  nobody     401; a form: a page with a link to sign in
-  signed in  the app; without max_age 300: 401; a form: a page with a link to sign in again; without what the rules \
+  anonymous  401 (forms: a page with a link to sign in)
+  signed in  the app; without max_age 300: 401 (forms: a page with a link to sign in again); without what the rules \
 need: 403"""
 ALL = """\
 https://app.example.com
@@ -33,8 +33,8 @@ https://app.example.com
   /api/*         Rule('/api/*', scopes=['read:orders'], login=False, origins=['https://spa.example.com'])
   /x/*           Rule('/x/*', acr_values=['a'])
   /y/*           Rule('/y/*', acr_values=['b'])
-  /auth/*        our own URLs
-  all else       a signed-in user"""
+  /auth/*        asgi-oidc's own URLs
+  other paths    a signed-in user"""
 
 
 def test_a_path_is_explained_as_a_table():
@@ -48,20 +48,24 @@ def test_a_path_is_explained_as_a_table():
 @pytest.mark.parametrize(
     ("path", "method", "line"),
     [
-        ("/", "GET", "public   opened by '/'"),
-        ("/admin/health", "GET", "anybody  the app"),
-        ("/auth/login", "GET", "ours  the middleware answers this URL itself"),
-        ("/auth/login", "WEBSOCKET", "nobody     401, or close code 4401"),
-        ("/admin%2fhealth", "GET", "spelling   not plain: nothing opens it, and every rule holds that it may mean"),
-        ("/api/x", "GET", "nobody     401"),
-        ("/api/x", "GET", "called by  its own pages, and those of https://spa.example.com"),
+        ("/", "GET", "public    opened by '/'"),
+        ("/admin/health", "GET", "everyone  the app"),
+        ("/auth/login", "GET", "endpoint  asgi-oidc answers this URL itself"),
+        ("/auth/login", "WEBSOCKET", "anonymous  401, or close code 4401"),
+        ("/admin%2fhealth", "GET", "spelling   ambiguous: not public, and every rule that it might match applies"),
+        ("/api/x", "GET", "anonymous  401"),
+        ("/api/x", "GET", "origins    its own pages and those of https://spa.example.com may call it"),
         ("/admin/x", "WEBSOCKET", "signed in  the app; without what the rules need: 403, or close code 4403"),
         ("/x//y", "GET", "signed in  403: the rules need different acr_values, which no single login has"),
-        ("/x", "GET", "nobody     a page: to sign in; all else: 401"),
-        ("/x", "GET", "signed in  the app; without acr_values a: a page: to sign in again; all else: 401"),
+        ("/x", "GET", "anonymous  redirect to sign in (401 unless a page navigation)"),
+        (
+            "/x",
+            "GET",
+            "signed in  the app; without acr_values a: redirect to sign in again (401 unless a page navigation)",
+        ),
         ("/x", "PUT", "signed in  the app; without acr_values a: 401"),
-        ("/\u00fcber-uns/x", "GET", "public   opened by '/\u00fcber-uns/*'"),
-        ("/%C3%BCber-uns/x", "GET", "public   opened by '/\u00fcber-uns/*'"),
+        ("/\u00fcber-uns/x", "GET", "public    opened by '/\u00fcber-uns/*'"),
+        ("/%C3%BCber-uns/x", "GET", "public    opened by '/\u00fcber-uns/*'"),
         ("/other", "GET", "signed in  the app"),
     ],
 )

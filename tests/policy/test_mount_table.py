@@ -315,9 +315,9 @@ def test_the_table_is_read_again_when_an_app_has_more_routes():
     app = litestar_with(a=INNER)
     table = MountTable(app, prefixes=["/told"])
 
-    first = (table.has_changed(), set(table.mounts.prefixes), table.has_changed())
+    first = (table.refresh(), set(table.mounts.prefixes), table.refresh())
     app.register(litestar.asgi("/b", is_mount=True, copy_scope=True)(INNER))
-    second = (table.has_changed(), set(table.mounts.prefixes), table.has_changed())
+    second = (table.refresh(), set(table.mounts.prefixes), table.refresh())
 
     assert first == (True, {"/a", "/told"}, False)
     assert second == (True, {"/a", "/b", "/told"}, False)
@@ -328,6 +328,6 @@ def test_with_plain_prefixes_set_the_app_is_not_inspected(prefixes, unread):
     """Even where there are none."""
     table = MountTable(leaf, prefixes=prefixes)
 
-    table.has_changed()
+    table.refresh()
 
     assert len(table.opaque) == unread

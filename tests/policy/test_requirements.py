@@ -31,7 +31,7 @@ def test_every_requirement_closes_its_path_and_refuses_a_user_who_lacks_it(name)
     """A new one that is checked nowhere would let every user in."""
     rule = Rule("/x", **{name: EXAMPLES[name]})
 
-    assert (rule.closes, rule.requirements.is_something) == (True, True)
+    assert (rule.closes, rule.requirements.has_any) == (True, True)
     assert rule.requirements.unmet(Subject({}, ())) is not None
 
 

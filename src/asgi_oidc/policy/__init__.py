@@ -1,1 +1,1 @@
-"""Which requests the app gets, and what the others get instead."""
+"""Decides which requests reach the app, and makes the responses to those that do not."""

@@ -1,4 +1,4 @@
-"""May this request reach the app? What the policy decides, and the app's own checks; one that fails lets nobody in."""
+"""Decides whether a request may reach the app: by the policy, then by the app's own checks, which fail closed."""
 
 from collections.abc import Callable
 
@@ -13,13 +13,13 @@ from asgi_oidc.sessions.authentication import Authenticator
 from asgi_oidc.sessions.repository import ActiveSession
 from asgi_oidc.web.asgi_types import Scope
 
-CHECK_DEADLINE = 10.0  # seconds for a check of the app
+CHECK_DEADLINE = 10.0  # seconds that a check of the app may take
 
 MakeScope = Callable[[Scope, ActiveSession | None], Scope]
 
 
 class AccessControl:
-    """Decides on requests."""
+    """Decides whether requests may reach the app."""
 
     __slots__ = ("_authenticator", "_leeway", "_make_scope", "_now", "_trusted_email_domains")
 
@@ -32,10 +32,10 @@ class AccessControl:
         leeway: int,
         now: Callable[[], int],
     ) -> None:
-        """Set up the decision.
+        """Set up access control.
 
         Args:
-            make_scope: makes the scope of the app, for its checks.
+            make_scope: makes the scope that the app would get, for its checks.
             leeway: seconds of clock skew allowed.
         """
         self._authenticator = authenticator
@@ -45,29 +45,30 @@ class AccessControl:
         self._now = now
 
     def decide(self, matched: MatchedPolicy, active: ActiveSession | None) -> Decision:
-        """Decide on a request without the app's own checks."""
+        """Decide by the policy alone, without the app's own checks."""
         if matched.opened_by is not None or (active is not None and not matched.rules):
             return ALLOW
         subject = None if active is None else self._subject(active)
         return decide(matched, subject, now=self._now(), leeway=self._leeway)
 
     async def decide_with_checks(self, scope: Scope, matched: MatchedPolicy, active: ActiveSession | None) -> Decision:
-        """Decide on a request.
+        """Decide by the policy and by the app's own checks.
 
         Raises:
-            OIDCError: a check lacks something of its user, or `check_failed`: it raised or took too long.
+            OIDCError: a check raised an error of ours, such as `StepUpRequired`; or `check_failed`: it raised another
+                error, or took too long.
         """
         decision = self.decide(matched, active)
         if active is None or not matched.checks or not isinstance(decision, Allow | StepUp):
             return decision
-        checked = active.session
+        session_before = active.session
         for rule in matched.checks:
-            if rule.asks_app is not None and not await self._passes(rule.asks_app, rule.path, scope, active):
-                return Refuse(f"{rule.path} needs its check to say True")
-        if self._authenticator.is_over(active.session):  # signed out while the check took its time
+            if rule.app_check is not None and not await self._passes(rule.app_check, rule.path, scope, active):
+                return Refuse(f"{rule.path} needs its check to return True")
+        if self._authenticator.is_over(active.session):  # signed out while the check ran
             return StartLogin(ANY_LOGIN)
-        # A check may have asked for a token, and with that the provider may have changed the claims of the user.
-        return decision if active.session is checked else self.decide(matched, active)
+        # A check may have refreshed the tokens, and with them the provider may have changed the user's claims.
+        return decision if active.session is session_before else self.decide(matched, active)
 
     def _subject(self, active: ActiveSession) -> Subject:
         login, tokens = active.session.login, active.session.tokens
@@ -80,11 +81,14 @@ class AccessControl:
         )
 
     async def _passes(self, check: Check, path: str, scope: Scope, active: ActiveSession) -> bool:
-        inner = self._make_scope({**scope, "headers": list(scope.get("headers", ()))}, active)
+        app_scope = self._make_scope({**scope, "headers": list(scope.get("headers", ()))}, active)
         try:
             with anyio.fail_after(CHECK_DEADLINE):
-                return await passes(check, inner["user"], inner)
-        except Exception as exc:  # the app's own code may raise anything, and then nobody is let in
+                return await passes(check, app_scope["user"], app_scope)
+        except Exception as exc:  # the app's own code may raise anything; access is denied then
             if (error := find_app_error(exc)) is not None:
                 raise error from exc
-            raise OIDCError("check_failed", f"the check of {path} raised; nobody was let in") from exc
+            raise OIDCError(
+                "check_failed",
+                f"the check of {path} raised an error or took more than {CHECK_DEADLINE:g} s; access was denied",
+            ) from exc

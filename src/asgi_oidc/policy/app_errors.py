@@ -1,4 +1,4 @@
-"""Errors by which the app says that it lacks a user, a better login or a token: the middleware answers for it."""
+"""Turns errors of ours that the app raises (it needs a user, another login or a token) into a denial."""
 
 from collections.abc import Callable
 
@@ -15,20 +15,21 @@ from asgi_oidc.protocol.step_up import ANY_LOGIN, AuthenticationRequest
 from asgi_oidc.sessions.repository import ActiveSession
 from asgi_oidc.web.request import Request
 
-MIN_AGE = 60  # seconds that a session must be old before a token that ran out sends the browser to sign in again
+# Seconds; a younger session is not sent to sign in again when its token has expired.
+MIN_SESSION_AGE = 60
 
 ReadAuthentication = Callable[[object, object], AuthenticationRequest]
-"""Checks `acr_values` and `max_age`; raises `ValueError`."""
+"""Checks `acr_values` and `max_age`; raises `ValueError` if they are invalid."""
 
 
 def find_app_error(error: BaseException) -> OIDCError | None:
-    """Return the error of ours by which an app failed, None if it failed in another way; it may raise a group."""
+    """Return the error of ours that an app raised, alone or in an exception group; None if it raised anything else."""
     if isinstance(error, NotSignedIn | StepUpRequired | AccessTokenExpired | RefreshFailed | StoreUnavailable):
         return error
     if not isinstance(error, BaseExceptionGroup):
         return None
-    found = [find_app_error(each) for each in error.exceptions]
-    return None if None in found else found[0]
+    errors = [find_app_error(member) for member in error.exceptions]
+    return None if None in errors else errors[0]
 
 
 def decide_on_app_error(
@@ -39,16 +40,16 @@ def decide_on_app_error(
     read_authentication: ReadAuthentication,
     now: int,
 ) -> StartLogin | StepUp | OIDCError:
-    """Say which login would help, or give the error that has to be reported instead."""
+    """Return the login that the app needs, or the error to report if no login would help."""
     if isinstance(error, StepUpRequired):
         try:
             authentication = read_authentication(error.acr_values, error.max_age)
         except ValueError as exc:
             return OIDCError("step_up_invalid", str(exc))
         return StartLogin(authentication) if active is None else StepUp(authentication)
-    # A provider whose tokens are dead on arrival would send the browser round in circles.
-    is_new = active is not None and now - active.session.login.created_at < MIN_AGE
-    goes_in_circles = is_new and request.is_navigation
-    if isinstance(error, NotSignedIn | AccessTokenExpired) and not goes_in_circles:
+    # If the provider issues tokens that have already expired, another login would lead to a redirect loop.
+    is_new = active is not None and now - active.session.login.created_at < MIN_SESSION_AGE
+    would_loop = is_new and request.is_navigation
+    if isinstance(error, NotSignedIn | AccessTokenExpired) and not would_loop:
         return StartLogin(ANY_LOGIN)
     return error

@@ -1,6 +1,6 @@
-"""Cross-site request forgery: a page of another site never acts with the session of our user.
+"""Prevents cross-site request forgery: pages of other sites cannot act with a user's session.
 
-`Request.may_be_forged` recognizes such a request; this module says why it is refused, and checks websockets.
+`Request.may_be_forged` recognizes such a request; this module checks websockets, and makes the error for both.
 """
 
 from collections.abc import Collection
@@ -10,14 +10,21 @@ from asgi_oidc.web.request import Request
 
 
 def is_own_websocket(request: Request, *, origin: str, allowed: Collection[str]) -> bool:
-    """Say whether a websocket is opened by a page of ours: browsers let any site open one with our cookies."""
+    """Return whether a page of ours opens a websocket: browsers let any site open one, and send our cookies along.
+
+    Args:
+        origin: our own.
+        allowed: other origins, from the `origins` of a rule.
+    """
     return request.header(b"origin") in (origin, *allowed)
 
 
 def refused_origin(request: Request) -> RequestRejected:
-    """Say what is wrong with the origin of a request."""
-    is_stated = request.has(b"origin") or request.has(b"sec-fetch-site")
+    """Return the error that explains which origin was expected."""
+    has_origin = request.has(b"origin") or request.has(b"sec-fetch-site")
     detail = (
-        "a page of another site" if is_stated else "no Origin: expected the origin of base_url, or of a rule's origins"
+        "the request comes from a page of another site"
+        if has_origin
+        else "no Origin header: expected the origin of base_url, or one of a rule's origins"
     )
     return RequestRejected("foreign_origin", detail, status=403)

@@ -1,4 +1,4 @@
-"""The response to a request that the app does not get: a login, a page that says why, or a problem for a program."""
+"""Makes the response to a request that is denied: a redirect to the login, a page, or problem details (RFC 9457)."""
 
 import secrets
 from dataclasses import dataclass
@@ -25,11 +25,11 @@ STEP_UP_REQUIRED = "insufficient_user_authentication"  # RFC 9470 §3
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Denials:
-    """Answers requests that the app does not get.
+    """Makes the responses to denied requests.
 
     Attributes:
-        form_path: our page that says what became of an interrupted form.
-        keeps_fragment: whether the `#fragment` of a page survives the login.
+        form_path: path of our page for interrupted forms.
+        keeps_fragment: the setting `keep_fragment`: whether the `#fragment` of a page survives the login.
     """
 
     logins: LoginStarter
@@ -49,14 +49,14 @@ class Denials:
         active: ActiveSession | None,
         receive: Receive | None,
     ) -> Response:
-        """Answer an http request.
+        """Return the response to a denied http request.
 
         Args:
-            receive: gives the body, None if it may have been read.
+            receive: receives the body; None if the app may have read it already.
         """
         match denial:
             case StartLogin() | StepUp():
-                return await self._login_needed(denial, request, matched, receive)
+                return await self._login_response(denial, request, matched, receive)
             case Refuse():
                 return self.forbidden(denial, request, matched, active)
             case RequestRejected():
@@ -67,60 +67,67 @@ class Denials:
                 assert_never(other)
 
     def unauthorized(self, denial: StartLogin | StepUp, request: Request, *, shows_html: bool = False) -> Response:
-        """Tell a program that its user has to sign in, or to sign in again in a better way (RFC 9470 §3).
+        """Return a 401: the user has to sign in, or to sign in again with a stronger or fresher login (RFC 9470 §3).
 
         Args:
-            shows_html: what the program gets is shown to a person.
+            shows_html: the client shows the response to a person, so it is a page instead of JSON.
         """
-        # A script's user should come back to the page that the script runs on, not to the script's URL.
-        wanted = denial.authentication
-        url = self.urls.login_for(wanted, self._page_of(request))
+        # After the login, the user should get back to the page that the script runs on, not to the URL that it calls.
+        authentication = denial.authentication
+        url = self.urls.login_for(authentication, self._page_of(request))
         events.log(events.LOGIN_REQUIRED, status=401, method=request.method)
         if shows_html:
             return self._sign_in_page(denial, request, url)
         if isinstance(denial, StartLogin):
             response = self.pages.problem(401, "login_required", "problem.login_required", login_url=url)
             return response.with_headers(challenge(self.urls.login, {}))
-        members: dict[str, object] = {"acr_values": list(wanted.acr_values)} if wanted.acr_values else {}
-        members |= {} if wanted.max_age is None else {"max_age": wanted.max_age}
+        members: dict[str, object] = {}
+        if authentication.acr_values:
+            members["acr_values"] = list(authentication.acr_values)
+        if authentication.max_age is not None:
+            members["max_age"] = authentication.max_age
         response = self.pages.problem(401, STEP_UP_REQUIRED, "problem.step_up_required", login_url=url, **members)
-        return response.with_headers(challenge(self.urls.login, {"error": STEP_UP_REQUIRED, **wanted.parameters}))
+        return response.with_headers(
+            challenge(self.urls.login, {"error": STEP_UP_REQUIRED, **authentication.parameters})
+        )
 
     def forbidden(
         self, refusal: Refuse, request: Request, matched: MatchedPolicy, active: ActiveSession | None
     ) -> Response:
-        """Tell a signed-in user that this account may not, without another login that would change nothing."""
+        """Return a 403: this account lacks the rights, so there is no login redirect, which would change nothing."""
         reference = secrets.token_hex(6)
         why, hint = refusal.why, refusal.hint
         events.log(events.ACCESS_DENIED, status=403, method=request.method, why=why, hint=hint, reference=reference)
         is_page = request.is_navigation
         return_to = self.return_paths.check(request.target) if is_page else self._page_of(request)
-        wanted = matched.authentication or ANY_LOGIN
-        other_account = AuthenticationRequest(wanted.acr_values, wanted.max_age, ANOTHER_ACCOUNT)
-        switch = self.urls.login_for(other_account, return_to)
+        authentication = matched.authentication or ANY_LOGIN
+        with_another_account = AuthenticationRequest(authentication.acr_values, authentication.max_age, ANOTHER_ACCOUNT)
+        switch_url = self.urls.login_for(with_another_account, return_to)
         is_for_a_person = is_page or request.shows_html or (request.wants_page and request.has_form)
         if active is not None and matched.may_redirect and is_for_a_person:
             login, tokens = active.session.login, active.session.tokens
             user = User(login.sub, login.issuer, tokens.written_claims)
             return self.pages.denied.forbidden(
-                request, name=user.display_name, email=user.email, another_account=switch, reference=reference
+                request, name=user.display_name, email=user.email, another_account=switch_url, reference=reference
             )
         name, needed = "forbidden", {}
         if refusal.scopes:  # RFC 6750 §3.1
             name, needed = "insufficient_scope", {"scope": " ".join(refusal.scopes)}
-        response = self.pages.problem(403, name, "problem.forbidden", reference=reference, login_url=switch, **needed)
+        response = self.pages.problem(
+            403, name, "problem.forbidden", reference=reference, login_url=switch_url, **needed
+        )
         return response.with_headers(challenge(self.urls.login, {"error": name, **needed}))
 
-    async def _login_needed(
+    async def _login_response(
         self, denial: StartLogin | StepUp, request: Request, matched: MatchedPolicy, receive: Receive | None
     ) -> Response:
         if not matched.may_redirect or request.is_prefetch:
             return self.unauthorized(denial, request)
         return_to = self.return_paths.check(request.target)
         if not request.is_navigation:
-            is_sent_by_a_person = request.wants_page or (request.shows_html and not request.is_htmx)
-            if request.has_form and is_sent_by_a_person:
-                return await self._interrupted_form(denial, request, receive, target=return_to)
+            is_submitted_by_a_person = request.wants_page or (request.shows_html and not request.is_htmx)
+            if request.has_form and is_submitted_by_a_person:
+                return await self._interrupted_form_response(denial, request, receive, target=return_to)
             return self.unauthorized(denial, request, shows_html=request.shows_html)
         if self.keeps_fragment and return_to is not None:
             login = self.urls.login_for(denial.authentication, return_to)
@@ -135,13 +142,13 @@ class Denials:
         members = {"error": STEP_UP_REQUIRED, **denial.authentication.parameters} if is_step_up else {}
         response = self.pages.sign_in.required(request, login=url, is_step_up=is_step_up)
         response = response.with_headers(challenge(self.urls.login, members))
-        # htmx follows this header whatever the status is, except for redirects.
+        # htmx obeys this header with any status but a redirect.
         return response.with_headers((b"hx-redirect", url.encode("ascii"))) if request.is_htmx else response
 
-    async def _interrupted_form(
+    async def _interrupted_form_response(
         self, denial: StartLogin | StepUp, request: Request, receive: Receive | None, *, target: str | None
     ) -> Response:
-        """Answer a form that a person has sent: it is not lost without a word, and may be kept."""
+        """Return a page for a form that was submitted without a session: it keeps the form, or says that it is lost."""
         sealed = await self.form_saver.save(request, receive, target=target)
         events.log(events.FORM_STOPPED, is_kept=sealed is not None)
         page, is_step_up = self._page_of(request), isinstance(denial, StepUp)

@@ -1,7 +1,7 @@
-"""Where each framework keeps its mounts and routes, and which of them match the beginning of a path as plain text.
+"""Reads the mounts and routes of each framework, and finds those that match the beginning of a path as plain text.
 
-Frameworks are told by the names of their classes: none of them is imported. A place is the path where an app starts,
-seen from the wrapped app, "" for that one itself; a segment "{}" stands for any one.
+Frameworks are recognized by the names of their classes; none of them is imported. Paths are relative to the wrapped
+app, which is "" itself; a segment "{}" stands for any segment.
 """
 
 import re
@@ -18,17 +18,18 @@ _OPERATORS = frozenset(".^$*+?{}[]|()")
 _ANYTHING = re.compile(r"\(?(\?P<\w+>|\?:)?\.[*+]\)?(\$|\\Z)?")
 _END_OF_A_SEGMENT = re.compile(r"\((\?[:=])?(/|\$)")
 _PARAMETER = re.compile(r"<[^<>]*>|\{[^{}]*\}")
-_REST = re.compile(r"(?<=[^/{}<>])(\{[^{}]*:path\}|<path\b[^<>]*>)")  # "/x{rest:path}", "/x<path:rest>"
+# A parameter for the rest of the path that begins within a segment: "/x{rest:path}", "/x<path:rest>".
+_REST = re.compile(r"(?<=[^/{}<>])(\{[^{}]*:path\}|<path\b[^<>]*>)")
 
 
 @dataclass(frozen=True, slots=True)
 class MountPoint:
-    """Where an app is.
+    """Where an app is mounted.
 
     Attributes:
-        start: its place.
-        of_path: the place where the path starts that it is given.
-        root: what the mounts around it have added to `root_path`.
+        start: the path where the app starts.
+        of_path: the path where the `scope["path"]` starts that the app gets: `start` if the mounts strip it.
+        root: what the mounts around the app add to `root_path`.
     """
 
     start: str = ""
@@ -36,26 +37,26 @@ class MountPoint:
     root: str = ""
 
     def including(self, path: str) -> "MountPoint":
-        """Return the place of what is there, and given all as it is."""
+        """Return the mount point of an app below this path that gets an unchanged scope."""
         return replace(self, start=self.start + path)
 
     def shortening(self, path: str) -> "MountPoint":
-        """Return the place of an app that is mounted there and given the rest of the path."""
+        """Return the mount point of an app below this path that gets only the rest of the path."""
         return MountPoint(self.start + path, self.start + path, self.root)
 
 
 Child = tuple[object, MountPoint]
-"""An app, and where it is."""
+"""An app, and where it is mounted."""
 
 
 @dataclass(slots=True)
 class FoundMounts:
-    """What was found so far, as in `Mounts`.
+    """The mounts found so far; fields without a description here are those of `Mounts`.
 
     Attributes:
-        unknown: places of apps that nobody can look into, and what they are.
-        unread: places of mounts and routes that nobody can read, and what they are.
-        tables: those that grow when an app gets more routes.
+        unknown: the apps that cannot be inspected: a description by path.
+        opaque: the mounts and routes whose pattern cannot be analysed: a description by path.
+        tables: the route tables, which grow when the app adds routes.
     """
 
     prefixes: set[str] = field(default_factory=set)
@@ -70,7 +71,7 @@ class FoundMounts:
 
     @property
     def mounts(self) -> Mounts:
-        """The same as a value."""
+        """The mounts as an immutable value."""
         return Mounts(
             prefixes=frozenset(self.prefixes),
             shortening=frozenset(self.shortening),
@@ -82,27 +83,27 @@ class FoundMounts:
         )
 
     def add_prefix(self, mount_point: str, text: str, *, is_whole: bool = False) -> None:
-        """Note what matches plain text; at the end of a segment it is nothing special."""
+        """Add a text that is matched as a plain prefix; one that ends with a whole segment needs no special care."""
         if text and not text.endswith(("/", "}")):
             self.prefixes.add(mount_point + text)
             self.whole.update({mount_point + text} if is_whole else ())
 
     def add_kept(self, mount_point: MountPoint, start: str, own: str) -> MountPoint:
-        """Note a mount that hands on the whole path, and return the place of its app."""
+        """Add a mount whose app gets the whole path, and return the mount point of that app."""
         if own:
             self.kept.add(PathKeepingMount(start, mount_point.of_path, mount_point.root, own))
         return MountPoint(start, mount_point.of_path, mount_point.root + own)
 
     def add_template(self, mount_point: str, template: str) -> None:
-        """Note a route that ends with a parameter for all that follows, in the middle of a segment."""
+        """Add a route if it ends with a parameter for the rest of the path that begins within a segment."""
         if (rest := _REST.search(template)) is not None:
             self.add_prefix(mount_point, _with_braces(template[: rest.start()]))
 
     def add_expression(self, mount_point: str, expression: str, *, is_whole: bool = False) -> str | None:
-        """Note a regular expression that matches the beginning of a path.
+        """Add a regular expression that matches the beginning of a path.
 
         Returns:
-            Its text, None where it is more than text.
+            The text, if the expression is nothing but plain text; otherwise None.
         """
         text, rest = _plain_text(expression.removeprefix("^"))
         if not rest or _ANYTHING.fullmatch(rest):
@@ -118,19 +119,19 @@ def _with_braces(template: str) -> str:
 
 
 def _plain_text(expression: str) -> tuple[str, str]:
-    """Split a regular expression behind the text that it begins with."""
-    text, at = "", 0
-    while at < len(expression):
-        letter = expression[at]
-        if letter == "\\" and not expression[at + 1].isalnum():
-            at += 1
-            letter = expression[at]
-        elif letter in _OPERATORS or letter == "\\":
+    """Split a regular expression into the plain text that it begins with, and the rest."""
+    text, index = "", 0
+    while index < len(expression):
+        character = expression[index]
+        if character == "\\" and not expression[index + 1].isalnum():
+            index += 1
+            character = expression[index]
+        elif character in _OPERATORS or character == "\\":
             break
-        text, at = text + letter, at + 1
-    if text and expression[at : at + 1] in ("*", "?", "{"):
-        return text[:-1], text[-1] + expression[at:]
-    return text, expression[at:]
+        text, index = text + character, index + 1
+    if text and expression[index : index + 1] in ("*", "?", "{"):  # these apply to the last character
+        return text[:-1], text[-1] + expression[index:]
+    return text, expression[index:]
 
 
 def _starlette(app: Any, mount_point: MountPoint, found: FoundMounts) -> Iterator[Child]:
@@ -140,7 +141,7 @@ def _starlette(app: Any, mount_point: MountPoint, found: FoundMounts) -> Iterato
         found.root_paths.add(app.root_path)
     for route in app.routes:
         path = _with_braces(str(getattr(route, "path", "")))
-        if hasattr(route, "original_router"):  # what FastAPI keeps of include_router
+        if hasattr(route, "original_router"):  # a router that FastAPI has included
             prefix = _with_braces(str(getattr(route.include_context, "prefix", "")))
             yield route.original_router, mount_point.including(prefix)
         elif hasattr(route, "endpoint"):
@@ -171,12 +172,12 @@ def _quart(app: Any, mount_point: MountPoint, found: FoundMounts) -> Iterator[Ch
     found.tables.append(app.view_functions)
     for rule in app.url_map.iter_rules():
         found.add_template(mount_point.start, str(rule.rule))
-    if "asgi_app" in vars(app):  # else it is a method
+    if "asgi_app" in vars(app):  # replaced by a middleware; otherwise it is a method of Quart
         yield app.asgi_app, mount_point
 
 
 def _falcon(app: Any, mount_point: MountPoint, found: FoundMounts) -> Iterator[Child]:
-    """Read Falcon: its sinks are regular expressions that match a beginning."""
+    """Read Falcon: its sinks are regular expressions that match the beginning of a path."""
     found.tables.append(app._sinks)
     for expression, *_ in app._sinks:
         found.add_expression(mount_point.of_path, expression.pattern, is_whole=True)
@@ -184,7 +185,7 @@ def _falcon(app: Any, mount_point: MountPoint, found: FoundMounts) -> Iterator[C
 
 
 def _hypercorn(app: Any, mount_point: MountPoint, found: FoundMounts) -> Iterator[Child]:
-    """Read the dispatcher: its mounts match plain text."""
+    """Read the dispatcher of Hypercorn: its mounts match plain text."""
     found.tables.append(app.mounts)
     for path, mounted in app.mounts.items():
         found.add_prefix(mount_point.of_path, path, is_whole=True)
@@ -192,7 +193,7 @@ def _hypercorn(app: Any, mount_point: MountPoint, found: FoundMounts) -> Iterato
 
 
 def _blacksheep(app: Any, mount_point: MountPoint, found: FoundMounts) -> Iterator[Child]:
-    """Read BlackSheep: what ends with "/*" matches plain text, in mounts and in routes."""
+    """Read BlackSheep: mounts and routes that end with "/*" match plain text."""
     mounted = app.mount_registry.mounted_apps
     found.tables.append(mounted)
     for route in chain(mounted, *app.router.routes.values()):
@@ -205,28 +206,28 @@ def _blacksheep(app: Any, mount_point: MountPoint, found: FoundMounts) -> Iterat
 
 
 def _django(app: Any, mount_point: MountPoint, found: FoundMounts) -> Iterator[Child]:
-    """Read the URLconf: what is included, and an expression without an end, match plain text."""
+    """Read the URLconf of Django: included URLconfs, and expressions without an end, match plain text."""
     if script_name := sys.modules["django.conf"].settings.FORCE_SCRIPT_NAME:
         found.root_paths.add(script_name)
     try:
         urls = sys.modules["django.urls"].get_resolver().url_patterns
-    except Exception:  # noqa: BLE001  # it imports modules of the app; what is wrong there Django tells by itself
+    except Exception:  # noqa: BLE001  # this imports modules of the app; Django reports their errors itself
         found.opaque[mount_point.start] = "the URLconf of Django"
     else:
-        _note_django_urls(urls, f"{mount_point.start}/", found)
+        _add_django_urls(urls, f"{mount_point.start}/", found)
     yield from ()
 
 
-def _note_django_urls(urls: Iterable[Any], mount_point: str, found: FoundMounts) -> None:
+def _add_django_urls(urls: Iterable[Any], mount_point: str, found: FoundMounts) -> None:
     for url in urls:
         is_included = hasattr(url, "url_patterns")
         texts = _django_texts(url.pattern, mount_point, found, is_included=is_included)
         for text in texts if is_included else ():
-            _note_django_urls(url.url_patterns, mount_point + text, found)
+            _add_django_urls(url.url_patterns, mount_point + text, found)
 
 
 def _django_texts(pattern: Any, mount_point: str, found: FoundMounts, *, is_included: bool) -> Iterable[str]:
-    """Note what a pattern matches, and return the texts that it stands for, as far as it has some."""
+    """Add what a pattern matches; return the texts that it may match, or nothing if they cannot be listed."""
     if hasattr(pattern, "prefix_default_language"):  # of i18n_patterns
         return ("", "{}/")
     if hasattr(pattern, "_route"):
@@ -246,7 +247,7 @@ def _django_texts(pattern: Any, mount_point: str, found: FoundMounts, *, is_incl
 
 
 def _channels(app: Any, mount_point: MountPoint, found: FoundMounts) -> Iterator[Child]:
-    """Read the URLRouter of Channels, which has patterns of Django."""
+    """Read the URLRouter of Channels, which uses the patterns of Django."""
     for route in app.routes:
         is_router = hasattr(route.callback, "routes")
         texts = _django_texts(route.pattern, f"{mount_point.start}/", found, is_included=is_router)
@@ -264,5 +265,5 @@ READERS: Mapping[str, Callable[[Any, MountPoint, FoundMounts], Iterator[Child]]]
     "django.core.handlers.asgi.ASGIHandler": _django,
     "channels.routing.URLRouter": _channels,
 }
-# Apps of these packages that are not among them take no prefix as plain text.
+# Other classes of these packages do not match paths as plain prefixes, so they need no reader.
 KNOWN_PACKAGES = frozenset(name.partition(".")[0] for name in READERS) | {"asgi_oidc", "asgiref", "fastapi", "uvicorn"}

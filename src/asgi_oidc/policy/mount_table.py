@@ -1,4 +1,4 @@
-"""Finds the mounts and routes of the wrapped app that remove path prefixes, through any middleware around it."""
+"""Finds the mounts and routes of the wrapped app that strip path prefixes, also inside other middleware."""
 
 import functools
 import inspect
@@ -9,8 +9,8 @@ from types import CellType, FunctionType, MethodType, ModuleType
 from asgi_oidc.policy.framework_mounts import KNOWN_PACKAGES, READERS, Child, FoundMounts, MountPoint
 from asgi_oidc.web.path_readings import UNKNOWN
 
-MAX_INSPECTED = 10_000  # objects of an app
-MAX_WATCHED = 4  # tables that every request looks at: an app of many routers has one for each
+MAX_INSPECTED = 10_000  # objects of an app that are inspected
+MAX_WATCHED = 4  # route tables whose length every request compares: an app of many routers has one for each
 
 
 class MountTable:
@@ -19,22 +19,23 @@ class MountTable:
     Apps add routes after the middleware was created, and some while they serve.
 
     Attributes:
-        mounts: as they were at the last look.
-        unread: the paths of apps, mounts and routes that cannot be inspected, and what they are.
-        watched: the first tables, for every request to look at, and how long they were.
+        mounts: as read last.
+        opaque: the apps, mounts and routes that cannot be inspected: a description by path.
+        watched: the first route tables, whose length every request compares with `sizes`.
+        sizes: the lengths of these tables when they were read.
     """
 
     def __init__(self, app: object, *, prefixes: Iterable[str] | None = None) -> None:
-        """Look at nothing yet.
+        """Set up the table; the app is not inspected yet.
 
         Args:
-            app: None if nothing is known of it.
-            prefixes: the setting `plain_prefixes`, for what its tables do not show; None if it is not set.
+            app: the wrapped app; None if it is unknown.
+            prefixes: the setting `plain_prefixes`, for apps that cannot be inspected; None if it is not set.
         """
         self.mounts = UNKNOWN
         self.opaque: Mapping[str, str] = {}
         self._app = app
-        self._is_told = prefixes is not None
+        self._has_prefixes = prefixes is not None
         self._prefixes = frozenset(prefixes or ())
         self.watched: list[Sized] = []
         self.sizes: list[int] = []
@@ -42,8 +43,8 @@ class MountTable:
         self._sizes: list[int] = []
         self._is_read = app is None
 
-    def has_changed(self) -> bool:
-        """Read the mounts again if a table has grown, and say whether that was so."""
+    def refresh(self) -> bool:
+        """Read the mounts if that is due, and return whether it was."""
         if self._is_read and [len(table) for table in self._tables] == self._sizes:
             return False
         found = find_mounts(self._app)
@@ -51,33 +52,33 @@ class MountTable:
         self._sizes = [len(table) for table in found.tables]
         self.watched, self.sizes = self._tables[:MAX_WATCHED], self._sizes[:MAX_WATCHED]
         self.mounts = replace(found.mounts, prefixes=found.mounts.prefixes | self._prefixes)
-        self.opaque = {} if self._is_told else {**found.unknown, **found.opaque}
+        self.opaque = {} if self._has_prefixes else {**found.unknown, **found.opaque}
         return True
 
 
 def find_mounts(app: object) -> FoundMounts:
     """Find the mounts of an app and of everything inside it."""
-    found, waiting, visited = FoundMounts(), [(app, MountPoint())], dict[tuple[int, MountPoint], object]()
-    while waiting:
-        here, mount_point = waiting.pop()
-        if (id(here), mount_point) in visited:
+    found, queue, visited = FoundMounts(), [(app, MountPoint())], dict[tuple[int, MountPoint], object]()
+    while queue:
+        part, mount_point = queue.pop()
+        if (id(part), mount_point) in visited:
             continue
-        visited[id(here), mount_point] = here
+        visited[id(part), mount_point] = part  # kept, so that no other object can get its id
         if len(visited) > MAX_INSPECTED:
             found.unknown[""] = "an app of too many parts"
             break
         try:
-            waiting += _inside(here, mount_point, found)
-        except Exception:  # noqa: BLE001  # objects of an app may run code of their own when somebody looks at them
-            found.unknown[mount_point.start] = _name(here)
+            queue += _find_inside(part, mount_point, found)
+        except Exception:  # noqa: BLE001  # reading an attribute may run code of the app, which may raise anything
+            found.unknown[mount_point.start] = _name(part)
     return found
 
 
-def _inside(app: object, mount_point: MountPoint, found: FoundMounts) -> list[Child]:
+def _find_inside(app: object, mount_point: MountPoint, found: FoundMounts) -> list[Child]:
     for cls in type(app).__mro__:
         if (read := READERS.get(f"{cls.__module__}.{cls.__qualname__}")) is not None:
             return list(read(app, mount_point, found))
-    inside = [(each, mount_point.including(path)) for each, path in _references(app) if _may_be_app(each)]
+    inside = [(value, mount_point.including(path)) for value, path in _references(app) if _may_be_app(value)]
     is_dispatcher = len(inside) > 1 and not isinstance(app, FunctionType | MethodType)
     if (is_dispatcher or not inside) and _name(app).partition(".")[0] not in KNOWN_PACKAGES:
         found.unknown[mount_point.start] = _name(app)
@@ -85,36 +86,36 @@ def _inside(app: object, mount_point: MountPoint, found: FoundMounts) -> list[Ch
 
 
 def _references(app: object) -> Iterator[tuple[object, str]]:
-    """Give what a function or an object keeps, and below which path: where it wraps an app, that is among it."""
+    """Return what a function or an object refers to, with the path if it is the key of a mapping: wrapped apps too."""
     if isinstance(app, functools.partial):
-        yield from ((each, "") for each in (app.func, *app.args, *app.keywords.values()))
+        yield from ((value, "") for value in (app.func, *app.args, *app.keywords.values()))
     elif isinstance(app, MethodType):
-        yield from ((each, "") for each in (app.__self__, app.__func__))
+        yield from ((value, "") for value in (app.__self__, app.__func__))
     elif isinstance(app, FunctionType):
         function = inspect.unwrap(app)
         yield from ((_contents(cell), "") for cell in function.__closure__ or ())
         yield from ((function.__globals__.get(name), "") for name in function.__code__.co_names)
     else:
-        slots = (slot for cls in type(app).__mro__ for slot in _listed(cls.__dict__.get("__slots__", ())))
+        slots = (slot for cls in type(app).__mro__ for slot in _items(cls.__dict__.get("__slots__", ())))
         values = [*getattr(app, "__dict__", {}).values(), *(getattr(app, str(slot), None) for slot, _ in slots)]
-        yield from (each for value in values for each in _listed(value))
+        yield from (item for value in values for item in _items(value))
 
 
 def _contents(cell: CellType) -> object:
     try:
         return cell.cell_contents
-    except ValueError:  # nothing has been put there yet
+    except ValueError:  # the cell is still empty
         return None
 
 
-def _listed(value: object) -> Iterable[tuple[object, str]]:
+def _items(value: object) -> Iterable[tuple[object, str]]:
     if isinstance(value, Mapping):
-        return [(each, key if isinstance(key, str) and key.startswith("/") else "") for key, each in value.items()]
-    return [(each, "") for each in (value if isinstance(value, list | tuple | set | frozenset) else (value,))]
+        return [(item, key if isinstance(key, str) and key.startswith("/") else "") for key, item in value.items()]
+    return [(item, "") for item in (value if isinstance(value, list | tuple | set | frozenset) else (value,))]
 
 
 def _may_be_app(value: object) -> bool:
-    """Say whether this is an app of a known framework, or has the signature of an ASGI app."""
+    """Return whether a value is an app of a known framework, or has the signature of an ASGI app."""
     if isinstance(value, type | ModuleType):
         return False
     if isinstance(value, functools.partial):

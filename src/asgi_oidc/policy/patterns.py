@@ -1,7 +1,7 @@
-"""Which paths a pattern means: read strictly where it opens, and in any spelling where it closes.
+"""Matches path patterns: strictly if the pattern opens a path, in any spelling if it closes one.
 
-What opens a path (`public`) needs one plain spelling that everybody reads alike. What closes one (a rule) has to hold
-for each spelling that some server, mount or framework takes for that path; so it rather closes too much.
+A `public` pattern opens a path only in its one plain spelling, which every server and framework reads alike. A rule
+closes every spelling that some server, mount or framework may serve as that path: in doubt, it closes too much.
 """
 
 import re
@@ -12,15 +12,17 @@ from urllib.parse import unquote
 
 from asgi_oidc.web.paths import PathReadings
 
-MAX_ODD_PATH_LENGTH = 2048  # bytes of a spelling that is not plain; a longer one is taken for every path at once
-MAX_DECODINGS = 4  # times that a spelling is decoded; one that still holds escapes is taken for every path at once
+MAX_ODD_PATH_LENGTH = 2048  # bytes of a spelling that is not plain; a longer one matches every rule
+MAX_DECODINGS = 4  # times that a spelling is decoded; one that still contains escapes then matches every rule
 
 # "/x" or "/x/*"; plain characters only, so that a pattern means exactly what it says.
 _PATTERN = re.compile(r"/|/\*|(/[\w~!$&'()+,=:@.-]+)+(/\*)?")
-_NO_WORD = re.compile(r"[\W_]+")
-_SHORT_NAME = re.compile(r"/[^/]{1,6}~[0-9]")  # that Windows has for a file with a longer one: it may be any
-_BYTE = re.compile(r"[\udc80-\udcff]")  # what `surrogateescape` makes of one
-_UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\xad\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]+")  # some strip these
+_NON_WORD = re.compile(r"[\W_]+")
+_SHORT_NAME = re.compile(r"/[^/]{1,6}~[0-9]")  # an alias that Windows gives a file with a long name: it may be any file
+_BYTE = re.compile(r"[\udc80-\udcff]")  # a byte that `surrogateescape` has kept
+_UNSEEN = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\xad\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]+"
+)  # invisible characters, which some strip
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +30,8 @@ class Pattern:
     """A path, or a path and all below it.
 
     Attributes:
-        stem: the path without `/` at its end; empty for the root.
-        is_exact: whether paths below do not count.
+        stem: the path without a trailing `/`; empty for the root.
+        is_exact: whether it matches only this path, and not those below it.
     """
 
     stem: str
@@ -37,7 +39,7 @@ class Pattern:
 
     @property
     def width(self) -> tuple[int, bool]:
-        """Orders the patterns of one path: the longer stem is the narrower, and an exact one narrower still."""
+        """Sort key: the narrowest pattern comes first, that is the longest stem, and an exact one before `/*`."""
         return -len(self.stem), not self.is_exact
 
     def __str__(self) -> str:
@@ -45,10 +47,10 @@ class Pattern:
 
 
 def read_pattern(text: object) -> Pattern:
-    """Read `/x` or `/x/*`.
+    """Parse `/x` or `/x/*`.
 
     Raises:
-        ValueError: it is neither.
+        ValueError: the text is neither.
     """
     if not isinstance(text, str) or not _PATTERN.fullmatch(text) or "/./" in f"{text}/" or "/../" in f"{text}/":
         raise ValueError(
@@ -61,7 +63,7 @@ def read_pattern(text: object) -> Pattern:
 
 
 class PublicPatterns:
-    """Patterns that open: a reading matches in its plain spelling alone, exact case, whole segments."""
+    """Patterns that open paths: a reading has to match exactly, in case and in whole segments."""
 
     def __init__(self, patterns: Iterable[Pattern]) -> None:
         patterns = list(patterns)
@@ -70,7 +72,7 @@ class PublicPatterns:
         self._depth = max((stem.count("/") for stem in self._below), default=0)
 
     def opens(self, path: PathReadings) -> bool:
-        """Say whether a path is open in every reading."""
+        """Return whether a pattern matches every reading of a path."""
         return path.is_canonical and all(self.narrowest(reading) is not None for reading in path.readings)
 
     def narrowest(self, reading: str) -> Pattern | None:
@@ -82,7 +84,7 @@ class PublicPatterns:
 
 
 class RulePatterns:
-    """Patterns that close: a path matches in any spelling that somebody may take for it."""
+    """Patterns that close paths: a path matches in any spelling that a server, mount or framework may accept."""
 
     def __init__(self, patterns: Sequence[Pattern]) -> None:
         self._all = frozenset(range(len(patterns)))
@@ -91,40 +93,40 @@ class RulePatterns:
         self._words = [_words(pattern.stem) for pattern in patterns]
         self._by_word: dict[str, list[int]] = {}
         for index, pattern in enumerate(patterns):
-            known = self._exact if pattern.is_exact else self._below
-            known.setdefault(_folded(pattern.stem), []).append(index)
+            by_stem = self._exact if pattern.is_exact else self._below
+            by_stem.setdefault(_fold(pattern.stem), []).append(index)
             self._by_word.setdefault(min(self._words[index], default=""), []).append(index)
         self._depth = max((stem.count("/") for stem in self._below), default=0)
 
     def matching(self, path: PathReadings) -> tuple[int, ...]:
-        """Return the places of all patterns that the path may mean, in order.
+        """Return the indexes of all patterns that the path may match, in order.
 
-        An odd spelling of a path meets what the plain one meets, and more.
+        An odd spelling of a path matches all that the plain spelling matches, and possibly more.
         """
         if not self._all:
             return ()
-        found = frozenset[int]() if path.is_canonical else self._odd(path)
-        if found != self._all:
-            found = found.union(*map(self.of, path.readings))
-        return tuple(sorted(found))
+        matches = frozenset[int]() if path.is_canonical else self._match_odd_spelling(path)
+        if matches != self._all:
+            matches = matches.union(*map(self.matching_reading, path.readings))
+        return tuple(sorted(matches))
 
-    def of(self, reading: str) -> Collection[int]:
-        """Return the places of all patterns that one reading meets."""
+    def matching_reading(self, reading: str) -> Collection[int]:
+        """Return the indexes of all patterns that match one reading."""
         if not self._all or _SHORT_NAME.search(reading):
             return self._all
-        found: set[int] = set()
-        for folded in _names(_folded(reading).rstrip("/")):
-            found.update(self._exact.get(folded, ()))
-            for stem in _stems(folded, self._depth):
-                found.update(self._below.get(stem, ()))
-        return found
+        matches: set[int] = set()
+        for path in _equivalent_paths(_fold(reading).rstrip("/")):
+            matches.update(self._exact.get(path, ()))
+            for stem in _stems(path, self._depth):
+                matches.update(self._below.get(stem, ()))
+        return matches
 
-    def _odd(self, path: PathReadings) -> frozenset[int]:
-        """Match a spelling that is not plain.
+    def _match_odd_spelling(self, path: PathReadings) -> frozenset[int]:
+        """Return the indexes of all patterns that a spelling may match which is not plain.
 
-        Frameworks decode, fold, strip and cut in ways that no one can list; but none makes up words, and only what is
-        taken off as plain text leaves a part of one. So a pattern may be meant when all of its words stand in the
-        path, whatever stands between them.
+        Frameworks decode, fold, strip and cut paths in ways that cannot be listed. But none of them invents words, and
+        only a prefix that is stripped as plain text can cut a word. So a pattern may match if all of its words are in
+        the path, whatever is between them.
         """
         texts = None if path.is_unreadable else _decodings([*path.readings, *path.spellings])
         if texts is None:
@@ -139,7 +141,7 @@ class RulePatterns:
 
 
 def _stems(path: str, depth: int) -> list[str]:
-    """Return the first `depth` beginnings of a path that end with a whole segment, the root first."""
+    """Return the first `depth` prefixes of a path that consist of whole segments, the root first."""
     stems, end = [""], 0
     for _ in range(depth):
         end = path.find("/", end + 1)
@@ -150,62 +152,63 @@ def _stems(path: str, depth: int) -> list[str]:
     return stems
 
 
-def _folded(text: str) -> str:
-    return _compatible(_compatible(text).upper().casefold())
+def _fold(text: str) -> str:
+    return _normalize(_normalize(text).upper().casefold())
 
 
-def _compatible(text: str) -> str:
+def _normalize(text: str) -> str:
     return unicodedata.normalize("NFKC", text)
 
 
-def _names(path: str) -> set[str]:
-    """Return a path, and others that some frameworks or file systems take it for."""
-    names = {path}
-    if ":" in path or "./" in path or path.endswith("."):  # files on Windows end before a ":", and without dots
-        names.add("/".join(name.partition(":")[0].rstrip(".") for name in path.split("/")))
+def _equivalent_paths(path: str) -> set[str]:
+    """Return a path, and others that some frameworks or file systems treat as the same."""
+    paths = {path}
+    if ":" in path or "./" in path or path.endswith("."):  # Windows ignores ":..." and dots at the end of a file name
+        paths.add("/".join(name.partition(":")[0].rstrip(".") for name in path.split("/")))
     # "/orders.json" may be "/orders" in another format (Django REST framework).
-    cut = [name.rpartition(".")[0] for name in names if name.rfind(".") > name.rfind("/")]
-    return names.union(cut)
+    without_suffix = [path.rpartition(".")[0] for path in paths if path.rfind(".") > path.rfind("/")]
+    return paths.union(without_suffix)
 
 
 def _words(text: str) -> frozenset[str]:
-    return frozenset(_NO_WORD.split(_folded(text))) - {""}
+    return frozenset(_NON_WORD.split(_fold(text))) - {""}
 
 
 def _with_parts(words: Collection[str], *, taken_off: Iterable[str], prefixes: Iterable[str]) -> set[str]:
-    """Return words, and what is left of each where a text that ends with the beginning of it is taken off."""
-    firsts = {_NO_WORD.split(_folded(text))[-1] for text in prefixes} - {""}
-    ends = {_NO_WORD.split(_folded(text))[-1] for text in taken_off} | firsts
-    found, waiting = set(words), list(words)
-    while waiting:
-        word = waiting.pop()
-        segments = {word.removeprefix(end) for end in ends} | {first for first in firsts if word.startswith(first)}
-        waiting += segments - found
-        found |= segments
+    """Return words, and the parts that are left if a prefix is stripped that ends within a word."""
+    kept_parts = {_NON_WORD.split(_fold(text))[-1] for text in prefixes} - {""}
+    stripped_parts = {_NON_WORD.split(_fold(text))[-1] for text in taken_off} | kept_parts
+    found, queue = set(words), list(words)
+    while queue:
+        word = queue.pop()
+        remains = {word.removeprefix(part) for part in stripped_parts}
+        remains |= {part for part in kept_parts if word.startswith(part)}
+        queue += remains - found
+        found |= remains
     return found
 
 
 def _decodings(spellings: Sequence[str]) -> set[str] | None:
-    """Return spellings as they are, and percent-decoded again and again; None where that is long or has no end."""
+    """Return spellings, also percent-decoded repeatedly; None if one is too long or has too many layers of escapes."""
     found: set[str] = set()
-    waiting = [(text, 0) for text in spellings]
-    while waiting:
-        text, times = waiting.pop()
+    queue = [(text, 0) for text in spellings]
+    while queue:
+        text, times = queue.pop()
         if text in found:
             continue
-        if times > MAX_DECODINGS or _is_long(text):
+        if times > MAX_DECODINGS or _is_too_long(text):
             return None
         found.add(text)
-        # What Unicode folds may become a "%", or be one no more.
-        for each in (text, _compatible(text)):
-            waiting += [(unquote(each), times + 1), (_unquote_text(each), times + 1)]
+        # Normalization may make a "%" of another character, so both forms are decoded.
+        for form in (text, _normalize(text)):
+            queue += [(unquote(form), times + 1), (_unquote_text(form), times + 1)]
     return found
 
 
 def _unquote_text(text: str) -> str:
-    # A byte that is no text by itself stays escaped: it may be a part of some once the rest is decoded.
+    # A byte that is not valid UTF-8 by itself stays escaped: it may be part of a character once the rest is decoded.
     return _BYTE.sub(lambda byte: f"%{ord(byte[0]) - 0xDC00:02x}", unquote(text, errors="surrogateescape"))
 
 
-def _is_long(text: str) -> bool:
+def _is_too_long(text: str) -> bool:
     return len(text.encode("utf-8", "surrogatepass")) > MAX_ODD_PATH_LENGTH

@@ -1,4 +1,4 @@
-"""One policy for every request: default closed, opened by `public` patterns, narrowed by rules."""
+"""Decides on every request: closed by default, opened by `public` patterns, restricted by rules."""
 
 import itertools
 from collections.abc import Collection, Mapping, Sequence, Sized
@@ -15,12 +15,12 @@ from asgi_oidc.protocol.step_up import ANY_LOGIN, AuthenticationRequest, combine
 from asgi_oidc.web.path_readings import Mounts
 from asgi_oidc.web.paths import PathReadings, read_path
 
-EVERYTHING_BUT_RULES = "everything-but-rules"  # what `public` is set to when rules alone shall close paths
-MAX_MATCHES = 2048  # paths whose decision is remembered; the oldest goes
-MAX_KEY_LENGTH = 512  # characters of a path that is remembered
-NONE_OF_ALWAYS = (
-    "asks for none of the acr_values in authorization_params, which every login has to meet: add the values that are "
-    "good enough for every page there"
+EVERYTHING_BUT_RULES = "everything-but-rules"  # a value of `public`: only paths with rules are closed
+MAX_MATCHES = 2048  # cached matches; the oldest is dropped first
+MAX_KEY_LENGTH = 512  # characters of a path that is cached
+NONE_OF_ALWAYS = (  # ends a message about acr_values that no login could satisfy
+    "asks for none of the acr_values in authorization_params, one of which every login must satisfy: add to those the "
+    "values that are good enough for every page"
 )
 
 
@@ -29,16 +29,16 @@ _Key = tuple[Any, Any, Any, tuple[str, ...]]
 
 @dataclass(frozen=True, slots=True)
 class MatchedPolicy:
-    """What the policy says about a path and a method, before anybody asks who is there.
+    """What the policy says about a path and a method, whoever the user is.
 
     Attributes:
-        own: the one of our own URLs that it is for http, None for a path of the app.
-        rules: those that match and are not overruled by a narrower `public` pattern.
-        checks: those of them that ask the app.
-        opened_by: the `public` pattern that opens it, None where a user is needed.
-        authentication: how the user has to sign in; None where the rules ask for what no single login can give.
-        may_redirect: whether a page may lead to a login.
-        origins: other sites whose pages may call it.
+        own: the path of our own URL that an http request gets there; None for a path of the app.
+        rules: the rules that match and are not overridden by a narrower `public` pattern.
+        checks: the ones among them that have a check of the app.
+        opened_by: the `public` pattern that opens the path; None if a user is required.
+        authentication: how the user has to sign in; None if no single login can satisfy the rules.
+        may_redirect: whether page navigations may be redirected to a login.
+        origins: other origins whose pages may call it.
     """
 
     path: PathReadings
@@ -53,12 +53,12 @@ class MatchedPolicy:
 
 @dataclass(frozen=True, slots=True)
 class Allow:
-    """The app answers."""
+    """The app gets the request."""
 
 
 @dataclass(frozen=True, slots=True)
 class StartLogin:
-    """Nobody is signed in."""
+    """The user is not signed in, and has to."""
 
     authentication: AuthenticationRequest
 
@@ -72,12 +72,12 @@ class StepUp:
 
 @dataclass(frozen=True, slots=True)
 class Refuse:
-    """The user may not.
+    """The user lacks the rights.
 
     Attributes:
-        why: the need that is not met, for the log.
-        scopes: those that were needed, where that was it.
-        hint: a likely reason, for the log.
+        why: the requirement that is not met, for the log.
+        scopes: the required scopes, if one of them is missing.
+        hint: a likely cause, for the log.
     """
 
     why: str
@@ -87,15 +87,15 @@ class Refuse:
 
 Decision = Allow | StartLogin | StepUp | Refuse
 Denial = StartLogin | StepUp | Refuse | OIDCError
-"""Why the app does not get a request; an error is reported as it is."""
+"""Why the app does not get a request; an error is reported to the client."""
 ALLOW = Allow()
 
 
 def decide(matched: MatchedPolicy, subject: Subject | None, *, now: int, leeway: int) -> Decision:
-    """Decide on a request by its path, its method and its user alone; no header takes part.
+    """Decide by path, method and user alone; no header can change the decision.
 
     Args:
-        subject: None for nobody.
+        subject: the signed-in user; None if anonymous.
         now: seconds since the epoch.
         leeway: seconds of clock skew allowed.
     """
@@ -104,9 +104,9 @@ def decide(matched: MatchedPolicy, subject: Subject | None, *, now: int, leeway:
     if subject is None:
         return StartLogin(matched.authentication or ANY_LOGIN)
     for rule in matched.rules:
-        if (need := rule.requirements.unmet(subject)) is not None:
-            scopes = rule.requirements.scopes if need.startswith("scopes") else ()
-            return Refuse(f"{rule.path} needs {need}", scopes, rule.requirements.hint(subject))
+        if (requirement := rule.requirements.unmet(subject)) is not None:
+            scopes = rule.requirements.scopes if requirement.startswith("scopes") else ()
+            return Refuse(f"{rule.path} needs {requirement}", scopes, rule.requirements.hint(subject))
     if matched.authentication is None:
         return Refuse("the rules of this path need different acr_values, which no single login has")
     if matched.authentication is ANY_LOGIN or is_met(
@@ -117,7 +117,7 @@ def decide(matched: MatchedPolicy, subject: Subject | None, *, now: int, leeway:
 
 
 class Policy:
-    """`public` and `rules`, compiled; what it says about a path is remembered, within bounds."""
+    """The settings `public` and `rules`, compiled. Matches are cached, within bounds."""
 
     def __init__(
         self,
@@ -128,11 +128,11 @@ class Policy:
         own: Collection[str] = (),
         mounts: MountTable | None = None,
     ) -> None:
-        """Compile what is public, and what is not.
+        """Compile the patterns.
 
         Args:
             own: the paths of our own URLs.
-            mounts: of the wrapped app; None where nothing is known of it.
+            mounts: those of the wrapped app; None if they are unknown.
         """
         self.rules = tuple(rules)
         self.looks_at_methods = any(rule.methods is not None for rule in rules)
@@ -142,67 +142,67 @@ class Policy:
         self._rule_patterns = RulePatterns([rule.pattern for rule in rules])
         self._permits = [(rule, PublicPatterns([rule.pattern])) for rule in rules if rule.allowed]
         self._mount_table = mounts or MountTable(None)
-        self._watched: list[Sized] = []
-        self._sizes: list[int] = []
-        self._known: dict[_Key, MatchedPolicy] = {}
+        self._watched_tables: list[Sized] = []
+        self._table_sizes: list[int] = []
+        self._matches: dict[_Key, MatchedPolicy] = {}
 
     @property
     def mounts(self) -> Mounts:
-        """The mounts of the app, as they are now."""
-        self._look_again()
+        """The current mounts of the app."""
+        self._refresh_mounts()
         return self._mount_table.mounts
 
     def bypassable_rules(self) -> dict[str, list[str]]:
-        """Return the rules that may be bypassed in an app, mount or route that cannot be inspected, by its name."""
-        self._look_again()
+        """Return the rules that may be bypassed, by the name of the app, mount or route that cannot be inspected."""
+        self._refresh_mounts()
         stems = [(rule.pattern.stem, rule.path) for rule in self.rules if rule.closes]
-        found = {
-            what: [path for stem, path in stems if stem.startswith(matched.partition("{")[0]) and stem != matched]
-            for matched, what in self._mount_table.opaque.items()
+        bypassable = {
+            name: [path for stem, path in stems if stem.startswith(start.partition("{")[0]) and stem != start]
+            for start, name in self._mount_table.opaque.items()
         }
-        return {what: paths for what, paths in found.items() if paths}
+        return {name: paths for name, paths in bypassable.items() if paths}
 
     def match(self, scope: Mapping[str, Any], methods: tuple[str, ...]) -> MatchedPolicy:
-        """Say what holds for the path of an http or websocket scope.
+        """Return what the policy says about the path of an http or websocket scope.
 
         Args:
-            methods: all that the request may be taken for; without them where `looks_at_methods` says so.
+            methods: all methods that the app may treat the request as; ignored if `looks_at_methods` is False.
         """
-        if list(map(len, self._watched)) != self._sizes:
-            self._look_again()
+        if list(map(len, self._watched_tables)) != self._table_sizes:
+            self._refresh_mounts()
         get = scope.get
         key = (get("path"), get("raw_path"), get("root_path"), methods if self.looks_at_methods else ())
-        return self._known.get(key) or self._match_anew(scope, key)
+        return self._matches.get(key) or self._match_uncached(scope, key)
 
     def is_public_url(self, path: str, root_path: str) -> bool:
-        """Say whether anybody may open a page.
+        """Return whether a page is public.
 
         Args:
-            path: as in a URL, percent-encoded.
+            path: percent-encoded, as in a URL.
         """
         scope = {"path": unquote(path), "raw_path": path.encode("ascii", "replace"), "root_path": root_path}
         return self.match(scope, ("GET",)).opened_by is not None
 
-    def _look_again(self) -> None:
-        if self._mount_table.has_changed():
-            self._known.clear()
-            self._watched, self._sizes = self._mount_table.watched, self._mount_table.sizes
+    def _refresh_mounts(self) -> None:
+        if self._mount_table.refresh():
+            self._matches.clear()
+            self._watched_tables, self._table_sizes = self._mount_table.watched, self._mount_table.sizes
 
-    def _match_anew(self, scope: Mapping[str, Any], key: _Key) -> MatchedPolicy:
-        self._look_again()
+    def _match_uncached(self, scope: Mapping[str, Any], key: _Key) -> MatchedPolicy:
+        self._refresh_mounts()
         path, raw, root, methods = key
         matched = self._match_path(
             read_path(scope, base_path=self._base_path, mounts=self._mount_table.mounts), methods
         )
         if sum(len(part) for part in (path or "", raw or b"", root or "", *methods)) <= MAX_KEY_LENGTH:
-            if len(self._known) >= MAX_MATCHES:
-                self._known.pop(next(iter(self._known)), None)
-            self._known[key] = matched
+            if len(self._matches) >= MAX_MATCHES:
+                self._matches.pop(next(iter(self._matches)), None)
+            self._matches[key] = matched
         return matched
 
     def _match_path(self, path: PathReadings, methods: tuple[str, ...]) -> MatchedPolicy:
-        # Some mounts add a "/" (Litestar): a callback that is not known as ours would start a login, for ever.
-        own = next((found for reading in path.own if (found := reading.rstrip("/")) in self._own), None)
+        # Some mounts add a "/" (Litestar). A callback that is not recognized as ours would start a login, and so loop.
+        own = next((own_path for reading in path.own if (own_path := reading.rstrip("/")) in self._own), None)
         matching = [rule for index in self._rule_patterns.matching(path) if (rule := self.rules[index]).is_for(methods)]
         closing_rules = [rule for rule in matching if rule.closes]
         opened_by = self._opened_by(path, methods)
@@ -219,16 +219,16 @@ class Policy:
             None,
             own,
             rules=tuple(closing_rules),
-            checks=tuple(rule for rule in closing_rules if rule.asks_app is not None),
-            authentication=_all_of(closing_rules),
+            checks=tuple(rule for rule in closing_rules if rule.app_check is not None),
+            authentication=_combined_authentication(closing_rules),
             may_redirect=all(rule.login for rule in closing_rules),
             origins=origins,
         )
 
     def _opened_by(self, path: PathReadings, methods: tuple[str, ...]) -> Pattern | None:
-        """Return a pattern that opens the path, None if one of its readings is not open.
+        """Return a pattern that opens the path; None if one of its readings is not open.
 
-        What opens one reading does not override a rule that another reading meets.
+        A pattern that opens one reading does not override a rule that matches another reading.
         """
         if not path.is_canonical:
             return None
@@ -239,12 +239,12 @@ class Policy:
         pattern = self._public_patterns.narrowest(reading)
         if pattern is None:
             return None
-        rules = [self.rules[index] for index in self._rule_patterns.of(reading)]
+        rules = [self.rules[index] for index in self._rule_patterns.matching_reading(reading)]
         closing_rules = (rule for rule in rules if rule.closes and rule.is_for(methods))
         return pattern if all(_is_narrower(pattern, rule.pattern) for rule in closing_rules) else None
 
 
-def _all_of(rules: Sequence[Rule]) -> AuthenticationRequest | None:
+def _combined_authentication(rules: Sequence[Rule]) -> AuthenticationRequest | None:
     authentication = combined_request(rule.authentication for rule in rules)
     return ANY_LOGIN if authentication == ANY_LOGIN else authentication
 
@@ -254,10 +254,10 @@ def _is_narrower(pattern: Pattern, other: Pattern) -> bool:
 
 
 def read_public(value: object) -> tuple[Pattern, ...]:
-    """Compile `public` patterns.
+    """Parse the setting `public`.
 
     Raises:
-        ValueError: a pattern is not `/x` or `/x/*`, or opens everything.
+        ValueError: it is not a list, a pattern is neither `/x` nor `/x/*`, or a pattern opens everything.
     """
     if value in (EVERYTHING_BUT_RULES, [EVERYTHING_BUT_RULES], (EVERYTHING_BUT_RULES,)):
         return (Pattern("", is_exact=False),)
@@ -273,15 +273,20 @@ def read_public(value: object) -> tuple[Pattern, ...]:
 
 
 def lacks_acr(authentication: AuthenticationRequest, always: Sequence[str]) -> bool:
-    """Say whether a login for this would be none of those that are good enough everywhere."""
+    """Return whether this asks for acr_values, but for none that every login must satisfy.
+
+    Args:
+        always: the acr_values in `authorization_params`; empty if there are none.
+    """
     return bool(always and authentication.acr_values) and not set(always) & set(authentication.acr_values)
 
 
-def _meet(rule: Rule, other: Rule) -> bool:
-    wide, narrow = sorted((rule, other), key=lambda each: each.pattern.width, reverse=True)
-    stems = f"{narrow.pattern.stem}/", f"{wide.pattern.stem}/"
-    is_one = stems[0] == stems[1] if wide.pattern.is_exact else stems[0].startswith(stems[1])
-    return is_one and (other.methods is None or rule.is_for(other.methods))
+def _overlap(rule: Rule, other: Rule) -> bool:
+    """Return whether a request can match both rules."""
+    wide, narrow = sorted((rule, other), key=lambda either: either.pattern.width, reverse=True)
+    narrow_stem, wide_stem = f"{narrow.pattern.stem}/", f"{wide.pattern.stem}/"
+    is_inside = narrow_stem == wide_stem if wide.pattern.is_exact else narrow_stem.startswith(wide_stem)
+    return is_inside and (other.methods is None or rule.is_for(other.methods))
 
 
 def contradictions(
@@ -293,23 +298,23 @@ def contradictions(
     acr_values: Sequence[str],
     plain_prefixes: Sequence[str] = (),
 ) -> list[str]:
-    """Say which rules can never match or be met, and which patterns say the opposite of a rule.
+    """Return the problems of patterns and rules: those that can never match or be satisfied, or contradict each other.
 
     Args:
-        acr_values: those that every login asks for.
+        acr_values: those in `authorization_params`, one of which every login must satisfy.
     """
-    named = [("public", str(pattern), repr(str(pattern))) for pattern in public]
-    named += [("rules", rule.path, repr(rule)) for rule in rules]
-    named += [("plain_prefixes", prefix, repr(prefix)) for prefix in plain_prefixes]
+    paths = [("public", str(pattern), repr(str(pattern))) for pattern in public]
+    paths += [("rules", rule.path, repr(rule)) for rule in rules]
+    paths += [("plain_prefixes", prefix, repr(prefix)) for prefix in plain_prefixes]
     problems = []
-    for setting, path, told in named:
+    for setting, path, shown in paths:
         if base_path and f"{path.removesuffix('*').rstrip('/')}/".startswith(f"{base_path}/"):
             inside = path.removeprefix(base_path) or "/"
             inside = EVERYTHING_BUT_RULES if setting == "public" and inside == "/*" else inside
-            problems.append(f"{setting}: {told} can never match: paths are relative to base_url; write {inside!r}")
-    strong = [rule for rule in rules if rule.authentication.acr_values]
-    for rule, other in itertools.combinations(strong, 2):
-        if combined_request((rule.authentication, other.authentication)) is None and _meet(rule, other):
+            problems.append(f"{setting}: {shown} can never match: paths are relative to base_url; write {inside!r}")
+    with_acr_values = [rule for rule in rules if rule.authentication.acr_values]
+    for rule, other in itertools.combinations(with_acr_values, 2):
+        if combined_request((rule.authentication, other.authentication)) is None and _overlap(rule, other):
             problems.append(
                 f"rules: {rule!r} and {other!r} match the same page, but no single login satisfies the acr_values of "
                 "both: list a value that is good enough for both"

@@ -1,6 +1,6 @@
-"""What a rule can ask of a signed-in user: claims, scopes, a verified e-mail address, and the app's own check.
+"""What a rule can require of a signed-in user: claims, scopes, a verified e-mail address, and the app's own check.
 
-A claim that is missing or of an odd type never meets a need, and never is an error.
+A claim that is missing or has an unexpected type does not satisfy a requirement, and is never an error.
 """
 
 import inspect
@@ -15,10 +15,11 @@ from asgi_oidc.protocol.claims import email_domain, is_email_verified
 
 Scalar = str | int | bool
 ClaimPath = tuple[str, ...]
-RequiredClaim = tuple[str | None, ClaimPath, tuple[Scalar, ...]]  # the name that may have dots, or None; path; values
+RequiredClaim = tuple[str | None, ClaimPath, tuple[Scalar, ...]]
+"""The claim as one name, which may contain dots, or None if given as a tuple; its path; the values that satisfy it."""
 Scope = MutableMapping[str, Any]
 Check = Callable[[User, Scope], bool | Awaitable[bool]]
-"""Nothing but True lets the user in."""
+"""A check of the app; only the result True grants access."""
 
 _SCOPE_TOKEN = re.compile(r"[!#-\[\]-~]+")
 _DOMAIN = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+")
@@ -26,12 +27,12 @@ _MISSING = object()
 
 
 class Subject(NamedTuple):
-    """What is known of the user behind a request.
+    """The signed-in user, as rules see them.
 
     Attributes:
-        claims: JSON object: those that the app sees.
-        scopes: as granted.
-        acr, auth_time: of the ID Token of the login; None where it had none.
+        claims: JSON object, the same that the app sees.
+        scopes: the granted scopes.
+        acr, auth_time: claims of the ID Token of the login; None if it has none.
         trusted_email_domains: as in the settings.
     """
 
@@ -42,35 +43,37 @@ class Subject(NamedTuple):
     trusted_email_domains: frozenset[str] = frozenset()
 
     def __repr__(self) -> str:
-        return "Subject(...)"  # who it is stays out of logs and tracebacks
+        return "Subject(...)"  # personal data stays out of logs and tracebacks
 
 
 @dataclass(frozen=True, slots=True)
 class Requirements:
-    """All of these have to be met; of the values of one claim, and of the e-mail domains, any one."""
+    """Requirements are ANDed; the values of one claim are ORed, and so are the e-mail domains."""
 
     claims: tuple[RequiredClaim, ...] = ()
     scopes: tuple[str, ...] = ()
     email_domains: frozenset[str] = frozenset()
 
     @property
-    def is_something(self) -> bool:
-        """Whether anything is needed at all."""
+    def has_any(self) -> bool:
+        """Whether there is any requirement."""
         return bool(self.claims or self.scopes or self.email_domains)
 
     @property
     def claim_names(self) -> list[tuple[str, ...]]:
-        """List the claims that are needed, each as the names that it may have at the top level."""
-        named = [tuple(each for each in (name, path[0]) if each is not None) for name, path, _ in self.claims]
-        return named + ([("email",), ("email_verified",)] if self.email_domains else [])
+        """The required claims, each as the names that it may have at the top level."""
+        names: list[tuple[str, ...]] = [
+            (path[0],) if name is None else (name, path[0]) for name, path, _ in self.claims
+        ]
+        return names + ([("email",), ("email_verified",)] if self.email_domains else [])
 
     def unmet(self, subject: Subject) -> str | None:
-        """Name the first need that is not met, for the log; None when all are."""
+        """Return the first requirement that is not met, for the log; None if all are met."""
         claims = subject.claims
         for name, path, values in self.claims:
-            # Some providers name claims by URLs: a name with dots that stands there as it is comes first.
-            found = claims[name] if name is not None and name in claims else _claim(claims, path)
-            if not _has_one_of(found, values):
+            # Some providers use URLs as names of claims, so a claim whose whole name has dots takes precedence.
+            value = claims[name] if name is not None and name in claims else _find_claim(claims, path)
+            if not _has_one_of(value, values):
                 return f"claims {'.'.join(path)}"
         if self.scopes and (missing := [scope for scope in self.scopes if scope not in subject.scopes]):
             return f"scopes {' '.join(missing)}"
@@ -79,38 +82,38 @@ class Requirements:
         return None
 
     def hint(self, subject: Subject) -> str | None:
-        """Say, for the log, which claim is missing altogether: then the provider's set-up has to change.
+        """Return a hint for the log if a claim is missing: then the configuration of the provider has to change.
 
         Returns:
-            None if all are there, whatever their values, which are never logged.
+            None if no claim is missing. Values of claims are never logged.
         """
         claims = subject.claims
         paths = [path for name, path, _ in self.claims if name is None or name not in claims]
         paths += [("email",), ("email_verified",)] if self.email_domains else []
-        missing = next(filter(None, (_missing(claims, path) for path in paths)), None)
+        missing = next(filter(None, (_first_missing(claims, path) for path in paths)), None)
         return None if missing is None else f"this session has no claim {missing}"
 
 
-def _missing(claims: Mapping[str, Any], path: ClaimPath) -> str | None:
-    """Return the first part of the path that is missing; None if the claim is there."""
-    lengths = (length for length in range(1, len(path) + 1) if _claim(claims, path[:length]) is _MISSING)
+def _first_missing(claims: Mapping[str, Any], path: ClaimPath) -> str | None:
+    """Return the path up to the first name that is missing; None if the claim exists."""
+    lengths = (length for length in range(1, len(path) + 1) if _find_claim(claims, path[:length]) is _MISSING)
     return next((".".join(path[:length]) for length in lengths), None)
 
 
-def _claim(claims: Mapping[str, Any], path: ClaimPath) -> object:
-    found: object = claims
-    for step in path:
-        if not isinstance(found, dict) or step not in found:
+def _find_claim(claims: Mapping[str, Any], path: ClaimPath) -> object:
+    value: object = claims
+    for name in path:
+        if not isinstance(value, dict) or name not in value:
             return _MISSING
-        found = found[step]
-    return found
+        value = value[name]
+    return value
 
 
-def _has_one_of(found: object, values: Sequence[Scalar]) -> bool:
-    # Text is never split into words: a value that holds the delimiter would count as several.
-    for item in found if type(found) is list else (found,):
-        # True is equal to 1, which no text is.
-        if item in values and (type(item) is str or any(item == each and type(item) is type(each) for each in values)):
+def _has_one_of(value: object, values: Sequence[Scalar]) -> bool:
+    # Text is never split into words: a value that contains the delimiter would count as several values.
+    for item in value if type(value) is list else (value,):
+        # In Python True == 1, so the types have to be the same as well; text equals nothing but text.
+        if item in values and (type(item) is str or any(item == one and type(item) is type(one) for one in values)):
             return True
     return False
 
@@ -122,14 +125,18 @@ def _is_verified_at(subject: Subject, domains: frozenset[str]) -> bool:
 
 
 def read_requirements(*, claims: object = None, scopes: object = None, email_domains: object = None) -> Requirements:
-    """Check what a rule asks for; None is left out.
+    """Check the requirements of a rule; None means not required.
 
     Raises:
-        ValueError: with all that is wrong, one on each line.
+        ValueError: a requirement is invalid; the message has one line for each problem.
     """
     problems: list[str] = []
     values: dict[str, Any] = {}
-    readers = (("claims", claims, _claims), ("scopes", scopes, _scopes), ("email_domains", email_domains, read_domains))
+    readers = (
+        ("claims", claims, _read_claims),
+        ("scopes", scopes, _read_scopes),
+        ("email_domains", email_domains, read_domains),
+    )
     for name, value, read in readers:
         try:
             if value is not None:
@@ -141,29 +148,29 @@ def read_requirements(*, claims: object = None, scopes: object = None, email_dom
     return Requirements(**values)
 
 
-def _claims(value: object) -> tuple[RequiredClaim, ...]:
+def _read_claims(value: object) -> tuple[RequiredClaim, ...]:
     if not isinstance(value, Mapping) or not value:
         raise ValueError(f"must be a mapping such as {{'realm_access.roles': 'admin'}}, got {describe_value(value)}")
-    paths = [(name, _claim_path(name), _scalars(name, needed)) for name, needed in value.items()]
+    paths = [(name, _read_claim_path(name), _read_scalars(name, required)) for name, required in value.items()]
     return tuple((name if isinstance(name, str) else None, path, values) for name, path, values in paths)
 
 
-def _claim_path(path: object) -> ClaimPath:
+def _read_claim_path(path: object) -> ClaimPath:
     names = tuple(path.split(".")) if isinstance(path, str) else path
     if not isinstance(names, tuple) or not names or not all(isinstance(name, str) and name for name in names):
-        raise ValueError(f"{path!r} is not a claim: write 'realm_access.roles', or a tuple where names contain dots")
+        raise ValueError(f"{path!r} is not a claim: write 'realm_access.roles', or a tuple if names contain dots")
     return names
 
 
-def _scalars(path: object, needed: object) -> tuple[Scalar, ...]:
-    values = list(needed) if isinstance(needed, list | tuple | set | frozenset) else [needed]
-    known = tuple(value for value in values if isinstance(value, str | int) and value != "")
-    if not known or len(known) < len(values):
-        raise ValueError(f"{path!r}: must be text, a number, True, False, or a list of these, which are OR-ed")
-    return known
+def _read_scalars(path: object, required: object) -> tuple[Scalar, ...]:
+    values = list(required) if isinstance(required, list | tuple | set | frozenset) else [required]
+    scalars = tuple(value for value in values if isinstance(value, str | int) and value != "")
+    if not scalars or len(scalars) < len(values):
+        raise ValueError(f"{path!r}: must be text, an integer, True, False, or a list of these, one of which is enough")
+    return scalars
 
 
-def _scopes(value: object) -> tuple[str, ...]:
+def _read_scopes(value: object) -> tuple[str, ...]:
     words = texts(value)
     if not all(_SCOPE_TOKEN.fullmatch(word) for word in words):
         raise ValueError("must be a list of scopes without spaces (RFC 6749 §3.3)")
@@ -171,10 +178,10 @@ def _scopes(value: object) -> tuple[str, ...]:
 
 
 def read_domains(value: object) -> frozenset[str]:
-    """Read a list of e-mail domains.
+    """Check a list of e-mail domains.
 
     Raises:
-        ValueError: it is not one.
+        ValueError: it is not a list, or contains something other than domains.
     """
     domains = frozenset(domain.lower() for domain in texts(value))
     for domain in domains:
@@ -184,25 +191,25 @@ def read_domains(value: object) -> frozenset[str]:
 
 
 def texts(value: object) -> tuple[str, ...]:
-    """Read a list of texts.
+    """Check a list of strings.
 
     Raises:
-        ValueError: it is not one.
+        ValueError: it is not a list of strings, or is empty.
     """
     if not isinstance(value, list | tuple | set | frozenset) or not all(isinstance(item, str) for item in value):
         raise ValueError(f"must be a list of text, got {describe_value(value)}")
     if not value:
-        raise ValueError("is empty: leave it out, or list what is needed")
+        raise ValueError("is empty: leave it out, or list what is required")
     return tuple(value)
 
 
 def read_check(check: object) -> Check:
-    """Take a check of the app: a function of the user, or of the user and the ASGI scope; async or not.
+    """Check a check of the app: a function of the user, or of the user and the ASGI scope; async or not.
 
-    A second argument that may be left out gets the scope when it is called so.
+    An optional second argument gets the scope only if it is named `scope`.
 
     Raises:
-        ValueError: it is neither.
+        ValueError: it is not such a function.
     """
     if not callable(check) or inspect.isclass(check):
         raise ValueError(
@@ -216,7 +223,7 @@ def read_check(check: object) -> Check:
 
 
 async def passes(check: Check, user: User, scope: Scope) -> bool:
-    """Ask a check of the app; what it raises goes on."""
+    """Call a check of the app, and return whether it grants access; its exceptions propagate."""
     result = check(user, scope)
     return (await result if inspect.isawaitable(result) else result) is True
 

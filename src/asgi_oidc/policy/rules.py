@@ -57,23 +57,23 @@ class Rule:
     pattern: Pattern = field(init=False)
     requirements: Requirements = field(init=False)
     authentication: AuthenticationRequest = field(init=False)
-    asks_app: Check | None = field(init=False)
+    app_check: Check | None = field(init=False)
     allowed: frozenset[str] = field(init=False)
 
     def __post_init__(self) -> None:
         problems: list[str] = []
         for name, value, read in (
             ("pattern", self.path, read_pattern),
-            ("methods", self.methods, _methods),
+            ("methods", self.methods, _read_methods),
             (
                 "requirements",
-                self._given("claims", "scopes", "email_domains"),
-                lambda given: read_requirements(**given),
+                self._values_of("claims", "scopes", "email_domains"),
+                lambda values: read_requirements(**values),
             ),
-            ("authentication", self._given("acr_values", "max_age"), lambda given: read_authentication(**given)),
-            ("login", self.login, _switch),
-            ("asks_app", self.check, lambda check: None if check is None else read_check(check)),
-            ("allowed", self.origins, _origins),
+            ("authentication", self._values_of("acr_values", "max_age"), lambda values: read_authentication(**values)),
+            ("login", self.login, _read_switch),
+            ("app_check", self.check, lambda check: None if check is None else read_check(check)),
+            ("allowed", self.origins, _read_origins),
         ):
             try:
                 object.__setattr__(self, name, read(value))
@@ -82,7 +82,7 @@ class Rule:
                     "pattern": "path: ",
                     "requirements": "",
                     "authentication": "",
-                    "asks_app": "check: ",
+                    "app_check": "check: ",
                     "allowed": "origins: ",
                 }
                 problems += [label.get(name, f"{name}: ") + line for line in str(exc).splitlines()]
@@ -90,16 +90,16 @@ class Rule:
             raise SettingsError([f"Rule({self.path!r}): {problem}" for problem in problems])
 
     def __repr__(self) -> str:
-        given = (each for each in fields(self) if each.init and each.name != "path")
-        told = [f"{each.name}={_told(getattr(self, each.name))}" for each in given if self._differs(each.name)]
-        return f"Rule({', '.join([repr(self.path), *told])})"
+        names = [member.name for member in fields(self) if member.init and member.name != "path"]
+        arguments = [f"{name}={_show(getattr(self, name))}" for name in names if self._is_set(name)]
+        return f"Rule({', '.join([repr(self.path), *arguments])})"
 
     @property
     def closes(self) -> bool:
         """Whether it requires a signed-in user."""
         return (
             not self.allowed
-            or any(map(self._differs, ("claims", "scopes", "email_domains", "check", "login")))
+            or any(map(self._is_set, ("claims", "scopes", "email_domains", "check", "login")))
             or (self.authentication != ANY_LOGIN)
         )
 
@@ -111,29 +111,30 @@ class Rule:
         """Return whether its `origins` apply to a request, however its method is read; `GET` permits no websocket."""
         if self.methods is None:
             return True
-        # The GET that HEAD and WEBSOCKET stand for; one that a header adds is another.
-        is_more = methods[0] in ("HEAD", "WEBSOCKET") and methods[1:] == ("GET",)
-        asked = methods[:1] if is_more else methods
-        return all(each in self.methods or (each == "HEAD" and "GET" in self.methods) for each in asked)
+        # HEAD and WEBSOCKET are followed by GET, which some frameworks serve them as; that needs no permission of its
+        # own. A method from a method override header does.
+        is_implied = methods[0] in ("HEAD", "WEBSOCKET") and methods[1:] == ("GET",)
+        to_permit = methods[:1] if is_implied else methods
+        return all(method in self.methods or (method == "HEAD" and "GET" in self.methods) for method in to_permit)
 
-    def _differs(self, name: str) -> bool:
+    def _is_set(self, name: str) -> bool:
         default = True if name == "login" else None
         return bool(getattr(self, name) != default)
 
-    def _given(self, *names: str) -> dict[str, Any]:
+    def _values_of(self, *names: str) -> dict[str, Any]:
         return {name: getattr(self, name) for name in names}
 
 
 def rule_of(members: object) -> Rule:
-    """Make a rule from a JSON object, such as `{"path": "/admin/*", "claims": {"roles": "admin"}}`.
+    """Create a rule from a JSON object, such as `{"path": "/admin/*", "claims": {"roles": "admin"}}`.
 
     Raises:
-        SettingsError, ValueError: it is invalid.
+        SettingsError, ValueError: the rule is invalid.
     """
     if not isinstance(members, Mapping) or "path" not in members:
         example = '{"path": "/admin/*", "claims": {"roles": "admin"}}'
         raise ValueError(f"expected an object with a path such as {example}, got {describe_value(members)}")
-    known = [each.name for each in fields(Rule) if each.init]
+    known = [member.name for member in fields(Rule) if member.init]
     for name in members.keys() - set(known):
         near = difflib.get_close_matches(str(name), known, n=1)
         raise ValueError(f"a rule has no member {name!r}" + (f"; did you mean {near[0]!r}?" if near else ""))
@@ -154,7 +155,7 @@ def read_rules(value: object) -> tuple[Rule, ...]:
     return tuple(value)
 
 
-def _methods(value: object) -> tuple[str, ...] | None:
+def _read_methods(value: object) -> tuple[str, ...] | None:
     if value is None:
         return None
     methods = texts(value)
@@ -167,13 +168,13 @@ def _methods(value: object) -> tuple[str, ...] | None:
     return methods
 
 
-def _switch(value: object) -> bool:
+def _read_switch(value: object) -> bool:
     if not isinstance(value, bool):
         raise ValueError(f"must be True or False, got {describe_value(value)}")
     return value
 
 
-def _origins(value: object) -> frozenset[str]:
+def _read_origins(value: object) -> frozenset[str]:
     origins = () if value is None else texts(value)
     for origin in origins:
         if not _is_origin(origin):
@@ -188,5 +189,5 @@ def _is_origin(text: str) -> bool:
         return False
 
 
-def _told(value: object) -> str:
+def _show(value: object) -> str:
     return getattr(value, "__qualname__", None) or repr(value)
