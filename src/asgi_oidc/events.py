@@ -2,8 +2,8 @@
 
 The text below an event says when it is logged, and what to do; `examples/reference/events.md` is made from these texts.
 
-Fields never hold a secret, a token, a code or a cookie; what came from outside is cut and cleaned, so
-that nobody forges a line of the log.
+Fields never contain a secret, a token, a code or a cookie. Text from outside is shortened and cleaned, so that it
+cannot forge a line of the log.
 """
 
 import logging
@@ -13,16 +13,16 @@ from typing import NamedTuple
 
 logger = logging.getLogger("asgi_oidc")
 
-MAX_FIELD_LENGTH = 200  # characters; more is an attack or a mistake, and neither belongs into a log
-MAX_DETAIL_LENGTH = 500  # characters; it may quote what a provider says, which is bounded as well
-MAX_FRAMES = 5  # of a traceback, the innermost
+MAX_FIELD_LENGTH = 200  # characters; a longer value is an attack or a mistake, and is cut
+MAX_DETAIL_LENGTH = 500  # characters; a detail may quote the provider's error description
+MAX_FRAMES = 5  # the innermost frames of a traceback
 
 
 class Event(NamedTuple):
     """A kind of log line: its stable name and its level.
 
-    Everything with a reference that a page or a JSON answer shows is at WARNING or above, which Python prints without
-    configuration. What anybody can cause repeatedly, without a reference, is below that: nobody can flood the log.
+    Events with a reference that a page or a JSON response shows are at WARNING or above, which Python prints without
+    configuration. Events without a reference that anyone can cause repeatedly are below that, against log flooding.
     """
 
     name: str
@@ -115,7 +115,7 @@ anonymous.
 Fix: none for single lines. If they are frequent, check that all processes have the same settings.
 """
 REQUEST_FAILED = Event("request_failed", logging.WARNING)
-"""A request failed that is no login; the answer shows the reference.
+"""A request other than a login failed; the response shows the reference.
 
 Fix: Look up the code.
 """
@@ -129,7 +129,7 @@ FORM_OFFERED = Event("form_offered", logging.INFO)
 FORM_LOST = Event("form_lost", logging.INFO)
 """A form could not be offered after the login: it was not kept, or another user signed in."""
 WEBSOCKET_CLOSED = Event("websocket_closed", logging.INFO)
-"""A websocket was closed because its session is over (4401), or because nobody can tell any more (1013)."""
+"""A websocket was closed because its session is over (4401), or the store was down too long to check that (1013)."""
 RESPONSE_ENDED = Event("response_ended", logging.INFO)
 """A response that was still open was ended because its session is over."""
 ERROR_AFTER_END = Event("error_after_end", logging.INFO)
@@ -214,12 +214,12 @@ def log(event: Event, *, error: BaseException | None = None, **fields: object) -
 
 
 def log_text(event: Event, text: str) -> None:
-    """Write a text of our own as it is, on several lines; it must not contain anything from a request."""
+    """Log a text of several lines unchanged; it must not contain anything from a request."""
     logger.log(event.level, "%s", text, extra={"event": event.name})
 
 
 def code_lines(error: BaseException, *, most: int = MAX_FRAMES) -> str:
-    """Name the lines of code that led to an exception, the innermost last: `app.py:12>database.py:34`."""
+    """Return the lines of code that led to an exception, the innermost last: `app.py:12>database.py:34`."""
     lines = [(frame.f_code.co_filename, line) for frame, line in traceback.walk_tb(error.__traceback__)]
     return ">".join(f"{PurePath(filename).name}:{line}" for filename, line in lines[-most:])
 
@@ -229,7 +229,7 @@ def _cleaned(name: str, value: object) -> str:
 
 
 def clean(value: object, *, longest: int = MAX_FIELD_LENGTH) -> str:
-    """Write a value that came from outside on one line, cut to `longest` characters."""
+    """Return a value from outside as text on one line, cut to `longest` characters."""
     text = str(value)[: longest + 1]
     if len(text) > longest:
         text = text[:longest] + "..."

@@ -209,7 +209,7 @@ async def test_http_on_an_https_port_is_called_that(library):
     async with tcp_server(answer_in_plain_text) as port, library.AsyncClient() as client:
         error = await failure_of(client, f"https://127.0.0.1:{port}/token")
 
-    assert (error.code, "is it http?" in error.detail) == ("connect_tls_protocol", True)
+    assert (error.code, "whether the URL should be http" in error.detail) == ("connect_tls_protocol", True)
 
 
 @LIBRARIES

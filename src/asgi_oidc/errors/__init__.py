@@ -2,7 +2,7 @@
 
     OIDCError
     ├── SettingsError          the developer: a setting is wrong, at start-up
-    ├── NotSignedIn            the developer: a token was requested, but nobody is signed in
+    ├── NotSignedIn            the developer: a token was requested, but no user is signed in
     │   └── SessionEnded           the session ended during the request
     ├── StepUpRequired         the app raises it: the user has to sign in again, more strongly or more recently
     ├── AccessTokenExpired     the developer: the access token has expired, and there is no refresh token
@@ -13,7 +13,7 @@
     ├── UnsupportedScope       the server: an unknown ASGI scope type
     ├── LoginRefused           the app raises it in `on_login`: this user may not sign in
     ├── RequestRejected        the browser: a request that cannot be accepted
-    │   └── LoginLoop              the browser signs in again and again
+    │   └── LoginLoop              the browser is caught in a login loop
     ├── TokenRejected          the provider: a token failed a check
     └── ProviderError          the provider
         ├── ProviderUnavailable    down, slow or overloaded
@@ -27,7 +27,7 @@ Each has a stable `code`. No message holds a token, a cookie, a code or a secret
 from collections.abc import Sequence
 from typing import ClassVar
 
-RETRY_AFTER = 5  # seconds; the Retry-After of a 503 if nothing better is known
+RETRY_AFTER = 5  # seconds; the default Retry-After of a 503
 
 
 def describe_value(value: object) -> str:
@@ -66,11 +66,11 @@ class SettingsError(OIDCError):
         self.problems = tuple(problems)
         listed = "".join(f"\n  - {problem}" for problem in self.problems)
         super().__init__(detail=f"asgi-oidc: invalid settings:{listed}")
-        self.args = (self.detail,)  # without the code, which means nothing to people who read this in a terminal
+        self.args = (self.detail,)  # without the code, which tells a developer in a terminal nothing
 
 
 class NotSignedIn(OIDCError):
-    """Nobody is signed in."""
+    """No user is signed in."""
 
     default_code = "not_signed_in"
 
@@ -94,7 +94,7 @@ class StepUpRequired(OIDCError):
     default_code = "insufficient_user_authentication"
 
     def __init__(self, *, acr_values: Sequence[str] | None = None, max_age: int | None = None) -> None:
-        super().__init__(detail="the app asks for a stronger or fresher login")
+        super().__init__(detail="the app requires a stronger or more recent login")
         self.acr_values = acr_values
         self.max_age = max_age
 
@@ -171,7 +171,7 @@ class RequestRejected(OIDCError):
 
 
 class LoginLoop(RequestRejected):
-    """The browser has signed in several times in a row, and is sent to sign in once more."""
+    """The browser has signed in several times in a row, and would be sent to sign in once more."""
 
     default_code = "login_loop"
 

@@ -1,7 +1,7 @@
-"""Why a connection failed: one code for each cause, and what to do about it.
+"""Finds out why a connection failed: one error code for each cause, and what to do about it.
 
-HTTP libraries raise the same class for a missing DNS name, an untrusted certificate and a dead proxy; the cause is in
-the exceptions before it. Their classes are recognised by name, because httpx and httpx2 share none.
+HTTP libraries raise the same class for a missing DNS name, an untrusted certificate and an unreachable proxy; the cause
+is in the exceptions that led to it. Their classes are recognized by name, because httpx and httpx2 have none in common.
 """
 
 import errno
@@ -17,7 +17,7 @@ CLOCK = "check this server's clock; if it is right, the provider has to renew th
 PROXY = "check HTTPS_PROXY, ALL_PROXY and NO_PROXY, or the proxy of http_client"
 
 # OpenSSL, X509_verify_cert_error_string(3)
-NOT_TRUSTED = (2, 18, 19, 20, 21)  # the issuer is unknown, or it is its own
+NOT_TRUSTED = (2, 18, 19, 20, 21)  # the certificate's issuer is unknown, or it is self-signed
 NOT_YET_VALID, EXPIRED = 9, 10
 OTHER_NAME = (62, 64)  # host name or IP address
 # OpenSSL, reasons of the SSL library
@@ -29,13 +29,14 @@ OTHER_VERSION = (
     "NO_SHARED_CIPHER",
     "DH_KEY_TOO_SMALL",
 )
-HANDSHAKE = "SSLV3_ALERT_HANDSHAKE_FAILURE"  # the alert of that name, in all versions; it may mean either
+# Despite its name, of all TLS versions; the cause may be a cipher or a missing client certificate.
+HANDSHAKE = "SSLV3_ALERT_HANDSHAKE_FAILURE"
 CLIENT_CERTIFICATE = ("TLSV13_ALERT_CERTIFICATE_REQUIRED", "SSLV3_ALERT_BAD_CERTIFICATE", "TLSV1_ALERT_UNKNOWN_CA")
-PROXY_FILES = ("http_proxy.py", "socks_proxy.py")  # of httpcore and httpcore2: a connection that one of them makes
+PROXY_FILES = ("http_proxy.py", "socks_proxy.py")  # modules of httpcore and httpcore2 that connect through a proxy
 
 
 class Cause(NamedTuple):
-    """Why a connection failed: its stable code, and a text that says what to do."""
+    """Why a connection failed: a stable code, and a text with the fix."""
 
     code: str
     text: str
@@ -45,23 +46,24 @@ def find_cause(error: BaseException, *, before: BaseException | None = None) -> 
     """Find out why a connection failed; None if the cause is unknown.
 
     Args:
-        before: the exception that was being handled when the call was made; it is not the cause.
+        before: an exception that was already being handled when the call was made; it is not the cause.
     """
     chain = list(_chain(error, before))
-    cause = next((found for each in chain if (found := _cause_in(each))), None)
-    is_of_tls = cause is not None and cause.code.startswith("connect_tls")  # with the provider, through the proxy
-    if cause is None or is_of_tls or not any(_is_by_proxy(each) for each in chain):
+    cause = next((found for link in chain if (found := _cause_in(link))), None)
+    # TLS errors are between us and the provider, even if the connection goes through a proxy.
+    is_of_tls = cause is not None and cause.code.startswith("connect_tls")
+    if cause is None or is_of_tls or not any(_is_by_proxy(link) for link in chain):
         return cause
     return Cause("connect_proxy", f"the proxy could not be reached or did not connect ({cause.code}): {PROXY}")
 
 
 def is_timeout(error: BaseException) -> bool:
-    """Say whether an HTTP library gave up waiting."""
+    """Whether this is the timeout error of an HTTP library."""
     return "TimeoutException" in [kind.__name__ for kind in type(error).__mro__]
 
 
 def url_without_secrets(url: str) -> str:
-    """Write a URL without what may be secret in it."""
+    """Return a URL without user name, password, query and fragment, which may contain secrets."""
     try:
         split = urlsplit(url)
         return f"{split.scheme}://{split.netloc.rpartition('@')[2]}{split.path}"
@@ -70,23 +72,23 @@ def url_without_secrets(url: str) -> str:
 
 
 def _chain(error: BaseException, before: BaseException | None) -> Iterator[BaseException]:
-    """Give an exception and all that came before it, or stand in its groups, each once; the outermost first."""
+    """Yield an exception, its causes, contexts and members of groups, each once; the outermost first."""
     visited = {id(before)}
     waiting = [error]
     while waiting:
-        each = waiting.pop(0)
-        if id(each) not in visited:
-            visited.add(id(each))
-            yield each
-            others = (each.__cause__, each.__context__, *getattr(each, "exceptions", ()))
-            waiting += [other for other in others if other is not None]
+        link = waiting.pop(0)
+        if id(link) not in visited:
+            visited.add(id(link))
+            yield link
+            inner = (link.__cause__, link.__context__, *getattr(link, "exceptions", ()))
+            waiting += [exception for exception in inner if exception is not None]
 
 
 def _cause_in(error: BaseException) -> Cause | None:
     match error:
         case ssl.SSLCertVerificationError():
             return _certificate(error)
-        case ssl.SSLWantReadError() | ssl.SSLWantWriteError():  # how TLS without blocking waits
+        case ssl.SSLWantReadError() | ssl.SSLWantWriteError():  # non-blocking TLS waits for data: not a failure
             return None
         case ssl.SSLError():
             return _tls(error)
@@ -120,13 +122,13 @@ def _certificate(error: ssl.SSLCertVerificationError) -> Cause:
 def _tls(error: ssl.SSLError) -> Cause:
     reason = getattr(error, "reason", None) or "no reason given"  # not all of them have one
     if reason in NOT_TLS:
-        return Cause("connect_tls_protocol", "the server does not speak TLS: check the port, or is it http?")
+        return Cause("connect_tls_protocol", "the server does not use TLS: check the port, and whether the URL should be http")
     if reason in OTHER_VERSION:
         return Cause("connect_tls_version", f"no TLS version or cipher in common ({reason}): the provider must update")
     if reason == HANDSHAKE:
         return Cause(
             "connect_tls_handshake",
-            "the server requires a client certificate (set one in http_client), or another cipher",
+            "the server requires another cipher, or a client certificate: set one in http_client",
         )
     if reason in CLIENT_CERTIFICATE:
         return Cause(

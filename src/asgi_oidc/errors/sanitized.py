@@ -1,7 +1,7 @@
 """Removes inner frames, causes and contexts from the exceptions that leave the library.
 
-Error reporters record the local variables of every frame of an exception and of the exceptions before it. Ours, and
-those of the libraries below us, hold tokens, codes and secrets.
+Error reporters record the local variables of every frame of an exception, its causes and contexts. Those of our
+frames, and of the libraries that we use, hold tokens, codes and secrets.
 """
 
 from collections.abc import Awaitable, Callable, Coroutine
@@ -54,10 +54,11 @@ def call_sanitized(call: Callable[Arguments, Value], *args: Arguments.args, **kw
 
 
 def sanitized(error: BaseException) -> BaseException:
-    """Return what may be raised instead of an error; raise it after the `except` block.
+    """Return the exception to raise in place of an error; raise it after the `except` block.
 
-    An `OIDCError` is copied with its code and detail. Any other error is a bug of ours: its text may hold anything, so
-    only its class and its lines of code are logged. A cancellation stays the very object that it is.
+    An `OIDCError` is copied with its code and detail. Any other error is a bug in this library: its text may contain
+    secrets, so only its class and its lines of code are logged. A cancellation must stay the same object, so only its
+    frames are removed.
     """
     if isinstance(error, OIDCError):
         return _fresh(error)
@@ -77,9 +78,10 @@ def _fresh(error: OIDCError) -> OIDCError:
 
 
 def _strip(error: BaseException) -> None:
-    """Take the frames off a cancellation, and all that it came after but other cancellations.
+    """Remove the frames of a cancellation, and its causes and contexts other than further cancellations.
 
-    asyncio makes a new one out of an old one, and anyio looks for its own in the context.
+    Those are kept because asyncio raises a new cancellation from an old one, and anyio searches the contexts for its
+    own.
     """
     before = error.__context__
     error.__traceback__ = error.__cause__ = error.__context__ = None

@@ -12,7 +12,7 @@ class Code(NamedTuple):
 
     Attributes:
         names: one or more codes, separated by spaces.
-        fix: empty where there is nothing to do.
+        fix: empty if there is nothing to do.
     """
 
     names: str

@@ -62,8 +62,9 @@ ANSWERS = [
     ),
     Code(
         "metadata_cool_down jwks_cool_down",
-        "The last attempt failed a moment ago, so no new call was made.",
-        "Look for the log line of that attempt: it has the cause.",
+        "Recent attempts failed, so no new call was made: the next is allowed within 5 seconds (metadata) or 30 "
+        "seconds (JWKS).",
+        "Look for the log lines of those attempts: they have the cause.",
     ),
     Code(
         "metadata_redirect jwks_redirect token_redirect userinfo_redirect revocation_redirect",

@@ -78,7 +78,7 @@ REQUESTS = [
 ACCESS = [
     Code(
         "login_required",
-        "Nobody is signed in, and the request is not a page navigation.",
+        "No user is signed in, and the request is not a page navigation.",
         "Send the user to `login_url`.",
     ),
     Code("forbidden", "The user does not meet a rule; the log line `access_denied` has the reference and the reason."),
@@ -91,7 +91,7 @@ ACCESS = [
 ]
 
 SESSIONS = [
-    Code("not_signed_in", "A token was requested, but nobody is signed in.", "Check `user.is_authenticated` first."),
+    Code("not_signed_in", "A token was requested, but no user is signed in.", "Check `user.is_authenticated` first."),
     Code(
         "session_ended",
         "The session ended while the request was running: a sign-out, an expiry, or the provider revoked it.",
@@ -109,7 +109,7 @@ SESSIONS = [
     ),
     Code("refresh_in_vain", "The refreshed access token had already expired.", "Check the clocks, and its lifetime."),
     Code("refresh_superseded", "Another process refreshed the session at the same time.", "Temporary: try again."),
-    Code("refresh_cooling_down", "A refresh failed a moment ago, so no new call was made.", "Temporary: try again."),
+    Code("refresh_cooling_down", "A refresh failed shortly before, so no new call was made.", "Temporary: try again."),
     Code(
         "refresh_{code} exchange_{code}",
         "A refresh or a token exchange failed. The rest of the code is the code of the cause, such as "
@@ -161,7 +161,7 @@ APP = [
     Code("login_refused", "`on_login` raised `LoginRefused`.", "The log line has its text."),
     Code(
         "on_login_failed",
-        "`on_login` raised an exception, or took more than 30 seconds; nobody was signed in.",
+        "`on_login` raised an exception, or took more than 30 seconds; the login failed.",
         "The log line has the class of the exception and the lines of code.",
     ),
     Code("on_login_result", "`on_login` returned something other than claims or None.", "Correct `on_login`."),
@@ -173,7 +173,7 @@ APP = [
     ),
     Code(
         "check_failed",
-        "The `check` of a rule raised an exception; nobody was let in.",
+        "The `check` of a rule raised an exception; access was denied.",
         "The log line has its class and line.",
     ),
     Code(

@@ -31,8 +31,7 @@ TOKENS = [
     Code(
         "claim_sub userinfo_sub",
         "`sub` is missing, too long, or another user's: in userinfo, in a refreshed ID Token, in an access token, or "
-        "in a "
-        "logout token whose `sid` is another user's.",
+        "in a logout token whose `sid` is another user's.",
         _REPORT,
     ),
     Code("claim_exp", "The token has expired, or `exp` is not a date.", _CLOCK),
@@ -61,8 +60,7 @@ TOKENS = [
         "claim_auth_time",
         "The user signed in longer ago than `max_age` allows, or the ID Token does not say when.",
         "Have the provider honour `max_age` and send `auth_time` in the ID Token. If the time is in the future, check "
-        "the "
-        "clocks.",
+        "the clocks.",
     ),
     Code("claim_sid", "A logout token has neither `sid` nor `sub`, or one of them is not text.", _REPORT),
     Code("claim_jti", "A logout token was used before, or has no usable `jti`.", "A repeated one needs no action."),
