@@ -73,7 +73,7 @@ class OIDCMiddleware:
         variables = {name: variable for name, variable in variables_in(environ).items() if name not in settings}
         settings = {**from_variables, **settings}
         # Checked here, so that a problem names its variable: the constructor knows the keywords only.
-        read_settings(settings, also_wrong=problems, variables=variables)
+        read_settings(settings, earlier_problems=problems, variables=variables)
         return cls(app, clock=clock, **settings)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

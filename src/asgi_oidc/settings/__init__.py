@@ -1,1 +1,1 @@
-"""Every setting: how it is read, checked and found in the environment."""
+"""Every setting: its documentation, its checks, and its environment variable."""

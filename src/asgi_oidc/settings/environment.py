@@ -25,7 +25,7 @@ def read_environment(environ: Mapping[str, str]) -> tuple[dict[str, Any], list[s
     """
     problems: list[str] = []
     found: dict[str, Any] = {}
-    for variable, name in _ours(environ):
+    for variable, name in _settings_in(environ):
         text = environ[variable]
         try:
             if name not in PARSERS or variable != variable.upper():
@@ -40,12 +40,13 @@ def read_environment(environ: Mapping[str, str]) -> tuple[dict[str, Any], list[s
 
 def variables_in(environ: Mapping[str, str]) -> dict[str, str]:
     """Return the variable that each setting comes from."""
-    return {name: variable for variable, name in _ours(environ)}
+    return {name: variable for variable, name in _settings_in(environ)}
 
 
-def _ours(environ: Mapping[str, str]) -> list[tuple[str, str]]:
-    given = [variable for variable, text in environ.items() if variable.startswith(PREFIX) and text]
-    return [(variable, variable.removeprefix(PREFIX).removesuffix("_FILE").lower()) for variable in given]
+def _settings_in(environ: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Return each variable that begins with `OIDC_` and is not empty, with the name of its setting."""
+    variables = [variable for variable, text in environ.items() if variable.startswith(PREFIX) and text]
+    return [(variable, variable.removeprefix(PREFIX).removesuffix("_FILE").lower()) for variable in variables]
 
 
 def _suggestion(name: str) -> str:
@@ -78,7 +79,7 @@ def _switch(text: str) -> bool:
     return SWITCH[text.lower()]
 
 
-def _listed(text: str) -> list[str]:
+def _list(text: str) -> list[str]:
     return [item for part in text.replace("\n", ",").split(",") if (item := part.strip())]
 
 
@@ -89,7 +90,7 @@ def _mapping(text: str) -> dict[str, Any]:
         raise ValueError("must be a JSON object") from None
 
 
-def _rules(text: str) -> list[Rule]:
+def _rule_list(text: str) -> list[Rule]:
     try:
         listed = msgspec.json.decode(text, type=list[Any])
     except (ValueError, RecursionError):
@@ -108,14 +109,14 @@ def _rules(text: str) -> list[Rule]:
     return rules
 
 
-_PARSED: Mapping[str, Callable[[str], Any]] = {
-    "secret": _listed,
-    "public": _listed,
-    "rules": _rules,
-    "plain_prefixes": _listed,
-    "trusted_audiences": _listed,
-    "trusted_email_domains": _listed,
-    "algorithms": _listed,
+_PARSERS_BY_NAME: Mapping[str, Callable[[str], Any]] = {
+    "secret": _list,
+    "public": _list,
+    "rules": _rule_list,
+    "plain_prefixes": _list,
+    "trusted_audiences": _list,
+    "trusted_email_domains": _list,
+    "algorithms": _list,
     "authorization_params": _mapping,
     "metadata": _mapping,
     "texts": _mapping,
@@ -128,7 +129,7 @@ _PARSED: Mapping[str, Callable[[str], Any]] = {
     "keep_fragment": _switch,
     "websocket_activity": _switch,
 }
-_NOT_TEXT = ("http_client", "on_login")
+_KEYWORD_ONLY = ("http_client", "on_login")
 PARSERS: Mapping[str, Callable[[str], Any]] = {
-    name: _PARSED.get(name, str) for name in READERS if name not in _NOT_TEXT
+    name: _PARSERS_BY_NAME.get(name, str) for name in READERS if name not in _KEYWORD_ONLY
 }

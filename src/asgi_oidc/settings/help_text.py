@@ -1,4 +1,4 @@
-"""The documentation of the settings: read from the source of `keywords.py`, when somebody asks for it."""
+"""Reads the documentation of the settings from the source of `keywords.py`, for `help()` and the reference."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ FACTS = (
 
 
 class SettingDocumentation(NamedTuple):
-    """What is written about one setting.
+    """The documentation of one setting.
 
     Attributes:
         type: as in the source, such as `str | None`.
         summary: one line.
-        details: paragraphs, may be empty.
+        details: paragraphs; may be empty.
         default: Python source; None if the setting is required.
-        meaning: of the default, where it does not speak for itself.
-        variable: environment variable; None for what only code can give.
+        meaning: what the default means, if that is not obvious.
+        variable: environment variable; None if the setting is a keyword only.
         since: the version that introduced the setting.
     """
 
@@ -50,7 +50,7 @@ def read_documentation() -> list[SettingDocumentation]:
     """Read the documentation of all settings, in the order of the source.
 
     Raises:
-        OSError: the source is not there, as in an app that ships compiled files only.
+        OSError: the source is missing, because the app ships compiled files only.
     """
     import ast  # only help() and the reference need these
     import inspect
@@ -65,16 +65,16 @@ def read_documentation() -> list[SettingDocumentation]:
         match declared, text:
             case (
                 ast.AnnAssign(target=ast.Name(id=name), annotation=annotation),
-                ast.Expr(value=ast.Constant(value=str(written))),
+                ast.Expr(value=ast.Constant(value=str(docstring))),
             ):
                 kind = ast.unparse(annotation)
                 kind = kind.removeprefix("Required[").removesuffix("]") if kind.startswith("Required[") else kind
-                found.append(_read(name, kind, inspect.cleandoc(written)))
+                found.append(_read(name, kind, inspect.cleandoc(docstring)))
     return found
 
 
-def _read(name: str, kind: str, written: str) -> SettingDocumentation:
-    summary, *details, last = written.split("\n\n")
+def _read(name: str, kind: str, docstring: str) -> SettingDocumentation:
+    summary, *details, last = docstring.split("\n\n")
     facts = re.fullmatch(FACTS, " ".join(last.split()))
     if facts is None:
         raise ValueError(
@@ -94,7 +94,7 @@ class _ListingDocstring:
 
         text = inspect.cleandoc(self._text)
         try:
-            listed = [f"    {each.heading}\n        {each.summary}" for each in read_documentation()]
+            listed = [f"    {setting.heading}\n        {setting.summary}" for setting in read_documentation()]
         except OSError:
             return text
         return "\n".join([text, "", "Settings:", *listed])
@@ -103,5 +103,5 @@ class _ListingDocstring:
 def lists_settings(documented: Class) -> Class:
     """Let `help()` of a class list all settings; without docstrings (`python -OO`) this does nothing."""
     if documented.__doc__ is not None:
-        documented.__doc__ = _ListingDocstring(documented.__doc__)  # type: ignore[assignment]  # a descriptor gives text
+        documented.__doc__ = _ListingDocstring(documented.__doc__)  # type: ignore[assignment]  # the descriptor returns text
     return documented

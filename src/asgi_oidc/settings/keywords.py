@@ -85,8 +85,8 @@ class Keywords(TypedDict, total=False):
     plain_prefixes: Sequence[str] | None
     """The path prefixes that the app matches as plain text, so that `"/admin"` also matches `/adminx`.
 
-    Set it only if a warning at start-up asks for it: the middleware then cannot inspect the app's routes. `[]` says
-    that there are none.
+    Set it only if a warning at start-up asks for it: then the middleware could not inspect the app's routes. `[]`
+    means that the app has no such prefixes.
 
     Default: `None`, which inspects the app. Variable: `OIDC_PLAIN_PREFIXES`. Since 0.1.
     """
@@ -201,9 +201,9 @@ class Keywords(TypedDict, total=False):
     trusted_email_domains: Sequence[str]
     """Domains whose addresses count as verified if the provider does not say whether they are.
 
-    Example: `["example.com"]`. It applies only if `email_verified` is missing or null. Safe only if nobody but the
-    domain's administrators can assign addresses there. An address that `on_login` replaces counts as verified only
-    if `on_login` sets `email_verified` too.
+    Example: `["example.com"]`. It applies only if `email_verified` is missing or null. Safe only if the domain's
+    administrators alone can assign addresses there. An address that `on_login` replaces counts as verified only if
+    `on_login` sets `email_verified` too.
 
     Default: `()`. Variable: `OIDC_TRUSTED_EMAIL_DOMAINS`. Since 0.1.
     """

@@ -1,4 +1,4 @@
-"""Every setting: its name, default and unit, and what makes it wrong."""
+"""All settings of the middleware: their defaults and checks, also the checks of settings that must fit together."""
 
 import difflib
 from collections.abc import Callable, Mapping, Sequence
@@ -46,7 +46,7 @@ from asgi_oidc.settings.value_checks import (
 )
 from asgi_oidc.stores.store import SessionStore
 
-PREFIX = "OIDC_"  # of all environment variables
+PREFIX = "OIDC_"  # begins the names of all environment variables
 ALGORITHMS = ("RS256", "PS256", "ES256", "EdDSA", "Ed25519")
 
 
@@ -109,11 +109,11 @@ class Settings:
         return self.response_mode == "form_post"
 
     def strengthen(self, authentication: AuthenticationRequest) -> AuthenticationRequest:
-        """Say how a login has to be done: as asked, and never less than `authorization_params` say."""
-        always = self.acr_values
+        """Return the requirements of a login, which never fall below those of `authorization_params`."""
+        required_always = self.acr_values
         acr_values = (
-            tuple(value for value in authentication.acr_values if value in always)
-            if always
+            tuple(value for value in authentication.acr_values if value in required_always)
+            if required_always
             else authentication.acr_values
         )
         ages = [
@@ -121,13 +121,13 @@ class Settings:
             for age in (authentication.max_age, self.authorization_params.get("max_age"))
             if age is not None
         ]
-        return AuthenticationRequest(acr_values or always, min(ages, default=None), authentication.prompt)
+        return AuthenticationRequest(acr_values or required_always, min(ages, default=None), authentication.prompt)
 
     def read_authentication(self, acr_values: object, max_age: object) -> AuthenticationRequest:
-        """Check what the app asks for by itself; None is left out.
+        """Check and read what the app requires of a login, in `StepUpRequired` for example; None means no requirement.
 
         Raises:
-            ValueError: nobody can sign in like that.
+            ValueError: no login can meet it.
         """
         authentication = read_authentication(acr_values, max_age)
         if lacks_acr(authentication, self.acr_values):
@@ -136,7 +136,7 @@ class Settings:
 
     @property
     def acr_values(self) -> tuple[str, ...]:
-        """Authentication contexts that every login asks for."""
+        """The authentication contexts that every login requests, from `authorization_params`."""
         return tuple(str(self.authorization_params.get("acr_values", "")).split())
 
     @property
@@ -161,38 +161,39 @@ class Settings:
 
 
 def read_settings(
-    given: Mapping[str, Any], *, also_wrong: Sequence[str] = (), variables: Mapping[str, str] | None = None
+    raw: Mapping[str, Any], *, earlier_problems: Sequence[str] = (), variables: Mapping[str, str] | None = None
 ) -> Settings:
     """Check all settings.
 
     Args:
-        also_wrong: problems found earlier, to report in the same error.
-        variables: the environment variable that each setting comes from; if a setting is missing from `given`, its
+        raw: the settings by name, not checked yet.
+        earlier_problems: problems found before, to report in the same error.
+        variables: the environment variable that each setting comes from; if a setting is missing from `raw`, its
             variable could not be read.
 
     Raises:
         SettingsError: it lists every problem with its fix.
     """
     variables = variables or {}
-    problems = [_unknown(name) for name in given if name not in READERS]
+    problems = [_unknown(name) for name in raw if name not in READERS]
     values: dict[str, Any] = {}
     for name, (default, read) in READERS.items():
-        value = given.get(name)
+        value = raw.get(name)
         if value is None and default is not MISSING:
             values[name] = default
             continue
-        if name in variables and name not in given:
-            continue  # its problem is already in `also_wrong`
+        if name in variables and name not in raw:
+            continue  # its problem is already in `earlier_problems`
         try:
             values[name] = read(value)
         except ValueError as exc:
             label = f"{name} ({variable_of(name)})" if value is None else name
             problems.append(f"{label}: {exc}")
     problems += _contradictions(values)
-    problems = [*also_wrong, *(_as_it_was_given(problem, variables) for problem in problems)]
+    problems = [*earlier_problems, *(_with_variable(problem, variables) for problem in problems)]
     if problems:
         error = SettingsError(problems)
-        # Logged here as well: if a framework creates the middleware late, the server starts and always answers 500.
+        # Logged here too: if a framework creates the middleware late, the server starts anyway, and answers only 500.
         events.log_text(events.SETTINGS_INVALID, str(error))
         raise error
     return Settings(**values)
@@ -203,10 +204,10 @@ def variable_of(name: str) -> str:
     return f"{PREFIX}{name.upper()}"
 
 
-def _as_it_was_given(problem: str, variables: Mapping[str, str]) -> str:
-    """Put the variable in place of the setting's name if the value came from there."""
-    name, colon, words = problem.partition(": ")
-    return f"{variables.get(name, name)}{colon}{words}"
+def _with_variable(problem: str, variables: Mapping[str, str]) -> str:
+    """Name the variable instead of the setting if the value came from there."""
+    name, colon, text = problem.partition(": ")
+    return f"{variables.get(name, name)}{colon}{text}"
 
 
 def _unknown(name: str) -> str:
@@ -215,14 +216,14 @@ def _unknown(name: str) -> str:
 
 
 def _contradictions(values: Mapping[str, Any]) -> list[str]:
-    problems = _endpoint_routing(values) if {"base_url", "auth_path"} <= values.keys() else []
+    problems = _confused_urls(values) if {"base_url", "auth_path"} <= values.keys() else []
     method, secret = values.get("client_auth"), values.get("client_secret")
     if method not in (None, "none") and secret is None:
         problems.append(f"client_auth: {method} needs client_secret ({variable_of('client_secret')})")
     if method == "none" and secret is not None:
         problems.append("client_auth: 'none' is for public clients: remove either client_auth or client_secret")
     if values.get("store") is not None and values.get("logout_store") is not None:
-        problems.append("logout_store: remove it: if store is set, sign-outs are shared through store")
+        problems.append("logout_store: remove it: store is set, and shares sign-outs as well")
     if values.get("websocket_activity") and values.get("store", MISSING) is None:
         problems.append(
             f"websocket_activity: needs store ({variable_of('store')}): an open websocket cannot renew session cookies"
@@ -241,8 +242,8 @@ def _contradictions(values: Mapping[str, Any]) -> list[str]:
     return problems
 
 
-def _endpoint_routing(values: Mapping[str, Any]) -> list[str]:
-    """Report URLs of the middleware that were given as URLs of the app."""
+def _confused_urls(values: Mapping[str, Any]) -> list[str]:
+    """Report settings that need a URL of the app, but have one of the middleware's own URLs."""
     base_url, auth_path = values["base_url"].rstrip("/"), values["auth_path"]
     for own in (f"{auth_path}/{name}" for name in ("callback", "login", "logout")):
         if base_url.endswith(own):
@@ -262,10 +263,10 @@ def _endpoint_routing(values: Mapping[str, Any]) -> list[str]:
 def _metadata_problems(values: Mapping[str, Any]) -> list[str]:
     issuer, members = values["issuer"], values["metadata"]
     if members.get("issuer", issuer) != issuer:
-        return ["the member issuer must equal the setting issuer"]
-    stand_ins = dict.fromkeys(REQUIRED, issuer)  # what is not given by hand will be discovered
+        return ["the member issuer must equal the setting issuer; leave it out"]
+    placeholders = dict.fromkeys(REQUIRED, issuer)  # required members that are not set will be discovered
     try:
-        metadata = make_metadata(issuer, {**stand_ins, **members})
+        metadata = make_metadata(issuer, {**placeholders, **members})
     except OIDCError as exc:
         return [exc.detail]
     problems = []
@@ -273,12 +274,12 @@ def _metadata_problems(values: Mapping[str, Any]) -> list[str]:
         if near := difflib.get_close_matches(name, MEMBERS, n=1, cutoff=0.9):
             problems.append(f"unknown member {name}; did you mean {near[0]}?")
     if all(name in members for name in REQUIRED):
-        problems += _gaps(values, metadata)
+        problems += _incompatibilities(values, metadata)
     return problems
 
 
-def _gaps(values: Mapping[str, Any], metadata: ProviderMetadata) -> list[str]:
-    """Report what makes every login impossible if nothing is discovered."""
+def _incompatibilities(values: Mapping[str, Any], metadata: ProviderMetadata) -> list[str]:
+    """Report what makes every login impossible, given complete metadata that needs no discovery."""
     problems = []
     if values.get("userinfo") == "always" and metadata.userinfo_endpoint is None:
         problems.append("userinfo='always' needs a userinfo_endpoint")
@@ -292,7 +293,7 @@ def _gaps(values: Mapping[str, Any], metadata: ProviderMetadata) -> list[str]:
 
 MISSING = object()
 
-# name -> default (MISSING: it has to be given), how it is checked
+# Name of the setting -> its default (MISSING: it is required), and the function that checks and converts its value.
 READERS: Mapping[str, tuple[Any, Callable[[Any], Any]]] = {
     "issuer": (MISSING, read_issuer),
     "client_id": (MISSING, read_client_id),

@@ -23,13 +23,14 @@ from asgi_oidc.stores.memory import MemoryStore
 from asgi_oidc.stores.redis import RedisStore
 from asgi_oidc.stores.store import SessionStore
 
-SECRET_BYTES = 32  # of entropy
+SECRET_BYTES = 32  # bytes of entropy
 HOW_TO_MAKE_ONE = 'make one with: python -c "import secrets; print(secrets.token_urlsafe(32))"'
-DISTINCT = 10  # characters; a random secret of that length has more, a repeated word has fewer
-MAX_SECRETS = 8  # each costs a try on every cookie that is not ours
-MAX_LEEWAY = 300  # seconds; a clock that is further off has to be corrected
+# Distinct characters; a random secret of the required length has at least as many, a repeated word has fewer.
+MIN_DISTINCT_CHARACTERS = 10
+MAX_SECRETS = 8  # each is tried on every cookie that cannot be decrypted
+MAX_LEEWAY = 300  # seconds; a clock that differs more has to be corrected
 MAX_ACR_VALUES_LENGTH = 512  # characters
-MAX_APP_NAME_LENGTH = 80  # characters; it is shown above a heading, on phones as well
+MAX_APP_NAME_LENGTH = 80  # characters; it is shown above a heading, also on phones
 MAX_SPAN = 366 * 86_400  # seconds
 
 OnLogin = Callable[[User, dict[str, Any]], Awaitable[Mapping[str, Any] | None]]
@@ -144,7 +145,7 @@ def entropy_bound(secret: str | bytes) -> float:
 
     No program can tell whether a text is random, but it can tell that one is too short or repeats itself.
     """
-    if len(set(secret)) < DISTINCT or (secret + secret).find(secret, 1) < len(secret):  # type: ignore[operator, arg-type]  # both are str, or both bytes
+    if len(set(secret)) < MIN_DISTINCT_CHARACTERS or (secret + secret).find(secret, 1) < len(secret):  # type: ignore[operator, arg-type]  # both are str, or both bytes
         return 0.0
     if isinstance(secret, bytes):
         return float(len(secret))
@@ -194,8 +195,8 @@ def read_authorization_params(value: object) -> Mapping[str, str | Sequence[str]
     if not isinstance(value, Mapping):
         raise ValueError(f"must be a mapping of names to values, got {describe_value(value)}")
     params = {read_text(name): _param(name, item) for name, item in value.items()}
-    if ours := sorted(RESERVED & params.keys()):
-        raise ValueError(f"{', '.join(ours)}: set by asgi-oidc for each login; leave it out")
+    if reserved := sorted(RESERVED & params.keys()):
+        raise ValueError(f"{', '.join(reserved)}: set by asgi-oidc for each login; leave it out")
     if params.get("response_mode", "query") not in ("query", "form_post"):
         raise ValueError("response_mode must be query or form_post")
     max_age = str(params.get("max_age", "0"))
@@ -203,7 +204,7 @@ def read_authorization_params(value: object) -> Mapping[str, str | Sequence[str]
         raise ValueError(f"max_age must be a whole number of seconds from 0 to {MAX_SPAN}")
     if len(params.get("acr_values", "")) > MAX_ACR_VALUES_LENGTH:
         raise ValueError(
-            f"acr_values must have at most {MAX_ACR_VALUES_LENGTH} characters in all: they travel in a cookie"
+            f"acr_values must have at most {MAX_ACR_VALUES_LENGTH} characters in all, because a cookie carries them"
         )
     return params
 
@@ -214,7 +215,8 @@ def _param(name: str, value: object) -> str | Sequence[str]:
     if isinstance(value, str | int):
         return str(value)
     items = read_texts(value)
-    # A list in acr_values is one parameter, words apart (OIDC Core §3.1.2.1); in resource it is many (RFC 8707 §2).
+    # Some lists are sent as one parameter with spaces (acr_values, OIDC Core §3.1.2.1), others as a repeated parameter
+    # (resource, RFC 8707 §2).
     return " ".join(items) if name in ("acr_values", "prompt", "ui_locales", "claims_locales") else items
 
 
@@ -235,7 +237,7 @@ def _one_of(value: object, known: Sequence[str]) -> str:
 
 
 def read_algorithms(value: object) -> tuple[str, ...]:
-    """Read the signing algorithms that are accepted by name."""
+    """Read the accepted signature algorithms."""
     names = read_texts(value)
     if not names or any(name not in KEY_OF_ALGORITHM for name in names):
         raise ValueError(f"must be a list of {', '.join(KEY_OF_ALGORITHM)}")
@@ -243,7 +245,7 @@ def read_algorithms(value: object) -> tuple[str, ...]:
 
 
 def read_metadata(value: object) -> Mapping[str, Any]:
-    """Read provider metadata given as a setting; its members are checked together with the issuer."""
+    """Read the setting `metadata`; its members are checked later, together with the issuer."""
     if not isinstance(value, Mapping) or not all(isinstance(name, str) for name in value):
         raise ValueError(f"must be a mapping such as {{'token_endpoint': 'https://...'}}, got {describe_value(value)}")
     return dict(value)
@@ -261,7 +263,7 @@ def read_store(value: object) -> SessionStore:
             "must be MemoryStore(), RedisStore(url), a URL such as redis://localhost:6379, or an object with the async "
             f"methods of SessionStore; {describe_value(value)} lacks {', '.join(missing)}"
         )
-    return value  # type: ignore[return-value]  # told by what it does
+    return value  # type: ignore[return-value]  # its methods were checked
 
 
 def _redis_store(url: str) -> SessionStore:
@@ -279,7 +281,7 @@ def read_http_client(value: object) -> HttpClient:
         raise ValueError(
             f"must be an httpx.AsyncClient, an httpx2.AsyncClient or an object like them, got {describe_value(value)}"
         )
-    return value  # type: ignore[return-value]  # told by what it does
+    return value  # type: ignore[return-value]  # its methods were checked
 
 
 def read_on_login(value: object) -> OnLogin:
