@@ -122,7 +122,8 @@ def _certificate(error: ssl.SSLCertVerificationError) -> Cause:
 def _tls(error: ssl.SSLError) -> Cause:
     reason = getattr(error, "reason", None) or "no reason given"  # not all of them have one
     if reason in NOT_TLS:
-        return Cause("connect_tls_protocol", "the server does not use TLS: check the port, and whether the URL should be http")
+        text = "the server does not use TLS: check the port, and whether the URL should be http"
+        return Cause("connect_tls_protocol", text)
     if reason in OTHER_VERSION:
         return Cause("connect_tls_version", f"no TLS version or cipher in common ({reason}): the provider must update")
     if reason == HANDSHAKE:
