@@ -7,8 +7,8 @@ import pytest
 from asgi_oidc.protocol.token_endpoint import RefreshAnswer
 from asgi_oidc.sessions.session import MAX_SKEW, Session, Tokens, write_claims
 from asgi_oidc.tokens.refresh_result import (
+    CHANGED_LEAD,
     DEPTH,
-    LEAD,
     NEW_IN_EVERY_TOKEN,
     claims_refreshed,
     refreshed,
@@ -125,13 +125,13 @@ def test_a_scope_that_is_lost_was_stated_just_now():
     session = saying_alice(scopes=["openid", "email"])
     answer = RefreshAnswer("a-new-access-token", scope="openid")
 
-    assert refreshed(session, answer, {}, access_token_claims=None, now=NOW + 300).generation == 300 + LEAD
+    assert refreshed(session, answer, {}, access_token_claims=None, now=NOW + 300).generation == 300 + CHANGED_LEAD
 
 
-@pytest.mark.parametrize(("said", "lead"), [({"name": "Alice"}, 0), ({"name": "Alison"}, LEAD)])
+@pytest.mark.parametrize(("said", "lead"), [({"name": "Alice"}, 0), ({"name": "Alison"}, CHANGED_LEAD)])
 def test_tokens_with_changes_are_newer_than_concurrent_ones(said, lead):
     """Another process may have asked just before, and its clock may be ahead."""
     tokens = refreshed(saying_alice(), ANSWER, said, access_token_claims={}, now=NOW + 300)
 
     assert (tokens.generation, tokens.access_token) == (300 + lead, "a-new-access-token")
-    assert LEAD > MAX_SKEW
+    assert CHANGED_LEAD > MAX_SKEW

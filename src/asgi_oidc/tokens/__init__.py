@@ -1,1 +1,1 @@
-"""Access tokens: refreshed, for other APIs, and given back to the provider."""
+"""Tokens: refreshing them, access tokens for other APIs, sending them with httpx, and revoking them."""

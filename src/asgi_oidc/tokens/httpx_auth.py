@@ -1,4 +1,4 @@
-"""The user's access token on calls to other APIs: an `httpx.Auth` (RFC 6750 §2.1)."""
+"""Sends the user's access token on calls to other APIs: an `httpx.Auth` (RFC 6750 §2.1)."""
 
 import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection
@@ -12,25 +12,25 @@ from asgi_oidc.safe_urls import check_url, origin_of
 
 @dataclass(frozen=True, slots=True)
 class HiddenToken:
-    """An access token in an argument or a variable: error reporters print those, and this shows nothing."""
+    """An access token whose repr is empty: error reporters print the values of arguments and variables."""
 
     value: str = field(repr=False)
 
 
 class GetToken(Protocol):
-    """Gives a live access token; with one that an API refused, a newer one if there can be any."""
+    """Returns a valid access token; given one that an API refused, a newer one if possible."""
 
     def __call__(self, refused: HiddenToken | None = None) -> Awaitable[str]: ...
 
 
 class ApiAuth(httpx.Auth):
-    """Puts the token on calls to some origins, and on no others; after a 401 it tries once more with a new one."""
+    """Adds the token to calls to the given origins only; after a 401 it tries once more with a new token."""
 
     def __init__(self, origins: Collection[str], get_token: GetToken) -> None:
         """Check the origins.
 
         Raises:
-            ValueError: there is none, or one that a token must not go to.
+            ValueError: there is none, or one that must not get a token.
         """
         if not origins or isinstance(origins, str):
             raise ValueError("name the origins that the token may go to, such as https://api.example.com")
@@ -41,15 +41,15 @@ class ApiAuth(httpx.Auth):
         return f"ApiAuth({', '.join(sorted(self._origins))})"
 
     def sync_auth_flow(self, request: Any) -> Any:
-        """There is no synchronous way to renew a token.
+        """Refuse synchronous clients: to refresh a token takes an await.
 
         Raises:
             RuntimeError: always.
         """
-        raise RuntimeError("use httpx.AsyncClient: the token may have to be renewed first")
+        raise RuntimeError("use httpx.AsyncClient: the token may have to be refreshed first, which is asynchronous")
 
     async def async_auth_flow(self, request: Any) -> AsyncGenerator[Any, Any]:
-        """Send the request with the token, where it may go."""
+        """Send the request, with the token if its origin is one of ours."""
         if not self._may_get_token(request):
             yield request
             return
@@ -57,7 +57,7 @@ class ApiAuth(httpx.Auth):
         request.headers["authorization"] = f"Bearer {sent.value}"
         response = yield request
         if response.status_code != 401 or not self._may_get_token(response.request) or not _can_be_sent_again(request):
-            return  # it may also have come from where a redirect went
+            return  # the response may also come from another origin, after a redirect
         newer = HiddenToken(await self._get_token(sent))
         if newer != sent:
             request.headers["authorization"] = f"Bearer {newer.value}"
@@ -72,15 +72,15 @@ class ApiAuth(httpx.Auth):
 
 
 def make_api_auth(origins: Collection[str], get_token: GetToken) -> httpx.Auth:
-    """Make an auth for httpx, and for its successor httpx2 where the app uses that.
+    """Return an auth for httpx, and for its successor httpx2 if the app has imported it.
 
     Raises:
-        ValueError: there is no origin, or one that a token must not go to.
+        ValueError: there is no origin, or one that must not get a token.
     """
     httpx2 = sys.modules.get("httpx2")
     if httpx2 is None:
         return ApiAuth(origins, get_token)
-    # Both clients ask for an instance of their own class.
+    # Both clients require an instance of their own class.
     auth_class: Callable[..., httpx.Auth] = type("ApiAuth", (ApiAuth, httpx2.Auth), {})
     return auth_class(origins, get_token)
 
@@ -96,5 +96,5 @@ def _origin(text: str) -> str:
 
 
 def _can_be_sent_again(request: Any) -> bool:
-    # A body that lies in memory can be read in both ways, a stream in one, and only once.
+    # A body in memory can be iterated synchronously and asynchronously; a stream in one way only, and only once.
     return hasattr(request.stream, "__iter__") and hasattr(request.stream, "__aiter__")

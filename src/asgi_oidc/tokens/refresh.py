@@ -1,4 +1,4 @@
-"""Refreshes the tokens of a session: once for all requests and processes that wait, even if clients disconnect.
+"""Refreshes the tokens of a session: one call for all requests and processes, even if clients disconnect.
 
 OIDC Core §12, RFC 6749 §6, RFC 9700 §4.14.2 (rotation).
 """
@@ -33,21 +33,23 @@ from asgi_oidc.tokens.refresh_lock import COOL_DOWN, RefreshLock, RefreshLocks, 
 from asgi_oidc.tokens.refresh_result import refreshed, rights_may_differ, rotated, with_refresh_token
 from asgi_oidc.tokens.revoke import TokenRevoker
 
-# What is wrong with an ID Token when our keys are old or our clock is wrong: nothing is known against its answer.
+# Errors of an ID Token that may be our fault: outdated keys, or a wrong clock. They do not discredit the whole answer.
 INCONCLUSIVE_CODES = ("kid_unknown", "claim_iat", "claim_exp", "claim_nbf")
-SAVE_DEADLINE = 6.0  # seconds for a store that does not take the new tokens
-SAVE_PAUSE = 0.3  # seconds between two tries
-SAVE_LATER_DEADLINE = 300.0  # seconds for one that is down for longer
-SAVE_LATER_PAUSE = 1.0  # seconds between two tries
-FORCE_PAUSE = 60  # seconds between two tokens that an API may refuse; one that refuses all does not make us a hammer
+SAVE_DEADLINE = 6.0  # seconds for which a request tries to save new tokens in a store
+SAVE_PAUSE = 0.3  # seconds between two attempts
+SAVE_LATER_DEADLINE = 300.0  # seconds for which a background task tries it after that
+SAVE_LATER_PAUSE = 1.0  # seconds between two attempts
+FORCE_PAUSE = (
+    60  # seconds between two refreshes of refused tokens: an API that refuses all must not cause a flood of calls
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Expectations:
-    """What a refreshed token is held against, beside the login itself.
+    """What refreshed tokens are checked against, in addition to the login itself.
 
     Attributes:
-        reads_access_token: whether claims of the access token count.
+        reads_access_token: whether claims of the access token are used.
     """
 
     client_id: str
@@ -87,16 +89,16 @@ class TokenRefresher:
         await self._refreshes.drained()
 
     async def valid_tokens(self, active: ActiveSession, *, refused: str | None = None) -> Tokens:
-        """Return tokens whose access token is live, renewed when less than a minute is left.
+        """Return tokens with a valid access token; refreshes it if it expires within a minute.
 
         Args:
-            refused: an access token that an API did not take although it looks fine.
+            refused: an access token that an API refused although it has not expired.
 
         Raises:
-            SessionEnded: the provider has withdrawn the session, or somebody signed out.
-            AccessTokenExpired: it has run out, and there is no refresh token.
-            RefreshFailed: it has run out, and cannot be renewed right now.
-            StoreUnavailable: the same, because of the store.
+            SessionEnded: the provider has withdrawn the session, or the user has signed out.
+            AccessTokenExpired: the access token has expired, and there is no refresh token.
+            RefreshFailed: the access token has expired, and cannot be refreshed right now.
+            StoreUnavailable: the same, because the store does not answer.
         """
         await self.check_not_over(active)
         if _is_due(active.session.tokens, self._now(), refused):
@@ -105,11 +107,11 @@ class TokenRefresher:
         if _is_valid(tokens, self._now()):
             return tokens
         if tokens.refresh_token is not None:
-            raise RefreshFailed("refresh_in_vain", "the new token was dead on arrival", retry_after=1)
+            raise RefreshFailed("refresh_in_vain", "the new access token had already expired", retry_after=1)
         raise AccessTokenExpired(detail="sign in again: send the browser to login_url()")
 
     async def check_not_over(self, active: ActiveSession) -> None:
-        """Refuse tokens to a request whose session has ended meanwhile, and let it go on with newer ones where it must.
+        """Check that the session of a request has not ended in the meantime; load newer tokens if its own are revoked.
 
         Raises:
             SessionEnded: signed out, expired or withdrawn; or a refresh in another process changed the user's rights.
@@ -117,11 +119,13 @@ class TokenRefresher:
         session, now = active.session, self._now()
         has_run_out = now >= ends_for_good_at(session, self._limits)
         if active.is_over or has_run_out or self._revocations.is_revoked(session.login, now=now):
-            raise SessionEnded(detail="it ended while the request was under way")
+            raise SessionEnded(detail="the session ended while the request was under way")
         if self._revocations.is_outdated(session):
             newest = await self._sessions.newest(session)
             if newest is None:
-                raise SessionEnded(detail="its tokens are from before a refresh that changed the user's rights")
+                raise SessionEnded(
+                    detail="the session's tokens are from before a refresh that changed the user's rights"
+                )
             active.session = newest
 
     async def _refresh_or_continue(self, active: ActiveSession, refused: str | None) -> None:
@@ -132,7 +136,7 @@ class TokenRefresher:
             active.is_over = True
             raise
         except (RefreshFailed, StoreUnavailable):
-            await self.check_not_over(active)  # somebody may have signed out meanwhile
+            await self.check_not_over(active)  # the user may have signed out in the meantime
             if not _is_valid(active.session.tokens, self._now()):
                 raise
 
@@ -140,11 +144,11 @@ class TokenRefresher:
         def is_settled(newest: Session) -> bool:
             return not _is_due(newest.tokens, self._now(), refused)
 
-        def can_wait(newest: Session) -> bool:
-            # Another process renews it: who has a live token need not wait for that.
+        def can_continue(newest: Session) -> bool:
+            # Another process is refreshing it; a request with a valid token need not wait.
             return is_settled(newest) or (refused is None and _is_valid(newest.tokens, self._now()))
 
-        async with self._locks.hold(session, can_continue=can_wait) as lock:
+        async with self._locks.hold(session, can_continue=can_continue) as lock:
             if not lock.is_locked or is_settled(lock.session):
                 return lock.session
             answer = await self.use_refresh_token(lock)
@@ -157,12 +161,12 @@ class TokenRefresher:
             return await self.save(lock, tokens)
 
     async def use_refresh_token(self, lock: RefreshLock, *, resource: str | None = None) -> RefreshAnswer:
-        """Use the refresh token: one call, never made again.
+        """Call the provider with the refresh token; the call is never repeated, as the token may be used up.
 
         Raises:
-            SessionEnded: the provider has withdrawn it, and so the session has ended.
-            TokenNotGranted: it gives no token for the resource.
-            RefreshFailed: anything else went wrong; that is remembered for a while.
+            SessionEnded: the provider has withdrawn the refresh token, so the session has ended.
+            TokenNotGranted: the provider grants no token for the resource.
+            RefreshFailed: anything else went wrong; the next attempt is delayed by `COOL_DOWN`.
         """
         refresh_token = lock.session.tokens.refresh_token or ""
         try:
@@ -183,12 +187,12 @@ class TokenRefresher:
             raise await self._remember_failure(lock, error) from error
 
     async def _save_remaining_token(self, lock: RefreshLock, refresh_token: str | None) -> None:
-        """Save which refresh token is left, if that has changed."""
+        """Save the refresh token that is left after a failed call, if it has changed."""
         if refresh_token != lock.session.tokens.refresh_token:
             lock.session = await self.save(lock, with_refresh_token(lock.session, refresh_token))
 
     async def checked_claims(self, lock: RefreshLock, answer: RefreshAnswer) -> dict[str, object]:
-        """Return what the new ID Token says, nothing when there is none (OIDC Core §12.2)."""
+        """Return the checked claims of the new ID Token, none if the answer has no ID Token (OIDC Core §12.2)."""
         if answer.id_token is None:
             return {}
         login = lock.session.login
@@ -214,9 +218,9 @@ class TokenRefresher:
             raise await self._remember_failure(lock, error) from error
 
     async def _access_token_claims(self, lock: RefreshLock, answer: RefreshAnswer) -> dict[str, object] | None:
-        """Return what the new access token says, None where its claims take no part.
+        """Return the checked claims of the new access token, None if they are not used.
 
-        One that cannot be used says nothing any more: what the last one granted is gone, and the session goes on.
+        If the token cannot be read, it has no claims: those of the previous one are removed, and the session goes on.
         """
         if not self._expectations.reads_access_token:
             return None
@@ -233,18 +237,21 @@ class TokenRefresher:
     async def _save_rotated_token(
         self, lock: RefreshLock, answer: RefreshAnswer, error: ProviderError | TokenRejected | TimeoutError
     ) -> None:
-        """Never come with a refresh token that is spent: that would end the grant, for all devices."""
+        """Save the new refresh token although the answer is not accepted.
+
+        To use the old one again may look like theft to the provider, which then ends the grant on all devices.
+        """
         if answer.refresh_token is None:
             return
         tokens = rotated(lock.session, answer)
         if isinstance(error, TokenRejected) and error.code not in INCONCLUSIVE_CODES:
-            # It may be somebody else's, so the session goes on without one. It is not revoked: if it is ours after all,
-            # the provider may end more than that by it (see `TokenRevoker`), and the session lives.
+            # It may belong to another user, so the session goes on without a refresh token. It is not revoked: if it is
+            # ours after all, the provider may end more than this token (see `revoke`), while the session goes on.
             tokens = msgspec.structs.replace(tokens, refresh_token=None)
         lock.session = await self.save(lock, tokens)
 
     async def _remember_failure(self, lock: RefreshLock, error: OIDCError | TimeoutError) -> RefreshFailed:
-        """Remember a failure in the session itself, so that all processes wait a while."""
+        """Save the failure in the session, so that all processes wait before the next attempt; return the error."""
         retry_at = self._now() + COOL_DOWN
 
         def cooling_down(current: Session) -> Session:
@@ -261,15 +268,17 @@ class TokenRefresher:
     async def _end_withdrawn(self, session: Session, detail: str) -> None:
         newest = await self._sessions.newest(session)
         if newest is not None and newest.tokens.generation != session.tokens.generation:
-            raise RefreshFailed("refresh_superseded", "another process was faster", retry_after=1)
+            raise RefreshFailed(
+                "refresh_superseded", "another process has refreshed the tokens at the same time", retry_after=1
+            )
         events.log(events.SESSION_WITHDRAWN, detail=detail)
         await self._sessions.end(session)
 
     async def save(self, lock: RefreshLock, tokens: Tokens) -> Session:
-        """Write new tokens; a store that does not take them in time does not lose them for this process.
+        """Save new tokens; if the store does not answer in time, this process keeps them and saves them later.
 
         Raises:
-            SessionEnded: somebody signed out meanwhile; the new refresh token is given back.
+            SessionEnded: the user has signed out in the meantime; the new refresh token is revoked.
         """
         before = lock.session.tokens
 
@@ -288,17 +297,17 @@ class TokenRefresher:
             await self._sessions.revoke_older_tokens(saved)
         if saved is None or self._revocations.is_revoked(saved.login, now=self._now()):
             await self._revoker.revoke_of_session(tokens.refresh_token, lock.session.login)
-            raise SessionEnded(detail="it ended while it was renewed")
+            raise SessionEnded(detail="the session ended while its tokens were refreshed")
         return saved
 
     async def _save_later(self, lock: RefreshLock, tokens: Tokens) -> None:
-        """Go on trying while the lock keeps others from coming with the old refresh token."""
+        """Try again until the tokens are saved; the lock keeps other processes from using the old refresh token."""
         with anyio.move_on_after(SAVE_LATER_DEADLINE):
             while self._sessions.has_unsaved(lock.session.id):
                 await anyio.sleep(SAVE_LATER_PAUSE)
                 try:
                     await self._sessions.keep_lock(lock.session, lock.holder)
-                    newest = await self._sessions.newest(lock.session)  # it writes what is not saved
+                    newest = await self._sessions.newest(lock.session)  # also writes unsaved tokens
                 except StoreUnavailable:
                     continue
                 if newest is None:

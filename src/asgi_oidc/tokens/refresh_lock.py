@@ -15,11 +15,11 @@ from asgi_oidc.sessions.repository import LOCK_LIFETIME, SessionRepository
 from asgi_oidc.sessions.session import Session
 from asgi_oidc.single_flight import SingleFlight
 
-REFRESH_DEADLINE = 11.0  # seconds for all calls under one lock; with reading and saving, the lock outlives them
-COOL_DOWN = 10  # seconds after a refresh that failed in which none is tried
-POLL_INTERVAL = 0.1  # seconds between two looks at what another process has made
-UNLOCK_PAUSE = 1.0  # seconds between two tries to give the lock back
-MAX_WAIT = 25.0  # seconds that a request waits for another process; by then its lock has ended
+REFRESH_DEADLINE = 11.0  # seconds for all calls under one lock; with reading and saving, less than the lock's lifetime
+COOL_DOWN = 10  # seconds after a failed refresh before the next attempt
+POLL_INTERVAL = 0.1  # seconds between two attempts to take a lock that another process holds
+UNLOCK_PAUSE = 1.0  # seconds between two attempts to release a lock
+MAX_WAIT = 25.0  # seconds that a request waits for another process; by then, its lock has expired
 
 
 @dataclass(slots=True)
@@ -28,11 +28,11 @@ class RefreshLock:
 
     Attributes:
         session: the newest state of the session.
-        ends_at: when the calls to the provider have to be over, by the clock of the event loop.
-        holder: random id of who holds the lock.
-        is_locked: False if no lock was needed: somebody else has done the work meanwhile.
-        has_unsaved: whether the store lacks the newest refresh token; then nobody may come with the old one for as
-            long as the lock holds.
+        ends_at: deadline for calls to the provider, by the clock of the event loop.
+        holder: random id of the holder.
+        is_locked: False if no lock was taken, as the session can be used without a refresh.
+        has_unsaved: whether the store does not have the newest refresh token yet. Then the lock is not released, so
+            that no other process uses the old one.
     """
 
     session: Session
@@ -42,12 +42,12 @@ class RefreshLock:
     has_unsaved: bool = False
 
     def time_left(self) -> float:
-        """Return the seconds that are left for calls to the provider."""
+        """Return the seconds left for calls to the provider."""
         return max(0.0, self.ends_at - anyio.current_time())
 
 
 class RefreshLocks:
-    """Takes and releases the refresh locks of sessions."""
+    """Acquires and releases the refresh locks of sessions."""
 
     __slots__ = ("_background", "_now", "_provider", "_sessions")
 
@@ -66,18 +66,19 @@ class RefreshLocks:
 
     @asynccontextmanager
     async def hold(self, session: Session, *, can_continue: Callable[[Session], bool]) -> AsyncIterator[RefreshLock]:
-        """Wait until nobody else refreshes a session, then hold its lock.
+        """Wait until no other process refreshes a session, then hold its lock.
 
         Args:
-            can_continue: says, of the newest session, that there is nothing to wait for.
+            can_continue: whether the caller can use the newest state of the session, without waiting for the lock.
 
         Raises:
-            SessionEnded: it is gone.
-            RefreshFailed: the provider gives no metadata, a refresh failed a moment ago, or the wait took too long.
+            SessionEnded: the session has ended.
+            RefreshFailed: there is no provider metadata, a refresh failed within the last `COOL_DOWN` seconds, or the
+                wait took too long.
             StoreUnavailable: the store does not answer.
         """
         try:
-            await self._provider.metadata()  # not under the lock: a provider that was never there may take its time
+            await self._provider.metadata()  # before locking: the first call to a provider may take long
         except ProviderError as error:
             raise refresh_failed(error) from error
         holder = secrets.token_urlsafe(16)
@@ -90,7 +91,7 @@ class RefreshLocks:
                 await self.release(session, holder)
 
     async def release(self, session: Session, holder: str) -> None:
-        """Let others refresh the session; when the store does not answer, as soon as it does."""
+        """Release the lock; if the store does not answer, as soon as it does."""
         try:
             await self._sessions.unlock(session, holder)
         except StoreUnavailable as error:
@@ -98,7 +99,7 @@ class RefreshLocks:
             self._background.start(f"unlock {holder}", lambda: self._release_later(session, holder))
 
     async def _release_later(self, session: Session, holder: str) -> None:
-        """Go on trying until the lock would end by itself."""
+        """Try again until the lock would expire by itself."""
         with anyio.move_on_after(LOCK_LIFETIME):
             while True:
                 await anyio.sleep(UNLOCK_PAUSE)
@@ -114,24 +115,29 @@ class RefreshLocks:
             if can_continue(session):
                 return RefreshLock(session, attempted_at, holder, is_locked=False)
             if attempted_at - started_at > MAX_WAIT:
-                raise RefreshFailed("refresh_timeout", "another process renews the session, and does not end")
+                raise RefreshFailed("refresh_timeout", "another process is refreshing the tokens, and takes too long")
             await anyio.sleep(POLL_INTERVAL)
             attempted_at = anyio.current_time()
         session = await self._newest(session)
         wait = session.tokens.retry_at - self._now()
         if 0 < wait <= COOL_DOWN:  # more than that: the clock was set back
-            raise RefreshFailed("refresh_cooling_down", "one failed a moment ago", retry_after=wait)
+            detail = f"a refresh failed less than {COOL_DOWN} s ago; the next attempt is in {wait} s"
+            raise RefreshFailed("refresh_cooling_down", detail, retry_after=wait)
         return RefreshLock(session, attempted_at + REFRESH_DEADLINE, holder)
 
     async def _newest(self, session: Session) -> Session:
         newest = await self._sessions.newest(session)
         if newest is None:
-            raise SessionEnded(detail="it ended while the request was under way")
+            raise SessionEnded(detail="the session ended while the request was under way")
         return newest
 
 
 def refresh_failed(error: OIDCError | TimeoutError, what: str = "refresh") -> RefreshFailed:
-    """Translate what went wrong in a refresh, or another call for a token, for the app."""
+    """Translate an error of a refresh, or of another token call, for the app.
+
+    Args:
+        what: of the call, as the first part of the code.
+    """
     if isinstance(error, OIDCError):
         return RefreshFailed(f"{what}_{error.code}", error.detail)
     return RefreshFailed(f"{what}_timeout", "the provider took too long")

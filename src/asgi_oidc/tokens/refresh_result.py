@@ -16,28 +16,29 @@ from asgi_oidc.protocol.id_token import claim_names
 from asgi_oidc.protocol.token_endpoint import RefreshAnswer
 from asgi_oidc.sessions.session import MAX_SKEW, Session, Tokens, earliest, refresh_due_at, write_claims
 
-# Claims that differ in every token say nothing about the user; the last four are those of Entra and Ory.
+# Claims that differ in every token and are not about the user; the last four are those of Entra and Ory.
 NEW_IN_EVERY_TOKEN = frozenset(
     {"exp", "iat", "nbf", "jti", "nonce", "auth_time", "at_hash", "c_hash", "s_hash", "session_expiry", "updated_at"}
     | {"aio", "rh", "uti", "rat"}
 )
-DEPTH = 6  # levels of lists and objects in which order does not count
-# Seconds by which changed tokens count as newer than those that another process got before, whatever its clock says.
-LEAD = MAX_SKEW + 2
+DEPTH = 6  # levels of nested lists and objects in which the order is ignored
+# Seconds, added to the generation of changed tokens: they count as newer than tokens that another process got before,
+# even if its clock is ahead.
+CHANGED_LEAD = MAX_SKEW + 2
 
 
 def refreshed(
     session: Session, answer: RefreshAnswer, id_token_claims: Claims, *, access_token_claims: Claims | None, now: int
 ) -> Tokens:
-    """Return the tokens with everything that the answer brought.
+    """Return the tokens of a session after a refresh.
 
     Args:
-        id_token_claims: claims of its ID Token, already checked; empty if there was none.
+        id_token_claims: claims of the answer's ID Token, already checked; empty if there was none.
         access_token_claims: claims of its access token, already checked; None if they are not used.
     """
     old = session.tokens
     lost = frozenset(old.from_access_token)
-    if access_token_claims is not None:  # also what the ID Token of the login gave as well
+    if access_token_claims is not None:  # even claims that the ID Token of the login contained as well
         lost |= user_claim_names(old.access_token) - access_token_claims.keys()
     claims, from_access_token = _updated_claims(session, id_token_claims, access_token_claims or {}, lost=lost)
     tokens = msgspec.structs.replace(
@@ -61,7 +62,7 @@ def refreshed(
 
 
 def claims_refreshed(session: Session, answer: RefreshAnswer, id_token_claims: Claims, *, now: int) -> Tokens:
-    """Return the tokens with the new refresh token and claims; the access token is for another API.
+    """Return the tokens with the refresh token and claims of an answer whose access token is for another API.
 
     Args:
         id_token_claims: as in `refreshed`.
@@ -81,20 +82,20 @@ def claims_refreshed(session: Session, answer: RefreshAnswer, id_token_claims: C
 
 
 def rotated(session: Session, answer: RefreshAnswer) -> Tokens:
-    """Take the new refresh token over, and nothing else."""
+    """Return the tokens with the answer's refresh token, if it has one; nothing else changes."""
     return with_refresh_token(session, answer.refresh_token or session.tokens.refresh_token)
 
 
 def with_refresh_token(session: Session, refresh_token: str | None) -> Tokens:
-    """Go on with this refresh token, or with none."""
+    """Return the tokens with another refresh token, or with none."""
     old = session.tokens
     return msgspec.structs.replace(old, generation=old.generation + 1, refresh_token=refresh_token)
 
 
 def rights_may_differ(new: Tokens, old: Tokens) -> bool:
-    """Say whether claims or scopes have changed, or the session ends earlier.
+    """Return whether claims, scopes or the end of the session have changed.
 
-    Whether a change grants something or takes it away, only the app knows.
+    Any change counts: only the app knows whether it grants rights or takes them away.
     """
     if set(new.scopes) != set(old.scopes) or new.ends_at != old.ends_at:
         return True
@@ -102,16 +103,16 @@ def rights_may_differ(new: Tokens, old: Tokens) -> bool:
 
 
 def _with_generation(new: Tokens, session: Session, *, is_current: bool, now: int) -> Tokens:
-    """Give new tokens their place among those that other processes got for the same session.
+    """Set the generation, which orders tokens that several processes get for the same session.
 
     Args:
-        is_current: whether the provider has just said what their claims are; older claims are not newer than those that
-            another process was told meanwhile.
+        is_current: whether the answer states the claims. If not, the claims are old ones, and must not count as newer
+            than those that another process got in the meantime.
     """
     is_changed = rights_may_differ(new, session.tokens)
     if not (is_current or is_changed):
         return new
-    generation = max(new.generation, now - session.login.created_at) + (LEAD if is_changed else 0)
+    generation = max(new.generation, now - session.login.created_at) + (CHANGED_LEAD if is_changed else 0)
     return msgspec.structs.replace(new, generation=generation)
 
 
@@ -121,7 +122,7 @@ def _user_claims(tokens: Tokens) -> bytes:
 
 
 def _without_order(value: Any, depth: int = DEPTH) -> Any:
-    """Write lists in one order: providers list roles and groups in any."""
+    """Sort lists: providers return roles and groups in any order."""
     if isinstance(value, dict) and depth:
         return {name: _without_order(item, depth - 1) for name, item in value.items()}
     if isinstance(value, list) and depth:
@@ -132,43 +133,45 @@ def _without_order(value: Any, depth: int = DEPTH) -> Any:
 def _updated_claims(
     session: Session, id_token_claims: Claims, access_token_claims: Claims, *, lost: frozenset[str]
 ) -> tuple[dict[str, object], list[str]]:
-    """Bring claims up to date: what userinfo gave and what `on_login` made stays, unless it is said anew.
+    """Merge the claims of new tokens into those of the session.
 
-    An ID Token that tells no more than who signed in and when takes nothing away; any other is taken whole: who has
-    lost the last role must not keep it because the provider leaves an empty claim out. An access token is always taken
-    whole. Of two new tokens the ID Token has precedence, and both have it over what is older.
+    Claims that `on_login` set or removed stay as they are. Claims from userinfo stay unless a new token contains them.
+
+    A new ID Token with claims about the user replaces all claims of earlier ID Tokens: a user who lost the last role
+    must not keep it because the provider omits the empty claim. An ID Token without such claims removes nothing. A new
+    access token always replaces all claims of the previous one. The ID Token has precedence over the access token.
 
     Args:
         access_token_claims: claims of the new access token.
-        lost: names of the claims that went with the access token of before.
+        lost: names of claims of the previous access token; they are removed unless a new token contains them.
 
     Returns:
-        The claims, and the names of those whose values an access token gave.
+        The claims, and the names of those whose values come from an access token.
     """
     tokens, protected, id_token_claims = (
         session.tokens,
         with_partners(session.login.set_by_on_login),
         without_null_verifications(id_token_claims),
     )
-    access_token_claims = _without(access_token_claims, protected)
-    gone = lost | (
+    access_token_claims = _except(access_token_claims, protected)
+    outdated = lost | (
         _names_from_id_tokens(tokens) - id_token_claims.keys()
         if _has_user_claims(id_token_claims)
         else frozenset[str]()
     )
-    kept = {name: value for name, value in tokens.claims.items() if name in protected or name not in gone}
-    claims = merge_claims(_without(id_token_claims, protected), merge_claims(access_token_claims, kept))
+    kept = {name: value for name, value in tokens.claims.items() if name in protected or name not in outdated}
+    claims = merge_claims(_except(id_token_claims, protected), merge_claims(access_token_claims, kept))
     new_names = {name for name, value in access_token_claims.items() if name not in kept or kept[name] != value}
     from_access_token = (new_names | (set(tokens.from_access_token) - lost)) & claims.keys() - id_token_claims.keys()
     return claims, sorted(from_access_token)
 
 
-def _without(claims: Claims, names: frozenset[str]) -> dict[str, object]:
+def _except(claims: Claims, names: frozenset[str]) -> dict[str, object]:
     return {name: value for name, value in claims.items() if name not in names}
 
 
 def _names_to_remember(old: Tokens, id_token_claims: Claims) -> list[str] | None:
-    """Remember what ID Tokens gave, for as long as the newest one does not say it anew."""
+    """Return the names of claims from earlier ID Tokens, if the new ID Token contains none about the user."""
     return None if _has_user_claims(id_token_claims) else sorted(_names_from_id_tokens(old)) or None
 
 

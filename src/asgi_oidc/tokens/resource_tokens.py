@@ -1,6 +1,6 @@
-"""Access tokens for other APIs than that of the login: by `resource` (RFC 8707) or by token exchange (RFC 8693).
+"""Access tokens for further APIs: by `resource` (RFC 8707) or by token exchange (RFC 8693).
 
-They are kept in the memory of this process, each for one session and one target alone.
+They are cached in the memory of this process, each for one session and one target only.
 """
 
 from collections.abc import Awaitable, Callable
@@ -27,13 +27,13 @@ from asgi_oidc.tokens.refresh_lock import COOL_DOWN, REFRESH_DEADLINE, RefreshLo
 from asgi_oidc.tokens.refresh_result import claims_refreshed
 from asgi_oidc.tokens.token_cache import CachedFailure, CachedToken, TokenCache
 
-UNKNOWN_LIFETIME = 60  # seconds that a token is used again when the provider does not say how long it lives
+UNKNOWN_LIFETIME = 60  # seconds for which a token is used if the provider does not say how long it is valid
 
 GetToken = Callable[[], Awaitable[RefreshAnswer]]
 
 
 class ResourceTokens:
-    """Gets access tokens for other APIs, and remembers them until they expire."""
+    """Gets access tokens for further APIs, and caches them until they expire."""
 
     def __init__(
         self, provider: Provider, refresher: TokenRefresher, locks: RefreshLocks, *, now: Callable[[], int]
@@ -46,24 +46,27 @@ class ResourceTokens:
         self._now = now
 
     async def drained(self) -> None:
-        """Wait until no token is being asked for."""
+        """Wait until no token call is under way."""
         await self._requests.drained()
 
     async def token_for_resource(self, active: ActiveSession, resource: str, *, refused: str | None = None) -> str:
         """Return an access token for one resource, obtained with the refresh token (RFC 8707 §2.2).
 
         Args:
-            refused: a token that the API did not accept although it has not expired.
+            refused: a token that the API refused although it has not expired.
 
         Raises:
-            TokenNotGranted: there is no refresh token, or the provider gives none for that resource.
+            TokenNotGranted: there is no refresh token, or the provider grants no token for that resource.
             SessionEnded, RefreshFailed, StoreUnavailable: as `TokenRefresher.live_tokens`.
         """
         session = active.session
 
         async def request_token() -> RefreshAnswer:
             if session.tokens.refresh_token is None:
-                raise TokenNotGranted(detail="a token for a resource needs a refresh token: see examples/providers")
+                detail = (
+                    "a token for a resource needs a refresh token, and the session has none: see examples/providers"
+                )
+                raise TokenNotGranted(detail=detail)
             async with self._locks.hold(session, can_continue=lambda newest: False) as lock:
                 answer = await self._refresher.use_refresh_token(lock, resource=resource)
                 claims = await self._refresher.checked_claims(lock, answer)
@@ -78,7 +81,7 @@ class ResourceTokens:
         """Return an access token in exchange for the user's own (RFC 8693 §2).
 
         Raises:
-            TokenNotGranted: the provider gives none.
+            TokenNotGranted: the provider grants no token.
             SessionEnded, AccessTokenExpired, RefreshFailed, StoreUnavailable: as `TokenRefresher.live_tokens`.
         """
 
@@ -113,15 +116,15 @@ class ResourceTokens:
             except SessionEnded:
                 active.is_over = True
                 raise
-            await self._refresher.check_not_over(active)  # somebody may have signed out meanwhile
+            await self._refresher.check_not_over(active)  # the user may have signed out in the meantime
         if cached.access_token is not None and now < cached.expires_at:
             return cached.access_token
-        raise cached.failure.error() if cached.failure else TokenNotGranted(detail="the token had already expired")
+        raise cached.failure.error() if cached.failure else TokenNotGranted(detail="the new token had already expired")
 
     async def _request_and_cache(
         self, active: ActiveSession, target: str | ExchangeTarget, request_token: GetToken, forced_at: int
     ) -> CachedToken:
-        """Ask for a token; where there is none to be had, remember that, and go on with one that is still valid."""
+        """Request a token and cache it; cache a failure as well, along with an older token that is still valid."""
         session_id, now = active.session.id, self._now()
         try:
             answer = await request_token()

@@ -1,8 +1,8 @@
 """Revokes refresh tokens (RFC 7009) on a best-effort basis: bounded in time, and a failure is only logged.
 
-Some providers end, with one refresh token, all that the client has of that sign-in: Keycloak drops its session of this
-client, and with it the refresh tokens of the browser's other logins and the way by which a sign-out at the provider
-reaches the app. So apart from a sign-out, nothing is revoked that a valid session may share, or where nobody can tell.
+Some providers end more than the one token. Keycloak drops the whole session of this client: the refresh tokens of the
+browser's other logins stop working, and a sign-out at the provider is not sent to the app any more. So, except for a
+sign-out, a token is revoked only if it is certain that no valid session may share it.
 """
 
 import anyio
@@ -18,7 +18,7 @@ REVOKE_DEADLINE = 3.0  # seconds; a provider that is down does not hold up a sig
 
 
 class TokenRevoker:
-    """Gives refresh tokens back to one provider."""
+    """Revokes refresh tokens at one provider."""
 
     __slots__ = ("_provider", "_revocations", "_sessions")
 
@@ -28,7 +28,7 @@ class TokenRevoker:
         self._revocations = revocations
 
     async def revoke(self, refresh_token: str | None) -> None:
-        """Revoke a refresh token where the provider can; without a token there is nothing to do."""
+        """Revoke a refresh token if the provider supports it; do nothing without a token."""
         if refresh_token is None:
             return
         code, detail = "revocation_timeout", f"no answer in {REVOKE_DEADLINE:g} s"
@@ -42,14 +42,15 @@ class TokenRevoker:
         events.log(events.PROVIDER_FAILED, code=code, detail=detail, fallback="the refresh token is not revoked")
 
     async def revoke_of_session(self, refresh_token: str | None, login: Login) -> None:
-        """Revoke the newest refresh token of a session that is over, unless its user may have signed in again."""
+        """Revoke the refresh token of a session that is over, unless its user may have signed in again."""
         if not await self.has_successor(login):
             await self.revoke(refresh_token)
 
     async def has_successor(self, login: Login) -> bool:
-        """Say whether the user of a session that is over may have signed in again; True if nobody can tell."""
+        """Return whether the user of a session that is over may have signed in again; True if that is not known."""
         effective_at = self._revocations.effective_at(login)
-        if effective_at is not None:  # signed out, or another user's login took its place; else one of the same user
+        if effective_at is not None:
+            # At once: signed out, or replaced by a login of another user. Else replaced by a login of the same user.
             return effective_at not in (AT_ONCE, REPLACED)
         try:
             return await self._sessions.may_have_active_session(sub=login.sub, sid=login.sid)

@@ -1,4 +1,4 @@
-"""Access tokens for further APIs that this process got for its sessions: bounded, and the longest unused go first."""
+"""The cache of access tokens for further APIs. Bounded: the least recently used are dropped first."""
 
 from collections import OrderedDict
 from dataclasses import dataclass, field
@@ -11,27 +11,28 @@ MAX_BYTES = 16 * 1024 * 1024  # of all tokens together
 
 @dataclass(frozen=True, slots=True)
 class CachedFailure:
-    """What went wrong, without the exception: that would keep frames, tokens and whole answers."""
+    """Why a token call failed, without the exception, which would keep frames, tokens and answers in memory."""
 
     kind: type[OIDCError]
     code: str
     detail: str
 
     def error(self) -> OIDCError:
-        """Make the error again."""
+        """Return the error to raise."""
         return self.kind(self.code, self.detail)
 
 
 @dataclass(frozen=True, slots=True)
 class CachedToken:
-    """One token, or the memory that the provider gave none.
+    """A token, or the failure to get one. All instants are seconds since the epoch.
 
     Attributes:
-        failure: why there is none, or no newer one.
-        made_at: seconds since the epoch.
-        renew_at: when the provider is asked again.
-        expires_at: from when on the token is not used any more.
-        forced_at: when an API last refused one like it that looked fine.
+        access_token: None if there is none.
+        made_at: when the provider was called.
+        renew_at: when the provider is called again.
+        expires_at: from then on, the token is not used.
+        forced_at: when a token was last requested because an API had refused a valid one.
+        failure: why there is no token, or no newer one.
     """
 
     access_token: str | None = field(repr=False)
@@ -43,7 +44,7 @@ class CachedToken:
 
 
 class TokenCache:
-    """Tokens by the session and the wish that they belong to: never by the wish alone."""
+    """Tokens by session and target. Never by target alone: a user must not get the token of another."""
 
     def __init__(self, *, max_entries: int = MAX_TOKENS, max_bytes: int = MAX_BYTES) -> None:
         self._max_entries = max_entries
@@ -52,14 +53,14 @@ class TokenCache:
         self._tokens: OrderedDict[tuple[str, object], CachedToken] = OrderedDict()
 
     def find(self, session_id: str, target: object) -> CachedToken | None:
-        """Return what is known for a wish of a session."""
+        """Return what is cached for a session and a target, the resource or the audience of the token."""
         cached = self._tokens.get((session_id, target))
         if cached is not None:
             self._tokens.move_to_end((session_id, target))
         return cached
 
     def keep(self, session_id: str, target: object, cached: CachedToken) -> None:
-        """Keep what came of a wish."""
+        """Cache a token or a failure for a session and a target."""
         self._bytes += _size(cached) - _size(self._tokens.pop((session_id, target), None))
         self._tokens[session_id, target] = cached
         while len(self._tokens) > self._max_entries or self._bytes > self._max_bytes:
