@@ -305,5 +305,5 @@ async def test_an_audience_is_text(site):
     """It goes into a form, and names what is kept."""
     oidc = await oidc_of(site)
 
-    with pytest.raises(ValueError, match="audience must be text"):
+    with pytest.raises(ValueError, match="audience must be one line of text"):
         await oidc.exchange_token(audience=["orders"])
