@@ -36,12 +36,13 @@ class OIDCMiddleware:
     def __init__(self, app: ASGIApp, *, clock: Callable[[], float] = time.time, **settings: Unpack[Keywords]) -> None:
         self._app = app
         try:
-            checked_settings = call_sanitized(read_settings, settings)
+            # "Sanitized": an exception leaves without the frames below this one, whose variables hold secrets.
+            self._settings = call_sanitized(read_settings, settings)
         finally:
-            del settings  # a traceback shows the variables of this frame
-        self._settings = checked_settings
-        self._composition = call_sanitized(compose, app, checked_settings, clock)
-        self._serve_http = self._composition.http.serve
+            del settings  # the keywords hold secrets, and error reporters record the variables of this frame
+        # All objects below this class, wired together: one serves each kind of connection, others answer the methods.
+        self._composition = call_sanitized(compose, app, self._settings, clock)
+        self._serve_http = self._composition.http.serve  # looked up once: every request needs it
 
     @classmethod
     def from_env(
@@ -50,7 +51,7 @@ class OIDCMiddleware:
         *,
         environ: Mapping[str, str] | None = None,
         clock: Callable[[], float] = time.time,
-        **settings: Any,
+        **settings: Any,  # not `Keywords`: those that are required may come from variables
     ) -> "OIDCMiddleware":
         """Create a middleware from `OIDC_...` environment variables; keywords take precedence over them.
 
@@ -93,14 +94,14 @@ class OIDCMiddleware:
 
     @property
     def app(self) -> ASGIApp:
-        """The wrapped app; it can be replaced."""
+        """The wrapped app. It can be replaced, for example by tests and instrumentation."""
         return self._app
 
     @app.setter
     def app(self, app: ASGIApp) -> None:
         self._app = app
-        for connections in (self._composition.http, self._composition.websockets, self._composition.lifespan):
-            connections.app = app
+        for handler in (self._composition.http, self._composition.websockets, self._composition.lifespan):
+            handler.app = app
 
     @property
     def base_url(self) -> str:
@@ -110,7 +111,9 @@ class OIDCMiddleware:
     def covers(self, path: str) -> bool:
         """Return whether a path, as browsers see it, or a whole URL is below `base_url`."""
         path = path.removeprefix(self._settings.origin).partition("#")[0].partition("?")[0]
-        return f"{path}/".startswith(f"{self._settings.base_path}/")
+        return f"{path}/".startswith(
+            f"{self._settings.base_path}/"
+        )  # with the slashes, `/adminx` is not below `/admin`
 
     @property
     def sessions(self) -> UserSessions:
