@@ -1,1 +1,1 @@
-"""Our own URLs below `auth_path`, one file each."""
+"""The endpoints behind our own URLs below `auth_path`, one file each."""

@@ -1,4 +1,4 @@
-"""POST /auth/backchannel-logout: the provider tells who has signed out (Back-Channel Logout 1.0 §2.5 to §2.8)."""
+"""POST /auth/backchannel-logout: the provider reports a sign-out (Back-Channel Logout 1.0 §2.5 to §2.8)."""
 
 import logging
 from collections.abc import Callable
@@ -21,11 +21,11 @@ from asgi_oidc.web.response import Response, json_response
 
 TRY_AGAIN_AFTER = b"5"  # seconds
 MINUTE = 60  # seconds
-REFUSED_AGAIN = events.LOGOUT_REFUSED._replace(level=logging.INFO)  # for the same reason, in the same minute
+REFUSED_AGAIN = events.LOGOUT_REFUSED._replace(level=logging.INFO)  # repeats of a reason within the same minute
 
 
 class BackchannelLogoutEndpoint:
-    """Ends what the logout tokens of one provider name."""
+    """Ends the sessions that the logout tokens of one provider name."""
 
     methods: ClassVar[tuple[str, ...]] = ("POST",)
 
@@ -44,8 +44,8 @@ class BackchannelLogoutEndpoint:
         """Set up the endpoint.
 
         Args:
-            reasons_logged: remembers for what reasons tokens were refused in this minute.
-            has_store: whether sessions are in a store, where they are counted.
+            reasons_logged: remembers which reasons for a refusal were logged in this minute.
+            has_store: whether sessions are in a store, which can count those that ended.
         """
         self._provider = provider
         self._sign_out = sign_out
@@ -55,19 +55,19 @@ class BackchannelLogoutEndpoint:
         self._background = background
         self._has_store = has_store
         self._now = now
-        self._has_told_of_missing_exp = False
+        self._has_logged_missing_exp = False
 
     async def handle(self, request: Request, receive: Receive) -> Response:
-        """Check the logout token whole, then end what it names, once.
+        """Validate the logout token completely, then end the sessions that it names. A token works only once.
 
         Returns:
-            200 when that is done; 400 and 413 for what cannot be; 503 for what can not be done now, so that the
-            provider tries again.
+            200 if the sessions have ended; 400 or 413 if the request is invalid; 503 if the sign-out is not possible
+            now, so that the provider tries again.
         """
         try:
             token = _read_token(await read_form_body(request, receive))
             logout = await self._provider.check_logout_token(token)
-            self._tell_of_missing_exp(logout)
+            self._log_missing_exp(logout)
             await self._sign_out_once(logout, token=token)
         except (RequestRejected, TokenRejected) as error:
             status = 413 if isinstance(error, RequestRejected) and error.status == 413 else 400
@@ -80,43 +80,47 @@ class BackchannelLogoutEndpoint:
     async def _sign_out_once(self, logout: Logout, *, token: str) -> None:
         sid, sub = logout.sid, logout.sub
         if sid is not None and sub is not None and await self._sessions.is_sid_of_another_user(sid, sub):
-            raise TokenRejected("claim_sub", "the session of this sid is that of somebody else")
-        # To the end: a provider that hangs up after half of it would find its token used, and nobody signed out.
-        await self._background.run_to_the_end(f"logout {digest(token)}", lambda: self._use_up(logout))
+            raise TokenRejected("claim_sub", "the session with this sid belongs to another user")
+        # Not cancelled if the provider disconnects: its token could be used up before all sessions have ended.
+        await self._background.run_to_the_end(f"logout {digest(token)}", lambda: self._use_token(logout))
 
-    async def _use_up(self, logout: Logout) -> None:
+    async def _use_token(self, logout: Logout) -> None:
         if await self._used_tokens.has(logout.jti):
-            raise TokenRejected("claim_jti", "this logout token was used before")
+            raise TokenRejected("claim_jti", "a logout token with this jti was used before")
         count = await self._sign_out.everywhere(sub=logout.sub, sid=logout.sid)
-        # Only now: what fails before can be tried again, and doing it twice does no harm.
+        # Last: a sign-out that failed can be tried again, and one that is done twice does no harm.
         await self._used_tokens.add(logout.jti, forget_at=logout.forget_at)
         events.log(events.LOGGED_OUT, by="the provider", sessions=count if self._has_store else "in browsers")
 
-    def _tell_of_missing_exp(self, logout: Logout) -> None:
+    def _log_missing_exp(self, logout: Logout) -> None:
         """Log once that the provider sends logout tokens without `exp`, which the specification requires."""
-        if logout.has_exp or self._has_told_of_missing_exp:
+        if logout.has_exp or self._has_logged_missing_exp:
             return
-        self._has_told_of_missing_exp = True
-        what = f"the logout token has no exp; it is valid for {MAX_TOKEN_AGE} s from its iat, and its jti once"
-        fix = "nothing to change here; the provider should add exp"
+        self._has_logged_missing_exp = True
+        what = f"the logout token has no exp: it is accepted for {MAX_TOKEN_AGE} s after its iat, and only once"
+        fix = "nothing to change in this app; the provider should add exp"
         events.log(events.LOGOUT_TOKEN_WITHOUT_EXP, what=what, fix=fix)
 
-    def _refuse(self, error: OIDCError, status: int, name: str) -> Response:
-        """Say what is wrong in the words of OAuth (RFC 6749 §5.2), for the people who run the provider."""
+    def _refuse(self, error: OIDCError, status: int, error_code: str) -> Response:
+        """Return an OAuth error (RFC 6749 §5.2), which the operators of the provider can read.
+
+        Args:
+            error_code: the member `error`.
+        """
         now = self._now()
-        # Operators have to see why; but anybody can post here, so each reason is a warning once a minute only.
+        # Operators must see the reason. But anyone can send requests here, so a reason is a warning only once a minute.
         is_new = self._reasons_logged.add(f"logout_refused {error.code} {now // MINUTE}", now=now, lifetime=MINUTE)
         event = events.LOGOUT_REFUSED if is_new else REFUSED_AGAIN
         events.log(event, status=status, code=error.code, detail=error.detail)
-        return json_response({"error": name, "error_description": error.code}, status=status)
+        return json_response({"error": error_code, "error_description": error.code}, status=status)
 
 
 def _read_token(body: bytes) -> str:
     parameters = read_form(body)
     names = [name for name, _ in parameters]
     if len(set(names)) < len(names):
-        raise RequestRejected("parameters_doubled", "a parameter came twice")
+        raise RequestRejected("parameters_doubled", "expected each parameter once")
     token = dict(parameters).get("logout_token", "")
     if not token:
-        raise RequestRejected("logout_token_missing", "expected a form with logout_token")
+        raise RequestRejected("logout_token_missing", "expected a form with the parameter logout_token")
     return token

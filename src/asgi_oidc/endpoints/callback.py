@@ -43,9 +43,9 @@ class CallbackEndpoint:
     """Finishes the logins of one provider.
 
     Attributes:
-        scope: scopes asked for; what is granted if the provider does not say.
-        origin: our own.
-        form_path: our page that says what became of an interrupted form.
+        scope: the requested scopes, which count as granted if the provider does not return any (RFC 6749 §5.1).
+        origin: the origin of `base_url`.
+        form_path: path of our page for interrupted forms.
         home: absolute URL of the start page.
     """
 
@@ -75,59 +75,65 @@ class CallbackEndpoint:
     now: Callable[[], int]
 
     async def handle(self, request: Request, receive: Receive) -> Response:
-        """Read the response, find its login, use it up, and sign the user in.
+        """Read the authorization response, find the login in progress, consume it, and sign the user in.
 
         Raises:
-            OIDCError: the request is none that we accept, or the provider gives no metadata.
+            OIDCError: the request is not acceptable, or the provider's metadata is unavailable.
         """
         if request.is_prefetch:
             raise RequestRejected(
-                "not_a_navigation", "a prefetch does not complete a login; the login can still be finished"
+                "not_a_navigation", "a prefetch does not finish a login; open the URL as a page to finish it"
             )
         answer = await _read_answer(request, receive)
         transaction = self.transactions.find(answer.state or "", request.cookies)
         if transaction is None or not is_live(transaction, now=self.now()):
-            return await self._without_login(request, answer, transaction)
+            return await self._response_without_login(request, answer, transaction)
         try:
-            # Anybody can call this, so what all share is touched last; and until the login is used up, with the
-            # provider or the store down, reloading the page can still finish it.
+            # Anyone can send requests here, so everything is checked before the store is touched. Until the login is
+            # consumed, the user can finish it by reloading, should the provider or the store be down.
             await self.provider.metadata()
-            code = await self._checked_code(request, answer, transaction)
+            code = await self._check_response(request, answer, transaction)
             response: Response = await self.background.run_shielded(
                 lambda: self._finish_once(request, answer, code, transaction)
             )
         except (RequestRejected, ProviderRefused) as error:
-            response = await self._not_finished(request, answer, transaction, error)
+            response = await self._failed_login_response(request, answer, transaction, error)
             response = response.with_cookies([self.transactions.delete(transaction.state, transaction.session_id)])
         except OIDCError as error:
             response = self.failures.response(request, error, return_to=transaction.return_to)
         return response
 
-    async def _checked_code(self, request: Request, answer: AuthorizationResponse, transaction: Transaction) -> str:
-        # Some providers send errors without iss, or not as the form that was asked for: what they say has to be told.
+    async def _check_response(self, request: Request, answer: AuthorizationResponse, transaction: Transaction) -> str:
+        """Return the code of a valid response.
+
+        Raises:
+            ProviderRefused: the response is an error.
+            RequestRejected: the response is invalid.
+        """
+        # Errors are exempt: some providers send them by the wrong method, and users should see the error all the same.
         if answer.error is None and (request.method == "POST") != transaction.form_post:
-            raise RequestRejected("response_mode", "it did not come the way that was asked for")
+            raise RequestRejected("response_mode", "expected a POST for response_mode form_post, and a GET otherwise")
         check_response_issuer(answer, await self.provider.metadata())
         if answer.error is not None:
-            raise _refused(answer, transaction)
+            raise _provider_refused(answer, transaction)
         if not answer.code:
-            raise RequestRejected("code_missing", "neither code nor error")
+            raise RequestRejected("code_missing", "the response contains neither code nor error")
         return answer.code
 
     async def _finish_once(
         self, request: Request, answer: AuthorizationResponse, code: str, transaction: Transaction
     ) -> Response:
-        """Use the login up and finish it, even if its browser disconnects: it could not be finished later.
+        """Consume the login and finish it, even if the browser disconnects: it could not be finished later.
 
         Raises:
-            StoreUnavailable: it is not used up.
+            StoreUnavailable: the login could not be consumed.
         """
         start = self.sign_in.begin(transaction) if await self.used_logins.add(transaction) else None
         try:
             if start is not None:
                 response = await self._finish(request, code, transaction, start)
             else:
-                response = await self._without_login(request, answer, transaction)
+                response = await self._response_without_login(request, answer, transaction)
         except OIDCError as error:
             response = self.failures.response(request, error, return_to=transaction.return_to)
         response = response.with_cookies([self.transactions.delete(transaction.state, transaction.session_id)])
@@ -197,16 +203,18 @@ class CallbackEndpoint:
 
     def _make_room(self, request: Request, transaction: Transaction, lines: list[bytes]) -> list[bytes]:
         cookies: Mapping[str, str] = request.cookies
-        if transaction.form_post:  # a form of the provider's site does not bring it along: it may be there
+        if (
+            transaction.form_post
+        ):  # a POST from the provider's site carries no SameSite=Lax cookie: assume that there is one
             cookies = self.forms.with_form(cookies, "?" * (transaction.form_size or MAX_SEALED_FORM_LENGTH))
         return self.budget.make_room(cookies, lines, now=self.now(), keeps_form=transaction.form is not None)
 
-    async def _not_finished(
+    async def _failed_login_response(
         self, request: Request, answer: AuthorizationResponse, transaction: Transaction, error: OIDCError
     ) -> Response:
         """Restart a login once if its page at the provider has expired; report any other failure."""
-        is_first = request.wants_page and not request.is_prefetch and not transaction.state.endswith(RESTARTED)
-        if not (is_first and has_login_page_expired(answer)):
+        may_restart = request.wants_page and not request.is_prefetch and not transaction.state.endswith(RESTARTED)
+        if not (may_restart and has_login_page_expired(answer)):
             return self.failures.response(request, error, return_to=transaction.return_to)
         events.log(events.LOGIN_REPEATED, going_to="a fresh login", code=error.code, detail=error.detail)
         try:
@@ -217,24 +225,27 @@ class CallbackEndpoint:
                 again=True,
                 form=None if transaction.form is None else KeptForm(transaction.form, transaction.form_size),
             )
-        except OIDCError as failed:
-            return self.failures.response(request, failed, return_to=transaction.return_to)
+        except OIDCError as start_error:
+            return self.failures.response(request, start_error, return_to=transaction.return_to)
 
-    async def _without_login(
+    async def _response_without_login(
         self, request: Request, answer: AuthorizationResponse, transaction: Transaction | None
     ) -> Response:
-        """Answer a callback that is repeated, bookmarked, too late or planted; its code is never used."""
+        """Respond to a callback without a login in progress: repeated, bookmarked, late or planted by an attacker.
+
+        Its code is never used. A page navigation gets one fresh login; a second failure in a row is an error.
+        """
         if not request.wants_page:
-            raise RequestRejected("transaction_missing", "this browser has no such login in progress")
+            raise RequestRejected("transaction_missing", "this browser has no login in progress with this state")
         state = answer.state or ""
         if await self.authenticator.authenticate(request) is not None:
             return self._go_home(request, state, transaction)
         if self._is_second_try(request, state, transaction):
             if transaction is None and self.transactions.has_cookie(state, request.cookies):
                 raise RequestRejected(
-                    "transaction_unreadable", "the cookie of the login is there, sealed by somebody else"
+                    "transaction_unreadable", "the login cookie cannot be opened: was it sealed with another secret?"
                 )
-            raise RequestRejected("transaction_missing", "no state, or twice in a row without the cookie of the login")
+            raise RequestRejected("transaction_missing", "no state, or no login cookie twice in a row")
         events.log(events.LOGIN_REPEATED, going_to="a fresh login")
         return_to = transaction.return_to if transaction else None
         return await self.logins.start(request, return_to=return_to, again=True)
@@ -242,17 +253,18 @@ class CallbackEndpoint:
     def _go_home(self, request: Request, state: str, transaction: Transaction | None) -> Response:
         events.log(events.LOGIN_REPEATED, going_to="home")
         if transaction is None and not self.transactions.has_cookie(state, request.cookies):
-            # Another tab has finished it, or of many tabs it was one too many: a valid session is no loop.
+            # Another tab has finished this login, or its cookie made room for later ones: that is not a login loop.
             return redirect(self.home)
-        # Another server may take the session for none, and send the browser to sign in again.
+        # Counted as a login: another server may not accept the session, and send the browser to sign in again.
         now = self.now()
-        done = self.loops.count(request.cookies, now=now)
-        if done >= MAX_LOGINS_IN_A_ROW:
-            raise LoginLoop("login_loop_with_cookie", f"{done} logins in a row")
-        return redirect(self.home).with_cookies([self.loops.write(LoginCount(done + 1, now, now))])
+        login_count = self.loops.count(request.cookies, now=now)
+        if login_count >= MAX_LOGINS_IN_A_ROW:
+            raise LoginLoop("login_loop_with_cookie", f"{login_count} logins in a row")
+        return redirect(self.home).with_cookies([self.loops.write(LoginCount(login_count + 1, now, now))])
 
     def _is_second_try(self, request: Request, state: str, transaction: Transaction | None) -> bool:
-        if transaction is not None or state.endswith(RESTARTED):  # the browser keeps cookies, or says that it does not
+        """Return whether a restarted login has failed as well; without any cookie, `state` alone shows that."""
+        if transaction is not None or state.endswith(RESTARTED):
             return state.endswith(RESTARTED)
         return not state or self.transactions.is_in_login_loop(request.cookies, now=self.now())
 
@@ -263,9 +275,9 @@ async def _read_answer(request: Request, receive: Receive) -> AuthorizationRespo
     return read_authorization_response(request.parameters())
 
 
-def _refused(answer: AuthorizationResponse, transaction: Transaction) -> ProviderRefused:
+def _provider_refused(answer: AuthorizationResponse, transaction: Transaction) -> ProviderRefused:
     members = {"error": answer.error, "error_description": answer.error_description}
     secrets = (transaction.state, transaction.nonce, transaction.code_verifier, answer.code or "")
     error = make_oauth_error(members, secrets)
-    # Whoever reads the log should know that it proves nothing.
+    # The detail is logged: readers of the log should know that anyone can send such an error.
     return ProviderRefused(error.error, f"{error} (sent by the browser, so it may be forged)")

@@ -1,4 +1,4 @@
-"""What an endpoint of ours is."""
+"""The interface of our endpoints, and what several of them share."""
 
 from collections.abc import Sequence
 from typing import ClassVar, Protocol
@@ -9,23 +9,23 @@ from asgi_oidc.web.response import Response
 
 
 class Endpoint(Protocol):
-    """One URL of ours.
+    """Serves one of our own URLs.
 
     Attributes:
-        methods: the HTTP methods that it knows.
+        methods: the HTTP methods that it allows; any other gets 405.
     """
 
     methods: ClassVar[tuple[str, ...]]
 
     async def handle(self, request: Request, receive: Receive) -> Response:
-        """Answer a request.
+        """Return the response to a request.
 
         Raises:
-            OIDCError: it is answered with a page or a problem.
+            OIDCError: the request failed; the caller responds with a page or problem details.
         """
 
 
-def only_value(parameters: Sequence[tuple[str, str]], wanted: str) -> str | None:
-    """Return the value of a parameter that came once, None otherwise."""
-    values = [value for name, value in parameters if name == wanted]
+def only_value(parameters: Sequence[tuple[str, str]], name: str) -> str | None:
+    """Return the value of a parameter; None if it is missing or repeated."""
+    values = [value for other, value in parameters if other == name]
     return values[0] if len(values) == 1 else None

@@ -1,4 +1,4 @@
-"""GET and POST /auth/form: what becomes of a form that was sent without a session."""
+"""GET and POST /auth/form: keeps a form that was submitted without a session, and offers it after the login."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ from asgi_oidc.web.response import Response, redirect
 
 @dataclass(frozen=True, slots=True, repr=False)
 class FormEndpoint:
-    """Keeps an interrupted form during the login, and offers it again afterwards.
+    """Keeps an interrupted form during the login, and offers to submit it afterwards.
 
     Attributes:
         form_path: the path of this endpoint.
@@ -48,21 +48,21 @@ class FormEndpoint:
     now: Callable[[], int]
 
     async def handle(self, request: Request, receive: Receive) -> Response:
-        """Keep a form and start the login, say after the login what has become of it, or forget it.
+        """Keep a form and start the login (POST), discard it (POST), or show it after the login (GET).
 
         Raises:
-            RequestRejected: no page of ours asks for this.
+            RequestRejected: the POST is not from a page of ours, or the GET is not a page navigation.
             OIDCError: the login cannot be started.
         """
         if request.method == "POST":
             if not request.is_same_origin(self.origin) or not request.wants_page:
-                raise RequestRejected("foreign_origin", "another site may not send a form here", status=403)
-            given = read_form(await read_form_body(request, receive))
-            if only_value(given, "discard") is not None:
+                raise RequestRejected("foreign_origin", "only pages of this site may send a form here", status=403)
+            parameters = read_form(await read_form_body(request, receive))
+            if only_value(parameters, "discard") is not None:
                 return self._discard(request)
-            return await self._keep(request, only_value(given, "form") or "")
+            return await self._keep(request, only_value(parameters, "form") or "")
         if not request.is_navigation:
-            raise RequestRejected("not_a_navigation", "this is a page that a person opens")
+            raise RequestRejected("not_a_navigation", "expected a page navigation")
         return await self._offer(request)
 
     async def _keep(self, request: Request, sealed: str) -> Response:
@@ -72,8 +72,8 @@ class FormEndpoint:
         if form is not None and self.budget.has_room_for(sealed, request.cookies):
             kept = KeptForm(form.id, len(sealed), sealed)
         elif form is not None:
-            lost = msgspec.structs.replace(form, target="", pairs=[])
-            return_to = f"{return_to}?form={self.forms.seal(lost)}"
+            without_content = msgspec.structs.replace(form, target="", pairs=[])  # tells which page it was on
+            return_to = f"{return_to}?form={self.forms.seal(without_content)}"
         return await self.logins.start(
             request, return_to=return_to, authentication=authentication, is_wanted=True, form=kept
         )
@@ -91,11 +91,11 @@ class FormEndpoint:
         login, form = active.session.login, self.forms.find(request.cookies, now=self.now())
         if form is None:
             events.log(events.FORM_LOST, was_kept=lost is None)
-            # Of a form that was kept nobody knows here whether it was sent by now.
+            # A form that was kept may have been submitted by now; one that could not be kept is lost for certain.
             return self.pages.not_found(back=back) if lost is None else self.pages.lost(back=back)
         name = User(login.sub, login.issuer, active.session.tokens.written_claims).display_name
         if form.sub is None and not self._is_claimed(form, active.session.id, request):
-            # Nobody knows whose it is: it is for the very login that was started from its page, and for no other.
+            # The form was submitted by an anonymous user: only the login that was started from its page may get it.
             events.log(events.FORM_LOST, reason="another login")
             return self.pages.not_found(back=back).with_cookies(self.forms.delete(request.cookies))
         if form.sub not in (None, digest(login.sub)):

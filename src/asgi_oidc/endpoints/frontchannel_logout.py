@@ -1,8 +1,8 @@
-"""GET /auth/frontchannel-logout: a page of the provider signs its browser out (Front-Channel Logout 1.0 §2).
+"""GET /auth/frontchannel-logout: a page of the provider signs the browser out (Front-Channel Logout 1.0 §2).
 
-It comes in a frame, from the browser, and proves nothing: it may end the session of that very browser, and the
-response tells nothing.
-Browsers send our cookies into a frame only where the provider is on the same site as the app (`SameSite=Lax`).
+Any page can load this URL in a frame, so a request proves nothing: it can only end the session of the same browser, and
+the response is always the same. Browsers send our cookies in a frame only if the provider is on the same site as the
+app (`SameSite=Lax`).
 """
 
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ from asgi_oidc.web.response import Response
 
 @dataclass(frozen=True, slots=True, repr=False)
 class FrontchannelLogoutEndpoint:
-    """Signs the browser out that shows a page of the provider.
+    """Signs out a browser that shows a page of the provider.
 
     Attributes:
         is_on: the setting `frontchannel_logout`.
@@ -40,27 +40,27 @@ class FrontchannelLogoutEndpoint:
     background: SingleFlight[Any]
 
     async def handle(self, request: Request, receive: Receive) -> Response:
-        """End the session of this browser when `iss` and `sid` name it; the response is the same in any case.
+        """End the session of this browser if `iss` and `sid` name it; the response is the same in any case.
 
         Raises:
-            StoreUnavailable: nobody can tell.
+            StoreUnavailable: the session could not be read or ended.
         """
         if not self.is_on:
             return self.pages.problem(404, "frontchannel_logout_off", "problem.frontchannel_logout_off")
         response = self.pages.sign_out.in_frame(provider=origin_of(check_url(self.issuer)))
         sid = None if request.is_prefetch else self._read_sid(request)
         active = None if sid is None else await self.authenticator.find_even_if_over(request)
-        if sid is None or active is None or not _is(active.session.login.sid, sid):
+        if sid is None or active is None or not _is_same_sid(active.session.login.sid, sid):
             return response
         if not self.authenticator.may_sign_out(active.session):
             return response
         session = active.session
-        await self.background.run_shielded(lambda: self.sessions.end(session))  # a frame may be gone in a moment
+        await self.background.run_shielded(lambda: self.sessions.end(session))  # a frame may be removed soon
         events.log(events.LOGGED_OUT, by="the provider, in this browser")
         return response.with_cookies(self.sessions.delete(request.cookies))
 
     def _read_sid(self, request: Request) -> str | None:
-        """Read `sid` where `iss` is our provider; each has to be there once."""
+        """Return `sid` if `iss` is our provider; each must be given exactly once."""
         try:
             parameters = request.parameters()
         except RequestRejected:
@@ -68,5 +68,5 @@ class FrontchannelLogoutEndpoint:
         return only_value(parameters, "sid") if only_value(parameters, "iss") == self.issuer else None
 
 
-def _is(known: str | None, sid: str) -> bool:
-    return known is not None and compare_digest(known.encode("utf-8", "replace"), sid.encode("utf-8", "replace"))
+def _is_same_sid(own: str | None, sid: str) -> bool:
+    return own is not None and compare_digest(own.encode("utf-8", "replace"), sid.encode("utf-8", "replace"))

@@ -1,4 +1,4 @@
-"""GET /auth/login: starts a login."""
+"""GET /auth/login: starts a login (OIDC Core §3.1.2.1)."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -18,7 +18,11 @@ from asgi_oidc.web.return_to import ReturnPaths
 
 @dataclass(frozen=True, slots=True, repr=False)
 class LoginEndpoint:
-    """Starts logins that a page or an app links to."""
+    """Starts the logins that our pages and the app link to.
+
+    Attributes:
+        form_path: path of our page for interrupted forms.
+    """
 
     methods: ClassVar[tuple[str, ...]] = ("GET",)
 
@@ -30,19 +34,20 @@ class LoginEndpoint:
     now: Callable[[], int]
 
     async def handle(self, request: Request, receive: Receive) -> Response:
-        """Start a login that comes back to `return_to`, or home.
+        """Start a login that comes back to `return_to`, or to the start page.
 
         Raises:
-            OIDCError: this is no page that a person opens, or the provider gives no metadata.
+            OIDCError: the request is not a page navigation, or the provider's metadata is unavailable.
         """
         if request.denies_navigation:
-            raise RequestRejected("not_a_navigation", "a login starts with a page that a person opens")
+            raise RequestRejected("not_a_navigation", "a login can be started by a page navigation only")
         parameters = request.parameters()
         sealed = only_value(parameters, "ask")
         authentication = ANY_LOGIN if sealed is None else self.authentication_requests.read(sealed, now=self.now())
-        # A person clicks on a page of ours, as often as they like. A script that was told to step up may do so for
-        # ever, and so may an app that is not content with whom it gets: that way leads by the provider, as the browser
-        # says.
+        # A login that the user asked for does not count towards a login loop: users may click our links as often as
+        # they like. A script may start a login whenever it gets a step-up response, so a step-up has to be a click
+        # (Sec-Fetch-User). An app that is never satisfied may redirect every login to the next one; that chain leads
+        # through the provider, so the browser does not call it same-origin.
         is_step_up = bool(authentication.acr_values) or authentication.max_age is not None
         is_clicked = request.header(b"sec-fetch-user") == "?1" or not is_step_up
         is_wanted = is_clicked and request.is_same_origin(self.return_paths.origin)
@@ -54,7 +59,7 @@ class LoginEndpoint:
         value = only_value(parameters, "return_to")
         if value is None:
             return None
-        # The one page of our own that a login may end at: it says what became of a form.
+        # The only one of our own pages that a login may return to: it shows what happened to an interrupted form.
         path, _, sealed = value.partition("?form=")
         if path == self.form_path:
             return value if self.forms.open(sealed, now=self.now()) else self.form_path

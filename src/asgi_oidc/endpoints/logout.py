@@ -30,7 +30,7 @@ from asgi_oidc.web.return_to import ReturnPaths
 
 @dataclass(frozen=True, slots=True, repr=False)
 class LogoutEndpoint:
-    """Signs the user of a browser out."""
+    """Signs out the user of a browser."""
 
     methods: ClassVar[tuple[str, ...]] = ("GET", "POST")
 
@@ -49,37 +49,39 @@ class LogoutEndpoint:
     now: Callable[[], int]
 
     async def handle(self, request: Request, receive: Receive) -> Response:
-        """Sign out when one of our own pages asks for it; ask the person when it came from elsewhere.
+        """Sign out if a page of this site sent the request; otherwise ask the user to confirm.
 
         Raises:
-            RequestRejected: a prefetch, or another site's script.
-            StoreUnavailable: the session could not be ended; the browser keeps it, to try again.
+            RequestRejected: the request is a prefetch, is for an image or another subresource, or comes from a script
+                of another site.
+            StoreUnavailable: the session could not be ended; the browser keeps its cookies, so the user can try again.
         """
         if request.is_prefetch or request.is_subresource:
-            raise RequestRejected("not_a_navigation", "a look ahead or a picture in a page signs nobody out")
-        if not self._is_wanted(request):
+            raise RequestRejected("not_a_navigation", "a prefetch, or an image in a page, does not sign out")
+        if not self._is_trusted(request):
             if not request.wants_page:
-                raise RequestRejected("foreign_origin", "another site may not sign our users out", status=403)
+                raise RequestRejected("foreign_origin", "a script of another site cannot sign out the user", status=403)
             return self.pages.confirm(action=with_return_to(self.urls.logout, self._return_to(request.parameters())))
-        session, endpoint = await self._find(request), None
+        session, endpoint = await self._find_session(request), None
         if session is not None:
             endpoint = await self.sign_out.sign_out(session)
-        return_to = self._return_to(await _parameters(request, receive))  # by now nothing can stop the sign-out
-        response = self._send_on(request, session, endpoint, return_to)
+        # Read only now: a body that is slow or invalid cannot prevent the sign-out.
+        return_to = self._return_to(await _read_parameters(request, receive))
+        response = self._redirect_after_sign_out(request, session, endpoint, return_to)
         return response.with_cookies(self.sessions.delete(request.cookies)).with_cookies(
             [*self.loops.delete(request.cookies), *self.forms.delete(request.cookies)]
         )
 
-    def _is_wanted(self, request: Request) -> bool:
+    def _is_trusted(self, request: Request) -> bool:
         if request.is_same_origin(self.return_paths.origin):
-            # Browsers without Fetch Metadata do not say that a GET is for a picture; but they accept no page then.
+            # Browsers without Fetch Metadata do not tell that a GET is for an image, but their Accept header does.
             return request.method == "POST" or request.has(b"sec-fetch-site") or request.wants_page
-        # A POST without any sign of where it came from is no browser's: they all send Origin with it.
-        is_silent = not any(request.has(name) for name in (b"sec-fetch-site", b"origin", b"referer"))
-        return request.method == "POST" and is_silent
+        # A POST without any of these headers is not from a browser: all browsers send Origin with a POST.
+        has_no_source = not any(request.has(name) for name in (b"sec-fetch-site", b"origin", b"referer"))
+        return request.method == "POST" and has_no_source
 
-    async def _find(self, request: Request) -> Session | None:
-        """Return the session to end, None if it has ended already."""
+    async def _find_session(self, request: Request) -> Session | None:
+        """Return the session to end; None if there is none, or it has ended already."""
         active = await self.authenticator.find_even_if_over(request)
         if active is None:
             await self.background.run_shielded(lambda: self.sessions.end_unreadable(request.cookies))
@@ -90,30 +92,31 @@ class LogoutEndpoint:
         value = only_value(parameters, "return_to")
         return None if value is None else self.return_paths.check(value)
 
-    def _send_on(
+    def _redirect_after_sign_out(
         self, request: Request, session: Session | None, endpoint: str | None, return_to: str | None
     ) -> Response:
-        """Send the browser to the provider, or straight to where it would come back to."""
-        back = self.after_logout.landing_url
+        """Redirect to the provider; if it cannot sign the user out, straight to the page that follows a logout."""
+        landing_url = self.after_logout.landing_url
         state = LogoutState(return_to=return_to, is_everywhere=endpoint is not None, created_at=self.now())
         sealed = self.states.write(state)
         if session is not None and endpoint is not None:
             parameters = end_session_parameters(
-                self.client, id_token_hint=session.tokens.id_token, post_logout_redirect_uri=back, state=sealed
+                self.client, id_token_hint=session.tokens.id_token, post_logout_redirect_uri=landing_url, state=sealed
             )
-            return self._end_session(request, endpoint, parameters)
+            return self._redirect_to_provider(request, endpoint, parameters)
         if self.after_logout.is_target_public(return_to, request):
             return redirect(self.after_logout.target_url(return_to))
-        # A page that is protected would sign the browser in again at once; with the state, it says that the user is
-        # signed out.
+        # A protected page would start a login, which could silently undo the sign-out. With the state, the landing page
+        # shows that the user is signed out.
         if self.after_logout.landing_path is not None:
-            return redirect(with_parameters(back, state=sealed))
-        return self.after_logout.signed_out(state) if request.wants_page else redirect(back)
+            return redirect(with_parameters(landing_url, state=sealed))
+        return self.after_logout.signed_out(state) if request.wants_page else redirect(landing_url)
 
-    def _end_session(self, request: Request, endpoint: str, parameters: dict[str, str]) -> Response:
-        """Send the browser to the provider: with a redirect, or with a form if the URL would be too long.
+    def _redirect_to_provider(self, request: Request, endpoint: str, parameters: dict[str, str]) -> Response:
+        """Send the browser to the provider: by a redirect, or by a form if the URL would be too long.
 
-        A program can send no form; without the ID Token, the provider asks the person.
+        A client that shows no pages cannot submit a form. It is redirected without the ID Token, and the provider asks
+        the user to confirm.
         """
         url = with_parameters(endpoint, **parameters)
         if len(url) <= MAX_URL_LENGTH:
@@ -125,8 +128,8 @@ class LogoutEndpoint:
         return redirect(with_parameters(endpoint, **parameters))
 
 
-async def _parameters(request: Request, receive: Receive) -> list[tuple[str, str]]:
-    """Read the query and the form; what cannot be read is no reason to stay signed in."""
+async def _read_parameters(request: Request, receive: Receive) -> list[tuple[str, str]]:
+    """Read the query and the form; parameters that cannot be read are ignored, so that the sign-out goes on."""
     parameters: list[tuple[str, str]] = []
     try:
         parameters += request.parameters()

@@ -1,4 +1,4 @@
-"""GET /auth/session: who am I, for a single-page app. Asking does not keep the session alive."""
+"""GET /auth/session: tells a single-page app who is signed in; the request does not extend the session."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -16,7 +16,7 @@ from asgi_oidc.web.response import Response, json_response
 
 @dataclass(frozen=True, slots=True, repr=False)
 class SessionEndpoint:
-    """Says who is signed in, and until when."""
+    """Returns the signed-in user and the end of the session, as JSON."""
 
     methods: ClassVar[tuple[str, ...]] = ("GET", "HEAD")
 
@@ -27,7 +27,7 @@ class SessionEndpoint:
     urls: EndpointUrls
 
     async def handle(self, request: Request, receive: Receive) -> Response:
-        """Answer 200 with the user and when the session ends, or 401 with where to sign in."""
+        """Return 200 with the user and the end of the session, or 401 with the URL to sign in."""
         active = await self.authenticator.authenticate(request)
         if active is None:
             response = self.pages.problem(401, "login_required", "problem.not_signed_in", login_url=self.urls.login)
