@@ -1,1 +1,1 @@
-"""Signing out: here, at the provider, and the way back from there."""
+"""Signing out: here and at the provider, and what the browser sees when it returns from there."""

@@ -1,4 +1,4 @@
-"""Where a sign-out ends: the browser is back from the provider (RP-Initiated Logout 1.0 §3)."""
+"""Answers the browser when it returns from the provider after a sign-out (RP-Initiated Logout 1.0 §3)."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,16 +12,16 @@ from asgi_oidc.web.request import Request
 from asgi_oidc.web.response import Response, redirect
 
 IsPublic = Callable[[str, str], bool]
-"""Says of a path, as in a URL, and a root path whether anybody may open it."""
+"""Returns whether a path (as in a URL, not decoded) is public, below a root path."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class AfterLogout:
-    """Sends the browser on after a sign-out.
+    """Redirects the browser after a sign-out, or shows the page "You are signed out".
 
     Attributes:
         landing_url: where the provider sends the browser after a sign-out.
-        landing_path: the path of that, None if it is not on our own site.
+        landing_path: its path, None if it is on another site.
         origin, base_path: of `base_url`.
     """
 
@@ -36,7 +36,7 @@ class AfterLogout:
     now: Callable[[], int]
 
     def handle_return(self, request: Request, *, is_signed_in: bool) -> Response | None:
-        """Answer the browser that brings the state of a sign-out; everything else is an ordinary request (None)."""
+        """Answer a request that contains the state of a sign-out; None for any other request."""
         if b"state=" not in request.query or not self._is_landing(request):
             return None
         state = self._read_state(request)
@@ -46,19 +46,22 @@ class AfterLogout:
         return redirect(self.target_url(state.return_to)) if may_show_target else self.signed_out(state)
 
     def signed_out(self, state: LogoutState) -> Response:
-        """Show "You are signed out" if the target page would start a login, which could silently undo the sign-out."""
+        """Return the page "You are signed out".
+
+        It is for targets that would start a login: the provider may sign the user in again silently.
+        """
         login = with_return_to(self.urls.login, state.return_to)
         return self.pages.signed_out(login=login, is_everywhere=state.is_everywhere)
 
     def target_url(self, return_to: str | None) -> str:
-        """Return the URL that a sign-out ends at."""
+        """Return the URL of the page that the user sees after a sign-out."""
         return self.landing_url if return_to is None else self.origin + return_to
 
     def is_target_public(self, return_to: str | None, request: Request) -> bool:
-        """Say whether the page that a sign-out ends at is public; it may be on another site.
+        """Return whether the page after a sign-out is public; a page on another site counts as public.
 
         Args:
-            request: another one, for what the server says of the mount.
+            request: the current one, for another page; it shows whether paths are unambiguous below this mount.
         """
         path = self.landing_path if return_to is None else urlsplit(return_to).path
         if path is None:
@@ -74,6 +77,6 @@ class AfterLogout:
     def _read_state(self, request: Request) -> LogoutState | None:
         try:
             states = [value for name, value in request.parameters() if name == "state"]
-        except RequestRejected:  # no query of the provider
+        except RequestRejected:  # a malformed query, which is not from the provider
             return None
         return self.states.read(states[0], now=self.now()) if len(states) == 1 else None

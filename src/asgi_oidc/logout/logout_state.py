@@ -1,7 +1,7 @@
-"""The `state` of a sign-out at the provider: sealed, it remembers by itself where the browser goes when it is back.
+"""The `state` of a sign-out at the provider: a sealed value that contains the page to show afterwards.
 
-Nothing is left in the browser, so that ten tabs may sign out at once. Whoever brings a state that another browser was
-given gets to a page of our own site, as any link would: nobody is signed in or out by it.
+Nothing is stored in the browser or on the server, so many tabs can sign out at once. A state that is used in another
+browser only leads to a page of our own site, like any link: it signs no user in or out.
 """
 
 from dataclasses import dataclass
@@ -10,15 +10,15 @@ import msgspec
 
 from asgi_oidc.sessions.sealing import Sealer
 
-STATE_LIFETIME = 600  # seconds that a person may stay at the provider
+STATE_LIFETIME = 600  # seconds that a user may stay at the provider
 
 
 class LogoutState(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
-    """What one sign-out has to remember.
+    """The content of the state of one sign-out.
 
     Attributes:
         return_to: path on our own site, checked; None for the page that the provider sends the browser to.
-        is_everywhere: whether the provider was told.
+        is_everywhere: whether the user was also signed out at the provider.
         created_at: seconds since the epoch.
     """
 
@@ -32,16 +32,16 @@ _decoder = msgspec.msgpack.Decoder(LogoutState)
 
 @dataclass(frozen=True, slots=True)
 class LogoutStates:
-    """Writes states and reads them again."""
+    """Seals and opens states."""
 
     sealer: Sealer
 
     def write(self, state: LogoutState) -> str:
-        """Write a state; no two are the same."""
+        """Return a sealed state; each one is different."""
         return self.sealer.seal("logout", "state", msgspec.msgpack.encode(state))
 
     def read(self, sealed: str, *, now: int) -> LogoutState | None:
-        """Read a state of the last ten minutes, None for everything else."""
+        """Return a state that was sealed within the last ten minutes, None for anything else."""
         data = self.sealer.open("logout", "state", sealed)
         if data is None:
             return None

@@ -1,4 +1,4 @@
-"""Signing out: a session here and at its provider, or everything that a user has."""
+"""Signs out: one session here and at its provider, or all sessions of a user."""
 
 from collections.abc import Callable
 from typing import Any
@@ -20,7 +20,7 @@ METADATA_DEADLINE = 3.0  # seconds; a provider that is down does not hold up a s
 
 
 class SignOut:
-    """Ends sessions for good, in all processes that share revocations."""
+    """Ends sessions for good, in all processes that share a revocation feed."""
 
     def __init__(
         self,
@@ -34,7 +34,7 @@ class SignOut:
         *,
         clock: Callable[[], float],
     ) -> None:
-        """Args: clock: seconds since the epoch."""
+        """Take what signing out needs; `clock` returns seconds since the epoch."""
         self._sessions = sessions
         self._revocations = revocations
         self._feed = feed
@@ -45,20 +45,20 @@ class SignOut:
         self._clock = clock
 
     async def everywhere(self, *, sub: str | None, sid: str | None) -> int:
-        """End all sessions of a user, of a session at the provider, or of both; logins in progress as well.
+        """End all sessions of a user, of a session at the provider, or of both, and their logins in progress.
 
         Returns:
-            How many were found; those that are in browsers alone are not.
+            The number of sessions in the store; sessions in cookies cannot be counted.
 
         Raises:
-            StoreUnavailable: it may not have come about: try again.
+            StoreUnavailable: some may not have ended: try again.
         """
         await self._feed.catch_up()
-        # The revocation comes first: a login in progress writes its session, and looks for revocations after that.
+        # The revocation comes first: a login in progress writes its session, and checks for revocations after that.
         revocations = self._revocations.sign_out(sub=sub, sid=sid, now=self._clock())
         try:
             await self._feed.write(revocations)
-        finally:  # a store that takes nothing any more can still give room
+        finally:  # a store that is full refuses the write, but deletions make room
             count = await self._sessions.end_all(sub=sub, sid=sid)
         return count
 
@@ -66,7 +66,7 @@ class SignOut:
         """End a session here and revoke its refresh token, even if the browser disconnects meanwhile.
 
         Returns:
-            The URL where the browser has to sign out at the provider, if there is one.
+            The `end_session_endpoint`, to which the browser has to be sent; None if the provider has none.
         """
 
         async def sign_out() -> str | None:
@@ -74,23 +74,23 @@ class SignOut:
             events.log(events.LOGGED_OUT)
             return await self._end_at_provider(session)
 
-        # A second click waits for the first, and gets the same.
+        # A second click waits for the first, and gets the same result.
         endpoint: str | None = await self._background.run_to_the_end(f"sign-out {digest(session.id)}", sign_out)
         return endpoint
 
     async def _end(self, session: Session) -> None:
         login, now = session.login, int(self._clock())
         if self._revocations.effective_at(login) == AT_ONCE and self._revocations.ended_at(login, now=now) is not None:
-            return  # a second click: nothing is left to end, and who has signed in since stays
+            return  # a second click: the session has ended, and a login since then must not be affected
         has_short_grace = ends_for_good_at(session, self._limits) - now <= REPLACED_GRACE
         is_replaced = has_short_grace or self._revocations.was_replaced(session.id)
         await self._sessions.end(session)
         if is_replaced and login.sid is not None:
-            # A tab that was slow: another one has signed in meanwhile, in the same session at the provider.
+            # Another tab has signed in meanwhile, in the same session at the provider; that session ends as well.
             await self.everywhere(sub=login.sub, sid=login.sid)
 
     async def _end_at_provider(self, session: Session) -> str | None:
-        """Revoke the refresh token, and find out where to sign out at the provider, both at once."""
+        """Revoke the refresh token, and at the same time look up where to sign out at the provider."""
         endpoint: str | None = None
 
         async def find() -> None:

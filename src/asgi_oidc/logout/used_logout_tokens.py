@@ -1,4 +1,4 @@
-"""Each logout token counts once: remembers the `jti` of those that were used (Back-Channel Logout 1.0 §2.6)."""
+"""Prevents the replay of logout tokens: remembers the `jti` of those that were used (Back-Channel Logout 1.0 §2.6)."""
 
 from collections.abc import Callable
 
@@ -20,19 +20,19 @@ class UsedLogoutTokens:
         *,
         now: Callable[[], int],
     ) -> None:
-        """Args: shared: the store that processes share, None if there is none."""
+        """Remember tokens in the store that processes share (`shared`), or else in this process (`replay_cache`)."""
         self._shared = shared
         self._records = records
         self._replay_cache = replay_cache
         self._now = now
 
     async def has(self, jti: str) -> bool:
-        """Say whether the token was used; `StoreUnavailable` if nobody can tell."""
+        """Return whether the token was used; raises `StoreUnavailable` if the store does not answer."""
         key = self._records.once_key(jti)
         return key in self._replay_cache if self._shared is None else await self._shared.get(key) is not None
 
     async def add(self, jti: str, *, forget_at: int) -> None:
-        """Remember that the token was used, until its time alone refuses it."""
+        """Remember that the token was used, until it is refused as expired anyway."""
         key, lifetime = self._records.once_key(jti), forget_at - self._now()
         if self._shared is None:
             self._replay_cache.add(key, now=self._now(), lifetime=lifetime)
