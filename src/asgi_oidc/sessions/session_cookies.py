@@ -255,7 +255,7 @@ def too_large(tokens: Tokens, size: int, *, most: int) -> SessionTooLarge:
     sizes |= {name: len(getattr(tokens, name) or "") for name in ("id_token", "access_token", "refresh_token")}
     largest = sorted(sizes, key=lambda name: -sizes[name])[:MAX_NAMED_PARTS]
     named = ", ".join(f"{name} ({sizes[name]})" for name in largest)
-    return SessionTooLarge(
-        detail=f"the session needs {size} characters in cookies, and at most {most} fit; largest: {named}. Drop claims "
-        "in on_login, request fewer, or keep sessions in a store"
+    return SessionTooLarge(  # the fix comes first, as logs cut long details
+        detail=f"drop claims in on_login, request fewer, or keep sessions in a store: the session needs {size} characters "
+        f"in cookies, and at most {most} fit; largest: {named}"
     )
