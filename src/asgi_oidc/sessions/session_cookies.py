@@ -256,6 +256,6 @@ def too_large(tokens: Tokens, size: int, *, most: int) -> SessionTooLarge:
     largest = sorted(sizes, key=lambda name: -sizes[name])[:MAX_NAMED_PARTS]
     named = ", ".join(f"{name} ({sizes[name]})" for name in largest)
     return SessionTooLarge(  # the fix comes first, as logs cut long details
-        detail=f"drop claims in on_login, request fewer, or keep sessions in a store: the session needs {size} characters "
-        f"in cookies, and at most {most} fit; largest: {named}"
+        detail=f"drop claims in on_login, request fewer, or keep sessions in a store: the session needs {size} "
+        f"characters in cookies, and at most {most} fit; largest: {named}"
     )

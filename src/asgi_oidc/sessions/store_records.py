@@ -128,8 +128,8 @@ class Records:
         record = head + body
         if len(record) > MAX_RECORD_SIZE:
             raise SessionTooLarge(
-                detail=f"drop claims in on_login, or request fewer: the session needs {len(record)} bytes in the store, and "
-                f"at most {MAX_RECORD_SIZE} are allowed"
+                detail=f"drop claims in on_login, or request fewer: the session needs {len(record)} bytes in the "
+                f"store, and at most {MAX_RECORD_SIZE} are allowed"
             )
         return record
 
