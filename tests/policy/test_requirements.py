@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asgi_oidc import Rule
-from asgi_oidc.integrations.route_checks import Wanted
+from asgi_oidc.integrations.route_checks import RequirementKeywords
 from asgi_oidc.policy.requirements import Requirements, Subject, passes, read_check, read_requirements
 from asgi_oidc.principal import User
 
@@ -37,7 +37,7 @@ def test_every_requirement_closes_its_path_and_refuses_a_user_who_lacks_it(name)
 
 def test_routes_can_require_what_rules_can():
     """The integrations take the same keywords."""
-    assert set(Wanted.__annotations__) == {*EXAMPLES, "acr_values", "max_age"}
+    assert set(RequirementKeywords.__annotations__) == {*EXAMPLES, "acr_values", "max_age"}
 
 
 @pytest.mark.parametrize(

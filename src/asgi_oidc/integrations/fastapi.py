@@ -10,7 +10,7 @@ from fastapi.security import SecurityScopes
 from fastapi.security.base import SecurityBase
 from starlette.requests import HTTPConnection
 
-from asgi_oidc.integrations.route_checks import Refusal, Terms, Wanted, check_user, find_user, read_terms
+from asgi_oidc.integrations.route_checks import Refusal, RequirementKeywords, Terms, check_user, find_user, read_terms
 from asgi_oidc.principal import User
 
 
@@ -29,7 +29,7 @@ class SignIn(SecurityBase):
     def __init__(
         self, *, issuer: str | None = None, environ: Mapping[str, str] | None = None, terms: Terms | None = None
     ) -> None:
-        # Read here: FastAPI may write its document before any request could tell who the provider is.
+        # Read here: FastAPI may generate the document before the first request, which would show the provider.
         issuer = issuer or (os.environ if environ is None else environ).get("OIDC_ISSUER")
         self.model = _open_id_connect(issuer) if issuer else _session_cookie()
         self._terms = terms or Terms()
@@ -37,22 +37,22 @@ class SignIn(SecurityBase):
 
     def __eq__(self, other: object) -> bool:
         """Compare by requirements: equal ones are the same key of `app.dependency_overrides`."""
-        found = other.dependency if isinstance(other, params.Depends) else other
-        return isinstance(found, SignIn) and type(found) is type(self) and found._key == self._key
+        dependency = other.dependency if isinstance(other, params.Depends) else other
+        return isinstance(dependency, SignIn) and type(dependency) is type(self) and dependency._key == self._key
 
     def __hash__(self) -> int:
         return hash(self._key)
 
-    async def __call__(self, connection: HTTPConnection, needed: SecurityScopes) -> User:
+    async def __call__(self, connection: HTTPConnection, security_scopes: SecurityScopes) -> User:
         """Return the user.
 
         Raises:
-            HTTPException: 401, nobody is signed in, or a stronger login is needed; 303, the same for a page navigation;
-                403, the user does not meet the requirements.
-            WebSocketException: 4401 or 4403, the same for a websocket.
+            HTTPException: 401 if the user is not signed in or needs a stronger login, or 303 if the request is a page
+                navigation; 403 if the user does not meet the requirements.
+            WebSocketException: for a websocket, 4401 instead of 401, and 4403 instead of 403.
             RuntimeError: the app is not wrapped in `OIDCMiddleware`.
         """
-        match check_user(connection.scope, self._terms.with_scopes(needed.scopes)):
+        match check_user(connection.scope, self._terms.with_scopes(security_scopes.scopes)):
             case User() as user:
                 return user
             case Refusal() as refusal if connection.scope["type"] == "websocket":
@@ -70,13 +70,13 @@ class Requirement(params.Security):
     def __hash__(self) -> int:
         return hash(self.dependency)
 
-    async def __call__(self, connection: HTTPConnection, needed: SecurityScopes) -> User:
+    async def __call__(self, connection: HTTPConnection, security_scopes: SecurityScopes) -> User:
         """Return the user, so that `Depends(require(...))` works too."""
-        return await cast("SignIn", self.dependency)(connection, needed)
+        return await cast("SignIn", self.dependency)(connection, security_scopes)
 
 
 async def optional_user(connection: HTTPConnection) -> User | None:
-    """Return the user, or None if nobody is signed in.
+    """Return the user; None if the user is not signed in.
 
     Raises:
         RuntimeError: the app is not wrapped in `OIDCMiddleware`.
@@ -84,7 +84,7 @@ async def optional_user(connection: HTTPConnection) -> User | None:
     return find_user(connection.scope)
 
 
-def require(**wanted: Unpack[Wanted]) -> Requirement:
+def require(**requirements: Unpack[RequirementKeywords]) -> Requirement:
     """Make a dependency for `dependencies=[require(...)]` or `user: Annotated[User, require(...)]`.
 
     It takes `claims`, `scopes`, `email_domains`, `acr_values` and `max_age`, as `Rule` does. In tests,
@@ -93,12 +93,13 @@ def require(**wanted: Unpack[Wanted]) -> Requirement:
     Raises:
         ValueError: the requirements are invalid.
     """
-    terms = read_terms(**wanted)
+    terms = read_terms(**requirements)
     return Requirement(SignIn(terms=terms), scopes=terms.requirements.scopes)
 
 
 def _key_of(terms: Terms) -> Hashable:
-    # FastAPI asks equal dependencies once in a request. True is equal to 1, which is another thing to ask for.
+    # FastAPI calls equal dependencies once per request. In Python True == 1, but they are different requirements, so
+    # the types of the values are part of the key.
     claims = tuple(
         (name, path, tuple((type(value), value) for value in values))
         for name, path, values in terms.requirements.claims
@@ -107,13 +108,13 @@ def _key_of(terms: Terms) -> Hashable:
 
 
 def _open_id_connect(issuer: str) -> OpenIdConnect:
-    # OpenID Connect Discovery §4.1: a "/" at the end of the issuer is taken off first.
+    # OpenID Connect Discovery §4.1: a trailing "/" of the issuer is removed first.
     return OpenIdConnect(openIdConnectUrl=f"{issuer.removesuffix('/')}/.well-known/openid-configuration")
 
 
 def _session_cookie() -> APIKey:
-    told = "The session cookie: sign in with a browser to get it. Its full name depends on the settings."
-    return APIKey.model_validate({"in": "cookie", "name": "oidc", "description": told})
+    description = "The session cookie: sign in with a browser to get it. Its full name depends on the settings."
+    return APIKey.model_validate({"in": "cookie", "name": "oidc", "description": description})
 
 
 CurrentUser = Annotated[User, Security(SignIn())]

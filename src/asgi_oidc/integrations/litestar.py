@@ -1,4 +1,4 @@
-"""A guard for Litestar that says what a route requires. The user is `request.user`."""
+"""A guard for Litestar that checks the requirements of a route. The user is `request.user`."""
 
 from typing import Any, Unpack
 
@@ -8,12 +8,12 @@ from litestar.exceptions import HTTPException, NotAuthorizedException, Permissio
 from litestar.handlers.base import BaseRouteHandler
 from litestar.types import Guard
 
-from asgi_oidc.integrations.route_checks import Refusal, Wanted, check_user, read_terms
+from asgi_oidc.integrations.route_checks import Refusal, RequirementKeywords, check_user, read_terms
 
-KINDS = {303: HTTPException, 401: NotAuthorizedException, 403: PermissionDeniedException}
+EXCEPTIONS = {303: HTTPException, 401: NotAuthorizedException, 403: PermissionDeniedException}
 
 
-def requires(**wanted: Unpack[Wanted]) -> Guard:
+def requires(**requirements: Unpack[RequirementKeywords]) -> Guard:
     """Make a guard for `guards=[requires(...)]` of a handler, a router or the whole app.
 
     It takes `claims`, `scopes`, `email_domains`, `acr_values` and `max_age`, as `Rule` does. If a login would help, a
@@ -23,13 +23,13 @@ def requires(**wanted: Unpack[Wanted]) -> Guard:
     Raises:
         ValueError: the requirements are invalid.
     """
-    terms = read_terms(**wanted)
+    terms = read_terms(**requirements)
 
     async def guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
         match check_user(connection.scope, terms):
             case Refusal() as refusal if connection.scope["type"] == ScopeType.WEBSOCKET:
                 raise WebSocketException(detail=refusal.title, code=refusal.close_code)
             case Refusal(status, headers, problem) as refusal:
-                raise KINDS[status](detail=refusal.title, status_code=status, headers=headers, extra=problem)
+                raise EXCEPTIONS[status](detail=refusal.title, status_code=status, headers=headers, extra=problem)
 
     return guard

@@ -1,4 +1,4 @@
-"""The signed-in user in Quart, and a decorator that says what a route requires."""
+"""The signed-in user in Quart, and a decorator that checks the requirements of a route."""
 
 import functools
 from collections.abc import Awaitable, Callable, Mapping
@@ -9,23 +9,23 @@ from quart.json import dumps
 from werkzeug.exceptions import Forbidden, Unauthorized
 from werkzeug.local import LocalProxy
 
-from asgi_oidc.integrations.route_checks import Refusal, Wanted, check_user, find_user, read_terms
+from asgi_oidc.integrations.route_checks import Refusal, RequirementKeywords, check_user, find_user, read_terms
 from asgi_oidc.principal import AnonymousUser, User
 
 AsyncHandler = Callable[..., Awaitable[Any]]
 
 
-def requires(**wanted: Unpack[Wanted]) -> Callable[[Callable[..., Any]], AsyncHandler]:
+def requires(**requirements: Unpack[RequirementKeywords]) -> Callable[[Callable[..., Any]], AsyncHandler]:
     """Run a handler only for users who meet the requirements. Place it below `@app.get(...)` or `@app.websocket(...)`.
 
     It takes `claims`, `scopes`, `email_domains`, `acr_values` and `max_age`, as `Rule` does. If a login would help, a
-    page navigation is redirected to it, and any other request gets 401. Otherwise the answer is 403, which an
+    page navigation is redirected to it, and any other request gets 401. Otherwise the response is 403, which an
     `@app.errorhandler(403)` can turn into a page. Websockets are closed with 4401 or 4403.
 
     Raises:
         ValueError: the requirements are invalid.
     """
-    terms = read_terms(**wanted)
+    terms = read_terms(**requirements)
 
     def decorate(handler: Callable[..., Any]) -> AsyncHandler:
         @functools.wraps(handler)
@@ -35,7 +35,7 @@ def requires(**wanted: Unpack[Wanted]) -> Callable[[Callable[..., Any]], AsyncHa
                     await websocket.close(refusal.close_code, refusal.title)
                     return None
                 case Refusal() as refusal:
-                    return _answer(refusal)
+                    return _respond(refusal)
             return await current_app.ensure_async(handler)(*args, **kwargs)
 
         return guarded
@@ -43,17 +43,17 @@ def requires(**wanted: Unpack[Wanted]) -> Callable[[Callable[..., Any]], AsyncHa
     return decorate
 
 
-def _answer(refusal: Refusal) -> Response:
-    answer = Response(dumps(refusal.problem), refusal.status, content_type="application/problem+json")
-    answer.headers.update(refusal.headers)
+def _respond(refusal: Refusal) -> Response:
+    response = Response(dumps(refusal.problem), refusal.status, content_type="application/problem+json")
+    response.headers.update(refusal.headers)
     if refusal.status == 303:
-        return answer
-    raise (Forbidden if refusal.status == 403 else Unauthorized)(refusal.title, answer)
+        return response
+    raise (Forbidden if refusal.status == 403 else Unauthorized)(refusal.title, response)
 
 
 def _scope() -> Mapping[str, Any]:
     connection = websocket if has_websocket_context() else request
-    return cast("Mapping[str, Any]", connection.scope)  # Quart's type leaves no room for what a middleware adds
+    return cast("Mapping[str, Any]", connection.scope)  # Quart's type has no keys that a middleware adds
 
 
 def _current_user() -> User | AnonymousUser:

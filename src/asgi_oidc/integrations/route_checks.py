@@ -21,8 +21,8 @@ CLOSE_FORBIDDEN = 4403
 Scope = Mapping[str, Any]
 
 
-class Wanted(TypedDict, total=False):
-    """What a route requires of its user; each keyword has the same meaning as in `Rule`."""
+class RequirementKeywords(TypedDict, total=False):
+    """Keywords for the requirements of a route; each means the same as in `Rule`."""
 
     claims: Mapping[str | ClaimPath, Scalar | Sequence[Scalar]] | None
     scopes: Sequence[str] | None
@@ -33,7 +33,7 @@ class Wanted(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """The requirements of a route, checked. If there are none, every signed-in user may use it."""
+    """The validated requirements of a route; by default, every signed-in user may use it."""
 
     requirements: Requirements = field(default_factory=Requirements)
     authentication: AuthenticationRequest = ANY_LOGIN
@@ -45,7 +45,7 @@ class Terms:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """The answer in place of the route's own.
+    """The response to send instead of calling the route.
 
     Attributes:
         status: 303 for a page navigation if a login would help, otherwise 401 or 403.
@@ -85,7 +85,7 @@ def read_terms(
 
 
 def find_user(scope: Scope) -> User | None:
-    """Return the user of a request, or None if nobody is signed in.
+    """Return the user of a request; None if the user is not signed in.
 
     Raises:
         RuntimeError: the app is not wrapped in `OIDCMiddleware`.
@@ -100,7 +100,7 @@ def find_user(scope: Scope) -> User | None:
 
 
 def check_user(scope: Scope, terms: Terms) -> User | Refusal:
-    """Return the user if the requirements are met, otherwise the answer to send instead.
+    """Return the user if the requirements are met, otherwise the response to send instead.
 
     Args:
         scope: as the middleware passes it to the app.
@@ -111,11 +111,11 @@ def check_user(scope: Scope, terms: Terms) -> User | Refusal:
     user = find_user(scope)
     if user is None:
         return _login_needed(scope, terms.authentication, "login_required", "Please sign in")
-    domains = user._trusted_email_domains  # of the middleware that handed the user over; not for apps to see
+    domains = user._trusted_email_domains  # a setting of the middleware, which apps do not need
     subject = Subject(user.claims, scope["auth"].scopes, trusted_email_domains=domains)
-    if (need := terms.requirements.unmet(subject)) is not None:
-        scopes = terms.requirements.scopes if need.startswith("scopes") else ()
-        return _forbidden(scope, need, scopes, hint=terms.requirements.hint(subject))
+    if (unmet := terms.requirements.unmet(subject)) is not None:
+        scopes = terms.requirements.scopes if unmet.startswith("scopes") else ()
+        return _forbidden(scope, unmet, scopes, hint=terms.requirements.hint(subject))
     if not scope["oidc"].meets(
         acr_values=terms.authentication.acr_values or None, max_age=terms.authentication.max_age
     ):
@@ -133,22 +133,25 @@ def _login_needed(scope: Scope, authentication: AuthenticationRequest, error: st
     if is_page:
         return _refusal(303, error, title, {"location": url}, login_url=url)
     events.log(events.LOGIN_REQUIRED, status=401, method=request.method)
-    leads_there = {"hx-redirect": url} if request.is_htmx else {}
+    htmx_redirect = {"hx-redirect": url} if request.is_htmx else {}
     if error == "login_required":
-        return _refusal(401, error, title, {**_challenge(oidc), **leads_there}, login_url=url)
-    asked: dict[str, object] = {"acr_values": list(authentication.acr_values)} if authentication.acr_values else {}
-    asked |= {} if authentication.max_age is None else {"max_age": authentication.max_age}
-    challenge = _challenge(oidc, error=error, **authentication.parameters) | leads_there
-    return _refusal(401, error, title, challenge, login_url=url, **asked)
+        return _refusal(401, error, title, {**_challenge(oidc), **htmx_redirect}, login_url=url)
+    members: dict[str, object] = {"acr_values": list(authentication.acr_values)} if authentication.acr_values else {}
+    members |= {} if authentication.max_age is None else {"max_age": authentication.max_age}
+    challenge = _challenge(oidc, error=error, **authentication.parameters) | htmx_redirect
+    return _refusal(401, error, title, challenge, login_url=url, **members)
 
 
-def _forbidden(scope: Scope, need: str, scopes: Sequence[str], *, hint: str | None) -> Refusal:
-    """Refuse without offering a login. Only the log says what is missing, except for scopes (RFC 6750 §3.1)."""
+def _forbidden(scope: Scope, unmet: str, scopes: Sequence[str], *, hint: str | None) -> Refusal:
+    """Return a 403 without a login, which would not help.
+
+    Only the log names the requirement, except for scopes, which the response names (RFC 6750 §3.1).
+    """
     reference, method = secrets.token_hex(6), scope.get("method", "GET")
-    events.log(events.ACCESS_DENIED, status=403, method=method, why=need, hint=hint, reference=reference)
-    error, told = ("insufficient_scope", {"scope": " ".join(scopes)}) if scopes else ("forbidden", {})
-    challenge = _challenge(scope["oidc"], error=error, **told)
-    return _refusal(403, error, "This user may not do that", challenge, reference=reference, **told)
+    events.log(events.ACCESS_DENIED, status=403, method=method, why=unmet, hint=hint, reference=reference)
+    error, members = ("insufficient_scope", {"scope": " ".join(scopes)}) if scopes else ("forbidden", {})
+    challenge = _challenge(scope["oidc"], error=error, **members)
+    return _refusal(403, error, "This user may not do that", challenge, reference=reference, **members)
 
 
 def _refusal(status: int, error: str, title: str, headers: Mapping[str, str], **members: object) -> Refusal:
@@ -162,14 +165,14 @@ def _challenge(oidc: OIDC, **parameters: str) -> dict[str, str]:
 
 
 def _read_request(scope: Scope) -> Request:
-    # Frameworks take mounts off the path (Litestar); the raw one stays as the browser sent it.
+    # Some frameworks strip mounts from the path (Litestar), but not from the raw path.
     raw = scope.get("raw_path")
-    asked = {**scope, "path": unquote(raw)} if isinstance(raw, bytes) else scope
-    return Request(scope, read_path(asked, base_path=scope["oidc"].base_path))
+    unstripped = {**scope, "path": unquote(raw)} if isinstance(raw, bytes) else scope
+    return Request(scope, read_path(unstripped, base_path=scope["oidc"].base_path))
 
 
 def _page_of(request: Request, oidc: OIDC) -> str | None:
-    # A script's user comes back to the page that the script runs on, not to the script's URL.
+    # After the login, the user comes back to the page that the script runs on, not to the URL that it calls.
     origin = "/".join(oidc.login_url().split("/", 3)[:3])
     page_url = request.page_url
     return page_url.removeprefix(origin) if page_url.startswith(f"{origin}/") else None
