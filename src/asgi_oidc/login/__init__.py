@@ -1,1 +1,1 @@
-"""From the page that needs a user to the session: everything between the start of a login and its end."""
+"""Logins: everything from the request that needs a user to the new session."""

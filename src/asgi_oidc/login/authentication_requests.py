@@ -1,4 +1,4 @@
-"""How a login shall be done, sealed into the URL that starts it: nobody but this site can ask for anything."""
+"""The parameter `ask` of the login URL: what a login must satisfy, sealed, so that only this site can write it."""
 
 from dataclasses import dataclass
 
@@ -7,13 +7,17 @@ import msgspec
 from asgi_oidc.protocol.step_up import ANY_LOGIN, AuthenticationRequest
 from asgi_oidc.sessions.sealing import Sealer
 
-# A page with such a URL may stay open for as long as the session behind it, 12 hours by default. An old one, found in a
-# history or a log, leads to a plain login: if the page needs more, its rule asks for that afterwards.
+# A page with such a URL may stay open as long as its session, 12 hours by default. An older URL, such as from a browser
+# history or a log, leads to a plain login; if the page needs more, its rule starts a step-up afterwards.
 REQUEST_LIFETIME = 43_200  # seconds
 
 
 class SealedRequest(msgspec.Struct, frozen=True, array_like=True):
-    """What is asked for, and since when, in seconds since the epoch."""
+    """The content of the parameter.
+
+    Attributes:
+        created_at: seconds since the epoch.
+    """
 
     authentication: AuthenticationRequest
     created_at: int
@@ -24,16 +28,16 @@ _decoder = msgspec.msgpack.Decoder(SealedRequest)
 
 @dataclass(frozen=True, slots=True)
 class AuthenticationRequests:
-    """Writes the parameter `ask` of our login URL, and reads it again."""
+    """Seals and opens the parameter `ask` of our login URL."""
 
     sealer: Sealer
 
     def write(self, authentication: AuthenticationRequest, *, now: int) -> str:
-        """Write a value for a URL."""
+        """Return a sealed value for a URL."""
         return self.sealer.seal("ask", "ask", msgspec.msgpack.encode(SealedRequest(authentication, now)))
 
     def read(self, text: str, *, now: int) -> AuthenticationRequest:
-        """Read a value; what we did not write, or too long ago, asks for nothing."""
+        """Return the authentication request; a plain login if the value is not ours or too old."""
         data = self.sealer.open("ask", "ask", text)
         if data is None:
             return ANY_LOGIN

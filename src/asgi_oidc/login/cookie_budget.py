@@ -1,4 +1,4 @@
-"""Keeps our cookies within what a proxy takes: what is needed least goes when a response would add too much."""
+"""Keeps our cookies within the size that proxies accept: deletes the least needed ones before they get too large."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,18 +10,22 @@ from asgi_oidc.web.cookie_size import LOGIN_SHARE, MAX_COOKIE_HEADER, SMALL_COOK
 
 @dataclass(frozen=True, slots=True)
 class CookieBudget:
-    """Keeps the cookies of one middleware within their bounds."""
+    """Keeps the cookies of one middleware within their limits.
+
+    Attributes:
+        stem: how the names of all our cookies begin.
+    """
 
     stem: str
     transactions: Transactions
     forms: InterruptedForms
 
     def room_for_logins(self, cookies: Mapping[str, str], *, form: str = "") -> int:
-        """Return the bytes that all logins in progress may take, the new one included.
+        """Return the bytes that the cookies of all logins in progress may take, including a new one.
 
         Args:
-            cookies: all of ours that the browser sent, those of other middlewares too.
-            form: a sealed form that will be kept beside them.
+            cookies: all of ours that the browser sent, including those of other middlewares.
+            form: a sealed form that will be kept in another cookie.
         """
         logins = set(self.transactions.names(cookies))
         others = {name: value for name, value in cookies.items() if name not in logins}
@@ -31,7 +35,7 @@ class CookieBudget:
         )
 
     def has_room_for(self, form: str, cookies: Mapping[str, str]) -> bool:
-        """Say whether a form can be kept beside what the browser has, and a login."""
+        """Return whether there is room for a form, in addition to the present cookies and a login in progress."""
         logins = set(self.transactions.names(cookies))
         others = {name: value for name, value in self._own(cookies).items() if name not in logins}
         return size_of(self.forms.with_form(others, form)) + SMALL_COOKIES_SHARE + LOGIN_SHARE <= MAX_COOKIE_HEADER
@@ -43,7 +47,7 @@ class CookieBudget:
 
         Args:
             cookies: all of ours that the browser sent.
-            keeps_form: whether logins in progress give way before the form that is kept.
+            keeps_form: whether logins in progress are deleted before the form.
         """
         after = cookies_after(self._own(cookies), lines)
         too_much = size_of(after) - MAX_COOKIE_HEADER

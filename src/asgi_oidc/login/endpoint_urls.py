@@ -1,4 +1,4 @@
-"""The URLs of our own endpoints, as links in pages and in answers to programs."""
+"""The URLs of our endpoints, for links in pages and for JSON responses."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -9,12 +9,12 @@ from asgi_oidc.protocol.step_up import ANY_LOGIN, AuthenticationRequest
 
 @dataclass(frozen=True, slots=True)
 class EndpointUrls:
-    """Absolute URLs of ours, to put into pages.
+    """Absolute URLs of our endpoints.
 
     Attributes:
-        base_path: what stands before the app's own paths in a browser's address.
-        read_authentication: checks what the app asks for: `acr_values` and `max_age`.
-        sealed: writes how a login shall be done, so that nobody else can ask for it.
+        base_path: the path of `base_url`, which comes before the app's own paths.
+        read_authentication: checks the `acr_values` and `max_age` that an app requests.
+        sealed: seals an authentication request, so that only this site can write one.
     """
 
     login: str
@@ -25,14 +25,14 @@ class EndpointUrls:
     sealed: Callable[[AuthenticationRequest], str] = field(repr=False)
 
     def login_for(self, authentication: AuthenticationRequest, return_to: str | None) -> str:
-        """Write the URL that starts a login of that kind."""
-        # The return path comes last, so that a script may add a fragment to it.
+        """Return the URL that starts a login with these requirements."""
+        # The return path comes last, so that a script can append a fragment to it.
         return _with_parameters(
             self.login, self._ask_parameter(authentication) | ({"return_to": return_to} if return_to else {})
         )
 
     def form_for(self, authentication: AuthenticationRequest) -> str:
-        """Write the URL that keeps a form and starts such a login."""
+        """Return the URL that keeps an interrupted form and starts such a login."""
         return _with_parameters(self.form, self._ask_parameter(authentication))
 
     def _ask_parameter(self, authentication: AuthenticationRequest) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Revokes the refresh token of a login that failed, unless a valid session of the same browser may share it."""
+"""Revokes the refresh token of a failed login, unless a valid session of the same browser may share it."""
 
 from collections.abc import Callable
 
@@ -13,7 +13,7 @@ from asgi_oidc.web.request import Request
 
 
 class FailedLoginTokens:
-    """Gives back what a failed login got from the provider."""
+    """Revokes the tokens that a failed login got from the provider."""
 
     __slots__ = ("_limits", "_now", "_revocations", "_revoker", "_sessions", "_transactions")
 
@@ -40,7 +40,7 @@ class FailedLoginTokens:
         """Revoke the refresh token of a failed login if no other session may depend on it.
 
         Args:
-            sub: who signed in, None if the ID Token was not accepted.
+            sub: of the user who signed in, None if the ID Token was not accepted.
         """
         try:
             is_shared = await self._may_be_shared(request, transaction, sub)
@@ -51,16 +51,16 @@ class FailedLoginTokens:
 
     async def _may_be_shared(self, request: Request, transaction: Transaction, sub: str | None) -> bool:
         cookies, sessions = request.cookies, self._sessions
-        if transaction.form_post:  # a form of the provider's site does not bring the cookies of sessions along
+        if transaction.form_post:  # a form post from the provider's site does not bring session cookies along
             return True
-        if self._transactions.has_others(transaction.state, cookies):  # another tab may become a session any moment
+        if self._transactions.has_others(transaction.state, cookies):  # another tab may complete its login any moment
             return True
-        if len(session_names(cookies)) > sessions.has_cookie(cookies):  # of another middleware, maybe the same client
+        if len(session_names(cookies)) > sessions.has_cookie(cookies):  # another middleware's, maybe of the same client
             return True
         if not sessions.has_cookie(cookies):
             return False
         active = await sessions.open(cookies)
-        if active is None:  # it is gone from the store, or nobody here can read it
+        if active is None:  # it is not in the store any more, or cannot be read with our secrets
             return sub is None or await sessions.may_have_active_session(sub=sub, sid=None)
         session = active.session
         if sub is not None and sub != session.login.sub:

@@ -1,4 +1,4 @@
-"""A checked login becomes a session: new at every login, and older ones end."""
+"""Completes a checked login: creates the new session, and ends the sessions that it replaces."""
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
@@ -22,23 +22,23 @@ from asgi_oidc.web.request import Request
 
 Claims = Mapping[str, Any]
 
-MAX_REPLACED = 8  # sessions that one took over from and that may still be within their grace
+MAX_REPLACED = 8  # replaced sessions that a session remembers, as they may still be within their grace
 
 
 @dataclass(frozen=True, slots=True)
 class LoginStart:
-    """The id of a new session, and the moment before the provider is asked for its tokens."""
+    """The id of a new session, and the moment before the token call."""
 
     session_id: str = field(repr=False)
     moment: Moment
 
 
 class Replaced(NamedTuple):
-    """A session that a new one takes the place of.
+    """A session that a new one replaces.
 
     Attributes:
-        grace: seconds that it lives on.
-        login: of another user, where the browser showed it.
+        grace: seconds for which it stays valid.
+        login: if it belongs to another user and the browser sent its cookie; else None.
     """
 
     session_id: str
@@ -60,7 +60,7 @@ class LoginFinisher:
         *,
         clock: Callable[[], float],
     ) -> None:
-        """Args: clock: seconds since the epoch."""
+        """Take what completing a login needs; `clock` returns seconds since the epoch."""
         self._sessions = sessions
         self._authenticator = authenticator
         self._revocations = revocations
@@ -70,7 +70,7 @@ class LoginFinisher:
         self._clock = clock
 
     def begin(self, transaction: Transaction) -> LoginStart:
-        """Note who was signed out before, as far as that is known here."""
+        """Record which revocations are known before the token call: only later ones affect the new session."""
         return LoginStart(transaction.session_id, self._revocations.moment(now=self._clock()))
 
     def new_session(
@@ -84,14 +84,14 @@ class LoginFinisher:
         scope: str,
         from_access_token: Collection[str] = (),
     ) -> Session:
-        """Make a session of what a login gave.
+        """Return the session of a login.
 
         Args:
             id_token_claims: claims of the ID Token.
-            claims: the same with those of userinfo, and of the access token.
-            admitted: what `on_login` made of them.
+            claims: the same with the claims of userinfo and of the access token.
+            admitted: the claims as `on_login` has changed them.
             scope: as granted.
-            from_access_token: names of the claims that the access token alone gave.
+            from_access_token: names of the claims that only the access token contains.
         """
         sid, expires_in, now = id_token_claims.get("sid"), answer.expires_in, self._now()
         sid = sid if isinstance(sid, str) else None
@@ -121,15 +121,15 @@ class LoginFinisher:
         return Session(login=login, tokens=tokens, seen_at=now)
 
     async def sign_in(self, request: Request, session: Session, transaction: Transaction) -> list[bytes]:
-        """Write a new session in the place of older ones, unless the person signs out, or is signed out, meanwhile.
+        """Save a new session and end those that it replaces, unless the user signs out, or is signed out, meanwhile.
 
         Returns:
             Set-Cookie lines.
 
         Raises:
-            RequestRejected: the person has signed out while this login was under way.
-            SessionTooLarge: it does not fit into cookies.
-            StoreUnavailable: it could not be written.
+            RequestRejected: the user has signed out, or was signed out, during this login.
+            SessionTooLarge: the session does not fit into cookies or the store.
+            StoreUnavailable: the session could not be saved.
         """
         self._check_not_signed_out(transaction)
         replaced = await self._find_replaced(request, session, transaction)
@@ -142,10 +142,12 @@ class LoginFinisher:
         try:
             await self._feed.catch_up()
             if self._revocations.is_revoked(session.login, now=self._now()):
-                raise RequestRejected("signed_out_meanwhile", "the provider has signed the user out")
-            self._check_not_signed_out(transaction)  # again: a store takes its time
+                raise RequestRejected(
+                    "signed_out_meanwhile", "the user was signed out during this login, at the provider or by the app"
+                )
+            self._check_not_signed_out(transaction)  # again: the calls to the store may have taken a while
             for old in [old for old in replaced if not old.grace]:
-                # Another user's: it ends, or nobody signs in.
+                # Another user's session: if it cannot be ended, the login fails.
                 await self._sessions.expire_with_grace(
                     old.session_id, grace=0, successor=session.login, other=old.login
                 )
@@ -153,7 +155,7 @@ class LoginFinisher:
             await self._sessions.end(session)
             raise
         except StoreUnavailable:
-            # It has taken over from nothing yet: the session that the browser has goes on.
+            # The sessions that it was to replace go on, so they must not end with it.
             login = msgspec.structs.replace(session.login, replaced=[])
             await self._sessions.end(msgspec.structs.replace(session, login=login))
             raise
@@ -165,19 +167,22 @@ class LoginFinisher:
     def _check_not_signed_out(self, transaction: Transaction) -> None:
         before = transaction.before
         if before is not None and self._revocations.is_ended(before.session):
-            raise RequestRejected("signed_out_meanwhile", "the session that this login began with was signed out")
+            raise RequestRejected(
+                "signed_out_meanwhile",
+                "the user has signed out of the session that the browser had when this login started",
+            )
 
     async def _expire_with_grace(self, session_id: str, *, grace: int, successor: Login) -> None:
         try:
             await self._sessions.expire_with_grace(session_id, grace=grace, successor=successor)
-        except StoreUnavailable as error:  # the new session stands, and a sign-out will end the old one with it
+        except StoreUnavailable as error:  # the new session is valid, and a sign-out will end the old one with it
             events.log(events.STORE_FAILED, code=error.code, detail=error.detail)
 
     async def _find_replaced(self, request: Request, new: Session, transaction: Transaction) -> list[Replaced]:
-        """Name the sessions that this browser had, now and when the login started, and how long each lives on.
+        """Return the sessions that this browser has now, and had when the login started, each with its grace.
 
-        Another user's ends now. The same user's has a short grace, or a second tab would be thrown out by the
-        login of the first; the new session knows its id, so that a sign-out ends both.
+        A session of another user ends at once. One of the same user has a short grace, or the login in one tab would
+        interrupt requests of another tab. The new session contains its id, so that a sign-out ends both.
         """
         active, before = await self._authenticator.find_even_if_over(request), transaction.before
         self._stale_cookies.expect_login(request)

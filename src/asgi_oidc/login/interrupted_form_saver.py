@@ -1,4 +1,4 @@
-"""Saves a form that was sent without a session: sealed, for its page to carry until the login has ended."""
+"""Saves a form that was submitted without a session: sealed, in the page that leads to the login."""
 
 import secrets
 from collections.abc import Callable
@@ -18,12 +18,12 @@ from asgi_oidc.web.asgi_types import Receive
 from asgi_oidc.web.request import Request, read_form
 from asgi_oidc.web.return_to import ReturnPaths
 
-FORM_ID_BYTES = 12  # random
-MAX_PAGE_LENGTH = 1024  # characters of a way back to the page of a form; it is sealed twice, and must fit into a cookie
+FORM_ID_BYTES = 12  # random bytes in the id of a form
+MAX_PAGE_LENGTH = 1024  # characters of the path of a form's page; it is sealed twice, and must fit into a cookie
 
 
 class InterruptedFormSaver:
-    """Saves interrupted forms where the setting `keep_forms` wants that, and remembers the page of the others."""
+    """Saves interrupted forms if `keep_forms` is set; of other forms, it remembers only the page."""
 
     __slots__ = ("_authenticator", "_budget", "_forms", "_is_on", "_now", "_origin", "_return_paths")
 
@@ -46,11 +46,11 @@ class InterruptedFormSaver:
         self._now = now
 
     async def save(self, request: Request, receive: Receive | None, *, target: str | None) -> str | None:
-        """Seal a form; None if it is not ours to keep, too large, or cannot be sent again as it was.
+        """Return a form, sealed; None if it is not from our site, is too large, or could not be sent again unchanged.
 
         Args:
-            receive: gives the body, None if it may have been read.
-            target: path that the form was sent to; None if nothing may be sent there.
+            receive: of the request, for the body; None if the body may have been read already.
+            target: path that the form was sent to; None if it must not be sent there again.
         """
         is_own = request.wants_page and request.is_form and request.is_same_origin(self._origin)
         if not (self._is_on and is_own) or receive is None or target is None:
@@ -60,7 +60,7 @@ class InterruptedFormSaver:
             before = await self._authenticator.find_even_if_over(request)
         except (RequestRejected, StoreUnavailable):
             return None
-        if any("\0" in text for pair in pairs for text in pair):  # an HTML parser makes another character of it
+        if any("\0" in text for pair in pairs for text in pair):  # HTML parsers replace this character
             return None
         form = InterruptedForm(
             target=target,
@@ -75,6 +75,6 @@ class InterruptedFormSaver:
         return sealed if fits else None
 
     def remember_page(self, page: str | None) -> str:
-        """Seal the page of a form that is not kept, so that the user finds back to it after the login."""
+        """Return the page of a form that is not kept, sealed, so that the user can return to it after the login."""
         page = page if page is not None and len(page) <= MAX_PAGE_LENGTH else None
         return self._forms.seal(InterruptedForm(target="", page=page, pairs=[], sub=None, created_at=self._now()))

@@ -1,4 +1,7 @@
-"""A form that found nobody signed in: kept sealed in the browser until its user is back, and sent if they agree."""
+"""Interrupted forms: a form submitted without a session is kept, sealed, in the browser, and sent after the login.
+
+It is only sent once the user has confirmed it.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,23 +11,23 @@ import msgspec
 from asgi_oidc.sessions.sealing import Sealer
 from asgi_oidc.web.cookies import CookieStyle
 
-_CLAIM = "claim"  # what is sealed, beside forms
-CLAIM_PARAMETER = "claim"  # of the page that offers a form: which session its login became
+_CLAIM = "claim"  # the name that form claims are sealed for
+CLAIM_PARAMETER = "claim"  # URL parameter of the page that offers the form: which session the form's login has created
 FORM_LIFETIME = 600  # seconds; as long as a login may take
-MAX_FORM_SIZE = 2048  # bytes of a form that is kept; it has to fit into one cookie
-MAX_SEALED_FORM_LENGTH = 3800  # characters of it, sealed; with its name and attributes it stays below 4096 bytes
+MAX_FORM_SIZE = 2048  # bytes of a form's body; it has to fit into one cookie
+MAX_SEALED_FORM_LENGTH = 3800  # characters of a sealed form; with its name and attributes below 4096 bytes
 
 
 class InterruptedForm(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
-    """A form as it was sent.
+    """A form as it was submitted.
 
     Attributes:
         target: path and query on our own site that it was sent to, checked.
-        page: path of the page that it stands on, checked; None where that is not known.
+        page: path of the page that contains the form, checked; None if it is not known.
         pairs: names and values, in order.
-        sub: digest of the user whose session was over; None where there was none.
+        sub: digest of the user whose session was over; None if there was no session.
         created_at: seconds since the epoch.
-        id: of the form, which the login knows that is started from its page.
+        id: random id, by which the login that the form starts refers to it.
     """
 
     target: str
@@ -35,20 +38,25 @@ class InterruptedForm(msgspec.Struct, frozen=True, array_like=True, kw_only=True
     id: str = ""
 
     def __repr__(self) -> str:
-        return f"KeptForm(created_at={self.created_at})"
+        return f"InterruptedForm(created_at={self.created_at})"
 
     def __rich_repr__(self) -> list[tuple[str, int]]:
         return [("created_at", self.created_at)]
 
 
 class FormClaim(msgspec.Struct, frozen=True, array_like=True):
-    """That the login of a form became a session: ids of both."""
+    """Links a form to the session that its login has created.
+
+    Attributes:
+        form: id of the form.
+        session: id of the session.
+    """
 
     form: str
     session: str
 
     def __repr__(self) -> str:
-        return "Claim(...)"
+        return "FormClaim(...)"
 
 
 _decoder = msgspec.msgpack.Decoder(InterruptedForm)
@@ -57,7 +65,7 @@ _claims = msgspec.msgpack.Decoder(FormClaim)
 
 @dataclass(frozen=True, slots=True)
 class InterruptedForms:
-    """Seals a form, for a page of ours and then for the one cookie that holds the newest."""
+    """Seals forms, first for a page of ours, then for the cookie, which contains the newest form only."""
 
     sealer: Sealer
     style: CookieStyle
@@ -68,7 +76,7 @@ class InterruptedForms:
         return self.sealer.seal("form", self._name, msgspec.msgpack.encode(form))
 
     def open(self, sealed: str, *, now: int) -> InterruptedForm | None:
-        """Open what `seal` made in the last ten minutes."""
+        """Return the form, None if it was not sealed by `seal` within the last ten minutes."""
         data = self.sealer.open("form", self._name, sealed)
         if data is None:
             return None
@@ -79,15 +87,15 @@ class InterruptedForms:
         return form if abs(now - form.created_at) < FORM_LIFETIME else None
 
     def find(self, cookies: Mapping[str, str], *, now: int) -> InterruptedForm | None:
-        """Return the form that this browser has kept."""
+        """Return the form in the browser's cookie."""
         return self.open(cookies.get(self._name, ""), now=now)
 
     def write_claim(self, claim: FormClaim) -> str:
-        """Seal what makes a form that had no user that of a session."""
+        """Return a sealed claim: with it, a session may send a form that was submitted without a user."""
         return self.sealer.seal("form", _CLAIM, msgspec.msgpack.encode(claim))
 
     def read_claim(self, sealed: str) -> FormClaim | None:
-        """Open what `write_claim` made."""
+        """Return the claim, None if it was not sealed by `write_claim`."""
         data = self.sealer.open("form", _CLAIM, sealed)
         try:
             return None if data is None else _claims.decode(data)
@@ -95,31 +103,33 @@ class InterruptedForms:
             return None
 
     def delete_others(self, cookies: Mapping[str, str], *, sub: str, form: str | None, now: int) -> list[bytes]:
-        """Forget the form of somebody else, or of nobody, when a user signs in.
+        """Delete the form when a user signs in, unless it is this user's.
+
+        A form that was submitted without a user is theirs only if it started the login.
 
         Args:
             sub: digest of the user.
-            form: id of the form whose login that was, None for any other login.
+            form: id of the form that started the login, None for any other login.
         """
         kept = self.find(cookies, now=now) if self._name in cookies else None
         is_own = kept is not None and (kept.sub == sub or kept.id == form)
         return [] if is_own else self.delete(cookies)
 
     def delete_sent(self, cookies: Mapping[str, str], *, target: str, now: int) -> list[bytes]:
-        """Forget the form when it is the one that was just sent there."""
+        """Delete the form if it is the one that was just sent to `target`."""
         kept = self.find(cookies, now=now) if self._name in cookies else None
         return self.delete(cookies) if kept is not None and kept.target == target else []
 
     def set_cookie(self, sealed: str) -> bytes:
-        """Write the cookie."""
+        """Write the cookie with a sealed form."""
         return self.style.set_cookie(self._name, sealed, max_age=FORM_LIFETIME)
 
     def with_form(self, cookies: Mapping[str, str], sealed: str) -> dict[str, str]:
-        """Say which cookies a browser has that keeps a form besides, or none where `sealed` is empty."""
+        """Return the cookies of a browser that also keeps a form; no form if `sealed` is empty."""
         return {**cookies, self._name: sealed} if sealed else dict(cookies)
 
     def delete(self, cookies: Mapping[str, str]) -> list[bytes]:
-        """Forget the form."""
+        """Delete the form, if the browser has one."""
         return [self.style.delete_cookie(self._name)] if self._name in cookies else []
 
     @property

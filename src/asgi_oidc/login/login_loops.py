@@ -1,6 +1,6 @@
-"""How often a browser has just signed in, so that nobody is sent round in circles.
+"""Detects login loops: counts how often a browser has just signed in.
 
-A cookie of its own, for some seconds: what goes wrong in a loop is that the session is lost.
+The count is in a short-lived cookie of its own, not in the session: in a loop, it is the session that gets lost.
 """
 
 from collections.abc import Mapping
@@ -11,20 +11,15 @@ import msgspec
 from asgi_oidc.sessions.sealing import Sealer
 from asgi_oidc.web.cookies import CookieStyle
 
-LOOP_WINDOW = (
-    10  # seconds from one login to the next that count as one after the other: no person was at work in between
-)
-MAX_LOGINS_IN_A_ROW = (
-    4  # logins one after the other; browsers give up after some twenty redirects, which are five or six logins
-)
+LOOP_WINDOW = 10  # seconds from one login to the next within which they count as in a row: no user is that fast
+MAX_LOGINS_IN_A_ROW = 4  # browsers give up after about twenty redirects, which are five or six logins
 
 
 class LoginCount(msgspec.Struct, frozen=True, array_like=True):
-    """Logins one after the other.
+    """A number of logins in a row.
 
     Attributes:
-        count: how many.
-        began_at, ended_at: of the last one, in seconds since the epoch.
+        began_at, ended_at: start and end of the last one, in seconds since the epoch.
     """
 
     count: int
@@ -37,7 +32,11 @@ _decoder = msgspec.msgpack.Decoder(LoginCount)
 
 @dataclass(frozen=True, slots=True)
 class LoginLoops:
-    """Counts the logins of a browser."""
+    """Counts the logins of a browser, in a cookie.
+
+    Attributes:
+        idle: `session_idle` in seconds; after that, a new login is expected, and no sign of a loop.
+    """
 
     sealer: Sealer
     style: CookieStyle
@@ -45,7 +44,7 @@ class LoginLoops:
     idle: int
 
     def count(self, cookies: Mapping[str, str], *, now: int) -> int:
-        """Return how often this browser has signed in just before."""
+        """Return the number of logins in a row that this browser has just completed."""
         data = self.sealer.open("rounds", self._name, cookies.get(self._name, ""))
         if data is None:
             return 0
@@ -53,8 +52,8 @@ class LoginLoops:
             last = _decoder.decode(data)
         except (ValueError, RecursionError):
             return 0
-        # The clocks of two servers may differ: that is one way into a loop, and must not hide it. The server that sent
-        # the browser to the provider, by its own clock, is the one that does so again.
+        # The clocks of two servers may differ. That can cause a loop, and must not hide it. So both times are compared:
+        # the server that redirects the browser again has also written `began_at`, by the same clock.
         nearest = min(abs(now - last.began_at), abs(now - last.ended_at))
         return last.count if nearest < min(LOOP_WINDOW, self.idle) else 0
 
@@ -64,7 +63,7 @@ class LoginLoops:
         return self.style.set_cookie(self._name, value, max_age=LOOP_WINDOW)
 
     def delete(self, cookies: Mapping[str, str]) -> list[bytes]:
-        """Begin to count anew."""
+        """Delete the cookie, which resets the count."""
         return [self.style.delete_cookie(self._name)] if self._name in cookies else []
 
     @property

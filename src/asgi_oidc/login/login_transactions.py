@@ -1,4 +1,4 @@
-"""Logins in progress: one sealed cookie per `state`, so that tabs never disturb each other (RFC 9700 §4.7)."""
+"""Logins in progress: one sealed cookie per `state`, so that tabs do not interfere with each other (RFC 9700 §4.7)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,20 +11,23 @@ from asgi_oidc.sessions.digests import digest, short_digest
 from asgi_oidc.sessions.sealing import Sealer
 from asgi_oidc.web.cookies import CookieStyle, SameSite
 
-LOGIN_LIFETIME = 600  # seconds that a person has to sign in
-MAX_LOGINS = 8  # logins at once in one browser; the oldest goes
-MAX_DELETED = 16  # cookies at once; whoever has more loses the rest with the next logins
-MAX_BYTES = 2500  # of login cookies in all, as they stand in a header, the new one included
-MIN_BYTES = 600  # for one that another site has started, though the others take all there is
-MAX_RESTARTED = 3  # of these at once; a few tabs that come back late are fine, a loop is not
-RESTARTED = ".2"  # ends a state of a login that was started by a callback nobody waited for
+LOGIN_LIFETIME = 600  # seconds that a user has to sign in
+MAX_LOGINS = 8  # logins in progress in one browser; the oldest is deleted
+MAX_DELETED = 16  # cookies that one response deletes; the rest follows with the next logins
+MAX_BYTES = 2500  # of all login cookies in a Cookie header, including a new one
+MIN_BYTES = 600  # always available to a login that another site has started, even if others use all of the room
+MAX_RESTARTED = 3  # restarted logins in one browser: a few tabs that return late are fine, more are a loop
+RESTARTED = (
+    ".2"  # suffix of the state of a restarted login: one that a callback without a login in progress has started
+)
 
 
 class Before(msgspec.Struct, frozen=True, array_like=True):
     """The session that a browser had when it started a login.
 
     Attributes:
-        sub: its digest only: a cookie has little room, and a `sub` may be long.
+        session: id of the session.
+        sub: a digest of the `sub`: a cookie has little room, and a `sub` may be long.
     """
 
     session: str
@@ -35,20 +38,21 @@ class Before(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Transaction(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
-    """What one login has to remember until its callback.
+    """What the callback of a login has to know of its start.
 
     Attributes:
         return_to: path on our own site, checked; None for home.
-        form_post: whether the response comes as a POST.
-        max_age, acr_values: what was asked of the provider, and so what is checked.
+        form_post: whether the authorization response is a form post.
+        max_age, acr_values: as requested from the provider, and so as checked in the ID Token.
         created_at: seconds since the epoch.
-        before: who was signed in when the login started. A callback that comes as a form from the provider's site
-            does not bring the session cookie along, and a sign-out meanwhile has to be seen.
-        login_count: how many logins of this browser came just before; None where nothing hints at a loop.
-        session_id: of the session that it will begin. Known so early, the name of the cookie can tell which tokens this
-            login may leave in the browser, when several end at once and none sees the cookies of the others.
-        is_from_elsewhere: whether a page of another site has led the browser to it; such logins give way to others.
-        form, form_size: id of the form that is kept meanwhile, and how many characters it has, sealed.
+        before: the session that the browser had when the login started. A callback by form post does not bring the
+            session cookie along, and a sign-out in the meantime has to be noticed.
+        login_count: the number of logins that this browser completed just before; None if there is no sign of a loop.
+        session_id: of the session that the login will create. It is chosen this early so that the cookie's name can
+            contain its digest: if several logins by form post end at once, none sees the session cookies of the
+            others, but each can delete their tokens.
+        is_from_elsewhere: whether another site has led the browser to the login; such logins are deleted first.
+        form, form_size: id of the interrupted form that is kept during the login, and its sealed size in characters.
     """
 
     state: str
@@ -75,7 +79,7 @@ class Transaction(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True)
 class Transactions:
-    """Puts logins in progress into cookies and finds them again."""
+    """Keeps logins in progress in cookies."""
 
     sealer: Sealer
     style: CookieStyle
@@ -91,19 +95,19 @@ class Transactions:
         room: int = MAX_BYTES,
         paths: Sequence[str | None] = (),
     ) -> list[bytes]:
-        """Write the cookie of a new login, and delete those that are too many.
+        """Write the cookie of a new login, and delete others if there are too many.
 
         Args:
-            room: bytes that all login cookies may take, the new one included.
-            paths: what may stand in the place of a return path that is too long, the best first.
+            room: bytes that all login cookies may take, including the new one.
+            paths: alternatives to a return path that is too long, the best first.
         """
         name = self._name(transaction.state, transaction.session_id)
         others = self._by_priority(cookies, now=now)
-        most = room
-        if transaction.is_from_elsewhere:  # it must not cost more of the others than it needs
+        own_room = room
+        if transaction.is_from_elsewhere:  # its return path must not take room from logins that the user started here
             needed = sum(len(one) + len(cookies[one]) + len("=; ") for one, login in others if not _gives_way(login))
-            most = max(room - needed, min(room, MIN_BYTES))
-        value = self._seal_to_fit(transaction, name, most - len(name) - len("=; "), (*paths, None))
+            own_room = max(room - needed, min(room, MIN_BYTES))
+        value = self._seal_to_fit(transaction, name, own_room - len(name) - len("=; "), (*paths, None))
         room -= len(name) + len(value) + len("=; ")
         deletions = []
         for rank, (other, login) in enumerate(others, start=2):  # the new one is the first
@@ -114,7 +118,7 @@ class Transactions:
         return [*deletions[:MAX_DELETED], new]
 
     def find(self, state: str, cookies: Mapping[str, str]) -> Transaction | None:
-        """Return the login in progress that this browser started with this state; it may be too old."""
+        """Return the login in progress of this browser with this state; it may have expired, see `is_live`."""
         name = self._name_in(cookies, state)
         transaction = None if name is None else self._open(name, cookies[name])
         if transaction is None or not compare_digest(transaction.state.encode(), state.encode("utf-8", "replace")):
@@ -122,44 +126,47 @@ class Transactions:
         return transaction
 
     def has_cookie(self, state: str, cookies: Mapping[str, str]) -> bool:
-        """Say whether the browser brought the cookie of a login, whoever can open it."""
+        """Return whether the browser sent the cookie of this login, readable or not."""
         return self._name_in(cookies, state) is not None
 
     def has_others(self, state: str, cookies: Mapping[str, str]) -> bool:
-        """Say whether the browser brought cookies of other logins."""
+        """Return whether the browser sent cookies of other logins."""
         own = self._name(state)
         return any(not name.startswith(own) for name in self.names(cookies))
 
     def has_any(self, cookies: Mapping[str, str]) -> bool:
-        """Say whether the browser brought the cookie of any login."""
+        """Return whether the browser sent the cookie of any login."""
         return bool(self.names(cookies))
 
     def names(self, cookies: Mapping[str, str]) -> list[str]:
-        """Name the cookies of logins, whoever can open them."""
+        """Return the names of all login cookies, readable or not."""
         return [name for name in cookies if name.startswith(self._prefix)]
 
     def sessions_of_others(self, state: str, cookies: Mapping[str, str]) -> list[str]:
-        """Return short digests of the sessions that the other logins of this browser may have begun by now."""
+        """Return short digests of the sessions that other logins of this browser may have created by now."""
         own = self._name(state)
         return [name[len(own) :] for name in self.names(cookies) if not name.startswith(own) and len(name) > len(own)]
 
     def delete_least_needed(self, cookies: Mapping[str, str], *, now: int) -> list[bytes]:
-        """Delete logins one by one, those first that are needed least."""
+        """Return a deletion for each login, the least needed one first."""
         names = [name for name, _ in reversed(self._by_priority(cookies, now=now))]
         return [self.style.delete_cookie(name, same_site=self.same_site) for name in names]
 
     def is_in_login_loop(self, cookies: Mapping[str, str], *, now: int) -> bool:
-        """Say whether this browser was sent to sign in again too often: a provider may lose the state that says so."""
+        """Return whether this browser has too many restarted logins.
+
+        The `state` of the callback shows a restart as well, but a provider may lose it.
+        """
         logins = [self._open(name, cookies[name]) for name in self.names(cookies)]
         restarted = [login for login in logins if login and login.state.endswith(RESTARTED) and is_live(login, now=now)]
         return len(restarted) >= MAX_RESTARTED
 
     def delete(self, state: str, session_id: str = "") -> bytes:
-        """Delete the cookie of a login: it has been used."""
+        """Delete the cookie of a login that has been used."""
         return self.style.delete_cookie(self._name(state, session_id), same_site=self.same_site)
 
     def _seal_to_fit(self, transaction: Transaction, name: str, room: int, paths: Sequence[str | None]) -> str:
-        """Seal a login, with a return path that fits."""
+        """Seal a login with the first return path that fits."""
         value = self._sealed(transaction, name)
         for path in paths:
             if len(value) <= room:
@@ -171,15 +178,15 @@ class Transactions:
         return self.sealer.seal("login", name, pack(transaction))
 
     def _by_priority(self, cookies: Mapping[str, str], *, now: int) -> list[tuple[str, Transaction | None]]:
-        """Return the logins of a browser, those first that are needed most; None for what cannot be finished."""
-        ages: list[tuple[bool, int, int, str, Transaction | None]] = []
+        """Return the logins of a browser, the most needed first; None for those that are unreadable or expired."""
+        ranked: list[tuple[bool, int, int, str, Transaction | None]] = []
         for position, name in enumerate(self.names(cookies)):  # browsers send older cookies first (RFC 6265 §5.4)
             login = self._open(name, cookies[name])
             if login is None or not is_live(login, now=now):
-                ages.append((False, 0, position, name, None))
+                ranked.append((False, 0, position, name, None))
             else:
-                ages.append((not login.is_from_elsewhere, login.created_at, position, name, login))
-        return [(name, login) for *_, name, login in sorted(ages, key=lambda age: age[:3], reverse=True)]
+                ranked.append((not login.is_from_elsewhere, login.created_at, position, name, login))
+        return [(name, login) for *_, name, login in sorted(ranked, key=lambda entry: entry[:3], reverse=True)]
 
     def _open(self, name: str, value: str) -> Transaction | None:
         data = self.sealer.open("login", name, value) if value else None
@@ -208,5 +215,5 @@ def _gives_way(login: Transaction | None) -> bool:
 
 
 def is_live(transaction: Transaction, *, now: int) -> bool:
-    """Say whether a login may still be finished; the browser's own Max-Age is only a courtesy."""
+    """Return whether a login may still be completed; browsers need not respect the cookie's Max-Age."""
     return now < transaction.created_at + LOGIN_LIFETIME

@@ -1,4 +1,4 @@
-"""The app's `on_login` hook: it may change the claims or refuse the login, but never change who the user is."""
+"""Calls the app's `on_login` hook, which may change claims or refuse the login, but not change the user's identity."""
 
 import asyncio
 import copy
@@ -12,7 +12,7 @@ from asgi_oidc.errors import OIDCError
 from asgi_oidc.principal import User
 from asgi_oidc.protocol.claims import is_true, without_stale_verification
 
-ON_LOGIN_DEADLINE = 30.0  # seconds; a disconnecting browser does not cancel the hook, so nothing else would end it
+ON_LOGIN_DEADLINE = 30.0  # seconds; nothing else would end the hook, as a browser that disconnects does not cancel it
 
 Hook = Callable[[User, dict[str, Any]], Awaitable[Mapping[str, Any] | None]]
 
@@ -21,7 +21,7 @@ class HookClaims(dict[str, Any]):
     """The claims that `on_login` may change in place.
 
     Attributes:
-        stated: names of the claims that it set, even to the same value.
+        stated: names of the claims that the hook has set, even to the same value.
     """
 
     def __init__(self, claims: Mapping[str, Any]) -> None:
@@ -33,17 +33,17 @@ class HookClaims(dict[str, Any]):
         super().__setitem__(name, value)
 
     def update(self, *others: Any, **named: Any) -> None:
-        """Set several."""
+        """Set several claims, as `dict.update` does."""
         for name, value in dict(*others, **named).items():
             self[name] = value
 
-    def __ior__(self, others: Any) -> "HookClaims":  # type: ignore[override,misc]  # any mapping will do
+    def __ior__(self, others: Any) -> "HookClaims":  # type: ignore[override,misc]  # any mapping is accepted
         self.update(others)
         return self
 
 
 class OnLogin:
-    """The app's `on_login`, with everything that may go wrong in it."""
+    """Calls the app's `on_login` hook, and handles everything that may go wrong in it."""
 
     __slots__ = ("_hook", "_trusted_email_domains")
 
@@ -52,11 +52,11 @@ class OnLogin:
         self._trusted_email_domains = trusted_email_domains
 
     async def admit(self, claims: dict[str, Any]) -> dict[str, Any]:
-        """Return the claims as the hook leaves them.
+        """Return the claims as the hook has changed them.
 
         Raises:
             LoginRefused: the hook refuses the login.
-            OIDCError: it failed, took too long, or tried to change who the user is.
+            OIDCError: the hook failed, took too long, or tried to change `iss` or `sub`.
         """
         hook = self._hook
         if hook is None:
@@ -70,15 +70,20 @@ class OnLogin:
                 returned = await hook(user, changed)
         except OIDCError:
             raise
-        except Exception as exc:  # the app's own code may raise anything, and then nobody is admitted
-            raise OIDCError("on_login_failed", "on_login raised or took too long; nobody was signed in") from exc
+        except Exception as exc:  # the app's own code may raise anything, and then the login fails
+            detail = (
+                f"on_login raised an exception, or took more than {ON_LOGIN_DEADLINE:g} s; the user is not signed in"
+            )
+            raise OIDCError("on_login_failed", detail) from exc
         except asyncio.CancelledError as exc:
             if _is_cancelled():
                 raise
-            raise OIDCError("on_login_failed", "a task that on_login waited for was cancelled") from exc
+            raise OIDCError("on_login_failed", "on_login failed: a task that it awaited was cancelled") from exc
         admitted = changed if returned is None else returned
         if not isinstance(admitted, Mapping):
-            raise OIDCError("on_login_result", "on_login must return claims, or None to keep those it was given")
+            raise OIDCError(
+                "on_login_result", "on_login must return a mapping of claims, or None to keep those that it got"
+            )
         if (admitted.get("iss"), admitted.get("sub")) != (claims["iss"], claims["sub"]):
             raise OIDCError("on_login_identity", "on_login must not change iss or sub")
         result = without_stale_verification(claims, admitted, stated=changed.stated if admitted is changed else ())
@@ -92,9 +97,9 @@ class OnLogin:
 
 
 def _is_cancelled() -> bool:
-    """Say whether this very task is cancelled, on asyncio: an inner one that was waited for raises the same."""
+    """Return whether this task is cancelled, on asyncio: awaiting another task that was cancelled raises the same."""
     try:
         task = asyncio.current_task()
-    except RuntimeError:  # trio has an exception of its own for that
+    except RuntimeError:  # trio, which has an exception of its own for cancellation
         return False
     return task is not None and task.cancelling() > 0

@@ -1,4 +1,4 @@
-"""Deletes the cookies of a session that is over, but never those of the login that may have replaced it."""
+"""Deletes the cookies of a session that is over, but never those of a login that may have replaced it."""
 
 from collections.abc import Callable
 
@@ -8,8 +8,10 @@ from asgi_oidc.sessions.repository import SessionRepository
 from asgi_oidc.stores.replay_cache import ReplayCache
 from asgi_oidc.web.request import Request
 
-MAX_SIGNING_IN = 10_000  # browsers that had a session and began a login; 1 to 2 MB
-LATE_RESPONSE_LIMIT = 1  # seconds after which another tab may have signed in, in a process that nobody here hears of
+MAX_SIGNING_IN = 10_000  # browsers that had a session and have started a login; 1 to 2 MB
+LATE_RESPONSE_LIMIT = (
+    1  # seconds; later, another tab may have signed in through a process that this one does not know of
+)
 
 
 class StaleCookies:
@@ -24,9 +26,9 @@ class StaleCookies:
         self._now = now
 
     def expect_login(self, request: Request) -> None:
-        """Note that this browser is signing in: its cookies may soon be those of a new session.
+        """Note that this browser is signing in: its cookies may soon belong to a new session.
 
-        Responses to older requests, which may still be under way, delete none of them any more.
+        Responses to older requests, which may still be under way, must not delete these.
         """
         if self._sessions.has_cookie(request.cookies):
             name = digest(self._sessions.cookie(request.cookies))
@@ -35,10 +37,10 @@ class StaleCookies:
     def delete(self, request: Request) -> list[bytes]:
         """Return the Set-Cookie lines that delete a session that is known to be over.
 
-        Browsers delete by name, and the next session has the same name. So nothing is deleted by a response that may
-        arrive after a login: one that is late, or to a browser that is signing in. Nor by the response to a form that
-        a person sent: one step back there is what they typed, but only while the page of before (`Vary: Cookie`) has
-        the same cookies.
+        Browsers delete cookies by name, and the next session uses the same names. So nothing is deleted by a response
+        that may arrive after a login: a late one, or one to a browser that is signing in. Nor by the response to a form
+        that a user submitted: going back in the browser shows what the user typed, but as pages have `Vary: Cookie`,
+        only while the cookies are the same.
         """
         over_at, cookies = request.session_over_at, request.cookies
         if over_at is None or not 0 <= self._now() - over_at <= LATE_RESPONSE_LIMIT:

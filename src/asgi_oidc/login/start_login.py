@@ -1,4 +1,4 @@
-"""Starts a login: sends the browser to the provider, with a new login in progress (OIDC Core §3.1.2.1)."""
+"""Starts a login: redirects the browser to the provider (OIDC Core §3.1.2.1)."""
 
 import secrets
 from collections.abc import Callable, Mapping, Sequence
@@ -34,8 +34,8 @@ class KeptForm(NamedTuple):
     """An interrupted form that is kept until its login has ended.
 
     Attributes:
-        size: characters, sealed.
-        sealed: for the cookie; empty where the browser has it already.
+        size: characters of the sealed form.
+        sealed: the sealed form, for the cookie; empty if the browser has it already.
     """
 
     id: str
@@ -45,14 +45,14 @@ class KeptForm(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoginOptions:
-    """How every login at this provider is done.
+    """The settings of every login at this provider.
 
     Attributes:
-        scope: scopes asked for, separated by spaces.
-        parameters: further parameters of the authentication request, and `response_mode` among them.
-        strengthen: makes of what is asked for what is asked of the provider: never less than the settings say.
+        scope: requested scopes, separated by spaces.
+        parameters: further parameters of the authentication request, including `response_mode`.
+        strengthen: adds the requirements of the settings to those of a login, so that they are never weakened.
         base_url: public URL of the app.
-        form_path: our page that says what became of an interrupted form.
+        form_path: path of our page that sends an interrupted form, or tells the user that it was not kept.
     """
 
     scope: str
@@ -108,19 +108,20 @@ class LoginStarter:
         again: bool = False,
         form: KeptForm | None = None,
     ) -> Response:
-        """Send the browser to the provider, with a new login in progress.
+        """Return the redirect to the provider, with the cookie of a new login in progress.
 
         Args:
             return_to: path on our own site, checked; None for home.
-            authentication: what the login has to satisfy, beyond the settings.
-            is_wanted: a person has asked for it; then a user who is signed in is in no loop.
-            again: started by a callback without a login in progress. The state says so, in case no cookie is kept.
-            form: one that is kept meanwhile.
+            authentication: what the login has to satisfy, in addition to the settings.
+            is_wanted: whether the user has clicked to sign in; then a signed-in user is not in a login loop.
+            again: whether a callback without a login in progress starts it. The `state` records this, in case the
+                browser keeps no cookies.
+            form: an interrupted form that is kept during the login.
 
         Raises:
-            LoginLoop: the browser has just signed in, several times.
-            ProviderError: the provider gives no metadata, or it rules out every login.
-            StoreUnavailable: the login could not be kept.
+            LoginLoop: the browser has just signed in several times in a row.
+            ProviderError: there is no provider metadata, or it does not support our logins.
+            StoreUnavailable: the store does not answer.
         """
         if not self._has_warned_about_host and request.is_navigation:
             self._warn_about_host(request)
@@ -178,20 +179,23 @@ class LoginStarter:
         return [*lines, *budget.make_room(cookies, lines, now=now, keeps_form=transaction.form is not None)]
 
     def _shorter_paths(self, return_to: str | None) -> list[str | None]:
-        """Return shorter return paths, for one that is too long for a cookie."""
+        """Return alternatives to a return path that is too long for a cookie, the best first."""
         if return_to is None:
             return []
         path, _, sealed = return_to.partition("?form=")
-        lost = self._forms.open(sealed, now=self._now()) if path == self._options.form_path else None
-        if lost is None:
+        unsaved_form = self._forms.open(sealed, now=self._now()) if path == self._options.form_path else None
+        if unsaved_form is None:
             return [*shorter_paths(return_to)]
-        return [f"{path}?form={self._forms.seal(msgspec.structs.replace(lost, page=None))}", path]
+        return [f"{path}?form={self._forms.seal(msgspec.structs.replace(unsaved_form, page=None))}", path]
 
     def _count_login(self, request: Request, active: ActiveSession | None, *, now: int) -> int | None:
-        """Count this login if it may be one of a loop: there is a session, valid or not, or another site led here.
+        """Count this login if it may be part of a loop: there is a session cookie, or another site led here.
+
+        Returns:
+            The number of logins just before this one; None if there is no sign of a loop.
 
         Raises:
-            LoginLoop: there were too many in a row.
+            LoginLoop: there were too many logins in a row.
         """
         count, has_session = self._loops.count(request.cookies, now=now), self._sessions.has_cookie(request.cookies)
         if count < MAX_LOGINS_IN_A_ROW:
@@ -203,15 +207,15 @@ class LoginStarter:
         raise LoginLoop("login_loop_with_cookie" if has_session else "login_loop_without_cookie", detail)
 
     def _warn_about_host(self, request: Request) -> None:
-        """Warn once if the browser seems to be at another host than `base_url`; no decision depends on that.
+        """Warn once if the browser seems to use another host than `base_url`; no decision depends on it.
 
-        The login cookie stays at that host, so the callback at `base_url` never finds it.
+        The login cookie is set for that host, so the callback at `base_url` never gets it.
         """
         visited = host_name(request.header(b"host") or "")
         expected = host_name(self._options.origin.partition("://")[2])
         if visited in (None, expected) or expected is None:
             return
-        # Scanners come by address, and some proxies put that of the app there.
+        # Scanners use IP addresses as the host, and some proxies send the address of the app.
         if is_address(visited) and not is_address(expected) and not is_loopback(expected):
             return
         self._has_warned_about_host = True
@@ -219,6 +223,6 @@ class LoginStarter:
             events.HOST_MISMATCH,
             host=visited,
             base_url=self._options.base_url,
-            what="a login that starts on this host cannot finish at base_url, where its cookie is not sent",
+            what="a login that starts on this host cannot finish at base_url: browsers do not send its cookie there",
             fix="visit base_url, redirect this host to it, or change base_url; a proxy must forward Host unchanged",
         )

@@ -1,4 +1,4 @@
-"""Each login counts once: marks a login in progress as used, in all processes that share a store."""
+"""Prevents the replay of callbacks: marks a login in progress as used, in all processes that share a store."""
 
 from collections.abc import Callable
 
@@ -13,7 +13,7 @@ from asgi_oidc.stores.replay_cache import ReplayCache
 
 
 class UsedLogins:
-    """Knows which logins were used, so that a callback makes at most one token call, even if two arrive at once."""
+    """Remembers used logins, so that a login makes at most one token call, even if two callbacks arrive at once."""
 
     __slots__ = ("_feed", "_now", "_records", "_replay_cache", "_shared")
 
@@ -26,7 +26,7 @@ class UsedLogins:
         *,
         now: Callable[[], int],
     ) -> None:
-        """Args: shared: the store that processes share, None if there is none."""
+        """Remember logins in this process (`replay_cache`), and in the store that processes share (`shared`)."""
         self._shared = shared
         self._records = records
         self._feed = feed
@@ -34,19 +34,20 @@ class UsedLogins:
         self._now = now
 
     async def add(self, transaction: Transaction) -> bool:
-        """Mark a login as used, and say whether it was not.
+        """Mark a login as used; return False if it was used before.
 
         Raises:
-            StoreUnavailable: nobody can tell; it is not marked. No session could be written then either.
+            StoreUnavailable: the store does not answer, and the login is not marked. A session could not be saved then
+                either.
         """
         if self._shared is not None and not await self._add_to_store(transaction, self._shared):
             return False
-        # A store may lose things, so the process remembers as well.
+        # A store may lose its content, so the process remembers as well.
         return self._replay_cache.add(digest(transaction.state), now=self._now(), lifetime=LOGIN_LIFETIME)
 
     async def _add_to_store(self, transaction: Transaction, shared: GuardedStore) -> bool:
         key = self._records.login_key(transaction.state)
-        # By the clock of another process the login may live longer.
+        # The clock of another process may be behind, and accept the login for longer.
         if not await shared.add(key, b"1", lifetime=LOGIN_LIFETIME + MAX_SKEW):
             return False
         try:
