@@ -1,10 +1,10 @@
-"""How to test an app behind sign-in: `pytest examples/testing`."""
+"""How to test an app behind sign-in: `pytest`, in this folder."""
 
 import secrets
 
+import httpx
 import pytest
-from examples.testing.app import create_api, create_app
-from starlette.testclient import TestClient
+from app import create_api, create_app
 
 from asgi_oidc import OIDCMiddleware, User
 from asgi_oidc.integrations.fastapi import require
@@ -83,11 +83,12 @@ async def test_a_provider_that_is_down_gives_a_503_page(browser: Browser, provid
     assert (page.status_code, "Reference" in page.text) == (503, True)
 
 
-def test_a_route_without_signing_in() -> None:
+async def test_a_route_without_signing_in() -> None:
     api = create_api()
     tester = User("tester", "https://id.example.com", {})
     api.dependency_overrides[require(claims={"roles": "admin"})] = lambda: tester
 
-    answer = TestClient(api).get("/reports")
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(api), base_url=ORIGIN) as client:
+        answer = await client.get("/reports")
 
     assert answer.json() == {"for": "tester"}
