@@ -29,9 +29,11 @@ WITHIN = 120  # seconds for a command that ends by itself, on a busy machine
 CREATE = ("mkdir tutorial && cd tutorial", "python3 -m venv .venv", ". .venv/bin/activate")
 DEMO = "asgi-oidc demo"
 SECRET = "python -c \"import secrets; print('OIDC_SECRET=' + secrets.token_urlsafe(32))\" >> .env"
-KEEP_OUT_OF_GIT = "echo .env >> .gitignore"
+KEEP_OUT_OF_GIT = r"printf '.venv\n*.env\n' >> .gitignore"
+FOLDER_OF_KEYCLOAK = "mkdir keycloak"
 SERVE = "uvicorn --factory main:create_app --port 8001 --env-file .env"
 EXPLAIN = "dotenv run -- asgi-oidc rules --factory main:create_app /admin"
+EXPLAINED = TUTORIAL.partition(f"$ {EXPLAIN}\n")[2].partition("```")[0].partition("\n")[2]
 TEST = "pytest -q"
 DEPLOY = "uvicorn --factory main:create_app --host 127.0.0.1 --port 8001 --env-file production.env"
 INSTALL = "pip install 'asgi-oidc[cli]' fastapi 'uvicorn[standard]' pytest"
@@ -39,7 +41,7 @@ KEYCLOAK = (
     'docker run --rm -p 127.0.0.1:8080:8080 -v "$PWD/keycloak:/opt/keycloak/data/import" '
     "quay.io/keycloak/keycloak:26.7.3 start-dev --import-realm"
 )
-RUN_HERE = {*CREATE, DEMO, SECRET, KEEP_OUT_OF_GIT, SERVE, EXPLAIN, TEST, DEPLOY}
+RUN_HERE = {*CREATE, DEMO, FOLDER_OF_KEYCLOAK, SECRET, KEEP_OUT_OF_GIT, SERVE, EXPLAIN, TEST, DEPLOY}
 NOT_RUN = {
     INSTALL: "needs a registry; a test below looks for what it installs",
     KEYCLOAK: "needs Docker; tests/real/test_keycloak.py gives the realm to the same version of Keycloak",
@@ -130,8 +132,9 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     made = Project(tmp_path_factory.mktemp("tutorial"), ports)
     _, env_of_the_demo = versions_of(".env")
     made.save(".env", env_of_the_demo)
-    for command in (SECRET, KEEP_OUT_OF_GIT):
+    for command in (FOLDER_OF_KEYCLOAK, SECRET, KEEP_OUT_OF_GIT):
         made.run(command)
+    made.save("keycloak/realm.json", *versions_of("keycloak/realm.json"))
     with made.serving(f"{DEMO} --port 0 --provider-port {PROVIDER_PORT}", made.issuer):
         yield made
 
@@ -177,6 +180,11 @@ async def test_the_first_login_of_the_first_version(project):
     assert any(step.url.startswith(f"{project.issuer}/end_session") for step in out.history)
 
 
+def test_files_with_secrets_and_the_environment_are_kept_out_of_git(project):
+    """Also `production.env`, which step 7 adds."""
+    assert (project.folder / ".gitignore").read_text("utf-8").splitlines() == [".venv", "*.env"]
+
+
 def test_the_settings_for_keycloak_are_what_it_imports():
     """Two places in the tutorial that have to agree; and the app is where Keycloak redirects to."""
     realm = json.loads(*versions_of("keycloak/realm.json"))
@@ -213,6 +221,7 @@ async def test_the_rule_lets_administrators_in(project):
             seen, refused = await alice.sign_in("alice", "/admin"), await bob.sign_in("bob", "/admin")
 
     assert "Rule('/admin/*', claims={'roles': 'admin'})" in explained
+    assert explained.partition("\n")[2] == EXPLAINED
     assert (seen.status_code, "Alice Adams may do anything" in seen.text) == (200, True)
     assert (refused.status_code, "Bob Brown" in refused.text, "Use another account" in refused.text) == (
         403,
