@@ -71,6 +71,19 @@ async def test_the_rules_of_the_guide_hold():
     assert (await browser.fetch("/orders/7", method="DELETE")).status_code == 403
 
 
+async def test_only_the_part_that_a_rule_names_needs_a_user():
+    """And any user will do: the rule asks for nothing else."""
+    site = Site()
+    others = {name: value for name, value in site.settings.items() if name not in ("public", "rules")}
+    names: dict[str, Any] = {"app": site.app, "settings": {**others, "clock": site.clock}}
+    run_block(blocks(section(GUIDE, "Open paths: public"), "python")[0], names)
+
+    browser = site.browser(app=names["app"])
+
+    assert [(await browser.fetch(path)).status_code for path in ("/page", "/admin", "/admin/x")] == [200, 401, 401]
+    assert (await browser.sign_in("bob", "/admin/x")).status_code == 200
+
+
 @pytest.mark.parametrize(("owner", "status"), [("alice", 200), ("bob", 403)])
 async def test_the_check_of_the_guide_lets_the_owner_in(owner, status):
     """It compares with what the database says."""
