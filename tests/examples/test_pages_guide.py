@@ -47,7 +47,7 @@ def test_the_translation_can_be_named_in_the_environment():
     """As the guide does for `from_env`."""
     [(variable, path)] = re.findall(r"^\$ export (\w+)=(\S+)$", TEXT, re.MULTILINE)
 
-    found = read_environment({variable: str(GUIDE.parents[2] / path)})
+    found = read_environment({variable: str(GUIDE.parent / path)})
 
     assert found == ({"texts": GERMAN}, [])
 
@@ -55,7 +55,7 @@ def test_the_translation_can_be_named_in_the_environment():
 @pytest.mark.parametrize("block", re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL))
 def test_the_code_of_the_guide_gives_settings_that_are_taken(block, monkeypatch):
     """What people copy has to work."""
-    monkeypatch.chdir(GUIDE.parents[2])
+    monkeypatch.chdir(GUIDE.parent)
     calls: list[dict[str, Any]] = []
 
     exec(
