@@ -15,7 +15,7 @@ from asgi_oidc import OIDCMiddleware
 
 async def home(request: Request) -> HTMLResponse:
     """Anyone may see this."""
-    login = escape(request.scope["oidc"].login_url("/me"))
+    login = escape(request.scope["oidc"].login_url(request.url_for("me").path))
     return HTMLResponse(f'<!doctype html><h1>Welcome</h1><a href="{login}">Sign in</a>')
 
 
