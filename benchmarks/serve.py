@@ -97,7 +97,7 @@ def with_small_tables(app: OIDCMiddleware) -> OIDCMiddleware:
     tables: tuple[Any, ...] = (sessions._opened, sessions._undelivered, tokens._cache)
     for table in tables:
         table._max_entries = 300
-    used.used_logins._replay_cache._most = 300
+    used.used_logins._replay_cache._max_names = 300
     # Enough for the sessions of a minute; a session that is older than a forgotten revocation is over.
     watcher.revocations._max_revocations = 30_000
     return app

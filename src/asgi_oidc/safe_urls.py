@@ -1,4 +1,4 @@
-"""Which URLs we are willing to use: https, and plain http on loopback only."""
+"""Checks the URLs that the library calls or redirects to: https, or http on loopback; no unusual characters."""
 
 import re
 from ipaddress import IPv4Address, IPv6Address
@@ -6,17 +6,17 @@ from urllib.parse import SplitResult, urlsplit
 
 MAX_URL_LENGTH = 2048  # characters
 
-# Printable ASCII without what URL parsers disagree about: space, quotes, <>, \, ^, `, {|}.
+# Printable ASCII without the characters that URL parsers treat differently: space, quotes, <>, \, ^, `, {|}.
 _PLAIN = re.compile(r"[!#-;=?-\[\]_a-z~]+")
 _LABEL = r"[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?"
 _HOST = re.compile(rf"{_LABEL}(\.{_LABEL})*\.?")
 
 
 def check_url(url: str) -> SplitResult:
-    """Return the parts of an absolute URL that we may call or send a browser to.
+    """Check and split an absolute URL that we call or send a browser to.
 
     Raises:
-        ValueError: with a text that says what is wrong, for the developer or the log.
+        ValueError: the text tells the developer what is wrong.
 
     Source: RFC 9700 §2.6 (TLS), RFC 8252 §8.3 (loopback).
     """
@@ -41,7 +41,7 @@ def check_url(url: str) -> SplitResult:
 
 
 def is_loopback(host: str) -> bool:
-    """Say whether a parsed host name is this very machine."""
+    """Whether a parsed host name is this machine itself (loopback)."""
     if host == "localhost" or host.endswith(".localhost"):
         return True
     try:
@@ -51,7 +51,7 @@ def is_loopback(host: str) -> bool:
 
 
 def origin_of(split: SplitResult) -> str:
-    """Write the origin the way browsers do: lower case, no default port (RFC 6454 §6.2)."""
+    """Return the origin as browsers write it: lower case, no default port (RFC 6454 §6.2)."""
     host = split.hostname or ""
     if ":" in host:
         host = f"[{host}]"
@@ -61,7 +61,7 @@ def origin_of(split: SplitResult) -> str:
 
 
 def host_name(authority: str) -> str | None:
-    """Return the host of `host` or `host:port` in lower case, None where it is not one."""
+    """Return the host of `host` or `host:port` in lower case; None if it is neither."""
     try:
         host = urlsplit(f"//{authority}").hostname
     except ValueError:
@@ -70,9 +70,9 @@ def host_name(authority: str) -> str | None:
 
 
 def is_address(host: str) -> bool:
-    """Say whether a host name is an IP address that a URL may have."""
+    """Whether a host name is an IP address that is allowed in a URL."""
     try:
         IPv6Address(host) if ":" in host else IPv4Address(host)
     except ValueError:
         return False
-    return "%" not in host  # a zone means nothing outside of one machine, and browsers refuse it
+    return "%" not in host  # an IPv6 zone is valid on one machine only, and browsers refuse it

@@ -1,10 +1,10 @@
-"""One call per key at a time, however many wait for it.
+"""Coalesces concurrent calls: for each key, one call runs at a time, and all callers share its result.
 
-With `run`, the first caller makes the call in its own task; the others wait for the result. When the first is
-cancelled, one of the waiters makes the call instead, so that nobody's disconnect is another one's error.
+With `run`, the first caller makes the call in its own task, and the others wait for the result. If the first is
+cancelled, one of the others makes the call again, so that a disconnecting client causes no error for other clients.
 
-With `run_to_the_end`, the call has a task of its own: it is never made twice, and never stopped half-way, for calls
-that use something up. `run_shielded` is the same for a call that is like no other.
+With `run_to_the_end`, the call has a task of its own, which is never cancelled: for calls that must not be repeated,
+because they use up a code or a token. `run_shielded` does the same for a call that is never shared.
 """
 
 import asyncio
@@ -23,12 +23,12 @@ _numbers = itertools.count()
 
 
 def run_var(name: str) -> RunVar[Value]:
-    """Make a variable per event loop under a name of its own: older anyio tells them apart by name alone."""
+    """Return a variable per event loop, with a unique name: older versions of anyio identify variables by name."""
     return RunVar(f"asgi_oidc_{name}_{next(_numbers)}")
 
 
 class _Flight:
-    """A call under way; its event belongs to the loop that started it."""
+    """A running call; its event belongs to the event loop that started it."""
 
     def __init__(self) -> None:
         self.drained = anyio.Event()
@@ -41,15 +41,15 @@ class SingleFlight(Generic[Value]):
     """Coalesce calls by key, per event loop."""
 
     def __init__(self) -> None:
-        # Events are bound to a loop, and one middleware may serve several loops (test clients, threads).
+        # Events are bound to an event loop, and one middleware may serve several loops (test clients, threads).
         self._flights: RunVar[dict[str, _Flight]] = run_var("flights")
-        self._tasks: set[asyncio.Task[None]] = set()  # asyncio itself would let them be collected half-way
+        self._tasks: set[asyncio.Task[None]] = set()  # asyncio keeps only weak references to running tasks
 
     async def run(self, key: str, call: Callable[[], Awaitable[Value]]) -> Value:
-        """Make the call, or wait for the one that is under way.
+        """Make the call, or wait for the one that is running.
 
         Raises:
-            Exception: what the call raised, for everybody who waited for it.
+            Exception: what the call raised; all callers get it.
         """
         flights = self._flights_of_this_loop()
         while (flight := flights.get(key)) is not None:
@@ -61,11 +61,11 @@ class SingleFlight(Generic[Value]):
         return await self._lead(flights, key, call)
 
     async def run_to_the_end(self, key: str, call: Callable[[], Awaitable[Value]]) -> Value:
-        """Make the call, or wait for the one that is under way; it goes on when nobody waits any more.
+        """Make the call, or wait for the one that is running; it continues even if all callers are cancelled.
 
         Raises:
-            BaseException: what the call raised, for everybody who waited for it.
-            RuntimeError: the event loop ended first.
+            BaseException: what the call raised; all callers get it.
+            RuntimeError: the event loop ended before the call.
         """
         flight = self._begin(key, call)
         await flight.drained.wait()
@@ -76,16 +76,20 @@ class SingleFlight(Generic[Value]):
         return cast(Value, flight.value)
 
     async def run_shielded(self, call: Callable[[], Awaitable[Result]]) -> Result:
-        """Make a call that goes on when nobody waits any more, whatever others are under way; errors as above."""
-        own = cast(Callable[[], Awaitable[Value]], call)  # nobody else gets its value
-        return cast(Result, await self.run_to_the_end(f"shielded {next(_numbers)}", own))
+        """Make a call that is not shared, and continues even if the caller is cancelled.
+
+        Raises:
+            BaseException: as in `run_to_the_end`.
+        """
+        unshared = cast(Callable[[], Awaitable[Value]], call)  # no other caller gets its value
+        return cast(Result, await self.run_to_the_end(f"shielded {next(_numbers)}", unshared))
 
     def start(self, key: str, call: Callable[[], Awaitable[Value]]) -> None:
-        """Make the call in the background, unless it is under way; what comes of it is the call's own business."""
+        """Make the call in the background, unless it is running; its result and its errors are dropped."""
         self._begin(key, call)
 
     async def drained(self) -> None:
-        """Wait until no call is under way."""
+        """Wait until no call is running."""
         while flights := self._flights_of_this_loop():
             await next(iter(flights.values())).drained.wait()
 
@@ -94,11 +98,11 @@ class SingleFlight(Generic[Value]):
         flight = flights.get(key)
         if flight is None:
             flight = flights[key] = _Flight()
-            self._start(self._fly(flights, key, flight, call))  # it may land at once, in an eager task
+            self._start(self._fly(flights, key, flight, call))  # an eager task may complete it before this returns
         return flight
 
     def is_under_way(self, key: str) -> bool:
-        """Say whether somebody makes this call right now."""
+        """Whether this call is running."""
         return key in self._flights_of_this_loop()
 
     def _flights_of_this_loop(self) -> dict[str, _Flight]:
@@ -112,17 +116,17 @@ class SingleFlight(Generic[Value]):
         flight = flights[key] = _Flight()
         try:
             value = await call()
-        except Exception as exc:  # whatever it is, those who wait get it as well
+        except Exception as exc:  # any error: the waiting callers get it as well
             flight.error = exc
             raise
         except BaseException:
-            flight.abandoned = True  # cancelled: a waiter takes over
+            flight.abandoned = True  # cancelled: one of the waiting callers takes over
             raise
         else:
             flight.value = value
             return value
         finally:
-            # The leader alone deletes its flight; waiters only look at it.
+            # Only the caller that makes the call deletes its flight; the waiting callers just read it.
             del flights[key]
             flight.drained.set()
 
@@ -131,7 +135,7 @@ class SingleFlight(Generic[Value]):
     ) -> None:
         try:
             flight.value = await call()
-        except BaseException as exc:  # whatever it is, those who wait get it: out of here it would end the event loop
+        except BaseException as exc:  # any error: the waiting callers get it; raised here, it could end the event loop
             if isinstance(exc, GeneratorExit | anyio.get_cancelled_exc_class()):
                 flight.abandoned = True
                 raise
@@ -144,9 +148,9 @@ class SingleFlight(Generic[Value]):
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:
-            import trio  # only where it runs already
+            import trio  # asyncio is not running, so trio is, and is installed
 
-            # With the variables of who asks, as asyncio does it: the call may be one of the app's own code.
+            # With the caller's context variables, as in asyncio: the call may run the app's own code.
             trio.lowlevel.spawn_system_task(lambda: flying, context=contextvars.copy_context())
             return
         task = loop.create_task(flying)

@@ -101,7 +101,10 @@ async def test_an_answer_of_another_type_is_garbage(method, answer):
 
     error = await error_of(CALLS[method](GuardedStore(store)))
 
-    assert (error.code, error.detail) == ("store_garbage", f"{method} answered with {type(answer).__name__}")
+    assert (error.code, error.detail) == (
+        "store_garbage",
+        f"{method} returned a value of an unexpected type: {type(answer).__name__}",
+    )
 
 
 @pytest.mark.parametrize("answer", [("a", "b"), ["a", "b"], []])

@@ -121,7 +121,7 @@ async def test_a_value_that_grows_is_counted_once():
         await store.replace(key, bytes(100), bytes(12), lifetime=60)
         await store.remove(key)
 
-    assert (repr(store), store._bytes, store._bytes_of_notes) == ("MemoryStore(0 values)", 0, 0)
+    assert (repr(store), store._bytes, store._bytes_of_small_values) == ("MemoryStore(0 values)", 0, 0)
 
 
 async def test_expired_values_are_dropped_before_unused_ones():
@@ -238,8 +238,8 @@ async def test_rewriting_one_session_uses_no_more_memory():
         await store.link("index", "member", lifetime=1000 + number, most=5)
 
     assert await store.get("key") == b"2000"
-    assert len(store._value_ends._queue) < 30
-    assert len(store._member_ends._queue) < 30
+    assert len(store._value_expiries._queue) < 30
+    assert len(store._member_expiries._queue) < 30
 
 
 @pytest.mark.parametrize("bounds", [{"max_sessions": 0}, {"max_bytes": 0}, {"max_sessions": -1}])

@@ -47,8 +47,8 @@ def test_a_wrong_url_is_told_at_once():
 def test_without_a_client_there_is_no_store():
     """It says what to install."""
     assert said("redis,coredis") == [
-        "ImportError: RedisStore needs a client: pip install 'asgi-oidc[redis]'; "
-        "with trio pip install 'asgi-oidc[redis-trio]'"
+        "ImportError: RedisStore needs a Redis client: pip install 'asgi-oidc[redis]'; "
+        "with trio: pip install 'asgi-oidc[redis-trio]'"
     ]
 
 

@@ -53,16 +53,16 @@ BAD = {
     "redis://:s3cret@host/1/2": "database must be",
     "redis://:s3cret@host?db=-1": "database must be",
     "redis://:s3cret@host?db=²": "database must be",
-    "redis+cluster://:s3cret@host/1": "a cluster has only 0",
-    "redis+cluster://:s3cret@host?db=1": "a cluster has only 0",
+    "redis+cluster://:s3cret@host/1": "a cluster has only database 0",
+    "redis+cluster://:s3cret@host?db=1": "a cluster has only database 0",
     "redis://:s3cret@host?timeout=3": "unknown option",
     "redis://:s3cret@host?ssl_ca_certs=x": "unknown option",
     "redis://host?sentinel_password=s3cret": "unknown option",
-    "rediss://:s3cret@host?ssl_ca_certs=/nowhere/s3cret.pem": "ssl_ca_certs must name an existing file",
+    "rediss://:s3cret@host?ssl_ca_certs=/nowhere/s3cret.pem": "ssl_ca_certs must be the path of an existing file",
     "redis+sentinel://:s3cret@host": "name the service",
     "redis+sentinel://:s3cret@host/a/b": "name the service",
-    "unix://run/redis.sock": "whole path",
-    "unix://": "whole path",
+    "unix://run/redis.sock": "absolute path",
+    "unix://": "absolute path",
 }
 
 

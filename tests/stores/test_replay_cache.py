@@ -43,7 +43,7 @@ def test_a_name_that_comes_again_is_remembered_longer():
 
 def test_over_the_limit_the_oldest_entry_is_dropped():
     """Each costs its author a call, but memory is bounded all the same."""
-    cache = ReplayCache(most=3)
+    cache = ReplayCache(max_names=3)
     for number in range(10):
         cache.add(str(number), now=0, lifetime=1000)
 

@@ -22,7 +22,7 @@ class StaleCookies:
     def __init__(self, sessions: SessionRepository, transactions: Transactions, *, now: Callable[[], int]) -> None:
         self._sessions = sessions
         self._transactions = transactions
-        self._signing_in = ReplayCache(most=MAX_SIGNING_IN)
+        self._signing_in = ReplayCache(max_names=MAX_SIGNING_IN)
         self._now = now
 
     def expect_login(self, request: Request) -> None:

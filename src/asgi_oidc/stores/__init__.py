@@ -1,1 +1,1 @@
-"""Where sessions live on the server: one protocol, a file for each kind of store."""
+"""Session stores: the interface, a store in memory, a store in Redis or Valkey, and a guard around each."""

@@ -1,7 +1,7 @@
 """A session store in Redis or Valkey: one server, a cluster, or servers that sentinels watch.
 
-Every operation is one atomic command on one key, so that a cluster serves it; where Redis has no such command, it is a
-script of a few lines. Time is the server's.
+Every operation is one atomic command on one key, so that it works on a cluster; if Redis has no such command, it is a
+short script. Expiry uses the Redis server's clock.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from asgi_oidc.stores.redis_url import Address, read_url
 from asgi_oidc.stores.store import SessionStore
 
 PREFIX = "asgi-oidc:"
-INDEX = "/index"  # ends the keys of indexes; names have no slash, so none is a key of a value
+INDEX = "/index"  # ends the keys of indexes; keys of values have no slash, so the two never collide
 EXTRAS = {"redis": "asgi-oidc[redis]", "coredis": "asgi-oidc[redis-trio]"}
 
 REPLACE = """
@@ -30,7 +30,7 @@ _NOW = """
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 """
-# The addition comes first: a server that is full refuses only the first write of a script.
+# The addition comes first, because a server that is out of memory refuses only the first write of a script.
 LINK = f"""{_NOW}
 redis.call('ZADD', KEYS[1], now + ARGV[2], ARGV[1])
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
@@ -51,7 +51,7 @@ UNLINK = "return redis.call('ZREM', KEYS[1], ARGV[1])"
 
 
 class RedisBackend(Protocol):
-    """What we ask of a Redis client: each call is one command on one key."""
+    """The commands that `RedisStore` needs of a Redis client, each on one key."""
 
     async def get(self, key: str) -> bytes | None: ...
 
@@ -69,11 +69,11 @@ class RedisStore(SessionStore):
 
     Args:
         url: `redis://`, `rediss://` (TLS) or `unix://` for one server, `redis+cluster://host1,host2` for a cluster,
-            `redis+sentinel://host1,host2/service` for servers that sentinels watch; `valkey` reads like `redis`.
-        prefix: begins all keys.
+            `redis+sentinel://host1,host2/service` for servers that sentinels watch; `valkey` means the same as `redis`.
+        prefix: the beginning of all keys.
 
     Raises:
-        ValueError: the URL is wrong.
+        ValueError: the URL is invalid.
         ImportError: neither redis-py (for asyncio) nor coredis (for trio) is installed.
     """
 
@@ -81,7 +81,9 @@ class RedisStore(SessionStore):
         self._address = read_url(url)
         self._prefix = prefix
         if not any(importlib.util.find_spec(name) for name in EXTRAS):
-            raise ImportError(f"RedisStore needs a client: {_installs('redis')}; with trio {_installs('coredis')}")
+            raise ImportError(
+                f"RedisStore needs a Redis client: {_installs('redis')}; with trio: {_installs('coredis')}"
+            )
         self._backends: dict[str, RedisBackend] = {}
 
     def __repr__(self) -> str:
@@ -106,7 +108,7 @@ class RedisStore(SessionStore):
         return await self._backend().evaluate(REMOVE_ONLY, self._prefix + key, only) == 1
 
     async def link(self, index: str, member: str, *, lifetime: float, most: int) -> Sequence[str]:
-        """ZADD into a sorted set by the time when each member ends."""
+        """ZADD into a sorted set, whose scores are the expiry times."""
         return _texts(await self._backend().evaluate(LINK, self._index(index), member, _milliseconds(lifetime), most))
 
     async def linked(self, index: str) -> Sequence[str]:
@@ -136,7 +138,7 @@ class RedisStore(SessionStore):
 def _client_of_this_runtime() -> str:
     try:
         asyncio.get_running_loop()
-    except RuntimeError:  # it is trio
+    except RuntimeError:  # asyncio is not running, so it is trio
         return "coredis"
     return "redis"
 

@@ -1,4 +1,4 @@
-"""The only door to redis-py: one client per event loop (extra `redis`)."""
+"""Runs Redis commands with redis-py, on asyncio: one client per event loop (extra `redis`)."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -20,17 +20,17 @@ from asgi_oidc.stores.redis_url import CLUSTER, SENTINEL, Address
 
 CONNECT_TIMEOUT = 1.0  # seconds
 ANSWER_TIMEOUT = 2.0  # seconds
-PAUSE = 1.0  # seconds between two questions for the nodes of a cluster
-CLOSE_DEADLINE = 1.0  # seconds for commands that are on their way when the app ends
+PAUSE = 1.0  # seconds between two refreshes of a cluster's nodes
+CLOSE_DEADLINE = 1.0  # seconds for commands that are still running when the app ends
 
 
 class _Loop:
-    """What one event loop has: its client, who runs, and how to hang up."""
+    """What belongs to one event loop: its client, what closes it, and how many apps use it."""
 
     def __init__(self) -> None:
         self.client: Any = None
         self.close = AsyncExitStack()
-        self.running = 0
+        self.running_apps = 0
 
 
 class AsyncioBackend:
@@ -43,41 +43,41 @@ class AsyncioBackend:
 
     async def get(self, key: str) -> bytes | None:
         """GET."""
-        value: bytes | None = await self._do(key, lambda client: self._get(client, key))
+        value: bytes | None = await self._run(key, lambda client: self._get(client, key))
         return value
 
     async def add(self, key: str, value: bytes, milliseconds: int) -> bool:
         """SET NX PX."""
-        return bool(await self._do(key, lambda client: client.set(key, value, nx=True, px=milliseconds)))
+        return bool(await self._run(key, lambda client: client.set(key, value, nx=True, px=milliseconds)))
 
     async def remove(self, key: str) -> int:
         """DEL."""
-        return int(await self._do(key, lambda client: client.delete(key)))
+        return int(await self._run(key, lambda client: client.delete(key)))
 
     async def evaluate(self, script: str, key: str, *args: bytes | str | int) -> object:
         """EVAL of a script with one key."""
-        result: object = await self._do(key, lambda client: client.eval(script, 1, key, *args))
+        result: object = await self._run(key, lambda client: client.eval(script, 1, key, *args))
         return result
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Hang up when the last one ends; connections are made when they are needed."""
+        """Close the connections when the last app ends; they are opened when they are needed."""
         loop = self._loop()
-        loop.running += 1
+        loop.running_apps += 1
         try:
             yield
         finally:
-            loop.running -= 1
-            if not loop.running:
-                await self._hang_up(loop)
+            loop.running_apps -= 1
+            if not loop.running_apps:
+                await self._close(loop)
 
-    async def _do(self, key: str, command: Callable[[Any], Awaitable[Any]]) -> Any:
-        return await self._calls.make(key, lambda: self._call(command))
+    async def _run(self, key: str, command: Callable[[Any], Awaitable[Any]]) -> Any:
+        return await self._calls.make(key, lambda: self._run_now(command))
 
-    async def _call(self, command: Callable[[Any], Awaitable[Any]]) -> Any:
+    async def _run_now(self, command: Callable[[Any], Awaitable[Any]]) -> Any:
         client = self._client()
         if self._address.kind == CLUSTER and client.get_default_node() is None:
-            await client.initialize()  # before it knows the cluster, it sends commands to any node
+            await client.initialize()  # until it knows the cluster's nodes, it sends commands to any of them
         return await command(client)
 
     async def _get(self, client: Any, key: str) -> Any:
@@ -86,12 +86,12 @@ class AsyncioBackend:
         except (RedisConnectionError, ClusterDownError):
             if self._address.kind != CLUSTER:
                 raise
-            # The cluster client does not see that a node hung up on it while it was idle; reading twice does no harm.
+            # The cluster client does not notice that a node has closed an idle connection. Reading twice is harmless.
             return await client.get(key)
 
-    async def _hang_up(self, loop: _Loop) -> None:
+    async def _close(self, loop: _Loop) -> None:
         with anyio.move_on_after(CLOSE_DEADLINE, shield=True):
-            await self._calls.made()
+            await self._calls.drained()
         loop.client = None
         with anyio.move_on_after(CLOSE_DEADLINE, shield=True):
             await loop.close.aclose()
@@ -99,7 +99,7 @@ class AsyncioBackend:
     def _client(self) -> Any:
         loop = self._loop()
         if loop.client is None:
-            loop.client, closers = _new_client(self._address, self._calls.most_connections)
+            loop.client, closers = _new_client(self._address, self._calls.max_connections)
             for close in closers:
                 loop.close.push_async_callback(close)
         return loop.client
@@ -113,75 +113,76 @@ class AsyncioBackend:
 
 
 class _Cluster(RedisCluster):
-    """A cluster that goes on with what it knows of its nodes while it asks for what is new.
+    """A cluster client that refreshes its list of nodes in the background, and meanwhile uses the old one.
 
-    After an error redis-py asks first, and a node that hangs would keep the commands for all others waiting.
+    After an error, redis-py would refresh it first, and a node that hangs would block the commands to all others.
     """
 
-    _asking: asyncio.Task[None] | None = None
-    _next_at = 0.0  # of the loop's clock: each time that it asks, all connections are made anew
+    _refresh: asyncio.Task[None] | None = None
+    # By the loop's clock, when the next refresh is allowed: each one opens all connections anew.
+    _next_refresh_at = 0.0
 
     async def initialize(self, *hints: Any, **named: Any) -> RedisCluster:
         if self.get_default_node() is None:
             return await super().initialize(*hints, **named)
         loop = asyncio.get_running_loop()
-        if (self._asking is None or self._asking.done()) and loop.time() >= self._next_at:
-            self._next_at = loop.time() + PAUSE
-            self._asking = loop.create_task(self._call_store(*hints, **named))
+        if (self._refresh is None or self._refresh.done()) and loop.time() >= self._next_refresh_at:
+            self._next_refresh_at = loop.time() + PAUSE
+            self._refresh = loop.create_task(self._refresh_nodes(*hints, **named))
         return self
 
-    async def hang_up(self) -> None:
-        if self._asking is not None:
-            self._asking.cancel()
-            await asyncio.wait([self._asking])
+    async def close_all(self) -> None:
+        if self._refresh is not None:
+            self._refresh.cancel()
+            await asyncio.wait([self._refresh])
         await self.aclose()
-        for which in ("nodes_cache", "startup_nodes"):  # what it leaves open while it should ask
-            await self.nodes_manager.aclose(which)
+        for nodes in ("nodes_cache", "startup_nodes"):  # `aclose` leaves these open while a refresh is due
+            await self.nodes_manager.aclose(nodes)
 
-    async def _call_store(self, *hints: Any, **named: Any) -> None:
-        with suppress(Exception):  # whatever it is, the next one to need it asks again
+    async def _refresh_nodes(self, *hints: Any, **named: Any) -> None:
+        with suppress(Exception):  # any error: the next command that needs the nodes refreshes them again
             await super().initialize(*hints, **named)
 
 
 class _Commands:
-    """Knows where a command of ours has its key: it comes first.
+    """Tells redis-py which argument of a command is its key: in all our commands, the first.
 
-    redis-py would ask for a list of all commands each time that the cluster changes, and hold the event loop for tenths
-    of a second to read it.
+    Otherwise redis-py fetches a list of all commands each time that the cluster changes, and parsing it blocks the
+    event loop for tenths of a second.
     """
 
     async def initialize(self, node: ClusterNode) -> None:
-        """There is nothing to ask."""
+        """Fetch nothing."""
 
     async def get_keys(self, *args: Any) -> Sequence[str]:
         return args[1:2]
 
 
-def _new_client(address: Address, most_connections: int) -> tuple[Any, list[Callable[[], Awaitable[None]]]]:
+def _new_client(address: Address, max_connections: int) -> tuple[Any, list[Callable[[], Awaitable[None]]]]:
     common: dict[str, Any] = {
         "socket_connect_timeout": CONNECT_TIMEOUT,
         "socket_timeout": ANSWER_TIMEOUT,
-        # A command whose answer got lost may have been carried out: it is not sent again.
+        # A command whose answer was lost may have been executed, so it is not sent again.
         "retry": Retry(NoBackoff(), 0),
-        # With protocol 3 it does not look whether the server hung up on a connection before it takes it.
+        # With protocol 3, redis-py does not check whether the server has closed a connection before it uses it.
         "protocol": 2,
     }
     if address.tls is not None:
         common |= {"ssl": True, "ssl_check_hostname": True, **address.tls}
-    options = {**common, **address.options, "max_connections": most_connections}
+    options = {**common, **address.options, "max_connections": max_connections}
     if address.kind == CLUSTER:
         nodes = [ClusterNode(host, port) for host, port in address.hosts]
-        # Steps of 5 would end all commands that are on their way whenever five were sent to where a key was before.
+        # With the default of 5, all running commands are aborted whenever five were sent to the former node of a key.
         cluster: Any = _Cluster(startup_nodes=nodes, require_full_coverage=False, reinitialize_steps=0, **options)
         cluster.commands_parser = _Commands()
-        return cluster, [cluster.hang_up]
+        return cluster, [cluster.close_all]
     if address.kind == SENTINEL:
-        make: Any = Sentinel  # it has no types
-        sentinel = make(address.hosts, sentinel_kwargs={**common, **address.sentinel_options})
+        untyped_sentinel: Any = Sentinel
+        sentinel = untyped_sentinel(address.hosts, sentinel_kwargs={**common, **address.sentinel_options})
         client = sentinel.master_for(address.service, db=address.db, **options)
-        return client, [client.aclose, *(each.aclose for each in sentinel.sentinels)]
-    where: dict[str, Any] = {"unix_socket_path": address.path} if address.path else {}
+        return client, [client.aclose, *(watcher.aclose for watcher in sentinel.sentinels)]
+    location: dict[str, Any] = {"unix_socket_path": address.path} if address.path else {}
     if address.hosts:
-        where = {"host": address.hosts[0][0], "port": address.hosts[0][1]}
-    single: Any = Redis(db=address.db, **where, **options)
+        location = {"host": address.hosts[0][0], "port": address.hosts[0][1]}
+    single: Any = Redis(db=address.db, **location, **options)
     return single, [single.aclose]

@@ -1,7 +1,7 @@
-"""The only door to coredis: it speaks trio (extra `redis-trio`).
+"""Runs Redis commands with coredis, on trio (extra `redis-trio`).
 
-A client lives in the task that opened it. While the app runs, one task keeps a client open; without that, each call has
-a client of its own.
+coredis binds a client to the task that opened it. While the app runs, one task keeps a client open for all; otherwise
+each command opens a client of its own.
 """
 
 import ssl
@@ -24,19 +24,19 @@ from asgi_oidc.stores.redis_url import CLUSTER, SENTINEL, Address
 
 CONNECT_TIMEOUT = 1.0  # seconds
 ANSWER_TIMEOUT = 2.0  # seconds
-STUCK = 10.0  # seconds after which a command waits for something that will not come
+STUCK = 10.0  # seconds; a command that has waited so long will not get an answer
 PAUSE = 1.0  # seconds before the next client is opened
 
 
 @dataclass(frozen=True)
 class _Open:
-    """A client that is open, who waits for it, and whether it needs a successor."""
+    """An open client, the commands that wait for it, and whether it must be replaced."""
 
     client: Any
     is_broken: anyio.Event
     waiting: set[anyio.CancelScope] = field(default_factory=set)
 
-    async def make(self, command: Callable[[Any], Awaitable[Any]]) -> Any:
+    async def run(self, command: Callable[[Any], Awaitable[Any]]) -> Any:
         with anyio.fail_after(ANSWER_TIMEOUT if self.is_broken.is_set() else STUCK) as scope:
             self.waiting.add(scope)
             try:
@@ -45,20 +45,20 @@ class _Open:
                 self.waiting.discard(scope)
 
     def give_up(self) -> None:
-        """Ask for a successor; those who wait need not wait for long any more."""
+        """Have the client replaced, and shorten the deadlines of the commands that still wait for it."""
         self.is_broken.set()
-        soon = anyio.current_time() + ANSWER_TIMEOUT
+        deadline = anyio.current_time() + ANSWER_TIMEOUT
         for scope in self.waiting:
-            scope.deadline = min(scope.deadline, soon)
+            scope.deadline = min(scope.deadline, deadline)
 
 
 class _Loop:
-    """What one event loop has: how many apps run, whose turn it is to keep the client, and that client."""
+    """What belongs to one event loop: how many apps run, and the client that one of them keeps open for all."""
 
     def __init__(self) -> None:
-        self.running = 0
-        self.lock = anyio.Lock()
-        self.was_opened = anyio.Event()  # or could not be
+        self.running_apps = 0
+        self.lock = anyio.Lock()  # held by the app that keeps the client open
+        self.was_tried = anyio.Event()  # opening the client has succeeded or failed
         self.opened: _Open | None = None
 
 
@@ -72,29 +72,31 @@ class TrioBackend:
 
     async def get(self, key: str) -> bytes | None:
         """GET."""
-        value: bytes | None = await self._do(key, lambda client: self._get(client, key))
+        value: bytes | None = await self._run(key, lambda client: self._get(client, key))
         return value
 
     async def add(self, key: str, value: bytes, milliseconds: int) -> bool:
         """SET NX PX."""
-        return bool(await self._do(key, lambda client: client.set(key, value, condition=PureToken.NX, px=milliseconds)))
+        return bool(
+            await self._run(key, lambda client: client.set(key, value, condition=PureToken.NX, px=milliseconds))
+        )
 
     async def remove(self, key: str) -> int:
         """DEL."""
-        return int(await self._do(key, lambda client: client.delete([key])))
+        return int(await self._run(key, lambda client: client.delete([key])))
 
     async def evaluate(self, script: str, key: str, *args: bytes | str | int) -> object:
         """EVAL of a script with one key."""
-        result: object = await self._do(key, lambda client: client.eval(script, keys=[key], args=args))
+        result: object = await self._run(key, lambda client: client.eval(script, keys=[key], args=args))
         return result
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Keep a client open in a task of its own, from when its server is there."""
+        """Keep a client open, in a task of its own, as soon as the server can be reached."""
         loop = self._loop()
-        if not loop.running:
-            loop.was_opened = anyio.Event()
-        loop.running += 1
+        if not loop.running_apps:
+            loop.was_tried = anyio.Event()
+        loop.running_apps += 1
         error: Exception | None = None
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._keep_open, loop)
@@ -103,37 +105,37 @@ class TrioBackend:
             except Exception as exc:  # noqa: BLE001  # raised below: a task group would wrap it
                 error = exc
             finally:
-                loop.running -= 1
+                loop.running_apps -= 1
                 tasks.cancel_scope.cancel()
         if error is not None:
             raise error
 
-    async def _do(self, key: str, command: Callable[[Any], Awaitable[Any]]) -> Any:
-        return await self._calls.make(key, lambda: self._call(command))
+    async def _run(self, key: str, command: Callable[[Any], Awaitable[Any]]) -> Any:
+        return await self._calls.make(key, lambda: self._run_now(command))
 
-    async def _call(self, command: Callable[[Any], Awaitable[Any]]) -> Any:
+    async def _run_now(self, command: Callable[[Any], Awaitable[Any]]) -> Any:
         loop = self._loop()
-        if loop.running:
+        if loop.running_apps:
             with anyio.move_on_after(ANSWER_TIMEOUT):
-                await loop.was_opened.wait()
+                await loop.was_tried.wait()
         if loop.opened is None:
-            return await self._call_once(command)
-        return await self._call_with(loop.opened, command)
+            return await self._run_once(command)
+        return await self._run_with(loop.opened, command)
 
-    async def _call_with(self, opened: _Open, command: Callable[[Any], Awaitable[Any]]) -> Any:
+    async def _run_with(self, opened: _Open, command: Callable[[Any], Awaitable[Any]]) -> Any:
         try:
-            return await opened.make(command)
+            return await opened.run(command)
         except (TimeoutError, PrimaryNotFoundError, ReadOnlyError):
-            # Its connections may lead nowhere, or to one that was the primary; and each time that no sentinel named
-            # one, a place in its pool got lost.
+            # The client's connections may be dead, or lead to a former primary; and each time that no sentinel knew a
+            # primary, its pool has lost a connection.
             opened.give_up()
             raise
 
-    async def _call_once(self, command: Callable[[Any], Awaitable[Any]]) -> Any:
+    async def _run_once(self, command: Callable[[Any], Awaitable[Any]]) -> Any:
         try:
-            async with _new_client(self._address, self._calls.most_connections) as client:
+            async with _new_client(self._address, self._calls.max_connections) as client:
                 return await command(client)
-        except ExceptionGroup as group:  # it wraps what happens while it is open, maybe twice
+        except ExceptionGroup as group:  # coredis wraps errors while a client is open, perhaps twice
             error: Exception = group
             while isinstance(error, ExceptionGroup):
                 error = error.exceptions[0]
@@ -145,30 +147,30 @@ class TrioBackend:
         except RedisConnectionError:
             if self._address.kind != CLUSTER:
                 raise
-            return await client.get(key)  # from where the key is now; reading twice does no harm
+            return await client.get(key)  # from the node that has the key now; reading twice is harmless
 
     async def _keep_open(self, loop: _Loop) -> None:
-        # Apps that share a store take turns: when one ends, the next keeps the client.
+        # If apps share a store, one of them keeps the client open; when it ends, the next one takes over.
         async with loop.lock, anyio.create_task_group() as clients:
             while True:
                 is_broken = anyio.Event()
-                clients.start_soon(self._hold, loop, is_broken)
+                clients.start_soon(self._hold_open, loop, is_broken)
                 await is_broken.wait()
                 await anyio.sleep(PAUSE)
 
-    async def _hold(self, loop: _Loop, is_broken: anyio.Event) -> None:
-        """Open a client and keep it; when it is broken, those who use it may finish."""
+    async def _hold_open(self, loop: _Loop, is_broken: anyio.Event) -> None:
+        """Open a client and keep it open; once it is broken, its running commands get `STUCK` seconds to finish."""
         opened: _Open | None = None
         try:
-            async with _new_client(self._address, self._calls.most_connections) as client:
+            async with _new_client(self._address, self._calls.max_connections) as client:
                 opened = loop.opened = _Open(client, is_broken)
-                loop.was_opened.set()
+                loop.was_tried.set()
                 await is_broken.wait()
                 await anyio.sleep(STUCK)
-        except Exception:  # noqa: BLE001  # whatever it was, the next one may do better, and no app ends by it
+        except Exception:  # noqa: BLE001  # any error: the next client may work, and the app must not end because of it
             is_broken.set()
         finally:
-            loop.was_opened.set()
+            loop.was_tried.set()
             if loop.opened is opened:
                 loop.opened = None
 
@@ -181,9 +183,9 @@ class TrioBackend:
 
 
 @asynccontextmanager
-async def _new_client(address: Address, most_connections: int) -> AsyncIterator[Any]:
-    # A command whose answer got lost may have been carried out: it is not sent again.
-    common: dict[str, Any] = {"retry_policy": NoRetryPolicy(), "max_connections": most_connections}
+async def _new_client(address: Address, max_connections: int) -> AsyncIterator[Any]:
+    # A command whose answer was lost may have been executed, so it is not sent again.
+    common: dict[str, Any] = {"retry_policy": NoRetryPolicy(), "max_connections": max_connections}
     connection: dict[str, Any] = {"connect_timeout": CONNECT_TIMEOUT, "stream_timeout": ANSWER_TIMEOUT}
     if address.tls is not None:
         connection["ssl_context"] = _tls(**address.tls)
@@ -196,19 +198,19 @@ async def _new_client(address: Address, most_connections: int) -> AsyncIterator[
         return
     if address.kind == CLUSTER:
         options["max_connections_per_node"] = True
-        # Asking for its settings takes rights that a store should not need.
+        # Without this, coredis reads the cluster's settings, which takes permissions that a store should not need.
         async with RedisCluster(startup_nodes=locations, skip_full_coverage_check=True, **options) as client:
             yield client
         return
-    where: dict[str, Any] = {"unix_socket_path": address.path} if address.path else {}
+    location: dict[str, Any] = {"unix_socket_path": address.path} if address.path else {}
     if locations:
-        where = {"host": locations[0].host, "port": locations[0].port}
-    async with Redis(db=address.db, **where, **options) as client:
+        location = {"host": locations[0].host, "port": locations[0].port}
+    async with Redis(db=address.db, **location, **options) as client:
         yield client
 
 
 def _tls(ssl_ca_certs: str | None = None, ssl_certfile: str | None = None, ssl_keyfile: str | None = None) -> Any:
-    # Left to itself, coredis does not compare the name in the certificate.
+    # By default, coredis does not check the host name in the certificate; this context does.
     context = ssl.create_default_context(cafile=ssl_ca_certs)
     if ssl_certfile:
         context.load_cert_chain(ssl_certfile, ssl_keyfile)

@@ -1,4 +1,4 @@
-"""Where Redis or Valkey is, as a URL says it: one server, a cluster, or servers that sentinels watch."""
+"""Reads the URL of Redis or Valkey: of one server, a cluster, or servers that sentinels watch."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,14 +16,16 @@ EXAMPLES += "redis+sentinel://host1:26379,host2:26379/mymaster, or unix:///run/r
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where the server is, and how it lets us in.
+    """The address of the server, and the credentials for it.
 
     Attributes:
-        hosts: names and ports; of the sentinels where there are some.
-        service: the name that the sentinels know the server by.
-        options: `username` and `password`, where there are some.
+        kind: `SINGLE`, `CLUSTER` or `SENTINEL`.
+        hosts: host names and ports; for `SENTINEL`, those of the sentinels.
+        path: of a Unix socket.
+        service: the name under which the sentinels know the server.
+        options: `username` and `password`, if the URL has them.
         sentinel_options: the same for the sentinels themselves.
-        tls: files by the names of `TLS_OPTIONS`; None is no TLS.
+        tls: paths of files, by the names in `TLS_OPTIONS`; None means no TLS.
     """
 
     kind: str
@@ -36,15 +38,15 @@ class Address:
     tls: dict[str, str] | None = None
 
     def __str__(self) -> str:
-        where = self.path or ",".join(f"{host}:{port}" for host, port in self.hosts)
-        return f"{self.kind} {where}{'/' + self.service if self.service else ''}"
+        location = self.path or ",".join(f"{host}:{port}" for host, port in self.hosts)
+        return f"{self.kind} {location}{'/' + self.service if self.service else ''}"
 
 
 def read_url(url: str) -> Address:
     """Read the URL of a store.
 
     Raises:
-        ValueError: with the fix; never with the password.
+        ValueError: the text has the fix, and never the password.
     """
     scheme, _, kind = url.partition("://")[0].lower().partition("+")
     kind = kind or SINGLE
@@ -53,7 +55,7 @@ def read_url(url: str) -> Address:
     try:
         split = urlsplit(url)
         query = dict(parse_qsl(split.query, strict_parsing=bool(split.query)))
-    except ValueError:  # its text repeats the URL
+    except ValueError:  # its text contains the URL, perhaps with a password
         raise ValueError(f"must be a valid URL such as {EXAMPLES}") from None
     if split.fragment or "#" in url:
         raise ValueError("must not contain '#': write %23 for it in a user name or password")
@@ -63,8 +65,8 @@ def read_url(url: str) -> Address:
     db = _db(split, query, kind)
     if query:
         raise ValueError(
-            f"unknown option; allowed are db, {', '.join(TLS_OPTIONS)} (with TLS: rediss, valkeys), sentinel_username "
-            "and sentinel_password (with sentinels)"
+            f"unknown option in the query; allowed are db, {', '.join(TLS_OPTIONS)} (with TLS: rediss, valkeys), "
+            "sentinel_username and sentinel_password (with sentinels)"
         )
     return Address(
         kind,
@@ -82,7 +84,7 @@ def _tls(query: dict[str, str]) -> dict[str, str]:
     files = _options(query, "", TLS_OPTIONS)
     for name, path in files.items():
         if not Path(path).is_file():
-            raise ValueError(f"{name} must name an existing file")
+            raise ValueError(f"{name} must be the path of an existing file")
     if "ssl_keyfile" in files and "ssl_certfile" not in files:
         raise ValueError("ssl_keyfile needs ssl_certfile")
     return files
@@ -96,7 +98,7 @@ def _db(split: SplitResult, query: dict[str, str], kind: str) -> int:
     in_path = split.path.strip("/") if kind != SENTINEL and split.scheme != "unix" else ""
     db = query.pop("db", "") or in_path or "0"
     if not db.isascii() or not db.isdigit() or (kind == CLUSTER and db != "0"):
-        raise ValueError("the database must be a number, as in redis://host:6379/1; a cluster has only 0")
+        raise ValueError("the database must be a number, as in redis://host:6379/1; a cluster has only database 0")
     return int(db)
 
 
@@ -107,9 +109,9 @@ def _credentials(userinfo: str) -> dict[str, Any]:
 
 
 def _hosts(netloc: str, kind: str) -> tuple[tuple[str, int], ...]:
-    hosts = tuple(_host(one, PORTS[kind]) for one in netloc.split(","))
+    hosts = tuple(_host(text, PORTS[kind]) for text in netloc.split(","))
     if kind == SINGLE and len(hosts) > 1:
-        raise ValueError("one server has one host; for several, write redis+cluster:// or redis+sentinel://")
+        raise ValueError("must name one host; for several, write redis+cluster:// or redis+sentinel://")
     return hosts
 
 
@@ -126,7 +128,7 @@ def _host(text: str, default_port: int) -> tuple[str, int]:
 
 def _path(path: str, netloc: str) -> str:
     if netloc or not path.strip("/"):
-        raise ValueError("must name the socket by its whole path: unix:///run/redis.sock")
+        raise ValueError("must contain the absolute path of the socket: unix:///run/redis.sock")
     return unquote(path)
 
 

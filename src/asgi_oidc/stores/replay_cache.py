@@ -1,24 +1,23 @@
-"""What works once: logins and logout tokens that were used, kept until their time alone refuses them.
+"""A replay cache: remembers used logins and logout tokens until they expire, so that each works only once.
 
-In the memory of one process: other processes do not see them.
+It is in the memory of one process; other processes do not see it.
 """
 
 from collections import OrderedDict
 
-MAX_NAMES = (
-    100_000  # names; 10 to 20 MB at worst, and each costs its author a call to the provider, or the provider a call
-)
+# 10 to 20 MB at worst. Each name costs whoever causes it a login or logout token, and so a call to or by the provider.
+MAX_NAMES = 100_000
 
 
 class ReplayCache:
-    """A bounded set of names, each with the time when it may be forgotten."""
+    """A bounded set of names, each of which is forgotten when its lifetime has passed."""
 
-    def __init__(self, *, most: int = MAX_NAMES) -> None:
-        self._most = most
+    def __init__(self, *, max_names: int = MAX_NAMES) -> None:
+        self._max_names = max_names
         self._names: OrderedDict[str, float] = OrderedDict()
 
     def add(self, name: str, *, now: float, lifetime: float) -> bool:
-        """Write a name down, and say whether it was new.
+        """Remember a name; return whether it was new.
 
         Args:
             lifetime: seconds after which it may be forgotten.
@@ -29,13 +28,13 @@ class ReplayCache:
         return is_new
 
     def __contains__(self, name: str) -> bool:
-        """Say whether a name was written down, and not forgotten yet."""
+        """Whether a name is remembered."""
         return name in self._names
 
     def _forget(self, *, now: float) -> None:
-        # Oldest first; two a call keep up with what comes in.
+        # The oldest first. Each call adds one name and forgets up to two, so expired names cannot pile up.
         for _ in range(2):
             oldest = next(iter(self._names))
-            if self._names[oldest] > now and len(self._names) <= self._most:
+            if self._names[oldest] > now and len(self._names) <= self._max_names:
                 return
             del self._names[oldest]
