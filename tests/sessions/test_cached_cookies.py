@@ -267,7 +267,7 @@ def test_cookies_that_we_did_not_seal_are_not_cached(header):
     process = Process()
 
     assert process.sessions.at_once(header) is None
-    assert len(process.sessions._opened) == 0
+    assert len(process.sessions._cache) == 0
 
 
 async def test_every_letter_of_the_cookies_counts(process):
@@ -286,7 +286,7 @@ async def test_the_cache_is_bounded_for_a_single_user_too(process):
     for number in range(400):
         assert process.sessions.at_once(own + b"; a=%d" % number + b"x" * 60_000) is not None
 
-    assert len(process.sessions._opened) < 300
+    assert len(process.sessions._cache) < 300
     assert process.sessions.at_once(own) is not None
 
 
@@ -296,7 +296,7 @@ async def test_the_cache_is_bounded_for_cookies_that_look_like_ours(process):
     for number in range(400):
         assert process.sessions.at_once(own + b"; %s-%d=" % (name, number) + b"x" * 60_000) is not None
 
-    assert len(process.sessions._opened) < 300
+    assert len(process.sessions._cache) < 300
 
 
 @pytest.mark.parametrize("is_ended", [True, False])
@@ -312,18 +312,18 @@ async def test_ended_sessions_are_not_cached(process, is_ended):
     assert process.sessions.at_once(header + b"; a=1") is None
     assert await process.sessions.open(Cookies(header)) is not None
 
-    assert len(process.sessions._opened) == 0
+    assert len(process.sessions._cache) == 0
 
 
 async def test_refreshed_tokens_that_the_browser_lacks_are_not_cached(process):
     """They may be larger than its cookies, by which room is counted."""
-    assert len(process.sessions._opened) == 1
+    assert len(process.sessions._cache) == 1
 
     await process.sessions.change(SESSION, refreshed)
 
     for _ in range(2):
         assert known(at_once(process)) == (refreshed(SESSION), 0)
-    assert len(process.sessions._opened) == 0
+    assert len(process.sessions._cache) == 0
 
 
 async def test_each_use_of_the_same_cookies_counts(process):

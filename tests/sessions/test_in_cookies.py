@@ -473,8 +473,8 @@ async def test_the_repr_of_an_open_session_shows_no_cookies_or_tokens():
     browser = await site.signed_in()
     await browser.get("/page")
 
-    opened = list(sessions_of(site.middleware)._opened._values.values())
+    opened = list(sessions_of(site.middleware)._cache._values.values())
     printed = " ".join(f"{each!r} {pretty_repr(each)}" for each in opened)
 
-    assert "_Opened(ends_at=" in printed
+    assert "_CachedSession(ends_at=" in printed
     assert [cookie.name for cookie in browser.jar if cookie.value in printed] == []

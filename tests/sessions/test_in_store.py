@@ -56,13 +56,13 @@ async def test_the_record_cache_is_bounded_and_drops_ended_sessions(process):
     for session_id in ids:
         await process.sessions.begin(another(large, session_id), {})
         assert await process.sessions.open({process.session_cookies.name: session_id}) is not None
-    kept = len(process.sessions._opened)
+    kept = len(process.sessions._cache)
 
     await process.store.memory.remove(process.records.key(process.records.handle(ids[-1])))
 
     assert 0 < kept < 100
     assert await process.sessions.open({process.session_cookies.name: ids[-1]}) is None
-    assert len(process.sessions._opened) == kept - 1
+    assert len(process.sessions._cache) == kept - 1
 
 
 @pytest.mark.parametrize("value", [None, "", "x", ID[:-1], ID + "A", "A" * 42 + "B", "1." + "A" * 41])

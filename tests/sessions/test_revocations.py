@@ -35,7 +35,7 @@ def login(revocations: Revocations | None = None, *, now: float = NOW, **changes
     """Sign in, knowing all revocations."""
     made = msgspec.structs.replace(LOGIN, **{"sub": "alice", "sid": "s1", "created_at": int(now), **changes})
     revocations = revocations_with() if revocations is None else revocations
-    began = revocations.begin(revocations.moment(now=now), sub=made.sub, sid=made.sid)
+    began = revocations.session_start(revocations.moment(now=now), sub=made.sub, sid=made.sid)
     return msgspec.structs.replace(made, began=began)
 
 
@@ -155,7 +155,7 @@ def test_a_sign_out_during_a_login_wins(target):
     moment = revocations.moment(now=NOW)
 
     revocations.sign_out(**target, now=NOW)
-    began = revocations.begin(moment, sub="alice", sid="s1")
+    began = revocations.session_start(moment, sub="alice", sid="s1")
 
     assert revocations.is_revoked(msgspec.structs.replace(login(), began=began), now=NOW)
 

@@ -121,7 +121,7 @@ def test_tokens_that_are_larger_than_everything_are_not_kept():
 
 def test_a_cached_token_belongs_to_one_session_and_one_request():
     """Never to a wish alone: it is a user's."""
-    tokens, granted = TokenCache(), CachedToken("at", 1000, renew_at=1060, expires_at=1120)
+    tokens, granted = TokenCache(), CachedToken("at", 1000, refresh_due_at=1060, expires_at=1120)
     tokens.keep("one", "https://api.example.com", granted)
 
     assert tokens.find("one", "https://api.example.com") is granted

@@ -105,7 +105,7 @@ class LoginFinisher:
                 name for name in claims.keys() | admitted.keys() if claims.get(name) != admitted.get(name)
             ),
             created_at=now,
-            began=self._revocations.begin(start.moment, sub=id_token_claims["sub"], sid=sid),
+            began=self._revocations.session_start(start.moment, sub=id_token_claims["sub"], sid=sid),
         )
         tokens = Tokens(
             written_claims=write_claims(dict(admitted)),
@@ -133,8 +133,8 @@ class LoginFinisher:
         """
         self._check_not_signed_out(transaction)
         replaced = await self._find_replaced(request, session, transaction)
-        kept = [old.session_id for old in replaced if old.grace][:MAX_REPLACED]
-        session = msgspec.structs.replace(session, login=msgspec.structs.replace(session.login, replaced=kept))
+        with_grace = [old.session_id for old in replaced if old.grace][:MAX_REPLACED]
+        session = msgspec.structs.replace(session, login=msgspec.structs.replace(session.login, replaced=with_grace))
         unseen = self._transactions.sessions_of_others(transaction.state, request.cookies)
         cookies = await self._sessions.begin(
             session, request.cookies, unseen=unseen, hides_cookies=transaction.form_post

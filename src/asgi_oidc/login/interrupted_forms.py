@@ -111,14 +111,14 @@ class InterruptedForms:
             sub: digest of the user.
             form: id of the form that started the login, None for any other login.
         """
-        kept = self.find(cookies, now=now) if self._name in cookies else None
-        is_own = kept is not None and (kept.sub == sub or kept.id == form)
+        form_in_cookie = self.find(cookies, now=now) if self._name in cookies else None
+        is_own = form_in_cookie is not None and (form_in_cookie.sub == sub or form_in_cookie.id == form)
         return [] if is_own else self.delete(cookies)
 
     def delete_sent(self, cookies: Mapping[str, str], *, target: str, now: int) -> list[bytes]:
         """Delete the form if it is the one that was just sent to `target`."""
-        kept = self.find(cookies, now=now) if self._name in cookies else None
-        return self.delete(cookies) if kept is not None and kept.target == target else []
+        form_in_cookie = self.find(cookies, now=now) if self._name in cookies else None
+        return self.delete(cookies) if form_in_cookie is not None and form_in_cookie.target == target else []
 
     def set_cookie(self, sealed: str) -> bytes:
         """Write the cookie with a sealed form."""

@@ -105,7 +105,9 @@ class Transactions:
         others = self._by_priority(cookies, now=now)
         own_room = room
         if transaction.is_from_elsewhere:  # its return path must not take room from logins that the user started here
-            needed = sum(len(one) + len(cookies[one]) + len("=; ") for one, login in others if not _gives_way(login))
+            needed = sum(
+                len(other) + len(cookies[other]) + len("=; ") for other, login in others if not _gives_way(login)
+            )
             own_room = max(room - needed, min(room, MIN_BYTES))
         value = self._seal_to_fit(transaction, name, own_room - len(name) - len("=; "), (*paths, None))
         room -= len(name) + len(value) + len("=; ")

@@ -33,7 +33,7 @@ from asgi_oidc.web.cookies import Cookies
 MAX_LAST_USES = 10_000  # sessions; the least recently used are forgotten first
 
 
-class _Opened(msgspec.Struct):
+class _CachedSession(msgspec.Struct):
     """An entry of the cache: the session that was opened from some cookies.
 
     All instants are seconds since the epoch.
@@ -64,7 +64,7 @@ class _Opened(msgspec.Struct):
     touched_at: int = 0
 
     def __repr__(self) -> str:
-        return f"_Opened(ends_at={self.ends_at})"  # not `name`, which contains the cookies
+        return f"_CachedSession(ends_at={self.ends_at})"  # not `name`, which contains the cookies
 
     def __rich_repr__(self) -> list[tuple[str, int]]:
         return [("ends_at", self.ends_at)]
@@ -111,7 +111,7 @@ class CookieSessions:
         self._feed = feed
         self._now = now
         self._ticks = ticks
-        self._opened: SessionCache[bytes | tuple[str, ...], _Opened] = SessionCache()
+        self._cache: SessionCache[bytes | tuple[str, ...], _CachedSession] = SessionCache()
         self._unreadable_header = (
             b""  # the last one without a session; it cannot get one later, so it is not opened again
         )
@@ -121,26 +121,26 @@ class CookieSessions:
 
     def at_once(self, cookie_header: bytes) -> ActiveSession | None:
         """Return the session from the cache, or open the cookies; None also if the revocation feed has to be read."""
-        opened = self._opened.get(cookie_header)
-        if opened is None and self.may_have_cookie(cookie_header):
-            opened = self._open_cookies(Cookies(cookie_header, self._session_cookies.stem))
-        if opened is None or self._feed.is_due():
+        cached = self._cache.get(cookie_header)
+        if cached is None and self.may_have_cookie(cookie_header):
+            cached = self._open_cookies(Cookies(cookie_header, self._session_cookies.stem))
+        if cached is None or self._feed.is_due():
             return None
         now = self._now()
         if (
-            opened.revocations_version != self._revocations.version
-            or opened.refreshes_version != self._undelivered.version
+            cached.revocations_version != self._revocations.version
+            or cached.refreshes_version != self._undelivered.version
         ):
-            self._update(opened)
-            if opened.newest.tokens.generation > opened.browser_generation:
-                self._forget(opened, cookie_header)
-        if not opened.begins_at <= now < opened.ends_at:
-            self._forget(opened, cookie_header)
+            self._update(cached)
+            if cached.newest.tokens.generation > cached.browser_generation:
+                self._forget(cached, cookie_header)
+        if not cached.begins_at <= now < cached.ends_at:
+            self._forget(cached, cookie_header)
             return None
-        if opened.touched_at != now:  # once a second is enough
-            opened.touched_at = now
-            self._touch(opened.session.id, now)
-        return opened.active()
+        if cached.touched_at != now:  # once a second is enough
+            cached.touched_at = now
+            self._touch(cached.session.id, now)
+        return cached.active()
 
     def may_have_cookie(self, cookie_header: bytes) -> bool:
         """Search for the name of the session cookie, without parsing."""
@@ -148,12 +148,12 @@ class CookieSessions:
 
     async def open(self, cookies: Cookies) -> ActiveSession | None:
         """Return the session from the cache, or open the cookies."""
-        opened = self._opened.get(cookies.header) or self._open_cookies(cookies)
-        if opened is None:
+        cached = self._cache.get(cookies.header) or self._open_cookies(cookies)
+        if cached is None:
             return None
         await self._feed.poll()
-        self._update(opened)
-        return opened.active()
+        self._update(cached)
+        return cached.active()
 
     async def find(self, cookies: Cookies) -> ActiveSession | NoSession:
         """Open the cookies, and find out why they contain no session.
@@ -335,47 +335,47 @@ class CookieSessions:
         if len(self._last_uses) > MAX_LAST_USES:
             self._last_uses.popitem(last=False)
 
-    def _open_cookies(self, cookies: Cookies) -> _Opened | None:
+    def _open_cookies(self, cookies: Cookies) -> _CachedSession | None:
         if cookies.header == self._unreadable_header:
             return None
         own = cookies.beginning_with(self._session_cookies.name)  # other cookies may change with every request
         name = (*own, *own.values())
-        opened = self._opened.get(name)
-        if opened is not None:  # from now on also found by the header, without parsing it
-            self._opened.keep(cookies.header, opened, size=len(cookies.header))
-            return opened
+        cached = self._cache.get(name)
+        if cached is not None:  # from now on also found by the header, without parsing it
+            self._cache.keep(cookies.header, cached, size=len(cookies.header))
+            return cached
         session = self._session_cookies.open(own)
         if session is None:
             self._unreadable_header = cookies.header
             return None
-        opened = _Opened(
+        cached = _CachedSession(
             name, session, session.tokens.generation, self._session_cookies.left_behind(session.id, own), session
         )
-        self._update(opened)
+        self._update(cached)
         # A session that is over takes no room in the cache. Nor does one with refreshed tokens: the browser is about to
         # get other cookies, and the new tokens may be larger than the size that the cache counts.
-        is_live = opened.begins_at <= self._now() < opened.ends_at
-        if is_live and opened.newest.tokens.generation <= opened.browser_generation:
-            self._opened.keep(name, opened, size=len(cookies.header))
-        return opened
+        is_live = cached.begins_at <= self._now() < cached.ends_at
+        if is_live and cached.newest.tokens.generation <= cached.browser_generation:
+            self._cache.keep(name, cached, size=len(cookies.header))
+        return cached
 
-    def _forget(self, opened: _Opened, cookie_header: bytes) -> None:
-        self._opened.drop(cookie_header)
-        self._opened.drop(opened.name)
+    def _forget(self, cached: _CachedSession, cookie_header: bytes) -> None:
+        self._cache.drop(cookie_header)
+        self._cache.drop(cached.name)
 
-    def _update(self, opened: _Opened) -> None:
+    def _update(self, cached: _CachedSession) -> None:
         """Apply the current revocations and refreshed tokens to a cached session."""
-        opened.revocations_version, opened.refreshes_version = self._revocations.version, self._undelivered.version
-        opened.newest = newest = self._with_newest_tokens(opened.session)
-        opened.begins_at, opened.ends_at = valid_period(newest, self._limits)
+        cached.revocations_version, cached.refreshes_version = self._revocations.version, self._undelivered.version
+        cached.newest = newest = self._with_newest_tokens(cached.session)
+        cached.begins_at, cached.ends_at = valid_period(newest, self._limits)
         effective_at = self._revocations.effective_at(newest.login)
         if effective_at is not None:
-            opened.ends_at = min(opened.ends_at, effective_at)
+            cached.ends_at = min(cached.ends_at, effective_at)
         if self._revocations.is_outdated(newest):
-            opened.ends_at = AT_ONCE
-        opened.fresh_from, opened.fresh_until = fresh_period(newest, self._limits)
-        if opened.left_behind or newest.tokens.generation > opened.browser_generation:
-            opened.fresh_until = 0
+            cached.ends_at = AT_ONCE
+        cached.fresh_from, cached.fresh_until = fresh_period(newest, self._limits)
+        if cached.left_behind or newest.tokens.generation > cached.browser_generation:
+            cached.fresh_until = 0
 
     def _with_newest_tokens(self, session: Session) -> Session:
         tokens = self._undelivered.newest(session.login.id, session.tokens)

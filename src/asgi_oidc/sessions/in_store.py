@@ -31,7 +31,7 @@ MAX_TRIES = 5  # attempts to write a record that other processes change at the s
 MAX_SESSIONS = 1000  # of one user; the oldest is deleted
 
 
-class _Opened(NamedTuple):
+class _CachedSession(NamedTuple):
     """An entry of the cache: a record, and the session that was opened from it."""
 
     key: str
@@ -63,7 +63,7 @@ class StoredSessions:
         self._feed = feed
         self._now = now
         self._unsaved = UndeliveredTokens()
-        self._opened: SessionCache[str, _Opened] = SessionCache()
+        self._cache: SessionCache[str, _CachedSession] = SessionCache()
 
     def at_once(self, cookie_header: bytes) -> ActiveSession | None:
         """Return None: every request reads the store, and that takes waiting."""
@@ -284,7 +284,7 @@ class StoredSessions:
 
     async def _load(self, session_id: str) -> tuple[Session | None, bool]:
         """Return a session, and whether there is a record, even if it cannot be read with our secrets."""
-        cached = self._opened.get(session_id)
+        cached = self._cache.get(session_id)
         key = self._records.key(self._records.handle(session_id)) if cached is None else cached.key
         record = await self._store.get(key)
         if cached is not None and record == cached.record:
@@ -312,9 +312,9 @@ class StoredSessions:
     def _cache_record(self, session_id: str, key: str, record: bytes | None, session: Session | None) -> None:
         """Cache the session of a record, for as long as the store has the same record."""
         if record is None or session is None:
-            self._opened.drop(session_id)
+            self._cache.drop(session_id)
         else:
-            self._opened.keep(session_id, _Opened(key, record, session), size=len(record))
+            self._cache.keep(session_id, _CachedSession(key, record, session), size=len(record))
 
     def _open(self, session_id: str, record: bytes | None) -> Session | None:
         if record is None:

@@ -73,7 +73,7 @@ class SessionRepository(Protocol):
         """Return the session of a browser; its limits and revocations are not checked yet."""
 
     async def find(self, cookies: Cookies) -> ActiveSession | NoSession:
-        """Do the same, but return the reason if there is no session."""
+        """Return the session of a browser as `open` does, or why there is none."""
 
     def has_cookie(self, cookies: Mapping[str, str]) -> bool:
         """Return whether the browser sent a session cookie, valid or not."""

@@ -14,14 +14,15 @@ from asgi_oidc.sessions.session import Login, Session
 
 MAX_REVOCATIONS = 200_000  # 50 to 130 MB; to cause one takes a login, or a call by the provider
 MAX_PER_USER = 1000  # revocations that one user causes here; after that, a single one ends all sessions of the user
-MAX_SIDS = 50_000  # `sid` values whose users are remembered, those of the latest logins; 10 to 30 MB
+MAX_SIDS = 50_000  # `sid` values of the latest logins, whose users are remembered; 10 to 30 MB
 MAX_NAME_LENGTH = 255  # characters of a `sid` in a logout token
 MAX_USERS_PER_SID = 4  # users remembered per `sid`; one that a provider gives to more users identifies none of them
 MAX_LOGINS = 50_000  # logins whose names are cached; some 50 MB at worst, and each takes microseconds to compute
 SKEW = 2000  # milliseconds by which the clocks of machines that share nothing may differ
 FOR_EVER = 1 << 62  # logical milliseconds: the session is over, whenever it began
 LONG_AGO = 0  # seconds since the epoch: the session ended, but the time is not known
-AT_ONCE, REPLACED = 0, 1  # seconds since the epoch: over at any time. Two values, to tell a replaced session apart
+# Seconds since the epoch: over at any time. The second one is for sessions that were replaced, without any grace.
+AT_ONCE, REPLACED = 0, 1
 
 NamingScheme = Callable[[str, str], tuple[str, ...]]
 """Returns the names of a revocation, for its kind and a value.
@@ -152,7 +153,7 @@ class Revocations:
         """Return when a login starts; to be called before any call to the provider."""
         return Moment(int(now * 1000), self.version)
 
-    def begin(self, moment: Moment, *, sub: str, sid: str | None) -> int:
+    def session_start(self, moment: Moment, *, sub: str, sid: str | None) -> int:
         """Return when a session begins, in logical milliseconds.
 
         That is after all revocations that were known when the login started, and before all that came since: a user

@@ -153,20 +153,22 @@ def _updated_claims(
         with_partners(session.login.set_by_on_login),
         without_null_verifications(id_token_claims),
     )
-    access_token_claims = _except(access_token_claims, protected)
+    access_token_claims = _without_names(access_token_claims, protected)
     outdated = lost | (
         _names_from_id_tokens(tokens) - id_token_claims.keys()
         if _has_user_claims(id_token_claims)
         else frozenset[str]()
     )
-    kept = {name: value for name, value in tokens.claims.items() if name in protected or name not in outdated}
-    claims = merge_claims(_except(id_token_claims, protected), merge_claims(access_token_claims, kept))
-    new_names = {name for name, value in access_token_claims.items() if name not in kept or kept[name] != value}
+    remaining = {name: value for name, value in tokens.claims.items() if name in protected or name not in outdated}
+    claims = merge_claims(_without_names(id_token_claims, protected), merge_claims(access_token_claims, remaining))
+    new_names = {
+        name for name, value in access_token_claims.items() if name not in remaining or remaining[name] != value
+    }
     from_access_token = (new_names | (set(tokens.from_access_token) - lost)) & claims.keys() - id_token_claims.keys()
     return claims, sorted(from_access_token)
 
 
-def _except(claims: Claims, names: frozenset[str]) -> dict[str, object]:
+def _without_names(claims: Claims, names: frozenset[str]) -> dict[str, object]:
     return {name: value for name, value in claims.items() if name not in names}
 
 

@@ -106,7 +106,9 @@ class ResourceTokens:
         await self._refresher.check_not_over(active)
         cached, now = self._cache.find(active.session.id, target), self._now()
         is_forced = cached is not None and _is_forced(cached, refused, now)
-        if cached is None or is_forced or not cached.made_at <= now < cached.renew_at:  # the clock may be set back
+        if (
+            cached is None or is_forced or not cached.made_at <= now < cached.refresh_due_at
+        ):  # the clock may be set back
             forced_at = now if is_forced else 0
             try:
                 cached = await self._requests.run_to_the_end(

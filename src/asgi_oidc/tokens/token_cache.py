@@ -29,7 +29,7 @@ class CachedToken:
     Attributes:
         access_token: None if there is none.
         made_at: when the provider was called.
-        renew_at: when the provider is called again.
+        refresh_due_at: when the provider is called again.
         expires_at: from then on, the token is not used.
         forced_at: when a token was last requested because an API had refused a valid one.
         failure: why there is no token, or no newer one.
@@ -37,7 +37,7 @@ class CachedToken:
 
     access_token: str | None = field(repr=False)
     made_at: int
-    renew_at: int
+    refresh_due_at: int
     expires_at: int
     forced_at: int = 0
     failure: CachedFailure | None = None
