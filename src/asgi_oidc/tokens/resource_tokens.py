@@ -57,7 +57,7 @@ class ResourceTokens:
 
         Raises:
             TokenNotGranted: there is no refresh token, or the provider grants no token for that resource.
-            SessionEnded, RefreshFailed, StoreUnavailable: as `TokenRefresher.live_tokens`.
+            SessionEnded, RefreshFailed, StoreUnavailable: as `TokenRefresher.valid_tokens`.
         """
         session = active.session
 
@@ -82,7 +82,7 @@ class ResourceTokens:
 
         Raises:
             TokenNotGranted: the provider grants no token.
-            SessionEnded, AccessTokenExpired, RefreshFailed, StoreUnavailable: as `TokenRefresher.live_tokens`.
+            SessionEnded, AccessTokenExpired, RefreshFailed, StoreUnavailable: as `TokenRefresher.valid_tokens`.
         """
 
         async def request_token() -> RefreshAnswer:
