@@ -30,25 +30,28 @@ sys.exit(main(["demo"]))
 
 @contextlib.contextmanager
 def running_demo(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """Run the demo on free ports and give the process and what it printed first."""
+    """Run the demo on free ports and give the process and the two lines that it printed."""
     command = [sys.executable, "-m", "asgi_oidc", "demo", "--port", "0", "--provider-port", "0", *arguments]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         try:
-            yield process, first_line(process)
+            yield process, first_lines(process)
         finally:
             process.kill()
 
 
-def first_line(process: subprocess.Popen[str]) -> str:
+def first_lines(process: subprocess.Popen[str]) -> str:
     assert process.stdout is not None
     ready, _, _ = select.select([process.stdout], [], [], PATIENCE)
     assert ready, "the demo said nothing"
-    return process.stdout.readline()
+    return process.stdout.readline() + process.stdout.readline()
 
 
-def address_in(line: str) -> str:
-    found = re.fullmatch(r"Open (http://127\.0\.0\.1:[1-9]\d*) \(Ctrl-C ends it\)\n", line)
-    assert found, line
+def address_in(lines: str) -> str:
+    url = r"http://127\.0\.0\.1:[1-9]\d*"
+    client = "OIDC_CLIENT_ID=example OIDC_CLIENT_SECRET=example-secret"
+    expected = rf"Open ({url}) \(Ctrl-C ends it\)\nProvider for your own apps: OIDC_ISSUER={url} {client}\n"
+    found = re.fullmatch(expected, lines)
+    assert found, lines
     return found[1]
 
 
@@ -71,8 +74,8 @@ def taken_port() -> Iterator[int]:
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
 def test_a_whole_login_and_a_clean_end(signum):
     """The address works as soon as it is printed; ending it is no accident, so nothing looks like one."""
-    with running_demo() as (process, line):
-        me = anyio.run(partial(sign_in_over_the_network, address_in(line)))
+    with running_demo() as (process, lines):
+        me = anyio.run(partial(sign_in_over_the_network, address_in(lines)))
         process.send_signal(signum)
         rest, errors = process.communicate(timeout=PATIENCE)
 

@@ -80,7 +80,7 @@ def test_a_path_is_explained_by_those_that_have_it(capsys):
     _, beside, _ = run(capsys, f"{HERE}:starlette_app", "/x")
 
     assert (status, below.count("POST /admin/x\n")) == (0, 2)
-    assert beside.startswith("https://app.example.com: GET /x\n  public     no")
+    assert beside.startswith("https://app.example.com: GET /x\n  public         no")
     assert beside.count("GET /x\n") == 1
 
 

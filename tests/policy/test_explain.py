@@ -17,12 +17,14 @@ SITE = Site(
 )
 ADMIN = """\
 POST /admin/users?page=2
-  public     no: no pattern opens it, or a rule is more specific
-  rule       Rule('/admin/*', claims={'realm_access.roles': 'admin'})
-  rule       Rule('/admin/*', methods=('POST',), max_age=300)
-  anonymous  401 (forms: a page with a link to sign in)
-  signed in  the app; without max_age 300: 401 (forms: a page with a link to sign in again); without what the rules \
-need: 403"""
+  public         no: no pattern opens it, or a rule is more specific
+  rule           Rule('/admin/*', claims={'realm_access.roles': 'admin'})
+  rule           Rule('/admin/*', methods=('POST',), max_age=300)
+  not signed in  forms: 401 page with a link to sign in; everything else: 401
+  signed in      the app
+  step-up        if the login lacks max_age 300; forms: 401 page with a link to sign in again; everything \
+else: 401
+  rule not met   403"""
 ALL = """\
 https://app.example.com
   /              public
@@ -51,22 +53,22 @@ def test_a_path_is_explained_as_a_table():
         ("/", "GET", "public    opened by '/'"),
         ("/admin/health", "GET", "everyone  the app"),
         ("/auth/login", "GET", "endpoint  asgi-oidc answers this URL itself"),
-        ("/auth/login", "WEBSOCKET", "anonymous  401, or close code 4401"),
-        ("/admin%2fhealth", "GET", "spelling   ambiguous: not public, and every rule that it might match applies"),
-        ("/api/x", "GET", "anonymous  401"),
-        ("/api/x", "GET", "origins    its own pages and those of https://spa.example.com may call it"),
-        ("/admin/x", "WEBSOCKET", "signed in  the app; without what the rules need: 403, or close code 4403"),
-        ("/x//y", "GET", "signed in  403: the rules need different acr_values, which no single login has"),
-        ("/x", "GET", "anonymous  redirect to sign in (401 unless a page navigation)"),
+        ("/auth/login", "WEBSOCKET", "not signed in  401, or close code 4401"),
+        ("/admin%2fhealth", "GET", "spelling       ambiguous: not public, and every rule that it might match applies"),
+        ("/api/x", "GET", "not signed in  401"),
+        ("/api/x", "GET", "origins        its own pages and those of https://spa.example.com may call it"),
+        ("/admin/x", "WEBSOCKET", "rule not met   403, or close code 4403"),
+        ("/x//y", "GET", "signed in      403: the rules need different acr_values, which no single login has"),
+        ("/x", "GET", "not signed in  pages: redirect to sign in; everything else: 401"),
         (
             "/x",
             "GET",
-            "signed in  the app; without acr_values a: redirect to sign in again (401 unless a page navigation)",
+            "step-up        if the login lacks acr_values a; pages: redirect to sign in again; everything else: 401",
         ),
-        ("/x", "PUT", "signed in  the app; without acr_values a: 401"),
+        ("/x", "PUT", "step-up        if the login lacks acr_values a; 401"),
         ("/\u00fcber-uns/x", "GET", "public    opened by '/\u00fcber-uns/*'"),
         ("/%C3%BCber-uns/x", "GET", "public    opened by '/\u00fcber-uns/*'"),
-        ("/other", "GET", "signed in  the app"),
+        ("/other", "GET", "signed in      the app"),
     ],
 )
 def test_each_kind_of_path_is_told_in_words(path, method, line):

@@ -62,7 +62,7 @@ def run_demo(*, app_port: int, provider_port: int) -> None:
         ]
         with _ended_by_signals([server for server, _ in servers]):
             # Both sockets listen already: whoever comes before uvicorn is up waits for a moment.
-            print(f"Open {base_url} (Ctrl-C ends it)", flush=True)
+            print(f"Open {base_url} (Ctrl-C ends it)\n{_provider_line(issuer)}", flush=True)
             asyncio.run(_serve(servers))
 
 
@@ -86,6 +86,16 @@ def listening(port: int, flag: str) -> Iterator[socket.socket]:
             why = "is in use" if exc.errno == errno.EADDRINUSE else f"cannot be had ({exc.strerror})"
             raise PortTaken(f"port {port} {why}; choose another with {flag}") from exc
         yield listener
+
+
+def _provider_line(issuer: str) -> str:
+    """Return the settings of an app that uses the demo's provider; `EXAMPLE` is no secret."""
+    variables = {
+        "OIDC_ISSUER": issuer,
+        "OIDC_CLIENT_ID": EXAMPLE.client_id,
+        "OIDC_CLIENT_SECRET": EXAMPLE.client_secret,
+    }
+    return "Provider for your own apps: " + " ".join(f"{name}={value}" for name, value in variables.items())
 
 
 def _url(listener: socket.socket) -> str:

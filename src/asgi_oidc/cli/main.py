@@ -23,7 +23,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit status: 0 when all went well, 1 when something was in the way.
     """
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if options.command is None:
+        parser.exit(2, parser.format_help())
     if options.command == "rules":
         return _rules(options)
     return _demo(app_port=options.port, provider_port=options.provider_port)
@@ -32,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="asgi-oidc", description="Sign-in with OpenID Connect for any ASGI app.")
     parser.add_argument("--version", action="version", version=f"asgi-oidc {__version__}")
-    commands = parser.add_subparsers(title="commands", dest="command", metavar="command", required=True)
+    commands = parser.add_subparsers(title="commands", dest="command", metavar="command")
     demo = commands.add_parser(
         "demo",
         help="try it: a fake provider and an app that signs people in, both on this machine",

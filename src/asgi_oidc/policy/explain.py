@@ -100,11 +100,8 @@ def _rows(matched: MatchedPolicy, method: str) -> Rows:
     rows += [("also read", f"as {reading}, if the app strips a prefix") for reading in other_readings[:MAX_READINGS]]
     rows.append(("public", "no: no pattern opens it" + (", or a rule is more specific" if matched.rules else "")))
     rows += [("rule", repr(rule)) for rule in matched.rules]
-    rows += [
-        ("anonymous", _login_outcome(matched, method, "to sign in")),
-        ("signed in", _user_outcome(matched, method)),
-    ]
-    return [*rows, *_origin_rows(matched)]
+    rows.append(("not signed in", _login_outcome(matched, method, "to sign in")))
+    return [*rows, *_user_rows(matched, method), *_origin_rows(matched)]
 
 
 def _login_outcome(matched: MatchedPolicy, method: str, purpose: str) -> str:
@@ -113,21 +110,21 @@ def _login_outcome(matched: MatchedPolicy, method: str, purpose: str) -> str:
     if not matched.may_redirect:
         return "401"
     if method in ("GET", "HEAD"):
-        return f"redirect {purpose} (401 unless a page navigation)"
-    return f"401 (forms: a page with a link {purpose})" if method == "POST" else "401"
+        return f"pages: redirect {purpose}; everything else: 401"
+    return f"forms: 401 page with a link {purpose}; everything else: 401" if method == "POST" else "401"
 
 
-def _user_outcome(matched: MatchedPolicy, method: str) -> str:
+def _user_rows(matched: MatchedPolicy, method: str) -> Rows:
     refusal = "403, or close code 4403" if method == "WEBSOCKET" else "403"
     has_requirements = any(rule.requirements.has_any or rule.app_check for rule in matched.rules)
     if matched.authentication is None:
-        return f"{refusal}: the rules need different acr_values, which no single login has"
-    outcome = "the app"
+        return [("signed in", f"{refusal}: the rules need different acr_values, which no single login has")]
+    rows = [("signed in", "the app")]
     if matched.authentication.parameters:
         login = _login_outcome(matched, method, "to sign in again")
         required = " and ".join(f"{name} {value}" for name, value in matched.authentication.parameters.items())
-        outcome += f"; without {required}: {login}"
-    return f"{outcome}; without what the rules need: {refusal}" if has_requirements else outcome
+        rows.append(("step-up", f"if the login lacks {required}; {login}"))
+    return [*rows, ("rule not met", refusal)] if has_requirements else rows
 
 
 def _origin_rows(matched: MatchedPolicy) -> Rows:
