@@ -5,10 +5,11 @@ from collections.abc import Sequence
 import msgspec
 
 from asgi_oidc.sessions.in_store import StoredSessions
+from asgi_oidc.sessions.lifetimes import Limits
 from asgi_oidc.sessions.revocation_feed import NoFeed
 from asgi_oidc.sessions.revocations import Revocations
 from asgi_oidc.sessions.sealing import Sealer
-from asgi_oidc.sessions.session import Limits, Session
+from asgi_oidc.sessions.session import Session
 from asgi_oidc.sessions.session_cookies import SessionCookies
 from asgi_oidc.sessions.store_records import Records
 from asgi_oidc.stores.guarded_store import GuardedStore

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 import msgspec
 import pytest
 
+from asgi_oidc.sessions.lifetimes import MAX_CLOCK_SETBACK, MAX_SKEW
 from asgi_oidc.sessions.repository import ActiveSession
-from asgi_oidc.sessions.session import MAX_CLOCK_SETBACK, MAX_SKEW, Session, Use
+from asgi_oidc.sessions.session import Session, Use
 from asgi_oidc.web.cookies import Cookies
 from tests.sessions.store_process import refreshed
 from tests.sessions.test_in_cookies import Process, known

@@ -9,11 +9,12 @@ from rich.pretty import pretty_repr
 
 from asgi_oidc.errors import LoginLoop
 from asgi_oidc.sessions.in_cookies import MAX_LAST_USES, CookieSessions
+from asgi_oidc.sessions.lifetimes import Limits
 from asgi_oidc.sessions.repository import LOCK_LIFETIME, ActiveSession
 from asgi_oidc.sessions.revocation_feed import NoFeed, RevocationFeed
 from asgi_oidc.sessions.revocations import MAX_PER_USER, MAX_REVOCATIONS, Revocations, plain_names
 from asgi_oidc.sessions.sealing import Sealer
-from asgi_oidc.sessions.session import Limits, Session, Use
+from asgi_oidc.sessions.session import Session, Use
 from asgi_oidc.sessions.session_cookies import MAX_VALUE_LENGTH, SessionCookies
 from asgi_oidc.testing.cookie_jar import CookieJar
 from asgi_oidc.web.cookies import Cookies, CookieStyle

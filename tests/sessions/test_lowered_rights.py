@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from asgi_oidc import OIDCError, Rule
+from asgi_oidc.sessions.lifetimes import MAX_SKEW
 from asgi_oidc.sessions.revocation_feed import GAP, STALE
-from asgi_oidc.sessions.session import MAX_SKEW
 from asgi_oidc.testing import Browser
 from tests.logout_site import LogoutSite
 from tests.protected_site import PROGRAM, Clock, cookie_header, nothing, session_cookies, who_am_i

@@ -6,10 +6,9 @@ import msgspec
 import pytest
 
 from asgi_oidc.errors import OIDCError
+from asgi_oidc.sessions.lifetimes import MAX_CLOCK_SETBACK, Limits, expires_at, is_live, is_use_due, refresh_due_at
 from asgi_oidc.sessions.session import (
     FORMAT,
-    MAX_CLOCK_SETBACK,
-    Limits,
     Login,
     Session,
     Tokens,
@@ -21,10 +20,6 @@ from asgi_oidc.sessions.session import (
     earliest,
     encode,
     ending_at,
-    expires_at,
-    is_live,
-    is_use_due,
-    refresh_due_at,
     with_use,
     write_claims,
 )

@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asgi_oidc.errors import SessionTooLarge, StoreUnavailable
+from asgi_oidc.sessions.lifetimes import Limits
 from asgi_oidc.sessions.sealing import NONCE, bound_to, derive
-from asgi_oidc.sessions.session import FORMAT, Limits, Session, encode, write_claims
+from asgi_oidc.sessions.session import FORMAT, Session, encode, write_claims
 from asgi_oidc.sessions.store_records import (
     HEADER,
     KEY_ID,

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from asgi_oidc.protocol.token_endpoint import RefreshAnswer
-from asgi_oidc.sessions.session import MAX_SKEW, Session, Tokens, write_claims
+from asgi_oidc.sessions.lifetimes import MAX_SKEW
+from asgi_oidc.sessions.session import Session, Tokens, write_claims
 from asgi_oidc.tokens.refresh_result import (
     CHANGED_LEAD,
     DEPTH,

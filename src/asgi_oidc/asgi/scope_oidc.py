@@ -11,8 +11,8 @@ from asgi_oidc.errors.sanitized import sanitizes_errors
 from asgi_oidc.login.endpoint_urls import EndpointUrls, with_return_to
 from asgi_oidc.protocol.step_up import AuthenticationRequest, is_met
 from asgi_oidc.protocol.token_exchange import ExchangeTarget
+from asgi_oidc.sessions.lifetimes import Limits, expires_at
 from asgi_oidc.sessions.repository import ActiveSession
-from asgi_oidc.sessions.session import Limits, expires_at
 from asgi_oidc.tokens.httpx_auth import HiddenToken, make_api_auth
 from asgi_oidc.tokens.refresh import TokenRefresher
 from asgi_oidc.tokens.resource_tokens import ResourceTokens

@@ -7,10 +7,11 @@ import msgspec
 from asgi_oidc import events
 from asgi_oidc.errors import StoreUnavailable
 from asgi_oidc.sessions.authentication import Authenticator
+from asgi_oidc.sessions.lifetimes import Limits, ends_for_good_at, is_live, is_use_due
 from asgi_oidc.sessions.repository import ActiveSession, SessionRepository
 from asgi_oidc.sessions.revocation_feed import RevocationFeed
 from asgi_oidc.sessions.revocations import Revocations
-from asgi_oidc.sessions.session import Limits, Session, ends_for_good_at, is_live, is_use_due
+from asgi_oidc.sessions.session import Session
 from asgi_oidc.tokens.refresh_result import rights_may_differ
 
 CHECK_INTERVAL = 2.0  # seconds

@@ -15,11 +15,11 @@ from asgi_oidc.login.stale_cookies import StaleCookies
 from asgi_oidc.sessions.authentication import Authenticator
 from asgi_oidc.sessions.in_cookies import CookieSessions
 from asgi_oidc.sessions.in_store import StoredSessions
+from asgi_oidc.sessions.lifetimes import MAX_SKEW, Limits, revocation_lifetime
 from asgi_oidc.sessions.repository import SessionRepository
 from asgi_oidc.sessions.revocation_feed import NoFeed, RevocationFeed, StoredFeed
 from asgi_oidc.sessions.revocations import SKEW, Revocations, plain_names
 from asgi_oidc.sessions.sealing import Sealer
-from asgi_oidc.sessions.session import MAX_SKEW, Limits, revocation_lifetime
 from asgi_oidc.sessions.session_cookies import SessionCookies
 from asgi_oidc.sessions.store_records import Records
 from asgi_oidc.settings.settings import Settings

@@ -8,7 +8,7 @@ from asgi_oidc.login.stale_cookies import StaleCookies
 from asgi_oidc.pages.pages import Pages
 from asgi_oidc.principal import User
 from asgi_oidc.sessions.authentication import Authenticator
-from asgi_oidc.sessions.session import Limits, ends_for_good_at, expires_at
+from asgi_oidc.sessions.lifetimes import Limits, ends_for_good_at, expires_at
 from asgi_oidc.web.asgi_types import Receive
 from asgi_oidc.web.request import Request
 from asgi_oidc.web.response import Response, json_response

@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 from asgi_oidc.errors import StoreUnavailable
 from asgi_oidc.login.login_transactions import Transaction, Transactions
+from asgi_oidc.sessions.lifetimes import Limits, is_live
 from asgi_oidc.sessions.repository import SessionRepository
 from asgi_oidc.sessions.revocations import Revocations
-from asgi_oidc.sessions.session import Limits, is_live
 from asgi_oidc.tokens.revoke import TokenRevoker
 from asgi_oidc.web.cookies import session_names
 from asgi_oidc.web.request import Request

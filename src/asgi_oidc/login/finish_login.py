@@ -14,10 +14,11 @@ from asgi_oidc.protocol.id_token import FIRST
 from asgi_oidc.protocol.token_endpoint import TokenAnswer
 from asgi_oidc.sessions.authentication import Authenticator
 from asgi_oidc.sessions.digests import digest
+from asgi_oidc.sessions.lifetimes import REPLACED_GRACE, refresh_due_at
 from asgi_oidc.sessions.repository import SessionRepository
 from asgi_oidc.sessions.revocation_feed import RevocationFeed
 from asgi_oidc.sessions.revocations import Moment, Revocations
-from asgi_oidc.sessions.session import REPLACED_GRACE, Login, Session, Tokens, earliest, refresh_due_at, write_claims
+from asgi_oidc.sessions.session import Login, Session, Tokens, earliest, write_claims
 from asgi_oidc.web.request import Request
 
 Claims = Mapping[str, Any]

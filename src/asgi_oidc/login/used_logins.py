@@ -5,8 +5,8 @@ from collections.abc import Callable
 from asgi_oidc.errors import StoreUnavailable
 from asgi_oidc.login.login_transactions import LOGIN_LIFETIME, Transaction
 from asgi_oidc.sessions.digests import digest
+from asgi_oidc.sessions.lifetimes import MAX_SKEW
 from asgi_oidc.sessions.revocation_feed import RevocationFeed
-from asgi_oidc.sessions.session import MAX_SKEW
 from asgi_oidc.sessions.store_records import Records
 from asgi_oidc.stores.guarded_store import GuardedStore
 from asgi_oidc.stores.replay_cache import ReplayCache

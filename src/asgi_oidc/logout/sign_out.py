@@ -9,10 +9,11 @@ from asgi_oidc import events
 from asgi_oidc.errors import ProviderError
 from asgi_oidc.provider.provider import Provider
 from asgi_oidc.sessions.digests import digest
+from asgi_oidc.sessions.lifetimes import REPLACED_GRACE, Limits, ends_for_good_at
 from asgi_oidc.sessions.repository import SessionRepository
 from asgi_oidc.sessions.revocation_feed import RevocationFeed
 from asgi_oidc.sessions.revocations import AT_ONCE, Revocations
-from asgi_oidc.sessions.session import REPLACED_GRACE, Limits, Session, ends_for_good_at
+from asgi_oidc.sessions.session import Session
 from asgi_oidc.single_flight import SingleFlight
 from asgi_oidc.tokens.revoke import TokenRevoker
 

@@ -4,9 +4,10 @@ from collections.abc import Callable
 
 from asgi_oidc import events
 from asgi_oidc.errors import StoreUnavailable
+from asgi_oidc.sessions.lifetimes import Limits, is_live, valid_period
 from asgi_oidc.sessions.repository import ENDED, EXPIRED, ActiveSession, NoSession, SessionRepository
 from asgi_oidc.sessions.revocations import Revocations
-from asgi_oidc.sessions.session import Limits, Session, is_live, valid_period
+from asgi_oidc.sessions.session import Session
 from asgi_oidc.web.request import Request
 
 OUTDATED = NoSession("outdated")  # cookies from before a refresh that changed rights; newer ones may be under way

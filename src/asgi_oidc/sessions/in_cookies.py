@@ -9,21 +9,11 @@ import msgspec
 
 from asgi_oidc import events
 from asgi_oidc.errors import LoginLoop, SessionTooLarge
+from asgi_oidc.sessions.lifetimes import Limits, expires_at, fresh_period, is_live, is_use_due, valid_period
 from asgi_oidc.sessions.repository import ENDED, EXPIRED, LOCK_LIFETIME, NOT_OURS, ActiveSession, Change, NoSession
 from asgi_oidc.sessions.revocation_feed import RevocationFeed
 from asgi_oidc.sessions.revocations import AT_ONCE, Revocation, Revocations
-from asgi_oidc.sessions.session import (
-    Limits,
-    Login,
-    Session,
-    Use,
-    expires_at,
-    fresh_period,
-    is_live,
-    is_use_due,
-    valid_period,
-    with_use,
-)
+from asgi_oidc.sessions.session import Login, Session, Use, with_use
 from asgi_oidc.sessions.session_cache import SessionCache
 from asgi_oidc.sessions.session_cookies import SessionCookies, too_large
 from asgi_oidc.sessions.undelivered_tokens import UndeliveredTokens

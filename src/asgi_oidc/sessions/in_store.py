@@ -7,20 +7,11 @@ import msgspec
 
 from asgi_oidc import events
 from asgi_oidc.errors import StoreUnavailable
+from asgi_oidc.sessions.lifetimes import Limits, expires_at, is_live, is_use_due
 from asgi_oidc.sessions.repository import GONE, LOCK_LIFETIME, NOT_OURS, UNREADABLE, ActiveSession, Change, NoSession
 from asgi_oidc.sessions.revocation_feed import RevocationFeed, try_to_write
 from asgi_oidc.sessions.revocations import Revocations
-from asgi_oidc.sessions.session import (
-    Limits,
-    Login,
-    Session,
-    Tokens,
-    ending_at,
-    expires_at,
-    is_live,
-    is_use_due,
-    with_new_tokens,
-)
+from asgi_oidc.sessions.session import Login, Session, Tokens, ending_at, with_new_tokens
 from asgi_oidc.sessions.session_cache import SessionCache
 from asgi_oidc.sessions.session_cookies import SessionCookies
 from asgi_oidc.sessions.store_records import Records, is_session_id

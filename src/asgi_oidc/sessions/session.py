@@ -1,4 +1,4 @@
-"""The values of a session: the login, its tokens, its last use, and how long it is valid."""
+"""The values of a session: the login, its tokens and its last use."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,11 +9,6 @@ from asgi_oidc.errors import OIDCError
 from asgi_oidc.principal import read_claims
 
 FORMAT = 3  # changes with the fields; a value of another format is not a session
-USE_INTERVAL = 60  # seconds; the last use is written at most that often
-REFRESH_AHEAD = 60  # seconds before its expiry from which an access token is refreshed
-MAX_SKEW = 300  # seconds by which the clocks of two machines may differ
-MAX_CLOCK_SETBACK = 2 * 86_400  # seconds by which a clock may be set back without ending sessions
-REPLACED_GRACE = 30  # seconds for which a replaced session of the same user stays valid, for requests under way
 
 
 class Login(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
@@ -131,55 +126,6 @@ class Use(msgspec.Struct, frozen=True, array_like=True):
         return [("seen_at", self.seen_at)]
 
 
-class Limits(msgspec.Struct, frozen=True):
-    """How long a session may last, in seconds: without use, and in all."""
-
-    idle: int
-    lifetime: int
-
-
-def expires_at(session: Session, limits: Limits) -> int:
-    """Return when the session expires if it is not used again, in seconds since the epoch."""
-    return min(ends_for_good_at(session, limits), session.seen_at + limits.idle)
-
-
-def ends_for_good_at(session: Session, limits: Limits) -> int:
-    """Return when the session ends even if it is in use, in seconds since the epoch."""
-    ends = session.login.created_at + limits.lifetime
-    return ends if session.tokens.ends_at is None else min(ends, session.tokens.ends_at)
-
-
-def valid_period(session: Session, limits: Limits) -> tuple[int, int]:
-    """Return from when and until when the session is within its limits, in seconds since the epoch.
-
-    It may begin in the future if the clock was set back, but only by `MAX_CLOCK_SETBACK`: it must not last for ever.
-    """
-    return session.login.created_at - MAX_CLOCK_SETBACK, expires_at(session, limits)
-
-
-def is_live(session: Session, limits: Limits, *, now: int) -> bool:
-    """Return whether the session is within its limits; revocations are checked elsewhere."""
-    begins_at, ends_at = valid_period(session, limits)
-    return begins_at <= now < ends_at
-
-
-def revocation_lifetime(limits: Limits) -> int:
-    """Return the seconds for which a revocation has to be remembered: as long as a revoked session might last."""
-    return limits.lifetime + MAX_CLOCK_SETBACK
-
-
-def fresh_period(session: Session, limits: Limits) -> tuple[int, int]:
-    """Return from when and until when the last use need not be written again, in seconds since the epoch."""
-    # A last use far in the future is wrong: the clock was set back. A few minutes may be another machine's clock.
-    return session.seen_at - MAX_SKEW, session.seen_at + min(USE_INTERVAL, max(1, limits.idle // 4))
-
-
-def is_use_due(session: Session, limits: Limits, now: int) -> bool:
-    """Return whether the last use should be written now."""
-    fresh_from, fresh_until = fresh_period(session, limits)
-    return not fresh_from <= now < fresh_until
-
-
 def earliest(ends_at: int | None, stated: object) -> int | None:
     """Return the earlier of two ends of a session: the provider can only shorten it.
 
@@ -190,12 +136,6 @@ def earliest(ends_at: int | None, stated: object) -> int | None:
     if not isinstance(stated, int | float):
         return ends_at
     return int(stated) if ends_at is None else min(ends_at, int(stated))
-
-
-def refresh_due_at(now: int, expires_in: int) -> int:
-    """Return when to refresh an access token: a minute before it expires, or halfway if it is short-lived."""
-    # At least a second from now: if tokens expire on arrival, not every request should call the provider.
-    return now + max(1, expires_in - min(REFRESH_AHEAD, expires_in // 2))
 
 
 def with_use(session: Session, use: Use) -> Session:

@@ -16,8 +16,9 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCMSIV
 
 from asgi_oidc.errors import SessionTooLarge, StoreUnavailable
+from asgi_oidc.sessions.lifetimes import Limits, expires_at
 from asgi_oidc.sessions.sealing import NONCE, base64url, bound_to, derive
-from asgi_oidc.sessions.session import Limits, Session, decode_session, encode, expires_at
+from asgi_oidc.sessions.session import Session, decode_session, encode
 
 MAGIC = b"oidc-session-"
 VERSION = b"1"

@@ -25,9 +25,10 @@ from asgi_oidc.errors import (
 from asgi_oidc.protocol.id_token import ExpectedAgain
 from asgi_oidc.protocol.token_endpoint import RefreshAnswer
 from asgi_oidc.provider.provider import Provider
+from asgi_oidc.sessions.lifetimes import Limits, ends_for_good_at
 from asgi_oidc.sessions.repository import ActiveSession, Change, SessionRepository
 from asgi_oidc.sessions.revocations import Revocations
-from asgi_oidc.sessions.session import Limits, Session, Tokens, ends_for_good_at, with_new_tokens
+from asgi_oidc.sessions.session import Session, Tokens, with_new_tokens
 from asgi_oidc.single_flight import SingleFlight
 from asgi_oidc.tokens.refresh_lock import COOL_DOWN, RefreshLock, RefreshLocks, refresh_failed
 from asgi_oidc.tokens.refresh_result import refreshed, rights_may_differ, rotated, with_refresh_token

@@ -14,7 +14,8 @@ from asgi_oidc.protocol.claims import (
 )
 from asgi_oidc.protocol.id_token import claim_names
 from asgi_oidc.protocol.token_endpoint import RefreshAnswer
-from asgi_oidc.sessions.session import MAX_SKEW, Session, Tokens, earliest, refresh_due_at, write_claims
+from asgi_oidc.sessions.lifetimes import MAX_SKEW, refresh_due_at
+from asgi_oidc.sessions.session import Session, Tokens, earliest, write_claims
 
 # Claims that differ in every token and are not about the user; the last four are those of Entra and Ory.
 NEW_IN_EVERY_TOKEN = frozenset(

@@ -19,8 +19,8 @@ from asgi_oidc.errors import (
 from asgi_oidc.protocol.token_endpoint import RefreshAnswer
 from asgi_oidc.protocol.token_exchange import ExchangeTarget
 from asgi_oidc.provider.provider import Provider
+from asgi_oidc.sessions.lifetimes import refresh_due_at
 from asgi_oidc.sessions.repository import ActiveSession
-from asgi_oidc.sessions.session import refresh_due_at
 from asgi_oidc.single_flight import SingleFlight
 from asgi_oidc.tokens.refresh import FORCE_PAUSE, TokenRefresher
 from asgi_oidc.tokens.refresh_lock import COOL_DOWN, REFRESH_DEADLINE, RefreshLocks, refresh_failed
