@@ -1,4 +1,4 @@
-"""The app's answers to a user stay out of shared caches, and are else as the app made them."""
+"""The app's responses to a signed-in user stay out of shared caches; nothing else in them is changed."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from tests.protected_site import Site, cookie_header
 
 
 async def test_a_response_to_a_signed_in_user_is_private(site):
-    """And varies by the cookie."""
+    """A shared cache must not serve one user's page to another; `Vary: Cookie` keeps them apart."""
     site.app.headers = [(b"cache-control", b"public, max-age=60"), (b"cdn-cache-control", b"max-age=60")]
     browser = await site.signed_in()
 
@@ -20,7 +20,7 @@ async def test_a_response_to_a_signed_in_user_is_private(site):
 
 
 async def test_a_public_path_is_private_for_a_signed_in_user(site):
-    """It greets by name."""
+    """A home page may greet the user by name."""
     site.app.headers = [(b"cache-control", b"public, max-age=60")]
     browser = await site.signed_in()
 
@@ -28,14 +28,14 @@ async def test_a_public_path_is_private_for_a_signed_in_user(site):
 
 
 async def test_caching_of_a_public_path_for_an_anonymous_user_is_left_to_the_app(site, browser):
-    """A home page may well be cached."""
+    """Without a user there is nothing personal in it, so a home page may be cached."""
     site.app.headers = [(b"cache-control", b"public, max-age=60")]
 
     assert (await browser.get("/")).headers["cache-control"] == "public, max-age=60"
 
 
 async def test_a_response_that_sets_our_cookie_is_no_store(site):
-    """A kept cookie would sign strangers in."""
+    """A cached Set-Cookie line would sign other visitors in."""
     site.app.headers = [(b"cache-control", b"max-age=60"), (b"set-cookie", b"app=1; Path=/")]
     browser = await site.signed_in()
     site.clock.advance(60)
@@ -47,7 +47,7 @@ async def test_a_response_that_sets_our_cookie_is_no_store(site):
 
 
 async def test_only_the_start_of_a_response_is_changed():
-    """Early hints, trailers, whole files: what servers know and we do not."""
+    """Early hints, trailers and files sent by path pass unchanged: servers may support messages that we do not know."""
     messages: list[dict[str, Any]] = [
         {"type": "http.response.early_hint", "links": [b"x"]},
         {"type": "http.response.start", "status": 200, "trailers": True},
@@ -74,7 +74,7 @@ async def test_only_the_start_of_a_response_is_changed():
 
 
 async def test_exceptions_of_the_app_propagate(site):
-    """It is not ours to hide."""
+    """Servers and outer middleware report the app's exceptions."""
     browser = await site.signed_in()
 
     async def fail(scope: Any) -> None:
@@ -86,7 +86,7 @@ async def test_exceptions_of_the_app_propagate(site):
 
 
 async def test_our_response_to_a_head_request_has_no_body(site, browser):
-    """RFC 9110 §9.3.2."""
+    """RFC 9110 §9.3.2 forbids a body."""
     with site.provider.fault("discovery_down"):
         headers = {"sec-fetch-mode": "navigate", "sec-fetch-dest": "document"}
         response = await browser.fetch("/page", method="HEAD", headers=headers)

@@ -20,7 +20,7 @@ from tests.protected_site import CLIENT_SECRET, ORIGIN, SECRET, Exchange, Site, 
 
 
 async def test_the_user_is_who_the_provider_says(site):
-    """Under the names that Starlette and Litestar know."""
+    """The attributes have the names that Starlette and Litestar use."""
     await site.signed_in()
     user = site.app.scope["user"]
 
@@ -35,7 +35,7 @@ async def test_the_user_is_who_the_provider_says(site):
 
 
 async def test_the_anonymous_user_has_the_same_attributes(site, browser):
-    """So that a template need not ask first."""
+    """A template can use them without checking first whether a user is signed in."""
     await browser.get("/")
     user = site.app.scope["user"]
 
@@ -44,7 +44,7 @@ async def test_the_anonymous_user_has_the_same_attributes(site, browser):
 
 
 async def test_claims_are_json_and_of_this_request_alone(site):
-    """An app may send them on as they are, and what it changes in them nobody else sees."""
+    """An app may send the claims on as JSON, and changes to them must not reach other requests."""
     browser = await site.signed_in()
     claims = site.app.scope["user"].claims
     assert json.loads(json.dumps(claims)) == claims
@@ -65,13 +65,13 @@ async def test_claims_are_json_and_of_this_request_alone(site):
     ],
 )
 def test_there_is_always_a_name_to_greet_with(claims, display_name):
-    """Never empty."""
+    """A page that greets the user never shows an empty name."""
     assert User("the-sub", "https://id.example.com", claims).display_name == display_name
 
 
 @pytest.mark.parametrize("path", ["/", "/page"])
 async def test_scope_entries_under_our_names_are_replaced(site, path):
-    """A server or another middleware must not make a user."""
+    """A server or another middleware must not be able to set the user."""
     forged = {"user": "admin", "auth": "all", "oidc": "any"}
     headers = {"accept": "*/*"}
 
@@ -85,7 +85,7 @@ async def test_scope_entries_under_our_names_are_replaced(site, path):
 
 
 async def test_the_scope_of_the_server_is_not_touched(site):
-    """It may be used again; ours is a copy, and everything else in it is the same."""
+    """The server may use its scope again, so the app gets a copy; all other entries are the same."""
     scope = {"type": "http", "method": "GET", "path": "/", "headers": [], "state": {"db": 1}, "user": "x"}
     exchange = Exchange()
 
@@ -97,7 +97,7 @@ async def test_the_scope_of_the_server_is_not_touched(site):
 
 
 async def test_changing_the_scopes_of_one_request_does_not_affect_another(site, browser):
-    """An app that adds a scope gives it to nobody else."""
+    """An app that adds a scope to its list must not grant it to other requests."""
     for _ in range(2):
         await browser.get("/")
         assert site.app.scope["auth"].scopes == []
@@ -107,7 +107,7 @@ async def test_changing_the_scopes_of_one_request_does_not_affect_another(site, 
 
 
 async def test_the_granted_scopes_are_those_that_the_provider_granted():
-    """After `authenticated`, as Starlette wants it."""
+    """They follow `authenticated`, which Starlette expects first."""
     site = Site(scope="openid api:read")
 
     await site.signed_in()
@@ -117,7 +117,7 @@ async def test_the_granted_scopes_are_those_that_the_provider_granted():
 
 @pytest.mark.parametrize(("scope", "status"), [("authenticated", 200), ("email", 200), ("admin", 403)])
 async def test_requires_of_starlette_works(scope, status):
-    """With granted scopes."""
+    """Starlette's own decorator checks the granted scopes."""
 
     @requires(scope)
     async def page(request: Request) -> PlainTextResponse:
@@ -131,7 +131,7 @@ async def test_requires_of_starlette_works(scope, status):
 
 
 async def test_the_access_token_is_the_providers_while_it_lives(site):
-    """And then it is an error that says what to do."""
+    """Once it has expired, and there is no refresh token, the error says what to do."""
     site.provider.access_token_lifetime = 60
     browser = await site.signed_in()
     oidc = site.app.scope["oidc"]
@@ -149,7 +149,7 @@ async def test_the_access_token_is_the_providers_while_it_lives(site):
 
 
 async def test_the_anonymous_user_has_no_tokens(site, browser):
-    """The error is the developer's."""
+    """Asking for one is a mistake of the developer, and the error says so."""
     await browser.get("/")
     oidc = site.app.scope["oidc"]
 
@@ -160,7 +160,7 @@ async def test_the_anonymous_user_has_no_tokens(site, browser):
 
 
 async def test_the_session_says_its_id_token_and_its_end(site):
-    """As issued, and in seconds since the epoch."""
+    """The ID Token is exactly as issued, and the end is in seconds since the epoch."""
     await site.signed_in()
     oidc = site.app.scope["oidc"]
 
@@ -169,7 +169,7 @@ async def test_the_session_says_its_id_token_and_its_end(site):
 
 
 async def test_urls_for_pages_are_absolute_and_on_our_origin(site, browser):
-    """`base_url` says where that is."""
+    """They are built from `base_url`, not from headers of the request."""
     await browser.get("/")
     oidc = site.app.scope["oidc"]
 
@@ -179,7 +179,7 @@ async def test_urls_for_pages_are_absolute_and_on_our_origin(site, browser):
 
 
 async def test_no_repr_shows_the_user_or_the_tokens(site):
-    """They stand in tracebacks."""
+    """Reprs appear in tracebacks and logs."""
     await site.signed_in()
     scope = site.app.scope
     text = f"{scope['user']!r} {scope['auth']!r} {scope['oidc']!r} {site.middleware!r}"
@@ -188,7 +188,7 @@ async def test_no_repr_shows_the_user_or_the_tokens(site):
 
 
 async def test_serialisers_do_not_see_secrets_in_what_the_app_gets(site):
-    """They look inside dataclasses and structs."""
+    """Serialisers write out the fields of dataclasses and structs."""
     browser = await site.signed_in()
     given = [site.app.scope[name] for name in ("user", "auth", "oidc")]
 
@@ -201,7 +201,7 @@ OUR_FRAMES = (middleware.__file__, http_requests.__file__)  # those that stand a
 
 
 async def test_consoles_do_not_print_secrets_that_we_hold(site):
-    """They show the locals of every frame in a traceback, and look inside dataclasses and structs as well."""
+    """They print the local variables of every frame of a traceback, with the fields of dataclasses and structs."""
 
     async def fail(scope: Any) -> None:
         raise LookupError
@@ -228,7 +228,7 @@ def hidden(texts: list[str], *words: str) -> bool:
 
 
 async def test_an_app_may_change_its_list_of_headers(site):
-    """Some take names out, or put others in; the answer goes to who asked."""
+    """Some apps remove headers or add others; our response must go to the client that sent the request all the same."""
     site = Site(rules=[Rule("/page", origins=["https://spa.example.com"])])
 
     async def spoil(scope: Any) -> None:
@@ -248,7 +248,7 @@ async def test_an_app_may_change_its_list_of_headers(site):
 
 
 async def test_the_app_gets_a_coroutine_function_as_send(site):
-    """Adapters to synchronous code look at that."""
+    """Adapters for synchronous code check that."""
     seen: list[Any] = []
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -261,7 +261,7 @@ async def test_the_app_gets_a_coroutine_function_as_send(site):
 
 
 async def test_claims_that_an_app_changed_stay_so_for_its_request(site):
-    """One middleware may add what another looks for."""
+    """One middleware of the app may add a claim that another one reads."""
     await site.signed_in()
     claims = site.app.scope["user"].claims
 
@@ -271,7 +271,7 @@ async def test_claims_that_an_app_changed_stay_so_for_its_request(site):
 
 
 async def test_an_access_token_without_end_is_given_while_the_session_lives():
-    """`expires_in` is only recommended (RFC 6749 §5.1)."""
+    """`expires_in` is only RECOMMENDED (RFC 6749 §5.1)."""
     site = Site()
     with site.provider.fault("token_expires_in_text"):
         await site.signed_in()

@@ -92,7 +92,7 @@ async def in_everywhere(site: LogoutSite, browser: Browser) -> list[bool]:
 
 
 async def test_a_sign_out_completes_when_the_client_disconnects_during_a_store_write(site, how):
-    """Over here alone would be alive in the other process, with a refresh token that nobody revokes."""
+    """If it stopped here, other processes would still accept the session, and its refresh token would stay valid."""
     browser = await site.signed_in()
     held = hold_store(site, first_write(site))
 
@@ -106,7 +106,7 @@ async def test_a_sign_out_completes_when_the_client_disconnects_during_a_store_w
 
 @pytest.mark.parametrize("form", FORMS)
 async def test_a_sign_out_completes_when_the_client_disconnects_during_token_revocation(form, how):
-    """The refresh token is dead, however long the provider took."""
+    """The refresh token is revoked, however long the provider takes."""
     site = LogoutSite(form, scope=SCOPE)
     browser = await site.signed_in()
 
@@ -119,7 +119,7 @@ async def test_a_sign_out_completes_when_the_client_disconnects_during_token_rev
 
 
 async def test_a_frontchannel_logout_completes_when_the_browser_disconnects(site, how):
-    """A provider shows it for two seconds, and then goes on."""
+    """A provider may remove the frame after two seconds."""
     browser = await site.signed_in()
     sid, held = await sid_of(browser), hold_store(site, first_write(site))
 
@@ -131,7 +131,7 @@ async def test_a_frontchannel_logout_completes_when_the_browser_disconnects(site
 
 
 async def test_a_backchannel_logout_completes_when_the_provider_disconnects(site, how):
-    """Else it would find its token used, and nobody signed out."""
+    """Otherwise the logout token could be used up before the sessions have ended."""
     browser, token = await site.signed_in(), site.provider.logout_token("alice")
     held = hold_store(site, "link")
 
@@ -145,7 +145,7 @@ async def test_a_backchannel_logout_completes_when_the_provider_disconnects(site
 
 @pytest.mark.parametrize("what", ["end", "end_all"])
 async def test_ending_sessions_from_code_completes_when_the_client_disconnects(what, how):
-    """The app calls that while it serves a request."""
+    """The app ends sessions while it serves a request, which may be cancelled."""
     site = LogoutSite("a store")
     browser = await site.signed_in()
     session_id, sessions = site.app.scope["oidc"].session_id, site.middleware.sessions
@@ -163,7 +163,7 @@ async def test_ending_sessions_from_code_completes_when_the_client_disconnects(w
 
 
 async def test_a_sign_out_with_unreadable_cookies_completes_when_the_client_disconnects(how):
-    """Another process can read them, and hears of it."""
+    """Another process may be able to read the cookies, so it has to learn of the sign-out."""
     site = LogoutSite("a store")
     browser = await site.signed_in()
     renewed = LogoutSite(**{**site.settings, "provider": site.provider, "clock": site.clock, "secret": OTHER_SECRET})
@@ -185,7 +185,7 @@ async def login(site: LogoutSite, browser: Browser) -> str:
 
 
 async def test_a_login_ends_the_session_that_it_replaces_when_the_browser_disconnects(site, how):
-    """The code is used up, so nobody else could finish it."""
+    """The code is used up, so the login cannot be finished later."""
     browser = await site.signed_in("bob")
     url = await login(site, browser)
     copy = site.browser(jar=browser.jar.copy())
@@ -199,7 +199,7 @@ async def test_a_login_ends_the_session_that_it_replaces_when_the_browser_discon
 
 
 async def test_a_refused_login_revokes_its_refresh_token_when_the_browser_disconnects(how):
-    """Nobody will ever use it."""
+    """The refresh token will never be used, so it must not stay valid."""
 
     async def refuse(user: Any, claims: Any) -> None:
         raise LoginRefused

@@ -1,4 +1,4 @@
-"""Lifespan is the app's: it starts while the provider is down, and what it raises comes through."""
+"""The lifespan belongs to the app: the app starts while the provider is down, and its exceptions propagate."""
 
 import logging
 from typing import Any
@@ -13,7 +13,7 @@ START, STOP = {"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}
 
 
 async def test_it_is_passed_through(site):
-    """The app starts and stops as the server asks."""
+    """The app starts and stops when the server says so."""
     exchange = Exchange(START, STOP)
     scope = {"type": "lifespan", "asgi": {}, "state": {}}
 
@@ -24,7 +24,7 @@ async def test_it_is_passed_through(site):
 
 
 async def test_the_provider_is_not_called_at_start_up():
-    """It may be down."""
+    """The app has to start while the provider is down."""
     site = Site()
     exchange = Exchange(START, STOP)
 
@@ -37,7 +37,7 @@ async def test_the_provider_is_not_called_at_start_up():
 @pytest.mark.parametrize("own_client", [True, False])
 @pytest.mark.parametrize("last", ["complete", "failed"])
 async def test_our_own_client_opens_and_closes_with_it(own_client, last):
-    """Also when the app fails to stop."""
+    """Connections must not be left open, even if the app fails to stop."""
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         await send({"type": "lifespan.startup.complete"})
@@ -56,7 +56,7 @@ async def test_our_own_client_opens_and_closes_with_it(own_client, last):
 
 
 async def test_an_app_that_knows_no_lifespan_says_so_to_the_server():
-    """Django raises, and servers go on without."""
+    """Django raises; servers then go on without a lifespan."""
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "lifespan":
@@ -75,7 +75,7 @@ async def test_an_app_that_knows_no_lifespan_says_so_to_the_server():
 
 
 async def test_an_app_that_fails_to_start_fails_to_start(site):
-    """Its message goes to the server as it is."""
+    """The app's message reaches the server unchanged."""
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         await send({"type": "lifespan.startup.failed", "message": "no database"})
@@ -87,7 +87,7 @@ async def test_an_app_that_fails_to_start_fails_to_start(site):
 
 
 async def test_an_error_of_the_app_propagates_while_the_revocation_feed_is_read():
-    """Servers look at its class."""
+    """Servers look at the class of the error, which a task group would have wrapped."""
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         await send({"type": "lifespan.startup.complete"})
@@ -118,7 +118,7 @@ REDIS = "redis://127.0.0.1:1"  # nobody is asked at start-up
 async def test_state_that_one_process_keeps_to_itself_is_logged(
     settings, event, warning, processes, caplog, monkeypatch
 ):
-    """At the start, with the fix: nobody would notice before it matters. Among several processes it is a warning."""
+    """The notice names the fix at start-up. Among several processes it is a warning, as users would be affected."""
     monkeypatch.setenv("WEB_CONCURRENCY", processes)
     caplog.set_level(logging.INFO, "asgi_oidc")
     exchange = Exchange(START, STOP)
@@ -132,7 +132,7 @@ async def test_state_that_one_process_keeps_to_itself_is_logged(
 
 
 async def test_a_memory_store_in_several_processes_warns_of_lost_sessions(caplog, monkeypatch):
-    """Users are signed out at random; that copies of cookies live on is not what hurts then."""
+    """Users would be signed out at random; that matters more than copies of cookies that stay valid."""
     monkeypatch.setenv("WEB_CONCURRENCY", "4")
 
     await Site(store=MemoryStore()).browser().get("/")
@@ -144,7 +144,7 @@ async def test_a_memory_store_in_several_processes_warns_of_lost_sessions(caplog
 
 @pytest.mark.parametrize("has_lifespan", [True, False])
 async def test_it_warns_once_without_a_lifespan_too(has_lifespan, caplog, monkeypatch):
-    """A mounted app hears of none, and some servers have it switched off."""
+    """A mounted app gets no lifespan, and on some servers it is switched off."""
     monkeypatch.setenv("WEB_CONCURRENCY", "4")
     site, exchange = Site(), Exchange(START, STOP)
     if has_lifespan:
@@ -180,5 +180,5 @@ async def test_it_warns_once_without_a_lifespan_too(has_lifespan, caplog, monkey
     ],
 )
 def test_several_processes_are_recognised_by_how_the_server_was_started(arguments, environ, name, expected):
-    """Servers leave different traces."""
+    """Each server shows it in another way: an option, a variable or a process name."""
     assert suggests_several_workers(arguments, environ, name) is expected

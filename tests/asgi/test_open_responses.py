@@ -1,4 +1,4 @@
-"""A response that stays open ends with its session, as a websocket does, and costs nothing where none is open."""
+"""A response that stays open ends with its session, as a websocket does; other responses need no watching."""
 
 import contextlib
 from typing import Any
@@ -132,7 +132,7 @@ async def stage():
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("end", ENDS, ids=lambda end: end.__name__)
 async def test_an_open_response_ends_within_seconds_of_its_session(form, end: End, stage):
-    """The browser gets the end, the app hears a disconnect and can send nothing more; others go on."""
+    """The browser gets the end, the app a disconnect, and responses of other sessions go on."""
     site = LogoutSite(form)
     alice, bob = await site.signed_in(), await site.signed_in("bob")
     stream, of_bob = await stage.open(site, alice), await stage.open(site, bob)
@@ -153,7 +153,7 @@ async def test_an_open_response_ends_within_seconds_of_its_session(form, end: En
 @pytest.mark.parametrize("form", ["cookies of many processes", "a store"])
 @pytest.mark.parametrize("end", ENDS_AT_ONCE, ids=lambda end: end.__name__)
 async def test_an_open_response_ends_when_another_process_signs_the_user_out(form, end: End, stage):
-    """The sign-out comes to one of many."""
+    """The sign-out may be served by another process than the response."""
     site = LogoutSite(form)
     other = LogoutSite(**{**site.settings, "provider": site.provider, "clock": site.clock})
     alice = await site.signed_in()
@@ -172,7 +172,7 @@ async def test_an_open_response_ends_when_another_process_signs_the_user_out(for
 
 @pytest.mark.parametrize("form", FORMS)
 async def test_an_open_response_ends_for_a_user_over_the_revocation_limit(form, stage):
-    """There is no space left for a revocation of the tokens alone."""
+    """There is no space left for a revocation of the tokens alone, so the whole session ends."""
     site = LogoutSite(form, scope="openid profile email offline_access")
     site.provider.access_token_lifetime = 300
     alice, bob = await site.signed_in(), await site.signed_in("bob")
@@ -194,7 +194,7 @@ async def test_an_open_response_ends_for_a_user_over_the_revocation_limit(form, 
 
 
 async def test_an_open_response_of_a_public_path_ends_with_the_session_of_its_user(stage):
-    """As a websocket there does; who is nobody is not asked about."""
+    """So do websockets on public paths. Responses to anonymous users are not checked."""
     site = LogoutSite()
     alice = await site.signed_in()
     of_alice = await stage.open(site, alice, path="/public/events")
@@ -208,7 +208,7 @@ async def test_an_open_response_of_a_public_path_ends_with_the_session_of_its_us
 
 
 async def test_a_response_that_has_just_started_may_finish(stage):
-    """A page of the app that ends the user's sessions, sent in two pieces, is shown."""
+    """A page that ends the user's own sessions, sent in two parts, is shown completely."""
     site = LogoutSite("a store")
     alice = await site.signed_in()
     finished = anyio.Event()
@@ -234,7 +234,7 @@ async def test_a_response_that_has_just_started_may_finish(stage):
 @pytest.mark.parametrize("signs_out", [False, True])
 @pytest.mark.parametrize("takes", [CHECK_INTERVAL, CHECK_INTERVAL + 0.1])
 async def test_a_stream_starts_right_after_a_sign_out_or_not_at_all(takes, signs_out, stage):
-    """Counted from the request; those of a live session begin as late as they like."""
+    """The limit counts from the request; with a live session, a stream may start at any time."""
     site = LogoutSite()
     alice = await site.signed_in()
     stream, last = Stream(), {**BIT, "more_body": False}
@@ -256,7 +256,7 @@ async def test_a_stream_starts_right_after_a_sign_out_or_not_at_all(takes, signs
 
 @pytest.mark.parametrize("answer", [None, "a store that is down"])
 async def test_while_the_store_is_down_a_response_stays_open_for_a_minute(answer, stage):
-    """An outage ends no session, but it does not keep one either."""
+    """An outage does not end a session at once, but cannot keep one alive either."""
     site = LogoutSite("a store")
     store: ScriptedStore = site.settings["store"]
     stream = await stage.open(site, await site.signed_in())
@@ -274,7 +274,7 @@ async def test_while_the_store_is_down_a_response_stays_open_for_a_minute(answer
 
 
 async def test_session_checks_are_batched_and_stop_at_the_first_store_failure(stage):
-    """Ten thousand open responses must not ask a store ten thousand times in a row whether it is there."""
+    """With ten thousand open responses, an unavailable store must not be called ten thousand times."""
     site = LogoutSite("a store")
     store: ScriptedStore = site.settings["store"]
     browsers = [await site.signed_in() for _ in range(2 * READS_AT_ONCE + 1)]
@@ -297,7 +297,7 @@ async def test_session_checks_are_batched_and_stop_at_the_first_store_failure(st
 
 
 async def test_an_unreadable_record_does_not_block_the_check_of_others(stage):
-    """They say nothing about the others, and end their own responses alone, after a while."""
+    """A damaged record is no store outage; only its own response ends, after a while."""
     site = LogoutSite("a store")
     store: ScriptedStore = site.settings["store"]
     streams = [await stage.open(site, await site.signed_in()) for _ in range(2 * READS_AT_ONCE + 1)]
@@ -316,7 +316,7 @@ async def test_an_unreadable_record_does_not_block_the_check_of_others(stage):
 
 
 async def test_a_session_in_use_elsewhere_keeps_its_response(stage):
-    """Requests keep it alive; what comes over the response does not."""
+    """Requests of the same session extend it; what is sent over the response does not."""
     site = LogoutSite("a store", session_idle=600)
     alice = await site.signed_in()
     stream = await stage.open(site, alice)
@@ -333,7 +333,7 @@ async def test_a_session_in_use_elsewhere_keeps_its_response(stage):
 
 
 async def test_an_app_that_keeps_sending_is_ended_once(stage, caplog):
-    """It may ignore every error; the browser still gets a single end, and the log a single line."""
+    """It may ignore every error; the browser still gets one end, and the log one line."""
     caplog.set_level("INFO", "asgi_oidc")
     site = LogoutSite()
     alice = await site.signed_in()
@@ -357,7 +357,7 @@ async def test_an_app_that_keeps_sending_is_ended_once(stage, caplog):
 
 
 async def test_a_browser_that_stops_reading_delays_nobody_else(stage):
-    """Its bit is under way for ever; the app hears of the end all the same, and others too."""
+    """The send to this browser never returns; its app is disconnected all the same, and so are others."""
     site = LogoutSite()
     alice = await site.signed_in()
     stream, other = Stream(), await stage.open(site, alice)
@@ -385,7 +385,7 @@ async def test_a_browser_that_stops_reading_delays_nobody_else(stage):
 
 
 async def test_a_chunk_that_is_being_sent_is_finished_before_the_end(stage, caplog):
-    """Never between two parts of one message."""
+    """The end must not be sent in the middle of a message."""
     caplog.set_level("INFO", "asgi_oidc")
     site = LogoutSite()
     alice = await site.signed_in()
@@ -465,7 +465,7 @@ def in_a_long_chain(error: OSError) -> None:
     ids=lambda value: getattr(value, "__name__", value),
 )
 async def test_an_exception_of_the_app_after_the_end_is_not_an_error(reaction, comes_through, stage, caplog):
-    """Servers would write a traceback for every sign-out; a fault of the app is still one."""
+    """Servers would log a traceback for every sign-out. Other exceptions of the app still propagate."""
     caplog.set_level("INFO", "asgi_oidc")
     site = LogoutSite()
     alice = await site.signed_in()
@@ -492,7 +492,7 @@ async def test_an_exception_of_the_app_after_the_end_is_not_an_error(reaction, c
 
 
 async def test_an_unrelated_exception_of_the_app_propagates(stage):
-    """The response was not ended by us."""
+    """The response was not ended by us, so the exception has another cause."""
     site = LogoutSite()
     stream = Stream()
 
@@ -509,7 +509,7 @@ async def test_an_unrelated_exception_of_the_app_propagates(stage):
 
 
 async def test_a_body_is_received_as_it_comes(stage):
-    """Bit by bit, while nobody waits for more."""
+    """The request body arrives in parts while the response is open."""
     site = LogoutSite()
     alice = await site.signed_in()
     body = [{"type": "http.request", "body": text, "more_body": more} for text, more in ((b"a", True), (b"b", False))]
@@ -525,7 +525,7 @@ async def test_a_body_is_received_as_it_comes(stage):
 
 @pytest.mark.parametrize("is_broken", [False, True])
 async def test_a_finished_response_is_left_alone(is_broken, stage):
-    """It is neither kept in mind nor ended a second time, nor is one whose app broke half-way."""
+    """It is neither remembered nor ended a second time, even if the app failed half-way."""
     site = LogoutSite()
     alice = await site.signed_in()
     stream = Stream()
@@ -548,7 +548,7 @@ async def test_a_finished_response_is_left_alone(is_broken, stage):
 
 
 async def test_a_response_that_finishes_during_a_check_is_left_alone(stage):
-    """The look waits for a store, and the app is faster."""
+    """The check waits for the store while the app completes the response."""
     site = LogoutSite("a store")
     store: ScriptedStore = site.settings["store"]
     stream, may_end = Stream(), anyio.Event()
@@ -574,7 +574,7 @@ async def test_a_response_that_finishes_during_a_check_is_left_alone(stage):
 
 
 async def test_no_session_is_checked_when_no_response_is_open(stage):
-    """Nor does anything wait in the background."""
+    """No task waits in the background either."""
     site = LogoutSite("a store")
     store: ScriptedStore = site.settings["store"]
     alice = await site.signed_in()

@@ -24,7 +24,7 @@ from tests.protected_site import Message, Scope
 
 
 async def test_a_response_ends_with_its_session():
-    """One look serves all of them, and goes on while one is open."""
+    """One check serves all open responses, and repeats while one is open."""
     site = LogoutSite()
     alice, bob = await site.signed_in(), await site.signed_in("bob")
     async with anyio.create_task_group() as tasks:
@@ -40,7 +40,7 @@ async def test_a_response_ends_with_its_session():
 
 
 async def test_checks_resume_after_some_responses_have_ended():
-    """A watch that has nothing to look at ends, and the next response starts another one."""
+    """The checks stop when no response is open, and the next response starts them again."""
     site = LogoutSite()
     streams: list[Stream] = []
     async with anyio.create_task_group() as tasks:
@@ -58,7 +58,7 @@ async def test_checks_resume_after_some_responses_have_ended():
 
 
 async def test_a_response_is_ended_once():
-    """Two that find its session over at the same time send one end between them, and nobody looks at it again."""
+    """Two tasks that find the session over at the same time send one end, and the response is not checked again."""
     site, stream = LogoutSite(), Stream()
     alice = await site.signed_in()
     async with anyio.create_task_group() as tasks:
@@ -107,7 +107,7 @@ async def until_late(site: LogoutSite, alice: Browser, stage: OpenStreams) -> No
 
 @pytest.mark.parametrize("form", ["cookies", "a store"])
 async def test_a_response_that_has_sent_only_its_headers_ends_with_its_session(form):
-    """Nobody watches it until its first bit, which may come long after a sign-out."""
+    """It is not watched before the first part of its body, which may come long after a sign-out."""
     site, stream = LogoutSite(form), LateStream(BIT, BIT, BIT)
     alice = await site.signed_in()
     async with anyio.create_task_group() as tasks:
@@ -121,7 +121,7 @@ async def test_a_response_that_has_sent_only_its_headers_ends_with_its_session(f
 
 
 async def test_a_response_in_one_piece_may_finish_after_a_sign_out():
-    """However long its app took."""
+    """It may take the app any time to make it."""
     last = {**BIT, "more_body": False}
     site, stream = LogoutSite(), LateStream(last)
     alice = await site.signed_in()
@@ -136,7 +136,7 @@ async def test_a_response_in_one_piece_may_finish_after_a_sign_out():
 
 
 async def test_an_app_that_is_cancelled_while_it_ends_its_response_leaves_no_task_waiting():
-    """Another of its tasks hears of the end all the same."""
+    """Another task of the app gets its disconnect all the same."""
     site, stream = LogoutSite(), LateStream()
     alice = await site.signed_in()
 
@@ -163,7 +163,7 @@ async def test_an_app_that_is_cancelled_while_it_ends_its_response_leaves_no_tas
 
 
 async def test_a_failed_check_before_the_first_chunk_sends_nothing():
-    """However often the app tries; what it gets is an error of ours."""
+    """However often the app tries to send, it gets an error of ours."""
     site, stream = LogoutSite(), LateStream(BIT)
     alice = await site.signed_in()
 
@@ -188,7 +188,7 @@ async def test_a_failed_check_before_the_first_chunk_sends_nothing():
 
 @pytest.mark.parametrize("reaction", [as_a_fault_while_it_is_handled, in_a_group])
 async def test_an_error_of_the_app_after_the_end_comes_through(reaction):
-    """It is no part of the end that the app failed to clean up, or lost its data."""
+    """A failure to clean up or to save data is not caused by the end alone."""
     site, stream = LogoutSite(), Stream()
     alice = await site.signed_in()
 

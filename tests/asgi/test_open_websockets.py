@@ -1,4 +1,4 @@
-"""An open websocket ends with its session: by a sign-out here or at the provider, by its own end, by nothing else."""
+"""An open websocket closes when its session ends, by a sign-out here or at the provider or by expiry, and only then."""
 
 import contextlib
 from collections.abc import Awaitable, Callable
@@ -152,7 +152,7 @@ End = Callable[[LogoutSite, Browser], Awaitable[None]]
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("end", ENDS, ids=lambda end: end.__name__)
 async def test_a_websocket_is_closed_within_seconds_of_its_session(form, end: End, stage_of):
-    """The app hears of it like of any disconnect, and can say nothing more; others go on."""
+    """The app gets a disconnect and can send nothing more; other websockets go on."""
     site = LogoutSite(form)
     alice, bob = await site.signed_in(), await site.signed_in("bob")
     stage = stage_of(site)
@@ -175,7 +175,7 @@ async def test_a_websocket_is_closed_within_seconds_of_its_session(form, end: En
 @pytest.mark.parametrize("form", ["cookies of many processes", "a store"])
 @pytest.mark.parametrize("end", ENDS_AT_ONCE, ids=lambda end: end.__name__)
 async def test_a_websocket_is_closed_when_another_process_signs_the_user_out(form, end: End, stage_of):
-    """The sign-out comes to one of many."""
+    """The sign-out may be served by another process than the websocket."""
     site = LogoutSite(form)
     other = LogoutSite(**{**site.settings, "provider": site.provider, "clock": site.clock})
     browser = await site.signed_in()
@@ -192,7 +192,7 @@ async def test_a_websocket_is_closed_when_another_process_signs_the_user_out(for
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize(("then", "code"), [({"roles": []}, 4401), ({}, None)], ids=["a role is lost", "as before"])
 async def test_a_websocket_does_not_outlive_the_rights_that_it_was_opened_with(form, then, code, stage_of):
-    """A refresh took a role away: whoever still has the right opens it again."""
+    """A refresh may remove a role; a user who still has the right can open it again."""
     site = LogoutSite(form, scope="openid profile email offline_access")
     site.provider.access_token_lifetime = 300
     browser = await site.signed_in()
@@ -223,7 +223,7 @@ def fill_up(site: LogoutSite, sub: str) -> None:
 
 @pytest.mark.parametrize("form", FORMS)
 async def test_a_websocket_is_closed_for_a_user_over_the_revocation_limit(form, stage_of):
-    """There is no space left for a revocation of the tokens alone, so the session ends; other users do not notice."""
+    """No space is left for a revocation of the tokens alone, so the session ends; other users are not affected."""
     site = LogoutSite(form, scope="openid profile email offline_access")
     site.provider.access_token_lifetime = 300
     browser, bob = await site.signed_in(), await site.signed_in("bob")
@@ -251,7 +251,7 @@ async def test_a_websocket_is_closed_for_a_user_over_the_revocation_limit(form, 
 
 @pytest.mark.parametrize("activity", [False, True])
 async def test_rights_lost_in_another_process_close_a_websocket_within_a_minute(activity, stage_of):
-    """The record tells as well, also to a websocket that is in use all the time."""
+    """The record in the store shows it, even if the websocket is in use all the time."""
     site = LogoutSite("a store", scope="openid profile email offline_access", websocket_activity=activity)
     site.provider.access_token_lifetime = 300
     other = LogoutSite(**{**site.settings, "provider": site.provider, "clock": site.clock})
@@ -275,7 +275,7 @@ async def test_rights_lost_in_another_process_close_a_websocket_within_a_minute(
 
 
 async def test_requests_of_the_same_session_keep_a_websocket_open(stage_of):
-    """Requests of the same session count, in whatever tab; messages do not."""
+    """Requests in any tab extend the session; websocket messages do not."""
     for form in FORMS:
         site = LogoutSite(form)
         browser = await site.signed_in()
@@ -296,7 +296,7 @@ async def test_requests_of_the_same_session_keep_a_websocket_open(stage_of):
 
 
 async def test_websocket_messages_pass_unchanged(stage_of):
-    """Both ways, until the browser hangs up."""
+    """In both directions, until the browser disconnects."""
     site = LogoutSite()
     socket = await stage_of(site).connect(await site.signed_in())
 
@@ -311,7 +311,7 @@ async def test_websocket_messages_pass_unchanged(stage_of):
 
 
 async def test_a_disconnected_browser_is_sent_no_close(stage_of):
-    """The app may go on working for a while."""
+    """The app may go on working for a while after the disconnect."""
     site = LogoutSite()
     browser = await site.signed_in()
     socket = await stage_of(site).connect(browser, stays=True)
@@ -324,7 +324,7 @@ async def test_a_disconnected_browser_is_sent_no_close(stage_of):
 
 
 async def test_exceptions_of_a_websocket_app_propagate():
-    """Frameworks look at its class."""
+    """Frameworks look at the class of the exception."""
 
     async def app(scope: Scope, receive: Any, send: Any) -> None:
         if scope["type"] == "websocket":
@@ -344,7 +344,7 @@ async def test_exceptions_of_a_websocket_app_propagate():
 
 
 async def test_websockets_of_anonymous_users_are_not_watched(stage_of):
-    """On a public path without a session there is nothing to end."""
+    """On a public path without a session, there is nothing that could end."""
     site = LogoutSite()
     socket = await stage_of(site).connect(site.browser(), path="/public/ws")
 
@@ -362,7 +362,7 @@ async def test_websockets_of_anonymous_users_are_not_watched(stage_of):
     ],
 )
 async def test_a_websocket_that_the_app_closed_is_not_closed_again(ending, stage_of):
-    """It closed the websocket, or answered with a page instead."""
+    """The app has closed it, or answered with a response instead."""
     site = LogoutSite()
     browser = await site.signed_in()
     socket = await stage_of(site).connect(browser, ending=ending)
@@ -378,7 +378,7 @@ async def test_a_websocket_that_the_app_closed_is_not_closed_again(ending, stage
 
 
 async def test_an_outage_of_the_store_ends_no_websocket_for_a_while(stage_of):
-    """Nobody is signed out by it; but after a minute nobody can say any more that the session lives."""
+    """An outage signs no user out; but after a minute, the session can no longer be assumed to be active."""
     for form in ("cookies of many processes", "a store"):
         site = LogoutSite(form)
         store: ScriptedStore = site.settings.get("store") or site.settings["logout_store"]
@@ -395,7 +395,7 @@ async def test_an_outage_of_the_store_ends_no_websocket_for_a_while(stage_of):
 
 
 async def test_an_outage_keeps_no_session_alive(stage_of):
-    """What this process knows still counts."""
+    """If this process knows that the session is over, the websocket closes."""
     site = LogoutSite("a store", session_lifetime=30)
     store: ScriptedStore = site.settings["store"]
     socket = await stage_of(site).connect(await site.signed_in())
@@ -408,7 +408,7 @@ async def test_an_outage_keeps_no_session_alive(stage_of):
 
 
 async def test_a_record_that_is_gone_ends_the_websocket_within_minutes(stage_of):
-    """Somebody removed it with the store's own tools."""
+    """An operator may delete records with the store's own tools."""
     site = LogoutSite("a store")
     store: ScriptedStore = site.settings["store"]
     socket = await stage_of(site).connect(await site.signed_in())

@@ -41,7 +41,7 @@ async def say(socket: Socket, text: str = "x") -> None:
 
 
 async def test_a_page_that_talks_over_a_websocket_keeps_its_session(stage_of):
-    """Its user is at work all day, and no request is made."""
+    """Its user may work all day without a single request."""
     site, _ = site_of()
     browser = await site.signed_in()
     socket = await stage_of(site).connect(browser)
@@ -57,7 +57,7 @@ async def test_a_page_that_talks_over_a_websocket_keeps_its_session(stage_of):
 
 
 async def test_the_last_use_is_written_down_at_most_once_a_minute(stage_of):
-    """A chat has many messages, and each write is one for the store."""
+    """A chat sends many messages, and each one would be a write to the store."""
     site, store = site_of()
     socket = await stage_of(site).connect(await site.signed_in())
 
@@ -74,7 +74,7 @@ async def test_the_last_use_is_written_down_at_most_once_a_minute(stage_of):
 
 
 async def test_a_silent_websocket_does_not_extend_its_session(stage_of):
-    """A page that nobody looks at ends with its session."""
+    """The session of an unattended page has to expire."""
     site, store = site_of()
     socket = await stage_of(site).connect(await site.signed_in())
     store.forget_calls()
@@ -88,7 +88,7 @@ async def test_a_silent_websocket_does_not_extend_its_session(stage_of):
 
 
 async def test_one_message_extends_the_session_once(stage_of):
-    """An hour later the session has run out, however often somebody looked meanwhile."""
+    """It expires an hour after that message, however often it was checked meanwhile."""
     site, _ = site_of()
     socket = await stage_of(site).connect(await site.signed_in())
 
@@ -106,7 +106,7 @@ async def test_one_message_extends_the_session_once(stage_of):
 
 @pytest.mark.parametrize("forgets", [True, False])
 async def test_a_message_does_not_revive_an_expired_session(forgets, stage_of):
-    """Dead stays dead, also in the seconds before somebody looks, and where a store keeps what has run out."""
+    """An ended session never comes back, neither before the next check nor in a store that keeps expired records."""
     site, store = site_of() if forgets else site_of(store=ScriptedStore())
     browser = await site.signed_in()
     socket = await stage_of(site).connect(browser)
@@ -128,7 +128,7 @@ async def is_ended_elsewhere(site: LogoutSite, browser: Browser) -> None:
 
 @pytest.mark.parametrize("end", [signs_out, is_ended_elsewhere])
 async def test_a_message_does_not_revive_an_ended_session(end, stage_of):
-    """The record is gone, and nobody writes it again."""
+    """Its record was deleted, and must not be written again."""
     site, _ = site_of()
     browser = await site.signed_in()
     copied = site.browser(jar=browser.jar.copy())
@@ -142,7 +142,7 @@ async def test_a_message_does_not_revive_an_ended_session(end, stage_of):
 
 
 async def test_websocket_messages_do_not_extend_a_session_beyond_its_lifetime(stage_of):
-    """`session_lifetime` holds in any case."""
+    """`session_lifetime` is an absolute limit."""
     site, _ = site_of(session_lifetime=4000)
     socket = await stage_of(site).connect(await site.signed_in())
 
@@ -157,7 +157,7 @@ async def test_websocket_messages_do_not_extend_a_session_beyond_its_lifetime(st
 
 
 async def test_a_store_that_takes_nothing_ends_no_websocket(stage_of):
-    """It is full, or read-only for a while; the use is written down when it can be, and tried with a pause."""
+    """It may be full or read-only for a while; saving the last use is tried again, with pauses."""
     site, store = site_of()
     browser = await site.signed_in()
     socket = await stage_of(site).connect(browser)
@@ -180,7 +180,7 @@ async def test_a_store_that_takes_nothing_ends_no_websocket(stage_of):
 
 
 async def test_a_slow_store_does_not_delay_messages(stage_of):
-    """They go to the app at once; the use is written down by who watches the session."""
+    """Messages go to the app at once; the task that watches the session saves the last use."""
     site, store = site_of()
     socket = await stage_of(site).connect(await site.signed_in())
     site.clock.advance(61)

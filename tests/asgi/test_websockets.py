@@ -1,4 +1,4 @@
-"""A websocket is refused before it is accepted, or it is the app's."""
+"""A websocket is refused before it is accepted, or passed to the app."""
 
 from typing import Any
 
@@ -26,7 +26,7 @@ DENIAL: dict[str, Any] = {"extensions": {"websocket.http.response": {}}}
 
 
 async def test_without_session_it_is_refused_with_401_where_the_server_can(site):
-    """The browser's console says why."""
+    """The console of the browser then shows the reason."""
     exchange = await connect(site, **DENIAL)
 
     assert [message["type"] for message in exchange.sent] == [
@@ -39,13 +39,13 @@ async def test_without_session_it_is_refused_with_401_where_the_server_can(site)
 
 @pytest.mark.parametrize("scope", [{}, {"extensions": None}, {"extensions": {}}])
 async def test_without_session_it_is_closed_with_4401_elsewhere(site, scope):
-    """A close before the accept is a 403 to the browser."""
+    """Browsers see a close before the accept as a 403."""
     assert (await connect(site, **scope)).sent == [{"type": "websocket.close", "code": 4401}]
     assert site.app.scopes == []
 
 
 async def test_a_refusal_answers_the_connect(site):
-    """It is received first, as ASGI has it; once, also when the app has done so already."""
+    """ASGI wants `websocket.connect` to be received first, and only once, even if the app has done so already."""
 
     async def impatient(scope: Any, receive: Any, send: Any) -> None:
         raise NotSignedIn
@@ -65,7 +65,7 @@ async def test_a_refusal_answers_the_connect(site):
 
 
 async def test_a_websocket_from_our_own_origin_reaches_the_app(site):
-    """With the user."""
+    """The app gets the user as well."""
     exchange = await connect(site, browser=await site.signed_in())
 
     assert [message["type"] for message in exchange.sent] == ["websocket.accept"]
@@ -89,7 +89,7 @@ async def test_a_signed_in_websocket_from_another_origin_is_refused(site, origin
 
 
 async def test_a_public_websocket_is_open_to_anonymous_users(site):
-    """From anywhere, as nobody."""
+    """Pages of any site may open it, but without the user."""
     exchange = await connect(site, "/public/ws", origin="https://evil.example")
 
     assert exchange.sent == [{"type": "websocket.accept"}]
@@ -98,14 +98,14 @@ async def test_a_public_websocket_is_open_to_anonymous_users(site):
 
 @pytest.mark.parametrize(("origin", "sub"), [(ORIGIN, "alice"), ("https://evil.example", None), (None, None)])
 async def test_a_public_websocket_sees_the_user_only_from_our_own_origin(site, origin, sub):
-    """Another site must not act for the user, also where nobody may."""
+    """Another site must not act for the user, even on a public path."""
     await connect(site, "/public/ws", origin=origin, browser=await site.signed_in())
 
     assert site.app.scope["user"].sub == sub
 
 
 async def test_the_session_activity_cookie_comes_with_the_accept(site):
-    """An app that speaks by websockets alone is in use as well."""
+    """An app that uses only websockets keeps its session in use as well."""
     browser = await site.signed_in()
     site.clock.advance(60)
 
@@ -118,7 +118,7 @@ async def test_the_session_activity_cookie_comes_with_the_accept(site):
 
 
 async def test_headers_of_the_app_stay_in_the_accept(site):
-    """Subprotocols and cookies of its own."""
+    """It may choose a subprotocol and set cookies of its own."""
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "websocket":
@@ -136,7 +136,7 @@ async def test_headers_of_the_app_stay_in_the_accept(site):
 
 
 async def test_an_open_websocket_is_closed_with_its_session():
-    """Within seconds; the app hears it as a disconnect."""
+    """It closes within seconds, and the app gets a disconnect."""
     heard = []
     has_accepted = anyio.Event()
 
@@ -165,7 +165,7 @@ async def test_an_open_websocket_is_closed_with_its_session():
 
 
 async def test_our_own_urls_are_no_websockets(site):
-    """They are protected like any path."""
+    """For websockets, these paths are protected like any others."""
     assert (await connect(site, "/auth/session")).sent == [{"type": "websocket.close", "code": 4401}]
 
 
@@ -182,7 +182,7 @@ async def test_our_own_urls_are_no_websockets(site):
 )
 @pytest.mark.parametrize("has_received", [True, False])
 async def test_an_error_of_ours_from_the_app_before_accept_is_a_refusal(error, status, code, has_received):
-    """As for a request; the server would only see an app that broke."""
+    """As for requests; the server would only see an app that failed."""
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         if has_received:
@@ -199,7 +199,7 @@ async def test_an_error_of_ours_from_the_app_before_accept_is_a_refusal(error, s
 
 @pytest.mark.parametrize("path", ["/ws", "/public/ws"])
 async def test_an_error_of_the_app_after_accept_propagates(path):
-    """And all else that it raises, at any time."""
+    """So do all other exceptions, at any time."""
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         await send({"type": "websocket.accept"})
@@ -214,7 +214,7 @@ async def test_an_error_of_the_app_after_accept_propagates(path):
 
 
 async def test_a_public_websocket_whose_app_needs_a_user_is_refused():
-    """It asked for a token of nobody."""
+    """The app asked for the token of an anonymous user."""
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         await scope["oidc"].access_token()
@@ -223,7 +223,7 @@ async def test_a_public_websocket_whose_app_needs_a_user_is_refused():
 
 
 async def test_a_public_websocket_says_when_the_session_could_not_be_looked_up():
-    """The app takes for nobody who may be somebody."""
+    """The app saw an anonymous user who may be signed in."""
 
     class Down(MemoryStore):
         async def get(self, key: str) -> bytes | None:

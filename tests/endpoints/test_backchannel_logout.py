@@ -1,4 +1,4 @@
-"""Back-channel logout: what the provider says has ended is over, in whatever form, and nothing else is."""
+"""Back-channel logout: a valid logout token ends the sessions that it names, and no others."""
 
 from typing import Any
 from urllib.parse import urlencode
@@ -25,7 +25,7 @@ async def signed_in_twice(site: LogoutSite) -> tuple[Any, Any]:
 
 
 async def test_a_sign_out_by_sid_ends_that_session(site):
-    """One browser of the user's; the other goes on."""
+    """Another browser of the same user stays signed in."""
     one, other = await signed_in_twice(site)
 
     answer = await site.hear(site.provider.logout_token(None, sid=await sid_of(one)))
@@ -34,7 +34,7 @@ async def test_a_sign_out_by_sid_ends_that_session(site):
 
 
 async def test_a_sign_out_by_sub_ends_all_sessions_of_the_user(site):
-    """And nobody else's."""
+    """Sessions of other users go on."""
     one, other, bob = await site.signed_in(), await site.signed_in(), await site.signed_in("bob")
 
     answer = await site.hear(site.provider.logout_token("alice"))
@@ -52,7 +52,7 @@ async def test_a_sign_out_by_both_ends_the_session_that_both_name(site):
 
 
 async def test_copied_cookies_are_dead_after_a_backchannel_logout(site):
-    """Whoever saved them: the session is over, and not merely forgotten by one browser."""
+    """The session itself is over; it is not enough that one browser deletes its cookies."""
     browser = await site.signed_in()
     copies = [site.browser(jar=browser.jar.copy()) for _ in range(3)]
 
@@ -62,7 +62,7 @@ async def test_copied_cookies_are_dead_after_a_backchannel_logout(site):
 
 
 async def test_who_was_signed_out_signs_in_again_at_once(site):
-    """In the same second, and can be signed out again; older cookies stay dead."""
+    """A login in the same second works, and can be signed out again; older cookies stay invalid."""
     olds = []
     for _ in range(3):
         browser = await site.signed_in()
@@ -87,7 +87,7 @@ async def test_five_sessions_end_one_by_one_and_all_together(site):
 
 
 async def test_who_signed_out_here_can_still_be_signed_out_by_the_provider(site):
-    """It tells all apps; this one did it already."""
+    """The provider notifies all apps, including the one that started the sign-out."""
     browser = await site.signed_in()
     sid = await sid_of(browser)
     await browser.fetch("/auth/logout", method="POST")
@@ -96,7 +96,7 @@ async def test_who_signed_out_here_can_still_be_signed_out_by_the_provider(site)
 
 
 async def test_a_provider_may_sign_out_whom_we_do_not_know(site):
-    """They are signed out."""
+    """A user without a session is signed out already."""
     answer = await site.hear(site.provider.logout_token("alice", sid="never-seen"))
 
     assert (answer.status, answer.headers[b"cache-control"], answer.members) == (200, b"no-store", {})
@@ -104,7 +104,7 @@ async def test_a_provider_may_sign_out_whom_we_do_not_know(site):
 
 
 async def test_a_revocation_is_kept_as_long_as_a_session_can_live(site):
-    """A copy of the cookie stays dead to its last second, also where the clock is set back."""
+    """A copied cookie stays invalid until it expires, even if the clock is set back."""
     browser = await site.signed_in()
     thief = site.browser(jar=browser.jar.copy())
     await site.hear(site.provider.logout_token("alice"))
@@ -128,7 +128,7 @@ async def test_a_sign_out_by_sub_leaves_who_is_called_almost_the_same(site):
 
 
 async def test_a_sign_out_between_the_token_call_and_the_session_wins(site):
-    """The provider has signed the user out; the tokens that it gave a moment before count no more."""
+    """The provider has signed the user out after it issued the tokens, so they must not start a session."""
     browser, url = await site.at_callback()
     answers = []
     with site.provider.hold("code_exchange", when="after") as gate:
@@ -159,7 +159,7 @@ async def test_a_sign_out_between_the_token_call_and_the_session_wins(site):
     ],
 )
 async def test_a_sign_out_while_the_session_is_written_wins(method, number, status):
-    """Whichever comes first in the store."""
+    """The order of the two writes to the store does not matter."""
     site = LogoutSite("a store")
     store: ScriptedStore = site.settings["store"]
     browser, url = await site.at_callback()
@@ -180,7 +180,7 @@ async def nothing() -> None:
 
 
 async def test_a_login_that_starts_after_the_sign_out_lives(site):
-    """Its code was given before, its tokens after."""
+    """Its code was issued before the sign-out, its tokens after it."""
     browser, url = await site.at_callback()
 
     await site.hear(site.provider.logout_token("alice"))
@@ -198,7 +198,7 @@ WRONG_TOKENS = sorted(name for name in FAULTS if name.startswith("logout_token_"
 
 @pytest.mark.parametrize("fault", WRONG_TOKENS)
 async def test_a_logout_token_that_is_wrong_changes_nothing(fault):
-    """Back-Channel Logout 1.0 §2.6, and everything else that makes a token none."""
+    """Every check of Back-Channel Logout 1.0 §2.6, and of JWTs in general, applies."""
     site = LogoutSite()
     browser = await site.signed_in()
     sid = await sid_of(browser)
@@ -222,7 +222,7 @@ async def test_a_logout_token_that_is_wrong_changes_nothing(fault):
 
 
 async def test_a_logout_token_without_exp_signs_out_once(site, caplog):
-    """Ory Hydra sends none: `iat` and `jti` bound it, and the log says once what is odd."""
+    """Ory Hydra sends no `exp`: `iat` and `jti` limit the token, and the log reports the missing claim once."""
     browser, other = await signed_in_twice(site)
 
     with site.provider.fault("logout_token_no_exp"):
@@ -236,7 +236,7 @@ async def test_a_logout_token_without_exp_signs_out_once(site, caplog):
 
 
 async def test_an_old_logout_token_without_exp_is_refused(site):
-    """Nothing else says until when it may be sent."""
+    """Only its `iat` limits how long it can be used."""
     browser = await site.signed_in()
     with site.provider.fault("logout_token_no_exp"):
         token = site.provider.logout_token("alice")
@@ -259,7 +259,7 @@ def signing_with_both(**settings: Any) -> LogoutSite:
 
 
 async def test_logout_tokens_are_signed_like_the_id_tokens_of_this_client():
-    """Back-Channel Logout 1.0 §2.6: what another client has registered does not count here."""
+    """Back-Channel Logout 1.0 §2.6: the algorithms of other clients do not count."""
     site = signing_with_both()
     browser = await site.signed_in()
     site.provider.alg = "RS256"
@@ -272,7 +272,7 @@ async def test_logout_tokens_are_signed_like_the_id_tokens_of_this_client():
 
 @pytest.mark.parametrize("alg", ["ES256", "RS256"])
 async def test_a_process_that_has_seen_no_id_token_loses_no_sign_out(alg):
-    """It was started a moment ago, and cannot know yet what this client has registered."""
+    """A process that has just started does not know which algorithm this client has registered."""
     site = signing_with_both()
     site.provider.alg = alg
     browser = await site.signed_in()
@@ -284,7 +284,7 @@ async def test_a_process_that_has_seen_no_id_token_loses_no_sign_out(alg):
 
 
 async def test_a_refresh_says_as_well_how_id_tokens_are_signed():
-    """A provider that changes the algorithm of a client goes on signing people out."""
+    """After the provider has changed the algorithm of a client, sign-outs still work."""
     site = signing_with_both(scope="openid offline_access")
     browser = await site.signed_in()
     site.provider.alg = "RS256"
@@ -301,7 +301,7 @@ async def test_a_refresh_says_as_well_how_id_tokens_are_signed():
 
 
 async def test_algorithms_that_are_named_are_taken_by_their_word():
-    """While a client is moved from one to the other, both are named."""
+    """During a migration, both algorithms are listed."""
     site = LogoutSite(algorithms=["ES256", "RS256"])
     browser = await site.signed_in()
     site.provider.alg = "RS256"
@@ -312,12 +312,12 @@ async def test_algorithms_that_are_named_are_taken_by_their_word():
 
 
 def test_the_table_of_invalid_logout_tokens_is_not_empty():
-    """Or the test above would pass by finding nothing."""
+    """With an empty table, the test above would pass without testing anything."""
     assert len(WRONG_TOKENS) > 30
 
 
 async def test_no_other_token_stands_in_for_a_logout_token(site):
-    """All are signed by the same keys."""
+    """All tokens are signed with the same keys."""
     browser = await site.signed_in()
     oidc = site.app.scope["oidc"]
     tokens = [
@@ -334,7 +334,7 @@ async def test_no_other_token_stands_in_for_a_logout_token(site):
 
 
 async def test_a_logout_token_is_no_id_token(site):
-    """The other way round: it has no nonce, and is of another kind."""
+    """It has no nonce, and its type differs."""
     browser, url = await site.at_callback()
     nonce = "x" * 43
 
@@ -350,7 +350,7 @@ async def test_a_logout_token_is_no_id_token(site):
 
 
 async def test_a_logout_token_counts_once(site):
-    """Whoever saw it on the way cannot end later sessions with it."""
+    """An eavesdropper must not be able to end later sessions with it."""
     token = site.provider.logout_token("alice")
     await site.signed_in()
     assert (await site.hear(token)).status == 200
@@ -363,7 +363,7 @@ async def test_a_logout_token_counts_once(site):
 
 
 async def test_another_process_knows_a_logout_token_that_was_used():
-    """Where they share anything."""
+    """Processes that share a store share this as well."""
     for form in ("a store", "cookies of many processes"):
         site = LogoutSite(form)
         other = LogoutSite(**{**site.settings, "provider": site.provider})
@@ -373,7 +373,7 @@ async def test_another_process_knows_a_logout_token_that_was_used():
 
 
 async def test_the_sid_of_one_user_with_the_sub_of_another_changes_nothing(site):
-    """Something is wrong with that provider."""
+    """The provider contradicts what it said at the login, so neither claim can be trusted."""
     alice, bob = await site.signed_in("alice"), await site.signed_in("bob")
 
     answer = await site.hear(site.provider.logout_token("bob", sid=await sid_of(alice)))
@@ -383,7 +383,7 @@ async def test_the_sid_of_one_user_with_the_sub_of_another_changes_nothing(site)
 
 
 async def test_the_sid_of_another_provider_changes_nothing(site):
-    """Two providers may give the same name."""
+    """Two providers may issue the same `sid`."""
     browser = await site.signed_in()
     token = site.provider.logout_token(None, sid=await sid_of(browser), iss="https://other.example.com")
 
@@ -392,7 +392,7 @@ async def test_the_sid_of_another_provider_changes_nothing(site):
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE", "OPTIONS", "post"])
 async def test_only_a_post_signs_out(method):
-    """Links and pictures make GETs."""
+    """Links and images make GET requests."""
     site = LogoutSite()
     browser = await site.signed_in()
     token = site.provider.logout_token("alice")
@@ -427,7 +427,7 @@ async def test_only_a_post_signs_out(method):
     ],
 )
 async def test_what_is_no_form_with_one_logout_token_is_refused(headers, write, status):
-    """The token in it is a good one."""
+    """The request is refused although the token in it is valid."""
     site = LogoutSite()
     browser = await site.signed_in()
     body = write(site.provider.logout_token("alice").encode())
@@ -443,7 +443,7 @@ async def test_what_is_no_form_with_one_logout_token_is_refused(headers, write, 
 
 
 async def test_a_good_form_may_have_more_in_it(site):
-    """A provider may send what we do not know, and a charset."""
+    """A provider may send unknown parameters and a charset."""
     browser = await site.signed_in()
     body = urlencode({"logout_token": site.provider.logout_token("alice"), "more": "1"}).encode()
 
@@ -453,7 +453,7 @@ async def test_a_good_form_may_have_more_in_it(site):
 
 
 async def test_cookies_do_not_matter_for_backchannel_logout(site):
-    """The provider has none, and a browser that posts must not be told apart."""
+    """The provider has no cookies, and the response must not reveal whether a browser has a session."""
     browser = await site.signed_in()
 
     answer = await site.post(b"logout_token=x", headers={**FORM, "cookie": cookie_header(browser)})
@@ -465,7 +465,7 @@ async def test_cookies_do_not_matter_for_backchannel_logout(site):
 
 
 async def test_forged_key_ids_do_not_use_up_the_key_fetches_of_logins():
-    """Anybody can post here; a key that the provider has just made must still be found by the next login."""
+    """Anyone can send requests here; the next login must still be able to fetch a new key of the provider."""
     site = LogoutSite()
     await site.signed_in()
     fetched = site.provider.count("/jwks")
@@ -481,7 +481,7 @@ async def test_forged_key_ids_do_not_use_up_the_key_fetches_of_logins():
 
 
 async def test_an_unknown_key_is_fetched(site):
-    """The provider has changed its keys since the login."""
+    """The provider may have changed its keys since the login."""
     browser = await site.signed_in()
     site.provider.rotate_keys()
 
@@ -493,7 +493,7 @@ async def test_an_unknown_key_is_fetched(site):
 @pytest.mark.parametrize("form", ["a store", "cookies of many processes"])
 @pytest.mark.parametrize("method", ["get", "add", "link", "linked"])
 async def test_with_the_store_down_the_provider_is_asked_to_try_again(form, method):
-    """Never a 200 that did nothing, and what failed can be sent again as it is."""
+    """A 200 would claim that the sessions have ended. The same request works later."""
     site = LogoutSite(form)
     store: ScriptedStore = site.settings.get("store") or site.settings["logout_store"]
     browser, token = await site.signed_in(), site.provider.logout_token("alice")
@@ -513,7 +513,7 @@ async def test_with_the_store_down_the_provider_is_asked_to_try_again(form, meth
 
 
 async def test_with_no_keys_the_provider_is_asked_to_try_again():
-    """Nobody can tell whether the token is good."""
+    """Without keys, the token cannot be validated."""
     site = LogoutSite()
     browser = await site.signed_in()
     cold = LogoutSite(**{**site.settings, "provider": site.provider})
@@ -525,7 +525,7 @@ async def test_with_no_keys_the_provider_is_asked_to_try_again():
 
 
 async def test_a_provider_that_hangs_up_does_not_stop_the_work():
-    """Its token would be used up, and nobody signed out."""
+    """Otherwise its token could be used up before the sessions have ended."""
     site = LogoutSite("a store")
     store: ScriptedStore = site.settings["store"]
     browser, token = await site.signed_in(), site.provider.logout_token("alice")

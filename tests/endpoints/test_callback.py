@@ -1,4 +1,4 @@
-"""A callback signs in when everything is right; everything else has a code, a page and a way on."""
+"""A callback signs the user in if everything is valid; any failure has a code, a page and a next step."""
 
 import re
 from urllib.parse import parse_qs, urlsplit
@@ -71,7 +71,7 @@ FAULTS = [
 
 @pytest.mark.parametrize(("fault", "status", "code"), FAULTS)
 async def test_a_login_that_cannot_be_finished_says_why_by_a_code(site, fault, status, code):
-    """And nobody is signed in."""
+    """No session is created."""
     response = await site.failed_login(fault)
 
     assert (response.status_code, response.json()["error"]) == (status, code)
@@ -83,14 +83,14 @@ async def test_a_login_that_cannot_be_finished_says_why_by_a_code(site, fault, s
     "fault", ["callback_unknown_params", "token_expires_in_text", "id_token_no_kid", "jwks_junk_keys"]
 )
 async def test_oddities_of_real_providers_are_no_failure(site, fault):
-    """They are within the specifications, or harmless."""
+    """They are allowed by the specifications, or harmless."""
     with site.provider.fault(fault):
         assert await site.signed_in()
 
 
 @pytest.mark.parametrize("fault", ["token_oauth_error", "callback_error_access_denied", "id_token_wrong_nonce"])
 async def test_a_failed_login_shows_a_page_with_a_next_step(site, fault, caplog):
-    """Fixed words, the reference that is in the log, and nothing of what the provider said."""
+    """The page has a fixed text and the reference from the log, and nothing that the provider sent."""
     with site.provider.fault(fault):
         browser, url = await site.at_callback(path="/page?x=1")
         page = await browser.get(url)
@@ -103,14 +103,14 @@ async def test_a_failed_login_shows_a_page_with_a_next_step(site, fault, caplog)
 
 
 async def test_the_providers_words_stand_in_no_answer(site):
-    """Not even escaped: words that others choose can still fool people."""
+    """Even escaped, a text that others choose could deceive users."""
     response = await site.failed_login("callback_error_access_denied")
 
     assert "PHISHING" not in response.text
 
 
 async def test_a_failed_login_is_used_up(site):
-    """Its cookie is deleted, and its code is not sent a second time."""
+    """Its cookie is deleted, and its code is never sent again."""
     with site.provider.fault("id_token_wrong_nonce"):
         browser, url = await site.at_callback()
         await browser.get(url, headers=PROGRAM)
@@ -123,7 +123,7 @@ async def test_a_failed_login_is_used_up(site):
 
 
 async def test_a_repeated_callback_of_a_signed_in_user_leads_home(site):
-    """The back button, or a reload."""
+    """The user pressed the back button, or reloaded the page."""
     browser, url = await site.at_callback()
     await browser.get(url)
     tokens = site.provider.count("/token")
@@ -134,7 +134,7 @@ async def test_a_repeated_callback_of_a_signed_in_user_leads_home(site):
 
 
 async def test_a_bookmarked_callback_starts_one_fresh_login(site):
-    """The provider may well know the user still."""
+    """The user may still have a session at the provider."""
     _, url = await site.at_callback()
     browser = site.browser()
 
@@ -144,7 +144,7 @@ async def test_a_bookmarked_callback_starts_one_fresh_login(site):
 
 
 async def test_a_browser_without_cookies_enters_no_redirect_loop(site):
-    """The second callback without its cookie is the last."""
+    """The second callback without a login cookie is an error page."""
     site.provider.sign_in_as("alice")
     browser = site.browser()
     response = await browser.get("/page", follow=False)
@@ -159,7 +159,7 @@ async def test_a_browser_without_cookies_enters_no_redirect_loop(site):
 
 @pytest.mark.parametrize("fault", ["callback_no_state", "callback_wrong_state"])
 async def test_a_provider_that_loses_the_state_causes_no_redirect_loop(site, browser, fault):
-    """A few fresh logins are allowed, because tabs that come back late look alike; then there is a page."""
+    """Tabs that come back late look the same, so a few fresh logins are allowed before the error page."""
     site.provider.sign_in_as("alice")
 
     with site.provider.fault(fault):
@@ -177,7 +177,7 @@ async def test_a_callback_without_a_login_in_progress_is_refused(browser):
 
 
 async def test_a_callback_of_another_browser_is_not_used(site):
-    """An attacker's code with the attacker's state (RFC 9700 §4.7)."""
+    """It carries the attacker's code and the attacker's state (RFC 9700 §4.7)."""
     _, url = await site.at_callback("bob")
     victim = site.browser()
 
@@ -187,7 +187,7 @@ async def test_a_callback_of_another_browser_is_not_used(site):
 
 
 async def test_two_callbacks_at_once_make_one_token_call(site):
-    """A double click, or an attacker's race."""
+    """It may be a double click, or an attacker's race."""
     browser, url = await site.at_callback()
     copied = site.browser(jar=browser.jar.copy())
 
@@ -199,7 +199,7 @@ async def test_two_callbacks_at_once_make_one_token_call(site):
 
 
 async def test_with_the_provider_down_a_reload_can_still_finish_the_login():
-    """The login is not used up before the metadata is there."""
+    """The login is not consumed before the metadata is available."""
     site = Site()
     browser, url = await site.at_callback()
     fresh = site.restarted()
@@ -212,7 +212,7 @@ async def test_with_the_provider_down_a_reload_can_still_finish_the_login():
 
 
 async def test_the_code_is_sent_with_the_verifier_of_this_login(site):
-    """PKCE, and the redirect URI of the setting."""
+    """PKCE needs it, and the redirect URI has to be the same as in the authorization request."""
     await site.signed_in()
 
     (call,) = [call for call in site.provider.calls if call.path == "/token"]
@@ -222,7 +222,7 @@ async def test_the_code_is_sent_with_the_verifier_of_this_login(site):
 
 
 async def test_a_rotated_key_is_found_at_the_next_login(site):
-    """Without a restart."""
+    """No restart is needed."""
     await site.signed_in()
     site.provider.rotate_keys()
 
@@ -231,7 +231,7 @@ async def test_a_rotated_key_is_found_at_the_next_login(site):
 
 
 async def test_the_destination_is_absolute_and_on_our_origin(site):
-    """No spelling of a path becomes a host."""
+    """No spelling of a path can become a host."""
     browser, url = await site.at_callback(path="/page?next=//evil.example")
 
     response = await browser.get(url, follow=False)
@@ -241,7 +241,7 @@ async def test_the_destination_is_absolute_and_on_our_origin(site):
 
 
 async def test_an_error_without_the_issuer_that_was_promised_is_logged_as_what_it_says(caplog):
-    """The metadata promises `iss`, and the provider leaves it out of errors: a cancelled login is cancelled."""
+    """The provider omits the promised `iss` from errors; a cancelled login must still be reported as cancelled."""
     site = Site()
 
     answer = await site.failed_login("callback_error_access_denied", "callback_no_iss")
@@ -259,7 +259,7 @@ async def test_an_error_without_the_issuer_that_was_promised_is_logged_as_what_i
     ],
 )
 async def test_every_form_of_issuer_and_base_url_signs_in(issuer, base_url):
-    """With a path, and with a slash at the end."""
+    """Both may have a path or a trailing slash."""
     site = Site()
     site.provider.issuer = issuer
     site = site.restarted(issuer=issuer, base_url=base_url)
@@ -268,7 +268,7 @@ async def test_every_form_of_issuer_and_base_url_signs_in(issuer, base_url):
 
 
 async def test_endpoints_by_hand_sign_in_without_discovery():
-    """For a provider that has none."""
+    """Some providers have no discovery document."""
     site = Site()
     names = ("authorization_endpoint", "token_endpoint", "jwks_uri")
     site = site.restarted(metadata={name: site.provider.metadata[name] for name in names})
@@ -278,7 +278,7 @@ async def test_endpoints_by_hand_sign_in_without_discovery():
 
 
 async def test_a_trusted_audience_is_taken():
-    """`trusted_audiences`."""
+    """`trusted_audiences` lists the other clients that may be in `aud`."""
     site = Site(trusted_audiences=["another-client"])
 
     with site.provider.fault("id_token_extra_aud"):
@@ -287,7 +287,7 @@ async def test_a_trusted_audience_is_taken():
 
 @pytest.mark.parametrize(("algorithms", "status"), [(["ES256"], 200), (["RS256"], 502)])
 async def test_algorithms_that_are_named_are_taken_by_their_word(algorithms, status):
-    """Whatever the metadata says."""
+    """The setting takes precedence over the metadata."""
     site = Site(algorithms=algorithms)
     site.provider.metadata["id_token_signing_alg_values_supported"] = ["RS256"]
 
@@ -296,7 +296,7 @@ async def test_algorithms_that_are_named_are_taken_by_their_word(algorithms, sta
 
 @pytest.mark.parametrize(("listed", "status"), [(["ES256", "none"], 200), (None, 200), ([], 200), (["RS256"], 502)])
 async def test_the_default_algorithms_are_narrowed_by_the_metadata(listed, status):
-    """A provider that signs with something else than it says is not itself."""
+    """A token signed with an algorithm that the provider does not list is suspicious."""
     site = Site()
     site.provider.metadata["id_token_signing_alg_values_supported"] = listed
 
@@ -304,7 +304,7 @@ async def test_the_default_algorithms_are_narrowed_by_the_metadata(listed, statu
 
 
 async def test_an_error_of_the_provider_is_logged_on_one_line(site, caplog):
-    """Nobody forges a line of our log."""
+    """Line breaks in it could forge log lines."""
     browser, url = await site.at_callback()
     state = parse_qs(urlsplit(url).query)["state"][0]
     error = f"/auth/callback?error=x%0Alogin_succeeded&state={state}&iss={site.provider.issuer}"
@@ -323,7 +323,7 @@ async def open_tabs(browser: Browser) -> None:
 
 
 async def test_a_callback_deletes_its_own_login_only(site, browser):
-    """The other tabs go on."""
+    """Logins in other tabs go on."""
     await open_tabs(browser)
 
     await browser.sign_in("alice", "/page")

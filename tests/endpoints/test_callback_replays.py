@@ -1,4 +1,4 @@
-"""A callback counts once over all processes that share a store, and touches the store only when it is worth it."""
+"""A callback works only once across all processes that share a store, and touches the store only after all checks."""
 
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -28,7 +28,7 @@ def spoilt(url: str, **changes: str | None) -> str:
 
 @pytest.mark.parametrize("shared", SHARED)
 async def test_two_processes_make_one_token_call_for_one_callback(shared):
-    """A double click behind a load balancer, or a thief who has the address and the cookies."""
+    """It may be a double click behind a load balancer, or an attacker who has the URL and the cookies."""
     store = MemoryStore()
     site = site_with(shared, store)
     browser, url = await site.at_callback()
@@ -51,7 +51,7 @@ async def test_two_processes_make_one_token_call_for_one_callback(shared):
 
 @pytest.mark.parametrize("shared", SHARED)
 async def test_a_used_callback_stays_used_in_a_process_with_a_slow_clock(shared):
-    """There the login may still be finished."""
+    """By that clock, the login has not expired yet."""
     clock, slow = Clock(), Clock()
     site = site_with(shared, MemoryStore(clock=clock), clock=clock)
     browser, url = await site.at_callback()
@@ -69,7 +69,7 @@ async def test_a_used_callback_stays_used_in_a_process_with_a_slow_clock(shared)
 
 @pytest.mark.parametrize("shared", SHARED)
 async def test_a_store_that_forgets_lets_no_callback_count_twice(shared):
-    """The process still knows."""
+    """The process itself remembers it."""
     store = ScriptedStore()
     site = site_with(shared, store)
     browser, url = await site.at_callback()
@@ -85,7 +85,7 @@ async def test_a_store_that_forgets_lets_no_callback_count_twice(shared):
 @pytest.mark.parametrize("broken", ["add", "linked"])
 @pytest.mark.parametrize("shared", SHARED)
 async def test_with_the_store_down_a_reload_can_still_finish_the_login(shared, broken):
-    """A session could not be written, so the code is not used up; the page says so, and leads back to where one was."""
+    """The session could not be saved, so the code is not spent; the page links back to where the user was."""
     store = ScriptedStore()
     site = site_with(shared, store)
     browser, url = await site.at_callback(path="/page?x=1")
@@ -115,7 +115,7 @@ async def test_with_the_store_down_a_reload_can_still_finish_the_login(shared, b
 )
 @pytest.mark.parametrize("shared", SHARED)
 async def test_a_callback_that_is_refused_touches_no_store(shared, changes):
-    """Anybody can send one."""
+    """Anyone can send such requests."""
     store = ScriptedStore()
     site = site_with(shared, store)
     browser, url = await site.at_callback()
@@ -127,7 +127,7 @@ async def test_a_callback_that_is_refused_touches_no_store(shared, changes):
 
 
 async def test_a_callback_with_the_wrong_method_touches_no_store():
-    """A form where the query was asked for."""
+    """A form was sent although the login asked for a query."""
     store = ScriptedStore()
     site = Site(store=store)
     browser, url = await site.at_callback()
@@ -139,7 +139,7 @@ async def test_a_callback_with_the_wrong_method_touches_no_store():
 
 
 async def test_callbacks_push_no_session_out_of_a_full_store():
-    """Anybody can start a login, and come back with a code that is made up."""
+    """Anyone can start a login and come back with an invented code."""
     site = Site(store=MemoryStore(max_sessions=10))
     users = [await site.signed_in() for _ in range(10)]
 
@@ -151,7 +151,7 @@ async def test_callbacks_push_no_session_out_of_a_full_store():
 
 
 async def test_callbacks_that_come_at_once_look_for_sign_outs_together():
-    """The list of the recent ones may be long."""
+    """The list of recent revocations may be long, so they share one read."""
     store = ScriptedStore()
     site = Site(logout_store=store)
     visits = [await site.at_callback() for _ in range(10)]

@@ -1,4 +1,4 @@
-"""Nobody waits for ever, neither we for a browser nor a person for the provider; on a clock that jumps."""
+"""Every wait has a deadline: ours for a browser, and a user's for the provider. The clock of these tests jumps."""
 
 import json
 from typing import Any
@@ -24,7 +24,7 @@ def anyio_backend() -> tuple[str, dict[str, Any]]:
 
 
 async def test_a_browser_that_never_finishes_its_form_is_told_so(site):
-    """Else anybody could hold as many connections as they like."""
+    """Otherwise anyone could keep any number of connections open."""
     exchange = Exchange({"type": "http.request", "body": b"code=", "more_body": True})
     headers = {"content-type": "application/x-www-form-urlencoded"}
     began = anyio.current_time()
@@ -37,7 +37,7 @@ async def test_a_browser_that_never_finishes_its_form_is_told_so(site):
 
 
 async def test_a_provider_that_never_finishes_its_logout_token_is_told_so(site):
-    """Anybody may post there, and slowly."""
+    """Anyone can send requests there, as slowly as they like."""
     exchange = Exchange({"type": "http.request", "body": b"logout_token=", "more_body": True})
     headers = {"content-type": "application/x-www-form-urlencoded"}
     began = anyio.current_time()
@@ -51,7 +51,7 @@ async def test_a_provider_that_never_finishes_its_logout_token_is_told_so(site):
 
 
 async def test_a_form_that_never_ends_does_not_stop_a_sign_out(site):
-    """The session is over before anything is read."""
+    """The session ends before the form is read."""
     browser = await site.signed_in()
     exchange = Exchange({"type": "http.request", "body": b"return_to=", "more_body": True})
     headers = {"content-type": "application/x-www-form-urlencoded", "cookie": cookie_header(browser)}
@@ -66,7 +66,7 @@ async def test_a_form_that_never_ends_does_not_stop_a_sign_out(site):
 
 
 async def test_revocation_and_discovery_share_one_deadline_at_logout():
-    """A person waits for the page."""
+    """A user waits for the page."""
     site = Site(scope="openid offline_access")
     browser = await site.signed_in()
     again = site.restarted(metadata={"revocation_endpoint": site.provider.issuer + "/revoke"}).browser_of(browser)
@@ -80,7 +80,7 @@ async def test_revocation_and_discovery_share_one_deadline_at_logout():
 
 
 async def test_a_sign_out_does_not_wait_long_for_a_provider_that_hangs(site):
-    """It is done here in any case."""
+    """The local sign-out is complete in any case."""
     browser = await site.signed_in()
     again = site.restarted().browser_of(browser)
     began = anyio.current_time()
@@ -101,7 +101,7 @@ async def test_a_sign_out_does_not_wait_long_for_a_provider_that_hangs(site):
     ],
 )
 async def test_a_login_ends_in_time_when_the_provider_hangs(fault, code):
-    """With a page that says to try again."""
+    """The page says to try again."""
     site = Site(userinfo="always")
     began = anyio.current_time()
 
@@ -112,7 +112,7 @@ async def test_a_login_ends_in_time_when_the_provider_hangs(fault, code):
 
 
 async def test_a_check_of_the_app_that_hangs_lets_nobody_in():
-    """A guard that does not answer is broken, and a broken guard is closed."""
+    """A check that does not finish fails closed."""
 
     async def hanging(user: Any) -> bool:
         await anyio.sleep_forever()
@@ -128,7 +128,7 @@ async def test_a_check_of_the_app_that_hangs_lets_nobody_in():
 
 
 async def test_a_hook_that_never_returns_signs_nobody_in():
-    """Its login goes on when the browser leaves, so that nothing else would ever end it."""
+    """A login is not cancelled when the browser disconnects, so only a deadline can end it."""
 
     async def hangs(user: Any, claims: Any) -> None:
         await anyio.sleep_forever()

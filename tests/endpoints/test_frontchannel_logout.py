@@ -1,4 +1,4 @@
-"""Front-channel logout: a frame in a page of the provider ends the session of that browser, and tells nothing."""
+"""Front-channel logout: a frame in a page of the provider ends the session of that browser, and reveals nothing."""
 
 from typing import Any
 from urllib.parse import urlencode
@@ -35,7 +35,7 @@ def named(site: Site, sid: str) -> list[tuple[str, str]]:
 
 
 async def test_the_frame_ends_the_session_of_its_browser(site):
-    """And of all copies of its cookies; the other browser of the user goes on."""
+    """Copies of its cookies are invalid too; the user's other browser stays signed in."""
     one, other = await site.signed_in(), await site.signed_in()
     copy = site.browser(jar=one.jar.copy())
 
@@ -46,7 +46,7 @@ async def test_the_frame_ends_the_session_of_its_browser(site):
 
 
 async def test_the_answer_may_be_framed_by_the_provider_alone(site):
-    """Anybody else who frames it sees nothing."""
+    """A page of any other site cannot show it."""
     response = await frame(site.browser(), *named(site, "any"))
 
     policy = response.headers["content-security-policy"]
@@ -76,7 +76,7 @@ WRONG: list[Any] = [
 
 @pytest.mark.parametrize("wrong", range(len(WRONG)))
 async def test_anything_else_gets_the_same_page_and_changes_nothing(wrong):
-    """`iss` and `sid` are both needed, once, and have to be those of this browser."""
+    """`iss` and `sid` must each be given once, and belong to this browser's session."""
     site = LogoutSite(frontchannel_logout=True)
     browser = await site.signed_in()
 
@@ -88,7 +88,7 @@ async def test_anything_else_gets_the_same_page_and_changes_nothing(wrong):
 
 
 async def test_a_stranger_cannot_tell_whether_a_session_exists(site):
-    """The same bytes and headers, in a browser that has no session."""
+    """A browser without a session gets the same bytes and headers."""
     browser = await site.signed_in()
 
     sids = (await sid_of(browser), "made-up")
@@ -100,7 +100,7 @@ async def test_a_stranger_cannot_tell_whether_a_session_exists(site):
 
 
 async def test_a_prefetch_of_the_frame_signs_nobody_out(site):
-    """No person has opened that page."""
+    """The user has not opened that page."""
     browser = await site.signed_in()
 
     await frame(browser, *named(site, await sid_of(browser)), **{"sec-purpose": "prefetch"})
@@ -109,7 +109,7 @@ async def test_a_prefetch_of_the_frame_signs_nobody_out(site):
 
 
 async def test_it_is_off_unless_it_is_switched_on():
-    """A request that anybody's page can make is nothing to have by chance."""
+    """Any page can make this request, so the endpoint should not exist by accident."""
     site = LogoutSite()
     browser = await site.signed_in()
 
@@ -121,7 +121,7 @@ async def test_it_is_off_unless_it_is_switched_on():
 
 @pytest.mark.parametrize("method", ["POST", "HEAD", "PUT"])
 async def test_only_a_get_is_a_frame(method):
-    """As the specification has it."""
+    """The specification allows only GET."""
     site = LogoutSite(frontchannel_logout=True)
 
     exchange: Exchange = await site.call(PATH, method=method)
@@ -130,7 +130,7 @@ async def test_only_a_get_is_a_frame(method):
 
 
 async def test_refresh_tokens_stay_with_the_provider():
-    """Whoever makes a browser load a frame must not be able to revoke anything."""
+    """Any page can make a browser load the frame, which must not revoke tokens."""
     site = LogoutSite(frontchannel_logout=True, scope="openid offline_access")
     browser = await site.signed_in()
 
@@ -140,7 +140,7 @@ async def test_refresh_tokens_stay_with_the_provider():
 
 
 async def test_with_the_store_down_it_says_so():
-    """Never a page that looks like all went well."""
+    """A normal page would claim that the session has ended."""
     site = LogoutSite("a store", frontchannel_logout=True)
     store: ScriptedStore = site.settings["store"]
     browser = await site.signed_in()

@@ -1,4 +1,4 @@
-"""A login starts where a person opens a page, asks for what the settings say, and disturbs no other."""
+"""A login starts with a page navigation, requests what the settings say, and does not disturb other logins."""
 
 import json
 from typing import Any
@@ -32,7 +32,7 @@ async def authorization_query(browser: Browser, path: str = "/page") -> dict[str
     ],
 )
 async def test_the_login_url_returns_only_to_our_own_pages(site, browser, query, path):
-    """Or home."""
+    """Any other target becomes the start page."""
     assert (await browser.sign_in("alice", "/auth/login" + query)).path == path
 
 
@@ -40,26 +40,26 @@ async def test_the_login_url_returns_only_to_our_own_pages(site, browser, query,
     "headers", [{"sec-fetch-mode": "cors", "sec-fetch-dest": "empty", "accept": "*/*"}, {"sec-purpose": "prefetch"}]
 )
 async def test_the_login_url_is_for_a_person_only(browser, headers):
-    """No cookie for a script or a prefetch."""
+    """A script or a prefetch gets no login cookie."""
     response = await browser.get("/auth/login", headers=headers, follow=False)
 
     assert (response.status_code, response.json()["error"], response.set_cookies) == (400, "not_a_navigation", [])
 
 
 async def test_the_login_url_works_without_fetch_metadata(site, browser):
-    """An old browser, or curl: it was asked for by name."""
+    """Old browsers and curl send none."""
     assert (await browser.get("/auth/login", headers={**PROGRAM, "accept": "*/*"}, follow=False)).status_code == 303
 
 
 async def test_a_program_that_wants_json_starts_no_login(browser):
-    """No cookie for anything but a page that a person opens."""
+    """Only a page navigation gets a login cookie."""
     response = await browser.get("/auth/login", headers=PROGRAM, follow=False)
 
     assert (response.status_code, response.json()["error"], response.set_cookies) == (400, "not_a_navigation", [])
 
 
 async def test_too_many_parameters_are_refused(browser):
-    """Everything that comes in is bounded."""
+    """All input is bounded."""
     response = await browser.get("/auth/login?" + "a=1&" * 100, headers={**PROGRAM, "accept": "*/*"}, follow=False)
 
     assert (response.status_code, response.json()["error"]) == (400, "parameters_malformed")
@@ -76,19 +76,19 @@ async def test_too_many_parameters_are_refused(browser):
     ],
 )
 async def test_further_parameters_go_along(given, sent):
-    """`authorization_params`."""
+    """`authorization_params` adds them."""
     params = await authorization_query(Site(authorization_params=given).browser())
 
     assert {name: params[name] for name in given} == sent
 
 
 async def test_the_scopes_are_those_of_the_setting():
-    """As text or as a list."""
+    """The setting is text or a list."""
     assert (await authorization_query(Site(scope=["openid", "api"]).browser()))["scope"] == ["openid api"]
 
 
 async def test_prompt_none_without_a_session_there_is_a_cancelled_login():
-    """The provider may not ask, and says so."""
+    """The provider may not ask the user, so it answers with an error."""
     site = Site(authorization_params={"prompt": "none"})
 
     page = await site.browser().get("/page")
@@ -98,7 +98,7 @@ async def test_prompt_none_without_a_session_there_is_a_cancelled_login():
 
 @pytest.mark.parametrize(("max_age", "status"), [(60, 200), (0, 200)])
 async def test_max_age_is_asked_for_and_met(max_age, status):
-    """A fresh sign-in."""
+    """The provider asks the user to sign in again."""
     site = Site(authorization_params={"max_age": max_age})
 
     assert (await site.browser().sign_in("alice", "/page")).status_code == status
@@ -113,7 +113,7 @@ async def test_max_age_is_asked_for_and_met(max_age, status):
     ],
 )
 async def test_what_was_asked_for_is_checked(params, fault, code):
-    """A provider may ignore the parameter; then there is an error instead of a login loop."""
+    """A provider may ignore the parameter; that is an error instead of a login loop."""
     response = await Site(authorization_params=params).failed_login(fault)
 
     assert (response.status_code, response.json()["error"]) == (403, code)
@@ -121,13 +121,13 @@ async def test_what_was_asked_for_is_checked(params, fault, code):
 
 @pytest.mark.parametrize("fault", ["id_token_old_auth_time", "id_token_no_auth_time", "id_token_wrong_acr"])
 async def test_what_was_not_asked_for_is_not_checked(site, fault):
-    """Not every provider says it."""
+    """Not every provider sends these claims."""
     with site.provider.fault(fault):
         assert await site.signed_in()
 
 
 async def test_acr_values_that_come_back_are_fine():
-    """One of them."""
+    """One of the requested values is enough."""
     site = Site(authorization_params={"acr_values": ["mfa", "pwd"]})
 
     assert await site.signed_in()
@@ -138,7 +138,7 @@ async def test_acr_values_that_come_back_are_fine():
 
 
 async def test_two_tabs_sign_in_at_once(site):
-    """Each comes back to its own page."""
+    """Each returns to its own page."""
     first = site.browser()
     second = first.tab()
     await first.get("/first")
@@ -151,7 +151,7 @@ async def test_two_tabs_sign_in_at_once(site):
 
 
 async def test_a_browser_has_at_most_eight_logins_in_progress(site, browser):
-    """The oldest goes."""
+    """The oldest one is dropped."""
     for number in range(12):
         await browser.get(f"/page{number}", follow=False)
         site.clock.advance(1)
@@ -160,7 +160,7 @@ async def test_a_browser_has_at_most_eight_logins_in_progress(site, browser):
 
 
 async def test_a_tab_that_was_left_too_long_starts_over(site):
-    """And comes back to its page all the same."""
+    """It still returns to its own page."""
     browser, url = await site.at_callback(path="/page?x=1")
     browser.jar.clock = lambda: 0  # a browser that keeps cookies for ever
     site.clock.advance(600)
@@ -171,7 +171,7 @@ async def test_a_tab_that_was_left_too_long_starts_over(site):
 
 
 async def test_a_tab_just_in_time_finishes(site):
-    """A person has ten minutes; the code of the fake provider has one."""
+    """The user has ten minutes; the code of the fake provider has one."""
     browser = site.browser()
     await browser.get("/page")
     site.clock.advance(599)
@@ -211,7 +211,7 @@ FORM = {"content-type": "application/x-www-form-urlencoded"}
     ],
 )
 async def test_the_response_may_come_as_a_form(origin, issuer):
-    """From the same site and from another, over https; on loopback too."""
+    """It is posted from the same site or another, over https or on loopback."""
     site = Site(provider=FakeProvider(issuer, alg="ES256"), base_url=origin, **FORM_POST)
     browser = site.browser(origin=origin)
 
@@ -222,7 +222,7 @@ async def test_the_response_may_come_as_a_form(origin, issuer):
 
 
 async def test_the_login_cookie_comes_along_with_a_form_from_elsewhere():
-    """SameSite=None; the session stays Lax."""
+    """It is SameSite=None; the session cookie stays Lax."""
     site = Site(**FORM_POST)
     browser = site.browser()
     response = await browser.get("/page", follow=False)
@@ -234,7 +234,7 @@ async def test_the_login_cookie_comes_along_with_a_form_from_elsewhere():
 
 
 async def test_a_response_must_use_the_requested_response_mode():
-    """A query lands in logs and histories."""
+    """A query ends up in logs and histories, which form_post avoids."""
     site = Site(**FORM_POST)
     browser = site.browser()
     await browser.get("/page", follow=False)
@@ -246,7 +246,7 @@ async def test_a_response_must_use_the_requested_response_mode():
 
 
 async def test_an_error_in_another_response_mode_is_reported(caplog):
-    """Providers that cannot answer with a form say so by a redirect."""
+    """Providers that cannot send a form report errors by a redirect."""
     site = Site(**FORM_POST)
     browser = site.browser()
     await browser.get("/page", follow=False)
@@ -269,7 +269,7 @@ async def test_an_error_in_another_response_mode_is_reported(caplog):
     ],
 )
 async def test_a_form_is_read_within_bounds(headers, body, status, code):
-    """Anybody can post there."""
+    """Anyone can send requests there."""
     first = {"type": "http.request", "body": body[:5000], "more_body": True}
 
     exchange = await post(headers, first, {"type": "http.request", "body": body[5000:]})
@@ -278,7 +278,7 @@ async def test_a_form_is_read_within_bounds(headers, body, status, code):
 
 
 async def test_a_browser_that_disconnects_while_it_posts_is_not_an_error():
-    """Nothing is signed in, nothing is called."""
+    """No session is created, and no call is made."""
     first = {"type": "http.request", "body": b"code=x", "more_body": True}
 
     exchange = await post(FORM, first, {"type": "http.disconnect"})
@@ -287,7 +287,7 @@ async def test_a_browser_that_disconnects_while_it_posts_is_not_an_error():
 
 
 async def test_a_deep_link_that_is_too_long_keeps_its_path(site):
-    """Home would be worse."""
+    """Losing the query is better than landing on the start page."""
     landed = await site.browser().sign_in("alice", "/reports/7?" + "q" * 5000)
 
     assert (landed.status_code, landed.path) == (200, "/reports/7")

@@ -1,4 +1,4 @@
-"""Signing out: here at once, then at the provider; asked for by our own pages only."""
+"""Signing out ends the session here at once, then at the provider; only pages of this site can start it."""
 
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -13,7 +13,7 @@ EVIL = "https://evil.example/page"
 
 
 async def test_a_sign_out_ends_the_session_here_and_at_the_provider(site):
-    """RP-Initiated Logout: and comes back to our home."""
+    """RP-Initiated Logout; the browser comes back to the start page."""
     browser = await site.signed_in()
     id_token = site.app.scope["oidc"].id_token
 
@@ -29,7 +29,7 @@ async def test_a_sign_out_ends_the_session_here_and_at_the_provider(site):
 
 
 async def test_after_a_whole_sign_out_the_provider_asks_again(site):
-    """Else the next click would sign the same user in."""
+    """Otherwise the next click would sign the same user in again."""
     browser = await site.signed_in()
 
     home = await browser.post(LOGOUT)
@@ -40,7 +40,7 @@ async def test_after_a_whole_sign_out_the_provider_asks_again(site):
 
 
 async def test_without_an_end_session_endpoint_the_sign_out_is_local(site):
-    """Many providers have none."""
+    """Many providers have no such endpoint."""
     del site.provider.metadata["end_session_endpoint"]
     browser = await site.signed_in()
 
@@ -50,7 +50,7 @@ async def test_without_an_end_session_endpoint_the_sign_out_is_local(site):
 
 
 async def test_with_the_provider_down_the_sign_out_is_local():
-    """It must not fail."""
+    """An outage must not keep users signed in."""
     site = Site()
     browser = await site.signed_in()
     again = site.restarted().browser_of(browser)
@@ -62,7 +62,7 @@ async def test_with_the_provider_down_the_sign_out_is_local():
 
 
 async def test_the_landing_page_after_logout_can_be_set():
-    """It has to be registered at the provider, so it is the developer's to choose."""
+    """It has to be registered at the provider, so the developer chooses it."""
     site = Site(post_logout_redirect_uri=ORIGIN + "/public/bye")
     browser = await site.signed_in()
 
@@ -70,7 +70,7 @@ async def test_the_landing_page_after_logout_can_be_set():
 
 
 async def test_nobody_is_signed_out_without_a_call(site, browser):
-    """A second click on the button."""
+    """The second click on the sign-out button finds no session, so the provider is not called."""
     response = await browser.post(LOGOUT, follow=False)
 
     assert (response.headers["location"], len(site.provider.calls)) == (ORIGIN, 0)
@@ -86,7 +86,7 @@ async def test_nobody_is_signed_out_without_a_call(site, browser):
     ],
 )
 async def test_our_own_pages_sign_out_with_a_form_or_a_link(site, method, headers):
-    """By Fetch Metadata, else by Origin, else by Referer."""
+    """Fetch Metadata shows the origin, otherwise Origin, otherwise Referer."""
     browser = await site.signed_in()
 
     response = await browser.fetch(LOGOUT, method=method, headers=headers)
@@ -95,7 +95,7 @@ async def test_our_own_pages_sign_out_with_a_form_or_a_link(site, method, header
 
 
 async def test_a_program_signs_out_with_a_plain_post(site):
-    """No browser posts without saying where from."""
+    """Every browser sends Origin with a POST, so this is not a browser."""
     browser = await site.signed_in()
     headers = {"cookie": cookie_header(browser)}
 
@@ -105,7 +105,7 @@ async def test_a_program_signs_out_with_a_plain_post(site):
 
 @pytest.mark.parametrize("initiator", [None, EVIL])
 async def test_a_link_from_elsewhere_asks_first(site, initiator):
-    """The page has a form that posts, and nobody is signed out before."""
+    """The confirmation page has a form; until it is sent, the user stays signed in."""
     browser = await site.signed_in()
 
     page = await browser.get(LOGOUT, initiator=initiator)
@@ -117,7 +117,7 @@ async def test_a_link_from_elsewhere_asks_first(site, initiator):
 
 
 async def test_a_form_of_another_site_asks_first(site):
-    """The session cookie is Lax and does not come along, so this is the second line."""
+    """SameSite=Lax already keeps the session cookie back; this is the second line of defence."""
     browser = await site.signed_in()
 
     page = await browser.post(LOGOUT, initiator=EVIL)
@@ -126,7 +126,7 @@ async def test_a_form_of_another_site_asks_first(site):
 
 
 async def test_a_script_of_another_site_is_refused(site):
-    """Also with cookies."""
+    """It is refused even if it sends cookies."""
     browser = await site.signed_in()
 
     response = await browser.fetch(LOGOUT, method="POST", initiator=EVIL)
@@ -136,7 +136,7 @@ async def test_a_script_of_another_site_is_refused(site):
 
 
 async def test_a_picture_signs_nobody_out(site):
-    """A user may put one into a page of ours; old browsers do not say what a request is for, but what they accept."""
+    """A user may post an image in one of our pages. Old browsers show only by Accept that a request is for an image."""
     browser = await site.signed_in()
     pictures: list[dict[str, str | None]] = [
         {"sec-fetch-dest": "image", "sec-fetch-mode": "no-cors"},
@@ -159,7 +159,7 @@ async def test_a_prefetch_signs_nobody_out(site):
 
 
 async def test_a_copied_cookie_is_dead_after_the_sign_out(site):
-    """In this process at least, which is what a cookie session can promise."""
+    """Without a store, this is only promised for the same process."""
     browser = await site.signed_in()
     thief = site.browser(jar=browser.jar.copy())
 
@@ -170,7 +170,7 @@ async def test_a_copied_cookie_is_dead_after_the_sign_out(site):
 
 
 async def test_a_concurrent_request_does_not_restore_a_signed_out_session(site):
-    """Its answer comes after the sign-out and would roll the session."""
+    """Its response comes after the sign-out, and would write the session cookie again."""
     browser = await site.signed_in()
     other_tab = site.browser(jar=browser.jar.copy())
     site.clock.advance(120)
@@ -191,7 +191,7 @@ async def _at_rest(scope: Any) -> None:
 
 
 async def test_the_confirmation_page_needs_no_provider(site):
-    """It is only a question."""
+    """It only asks a question."""
     with site.provider.fault("discovery_down"):
         page = await site.browser().get(LOGOUT)
 
@@ -199,7 +199,7 @@ async def test_the_confirmation_page_needs_no_provider(site):
 
 
 async def test_a_program_without_a_sign_of_where_it_is_from_cannot_get_it(site):
-    """Only a POST is a wish."""
+    """A GET without these headers may be an image; only a POST counts."""
     browser = await site.signed_in()
 
     response = await browser.get(LOGOUT, headers=PROGRAM, follow=False)

@@ -1,4 +1,4 @@
-"""A prefetch or a prerendering of our URLs changes nothing: what the person does next works as if it had not been."""
+"""A prefetch or prerendering of our URLs changes nothing: the user's next step works as if it had not happened."""
 
 import pytest
 
@@ -17,7 +17,7 @@ ALL_PREFETCHES = pytest.mark.parametrize("headers", PREFETCHES, ids=str)
 
 @ALL_PREFETCHES
 async def test_a_prefetched_callback_uses_nothing_up(headers):
-    """Browsers and virus scanners fetch links ahead; the person who follows the same one still signs in."""
+    """Browsers and virus scanners fetch links in advance; the user who follows the link later still signs in."""
     site = Site()
     browser, url = await site.at_callback()
     cookies, calls = cookie_header(browser), len(site.provider.calls)
@@ -34,7 +34,7 @@ async def test_a_prefetched_callback_uses_nothing_up(headers):
     "path", ["/auth/login?return_to=/page", "/auth/callback?code=x&state=y", "/auth/form", "/page"]
 )
 async def test_a_prefetch_starts_no_login(path, headers):
-    """Eight of them would push out the login that the person has in another tab."""
+    """Eight of them would drop a login that the user has in progress in another tab."""
     site = Site()
     browser = site.browser()
 

@@ -1,1 +1,1 @@
-"""What the integrations promise."""
+"""The integrations with frameworks."""

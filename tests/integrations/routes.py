@@ -1,4 +1,4 @@
-"""What a framework's own word for "who may have this route" has to do, as tests: the same for all of them."""
+"""Tests of route requirements that are the same for every framework."""
 
 import re
 import time

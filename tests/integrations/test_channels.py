@@ -121,7 +121,7 @@ ANONYMOUS = {"kind": "asgi_oidc.principal", "sub": None, "is_authenticated": Fal
 
 
 async def test_a_consumer_sees_who_signed_in(site):
-    """`AuthMiddleware` sets the user that its own lazy object stands for, and ours must not break by that."""
+    """`AuthMiddleware` assigns to the object that it expects in the scope, which must not break ours."""
     browser = await sign_in(site)
 
     page = await browser.fetch("/hello")
@@ -131,7 +131,7 @@ async def test_a_consumer_sees_who_signed_in(site):
 
 
 async def test_a_consumer_sees_an_anonymous_user(site):
-    """The anonymous user is one object for all requests: what is set on it would be everybody's."""
+    """All requests share one anonymous user, so nothing may be stored on it."""
     page = await site.browser().fetch("/hello")
 
     assert page.json() == ANONYMOUS
@@ -139,7 +139,7 @@ async def test_a_consumer_sees_an_anonymous_user(site):
 
 
 async def test_a_django_session_does_not_sign_in_here(site):
-    """And does not take the place of whoever has signed in at the provider."""
+    """It does not replace the user who has signed in at the provider either."""
     browser = await sign_in(site)
     both = f"{cookie_header(browser)}; {django_session()}"
 
@@ -150,7 +150,7 @@ async def test_a_django_session_does_not_sign_in_here(site):
 
 
 async def test_a_session_of_django_is_one():
-    """The tests above would pass without it."""
+    """It shows that the Django session of the tests above is valid."""
     found: list[Any] = []
 
     async def app(scope: Any, receive: Any, send: Any) -> None:

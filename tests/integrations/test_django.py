@@ -1,4 +1,4 @@
-"""Django's `login_required` and its kin, with the user that `UserMiddleware` sets."""
+"""Django's `login_required` and similar decorators, with the user that `UserMiddleware` sets."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -37,7 +37,7 @@ def is_admin(user: Any) -> bool:
 
 @sync_only_middleware
 def sync_only(get_response: Any) -> Any:
-    """Make what stands before it a sync middleware too, in a thread of Django's."""
+    """A sync middleware, which Django runs in a thread, and which makes the chain before it sync too."""
     return lambda request: get_response(request)
 
 
@@ -80,7 +80,7 @@ def site() -> Site:
 
 @pytest.mark.parametrize("url", ["/hello", "/ahello", "/me", "/ame", "/staff"])
 async def test_views_have_the_user_of_the_scope(site, url):
-    """Sync ones as `request.user`, async ones as `await request.auser()`."""
+    """Sync views use `request.user`, async ones `await request.auser()`."""
     browser = await sign_in(site)
 
     assert (await browser.fetch(url)).json() == {"sub": "alice"}
@@ -94,7 +94,7 @@ async def test_without_a_session_the_user_is_anonymous(site, url):
 
 @pytest.mark.parametrize("url", ["/me?page=2", "/ame?page=2"])
 async def test_login_required_sends_an_anonymous_user_to_a_login_and_back(site, url):
-    """`LOGIN_URL` is ours, and `return_to` is its name for the page to return to."""
+    """`LOGIN_URL` is our login URL, and `return_to` its parameter for the page to return to."""
     browser = site.browser()
 
     redirect = await browser.get(url, follow=False)
@@ -105,14 +105,14 @@ async def test_login_required_sends_an_anonymous_user_to_a_login_and_back(site, 
 
 
 async def test_a_test_of_claims_refuses_others(site):
-    """Django asks for another login."""
+    """Django then sends the user to the login."""
     redirect = await (await sign_in(site, "bob")).fetch("/staff")
 
     assert (redirect.status_code, redirect.location) == (302, f"{ORIGIN}/auth/login?return_to=/staff")
 
 
 async def test_a_missing_middleware_is_named(caplog):
-    """It is a mistake of the developer; Django makes a 500 of it, and logs it."""
+    """It is a mistake of the developer; Django responds with a 500, and logs the error."""
     page = await Browser(ASGIHandler(), ORIGIN).get("/hello")
 
     assert page.status_code == 500
@@ -120,6 +120,6 @@ async def test_a_missing_middleware_is_named(caplog):
 
 
 def test_wsgi_is_told_the_same():
-    """There is no scope there."""
+    """Under WSGI there is no scope."""
     with pytest.raises(RuntimeError, match="wrap the app in OIDCMiddleware"):
         UserMiddleware(lambda request: None)(RequestFactory().get("/"))

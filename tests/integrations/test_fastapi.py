@@ -1,4 +1,4 @@
-"""The FastAPI dependencies: who they let in, and what they write into the OpenAPI document."""
+"""The FastAPI dependencies: which users they accept, and what they write into the OpenAPI document."""
 
 from typing import Annotated, Any
 
@@ -77,7 +77,7 @@ class TestRoutes(RoutesContract):
 
 
 async def test_a_signed_in_user_is_handed_over(site):
-    """All of the dependencies give the very user of the scope."""
+    """Every dependency returns the user object of the scope."""
     browser = await sign_in(site)
 
     answers = [(await browser.fetch(path)).json() for path in ("/plain", "/hello", "/reader", "/team", "/wrapped")]
@@ -87,21 +87,21 @@ async def test_a_signed_in_user_is_handed_over(site):
 
 @pytest.mark.parametrize("path", ["/team", "/wrapped"])
 async def test_a_typed_dependency_refuses_as_well(site, path):
-    """What it asks for stands in the annotation, also inside `Depends`, as every other dependency is written."""
+    """Its requirements are in the annotation, also inside `Depends`."""
     bob, anonymous = await sign_in(site, "bob"), site.browser()
 
     assert [(await each.fetch(path)).status_code for each in (bob, anonymous)] == [403, 401]
 
 
 async def test_an_anonymous_user_is_none_or_a_login(site):
-    """A public path may ask for a user all the same, and says how to become one."""
+    """A route on a public path may still require a user."""
     hello, plain = await site.browser().fetch("/hello"), await site.browser().get("/plain", follow=False)
 
     assert (hello.json(), plain.status_code, query_of(plain.location)) == ("stranger", 303, {"return_to": "/plain"})
 
 
 async def test_scopes_of_routers_and_routes_are_all_needed():
-    """FastAPI gathers them on the way to a dependency."""
+    """FastAPI collects them for the dependency."""
     api = FastAPI()
 
     async def outer(user: Reader) -> User:
@@ -118,7 +118,7 @@ async def test_scopes_of_routers_and_routes_are_all_needed():
 
 @pytest.mark.parametrize(("sub", "status"), [("alice", 200), ("bob", 403)])
 async def test_the_terms_hold_for_a_whole_app_that_adds_the_middleware_itself(sub, status):
-    """`add_middleware` stands inside of FastAPI, and the answers are the same."""
+    """With `add_middleware`, the middleware is inside FastAPI; the responses are the same."""
     site = Site()
     api = FastAPI(dependencies=[require(claims={"roles": "admin"})])
     settings = {**site.settings, "clock": site.clock, "public": "everything-but-rules"}
@@ -136,13 +136,13 @@ async def test_the_terms_hold_for_a_whole_app_that_adds_the_middleware_itself(su
 
 
 async def test_a_missing_middleware_is_named():
-    """A route without a user in the scope is a mistake of the developer, and no 401."""
+    """It is a mistake of the developer, so it is not a 401."""
     with pytest.raises(RuntimeError, match="OIDCMiddleware"):
         await Browser(make_api(), ORIGIN).get("/me")
 
 
 async def test_a_user_that_somebody_else_set_is_not_taken():
-    """Another middleware's user has other promises: nothing is guessed about it."""
+    """The user object of another middleware may have other attributes."""
     foreign = HTTPConnection({"type": "http", "user": SimpleUser("alice")})
 
     with pytest.raises(RuntimeError, match="OIDCMiddleware"):
@@ -150,7 +150,7 @@ async def test_a_user_that_somebody_else_set_is_not_taken():
 
 
 def test_the_openapi_document_says_which_routes_need_a_user():
-    """Whoever reads the document learns where to sign in first, and with which scopes."""
+    """Readers of the document see where to sign in, and with which scopes."""
     document = make_api().openapi()
 
     def security(path: str) -> Any:
@@ -172,7 +172,7 @@ def test_the_openapi_document_says_which_routes_need_a_user():
     ],
 )
 def test_the_openapi_document_names_the_provider(sign_in):
-    """A "/" that ends the issuer is left out before the well-known path (Discovery §4.1)."""
+    """A trailing "/" of the issuer is removed before the well-known path is added (Discovery §4.1)."""
     scheme = scheme_of(sign_in)
 
     assert scheme["type"] == "openIdConnect"
@@ -180,7 +180,7 @@ def test_the_openapi_document_names_the_provider(sign_in):
 
 
 def test_without_an_issuer_the_openapi_document_shows_the_cookie():
-    """It never names a provider that nobody told it."""
+    """The document names no provider that is not configured."""
     scheme = scheme_of(SignIn(environ={}))
 
     assert (scheme["type"], scheme["in"]) == ("apiKey", "cookie")
@@ -221,7 +221,7 @@ DIFFERENT: list[dict[str, Any]] = [
 
 @pytest.mark.parametrize("key", [require(**ADMIN), require(**ADMIN).dependency], ids=["require", "its dependency"])
 async def test_a_requirement_can_be_overridden_in_tests(key):
-    """By writing down the same again: an annotation leaves no object to name."""
+    """An equal requirement is the key, as an annotation leaves no object to refer to."""
     api = FastAPI()
 
     @api.get("/staff")
@@ -253,7 +253,7 @@ async def test_the_current_user_can_be_overridden_in_tests():
 
 
 def test_requirements_are_equal_when_they_ask_for_the_same():
-    """FastAPI asks equal ones once in a request, so nothing weaker may be equal."""
+    """FastAPI calls equal dependencies once per request, so no weaker requirement may be equal."""
     for place, terms in enumerate(DIFFERENT):
         one, again = require(**terms), require(**terms)
         assert (one == again, hash(one) == hash(again), one.dependency == again) == (True, True, True)
@@ -268,7 +268,7 @@ def test_requirements_are_equal_when_they_ask_for_the_same():
 
 
 async def test_two_requirements_of_one_route_are_both_asked():
-    """One of them must not answer for the other."""
+    """The result of one must not be used for the other."""
     api = FastAPI(dependencies=[require(claims={"roles": "admin"})])
 
     @api.get("/both", dependencies=[require(claims={"roles": "other"})])

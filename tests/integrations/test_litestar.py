@@ -58,7 +58,7 @@ class TestRoutes(RoutesContract):
 
 
 async def test_a_router_guards_all_its_routes():
-    """And those of a route come on top."""
+    """The requirements of a route are added to those of its router."""
 
     @get("/")
     async def home(request: AnyRequest) -> str:
@@ -72,7 +72,7 @@ async def test_a_router_guards_all_its_routes():
 
 
 async def test_the_login_comes_back_below_a_mount_of_litestars(site):
-    """There Litestar takes the mount off the path."""
+    """Litestar strips the mount from the path."""
     redirect = await site.browser().get("/files/x.pdf?page=2", follow=False)
 
     assert (redirect.status_code, query_of(redirect.location)["return_to"]) == (303, "/files/x.pdf?page=2")
@@ -92,7 +92,7 @@ async def test_a_refusal_can_have_a_page_of_the_app():
 
 
 async def test_a_missing_middleware_is_named():
-    """It is a mistake of the developer, and no 401; Litestar makes a 500 of it, and logs it."""
+    """It is a mistake of the developer, so it is not a 401: Litestar responds with a 500, and logs the error."""
     guard: Any = requires()
     scope: Any = {"type": "http", "headers": []}
 

@@ -66,14 +66,14 @@ class TestRoutes(RoutesContract):
 
 
 async def test_the_current_user_is_at_hand_on_every_path(site):
-    """Nobody is an anonymous user, as in other extensions."""
+    """If no user is signed in, it is an anonymous user, as in other extensions."""
     alice, anonymous = await sign_in(site), site.browser()
 
     assert [(await each.fetch("/hello")).text for each in (alice, anonymous)] == ["Alice Adams", "stranger"]
 
 
 async def test_the_current_user_passes_for_a_user():
-    """It stands for the object itself."""
+    """The proxy behaves like the user object itself."""
     app = Quart(__name__)
     seen: list[bool] = []
 
@@ -89,14 +89,14 @@ async def test_the_current_user_passes_for_a_user():
 
 @pytest.mark.parametrize(("sub", "told"), [("alice", (200, "7 of alice")), ("bob", (403, None))])
 async def test_a_sync_handler_is_guarded_as_well(site, sub, told):
-    """With its arguments, in a thread of Quart's."""
+    """Quart calls it in a thread, with its arguments."""
     response = await (await sign_in(site, sub)).fetch("/sync/7")
 
     assert (response.status_code, response.text if response.status_code == 200 else None) == told
 
 
 async def test_a_refusal_can_have_a_page_of_the_app():
-    """`errorhandler` sees it, as any other 403."""
+    """`errorhandler` gets it like any other 403."""
     app = make_quart()
 
     @app.errorhandler(403)
@@ -110,7 +110,7 @@ async def test_a_refusal_can_have_a_page_of_the_app():
 
 @pytest.mark.parametrize("path", ["/me", "/hello"])
 async def test_a_missing_middleware_is_named(path):
-    """It is a mistake of the developer, and no 401."""
+    """It is a mistake of the developer, so it is not a 401."""
     app: Any = make_quart()
     app.config["PROPAGATE_EXCEPTIONS"] = True
 

@@ -65,7 +65,7 @@ def environ_of(provider: FakeProvider, origin: str) -> dict[str, str]:
 @pytest.mark.parametrize("kind", SERVERS)
 @pytest.mark.parametrize("name", EXAMPLES)
 async def test_an_example_lets_its_user_in_and_nobody_else(kind, name, origins, provider, anyio_backend):
-    """The user gets the page, and a stranger is told where to sign in."""
+    """The user gets the page; an anonymous request is sent to sign in."""
     async with httpx.AsyncHTTPTransport() as network:
         browser = Browser(network, origins[kind, name], {provider.issuer: network})
         refused = await browser.fetch("/me")

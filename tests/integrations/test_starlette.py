@@ -1,4 +1,4 @@
-"""Starlette needs no module of ours: `request.user` and its own `@requires` read what the middleware hands over."""
+"""Starlette needs no module of ours: `request.user` and `@requires` read what the middleware puts into the scope."""
 
 from typing import Any
 
@@ -54,7 +54,7 @@ def site() -> Site:
     ("path", "status"), [("/hello", 200), ("/me", 200), ("/mail", 200), ("/page", 200), ("/orders", 403)]
 )
 async def test_requires_knows_the_granted_scopes(site, path, status):
-    """All of them, and `authenticated`."""
+    """They are `authenticated` and the scopes that the provider granted."""
     response = await (await sign_in(site)).fetch(path)
 
     assert response.status_code == status
@@ -69,7 +69,7 @@ async def test_an_anonymous_user_has_no_scopes(site):
 
 
 async def test_an_anonymous_user_can_be_sent_to_a_login_and_back(site):
-    """`redirect` names a route, and that leads to `login_url`."""
+    """`redirect` names a route, which redirects to `login_url`."""
     page = await site.browser().sign_in("alice", "/page")
 
     assert (page.status_code, page.path, page.json()["sub"]) == (200, "/page", "alice")
@@ -77,7 +77,7 @@ async def test_an_anonymous_user_can_be_sent_to_a_login_and_back(site):
 
 @pytest.mark.parametrize(("path", "kinds"), [("/ws", {"websocket.send"}), ("/ws/orders", set[str]())])
 async def test_a_websocket_has_the_user_and_the_scopes(site, path, kinds):
-    """Starlette closes it before it is accepted where one is missing."""
+    """If a scope is missing, Starlette closes it before it is accepted."""
     sent = await connect(site, path, await sign_in(site))
 
     assert {message["type"] for message in sent} & {"websocket.send"} == kinds
@@ -85,7 +85,7 @@ async def test_a_websocket_has_the_user_and_the_scopes(site, path, kinds):
 
 
 async def test_an_error_of_ours_from_a_handler_reaches_an_inner_middleware():
-    """With `middleware=[...]` or `add_middleware`, Starlette makes no 500 of it."""
+    """With `middleware=[...]` or `add_middleware`, Starlette does not turn it into a 500."""
 
     async def transfer(request: Request) -> Response:
         if "acr" not in request.user.claims:
@@ -107,7 +107,7 @@ SPA = "https://spa.example.com"
 
 @pytest.mark.parametrize(("is_outermost", "status"), [(True, 200), (False, 401)])
 async def test_cors_middleware_belongs_outside(is_outermost, status):
-    """A preflight carries no cookie, so whoever asks for a user first refuses it."""
+    """A preflight carries no cookie, so a middleware that requires a user would refuse it."""
     app = Starlette(routes=[Route("/api", lambda request: JSONResponse({"sub": request.user.sub}), methods=["POST"])])
     settings = {name: value for name, value in Site().settings.items() if value is not ...}
     layers: list[tuple[Any, dict[str, Any]]] = [

@@ -1,4 +1,4 @@
-"""Who is signed in has a type, without a cast; mypy checks the `assert_type` lines of this file."""
+"""`request.user` has a type without a cast; mypy checks the `assert_type` lines of this file."""
 
 from typing import assert_type
 
@@ -54,7 +54,7 @@ def app(request):
 
 
 async def test_a_handler_with_a_typed_request_gets_the_user(app):
-    """The annotation is `Request` itself at run time, so that the framework knows it."""
+    """At run time the annotation is `Request` itself, which the framework recognizes."""
     browser = await sign_in(site_of(app))
 
     response = await browser.fetch("/account")
@@ -63,7 +63,7 @@ async def test_a_handler_with_a_typed_request_gets_the_user(app):
 
 
 async def test_on_a_public_path_the_user_may_be_anonymous(app):
-    """The type says so, and the handler has to ask."""
+    """The type says so, and the handler has to check."""
     site = site_of(app, public=["/"])
 
     anonymous, signed_in = await site.browser().fetch("/"), await (await sign_in(site)).fetch("/")
@@ -73,7 +73,7 @@ async def test_on_a_public_path_the_user_may_be_anonymous(app):
 
 
 def test_the_two_kinds_of_user_are_told_apart():
-    """By the attribute that every framework has."""
+    """`is_authenticated` tells them apart, as in every framework."""
     alice = User("alice", "https://id.example.com", {})
 
     assert (narrowed(alice), narrowed(AnonymousUser())) == ("alice", None)
@@ -81,6 +81,6 @@ def test_the_two_kinds_of_user_are_told_apart():
 
 @pytest.mark.parametrize("find", [user_of, oidc_of])
 def test_an_app_without_the_middleware_is_told_so(find):
-    """A missing key alone would not say what to do."""
+    """A `KeyError` would not say what to do."""
     with pytest.raises(RuntimeError, match="wrap the app in OIDCMiddleware"):
         find(HTTPConnection({"type": "http", "headers": []}))

@@ -50,7 +50,7 @@ async def post(
     ],
 )
 async def test_an_unsafe_request_of_another_site_is_refused(site, method, headers):
-    """The cookie would make it the user's own; the app does not run, public path or not."""
+    """Its cookie would make it a request of the user, so the app does not run, even on a public path."""
     browser = await site.signed_in()
     before = len(site.app.scopes)
 
@@ -71,7 +71,7 @@ async def test_an_unsafe_request_of_another_site_is_refused(site, method, header
     ],
 )
 async def test_our_own_pages_and_programs_may(site, headers):
-    """What says nothing of itself is no browser's."""
+    """A request without Origin and Fetch Metadata is not from a browser."""
     browser = await site.signed_in()
 
     assert await post(site, browser, **headers) == 200
@@ -79,7 +79,7 @@ async def test_our_own_pages_and_programs_may(site, headers):
 
 @pytest.mark.parametrize("name", ["origin", "sec-fetch-site"])
 async def test_a_duplicate_origin_header_counts_as_cross_site(site, name):
-    """One of the two is wrong."""
+    """One of the two values must be false."""
     browser = await site.signed_in()
     good = {"origin": ORIGIN, "sec-fetch-site": "same-origin"}[name].encode()
     exchange = Exchange()
@@ -93,7 +93,7 @@ async def test_a_duplicate_origin_header_counts_as_cross_site(site, name):
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS"])
 async def test_a_safe_request_of_another_site_is_the_apps(site, method):
-    """Links from elsewhere have to work."""
+    """Links from other sites have to work."""
     browser = await site.signed_in()
 
     assert await post(site, browser, method=method, origin=EVIL, sec_fetch_site="cross-site") == 200
@@ -102,7 +102,7 @@ async def test_a_safe_request_of_another_site_is_the_apps(site, method):
 @pytest.mark.parametrize("name", ["x-http-method-override", "X_HTTP_Method", "x-method_override"])
 @pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS"])
 async def test_a_safe_request_that_may_be_taken_for_an_unsafe_one_is_refused(method, name):
-    """Some apps look at a header; a site that may read may not delete with it."""
+    """Some apps obey a method override header, so a GET of another site could delete something."""
     site = Site(rules=[Rule("/api/*", methods=["GET", "OPTIONS"], origins=[SPA])])
     browser = await site.signed_in()
     before = len(site.app.scopes)
@@ -117,14 +117,14 @@ async def test_a_safe_request_that_may_be_taken_for_an_unsafe_one_is_refused(met
 
 
 async def test_without_a_session_there_is_nothing_to_misuse(site):
-    """A public path takes what it takes from anybody: web hooks, forms of a payment site."""
+    """A public path accepts such requests from any site: web hooks, forms of a payment provider."""
     exchange = await site.call("/public/hook", method="POST", headers={"origin": EVIL, "sec-fetch-site": "cross-site"})
 
     assert (exchange.status, site.app.scope["user"].is_authenticated) == (200, False)
 
 
 async def test_a_person_is_told_on_a_page(site):
-    """A browser shows what comes back to a form."""
+    """A browser shows the response to a form."""
     browser = await site.signed_in()
 
     page = await browser.post("/page", {"a": "b"}, initiator=SPA + "/form")
@@ -134,7 +134,7 @@ async def test_a_person_is_told_on_a_page(site):
 
 
 async def test_a_script_is_told_in_json(site):
-    """With the name of the reason."""
+    """It can read the code of the error."""
     browser = await site.signed_in()
 
     response = await browser.fetch("/page", method="DELETE", initiator=SPA + "/x")
@@ -144,7 +144,7 @@ async def test_a_script_is_told_in_json(site):
 
 
 async def test_a_site_that_a_rule_names_may(site):
-    """On that path alone, in its plain spelling."""
+    """The permission is for that path alone, in its plain spelling."""
     browser = await site.signed_in()
 
     named = await browser.fetch("/api/x", method="POST", initiator=SPA + "/x")
@@ -157,7 +157,7 @@ async def test_a_site_that_a_rule_names_may(site):
 
 
 async def test_a_site_that_a_rule_names_can_read_why_it_was_refused(site):
-    """Else its script could not sign its user in."""
+    """Otherwise its script could not send the user to the login."""
     response = await site.browser().fetch("/api/x", initiator=SPA + "/x")
 
     assert (response.status_code, response.headers["access-control-allow-origin"]) == (401, SPA)
@@ -167,7 +167,7 @@ async def test_a_site_that_a_rule_names_can_read_why_it_was_refused(site):
 
 @pytest.mark.parametrize("initiator", [SPA, EVIL, ""])
 async def test_no_cache_may_give_one_site_what_was_for_another(site, initiator):
-    """The answer differs by `Origin`, also where none came."""
+    """The response depends on `Origin`, so it varies by it even if the request has none."""
     public = Site(rules=[Rule("/public/*", origins=[SPA])])
 
     answers = [
@@ -178,7 +178,7 @@ async def test_no_cache_may_give_one_site_what_was_for_another(site, initiator):
 
 
 async def test_an_app_that_speaks_for_itself_is_left_alone(site):
-    """Two answers to one question are none."""
+    """Browsers reject a response with two CORS answers."""
     site.app.headers = [(b"Access-Control-Allow-Origin", b"*")]
     browser = await site.signed_in()
 
@@ -188,7 +188,7 @@ async def test_an_app_that_speaks_for_itself_is_left_alone(site):
 
 
 async def test_a_preflight_is_answered_where_a_rule_says_so(site):
-    """Without the app, and without a user: browsers send no cookie with it."""
+    """Browsers send no cookies with a preflight, so neither the app nor a user is needed."""
     answer = await site.browser().fetch("/api/x", method="OPTIONS", initiator=SPA, headers={"origin": SPA, **PREFLIGHT})
 
     assert (answer.status_code, answer.content, site.app.scopes) == (204, b"", [])
@@ -212,7 +212,7 @@ async def test_a_preflight_is_answered_where_a_rule_says_so(site):
     ],
 )
 async def test_any_other_preflight_is_a_request_without_a_session(site, path, headers):
-    """It never reaches the app on a protected path."""
+    """It does not reach the app on a protected path."""
     exchange = await site.call(path, method="OPTIONS", headers=headers)
 
     assert (exchange.status, site.app.scopes) == (401, [])
@@ -221,7 +221,7 @@ async def test_any_other_preflight_is_a_request_without_a_session(site, path, he
 
 @pytest.mark.parametrize("wanted", ["", "a" * 2000, "x\r\ny", "a;b"])
 async def test_headers_that_are_none_are_not_repeated(site, wanted):
-    """What we write back was checked."""
+    """Only valid header names are copied into the response."""
     headers = {"origin": SPA, "access-control-request-method": "PUT", "access-control-request-headers": wanted}
     exchange = await site.call("/api/x", method="OPTIONS", headers=headers)
 
@@ -229,7 +229,7 @@ async def test_headers_that_are_none_are_not_repeated(site, wanted):
 
 
 async def test_a_preflight_is_decided_by_its_requested_method():
-    """A rule may name one."""
+    """A rule may be for one method only."""
     site = Site(rules=[Rule("/api/*", methods=["GET"], origins=[SPA])])
 
     asked = [
@@ -241,7 +241,7 @@ async def test_a_preflight_is_decided_by_its_requested_method():
 
 
 async def test_a_preflight_of_a_public_path_is_the_apps():
-    """It may have a CORS middleware of its own."""
+    """The app may have a CORS middleware of its own."""
     site = Site()
 
     exchange = await site.call("/public/x", method="OPTIONS", headers={"origin": SPA, **PREFLIGHT})
@@ -251,7 +251,7 @@ async def test_a_preflight_of_a_public_path_is_the_apps():
 
 @pytest.mark.parametrize(("path", "is_ours"), [("/api/ws", True), ("/ws", False)])
 async def test_a_websocket_of_a_site_that_a_rule_names_is_the_apps(site, path, is_ours):
-    """The list of others."""
+    """Other sites are refused."""
     browser = await site.signed_in()
 
     exchange = await connect(site, path, origin=SPA, browser=browser, **DENIAL)
@@ -261,7 +261,7 @@ async def test_a_websocket_of_a_site_that_a_rule_names_is_the_apps(site, path, i
 
 
 async def test_a_public_websocket_knows_the_user_of_a_named_site():
-    """And of no other."""
+    """For pages of other sites, the user is anonymous."""
     site = Site(rules=[Rule("/public/*", origins=[SPA])])
     browser = await site.signed_in()
     seen: list[Any] = []

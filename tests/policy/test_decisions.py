@@ -1,4 +1,4 @@
-"""What each kind of request gets, signed in or not."""
+"""What each kind of request gets, with a session and without."""
 
 from urllib.parse import parse_qs, urlsplit
 
@@ -12,7 +12,7 @@ PREFETCH = {"sec-purpose": "prefetch;prerender"}
 
 
 async def test_a_page_leads_to_the_provider_and_back_to_that_very_url(site, browser):
-    """Query included."""
+    """The query is part of the URL."""
     page = await browser.sign_in("alice", "/deep/page?a=1&b=%2F")
 
     assert (page.status_code, page.path) == (200, "/deep/page?a=1&b=%2F")
@@ -24,7 +24,7 @@ async def test_a_page_leads_to_the_provider_and_back_to_that_very_url(site, brow
 
 
 async def test_a_login_makes_one_call_once_warm(site):
-    """The token call; metadata and keys are cached."""
+    """Only the token call is left: metadata and keys are cached."""
     await site.signed_in("alice")
     before = len(site.provider.calls)
 
@@ -36,7 +36,7 @@ async def test_a_login_makes_one_call_once_warm(site):
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 async def test_a_navigation_without_session_is_sent_to_the_provider(site, browser, method):
-    """With a login in progress in one cookie."""
+    """One cookie keeps the login in progress."""
     headers = {"sec-fetch-mode": "navigate", "sec-fetch-dest": "document"}
     response = await browser.fetch("/page", method=method, headers=headers)
 
@@ -47,7 +47,7 @@ async def test_a_navigation_without_session_is_sent_to_the_provider(site, browse
 
 
 async def test_an_old_browser_is_told_by_its_accept(site):
-    """It sends no Fetch Metadata."""
+    """It sends no Fetch Metadata, so its Accept header shows that it is a page navigation."""
     browser = site.browser(fetch_metadata=False)
 
     assert (await browser.sign_in("alice", "/page")).json()["sub"] == "alice"
@@ -75,7 +75,7 @@ async def test_anything_else_gets_401_and_no_cookie(site, browser, method, heade
 
 
 async def test_the_login_url_leads_back_to_the_page_that_the_script_runs_on(site, browser):
-    """Not to the URL of the script's own call."""
+    """The URL that the script called is no page to return to."""
     response = await browser.fetch("/api", initiator=ORIGIN + "/dashboard?tab=2")
 
     assert response.json()["login_url"] == ORIGIN + "/auth/login?return_to=%2Fdashboard%3Ftab%3D2"
@@ -83,7 +83,7 @@ async def test_the_login_url_leads_back_to_the_page_that_the_script_runs_on(site
 
 
 async def test_the_login_url_names_no_page_of_another_site(site, browser):
-    """The Referer is whatever it is."""
+    """The Referer header can be any URL."""
     response = await browser.fetch("/api", headers={"referer": "https://evil.example/x"})
 
     assert response.json()["login_url"] == ORIGIN + "/auth/login"
@@ -91,7 +91,7 @@ async def test_the_login_url_names_no_page_of_another_site(site, browser):
 
 @pytest.mark.parametrize("path", ["/", "/public", "/public/x", "/public/x/y?z"])
 async def test_a_public_path_is_open_to_anonymous_users(site, browser, path):
-    """With an anonymous user, and nothing of ours in the answer."""
+    """The response has no headers or cookies of ours."""
     response = await browser.get(path)
 
     assert (response.status_code, response.json()["sub"], response.json()["scopes"]) == (200, None, [])
@@ -99,7 +99,7 @@ async def test_a_public_path_is_open_to_anonymous_users(site, browser, path):
 
 
 async def test_a_public_path_knows_the_user_who_is_signed_in(site):
-    """The home page greets."""
+    """A home page may greet the user by name."""
     browser = await site.signed_in()
 
     assert (await browser.get("/")).json()["sub"] == "alice"
@@ -107,14 +107,14 @@ async def test_a_public_path_knows_the_user_who_is_signed_in(site):
 
 @pytest.mark.parametrize("path", ["/publicx", "/PUBLIC", "/x", "/public/../x", "/public//x", "/public/.;/x"])
 async def test_every_path_that_is_not_public_is_closed(site, path):
-    """Default closed, and only the canonical spelling opens."""
+    """Paths are closed by default, and only the canonical spelling of a public path is open."""
     assert (await site.call(path, headers={"accept": "*/*"})).status == 401
     assert site.app.scopes == []
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "BREW"])
 async def test_a_signed_in_user_reaches_the_app_with_any_request(site, method):
-    """The middleware is no router."""
+    """The app does its own routing, so methods and paths are not restricted."""
     browser = await site.signed_in()
 
     assert (await browser.fetch("/api", method=method)).status_code == 200
@@ -123,7 +123,7 @@ async def test_a_signed_in_user_reaches_the_app_with_any_request(site, method):
 
 @pytest.mark.parametrize("scope", [{"type": "http3"}, {"type": "ftp"}, {"type": ""}, {"type": "HTTP"}])
 async def test_any_other_kind_of_connection_is_refused(site, scope):
-    """Nobody has checked what it may do."""
+    """The policy does not cover other scope types."""
     exchange = Exchange()
 
     with pytest.raises(UnsupportedScope) as caught:
@@ -134,7 +134,7 @@ async def test_any_other_kind_of_connection_is_refused(site, scope):
 
 @pytest.mark.parametrize("fault", ["discovery_down", "discovery_html"])
 async def test_with_the_provider_down_a_login_says_so_and_the_rest_goes_on(site, fault):
-    """The app always starts, and who is signed in stays so."""
+    """The app starts, and signed-in users stay signed in."""
     with site.provider.fault(fault):
         browser = site.browser()
         assert (await browser.get("/")).status_code == 200
@@ -146,7 +146,7 @@ async def test_with_the_provider_down_a_login_says_so_and_the_rest_goes_on(site,
 
 
 async def test_a_503_says_when_to_come_back(site, browser):
-    """As the provider says, else after five seconds."""
+    """The provider's Retry-After is passed on; otherwise it is five seconds."""
     with site.provider.fault("discovery_down"):
         page = await browser.get("/page?x=1")
 
@@ -155,7 +155,7 @@ async def test_a_503_says_when_to_come_back(site, browser):
 
 
 async def test_sessions_go_on_while_the_provider_is_down():
-    """Nobody is logged out by an outage."""
+    """An outage of the provider signs no user out."""
     site = Site()
     browser = await site.signed_in()
 
@@ -165,7 +165,7 @@ async def test_sessions_go_on_while_the_provider_is_down():
 
 
 async def test_the_authorization_request_has_what_it_must(site, browser):
-    """And is new each time."""
+    """State, nonce and PKCE challenge are new for each login."""
     asked = [parse_qs(urlsplit((await browser.get("/page", follow=False)).location).query) for _ in range(2)]
 
     assert {name: values for name, values in asked[0].items() if values == asked[1][name]} == {
@@ -191,7 +191,7 @@ async def test_the_authorization_request_has_what_it_must(site, browser):
     ],
 )
 async def test_our_own_urls_know_their_methods(site, browser, method, path, allow):
-    """RFC 9110 §15.5.6."""
+    """A 405 names the allowed methods (RFC 9110 §15.5.6)."""
     response = await browser.fetch(path, method=method)
 
     assert (response.status_code, response.headers["allow"]) == (405, allow)
@@ -199,7 +199,7 @@ async def test_our_own_urls_know_their_methods(site, browser, method, path, allo
 
 @pytest.mark.parametrize("path", ["/auth/other", "/auth", "/auth/"])
 async def test_a_path_below_ours_that_is_none_is_the_apps(site, path):
-    """And protected like any other."""
+    """It is protected like any other path."""
     browser = site.browser()
 
     assert (await browser.fetch(path)).status_code == 401

@@ -40,7 +40,7 @@ https://app.example.com
 
 
 def test_a_path_is_explained_as_a_table():
-    """With all rules that match."""
+    """The table lists all rules that match."""
     explained = SITE.middleware.explain("/admin/users?page=2", "post")
 
     assert str(explained) == ADMIN
@@ -72,29 +72,29 @@ def test_a_path_is_explained_as_a_table():
     ],
 )
 def test_each_kind_of_path_is_told_in_words(path, method, line):
-    """The decision and why."""
+    """The table shows the decision and the reason."""
     assert f"\n  {line}" in str(SITE.middleware.explain(path, method))
 
 
 def test_all_patterns_and_rules_are_listed():
-    """What `asgi-oidc rules` shows without a path."""
+    """`asgi-oidc rules` shows this list if no path is given."""
     assert SITE.middleware.explain_all() == ALL
     assert "a signed-in user" not in Site(public="everything-but-rules").middleware.explain_all()
 
 
 def test_an_unknown_method_is_refused():
-    """It would explain nothing."""
+    """A typing error would be explained as a request that never happens."""
     with pytest.raises(ValueError, match="'PSOT' is not an HTTP method"):
         SITE.middleware.explain("/", "PSOT")
 
 
 def test_a_whole_url_is_taken_for_its_path():
-    """It is copied from the browser."""
+    """Users copy it from the address bar."""
     assert str(SITE.middleware.explain("https://app.example.com/admin/users?page=2", "post")) == ADMIN
 
 
 @pytest.mark.parametrize("path", ["admin", "", "https://other.example.com/admin"])
 def test_what_is_no_path_of_this_site_is_refused(path):
-    """An answer about something else would mislead."""
+    """An answer about another path would mislead."""
     with pytest.raises(ValueError, match="is not a path of"):
         SITE.middleware.explain(path)

@@ -1,4 +1,4 @@
-"""What an app takes off paths as plain text is found in its own tables, and said where nobody can see it."""
+"""Mounts that match plain prefixes are found in the app's route tables; parts that cannot be inspected are reported."""
 
 import functools
 from typing import Any
@@ -152,14 +152,14 @@ APPS: dict[str, tuple[Any, set[str]]] = {
 
 @pytest.mark.parametrize("name", APPS)
 def test_prefixes_are_found_in_the_tables_of_an_app(name):
-    """However many wrappers stand around it, and wherever it is mounted."""
+    """They are found through any number of wrappers, and wherever the app is mounted."""
     app, prefixes = APPS[name]
 
     assert find_mounts(app).mounts.prefixes == prefixes
 
 
 def test_a_dispatcher_that_stands_within_an_app_is_found():
-    """As its documentation says to put it there; the app is in it, and it is in the app."""
+    """Its documentation says to set it up like that, so that it and the app refer to each other."""
     app: Any = quart_with()
     app.asgi_app = OF_HYPERCORN({"/a": INNER, "": app.asgi_app})
 
@@ -178,7 +178,7 @@ async def view(request: HttpRequest) -> HttpResponse:
 
 
 def test_prefixes_are_found_in_the_urlconf_of_django():
-    """What is included, and an expression that has no end."""
+    """Included URLconfs and expressions without an end match prefixes."""
     inner = [path("/users", view), path("/x", include([path("y", view)]))]
     app = django_with(
         path("a", include(inner)),
@@ -202,7 +202,7 @@ def test_prefixes_are_found_in_the_urlconf_of_django():
 
 
 def test_an_unreadable_route_is_reported_with_its_location():
-    """An expression that is more than text, in Django and in Falcon."""
+    """In Django and Falcon, a route may be any regular expression."""
     app = django_with(re_path(r"admin", view), re_path(r"^v(\d)/", include([path("x", view)])))
 
     assert find_mounts(app).opaque == {"/": "the expression 'admin'", "/v": "the expression '^v(\\\\d)/'"}
@@ -213,7 +213,7 @@ def test_an_unreadable_route_is_reported_with_its_location():
 
 
 def test_a_urlconf_that_does_not_load_is_told():
-    """Django tells why when it answers."""
+    """Django itself reports the cause when it serves a request."""
     site = django_site().app
     django_settings.ROOT_URLCONF = "tests.no_such_module"
 
@@ -221,7 +221,7 @@ def test_a_urlconf_that_does_not_load_is_told():
 
 
 def test_root_paths_that_apps_set_themselves_are_found():
-    """They take them off whatever the server says."""
+    """Such an app strips its root path, whatever the server says."""
     app = FastAPI(openapi_url=None)
     app.root_path = "/v1"
     site = django_with()
@@ -242,7 +242,7 @@ def shaped_like(name: str, **members: Any) -> Any:
 
 
 def test_the_mounts_of_blacksheep_are_read():
-    """By what its tables look like."""
+    """BlackSheep is not installed here, so the test imitates its route tables."""
 
     def route(pattern: bytes, handler: Any = page) -> Any:
         return shaped_like("blacksheep.server.routing.Route", pattern=pattern, handler=handler)
@@ -263,7 +263,7 @@ def test_the_mounts_of_blacksheep_are_read():
 
 
 def test_the_urls_of_channels_are_read():
-    """They are patterns of Django; one router may stand in another."""
+    """They are Django patterns, and routers can be nested."""
     django_site()
     inner = shaped_like("channels.routing.URLRouter", routes=[re_path(r"^users", view), path("x/", view)])
     routes = [path("ws", inner), path("chat/", inner), re_path("^y$", view)]
@@ -273,7 +273,7 @@ def test_the_urls_of_channels_are_read():
 
 
 def test_an_opaque_app_is_reported_with_its_location():
-    """And its name."""
+    """The developer needs to know which app it is."""
     here = "tests.policy.test_mount_table"
 
     assert find_mounts(leaf).unknown == {"": f"{here}.leaf"}
@@ -296,7 +296,7 @@ class Moody:
 
 
 def test_an_app_that_raises_when_inspected_is_opaque():
-    """The guard does not break with it."""
+    """The error of the app must not break the middleware."""
     broken = shaped_like("litestar.app.Litestar")
 
     assert find_mounts(Wrapper(Moody())).unknown == {"": "tests.policy.test_mount_table.Moody"}
@@ -304,14 +304,14 @@ def test_an_app_that_raises_when_inspected_is_opaque():
 
 
 def test_an_app_with_too_many_routes_is_opaque():
-    """The work is bounded."""
+    """The work of an inspection is bounded."""
     apps = [Wrapper(leaf) for _ in range(MAX_INSPECTED)]
 
     assert find_mounts(Wrapper(apps)).unknown[""] == "an app of too many parts"
 
 
 def test_the_table_is_read_again_when_an_app_has_more_routes():
-    """Litestar takes some while it serves, and Quart after it was wrapped."""
+    """Litestar adds routes while it serves, and Quart after it was wrapped."""
     app = litestar_with(a=INNER)
     table = MountTable(app, prefixes=["/told"])
 
@@ -325,7 +325,7 @@ def test_the_table_is_read_again_when_an_app_has_more_routes():
 
 @pytest.mark.parametrize(("prefixes", "unread"), [(None, 1), ([], 0), (["/x"], 0)])
 def test_with_plain_prefixes_set_the_app_is_not_inspected(prefixes, unread):
-    """Even where there are none."""
+    """An empty list counts as well: the app has no such prefixes."""
     table = MountTable(leaf, prefixes=prefixes)
 
     table.refresh()

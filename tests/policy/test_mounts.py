@@ -1,4 +1,4 @@
-"""Mounted or not, behind whatever proxy: the same URLs, the same decisions."""
+"""The same URLs get the same decisions, mounted or not, and behind any proxy."""
 
 from typing import Any
 
@@ -33,7 +33,7 @@ def mounted() -> tuple[Site, Browser]:
 
 
 async def test_a_mount_protects_its_part_alone():
-    """And its routes are found by `url_for`."""
+    """`url_for` still finds the routes of the mounted app."""
     _, browser = mounted()
     outside = await browser.get("/")
 
@@ -45,7 +45,7 @@ async def test_a_mount_protects_its_part_alone():
 
 
 async def test_the_urls_of_ours_are_below_the_mount():
-    """The redirect URI and the way home, too."""
+    """So are the redirect URI and the start page."""
     site, browser = mounted()
     await browser.sign_in("alice", "/admin/users")
 
@@ -61,7 +61,7 @@ async def test_the_urls_of_ours_are_below_the_mount():
 
 @pytest.mark.parametrize(("path", "status"), [("/admin/open", 200), ("/admin/users", 401), ("/admin/", 401)])
 async def test_public_paths_are_those_below_the_mount(path, status):
-    """As the wrapped app knows them."""
+    """Patterns are relative to the wrapped app."""
     _, browser = mounted()
 
     assert (await browser.fetch(path)).status_code == status
@@ -81,7 +81,7 @@ CASES = [
 
 @pytest.mark.parametrize(("case", "base_url", "path", "root_path"), CASES)
 async def test_a_path_is_protected_however_it_is_mounted(case, base_url, path, root_path):
-    """What servers and proxies make of one URL."""
+    """Servers and proxies present the same URL in different scopes."""
     site = Site(base_url=base_url, public=["/open", "/static/*"])
 
     assert (await site.call(path, root_path=root_path, headers={"accept": "*/*"})).status == 401
@@ -94,7 +94,7 @@ FOUND = [case for case in CASES if case[0] != "server's root_path, stripped path
 
 @pytest.mark.parametrize(("case", "base_url", "path", "root_path"), FOUND)
 async def test_our_own_urls_are_found_however_it_is_mounted(case, base_url, path, root_path):
-    """Otherwise the callback would never arrive, and the login would loop."""
+    """Otherwise a callback would not be recognized, and would start the next login."""
     site = Site(base_url=base_url)
     callback = path.removesuffix("/users") + "/auth/callback"
 
@@ -106,7 +106,7 @@ async def test_our_own_urls_are_found_however_it_is_mounted(case, base_url, path
 
 @pytest.mark.parametrize(("path", "root_path"), [("/admin/users", "/admin"), ("/users", ""), ("/admin/users", "")])
 async def test_a_login_leads_back_below_the_mount(path, root_path):
-    """Also where a proxy has stripped the prefix."""
+    """It does so even if a proxy has stripped the prefix."""
     site = Site(base_url=ADMIN)
     exchange = await site.call(path, root_path=root_path, headers={"accept": "text/html"}, query_string=b"x=1")
     browser = site.browser()
@@ -122,7 +122,7 @@ async def test_a_login_leads_back_below_the_mount(path, root_path):
 
 
 async def test_a_litestar_mount_is_no_endless_login():
-    """Litestar's mount takes the prefix off and adds a slash: `/auth/callback/`."""
+    """Litestar's mount strips the prefix and adds a slash: `/auth/callback/`."""
     site = Site(base_url=ADMIN)
 
     exchange = await site.call(
@@ -136,7 +136,7 @@ async def test_a_litestar_mount_is_no_endless_login():
 
 
 async def test_a_mount_that_is_not_that_of_base_url_is_said_once(caplog):
-    """The developer has to know, and the log must not fill."""
+    """The developer has to know, but every request would repeat the warning."""
     site = Site(base_url=ADMIN)
 
     for _ in range(3):
@@ -151,7 +151,7 @@ async def test_a_mount_that_is_not_that_of_base_url_is_said_once(caplog):
 
 @pytest.mark.parametrize("root_path", ["/users", "/x", "/open", "/ope"])
 async def test_a_root_path_that_a_client_chose_opens_nothing(root_path):
-    """One server takes it from a header."""
+    """One server takes the root path from a request header."""
     site = Site(public=["/open", "/x"])
 
     for path in ("/users", root_path + "/users", root_path + "/open", "/openusers"):
@@ -160,13 +160,13 @@ async def test_a_root_path_that_a_client_chose_opens_nothing(root_path):
 
 
 def test_an_app_without_routes_has_none(site):
-    """Starlette looks for them on whatever is mounted."""
+    """Starlette reads the routes of every mounted app."""
     assert site.middleware.routes == []
     assert Site(inner=SUB_APP).middleware.routes == SUB_APP.routes
 
 
 async def test_it_is_added_to_a_starlette_app_as_any_middleware():
-    """`add_middleware`."""
+    """`add_middleware` passes keywords to the constructor."""
     site = Site()
     app: Any = Starlette(routes=[Route("/users", show, name="users")])
     kept = {name: value for name, value in site.settings.items() if value is not ...}
@@ -176,7 +176,7 @@ async def test_it_is_added_to_a_starlette_app_as_any_middleware():
 
 
 async def test_two_mounts_on_one_host_are_two_sites():
-    """Their cookies stand beside each other, and a sign-out of one leaves the other alone."""
+    """Their cookies do not collide, and a sign-out of one leaves the other signed in."""
     one = Site(inner=SUB_APP, base_url=ORIGIN + "/one")
     two = one.restarted(inner=SUB_APP, base_url=ORIGIN + "/two")
     outer = Starlette(routes=[Mount("/one", app=one.middleware), Mount("/two", app=two.middleware)])

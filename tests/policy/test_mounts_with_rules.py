@@ -1,4 +1,4 @@
-"""Wherever an app is mounted, the same rules decide the same; and two sites on one app keep out of each other's way."""
+"""The same rules decide the same wherever an app is mounted, and two sites in one app do not affect each other."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
@@ -99,7 +99,7 @@ def in_litestar(app: ASGIApp) -> ASGIApp:
 
 
 async def test_apps_in_one_another_do_not_hide_a_page_behind_the_root_path():
-    """Each of them takes it off; the rule holds whatever is left for the page."""
+    """Each of the nested apps strips the root path; the rule applies to all paths that may be left."""
 
     @litestar.get("/panel", media_type="text/plain")
     async def panel() -> str:
@@ -126,7 +126,7 @@ async def test_apps_in_one_another_do_not_hide_a_page_behind_the_root_path():
 @pytest.mark.filterwarnings("ignore:The `root_path` parameter is deprecated")
 @pytest.mark.parametrize("path", ["/v1/admin", "/admin", "/v1/v1/admin"])
 async def test_an_app_with_a_root_path_of_its_own_hides_nothing_where_base_url_ends_with_it(path):
-    """It takes that off inside, where nobody else sees it."""
+    """The app strips it itself, which servers and proxies cannot see."""
     api = FastAPI(root_path="/v1")
     api.get("/admin")(lambda: "the admin")
     site = Site(inner=api, base_url=f"{ORIGIN}/v1", public="everything-but-rules", rules=[Rule("/admin")])
@@ -180,7 +180,7 @@ async def outcome(app: ASGIApp, browser: Browser, method: str, path: str, how: s
 
 @pytest.mark.parametrize("name", PLACEMENTS)
 async def test_the_rules_decide_alike_wherever_the_app_is(name):
-    """Their paths are those below the mount."""
+    """The paths of rules are relative to the mount."""
     prefix, around = PLACEMENTS[name]
     site = new_site(prefix)
     app = around(site.middleware)
@@ -202,7 +202,7 @@ async def test_the_rules_decide_alike_wherever_the_app_is(name):
 
 @pytest.mark.parametrize("name", PLACEMENTS)
 async def test_a_step_up_leads_back_below_the_mount(name):
-    """The login URL that a script gets, as well."""
+    """So does the login URL that a script gets."""
     prefix, around = PLACEMENTS[name]
     site = new_site(prefix)
     browser = site.browser(app=around(site.middleware))
@@ -216,7 +216,7 @@ async def test_a_step_up_leads_back_below_the_mount(name):
 
 
 async def test_a_proxy_that_strips_a_part_in_silence_opens_nothing_and_loses_nobody(caplog):
-    """Nobody can know whose path that is, so `public` waits until the server is told; and the log says so."""
+    """Without a root path the path is ambiguous: nothing is public until the server is configured, as the log says."""
     site = new_site("/app/b")
     browser = site.browser(app=rewriting(mounted(site.middleware, "/b"), take="/app"))
 
@@ -228,7 +228,7 @@ async def test_a_proxy_that_strips_a_part_in_silence_opens_nothing_and_loses_nob
 
 
 async def test_a_rule_with_the_path_of_the_mount_is_a_mistake():
-    """It would close nothing."""
+    """Rules are relative to the mount, so it would match nothing."""
     with pytest.raises(Exception, match=r"paths are relative to base_url; write '/admin/\*'"):
         Site(base_url=f"{ORIGIN}/app", rules=[Rule("/app/admin/*", claims={"roles": "director"})])
 
@@ -292,7 +292,7 @@ PAIRS = pytest.mark.parametrize(
 
 @PAIRS
 async def test_two_logins_at_two_providers_at_once_reach_their_own_callbacks(arrangement, secrets):
-    """Begun in one order, ended in the other."""
+    """The logins start in one order and finish in the other."""
     staff, shop, browser = pair(arrangement, secrets=secrets)
     shops = shop.settings["base_url"].removeprefix(ORIGIN)
     first, second = browser.tab(), browser.tab()
@@ -312,7 +312,7 @@ async def test_two_logins_at_two_providers_at_once_reach_their_own_callbacks(arr
 
 @PAIRS
 async def test_a_session_of_one_is_none_of_the_other(arrangement, secrets):
-    """Nor is one that was given the other's name."""
+    """It is not accepted under the other's cookie name either."""
     _, shop, browser = pair(arrangement, secrets=secrets)
     shops = shop.settings["base_url"].removeprefix(ORIGIN)
     await browser.sign_in("root", "/staff/admin/a")
@@ -332,7 +332,7 @@ async def test_a_session_of_one_is_none_of_the_other(arrangement, secrets):
 
 @PAIRS
 async def test_a_sign_out_of_one_leaves_the_other(arrangement, secrets):
-    """With its cookies."""
+    """The other site's cookies stay."""
     _, shop, browser = pair(arrangement, secrets=secrets)
     shops = shop.settings["base_url"].removeprefix(ORIGIN)
     await browser.sign_in("root", "/staff/admin/a")

@@ -1,4 +1,4 @@
-"""Apps in one another take `root_path` off again and again; no reading of a path opens what another one closes."""
+"""Nested apps may strip `root_path` repeatedly; a path is public only if it is in every reading."""
 
 from typing import Any
 
@@ -34,7 +34,7 @@ async def status(app: Any, path: str, *, root_path: str = "/app", **headers: str
 
 
 async def test_a_path_that_another_reading_closes_is_not_opened():
-    """The outer app takes the root path off, and so does the inner one, in the middle of what is left."""
+    """The outer app strips the root path, and the inner one strips it again in the middle of the rest."""
     inner = litestar_in_litestar("/static", "/secret", "/files/logo")
     site = Site(inner=inner, base_url=APP, public=["/static/files/*"])
 
@@ -46,7 +46,7 @@ async def test_a_path_that_another_reading_closes_is_not_opened():
 
 @pytest.mark.parametrize("public", [["/static/assets/images/*"], "everything-but-rules"])
 async def test_a_public_reading_does_not_override_a_rule_of_another_reading(public):
-    """However narrow it is."""
+    """It does not matter how narrow the public pattern is."""
     inner = litestar_in_litestar("/static", "/secret")
     site = Site(inner=inner, base_url=APP, public=public, rules=[Rule("/static/secret")])
 
@@ -67,7 +67,7 @@ async def test_a_public_reading_does_not_override_a_rule_of_another_reading(publ
     ],
 )
 async def test_an_odd_spelling_meets_the_rules_that_the_plain_one_meets(hidden):
-    """What a mount leaves of a word counts as well."""
+    """That includes words that a mount cuts."""
     inner = litestar_in_litestar("/admin", "/panel")
     rules = [Rule("/admin/panel", claims={"roles": "director"})]
     site = Site(inner=inner, base_url=APP, rules=rules)
@@ -82,7 +82,7 @@ async def test_an_odd_spelling_meets_the_rules_that_the_plain_one_meets(hidden):
 @pytest.mark.parametrize("root_path", ["/other", "/open", "/app/x", "other", ".*"])
 @pytest.mark.parametrize("path", ["/open", "/app/open", "/other/open", "/app/x/open"])
 async def test_nothing_is_open_where_the_root_path_is_not_that_of_base_url(root_path, path):
-    """One server lets every client choose it; nor may a page of another site call what is there."""
+    """One server lets clients choose the root path. For the same reason, no rule's `origins` apply there."""
     rules = [Rule("/open/*", origins=[SPA])]
     site = Site(base_url=APP, public="everything-but-rules", rules=rules)
 
@@ -93,7 +93,7 @@ async def test_nothing_is_open_where_the_root_path_is_not_that_of_base_url(root_
 
 @pytest.mark.parametrize("root_path", ["", "/", "/app", "/app/"])
 async def test_a_page_is_open_where_the_root_path_is_that_of_base_url(root_path):
-    """Or where the server says nothing, and a proxy has stripped it."""
+    """The server may also leave it empty if a proxy has stripped it."""
     site = Site(base_url=APP, public=["/open"], rules=[Rule("/open", origins=[SPA])])
 
     exchange = await site.call("/open", root_path=root_path, headers={"origin": SPA})
@@ -104,7 +104,7 @@ async def test_a_page_is_open_where_the_root_path_is_that_of_base_url(root_path)
 @pytest.mark.parametrize("base_path", ["", "/app"])
 @pytest.mark.parametrize("hidden", ["/static/files{}/static/secret", "/static/files/x{}/static/secret"])
 async def test_a_root_path_that_a_mount_makes_may_be_taken_off_again(base_path, hidden):
-    """Starlette adds its mount to `root_path`, and each Litestar below takes that off."""
+    """Starlette adds its mount to `root_path`, and each Litestar app below strips that."""
     inner = Starlette(routes=[Mount("/static", app=litestar_in_litestar("/files", "/secret"))])
     site = Site(
         inner=inner, base_url=ORIGIN + base_path, public=["/static/files/*"], rules=[Rule("/static/files/secret")]
@@ -119,7 +119,7 @@ async def test_a_root_path_that_a_mount_makes_may_be_taken_off_again(base_path, 
 @pytest.mark.parametrize("path", ["/v1/admin", "/v1/v1/admin", "/admin"])
 @pytest.mark.filterwarnings("ignore:The `root_path` parameter is deprecated")
 async def test_a_root_path_that_an_app_sets_itself_leads_past_no_rule(path, caplog):
-    """It takes that off inside, where the server and `base_url` say nothing of it; so the log does."""
+    """Neither the server nor `base_url` knows of it, so the log warns."""
     api = FastAPI(root_path="/v1", openapi_url=None)
     api.get("/admin")(lambda: "the admin")
     api.get("/v1/admin")(lambda: "the admin")
@@ -132,7 +132,7 @@ async def test_a_root_path_that_an_app_sets_itself_leads_past_no_rule(path, capl
 
 
 async def test_a_page_that_is_named_like_the_root_path_is_open_where_nothing_takes_that_off_again():
-    """`/app/static/app.css` is a file as any other; in a Litestar at `/` of another one it might be `.css`."""
+    """`/app/static/app.css` is an ordinary file; only in nested Litestar apps might it be read as `.css`."""
     plain = Starlette(routes=[Route("/static/{name}", lambda request: PlainTextResponse("the file"))])
     nested = litestar_in_litestar("/", "/static/app.css")
     sites = [Site(inner=app, base_url=APP, public=["/static/*"]) for app in (plain, nested)]

@@ -1,4 +1,4 @@
-"""What opens a path matches one spelling; what closes it matches all that somebody may take for it."""
+"""A public pattern matches one spelling of a path; a rule matches every spelling that may lead to it."""
 
 from typing import Any
 
@@ -31,7 +31,7 @@ def closes(pattern: str, spelt: str, **scope: Any) -> bool:
     ],
 )
 def test_a_pattern_is_a_path_or_all_below_it(text, stem, is_exact):
-    """And is written back as it was read."""
+    """`str()` gives the pattern as it was written."""
     pattern = read_pattern(text)
 
     assert (pattern.stem, pattern.is_exact, str(pattern)) == (stem, is_exact, text)
@@ -60,7 +60,7 @@ def test_a_pattern_is_a_path_or_all_below_it(text, stem, is_exact):
     ],
 )
 def test_anything_else_is_no_pattern(text):
-    """A pattern means exactly what it says, or the app does not start."""
+    """A pattern must mean exactly what it says, so the app does not start with an unclear one."""
     with pytest.raises(ValueError, match=r"is not a path|written in several ways"):
         read_pattern(text)
 
@@ -84,12 +84,12 @@ def test_anything_else_is_no_pattern(text):
     ],
 )
 def test_a_public_pattern_matches_whole_segments_in_exact_case(pattern, spelt, is_open):
-    """One plain spelling, or the path stays closed."""
+    """Any other spelling stays closed."""
     assert opens(pattern, spelt) is is_open
 
 
 def test_the_narrowest_pattern_is_found():
-    """It decides against rules."""
+    """It is the one that is compared with rules."""
     public_patterns = PublicPatterns([read_pattern(text) for text in ("/a/*", "/a/b/*", "/a/b/c", "/*")])
 
     found = [str(public_patterns.narrowest(spelt)) for spelt in ("/x", "/a/x", "/a/b/x", "/a/b/c")]
@@ -128,7 +128,7 @@ def test_the_narrowest_pattern_is_found():
     ],
 )
 def test_a_rule_pattern_matches_any_spelling(spelt):
-    """Whatever a framework decodes, folds, strips or cuts, it makes up no letters."""
+    """Frameworks decode, fold, strip or cut paths, but none of them adds letters."""
     assert closes("/admin", spelt)
 
 
@@ -136,26 +136,26 @@ def test_a_rule_pattern_matches_any_spelling(spelt):
     "spelt", ["/x/admin/y", "/admin/users", "/administration", "/nimda", "/adm", "/a/d/m/i/n", "/"]
 )
 def test_a_rule_pattern_does_not_match_other_plain_paths(spelt):
-    """Nobody is refused for a word in a plain path."""
+    """A page must not be closed because its plain path contains a word of the rule."""
     assert not closes("/admin", spelt)
 
 
 def test_a_rule_pattern_for_a_subtree_matches_its_root():
-    """`/x/*` is `/x` and all below."""
+    """`/x/*` is `/x` and everything below it."""
     assert [closes("/admin/*", spelt) for spelt in ("/admin", "/admin/", "/ADMIN/x", "/adminx")] == [True] * 3 + [False]
     assert [closes("/*", spelt) for spelt in ("/", "/x", "//", "", "*")] == [True] * 5
     assert [closes("/", spelt) for spelt in ("/", "/x")] == [True, False]
 
 
 def test_the_raw_path_is_read_as_well():
-    """Some frameworks route by it."""
+    """Some frameworks use it for routing."""
     assert closes("/admin", "/x", raw_path=b"/%61dmin")
     assert closes("/admin", "/x", raw_path=b"/admin")
     assert not closes("/admin", "/x", raw_path=b"/x")
 
 
 def test_each_reading_below_a_mount_counts():
-    """Where server and settings disagree, the stricter reading holds."""
+    """If server and settings disagree, the stricter reading decides."""
     assert closes("/admin", "/app/admin", root_path="/app")
     assert closes("/app/admin", "/app/admin", root_path="/app")
 
@@ -172,7 +172,7 @@ def test_each_reading_below_a_mount_counts():
     ],
 )
 def test_what_cannot_be_read_to_its_end_is_every_path(spelt):
-    """Work is bounded, and the bound closes."""
+    """The work is bounded, and a path beyond the bound meets every rule."""
     assert closes("/admin", spelt)
 
 
@@ -198,7 +198,7 @@ def test_several_patterns_match_in_their_order():
     ],
 )
 def test_a_word_that_only_holds_another_is_another(spelt):
-    """An odd path is common enough: nobody is refused for "therapist" by a rule about "/api"."""
+    """Odd paths are common: a rule for "/api" must not close "therapist"."""
     assert not closes("/api/*", spelt)
 
 
@@ -206,20 +206,20 @@ def test_a_word_that_only_holds_another_is_another(spelt):
     "spelt", ["/a/secret.txt.", "/a/secret.txt...", "/a/secret.txt::$DATA", "/a./secret.txt", "/A/Secret.TXT."]
 )
 def test_names_that_windows_takes_for_one_file_are_one(spelt):
-    """It cuts dots and what follows a colon."""
+    """Windows ignores trailing dots and what follows a colon."""
     assert closes("/a/secret.txt", spelt)
 
 
 @pytest.mark.parametrize("spelt", ["/a/SECRET~1.TXT", "/A~2/secret.txt", "/PR1A2B~1", "//a/SECRET~1.TXT"])
 def test_a_short_name_of_windows_may_be_any_file(spelt):
-    """It says six letters of the long one, or fewer."""
+    """It shows at most six letters of the long name."""
     assert closes("/a/secret-reports.txt", spelt)
     assert not closes("/a/secret-reports.txt", "/~alice/x~y")
 
 
 @pytest.mark.parametrize("spelt", ["/api/orders.json", "/api/orders.json/", "/API/Orders.XML", "/api/orders.v1.json"])
 def test_a_path_is_the_same_in_another_format(spelt):
-    """Django REST framework serves "/orders.json" as it serves "/orders/"; a dot that begins a name is none."""
+    """Django REST framework serves "/orders.json" like "/orders/". A leading dot starts no suffix."""
     assert closes("/api/orders" if spelt.count(".") < 2 else "/api/orders.v1", spelt)
     assert closes("/api/orders/*" if spelt.count(".") < 2 else "/api/orders.v1/*", spelt)
     assert not closes("/api/orders.json", "/api/orders")
@@ -238,7 +238,7 @@ def test_a_path_is_the_same_in_another_format(spelt):
     ],
 )
 def test_a_root_path_may_be_taken_off_again_further_in(spelt):
-    """By each of several apps that are mounted in one another."""
+    """Each of several nested apps may strip it."""
     rule_patterns = RulePatterns([read_pattern("/admin/panel")])
 
     found = [
@@ -249,7 +249,7 @@ def test_a_root_path_may_be_taken_off_again_further_in(spelt):
 
 
 def test_a_root_path_may_be_taken_off_at_each_mount():
-    """What stands before it is a mount, or is lost with it."""
+    """The text before it is a mount, or is lost with it."""
     deep = read_path({"path": "/app/a/x/app/b/y/app/panel", "root_path": "/app"}, base_path="/app")
 
     assert RulePatterns([read_pattern("/a/b/panel"), read_pattern("/a/panel"), read_pattern("/b/a")]).matching(
@@ -261,14 +261,14 @@ def test_a_root_path_may_be_taken_off_at_each_mount():
 
 
 def test_a_path_that_might_be_too_many_is_not_plain():
-    """Nothing opens it."""
+    """It is never public."""
     apps = read_path({"path": "/app" + "/apps/application/apple/x" * 2, "root_path": "/app"}, base_path="/app")
 
     assert not PublicPatterns([read_pattern("/apps/*")]).opens(apps)
 
 
 def test_a_page_that_begins_like_the_root_path_is_a_plain_one():
-    """It opens, and no rule but its own is meant."""
+    """It can be public, and only its own rules apply."""
     apples = read_path({"path": "/app/apples/1/orders", "root_path": "/app"}, base_path="/app")
 
     assert PublicPatterns([read_pattern("/apples/*")]).opens(apples)
@@ -276,18 +276,18 @@ def test_a_page_that_begins_like_the_root_path_is_a_plain_one():
 
 
 def test_a_combining_character_belongs_to_the_decoded_character():
-    """ "%4a" with a caron is a letter J with one; folded before it is decoded, it would be none."""
+    """ "%4a" with a caron is one letter; folded before it is decoded, the letter would be lost."""
     assert closes("/\u01f0", "/%4a\u030c")
 
 
 def test_a_byte_that_is_no_text_may_become_a_part_of_some():
-    """When the other one has been decoded twice; or it is nothing."""
+    """It may complete a character once the other byte has been decoded twice."""
     assert closes("/stra\u00dfe", "/stra%25c3%9fe")
     assert closes("/admin", "/%ffadmin%ff%80")
 
 
 def test_an_odd_path_has_to_have_all_words_of_a_pattern():
-    """In whatever order and company."""
+    """Their order and other words in between do not matter."""
     assert closes("/my-app/v1.0/*", "/my-app//v1.0/x")
     assert closes("/my-app/v1.0/*", "/v1%2e0/x/../../my-app/;/v1.0")
     assert not closes("/my-app/v1.0/*", "/my-app//v2.0/x")

@@ -1,4 +1,4 @@
-"""One policy: closed by default, opened by `public`, narrowed by all rules that match."""
+"""The policy is closed by default, opened by `public`, and restricted by all rules that match."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -33,13 +33,13 @@ def why(said: Decision) -> str:
 
 
 def test_a_path_without_a_pattern_needs_a_user_and_nothing_more():
-    """Default closed."""
+    """Paths are closed by default."""
     assert decision(policy(), "/x") == StartLogin(ANY_LOGIN)
     assert decision(policy(), "/x", PLAIN_USER) == ALLOW
 
 
 def test_all_rules_that_match_apply_together():
-    """In the order that they are given."""
+    """They are checked in the order in which they are given."""
     both = policy(Rule("/a/*", claims={"roles": "admin"}), Rule("/a/b", scopes=["read", "write"]))
 
     assert decision(both, "/a/x", ADMIN) == ALLOW
@@ -49,7 +49,7 @@ def test_all_rules_that_match_apply_together():
 
 
 def test_an_anonymous_user_gets_one_login_for_all_matching_rules():
-    """One way to the provider, not two."""
+    """Users should not have to sign in twice in a row."""
     both = policy(Rule("/a/*", max_age=300), Rule("/a/b", acr_values=["mfa", "gold"], max_age=600))
 
     assert decision(both, "/a/b") == StartLogin(AuthenticationRequest(("mfa", "gold"), 300))
@@ -58,7 +58,7 @@ def test_an_anonymous_user_gets_one_login_for_all_matching_rules():
 
 
 def test_a_login_that_is_too_weak_or_too_old_is_done_again():
-    """RFC 9470."""
+    """The user has to step up (RFC 9470)."""
     strong = policy(Rule("/a/*", acr_values=["mfa"], max_age=300))
 
     assert decision(strong, "/a", ADMIN) == ALLOW
@@ -70,14 +70,14 @@ def test_a_login_that_is_too_weak_or_too_old_is_done_again():
 
 
 def test_a_user_without_the_right_is_not_sent_to_the_login():
-    """It would not help."""
+    """Another login would not change the rights."""
     both = policy(Rule("/a", claims={"roles": "admin"}, max_age=1))
 
     assert why(decision(both, "/a", PLAIN_USER)) == "/a needs claims roles"
 
 
 def test_contradictory_acr_values_let_nobody_in():
-    """A login has one `acr`."""
+    """A login has a single `acr`."""
     both = policy(Rule("/a/*", acr_values=["a"]), Rule("/a/b", acr_values=["b"]))
 
     assert "no single login" in why(decision(both, "/a/b", ADMIN))
@@ -101,14 +101,14 @@ def test_contradictory_acr_values_let_nobody_in():
     ],
 )
 def test_the_narrower_of_a_public_pattern_and_a_rule_wins(public, rule, path, is_open):
-    """As people mean it; at the same width the rule does."""
+    """That is what developers expect. If both are equally narrow, the rule wins."""
     said = decision(policy(Rule(rule), public=public), path)
 
     assert (said == ALLOW) is is_open
 
 
 def test_a_public_path_requires_nothing():
-    """The rules around it do not hold there, signed in or not."""
+    """Rules for a wider path do not apply there, whether or not the user is signed in."""
     open_health = policy(Rule("/*", claims={"roles": "admin"}), public=["/health"])
 
     assert decision(open_health, "/health", PLAIN_USER) == ALLOW
@@ -139,14 +139,14 @@ def test_a_public_path_requires_nothing():
     ],
 )
 def test_a_rule_for_methods_holds_for_all_that_a_request_may_be_taken_for(methods, scope, is_for):
-    """No header can take a request out of a rule."""
+    """No header can exempt a request from a rule."""
     said = decision(policy(Rule("/x", methods=methods, claims={"roles": "admin"})), "/x", PLAIN_USER, **scope)
 
     assert isinstance(said, Refuse) is is_for
 
 
 def test_reading_may_be_free_and_writing_not():
-    """A rule with methods at the very path that is public."""
+    """A rule for some methods applies to the very path that is public."""
     blog = policy(Rule("/posts/*", methods=["POST", "DELETE"], claims={"roles": "admin"}), public=["/posts/*"])
 
     assert decision(blog, "/posts/1") == ALLOW
@@ -155,7 +155,7 @@ def test_reading_may_be_free_and_writing_not():
 
 
 def test_other_sites_may_call_what_a_rule_says_in_its_plain_spelling():
-    """What opens needs one spelling; what closes holds in all."""
+    """A permission needs one plain spelling; a restriction applies to all."""
     api = policy(Rule("/api/*", origins=[SPA]), Rule("/api/x", methods=["POST"], origins=["https://other.example.com"]))
 
     def origins(path: str, method: str = "GET", **scope: Any) -> set[str]:
@@ -168,12 +168,12 @@ def test_other_sites_may_call_what_a_rule_says_in_its_plain_spelling():
 
 
 def test_a_rule_with_origins_alone_leaves_public_what_is():
-    """It permits, and closes nothing."""
+    """It only permits calls, and requires nothing."""
     assert decision(policy(Rule("/api/*", origins=[SPA]), public=["/api/open"]), "/api/open") == ALLOW
 
 
 def test_a_rule_with_login_false_never_redirects():
-    """For APIs; one of several rules is enough."""
+    """It is for APIs; if several rules match, one such rule is enough."""
     api = policy(Rule("/api/*"), Rule("/api/v1/*", login=False))
 
     assert api.match({"path": "/api/x"}, ("GET",)).may_redirect
@@ -181,7 +181,7 @@ def test_a_rule_with_login_false_never_redirects():
 
 
 def test_cached_policies_are_specific_to_the_scope():
-    """Raw path, root path and method are part of it."""
+    """Raw path, root path and method are part of the key."""
     one = policy(Rule("/admin", methods=["POST"]), public=["/admin"])
 
     for _ in range(2):
@@ -207,7 +207,7 @@ def test_cached_policies_are_specific_to_the_scope():
     ],
 )
 def test_what_a_rule_permits_to_other_sites_is_for_its_methods_alone(methods, asked, is_permitted):
-    """A request that may be taken for another method needs the permission for that as well."""
+    """If the app may treat a request as another method, that method has to be permitted as well."""
     place = policy(Rule("/api/*", methods=methods, origins=[SPA])).match({"path": "/api/x"}, asked)
 
     assert (place.origins == {SPA}) is is_permitted

@@ -1,4 +1,4 @@
-"""Mounts that match plain text: what begins with a rule's path is served by what the rule closes, so it holds there."""
+"""Some mounts match plain prefixes, so `/adminusers` may be served as `/admin` and `users`: the rule for it applies."""
 
 from typing import Any
 
@@ -61,7 +61,7 @@ SERVED: dict[str, Any] = {
 @pytest.mark.parametrize("name", SERVED)
 @pytest.mark.parametrize("path", ["/admin/users", "/adminusers", "/admin1", "/adminusers//x", "/admin%75sers"])
 async def test_a_rule_holds_for_what_a_mount_takes_for_a_path_below_it(name, path):
-    """`/adminusers` is `/admin` and `users` there."""
+    """The mount serves `/adminusers` as `/admin` and `users`."""
     site = Site(inner=SERVED[name], rules=RULES)
     browser = await signed_in(site)
 
@@ -70,7 +70,7 @@ async def test_a_rule_holds_for_what_a_mount_takes_for_a_path_below_it(name, pat
 
 @pytest.mark.parametrize("name", SERVED)
 async def test_what_such_a_mount_takes_is_public_only_where_it_is_in_each_reading(name):
-    """Neither by the text of the path alone, nor by what is left of it."""
+    """Neither the whole path nor the rest behind the mount is enough alone."""
     site = Site(inner=SERVED[name], public=["/adminusers", "/admin/help/*", "/adminpages", "/admin/pages"])
 
     paths = ("/adminusers", "/adminhelp", "/adminpages")
@@ -80,7 +80,7 @@ async def test_what_such_a_mount_takes_is_public_only_where_it_is_in_each_readin
 
 
 async def test_a_page_that_begins_like_a_rule_is_not_closed_where_nothing_matches_so():
-    """`/apidocs` is a page of its own."""
+    """`/apidocs` is a page of its own if no mount matches plain prefixes."""
     falcon_app: Any = falcon.asgi.App()
 
     class Resource:
@@ -107,7 +107,7 @@ async def test_a_page_that_begins_like_a_rule_is_not_closed_where_nothing_matche
 
 
 async def test_a_mount_that_comes_while_the_app_serves_is_heeded():
-    """What was decided before counts no more."""
+    """Cached matches are dropped."""
     app = of_litestar()
     site = Site(inner=app, rules=RULES)
     browser = await signed_in(site)
@@ -121,7 +121,7 @@ async def test_a_mount_that_comes_while_the_app_serves_is_heeded():
 
 @pytest.mark.parametrize("is_started", [True, False], ids=["lifespan", "first request"])
 async def test_an_opaque_app_is_reported_once(is_started, caplog):
-    """With the rules that it concerns, and what to do; whoever started the server reads it."""
+    """The warning names the rules that may be bypassed and the fix."""
     site = Site(rules=[*RULES, Rule("/*", scopes=["read"])])
     if is_started:
         exchange = Exchange({"type": "lifespan.startup"}, {"type": "lifespan.shutdown"})
@@ -148,7 +148,7 @@ async def test_an_opaque_app_is_reported_once(is_started, caplog):
     ids=["told", "read", "elsewhere", "everything", "permission", "no rules"],
 )
 async def test_mounts_without_rules_are_not_reported(settings, caplog):
-    """A warning that is always there is not read."""
+    """A warning that is always there is ignored."""
     site = Site(**settings)
 
     await site.call("/page")
@@ -157,7 +157,7 @@ async def test_mounts_without_rules_are_not_reported(settings, caplog):
 
 
 async def test_the_prefixes_of_an_app_can_be_set():
-    """Where nobody can look into it."""
+    """The setting is for apps that cannot be inspected."""
     site = Site(rules=RULES, plain_prefixes=["/admin"])
     browser = await site.signed_in()
 
@@ -166,7 +166,7 @@ async def test_the_prefixes_of_an_app_can_be_set():
 
 
 async def test_the_prefixes_of_an_app_are_shown():
-    """By `explain` and by `asgi-oidc rules`."""
+    """`explain` and `asgi-oidc rules` show them."""
     middleware = Site(inner=SERVED["litestar"], rules=RULES).middleware
 
     told = str(middleware.explain("/adminusers"))

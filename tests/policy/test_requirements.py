@@ -1,4 +1,4 @@
-"""A requirement of a rule is met by exactly what it says, and by nothing that looks like it."""
+"""A requirement is met by exactly the values that it names, and by nothing that looks similar."""
 
 from dataclasses import fields
 from typing import Any
@@ -28,7 +28,7 @@ def unmet(claims: Any, scopes: tuple[str, ...] = (), /, **requirements: Any) -> 
 
 @pytest.mark.parametrize("name", [field.name for field in fields(Requirements)])
 def test_every_requirement_closes_its_path_and_refuses_a_user_who_lacks_it(name):
-    """A new one that is checked nowhere would let every user in."""
+    """A new requirement that is not checked anywhere would grant access to every user."""
     rule = Rule("/x", **{name: EXAMPLES[name]})
 
     assert (rule.closes, rule.requirements.has_any) == (True, True)
@@ -56,7 +56,7 @@ def test_routes_can_require_what_rules_can():
     ],
 )
 def test_a_claim_that_equals_or_contains_the_value_meets_the_requirement(required, claims):
-    """Of several values one is enough; of several claims all are needed."""
+    """The values of one claim are ORed; claims are ANDed."""
     assert unmet(claims, claims=required) is None
 
 
@@ -83,7 +83,7 @@ def test_a_claim_that_equals_or_contains_the_value_meets_the_requirement(require
     ],
 )
 def test_a_claim_that_is_missing_or_odd_does_not(required, claims):
-    """And is never an error."""
+    """A claim of an unexpected type is no error either."""
     assert str(unmet(claims, claims=required)).startswith("claims ")
 
 
@@ -107,14 +107,14 @@ def test_a_claim_that_is_missing_or_odd_does_not(required, claims):
     ],
 )
 def test_a_claim_that_is_missing_is_told_apart_from_one_with_another_value(requirements, claims, missing):
-    """Whoever set up the provider finds out which claim it does not send; no value is told."""
+    """The hint names the claim that the provider does not send, so that it can be configured. No value is logged."""
     hint = read_requirements(**requirements).hint(Subject(claims, ()))
 
     assert hint == (None if missing is None else f"this session has no claim {missing}")
 
 
 def test_all_scopes_are_needed():
-    """The first that are missing are named, for the log."""
+    """The log names the missing scopes."""
     assert unmet({}, ("a", "b", "c"), scopes=["a", "b"]) is None
     assert unmet({}, ("a",), scopes=["a", "b", "c"]) == "scopes b c"
 
@@ -148,7 +148,7 @@ def test_all_scopes_are_needed():
     ],
 )
 def test_an_email_domain_counts_only_when_the_provider_has_verified_it(email, verified, is_met):
-    """Exactly one @, the whole domain, and `email_verified` is true, which some providers write as text."""
+    """The address has one @ and exactly that domain; `email_verified` is true, which some providers send as text."""
     claims = {"email": email, "email_verified": verified}
 
     assert (unmet(claims, email_domains=["example.com", "Other.org", "keys.example"]) is None) is is_met
@@ -156,7 +156,7 @@ def test_an_email_domain_counts_only_when_the_provider_has_verified_it(email, ve
 
 @given(st.dictionaries(st.sampled_from(["a", "b", "a.b", "email", "email_verified"]), JSON, max_size=5))
 def test_no_claims_at_all_can_make_it_fail(claims):
-    """They come from the provider, and some of them from its users."""
+    """Claims come from the provider, and some of them from its users."""
     for requirements in ({"claims": {"a.b": "x"}}, {"claims": {"a": 1}}, {"email_domains": ["example.com"]}):
         said = unmet(claims, **requirements)
         assert said is None or claims != {"a": {"b": "x"}}
@@ -186,13 +186,13 @@ def test_no_claims_at_all_can_make_it_fail(claims):
     ],
 )
 def test_a_meaningless_requirement_is_refused(requirements, problem):
-    """An empty restriction is a mistake, and not "none"."""
+    """An empty restriction is a mistake; it must not mean that there is none."""
     with pytest.raises(ValueError, match=problem.replace("*", r"\*")):
         read_requirements(**requirements)
 
 
 async def test_a_check_takes_the_user_or_also_the_scope():
-    """Told by its signature, async or not."""
+    """Its signature shows which; it may be async."""
 
     async def is_alice(user: User) -> bool:
         return user.sub == "alice"
@@ -209,12 +209,12 @@ async def test_a_check_takes_the_user_or_also_the_scope():
 
 @pytest.mark.parametrize("said", [None, 1, "yes", [True], False])
 async def test_nothing_but_true_passes_a_check(said):
-    """A check that forgets to return lets nobody in."""
+    """A check without a return statement grants no access."""
     assert not await passes(read_check(lambda user: said), ALICE, {})
 
 
 @pytest.mark.parametrize("check", [None, 7, User, lambda: True, lambda a, b, c: True, lambda user, *, flag: True])
 def test_what_cannot_be_called_with_a_user_is_no_check(check):
-    """Found out at start-up, not by the first user."""
+    """The error appears at start-up instead of with the first user."""
     with pytest.raises(ValueError, match="must"):
         read_check(check)

@@ -1,4 +1,4 @@
-"""What a request gets when rules say more than "signed in"."""
+"""What a request gets if rules require more than a signed-in user."""
 
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -24,7 +24,7 @@ def site_with(*rules: Rule, **settings: Any) -> Site:
 
 
 async def test_a_user_who_meets_all_rules_reaches_the_app():
-    """And who does not is refused, and the app never runs."""
+    """For any other user, the app does not run."""
     site = site_with(ADMINS)
     root, alice = await site.signed_in("root", "/admin/users"), await site.signed_in("alice")
     before = len(site.app.scopes)
@@ -39,7 +39,7 @@ async def test_a_user_who_meets_all_rules_reaches_the_app():
 
 
 async def test_the_log_says_which_claim_a_session_lacks(caplog):
-    """A provider may keep roles out of the ID Token: the page tells nobody, the log tells those who run the site."""
+    """A provider may leave roles out of the ID Token. The page does not show that, but operators need to know."""
     site = site_with(ADMINS)
     alice, root = await site.signed_in("alice"), await site.signed_in("root")
     site.provider.personas["root"] = Persona("root", "R", "r@example.com", claims={"realm_access": {"roles": ["x"]}})
@@ -54,7 +54,7 @@ async def test_the_log_says_which_claim_a_session_lacks(caplog):
 
 
 async def test_the_page_of_a_403_names_the_user_and_offers_another_account():
-    """Never a redirect; the way on leads to the provider and back to that very page."""
+    """It is never a redirect; the link leads to the provider and back to the same page."""
     site = site_with(ADMINS)
     browser = await site.signed_in("alice")
 
@@ -68,7 +68,7 @@ async def test_the_page_of_a_403_names_the_user_and_offers_another_account():
 
 
 async def test_another_account_may_be_refused_as_well(browser):
-    """And the same account: again a page, never a loop."""
+    """So may the same account: the page appears again, without a login loop."""
     site = site_with(ADMINS)
     browser = await site.signed_in("alice")
 
@@ -80,7 +80,7 @@ async def test_another_account_may_be_refused_as_well(browser):
 
 
 async def test_a_name_on_the_page_is_text():
-    """Users choose their names."""
+    """Users choose their names, which may contain HTML."""
     site = site_with(ADMINS)
     name = "<b>\u202eevil\x00" + "x" * 200
     site.provider.personas["mallory"] = Persona("mallory", name, 'a"b@example.com')
@@ -96,7 +96,7 @@ async def test_a_name_on_the_page_is_text():
     ("method", "headers"), [("GET", PROGRAM), ("POST", PROGRAM), ("GET", {"sec-purpose": "prefetch"}), ("GET", {})]
 )
 async def test_a_program_without_the_right_gets_403_as_json(method, headers):
-    """With a reference that is in the log, and where another account may sign in."""
+    """It has the reference from the log, and the URL to use another account."""
     site = site_with(ADMINS)
     browser = await site.signed_in("alice")
 
@@ -110,7 +110,7 @@ async def test_a_program_without_the_right_gets_403_as_json(method, headers):
 
 
 async def test_a_missing_scope_is_named():
-    """RFC 6750 §3.1: a program may ask for it."""
+    """A client may then request it (RFC 6750 §3.1)."""
     site = site_with(Rule("/api/*", scopes=["email", "read:orders"]))
     browser = await site.signed_in("alice")
 
@@ -122,7 +122,7 @@ async def test_a_missing_scope_is_named():
 
 
 async def test_the_log_says_which_requirement_was_not_met(caplog):
-    """And not what the user has instead."""
+    """It does not show the user's own values."""
     caplog.set_level("INFO")
     site = site_with(ADMINS)
     browser = await site.signed_in("alice")
@@ -135,7 +135,7 @@ async def test_the_log_says_which_requirement_was_not_met(caplog):
 
 
 async def test_a_rule_with_login_false_gives_401_instead_of_a_redirect():
-    """An API has no pages, whoever opens it."""
+    """An API has no pages, whichever client calls it."""
     site = site_with(Rule("/api/*", claims={"a": "b"}, login=False))
     browser = site.browser()
 
@@ -148,7 +148,7 @@ async def test_a_rule_with_login_false_gives_401_instead_of_a_redirect():
 
 @pytest.mark.parametrize("alters", [False, True])
 async def test_rules_look_at_the_claims_that_the_app_sees(alters):
-    """`on_login` may make them."""
+    """`on_login` may have added or changed them."""
 
     async def on_login(user: Any, claims: dict[str, Any]) -> None:
         if alters:
@@ -161,7 +161,7 @@ async def test_rules_look_at_the_claims_that_the_app_sees(alters):
 
 
 async def test_a_check_of_the_app_decides_as_well():
-    """With the user and the scope; a copy of it, as the app will see it."""
+    """It gets the user and a copy of the scope, as the app will see it."""
     seen = []
 
     async def is_own(user: Any, scope: Any) -> bool:
@@ -178,7 +178,7 @@ async def test_a_check_of_the_app_decides_as_well():
 
 
 async def test_a_check_that_breaks_lets_nobody_in(caplog):
-    """A guard fails closed, and says where; its words may hold anything."""
+    """Checks fail closed. The log says where, but not the text of the exception, which may contain secrets."""
 
     def broken(user: Any) -> bool:
         raise RuntimeError("s3cret")
@@ -209,7 +209,7 @@ async def test_a_check_that_breaks_lets_nobody_in(caplog):
     ],
 )
 async def test_an_error_of_ours_from_a_check_is_handled_like_one_of_the_app(error, status, name):
-    """It may look the user up elsewhere, with a token."""
+    """A check may need a token to look the user up elsewhere."""
 
     def check(user: Any) -> bool:
         raise error
@@ -224,7 +224,7 @@ async def test_an_error_of_ours_from_a_check_is_handled_like_one_of_the_app(erro
 
 
 async def test_what_a_check_finds_out_about_the_user_counts():
-    """It asked for a token, and with the refresh the provider took a role away."""
+    """The check asked for a token, and with the refresh the provider removed a role."""
 
     async def check(user: Any, scope: Any) -> bool:
         return bool(await scope["oidc"].access_token())
@@ -238,7 +238,7 @@ async def test_what_a_check_finds_out_about_the_user_counts():
 
 
 async def test_what_a_check_does_to_its_scope_is_its_own():
-    """Headers too."""
+    """It works on a copy, headers included."""
 
     def check(user: Any, scope: Any) -> bool:
         scope["headers"].append((b"x-role", b"admin"))
@@ -254,7 +254,7 @@ async def test_what_a_check_does_to_its_scope_is_its_own():
 
 
 async def test_checks_are_not_called_for_anonymous_or_already_refused_users():
-    """It sees signed-in users alone."""
+    """A check only sees users who meet all other requirements."""
     asked = []
 
     def note(user: Any) -> bool:
@@ -271,7 +271,7 @@ async def test_checks_are_not_called_for_anonymous_or_already_refused_users():
 
 
 async def test_a_websocket_is_held_to_the_same_rules():
-    """Before it is accepted."""
+    """It is refused before it is accepted."""
     site = site_with(ADMINS, Rule("/ws", methods=["WEBSOCKET"], check=lambda user: user.sub == "root"))
     root, alice = await site.signed_in("root"), await site.signed_in("alice")
     before = len(site.app.scopes)
@@ -285,7 +285,7 @@ async def test_a_websocket_is_held_to_the_same_rules():
 
 
 async def test_a_websocket_whose_check_breaks_is_refused():
-    """1011, or 500 where the server can say so."""
+    """The close code is 1011; servers that can send a response send 500."""
 
     def broken(user: Any) -> bool:
         raise RuntimeError
@@ -298,7 +298,7 @@ async def test_a_websocket_whose_check_breaks_is_refused():
 
 
 async def test_a_public_path_with_rules_sees_the_user():
-    """`everything-but-rules`: the whole site is public, but what rules name."""
+    """With `everything-but-rules`, every path without a rule is public."""
     site = site_with(ADMINS, public="everything-but-rules")
 
     assert (await site.browser().get("/any/page")).json()["sub"] is None
@@ -307,7 +307,7 @@ async def test_a_public_path_with_rules_sees_the_user():
 
 
 async def test_a_refusal_is_a_use_of_the_session():
-    """It brings what is due, and no shared cache may keep it."""
+    """It sets the cookies that are due, and must not be stored by a shared cache."""
     site = site_with(ADMINS)
     browser = await site.signed_in("alice")
     site.clock.advance(61)
@@ -319,7 +319,7 @@ async def test_a_refusal_is_a_use_of_the_session():
 
 
 async def test_a_claim_that_is_taken_away_closes_the_path_with_the_next_refresh():
-    """Rules look at what the provider says now."""
+    """Rules use the newest claims of the provider."""
     site = site_with(ADMINS, scope="openid profile email offline_access")
 
     async def ask(scope: Any) -> None:
@@ -335,7 +335,7 @@ async def test_a_claim_that_is_taken_away_closes_the_path_with_the_next_refresh(
 
 
 async def test_cookie_header_is_needed(browser):
-    """Rules never let in whom no session names."""
+    """Rules never grant access without a session."""
     site = site_with(ADMINS)
     other = await site.signed_in("root")
 
@@ -344,7 +344,7 @@ async def test_cookie_header_is_needed(browser):
 
 
 async def test_a_user_signed_out_during_a_slow_check_is_refused():
-    """The app does not run for a session that is over."""
+    """The app must not run for a session that is over."""
     is_asked, goes_on = anyio.Event(), anyio.Event()
 
     async def slow(user: Any) -> bool:
@@ -373,7 +373,7 @@ async def test_a_user_signed_out_during_a_slow_check_is_refused():
     ("always", "asked"), [({}, "login"), ({"prompt": "consent"}, "consent login"), ({"prompt": "none"}, "login")]
 )
 async def test_another_account_is_asked_for_besides_what_every_login_asks(always, asked):
-    """The fake provider says nothing of its prompts, so it is the word that all know."""
+    """The provider does not list its prompts, so `login` is used, which all providers support."""
     first = site_with(ADMINS)
     site = site_with(ADMINS, provider=first.provider, authorization_params=always)
     browser = site.browser(jar=(await first.signed_in("alice")).jar)
@@ -385,7 +385,7 @@ async def test_another_account_is_asked_for_besides_what_every_login_asks(always
 
 
 async def test_another_account_is_chosen_where_the_provider_can():
-    """`select_account`, by its metadata."""
+    """`select_account` is used if the metadata lists it."""
     site = site_with(
         ADMINS, authorization_params={"prompt": "login"}, metadata={"prompt_values_supported": ["select_account"]}
     )
@@ -398,7 +398,7 @@ async def test_another_account_is_chosen_where_the_provider_can():
 
 
 async def test_another_account_is_asked_for_all_that_the_page_needs():
-    """One way to the provider, not two."""
+    """Users should not have to sign in twice in a row."""
     site = site_with(Rule("/admin", claims={"roles": "director"}, acr_values=["urn:example:mfa"], max_age=300))
     browser = await site.signed_in("alice")
     await browser.get("/admin")
@@ -410,7 +410,7 @@ async def test_another_account_is_asked_for_all_that_the_page_needs():
 
 
 async def test_a_public_page_is_there_while_a_session_runs_out():
-    """Between two looks at the clock, for one."""
+    """The session may expire between two readings of the clock."""
 
     class Running(Clock):
         def __call__(self) -> float:

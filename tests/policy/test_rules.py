@@ -1,4 +1,4 @@
-"""A rule says what it means, or the app does not start."""
+"""A rule that is not clear does not let the app start."""
 
 from typing import Any
 
@@ -36,7 +36,7 @@ def wrong(*path: Any, **requirements: Any) -> str:
     ],
 )
 def test_an_invalid_requirement_is_refused_with_the_fix(requirements, problem):
-    """A restriction that is dropped silently protects nothing."""
+    """A restriction that is silently dropped protects nothing."""
     assert wrong("/x/*", **requirements).startswith(f"Rule('/x/*'): {problem}")
 
 
@@ -47,13 +47,13 @@ def test_a_wrong_path_is_refused(path):
 
 
 def test_an_unknown_keyword_is_refused():
-    """Python says which."""
+    """Python itself names it."""
     with pytest.raises(TypeError, match="role"):
         Rule("/x", role="admin")  # type: ignore[call-arg]  # what the test is about
 
 
 def test_everything_that_is_wrong_is_told_at_once():
-    """One start-up, one list."""
+    """Developers should not have to start the app once for each mistake."""
     with pytest.raises(SettingsError) as caught:
         Rule("x", methods=[], scopes=[], max_age=-1)
 
@@ -61,7 +61,7 @@ def test_everything_that_is_wrong_is_told_at_once():
 
 
 def test_a_rule_is_written_as_it_is_given():
-    """In tables and errors; a function by its name."""
+    """Tables and errors show it; a function is shown by its name."""
 
     def is_on_duty(user: object) -> bool:
         return True
@@ -94,7 +94,7 @@ def test_a_rule_closes_unless_it_only_names_origins():
     ],
 )
 def test_a_rule_of_json_is_held_to_the_same(members, problem):
-    """`OIDC_RULES` is written by people too."""
+    """`OIDC_RULES` is written by hand as well."""
     with pytest.raises(ValueError, match=problem.replace("?", r"\?")):
         rule_of(members)
 
@@ -137,7 +137,7 @@ def test_a_rule_of_json_is_held_to_the_same(members, problem):
     ],
 )
 def test_what_can_never_match_or_opens_everything_is_refused(settings, problem):
-    """By the middleware, which knows public and rules together."""
+    """The middleware sees `public` and `rules` together, so it can tell."""
     (told,) = problems(**settings)
 
     assert problem in told
@@ -160,5 +160,5 @@ def test_what_can_never_match_or_opens_everything_is_refused(settings, problem):
     ],
 )
 def test_what_makes_sense_together_is_taken(settings):
-    """Reading is free and posting is not, for one."""
+    """For example, reading may be public while posting needs a user."""
     assert read(**settings)
