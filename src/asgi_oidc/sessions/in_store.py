@@ -126,7 +126,7 @@ class StoredSessions:
         )
 
     async def touch(self, active: ActiveSession) -> None:
-        """Write the last use to the record, at most once a minute; a store that is full or slow fails no request."""
+        """Write the last use to the record, at most once a minute; if the store fails, the request goes on."""
         now = self._now()
         if not is_use_due(active.session, self._limits, now):
             return

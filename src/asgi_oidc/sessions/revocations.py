@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from asgi_oidc.sessions.session import Login, Session
 
-MAX_REVOCATIONS = 200_000  # 50 to 130 MB; to cause one takes a login, or a call by the provider
+MAX_REVOCATIONS = 200_000  # 50 to 130 MB; each takes a login by a user, or a logout call by the provider
 MAX_PER_USER = 1000  # revocations that one user causes here; after that, a single one ends all sessions of the user
 MAX_SIDS = 50_000  # `sid` values of the latest logins, whose users are remembered; 10 to 30 MB
 MAX_NAME_LENGTH = 255  # characters of a `sid` in a logout token

@@ -38,9 +38,9 @@ MAX_NAMED_PARTS = 3  # number of the largest claims and tokens that the error na
 class SessionCookies:
     """Writes sessions to cookies and reads them.
 
-    The first token cookie contains the number of token cookies. One authentication tag covers them all, so pieces of
-    two values never combine to one. Their names contain a digest of the session id: a late response to an older session
-    does not affect a newer one.
+    The first token cookie contains the number of token cookies. One authentication tag covers them all, so the
+    cookies of two values cannot be combined. Their names contain a digest of the session id: a late response for an
+    older session does not affect a newer one.
 
     Attributes:
         name, wire_name: of the cookie with the login, without which the user is not signed in.

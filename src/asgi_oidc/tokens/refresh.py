@@ -40,9 +40,7 @@ SAVE_DEADLINE = 6.0  # seconds for which a request tries to save new tokens in a
 SAVE_PAUSE = 0.3  # seconds between two attempts
 SAVE_LATER_DEADLINE = 300.0  # seconds for which a background task tries it after that
 SAVE_LATER_PAUSE = 1.0  # seconds between two attempts
-FORCE_PAUSE = (
-    60  # seconds between two refreshes of refused tokens: an API that refuses all must not cause a flood of calls
-)
+FORCE_PAUSE = 60  # seconds between two refreshes of refused tokens; an API that refuses all must not flood the provider
 
 
 @dataclass(frozen=True, slots=True)
