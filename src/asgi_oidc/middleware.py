@@ -1,5 +1,7 @@
 """`OIDCMiddleware`, the entry point: reads the settings and dispatches each connection by its ASGI scope type."""
 
+from __future__ import annotations  # help() then shows `ASGIApp` instead of what it stands for
+
 import os
 import time
 from collections.abc import Callable, Mapping
@@ -24,10 +26,20 @@ class OIDCMiddleware:
     Every path needs a signed-in user, except those that `public` names. The app finds the user in
     `scope["user"]`, the granted scopes in `scope["auth"]` and the session in `scope["oidc"]`.
 
+        app = OIDCMiddleware(
+            app,
+            issuer="https://id.example.com",
+            client_id="web",
+            client_secret="...",
+            base_url="https://app.example.com",
+            secret="...",
+            public=["/", "/static/*"],
+        )
+
     Args:
         app: the app to protect.
         clock: returns seconds since the epoch; tests can pass their own.
-        settings: the keywords of `asgi_oidc.settings.keywords`; `help(OIDCMiddleware)` lists them.
+        settings: the keywords, described at https://github.com/asgi-oidc/asgi-oidc/blob/main/examples/reference/settings.md
 
     Raises:
         SettingsError: the settings are invalid; it lists every problem with its fix.
@@ -52,8 +64,10 @@ class OIDCMiddleware:
         environ: Mapping[str, str] | None = None,
         clock: Callable[[], float] = time.time,
         **settings: Any,  # not `Keywords`: those that are required may come from variables
-    ) -> "OIDCMiddleware":
+    ) -> OIDCMiddleware:
         """Create a middleware from `OIDC_...` environment variables; keywords take precedence over them.
+
+        Every variable that is set must be valid, even one that a keyword replaces.
 
         Args:
             environ: the variables; by default, those of the process.
@@ -69,7 +83,7 @@ class OIDCMiddleware:
     @classmethod
     def _from_env(
         cls, app: ASGIApp, environ: Mapping[str, str], clock: Callable[[], float], settings: Mapping[str, Any]
-    ) -> "OIDCMiddleware":
+    ) -> OIDCMiddleware:
         from_variables, problems = read_environment(environ)
         variables = {name: variable for name, variable in variables_in(environ).items() if name not in settings}
         settings = {**from_variables, **settings}

@@ -17,12 +17,13 @@ MADE = "<!-- Made from the code by `uv run python -m tests.reference`: edit the 
 SETTINGS = """# Settings
 
 Every setting is a keyword of `OIDCMiddleware`, and most are environment variables for `OIDCMiddleware.from_env(app)`.
-Keywords win over variables. `help(OIDCMiddleware)` shows the same list.
+Keywords take precedence over variables, but every variable that is set must be valid, even one that a keyword replaces.
+`help(OIDCMiddleware)` shows the same list.
 
 In the environment:
 
-- Write a list with commas (`OIDC_PUBLIC="/,/static/*"`), a mapping and `rules` as JSON, and a switch as `true` or
-  `false`.
+- Write a list with commas (`OIDC_PUBLIC="/,/static/*"`), but `scope` with spaces (`OIDC_SCOPE="openid email"`). Write a
+  mapping and `rules` as JSON, and a switch as `true` or `false`.
 - `OIDC_..._FILE` names a file that contains the value, such as a mounted secret:
   `OIDC_CLIENT_SECRET_FILE=/run/secrets/client`.
 - An empty variable counts as not set.
@@ -69,10 +70,12 @@ def settings_page() -> str:
     """Describe every setting."""
     found = read_documentation()
     rows = [
-        f"| [`{each.name}`](#{each.name}) | {_code(each.variable)} | {_default(each.default)} | {each.since} |"
+        f"| [`{each.name}`](#{each.name}) | {each.summary} | {_code(each.variable)} | {_default(each.default)} "
+        f"| {each.since} |"
         for each in found
     ]
-    parts = [MADE, SETTINGS, "| setting | variable | default | since |\n|---|---|---|---|\n" + "\n".join(rows) + "\n"]
+    head = "| setting | what it is | variable | default | since |\n|---|---|---|---|---|\n"
+    parts = [MADE, SETTINGS, head + "\n".join(rows) + "\n"]
     for each in found:
         default = _default(each.default) + (f", {each.meaning}" if each.meaning else "")
         facts = (

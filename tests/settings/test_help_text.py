@@ -89,6 +89,14 @@ def test_help_lists_every_setting():
     assert [name for name in READERS if f" {DOCUMENTED[name].heading}\n" not in shown] == []
 
 
+def test_help_says_what_a_default_means_and_names_types_as_the_source_does():
+    """`None` alone says nothing, and the expanded type of an ASGI app is 400 characters long."""
+    shown = pydoc.plain(pydoc.render_doc(OIDCMiddleware))
+
+    assert "Default: None, which is `base_url`.\n" in shown
+    assert ("ASGIApp" in shown, "MutableMapping" in shown) == (True, False)
+
+
 def test_a_subclass_has_the_same_help():
     """Subclasses without a docstring of their own inherit it."""
 

@@ -45,6 +45,11 @@ class SettingDocumentation(NamedTuple):
         notes = [*(["required"] if self.default is None else []), self.variable or "keyword only"]
         return f"{self.name}: {self.type}{default} ({', '.join(notes)})"
 
+    @property
+    def summary_with_default(self) -> str:
+        """The summary, and what the default means if that is not obvious."""
+        return f"{self.summary} Default: {self.default}, {self.meaning}." if self.meaning else self.summary
+
 
 def read_documentation() -> list[SettingDocumentation]:
     """Read the documentation of all settings, in the order of the source.
@@ -94,7 +99,9 @@ class _ListingDocstring:
 
         text = inspect.cleandoc(self._text)
         try:
-            listed = [f"    {setting.heading}\n        {setting.summary}" for setting in read_documentation()]
+            listed = [
+                f"    {setting.heading}\n        {setting.summary_with_default}" for setting in read_documentation()
+            ]
         except OSError:
             return text
         return "\n".join([text, "", "Settings:", *listed])

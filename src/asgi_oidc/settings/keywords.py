@@ -60,7 +60,7 @@ class Keywords(TypedDict, total=False):
     scope: str | Sequence[str]
     """The scopes that every login requests; `openid` must be one of them.
 
-    Example: `"openid profile email offline_access"`.
+    Example: `"openid profile email offline_access"`. The variable is separated by spaces, too.
 
     Default: `"openid profile email"`. Variable: `OIDC_SCOPE`. Since 0.1.
     """
@@ -129,7 +129,7 @@ class Keywords(TypedDict, total=False):
 
     Takes the same values as `store`. Not needed with `store`, nor for an app that runs in a single process.
 
-    Default: `None`. Variable: `OIDC_LOGOUT_STORE`. Since 0.1.
+    Default: `None`, which shares nothing. Variable: `OIDC_LOGOUT_STORE`. Since 0.1.
     """
 
     session_idle: int
@@ -231,7 +231,7 @@ class Keywords(TypedDict, total=False):
 
     Use it for a proxy, a private CA or a client certificate. The middleware does not close it.
 
-    Default: `None`. Keyword only. Since 0.1.
+    Default: `None`, which creates one. Keyword only. Since 0.1.
     """
 
     on_login: OnLogin | None
