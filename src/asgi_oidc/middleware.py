@@ -125,9 +125,8 @@ class OIDCMiddleware:
     def covers(self, path: str) -> bool:
         """Return whether a path, as browsers see it, or a whole URL is below `base_url`."""
         path = path.removeprefix(self._settings.origin).partition("#")[0].partition("?")[0]
-        return f"{path}/".startswith(
-            f"{self._settings.base_path}/"
-        )  # with the slashes, `/adminx` is not below `/admin`
+        # Compared with a slash at the end, so that `/adminx` is not below `/admin`.
+        return f"{path}/".startswith(f"{self._settings.base_path}/")
 
     @property
     def sessions(self) -> UserSessions:

@@ -171,7 +171,7 @@ async def test_the_prefixes_of_an_app_are_shown():
 
     told = str(middleware.explain("/adminusers"))
 
-    assert "\n  also read  as /admin/users, if the app strips a prefix\n" in told
+    assert "\n  also read      as /admin/users, if the app strips a prefix\n" in told
     assert "Rule('/admin/*', claims={'roles': 'director'})" in told
     assert "\n  /admin...    matched as a plain prefix: also read as /admin/...\n" in middleware.explain_all()
     assert "also read" not in str(middleware.explain("/users"))

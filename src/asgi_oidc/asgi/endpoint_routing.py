@@ -23,7 +23,7 @@ class EndpointRouting:
         """Set up the routing.
 
         Args:
-            endpoints: by their paths, as in `MatchedPolicy.own`.
+            endpoints: by their paths, as in `MatchedPolicy.endpoint_path`.
         """
         self._endpoints = endpoints
         self._policy = policy
@@ -35,12 +35,12 @@ class EndpointRouting:
         self, scope: Scope, request: Request, matched: MatchedPolicy, receive: Receive
     ) -> Response | None:
         """Return the response to a request for one of our URLs; None if the request is for the app."""
-        if matched.own is None and not request.is_preflight:
+        if matched.endpoint_path is None and not request.is_preflight:
             return None
-        if matched.own is None:
+        if matched.endpoint_path is None:
             methods = methods_of(request.header(b"access-control-request-method") or "")
             return answer_preflight(request, self._policy.match(scope, methods).origins)
-        endpoint = self._endpoints[matched.own]
+        endpoint = self._endpoints[matched.endpoint_path]
         if request.method not in endpoint.methods:
             return self._method_not_allowed(request, endpoint)
         try:

@@ -223,9 +223,9 @@ class OpenResponses:
                 to_read.append(response)
             else:
                 response.session.note_confirmed()
-        gone, not_read = await self._read_sessions(to_read)
+        deleted, not_read = await self._read_sessions(to_read)
         unchecked += not_read
-        return [*over, *gone, *(response for response in unchecked if response.session.is_unconfirmed_for_long())]
+        return [*over, *deleted, *(response for response in unchecked if response.session.is_unconfirmed_for_long())]
 
     async def _poll_revocations(self) -> bool:
         """Read the revocations of other processes; return False if the store is unavailable."""
@@ -239,9 +239,9 @@ class OpenResponses:
         """Read sessions again, some at a time; stop when the store does not answer.
 
         Returns:
-            The responses whose session is gone, and those whose session could not be read.
+            The responses whose session no longer exists, and those whose session could not be read.
         """
-        gone, not_read = list[OpenResponse](), list[OpenResponse]()
+        deleted, not_read = list[OpenResponse](), list[OpenResponse]()
         unreadable = list[OpenResponse]()  # damaged records: no reason to stop reading the others
 
         async def read(response: OpenResponse) -> None:
@@ -249,14 +249,14 @@ class OpenResponses:
                 if await response.session.reload():
                     response.session.note_confirmed()
                 else:
-                    gone.append(response)
+                    deleted.append(response)
             except StoreUnavailable as error:
                 (unreadable if error.code == "store_garbage" else not_read).append(response)
 
         for start in range(0, len(responses), READS_AT_ONCE):
             if not_read:
-                return gone, [*unreadable, *not_read, *responses[start:]]
+                return deleted, [*unreadable, *not_read, *responses[start:]]
             async with anyio.create_task_group() as tasks:
                 for response in responses[start : start + READS_AT_ONCE]:
                     tasks.start_soon(read, response)
-        return gone, [*unreadable, *not_read]
+        return deleted, [*unreadable, *not_read]

@@ -189,7 +189,7 @@ def _make_policy(app: ASGIApp, settings: Settings) -> Policy:
         settings.public,
         settings.rules,
         base_path=settings.base_path,
-        own=[f"{settings.auth_path}/{name}" for name in ENDPOINTS],
+        endpoint_paths=[f"{settings.auth_path}/{name}" for name in ENDPOINTS],
         mounts=MountTable(app, prefixes=settings.plain_prefixes),
     )
 

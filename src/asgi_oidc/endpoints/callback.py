@@ -92,7 +92,7 @@ class CallbackEndpoint:
             # Anyone can send requests here, so everything is checked before the store is touched. Until the login is
             # consumed, the user can finish it by reloading, should the provider or the store be down.
             await self.provider.metadata()
-            code = await self._check_response(request, answer, transaction)
+            code = await self._check_authorization_response(request, answer, transaction)
             response: Response = await self.background.run_shielded(
                 lambda: self._finish_once(request, answer, code, transaction)
             )
@@ -103,14 +103,17 @@ class CallbackEndpoint:
             response = self.failures.response(request, error, return_to=transaction.return_to)
         return response
 
-    async def _check_response(self, request: Request, answer: AuthorizationResponse, transaction: Transaction) -> str:
+    async def _check_authorization_response(
+        self, request: Request, answer: AuthorizationResponse, transaction: Transaction
+    ) -> str:
         """Return the code of a valid response.
 
         Raises:
             ProviderRefused: the response is an error.
             RequestRejected: the response is invalid.
         """
-        # Errors are exempt: some providers send them by the wrong method, and users should see the error all the same.
+        # Errors are exempt: some providers send them by the wrong method, and users should still see what went wrong.
+        # For the same reason, `check_response_issuer` accepts an error without iss.
         if answer.error is None and (request.method == "POST") != transaction.form_post:
             raise RequestRejected("response_mode", "expected a POST for response_mode form_post, and a GET otherwise")
         check_response_issuer(answer, await self.provider.metadata())
@@ -203,9 +206,8 @@ class CallbackEndpoint:
 
     def _make_room(self, request: Request, transaction: Transaction, lines: list[bytes]) -> list[bytes]:
         cookies: Mapping[str, str] = request.cookies
-        if (
-            transaction.form_post
-        ):  # a POST from the provider's site carries no SameSite=Lax cookie: assume that there is one
+        # A POST from the provider's site does not carry the SameSite=Lax cookie of a form: assume that there is one.
+        if transaction.form_post:
             cookies = self.forms.with_form(cookies, "?" * (transaction.form_size or MAX_SEALED_FORM_LENGTH))
         return self.budget.make_room(cookies, lines, now=self.now(), keeps_form=transaction.form is not None)
 

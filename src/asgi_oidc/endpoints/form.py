@@ -68,14 +68,14 @@ class FormEndpoint:
     async def _keep(self, request: Request, sealed: str) -> Response:
         form, now, return_to = self.forms.open(sealed, now=self.now()), self.now(), self.form_path
         authentication = self.authentication_requests.read(only_value(request.parameters(), "ask") or "", now=now)
-        kept = None
+        kept_form = None
         if form is not None and self.budget.has_room_for(sealed, request.cookies):
-            kept = KeptForm(form.id, len(sealed), sealed)
+            kept_form = KeptForm(form.id, len(sealed), sealed)
         elif form is not None:
             without_content = msgspec.structs.replace(form, target="", pairs=[])  # tells which page it was on
             return_to = f"{return_to}?form={self.forms.seal(without_content)}"
         return await self.logins.start(
-            request, return_to=return_to, authentication=authentication, is_wanted=True, form=kept
+            request, return_to=return_to, authentication=authentication, is_wanted=True, form=kept_form
         )
 
     def _discard(self, request: Request) -> Response:

@@ -13,7 +13,7 @@ def is_own_websocket(request: Request, *, origin: str, allowed: Collection[str])
     """Return whether a page of ours opens a websocket: browsers let any site open one, and send our cookies along.
 
     Args:
-        origin: our own.
+        origin: the origin of `base_url`.
         allowed: other origins, from the `origins` of a rule.
     """
     return request.header(b"origin") in (origin, *allowed)

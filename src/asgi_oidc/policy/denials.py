@@ -110,13 +110,13 @@ class Denials:
             return self.pages.denied.forbidden(
                 request, name=user.display_name, email=user.email, another_account=switch_url, reference=reference
             )
-        name, needed = "forbidden", {}
+        name, scope_member = "forbidden", {}
         if refusal.scopes:  # RFC 6750 §3.1
-            name, needed = "insufficient_scope", {"scope": " ".join(refusal.scopes)}
+            name, scope_member = "insufficient_scope", {"scope": " ".join(refusal.scopes)}
         response = self.pages.problem(
-            403, name, "problem.forbidden", reference=reference, login_url=switch_url, **needed
+            403, name, "problem.forbidden", reference=reference, login_url=switch_url, **scope_member
         )
-        return response.with_headers(challenge(self.urls.login, {"error": name, **needed}))
+        return response.with_headers(challenge(self.urls.login, {"error": name, **scope_member}))
 
     async def _login_response(
         self, denial: StartLogin | StepUp, request: Request, matched: MatchedPolicy, receive: Receive | None

@@ -74,9 +74,9 @@ class Explainer:
         decoded = unquote_to_bytes(raw).decode("utf-8", "replace")
         scope = {"type": scope_type, "path": decoded, "raw_path": raw, "root_path": self.base_path}
         matched = self.policy.match(scope, methods_of(method))
-        is_ours = scope_type == "http" and matched.own is not None
-        rows = [("endpoint", "asgi-oidc answers this URL itself")] if is_ours else _rows(matched, method)
-        return Explanation(path, method, not is_ours and matched.opened_by is not None, matched.rules, rows)
+        is_endpoint = scope_type == "http" and matched.endpoint_path is not None
+        rows = [("endpoint", "asgi-oidc answers this URL itself")] if is_endpoint else _rows(matched, method)
+        return Explanation(path, method, not is_endpoint and matched.opened_by is not None, matched.rules, rows)
 
     def explain_all(self) -> str:
         """Return all public patterns and rules as a table."""

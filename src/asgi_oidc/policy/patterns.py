@@ -20,9 +20,8 @@ _PATTERN = re.compile(r"/|/\*|(/[\w~!$&'()+,=:@.-]+)+(/\*)?")
 _NON_WORD = re.compile(r"[\W_]+")
 _SHORT_NAME = re.compile(r"/[^/]{1,6}~[0-9]")  # an alias that Windows gives a file with a long name: it may be any file
 _BYTE = re.compile(r"[\udc80-\udcff]")  # a byte that `surrogateescape` has kept
-_UNSEEN = re.compile(
-    r"[\x00-\x1f\x7f-\x9f\xad\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]+"
-)  # invisible characters, which some strip
+# Invisible characters, which some frameworks strip.
+_INVISIBLE = re.compile(r"[\x00-\x1f\x7f-\x9f\xad\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +75,7 @@ class PublicPatterns:
         return path.is_canonical and all(self.narrowest(reading) is not None for reading in path.readings)
 
     def narrowest(self, reading: str) -> Pattern | None:
-        """Return the narrowest pattern of one reading of a canonical path, None where none matches."""
+        """Return the narrowest pattern of one reading of a canonical path; None if no pattern matches."""
         if reading in self._exact:
             return self._exact[reading]
         stems = _stems(reading, self._depth)
@@ -132,7 +131,7 @@ class RulePatterns:
         if texts is None:
             return self._all
         words = {""}
-        for text in texts | {_UNSEEN.sub("", text) for text in texts}:
+        for text in texts | {_INVISIBLE.sub("", text) for text in texts}:
             words |= _words(text)
         words = _with_parts(words, taken_off=path.taken_off, prefixes=path.prefixes)
         return frozenset(

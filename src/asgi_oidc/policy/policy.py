@@ -32,7 +32,7 @@ class MatchedPolicy:
     """What the policy says about a path and a method, whoever the user is.
 
     Attributes:
-        own: the path of our own URL that an http request gets there; None for a path of the app.
+        endpoint_path: the path of our endpoint, if an http request to this path is for one; otherwise None.
         rules: the rules that match and are not overridden by a narrower `public` pattern.
         checks: the ones among them that have a check of the app.
         opened_by: the `public` pattern that opens the path; None if a user is required.
@@ -43,7 +43,7 @@ class MatchedPolicy:
 
     path: PathReadings
     opened_by: str | None
-    own: str | None = None
+    endpoint_path: str | None = None
     rules: tuple[Rule, ...] = ()
     checks: tuple[Rule, ...] = ()
     authentication: AuthenticationRequest | None = ANY_LOGIN
@@ -125,19 +125,19 @@ class Policy:
         rules: Sequence[Rule],
         *,
         base_path: str,
-        own: Collection[str] = (),
+        endpoint_paths: Collection[str] = (),
         mounts: MountTable | None = None,
     ) -> None:
         """Compile the patterns.
 
         Args:
-            own: the paths of our own URLs.
+            endpoint_paths: the paths of our own URLs.
             mounts: those of the wrapped app; None if they are unknown.
         """
         self.rules = tuple(rules)
         self.looks_at_methods = any(rule.methods is not None for rule in rules)
         self._base_path = base_path
-        self._own = frozenset(own)
+        self._endpoint_paths = frozenset(endpoint_paths)
         self._public_patterns = PublicPatterns(public)
         self._rule_patterns = RulePatterns([rule.pattern for rule in rules])
         self._permits = [(rule, PublicPatterns([rule.pattern])) for rule in rules if rule.allowed]
@@ -202,7 +202,8 @@ class Policy:
 
     def _match_path(self, path: PathReadings, methods: tuple[str, ...]) -> MatchedPolicy:
         # Some mounts add a "/" (Litestar). A callback that is not recognized as ours would start a login, and so loop.
-        own = next((own_path for reading in path.own if (own_path := reading.rstrip("/")) in self._own), None)
+        own_paths = (reading.rstrip("/") for reading in path.own)
+        endpoint_path = next((own_path for own_path in own_paths if own_path in self._endpoint_paths), None)
         matching = [rule for index in self._rule_patterns.matching(path) if (rule := self.rules[index]).is_for(methods)]
         closing_rules = [rule for rule in matching if rule.closes]
         opened_by = self._opened_by(path, methods)
@@ -213,11 +214,11 @@ class Policy:
             for origin in rule.allowed
         )
         if opened_by is not None:
-            return MatchedPolicy(path, str(opened_by), own, origins=origins)
+            return MatchedPolicy(path, str(opened_by), endpoint_path, origins=origins)
         return MatchedPolicy(
             path,
             None,
-            own,
+            endpoint_path,
             rules=tuple(closing_rules),
             checks=tuple(rule for rule in closing_rules if rule.app_check is not None),
             authentication=_combined_authentication(closing_rules),
