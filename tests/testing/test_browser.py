@@ -415,7 +415,7 @@ async def test_exceptions_of_the_app_propagate():
 
     with pytest.raises(ZeroDivisionError):
         await Browser(broken).get("/")
-    with pytest.raises(RuntimeError, match="no response"):
+    with pytest.raises(RuntimeError, match="without a response"):
         await Browser(silent).get("/")
 
 

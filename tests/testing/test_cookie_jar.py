@@ -22,7 +22,7 @@ def sent(jar: CookieJar, url: str = APP, *, is_same_site: bool = True, is_safe_n
 
 REFUSED = [
     ("a=b; SameSite=None", APP, "needs Secure"),
-    ("a=b; Secure", HTTP, "came over http"),
+    ("a=b; Secure", HTTP, "set over http"),
     ("__Secure-a=b", APP, "__Secure-"),
     ("__Host-a=b; Path=/", APP, "__Host-"),
     ("__Host-a=b; Secure", APP, "__Host-"),

@@ -1,4 +1,4 @@
-"""What you test your signed-in app with: a fake provider, a browser-like client, a server in a thread."""
+"""The test kit for apps with sign-in: a fake provider, a browser-like client, a server in a thread."""
 
 from .accounts import Client, Persona, numbered_personas
 from .browser import Browser, NavigationError, Response

@@ -1,4 +1,4 @@
-"""Who is known to the fake provider: its clients and the people who sign in."""
+"""The accounts of the fake provider: its registered clients and the users who can sign in."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,15 +13,15 @@ class Client:
     client_secret: str | None = field(default="web-secret-for-tests", repr=False)
     """`None` makes a public client."""
     redirect_uris: Sequence[str] | None = None
-    """`None` takes any: it is a fake."""
+    """`None` accepts any."""
     post_logout_redirect_uris: Sequence[str] | None = None
-    """`None` takes any."""
+    """`None` accepts any."""
     auth_methods: Sequence[str] | None = None
-    """`None` means basic and post for a client with a secret, `none` for one without."""
+    """`None` means `client_secret_basic` and `client_secret_post` with a secret, `none` without."""
     backchannel_logout_uri: str | None = None
-    """Where logout tokens are posted when someone who signed in there signs out; `None` wants none."""
+    """Where logout tokens are posted when a user of this client signs out; `None` for nowhere."""
     frontchannel_logout_uri: str | None = None
-    """What the browser loads, in a frame, when someone who signed in there signs out; `None` wants nothing."""
+    """What the browser loads in a frame when a user of this client signs out; `None` for nothing."""
 
     @property
     def allowed_auth_methods(self) -> Sequence[str]:
@@ -33,16 +33,16 @@ class Client:
 
 @dataclass(frozen=True)
 class Persona:
-    """Someone who can sign in by one click."""
+    """A user of the fake provider, who signs in by one click."""
 
     sub: str
     name: str
     email: str
     claims: Mapping[str, Any] = field(default_factory=dict)
-    """Further claims; they go where the profile claims go."""
+    """Further claims; they are sent wherever the profile claims are sent."""
 
     def claims_for(self, scopes: Sequence[str]) -> dict[str, Any]:
-        """Say the claims that these scopes ask for (OpenID Connect Core §5.4)."""
+        """Return the claims that these scopes request (OpenID Connect Core §5.4)."""
         claims: dict[str, Any] = {}
         if "profile" in scopes:
             given_name, _, family_name = self.name.partition(" ")
@@ -58,7 +58,7 @@ class Persona:
 
 
 def numbered_personas(count: int) -> list[Persona]:
-    """Make many people, all different: `user-0000`, `user-0001` and so on."""
+    """Return that many personas: `user-0000`, `user-0001` and so on."""
     return [
         Persona(f"user-{number:04}", f"User {number:04}", f"user-{number:04}@example.com") for number in range(count)
     ]

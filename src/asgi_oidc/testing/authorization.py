@@ -1,4 +1,4 @@
-"""What the fake provider says of itself, and what it checks before anyone may sign in."""
+"""The fake provider's metadata, and its checks of an authorization request."""
 
 import urllib.parse
 from collections.abc import Iterable, Mapping
@@ -9,11 +9,11 @@ from .faults import Params
 from .wire import Call
 
 CLIENT_AUTH_METHODS = ("client_secret_basic", "client_secret_post", "none")
-REPEATABLE = ("resource",)  # RFC 8707 §2; all others come once, RFC 6749 §3.1
+REPEATABLE = ("resource",)  # RFC 8707 §2; other parameters must not be repeated, RFC 6749 §3.1
 
 
 def metadata_of(issuer: str, alg: str) -> dict[str, Any]:
-    """Say the provider's metadata.
+    """Return the provider's metadata.
 
     Source: OpenID Connect Discovery §3, RFC 8414 §2, RFC 9207 §3, Back-Channel Logout 1.0 §2.1, Front-Channel
     Logout 1.0 §3.
@@ -48,36 +48,36 @@ def metadata_of(issuer: str, alg: str) -> dict[str, Any]:
     }
 
 
-def why_not_even_redirect(client: Client | None, call: Call) -> str:
-    """Say what makes it unsafe to send the browser back to the client; empty when nothing does."""
+def why_not_redirected(client: Client | None, call: Call) -> str:
+    """Return why the browser must not be sent back to the client, not even with an error; empty if it may."""
     names = [name for name, _ in call.query if name not in REPEATABLE]
     if len(names) != len(set(names)):
-        return "A parameter comes twice."
+        return "A parameter is repeated."
     if client is None:
         return "No such client is registered here."
     redirect_uri = call.params.get("redirect_uri", "")
     if not redirect_uri.startswith(("https://", "http://")) or "#" in redirect_uri:
-        return "The redirect_uri is no web address."
+        return "The redirect_uri is not a web address."
     if not is_registered(redirect_uri, client.redirect_uris):
         return "The redirect_uri is not registered."
     return ""
 
 
 def why_refused(params: Mapping[str, str]) -> tuple[str, str] | None:
-    """Say the OAuth error and its description that this authorization request gets, if any."""
+    """Return the OAuth error and its description for this authorization request; None if it is fine."""
     if params.get("response_type") != "code":
-        return ("unsupported_response_type", "only code")
+        return ("unsupported_response_type", "response_type must be code")
     if "openid" not in params.get("scope", "").split():
-        return ("invalid_scope", "scope must have openid")
+        return ("invalid_scope", "scope must contain openid")
     if params.get("code_challenge_method") != "S256" or len(params.get("code_challenge", "")) != 43:
         return ("invalid_request", "PKCE with S256 is required")
     if params.get("response_mode", "query") not in ("query", "form_post"):
-        return ("invalid_request", "response_mode is query or form_post")
+        return ("invalid_request", "response_mode must be query or form_post")
     return None
 
 
 def is_registered(uri: str, registered: Iterable[str] | None) -> bool:
-    """Compare a redirect URI as text (RFC 9700 §2.1); `None` stands for any."""
+    """Whether a redirect URI is registered, compared as text (RFC 9700 §2.1); `None` accepts any."""
     return registered is None or uri in registered
 
 

@@ -19,18 +19,18 @@ from .web_urls import is_trustworthy, join, origin_of, site_of
 from .wire import ASGIApp
 
 MAX_REDIRECTS = 20
-PATIENCE = 60.0  # seconds for one request; a test that hangs should end
+PATIENCE = 60.0  # seconds for one request, so that a hanging test fails
 USER_AGENT = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) TestBrowser/1.0"
 ACCEPT_PAGE = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
 
 
 class NavigationError(Exception):
-    """The browser could not go where it was sent."""
+    """The browser cannot navigate: no such link or button, too many redirects, or an unknown origin."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """What the browser sent."""
+    """A request that the browser has sent."""
 
     method: str
     url: str
@@ -40,23 +40,23 @@ class Request:
 
 @dataclass(frozen=True)
 class Response:
-    """What the browser got."""
+    """A response that the browser has received."""
 
     status_code: int
     headers: httpx.Headers = field(repr=False)
     content: bytes = field(repr=False)
     request: Request = field(repr=False)
     history: tuple["Response", ...] = ()
-    """The redirects and self-posting pages on the way here, oldest first."""
+    """The redirects and self-submitting pages that led here, oldest first."""
 
     @property
     def url(self) -> str:
-        """The URL that answered."""
+        """The URL of the response, after redirects."""
         return self.request.url
 
     @property
     def path(self) -> str:
-        """Its path and query."""
+        """The path and query of `url`."""
         split = urllib.parse.urlsplit(self.url)
         return urllib.parse.urlunsplit(("", "", split.path or "/", split.query, ""))
 
@@ -67,7 +67,7 @@ class Response:
 
     @property
     def location(self) -> str:
-        """Where it redirects to, as a whole URL; empty for none."""
+        """The target of a redirect, as an absolute URL; empty if there is none."""
         location = self.headers.get("location")
         return "" if location is None else join(self.url, location)
 
@@ -78,7 +78,7 @@ class Response:
 
     @property
     def page(self) -> Page:
-        """The forms and links in it."""
+        """The forms and links of the page."""
         return Page(self.text)
 
     def json(self) -> Any:
@@ -89,16 +89,16 @@ class Response:
 class Browser:
     """One tab of a browser with its cookie jar.
 
+    Two hosts count as the same site if their scheme and last two labels are equal, as in `app.example.com` and
+    `id.example.com`; for cross-site tests, use another domain.
+
     Args:
         app: What answers at `origin`: an ASGI app, or an `httpx` transport for a real server.
-        origin: Where relative URLs go.
+        origin: The base of relative URLs.
         others: Further origins and what answers there: `{"https://id.example.com": provider}`.
-        clock: Gives seconds since the epoch; decides when cookies expire.
-        fetch_metadata: False is an old browser that sends no `Sec-Fetch-...` headers.
+        clock: Returns seconds since the epoch; decides when cookies expire.
+        fetch_metadata: False for an old browser that sends no `Sec-Fetch-...` headers.
         jar: Cookies to start with.
-
-    Two hosts are the same site when scheme and the last two labels are the same, as `app.example.com` and
-    `id.example.com` are; for cross-site tests take another domain.
     """
 
     def __init__(
@@ -125,11 +125,11 @@ class Browser:
 
     @property
     def refused_cookies(self) -> list[RefusedCookie]:
-        """The `Set-Cookie`s that a browser would not have taken, with reasons."""
+        """The `Set-Cookie` headers that the browser refused, with the reasons."""
         return self.jar.refused
 
     def tab(self) -> "Browser":
-        """Open a second tab: the same jar, another page."""
+        """Open a second tab, with the same cookies and no page yet."""
         tab = copy.copy(self)
         tab.response = None
         return tab
@@ -142,10 +142,10 @@ class Browser:
         initiator: str | None = None,
         headers: Mapping[str, str | None] | None = None,
     ) -> Response:
-        """Navigate there and follow redirects, as if typed into the address bar.
+        """Navigate to a URL and follow redirects, as if the user had typed it into the address bar.
 
         Args:
-            initiator: URL of a page with a link that was clicked instead: `"https://evil.example"`.
+            initiator: URL of the page whose link the user clicked instead: `"https://evil.example"`.
             headers: Further headers, or other values for those that a browser sends; `None` leaves one out.
         """
         visit = BrowserRequest("GET", join(self.origin, url), initiator=initiator, headers=headers or {})
@@ -160,10 +160,10 @@ class Browser:
         initiator: str | None = "",
         headers: Mapping[str, str | None] | None = None,
     ) -> Response:
-        """Navigate there by posting a form.
+        """Navigate to a URL by posting a form.
 
         Args:
-            initiator: URL of the page that has the form; by default one of our own origin.
+            initiator: URL of the page that has the form; by default a page at `origin`.
         """
         body, content = _form_body(list((data or {}).items()))
         visit = BrowserRequest(
@@ -185,10 +185,10 @@ class Browser:
         initiator: str = "",
         headers: Mapping[str, str | None] | None = None,
     ) -> Response:
-        """Do what `fetch()` of a script does, with cookies; redirects are given back, not followed.
+        """Send a request as `fetch()` in a script does, with cookies; redirects are returned, not followed.
 
         Args:
-            initiator: URL of the page that runs the script; by default one of our own origin.
+            initiator: URL of the page that runs the script; by default a page at `origin`.
         """
         body, content = b"", dict[str, str]()
         if json is not None:
@@ -206,7 +206,7 @@ class Browser:
         return await self._send(visit)
 
     async def click(self, link: str, response: Response | None = None, *, follow: bool = True) -> Response:
-        """Follow a link of a page by its text or `href`; the page is the one shown, if none is given."""
+        """Click a link, named by its text or `href`, on a page; by default on the page that this tab shows."""
         page = self._shown(response)
         found = [href for href, text in page.page.links if link in (href, text)]
         if not found:
@@ -235,7 +235,7 @@ class Browser:
         return await self._navigate(_submission(page, form, pairs), follow=follow)
 
     async def sign_in(self, sub: str = "alice", path: str = "/") -> Response:
-        """Open a path and, when that leads to the provider's login page, pick this persona."""
+        """Open a path; if that leads to the provider's login page, sign in as this persona."""
         page = await self.get(path)
         if origin_of(page.url) == self.origin or not page.page.forms:
             return page
@@ -303,14 +303,14 @@ class Browser:
 
 
 def _next_visit(visit: BrowserRequest, response: Response) -> BrowserRequest | None:
-    """Say where a browser goes by itself from here: a redirect, or a page that posts itself."""
+    """Return the request that the browser makes by itself next: for a redirect or a self-submitting page."""
     if response.status_code in (301, 302, 303, 307, 308) and response.location:
         return _redirected(visit, response)
     if response.headers.get("content-type", "").startswith("text/html"):
         page = response.page
         if page.submits_itself and page.forms:
             submission = _submission(response, page.forms[0], page.forms[0].data(None, {}))
-            return replace(submission, by_the_person=False)
+            return replace(submission, is_by_user=False)
     return None
 
 
@@ -318,7 +318,7 @@ def _redirected(visit: BrowserRequest, response: Response) -> BrowserRequest:
     chain = (*visit.chain, visit.url)
     turns_to_get = response.status_code == 303 or (response.status_code in (301, 302) and visit.method == "POST")
     if turns_to_get and visit.method != "HEAD":
-        kept = {name: it for name, it in visit.headers.items() if not name.lower().startswith("content-")}
+        kept = {name: value for name, value in visit.headers.items() if not name.lower().startswith("content-")}
         return replace(visit, method="GET", url=response.location, body=b"", headers=kept, chain=chain)
     return replace(visit, url=response.location, chain=chain)
 
@@ -366,5 +366,5 @@ def _policy_of(page: Response) -> str:
 
 
 def short(url: str) -> str:
-    """Leave the query out: it may hold codes and states."""
+    """Return a URL without its query, which may contain codes and states."""
     return url.partition("?")[0]

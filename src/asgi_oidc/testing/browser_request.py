@@ -1,4 +1,4 @@
-"""One request that a browser is about to make, and what its headers tell of where it comes from."""
+"""A request that the browser is about to send, and the headers that tell where it comes from."""
 
 import urllib.parse
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from .web_urls import origin_of, site_of
 
 @dataclass(frozen=True)
 class BrowserRequest:
-    """One request to be made: what, and who caused it."""
+    """A request to be sent, and the page that caused it."""
 
     method: str
     url: str
@@ -17,22 +17,22 @@ class BrowserRequest:
     headers: Mapping[str, str | None] = field(default_factory=dict)
     mode: str = "navigate"
     initiator: str | None = None
-    """URL of the page that caused it; `None`: the person typed it."""
+    """URL of the page that caused it; `None` if the user typed the URL."""
     policy: str = "strict-origin-when-cross-origin"
-    by_the_person: bool = True
+    is_by_user: bool = True
     chain: tuple[str, ...] = ()
-    """URLs already visited by redirect."""
+    """The URLs that have redirected here, oldest first."""
 
 
 def fetch_metadata_of(visit: BrowserRequest, url: str) -> dict[str, str]:
-    """Make the `Sec-Fetch-...` headers (W3C Fetch Metadata §2)."""
+    """Return the `Sec-Fetch-...` headers (W3C Fetch Metadata §2)."""
     is_navigation = visit.mode == "navigate"
     headers = {
         "sec-fetch-site": sec_fetch_site(visit.initiator, (*visit.chain, url)),
         "sec-fetch-mode": visit.mode,
         "sec-fetch-dest": "document" if is_navigation else "empty",
     }
-    if is_navigation and visit.by_the_person:
+    if is_navigation and visit.is_by_user:
         headers["sec-fetch-user"] = "?1"
     if is_navigation:
         headers["upgrade-insecure-requests"] = "1"
@@ -40,7 +40,7 @@ def fetch_metadata_of(visit: BrowserRequest, url: str) -> dict[str, str]:
 
 
 def sec_fetch_site(initiator: str | None, urls: tuple[str, ...]) -> str:
-    """Judge the whole chain of redirects by its farthest step; what the person typed is `none`."""
+    """Return `Sec-Fetch-Site` for a chain of redirects: of the step farthest from the page; `none` for a typed URL."""
     if initiator is None:
         return "none"
     if any(site_of(url) != site_of(initiator) for url in urls):
@@ -51,7 +51,7 @@ def sec_fetch_site(initiator: str | None, urls: tuple[str, ...]) -> str:
 
 
 def referrer_of(visit: BrowserRequest, url: str) -> dict[str, str]:
-    """Make `Referer` and `Origin` by the page's Referrer-Policy (W3C Referrer Policy §8.3, Fetch §3.2)."""
+    """Return `Referer` and `Origin`, by the page's Referrer-Policy (W3C Referrer Policy §8.3, Fetch §3.2)."""
     page = urllib.parse.urldefrag(visit.initiator or "").url
     origin = origin_of(page)
     is_same = all(origin_of(step) == origin for step in (*visit.chain, url))

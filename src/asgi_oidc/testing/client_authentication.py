@@ -1,4 +1,4 @@
-"""How a client proves at the fake provider who it is (RFC 6749 §2.3.1)."""
+"""Client authentication at the fake provider (RFC 6749 §2.3.1)."""
 
 import base64
 import secrets
@@ -10,19 +10,20 @@ from .wire import Answer, Call, error_answer
 
 
 def authenticated_client(clients: Mapping[str, Client], call: Call) -> Client | None:
-    """Find the client that makes this call; `None` when it is not known or does not prove it."""
+    """Return the client that makes this call; `None` if it is unknown or fails to authenticate."""
     method, client_id, secret = read_client_credentials(call)
     client = clients.get(client_id)
     return client if client is not None and is_authentic(client, method, secret) else None
 
 
-def who_are_you() -> Answer:
-    """Refuse a client that did not prove who it is (RFC 6749 §5.2)."""
-    return error_answer("invalid_client", "who are you?", 401).having(www_authenticate='Basic realm="token"')
+def authentication_failed() -> Answer:
+    """Return the refusal of a client that failed to authenticate (RFC 6749 §5.2)."""
+    refusal = error_answer("invalid_client", "client authentication failed", 401)
+    return refusal.having(www_authenticate='Basic realm="token"')
 
 
 def read_client_credentials(call: Call) -> tuple[str, str, str]:
-    """Say (method, client_id, client_secret) of a call; empty where missing."""
+    """Return (method, client_id, client_secret) of a call; empty if missing."""
     form = call.form
     scheme, _, encoded = call.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "basic":
@@ -42,7 +43,7 @@ def read_client_credentials(call: Call) -> tuple[str, str, str]:
 
 
 def is_authentic(client: Client, method: str, secret: str) -> bool:
-    """Say whether the client proved who it is, in a way that it is registered for."""
+    """Whether the client authenticated, with a method that it is registered for."""
     if method not in client.allowed_auth_methods:
         return False
     return method == "none" or secrets.compare_digest(secret.encode(), (client.client_secret or "").encode())

@@ -1,4 +1,4 @@
-"""A browser's cookie jar: strict, small, and outspoken about what it refuses (RFC 6265bis)."""
+"""A browser's cookie jar: as strict as real browsers, and it records why it refuses a cookie (RFC 6265bis)."""
 
 import email.utils
 import time
@@ -11,7 +11,7 @@ from .web_urls import is_ip_address
 MAX_NAME_AND_VALUE = 4096  # bytes, RFC 6265bis §5.7
 MAX_ATTRIBUTE = 1024  # bytes, RFC 6265bis §5.6
 MAX_LIFETIME = 400 * 86_400  # seconds, RFC 6265bis §5.5
-MAX_PER_HOST = 180  # cookies; Chromium's number
+MAX_PER_HOST = 180  # cookies; Chromium's limit
 
 
 @dataclass(frozen=True)
@@ -26,9 +26,9 @@ class Cookie:
     secure: bool = False
     http_only: bool = False
     same_site: str = "Lax"
-    """`Lax`, `Strict` or `None`; one that does not say is `Lax`."""
+    """`Lax`, `Strict` or `None`; without the attribute it is `Lax`."""
     expires_at: float | None = None
-    """`None`: until the browser is closed."""
+    """Seconds since the epoch; `None` for a cookie that lasts until the browser is closed."""
 
     def __repr__(self) -> str:
         return f"Cookie({self.name!r}, domain={self.domain!r}, path={self.path!r})"  # values are secrets
@@ -36,7 +36,7 @@ class Cookie:
 
 @dataclass(frozen=True)
 class RefusedCookie:
-    """A `Set-Cookie` that the browser did not take, and why."""
+    """A `Set-Cookie` that the browser refused, and why."""
 
     name: str
     reason: str
@@ -47,7 +47,7 @@ class CookieJar:
     """All cookies of one browser.
 
     Args:
-        clock: Gives seconds since the epoch.
+        clock: Returns seconds since the epoch.
     """
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
@@ -57,7 +57,8 @@ class CookieJar:
 
     def __iter__(self) -> Iterator[Cookie]:
         now = self.clock()
-        return iter([it for it in self._cookies.values() if it.expires_at is None or it.expires_at > now])
+        valid = [cookie for cookie in self._cookies.values() if cookie.expires_at is None or cookie.expires_at > now]
+        return iter(valid)
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
@@ -66,44 +67,44 @@ class CookieJar:
         return any(cookie.name == name for cookie in self)
 
     def __getitem__(self, name: str) -> Cookie:
-        """Give the one cookie of this name; a `KeyError` when there is none or more than one."""
+        """Return the one cookie with this name; `KeyError` if there is none or more than one."""
         found = [cookie for cookie in self if cookie.name == name]
         if len(found) != 1:
-            raise KeyError(f"{len(found)} cookies are named {name!r}; there are {[it.name for it in self]}")
+            raise KeyError(f"{len(found)} cookies are named {name!r}; there are {[cookie.name for cookie in self]}")
         return found[0]
 
     def get(self, name: str) -> Cookie | None:
-        """Give the first cookie of this name."""
+        """Return the first cookie with this name, else None."""
         return next((cookie for cookie in self if cookie.name == name), None)
 
     def starting_with(self, prefix: str) -> list[Cookie]:
-        """Give the cookies whose name starts so."""
+        """Return the cookies whose names start with `prefix`."""
         return [cookie for cookie in self if cookie.name.startswith(prefix)]
 
     def put(self, cookie: Cookie) -> None:
-        """Plant a cookie as it is, with no question asked."""
+        """Add a cookie without any checks."""
         self._cookies[cookie.name, cookie.domain, cookie.path] = cookie
 
     def delete(self, name: str) -> None:
-        """Throw away every cookie of this name."""
-        self._cookies = {key: it for key, it in self._cookies.items() if it.name != name}
+        """Delete every cookie with this name."""
+        self._cookies = {key: cookie for key, cookie in self._cookies.items() if cookie.name != name}
 
     def clear(self) -> None:
-        """Throw all away."""
+        """Delete all cookies."""
         self._cookies.clear()
 
     def copy(self) -> "CookieJar":
-        """Give a second jar with the same cookies: a thief's, or a snapshot."""
+        """Return a second jar with the same cookies: for a snapshot, or a thief."""
         jar = CookieJar(self.clock)
         jar._cookies = dict(self._cookies)
         return jar
 
     def close_browser(self) -> None:
-        """Throw away the cookies that only live until the browser is closed."""
-        self._cookies = {key: it for key, it in self._cookies.items() if it.expires_at is not None}
+        """Delete the cookies that last only until the browser is closed."""
+        self._cookies = {key: cookie for key, cookie in self._cookies.items() if cookie.expires_at is not None}
 
     def receive(self, set_cookie: str, url: str) -> None:
-        """Take or refuse one `Set-Cookie` that came with an answer from this URL."""
+        """Accept or refuse a `Set-Cookie` of a response from this URL."""
         pair, _, rest = set_cookie.partition(";")
         name, equals, value = pair.partition("=")
         name, value = (name.strip(" \t"), value.strip(" \t")) if equals else ("", pair.strip(" \t"))
@@ -116,19 +117,19 @@ class CookieJar:
         self._keep(cookie)
 
     def header(self, url: str, *, is_same_site: bool, is_safe_navigation: bool) -> str:
-        """Make the `Cookie` header of one request; empty when there is nothing to send.
+        """Return the `Cookie` header of a request; empty if there is nothing to send.
 
         Args:
             is_same_site: Whether the page that caused the request is of the same site.
-            is_safe_navigation: Whether it is a top-level GET or HEAD, which `Lax` lets through.
+            is_safe_navigation: Whether it is a top-level GET or HEAD, for which `Lax` cookies are sent.
         """
         allowed = {"Strict", "Lax", "None"} if is_same_site else {"None"}
         if is_safe_navigation:
             allowed.add("Lax")
         split = urllib.parse.urlsplit(url)
-        sent = [it for it in self if it.same_site in allowed and _goes_to(it, split)]
-        sent.sort(key=lambda cookie: -len(cookie.path))  # stable: the older of two comes first
-        return "; ".join(f"{it.name}={it.value}" if it.name else it.value for it in sent)
+        sent = [cookie for cookie in self if cookie.same_site in allowed and _goes_to(cookie, split)]
+        sent.sort(key=lambda cookie: -len(cookie.path))  # a stable sort: the older of two comes first
+        return "; ".join(f"{cookie.name}={cookie.value}" if cookie.name else cookie.value for cookie in sent)
 
     def _keep(self, cookie: Cookie) -> None:
         key = (cookie.name, cookie.domain, cookie.path)
@@ -141,15 +142,15 @@ class CookieJar:
             del self._cookies[of_host[0]]
 
     def _why_protected(self, cookie: Cookie, split: urllib.parse.SplitResult) -> str:
-        """Keep http from laying a cookie over one that https set (RFC 6265bis §5.7 step 16)."""
+        """Return why a cookie set over http is refused: it would hide a Secure cookie (RFC 6265bis §5.7 step 16)."""
         if split.scheme == "https":
             return ""
-        covered = any(it.secure and it.name == cookie.name and it.domain == cookie.domain for it in self)
-        return "an http answer may not replace a Secure cookie" if covered else ""
+        would_hide = any(other.secure and other.name == cookie.name and other.domain == cookie.domain for other in self)
+        return "an http response may not replace a Secure cookie" if would_hide else ""
 
 
 def read_attributes(text: str) -> dict[str, str]:
-    """Read what follows the name and value; names in lower case, of a doubled one the last counts."""
+    """Read the attributes that follow name and value; names in lower case; of a repeated one, the last counts."""
     attributes = {}
     for part in text.split(";"):
         name, _, value = part.partition("=")
@@ -176,7 +177,7 @@ def _build(name: str, value: str, attributes: dict[str, str], url: urllib.parse.
 
 
 def expiry_of(attributes: dict[str, str], *, now: float) -> float | None:
-    """Say when a cookie dies: `Max-Age` counts before `Expires` (RFC 6265bis §5.7 steps 7 and 8)."""
+    """Return when a cookie expires; `Max-Age` takes precedence over `Expires` (RFC 6265bis §5.7 steps 7 and 8)."""
     max_age = attributes.get("max-age", "")
     if max_age.removeprefix("-").isdigit():
         return now + min(int(max_age), MAX_LIFETIME) if int(max_age) > 0 else 0.0
@@ -187,16 +188,16 @@ def expiry_of(attributes: dict[str, str], *, now: float) -> float | None:
 
 
 def default_path(path: str) -> str:
-    """Give the folder of the page, for a cookie without `Path` (RFC 6265bis §5.1.4)."""
+    """Return the path of a cookie without `Path`: the folder of the page (RFC 6265bis §5.1.4)."""
     return path.rpartition("/")[0] or "/"
 
 
 def why_refused(cookie: Cookie, line: str, url: urllib.parse.SplitResult) -> str:
-    """Say why a browser would not take this cookie; empty when it would."""
+    """Return why a browser refuses this cookie; empty if it accepts it."""
     host = url.hostname or ""
     prefix = cookie.name.lower()
     if any((ord(letter) < 32 and letter != "\t") or ord(letter) == 127 for letter in line):
-        return "it holds a control character"
+        return "it contains a control character"
     if not cookie.name and not cookie.value:
         return "it has neither a name nor a value"
     if len(cookie.name.encode("latin-1", "replace")) + len(cookie.value.encode("latin-1", "replace")) > (
@@ -204,9 +205,9 @@ def why_refused(cookie: Cookie, line: str, url: urllib.parse.SplitResult) -> str
     ):
         return f"name and value are more than {MAX_NAME_AND_VALUE} bytes"
     if not cookie.host_only and not domain_fits(host, cookie.domain):
-        return f"its Domain {cookie.domain} is not that of {host}"
+        return f"its Domain {cookie.domain} does not include {host}"
     if cookie.secure and url.scheme != "https":
-        return "it is Secure and came over http"
+        return "it is Secure, but was set over http"
     if cookie.same_site == "None" and not cookie.secure:
         return "SameSite=None needs Secure"
     if prefix.startswith("__secure-") and not cookie.secure:
@@ -214,7 +215,7 @@ def why_refused(cookie: Cookie, line: str, url: urllib.parse.SplitResult) -> str
     if prefix.startswith("__host-") and not (cookie.secure and cookie.host_only and _says_root(line)):
         return "the prefix __Host- needs Secure, Path=/ and no Domain"
     if not cookie.name and cookie.value.lower().startswith(("__host-", "__secure-")):
-        return "a value without a name may not pose as a prefix"
+        return "a value without a name must not begin with a prefix such as __Host-"
     return ""
 
 
@@ -223,7 +224,7 @@ def _says_root(line: str) -> bool:
 
 
 def domain_fits(host: str, domain: str) -> bool:
-    """Say whether a host may set a cookie for this domain; a domain without a dot is a public suffix."""
+    """Whether a host may set a cookie for this domain; a domain without a dot counts as a public suffix."""
     if host == domain:
         return True
     return "." in domain and not is_ip_address(host) and host.endswith("." + domain)

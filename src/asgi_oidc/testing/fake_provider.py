@@ -1,6 +1,6 @@
 """A fake OpenID Provider: one small ASGI app with real signed tokens, for tests and demos.
 
-It imports nothing of the library, on purpose: a provider that shared our checks would share our mistakes.
+It deliberately imports nothing from the rest of the library: if it shared our checks, it would share our mistakes.
 """
 
 import contextlib
@@ -21,29 +21,29 @@ When = Literal["before", "after"]
 
 
 class FakeProvider(ProviderLogout):
-    """An OpenID Provider whose people, keys and faults belong to the test.
+    """An OpenID Provider whose users, keys and faults are under the control of the test.
 
-    `ProviderState` has its settings, `ProviderLogout` signs people out.
+    `ProviderState` has its settings, `ProviderLogout` signs users out.
     """
 
     _gates: tuple[tuple[str, When, Gate], ...] = ()
 
     def http_client(self) -> httpx.AsyncClient:
-        """Give a client that reaches this provider in process, whatever host is asked for."""
+        """Return a client that sends every request to this provider in process, whatever the host."""
         return httpx.AsyncClient(transport=httpx.ASGITransport(app=self))
 
     def count(self, path: str) -> int:
-        """Count the calls whose path ends so: `count("/token")`."""
+        """Count the calls whose path ends with `path`: `count("/token")`."""
         return sum(call.path.endswith(path) for call in self.calls)
 
     def count_grants(self, grant_type: str) -> int:
-        """Count the calls to the token endpoint for this: `count_grants("refresh_token")`."""
+        """Count the calls to the token endpoint with this grant type: `count_grants("refresh_token")`."""
         calls = (call for call in self.calls if call.path.endswith("/token"))
         return sum(call.form.get("grant_type") == grant_type for call in calls)
 
     @contextlib.contextmanager
     def hold(self, name: str, *, when: When = "before") -> Iterator[Gate]:
-        """Let calls wait at a gate for a while; the end of the block opens it.
+        """Make calls wait at a gate until it is opened, at the latest at the end of the block.
 
             with provider.hold("refresh") as gate:
                 tasks.start_soon(browser.get, "/page")
@@ -52,20 +52,20 @@ class FakeProvider(ProviderLogout):
                 gate.open()
 
         Args:
-            name: An endpoint (`token`, `revoke`, `userinfo`, ...), or what is asked of the token endpoint
+            name: An endpoint (`token`, `revoke`, `userinfo`, ...), or a grant of the token endpoint
                 (`code_exchange`, `refresh`, `token_exchange`).
-            when: `before` the provider does anything, or `after` it did and before the answer goes out. A
-                call that is cancelled before was never processed.
+            when: `before` the provider processes the call, or `after` that and before it sends the answer. A
+                call that is cancelled while it waits `before` is never processed.
         """
         if name not in NAMES:
-            raise ValueError(f"nothing is named {name!r} here; there are: {', '.join(sorted(NAMES))}")
-        entry = (name, when, Gate())
-        self._gates = (*self._gates, entry)
+            raise ValueError(f"unknown name {name!r}; expected one of: {', '.join(sorted(NAMES))}")
+        held = (name, when, Gate())
+        self._gates = (*self._gates, held)
         try:
-            yield entry[2]
+            yield held[2]
         finally:
-            self._gates = tuple(it for it in self._gates if it is not entry)
-            entry[2].open()
+            self._gates = tuple(entry for entry in self._gates if entry is not held)
+            held[2].open()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one ASGI request."""
@@ -73,7 +73,7 @@ class FakeProvider(ProviderLogout):
             await answer_lifespan(receive, send)
             return
         if scope["type"] != "http":
-            raise NotImplementedError(f"the fake provider speaks http, not {scope['type']}")
+            raise NotImplementedError(f"the fake provider serves only http, not {scope['type']}")
         call = await read_call(scope, receive)
         self.calls.append(call)
         endpoint = endpoint_at(call, self.base_path)
@@ -84,14 +84,14 @@ class FakeProvider(ProviderLogout):
             await self.send_due_logouts()
         await self._wait_at_gates(names, "after", call)
         if math.isinf(answer.delay):
-            await receive()  # the body was read, so this is the client giving up
+            await receive()  # the body was read, so this returns when the client disconnects
             return
         await anyio.sleep(max(self.latency, answer.delay))
         await send_answer(answer, send)
 
     async def _wait_at_gates(self, names: Sequence[str], when: When, call: Call) -> None:
-        for name, its_when, gate in self._gates:
-            if name in names and its_when == when:
+        for name, gate_when, gate in self._gates:
+            if name in names and gate_when == when:
                 await gate.hold(call)
 
     def _answer(self, endpoint: Endpoint | None, names: Sequence[str], call: Call) -> Answer:

@@ -1,4 +1,4 @@
-"""Forms and links of a page, as much of them as a login needs."""
+"""Reads the forms, links and frames of a page, as far as a login needs them."""
 
 import re
 from dataclasses import dataclass, field
@@ -9,14 +9,14 @@ SUBMITS_ITSELF = re.compile(r"\.submit\(\s*\)")
 
 @dataclass
 class Button:
-    """A submit button; `text` is what it shows."""
+    """A submit button; `text` is its label."""
 
     name: str
     value: str
     text: str = ""
 
     def answers_to(self, wanted: str) -> bool:
-        """Say whether a person would mean this button by its text, name or value."""
+        """Whether `wanted` names this button, by its text, name or value."""
         return wanted in (self.name, self.value) or wanted.casefold() in self.text.casefold()
 
 
@@ -30,14 +30,14 @@ class Form:
     buttons: list[Button] = field(default_factory=list)
 
     def button(self, wanted: str | None) -> Button | None:
-        """Choose a button; the exact name or value goes before a part of the text."""
+        """Find a button; an exact name, value or text takes precedence over a part of the text."""
         if wanted is None:
             return self.buttons[0] if self.buttons else None
-        exact = (it for it in self.buttons if wanted in (it.value, it.name, it.text.strip()))
-        return next(exact, next((it for it in self.buttons if it.answers_to(wanted)), None))
+        exact = (button for button in self.buttons if wanted in (button.value, button.name, button.text.strip()))
+        return next(exact, next((button for button in self.buttons if button.answers_to(wanted)), None))
 
     def data(self, button: Button | None, changes: dict[str, str]) -> list[tuple[str, str]]:
-        """Say what is sent: the fields, changed where asked, and the button."""
+        """Return what the form sends: its fields with the changes, and the button."""
         sent = [(name, changes.get(name, value)) for name, value in self.fields]
         known = {name for name, _ in self.fields}
         sent += [(name, value) for name, value in changes.items() if name not in known]
@@ -45,7 +45,7 @@ class Form:
 
 
 class Page(HTMLParser):
-    """The forms, links and frames of a page, and whether it posts itself."""
+    """The forms, links and frames of a page, and whether a script submits its form."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
@@ -53,7 +53,7 @@ class Page(HTMLParser):
         self.links: list[tuple[str, str]] = []
         """(href, text)"""
         self.frames: list[str] = []
-        """What the iframes load."""
+        """The URLs that the iframes load."""
         self.submits_itself = False
         self._form: Form | None = None
         self._button: Button | None = None
@@ -63,7 +63,7 @@ class Page(HTMLParser):
         self.feed(html)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Note forms, their fields, links, frames and scripts."""
+        """Record forms, their fields, links, frames and scripts."""
         attributes = {name: value or "" for name, value in attrs}
         if SUBMITS_ITSELF.search(attributes.get("onload", "")):
             self.submits_itself = True
@@ -73,7 +73,7 @@ class Page(HTMLParser):
                 self._form = Form(attributes.get("action", ""), method)
                 self.forms.append(self._form)
             case "input":
-                self._note_input(attributes)
+                self._add_input(attributes)
             case "button" if self._form is not None and attributes.get("type", "submit") == "submit":
                 self._button = Button(attributes.get("name", ""), attributes.get("value", ""))
                 self._form.buttons.append(self._button)
@@ -85,7 +85,7 @@ class Page(HTMLParser):
                 self._in_script = True
 
     def handle_endtag(self, tag: str) -> None:
-        """Close what was open."""
+        """Close the current form, button, link or script."""
         match tag:
             case "form":
                 self._form = None
@@ -106,7 +106,7 @@ class Page(HTMLParser):
         if self._link is not None:
             self._text += data
 
-    def _note_input(self, attributes: dict[str, str]) -> None:
+    def _add_input(self, attributes: dict[str, str]) -> None:
         if self._form is None:
             return
         name, value = attributes.get("name", ""), attributes.get("value", "")

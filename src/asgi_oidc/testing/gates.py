@@ -1,4 +1,4 @@
-"""A gate before which calls to the fake provider wait until the test lets them go."""
+"""A gate at which calls to the fake provider wait until the test opens it."""
 
 from dataclasses import dataclass, field
 
@@ -6,48 +6,48 @@ import anyio
 
 from .wire import Call
 
-PATIENCE = 10.0  # seconds; a test whose call never comes should fail, not stand still
+PATIENCE = 10.0  # seconds, so that a test whose call never arrives fails instead of hanging
 
 
 @dataclass(eq=False)
 class HeldCall:
-    """One call that waits."""
+    """A call that waits at a gate."""
 
     call: Call
     _may_go: anyio.Event = field(default_factory=anyio.Event)
 
     def let_go(self) -> None:
-        """Let this call go on, and no other."""
+        """Let this one call continue."""
         self._may_go.set()
 
 
 class Gate:
-    """Holds calls, in process and in the test's own event loop; a server in a thread has another one."""
+    """Holds calls that are made in process; not those of a server in a thread, which has another event loop."""
 
     def __init__(self) -> None:
         self.held: list[HeldCall] = []
-        """The calls that wait now, oldest first."""
+        """The calls that are waiting, oldest first."""
         self._is_open = False
         self._arrived = anyio.Event()
 
     async def until_held(self, count: int = 1, *, within: float = PATIENCE) -> None:
-        """Wait until so many calls wait here at once.
+        """Wait until `count` calls are waiting here at once.
 
         Raises:
-            TimeoutError: They did not come.
+            TimeoutError: They did not arrive within `within` seconds.
         """
         with anyio.fail_after(within):
             while len(self.held) < count:
                 await self._arrived.wait()
 
     def open(self) -> None:
-        """Let all calls go on, and hold none from now on."""
+        """Let all calls continue, and hold none from now on."""
         self._is_open = True
         for held in self.held:
             held.let_go()
 
     async def hold(self, call: Call) -> None:
-        """Wait, on the provider's side, until the call may go on."""
+        """Make a call wait until it may continue; the provider uses this."""
         if self._is_open:
             return
         held = HeldCall(call)

@@ -1,4 +1,4 @@
-"""One HTTP request to an ASGI app in process, as a server would make it."""
+"""Calls an ASGI app in process with an HTTP request, as a server would."""
 
 import urllib.parse
 from collections.abc import Mapping
@@ -7,22 +7,22 @@ import anyio
 
 from .wire import ASGIApp, Message, Scope
 
-MAX_CONTENT = 50_000_000  # bytes; an app that never stops should end the test, not the machine
+MAX_CONTENT = 50_000_000  # bytes; an endless response should fail the test, not exhaust the memory
 
 Result = tuple[int, list[tuple[bytes, bytes]], bytes]
 
 
 async def call_app(app: ASGIApp, method: str, url: str, headers: Mapping[str, str], body: bytes) -> Result:
-    """Call an app and give status, headers and body; what the app raises comes through."""
+    """Call an app; return status, headers and body. Exceptions of the app are not caught."""
     exchange = _Exchange(body)
     await app(http_scope(method, url, headers), exchange.receive, exchange.send)
     if exchange.status is None:
-        raise RuntimeError(f"the app gave no response to {method} {url.partition('?')[0]}")
+        raise RuntimeError(f"the app returned without a response to {method} {url.partition('?')[0]}")
     return exchange.status, exchange.headers, b"".join(exchange.chunks)
 
 
 def http_scope(method: str, url: str, headers: Mapping[str, str]) -> Scope:
-    """Make the scope that uvicorn would make."""
+    """Return the scope that uvicorn would pass."""
     split = urllib.parse.urlsplit(url)
     raw_path = (split.path or "/").encode("ascii")
     return {
@@ -35,7 +35,7 @@ def http_scope(method: str, url: str, headers: Mapping[str, str]) -> Scope:
         "raw_path": raw_path,
         "query_string": split.query.encode("ascii"),
         "root_path": "",
-        "headers": [(name.lower().encode("latin-1"), it.encode("latin-1")) for name, it in headers.items()],
+        "headers": [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()],
         "client": ("192.0.2.1", 50000),
         "server": (split.hostname, split.port or (443 if split.scheme == "https" else 80)),
         "extensions": {},
@@ -43,7 +43,7 @@ def http_scope(method: str, url: str, headers: Mapping[str, str]) -> Scope:
 
 
 class _Exchange:
-    """The two ends of one request."""
+    """`receive` and `send` of one request, and the response so far."""
 
     def __init__(self, body: bytes) -> None:
         self.status: int | None = None

@@ -1,4 +1,4 @@
-"""The fake provider's signing keys: made once per process, shown as JWK (RFC 7517), used in JWS (7515)."""
+"""The fake provider's signing keys: made once per process, published as JWK (RFC 7517), used for JWS (RFC 7515)."""
 
 import base64
 import functools
@@ -27,22 +27,22 @@ ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", *CURVES, "Ed
 
 @dataclass(frozen=True)
 class SigningKey:
-    """One private key with the name and the algorithm that it is used with."""
+    """A private key, its `kid`, and the algorithm that it is used with."""
 
     kid: str
     alg: str
     private: PrivateKey
 
     def public_jwk(self) -> dict[str, Any]:
-        """Show the public half, as the key set does."""
+        """Return the public key as it is published in the JWKS."""
         return {**public_parts(self.private, self.alg), "kid": self.kid, "alg": self.alg, "use": "sig"}
 
 
 @functools.cache
 def signing_key(alg: str, number: int = 0, *, rsa_bits: int = 2048) -> SigningKey:
-    """Give the test key of this algorithm and number; the same one for the whole process.
+    """Return the test key with this algorithm and number.
 
-    One key serves a whole process because making an RSA key takes tens of milliseconds.
+    It is the same for the whole process, because generating an RSA key takes tens of milliseconds.
     """
     return SigningKey(kid=f"{alg.lower()}-{rsa_bits}-{number}", alg=alg, private=_new_private_key(alg, rsa_bits))
 
@@ -56,7 +56,7 @@ def _new_private_key(alg: str, rsa_bits: int) -> PrivateKey:
 
 
 def public_parts(private: PrivateKey, alg: str) -> dict[str, Any]:
-    """Say the members of a JWK that make up the public key (RFC 7518 §6, RFC 8037 §2)."""
+    """Return the members of the JWK that make up the public key (RFC 7518 §6, RFC 8037 §2)."""
     if isinstance(private, ed25519.Ed25519PrivateKey):
         raw = private.public_key().public_bytes_raw()
         return {"kty": "OKP", "crv": "Ed25519", "x": base64url(raw)}
@@ -70,7 +70,7 @@ def public_parts(private: PrivateKey, alg: str) -> dict[str, Any]:
 
 
 def signature(message: bytes, key: SigningKey, alg: str) -> bytes:
-    """Sign as JWS does (RFC 7518 §3)."""
+    """Return a JWS signature (RFC 7518 §3)."""
     private = key.private
     if isinstance(private, ed25519.Ed25519PrivateKey):
         return private.sign(message)
@@ -86,13 +86,13 @@ def signature(message: bytes, key: SigningKey, alg: str) -> bytes:
 
 
 def compact_jws(header: dict[str, Any], payload: bytes, key: SigningKey) -> str:
-    """Make a signed token in the compact form; nothing in the header or payload is checked, on purpose."""
+    """Return a signed token in the compact form; header and payload are deliberately not checked."""
     start = f"{base64url(json_bytes(header))}.{base64url(payload)}"
     return f"{start}.{base64url(signature(start.encode(), key, key.alg))}"
 
 
 def left_half_hash(value: str, alg: str) -> str:
-    """Make `at_hash` or `c_hash` (OpenID Connect Core §3.1.3.6)."""
+    """Return `at_hash` or `c_hash` of a value (OpenID Connect Core §3.1.3.6)."""
     size = "512" if alg == "EdDSA" else alg[2:]
     digest = hashes.Hash(HASHES[size])
     digest.update(value.encode())
@@ -101,15 +101,15 @@ def left_half_hash(value: str, alg: str) -> str:
 
 
 def json_bytes(value: Any) -> bytes:
-    """Write JSON without spaces."""
+    """Encode JSON without spaces."""
     return json.dumps(value, separators=(",", ":")).encode()
 
 
 def base64url(raw: bytes) -> str:
-    """Write base64url without padding."""
+    """Encode base64url without padding."""
     return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
 
 
 def base64url_integer(number: int) -> str:
-    """Write a big integer as JWK does: the fewest bytes, base64url."""
+    """Encode an integer as in a JWK: big-endian, in as few bytes as possible, base64url."""
     return base64url(number.to_bytes((number.bit_length() + 7) // 8, "big"))

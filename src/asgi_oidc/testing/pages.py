@@ -1,11 +1,11 @@
-"""The fake provider's pages: sign in, signed out, error, frames, and the page that posts itself back."""
+"""The fake provider's pages: sign in, signed out, error, logout frames, and the form that submits itself."""
 
 from collections.abc import Iterable, Sequence
 from html import escape
 
 from .accounts import Persona
 
-FRAMES_LOAD_IN = 2  # seconds; to go on ends what is still loading
+FRAMES_LOAD_IN = 2  # seconds until the page continues, which aborts frames that are still loading
 
 STYLE = """
 :root { color-scheme: light dark; --paper: #f4f3f8; --card: #fff; --ink: #1d1b26; --soft: #6a6678;
@@ -31,7 +31,7 @@ footer { margin-top: 1.25rem; font-size: .8125rem; color: var(--soft); text-alig
 
 
 def login_page(personas: Iterable[Persona], *, action: str, client_id: str, login_hint: str = "") -> str:
-    """Show one button per persona; the hinted one is first."""
+    """Return a page with one button per persona; the one that `login_hint` names is first."""
     ordered = sorted(personas, key=lambda persona: login_hint not in (persona.sub, persona.email))
     buttons = "".join(_persona_button(persona, focused=not n) for n, persona in enumerate(ordered))
     return _page(
@@ -52,7 +52,7 @@ def _persona_button(persona: Persona, *, focused: bool) -> str:
 
 
 def form_post_page(action: str, params: Sequence[tuple[str, str]]) -> str:
-    """Post the response back to the client at once (OAuth 2.0 Form Post Response Mode)."""
+    """Return a page that posts the response to the client at once (OAuth 2.0 Form Post Response Mode)."""
     fields = "".join(f'<input type="hidden" name="{escape(name)}" value="{escape(value)}">' for name, value in params)
     return _page(
         "Signing you in",
@@ -63,7 +63,7 @@ def form_post_page(action: str, params: Sequence[tuple[str, str]]) -> str:
 
 
 def frames_page(title: str, message: str, frames: Iterable[str], return_url: str | None) -> str:
-    """Say one thing while the frames load, then go on, if there is a way (Front-Channel Logout 1.0 §3)."""
+    """Return a page with a message that loads the frames, then continues to `return_url` (Front-Channel Logout §3)."""
     loading = "".join(f'<iframe hidden src="{escape(url)}"></iframe>' for url in frames)
     content = f"<p>{escape(message)}</p>{loading}"
     if return_url is None:
@@ -73,7 +73,7 @@ def frames_page(title: str, message: str, frames: Iterable[str], return_url: str
 
 
 def message_page(title: str, message: str) -> str:
-    """Say one thing to the person."""
+    """Return a page with a message."""
     return _page(title, f"<p>{escape(message)}</p>")
 
 

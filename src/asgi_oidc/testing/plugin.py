@@ -1,6 +1,6 @@
-"""Pytest fixtures for apps behind sign-in; `pytest_plugins = ["asgi_oidc.testing.plugin"]` switches them on.
+"""Pytest fixtures for apps with sign-in; `pytest_plugins = ["asgi_oidc.testing.plugin"]` enables them.
 
-`fake_provider` is a new `FakeProvider`; `oidc_browser` makes a `Browser` that knows it:
+`fake_provider` is a new `FakeProvider`; `oidc_browser` opens a `Browser` that can reach it:
 
     async def test_the_page_greets_alice(fake_provider, oidc_browser):
         client = fake_provider.http_client()
@@ -21,13 +21,13 @@ from .wire import ASGIApp
 
 @pytest.fixture
 def fake_provider() -> FakeProvider:
-    """Give a fake provider of this test's own."""
+    """Return a new fake provider for this test."""
     return FakeProvider()
 
 
 @pytest.fixture
 def oidc_browser(fake_provider: FakeProvider) -> Callable[..., Browser]:
-    """Give a function that opens a browser on an app; the provider is at its own origin."""
+    """Return a function that opens a browser for an app; the browser can reach the provider at its own origin."""
 
     def open_browser(app: ASGIApp, origin: str = "https://app.example.com", **settings: Any) -> Browser:
         others = {fake_provider.origin: fake_provider, **settings.pop("others", {})}

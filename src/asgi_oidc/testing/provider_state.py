@@ -1,4 +1,4 @@
-"""What a fake provider is set to, knows and remembers; its endpoints work on this."""
+"""The settings and the state of a fake provider, and the tokens that it makes; its endpoints use this."""
 
 import contextlib
 import secrets
@@ -25,13 +25,13 @@ class ProviderState:
     """A fake provider without its endpoints.
 
     Args:
-        issuer: Its URL; a path and an ending "/" are kept as they are. It can be set again later, for a
-            server whose port is known only once it runs.
+        issuer: Its URL; a path and a trailing "/" are kept. It can be changed later, for a server whose port
+            is known only once it runs.
         clients: Registered applications; by default `web` (with a secret) and `spa` (public).
         personas: Who can sign in; by default alice, bob, chloe and erin (200 groups).
-        clock: Gives seconds since the epoch.
-        alg: What the ID Tokens are signed with: RS256, PS256, ES256, EdDSA, ...
-        claims_in_id_token: False leaves profile and email to the userinfo endpoint, as many providers do.
+        clock: Returns seconds since the epoch.
+        alg: The signature algorithm of ID Tokens: RS256, PS256, ES256, EdDSA, ...
+        claims_in_id_token: False returns profile and email only at the userinfo endpoint, as many providers do.
         signed_userinfo: True makes the userinfo answer a signed JWT.
     """
 
@@ -50,54 +50,54 @@ class ProviderState:
             raise ValueError(f"alg {alg!r} is not one of {', '.join(ALGORITHMS)}")
         self.clients = {client.client_id: client for client in (CLIENTS if clients is None else clients)}
         self.personas = {persona.sub: persona for persona in (PERSONAS if personas is None else personas)}
-        """Who can sign in, by `sub`; what is changed here shows in the next refresh and at userinfo."""
+        """Who can sign in, by `sub`; the next refresh and userinfo call return changes made here."""
         self.clock = clock
         self.alg = alg
         self.claims_in_id_token = claims_in_id_token
         self.signed_userinfo = signed_userinfo
         self.calls: list[Call] = []
-        """Every request that came in, oldest first."""
+        """Every request received, oldest first."""
         self.faults = ActiveFaults()
         self.slow_by = 30.0
-        """Seconds that the `..._slow` faults take."""
+        """Seconds by which the `..._slow` faults delay an answer."""
         self.latency = 0.0
-        """Seconds that every answer takes."""
+        """Seconds by which every answer is delayed."""
         self.access_token_lifetime = 3600
         self.id_token_lifetime = 300
         self.refresh_token_lifetime: int | None = None
-        """Seconds; `None`: a refresh token does not expire."""
+        """Seconds; `None` if refresh tokens do not expire."""
         self.rotates_refresh_tokens = True
-        """False keeps the refresh token as it is; else each works once, and its reuse ends the whole grant."""
+        """Whether each refresh token works once, and its reuse revokes the grant; False keeps the same one."""
         self.has_spaces_in_tokens = False
-        """True puts a space into codes and refresh tokens, which may have them (RFC 6749 appendix A)."""
+        """True puts a space into codes and refresh tokens, which RFC 6749 appendix A allows."""
         self.always_refresh_tokens = False
-        """True gives refresh tokens without the scope `offline_access` too, as some providers do."""
+        """True issues refresh tokens even without the scope `offline_access`, as some providers do."""
         self.revocation_ends_session = False
-        """True ends, with one refresh token, all that the sign-in gave to that client, as Keycloak does."""
+        """True makes revoking a refresh token end all grants of the session to that client, as in Keycloak."""
         self.id_token_on_refresh = True
-        """False leaves the ID Token out of the refresh answer (OpenID Connect Core §12.2 allows it)."""
+        """False leaves the ID Token out of the refresh answer, which OpenID Connect Core §12.2 allows."""
         self.targets: Collection[str] | None = None
-        """Resources (RFC 8707) and audiences (RFC 8693) that tokens are given out for; `None` takes any."""
+        """Resources (RFC 8707) and audiences (RFC 8693) for which tokens are issued; `None` accepts any."""
         self.revoked: list[str] = []
-        """Tokens of ours that were revoked at `/revoke`, oldest first."""
+        """Tokens that were revoked at `/revoke`, oldest first."""
         self.backchannel_client: httpx.AsyncClient | None = None
-        """What posts logout tokens to the clients; one of the event loop that the provider runs in."""
+        """Posts logout tokens to the clients; it must belong to the event loop in which the provider runs."""
         self.backchannel_timeout = 5.0
-        """Seconds that a client may take to answer a logout token."""
+        """Seconds for a client to answer a logout token."""
         self.due_logouts: list[DueLogout] = []
-        """What clients have still to hear, oldest first: `/end_session` adds to it, to send it empties it."""
+        """Logout tokens still to send, oldest first: `/end_session` adds them, `send_due_logouts` removes them."""
         self.id_token_overrides: dict[str, Any] = {}
-        """Claims put into every ID Token at the very end; `...` takes a claim away."""
+        """Claims that replace those of every ID Token, after all faults; the value `...` removes a claim."""
         self.userinfo_overrides: dict[str, Any] = {}
         """The same for userinfo."""
         self.jwt_access_tokens = False
-        """True makes access tokens signed JWTs (RFC 9068) instead of opaque names."""
+        """True issues access tokens as signed JWTs (RFC 9068) instead of opaque text."""
         self.access_token_overrides: dict[str, Any] = {}
-        """The same for those."""
+        """Claims that replace those of JWT access tokens; the value `...` removes a claim."""
         self.access_token_typ: str | None = "at+jwt"
-        """`typ` in their header; `None` for none."""
+        """`typ` in the header of JWT access tokens; `None` for no `typ`."""
         self.jwks_headers: dict[str, str] = {}
-        """Further headers of the key set, `{"cache-control": "max-age=60"}` for one."""
+        """Further headers of the JWKS answer, such as `{"cache-control": "max-age=60"}`."""
         self.memory = Memory()
         self.signed_in_as: Persona | None = None
         self._number = 0
@@ -106,7 +106,7 @@ class ProviderState:
 
     @property
     def issuer(self) -> str:
-        """The issuer; to set it writes `metadata` anew."""
+        """The issuer; setting it also resets `metadata`."""
         return self._issuer
 
     @issuer.setter
@@ -114,25 +114,25 @@ class ProviderState:
         self._issuer = issuer
         self.base_path = urllib.parse.urlsplit(issuer).path.rstrip("/")
         self.metadata = metadata_of(issuer, self.alg)
-        """What discovery answers; tests may edit it."""
+        """The metadata that discovery returns; tests may change it."""
 
     @property
     def origin(self) -> str:
-        """The origin that a browser finds this provider at."""
+        """The origin of the issuer's URL."""
         split = urllib.parse.urlsplit(self._issuer)
         return f"{split.scheme}://{split.netloc}"
 
     def now(self) -> int:
-        """Read the clock."""
+        """Return the current time, in seconds since the epoch."""
         return int(self.clock())
 
     def setting(self) -> Setting:
-        """Say what a fault may know."""
+        """Return what faults need to know about this provider."""
         return Setting(self._issuer, self.now(), self.slow_by)
 
     @contextlib.contextmanager
     def fault(self, *names: str) -> Iterator[None]:
-        """Put faults in force for a while."""
+        """Activate faults for the duration of the block."""
         for name in names:
             self.faults.add(name)
         try:
@@ -141,33 +141,33 @@ class ProviderState:
             for name in names:
                 self.faults.discard(name)
 
-    # --- people
+    # --- users
 
     def sign_in_as(self, sub: str | None) -> None:
-        """Let `/authorize` answer at once for this persona; `None` shows the login page again."""
+        """Let `/authorize` sign in this persona without a login page; `None` shows the login page again."""
         self.signed_in_as = None if sub is None else self.personas[sub]
 
     def session_cookie(self, sub: str) -> str:
-        """Sign somebody in and give the `Set-Cookie` line: the browser that has it sees no login page.
+        """Sign a persona in; return the `Set-Cookie` line with which a browser sees no login page.
 
-        For many people at once: `browser.jar.receive(provider.session_cookie("user-0007"), provider.issuer)`.
+        This is useful for many users: `browser.jar.receive(provider.session_cookie("user-0007"), provider.issuer)`.
         """
         return self.remember(SignIn(self.personas[sub], self.now()))
 
     def remember(self, sign_in: SignIn) -> str:
-        """Remember a sign-in and give the `Set-Cookie` line that stands for it."""
+        """Remember a session, and return the `Set-Cookie` line for it."""
         value = secrets.token_urlsafe(24)
         self.memory.sign_ins[value] = sign_in
         secure = "; Secure" if self._issuer.startswith("https:") else ""
         return f"{COOKIE}={value}; Path={self.base_path or '/'}; HttpOnly; SameSite=Lax{secure}"
 
     def random_text(self) -> str:
-        """Make a code, or what makes a refresh token one of its kind."""
+        """Return a new random code, or the random part of a refresh token."""
         text = secrets.token_urlsafe(24)
         return f"{text} {secrets.token_urlsafe(4)}" if self.has_spaces_in_tokens else text
 
     def up_to_date(self, grant: Grant) -> Grant | None:
-        """Give the grant with its person as they are known now; `None` when they are no more."""
+        """Return the grant with the persona's current claims; `None` if the persona was removed."""
         persona = self.personas.get(grant.sign_in.persona.sub)
         return None if persona is None else replace(grant, sign_in=replace(grant.sign_in, persona=persona))
 
@@ -175,19 +175,19 @@ class ProviderState:
 
     @property
     def key(self) -> SigningKey:
-        """The key that signs now."""
+        """The current signing key."""
         return signing_key(self.alg, self._number)
 
     @property
     def published_keys(self) -> list[dict[str, Any]]:
-        """The keys that the key set shows."""
+        """The keys that the JWKS contains."""
         return [signing_key(self.alg, number).public_jwk() for number in [*self._kept_numbers, self._number]]
 
     def rotate_keys(self, *, keep_old: bool = False) -> str:
-        """Sign with a new key from now on and give its `kid`.
+        """Sign with a new key from now on; return its `kid`.
 
         Args:
-            keep_old: Whether the key set goes on showing the keys from before.
+            keep_old: Whether the JWKS keeps the old keys.
         """
         self._kept_numbers = [*self._kept_numbers, self._number] if keep_old else []
         self._number += 1
@@ -207,7 +207,7 @@ class ProviderState:
         access_token: str | None = None,
         **claims: Any,
     ) -> str:
-        """Make an ID Token by hand, with further or other claims; faults have their say."""
+        """Return an ID Token with additional or other claims, changed by the active faults."""
         sign_in = SignIn(self.personas[sub], self.now())
         grant = Grant(sign_in, client_id, ("openid", "profile", "email"), nonce=nonce)
         return self.id_token_of(grant, access_token, further=claims)
@@ -220,7 +220,7 @@ class ProviderState:
         further: Mapping[str, Any] | None = None,
         is_refreshed: bool = False,
     ) -> str:
-        """Make the ID Token of a grant; the faults of refreshed ones count for those alone."""
+        """Return the ID Token of a grant, changed by the active faults; those of a refresh only if `is_refreshed`."""
         lifetime, with_profile = self.id_token_lifetime, self.claims_in_id_token
         claims = id_token_claims(grant, now=self.now(), lifetime=lifetime, with_profile=with_profile)
         claims["iss"] = self._issuer
@@ -237,7 +237,7 @@ class ProviderState:
         return id_token
 
     def access_token_of(self, token: Token) -> str:
-        """Make the JWT access token of a grant (RFC 9068 §2.2); where no target was named, it is for the client."""
+        """Return the JWT access token of a grant (RFC 9068 §2.2); its default audience is the client."""
         grant = token.grant
         claims = {
             "iss": self._issuer,
@@ -253,5 +253,5 @@ class ProviderState:
         return self.sign(overridden(claims, self.access_token_overrides), **header)
 
     def token_info(self, token: str) -> TokenInfo:
-        """Say what an access token or a refresh token is, and whether it still counts."""
+        """Describe an access token or a refresh token, and whether it is still valid."""
         return self.memory.info(token, now=self.now())

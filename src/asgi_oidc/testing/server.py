@@ -14,7 +14,7 @@ PATIENCE = 10.0  # seconds for the server to start or stop
 
 @dataclass(frozen=True)
 class Server:
-    """A server that runs: where it listens."""
+    """The address of a running server."""
 
     url: str
     host: str
@@ -31,11 +31,11 @@ def serve(
     keyfile: str | None = None,
     **settings: Any,
 ) -> Iterator[Server]:
-    """Run an app on uvicorn in a thread while the block lasts.
+    """Serve an app with uvicorn, in a thread, for the duration of the block.
 
     Args:
-        port: 0 takes a free one.
-        certfile: With `keyfile`, the PEM files that make it https.
+        port: 0 chooses a free port.
+        certfile: With `keyfile`, the PEM files for https.
         settings: Passed on to `uvicorn.Config`.
 
     Raises:
@@ -80,7 +80,7 @@ def _listen(host: str, port: int) -> socket.socket:
 
 
 def _run(server: Any, listener: socket.socket) -> None:
-    with contextlib.suppress(SystemExit):  # uvicorn's way to say that the app did not start
+    with contextlib.suppress(SystemExit):  # uvicorn exits like this if the app does not start
         server.run(sockets=[listener])
 
 
@@ -92,4 +92,4 @@ def _wait_until_started(server: Any, thread: threading.Thread) -> None:
         if not thread.is_alive():
             break
         pause.wait(0.01)
-    raise RuntimeError("the server did not start; its log says why")
+    raise RuntimeError("the server did not start; its log has the reason")

@@ -1,4 +1,4 @@
-"""What every session store has to do, as tests: subclass it, give it a `store` fixture, and pytest runs them."""
+"""The tests that every session store must pass: subclass it, add a `store` fixture, and pytest runs them."""
 
 import secrets
 import string
@@ -7,8 +7,8 @@ from typing import Any
 
 import anyio
 
-LONG = 600.0  # seconds; no test waits that long
-AT_ONCE = 20  # callers
+LONG = 600.0  # seconds; longer than any test takes
+AT_ONCE = 20  # concurrent callers
 LARGEST = 1024 * 1024  # bytes of a value
 MAX_NAME_LENGTH = 200  # characters
 ALPHABET = string.ascii_letters + string.digits + ":_-"
@@ -22,42 +22,42 @@ class SessionStoreContract:
             def store(self):
                 return MyStore()
 
-    Every name is used once, so all tests may share one server. A `store` fixture for a store on a network enters
-    `store.running()`.
+    Every key and index is used by one test only, so all tests can share a server. The `store` fixture of a store on a
+    network should enter `store.running()`.
 
     Attributes:
-        short: a lifetime in seconds that a test waits for.
+        short: a lifetime in seconds, short enough for a test to wait for it.
     """
 
     short = 0.1
 
     async def let_pass(self, seconds: float) -> None:
-        """Let time pass for the store; one with a clock of its own moves that instead."""
+        """Wait; override it to move the clock if the store has one of its own."""
         await anyio.sleep(seconds)
 
     def name(self) -> str:
-        """Make a key, an index or a member that nobody has used."""
+        """Return a new key, index or member."""
         return f"contract:{secrets.token_urlsafe(16)}"
 
     async def is_over(self, lifetime: float) -> None:
-        """Let a lifetime pass, and a little more."""
+        """Wait until a lifetime has passed."""
         await self.let_pass(lifetime * 1.2 + 0.02)
 
     # -- get, add
 
     async def test_what_was_never_written_is_not_there(self, store: Any) -> None:
-        """An unknown session is nobody's."""
+        """An unknown session id signs no user in."""
         assert await store.get(self.name()) is None
 
     async def test_what_was_added_is_read_back(self, store: Any) -> None:
-        """As often as it is asked for."""
+        """Reading a session does not change it."""
         key = self.name()
 
         assert await store.add(key, b"one", lifetime=LONG) is True
         assert [await store.get(key), await store.get(key)] == [b"one", b"one"]
 
     async def test_add_leaves_what_is_there(self, store: Any) -> None:
-        """A lock belongs to who was first."""
+        """The first process to add a lock holds it."""
         key = self.name()
         await store.add(key, b"one", lifetime=LONG)
 
@@ -66,7 +66,7 @@ class SessionStoreContract:
         assert await store.get(key) == b"one"
 
     async def test_keys_do_not_mix(self, store: Any) -> None:
-        """Case counts, and the beginning of a key is another key."""
+        """Keys are case-sensitive, and a prefix of a key is another key."""
         key = self.name() + "a"
         others = [key[:-1], key[:-1] + "A", key + "a", key[:-1] + ":a"]
 
@@ -87,7 +87,7 @@ class SessionStoreContract:
     # -- replace
 
     async def test_replace_writes_where_the_old_value_is(self, store: Any) -> None:
-        """A session that nobody changed meanwhile."""
+        """A session that was not changed meanwhile can be updated."""
         key = self.name()
         await store.add(key, b"one", lifetime=LONG)
 
@@ -95,7 +95,7 @@ class SessionStoreContract:
         assert await store.get(key) == b"two"
 
     async def test_replace_leaves_another_value(self, store: Any) -> None:
-        """What somebody else wrote meanwhile is newer."""
+        """A value that another process wrote meanwhile is newer, and must not be overwritten."""
         key = self.name()
         await store.add(key, b"one", lifetime=LONG)
 
@@ -117,7 +117,7 @@ class SessionStoreContract:
             assert await store.get(key) is None
 
     async def test_of_callers_who_replace_at_once_one_wins(self, store: Any) -> None:
-        """No change is lost unseen."""
+        """No concurrent change is lost unnoticed."""
         key = self.name()
         await store.add(key, b"old", lifetime=LONG)
 
@@ -129,14 +129,14 @@ class SessionStoreContract:
     # -- remove
 
     async def test_remove_says_whether_something_was_there(self, store: Any) -> None:
-        """And then it is gone."""
+        """The caller learns whether it was the one that removed the value."""
         key = self.name()
         await store.add(key, b"one", lifetime=LONG)
 
         assert [await store.remove(key), await store.get(key), await store.remove(key)] == [True, None, False]
 
     async def test_remove_may_be_for_one_value_only(self, store: Any) -> None:
-        """A lock that another one holds by now stays."""
+        """A lock that another process holds meanwhile must stay."""
         key = self.name()
         await store.add(key, b"one", lifetime=LONG)
 
@@ -148,7 +148,7 @@ class SessionStoreContract:
         assert await store.get(key) is None
 
     async def test_of_callers_who_remove_at_once_one_wins(self, store: Any) -> None:
-        """What is used once is used by one."""
+        """A value that works once must be used by one caller only."""
         plain, compared = self.name(), self.name()
         await store.add(plain, b"one", lifetime=LONG)
         await store.add(compared, b"one", lifetime=LONG)
@@ -159,7 +159,7 @@ class SessionStoreContract:
         assert sorted(won) == sorted(compared_won) == [False] * (AT_ONCE - 1) + [True]
 
     async def test_what_was_removed_can_be_added_again(self, store: Any) -> None:
-        """A lock is taken many times."""
+        """The same lock is taken again and again."""
         key = self.name()
         await store.add(key, b"one", lifetime=LONG)
         await store.remove(key)
@@ -170,7 +170,7 @@ class SessionStoreContract:
     # -- lifetimes of values
 
     async def test_a_value_is_gone_when_its_lifetime_has_passed(self, store: Any) -> None:
-        """Nobody cleans up; and there is nothing left to remove."""
+        """The store itself removes expired values."""
         key, other = self.name(), self.name()
         await store.add(key, b"one", lifetime=self.short)
         await store.add(other, b"one", lifetime=LONG)
@@ -184,14 +184,14 @@ class SessionStoreContract:
         assert [await store.get(key), await store.get(other)] == [b"two", b"one"]
 
     async def test_replace_sets_the_lifetime_anew(self, store: Any) -> None:
-        """A session that is used lives on; one that ends soon ends soon."""
+        """Using a session extends it; a session that must end soon gets a shorter lifetime."""
         lengthened, shortened, lifetime = self.name(), self.name(), 5 * self.short
         await store.add(shortened, b"one", lifetime=LONG)
         began = anyio.current_time()
         await store.add(lengthened, b"one", lifetime=lifetime)
 
         while await store.replace(lengthened, b"one", b"two", lifetime=LONG) is not True:
-            assert anyio.current_time() - began > lifetime  # on a machine so slow that it had ended before: again
+            assert anyio.current_time() - began > lifetime  # on a very slow machine it had expired before: try again
             lengthened, lifetime, began = self.name(), 5 * lifetime, anyio.current_time()
             await store.add(lengthened, b"one", lifetime=lifetime)
         assert await store.replace(shortened, b"one", b"two", lifetime=self.short) is True
@@ -200,7 +200,7 @@ class SessionStoreContract:
         assert [await store.get(lengthened), await store.get(shortened)] == [b"two", None]
 
     async def test_what_was_not_written_changes_no_lifetime(self, store: Any) -> None:
-        """Who waits for a lock must not keep it locked."""
+        """A process that waits for a lock must not extend it."""
         key = self.name()
         await store.add(key, b"one", lifetime=self.short)
 
@@ -210,13 +210,13 @@ class SessionStoreContract:
         await store.remove(key, only=b"two")
         await self.is_over(self.short)
 
-        # On a machine so slow that it had ended before, `add` was right to write "two".
+        # On a very slow machine, the value had expired before, and `add` was right to write "two".
         assert await store.get(key) != b"one"
 
     # -- what values and names may be
 
     async def test_a_value_may_hold_every_byte(self, store: Any) -> None:
-        """Sealed values are no text."""
+        """Encrypted values are bytes, not text."""
         key, every, other = self.name(), bytes(range(256)), bytes(reversed(range(256)))
 
         assert await store.add(key, every, lifetime=LONG) is True
@@ -226,7 +226,7 @@ class SessionStoreContract:
         assert await store.remove(key, only=other) is True
 
     async def test_a_value_may_have_a_mebibyte(self, store: Any) -> None:
-        """And its last byte counts."""
+        """Large values are stored and compared completely, down to the last byte."""
         key, large = self.name(), secrets.token_bytes(LARGEST)
         almost = large[:-1] + bytes([large[-1] ^ 1])
 
@@ -239,7 +239,7 @@ class SessionStoreContract:
         assert await store.remove(key, only=almost) is True
 
     async def test_names_may_have_every_character_and_be_long(self, store: Any) -> None:
-        """Two long names that differ at the end are two."""
+        """Long names that differ only at the end are different."""
         name = (self.name() + ALPHABET * 4)[: MAX_NAME_LENGTH - 1]
 
         for last in "ab":
@@ -253,7 +253,7 @@ class SessionStoreContract:
     # -- indexes
 
     async def test_an_index_without_members_is_empty(self, store: Any) -> None:
-        """Nobody is signed in."""
+        """A user without sessions has an empty list."""
         index = self.name()
 
         await store.unlink(index, self.name())
@@ -261,7 +261,7 @@ class SessionStoreContract:
         assert list(await store.linked(index)) == []
 
     async def test_linked_members_are_listed(self, store: Any) -> None:
-        """Each once, in any order; nothing is dropped while there are no more than `most`."""
+        """Each member once, in any order; none is dropped while there are at most `most`."""
         index, members = self.name(), [self.name() for _ in range(3)]
 
         dropped = [await store.link(index, member, lifetime=LONG, most=3) for member in (*members, members[0])]
@@ -270,7 +270,7 @@ class SessionStoreContract:
         assert sorted(await store.linked(index)) == sorted(members)
 
     async def test_unlink_takes_one_member_out(self, store: Any) -> None:
-        """The others stay, and it may come again."""
+        """The others stay, and the member can be linked again."""
         index, one, two = self.name(), self.name(), self.name()
         for member in (one, two):
             await store.link(index, member, lifetime=LONG, most=5)
@@ -284,7 +284,7 @@ class SessionStoreContract:
         assert list(await store.linked(index)) == [one]
 
     async def test_each_member_has_a_lifetime_of_its_own(self, store: Any) -> None:
-        """A short session ends alone, whether it came first or last."""
+        """A short session expires without the others, whether it was linked first or last."""
         first, last, only = self.name(), self.name(), self.name()
         await store.link(first, "short", lifetime=self.short, most=5)
         await store.link(first, "long", lifetime=LONG, most=5)
@@ -297,7 +297,7 @@ class SessionStoreContract:
         assert [list(await store.linked(index)) for index in (first, last, only)] == [["long"], ["long"], []]
 
     async def test_a_member_that_is_linked_again_has_the_new_lifetime(self, store: Any) -> None:
-        """Longer or shorter."""
+        """The new lifetime counts, whether it is longer or shorter."""
         index = self.name()
         await store.link(index, "lengthened", lifetime=5 * self.short, most=5)
         await store.link(index, "shortened", lifetime=LONG, most=5)
@@ -309,7 +309,7 @@ class SessionStoreContract:
         assert list(await store.linked(index)) == ["lengthened"]
 
     async def test_the_members_that_would_end_first_are_dropped(self, store: Any) -> None:
-        """However they were linked, and who drops them is told."""
+        """The order of linking does not matter, and the caller gets the dropped members."""
         index = self.name()
         for member, lifetime in (("b", LONG + 20), ("a", LONG + 10), ("d", LONG + 40), ("c", LONG + 30)):
             await store.link(index, member, lifetime=lifetime, most=5)
@@ -321,7 +321,7 @@ class SessionStoreContract:
         assert sorted(await store.linked(index)) == ["e", "f"]
 
     async def test_a_new_member_may_be_the_one_that_is_dropped(self, store: Any) -> None:
-        """It would end before the others."""
+        """If the new member expires before the others, it is dropped itself."""
         index = self.name()
         await store.link(index, "long", lifetime=LONG, most=1)
 
@@ -329,7 +329,7 @@ class SessionStoreContract:
         assert list(await store.linked(index)) == ["long"]
 
     async def test_members_that_have_ended_do_not_count(self, store: Any) -> None:
-        """They are neither dropped for `most` nor told of."""
+        """Expired members neither count towards `most` nor are returned as dropped."""
         index = self.name()
         await store.link(index, "expired", lifetime=self.short, most=2)
         await self.is_over(self.short)
@@ -339,18 +339,18 @@ class SessionStoreContract:
         assert sorted(await store.linked(index)) == ["a", "b"]
 
     async def test_of_members_linked_at_once_no_more_than_most_stay(self, store: Any) -> None:
-        """And each of the others is told of once."""
+        """Each of the others is returned as dropped to exactly one caller."""
         index, most = self.name(), 5
 
-        told = await _at_once(lambda number: store.link(index, f"m{number}", lifetime=LONG + number, most=most))
+        results = await _at_once(lambda number: store.link(index, f"m{number}", lifetime=LONG + number, most=most))
 
-        dropped = [member for some in told for member in some]
+        dropped = [member for result in results for member in result]
         stayed = list(await store.linked(index))
         assert (len(stayed), len(dropped)) == (most, AT_ONCE - most)
         assert {*stayed, *dropped} == {f"m{number}" for number in range(AT_ONCE)}
 
     async def test_indexes_do_not_mix(self, store: Any) -> None:
-        """What one drops or unlinks, the other keeps."""
+        """A member that is dropped or unlinked from one index stays in the other."""
         one, two = self.name(), self.name()
         await store.link(one, "shared", lifetime=LONG, most=1)
         await store.link(two, "shared", lifetime=LONG, most=1)
@@ -361,7 +361,7 @@ class SessionStoreContract:
         assert [list(await store.linked(index)) for index in (one, two)] == [["other"], []]
 
     async def test_keys_do_not_mix_with_indexes(self, store: Any) -> None:
-        """Not even under one name."""
+        """A key and an index may have the same name."""
         name = self.name()
         await store.add(name, b"value", lifetime=LONG)
         await store.link(name, "member", lifetime=LONG, most=1)
@@ -376,7 +376,7 @@ class SessionStoreContract:
     # -- running
 
     async def test_it_works_while_the_app_runs_and_after(self, store: Any) -> None:
-        """Several apps may share a store, and one may start again."""
+        """Several apps may share a store, and an app may be started again."""
         key = self.name()
         async with store.running():
             assert await store.add(key, b"one", lifetime=LONG) is True
@@ -389,7 +389,7 @@ class SessionStoreContract:
 
 
 async def _at_once(call: Callable[[int], Awaitable[Any]]) -> list[Any]:
-    """Make many calls at once, and return what they returned in the order of their numbers."""
+    """Make concurrent calls; return their results in the order of their numbers."""
     results: dict[int, Any] = {}
 
     async def work(number: int) -> None:

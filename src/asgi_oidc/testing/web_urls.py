@@ -1,4 +1,4 @@
-"""What browsers make of URLs: resolving, origins, sites."""
+"""URLs as browsers treat them: how they are resolved, their origin and their site."""
 
 import ipaddress
 import re
@@ -6,7 +6,7 @@ import urllib.parse
 
 
 def join(base: str, url: str) -> str:
-    r"""Resolve a URL as browsers do (WHATWG URL): tabs and newlines go, `\` is `/`, slashes may repeat."""
+    r"""Resolve a URL as browsers do (WHATWG URL): remove tabs and newlines, treat `\` as `/`, merge slashes."""
     url = re.sub(r"[\t\r\n]", "", url.strip("".join(map(chr, range(33)))))
     end = min((url.find(question_mark) for question_mark in "?#" if question_mark in url), default=len(url))
     before, after = url[:end].replace("\\", "/"), url[end:]
@@ -20,7 +20,7 @@ def join(base: str, url: str) -> str:
 
 
 def origin_of(url: str) -> str:
-    """Say the origin of a URL, without the port that goes without saying."""
+    """Return the origin of a URL, without the default port."""
     split = urllib.parse.urlsplit(url)
     port = {"https": 443, "http": 80}.get(split.scheme)
     host = f"[{split.hostname}]" if ":" in (split.hostname or "") else split.hostname
@@ -28,7 +28,7 @@ def origin_of(url: str) -> str:
 
 
 def site_of(url: str) -> str:
-    """Say the site: scheme and registrable domain, taken as the last two labels."""
+    """Return the site of a URL: scheme and registrable domain, here the last two labels of the host."""
     split = urllib.parse.urlsplit(url)
     host = split.hostname or ""
     domain = host if is_ip_address(host) else ".".join(host.split(".")[-2:])
@@ -36,7 +36,7 @@ def site_of(url: str) -> str:
 
 
 def is_trustworthy(url: str) -> bool:
-    """Say whether browsers send Fetch Metadata there: https, or this very machine."""
+    """Whether browsers send Fetch Metadata to this URL: with https, or on loopback."""
     split = urllib.parse.urlsplit(url)
     host = split.hostname or ""
     is_loopback = host in ("localhost", "::1") or host.endswith(".localhost") or host.startswith("127.")
@@ -44,7 +44,7 @@ def is_trustworthy(url: str) -> bool:
 
 
 def is_ip_address(host: str) -> bool:
-    """Say whether a host is an address and no name."""
+    """Whether a host is an IP address, not a name."""
     try:
         ipaddress.ip_address(host.strip("[]"))
     except ValueError:

@@ -1,4 +1,4 @@
-"""What goes over the fake provider's wire: one ASGI request read, one answer sent."""
+"""Reads the fake provider's ASGI requests, and sends its answers."""
 
 import json
 import urllib.parse
@@ -14,12 +14,12 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-MAX_BODY = 1_000_000  # bytes; a fake needs no more, and a runaway test should not fill the memory
+MAX_BODY = 1_000_000  # bytes; enough for tests, and a runaway test cannot exhaust the memory
 
 
 @dataclass(frozen=True)
 class Call:
-    """One request that the fake provider got, as it came."""
+    """A request that the fake provider has received."""
 
     method: str
     path: str
@@ -29,26 +29,26 @@ class Call:
 
     @property
     def form(self) -> dict[str, str]:
-        """The form in the body; of a doubled name the last value."""
+        """The fields of the form in the body; of a repeated name, the last value."""
         if not self.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
             return {}
         return dict(urllib.parse.parse_qsl(self.body.decode("latin-1"), keep_blank_values=True))
 
     @property
     def params(self) -> dict[str, str]:
-        """The query; of a doubled name the last value."""
+        """The parameters of the query; of a repeated name, the last value."""
         return dict(self.query)
 
     @property
     def cookies(self) -> dict[str, str]:
-        """The cookies sent."""
+        """The cookies of the request."""
         pairs = (pair.strip().partition("=") for pair in self.headers.get("cookie", "").split(";"))
         return {name: value for name, _, value in pairs if name}
 
 
 @dataclass(frozen=True)
 class Answer:
-    """One response of the fake provider, before it is sent."""
+    """An answer of the fake provider, before it is sent."""
 
     status: int
     body: bytes = b""
@@ -57,13 +57,13 @@ class Answer:
     """Seconds to wait before anything is sent."""
 
     def having(self, **headers: str) -> "Answer":
-        """Give the same answer with these headers (`content_type="..."`) set."""
+        """Return the same answer with these headers set: `content_type="..."`."""
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         return replace(self, headers={**self.headers, **named})
 
 
 def json_answer(value: Any, status: int = 200) -> Answer:
-    """Answer JSON that no cache may keep."""
+    """Return a JSON answer that caches must not store."""
     return Answer(
         status,
         json.dumps(value).encode(),
@@ -72,22 +72,22 @@ def json_answer(value: Any, status: int = 200) -> Answer:
 
 
 def html_answer(page: str, status: int = 200) -> Answer:
-    """Answer a page that no cache may keep."""
+    """Return an HTML page that caches must not store."""
     return Answer(status, page.encode(), {"content-type": "text/html; charset=utf-8", "cache-control": "no-store"})
 
 
 def redirect_answer(url: str) -> Answer:
-    """Send the browser elsewhere, always with GET (RFC 9700 §4.12)."""
+    """Return a redirect, which the browser always follows with GET (RFC 9700 §4.12)."""
     return Answer(303, b"", {"location": url, "cache-control": "no-store"})
 
 
 def error_answer(error: str, description: str, status: int = 400) -> Answer:
-    """Answer an OAuth error (RFC 6749 §5.2)."""
+    """Return an OAuth error (RFC 6749 §5.2)."""
     return json_answer({"error": error, "error_description": description}, status)
 
 
 async def read_call(scope: Scope, receive: Receive) -> Call:
-    """Read one whole request from the ASGI server."""
+    """Read a complete request from the ASGI server."""
     body = b""
     more = True
     while more and len(body) <= MAX_BODY:
@@ -99,7 +99,7 @@ async def read_call(scope: Scope, receive: Receive) -> Call:
 
 
 async def send_answer(answer: Answer, send: Send) -> None:
-    """Send one answer to the ASGI server."""
+    """Send an answer to the ASGI server."""
     headers = {"content-length": str(len(answer.body)), **answer.headers}
     raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
     await send({"type": "http.response.start", "status": answer.status, "headers": raw})
@@ -107,7 +107,7 @@ async def send_answer(answer: Answer, send: Send) -> None:
 
 
 async def answer_lifespan(receive: Receive, send: Send) -> None:
-    """Start and stop when the server says so; there is nothing to do for either."""
+    """Complete start-up and shutdown; there is nothing to do for either."""
     while True:
         message = await receive()
         await send({"type": f"{message['type']}.complete"})

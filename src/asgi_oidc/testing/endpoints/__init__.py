@@ -1,4 +1,4 @@
-"""The endpoints of the fake provider, a file each, and at which path each one is found."""
+"""The endpoints of the fake provider, one file each, and their paths."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -16,19 +16,19 @@ from .userinfo import userinfo
 
 @dataclass(frozen=True)
 class Endpoint:
-    """One thing that can be asked of the provider."""
+    """One endpoint of the provider."""
 
     name: str
     handle: Callable[[ProviderLogout, Call], Answer]
 
 
 def discovery(provider: ProviderState, _call: Call) -> Answer:
-    """Show the metadata (OpenID Connect Discovery §4)."""
+    """Return the metadata (OpenID Connect Discovery §4)."""
     return json_answer(provider.metadata)
 
 
 def jwks(provider: ProviderState, _call: Call) -> Answer:
-    """Show the keys (RFC 7517 §5)."""
+    """Return the keys (RFC 7517 §5)."""
     answer = Answer(200, json_bytes({"keys": provider.published_keys}), {"content-type": "application/json"})
     return replace(answer, headers={**answer.headers, **provider.jwks_headers})
 
@@ -49,15 +49,15 @@ NAMES = {endpoint.name for endpoint in ENDPOINTS.values()} | set(GRANT_NAMES.val
 
 
 def endpoint_at(call: Call, base_path: str) -> Endpoint | None:
-    """Find what a call asks for; `base_path` is the path of the issuer."""
+    """Return the endpoint of a call; `base_path` is the path of the issuer."""
     if not call.path.startswith(base_path + "/"):
         return None
     return ENDPOINTS.get((call.method, call.path[len(base_path) :]))
 
 
 def names_of(endpoint: Endpoint | None, call: Call) -> tuple[str, ...]:
-    """Name what a call asks for: the endpoint and, at the token endpoint, what is wanted there."""
+    """Return the names of a call for `hold` and faults: the endpoint and, at the token endpoint, the grant."""
     if endpoint is None:
         return ()
-    wanted = GRANT_NAMES.get(call.form.get("grant_type", "")) if endpoint.name == "token" else None
-    return (endpoint.name, wanted) if wanted else (endpoint.name,)
+    grant_name = GRANT_NAMES.get(call.form.get("grant_type", "")) if endpoint.name == "token" else None
+    return (endpoint.name, grant_name) if grant_name else (endpoint.name,)

@@ -3,7 +3,7 @@
 import urllib.parse
 
 from .. import faults as fault_tables
-from ..authorization import why_not_even_redirect, why_refused, with_query
+from ..authorization import why_not_redirected, why_refused, with_query
 from ..faults import Params
 from ..grants import Grant, SignIn
 from ..pages import form_post_page, login_page, message_page
@@ -16,15 +16,15 @@ def authorize(provider: ProviderState, call: Call) -> Answer:
     """Show the login page, or send the browser back with a code or an error."""
     params = call.params
     client = provider.clients.get(params.get("client_id", ""))
-    wrong = why_not_even_redirect(client, call)
-    if client is None or wrong:
-        return html_answer(message_page("This login cannot go on", wrong), 400)
+    problem = why_not_redirected(client, call)
+    if client is None or problem:
+        return html_answer(message_page("This login cannot continue", problem), 400)
     error = why_refused(params) or _why_no_target(provider, call)
     if error:
         return _respond(provider, params, [("error", error[0]), ("error_description", error[1])])
     if call.form.get("cancel"):
         return _respond(provider, params, [("error", "access_denied")])
-    sign_in = _who_signs_in(provider, call)
+    sign_in = _current_sign_in(provider, call)
     if sign_in is not None:
         return _give_code(provider, call, sign_in)
     if params.get("prompt") == "none":
@@ -39,20 +39,20 @@ def authorize(provider: ProviderState, call: Call) -> Answer:
 
 
 def _why_no_target(provider: ProviderState, call: Call) -> tuple[str, str] | None:
-    wrong = why_no_resource(named_in_query(call, "resource"), provider.targets)
-    return ("invalid_target", wrong) if wrong else None
+    problem = why_no_resource(named_in_query(call, "resource"), provider.targets)
+    return ("invalid_target", problem) if problem else None
 
 
-def _who_signs_in(provider: ProviderState, call: Call) -> SignIn | None:
+def _current_sign_in(provider: ProviderState, call: Call) -> SignIn | None:
     picked = provider.personas.get(call.form.get("sub", "")) or provider.signed_in_as
     if picked is not None:
         return SignIn(picked, provider.now())
-    known = provider.memory.sign_ins.get(call.cookies.get(COOKIE, ""))
-    if known is None or call.params.get("prompt") in ("login", "select_account"):
+    remembered = provider.memory.sign_ins.get(call.cookies.get(COOKIE, ""))
+    if remembered is None or call.params.get("prompt") in ("login", "select_account"):
         return None
     max_age = call.params.get("max_age", "")
-    is_fresh = not max_age.isdigit() or provider.now() - known.auth_time <= int(max_age)
-    return known if is_fresh else None
+    is_fresh = not max_age.isdigit() or provider.now() - remembered.auth_time <= int(max_age)
+    return remembered if is_fresh else None
 
 
 def _give_code(provider: ProviderState, call: Call, sign_in: SignIn) -> Answer:

@@ -1,16 +1,16 @@
 """The fake revocation endpoint: RFC 7009."""
 
-from ..client_authentication import authenticated_client, who_are_you
+from ..client_authentication import authenticated_client, authentication_failed
 from ..grants import Grant, Memory
 from ..provider_state import ProviderState
 from ..wire import Answer, Call, error_answer
 
 
 def revoke(provider: ProviderState, call: Call) -> Answer:
-    """End the grant of a token, and so all its tokens; a token that is not known is not an error (§2.2)."""
+    """Revoke the grant of a token, and so all its tokens; an unknown token is not an error (§2.2)."""
     client = authenticated_client(provider.clients, call)
     if client is None:
-        return who_are_you()
+        return authentication_failed()
     token = call.form.get("token")
     if not token:
         return error_answer("invalid_request", "token is missing")
@@ -27,6 +27,6 @@ def revoke(provider: ProviderState, call: Call) -> Answer:
 
 
 def _grant_of(memory: Memory, token: str) -> Grant | None:
-    """Find what a token came from, also when it is used up: a logout may come with the token before a refresh."""
+    """Return the grant of a token, even of a used one: a logout may send the refresh token from before a refresh."""
     known = memory.refresh_tokens.get(token) or memory.access_tokens.get(token)
     return known.grant if known else None

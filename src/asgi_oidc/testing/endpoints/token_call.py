@@ -7,14 +7,14 @@ from typing import Any
 
 from .. import faults as fault_tables
 from ..accounts import Client
-from ..client_authentication import authenticated_client, who_are_you
+from ..client_authentication import authenticated_client, authentication_failed
 from ..grants import CODE_LIFETIME, Grant, Token
 from ..provider_state import ProviderState
 from ..targets import named_in_form, why_no_resource, why_not_granted
 from ..wire import Answer, Call, error_answer, json_answer
 from .token_exchange import TOKEN_EXCHANGE, exchange_token, new_access_token
 
-# How holds and faults name what is asked of the token endpoint.
+# The names of the token endpoint's grants in `FakeProvider.hold` and in faults.
 GRANT_NAMES = {
     "authorization_code": "code_exchange",
     "refresh_token": "refresh",
@@ -23,19 +23,19 @@ GRANT_NAMES = {
 
 
 def token(provider: ProviderState, call: Call) -> Answer:
-    """Give tokens for a code, a refresh token or an access token."""
+    """Issue tokens for a code, a refresh token or an access token."""
     client = authenticated_client(provider.clients, call)
     if client is None:
-        return who_are_you()
+        return authentication_failed()
     handlers = {"authorization_code": _exchange_code, "refresh_token": _refresh, TOKEN_EXCHANGE: exchange_token}
     handle = handlers.get(call.form.get("grant_type", ""))
     if handle is None:
-        return error_answer("unsupported_grant_type", f"one of {', '.join(handlers)}")
+        return error_answer("unsupported_grant_type", f"grant_type must be one of {', '.join(handlers)}")
     return handle(provider, call, client)
 
 
 def challenge_of(code_verifier: str) -> str:
-    """Make the S256 challenge of a verifier (RFC 7636 §4.2)."""
+    """Return the S256 challenge of a verifier (RFC 7636 §4.2)."""
     digest = hashlib.sha256(code_verifier.encode()).digest()
     return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 
@@ -49,17 +49,17 @@ def _exchange_code(provider: ProviderState, call: Call, client: Client) -> Answe
         return error_answer("invalid_grant", "the code was used before; its tokens are revoked")
     grant = memory.codes.pop(code, None)
     if grant is None or grant.client_id != client.client_id:
-        return error_answer("invalid_grant", "no such code")
+        return error_answer("invalid_grant", "the code is unknown")
     memory.used[code] = grant
     if provider.now() - grant.made_at > CODE_LIFETIME:
         return error_answer("invalid_grant", "the code has expired")
     if form.get("redirect_uri") != grant.redirect_uri:
-        return error_answer("invalid_grant", "redirect_uri is not the one of the login")
+        return error_answer("invalid_grant", "redirect_uri is not that of the login")
     if challenge_of(form.get("code_verifier", "")) != grant.code_challenge:
-        return error_answer("invalid_grant", "code_verifier does not fit")
-    wrong = _why_no_target(provider, call, grant)
-    if wrong:
-        return error_answer("invalid_target", wrong)
+        return error_answer("invalid_grant", "code_verifier does not match the code_challenge")
+    problem = _why_no_target(provider, call, grant)
+    if problem:
+        return error_answer("invalid_target", problem)
     members = _tokens(provider, grant, named_in_form(call, "resource"))
     if "offline_access" in grant.scopes or provider.always_refresh_tokens:
         members["refresh_token"] = _new_refresh_token(provider, grant)
@@ -72,17 +72,17 @@ def _refresh(provider: ProviderState, call: Call, client: Client) -> Answer:
     stolen = memory.used.get(name)
     if stolen is not None:
         memory.revoke(stolen)
-        return error_answer("invalid_grant", "the refresh token was used before; all are revoked")
+        return error_answer("invalid_grant", "the refresh token was used before; all tokens of its grant are revoked")
     kept = memory.live_refresh_token(name, now=provider.now())
     grant = provider.up_to_date(kept.grant) if kept else None
     if grant is None or grant.client_id != client.client_id:
-        return error_answer("invalid_grant", "no such refresh token")
+        return error_answer("invalid_grant", "the refresh token is unknown")
     scopes = tuple(call.form.get("scope", "").split()) or grant.scopes
     if not set(scopes) <= set(grant.scopes):
-        return error_answer("invalid_scope", "the login granted less")
-    wrong = _why_no_target(provider, call, grant)
-    if wrong:
-        return error_answer("invalid_target", wrong)
+        return error_answer("invalid_scope", "the login granted fewer scopes")
+    problem = _why_no_target(provider, call, grant)
+    if problem:
+        return error_answer("invalid_target", problem)
     narrowed = replace(grant, nonce=None, scopes=scopes)
     members = _tokens(provider, narrowed, named_in_form(call, "resource"), is_refreshed=True)
     if provider.rotates_refresh_tokens:
@@ -100,7 +100,7 @@ def _why_no_target(provider: ProviderState, call: Call, grant: Grant) -> str:
 def _tokens(
     provider: ProviderState, grant: Grant, resources: tuple[str, ...], *, is_refreshed: bool = False
 ) -> dict[str, Any]:
-    """Make what every answer has: the access token and, with `openid`, the ID Token."""
+    """Return the members that every token answer has: the access token and, with `openid`, the ID Token."""
     access_token = new_access_token(provider, Token(grant, grant.scopes, resources or grant.resources))
     members: dict[str, Any] = {
         "access_token": access_token,

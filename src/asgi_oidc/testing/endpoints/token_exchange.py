@@ -1,4 +1,4 @@
-"""A token for another API in exchange for one of ours: RFC 8693 §2, and access tokens as such."""
+"""Token exchange at the fake token endpoint (RFC 8693 §2), and how access tokens are issued."""
 
 import secrets
 from dataclasses import replace
@@ -16,19 +16,19 @@ ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"
 
 
 def exchange_token(provider: ProviderState, call: Call, client: Client) -> Answer:
-    """Give an access token for the audiences and resources named, with the scopes asked for."""
+    """Issue an access token for the named audiences and resources, with the requested scopes."""
     form = call.form
     if form.get("subject_token_type") != ACCESS_TOKEN:
-        return error_answer("invalid_request", f"subject_token_type is {ACCESS_TOKEN}")
+        return error_answer("invalid_request", f"subject_token_type must be {ACCESS_TOKEN}")
     if form.get("requested_token_type", ACCESS_TOKEN) != ACCESS_TOKEN or "actor_token" in form:
-        return error_answer("invalid_request", "an access token is all that there is, and nobody acts for another")
+        return error_answer("invalid_request", "only access tokens are issued, and actor_token is not supported")
     subject = provider.memory.live_access_token(form.get("subject_token", ""), now=provider.now())
     if subject is None or subject.grant.client_id != client.client_id:
-        return error_answer("invalid_request", "no such subject_token")  # RFC 8693 §2.2.2: not invalid_grant
+        return error_answer("invalid_request", "the subject_token is unknown")  # RFC 8693 §2.2.2: not invalid_grant
     audiences, resources = named_in_form(call, "audience"), named_in_form(call, "resource")
-    wrong = why_no_resource(resources, provider.targets) or why_not_known(audiences, provider.targets)
-    if wrong:
-        return error_answer("invalid_target", wrong)
+    problem = why_no_resource(resources, provider.targets) or why_not_known(audiences, provider.targets)
+    if problem:
+        return error_answer("invalid_target", problem)
     scopes = tuple(form.get("scope", "").split()) or subject.scopes
     exchanged = replace(subject, scopes=scopes, audience=(*audiences, *resources) or subject.audience)
     members: dict[str, Any] = {
@@ -42,7 +42,7 @@ def exchange_token(provider: ProviderState, call: Call, client: Client) -> Answe
 
 
 def new_access_token(provider: ProviderState, token: Token) -> str:
-    """Give out an access token that expires when the provider's setting says."""
+    """Issue an access token with the lifetime of the provider's setting."""
     name = provider.access_token_of(token) if provider.jwt_access_tokens else "at-" + secrets.token_urlsafe(24)
     expires_at = provider.now() + provider.access_token_lifetime
     provider.memory.access_tokens[name] = replace(token, expires_at=expires_at)

@@ -7,12 +7,12 @@ from ..wire import Answer, Call, error_answer, json_answer
 
 
 def userinfo(provider: ProviderState, call: Call) -> Answer:
-    """Say what is known now of the person of an access token."""
+    """Return the current claims of the user whom an access token is for."""
     scheme, _, name = call.headers.get("authorization", "").partition(" ")
     token = provider.memory.live_access_token(name, now=provider.now())
     grant = provider.up_to_date(token.grant) if token else None
     if scheme.lower() != "bearer" or token is None or grant is None:
-        refusal = error_answer("invalid_token", "no such access token", 401)
+        refusal = error_answer("invalid_token", "the access token is unknown or has expired", 401)
         return refusal.having(www_authenticate='Bearer error="invalid_token"')
     persona = grant.sign_in.persona
     claims = {"sub": persona.sub, **persona.claims_for(token.scopes)}

@@ -1,8 +1,8 @@
-"""What a provider can do wrong, by name: each fault is one small function, documented by its docstring.
+"""What a provider can do wrong: each fault has a name, and is a small function that its docstring describes.
 
-A fault hooks in at one place: an endpoint's answer, the members of the token answer, the claims of the ID Token or
-the logout token, the way it is signed, the userinfo claims, or the parameters that come back to the callback. Those of
-a refresh spare the code exchange. `FAULTS` lists all.
+A fault changes one thing: an endpoint's answer, the members of the token answer, the claims of the ID Token or the
+logout token, their signature, the userinfo claims, or the parameters of the callback. Faults of a refresh do not affect
+the code exchange. `FAULTS` lists all.
 """
 
 from . import answers, id_token, logout_token, metadata, refresh

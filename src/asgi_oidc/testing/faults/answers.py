@@ -16,7 +16,7 @@ from .registry import (
     Setting,
     answer_of,
     instead_of,
-    named_in,
+    registered_in,
     with_members,
     without,
 )
@@ -36,13 +36,13 @@ def token_html(_answer: Answer, _setting: Setting) -> Answer:
 
 @answer_of("token")
 def token_not_json(answer: Answer, _setting: Setting) -> Answer:
-    """The answer says JSON and is cut off in the middle."""
+    """The answer has the type JSON, but is cut off in the middle."""
     return replace(answer, body=b'{"access_token": "abc", "id_tok')
 
 
 @answer_of("token")
 def token_json_array(answer: Answer, _setting: Setting) -> Answer:
-    """The answer is JSON but no object."""
+    """The answer is JSON, but not an object."""
     return replace(answer, body=b'["access_token", "id_token"]')
 
 
@@ -54,7 +54,7 @@ def token_oauth_error(_answer: Answer, _setting: Setting) -> Answer:
 
 @answer_of("token")
 def token_invalid_client(_answer: Answer, _setting: Setting) -> Answer:
-    """The token endpoint refuses the client: a wrong secret."""
+    """The token endpoint refuses the client, as if its secret were wrong."""
     return error_answer("invalid_client", "unknown client", 401).having(www_authenticate="Basic")
 
 
@@ -72,19 +72,19 @@ def token_slow(answer: Answer, setting: Setting) -> Answer:
 
 @answer_of("token")
 def token_huge(answer: Answer, _setting: Setting) -> Answer:
-    """The answer is good JSON of 8 MB."""
+    """The answer is valid JSON of 8 MB."""
     return with_members(answer, padding="x" * 8_000_000)
 
 
 @answer_of("token")
 def token_gzip_bomb(answer: Answer, _setting: Setting) -> Answer:
-    """The answer is 1 kB that unpacks to 512 MB, packed twice."""
+    """The answer is 1 kB that decompresses to 512 MB, compressed twice."""
     return replace(answer, body=gzip_bomb()).having(content_encoding="gzip, gzip")
 
 
 @answer_of("token")
 def token_gzip(answer: Answer, _setting: Setting) -> Answer:
-    """The answer is packed although nobody asked for it."""
+    """The answer is compressed, although the call did not accept that."""
     return replace(answer, body=gzip.compress(answer.body)).having(content_encoding="gzip")
 
 
@@ -94,33 +94,33 @@ def token_deep_json(answer: Answer, _setting: Setting) -> Answer:
     return replace(answer, body=b'{"a":' + b"[" * 100_000 + b"]" * 100_000 + b"}")
 
 
-@named_in(TOKEN_MEMBERS)
+@registered_in(TOKEN_MEMBERS)
 def token_no_id_token(members: Claims, _setting: Setting) -> Claims:
-    """No ID Token comes with the access token."""
+    """The token answer has no ID Token."""
     return without(members, "id_token")
 
 
-@named_in(TOKEN_MEMBERS)
+@registered_in(TOKEN_MEMBERS)
 def token_no_access_token(members: Claims, _setting: Setting) -> Claims:
-    """No access token comes with the ID Token."""
+    """The token answer has no access token."""
     return without(members, "access_token")
 
 
-@named_in(TOKEN_MEMBERS)
+@registered_in(TOKEN_MEMBERS)
 def token_type_dpop(members: Claims, _setting: Setting) -> Claims:
-    """The access token is of a type that was not asked for."""
+    """The access token is of a type that was not requested."""
     return members | {"token_type": "DPoP"}
 
 
-@named_in(TOKEN_MEMBERS)
+@registered_in(TOKEN_MEMBERS)
 def token_wrong_types(members: Claims, _setting: Setting) -> Claims:
     """Members of the answer have the wrong JSON type."""
     return members | {"id_token": {"a": 1}, "access_token": 7}
 
 
-@named_in(TOKEN_MEMBERS)
+@registered_in(TOKEN_MEMBERS)
 def token_expires_in_text(members: Claims, _setting: Setting) -> Claims:
-    """`expires_in` is a number in quotes, as some providers send it."""
+    """`expires_in` is a number in quotes, as some providers send it. Clients should accept it."""
     return members | {"expires_in": str(members["expires_in"])}
 
 
@@ -155,21 +155,21 @@ def userinfo_not_json(answer: Answer, _setting: Setting) -> Answer:
     return replace(answer, body=answer.body[: len(answer.body) // 2])
 
 
-@named_in(USERINFO_CLAIMS)
+@registered_in(USERINFO_CLAIMS)
 def userinfo_wrong_sub(claims: Claims, _setting: Setting) -> Claims:
-    """The claims are about somebody else (OpenID Connect Core §5.3.2)."""
+    """The claims are about another user (OpenID Connect Core §5.3.2)."""
     return claims | {"sub": "admin"}
 
 
-@named_in(USERINFO_CLAIMS)
+@registered_in(USERINFO_CLAIMS)
 def userinfo_no_sub(claims: Claims, _setting: Setting) -> Claims:
-    """The claims do not say about whom they are."""
+    """The claims have no `sub`."""
     return without(claims, "sub")
 
 
-@named_in(USERINFO_CLAIMS)
+@registered_in(USERINFO_CLAIMS)
 def userinfo_overwrites_protocol_claims(claims: Claims, setting: Setting) -> Claims:
-    """The claims bring their own issuer, expiry, authentication time and more."""
+    """The claims contain another issuer, expiry, authentication time and more."""
     never = setting.now + 10**9
     return claims | {
         "iss": "https://someone-else.example.com",
@@ -187,80 +187,80 @@ def userinfo_overwrites_protocol_claims(claims: Claims, setting: Setting) -> Cla
     }
 
 
-@named_in(CALLBACK_PARAMS)
+@registered_in(CALLBACK_PARAMS)
 def callback_no_iss(params: Params, _setting: Setting) -> Params:
     """`iss` is missing although the metadata promises it (RFC 9207)."""
     return [pair for pair in params if pair[0] != "iss"]
 
 
-@named_in(CALLBACK_PARAMS)
+@registered_in(CALLBACK_PARAMS)
 def callback_wrong_iss(params: Params, _setting: Setting) -> Params:
-    """`iss` is another provider: a mix-up (RFC 9207)."""
+    """`iss` is another provider: a mix-up attack (RFC 9207)."""
     return [*callback_no_iss(params, _setting), ("iss", "https://someone-else.example.com")]
 
 
-@named_in(CALLBACK_PARAMS)
+@registered_in(CALLBACK_PARAMS)
 def callback_error_access_denied(params: Params, _setting: Setting) -> Params:
     """The login ends in `access_denied`, with a text that looks like markup."""
     kept = [pair for pair in params if pair[0] != "code"]
     return [("error", "access_denied"), ("error_description", "<b>call +1-800-PHISHING</b>"), *kept]
 
 
-@named_in(CALLBACK_PARAMS)
+@registered_in(CALLBACK_PARAMS)
 def callback_error_server_error(params: Params, _setting: Setting) -> Params:
     """The login ends in `server_error`."""
     return [("error", "server_error"), *(pair for pair in params if pair[0] != "code")]
 
 
-@named_in(CALLBACK_PARAMS)
+@registered_in(CALLBACK_PARAMS)
 def callback_error_and_code(params: Params, _setting: Setting) -> Params:
-    """An error and a code come together."""
+    """The callback has both an error and a code."""
     return [("error", "access_denied"), *params]
 
 
-@named_in(CALLBACK_PARAMS)
+@registered_in(CALLBACK_PARAMS)
 def callback_no_state(params: Params, _setting: Setting) -> Params:
-    """`state` does not come back."""
+    """The callback has no `state`."""
     return [pair for pair in params if pair[0] != "state"]
 
 
-@named_in(CALLBACK_PARAMS)
+@registered_in(CALLBACK_PARAMS)
 def callback_wrong_state(params: Params, _setting: Setting) -> Params:
-    """`state` of another login comes back."""
+    """The callback has the `state` of another login."""
     return [*callback_no_state(params, _setting), ("state", "state-of-another-login")]
 
 
-@named_in(CALLBACK_PARAMS)
+@registered_in(CALLBACK_PARAMS)
 def callback_no_code(params: Params, _setting: Setting) -> Params:
-    """Neither a code nor an error comes back."""
+    """The callback has neither a code nor an error."""
     return [pair for pair in params if pair[0] != "code"]
 
 
-@named_in(CALLBACK_PARAMS)
+@registered_in(CALLBACK_PARAMS)
 def callback_double_code(params: Params, _setting: Setting) -> Params:
-    """`code` comes twice."""
+    """The callback has `code` twice."""
     return [("code", "a-planted-code"), *params]
 
 
-@named_in(CALLBACK_PARAMS)
+@registered_in(CALLBACK_PARAMS)
 def callback_double_state(params: Params, _setting: Setting) -> Params:
-    """`state` comes twice."""
+    """The callback has `state` twice."""
     return [("state", "a-planted-state"), *params]
 
 
-@named_in(CALLBACK_PARAMS)
+@registered_in(CALLBACK_PARAMS)
 def callback_unknown_params(params: Params, _setting: Setting) -> Params:
-    """Parameters that nobody knows come along; they must not matter."""
+    """The callback has unknown parameters, which clients must ignore."""
     return [*params, ("session_state", "abc.def"), ("authuser", "0"), ("prompt", "consent")]
 
 
 @functools.cache
 def gzip_bomb(unpacked_size: int = 512 * 1024 * 1024) -> bytes:
-    """Make spaces of that size, packed twice, without ever holding them: one packed megabyte, repeated."""
+    """Return that many spaces, compressed twice; made without holding them, by repeating one compressed megabyte."""
     chunk = b" " * (1024 * 1024)
     count = unpacked_size // len(chunk)
     packer = zlib.compressobj(9, wbits=-15)
-    packed = packer.compress(chunk) + packer.flush(zlib.Z_FULL_FLUSH)  # stands alone, so it can be repeated
+    packed = packer.compress(chunk) + packer.flush(zlib.Z_FULL_FLUSH)  # a full flush, so that it can be repeated
     checksum = functools.reduce(lambda so_far, _: zlib.crc32(chunk, so_far), range(count), 0)
     end = packer.flush() + struct.pack("<II", checksum, count * len(chunk))
     start = b"\x1f\x8b\x08" + bytes(5) + b"\x02\xff"

@@ -1,4 +1,4 @@
-"""Faults of the discovery document and of the key set."""
+"""Faults of the metadata (the discovery document) and of the JWKS."""
 
 import json
 from dataclasses import replace
@@ -11,73 +11,73 @@ from .registry import Setting, answer_of, with_members
 
 @answer_of("discovery")
 def discovery_down(_answer: Answer, _setting: Setting) -> Answer:
-    """The discovery document answers 503."""
+    """The discovery endpoint answers 503."""
     return Answer(503, b"down for maintenance", {"content-type": "text/plain"})
 
 
 @answer_of("discovery")
 def discovery_issuer_mismatch(answer: Answer, _setting: Setting) -> Answer:
-    """The document names another issuer than the one asked (mix-up, or a wrong setting)."""
+    """The metadata names another issuer: a mix-up attack, or a wrong setting."""
     return with_members(answer, issuer="https://someone-else.example.com")
 
 
 @answer_of("discovery")
 def discovery_html(_answer: Answer, _setting: Setting) -> Answer:
-    """A web page with status 200 stands where the document should be."""
+    """The discovery endpoint answers a web page with status 200."""
     return html_answer("<!doctype html><title>Welcome</title><p>Please sign in to the network.")
 
 
 @answer_of("discovery")
 def discovery_redirect(_answer: Answer, setting: Setting) -> Answer:
-    """The document is a redirect to another place."""
+    """The discovery endpoint answers a redirect."""
     return redirect_answer(f"{setting.issuer}/elsewhere/openid-configuration")
 
 
 @answer_of("discovery")
 def discovery_endpoints_plain_http(answer: Answer, _setting: Setting) -> Answer:
-    """The document sends tokens over plain http to a foreign host."""
+    """The token endpoint in the metadata is a plain http URL."""
     return with_members(answer, token_endpoint="http://id.example.com/token")
 
 
 @answer_of("discovery")
 def discovery_members_of_wrong_type(answer: Answer, _setting: Setting) -> Answer:
-    """Members that should be text or lists are numbers and objects."""
+    """Members of the metadata that should be text or lists are numbers and objects."""
     return with_members(answer, token_endpoint=7, response_types_supported={}, jwks_uri=None)
 
 
 @answer_of("discovery")
 def discovery_slow(answer: Answer, setting: Setting) -> Answer:
-    """The document takes `provider.slow_by` seconds."""
+    """The discovery endpoint takes `provider.slow_by` seconds."""
     return replace(answer, delay=setting.slow_by)
 
 
 @answer_of("jwks")
 def jwks_down(_answer: Answer, _setting: Setting) -> Answer:
-    """The key set answers 503."""
+    """The JWKS endpoint answers 503."""
     return Answer(503, b"down for maintenance", {"content-type": "text/plain"})
 
 
 @answer_of("jwks")
 def jwks_html(_answer: Answer, _setting: Setting) -> Answer:
-    """A web page with status 200 stands where the key set should be."""
+    """The JWKS endpoint answers a web page with status 200."""
     return html_answer("<!doctype html><title>Welcome</title>")
 
 
 @answer_of("jwks")
 def jwks_empty(_answer: Answer, _setting: Setting) -> Answer:
-    """The key set holds no key."""
+    """The JWKS has no keys."""
     return json_answer({"keys": []})
 
 
 @answer_of("jwks")
 def jwks_slow(answer: Answer, setting: Setting) -> Answer:
-    """The key set takes `provider.slow_by` seconds."""
+    """The JWKS endpoint takes `provider.slow_by` seconds."""
     return replace(answer, delay=setting.slow_by)
 
 
 @answer_of("jwks")
 def jwks_junk_keys(answer: Answer, _setting: Setting) -> Answer:
-    """Keys that nobody can use stand before the good ones, some under the same `kid`."""
+    """The JWKS begins with unusable keys, some with the same `kid` as the usable ones."""
     good = json.loads(answer.body)["keys"]
     small = signing_key("RS256", rsa_bits=1024).public_jwk()
     kid = good[0].get("kid") if good else "none"

@@ -1,4 +1,4 @@
-"""Faults of a refresh, which spare the code exchange, and of a revocation."""
+"""Faults of a refresh, which do not affect the code exchange, and of a revocation."""
 
 import math
 from dataclasses import replace
@@ -14,14 +14,14 @@ from .registry import (
     Setting,
     answer_of,
     instead_of,
-    named_in,
+    registered_in,
     without,
 )
 
 
 @instead_of("refresh")
 def refresh_down(_setting: Setting) -> Answer:
-    """A refresh gets 503 and is not processed: the refresh token stays good."""
+    """A refresh gets 503 and is not processed: the refresh token stays valid."""
     return Answer(503, b"down for maintenance", {"content-type": "text/plain"})
 
 
@@ -33,13 +33,13 @@ def refresh_slow(answer: Answer, setting: Setting) -> Answer:
 
 @instead_of("refresh")
 def refresh_hangs_before_processing(_setting: Setting) -> Answer:
-    """No answer ever comes and the refresh is not processed: the refresh token stays good."""
+    """A refresh gets no answer and is not processed: the refresh token stays valid."""
     return Answer(503, delay=math.inf)
 
 
 @answer_of("refresh")
 def refresh_hangs_after_processing(answer: Answer, _setting: Setting) -> Answer:
-    """The refresh is processed and the refresh token used up, and no answer ever comes."""
+    """A refresh is processed, which uses up the refresh token, but gets no answer."""
     return replace(answer, delay=math.inf)
 
 
@@ -51,55 +51,55 @@ def refresh_invalid_grant(_setting: Setting) -> Answer:
 
 @instead_of("refresh")
 def refresh_invalid_client(_setting: Setting) -> Answer:
-    """A refresh is refused because of the client, say for a secret that was changed; the refresh token stays good."""
+    """A refresh is refused because of the client, as if its secret had been changed; the refresh token stays valid."""
     return error_answer("invalid_client", "unknown client", 401).having(www_authenticate="Basic")
 
 
 @answer_of("refresh")
 def refresh_not_json(answer: Answer, _setting: Setting) -> Answer:
-    """A refresh is processed, and its answer is cut off in the middle."""
+    """A refresh is processed, but its answer is cut off in the middle."""
     return replace(answer, body=answer.body[: len(answer.body) // 2])
 
 
-@named_in(REFRESH_MEMBERS)
+@registered_in(REFRESH_MEMBERS)
 def refresh_without_access_token(members: Claims, _setting: Setting) -> Claims:
-    """A refresh is processed, and no access token comes."""
+    """A refresh is processed, but its answer has no access token."""
     return without(members, "access_token")
 
 
-@named_in(REFRESH_MEMBERS)
+@registered_in(REFRESH_MEMBERS)
 def refresh_malformed_refresh_token(members: Claims, _setting: Setting) -> Claims:
-    """A refresh is processed, no access token comes, and the new refresh token is a number."""
+    """A refresh is processed, but its answer has no access token, and the new refresh token is a number."""
     return without(members, "access_token") | {"refresh_token": 7}
 
 
-@named_in(REFRESHED_CLAIMS)
+@registered_in(REFRESHED_CLAIMS)
 def refresh_other_sub(claims: Claims, _setting: Setting) -> Claims:
-    """The refreshed ID Token is about somebody else (OpenID Connect Core §12.2)."""
+    """The refreshed ID Token is about another user (OpenID Connect Core §12.2)."""
     return claims | {"sub": "admin"}
 
 
-@named_in(REFRESHED_CLAIMS)
+@registered_in(REFRESHED_CLAIMS)
 def refresh_other_iss(claims: Claims, _setting: Setting) -> Claims:
-    """The refreshed ID Token says another issuer (OpenID Connect Core §12.2)."""
+    """The refreshed ID Token names another issuer (OpenID Connect Core §12.2)."""
     return claims | {"iss": "https://someone-else.example.com"}
 
 
-@named_in(REFRESHED_CLAIMS)
+@registered_in(REFRESHED_CLAIMS)
 def refresh_other_aud(claims: Claims, _setting: Setting) -> Claims:
     """The refreshed ID Token is for another client (OpenID Connect Core §12.2)."""
     return claims | {"aud": "another-client"}
 
 
-@named_in(REFRESHED_CLAIMS)
+@registered_in(REFRESHED_CLAIMS)
 def refresh_other_nonce(claims: Claims, _setting: Setting) -> Claims:
     """The refreshed ID Token has the nonce of another login (OpenID Connect Core §12.2)."""
     return claims | {"nonce": "nonce-of-another-login"}
 
 
-@named_in(REFRESHED_SIGNING)
+@registered_in(REFRESHED_SIGNING)
 def refresh_bad_signature(draft: Draft) -> str:
-    """The signature of the refreshed ID Token was made over other claims."""
+    """The signature of the refreshed ID Token is that of other claims."""
     return id_token_bad_signature(draft)
 
 

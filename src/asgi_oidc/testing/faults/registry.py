@@ -1,4 +1,4 @@
-"""Which faults there are, where each one hooks in, and which are in force."""
+"""The registry of faults: what each one changes, and which are active."""
 
 import json
 from collections.abc import Callable, Iterator, MutableSet, Sequence
@@ -11,22 +11,22 @@ from ..wire import Answer
 Claims = dict[str, Any]
 Params = list[tuple[str, str]]
 Endpoint = Literal["discovery", "jwks", "token", "refresh", "revoke", "userinfo"]
-"""What may fail as a whole; a refresh is a call to the token endpoint, and its faults spare the code exchange."""
+"""The endpoints whose answer a fault can change; `refresh` is the token endpoint, except for the code exchange."""
 
 
 @dataclass(frozen=True)
 class Setting:
-    """What a fault may know about the provider that has it."""
+    """What a fault knows about its provider."""
 
     issuer: str
     now: int
     slow_by: float
-    """Seconds that the slow faults take."""
+    """Seconds by which the `..._slow` faults delay an answer."""
 
 
 @dataclass(frozen=True)
 class Draft:
-    """A token about to be signed."""
+    """A token that is about to be signed."""
 
     header: dict[str, Any]
     payload: bytes
@@ -52,29 +52,29 @@ LOGOUT_TOKEN_SIGNING: dict[str, SigningFault] = {}
 USERINFO_CLAIMS: dict[str, ClaimsFault] = {}
 CALLBACK_PARAMS: dict[str, ParamsFault] = {}
 FAULTS: dict[str, str] = {}
-"""Every fault by name, with what goes wrong."""
+"""Every fault by name, with its description."""
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-def named_in(table: dict[str, Function]) -> Callable[[Function], Function]:
-    """Enter a function as a fault: its name is the fault's, its docstring says what goes wrong."""
+def registered_in(table: dict[str, Function]) -> Callable[[Function], Function]:
+    """Register a function as a fault: its name is the fault's name, its docstring the description."""
 
     def register(function: Function) -> Function:
-        enter(table, function.__name__, function)
+        register_as(table, function.__name__, function)
         return function
 
     return register
 
 
-def enter(table: dict[str, Function], name: str, function: Function) -> None:
-    """Enter a function as a fault of this name."""
+def register_as(table: dict[str, Function], name: str, function: Function) -> None:
+    """Register a function as a fault of this name."""
     table[name] = function
     FAULTS[name] = function.__doc__ or ""
 
 
 def answer_of(endpoint: Endpoint) -> Callable[[AnswerFault], AnswerFault]:
-    """Enter a function that spoils an endpoint's whole answer."""
+    """Register a fault that changes an endpoint's whole answer."""
 
     def register(function: AnswerFault) -> AnswerFault:
         ANSWERS[function.__name__] = (endpoint, function)
@@ -85,7 +85,7 @@ def answer_of(endpoint: Endpoint) -> Callable[[AnswerFault], AnswerFault]:
 
 
 def instead_of(endpoint: Endpoint) -> Callable[[InsteadFault], InsteadFault]:
-    """Enter a function that answers in the endpoint's place: the call is never processed, nothing is used up."""
+    """Register a fault that answers instead of the endpoint: the call is not processed, and uses up no token."""
 
     def register(function: InsteadFault) -> InsteadFault:
         INSTEAD[function.__name__] = (endpoint, function)
@@ -96,19 +96,23 @@ def instead_of(endpoint: Endpoint) -> Callable[[InsteadFault], InsteadFault]:
 
 
 class ActiveFaults(MutableSet[str]):
-    """The faults in force, in the order in which they were added; an unknown name is refused."""
+    """The active faults, in the order in which they were added."""
 
     def __init__(self) -> None:
         self._names: dict[str, None] = {}
 
     def add(self, value: str) -> None:
-        """Put a fault in force."""
+        """Activate a fault.
+
+        Raises:
+            ValueError: No fault has this name.
+        """
         if value not in FAULTS:
-            raise ValueError(f"no fault is named {value!r}; there are: {', '.join(sorted(FAULTS))}")
+            raise ValueError(f"no fault is named {value!r}; expected one of: {', '.join(sorted(FAULTS))}")
         self._names[value] = None
 
     def discard(self, value: str) -> None:
-        """Fix a fault."""
+        """Deactivate a fault."""
         self._names.pop(value, None)
 
     def __contains__(self, value: object) -> bool:
@@ -124,28 +128,28 @@ class ActiveFaults(MutableSet[str]):
         return f"ActiveFaults({', '.join(self._names)})"
 
     def answer_instead(self, endpoints: Sequence[str], setting: Setting) -> Answer | None:
-        """Answer in an endpoint's place, if a fault does so."""
+        """Return the answer of an active fault that answers instead of the endpoint, else None."""
         for name in self:
             if name in INSTEAD and INSTEAD[name][0] in endpoints:
                 return INSTEAD[name][1](setting)
         return None
 
     def change_answer(self, endpoints: Sequence[str], answer: Answer, setting: Setting) -> Answer:
-        """Spoil an endpoint's answer."""
+        """Apply the active faults to an endpoint's answer."""
         for name in self:
             if name in ANSWERS and ANSWERS[name][0] in endpoints:
                 answer = ANSWERS[name][1](answer, setting)
         return answer
 
     def change(self, table: dict[str, Callable[[Any, Setting], Any]], value: Any, setting: Setting) -> Any:
-        """Spoil claims, token members or callback parameters."""
+        """Apply the active faults to claims, token members or callback parameters."""
         for name in self:
             if name in table:
                 value = table[name](value, setting)
         return value
 
     def sign(self, draft: Draft, *tables: dict[str, SigningFault]) -> str:
-        """Sign a token, in the spoilt way if a fault of these tables is in force."""
+        """Sign a token; if a fault of these tables is active, in its way."""
         for name in self:
             for table in tables:
                 if name in table:
@@ -154,10 +158,10 @@ class ActiveFaults(MutableSet[str]):
 
 
 def without(members: dict[str, Any], *names: str) -> dict[str, Any]:
-    """Give the members but these."""
+    """Return the members without those named."""
     return {name: value for name, value in members.items() if name not in names}
 
 
 def with_members(answer: Answer, **members: Any) -> Answer:
-    """Give the JSON answer with these members set."""
+    """Return the JSON answer with these members set."""
     return replace(answer, body=json_bytes(json.loads(answer.body) | members))
