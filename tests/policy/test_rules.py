@@ -103,7 +103,7 @@ def test_a_rule_of_json_is_held_to_the_same(members, problem):
     ("settings", "problem"),
     [
         ({"rules": Rule("/x")}, "rules: must be a list"),
-        ({"rules": ["/x"]}, "rules: expected a Rule such as Rule('/admin/*', claims={'roles': 'admin'}), got text"),
+        ({"rules": ["/x"]}, "rules: expected a Rule such as Rule('/admin/*', claims={'roles': 'admin'}), got '/x'"),
         ({"rules": {"/x": {}}}, "rules: must be a list"),
         (
             {"rules": [Rule("/auth/*", login=False)]},

@@ -63,6 +63,7 @@ def test_another_issuer_is_refused(other):
         read_metadata_answer(answer(issuer=other), issuer=ISSUER, configured={})
 
     assert caught.value.code == "metadata_issuer"
+    assert caught.value.detail.startswith(f"configured {ISSUER}, but the provider says {other}: ")
 
 
 @pytest.mark.parametrize(

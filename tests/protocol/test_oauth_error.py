@@ -168,7 +168,19 @@ def test_every_failure_says_what_the_provider_says(status):
     with pytest.raises(ProviderError) as caught:
         check_status(answer, what="token")
 
-    assert caught.value.detail == f"e: why, [...], from token with status {status}"
+    assert caught.value.detail == f"e: why, [...], from the token endpoint with status {status}"
+
+
+def test_a_refused_client_is_told_what_to_check():
+    """Most often the secret is wrong or has expired, and the provider does not say so."""
+    with pytest.raises(ProviderRefused) as caught:
+        check_status(Answer(401, {}, body(error="invalid_client")), what="token")
+
+    assert caught.value.error == "invalid_client"
+    assert caught.value.detail == (
+        "invalid_client, from the token endpoint with status 401: check client_id and client_secret "
+        "(OIDC_CLIENT_SECRET), then client_auth"
+    )
 
 
 def test_only_a_body_refuses():
@@ -179,7 +191,7 @@ def test_only_a_body_refuses():
         check_status(answer, what="token")
 
     assert not isinstance(caught.value, ProviderRefused)
-    assert caught.value.detail == "invalid_grant: b, from token with status 400"
+    assert caught.value.detail == "invalid_grant: b, from the token endpoint with status 400"
 
 
 @pytest.mark.parametrize("read", [read_token_answer, read_refresh_answer])

@@ -99,6 +99,7 @@ def test_other_and_empty_variables_are_ignored():
         ("OIDC__FILE", "x", "unknown setting"),
         ("OIDC_LEEWAY", "soon", "a whole number"),
         ("OIDC_LEEWAY", "1.5", "a whole number"),
+        ("OIDC_SESSION_IDLE", "1h", "a whole number of seconds, such as 3600, got '1h'"),
         ("OIDC_METADATA", "{", "a JSON object"),
         ("OIDC_METADATA", "[]", "a JSON object"),
         ("OIDC_AUTHORIZATION_PARAMS", '{"a":' * 5000, "a JSON object"),

@@ -30,10 +30,18 @@ from typing import ClassVar
 RETRY_AFTER = 5  # seconds; the default Retry-After of a 503
 
 
+MAX_QUOTED_LENGTH = 4  # characters
+
+
 def describe_value(value: object) -> str:
-    """Describe the value of a setting without quoting text, which may be a secret in the wrong place."""
+    """Describe the value of a setting without quoting text, which may be a secret in the wrong place.
+
+    Text of up to `MAX_QUOTED_LENGTH` characters is quoted: it is too short to be a secret.
+    """
     if isinstance(value, str):
-        return f"text of {len(value)} characters" if value else "empty text"
+        if len(value) > MAX_QUOTED_LENGTH:
+            return f"text of {len(value)} characters"
+        return repr(value) if value else "empty text"
     if isinstance(value, int) and value.bit_length() > 64:
         return "a number of many digits"
     if value is None or isinstance(value, bool | int | float):

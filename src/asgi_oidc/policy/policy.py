@@ -1,6 +1,7 @@
 """Decides on every request: closed by default, opened by `public` patterns, restricted by rules."""
 
 import itertools
+import re
 from collections.abc import Collection, Mapping, Sequence, Sized
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,7 @@ from asgi_oidc.web.path_readings import Mounts
 from asgi_oidc.web.paths import PathReadings, read_path
 
 EVERYTHING_BUT_RULES = "everything-but-rules"  # a value of `public`: only paths with rules are closed
+_PLAIN_PATTERN = re.compile(r"/|(/[a-z-]{1,30})+(/\*)?")
 MAX_MATCHES = 2048  # cached matches; the oldest is dropped first
 MAX_KEY_LENGTH = 512  # characters of a path that is cached
 NONE_OF_ALWAYS = (  # ends a message about acr_values that no login could satisfy
@@ -263,6 +265,8 @@ def read_public(value: object) -> tuple[Pattern, ...]:
     if value in (EVERYTHING_BUT_RULES, [EVERYTHING_BUT_RULES], (EVERYTHING_BUT_RULES,)):
         return (Pattern("", is_exact=False),)
     if isinstance(value, str) or not isinstance(value, Sequence | set | frozenset):
+        if isinstance(value, str) and _PLAIN_PATTERN.fullmatch(value):  # quoted: no random secret looks like this
+            raise ValueError(f"must be a list of paths: write [{value!r}]")
         raise ValueError(f"must be a list of paths such as ['/', '/static/*'], got {describe_value(value)}")
     patterns = tuple(read_pattern(pattern) for pattern in value)
     if any(str(pattern) == "/*" for pattern in patterns):

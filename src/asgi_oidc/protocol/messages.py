@@ -9,6 +9,7 @@ from asgi_oidc.protocol.json_objects import NotAnObject, read_object
 from asgi_oidc.protocol.oauth_error import read_oauth_error
 
 SECRET_FIELDS = ("code", "code_verifier", "refresh_token", "subject_token", "token", "client_secret")
+_FIXES = {"invalid_client": ": check client_id and client_secret (OIDC_CLIENT_SECRET), then client_auth"}
 RETRY_AFTER_LIMIT = 300  # seconds; longer waits that a provider asks for are shortened to this
 
 
@@ -83,7 +84,11 @@ def check_status(answer: Answer, *, what: str) -> None:
     if answer.status == 200:
         return
     status, error = answer.status, read_oauth_error(answer.headers, answer.body, answer.secrets)
-    detail = f"{error}, from {what} with status {status}" if error.error else f"expected status 200, got {status}"
+    detail = (
+        f"{error}, from the {what} endpoint with status {status}{_FIXES.get(error.error, '')}"
+        if error.error
+        else f"expected status 200, got {status}"
+    )
     if status == 429 or status >= 500:
         raise ProviderUnavailable(f"{what}_unavailable", detail, retry_after=_retry_after(answer), answer_status=status)
     # An OAuth error may end a session, so it counts only in the body. One in the header is only logged: a proxy in

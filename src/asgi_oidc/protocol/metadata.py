@@ -72,7 +72,9 @@ def read_metadata_answer(answer: Answer, *, issuer: str, configured: Mapping[str
     members = read_json_answer(answer, what="metadata")
     if members.get("issuer") != issuer:
         fix = "if that is your provider, set issuer (OIDC_ISSUER) to exactly that value"
-        raise AnswerRejected("metadata_issuer", f"expected {issuer}, got {members.get('issuer')}: {fix}")
+        raise AnswerRejected(
+            "metadata_issuer", f"configured {issuer}, but the provider says {members.get('issuer')}: {fix}"
+        )
     return make_metadata(issuer, {**members, **configured})
 
 

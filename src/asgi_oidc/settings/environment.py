@@ -70,7 +70,7 @@ def _whole_number(text: str) -> int:
     try:
         return int(text)
     except ValueError:
-        raise ValueError(f"must be a whole number, got {describe_value(text)}") from None
+        raise ValueError(f"must be a whole number of seconds, such as 3600, got {describe_value(text)}") from None
 
 
 def _switch(text: str) -> bool:

@@ -38,6 +38,8 @@ OnLogin = Callable[[User, dict[str, Any]], Awaitable[Mapping[str, Any] | None]]
 
 _SCOPE_TOKEN = re.compile(r"[!#-\[\]-~]+")
 _WELL_KNOWN = re.compile(r"/\.well-known(/[^/]*|$)")  # at the end (Discovery §4), or before the path (RFC 8414 §3.1)
+_BARE_HOST = re.compile(r"([a-z0-9-]+\.)+[a-z]{2,}(:[0-9]{1,5})?")
+_BARE_LOOPBACK = re.compile(r"(localhost|127\.0\.0\.1)(:[0-9]{1,5})?")
 _PLAIN_PATH = re.compile(r"(/(?!\.{1,2}(/|$))[A-Za-z0-9._~-]+)+")
 
 
@@ -65,6 +67,13 @@ def read_client_id(value: object) -> str:
     return read_text(value)
 
 
+def read_client_secret(value: object) -> str:
+    """Read the client secret."""
+    if isinstance(value, str) and not value.strip():
+        raise ValueError("is empty: set it to the secret that the provider shows, or leave it out for a public client")
+    return read_text(value)
+
+
 def read_issuer(value: object) -> str:
     """Read the provider's issuer: a URL without a query."""
     if value is None:
@@ -78,6 +87,10 @@ def read_issuer(value: object) -> str:
 
 def _url(value: object) -> str:
     url = read_text(value)
+    if _BARE_HOST.fullmatch(url):  # quoted: a domain is no secret
+        raise ValueError(f"must start with https://: write https://{url}")
+    if _BARE_LOOPBACK.fullmatch(url):
+        raise ValueError(f"must start with http:// or https://: write http://{url}")
     if check_url(url).query or url.endswith("?"):
         raise ValueError("must not have a query")
     return url
@@ -177,6 +190,8 @@ def read_scope(value: object) -> str:
     words = value.split() if isinstance(value, str) else read_texts(value)
     if not all(_SCOPE_TOKEN.fullmatch(word) for word in words):
         raise ValueError("scopes must be plain ASCII words without quotes or backslashes (RFC 6749 §3.3)")
+    if "openid" not in words and isinstance(value, str) and "," in value:
+        raise ValueError("separate the scopes by spaces, not by commas, such as 'openid email'")
     if "openid" not in words:
         raise ValueError("must contain 'openid': without it the provider sends no ID Token")
     return " ".join(words)
@@ -292,13 +307,14 @@ def read_on_login(value: object) -> OnLogin:
     return value  # type: ignore[return-value]  # a signature cannot be checked
 
 
-def span_reader(shortest: int, longest: int) -> Callable[[object], int]:
+def span_reader(shortest: int, longest: int, *, example: int) -> Callable[[object], int]:
     """Make a reader of whole seconds between two limits."""
 
     def read(value: object) -> int:
         if isinstance(value, bool) or not isinstance(value, int) or not shortest <= value <= longest:
             raise ValueError(
-                f"must be a whole number of seconds from {shortest} to {longest}, got {describe_value(value)}"
+                f"must be a whole number of seconds such as {example}, from {shortest} to {longest}, "
+                f"got {describe_value(value)}"
             )
         return value
 
