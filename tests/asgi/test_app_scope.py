@@ -223,7 +223,7 @@ async def test_consoles_do_not_print_secrets_that_we_hold(site):
 
 
 def hidden(texts: list[str], *words: str) -> bool:
-    """Say that none of the texts tells anything of alice."""
+    """Assert that none of the texts contains personal data of alice."""
     return not [word for word in ("alice", "Alice", "at-", SECRET, CLIENT_SECRET, *words) if word in " ".join(texts)]
 
 

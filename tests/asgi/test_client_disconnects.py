@@ -32,7 +32,7 @@ class Held:
 
 
 async def goes_away(request: Callable[[], Awaitable[Any]], *, when: Callable[[], Awaitable[Any]], how: str) -> None:
-    """Make a request, and cancel it when something has come about."""
+    """Make a request, and cancel it once an event has happened."""
     if how == "natively":
         task = asyncio.ensure_future(_made(request))
         await when()
@@ -82,7 +82,7 @@ def hold_store(site: LogoutSite, method: str) -> Held:
 
 
 def first_write(site: LogoutSite) -> str:
-    """The method with which a sign-out tells the store."""
+    """The method by which a sign-out writes to the store."""
     return "remove" if site.settings.get("store") else "link"
 
 

@@ -99,7 +99,7 @@ class LateStream(Stream):
 
 
 async def until_late(site: LogoutSite, alice: Browser, stage: OpenStreams) -> None:
-    """Sign somebody out, and wait until their responses that were watched from their beginning have ended."""
+    """Sign a user out, and wait until those of their responses have ended that were watched from the start."""
     watched = await stage.open(site, alice, path="/watched")
     await signs_out_here(site, alice)
     await watched.until_done()

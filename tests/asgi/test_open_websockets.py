@@ -22,7 +22,7 @@ SOON = 2 * CHECK_INTERVAL + 1  # seconds: a few
 
 @pytest.fixture
 def anyio_backend() -> tuple[str, dict[str, Any]]:
-    """Time jumps to the next deadline as soon as nobody has anything to do."""
+    """Use a clock that jumps to the next deadline when all tasks are waiting."""
     return "trio", {"clock": trio.testing.MockClock(autojump_threshold=0)}
 
 
@@ -58,7 +58,7 @@ class Socket:
         return next((message["code"] for message in self.sent if message["type"] == "websocket.close"), None)
 
     async def app(self, scope: Scope, receive: Any, send: Any) -> None:
-        """Accept, and hear until the browser is gone; then try to say something more."""
+        """Accept, receive until the disconnect, then try to send another message."""
         await receive()
         await send(self.first)
         while True:

@@ -16,7 +16,7 @@ from tests.scripted_store import ScriptedStore
 
 @pytest.fixture
 def anyio_backend() -> tuple[str, dict[str, Any]]:
-    """Time jumps to the next deadline as soon as nobody has anything to do."""
+    """Use a clock that jumps to the next deadline when all tasks are waiting."""
     return "trio", {"clock": trio.testing.MockClock(autojump_threshold=0)}
 
 
@@ -35,7 +35,7 @@ def site_of(**settings: Any) -> tuple[LogoutSite, ScriptedStore]:
 
 
 async def say(socket: Socket, text: str = "x") -> None:
-    """Send a message, and let some looks at the session pass."""
+    """Send a message, and wait for some checks of the session."""
     await socket.to_app.send({"type": "websocket.receive", "text": text})
     await anyio.sleep(SOON)
 

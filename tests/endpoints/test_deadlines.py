@@ -19,7 +19,7 @@ from tests.protected_site import ORIGIN, PROGRAM, Exchange, Site, cookie_header,
 
 @pytest.fixture
 def anyio_backend() -> tuple[str, dict[str, Any]]:
-    """Time jumps to the next deadline as soon as nobody has anything to do."""
+    """Use a clock that jumps to the next deadline when all tasks are waiting."""
     return "trio", {"clock": trio.testing.MockClock(autojump_threshold=0)}
 
 

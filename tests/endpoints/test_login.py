@@ -183,7 +183,7 @@ async def test_a_tab_just_in_time_finishes(site):
 
 
 class Posted:
-    """What somebody got who posted to the callback by hand."""
+    """The response to a hand-made POST to the callback."""
 
     def __init__(self, start: Any, body: Any) -> None:
         self.status = start["status"]

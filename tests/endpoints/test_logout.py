@@ -150,7 +150,7 @@ async def test_a_picture_signs_nobody_out(site):
 
 
 async def test_a_prefetch_signs_nobody_out(site):
-    """Browsers look ahead at links."""
+    """Browsers prefetch links."""
     browser = await site.signed_in()
 
     response = await browser.fetch(LOGOUT, headers={"sec-purpose": "prefetch"})

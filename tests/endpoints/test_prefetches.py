@@ -46,7 +46,7 @@ async def test_a_prefetch_starts_no_login(path, headers):
 
 @ALL_PREFETCHES
 async def test_a_prefetch_signs_nobody_out(headers):
-    """A link to the sign-out stands on many pages."""
+    """Many pages have a link to sign out."""
     site = Site()
     browser = await site.signed_in()
 

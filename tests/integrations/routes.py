@@ -74,11 +74,11 @@ class RoutesContract:
         raise NotImplementedError
 
     def requires(self, **wanted: Any) -> Any:
-        """Say what a route asks for, as an app of this framework does."""
+        """Require something of a route in the way of this framework."""
         raise NotImplementedError
 
     def problem(self, response: Response) -> dict[str, Any]:
-        """Read what a program is told."""
+        """Read the problem details."""
         raise NotImplementedError
 
     @pytest.fixture
@@ -87,7 +87,7 @@ class RoutesContract:
 
     @pytest.mark.parametrize("path", ["/me", "/staff", "/mail", "/company", "/fresh"])
     async def test_a_user_who_meets_the_requirements_reaches_the_route(self, site, path):
-        """With the very user of the scope."""
+        """The route gets the user object of the scope."""
         browser = await sign_in(site)
 
         page, program = await browser.get(path), await browser.fetch(path)
@@ -104,7 +104,7 @@ class RoutesContract:
         ],
     )
     async def test_a_user_without_the_right_is_refused(self, site, sub, path, error):
-        """403, a page as well: signing in again would not help; an odd claim is a missing one."""
+        """The response is a 403, even for a page: another login would not help. A malformed claim counts as missing."""
         browser = await sign_in(site, sub)
 
         page, program = await browser.get(path, follow=False), await browser.fetch(path)
@@ -116,7 +116,7 @@ class RoutesContract:
 
     @pytest.mark.parametrize(("trusted", "status"), [(["example.com"], 200), ([], 403)])
     async def test_a_trusted_email_domain_counts_here_as_in_rules(self, trusted, status):
-        """The provider does not say whether an address is verified."""
+        """The provider does not send whether an address is verified."""
         site = site_of(self.make_app(), trusted_email_domains=trusted)
         site.provider.id_token_overrides = {"email_verified": ...}
         browser = await sign_in(site)
@@ -124,7 +124,7 @@ class RoutesContract:
         assert (await browser.fetch("/company")).status_code == status
 
     async def test_missing_scopes_are_in_the_response_and_everything_else_only_in_the_log(self, site, caplog):
-        """A scope can be asked for (RFC 6750 §3.1); of claims an outsider learns nothing."""
+        """A client can request a scope (RFC 6750 §3.1); claims are no business of outsiders."""
         browser = await sign_in(site, "bob")
 
         with caplog.at_level("INFO", "asgi_oidc"):
@@ -136,7 +136,7 @@ class RoutesContract:
         assert "no claim" not in caplog.text
 
     async def test_a_missing_claim_is_named_in_the_log_only(self, site, caplog):
-        """As for a rule: then it is the provider that has to be set up otherwise."""
+        """As for a rule: the configuration of the provider has to change."""
         browser = await sign_in(site, "chloe")
 
         staff = await browser.fetch("/staff")
@@ -145,7 +145,7 @@ class RoutesContract:
         assert "hint='this session has no claim roles'" in caplog.text
 
     async def test_an_anonymous_navigation_is_sent_to_a_login_and_comes_back(self, site):
-        """To that very page, query and all."""
+        """It comes back to the same page with its query."""
         browser = site.browser()
 
         redirect = await browser.get("/me?a=1&b=%C3%A9", follow=False)
@@ -156,7 +156,7 @@ class RoutesContract:
         assert (page.status_code, page.path, page.json()["sub"]) == (200, "/me?a=1&b=%C3%A9", "alice")
 
     async def test_a_login_comes_back_through_a_proxy_that_takes_a_part_of_the_path_off(self):
-        """The middleware knows where the app is; the server need not."""
+        """`base_url` is enough to know the public path; the server need not be configured."""
         site = site_of(self.make_app(), base_url=f"{ORIGIN}/app")
 
         async def proxy(scope: Any, receive: Any, send: Any) -> None:
@@ -178,7 +178,7 @@ class RoutesContract:
         ],
     )
     async def test_an_anonymous_request_that_is_not_a_navigation_gets_401(self, site, headers):
-        """Never a redirect; it is told how to sign in, and back to the page of the script."""
+        """It is never redirected; it gets a login URL that leads back to the page of the script."""
         is_page = bool(headers) and headers is not PROGRAM
         browser = site.browser(fetch_metadata="x-requested-with" not in headers)
 
@@ -195,7 +195,7 @@ class RoutesContract:
         assert back == (None if is_page else "/shop?cart=1")
 
     async def test_a_navigation_by_a_service_worker_leads_to_the_login(self, site):
-        """It passes on what a person opens."""
+        """A service worker passes on page navigations with fetch headers of its own."""
         headers = {"sec-fetch-dest": "empty"}
 
         response = await site.browser().get("/me?a=1", headers=headers, follow=False)
@@ -203,7 +203,7 @@ class RoutesContract:
         assert (response.status_code, query_of(response.location)["return_to"]) == (303, "/me?a=1")
 
     async def test_htmx_is_led_to_the_login_that_comes_back_to_its_page(self, site):
-        """It acts on a header, and on no problem."""
+        """htmx obeys a response header, and does not read problem details."""
         headers = {"hx-request": "true", "hx-current-url": f"{ORIGIN}/shop?cart=1"}
 
         response = await site.browser().fetch("/me", headers=headers)
@@ -212,7 +212,7 @@ class RoutesContract:
         assert query_of(response.headers["hx-redirect"])["return_to"] == "/shop?cart=1"
 
     async def test_htmx_is_led_to_no_other_site(self, site):
-        """A page may say whatever it likes of where it is."""
+        """The header with the URL of the page can be any URL."""
         headers = {"hx-request": "true", "hx-current-url": f"{ORIGIN}.evil.example/x"}
 
         response = await site.browser().fetch("/me", headers=headers)
@@ -220,13 +220,13 @@ class RoutesContract:
         assert response.headers["hx-redirect"] == f"{ORIGIN}/auth/login"
 
     async def test_a_page_of_another_site_is_not_named(self, site):
-        """Not even to ourselves: it is nowhere to come back to."""
+        """The login could not return to it."""
         response = await site.browser().fetch("/me", headers={"referer": f"{ORIGIN}.evil.example/x"})
 
         assert self.problem(response)["login_url"] == f"{ORIGIN}/auth/login"
 
     async def test_an_old_browser_is_told_by_what_it_accepts(self, site):
-        """Where no Fetch Metadata is sent."""
+        """It sends no Fetch Metadata, so its Accept header shows that it is a page navigation."""
         browser = site.browser(fetch_metadata=False)
 
         page, program = await browser.get("/me", follow=False), await browser.fetch("/me")
@@ -234,7 +234,7 @@ class RoutesContract:
         assert (page.status_code, program.status_code) == (303, 401)
 
     async def test_a_login_that_is_too_old_is_done_again(self, site):
-        """A page leads there and back, a program is told what is needed (RFC 9470 §3)."""
+        """A page navigation is redirected there and back; a program gets the requirements (RFC 9470 §3)."""
         browser = await sign_in(site, seconds_ago=400)
 
         program = await browser.fetch("/fresh")
@@ -249,7 +249,7 @@ class RoutesContract:
         assert query_of(at_provider.location)["max_age"] == "300"
 
     async def test_a_login_that_is_too_weak_is_done_again(self, site):
-        """One of the contexts has to be reached."""
+        """One of the requested contexts is enough."""
         browser = await sign_in(site)
 
         program = await browser.fetch("/strong")
@@ -261,7 +261,7 @@ class RoutesContract:
         assert (page.status_code, (await browser.fetch("/strong")).status_code) == (200, 200)
 
     async def test_the_first_login_asks_for_all_that_its_route_needs(self, site):
-        """One way to the provider, not two."""
+        """Users should not have to sign in twice in a row."""
         browser = site.browser()
 
         page = await browser.sign_in("alice", "/strong")
@@ -269,7 +269,7 @@ class RoutesContract:
         assert (page.status_code, sum("/authorize" in step.url for step in page.history)) == (200, 1)
 
     async def test_claims_that_the_app_made_are_no_proof_of_a_login(self):
-        """As with a `Rule`: what the provider signed counts."""
+        """As for a rule, only claims that the provider signed count."""
 
         async def on_login(user: Any, claims: dict[str, Any]) -> None:
             claims |= {"acr": MFA, "auth_time": 4_000_000_000}
@@ -280,14 +280,14 @@ class RoutesContract:
         assert [(await browser.fetch(path)).status_code for path in ("/strong", "/fresh")] == [401, 401]
 
     async def test_a_login_that_says_nothing_of_its_time_is_too_old(self, site):
-        """A missing claim is not met, and no error."""
+        """A missing `auth_time` does not meet the requirement, and is no error."""
         with site.provider.fault("id_token_no_auth_time"):
             browser = await sign_in(site)
 
         assert (await browser.fetch("/fresh")).status_code == 401
 
     async def test_below_a_mount_the_login_comes_back_below_it(self):
-        """`scope["path"]` has the mount (ASGI 3.0)."""
+        """`scope["path"]` includes the mount (ASGI 3.0)."""
         site = site_of(self.make_app(), base_url=f"{ORIGIN}/app")
         page = {"accept": "text/html"}
 
@@ -298,7 +298,7 @@ class RoutesContract:
 
     @pytest.mark.parametrize("path", list(SOCKETS))
     async def test_a_websocket_has_the_user_too(self, site, path):
-        """The same terms hold there."""
+        """The same requirements apply."""
         sent = await connect(site, path, await sign_in(site))
 
         assert [message["text"] for message in sent if message["type"] == "websocket.send"] == ["alice"]
@@ -308,7 +308,7 @@ class RoutesContract:
         [("/ws", None, 0, 4401), ("/ws/staff", "bob", 0, 4403), ("/ws/fresh", "alice", 400, 4401)],
     )
     async def test_a_websocket_is_closed_with_our_codes(self, site, path, sub, seconds_ago, code):
-        """Before it is accepted, as the middleware does it."""
+        """As in the middleware, it is closed before it is accepted."""
         browser = None if sub is None else await sign_in(site, sub, seconds_ago=seconds_ago)
 
         sent = await connect(site, path, browser)
@@ -327,6 +327,6 @@ class RoutesContract:
         ],
     )
     def test_a_mistake_fails_where_it_is_written(self, wanted, error, told):
-        """Not when the first user comes, and never open."""
+        """The error must not wait for the first user, and the route must not be open meanwhile."""
         with pytest.raises(error, match=re.escape(told)):
             self.requires(**wanted)

@@ -45,7 +45,7 @@ def django_settings() -> Iterator[None]:
 
 
 class Backend:
-    """Knows whoever a Django session names."""
+    """A Django backend that accepts any user id of a session."""
 
     def get_user(self, user_id: int) -> Any:
         from django.contrib.auth.models import User
@@ -54,7 +54,7 @@ class Backend:
 
 
 def django_session() -> str:
-    """Write the cookie of somebody who has signed in with Django itself."""
+    """Make the cookie of a user who has signed in with Django itself."""
     from django.contrib.sessions.backends.signed_cookies import SessionStore
 
     store = SessionStore()
@@ -69,7 +69,7 @@ def said(scope: Any) -> dict[str, Any]:
 
 
 class Who(AsyncHttpConsumer):  # type: ignore[misc]
-    """Tells who came."""
+    """An HTTP consumer that sends who its user is."""
 
     async def handle(self, body: bytes) -> None:
         headers = [(b"content-type", b"application/json")]
@@ -77,7 +77,7 @@ class Who(AsyncHttpConsumer):  # type: ignore[misc]
 
 
 class Tell(AsyncJsonWebsocketConsumer):  # type: ignore[misc]
-    """Tells the same."""
+    """A websocket consumer that sends the same."""
 
     async def connect(self) -> None:
         await self.accept()

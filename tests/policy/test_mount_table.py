@@ -25,7 +25,7 @@ from tests.security.frameworks import django_site
 
 
 async def leaf(scope: Any, receive: Any, send: Any) -> None:
-    """An app of which nobody knows how it reads paths."""
+    """An app whose routing cannot be inspected."""
 
 
 async def page(request: Any) -> Any:
@@ -284,7 +284,7 @@ def test_an_opaque_app_is_reported_with_its_location():
 
 
 class Moody:
-    """An app that breaks when somebody looks at it."""
+    """An app that raises when its attributes are read."""
 
     def __getattribute__(self, name: str) -> Any:
         if name == "__dict__":
