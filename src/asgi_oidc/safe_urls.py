@@ -20,9 +20,9 @@ def check_url(url: str) -> SplitResult:
 
     Source: RFC 9700 §2.6 (TLS), RFC 8252 §8.3 (loopback).
     """
-    if isinstance(url, str) and any(char.isspace() for char in url):
-        raise ValueError("must not contain white space")
     if not isinstance(url, str) or not _PLAIN.fullmatch(url) or len(url) > MAX_URL_LENGTH:
+        if isinstance(url, str) and any(char.isspace() for char in url):
+            raise ValueError("must not contain white space")
         raise ValueError(f"must be a URL of at most {MAX_URL_LENGTH} plain ASCII characters")
     try:
         split = urlsplit(url)
