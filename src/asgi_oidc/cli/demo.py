@@ -16,23 +16,23 @@ from asgi_oidc.cli.demo_app import protected_demo
 from asgi_oidc.testing import Client, FakeProvider
 from asgi_oidc.web.asgi_types import ASGIApp
 
-HOST = "127.0.0.1"  # anyone can be anybody at the fake provider: it is for this machine only
+HOST = "127.0.0.1"  # loopback only: at the fake provider, anyone can sign in as any user
 EXAMPLE = Client(  # for examples/README.md
     "example", "example-secret", backchannel_logout_uri="http://127.0.0.1:8001/auth/backchannel-logout"
 )
-GRACE = 2  # seconds for answers on their way when Ctrl-C comes
+GRACE = 2  # seconds to finish running requests after Ctrl-C
 
 
 class PortTaken(Exception):
-    """We cannot listen on a port; the message names the flag that takes another."""
+    """Listening on a port failed; the message names the option that chooses another one."""
 
 
 class DemoServer(uvicorn.Server):
-    """A server that leaves the signals to us: there are two of it in this process."""
+    """A server that does not handle signals: two run in this process, and `run_demo` stops both."""
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Capture none."""
+        """Leave the signal handlers unchanged."""
         yield
 
 
@@ -40,10 +40,11 @@ def run_demo(*, app_port: int, provider_port: int) -> None:
     """Serve the demo until SIGINT or SIGTERM.
 
     Args:
-        app_port: 0 takes a free one, here and below.
+        app_port: The port of the app; 0 chooses a free one.
+        provider_port: The port of the fake provider; 0 chooses a free one.
 
     Raises:
-        PortTaken: We cannot listen on one of the ports.
+        PortTaken: Listening on one of the ports failed.
     """
     with listening(app_port, "--port") as at_app, listening(provider_port, "--provider-port") as at_provider:
         issuer, base_url = _url(at_provider), _url(at_app)
@@ -60,31 +61,31 @@ def run_demo(*, app_port: int, provider_port: int) -> None:
             _server(provider, at_provider),
             _server(protected_demo(base_url=base_url, issuer=issuer, client=client), at_app),
         ]
-        with _ended_by_signals([server for server, _ in servers]):
-            # Both sockets listen already: whoever comes before uvicorn is up waits for a moment.
+        with _stopped_by_signals([server for server, _ in servers]):
+            # Both sockets are listening already, so a browser that connects before uvicorn has started just waits.
             print(f"Open {base_url} (Ctrl-C ends it)\n{_provider_line(issuer)}", flush=True)
             asyncio.run(_serve(servers))
 
 
 @contextlib.contextmanager
 def listening(port: int, flag: str) -> Iterator[socket.socket]:
-    """Listen on a port while the block lasts.
+    """Listen on a port for the duration of the block.
 
     Args:
-        flag: names the port on the command line.
+        flag: The command-line option of the port, for the error message.
 
     Raises:
-        PortTaken: Another program has the port, or we may not have it.
+        PortTaken: Another program uses the port, or this user may not use it.
     """
     with socket.socket() as listener:
-        if os.name == "posix":  # elsewhere it would let two programs share the port
+        if os.name == "posix":  # on Windows, this option would let two programs share the port
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind((HOST, port))
             listener.listen()
         except OSError as exc:
-            why = "is in use" if exc.errno == errno.EADDRINUSE else f"cannot be had ({exc.strerror})"
-            raise PortTaken(f"port {port} {why}; choose another with {flag}") from exc
+            reason = "is in use" if exc.errno == errno.EADDRINUSE else f"cannot be used ({exc.strerror})"
+            raise PortTaken(f"port {port} {reason}; choose another with {flag}") from exc
         yield listener
 
 
@@ -112,12 +113,12 @@ async def _serve(servers: Sequence[tuple[DemoServer, socket.socket]]) -> None:
 
 
 @contextlib.contextmanager
-def _ended_by_signals(servers: Sequence[DemoServer]) -> Iterator[None]:
-    def end(signum: int, _frame: FrameType | None) -> None:
+def _stopped_by_signals(servers: Sequence[DemoServer]) -> Iterator[None]:
+    def stop(signum: int, _frame: FrameType | None) -> None:
         for server in servers:
-            server.handle_exit(signum, None)  # a second Ctrl-C waits for nothing
+            server.handle_exit(signum, None)  # a second Ctrl-C stops at once
 
-    before = {signum: signal.signal(signum, end) for signum in (signal.SIGINT, signal.SIGTERM)}
+    before = {signum: signal.signal(signum, stop) for signum in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:

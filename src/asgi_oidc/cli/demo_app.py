@@ -1,4 +1,4 @@
-"""The demo app: a public home page, a page for signed-in people, and the middleware around them."""
+"""The demo app: a public home page, a page for signed-in users, and the middleware around them."""
 
 import secrets
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
@@ -13,7 +13,7 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
-# No form-action: browsers hold it against redirects too, and signing out leads on to the provider.
+# No form-action: some browsers apply it to redirects after a form too, and signing out redirects to the provider.
 CSP = "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'"
 HEADERS = {
     "content-security-policy": CSP,
@@ -28,7 +28,7 @@ PAGES = {"/": home_page, "/me": me_page}
 
 
 def protected_demo(*, base_url: str, issuer: str, client: Client, **settings: Any) -> OIDCMiddleware:
-    """Put the middleware around the demo app, with a fresh secret: sessions end with the process."""
+    """Return the demo app with the middleware around it; its secret is new, so sessions end with the process."""
     return OIDCMiddleware(
         demo_app,
         issuer=issuer,
@@ -42,12 +42,12 @@ def protected_demo(*, base_url: str, issuer: str, client: Client, **settings: An
 
 
 async def demo_app(scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer one ASGI request; it knows nothing of signing in but the three keys in its scope."""
+    """Answer an ASGI request; all that it knows about signing in is in the keys user, auth and oidc of its scope."""
     if scope["type"] == "lifespan":
         await _lifespan(receive, send)
         return
     if scope["type"] != "http":
-        raise NotImplementedError(f"the demo speaks http, not {scope['type']}")
+        raise NotImplementedError(f"the demo serves only http, not {scope['type']}")
     if scope["method"] not in ("GET", "HEAD"):
         await _respond(scope, send, status=405, headers={"allow": "GET, HEAD"}, body="")
         return

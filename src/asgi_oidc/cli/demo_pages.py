@@ -1,4 +1,4 @@
-"""The demo app's pages and its one stylesheet."""
+"""The demo app's pages and their stylesheet."""
 
 import json
 from collections.abc import Mapping
@@ -6,7 +6,7 @@ from datetime import datetime
 from html import escape
 from typing import Any
 
-MAX_LIST_LENGTH = 8  # values; a longer claim is folded
+MAX_LIST_LENGTH = 8  # values; a claim with more is shown collapsed
 INSTANTS = ("auth_time", "exp", "iat", "nbf", "updated_at")  # claims in seconds since the epoch
 
 MARK = """\
@@ -94,24 +94,24 @@ app = OIDCMiddleware(
 
 
 def home_page(scope: Mapping[str, Any]) -> str:
-    """Greet anybody: say what this is, or who they are."""
+    """Return the home page: an introduction, or a greeting if the user is signed in."""
     if scope["user"].is_authenticated:
         return _page(scope, "Home", _welcome(scope))
     return _page(
         scope,
         "Home",
         "<h1>Sign-in for any ASGI app.</h1>"
-        '<p class="lead">This small app has a page that only signed-in people see. '
-        "A fake provider on your machine lets you be anyone.</p>"
+        '<p class="lead">This small app has a page that only signed-in users see. '
+        "A fake provider on your machine lets you sign in as anyone.</p>"
         f'<p class="actions"><a class="button first" href="{_login_url(scope)}">Sign in</a>'
         '<a href="/me">or just open the protected page</a></p>'
-        "<h2>All that it takes</h2>"
+        "<h2>All it takes</h2>"
         f'<div class="card"><pre tabindex="0"><code>{CODE}</code></pre></div>',
     )
 
 
 def me_page(scope: Mapping[str, Any]) -> str:
-    """Show a signed-in person what the app knows of them."""
+    """Return the page that shows signed-in users what the app knows about them."""
     user, ends_at = scope["user"], scope["oidc"].expires_at
     scopes = "".join(f"<li><code>{escape(name)}</code></li>" for name in scope["auth"].scopes)
     rows = "".join(_row(name, value) for name, value in user.claims.items())
@@ -119,14 +119,14 @@ def me_page(scope: Mapping[str, Any]) -> str:
         scope,
         "You",
         f'<h1>{escape(user.display_name)}</h1><p class="lead">Only you see this page.</p>'
-        f"<h2>Your session</h2><p>It ends at {_time(ends_at)} if you do nothing.</p>"
+        f"<h2>Your session</h2><p>It ends at {_time(ends_at)} unless you use it.</p>"
         f"<h2>Granted scopes</h2><ul>{scopes}</ul>"
         f'<h2>Your claims</h2><div class="card"><table>{rows}</table></div>',
     )
 
 
 def missing_page(scope: Mapping[str, Any]) -> str:
-    """Say that there is no such page."""
+    """Return the 404 page."""
     return _page(
         scope,
         "Not found",
@@ -162,7 +162,7 @@ def _value(name: str, value: Any) -> str:
 
 
 def _time(instant: int) -> str:
-    """Write an instant for the person at this machine: server and browser share its time zone."""
+    """Return a time as HTML, in this machine's time zone, which server and browser share."""
     local = datetime.fromtimestamp(instant).astimezone()
     return f'<time datetime="{local.isoformat()}">{local:%H:%M:%S} on {local.day} {local:%B %Y}</time>'
 

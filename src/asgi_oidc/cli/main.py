@@ -1,4 +1,4 @@
-"""The command line: reads the arguments, runs the subcommand, gives the exit status."""
+"""The command line: reads the arguments, runs the subcommand, returns the exit status."""
 
 import argparse
 import logging
@@ -18,10 +18,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command.
 
     Args:
-        arguments: without the program's name; by default what the shell gave.
+        arguments: without the program's name; by default those of the shell.
 
     Returns:
-        The exit status: 0 when all went well, 1 when something was in the way.
+        The exit status: 0 on success, 1 on failure.
     """
     parser = _parser()
     options = parser.parse_args(arguments)
@@ -38,8 +38,8 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", dest="command", metavar="command")
     demo = commands.add_parser(
         "demo",
-        help="try it: a fake provider and an app that signs people in, both on this machine",
-        description="Start a fake provider and an app that signs people in, and print the app's address. "
+        help="try it: a fake provider and an app with sign-in, both on this machine",
+        description="Start a fake provider and an app with sign-in, and print the app's address. "
         "Both listen on 127.0.0.1 only. Ctrl-C ends them.",
     )
     for name, default, whose in (("--port", 8000, "the app"), ("--provider-port", 9400, "the fake provider")):
@@ -48,17 +48,17 @@ def _parser() -> argparse.ArgumentParser:
             type=_port,
             default=default,
             metavar="PORT",
-            help=f"where {whose} listens (default {default}; 0 takes a free port)",
+            help=f"the port of {whose} (default {default}; 0 chooses a free port)",
         )
     rules = commands.add_parser(
         "rules",
         help="show what an app's middleware decides about a path, and why",
-        description="Import an app as a server does, and show what its OIDCMiddleware decides about a path: who gets "
-        "in, by which pattern or rule, and what everybody else gets. Without a path, list all patterns and rules. The "
+        description="Import an app as a server does, and show what its OIDCMiddleware decides about a path: who has "
+        "access, by which pattern or rule, and what all others get. Without a path, list all patterns and rules. The "
         "exit status is 1 if the settings are invalid or there is no middleware, so it can be used as a check in CI.",
     )
-    rules.add_argument("app", help="where the app is: package.module:app")
-    rules.add_argument("path", nargs="?", help="a path as in the browser's address, such as /admin/users")
+    rules.add_argument("app", help="the app, as package.module:app")
+    rules.add_argument("path", nargs="?", help="a path as in the browser's address bar, such as /admin/users")
     rules.add_argument(
         "--factory", action="store_true", help="call package.module:create_app to get the app, as uvicorn does"
     )
@@ -68,7 +68,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _port(text: str) -> int:
     if not (text.isascii() and text.isdigit() and int(text) <= MAX_PORT):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a port: 0 to {MAX_PORT}")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port: expected a number from 0 to {MAX_PORT}")
     return int(text)
 
 
@@ -78,12 +78,12 @@ def _demo(*, app_port: int, provider_port: int) -> int:
     except ModuleNotFoundError as exc:
         if exc.name != "uvicorn":
             raise
-        return _sorry("the demo needs uvicorn: pip install 'asgi-oidc[cli]'")
+        return _fail("the demo needs uvicorn: pip install 'asgi-oidc[cli]'")
     try:
         run_demo(app_port=app_port, provider_port=provider_port)
     except PortTaken as taken:
-        return _sorry(str(taken))
-    except KeyboardInterrupt:  # Ctrl-C before we were listening for it
+        return _fail(str(taken))
+    except KeyboardInterrupt:  # Ctrl-C before our signal handlers were set
         return 0
     return 0
 
@@ -98,12 +98,12 @@ def _rules(options: argparse.Namespace) -> int:
         print(error, file=sys.stderr)
         return 1
     except (NoSuchApp, ValueError) as error:
-        return _sorry(str(error))
+        return _fail(str(error))
     finally:
         logger.removeHandler(_SILENT)
     return 0
 
 
-def _sorry(why: str) -> int:
-    print(f"asgi-oidc: {why}", file=sys.stderr)
+def _fail(problem: str) -> int:
+    print(f"asgi-oidc: {problem}", file=sys.stderr)
     return 1

@@ -8,32 +8,32 @@ from typing import Any
 
 from asgi_oidc import OIDCMiddleware
 
-MAX_INSPECTED = 10_000  # objects of an app
+MAX_INSPECTED = 10_000  # objects of an app that are searched
 
 
 class NoSuchApp(Exception):
-    """No app has this name, or it has no `OIDCMiddleware`; the text says which."""
+    """There is no such app, or it has no `OIDCMiddleware`; the message tells which."""
 
 
 def explain_rules(name: str, path: str | None, method: str, *, is_factory: bool = False) -> str:
     """Explain one path, or list all rules, of each middleware in an app.
 
     Args:
-        name: where the app is, as servers take it: `package.module:app`.
-        is_factory: whether that name is a function that returns the app.
+        name: the app, in the form that servers take: `package.module:app`.
+        is_factory: whether it is a function that returns the app.
 
     Raises:
-        NoSuchApp: there is none, or `path` is not below it.
-        SettingsError: its settings are invalid.
-        ValueError: there is no such method.
+        NoSuchApp: there is no such app, it has no middleware, or `path` is not below it.
+        SettingsError: the middleware's settings are invalid.
+        ValueError: `method` is not an HTTP method.
     """
-    app = _made_by(load(name), name) if is_factory else load(name)
+    app = _call_factory(load(name), name) if is_factory else load(name)
     found = list(middlewares(app))
     if not found:
-        may_make_one = inspect.isfunction(app) and not inspect.iscoroutinefunction(app)
+        may_be_factory = inspect.isfunction(app) and not inspect.iscoroutinefunction(app)
         raise NoSuchApp(
             f"{name} is a function: add --factory if it returns the app"
-            if may_make_one
+            if may_be_factory
             else f"{name} has no OIDCMiddleware around it, in its stack or on a mount, as far as can be seen from "
             "outside: name the middleware itself, such as package.module:guarded_app"
         )
@@ -41,13 +41,13 @@ def explain_rules(name: str, path: str | None, method: str, *, is_factory: bool 
         return "\n\n".join(middleware.explain_all() for middleware in found)
     if not path.startswith(("/", "https://", "http://")):
         raise NoSuchApp(f"{path!r} is not a path: start it with '/'")
-    asked = [middleware for middleware in found if middleware.covers(path)]
-    if not asked:
+    covering = [middleware for middleware in found if middleware.covers(path)]
+    if not covering:
         raise NoSuchApp(f"{path} is not below {', '.join(middleware.base_url for middleware in found)}")
-    return "\n\n".join(f"{middleware.base_url}: {middleware.explain(path, method)}" for middleware in asked)
+    return "\n\n".join(f"{middleware.base_url}: {middleware.explain(path, method)}" for middleware in covering)
 
 
-def _made_by(factory: Any, name: str) -> Any:
+def _call_factory(factory: Any, name: str) -> Any:
     try:
         inspect.signature(factory).bind()
     except (TypeError, ValueError):
@@ -59,12 +59,12 @@ def load(name: str) -> Any:
     """Import an app.
 
     Raises:
-        NoSuchApp: there is none of that name.
+        NoSuchApp: the module or the app in it does not exist.
     """
     module_name, colon, attributes = name.partition(":")
     if not colon or not attributes:
         raise NoSuchApp(f"{name!r} does not name an app: write package.module:app")
-    sys.path.insert(0, "")  # apps are found from here, as servers do it
+    sys.path.insert(0, "")  # the current directory, where servers search for apps too
     try:
         found: Any = importlib.import_module(module_name)
     except ModuleNotFoundError as exc:
@@ -81,17 +81,17 @@ def load(name: str) -> Any:
 
 
 def middlewares(app: Any) -> Iterator[OIDCMiddleware]:
-    """Find all middlewares around an app, in its stack and on its mounts, from the outside in."""
+    """Find all middlewares around an app, in its middleware stack and on its mounts, the outermost first."""
     waiting, visited = [app], set[int]()
     while waiting and len(visited) < MAX_INSPECTED:
-        here = waiting.pop(0)
-        if here is None or id(here) in visited:
+        layer = waiting.pop(0)
+        if layer is None or id(layer) in visited:
             continue
-        visited.add(id(here))
-        if isinstance(here, OIDCMiddleware):
-            yield here
-        if hasattr(here, "build_middleware_stack"):  # Starlette keeps a plan of its stack until the first request
-            waiting.append(here.build_middleware_stack())
-        waiting += [getattr(here, name, None) for name in ("app", "asgi_app", "asgi_handler")]
-        routes = getattr(here, "routes", None)
+        visited.add(id(layer))
+        if isinstance(layer, OIDCMiddleware):
+            yield layer
+        if hasattr(layer, "build_middleware_stack"):  # Starlette builds its stack only with the first request
+            waiting.append(layer.build_middleware_stack())
+        waiting += [getattr(layer, name, None) for name in ("app", "asgi_app", "asgi_handler")]
+        routes = getattr(layer, "routes", None)
         waiting += [getattr(route, "app", None) for route in (routes if isinstance(routes, list) else [])]
