@@ -1,4 +1,4 @@
-"""Asks all questions, or those that are named, and writes the report: `python -m benchmarks [QUESTION...]`."""
+"""Runs all benchmarks, or those that are named, and writes the report: `python -m benchmarks [QUESTION...]`."""
 
 import subprocess
 import sys
@@ -31,7 +31,7 @@ NEEDS = {  # Debian's packages have the same names
 
 
 def main() -> None:
-    """Run one after the other; each has processes of its own."""
+    """Run the benchmarks one after the other, each in processes of its own."""
     questions = sys.argv[1:] or QUESTIONS
     for name in {name for question in questions for name in NEEDS.get(question, ())}:
         program(name)

@@ -1,7 +1,7 @@
-"""Where does the time of a signed-in request go? Its steps alone, as the middleware takes them.
+"""Where does the time of a signed-in request go? Measures the steps of the middleware one by one.
 
-Run it as `python -m benchmarks.anatomy`. In a loop of its own a step finds everything in the caches of the processor:
-the sum is less than what `python -m benchmarks.requests` finds of the whole.
+Run it as `python -m benchmarks.anatomy`. In a loop of its own, a step finds everything in the processor's caches, so
+the sum is less than what `python -m benchmarks.requests` measures for the whole.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ Work = Callable[[], object]
 
 
 class Specimen:
-    """A request of somebody who is signed in, and what the middleware makes of it."""
+    """A request of a signed-in user, and what the middleware makes of it."""
 
     def __init__(self) -> None:
         site = OurSite()
@@ -52,7 +52,7 @@ class Specimen:
         }
 
     def scope(self) -> dict[str, Any]:
-        """Make one as a server does."""
+        """Return a new scope, as a server makes it."""
         headers = [tuple(line.split(b": ", 1)) for line in self.lines]
         path = {"path": b"/orders".decode(), "raw_path": b"/orders", "root_path": "", "query_string": b""}
         return {"type": "http", "method": "GET", "headers": headers, "client": ("192.0.2.1", 1), "server": None, **path}
@@ -89,7 +89,7 @@ def scope_of_the_app(it: Specimen) -> Work:
 
 
 async def never() -> Any:
-    """Receive nothing: nobody asks."""
+    """Receive nothing; no app calls this."""
 
 
 def wrap_send(it: Specimen) -> Work:

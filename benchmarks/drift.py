@@ -1,6 +1,7 @@
-"""Has anything become much slower? Ratios to a middleware that does nothing, asked in turn; CI asks.
+"""Has anything become much slower? Measures ratios to a middleware that does nothing, in turn with it; CI runs this.
 
-Run it as `python -m benchmarks.drift`; it fails where a ratio is far outside of what it was, never by a time.
+Run it as `python -m benchmarks.drift`. It fails if a ratio is far outside its former range; absolute times do not
+matter.
 """
 
 import sys
@@ -27,10 +28,10 @@ AT_MOST = {
 
 
 def too_slow(ratios: Mapping[str, float]) -> list[str]:
-    """Name what is far outside.
+    """Return the names of the requests that are far too slow.
 
     Args:
-        ratios: how many times as long a request takes as with a middleware that does nothing, by what was asked.
+        ratios: by name, how many times as long a request takes as with a middleware that does nothing.
     """
     return [
         f"{name}: {ratios[name]:.1f} times a middleware that does nothing, at most {at_most}"
@@ -40,7 +41,7 @@ def too_slow(ratios: Mapping[str, float]) -> list[str]:
 
 
 def main() -> int:
-    """Measure shortly, and judge."""
+    """Measure briefly, and fail if anything is too slow."""
     harness = Harness("drift", processes=2, values=3, clock=time.process_time)
     for name, make in CASES.items():
         harness.ratio(name, make, asked_the_same(make, no_op))

@@ -1,4 +1,4 @@
-"""Servers in processes of their own, the load that is put on them, and what they use of the machine."""
+"""Starts servers in processes of their own, puts load on them, and measures their CPU and memory."""
 
 import contextlib
 import ctypes
@@ -23,18 +23,18 @@ TICK = 0.02  # seconds between two looks
 
 @dataclass(frozen=True)
 class Server:
-    """One that runs."""
+    """A running server."""
 
     url: str
     process: psutil.Process
 
     def cpu(self) -> float:
-        """Seconds of CPU that it and its workers have used."""
+        """Seconds of CPU that the server and its workers have used."""
         processes = [self.process, *self.process.children(recursive=True)]
         return float(sum(times.user + times.system for times in (each.cpu_times() for each in processes)))
 
     def memory(self) -> int:
-        """Bytes that are its own."""
+        """Bytes of memory of the server alone."""
         return int(self.process.memory_full_info().uss)
 
 
@@ -42,7 +42,7 @@ class Server:
 def serving(
     name: str, *, provider: str = "", store: str | None = None, core: int | None = None, **env: str
 ) -> Iterator[Server]:
-    """Serve a site while the block lasts."""
+    """Serve a site for the duration of the block."""
     port = free_port()
     command = [sys.executable, "-m", "benchmarks.serve", name, str(port), provider, *([store] if store else [])]
     with subprocess.Popen(command, env=os.environ | env, preexec_fn=end_with_parent) as running:
@@ -58,7 +58,7 @@ def serving(
 
 @contextlib.contextmanager
 def redis_server() -> Iterator[str]:
-    """Run one that keeps nothing on disk; give its URL."""
+    """Run a Redis server that writes nothing to disk; return its URL."""
     port = free_port()
     command = [program("redis-server"), "--bind", "127.0.0.1", "--port", str(port), "--save", ""]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, preexec_fn=end_with_parent) as running:
@@ -70,10 +70,10 @@ def redis_server() -> Iterator[str]:
 
 
 def program(name: str) -> str:
-    """Find a program.
+    """Return the path of a program.
 
     Raises:
-        RuntimeError: it is not there.
+        RuntimeError: it is not installed.
     """
     found = shutil.which(name)
     if found is None:
@@ -82,19 +82,19 @@ def program(name: str) -> str:
 
 
 def free_port() -> int:
-    """Find one."""
+    """Return a free port."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return int(listener.getsockname()[1])
 
 
 def end_with_parent() -> None:
-    """Let a server end with whoever started it, however that ends (Linux)."""
+    """Make a server end together with the process that started it (Linux)."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def wait_for(port: int, running: subprocess.Popen[bytes]) -> None:
-    """Wait until somebody listens."""
+    """Wait until a server listens."""
     for _ in range(int(PATIENCE / TICK)):
         if running.poll() is not None:
             raise RuntimeError(f"it ended by itself, with exit code {running.returncode}")
@@ -105,7 +105,7 @@ def wait_for(port: int, running: subprocess.Popen[bytes]) -> None:
 
 
 def sign_in(url: str, path: str = "/orders") -> str:
-    """Sign in as a browser would, where the provider knows its user already; give the Cookie header."""
+    """Sign in as a browser whose user the provider already knows; return the Cookie header."""
     headers = {"sec-fetch-mode": "navigate", "sec-fetch-dest": "document", "sec-fetch-site": "none"}
     with httpx.Client(headers=headers) as browser:
         at = browser.get(url + path)
@@ -120,10 +120,10 @@ def sign_in(url: str, path: str = "/orders") -> str:
 def requests_per_second(
     url: str, cookie: str, *, seconds: int = 3, connections: int = 16, core: int | None = None
 ) -> float:
-    """Load a server with wrk.
+    """Load a server with wrk; return the requests per second.
 
     Raises:
-        RuntimeError: there is no wrk, or an answer was no success.
+        RuntimeError: wrk is not installed, or a response was not successful.
     """
     pin = ["taskset", "-c", str(core)] if core is not None else []
     header = ["-H", f"Cookie: {cookie}"] if cookie else []

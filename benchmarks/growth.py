@@ -1,7 +1,7 @@
-"""How does the cost of a request grow: with rules, cookies, sessions, sign-outs, users at once, and processes?
+"""How does the cost of a request grow with rules, cookies, sessions, sign-outs, concurrent users and processes?
 
-Run it as `python -m benchmarks.growth`; users at once and processes need `wrk`, and are CPU of the server. It
-fails where the cost grows faster than its input.
+Run it as `python -m benchmarks.growth`. Concurrent users and processes need `wrk`, and are measured as CPU of the
+server. It fails if the cost grows faster than its input.
 """
 
 import sys
@@ -27,10 +27,10 @@ NEW_PATHS = 6_000  # in turn: more than are remembered
 
 
 def with_rules(count: int, *, is_new: bool) -> Make:
-    """Ask a site with so many rules, of which the last is for the page.
+    """Measure a site with that many rules, the last of which applies to the requested page.
 
     Args:
-        is_new: whether each request is for a path that is not remembered.
+        is_new: whether each request is for a path that is not cached.
     """
     rules = [Rule(f"/area-{number}/*", claims={"roles": "nobody"}) for number in range(count - 1)]
     own = [Rule("/orders/*", claims={"email": "alice@example.com"})] if count else []
@@ -43,7 +43,7 @@ def with_rules(count: int, *, is_new: bool) -> Make:
 
 
 def with_cookies(count: int, *, is_new: bool) -> Make:
-    """Send so many cookies of others along."""
+    """Measure requests with that many cookies of others."""
 
     async def make() -> Site:
         site = OurSite()
@@ -57,19 +57,19 @@ def with_cookies(count: int, *, is_new: bool) -> Make:
 
 
 def with_sessions(count: int) -> Make:
-    """Let so many cookies take turns."""
+    """Measure that many cookie sessions in turn."""
     return lambda: OurSite().signed_in_again_and_again(count)
 
 
 def with_records(count: int) -> Make:
-    """Let so many sessions in a store take turns."""
+    """Measure that many sessions in a store, in turn."""
     return lambda: OurSite(store=MemoryStore(max_sessions=count + 1, max_bytes=1 << 30)).signed_in_again_and_again(
         count
     )
 
 
 def after_sign_outs(count: int) -> Make:
-    """Remember so many sign-outs, with another one before each request."""
+    """Measure requests after that many sign-outs, with another one before each request."""
 
     async def make() -> Site:
         site = OurSite()
@@ -93,14 +93,14 @@ CURVES: dict[str, tuple[tuple[int, ...], Callable[[int], Make]]] = {
 
 
 def cpu_of_a_request(url: str, cookie: str, cpu: Callable[[], float], *, connections: int) -> float:
-    """Load a server, and say what CPU its processes spend on a request, in seconds."""
+    """Load a server; return the CPU that its processes spend per request, in seconds."""
     before = cpu()
     answered = requests_per_second(url, cookie, seconds=SECONDS, connections=connections) * SECONDS
     return (cpu() - before) / answered
 
 
 def servers(harness: Harness) -> None:
-    """Put more users, and more processes, on a whole server."""
+    """Measure a whole server with more users and with more processes."""
     for name, counts in (("users at once", USERS), ("processes", PROCESSES)):
         for count in counts:
             workers, connections = (1, count) if counts is USERS else (count, 32)
@@ -114,7 +114,7 @@ def servers(harness: Harness) -> None:
 
 
 def grows_too_fast(rows: Sequence[Mapping[str, float | str]]) -> list[str]:
-    """Name the curves of which the cost grows faster than the input."""
+    """Return the names of the curves whose cost grows faster than the input."""
     found = []
     for name in dict.fromkeys(str(row["name"]) for row in rows):
         curve = [(float(row["at"]), float(row["value"])) for row in rows if row["name"] == name]

@@ -1,4 +1,4 @@
-"""pyperf, for questions of this project: each case in processes of its own, and figures that the report can read."""
+"""Runs pyperf for this project: each case in processes of its own, with results that the report can read."""
 
 import asyncio
 import json
@@ -29,19 +29,19 @@ Row = dict[str, Any]
 
 @dataclass
 class Figures:
-    """What came of a question."""
+    """The figures that answer one question."""
 
     question: str
     rows: list[Row] = field(default_factory=list)
 
     def row(self, name: str, value: float, unit: str, **more: Any) -> None:
-        """Write a figure down."""
+        """Add a figure."""
         self.rows.append({"name": name, "value": value, "unit": unit, **more})
         told = "".join(f"   {key}: {each}" for key, each in more.items())
         print(f"{name:<60}{value:10.3f} {unit}{told}", flush=True)
 
     def save(self) -> None:
-        """Keep the figures for the report, beside those of other questions that this Python has answered."""
+        """Save the figures for the report, next to those of other questions for this version of Python."""
         RESULTS.mkdir(exist_ok=True)
         path = RESULTS / f"{platform.python_version()}.json"
         known = json.loads(path.read_text("utf-8")) if path.exists() else {}
@@ -52,11 +52,11 @@ class Figures:
 class Harness:
     """Measures cases with pyperf.
 
-    Call its methods in the same order in every process: pyperf runs the module again for each that it measures in.
+    Call its methods in the same order in every process: pyperf runs the module again in each process that it measures.
 
     Args:
-        clock: what sites that are asked in turn are timed with; `time.process_time` leaves out what others do on the
-            machine meanwhile, and all that a site waits for.
+        clock: the clock for sites that are measured in turn; `time.process_time` leaves out what other programs do on
+            the machine, and everything that a site waits for.
     """
 
     def __init__(
@@ -75,14 +75,14 @@ class Harness:
         return not self.runner.parse_args().worker
 
     def request(self, name: str, make: Make) -> None:
-        """Measure one request; again, when it was measured before."""
+        """Measure one request; if it was measured before, measure it again."""
         ask = lazily(make)
         self._note(name, self.runner.bench_async_func(self._label(name), ask))
 
     def added(self, name: str, make: Make, make_under: Make) -> None:
-        """Measure what a request pays beyond what it pays below; both are asked in turn.
+        """Measure the cost of a request beyond that of the site below; both are measured in turn.
 
-        A slow moment of the machine hits both alike.
+        A slow moment of the machine affects both alike.
         """
 
         def spend(batches: int) -> float:
@@ -93,12 +93,12 @@ class Harness:
         self._note(name, self.runner.bench_time_func(self._label(name), spend, inner_loops=BATCH))
 
     def ratio(self, name: str, make: Make, make_under: Make) -> None:
-        """Measure how many times as long a request takes as below; both are asked in turn."""
+        """Measure how many times as long a request takes as at the site below; both are measured in turn."""
         asks = [lazily(make), lazily(make_under)]
         self._ratio(name, asks, lambda spent: spent[0] / spent[1])
 
     def ratio_of_added(self, name: str, case: tuple[Make, Make], reference: tuple[Make, Make]) -> None:
-        """Measure how many times as much a request pays as another one, each beyond what it pays below; all in turn."""
+        """Measure the ratio of two requests' costs, each beyond that of the site below; all are measured in turn."""
         asks = [lazily(make) for make in (*case, *reference)]
         self._ratio(name, asks, lambda spent: (spent[0] - spent[1]) / (spent[2] - spent[3]))
 
@@ -109,7 +109,7 @@ class Harness:
         self._note(name, self.runner.bench_time_func(self._label(name), spend, inner_loops=1))
 
     def work(self, name: str, make: Callable[[], Callable[[], object]]) -> None:
-        """Measure a function that `make` gives, in the process that measures it."""
+        """Measure the function that `make` returns, in the process that measures it."""
         made: list[Callable[[], object]] = []
 
         def work() -> None:
@@ -124,15 +124,15 @@ class Harness:
         self._note(name, self.runner.bench_command(name, list(command)))
 
     def row(self, name: str, value: float, unit: str, **more: Any) -> None:
-        """Write a figure down."""
+        """Add a figure."""
         self.figures.row(name, value, unit, **more)
 
     def save(self) -> None:
-        """Keep the figures for the report."""
+        """Save the figures for the report."""
         self.figures.save()
 
     def more(self, name: str, under: str) -> float:
-        """Seconds that one takes more than another."""
+        """Return how many seconds longer one case takes than another."""
         return self.least[name] - self.least[under]
 
     def _label(self, name: str) -> str:
@@ -147,14 +147,14 @@ class Harness:
 
 
 def machine() -> str:
-    """Say what this runs on."""
+    """Describe the machine that this runs on."""
     lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
     models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return f"{models[0] if models else sys.platform}, {len(os.sched_getaffinity(0))} cores"
 
 
 def lazily(make: Make) -> Ask:
-    """Set a case up when it is first asked, and see that it answers: pyperf calls all in each process, measures one."""
+    """Set a case up, and check its response, when it is first called: pyperf passes all cases, but measures one."""
     ask: Ask | None = None
 
     async def request() -> None:
@@ -169,10 +169,10 @@ def lazily(make: Make) -> Ask:
 
 
 async def see_that_it_answers(site: Site) -> None:
-    """Ask once.
+    """Make one request, and check its response.
 
     Raises:
-        RuntimeError: the app was not reached, or not asked by whom it should be.
+        RuntimeError: the request did not reach the app, or not with the expected user.
     """
     answers: list[Mapping[str, Any]] = []
 
@@ -185,7 +185,7 @@ async def see_that_it_answers(site: Site) -> None:
 
 
 async def in_turn(asks: Sequence[Ask], turns: int, clock: Callable[[], float] = time.perf_counter) -> list[float]:
-    """Ask several sites in turn, a batch each; return the seconds that each took in all."""
+    """Request several sites in turn, a batch each; return the seconds that each took in all."""
     spent = [0.0] * len(asks)
     for ask in asks:
         await ask()  # what has to be set up is

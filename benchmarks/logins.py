@@ -1,7 +1,7 @@
-"""What does a login cost: CPU of our process, calls to the provider, and logins a second of one worker?
+"""What does a login cost: CPU of the app's process, calls to the provider, and logins per second with one worker?
 
-Run it as `python -m benchmarks.logins`. The app, the provider and the browsers are processes of their own; CPU is what
-the system has accounted to that of the app.
+Run it as `python -m benchmarks.logins`. The app, the provider and the browsers are processes of their own; the CPU time
+is that of the app's process as reported by the system.
 """
 
 import asyncio
@@ -38,7 +38,7 @@ async def log_in(url: str, times: int) -> None:
 
 
 async def cold_start(userinfo: str) -> Counter[str]:
-    """Let many sign in at once for the first time, and count what the provider is asked."""
+    """Make many concurrent first logins at a cold process, and count the calls to the provider."""
     provider = FakeProvider(alg="ES256")
     provider.latency = SLOW
     site = OurSite(provider=provider, userinfo=userinfo)
@@ -47,7 +47,7 @@ async def cold_start(userinfo: str) -> Counter[str]:
 
 
 async def warm(userinfo: str) -> Counter[str]:
-    """Count what one more login asks of the provider."""
+    """Count the calls to the provider for one more login."""
     site = OurSite(userinfo=userinfo)
     await site.sign_in()
     del site.provider.calls[:]
@@ -89,7 +89,7 @@ def main() -> None:
 
 
 async def together(url: str) -> None:
-    """Let some browsers sign in side by side."""
+    """Sign several browsers in concurrently."""
     await asyncio.gather(*(log_in(url, LOGINS // BROWSERS) for _ in range(BROWSERS)))
 
 

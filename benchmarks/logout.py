@@ -1,4 +1,4 @@
-"""What does a request pay to know that its session was not ended, and how often is a shared store asked?
+"""What does it cost a request to check that its session was not ended, and how often is a shared store called?
 
 Run it as `python -m benchmarks.logout`.
 """
@@ -33,10 +33,10 @@ LOGIN = Login(
 
 
 def look(name: NamingScheme, marks: int, *, sessions: int = 1) -> Callable[[], Callable[[], object]]:
-    """Look at sessions that live and were never looked at since they were opened, as the first request of each does.
+    """Check sessions that are still active, but not cached as checked, as the first request of each session does.
 
     Args:
-        sessions: how many take turns.
+        sessions: how many sessions are checked in turn.
     """
 
     def make() -> Callable[[], object]:
@@ -51,7 +51,7 @@ def look(name: NamingScheme, marks: int, *, sessions: int = 1) -> Callable[[], C
 
 
 def some_logins(count: int) -> list[Login]:
-    """Sign so many people in."""
+    """Return the logins of that many users."""
     return [
         msgspec.structs.replace(LOGIN, id=secrets.token_urlsafe(32), sub=f"user-{number}", sid=f"s-{number}")
         for number in range(count)
@@ -59,7 +59,7 @@ def some_logins(count: int) -> list[Login]:
 
 
 async def round_trips() -> float:
-    """Count what requests with sealed cookies ask of the store where processes tell each other what has ended."""
+    """Count the store calls of requests with encrypted cookies, if processes share sign-outs through the store."""
     store = Counting(MemoryStore())
     ask = (await OurSite(logout_store=store).signed_in()).request()
     store.calls = 0
@@ -69,7 +69,7 @@ async def round_trips() -> float:
 
 
 def main() -> None:
-    """Measure in memory, with many marks and with few, then count."""
+    """Measure with many and with few revocations in memory, then count store calls."""
     harness = Harness("logout", processes=3, values=3)
     shared = Records([secrets.token_bytes(32)], context=("issuer", "client", "url")).revocation_names
     one, many = look(plain_names, 0), look(plain_names, 0, sessions=SESSIONS)

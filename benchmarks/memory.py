@@ -1,4 +1,4 @@
-"""What does a process hold: with 100,000 sessions, for a visitor who has not signed in, and after sealed cookies?
+"""How much memory does a process use: with 100,000 sessions, per anonymous visitor, and for cached cookies?
 
 Run it as `python -m benchmarks.memory`.
 """
@@ -29,13 +29,13 @@ Found = list[tuple[str, float, str]]  # name, value, unit
 
 
 def held() -> int:
-    """Bytes of this process alone."""
+    """Return the bytes of memory of this process alone."""
     gc.collect()
     return int(psutil.Process().memory_full_info().uss)
 
 
 async def many_sessions() -> Found:
-    """Fill a store."""
+    """Fill a store with sessions."""
     store = MemoryStore(max_sessions=SESSIONS + 1, max_bytes=ROOM)
     site = OurSite(store=store)
     cookie = await site.sign_in()
@@ -57,7 +57,7 @@ async def many_sessions() -> Found:
 
 
 async def many_visitors() -> Found:
-    """Send visitors away to sign in who never come back."""
+    """Redirect visitors to the login who never come back."""
     store = MemoryStore()
     answers: Counter[int] = Counter()
 
@@ -89,7 +89,7 @@ async def many_visitors() -> Found:
 
 
 async def many_cookies() -> Found:
-    """Open more cookies than are kept."""
+    """Decrypt more cookies than are cached."""
     site = await OurSite().signed_in_again_and_again(SEALED)
     ask = Site(site.app, site.cookies).request()
     tracemalloc.start()  # what the process holds would not tell: it has room left from making the cookies
@@ -102,13 +102,13 @@ async def many_cookies() -> Found:
 
 
 def alone(ask: Callable[[], Awaitable[Found]]) -> Found:
-    """Ask in a process of its own: nothing is left there of another question."""
+    """Measure in a process of its own, so that nothing is left from another question."""
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
         return pool.submit(answer, ask).result()
 
 
 def answer(ask: Callable[[], Awaitable[Found]]) -> Found:
-    """Ask here."""
+    """Measure in this process."""
 
     async def asked() -> Found:
         return await ask()

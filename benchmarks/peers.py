@@ -1,4 +1,4 @@
-"""Peers: how else a site keeps its users signed in, each over what it stands on."""
+"""Peers: other ways to keep users signed in, each with the app below it that its cost is compared with."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -20,10 +20,10 @@ Make = Callable[[], Awaitable[Site]]
 
 @dataclass(frozen=True)
 class Peer:
-    """One way.
+    """One way to keep users signed in.
 
     Attributes:
-        under: what it stands on, whose cost is not its own.
+        under: the app or middleware below it, whose cost does not count.
     """
 
     name: str
@@ -36,7 +36,7 @@ class SessionBackend(AuthenticationBackend):
     """Takes the user from the session, as Starlette's documentation shows."""
 
     async def authenticate(self, conn: HTTPConnection) -> tuple[AuthCredentials, SimpleUser] | None:
-        """Say who it is."""
+        """Return the user of the session."""
         user = conn.session.get("user")
         return None if user is None else (AuthCredentials(["authenticated"]), SimpleUser(user["name"]))
 

@@ -1,4 +1,4 @@
-"""What a request pays for the policy: to find what holds for its path, and to decide on its user.
+"""What does the policy cost a request: to find the rules for its path, and to decide about its user?
 
 Run it as `python -m benchmarks.policy`.
 """
@@ -43,10 +43,10 @@ Target = Callable[[int], str]
 
 @dataclass(frozen=True)
 class Question:
-    """What is asked.
+    """One case to measure.
 
     Attributes:
-        target: what the browser asks for, another each time; servers decode it.
+        target: the URL that the browser requests, another one each time; servers decode it.
     """
 
     name: str
@@ -71,7 +71,7 @@ QUESTIONS = [
 
 
 def some_rules(*, with_methods: bool) -> list[Rule]:
-    """Make rules of four kinds in turn: one path, all below, methods, scopes and a fresh login."""
+    """Return rules of four kinds in turn: one path, all paths below, methods, or scopes and a recent login."""
     methods = ["GET", "POST", "DELETE"] if with_methods else None
     kinds: Sequence[Callable[[str], Rule]] = (
         lambda path: Rule(path, claims={"roles": "admin"}),
@@ -83,7 +83,7 @@ def some_rules(*, with_methods: bool) -> list[Rule]:
 
 
 def fresh(question: Question) -> Callable[[], dict[str, Any]]:
-    """Make scopes as a server does: each text is new, nobody has hashed it."""
+    """Return new scopes, as a server makes them: each text is new and not hashed yet."""
     numbers = itertools.count()
 
     def scope() -> dict[str, Any]:
@@ -94,7 +94,7 @@ def fresh(question: Question) -> Callable[[], dict[str, Any]]:
 
 
 def look(question: Question, *, with_methods: bool) -> Callable[[], Callable[[], object]]:
-    """Find what holds for a path, and decide on its user."""
+    """Find the rules for a path, and decide about its user."""
 
     def make() -> Callable[[], object]:
         rules = some_rules(with_methods=with_methods)
@@ -106,13 +106,13 @@ def look(question: Question, *, with_methods: bool) -> Callable[[], Callable[[],
 
 
 def read_again_and_again() -> Callable[[], object]:
-    """Read a request, with the methods that it may be taken for."""
+    """Read a request, and all methods as which an app may serve it."""
     scope = {"type": "http", "method": "GET", "headers": HEADERS}
     return lambda: Request(scope).methods
 
 
 def main() -> None:
-    """Ask everything, of rules without methods and with some."""
+    """Measure all cases, with rules that have no methods and with some that have."""
     harness = Harness("policy", processes=3, values=3)
     kinds = {"": False, ", some with methods": True}
     for question in QUESTIONS:

@@ -1,4 +1,4 @@
-"""How often is the provider asked when many requests at once need a new token: one session, four processes, Redis?
+"""How often is the provider called when many concurrent requests need a new token: one session, four processes, Redis?
 
 Run it as `python -m benchmarks.refresh`; it needs `redis-server`.
 """
@@ -21,7 +21,7 @@ SLOW = 0.1  # seconds that the provider takes for each answer
 
 
 async def burst(url: str, cookie: str) -> Counter[tuple[int, str]]:
-    """Ask for the token at once, each on a connection of its own; count the answers."""
+    """Request the token concurrently, on a connection each; count the responses."""
     limits = httpx.Limits(max_connections=AT_ONCE, max_keepalive_connections=0)
     async with httpx.AsyncClient(limits=limits, headers={"cookie": cookie}, timeout=30) as client:
         answers = await asyncio.gather(*(client.get(f"{url}/token") for _ in range(AT_ONCE)))
@@ -29,7 +29,7 @@ async def burst(url: str, cookie: str) -> Counter[tuple[int, str]]:
 
 
 def main() -> None:
-    """Let the token run out, then ask, again and again."""
+    """Let the token expire, then request it; repeat that several times."""
     port = free_port()
     provider = FakeProvider(issuer=f"http://127.0.0.1:{port}", alg="ES256")
     provider.signed_in_as = next(iter(provider.personas.values()))

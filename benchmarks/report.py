@@ -1,6 +1,6 @@
 """Writes the tables and plots of README.md from the figures in `results/`: `python -m benchmarks.report`.
 
-The figures are those of the last run of each question, on each Python that has answered it.
+The figures are those of the last run of each question, for each version of Python that it was run with.
 """
 
 import json
@@ -101,13 +101,13 @@ TARGETS: tuple[tuple[str, str, str, str, tuple[tuple[str, str], ...]], ...] = (
 
 
 def all_results() -> dict[str, Results]:
-    """Read what there is, by Python, older ones first."""
+    """Read all results, by version of Python, the oldest first."""
     paths = sorted(RESULTS.glob("*.json"), key=lambda path: [int(part) for part in path.stem.split(".")])
     return {path.stem: json.loads(path.read_text("utf-8")) for path in paths}
 
 
 def targets(results: Results) -> Iterator[str]:
-    """Hold the figures of one Python against the design."""
+    """Compare the figures of one version of Python with the targets."""
     for asked, target, seen, question, places in TARGETS:
         told = "not measured"
         if question in results:
@@ -133,24 +133,24 @@ def tables(everything: Mapping[str, Results]) -> str:
 
 
 def figure_of(row: Row) -> str:
-    """Write a figure without digits that do not count."""
+    """Write a figure with its significant digits only."""
     digits = 0 if abs(row["value"]) >= 1000 or row["value"] == int(row["value"]) else 2
     return f"{row['value']:,.{digits}f} {row['unit']}".rstrip()
 
 
 def further(row: Row) -> str:
-    """Write what else is known of a figure."""
+    """Write the additional values of a figure."""
     return ", ".join(f"{name} {it}" for name, it in row.items() if name not in ("name", "value", "unit"))
 
 
 def page(everything: Mapping[str, Results]) -> str:
-    """Write the page anew, with these figures."""
+    """Write the README again, with these figures."""
     made = f"<!-- made by benchmarks.report -->\n\n{tables(everything)}\n\n<!-- end -->"
     return MADE.sub(lambda _: made, README.read_text("utf-8"))
 
 
 def plot_requests(rows: list[Row]) -> None:
-    """Draw what a request pays."""
+    """Draw the cost of a request."""
     from matplotlib import pyplot
 
     rows = rows[::-1]
@@ -164,7 +164,7 @@ def plot_requests(rows: list[Row]) -> None:
 
 
 def plot_growth(all_rows: list[Row]) -> None:
-    """Draw how that grows."""
+    """Draw how the cost of a request grows."""
     from matplotlib import pyplot
 
     names = list(dict.fromkeys(row["name"] for row in all_rows))
@@ -182,13 +182,13 @@ def plot_growth(all_rows: list[Row]) -> None:
 
 
 def save(figure: Any, name: str) -> None:
-    """Write a plot that reads on light and on dark pages."""
+    """Save a plot that is readable on light and on dark pages."""
     figure.tight_layout()
     figure.savefig(HERE / f"{name}.svg", metadata={"Date": None}, facecolor="white")
 
 
 def main() -> None:
-    """Write them."""
+    """Write the tables and the plots."""
     import matplotlib as mpl  # here, as whoever only reads the figures need not have it
 
     mpl.rcParams["svg.hashsalt"] = "asgi-oidc"

@@ -1,8 +1,8 @@
-"""What does a request pay to know who asks? This library and its peers, over the same small app.
+"""What does it cost a request to know its user? This library and its peers, around the same small app.
 
-Each is measured beside what it stands on, which is asked the same in turn with it: a long cookie takes time to make,
-whoever reads it. Ratios are to `SessionMiddleware` with an ID Token, in turn as well: they hold while the machine is
-slow, microseconds do not. Run it as `python -m benchmarks.requests`.
+Each case is measured in turn with the app or middleware below it, which gets the same requests: making a request with a
+long cookie takes time, whoever reads it. Ratios are to `SessionMiddleware` with an ID Token, measured in turn as well:
+they are stable while the machine is slow, microseconds are not. Run it as `python -m benchmarks.requests`.
 """
 
 import itertools
@@ -19,7 +19,7 @@ SEALED = 12_000  # cookies in turn: more than are kept, so that each is opened a
 
 
 class OthersSignOut:
-    """Ends a session of somebody else before each request."""
+    """Ends the session of another user before each request."""
 
     def __init__(self, app: App, watcher: Any) -> None:
         self.app = app
@@ -81,7 +81,7 @@ REFERENCE = "SessionMiddleware with ID Token"
 
 
 def asked_the_same(make: Make, make_under: Make) -> Make:
-    """Ask one site what another one is asked."""
+    """Make the requests of one site at another site."""
 
     async def under() -> Site:
         return replace(await make(), app=(await make_under()).app)
@@ -90,7 +90,7 @@ def asked_the_same(make: Make, make_under: Make) -> Make:
 
 
 def main() -> None:
-    """Measure what all add to what they stand on, and how many times as much that is as the reference adds."""
+    """Measure what each adds to the site below it, and its ratio to what the reference adds."""
     harness = Harness("requests", processes=3, values=5)
     sites = OURS | {peer.name: (peer.make, peer.make_under) for peer in PEERS}
     cases = {name: (make, asked_the_same(make, make_under)) for name, (make, make_under) in sites.items()}

@@ -1,4 +1,4 @@
-"""Which AEAD seals our cookies, and what does opening one cost?
+"""Which AEAD should encrypt our cookies, and what does decrypting one cost?
 
 Run it as `python -m benchmarks.sealing`.
 """
@@ -23,7 +23,7 @@ BOUND = b"x" * 150  # bytes: kind, name, issuer, client and base URL
 
 
 def decrypt(name: str, size: int) -> Callable[[], Callable[[], object]]:
-    """Open a value with one of the candidates alone."""
+    """Decrypt a value with one of the candidates alone."""
 
     def make() -> Callable[[], object]:
         key, nonce = CANDIDATES[name](os.urandom(32)), os.urandom(12)
@@ -34,7 +34,7 @@ def decrypt(name: str, size: int) -> Callable[[], Callable[[], object]]:
 
 
 def open_sealed(size: int) -> Callable[[], Callable[[], object]]:
-    """Open a value as it stands in a cookie."""
+    """Decrypt a value in the form that a cookie has."""
 
     def make() -> Callable[[], object]:
         sealer = Sealer([b"s" * 32], context=("https://id.example.com", "web", "https://app.example.com"))
@@ -45,7 +45,7 @@ def open_sealed(size: int) -> Callable[[], Callable[[], object]]:
 
 
 def main() -> None:
-    """Measure the candidates, then the whole way from the text."""
+    """Measure the candidates, then the complete decryption of a cookie's text."""
     harness = Harness("sealing")
     for size in SIZES:
         for name in CANDIDATES:

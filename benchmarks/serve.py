@@ -1,4 +1,4 @@
-"""One of the sites on a real server: `python -m benchmarks.serve NAME PORT PROVIDER [STORE]`."""
+"""Serves one of the sites with a real server: `python -m benchmarks.serve NAME PORT PROVIDER [STORE]`."""
 
 import asyncio
 import gc
@@ -43,7 +43,7 @@ def ours(app: Any, port: int, provider: str, store: str | None) -> Any:
 
 
 def the_provider(port: int) -> Any:
-    """Make a provider that has somebody signed in already, another one each time."""
+    """Return a provider whose user is signed in already, another one for each login."""
     personas = [Persona(f"user-{number}", f"User {number}", f"user-{number}@example.com") for number in range(USERS)]
     provider = FakeProvider(issuer=f"http://127.0.0.1:{port}", alg="ES256", personas=personas)
     turns = itertools.cycle(personas)
@@ -58,7 +58,7 @@ def the_provider(port: int) -> Any:
 
 
 def starsessions(app: Any, store: str) -> Any:
-    """Wrap an app in the sessions of a store that Starlette apps use."""
+    """Wrap an app in starsessions, the session middleware with a store for Starlette apps."""
     from starsessions import SessionAutoloadMiddleware, SessionMiddleware
     from starsessions.stores.redis import RedisStore
 
@@ -68,7 +68,7 @@ def starsessions(app: Any, store: str) -> Any:
 
 
 def sites(port: int, provider: str, store: str | None) -> dict[str, Callable[[], Any]]:
-    """Name all that can be served."""
+    """Return all sites that can be served, by name."""
     return {
         "bare app": lambda: bare,
         "no-op middleware": lambda: NoOp(bare),
@@ -88,7 +88,7 @@ def sites(port: int, provider: str, store: str | None) -> dict[str, Callable[[],
 
 
 def with_small_tables(app: OIDCMiddleware) -> OIDCMiddleware:
-    """Let all that is kept on purpose be full after some minutes; what grows after that is a leak."""
+    """Make all caches so small that they are full after some minutes; memory that still grows after that is a leak."""
     in_cookies.MAX_LAST_USES = revocations.MAX_LOGINS = 300
     http, watcher = app._composition.http, app._composition.websockets._watcher
     sessions: Any = watcher.sessions
@@ -104,10 +104,10 @@ def with_small_tables(app: OIDCMiddleware) -> OIDCMiddleware:
 
 
 class Telling:
-    """Tells which token there is, and what the process holds."""
+    """Shows the current token, and what the process holds."""
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        """Answer."""
+        """Serve one connection."""
         if scope["type"] != "http":
             await bare(scope, receive, send)
             return
@@ -124,7 +124,7 @@ class Telling:
 
 
 class Signing:
-    """Puts a user into the session at `/sign-in`, for those who do not sign in themselves."""
+    """Puts a user into the session at `/sign-in`, for peers that have no login of their own."""
 
     def __init__(self, app: Any) -> None:
         self.app = app
@@ -145,7 +145,7 @@ def make() -> Any:
 
 
 def main() -> None:
-    """Serve until somebody ends it."""
+    """Serve until the process is stopped."""
     os.environ["SERVED"] = json.dumps(sys.argv[1:])
     uvicorn.run(
         "benchmarks.serve:make",

@@ -1,4 +1,4 @@
-"""What is left of a whole server, one worker, where each request says who asks?
+"""How many requests per second does a whole server keep, with one worker, if each request needs its user?
 
 Run it as `python -m benchmarks.servers`; it needs `wrk` and `redis-server`.
 """
@@ -29,7 +29,7 @@ NAMES = {None: "", "memory": ", MemoryStore", "redis": ", Redis"}
 
 
 def main() -> None:
-    """Load all in turn, several times, so that what else the machine does hits them alike."""
+    """Load all sites in turn, several times, so that other load on the machine affects them alike."""
     cores = sorted(os.sched_getaffinity(0))
     if len(cores) < 2:
         raise RuntimeError("a server and its load need a core each")
@@ -53,7 +53,7 @@ def main() -> None:
 
 
 def cookie_for(name: str, server: Server) -> str:
-    """Sign in where that is how it goes."""
+    """Sign in, if the site needs it; return the cookies."""
     if "asgi-oidc" in name:
         return sign_in(server.url)
     return sign_in(server.url, "/sign-in") if name == "starsessions" else SIGNED

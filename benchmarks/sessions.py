@@ -1,4 +1,4 @@
-"""What does a session cost, by where it is kept: bytes, round trips, and time over a middleware that does nothing?
+"""What does a session cost, depending on where it is kept: bytes, round trips, and time beyond an empty middleware?
 
 Run it as `python -m benchmarks.sessions`; `python -m benchmarks.servers` shows what Redis costs a server.
 """
@@ -22,7 +22,7 @@ KINDS: dict[str, tuple[Callable[[], MemoryStore | None], Make]] = {
 
 
 async def counted(make: Callable[[], MemoryStore | None]) -> dict[str, str]:
-    """Count bytes, and what is asked of the store."""
+    """Count bytes and store calls."""
     inner = make()
     store = None if inner is None else Counting(inner)
     site = await OurSite(store=store).signed_in()
@@ -42,7 +42,7 @@ async def counted(make: Callable[[], MemoryStore | None]) -> dict[str, str]:
 
 
 def main() -> None:
-    """Measure each kind, and count."""
+    """Measure each kind of session, and count."""
     harness = Harness("sessions")
     for name, (_, make_site) in KINDS.items():
         harness.added(name, make_site, asked_the_same(make_site, no_op))

@@ -1,4 +1,4 @@
-"""What the benchmarks ask, and whom: one small app, wrapped in this library, in its peers, or in nothing."""
+"""The sites that the benchmarks request: one small app, wrapped in this library, in its peers, or in nothing."""
 
 import json
 import secrets
@@ -47,7 +47,7 @@ App = Callable[[Any, Any, Any], Awaitable[None]]
 
 
 async def bare(scope: Scope, receive: Any, send: Any) -> None:
-    """Answer `ok`, and live as long as the server."""
+    """Answer `ok`, and support lifespan."""
     if scope["type"] == "lifespan":
         await receive()
         await send({"type": "lifespan.startup.complete"})
@@ -60,11 +60,11 @@ async def bare(scope: Scope, receive: Any, send: Any) -> None:
 
 
 async def ignore(message: Message) -> None:
-    """Take what is sent."""
+    """Discard what the app sends."""
 
 
 class NoOp:
-    """The least that a middleware can do."""
+    """A middleware that does nothing."""
 
     def __init__(self, app: App) -> None:
         self.app = app
@@ -76,11 +76,11 @@ class NoOp:
 
 @dataclass(frozen=True)
 class Site:
-    """An app to ask.
+    """An app to measure.
 
     Attributes:
-        cookies: of the browsers that take turns.
-        paths: that they ask for in turn.
+        cookies: the Cookie headers of the browsers, used in turn.
+        paths: the paths that they request in turn.
     """
 
     app: App
@@ -88,7 +88,7 @@ class Site:
     paths: Sequence[str] = ("/orders",)
 
     def request(self, send: Any = ignore) -> Callable[[], Awaitable[None]]:
-        """Make a function that asks once; all that a server would make anew is made anew."""
+        """Return a function that makes one request; everything that a server makes anew for a request is made anew."""
         app, paths, raw_paths = self.app, self.paths, [path.encode() for path in self.paths]
         all_cookies = ["; ".join(filter(None, (OTHER_COOKIES, each))) for each in self.cookies]
         all_headers = [HEADERS + b"\ncookie: " + each.encode() for each in all_cookies]
@@ -121,13 +121,13 @@ class Site:
 
 
 def signed_cookie(data: object) -> str:
-    """Write the cookie of Starlette's `SessionMiddleware`."""
+    """Return the cookie of Starlette's `SessionMiddleware`."""
     signed = itsdangerous.TimestampSigner(SECRET).sign(b64encode(json.dumps(data).encode()))
     return f"session={signed.decode()}"
 
 
 class OurSite:
-    """An app behind this library, and a provider in the same process."""
+    """An app behind this library, with a provider in the same process."""
 
     def __init__(
         self, app: App = bare, *, origin: str = ORIGIN, provider: FakeProvider | None = None, **settings: Any
@@ -150,26 +150,26 @@ class OurSite:
         )
 
     def browser(self) -> Browser:
-        """Open one."""
+        """Open a browser."""
         return Browser(self.app, self.origin, {self.provider.origin: self.provider})
 
     @property
     def watcher(self) -> SessionWatcher:
-        """The sessions of the middleware, and what has ended: no public name leads there."""
+        """The middleware's sessions and revocations, which have no public name."""
         return self.app._composition.websockets._watcher
 
     async def sign_in(self, path: str = "/orders") -> str:
-        """Sign alice in, and give what her browser sends from then on."""
+        """Sign alice in; return the Cookie header that her browser then sends."""
         browser = self.browser()
         await browser.sign_in("alice", path)
         return cookie_header(browser, self.origin)
 
     async def signed_in(self, path: str = "/orders") -> Site:
-        """Ask for one user."""
+        """Return the site with requests of one signed-in user."""
         return Site(self.app, [await self.sign_in()], [path])
 
     async def signed_in_again_and_again(self, times: int) -> Site:
-        """Ask for so many users, of the same claims: other cookies each time, until all had their turn."""
+        """Return the site with requests of that many signed-in users with equal claims: other cookies each time, in turn."""
         sessions = self.watcher.sessions
         active = await sessions.open(Cookies((await self.sign_in()).encode()))
         if active is None:
@@ -185,5 +185,5 @@ class OurSite:
 
 
 def cookie_header(browser: Browser, origin: str) -> str:
-    """Write what a browser sends of cookies with a click."""
+    """Return the Cookie header that a browser sends with a click."""
     return browser.jar.header(origin + "/", is_same_site=True, is_safe_navigation=True)

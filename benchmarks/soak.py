@@ -1,9 +1,9 @@
 """Does anything grow under full load, with logins, refreshes, sign-outs and requests mixed?
 
-Run it as `python -m benchmarks.soak [SECONDS]`: ten minutes, unless told otherwise. It needs `wrk`, which asks for
-pages as fast as the machine goes while people come and go. The app is a process of its own, its tables made small
-enough to be full after some minutes; what it holds of memory, sockets, tasks and locks is looked at twelve times. It
-fails where there is more at the end than in the middle, beyond what comes and goes.
+Run it as `python -m benchmarks.soak [SECONDS]`; the default is ten minutes. It needs `wrk`, which requests pages as
+fast as the machine allows, while other users sign in and out. The app is a process of its own, with caches small enough
+to be full after some minutes; its memory, sockets, tasks and locks are measured twelve times. It fails if there is more
+at the end than in the middle, beyond normal variation.
 """
 
 import asyncio
@@ -39,7 +39,7 @@ COMES_AND_GOES = {
 
 
 async def browse(url: str, ends_at: float, done: Counter[str]) -> None:
-    """Be one person after the other, until the time is over."""
+    """Act as one user after the other, until the time is over."""
     deeds = [deed for deed, times in OUT_OF_TEN.items() for _ in range(times)]
     while time.monotonic() < ends_at:
         async with httpx.AsyncClient(headers=OWN_PAGE | {"origin": url}, verify=TLS) as browser:
@@ -60,7 +60,7 @@ async def browse(url: str, ends_at: float, done: Counter[str]) -> None:
 
 
 async def log_in(browser: httpx.AsyncClient, url: str, done: Counter[str]) -> None:
-    """Sign in, as a browser that the provider knows."""
+    """Sign in as a browser that the provider knows."""
     done["logins"] += 1
     headers = {"sec-fetch-user": "?1", "referer": f"{url}/"}
     away = await expect(browser.get(f"{url}/auth/login", headers=headers), 303)
@@ -69,7 +69,7 @@ async def log_in(browser: httpx.AsyncClient, url: str, done: Counter[str]) -> No
 
 
 async def expect(asked: Any, *statuses: int) -> httpx.Response:
-    """Take an answer, if it is the right one."""
+    """Return a response if it has the expected status."""
     answer: httpx.Response = await asked
     if answer.status_code not in statuses:
         raise RuntimeError(
@@ -79,7 +79,7 @@ async def expect(asked: Any, *statuses: int) -> httpx.Response:
 
 
 def look(app: Server, done: Counter[str]) -> dict[str, Any]:
-    """See what the app's process holds."""
+    """Measure what the app's process holds."""
     inside = httpx.get(f"{app.url}/public/inside").json()
     return {
         "MB": round(app.memory() / 1e6, 1),
@@ -92,7 +92,7 @@ def look(app: Server, done: Counter[str]) -> dict[str, Any]:
 
 
 async def browse_together(url: str, seconds: float) -> Counter[str]:
-    """Be some people at once."""
+    """Act as several concurrent users."""
     done: Counter[str] = Counter()
     ends_at = time.monotonic() + seconds
     await asyncio.gather(*(browse(url, ends_at, done) for _ in range(BROWSERS)))
@@ -100,12 +100,12 @@ async def browse_together(url: str, seconds: float) -> Counter[str]:
 
 
 def load(url: str, seconds: float) -> Counter[str]:
-    """The same, in a process of its own: browsers cost more than the app."""
+    """Do the same in a process of its own, because browsers cost more than the app."""
     return asyncio.run(browse_together(url, seconds))
 
 
 def soak(app: Server, seconds: float) -> tuple[list[dict[str, Any]], Counter[str]]:
-    """Load the app, and look at it from time to time."""
+    """Load the app, and measure it from time to time."""
     done: Counter[str] = Counter()
     looks = []
     each = max(1, round(seconds / LOOKS))
@@ -123,7 +123,7 @@ def soak(app: Server, seconds: float) -> tuple[list[dict[str, Any]], Counter[str
 
 
 def grown(middle: Mapping[str, float], end: Mapping[str, float]) -> list[str]:
-    """Name what has grown."""
+    """Return the names of what has grown."""
     return [
         f"{name}: {middle[name]} in the middle, {end[name]} at the end, where at most {more} come and go"
         for name, more in COMES_AND_GOES.items()
@@ -132,7 +132,7 @@ def grown(middle: Mapping[str, float], end: Mapping[str, float]) -> list[str]:
 
 
 def main() -> int:
-    """Soak, and say how much was there at the end that was not in the middle."""
+    """Run the soak test, and report what has grown between the middle and the end."""
     seconds = float(sys.argv[1]) if len(sys.argv) > 1 else SECONDS
     with (
         serving("provider", ACCESS_TOKEN_LIFETIME=str(LIFETIME)) as provider,

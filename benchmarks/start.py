@@ -1,4 +1,4 @@
-"""How long does it take to import the library, and until the first visitor is sent to sign in?
+"""How long does it take to import the library, and until the first visitor is redirected to sign in?
 
 Run it as `python -m benchmarks.start`.
 """

@@ -1,4 +1,4 @@
-"""A store that counts."""
+"""A session store that counts its calls."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from asgi_oidc import SessionStore
 
 
 class Counting(SessionStore):
-    """A store that counts what it is asked, and how large the values are."""
+    """Counts the calls to a store, and the sizes of the values."""
 
     def __init__(self, inner: SessionStore) -> None:
         self.inner = inner
