@@ -169,7 +169,7 @@ class OurSite:
         return Site(self.app, [await self.sign_in()], [path])
 
     async def signed_in_again_and_again(self, times: int) -> Site:
-        """Return the site with requests of that many signed-in users with equal claims: other cookies each time, in turn."""
+        """Return the site with requests of that many signed-in users with equal claims but other cookies, in turn."""
         sessions = self.watcher.sessions
         active = await sessions.open(Cookies((await self.sign_in()).encode()))
         if active is None:
