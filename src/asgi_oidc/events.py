@@ -77,7 +77,7 @@ Fix: none here; the provider should add `exp`.
 LOGOUT_REFUSED = Event("logout_refused", logging.WARNING)
 """A back-channel logout request was refused. Each reason is a warning once a minute, and INFO in between.
 
-Fix: Look up the code; anybody can send such a request, so a forged one needs no action.
+Fix: Look up the code; anyone can send such a request, so a forged one needs no action.
 """
 LOGGED_OUT = Event("logged_out", logging.INFO)
 """Sessions have ended, by the user, the app or the provider."""
@@ -142,7 +142,7 @@ Fix: Look up the code.
 TOKENS_REFRESHED = Event("tokens_refreshed", logging.DEBUG)
 """The tokens of a session were refreshed."""
 REFRESH_FAILED = Event("refresh_failed", logging.WARNING)
-"""The tokens of a session could not be refreshed; the session goes on, and a later request tries again.
+"""The tokens of a session could not be refreshed; the session continues, and a later request tries again.
 
 Fix: Look up the code; the part after `refresh_` is the cause.
 """

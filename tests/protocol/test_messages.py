@@ -24,7 +24,7 @@ def test_a_form_carries_any_text(fields):
 
 def test_a_good_answer_is_read():
     """Status 200 and a JSON object."""
-    assert read_json_answer(Answer(200, {}, b'{"a":1}'), what="token") == {"a": 1}
+    assert read_json_answer(Answer(200, {}, b'{"a":1}'), endpoint="token") == {"a": 1}
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_a_good_answer_is_read():
 def test_a_bad_answer_says_what_kind_it_is(answer, kind, code):
     """A reader of the log must see whether to wait or to fix something."""
     with pytest.raises(ProviderError) as caught:
-        read_json_answer(answer, what="token")
+        read_json_answer(answer, endpoint="token")
 
     assert (type(caught.value), caught.value.code) == (kind, code)
 
@@ -58,7 +58,7 @@ def test_a_bad_answer_says_what_kind_it_is(answer, kind, code):
 def test_an_oauth_error_keeps_its_name_on_one_clean_line():
     """The error is matched by name later, and no provider forges a line of our log."""
     with pytest.raises(ProviderRefused) as caught:
-        read_json_answer(Answer(400, {}, b'{"error":"a\\nb"}'), what="token")
+        read_json_answer(Answer(400, {}, b'{"error":"a\\nb"}'), endpoint="token")
 
     assert caught.value.error == "'a\\nb'"
     assert "\n" not in str(caught.value)
@@ -81,7 +81,7 @@ def test_an_oauth_error_keeps_its_name_on_one_clean_line():
 def test_retry_after_is_taken_within_limits(asked, waits):
     """A provider does not decide how long our users wait."""
     with pytest.raises(ProviderUnavailable) as caught:
-        read_json_answer(Answer(503, {"retry-after": asked}), what="token")
+        read_json_answer(Answer(503, {"retry-after": asked}), endpoint="token")
 
     assert caught.value.retry_after == waits
 

@@ -166,7 +166,7 @@ def test_every_failure_says_what_the_provider_says(status):
     answer = Answer(status, {}, body(error="e", error_description=f"why, {TOKEN}"), (TOKEN,))
 
     with pytest.raises(ProviderError) as caught:
-        check_status(answer, what="token")
+        check_status(answer, endpoint="token")
 
     assert caught.value.detail == f"e: why, [...], from the token endpoint with status {status}"
 
@@ -174,7 +174,7 @@ def test_every_failure_says_what_the_provider_says(status):
 def test_a_refused_client_is_told_what_to_check():
     """Most often the secret is wrong or has expired, and the provider does not say so."""
     with pytest.raises(ProviderRefused) as caught:
-        check_status(Answer(401, {}, body(error="invalid_client")), what="token")
+        check_status(Answer(401, {}, body(error="invalid_client")), endpoint="token")
 
     assert caught.value.error == "invalid_client"
     assert caught.value.detail == (
@@ -188,7 +188,7 @@ def test_only_a_body_refuses():
     answer = Answer(400, {"www-authenticate": 'Bearer error="invalid_grant", error_description="b"'}, b"")
 
     with pytest.raises(ProviderError) as caught:
-        check_status(answer, what="token")
+        check_status(answer, endpoint="token")
 
     assert not isinstance(caught.value, ProviderRefused)
     assert caught.value.detail == "invalid_grant: b, from the token endpoint with status 400"

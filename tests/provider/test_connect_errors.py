@@ -152,7 +152,7 @@ def trusting(certificate: Certificate) -> ssl.SSLContext:
 async def failure_of(client: Any, url: str) -> ProviderUnavailable:
     """Make a call with a secret in its URL, and return how it failed."""
     with pytest.raises(ProviderUnavailable) as caught:
-        await Http(client).send(Call("GET", url + "?code=s3cret"), what="token")
+        await Http(client).send(Call("GET", url + "?code=s3cret"), endpoint="token")
     assert "s3cret" not in str(caught.value)
     return caught.value
 
@@ -198,7 +198,7 @@ async def test_a_wrong_certificate_says_what_is_wrong(library, tmp_path, made, h
 async def test_a_certificate_that_is_good_is_taken(library, good):
     """The refusals above are no accident."""
     async with tls_server(good) as port, library.AsyncClient(verify=trusting(good)) as client:
-        answer = await Http(client).send(Call("GET", f"https://localhost:{port}/token"), what="token")
+        answer = await Http(client).send(Call("GET", f"https://localhost:{port}/token"), endpoint="token")
 
     assert (answer.status, answer.body) == (200, b"{}")
 
@@ -341,7 +341,7 @@ async def test_our_own_client_trusts_the_ca_of_ssl_cert_file(good, monkeypatch):
     """The guide to providers says so, and containers set it."""
     monkeypatch.setenv("SSL_CERT_FILE", good.ca)
     async with tls_server(good) as port:
-        answer = await Http().send(Call("GET", f"https://localhost:{port}/token"), what="token")
+        answer = await Http().send(Call("GET", f"https://localhost:{port}/token"), endpoint="token")
 
     assert answer.status == 200
 
@@ -376,7 +376,7 @@ async def test_an_environment_that_makes_no_client_stops_no_app(variable, value,
 
     http.open()
     with pytest.raises(ProviderUnavailable) as caught:
-        await http.send(Call("GET", "https://id.example.com/token"), what="token")
+        await http.send(Call("GET", "https://id.example.com/token"), endpoint="token")
     await http.close()
 
     assert (caught.value.code, variable in caught.value.detail) == ("connect_environment", True)

@@ -47,7 +47,7 @@ class Slow:
 async def time_of(client: Slow) -> float:
     began = anyio.current_time()
     with pytest.raises(ProviderUnavailable) as caught:
-        await Http(client).send(Call("GET", "https://id.example.com"), what="token")
+        await Http(client).send(Call("GET", "https://id.example.com"), endpoint="token")
     assert caught.value.code == "token_timeout"
     return anyio.current_time() - began
 
@@ -68,7 +68,7 @@ async def test_hanging_up_ends_in_time_too():
 
 async def test_an_answer_just_in_time_is_taken():
     """Slow is not broken."""
-    answer = await Http(Slow(answers=DEADLINE - 0.5)).send(Call("GET", "https://id.example.com"), what="token")
+    answer = await Http(Slow(answers=DEADLINE - 0.5)).send(Call("GET", "https://id.example.com"), endpoint="token")
 
     assert answer.body == b"x" * 100
 

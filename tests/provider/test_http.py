@@ -36,7 +36,7 @@ class HttpWith:
 async def test_an_answer_comes_back_whole(make):
     """Status, headers by lower-case name, body."""
     async with wire(plain(b'{"a":1}', "X-Some: Thing", status="418 x")) as server, HttpWith(make) as http:
-        answer = await http.send(Call("GET", server.url), what="metadata")
+        answer = await http.send(Call("GET", server.url), endpoint="metadata")
 
     assert (answer.status, answer.headers["x-some"], answer.body) == (418, "Thing", b'{"a":1}')
 
@@ -46,7 +46,7 @@ async def test_a_call_goes_out_as_it_is(make):
     """Its method, its headers, its body, and nothing packed is asked for."""
     call = Call("POST", "", {"content-type": "application/x-www-form-urlencoded", "x-some": "thing"}, b"a=1&b=%20")
     async with wire(plain()) as server, HttpWith(make) as http:
-        await http.send(Call(call.method, server.url, call.headers, call.body), what="token")
+        await http.send(Call(call.method, server.url, call.headers, call.body), endpoint="token")
 
     (heard,) = server.heard
     head, _, body = heard.partition(b"\r\n\r\n")
@@ -75,7 +75,7 @@ async def test_an_answer_that_we_do_not_take_is_refused(make, answer, code):
     """A redirect would carry codes and secrets elsewhere; what is packed has no bound."""
     async with wire(answer) as server, HttpWith(make) as http:
         with pytest.raises(AnswerRejected) as caught:
-            await http.send(Call("GET", server.url), what="token")
+            await http.send(Call("GET", server.url), endpoint="token")
 
     assert (caught.value.code, len(server.heard)) == (code, 1)
 
@@ -89,7 +89,7 @@ async def test_an_answer_that_does_not_say_its_length_is_bounded_too(make):
     answer = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + chunks * 5
     async with wire(answer) as server, HttpWith(make) as http:
         with pytest.raises(AnswerRejected) as caught:
-            await http.send(Call("GET", server.url), what="token")
+            await http.send(Call("GET", server.url), endpoint="token")
 
     assert caught.value.code == "token_too_large"
 
@@ -99,7 +99,7 @@ async def test_an_answer_that_does_not_say_its_length_is_bounded_too(make):
 async def test_an_answer_within_its_bounds_is_taken(make, answer):
     """As many bytes as there may be, and an encoding that is none."""
     async with wire(answer) as server, HttpWith(make) as http:
-        assert (await http.send(Call("GET", server.url), what="token")).status == 200
+        assert (await http.send(Call("GET", server.url), endpoint="token")).status == 200
 
 
 @CLIENTS
@@ -116,7 +116,7 @@ async def test_what_is_no_http_is_an_outage(make, answer):
     """Exceptions of both HTTP libraries become ours."""
     async with wire(answer) as server, HttpWith(make) as http:
         with pytest.raises(ProviderUnavailable) as caught:
-            await http.send(Call("GET", server.url), what="jwks")
+            await http.send(Call("GET", server.url), endpoint="jwks")
 
     assert caught.value.code == "jwks_unreachable"
 
@@ -126,7 +126,7 @@ async def test_a_connection_that_breaks_in_the_middle_is_an_outage(make):
     """Half an answer is none."""
     async with wire(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{", hangs_up=True) as server, HttpWith(make) as http:
         with pytest.raises(ProviderUnavailable) as caught:
-            await http.send(Call("GET", server.url), what="token")
+            await http.send(Call("GET", server.url), endpoint="token")
 
     assert caught.value.code == "token_unreachable"
 
@@ -138,7 +138,9 @@ async def test_a_refused_connection_is_an_outage(make):
         taken.bind(("127.0.0.1", 0))  # bound, and not listening
         async with HttpWith(make) as http:
             with pytest.raises(ProviderUnavailable) as caught:
-                await http.send(Call("GET", f"http://127.0.0.1:{taken.getsockname()[1]}/?code=s3cret"), what="metadata")
+                await http.send(
+                    Call("GET", f"http://127.0.0.1:{taken.getsockname()[1]}/?code=s3cret"), endpoint="metadata"
+                )
 
     assert caught.value.code == "connect_refused"
     assert "s3cret" not in str(caught.value)
@@ -150,7 +152,7 @@ async def test_cookies_of_the_users_client_are_never_sent(make):
     answer = plain(b"{}", "Set-Cookie: seen=1; Path=/")
     async with wire(answer) as server, HttpWith(make, cookies={"mine": "1"}) as http:
         for _ in range(3):
-            await http.send(Call("GET", server.url), what="token")
+            await http.send(Call("GET", server.url), endpoint="token")
 
     assert not any(b"cookie" in heard.lower() for heard in server.heard)
 
@@ -159,8 +161,8 @@ async def test_cookies_of_the_users_client_are_never_sent(make):
 async def test_the_default_auth_of_the_users_client_is_never_used(make):
     """It was meant for somebody else."""
     async with wire(plain()) as server, HttpWith(make, auth=("user", "s3cret")) as http:
-        await http.send(Call("GET", server.url), what="token")
-        await http.send(Call("GET", server.url, {"authorization": "Bearer at"}), what="userinfo")
+        await http.send(Call("GET", server.url), endpoint="token")
+        await http.send(Call("GET", server.url, {"authorization": "Bearer at"}), endpoint="userinfo")
 
     assert [heard.lower().count(b"authorization: ") for heard in server.heard] == [0, 1]
     assert b"bearer at" in server.heard[1].lower()
@@ -172,7 +174,7 @@ async def test_the_redirects_of_the_users_client_are_never_followed(make):
     answer = plain(b"", "Location: /y", status="307 x")
     async with wire(answer) as server, HttpWith(make, follow_redirects=True) as http:
         with pytest.raises(AnswerRejected):
-            await http.send(Call("POST", server.url, {}, b"code=x"), what="token")
+            await http.send(Call("POST", server.url, {}, b"code=x"), endpoint="token")
 
     assert len(server.heard) == 1
 
@@ -182,9 +184,9 @@ async def test_the_users_client_stays_open(make):
     """It is the user's to close, and our lifespan has no say in it."""
     async with wire(plain()) as server, HttpWith(make) as http:
         http.open()
-        await http.send(Call("GET", server.url), what="token")
+        await http.send(Call("GET", server.url), endpoint="token")
         await http.close()
-        await http.send(Call("GET", server.url), what="token")
+        await http.send(Call("GET", server.url), endpoint="token")
 
     assert server.connections == 1
 
@@ -196,7 +198,7 @@ async def test_with_a_lifespan_one_connection_serves_all_calls():
         http.open()
         http.open()
         for _ in range(3):
-            await http.send(Call("GET", server.url), what="token")
+            await http.send(Call("GET", server.url), endpoint="token")
         connections = server.connections
         await http.close()
         await http.close()
@@ -209,7 +211,7 @@ async def test_without_a_lifespan_each_call_has_a_client_of_its_own():
     http = Http()
     async with wire(plain()) as server:
         for _ in range(3):
-            await http.send(Call("GET", server.url), what="token")
+            await http.send(Call("GET", server.url), endpoint="token")
 
     assert server.connections == 3
 
@@ -219,9 +221,9 @@ async def test_after_the_lifespan_calls_still_work():
     http = Http()
     async with wire(plain()) as server:
         http.open()
-        await http.send(Call("GET", server.url), what="token")
+        await http.send(Call("GET", server.url), endpoint="token")
         await http.close()
-        await http.send(Call("GET", server.url), what="token")
+        await http.send(Call("GET", server.url), endpoint="token")
 
     assert server.connections == 2
 
@@ -232,7 +234,7 @@ async def test_our_own_client_keeps_no_cookies_either():
     async with wire(plain(b"{}", "Set-Cookie: seen=1; Path=/")) as server:
         http.open()
         for _ in range(2):
-            await http.send(Call("GET", server.url), what="token")
+            await http.send(Call("GET", server.url), endpoint="token")
         await http.close()
 
     assert not any(b"cookie" in heard.lower() for heard in server.heard)
@@ -251,7 +253,7 @@ class Broken:
 async def test_whatever_the_users_client_raises_is_an_outage():
     """A closed client, or a bug in it: nobody gets in, and people get a page instead of a traceback."""
     with pytest.raises(ProviderUnavailable) as caught:
-        await Http(Broken()).send(Call("GET", "https://id.example.com"), what="token")
+        await Http(Broken()).send(Call("GET", "https://id.example.com"), endpoint="token")
 
     assert (caught.value.code, caught.value.detail) == (
         "token_unreachable",
@@ -264,7 +266,7 @@ async def test_a_url_that_no_client_takes_is_an_outage(make):
     """Metadata is checked before, so this is the second line."""
     async with HttpWith(make) as http:
         with pytest.raises(ProviderUnavailable) as caught:
-            await http.send(Call("GET", "https://xn--/\x00"), what="token")
+            await http.send(Call("GET", "https://xn--/\x00"), endpoint="token")
 
     assert caught.value.code == "token_unreachable"
 
@@ -275,7 +277,7 @@ async def test_our_own_client_keeps_no_cookie_of_the_provider():
     http.open()
     client = http._shared_client()
     async with wire(plain(b"{}", "Set-Cookie: c=x; Max-Age=9999")) as server:
-        await http.send(Call("GET", server.url), what="token")
+        await http.send(Call("GET", server.url), endpoint="token")
     await http.close()
 
     assert client is not None

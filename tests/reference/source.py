@@ -101,7 +101,7 @@ def texts() -> set[str]:
 
 
 def answers_by_name() -> set[str]:
-    """Return whose answers are told apart in codes: every `what="..."` of a call to the provider."""
+    """Return whose answers are told apart in codes: every `endpoint="..."` of a call to the provider."""
     callees = ("send", "read_json_answer", "check_status")
     return {
         keyword.value.value
@@ -109,7 +109,9 @@ def answers_by_name() -> set[str]:
         for node in ast.walk(tree)
         if isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] in callees
         for keyword in node.keywords
-        if keyword.arg == "what" and isinstance(keyword.value, ast.Constant) and isinstance(keyword.value.value, str)
+        if keyword.arg == "endpoint"
+        and isinstance(keyword.value, ast.Constant)
+        and isinstance(keyword.value.value, str)
     }
 
 

@@ -127,7 +127,7 @@ async def test_the_reporter_of_these_tests_finds_what_a_frame_holds():
     call = refresh_call(metadata, Client("web", "", CLIENT_SECRET), "a-refresh-token-of-these-tests")
     visit.client.raises = lambda: httpx.ConnectError("no")
 
-    error = await failure_of(lambda: Http(visit.client).send(call, what="token"))
+    error = await failure_of(lambda: Http(visit.client).send(call, endpoint="token"))
 
     assert error is not None
     assert all(text in reported(error) for text in ("a-refresh-token-of-these-tests", call.headers["authorization"]))

@@ -86,7 +86,7 @@ class OnLogin:
             )
         if (admitted.get("iss"), admitted.get("sub")) != (claims["iss"], claims["sub"]):
             raise OIDCError("on_login_identity", "on_login must not change iss or sub")
-        result = without_stale_verification(claims, admitted, stated=changed.stated if admitted is changed else ())
+        result = without_stale_verification(claims, admitted, set_by_app=changed.stated if admitted is changed else ())
         for name in (name for name, value in admitted.items() if is_true(value) and not is_true(result.get(name))):
             events.log(
                 events.CLAIM_DROPPED,

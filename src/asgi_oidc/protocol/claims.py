@@ -50,7 +50,7 @@ def without_null_verifications(claims: Claims) -> Claims:
     return {name: claim for name, claim in claims.items() if name not in nulls} if nulls else claims
 
 
-def without_stale_verification(before: Claims, after: Claims, *, stated: Collection[str]) -> dict[str, object]:
+def without_stale_verification(before: Claims, after: Claims, *, set_by_app: Collection[str]) -> dict[str, object]:
     """Set a verification to false if the app has replaced the value that it was about.
 
     A value that the app set is unverified unless the app sets the verification too, even in a trusted domain. If the
@@ -59,12 +59,12 @@ def without_stale_verification(before: Claims, after: Claims, *, stated: Collect
     Args:
         before: the claims from the provider.
         after: the claims as the app returned them.
-        stated: names of the claims that the app set itself, including those it set to the value that they had.
+        set_by_app: names of the claims that the app set itself, including those it set to the value that they had.
     """
     claims = dict(after)
     for value, verified in VERIFIED_PAIRS:
         verification = claims.get(verified)
-        if verification is not None and (verified in stated or verification != before.get(verified)):
+        if verification is not None and (verified in set_by_app or verification != before.get(verified)):
             continue  # the app has set the verification itself
         if value not in claims:
             claims.pop(verified, None)
@@ -90,10 +90,10 @@ def is_email_verified(claims: Claims, *, trusted_domains: Collection[str]) -> bo
     Args:
         trusted_domains: in lower case; an address there counts as verified if there is no `email_verified`.
     """
-    stated = claims.get("email_verified")
-    if is_true(stated):
+    verified = claims.get("email_verified")
+    if is_true(verified):
         return isinstance(claims.get("email"), str)
-    return stated is None and email_domain(claims) in trusted_domains
+    return verified is None and email_domain(claims) in trusted_domains
 
 
 def email_domain(claims: Claims) -> str | None:

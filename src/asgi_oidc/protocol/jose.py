@@ -109,7 +109,7 @@ def read_key_set_answer(answer: Answer) -> tuple[list[VerifyingKey], list[str]]:
     Raises:
         ProviderError: not a JSON object with a list `keys`, or more than `MAX_KEYS` keys.
     """
-    members = read_json_answer(answer, what="jwks").get("keys")
+    members = read_json_answer(answer, endpoint="jwks").get("keys")
     if not isinstance(members, list) or len(members) > MAX_KEYS:
         raise AnswerRejected("jwks_malformed", f"expected keys to be a list of at most {MAX_KEYS} keys")
     usable: list[VerifyingKey] = []

@@ -57,25 +57,25 @@ def form_call(
     return Call("POST", url, {**form_headers, **headers}, urlencode(fields).encode("ascii"), secrets)
 
 
-def read_json_answer(answer: Answer, *, what: str) -> dict[str, object]:
+def read_json_answer(answer: Answer, *, endpoint: str) -> dict[str, object]:
     """Read a JSON object from a successful answer.
 
     Args:
-        what: what was called (`token`, `jwks`, ...): the first part of error codes.
+        endpoint: which endpoint was called (`token`, `jwks`, ...): the first part of error codes.
 
     Raises:
         ProviderUnavailable: the provider is temporarily overloaded or broken (429, 5xx).
         ProviderRefused: an OAuth error (RFC 6749 §5.2).
         AnswerRejected: anything else that is not a JSON object with status 200.
     """
-    check_status(answer, what=what)
+    check_status(answer, endpoint=endpoint)
     try:
         return read_object(answer.body)
     except NotAnObject as exc:
-        raise AnswerRejected(f"{what}_not_json", str(exc), answer_status=answer.status) from exc
+        raise AnswerRejected(f"{endpoint}_not_json", str(exc), answer_status=answer.status) from exc
 
 
-def check_status(answer: Answer, *, what: str) -> None:
+def check_status(answer: Answer, *, endpoint: str) -> None:
     """Refuse an answer whose status is not 200.
 
     Raises:
@@ -85,17 +85,19 @@ def check_status(answer: Answer, *, what: str) -> None:
         return
     status, error = answer.status, read_oauth_error(answer.headers, answer.body, answer.secrets)
     detail = (
-        f"{error}, from the {what} endpoint with status {status}{_FIXES.get(error.error, '')}"
+        f"{error}, from the {endpoint} endpoint with status {status}{_FIXES.get(error.error, '')}"
         if error.error
         else f"expected status 200, got {status}"
     )
     if status == 429 or status >= 500:
-        raise ProviderUnavailable(f"{what}_unavailable", detail, retry_after=_retry_after(answer), answer_status=status)
+        raise ProviderUnavailable(
+            f"{endpoint}_unavailable", detail, retry_after=_retry_after(answer), answer_status=status
+        )
     # An OAuth error may end a session, so it counts only in the body. One in the header is only logged: a proxy in
     # between can have written it.
     if status in (400, 401, 403) and error.is_in_body:
         raise ProviderRefused(error.error, detail, answer_status=status)
-    raise AnswerRejected(f"{what}_status", detail, answer_status=status)
+    raise AnswerRejected(f"{endpoint}_status", detail, answer_status=status)
 
 
 def _retry_after(answer: Answer) -> int:

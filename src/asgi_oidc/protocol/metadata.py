@@ -69,7 +69,7 @@ def read_metadata_answer(answer: Answer, *, issuer: str, configured: Mapping[str
     Raises:
         ProviderError: no usable JSON, another issuer (Discovery §4.3), or an endpoint that we must not call.
     """
-    members = read_json_answer(answer, what="metadata")
+    members = read_json_answer(answer, endpoint="metadata")
     if members.get("issuer") != issuer:
         fix = "if that is your provider, set issuer (OIDC_ISSUER) to exactly that value"
         raise AnswerRejected(

@@ -144,7 +144,7 @@ def _unusable(error: AnswerRejected, members: dict[str, object]) -> UnusableToke
 
 def _read_members(answer: Answer) -> dict[str, object]:
     # Some providers send null for members that they leave out.
-    members = {name: value for name, value in read_json_answer(answer, what="token").items() if value is not None}
+    members = {name: value for name, value in read_json_answer(answer, endpoint="token").items() if value is not None}
     if "error" in members and "access_token" not in members:  # GitHub sends errors with status 200
         error = make_oauth_error(members, answer.secrets)
         detail = f"{error}, with status {answer.status}"

@@ -28,4 +28,4 @@ def check_revocation_answer(answer: Answer) -> None:
     Raises:
         ProviderError: the provider is down, or refuses.
     """
-    check_status(answer, what="revocation")
+    check_status(answer, endpoint="revocation")

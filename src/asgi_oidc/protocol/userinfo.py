@@ -42,7 +42,7 @@ def signed_userinfo(answer: Answer) -> str | None:
     Raises:
         ProviderError: the status is not 200, or the JWT is not ASCII.
     """
-    check_status(answer, what="userinfo")
+    check_status(answer, endpoint="userinfo")
     if answer.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/jwt":
         return None
     try:
@@ -57,7 +57,7 @@ def read_userinfo_answer(answer: Answer) -> Claims:
     Raises:
         ProviderError: no usable JSON.
     """
-    return read_json_answer(answer, what="userinfo")
+    return read_json_answer(answer, endpoint="userinfo")
 
 
 def check_signed_userinfo(token: Verified, *, issuer: str, client_id: str, now: int, leeway: int) -> None:

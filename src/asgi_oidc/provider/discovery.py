@@ -66,7 +66,7 @@ class Discovery:
         if not self._budget.take(now=self._clock()):
             detail = f"not fetched: recent attempts failed, and the next one is due within {INTERVAL} s"
             raise ProviderUnavailable("metadata_cool_down", detail, retry_after=INTERVAL)
-        answer = await self._http.send(metadata_call(self._issuer), what="metadata")
+        answer = await self._http.send(metadata_call(self._issuer), endpoint="metadata")
         metadata = read_metadata_answer(answer, issuer=self._issuer, configured=self._configured)
         self._cached, self._fetched_at = metadata, self._clock()
         self._budget = Budget(burst=BURST, interval=INTERVAL)

@@ -87,11 +87,11 @@ class Http:
         if shared is not None:
             await shared.aclose()
 
-    async def send(self, call: Call, *, what: str) -> Answer:
+    async def send(self, call: Call, *, endpoint: str) -> Answer:
         """Make one call; it is never retried.
 
         Args:
-            what: what is called (`token`, `jwks`, ...): the first part of error codes.
+            endpoint: which endpoint is called (`token`, `jwks`, ...): the first part of error codes.
 
         Raises:
             ProviderUnavailable: no connection, or no complete answer in time.
@@ -100,25 +100,25 @@ class Http:
         progress, before = _Progress(), sys.exception()
         try:
             with anyio.fail_after(DEADLINE):
-                return await self._send(call, what, progress)
+                return await self._send(call, endpoint, progress)
         except TimeoutError as exc:
             detail = f"{url_without_secrets(call.url)}: no complete answer within {DEADLINE:g} s"
-            raise ProviderUnavailable(f"{what}_timeout", detail, answer_status=progress.status) from exc
+            raise ProviderUnavailable(f"{endpoint}_timeout", detail, answer_status=progress.status) from exc
         except OIDCError:
             raise
         except Exception as exc:  # any client, one of the app's own included: all its errors become one of ours here
             # The error's text may contain a URL with a query, so only the class and the known cause are used.
-            code = f"{what}_timeout" if is_timeout(exc) else f"{what}_unreachable"
+            code = f"{endpoint}_timeout" if is_timeout(exc) else f"{endpoint}_unreachable"
             cause = find_cause(exc, before=before) or Cause(code, type(exc).__name__)
             detail = f"{url_without_secrets(call.url)}: {cause.text}"
             raise ProviderUnavailable(cause.code, detail, answer_status=progress.status) from exc
 
-    async def _send(self, call: Call, what: str, progress: _Progress) -> Answer:
+    async def _send(self, call: Call, endpoint: str, progress: _Progress) -> Answer:
         client = self._configured_client or self._shared_client()
         if client is not None:
-            return await _exchange(client, call, what, progress)
+            return await _exchange(client, call, endpoint, progress)
         async with self._new_client() as own:
-            return await _exchange(own, call, what, progress)
+            return await _exchange(own, call, endpoint, progress)
 
     def _shared_client(self) -> httpx.AsyncClient | None:
         return self._shared.get(None)
@@ -137,7 +137,7 @@ class Http:
             raise ProviderUnavailable("connect_environment", detail) from exc
 
 
-async def _exchange(client: HttpClient, call: Call, what: str, progress: _Progress) -> Answer:
+async def _exchange(client: HttpClient, call: Call, endpoint: str, progress: _Progress) -> Answer:
     # httpx decompresses without a limit, so we do not request compression, and reject compressed answers.
     headers = {**call.headers, "accept-encoding": "identity"}
     request = client.build_request(call.method, call.url, headers=headers, content=call.body)
@@ -145,28 +145,30 @@ async def _exchange(client: HttpClient, call: Call, what: str, progress: _Progre
     response: HttpResponse = await client.send(request, stream=True, auth=None, follow_redirects=False)
     progress.status = response.status_code
     try:
-        return replace(await _read(response, what), secrets=call.secrets)
+        return replace(await _read(response, endpoint), secrets=call.secrets)
     finally:
         with anyio.move_on_after(CLOSE_DEADLINE, shield=True):
             await response.aclose()
 
 
-async def _read(response: HttpResponse, what: str) -> Answer:
+async def _read(response: HttpResponse, endpoint: str) -> Answer:
     headers = {name.lower(): value for name, value in response.headers.items()}
     status = response.status_code
     if 300 <= status < 400:
         raise AnswerRejected(
-            f"{what}_redirect", f"status {status}: redirects are not followed; set the final URL", answer_status=status
+            f"{endpoint}_redirect",
+            f"status {status}: redirects are not followed; set the final URL",
+            answer_status=status,
         )
     if headers.get("content-encoding", "identity").strip().lower() not in ("", "identity"):
         encoding = headers["content-encoding"][:32]
         raise AnswerRejected(
-            f"{what}_compressed", f"expected an uncompressed answer, got {encoding}", answer_status=status
+            f"{endpoint}_compressed", f"expected an uncompressed answer, got {encoding}", answer_status=status
         )
     declared = headers.get("content-length", "")
     body = None if len(declared) > len(str(MAX_ANSWER_SIZE)) else await _read_body(response)
     if body is None:
-        raise AnswerRejected(f"{what}_too_large", f"expected at most {MAX_ANSWER_SIZE} bytes", answer_status=status)
+        raise AnswerRejected(f"{endpoint}_too_large", f"expected at most {MAX_ANSWER_SIZE} bytes", answer_status=status)
     return Answer(status, headers, body)
 
 

@@ -115,7 +115,7 @@ class KeyCache:
         if not is_budgeted and not self._fetch_budget.take(now=self._clock()):
             detail = f"not fetched: recent attempts failed, and the next one is due within {COOL_DOWN} s"
             raise ProviderUnavailable("jwks_cool_down", detail, retry_after=COOL_DOWN)
-        answer = await self._http.send(Call("GET", uri, {"accept": "application/json"}), what="jwks")
+        answer = await self._http.send(Call("GET", uri, {"accept": "application/json"}), endpoint="jwks")
         usable, skipped = read_key_set_answer(answer)
         for reason in skipped:
             events.log(events.KEY_SKIPPED, reason=reason)

@@ -105,7 +105,7 @@ class Provider:
         """
         metadata = await self.metadata()
         call = token_call(metadata, self._settings.client, code=code, code_verifier=code_verifier)
-        return read_token_answer(await self.http.send(call, what="token"))
+        return read_token_answer(await self.http.send(call, endpoint="token"))
 
     async def refresh(self, refresh_token: str, *, resource: str | None = None) -> RefreshAnswer:
         """Exchange a refresh token for new tokens; they are not checked yet.
@@ -115,7 +115,7 @@ class Provider:
         """
         metadata = await self.metadata()
         call = refresh_call(metadata, self._settings.client, refresh_token, resource=resource)
-        answer = read_refresh_answer(await self.http.send(call, what="token"))
+        answer = read_refresh_answer(await self.http.send(call, endpoint="token"))
         self._rotates_refresh_tokens = answer.refresh_token not in (None, refresh_token)
         return answer
 
@@ -139,7 +139,7 @@ class Provider:
         """
         metadata = await self.metadata()
         call = exchange_call(metadata, self._settings.client, subject_token, target)
-        return read_refresh_answer(await self.http.send(call, what="token"))
+        return read_refresh_answer(await self.http.send(call, endpoint="token"))
 
     async def revoke(self, refresh_token: str) -> None:
         """Revoke a refresh token if the provider has a revocation endpoint (RFC 7009).
@@ -150,7 +150,7 @@ class Provider:
         metadata = await self.metadata()
         call = revocation_call(metadata, self._settings.client, refresh_token)
         if call is not None:
-            check_revocation_answer(await self.http.send(call, what="revocation"))
+            check_revocation_answer(await self.http.send(call, endpoint="revocation"))
 
     async def check_id_token_again(self, token: str, expected: ExpectedAgain) -> dict[str, object]:
         """Verify signature and claims of a refresh's ID Token; return its claims. Errors as in `check_id_token`."""
@@ -222,18 +222,18 @@ class Provider:
             TokenRejected: userinfo is about another user.
             ProviderError: userinfo was needed, and its answer is an error or unusable.
         """
-        endpoint = (await self.metadata()).userinfo_endpoint
+        userinfo_endpoint = (await self.metadata()).userinfo_endpoint
         setting, is_auto = self._settings.userinfo, self._settings.userinfo == "auto"
         named = [
             names for names in self._settings.named_claims if not any(name in access_token_claims for name in names)
         ]
         lacks = lacks_claims(scope, claims, named=named)
-        if setting == "never" or (is_auto and (endpoint is None or not lacks)):
+        if setting == "never" or (is_auto and (userinfo_endpoint is None or not lacks)):
             return dict(claims)
-        if endpoint is None:
+        if userinfo_endpoint is None:
             detail = 'the setting userinfo is "always", but the metadata has no userinfo_endpoint'
             raise AnswerRejected("userinfo_unsupported", detail)
-        answer = await self.http.send(userinfo_call(endpoint, tokens.access_token), what="userinfo")
+        answer = await self.http.send(userinfo_call(userinfo_endpoint, tokens.access_token), endpoint="userinfo")
         if is_auto and answer.status in (401, 403):
             _log_refusal(answer)
             return dict(claims)
@@ -281,6 +281,6 @@ class Provider:
 def _log_refusal(answer: Answer) -> None:
     """Log why userinfo was refused; often the access token is for another API (`resource`, `audience`)."""
     try:
-        check_status(answer, what="userinfo")
+        check_status(answer, endpoint="userinfo")
     except ProviderError as error:
         events.log(events.USERINFO_REFUSED, detail=error.detail, fallback="the claims of the ID Token")

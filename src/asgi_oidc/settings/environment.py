@@ -50,8 +50,8 @@ def _settings_in(environ: Mapping[str, str]) -> list[tuple[str, str]]:
 
 
 def _suggestion(name: str) -> str:
-    near = difflib.get_close_matches(name, PARSERS, n=1)
-    return f"; did you mean {variable_of(near[0])}?" if near else ""
+    similar = difflib.get_close_matches(name, PARSERS, n=1)
+    return f"; did you mean {variable_of(similar[0])}?" if similar else ""
 
 
 def _read_file(path: str) -> str:

@@ -211,8 +211,8 @@ def _with_variable(problem: str, variables: Mapping[str, str]) -> str:
 
 
 def _unknown(name: str) -> str:
-    near = difflib.get_close_matches(name, READERS, n=1)
-    return f"{name}: unknown setting" + (f"; did you mean {near[0]}?" if near else "")
+    similar = difflib.get_close_matches(name, READERS, n=1)
+    return f"{name}: unknown setting" + (f"; did you mean {similar[0]}?" if similar else "")
 
 
 def _contradictions(values: Mapping[str, Any]) -> list[str]:
@@ -271,8 +271,8 @@ def _metadata_problems(values: Mapping[str, Any]) -> list[str]:
         return [exc.detail]
     problems = []
     for name in members.keys() - MEMBERS:
-        if near := difflib.get_close_matches(name, MEMBERS, n=1, cutoff=0.9):
-            problems.append(f"unknown member {name}; did you mean {near[0]}?")
+        if similar := difflib.get_close_matches(name, MEMBERS, n=1, cutoff=0.9):
+            problems.append(f"unknown member {name}; did you mean {similar[0]}?")
     if all(name in members for name in REQUIRED):
         problems += _incompatibilities(values, metadata)
     return problems

@@ -328,8 +328,8 @@ def _form_with(page: Response, button: str | None) -> tuple[Form, Any]:
         pressed = form.button(button)
         if pressed is not None or button is None:
             return form, pressed
-    seen = [pressed.text for form in page.page.forms for pressed in form.buttons]
-    raise NavigationError(f"no button {button!r} on {page.url} ({page.status_code}); there are {seen}")
+    labels = [pressed.text for form in page.page.forms for pressed in form.buttons]
+    raise NavigationError(f"no button {button!r} on {page.url} ({page.status_code}); there are {labels}")
 
 
 def _submission(page: Response, form: Form, pairs: list[tuple[str, str]]) -> BrowserRequest:

@@ -39,7 +39,7 @@ def login_page(personas: Iterable[Persona], *, action: str, client_id: str, logi
         f"<p>to continue to <b>{escape(client_id)}</b></p>"
         f'<form method="post" action="{escape(action)}">{buttons}'
         '<button class="quiet" name="cancel" value="cancel">Cancel</button></form>'
-        "<footer>A fake provider: anyone may be anybody.</footer>",
+        "<footer>A fake provider: you can sign in as anyone.</footer>",
     )
 
 

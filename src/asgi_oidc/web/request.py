@@ -85,8 +85,8 @@ class Request:
         methods = methods_of("WEBSOCKET" if is_websocket else str(self._scope.get("method", "")))
         if not self._names.overrides:
             return methods
-        others = [value.decode("latin-1") for name in self._names.overrides for value in self.values(name)]
-        return tuple(dict.fromkeys([*methods, *(method for other in others for method in methods_of(other))]))
+        overrides = [value.decode("latin-1") for name in self._names.overrides for value in self.values(name)]
+        return tuple(dict.fromkeys([*methods, *(method for name in overrides for method in methods_of(name))]))
 
     @property
     def cookies(self) -> Cookies:

@@ -73,8 +73,8 @@ def _refresh(provider: ProviderState, call: Call, client: Client) -> Answer:
     if stolen is not None:
         memory.revoke(stolen)
         return error_answer("invalid_grant", "the refresh token was used before; all tokens of its grant are revoked")
-    kept = memory.live_refresh_token(name, now=provider.now())
-    grant = provider.up_to_date(kept.grant) if kept else None
+    token = memory.live_refresh_token(name, now=provider.now())
+    grant = provider.up_to_date(token.grant) if token else None
     if grant is None or grant.client_id != client.client_id:
         return error_answer("invalid_grant", "the refresh token is unknown")
     scopes = tuple(call.form.get("scope", "").split()) or grant.scopes
