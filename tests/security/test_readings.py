@@ -151,6 +151,7 @@ def test_no_root_path_leads_past_a_rule_that_is_taken_for_an_expression(pair: tu
     except re.error:  # that request gets no answer
         assume(False)
         return
+    assume(route.startswith("/"))  # no route of Starlette matches anything else, and INNER expects the worst of it
     place = POLICIES[base_path].match(http_scope(path, root_path=root_path), ("GET",))
 
     served = INNER.match(http_scope(route), ("GET",))
