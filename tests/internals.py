@@ -4,6 +4,7 @@ from asgi_oidc import OIDCMiddleware
 from asgi_oidc.asgi.open_responses import OpenResponses
 from asgi_oidc.asgi.session_watch import SessionWatcher
 from asgi_oidc.login.stale_cookies import StaleCookies
+from asgi_oidc.policy.explain import Explainer
 from asgi_oidc.provider.provider import Provider
 from asgi_oidc.sessions.in_cookies import CookieSessions
 from asgi_oidc.sessions.in_store import StoredSessions
@@ -45,6 +46,11 @@ def records_of(middleware: OIDCMiddleware) -> Records:
 def provider_of(middleware: OIDCMiddleware) -> Provider:
     """Return what calls the provider."""
     return middleware._composition.http._denials.logins._provider
+
+
+def explainer_of(middleware: OIDCMiddleware) -> Explainer:
+    """Return what explains the policy, and knows it."""
+    return middleware._composition.explainer
 
 
 def stale_cookies_of(middleware: OIDCMiddleware) -> StaleCookies:

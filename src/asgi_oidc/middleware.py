@@ -54,7 +54,6 @@ class OIDCMiddleware:
             del settings  # the keywords hold secrets, and error reporters record the variables of this frame
         # All objects below this class, wired together: one serves each kind of connection, others answer the methods.
         self._composition = call_sanitized(compose, app, self._settings, clock)
-        self._serve_http = self._composition.http.serve  # looked up once: every request needs it
 
     @classmethod
     def from_env(
@@ -98,7 +97,7 @@ class OIDCMiddleware:
             UnsupportedScope: the scope type is not one that this middleware can protect.
         """
         if scope["type"] == "http":
-            await self._serve_http(scope, receive, send)
+            await self._composition.http.serve(scope, receive, send)
         elif scope["type"] == "websocket":
             await self._composition.websockets.serve(scope, receive, send)
         elif scope["type"] == "lifespan":

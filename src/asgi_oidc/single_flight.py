@@ -31,7 +31,7 @@ class _Flight:
     """A running call; its event belongs to the event loop that started it."""
 
     def __init__(self) -> None:
-        self.drained = anyio.Event()
+        self.finished = anyio.Event()
         self.value: object = None
         self.error: BaseException | None = None
         self.abandoned = False
@@ -53,7 +53,7 @@ class SingleFlight(Generic[Value]):
         """
         flights = self._flights_of_this_loop()
         while (flight := flights.get(key)) is not None:
-            await flight.drained.wait()
+            await flight.finished.wait()
             if flight.error is not None:
                 raise flight.error
             if not flight.abandoned:
@@ -68,7 +68,7 @@ class SingleFlight(Generic[Value]):
             RuntimeError: the event loop ended before the call.
         """
         flight = self._begin(key, call)
-        await flight.drained.wait()
+        await flight.finished.wait()
         if flight.error is not None:
             raise flight.error
         if flight.abandoned:
@@ -91,7 +91,7 @@ class SingleFlight(Generic[Value]):
     async def drained(self) -> None:
         """Wait until no call is running."""
         while flights := self._flights_of_this_loop():
-            await next(iter(flights.values())).drained.wait()
+            await next(iter(flights.values())).finished.wait()
 
     def _begin(self, key: str, call: Callable[[], Awaitable[Value]]) -> _Flight:
         flights = self._flights_of_this_loop()
@@ -128,7 +128,7 @@ class SingleFlight(Generic[Value]):
         finally:
             # Only the caller that makes the call deletes its flight; the waiting callers just read it.
             del flights[key]
-            flight.drained.set()
+            flight.finished.set()
 
     async def _fly(
         self, flights: dict[str, _Flight], key: str, flight: _Flight, call: Callable[[], Awaitable[Value]]
@@ -142,7 +142,7 @@ class SingleFlight(Generic[Value]):
             flight.error = exc
         finally:
             del flights[key]
-            flight.drained.set()
+            flight.finished.set()
 
     def _start(self, flying: Coroutine[Any, Any, None]) -> None:
         try:

@@ -6,10 +6,11 @@ import pytest
 
 from asgi_oidc import SettingsError
 from asgi_oidc.errors import RequestRejected
+from asgi_oidc.integrations.route_checks import Refusal, check_user, read_terms
 from asgi_oidc.pages.texts import ENGLISH
 from asgi_oidc.pages.translation import MAX_TEXT_LENGTH, read_translation, translate
 from tests.pages.rendered import Reader, every_page, failures, navigation
-from tests.protected_site import Site
+from tests.protected_site import PROGRAM, Scope, Site
 
 
 @pytest.mark.parametrize(
@@ -22,6 +23,10 @@ from tests.protected_site import Site
         ({"action.sign_in": "x" * 2001}, "must have at most 2000 characters, got 2001"),
         ({"action.sign_in": "Log\nin"}, "must be on one line"),
         ({"action.sign_in": "Log \ud800"}, "must be on one line"),
+        ({"action.sign_in": "Log\u2028in"}, "must be on one line"),
+        ({"action.sign_in": "\u200b"}, "must be text, got "),
+        ({"reference": "Please call us"}, "must contain {reference}, by which the log is searched"),
+        ({"x" * 1000: "Log in"}, f"'{'x' * 59}: unknown id"),
         ({"forbidden.text": "Not {name}"}, "unknown placeholder {name}; this text has {user}"),
         ({"forbidden.title": "Not {user}"}, "unknown placeholder {user}; this text has none"),
         ({"forbidden.text": "Not {user} {}"}, "unknown placeholder {}"),
@@ -94,3 +99,21 @@ def test_a_failure_tells_a_program_in_the_same_language():
     response = failures(texts).response(navigation(accept="application/json"), RequestRejected("x"))
 
     assert all(part in response.body for part in (b'"error":"x"', b'"title":"Titel"', b'"detail":"Text"'))
+
+
+async def test_the_checks_of_routes_use_the_texts():
+    """A framework's dependency answers for the middleware."""
+    titles: list[str] = []
+
+    async def at_work(scope: Scope) -> None:
+        refusal = check_user(scope, read_terms(scopes=["admin"]))
+        assert isinstance(refusal, Refusal)
+        titles.append(refusal.title)
+
+    site = Site(public=["/public"], texts={"problem.login_required": "Bitte anmelden", "problem.forbidden": "Nein"})
+    site.app.at_work = at_work
+    await site.browser().get("/public", headers=PROGRAM)
+    browser = await site.signed_in()
+    await browser.get("/public", headers=PROGRAM)
+
+    assert (titles[0], titles[-1]) == ("Bitte anmelden", "Nein")

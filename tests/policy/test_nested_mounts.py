@@ -9,12 +9,17 @@ from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 from starlette.routing import Mount, Route
 
-from asgi_oidc import Rule
+from asgi_oidc import OIDCMiddleware, Rule
 from asgi_oidc.testing.in_process import http_scope
+from tests.internals import explainer_of
 from tests.protected_site import ORIGIN, Exchange, Site, cookie_header
 
 APP = f"{ORIGIN}/app"
 SPA = "https://spa.example.com"
+
+
+class OwnMiddleware(OIDCMiddleware):
+    """As an app may define it, to change a method."""
 
 
 def litestar_in_litestar(mount: str, *pages: str) -> Any:
@@ -138,3 +143,14 @@ async def test_a_page_that_is_named_like_the_root_path_is_open_where_nothing_tak
     sites = [Site(inner=app, base_url=APP, public=["/static/*"]) for app in (plain, nested)]
 
     assert [await status(site.middleware, "/app/static/app.css") for site in sites] == [200, 401]
+
+
+@pytest.mark.parametrize("middleware", [OIDCMiddleware, OwnMiddleware])
+def test_a_middleware_in_a_mount_is_looked_into(middleware, caplog):
+    """Also one of a class of the app: otherwise a warning asks for a setting that nobody needs."""
+    guarded = Starlette(routes=[Route("/page", PlainTextResponse("the page"))])
+    settings = Site().settings | {"base_url": f"{ORIGIN}/inner"}
+    inner = middleware(guarded, **settings)
+    outer = Site(inner=Starlette(routes=[Mount("/inner", inner)]), rules=[Rule("/inner/admin/*", scopes=["admin"])])
+
+    assert explainer_of(outer.middleware).policy.bypassable_rules() == {}

@@ -103,7 +103,7 @@ class SessionChecker:
             own, answers = answers[: len(asker.processes)], answers[len(asker.processes) :]
             calls = [token for token in shown if asker.old is not None and token == asker.old.refresh]
             shown = [token for token in shown if token not in calls]
-            self.checker(asker, own, len(calls))
+            self.check_answers(asker, own, len(calls))
         assert shown == []  # each refresh token that was used was the newest of its session
 
     def look_at(self, asker: Asker) -> None:
@@ -117,7 +117,7 @@ class SessionChecker:
             asker.old = self.model.tokens(asker.ticket, asker.memory)
             asker.is_renewable = self.is_renewable(asker.old)
 
-    def checker(self, asker: Asker, answers: list[Answer], calls: int) -> None:
+    def check_answers(self, asker: Asker, answers: list[Answer], calls: int) -> None:
         statuses, ticket, old = {answer.status for answer in answers}, asker.ticket, asker.old
         is_down = self.world.store_state == "down" and asker.was_sent
         if old is None or ticket.login is None or is_down:

@@ -13,7 +13,7 @@ class AppScopes:
 
     def __init__(self, tools: SessionTools, *, trusted_email_domains: frozenset[str]) -> None:
         self._tools = tools
-        self._anonymous = OIDC(tools.urls)
+        self._anonymous = OIDC(tools.urls, tools.text)
         self._trusted_email_domains = trusted_email_domains
 
     def make(self, scope: Scope, active: ActiveSession | None) -> Scope:

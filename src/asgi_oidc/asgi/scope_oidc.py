@@ -49,15 +49,25 @@ class Access(Protocol):
 class OIDC:
     """The session of a request: `scope["oidc"]`."""
 
-    __slots__ = ("_urls",)
+    __slots__ = ("_text", "_urls")
 
-    def __init__(self, urls: EndpointUrls) -> None:
+    def __init__(self, urls: EndpointUrls, text: Callable[[str], str]) -> None:
+        """Stand for an anonymous user.
+
+        Args:
+            text: returns a text of the pages by its id.
+        """
         self._urls = urls
+        self._text = text
 
     @property
     def _access(self) -> Access | None:
         """Access to the session; None because this class stands for an anonymous user."""
         return None
+
+    def _title(self, text_id: str) -> str:
+        """Return the title of a problem, for the integrations: apps can replace it like those of the middleware."""
+        return self._text(text_id)
 
     def __repr__(self) -> str:
         return f"OIDC(is_authenticated={self._access is not None})"
@@ -198,6 +208,7 @@ class SessionTools:
     Attributes:
         name_session: turns the secret session id into the public one of `middleware.sessions`, which grants no access.
         leeway: seconds of clock skew allowed.
+        text: returns a text of the pages by its id.
     """
 
     urls: EndpointUrls
@@ -206,6 +217,7 @@ class SessionTools:
     limits: Limits
     name_session: Callable[[str], str]
     leeway: int
+    text: Callable[[str], str]
     now: Callable[[], int]
 
 
@@ -295,6 +307,9 @@ class SignedInOIDC(OIDC):
     @property
     def _access(self) -> SessionAccess:
         return SessionAccess(self._active, self._tools)
+
+    def _title(self, text_id: str) -> str:
+        return self._tools.text(text_id)
 
 
 def _reveal(token: HiddenToken | None) -> str | None:

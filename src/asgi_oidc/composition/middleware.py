@@ -101,7 +101,7 @@ def compose(app: ASGIApp, settings: Settings, clock: Callable[[], float]) -> Com
         keeps_fragment=settings.keep_fragment,
     )
     app_scopes = AppScopes(
-        _make_session_tools(settings, sessions, provider, urls),
+        _make_session_tools(settings, sessions, provider, urls, pages),
         trusted_email_domains=settings.trusted_email_domains,
     )
     access = AccessControl(
@@ -216,7 +216,7 @@ def _make_after_logout(
 
 
 def _make_session_tools(
-    settings: Settings, sessions: SessionServices, provider: ProviderServices, urls: EndpointUrls
+    settings: Settings, sessions: SessionServices, provider: ProviderServices, urls: EndpointUrls, pages: Pages
 ) -> SessionTools:
     return SessionTools(
         urls=urls,
@@ -225,6 +225,7 @@ def _make_session_tools(
         limits=sessions.limits,
         name_session=sessions.records.handle,
         leeway=settings.leeway,
+        text=pages.layout.texts.plain,
         now=sessions.now,
     )
 

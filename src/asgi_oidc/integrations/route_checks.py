@@ -110,7 +110,7 @@ def check_user(scope: Scope, terms: Terms) -> User | Refusal:
     """
     user = find_user(scope)
     if user is None:
-        return _login_needed(scope, terms.authentication, "login_required", "Please sign in")
+        return _login_needed(scope, terms.authentication, "login_required", "problem.login_required")
     domains = user._trusted_email_domains  # a setting of the middleware, which apps do not need
     subject = Subject(user.claims, scope["auth"].scopes, trusted_email_domains=domains)
     if (unmet := terms.requirements.unmet(subject)) is not None:
@@ -119,14 +119,15 @@ def check_user(scope: Scope, terms: Terms) -> User | Refusal:
     if not scope["oidc"].meets(
         acr_values=terms.authentication.acr_values or None, max_age=terms.authentication.max_age
     ):
-        title = "Please sign in again: this needs a stronger or fresher login"
-        return _login_needed(scope, terms.authentication, "insufficient_user_authentication", title)
+        error = "insufficient_user_authentication"
+        return _login_needed(scope, terms.authentication, error, "problem.step_up_required")
     return user
 
 
-def _login_needed(scope: Scope, authentication: AuthenticationRequest, error: str, title: str) -> Refusal:
+def _login_needed(scope: Scope, authentication: AuthenticationRequest, error: str, text_id: str) -> Refusal:
     """Redirect a page navigation to a login that comes back here; give any other client its URL (RFC 9470 §3)."""
     request, oidc = _read_request(scope), scope["oidc"]
+    title = oidc._title(text_id)  # apps do not need it
     is_page = request.is_navigation and scope["type"] == "http"
     return_to = request.target if is_page else _page_of(request, oidc)
     url = oidc.login_url(return_to, acr_values=authentication.acr_values or None, max_age=authentication.max_age)
@@ -150,8 +151,8 @@ def _forbidden(scope: Scope, unmet: str, scopes: Sequence[str], *, hint: str | N
     reference, method = secrets.token_hex(6), scope.get("method", "GET")
     events.log(events.ACCESS_DENIED, status=403, method=method, why=unmet, hint=hint, reference=reference)
     error, members = ("insufficient_scope", {"scope": " ".join(scopes)}) if scopes else ("forbidden", {})
-    challenge = _challenge(scope["oidc"], error=error, **members)
-    return _refusal(403, error, "This user may not do that", challenge, reference=reference, **members)
+    title, challenge = scope["oidc"]._title("problem.forbidden"), _challenge(scope["oidc"], error=error, **members)
+    return _refusal(403, error, title, challenge, reference=reference, **members)
 
 
 def _refusal(status: int, error: str, title: str, headers: Mapping[str, str], **members: object) -> Refusal:

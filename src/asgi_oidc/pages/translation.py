@@ -11,6 +11,7 @@ from asgi_oidc.errors import describe_value
 from asgi_oidc.pages.texts import ENGLISH
 
 MAX_TEXT_LENGTH = 2000  # characters of one text
+MAX_ID_LENGTH = 60  # characters of an unknown id that a problem quotes
 DIRECTIONS = ("ltr", "rtl")
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 _LANGUAGE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*")  # RFC 5646 §2.1, without private use
@@ -61,7 +62,11 @@ def read_translation(value: object) -> Mapping[str, str]:
     """
     if not isinstance(value, Mapping):
         raise ValueError(f"must be a mapping of ids to texts, such as {_EXAMPLE}, got {describe_value(value)}")
-    problems = [f"{text_id!r}: {problem}" for text_id, text in value.items() if (problem := _problem(text_id, text))]
+    problems = [
+        f"{repr(text_id)[:MAX_ID_LENGTH]}: {problem}"
+        for text_id, text in value.items()
+        if (problem := _problem(text_id, text))
+    ]
     if problems:
         raise ValueError("; ".join(problems))
     return dict(value)
@@ -77,23 +82,25 @@ def _problem(text_id: object, text: object) -> str | None:
     if text_id not in ENGLISH:
         [nearest] = difflib.get_close_matches(str(text_id), ENGLISH, n=1, cutoff=0)
         return f"unknown id; the closest one is {nearest!r}"
-    if not isinstance(text, str) or not text.strip():
+    if not isinstance(text, str) or not any(unicodedata.category(letter)[0] in "LMNPS" for letter in text):
         return f"must be text, got {describe_value(text)}"
     if len(text) > MAX_TEXT_LENGTH:
         return f"must have at most {MAX_TEXT_LENGTH} characters, got {len(text)}"
     # Format characters stay: some scripts need joiners, and mixed directions need marks.
-    if any(unicodedata.category(letter) in ("Cc", "Cs") for letter in text):
+    if any(unicodedata.category(letter) in ("Cc", "Cs", "Zl", "Zp") for letter in text):
         return "must be on one line: remove the line breaks and control characters"
     if text_id == "lang" and not _LANGUAGE.fullmatch(text):
-        return f"must be a language tag, such as 'de' or 'pt-BR', got {text!r}"
+        return f"must be a language tag, such as 'de' or 'pt-BR', got {describe_value(text)}"
     if text_id == "dir" and text not in DIRECTIONS:
-        return f"must be 'ltr' or 'rtl', got {text!r}"
+        return f"must be 'ltr' or 'rtl', got {describe_value(text)}"
     return _placeholder_problem(str(text_id), text)
 
 
 def _placeholder_problem(text_id: str, text: str) -> str | None:
     known = placeholders(text_id)
     unknown = [name for name in _PLACEHOLDER.findall(text) if name not in known]
+    if text_id == "reference" and "{reference}" not in text:
+        return "must contain {reference}, by which the log is searched"
     if not unknown:
         return None
     listed = ", ".join(f"{{{name}}}" for name in known)

@@ -8,7 +8,7 @@ import urllib.parse
 def join(base: str, url: str) -> str:
     r"""Resolve a URL as browsers do (WHATWG URL): remove tabs and newlines, treat `\` as `/`, merge slashes."""
     url = re.sub(r"[\t\r\n]", "", url.strip("".join(map(chr, range(33)))))
-    end = min((url.find(question_mark) for question_mark in "?#" if question_mark in url), default=len(url))
+    end = min((url.find(delimiter) for delimiter in "?#" if delimiter in url), default=len(url))
     before, after = url[:end].replace("\\", "/"), url[end:]
     before = re.sub(r"^(https?):/*", r"\1://", before, flags=re.IGNORECASE)
     before = re.sub(r"^/{2,}", "//", before)
