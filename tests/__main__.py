@@ -185,7 +185,7 @@ def coverage_gaps(figures: Any) -> Iterator[str]:
 
 def module_of(path: str) -> str:
     """Name a measured file by its place in the package: `web/cookies.py` for `src/asgi_oidc/web/cookies.py`."""
-    return path.partition("asgi_oidc/")[2]
+    return path.rpartition("src/asgi_oidc/")[2]
 
 
 def say(text: str) -> None:
