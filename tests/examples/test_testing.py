@@ -68,14 +68,14 @@ async def test_a_fault_gives_the_page_that_the_guide_names():
     names = await signed_in()
     names["browser"] = Browser(names["app"], "https://app.example.com", names["browser"].apps)
 
-    await run_waiting_block(blocks(section(GUIDE, "Let things go wrong"), "python")[0], names)
+    await run_waiting_block(blocks(section(GUIDE, "Simulate failures"), "python")[0], names)
 
     assert "temporarily unavailable" in names["page"].text
 
 
 def test_the_faults_are_listed_with_what_goes_wrong(capsys):
     """People choose from them."""
-    run_block(blocks(section(GUIDE, "Let things go wrong"), "python")[1], {})
+    run_block(blocks(section(GUIDE, "Simulate failures"), "python")[1], {})
 
     assert len(capsys.readouterr().out.splitlines()) >= len(FAULTS)
 
