@@ -476,6 +476,7 @@ def test_the_back_button_of_a_stopped_form_leads_to_what_was_typed(context):
         made.clock.advance(OVER)
         press(page, "Save")
         expect(page.locator("h1")).to_have_text("Your form was not sent")
+        page.wait_for_load_state()  # the script of the link comes last
         page.get_by_role("link", name="Back").click()
 
         expect(page.locator("[name=title]")).to_have_value("typed for an hour")
