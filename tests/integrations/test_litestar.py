@@ -88,7 +88,7 @@ async def test_a_refusal_can_have_a_page_of_the_app():
 
     page = await (await sign_in(site, "bob")).get("/staff")
 
-    assert (page.status_code, page.text) == (403, "Sorry: This user may not do that")
+    assert (page.status_code, page.text) == (403, "Sorry: This user is not allowed to do that")
 
 
 async def test_a_missing_middleware_is_named():

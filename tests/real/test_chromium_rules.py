@@ -120,7 +120,9 @@ def test_a_call_that_needs_a_stronger_login_gets_it_in_a_window(context, spa):
     assert (window.is_closed(), page.locator("#note").input_value()) == (True, "for everybody")
 
 
-@pytest.mark.parametrize(("name", "said"), [("Alice", "Deleted the notes of everybody."), ("Bob", "may not do that")])
+@pytest.mark.parametrize(
+    ("name", "said"), [("Alice", "Deleted the notes of everybody."), ("Bob", "is not allowed to do that")]
+)
 def test_a_missing_right_is_told_and_nobody_is_asked_to_sign_in(context, spa, name, said):
     """403: to sign in again would change nothing."""
     page = signed_in(context, spa, name)

@@ -98,9 +98,9 @@ ENGLISH: Mapping[str, str] = MappingProxyType(
         "problem.login_required": "Please sign in",
         "problem.not_signed_in": "Nobody is signed in",
         "problem.step_up_required": "Please sign in again: this needs a stronger or fresher login",
-        "problem.forbidden": "This user may not do that",
+        "problem.forbidden": "This user is not allowed to do that",
         "problem.method_not_allowed": "Method not allowed",
-        "problem.frontchannel_logout_off": "Front-channel logout is not switched on",
+        "problem.frontchannel_logout_off": "Front-channel logout is not enabled",
         # Failures of a login
         "provider_unavailable.title": "Sign-in is temporarily unavailable",
         "provider_unavailable.text": (
@@ -141,10 +141,11 @@ ENGLISH: Mapping[str, str] = MappingProxyType(
         "login_cookie_unreadable.title": "This sign-in could not be finished",
         "login_cookie_unreadable.text": (
             "Your browser sent the cookie that this sign-in needs, but this site could not read it. This is not your "
-            "fault: its servers may have different settings. Please try again. If that does not help, " + _CONTACT
+            "fault: the site's servers may have different settings. Please try again. If that does not help, "
+            + _CONTACT
         ),
         "login_expired.title": "Your sign-in expired",
-        "login_expired.text": ("It took too long, or it was already finished in another tab. Please try again."),
+        "login_expired.text": "It took too long, or it was already finished in another tab. Please try again.",
         "signed_out_meanwhile.title": "You have signed out",
         "signed_out_meanwhile.text": (
             "You signed out while this sign-in was in progress, so it was not finished. You can sign in again."
@@ -157,13 +158,13 @@ ENGLISH: Mapping[str, str] = MappingProxyType(
         "login_loop_without_cookie.title": "Your browser does not stay signed in",
         "login_loop_without_cookie.text": (
             "You have just signed in several times, and each time your browser came back without the cookie that "
-            "keeps you signed in. It may be blocking cookies, or have too many from this site. Allow cookies for this "
-            "site or delete the old ones, then try again."
+            "keeps you signed in. It may be blocking cookies, or it may have too many from this site. Allow cookies "
+            "for this site or delete the old ones, then try again."
         ),
         "login_loop_with_cookie.title": "This site does not keep you signed in",
         "login_loop_with_cookie.text": (
             "You have just signed in several times, and each time this site ended your session at once. This is not "
-            f"your fault: its servers may disagree about the time or their settings. To have it fixed, {_CONTACT}"
+            f"your fault: the site's servers may have different clocks or settings. To have it fixed, {_CONTACT}"
         ),
         "login_loop_signed_in.title": "This page keeps asking you to sign in",
         "login_loop_signed_in.text": (
@@ -184,8 +185,8 @@ ENGLISH: Mapping[str, str] = MappingProxyType(
         # Failures of a page of the app
         "store_unavailable.title": "This page is temporarily unavailable",
         "store_unavailable.text": (
-            "This site cannot check who is signed in right now. You have not been signed out. Please try again in a "
-            "moment."
+            "This site cannot check right now whether you are signed in. You have not been signed out. Please try "
+            "again in a moment."
         ),
         "tokens_unavailable.title": "This page is temporarily unavailable",
         "tokens_unavailable.text": (
