@@ -44,10 +44,10 @@ LOGIN_FAILED = Event("login_failed", logging.WARNING)
 Fix: Look up the code.
 """
 LOGIN_REPEATED = Event("login_repeated", logging.INFO)
-"""A callback came that no login in this browser waits for, or after the provider's login page had expired. Its code is
-not used; the browser starts a fresh login, once, or goes to the start page.
+"""A callback arrived that belongs to no login in progress in this browser, or the provider's login page had expired.
+The code is not used; the browser starts one new login, or goes to the start page.
 
-Fix: none for single lines: users go back, reload, or open bookmarks.
+Fix: none for occasional lines: users go back, reload, or open bookmarks.
 """
 SESSIONS_NOT_SHARED = Event("sessions_not_shared", logging.WARNING)
 """Sessions are in a `MemoryStore`, but several processes serve the app.
@@ -60,7 +60,7 @@ SESSIONS_IN_THIS_PROCESS = Event("sessions_in_this_process", logging.INFO)
 Fix: For more than one process, set `store` to a `RedisStore`.
 """
 LOGOUT_NOT_SHARED = Event("logout_not_shared", logging.WARNING)
-"""Sessions are in cookies, and several processes serve the app, but they do not tell each other of sign-outs.
+"""Sessions are in cookies, and several processes serve the app, but they do not share sign-outs.
 
 Fix: Set `logout_store` or `store` to a `RedisStore`.
 """
@@ -72,29 +72,29 @@ Fix: Before you run several processes, set `logout_store` or `store`.
 LOGOUT_TOKEN_WITHOUT_EXP = Event("logout_token_without_exp", logging.WARNING)
 """A logout token of the provider had no `exp`; it was accepted.
 
-Fix: none here; the provider should add `exp`.
+Fix: none in the app; the provider should add `exp`.
 """
 LOGOUT_REFUSED = Event("logout_refused", logging.WARNING)
-"""A back-channel logout request was refused. Each reason is a warning once a minute, and INFO in between.
+"""A back-channel logout request was refused. Each reason is logged as a warning once a minute, and at INFO in between.
 
 Fix: Look up the code; anyone can send such a request, so a forged one needs no action.
 """
 LOGGED_OUT = Event("logged_out", logging.INFO)
 """Sessions have ended, by the user, the app or the provider."""
 LOGIN_REQUIRED = Event("login_required", logging.INFO)
-"""A request without a session, or with one that is not strong or fresh enough, got 401."""
+"""A request got 401: it had no session, or one whose login is not strong or recent enough."""
 ACCESS_DENIED = Event("access_denied", logging.WARNING)
-"""A signed-in user got 403: the rule, or the part of it, that is not met is in `why`.
+"""A signed-in user got 403; `why` names the rule, or the part of it, that is not met.
 
 Fix: Give the user the role or scope, or change the rule.
 """
 USERINFO_REFUSED = Event("userinfo_refused", logging.WARNING)
-"""The provider refused the userinfo call with 401 or 403; the login went on with the claims of the ID Token.
+"""The provider refused the userinfo call with 401 or 403; the login continued with the claims of the ID Token.
 
 Fix: If the access token is for another API, set `userinfo` to `never`.
 """
 ACCESS_TOKEN_UNREAD = Event("access_token_unread", logging.WARNING)
-"""A refreshed access token could not be used for `claims_from_access_token`; the session went on without its claims.
+"""A refreshed access token could not be used for `claims_from_access_token`; the session continues without its claims.
 
 Fix: Look up the code.
 """
@@ -112,7 +112,7 @@ COOKIE_IGNORED = Event("cookie_ignored", logging.INFO)
 """A session cookie is expired, revoked, unknown to the store, or sealed with other settings; the request counts as
 anonymous.
 
-Fix: none for single lines. If they are frequent, check that all processes have the same settings.
+Fix: none for occasional lines. If they are frequent, check that all processes have the same settings.
 """
 REQUEST_FAILED = Event("request_failed", logging.WARNING)
 """A request other than a login failed; the response shows the reference.
@@ -120,7 +120,7 @@ REQUEST_FAILED = Event("request_failed", logging.WARNING)
 Fix: Look up the code.
 """
 FORM_STOPPED = Event("form_stopped", logging.INFO)
-"""A form was sent without a session, and was not passed to the app.
+"""A form was submitted without a session, and was not passed to the app.
 
 Fix: Set `keep_forms` to offer it again after the login.
 """
@@ -133,9 +133,9 @@ WEBSOCKET_CLOSED = Event("websocket_closed", logging.INFO)
 RESPONSE_ENDED = Event("response_ended", logging.INFO)
 """A response that was still open was ended because its session is over."""
 ERROR_AFTER_END = Event("error_after_end", logging.INFO)
-"""The app raised an exception of its own because its connection was ended; the exception was not passed on."""
+"""The app raised an exception because the middleware had ended its connection; the exception was not passed on."""
 STORE_FAILED = Event("store_failed", logging.WARNING)
-"""The session store failed. `fallback` says what happened instead; without it, protected paths answer 503.
+"""The session store failed. `fallback` says what happened instead; without it, protected paths get 503.
 
 Fix: Look up the code.
 """
@@ -182,7 +182,7 @@ Fix: Redirect that host to `base_url`, or change `base_url`; a proxy must pass t
 MOUNT_MISMATCH = Event("mount_mismatch", logging.WARNING)
 """The `root_path` of the server or framework is not the path of `base_url`, so no path is public.
 
-Fix: Make `base_url` end with the path on which the app is mounted, or set the part that a proxy strips as the
+Fix: Make `base_url` end with the path on which the app is mounted, or if a proxy strips a prefix, set that as the
 server's root path.
 """
 MOUNTS_UNKNOWN = Event("mounts_unknown", logging.WARNING)
@@ -193,7 +193,7 @@ Fix: Set `plain_prefixes`, to `[]` if the app has none.
 ROOT_PATH_OF_APP = Event("root_path_of_app", logging.WARNING)
 """The app sets a root path that `base_url` does not end with.
 
-Fix: Make `base_url` end with it, or remove the root path.
+Fix: Make `base_url` end with this root path, or remove it.
 """
 
 

@@ -6,7 +6,7 @@ from asgi_oidc.errors.codes.tokens import TOKENS
 
 CODES = {
     "Requests of the browser": REQUESTS,
-    "Who may have what": ACCESS,
+    "Access control": ACCESS,
     "Connections to the provider": CONNECTIONS,
     "Answers of the provider": ANSWERS,
     "What the provider requires": REQUIREMENTS,

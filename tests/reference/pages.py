@@ -34,11 +34,11 @@ Unknown, contradictory and insecure settings raise one `SettingsError` at start-
 EVENTS = """# Log events
 
 Every line of the logger `asgi_oidc` starts with the name of its event; fields follow as `key=value`. The name is also
-the attribute `event` of the log record. Fields that are not known are left out. No field contains a secret, a token
-or a cookie; what came from outside is cut and cleaned.
+the attribute `event` of the log record. Unknown fields are left out. No field contains a secret, a token or a cookie;
+values from outside are truncated and cleaned.
 
-Everything with a `reference` that a user sees on a page, or a program in JSON, is at WARNING or above, which Python
-prints without any configuration. [Codes](codes.md) explains the field `code`.
+Every line with a `reference` that a page or a JSON response shows is at WARNING or above, which Python prints without
+any configuration. [Codes](codes.md) explains the field `code`.
 """
 
 FIELDS = """## Fields
@@ -46,9 +46,9 @@ FIELDS = """## Fields
 | field | what it is |
 |---|---|
 | `code` | what went wrong, as in [codes](codes.md); for `websocket_closed`, the close code |
-| `detail` | what was expected, and what came |
-| `reference` | what the user sees on the error page, or a program in the JSON answer |
-| `fallback` | what was used instead, so that the request went on |
+| `detail` | what was expected, and what was received |
+| `reference` | what the user sees on the error page, or a program in the JSON response |
+| `fallback` | what was used instead, so that the request could continue |
 | `what`, `fix` | what is wrong with the deployment, and what to change |
 | `why`, `hint` | which part of a rule is not met, and what may help |
 | `raised`, `at` | class of the app's exception, and the lines of code that led to it (its text is not logged) |
@@ -56,7 +56,7 @@ FIELDS = """## Fields
 
 CODES_TEXT = """# Error codes
 
-A code is in the log line (`code=...`), in `error` of a JSON answer, and in the attribute `code` of the exception.
+A code is in the log line (`code=...`), in `error` of a JSON response, and in the attribute `code` of the exception.
 "Status" is what the browser gets if the error ends a login or a request; `-` means that it never reaches a browser by
 itself. Exceptions without a module are in `asgi_oidc.errors`; those that an app may catch can be imported from
 `asgi_oidc`.

@@ -21,7 +21,7 @@ MADE_INTO = {  # what carries a code for a while, to the exception or the answer
     "Incompatibility": "ProviderUnsupported",
     "UnusableTokens": "AnswerRejected",
     "KeyUnknown": "TokenRejected",
-    "problem": "JSON answer",
+    "problem": "JSON response",
     "_lacks": "ProviderUnsupported",
 }
 PLACES = {"problem": 1, "_lacks": 3}  # of the code among the arguments, where it is not the first

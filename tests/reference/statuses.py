@@ -31,7 +31,7 @@ JSON_ANSWERS = {
 
 
 async def statuses(raised: list[Raised]) -> dict[str, dict[str, str]]:
-    """Return, for each code, the exceptions (or "JSON answer") that carry it, with the status of each."""
+    """Return, for each code, the exceptions (or "JSON response") that carry it, with the status of each."""
     error: OIDCError = OIDCError()
 
     async def on_login(user: Any, claims: Any) -> None:
@@ -41,7 +41,7 @@ async def statuses(raised: list[Raised]) -> dict[str, dict[str, str]]:
     found: dict[str, dict[str, str]] = {}
     for name in (name for codes in CODES.values() for code in codes for name in code.names.split()):
         if name in JSON_ANSWERS:
-            found[name] = {"JSON answer": JSON_ANSWERS[name]}
+            found[name] = {"JSON response": JSON_ANSWERS[name]}
         for kind, status in _raised_as(name, raised):
             if name in BY_THE_ERROR:
                 found[name] = {kind: BY_THE_ERROR[name]}

@@ -60,7 +60,7 @@ class Keywords(TypedDict, total=False):
     scope: str | Sequence[str]
     """The scopes that every login requests; `openid` must be one of them.
 
-    Example: `"openid profile email offline_access"`. The variable is separated by spaces, too.
+    Example: `"openid profile email offline_access"`. The variable uses spaces too.
 
     Default: `"openid profile email"`. Variable: `OIDC_SCOPE`. Since 0.1.
     """
@@ -125,9 +125,9 @@ class Keywords(TypedDict, total=False):
     """
 
     logout_store: SessionStore | str | None
-    """Where several processes share which sessions have ended, if sessions are kept in cookies.
+    """The store in which several processes share which sessions have ended, if sessions are kept in cookies.
 
-    Takes the same values as `store`. Not needed with `store`, nor for an app that runs in a single process.
+    It takes the same values as `store`. An app that sets `store` or runs in a single process does not need it.
 
     Default: `None`, which shares nothing. Variable: `OIDC_LOGOUT_STORE`. Since 0.1.
     """
@@ -239,13 +239,13 @@ class Keywords(TypedDict, total=False):
 
     It may change the claims, return new ones, or raise `LoginRefused`; it may not change `iss` or `sub`. A refresh
     keeps the claims that it changed. An `email` that it replaces counts as verified only if it sets
-    `email_verified` too. It has 30 seconds.
+    `email_verified` too. It must return within 30 seconds.
 
     Default: `None`. Keyword only. Since 0.1.
     """
 
     keep_forms: bool
-    """Whether a form that is sent without a session is kept, encrypted in the browser, and offered after the login.
+    """Whether a form submitted without a session is kept, encrypted in the browser, and offered after the login.
 
     The user sees the target and the fields before anything is sent.
 
@@ -269,8 +269,8 @@ class Keywords(TypedDict, total=False):
     texts: Mapping[str, str]
     """Texts of the middleware's own pages by id, to replace or translate them; the rest stays English.
 
-    `examples/pages` lists all ids. Values are plain text of up to 2,000 characters, never HTML. The variable is read
-    as JSON.
+    `examples/pages` lists all ids. Values are plain text of up to 2,000 characters, never HTML. The variable contains
+    JSON.
 
     Default: `{}`. Variable: `OIDC_TEXTS`. Since 0.1.
     """

@@ -2,8 +2,8 @@
 
 from asgi_oidc.errors.codes import Code
 
-_NOT_OURS = "Links and forms of the app do not cause it; frequent ones may be an attack."
-_FORM = "The sender has to send a complete form, without delay and of a usual size."
+_NOT_OURS = "The app's own links and forms never cause it; if it is frequent, it may be an attack."
+_FORM = "The client has to send a complete form, without delay and within the size limit."
 
 REQUESTS = [
     Code(
@@ -26,7 +26,7 @@ REQUESTS = [
     Code(
         "foreign_origin",
         "A page of another site sent a request with the user's session.",
-        "If the site may do that, name it in `Rule(path, origins=[...])`.",
+        "If that site is allowed to do so, name its origin in `Rule(path, origins=[...])`.",
     ),
     Code("method_not_allowed", "A URL of the middleware was requested with another HTTP method.", _NOT_OURS),
     Code(
@@ -61,7 +61,7 @@ REQUESTS = [
     Code(
         "login_loop_without_cookie",
         "The browser signed in several times in a row and never sent the session cookie.",
-        "The browser blocks cookies, or has too many from this site. Check that a proxy passes `Set-Cookie` on.",
+        "The browser blocks cookies, or has too many from this site; or a proxy drops `Set-Cookie`.",
     ),
     Code(
         "login_loop_with_cookie",
@@ -107,7 +107,11 @@ SESSIONS = [
         "The provider, or another process that refreshes the same session, took too long.",
         "Temporary: try again. The session continues.",
     ),
-    Code("refresh_in_vain", "The refreshed access token had already expired.", "Check the clocks, and its lifetime."),
+    Code(
+        "refresh_in_vain",
+        "The refreshed access token had already expired.",
+        "Check the clocks, and the lifetime of access tokens at the provider.",
+    ),
     Code("refresh_superseded", "Another process refreshed the session at the same time.", "Temporary: try again."),
     Code("refresh_cooling_down", "A refresh failed shortly before, so no new call was made.", "Temporary: try again."),
     Code(
@@ -118,7 +122,7 @@ SESSIONS = [
     ),
     Code(
         "token_not_granted",
-        "The provider gives no token for that `resource` or `audience`, or there is no refresh token to request it "
+        "The provider issues no token for that `resource` or `audience`, or there is no refresh token to request it "
         "with.",
         "Allow this client to request it at the provider. The log line has the provider's reason.",
     ),
@@ -133,19 +137,23 @@ STORES = [
     Code(
         "store_failed",
         "The session store raised an exception; the log line has its class.",
-        "Check that the store is running and reachable, and its credentials. Protected paths answer 503 until then.",
+        "Check that the store is running and reachable, and its credentials. Until then, protected paths get 503.",
     ),
     Code("store_timeout", "The session store did not answer in time.", "Check its load, and the network."),
     Code(
         "store_garbage",
-        "The store returned something that asgi-oidc did not write, or that was changed.",
+        "The store returned a value that asgi-oidc did not write, or that has been changed.",
         "Give asgi-oidc a database of its own, and all processes the same `secret` and version.",
     ),
     Code("store_contended", "Other requests changed the same session too many times at once.", "Temporary: try again."),
-    Code("store_id_taken", "A new session found its random id in use.", "Check what else writes to the store."),
+    Code(
+        "store_id_taken", "The random id of a new session was already in use.", "Check what else writes to the store."
+    ),
     Code("store_not_kept_open", "The store could not keep connections open.", "It works, but more slowly."),
     Code(
-        "ended_log_full", "Too many sign-outs at once for one list.", "Temporary: the list empties as sessions expire."
+        "ended_log_full",
+        "The store's list of sign-outs is full: there were too many at once.",
+        "Temporary: the list empties as sessions expire.",
     ),
     Code(
         "tokens_not_saved",
@@ -158,14 +166,14 @@ STORES = [
 APP = [
     Code("settings", "One or more settings are invalid.", "The message lists each problem with its fix."),
     Code("unsupported_scope", "The server sent an ASGI scope type that is not http, websocket or lifespan."),
-    Code("login_refused", "`on_login` raised `LoginRefused`.", "The log line has its text."),
+    Code("login_refused", "`on_login` raised `LoginRefused`.", "The log line has the text of the exception."),
     Code(
         "on_login_failed",
         "`on_login` raised an exception, or took more than 30 seconds; the login failed.",
         "The log line has the class of the exception and the lines of code.",
     ),
     Code("on_login_result", "`on_login` returned something other than claims or None.", "Correct `on_login`."),
-    Code("on_login_identity", "`on_login` changed `iss` or `sub`.", "Use other claims for the app's own ids."),
+    Code("on_login_identity", "`on_login` changed `iss` or `sub`.", "Put the app's own ids into other claims."),
     Code(
         "claims_not_json",
         "`on_login` returned claims that are not JSON values.",
@@ -174,7 +182,7 @@ APP = [
     Code(
         "check_failed",
         "The `check` of a rule raised an exception; access was denied.",
-        "The log line has its class and line.",
+        "The log line has the class of the exception and the lines of code.",
     ),
     Code(
         "step_up_invalid",
