@@ -141,6 +141,7 @@ async def test_a_script_is_told_in_json(site):
 
     assert (response.status_code, response.json()["error"]) == (403, "foreign_origin")
     assert "access-control-allow-origin" not in response.headers
+    assert response.json()["login_url"] == f"{ORIGIN}/auth/login"  # it leads to no page of the other site's choice
 
 
 async def test_a_site_that_a_rule_names_may(site):
