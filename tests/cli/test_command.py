@@ -49,7 +49,7 @@ def first_lines(process: subprocess.Popen[str]) -> str:
 def address_in(lines: str) -> str:
     url = r"http://127\.0\.0\.1:[1-9]\d*"
     client = "OIDC_CLIENT_ID=example OIDC_CLIENT_SECRET=example-secret"
-    expected = rf"Open ({url}) \(Ctrl-C ends it\)\nProvider for your own apps: OIDC_ISSUER={url} {client}\n"
+    expected = rf"Open ({url}) \(press Ctrl-C to stop\)\nProvider for your own apps: OIDC_ISSUER={url} {client}\n"
     found = re.fullmatch(expected, lines)
     assert found, lines
     return found[1]

@@ -63,7 +63,7 @@ def run_demo(*, app_port: int, provider_port: int) -> None:
         ]
         with _stopped_by_signals([server for server, _ in servers]):
             # Both sockets are listening already, so a browser that connects before uvicorn has started just waits.
-            print(f"Open {base_url} (Ctrl-C ends it)\n{_provider_line(issuer)}", flush=True)
+            print(f"Open {base_url} (press Ctrl-C to stop)\n{_provider_line(issuer)}", flush=True)
             asyncio.run(_serve(servers))
 
 
