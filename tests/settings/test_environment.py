@@ -205,7 +205,9 @@ def test_all_that_is_wrong_with_rules_is_told_at_once():
         "a rule has no member 'role'",
     ):
         assert part in problem
-    assert read_environment({"OIDC_RULES": "{}"})[1] == ["OIDC_RULES: must be a JSON list of objects"]
+    assert read_environment({"OIDC_RULES": "{}"})[1] == [
+        'OIDC_RULES: must be a JSON list of objects such as [{"path": "/admin/*"}]'
+    ]
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ def requires(**requirements: Unpack[RequirementKeywords]) -> Guard:
     """Make a guard for `guards=[requires(...)]` of a handler, a router or the whole app.
 
     It takes `claims`, `scopes`, `email_domains`, `acr_values` and `max_age`, as `Rule` does. If a login would help, a
-    page navigation is redirected to it, and any other request gets 401. Otherwise the answer is 403. Websockets are
+    page navigation is redirected to it, and any other request gets 401. Otherwise the response is 403. Websockets are
     closed with 4401 or 4403.
 
     Raises:

@@ -166,7 +166,7 @@ def _read_scalars(path: object, required: object) -> tuple[Scalar, ...]:
     values = list(required) if isinstance(required, list | tuple | set | frozenset) else [required]
     scalars = tuple(value for value in values if isinstance(value, str | int) and value != "")
     if not scalars or len(scalars) < len(values):
-        raise ValueError(f"{path!r}: must be text, an integer, True, False, or a list of these, one of which is enough")
+        raise ValueError(f"{path!r}: must be text, an integer, True, False, or a list of these (the values are ORed)")
     return scalars
 
 

@@ -87,14 +87,14 @@ def _mapping(text: str) -> dict[str, Any]:
     try:
         return msgspec.json.decode(text, type=dict[str, Any])
     except (ValueError, RecursionError):
-        raise ValueError("must be a JSON object") from None
+        raise ValueError('must be a JSON object such as {"name": "value"}') from None
 
 
 def _rule_list(text: str) -> list[Rule]:
     try:
         listed = msgspec.json.decode(text, type=list[Any])
     except (ValueError, RecursionError):
-        raise ValueError("must be a JSON list of objects") from None
+        raise ValueError('must be a JSON list of objects such as [{"path": "/admin/*"}]') from None
     rules: list[Rule] = []
     problems: list[str] = []
     for members in listed:

@@ -115,7 +115,7 @@ def read_plain_prefixes(value: object) -> tuple[str, ...]:
     prefixes = tuple(read_pattern(text) for text in read_texts(value))
     for prefix in prefixes:
         if not prefix.is_exact or not prefix.stem:
-            raise ValueError(f"{str(prefix)!r} is not a prefix: write '/x' for every path that begins with it")
+            raise ValueError(f"{str(prefix)!r} is not a prefix: write a path such as '/admin', without '*'")
     return tuple(prefix.stem for prefix in prefixes)
 
 
@@ -255,7 +255,7 @@ def read_algorithms(value: object) -> tuple[str, ...]:
     """Read the accepted signature algorithms."""
     names = read_texts(value)
     if not names or any(name not in KEY_OF_ALGORITHM for name in names):
-        raise ValueError(f"must be a list of {', '.join(KEY_OF_ALGORITHM)}")
+        raise ValueError(f"must be a list of one or more of {', '.join(KEY_OF_ALGORITHM)}")
     return names
 
 
