@@ -139,7 +139,8 @@ class OIDC:
     ) -> httpx.Auth:
         """Return an `httpx.Auth` that sends the access token to these origins, and to no others.
 
-        After a 401, the token is refreshed, and the request is sent once more. It works with async clients of httpx and httpx2.
+        After a 401, the token is refreshed, and the request is sent once more. It works with the async clients of httpx
+        and httpx2.
 
         Args:
             origins: such as `https://api.example.com`.
