@@ -14,7 +14,7 @@ from asgi_oidc import OIDCMiddleware
 settings.configure(SECRET_KEY=secrets.token_urlsafe(32))  # a project has these in its settings.py
 
 
-class Me(AsyncHttpConsumer):  # type: ignore[misc]
+class Me(AsyncHttpConsumer):  # type: ignore[misc]  # Channels has no types
     """Tells who is signed in."""
 
     async def handle(self, body: bytes) -> None:
@@ -23,7 +23,7 @@ class Me(AsyncHttpConsumer):  # type: ignore[misc]
         await self.send_response(200, text, headers=[(b"content-type", b"application/json")])
 
 
-class Greeting(AsyncWebsocketConsumer):  # type: ignore[misc]
+class Greeting(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels has no types
     """Greets over a websocket."""
 
     async def connect(self) -> None:

@@ -68,7 +68,7 @@ def said(scope: Any) -> dict[str, Any]:
     return {"kind": type(user).__module__, "sub": user.sub, "is_authenticated": user.is_authenticated}
 
 
-class Who(AsyncHttpConsumer):  # type: ignore[misc]
+class Who(AsyncHttpConsumer):  # type: ignore[misc]  # Channels has no types
     """An HTTP consumer that sends who its user is."""
 
     async def handle(self, body: bytes) -> None:
@@ -76,7 +76,7 @@ class Who(AsyncHttpConsumer):  # type: ignore[misc]
         await self.send_response(200, json.encode(said(self.scope)), headers=headers)
 
 
-class Tell(AsyncJsonWebsocketConsumer):  # type: ignore[misc]
+class Tell(AsyncJsonWebsocketConsumer):  # type: ignore[misc]  # Channels has no types
     """A websocket consumer that sends the same."""
 
     async def connect(self) -> None:

@@ -477,5 +477,5 @@ async def test_the_repr_of_an_open_session_shows_no_cookies_or_tokens():
     opened = list(sessions_of(site.middleware)._cache._values.values())
     printed = " ".join(f"{each!r} {pretty_repr(each)}" for each in opened)
 
-    assert "_CachedSession(ends_at=" in printed
+    assert "CachedSession(ends_at=" in printed
     assert [cookie.name for cookie in browser.jar if cookie.value in printed] == []

@@ -9,6 +9,7 @@ import msgspec
 
 from asgi_oidc import events
 from asgi_oidc.errors import LoginLoop, SessionTooLarge
+from asgi_oidc.sessions.cached_session import CachedSession
 from asgi_oidc.sessions.lifetimes import Limits, expires_at, fresh_period, is_live, is_use_due, valid_period
 from asgi_oidc.sessions.repository import ENDED, EXPIRED, LOCK_LIFETIME, NOT_OURS, ActiveSession, Change, NoSession
 from asgi_oidc.sessions.revocation_feed import RevocationFeed
@@ -21,55 +22,6 @@ from asgi_oidc.web.cookie_size import SESSION_SHARE, size_of, size_of_lines
 from asgi_oidc.web.cookies import Cookies
 
 MAX_LAST_USES = 10_000  # sessions; the least recently used are forgotten first
-
-
-class _CachedSession(msgspec.Struct):
-    """An entry of the cache: the session that was opened from some cookies.
-
-    All instants are seconds since the epoch.
-
-    Attributes:
-        name: names and values of the cookies, which are a key of the entry.
-        session: as the cookies contain it.
-        browser_generation: the generation of its tokens.
-        left_behind: names of cookies that belong to other sessions.
-        newest: the session with its newest tokens.
-        begins_at, ends_at: the session is valid in between; limits and revocations are taken into account.
-        fresh_from, fresh_until: in between, the response need not set cookies.
-        revocations_version, refreshes_version: the versions that are taken into account.
-        touched_at: when the last use was recorded.
-    """
-
-    name: tuple[str, ...]
-    session: Session
-    browser_generation: int
-    left_behind: Sequence[str]
-    newest: Session
-    begins_at: int = 0
-    ends_at: int = 0
-    fresh_from: int = 0
-    fresh_until: int = 0
-    revocations_version: int = -1
-    refreshes_version: int = -1
-    touched_at: int = 0
-
-    def __repr__(self) -> str:
-        return f"_CachedSession(ends_at={self.ends_at})"  # not `name`, which contains the cookies
-
-    def __rich_repr__(self) -> list[tuple[str, int]]:
-        return [("ends_at", self.ends_at)]
-
-    def active(self) -> ActiveSession:
-        """Return the session for one request."""
-        return ActiveSession(
-            self.newest,
-            self.browser_generation,
-            False,
-            self.left_behind,
-            self.fresh_from,
-            self.fresh_until,
-            self.refreshes_version,
-        )
 
 
 class CookieSessions:
@@ -101,7 +53,7 @@ class CookieSessions:
         self._feed = feed
         self._now = now
         self._ticks = ticks
-        self._cache: SessionCache[bytes | tuple[str, ...], _CachedSession] = SessionCache()
+        self._cache: SessionCache[bytes | tuple[str, ...], CachedSession] = SessionCache()
         self._unreadable_header = (
             b""  # the last one without a session; it cannot get one later, so it is not opened again
         )
@@ -325,7 +277,7 @@ class CookieSessions:
         if len(self._last_uses) > MAX_LAST_USES:
             self._last_uses.popitem(last=False)
 
-    def _open_cookies(self, cookies: Cookies) -> _CachedSession | None:
+    def _open_cookies(self, cookies: Cookies) -> CachedSession | None:
         if cookies.header == self._unreadable_header:
             return None
         own = cookies.beginning_with(self._session_cookies.name)  # other cookies may change with every request
@@ -338,7 +290,7 @@ class CookieSessions:
         if session is None:
             self._unreadable_header = cookies.header
             return None
-        cached = _CachedSession(
+        cached = CachedSession(
             name, session, session.tokens.generation, self._session_cookies.left_behind(session.id, own), session
         )
         self._update(cached)
@@ -349,11 +301,11 @@ class CookieSessions:
             self._cache.keep(name, cached, size=len(cookies.header))
         return cached
 
-    def _forget(self, cached: _CachedSession, cookie_header: bytes) -> None:
+    def _forget(self, cached: CachedSession, cookie_header: bytes) -> None:
         self._cache.drop(cookie_header)
         self._cache.drop(cached.name)
 
-    def _update(self, cached: _CachedSession) -> None:
+    def _update(self, cached: CachedSession) -> None:
         """Apply the current revocations and refreshed tokens to a cached session."""
         cached.revocations_version, cached.refreshes_version = self._revocations.version, self._undelivered.version
         cached.newest = newest = self._with_newest_tokens(cached.session)
