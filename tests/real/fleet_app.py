@@ -60,6 +60,7 @@ def listen(port: int) -> socket.socket:
     """Listen where others may listen as well: the kernel shares the connections out."""
     listener = socket.socket()
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # the port may have had another server a moment ago
     listener.bind(("127.0.0.1", port))
     return listener
 
