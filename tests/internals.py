@@ -5,7 +5,7 @@ from asgi_oidc.asgi.open_responses import OpenResponses
 from asgi_oidc.asgi.session_watch import SessionWatcher
 from asgi_oidc.login.stale_cookies import StaleCookies
 from asgi_oidc.policy.explain import Explainer
-from asgi_oidc.provider.provider import Provider
+from asgi_oidc.provider.connection import ProviderConnection
 from asgi_oidc.sessions.in_cookies import CookieSessions
 from asgi_oidc.sessions.in_store import StoredSessions
 from asgi_oidc.sessions.revocations import Revocations
@@ -43,7 +43,7 @@ def records_of(middleware: OIDCMiddleware) -> Records:
     return sessions._records
 
 
-def provider_of(middleware: OIDCMiddleware) -> Provider:
+def provider_of(middleware: OIDCMiddleware) -> ProviderConnection:
     """Return what calls the provider."""
     return middleware._composition.http._denials.logins._provider
 

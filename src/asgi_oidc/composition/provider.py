@@ -7,7 +7,7 @@ from asgi_oidc.login.start_login import LoginOptions, LoginStarter
 from asgi_oidc.logout.sign_out import SignOut
 from asgi_oidc.protocol.client_registration import Client
 from asgi_oidc.provider.http import Http
-from asgi_oidc.provider.provider import Provider, ProviderSettings
+from asgi_oidc.provider.connection import ProviderConnection, ProviderSettings
 from asgi_oidc.settings.settings import ALGORITHMS, Settings
 from asgi_oidc.tokens.refresh import Expectations, TokenRefresher
 from asgi_oidc.tokens.refresh_lock import RefreshLocks
@@ -18,7 +18,7 @@ from asgi_oidc.tokens.revoke import TokenRevoker
 class ProviderServices(NamedTuple):
     """The objects that deal with one provider."""
 
-    provider: Provider
+    provider: ProviderConnection
     http: Http
     client: Client
     logins: LoginStarter
@@ -39,7 +39,7 @@ def make_provider_services(
     now, repository = sessions.now, sessions.repository
     client = Client(settings.client_id, settings.url_of("callback"), settings.client_secret, settings.client_auth)
     http = Http(settings.http_client)
-    provider = Provider(_provider_settings(settings, client), http, sessions.clock)
+    provider = ProviderConnection(_provider_settings(settings, client), http, sessions.clock)
     logins = LoginStarter(
         LoginOptions(
             scope=settings.scope,

@@ -9,7 +9,7 @@ from asgi_oidc.errors import OIDCError, ProviderError, RequestRejected, StoreUna
 from asgi_oidc.logout.sign_out import SignOut
 from asgi_oidc.logout.used_logout_tokens import UsedLogoutTokens
 from asgi_oidc.protocol.logout_token import MAX_TOKEN_AGE, Logout
-from asgi_oidc.provider.provider import Provider
+from asgi_oidc.provider.connection import ProviderConnection
 from asgi_oidc.request_body import read_form_body
 from asgi_oidc.sessions.digests import digest
 from asgi_oidc.sessions.repository import SessionRepository
@@ -31,7 +31,7 @@ class BackchannelLogoutEndpoint:
 
     def __init__(
         self,
-        provider: Provider,
+        provider: ProviderConnection,
         sign_out: SignOut,
         used_tokens: UsedLogoutTokens,
         sessions: SessionRepository,

@@ -27,7 +27,7 @@ from asgi_oidc.protocol.id_token import Expected
 from asgi_oidc.protocol.oauth_error import make_oauth_error
 from asgi_oidc.protocol.step_up import AuthenticationRequest
 from asgi_oidc.protocol.token_endpoint import TokenAnswer
-from asgi_oidc.provider.provider import Provider
+from asgi_oidc.provider.connection import ProviderConnection
 from asgi_oidc.request_body import read_form_body
 from asgi_oidc.sessions.authentication import Authenticator
 from asgi_oidc.sessions.digests import digest
@@ -51,7 +51,7 @@ class CallbackEndpoint:
 
     methods: ClassVar[tuple[str, ...]] = ("GET", "POST")
 
-    provider: Provider
+    provider: ProviderConnection
     issuer: str
     client_id: str
     scope: str

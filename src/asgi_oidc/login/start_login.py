@@ -18,7 +18,7 @@ from asgi_oidc.protocol.authorization_endpoint import Proofs, account_prompt, au
 from asgi_oidc.protocol.client_registration import Client
 from asgi_oidc.protocol.metadata import ProviderMetadata
 from asgi_oidc.protocol.step_up import ANOTHER_ACCOUNT, ANY_LOGIN, AuthenticationRequest
-from asgi_oidc.provider.provider import Provider
+from asgi_oidc.provider.connection import ProviderConnection
 from asgi_oidc.safe_urls import host_name, is_address, is_loopback
 from asgi_oidc.sessions.authentication import Authenticator
 from asgi_oidc.sessions.digests import digest
@@ -73,7 +73,7 @@ class LoginStarter:
     def __init__(
         self,
         options: LoginOptions,
-        provider: Provider,
+        provider: ProviderConnection,
         client: Client,
         *,
         authenticator: Authenticator,

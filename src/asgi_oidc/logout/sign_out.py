@@ -7,7 +7,7 @@ import anyio
 
 from asgi_oidc import events
 from asgi_oidc.errors import ProviderError
-from asgi_oidc.provider.provider import Provider
+from asgi_oidc.provider.connection import ProviderConnection
 from asgi_oidc.sessions.digests import digest
 from asgi_oidc.sessions.lifetimes import REPLACED_GRACE, Limits, ends_for_good_at
 from asgi_oidc.sessions.repository import SessionRepository
@@ -29,7 +29,7 @@ class SignOut:
         revocations: Revocations,
         feed: RevocationFeed,
         limits: Limits,
-        provider: Provider,
+        provider: ProviderConnection,
         revoker: TokenRevoker,
         background: SingleFlight[Any],
         *,

@@ -24,7 +24,7 @@ from asgi_oidc.errors import (
 )
 from asgi_oidc.protocol.id_token import ExpectedAgain
 from asgi_oidc.protocol.token_endpoint import RefreshAnswer
-from asgi_oidc.provider.provider import Provider
+from asgi_oidc.provider.connection import ProviderConnection
 from asgi_oidc.sessions.lifetimes import Limits, ends_for_good_at
 from asgi_oidc.sessions.repository import ActiveSession, Change, SessionRepository
 from asgi_oidc.sessions.revocations import Revocations
@@ -61,7 +61,7 @@ class TokenRefresher:
 
     def __init__(
         self,
-        provider: Provider,
+        provider: ProviderConnection,
         sessions: SessionRepository,
         revocations: Revocations,
         limits: Limits,

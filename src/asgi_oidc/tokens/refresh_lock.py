@@ -10,7 +10,7 @@ import anyio
 
 from asgi_oidc import events
 from asgi_oidc.errors import OIDCError, ProviderError, RefreshFailed, SessionEnded, StoreUnavailable
-from asgi_oidc.provider.provider import Provider
+from asgi_oidc.provider.connection import ProviderConnection
 from asgi_oidc.sessions.repository import LOCK_LIFETIME, SessionRepository
 from asgi_oidc.sessions.session import Session
 from asgi_oidc.single_flight import SingleFlight
@@ -54,7 +54,7 @@ class RefreshLocks:
     def __init__(
         self,
         sessions: SessionRepository,
-        provider: Provider,
+        provider: ProviderConnection,
         background: SingleFlight[Any],
         *,
         now: Callable[[], int],

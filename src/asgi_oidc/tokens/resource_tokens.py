@@ -18,7 +18,7 @@ from asgi_oidc.errors import (
 )
 from asgi_oidc.protocol.token_endpoint import RefreshAnswer
 from asgi_oidc.protocol.token_exchange import ExchangeTarget
-from asgi_oidc.provider.provider import Provider
+from asgi_oidc.provider.connection import ProviderConnection
 from asgi_oidc.sessions.lifetimes import refresh_due_at
 from asgi_oidc.sessions.repository import ActiveSession
 from asgi_oidc.single_flight import SingleFlight
@@ -36,7 +36,7 @@ class ResourceTokens:
     """Gets access tokens for further APIs, and caches them until they expire."""
 
     def __init__(
-        self, provider: Provider, refresher: TokenRefresher, locks: RefreshLocks, *, now: Callable[[], int]
+        self, provider: ProviderConnection, refresher: TokenRefresher, locks: RefreshLocks, *, now: Callable[[], int]
     ) -> None:
         self._provider = provider
         self._refresher = refresher

@@ -9,7 +9,7 @@ import anyio
 
 from asgi_oidc import events
 from asgi_oidc.errors import OIDCError, StoreUnavailable
-from asgi_oidc.provider.provider import Provider
+from asgi_oidc.provider.connection import ProviderConnection
 from asgi_oidc.sessions.repository import SessionRepository
 from asgi_oidc.sessions.revocations import AT_ONCE, REPLACED, Revocations
 from asgi_oidc.sessions.session import Login
@@ -22,7 +22,7 @@ class TokenRevoker:
 
     __slots__ = ("_provider", "_revocations", "_sessions")
 
-    def __init__(self, provider: Provider, sessions: SessionRepository, revocations: Revocations) -> None:
+    def __init__(self, provider: ProviderConnection, sessions: SessionRepository, revocations: Revocations) -> None:
         self._provider = provider
         self._sessions = sessions
         self._revocations = revocations

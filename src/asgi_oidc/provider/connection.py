@@ -61,7 +61,7 @@ class ProviderSettings:
     claims_from_access_token: bool = False
 
 
-class Provider:
+class ProviderConnection:
     """One provider: makes the calls to it and checks its answers and tokens."""
 
     def __init__(self, settings: ProviderSettings, http: Http, clock: Callable[[], float]) -> None:
