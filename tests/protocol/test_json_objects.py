@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asgi_oidc.protocol.json_objects import MAX_DEPTH, NotAnObject, read_object
+from asgi_oidc.protocol.json_objects import MAX_DEPTH, InvalidJSON, read_array, read_object
 
 TEXT = st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=20)
 VALUES = st.recursive(
@@ -48,7 +48,7 @@ def test_json_round_trips(members):
 )
 def test_ambiguous_json_is_refused(data):
     """A token that we read one way and another program another way is an attack."""
-    with pytest.raises(NotAnObject):
+    with pytest.raises(InvalidJSON):
         read_object(data)
 
 
@@ -64,5 +64,18 @@ def test_nesting_is_taken_up_to_its_limit():
 
 def test_nesting_beyond_its_limit_is_refused():
     """Whoever walks through the claims later may do it recursively."""
-    with pytest.raises(NotAnObject, match="deeper"):
+    with pytest.raises(InvalidJSON, match="deeper"):
         read_object(nested(MAX_DEPTH + 1))
+
+
+@given(st.lists(VALUES, max_size=5))
+def test_an_array_round_trips(items):
+    """Some user APIs answer with a list."""
+    assert read_array(json.dumps(items).encode()) == items
+
+
+@pytest.mark.parametrize("data", [b"{}", b"null", b"7", b"[", b"[NaN]", b'[{"a":1,"a":2}]', b"[" * 50 + b"]" * 50])
+def test_an_array_is_read_as_strictly(data):
+    """It comes from the same places."""
+    with pytest.raises(InvalidJSON):
+        read_array(data)

@@ -16,7 +16,7 @@ from joserfc.jwa import JWSAlgModel
 from joserfc.jwk import ECKey, Key, OKPKey, RSAKey
 
 from asgi_oidc.errors import AnswerRejected, TokenRejected
-from asgi_oidc.protocol.json_objects import NotAnObject, read_object
+from asgi_oidc.protocol.json_objects import InvalidJSON, read_object
 from asgi_oidc.protocol.messages import Answer, read_json_answer
 
 MAX_TOKEN_LENGTH = 65_536  # characters
@@ -169,7 +169,7 @@ def _read_header(token: str) -> dict[str, object]:
         raise TokenRejected("token_malformed", f"expected a header of at most {MAX_HEADER_LENGTH} characters")
     try:
         header = read_object(urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)))
-    except (NotAnObject, binascii.Error) as exc:
+    except (InvalidJSON, binascii.Error) as exc:
         raise TokenRejected("token_malformed", "its header is not a JSON object") from exc
     if "crit" in header or "b64" in header:
         raise TokenRejected("header_crit", "the token requires an extension that is not supported (crit or b64)")
@@ -186,7 +186,7 @@ def _verified_payload(token: str, key: Key) -> bytes | None:
 def _read_claims(payload: bytes) -> dict[str, object]:
     try:
         return read_object(payload)
-    except NotAnObject as exc:
+    except InvalidJSON as exc:
         raise TokenRejected("claims_malformed", str(exc)) from exc
 
 

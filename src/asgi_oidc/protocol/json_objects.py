@@ -1,4 +1,4 @@
-"""Reads JSON objects from outside strictly: bounded in depth, no repeated member (RFC 8259 §4, RFC 8725 §2.4)."""
+"""Reads JSON from outside strictly: bounded in depth, no repeated member (RFC 8259 §4, RFC 8725 §2.4)."""
 
 import json
 
@@ -7,38 +7,56 @@ import msgspec
 MAX_DEPTH = 32  # levels of nesting; real tokens and metadata have three or four
 
 
-class NotAnObject(ValueError):
-    """The bytes are not one JSON object that all JSON parsers would read alike."""
+class InvalidJSON(ValueError):
+    """The bytes are not the expected kind of JSON, or not JSON that all parsers would read alike."""
 
 
 def read_object(data: bytes) -> dict[str, object]:
     """Read one JSON object, strictly.
 
     Raises:
-        NotAnObject: not UTF-8, not JSON, NaN, a lone surrogate, not an object, a repeated member, or nested too deep.
+        InvalidJSON: not UTF-8, not JSON, NaN, a lone surrogate, not an object, a repeated member, or nested too deep.
     """
+    value = _read(data)
+    if not isinstance(value, dict):
+        raise InvalidJSON("not a JSON object")
+    _check_depth(value, MAX_DEPTH)
+    return value
+
+
+def read_array(data: bytes) -> list[object]:
+    """Read one JSON array, as strictly as `read_object`.
+
+    Raises:
+        InvalidJSON: as in `read_object`.
+    """
+    value = _read(data)
+    if not isinstance(value, list):
+        raise InvalidJSON("not a JSON array")
+    _check_depth(value, MAX_DEPTH)
+    return value
+
+
+def _read(data: bytes) -> object:
     try:
         value = msgspec.json.decode(data)
         # Of a repeated member, msgspec takes the last value, and another parser may take the first.
         json.loads(data, object_pairs_hook=_refuse_repeated)
-    except NotAnObject:
+    except InvalidJSON:
         raise
     except (ValueError, RecursionError) as exc:
-        raise NotAnObject("not JSON") from exc
-    if not isinstance(value, dict):
-        raise NotAnObject("not a JSON object")
-    _check_depth(value, MAX_DEPTH)
+        raise InvalidJSON("not JSON") from exc
     return value
 
 
 def _refuse_repeated(pairs: list[tuple[str, object]]) -> None:
     if len({name for name, _ in pairs}) != len(pairs):
-        raise NotAnObject("a member is repeated")
+        raise InvalidJSON("a member is repeated")
 
 
 def _check_depth(value: object, levels_left: int) -> None:
     if levels_left == 0:
-        raise NotAnObject(f"nested deeper than {MAX_DEPTH} levels")
+        raise InvalidJSON(f"nested deeper than {MAX_DEPTH} levels")
     if isinstance(value, dict):
         for member in value.values():
             _check_depth(member, levels_left - 1)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from urllib.parse import urlencode
 
 from asgi_oidc.errors import AnswerRejected, ProviderRefused, ProviderUnavailable
-from asgi_oidc.protocol.json_objects import NotAnObject, read_object
+from asgi_oidc.protocol.json_objects import InvalidJSON, read_object
 from asgi_oidc.protocol.oauth_error import read_oauth_error
 
 SECRET_FIELDS = ("code", "code_verifier", "refresh_token", "subject_token", "token", "client_secret")
@@ -71,7 +71,7 @@ def read_json_answer(answer: Answer, *, endpoint: str) -> dict[str, object]:
     check_status(answer, endpoint=endpoint)
     try:
         return read_object(answer.body)
-    except NotAnObject as exc:
+    except InvalidJSON as exc:
         raise AnswerRejected(f"{endpoint}_not_json", str(exc), answer_status=answer.status) from exc
 
 

@@ -10,7 +10,7 @@ from itertools import accumulate, pairwise
 from typing import NamedTuple
 
 from asgi_oidc.events import clean
-from asgi_oidc.protocol.json_objects import NotAnObject, read_object
+from asgi_oidc.protocol.json_objects import InvalidJSON, read_object
 
 MAX_DESCRIPTION_LENGTH = 300  # characters; real providers name the problem within the first 200
 MAX_RAW_LENGTH = 2000  # characters that are processed
@@ -59,7 +59,7 @@ def read_oauth_error(headers: Mapping[str, str], body: bytes, secrets: Iterable[
     """
     try:
         members = read_object(body)
-    except NotAnObject:
+    except InvalidJSON:
         members = {}
     if isinstance(members.get("error"), str) and members["error"]:
         return make_oauth_error(members, secrets)._replace(is_in_body=True)

@@ -43,12 +43,13 @@ CONNECTIONS = [
     ),
     Code("connect_tls", "TLS failed for another reason.", "The log line has the reason of the TLS library."),
     Code(
-        "metadata_unreachable jwks_unreachable token_unreachable userinfo_unreachable revocation_unreachable",
+        "metadata_unreachable jwks_unreachable token_unreachable userinfo_unreachable "
+        "user_api_unreachable revocation_unreachable",
         "The call failed, and the HTTP client did not say why. The log line has the class of its exception.",
         _LATER,
     ),
     Code(
-        "metadata_timeout jwks_timeout token_timeout userinfo_timeout revocation_timeout",
+        "metadata_timeout jwks_timeout token_timeout userinfo_timeout user_api_timeout revocation_timeout",
         "The provider did not answer completely within 10 seconds.",
         _LATER,
     ),
@@ -56,7 +57,8 @@ CONNECTIONS = [
 
 ANSWERS = [
     Code(
-        "metadata_unavailable jwks_unavailable token_unavailable userinfo_unavailable revocation_unavailable",
+        "metadata_unavailable jwks_unavailable token_unavailable userinfo_unavailable "
+        "user_api_unavailable revocation_unavailable",
         "The provider answered with 429 or a 5xx status.",
         _LATER,
     ),
@@ -67,28 +69,29 @@ ANSWERS = [
         "Look for the log lines of those attempts: they have the cause.",
     ),
     Code(
-        "metadata_redirect jwks_redirect token_redirect userinfo_redirect revocation_redirect",
+        "metadata_redirect jwks_redirect token_redirect userinfo_redirect user_api_redirect revocation_redirect",
         "The provider answered with a redirect, which is never followed.",
         "Set `issuer`, or the endpoint in `metadata`, to the final URL.",
     ),
     Code(
-        "metadata_compressed jwks_compressed token_compressed userinfo_compressed revocation_compressed",
+        "metadata_compressed jwks_compressed token_compressed userinfo_compressed "
+        "user_api_compressed revocation_compressed",
         "The answer is compressed, although the call asked for an uncompressed one.",
         "Turn off compression for these URLs in the proxy in front of the provider.",
     ),
     Code(
-        "metadata_too_large jwks_too_large token_too_large userinfo_too_large revocation_too_large",
+        "metadata_too_large jwks_too_large token_too_large userinfo_too_large user_api_too_large revocation_too_large",
         "The answer is larger than 256 kB.",
         "Reduce what the provider puts into it, such as the groups of a user.",
     ),
     Code(
-        "metadata_status jwks_status token_status userinfo_status revocation_status",
+        "metadata_status jwks_status token_status userinfo_status user_api_status revocation_status",
         "The provider answered with an unexpected status and no OAuth error.",
         _CALLED,
     ),
     Code(
-        "metadata_not_json jwks_not_json token_not_json userinfo_not_json",
-        "The answer is not a JSON object.",
+        "metadata_not_json jwks_not_json token_not_json userinfo_not_json user_api_not_json",
+        "The answer is not a JSON object; a list of e-mail addresses is not a JSON array.",
         _CALLED,
     ),
     Code(
@@ -131,6 +134,12 @@ ANSWERS = [
         "`invalid_grant` at a login: the code was used before or has expired.",
     ),
     Code("userinfo_not_jwt", "A signed userinfo answer is not ASCII.", "Report it to the provider's operators."),
+    Code(
+        "user_api_subject",
+        "The user API's answer has no usable id at the path `subject`: it is missing, null, empty, longer than 255 "
+        "characters, or neither text nor a whole number.",
+        "Set `subject` to the path of the id that never changes; the log line has the names in the answer.",
+    ),
     Code(
         "userinfo_unsupported",
         "`userinfo` is `always`, but the provider's metadata has no `userinfo_endpoint`.",
