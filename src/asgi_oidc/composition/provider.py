@@ -6,8 +6,8 @@ from asgi_oidc.composition.sessions import LoginServices, SessionServices
 from asgi_oidc.login.start_login import LoginOptions, LoginStarter
 from asgi_oidc.logout.sign_out import SignOut
 from asgi_oidc.protocol.client_registration import Client
-from asgi_oidc.provider.http import Http
 from asgi_oidc.provider.connection import ProviderConnection, ProviderSettings
+from asgi_oidc.provider.http import Http
 from asgi_oidc.settings.settings import ALGORITHMS, Settings
 from asgi_oidc.tokens.refresh import Expectations, TokenRefresher
 from asgi_oidc.tokens.refresh_lock import RefreshLocks
