@@ -8,6 +8,7 @@ from asgi_oidc.errors import OIDCError, RequestRejected
 from asgi_oidc.pages.failures import Failures
 from asgi_oidc.pages.layout import Layout
 from asgi_oidc.pages.pages import Pages, make_pages
+from asgi_oidc.pages.providers import Choice
 from asgi_oidc.pages.translation import IN_ENGLISH, Texts
 from asgi_oidc.web.paths import read_path
 from asgi_oidc.web.request import Request
@@ -77,6 +78,16 @@ def every_page(
         "sign_in": lambda: made.sign_in.required(request, login=url, is_step_up=False),
         "sign_in_step_up": lambda: made.sign_in.required(request, login=url, is_step_up=True),
         "keeping_fragment": lambda: made.sign_in.keeping_fragment(login=url),
+        "choose_provider": lambda: made.providers.choose(
+            [Choice(user, user, url), Choice("drawn", user, url, "key")],
+            last_used="drawn",
+            notice="choose_provider.unknown",
+        ),
+        "choose_among_many": lambda: made.providers.choose([Choice(user, user, url)] * 9, last_used=None),
+        "ask_provider_name": lambda: made.providers.ask_name(action=url, fields={user: user}),
+        "ask_provider_name_again": lambda: made.providers.ask_name(
+            action=url, fields={}, notice="provider_name.unknown"
+        ),
         "forbidden": lambda: made.denied.forbidden(
             request, name=user, email=user + "@", another_account=url, reference=user
         ),

@@ -28,7 +28,7 @@ def test_nothing_on_a_page_stays_in_english(name):
 
     shown = [text for text in page.texts if text.strip(" ()") and "{color-scheme" not in text and "=>" not in text]
     known = ("[", "App", "Ana", "https://", "password", "empty", "document.", "const ", " [", "]")
-    assert [text for text in shown if not text.startswith(known)] == []
+    assert [text for text in shown if not text.startswith(known) and text != "A"] == []  # the initial of Ana
 
 
 @pytest.mark.parametrize("name", PLAIN)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from asgi_oidc.pages.denied import DeniedPages
 from asgi_oidc.pages.forms import FormPages
 from asgi_oidc.pages.layout import Layout
+from asgi_oidc.pages.providers import ProviderPages
 from asgi_oidc.pages.sign_in import SignInPages
 from asgi_oidc.pages.sign_out import SignOutPages
 from asgi_oidc.pages.translation import Texts
@@ -17,6 +18,7 @@ class Pages:
 
     layout: Layout
     sign_in: SignInPages
+    providers: ProviderPages
     denied: DeniedPages
     forms: FormPages
     sign_out: SignOutPages
@@ -40,6 +42,7 @@ def make_pages(texts: Texts, *, app_name: str | None, home: str) -> Pages:
     return Pages(
         layout=layout,
         sign_in=SignInPages(layout),
+        providers=ProviderPages(layout),
         denied=DeniedPages(layout, home),
         forms=FormPages(layout),
         sign_out=SignOutPages(layout, home),

@@ -1,11 +1,22 @@
 """The one stylesheet: light and dark, wide and narrow; its hash is in the content security policy."""
 
+TINTS = {  # of tiles with white letters: contrast at least 4.5:1 (WCAG 2.2, 1.4.3)
+    "blue": "#1d4ed8",
+    "indigo": "#4f46e5",
+    "pink": "#be185d",
+    "red": "#b91c1c",
+    "orange": "#b45309",
+    "green": "#15803d",
+    "teal": "#0f766e",
+    "slate": "#475569",
+}
+
 STYLE = """\
 :root{color-scheme:light dark;--bg:#f6f7f9;--card:#fff;--ink:#1b1f24;--soft:#5a6370;--line:#e2e6eb;--accent:#1d4ed8}
 @media(prefers-color-scheme:dark){
 :root{--bg:#0f1216;--card:#171b21;--ink:#e8ebef;--soft:#9aa4b1;--line:#2a3038;--accent:#8ab4ff}}
 *{box-sizing:border-box}
-body{margin:0;min-height:100vh;display:grid;place-items:center;padding:1.5rem;background:var(--bg);color:var(--ink);
+body{margin:0;min-height:100vh;display:grid;place-items:center;padding:clamp(.75rem,5vw,1.5rem);background:var(--bg);color:var(--ink);
 font:16px/1.6 system-ui,sans-serif}
 main{width:100%;max-width:32rem;padding:clamp(1.5rem,6vw,2.5rem);background:var(--card);
 border:1px solid var(--line);border-radius:14px}
@@ -26,5 +37,24 @@ border:1px solid color-mix(in srgb,var(--ink) 35%,transparent);background:none;c
 border:1px solid var(--line);border-radius:9px}
 .fields dt{margin-top:.75rem;color:var(--soft);font-size:.875rem}
 .fields dd{margin:0 0 .75rem;white-space:pre-wrap;overflow-wrap:anywhere}
+.notice{padding:.75rem 1rem;border-radius:9px;border:1px solid color-mix(in srgb,var(--accent) 50%,transparent);
+background:color-mix(in srgb,var(--accent) 8%,transparent)}
+.choices{margin:0;padding:0;list-style:none;display:grid;gap:.625rem}
+.choices a{display:flex;align-items:center;gap:.75rem;min-height:3.25rem;padding:.5rem .75rem;border-radius:9px;
+border:1px solid color-mix(in srgb,var(--ink) 35%,transparent);color:var(--ink);text-decoration:none;font-weight:600}
+.choices a:hover{border-color:var(--accent);background:color-mix(in srgb,var(--accent) 6%,transparent)}
+.name{flex:1;min-width:0;display:flex;flex-wrap:wrap;gap:.25rem .75rem;line-height:1.35;overflow-wrap:anywhere}
+.badge{margin-inline-start:auto;padding:.1rem .6rem;border:1px solid var(--line);border-radius:99px;
+color:var(--soft);font-size:.8125rem}
+.logo{flex:none;display:grid;place-items:center;width:2.25rem;height:2.25rem;border-radius:8px;color:#fff;
+font-size:.875rem;line-height:1}
+.logo svg{width:1.375rem;fill:none;stroke:currentColor;stroke-width:2;stroke-linecap:round;stroke-linejoin:round}
+.compact{grid-template-columns:repeat(auto-fill,minmax(min(12rem,100%),1fr));gap:.5rem}
+.compact a{height:100%;font-weight:500}
+.compact .logo{width:1.75rem;height:1.75rem;font-size:.75rem}
+.question label{display:block;margin:0 0 .375rem;font-weight:600}
+.question input{width:100%;font:inherit;padding:.55rem .75rem;border-radius:9px;background:none;color:inherit;
+border:1px solid color-mix(in srgb,var(--ink) 50%,transparent)}
+.hint{margin:.375rem 0 1.5rem;color:var(--soft);font-size:.875rem}
 .reference{margin:1.5rem 0 0;padding-top:1rem;border-top:1px solid var(--line);color:var(--soft);font-size:.875rem}
-"""
+""" + "".join(f".{tint}{{background:{color}}}" for tint, color in TINTS.items())

@@ -20,6 +20,7 @@ ENGLISH: Mapping[str, str] = MappingProxyType(
         "action.another_account": "Use another account",
         "action.home": "Go to the start page",
         "action.back": "Back",
+        "action.continue": "Continue",
         "action.sign_out": "Sign out",
         "action.stay_signed_in": "Stay signed in",
         "action.send_form": "Send it",
@@ -31,6 +32,18 @@ ENGLISH: Mapping[str, str] = MappingProxyType(
         "sign_in.text_step_up": "You need to sign in again to see this.",
         "signing_in.title": "Signing in",
         "signing_in.text": "If nothing happens, press the button to continue.",
+        # Choosing a provider
+        "choose_provider.title": "Sign in",
+        "choose_provider.text": "Choose how to sign in.",
+        "choose_provider.continue": "Continue with {provider}",
+        "choose_provider.last_used": "Last used",
+        "choose_provider.unknown": "That way to sign in does not exist here. Choose another.",
+        "provider_name.label": "Name of your organization",
+        "provider_name.hint": "Lowercase letters, digits, hyphens and underscores, such as example-corp.",
+        "provider_name.unknown": (
+            "There is no organization with this name here. Check the spelling, or ask your organization which name to "
+            "use."
+        ),
         # No access
         "forbidden.title": "You do not have access to this page",
         "forbidden.text": (

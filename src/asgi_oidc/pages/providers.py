@@ -1,0 +1,114 @@
+"""The pages where a user chooses a provider, and the same choice for a program."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+
+from asgi_oidc.pages.layout import PAGE_CSP, Layout, hidden_field
+from asgi_oidc.pages.logos import logo_html
+from asgi_oidc.pages.untrusted import shorten
+from asgi_oidc.web.response import Response
+
+MAX_BUTTONS = 8  # providers that are shown as large buttons; more are a compact list, by title
+MAX_NAME_LENGTH = 64  # characters of a provider's name in a URL
+# Browsers read it with the flag `v`, which requires the last `-` to be escaped (HTML, "The pattern attribute").
+NAME_PATTERN = rf"[a-z0-9][a-z0-9_\-]{{0,{MAX_NAME_LENGTH - 1}}}"
+CHOICE_CSP = f"{PAGE_CSP}; form-action 'none'"
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A provider that a user can choose.
+
+    Attributes:
+        name: of the provider, as in a URL.
+        title: what people call it, such as "Google"; may be of any length.
+        url: absolute URL of ours that starts a login there.
+        logo: id of one of our drawings (`DRAWINGS`); without one, its initials are shown.
+    """
+
+    name: str
+    title: str
+    url: str
+    logo: str | None = None
+
+    @property
+    def label(self) -> str:
+        """The title as it is shown: on one line, short, and never empty."""
+        return shorten(self.title).strip() or self.name
+
+
+def provider_list(choices: Sequence[Choice]) -> list[Mapping[str, str]]:
+    """Return the choice for a program: the member `providers` of its 401."""
+    return [{"name": choice.name, "title": choice.label, "login_url": choice.url} for choice in choices]
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderPages:
+    """The pages where a user chooses a provider."""
+
+    layout: Layout
+
+    def choose(self, choices: Sequence[Choice], *, last_used: str | None, notice: str | None = None) -> Response:
+        """Show the providers as links.
+
+        Args:
+            choices: at least one; up to `MAX_BUTTONS` keep their order.
+            last_used: name of the provider that this browser signed in at last; it comes first.
+            notice: id of a text above them.
+        """
+        is_long = len(choices) > MAX_BUTTONS
+        ordered = sorted(
+            choices, key=lambda choice: (choice.name != last_used, choice.label.casefold() if is_long else "")
+        )
+        items = "".join(
+            self._item(choice, is_long=is_long, is_last_used=choice.name == last_used) for choice in ordered
+        )
+        kind = "choices compact" if is_long else "choices"
+        content = (
+            f"{self._notice(notice)}<p id=choose>{self.layout.texts.html('choose_provider.text')}</p>"
+            # Safari takes a list without bullets for one only if it has the role.
+            f'<ul class="{kind}" role=list aria-labelledby=choose>{items}</ul>'
+        )
+        return self._page(content, csp=CHOICE_CSP)
+
+    def ask_name(self, *, action: str, fields: Mapping[str, str], notice: str | None = None) -> Response:
+        """Ask for the name of a provider where they cannot be listed.
+
+        The policy of this page does not restrict forms: Chromium also checks the redirects after a form against
+        `form-action`, and this one is redirected to a provider that is not known yet.
+
+        Args:
+            action: absolute URL of ours that starts a login; without a query, which browsers replace.
+            fields: what it gets besides the field `provider`.
+            notice: id of a text that says why the last name was not accepted.
+        """
+        texts = self.layout.texts
+        described = "aria-describedby=hint" if notice is None else 'aria-invalid=true aria-describedby="notice hint"'
+        content = (
+            f'{self._notice(notice)}<form class=question action="{escape(action)}">'
+            f"{''.join(hidden_field(name, value) for name, value in fields.items())}"
+            f"<label for=provider>{texts.html('provider_name.label')}</label>"
+            f"<input id=provider name=provider required autofocus {described} "
+            f'maxlength={MAX_NAME_LENGTH} pattern="{NAME_PATTERN}" title="{texts.html("provider_name.hint")}" '
+            "autocomplete=organization autocapitalize=none autocorrect=off spellcheck=false inputmode=url dir=ltr>"
+            f"<p class=hint id=hint>{texts.html('provider_name.hint')}</p>"
+            f"<div class=actions><button class=first>{texts.html('action.continue')}</button></div></form>"
+        )
+        return self._page(content, csp=PAGE_CSP)
+
+    def _item(self, choice: Choice, *, is_long: bool, is_last_used: bool) -> str:
+        texts, title = self.layout.texts, f"<bdi>{escape(choice.label)}</bdi>"
+        label = title if is_long else texts.html("choose_provider.continue", provider=title)
+        badge = f" <span class=badge>{texts.html('choose_provider.last_used')}</span>" if is_last_used else ""
+        logo = logo_html(choice.logo, choice.label)
+        named = f"<span class=name><span>{label}</span>{badge}</span>"
+        return f'<li><a href="{escape(choice.url)}">{logo}{named}</a></li>'
+
+    def _notice(self, notice: str | None) -> str:
+        return "" if notice is None else f"<p class=notice id=notice role=alert>{self.layout.texts.html(notice)}</p>"
+
+    def _page(self, content: str, *, csp: str) -> Response:
+        texts, app = self.layout.texts, self.layout.app_name
+        title = texts.plain("choose_provider.title") if app is None else texts.plain("sign_in.title_with_app", app=app)
+        return self.layout.page(title, content, status=200, csp=csp)
