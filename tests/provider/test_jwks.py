@@ -1,12 +1,15 @@
 """The keys: fresh, refreshed ahead, stale in an outage, and never fetched more often than is fair."""
 
+from typing import Any
+
 import anyio
 import pytest
 
 from asgi_oidc.errors import AnswerRejected, ProviderError, ProviderUnavailable, TokenRejected
 from asgi_oidc.protocol.jose import KeyUnknown
 from asgi_oidc.protocol.messages import Answer
-from asgi_oidc.provider.jwks import AHEAD, BURST, COOL_DOWN, FRESH, STALE, lifetime_of
+from asgi_oidc.provider.jwks import AHEAD, BURST, COOL_DOWN, FRESH, STALE, KeyCache, lifetime_of
+from asgi_oidc.testing import FakeProvider
 from tests.provider.provider_caches import Caches, all_at_once
 
 DUE = int(FRESH * AHEAD)
@@ -343,3 +346,24 @@ async def test_when_the_first_goes_away_the_others_get_the_keys_all_the_same(cac
         caches.gate.open()
 
     assert results == ["alice"]
+
+
+class OtherKeys(FakeProvider):
+    """A provider that publishes its key as one of another issuer."""
+
+    @property
+    def published_keys(self) -> list[dict[str, Any]]:
+        """Add the issuer for whose tokens the key is."""
+        return [{**jwk, "issuer": "https://another.example.com"} for jwk in super().published_keys]
+
+
+async def test_a_key_of_another_issuer_is_refused_if_that_is_asked_for():
+    """The JWKS of a multi-tenant provider says for whose tokens each key is; others have no such member."""
+    caches = Caches(OtherKeys(alg="ES256"))
+    assert await caches.verify() == "alice"
+
+    caches.keys = KeyCache(caches.http, jwks_uri=caches._uri, clock=caches.clock, honours_key_issuer=True)
+
+    with pytest.raises(TokenRejected) as caught:
+        await caches.verify()
+    assert caught.value.code == "key_issuer"

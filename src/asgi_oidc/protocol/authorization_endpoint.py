@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 
 from asgi_oidc.errors import RequestRejected
 from asgi_oidc.protocol.client_registration import Client
+from asgi_oidc.protocol.issuer_template import Issuer, IssuerTemplate
 from asgi_oidc.protocol.metadata import ProviderMetadata
 
 # Parameters that only we set: a setting that repeated one of them could disable PKCE, state or nonce.
@@ -130,11 +131,16 @@ def has_login_page_expired(response: AuthorizationResponse) -> bool:
     return (response.error, response.error_description) == ("temporarily_unavailable", "authentication_expired")
 
 
-def check_response_issuer(response: AuthorizationResponse, metadata: ProviderMetadata) -> None:
+def check_response_issuer(
+    response: AuthorizationResponse, metadata: ProviderMetadata, *, template: IssuerTemplate | None = None
+) -> None:
     """Refuse a response from another provider, the defence against mix-up attacks (RFC 9207 §2.4).
 
     An error response without `iss` passes, even if the metadata promises `iss`: the login fails anyway, and the log
     should name the provider's error as the reason.
+
+    Args:
+        template: of the provider, if it has an issuer for each tenant; the ID Token then shows which tenant it is.
 
     Raises:
         RequestRejected: `iss` names another issuer, or is missing although the metadata promises it.
@@ -144,5 +150,11 @@ def check_response_issuer(response: AuthorizationResponse, metadata: ProviderMet
             detail = f"expected {metadata.issuer}: the metadata has authorization_response_iss_parameter_supported"
             raise RequestRejected("iss_missing", detail)
         return
-    if not compare_digest(response.iss.encode("utf-8", "replace"), metadata.issuer.encode("utf-8")):
+    if not _is_issuer(response.iss, metadata.issuer if template is None else template):
         raise RequestRejected("iss_mismatch", f"expected {metadata.issuer}, got {response.iss}")
+
+
+def _is_issuer(iss: str, issuer: Issuer) -> bool:
+    if isinstance(issuer, IssuerTemplate):
+        return issuer.has_issuer(iss)
+    return compare_digest(iss.encode("utf-8", "replace"), issuer.encode("utf-8"))

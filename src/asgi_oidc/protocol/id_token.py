@@ -13,6 +13,7 @@ from asgi_oidc.protocol.claims import (
     read_instant,
     same,
 )
+from asgi_oidc.protocol.issuer_template import Issuer, check_issuer
 from asgi_oidc.protocol.jose import HASH_OF_ALGORITHM, Verified, token_hash
 from asgi_oidc.protocol.json_objects import read_object
 
@@ -26,11 +27,12 @@ class Expected:
     """What the ID Token of one login must contain.
 
     Attributes:
+        issuer: a template if the provider has an issuer for each tenant.
         max_age: how many seconds ago the user may have signed in at the provider; None if not requested.
         acr_values: the requested authentication contexts; `acr` must be one of them.
     """
 
-    issuer: str
+    issuer: Issuer
     client_id: str
     nonce: str = field(repr=False)
     access_token: str = field(repr=False)
@@ -140,8 +142,7 @@ def claim_names(token: str) -> frozenset[str]:
 
 
 def _check_parties(claims: Mapping[str, object], expected: Expected | ExpectedAgain) -> None:
-    if not same(claims.get("iss"), expected.issuer):
-        raise TokenRejected("claim_iss", f"expected {expected.issuer}, got {claims.get('iss')}")
+    check_issuer(claims, expected.issuer)
     sub = claims.get("sub")
     if not isinstance(sub, str) or not 1 <= len(sub) <= MAX_SUB_LENGTH:
         raise TokenRejected("claim_sub", f"expected text of 1 to {MAX_SUB_LENGTH} characters")

@@ -16,6 +16,7 @@ from joserfc.jwa import JWSAlgModel
 from joserfc.jwk import ECKey, Key, OKPKey, RSAKey
 
 from asgi_oidc.errors import AnswerRejected, TokenRejected
+from asgi_oidc.protocol.issuer_template import check_key_issuer
 from asgi_oidc.protocol.json_objects import InvalidJSON, read_object
 from asgi_oidc.protocol.messages import Answer, read_json_answer
 
@@ -61,13 +62,19 @@ class KeyUnknown(TokenRejected):
 
 @dataclass(frozen=True, slots=True)
 class VerifyingKey:
-    """A public key of the provider that can verify signatures."""
+    """A public key of the provider that can verify signatures.
+
+    Attributes:
+        issuer: the issuer of whose tokens this is a key, or its template; no RFC has this member, but Microsoft Entra's
+            JWKS (see `issuer_template`).
+    """
 
     kty: str
     crv: str | None
     kid: str | None
     alg: str | None
     native: Key = field(repr=False)
+    issuer: str | None = None
 
     def fits(self, alg: str, kid: str | None) -> bool:
         """Whether a token with this header may have been signed with this key."""
@@ -122,11 +129,14 @@ def read_key_set_answer(answer: Answer) -> tuple[list[VerifyingKey], list[str]]:
     return usable, skipped
 
 
-def verify_token(token: str, keys: Sequence[VerifyingKey], algorithms: Collection[str]) -> Verified:
+def verify_token(
+    token: str, keys: Sequence[VerifyingKey], algorithms: Collection[str], *, honours_key_issuer: bool = False
+) -> Verified:
     """Check the signature of a compact JWS with the keys of the provider, and read its claims.
 
     Args:
         algorithms: the accepted ones; `none` and algorithms with a shared secret are refused in any case.
+        honours_key_issuer: whether a key of the JWKS that names an `issuer` is a key for tokens of that issuer only.
 
     Raises:
         KeyUnknown: no key matches; a newer key set may have it.
@@ -143,7 +153,10 @@ def verify_token(token: str, keys: Sequence[VerifyingKey], algorithms: Collectio
         raise KeyUnknown(detail=f"the JWKS has no {alg} key with kid {kid}")
     for key in candidates:
         if (payload := _verified_payload(token, key.native)) is not None:
-            return Verified(alg, typ, _read_claims(payload))
+            verified = Verified(alg, typ, _read_claims(payload))
+            if honours_key_issuer:
+                check_key_issuer(verified.claims, key.issuer)
+            return verified
     if kid is None:
         # The token does not name its key, so the right one may be in a newer key set.
         raise KeyUnknown(detail=f"no {alg} key of the JWKS made this signature, and the token has no kid")
@@ -199,15 +212,17 @@ def _import_key(jwk: object) -> VerifyingKey:
     key_ops = jwk.get("key_ops")
     if key_ops is not None and not (isinstance(key_ops, list) and "verify" in key_ops):
         raise ValueError("key_ops_without_verify")
-    kty, kid, alg = jwk["kty"], jwk.get("kid"), jwk.get("alg")
+    kty, kid, alg, issuer = jwk["kty"], jwk.get("kid"), jwk.get("alg"), jwk.get("issuer")
     if not isinstance(kid, str | None) or not isinstance(alg, str | None):
         raise ValueError("kid_or_alg_is_no_text")
+    if not isinstance(issuer, str | None):
+        raise ValueError("issuer_is_no_text")
     # Pass on only the members of the public key: joserfc fails on unexpected values in the others.
     members = {name: jwk[name] for name in _MEMBERS[kty]}
     if kty == "RSA" and _bits(members["n"]) not in RSA_BITS:
         raise ValueError("rsa_size")
     native = _KEY_CLASS[kty].import_key(members)
-    return VerifyingKey(kty, jwk.get("crv"), kid, alg, native)
+    return VerifyingKey(kty, jwk.get("crv"), kid, alg, native, issuer)
 
 
 def _bits(encoded: str) -> int:

@@ -4,8 +4,9 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from asgi_oidc.errors import TokenRejected
-from asgi_oidc.protocol.claims import CHECK_THE_CLOCK, check_issued_at, check_lifetime, read_instant, same
+from asgi_oidc.protocol.claims import CHECK_THE_CLOCK, check_issued_at, check_lifetime, read_instant
 from asgi_oidc.protocol.id_token import MAX_SUB_LENGTH, check_audience
+from asgi_oidc.protocol.issuer_template import Issuer, check_issuer
 from asgi_oidc.protocol.jose import Verified
 
 EVENT = "http://schemas.openid.net/event/backchannel-logout"
@@ -20,12 +21,14 @@ class Logout:
     """The sessions that a logout token ends: one session, all sessions of a user, or one session of one user.
 
     Attributes:
+        issuer: of the token; with a template, that of one tenant.
         sid: the provider's id of the session; None ends all sessions of `sub`.
         sub: the user; None if only `sid` is given.
         forget_at: seconds since the epoch; from then on the token is too old, so its `jti` need not be remembered.
         has_exp: whether the token has `exp`, as it must (§2.4). Without it, `iat` and `jti` still limit its use.
     """
 
+    issuer: str
     sid: str | None = field(repr=False)
     sub: str | None = field(repr=False)
     jti: str = field(repr=False)
@@ -34,7 +37,7 @@ class Logout:
 
 
 def read_logout_token(
-    token: Verified, *, issuer: str, client_id: str, trusted_audiences: Collection[str], now: int, leeway: int
+    token: Verified, *, issuer: Issuer, client_id: str, trusted_audiences: Collection[str], now: int, leeway: int
 ) -> Logout:
     """Read a logout token; refuse one that is not from this provider, for this client and currently valid.
 
@@ -49,8 +52,7 @@ def read_logout_token(
     claims = token.claims
     if (token.typ and token.typ.lower().removeprefix("application/")) not in LOGOUT_TOKEN_TYPES:
         raise TokenRejected("token_typ", f"expected typ to be logout+jwt, got {token.typ}")
-    if not same(claims.get("iss"), issuer):
-        raise TokenRejected("claim_iss", f"expected {issuer}, got {claims.get('iss')}")
+    named = check_issuer(claims, issuer)
     check_audience(claims, client_id=client_id, trusted_audiences=trusted_audiences)
     forget_at = _check_times(claims, now=now, leeway=leeway)
     _check_event(claims)
@@ -60,7 +62,7 @@ def read_logout_token(
     jti = claims.get("jti")
     if not isinstance(jti, str) or not 1 <= len(jti) <= MAX_JTI_LENGTH:
         raise TokenRejected("claim_jti", f"expected text of 1 to {MAX_JTI_LENGTH} characters")
-    return Logout(sid, sub, jti, forget_at, has_exp="exp" in claims)
+    return Logout(named, sid, sub, jti, forget_at, has_exp="exp" in claims)
 
 
 def _check_times(claims: Mapping[str, object], *, now: int, leeway: int) -> int:

@@ -55,15 +55,22 @@ class ProviderMetadata(msgspec.Struct, frozen=True, kw_only=True):
 MEMBERS = frozenset(ProviderMetadata.__struct_fields__)
 
 
-def metadata_call(issuer: str) -> Call:
-    """Return the call that fetches the metadata; a trailing `/` of the issuer is removed first (Discovery §4)."""
-    return Call("GET", issuer.removesuffix("/") + "/.well-known/openid-configuration", {"accept": "application/json"})
+def metadata_call(issuer: str, *, url: str | None = None) -> Call:
+    """Return the call that fetches the metadata; a trailing `/` of the issuer is removed first (Discovery §4).
+
+    Args:
+        url: where the metadata is, if not below the issuer, as with Entra's tenant-independent metadata or Azure B2C.
+    """
+    below_issuer = issuer.removesuffix("/") + "/.well-known/openid-configuration"
+    return Call("GET", url or below_issuer, {"accept": "application/json"})
 
 
 def read_metadata_answer(answer: Answer, *, issuer: str, configured: Mapping[str, object]) -> ProviderMetadata:
     """Read the answer to `metadata_call`.
 
     Args:
+        issuer: the configured one. For a provider with an issuer for each tenant, it is the template: the text with the
+            placeholder, exactly as the provider publishes it.
         configured: members of the setting `metadata`, which take precedence.
 
     Raises:

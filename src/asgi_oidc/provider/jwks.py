@@ -49,10 +49,19 @@ class KeyCache:
 
     Args:
         jwks_uri: called for each token, because the metadata may change it.
+        honours_key_issuer: as in `verify_token`; for providers with an issuer for each tenant.
     """
 
-    def __init__(self, http: Http, *, jwks_uri: Callable[[], Awaitable[str]], clock: Callable[[], float]):
+    def __init__(
+        self,
+        http: Http,
+        *,
+        jwks_uri: Callable[[], Awaitable[str]],
+        clock: Callable[[], float],
+        honours_key_issuer: bool = False,
+    ):
         self._http = http
+        self._honours_key_issuer = honours_key_issuer
         self._jwks_uri = jwks_uri
         self._clock = clock
         self._flight: SingleFlight[KeySet] = SingleFlight()
@@ -73,12 +82,15 @@ class KeyCache:
         """
         key_set = await self._usable_keys()
         try:
-            return verify_token(token, key_set.keys, algorithms)
+            return self._verified(token, key_set, algorithms)
         except KeyUnknown:
             newer = await self._keys_newer_than(key_set, budget)
             if newer is key_set:
                 raise
-            return verify_token(token, newer.keys, algorithms)
+            return self._verified(token, newer, algorithms)
+
+    def _verified(self, token: str, key_set: KeySet, algorithms: Collection[str]) -> Verified:
+        return verify_token(token, key_set.keys, algorithms, honours_key_issuer=self._honours_key_issuer)
 
     async def _usable_keys(self) -> KeySet:
         uri = await self._jwks_uri()

@@ -13,6 +13,16 @@ TOKENS = [
         "Set `issuer` exactly as the provider's metadata spells it, including a trailing `/`.",
     ),
     Code(
+        "claim_tid",
+        "`tid` is missing or not a UUID in lower case, or it is a tenant whose users may not sign in.",
+        "To admit the users of this tenant, add it to `tenants`.",
+    ),
+    Code(
+        "key_issuer",
+        "The token is signed with a key that the provider's JWKS reserves for another issuer.",
+        _REPORT,
+    ),
+    Code(
         "claim_aud",
         "The token is for another client, or has further audiences; a refreshed ID Token has other audiences than the "
         "first.",
