@@ -1,6 +1,14 @@
 """The client that this app is at the provider: its id, redirect URI and secret."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+
+class SecretSigner(Protocol):
+    """Makes client secrets that are valid for a short time only."""
+
+    def sign(self, *, now: int) -> str:
+        """Return a secret that is valid now, in seconds since the epoch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -10,9 +18,19 @@ class Client:
     Attributes:
         secret: None for a public client.
         auth_method: a name of RFC 7591 §2 (`token_endpoint_auth_method`), or None to choose from metadata.
+        secret_signer: makes the secret for each call, in place of a fixed one; see `with_secret`.
     """
 
     client_id: str
     redirect_uri: str
     secret: str | None = field(default=None, repr=False)
     auth_method: str | None = None
+    secret_signer: SecretSigner | None = field(default=None, repr=False)
+
+    def with_secret(self, *, now: int) -> "Client":
+        """Return this client with the secret for a call that is made now; a fixed secret stays as it is.
+
+        Args:
+            now: seconds since the epoch.
+        """
+        return self if self.secret_signer is None else replace(self, secret=self.secret_signer.sign(now=now))

@@ -22,6 +22,9 @@ SECRET_METHODS = ("client_secret_basic", "client_secret_post")  # in order of pr
 def choose_method(client: Client, supported: Sequence[str]) -> str:
     """Choose how to authenticate: by the setting `client_auth`, else the first method that both sides support.
 
+    A secret that is signed for each call is sent in the form, whatever the metadata says: Apple, the only provider that
+    has such secrets, documents no other way.
+
     Args:
         supported: `token_endpoint_auth_methods_supported` of the metadata.
 
@@ -30,6 +33,8 @@ def choose_method(client: Client, supported: Sequence[str]) -> str:
     """
     if client.auth_method is not None:
         return client.auth_method
+    if client.secret_signer is not None:
+        return "client_secret_post"
     if client.secret is None:
         return "none"
     for method in SECRET_METHODS:
