@@ -71,7 +71,8 @@ async def round_trips() -> float:
 def main() -> None:
     """Measure with many and with few revocations in memory, then count store calls."""
     harness = Harness("logout", processes=3, values=3)
-    shared = Records([secrets.token_bytes(32)], context=("issuer", "client", "url")).revocation_names
+    context = ("issuer", "client", "url")
+    shared = Records([secrets.token_bytes(32)], context=context, default_issuer="issuer").revocation_names
     one, many = look(plain_names, 0), look(plain_names, 0, sessions=SESSIONS)
     cases = {
         f"{MAX_REVOCATIONS:,} marks in memory": (look(plain_names, MAX_REVOCATIONS), one),

@@ -11,6 +11,7 @@ import trio.testing
 from asgi_oidc import OIDCError
 from asgi_oidc.asgi.session_watch import CHECK_INTERVAL, READ_INTERVAL, STORE_SILENCE_LIMIT
 from asgi_oidc.sessions.revocations import MAX_PER_USER
+from asgi_oidc.sessions.session import UserId
 from asgi_oidc.testing import Browser
 from tests.internals import revocations_of
 from tests.logout_site import FORMS, LogoutSite, sid_of
@@ -218,7 +219,7 @@ def fill_up(site: LogoutSite, sub: str) -> None:
     """Let a user make as many revocations as one may."""
     revocations = revocations_of(site.middleware)
     for number in range(MAX_PER_USER):
-        revocations.end(f"earlier-{number}", user=sub, now=site.clock.now)
+        revocations.end(f"earlier-{number}", user=UserId(site.provider.issuer, sub), now=site.clock.now)
 
 
 @pytest.mark.parametrize("form", FORMS)

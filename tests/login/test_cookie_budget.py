@@ -7,6 +7,7 @@ import pytest
 from asgi_oidc.login.cookie_budget import CookieBudget
 from asgi_oidc.login.interrupted_forms import MAX_SEALED_FORM_LENGTH, InterruptedForms
 from asgi_oidc.login.login_transactions import MAX_BYTES, Transaction, Transactions
+from asgi_oidc.sessions.digests import UserDigests
 from asgi_oidc.sessions.sealing import Sealer
 from asgi_oidc.web.cookie_size import (
     LOGIN_SHARE,
@@ -22,8 +23,8 @@ NOW = 1_800_000_000
 STEM = "oidc-abcdefgh"
 STYLE = CookieStyle(secure=True)
 SEALER = Sealer([b"s" * 32], context=("a", "b", "c"))
-LOGINS = Transactions(SEALER, STYLE, STEM, "Lax")
-BUDGET = CookieBudget(STYLE.name(STEM), LOGINS, InterruptedForms(SEALER, STYLE, STEM))
+LOGINS = Transactions(SEALER, STYLE, STEM, "Lax", UserDigests(None))
+BUDGET = CookieBudget(STYLE.name(STEM), LOGINS, InterruptedForms(SEALER, STYLE, STEM, UserDigests(None)))
 NAME = STYLE.name(STEM)
 _states = itertools.count()
 

@@ -4,14 +4,19 @@ import msgspec
 import pytest
 
 from asgi_oidc.login.interrupted_forms import FORM_LIFETIME, FormClaim, InterruptedForm, InterruptedForms
+from asgi_oidc.sessions.digests import UserDigests
 from asgi_oidc.sessions.sealing import Sealer
+from asgi_oidc.sessions.session import UserId
 from asgi_oidc.web.cookies import CookieStyle
 
 NOW = 1_800_000_000
+ISSUER = "https://id.example.com"
+ALICE, BOB = UserId(ISSUER, "alice"), UserId(ISSUER, "bob")
+DIGESTS = UserDigests(ISSUER)
 SEALER = Sealer([b"k" * 32], context=("a", "b", "c"))
-FORMS = InterruptedForms(SEALER, CookieStyle(secure=True), "oidc-x")
+FORMS = InterruptedForms(SEALER, CookieStyle(secure=True), "oidc-x", DIGESTS)
 NAME = "__Host-oidc-x-form"
-FORM = InterruptedForm(target="/save", page="/edit", pairs=[("note", "s3cret")], sub="digest", created_at=NOW)
+FORM = InterruptedForm(target="/save", page="/edit", pairs=[("note", "s3cret")], user=DIGESTS.of(ALICE), created_at=NOW)
 
 
 def test_a_form_is_opened_as_it_was_sealed():
@@ -22,7 +27,7 @@ def test_a_form_is_opened_as_it_was_sealed():
     assert FORMS.find({NAME: sealed}, now=NOW) == FORM
     assert FORMS.open(sealed, now=NOW + FORM_LIFETIME) is None
     assert FORMS.open(sealed, now=NOW - FORM_LIFETIME) is None
-    assert InterruptedForms(SEALER, CookieStyle(secure=True), "oidc-y").open(sealed, now=NOW) is None
+    assert InterruptedForms(SEALER, CookieStyle(secure=True), "oidc-y", DIGESTS).open(sealed, now=NOW) is None
 
 
 @pytest.mark.parametrize("text", ["", "x", SEALER.seal("ask", NAME, b""), SEALER.seal("form", NAME, b"\xc1")])
@@ -31,28 +36,28 @@ def test_anything_else_is_no_form(text):
     assert FORMS.open(text, now=NOW) is None
 
 
-OWNED, UNOWNED = FORM, msgspec.structs.replace(FORM, sub=None, id="its-id")
+OWNED, UNOWNED = FORM, msgspec.structs.replace(FORM, user=None, id="its-id")
 
 
 @pytest.mark.parametrize(
-    ("kept", "sub", "form", "stays"),
+    ("kept", "user", "form", "stays"),
     [
-        (OWNED, "digest", None, True),
-        (OWNED, "another", None, False),
-        (UNOWNED, "digest", "its-id", True),
-        (UNOWNED, "digest", "another-id", False),
-        (UNOWNED, "digest", None, False),
+        (OWNED, ALICE, None, True),
+        (OWNED, BOB, None, False),
+        (UNOWNED, ALICE, "its-id", True),
+        (UNOWNED, ALICE, "another-id", False),
+        (UNOWNED, ALICE, None, False),
     ],
 )
-def test_a_login_leaves_the_form_of_its_user_or_its_own_and_no_other(kept, sub, form, stays):
+def test_a_login_leaves_the_form_of_its_user_or_its_own_and_no_other(kept, user, form, stays):
     """Whoever signs in next at a shared computer finds nothing of the one before."""
     cookies = {NAME: FORMS.seal(kept)}
 
-    deleted = FORMS.delete_others(cookies, sub=sub, form=form, now=NOW)
+    deleted = FORMS.delete_others(cookies, user=user, form=form, now=NOW)
 
     assert deleted == ([] if stays else FORMS.delete(cookies))
-    assert FORMS.delete_others({}, sub=sub, form=form, now=NOW) == []
-    assert FORMS.delete_others({NAME: "junk"}, sub=sub, form=form, now=NOW) == FORMS.delete({NAME: "junk"})
+    assert FORMS.delete_others({}, user=user, form=form, now=NOW) == []
+    assert FORMS.delete_others({NAME: "junk"}, user=user, form=form, now=NOW) == FORMS.delete({NAME: "junk"})
 
 
 def test_a_claim_is_sealed():

@@ -16,7 +16,7 @@ from asgi_oidc.login.login_transactions import (
     Transactions,
     is_live,
 )
-from asgi_oidc.sessions.digests import digest, short_digest
+from asgi_oidc.sessions.digests import UserDigests, digest, short_digest
 from asgi_oidc.sessions.sealing import Sealer, base64url
 from asgi_oidc.settings.value_checks import MAX_ACR_VALUES_LENGTH, MAX_SPAN
 from asgi_oidc.testing.cookie_jar import CookieJar
@@ -24,6 +24,7 @@ from asgi_oidc.web.cookie_size import LOGIN_SHARE
 from asgi_oidc.web.cookies import MAX_SET_COOKIE_LENGTH, CookieStyle
 from asgi_oidc.web.return_to import MAX_RETURN_TO_LENGTH
 
+ISSUER = "https://id.example.com"
 URL = "https://app.example.com/"
 NOW = 1_800_000_000
 
@@ -34,6 +35,7 @@ def transactions(**changes: Any) -> Transactions:
         "style": CookieStyle(secure=True),
         "stem": "oidc-abcdefgh",
         "same_site": "Lax",
+        "user_digests": UserDigests(ISSUER),
     }
     return Transactions(**(settings | changes))
 

@@ -25,7 +25,7 @@ def fill_up(site: LogoutSite, sub: str) -> None:
     """Be where a thousand logout tokens lead to."""
     revocations = revocations_of(site.middleware)
     for number in range(MAX_PER_USER):
-        revocations.sign_out(sub=sub, sid=f"earlier-{number}", now=site.clock())
+        revocations.sign_out(issuer=site.provider.issuer, sub=sub, sid=f"earlier-{number}", now=site.clock())
 
 
 async def test_sign_outs_at_the_provider_count_against_their_user() -> None:

@@ -15,7 +15,7 @@ from asgi_oidc.sessions.store_records import Records
 from asgi_oidc.stores.guarded_store import GuardedStore
 from asgi_oidc.web.cookies import CookieStyle
 from tests.scripted_store import ScriptedStore
-from tests.sessions.test_session import SESSION
+from tests.sessions.test_session import ISSUER, SESSION
 
 CONTEXT = ("https://id.example.com", "web", "https://app.example.com")
 SECRET = b"s" * 32
@@ -31,7 +31,7 @@ class Process:
     def __init__(self, other: "Process | None" = None, *, secrets: Sequence[bytes] = (SECRET,)) -> None:
         self.clock: list[int] = [SESSION.login.created_at] if other is None else other.clock
         self.store: ScriptedStore = ScriptedStore(lambda: float(self.clock[0])) if other is None else other.store
-        self.records = Records(secrets, context=CONTEXT)
+        self.records = Records(secrets, context=CONTEXT, default_issuer=ISSUER)
         self.session_cookies = SessionCookies(
             Sealer(secrets, context=CONTEXT), CookieStyle(secure=True), "oidc-abcdefgh"
         )
@@ -44,7 +44,6 @@ class Process:
             self.limits,
             self.revocations,
             NoFeed(),
-            issuer=SESSION.login.issuer,
             now=lambda: self.clock[0],
         )
 

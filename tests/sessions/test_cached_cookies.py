@@ -146,7 +146,7 @@ async def test_a_logout_at_the_provider_reaches_cached_sessions(name):
     await process.begin(msgspec.structs.replace(SESSION, login=msgspec.structs.replace(LOGIN, sub="alice", sid="s-1")))
     assert at_once(process) is not None
 
-    process.revocations.sign_out(now=process.now, **name)
+    process.revocations.sign_out(issuer=LOGIN.issuer, now=process.now, **name)
 
     assert at_once(process) is None
 

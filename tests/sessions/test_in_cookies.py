@@ -21,7 +21,7 @@ from asgi_oidc.web.cookies import Cookies, CookieStyle
 from tests.internals import sessions_of
 from tests.protected_site import Site
 from tests.sessions.store_process import refreshed
-from tests.sessions.test_session import ID, LOGIN, SESSION, with_tokens
+from tests.sessions.test_session import ID, ISSUER, LOGIN, SESSION, user, with_tokens
 from tests.sessions.test_session_cookies import OTHER_ID, URL, another
 
 
@@ -369,19 +369,19 @@ async def test_last_uses_are_bounded(process):
 
 async def test_a_session_at_the_provider_is_known_by_its_user(process):
     """A sign-out that names the session of one and the user of another is a mistake; what is unknown is none."""
-    process.revocations.remember_user(sub="alice", sid="s1")
+    process.revocations.remember_user(user("alice"), sid="s1")
 
-    assert [await process.sessions.is_sid_of_another_user("s1", sub) for sub in ("alice", "bob")] == [False, True]
-    assert not await process.sessions.is_sid_of_another_user("s2", "bob")
-    assert await process.sessions.end_all(sub="alice", sid="s1") == 0
+    assert [await process.sessions.is_sid_of_another_user("s1", user(sub)) for sub in ("alice", "bob")] == [False, True]
+    assert not await process.sessions.is_sid_of_another_user("s2", user("bob"))
+    assert await process.sessions.end_all(issuer=ISSUER, sub="alice", sid="s1") == 0
 
 
 async def test_a_name_that_several_users_had_says_nothing(process):
     """A provider that gives one name twice must still be able to sign out each of them."""
     for sub in ("alice", "bob", "alice"):
-        process.revocations.remember_user(sub=sub, sid="s1")
+        process.revocations.remember_user(user(sub), sid="s1")
 
-    assert [await process.sessions.is_sid_of_another_user("s1", sub) for sub in ("alice", "bob", "carol")] == [
+    assert [await process.sessions.is_sid_of_another_user("s1", user(sub)) for sub in ("alice", "bob", "carol")] == [
         False
     ] * 3
 

@@ -12,7 +12,7 @@ from asgi_oidc.sessions.repository import GONE, LOCK_LIFETIME, NOT_OURS, UNREADA
 from asgi_oidc.sessions.revocations import MAX_PER_USER
 from asgi_oidc.sessions.session import Session
 from tests.sessions.store_process import SECRET, Process, refreshed
-from tests.sessions.test_session import ID, LOGIN, SESSION, with_tokens
+from tests.sessions.test_session import ID, ISSUER, LOGIN, SESSION, user, with_tokens
 from tests.sessions.test_session_cookies import OTHER_ID, another
 
 THIRD_ID = "I" * 43
@@ -425,7 +425,7 @@ async def test_an_ended_session_gets_no_grace(process):
 
 def fill_up(process: Process, sub: str) -> None:
     for number in range(MAX_PER_USER):
-        process.revocations.end(f"earlier-{number}", user=sub, now=1000)
+        process.revocations.end(f"earlier-{number}", user=user(sub), now=1000)
 
 
 async def test_a_sign_out_of_a_user_over_the_revocation_limit_removes_all_their_records(process):
@@ -676,7 +676,7 @@ async def test_sessions_end_by_user_by_session_at_the_provider_or_by_both(named,
     for each in sessions:
         await process.begin(each)
 
-    count = await process.sessions.end_all(**named)
+    count = await process.sessions.end_all(issuer=ISSUER, **named)
 
     assert ([await process.stored(each) is None for each in sessions], count) == (gone, sum(gone))
 
@@ -687,7 +687,7 @@ async def test_sessions_of_before_a_change_of_the_secret_end_too():
     await old.begin(of(ID, "alice", "s1"))
     new = Process(old, secrets=(b"n" * 32, SECRET))
 
-    assert await new.sessions.end_all(sub="alice", sid="s1") == 1
+    assert await new.sessions.end_all(issuer=ISSUER, sub="alice", sid="s1") == 1
     assert await old.stored(of(ID, "alice", "s1")) is None
 
 
@@ -698,10 +698,10 @@ async def test_a_session_at_the_provider_is_known_by_its_user():
 
     asked = [("s1", "alice"), ("s1", "bob"), ("s2", "bob")]
 
-    known = [await process.sessions.is_sid_of_another_user(sid, sub) for sid, sub in asked]
-    await process.sessions.end_all(sub="alice", sid=None)
+    known = [await process.sessions.is_sid_of_another_user(sid, user(sub)) for sid, sub in asked]
+    await process.sessions.end_all(issuer=ISSUER, sub="alice", sid=None)
 
-    assert (known, await process.sessions.is_sid_of_another_user("s1", "bob")) == ([False, True, False], False)
+    assert (known, await process.sessions.is_sid_of_another_user("s1", user("bob"))) == ([False, True, False], False)
 
 
 def of(session_id: str, sub: str, sid: str) -> Session:

@@ -26,7 +26,7 @@ from asgi_oidc.sessions.session import Login
 from asgi_oidc.stores.guarded_store import GuardedStore
 from asgi_oidc.stores.memory import MemoryStore
 from tests.scripted_store import ScriptedStore
-from tests.sessions.test_session import LOGIN
+from tests.sessions.test_session import ISSUER, LOGIN
 
 NOW = 1_800_000_000
 LIFETIME = 50_000
@@ -74,9 +74,9 @@ class Process:
         return self.revocations.is_revoked(login(session_id), now=self.clocks.wall)
 
 
-def named(kind: str, value: str) -> tuple[str, ...]:
-    """Name revocations as a store accepts them: no blanks."""
-    return tuple(f"{value}-{kind}" for _ in plain_names(kind, value))
+def named(kind: str, value: str, *, issuer: str | None = None) -> tuple[str, ...]:
+    """Name revocations as a store accepts them: no blanks, and no colons."""
+    return tuple(f"{value}-{kind}" for _ in plain_names(kind, value, issuer=issuer))
 
 
 def login(session_id: str, *, began: int = NOW * 1000) -> Login:
@@ -339,7 +339,7 @@ async def test_an_unwritten_revocation_is_written_with_the_next_read(here, there
 
 async def test_a_revocation_that_grows_while_it_is_written_is_written_again(here, there, store):
     """The newer one ends more."""
-    newer = here.revocations.sign_out(sub="alice", sid=None, now=NOW, until=NOW * 1000 + 7)
+    newer = here.revocations.sign_out(issuer=ISSUER, sub="alice", sid=None, now=NOW, until=NOW * 1000 + 7)
     older = [mark._replace(covers_until=NOW * 1000 - 7) for mark in newer]
 
     async def grow() -> None:
@@ -387,7 +387,7 @@ async def test_a_memory_store_serves_as_well(clocks):
         for each in revocations
     ]
 
-    await feeds[0].write(revocations[0].sign_out(sub="alice", sid=None, now=NOW))
+    await feeds[0].write(revocations[0].sign_out(issuer=ISSUER, sub="alice", sid=None, now=NOW))
     await feeds[1].catch_up()
 
     assert revocations[1].is_revoked(msgspec.structs.replace(login("x"), sub="alice"), now=NOW)
@@ -465,7 +465,7 @@ async def test_repeated_sign_outs_take_one_entry_in_each_list(store, clocks, kee
     here, there = Process(store, clocks, keeps_all=keeps_all), Process(store, clocks, keeps_all=keeps_all)
     for seconds in (0, 1, 1, 0, 60):
         clocks.advance(seconds)
-        await here.feed.write(here.revocations.sign_out(sub="alice", sid=None, now=clocks.wall))
+        await here.feed.write(here.revocations.sign_out(issuer=ISSUER, sub="alice", sid=None, now=clocks.wall))
 
     await there.feed.catch_up()
 
@@ -477,9 +477,9 @@ async def test_repeated_sign_outs_take_one_entry_in_each_list(store, clocks, kee
 
 async def test_a_sign_out_that_reaches_less_far_takes_nothing_back(here, there, store, clocks):
     """One that ends older sessions only comes after one that ended all."""
-    await here.feed.write(here.revocations.sign_out(sub="alice", sid=None, now=clocks.wall))
+    await here.feed.write(here.revocations.sign_out(issuer=ISSUER, sub="alice", sid=None, now=clocks.wall))
     clocks.advance(1)
-    await here.feed.write(here.revocations.sign_out(sub="alice", sid=None, now=clocks.wall, until=5))
+    await here.feed.write(here.revocations.sign_out(issuer=ISSUER, sub="alice", sid=None, now=clocks.wall, until=5))
 
     await there.feed.catch_up()
 
@@ -488,11 +488,11 @@ async def test_a_sign_out_that_reaches_less_far_takes_nothing_back(here, there, 
 
 async def test_failing_to_remove_an_older_revocation_is_not_an_error(here, store, clocks, caplog):
     """The newer one stands, and that is what counts."""
-    await here.feed.write(here.revocations.sign_out(sub="alice", sid=None, now=clocks.wall))
+    await here.feed.write(here.revocations.sign_out(issuer=ISSUER, sub="alice", sid=None, now=clocks.wall))
     clocks.advance(1)
     store.broken = {"unlink"}
 
-    await here.feed.write(here.revocations.sign_out(sub="alice", sid=None, now=clocks.wall))
+    await here.feed.write(here.revocations.sign_out(issuer=ISSUER, sub="alice", sid=None, now=clocks.wall))
 
     assert "store_failed" in caplog.text
     assert len(await store.memory.linked("tag:ended")) == 2

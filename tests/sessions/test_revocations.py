@@ -20,7 +20,7 @@ from asgi_oidc.sessions.revocations import (
     plain_names,
 )
 from asgi_oidc.sessions.session import Login, Session
-from tests.sessions.test_session import LOGIN, TOKENS
+from tests.sessions.test_session import ISSUER, LOGIN, TOKENS, user
 
 NOW = 1000
 LIFETIME = 5000
@@ -35,7 +35,7 @@ def login(revocations: Revocations | None = None, *, now: float = NOW, **changes
     """Sign in, knowing all revocations."""
     made = msgspec.structs.replace(LOGIN, **{"sub": "alice", "sid": "s1", "created_at": int(now), **changes})
     revocations = revocations_with() if revocations is None else revocations
-    began = revocations.session_start(revocations.moment(now=now), sub=made.sub, sid=made.sid)
+    began = revocations.session_start(revocations.moment(now=now), made.user_id, sid=made.sid)
     return msgspec.structs.replace(made, began=began)
 
 
@@ -58,10 +58,10 @@ def test_of_several_revocations_the_first_counts():
     """Replaced first and signed out then, or the other way round."""
     replaced_last, signed_out_last = revocations_with(), revocations_with()
     one = login()
-    replaced_last.sign_out(sub="alice", sid="s1", now=NOW)
+    replaced_last.sign_out(issuer=ISSUER, sub="alice", sid="s1", now=NOW)
     replaced_last.end(one.id, now=NOW, grace=30)
     signed_out_last.end(one.id, now=NOW, grace=30)
-    signed_out_last.sign_out(sub="alice", sid="s1", now=NOW)
+    signed_out_last.sign_out(issuer=ISSUER, sub="alice", sid="s1", now=NOW)
 
     assert [revocations.effective_at(one) for revocations in (replaced_last, signed_out_last)] == [AT_ONCE, AT_ONCE]
 
@@ -104,7 +104,7 @@ def test_a_sign_out_ends_the_sessions_that_it_names(target):
     revocations = revocations_with()
     session = login(revocations)
 
-    revocations.sign_out(**target, now=NOW)
+    revocations.sign_out(issuer=ISSUER, **target, now=NOW)
 
     assert revocations.is_revoked(session, now=NOW)
 
@@ -129,7 +129,7 @@ def test_a_sign_out_ends_no_other_session(target, other):
     revocations = revocations_with()
     session = login(revocations, **other)
 
-    revocations.sign_out(**target, now=NOW)
+    revocations.sign_out(issuer=ISSUER, **target, now=NOW)
 
     assert not revocations.is_revoked(session, now=NOW)
 
@@ -141,7 +141,7 @@ def test_who_signs_in_again_lives_and_can_be_signed_out_again(target):
     for _ in range(5):
         session = login(revocations)
         assert not revocations.is_revoked(session, now=NOW)
-        revocations.sign_out(**target, now=NOW)
+        revocations.sign_out(issuer=ISSUER, **target, now=NOW)
         olds.append(session)
 
     assert all(revocations.is_revoked(old, now=NOW) for old in olds)
@@ -151,11 +151,11 @@ def test_who_signs_in_again_lives_and_can_be_signed_out_again(target):
 def test_a_sign_out_during_a_login_wins(target):
     """It came after the provider was asked: what the provider said is from before."""
     revocations = revocations_with()
-    revocations.sign_out(**target, now=NOW)
+    revocations.sign_out(issuer=ISSUER, **target, now=NOW)
     moment = revocations.moment(now=NOW)
 
-    revocations.sign_out(**target, now=NOW)
-    began = revocations.session_start(moment, sub="alice", sid="s1")
+    revocations.sign_out(issuer=ISSUER, **target, now=NOW)
+    began = revocations.session_start(moment, user("alice"), sid="s1")
 
     assert revocations.is_revoked(msgspec.structs.replace(login(), began=began), now=NOW)
 
@@ -165,7 +165,7 @@ def test_processes_that_do_not_know_of_each_other_go_by_the_clock(ahead, is_dead
     """Without a shared store, a process that was told must not refuse for long who signs in again elsewhere."""
     told, elsewhere = revocations_with(), revocations_with()
 
-    told.sign_out(sub="alice", sid=None, now=NOW)
+    told.sign_out(issuer=ISSUER, sub="alice", sid=None, now=NOW)
 
     assert told.is_revoked(login(elsewhere, now=NOW + ahead), now=NOW + ahead) is is_dead
 
@@ -173,10 +173,10 @@ def test_processes_that_do_not_know_of_each_other_go_by_the_clock(ahead, is_dead
 def test_a_sign_out_with_the_clock_set_back_ends_who_signed_in_after_the_last():
     """What began is known by what was known then, not by the clock alone."""
     revocations = revocations_with()
-    revocations.sign_out(sub="alice", sid=None, now=NOW)
+    revocations.sign_out(issuer=ISSUER, sub="alice", sid=None, now=NOW)
     session = login(revocations)
 
-    revocations.sign_out(sub="alice", sid=None, now=NOW - 500)
+    revocations.sign_out(issuer=ISSUER, sub="alice", sid=None, now=NOW - 500)
 
     assert revocations.is_revoked(session, now=NOW - 500)
 
@@ -185,7 +185,7 @@ def test_a_revocation_of_another_process_is_learnt_once():
     """The same revocation is read again every second: it counts from when it was first read."""
     here, there = revocations_with(), revocations_with()
     before = login(there)
-    (mark,) = there.sign_out(sub="alice", sid=None, now=NOW)
+    (mark,) = there.sign_out(issuer=ISSUER, sub="alice", sid=None, now=NOW)
     here.add(mark, now=NOW)
     session = login(here)
 
@@ -250,7 +250,7 @@ def test_a_sign_out_by_both_ends_sessions_that_have_no_sid():
     revocations = revocations_with()
     session, of_bob = login(revocations, sid=None), login(revocations, sid=None, sub="bob")
 
-    revocations.sign_out(sub="alice", sid="s1", now=NOW)
+    revocations.sign_out(issuer=ISSUER, sub="alice", sid="s1", now=NOW)
 
     assert (revocations.is_revoked(session, now=NOW), revocations.is_revoked(of_bob, now=NOW)) == (True, False)
     assert not revocations.is_revoked(login(revocations, sid=None), now=NOW)
@@ -261,7 +261,7 @@ def test_a_clock_that_is_set_back_hides_no_session():
     revocations = revocations_with()
     session = login(revocations, now=NOW + 60)
 
-    revocations.sign_out(sub="alice", sid=None, now=NOW)
+    revocations.sign_out(issuer=ISSUER, sub="alice", sid=None, now=NOW)
 
     assert revocations.is_revoked(session, now=NOW)
     assert not revocations.is_revoked(login(revocations, now=NOW), now=NOW)
@@ -273,7 +273,7 @@ def test_sessions_of_a_machine_whose_clock_is_ahead_end_within_the_skew(skew, is
     here, there = revocations_with(skew=skew), revocations_with(skew=skew)
     session = login(there, now=NOW + 200)
 
-    (mark,) = here.sign_out(sub="alice", sid=None, now=NOW)
+    (mark,) = here.sign_out(issuer=ISSUER, sub="alice", sid=None, now=NOW)
     there.add(mark, now=NOW + 200)
     here.add(mark, now=NOW)  # it reads what it wrote
 
@@ -306,7 +306,7 @@ def test_an_unshared_sign_out_does_not_end_a_later_login_elsewhere():
     here, there = revocations_with(skew=300_000), revocations_with(skew=300_000)
     before = login(there)
 
-    here.sign_out(sub="alice", sid=None, now=NOW)
+    here.sign_out(issuer=ISSUER, sub="alice", sid=None, now=NOW)
     later = login(there, now=NOW + 3)
 
     assert [here.is_revoked(each, now=NOW + 3) for each in (before, later)] == [True, False]
@@ -356,8 +356,10 @@ def test_sign_outs_of_one_user_never_sign_out_another(target):
     revocations = revocations_with(max_revocations=50, max_per_user=10)
     of_bob, of_alice = login(revocations, sub="bob", sid="of bob"), login(revocations, sid="other")
     for number in range(200):
-        revocations.remember_user(sub="alice", sid=f"s{number}")
-        revocations.sign_out(sub="alice" if target == "both" else None, sid=f"s{number}", now=NOW + number)
+        revocations.remember_user(user("alice"), sid=f"s{number}")
+        revocations.sign_out(
+            issuer=ISSUER, sub="alice" if target == "both" else None, sid=f"s{number}", now=NOW + number
+        )
 
     assert (revocations.is_revoked(of_bob, now=NOW + 200), revocations.is_revoked(of_alice, now=NOW + 200)) == (
         False,
@@ -371,10 +373,10 @@ def test_over_the_limit_of_one_user_all_their_sessions_end():
     revocations = revocations_with(max_per_user=2)
     before = login(revocations, sid="other")
     for number in range(2):
-        revocations.sign_out(sub="alice", sid=f"s{number}", now=NOW)
+        revocations.sign_out(issuer=ISSUER, sub="alice", sid=f"s{number}", now=NOW)
     assert not revocations.is_revoked(before, now=NOW)
 
-    revocations.sign_out(sub="alice", sid="s2", now=NOW)
+    revocations.sign_out(issuer=ISSUER, sub="alice", sid="s2", now=NOW)
 
     assert revocations.is_revoked(before, now=NOW)
     assert not revocations.is_revoked(login(revocations, sid="other"), now=NOW)
@@ -384,23 +386,23 @@ def test_repeating_a_sign_out_adds_no_revocation():
     """It costs its author nothing, so it must not cost us anything."""
     revocations = revocations_with(max_per_user=10)
     for _ in range(100):
-        revocations.sign_out(sub="alice", sid="s1", now=NOW)
-        revocations.sign_out(sub=None, sid="s1", now=NOW)
-        revocations.end("id", user="alice", now=NOW)
+        revocations.sign_out(issuer=ISSUER, sub="alice", sid="s1", now=NOW)
+        revocations.sign_out(issuer=ISSUER, sub=None, sid="s1", now=NOW)
+        revocations.end("id", user=user("alice"), now=NOW)
 
-    assert (len(revocations._entries), revocations.is_at_limit("alice")) == (4, False)
+    assert (len(revocations._entries), revocations.is_at_limit(user("alice"))) == (4, False)
 
 
 def test_forgotten_revocations_do_not_count_towards_the_limit():
     """A user has room again."""
     revocations = revocations_with(max_per_user=2)
     for number in range(2):
-        revocations.end(str(number), user="alice", now=NOW)
-    assert revocations.is_at_limit("alice")
+        revocations.end(str(number), user=user("alice"), now=NOW)
+    assert revocations.is_at_limit(user("alice"))
 
-    revocations.end("of bob", user="bob", now=NOW + LIFETIME)
+    revocations.end("of bob", user=user("bob"), now=NOW + LIFETIME)
 
-    assert (revocations.is_at_limit("alice"), revocations._count_by_user["bob"]) == (False, 1)
+    assert (revocations.is_at_limit(user("alice")), revocations._count_by_user[user("bob")]) == (False, 1)
 
 
 def test_revocations_of_other_processes_count_against_nobody():
@@ -408,8 +410,8 @@ def test_revocations_of_other_processes_count_against_nobody():
     revocations = revocations_with(max_per_user=1)
     revocations.add(Revocation("id x", FOR_EVER, AT_ONCE, NOW - 1), now=NOW)
 
-    revocations.end("x", user="alice", now=NOW)
-    assert not revocations.is_at_limit("alice")
+    revocations.end("x", user=user("alice"), now=NOW)
+    assert not revocations.is_at_limit(user("alice"))
     revocations.end("y", now=NOW + LIFETIME)
 
     assert (len(revocations._entries), revocations._count_by_user) == (1, {})
@@ -420,10 +422,10 @@ def test_a_session_at_the_provider_of_several_users_ends_for_all_of_them():
     revocations = revocations_with(max_per_user=1)
     of_alice, of_bob = login(revocations), login(revocations, sub="bob")
     for sub in ("alice", "bob"):
-        revocations.remember_user(sub=sub, sid="s1")
-    revocations.end("x", user="bob", now=NOW)
+        revocations.remember_user(user(sub), sid="s1")
+    revocations.end("x", user=user("bob"), now=NOW)
 
-    revocations.sign_out(sub=None, sid="s1", now=NOW)
+    revocations.sign_out(issuer=ISSUER, sub=None, sid="s1", now=NOW)
 
     assert [revocations.is_revoked(each, now=NOW) for each in (of_alice, of_bob)] == [True, True]
 
@@ -432,14 +434,14 @@ def test_users_of_sids_are_bounded():
     """Those of the oldest logins go first; what no logout token may name is not kept at all."""
     revocations = revocations_with()
     for number in range(MAX_SIDS + 1):
-        revocations.remember_user(sub="alice", sid=f"s{number}")
+        revocations.remember_user(user("alice"), sid=f"s{number}")
     for sub in ("a", "b", "c", "d", "e"):
-        revocations.remember_user(sub=sub, sid="of many")
+        revocations.remember_user(user(sub), sid="of many")
     for sid in (None, 7, "x" * 256):
-        revocations.remember_user(sub="alice", sid=sid)
+        revocations.remember_user(user("alice"), sid=sid)
 
-    known = [list(revocations.users_of(sid)) for sid in ("s0", f"s{MAX_SIDS}", "of many", "x" * 256)]
-    assert known == [[], ["alice"], ["a", "b", "c", "d"], []]
+    known = [list(revocations.users_of(sid, issuer=ISSUER)) for sid in ("s0", f"s{MAX_SIDS}", "of many", "x" * 256)]
+    assert known == [[], [user("alice")], [user(sub) for sub in "abcd"], []]
     assert len(revocations._users_by_sid) == MAX_SIDS
 
 
@@ -450,7 +452,7 @@ def test_users_of_sids_are_bounded():
         (lambda revocations: revocations.end(LOGIN.id, now=NOW, grace=0), NOW),
         (lambda revocations: revocations.end(LOGIN.id, now=NOW, grace=30), None),
         (lambda revocations: revocations.end(LOGIN.id, now=NOW - 50, grace=30), NOW - 20),
-        (lambda revocations: revocations.sign_out(sub=LOGIN.sub, sid=None, now=NOW), LONG_AGO),
+        (lambda revocations: revocations.sign_out(issuer=ISSUER, sub=LOGIN.sub, sid=None, now=NOW), LONG_AGO),
     ],
 )
 def test_the_time_of_a_revocation_is_known(how, ended_at):
@@ -465,7 +467,10 @@ def test_the_time_of_a_revocation_is_known(how, ended_at):
 def test_an_unshared_revocation_has_not_happened_for_others():
     """It can be tried again."""
     revocations = revocations_with(is_shared=True)
-    marks = [*revocations.end(LOGIN.id, now=NOW), *revocations.sign_out(sub=LOGIN.sub, sid=None, now=NOW)]
+    marks = [
+        *revocations.end(LOGIN.id, now=NOW),
+        *revocations.sign_out(issuer=ISSUER, sub=LOGIN.sub, sid=None, now=NOW),
+    ]
     assert (revocations.is_revoked(LOGIN, now=NOW), revocations.ended_at(LOGIN, now=NOW)) == (True, None)
 
     revocations.mark_published(marks[0])
@@ -478,12 +483,12 @@ def test_the_time_of_a_forgotten_revocation_is_unknown():
     revocations = revocations_with(max_revocations=1, is_shared=True)
     session = login(revocations)
     for number in range(3):
-        revocations.end(str(number), user="alice", now=NOW + number)
+        revocations.end(str(number), user=user("alice"), now=NOW + number)
 
     assert (revocations.ended_at(session, now=NOW + 3), len(revocations._unpublished), revocations._count_by_user) == (
         LONG_AGO,
         1,
-        {"alice": 1},
+        {user("alice"): 1},
     )
 
 

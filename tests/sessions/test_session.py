@@ -13,6 +13,7 @@ from asgi_oidc.sessions.session import (
     Session,
     Tokens,
     Use,
+    UserId,
     decode_login,
     decode_session,
     decode_tokens,
@@ -26,9 +27,10 @@ from asgi_oidc.sessions.session import (
 
 LIMITS = Limits(idle=600, lifetime=3600)
 ID = "A" * 43
+ISSUER = "https://id.example.com"
 LOGIN = Login(
     id=ID,
-    issuer="https://id.example.com",
+    issuer=ISSUER,
     sub="alice",
     first={"aud": "web", "nonce": "a-nonce"},
     created_at=1000,
@@ -42,6 +44,11 @@ TOKENS = Tokens(
     scopes=["openid"],
 )
 SESSION = Session(login=LOGIN, tokens=TOKENS, seen_at=1000)
+
+
+def user(sub: str, issuer: str = ISSUER) -> UserId:
+    """Identify a user."""
+    return UserId(issuer, sub)
 
 
 def with_tokens(**changes: Any) -> Session:

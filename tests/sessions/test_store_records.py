@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections.abc import Sequence
 
 import msgspec
 import pytest
@@ -25,13 +26,19 @@ from asgi_oidc.sessions.store_records import (
     Summary,
     is_session_id,
 )
-from tests.sessions.test_session import ID, LOGIN, SESSION, with_tokens
+from tests.sessions.test_session import ID, ISSUER, LOGIN, SESSION, with_tokens
 from tests.sessions.test_session_cookies import OTHER_ID, another
 
 ONE, TWO = b"1" * 32, b"2" * 32
-CONTEXT = ("https://id.example.com", "web", "https://app.example.com")
+CONTEXT = (ISSUER, "web", "https://app.example.com")
 LIMITS = Limits(idle=600, lifetime=3600)
-RECORDS = Records([ONE], context=CONTEXT)
+
+
+def records_with(secrets: Sequence[bytes] = (ONE,), *, default_issuer: str | None = ISSUER) -> Records:
+    return Records(secrets, context=CONTEXT, default_issuer=default_issuer)
+
+
+RECORDS = records_with()
 HANDLE = RECORDS.handle(ID)
 KEY_ID_AT = len(MAGIC + VERSION)
 
@@ -180,7 +187,8 @@ def test_a_record_moved_to_another_id_is_garbage():
 @pytest.mark.parametrize("index", range(3))
 def test_a_record_of_another_middleware_is_garbage(index):
     """Two deployments may share a store and a secret."""
-    other = Records([ONE], context=[f"{part}x" if place == index else part for place, part in enumerate(CONTEXT)])
+    context = [f"{part}x" if place == index else part for place, part in enumerate(CONTEXT)]
+    other = Records([ONE], context=context, default_issuer=context[0])
     record = other.seal(SESSION, LIMITS)
 
     assert (outcome(record), summary_of(record)) == ("store_garbage", "store_garbage")
@@ -191,14 +199,17 @@ def test_a_record_of_another_middleware_is_garbage(index):
 
 def test_a_record_of_another_secret_is_no_session():
     """A secret that was taken off the list opens nothing, and is no fault of the store."""
-    record = Records([TWO], context=CONTEXT).seal(SESSION, LIMITS)
+    record = records_with([TWO]).seal(SESSION, LIMITS)
 
     assert (outcome(record), summary_of(record)) == (None, None)
 
 
 def test_the_first_secret_seals_and_all_open():
     """So that a secret can be changed while people are signed in."""
-    rotated, new = Records([TWO, ONE], context=CONTEXT), Records([TWO], context=CONTEXT)
+    rotated, new = (
+        records_with([TWO, ONE]),
+        records_with([TWO]),
+    )
 
     assert outcome(RECORDS.seal(SESSION, LIMITS), records=rotated) == SESSION
     assert outcome(rotated.seal(SESSION, LIMITS), records=new) == SESSION
@@ -208,7 +219,7 @@ def test_the_first_secret_seals_and_all_open():
 
 def test_a_record_relabelled_for_another_secret_is_garbage():
     """The name of the secret is no proof of it."""
-    both = Records([TWO, ONE], context=CONTEXT)
+    both = records_with([TWO, ONE])
     record, theirs = both.seal(SESSION, LIMITS), RECORDS.seal(SESSION, LIMITS)
     relabelled = record[:KEY_ID_AT] + theirs[KEY_ID_AT:HEADER] + record[HEADER:]
 
@@ -275,11 +286,11 @@ def test_names_are_plain_short_and_different():
 
 def test_an_index_is_read_under_every_secret_and_written_under_the_first():
     """Sessions of before a change of the secret are found and ended as well."""
-    rotated = Records([TWO, ONE], context=CONTEXT)
+    rotated = records_with([TWO, ONE])
 
     new, old = rotated.index_keys("sub", "issuer", "alice")
 
-    assert Records([TWO], context=CONTEXT).index_keys("sub", "issuer", "alice") == [new]
+    assert records_with([TWO]).index_keys("sub", "issuer", "alice") == [new]
     assert RECORDS.index_keys("sub", "issuer", "alice") == [old]
 
 

@@ -13,6 +13,7 @@ from asgi_oidc.login.login_loops import LoginLoops
 from asgi_oidc.login.login_transactions import Transactions
 from asgi_oidc.login.stale_cookies import StaleCookies
 from asgi_oidc.sessions.authentication import Authenticator
+from asgi_oidc.sessions.digests import UserDigests
 from asgi_oidc.sessions.in_cookies import CookieSessions
 from asgi_oidc.sessions.in_store import StoredSessions
 from asgi_oidc.sessions.lifetimes import MAX_SKEW, Limits, revocation_lifetime
@@ -80,7 +81,8 @@ def make_services(settings: Settings, clock: Callable[[], float]) -> tuple[Sessi
         return int(clock())
 
     context = (settings.issuer, settings.client_id, settings.base_url)
-    sealer, records = Sealer(settings.secret, context=context), Records(settings.secret, context=context)
+    sealer, user_digests = Sealer(settings.secret, context=context), UserDigests(settings.issuer)
+    records = Records(settings.secret, context=context, default_issuer=settings.issuer)
     style, stem = CookieStyle(secure=settings.origin.startswith("https:")), f"{COOKIE_PREFIX}{_cookie_tag(context)}"
     limits = Limits(settings.session_idle, settings.session_lifetime)
     store = None if settings.store is None else GuardedStore(settings.store)
@@ -91,7 +93,7 @@ def make_services(settings: Settings, clock: Callable[[], float]) -> tuple[Sessi
     repository: SessionRepository = (
         CookieSessions(cookies, limits, revocations, feed, now=now, ticks=time.monotonic)
         if store is None
-        else StoredSessions(store, records, cookies, limits, revocations, feed, issuer=settings.issuer, now=now)
+        else StoredSessions(store, records, cookies, limits, revocations, feed, now=now)
     )
     sessions = SessionServices(
         repository=repository,
@@ -107,8 +109,8 @@ def make_services(settings: Settings, clock: Callable[[], float]) -> tuple[Sessi
         clock=clock,
         now=now,
     )
-    transactions = Transactions(sealer, style, stem, _same_site_of_login(settings, style))
-    forms = InterruptedForms(sealer, style, stem)
+    transactions = Transactions(sealer, style, stem, _same_site_of_login(settings, style), user_digests)
+    forms = InterruptedForms(sealer, style, stem, user_digests)
     login = LoginServices(
         sealer=sealer,
         transactions=transactions,

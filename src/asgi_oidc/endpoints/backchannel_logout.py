@@ -13,6 +13,7 @@ from asgi_oidc.provider.connection import ProviderConnection
 from asgi_oidc.request_body import read_form_body
 from asgi_oidc.sessions.digests import digest
 from asgi_oidc.sessions.repository import SessionRepository
+from asgi_oidc.sessions.session import UserId
 from asgi_oidc.single_flight import SingleFlight
 from asgi_oidc.stores.replay_cache import ReplayCache
 from asgi_oidc.web.asgi_types import Receive
@@ -78,18 +79,18 @@ class BackchannelLogoutEndpoint:
         return json_response({})
 
     async def _sign_out_once(self, logout: Logout, *, token: str) -> None:
-        sid, sub = logout.sid, logout.sub
-        if sid is not None and sub is not None and await self._sessions.is_sid_of_another_user(sid, sub):
+        sid, user = logout.sid, None if logout.sub is None else UserId(logout.issuer, logout.sub)
+        if sid is not None and user is not None and await self._sessions.is_sid_of_another_user(sid, user):
             raise TokenRejected("claim_sub", "the session with this sid belongs to another user")
         # Not cancelled if the provider disconnects: its token could be used up before all sessions have ended.
         await self._background.run_to_the_end(f"logout {digest(token)}", lambda: self._use_token(logout))
 
     async def _use_token(self, logout: Logout) -> None:
-        if await self._used_tokens.has(logout.jti):
+        if await self._used_tokens.has(logout):
             raise TokenRejected("claim_jti", "a logout token with this jti was used before")
-        count = await self._sign_out.everywhere(sub=logout.sub, sid=logout.sid)
+        count = await self._sign_out.everywhere(issuer=logout.issuer, sub=logout.sub, sid=logout.sid)
         # Last: a sign-out that failed can be tried again, and one that is done twice does no harm.
-        await self._used_tokens.add(logout.jti, forget_at=logout.forget_at)
+        await self._used_tokens.add(logout)
         events.log(events.LOGGED_OUT, by="the provider", sessions=count if self._has_store else "in browsers")
 
     def _log_missing_exp(self, logout: Logout) -> None:

@@ -30,8 +30,8 @@ from asgi_oidc.protocol.token_endpoint import TokenAnswer
 from asgi_oidc.provider.connection import ProviderConnection
 from asgi_oidc.request_body import read_form_body
 from asgi_oidc.sessions.authentication import Authenticator
-from asgi_oidc.sessions.digests import digest
 from asgi_oidc.sessions.revocations import Revocations
+from asgi_oidc.sessions.session import UserId
 from asgi_oidc.single_flight import SingleFlight
 from asgi_oidc.web.asgi_types import Receive
 from asgi_oidc.web.request import Request, read_form
@@ -144,14 +144,14 @@ class CallbackEndpoint:
 
     async def _finish(self, request: Request, code: str, transaction: Transaction, start: LoginStart) -> Response:
         tokens = await self.provider.exchange_code(code, code_verifier=transaction.code_verifier)
-        sub = None
+        user = None
         try:
             claims = await self.provider.check_id_token(tokens.id_token, self._expected(transaction, tokens))
-            sub = str(claims["sub"])
-            self.revocations.remember_user(sub=sub, sid=claims.get("sid"))
+            user = UserId(str(claims["iss"]), str(claims["sub"]))
+            self.revocations.remember_user(user, sid=claims.get("sid"))
             return await self._admit_and_sign_in(request, tokens, claims, transaction, start)
         except OIDCError:
-            await self.failed_login_tokens.revoke(tokens.refresh_token, request, transaction, sub=sub)
+            await self.failed_login_tokens.revoke(tokens.refresh_token, request, transaction, user=user)
             raise
 
     def _expected(self, transaction: Transaction, tokens: TokenAnswer) -> Expected:
@@ -193,8 +193,8 @@ class CallbackEndpoint:
             cookies.append(
                 self.loops.write(LoginCount(transaction.login_count + 1, transaction.created_at, self.now()))
             )
-        user, form = digest(session.login.sub), transaction.form
-        cookies += self.forms.delete_others(request.cookies, sub=user, form=form, now=self.now())
+        user, form = session.login.user_id, transaction.form
+        cookies += self.forms.delete_others(request.cookies, user=user, form=form, now=self.now())
         return redirect(self._destination(transaction, session.id)).with_cookies(cookies)
 
     def _destination(self, transaction: Transaction, session_id: str) -> str:

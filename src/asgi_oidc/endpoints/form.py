@@ -18,7 +18,6 @@ from asgi_oidc.pages.forms import FormPages
 from asgi_oidc.principal import User
 from asgi_oidc.request_body import read_form_body
 from asgi_oidc.sessions.authentication import Authenticator
-from asgi_oidc.sessions.digests import digest
 from asgi_oidc.web.asgi_types import Receive
 from asgi_oidc.web.request import Request, read_form
 from asgi_oidc.web.response import Response, redirect
@@ -94,11 +93,11 @@ class FormEndpoint:
             # A form that was kept may have been submitted by now; one that could not be kept is lost for certain.
             return self.pages.not_found(back=back) if lost is None else self.pages.lost(back=back)
         name = User(login.sub, login.issuer, active.session.tokens.written_claims).display_name
-        if form.sub is None and not self._is_claimed(form, active.session.id, request):
+        if form.user is None and not self._is_claimed(form, active.session.id, request):
             # The form was submitted by an anonymous user: only the login that was started from its page may get it.
             events.log(events.FORM_LOST, reason="another login")
             return self.pages.not_found(back=back).with_cookies(self.forms.delete(request.cookies))
-        if form.sub not in (None, digest(login.sub)):
+        if form.user is not None and not self.forms.is_of(form, login.user_id):
             events.log(events.FORM_LOST, reason="another user")
             response = self.pages.of_other_user(name=name, back=back)
             return response.with_cookies(self.forms.delete(request.cookies))

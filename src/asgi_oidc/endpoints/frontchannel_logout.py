@@ -16,6 +16,7 @@ from asgi_oidc.pages.pages import Pages
 from asgi_oidc.safe_urls import check_url, origin_of
 from asgi_oidc.sessions.authentication import Authenticator
 from asgi_oidc.sessions.repository import SessionRepository
+from asgi_oidc.sessions.session import Login
 from asgi_oidc.single_flight import SingleFlight
 from asgi_oidc.web.asgi_types import Receive
 from asgi_oidc.web.request import Request
@@ -50,7 +51,7 @@ class FrontchannelLogoutEndpoint:
         response = self.pages.sign_out.in_frame(provider=origin_of(check_url(self.issuer)))
         sid = None if request.is_prefetch else self._read_sid(request)
         active = None if sid is None else await self.authenticator.find_even_if_over(request)
-        if sid is None or active is None or not _is_same_sid(active.session.login.sid, sid):
+        if sid is None or active is None or not self._is_of_session(active.session.login, sid):
             return response
         if not self.authenticator.may_sign_out(active.session):
             return response
@@ -67,6 +68,6 @@ class FrontchannelLogoutEndpoint:
             return None
         return only_value(parameters, "sid") if only_value(parameters, "iss") == self.issuer else None
 
-
-def _is_same_sid(own: str | None, sid: str) -> bool:
-    return own is not None and compare_digest(own.encode("utf-8", "replace"), sid.encode("utf-8", "replace"))
+    def _is_of_session(self, login: Login, sid: str) -> bool:
+        own = login.sid if login.issuer == self.issuer else None
+        return own is not None and compare_digest(own.encode("utf-8", "replace"), sid.encode("utf-8", "replace"))

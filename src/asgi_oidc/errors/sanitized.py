@@ -16,7 +16,7 @@ Value = TypeVar("Value")
 
 
 class ForeignError(Exception):
-    """Carries an exception of the server or an outer middleware, which passes through unchanged.
+    """Carries an exception that passes through unchanged: of the server, an outer middleware, or for a wrong call.
 
     Raise it outside the `except` block, in a frame that holds no secret.
     """

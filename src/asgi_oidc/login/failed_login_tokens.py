@@ -7,6 +7,7 @@ from asgi_oidc.login.login_transactions import Transaction, Transactions
 from asgi_oidc.sessions.lifetimes import Limits, is_live
 from asgi_oidc.sessions.repository import SessionRepository
 from asgi_oidc.sessions.revocations import Revocations
+from asgi_oidc.sessions.session import UserId
 from asgi_oidc.tokens.revoke import TokenRevoker
 from asgi_oidc.web.cookies import session_names
 from asgi_oidc.web.request import Request
@@ -35,21 +36,21 @@ class FailedLoginTokens:
         self._now = now
 
     async def revoke(
-        self, refresh_token: str | None, request: Request, transaction: Transaction, *, sub: str | None
+        self, refresh_token: str | None, request: Request, transaction: Transaction, *, user: UserId | None
     ) -> None:
         """Revoke the refresh token of a failed login if no other session may depend on it.
 
         Args:
-            sub: of the user who signed in, None if the ID Token was not accepted.
+            user: who signed in, None if the ID Token was not accepted.
         """
         try:
-            is_shared = await self._may_be_shared(request, transaction, sub)
+            is_shared = await self._may_be_shared(request, transaction, user)
         except StoreUnavailable:
             is_shared = True
         if not is_shared:
             await self._revoker.revoke(refresh_token)
 
-    async def _may_be_shared(self, request: Request, transaction: Transaction, sub: str | None) -> bool:
+    async def _may_be_shared(self, request: Request, transaction: Transaction, user: UserId | None) -> bool:
         cookies, sessions = request.cookies, self._sessions
         if transaction.form_post:  # a form post from the provider's site does not bring session cookies along
             return True
@@ -61,9 +62,9 @@ class FailedLoginTokens:
             return False
         active = await sessions.open(cookies)
         if active is None:  # it is not in the store any more, or cannot be read with our secrets
-            return sub is None or await sessions.may_have_active_session(sub=sub, sid=None)
+            return user is None or await sessions.may_have_active_session(user, sid=None)
         session = active.session
-        if sub is not None and sub != session.login.sub:
+        if user is not None and user != session.login.user_id:
             return False
         if is_live(session, self._limits, now=self._now()) and self._revocations.effective_at(session.login) is None:
             return True

@@ -13,12 +13,11 @@ from asgi_oidc.login.stale_cookies import StaleCookies
 from asgi_oidc.protocol.id_token import FIRST
 from asgi_oidc.protocol.token_endpoint import TokenAnswer
 from asgi_oidc.sessions.authentication import Authenticator
-from asgi_oidc.sessions.digests import digest
 from asgi_oidc.sessions.lifetimes import REPLACED_GRACE, refresh_due_at
 from asgi_oidc.sessions.repository import SessionRepository
 from asgi_oidc.sessions.revocation_feed import RevocationFeed
 from asgi_oidc.sessions.revocations import Moment, Revocations
-from asgi_oidc.sessions.session import Login, Session, Tokens, earliest, write_claims
+from asgi_oidc.sessions.session import Login, Session, Tokens, UserId, earliest, write_claims
 from asgi_oidc.web.request import Request
 
 Claims = Mapping[str, Any]
@@ -96,17 +95,18 @@ class LoginFinisher:
         """
         sid, expires_in, now = id_token_claims.get("sid"), answer.expires_in, self._now()
         sid = sid if isinstance(sid, str) else None
+        user = UserId(id_token_claims["iss"], id_token_claims["sub"])
         login = Login(
             id=start.session_id,
-            issuer=id_token_claims["iss"],
-            sub=id_token_claims["sub"],
+            issuer=user.issuer,
+            sub=user.sub,
             sid=sid,
             first={name: id_token_claims[name] for name in FIRST if name in id_token_claims},
             set_by_on_login=sorted(
                 name for name in claims.keys() | admitted.keys() if claims.get(name) != admitted.get(name)
             ),
             created_at=now,
-            began=self._revocations.session_start(start.moment, sub=id_token_claims["sub"], sid=sid),
+            began=self._revocations.session_start(start.moment, user, sid=sid),
         )
         tokens = Tokens(
             written_claims=write_claims(dict(admitted)),
@@ -186,16 +186,18 @@ class LoginFinisher:
         interrupt requests of another tab. The new session contains its id, so that a sign-out ends both.
         """
         active, before = await self._authenticator.find_even_if_over(request), transaction.before
+        user = new.login.user_id
         self._stale_cookies.expect_login(request)
         found: list[Replaced] = []
         if active is None:
             await self._sessions.end_unreadable(request.cookies)
         elif self._authenticator.may_sign_out(active.session):
             old = active.session.login
-            grace, other = (REPLACED_GRACE, None) if old.sub == new.login.sub else (0, old)
+            grace, other = (REPLACED_GRACE, None) if old.user_id == user else (0, old)
             found = [Replaced(name, grace, other) for name in (old.id, *old.replaced)]
         if before is not None and before.session not in [old.session_id for old in found]:
-            found.append(Replaced(before.session, REPLACED_GRACE if before.sub == digest(new.login.sub) else 0))
+            grace = REPLACED_GRACE if self._transactions.was_of(before, user) else 0
+            found.append(Replaced(before.session, grace))
         return found
 
     def _now(self) -> int:

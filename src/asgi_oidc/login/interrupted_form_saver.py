@@ -13,7 +13,6 @@ from asgi_oidc.login.interrupted_forms import (
 )
 from asgi_oidc.request_body import read_form_body
 from asgi_oidc.sessions.authentication import Authenticator
-from asgi_oidc.sessions.digests import digest
 from asgi_oidc.web.asgi_types import Receive
 from asgi_oidc.web.request import Request, read_form
 from asgi_oidc.web.return_to import ReturnPaths
@@ -66,7 +65,7 @@ class InterruptedFormSaver:
             target=target,
             page=self._return_paths.check_page(request.page_url),
             pairs=pairs,
-            sub=None if before is None else digest(before.session.login.sub),
+            user=None if before is None else self._forms.user_digests.of(before.session.login.user_id),
             created_at=self._now(),
             id=secrets.token_urlsafe(FORM_ID_BYTES),
         )
@@ -77,4 +76,4 @@ class InterruptedFormSaver:
     def remember_page(self, page: str | None) -> str:
         """Return the page of a form that is not kept, sealed, so that the user can return to it after the login."""
         page = page if page is not None and len(page) <= MAX_PAGE_LENGTH else None
-        return self._forms.seal(InterruptedForm(target="", page=page, pairs=[], sub=None, created_at=self._now()))
+        return self._forms.seal(InterruptedForm(target="", page=page, pairs=[], user=None, created_at=self._now()))

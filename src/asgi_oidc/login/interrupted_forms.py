@@ -8,7 +8,9 @@ from dataclasses import dataclass
 
 import msgspec
 
+from asgi_oidc.sessions.digests import UserDigests
 from asgi_oidc.sessions.sealing import Sealer
+from asgi_oidc.sessions.session import UserId
 from asgi_oidc.web.cookies import CookieStyle
 
 _CLAIM = "claim"  # the name that form claims are sealed for
@@ -25,7 +27,7 @@ class InterruptedForm(msgspec.Struct, frozen=True, array_like=True, kw_only=True
         target: path and query on our own site that it was sent to, checked.
         page: path of the page that contains the form, checked; None if it is not known.
         pairs: names and values, in order.
-        sub: digest of the user whose session was over; None if there was no session.
+        user: digest of the user whose session was over; None if there was no session.
         created_at: seconds since the epoch.
         id: random id, by which the login that the form starts refers to it.
     """
@@ -33,7 +35,7 @@ class InterruptedForm(msgspec.Struct, frozen=True, array_like=True, kw_only=True
     target: str
     page: str | None
     pairs: list[tuple[str, str]]
-    sub: str | None
+    user: str | None
     created_at: int
     id: str = ""
 
@@ -70,6 +72,7 @@ class InterruptedForms:
     sealer: Sealer
     style: CookieStyle
     stem: str
+    user_digests: UserDigests
 
     def seal(self, form: InterruptedForm) -> str:
         """Seal a form."""
@@ -102,17 +105,20 @@ class InterruptedForms:
         except (ValueError, RecursionError):
             return None
 
-    def delete_others(self, cookies: Mapping[str, str], *, sub: str, form: str | None, now: int) -> list[bytes]:
+    def is_of(self, form: InterruptedForm, user: UserId) -> bool:
+        """Return whether a user submitted the form, with a session that was over."""
+        return form.user == self.user_digests.of(user)
+
+    def delete_others(self, cookies: Mapping[str, str], *, user: UserId, form: str | None, now: int) -> list[bytes]:
         """Delete the form when a user signs in, unless it is this user's.
 
         A form that was submitted without a user is theirs only if it started the login.
 
         Args:
-            sub: digest of the user.
             form: id of the form that started the login, None for any other login.
         """
         form_in_cookie = self.find(cookies, now=now) if self._name in cookies else None
-        is_own = form_in_cookie is not None and (form_in_cookie.sub == sub or form_in_cookie.id == form)
+        is_own = form_in_cookie is not None and (self.is_of(form_in_cookie, user) or form_in_cookie.id == form)
         return [] if is_own else self.delete(cookies)
 
     def delete_sent(self, cookies: Mapping[str, str], *, target: str, now: int) -> list[bytes]:

@@ -7,8 +7,9 @@ from hmac import compare_digest
 import msgspec
 
 from asgi_oidc.sessions.cookie_packing import pack, unpack
-from asgi_oidc.sessions.digests import digest, short_digest
+from asgi_oidc.sessions.digests import UserDigests, digest, short_digest
 from asgi_oidc.sessions.sealing import Sealer
+from asgi_oidc.sessions.session import Login, UserId
 from asgi_oidc.web.cookies import CookieStyle, SameSite
 
 LOGIN_LIFETIME = 600  # seconds that a user has to sign in
@@ -27,11 +28,11 @@ class Before(msgspec.Struct, frozen=True, array_like=True):
 
     Attributes:
         session: id of the session.
-        sub: a digest of the `sub`: a cookie has little room, and a `sub` may be long.
+        user: digest of its user.
     """
 
     session: str
-    sub: str
+    user: str
 
     def __repr__(self) -> str:
         return "Before(...)"
@@ -85,6 +86,15 @@ class Transactions:
     style: CookieStyle
     stem: str
     same_site: SameSite
+    user_digests: UserDigests
+
+    def before(self, login: Login) -> Before:
+        """Return what a new login has to remember of the session that the browser has."""
+        return Before(login.id, self.user_digests.of(login.user_id))
+
+    def was_of(self, before: Before, user: UserId) -> bool:
+        """Return whether the session that the browser had was this user's."""
+        return before.user == self.user_digests.of(user)
 
     def write(
         self,

@@ -12,7 +12,7 @@ from asgi_oidc.errors import LoginLoop
 from asgi_oidc.login.cookie_budget import CookieBudget
 from asgi_oidc.login.interrupted_forms import InterruptedForms
 from asgi_oidc.login.login_loops import MAX_LOGINS_IN_A_ROW, LoginLoops
-from asgi_oidc.login.login_transactions import RESTARTED, Before, Transaction, Transactions
+from asgi_oidc.login.login_transactions import RESTARTED, Transaction, Transactions
 from asgi_oidc.login.stale_cookies import StaleCookies
 from asgi_oidc.protocol.authorization_endpoint import Proofs, account_prompt, authorization_url
 from asgi_oidc.protocol.client_registration import Client
@@ -21,7 +21,6 @@ from asgi_oidc.protocol.step_up import ANOTHER_ACCOUNT, ANY_LOGIN, Authenticatio
 from asgi_oidc.provider.connection import ProviderConnection
 from asgi_oidc.safe_urls import host_name, is_address, is_loopback
 from asgi_oidc.sessions.authentication import Authenticator
-from asgi_oidc.sessions.digests import digest
 from asgi_oidc.sessions.repository import ActiveSession, SessionRepository
 from asgi_oidc.web.request import Request
 from asgi_oidc.web.response import Response, redirect
@@ -143,7 +142,7 @@ class LoginStarter:
             max_age=authentication.max_age,
             acr_values=list(authentication.acr_values),
             created_at=now,
-            before=None if active is None else Before(active.session.id, digest(active.session.login.sub)),
+            before=None if active is None else self._transactions.before(active.session.login),
             login_count=None if is_wanted and active is not None else self._count_login(request, active, now=now),
             session_id=secrets.token_urlsafe(RANDOM_BYTES),
             is_from_elsewhere=request.is_from_elsewhere(options.origin),

@@ -45,7 +45,7 @@ class SignOut:
         self._background = background
         self._clock = clock
 
-    async def everywhere(self, *, sub: str | None, sid: str | None) -> int:
+    async def everywhere(self, *, issuer: str, sub: str | None, sid: str | None) -> int:
         """End all sessions of a user, of a session at the provider, or of both, and their logins in progress.
 
         Returns:
@@ -56,11 +56,11 @@ class SignOut:
         """
         await self._feed.catch_up()
         # The revocation comes first: a login in progress writes its session, and checks for revocations after that.
-        revocations = self._revocations.sign_out(sub=sub, sid=sid, now=self._clock())
+        revocations = self._revocations.sign_out(issuer=issuer, sub=sub, sid=sid, now=self._clock())
         try:
             await self._feed.write(revocations)
         finally:  # a store that is full refuses the write, but deletions make room
-            count = await self._sessions.end_all(sub=sub, sid=sid)
+            count = await self._sessions.end_all(issuer=issuer, sub=sub, sid=sid)
         return count
 
     async def sign_out(self, session: Session) -> str | None:
@@ -88,7 +88,7 @@ class SignOut:
         await self._sessions.end(session)
         if is_replaced and login.sid is not None:
             # Another tab has signed in meanwhile, in the same session at the provider; that session ends as well.
-            await self.everywhere(sub=login.sub, sid=login.sid)
+            await self.everywhere(issuer=login.issuer, sub=login.sub, sid=login.sid)
 
     async def _end_at_provider(self, session: Session) -> str | None:
         """Revoke the refresh token, and at the same time look up where to sign out at the provider."""

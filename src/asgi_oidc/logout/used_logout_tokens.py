@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from asgi_oidc.protocol.logout_token import Logout
 from asgi_oidc.sessions.store_records import Records
 from asgi_oidc.stores.guarded_store import GuardedStore
 from asgi_oidc.stores.replay_cache import ReplayCache
@@ -26,14 +27,14 @@ class UsedLogoutTokens:
         self._replay_cache = replay_cache
         self._now = now
 
-    async def has(self, jti: str) -> bool:
+    async def has(self, logout: Logout) -> bool:
         """Return whether the token was used; raises `StoreUnavailable` if the store does not answer."""
-        key = self._records.once_key(jti)
+        key = self._records.once_key(logout.jti, issuer=logout.issuer)
         return key in self._replay_cache if self._shared is None else await self._shared.get(key) is not None
 
-    async def add(self, jti: str, *, forget_at: int) -> None:
+    async def add(self, logout: Logout) -> None:
         """Remember that the token was used, until it is refused as expired anyway."""
-        key, lifetime = self._records.once_key(jti), forget_at - self._now()
+        key, lifetime = self._records.once_key(logout.jti, issuer=logout.issuer), logout.forget_at - self._now()
         if self._shared is None:
             self._replay_cache.add(key, now=self._now(), lifetime=lifetime)
         else:

@@ -21,7 +21,7 @@ class Logout:
     """The sessions that a logout token ends: one session, all sessions of a user, or one session of one user.
 
     Attributes:
-        issuer: of the token; with a template, that of one tenant.
+        issuer: of the token; with a template, that of one tenant. The ids mean something only together with it.
         sid: the provider's id of the session; None ends all sessions of `sub`.
         sub: the user; None if only `sid` is given.
         forget_at: seconds since the epoch; from then on the token is too old, so its `jti` need not be remembered.

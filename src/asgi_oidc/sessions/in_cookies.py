@@ -14,7 +14,7 @@ from asgi_oidc.sessions.lifetimes import Limits, expires_at, fresh_period, is_li
 from asgi_oidc.sessions.repository import ENDED, EXPIRED, LOCK_LIFETIME, NOT_OURS, ActiveSession, Change, NoSession
 from asgi_oidc.sessions.revocation_feed import RevocationFeed
 from asgi_oidc.sessions.revocations import AT_ONCE, Revocation, Revocations
-from asgi_oidc.sessions.session import Login, Session, Use, with_use
+from asgi_oidc.sessions.session import Login, Session, Use, UserId, with_use
 from asgi_oidc.sessions.session_cache import SessionCache
 from asgi_oidc.sessions.session_cookies import SessionCookies, too_large
 from asgi_oidc.sessions.undelivered_tokens import UndeliveredTokens
@@ -201,10 +201,10 @@ class CookieSessions:
     async def revoke_older_tokens(self, session: Session) -> None:
         """Revoke the tokens in all processes that share a feed: older cookies may have been copied."""
         login, now = session.login, self._now()
-        if self._revocations.least_generation(login) or not self._revocations.is_at_limit(login.sub):
+        if self._revocations.least_generation(login) or not self._revocations.is_at_limit(login.user_id):
             revocations = self._revocations.revoke_older_tokens(session, now=now)
         else:
-            revocations = self._revocations.sign_out(sub=login.sub, sid=None, now=now, until=login.began)
+            revocations = self._sign_out(login.user_id, until=login.began)
         await self._feed.write_soon(revocations)
 
     async def end(self, session: Session) -> None:
@@ -214,16 +214,16 @@ class CookieSessions:
         login = session.login
         await self._feed.write(self._end((login.id, *login.replaced), of=login))
 
-    async def end_all(self, *, sub: str | None, sid: str | None) -> int:
+    async def end_all(self, *, issuer: str, sub: str | None, sid: str | None) -> int:
         """Return 0: cookies cannot be deleted remotely; the revocation makes them invalid on the next request."""
         return 0
 
-    async def is_sid_of_another_user(self, sid: str, sub: str) -> bool:
+    async def is_sid_of_another_user(self, sid: str, user: UserId) -> bool:
         """Look at the logins of this process; a `sid` that several users had identifies none of them."""
-        users = self._revocations.users_of(sid)
-        return len(users) == 1 and sub not in users
+        users = self._revocations.users_of(sid, issuer=user.issuer)
+        return len(users) == 1 and user not in users
 
-    async def may_have_active_session(self, *, sub: str, sid: str | None) -> bool:
+    async def may_have_active_session(self, user: UserId, *, sid: str | None) -> bool:
         """Return True: only the browsers know."""
         return True
 
@@ -234,11 +234,11 @@ class CookieSessions:
         self, session_id: str, *, grace: int, successor: Login, other: Login | None = None
     ) -> None:
         """Revoke the session, from the end of the grace on."""
-        user, until = (successor.sub, successor.began - 1) if other is None else (other.sub, other.began)
+        user, until = (successor.user_id, successor.began - 1) if other is None else (other.user_id, other.began)
         if not self._revocations.is_at_limit(user):
             revocations = self._revocations.end(session_id, user=user, now=self._now(), grace=grace)
         elif grace or other is not None:
-            revocations = self._revocations.sign_out(sub=user, sid=None, now=self._now(), until=until)
+            revocations = self._sign_out(user, until=until)
         else:  # a revocation for the successor's user would not end the session, whose user is not known
             detail = "this user has replaced too many sessions of other users"
             raise LoginLoop("login_loop_signed_in", detail, status=403)
@@ -264,12 +264,14 @@ class CookieSessions:
             del self._locks[session.id]
 
     def _end(self, names: Sequence[str], *, of: Login) -> list[Revocation]:
-        if self._revocations.is_at_limit(of.sub):
-            # One revocation for all sessions that the user began until then, in other browsers too.
-            return self._revocations.sign_out(sub=of.sub, sid=None, now=self._now(), until=of.began)
-        return [
-            revocation for name in names for revocation in self._revocations.end(name, user=of.sub, now=self._now())
-        ]
+        user, now = of.user_id, self._now()
+        if self._revocations.is_at_limit(user):
+            return self._sign_out(user, until=of.began)
+        return [revocation for name in names for revocation in self._revocations.end(name, user=user, now=now)]
+
+    def _sign_out(self, user: UserId, *, until: int) -> list[Revocation]:
+        """Make one revocation for all sessions that the user began until then, in other browsers too."""
+        return self._revocations.sign_out(issuer=user.issuer, sub=user.sub, sid=None, now=self._now(), until=until)
 
     def _touch(self, session_id: str, now: int) -> None:
         self._last_uses.pop(session_id, None)

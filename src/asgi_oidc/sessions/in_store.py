@@ -11,7 +11,7 @@ from asgi_oidc.sessions.lifetimes import Limits, expires_at, is_live, is_use_due
 from asgi_oidc.sessions.repository import GONE, LOCK_LIFETIME, NOT_OURS, UNREADABLE, ActiveSession, Change, NoSession
 from asgi_oidc.sessions.revocation_feed import RevocationFeed, try_to_write
 from asgi_oidc.sessions.revocations import Revocations
-from asgi_oidc.sessions.session import Login, Session, Tokens, ending_at, with_new_tokens
+from asgi_oidc.sessions.session import Login, Session, Tokens, UserId, ending_at, with_new_tokens
 from asgi_oidc.sessions.session_cache import SessionCache
 from asgi_oidc.sessions.session_cookies import SessionCookies
 from asgi_oidc.sessions.store_records import Records, is_session_id
@@ -42,10 +42,8 @@ class StoredSessions:
         revocations: Revocations,
         feed: RevocationFeed,
         *,
-        issuer: str,
         now: Callable[[], int],
     ) -> None:
-        self._issuer = issuer
         self._store = store
         self._records = records
         self._session_cookies = session_cookies
@@ -148,53 +146,54 @@ class StoredSessions:
     async def revoke_older_tokens(self, session: Session) -> None:
         """Revoke the tokens for open websockets and responses; new requests read the record anyway."""
         login, now = session.login, self._now()
-        if self._revocations.least_generation(login) or not self._revocations.is_at_limit(login.sub):
+        if self._revocations.least_generation(login) or not self._revocations.is_at_limit(login.user_id):
             await self._feed.write_soon(self._revocations.revoke_older_tokens(session, now=now))
             return
         # At the limit, one revocation ends all sessions of the user: open connections must not keep the old rights.
         self._unsaved.drop(session.id)
-        await self._feed.write_soon(self._revocations.sign_out(sub=login.sub, sid=None, now=now))
+        revocations = self._revocations.sign_out(issuer=login.issuer, sub=login.sub, sid=None, now=now)
+        await self._feed.write_soon(revocations)
         try:
-            await self.end_all(sub=login.sub, sid=None)
+            await self.end_all(issuer=login.issuer, sub=login.sub, sid=None)
         except StoreUnavailable as error:  # the session is revoked here, and the feed tells the other processes
             events.log(events.STORE_FAILED, code=error.code, detail=error.detail)
 
     async def end(self, session: Session) -> None:
         """Delete the record: a late request cannot write it again."""
-        sub, names = session.login.sub, (session.id, *session.login.replaced)
-        is_at_limit = self._revocations.is_at_limit(sub)
+        user, names, now = session.login.user_id, (session.id, *session.login.replaced), self._now()
+        is_at_limit = self._revocations.is_at_limit(user)
         # First, so that the sessions are over in this process even if the store is down.
         revocations = (
-            self._revocations.sign_out(sub=sub, sid=None, now=self._now())
+            self._revocations.sign_out(issuer=user.issuer, sub=user.sub, sid=None, now=now)
             if is_at_limit
-            else [revocation for name in names for revocation in self._revocations.end(name, user=sub, now=self._now())]
+            else [revocation for name in names for revocation in self._revocations.end(name, user=user, now=now)]
         )
         for name in names:
             self._unsaved.drop(name)
         for name in names:
             await self._store.remove(self._records.key(self._records.handle(name)))
         if is_at_limit:  # the one revocation is forgotten after a while, so all records have to be deleted
-            await self.end_all(sub=sub, sid=None)
+            await self.end_all(issuer=user.issuer, sub=user.sub, sid=None)
         await try_to_write(self._feed, revocations)
         for index in self._indexes(session):
             await self._unlink(index, self._records.handle(session.id))
 
-    async def end_all(self, *, sub: str | None, sid: str | None) -> int:
+    async def end_all(self, *, issuer: str, sub: str | None, sid: str | None) -> int:
         """Delete the records that are listed in the indexes of the user and of the `sid`."""
-        handles = await self._handles(sub=sub, sid=sid)
+        handles = await self._handles(issuer, sub=sub, sid=sid)
         if sub is not None and sid is not None:  # sessions without a `sid` may belong to it as well
-            handles += await self._linked("lone", sub)
+            handles += await self._linked("lone", issuer, sub)
         return sum([await self._store.remove(self._records.key(handle)) for handle in handles])
 
-    async def is_sid_of_another_user(self, sid: str, sub: str) -> bool:
+    async def is_sid_of_another_user(self, sid: str, user: UserId) -> bool:
         """Look for records of that `sid`, and whether any of them is of this user."""
-        if await self._handles(sub=sub, sid=sid):
+        if await self._handles(user.issuer, sub=user.sub, sid=sid):
             return False
-        return await self._has_record(await self._handles(sub=None, sid=sid))
+        return await self._has_record(await self._handles(user.issuer, sub=None, sid=sid))
 
-    async def may_have_active_session(self, *, sub: str, sid: str | None) -> bool:
+    async def may_have_active_session(self, user: UserId, *, sid: str | None) -> bool:
         """Look for records of the user."""
-        return await self._has_record(await self._handles(sub=sub, sid=sid))
+        return await self._has_record(await self._handles(user.issuer, sub=user.sub, sid=sid))
 
     async def _has_record(self, handles: Iterable[str]) -> bool:
         for handle in handles:
@@ -202,14 +201,15 @@ class StoredSessions:
                 return True
         return False
 
-    async def _handles(self, *, sub: str | None, sid: str | None) -> list[str]:
+    async def _handles(self, issuer: str, *, sub: str | None, sid: str | None) -> list[str]:
         """Return the handles of the sessions of a user, of a session at the provider, or of both."""
-        found = [await self._linked(kind, name) for kind, name in (("sub", sub), ("sid", sid)) if name is not None]
+        names = [(kind, name) for kind, name in (("sub", sub), ("sid", sid)) if name is not None]
+        found = [await self._linked(kind, issuer, name) for kind, name in names]
         return [handle for handle in found[0] if all(handle in others for others in found[1:])]
 
-    async def _linked(self, kind: str, name: str) -> list[str]:
+    async def _linked(self, kind: str, issuer: str, name: str) -> list[str]:
         # Sessions from before a change of the secret are in another index.
-        indexes = self._records.index_keys(kind, self._issuer, name)
+        indexes = self._records.index_keys(kind, issuer, name)
         return list(dict.fromkeys([handle for index in indexes for handle in await self._store.linked(index)]))
 
     async def _unlink(self, index: str, handle: str) -> None:
@@ -231,7 +231,7 @@ class StoredSessions:
         self, session_id: str, *, grace: int, successor: Login, other: Login | None = None
     ) -> None:
         """Write an earlier end into the record, or delete it."""
-        user = (other or successor).sub
+        user = (other or successor).user_id
         if not self._revocations.is_at_limit(user):  # only for requests under way: others read the record
             self._revocations.end(session_id, user=user, now=self._now(), grace=grace)
         key = self._records.key(self._records.handle(session_id))

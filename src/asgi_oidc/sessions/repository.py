@@ -5,7 +5,7 @@ from typing import Protocol
 
 import msgspec
 
-from asgi_oidc.sessions.session import Login, Session
+from asgi_oidc.sessions.session import Login, Session, UserId
 from asgi_oidc.web.cookies import Cookies
 
 LOCK_LIFETIME = 20  # seconds; longer than a refresh may take, so that a session is never refreshed twice at once
@@ -128,16 +128,16 @@ class SessionRepository(Protocol):
     async def end(self, session: Session) -> None:
         """End a session for good, and those that it replaced."""
 
-    async def end_all(self, *, sub: str | None, sid: str | None) -> int:
+    async def end_all(self, *, issuer: str, sub: str | None, sid: str | None) -> int:
         """Delete all sessions of a user, of a session at the provider, or of both; return how many were found.
 
         The caller has revoked them before.
         """
 
-    async def is_sid_of_another_user(self, sid: str, sub: str) -> bool:
-        """Return whether a `sid` is known to belong to another user, and not to this one."""
+    async def is_sid_of_another_user(self, sid: str, user: UserId) -> bool:
+        """Return whether a `sid` of the user's issuer is known to belong to another user, and not to this one."""
 
-    async def may_have_active_session(self, *, sub: str, sid: str | None) -> bool:
+    async def may_have_active_session(self, user: UserId, *, sid: str | None) -> bool:
         """Return whether a user may have a valid session here, of one session at the provider if `sid` is set."""
 
     async def end_unreadable(self, cookies: Mapping[str, str]) -> None:

@@ -7,10 +7,10 @@ not bring older copies of a session back.
 """
 
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Collection, Iterator
-from typing import NamedTuple
+from collections.abc import Collection, Iterator
+from typing import NamedTuple, Protocol
 
-from asgi_oidc.sessions.session import Login, Session
+from asgi_oidc.sessions.session import Login, Session, UserId
 
 MAX_REVOCATIONS = 200_000  # 50 to 130 MB; each takes a login by a user, or a logout call by the provider
 MAX_PER_USER = 1000  # revocations that one user causes here; after that, a single one ends all sessions of the user
@@ -24,12 +24,20 @@ LONG_AGO = 0  # seconds since the epoch: the session ended, but the time is not 
 # Seconds since the epoch: over at any time. The second one is for sessions that were replaced, without any grace.
 AT_ONCE, REPLACED = 0, 1
 
-NamingScheme = Callable[[str, str], tuple[str, ...]]
-"""Returns the names of a revocation, for its kind and a value.
 
-Kinds: `id` (a session), `sub` (a user), `sid` (a session at the provider), `both` (one user in one session at the
-provider), `lone` (the sessions of a user that have no `sid`), and `tokens` (not a session, but its older tokens).
-"""
+class NamingScheme(Protocol):
+    """Returns the names of a revocation, for its kind and a value.
+
+    Kinds: `id` (a session), `tokens` (not a session, but its older tokens), `sub` (a user), `sid` (a session at the
+    provider), `both` (one user in one session at the provider), and `lone` (the sessions of a user that have no `sid`).
+    """
+
+    def __call__(self, kind: str, value: str, *, issuer: str | None = None) -> tuple[str, ...]:
+        """Return the names.
+
+        Args:
+            issuer: of the user, or of the session at the provider; None for `id` and `tokens`: ids are unique.
+        """
 
 
 class Moment(NamedTuple):
@@ -67,14 +75,14 @@ class _Entry(NamedTuple):
         version: `Revocations.version` once it was added.
         forget_at: seconds since the epoch.
         was_replaced: whether any revocation of this name came from a replacement by a new session.
-        user: the `sub` that it counts against, see `Revocations.is_at_limit`.
+        user: whom it counts against, see `Revocations.is_at_limit`.
     """
 
     revocation: Revocation
     version: int
     forget_at: float
     was_replaced: bool
-    user: str | None
+    user: UserId | None
 
 
 class _Names(NamedTuple):
@@ -123,43 +131,43 @@ class Revocations:
         self._max_revocations = max_revocations
         self._max_per_user = max_per_user
         self._is_shared = is_shared
-        self._count_by_user: Counter[str] = Counter()  # revocations that each user has caused
-        self._users_by_sid: OrderedDict[str, tuple[str, ...]] = OrderedDict()
+        self._count_by_user: Counter[UserId] = Counter()  # revocations that each user has caused
+        self._users_by_sid: OrderedDict[tuple[str, str], tuple[UserId, ...]] = OrderedDict()  # by issuer and `sid`
         self._unpublished: set[str] = set()  # names of revocations that other processes may not know yet
         self._entries: OrderedDict[str, _Entry] = OrderedDict()
-        self._names_by_login: dict[tuple[str, str, str | None], _Names] = {}
+        self._names_by_login: dict[tuple[str, str, str, str | None], _Names] = {}
         self.version = 0
         self._latest_time = 0  # logical milliseconds, of all revocations and logins here: the clock may be set back
         self._all_ended_until = -1  # seconds since the epoch; sessions that were created until then are over
 
-    def remember_user(self, *, sub: str, sid: object) -> None:
+    def remember_user(self, user: UserId, *, sid: object) -> None:
         """Remember which user a `sid` belongs to: a logout token may contain only the `sid`."""
         if not isinstance(sid, str) or len(sid) > MAX_NAME_LENGTH:  # no logout token can contain it
             return
-        users = self._users_by_sid.pop(sid, ())
-        self._users_by_sid[sid] = users if sub in users else (*users, sub)[:MAX_USERS_PER_SID]
+        users = self._users_by_sid.pop((user.issuer, sid), ())
+        self._users_by_sid[user.issuer, sid] = users if user in users else (*users, user)[:MAX_USERS_PER_SID]
         if len(self._users_by_sid) > MAX_SIDS:
             self._users_by_sid.popitem(last=False)
 
-    def users_of(self, sid: str) -> Collection[str]:
-        """Return the users that have signed in with a `sid`."""
-        return self._users_by_sid.get(sid, ())
+    def users_of(self, sid: str, *, issuer: str) -> Collection[UserId]:
+        """Return the users that have signed in with a `sid` of an issuer."""
+        return self._users_by_sid.get((issuer, sid), ())
 
-    def is_at_limit(self, sub: str) -> bool:
+    def is_at_limit(self, user: UserId) -> bool:
         """Return whether a user has caused so many revocations that the next must end all sessions of that user."""
-        return self._count_by_user[sub] >= self._max_per_user
+        return self._count_by_user[user] >= self._max_per_user
 
     def moment(self, *, now: float) -> Moment:
         """Return when a login starts; to be called before any call to the provider."""
         return Moment(int(now * 1000), self.version)
 
-    def session_start(self, moment: Moment, *, sub: str, sid: str | None) -> int:
+    def session_start(self, moment: Moment, user: UserId, *, sid: str | None) -> int:
         """Return when a session begins, in logical milliseconds.
 
         That is after all revocations that were known when the login started, and before all that came since: a user
         who is signed out during the login must not be signed in by it.
         """
-        found = (self._entries.get(name) for name in self._names_of_user(sub, sid))
+        found = (self._entries.get(name) for name in self._names_of_user(user, sid))
         before = [
             entry.revocation.covers_until + 1
             for entry in found
@@ -232,7 +240,7 @@ class Revocations:
         revocations = [
             Revocation(name, generation, AT_ONCE, int(now)) for name in self._names_for("tokens", session.id)
         ]
-        return [self._add(revocation, now=now, user=session.login.sub) for revocation in revocations]
+        return [self._add(revocation, now=now, user=session.login.user_id) for revocation in revocations]
 
     def is_ended(self, session_id: str) -> bool:
         """Return whether the session with this id has ended for good, as opposed to being replaced by a new login."""
@@ -245,13 +253,13 @@ class Revocations:
         return any(entry is not None and entry.was_replaced for entry in found)
 
     def end(
-        self, name: str, *, now: float, user: str | None = None, kind: str = "id", grace: int | None = None
+        self, name: str, *, now: float, user: UserId | None = None, kind: str = "id", grace: int | None = None
     ) -> list[Revocation]:
         """End one session; if it was to end earlier anyway, that stays.
 
         Args:
             name: its id, or another name of this `kind`.
-            user: the `sub` that the revocation counts against, see `is_at_limit`; None if no user causes it.
+            user: whom the revocation counts against, see `is_at_limit`; None if no user causes it.
             grace: seconds for which a replaced session stays valid. None for a session that ends for good: it is over
                 at any time, even if the clock is set back.
         """
@@ -260,7 +268,9 @@ class Revocations:
         self._unpublished.update(revocation.name for revocation in revocations if self._is_shared)
         return [self._add(revocation, now=now, user=user) for revocation in revocations]
 
-    def sign_out(self, *, sub: str | None, sid: str | None, now: float, until: int | None = None) -> list[Revocation]:
+    def sign_out(
+        self, *, issuer: str, sub: str | None, sid: str | None, now: float, until: int | None = None
+    ) -> list[Revocation]:
         """End all sessions of a user, of a session at the provider, or of a user in a session at the provider.
 
         If the user is at the limit of revocations, all sessions of the user end, whatever the `sid`.
@@ -276,8 +286,8 @@ class Revocations:
         covers_until = max(int(now * 1000) + SKEW, self._latest_time + 1) if until is None else until
         published_until = covers_until if until is not None else max(covers_until, int(now * 1000) + self._skew)
         revocations: list[Revocation] = []
-        for kind, value, user in self._targets_of(sub, sid):
-            for name in self._names_for(kind, value):
+        for kind, value, user in self._targets_of(issuer, sub, sid):
+            for name in self._names_for(kind, value, issuer=issuer):
                 self._add(Revocation(name, covers_until, AT_ONCE, int(now)), now=now, user=user)
                 revocations.append(Revocation(name, published_until, AT_ONCE, int(now)))
         self._unpublished.update(revocation.name for revocation in revocations if self._is_shared)
@@ -291,7 +301,7 @@ class Revocations:
         """Add a revocation of another process; it is merged with one of the same name, see `merged`."""
         return self._add(revocation, now=now, user=None)
 
-    def _add(self, revocation: Revocation, *, now: float, user: str | None) -> Revocation:
+    def _add(self, revocation: Revocation, *, now: float, user: UserId | None) -> Revocation:
         forget_at = revocation.made_at + self._lifetime
         if forget_at <= now:
             return revocation
@@ -313,23 +323,24 @@ class Revocations:
 
     def _names_of(self, login: Login) -> _Names:
         # Cached, as names may be keyed hashes and every request needs them.
-        key = (login.id, login.sub, login.sid)
+        key = (login.id, login.issuer, login.sub, login.sid)
         names = self._names_by_login.get(key)
         if names is None:
-            session = (*self._names_for("id", login.id), *self._names_of_user(login.sub, login.sid))
+            session = (*self._names_for("id", login.id), *self._names_of_user(login.user_id, login.sid))
             names = _Names(session, self._names_for("tokens", login.id))
             self._names_by_login[key] = names
             if len(self._names_by_login) > MAX_LOGINS:
                 del self._names_by_login[next(iter(self._names_by_login))]
         return names
 
-    def _names_of_user(self, sub: str, sid: str | None) -> Iterator[str]:
-        yield from self._names_for("sub", sub)
+    def _names_of_user(self, user: UserId, sid: str | None) -> Iterator[str]:
+        issuer, sub = user
+        yield from self._names_for("sub", sub, issuer=issuer)
         if sid is None:
-            yield from self._names_for("lone", sub)
+            yield from self._names_for("lone", sub, issuer=issuer)
         else:
-            yield from self._names_for("sid", sid)
-            yield from self._names_for("both", _user_and_sid(sub, sid))
+            yield from self._names_for("sid", sid, issuer=issuer)
+            yield from self._names_for("both", _joined(sub, sid), issuer=issuer)
 
     def _forget(self, *, now: float) -> None:
         # Oldest first. Each call adds one at most, so removing two keeps up.
@@ -349,25 +360,25 @@ class Revocations:
             if not self._count_by_user[entry.user]:
                 del self._count_by_user[entry.user]
 
-    def _targets_of(self, sub: str | None, sid: str | None) -> list[tuple[str, str, str | None]]:
+    def _targets_of(self, issuer: str, sub: str | None, sid: str | None) -> list[tuple[str, str, UserId | None]]:
         """Return what a sign-out has to revoke: kind and value of each name, and the user it counts against.
 
         Revocations of the kinds `sub` and `lone` are not counted: there is one per user.
         """
-        users = [sub] if sub is not None else self._users_by_sid.get(sid or "", ())
+        users = [UserId(issuer, sub)] if sub is not None else self.users_of(sid or "", issuer=issuer)
         if sid is not None and any(self.is_at_limit(user) for user in users):
-            return [("sub", user, None) for user in users]
+            return [("sub", user.sub, None) for user in users]
         if sub is not None and sid is not None:
             # Sessions without a `sid` end as well: they may belong to this session at the provider.
-            return [("both", _user_and_sid(sub, sid), sub), ("lone", sub, None)]
+            return [("both", _joined(sub, sid), UserId(issuer, sub)), ("lone", sub, None)]
         if sub is not None:
             return [("sub", sub, None)]
         return [("sid", sid or "", next(iter(users), None))]
 
 
-def plain_names(kind: str, value: str) -> tuple[str, ...]:
+def plain_names(kind: str, value: str, *, issuer: str | None = None) -> tuple[str, ...]:
     """Name revocations that stay in this process: they need no hashing."""
-    return (f"{kind} {value}",)
+    return (f"{kind} {value if issuer is None else _joined(issuer, value)}",)
 
 
 def merged(new: Revocation, old: Revocation) -> Revocation:
@@ -376,5 +387,6 @@ def merged(new: Revocation, old: Revocation) -> Revocation:
     return Revocation(new.name, covers_until, effective_at, max(new.made_at, old.made_at))
 
 
-def _user_and_sid(sub: str, sid: str) -> str:
-    return f"{len(sub)} {sub} {sid}"
+def _joined(first: str, second: str) -> str:
+    """Join two texts; the length makes sure that no two others give the same result."""
+    return f"{len(first)} {first} {second}"

@@ -1,7 +1,7 @@
 """The values of a session: the login, its tokens and its last use."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -9,6 +9,16 @@ from asgi_oidc.errors import OIDCError
 from asgi_oidc.principal import read_claims
 
 FORMAT = 3  # changes with the fields; a value of another format is not a session
+
+
+class UserId(NamedTuple):
+    """Identifies a user: two issuers may use the same `sub` for different people (OIDC Core §2)."""
+
+    issuer: str
+    sub: str
+
+    def __repr__(self) -> str:
+        return "UserId(...)"
 
 
 class Login(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
@@ -35,6 +45,11 @@ class Login(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     created_at: int
     began: int
     replaced: list[str] = []
+
+    @property
+    def user_id(self) -> UserId:
+        """The user who signed in."""
+        return UserId(self.issuer, self.sub)
 
     def __repr__(self) -> str:
         return f"Login(created_at={self.created_at})"

@@ -53,14 +53,17 @@ class _Keys:
 class Records:
     """Names, seals and opens the records of one middleware."""
 
-    def __init__(self, secrets: Sequence[bytes], *, context: Sequence[str]) -> None:
+    def __init__(self, secrets: Sequence[bytes], *, context: Sequence[str], default_issuer: str | None) -> None:
         """Derive the keys.
 
         Args:
             secrets: the first one seals, all of them open.
             context: issuer, client id and base URL, so that deployments with a common store never share a record.
+            default_issuer: of the only provider: names of revocations and of used logout tokens do not contain it.
+                None if there are several providers.
         """
         self._context = tuple(context)
+        self._default_issuer = default_issuer
         self.tag = base64url(sha256(bound_to(*context)).digest()[:12])
         self._keys = [
             _Keys(
@@ -89,9 +92,9 @@ class Records:
         """Return the store's key that marks a login as used."""
         return f"{self.tag}:login:{base64url(sha256(bound_to('login', state)).digest())}"
 
-    def once_key(self, jti: str) -> str:
-        """Return the store's key that marks a logout token as used."""
-        return f"{self.tag}:jti:{base64url(sha256(bound_to('jti', jti)).digest())}"
+    def once_key(self, jti: str, *, issuer: str) -> str:
+        """Return the store's key that marks a logout token of an issuer as used."""
+        return f"{self.tag}:jti:{base64url(sha256(bound_to('jti', *self._named(issuer), jti)).digest())}"
 
     def index_keys(self, kind: str, issuer: str, name: str) -> list[str]:
         """Return the names of the index of the sessions of one user (`sub`) or of one session at the provider (`sid`).
@@ -102,14 +105,14 @@ class Records:
         data = bound_to(kind, issuer, name, *self._context)
         return [f"{self.tag}:{kind}:{base64url(hmac_digest(keys.index, data, 'sha256'))}" for keys in self._keys]
 
-    def revocation_names(self, kind: str, value: str) -> tuple[str, ...]:
+    def revocation_names(self, kind: str, value: str, *, issuer: str | None = None) -> tuple[str, ...]:
         """Return the names of a revocation, one per secret: processes that read it may have only an old secret.
 
-        A session is named by its handle, which is known even if the id is not.
+        A session is named by its handle, which is known even if the id is not. See `NamingScheme`.
         """
         if kind == "id":
             kind, value = "handle", self.handle(value)
-        data = bound_to(kind, value, *self._context)
+        data = bound_to(kind, *self._named(issuer), value, *self._context)
         return tuple(base64url(hmac_digest(keys.revoked, data, "sha256")[:REVOCATION_NAME]) for keys in self._keys)
 
     def seal(self, session: Session, limits: Limits) -> bytes:
@@ -166,6 +169,10 @@ class Records:
     def is_of_old_secret(self, record: bytes) -> bool:
         """Return whether a readable record was sealed with another secret than the first one."""
         return self._keys_of(record) is not self._keys[0]
+
+    def _named(self, issuer: str | None) -> tuple[str, ...]:
+        """Return the part of a name that tells issuers apart."""
+        return () if issuer in (None, self._default_issuer) else (issuer,)
 
     def _keys_of(self, record: bytes) -> _Keys | None:
         if not record.startswith(MAGIC) or len(record) < HEADER + LENGTH:

@@ -6,9 +6,10 @@ from typing import Any, Protocol
 
 from asgi_oidc import events
 from asgi_oidc.errors import StoreUnavailable
-from asgi_oidc.errors.sanitized import sanitizes_errors
+from asgi_oidc.errors.sanitized import ForeignError, sanitizes_errors
 from asgi_oidc.sessions.revocation_feed import RevocationFeed, try_to_write
 from asgi_oidc.sessions.revocations import Revocations
+from asgi_oidc.sessions.session import UserId
 from asgi_oidc.sessions.store_records import Records
 from asgi_oidc.single_flight import SingleFlight
 from asgi_oidc.stores.guarded_store import GuardedStore
@@ -34,11 +35,15 @@ class SessionInfo:
 class SignOutEverywhere(Protocol):
     """Ends all sessions of a user, and returns how many there were."""
 
-    def __call__(self, *, sub: str | None, sid: str | None) -> Awaitable[int]: ...
+    def __call__(self, *, issuer: str, sub: str | None, sid: str | None) -> Awaitable[int]: ...
 
 
 class UserSessions:
-    """The sessions in a store, by user. All methods raise `StoreUnavailable` if the store does not answer."""
+    """The sessions in a store, by user. All methods raise `StoreUnavailable` if the store does not answer.
+
+    A user is identified by `sub` and `issuer`, exactly as in `user.sub` and `user.issuer`. With a single provider,
+    `issuer` may be left out.
+    """
 
     def __init__(
         self,
@@ -49,7 +54,7 @@ class UserSessions:
         sign_out_everywhere: SignOutEverywhere,
         background: SingleFlight[Any],
         *,
-        issuer: str,
+        issuer: str | None,
         now: Callable[[], int],
     ) -> None:
         self._store = store
@@ -62,45 +67,43 @@ class UserSessions:
         self._now = now
 
     @sanitizes_errors
-    async def of(self, sub: str) -> list[SessionInfo]:
-        """Return the active sessions of a user, the newest first.
-
-        Args:
-            sub: the user's id at the provider, exactly as in `user.sub`.
-        """
-        found = [await self._find(index, handle) for index, handle in await self._linked(sub)]
+    async def of(self, sub: str, *, issuer: str | None = None) -> list[SessionInfo]:
+        """Return the active sessions of a user, the newest first."""
+        linked = await self._linked(self._user(sub, issuer))
+        found = [await self._find(index, handle) for index, handle in linked]
         by_id = {info.id: info for info in found if info}  # a session may be in the lists of two secrets
         return sorted(by_id.values(), key=lambda info: -info.created_at)
 
     @sanitizes_errors
-    async def end(self, sub: str, session_id: str) -> bool:
+    async def end(self, sub: str, session_id: str, *, issuer: str | None = None) -> bool:
         """End one session of a user at once, in all processes; return whether there was one.
 
         Requests that are under way finish with the tokens that they have. The refresh token is not revoked: the record
         can only be opened with the secret id in the browser.
 
         Args:
-            sub: the user's id. A session of another user is not ended, so `session_id` may come from a request.
-            session_id: `SessionInfo.id`.
+            session_id: `SessionInfo.id`. It may come from a request: a session of another user is not ended.
         """
-        indexes = [index for index, handle in await self._linked(sub) if handle == session_id]
+        user = self._user(sub, issuer)
+        indexes = [index for index, handle in await self._linked(user) if handle == session_id]
 
         async def end() -> bool:
-            return any([await self._end(index, session_id, sub=sub) for index in indexes])
+            return any([await self._end(index, session_id, user) for index in indexes])
 
         # Shielded: the app calls this while it serves a request, and the client may disconnect half-way.
         was_there: bool = await self._background.run_shielded(end)
         return was_there
 
     @sanitizes_errors
-    async def end_all(self, sub: str) -> int:
+    async def end_all(self, sub: str, *, issuer: str | None = None) -> int:
         """End all sessions of a user at once, in all processes; return how many there were.
 
         A login of the user that is in progress does not succeed any more.
         """
+        user = self._user(sub, issuer)
 
         async def end_all() -> int:
-            count = await self._sign_out_everywhere(sub=sub, sid=None)
+            count = await self._sign_out_everywhere(issuer=user.issuer, sub=user.sub, sid=None)
             if count:
                 events.log(events.LOGGED_OUT, by="the app", sessions=count)
             return count
@@ -108,19 +111,26 @@ class UserSessions:
         count: int = await self._background.run_shielded(end_all)
         return count
 
-    async def _end(self, index: str, handle: str, *, sub: str) -> bool:
+    def _user(self, sub: str, issuer: str | None) -> UserId:
+        issuer = self._issuer if issuer is None else issuer
+        if issuer is None:
+            reason = "pass issuer=user.issuer: with several providers, a sub alone does not identify a user"
+            raise ForeignError(ValueError(reason))
+        return UserId(issuer, sub)
+
+    async def _end(self, index: str, handle: str, user: UserId) -> bool:
         was_there = await self._store.remove(self._records.key(handle))
         await self._store.unlink(index, handle)
         if was_there:
-            if not self._revocations.is_at_limit(sub):  # the record is gone; the revocation is for requests under way
-                revocations = self._revocations.end(handle, kind="handle", user=sub, now=self._now())
+            if not self._revocations.is_at_limit(user):  # the record is gone; the revocation is for requests under way
+                revocations = self._revocations.end(handle, kind="handle", user=user, now=self._now())
                 await try_to_write(self._feed, revocations)
             events.log(events.LOGGED_OUT, by="the app")
         return was_there
 
-    async def _linked(self, sub: str) -> list[tuple[str, str]]:
+    async def _linked(self, user: UserId) -> list[tuple[str, str]]:
         # Sessions from before a change of the secret are in another index.
-        indexes = self._records.index_keys("sub", self._issuer, sub)
+        indexes = self._records.index_keys("sub", user.issuer, user.sub)
         return [(index, handle) for index in indexes for handle in await self._store.linked(index)]
 
     async def _find(self, index: str, handle: str) -> SessionInfo | None:

@@ -53,6 +53,6 @@ class TokenRevoker:
             # At once: signed out, or replaced by a login of another user. Else replaced by a login of the same user.
             return effective_at not in (AT_ONCE, REPLACED)
         try:
-            return await self._sessions.may_have_active_session(sub=login.sub, sid=login.sid)
+            return await self._sessions.may_have_active_session(login.user_id, sid=login.sid)
         except StoreUnavailable:
             return True

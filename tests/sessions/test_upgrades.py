@@ -1,0 +1,142 @@
+"""Names and sealed values of earlier releases: an update signs nobody out, and brings nobody back."""
+
+import msgspec
+import pytest
+
+from asgi_oidc.login.interrupted_forms import InterruptedForm, InterruptedForms
+from asgi_oidc.login.login_transactions import Before, Transactions
+from asgi_oidc.sessions.digests import UserDigests
+from asgi_oidc.sessions.sealing import Sealer
+from asgi_oidc.sessions.session import Session, decode_login, write_claims
+from asgi_oidc.sessions.store_records import Records
+from asgi_oidc.web.cookies import CookieStyle
+from tests.sessions.test_session import ID, ISSUER, LOGIN, TOKENS, user
+
+# All values below are from a release that knew a single provider, with these settings.
+SECRET = b"1" * 32
+CONTEXT = (ISSUER, "web", "https://app.example.com")
+RECORDS = Records([SECRET], context=CONTEXT, default_issuer=ISSUER)
+SEALER = Sealer([SECRET], context=CONTEXT)
+STYLE, STEM = CookieStyle(secure=True), "oidc-x"
+DIGESTS = UserDigests(ISSUER)
+OLD_LOGIN = msgspec.structs.replace(LOGIN, sid="s1", replaced=["B" * 43])
+OLD_TOKENS = msgspec.structs.replace(TOKENS, written_claims=write_claims({"name": "Alice"}))
+TAG = "UJ9ZK2N3rLJW5THV"
+DIGEST_OF_ALICE = "K9gGyX8OAK8aH8Myj6djqSaXI8jbj6xPk69x2xhtbpA"
+RECORD = (
+    "6f6964632d73657373696f6e2d319937a8a7d7686c0d002c6704d8563bd0da0b3cdb3c3daad94784d2c0c0f79d03548bc3dc"
+    "415a8dba9805282b96ff10702edf4ff015da941ef4f49e1cc8690a1cc91d634d875b6308eb3717080a19a65f4b292b561637"
+    "a646f8025ee2d4ea6ffda2588e0c3b0921f255854def8c1ae7837b6b1efb3fc74f5c7b407b5bcd1b1d86fc3cdace44ebf9f9"
+    "35212446a14ce536983dbcf09727c8d0e17c9fb8cca807a5935c1303e3befa91551f10d191302d3e33b4a2974359ff8d1255"
+    "e6860ee897c6e21194a83499b6c8b43adac93de5de801fbc245528b573ac70394d7f3117ad67f8c60170e3600b171d3be123"
+    "b98cfed3b2818ad51eb3f32f6dee5201fa5552df59fe7521557632861b38be896983603a7adc3e23e70e1f6a011827dc4319"
+    "43e6c1bbfb03564231ea3da3bc9a5438584d46f0b504c716a604f04d208c617d7ab6c299327fde9e2d8b1f2999891e91a5ae"
+    "4524d96bbbb6aa6ee03be32e2fc7513a854364c79a2b5da7cca021692fcffefb"
+)
+LOGIN_COOKIE = (
+    "AWcAaPF5UohvylSTXTeBz2JTGmS54QRLOtj2ekHaLG78lMeqa0uEXuTkrlGTKaT13n6kzJm-21cSfvVXN6K4aioQSYingy-BNw7_"
+    "TUY5ArMmH7I63TirjqzAtaKzG5p1g-r8B1LBSsNCNSRpPmncxqEqMZWvIRU22o27cqDW_-Z5TDvebQOxQuaiD7nJVKdst9vyil8v"
+    "XdX9vhf9VlKRI8E9bos0-ZS9jlz5HCLJ0eigPigLn30MMs5GUOzvxFf_nv-A-MGgfGI4gVjFmTAL0JkjIQ"
+)
+FORM = (
+    "ykHEXiwEM9VfnBwDe7jiRh1duJ_hKd8HR2RDA9nOt8z18uHxTtmfH_6FKuMusjpK5BshIOis9OLQvG3cvRbJFoMsrMBoVkS_YtPq"
+    "JrqPz_t-nzJ2XS39MF5tAU1CNUW85vFVzrztvnXsWwDT3A"
+)
+LOGIN_IN_PROGRESS_NAME = "__Host-oidc-x-login-7mtV7ezhQE1sCoX7QS3EbMnj"
+LOGIN_IN_PROGRESS = (
+    "DIw_GF_u59mn-sFhMcxRne_yw5nugmJT-1jVBIOWBEkd4Cyzun1Yu81h3P31UBZzD0ptf6f4I661PAvTR6hUKlxDwl1QLmV-3GUU"
+    "dQ0GCxwjnCzLDindkbg_O3aNUQxTcRqfSeCCY263k3o03tggH8paDWLx22xqPltPXpiDt-UGc1im7rwIpsvEz6P3GVEIuP4clsMv"
+    "qF7ITeqUvDvVK1Q-8-IkG7IXM1Tl4v5-izPHPgjqsx7DYePz"
+)
+
+
+def test_keys_in_the_store_stay():
+    """Sessions, locks, used logins and used logout tokens are found again."""
+    handle = RECORDS.handle(ID)
+
+    names = [
+        RECORDS.key(handle),
+        RECORDS.lock_key(handle),
+        RECORDS.login_key("a-state"),
+        RECORDS.once_key("a-jti", issuer=ISSUER),
+    ]
+
+    assert names == [
+        f"{TAG}:session:C_j-Py26dv8QwkkA6Y--HBE6VCak3shqSkbfBTr_cR8",
+        f"{TAG}:lock:C_j-Py26dv8QwkkA6Y--HBE6VCak3shqSkbfBTr_cR8",
+        f"{TAG}:login:d96pohsdzF2IAuM6BAJdoJvD8L49U4_o2_uF0QVHvvI",
+        f"{TAG}:jti:nxhbZVV45lQi15RlN-6JinzzTplbgLIEQfgQhcMHXeA",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "index"),
+    [
+        ("sub", "alice", "RKTDyC3T6HphwlrEEWnNA2Y5qVV9LHr9odc26AOQSmU"),
+        ("sid", "s1", "-w1LT3ajdHfM0Bm18qPUE2kSI0gdApVzLz_4oKfNPa8"),
+        ("lone", "alice", "mAUE99IvkB_wtIE4T499B5eWKyPThI_Ba6XRQfSLNVc"),
+    ],
+)
+def test_indexes_in_the_store_stay(kind, name, index):
+    """The sessions of a user can still be listed and ended."""
+    assert RECORDS.index_keys(kind, ISSUER, name) == [f"{TAG}:{kind}:{index}"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "issuer", "name"),
+    [
+        ("id", ID, None, "phuI00FYXtPHQZ8aE_hSXg"),
+        ("handle", RECORDS.handle(ID), None, "phuI00FYXtPHQZ8aE_hSXg"),
+        ("tokens", ID, None, "5iGlU_vRm-Ak8HyoHlXizA"),
+        ("sub", "alice", ISSUER, "PQbjFlEIzRJFQv9zpiRL1w"),
+        ("sid", "s1", ISSUER, "6BSHWQrzavSz9DObKIX9DA"),
+        ("lone", "alice", ISSUER, "zPnaDCQuj_Lx0VRoQrK4kA"),
+        ("both", "5 alice s1", ISSUER, "wdNW5xky2QqpsbugYmtz3g"),
+    ],
+)
+def test_names_of_revocations_stay(kind, value, issuer, name):
+    """Who was signed out before the update stays signed out after it."""
+    assert RECORDS.revocation_names(kind, value, issuer=issuer) == (name,)
+
+
+def test_the_digest_of_a_user_stays():
+    """Forms and logins that were interrupted by the update go on."""
+    assert DIGESTS.of(user("alice")) == DIGEST_OF_ALICE
+
+
+def test_a_stored_session_is_read():
+    """Its provider had no name."""
+    session = RECORDS.open(ID, bytes.fromhex(RECORD))
+
+    assert session == Session(login=OLD_LOGIN, tokens=OLD_TOKENS, seen_at=1000)
+
+
+def test_a_login_in_a_cookie_is_read():
+    """Its provider had no name."""
+    data = SEALER.open("session", "__Host-oidc-x", LOGIN_COOKIE)
+
+    assert data is not None
+    assert decode_login(data) == OLD_LOGIN
+
+
+def test_a_login_in_progress_is_finished():
+    """It knows whose session the browser had."""
+    logins = Transactions(SEALER, STYLE, STEM, "Lax", DIGESTS)
+
+    found = logins.find("a-state", {LOGIN_IN_PROGRESS_NAME: LOGIN_IN_PROGRESS})
+
+    assert found is not None
+    assert found.before == Before(ID, DIGEST_OF_ALICE)
+    assert logins.was_of(found.before, user("alice"))
+
+
+def test_an_interrupted_form_is_offered_to_its_user():
+    """It was submitted before the update."""
+    forms = InterruptedForms(SEALER, STYLE, STEM, DIGESTS)
+
+    form = forms.open(FORM, now=1000)
+
+    assert form == InterruptedForm(
+        target="/save", page="/edit", pairs=[("note", "hello")], user=DIGEST_OF_ALICE, created_at=1000, id="its-id"
+    )
+    assert forms.is_of(form, user("alice"))
