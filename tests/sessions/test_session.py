@@ -80,6 +80,21 @@ def test_tokens_that_an_older_release_wrote_are_read():
     assert decode_tokens(msgspec.json.encode(written)) == TOKENS
 
 
+def test_a_login_that_an_older_release_wrote_is_read():
+    """Its provider had no name."""
+    written = msgspec.json.decode(encode(LOGIN))[:-1]
+
+    assert decode_login(msgspec.json.encode(written)) == LOGIN
+    assert LOGIN.provider == ""
+
+
+def test_the_name_of_the_provider_is_kept():
+    """A refresh has to go where the login went."""
+    login = msgspec.structs.replace(LOGIN, provider="work")
+
+    assert decode_login(encode(login)) == login
+
+
 def test_a_session_of_another_format_number_is_none():
     """The fields may mean something else there."""
     login = msgspec.structs.replace(LOGIN, format=FORMAT + 1)

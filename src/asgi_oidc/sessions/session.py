@@ -33,6 +33,7 @@ class Login(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
         created_at: seconds since the epoch.
         began: logical milliseconds: after all revocations that were known when the login started.
         replaced: ids of the sessions that this one replaced and that may still be within `REPLACED_GRACE`.
+        provider: the configured name of the provider; empty if the only provider has none.
     """
 
     format: int = FORMAT
@@ -45,6 +46,7 @@ class Login(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     created_at: int
     began: int
     replaced: list[str] = []
+    provider: str = ""
 
     @property
     def user_id(self) -> UserId:
