@@ -83,7 +83,7 @@ def every_page(
             last_used="drawn",
             notice="choose_provider.unknown",
         ),
-        "choose_among_many": lambda: made.providers.choose([Choice(user, user, url)] * 9, last_used=None),
+        "choose_among_many": lambda: made.providers.choose([Choice(user, user, url)] * 40, last_used=None),
         "ask_provider_name": lambda: made.providers.ask_name(action=url, fields={user: user}),
         "ask_provider_name_again": lambda: made.providers.ask_name(
             action=url, fields={}, notice="provider_name.unknown"

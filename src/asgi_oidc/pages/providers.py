@@ -1,8 +1,10 @@
 """The pages where a user chooses a provider, and the same choice for a program."""
 
-from collections.abc import Mapping, Sequence
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
+from itertools import groupby
 
 from asgi_oidc.pages.layout import PAGE_CSP, Layout, hidden_field
 from asgi_oidc.pages.logos import logo_html
@@ -10,6 +12,8 @@ from asgi_oidc.pages.untrusted import shorten
 from asgi_oidc.web.response import Response
 
 MAX_BUTTONS = 8  # providers that are shown as large buttons; more are a compact list, by title
+MAX_UNGROUPED = 30  # providers in a compact list; more are grouped by their first letter
+OTHER_LETTERS = "#"  # heading of titles that begin with a digit or sign
 MAX_NAME_LENGTH = 64  # characters of a provider's name in a URL
 # Browsers read it with the flag `v`, which requires the last `-` to be escaped (HTML, "The pattern attribute").
 NAME_PATTERN = rf"[a-z0-9][a-z0-9_\-]{{0,{MAX_NAME_LENGTH - 1}}}"
@@ -53,24 +57,18 @@ class ProviderPages:
         """Show the providers as links.
 
         Args:
-            choices: at least one; up to `MAX_BUTTONS` keep their order.
-            last_used: name of the provider that this browser signed in at last; it comes first.
+            choices: at least one; up to `MAX_BUTTONS` keep their order, more are sorted by title.
+            last_used: name of the provider that this browser last signed in with; it comes first.
             notice: id of a text above them.
         """
-        is_long = len(choices) > MAX_BUTTONS
-        ordered = sorted(
-            choices, key=lambda choice: (choice.name != last_used, choice.label.casefold() if is_long else "")
-        )
-        items = "".join(
-            self._item(choice, is_long=is_long, is_last_used=choice.name == last_used) for choice in ordered
-        )
-        kind = "choices compact" if is_long else "choices"
-        content = (
-            f"{self._notice(notice)}<p id=choose>{self.layout.texts.html('choose_provider.text')}</p>"
-            # Safari takes a list without bullets for one only if it has the role.
-            f'<ul class="{kind}" role=list aria-labelledby=choose>{items}</ul>'
-        )
-        return self._page(content, csp=CHOICE_CSP)
+        last = [choice for choice in choices if choice.name == last_used]
+        others = [choice for choice in choices if choice.name != last_used]
+        if len(choices) <= MAX_BUTTONS:
+            lists = self._buttons([*last, *others], last_used)
+        else:
+            lists = (self._buttons(last, last_used) if last else "") + self._many(sorted(others, key=_sort_key))
+        text = self.layout.texts.html("choose_provider.text")
+        return self._page(f"{self._notice(notice)}<p>{text}</p>{lists}", csp=CHOICE_CSP)
 
     def ask_name(self, *, action: str, fields: Mapping[str, str], notice: str | None = None) -> Response:
         """Ask for the name of a provider where they cannot be listed.
@@ -97,13 +95,27 @@ class ProviderPages:
         )
         return self._page(content, csp=PAGE_CSP)
 
-    def _item(self, choice: Choice, *, is_long: bool, is_last_used: bool) -> str:
-        texts, title = self.layout.texts, f"<bdi>{escape(choice.label)}</bdi>"
-        label = title if is_long else texts.html("choose_provider.continue", provider=title)
-        badge = f" <span class=badge>{texts.html('choose_provider.last_used')}</span>" if is_last_used else ""
-        logo = logo_html(choice.logo, choice.label)
-        named = f"<span class=name><span>{label}</span>{badge}</span>"
-        return f'<li><a href="{escape(choice.url)}">{logo}{named}</a></li>'
+    def _buttons(self, choices: Sequence[Choice], last_used: str | None) -> str:
+        return _list("choices", (self._button(choice, is_last_used=choice.name == last_used) for choice in choices))
+
+    def _button(self, choice: Choice, *, is_last_used: bool) -> str:
+        texts = self.layout.texts
+        label = texts.html("choose_provider.continue", provider=_title(choice))
+        badge = f" <span class=badge>{texts.html('choose_provider.last_used')}</span>"
+        return _link(choice, label, badge if is_last_used else "")
+
+    def _many(self, choices: Sequence[Choice]) -> str:
+        """Write a compact list, or one for each first letter below links to those."""
+        if len(choices) <= MAX_UNGROUPED:
+            return _compact_list(choices)
+        groups = [(letter, list(group)) for letter, group in groupby(choices, key=_first_letter)]
+        index = "".join(f"<a href=#group{number}>{escape(letter)}</a>" for number, (letter, _) in enumerate(groups))
+        label = self.layout.texts.html("choose_provider.index")
+        lists = "".join(
+            f"<h2 id=group{number}>{escape(letter)}</h2>{_compact_list(group)}"
+            for number, (letter, group) in enumerate(groups)
+        )
+        return f'<nav class=index aria-label="{label}">{index}</nav><div class=groups>{lists}</div>'
 
     def _notice(self, notice: str | None) -> str:
         return "" if notice is None else f"<p class=notice id=notice role=alert>{self.layout.texts.html(notice)}</p>"
@@ -112,3 +124,33 @@ class ProviderPages:
         texts, app = self.layout.texts, self.layout.app_name
         title = texts.plain("choose_provider.title") if app is None else texts.plain("sign_in.title_with_app", app=app)
         return self.layout.page(title, content, status=200, csp=csp)
+
+
+def _list(kind: str, items: Iterable[str]) -> str:
+    # Safari takes a list without bullets for one only if it has the role.
+    return f'<ul class="{kind}" role=list>{"".join(f"<li>{item}</li>" for item in items)}</ul>'
+
+
+def _compact_list(choices: Iterable[Choice]) -> str:
+    return _list("choices compact", (_link(choice, _title(choice)) for choice in choices))
+
+
+def _link(choice: Choice, label: str, badge: str = "") -> str:
+    logo = logo_html(choice.logo, choice.label)
+    return f'<a href="{escape(choice.url)}">{logo}<span class=name><span>{label}</span>{badge}</span></a>'
+
+
+def _title(choice: Choice) -> str:
+    return f"<bdi>{escape(choice.label)}</bdi>"
+
+
+def _sort_key(choice: Choice) -> tuple[bool, str, str]:
+    """Sort what begins with a letter last; accents count only between titles that are the same without them."""
+    accented = unicodedata.normalize("NFKD", choice.label.casefold())
+    plain = "".join(letter for letter in accented if not unicodedata.combining(letter))
+    return plain[:1].isalpha(), plain, accented
+
+
+def _first_letter(choice: Choice) -> str:
+    is_letter, plain, _ = _sort_key(choice)
+    return plain[0].upper()[0] if is_letter else OTHER_LETTERS

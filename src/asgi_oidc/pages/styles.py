@@ -37,21 +37,34 @@ border:1px solid color-mix(in srgb,var(--ink) 35%,transparent);background:none;c
 border:1px solid var(--line);border-radius:9px}
 .fields dt{margin-top:.75rem;color:var(--soft);font-size:.875rem}
 .fields dd{margin:0 0 .75rem;white-space:pre-wrap;overflow-wrap:anywhere}
+.notice,.question{margin-top:1.25rem}
 .notice{padding:.75rem 1rem;border-radius:9px;border:1px solid color-mix(in srgb,var(--accent) 50%,transparent);
 background:color-mix(in srgb,var(--accent) 8%,transparent)}
 .choices{margin:0;padding:0;list-style:none;display:grid;gap:.625rem}
 .choices a{display:flex;align-items:center;gap:.75rem;min-height:3.25rem;padding:.5rem .75rem;border-radius:9px;
 border:1px solid color-mix(in srgb,var(--ink) 35%,transparent);color:var(--ink);text-decoration:none;font-weight:600}
 .choices a:hover{border-color:var(--accent);background:color-mix(in srgb,var(--accent) 6%,transparent)}
-.name{flex:1;min-width:0;display:flex;flex-wrap:wrap;gap:.25rem .75rem;line-height:1.35;overflow-wrap:anywhere}
-.badge{margin-inline-start:auto;padding:.1rem .6rem;border:1px solid var(--line);border-radius:99px;
+.name{flex:1;min-width:0;display:flex;flex-wrap:wrap;align-items:center;gap:.25rem .75rem;line-height:1.35;
+overflow-wrap:anywhere}
+.name :first-child{flex:1 1 auto;min-width:0}
+.badge{padding:.1rem .6rem;border:1px solid var(--line);border-radius:99px;
 color:var(--soft);font-size:.8125rem}
 .logo{flex:none;display:grid;place-items:center;width:2.25rem;height:2.25rem;border-radius:8px;color:#fff;
 font-size:.875rem;line-height:1}
 .logo svg{width:1.375rem;fill:none;stroke:currentColor;stroke-width:2;stroke-linecap:round;stroke-linejoin:round}
-.compact{grid-template-columns:repeat(auto-fill,minmax(min(12rem,100%),1fr));gap:.5rem}
-.compact a{height:100%;font-weight:500}
-.compact .logo{width:1.75rem;height:1.75rem;font-size:.75rem}
+.choices li{display:grid}
+.compact{grid-template-columns:repeat(auto-fill,minmax(min(12.5rem,100%),1fr));gap:.125rem .5rem;margin:0 -.5rem}
+.choices+.compact{margin-top:1rem}
+.compact a{min-height:2.75rem;padding:.375rem .5rem;border-color:transparent;font-weight:500}
+.compact .logo{width:1.75rem;height:1.75rem;border-radius:7px;font-size:.75rem}
+.compact svg{width:1.125rem}
+main:has(.groups){max-width:46rem}
+.index{display:flex;flex-wrap:wrap;gap:.125rem;margin:1.25rem -.5rem 0}
+.index a{min-width:2rem;padding:.25rem;border-radius:7px;color:var(--accent);text-align:center;text-decoration:none;
+font-weight:600}
+.index a:hover{background:color-mix(in srgb,var(--accent) 10%,transparent)}
+.groups h2{margin:1.25rem 0 .25rem;padding-bottom:.25rem;border-bottom:1px solid var(--line);color:var(--soft);
+font-size:.875rem}
 .question label{display:block;margin:0 0 .375rem;font-weight:600}
 .question input{width:100%;font:inherit;padding:.55rem .75rem;border-radius:9px;background:none;color:inherit;
 border:1px solid color-mix(in srgb,var(--ink) 50%,transparent)}
