@@ -30,6 +30,7 @@ from tests.real.rules_site import (
     press,
     site,
 )
+from tests.real.test_chromium_providers import LOGIN, TENANTS, choosing_site
 
 SECRET = "0123456789abcdef" * 2 + "fedcba9876543210" * 2
 SIZES = {"wide": {"width": 1100, "height": 800}, "phone": {"width": 390, "height": 780}}
@@ -45,6 +46,12 @@ ARABIC = {
     "action.try_again": "حاول مرة أخرى",
     "action.home": "الصفحة الرئيسية",
     "reference": "المرجع: {reference}",
+    "choose_provider.title": "تسجيل الدخول",
+    "sign_in.title_with_app": "تسجيل الدخول إلى {app}",
+    "choose_provider.text": "اختر طريقة تسجيل الدخول.",
+    "choose_provider.continue": "المتابعة باستخدام {provider}",
+    "choose_provider.last_used": "آخر استخدام",
+    "choose_provider.unknown": "طريقة تسجيل الدخول هذه غير موجودة هنا. اختر طريقة أخرى.",
     "sign_out.title": "تسجيل الخروج؟",
     "sign_out.text_with_app": "هل تريد تسجيل الخروج من {app}؟",
     "action.sign_out": "تسجيل الخروج",
@@ -113,6 +120,7 @@ def main(folder: Path) -> None:
             shoot_forms,
             shoot_loops,
             shoot_demo,
+            shoot_providers,
         ):
             for path in shots(chromium, folder):
                 print(path)
@@ -278,6 +286,23 @@ def shoot_loops(chromium: Chromium, folder: Path) -> Iterator[Path]:
             page.goto(made.origin + path)
             pick(page, "Alice")
             yield from shoot(page, folder, f"loop-{name}")
+
+
+def shoot_providers(chromium: Chromium, folder: Path) -> Iterator[Path]:
+    """Choose a provider: among a few, among many, and by its name."""
+    few, some = {"google": "Google", "github": "GitHub", "work": "Contoso"}, dict(list(TENANTS.items())[:12])
+    with choosing_site() as made, new_page(chromium) as page:
+        for name, titles in {"few": few, "some": some, "many": TENANTS}.items():
+            made.titles, made.last_used = titles, list(titles)[1]
+            page.goto(made.origin + LOGIN)
+            yield from shoot(page, folder, f"provider-{name}")
+        for name, texts in {"german": GERMAN, "right-to-left": ARABIC}.items():
+            made.titles, made.texts, made.notice = few, texts, "choose_provider.unknown"
+            page.goto(made.origin + LOGIN)
+            yield from shoot(page, folder, f"provider-{name}")
+        made.texts, made.is_listed, made.notice = {}, False, "provider_name.unknown"
+        page.goto(made.origin + LOGIN)
+        yield from shoot(page, folder, "provider-name")
 
 
 @contextlib.contextmanager
