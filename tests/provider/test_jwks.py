@@ -1,12 +1,14 @@
 """The keys: fresh, refreshed ahead, stale in an outage, and never fetched more often than is fair."""
 
+from base64 import urlsafe_b64encode
+from hmac import digest
 from typing import Any
 
 import anyio
 import pytest
 
 from asgi_oidc.errors import AnswerRejected, ProviderError, ProviderUnavailable, TokenRejected
-from asgi_oidc.protocol.jose import KeyUnknown
+from asgi_oidc.protocol.jose import KeyUnknown, read_shared_secret
 from asgi_oidc.protocol.messages import Answer
 from asgi_oidc.provider.jwks import AHEAD, BURST, COOL_DOWN, FRESH, STALE, KeyCache, lifetime_of
 from asgi_oidc.testing import FakeProvider
@@ -367,3 +369,37 @@ async def test_a_key_of_another_issuer_is_refused_if_that_is_asked_for():
     with pytest.raises(TokenRejected) as caught:
         await caches.verify()
     assert caught.value.code == "key_issuer"
+
+
+def with_secret(caches: Caches) -> KeyCache:
+    secret = read_shared_secret("x" * 32)
+    return KeyCache(caches.http, jwks_uri=caches._uri, clock=caches.clock, shared_secret=secret)
+
+
+def signed_with(secret: bytes) -> str:
+    signed = b".".join(urlsafe_b64encode(part).rstrip(b"=") for part in (b'{"alg":"HS256"}', b'{"sub":"bob"}'))
+    signature = urlsafe_b64encode(digest(secret, signed, "sha256")).rstrip(b"=")
+    return f"{signed.decode()}.{signature.decode()}"
+
+
+async def test_a_token_that_the_client_secret_signs_needs_no_keys(caches):
+    """The provider's keys have nothing to do with it, and a forged one causes no fetch."""
+    keys = with_secret(caches)
+
+    verified = await keys.verify(signed_with(b"x" * 32), ["HS256", "ES256"])
+    with pytest.raises(TokenRejected) as caught:
+        await keys.verify(signed_with(b"y" * 32), ["HS256", "ES256"])
+
+    assert (verified.claims, caught.value.code, caches.key_calls) == ({"sub": "bob"}, "signature", 0)
+    assert (await keys.verify(caches.provider.id_token("alice"), ["HS256", "ES256"])).claims["sub"] == "alice"
+
+
+@pytest.mark.parametrize(("has_secret", "algorithms"), [(True, ["ES256"]), (False, ["ES256", "HS256"])])
+async def test_hs256_needs_its_name_and_the_secret(caches, has_secret, algorithms):
+    """Neither alone makes it acceptable."""
+    keys = with_secret(caches) if has_secret else caches.keys
+
+    with pytest.raises(TokenRejected) as caught:
+        await keys.verify(signed_with(b"x" * 32), algorithms)
+
+    assert caught.value.code == "alg_not_allowed"

@@ -1,6 +1,7 @@
 """Reads key sets and verifies signatures (RFC 7515, RFC 7517, RFC 7518, RFC 8037, RFC 8725).
 
-No other module uses joserfc to verify tokens.
+No other module uses joserfc to verify tokens. A token is verified either with the provider's public keys or with the
+client secret: each has a function of its own, so that one can never stand in for the other.
 """
 
 import binascii
@@ -13,7 +14,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from joserfc import jws
 from joserfc.errors import JoseError
 from joserfc.jwa import JWSAlgModel
-from joserfc.jwk import ECKey, Key, OKPKey, RSAKey
+from joserfc.jwk import ECKey, Key, OctKey, OKPKey, RSAKey
 
 from asgi_oidc.errors import AnswerRejected, TokenRejected
 from asgi_oidc.protocol.issuer_template import check_key_issuer
@@ -40,9 +41,11 @@ KEY_OF_ALGORITHM: dict[str, tuple[str, str | None]] = {
     "EdDSA": ("OKP", "Ed25519"),
     "Ed25519": ("OKP", "Ed25519"),
 }
+SYMMETRIC_ALGORITHM = "HS256"  # the only one with a shared secret that is supported
+MIN_SECRET_LENGTH = 32  # bytes, the size of the hash; a shorter one can be guessed from a token (RFC 7518 §3.2)
 # at_hash uses the hash function of the signature algorithm (OIDC Core §3.1.3.6); Ed25519's is SHA-512 (RFC 8032 §5.1).
 HASH_OF_ALGORITHM = {
-    **dict.fromkeys(("RS256", "PS256", "ES256"), sha256),
+    **dict.fromkeys(("RS256", "PS256", "ES256", SYMMETRIC_ALGORITHM), sha256),
     **dict.fromkeys(("RS384", "PS384", "ES384"), sha384),
     **dict.fromkeys(("RS512", "PS512", "ES512", "EdDSA", "Ed25519"), sha512),
 }
@@ -83,6 +86,13 @@ class VerifyingKey:
         if self.alg is not None and self.alg != alg and not {self.alg, alg} <= EDDSA_NAMES:
             return False
         return kid is None or kid == self.kid
+
+
+@dataclass(frozen=True, slots=True)
+class SharedSecret:
+    """The client secret as the key of HS256 (OIDC Core §10.1)."""
+
+    native: OctKey = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,12 +152,7 @@ def verify_token(
         KeyUnknown: no key matches; a newer key set may have it.
         TokenRejected: the token is malformed, or its algorithm or signature is refused.
     """
-    header = _read_header(token)
-    alg, kid, typ = header.get("alg"), header.get("kid"), header.get("typ")
-    if not isinstance(alg, str) or alg not in algorithms or alg not in KEY_OF_ALGORITHM:
-        raise TokenRejected("alg_not_allowed", f"expected one of {', '.join(algorithms)}, got {alg}")
-    if not isinstance(kid, str | None) or not isinstance(typ, str | None):
-        raise TokenRejected("header_malformed", "kid and typ must be text")
+    alg, kid, typ = _read_header(token, algorithms, possible=KEY_OF_ALGORITHM)
     candidates = [key for key in keys if key.fits(alg, kid)]
     if not candidates:
         raise KeyUnknown(detail=f"the JWKS has no {alg} key with kid {kid}")
@@ -163,13 +168,64 @@ def verify_token(
     raise TokenRejected("signature", f"it was not made with the key {kid}")
 
 
+def read_shared_secret(client_secret: str) -> SharedSecret:
+    """Make the key of HS256 from a client secret: the bytes of its UTF-8 form (OIDC Core §10.1).
+
+    Raises:
+        ValueError: it is shorter than `MIN_SECRET_LENGTH`.
+    """
+    secret = client_secret.encode("utf-8")
+    if len(secret) < MIN_SECRET_LENGTH:
+        needed = f"{SYMMETRIC_ALGORITHM} needs a client secret of at least {MIN_SECRET_LENGTH} bytes"
+        raise ValueError(f"{needed}, got {len(secret)}")
+    return SharedSecret(OctKey.import_key(secret))
+
+
+def names_shared_secret(token: str) -> bool:
+    """Whether a token says that it is signed with a shared secret, so that `verify_with_secret` is to check it.
+
+    Raises:
+        TokenRejected: the token is malformed.
+    """
+    return _decode_header(token).get("alg") == SYMMETRIC_ALGORITHM
+
+
+def verify_with_secret(token: str, secret: SharedSecret, algorithms: Collection[str]) -> Verified:
+    """Check a signature of HS256 with the client secret, and read the claims.
+
+    Args:
+        algorithms: the accepted ones; a token with any other algorithm than HS256 is refused in any case.
+
+    Raises:
+        TokenRejected: the token is malformed, or its algorithm or signature is refused.
+    """
+    alg, _, typ = _read_header(token, algorithms, possible=(SYMMETRIC_ALGORITHM,))
+    payload = _verified_payload(token, secret.native)
+    if payload is None:
+        raise TokenRejected("signature", "it was not made with the client secret")
+    return Verified(alg, typ, _read_claims(payload))
+
+
 def token_hash(alg: str, token: str) -> bytes:
     """Return the `at_hash` of an access token: the left half of its hash, base64url-encoded (OIDC Core §3.1.3.6)."""
     digest = HASH_OF_ALGORITHM[alg](token.encode("ascii")).digest()
     return urlsafe_b64encode(digest[: len(digest) // 2]).rstrip(b"=")
 
 
-def _read_header(token: str) -> dict[str, object]:
+def _read_header(
+    token: str, algorithms: Collection[str], *, possible: Collection[str]
+) -> tuple[str, str | None, str | None]:
+    """Return `alg`, `kid` and `typ`; `possible` are the algorithms of the function that verifies."""
+    header = _decode_header(token)
+    alg, kid, typ = header.get("alg"), header.get("kid"), header.get("typ")
+    if not isinstance(alg, str) or alg not in algorithms or alg not in possible:
+        raise TokenRejected("alg_not_allowed", f"expected one of {', '.join(algorithms)}, got {alg}")
+    if not isinstance(kid, str | None) or not isinstance(typ, str | None):
+        raise TokenRejected("header_malformed", "kid and typ must be text")
+    return alg, kid, typ
+
+
+def _decode_header(token: str) -> dict[str, object]:
     # Sizes and the number of parts are checked before anything is split or decoded.
     if len(token) > MAX_TOKEN_LENGTH or not token.isascii():
         raise TokenRejected("token_malformed", f"expected at most {MAX_TOKEN_LENGTH} ASCII characters")

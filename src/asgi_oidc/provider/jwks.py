@@ -10,7 +10,16 @@ from dataclasses import dataclass
 
 from asgi_oidc import events
 from asgi_oidc.errors import ProviderError, ProviderUnavailable
-from asgi_oidc.protocol.jose import KeyUnknown, Verified, VerifyingKey, read_key_set_answer, verify_token
+from asgi_oidc.protocol.jose import (
+    KeyUnknown,
+    SharedSecret,
+    Verified,
+    VerifyingKey,
+    names_shared_secret,
+    read_key_set_answer,
+    verify_token,
+    verify_with_secret,
+)
 from asgi_oidc.protocol.messages import Answer, Call
 from asgi_oidc.provider.call_budget import Budget
 from asgi_oidc.provider.http import Http
@@ -50,6 +59,7 @@ class KeyCache:
     Args:
         jwks_uri: called for each token, because the metadata may change it.
         honours_key_issuer: as in `verify_token`; for providers with an issuer for each tenant.
+        shared_secret: the client secret, if tokens may be signed with HS256.
     """
 
     def __init__(
@@ -59,9 +69,11 @@ class KeyCache:
         jwks_uri: Callable[[], Awaitable[str]],
         clock: Callable[[], float],
         honours_key_issuer: bool = False,
+        shared_secret: SharedSecret | None = None,
     ):
         self._http = http
         self._honours_key_issuer = honours_key_issuer
+        self._shared_secret = shared_secret
         self._jwks_uri = jwks_uri
         self._clock = clock
         self._flight: SingleFlight[KeySet] = SingleFlight()
@@ -80,6 +92,8 @@ class KeyCache:
             TokenRejected: the signature is not from this provider.
             ProviderError: no keys are cached, and they cannot be fetched.
         """
+        if self._shared_secret is not None and names_shared_secret(token):
+            return verify_with_secret(token, self._shared_secret, algorithms)
         key_set = await self._usable_keys()
         try:
             return self._verified(token, key_set, algorithms)

@@ -106,6 +106,11 @@ TOKENS = [
         "Check that `issuer` is the provider that issued the token. After a key rotation, wait 30 seconds and try "
         "again.",
     ),
-    Code("signature", "The signature does not match the provider's key: the token was changed or forged.", _REPORT),
+    Code(
+        "signature",
+        "The signature does not match the provider's key, or for HS256 the client secret: the token was changed or "
+        "forged.",
+        _REPORT,
+    ),
     Code("userinfo_aud", "A signed userinfo answer is for another client.", "Check `client_id`."),
 ]
