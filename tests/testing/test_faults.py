@@ -315,9 +315,17 @@ async def test_made_up_key_ids_are_new_each_time(provider):
     assert len(kids) == 10
 
 
-USERINFO: list[tuple[str, Callable[[Token], Any], Any]] = [
+USERINFO: list[tuple[str, Callable[[Any], Any], Any]] = [
     ("userinfo_wrong_sub", lambda it: it["sub"], "admin"),
     ("userinfo_no_sub", lambda it: "sub" in it, False),
+    ("userinfo_sub_null", lambda it: it["sub"], None),
+    ("userinfo_sub_empty", lambda it: it["sub"], ""),
+    ("userinfo_sub_bool", lambda it: it["sub"], True),
+    ("userinfo_sub_float", lambda it: it["sub"], 1.5),
+    ("userinfo_sub_object", lambda it: it["sub"], {"id": "alice"}),
+    ("userinfo_sub_huge", lambda it: len(it["sub"]), 10_000_000),
+    ("userinfo_huge", lambda it: len(it["padding"]), 10_000_000),
+    ("userinfo_json_array", lambda it: it[0]["sub"], "alice"),
     ("userinfo_overwrites_protocol_claims", lambda it: (it["exp"] > NOW, it["nonce"]), (True, "made-up")),
 ]
 
@@ -344,6 +352,15 @@ async def test_userinfo_can_be_down_or_cut_off(provider):
 
     assert (down.status_code, cut_off.status_code) == (503, 200)
     assert not cut_off.text.endswith("}")
+
+
+async def test_userinfo_can_fail_or_be_a_page(provider):
+    """Two more ways in which there are no claims."""
+    failed = await userinfo(provider, "userinfo_500")
+    page = await userinfo(provider, "userinfo_html")
+
+    assert (failed.status_code, page.status_code) == (500, 200)
+    assert page.headers["content-type"].startswith("text/html")
 
 
 async def test_userinfo_can_refuse_an_access_token(provider):

@@ -41,6 +41,11 @@ class Persona:
     claims: Mapping[str, Any] = field(default_factory=dict)
     """Further claims; they are sent wherever the profile claims are sent."""
 
+    @property
+    def hint(self) -> str:
+        """What the login page shows below the name."""
+        return self.email
+
     def claims_for(self, scopes: Sequence[str]) -> dict[str, Any]:
         """Return the claims that these scopes request (OpenID Connect Core §5.4)."""
         claims: dict[str, Any] = {}

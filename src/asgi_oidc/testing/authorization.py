@@ -1,7 +1,7 @@
 """The fake provider's metadata, and its checks of an authorization request."""
 
 import urllib.parse
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 from .accounts import Client
@@ -61,19 +61,6 @@ def why_not_redirected(client: Client | None, call: Call) -> str:
     if not is_registered(redirect_uri, client.redirect_uris):
         return "The redirect_uri is not registered."
     return ""
-
-
-def why_refused(params: Mapping[str, str]) -> tuple[str, str] | None:
-    """Return the OAuth error and its description for this authorization request; None if it is fine."""
-    if params.get("response_type") != "code":
-        return ("unsupported_response_type", "response_type must be code")
-    if "openid" not in params.get("scope", "").split():
-        return ("invalid_scope", "scope must contain openid")
-    if params.get("code_challenge_method") != "S256" or len(params.get("code_challenge", "")) != 43:
-        return ("invalid_request", "PKCE with S256 is required")
-    if params.get("response_mode", "query") not in ("query", "form_post"):
-        return ("invalid_request", "response_mode must be query or form_post")
-    return None
 
 
 def is_registered(uri: str, registered: Iterable[str] | None) -> bool:

@@ -5,13 +5,14 @@ It deliberately imports nothing from the rest of the library: if it shared our c
 
 import contextlib
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Literal
 
 import anyio
 import httpx
 
-from .endpoints import NAMES, Endpoint, endpoint_at, names_of
+from .endpoints import ENDPOINTS, Endpoint, endpoint_at, names_of
+from .endpoints.token_call import GRANT_NAMES
 from .gates import Gate
 from .logout import ProviderLogout
 from .pages import message_page
@@ -31,6 +32,17 @@ class FakeProvider(ProviderLogout):
     def http_client(self) -> httpx.AsyncClient:
         """Return a client that sends every request to this provider in process, whatever the host."""
         return httpx.AsyncClient(transport=httpx.ASGITransport(app=self))
+
+    @property
+    def origins(self) -> Sequence[str]:
+        """The origins at which it answers."""
+        return (self.origin,)
+
+    def _endpoints(self) -> Collection[Endpoint]:
+        return ENDPOINTS.values()
+
+    def _endpoint_of(self, call: Call) -> Endpoint | None:
+        return endpoint_at(call, self.base_path)
 
     def count(self, path: str) -> int:
         """Count the calls whose path ends with `path`: `count("/token")`."""
@@ -57,8 +69,9 @@ class FakeProvider(ProviderLogout):
             when: `before` the provider processes the call, or `after` that and before it sends the answer. A
                 call that is cancelled while it waits `before` is never processed.
         """
-        if name not in NAMES:
-            raise ValueError(f"unknown name {name!r}; expected one of: {', '.join(sorted(NAMES))}")
+        names = {endpoint.name for endpoint in self._endpoints()} | set(GRANT_NAMES.values())
+        if name not in names:
+            raise ValueError(f"unknown name {name!r}; expected one of: {', '.join(sorted(names))}")
         held = (name, when, Gate())
         self._gates = (*self._gates, held)
         try:
@@ -76,8 +89,8 @@ class FakeProvider(ProviderLogout):
             raise NotImplementedError(f"the fake provider serves only http, not {scope['type']}")
         call = await read_call(scope, receive)
         self.calls.append(call)
-        endpoint = endpoint_at(call, self.base_path)
-        names = names_of(endpoint, call)
+        endpoint = self._endpoint_of(call)
+        names = names_of(endpoint, call, self.default_grant_type)
         await self._wait_at_gates(names, "before", call)
         answer = self._answer(endpoint, names, call)
         if "end_session" in names and self.backchannel_client is not None:

@@ -14,7 +14,7 @@ from .faults import Draft
 from .faults.logout_token import EVENT
 from .grants import DueLogout, SignIn, overridden
 from .keys import json_bytes
-from .provider_state import ProviderState
+from .provider_rules import ProviderRules
 
 LOGOUT_TOKEN_LIFETIME = 120  # seconds; the maximum that Back-Channel Logout 1.0 §2.4 recommends
 
@@ -29,7 +29,7 @@ class LogoutAnswer(NamedTuple):
     """`None` if the call failed or took too long; the log has the reason."""
 
 
-class ProviderLogout(ProviderState):
+class ProviderLogout(ProviderRules):
     """The part of the fake provider that signs users out."""
 
     def logout_token(

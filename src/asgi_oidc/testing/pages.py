@@ -47,7 +47,7 @@ def _persona_button(persona: Persona, *, focused: bool) -> str:
     focus = " autofocus" if focused else ""
     return (
         f'<button name="sub" value="{escape(persona.sub)}"{focus}>{escape(persona.name)}'
-        f"<small>{escape(persona.email)}</small></button>"
+        f"<small>{escape(persona.hint)}</small></button>"
     )
 
 

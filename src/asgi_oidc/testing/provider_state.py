@@ -35,6 +35,9 @@ class ProviderState:
         signed_userinfo: True makes the userinfo answer a signed JWT.
     """
 
+    subject_path: tuple[str, ...] = ("sub",)
+    """Where the userinfo answer has the user's id: other names than `sub` are those of stand-ins."""
+
     def __init__(
         self,
         issuer: str = "https://id.example.com",
@@ -128,7 +131,7 @@ class ProviderState:
 
     def setting(self) -> Setting:
         """Return what faults need to know about this provider."""
-        return Setting(self._issuer, self.now(), self.slow_by)
+        return Setting(self._issuer, self.now(), self.slow_by, self.subject_path)
 
     @contextlib.contextmanager
     def fault(self, *names: str) -> Iterator[None]:

@@ -28,6 +28,12 @@ class Call:
     body: bytes
 
     @property
+    def host(self) -> str:
+        """The host that was called, with its port if it is not the default."""
+        host: str = self.headers.get("host", "")
+        return host
+
+    @property
     def form(self) -> dict[str, str]:
         """The fields of the form in the body; of a repeated name, the last value."""
         if not self.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from ..keys import json_bytes
 from ..logout import ProviderLogout
-from ..provider_state import ProviderState
+from ..provider_rules import ProviderRules
 from ..wire import Answer, Call, json_answer
 from .authorize import authorize
 from .end_session import end_session
@@ -22,30 +22,37 @@ class Endpoint:
     handle: Callable[[ProviderLogout, Call], Answer]
 
 
-def discovery(provider: ProviderState, _call: Call) -> Answer:
+def discovery(provider: ProviderRules, call: Call) -> Answer:
     """Return the metadata (OpenID Connect Discovery §4)."""
-    return json_answer(provider.metadata)
+    return json_answer(provider.metadata_at(call))
 
 
-def jwks(provider: ProviderState, _call: Call) -> Answer:
+def jwks(provider: ProviderRules, call: Call) -> Answer:
     """Return the keys (RFC 7517 §5)."""
-    answer = Answer(200, json_bytes({"keys": provider.published_keys}), {"content-type": "application/json"})
+    answer = Answer(200, json_bytes({"keys": provider.keys_at(call)}), {"content-type": "application/json"})
     return replace(answer, headers={**answer.headers, **provider.jwks_headers})
 
 
+DISCOVERY = Endpoint("discovery", discovery)
+JWKS = Endpoint("jwks", jwks)
+AUTHORIZE = Endpoint("authorize", authorize)
+TOKEN = Endpoint("token", token)
+REVOKE = Endpoint("revoke", revoke)
+USERINFO = Endpoint("userinfo", userinfo)
+END_SESSION = Endpoint("end_session", end_session)
+
 ENDPOINTS = {
-    ("GET", "/.well-known/openid-configuration"): Endpoint("discovery", discovery),
-    ("GET", "/jwks"): Endpoint("jwks", jwks),
-    ("GET", "/authorize"): Endpoint("authorize", authorize),
-    ("POST", "/authorize"): Endpoint("authorize", authorize),
-    ("POST", "/token"): Endpoint("token", token),
-    ("POST", "/revoke"): Endpoint("revoke", revoke),
-    ("GET", "/userinfo"): Endpoint("userinfo", userinfo),
-    ("POST", "/userinfo"): Endpoint("userinfo", userinfo),
-    ("GET", "/end_session"): Endpoint("end_session", end_session),
-    ("POST", "/end_session"): Endpoint("end_session", end_session),
+    ("GET", "/.well-known/openid-configuration"): DISCOVERY,
+    ("GET", "/jwks"): JWKS,
+    ("GET", "/authorize"): AUTHORIZE,
+    ("POST", "/authorize"): AUTHORIZE,
+    ("POST", "/token"): TOKEN,
+    ("POST", "/revoke"): REVOKE,
+    ("GET", "/userinfo"): USERINFO,
+    ("POST", "/userinfo"): USERINFO,
+    ("GET", "/end_session"): END_SESSION,
+    ("POST", "/end_session"): END_SESSION,
 }
-NAMES = {endpoint.name for endpoint in ENDPOINTS.values()} | set(GRANT_NAMES.values())
 
 
 def endpoint_at(call: Call, base_path: str) -> Endpoint | None:
@@ -55,9 +62,10 @@ def endpoint_at(call: Call, base_path: str) -> Endpoint | None:
     return ENDPOINTS.get((call.method, call.path[len(base_path) :]))
 
 
-def names_of(endpoint: Endpoint | None, call: Call) -> tuple[str, ...]:
+def names_of(endpoint: Endpoint | None, call: Call, default_grant_type: str = "") -> tuple[str, ...]:
     """Return the names of a call for `hold` and faults: the endpoint and, at the token endpoint, the grant."""
     if endpoint is None:
         return ()
-    grant_name = GRANT_NAMES.get(call.form.get("grant_type", "")) if endpoint.name == "token" else None
+    grant_type = call.form.get("grant_type", default_grant_type)
+    grant_name = GRANT_NAMES.get(grant_type) if endpoint.name == "token" else None
     return (endpoint.name, grant_name) if grant_name else (endpoint.name,)

@@ -3,23 +3,24 @@
 import urllib.parse
 
 from .. import faults as fault_tables
-from ..authorization import why_not_redirected, why_refused, with_query
+from ..authorization import why_not_redirected, with_query
 from ..faults import Params
 from ..grants import Grant, SignIn
 from ..pages import form_post_page, login_page, message_page
-from ..provider_state import COOKIE, ProviderState
+from ..provider_rules import ProviderRules
+from ..provider_state import COOKIE
 from ..targets import named_in_query, why_no_resource
 from ..wire import Answer, Call, html_answer, redirect_answer
 
 
-def authorize(provider: ProviderState, call: Call) -> Answer:
+def authorize(provider: ProviderRules, call: Call) -> Answer:
     """Show the login page, or send the browser back with a code or an error."""
     params = call.params
     client = provider.clients.get(params.get("client_id", ""))
     problem = why_not_redirected(client, call)
     if client is None or problem:
         return html_answer(message_page("This login cannot continue", problem), 400)
-    error = why_refused(params) or _why_no_target(provider, call)
+    error = provider.why_refused(params) or _why_no_target(provider, call)
     if error:
         return _respond(provider, params, [("error", error[0]), ("error_description", error[1])])
     if call.form.get("cancel"):
@@ -38,12 +39,12 @@ def authorize(provider: ProviderState, call: Call) -> Answer:
     return html_answer(page)
 
 
-def _why_no_target(provider: ProviderState, call: Call) -> tuple[str, str] | None:
+def _why_no_target(provider: ProviderRules, call: Call) -> tuple[str, str] | None:
     problem = why_no_resource(named_in_query(call, "resource"), provider.targets)
     return ("invalid_target", problem) if problem else None
 
 
-def _current_sign_in(provider: ProviderState, call: Call) -> SignIn | None:
+def _current_sign_in(provider: ProviderRules, call: Call) -> SignIn | None:
     picked = provider.personas.get(call.form.get("sub", "")) or provider.signed_in_as
     if picked is not None:
         return SignIn(picked, provider.now())
@@ -55,29 +56,31 @@ def _current_sign_in(provider: ProviderState, call: Call) -> SignIn | None:
     return remembered if is_fresh else None
 
 
-def _give_code(provider: ProviderState, call: Call, sign_in: SignIn) -> Answer:
+def _give_code(provider: ProviderRules, call: Call, sign_in: SignIn) -> Answer:
     params = call.params
     code = provider.random_text()
     grant = Grant(
         sign_in,
         params["client_id"],
-        tuple(params["scope"].split()),
-        nonce=params.get("nonce"),
+        provider.requested_scopes(params),
+        nonce=params.get("nonce") if provider.has_nonce else None,
         acr=next(iter(params.get("acr_values", "").split()), None),
         redirect_uri=params["redirect_uri"],
-        code_challenge=params["code_challenge"],
+        code_challenge="" if provider.pkce == "refused" else params.get("code_challenge", ""),
         made_at=provider.now(),
         resources=named_in_query(call, "resource"),
     )
     provider.memory.keep_code(code, grant)
-    return _respond(provider, params, [("code", code)]).having(set_cookie=provider.remember(sign_in))
+    response = [("code", code), *provider.authorization_response(sign_in, params)]
+    return _respond(provider, params, response).having(set_cookie=provider.remember(sign_in))
 
 
-def _respond(provider: ProviderState, params: dict[str, str], response: Params) -> Answer:
+def _respond(provider: ProviderRules, params: dict[str, str], response: Params) -> Answer:
     """Send the authorization response back to the client, as a redirect or a posted form."""
     state = [("state", params["state"])] if "state" in params else []
+    iss = [("iss", provider.issuer)] if provider.sends_iss else []
     table = fault_tables.CALLBACK_PARAMS
-    pairs = provider.faults.change(table, [*response, *state, ("iss", provider.issuer)], provider.setting())
-    if params.get("response_mode") == "form_post":
+    pairs = provider.faults.change(table, [*response, *state, *iss], provider.setting())
+    if provider.response_mode(params) == "form_post":
         return html_answer(form_post_page(params["redirect_uri"], pairs))
     return redirect_answer(with_query(params["redirect_uri"], pairs))

@@ -1,16 +1,15 @@
 """The fake revocation endpoint: RFC 7009."""
 
-from ..client_authentication import authenticated_client, authentication_failed
 from ..grants import Grant, Memory
-from ..provider_state import ProviderState
+from ..provider_rules import ProviderRules
 from ..wire import Answer, Call, error_answer
 
 
-def revoke(provider: ProviderState, call: Call) -> Answer:
+def revoke(provider: ProviderRules, call: Call) -> Answer:
     """Revoke the grant of a token, and so all its tokens; an unknown token is not an error (§2.2)."""
-    client = authenticated_client(provider.clients, call)
+    client = provider.authenticated_client(call)
     if client is None:
-        return authentication_failed()
+        return provider.refuse_client(call)
     token = call.form.get("token")
     if not token:
         return error_answer("invalid_request", "token is missing")

@@ -7,11 +7,10 @@ from typing import Any
 
 from .. import faults as fault_tables
 from ..accounts import Client
-from ..client_authentication import authenticated_client, authentication_failed
-from ..grants import CODE_LIFETIME, Grant, Token
-from ..provider_state import ProviderState
+from ..grants import Grant, Token
+from ..provider_rules import CodeProblem, ProviderRules
 from ..targets import named_in_form, why_no_resource, why_not_granted
-from ..wire import Answer, Call, error_answer, json_answer
+from ..wire import Answer, Call, error_answer
 from .token_exchange import TOKEN_EXCHANGE, exchange_token, new_access_token
 
 # The names of the token endpoint's grants in `FakeProvider.hold` and in faults.
@@ -22,13 +21,13 @@ GRANT_NAMES = {
 }
 
 
-def token(provider: ProviderState, call: Call) -> Answer:
+def token(provider: ProviderRules, call: Call) -> Answer:
     """Issue tokens for a code, a refresh token or an access token."""
-    client = authenticated_client(provider.clients, call)
+    client = provider.authenticated_client(call)
     if client is None:
-        return authentication_failed()
+        return provider.refuse_client(call)
     handlers = {"authorization_code": _exchange_code, "refresh_token": _refresh, TOKEN_EXCHANGE: exchange_token}
-    handle = handlers.get(call.form.get("grant_type", ""))
+    handle = handlers.get(call.form.get("grant_type", provider.default_grant_type))
     if handle is None:
         return error_answer("unsupported_grant_type", f"grant_type must be one of {', '.join(handlers)}")
     return handle(provider, call, client)
@@ -40,33 +39,46 @@ def challenge_of(code_verifier: str) -> str:
     return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 
 
-def _exchange_code(provider: ProviderState, call: Call, client: Client) -> Answer:
+def _exchange_code(provider: ProviderRules, call: Call, client: Client) -> Answer:
+    found = _redeem_code(provider, call, client)
+    if not isinstance(found, Grant):
+        return provider.refuse_code(call, found)
+    problem = _why_no_target(provider, call, found)
+    if problem:
+        return error_answer("invalid_target", problem)
+    members = _tokens(provider, found, named_in_form(call, "resource"))
+    if provider.issues_refresh_token(found):
+        members["refresh_token"] = _new_refresh_token(provider, found)
+    return provider.token_answer(call, provider.faults.change(fault_tables.TOKEN_MEMBERS, members, provider.setting()))
+
+
+def _redeem_code(provider: ProviderRules, call: Call, client: Client) -> Grant | CodeProblem:
+    """Use up a code; return its grant, or why it cannot be exchanged."""
     form, memory = call.form, provider.memory
     code = form.get("code", "")
     stolen = memory.used.get(code)
     if stolen is not None:
         memory.revoke(stolen)
-        return error_answer("invalid_grant", "the code was used before; its tokens are revoked")
+        return "used"
     grant = memory.codes.pop(code, None)
     if grant is None or grant.client_id != client.client_id:
-        return error_answer("invalid_grant", "the code is unknown")
+        return "unknown"
     memory.used[code] = grant
-    if provider.now() - grant.made_at > CODE_LIFETIME:
-        return error_answer("invalid_grant", "the code has expired")
+    if provider.now() - grant.made_at > provider.code_lifetime:
+        return "expired"
     if form.get("redirect_uri") != grant.redirect_uri:
-        return error_answer("invalid_grant", "redirect_uri is not that of the login")
-    if challenge_of(form.get("code_verifier", "")) != grant.code_challenge:
-        return error_answer("invalid_grant", "code_verifier does not match the code_challenge")
-    problem = _why_no_target(provider, call, grant)
-    if problem:
-        return error_answer("invalid_target", problem)
-    members = _tokens(provider, grant, named_in_form(call, "resource"))
-    if "offline_access" in grant.scopes or provider.always_refresh_tokens:
-        members["refresh_token"] = _new_refresh_token(provider, grant)
-    return json_answer(provider.faults.change(fault_tables.TOKEN_MEMBERS, members, provider.setting()))
+        return "redirect_uri"
+    return grant if _is_proven(form.get("code_verifier"), grant.code_challenge) else "code_verifier"
 
 
-def _refresh(provider: ProviderState, call: Call, client: Client) -> Answer:
+def _is_proven(code_verifier: str | None, code_challenge: str) -> bool:
+    """Whether the verifier belongs to the challenge (RFC 7636 §4.6); neither comes alone (RFC 9700 §2.1.1)."""
+    if not code_challenge or code_verifier is None:
+        return not code_challenge and code_verifier is None
+    return challenge_of(code_verifier) == code_challenge
+
+
+def _refresh(provider: ProviderRules, call: Call, client: Client) -> Answer:
     memory = provider.memory
     name = call.form.get("refresh_token", "")
     stolen = memory.used.get(name)
@@ -89,31 +101,27 @@ def _refresh(provider: ProviderState, call: Call, client: Client) -> Answer:
         memory.used[name] = grant
         members["refresh_token"] = _new_refresh_token(provider, grant)
     members = provider.faults.change(fault_tables.TOKEN_MEMBERS, members, provider.setting())
-    return json_answer(provider.faults.change(fault_tables.REFRESH_MEMBERS, members, provider.setting()))
+    members = provider.faults.change(fault_tables.REFRESH_MEMBERS, members, provider.setting())
+    return provider.token_answer(call, members)
 
 
-def _why_no_target(provider: ProviderState, call: Call, grant: Grant) -> str:
+def _why_no_target(provider: ProviderRules, call: Call, grant: Grant) -> str:
     resources = named_in_form(call, "resource")
     return why_no_resource(resources, provider.targets) or why_not_granted(resources, grant.resources)
 
 
 def _tokens(
-    provider: ProviderState, grant: Grant, resources: tuple[str, ...], *, is_refreshed: bool = False
+    provider: ProviderRules, grant: Grant, resources: tuple[str, ...], *, is_refreshed: bool = False
 ) -> dict[str, Any]:
     """Return the members that every token answer has: the access token and, with `openid`, the ID Token."""
     access_token = new_access_token(provider, Token(grant, grant.scopes, resources or grant.resources))
-    members: dict[str, Any] = {
-        "access_token": access_token,
-        "token_type": "Bearer",
-        "expires_in": provider.access_token_lifetime,
-        "scope": " ".join(grant.scopes),
-    }
-    if "openid" in grant.scopes and (provider.id_token_on_refresh or not is_refreshed):
+    members = provider.token_members(access_token, grant)
+    if provider.issues_id_token(grant) and (provider.id_token_on_refresh or not is_refreshed):
         members["id_token"] = provider.id_token_of(grant, access_token, is_refreshed=is_refreshed)
     return members
 
 
-def _new_refresh_token(provider: ProviderState, grant: Grant) -> str:
+def _new_refresh_token(provider: ProviderRules, grant: Grant) -> str:
     lifetime = provider.refresh_token_lifetime
     expires_at = None if lifetime is None else provider.now() + lifetime
     name = f"rt-{provider.random_text()}"

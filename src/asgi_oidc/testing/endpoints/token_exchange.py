@@ -7,7 +7,7 @@ from typing import Any
 from .. import faults as fault_tables
 from ..accounts import Client
 from ..grants import Token
-from ..provider_state import ProviderState
+from ..provider_rules import ProviderRules
 from ..targets import named_in_form, why_no_resource, why_not_known
 from ..wire import Answer, Call, error_answer, json_answer
 
@@ -15,7 +15,7 @@ TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
 ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"
 
 
-def exchange_token(provider: ProviderState, call: Call, client: Client) -> Answer:
+def exchange_token(provider: ProviderRules, call: Call, client: Client) -> Answer:
     """Issue an access token for the named audiences and resources, with the requested scopes."""
     form = call.form
     if form.get("subject_token_type") != ACCESS_TOKEN:
@@ -41,7 +41,7 @@ def exchange_token(provider: ProviderState, call: Call, client: Client) -> Answe
     return json_answer(provider.faults.change(fault_tables.TOKEN_MEMBERS, members, provider.setting()))
 
 
-def new_access_token(provider: ProviderState, token: Token) -> str:
+def new_access_token(provider: ProviderRules, token: Token) -> str:
     """Issue an access token with the lifetime of the provider's setting."""
     name = provider.access_token_of(token) if provider.jwt_access_tokens else "at-" + secrets.token_urlsafe(24)
     expires_at = provider.now() + provider.access_token_lifetime

@@ -5,7 +5,7 @@ logout token, their signature, the userinfo claims, or the parameters of the cal
 the code exchange. `FAULTS` lists all.
 """
 
-from . import answers, id_token, logout_token, metadata, refresh
+from . import answers, id_token, logout_token, metadata, refresh, userinfo
 from .answers import gzip_bomb
 from .registry import (
     CALLBACK_PARAMS,
@@ -47,4 +47,5 @@ __all__ = [
     "logout_token",
     "metadata",
     "refresh",
+    "userinfo",
 ]

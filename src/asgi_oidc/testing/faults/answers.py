@@ -1,4 +1,4 @@
-"""Faults of the token answer, the userinfo answer and what comes back to the callback."""
+"""Faults of the token answer and of what comes back to the callback."""
 
 import functools
 import gzip
@@ -10,12 +10,10 @@ from ..wire import Answer, error_answer, html_answer, redirect_answer
 from .registry import (
     CALLBACK_PARAMS,
     TOKEN_MEMBERS,
-    USERINFO_CLAIMS,
     Claims,
     Params,
     Setting,
     answer_of,
-    instead_of,
     registered_in,
     with_members,
     without,
@@ -122,69 +120,6 @@ def token_wrong_types(members: Claims, _setting: Setting) -> Claims:
 def token_expires_in_text(members: Claims, _setting: Setting) -> Claims:
     """`expires_in` is a number in quotes, as some providers send it. Clients should accept it."""
     return members | {"expires_in": str(members["expires_in"])}
-
-
-@answer_of("userinfo")
-def userinfo_down(_answer: Answer, _setting: Setting) -> Answer:
-    """The userinfo endpoint answers 503."""
-    return Answer(503, b"down for maintenance", {"content-type": "text/plain"})
-
-
-@instead_of("userinfo")
-def userinfo_refuses(_setting: Setting) -> Answer:
-    """The userinfo endpoint refuses the access token with 401, as if it was made for another API."""
-    refusal = error_answer("invalid_token", "audience not available", 401)
-    return refusal.having(www_authenticate='Bearer error="invalid_token"')
-
-
-@instead_of("userinfo")
-def userinfo_forbids(_setting: Setting) -> Answer:
-    """The userinfo endpoint refuses the access token with 403 and a page."""
-    return Answer(403, b"<html>forbidden</html>", {"content-type": "text/html"})
-
-
-@answer_of("userinfo")
-def userinfo_slow(answer: Answer, setting: Setting) -> Answer:
-    """The userinfo endpoint takes `provider.slow_by` seconds."""
-    return replace(answer, delay=setting.slow_by)
-
-
-@answer_of("userinfo")
-def userinfo_not_json(answer: Answer, _setting: Setting) -> Answer:
-    """The userinfo answer is cut off in the middle."""
-    return replace(answer, body=answer.body[: len(answer.body) // 2])
-
-
-@registered_in(USERINFO_CLAIMS)
-def userinfo_wrong_sub(claims: Claims, _setting: Setting) -> Claims:
-    """The claims are about another user (OpenID Connect Core §5.3.2)."""
-    return claims | {"sub": "admin"}
-
-
-@registered_in(USERINFO_CLAIMS)
-def userinfo_no_sub(claims: Claims, _setting: Setting) -> Claims:
-    """The claims have no `sub`."""
-    return without(claims, "sub")
-
-
-@registered_in(USERINFO_CLAIMS)
-def userinfo_overwrites_protocol_claims(claims: Claims, setting: Setting) -> Claims:
-    """The claims contain another issuer, expiry, authentication time and more."""
-    never = setting.now + 10**9
-    return claims | {
-        "iss": "https://someone-else.example.com",
-        "aud": "another-client",
-        "azp": "another-client",
-        "exp": never,
-        "iat": 1,
-        "nbf": never,
-        "auth_time": never,
-        "nonce": "made-up",
-        "acr": "urn:example:made-up",
-        "amr": ["made-up"],
-        "at_hash": "made-up",
-        "sid": "made-up",
-    }
 
 
 @registered_in(CALLBACK_PARAMS)

@@ -22,6 +22,8 @@ class Setting:
     now: int
     slow_by: float
     """Seconds by which the `..._slow` faults delay an answer."""
+    subject_path: tuple[str, ...] = ("sub",)
+    """Where the userinfo answer has the user's id."""
 
 
 @dataclass(frozen=True)
