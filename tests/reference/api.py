@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import asgi_oidc
 import asgi_oidc.testing
@@ -14,6 +14,7 @@ import asgi_oidc.testing
 INTEGRATIONS = ("starlette", "fastapi", "quart", "litestar", "django")
 SECTIONS = ("Args:", "Returns:", "Raises:", "Attributes:", "Source:", "Yields:")
 Function = ast.FunctionDef | ast.AsyncFunctionDef
+PUBLIC = {*asgi_oidc.__all__, *asgi_oidc.testing.__all__}
 INTRO = """# The public API
 
 Everything that is meant to be imported. All other modules are internal and may change at any time.
@@ -45,7 +46,7 @@ def _names(package: str, names: list[str]) -> Iterator[str]:
         found = getattr(import_module(package), name)
         tree = _tree(found.__module__)
         (node,) = (node for node in tree.body if isinstance(node, ast.ClassDef | Function) and node.name == name)
-        yield from _entry(node)
+        yield from _entry(node, found)
 
 
 def _module(tree: ast.Module) -> Iterator[str]:
@@ -74,20 +75,38 @@ def _tree(module: str) -> ast.Module:
     return ast.parse(Path(str(sys.modules[module].__file__)).read_text("utf-8"))
 
 
-def _entry(node: ast.ClassDef | Function) -> Iterator[str]:
+def _entry(node: ast.ClassDef | Function, found: Any = None) -> Iterator[str]:
     if isinstance(node, Function):
         yield f"### {node.name}\n\n```python\n{_signature(node)}\n```\n\n{_prose(ast.get_docstring(node) or '')}"
         return
-    yield f"### {node.name}\n\n```python\n{_class_signature(node)}\n```\n\n{_prose(ast.get_docstring(node) or '')}"
+    prose = _prose(ast.get_docstring(node) or "")
+    yield f"### {node.name}\n\n```python\n{_class_signature(node, found)}\n```\n\n{prose}"
     for member in node.body:
         if isinstance(member, Function) and not member.name.startswith("_") and (text := ast.get_docstring(member)):
             if any(ast.unparse(each).endswith(".setter") for each in member.decorator_list):
+                continue
+            if found is not None and _is_internal(member.name, found):
                 continue
             label = _signature(member)
             yield f"**`{label}`**\n\n{_prose(text)}"
 
 
-def _class_signature(node: ast.ClassDef) -> str:
+def _is_internal(name: str, found: type) -> bool:
+    """Whether a method does for one class what an internal base class asks of all: nobody else calls it."""
+    above = (base for base in found.__mro__[1:] if base.__module__.startswith("asgi_oidc."))
+    return any(name in vars(base) for base in above if base.__name__ not in PUBLIC)
+
+
+def _lineage(node: ast.ClassDef, found: type | None) -> list[ast.ClassDef]:
+    """Return the class and those of ours above it, the topmost first."""
+    above = found.__mro__[:0:-1] if found is not None else ()
+    names = {base.__name__: base.__module__ for base in above if base.__module__.startswith("asgi_oidc.")}
+    trees = ((name, _tree(module)) for name, module in names.items())
+    bases = [each for name, tree in trees for each in tree.body if isinstance(each, ast.ClassDef) and each.name == name]
+    return [*bases, node]
+
+
+def _class_signature(node: ast.ClassDef, found: type | None) -> str:
     bases = ", ".join(ast.unparse(base) for base in node.bases)
     head = f"class {node.name}({bases})" if bases else f"class {node.name}"
     init = next((each for each in node.body if isinstance(each, Function) and each.name == "__init__"), None)
@@ -95,7 +114,8 @@ def _class_signature(node: ast.ClassDef) -> str:
         return f"{head}\n{node.name}({_arguments(init)})"
     if not any("dataclass" in ast.unparse(each) for each in node.decorator_list):
         return head
-    given = [each for each in node.body if isinstance(each, ast.AnnAssign) and "init=False" not in ast.unparse(each)]
+    given = [each for part in _lineage(node, found) for each in part.body if isinstance(each, ast.AnnAssign)]
+    given = [each for each in given if "init=False" not in ast.unparse(each)]
     fields = ["*" if ast.unparse(each.annotation) == "KW_ONLY" else ast.unparse(each) for each in given]
     return f"{head}\n{node.name}({', '.join(fields)})"
 

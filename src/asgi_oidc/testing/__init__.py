@@ -1,4 +1,4 @@
-"""The test kit for apps with sign-in: a fake provider, a browser-like client, a server in a thread."""
+"""The test kit for apps with sign-in: fake providers, a browser-like client, a server in a thread."""
 
 from .accounts import Client, Persona, numbered_personas
 from .browser import Browser, NavigationError, Response
@@ -6,20 +6,28 @@ from .fake_provider import FakeProvider
 from .gates import Gate
 from .grants import TokenInfo
 from .logout import LogoutAnswer
+from .network import Network
 from .server import Server, serve
+from .standins import Account, EmailAddress, GitHubStandIn, OAuth2StandIn, StandIn
 from .store_contract import SessionStoreContract
 
 __all__ = [
+    "Account",
     "Browser",
     "Client",
+    "EmailAddress",
     "FakeProvider",
     "Gate",
+    "GitHubStandIn",
     "LogoutAnswer",
     "NavigationError",
+    "Network",
+    "OAuth2StandIn",
     "Persona",
     "Response",
     "Server",
     "SessionStoreContract",
+    "StandIn",
     "TokenInfo",
     "numbered_personas",
     "serve",

@@ -1,0 +1,55 @@
+"""Several providers in one process, each reached under its own host names."""
+
+from collections.abc import Mapping
+
+import httpx
+
+from .fake_provider import FakeProvider
+from .web_urls import origin_of
+
+
+class Network:
+    """The part of the internet that a test needs: calls go to the provider that owns the host.
+
+        network = Network(GitHubStandIn(), FakeProvider("https://id.example.com"))
+        app = OIDCMiddleware(my_app, http_client=network.http_client(), ...)
+        browser = Browser(app, "https://app.example.com", network.apps)
+
+    Any other host cannot be reached: a call raises `httpx.ConnectError`.
+
+    Args:
+        providers: Fake providers and stand-ins.
+
+    Raises:
+        ValueError: Two providers own the same host.
+    """
+
+    def __init__(self, *providers: FakeProvider) -> None:
+        self._apps: dict[str, FakeProvider] = {}
+        for provider in providers:
+            for origin in provider.origins:
+                if self._apps.setdefault(origin_of(origin), provider) is not provider:
+                    raise ValueError(f"two providers answer at {origin}; give one of them another `url`")
+
+    @property
+    def apps(self) -> Mapping[str, FakeProvider]:
+        """The providers by origin: what `Browser` wants to know as `others`."""
+        return self._apps
+
+    def http_client(self) -> httpx.AsyncClient:
+        """Return a client that reaches all the providers, and nothing else."""
+        return httpx.AsyncClient(transport=_ByHost(self._apps))
+
+
+class _ByHost(httpx.AsyncBaseTransport):
+    """Passes each request to the provider that answers at its origin."""
+
+    def __init__(self, apps: Mapping[str, FakeProvider]) -> None:
+        self._transports = {origin: httpx.ASGITransport(app=app) for origin, app in apps.items()}
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        origin = origin_of(str(request.url))
+        transport = self._transports.get(origin)
+        if transport is None:
+            raise httpx.ConnectError(f"no provider of this network answers at {origin}", request=request)
+        return await transport.handle_async_request(request)
