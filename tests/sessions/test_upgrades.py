@@ -3,13 +3,16 @@
 import msgspec
 import pytest
 
+from asgi_oidc import MemoryStore
 from asgi_oidc.login.interrupted_forms import InterruptedForm, InterruptedForms
 from asgi_oidc.login.login_transactions import Before, Transactions
 from asgi_oidc.sessions.digests import UserDigests
 from asgi_oidc.sessions.sealing import Sealer
 from asgi_oidc.sessions.session import Session, decode_login, write_claims
 from asgi_oidc.sessions.store_records import Records
+from asgi_oidc.testing import FakeProvider
 from asgi_oidc.web.cookies import CookieStyle
+from tests.protected_site import NOW, ORIGIN, Clock, Site, who_am_i
 from tests.sessions.test_session import ID, ISSUER, LOGIN, TOKENS, user
 
 # All values below are from a release that knew a single provider, with these settings.
@@ -140,3 +143,39 @@ def test_an_interrupted_form_is_offered_to_its_user():
         target="/save", page="/edit", pairs=[("note", "hello")], user=DIGEST_OF_ALICE, created_at=1000, id="its-id"
     )
     assert forms.is_of(form, user("alice"))
+
+
+# Of a whole site, with the settings of `Site`: a provider at this issuer, and a clock at `NOW`.
+SITE_ISSUER = "https://id.example.net"
+ENDED_INDEX = "dQAyfRQE0keFBhQO:ended"
+SIGN_OUT_OF_ALICE = f"{NOW + 300}000:0:{NOW}:UWHCYZN54LlYTUBwHibaWg"
+FORM_COOKIE = (
+    "__Host-oidc-fzj3u3sg-form=RLxfNzMNUN_m0zTo297zDzVNZNj2uVPMxpCyTWVPmLkN1suQuPsxHvCSbsXFkIfR1XzXpRQt2j-lHxkzj1wcm1C"
+    "vbAfGqdKhvK9HD06G5pJF6H0JXR4Zah_wvX8VfbUrAAIHiXbvGl-XebiXp47N16n6Ug3Nn-SgiA"
+)
+
+
+async def test_a_sign_out_by_an_earlier_release_counts():
+    """While a fleet is updated, both releases share the feed."""
+    clock = Clock()
+    store = MemoryStore(clock=clock)
+    site = Site(provider=FakeProvider(SITE_ISSUER, alg="ES256"), clock=clock, logout_store=store)
+    alice, bob = await site.signed_in("alice"), await site.signed_in("bob")
+
+    await store.link(ENDED_INDEX, SIGN_OUT_OF_ALICE, lifetime=600, most=10)
+    clock.advance(6)
+
+    assert [await who_am_i(browser) for browser in (alice, bob)] == [None, "bob"]
+
+
+@pytest.mark.parametrize(("sub", "is_offered"), [("alice", True), ("bob", False)])
+async def test_a_form_that_an_earlier_release_kept_is_offered_to_its_user(sub, is_offered):
+    """The update came between the form and the login."""
+    site = Site(provider=FakeProvider(SITE_ISSUER, alg="ES256"), keep_forms=True)
+    site.clock.advance(600)
+    browser = await site.signed_in(sub)
+    browser.jar.receive(f"{FORM_COOKIE}; Path=/; Secure; HttpOnly", ORIGIN)
+
+    page = await browser.get("/auth/form")
+
+    assert ("Send your form now?" in page.text) is is_offered
