@@ -8,14 +8,25 @@ from .grants import TokenInfo
 from .logout import LogoutAnswer
 from .network import Network
 from .server import Server, serve
-from .standins import Account, EmailAddress, GitHubStandIn, OAuth2StandIn, StandIn
+from .standins import (
+    Account,
+    DiscordStandIn,
+    EmailAddress,
+    FacebookStandIn,
+    GitHubStandIn,
+    OAuth2StandIn,
+    StandIn,
+    XStandIn,
+)
 from .store_contract import SessionStoreContract
 
 __all__ = [
     "Account",
     "Browser",
     "Client",
+    "DiscordStandIn",
     "EmailAddress",
+    "FacebookStandIn",
     "FakeProvider",
     "Gate",
     "GitHubStandIn",
@@ -29,6 +40,7 @@ __all__ = [
     "SessionStoreContract",
     "StandIn",
     "TokenInfo",
+    "XStandIn",
     "numbered_personas",
     "serve",
 ]

@@ -2,7 +2,21 @@
 
 import urllib.parse
 
-from asgi_oidc.testing import Account, Browser, GitHubStandIn, Network, Persona, StandIn
+import httpx
+import pytest
+
+from asgi_oidc.testing import (
+    Account,
+    Browser,
+    DiscordStandIn,
+    FacebookStandIn,
+    GitHubStandIn,
+    Network,
+    OAuth2StandIn,
+    Persona,
+    StandIn,
+    XStandIn,
+)
 from asgi_oidc.testing.wire import Answer, Receive, Scope, Send, send_answer
 from tests.testing.standins.client import HttpClient
 
@@ -51,17 +65,35 @@ def test_an_account_without_an_address_has_no_claim_about_one():
     assert sorted(none) == ["family_name", "given_name", "name", "preferred_username"]
 
 
-async def test_the_faults_of_userinfo_are_those_of_the_user_api():
-    """They know where this provider has the user's id."""
-    github = GitHubStandIn()
-    client = HttpClient(github)
-    token = (await client.tokens("1000001"))["access_token"]
-    ids = {}
-    for fault in ("userinfo_wrong_sub", "userinfo_no_sub", "userinfo_sub_object"):
-        with github.fault(fault):
-            ids[fault] = (await client.user(token)).json().get("id", "none")
+USER_APIS: list[tuple[type[OAuth2StandIn], str, int | str]] = [
+    (GitHubStandIn, "", 1),
+    (DiscordStandIn, "identify", "admin"),
+    (FacebookStandIn, "", "admin"),
+    (XStandIn, "tweet.read users.read", "admin"),
+]
 
-    assert ids == {"userinfo_wrong_sub": 1, "userinfo_no_sub": "none", "userinfo_sub_object": {"id": 1000001}}
+
+@pytest.mark.parametrize(("kind", "scope", "another"), USER_APIS)
+async def test_the_faults_of_userinfo_are_those_of_the_user_api(kind, scope, another):
+    """They know where each provider has the user's id, and of which type it is."""
+    standin = kind()
+    client = HttpClient(standin, scope)
+    answer = await client.exchange((await client.response("1000001"))["code"], auth=credentials_of(standin))
+    token = answer.json()["access_token"]
+    ids = {}
+    for fault in ("userinfo_wrong_sub", "userinfo_no_sub", "userinfo_sub_null"):
+        with standin.fault(fault):
+            found = (await client.user(token)).json()
+            ids[fault] = found.get("data", found).get("id", "none")
+
+    assert ids == {"userinfo_wrong_sub": another, "userinfo_no_sub": "none", "userinfo_sub_null": None}
+
+
+def credentials_of(standin: StandIn) -> httpx.BasicAuth | None:
+    """Return the header of a client, or None if its credentials belong into the body."""
+    if "client_secret_post" in standin.client_auth_methods:
+        return None
+    return httpx.BasicAuth("web", "web-secret-for-tests")
 
 
 async def test_calls_to_the_user_api_can_be_held_and_counted():

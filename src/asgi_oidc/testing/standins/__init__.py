@@ -1,7 +1,19 @@
 """Stand-ins: fake providers that behave as the documentation of a real one says, one file each."""
 
 from .accounts import Account, EmailAddress
+from .discord import DiscordStandIn
+from .facebook import FacebookStandIn
 from .github import GitHubStandIn
 from .stand_in import OAuth2StandIn, StandIn
+from .x import XStandIn
 
-__all__ = ["Account", "EmailAddress", "GitHubStandIn", "OAuth2StandIn", "StandIn"]
+__all__ = [
+    "Account",
+    "DiscordStandIn",
+    "EmailAddress",
+    "FacebookStandIn",
+    "GitHubStandIn",
+    "OAuth2StandIn",
+    "StandIn",
+    "XStandIn",
+]

@@ -10,6 +10,7 @@ from ..client_authentication import is_authentic, read_client_credentials
 from ..endpoints import AUTHORIZE, END_SESSION, JWKS, REVOKE, TOKEN, USERINFO, Endpoint
 from ..fake_provider import FakeProvider
 from ..grants import Grant
+from ..provider_rules import Pkce
 from ..web_urls import origin_of
 from ..wire import Call
 from .accounts import ACCOUNTS, Account, as_account
@@ -44,6 +45,8 @@ class StandIn(FakeProvider):
     real_issuer: ClassVar[str]
     routes: ClassVar[Routes]
     client_auth_methods: ClassVar[Sequence[str]] = ("client_secret_post",)
+    token_lifetime: ClassVar[int] = 3600
+    """Of access tokens, in seconds."""
     default_accounts: ClassVar[Sequence[Account]] = ACCOUNTS
     sends_iss = False
 
@@ -58,6 +61,7 @@ class StandIn(FakeProvider):
         self.url = url
         personas = self.default_accounts if accounts is None else accounts
         super().__init__(self.at(self.real_issuer), clients=clients, personas=personas, clock=clock)
+        self.access_token_lifetime = self.token_lifetime
         self._by_address = {(method, _address(self.at(real))): found for (method, real), found in self.routes.items()}
         self.metadata = self._own_metadata()
 
@@ -123,9 +127,9 @@ class StandIn(FakeProvider):
 class OAuth2StandIn(StandIn):
     """A provider with OAuth 2.0 alone: no ID Token; its user API says who has signed in."""
 
-    pkce = "optional"
+    pkce: Pkce = "optional"
     required_scopes = ()
-    subject_path = ("id",)
+    subject_path: tuple[str, ...] = ("id",)
 
     def issues_id_token(self, _grant: Grant) -> bool:
         """Whether the tokens of this grant include an ID Token: never."""
