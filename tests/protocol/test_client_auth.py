@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from asgi_oidc.errors import AnswerRejected
 from asgi_oidc.protocol.client_auth import METHODS, choose_method
 from asgi_oidc.protocol.client_registration import Client
-from asgi_oidc.protocol.end_session import end_session_parameters, with_parameters
+from asgi_oidc.protocol.end_session import cognito_logout_parameters, end_session_parameters, with_parameters
 from asgi_oidc.protocol.messages import Call
 
 CALLBACK = "https://app.example.com/auth/callback"
@@ -95,3 +95,10 @@ def test_the_sign_out_url_says_who_and_whereto(endpoint, joint):
     assert with_parameters(endpoint, **parameters) == (
         f"{endpoint}{joint}id_token_hint=t&client_id=web&post_logout_redirect_uri=https%3A%2F%2Fa%2F%3Fb&state=s"
     )
+
+
+def test_cognito_has_parameters_of_its_own():
+    """Neither a hint nor a state, and the page to go on to under another name."""
+    parameters = cognito_logout_parameters(Client("web", CALLBACK), logout_uri="https://a/bye")
+
+    assert parameters == {"client_id": "web", "logout_uri": "https://a/bye"}

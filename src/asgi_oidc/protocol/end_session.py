@@ -1,4 +1,4 @@
-"""The logout request to the provider's end session endpoint (OpenID Connect RP-Initiated Logout 1.0 §2)."""
+"""The logout request to the provider (OpenID Connect RP-Initiated Logout 1.0 §2), and that to Cognito."""
 
 from urllib.parse import urlencode
 
@@ -18,6 +18,21 @@ def end_session_parameters(
         "post_logout_redirect_uri": post_logout_redirect_uri,
         "state": state,
     }
+
+
+def cognito_logout_parameters(client: Client, *, logout_uri: str) -> dict[str, str]:
+    """Return the parameters of Amazon Cognito's `/logout`, which is not RP-Initiated Logout.
+
+    Cognito returns no `state`. So the way back cannot depend on what this app knew before the logout: the browser
+    always arrives at `logout_uri`, whatever page was to follow, and nothing there shows that this app requested the
+    logout.
+
+    Args:
+        logout_uri: one of the client's "Allowed sign-out URLs", exactly as it is listed there.
+
+    Source: Amazon Cognito Developer Guide, "The managed login sign-out endpoint: /logout".
+    """
+    return {"client_id": client.client_id, "logout_uri": logout_uri}
 
 
 def with_parameters(url: str, **parameters: str) -> str:
