@@ -176,3 +176,22 @@ def test_google_has_a_different_prompt():
     issuer = "https://accounts.google.com"
 
     assert account_prompt(make_metadata(issuer, dict.fromkeys(REQUIRED, issuer))) == "select_account"
+
+
+@pytest.mark.parametrize(
+    ("without", "left_out"),
+    [
+        ({"uses_pkce": False}, {"code_challenge", "code_challenge_method"}),
+        ({"uses_nonce": False}, {"nonce"}),
+        ({"uses_pkce": False, "uses_nonce": False}, {"nonce", "code_challenge", "code_challenge_method"}),
+    ],
+)
+def test_nonce_and_pkce_are_left_out_only_by_name(without, left_out):
+    """For providers without ID Tokens, or without PKCE; the state is always there."""
+    every = authorization_url(metadata(), CLIENT, PROOFS, scope="a", extra={})
+
+    url = authorization_url(metadata(), CLIENT, PROOFS, scope="a", extra={}, **without)
+
+    all_parameters, parameters = (dict(parse_qsl(urlsplit(each).query)) for each in (every, url))
+    assert parameters == {name: value for name, value in all_parameters.items() if name not in left_out}
+    assert parameters["state"] == "a-state"

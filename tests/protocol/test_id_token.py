@@ -359,3 +359,77 @@ def test_what_has_to_agree_is_what_is_remembered():
 def test_the_repr_of_the_refresh_expectations_shows_no_secrets():
     """It stands in tracebacks."""
     assert [word for word in ("a-nonce", "an-access-token", "alice") if word in repr(AGAIN)] == []
+
+
+# --- providers that are not by the book
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"nonce": ...}, None),
+        ({}, None),
+        ({"nonce": "other"}, "claim_nonce"),
+        ({"nonce": ""}, "claim_nonce"),
+        ({"nonce": None}, "claim_nonce"),
+        ({"nonce": ["a-nonce"]}, "claim_nonce"),
+    ],
+)
+def test_a_nonce_that_is_not_required_still_counts(changes, code):
+    """LinkedIn returns none; a token with another nonce is of another login at any provider."""
+    expected = replace(EXPECTED, requires_nonce=False)
+    if code is None:
+        check(changes, expected=expected)
+    else:
+        assert code_of(changes, expected=expected) == code
+
+
+def test_without_an_access_token_there_is_no_hash_of_it():
+    """Azure AD B2C issues none for `openid` alone; a hash would be that of a token that somebody else has."""
+    expected = replace(EXPECTED, access_token=None)
+
+    check({}, expected=expected)
+    assert code_of({"at_hash": left_half_hash("an-access-token", "RS256")}, expected=expected) == "claim_at_hash"
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"aud": ["web", "project", "app"], "azp": "web"}, None),
+        ({"aud": ["web"], "azp": "web"}, None),
+        ({"aud": ["web", "project"]}, "claim_aud"),
+        ({"aud": ["web", "project"], "azp": "app"}, "claim_aud"),
+        ({"aud": ["web", "project"], "azp": ["web"]}, "claim_aud"),
+        ({"aud": ["project"], "azp": "web"}, "claim_aud"),
+        ({"aud": ["web", 7], "azp": "web"}, "claim_aud"),
+        ({"azp": "app"}, "claim_azp"),
+    ],
+)
+def test_further_audiences_pass_if_azp_is_trusted_and_ours(changes, code):
+    """Zitadel names all clients of a project; `azp` is the one that the token was issued to."""
+    expected = replace(EXPECTED, trusts_azp=True)
+    if code is None:
+        check(changes, expected=expected)
+        return
+
+    assert code_of(changes, expected=expected) == code
+
+
+def test_azp_is_not_trusted_by_default():
+    """Further audiences are named one by one, unless a setting says otherwise."""
+    assert code_of({"aud": ["web", "project"], "azp": "web"}) == "claim_aud"
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"aud": ["web", "project", "app"], "azp": "web"}, None),
+        ({"aud": ["web", "project", "app"], "azp": "app"}, "claim_aud"),
+        ({"aud": ["project"], "azp": "web"}, "claim_aud"),
+    ],
+)
+def test_audiences_may_be_added_between_refreshes_if_azp_is_trusted(changes, code):
+    """Somebody adds a client to the project; a session should not end by that."""
+    first = {"aud": ["web", "project"], "azp": "web"}
+
+    assert check_again(changes, first=first, expected=replace(AGAIN, trusts_azp=True)) == code

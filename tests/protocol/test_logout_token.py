@@ -27,7 +27,13 @@ def claims_with(changes: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in {**CLAIMS, **changes}.items() if value is not ...}
 
 
-def read(changes: dict[str, Any], *, typ: str | None = "logout+jwt", trusted: tuple[str, ...] = ()) -> Logout:
+def read(
+    changes: dict[str, Any],
+    *,
+    typ: str | None = "logout+jwt",
+    trusted: tuple[str, ...] = (),
+    trusts_azp: bool = False,
+) -> Logout:
     return read_logout_token(
         Verified("RS256", typ, claims_with(changes)),
         issuer="https://id.example.com",
@@ -35,6 +41,7 @@ def read(changes: dict[str, Any], *, typ: str | None = "logout+jwt", trusted: tu
         trusted_audiences=trusted,
         now=NOW,
         leeway=LEEWAY,
+        trusts_azp=trusts_azp,
     )
 
 
@@ -181,3 +188,15 @@ def test_a_clock_error_is_named_as_such(changes, words):
         read(changes)
 
     assert caught.value.detail == words
+
+
+@pytest.mark.parametrize(("azp", "code"), [("web", None), ("other", "claim_aud"), (..., "claim_aud")])
+def test_further_audiences_pass_if_azp_is_trusted_and_ours(azp, code):
+    """As in an ID Token."""
+    changes = {"aud": ["web", "project"], "azp": azp}
+    if code is None:
+        assert read(changes, trusts_azp=True).sub == "alice"
+        return
+
+    assert code_of(changes, trusts_azp=True) == code
+    assert code_of(changes) == "claim_aud"

@@ -118,3 +118,10 @@ def test_a_long_list_is_cut():
 
     assert obstacle.text.count("odd-") == MAX_LISTED
     assert ", ..., but asgi-oidc needs S256" in obstacle.text
+
+
+def test_without_pkce_its_methods_do_not_matter():
+    """A login that sends no challenge needs none."""
+    plan = LoginPlan(PUBLIC, uses_pkce=False)
+
+    assert codes(plan, code_challenge_methods_supported=["plain"]) == []

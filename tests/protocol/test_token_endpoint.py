@@ -46,6 +46,13 @@ def test_the_call_carries_the_code_and_its_verifier():
     }
 
 
+def test_without_pkce_there_is_no_verifier_to_send():
+    """LinkedIn refuses a call that has one."""
+    call = token_call(METADATA, CLIENT, code="c", code_verifier=None)
+
+    assert "code_verifier" not in dict(parse_qsl((call.body or b"").decode()))
+
+
 @pytest.mark.parametrize("token_type", ["Bearer", "bearer", "BEARER"])
 def test_a_good_answer_is_read(token_type):
     """RFC 6749 §5.1: the type is compared without regard to case."""

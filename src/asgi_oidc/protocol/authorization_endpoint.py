@@ -57,11 +57,24 @@ class AuthorizationResponse:
     error_description: str | None = None
 
 
-def authorization_url(metadata: ProviderMetadata, client: Client, proofs: Proofs, *, scope: str, extra: Params) -> str:
+def authorization_url(
+    metadata: ProviderMetadata,
+    client: Client,
+    proofs: Proofs,
+    *,
+    scope: str,
+    extra: Params,
+    uses_nonce: bool = True,
+    uses_pkce: bool = True,
+) -> str:
     """Return the URL of the authorization request, with PKCE; `S256` is the only challenge method that is used.
 
     Args:
         extra: parameters from the settings, none of `RESERVED`; a list is sent as a repeated parameter.
+        uses_nonce: False for a provider without ID Tokens, which are what a nonce is for (OIDC Core §3.1.2.1).
+        uses_pkce: False for a provider that refuses a `code_verifier`, as LinkedIn does unless it has enabled PKCE for
+            the client. Then only the nonce detects a code that an attacker has injected, and if the provider does not
+            return the nonce either, nothing does (RFC 9700 §2.1.1).
     """
     parameters = {
         "response_type": "code",
@@ -69,10 +82,12 @@ def authorization_url(metadata: ProviderMetadata, client: Client, proofs: Proofs
         "redirect_uri": client.redirect_uri,
         "scope": scope,
         "state": proofs.state,
-        "nonce": proofs.nonce,
-        "code_challenge": code_challenge(proofs.code_verifier),
-        "code_challenge_method": "S256",
     }
+    if uses_nonce:
+        parameters["nonce"] = proofs.nonce
+    if uses_pkce:
+        parameters["code_challenge"] = code_challenge(proofs.code_verifier)
+        parameters["code_challenge_method"] = "S256"
     endpoint = metadata.authorization_endpoint
     separator = "&" if "?" in endpoint else "?"
     return f"{endpoint}{separator}{urlencode({**parameters, **extra}, doseq=True)}"

@@ -28,17 +28,23 @@ class Expected:
 
     Attributes:
         issuer: a template if the provider has an issuer for each tenant.
+        access_token: None if the provider issued none.
         max_age: how many seconds ago the user may have signed in at the provider; None if not requested.
         acr_values: the requested authentication contexts; `acr` must be one of them.
+        requires_nonce: False for a provider that does not return the nonce, against OIDC Core §3.1.2.1 (LinkedIn). A
+            nonce that is there must still be that of the login.
+        trusts_azp: as in `check_audience`.
     """
 
     issuer: Issuer
     client_id: str
     nonce: str = field(repr=False)
-    access_token: str = field(repr=False)
+    access_token: str | None = field(repr=False)
     trusted_audiences: Collection[str] = ()
     max_age: int | None = None
     acr_values: Collection[str] = ()
+    requires_nonce: bool = True
+    trusts_azp: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +54,8 @@ class ExpectedAgain:
     Attributes:
         first: the claims named in `FIRST` of the login's ID Token. `acr` may differ: the session keeps that of the
             login.
+        trusts_azp: as in `check_audience`. The audiences may then differ from those of the login: Zitadel names all
+            clients of a project, and one may have been added.
     """
 
     issuer: str
@@ -56,6 +64,7 @@ class ExpectedAgain:
     first: Mapping[str, object] = field(repr=False)
     access_token: str = field(repr=False)
     trusted_audiences: Collection[str] = ()
+    trusts_azp: bool = False
 
 
 FIRST = ("aud", "azp", "nonce", "auth_time", "acr")
@@ -97,7 +106,7 @@ def check_id_token_again(token: Verified, expected: ExpectedAgain, *, now: int, 
     _check_times(claims, now=now, leeway=leeway)
     if not same(claims.get("sub"), expected.sub):
         raise TokenRejected("claim_sub", "expected the user of the session, got another one")
-    if set(_audiences(claims["aud"])) != set(_audiences(first.get("aud"))):
+    if not expected.trusts_azp and set(_audiences(claims["aud"])) != set(_audiences(first.get("aud"))):
         raise TokenRejected("claim_aud", f"expected {first.get('aud')} as at the login, got {claims['aud']}")
     # §12.2 requires the same azp. A token without azp whose only audience is this client is for no other client
     # either (§2, azp), so it is accepted.
@@ -122,8 +131,14 @@ def _check_auth_time_again(claims: Mapping[str, object], first: Mapping[str, obj
         raise TokenRejected("claim_auth_time", "expected the time of the login or a later one, not in the future")
 
 
-def check_audience(claims: Mapping[str, object], *, client_id: str, trusted_audiences: Collection[str]) -> None:
+def check_audience(
+    claims: Mapping[str, object], *, client_id: str, trusted_audiences: Collection[str], trusts_azp: bool = False
+) -> None:
     """Refuse a token that is not for this client, or is also for audiences that are not trusted.
+
+    Args:
+        trusts_azp: whether all further audiences are accepted in a token whose `azp` is this client. Zitadel puts the
+            project and all of its clients into `aud` (Zitadel, "Claims"); only `azp` tells which of them may use it.
 
     Raises:
         TokenRejected: `claim_aud`.
@@ -131,6 +146,8 @@ def check_audience(claims: Mapping[str, object], *, client_id: str, trusted_audi
     audiences = _audiences(claims.get("aud"))
     if client_id not in audiences:
         raise TokenRejected("claim_aud", f"expected {client_id}, got {claims.get('aud')}")
+    if trusts_azp and same(claims.get("azp"), client_id):
+        return
     if untrusted := set(audiences) - {client_id, *trusted_audiences}:
         raise TokenRejected("claim_aud", f"also for audiences that are not in trusted_audiences: {sorted(untrusted)}")
 
@@ -146,7 +163,12 @@ def _check_parties(claims: Mapping[str, object], expected: Expected | ExpectedAg
     sub = claims.get("sub")
     if not isinstance(sub, str) or not 1 <= len(sub) <= MAX_SUB_LENGTH:
         raise TokenRejected("claim_sub", f"expected text of 1 to {MAX_SUB_LENGTH} characters")
-    check_audience(claims, client_id=expected.client_id, trusted_audiences=expected.trusted_audiences)
+    check_audience(
+        claims,
+        client_id=expected.client_id,
+        trusted_audiences=expected.trusted_audiences,
+        trusts_azp=expected.trusts_azp,
+    )
     if "azp" in claims and not same(claims["azp"], expected.client_id):
         raise TokenRejected("claim_azp", f"expected {expected.client_id}, got {claims['azp']}")
 
@@ -170,7 +192,7 @@ def _check_times(claims: Mapping[str, object], *, now: int, leeway: int) -> None
 
 
 def _check_login(claims: Mapping[str, object], expected: Expected, *, now: int, leeway: int) -> None:
-    if not same(claims.get("nonce"), expected.nonce):
+    if (expected.requires_nonce or "nonce" in claims) and not same(claims.get("nonce"), expected.nonce):
         raise TokenRejected("claim_nonce", "expected the nonce of this login, got another one or none")
     if expected.max_age is not None:
         age = now - read_instant(claims, "auth_time")
@@ -182,9 +204,11 @@ def _check_login(claims: Mapping[str, object], expected: Expected, *, now: int, 
         raise TokenRejected("claim_acr", f"expected {list(expected.acr_values)}, got {claims.get('acr')}")
 
 
-def _check_at_hash(token: Verified, access_token: str) -> None:
+def _check_at_hash(token: Verified, access_token: str | None) -> None:
     if "at_hash" not in token.claims:
         return
+    if access_token is None:
+        raise TokenRejected("claim_at_hash", "expected none, because the provider issued no access token")
     if token.alg not in HASH_OF_ALGORITHM:  # what cannot be checked is refused
         raise TokenRejected("claim_at_hash", f"cannot be checked: no hash is known for {token.alg}")
     if not same(token.claims["at_hash"], token_hash(token.alg, access_token).decode("ascii")):

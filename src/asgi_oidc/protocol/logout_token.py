@@ -37,7 +37,14 @@ class Logout:
 
 
 def read_logout_token(
-    token: Verified, *, issuer: Issuer, client_id: str, trusted_audiences: Collection[str], now: int, leeway: int
+    token: Verified,
+    *,
+    issuer: Issuer,
+    client_id: str,
+    trusted_audiences: Collection[str],
+    now: int,
+    leeway: int,
+    trusts_azp: bool = False,
 ) -> Logout:
     """Read a logout token; refuse one that is not from this provider, for this client and currently valid.
 
@@ -45,6 +52,7 @@ def read_logout_token(
         token: signature already checked.
         now: seconds since the epoch.
         leeway: seconds of clock skew allowed.
+        trusts_azp: as in `check_audience`.
 
     Raises:
         TokenRejected: the code names the claim that is wrong.
@@ -53,7 +61,7 @@ def read_logout_token(
     if (token.typ and token.typ.lower().removeprefix("application/")) not in LOGOUT_TOKEN_TYPES:
         raise TokenRejected("token_typ", f"expected typ to be logout+jwt, got {token.typ}")
     named = check_issuer(claims, issuer)
-    check_audience(claims, client_id=client_id, trusted_audiences=trusted_audiences)
+    check_audience(claims, client_id=client_id, trusted_audiences=trusted_audiences, trusts_azp=trusts_azp)
     forget_at = _check_times(claims, now=now, leeway=leeway)
     _check_event(claims)
     sid, sub = _id_claim(claims, "sid"), _id_claim(claims, "sub")

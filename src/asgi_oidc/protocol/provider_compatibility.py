@@ -25,11 +25,13 @@ class LoginPlan:
     Attributes:
         response_mode: the requested one; None for the default.
         algorithms: the accepted signature algorithms; None if the setting `algorithms` overrides the metadata.
+        uses_pkce: as in `authorization_url`.
     """
 
     client: Client
     response_mode: str | None = None
     algorithms: Collection[str] | None = None
+    uses_pkce: bool = True
 
 
 class Incompatibility(NamedTuple):
@@ -47,7 +49,9 @@ def find_incompatibilities(metadata: ProviderMetadata, plan: LoginPlan) -> list[
         _lacks(metadata, "response_types_supported", "code", "response_type_unsupported"),
         _lacks(metadata, "grant_types_supported", "authorization_code", "grant_type_unsupported"),
         # The provider refuses a challenge whose method it does not support (RFC 7636 §4.4.1).
-        _lacks(metadata, "code_challenge_methods_supported", "S256", "pkce_s256_unsupported"),
+        _lacks(metadata, "code_challenge_methods_supported", "S256", "pkce_s256_unsupported")
+        if plan.uses_pkce
+        else None,
         _response_mode(metadata, plan.response_mode),
         _algorithms(metadata, plan.algorithms),
     ]
