@@ -6,6 +6,7 @@ from asgi_oidc.asgi.session_watch import SessionWatcher
 from asgi_oidc.login.stale_cookies import StaleCookies
 from asgi_oidc.policy.explain import Explainer
 from asgi_oidc.provider.connection import ProviderConnection
+from asgi_oidc.provider.directory import FixedDirectory
 from asgi_oidc.sessions.in_cookies import CookieSessions
 from asgi_oidc.sessions.in_store import StoredSessions
 from asgi_oidc.sessions.revocations import Revocations
@@ -45,7 +46,9 @@ def records_of(middleware: OIDCMiddleware) -> Records:
 
 def provider_of(middleware: OIDCMiddleware) -> ProviderConnection:
     """Return what calls the provider."""
-    return middleware._composition.http._denials.logins._provider
+    directory = middleware._composition.http._denials.logins.choice.directory
+    assert isinstance(directory, FixedDirectory)
+    return directory._connections[""]
 
 
 def explainer_of(middleware: OIDCMiddleware) -> Explainer:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from asgi_oidc.middleware import OIDCMiddleware
     from asgi_oidc.policy.rules import Rule
     from asgi_oidc.principal import AnonymousUser, User
+    from asgi_oidc.settings.provider import Provider
     from asgi_oidc.stores.memory import MemoryStore
     from asgi_oidc.stores.redis import RedisStore
     from asgi_oidc.stores.store import SessionStore
@@ -38,6 +39,7 @@ __all__ = [
     "NotSignedIn",
     "OIDCError",
     "OIDCMiddleware",
+    "Provider",
     "RedisStore",
     "RefreshFailed",
     "Rule",
@@ -57,6 +59,7 @@ _ELSEWHERE = {
     "User": "principal",
     "AnonymousUser": "principal",
     "Rule": "policy.rules",
+    "Provider": "settings.provider",
     "MemoryStore": "stores.memory",
     "RedisStore": "stores.redis",
     "SessionStore": "stores.store",

@@ -36,7 +36,7 @@ class User:
     `email_verified` before you rely on it.
     """
 
-    __slots__ = ("_claims", "_issuer", "_sub", "_trusted_email_domains")
+    __slots__ = ("_claims", "_issuer", "_provider", "_sub", "_trusted_email_domains")
 
     _wrapped = property(fset=_ignore_django_user)
 
@@ -47,17 +47,20 @@ class User:
         claims: Claims | msgspec.Raw,
         *,
         trusted_email_domains: frozenset[str] = frozenset(),
+        provider: str | None = None,
     ) -> None:
         """Create a user; the tests of an app may do this too.
 
         Args:
             claims: JSON object, or its encoded text, which is decoded on first use.
             trusted_email_domains: as in the settings.
+            provider: the name of the provider in the setting `providers`; None without that setting.
         """
         self._sub = sub
         self._issuer = issuer
         self._claims = claims
         self._trusted_email_domains = trusted_email_domains
+        self._provider = provider or None
 
     @property
     def sub(self) -> str:
@@ -68,6 +71,11 @@ class User:
     def issuer(self) -> str:
         """The issuer URL of that provider."""
         return self._issuer
+
+    @property
+    def provider(self) -> str | None:
+        """The name of that provider in the setting `providers`; None without that setting."""
+        return self._provider
 
     @property
     def claims(self) -> Claims:
@@ -123,6 +131,7 @@ class AnonymousUser:
 
     sub: None = None
     issuer: None = None
+    provider: None = None
     name: None = None
     email: None = None
     email_verified = False

@@ -16,7 +16,7 @@ from asgi_oidc import (
     StepUpRequired,
     StoreUnavailable,
 )
-from asgi_oidc.composition.endpoints import ENDPOINTS
+from asgi_oidc.composition.endpoints import ENDPOINTS, PROVIDER_ENDPOINTS
 from asgi_oidc.testing import Browser, Response
 from tests.protected_site import ORIGIN, Exchange, Site, cookie_header
 from tests.scripted_store import ScriptedStore
@@ -300,7 +300,9 @@ def test_every_url_of_ours_is_listed_with_its_methods():
     """No URL is forgotten, and none is made up."""
     listed = {row.strip("`"): cells[0] for row, cells in table_below("Our URLs").rows.items()}
 
-    assert listed == {f"/auth/{name}": ", ".join(endpoint.methods) for name, endpoint in ENDPOINTS.items()}
+    endpoints = {name: endpoint.methods for name, endpoint in ENDPOINTS.items()}
+    endpoints |= {name: endpoint.methods for name, endpoint in PROVIDER_ENDPOINTS.items()}
+    assert listed == {f"/auth/{name}": ", ".join(methods) for name, methods in endpoints.items()}
 
 
 async def test_every_close_code_is_listed():

@@ -83,7 +83,7 @@ def test_an_authentication_request_in_a_url_is_sealed():
     auth_request, auth_requests = AuthenticationRequest(("mfa",), 60, "login"), AuthenticationRequests(SEALER)
     sealed = auth_requests.write(auth_request, now=NOW)
 
-    assert auth_requests.read(sealed, now=NOW) == auth_request
+    assert auth_requests.read(sealed, now=NOW).authentication == auth_request
     assert "mfa" not in sealed
     for forged in (
         "",
@@ -92,8 +92,8 @@ def test_an_authentication_request_in_a_url_is_sealed():
         sealed[:-1] + "A" + "A",
         AuthenticationRequests(Sealer([b"l" * 32], context=("a", "b", "c"))).write(auth_request, now=NOW),
     ):
-        assert auth_requests.read(forged, now=NOW) == ANY_LOGIN
-    assert auth_requests.read(SEALER.seal("ask", "ask", b"\xc1"), now=NOW) == ANY_LOGIN
+        assert auth_requests.read(forged, now=NOW).authentication == ANY_LOGIN
+    assert auth_requests.read(SEALER.seal("ask", "ask", b"\xc1"), now=NOW).authentication == ANY_LOGIN
 
 
 @pytest.mark.parametrize(
@@ -104,6 +104,6 @@ def test_an_authentication_request_is_valid_while_a_page_may_be_open(age, counts
     """A URL that was found in a history or a log asks for nothing any more."""
     auth_request, auth_requests = AuthenticationRequest(("mfa",), 60, "login"), AuthenticationRequests(SEALER)
 
-    assert auth_requests.read(auth_requests.write(auth_request, now=NOW), now=NOW + age) == (
-        auth_request if counts else ANY_LOGIN
-    )
+    read = auth_requests.read(auth_requests.write(auth_request, now=NOW), now=NOW + age)
+
+    assert read.authentication == (auth_request if counts else ANY_LOGIN)

@@ -19,7 +19,12 @@ JSON = st.recursive(
     max_leaves=8,
 )
 
-EXAMPLES: dict[str, Any] = {"claims": {"roles": "admin"}, "scopes": ["read"], "email_domains": ["example.com"]}
+EXAMPLES: dict[str, Any] = {
+    "claims": {"roles": "admin"},
+    "scopes": ["read"],
+    "email_domains": ["example.com"],
+    "providers": ["work"],
+}
 
 
 def unmet(claims: Any, scopes: tuple[str, ...] = (), /, **requirements: Any) -> str | None:

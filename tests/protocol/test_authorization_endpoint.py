@@ -22,7 +22,8 @@ from asgi_oidc.protocol.client_registration import Client
 from asgi_oidc.protocol.metadata import REQUIRED, ProviderMetadata, make_metadata
 
 ISSUER = "https://id.example.com"
-CLIENT = Client("web", "https://app.example.com/auth/callback", "s3cret")
+CLIENT = Client("web", "s3cret")
+CALLBACK = "https://app.example.com/auth/callback"
 PROOFS = Proofs("a-state", "a-nonce", "a-verifier")
 
 
@@ -33,7 +34,9 @@ def metadata(**members: object) -> ProviderMetadata:
 
 def test_the_request_says_everything_that_binds_the_answer_to_it():
     """State, nonce and an S256 challenge always; the verifier never."""
-    url = authorization_url(metadata(), CLIENT, PROOFS, scope="openid email", extra={"prompt": "login"})
+    url = authorization_url(
+        metadata(), CLIENT, PROOFS, redirect_uri=CALLBACK, scope="openid email", extra={"prompt": "login"}
+    )
 
     assert dict(parse_qsl(urlsplit(url).query)) == {
         "response_type": "code",
@@ -57,7 +60,14 @@ def test_the_challenge_is_that_of_the_specification():
 
 def test_a_list_is_a_repeated_parameter():
     """RFC 8707 §2: each resource is a parameter of its own."""
-    url = authorization_url(metadata(), CLIENT, PROOFS, scope="openid", extra={"resource": ["https://a", "https://b"]})
+    url = authorization_url(
+        metadata(),
+        CLIENT,
+        PROOFS,
+        redirect_uri=CALLBACK,
+        scope="openid",
+        extra={"resource": ["https://a", "https://b"]},
+    )
 
     assert parse_qs(urlsplit(url).query)["resource"] == ["https://a", "https://b"]
 
@@ -66,7 +76,7 @@ def test_a_query_of_the_endpoint_is_kept():
     """RFC 6749 §3.1: Azure B2C and others carry the policy there."""
     endpoint = metadata(authorization_endpoint=f"{ISSUER}/authorize?p=policy")
 
-    url = authorization_url(endpoint, CLIENT, PROOFS, scope="openid", extra={})
+    url = authorization_url(endpoint, CLIENT, PROOFS, redirect_uri=CALLBACK, scope="openid", extra={})
 
     assert url.count("?") == 1
     assert parse_qs(urlsplit(url).query)["p"] == ["policy"]
@@ -74,7 +84,7 @@ def test_a_query_of_the_endpoint_is_kept():
 
 def test_our_own_parameters_cannot_be_overridden():
     """A second code_challenge_method could undo PKCE."""
-    url = authorization_url(metadata(), CLIENT, PROOFS, scope="openid", extra={})
+    url = authorization_url(metadata(), CLIENT, PROOFS, redirect_uri=CALLBACK, scope="openid", extra={})
 
     assert set(parse_qs(urlsplit(url).query)) <= RESERVED
 
@@ -188,9 +198,9 @@ def test_google_has_a_different_prompt():
 )
 def test_nonce_and_pkce_are_left_out_only_by_name(without, left_out):
     """For providers without ID Tokens, or without PKCE; the state is always there."""
-    every = authorization_url(metadata(), CLIENT, PROOFS, scope="a", extra={})
+    every = authorization_url(metadata(), CLIENT, PROOFS, redirect_uri=CALLBACK, scope="a", extra={})
 
-    url = authorization_url(metadata(), CLIENT, PROOFS, scope="a", extra={}, **without)
+    url = authorization_url(metadata(), CLIENT, PROOFS, redirect_uri=CALLBACK, scope="a", extra={}, **without)
 
     all_parameters, parameters = (dict(parse_qsl(urlsplit(each).query)) for each in (every, url))
     assert parameters == {name: value for name, value in all_parameters.items() if name not in left_out}

@@ -40,14 +40,14 @@ def form_of(call: Call) -> dict[str, str]:
 )
 def test_the_method_is_as_set_or_the_first_in_common(secret, set_by_hand, supported, chosen):
     """Most providers need no setting at all."""
-    assert choose_method(Client("web", CALLBACK, secret, set_by_hand), supported) == chosen
+    assert choose_method(Client("web", secret, set_by_hand), supported) == chosen
 
 
 @pytest.mark.parametrize("supported", [["private_key_jwt"], ["none"], []])
 def test_there_is_no_silent_step_down(supported):
     """A client with a secret never goes without one."""
     with pytest.raises(AnswerRejected) as caught:
-        choose_method(Client("web", CALLBACK, "s"), supported)
+        choose_method(Client("web", "s"), supported)
 
     assert caught.value.code == "client_auth_unsupported"
 
@@ -55,7 +55,7 @@ def test_there_is_no_silent_step_down(supported):
 @given(TEXT, TEXT)
 def test_basic_form_encodes_both_parts_first(client_id, secret):
     """RFC 6749 §2.3.1: else a ":" or "%" would be read as something else."""
-    call = call_of("client_secret_basic", Client(client_id, CALLBACK, secret))
+    call = call_of("client_secret_basic", Client(client_id, secret))
 
     scheme, _, encoded = call.headers["authorization"].partition(" ")
     pair = b64decode(encoded).decode("ascii").split(":")
@@ -66,7 +66,7 @@ def test_basic_form_encodes_both_parts_first(client_id, secret):
 @given(TEXT, TEXT)
 def test_post_puts_both_into_the_form(client_id, secret):
     """And nothing into the header."""
-    call = call_of("client_secret_post", Client(client_id, CALLBACK, secret))
+    call = call_of("client_secret_post", Client(client_id, secret))
 
     assert form_of(call) == {"code": "c", "client_id": client_id, "client_secret": secret}
     assert "authorization" not in call.headers
@@ -74,7 +74,7 @@ def test_post_puts_both_into_the_form(client_id, secret):
 
 def test_a_public_client_only_names_itself():
     """RFC 6749 §3.2.1."""
-    call = call_of("none", Client("spa", CALLBACK))
+    call = call_of("none", Client("spa"))
 
     assert form_of(call) == {"code": "c", "client_id": "spa"}
     assert "authorization" not in call.headers
@@ -82,13 +82,13 @@ def test_a_public_client_only_names_itself():
 
 def test_the_secret_stays_out_of_the_repr():
     """It stands in tracebacks."""
-    assert "s3cret" not in repr(Client("web", CALLBACK, "s3cret"))
+    assert "s3cret" not in repr(Client("web", "s3cret"))
 
 
 @pytest.mark.parametrize(("endpoint", "joint"), [("https://id/end", "?"), ("https://id/end?a=b", "&")])
 def test_the_sign_out_url_says_who_and_whereto(endpoint, joint):
     """RP-Initiated Logout §2; a query of the endpoint is kept."""
-    client = Client("web", CALLBACK)
+    client = Client("web")
 
     parameters = end_session_parameters(client, id_token_hint="t", post_logout_redirect_uri="https://a/?b", state="s")
 

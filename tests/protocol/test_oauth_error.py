@@ -147,7 +147,7 @@ def test_words_that_a_secret_happens_to_have_stay():
 @pytest.mark.parametrize("method", METHODS)
 def test_a_call_names_its_secrets(method):
     """Whatever way the client authenticates."""
-    client = Client("web", "https://app.example.com/auth/callback", None if method == "none" else "client:s3cret%")
+    client = Client("web", None if method == "none" else "client:s3cret%")
     fields = {"grant_type": "x", "code": "the-code", "code_verifier": "the-verifier", "refresh_token": "the-token"}
 
     call = METHODS[method](client, "https://id.example.com/token", fields)

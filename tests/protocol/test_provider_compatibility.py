@@ -10,8 +10,8 @@ from asgi_oidc.protocol.provider_compatibility import MAX_LISTED, LoginPlan, fin
 
 ISSUER = "https://id.example.com"
 ENDPOINTS = {name: f"{ISSUER}/{name}" for name in ("authorization_endpoint", "token_endpoint", "jwks_uri")}
-CONFIDENTIAL = Client("web", f"{ISSUER}/cb", "s3cret")
-PUBLIC = Client("web", f"{ISSUER}/cb")
+CONFIDENTIAL = Client("web", "s3cret")
+PUBLIC = Client("web")
 OURS = ("RS256", "ES256")
 
 
@@ -81,7 +81,7 @@ def test_metadata_of_the_wrong_type_makes_nothing_impossible(odd):
         (LoginPlan(CONFIDENTIAL), {"token_endpoint_auth_methods_supported": ["private_key_jwt", "client_secret_post"]}),
         (LoginPlan(PUBLIC), {"token_endpoint_auth_methods_supported": ["private_key_jwt"]}),  # few list "none"
         (
-            LoginPlan(Client("web", f"{ISSUER}/cb", "s3cret", "client_secret_post")),
+            LoginPlan(Client("web", "s3cret", "client_secret_post")),
             {"token_endpoint_auth_methods_supported": ["private_key_jwt"]},
         ),
         (LoginPlan(PUBLIC), {"response_types_supported": ["id_token", "code"]}),

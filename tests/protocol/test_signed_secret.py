@@ -24,7 +24,6 @@ from asgi_oidc.protocol.messages import Answer, check_status
 from asgi_oidc.testing.keys import base64url, public_parts
 
 NOW = 1_800_000_000
-CALLBACK = "https://app.example.com/auth/callback"
 PRIVATE = ec.generate_private_key(ec.SECP256R1())
 
 
@@ -83,7 +82,7 @@ def test_a_lifetime_that_apple_refuses_is_refused_here(lifetime):
 
 def test_each_call_gets_a_secret_of_its_own():
     """A secret from an old log is worth nothing."""
-    client = Client("com.example.web", CALLBACK, secret_signer=signer())
+    client = Client("com.example.web", secret_signer=signer())
 
     first, second = (client.with_secret(now=now).secret or "" for now in (NOW, NOW + 60))
 
@@ -94,7 +93,7 @@ def test_each_call_gets_a_secret_of_its_own():
 @pytest.mark.parametrize("secret", ["s3cret", None])
 def test_a_fixed_secret_stays_as_it_is(secret):
     """As with every other provider."""
-    client = Client("web", CALLBACK, secret)
+    client = Client("web", secret)
 
     assert client.with_secret(now=NOW) is client
 
@@ -110,7 +109,7 @@ def test_a_fixed_secret_stays_as_it_is(secret):
 )
 def test_a_signed_secret_is_sent_in_the_form(set_by_hand, supported, chosen):
     """Apple documents no other way."""
-    client = Client("web", CALLBACK, None, set_by_hand, signer())
+    client = Client("web", None, set_by_hand, signer())
 
     assert choose_method(client, supported) == chosen
     assert choose_method(client.with_secret(now=NOW), supported) == chosen
@@ -118,7 +117,7 @@ def test_a_signed_secret_is_sent_in_the_form(set_by_hand, supported, chosen):
 
 def test_the_form_has_the_secret_and_its_call_hides_it():
     """As for fixed secrets: an answer that repeats it does not bring it into the log."""
-    client = Client("com.example.web", CALLBACK, secret_signer=signer()).with_secret(now=NOW)
+    client = Client("com.example.web", secret_signer=signer()).with_secret(now=NOW)
 
     call = METHODS["client_secret_post"](client, "https://appleid.apple.com/auth/token", {"code": "c"})
 
@@ -133,7 +132,7 @@ def test_the_form_has_the_secret_and_its_call_hides_it():
 
 def test_reprs_show_neither_key_nor_secret():
     """They stand in tracebacks."""
-    client = Client("com.example.web", CALLBACK, secret_signer=signer()).with_secret(now=NOW)
+    client = Client("com.example.web", secret_signer=signer()).with_secret(now=NOW)
 
     shown = repr(client) + repr(signer()) + repr(read_signing_key(pem()))
 

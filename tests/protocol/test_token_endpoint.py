@@ -20,7 +20,7 @@ from asgi_oidc.protocol.token_endpoint import (
 )
 
 ISSUER = "https://id.example.com"
-CLIENT = Client("spa", "https://app.example.com/auth/callback")
+CLIENT = Client("spa")
 GOOD = {"access_token": "at", "id_token": "a.b.c", "token_type": "Bearer", "expires_in": 60, "scope": "openid"}
 METADATA = make_metadata(
     ISSUER, {name: f"{ISSUER}/{name}" for name in ("authorization_endpoint", "token_endpoint", "jwks_uri")}
@@ -34,7 +34,9 @@ def answer(**changes: object) -> Answer:
 
 def test_the_call_carries_the_code_and_its_verifier():
     """RFC 6749 §4.1.3, RFC 7636 §4.5."""
-    call = token_call(METADATA, CLIENT, code="c", code_verifier="v")
+    call = token_call(
+        METADATA, CLIENT, code="c", code_verifier="v", redirect_uri="https://app.example.com/auth/callback"
+    )
 
     assert (call.method, call.url) == ("POST", f"{ISSUER}/token_endpoint")
     assert dict(parse_qsl((call.body or b"").decode())) == {
@@ -48,7 +50,9 @@ def test_the_call_carries_the_code_and_its_verifier():
 
 def test_without_pkce_there_is_no_verifier_to_send():
     """LinkedIn refuses a call that has one."""
-    call = token_call(METADATA, CLIENT, code="c", code_verifier=None)
+    call = token_call(
+        METADATA, CLIENT, code="c", code_verifier=None, redirect_uri="https://app.example.com/auth/callback"
+    )
 
     assert "code_verifier" not in dict(parse_qsl((call.body or b"").decode()))
 

@@ -12,7 +12,7 @@ ISSUER = "https://id.example.com"
 METADATA = make_metadata(
     ISSUER, {name: f"{ISSUER}/{name}" for name in ("authorization_endpoint", "token_endpoint", "jwks_uri")}
 )
-CLIENT = Client("web", "https://app.example.com/auth/callback", "a-secret")
+CLIENT = Client("web", "a-secret")
 ALWAYS = {
     "grant_type": "urn:ietf:params:oauth:grant-type:token-exchange",
     "subject_token": "an-access-token",

@@ -12,7 +12,7 @@ from asgi_oidc.protocol.metadata import ProviderMetadata, make_metadata
 from asgi_oidc.protocol.token_revocation import check_revocation_answer, revocation_call
 
 ISSUER = "https://id.example.com"
-CLIENT = Client("web", "https://app.example.com/auth/callback", "a-secret")
+CLIENT = Client("web", "a-secret")
 
 
 def metadata(**more: Any) -> ProviderMetadata:

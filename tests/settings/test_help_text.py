@@ -16,7 +16,8 @@ from asgi_oidc import OIDCMiddleware
 from asgi_oidc.settings.environment import PARSERS
 from asgi_oidc.settings.help_text import SettingDocumentation, read_documentation
 from asgi_oidc.settings.keywords import Keywords
-from asgi_oidc.settings.settings import ALGORITHMS, MISSING, READERS, Settings, variable_of
+from asgi_oidc.settings.provider import ALGORITHMS, MISSING
+from asgi_oidc.settings.settings import NEEDED_WITHOUT_PROVIDERS, READERS, Settings, variable_of
 
 DOCUMENTED = {each.name: each for each in read_documentation()}
 KEYWORDS = get_type_hints(Keywords, include_extras=True)
@@ -48,7 +49,10 @@ def test_the_documented_default_is_the_default(setting: SettingDocumentation):
     """People plan with the defaults that they read."""
     default = READERS[setting.name][0]
 
-    assert (setting.default is None) == (default is MISSING) == (get_origin(KEYWORDS[setting.name]) is Required)
+    is_always_required = default is MISSING and setting.name not in NEEDED_WITHOUT_PROVIDERS
+
+    assert (setting.default is None) == (default is MISSING)
+    assert is_always_required == (get_origin(KEYWORDS[setting.name]) is Required)
     if setting.default is not None:
         written = ast.literal_eval(setting.default)
         assert (frozenset(written) if isinstance(default, frozenset) else written) == default

@@ -67,6 +67,8 @@ def test_five_settings_are_enough():
         "algorithms": None,
         "metadata": {},
         "http_client": None,
+        "providers": None,
+        "choose_provider": None,
         "on_login": None,
         "keep_forms": False,
         "keep_fragment": False,
@@ -175,13 +177,14 @@ def test_what_follows_from_the_settings():
     assert (settings.origin, settings.base_path) == ("https://app.example.com", "/admin")
     assert settings.url_of("login") == "https://APP.example.com:443/admin/auth/login"
     assert settings.home == "https://APP.example.com:443/admin/"
-    assert (settings.form_post, settings.strengthen(ANY_LOGIN)) == (True, AuthenticationRequest(("a", "b"), 60))
-    assert (read().form_post, read().strengthen(ANY_LOGIN)) == (False, ANY_LOGIN)
+    provider, plain = settings.fixed_providers[""], read().fixed_providers[""]
+    assert (provider.form_post, provider.strengthen(ANY_LOGIN)) == (True, AuthenticationRequest(("a", "b"), 60))
+    assert (plain.form_post, plain.strengthen(ANY_LOGIN)) == (False, ANY_LOGIN)
 
 
 def test_a_login_that_asks_for_more_gets_the_stricter_of_both():
     """A rule says which contexts are good enough for its path; the shorter age holds."""
-    settings = read(authorization_params={"max_age": 60, "acr_values": "silver gold"})
+    settings = read(authorization_params={"max_age": 60, "acr_values": "silver gold"}).fixed_providers[""]
 
     assert settings.strengthen(AuthenticationRequest(("gold", "platinum"), 300)) == AuthenticationRequest(("gold",), 60)
     assert settings.strengthen(AuthenticationRequest(("platinum",))) == AuthenticationRequest(("silver", "gold"), 60)
@@ -576,7 +579,7 @@ def test_the_text_of_the_error_has_a_line_for_each():
         OIDCMiddleware(app, **{**REQUIRED, "userinfo": "x", "leeway": -1})
 
     assert str(caught.value).count("\n  - ") == 2
-    assert str(caught.value).startswith("asgi-oidc: invalid settings:\n  - leeway: ")
+    assert str(caught.value).startswith("asgi-oidc: invalid settings:\n  - userinfo: ")
 
 
 @pytest.mark.parametrize(

@@ -26,8 +26,13 @@ class AppScopes:
             app_scope["user"], app_scope["auth"], app_scope["oidc"] = ANONYMOUS, Auth([]), self._anonymous
             return app_scope
         login, tokens = active.session.login, active.session.tokens
-        domains = self._trusted_email_domains
-        app_scope["user"] = User(login.sub, login.issuer, tokens.written_claims, trusted_email_domains=domains)
+        app_scope["user"] = User(
+            login.sub,
+            login.issuer,
+            tokens.written_claims,
+            trusted_email_domains=self._trusted_email_domains,
+            provider=login.provider,
+        )
         app_scope["auth"] = Auth(["authenticated", *tokens.scopes])
         app_scope["oidc"] = SignedInOIDC(active, self._tools)
         return app_scope

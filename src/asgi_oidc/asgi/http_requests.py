@@ -58,7 +58,7 @@ class HttpRequests:
         if not self._notices.are_logged:  # mounted apps, and apps on some servers, get no lifespan
             self._notices.log_once(without_lifespan=True)
         request, matched = self._reader.read(scope)
-        if matched.endpoint_path is not None or request.method == "OPTIONS":
+        if matched.own_url is not None or request.method == "OPTIONS":
             own_response = await self._endpoint_routing.response(scope, request, matched, receive)
             if own_response is not None:
                 await _send_response(own_response, request, send)

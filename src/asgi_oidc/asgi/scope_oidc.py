@@ -178,6 +178,7 @@ class OIDC:
         self,
         return_to: str | None = None,
         *,
+        provider: str | None = None,
         acr_values: Sequence[str] | None = None,
         max_age: int | None = None,
     ) -> str:
@@ -185,13 +186,15 @@ class OIDC:
 
         Args:
             return_to: path on this site to come back to, with query and fragment; by default, the start page.
+            provider: name of the provider to sign in at, as in the setting `providers`; by default, the user chooses.
             acr_values: authentication contexts; the login must satisfy one of them (RFC 9470).
             max_age: how long ago the user may have signed in at the provider, in seconds.
 
         Raises:
             ValueError: no login can satisfy them.
         """
-        return self._urls.login_for(self._urls.read_authentication(acr_values, max_age), return_to)
+        authentication = self._urls.read_authentication(acr_values, max_age)
+        return self._urls.login_for(authentication, return_to, provider=provider)
 
     def logout_url(self, return_to: str | None = None) -> str:
         """Return the URL that signs out: send a form to it with POST, or link to it from a page of this site.

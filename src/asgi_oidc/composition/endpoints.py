@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from asgi_oidc.composition.provider import ProviderServices
+from asgi_oidc.composition.providers import ProviderServices
 from asgi_oidc.composition.sessions import LoginServices, SessionServices
 from asgi_oidc.endpoints.backchannel_logout import BackchannelLogoutEndpoint
 from asgi_oidc.endpoints.callback import CallbackEndpoint
-from asgi_oidc.endpoints.endpoint import Endpoint
+from asgi_oidc.endpoints.endpoint import Endpoint, ProviderEndpoint
 from asgi_oidc.endpoints.form import FormEndpoint
 from asgi_oidc.endpoints.frontchannel_logout import FrontchannelLogoutEndpoint
 from asgi_oidc.endpoints.login import LoginEndpoint
@@ -27,12 +27,14 @@ from asgi_oidc.web.return_to import ReturnPaths
 
 ENDPOINTS: Mapping[str, type[Endpoint]] = {
     "login": LoginEndpoint,
-    "callback": CallbackEndpoint,
     "logout": LogoutEndpoint,
     "session": SessionEndpoint,
+    "form": FormEndpoint,
+}
+PROVIDER_ENDPOINTS: Mapping[str, type[ProviderEndpoint]] = {
+    "callback": CallbackEndpoint,
     "backchannel-logout": BackchannelLogoutEndpoint,
     "frontchannel-logout": FrontchannelLogoutEndpoint,
-    "form": FormEndpoint,
 }
 
 
@@ -56,38 +58,35 @@ class EndpointMaker:
     form_path: str
 
     def make(self) -> Mapping[str, Endpoint]:
-        """Return the endpoints, keyed by the last segment of their paths."""
-        makers = (  # in the order of ENDPOINTS
-            self._login,
-            self._callback,
-            self._logout,
-            self._session,
-            self._backchannel_logout,
-            self._frontchannel_logout,
-            self._form,
-        )
+        """Return the endpoints that do not belong to one provider, by name."""
+        makers = (self._login, self._logout, self._session, self._form)  # in the order of ENDPOINTS
         return {name: make() for name, make in zip(ENDPOINTS, makers, strict=True)}
+
+    def make_provider_endpoints(self) -> Mapping[str, ProviderEndpoint]:
+        """Return the endpoints that belong to one provider, by name."""
+        makers = (self._callback, self._backchannel_logout, self._frontchannel_logout)  # as in PROVIDER_ENDPOINTS
+        return {name: make() for name, make in zip(PROVIDER_ENDPOINTS, makers, strict=True)}
 
     def _login(self) -> Endpoint:
         return LoginEndpoint(
-            logins=self.provider.logins,
+            logins=self.provider.starter,
+            choice=self.provider.choice,
+            provider_list=self.provider.provider_list,
+            pages=self.pages.providers,
+            authenticator=self.sessions.authenticator,
             authentication_requests=self.login.authentication_requests,
             forms=self.login.forms,
             return_paths=self.return_paths,
             form_path=self.form_path,
+            url=self.urls.login,
             now=self.sessions.now,
         )
 
-    def _callback(self) -> Endpoint:
+    def _callback(self) -> ProviderEndpoint:
         settings, sessions, login = self.settings, self.sessions, self.login
         repository, revocations = sessions.repository, sessions.revocations
         return CallbackEndpoint(
-            provider=self.provider.provider,
-            issuer=settings.issuer,
-            client_id=settings.client_id,
-            scope=settings.scope,
-            trusted_audiences=settings.trusted_audiences,
-            logins=self.provider.logins,
+            logins=self.provider.starter,
             sign_in=LoginFinisher(
                 repository,
                 sessions.authenticator,
@@ -108,6 +107,7 @@ class EndpointMaker:
             transactions=login.transactions,
             loops=login.loops,
             forms=login.forms,
+            last_provider=login.last_provider,
             budget=login.budget,
             revocations=revocations,
             failures=self.failures,
@@ -125,7 +125,6 @@ class EndpointMaker:
             states=self.after_logout.states,
             authenticator=self.sessions.authenticator,
             sessions=self.sessions.repository,
-            client=self.provider.client,
             loops=self.login.loops,
             forms=self.login.forms,
             pages=self.pages.sign_out,
@@ -142,12 +141,12 @@ class EndpointMaker:
             limits=self.sessions.limits,
             pages=self.pages,
             urls=self.urls,
+            provider_list=self.provider.provider_list,
         )
 
-    def _backchannel_logout(self) -> Endpoint:
+    def _backchannel_logout(self) -> ProviderEndpoint:
         sessions = self.sessions
         return BackchannelLogoutEndpoint(
-            self.provider.provider,
             self.provider.sign_out,
             UsedLogoutTokens(sessions.shared, sessions.records, sessions.replay_cache, now=sessions.now),
             sessions.repository,
@@ -157,10 +156,8 @@ class EndpointMaker:
             now=sessions.now,
         )
 
-    def _frontchannel_logout(self) -> Endpoint:
+    def _frontchannel_logout(self) -> ProviderEndpoint:
         return FrontchannelLogoutEndpoint(
-            is_on=self.settings.frontchannel_logout,
-            issuer=self.settings.issuer,
             authenticator=self.sessions.authenticator,
             sessions=self.sessions.repository,
             pages=self.pages,

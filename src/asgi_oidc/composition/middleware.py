@@ -14,8 +14,8 @@ from asgi_oidc.asgi.scope_oidc import SessionTools
 from asgi_oidc.asgi.session_watch import SessionWatcher
 from asgi_oidc.asgi.start_up_notices import StartUpNotices
 from asgi_oidc.asgi.websockets import Websockets
-from asgi_oidc.composition.endpoints import ENDPOINTS, EndpointMaker
-from asgi_oidc.composition.provider import ProviderServices, make_provider_services
+from asgi_oidc.composition.endpoints import ENDPOINTS, PROVIDER_ENDPOINTS, EndpointMaker
+from asgi_oidc.composition.providers import ProviderServices, make_provider_services
 from asgi_oidc.composition.sessions import LoginServices, SessionServices, make_services
 from asgi_oidc.login.endpoint_urls import EndpointUrls
 from asgi_oidc.login.interrupted_form_saver import InterruptedFormSaver
@@ -26,7 +26,9 @@ from asgi_oidc.pages.failures import Failures
 from asgi_oidc.pages.pages import Pages, make_pages
 from asgi_oidc.pages.translation import translate
 from asgi_oidc.policy.access_control import AccessControl
+from asgi_oidc.policy.app_errors import ReadAuthentication
 from asgi_oidc.policy.denials import Denials
+from asgi_oidc.policy.endpoint_paths import EndpointPaths
 from asgi_oidc.policy.explain import Explainer
 from asgi_oidc.policy.mount_table import MountTable
 from asgi_oidc.policy.policy import Policy
@@ -65,13 +67,14 @@ def compose(app: ASGIApp, settings: Settings, clock: Callable[[], float]) -> Com
     sessions, login = make_services(settings, clock)
     return_paths = ReturnPaths(settings.origin, settings.base_path + settings.auth_path)
     form_path = f"{return_paths.own_paths}/form"
-    provider = make_provider_services(settings, sessions, login, form_path=form_path)
-    urls = _make_urls(settings, sessions, login)
+    read_authentication = settings.authentication_reader()
+    urls = _make_urls(settings, sessions, login, read_authentication)
+    provider = make_provider_services(settings, sessions, login, urls, form_path=form_path)
     pages = make_pages(translate(settings.texts), app_name=settings.app_name, home=settings.home)
     failures = _make_failures(settings, pages, urls, login.loops)
     policy = _make_policy(app, settings)
     after_logout = _make_after_logout(settings, sessions, login, pages, urls, policy)
-    endpoints = EndpointMaker(
+    maker = EndpointMaker(
         settings=settings,
         sessions=sessions,
         login=login,
@@ -82,12 +85,13 @@ def compose(app: ASGIApp, settings: Settings, clock: Callable[[], float]) -> Com
         after_logout=after_logout,
         return_paths=return_paths,
         form_path=form_path,
-    ).make()
+    )
     denials = Denials(
         logins=provider.logins,
         pages=pages,
         failures=failures,
         urls=urls,
+        provider_list=provider.provider_list,
         return_paths=return_paths,
         form_saver=InterruptedFormSaver(
             login.forms,
@@ -123,7 +127,7 @@ def compose(app: ASGIApp, settings: Settings, clock: Callable[[], float]) -> Com
     reader = RequestReader(policy, sessions.repository, sessions.authenticator, base_url=settings.base_url)
     notices = _make_notices(settings, policy)
     endpoint_routing = EndpointRouting(
-        {f"{settings.auth_path}/{name}": endpoint for name, endpoint in endpoints.items()}, policy, pages, failures
+        maker.make(), maker.make_provider_endpoints(), provider.choice, policy, pages, failures
     )
     http = HttpRequests(
         app,
@@ -135,7 +139,7 @@ def compose(app: ASGIApp, settings: Settings, clock: Callable[[], float]) -> Com
         app_scopes=app_scopes,
         app_responses=app_responses,
         notices=notices,
-        read_authentication=settings.read_authentication,
+        read_authentication=read_authentication,
         origin=settings.origin,
         now=sessions.now,
     )
@@ -148,7 +152,7 @@ def compose(app: ASGIApp, settings: Settings, clock: Callable[[], float]) -> Com
         app_scopes=app_scopes,
         app_responses=app_responses,
         watcher=watcher,
-        read_authentication=settings.read_authentication,
+        read_authentication=read_authentication,
         origin=settings.origin,
         now=sessions.now,
     )
@@ -161,14 +165,16 @@ def compose(app: ASGIApp, settings: Settings, clock: Callable[[], float]) -> Com
     )
 
 
-def _make_urls(settings: Settings, sessions: SessionServices, login: LoginServices) -> EndpointUrls:
+def _make_urls(
+    settings: Settings, sessions: SessionServices, login: LoginServices, read_authentication: ReadAuthentication
+) -> EndpointUrls:
     return EndpointUrls(
         login=settings.url_of("login"),
         logout=settings.url_of("logout"),
         form=settings.url_of("form"),
         base_path=settings.base_path,
-        read_authentication=settings.read_authentication,
-        sealed=lambda request: login.authentication_requests.write(request, now=sessions.now()),
+        read_authentication=read_authentication,
+        sealed=lambda request, form: login.authentication_requests.write(request, now=sessions.now(), form=form),
     )
 
 
@@ -189,7 +195,11 @@ def _make_policy(app: ASGIApp, settings: Settings) -> Policy:
         settings.public,
         settings.rules,
         base_path=settings.base_path,
-        endpoint_paths=[f"{settings.auth_path}/{name}" for name in ENDPOINTS],
+        endpoint_paths=EndpointPaths(
+            settings.auth_path,
+            (*ENDPOINTS, *PROVIDER_ENDPOINTS),
+            with_provider=() if settings.is_flat else PROVIDER_ENDPOINTS,
+        ),
         mounts=MountTable(app, prefixes=settings.plain_prefixes),
     )
 
@@ -296,6 +306,6 @@ def _make_user_sessions(
         sessions.feed,
         provider.sign_out.everywhere,
         sessions.background,
-        issuer=settings.issuer,
+        issuer=settings.issuer if settings.is_flat else None,
         now=sessions.now,
     )

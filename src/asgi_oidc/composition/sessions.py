@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 from asgi_oidc.login.authentication_requests import AuthenticationRequests
 from asgi_oidc.login.cookie_budget import CookieBudget
 from asgi_oidc.login.interrupted_forms import InterruptedForms
+from asgi_oidc.login.last_provider import LastProvider
 from asgi_oidc.login.login_loops import LoginLoops
-from asgi_oidc.login.login_transactions import Transactions
+from asgi_oidc.login.login_transactions import Transactions, same_site_of_login
 from asgi_oidc.login.stale_cookies import StaleCookies
 from asgi_oidc.sessions.authentication import Authenticator
 from asgi_oidc.sessions.digests import UserDigests
@@ -68,6 +69,7 @@ class LoginServices(NamedTuple):
     forms: InterruptedForms
     budget: CookieBudget
     stale_cookies: StaleCookies
+    last_provider: LastProvider
 
 
 def make_services(settings: Settings, clock: Callable[[], float]) -> tuple[SessionServices, LoginServices]:
@@ -80,9 +82,12 @@ def make_services(settings: Settings, clock: Callable[[], float]) -> tuple[Sessi
     def now() -> int:
         return int(clock())
 
-    context = (settings.issuer, settings.client_id, settings.base_url)
-    sealer, user_digests = Sealer(settings.secret, context=context), UserDigests(settings.issuer)
-    records = Records(settings.secret, context=context, default_issuer=settings.issuer)
+    # Several providers share the cookies of the site. No issuer is called "providers".
+    client = (settings.issuer, settings.client_id) if settings.is_flat else ("providers", "")
+    context = (*client, settings.base_url)
+    default_issuer = settings.issuer if settings.is_flat else None
+    sealer, user_digests = Sealer(settings.secret, context=context), UserDigests(default_issuer)
+    records = Records(settings.secret, context=context, default_issuer=default_issuer)
     style, stem = CookieStyle(secure=settings.origin.startswith("https:")), f"{COOKIE_PREFIX}{_cookie_tag(context)}"
     limits = Limits(settings.session_idle, settings.session_lifetime)
     store = None if settings.store is None else GuardedStore(settings.store)
@@ -109,7 +114,7 @@ def make_services(settings: Settings, clock: Callable[[], float]) -> tuple[Sessi
         clock=clock,
         now=now,
     )
-    transactions = Transactions(sealer, style, stem, _same_site_of_login(settings, style), user_digests)
+    transactions = Transactions(sealer, style, stem, _same_site_of_deletions(settings, style), user_digests)
     forms = InterruptedForms(sealer, style, stem, user_digests)
     login = LoginServices(
         sealer=sealer,
@@ -119,6 +124,7 @@ def make_services(settings: Settings, clock: Callable[[], float]) -> tuple[Sessi
         forms=forms,
         budget=CookieBudget(style.name(stem), transactions, forms),
         stale_cookies=StaleCookies(repository, transactions, now=now),
+        last_provider=LastProvider(style, stem, is_on=len(settings.fixed_providers) > 1),
     )
     return sessions, login
 
@@ -160,9 +166,6 @@ def _cookie_tag(context: tuple[str, ...]) -> str:
     return b32encode(sha256("\n".join(context).encode()).digest()[:5]).decode("ascii").lower()
 
 
-def _same_site_of_login(settings: Settings, style: CookieStyle) -> SameSite:
-    if not settings.form_post:
-        return "Lax"
-    # With form_post, the callback is a POST from the provider's site, and only SameSite=None cookies come along.
-    # Browsers accept SameSite=None only with Secure, so over plain http the attribute is left out.
-    return "None" if style.secure else None
+def _same_site_of_deletions(settings: Settings, style: CookieStyle) -> SameSite:
+    uses_form_post = any(provider.form_post for provider in settings.fixed_providers.values())
+    return same_site_of_login(style, form_post=uses_form_post)

@@ -26,13 +26,12 @@ REFUSED_AGAIN = events.LOGOUT_REFUSED._replace(level=logging.INFO)  # repeats of
 
 
 class BackchannelLogoutEndpoint:
-    """Ends the sessions that the logout tokens of one provider name."""
+    """Ends the sessions that logout tokens name."""
 
     methods: ClassVar[tuple[str, ...]] = ("POST",)
 
     def __init__(
         self,
-        provider: ProviderConnection,
         sign_out: SignOut,
         used_tokens: UsedLogoutTokens,
         sessions: SessionRepository,
@@ -48,7 +47,6 @@ class BackchannelLogoutEndpoint:
             reasons_logged: remembers which reasons for a refusal were logged in this minute.
             has_store: whether sessions are in a store, which can count those that ended.
         """
-        self._provider = provider
         self._sign_out = sign_out
         self._used_tokens = used_tokens
         self._sessions = sessions
@@ -58,7 +56,7 @@ class BackchannelLogoutEndpoint:
         self._now = now
         self._has_logged_missing_exp = False
 
-    async def handle(self, request: Request, receive: Receive) -> Response:
+    async def handle(self, request: Request, receive: Receive, provider: ProviderConnection) -> Response:
         """Validate the logout token completely, then end the sessions that it names. A token works only once.
 
         Returns:
@@ -67,7 +65,7 @@ class BackchannelLogoutEndpoint:
         """
         try:
             token = _read_token(await read_form_body(request, receive))
-            logout = await self._provider.check_logout_token(token)
+            logout = await provider.check_logout_token(token)
             self._log_missing_exp(logout)
             await self._sign_out_once(logout, token=token)
         except (RequestRejected, TokenRejected) as error:

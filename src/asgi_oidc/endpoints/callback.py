@@ -1,6 +1,6 @@
 """GET or POST /auth/callback: finishes a login (OIDC Core §3.1.2.5 to §3.1.3.7, RFC 9207)."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -9,11 +9,18 @@ from asgi_oidc.errors import LoginLoop, OIDCError, ProviderRefused, RequestRejec
 from asgi_oidc.login.cookie_budget import CookieBudget
 from asgi_oidc.login.failed_login_tokens import FailedLoginTokens
 from asgi_oidc.login.finish_login import Claims, LoginFinisher, LoginStart
-from asgi_oidc.login.interrupted_forms import CLAIM_PARAMETER, MAX_SEALED_FORM_LENGTH, FormClaim, InterruptedForms
+from asgi_oidc.login.interrupted_forms import (
+    CLAIM_PARAMETER,
+    MAX_SEALED_FORM_LENGTH,
+    FormClaim,
+    InterruptedForms,
+    KeptForm,
+)
+from asgi_oidc.login.last_provider import LastProvider
 from asgi_oidc.login.login_loops import MAX_LOGINS_IN_A_ROW, LoginCount, LoginLoops
 from asgi_oidc.login.login_transactions import RESTARTED, Transaction, Transactions, is_live
 from asgi_oidc.login.on_login import OnLogin
-from asgi_oidc.login.start_login import KeptForm, LoginStarter
+from asgi_oidc.login.start_login import LoginStarter
 from asgi_oidc.login.used_logins import UsedLogins
 from asgi_oidc.pages.failures import Failures
 from asgi_oidc.protocol.authorization_endpoint import (
@@ -40,10 +47,9 @@ from asgi_oidc.web.response import Response, redirect
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class CallbackEndpoint:
-    """Finishes the logins of one provider.
+    """Finishes logins.
 
     Attributes:
-        scope: the requested scopes, which count as granted if the provider does not return any (RFC 6749 §5.1).
         origin: the origin of `base_url`.
         form_path: path of our page for interrupted forms.
         home: absolute URL of the start page.
@@ -51,11 +57,6 @@ class CallbackEndpoint:
 
     methods: ClassVar[tuple[str, ...]] = ("GET", "POST")
 
-    provider: ProviderConnection
-    issuer: str
-    client_id: str
-    scope: str
-    trusted_audiences: Collection[str]
     logins: LoginStarter
     sign_in: LoginFinisher
     on_login: OnLogin
@@ -65,6 +66,7 @@ class CallbackEndpoint:
     transactions: Transactions
     loops: LoginLoops
     forms: InterruptedForms
+    last_provider: LastProvider
     budget: CookieBudget
     revocations: Revocations
     failures: Failures
@@ -74,7 +76,7 @@ class CallbackEndpoint:
     home: str
     now: Callable[[], int]
 
-    async def handle(self, request: Request, receive: Receive) -> Response:
+    async def handle(self, request: Request, receive: Receive, provider: ProviderConnection) -> Response:
         """Read the authorization response, find the login in progress, consume it, and sign the user in.
 
         Raises:
@@ -86,25 +88,28 @@ class CallbackEndpoint:
             )
         answer = await _read_answer(request, receive)
         transaction = self.transactions.find(answer.state or "", request.cookies)
+        if transaction is not None and transaction.provider != provider.settings.label:
+            # The defence against mix-up: each provider has a redirect URI of its own (RFC 9700 §4.4.2.2).
+            raise RequestRejected("provider_mismatch", "this login was started at another provider")
         if transaction is None or not is_live(transaction, now=self.now()):
-            return await self._response_without_login(request, answer, transaction)
+            return await self._response_without_login(request, answer, transaction, provider)
         try:
             # Anyone can send requests here, so everything is checked before the store is touched. Until the login is
             # consumed, the user can finish it by reloading, should the provider or the store be down.
-            await self.provider.metadata()
-            code = await self._check_authorization_response(request, answer, transaction)
+            await provider.metadata()
+            code = await self._check_authorization_response(request, answer, transaction, provider)
             response: Response = await self.background.run_shielded(
-                lambda: self._finish_once(request, answer, code, transaction)
+                lambda: self._finish_once(request, answer, code, transaction, provider)
             )
         except (RequestRejected, ProviderRefused) as error:
-            response = await self._failed_login_response(request, answer, transaction, error)
+            response = await self._failed_login_response(request, answer, transaction, provider, error)
             response = response.with_cookies([self.transactions.delete(transaction.state, transaction.session_id)])
         except OIDCError as error:
             response = self.failures.response(request, error, return_to=transaction.return_to)
         return response
 
     async def _check_authorization_response(
-        self, request: Request, answer: AuthorizationResponse, transaction: Transaction
+        self, request: Request, answer: AuthorizationResponse, transaction: Transaction, provider: ProviderConnection
     ) -> str:
         """Return the code of a valid response.
 
@@ -116,7 +121,7 @@ class CallbackEndpoint:
         # For the same reason, `check_response_issuer` accepts an error without iss.
         if answer.error is None and (request.method == "POST") != transaction.form_post:
             raise RequestRejected("response_mode", "expected a POST for response_mode form_post, and a GET otherwise")
-        check_response_issuer(answer, await self.provider.metadata())
+        check_response_issuer(answer, await provider.metadata())
         if answer.error is not None:
             raise _provider_refused(answer, transaction)
         if not answer.code:
@@ -124,7 +129,12 @@ class CallbackEndpoint:
         return answer.code
 
     async def _finish_once(
-        self, request: Request, answer: AuthorizationResponse, code: str, transaction: Transaction
+        self,
+        request: Request,
+        answer: AuthorizationResponse,
+        code: str,
+        transaction: Transaction,
+        provider: ProviderConnection,
     ) -> Response:
         """Consume the login and finish it, even if the browser disconnects: it could not be finished later.
 
@@ -134,36 +144,29 @@ class CallbackEndpoint:
         start = self.sign_in.begin(transaction) if await self.used_logins.add(transaction) else None
         try:
             if start is not None:
-                response = await self._finish(request, code, transaction, start)
+                response = await self._finish(request, code, transaction, start, provider)
             else:
-                response = await self._response_without_login(request, answer, transaction)
+                response = await self._response_without_login(request, answer, transaction, provider)
         except OIDCError as error:
             response = self.failures.response(request, error, return_to=transaction.return_to)
         response = response.with_cookies([self.transactions.delete(transaction.state, transaction.session_id)])
         return response.with_cookies(self._make_room(request, transaction, response.cookies))
 
-    async def _finish(self, request: Request, code: str, transaction: Transaction, start: LoginStart) -> Response:
-        tokens = await self.provider.exchange_code(code, code_verifier=transaction.code_verifier)
+    async def _finish(
+        self, request: Request, code: str, transaction: Transaction, start: LoginStart, provider: ProviderConnection
+    ) -> Response:
+        tokens = await provider.exchange_code(
+            code, code_verifier=transaction.code_verifier, redirect_uri=self.logins.redirect_uri(provider)
+        )
         user = None
         try:
-            claims = await self.provider.check_id_token(tokens.id_token, self._expected(transaction, tokens))
+            claims = await provider.check_id_token(tokens.id_token, _expected(transaction, tokens, provider))
             user = UserId(str(claims["iss"]), str(claims["sub"]))
             self.revocations.remember_user(user, sid=claims.get("sid"))
-            return await self._admit_and_sign_in(request, tokens, claims, transaction, start)
+            return await self._admit_and_sign_in(request, tokens, claims, transaction, start, provider)
         except OIDCError:
-            await self.failed_login_tokens.revoke(tokens.refresh_token, request, transaction, user=user)
+            await self.failed_login_tokens.revoke(provider, tokens.refresh_token, request, transaction, user=user)
             raise
-
-    def _expected(self, transaction: Transaction, tokens: TokenAnswer) -> Expected:
-        return Expected(
-            issuer=self.issuer,
-            client_id=self.client_id,
-            nonce=transaction.nonce,
-            access_token=tokens.access_token,
-            trusted_audiences=self.trusted_audiences,
-            max_age=transaction.max_age,
-            acr_values=transaction.acr_values,
-        )
 
     async def _admit_and_sign_in(
         self,
@@ -172,10 +175,11 @@ class CallbackEndpoint:
         id_token_claims: Claims,
         transaction: Transaction,
         start: LoginStart,
+        provider: ProviderConnection,
     ) -> Response:
-        scope = self.scope if tokens.scope is None else tokens.scope
-        access_token_claims = await self.provider.access_token_claims(tokens.access_token, sub=id_token_claims["sub"])
-        completed = await self.provider.complete_claims(
+        scope = provider.settings.scope if tokens.scope is None else tokens.scope
+        access_token_claims = await provider.access_token_claims(tokens.access_token, sub=id_token_claims["sub"])
+        completed = await provider.complete_claims(
             id_token_claims, tokens, scope=scope, access_token_claims=access_token_claims
         )
         claims = merge_claims(completed, access_token_claims)
@@ -184,8 +188,9 @@ class CallbackEndpoint:
             tokens,
             id_token_claims,
             claims=claims,
-            admitted=await self.on_login.admit(claims),
+            admitted=await self.on_login.admit(claims, provider=provider.settings.name),
             scope=scope,
+            provider=provider.settings.name,
             from_access_token=claims.keys() - completed.keys(),
         )
         cookies = await self.sign_in.sign_in(request, session, transaction)
@@ -193,6 +198,7 @@ class CallbackEndpoint:
             cookies.append(
                 self.loops.write(LoginCount(transaction.login_count + 1, transaction.created_at, self.now()))
             )
+        cookies += self.last_provider.write(session.login.provider)
         user, form = session.login.user_id, transaction.form
         cookies += self.forms.delete_others(request.cookies, user=user, form=form, now=self.now())
         return redirect(self._destination(transaction, session.id)).with_cookies(cookies)
@@ -212,7 +218,12 @@ class CallbackEndpoint:
         return self.budget.make_room(cookies, lines, now=self.now(), keeps_form=transaction.form is not None)
 
     async def _failed_login_response(
-        self, request: Request, answer: AuthorizationResponse, transaction: Transaction, error: OIDCError
+        self,
+        request: Request,
+        answer: AuthorizationResponse,
+        transaction: Transaction,
+        provider: ProviderConnection,
+        error: OIDCError,
     ) -> Response:
         """Restart a login once if its page at the provider has expired; report any other failure."""
         may_restart = request.wants_page and not request.is_prefetch and not transaction.state.endswith(RESTARTED)
@@ -222,6 +233,7 @@ class CallbackEndpoint:
         try:
             return await self.logins.start(
                 request,
+                provider,
                 return_to=transaction.return_to,
                 authentication=AuthenticationRequest(tuple(transaction.acr_values), transaction.max_age),
                 again=True,
@@ -231,7 +243,11 @@ class CallbackEndpoint:
             return self.failures.response(request, start_error, return_to=transaction.return_to)
 
     async def _response_without_login(
-        self, request: Request, answer: AuthorizationResponse, transaction: Transaction | None
+        self,
+        request: Request,
+        answer: AuthorizationResponse,
+        transaction: Transaction | None,
+        provider: ProviderConnection,
     ) -> Response:
         """Respond to a callback without a login in progress: repeated, bookmarked, late or planted by an attacker.
 
@@ -250,7 +266,7 @@ class CallbackEndpoint:
             raise RequestRejected("transaction_missing", "no state, or no login cookie twice in a row")
         events.log(events.LOGIN_REPEATED, going_to="a fresh login")
         return_to = transaction.return_to if transaction else None
-        return await self.logins.start(request, return_to=return_to, again=True)
+        return await self.logins.start(request, provider, return_to=return_to, again=True)
 
     def _go_home(self, request: Request, state: str, transaction: Transaction | None) -> Response:
         events.log(events.LOGIN_REPEATED, going_to="home")
@@ -269,6 +285,18 @@ class CallbackEndpoint:
         if transaction is not None or state.endswith(RESTARTED):
             return state.endswith(RESTARTED)
         return not state or self.transactions.is_in_login_loop(request.cookies, now=self.now())
+
+
+def _expected(transaction: Transaction, tokens: TokenAnswer, provider: ProviderConnection) -> Expected:
+    return Expected(
+        issuer=provider.settings.issuer,
+        client_id=provider.settings.client.client_id,
+        nonce=transaction.nonce,
+        access_token=tokens.access_token,
+        trusted_audiences=provider.settings.trusted_audiences,
+        max_age=transaction.max_age,
+        acr_values=transaction.acr_values,
+    )
 
 
 async def _read_answer(request: Request, receive: Receive) -> AuthorizationResponse:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import ClassVar, Protocol
 
+from asgi_oidc.provider.connection import ProviderConnection
 from asgi_oidc.web.asgi_types import Receive
 from asgi_oidc.web.request import Request
 from asgi_oidc.web.response import Response
@@ -18,6 +19,23 @@ class Endpoint(Protocol):
     methods: ClassVar[tuple[str, ...]]
 
     async def handle(self, request: Request, receive: Receive) -> Response:
+        """Return the response to a request.
+
+        Raises:
+            OIDCError: the request failed; the caller responds with a page or problem details.
+        """
+
+
+class ProviderEndpoint(Protocol):
+    """Serves one of our own URLs that belong to one provider.
+
+    Attributes:
+        methods: the HTTP methods that it allows; any other gets 405.
+    """
+
+    methods: ClassVar[tuple[str, ...]]
+
+    async def handle(self, request: Request, receive: Receive, provider: ProviderConnection) -> Response:
         """Return the response to a request.
 
         Raises:

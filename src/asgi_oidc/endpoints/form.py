@@ -12,8 +12,8 @@ from asgi_oidc.errors import RequestRejected
 from asgi_oidc.login.authentication_requests import AuthenticationRequests
 from asgi_oidc.login.cookie_budget import CookieBudget
 from asgi_oidc.login.endpoint_urls import EndpointUrls
-from asgi_oidc.login.interrupted_forms import CLAIM_PARAMETER, FormClaim, InterruptedForm, InterruptedForms
-from asgi_oidc.login.start_login import KeptForm, LoginStarter
+from asgi_oidc.login.interrupted_forms import CLAIM_PARAMETER, FormClaim, InterruptedForm, InterruptedForms, KeptForm
+from asgi_oidc.login.logins import Logins
 from asgi_oidc.pages.forms import FormPages
 from asgi_oidc.principal import User
 from asgi_oidc.request_body import read_form_body
@@ -34,7 +34,7 @@ class FormEndpoint:
 
     methods: ClassVar[tuple[str, ...]] = ("GET", "POST")
 
-    logins: LoginStarter
+    logins: Logins
     authenticator: Authenticator
     authentication_requests: AuthenticationRequests
     forms: InterruptedForms
@@ -66,15 +66,21 @@ class FormEndpoint:
 
     async def _keep(self, request: Request, sealed: str) -> Response:
         form, now, return_to = self.forms.open(sealed, now=self.now()), self.now(), self.form_path
-        authentication = self.authentication_requests.read(only_value(request.parameters(), "ask") or "", now=now)
+        sealed_request = self.authentication_requests.read(only_value(request.parameters(), "ask") or "", now=now)
         kept_form = None
         if form is not None and self.budget.has_room_for(sealed, request.cookies):
             kept_form = KeptForm(form.id, len(sealed), sealed)
         elif form is not None:
             without_content = msgspec.structs.replace(form, target="", pairs=[])  # tells which page it was on
             return_to = f"{return_to}?form={self.forms.seal(without_content)}"
+        active = await self.authenticator.authenticate(request)
         return await self.logins.start(
-            request, return_to=return_to, authentication=authentication, is_wanted=True, form=kept_form
+            request,
+            return_to=return_to,
+            authentication=sealed_request.authentication,
+            login=None if active is None else active.session.login,
+            is_wanted=True,
+            form=kept_form,
         )
 
     def _discard(self, request: Request) -> Response:

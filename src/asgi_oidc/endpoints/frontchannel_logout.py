@@ -13,6 +13,7 @@ from asgi_oidc import events
 from asgi_oidc.endpoints.endpoint import only_value
 from asgi_oidc.errors import RequestRejected
 from asgi_oidc.pages.pages import Pages
+from asgi_oidc.provider.connection import ProviderConnection
 from asgi_oidc.safe_urls import check_url, origin_of
 from asgi_oidc.sessions.authentication import Authenticator
 from asgi_oidc.sessions.repository import SessionRepository
@@ -25,33 +26,27 @@ from asgi_oidc.web.response import Response
 
 @dataclass(frozen=True, slots=True, repr=False)
 class FrontchannelLogoutEndpoint:
-    """Signs out a browser that shows a page of the provider.
-
-    Attributes:
-        is_on: the setting `frontchannel_logout`.
-    """
+    """Signs out a browser that shows a page of the provider."""
 
     methods: ClassVar[tuple[str, ...]] = ("GET",)
 
-    is_on: bool
-    issuer: str
     authenticator: Authenticator
     sessions: SessionRepository
     pages: Pages
     background: SingleFlight[Any]
 
-    async def handle(self, request: Request, receive: Receive) -> Response:
+    async def handle(self, request: Request, receive: Receive, provider: ProviderConnection) -> Response:
         """End the session of this browser if `iss` and `sid` name it; the response is the same in any case.
 
         Raises:
             StoreUnavailable: the session could not be read or ended.
         """
-        if not self.is_on:
+        if not provider.settings.frontchannel_logout:
             return self.pages.problem(404, "frontchannel_logout_off", "problem.frontchannel_logout_off")
-        response = self.pages.sign_out.in_frame(provider=origin_of(check_url(self.issuer)))
-        sid = None if request.is_prefetch else self._read_sid(request)
-        active = None if sid is None else await self.authenticator.find_even_if_over(request)
-        if sid is None or active is None or not self._is_of_session(active.session.login, sid):
+        response = self.pages.sign_out.in_frame(provider=origin_of(check_url(provider.settings.issuer)))
+        named = None if request.is_prefetch else _read_parameters(request)
+        active = None if named is None else await self.authenticator.find_even_if_over(request)
+        if named is None or active is None or not _is_of_session(active.session.login, provider, named):
             return response
         if not self.authenticator.may_sign_out(active.session):
             return response
@@ -60,14 +55,19 @@ class FrontchannelLogoutEndpoint:
         events.log(events.LOGGED_OUT, by="the provider, in this browser")
         return response.with_cookies(self.sessions.delete(request.cookies))
 
-    def _read_sid(self, request: Request) -> str | None:
-        """Return `sid` if `iss` is our provider; each must be given exactly once."""
-        try:
-            parameters = request.parameters()
-        except RequestRejected:
-            return None
-        return only_value(parameters, "sid") if only_value(parameters, "iss") == self.issuer else None
 
-    def _is_of_session(self, login: Login, sid: str) -> bool:
-        own = login.sid if login.issuer == self.issuer else None
-        return own is not None and compare_digest(own.encode("utf-8", "replace"), sid.encode("utf-8", "replace"))
+def _read_parameters(request: Request) -> tuple[str, str] | None:
+    """Return `iss` and `sid`; each must be given exactly once."""
+    try:
+        parameters = request.parameters()
+    except RequestRejected:
+        return None
+    issuer, sid = only_value(parameters, "iss"), only_value(parameters, "sid")
+    return None if issuer is None or sid is None else (issuer, sid)
+
+
+def _is_of_session(login: Login, provider: ProviderConnection, named: tuple[str, str]) -> bool:
+    if login.provider != provider.settings.name or login.sid is None:
+        return False
+    pairs = zip((login.issuer, login.sid), named, strict=True)
+    return all(compare_digest(own.encode("utf-8", "replace"), name.encode("utf-8", "replace")) for own, name in pairs)

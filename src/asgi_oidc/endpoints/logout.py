@@ -12,9 +12,8 @@ from asgi_oidc.login.interrupted_forms import InterruptedForms
 from asgi_oidc.login.login_loops import LoginLoops
 from asgi_oidc.logout.after_logout import AfterLogout
 from asgi_oidc.logout.logout_state import LogoutState, LogoutStates
-from asgi_oidc.logout.sign_out import SignOut
+from asgi_oidc.logout.sign_out import ProviderSignOut, SignOut
 from asgi_oidc.pages.sign_out import SignOutPages
-from asgi_oidc.protocol.client_registration import Client
 from asgi_oidc.protocol.end_session import MAX_URL_LENGTH, end_session_parameters, with_parameters
 from asgi_oidc.request_body import read_form_body
 from asgi_oidc.safe_urls import check_url, origin_of
@@ -39,7 +38,6 @@ class LogoutEndpoint:
     states: LogoutStates
     authenticator: Authenticator
     sessions: SessionRepository
-    client: Client
     loops: LoginLoops
     forms: InterruptedForms
     pages: SignOutPages
@@ -62,12 +60,12 @@ class LogoutEndpoint:
             if not request.wants_page:
                 raise RequestRejected("foreign_origin", "a script of another site cannot sign out the user", status=403)
             return self.pages.confirm(action=with_return_to(self.urls.logout, self._return_to(request.parameters())))
-        session, endpoint = await self._find_session(request), None
+        session, target = await self._find_session(request), None
         if session is not None:
-            endpoint = await self.sign_out.sign_out(session)
+            target = await self.sign_out.sign_out(session)
         # Read only now: a body that is slow or invalid cannot prevent the sign-out.
         return_to = self._return_to(await _read_parameters(request, receive))
-        response = self._redirect_after_sign_out(request, session, endpoint, return_to)
+        response = self._redirect_after_sign_out(request, session, target, return_to)
         return response.with_cookies(self.sessions.delete(request.cookies)).with_cookies(
             [*self.loops.delete(request.cookies), *self.forms.delete(request.cookies)]
         )
@@ -93,17 +91,17 @@ class LogoutEndpoint:
         return None if value is None else self.return_paths.check(value)
 
     def _redirect_after_sign_out(
-        self, request: Request, session: Session | None, endpoint: str | None, return_to: str | None
+        self, request: Request, session: Session | None, target: ProviderSignOut | None, return_to: str | None
     ) -> Response:
         """Redirect to the provider; if it cannot sign the user out, straight to the page that follows a logout."""
         landing_url = self.after_logout.landing_url
-        state = LogoutState(return_to=return_to, is_everywhere=endpoint is not None, created_at=self.now())
+        state = LogoutState(return_to=return_to, is_everywhere=target is not None, created_at=self.now())
         sealed = self.states.write(state)
-        if session is not None and endpoint is not None:
+        if session is not None and target is not None:
             parameters = end_session_parameters(
-                self.client, id_token_hint=session.tokens.id_token, post_logout_redirect_uri=landing_url, state=sealed
+                target.client, id_token_hint=session.tokens.id_token, post_logout_redirect_uri=landing_url, state=sealed
             )
-            return self._redirect_to_provider(request, endpoint, parameters)
+            return self._redirect_to_provider(request, target.endpoint, parameters)
         if self.after_logout.is_target_public(return_to, request):
             return redirect(self.after_logout.target_url(return_to))
         # A protected page would start a login, which could silently undo the sign-out. With the state, the landing page

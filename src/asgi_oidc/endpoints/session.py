@@ -4,9 +4,12 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from asgi_oidc.login.endpoint_urls import EndpointUrls
+from asgi_oidc.login.provider_list import ProviderList
 from asgi_oidc.login.stale_cookies import StaleCookies
 from asgi_oidc.pages.pages import Pages
+from asgi_oidc.pages.providers import provider_list
 from asgi_oidc.principal import User
+from asgi_oidc.protocol.step_up import ANY_LOGIN
 from asgi_oidc.sessions.authentication import Authenticator
 from asgi_oidc.sessions.lifetimes import Limits, ends_for_good_at, expires_at
 from asgi_oidc.web.asgi_types import Receive
@@ -25,12 +28,17 @@ class SessionEndpoint:
     limits: Limits
     pages: Pages
     urls: EndpointUrls
+    provider_list: ProviderList
 
     async def handle(self, request: Request, receive: Receive) -> Response:
         """Return 200 with the user and the end of the session, or 401 with the URL to sign in."""
         active = await self.authenticator.authenticate(request)
         if active is None:
-            response = self.pages.problem(401, "login_required", "problem.not_signed_in", login_url=self.urls.login)
+            choices = self.provider_list.choices(ANY_LOGIN, None)
+            members = {"providers": provider_list(choices)} if choices else {}
+            response = self.pages.problem(
+                401, "login_required", "problem.not_signed_in", login_url=self.urls.login, **members
+            )
             return response.with_cookies(self.stale_cookies.delete(request))
         login, tokens = active.session.login, active.session.tokens
         user = User(login.sub, login.issuer, tokens.written_claims)
@@ -38,6 +46,7 @@ class SessionEndpoint:
             {
                 "sub": user.sub,
                 "issuer": user.issuer,
+                **({"provider": login.provider} if login.provider else {}),
                 "name": user.name,
                 "email": user.email,
                 "claims": user.claims,

@@ -19,6 +19,7 @@
         ├── ProviderUnavailable    down, slow or overloaded
         ├── ProviderRefused        it answered with an OAuth error
         ├── ProviderUnsupported    its metadata rules out every login
+        ├── ProviderGone           the app does not have it any more
         └── AnswerRejected         its answer cannot be used
 
 Each has a stable `code`. No message holds a token, a cookie, a code or a secret.
@@ -239,6 +240,12 @@ class ProviderUnsupported(ProviderError):
     """The provider's metadata rules out every login: it requires or lacks something essential."""
 
     default_code = "provider_unsupported"
+
+
+class ProviderGone(ProviderError):
+    """The app does not have the provider of a session any more, so it makes no calls for that session."""
+
+    default_code = "provider_gone"
 
 
 class AnswerRejected(ProviderError):

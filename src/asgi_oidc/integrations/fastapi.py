@@ -87,7 +87,7 @@ async def optional_user(connection: HTTPConnection) -> User | None:
 def require(**requirements: Unpack[RequirementKeywords]) -> Requirement:
     """Make a dependency for `dependencies=[require(...)]` or `user: Annotated[User, require(...)]`.
 
-    It takes `claims`, `scopes`, `email_domains`, `acr_values` and `max_age`, as `Rule` does. In tests,
+    It takes `claims`, `scopes`, `email_domains`, `providers`, `acr_values` and `max_age`, as `Rule` does. In tests,
     `app.dependency_overrides[require(...)] = get_user` replaces every dependency with the same requirements.
 
     Raises:
@@ -104,7 +104,8 @@ def _key_of(terms: Terms) -> Hashable:
         (name, path, tuple((type(value), value) for value in values))
         for name, path, values in terms.requirements.claims
     )
-    return claims, terms.requirements.scopes, terms.requirements.email_domains, terms.authentication
+    requirements = terms.requirements
+    return claims, requirements.scopes, requirements.email_domains, requirements.providers, terms.authentication
 
 
 def _open_id_connect(issuer: str) -> OpenIdConnect:

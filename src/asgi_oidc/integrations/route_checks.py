@@ -29,6 +29,7 @@ class RequirementKeywords(TypedDict, total=False):
     email_domains: Sequence[str] | None
     acr_values: Sequence[str] | None
     max_age: int | None
+    providers: Sequence[str] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +75,14 @@ def read_terms(
     email_domains: object = None,
     acr_values: object = None,
     max_age: object = None,
+    providers: object = None,
 ) -> Terms:
     """Check the requirements of a route when it is defined, not when it is requested; None means not required.
 
     Raises:
         ValueError: a requirement is invalid.
     """
-    requirements = read_requirements(claims=claims, scopes=scopes, email_domains=email_domains)
+    requirements = read_requirements(claims=claims, scopes=scopes, email_domains=email_domains, providers=providers)
     return Terms(requirements, read_authentication(acr_values, max_age))
 
 
@@ -110,9 +112,9 @@ def check_user(scope: Scope, terms: Terms) -> User | Refusal:
     """
     user = find_user(scope)
     if user is None:
-        return _login_needed(scope, terms.authentication, "login_required", "problem.login_required")
+        return _login_needed(scope, terms, "login_required", "problem.login_required")
     domains = user._trusted_email_domains  # a setting of the middleware, which apps do not need
-    subject = Subject(user.claims, scope["auth"].scopes, trusted_email_domains=domains)
+    subject = Subject(user.claims, scope["auth"].scopes, trusted_email_domains=domains, provider=user.provider or "")
     if (unmet := terms.requirements.unmet(subject)) is not None:
         scopes = terms.requirements.scopes if unmet.startswith("scopes") else ()
         return _forbidden(scope, unmet, scopes, hint=terms.requirements.hint(subject))
@@ -120,17 +122,23 @@ def check_user(scope: Scope, terms: Terms) -> User | Refusal:
         acr_values=terms.authentication.acr_values or None, max_age=terms.authentication.max_age
     ):
         error = "insufficient_user_authentication"
-        return _login_needed(scope, terms.authentication, error, "problem.step_up_required")
+        return _login_needed(scope, terms, error, "problem.step_up_required")
     return user
 
 
-def _login_needed(scope: Scope, authentication: AuthenticationRequest, error: str, text_id: str) -> Refusal:
+def _login_needed(scope: Scope, terms: Terms, error: str, text_id: str) -> Refusal:
     """Redirect a page navigation to a login that comes back here; give any other client its URL (RFC 9470 §3)."""
-    request, oidc = _read_request(scope), scope["oidc"]
+    request, oidc, authentication = _read_request(scope), scope["oidc"], terms.authentication
     title = oidc._title(text_id)  # apps do not need it
     is_page = request.is_navigation and scope["type"] == "http"
     return_to = request.target if is_page else _page_of(request, oidc)
-    url = oidc.login_url(return_to, acr_values=authentication.acr_values or None, max_age=authentication.max_age)
+    providers = terms.requirements.providers
+    url = oidc.login_url(
+        return_to,
+        provider=providers[0] if len(providers) == 1 else None,
+        acr_values=authentication.acr_values or None,
+        max_age=authentication.max_age,
+    )
     if is_page:
         return _refusal(303, error, title, {"location": url}, login_url=url)
     events.log(events.LOGIN_REQUIRED, status=401, method=request.method)

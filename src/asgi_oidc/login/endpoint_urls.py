@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from urllib.parse import urlencode
 
+from asgi_oidc.login.interrupted_forms import KeptForm
 from asgi_oidc.protocol.step_up import ANY_LOGIN, AuthenticationRequest
 
 
@@ -14,7 +15,8 @@ class EndpointUrls:
     Attributes:
         base_path: the path of `base_url`, which comes before the app's own paths.
         read_authentication: checks the `acr_values` and `max_age` that an app requests.
-        sealed: seals an authentication request, so that only this site can write one.
+        sealed: seals an authentication request, and the interrupted form that it is for, so that only this site can
+            write one.
     """
 
     login: str
@@ -22,21 +24,36 @@ class EndpointUrls:
     form: str
     base_path: str
     read_authentication: Callable[[object, object], AuthenticationRequest] = field(repr=False)
-    sealed: Callable[[AuthenticationRequest], str] = field(repr=False)
+    sealed: Callable[[AuthenticationRequest, KeptForm | None], str] = field(repr=False)
 
-    def login_for(self, authentication: AuthenticationRequest, return_to: str | None) -> str:
-        """Return the URL that starts a login with these requirements."""
+    def login_for(
+        self,
+        authentication: AuthenticationRequest,
+        return_to: str | None,
+        *,
+        provider: str | None = None,
+        form: KeptForm | None = None,
+    ) -> str:
+        """Return the URL that starts a login with these requirements.
+
+        Args:
+            provider: the name of the provider; None if it is to be chosen.
+            form: the interrupted form that is kept until the login has ended.
+        """
         # The return path comes last, so that a script can append a fragment to it.
         return _with_parameters(
-            self.login, self._ask_parameter(authentication) | ({"return_to": return_to} if return_to else {})
+            self.login,
+            ({"provider": provider} if provider else {})
+            | self._ask_parameter(authentication, form)
+            | ({"return_to": return_to} if return_to else {}),
         )
 
     def form_for(self, authentication: AuthenticationRequest) -> str:
         """Return the URL that keeps an interrupted form and starts such a login."""
         return _with_parameters(self.form, self._ask_parameter(authentication))
 
-    def _ask_parameter(self, authentication: AuthenticationRequest) -> dict[str, str]:
-        return {} if authentication == ANY_LOGIN else {"ask": self.sealed(authentication)}
+    def _ask_parameter(self, authentication: AuthenticationRequest, form: KeptForm | None = None) -> dict[str, str]:
+        return {} if authentication == ANY_LOGIN and form is None else {"ask": self.sealed(authentication, form)}
 
 
 def with_return_to(url: str, return_to: str | None) -> str:

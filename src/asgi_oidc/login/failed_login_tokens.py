@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from asgi_oidc.errors import StoreUnavailable
 from asgi_oidc.login.login_transactions import Transaction, Transactions
+from asgi_oidc.provider.connection import ProviderConnection
 from asgi_oidc.sessions.lifetimes import Limits, is_live
 from asgi_oidc.sessions.repository import SessionRepository
 from asgi_oidc.sessions.revocations import Revocations
@@ -36,7 +37,13 @@ class FailedLoginTokens:
         self._now = now
 
     async def revoke(
-        self, refresh_token: str | None, request: Request, transaction: Transaction, *, user: UserId | None
+        self,
+        provider: ProviderConnection,
+        refresh_token: str | None,
+        request: Request,
+        transaction: Transaction,
+        *,
+        user: UserId | None,
     ) -> None:
         """Revoke the refresh token of a failed login if no other session may depend on it.
 
@@ -48,7 +55,7 @@ class FailedLoginTokens:
         except StoreUnavailable:
             is_shared = True
         if not is_shared:
-            await self._revoker.revoke(refresh_token)
+            await self._revoker.revoke_at(provider, refresh_token)
 
     async def _may_be_shared(self, request: Request, transaction: Transaction, user: UserId | None) -> bool:
         cookies, sessions = request.cookies, self._sessions

@@ -82,6 +82,7 @@ class LoginFinisher:
         claims: Claims,
         admitted: Claims,
         scope: str,
+        provider: str,
         from_access_token: Collection[str] = (),
     ) -> Session:
         """Return the session of a login.
@@ -91,6 +92,7 @@ class LoginFinisher:
             claims: the same with the claims of userinfo and of the access token.
             admitted: the claims as `on_login` has changed them.
             scope: as granted.
+            provider: the name of the provider in the settings.
             from_access_token: names of the claims that only the access token contains.
         """
         sid, expires_in, now = id_token_claims.get("sid"), answer.expires_in, self._now()
@@ -107,6 +109,7 @@ class LoginFinisher:
             ),
             created_at=now,
             began=self._revocations.session_start(start.moment, user, sid=sid),
+            provider=provider,
         )
         tokens = Tokens(
             written_claims=write_claims(dict(admitted)),

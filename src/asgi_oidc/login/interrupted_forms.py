@@ -5,6 +5,7 @@ It is only sent once the user has confirmed it.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import msgspec
 
@@ -59,6 +60,19 @@ class FormClaim(msgspec.Struct, frozen=True, array_like=True):
 
     def __repr__(self) -> str:
         return "FormClaim(...)"
+
+
+class KeptForm(NamedTuple):
+    """An interrupted form that is kept until its login has ended.
+
+    Attributes:
+        size: characters of the sealed form.
+        sealed: the sealed form, for the cookie; empty if the browser has it already.
+    """
+
+    id: str
+    size: int
+    sealed: str = ""
 
 
 _decoder = msgspec.msgpack.Decoder(InterruptedForm)

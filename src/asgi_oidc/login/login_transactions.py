@@ -53,6 +53,7 @@ class Transaction(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
             contain its digest: if several logins by form post end at once, none sees the session cookies of the
             others, but each can delete their tokens.
         is_from_elsewhere: whether another site has led the browser to the login; such logins are deleted first.
+        provider: `ProviderSettings.label` of the provider at which the user signs in.
         form, form_size: id of the interrupted form that is kept during the login, and its sealed size in characters.
     """
 
@@ -70,6 +71,7 @@ class Transaction(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     is_from_elsewhere: bool = False
     form_size: int = 0
     form: str | None = None
+    provider: str = ""
 
     def __repr__(self) -> str:
         return f"Transaction(created_at={self.created_at})"
@@ -80,7 +82,11 @@ class Transaction(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True)
 class Transactions:
-    """Keeps logins in progress in cookies."""
+    """Keeps logins in progress in cookies.
+
+    Attributes:
+        same_site: of deletions; browsers delete a cookie whatever its own attribute is.
+    """
 
     sealer: Sealer
     style: CookieStyle
@@ -126,7 +132,8 @@ class Transactions:
             room -= len(other) + len(cookies[other]) + len("=; ")
             if login is None or rank > MAX_LOGINS or room < 0:
                 deletions.append(self.style.delete_cookie(other, same_site=self.same_site))
-        new = self.style.set_cookie(name, value, max_age=LOGIN_LIFETIME, same_site=self.same_site)
+        same_site = same_site_of_login(self.style, form_post=transaction.form_post)
+        new = self.style.set_cookie(name, value, max_age=LOGIN_LIFETIME, same_site=same_site)
         return [*deletions[:MAX_DELETED], new]
 
     def find(self, state: str, cookies: Mapping[str, str]) -> Transaction | None:
@@ -220,6 +227,17 @@ class Transactions:
     def _name_in(self, cookies: Mapping[str, str], state: str) -> str | None:
         start = self._name(state)
         return next((name for name in cookies if name.startswith(start)), None)
+
+
+def same_site_of_login(style: CookieStyle, *, form_post: bool) -> SameSite:
+    """Return the attribute SameSite of the cookie of a login.
+
+    With form_post, the callback is a POST from the provider's site, and only SameSite=None cookies come along. Browsers
+    accept SameSite=None only with Secure, so over plain http the attribute is left out.
+    """
+    if not form_post:
+        return "Lax"
+    return "None" if style.secure else None
 
 
 def _gives_way(login: Transaction | None) -> bool:

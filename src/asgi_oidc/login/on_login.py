@@ -51,8 +51,11 @@ class OnLogin:
         self._hook = hook
         self._trusted_email_domains = trusted_email_domains
 
-    async def admit(self, claims: dict[str, Any]) -> dict[str, Any]:
+    async def admit(self, claims: dict[str, Any], *, provider: str) -> dict[str, Any]:
         """Return the claims as the hook has changed them.
+
+        Args:
+            provider: the name of the provider in the settings.
 
         Raises:
             LoginRefused: the hook refuses the login.
@@ -63,7 +66,11 @@ class OnLogin:
             return claims
         changed = HookClaims(copy.deepcopy(claims))
         user = User(
-            claims["sub"], claims["iss"], copy.deepcopy(claims), trusted_email_domains=self._trusted_email_domains
+            claims["sub"],
+            claims["iss"],
+            copy.deepcopy(claims),
+            trusted_email_domains=self._trusted_email_domains,
+            provider=provider,
         )
         try:
             with anyio.fail_after(ON_LOGIN_DEADLINE):

@@ -1,24 +1,23 @@
 """Starts a login: redirects the browser to the provider (OIDC Core §3.1.2.1)."""
 
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import msgspec
 
 from asgi_oidc import events
 from asgi_oidc.errors import LoginLoop
 from asgi_oidc.login.cookie_budget import CookieBudget
-from asgi_oidc.login.interrupted_forms import InterruptedForms
+from asgi_oidc.login.interrupted_forms import InterruptedForms, KeptForm
 from asgi_oidc.login.login_loops import MAX_LOGINS_IN_A_ROW, LoginLoops
 from asgi_oidc.login.login_transactions import RESTARTED, Transaction, Transactions
 from asgi_oidc.login.stale_cookies import StaleCookies
 from asgi_oidc.protocol.authorization_endpoint import Proofs, account_prompt, authorization_url
-from asgi_oidc.protocol.client_registration import Client
 from asgi_oidc.protocol.metadata import ProviderMetadata
 from asgi_oidc.protocol.step_up import ANOTHER_ACCOUNT, ANY_LOGIN, AuthenticationRequest
 from asgi_oidc.provider.connection import ProviderConnection
+from asgi_oidc.provider.provider_settings import ProviderSettings
 from asgi_oidc.safe_urls import host_name, is_address, is_loopback
 from asgi_oidc.sessions.authentication import Authenticator
 from asgi_oidc.sessions.repository import ActiveSession, SessionRepository
@@ -29,51 +28,31 @@ from asgi_oidc.web.return_to import shorter_paths
 RANDOM_BYTES = 32  # in each of state, nonce and code_verifier (RFC 7636 §7.1)
 
 
-class KeptForm(NamedTuple):
-    """An interrupted form that is kept until its login has ended.
-
-    Attributes:
-        size: characters of the sealed form.
-        sealed: the sealed form, for the cookie; empty if the browser has it already.
-    """
-
-    id: str
-    size: int
-    sealed: str = ""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LoginOptions:
-    """The settings of every login at this provider.
+class LoginSite:
+    """The site on which logins start and end.
 
     Attributes:
-        scope: requested scopes, separated by spaces.
-        parameters: further parameters of the authentication request, including `response_mode`.
-        strengthen: adds the requirements of the settings to those of a login, so that they are never weakened.
         base_url: public URL of the app.
         form_path: path of our page that sends an interrupted form, or tells the user that it was not kept.
+        redirect_uri: returns the URL to which a provider sends the browser back.
     """
 
-    scope: str
-    parameters: Mapping[str, str | Sequence[str]]
-    response_mode: str | None
-    strengthen: Callable[[AuthenticationRequest], AuthenticationRequest]
     base_url: str
     origin: str
     form_path: str
+    redirect_uri: Callable[[ProviderSettings], str]
 
     def __repr__(self) -> str:
-        return f"LoginOptions(base_url={self.base_url!r})"
+        return f"LoginSite(base_url={self.base_url!r})"
 
 
 class LoginStarter:
-    """Starts logins at one provider."""
+    """Starts logins."""
 
     def __init__(
         self,
-        options: LoginOptions,
-        provider: ProviderConnection,
-        client: Client,
+        site: LoginSite,
         *,
         authenticator: Authenticator,
         sessions: SessionRepository,
@@ -84,9 +63,7 @@ class LoginStarter:
         stale_cookies: StaleCookies,
         now: Callable[[], int],
     ) -> None:
-        self._options = options
-        self._provider = provider
-        self._client = client
+        self._site = site
         self._authenticator = authenticator
         self._sessions = sessions
         self._transactions = transactions
@@ -97,9 +74,21 @@ class LoginStarter:
         self._now = now
         self._has_warned_about_host = False
 
+    def redirect_uri(self, provider: ProviderConnection) -> str:
+        """Return the URL to which a provider sends the browser back; the token call repeats it (RFC 6749 §4.1.3)."""
+        return self._site.redirect_uri(provider.settings)
+
+    def keep_form(self, request: Request, form: KeptForm | None) -> list[bytes]:
+        """Return the Set-Cookie lines that keep an interrupted form while the user chooses a provider."""
+        if form is None or not form.sealed:
+            return []
+        lines = [self._forms.set_cookie(form.sealed)]
+        return [*lines, *self._budget.make_room(request.cookies, lines, now=self._now(), keeps_form=True)]
+
     async def start(
         self,
         request: Request,
+        provider: ProviderConnection,
         *,
         return_to: str | None,
         authentication: AuthenticationRequest = ANY_LOGIN,
@@ -124,46 +113,44 @@ class LoginStarter:
         """
         if not self._has_warned_about_host and request.is_navigation:
             self._warn_about_host(request)
-        options, now = self._options, self._now()
-        metadata = await self._provider.metadata_for_login(response_mode=options.response_mode)
+        settings, now = provider.settings, self._now()
+        metadata = await provider.metadata_for_login()
         state = secrets.token_urlsafe(RANDOM_BYTES) + (RESTARTED if again else "")
         proofs = Proofs(state, secrets.token_urlsafe(RANDOM_BYTES), secrets.token_urlsafe(RANDOM_BYTES))
         before = await self._authenticator.find_even_if_over(request)
         active = None if before is None or self._authenticator.is_over(before.session) else before
-        authentication = options.strengthen(authentication)
-        extra = self._parameters(authentication, metadata)
-        url = authorization_url(metadata, self._client, proofs, scope=options.scope, extra=extra)
+        authentication = settings.strengthen(authentication)
+        extra = _parameters(settings, authentication, metadata)
+        url = authorization_url(
+            metadata,
+            settings.client,
+            proofs,
+            redirect_uri=self.redirect_uri(provider),
+            scope=settings.scope,
+            extra=extra,
+        )
         transaction = Transaction(
             state=proofs.state,
             nonce=proofs.nonce,
             code_verifier=proofs.code_verifier,
             return_to=return_to,
-            form_post=options.response_mode == "form_post",
+            form_post=settings.form_post,
             max_age=authentication.max_age,
             acr_values=list(authentication.acr_values),
             created_at=now,
             before=None if active is None else self._transactions.before(active.session.login),
             login_count=None if is_wanted and active is not None else self._count_login(request, active, now=now),
             session_id=secrets.token_urlsafe(RANDOM_BYTES),
-            is_from_elsewhere=request.is_from_elsewhere(options.origin),
+            is_from_elsewhere=request.is_from_elsewhere(self._site.origin),
             form_size=0 if form is None else form.size,
             form=None if form is None else form.id,
+            provider=settings.label,
         )
         events.log(events.LOGIN_STARTED, again=again)
         lines = self._cookies(request, transaction, sealed_form="" if form is None else form.sealed, now=now)
         if before is not None or request.session_over_at is not None:
             self._stale_cookies.expect_login(request)
         return redirect(url).with_cookies(lines)
-
-    def _parameters(
-        self, authentication: AuthenticationRequest, metadata: ProviderMetadata
-    ) -> dict[str, str | Sequence[str]]:
-        always = self._options.parameters
-        parameters = {**always, **authentication.parameters}
-        if authentication.prompt == ANOTHER_ACCOUNT:
-            prompts = [word for word in str(always.get("prompt", "")).split() if word != "none"]
-            parameters["prompt"] = " ".join(dict.fromkeys([*prompts, account_prompt(metadata)]))
-        return parameters
 
     def _cookies(self, request: Request, transaction: Transaction, *, sealed_form: str, now: int) -> list[bytes]:
         cookies, budget = request.cookies, self._budget
@@ -182,7 +169,7 @@ class LoginStarter:
         if return_to is None:
             return []
         path, _, sealed = return_to.partition("?form=")
-        unsaved_form = self._forms.open(sealed, now=self._now()) if path == self._options.form_path else None
+        unsaved_form = self._forms.open(sealed, now=self._now()) if path == self._site.form_path else None
         if unsaved_form is None:
             return [*shorter_paths(return_to)]
         return [f"{path}?form={self._forms.seal(msgspec.structs.replace(unsaved_form, page=None))}", path]
@@ -198,7 +185,7 @@ class LoginStarter:
         """
         count, has_session = self._loops.count(request.cookies, now=now), self._sessions.has_cookie(request.cookies)
         if count < MAX_LOGINS_IN_A_ROW:
-            is_sent = request.is_sent_by_other_site(self._options.origin)
+            is_sent = request.is_sent_by_other_site(self._site.origin)
             return max(count, int(is_sent)) if count or has_session or is_sent else None
         detail = f"{count} logins in a row"
         if active is not None:
@@ -211,7 +198,7 @@ class LoginStarter:
         The login cookie is set for that host, so the callback at `base_url` never gets it.
         """
         visited = host_name(request.header(b"host") or "")
-        expected = host_name(self._options.origin.partition("://")[2])
+        expected = host_name(self._site.origin.partition("://")[2])
         if visited in (None, expected) or expected is None:
             return
         # Scanners use IP addresses as the host, and some proxies send the address of the app.
@@ -221,7 +208,18 @@ class LoginStarter:
         events.log(
             events.HOST_MISMATCH,
             host=visited,
-            base_url=self._options.base_url,
+            base_url=self._site.base_url,
             what="a login that starts on this host cannot finish at base_url: browsers do not send its cookie there",
             fix="visit base_url, redirect this host to it, or change base_url; a proxy must forward Host unchanged",
         )
+
+
+def _parameters(
+    settings: ProviderSettings, authentication: AuthenticationRequest, metadata: ProviderMetadata
+) -> dict[str, str | Sequence[str]]:
+    always = settings.authorization_params
+    parameters = {**always, **authentication.parameters}
+    if authentication.prompt == ANOTHER_ACCOUNT:
+        prompts = [word for word in str(always.get("prompt", "")).split() if word != "none"]
+        parameters["prompt"] = " ".join(dict.fromkeys([*prompts, account_prompt(metadata)]))
+    return parameters

@@ -1,23 +1,35 @@
 """Signs out: one session here and at its provider, or all sessions of a user."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import anyio
 
 from asgi_oidc import events
 from asgi_oidc.errors import ProviderError
-from asgi_oidc.provider.connection import ProviderConnection
+from asgi_oidc.protocol.client_registration import Client
 from asgi_oidc.sessions.digests import digest
 from asgi_oidc.sessions.lifetimes import REPLACED_GRACE, Limits, ends_for_good_at
 from asgi_oidc.sessions.repository import SessionRepository
 from asgi_oidc.sessions.revocation_feed import RevocationFeed
 from asgi_oidc.sessions.revocations import AT_ONCE, Revocations
-from asgi_oidc.sessions.session import Session
+from asgi_oidc.sessions.session import Login, Session
+from asgi_oidc.sessions.session_providers import SessionProviders
 from asgi_oidc.single_flight import SingleFlight
 from asgi_oidc.tokens.revoke import TokenRevoker
 
 METADATA_DEADLINE = 3.0  # seconds; a provider that is down does not hold up a sign-out
+
+
+class ProviderSignOut(NamedTuple):
+    """Where the browser has to be sent, so that the user is signed out at the provider too.
+
+    Attributes:
+        endpoint: the provider's `end_session_endpoint`.
+    """
+
+    endpoint: str
+    client: Client
 
 
 class SignOut:
@@ -29,7 +41,7 @@ class SignOut:
         revocations: Revocations,
         feed: RevocationFeed,
         limits: Limits,
-        provider: ProviderConnection,
+        providers: SessionProviders,
         revoker: TokenRevoker,
         background: SingleFlight[Any],
         *,
@@ -40,7 +52,7 @@ class SignOut:
         self._revocations = revocations
         self._feed = feed
         self._limits = limits
-        self._provider = provider
+        self._providers = providers
         self._revoker = revoker
         self._background = background
         self._clock = clock
@@ -63,21 +75,23 @@ class SignOut:
             count = await self._sessions.end_all(issuer=issuer, sub=sub, sid=sid)
         return count
 
-    async def sign_out(self, session: Session) -> str | None:
+    async def sign_out(self, session: Session) -> ProviderSignOut | None:
         """End a session here and revoke its refresh token, even if the browser disconnects meanwhile.
 
         Returns:
-            The `end_session_endpoint`, to which the browser has to be sent; None if the provider has none.
+            Where the browser has to be sent; None if the provider cannot sign users out.
         """
 
-        async def sign_out() -> str | None:
+        async def sign_out() -> ProviderSignOut | None:
             await self._end(session)
             events.log(events.LOGGED_OUT)
             return await self._end_at_provider(session)
 
         # A second click waits for the first, and gets the same result.
-        endpoint: str | None = await self._background.run_to_the_end(f"sign-out {digest(session.id)}", sign_out)
-        return endpoint
+        target: ProviderSignOut | None = await self._background.run_to_the_end(
+            f"sign-out {digest(session.id)}", sign_out
+        )
+        return target
 
     async def _end(self, session: Session) -> None:
         login, now = session.login, int(self._clock())
@@ -90,23 +104,25 @@ class SignOut:
             # Another tab has signed in meanwhile, in the same session at the provider; that session ends as well.
             await self.everywhere(issuer=login.issuer, sub=login.sub, sid=login.sid)
 
-    async def _end_at_provider(self, session: Session) -> str | None:
+    async def _end_at_provider(self, session: Session) -> ProviderSignOut | None:
         """Revoke the refresh token, and at the same time look up where to sign out at the provider."""
-        endpoint: str | None = None
+        target: ProviderSignOut | None = None
 
         async def find() -> None:
-            nonlocal endpoint
-            endpoint = await self._end_session_endpoint()
+            nonlocal target
+            target = await self._find_sign_out(session.login)
 
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(find)
-            tasks.start_soon(self._revoker.revoke, session.tokens.refresh_token)
-        return endpoint
+            tasks.start_soon(self._revoker.revoke, session.tokens.refresh_token, session.login)
+        return target
 
-    async def _end_session_endpoint(self) -> str | None:
+    async def _find_sign_out(self, login: Login) -> ProviderSignOut | None:
         with anyio.move_on_after(METADATA_DEADLINE):
             try:
-                return (await self._provider.metadata()).end_session_endpoint
+                provider = await self._providers.of(login)
+                endpoint = (await provider.metadata()).end_session_endpoint
+                return None if endpoint is None else ProviderSignOut(endpoint, provider.settings.client)
             except ProviderError as error:
                 events.log(events.PROVIDER_FAILED, code=error.code, detail=error.detail, fallback="a local sign-out")
         return None

@@ -78,6 +78,7 @@ class AccessControl:
             login.first.get("acr"),
             login.first.get("auth_time"),
             self._trusted_email_domains,
+            login.provider,
         )
 
     async def _passes(self, check: Check, path: str, scope: Scope, active: ActiveSession) -> bool:

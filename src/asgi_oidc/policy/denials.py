@@ -8,9 +8,11 @@ from asgi_oidc import events
 from asgi_oidc.errors import OIDCError, RequestRejected
 from asgi_oidc.login.endpoint_urls import EndpointUrls
 from asgi_oidc.login.interrupted_form_saver import InterruptedFormSaver
-from asgi_oidc.login.start_login import LoginStarter
+from asgi_oidc.login.logins import Logins
+from asgi_oidc.login.provider_list import ProviderList
 from asgi_oidc.pages.failures import Failures
 from asgi_oidc.pages.pages import Pages
+from asgi_oidc.pages.providers import provider_list
 from asgi_oidc.policy.policy import Denial, MatchedPolicy, Refuse, StartLogin, StepUp
 from asgi_oidc.principal import User
 from asgi_oidc.protocol.step_up import ANOTHER_ACCOUNT, ANY_LOGIN, AuthenticationRequest
@@ -32,10 +34,11 @@ class Denials:
         keeps_fragment: the setting `keep_fragment`: whether the `#fragment` of a page survives the login.
     """
 
-    logins: LoginStarter
+    logins: Logins
     pages: Pages
     failures: Failures
     urls: EndpointUrls
+    provider_list: ProviderList
     return_paths: ReturnPaths
     form_saver: InterruptedFormSaver
     form_path: str
@@ -56,7 +59,7 @@ class Denials:
         """
         match denial:
             case StartLogin() | StepUp():
-                return await self._login_response(denial, request, matched, receive)
+                return await self._login_response(denial, request, matched, active, receive)
             case Refuse():
                 return self.forbidden(denial, request, matched, active)
             case RequestRejected():
@@ -79,14 +82,16 @@ class Denials:
         if shows_html:
             return self._sign_in_page(denial, request, url)
         if isinstance(denial, StartLogin):
-            response = self.pages.problem(401, "login_required", "problem.login_required", login_url=url)
+            choices = self.provider_list.choices(authentication, self._page_of(request))
+            members = {"providers": provider_list(choices)} if choices else {}
+            response = self.pages.problem(401, "login_required", "problem.login_required", login_url=url, **members)
             return response.with_headers(challenge(self.urls.login, {}))
-        members: dict[str, object] = {}
+        needed: dict[str, object] = {}
         if authentication.acr_values:
-            members["acr_values"] = list(authentication.acr_values)
+            needed["acr_values"] = list(authentication.acr_values)
         if authentication.max_age is not None:
-            members["max_age"] = authentication.max_age
-        response = self.pages.problem(401, STEP_UP_REQUIRED, "problem.step_up_required", login_url=url, **members)
+            needed["max_age"] = authentication.max_age
+        response = self.pages.problem(401, STEP_UP_REQUIRED, "problem.step_up_required", login_url=url, **needed)
         return response.with_headers(
             challenge(self.urls.login, {"error": STEP_UP_REQUIRED, **authentication.parameters})
         )
@@ -101,8 +106,7 @@ class Denials:
         is_page = request.is_navigation
         return_to = self.return_paths.check(request.target) if is_page else self._page_of(request)
         authentication = matched.authentication or ANY_LOGIN
-        with_another_account = AuthenticationRequest(authentication.acr_values, authentication.max_age, ANOTHER_ACCOUNT)
-        switch_url = self.urls.login_for(with_another_account, return_to)
+        switch_url = self.urls.login_for(_with_another_account(authentication, active), return_to)
         is_for_a_person = is_page or request.shows_html or (request.wants_page and request.has_form)
         if active is not None and matched.may_redirect and is_for_a_person:
             login, tokens = active.session.login, active.session.tokens
@@ -119,7 +123,12 @@ class Denials:
         return response.with_headers(challenge(self.urls.login, {"error": name, **scope_member}))
 
     async def _login_response(
-        self, denial: StartLogin | StepUp, request: Request, matched: MatchedPolicy, receive: Receive | None
+        self,
+        denial: StartLogin | StepUp,
+        request: Request,
+        matched: MatchedPolicy,
+        active: ActiveSession | None,
+        receive: Receive | None,
     ) -> Response:
         if not matched.may_redirect or request.is_prefetch:
             return self.unauthorized(denial, request)
@@ -133,7 +142,12 @@ class Denials:
             login = self.urls.login_for(denial.authentication, return_to)
             return self.pages.sign_in.keeping_fragment(login=login).with_headers(challenge(self.urls.login, {}))
         try:
-            return await self.logins.start(request, return_to=return_to, authentication=denial.authentication)
+            return await self.logins.start(
+                request,
+                return_to=return_to,
+                authentication=denial.authentication,
+                login=None if active is None else active.session.login,
+            )
         except OIDCError as error:
             return self.failures.response(request, error, return_to=return_to)
 
@@ -164,3 +178,10 @@ class Denials:
 
     def _page_of(self, request: Request) -> str | None:
         return self.return_paths.check_page(request.page_url)
+
+
+def _with_another_account(authentication: AuthenticationRequest, active: ActiveSession | None) -> AuthenticationRequest:
+    """Return the login with which the user may get access: with another account, or at another provider."""
+    acr_values, max_age, providers = authentication.acr_values, authentication.max_age, authentication.providers
+    is_elsewhere = active is not None and providers and active.session.login.provider not in providers
+    return AuthenticationRequest(acr_values, max_age, None if is_elsewhere else ANOTHER_ACCOUNT, providers)

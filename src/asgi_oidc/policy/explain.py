@@ -74,7 +74,7 @@ class Explainer:
         decoded = unquote_to_bytes(raw).decode("utf-8", "replace")
         scope = {"type": scope_type, "path": decoded, "raw_path": raw, "root_path": self.base_path}
         matched = self.policy.match(scope, methods_of(method))
-        is_endpoint = scope_type == "http" and matched.endpoint_path is not None
+        is_endpoint = scope_type == "http" and matched.own_url is not None
         rows = [("endpoint", "asgi-oidc answers this URL itself")] if is_endpoint else _rows(matched, method)
         return Explanation(path, method, not is_endpoint and matched.opened_by is not None, matched.rules, rows)
 

@@ -2,12 +2,13 @@
 
 import itertools
 import re
-from collections.abc import Collection, Mapping, Sequence, Sized
+from collections.abc import Mapping, Sequence, Sized
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
 
 from asgi_oidc.errors import OIDCError, describe_value
+from asgi_oidc.policy.endpoint_paths import EndpointPaths, OwnUrl
 from asgi_oidc.policy.mount_table import MountTable
 from asgi_oidc.policy.patterns import Pattern, PublicPatterns, RulePatterns, read_pattern
 from asgi_oidc.policy.requirements import Subject
@@ -34,7 +35,7 @@ class MatchedPolicy:
     """What the policy says about a path and a method, whoever the user is.
 
     Attributes:
-        endpoint_path: the path of our endpoint, if an http request to this path is for one; otherwise None.
+        own_url: which of our own URLs an http request to this path is for; None if it is for the app.
         rules: the rules that match and are not overridden by a narrower `public` pattern.
         checks: the ones among them that have a check of the app.
         opened_by: the `public` pattern that opens the path; None if a user is required.
@@ -45,7 +46,7 @@ class MatchedPolicy:
 
     path: PathReadings
     opened_by: str | None
-    endpoint_path: str | None = None
+    own_url: OwnUrl | None = None
     rules: tuple[Rule, ...] = ()
     checks: tuple[Rule, ...] = ()
     authentication: AuthenticationRequest | None = ANY_LOGIN
@@ -127,7 +128,7 @@ class Policy:
         rules: Sequence[Rule],
         *,
         base_path: str,
-        endpoint_paths: Collection[str] = (),
+        endpoint_paths: EndpointPaths | None = None,
         mounts: MountTable | None = None,
     ) -> None:
         """Compile the patterns.
@@ -139,7 +140,7 @@ class Policy:
         self.rules = tuple(rules)
         self.looks_at_methods = any(rule.methods is not None for rule in rules)
         self._base_path = base_path
-        self._endpoint_paths = frozenset(endpoint_paths)
+        self._endpoint_paths = endpoint_paths or EndpointPaths("", ())
         self._public_patterns = PublicPatterns(public)
         self._rule_patterns = RulePatterns([rule.pattern for rule in rules])
         self._permits = [(rule, PublicPatterns([rule.pattern])) for rule in rules if rule.allowed]
@@ -204,8 +205,8 @@ class Policy:
 
     def _match_path(self, path: PathReadings, methods: tuple[str, ...]) -> MatchedPolicy:
         # Some mounts add a "/" (Litestar). A callback that is not recognized as ours would start a login, and so loop.
-        own_paths = (reading.rstrip("/") for reading in path.own)
-        endpoint_path = next((own_path for own_path in own_paths if own_path in self._endpoint_paths), None)
+        own_urls = (self._endpoint_paths.find(reading.rstrip("/")) for reading in path.own)
+        own_url = next((own_url for own_url in own_urls if own_url is not None), None)
         matching = [rule for index in self._rule_patterns.matching(path) if (rule := self.rules[index]).is_for(methods)]
         closing_rules = [rule for rule in matching if rule.closes]
         opened_by = self._opened_by(path, methods)
@@ -216,11 +217,11 @@ class Policy:
             for origin in rule.allowed
         )
         if opened_by is not None:
-            return MatchedPolicy(path, str(opened_by), endpoint_path, origins=origins)
+            return MatchedPolicy(path, str(opened_by), own_url, origins=origins)
         return MatchedPolicy(
             path,
             None,
-            endpoint_path,
+            own_url,
             rules=tuple(closing_rules),
             checks=tuple(rule for rule in closing_rules if rule.app_check is not None),
             authentication=_combined_authentication(closing_rules),

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from asgi_oidc.errors import describe_value
+from asgi_oidc.login.provider_choice import is_provider_name
 from asgi_oidc.principal import User
 from asgi_oidc.protocol.claims import email_domain, is_email_verified
 
@@ -34,6 +35,7 @@ class Subject(NamedTuple):
         scopes: the granted scopes.
         acr, auth_time: claims of the ID Token of the login; None if it has none.
         trusted_email_domains: as in the settings.
+        provider: the name of the provider at which the user has signed in.
     """
 
     claims: Mapping[str, Any]
@@ -41,6 +43,7 @@ class Subject(NamedTuple):
     acr: object = None
     auth_time: object = None
     trusted_email_domains: frozenset[str] = frozenset()
+    provider: str = ""
 
     def __repr__(self) -> str:
         return "Subject(...)"  # personal data stays out of logs and tracebacks
@@ -53,11 +56,12 @@ class Requirements:
     claims: tuple[RequiredClaim, ...] = ()
     scopes: tuple[str, ...] = ()
     email_domains: frozenset[str] = frozenset()
+    providers: tuple[str, ...] = ()
 
     @property
     def has_any(self) -> bool:
         """Whether there is any requirement."""
-        return bool(self.claims or self.scopes or self.email_domains)
+        return bool(self.claims or self.scopes or self.email_domains or self.providers)
 
     @property
     def claim_names(self) -> list[tuple[str, ...]]:
@@ -69,6 +73,8 @@ class Requirements:
 
     def unmet(self, subject: Subject) -> str | None:
         """Return the first requirement that is not met, for the log; None if all are met."""
+        if self.providers and subject.provider not in self.providers:
+            return f"providers {' '.join(self.providers)}"
         claims = subject.claims
         for name, path, values in self.claims:
             # Some providers use URLs as names of claims, so a claim whose whole name has dots takes precedence.
@@ -124,7 +130,9 @@ def _is_verified_at(subject: Subject, domains: frozenset[str]) -> bool:
     return is_email_verified(subject.claims, trusted_domains=subject.trusted_email_domains)
 
 
-def read_requirements(*, claims: object = None, scopes: object = None, email_domains: object = None) -> Requirements:
+def read_requirements(
+    *, claims: object = None, scopes: object = None, email_domains: object = None, providers: object = None
+) -> Requirements:
     """Check the requirements of a rule; None means not required.
 
     Raises:
@@ -136,6 +144,7 @@ def read_requirements(*, claims: object = None, scopes: object = None, email_dom
         ("claims", claims, _read_claims),
         ("scopes", scopes, _read_scopes),
         ("email_domains", email_domains, read_domains),
+        ("providers", providers, _read_providers),
     )
     for name, value, read in readers:
         try:
@@ -146,6 +155,13 @@ def read_requirements(*, claims: object = None, scopes: object = None, email_dom
     if problems:
         raise ValueError("\n".join(problems))
     return Requirements(**values)
+
+
+def _read_providers(value: object) -> tuple[str, ...]:
+    names = texts(value)
+    if wrong := [name for name in names if not is_provider_name(name)]:
+        raise ValueError(f"{describe_value(wrong[0])} is not the name of a provider, such as 'google'")
+    return names
 
 
 def _read_claims(value: object) -> tuple[RequiredClaim, ...]:

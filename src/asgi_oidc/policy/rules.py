@@ -38,6 +38,8 @@ class Rule:
         origins: other sites whose pages may call this path with the user's session, such as
             `"https://spa.example.com"`: with scripts (CORS), forms and websockets. A rule that has only `origins`
             requires nothing.
+        providers: names of providers, as in the setting `providers`; the user must have signed in at one of them. A
+            user of another provider gets 403 with "Use another account", which leads to the right one.
 
     Raises:
         SettingsError: the rule is invalid; it lists every problem with its fix.
@@ -54,6 +56,7 @@ class Rule:
     login: bool = True
     check: Any = None
     origins: Sequence[str] | None = None
+    providers: Sequence[str] | None = None
     pattern: Pattern = field(init=False)
     requirements: Requirements = field(init=False)
     authentication: AuthenticationRequest = field(init=False)
@@ -67,7 +70,7 @@ class Rule:
             ("methods", self.methods, _read_methods),
             (
                 "requirements",
-                self._values_of("claims", "scopes", "email_domains"),
+                self._values_of("claims", "scopes", "email_domains", "providers"),
                 lambda values: read_requirements(**values),
             ),
             ("authentication", self._values_of("acr_values", "max_age"), lambda values: read_authentication(**values)),
@@ -88,6 +91,10 @@ class Rule:
                 problems += [label.get(name, f"{name}: ") + line for line in str(exc).splitlines()]
         if problems:
             raise SettingsError([f"Rule({self.path!r}): {problem}" for problem in problems])
+        if self.requirements.providers:
+            acr_values, max_age = self.authentication.acr_values, self.authentication.max_age
+            authentication = AuthenticationRequest(acr_values, max_age, providers=self.requirements.providers)
+            object.__setattr__(self, "authentication", authentication)
 
     def __repr__(self) -> str:
         names = [member.name for member in fields(self) if member.init and member.name != "path"]
@@ -99,7 +106,7 @@ class Rule:
         """Whether it requires a signed-in user."""
         return (
             not self.allowed
-            or any(map(self._is_set, ("claims", "scopes", "email_domains", "check", "login")))
+            or any(map(self._is_set, ("claims", "scopes", "email_domains", "check", "login", "providers")))
             or (self.authentication != ANY_LOGIN)
         )
 

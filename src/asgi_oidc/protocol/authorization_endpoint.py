@@ -62,6 +62,7 @@ def authorization_url(
     client: Client,
     proofs: Proofs,
     *,
+    redirect_uri: str,
     scope: str,
     extra: Params,
     uses_nonce: bool = True,
@@ -79,7 +80,7 @@ def authorization_url(
     parameters = {
         "response_type": "code",
         "client_id": client.client_id,
-        "redirect_uri": client.redirect_uri,
+        "redirect_uri": redirect_uri,
         "scope": scope,
         "state": proofs.state,
     }

@@ -1,4 +1,4 @@
-"""The client that this app is at the provider: its id, redirect URI and secret."""
+"""The client that this app is at the provider: its id and secret."""
 
 from dataclasses import dataclass, field, replace
 from typing import Protocol
@@ -22,7 +22,6 @@ class Client:
     """
 
     client_id: str
-    redirect_uri: str
     secret: str | None = field(default=None, repr=False)
     auth_method: str | None = None
     secret_signer: SecretSigner | None = field(default=None, repr=False)

@@ -1,6 +1,6 @@
 """Step-up: how strong and how recent a login must be, what to request for that, and whether it is met (RFC 9470)."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
@@ -19,11 +19,13 @@ class AuthenticationRequest(msgspec.Struct, frozen=True, array_like=True):
         acr_values: authentication contexts, one of which is required, in order of preference; empty for any.
         max_age: how many seconds ago the user may have signed in at the provider; None for any time.
         prompt: what the provider should ask the user (OIDC Core §3.1.2.1).
+        providers: names of the providers at which the user may sign in; empty for any.
     """
 
     acr_values: tuple[str, ...] = ()
     max_age: int | None = None
     prompt: str | None = None
+    providers: tuple[str, ...] = ()
 
     @property
     def parameters(self) -> dict[str, str]:
@@ -66,12 +68,19 @@ def read_authentication(acr_values: object, max_age: object) -> AuthenticationRe
 def combined_request(requests: Iterable[AuthenticationRequest]) -> AuthenticationRequest | None:
     """Return the request whose login meets all of these; None if no single login can."""
     requests = list(requests)
-    lists = [authentication.acr_values for authentication in requests if authentication.acr_values]
-    in_all = [acr for acr in (lists[0] if lists else ()) if all(acr in values for values in lists)]
-    if lists and not in_all:
+    acr_values = _in_all([authentication.acr_values for authentication in requests])
+    providers = _in_all([authentication.providers for authentication in requests])
+    if acr_values is None or providers is None:
         return None
     ages = [authentication.max_age for authentication in requests if authentication.max_age is not None]
-    return AuthenticationRequest(tuple(in_all), min(ages, default=None))
+    return AuthenticationRequest(acr_values, min(ages, default=None), providers=providers)
+
+
+def _in_all(lists: Sequence[tuple[str, ...]]) -> tuple[str, ...] | None:
+    """Return what all lists have in common; an empty list allows everything. None if nothing satisfies all of them."""
+    demanding = [values for values in lists if values]
+    common = tuple(value for value in (demanding[0] if demanding else ()) if all(value in other for other in demanding))
+    return None if demanding and not common else common
 
 
 def is_met(authentication: AuthenticationRequest, *, acr: object, auth_time: object, now: int, leeway: int) -> bool:

@@ -63,13 +63,15 @@ class UnusableTokens(AnswerRejected):
         self.is_old_spent = is_old_spent
 
 
-def token_call(metadata: ProviderMetadata, client: Client, *, code: str, code_verifier: str | None) -> Call:
+def token_call(
+    metadata: ProviderMetadata, client: Client, *, code: str, code_verifier: str | None, redirect_uri: str
+) -> Call:
     """Return the call that exchanges an authorization code for tokens; a code is never sent twice.
 
     Args:
         code_verifier: None if the authorization request was without PKCE.
     """
-    fields = {"grant_type": "authorization_code", "code": code, "redirect_uri": client.redirect_uri}
+    fields = {"grant_type": "authorization_code", "code": code, "redirect_uri": redirect_uri}
     if code_verifier is not None:
         fields["code_verifier"] = code_verifier
     return grant_call(metadata, client, fields)

@@ -1,13 +1,12 @@
 """Everything that the library asks of the provider: metadata, tokens, userinfo, revocation, checks of its tokens."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from asgi_oidc import events
 from asgi_oidc.errors import AnswerRejected, ProviderError, ProviderUnsupported, TokenRejected
 from asgi_oidc.protocol.access_token import check_access_token, user_claims
 from asgi_oidc.protocol.claims import Claims
-from asgi_oidc.protocol.client_registration import Client
 from asgi_oidc.protocol.id_token import Expected, ExpectedAgain, check_id_token, check_id_token_again
 from asgi_oidc.protocol.jose import EDDSA_NAMES, Verified
 from asgi_oidc.protocol.logout_token import Logout, read_logout_token
@@ -37,36 +36,31 @@ from asgi_oidc.provider.call_budget import Budget
 from asgi_oidc.provider.discovery import Discovery
 from asgi_oidc.provider.http import Http
 from asgi_oidc.provider.jwks import BURST, COOL_DOWN, KeyCache
+from asgi_oidc.provider.provider_settings import ProviderSettings
 
 
-@dataclass(frozen=True, slots=True)
-class ProviderSettings:
-    """The settings that are about the provider.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expectations:
+    """What the app expects of each of its providers.
 
     Attributes:
-        metadata: members that replace those of the provider's metadata.
-        algorithms_named: whether the setting `algorithms` names them; otherwise they are the default.
+        leeway: seconds of clock skew allowed.
         named_claims: the claims that rules require; for each, the names under which it may be found.
     """
 
-    issuer: str
-    client: Client
-    metadata: Mapping[str, object]
-    algorithms: Collection[str]
-    algorithms_named: bool
-    trusted_audiences: Collection[str]
-    userinfo: str
     leeway: int
     named_claims: Sequence[Collection[str]] = ()
-    claims_from_access_token: bool = False
 
 
 class ProviderConnection:
     """One provider: makes the calls to it and checks its answers and tokens."""
 
-    def __init__(self, settings: ProviderSettings, http: Http, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, settings: ProviderSettings, expectations: Expectations, http: Http, clock: Callable[[], float]
+    ) -> None:
+        self.settings = settings
         self.http = http
-        self._settings = settings
+        self._expectations = expectations
         self._clock = clock
         self._discovery = Discovery(http, issuer=settings.issuer, configured=settings.metadata, clock=clock)
         self._keys = KeyCache(http, jwks_uri=self._jwks_uri, clock=clock)
@@ -82,29 +76,43 @@ class ProviderConnection:
         """
         return await self._discovery.metadata()
 
-    async def metadata_for_login(self, *, response_mode: str | None) -> ProviderMetadata:
+    async def metadata_for_login(self) -> ProviderMetadata:
         """Return the metadata if logins are possible with it.
 
         Raises:
             ProviderUnsupported: no login can succeed; the detail says why.
             ProviderError: as in `metadata`.
         """
-        metadata, settings = await self.metadata(), self._settings
+        metadata, settings = await self.metadata(), self.settings
         algorithms = None if settings.algorithms_named else settings.algorithms
-        obstacles = find_incompatibilities(metadata, LoginPlan(settings.client, response_mode, algorithms))
+        obstacles = find_incompatibilities(metadata, LoginPlan(settings.client, settings.response_mode, algorithms))
         if obstacles:
             texts = "; ".join(obstacle.text for obstacle in obstacles)
             raise ProviderUnsupported(obstacles[0].code, f"metadata of {settings.issuer}: {texts}")
         return metadata
 
-    async def exchange_code(self, code: str, *, code_verifier: str) -> TokenAnswer:
+    def issued(self, issuer: str, *, audience: object) -> bool:
+        """Return whether the ID Token of a login came from this provider, for this client.
+
+        Args:
+            audience: the `aud` of the ID Token.
+        """
+        audiences = audience if isinstance(audience, list) else [audience]
+        return issuer == self.settings.issuer and self.settings.client.client_id in audiences
+
+    async def exchange_code(self, code: str, *, code_verifier: str, redirect_uri: str) -> TokenAnswer:
         """Exchange an authorization code for tokens; they are not checked yet.
+
+        Args:
+            redirect_uri: as in the authorization request.
 
         Raises:
             ProviderError: the provider refuses, or is down.
         """
         metadata = await self.metadata()
-        call = token_call(metadata, self._settings.client, code=code, code_verifier=code_verifier)
+        call = token_call(
+            metadata, self.settings.client, code=code, code_verifier=code_verifier, redirect_uri=redirect_uri
+        )
         return read_token_answer(await self.http.send(call, endpoint="token"))
 
     async def refresh(self, refresh_token: str, *, resource: str | None = None) -> RefreshAnswer:
@@ -114,7 +122,7 @@ class ProviderConnection:
             ProviderError: the provider refuses, or is down.
         """
         metadata = await self.metadata()
-        call = refresh_call(metadata, self._settings.client, refresh_token, resource=resource)
+        call = refresh_call(metadata, self.settings.client, refresh_token, resource=resource)
         answer = read_refresh_answer(await self.http.send(call, endpoint="token"))
         self._rotates_refresh_tokens = answer.refresh_token not in (None, refresh_token)
         return answer
@@ -138,7 +146,7 @@ class ProviderConnection:
             ProviderError: the provider refuses, or is down.
         """
         metadata = await self.metadata()
-        call = exchange_call(metadata, self._settings.client, subject_token, target)
+        call = exchange_call(metadata, self.settings.client, subject_token, target)
         return read_refresh_answer(await self.http.send(call, endpoint="token"))
 
     async def revoke(self, refresh_token: str) -> None:
@@ -148,14 +156,14 @@ class ProviderConnection:
             ProviderError: the provider refuses, or is down.
         """
         metadata = await self.metadata()
-        call = revocation_call(metadata, self._settings.client, refresh_token)
+        call = revocation_call(metadata, self.settings.client, refresh_token)
         if call is not None:
             check_revocation_answer(await self.http.send(call, endpoint="revocation"))
 
     async def check_id_token_again(self, token: str, expected: ExpectedAgain) -> dict[str, object]:
         """Verify signature and claims of a refresh's ID Token; return its claims. Errors as in `check_id_token`."""
         verified = await self._keys.verify(token, await self._algorithms())
-        check_id_token_again(verified, expected, now=int(self._clock()), leeway=self._settings.leeway)
+        check_id_token_again(verified, expected, now=int(self._clock()), leeway=self._expectations.leeway)
         self._remember_algorithm(verified)
         return verified.claims
 
@@ -167,7 +175,7 @@ class ProviderConnection:
             ProviderError: no keys are cached, and they cannot be fetched.
         """
         verified = await self._keys.verify(token, await self._algorithms())
-        check_id_token(verified, expected, now=int(self._clock()), leeway=self._settings.leeway)
+        check_id_token(verified, expected, now=int(self._clock()), leeway=self._expectations.leeway)
         self._remember_algorithm(verified)
         return verified.claims
 
@@ -176,11 +184,11 @@ class ProviderConnection:
         verified = await self._keys.verify(token, await self._logout_algorithms(), budget=self._logout_budget)
         return read_logout_token(
             verified,
-            issuer=self._settings.issuer,
-            client_id=self._settings.client.client_id,
-            trusted_audiences=self._settings.trusted_audiences,
+            issuer=self.settings.issuer,
+            client_id=self.settings.client.client_id,
+            trusted_audiences=self.settings.trusted_audiences,
             now=int(self._clock()),
-            leeway=self._settings.leeway,
+            leeway=self._expectations.leeway,
         )
 
     async def access_token_claims(self, token: str, *, sub: str) -> dict[str, object]:
@@ -193,17 +201,17 @@ class ProviderConnection:
             TokenRejected: it is not a JWT, or fails a check.
             ProviderError: no keys are cached, and they cannot be fetched.
         """
-        if not self._settings.claims_from_access_token:
+        if not self.settings.claims_from_access_token:
             return {}
         try:
-            verified = await self._keys.verify(token, self._settings.algorithms)
+            verified = await self._keys.verify(token, self.settings.algorithms)
             check_access_token(
                 verified,
-                issuer=self._settings.issuer,
+                issuer=self.settings.issuer,
                 sub=sub,
-                client_id=self._settings.client.client_id,
+                client_id=self.settings.client.client_id,
                 now=int(self._clock()),
-                leeway=self._settings.leeway,
+                leeway=self._expectations.leeway,
             )
         except TokenRejected as error:
             reason = "it is opaque, or not a signed JWT" if error.code == "token_malformed" else error.detail
@@ -223,9 +231,9 @@ class ProviderConnection:
             ProviderError: userinfo was needed, and its answer is an error or unusable.
         """
         userinfo_endpoint = (await self.metadata()).userinfo_endpoint
-        setting, is_auto = self._settings.userinfo, self._settings.userinfo == "auto"
+        setting, is_auto = self.settings.userinfo, self.settings.userinfo == "auto"
         named = [
-            names for names in self._settings.named_claims if not any(name in access_token_claims for name in names)
+            names for names in self._expectations.named_claims if not any(name in access_token_claims for name in names)
         ]
         lacks = lacks_claims(scope, claims, named=named)
         if setting == "never" or (is_auto and (userinfo_endpoint is None or not lacks)):
@@ -242,13 +250,13 @@ class ProviderConnection:
         return merge_userinfo(claims, userinfo)
 
     async def _verified_userinfo(self, token: str) -> Claims:
-        verified = await self._keys.verify(token, self._settings.algorithms)
+        verified = await self._keys.verify(token, self.settings.algorithms)
         check_signed_userinfo(
             verified,
-            issuer=self._settings.issuer,
-            client_id=self._settings.client.client_id,
+            issuer=self.settings.issuer,
+            client_id=self.settings.client.client_id,
             now=int(self._clock()),
-            leeway=self._settings.leeway,
+            leeway=self._expectations.leeway,
         )
         return verified.claims
 
@@ -262,15 +270,15 @@ class ProviderConnection:
         first ID Token, all that one may have are accepted, so that a logout shortly after a restart is not lost.
         """
         allowed = await self._algorithms()
-        if self._settings.algorithms_named:
+        if self.settings.algorithms_named:
             return allowed
         return [alg for alg in allowed if alg in self._id_token_algorithms] or allowed
 
     async def _algorithms(self) -> Collection[str]:
         """Return the algorithms for ID Tokens: those of the setting, or those defaults that the metadata lists."""
-        accepted = self._settings.algorithms
+        accepted = self.settings.algorithms
         supported = (await self.metadata()).id_token_signing_alg_values_supported
-        if self._settings.algorithms_named or not supported:
+        if self.settings.algorithms_named or not supported:
             return accepted
         return [alg for alg in accepted if alg in supported]
 

@@ -33,7 +33,7 @@ class Login(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
         created_at: seconds since the epoch.
         began: logical milliseconds: after all revocations that were known when the login started.
         replaced: ids of the sessions that this one replaced and that may still be within `REPLACED_GRACE`.
-        provider: the configured name of the provider; empty if the only provider has none.
+        provider: the name of the provider in the settings; empty for the one provider of the flat keywords.
     """
 
     format: int = FORMAT

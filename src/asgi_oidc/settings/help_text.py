@@ -6,12 +6,12 @@ import re
 from itertools import pairwise
 from typing import NamedTuple, TypeVar
 
-from asgi_oidc.settings import keywords
+from asgi_oidc.settings import keywords, provider_keywords
 
 Class = TypeVar("Class", bound=type)
 
 FACTS = (
-    r"(?:Required|Default: `(?P<default>[^`]+)`(?:, (?P<meaning>.+?))?)\. "
+    r"(?:Required(?: unless `providers` is set)?|Default: `(?P<default>[^`]+)`(?:, (?P<meaning>.+?))?)\. "
     r"(?:Variable: `(?P<variable>OIDC_[A-Z_]+)`|Keyword only)\. Since (?P<since>[0-9]+\.[0-9]+)\."
 )
 
@@ -60,21 +60,26 @@ def read_documentation() -> list[SettingDocumentation]:
     import ast  # only help() and the reference need these
     import inspect
 
-    (body,) = (
-        node.body
-        for node in ast.parse(inspect.getsource(keywords)).body
-        if isinstance(node, ast.ClassDef) and node.name == keywords.Keywords.__name__
+    sources = (
+        (provider_keywords, provider_keywords.ProviderKeywords.__name__),
+        (keywords, keywords.Keywords.__name__),
     )
     found = []
-    for declared, text in pairwise(body):
-        match declared, text:
-            case (
-                ast.AnnAssign(target=ast.Name(id=name), annotation=annotation),
-                ast.Expr(value=ast.Constant(value=str(docstring))),
-            ):
-                kind = ast.unparse(annotation)
-                kind = kind.removeprefix("Required[").removesuffix("]") if kind.startswith("Required[") else kind
-                found.append(_read(name, kind, inspect.cleandoc(docstring)))
+    for module, class_name in sources:
+        (body,) = (
+            node.body
+            for node in ast.parse(inspect.getsource(module)).body
+            if isinstance(node, ast.ClassDef) and node.name == class_name
+        )
+        for declared, text in pairwise(body):
+            match declared, text:
+                case (
+                    ast.AnnAssign(target=ast.Name(id=name), annotation=annotation),
+                    ast.Expr(value=ast.Constant(value=str(docstring))),
+                ):
+                    kind = ast.unparse(annotation)
+                    kind = kind.removeprefix("Required[").removesuffix("]") if kind.startswith("Required[") else kind
+                    found.append(_read(name, kind, inspect.cleandoc(docstring)))
     return found
 
 

@@ -6,35 +6,35 @@ environment variable and the version that introduced the setting. Tests compare 
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Required, TypedDict
+from typing import Required
 
+from asgi_oidc.login.provider_choice import ChooseProvider
 from asgi_oidc.policy.rules import Rule
+from asgi_oidc.settings.provider import Provider, ProviderSource
+from asgi_oidc.settings.provider_keywords import ProviderKeywords
 from asgi_oidc.settings.value_checks import OnLogin
 from asgi_oidc.stores.store import SessionStore
 
 
-class Keywords(TypedDict, total=False):
+class Keywords(ProviderKeywords, total=False):
     """The settings, as keywords of `OIDCMiddleware`."""
 
-    issuer: Required[str]
-    """The provider's issuer URL, exactly as its metadata spells it.
+    providers: Mapping[str, Provider] | ProviderSource | None
+    """Several providers by name, in place of `issuer`, `client_id` and the other settings of a single one.
 
-    Example: `"https://id.example.com"`. The endpoints and keys are discovered from
-    `https://id.example.com/.well-known/openid-configuration`; do not include that path.
+    Example: `{"google": Provider(issuer="https://accounts.google.com", client_id="...", client_secret="...")}`. A name
+    has 1 to 64 lower-case letters, digits, `-` and `_`, and is part of URLs: register
+    `base_url` + `/auth/callback/google` as the redirect URI. Users choose a provider on a page at `/auth/login`.
 
-    Required. Variable: `OIDC_ISSUER`. Since 0.1.
+    Default: `None`. Keyword only. Since 0.1.
     """
 
-    client_id: Required[str]
-    """The client id that the provider shows for your app.
+    choose_provider: ChooseProvider | None
+    """Your own function that chooses the provider of a login: it gets the ASGI scope and returns a name.
 
-    Required. Variable: `OIDC_CLIENT_ID`. Since 0.1.
-    """
+    It may be async. If it returns `None`, the user chooses. It is not asked if a link or a rule names the provider.
 
-    client_secret: str | None
-    """The client secret from the provider; leave it out for a public client.
-
-    Default: `None`. Variable: `OIDC_CLIENT_SECRET`. Since 0.1.
+    Default: `None`. Keyword only. Since 0.1.
     """
 
     base_url: Required[str]
@@ -55,14 +55,6 @@ class Keywords(TypedDict, total=False):
     the list for `session_lifetime`.
 
     Required. Variable: `OIDC_SECRET`. Since 0.1.
-    """
-
-    scope: str | Sequence[str]
-    """The scopes that every login requests; `openid` must be one of them.
-
-    Example: `"openid profile email offline_access"`. The variable uses spaces too.
-
-    Default: `"openid profile email"`. Variable: `OIDC_SCOPE`. Since 0.1.
     """
 
     public: Sequence[str]
@@ -95,23 +87,6 @@ class Keywords(TypedDict, total=False):
     """The path below `base_url` where the middleware serves its own URLs, such as `/auth/login`.
 
     Default: `"/auth"`. Variable: `OIDC_AUTH_PATH`. Since 0.1.
-    """
-
-    authorization_params: Mapping[str, Any]
-    """Additional parameters of the authorization request.
-
-    Example: `{"prompt": "select_account", "ui_locales": ["de", "en"]}`. If they include `max_age` or `acr_values`,
-    every login is checked against them. `response_mode` may be `query` or `form_post`. Parameters that the
-    middleware sets itself, such as `state`, are rejected.
-
-    Default: `{}`. Variable: `OIDC_AUTHORIZATION_PARAMS`. Since 0.1.
-    """
-
-    client_auth: str | None
-    """How the app authenticates to the provider: `client_secret_basic`, `client_secret_post` or `none`.
-
-    Default: `None`, which takes the first of these that the metadata lists. Variable: `OIDC_CLIENT_AUTH`. Since
-    0.1.
     """
 
     store: SessionStore | str | None
@@ -163,75 +138,6 @@ class Keywords(TypedDict, total=False):
     """The URL to which the provider sends the browser after a sign-out; register it at the provider.
 
     Default: `None`, which is `base_url`. Variable: `OIDC_POST_LOGOUT_REDIRECT_URI`. Since 0.1.
-    """
-
-    frontchannel_logout: bool
-    """Whether pages of the provider may sign the user out through a frame (Front-Channel Logout 1.0).
-
-    Back-channel logout needs no setting and is more reliable; use this only if the provider has nothing else.
-
-    Default: `False`. Variable: `OIDC_FRONTCHANNEL_LOGOUT`. Since 0.1.
-    """
-
-    userinfo: str
-    """When a login calls the provider's userinfo endpoint: `auto`, `always` or `never`.
-
-    `auto` calls it if the scopes or rules need claims that the ID Token lacks; if the provider refuses the call
-    with 401 or 403, the login continues without them.
-
-    Default: `"auto"`. Variable: `OIDC_USERINFO`. Since 0.1.
-    """
-
-    claims_from_access_token: bool
-    """Whether to add the claims of the access token to those of the user, for example Keycloak's roles.
-
-    The access token must be a JWT from this provider: its signature, `iss`, `exp`, `sub` and client are checked.
-    Claims of the ID Token and of userinfo take precedence. If the token cannot be used, the login fails; if that
-    happens at a refresh, the session continues without these claims.
-
-    Default: `False`. Variable: `OIDC_CLAIMS_FROM_ACCESS_TOKEN`. Since 0.1.
-    """
-
-    trusted_audiences: Sequence[str]
-    """Audiences that an ID Token may contain in addition to `client_id`.
-
-    Default: `()`. Variable: `OIDC_TRUSTED_AUDIENCES`. Since 0.1.
-    """
-
-    trusted_email_domains: Sequence[str]
-    """Domains whose addresses count as verified if the provider does not say whether they are.
-
-    Example: `["example.com"]`. It applies only if `email_verified` is missing or null. Safe only if the domain's
-    administrators alone can assign addresses there. An address that `on_login` replaces counts as verified only if
-    `on_login` sets `email_verified` too.
-
-    Default: `()`. Variable: `OIDC_TRUSTED_EMAIL_DOMAINS`. Since 0.1.
-    """
-
-    algorithms: Sequence[str] | None
-    """The signature algorithms that tokens may use, if the defaults do not fit.
-
-    RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512, EdDSA and Ed25519 are known. Those you name are
-    accepted even if the provider's metadata does not list them.
-
-    Default: `None`, which is RS256, PS256, ES256 and EdDSA. Variable: `OIDC_ALGORITHMS`. Since 0.1.
-    """
-
-    metadata: Mapping[str, Any]
-    """Provider metadata that adds to, or replaces, what is discovered, by its standard names.
-
-    Example: `{"require_pushed_authorization_requests": False}`. If it contains `authorization_endpoint`,
-    `token_endpoint` and `jwks_uri`, nothing is discovered.
-
-    Default: `{}`. Variable: `OIDC_METADATA`. Since 0.1.
-    """
-
-    http_client: Any
-    """Your own `httpx.AsyncClient` or `httpx2.AsyncClient` for calls to the provider.
-
-    Use it for a proxy, a private CA or a client certificate. The middleware does not close it.
-
-    Default: `None`, which creates one. Keyword only. Since 0.1.
     """
 
     on_login: OnLogin | None

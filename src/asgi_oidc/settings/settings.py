@@ -1,53 +1,48 @@
 """All settings of the middleware: their defaults and checks, also the checks of settings that must fit together."""
 
-import difflib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from asgi_oidc import events
-from asgi_oidc.errors import OIDCError, SettingsError
+from asgi_oidc.errors import SettingsError
+from asgi_oidc.login.provider_choice import ChooseProvider
 from asgi_oidc.pages.translation import read_translation
 from asgi_oidc.policy.patterns import Pattern
 from asgi_oidc.policy.policy import NONE_OF_ALWAYS, contradictions, lacks_acr, read_public
 from asgi_oidc.policy.rules import Rule, read_rules
-from asgi_oidc.protocol.client_registration import Client
-from asgi_oidc.protocol.metadata import MEMBERS, REQUIRED, ProviderMetadata, make_metadata
-from asgi_oidc.protocol.provider_compatibility import LoginPlan, find_incompatibilities
 from asgi_oidc.protocol.step_up import AuthenticationRequest, read_authentication
 from asgi_oidc.provider.http import HttpClient
+from asgi_oidc.provider.provider_settings import ProviderSettings
 from asgi_oidc.safe_urls import check_url, origin_of
+from asgi_oidc.settings.provider import (
+    MISSING,
+    PROVIDER_READERS,
+    ProviderSource,
+    provider_contradictions,
+    provider_settings,
+    read_choose_provider,
+    read_providers,
+    unknown_setting,
+)
 from asgi_oidc.settings.value_checks import (
     MAX_LEEWAY,
     MAX_SPAN,
     OnLogin,
-    read_algorithms,
     read_app_name,
     read_auth_path,
-    read_authorization_params,
     read_base_url,
-    read_client_auth,
-    read_client_id,
-    read_client_secret,
-    read_http_client,
-    read_issuer,
-    read_metadata,
     read_on_login,
     read_plain_prefixes,
     read_post_logout_redirect_uri,
-    read_scope,
     read_secrets,
     read_store,
     read_switch,
-    read_texts,
-    read_trusted_email_domains,
-    read_userinfo,
     span_reader,
 )
 from asgi_oidc.stores.store import SessionStore
 
 PREFIX = "OIDC_"  # begins the names of all environment variables
-ALGORITHMS = ("RS256", "PS256", "ES256", "EdDSA", "Ed25519")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,22 +52,9 @@ class Settings:
     issuer: str
     client_id: str
     client_secret: str | None = field(repr=False)
-    base_url: str
-    secret: tuple[bytes, ...] = field(repr=False)
     scope: str
-    public: tuple[Pattern, ...]
-    rules: tuple[Rule, ...]
-    plain_prefixes: tuple[str, ...] | None
-    auth_path: str
     authorization_params: Mapping[str, str | Sequence[str]] = field(repr=False)
     client_auth: str | None
-    store: SessionStore | None = field(repr=False)
-    logout_store: SessionStore | None = field(repr=False)
-    session_idle: int
-    session_lifetime: int
-    websocket_activity: bool
-    leeway: int
-    post_logout_redirect_uri: str | None
     frontchannel_logout: bool
     userinfo: str
     claims_from_access_token: bool
@@ -81,6 +63,21 @@ class Settings:
     algorithms: tuple[str, ...] | None
     metadata: Mapping[str, Any] = field(repr=False)
     http_client: HttpClient | None = field(repr=False)
+    providers: Mapping[str, ProviderSettings] | ProviderSource | None = field(repr=False)
+    choose_provider: ChooseProvider | None
+    base_url: str
+    secret: tuple[bytes, ...] = field(repr=False)
+    public: tuple[Pattern, ...]
+    rules: tuple[Rule, ...]
+    plain_prefixes: tuple[str, ...] | None
+    auth_path: str
+    store: SessionStore | None = field(repr=False)
+    logout_store: SessionStore | None = field(repr=False)
+    session_idle: int
+    session_lifetime: int
+    websocket_activity: bool
+    leeway: int
+    post_logout_redirect_uri: str | None
     on_login: OnLogin | None
     keep_forms: bool
     keep_fragment: bool
@@ -98,46 +95,31 @@ class Settings:
         return check_url(self.base_url).path.rstrip("/")
 
     @property
-    def response_mode(self) -> str | None:
-        """The requested `response_mode`; None for the provider's default."""
-        mode = self.authorization_params.get("response_mode")
-        return None if mode is None else str(mode)
+    def is_flat(self) -> bool:
+        """Whether the flat keywords describe the only provider, instead of `providers`."""
+        return self.providers is None
 
     @property
-    def form_post(self) -> bool:
-        """Whether the browser brings the authorization response as a form."""
-        return self.response_mode == "form_post"
+    def fixed_providers(self) -> Mapping[str, ProviderSettings]:
+        """The providers by name, that of the flat keywords under an empty name; none if they are looked up."""
+        if self.providers is None:
+            return {"": provider_settings({name: getattr(self, name) for name in PROVIDER_READERS})}
+        return self.providers if isinstance(self.providers, Mapping) else {}
 
-    def strengthen(self, authentication: AuthenticationRequest) -> AuthenticationRequest:
-        """Return the requirements of a login, which never fall below those of `authorization_params`."""
-        required_always = self.acr_values
-        acr_values = (
-            tuple(value for value in authentication.acr_values if value in required_always)
-            if required_always
-            else authentication.acr_values
-        )
-        ages = [
-            int(str(age))
-            for age in (authentication.max_age, self.authorization_params.get("max_age"))
-            if age is not None
-        ]
-        return AuthenticationRequest(acr_values or required_always, min(ages, default=None), authentication.prompt)
+    def authentication_reader(self) -> Callable[[object, object], AuthenticationRequest]:
+        """Return what checks and reads the `acr_values` and `max_age` that the app requires of a login.
 
-    def read_authentication(self, acr_values: object, max_age: object) -> AuthenticationRequest:
-        """Check and read what the app requires of a login, in `StepUpRequired` for example; None means no requirement.
-
-        Raises:
-            ValueError: no login can meet it.
+        None means no requirement. The function raises ValueError if no login can meet them.
         """
-        authentication = read_authentication(acr_values, max_age)
-        if lacks_acr(authentication, self.acr_values):
-            raise ValueError(f"acr_values: {list(authentication.acr_values)} {NONE_OF_ALWAYS}")
-        return authentication
+        always = _acr_values_of_all(self.fixed_providers)
 
-    @property
-    def acr_values(self) -> tuple[str, ...]:
-        """The authentication contexts that every login requests, from `authorization_params`."""
-        return tuple(str(self.authorization_params.get("acr_values", "")).split())
+        def read(acr_values: object, max_age: object) -> AuthenticationRequest:
+            authentication = read_authentication(acr_values, max_age)
+            if lacks_acr(authentication, always):
+                raise ValueError(f"acr_values: {list(authentication.acr_values)} {NONE_OF_ALWAYS}")
+            return authentication
+
+        return read
 
     @property
     def home(self) -> str:
@@ -154,6 +136,10 @@ class Settings:
         """The path of `landing_url`; None if that is on another site."""
         url = check_url(self.landing_url)
         return (url.path or "/") if origin_of(url) == self.origin else None
+
+    def provider_url(self, endpoint: str, provider: str) -> str:
+        """Return the absolute URL of an endpoint that belongs to one provider."""
+        return f"{self.url_of(endpoint)}/{provider}" if provider else self.url_of(endpoint)
 
     def url_of(self, endpoint: str) -> str:
         """Return the absolute URL of one of the middleware's endpoints."""
@@ -175,7 +161,7 @@ def read_settings(
         SettingsError: it lists every problem with its fix.
     """
     variables = variables or {}
-    problems = [_unknown(name) for name in raw if name not in READERS]
+    problems = [unknown_setting(name, READERS) for name in raw if name not in READERS]
     values: dict[str, Any] = {}
     for name, (default, read) in READERS.items():
         value = raw.get(name)
@@ -184,6 +170,9 @@ def read_settings(
             continue
         if name in variables and name not in raw:
             continue  # its problem is already in `earlier_problems`
+        if value is None and name in NEEDED_WITHOUT_PROVIDERS and "providers" in raw:
+            values[name] = ""
+            continue
         try:
             values[name] = read(value)
         except ValueError as exc:
@@ -210,18 +199,11 @@ def _with_variable(problem: str, variables: Mapping[str, str]) -> str:
     return f"{variables.get(name, name)}{colon}{text}"
 
 
-def _unknown(name: str) -> str:
-    similar = difflib.get_close_matches(name, READERS, n=1)
-    return f"{name}: unknown setting" + (f"; did you mean {similar[0]}?" if similar else "")
-
-
 def _contradictions(values: Mapping[str, Any]) -> list[str]:
     problems = _confused_urls(values) if {"base_url", "auth_path"} <= values.keys() else []
-    method, secret = values.get("client_auth"), values.get("client_secret")
-    if method not in (None, "none") and secret is None:
-        problems.append(f"client_auth: {method} needs client_secret ({variable_of('client_secret')})")
-    if method == "none" and secret is not None:
-        problems.append("client_auth: 'none' is for public clients: remove either client_auth or client_secret")
+    if values.get("providers", MISSING) is None:
+        problems += provider_contradictions(values)
+    problems += _provider_problems(values)
     if values.get("store") is not None and values.get("logout_store") is not None:
         problems.append("logout_store: remove it: store is set, and shares sign-outs as well")
     if values.get("websocket_activity") and values.get("store", MISSING) is None:
@@ -234,12 +216,46 @@ def _contradictions(values: Mapping[str, Any]) -> list[str]:
             values["rules"],
             auth_path=values["auth_path"],
             base_path=check_url(values["base_url"]).path.rstrip("/"),
-            acr_values=str(values["authorization_params"].get("acr_values", "")).split(),
+            acr_values=_required_acr_values(values),
             plain_prefixes=values.get("plain_prefixes") or (),
         )
-    if values.get("metadata") and "issuer" in values:
-        problems += [f"metadata: {problem}" for problem in _metadata_problems(values)]
     return problems
+
+
+def _provider_problems(values: Mapping[str, Any]) -> list[str]:
+    """Report settings that need several providers, or name one that does not exist."""
+    providers = values.get("providers")
+    problems = []
+    if providers is None and values.get("choose_provider") is not None:
+        problems.append("choose_provider: needs providers: with a single provider there is nothing to choose")
+    for rule in values.get("rules", ()):
+        if providers is None and rule.requirements.providers:
+            problems.append(
+                f"rules: {rule!r} needs the setting providers: with the flat keywords, providers have no name"
+            )
+        elif isinstance(providers, Mapping):
+            unknown = [name for name in rule.requirements.providers if name not in providers]
+            problems += [
+                f"rules: {rule!r}: there is no provider {name!r}; providers has {', '.join(providers)}"
+                for name in unknown
+            ]
+    if providers is not None:
+        flat = [name for name in PROVIDER_READERS if values.get(name) not in (PROVIDER_READERS[name][0], "", None)]
+        problems += [f"{name}: remove it: with providers, each Provider has its own" for name in flat]
+    return problems
+
+
+def _required_acr_values(values: Mapping[str, Any]) -> Sequence[str]:
+    providers = values.get("providers")
+    if providers is None:
+        return str(values["authorization_params"].get("acr_values", "")).split()
+    return _acr_values_of_all(providers) if isinstance(providers, Mapping) else ()
+
+
+def _acr_values_of_all(providers: Mapping[str, ProviderSettings]) -> tuple[str, ...]:
+    """Return the authentication contexts one of which every login has; empty if some logins need none."""
+    requested = [provider.acr_values for provider in providers.values()]
+    return tuple(acr for values in requested for acr in values) if all(requested) else ()
 
 
 def _confused_urls(values: Mapping[str, Any]) -> list[str]:
@@ -260,53 +276,17 @@ def _confused_urls(values: Mapping[str, Any]) -> list[str]:
     return []
 
 
-def _metadata_problems(values: Mapping[str, Any]) -> list[str]:
-    issuer, members = values["issuer"], values["metadata"]
-    if members.get("issuer", issuer) != issuer:
-        return ["the member issuer must equal the setting issuer; leave it out"]
-    placeholders = dict.fromkeys(REQUIRED, issuer)  # required members that are not set will be discovered
-    try:
-        metadata = make_metadata(issuer, {**placeholders, **members})
-    except OIDCError as exc:
-        return [exc.detail]
-    problems = []
-    for name in members.keys() - MEMBERS:
-        if similar := difflib.get_close_matches(name, MEMBERS, n=1, cutoff=0.9):
-            problems.append(f"unknown member {name}; did you mean {similar[0]}?")
-    if all(name in members for name in REQUIRED):
-        problems += _incompatibilities(values, metadata)
-    return problems
-
-
-def _incompatibilities(values: Mapping[str, Any], metadata: ProviderMetadata) -> list[str]:
-    """Report what makes every login impossible, given complete metadata that needs no discovery."""
-    problems = []
-    if values.get("userinfo") == "always" and metadata.userinfo_endpoint is None:
-        problems.append("userinfo='always' needs a userinfo_endpoint")
-    plan = LoginPlan(
-        Client("", "", values.get("client_secret"), values.get("client_auth")),
-        response_mode=values.get("authorization_params", {}).get("response_mode"),
-        algorithms=ALGORITHMS if values.get("algorithms", ()) is None else None,
-    )
-    return problems + [obstacle.text for obstacle in find_incompatibilities(metadata, plan)]
-
-
-MISSING = object()
-
 # Name of the setting -> its default (MISSING: it is required), and the function that checks and converts its value.
 READERS: Mapping[str, tuple[Any, Callable[[Any], Any]]] = {
-    "issuer": (MISSING, read_issuer),
-    "client_id": (MISSING, read_client_id),
-    "client_secret": (None, read_client_secret),
+    **PROVIDER_READERS,
+    "providers": (None, read_providers),
+    "choose_provider": (None, read_choose_provider),
     "base_url": (MISSING, read_base_url),
     "secret": (MISSING, read_secrets),
-    "scope": ("openid profile email", read_scope),
     "public": ((), read_public),
     "rules": ((), read_rules),
     "plain_prefixes": (None, read_plain_prefixes),
     "auth_path": ("/auth", read_auth_path),
-    "authorization_params": ({}, read_authorization_params),
-    "client_auth": (None, read_client_auth),
     "store": (None, read_store),
     "logout_store": (None, read_store),
     "session_idle": (3600, span_reader(1, MAX_SPAN, example=3600)),
@@ -314,17 +294,10 @@ READERS: Mapping[str, tuple[Any, Callable[[Any], Any]]] = {
     "websocket_activity": (False, read_switch),
     "leeway": (30, span_reader(0, MAX_LEEWAY, example=30)),
     "post_logout_redirect_uri": (None, read_post_logout_redirect_uri),
-    "frontchannel_logout": (False, read_switch),
-    "userinfo": ("auto", read_userinfo),
-    "claims_from_access_token": (False, read_switch),
-    "trusted_audiences": ((), read_texts),
-    "trusted_email_domains": (frozenset(), read_trusted_email_domains),
-    "algorithms": (None, read_algorithms),
-    "metadata": ({}, read_metadata),
-    "http_client": (None, read_http_client),
     "on_login": (None, read_on_login),
     "keep_forms": (False, read_switch),
     "keep_fragment": (False, read_switch),
     "app_name": (None, read_app_name),
     "texts": ({}, read_translation),
 }
+NEEDED_WITHOUT_PROVIDERS = ("issuer", "client_id")

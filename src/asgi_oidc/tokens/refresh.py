@@ -3,8 +3,7 @@
 OIDC Core §12, RFC 6749 §6, RFC 9700 §4.14.2 (rotation).
 """
 
-from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any
 
 import anyio
@@ -24,7 +23,6 @@ from asgi_oidc.errors import (
 )
 from asgi_oidc.protocol.id_token import ExpectedAgain
 from asgi_oidc.protocol.token_endpoint import RefreshAnswer
-from asgi_oidc.provider.connection import ProviderConnection
 from asgi_oidc.sessions.lifetimes import Limits, ends_for_good_at
 from asgi_oidc.sessions.repository import ActiveSession, Change, SessionRepository
 from asgi_oidc.sessions.revocations import Revocations
@@ -43,42 +41,25 @@ SAVE_LATER_PAUSE = 1.0  # seconds between two attempts
 FORCE_PAUSE = 60  # seconds between two refreshes of refused tokens; an API that refuses all must not flood the provider
 
 
-@dataclass(frozen=True, slots=True)
-class Expectations:
-    """What refreshed tokens are checked against, in addition to the login itself.
-
-    Attributes:
-        reads_access_token: whether claims of the access token are used.
-    """
-
-    client_id: str
-    trusted_audiences: Collection[str]
-    reads_access_token: bool = False
-
-
 class TokenRefresher:
     """Keeps the access tokens of sessions valid."""
 
     def __init__(
         self,
-        provider: ProviderConnection,
         sessions: SessionRepository,
         revocations: Revocations,
         limits: Limits,
         locks: RefreshLocks,
         revoker: TokenRevoker,
-        expectations: Expectations,
         background: SingleFlight[Any],
         *,
         now: Callable[[], int],
     ) -> None:
-        self._provider = provider
         self._sessions = sessions
         self._revocations = revocations
         self._limits = limits
         self._locks = locks
         self._revoker = revoker
-        self._expectations = expectations
         self._background = background
         self._refreshes: SingleFlight[Session] = SingleFlight()
         self._now = now
@@ -168,9 +149,10 @@ class TokenRefresher:
             RefreshFailed: anything else went wrong; the next attempt is delayed by `COOL_DOWN`.
         """
         refresh_token = lock.session.tokens.refresh_token or ""
+        provider = lock.provider
         try:
             with anyio.fail_after(lock.time_left()):
-                return await self._provider.refresh(refresh_token, resource=resource)
+                return await provider.refresh(refresh_token, resource=resource)
         except ProviderRefused as refused:
             if resource is not None and refused.error != "invalid_grant":
                 events.log(events.TOKEN_NOT_GRANTED, detail=refused.detail)
@@ -180,7 +162,7 @@ class TokenRefresher:
             await self._end_withdrawn(lock.session, refused.detail)
             raise SessionEnded(detail=f"the provider has withdrawn the refresh token: {refused.detail}") from refused
         except ProviderError as error:
-            await self._save_remaining_token(lock, self._provider.remaining_refresh_token(error, refresh_token))
+            await self._save_remaining_token(lock, provider.remaining_refresh_token(error, refresh_token))
             raise await self._remember_failure(lock, error) from error
         except TimeoutError as error:
             raise await self._remember_failure(lock, error) from error
@@ -194,24 +176,24 @@ class TokenRefresher:
         """Return the checked claims of the new ID Token, none if the answer has no ID Token (OIDC Core §12.2)."""
         if answer.id_token is None:
             return {}
-        login = lock.session.login
+        login, provider = lock.session.login, lock.provider
         expected = ExpectedAgain(
             issuer=login.issuer,
             sub=login.sub,
             first=login.first,
-            client_id=self._expectations.client_id,
+            client_id=provider.settings.client.client_id,
             access_token=answer.access_token,
-            trusted_audiences=self._expectations.trusted_audiences,
+            trusted_audiences=provider.settings.trusted_audiences,
         )
         try:
             with anyio.fail_after(lock.time_left()):
-                return await self._provider.check_id_token_again(answer.id_token, expected)
+                return await provider.check_id_token_again(answer.id_token, expected)
         except (ProviderError, TokenRejected, TimeoutError) as error:
             if isinstance(error, TokenRejected) and error.code == "session_over":
                 has_successor = self._revocations.effective_at(login) is not None
                 await self._end_withdrawn(lock.session, error.detail)
                 if not has_successor:
-                    await self._revoker.revoke(answer.refresh_token)
+                    await self._revoker.revoke(answer.refresh_token, login)
                 raise SessionEnded(detail="the provider reports that the session has ended") from error
             await self._save_rotated_token(lock, answer, error)
             raise await self._remember_failure(lock, error) from error
@@ -221,11 +203,12 @@ class TokenRefresher:
 
         If the token cannot be read, it has no claims: those of the previous one are removed, and the session goes on.
         """
-        if not self._expectations.reads_access_token:
+        provider = lock.provider
+        if not provider.settings.claims_from_access_token:
             return None
         try:
             with anyio.fail_after(lock.time_left()):
-                return await self._provider.access_token_claims(answer.access_token, sub=lock.session.login.sub)
+                return await provider.access_token_claims(answer.access_token, sub=lock.session.login.sub)
         except (ProviderError, TokenRejected, TimeoutError) as error:
             if isinstance(error, TokenRejected) and error.code not in (*INCONCLUSIVE_CODES, "claim_sub"):
                 events.log(events.ACCESS_TOKEN_UNREAD, code=error.code, detail=error.detail)

@@ -13,6 +13,7 @@ from asgi_oidc.errors import OIDCError, ProviderError, RefreshFailed, SessionEnd
 from asgi_oidc.provider.connection import ProviderConnection
 from asgi_oidc.sessions.repository import LOCK_LIFETIME, SessionRepository
 from asgi_oidc.sessions.session import Session
+from asgi_oidc.sessions.session_providers import SessionProviders
 from asgi_oidc.single_flight import SingleFlight
 
 REFRESH_DEADLINE = 11.0  # seconds for all calls under one lock; with reading and saving, less than the lock's lifetime
@@ -28,6 +29,7 @@ class RefreshLock:
 
     Attributes:
         session: the newest state of the session.
+        provider: the connection to the provider that issued its tokens.
         ends_at: deadline for calls to the provider, by the clock of the event loop.
         holder: random id of the holder.
         is_locked: False if no lock was taken, as the session can be used without a refresh.
@@ -36,6 +38,7 @@ class RefreshLock:
     """
 
     session: Session
+    provider: ProviderConnection
     ends_at: float
     holder: str
     is_locked: bool = True
@@ -49,18 +52,18 @@ class RefreshLock:
 class RefreshLocks:
     """Acquires and releases the refresh locks of sessions."""
 
-    __slots__ = ("_background", "_now", "_provider", "_sessions")
+    __slots__ = ("_background", "_now", "_providers", "_sessions")
 
     def __init__(
         self,
         sessions: SessionRepository,
-        provider: ProviderConnection,
+        providers: SessionProviders,
         background: SingleFlight[Any],
         *,
         now: Callable[[], int],
     ) -> None:
         self._sessions = sessions
-        self._provider = provider
+        self._providers = providers
         self._background = background
         self._now = now
 
@@ -73,18 +76,19 @@ class RefreshLocks:
 
         Raises:
             SessionEnded: the session has ended.
-            RefreshFailed: there is no provider metadata, a refresh failed within the last `COOL_DOWN` seconds, or the
-                wait took too long.
+            RefreshFailed: the provider is gone, or has no metadata; a refresh failed within the last `COOL_DOWN`
+                seconds; or the wait took too long.
             StoreUnavailable: the store does not answer.
         """
         try:
-            await self._provider.metadata()  # before locking: the first call to a provider may take long
+            provider = await self._providers.of(session.login)
+            await provider.metadata()  # before locking: the first call to a provider may take long
         except ProviderError as error:
             raise refresh_failed(error) from error
         holder = secrets.token_urlsafe(16)
         lock: RefreshLock | None = None
         try:
-            lock = await self._wait(session, holder, can_continue)
+            lock = await self._wait(session, provider, holder, can_continue)
             yield lock
         finally:
             if lock is None or (lock.is_locked and not lock.has_unsaved):
@@ -108,12 +112,14 @@ class RefreshLocks:
                 except StoreUnavailable:
                     continue
 
-    async def _wait(self, session: Session, holder: str, can_continue: Callable[[Session], bool]) -> RefreshLock:
+    async def _wait(
+        self, session: Session, provider: ProviderConnection, holder: str, can_continue: Callable[[Session], bool]
+    ) -> RefreshLock:
         started_at = attempted_at = anyio.current_time()
         while not await self._sessions.lock(session, holder):
             session = await self._newest(session)
             if can_continue(session):
-                return RefreshLock(session, attempted_at, holder, is_locked=False)
+                return RefreshLock(session, provider, attempted_at, holder, is_locked=False)
             if attempted_at - started_at > MAX_WAIT:
                 raise RefreshFailed("refresh_timeout", "another process is refreshing the tokens, and takes too long")
             await anyio.sleep(POLL_INTERVAL)
@@ -123,7 +129,7 @@ class RefreshLocks:
         if 0 < wait <= COOL_DOWN:  # more than that: the clock was set back
             detail = f"a refresh failed less than {COOL_DOWN} s ago; the next attempt is in {wait} s"
             raise RefreshFailed("refresh_cooling_down", detail, retry_after=wait)
-        return RefreshLock(session, attempted_at + REFRESH_DEADLINE, holder)
+        return RefreshLock(session, provider, attempted_at + REFRESH_DEADLINE, holder)
 
     async def _newest(self, session: Session) -> Session:
         newest = await self._sessions.newest(session)

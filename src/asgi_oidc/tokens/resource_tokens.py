@@ -18,9 +18,9 @@ from asgi_oidc.errors import (
 )
 from asgi_oidc.protocol.token_endpoint import RefreshAnswer
 from asgi_oidc.protocol.token_exchange import ExchangeTarget
-from asgi_oidc.provider.connection import ProviderConnection
 from asgi_oidc.sessions.lifetimes import refresh_due_at
 from asgi_oidc.sessions.repository import ActiveSession
+from asgi_oidc.sessions.session_providers import SessionProviders
 from asgi_oidc.single_flight import SingleFlight
 from asgi_oidc.tokens.refresh import FORCE_PAUSE, TokenRefresher
 from asgi_oidc.tokens.refresh_lock import COOL_DOWN, REFRESH_DEADLINE, RefreshLocks, refresh_failed
@@ -36,9 +36,9 @@ class ResourceTokens:
     """Gets access tokens for further APIs, and caches them until they expire."""
 
     def __init__(
-        self, provider: ProviderConnection, refresher: TokenRefresher, locks: RefreshLocks, *, now: Callable[[], int]
+        self, providers: SessionProviders, refresher: TokenRefresher, locks: RefreshLocks, *, now: Callable[[], int]
     ) -> None:
-        self._provider = provider
+        self._providers = providers
         self._refresher = refresher
         self._locks = locks
         self._cache = TokenCache()
@@ -89,7 +89,8 @@ class ResourceTokens:
             subject_token = (await self._refresher.valid_tokens(active)).access_token
             try:
                 with anyio.fail_after(REFRESH_DEADLINE):
-                    return await self._provider.exchange_token(subject_token, target)
+                    provider = await self._providers.of(active.session.login)
+                    return await provider.exchange_token(subject_token, target)
             except ProviderRefused as error:
                 events.log(events.TOKEN_NOT_GRANTED, detail=error.detail)
                 raise TokenNotGranted(detail=error.detail) from error

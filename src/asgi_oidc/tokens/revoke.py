@@ -5,6 +5,8 @@ browser's other logins stop working, and a sign-out at the provider is not sent 
 sign-out, a token is revoked only if it is certain that no valid session may share it.
 """
 
+from collections.abc import Awaitable, Callable
+
 import anyio
 
 from asgi_oidc import events
@@ -13,28 +15,40 @@ from asgi_oidc.provider.connection import ProviderConnection
 from asgi_oidc.sessions.repository import SessionRepository
 from asgi_oidc.sessions.revocations import AT_ONCE, REPLACED, Revocations
 from asgi_oidc.sessions.session import Login
+from asgi_oidc.sessions.session_providers import SessionProviders
 
 REVOKE_DEADLINE = 3.0  # seconds; a provider that is down does not hold up a sign-out
 
 
 class TokenRevoker:
-    """Revokes refresh tokens at one provider."""
+    """Revokes refresh tokens at the provider that issued them."""
 
-    __slots__ = ("_provider", "_revocations", "_sessions")
+    __slots__ = ("_providers", "_revocations", "_sessions")
 
-    def __init__(self, provider: ProviderConnection, sessions: SessionRepository, revocations: Revocations) -> None:
-        self._provider = provider
+    def __init__(self, providers: SessionProviders, sessions: SessionRepository, revocations: Revocations) -> None:
+        self._providers = providers
         self._sessions = sessions
         self._revocations = revocations
 
-    async def revoke(self, refresh_token: str | None) -> None:
-        """Revoke a refresh token if the provider supports it; do nothing without a token."""
-        if refresh_token is None:
-            return
+    async def revoke(self, refresh_token: str | None, login: Login) -> None:
+        """Revoke the refresh token of a session if its provider supports it; do nothing without a token."""
+        if refresh_token is not None:
+            await self._revoke(refresh_token, lambda: self._providers.of(login))
+
+    async def revoke_at(self, provider: ProviderConnection, refresh_token: str | None) -> None:
+        """Revoke a refresh token of a login that has failed; do nothing without a token."""
+
+        async def find() -> ProviderConnection:
+            return provider
+
+        if refresh_token is not None:
+            await self._revoke(refresh_token, find)
+
+    async def _revoke(self, refresh_token: str, find: Callable[[], Awaitable[ProviderConnection]]) -> None:
         code, detail = "revocation_timeout", f"no answer in {REVOKE_DEADLINE:g} s"
         with anyio.move_on_after(REVOKE_DEADLINE):
             try:
-                await self._provider.revoke(refresh_token)
+                await (await find()).revoke(refresh_token)
             except OIDCError as error:
                 code, detail = error.code, error.detail
             else:
@@ -44,7 +58,7 @@ class TokenRevoker:
     async def revoke_of_session(self, refresh_token: str | None, login: Login) -> None:
         """Revoke the refresh token of a session that is over, unless its user may have signed in again."""
         if not await self.has_successor(login):
-            await self.revoke(refresh_token)
+            await self.revoke(refresh_token, login)
 
     async def has_successor(self, login: Login) -> bool:
         """Return whether the user of a session that is over may have signed in again; True if that is not known."""

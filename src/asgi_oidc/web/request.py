@@ -113,6 +113,10 @@ class Request:
         """Whether a header was sent at all."""
         return name in self._names.positions
 
+    def scope_copy(self) -> dict[str, Any]:
+        """Return a copy of the ASGI scope, for a function of the app."""
+        return {**self._scope, "headers": list(self._scope.get("headers", ()))}
+
     @property
     def target(self) -> str:
         """The path and query that the browser requested."""

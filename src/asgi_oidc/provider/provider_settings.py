@@ -1,0 +1,95 @@
+"""The settings of one provider, checked."""
+
+from base64 import urlsafe_b64encode
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from hashlib import sha256
+
+from asgi_oidc.protocol.client_registration import Client
+from asgi_oidc.protocol.step_up import AuthenticationRequest
+from asgi_oidc.provider.http import HttpClient
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderSettings:
+    """What the app has configured for one provider. The repr omits everything that may contain a secret.
+
+    Attributes:
+        title: the name that users see, None for one that is made from `name`.
+        logo: id of one of our drawings; None for initials.
+        name: as in `providers`, in URLs and in `user.provider`; empty for the one provider of the flat keywords.
+        scope: requested scopes, separated by spaces; they count as granted if the provider does not return any
+            (RFC 6749 §5.1).
+        authorization_params: further parameters of the authorization request.
+        metadata: members that replace those of the provider's metadata.
+        algorithms: accepted for tokens.
+        algorithms_named: whether the setting `algorithms` names them; otherwise they are the default.
+        userinfo: `auto`, `always` or `never`.
+        http_client: the app's own; None for ours.
+    """
+
+    name: str = ""
+    title: str | None = None
+    logo: str | None = None
+    issuer: str
+    client: Client
+    scope: str
+    authorization_params: Mapping[str, str | Sequence[str]] = field(default_factory=dict, repr=False)
+    metadata: Mapping[str, object] = field(default_factory=dict, repr=False)
+    algorithms: Collection[str]
+    algorithms_named: bool = False
+    trusted_audiences: Collection[str] = ()
+    trusted_email_domains: frozenset[str] = frozenset()
+    userinfo: str = "auto"
+    claims_from_access_token: bool = False
+    frontchannel_logout: bool = False
+    http_client: HttpClient | None = field(default=None, repr=False)
+
+    @property
+    def shown_title(self) -> str:
+        """The name that users see."""
+        return self.title or title_of(self.name)
+
+    @property
+    def label(self) -> str:
+        """What the cookie of a login contains of the provider: a name that comes to stand for another one differs."""
+        if not self.name:
+            return ""
+        identity = sha256(f"{self.issuer}\n{self.client.client_id}".encode()).digest()[:6]
+        return f"{self.name} {urlsafe_b64encode(identity).decode('ascii')}"
+
+    @property
+    def response_mode(self) -> str | None:
+        """The requested `response_mode`; None for the provider's default."""
+        mode = self.authorization_params.get("response_mode")
+        return None if mode is None else str(mode)
+
+    @property
+    def form_post(self) -> bool:
+        """Whether the browser brings the authorization response as a form."""
+        return self.response_mode == "form_post"
+
+    @property
+    def acr_values(self) -> tuple[str, ...]:
+        """The authentication contexts that every login requests, from `authorization_params`."""
+        return tuple(str(self.authorization_params.get("acr_values", "")).split())
+
+    def strengthen(self, authentication: AuthenticationRequest) -> AuthenticationRequest:
+        """Return the requirements of a login, which never fall below those of `authorization_params`."""
+        required_always = self.acr_values
+        acr_values = (
+            tuple(value for value in authentication.acr_values if value in required_always)
+            if required_always
+            else authentication.acr_values
+        )
+        ages = [
+            int(str(age))
+            for age in (authentication.max_age, self.authorization_params.get("max_age"))
+            if age is not None
+        ]
+        return AuthenticationRequest(acr_values or required_always, min(ages, default=None), authentication.prompt)
+
+
+def title_of(name: str) -> str:
+    """Return what to call a provider of this name if the settings do not say."""
+    return name.replace("-", " ").replace("_", " ").title()

@@ -1,0 +1,1 @@
+"""Tests of sites with several providers."""
