@@ -33,6 +33,8 @@ class Grant:
     made_at: int = 0
     resources: tuple[str, ...] = ()
     """The resources that the login named (RFC 8707)."""
+    params: Mapping[str, str] = field(default_factory=dict)
+    """The parameters of the authorization request."""
     id: str = field(default_factory=lambda: secrets.token_urlsafe(12))
 
 

@@ -69,6 +69,7 @@ def _give_code(provider: ProviderRules, call: Call, sign_in: SignIn) -> Answer:
         code_challenge="" if provider.pkce == "refused" else params.get("code_challenge", ""),
         made_at=provider.now(),
         resources=named_in_query(call, "resource"),
+        params=params,
     )
     provider.memory.keep_code(code, grant)
     response = [("code", code), *provider.authorization_response(sign_in, params)]

@@ -4,6 +4,10 @@ from .accounts import Account, EmailAddress
 from .discord import DiscordStandIn
 from .facebook import FacebookStandIn
 from .github import GitHubStandIn
+from .gitlab import GitLabStandIn
+from .google import GoogleStandIn
+from .linkedin import LinkedInStandIn
+from .openid import OpenIDStandIn
 from .stand_in import OAuth2StandIn, StandIn
 from .x import XStandIn
 
@@ -13,7 +17,11 @@ __all__ = [
     "EmailAddress",
     "FacebookStandIn",
     "GitHubStandIn",
+    "GitLabStandIn",
+    "GoogleStandIn",
+    "LinkedInStandIn",
     "OAuth2StandIn",
+    "OpenIDStandIn",
     "StandIn",
     "XStandIn",
 ]

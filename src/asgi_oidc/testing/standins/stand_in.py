@@ -47,6 +47,8 @@ class StandIn(FakeProvider):
     client_auth_methods: ClassVar[Sequence[str]] = ("client_secret_post",)
     token_lifetime: ClassVar[int] = 3600
     """Of access tokens, in seconds."""
+    keeps_refresh_tokens: ClassVar[bool] = False
+    """Whether a refresh token works again and again."""
     default_accounts: ClassVar[Sequence[Account]] = ACCOUNTS
     sends_iss = False
 
@@ -62,6 +64,7 @@ class StandIn(FakeProvider):
         personas = self.default_accounts if accounts is None else accounts
         super().__init__(self.at(self.real_issuer), clients=clients, personas=personas, clock=clock)
         self.access_token_lifetime = self.token_lifetime
+        self.rotates_refresh_tokens = not self.keeps_refresh_tokens
         self._by_address = {(method, _address(self.at(real))): found for (method, real), found in self.routes.items()}
         self.metadata = self._own_metadata()
 
