@@ -19,6 +19,16 @@ REQUESTS = [
     ),
     Code("signed_out_meanwhile", "The user signed out, here or at the provider, while the login was in progress."),
     Code(
+        "provider_unknown",
+        "A login was requested at a provider that does not exist, or that the rule of the page does not allow.",
+        "Check the name in the link: it has to be a name in `providers`, and in the `providers` of the rule.",
+    ),
+    Code(
+        "provider_mismatch",
+        "The answer to a login arrived at the callback URL of another provider: an attack, or a wrong redirect URI.",
+        "Register the callback URL that ends in the name of the provider, such as `/auth/callback/google`.",
+    ),
+    Code(
         "not_a_navigation",
         "A script, a frame, an image or a prefetch requested a URL that only a page navigation may use.",
         "Navigate to the login URL instead of fetching it: see [single-page apps](../spa/README.md).",
@@ -98,6 +108,11 @@ SESSIONS = [
         "Let the exception reach the middleware, or send the user to `login_url()`.",
     ),
     Code(
+        "provider_gone",
+        "The session comes from a provider that is not in `providers` any more, or whose name now stands for another.",
+        "Nothing, if that was intended: the user signs in at another provider. Otherwise restore the provider.",
+    ),
+    Code(
         "access_token_expired",
         "The access token has expired, and there is no refresh token.",
         "Request a refresh token: see [providers](../providers/README.md). Otherwise the user signs in again.",
@@ -174,6 +189,16 @@ APP = [
     ),
     Code("on_login_result", "`on_login` returned something other than claims or None.", "Correct `on_login`."),
     Code("on_login_identity", "`on_login` changed `iss` or `sub`.", "Put the app's own ids into other claims."),
+    Code(
+        "choose_provider_failed",
+        "`choose_provider` raised an exception, or took more than 10 seconds; the login did not start.",
+        "The log line has the class of the exception and the lines of code.",
+    ),
+    Code(
+        "choose_provider_result",
+        "`choose_provider` returned something other than a name in `providers`, or None.",
+        "Correct `choose_provider`; to let the user choose, return None.",
+    ),
     Code(
         "claims_not_json",
         "`on_login` returned claims that are not JSON values.",
