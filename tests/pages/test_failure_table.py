@@ -46,6 +46,8 @@ from tests.pages.rendered import LOGIN, failures, navigation
         (SessionEnded(), 403, "session_ended"),
         (StoreUnavailable(), 503, "store_unavailable"),
         (ProviderRefused("access_denied"), 403, "login_cancelled"),
+        (ProviderRefused("user_cancelled_authorize"), 403, "login_cancelled"),
+        (ProviderRefused("user_cancelled_login"), 403, "login_cancelled"),
         (ProviderRefused("invalid_grant"), 400, "login_expired"),
         (ProviderRefused("login_required"), 403, "interaction_required"),
         (ProviderRefused("invalid_client"), 502, "misconfigured"),

@@ -83,6 +83,8 @@ INTERNAL_ERROR = Failure(500, "internal_error", (TRY_AGAIN, HOME))
 
 _BY_OAUTH_ERROR = {
     "access_denied": LOGIN_CANCELLED,
+    "user_cancelled_authorize": LOGIN_CANCELLED,  # Apple, LinkedIn
+    "user_cancelled_login": LOGIN_CANCELLED,  # LinkedIn
     "login_required": INTERACTION_REQUIRED,
     "interaction_required": INTERACTION_REQUIRED,
     "consent_required": INTERACTION_REQUIRED,

@@ -10,6 +10,7 @@ from .network import Network
 from .server import Server, serve
 from .standins import (
     Account,
+    AppleStandIn,
     DiscordStandIn,
     EmailAddress,
     FacebookStandIn,
@@ -26,6 +27,7 @@ from .store_contract import SessionStoreContract
 
 __all__ = [
     "Account",
+    "AppleStandIn",
     "Browser",
     "Client",
     "DiscordStandIn",

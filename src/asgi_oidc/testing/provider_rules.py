@@ -34,6 +34,8 @@ class ProviderRules(ProviderState):
     sends_iss: bool = True
     """Whether the authorization response has `iss` (RFC 9207)."""
     code_lifetime: int = CODE_LIFETIME
+    cancel_error: str = "access_denied"
+    """The error of a login that the user has cancelled."""
     default_grant_type: str = ""
     """The grant of a token call without `grant_type`."""
 

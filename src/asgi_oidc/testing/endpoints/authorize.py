@@ -24,7 +24,7 @@ def authorize(provider: ProviderRules, call: Call) -> Answer:
     if error:
         return _respond(provider, params, [("error", error[0]), ("error_description", error[1])])
     if call.form.get("cancel"):
-        return _respond(provider, params, [("error", "access_denied")])
+        return _respond(provider, params, [("error", provider.cancel_error)])
     sign_in = _current_sign_in(provider, call)
     if sign_in is not None:
         return _give_code(provider, call, sign_in)

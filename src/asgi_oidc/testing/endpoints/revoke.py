@@ -13,7 +13,7 @@ def revoke(provider: ProviderRules, call: Call) -> Answer:
     token = call.form.get("token")
     if not token:
         return error_answer("invalid_request", "token is missing")
-    grant = _grant_of(provider.memory, token)
+    grant = grant_of(provider.memory, token)
     if grant is None:
         return Answer(200)
     if grant.client_id != client.client_id:
@@ -25,7 +25,7 @@ def revoke(provider: ProviderRules, call: Call) -> Answer:
     return Answer(200)
 
 
-def _grant_of(memory: Memory, token: str) -> Grant | None:
+def grant_of(memory: Memory, token: str) -> Grant | None:
     """Return the grant of a token, even of a used one: a logout may send the refresh token from before a refresh."""
     known = memory.refresh_tokens.get(token) or memory.access_tokens.get(token)
     return known.grant if known else None

@@ -1,6 +1,7 @@
 """Stand-ins: fake providers that behave as the documentation of a real one says, one file each."""
 
 from .accounts import Account, EmailAddress
+from .apple import AppleStandIn
 from .discord import DiscordStandIn
 from .facebook import FacebookStandIn
 from .github import GitHubStandIn
@@ -13,6 +14,7 @@ from .x import XStandIn
 
 __all__ = [
     "Account",
+    "AppleStandIn",
     "DiscordStandIn",
     "EmailAddress",
     "FacebookStandIn",

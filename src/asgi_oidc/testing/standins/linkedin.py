@@ -1,7 +1,8 @@
 """A stand-in for LinkedIn as an OpenID provider.
 
 Sources: Sign In with LinkedIn using OpenID Connect, at
-https://learn.microsoft.com/en-us/linkedin/consumer/integrations/self-serve/sign-in-with-linkedin-v2; for the issuer,
+https://learn.microsoft.com/en-us/linkedin/consumer/integrations/self-serve/sign-in-with-linkedin-v2; Authorization Code
+Flow, at https://learn.microsoft.com/en-us/linkedin/shared/authentication/authorization-code-flow; for the issuer,
 https://github.com/keycloak/keycloak/issues/28686; for the missing nonce,
 https://github.com/authlib/authlib/issues/763; for PKCE, https://github.com/teamhanko/hanko/pull/2405 and
 https://github.com/nextauthjs/next-auth/issues/8831; for `email_verified` as a text,
@@ -39,6 +40,7 @@ class LinkedInStandIn(OpenIDStandIn):
     routes = ROUTES
     pkce: Pkce = "refused"
     has_nonce = False
+    cancel_error = "user_cancelled_authorize"
     token_lifetime = TOKEN_LIFETIME
 
     def refuse_code(self, call: Call, problem: CodeProblem) -> Answer:
