@@ -233,11 +233,16 @@ class ProviderState:
         if is_refreshed:
             claims = self.faults.change(fault_tables.REFRESHED_CLAIMS, claims, self.setting())
         claims = overridden(claims, {**(further or {}), **self.id_token_overrides})
-        header = {"alg": self.alg, "kid": self.key.kid, "typ": "JWT"}
+        key = self._key_of(grant)
+        header = {"alg": self.alg, "kid": key.kid, "typ": "JWT"}
         tables = [fault_tables.ID_TOKEN_SIGNING, *([fault_tables.REFRESHED_SIGNING] if is_refreshed else [])]
-        id_token = self.faults.sign(Draft(header, json_bytes(claims), self.key), *tables)
+        id_token = self.faults.sign(Draft(header, json_bytes(claims), key), *tables)
         self.memory.id_tokens[id_token] = grant
         return id_token
+
+    def _key_of(self, _grant: Grant) -> SigningKey:
+        """Return the key that signs the ID Tokens of a grant."""
+        return self.key
 
     def access_token_of(self, token: Token) -> str:
         """Return the JWT access token of a grant (RFC 9068 §2.2); its default audience is the client."""

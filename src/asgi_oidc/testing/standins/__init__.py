@@ -3,6 +3,8 @@
 from .accounts import Account, EmailAddress
 from .apple import AppleStandIn
 from .discord import DiscordStandIn
+from .entra import EntraStandIn
+from .entra_accounts import EntraAccount
 from .facebook import FacebookStandIn
 from .github import GitHubStandIn
 from .gitlab import GitLabStandIn
@@ -17,6 +19,8 @@ __all__ = [
     "AppleStandIn",
     "DiscordStandIn",
     "EmailAddress",
+    "EntraAccount",
+    "EntraStandIn",
     "FacebookStandIn",
     "GitHubStandIn",
     "GitLabStandIn",
