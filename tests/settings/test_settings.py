@@ -51,6 +51,7 @@ def test_five_settings_are_enough():
         "plain_prefixes": None,
         "auth_path": "/auth",
         "authorization_params": {},
+        "callback_path": None,
         "client_auth": None,
         "store": None,
         "logout_store": None,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from asgi_oidc.web.return_to import MAX_RETURN_TO_LENGTH, check_return_to, shorter_paths
+from asgi_oidc.web.return_to import MAX_RETURN_TO_LENGTH, ReturnPaths, check_return_to, shorter_paths
 
 
 @pytest.mark.parametrize(
@@ -139,3 +139,14 @@ def test_what_is_too_long_keeps_its_page(given, kept):
 def test_a_path_is_shortened_step_by_step(path, shorter):
     """First the place on the page, then what it was asked for."""
     assert list(dict.fromkeys(shorter_paths(path))) == shorter
+
+
+@pytest.mark.parametrize(
+    "value", ["/cb", "/cb/", "/cb?code=x", "/%63b#a", "https://app.example.com/cb", "https://app.example.com/cb/?x"]
+)
+def test_a_callback_elsewhere_is_one_of_our_own_paths(value):
+    """A login that ends there would start the next one."""
+    paths = ReturnPaths("https://app.example.com", "/auth", {"/cb"})
+
+    assert paths.check(value) is None
+    assert paths.check("/cb/page") == "/cb/page"

@@ -65,7 +65,11 @@ def compose(app: ASGIApp, settings: Settings, clock: Callable[[], float]) -> Com
         clock: returns seconds since the epoch.
     """
     sessions, login = make_services(settings, clock)
-    return_paths = ReturnPaths(settings.origin, settings.base_path + settings.auth_path)
+    return_paths = ReturnPaths(
+        settings.origin,
+        settings.base_path + settings.auth_path,
+        frozenset(settings.base_path + path.rstrip("/") for path in settings.callback_paths),
+    )
     form_path = f"{return_paths.own_paths}/form"
     read_authentication = settings.authentication_reader()
     urls = _make_urls(settings, sessions, login, read_authentication)
@@ -199,6 +203,7 @@ def _make_policy(app: ASGIApp, settings: Settings) -> Policy:
             settings.auth_path,
             (*ENDPOINTS, *PROVIDER_ENDPOINTS),
             with_provider=() if settings.is_flat else PROVIDER_ENDPOINTS,
+            aliases=settings.callback_aliases,
         ),
         mounts=MountTable(app, prefixes=settings.plain_prefixes),
     )
@@ -291,6 +296,7 @@ def _make_explainer(settings: Settings, policy: Policy) -> Explainer:
         origin=settings.origin,
         base_path=settings.base_path,
         auth_path=settings.auth_path,
+        callback_paths=settings.callback_paths,
     )
 
 

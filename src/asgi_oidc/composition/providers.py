@@ -60,7 +60,7 @@ def make_provider_services(
             base_url=settings.base_url,
             origin=settings.origin,
             form_path=form_path,
-            redirect_uri=lambda provider: settings.provider_url("callback", provider.name),
+            redirect_uri=settings.redirect_uri,
         ),
         authenticator=sessions.authenticator,
         sessions=repository,

@@ -43,6 +43,7 @@ class Explainer:
     Attributes:
         origin, base_path: the origin and the path of `base_url`.
         auth_path: path of our own URLs, below `base_url`.
+        callback_paths: further ones, that the settings name.
     """
 
     policy: Policy
@@ -51,6 +52,7 @@ class Explainer:
     origin: str
     base_path: str
     auth_path: str
+    callback_paths: Sequence[str] = ()
 
     def explain(self, path: str, method: str) -> Explanation:
         """Explain one path.
@@ -83,6 +85,7 @@ class Explainer:
         rows = [(str(pattern), "public") for pattern in self.public]
         rows += [(rule.path, repr(rule)) for rule in self.policy.rules]
         rows.append((f"{self.auth_path}/*", "asgi-oidc's own URLs"))
+        rows += [(path, "asgi-oidc's own URL") for path in self.callback_paths]
         prefixes = sorted(self.policy.mounts.prefixes)
         rows += [(f"{prefix}...", f"matched as a plain prefix: also read as {prefix}/...") for prefix in prefixes]
         if all(str(pattern) != "/*" for pattern in self.public):

@@ -26,6 +26,7 @@ class ProviderSettings:
         algorithms_named: whether the setting `algorithms` names them; otherwise they are the default.
         userinfo: `auto`, `always` or `never`.
         http_client: the app's own; None for ours.
+        callback_path: path of the redirect URI below `base_url`; None for the default one.
     """
 
     name: str = ""
@@ -44,6 +45,7 @@ class ProviderSettings:
     claims_from_access_token: bool = False
     frontchannel_logout: bool = False
     http_client: HttpClient | None = field(default=None, repr=False)
+    callback_path: str | None = None
 
     @property
     def shown_title(self) -> str:

@@ -13,6 +13,7 @@ from asgi_oidc.protocol.client_registration import Client
 from asgi_oidc.protocol.metadata import MEMBERS, REQUIRED, ProviderMetadata, make_metadata
 from asgi_oidc.protocol.provider_compatibility import LoginPlan, find_incompatibilities
 from asgi_oidc.provider.provider_settings import ProviderSettings
+from asgi_oidc.settings.callback_paths import read_callback_path
 from asgi_oidc.settings.provider_keywords import ProviderKeywords
 from asgi_oidc.settings.value_checks import (
     read_algorithms,
@@ -40,6 +41,7 @@ PROVIDER_READERS: Mapping[str, tuple[Any, Callable[[Any], Any]]] = {
     "client_secret": (None, read_client_secret),
     "scope": ("openid profile email", read_scope),
     "authorization_params": ({}, read_authorization_params),
+    "callback_path": (None, read_callback_path),
     "client_auth": (None, read_client_auth),
     "frontchannel_logout": (False, read_switch),
     "userinfo": ("auto", read_userinfo),
@@ -138,6 +140,7 @@ def provider_settings(values: Mapping[str, Any], *, title: str | None = None) ->
         claims_from_access_token=values["claims_from_access_token"],
         frontchannel_logout=values["frontchannel_logout"],
         http_client=values["http_client"],
+        callback_path=values["callback_path"],
     )
 
 

@@ -49,6 +49,16 @@ class ProviderKeywords(TypedDict, total=False):
     Default: `{}`. Variable: `OIDC_AUTHORIZATION_PARAMS`. Since 0.1.
     """
 
+    callback_path: str | None
+    """The path of a redirect URI that was registered long ago, below `base_url`, in place of `/auth/callback`.
+
+    Example: `"/login/oidc/return"`, for `base_url` + `/login/oidc/return`. Keep the trailing `/` if it was registered
+    with one. The middleware then serves this path, whatever `public` and `rules` say, and the default path takes no
+    logins of this provider. No two providers can have the same path.
+
+    Default: `None`. Variable: `OIDC_CALLBACK_PATH`. Since 0.1.
+    """
+
     client_auth: str | None
     """How the app authenticates to the provider: `client_secret_basic`, `client_secret_post` or `none`.
 

@@ -8,6 +8,7 @@ from asgi_oidc import events
 from asgi_oidc.errors import SettingsError
 from asgi_oidc.login.provider_choice import ChooseProvider
 from asgi_oidc.pages.translation import read_translation
+from asgi_oidc.policy.endpoint_paths import OwnUrl
 from asgi_oidc.policy.patterns import Pattern
 from asgi_oidc.policy.policy import NONE_OF_ALWAYS, contradictions, lacks_acr, read_public
 from asgi_oidc.policy.rules import Rule, read_rules
@@ -15,6 +16,12 @@ from asgi_oidc.protocol.step_up import AuthenticationRequest, read_authenticatio
 from asgi_oidc.provider.http import HttpClient
 from asgi_oidc.provider.provider_settings import ProviderSettings
 from asgi_oidc.safe_urls import check_url, origin_of
+from asgi_oidc.settings.callback_paths import (
+    callback_aliases,
+    callback_paths_in,
+    callback_problems,
+    landing_problems,
+)
 from asgi_oidc.settings.provider import (
     MISSING,
     PROVIDER_READERS,
@@ -54,6 +61,7 @@ class Settings:
     client_secret: str | None = field(repr=False)
     scope: str
     authorization_params: Mapping[str, str | Sequence[str]] = field(repr=False)
+    callback_path: str | None
     client_auth: str | None
     frontchannel_logout: bool
     userinfo: str
@@ -141,6 +149,22 @@ class Settings:
         """Return the absolute URL of an endpoint that belongs to one provider."""
         return f"{self.url_of(endpoint)}/{provider}" if provider else self.url_of(endpoint)
 
+    def redirect_uri(self, provider: ProviderSettings) -> str:
+        """Return the URL to which a provider sends the browser back."""
+        if provider.callback_path is not None:
+            return f"{self.base_url.rstrip('/')}{provider.callback_path}"
+        return self.provider_url("callback", provider.name)
+
+    @property
+    def callback_aliases(self) -> Mapping[str, OwnUrl]:
+        """The callbacks that are not where they are by default, by path below `base_url`."""
+        return callback_aliases(self.auth_path, self.fixed_providers)
+
+    @property
+    def callback_paths(self) -> Sequence[str]:
+        """The settings `callback_path` of all providers."""
+        return [provider.callback_path for provider in self.fixed_providers.values() if provider.callback_path]
+
     def url_of(self, endpoint: str) -> str:
         """Return the absolute URL of one of the middleware's endpoints."""
         return f"{self.base_url.rstrip('/')}{self.auth_path}/{endpoint}"
@@ -204,6 +228,7 @@ def _contradictions(values: Mapping[str, Any]) -> list[str]:
     if values.get("providers", MISSING) is None:
         problems += provider_contradictions(values)
     problems += _provider_problems(values)
+    problems += _callback_problems(values) if {"base_url", "auth_path"} <= values.keys() else []
     if values.get("store") is not None and values.get("logout_store") is not None:
         problems.append("logout_store: remove it: store is set, and shares sign-outs as well")
     if values.get("websocket_activity") and values.get("store", MISSING) is None:
@@ -243,6 +268,15 @@ def _provider_problems(values: Mapping[str, Any]) -> list[str]:
         flat = [name for name in PROVIDER_READERS if values.get(name) not in (PROVIDER_READERS[name][0], "", None)]
         problems += [f"{name}: remove it: with providers, each Provider has its own" for name in flat]
     return problems
+
+
+def _callback_problems(values: Mapping[str, Any]) -> list[str]:
+    paths, base_url = callback_paths_in(values), values["base_url"]
+    base_path = check_url(base_url).path.rstrip("/")
+    return [
+        *callback_problems(paths, auth_path=values["auth_path"], base_path=base_path),
+        *landing_problems(paths, base_url=base_url, landing=values.get("post_logout_redirect_uri")),
+    ]
 
 
 def _required_acr_values(values: Mapping[str, Any]) -> Sequence[str]:

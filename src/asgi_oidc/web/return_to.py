@@ -1,6 +1,7 @@
 """Checks where the browser goes after a login: only to a path of the same origin, no open redirect (RFC 9700 §4.11)."""
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from urllib.parse import quote, unquote
 
@@ -66,6 +67,10 @@ def check_return_to(value: str, *, own_paths: str) -> str | None:
     return whole
 
 
+def _plain_path(checked: str) -> str:
+    return unquote(checked.partition("#")[0].partition("?")[0]).rstrip("/")
+
+
 @dataclass(frozen=True, slots=True)
 class ReturnPaths:
     """Checks return paths for one middleware.
@@ -73,16 +78,20 @@ class ReturnPaths:
     Attributes:
         origin: the origin of `base_url`.
         own_paths: the path of the middleware's own URLs.
+        callback_paths: further ones, that the settings name.
     """
 
     origin: str
     own_paths: str
+    callback_paths: Collection[str] = ()
 
     def check(self, value: str) -> str | None:
         """Return the path if a browser may return to it, else None; a URL of our own origin counts as its path."""
         if value.startswith(self.origin + "/"):
             value = value[len(self.origin) :]
         checked = check_return_to(value, own_paths=self.own_paths)
+        if checked is not None and self.callback_paths and _plain_path(checked) in self.callback_paths:
+            checked = None
         if checked is None and value:
             events.log(events.RETURN_TO_IGNORED, reason="not a plain path of this site")
         return checked
