@@ -20,6 +20,7 @@ Value = TypeVar("Value")
 Result = TypeVar("Result")
 
 _numbers = itertools.count()
+_FlightKey = tuple[int, str]
 
 
 def run_var(name: str) -> RunVar[Value]:
@@ -37,12 +38,16 @@ class _Flight:
         self.abandoned = False
 
 
+# Events are bound to an event loop, and one middleware may serve several loops (test clients, threads). All objects
+# share this variable: a loop keeps the value of a variable until it ends, which may be long after its object has gone.
+_all_flights: RunVar[dict[_FlightKey, _Flight]] = run_var("flights")
+
+
 class SingleFlight(Generic[Value]):
     """Coalesce calls by key, per event loop."""
 
     def __init__(self) -> None:
-        # Events are bound to an event loop, and one middleware may serve several loops (test clients, threads).
-        self._flights: RunVar[dict[str, _Flight]] = run_var("flights")
+        self._number = next(_numbers)  # part of the keys: other objects may use the same texts
         self._tasks: set[asyncio.Task[None]] = set()  # asyncio keeps only weak references to running tasks
 
     async def run(self, key: str, call: Callable[[], Awaitable[Value]]) -> Value:
@@ -51,14 +56,14 @@ class SingleFlight(Generic[Value]):
         Raises:
             Exception: what the call raised; all callers get it.
         """
-        flights = self._flights_of_this_loop()
-        while (flight := flights.get(key)) is not None:
+        flights, own_key = _flights_of_this_loop(), (self._number, key)
+        while (flight := flights.get(own_key)) is not None:
             await flight.finished.wait()
             if flight.error is not None:
                 raise flight.error
             if not flight.abandoned:
                 return cast(Value, flight.value)
-        return await self._lead(flights, key, call)
+        return await self._lead(flights, own_key, call)
 
     async def run_to_the_end(self, key: str, call: Callable[[], Awaitable[Value]]) -> Value:
         """Make the call, or wait for the one that is running; it continues even if all callers are cancelled.
@@ -90,29 +95,25 @@ class SingleFlight(Generic[Value]):
 
     async def drained(self) -> None:
         """Wait until no call is running."""
-        while flights := self._flights_of_this_loop():
-            await next(iter(flights.values())).finished.wait()
+        flights = _flights_of_this_loop()
+        while running := [flight for (number, _), flight in flights.items() if number == self._number]:
+            await running[0].finished.wait()
 
     def _begin(self, key: str, call: Callable[[], Awaitable[Value]]) -> _Flight:
-        flights = self._flights_of_this_loop()
-        flight = flights.get(key)
+        flights, own_key = _flights_of_this_loop(), (self._number, key)
+        flight = flights.get(own_key)
         if flight is None:
-            flight = flights[key] = _Flight()
-            self._start(self._fly(flights, key, flight, call))  # an eager task may complete it before this returns
+            flight = flights[own_key] = _Flight()
+            self._start(self._fly(flights, own_key, flight, call))  # an eager task may complete it before this returns
         return flight
 
     def is_under_way(self, key: str) -> bool:
         """Whether this call is running."""
-        return key in self._flights_of_this_loop()
+        return (self._number, key) in _flights_of_this_loop()
 
-    def _flights_of_this_loop(self) -> dict[str, _Flight]:
-        flights = self._flights.get(None)
-        if flights is None:
-            flights = {}
-            self._flights.set(flights)
-        return flights
-
-    async def _lead(self, flights: dict[str, _Flight], key: str, call: Callable[[], Awaitable[Value]]) -> Value:
+    async def _lead(
+        self, flights: dict[_FlightKey, _Flight], key: _FlightKey, call: Callable[[], Awaitable[Value]]
+    ) -> Value:
         flight = flights[key] = _Flight()
         try:
             value = await call()
@@ -131,7 +132,7 @@ class SingleFlight(Generic[Value]):
             flight.finished.set()
 
     async def _fly(
-        self, flights: dict[str, _Flight], key: str, flight: _Flight, call: Callable[[], Awaitable[Value]]
+        self, flights: dict[_FlightKey, _Flight], key: _FlightKey, flight: _Flight, call: Callable[[], Awaitable[Value]]
     ) -> None:
         try:
             flight.value = await call()
@@ -156,3 +157,11 @@ class SingleFlight(Generic[Value]):
         task = loop.create_task(flying)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def _flights_of_this_loop() -> dict[_FlightKey, _Flight]:
+    flights = _all_flights.get(None)
+    if flights is None:
+        flights = {}
+        _all_flights.set(flights)
+    return flights

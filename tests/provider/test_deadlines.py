@@ -8,6 +8,7 @@ import trio.testing
 
 from asgi_oidc.errors import ProviderUnavailable
 from asgi_oidc.protocol.messages import Call
+from asgi_oidc.provider.call_limit import CallLimit
 from asgi_oidc.provider.http import CLOSE_DEADLINE, DEADLINE, Http
 from tests.provider.provider_caches import Caches
 
@@ -103,4 +104,17 @@ async def test_waiters_of_a_slow_call_wait_no_longer_than_the_first():
                 group.start_soon(one)
 
     assert (codes, caches.metadata_calls) == (["metadata_timeout"] * 10, 1)
+    assert anyio.current_time() - began == pytest.approx(DEADLINE, abs=0.1)
+
+
+async def test_the_wait_for_a_place_counts_towards_the_deadline():
+    """A login ends with an answer in any case, also while 50 others hang at the same provider."""
+    limit, client = CallLimit(1), Slow()
+
+    async with limit.hold():
+        began = anyio.current_time()
+        with pytest.raises(ProviderUnavailable) as caught:
+            await Http(client, limits=[limit]).send(Call("GET", "https://id.example.com"), endpoint="token")
+
+    assert caught.value.code == "token_timeout"
     assert anyio.current_time() - began == pytest.approx(DEADLINE, abs=0.1)

@@ -10,7 +10,7 @@ import pytest
 
 from asgi_oidc.errors import AnswerRejected, ProviderUnavailable
 from asgi_oidc.protocol.messages import Call
-from asgi_oidc.provider.http import MAX_ANSWER_SIZE, Http
+from asgi_oidc.provider.http import MAX_ANSWER_SIZE, Http, OwnClient
 from tests.provider.provider_caches import plain, wire
 
 CLIENTS = pytest.mark.parametrize("make", [httpx.AsyncClient, httpx2.AsyncClient, None], ids=["httpx", "httpx2", "own"])
@@ -273,9 +273,10 @@ async def test_a_url_that_no_client_takes_is_an_outage(make):
 
 async def test_our_own_client_keeps_no_cookie_of_the_provider():
     """A cookie jar would grow for as long as the process lives, and link our users to each other."""
-    http = Http()
+    own = OwnClient()
+    http = Http(own=own)
     http.open()
-    client = http._shared_client()
+    client = own.shared()
     async with wire(plain(b"{}", "Set-Cookie: c=x; Max-Age=9999")) as server:
         await http.send(Call("GET", server.url), endpoint="token")
     await http.close()

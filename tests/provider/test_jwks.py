@@ -10,7 +10,7 @@ import pytest
 from asgi_oidc.errors import AnswerRejected, ProviderError, ProviderUnavailable, TokenRejected
 from asgi_oidc.protocol.jose import KeyUnknown, read_shared_secret
 from asgi_oidc.protocol.messages import Answer
-from asgi_oidc.provider.jwks import AHEAD, BURST, COOL_DOWN, FRESH, STALE, KeyCache, lifetime_of
+from asgi_oidc.provider.jwks import AHEAD, BURST, COOL_DOWN, FRESH, RETRY_INTERVAL, STALE, KeyCache, lifetime_of
 from asgi_oidc.testing import FakeProvider
 from tests.provider.provider_caches import Caches, all_at_once
 
@@ -166,7 +166,7 @@ async def test_a_provider_that_is_down_is_not_called_again_at_once(caches):
         for _ in range(20):
             assert await caches.verify() == "alice"
         calls = caches.key_calls
-        caches.clock.advance(COOL_DOWN)
+        caches.clock.advance(RETRY_INTERVAL)
         await caches.verify()
 
     assert (calls, caches.key_calls) == (1 + BURST, 2 + BURST)
@@ -403,3 +403,17 @@ async def test_hs256_needs_its_name_and_the_secret(caches, has_secret, algorithm
         await keys.verify(signed_with(b"x" * 32), algorithms)
 
     assert caught.value.code == "alg_not_allowed"
+
+
+async def test_a_new_key_is_found_soon_after_an_outage(caches):
+    """Fetches that failed say nothing about the key: a login with it need not wait for the unknown-key cool-down."""
+    await caches.verify()
+    caches.provider.rotate_keys()
+    with caches.provider.fault("jwks_down"):
+        for _ in range(10):
+            with pytest.raises(TokenRejected):
+                await caches.verify()
+        calls = caches.key_calls
+    caches.clock.advance(RETRY_INTERVAL)
+
+    assert (await caches.verify(), calls) == ("alice", 1 + BURST)

@@ -2,11 +2,13 @@
 
 import asyncio
 import contextvars
+import gc
 
 import anyio
 import anyio.lowlevel
 import pytest
 from anyio.abc import TaskGroup
+from anyio.lowlevel import RunVar
 
 from asgi_oidc.single_flight import SingleFlight
 from tests.provider.provider_caches import all_at_once
@@ -432,3 +434,34 @@ async def test_a_call_to_the_end_sees_the_context_variables_of_who_asked():
         return request_id.get("none")
 
     assert await SingleFlight[str]().run_shielded(call) == "seven"
+
+
+async def test_equal_keys_of_two_objects_are_two_calls():
+    """Each provider has a flight of its own, and all of them fetch their keys from `/jwks`."""
+    one, two = Work(), Work()
+    one.go.set()
+    two.go.set()
+
+    await all_at_once(1, lambda: SingleFlight[int]().run("key", one))
+    await all_at_once(1, lambda: SingleFlight[int]().run("key", two))
+
+    assert (one.calls, two.calls) == (1, 1)
+
+
+async def test_an_object_that_has_gone_leaves_nothing_behind():
+    """A tenant's connection is made anew whenever its settings change, while the event loop runs for months."""
+    work = Work()
+    work.go.set()
+    await SingleFlight[int]().run("key", work)
+    before = count_run_vars()
+
+    for _ in range(100):
+        await SingleFlight[int]().run("key", work)
+
+    assert count_run_vars() - before < 10
+
+
+def count_run_vars() -> int:
+    """Count the variables that event loops hold on to."""
+    gc.collect()
+    return sum(isinstance(each, RunVar) for each in gc.get_objects())

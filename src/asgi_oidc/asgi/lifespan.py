@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 import anyio
 
 from asgi_oidc.asgi.start_up_notices import StartUpNotices
-from asgi_oidc.provider.http import Http
+from asgi_oidc.provider.http import OwnClient
 from asgi_oidc.sessions.revocation_feed import RevocationFeed
 from asgi_oidc.stores.guarded_store import GuardedStore
 from asgi_oidc.web.asgi_types import ASGIApp, Message, Receive, Scope, Send
@@ -21,7 +21,7 @@ class Lifespan:
     def __init__(
         self,
         app: ASGIApp,
-        http: Http,
+        own_client: OwnClient,
         notices: StartUpNotices,
         feed: RevocationFeed,
         shared: GuardedStore | None,
@@ -38,7 +38,7 @@ class Lifespan:
             wait_for_background_work: each function waits until one kind of background work is done.
         """
         self.app = app
-        self._http = http
+        self._own_client = own_client
         self._notices = notices
         self._feed = feed
         self._shared = shared
@@ -50,7 +50,7 @@ class Lifespan:
 
         async def send_and_follow(message: Message) -> None:
             if message["type"] == "lifespan.startup.complete":
-                self._http.open()
+                self._own_client.open()
                 self._notices.log_once()
             try:
                 if message["type"] in ("lifespan.shutdown.complete", "lifespan.shutdown.failed"):
@@ -93,4 +93,4 @@ class Lifespan:
         with anyio.move_on_after(FINISH_DEADLINE):
             for wait_until_done in self._wait_for_background_work:
                 await wait_until_done()
-        await self._http.close()
+        await self._own_client.close()

@@ -14,6 +14,7 @@ from asgi_oidc.asgi.scope_oidc import SessionTools
 from asgi_oidc.asgi.session_watch import SessionWatcher
 from asgi_oidc.asgi.start_up_notices import StartUpNotices
 from asgi_oidc.asgi.websockets import Websockets
+from asgi_oidc.composition.directory import make_directory
 from asgi_oidc.composition.endpoints import ENDPOINTS, PROVIDER_ENDPOINTS, EndpointMaker
 from asgi_oidc.composition.providers import ProviderServices, make_provider_services
 from asgi_oidc.composition.sessions import LoginServices, SessionServices, make_services
@@ -33,6 +34,7 @@ from asgi_oidc.policy.explain import Explainer
 from asgi_oidc.policy.mount_table import MountTable
 from asgi_oidc.policy.policy import Policy
 from asgi_oidc.protocol.step_up import ANOTHER_ACCOUNT, ANY_LOGIN, AuthenticationRequest
+from asgi_oidc.provider.http import OwnClient
 from asgi_oidc.sessions.user_sessions import UserSessions
 from asgi_oidc.settings.settings import Settings
 from asgi_oidc.stores.memory import MemoryStore
@@ -64,6 +66,7 @@ def compose(app: ASGIApp, settings: Settings, clock: Callable[[], float]) -> Com
         app: the app to protect.
         clock: returns seconds since the epoch.
     """
+    directory, own_client = make_directory(settings, clock)
     sessions, login = make_services(settings, clock)
     return_paths = ReturnPaths(
         settings.origin,
@@ -73,7 +76,7 @@ def compose(app: ASGIApp, settings: Settings, clock: Callable[[], float]) -> Com
     form_path = f"{return_paths.own_paths}/form"
     read_authentication = settings.authentication_reader()
     urls = _make_urls(settings, sessions, login, read_authentication)
-    provider = make_provider_services(settings, sessions, login, urls, form_path=form_path)
+    provider = make_provider_services(settings, directory, sessions, login, urls, form_path=form_path)
     pages = make_pages(translate(settings.texts), app_name=settings.app_name, home=settings.home)
     failures = _make_failures(settings, pages, urls, login.loops)
     policy = _make_policy(app, settings)
@@ -163,7 +166,7 @@ def compose(app: ASGIApp, settings: Settings, clock: Callable[[], float]) -> Com
     return Composition(
         http,
         websockets,
-        _make_lifespan(app, sessions, provider, notices),
+        _make_lifespan(app, own_client, sessions, provider, notices),
         _make_explainer(settings, policy),
         _make_user_sessions(settings, sessions, provider),
     )
@@ -270,11 +273,15 @@ def _make_notices(settings: Settings, policy: Policy) -> StartUpNotices:
 
 
 def _make_lifespan(
-    app: ASGIApp, sessions: SessionServices, provider: ProviderServices, notices: StartUpNotices
+    app: ASGIApp,
+    own_client: OwnClient,
+    sessions: SessionServices,
+    provider: ProviderServices,
+    notices: StartUpNotices,
 ) -> Lifespan:
     return Lifespan(
         app,
-        provider.http,
+        own_client,
         notices,
         sessions.feed,
         sessions.shared,

@@ -1,6 +1,5 @@
 """Builds the objects that deal with providers: logins, tokens and sign-outs there."""
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 from asgi_oidc.composition.sessions import LoginServices, SessionServices
@@ -10,10 +9,7 @@ from asgi_oidc.login.provider_choice import ProviderChoice
 from asgi_oidc.login.provider_list import ProviderList
 from asgi_oidc.login.start_login import LoginSite, LoginStarter
 from asgi_oidc.logout.sign_out import SignOut
-from asgi_oidc.provider.connection import Expectations, ProviderConnection
-from asgi_oidc.provider.directory import FixedDirectory, ProviderDirectory
-from asgi_oidc.provider.http import Http
-from asgi_oidc.provider.provider_settings import ProviderSettings
+from asgi_oidc.provider.directory import ProviderDirectory
 from asgi_oidc.sessions.session_providers import SessionProviders
 from asgi_oidc.settings.settings import Settings
 from asgi_oidc.tokens.refresh import TokenRefresher
@@ -26,12 +22,9 @@ class ProviderServices(NamedTuple):
     """The objects that deal with providers.
 
     Attributes:
-        http: calls providers that have no HTTP client of their own.
         session_providers: finds the provider of a session.
     """
 
-    directory: ProviderDirectory
-    http: Http
     session_providers: SessionProviders
     choice: ProviderChoice
     provider_list: ProviderList
@@ -44,16 +37,20 @@ class ProviderServices(NamedTuple):
 
 
 def make_provider_services(
-    settings: Settings, sessions: SessionServices, login: LoginServices, urls: EndpointUrls, *, form_path: str
+    settings: Settings,
+    directory: ProviderDirectory,
+    sessions: SessionServices,
+    login: LoginServices,
+    urls: EndpointUrls,
+    *,
+    form_path: str,
 ) -> ProviderServices:
     """Build the objects that deal with providers.
 
     Args:
         form_path: path of our page for interrupted forms.
     """
-    now, repository = sessions.now, sessions.repository
-    http = Http()
-    directory = FixedDirectory(settings.fixed_providers, _connection_maker(settings, http, sessions.clock))
+    now, repository, session_providers = sessions.now, sessions.repository, SessionProviders(directory)
     choice = ProviderChoice(directory, settings.choose_provider)
     starter = LoginStarter(
         LoginSite(
@@ -71,7 +68,6 @@ def make_provider_services(
         stale_cookies=login.stale_cookies,
         now=now,
     )
-    session_providers = SessionProviders(directory)
     revoker = TokenRevoker(session_providers, repository, sessions.revocations)
     locks = RefreshLocks(repository, session_providers, sessions.background, now=now)
     refresher = TokenRefresher(
@@ -88,8 +84,6 @@ def make_provider_services(
         clock=sessions.clock,
     )
     return ProviderServices(
-        directory=directory,
-        http=http,
         session_providers=session_providers,
         choice=choice,
         provider_list=ProviderList(choice, urls, login.last_provider, is_named=not settings.is_flat),
@@ -100,16 +94,3 @@ def make_provider_services(
         resource_tokens=ResourceTokens(session_providers, refresher, locks, now=now),
         sign_out=sign_out,
     )
-
-
-def _connection_maker(
-    settings: Settings, http: Http, clock: Callable[[], float]
-) -> Callable[[ProviderSettings], ProviderConnection]:
-    named_claims = [names for rule in settings.rules for names in rule.requirements.claim_names]
-    expectations = Expectations(leeway=settings.leeway, named_claims=named_claims)
-
-    def make(provider: ProviderSettings) -> ProviderConnection:
-        client = provider.http_client
-        return ProviderConnection(provider, expectations, http if client is None else Http(client), clock)
-
-    return make

@@ -27,3 +27,7 @@ class Budget:
             return False
         self._tries_left -= 1
         return True
+
+    def give_back(self) -> None:
+        """Give back a try whose call turned out not to count."""
+        self._tries_left = min(float(self._burst), self._tries_left + 1)

@@ -2,7 +2,8 @@
 
 import ssl
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any, Protocol
@@ -15,12 +16,15 @@ from asgi_oidc import events
 from asgi_oidc.errors import AnswerRejected, OIDCError, ProviderUnavailable
 from asgi_oidc.errors.connection import Cause, find_cause, is_timeout, url_without_secrets
 from asgi_oidc.protocol.messages import Answer, Call
+from asgi_oidc.provider.call_limit import CallLimit
 from asgi_oidc.single_flight import run_var
 
 CONNECT_TIMEOUT = 3.0  # seconds
 DEADLINE = 10.0  # seconds for the whole call, so that a provider that sends byte by byte cannot block a login
 CLOSE_DEADLINE = 1.0  # seconds to close the connection
 MAX_ANSWER_SIZE = 262_144  # bytes of the body, as sent over the wire
+MAX_CONNECTIONS = 100  # of our own client; with several providers, `call_limit` has the numbers
+MAX_IDLE_CONNECTIONS = 20  # kept open for the next call, for 5 seconds
 
 
 class HttpResponse(Protocol):
@@ -60,32 +64,81 @@ class _Progress:
     status: int | None = None
 
 
-class Http:
-    """Makes calls with the client of the setting `http_client`, or else with a client of our own.
+class OwnClient:
+    """Our own HTTP client, for providers that have none of their own: all of them share it.
 
-    Between `open` and `close`, all calls on that event loop share our client. If the server sends no lifespan events,
+    Between `open` and `close`, all calls on that event loop share one client. If the server sends no lifespan events,
     each call opens a client of its own, so that no connection outlives its event loop.
     """
 
-    def __init__(self, client: HttpClient | None = None) -> None:
-        self._configured_client = client
+    def __init__(self, *, max_connections: int = MAX_CONNECTIONS) -> None:
+        self._limits = httpx.Limits(max_connections=max_connections, max_keepalive_connections=MAX_IDLE_CONNECTIONS)
         self._shared: RunVar[httpx.AsyncClient | None] = run_var("http")
         self._tls: ssl.SSLContext | None = None
 
     def open(self) -> None:
         """Open the shared client, which keeps connections alive; the caller must `close` it."""
-        if self._configured_client is None and self._shared_client() is None:
+        if self.shared() is None:
             try:
-                self._shared.set(self._new_client())
+                self._shared.set(self.new())
             except ProviderUnavailable as error:  # the app starts anyway; each call then raises this error again
                 events.log(events.PROVIDER_FAILED, code=error.code, detail=error.detail)
 
     async def close(self) -> None:
-        """Close the shared client; the client of the setting `http_client` stays open."""
-        shared = self._shared_client()
+        """Close the shared client."""
+        shared = self.shared()
         self._shared.set(None)
         if shared is not None:
             await shared.aclose()
+
+    def shared(self) -> httpx.AsyncClient | None:
+        """Return the client that the calls on this event loop share; None if it is not open."""
+        return self._shared.get(None)
+
+    def new(self) -> httpx.AsyncClient:
+        """Make a client.
+
+        Raises:
+            ProviderUnavailable: the environment has an invalid proxy or certificate setting.
+        """
+        timeout = httpx.Timeout(DEADLINE, connect=CONNECT_TIMEOUT)
+        # A cookie jar that accepts no cookie: otherwise the provider's cookies would pile up while the process runs.
+        no_cookies = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
+        try:
+            if self._tls is None:
+                self._tls = httpx.create_ssl_context()  # takes 35 ms, so it is made once
+            return httpx.AsyncClient(verify=self._tls, timeout=timeout, cookies=no_cookies, limits=self._limits)
+        except Exception as exc:  # httpx reads the environment here; its errors for wrong values have no common class
+            name = type(exc).__name__
+            detail = f"{name}: check SSL_CERT_FILE and SSL_CERT_DIR, HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY"
+            raise ProviderUnavailable("connect_environment", detail) from exc
+
+
+class Http:
+    """Makes calls with the client of the setting `http_client`, or else with a client of our own."""
+
+    def __init__(
+        self, client: HttpClient | None = None, *, own: OwnClient | None = None, limits: Sequence[CallLimit] = ()
+    ) -> None:
+        """Make calls to one provider.
+
+        Args:
+            client: of the setting `http_client`; it is never closed here.
+            own: used if `client` is None.
+            limits: a call waits for a place in each of them, in this order.
+        """
+        self._configured_client = client
+        self._own = OwnClient() if own is None else own
+        self._limits = limits
+
+    def open(self) -> None:
+        """Open our own client if it is used; the caller must `close` it."""
+        if self._configured_client is None:
+            self._own.open()
+
+    async def close(self) -> None:
+        """Close our own client."""
+        await self._own.close()
 
     async def send(self, call: Call, *, endpoint: str) -> Answer:
         """Make one call; it is never retried.
@@ -99,7 +152,7 @@ class Http:
         """
         progress, before = _Progress(), sys.exception()
         try:
-            with anyio.fail_after(DEADLINE):
+            with anyio.fail_after(DEADLINE):  # the wait for a place counts
                 return await self._send(call, endpoint, progress)
         except TimeoutError as exc:
             detail = f"{url_without_secrets(call.url)}: no complete answer within {DEADLINE:g} s"
@@ -114,27 +167,13 @@ class Http:
             raise ProviderUnavailable(cause.code, detail, answer_status=progress.status) from exc
 
     async def _send(self, call: Call, endpoint: str, progress: _Progress) -> Answer:
-        client = self._configured_client or self._shared_client()
-        if client is not None:
+        async with AsyncExitStack() as stack:
+            for limit in self._limits:
+                await stack.enter_async_context(limit.hold())
+            client = self._configured_client or self._own.shared()
+            if client is None:
+                client = await stack.enter_async_context(self._own.new())
             return await _exchange(client, call, endpoint, progress)
-        async with self._new_client() as own:
-            return await _exchange(own, call, endpoint, progress)
-
-    def _shared_client(self) -> httpx.AsyncClient | None:
-        return self._shared.get(None)
-
-    def _new_client(self) -> httpx.AsyncClient:
-        timeout = httpx.Timeout(DEADLINE, connect=CONNECT_TIMEOUT)
-        # A cookie jar that accepts no cookie: otherwise the provider's cookies would pile up while the process runs.
-        no_cookies = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
-        try:
-            if self._tls is None:
-                self._tls = httpx.create_ssl_context()  # takes 35 ms, so it is made once
-            return httpx.AsyncClient(verify=self._tls, timeout=timeout, cookies=no_cookies)
-        except Exception as exc:  # httpx reads the environment here; its errors for wrong values have no common class
-            name = type(exc).__name__
-            detail = f"{name}: check SSL_CERT_FILE and SSL_CERT_DIR, HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY"
-            raise ProviderUnavailable("connect_environment", detail) from exc
 
 
 async def _exchange(client: HttpClient, call: Call, endpoint: str, progress: _Progress) -> Answer:

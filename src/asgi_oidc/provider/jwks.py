@@ -31,6 +31,7 @@ STALE = 3600  # further seconds of use while the provider does not answer
 AHEAD = 0.8  # of the fresh time: after that, one request fetches the keys while the others use the cached ones
 # Anyone can make up key ids: three fetches at once, then one every 30 seconds.
 BURST, COOL_DOWN = 3, 30
+RETRY_INTERVAL = 5  # seconds between two fetches, after three that failed: a provider that was down soon works again
 
 _MAX_AGE = re.compile(r"(?:^|[\s,])max-age=\"?(\d{1,9})\"?(?:$|[\s,;])", re.IGNORECASE)
 
@@ -78,7 +79,7 @@ class KeyCache:
         self._clock = clock
         self._flight: SingleFlight[KeySet] = SingleFlight()
         self._unknown_budget = Budget(burst=BURST, interval=COOL_DOWN)
-        self._fetch_budget = Budget(burst=BURST, interval=COOL_DOWN)
+        self._fetch_budget = Budget(burst=BURST, interval=RETRY_INTERVAL)
         self._cached: KeySet | None = None
 
     async def verify(self, token: str, algorithms: Collection[str], *, budget: Budget | None = None) -> Verified:
@@ -125,29 +126,37 @@ class KeyCache:
     async def _keys_newer_than(self, key_set: KeySet, budget: Budget | None = None) -> KeySet:
         if self._cached is not None and self._cached is not key_set:
             return self._cached  # another request has fetched them meanwhile
-        under_way = self._flight.is_under_way(key_set.uri)
-        if not under_way and not (budget or self._unknown_budget).take(now=self._clock()):
+        under_way, unknown_budget = self._flight.is_under_way(key_set.uri), budget or self._unknown_budget
+        if not under_way and not unknown_budget.take(now=self._clock()):
             return key_set
         try:
-            return await self._flight.run(key_set.uri, lambda: self._fetch(key_set.uri, is_budgeted=True))
+            return await self._flight.run(key_set.uri, lambda: self._fetch_for_unknown(key_set.uri, unknown_budget))
         except ProviderError as exc:
             if budget is not None:  # the sender of such a token (the provider, for a logout token) can send it again
                 raise
             events.log(events.PROVIDER_FAILED, code=exc.code, detail=exc.detail, fallback="cached keys")
             return key_set
 
-    async def _fetch(self, uri: str, *, is_budgeted: bool = False) -> KeySet:
-        # The fetch for an unknown key has taken a try from a budget of its own already.
-        if not is_budgeted and not self._fetch_budget.take(now=self._clock()):
-            detail = f"not fetched: recent attempts failed, and the next one is due within {COOL_DOWN} s"
-            raise ProviderUnavailable("jwks_cool_down", detail, retry_after=COOL_DOWN)
+    async def _fetch_for_unknown(self, uri: str, budget: Budget) -> KeySet:
+        try:
+            return await self._fetch(uri)
+        except ProviderError:
+            # It has said nothing about the key, and the budget of all fetches limits those that fail: a login with a
+            # new key need not wait for long once the provider works again.
+            budget.give_back()
+            raise
+
+    async def _fetch(self, uri: str) -> KeySet:
+        if not self._fetch_budget.take(now=self._clock()):
+            detail = f"not fetched: recent attempts failed, and the next one is due within {RETRY_INTERVAL} s"
+            raise ProviderUnavailable("jwks_cool_down", detail, retry_after=RETRY_INTERVAL)
         answer = await self._http.send(Call("GET", uri, {"accept": "application/json"}), endpoint="jwks")
         usable, skipped = read_key_set_answer(answer)
         for reason in skipped:
             events.log(events.KEY_SKIPPED, reason=reason)
         key_set = KeySet(uri, tuple(usable), self._clock(), lifetime_of(answer))
         self._cached = key_set
-        self._fetch_budget = Budget(burst=BURST, interval=COOL_DOWN)
+        self._fetch_budget = Budget(burst=BURST, interval=RETRY_INTERVAL)
         events.log(events.KEYS_FETCHED, usable=len(usable), skipped=len(skipped))
         return key_set
 

@@ -64,8 +64,7 @@ ANSWERS = [
     ),
     Code(
         "metadata_cool_down jwks_cool_down",
-        "Recent attempts failed, so no new call was made: the next is allowed within 5 seconds (metadata) or 30 "
-        "seconds (JWKS).",
+        "Recent attempts failed, so no new call was made: the next is allowed within 5 seconds.",
         "Look for the log lines of those attempts: they have the cause.",
     ),
     Code(

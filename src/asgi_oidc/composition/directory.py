@@ -1,0 +1,33 @@
+"""Builds the connections to the providers; nothing is fetched from a provider before it is needed."""
+
+from collections.abc import Callable
+
+from asgi_oidc.provider.call_limit import MAX_CALLS, MAX_CALLS_PER_PROVIDER, CallLimit
+from asgi_oidc.provider.connection import Expectations, ProviderConnection
+from asgi_oidc.provider.directory import FixedDirectory, ProviderDirectory
+from asgi_oidc.provider.http import MAX_CONNECTIONS, Http, OwnClient
+from asgi_oidc.provider.provider_settings import ProviderSettings
+from asgi_oidc.settings.settings import Settings
+
+
+def make_directory(settings: Settings, clock: Callable[[], float]) -> tuple[ProviderDirectory, OwnClient]:
+    """Build the directory of all providers, and the HTTP client of those that have none of their own."""
+    own_client = OwnClient(max_connections=MAX_CONNECTIONS if settings.is_flat else MAX_CALLS)
+    return FixedDirectory(settings.fixed_providers, _connection_maker(settings, own_client, clock)), own_client
+
+
+def _connection_maker(
+    settings: Settings, own_client: OwnClient, clock: Callable[[], float]
+) -> Callable[[ProviderSettings], ProviderConnection]:
+    named_claims = [names for rule in settings.rules for names in rule.requirements.claim_names]
+    expectations = Expectations(leeway=settings.leeway, named_claims=named_claims)
+    all_calls = CallLimit(MAX_CALLS)
+
+    def make(provider: ProviderSettings) -> ProviderConnection:
+        # A single provider need not leave room for others.
+        limits = () if settings.is_flat else (CallLimit(MAX_CALLS_PER_PROVIDER), all_calls)
+        return ProviderConnection(
+            provider, expectations, Http(provider.http_client, own=own_client, limits=limits), clock
+        )
+
+    return make
