@@ -68,8 +68,7 @@ def open_responses_of(middleware: OIDCMiddleware) -> OpenResponses:
 
 def replay_cache_of(middleware: OIDCMiddleware) -> ReplayCache:
     """Return what remembers used logins and logout tokens."""
-    endpoints = middleware._composition.http._endpoint_routing._endpoints
-    callback = next(endpoint for path, endpoint in endpoints.items() if path.endswith("/callback"))
+    callback = middleware._composition.http._endpoint_routing._provider_endpoints["callback"]
     cache = callback.used_logins._replay_cache  # type: ignore[attr-defined]  # the callback has them
     assert isinstance(cache, ReplayCache)
     return cache
