@@ -34,6 +34,11 @@ SETTINGS_INVALID = Event("settings_invalid", logging.CRITICAL)
 
 Fix: Change the settings as the line says.
 """
+PROVIDER_EXCEPTION = Event("provider_exception", logging.WARNING)
+"""A setting makes an exception for a provider that is not by the book; logged once for each, at start-up.
+
+Fix: none if `purpose` is why you have set it; otherwise, remove the setting.
+"""
 LOGIN_STARTED = Event("login_started", logging.DEBUG)
 """A browser was sent to the provider to sign in."""
 LOGIN_SUCCEEDED = Event("login_succeeded", logging.INFO)

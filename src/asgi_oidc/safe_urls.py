@@ -1,6 +1,7 @@
 """Checks the URLs that the library calls or redirects to: https, or http on loopback; no unusual characters."""
 
 import re
+from collections.abc import Collection
 from ipaddress import IPv4Address, IPv6Address
 from urllib.parse import SplitResult, urlsplit
 
@@ -12,13 +13,29 @@ _LABEL = r"[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?"
 _HOST = re.compile(rf"{_LABEL}(\.{_LABEL})*\.?")
 
 
-def check_url(url: str) -> SplitResult:
+def check_url(url: str, *, http_hosts: Collection[str] = ()) -> SplitResult:
     """Check and split an absolute URL that we call or send a browser to.
+
+    Args:
+        http_hosts: further hosts for which http is allowed; never for URLs that a browser is sent to.
 
     Raises:
         ValueError: the text tells the developer what is wrong.
 
     Source: RFC 9700 §2.6 (TLS), RFC 8252 §8.3 (loopback).
+    """
+    split = split_url(url)
+    host = split.hostname or ""
+    if split.scheme == "http" and not is_loopback(host) and host not in http_hosts:
+        raise ValueError("must use https: http is allowed on loopback only")
+    return split
+
+
+def split_url(url: str) -> SplitResult:
+    """Check and split an absolute URL, whether or not http is allowed for its host.
+
+    Raises:
+        ValueError: the text tells the developer what is wrong.
     """
     if not isinstance(url, str) or not _PLAIN.fullmatch(url) or len(url) > MAX_URL_LENGTH:
         if isinstance(url, str) and any(char.isspace() for char in url):
@@ -35,11 +52,14 @@ def check_url(url: str) -> SplitResult:
         raise ValueError("must not contain a user name, a password or an empty port")
     if "#" in url:
         raise ValueError("must not have a fragment")
-    if not _HOST.fullmatch(split.hostname) and not is_address(split.hostname):
+    if not is_host(split.hostname):
         raise ValueError("must name a host by its DNS name or its address")
-    if split.scheme == "http" and not is_loopback(split.hostname):
-        raise ValueError("must use https: http is allowed on loopback only")
     return split
+
+
+def is_host(host: str) -> bool:
+    """Whether this is a DNS name or an IP address that is allowed in a URL."""
+    return _HOST.fullmatch(host) is not None or is_address(host)
 
 
 def is_loopback(host: str) -> bool:

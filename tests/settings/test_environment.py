@@ -50,6 +50,13 @@ def problems(**environ: str) -> tuple[str, ...]:
         ("USERINFO", "never", "never"),
         ("TRUSTED_AUDIENCES", "a,b", ["a", "b"]),
         ("ALGORITHMS", "RS256,ES256", ["RS256", "ES256"]),
+        ("ALLOW_HTTP_HOSTS", "keycloak, 10.0.0.7", ["keycloak", "10.0.0.7"]),
+        ("ALLOW_MISSING_NONCE", "true", True),
+        ("ALLOW_MISSING_PKCE", "true", True),
+        ("ALLOW_CODE_INJECTION", "true", True),
+        ("ALLOW_MISSING_ACCESS_TOKEN", "true", True),
+        ("ALLOW_HS256", "true", True),
+        ("ALLOW_AZP_AUDIENCES", "true", True),
         ("RULES", '[{"path":"/x","claims":{"a.b":["c",1]}}]', [Rule("/x", claims={"a.b": ["c", 1]})]),
         ("KEEP_FORMS", "true", True),
         ("WEBSOCKET_ACTIVITY", "true", True),
@@ -73,7 +80,8 @@ def test_every_variable_may_stand_in_a_file(name, tmp_path):
     """As Docker and Kubernetes mount secrets; the newline at the end is not part of it."""
     numbers = dict.fromkeys(("leeway", "session_idle", "session_lifetime"), "1")
     names = ("claims_from_access_token", "frontchannel_logout", "keep_forms", "keep_fragment", "websocket_activity")
-    switches = dict.fromkeys(names, "true")
+    allowed = [name for name in PARSERS if name.startswith("allow_") and name != "allow_http_hosts"]
+    switches = dict.fromkeys((*names, *allowed), "true")
     text = {"metadata": "{}", "texts": "{}", "authorization_params": "{}", "rules": "[]", **switches, **numbers}
     path = tmp_path / "value"
     path.write_text(text.get(name, "value") + "\n")

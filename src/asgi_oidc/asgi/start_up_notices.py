@@ -1,8 +1,12 @@
 """Logs warnings at start-up about configurations that would otherwise fail unnoticed in production."""
 
+from collections.abc import Collection
+
 from asgi_oidc import events
 from asgi_oidc.asgi.worker_processes import is_one_of_several
 from asgi_oidc.policy.policy import Policy
+from asgi_oidc.provider.provider_exceptions import log_exceptions
+from asgi_oidc.provider.provider_settings import ProviderSettings
 
 # By what this process keeps in memory only: the notice if it is the only process, and the one if it is one of several.
 NOTICES = {
@@ -34,18 +38,28 @@ NOTICES = {
 
 
 class StartUpNotices:
-    """Logs once what this process does not share with others, and which paths it may not protect.
+    """Logs once what this process does not share, which paths it may not protect, and exceptions for providers.
 
     Attributes:
         are_logged: whether that has been done.
     """
 
-    __slots__ = ("_base_path", "_base_url", "_has_store", "_is_shared", "_policy", "are_logged")
+    __slots__ = ("_base_path", "_base_url", "_has_store", "_is_shared", "_policy", "_providers", "are_logged")
 
-    def __init__(self, policy: Policy, *, base_url: str, base_path: str, has_store: bool, is_shared: bool) -> None:
+    def __init__(
+        self,
+        policy: Policy,
+        *,
+        base_url: str,
+        base_path: str,
+        has_store: bool,
+        is_shared: bool,
+        providers: Collection[ProviderSettings] = (),
+    ) -> None:
         """Set up the notices.
 
         Args:
+            providers: those that are known at start-up.
             has_store: whether sessions are in a store.
             is_shared: whether revocations are in a store, where other processes find them, and this one does after
                 a restart.
@@ -55,6 +69,7 @@ class StartUpNotices:
         self._base_path = base_path
         self._has_store = has_store
         self._is_shared = is_shared
+        self._providers = providers
         self.are_logged = False
 
     def log_once(self, *, without_lifespan: bool = False) -> None:
@@ -70,6 +85,8 @@ class StartUpNotices:
         self._log_what_is_not_shared(without_lifespan=without_lifespan)
         self._warn_about_root_paths()
         self._warn_about_bypassable_rules()
+        for provider in self._providers:
+            log_exceptions(provider.exceptions, provider=provider.name or provider.issuer)
 
     def _warn_about_root_paths(self) -> None:
         """Warn if the app strips a path prefix that `base_url` does not end with: each page then has two addresses."""

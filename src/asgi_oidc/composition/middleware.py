@@ -269,6 +269,7 @@ def _make_notices(settings: Settings, policy: Policy) -> StartUpNotices:
         base_path=settings.base_path,
         has_store=settings.store is not None,
         is_shared=any(store is not None and not isinstance(store, MemoryStore) for store in stores),
+        providers=settings.fixed_providers.values(),
     )
 
 

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 import msgspec
 
 from asgi_oidc.errors import AnswerRejected
+from asgi_oidc.protocol.back_channel import PUBLIC, BackChannel
 from asgi_oidc.protocol.messages import Answer, Call, read_json_answer
-from asgi_oidc.safe_urls import check_url
 
 ENDPOINTS = (
     "authorization_endpoint",
@@ -17,12 +17,13 @@ ENDPOINTS = (
     "revocation_endpoint",
 )
 REQUIRED = ENDPOINTS[:3]
+FRONT_CHANNEL = ("authorization_endpoint", "end_session_endpoint")  # browsers are sent there; the others we call
 
 
 class ProviderMetadata(msgspec.Struct, frozen=True, kw_only=True):
     """The members of the metadata that we use; all others are ignored.
 
-    Every endpoint is an absolute https URL (http on loopback).
+    Every endpoint is an absolute https URL (http on loopback); those that this app calls are as in `BackChannel`.
     """
 
     issuer: str
@@ -55,17 +56,19 @@ class ProviderMetadata(msgspec.Struct, frozen=True, kw_only=True):
 MEMBERS = frozenset(ProviderMetadata.__struct_fields__)
 
 
-def metadata_call(issuer: str, *, url: str | None = None) -> Call:
+def metadata_call(issuer: str, *, url: str | None = None, back_channel: BackChannel = PUBLIC) -> Call:
     """Return the call that fetches the metadata; a trailing `/` of the issuer is removed first (Discovery §4).
 
     Args:
         url: where the metadata is, if not below the issuer, as with Entra's tenant-independent metadata or Azure B2C.
     """
     below_issuer = issuer.removesuffix("/") + "/.well-known/openid-configuration"
-    return Call("GET", url or below_issuer, {"accept": "application/json"})
+    return Call("GET", back_channel.url(url or below_issuer, issuer=issuer), {"accept": "application/json"})
 
 
-def read_metadata_answer(answer: Answer, *, issuer: str, configured: Mapping[str, object]) -> ProviderMetadata:
+def read_metadata_answer(
+    answer: Answer, *, issuer: str, configured: Mapping[str, object], back_channel: BackChannel = PUBLIC
+) -> ProviderMetadata:
     """Read the answer to `metadata_call`.
 
     Args:
@@ -82,10 +85,12 @@ def read_metadata_answer(answer: Answer, *, issuer: str, configured: Mapping[str
         raise AnswerRejected(
             "metadata_issuer", f"configured {issuer}, but the provider says {members.get('issuer')}: {fix}"
         )
-    return make_metadata(issuer, {**members, **configured})
+    return make_metadata(issuer, {**members, **configured}, back_channel=back_channel)
 
 
-def make_metadata(issuer: str, members: Mapping[str, object]) -> ProviderMetadata:
+def make_metadata(
+    issuer: str, members: Mapping[str, object], *, back_channel: BackChannel = PUBLIC
+) -> ProviderMetadata:
     """Make metadata from its members, and check each of them.
 
     Raises:
@@ -95,17 +100,16 @@ def make_metadata(issuer: str, members: Mapping[str, object]) -> ProviderMetadat
         metadata = msgspec.convert({**members, "issuer": issuer}, ProviderMetadata)
     except msgspec.ValidationError as exc:
         raise AnswerRejected("metadata_invalid", str(exc)) from exc
-    for name in ENDPOINTS:
-        _check_endpoint(name, getattr(metadata, name), is_https=issuer.startswith("https:"))
-    return metadata
+    urls = {name: url for name in ENDPOINTS if (url := getattr(metadata, name)) is not None}
+    called = {name: _checked(name, url, issuer=issuer, back_channel=back_channel) for name, url in urls.items()}
+    return msgspec.structs.replace(metadata, **called)
 
 
-def _check_endpoint(name: str, url: str | None, *, is_https: bool) -> None:
-    if url is None:
-        return
+def _checked(name: str, url: str, *, issuer: str, back_channel: BackChannel) -> str:
+    """Return the URL of an endpoint, as browsers or we use it."""
     try:
-        # The metadata of a remote provider must not make us call services on our own machine.
-        if check_url(url).scheme == "http" and is_https:
-            raise ValueError("must use https, because the issuer does")
+        if name in FRONT_CHANNEL:
+            return back_channel.front_channel_url(url, issuer=issuer)
+        return back_channel.url(url, issuer=issuer)
     except ValueError as exc:
         raise AnswerRejected("metadata_endpoint", f"{name}: {exc}") from exc

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 
 from asgi_oidc import events
 from asgi_oidc.errors import ProviderError, ProviderUnavailable
+from asgi_oidc.protocol.back_channel import PUBLIC, BackChannel
 from asgi_oidc.protocol.metadata import (
     REQUIRED,
     ProviderMetadata,
@@ -26,11 +27,23 @@ class Discovery:
     Args:
         configured: the setting `metadata`, which takes precedence over what the provider publishes. With all required
             members there, nothing is fetched.
+        url: as in `metadata_call`.
     """
 
-    def __init__(self, http: Http, *, issuer: str, configured: Mapping[str, object], clock: Callable[[], float]):
+    def __init__(
+        self,
+        http: Http,
+        *,
+        issuer: str,
+        configured: Mapping[str, object],
+        clock: Callable[[], float],
+        url: str | None = None,
+        back_channel: BackChannel = PUBLIC,
+    ):
         self._http = http
         self._issuer = issuer
+        self._url = url
+        self._back_channel = back_channel
         self._configured = configured
         self._clock = clock
         self._flight: SingleFlight[ProviderMetadata] = SingleFlight()
@@ -39,7 +52,7 @@ class Discovery:
         self._fetched_at = 0.0
         self._complete = all(name in configured for name in REQUIRED)
         if self._complete:
-            self._cached = make_metadata(issuer, configured)
+            self._cached = make_metadata(issuer, configured, back_channel=back_channel)
 
     async def metadata(self) -> ProviderMetadata:
         """Return the metadata, from the cache if it is fresh.
@@ -66,8 +79,11 @@ class Discovery:
         if not self._budget.take(now=self._clock()):
             detail = f"not fetched: recent attempts failed, and the next one is due within {INTERVAL} s"
             raise ProviderUnavailable("metadata_cool_down", detail, retry_after=INTERVAL)
-        answer = await self._http.send(metadata_call(self._issuer), endpoint="metadata")
-        metadata = read_metadata_answer(answer, issuer=self._issuer, configured=self._configured)
+        call = metadata_call(self._issuer, url=self._url, back_channel=self._back_channel)
+        answer = await self._http.send(call, endpoint="metadata")
+        metadata = read_metadata_answer(
+            answer, issuer=self._issuer, configured=self._configured, back_channel=self._back_channel
+        )
         self._cached, self._fetched_at = metadata, self._clock()
         self._budget = Budget(burst=BURST, interval=INTERVAL)
         events.log(events.METADATA_FETCHED, issuer=self._issuer)

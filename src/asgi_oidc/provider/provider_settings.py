@@ -8,6 +8,7 @@ from hashlib import sha256
 from asgi_oidc.protocol.client_registration import Client
 from asgi_oidc.protocol.step_up import AuthenticationRequest
 from asgi_oidc.provider.http import HttpClient
+from asgi_oidc.provider.provider_exceptions import ProviderExceptions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +26,7 @@ class ProviderSettings:
         algorithms: accepted for tokens.
         algorithms_named: whether the setting `algorithms` names them; otherwise they are the default.
         userinfo: `auto`, `always` or `never`.
+        exceptions: where the provider is not by the book.
         http_client: the app's own; None for ours.
         callback_path: path of the redirect URI below `base_url`; None for the default one.
     """
@@ -44,6 +46,7 @@ class ProviderSettings:
     userinfo: str = "auto"
     claims_from_access_token: bool = False
     frontchannel_logout: bool = False
+    exceptions: ProviderExceptions = field(default_factory=ProviderExceptions)
     http_client: HttpClient | None = field(default=None, repr=False)
     callback_path: str | None = None
 

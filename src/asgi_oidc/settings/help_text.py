@@ -12,7 +12,7 @@ Class = TypeVar("Class", bound=type)
 
 FACTS = (
     r"(?:Required(?: unless `providers` is set)?|Default: `(?P<default>[^`]+)`(?:, (?P<meaning>.+?))?)\. "
-    r"(?:Variable: `(?P<variable>OIDC_[A-Z_]+)`|Keyword only)\. Since (?P<since>[0-9]+\.[0-9]+)\."
+    r"(?:Variable: `(?P<variable>OIDC_[A-Z0-9_]+)`|Keyword only)\. Since (?P<since>[0-9]+\.[0-9]+)\."
 )
 
 

@@ -9,11 +9,22 @@ from typing import Any, Protocol, Unpack
 from asgi_oidc.errors import OIDCError, SettingsError, describe_value
 from asgi_oidc.errors.sanitized import call_sanitized
 from asgi_oidc.login.provider_choice import ChooseProvider, is_provider_name
+from asgi_oidc.protocol.back_channel import BackChannel
 from asgi_oidc.protocol.client_registration import Client
+from asgi_oidc.protocol.jose import SYMMETRIC_ALGORITHM
 from asgi_oidc.protocol.metadata import MEMBERS, REQUIRED, ProviderMetadata, make_metadata
 from asgi_oidc.protocol.provider_compatibility import LoginPlan, find_incompatibilities
+from asgi_oidc.provider.provider_exceptions import STANDARD_LOGOUT
 from asgi_oidc.provider.provider_settings import ProviderSettings
 from asgi_oidc.settings.callback_paths import read_callback_path
+from asgi_oidc.settings.provider_exception_checks import (
+    exception_contradictions,
+    provider_exceptions,
+    read_end_session_parameters,
+    read_http_hosts,
+    read_internal_url,
+    read_metadata_url,
+)
 from asgi_oidc.settings.provider_keywords import ProviderKeywords
 from asgi_oidc.settings.value_checks import (
     read_algorithms,
@@ -51,6 +62,16 @@ PROVIDER_READERS: Mapping[str, tuple[Any, Callable[[Any], Any]]] = {
     "algorithms": (None, read_algorithms),
     "metadata": ({}, read_metadata),
     "http_client": (None, read_http_client),
+    "metadata_url": (None, read_metadata_url),
+    "internal_url": (None, read_internal_url),
+    "end_session_parameters": (STANDARD_LOGOUT, read_end_session_parameters),
+    "allow_http_hosts": (frozenset(), read_http_hosts),
+    "allow_missing_nonce": (False, read_switch),
+    "allow_missing_pkce": (False, read_switch),
+    "allow_code_injection": (False, read_switch),
+    "allow_missing_access_token": (False, read_switch),
+    "allow_hs256": (False, read_switch),
+    "allow_azp_audiences": (False, read_switch),
 }
 
 
@@ -124,7 +145,7 @@ def read_values(
 
 def provider_settings(values: Mapping[str, Any], *, title: str | None = None) -> ProviderSettings:
     """Return the settings of one provider from checked values."""
-    algorithms = values["algorithms"]
+    algorithms = values["algorithms"] or ((SYMMETRIC_ALGORITHM,) if values["allow_hs256"] else None)
     return ProviderSettings(
         title=title,
         issuer=values["issuer"],
@@ -141,6 +162,7 @@ def provider_settings(values: Mapping[str, Any], *, title: str | None = None) ->
         frontchannel_logout=values["frontchannel_logout"],
         http_client=values["http_client"],
         callback_path=values["callback_path"],
+        exceptions=provider_exceptions(values),
     )
 
 
@@ -211,6 +233,7 @@ def provider_contradictions(values: Mapping[str, Any]) -> list[str]:
         problems.append(f"client_auth: {method} needs client_secret (OIDC_CLIENT_SECRET)")
     if method == "none" and secret is not None:
         problems.append("client_auth: 'none' is for public clients: remove either client_auth or client_secret")
+    problems += exception_contradictions(values)
     if values.get("metadata") and "issuer" in values:
         problems += [f"metadata: {problem}" for problem in _metadata_problems(values)]
     return problems
@@ -222,7 +245,7 @@ def _metadata_problems(values: Mapping[str, Any]) -> list[str]:
         return ["the member issuer must equal the setting issuer; leave it out"]
     placeholders = dict.fromkeys(REQUIRED, issuer)  # required members that are not set will be discovered
     try:
-        metadata = make_metadata(issuer, {**placeholders, **members})
+        metadata = make_metadata(issuer, {**placeholders, **members}, back_channel=_back_channel(values))
     except OIDCError as exc:
         return [exc.detail]
     problems = []
@@ -234,6 +257,10 @@ def _metadata_problems(values: Mapping[str, Any]) -> list[str]:
     return problems
 
 
+def _back_channel(values: Mapping[str, Any]) -> BackChannel:
+    return BackChannel(values.get("internal_url"), values.get("allow_http_hosts", ()))
+
+
 def _incompatibilities(values: Mapping[str, Any], metadata: ProviderMetadata) -> list[str]:
     """Report what makes every login impossible, given complete metadata that needs no discovery."""
     problems = []
@@ -242,6 +269,7 @@ def _incompatibilities(values: Mapping[str, Any], metadata: ProviderMetadata) ->
     plan = LoginPlan(
         Client("", values.get("client_secret"), values.get("client_auth")),
         response_mode=values.get("authorization_params", {}).get("response_mode"),
-        algorithms=ALGORITHMS if values.get("algorithms", ()) is None else None,
+        algorithms=ALGORITHMS if values.get("algorithms", ()) is None and not values.get("allow_hs256") else None,
+        uses_pkce=not values.get("allow_missing_pkce"),
     )
     return problems + [obstacle.text for obstacle in find_incompatibilities(metadata, plan)]

@@ -112,8 +112,8 @@ class ProviderKeywords(TypedDict, total=False):
     algorithms: Sequence[str] | None
     """The signature algorithms that tokens may use, if the defaults do not fit.
 
-    RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512, EdDSA and Ed25519 are known. Those you name are
-    accepted even if the provider's metadata does not list them.
+    RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512, EdDSA and Ed25519 are known; HS256 only with
+    `allow_hs256`. Those you name are accepted even if the provider's metadata does not list them.
 
     Default: `None`, which is RS256, PS256, ES256 and EdDSA. Variable: `OIDC_ALGORITHMS`. Since 0.1.
     """
@@ -133,4 +133,97 @@ class ProviderKeywords(TypedDict, total=False):
     Use it for a proxy, a private CA or a client certificate. The middleware does not close it.
 
     Default: `None`, which creates one. Keyword only. Since 0.1.
+    """
+
+    metadata_url: str | None
+    """The URL of the provider's metadata, if that is not below the issuer.
+
+    Example: `"https://TENANT.b2clogin.com/TENANT.onmicrosoft.com/POLICY/v2.0/.well-known/openid-configuration"` for
+    Azure AD B2C. The metadata must still name exactly the setting `issuer`. It is logged at start-up: whoever controls
+    this URL decides where users sign in.
+
+    Default: `None`, which is below the issuer. Variable: `OIDC_METADATA_URL`. Since 0.1.
+    """
+
+    internal_url: str | None
+    """The address at which this app reaches the provider, if browsers use another one.
+
+    Example: `"http://keycloak:8080"` while the issuer is `https://id.example.com/realms/staff`. Calls to the issuer's
+    scheme, host and port (metadata, keys, tokens, userinfo, revocation) go there; tokens must still name the issuer,
+    and browsers are still sent to the URLs in the metadata. For http, `allow_http_hosts` has to name the host. It is
+    logged at start-up.
+
+    Default: `None`, which is the address of the issuer. Variable: `OIDC_INTERNAL_URL`. Since 0.1.
+    """
+
+    end_session_parameters: str
+    """How a logout is sent to the provider: `standard`, or `cognito` for Amazon Cognito's own parameters.
+
+    `cognito` sends `client_id` and `logout_uri`, which is `post_logout_redirect_uri` or `base_url`. Cognito returns no
+    `state`, so users always come to that page, never to the `return_to` of the logout. It is logged at start-up.
+
+    Default: `"standard"`. Variable: `OIDC_END_SESSION_PARAMETERS`. Since 0.1.
+    """
+
+    allow_http_hosts: Sequence[str]
+    """Hosts of the provider that the app may call by plain http, inside a network that only trusted programs can read.
+
+    Example: `["keycloak"]`, with an `internal_url` of `"http://keycloak:8080"`, or with a provider whose metadata
+    names such URLs by itself. Names are compared exactly, without the port. Browsers are never sent to http, except on
+    loopback. It is logged at start-up: whoever can read that network sees the client secret and tokens.
+
+    Default: `()`. Variable: `OIDC_ALLOW_HTTP_HOSTS`. Since 0.1.
+    """
+
+    allow_missing_nonce: bool
+    """Whether an ID Token may lack the `nonce` of the login, for a provider that does not return it.
+
+    It is still sent, and a nonce that is there must be that of the login. PKCE then detects an injected code. It is
+    logged at start-up.
+
+    Default: `False`. Variable: `OIDC_ALLOW_MISSING_NONCE`. Since 0.1.
+    """
+
+    allow_missing_pkce: bool
+    """Whether logins go without PKCE, for a provider that refuses a `code_verifier`.
+
+    Only with a `client_secret`. The nonce then detects an injected code. It is logged at start-up.
+
+    Default: `False`. Variable: `OIDC_ALLOW_MISSING_PKCE`. Since 0.1.
+    """
+
+    allow_code_injection: bool
+    """Whether `allow_missing_nonce` and `allow_missing_pkce` may be set together, as LinkedIn requires.
+
+    Nothing then detects an injected code: whoever gets hold of another user's authorization code, before it is used,
+    can sign in as that user (RFC 9700 §4.5). It is logged at start-up.
+
+    Default: `False`. Variable: `OIDC_ALLOW_CODE_INJECTION`. Since 0.1.
+    """
+
+    allow_missing_access_token: bool
+    """Whether a login may return an ID Token only, as Azure AD B2C does if the scopes name no API.
+
+    Without an access token, userinfo is not called, and `access_token()` raises an error. It is logged at start-up.
+
+    Default: `False`. Variable: `OIDC_ALLOW_MISSING_ACCESS_TOKEN`. Since 0.1.
+    """
+
+    allow_hs256: bool
+    """Whether the provider signs tokens with the client secret (HS256) instead of a key of its own.
+
+    The secret must have at least 32 bytes. HS256 is then the only accepted algorithm, unless `algorithms` names others
+    beside it; keys of the provider are never used for HS256. It is logged at start-up: everybody who knows the client
+    secret can make tokens of any user.
+
+    Default: `False`. Variable: `OIDC_ALLOW_HS256`. Since 0.1.
+    """
+
+    allow_azp_audiences: bool
+    """Whether an ID Token whose `azp` is this client may have any further audiences, as Zitadel's have.
+
+    `client_id` must still be one of the audiences. If you know all the others, name them in `trusted_audiences`
+    instead. It is logged at start-up.
+
+    Default: `False`. Variable: `OIDC_ALLOW_AZP_AUDIENCES`. Since 0.1.
     """

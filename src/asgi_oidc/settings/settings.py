@@ -71,6 +71,16 @@ class Settings:
     algorithms: tuple[str, ...] | None
     metadata: Mapping[str, Any] = field(repr=False)
     http_client: HttpClient | None = field(repr=False)
+    metadata_url: str | None
+    internal_url: str | None
+    end_session_parameters: str
+    allow_http_hosts: frozenset[str]
+    allow_missing_nonce: bool
+    allow_missing_pkce: bool
+    allow_code_injection: bool
+    allow_missing_access_token: bool
+    allow_hs256: bool
+    allow_azp_audiences: bool
     providers: Mapping[str, ProviderSettings] | ProviderSource | None = field(repr=False)
     choose_provider: ChooseProvider | None
     base_url: str

@@ -15,7 +15,7 @@ from asgi_oidc.policy.requirements import read_domains
 from asgi_oidc.principal import User
 from asgi_oidc.protocol.authorization_endpoint import RESERVED
 from asgi_oidc.protocol.client_auth import METHODS
-from asgi_oidc.protocol.jose import KEY_OF_ALGORITHM
+from asgi_oidc.protocol.jose import KEY_OF_ALGORITHM, SYMMETRIC_ALGORITHM
 from asgi_oidc.provider.http import HttpClient
 from asgi_oidc.safe_urls import check_url
 from asgi_oidc.stores.guarded_store import METHODS as METHODS_OF_STORES
@@ -253,9 +253,9 @@ def _one_of(value: object, known: Sequence[str]) -> str:
 
 def read_algorithms(value: object) -> tuple[str, ...]:
     """Read the accepted signature algorithms."""
-    names = read_texts(value)
-    if not names or any(name not in KEY_OF_ALGORITHM for name in names):
-        raise ValueError(f"must be a list of one or more of {', '.join(KEY_OF_ALGORITHM)}")
+    names, known = read_texts(value), (*KEY_OF_ALGORITHM, SYMMETRIC_ALGORITHM)
+    if not names or any(name not in known for name in names):
+        raise ValueError(f"must be a list of one or more of {', '.join(known)}")
     return names
 
 

@@ -1,0 +1,50 @@
+"""The addresses at which this app calls the provider, where they are not those that browsers use."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from asgi_oidc.safe_urls import check_url, origin_of, split_url
+
+
+@dataclass(frozen=True, slots=True)
+class BackChannel:
+    """How the provider is called.
+
+    Attributes:
+        internal_url: the origin that is called in place of the issuer's; None to call the issuer's.
+        http_hosts: hosts that may be called by http, besides loopback.
+    """
+
+    internal_url: str | None = None
+    http_hosts: Collection[str] = ()
+
+    def url(self, url: str, *, issuer: str) -> str:
+        """Return the URL to call for one of the provider's URLs; one that is not at the issuer's origin stays as it is.
+
+        Raises:
+            ValueError: it is malformed, or may not be called.
+        """
+        split = split_url(url)
+        if self.internal_url is not None and origin_of(split) == origin_of(split_url(issuer)):
+            url = self.internal_url + split.path + (f"?{split.query}" if split.query else "")
+        called = check_url(url, http_hosts=self.http_hosts)
+        # The metadata of a remote provider must not make us call services on our own machine.
+        if called.scheme == "http" and issuer.startswith("https:") and called.hostname not in self.http_hosts:
+            raise ValueError("must use https, because the issuer does")
+        return url
+
+    def front_channel_url(self, url: str, *, issuer: str) -> str:
+        """Return a URL to which browsers are sent, as it is.
+
+        Raises:
+            ValueError: it is malformed, uses http, or is one that browsers cannot reach.
+        """
+        split = check_url(url)
+        if split.scheme == "http" and issuer.startswith("https:"):
+            raise ValueError("must use https, because the issuer does")
+        if self.internal_url is not None and origin_of(split) == self.internal_url:
+            raise ValueError("is at internal_url, where browsers find nothing: set the provider's public URL there")
+        return url
+
+
+PUBLIC = BackChannel()
