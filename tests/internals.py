@@ -5,8 +5,8 @@ from asgi_oidc.asgi.open_responses import OpenResponses
 from asgi_oidc.asgi.session_watch import SessionWatcher
 from asgi_oidc.login.stale_cookies import StaleCookies
 from asgi_oidc.policy.explain import Explainer
-from asgi_oidc.provider.connection import ProviderConnection
 from asgi_oidc.provider.directory import FixedDirectory
+from asgi_oidc.provider.openid_connection import OpenIDConnection
 from asgi_oidc.sessions.in_cookies import CookieSessions
 from asgi_oidc.sessions.in_store import StoredSessions
 from asgi_oidc.sessions.revocations import Revocations
@@ -44,11 +44,13 @@ def records_of(middleware: OIDCMiddleware) -> Records:
     return sessions._records
 
 
-def provider_of(middleware: OIDCMiddleware) -> ProviderConnection:
+def provider_of(middleware: OIDCMiddleware) -> OpenIDConnection:
     """Return what calls the provider."""
     directory = middleware._composition.http._denials.logins.choice.directory
     assert isinstance(directory, FixedDirectory)
-    return directory._connections[""]
+    connection = directory._connections[""]
+    assert isinstance(connection, OpenIDConnection)
+    return connection
 
 
 def explainer_of(middleware: OIDCMiddleware) -> Explainer:

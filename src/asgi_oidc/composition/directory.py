@@ -3,9 +3,10 @@
 from collections.abc import Callable
 
 from asgi_oidc.provider.call_limit import MAX_CALLS, MAX_CALLS_PER_PROVIDER, CallLimit
-from asgi_oidc.provider.connection import Expectations, ProviderConnection
+from asgi_oidc.provider.connection import ProviderConnection
 from asgi_oidc.provider.directory import FixedDirectory, ProviderDirectory
 from asgi_oidc.provider.http import MAX_CONNECTIONS, Http, OwnClient
+from asgi_oidc.provider.openid_connection import Expectations, OpenIDConnection
 from asgi_oidc.provider.provider_settings import ProviderSettings
 from asgi_oidc.settings.settings import Settings
 
@@ -26,7 +27,7 @@ def _connection_maker(
     def make(provider: ProviderSettings) -> ProviderConnection:
         # A single provider need not leave room for others.
         limits = () if settings.is_flat else (CallLimit(MAX_CALLS_PER_PROVIDER), all_calls)
-        return ProviderConnection(
+        return OpenIDConnection(
             provider, expectations, Http(provider.http_client, own=own_client, limits=limits), clock
         )
 

@@ -25,16 +25,13 @@ from asgi_oidc.login.used_logins import UsedLogins
 from asgi_oidc.pages.failures import Failures
 from asgi_oidc.protocol.authorization_endpoint import (
     AuthorizationResponse,
-    check_response_issuer,
     has_login_page_expired,
     read_authorization_response,
 )
-from asgi_oidc.protocol.claims import merge_claims
-from asgi_oidc.protocol.id_token import Expected
 from asgi_oidc.protocol.oauth_error import make_oauth_error
 from asgi_oidc.protocol.step_up import AuthenticationRequest
 from asgi_oidc.protocol.token_endpoint import TokenAnswer
-from asgi_oidc.provider.connection import ProviderConnection
+from asgi_oidc.provider.connection import ProviderConnection, RequestedLogin
 from asgi_oidc.request_body import read_form_body
 from asgi_oidc.sessions.authentication import Authenticator
 from asgi_oidc.sessions.revocations import Revocations
@@ -96,7 +93,7 @@ class CallbackEndpoint:
         try:
             # Anyone can send requests here, so everything is checked before the store is touched. Until the login is
             # consumed, the user can finish it by reloading, should the provider or the store be down.
-            await provider.metadata()
+            await provider.prepare()
             code = await self._check_authorization_response(request, answer, transaction, provider)
             response: Response = await self.background.run_shielded(
                 lambda: self._finish_once(request, answer, code, transaction, provider)
@@ -118,10 +115,10 @@ class CallbackEndpoint:
             RequestRejected: the response is invalid.
         """
         # Errors are exempt: some providers send them by the wrong method, and users should still see what went wrong.
-        # For the same reason, `check_response_issuer` accepts an error without iss.
+        # For the same reason, `check_response` accepts an error without iss.
         if answer.error is None and (request.method == "POST") != transaction.form_post:
             raise RequestRejected("response_mode", "expected a POST for response_mode form_post, and a GET otherwise")
-        check_response_issuer(answer, await provider.metadata())
+        await provider.check_response(answer)
         if answer.error is not None:
             raise _provider_refused(answer, transaction)
         if not answer.code:
@@ -160,7 +157,7 @@ class CallbackEndpoint:
         )
         user = None
         try:
-            claims = await provider.check_id_token(tokens.id_token, _expected(transaction, tokens, provider))
+            claims = await provider.identify(tokens, _requested(transaction))
             user = UserId(str(claims["iss"]), str(claims["sub"]))
             self.revocations.remember_user(user, sid=claims.get("sid"))
             return await self._admit_and_sign_in(request, tokens, claims, transaction, start, provider)
@@ -172,26 +169,22 @@ class CallbackEndpoint:
         self,
         request: Request,
         tokens: TokenAnswer,
-        id_token_claims: Claims,
+        identity: Claims,
         transaction: Transaction,
         start: LoginStart,
         provider: ProviderConnection,
     ) -> Response:
         scope = provider.settings.scope if tokens.scope is None else tokens.scope
-        access_token_claims = await provider.access_token_claims(tokens.access_token, sub=id_token_claims["sub"])
-        completed = await provider.complete_claims(
-            id_token_claims, tokens, scope=scope, access_token_claims=access_token_claims
-        )
-        claims = merge_claims(completed, access_token_claims)
+        user = await provider.complete_claims(identity, tokens, scope=scope)
         session = self.sign_in.new_session(
             start,
             tokens,
-            id_token_claims,
-            claims=claims,
-            admitted=await self.on_login.admit(claims, provider=provider.settings.name),
+            identity,
+            claims=user.claims,
+            admitted=await self.on_login.admit(user.claims, provider=provider.settings.name),
             scope=scope,
             provider=provider.settings.name,
-            from_access_token=claims.keys() - completed.keys(),
+            from_access_token=user.from_access_token,
         )
         cookies = await self.sign_in.sign_in(request, session, transaction)
         if transaction.login_count is not None:
@@ -199,8 +192,8 @@ class CallbackEndpoint:
                 self.loops.write(LoginCount(transaction.login_count + 1, transaction.created_at, self.now()))
             )
         cookies += self.last_provider.write(session.login.provider)
-        user, form = session.login.user_id, transaction.form
-        cookies += self.forms.delete_others(request.cookies, user=user, form=form, now=self.now())
+        owner, form = session.login.user_id, transaction.form
+        cookies += self.forms.delete_others(request.cookies, user=owner, form=form, now=self.now())
         return redirect(self._destination(transaction, session.id)).with_cookies(cookies)
 
     def _destination(self, transaction: Transaction, session_id: str) -> str:
@@ -287,16 +280,8 @@ class CallbackEndpoint:
         return not state or self.transactions.is_in_login_loop(request.cookies, now=self.now())
 
 
-def _expected(transaction: Transaction, tokens: TokenAnswer, provider: ProviderConnection) -> Expected:
-    return Expected(
-        issuer=provider.settings.issuer,
-        client_id=provider.settings.client.client_id,
-        nonce=transaction.nonce,
-        access_token=tokens.access_token,
-        trusted_audiences=provider.settings.trusted_audiences,
-        max_age=transaction.max_age,
-        acr_values=transaction.acr_values,
-    )
+def _requested(transaction: Transaction) -> RequestedLogin:
+    return RequestedLogin(nonce=transaction.nonce, max_age=transaction.max_age, acr_values=transaction.acr_values)
 
 
 async def _read_answer(request: Request, receive: Receive) -> AuthorizationResponse:

@@ -77,7 +77,7 @@ class LoginFinisher:
         self,
         start: LoginStart,
         answer: TokenAnswer,
-        id_token_claims: Claims,
+        identity: Claims,
         *,
         claims: Claims,
         admitted: Claims,
@@ -88,22 +88,22 @@ class LoginFinisher:
         """Return the session of a login.
 
         Args:
-            id_token_claims: claims of the ID Token.
+            identity: the claims that the provider vouches for, such as those of the ID Token.
             claims: the same with the claims of userinfo and of the access token.
             admitted: the claims as `on_login` has changed them.
             scope: as granted.
             provider: the name of the provider in the settings.
             from_access_token: names of the claims that only the access token contains.
         """
-        sid, expires_in, now = id_token_claims.get("sid"), answer.expires_in, self._now()
+        sid, expires_in, now = identity.get("sid"), answer.expires_in, self._now()
         sid = sid if isinstance(sid, str) else None
-        user = UserId(id_token_claims["iss"], id_token_claims["sub"])
+        user = UserId(identity["iss"], identity["sub"])
         login = Login(
             id=start.session_id,
             issuer=user.issuer,
             sub=user.sub,
             sid=sid,
-            first={name: id_token_claims[name] for name in FIRST if name in id_token_claims},
+            first={name: identity[name] for name in FIRST if name in identity},
             set_by_on_login=sorted(
                 name for name in claims.keys() | admitted.keys() if claims.get(name) != admitted.get(name)
             ),
@@ -119,7 +119,7 @@ class LoginFinisher:
             refresh_due_at=None if expires_in is None else refresh_due_at(now, expires_in),
             refresh_token=answer.refresh_token,
             scopes=scope.split(),
-            ends_at=earliest(None, id_token_claims.get("session_expiry")),
+            ends_at=earliest(None, identity.get("session_expiry")),
             from_access_token=sorted(from_access_token),
         )
         return Session(login=login, tokens=tokens, seen_at=now)

@@ -1,7 +1,7 @@
 """Starts a login: redirects the browser to the provider (OIDC Core §3.1.2.1)."""
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import msgspec
@@ -13,9 +13,8 @@ from asgi_oidc.login.interrupted_forms import InterruptedForms, KeptForm
 from asgi_oidc.login.login_loops import MAX_LOGINS_IN_A_ROW, LoginLoops
 from asgi_oidc.login.login_transactions import RESTARTED, Transaction, Transactions
 from asgi_oidc.login.stale_cookies import StaleCookies
-from asgi_oidc.protocol.authorization_endpoint import Proofs, account_prompt, authorization_url
-from asgi_oidc.protocol.metadata import ProviderMetadata
-from asgi_oidc.protocol.step_up import ANOTHER_ACCOUNT, ANY_LOGIN, AuthenticationRequest
+from asgi_oidc.protocol.authorization_endpoint import Proofs
+from asgi_oidc.protocol.step_up import ANY_LOGIN, AuthenticationRequest
 from asgi_oidc.provider.connection import ProviderConnection
 from asgi_oidc.provider.provider_settings import ProviderSettings
 from asgi_oidc.safe_urls import host_name, is_address, is_loopback
@@ -114,21 +113,14 @@ class LoginStarter:
         if not self._has_warned_about_host and request.is_navigation:
             self._warn_about_host(request)
         settings, now = provider.settings, self._now()
-        metadata = await provider.metadata_for_login()
         state = secrets.token_urlsafe(RANDOM_BYTES) + (RESTARTED if again else "")
         proofs = Proofs(state, secrets.token_urlsafe(RANDOM_BYTES), secrets.token_urlsafe(RANDOM_BYTES))
+        authentication = settings.strengthen(authentication)
+        url = await provider.authorization_url(
+            proofs, redirect_uri=self.redirect_uri(provider), authentication=authentication
+        )
         before = await self._authenticator.find_even_if_over(request)
         active = None if before is None or self._authenticator.is_over(before.session) else before
-        authentication = settings.strengthen(authentication)
-        extra = _parameters(settings, authentication, metadata)
-        url = authorization_url(
-            metadata,
-            settings.client,
-            proofs,
-            redirect_uri=self.redirect_uri(provider),
-            scope=settings.scope,
-            extra=extra,
-        )
         transaction = Transaction(
             state=proofs.state,
             nonce=proofs.nonce,
@@ -212,14 +204,3 @@ class LoginStarter:
             what="a login that starts on this host cannot finish at base_url: browsers do not send its cookie there",
             fix="visit base_url, redirect this host to it, or change base_url; a proxy must forward Host unchanged",
         )
-
-
-def _parameters(
-    settings: ProviderSettings, authentication: AuthenticationRequest, metadata: ProviderMetadata
-) -> dict[str, str | Sequence[str]]:
-    always = settings.authorization_params
-    parameters = {**always, **authentication.parameters}
-    if authentication.prompt == ANOTHER_ACCOUNT:
-        prompts = [word for word in str(always.get("prompt", "")).split() if word != "none"]
-        parameters["prompt"] = " ".join(dict.fromkeys([*prompts, account_prompt(metadata)]))
-    return parameters

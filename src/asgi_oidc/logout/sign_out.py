@@ -121,7 +121,7 @@ class SignOut:
         with anyio.move_on_after(METADATA_DEADLINE):
             try:
                 provider = await self._providers.of(login)
-                endpoint = (await provider.metadata()).end_session_endpoint
+                endpoint = await provider.end_session_endpoint()
                 return None if endpoint is None else ProviderSignOut(endpoint, provider.settings.client)
             except ProviderError as error:
                 events.log(events.PROVIDER_FAILED, code=error.code, detail=error.detail, fallback="a local sign-out")

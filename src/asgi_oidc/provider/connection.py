@@ -1,105 +1,109 @@
-"""Everything that the library asks of the provider: metadata, tokens, userinfo, revocation, checks of its tokens."""
+"""The interface of everything that talks to one provider; callers never ask which kind of provider it is."""
 
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 
-from asgi_oidc import events
-from asgi_oidc.errors import AnswerRejected, ProviderError, ProviderUnsupported, TokenRejected
-from asgi_oidc.protocol.access_token import check_access_token, user_claims
+from asgi_oidc.errors import ProviderError
+from asgi_oidc.protocol.authorization_endpoint import AuthorizationResponse, Proofs
 from asgi_oidc.protocol.claims import Claims
-from asgi_oidc.protocol.id_token import Expected, ExpectedAgain, check_id_token, check_id_token_again
-from asgi_oidc.protocol.jose import EDDSA_NAMES, Verified
-from asgi_oidc.protocol.logout_token import Logout, read_logout_token
-from asgi_oidc.protocol.messages import Answer, check_status
-from asgi_oidc.protocol.metadata import ProviderMetadata
-from asgi_oidc.protocol.provider_compatibility import LoginPlan, find_incompatibilities
-from asgi_oidc.protocol.token_endpoint import (
-    RefreshAnswer,
-    TokenAnswer,
-    UnusableTokens,
-    read_refresh_answer,
-    read_token_answer,
-    refresh_call,
-    token_call,
-)
-from asgi_oidc.protocol.token_exchange import ExchangeTarget, exchange_call
-from asgi_oidc.protocol.token_revocation import check_revocation_answer, revocation_call
-from asgi_oidc.protocol.userinfo import (
-    check_signed_userinfo,
-    lacks_claims,
-    merge_userinfo,
-    read_userinfo_answer,
-    signed_userinfo,
-    userinfo_call,
-)
-from asgi_oidc.provider.call_budget import Budget
-from asgi_oidc.provider.discovery import Discovery
+from asgi_oidc.protocol.logout_token import Logout
+from asgi_oidc.protocol.step_up import AuthenticationRequest
+from asgi_oidc.protocol.token_endpoint import RefreshAnswer, TokenAnswer
+from asgi_oidc.protocol.token_exchange import ExchangeTarget
 from asgi_oidc.provider.http import Http
-from asgi_oidc.provider.jwks import BURST, COOL_DOWN, KeyCache
 from asgi_oidc.provider.provider_settings import ProviderSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Expectations:
-    """What the app expects of each of its providers.
+class RequestedLogin:
+    """What a login has requested, and its tokens have to match.
 
     Attributes:
-        leeway: seconds of clock skew allowed.
-        named_claims: the claims that rules require; for each, the names under which it may be found.
+        max_age: how many seconds ago the user may have signed in at the provider; None if not requested.
+        acr_values: the requested authentication contexts; empty for any.
     """
 
-    leeway: int
-    named_claims: Sequence[Collection[str]] = ()
+    nonce: str = field(repr=False)
+    max_age: int | None = None
+    acr_values: Collection[str] = ()
 
 
-class ProviderConnection:
-    """One provider: makes the calls to it and checks its answers and tokens."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FirstTokens:
+    """What the tokens of a login said, and those of its refreshes have to repeat.
 
-    def __init__(
-        self, settings: ProviderSettings, expectations: Expectations, http: Http, clock: Callable[[], float]
-    ) -> None:
-        self.settings = settings
-        self.http = http
-        self._expectations = expectations
-        self._clock = clock
-        self._discovery = Discovery(http, issuer=settings.issuer, configured=settings.metadata, clock=clock)
-        self._keys = KeyCache(http, jwks_uri=self._jwks_uri, clock=clock)
-        self._id_token_algorithms: set[str] = set()  # of valid ID Tokens so far; a subset of those we accept
-        self._rotates_refresh_tokens = True  # assumed until an answer shows that it does not
-        self._logout_budget = Budget(burst=BURST, interval=COOL_DOWN)
+    Attributes:
+        claims: those of `FIRST` that the ID Token had.
+    """
 
-    async def metadata(self) -> ProviderMetadata:
-        """Return the metadata.
+    issuer: str
+    sub: str = field(repr=False)
+    claims: Mapping[str, object] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class UserClaims:
+    """All claims about a user.
+
+    Attributes:
+        from_access_token: names of the claims that only the access token contains.
+    """
+
+    claims: dict[str, object] = field(repr=False)
+    from_access_token: Collection[str] = ()
+
+
+class ProviderConnection(ABC):
+    """One provider: makes the calls to it, and checks its answers and tokens.
+
+    Attributes:
+        http: makes the calls.
+    """
+
+    settings: ProviderSettings
+    http: Http
+
+    @abstractmethod
+    async def prepare(self) -> None:
+        """Get what every call to the provider needs, such as its metadata.
 
         Raises:
-            ProviderError: nothing usable is cached, and it cannot be fetched.
+            ProviderError: it is not known, and cannot be fetched.
         """
-        return await self._discovery.metadata()
 
-    async def metadata_for_login(self) -> ProviderMetadata:
-        """Return the metadata if logins are possible with it.
+    @abstractmethod
+    async def authorization_url(
+        self, proofs: Proofs, *, redirect_uri: str, authentication: AuthenticationRequest
+    ) -> str:
+        """Return the URL of an authorization request.
+
+        Args:
+            authentication: what the login has to satisfy, the requirements of the settings included.
 
         Raises:
             ProviderUnsupported: no login can succeed; the detail says why.
-            ProviderError: as in `metadata`.
+            ProviderError: as in `prepare`.
         """
-        metadata, settings = await self.metadata(), self.settings
-        algorithms = None if settings.algorithms_named else settings.algorithms
-        obstacles = find_incompatibilities(metadata, LoginPlan(settings.client, settings.response_mode, algorithms))
-        if obstacles:
-            texts = "; ".join(obstacle.text for obstacle in obstacles)
-            raise ProviderUnsupported(obstacles[0].code, f"metadata of {settings.issuer}: {texts}")
-        return metadata
 
+    @abstractmethod
+    async def check_response(self, response: AuthorizationResponse) -> None:
+        """Refuse an authorization response that another provider has sent (RFC 9207).
+
+        Raises:
+            RequestRejected: its `iss` is wrong or missing.
+            ProviderError: as in `prepare`.
+        """
+
+    @abstractmethod
     def issued(self, issuer: str, *, audience: object) -> bool:
-        """Return whether the ID Token of a login came from this provider, for this client.
+        """Return whether a login took place at this provider, for this client.
 
         Args:
-            audience: the `aud` of the ID Token.
+            audience: `aud` of the first tokens of the login.
         """
-        audiences = audience if isinstance(audience, list) else [audience]
-        return issuer == self.settings.issuer and self.settings.client.client_id in audiences
 
+    @abstractmethod
     async def exchange_code(self, code: str, *, code_verifier: str, redirect_uri: str) -> TokenAnswer:
         """Exchange an authorization code for tokens; they are not checked yet.
 
@@ -109,186 +113,97 @@ class ProviderConnection:
         Raises:
             ProviderError: the provider refuses, or is down.
         """
-        metadata = await self.metadata()
-        call = token_call(
-            metadata, self.settings.client, code=code, code_verifier=code_verifier, redirect_uri=redirect_uri
-        )
-        return read_token_answer(await self.http.send(call, endpoint="token"))
 
+    @abstractmethod
+    async def identify(self, tokens: TokenAnswer, requested: RequestedLogin) -> dict[str, object]:
+        """Find out who has signed in.
+
+        Args:
+            tokens: of the code exchange of this very login; no other token says who signs in.
+
+        Returns:
+            The claims that the provider vouches for, at least `iss`, `sub` and `aud`.
+
+        Raises:
+            TokenRejected: a token fails a check.
+            ProviderError: something that this needs cannot be fetched.
+        """
+
+    @abstractmethod
+    async def complete_claims(self, claims: Claims, tokens: TokenAnswer, *, scope: str) -> UserClaims:
+        """Add what else the provider tells about the user.
+
+        Args:
+            claims: those of `identify`.
+            scope: as granted.
+
+        Raises:
+            TokenRejected: a token fails a check, or is about another user.
+            ProviderError: claims are needed, and cannot be fetched.
+        """
+
+    @abstractmethod
     async def refresh(self, refresh_token: str, *, resource: str | None = None) -> RefreshAnswer:
         """Exchange a refresh token for new tokens; they are not checked yet.
 
         Raises:
             ProviderError: the provider refuses, or is down.
         """
-        metadata = await self.metadata()
-        call = refresh_call(metadata, self.settings.client, refresh_token, resource=resource)
-        answer = read_refresh_answer(await self.http.send(call, endpoint="token"))
-        self._rotates_refresh_tokens = answer.refresh_token not in (None, refresh_token)
-        return answer
 
+    @abstractmethod
     def remaining_refresh_token(self, error: ProviderError, refresh_token: str) -> str | None:
-        """Return the refresh token that can still be used after a failed refresh; None if there is none.
+        """Return the refresh token that can still be used after a failed refresh; None if there is none."""
 
-        A token that may have been used up must not be sent again: the provider would take that for theft, and revoke
-        the whole grant (RFC 9700 §4.14.2). After a call without an answer, the token is kept: most such calls were
-        never processed, and providers that rotate refresh tokens accept the old one again for a short time, for clients
-        whose network fails.
+    @abstractmethod
+    async def refreshed_claims(self, answer: RefreshAnswer, first: FirstTokens) -> dict[str, object]:
+        """Return what the provider states anew at a refresh about the user, checked; empty if it states nothing.
+
+        Raises:
+            TokenRejected: a token fails a check, or is about another user; `session_over` if the session has ended.
+            ProviderError: something that this needs cannot be fetched.
         """
-        if isinstance(error, UnusableTokens):
-            return error.refresh_token if error.is_old_spent else refresh_token
-        return None if error.was_processed and self._rotates_refresh_tokens else refresh_token
 
+    @abstractmethod
+    async def access_token_claims(self, token: str, *, sub: str) -> dict[str, object] | None:
+        """Verify an access token and return its claims about the user; None if they are not used.
+
+        Args:
+            sub: the user that it has to be about.
+
+        Raises:
+            TokenRejected: it is not a JWT, or fails a check.
+            ProviderError: as in `refreshed_claims`.
+        """
+
+    @abstractmethod
     async def exchange_token(self, subject_token: str, target: ExchangeTarget) -> RefreshAnswer:
         """Exchange an access token for one that another API accepts (RFC 8693).
 
         Raises:
             ProviderError: the provider refuses, or is down.
         """
-        metadata = await self.metadata()
-        call = exchange_call(metadata, self.settings.client, subject_token, target)
-        return read_refresh_answer(await self.http.send(call, endpoint="token"))
 
+    @abstractmethod
     async def revoke(self, refresh_token: str) -> None:
-        """Revoke a refresh token if the provider has a revocation endpoint (RFC 7009).
+        """Revoke a refresh token if the provider has an endpoint for that (RFC 7009).
 
         Raises:
             ProviderError: the provider refuses, or is down.
         """
-        metadata = await self.metadata()
-        call = revocation_call(metadata, self.settings.client, refresh_token)
-        if call is not None:
-            check_revocation_answer(await self.http.send(call, endpoint="revocation"))
 
-    async def check_id_token_again(self, token: str, expected: ExpectedAgain) -> dict[str, object]:
-        """Verify signature and claims of a refresh's ID Token; return its claims. Errors as in `check_id_token`."""
-        verified = await self._keys.verify(token, await self._algorithms())
-        check_id_token_again(verified, expected, now=int(self._clock()), leeway=self._expectations.leeway)
-        self._remember_algorithm(verified)
-        return verified.claims
-
-    async def check_id_token(self, token: str, expected: Expected) -> dict[str, object]:
-        """Verify signature and claims of an ID Token; return its claims.
+    @abstractmethod
+    async def end_session_endpoint(self) -> str | None:
+        """Return where a browser signs out at the provider; None if a sign-out is local.
 
         Raises:
-            TokenRejected: it fails a check.
-            ProviderError: no keys are cached, and they cannot be fetched.
+            ProviderError: as in `prepare`.
         """
-        verified = await self._keys.verify(token, await self._algorithms())
-        check_id_token(verified, expected, now=int(self._clock()), leeway=self._expectations.leeway)
-        self._remember_algorithm(verified)
-        return verified.claims
 
+    @abstractmethod
     async def check_logout_token(self, token: str) -> Logout:
-        """Verify signature and claims of a logout token; return what it signs out. Errors as in `check_id_token`."""
-        verified = await self._keys.verify(token, await self._logout_algorithms(), budget=self._logout_budget)
-        return read_logout_token(
-            verified,
-            issuer=self.settings.issuer,
-            client_id=self.settings.client.client_id,
-            trusted_audiences=self.settings.trusted_audiences,
-            now=int(self._clock()),
-            leeway=self._expectations.leeway,
-        )
-
-    async def access_token_claims(self, token: str, *, sub: str) -> dict[str, object]:
-        """Verify an access token and return its claims about the user; none if `claims_from_access_token` is off.
-
-        Args:
-            sub: the `sub` of the login's ID Token.
+        """Verify signature and claims of a logout token; return what it signs out.
 
         Raises:
-            TokenRejected: it is not a JWT, or fails a check.
-            ProviderError: no keys are cached, and they cannot be fetched.
+            TokenRejected: it fails a check, or this provider has no logout tokens.
+            ProviderError: as in `refreshed_claims`.
         """
-        if not self.settings.claims_from_access_token:
-            return {}
-        try:
-            verified = await self._keys.verify(token, self.settings.algorithms)
-            check_access_token(
-                verified,
-                issuer=self.settings.issuer,
-                sub=sub,
-                client_id=self.settings.client.client_id,
-                now=int(self._clock()),
-                leeway=self._expectations.leeway,
-            )
-        except TokenRejected as error:
-            reason = "it is opaque, or not a signed JWT" if error.code == "token_malformed" else error.detail
-            raise TokenRejected(error.code, f"claims_from_access_token cannot use the access token: {reason}") from None
-        return user_claims(verified.claims)
-
-    async def complete_claims(
-        self, claims: Claims, tokens: TokenAnswer, *, scope: str, access_token_claims: Collection[str] = ()
-    ) -> dict[str, object]:
-        """Add the claims of userinfo if the settings, the scopes or the rules ask for them.
-
-        Args:
-            access_token_claims: names of claims that the access token has; for these, userinfo is not needed.
-
-        Raises:
-            TokenRejected: userinfo is about another user.
-            ProviderError: userinfo was needed, and its answer is an error or unusable.
-        """
-        userinfo_endpoint = (await self.metadata()).userinfo_endpoint
-        setting, is_auto = self.settings.userinfo, self.settings.userinfo == "auto"
-        named = [
-            names for names in self._expectations.named_claims if not any(name in access_token_claims for name in names)
-        ]
-        lacks = lacks_claims(scope, claims, named=named)
-        if setting == "never" or (is_auto and (userinfo_endpoint is None or not lacks)):
-            return dict(claims)
-        if userinfo_endpoint is None:
-            detail = 'the setting userinfo is "always", but the metadata has no userinfo_endpoint'
-            raise AnswerRejected("userinfo_unsupported", detail)
-        answer = await self.http.send(userinfo_call(userinfo_endpoint, tokens.access_token), endpoint="userinfo")
-        if is_auto and answer.status in (401, 403):
-            _log_refusal(answer)
-            return dict(claims)
-        token = signed_userinfo(answer)
-        userinfo = read_userinfo_answer(answer) if token is None else await self._verified_userinfo(token)
-        return merge_userinfo(claims, userinfo)
-
-    async def _verified_userinfo(self, token: str) -> Claims:
-        verified = await self._keys.verify(token, self.settings.algorithms)
-        check_signed_userinfo(
-            verified,
-            issuer=self.settings.issuer,
-            client_id=self.settings.client.client_id,
-            now=int(self._clock()),
-            leeway=self._expectations.leeway,
-        )
-        return verified.claims
-
-    def _remember_algorithm(self, id_token: Verified) -> None:
-        self._id_token_algorithms |= EDDSA_NAMES if id_token.alg in EDDSA_NAMES else {id_token.alg}
-
-    async def _logout_algorithms(self) -> Collection[str]:
-        """Return the algorithms for logout tokens: those of this client's ID Tokens (Back-Channel Logout 1.0 §2.6).
-
-        If the setting `algorithms` names some, it is those. Otherwise it is those that ID Tokens had so far; before the
-        first ID Token, all that one may have are accepted, so that a logout shortly after a restart is not lost.
-        """
-        allowed = await self._algorithms()
-        if self.settings.algorithms_named:
-            return allowed
-        return [alg for alg in allowed if alg in self._id_token_algorithms] or allowed
-
-    async def _algorithms(self) -> Collection[str]:
-        """Return the algorithms for ID Tokens: those of the setting, or those defaults that the metadata lists."""
-        accepted = self.settings.algorithms
-        supported = (await self.metadata()).id_token_signing_alg_values_supported
-        if self.settings.algorithms_named or not supported:
-            return accepted
-        return [alg for alg in accepted if alg in supported]
-
-    async def _jwks_uri(self) -> str:
-        return (await self.metadata()).jwks_uri
-
-
-def _log_refusal(answer: Answer) -> None:
-    """Log why userinfo was refused; often the access token is for another API (`resource`, `audience`)."""
-    try:
-        check_status(answer, endpoint="userinfo")
-    except ProviderError as error:
-        events.log(events.USERINFO_REFUSED, detail=error.detail, fallback="the claims of the ID Token")

@@ -21,8 +21,8 @@ from asgi_oidc.errors import (
     TokenNotGranted,
     TokenRejected,
 )
-from asgi_oidc.protocol.id_token import ExpectedAgain
 from asgi_oidc.protocol.token_endpoint import RefreshAnswer
+from asgi_oidc.provider.connection import FirstTokens
 from asgi_oidc.sessions.lifetimes import Limits, ends_for_good_at
 from asgi_oidc.sessions.repository import ActiveSession, Change, SessionRepository
 from asgi_oidc.sessions.revocations import Revocations
@@ -173,21 +173,12 @@ class TokenRefresher:
             lock.session = await self.save(lock, with_refresh_token(lock.session, refresh_token))
 
     async def checked_claims(self, lock: RefreshLock, answer: RefreshAnswer) -> dict[str, object]:
-        """Return the checked claims of the new ID Token, none if the answer has no ID Token (OIDC Core §12.2)."""
-        if answer.id_token is None:
-            return {}
-        login, provider = lock.session.login, lock.provider
-        expected = ExpectedAgain(
-            issuer=login.issuer,
-            sub=login.sub,
-            first=login.first,
-            client_id=provider.settings.client.client_id,
-            access_token=answer.access_token,
-            trusted_audiences=provider.settings.trusted_audiences,
-        )
+        """Return the checked claims that the provider states anew, those of an ID Token (OIDC Core §12.2)."""
+        login = lock.session.login
+        first = FirstTokens(issuer=login.issuer, sub=login.sub, claims=login.first)
         try:
             with anyio.fail_after(lock.time_left()):
-                return await provider.check_id_token_again(answer.id_token, expected)
+                return await lock.provider.refreshed_claims(answer, first)
         except (ProviderError, TokenRejected, TimeoutError) as error:
             if isinstance(error, TokenRejected) and error.code == "session_over":
                 has_successor = self._revocations.effective_at(login) is not None
@@ -203,12 +194,9 @@ class TokenRefresher:
 
         If the token cannot be read, it has no claims: those of the previous one are removed, and the session goes on.
         """
-        provider = lock.provider
-        if not provider.settings.claims_from_access_token:
-            return None
         try:
             with anyio.fail_after(lock.time_left()):
-                return await provider.access_token_claims(answer.access_token, sub=lock.session.login.sub)
+                return await lock.provider.access_token_claims(answer.access_token, sub=lock.session.login.sub)
         except (ProviderError, TokenRejected, TimeoutError) as error:
             if isinstance(error, TokenRejected) and error.code not in (*INCONCLUSIVE_CODES, "claim_sub"):
                 events.log(events.ACCESS_TOKEN_UNREAD, code=error.code, detail=error.detail)

@@ -82,7 +82,7 @@ class RefreshLocks:
         """
         try:
             provider = await self._providers.of(session.login)
-            await provider.metadata()  # before locking: the first call to a provider may take long
+            await provider.prepare()  # before locking: the first call to a provider may take long
         except ProviderError as error:
             raise refresh_failed(error) from error
         holder = secrets.token_urlsafe(16)

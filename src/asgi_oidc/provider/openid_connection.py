@@ -1,0 +1,365 @@
+"""An OpenID provider: its metadata, tokens, userinfo and revocation, and the checks of its tokens."""
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+
+from asgi_oidc import events
+from asgi_oidc.errors import AnswerRejected, ProviderError, ProviderUnsupported, TokenRejected
+from asgi_oidc.protocol.access_token import check_access_token, user_claims
+from asgi_oidc.protocol.authorization_endpoint import (
+    AuthorizationResponse,
+    Proofs,
+    account_prompt,
+    authorization_url,
+    check_response_issuer,
+)
+from asgi_oidc.protocol.claims import Claims, merge_claims
+from asgi_oidc.protocol.id_token import Expected, ExpectedAgain, check_id_token, check_id_token_again
+from asgi_oidc.protocol.jose import EDDSA_NAMES, Verified
+from asgi_oidc.protocol.logout_token import Logout, read_logout_token
+from asgi_oidc.protocol.messages import Answer, check_status
+from asgi_oidc.protocol.metadata import ProviderMetadata
+from asgi_oidc.protocol.provider_compatibility import LoginPlan, find_incompatibilities
+from asgi_oidc.protocol.step_up import ANOTHER_ACCOUNT, AuthenticationRequest
+from asgi_oidc.protocol.token_endpoint import (
+    RefreshAnswer,
+    TokenAnswer,
+    UnusableTokens,
+    read_refresh_answer,
+    read_token_answer,
+    refresh_call,
+    token_call,
+)
+from asgi_oidc.protocol.token_exchange import ExchangeTarget, exchange_call
+from asgi_oidc.protocol.token_revocation import check_revocation_answer, revocation_call
+from asgi_oidc.protocol.userinfo import (
+    check_signed_userinfo,
+    lacks_claims,
+    merge_userinfo,
+    read_userinfo_answer,
+    signed_userinfo,
+    userinfo_call,
+)
+from asgi_oidc.provider.call_budget import Budget
+from asgi_oidc.provider.connection import FirstTokens, ProviderConnection, RequestedLogin, UserClaims
+from asgi_oidc.provider.discovery import Discovery
+from asgi_oidc.provider.http import Http
+from asgi_oidc.provider.jwks import BURST, COOL_DOWN, KeyCache
+from asgi_oidc.provider.provider_settings import ProviderSettings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expectations:
+    """What the app expects of each of its providers.
+
+    Attributes:
+        leeway: seconds of clock skew allowed.
+        named_claims: the claims that rules require; for each, the names under which it may be found.
+    """
+
+    leeway: int
+    named_claims: Sequence[Collection[str]] = ()
+
+
+class OpenIDConnection(ProviderConnection):
+    """The connection to an OpenID provider."""
+
+    def __init__(
+        self, settings: ProviderSettings, expectations: Expectations, http: Http, clock: Callable[[], float]
+    ) -> None:
+        self.settings = settings
+        self.http = http
+        self._expectations = expectations
+        self._clock = clock
+        self._discovery = Discovery(http, issuer=settings.issuer, configured=settings.metadata, clock=clock)
+        self._keys = KeyCache(http, jwks_uri=self._jwks_uri, clock=clock)
+        self._id_token_algorithms: set[str] = set()  # of valid ID Tokens so far; a subset of those we accept
+        self._rotates_refresh_tokens = True  # assumed until an answer shows that it does not
+        self._logout_budget = Budget(burst=BURST, interval=COOL_DOWN)
+
+    async def metadata(self) -> ProviderMetadata:
+        """Return the metadata.
+
+        Raises:
+            ProviderError: nothing usable is cached, and it cannot be fetched.
+        """
+        return await self._discovery.metadata()
+
+    async def prepare(self) -> None:
+        """Fetch the metadata unless it is cached. Errors as in `metadata`."""
+        await self.metadata()
+
+    async def authorization_url(
+        self, proofs: Proofs, *, redirect_uri: str, authentication: AuthenticationRequest
+    ) -> str:
+        """Return the URL of an authorization request if logins are possible with the metadata.
+
+        Raises:
+            ProviderUnsupported: no login can succeed; the detail says why.
+            ProviderError: as in `metadata`.
+        """
+        metadata, settings = await self._metadata_for_login(), self.settings
+        return authorization_url(
+            metadata,
+            settings.client,
+            proofs,
+            redirect_uri=redirect_uri,
+            scope=settings.scope,
+            extra=_parameters(settings, authentication, metadata),
+        )
+
+    async def _metadata_for_login(self) -> ProviderMetadata:
+        metadata, settings = await self.metadata(), self.settings
+        algorithms = None if settings.algorithms_named else settings.algorithms
+        obstacles = find_incompatibilities(metadata, LoginPlan(settings.client, settings.response_mode, algorithms))
+        if obstacles:
+            texts = "; ".join(obstacle.text for obstacle in obstacles)
+            raise ProviderUnsupported(obstacles[0].code, f"metadata of {settings.issuer}: {texts}")
+        return metadata
+
+    async def check_response(self, response: AuthorizationResponse) -> None:
+        """Refuse a response from another provider. Errors as in `check_response_issuer` and `metadata`."""
+        check_response_issuer(response, await self.metadata())
+
+    def issued(self, issuer: str, *, audience: object) -> bool:
+        """Return whether the ID Token of a login came from this provider, for this client.
+
+        Args:
+            audience: the `aud` of the ID Token.
+        """
+        audiences = audience if isinstance(audience, list) else [audience]
+        return issuer == self.settings.issuer and self.settings.client.client_id in audiences
+
+    async def exchange_code(self, code: str, *, code_verifier: str, redirect_uri: str) -> TokenAnswer:
+        """Exchange an authorization code for tokens; they are not checked yet.
+
+        Args:
+            redirect_uri: as in the authorization request.
+
+        Raises:
+            ProviderError: the provider refuses, or is down.
+        """
+        metadata = await self.metadata()
+        call = token_call(
+            metadata, self.settings.client, code=code, code_verifier=code_verifier, redirect_uri=redirect_uri
+        )
+        return read_token_answer(await self.http.send(call, endpoint="token"))
+
+    async def refresh(self, refresh_token: str, *, resource: str | None = None) -> RefreshAnswer:
+        """Exchange a refresh token for new tokens; they are not checked yet.
+
+        Raises:
+            ProviderError: the provider refuses, or is down.
+        """
+        metadata = await self.metadata()
+        call = refresh_call(metadata, self.settings.client, refresh_token, resource=resource)
+        answer = read_refresh_answer(await self.http.send(call, endpoint="token"))
+        self._rotates_refresh_tokens = answer.refresh_token not in (None, refresh_token)
+        return answer
+
+    def remaining_refresh_token(self, error: ProviderError, refresh_token: str) -> str | None:
+        """Return the refresh token that can still be used after a failed refresh; None if there is none.
+
+        A token that may have been used up must not be sent again: the provider would take that for theft, and revoke
+        the whole grant (RFC 9700 §4.14.2). After a call without an answer, the token is kept: most such calls were
+        never processed, and providers that rotate refresh tokens accept the old one again for a short time, for clients
+        whose network fails.
+        """
+        if isinstance(error, UnusableTokens):
+            return error.refresh_token if error.is_old_spent else refresh_token
+        return None if error.was_processed and self._rotates_refresh_tokens else refresh_token
+
+    async def exchange_token(self, subject_token: str, target: ExchangeTarget) -> RefreshAnswer:
+        """Exchange an access token for one that another API accepts (RFC 8693).
+
+        Raises:
+            ProviderError: the provider refuses, or is down.
+        """
+        metadata = await self.metadata()
+        call = exchange_call(metadata, self.settings.client, subject_token, target)
+        return read_refresh_answer(await self.http.send(call, endpoint="token"))
+
+    async def revoke(self, refresh_token: str) -> None:
+        """Revoke a refresh token if the provider has a revocation endpoint (RFC 7009).
+
+        Raises:
+            ProviderError: the provider refuses, or is down.
+        """
+        metadata = await self.metadata()
+        call = revocation_call(metadata, self.settings.client, refresh_token)
+        if call is not None:
+            check_revocation_answer(await self.http.send(call, endpoint="revocation"))
+
+    async def end_session_endpoint(self) -> str | None:
+        """Return where a browser signs out at the provider; None if it cannot. Errors as in `metadata`."""
+        return (await self.metadata()).end_session_endpoint
+
+    async def identify(self, tokens: TokenAnswer, requested: RequestedLogin) -> dict[str, object]:
+        """Verify signature and claims of the ID Token; return its claims.
+
+        Raises:
+            TokenRejected: it fails a check.
+            ProviderError: no keys are cached, and they cannot be fetched.
+        """
+        expected = Expected(
+            issuer=self.settings.issuer,
+            client_id=self.settings.client.client_id,
+            nonce=requested.nonce,
+            access_token=tokens.access_token,
+            trusted_audiences=self.settings.trusted_audiences,
+            max_age=requested.max_age,
+            acr_values=requested.acr_values,
+        )
+        verified = await self._keys.verify(tokens.id_token, await self._algorithms())
+        check_id_token(verified, expected, now=int(self._clock()), leeway=self._expectations.leeway)
+        self._remember_algorithm(verified)
+        return verified.claims
+
+    async def refreshed_claims(self, answer: RefreshAnswer, first: FirstTokens) -> dict[str, object]:
+        """Verify the ID Token of a refresh and return its claims, none if it has no ID Token (OIDC Core §12.2).
+
+        Errors as in `identify`.
+        """
+        if answer.id_token is None:
+            return {}
+        expected = ExpectedAgain(
+            issuer=first.issuer,
+            sub=first.sub,
+            first=first.claims,
+            client_id=self.settings.client.client_id,
+            access_token=answer.access_token,
+            trusted_audiences=self.settings.trusted_audiences,
+        )
+        verified = await self._keys.verify(answer.id_token, await self._algorithms())
+        check_id_token_again(verified, expected, now=int(self._clock()), leeway=self._expectations.leeway)
+        self._remember_algorithm(verified)
+        return verified.claims
+
+    async def check_logout_token(self, token: str) -> Logout:
+        """Verify signature and claims of a logout token; return what it signs out. Errors as in `identify`."""
+        verified = await self._keys.verify(token, await self._logout_algorithms(), budget=self._logout_budget)
+        return read_logout_token(
+            verified,
+            issuer=self.settings.issuer,
+            client_id=self.settings.client.client_id,
+            trusted_audiences=self.settings.trusted_audiences,
+            now=int(self._clock()),
+            leeway=self._expectations.leeway,
+        )
+
+    async def access_token_claims(self, token: str, *, sub: str) -> dict[str, object] | None:
+        """Verify an access token and return its claims about the user; None if `claims_from_access_token` is off.
+
+        Args:
+            sub: the `sub` of the login's ID Token.
+
+        Raises:
+            TokenRejected: it is not a JWT, or fails a check.
+            ProviderError: no keys are cached, and they cannot be fetched.
+        """
+        if not self.settings.claims_from_access_token:
+            return None
+        try:
+            verified = await self._keys.verify(token, self.settings.algorithms)
+            check_access_token(
+                verified,
+                issuer=self.settings.issuer,
+                sub=sub,
+                client_id=self.settings.client.client_id,
+                now=int(self._clock()),
+                leeway=self._expectations.leeway,
+            )
+        except TokenRejected as error:
+            reason = "it is opaque, or not a signed JWT" if error.code == "token_malformed" else error.detail
+            raise TokenRejected(error.code, f"claims_from_access_token cannot use the access token: {reason}") from None
+        return user_claims(verified.claims)
+
+    async def complete_claims(self, claims: Claims, tokens: TokenAnswer, *, scope: str) -> UserClaims:
+        """Add the claims of the access token, and of userinfo, if the settings, the scopes or the rules ask for them.
+
+        Raises:
+            TokenRejected: the access token fails a check, or userinfo is about another user.
+            ProviderError: userinfo was needed, and its answer is an error or unusable.
+        """
+        further = await self.access_token_claims(tokens.access_token, sub=str(claims["sub"])) or {}
+        completed = await self._with_userinfo(claims, tokens, scope=scope, access_token_claims=further)
+        merged = merge_claims(completed, further)
+        return UserClaims(merged, from_access_token=merged.keys() - completed.keys())
+
+    async def _with_userinfo(
+        self, claims: Claims, tokens: TokenAnswer, *, scope: str, access_token_claims: Collection[str]
+    ) -> dict[str, object]:
+        """Add the claims of userinfo, unless the access token has those that are needed."""
+        userinfo_endpoint = (await self.metadata()).userinfo_endpoint
+        setting, is_auto = self.settings.userinfo, self.settings.userinfo == "auto"
+        named = [
+            names for names in self._expectations.named_claims if not any(name in access_token_claims for name in names)
+        ]
+        lacks = lacks_claims(scope, claims, named=named)
+        if setting == "never" or (is_auto and (userinfo_endpoint is None or not lacks)):
+            return dict(claims)
+        if userinfo_endpoint is None:
+            detail = 'the setting userinfo is "always", but the metadata has no userinfo_endpoint'
+            raise AnswerRejected("userinfo_unsupported", detail)
+        answer = await self.http.send(userinfo_call(userinfo_endpoint, tokens.access_token), endpoint="userinfo")
+        if is_auto and answer.status in (401, 403):
+            _log_refusal(answer)
+            return dict(claims)
+        token = signed_userinfo(answer)
+        userinfo = read_userinfo_answer(answer) if token is None else await self._verified_userinfo(token)
+        return merge_userinfo(claims, userinfo)
+
+    async def _verified_userinfo(self, token: str) -> Claims:
+        verified = await self._keys.verify(token, self.settings.algorithms)
+        check_signed_userinfo(
+            verified,
+            issuer=self.settings.issuer,
+            client_id=self.settings.client.client_id,
+            now=int(self._clock()),
+            leeway=self._expectations.leeway,
+        )
+        return verified.claims
+
+    def _remember_algorithm(self, id_token: Verified) -> None:
+        self._id_token_algorithms |= EDDSA_NAMES if id_token.alg in EDDSA_NAMES else {id_token.alg}
+
+    async def _logout_algorithms(self) -> Collection[str]:
+        """Return the algorithms for logout tokens: those of this client's ID Tokens (Back-Channel Logout 1.0 §2.6).
+
+        If the setting `algorithms` names some, it is those. Otherwise it is those that ID Tokens had so far; before the
+        first ID Token, all that one may have are accepted, so that a logout shortly after a restart is not lost.
+        """
+        allowed = await self._algorithms()
+        if self.settings.algorithms_named:
+            return allowed
+        return [alg for alg in allowed if alg in self._id_token_algorithms] or allowed
+
+    async def _algorithms(self) -> Collection[str]:
+        """Return the algorithms for ID Tokens: those of the setting, or those defaults that the metadata lists."""
+        accepted = self.settings.algorithms
+        supported = (await self.metadata()).id_token_signing_alg_values_supported
+        if self.settings.algorithms_named or not supported:
+            return accepted
+        return [alg for alg in accepted if alg in supported]
+
+    async def _jwks_uri(self) -> str:
+        return (await self.metadata()).jwks_uri
+
+
+def _parameters(
+    settings: ProviderSettings, authentication: AuthenticationRequest, metadata: ProviderMetadata
+) -> dict[str, str | Sequence[str]]:
+    always = settings.authorization_params
+    parameters = {**always, **authentication.parameters}
+    if authentication.prompt == ANOTHER_ACCOUNT:
+        prompts = [word for word in str(always.get("prompt", "")).split() if word != "none"]
+        parameters["prompt"] = " ".join(dict.fromkeys([*prompts, account_prompt(metadata)]))
+    return parameters
+
+
+def _log_refusal(answer: Answer) -> None:
+    """Log why userinfo was refused; often the access token is for another API (`resource`, `audience`)."""
+    try:
+        check_status(answer, endpoint="userinfo")
+    except ProviderError as error:
+        events.log(events.USERINFO_REFUSED, detail=error.detail, fallback="the claims of the ID Token")
