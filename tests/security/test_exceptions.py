@@ -124,7 +124,7 @@ async def test_the_reporter_of_these_tests_finds_what_a_frame_holds():
     visit = Visit()
     await visit.begin()
     metadata = await provider_of(visit.site.middleware).metadata()
-    call = refresh_call(metadata, Client("web", "", CLIENT_SECRET), "a-refresh-token-of-these-tests")
+    call = refresh_call(metadata, Client("web", CLIENT_SECRET), "a-refresh-token-of-these-tests")
     visit.client.raises = lambda: httpx.ConnectError("no")
 
     error = await failure_of(lambda: Http(visit.client).send(call, endpoint="token"))
