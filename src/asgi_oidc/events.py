@@ -103,6 +103,12 @@ ACCESS_TOKEN_UNREAD = Event("access_token_unread", logging.WARNING)
 
 Fix: Look up the code.
 """
+GROUPS_OMITTED = Event("groups_omitted", logging.WARNING)
+"""The user is in more groups than fit into a token, so the token has no `groups` (group overage in Microsoft Entra).
+
+Fix: Use app roles, send only the groups that are assigned to the application, or read them from Microsoft Graph in
+`on_login`, with its `access_token`.
+"""
 CLAIM_DROPPED = Event("claim_dropped", logging.WARNING)
 """`on_login` replaced an address without confirming it, so its `email_verified` or `phone_number_verified` was dropped.
 

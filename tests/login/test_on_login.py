@@ -175,3 +175,56 @@ async def test_exceptions_that_end_a_program_leave_the_login():
 
     with pytest.raises(SystemExit, match="3"):
         await browser.get(url, follow=False)
+
+
+# --- the access token
+
+
+async def test_a_hook_that_asks_for_the_access_token_gets_it():
+    """To call an API of the provider before anybody is signed in."""
+    seen: list[str] = []
+
+    async def with_groups(user: Any, claims: dict[str, Any], *, access_token: str) -> None:
+        seen.append(access_token)
+        claims["groups"] = ["from the API"]
+
+    site = Site(on_login=with_groups)
+    await site.signed_in()
+
+    assert site.app.scope["user"].claims["groups"] == ["from the API"]
+    assert seen == [await site.app.scope["oidc"].access_token()]
+
+
+class WithDefault:
+    """A hook that is an object, with the parameter as the third one."""
+
+    def __init__(self) -> None:
+        self.seen: list[Any] = []
+
+    async def __call__(self, user: Any, claims: Any, access_token: str = "") -> None:
+        self.seen.append(access_token)
+
+
+async def test_the_parameter_may_be_anywhere():
+    """Its name counts."""
+    hook = WithDefault()
+    await Site(on_login=hook).signed_in()
+
+    assert hook.seen[0].startswith("at-")
+
+
+@pytest.mark.parametrize("name", ["other", "kwargs"])
+async def test_other_hooks_do_not_get_it(name):
+    """Those that exist go on working, and nothing that they log has the token."""
+    seen: list[Any] = []
+
+    async def with_other(user: Any, claims: Any, other: Any = None) -> None:
+        seen.append(other)
+
+    async def with_kwargs(user: Any, claims: Any, **access_token: Any) -> None:
+        seen.append(access_token or None)
+
+    hooks: dict[str, Any] = {"other": with_other, "kwargs": with_kwargs}
+    await Site(on_login=hooks[name]).signed_in()
+
+    assert seen == [None]

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asgi_oidc import Rule
+from asgi_oidc.events import MAX_FIELD_LENGTH
 from asgi_oidc.integrations.route_checks import RequirementKeywords
 from asgi_oidc.policy.requirements import Requirements, Subject, passes, read_check, read_requirements
 from asgi_oidc.principal import User
@@ -116,6 +117,38 @@ def test_a_claim_that_is_missing_is_told_apart_from_one_with_another_value(requi
     hint = read_requirements(**requirements).hint(Subject(claims, ()))
 
     assert hint == (None if missing is None else f"this session has no claim {missing}")
+
+
+@pytest.mark.parametrize(
+    ("claims", "is_overage"),
+    [
+        ({"_claim_names": {"groups": "src1"}}, True),
+        ({"hasgroups": True}, True),
+        ({"_claim_names": {"groups": "src1"}, "groups": ["other"]}, None),
+        ({"_claim_names": {"address": "src1"}}, False),
+        ({}, False),
+    ],
+)
+def test_groups_that_did_not_fit_are_not_taken_for_none(claims, is_overage):
+    """The hint names the overage and the fix, in full: the log cuts longer texts."""
+    hint = read_requirements(claims={"groups": "staff"}).hint(Subject(claims, ()))
+
+    if is_overage is None:
+        assert hint is None
+        return
+    assert hint is not None
+    assert (len(hint) <= MAX_FIELD_LENGTH, "group overage" in hint, "app roles" in hint) == (
+        True,
+        is_overage,
+        is_overage,
+    )
+
+
+def test_another_claim_is_not_one_of_the_groups():
+    """An overage explains nothing else."""
+    hint = read_requirements(claims={"roles": "admin"}).hint(Subject({"_claim_names": {"groups": "src1"}}, ()))
+
+    assert hint == "this session has no claim roles"
 
 
 def test_all_scopes_are_needed():

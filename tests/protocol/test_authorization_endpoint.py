@@ -181,11 +181,17 @@ def test_the_prompt_for_another_account_is_one_that_the_provider_supports(member
     assert account_prompt(make_metadata(ISSUER, {**dict.fromkeys(REQUIRED, ISSUER), **members})) == prompt
 
 
-def test_google_has_a_different_prompt():
-    """And says nothing of it in its metadata."""
-    issuer = "https://accounts.google.com"
-
-    assert account_prompt(make_metadata(issuer, dict.fromkeys(REQUIRED, issuer))) == "select_account"
+@pytest.mark.parametrize(
+    "issuer",
+    [
+        "https://accounts.google.com",
+        "https://login.microsoftonline.com/{tenantid}/v2.0",
+        "https://login.partner.microsoftonline.cn/8eaef023-2b34-4da1-9baa-8bc8c9d6a490/v2.0",
+    ],
+)
+def test_google_and_entra_have_a_different_prompt(issuer):
+    """And say nothing of it in their metadata."""
+    assert account_prompt(make_metadata(issuer, dict.fromkeys(REQUIRED, ISSUER))) == "select_account"
 
 
 @pytest.mark.parametrize(

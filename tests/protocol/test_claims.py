@@ -2,10 +2,11 @@
 
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asgi_oidc.protocol.claims import VERIFIED_PAIRS, is_true, merge_claims, with_partners
+from asgi_oidc.protocol.claims import VERIFIED_PAIRS, is_true, merge_claims, with_partners, with_trusted_email
 
 NAMES = [name for pair in VERIFIED_PAIRS for name in pair]
 ADDRESS = st.sampled_from(["a@example.com", "A@example.com", "b@example.com", "", None])
@@ -42,3 +43,24 @@ def test_paired_claims_are_merged_together():
     assert with_partners(["roles"]) == {"roles"}
     assert with_partners(["email_verified", "roles"]) == {"email", "email_verified", "roles"}
     assert with_partners(NAMES[:1]) == {"email", "email_verified"}
+
+
+@pytest.mark.parametrize(
+    ("claims", "verified"),
+    [
+        ({"email": "a@trusted.example"}, True),
+        ({"email": "a@TRUSTED.example", "email_verified": None}, True),
+        ({"email": "a@trusted.example", "email_verified": False}, False),
+        ({"email": "a@trusted.example", "email_verified": "false"}, "false"),
+        ({"email": "a@trusted.example@other.example"}, None),
+        ({"email": "a@other.example"}, None),
+        ({"email": "a@sub.trusted.example"}, None),
+        ({"email": ["a@trusted.example"]}, None),
+        ({}, None),
+    ],
+)
+def test_a_trusted_domain_vouches_for_an_address_of_which_the_provider_says_nothing(claims, verified):
+    """What the provider says counts more."""
+    trusted = with_trusted_email(claims, trusted_domains=["trusted.example"])
+
+    assert trusted == {**claims, **({} if verified is None else {"email_verified": verified})}

@@ -2,8 +2,15 @@
 
 import pytest
 
+from asgi_oidc.errors import TokenRejected
 from asgi_oidc.protocol.claims import is_email_verified
-from asgi_oidc.protocol.entra import group_overage, is_email_owner_verified, with_email_verification
+from asgi_oidc.protocol.entra import (
+    EntraRules,
+    group_overage,
+    is_email_owner_verified,
+    with_email_verification,
+)
+from asgi_oidc.protocol.issuer_template import IssuerTemplate
 
 TENANT = "8eaef023-2b34-4da1-9baa-8bc8c9d6a490"
 OTHER = "82229342-1101-4ab6-817b-70c0747630f3"
@@ -80,3 +87,38 @@ def test_without_an_address_there_is_no_verification(claims):
 def test_an_address_that_is_not_text_is_never_verified():
     """A trusted tenant does not make it one."""
     assert with_email_verification({"tid": TENANT, "email": 7}, trusted_tenants=[TENANT])["email_verified"] is False
+
+
+# --- tenants
+
+TEMPLATE = "https://login.microsoftonline.com/{tenantid}/v2.0"
+RULES = EntraRules(IssuerTemplate(TEMPLATE, tenants=[TENANT, OTHER]), trusted_tenants=[TENANT])
+
+
+def issuer_of(tid: str) -> str:
+    return TEMPLATE.replace("{tenantid}", tid)
+
+
+def test_the_tenant_is_that_of_the_issuer():
+    """Apps tell tenants apart by `tid`."""
+    claims = {"iss": issuer_of(TENANT), "tid": TENANT, "email": "a@b"}
+
+    assert RULES.checked(claims) == {**claims, "email_verified": True}
+    assert RULES.checked({"iss": issuer_of(TENANT)}) == {"iss": issuer_of(TENANT)}
+
+
+@pytest.mark.parametrize("tid", [OTHER, TENANT.upper(), "3f2504e0-4f89-41d3-9a0c-0305e82c3301", "../", None, 7])
+def test_another_tenant_is_refused(tid):
+    """Also where the issuer is a fixed one."""
+    with pytest.raises(TokenRejected) as caught:
+        RULES.checked({"iss": issuer_of(TENANT), "tid": tid})
+
+    assert caught.value.code == "claim_tid"
+
+
+@pytest.mark.parametrize(("tid", "verified"), [(TENANT, True), (OTHER, False), (None, False)])
+def test_userinfo_verifies_nothing_itself(tid, verified):
+    """Only the tenant of the ID Token counts: whatever userinfo says of it is left out."""
+    userinfo = {"sub": "a", "email": "a@b", "email_verified": True, "xms_edov": True, "tid": TENANT}
+
+    assert RULES.checked_userinfo(userinfo, tid=tid) == {"sub": "a", "email": "a@b", "email_verified": verified}

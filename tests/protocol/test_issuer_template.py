@@ -15,6 +15,7 @@ from asgi_oidc.protocol.issuer_template import (
     IssuerTemplate,
     check_issuer,
     check_key_issuer,
+    includes_issuer,
 )
 from asgi_oidc.protocol.jose import Verified, read_key_set_answer, verify_token
 from asgi_oidc.protocol.logout_token import EVENT, read_logout_token
@@ -146,6 +147,32 @@ def test_without_a_template_the_tenant_does_not_matter():
     """Most providers have one issuer, and `tid` may be anything there."""
     assert check_issuer({"iss": "https://id.example.com", "tid": "../"}, "https://id.example.com")
     assert code_of({"iss": TEXT, "tid": ONE}, "https://id.example.com") == "claim_iss"
+
+
+@pytest.mark.parametrize("host", ["sts.windows.net", "sts.chinacloudapi.cn"])
+def test_a_token_of_version_1_is_refused_with_the_fix(host):
+    """Its issuer is another one, and the manifest of the API decides about it."""
+    claims = {"iss": f"https://{host}/{ONE}/", "tid": ONE}
+
+    for check in (lambda: check_issuer(claims, ONLY_ONE), lambda: check_key_issuer(claims, TEXT)):
+        with pytest.raises(TokenRejected, match="requestedAccessTokenVersion"):
+            check()
+
+
+@pytest.mark.parametrize(
+    ("issuer", "iss", "is_included"),
+    [
+        (ISSUER_OF_ONE, ISSUER_OF_ONE, True),
+        (ISSUER_OF_ONE, ISSUER_OF_TWO, False),
+        (ONLY_ONE, ISSUER_OF_ONE, True),
+        (ONLY_ONE, ISSUER_OF_TWO, False),
+        (EVERY_TENANT, TEXT, False),
+        (EVERY_TENANT, ISSUER_OF_ONE + "\udcff", False),
+    ],
+)
+def test_an_issuer_is_one_of_the_provider_s(issuer, iss, is_included):
+    """For sessions and responses, which have the issuer alone."""
+    assert includes_issuer(issuer, iss) is is_included
 
 
 @given(st.text(alphabet="0123456789abcdefABCDEF-{}./%", max_size=60))

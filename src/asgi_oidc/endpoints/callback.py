@@ -28,6 +28,7 @@ from asgi_oidc.protocol.authorization_endpoint import (
     has_login_page_expired,
     read_authorization_response,
 )
+from asgi_oidc.protocol.claims import with_trusted_email
 from asgi_oidc.protocol.oauth_error import make_oauth_error
 from asgi_oidc.protocol.step_up import AuthenticationRequest
 from asgi_oidc.protocol.token_endpoint import TokenAnswer
@@ -176,12 +177,15 @@ class CallbackEndpoint:
     ) -> Response:
         scope = provider.settings.scope if tokens.scope is None else tokens.scope
         user = await provider.complete_claims(identity, tokens, scope=scope)
+        claims = with_trusted_email(user.claims, trusted_domains=provider.settings.domains_trusted_at_login)
         session = self.sign_in.new_session(
             start,
             tokens,
             identity,
-            claims=user.claims,
-            admitted=await self.on_login.admit(user.claims, provider=provider.settings.name),
+            claims=claims,
+            admitted=await self.on_login.admit(
+                claims, provider=provider.settings.name, access_token=tokens.access_token
+            ),
             scope=scope,
             provider=provider.settings.name,
             from_access_token=user.from_access_token,

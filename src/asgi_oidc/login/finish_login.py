@@ -12,6 +12,7 @@ from asgi_oidc.login.login_transactions import Transaction, Transactions
 from asgi_oidc.login.stale_cookies import StaleCookies
 from asgi_oidc.protocol.id_token import FIRST
 from asgi_oidc.protocol.token_endpoint import TokenAnswer
+from asgi_oidc.provider.omitted_groups import log_omitted_groups
 from asgi_oidc.sessions.authentication import Authenticator
 from asgi_oidc.sessions.lifetimes import REPLACED_GRACE, refresh_due_at
 from asgi_oidc.sessions.repository import SessionRepository
@@ -166,6 +167,7 @@ class LoginFinisher:
         for old in [old for old in replaced if old.grace]:
             await self._expire_with_grace(old.session_id, grace=old.grace, successor=session.login)
         events.log(events.LOGIN_SUCCEEDED)
+        log_omitted_groups(session.tokens.claims)
         return cookies
 
     def _check_not_signed_out(self, transaction: Transaction) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import copy
+import inspect
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
@@ -14,7 +15,8 @@ from asgi_oidc.protocol.claims import is_true, without_stale_verification
 
 ON_LOGIN_DEADLINE = 30.0  # seconds; nothing else would end the hook, as a browser that disconnects does not cancel it
 
-Hook = Callable[[User, dict[str, Any]], Awaitable[Mapping[str, Any] | None]]
+Hook = Callable[..., Awaitable[Mapping[str, Any] | None]]
+"""Called with the user and the claims, and with `access_token=` if it has a parameter of that name."""
 
 
 class HookClaims(dict[str, Any]):
@@ -45,17 +47,19 @@ class HookClaims(dict[str, Any]):
 class OnLogin:
     """Calls the app's `on_login` hook, and handles everything that may go wrong in it."""
 
-    __slots__ = ("_hook", "_trusted_email_domains")
+    __slots__ = ("_hook", "_takes_access_token", "_trusted_email_domains")
 
     def __init__(self, hook: Hook | None, *, trusted_email_domains: frozenset[str]) -> None:
         self._hook = hook
+        self._takes_access_token = hook is not None and takes_access_token(hook)
         self._trusted_email_domains = trusted_email_domains
 
-    async def admit(self, claims: dict[str, Any], *, provider: str) -> dict[str, Any]:
+    async def admit(self, claims: dict[str, Any], *, provider: str, access_token: str | None = None) -> dict[str, Any]:
         """Return the claims as the hook has changed them.
 
         Args:
             provider: the name of the provider in the settings.
+            access_token: of the login, for hooks that call an API of the provider.
 
         Raises:
             LoginRefused: the hook refuses the login.
@@ -74,7 +78,8 @@ class OnLogin:
         )
         try:
             with anyio.fail_after(ON_LOGIN_DEADLINE):
-                returned = await hook(user, changed)
+                further = {"access_token": access_token} if self._takes_access_token else {}
+                returned = await hook(user, changed, **further)
         except OIDCError:
             raise
         except Exception as exc:  # the app's own code may raise anything, and then the login fails
@@ -101,6 +106,15 @@ class OnLogin:
                 why="on_login changed the value that this claim verifies, but did not set the claim again",
             )
         return result
+
+
+def takes_access_token(hook: Hook) -> bool:
+    """Return whether a hook has a parameter `access_token`; others do not get the token."""
+    try:
+        parameter = inspect.signature(hook).parameters.get("access_token")
+    except (TypeError, ValueError):  # a callable without a signature
+        return False
+    return parameter is not None and parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
 
 
 def _is_cancelled() -> bool:

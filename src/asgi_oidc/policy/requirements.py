@@ -13,6 +13,7 @@ from asgi_oidc.errors import describe_value
 from asgi_oidc.login.provider_choice import is_provider_name
 from asgi_oidc.principal import User
 from asgi_oidc.protocol.claims import email_domain, is_email_verified
+from asgi_oidc.protocol.entra import OVERAGE_FIX, group_overage
 
 Scalar = str | int | bool
 ClaimPath = tuple[str, ...]
@@ -97,6 +98,8 @@ class Requirements:
         paths = [path for name, path, _ in self.claims if name is None or name not in claims]
         paths += [("email",), ("email_verified",)] if self.email_domains else []
         missing = next(filter(None, (_first_missing(claims, path) for path in paths)), None)
+        if missing == "groups" and group_overage(claims):
+            return f"the user is in too many groups for a token (group overage): {OVERAGE_FIX}"
         return None if missing is None else f"this session has no claim {missing}"
 
 

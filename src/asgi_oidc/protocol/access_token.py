@@ -3,6 +3,7 @@
 from asgi_oidc.errors import TokenRejected
 from asgi_oidc.protocol.claims import PROTOCOL_CLAIMS, Claims, check_kind, check_lifetime, read_instant, same
 from asgi_oidc.protocol.id_token import claim_names
+from asgi_oidc.protocol.issuer_template import check_issuer
 from asgi_oidc.protocol.jose import Verified
 
 ACCESS_TOKEN_TYPES = (None, "jwt", "at+jwt")
@@ -34,8 +35,7 @@ def check_access_token(token: Verified, *, issuer: str, sub: str, client_id: str
     claims = token.claims
     check_kind(token.typ, claims, types=ACCESS_TOKEN_TYPES)
     _check_kind_claims(claims)
-    if not same(claims.get("iss"), issuer):
-        raise TokenRejected("claim_iss", f"expected {issuer}, got {claims.get('iss')}")
+    check_issuer(claims, issuer)
     _check_client(claims, client_id)
     read_instant(claims, "exp")  # required
     check_lifetime(claims, now=now, leeway=leeway)

@@ -4,12 +4,12 @@ from base64 import urlsafe_b64encode
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
-from hmac import compare_digest
 from urllib.parse import urlencode
 
 from asgi_oidc.errors import RequestRejected
 from asgi_oidc.protocol.client_registration import Client
-from asgi_oidc.protocol.issuer_template import Issuer, IssuerTemplate
+from asgi_oidc.protocol.entra import AUTHORITIES
+from asgi_oidc.protocol.issuer_template import IssuerTemplate, includes_issuer
 from asgi_oidc.protocol.metadata import ProviderMetadata
 
 # Parameters that only we set: a setting that repeated one of them could disable PKCE, state or nonce.
@@ -29,6 +29,9 @@ RESERVED = frozenset(
     }
 )
 MAX_VALUE_LENGTH = 8192  # characters per parameter of the response; codes of real providers stay below 4096
+
+_GOOGLE = "https://accounts.google.com"
+_ENTRA = tuple(f"https://{host}/" for host in AUTHORITIES)
 
 Params = Mapping[str, str | Sequence[str]]
 
@@ -99,12 +102,14 @@ def account_prompt(metadata: ProviderMetadata) -> str:
 
     That is `select_account` if `prompt_values_supported` lists it (Initiating User Registration via OpenID Connect 1.0
     §3), else `login`, which every provider must support (OIDC Core §15.1). Google does not: it accepts only `none`,
-    `consent` and `select_account` (Google Identity, OpenID Connect, "prompt").
+    `consent` and `select_account` (Google Identity, OpenID Connect, "prompt"). Entra supports both, and only
+    `select_account` shows the accounts (Microsoft identity platform, "OpenID Connect on the Microsoft identity
+    platform", "Send the sign-in request").
     """
     supported = metadata.prompt_values_supported
     if isinstance(supported, list):
         return "select_account" if "select_account" in supported else "login"
-    return "select_account" if metadata.issuer == "https://accounts.google.com" else "login"
+    return "select_account" if metadata.issuer == _GOOGLE or metadata.issuer.startswith(_ENTRA) else "login"
 
 
 def code_challenge(code_verifier: str) -> str:
@@ -166,11 +171,5 @@ def check_response_issuer(
             detail = f"expected {metadata.issuer}: the metadata has authorization_response_iss_parameter_supported"
             raise RequestRejected("iss_missing", detail)
         return
-    if not _is_issuer(response.iss, metadata.issuer if template is None else template):
+    if not includes_issuer(metadata.issuer if template is None else template, response.iss):
         raise RequestRejected("iss_mismatch", f"expected {metadata.issuer}, got {response.iss}")
-
-
-def _is_issuer(iss: str, issuer: Issuer) -> bool:
-    if isinstance(issuer, IssuerTemplate):
-        return issuer.has_issuer(iss)
-    return compare_digest(iss.encode("utf-8", "replace"), issuer.encode("utf-8"))

@@ -96,6 +96,17 @@ def is_email_verified(claims: Claims, *, trusted_domains: Collection[str]) -> bo
     return verified is None and email_domain(claims) in trusted_domains
 
 
+def with_trusted_email(claims: Claims, *, trusted_domains: Collection[str]) -> dict[str, object]:
+    """Set `email_verified` if the provider does not say whether `email` is, and its domain is trusted.
+
+    Args:
+        trusted_domains: in lower case.
+    """
+    if claims.get("email_verified") is None and email_domain(claims) in trusted_domains:
+        return {**claims, "email_verified": True}
+    return dict(claims)
+
+
 def email_domain(claims: Claims) -> str | None:
     """Return the domain of the claim `email` in lower case; None if it is not an ASCII address."""
     email = claims.get("email")

@@ -1,12 +1,56 @@
-"""Claims of Microsoft Entra ID that mean something special: group overage, and who vouches for an e-mail address.
+"""Claims of Microsoft Entra ID that mean something special: tenant, group overage, and who vouches for an address.
 
 Source: Microsoft identity platform, "ID token claims reference" (`hasgroups`, groups overage), "Optional claims
-reference" (`xms_edov`), "Migrate away from using email claims for user identification or authorization".
+reference" (`xms_edov`), "Migrate away from using email claims for user identification or authorization", "National
+clouds".
 """
 
 from collections.abc import Collection
+from dataclasses import dataclass
 
-from asgi_oidc.protocol.claims import Claims, is_true
+from asgi_oidc.errors import TokenRejected
+from asgi_oidc.protocol.claims import Claims, is_true, same
+from asgi_oidc.protocol.issuer_template import IssuerTemplate
+
+# The hosts of the global cloud, of the US government's, and of the one in China.
+AUTHORITIES = ("login.microsoftonline.com", "login.microsoftonline.us", "login.partner.microsoftonline.cn")
+OVERAGE_FIX = (
+    "use app roles, or send only the groups that are assigned to the application, or read them from Microsoft Graph in "
+    "on_login"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class EntraRules:
+    """What the tokens of the tenants may say, and who is believed about e-mail addresses.
+
+    Attributes:
+        template: of the issuers, with the tenants whose users may sign in.
+        trusted_tenants: as in `with_email_verification`.
+    """
+
+    template: IssuerTemplate
+    trusted_tenants: Collection[str] = ()
+
+    def checked(self, claims: Claims) -> dict[str, object]:
+        """Return the claims of a token, with `email_verified`; signature and issuer are checked already.
+
+        Raises:
+            TokenRejected: `claim_tid` if `tid` is not the tenant of the issuer: apps may use it to tell tenants apart.
+        """
+        if "tid" in claims and not same(claims.get("iss"), self.template.fill(claims["tid"])):
+            raise TokenRejected("claim_tid", f"expected tid to be the tenant of {claims.get('iss')}, got another one")
+        return with_email_verification(claims, trusted_tenants=self.trusted_tenants)
+
+    def checked_userinfo(self, userinfo: Claims, *, tid: object) -> dict[str, object]:
+        """Return the claims of userinfo, with `email_verified`; userinfo itself cannot say that.
+
+        Args:
+            tid: of the ID Token.
+        """
+        found = {name: value for name, value in userinfo.items() if name not in ("tid", "xms_edov")}
+        verified = with_email_verification({**found, "tid": tid}, trusted_tenants=self.trusted_tenants)
+        return {name: value for name, value in verified.items() if name != "tid"}
 
 
 def group_overage(claims: Claims) -> bool:

@@ -10,6 +10,7 @@ Source: Microsoft identity platform, "Access tokens in the Microsoft identity pl
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
+from hmac import compare_digest
 
 from asgi_oidc.errors import TokenRejected
 from asgi_oidc.protocol.claims import Claims, same
@@ -19,6 +20,12 @@ PLACEHOLDER = "{tenantid}"
 # Entra's tenant of personal Microsoft accounts.
 PERSONAL_ACCOUNTS = "9188040d-6c67-4c5b-b112-36a304b66dad"
 
+# The issuer of Entra's tokens of version 1.0; Azure China has another host.
+_VERSION_1 = ("https://sts.windows.net/", "https://sts.chinacloudapi.cn/")
+_VERSION_1_FIX = (
+    "this is a token of version 1.0: use the metadata and the endpoints of version 2.0; for an access token of your "
+    "own API, set requestedAccessTokenVersion to 2 in the manifest of its registration"
+)
 # A UUID as Entra writes it. With any other spelling, one tenant would have several issuers.
 _TENANT = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
@@ -86,8 +93,15 @@ def check_issuer(claims: Claims, issuer: Issuer) -> str:
     """
     expected = issuer if isinstance(issuer, str) else issuer.fill(claims.get("tid"))
     if not same(claims.get("iss"), expected):
-        raise TokenRejected("claim_iss", f"expected {expected}, got {claims.get('iss')}")
+        raise TokenRejected("claim_iss", f"expected {expected}, got {_shown(claims)}")
     return expected
+
+
+def includes_issuer(issuer: Issuer, iss: str) -> bool:
+    """Whether an issuer is the one of this provider, or that of one of its tenants, byte for byte."""
+    if isinstance(issuer, IssuerTemplate):
+        return issuer.has_issuer(iss)
+    return compare_digest(iss.encode("utf-8", "replace"), issuer.encode("utf-8"))
 
 
 def check_key_issuer(claims: Claims, key_issuer: str | None) -> None:
@@ -107,7 +121,13 @@ def check_key_issuer(claims: Claims, key_issuer: str | None) -> None:
             raise TokenRejected("claim_tid", "expected tid to be the UUID of a tenant, in lower case")
         expected = _filled(key_issuer, str(claims["tid"]))
     if not same(claims.get("iss"), expected):
-        raise TokenRejected("key_issuer", f"the key is for tokens of {expected}, got one of {claims.get('iss')}")
+        raise TokenRejected("key_issuer", f"the key is for tokens of {expected}, got one of {_shown(claims)}")
+
+
+def _shown(claims: Claims) -> str:
+    """Return the issuer of a token for an error, with the fix if it is that of another version."""
+    iss = str(claims.get("iss"))
+    return f"{iss}: {_VERSION_1_FIX}" if iss.startswith(_VERSION_1) else iss
 
 
 def _filled(template: str, tenant: str) -> str:

@@ -64,6 +64,14 @@ class ProviderSettings:
         return f"{self.name} {urlsafe_b64encode(identity).decode('ascii')}"
 
     @property
+    def domains_trusted_at_login(self) -> frozenset[str]:
+        """The trusted e-mail domains if they are applied to the claims of a session.
+
+        With the flat keywords, they are applied to each request instead.
+        """
+        return self.trusted_email_domains if self.name else frozenset()
+
+    @property
     def response_mode(self) -> str | None:
         """The requested `response_mode`; None for the provider's default."""
         mode = self.authorization_params.get("response_mode")

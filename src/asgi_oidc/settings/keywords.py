@@ -145,7 +145,8 @@ class Keywords(ProviderKeywords, total=False):
 
     It may change the claims, return new ones, or raise `LoginRefused`; it may not change `iss` or `sub`. A refresh
     keeps the claims that it changed. An `email` that it replaces counts as verified only if it sets
-    `email_verified` too. It must return within 30 seconds.
+    `email_verified` too. If it has a parameter `access_token`, it gets the access token of the login, to call an API
+    of the provider. It must return within 30 seconds.
 
     Default: `None`. Keyword only. Since 0.1.
     """

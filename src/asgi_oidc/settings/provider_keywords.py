@@ -104,7 +104,8 @@ class ProviderKeywords(TypedDict, total=False):
 
     Example: `["example.com"]`. It applies only if `email_verified` is missing or null. Safe only if the domain's
     administrators alone can assign addresses there. An address that `on_login` replaces counts as verified only if
-    `on_login` sets `email_verified` too.
+    `on_login` sets `email_verified` too. In `providers`, each provider has its own; they are applied at a login and
+    at each refresh.
 
     Default: `()`. Variable: `OIDC_TRUSTED_EMAIL_DOMAINS`. Since 0.1.
     """

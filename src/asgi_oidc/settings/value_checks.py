@@ -12,7 +12,6 @@ from typing import Any
 from asgi_oidc.errors import describe_value
 from asgi_oidc.policy.patterns import read_pattern
 from asgi_oidc.policy.requirements import read_domains
-from asgi_oidc.principal import User
 from asgi_oidc.protocol.authorization_endpoint import RESERVED
 from asgi_oidc.protocol.client_auth import METHODS
 from asgi_oidc.protocol.jose import KEY_OF_ALGORITHM, SYMMETRIC_ALGORITHM
@@ -33,7 +32,8 @@ MAX_ACR_VALUES_LENGTH = 512  # characters
 MAX_APP_NAME_LENGTH = 80  # characters; it is shown above a heading, also on phones
 MAX_SPAN = 366 * 86_400  # seconds
 
-OnLogin = Callable[[User, dict[str, Any]], Awaitable[Mapping[str, Any] | None]]
+OnLogin = Callable[..., Awaitable[Mapping[str, Any] | None]]
+"""Called with the user and the claims, and with `access_token=` if it has a parameter of that name."""
 """Called with the user and a copy of the claims; changes the copy, returns new claims, or raises `LoginRefused`."""
 
 _SCOPE_TOKEN = re.compile(r"[!#-\[\]-~]+")

@@ -23,6 +23,7 @@ from asgi_oidc.errors import (
 )
 from asgi_oidc.protocol.token_endpoint import RefreshAnswer
 from asgi_oidc.provider.connection import FirstTokens
+from asgi_oidc.provider.omitted_groups import log_omitted_groups
 from asgi_oidc.sessions.lifetimes import Limits, ends_for_good_at
 from asgi_oidc.sessions.repository import ActiveSession, Change, SessionRepository
 from asgi_oidc.sessions.revocations import Revocations
@@ -134,10 +135,18 @@ class TokenRefresher:
             answer = await self.use_refresh_token(lock)
             claims = await self.checked_claims(lock, answer)
             access_token_claims = await self._access_token_claims(lock, answer)
-            tokens = refreshed(lock.session, answer, claims, access_token_claims=access_token_claims, now=self._now())
+            tokens = refreshed(
+                lock.session,
+                answer,
+                claims,
+                access_token_claims=access_token_claims,
+                now=self._now(),
+                trusted_email_domains=lock.provider.settings.domains_trusted_at_login,
+            )
             if refused is not None:
                 tokens = msgspec.structs.replace(tokens, forced_at=self._now())
             events.log(events.TOKENS_REFRESHED)
+            log_omitted_groups(tokens.claims)
             return await self.save(lock, tokens)
 
     async def use_refresh_token(self, lock: RefreshLock, *, resource: str | None = None) -> RefreshAnswer:

@@ -1,5 +1,6 @@
 """Applies the answer to a refresh to the tokens of a session (OIDC Core §12.2)."""
 
+from collections.abc import Collection
 from typing import Any
 
 import msgspec
@@ -10,6 +11,7 @@ from asgi_oidc.protocol.claims import (
     Claims,
     merge_claims,
     with_partners,
+    with_trusted_email,
     without_null_verifications,
 )
 from asgi_oidc.protocol.id_token import claim_names
@@ -29,19 +31,28 @@ CHANGED_LEAD = MAX_SKEW + 2
 
 
 def refreshed(
-    session: Session, answer: RefreshAnswer, id_token_claims: Claims, *, access_token_claims: Claims | None, now: int
+    session: Session,
+    answer: RefreshAnswer,
+    id_token_claims: Claims,
+    *,
+    access_token_claims: Claims | None,
+    now: int,
+    trusted_email_domains: Collection[str] = (),
 ) -> Tokens:
     """Return the tokens of a session after a refresh.
 
     Args:
         id_token_claims: claims of the answer's ID Token, already checked; empty if there was none.
         access_token_claims: claims of its access token, already checked; None if they are not used.
+        trusted_email_domains: as in `with_trusted_email`.
     """
     old = session.tokens
     lost = frozenset(old.from_access_token)
     if access_token_claims is not None:  # even claims that the ID Token of the login contained as well
         lost |= user_claim_names(old.access_token) - access_token_claims.keys()
-    claims, from_access_token = _updated_claims(session, id_token_claims, access_token_claims or {}, lost=lost)
+    claims, from_access_token = _updated_claims(
+        session, id_token_claims, access_token_claims or {}, lost=lost, trusted_email_domains=trusted_email_domains
+    )
     tokens = msgspec.structs.replace(
         rotated(session, answer),
         written_claims=write_claims(claims),
@@ -62,14 +73,24 @@ def refreshed(
     )
 
 
-def claims_refreshed(session: Session, answer: RefreshAnswer, id_token_claims: Claims, *, now: int) -> Tokens:
+def claims_refreshed(
+    session: Session,
+    answer: RefreshAnswer,
+    id_token_claims: Claims,
+    *,
+    now: int,
+    trusted_email_domains: Collection[str] = (),
+) -> Tokens:
     """Return the tokens with the refresh token and claims of an answer whose access token is for another API.
 
     Args:
         id_token_claims: as in `refreshed`.
+        trusted_email_domains: as in `with_trusted_email`.
     """
     old = session.tokens
-    claims, from_access_token = _updated_claims(session, id_token_claims, {}, lost=frozenset())
+    claims, from_access_token = _updated_claims(
+        session, id_token_claims, {}, lost=frozenset(), trusted_email_domains=trusted_email_domains
+    )
     tokens = msgspec.structs.replace(
         rotated(session, answer),
         written_claims=write_claims(claims),
@@ -132,7 +153,12 @@ def _without_order(value: Any, depth: int = DEPTH) -> Any:
 
 
 def _updated_claims(
-    session: Session, id_token_claims: Claims, access_token_claims: Claims, *, lost: frozenset[str]
+    session: Session,
+    id_token_claims: Claims,
+    access_token_claims: Claims,
+    *,
+    lost: frozenset[str],
+    trusted_email_domains: Collection[str],
 ) -> tuple[dict[str, object], list[str]]:
     """Merge the claims of new tokens into those of the session.
 
@@ -162,6 +188,8 @@ def _updated_claims(
     )
     remaining = {name: value for name, value in tokens.claims.items() if name in protected or name not in outdated}
     claims = merge_claims(_without_names(id_token_claims, protected), merge_claims(access_token_claims, remaining))
+    if "email" not in protected:
+        claims = with_trusted_email(claims, trusted_domains=trusted_email_domains)
     new_names = {
         name for name, value in access_token_claims.items() if name not in remaining or remaining[name] != value
     }

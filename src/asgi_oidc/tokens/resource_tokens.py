@@ -18,6 +18,7 @@ from asgi_oidc.errors import (
 )
 from asgi_oidc.protocol.token_endpoint import RefreshAnswer
 from asgi_oidc.protocol.token_exchange import ExchangeTarget
+from asgi_oidc.provider.omitted_groups import log_omitted_groups
 from asgi_oidc.sessions.lifetimes import refresh_due_at
 from asgi_oidc.sessions.repository import ActiveSession
 from asgi_oidc.sessions.session_providers import SessionProviders
@@ -70,7 +71,10 @@ class ResourceTokens:
             async with self._locks.hold(session, can_continue=lambda newest: False) as lock:
                 answer = await self._refresher.use_refresh_token(lock, resource=resource)
                 claims = await self._refresher.checked_claims(lock, answer)
-                await self._refresher.save(lock, claims_refreshed(lock.session, answer, claims, now=self._now()))
+                domains = lock.provider.settings.domains_trusted_at_login
+                tokens = claims_refreshed(lock.session, answer, claims, now=self._now(), trusted_email_domains=domains)
+                log_omitted_groups(tokens.claims)
+                await self._refresher.save(lock, tokens)
                 return answer
 
         return await self._token(active, resource, request_token, refused=refused)
