@@ -114,6 +114,11 @@ CLAIM_DROPPED = Event("claim_dropped", logging.WARNING)
 
 Fix: Set the claim in `on_login` as well if the new value is verified.
 """
+USER_FIELD_IGNORED = Event("user_field_ignored", logging.WARNING)
+"""The field `user` of a first login at Apple cannot be used, so the user has no name; the login goes on.
+
+Fix: Ask the user for a name. Apple sends it again only after the user has removed the app from the Apple Account.
+"""
 RETURN_TO_IGNORED = Event("return_to_ignored", logging.INFO)
 """A `return_to` is not a plain path of this site; the browser went to the start page instead.
 

@@ -39,6 +39,7 @@ from tests.pages.rendered import LOGIN, failures, navigation
         (OIDCError("check_failed"), 500, "check_failed"),
         (OIDCError("step_up_invalid"), 500, "step_up_impossible"),
         (LoginRefused(), 403, "login_refused"),
+        (TokenRejected("claim_hd"), 403, "login_refused"),
         (SessionTooLarge(), 500, "session_too_large"),
         (ProviderUnavailable(), 503, "provider_unavailable"),
         (RefreshFailed(), 503, "tokens_unavailable"),

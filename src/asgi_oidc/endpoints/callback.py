@@ -20,6 +20,7 @@ from asgi_oidc.login.last_provider import LastProvider
 from asgi_oidc.login.login_loops import MAX_LOGINS_IN_A_ROW, LoginCount, LoginLoops
 from asgi_oidc.login.login_transactions import RESTARTED, Transaction, Transactions, is_live
 from asgi_oidc.login.on_login import OnLogin
+from asgi_oidc.login.posted_name import add_posted_name
 from asgi_oidc.login.start_login import LoginStarter
 from asgi_oidc.login.used_logins import UsedLogins
 from asgi_oidc.pages.failures import Failures
@@ -142,7 +143,7 @@ class CallbackEndpoint:
         start = self.sign_in.begin(transaction) if await self.used_logins.add(transaction) else None
         try:
             if start is not None:
-                response = await self._finish(request, code, transaction, start, provider)
+                response = await self._finish(request, answer, code, transaction, start, provider)
             else:
                 response = await self._response_without_login(request, answer, transaction, provider)
         except OIDCError as error:
@@ -151,7 +152,13 @@ class CallbackEndpoint:
         return response.with_cookies(self._make_room(request, transaction, response.cookies))
 
     async def _finish(
-        self, request: Request, code: str, transaction: Transaction, start: LoginStart, provider: ProviderConnection
+        self,
+        request: Request,
+        answer: AuthorizationResponse,
+        code: str,
+        transaction: Transaction,
+        start: LoginStart,
+        provider: ProviderConnection,
     ) -> Response:
         tokens = await provider.exchange_code(
             code, code_verifier=transaction.code_verifier, redirect_uri=self.logins.redirect_uri(provider)
@@ -161,7 +168,7 @@ class CallbackEndpoint:
             claims = await provider.identify(tokens, _requested(transaction))
             user = UserId(str(claims["iss"]), str(claims["sub"]))
             self.revocations.remember_user(user, sid=claims.get("sid"))
-            return await self._admit_and_sign_in(request, tokens, claims, transaction, start, provider)
+            return await self._admit_and_sign_in(request, answer, tokens, claims, transaction, start, provider)
         except OIDCError:
             await self.failed_login_tokens.revoke(provider, tokens.refresh_token, request, transaction, user=user)
             raise
@@ -169,6 +176,7 @@ class CallbackEndpoint:
     async def _admit_and_sign_in(
         self,
         request: Request,
+        answer: AuthorizationResponse,
         tokens: TokenAnswer,
         identity: Claims,
         transaction: Transaction,
@@ -177,7 +185,8 @@ class CallbackEndpoint:
     ) -> Response:
         scope = provider.settings.scope if tokens.scope is None else tokens.scope
         user = await provider.complete_claims(identity, tokens, scope=scope)
-        claims = with_trusted_email(user.claims, trusted_domains=provider.settings.domains_trusted_at_login)
+        named = add_posted_name(user.claims, answer, provider.settings)
+        claims = with_trusted_email(named, trusted_domains=provider.settings.domains_trusted_at_login)
         session = self.sign_in.new_session(
             start,
             tokens,

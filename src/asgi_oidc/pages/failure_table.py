@@ -118,6 +118,8 @@ def failure_for(error: OIDCError) -> Failure:
             return LOGIN_LOOP_WITH_COOKIE
         case TokenRejected(code="claim_acr" | "claim_auth_time"):
             return STEP_UP_NOT_DONE
+        case TokenRejected(code="claim_hd"):
+            return LOGIN_REFUSED
         case RequestRejected(code="foreign_origin"):
             return FOREIGN_ORIGIN
         case OIDCError(code="check_failed"):

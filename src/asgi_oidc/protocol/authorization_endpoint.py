@@ -51,6 +51,7 @@ class AuthorizationResponse:
 
     Attributes:
         error_description: anyone can put any text here, by a link to the callback.
+        user: what Apple tells of the user at the first login; see `user_field`.
     """
 
     state: str | None = field(repr=False)
@@ -58,6 +59,7 @@ class AuthorizationResponse:
     iss: str | None = None
     error: str | None = None
     error_description: str | None = None
+    user: str | None = field(default=None, repr=False)
 
 
 def authorization_url(
@@ -125,7 +127,7 @@ def read_authorization_response(pairs: Iterable[tuple[str, str]]) -> Authorizati
     """
     found: dict[str, str] = {}
     for name, value in pairs:
-        if name == "error_description":  # only for the log, so it is never a reason to refuse the response
+        if name in ("error_description", "user"):  # no login depends on these, so they never make it fail
             found.setdefault(name, value)
         if name not in ("state", "code", "iss", "error"):
             continue
@@ -140,6 +142,7 @@ def read_authorization_response(pairs: Iterable[tuple[str, str]]) -> Authorizati
         iss=found.get("iss"),
         error=found.get("error"),
         error_description=found.get("error_description"),
+        user=found.get("user"),
     )
 
 

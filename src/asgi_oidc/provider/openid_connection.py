@@ -14,6 +14,8 @@ from asgi_oidc.protocol.authorization_endpoint import (
     check_response_issuer,
 )
 from asgi_oidc.protocol.claims import Claims, merge_claims
+from asgi_oidc.protocol.client_registration import Client
+from asgi_oidc.protocol.hosted_domain import check_hosted_domain, check_hosted_domain_again
 from asgi_oidc.protocol.id_token import Expected, ExpectedAgain, check_id_token, check_id_token_again
 from asgi_oidc.protocol.jose import EDDSA_NAMES, Verified
 from asgi_oidc.protocol.logout_token import Logout, read_logout_token
@@ -140,9 +142,7 @@ class OpenIDConnection(ProviderConnection):
             ProviderError: the provider refuses, or is down.
         """
         metadata = await self.metadata()
-        call = token_call(
-            metadata, self.settings.client, code=code, code_verifier=code_verifier, redirect_uri=redirect_uri
-        )
+        call = token_call(metadata, self._client(), code=code, code_verifier=code_verifier, redirect_uri=redirect_uri)
         return read_token_answer(await self.http.send(call, endpoint="token"))
 
     async def refresh(self, refresh_token: str, *, resource: str | None = None) -> RefreshAnswer:
@@ -152,7 +152,7 @@ class OpenIDConnection(ProviderConnection):
             ProviderError: the provider refuses, or is down.
         """
         metadata = await self.metadata()
-        call = refresh_call(metadata, self.settings.client, refresh_token, resource=resource)
+        call = refresh_call(metadata, self._client(), refresh_token, resource=resource)
         answer = read_refresh_answer(await self.http.send(call, endpoint="token"))
         self._rotates_refresh_tokens = answer.refresh_token not in (None, refresh_token)
         return answer
@@ -176,7 +176,7 @@ class OpenIDConnection(ProviderConnection):
             ProviderError: the provider refuses, or is down.
         """
         metadata = await self.metadata()
-        call = exchange_call(metadata, self.settings.client, subject_token, target)
+        call = exchange_call(metadata, self._client(), subject_token, target)
         return read_refresh_answer(await self.http.send(call, endpoint="token"))
 
     async def revoke(self, refresh_token: str) -> None:
@@ -186,7 +186,7 @@ class OpenIDConnection(ProviderConnection):
             ProviderError: the provider refuses, or is down.
         """
         metadata = await self.metadata()
-        call = revocation_call(metadata, self.settings.client, refresh_token)
+        call = revocation_call(metadata, self._client(), refresh_token)
         if call is not None:
             check_revocation_answer(await self.http.send(call, endpoint="revocation"))
 
@@ -212,6 +212,7 @@ class OpenIDConnection(ProviderConnection):
         )
         verified = await self._keys.verify(tokens.id_token, await self._algorithms())
         check_id_token(verified, expected, now=int(self._clock()), leeway=self._expectations.leeway)
+        check_hosted_domain(verified.claims, self.settings.hosted_domains)
         self._remember_algorithm(verified)
         return verified.claims
 
@@ -232,6 +233,7 @@ class OpenIDConnection(ProviderConnection):
         )
         verified = await self._keys.verify(answer.id_token, await self._algorithms())
         check_id_token_again(verified, expected, now=int(self._clock()), leeway=self._expectations.leeway)
+        check_hosted_domain_again(verified.claims, self.settings.hosted_domains)
         self._remember_algorithm(verified)
         return verified.claims
 
@@ -319,6 +321,10 @@ class OpenIDConnection(ProviderConnection):
             leeway=self._expectations.leeway,
         )
         return verified.claims
+
+    def _client(self) -> Client:
+        """Return the client for a call that is made now: some secrets are made for each call."""
+        return self.settings.client.with_secret(now=int(self._clock()))
 
     def _remember_algorithm(self, id_token: Verified) -> None:
         self._id_token_algorithms |= EDDSA_NAMES if id_token.alg in EDDSA_NAMES else {id_token.alg}

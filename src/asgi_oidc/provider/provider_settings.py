@@ -27,6 +27,8 @@ class ProviderSettings:
         algorithms_named: whether the setting `algorithms` names them; otherwise they are the default.
         userinfo: `auto`, `always` or `never`.
         exceptions: where the provider is not by the book.
+        hosted_domains: Google's organizations whose users may sign in, in lower case; empty for any account.
+        reads_user_field: whether the form of the first login has the user's name in a field `user`, as Apple's has.
         http_client: the app's own; None for ours.
         callback_path: path of the redirect URI below `base_url`; None for the default one.
     """
@@ -47,6 +49,8 @@ class ProviderSettings:
     claims_from_access_token: bool = False
     frontchannel_logout: bool = False
     exceptions: ProviderExceptions = field(default_factory=ProviderExceptions)
+    hosted_domains: frozenset[str] = frozenset()
+    reads_user_field: bool = False
     http_client: HttpClient | None = field(default=None, repr=False)
     callback_path: str | None = None
 

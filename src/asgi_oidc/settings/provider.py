@@ -2,9 +2,9 @@
 
 import difflib
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Protocol, Unpack
+from typing import Any, Protocol, Self, Unpack
 
 from asgi_oidc.errors import OIDCError, SettingsError, describe_value
 from asgi_oidc.errors.sanitized import call_sanitized
@@ -26,6 +26,11 @@ from asgi_oidc.settings.provider_exception_checks import (
     read_metadata_url,
 )
 from asgi_oidc.settings.provider_keywords import ProviderKeywords
+from asgi_oidc.settings.ready_made.apple import apple
+from asgi_oidc.settings.ready_made.gitlab import gitlab
+from asgi_oidc.settings.ready_made.google import google
+from asgi_oidc.settings.ready_made.linkedin import linkedin
+from asgi_oidc.settings.ready_made.preset import Preset
 from asgi_oidc.settings.value_checks import (
     read_algorithms,
     read_authorization_params,
@@ -96,6 +101,99 @@ class Provider:
         finally:
             del settings  # they hold secrets, and error reporters record the variables of this frame
 
+    @classmethod
+    def google(
+        cls,
+        *,
+        hosted_domains: Sequence[str] | None = None,
+        offline_access: bool = False,
+        title: str | None = None,
+        **settings: Unpack[ProviderKeywords],
+    ) -> Self:
+        """Return Google; `client_id` and `client_secret` are required.
+
+        Args:
+            hosted_domains: the domains of the Google Workspace organizations whose users may sign in; by default,
+                everybody with a Google account may.
+            offline_access: whether to request a refresh token; Google then asks for consent at every login.
+            title: as in `Provider`.
+            settings: as in `Provider`, except `issuer`.
+        """
+        try:
+            preset = google(hosted_domains=hosted_domains, offline_access=offline_access)
+            return cls._ready_made(preset, {"title": title, **settings})
+        finally:
+            del settings
+
+    @classmethod
+    def gitlab(
+        cls, *, url: str = "https://gitlab.com", title: str | None = None, **settings: Unpack[ProviderKeywords]
+    ) -> Self:
+        """Return GitLab; `client_id` is required, and `client_secret` unless the application is public.
+
+        Args:
+            url: of a GitLab that an organization runs itself.
+            title: as in `Provider`.
+            settings: as in `Provider`, except `issuer`.
+        """
+        try:
+            return cls._ready_made(gitlab(url=url), {"title": title, **settings})
+        finally:
+            del settings
+
+    @classmethod
+    def linkedin(cls, *, title: str | None = None, **settings: Unpack[ProviderKeywords]) -> Self:
+        """Return LinkedIn; `client_id` and `client_secret` are required.
+
+        Args:
+            title: as in `Provider`.
+            settings: as in `Provider`, except `issuer` and `client_auth`.
+        """
+        try:
+            return cls._ready_made(linkedin(), {"title": title, **settings})
+        finally:
+            del settings
+
+    @classmethod
+    def apple(
+        cls,
+        *,
+        team_id: str,
+        key_id: str,
+        private_key: str,
+        title: str | None = None,
+        **settings: Unpack[ProviderKeywords],
+    ) -> Self:
+        """Return Apple; `client_id`, the Services ID, is required.
+
+        The client secret is made from the key for each call. Apple tells the user's name only once, at the first login:
+        store the claims `name`, `given_name` and `family_name` in `on_login`. They are not signed.
+
+        Args:
+            team_id: the id of the developer team, 10 characters.
+            key_id: the id of the private key, 10 characters.
+            private_key: the text of the `.p8` file.
+            title: as in `Provider`.
+            settings: as in `Provider`, except `issuer`, `client_secret` and `client_auth`.
+        """
+        try:
+            return cls._ready_made(
+                call_sanitized(apple, dict(settings), team_id=team_id, key_id=key_id, private_key=private_key),
+                {"title": title, **settings},
+            )
+        finally:
+            del private_key, settings
+
+    @classmethod
+    def _ready_made(cls, preset: Preset, given: Mapping[str, Any]) -> Self:
+        try:
+            settings = call_sanitized(read_ready_made, preset, given)
+        finally:
+            del given, preset
+        provider = cls.__new__(cls)
+        provider.settings = settings
+        return provider
+
     def __repr__(self) -> str:
         return f"Provider(issuer={self.settings.issuer!r})"
 
@@ -107,13 +205,30 @@ class ProviderSource(Protocol):
         """Return the provider of this name, None if there is none."""
 
 
-def read_provider(raw: Mapping[str, Any]) -> ProviderSettings:
+def read_ready_made(preset: Preset, given: Mapping[str, Any]) -> ProviderSettings:
+    """Check the settings that the app has given for a ready-made provider, and combine them with its own.
+
+    Raises:
+        SettingsError: it lists every problem with its fix.
+    """
+    raw, problems = preset.combine(given)
+    return preset.complete(read_provider(raw, call=preset.call, earlier_problems=problems))
+
+
+def read_provider(
+    raw: Mapping[str, Any], *, call: str = "Provider", earlier_problems: Sequence[str] = ()
+) -> ProviderSettings:
     """Check the settings of one provider.
+
+    Args:
+        call: how the app has written it, for errors.
+        earlier_problems: problems found before, to report in the same error.
 
     Raises:
         SettingsError: it lists every problem with its fix.
     """
     values, problems = read_values(raw, PROVIDER_READERS)
+    problems = [*earlier_problems, *problems]
     title = None
     try:
         title = read_title(raw.get("title"))
@@ -121,7 +236,7 @@ def read_provider(raw: Mapping[str, Any]) -> ProviderSettings:
         problems.append(f"title: {exc}")
     problems += provider_contradictions(values)
     if problems:
-        raise SettingsError([f"Provider: {problem}" for problem in problems])
+        raise SettingsError([f"{call}: {problem}" for problem in problems])
     return provider_settings(values, title=title)
 
 

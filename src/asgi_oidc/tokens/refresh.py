@@ -35,6 +35,8 @@ from asgi_oidc.tokens.revoke import TokenRevoker
 
 # Errors of an ID Token that may be our fault: outdated keys, or a wrong clock. They do not discredit the whole answer.
 INCONCLUSIVE_CODES = ("kid_unknown", "claim_iat", "claim_exp", "claim_nbf")
+# Errors of an ID Token that end the session: the provider's own is over, or the user has left the organization.
+WITHDRAWING_CODES = ("session_over", "claim_hd")
 SAVE_DEADLINE = 6.0  # seconds for which a request tries to save new tokens in a store
 SAVE_PAUSE = 0.3  # seconds between two attempts
 SAVE_LATER_DEADLINE = 300.0  # seconds for which a background task tries it after that
@@ -189,7 +191,7 @@ class TokenRefresher:
             with anyio.fail_after(lock.time_left()):
                 return await lock.provider.refreshed_claims(answer, first)
         except (ProviderError, TokenRejected, TimeoutError) as error:
-            if isinstance(error, TokenRejected) and error.code == "session_over":
+            if isinstance(error, TokenRejected) and error.code in WITHDRAWING_CODES:
                 has_successor = self._revocations.effective_at(login) is not None
                 await self._end_withdrawn(lock.session, error.detail)
                 if not has_successor:

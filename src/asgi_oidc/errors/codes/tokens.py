@@ -72,6 +72,11 @@ TOKENS = [
         "Have the provider honour `max_age` and send `auth_time` in the ID Token. If the time is in the future, check "
         "the clocks.",
     ),
+    Code(
+        "claim_hd",
+        "The Google account is of an organization that `hosted_domains` does not name, or of none.",
+        "To admit the users of this organization, add its domain to `hosted_domains`.",
+    ),
     Code("claim_sid", "A logout token has neither `sid` nor `sub`, or one of them is not text.", _REPORT),
     Code("claim_jti", "A logout token was used before, or has no usable `jti`.", "A repeated one needs no action."),
     Code("claim_events", "A logout token lacks the back-channel logout event.", _REPORT),

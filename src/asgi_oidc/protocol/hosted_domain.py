@@ -1,0 +1,38 @@
+"""Checks which organization a Google account belongs to: the claim `hd` of the ID Token.
+
+The parameter `hd` of the authorization request only changes which accounts Google offers, and users can remove it.
+
+Source: Google, OpenID Connect (`hd`), at https://developers.google.com/identity/openid-connect/openid-connect.
+"""
+
+from collections.abc import Collection, Mapping
+
+from asgi_oidc.errors import TokenRejected
+
+
+def check_hosted_domain_again(claims: Mapping[str, object], hosted_domains: Collection[str]) -> None:
+    """Refuse a refreshed ID Token of a user who has moved to another organization.
+
+    One that says nothing of an organization passes: Google does not document which claims a refreshed token has.
+
+    Raises:
+        TokenRejected: `claim_hd`.
+    """
+    if "hd" in claims:
+        check_hosted_domain(claims, hosted_domains)
+
+
+def check_hosted_domain(claims: Mapping[str, object], hosted_domains: Collection[str]) -> None:
+    """Refuse a user of another organization, or of none.
+
+    Args:
+        claims: of the ID Token, already checked.
+        hosted_domains: in lower case; empty if everybody may sign in.
+
+    Raises:
+        TokenRejected: `claim_hd`; the user may sign in with another account.
+    """
+    domain = claims.get("hd")
+    if hosted_domains and not (isinstance(domain, str) and domain in hosted_domains):
+        found = "one of no organization" if domain is None else f"one of {domain}"
+        raise TokenRejected("claim_hd", f"expected an account of {', '.join(sorted(hosted_domains))}, got {found}")
