@@ -67,6 +67,17 @@ def test_the_first_block_is_a_complete_configuration(provider):
     assert re.search(r"(?<![A-Z])[A-Z]{2,}(?![A-Z])", environ["OIDC_ISSUER"]) is None
 
 
+def test_several_providers_are_a_complete_configuration(tmp_path):
+    """The variables of each provider carry its name, and a secret may stand in a file."""
+    (tmp_path / "work").write_text("s3cret")
+    (environ,) = blocks_of("Several providers")
+    environ["OIDC_WORK_DE_CLIENT_SECRET_FILE"] = str(tmp_path / "work")
+
+    middleware = OIDCMiddleware.from_env(app, environ=environ, rules=[Rule("/x", providers=["google", "work-de"])])
+
+    assert middleware.base_url == "https://app.example.com"
+
+
 @pytest.mark.parametrize(
     ("provider", "number"), [(name, number) for name in PROVIDERS for number in range(1, len(blocks_of(name)))]
 )

@@ -26,6 +26,10 @@ In the environment:
   mapping and `rules` as JSON, and a switch as `true` or `false`.
 - `OIDC_..._FILE` names a file that contains the value, such as a mounted secret:
   `OIDC_CLIENT_SECRET_FILE=/run/secrets/client`.
+- With [`OIDC_PROVIDERS`](#providers), each setting of a provider has a variable with the name in capitals, and
+  `_` instead of `-`: `OIDC_PROVIDERS=google,work-de` needs `OIDC_GOOGLE_ISSUER`, `OIDC_WORK_DE_ISSUER`, and so on.
+  `OIDC_GOOGLE_TITLE` is the name that users see. The variables of a single provider, such as `OIDC_ISSUER`, are not
+  allowed beside them.
 - An empty variable counts as not set.
 
 Unknown, contradictory and insecure settings raise one `SettingsError` at start-up that lists all of them.

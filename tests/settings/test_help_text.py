@@ -13,11 +13,11 @@ from typing import Any, Required, Union, get_args, get_origin, get_type_hints
 import pytest
 
 from asgi_oidc import OIDCMiddleware
-from asgi_oidc.settings.environment import PARSERS
 from asgi_oidc.settings.help_text import SettingDocumentation, read_documentation
 from asgi_oidc.settings.keywords import Keywords
 from asgi_oidc.settings.provider import ALGORITHMS, MISSING
 from asgi_oidc.settings.settings import NEEDED_WITHOUT_PROVIDERS, READERS, Settings, variable_of
+from asgi_oidc.settings.variable_values import PARSERS
 
 DOCUMENTED = {each.name: each for each in read_documentation()}
 KEYWORDS = get_type_hints(Keywords, include_extras=True)

@@ -1,142 +1,133 @@
 """Reads settings from `OIDC_...` variables, and from files named by `OIDC_..._FILE` (mounted secrets)."""
 
 import difflib
-from collections.abc import Callable, Mapping
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from typing import Any, NamedTuple
 
-import msgspec
+from asgi_oidc.settings.provider_environment import ProviderVariables, make_providers, variable_prefix
+from asgi_oidc.settings.settings import PREFIX, variable_of
+from asgi_oidc.settings.variable_values import FILE_SUFFIX, PARSERS, PROVIDER_PARSERS, read_value
 
-from asgi_oidc.errors import SettingsError, describe_value
-from asgi_oidc.policy.rules import Rule, rule_of
-from asgi_oidc.settings.settings import PREFIX, READERS, variable_of
+PROVIDERS = variable_of("providers")
 
-SWITCH = {"true": True, "1": True, "false": False, "0": False}
-MAX_FILE_SIZE = 65_536  # bytes; a secret file is small, and anything else is a mistake
+
+class Meaning(NamedTuple):
+    """What a variable sets: a setting of the middleware, or of the provider whose name is given."""
+
+    provider: str | None
+    setting: str
 
 
 def read_environment(environ: Mapping[str, str]) -> tuple[dict[str, Any], list[str]]:
     """Read settings from the environment; an empty variable counts as not set.
 
-    Lists are written with commas, mappings as JSON, switches as true or false.
+    Lists are written with commas, mappings as JSON, switches as true or false. `OIDC_PROVIDERS` lists the names of
+    several providers, whose settings are in variables such as `OIDC_GOOGLE_ISSUER`.
 
     Returns:
         The settings, and every problem: unknown names, malformed values, files that cannot be read.
     """
     problems: list[str] = []
-    found: dict[str, Any] = {}
-    for variable, name in _settings_in(environ):
-        text = environ[variable]
+    found: dict[Meaning, Any] = {}
+    variables: dict[Meaning, str] = {}
+    names = _provider_names(environ)
+    for variable, text in _oidc_variables(environ):
         try:
-            if name not in PARSERS or variable != variable.upper():
-                raise ValueError(f"unknown setting{_suggestion(name)}")
-            if name in found:
-                raise ValueError(f"set {variable_of(name)} or {variable_of(name)}_FILE, not both")
-            found[name] = PARSERS[name](_read_file(text) if variable.endswith("_FILE") else text)
+            meaning = _meaning_of(variable, names)
+            variables[meaning] = variable
+            if meaning in found:
+                name = variable.removesuffix(FILE_SUFFIX)
+                raise ValueError(f"set {name} or {name}{FILE_SUFFIX}, not both")
+            found[meaning] = read_value(_parsers_for(meaning)[meaning.setting], variable, text)
         except ValueError as exc:
             problems.append(f"{variable}: {exc}")
-    return found, problems
+    settings = _settings_of(None, found)
+    if "providers" in settings:
+        problems += _add_providers(settings, found, variables)
+    return settings, problems
 
 
 def variables_in(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the variable that each setting comes from."""
-    return {name: variable for variable, name in _settings_in(environ)}
+    """Return the variable that each setting of the middleware comes from."""
+    variables = (variable for variable, _ in _oidc_variables(environ))
+    return {variable.removeprefix(PREFIX).removesuffix(FILE_SUFFIX).lower(): variable for variable in variables}
 
 
-def _settings_in(environ: Mapping[str, str]) -> list[tuple[str, str]]:
-    """Return each variable that begins with `OIDC_` and is not empty, with the name of its setting."""
-    variables = [variable for variable, text in environ.items() if variable.startswith(PREFIX) and text]
-    return [(variable, variable.removeprefix(PREFIX).removesuffix("_FILE").lower()) for variable in variables]
+def _oidc_variables(environ: Mapping[str, str]) -> list[tuple[str, str]]:
+    return [(variable, text) for variable, text in environ.items() if variable.startswith(PREFIX) and text]
 
 
-def _suggestion(name: str) -> str:
-    similar = difflib.get_close_matches(name, PARSERS, n=1)
-    return f"; did you mean {variable_of(similar[0])}?" if similar else ""
+def _provider_names(environ: Mapping[str, str]) -> Sequence[str]:
+    """Return what stands in `OIDC_PROVIDERS`, so that variables of these providers are known as such."""
+    names: list[str] = []
+    for variable in (PROVIDERS, f"{PROVIDERS}{FILE_SUFFIX}"):
+        if text := environ.get(variable):
+            with suppress(ValueError):  # reported when the variable itself is read
+                names += read_value(PARSERS["providers"], variable, text)
+    return list(dict.fromkeys(names))
 
 
-def _read_file(path: str) -> str:
-    try:
-        with Path(path).open("rb") as file:
-            data = file.read(MAX_FILE_SIZE + 1)
-        text = data.decode("utf-8").strip()
-    except (OSError, UnicodeDecodeError) as exc:
-        raise ValueError(f"the file cannot be read ({type(exc).__name__})") from exc
-    if not text or len(data) > MAX_FILE_SIZE:
-        raise ValueError(f"the file must not be empty or larger than {MAX_FILE_SIZE} bytes")
-    return text
+def _meaning_of(variable: str, names: Iterable[str]) -> Meaning:
+    """Return what a variable sets.
+
+    Raises:
+        ValueError: nothing, or it could be the variable of two settings.
+    """
+    setting = variable.removeprefix(PREFIX).removesuffix(FILE_SUFFIX)
+    meanings = [Meaning(None, setting.lower())] if setting.lower() in PARSERS else []
+    own = [name for name in names if setting.startswith(variable_prefix(name))]
+    for name in own:
+        own_setting = setting.removeprefix(variable_prefix(name)).lower()
+        meanings += [Meaning(name, own_setting)] if own_setting in PROVIDER_PARSERS else []
+    if not meanings or variable != variable.upper():
+        raise ValueError(f"unknown setting{_suggestion(setting, own)}")
+    if len(meanings) > 1:
+        raise ValueError(f"could be {' or '.join(map(_described, meanings))}: rename that provider")
+    return meanings[0]
 
 
-def _whole_number(text: str) -> int:
-    try:
-        return int(text)
-    except ValueError:
-        raise ValueError(f"must be a whole number of seconds, such as 3600, got {describe_value(text)}") from None
+def _described(meaning: Meaning) -> str:
+    owner = "" if meaning.provider is None else f" of the provider {meaning.provider}"
+    return f"the setting {meaning.setting}{owner}"
 
 
-def _switch(text: str) -> bool:
-    if text.lower() not in SWITCH:
-        raise ValueError(f"must be true or false, got {describe_value(text)}")
-    return SWITCH[text.lower()]
+def _suggestion(setting: str, own: Sequence[str]) -> str:
+    """Return a hint at what may have been meant.
+
+    Args:
+        own: the providers whose variables begin like this one.
+    """
+    for name in own:
+        prefix = variable_prefix(name)
+        if similar := difflib.get_close_matches(setting.removeprefix(prefix).lower(), PROVIDER_PARSERS, n=1):
+            return f"; did you mean {PREFIX}{prefix}{similar[0].upper()}?"
+    similar = difflib.get_close_matches(setting.lower(), PARSERS, n=1)
+    hint = f"; did you mean {variable_of(similar[0])}?" if similar else ""
+    suffixes = (known for known in PROVIDER_PARSERS if setting.lower().endswith(f"_{known}"))
+    if suffix := max(suffixes, key=len, default=""):
+        name = setting[: -len(suffix) - 1].lower()
+        hint += f"{' If' if hint else '; if'} it is for a provider, add {name} to {PROVIDERS}"
+    return hint
 
 
-def _list(text: str) -> list[str]:
-    return [item for part in text.replace("\n", ",").split(",") if (item := part.strip())]
+def _parsers_for(meaning: Meaning) -> Mapping[str, Any]:
+    return PARSERS if meaning.provider is None else PROVIDER_PARSERS
 
 
-def _mapping(text: str) -> dict[str, Any]:
-    try:
-        return msgspec.json.decode(text, type=dict[str, Any])
-    except (ValueError, RecursionError):
-        raise ValueError('must be a JSON object such as {"name": "value"}') from None
+def _settings_of(provider: str | None, found: Mapping[Meaning, Any]) -> dict[str, Any]:
+    return {meaning.setting: value for meaning, value in found.items() if meaning.provider == provider}
 
 
-def _rule_list(text: str) -> list[Rule]:
-    try:
-        listed = msgspec.json.decode(text, type=list[Any])
-    except (ValueError, RecursionError):
-        raise ValueError('must be a JSON list of objects such as [{"path": "/admin/*"}]') from None
-    rules: list[Rule] = []
-    problems: list[str] = []
-    for members in listed:
-        try:
-            rules.append(rule_of(members))
-        except SettingsError as exc:
-            problems += exc.problems
-        except ValueError as exc:
-            problems.append(str(exc))
-    if problems:
-        raise ValueError("; ".join(problems))
-    return rules
-
-
-_PARSERS_BY_NAME: Mapping[str, Callable[[str], Any]] = {
-    "secret": _list,
-    "public": _list,
-    "rules": _rule_list,
-    "plain_prefixes": _list,
-    "trusted_audiences": _list,
-    "trusted_email_domains": _list,
-    "algorithms": _list,
-    "allow_http_hosts": _list,
-    "authorization_params": _mapping,
-    "metadata": _mapping,
-    "texts": _mapping,
-    "session_idle": _whole_number,
-    "session_lifetime": _whole_number,
-    "leeway": _whole_number,
-    "frontchannel_logout": _switch,
-    "claims_from_access_token": _switch,
-    "allow_missing_nonce": _switch,
-    "allow_missing_pkce": _switch,
-    "allow_code_injection": _switch,
-    "allow_missing_access_token": _switch,
-    "allow_hs256": _switch,
-    "allow_azp_audiences": _switch,
-    "keep_forms": _switch,
-    "keep_fragment": _switch,
-    "websocket_activity": _switch,
-}
-_KEYWORD_ONLY = ("http_client", "on_login", "providers", "choose_provider")
-PARSERS: Mapping[str, Callable[[str], Any]] = {
-    name: _PARSERS_BY_NAME.get(name, str) for name in READERS if name not in _KEYWORD_ONLY
-}
+def _add_providers(
+    settings: dict[str, Any], found: Mapping[Meaning, Any], variables: Mapping[Meaning, str]
+) -> list[str]:
+    """Replace the names of the providers by the providers; return every problem."""
+    names = settings.pop("providers")
+    by_name = {
+        name: ProviderVariables(name, _settings_of(name, found), _settings_of(name, variables)) for name in names
+    }
+    providers, problems = make_providers(names, by_name, listed_in=variables[Meaning(None, "providers")])
+    if not problems and len(providers) == len(names):
+        settings["providers"] = providers
+    return problems

@@ -26,7 +26,10 @@ class Keywords(ProviderKeywords, total=False):
     has 1 to 64 lower-case letters, digits, `-` and `_`, and is part of URLs: register
     `base_url` + `/auth/callback/google` as the redirect URI. Users choose a provider on a page at `/auth/login`.
 
-    Default: `None`. Keyword only. Since 0.1.
+    The variable lists the names, such as `google,work-de`; the settings of each provider are in variables with its
+    name in capitals, and `_` instead of `-`: `OIDC_GOOGLE_ISSUER`, `OIDC_WORK_DE_CLIENT_ID`.
+
+    Default: `None`. Variable: `OIDC_PROVIDERS`. Since 0.1.
     """
 
     choose_provider: ChooseProvider | None

@@ -312,16 +312,21 @@ def read_providers(value: object) -> Mapping[str, ProviderSettings] | ProviderSo
         raise ValueError("is empty: name at least one provider")
     for name, provider in value.items():
         if not is_provider_name(name):
-            raise ValueError(
-                f"{describe_value(name)} is no name for a provider: it is part of URLs, so use 1 to 64 lower-case "
-                "letters, digits, '-' and '_', such as 'google'"
-            )
+            raise ValueError(bad_provider_name(name))
         if not isinstance(provider, Provider):
             raise ValueError(f"{name}: expected Provider(...), got {describe_value(provider)}")
     providers = {name: replace(provider.settings, name=name) for name, provider in value.items()}
     if problem := _same_client_twice(providers):
         raise ValueError(problem)
     return providers
+
+
+def bad_provider_name(name: object) -> str:
+    """Return the problem of a name that no provider can have."""
+    return (
+        f"{describe_value(name)} is no name for a provider: it is part of URLs, so use 1 to 64 lower-case letters, "
+        "digits, '-' and '_', such as 'google'"
+    )
 
 
 def _same_client_twice(providers: Mapping[str, ProviderSettings]) -> str | None:

@@ -204,7 +204,7 @@ def read_settings(
             continue
         if name in variables and name not in raw:
             continue  # its problem is already in `earlier_problems`
-        if value is None and name in NEEDED_WITHOUT_PROVIDERS and "providers" in raw:
+        if value is None and name in NEEDED_WITHOUT_PROVIDERS and ("providers" in raw or "providers" in variables):
             values[name] = ""
             continue
         try:
@@ -213,6 +213,7 @@ def read_settings(
             label = f"{name} ({variable_of(name)})" if value is None else name
             problems.append(f"{label}: {exc}")
     problems += _contradictions(values)
+    problems += _flat_problems(values, variables)
     problems = [*earlier_problems, *(_with_variable(problem, variables) for problem in problems)]
     if problems:
         error = SettingsError(problems)
@@ -259,7 +260,9 @@ def _contradictions(values: Mapping[str, Any]) -> list[str]:
 
 def _provider_problems(values: Mapping[str, Any]) -> list[str]:
     """Report settings that need several providers, or name one that does not exist."""
-    providers = values.get("providers")
+    if "providers" not in values:
+        return []
+    providers = values["providers"]
     problems = []
     if providers is None and values.get("choose_provider") is not None:
         problems.append("choose_provider: needs providers: with a single provider there is nothing to choose")
@@ -274,9 +277,6 @@ def _provider_problems(values: Mapping[str, Any]) -> list[str]:
                 f"rules: {rule!r}: there is no provider {name!r}; providers has {', '.join(providers)}"
                 for name in unknown
             ]
-    if providers is not None:
-        flat = [name for name in PROVIDER_READERS if values.get(name) not in (PROVIDER_READERS[name][0], "", None)]
-        problems += [f"{name}: remove it: with providers, each Provider has its own" for name in flat]
     return problems
 
 
@@ -286,6 +286,19 @@ def _callback_problems(values: Mapping[str, Any]) -> list[str]:
     return [
         *callback_problems(paths, auth_path=values["auth_path"], base_path=base_path),
         *landing_problems(paths, base_url=base_url, landing=values.get("post_logout_redirect_uri")),
+    ]
+
+
+def _flat_problems(values: Mapping[str, Any], variables: Mapping[str, str]) -> list[str]:
+    """Report settings of a single provider beside `providers`."""
+    if values.get("providers") is None and "providers" not in variables:
+        return []
+    flat = [name for name in PROVIDER_READERS if values.get(name) not in (PROVIDER_READERS[name][0], "", None)]
+    if "providers" not in variables:
+        return [f"{name}: remove it: with providers, each Provider has its own" for name in flat]
+    return [
+        f"{name}: remove it: with {variables['providers']}, each provider has its own ({PREFIX}NAME_{name.upper()})"
+        for name in flat
     ]
 
 

@@ -1,0 +1,55 @@
+"""The types of providers that the environment can name (`OIDC_GITHUB_TYPE`), and the settings that each takes."""
+
+import inspect
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, NamedTuple
+
+from asgi_oidc.errors import SettingsError
+from asgi_oidc.settings.provider import PROVIDER_READERS, Provider
+
+TYPE = "type"
+OPENID = "openid"
+OAUTH2 = "oauth2"
+
+
+class ProviderType(NamedTuple):
+    """One type of provider.
+
+    Attributes:
+        maker: what makes such a provider from keywords.
+        settings: the keywords that it takes.
+    """
+
+    maker: Callable[..., Provider]
+    settings: frozenset[str]
+
+    def make(self, settings: Mapping[str, Any]) -> Provider:
+        """Make a provider.
+
+        Raises:
+            SettingsError: the settings are invalid; it lists every problem with its fix.
+        """
+        parameters = inspect.signature(self.maker).parameters.values()
+        required = [each.name for each in parameters if each.kind is each.KEYWORD_ONLY and each.default is each.empty]
+        missing = [name for name in required if name not in settings]
+        if missing:
+            raise SettingsError([f"{name}: missing" for name in missing])
+        return self.maker(**settings)
+
+
+PROVIDER_TYPES: Mapping[str, ProviderType] = {
+    OPENID: ProviderType(Provider, frozenset({"title", *PROVIDER_READERS})),
+}
+
+
+def type_of(name: str, given: Collection[str]) -> str:
+    """Return the type of a provider whose settings do not name one.
+
+    Args:
+        given: the settings that it has.
+    """
+    if "issuer" in given:
+        return OPENID
+    if "authorization_endpoint" in given:
+        return OAUTH2
+    return name if name in PROVIDER_TYPES else OPENID

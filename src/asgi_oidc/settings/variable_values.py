@@ -1,0 +1,120 @@
+"""Reads the values of settings from the text of environment variables, and of the files that they name."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from asgi_oidc.errors import SettingsError, describe_value
+from asgi_oidc.policy.rules import Rule, rule_of
+from asgi_oidc.settings.provider_types import PROVIDER_TYPES, TYPE
+from asgi_oidc.settings.settings import READERS
+
+SWITCH = {"true": True, "1": True, "false": False, "0": False}
+FILE_SUFFIX = "_FILE"
+MAX_FILE_SIZE = 65_536  # bytes; a secret file is small, and anything else is a mistake
+
+
+def read_value(parse: Callable[[str], Any], variable: str, text: str) -> Any:
+    """Read the value of one variable, or of the file that it names (`..._FILE`).
+
+    Raises:
+        ValueError: the text is malformed, or the file cannot be read.
+    """
+    return parse(_read_file(text) if variable.endswith(FILE_SUFFIX) else text)
+
+
+def _read_file(path: str) -> str:
+    try:
+        with Path(path).open("rb") as file:
+            data = file.read(MAX_FILE_SIZE + 1)
+        text = data.decode("utf-8").strip()
+    except (OSError, UnicodeDecodeError) as exc:
+        raise ValueError(f"the file cannot be read ({type(exc).__name__})") from exc
+    if not text or len(data) > MAX_FILE_SIZE:
+        raise ValueError(f"the file must not be empty or larger than {MAX_FILE_SIZE} bytes")
+    return text
+
+
+def _whole_number(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise ValueError(f"must be a whole number of seconds, such as 3600, got {describe_value(text)}") from None
+
+
+def _switch(text: str) -> bool:
+    if text.lower() not in SWITCH:
+        raise ValueError(f"must be true or false, got {describe_value(text)}")
+    return SWITCH[text.lower()]
+
+
+def _list(text: str) -> list[str]:
+    return [item for part in text.replace("\n", ",").split(",") if (item := part.strip())]
+
+
+def _mapping(text: str) -> dict[str, Any]:
+    try:
+        return msgspec.json.decode(text, type=dict[str, Any])
+    except (ValueError, RecursionError):
+        raise ValueError('must be a JSON object such as {"name": "value"}') from None
+
+
+def _rule_list(text: str) -> list[Rule]:
+    try:
+        listed = msgspec.json.decode(text, type=list[Any])
+    except (ValueError, RecursionError):
+        raise ValueError('must be a JSON list of objects such as [{"path": "/admin/*"}]') from None
+    rules: list[Rule] = []
+    problems: list[str] = []
+    for members in listed:
+        try:
+            rules.append(rule_of(members))
+        except SettingsError as exc:
+            problems += exc.problems
+        except ValueError as exc:
+            problems.append(str(exc))
+    if problems:
+        raise ValueError("; ".join(problems))
+    return rules
+
+
+_PARSERS_BY_NAME: Mapping[str, Callable[[str], Any]] = {
+    "secret": _list,
+    "public": _list,
+    "rules": _rule_list,
+    "providers": _list,
+    "plain_prefixes": _list,
+    "trusted_audiences": _list,
+    "trusted_email_domains": _list,
+    "algorithms": _list,
+    "allow_http_hosts": _list,
+    "authorization_params": _mapping,
+    "metadata": _mapping,
+    "texts": _mapping,
+    "session_idle": _whole_number,
+    "session_lifetime": _whole_number,
+    "leeway": _whole_number,
+    "frontchannel_logout": _switch,
+    "claims_from_access_token": _switch,
+    "allow_missing_nonce": _switch,
+    "allow_missing_pkce": _switch,
+    "allow_code_injection": _switch,
+    "allow_missing_access_token": _switch,
+    "allow_hs256": _switch,
+    "allow_azp_audiences": _switch,
+    "keep_forms": _switch,
+    "keep_fragment": _switch,
+    "websocket_activity": _switch,
+}
+_KEYWORD_ONLY = ("http_client", "on_login", "choose_provider")
+PARSERS: Mapping[str, Callable[[str], Any]] = {
+    name: _PARSERS_BY_NAME.get(name, str) for name in READERS if name not in _KEYWORD_ONLY
+}
+# Those of one of several providers, whatever its type.
+PROVIDER_PARSERS: Mapping[str, Callable[[str], Any]] = {
+    name: _PARSERS_BY_NAME.get(name, str)
+    for name in (TYPE, *sorted(set().union(*(each.settings for each in PROVIDER_TYPES.values()))))
+    if name not in _KEYWORD_ONLY
+}
