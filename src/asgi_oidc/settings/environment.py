@@ -128,6 +128,6 @@ def _add_providers(
         name: ProviderVariables(name, _settings_of(name, found), _settings_of(name, variables)) for name in names
     }
     providers, problems = make_providers(names, by_name, listed_in=variables[Meaning(None, "providers")])
-    if not problems and len(providers) == len(names):
+    if len(providers) == len(names):
         settings["providers"] = providers
     return problems

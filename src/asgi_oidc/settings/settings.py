@@ -199,11 +199,11 @@ def read_settings(
     values: dict[str, Any] = {}
     for name, (default, read) in READERS.items():
         value = raw.get(name)
+        if name in variables and name not in raw:
+            continue  # its problem is already in `earlier_problems`
         if value is None and default is not MISSING:
             values[name] = default
             continue
-        if name in variables and name not in raw:
-            continue  # its problem is already in `earlier_problems`
         if value is None and name in NEEDED_WITHOUT_PROVIDERS and ("providers" in raw or "providers" in variables):
             values[name] = ""
             continue
