@@ -1,4 +1,4 @@
-"""Providers that are not by the book: a login works with the named exception, and is refused without it."""
+"""Exceptions for providers that are not by the book: logged at start-up, and each for one provider only."""
 
 import logging
 from typing import Any
@@ -51,3 +51,20 @@ async def test_a_provider_by_the_book_is_not_mentioned(settings: dict[str, Any],
     await Site(**settings).browser().get("/")
 
     assert exceptions_in(caplog) == []
+
+
+# --- one provider's exceptions are no other's
+
+
+async def test_an_exception_holds_for_its_provider_only(caplog):
+    """The others keep all checks."""
+    site = ThreeProviders({"two": {"allow_missing_nonce": True}})
+    for fake in site.fakes.values():
+        fake.has_nonce = False
+
+    await site.signed_in("two")
+    for name in ("one", "three"):
+        caplog.clear()
+        page = await site.browser().sign_in("alice", f"/auth/login?provider={name}&return_to=/private")
+        assert page.status_code == 502
+        assert "code=claim_nonce" in caplog.messages[-1]

@@ -350,7 +350,7 @@ def test_pieces_of_two_sessions_do_not_combine():
     """One tag covers the whole, also where both are of one login: before a refresh and after it."""
     one, two = Window(), Window()
     one.put(session_over(2))
-    two.put(with_tokens(access_token="y" * len(session_over(2).tokens.access_token)))
+    two.put(with_tokens(access_token="y" * len(session_over(2).tokens.access_token or "")))
     assert sorted(one.cookies) == sorted(two.cookies)
 
     for name in (FIRST, f"{FIRST}.1"):

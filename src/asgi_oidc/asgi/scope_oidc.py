@@ -113,7 +113,7 @@ class OIDC:
             AccessTokenExpired: it has expired, and there is no refresh token; the user has to sign in again.
             RefreshFailed: it has expired and cannot be refreshed right now.
             StoreUnavailable: it has expired and cannot be refreshed, because the session store is unavailable.
-            TokenNotGranted: the provider gives no token for `resource`.
+            TokenNotGranted: the provider gives no token for `resource`, or issued none at the login.
             ValueError: `resource` is not an absolute URI, or has a fragment.
         """
         return await self._require_access().access_token(resource=resource)
@@ -287,7 +287,7 @@ class SessionAccess:
 
     @sanitizes_errors
     async def _session_token(self, refused: HiddenToken | None) -> str:
-        return (await self._tools.refresher.valid_tokens(self._active, refused=_reveal(refused))).access_token
+        return await self._tools.refresher.valid_access_token(self._active, refused=_reveal(refused))
 
     @sanitizes_errors
     async def _resource_token(self, resource: str, refused: HiddenToken | None) -> str:

@@ -14,7 +14,13 @@ from asgi_oidc.logout.after_logout import AfterLogout
 from asgi_oidc.logout.logout_state import LogoutState, LogoutStates
 from asgi_oidc.logout.sign_out import ProviderSignOut, SignOut
 from asgi_oidc.pages.sign_out import SignOutPages
-from asgi_oidc.protocol.end_session import MAX_URL_LENGTH, end_session_parameters, with_parameters
+from asgi_oidc.protocol.end_session import (
+    MAX_URL_LENGTH,
+    cognito_logout_parameters,
+    end_session_parameters,
+    with_parameters,
+)
+from asgi_oidc.provider.provider_exceptions import COGNITO_LOGOUT
 from asgi_oidc.request_body import read_form_body
 from asgi_oidc.safe_urls import check_url, origin_of
 from asgi_oidc.sessions.authentication import Authenticator
@@ -97,6 +103,10 @@ class LogoutEndpoint:
         landing_url = self.after_logout.landing_url
         state = LogoutState(return_to=return_to, is_everywhere=target is not None, created_at=self.now())
         sealed = self.states.write(state)
+        if target is not None and target.parameters == COGNITO_LOGOUT:
+            return redirect(
+                with_parameters(target.endpoint, **cognito_logout_parameters(target.client, logout_uri=landing_url))
+            )
         if session is not None and target is not None:
             parameters = end_session_parameters(
                 target.client, id_token_hint=session.tokens.id_token, post_logout_redirect_uri=landing_url, state=sealed

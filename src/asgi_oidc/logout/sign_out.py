@@ -26,10 +26,12 @@ class ProviderSignOut(NamedTuple):
 
     Attributes:
         endpoint: the provider's `end_session_endpoint`.
+        parameters: which parameters it takes: `end_session_parameters` of `ProviderExceptions`.
     """
 
     endpoint: str
     client: Client
+    parameters: str
 
 
 class SignOut:
@@ -122,7 +124,10 @@ class SignOut:
             try:
                 provider = await self._providers.of(login)
                 endpoint = await provider.end_session_endpoint()
-                return None if endpoint is None else ProviderSignOut(endpoint, provider.settings.client)
+                if endpoint is None:
+                    return None
+                settings = provider.settings
+                return ProviderSignOut(endpoint, settings.client, settings.exceptions.end_session_parameters)
             except ProviderError as error:
                 events.log(events.PROVIDER_FAILED, code=error.code, detail=error.detail, fallback="a local sign-out")
         return None

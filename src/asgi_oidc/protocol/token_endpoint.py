@@ -22,11 +22,12 @@ class TokenAnswer:
     """The tokens of one login.
 
     Attributes:
+        access_token: None if the provider issued none, and that is allowed.
         expires_in: seconds until the access token expires; None if the provider does not say.
         scope: the granted scopes; None if they are those requested.
     """
 
-    access_token: str = field(repr=False)
+    access_token: str | None = field(repr=False)
     id_token: str = field(repr=False)
     refresh_token: str | None = field(default=None, repr=False)
     expires_in: int | None = None
@@ -99,18 +100,23 @@ def grant_call(metadata: ProviderMetadata, client: Client, fields: Mapping[str, 
     return METHODS[method](client, metadata.token_endpoint, fields)
 
 
-def read_token_answer(answer: Answer) -> TokenAnswer:
+def read_token_answer(answer: Answer, *, requires_access_token: bool = True) -> TokenAnswer:
     """Read the answer to `token_call`.
+
+    Args:
+        requires_access_token: False for a provider that issues none if the scopes name no API, as Azure AD B2C does,
+            against OIDC Core §3.1.3.3. An access token that is there is still checked.
 
     Raises:
         ProviderError: an OAuth error, an outage, or an answer without the tokens that OIDC requires.
     """
     members = _read_members(answer)
+    has_access_token = requires_access_token or "access_token" in members
     return TokenAnswer(
-        access_token=_access_token(members),
+        access_token=_access_token(members) if has_access_token else None,
         id_token=_header_token(members, "id_token"),
         refresh_token=_refresh_token(members),
-        expires_in=_lifetime(members.get("expires_in")),
+        expires_in=_lifetime(members.get("expires_in")) if has_access_token else None,
         scope=_scope(members),
     )
 

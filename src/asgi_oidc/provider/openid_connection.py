@@ -13,11 +13,12 @@ from asgi_oidc.protocol.authorization_endpoint import (
     authorization_url,
     check_response_issuer,
 )
+from asgi_oidc.protocol.back_channel import BackChannel
 from asgi_oidc.protocol.claims import Claims, merge_claims
 from asgi_oidc.protocol.client_registration import Client
 from asgi_oidc.protocol.hosted_domain import check_hosted_domain, check_hosted_domain_again
 from asgi_oidc.protocol.id_token import Expected, ExpectedAgain, check_id_token, check_id_token_again
-from asgi_oidc.protocol.jose import EDDSA_NAMES, Verified
+from asgi_oidc.protocol.jose import EDDSA_NAMES, SharedSecret, Verified, read_shared_secret
 from asgi_oidc.protocol.logout_token import Logout, read_logout_token
 from asgi_oidc.protocol.messages import Answer, check_status
 from asgi_oidc.protocol.metadata import ProviderMetadata
@@ -73,8 +74,16 @@ class OpenIDConnection(ProviderConnection):
         self.http = http
         self._expectations = expectations
         self._clock = clock
-        self._discovery = Discovery(http, issuer=settings.issuer, configured=settings.metadata, clock=clock)
-        self._keys = KeyCache(http, jwks_uri=self._jwks_uri, clock=clock)
+        self._exceptions = exceptions = settings.exceptions
+        self._discovery = Discovery(
+            http,
+            issuer=settings.issuer,
+            configured=settings.metadata,
+            clock=clock,
+            url=exceptions.metadata_url,
+            back_channel=BackChannel(exceptions.internal_url, exceptions.allow_http_hosts),
+        )
+        self._keys = KeyCache(http, jwks_uri=self._jwks_uri, clock=clock, shared_secret=_shared_secret(settings))
         self._id_token_algorithms: set[str] = set()  # of valid ID Tokens so far; a subset of those we accept
         self._rotates_refresh_tokens = True  # assumed until an answer shows that it does not
         self._logout_budget = Budget(burst=BURST, interval=COOL_DOWN)
@@ -108,12 +117,15 @@ class OpenIDConnection(ProviderConnection):
             redirect_uri=redirect_uri,
             scope=settings.scope,
             extra=_parameters(settings, authentication, metadata),
+            uses_pkce=not self._exceptions.allow_missing_pkce,
         )
 
     async def _metadata_for_login(self) -> ProviderMetadata:
         metadata, settings = await self.metadata(), self.settings
         algorithms = None if settings.algorithms_named else settings.algorithms
-        obstacles = find_incompatibilities(metadata, LoginPlan(settings.client, settings.response_mode, algorithms))
+        uses_pkce = not self._exceptions.allow_missing_pkce
+        plan = LoginPlan(settings.client, settings.response_mode, algorithms, uses_pkce=uses_pkce)
+        obstacles = find_incompatibilities(metadata, plan)
         if obstacles:
             texts = "; ".join(obstacle.text for obstacle in obstacles)
             raise ProviderUnsupported(obstacles[0].code, f"metadata of {settings.issuer}: {texts}")
@@ -142,8 +154,15 @@ class OpenIDConnection(ProviderConnection):
             ProviderError: the provider refuses, or is down.
         """
         metadata = await self.metadata()
-        call = token_call(metadata, self._client(), code=code, code_verifier=code_verifier, redirect_uri=redirect_uri)
-        return read_token_answer(await self.http.send(call, endpoint="token"))
+        call = token_call(
+            metadata,
+            self._client(),
+            code=code,
+            code_verifier=None if self._exceptions.allow_missing_pkce else code_verifier,
+            redirect_uri=redirect_uri,
+        )
+        answer = await self.http.send(call, endpoint="token")
+        return read_token_answer(answer, requires_access_token=not self._exceptions.allow_missing_access_token)
 
     async def refresh(self, refresh_token: str, *, resource: str | None = None) -> RefreshAnswer:
         """Exchange a refresh token for new tokens; they are not checked yet.
@@ -209,6 +228,8 @@ class OpenIDConnection(ProviderConnection):
             trusted_audiences=self.settings.trusted_audiences,
             max_age=requested.max_age,
             acr_values=requested.acr_values,
+            requires_nonce=not self._exceptions.allow_missing_nonce,
+            trusts_azp=self._exceptions.allow_azp_audiences,
         )
         verified = await self._keys.verify(tokens.id_token, await self._algorithms())
         check_id_token(verified, expected, now=int(self._clock()), leeway=self._expectations.leeway)
@@ -230,6 +251,7 @@ class OpenIDConnection(ProviderConnection):
             client_id=self.settings.client.client_id,
             access_token=answer.access_token,
             trusted_audiences=self.settings.trusted_audiences,
+            trusts_azp=self._exceptions.allow_azp_audiences,
         )
         verified = await self._keys.verify(answer.id_token, await self._algorithms())
         check_id_token_again(verified, expected, now=int(self._clock()), leeway=self._expectations.leeway)
@@ -247,6 +269,7 @@ class OpenIDConnection(ProviderConnection):
             trusted_audiences=self.settings.trusted_audiences,
             now=int(self._clock()),
             leeway=self._expectations.leeway,
+            trusts_azp=self._exceptions.allow_azp_audiences,
         )
 
     async def access_token_claims(self, token: str, *, sub: str) -> dict[str, object] | None:
@@ -283,13 +306,15 @@ class OpenIDConnection(ProviderConnection):
             TokenRejected: the access token fails a check, or userinfo is about another user.
             ProviderError: userinfo was needed, and its answer is an error or unusable.
         """
+        if tokens.access_token is None:
+            return UserClaims(dict(claims))
         further = await self.access_token_claims(tokens.access_token, sub=str(claims["sub"])) or {}
-        completed = await self._with_userinfo(claims, tokens, scope=scope, access_token_claims=further)
+        completed = await self._with_userinfo(claims, tokens.access_token, scope=scope, access_token_claims=further)
         merged = merge_claims(completed, further)
         return UserClaims(merged, from_access_token=merged.keys() - completed.keys())
 
     async def _with_userinfo(
-        self, claims: Claims, tokens: TokenAnswer, *, scope: str, access_token_claims: Collection[str]
+        self, claims: Claims, access_token: str, *, scope: str, access_token_claims: Collection[str]
     ) -> dict[str, object]:
         """Add the claims of userinfo, unless the access token has those that are needed."""
         userinfo_endpoint = (await self.metadata()).userinfo_endpoint
@@ -303,7 +328,7 @@ class OpenIDConnection(ProviderConnection):
         if userinfo_endpoint is None:
             detail = 'the setting userinfo is "always", but the metadata has no userinfo_endpoint'
             raise AnswerRejected("userinfo_unsupported", detail)
-        answer = await self.http.send(userinfo_call(userinfo_endpoint, tokens.access_token), endpoint="userinfo")
+        answer = await self.http.send(userinfo_call(userinfo_endpoint, access_token), endpoint="userinfo")
         if is_auto and answer.status in (401, 403):
             _log_refusal(answer)
             return dict(claims)
@@ -350,6 +375,12 @@ class OpenIDConnection(ProviderConnection):
 
     async def _jwks_uri(self) -> str:
         return (await self.metadata()).jwks_uri
+
+
+def _shared_secret(settings: ProviderSettings) -> SharedSecret | None:
+    if not settings.exceptions.allow_hs256 or settings.client.secret is None:
+        return None
+    return read_shared_secret(settings.client.secret)
 
 
 def _parameters(

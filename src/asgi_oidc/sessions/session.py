@@ -68,6 +68,7 @@ class Tokens(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
             seconds since the login: of two processes that refresh without knowing of each other, the one with the
             latest claims has the larger generation.
         written_claims: JSON text, which cannot be changed by accident; few requests have to decode it.
+        access_token: None if the provider issued none, and that is allowed.
         access_expires_at: None if the provider did not say.
         refresh_due_at: from then on, a request that needs the access token refreshes it first; None for never.
         retry_at: after a failed refresh, the next one is not tried before that.
@@ -81,7 +82,7 @@ class Tokens(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     generation: int = 0
     written_claims: msgspec.Raw
     id_token: str
-    access_token: str
+    access_token: str | None
     access_expires_at: int | None
     refresh_due_at: int | None = None
     refresh_token: str | None = None

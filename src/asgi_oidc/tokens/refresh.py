@@ -71,8 +71,8 @@ class TokenRefresher:
         """Wait until no refresh is under way."""
         await self._refreshes.drained()
 
-    async def valid_tokens(self, active: ActiveSession, *, refused: str | None = None) -> Tokens:
-        """Return tokens with a valid access token; refreshes it if it expires within a minute.
+    async def valid_access_token(self, active: ActiveSession, *, refused: str | None = None) -> str:
+        """Return a valid access token; refreshes it if it expires within a minute.
 
         Args:
             refused: an access token that an API refused although it has not expired.
@@ -80,6 +80,7 @@ class TokenRefresher:
         Raises:
             SessionEnded: the provider has withdrawn the session, or the user has signed out.
             AccessTokenExpired: the access token has expired, and there is no refresh token.
+            TokenNotGranted: the provider issued no access token at the login.
             RefreshFailed: the access token has expired, and cannot be refreshed right now.
             StoreUnavailable: the same, because the store does not answer.
         """
@@ -87,8 +88,13 @@ class TokenRefresher:
         if _is_due(active.session.tokens, self._now(), refused):
             await self._refresh_or_continue(active, refused)
         tokens = active.session.tokens
+        if tokens.access_token is None:
+            detail = (
+                "the provider issued no access token at the login: request a scope of an API with the setting scope"
+            )
+            raise TokenNotGranted("access_token_not_issued", detail)
         if _is_valid(tokens, self._now()):
-            return tokens
+            return tokens.access_token
         if tokens.refresh_token is not None:
             raise RefreshFailed("refresh_in_vain", "the new access token had already expired", retry_after=1)
         raise AccessTokenExpired(detail="sign in again: send the browser to login_url()")

@@ -49,7 +49,7 @@ def refreshed(
     old = session.tokens
     lost = frozenset(old.from_access_token)
     if access_token_claims is not None:  # even claims that the ID Token of the login contained as well
-        lost |= user_claim_names(old.access_token) - access_token_claims.keys()
+        lost |= user_claim_names(old.access_token or "") - access_token_claims.keys()
     claims, from_access_token = _updated_claims(
         session, id_token_claims, access_token_claims or {}, lost=lost, trusted_email_domains=trusted_email_domains
     )

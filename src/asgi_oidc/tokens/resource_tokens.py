@@ -58,7 +58,7 @@ class ResourceTokens:
 
         Raises:
             TokenNotGranted: there is no refresh token, or the provider grants no token for that resource.
-            SessionEnded, RefreshFailed, StoreUnavailable: as `TokenRefresher.valid_tokens`.
+            SessionEnded, RefreshFailed, StoreUnavailable: as `TokenRefresher.valid_access_token`.
         """
         session = active.session
 
@@ -86,11 +86,11 @@ class ResourceTokens:
 
         Raises:
             TokenNotGranted: the provider grants no token.
-            SessionEnded, AccessTokenExpired, RefreshFailed, StoreUnavailable: as `TokenRefresher.valid_tokens`.
+            SessionEnded, AccessTokenExpired, RefreshFailed, StoreUnavailable: as `TokenRefresher.valid_access_token`.
         """
 
         async def request_token() -> RefreshAnswer:
-            subject_token = (await self._refresher.valid_tokens(active)).access_token
+            subject_token = await self._refresher.valid_access_token(active)
             try:
                 with anyio.fail_after(REFRESH_DEADLINE):
                     provider = await self._providers.of(active.session.login)

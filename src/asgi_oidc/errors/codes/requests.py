@@ -142,6 +142,11 @@ SESSIONS = [
         "Allow this client to request it at the provider. The log line has the provider's reason.",
     ),
     Code(
+        "access_token_not_issued",
+        "The provider issued no access token at the login, which `allow_missing_access_token` allows.",
+        "Request a scope of an API with the setting `scope`.",
+    ),
+    Code(
         "session_too_large",
         "The session does not fit into cookies, or into the store.",
         "Drop claims in `on_login`, request fewer, or use a `store`. The log line names the largest parts.",
