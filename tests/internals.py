@@ -13,6 +13,7 @@ from asgi_oidc.sessions.revocations import Revocations
 from asgi_oidc.sessions.session_cookies import SessionCookies
 from asgi_oidc.sessions.store_records import Records
 from asgi_oidc.stores.replay_cache import ReplayCache
+from tests.attacked_provider import own_name
 
 
 def watcher_of(middleware: OIDCMiddleware) -> SessionWatcher:
@@ -45,10 +46,10 @@ def records_of(middleware: OIDCMiddleware) -> Records:
 
 
 def provider_of(middleware: OIDCMiddleware) -> OpenIDConnection:
-    """Return what calls the provider."""
+    """Return what calls the provider; of several, the one that is attacked."""
     directory = middleware._composition.http._denials.logins.choice.directory
     assert isinstance(directory, FixedDirectory)
-    connection = directory._connections[""]
+    connection = directory._connections[own_name()]
     assert isinstance(connection, OpenIDConnection)
     return connection
 

@@ -8,10 +8,10 @@ from urllib.parse import urlencode
 from asgi_oidc import MemoryStore
 from asgi_oidc.testing import Browser
 from asgi_oidc.testing.in_process import call_app
+from tests.attacked_provider import own_path
 from tests.protected_site import ORIGIN, Clock, Site
 from tests.scripted_store import ScriptedStore
 
-BACKCHANNEL = "/auth/backchannel-logout"
 FORM = {"content-type": "application/x-www-form-urlencoded"}
 
 # Where sessions are, and where is written what has ended.
@@ -50,7 +50,7 @@ class LogoutSite(Site):
 
     async def post(self, body: bytes, *, method: str = "POST", headers: Mapping[str, str] = FORM) -> Answer:
         """Post anything there."""
-        return Answer(*await call_app(self.middleware, method, ORIGIN + BACKCHANNEL, headers, body))
+        return Answer(*await call_app(self.middleware, method, ORIGIN + own_path("backchannel-logout"), headers, body))
 
 
 async def sid_of(browser: Browser) -> str:

@@ -8,9 +8,13 @@ import pytest
 
 from asgi_oidc.protocol.logout_token import MAX_TOKEN_AGE
 from asgi_oidc.testing.faults import FAULTS
-from tests.logout_site import BACKCHANNEL, FORM, FORMS, LogoutSite, are_in, sid_of
+from tests.attacked_provider import own_path
+from tests.logout_site import FORM, FORMS, LogoutSite, are_in, sid_of
 from tests.protected_site import PROGRAM, cookie_header, who_am_i
 from tests.scripted_store import ScriptedStore
+
+pytestmark = pytest.mark.usefixtures("one_or_three_providers")
+
 
 STRANGE_SUBS = ["Alice", "alice ", "", "bob"]
 
@@ -397,7 +401,8 @@ async def test_only_a_post_signs_out(method):
     browser = await site.signed_in()
     token = site.provider.logout_token("alice")
 
-    exchange = await site.call(BACKCHANNEL, method=method, query_string=urlencode({"logout_token": token}).encode())
+    query = urlencode({"logout_token": token}).encode()
+    exchange = await site.call(own_path("backchannel-logout"), method=method, query_string=query)
 
     assert (exchange.status, exchange.header(b"allow")) == (405, b"POST")
     assert (exchange.header(b"cache-control"), await are_in(browser)) == (b"no-store", [True])

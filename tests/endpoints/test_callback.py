@@ -7,7 +7,11 @@ import pytest
 
 from asgi_oidc.login.login_transactions import MAX_RESTARTED
 from asgi_oidc.testing import Browser
+from tests.attacked_provider import own_path
 from tests.protected_site import ORIGIN, PROGRAM, Site, login_cookies, session_cookies, who_am_i
+
+pytestmark = pytest.mark.usefixtures("one_or_three_providers")
+
 
 FAULTS = [
     ("token_500", 503, "token_unavailable"),
@@ -171,7 +175,7 @@ async def test_a_provider_that_loses_the_state_causes_no_redirect_loop(site, bro
 
 async def test_a_callback_without_a_login_in_progress_is_refused(browser):
     """A code planted by someone else must not sign this browser in."""
-    back = await browser.get("/auth/callback?code=x&state=y", headers=PROGRAM)
+    back = await browser.get(f"{own_path('callback')}?code=x&state=y", headers=PROGRAM)
 
     assert (back.status_code, back.json()["error"]) == (400, "transaction_missing")
 
@@ -217,7 +221,7 @@ async def test_the_code_is_sent_with_the_verifier_of_this_login(site):
 
     (call,) = [call for call in site.provider.calls if call.path == "/token"]
     assert call.form["grant_type"] == "authorization_code"
-    assert call.form["redirect_uri"] == ORIGIN + "/auth/callback"
+    assert call.form["redirect_uri"] == ORIGIN + own_path("callback")
     assert len(call.form["code_verifier"]) == 43
 
 
@@ -307,7 +311,7 @@ async def test_an_error_of_the_provider_is_logged_on_one_line(site, caplog):
     """Line breaks in it could forge log lines."""
     browser, url = await site.at_callback()
     state = parse_qs(urlsplit(url).query)["state"][0]
-    error = f"/auth/callback?error=x%0Alogin_succeeded&state={state}&iss={site.provider.issuer}"
+    error = f"{own_path('callback')}?error=x%0Alogin_succeeded&state={state}&iss={site.provider.issuer}"
 
     response = await browser.get(error, headers=PROGRAM)
 

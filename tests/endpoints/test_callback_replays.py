@@ -9,8 +9,12 @@ import pytest
 from asgi_oidc import MemoryStore
 from asgi_oidc.stores.store import SessionStore
 from asgi_oidc.testing import Response
+from tests.attacked_provider import own_path
 from tests.protected_site import ORIGIN, PROGRAM, Clock, Site, login_cookies, who_am_i
 from tests.scripted_store import ScriptedStore
+
+pytestmark = pytest.mark.usefixtures("one_or_three_providers")
+
 
 SHARED = ["store", "logout_store"]
 
@@ -23,7 +27,7 @@ def site_with(shared: str, store: SessionStore, **settings: Any) -> Site:
 def spoilt(url: str, **changes: str | None) -> str:
     params = {**dict(parse_qsl(urlsplit(url).query)), **changes}
     kept = {name: value for name, value in params.items() if value is not None}
-    return f"{ORIGIN}/auth/callback?{urlencode(kept)}"
+    return f"{ORIGIN}{own_path('callback')}?{urlencode(kept)}"
 
 
 @pytest.mark.parametrize("shared", SHARED)
@@ -133,7 +137,7 @@ async def test_a_callback_with_the_wrong_method_touches_no_store():
     browser, url = await site.at_callback()
     store.forget_calls()
 
-    refused = await browser.post("/auth/callback", dict(parse_qsl(urlsplit(url).query)), headers=PROGRAM)
+    refused = await browser.post(own_path("callback"), dict(parse_qsl(urlsplit(url).query)), headers=PROGRAM)
 
     assert (refused.status_code, store.calls, login_cookies(browser)) == (400, [], [])
 

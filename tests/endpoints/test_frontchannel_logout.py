@@ -6,11 +6,14 @@ from urllib.parse import urlencode
 import pytest
 
 from asgi_oidc.testing import Browser, Response
+from tests.attacked_provider import own_path
 from tests.logout_site import FORMS, LogoutSite, are_in, sid_of
 from tests.protected_site import Exchange, Site, session_cookies
 from tests.scripted_store import ScriptedStore
 
-PATH = "/auth/frontchannel-logout"
+pytestmark = pytest.mark.usefixtures("one_or_three_providers")
+
+
 # A provider on the same site: browsers send Lax cookies into its frames.
 FRAME: dict[str, str | None] = {
     "sec-fetch-dest": "iframe",
@@ -27,7 +30,8 @@ def site(request) -> LogoutSite:
 
 async def frame(browser: Browser, *parameters: tuple[str, str], **headers: str) -> Response:
     """Load the frame in the browser of the person."""
-    return await browser.fetch(f"{PATH}?{urlencode(parameters)}", headers={**FRAME, **headers})
+    url = f"{own_path('frontchannel-logout')}?{urlencode(parameters)}"
+    return await browser.fetch(url, headers={**FRAME, **headers})
 
 
 def named(site: Site, sid: str) -> list[tuple[str, str]]:
@@ -124,7 +128,7 @@ async def test_only_a_get_is_a_frame(method):
     """The specification allows only GET."""
     site = LogoutSite(frontchannel_logout=True)
 
-    exchange: Exchange = await site.call(PATH, method=method)
+    exchange: Exchange = await site.call(own_path("frontchannel-logout"), method=method)
 
     assert (exchange.status, exchange.header(b"allow")) == (405, b"GET")
 

@@ -15,6 +15,9 @@ from tests.logout_site import LogoutSite, are_in
 from tests.protected_site import PROGRAM, Exchange, Site, who_am_i
 from tests.scripted_store import ScriptedStore
 
+pytestmark = pytest.mark.usefixtures("one_or_three_providers")
+
+
 SHARED = ["cookies of many processes", "a store"]
 SCOPE = "openid profile email offline_access"
 PATIENCE = 20  # seconds; a machine may be busy

@@ -8,6 +8,9 @@ import pytest
 from asgi_oidc.testing import Browser, FakeProvider
 from tests.protected_site import ORIGIN, Exchange, Site, cookie_header, login_cookies, session_cookies, who_am_i
 
+pytestmark = pytest.mark.usefixtures("one_or_three_providers")
+
+
 OTHER_SITE = "https://id.example.net"  # cookies that are Lax stay away from its forms
 
 

@@ -12,6 +12,7 @@ import asgi_oidc
 from asgi_oidc import OIDCMiddleware
 from asgi_oidc.errors import OIDCError
 from asgi_oidc.testing import Browser, FakeProvider, Persona
+from tests.attacked_provider import own_path, site_settings
 
 NOW = 1_800_000_000
 ORIGIN = "https://app.example.com"
@@ -82,7 +83,7 @@ class AttackedSite:
             "http_client": self.provider.http_client(),
             "clock": self.clock,
         }
-        self.middleware = OIDCMiddleware(self.app, **(defaults | settings))
+        self.middleware = OIDCMiddleware(self.app, **site_settings(defaults | settings))
 
     def browser(self, **settings: Any) -> Browser:
         """Open a browser of its own: no cookies yet."""
@@ -101,7 +102,7 @@ class AttackedSite:
         browser = self.browser()
         asked = await browser.get(path)
         back = await browser.submit(asked, sub, follow=False)
-        assert back.location.startswith(ORIGIN + "/auth/callback?")
+        assert back.location.startswith(f"{ORIGIN}{own_path('callback')}?")
         return browser, back.location
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from asgi_oidc.testing.cookie_jar import CookieJar
+from tests.attacked_provider import holds_nothing
 
 from .session_model import Login, Memory, Model, Ticket, Tokens
 from .session_world import CUT, Answer, Process, World
@@ -238,6 +239,6 @@ def drop_what_is_gone(jar: CookieJar, ticket: Ticket) -> None:
 
 def has_cookie(jar: CookieJar) -> bool:
     """Say whether a browser sends the cookie that signs somebody in."""
-    names = (cookie.name for cookie in jar.starting_with("__Host-oidc-"))
+    names = (cookie.name for cookie in jar.starting_with("__Host-oidc-") if not holds_nothing(cookie.name))
     others = ("-seen", "-rounds", "-form")
     return any("-login-" not in name and "-tokens-" not in name and not name.endswith(others) for name in names)

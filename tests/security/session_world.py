@@ -14,6 +14,7 @@ from asgi_oidc import OIDCMiddleware
 from asgi_oidc.testing import Browser, FakeProvider
 from asgi_oidc.testing.cookie_jar import CookieJar
 from asgi_oidc.testing.in_process import call_app
+from tests.attacked_provider import own_path, site_settings
 from tests.internals import provider_of
 from tests.protected_site import CLIENT_SECRET, ORIGIN, Clock
 from tests.scripted_store import ScriptedStore
@@ -133,17 +134,21 @@ class World:
             OIDCMiddleware(
                 TokenApp(),
                 clock=self.clock,
-                issuer=self.provider.issuer,
-                client_id="web",
-                client_secret=CLIENT_SECRET,
-                base_url=ORIGIN,
-                secret=[self._secret, *(secret for secret, _ in self._retired)],
-                public=["/", "/public/*"],
-                scope=SCOPE,
-                store=self.store,
-                session_idle=IDLE,
-                session_lifetime=LIFETIME,
-                http_client=self.http_client,
+                **site_settings(
+                    {
+                        "issuer": self.provider.issuer,
+                        "client_id": "web",
+                        "client_secret": CLIENT_SECRET,
+                        "base_url": ORIGIN,
+                        "secret": [self._secret, *(secret for secret, _ in self._retired)],
+                        "public": ["/", "/public/*"],
+                        "scope": SCOPE,
+                        "store": self.store,
+                        "session_idle": IDLE,
+                        "session_lifetime": LIFETIME,
+                        "http_client": self.http_client,
+                    }
+                ),
             )
         )
 
@@ -252,7 +257,7 @@ class World:
 
     async def hear(self, process: Process, sub: str) -> int:
         """Let the provider sign somebody out, and tell one process."""
-        url, form = f"{ORIGIN}/auth/backchannel-logout", {"content-type": "application/x-www-form-urlencoded"}
+        url, form = ORIGIN + own_path("backchannel-logout"), {"content-type": "application/x-www-form-urlencoded"}
         body = urlencode({"logout_token": self.provider.logout_token(sub)}).encode()
         status, _, _ = await call_app(process.middleware, "POST", url, form, body)
         return status

@@ -10,9 +10,12 @@ from asgi_oidc import Rule
 from asgi_oidc.testing import Browser, FakeProvider, Persona, Response
 from asgi_oidc.testing.cookie_jar import CookieJar
 from asgi_oidc.web.cookie_size import MAX_COOKIE_HEADER
+from tests.attacked_provider import own_path
 
 from .attacked_site import ORIGIN, AttackedSite, who_am_i
 from .sizes import size
+
+pytestmark = pytest.mark.usefixtures("one_or_three_providers")
 
 EVIL = "https://evil.example/"
 STEPS = size(120, 600)
@@ -140,7 +143,7 @@ class Walk:
         done = [await self.follows(back, self.jar.copy()) for back in backs]
         for answer in self.random.sample(done, 2):
             for line in answer.set_cookies if answer is not None else ():
-                self.jar.receive(line, f"{ORIGIN}/auth/callback")
+                self.jar.receive(line, ORIGIN + own_path("callback"))
 
     async def sends_a_form(self) -> None:
         browser = self.browser

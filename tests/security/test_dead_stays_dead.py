@@ -11,9 +11,12 @@ import pytest
 from asgi_oidc import MemoryStore, OIDCError
 from asgi_oidc.testing import Browser, FakeProvider
 from asgi_oidc.testing.in_process import call_app
+from tests.attacked_provider import own_path
 
 from .attacked_site import ORIGIN, AttackedSite, Clock, CountingApp, Scope, who_am_i
 from .sizes import size
+
+pytestmark = pytest.mark.usefixtures("one_or_three_providers")
 
 IDLE, LIFETIME, GRACE = 600, 3600, 30
 TOKEN_LIFETIME = 120
@@ -69,7 +72,7 @@ class SlowStage(AttackedSite):
 
     async def hear(self, logout_token: str) -> None:
         """Let the provider sign somebody out."""
-        url, form = f"{ORIGIN}/auth/backchannel-logout", {"content-type": "application/x-www-form-urlencoded"}
+        url, form = ORIGIN + own_path("backchannel-logout"), {"content-type": "application/x-www-form-urlencoded"}
         body = urlencode({"logout_token": logout_token}).encode()
         status, _, _ = await call_app(self.middleware, "POST", url, form, body)
         assert status == 200
@@ -189,7 +192,7 @@ class Walk:
     async def end_all(self, number: int) -> None:
         """End all sessions of a user from code; the newest of its browsers signed in with the others of its time."""
         user = self.random.choice(["alice", "bob"])
-        await self.stage.middleware.sessions.end_all(user)
+        await self.stage.middleware.sessions.end_all(user, issuer=self.stage.provider.issuer)
         for _, login in self.browsers:
             if login is not None and login.user == user:
                 for one in (login, *login.replaced):
@@ -331,12 +334,12 @@ async def end_the_session(stage: SlowStage, browser: Browser, how: str) -> None:
             await stage.hear(stage.provider.logout_token(None, sid=await sid_of(tab)))
         case "front-channel":
             parameters = urlencode({"iss": stage.provider.issuer, "sid": await sid_of(tab)})
-            await tab.fetch(f"/auth/frontchannel-logout?{parameters}")
+            await tab.fetch(f"{own_path('frontchannel-logout')}?{parameters}")
         case "end_all":
             if stage.place != "store":  # they are in the browsers alone
                 await tab.post("/auth/logout", follow=False)
             else:
-                await stage.middleware.sessions.end_all("alice")
+                await stage.middleware.sessions.end_all("alice", issuer=stage.provider.issuer)
 
 
 @pytest.mark.parametrize("path", ["/slow", "/slow/token"])

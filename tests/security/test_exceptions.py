@@ -20,6 +20,7 @@ from asgi_oidc.provider.http import Http
 from asgi_oidc.testing import Browser, FakeProvider
 from asgi_oidc.testing.faults import FAULTS
 from asgi_oidc.testing.in_process import http_scope
+from tests.attacked_provider import own_path
 from tests.internals import provider_of
 from tests.protected_site import CLIENT_SECRET, ORIGIN, SECRET, Clock, Exchange, Message, Scope, nothing
 from tests.scripted_store import ScriptedStore
@@ -27,7 +28,9 @@ from tests.token_site import LIFETIME, STORES, TokenSite
 
 from .recorder import Recorder, reported
 
-API = "https://api.example.com"
+pytestmark = pytest.mark.usefixtures("one_or_three_providers")
+
+API, ISSUER = "https://api.example.com", "https://id.example.com"
 DAYS = 86_400  # seconds
 WAITS = ("refresh_hangs_before_processing", "refresh_hangs_after_processing")  # for real, and "slow" ones too
 CAUSES = sorted(name for name in FAULTS if not name.endswith("_slow") and name not in WAITS)
@@ -190,9 +193,9 @@ async def test_a_store_that_fails_brings_no_secret_out(name, broken):
 
 
 SESSIONS: dict[str, Callable[[OIDCMiddleware], Awaitable[Any]]] = {
-    "of": lambda middleware: middleware.sessions.of("alice"),
-    "end": lambda middleware: middleware.sessions.end("alice", "x" * 43),
-    "end_all": lambda middleware: middleware.sessions.end_all("alice"),
+    "of": lambda middleware: middleware.sessions.of("alice", issuer=ISSUER),
+    "end": lambda middleware: middleware.sessions.end("alice", "x" * 43, issuer=ISSUER),
+    "end_all": lambda middleware: middleware.sessions.end_all("alice", issuer=ISSUER),
 }
 
 
@@ -226,7 +229,7 @@ async def test_a_store_that_raises_our_own_error_brings_no_secret_out():
 
     store.before["linked"].append(fail)
 
-    error = await failure_of(lambda: visit.site.middleware.sessions.of("alice"))
+    error = await failure_of(lambda: visit.site.middleware.sessions.of("alice", issuer=ISSUER))
 
     assert isinstance(error, StoreUnavailable)
     assert (error.code, error.detail, error.retry_after) == ("own_code", "own words", 7)
@@ -457,7 +460,7 @@ async def test_an_error_of_the_server_goes_on_as_it_is():
         return messages.pop()
 
     form = {"content-type": "application/x-www-form-urlencoded"}
-    scope = http_scope("POST", ORIGIN + "/auth/callback", form)
+    scope = http_scope("POST", ORIGIN + own_path("callback"), form)
     error = await failure_of(lambda: visit.site.middleware(scope, receive, Exchange().send))
 
     assert (error is raised, code in reported(raised)) == (True, False)

@@ -10,8 +10,11 @@ import pytest
 
 from asgi_oidc import LoginRefused
 from asgi_oidc.testing import FakeProvider
+from tests.attacked_provider import own_path
 
 from .attacked_site import NOW, AttackedSite, Broken, CountingApp, Exchange, Scope, attempt, http_scope, who_am_i
+
+pytestmark = pytest.mark.usefixtures("one_or_three_providers")
 
 
 def raising(*_: object, **__: object) -> Any:
@@ -42,7 +45,7 @@ async def test_a_broken_clock_lets_nobody_in(stage: AttackedSite, clock: Callabl
     cookie = "; ".join(f"{it.name}={it.value}" for it in browser.cookies if "oidc" in it.name).encode()
     broken = AttackedSite(stage.provider, clock=clock)
 
-    for path in ("/page", "/auth/session", "/auth/callback"):
+    for path in ("/page", "/auth/session", own_path("callback")):
         answer = await attempt(broken, http_scope(path, headers=[(b"cookie", cookie)]))
         assert answer is None or answer.status >= 300
 
@@ -247,7 +250,7 @@ async def test_a_server_that_cannot_send_does_not_get_the_app_instead(
 ) -> None:
     """When our refusal cannot be sent, nothing else is."""
     exchange = Exchange({"type": "websocket.connect" if kind == "websocket" else "http.request"})
-    scope = http_scope(path, type=kind)
+    scope = http_scope(own_path("callback") if path == "/auth/callback" else path, type=kind)
 
     with pytest.raises(Broken):
         await stage.middleware(scope, exchange.receive, raising)

@@ -10,6 +10,8 @@ from asgi_oidc.testing import FakeProvider
 from .attacked_site import NOW, AttackedSite, who_am_i
 from .rewriting import Claims, RewritingProvider
 
+pytestmark = pytest.mark.usefixtures("one_or_three_providers")
+
 LATER, BEFORE = NOW + 10_000, NOW - 10_000
 
 # fault -> code

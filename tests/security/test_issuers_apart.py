@@ -13,6 +13,7 @@ from asgi_oidc.stores.guarded_store import GuardedStore
 from asgi_oidc.stores.memory import MemoryStore
 from asgi_oidc.stores.replay_cache import ReplayCache
 from asgi_oidc.testing import Browser, FakeProvider
+from tests.attacked_provider import own_name
 from tests.endpoints.test_frontchannel_logout import frame, named
 from tests.internals import sessions_of
 from tests.login.test_interrupted_forms import Bodies, send
@@ -21,6 +22,8 @@ from tests.protected_site import NOW, ORIGIN, Site
 from tests.sessions.test_session import SESSION
 from tests.token_site import STORES
 from tests.tokens.test_token_revocation_spares_sessions import site_of
+
+pytestmark = pytest.mark.usefixtures("one_or_three_providers")
 
 OTHER_ISSUER = "https://other.example.com"
 SAME_SITE, OTHER_SITE = "https://id.example.com", "https://id.example.net"
@@ -34,9 +37,10 @@ def site(request: pytest.FixtureRequest) -> LogoutSite:
 
 async def browser_with_session(site: Site, *, issuer: str = OTHER_ISSUER, sid: str | None = "s1") -> Browser:
     """Return a browser that has signed in as alice at some issuer."""
-    login = msgspec.structs.replace(
-        SESSION.login, id=secrets.token_urlsafe(32), issuer=issuer, sid=sid, created_at=NOW, began=NOW * 1000
-    )
+    identity = {"id": secrets.token_urlsafe(32), "issuer": issuer, "sid": sid}
+    # The name of a provider alone must not do: here it is always that of the attacked one.
+    times = {"provider": own_name(), "created_at": NOW, "began": NOW * 1000}
+    login = msgspec.structs.replace(SESSION.login, **identity, **times)
     session = Session(login=login, tokens=SESSION.tokens, seen_at=NOW)
     browser = site.browser()
     for line in await sessions_of(site.middleware).begin(session, {}):

@@ -6,8 +6,11 @@ import pytest
 
 from asgi_oidc.sessions.revocations import MAX_PER_USER
 from asgi_oidc.testing import Browser
+from tests.attacked_provider import own_path
 from tests.internals import revocations_of
 from tests.logout_site import FORMS, LogoutSite, are_in
+
+pytestmark = pytest.mark.usefixtures("one_or_three_providers")
 
 
 @pytest.fixture(params=FORMS)
@@ -74,7 +77,7 @@ async def test_repeating_a_sign_out_does_not_count_towards_the_limit(site: Logou
 
     for copy in copies:
         await copy.post("/auth/logout", follow=False)
-        await copy.fetch(f"/auth/frontchannel-logout?{urlencode({'iss': site.provider.issuer, 'sid': 's'})}")
+        await copy.fetch(f"{own_path('frontchannel-logout')}?{urlencode({'iss': site.provider.issuer, 'sid': 's'})}")
         await site.hear(site.provider.logout_token("alice", sid="s"))
 
     assert revocation_count(site) == known
@@ -101,7 +104,8 @@ async def test_sessions_that_the_app_ends_count_against_their_user() -> None:
     fill_up(site, "alice")
     known = revocation_count(site)
 
-    ended = [await site.middleware.sessions.end("alice", session_id) for session_id in session_ids]
+    sessions, issuer = site.middleware.sessions, site.provider.issuer
+    ended = [await sessions.end("alice", session_id, issuer=issuer) for session_id in session_ids]
 
     assert (ended, await are_in(alice), revocation_count(site)) == ([True] * 3, [True], known)
 

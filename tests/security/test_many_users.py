@@ -11,6 +11,8 @@ from asgi_oidc.testing import Browser, FakeProvider, numbered_personas
 from tests.security.sizes import size
 from tests.token_site import LIFETIME, STORES, TokenSite
 
+pytestmark = pytest.mark.usefixtures("one_or_three_providers")
+
 PEOPLE = size(40, 1000)
 MAX_PAUSE_LENGTH = 0.05  # seconds by which an answer of the provider is late, at random: they cross all the time
 

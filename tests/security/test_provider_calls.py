@@ -12,6 +12,8 @@ from .attacked_site import NOW, AttackedSite, Clock, who_am_i
 from .held_calls import Gate, calls_of_ours
 from .sizes import size
 
+pytestmark = pytest.mark.usefixtures("one_or_three_providers")
+
 DISCOVERY = "openid-configuration"
 
 

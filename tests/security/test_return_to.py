@@ -13,7 +13,7 @@ from .attacked_site import NOW, ORIGIN, AttackedSite, Exchange, http_scope
 from .return_paths import PATHS, origin_of, return_path
 from .sizes import size
 
-pytestmark = pytest.mark.usefixtures("quiet")
+pytestmark = pytest.mark.usefixtures("one_or_three_providers", "quiet")
 
 NAVIGATION = ((b"sec-fetch-mode", b"navigate"), (b"sec-fetch-dest", b"document"), (b"host", b"evil.example"))
 

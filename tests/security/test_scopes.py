@@ -10,6 +10,8 @@ from asgi_oidc.testing import FakeProvider
 
 from .attacked_site import NOW, ORIGIN, AttackedSite, Exchange, attempt, http_scope
 
+pytestmark = pytest.mark.usefixtures("one_or_three_providers")
+
 
 @pytest.fixture
 def stage() -> AttackedSite:

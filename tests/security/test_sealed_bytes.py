@@ -8,16 +8,17 @@ from typing import Any
 import pytest
 
 from asgi_oidc.testing import Browser, FakeProvider, Persona
+from tests.attacked_provider import holds_nothing, own_name, own_path
 
 from .attacked_site import NOW, ORIGIN, OTHER_SECRET, SECRET, AttackedSite, Exchange, http_scope
 from .sizes import size
 
-pytestmark = pytest.mark.usefixtures("quiet")
+pytestmark = pytest.mark.usefixtures("one_or_three_providers", "quiet")
 
 BITS = size((0,), tuple(range(8)))
 NAVIGATION = ((b"sec-fetch-mode", b"navigate"), (b"sec-fetch-dest", b"document"))
 COUNTS = ("", ".", "0.", "1.", "3.", "4.", "5.", "9999999999.", "-2.", "2", "2..", "02.", "2.0.", "x.")
-GROUPS = {"groups": [f"group-{number:04}" for number in range(110)]}
+GROUPS = {"groups": [f"group-{number:04}" for number in range(100)]}
 PERSONAS = (Persona("alice", "Alice Adams", "alice@example.com"), Persona("erin", "Erin", "erin@example.com", GROUPS))
 
 
@@ -28,7 +29,8 @@ def stage() -> AttackedSite:
 
 
 def cookies_of(browser: Browser) -> dict[str, str]:
-    return {cookie.name: cookie.value for cookie in browser.cookies if cookie.domain == "app.example.com"}
+    cookies = [cookie for cookie in browser.cookies if cookie.domain == "app.example.com"]
+    return {cookie.name: cookie.value for cookie in cookies if not holds_nothing(cookie.name)}
 
 
 async def used(stage: AttackedSite, sub: str = "alice") -> dict[str, str]:
@@ -106,7 +108,7 @@ async def test_every_byte_of_a_login_in_progress_counts(stage: AttackedSite) -> 
     accepted = []
 
     for spoilt in flipped(value):
-        back = await get(stage, "/auth/callback", header_of({name: spoilt}), *NAVIGATION, query=query)
+        back = await get(stage, own_path("callback"), header_of({name: spoilt}), *NAVIGATION, query=query)
         lines = back.headers(b"set-cookie")
         is_fresh_login = back.status == 303 and back.headers(b"location")[0].startswith(b"https://id.example.com/auth")
         if not is_fresh_login or any(b"-login-" not in line for line in lines):
@@ -216,7 +218,7 @@ async def test_no_session_stands_in_for_a_login_in_progress(stage: AttackedSite)
 
     for planted in (*session, other_login, stage.provider.id_token()):
         query = callback.partition("?")[2].encode()
-        back = await get(stage, "/auth/callback", header_of({name: planted}), *NAVIGATION, query=query)
+        back = await get(stage, own_path("callback"), header_of({name: planted}), *NAVIGATION, query=query)
         assert back.headers(b"location")[0].startswith(b"https://id.example.com/authorize?")
 
     assert stage.provider.count("/token") == 0
@@ -238,6 +240,8 @@ async def test_a_cookie_of_another_middleware_is_no_session_here(
     stage: AttackedSite, settings: dict[str, object]
 ) -> None:
     """The same secret in two apps must not make one app's users the other's."""
+    if own_name() and settings.keys() & {"client_id", "issuer"}:
+        pytest.skip("several providers share the cookies of a site")
     given = cookies_of(await stage.signed_in())
     own_stem = login_of(given)
     theirs = AttackedSite(FakeProvider(str(settings.get("issuer", "https://id.example.com")), alg="EdDSA"), **settings)

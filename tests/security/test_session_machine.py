@@ -1,6 +1,7 @@
 """Sessions over time, in any order of events: the library and a small model of a session never differ."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -25,7 +26,7 @@ from .session_model import ACCESS, AHEAD, Login, Model, Ticket
 from .session_world import CUT, STORE_STATES, TROUBLES, Process, World
 from .sizes import size
 
-pytestmark = pytest.mark.usefixtures("quiet")
+pytestmark = pytest.mark.usefixtures("one_or_three_providers", "quiet")
 
 MAX_SAVED = 3
 SEATS, NUMBERS, USERS = st.integers(0, 2), st.integers(0, 1), st.sampled_from(["alice", "bob"])
@@ -40,6 +41,7 @@ class SessionMachine(RuleBasedStateMachine):
         super().__init__()
         self.run: Callable[..., Any] = portal.call
         self.world = World(has_store=has_store, processes=processes)
+        self.issuer = self.world.provider.issuer
         self.model = Model(has_store=has_store, now=self.world.clock.now)
         self.checker = SessionChecker(self.run, self.world, self.model)
         # One browser throws old cookies away; the limits must not depend on that.
@@ -160,7 +162,8 @@ class SessionMachine(RuleBasedStateMachine):
             return
         was_there = login.user == user and self.model.is_stored(login)
         try:
-            ended = self.run(self.process(number).middleware.sessions.end, user, login.handle)
+            end = partial(self.process(number).middleware.sessions.end, issuer=self.issuer)
+            ended = self.run(end, user, login.handle)
         except StoreUnavailable:
             assert self.world.store_state in ("down", "read-only")
             return
@@ -174,7 +177,7 @@ class SessionMachine(RuleBasedStateMachine):
         process = self.process(number)
         there = [it for it in self.model.records if it.user == user and self.model.is_stored(it)]
         try:
-            ended = self.run(process.middleware.sessions.end_all, user)
+            ended = self.run(partial(process.middleware.sessions.end_all, issuer=self.issuer), user)
         except StoreUnavailable:
             assert self.world.store_state != "up"
         else:
@@ -267,7 +270,7 @@ class SessionMachine(RuleBasedStateMachine):
         if not self.model.has_store or self.world.store_state in ("down", "read-only"):
             return
         for user in ("alice", "bob"):
-            infos = self.run(self.world.processes[0].middleware.sessions.of, user)
+            infos = self.run(partial(self.world.processes[0].middleware.sessions.of, issuer=self.issuer), user)
             assert {info.id for info in infos} == self.model.of(user)
 
     # --- how it is checked

@@ -10,6 +10,8 @@ from tests.protected_site import PROGRAM, Clock, cookie_header, nothing, session
 from tests.scripted_store import ScriptedStore
 from tests.token_site import LIFETIME, STORES, TokenSite
 
+pytestmark = pytest.mark.usefixtures("one_or_three_providers")
+
 
 async def test_a_sign_out_while_the_store_takes_a_new_session_wins():
     """The login began with a session that the user ended in another tab; the new one must not outlive that."""
@@ -26,7 +28,7 @@ async def test_a_sign_out_while_the_store_takes_a_new_session_wins():
 
     assert (answer.status_code, answer.json()["error"]) == (400, "signed_out_meanwhile")
     assert (store.before["link"], session_cookies(browser), await who_am_i(browser)) == ([], [], None)
-    assert len(await site.middleware.sessions.of("alice")) == 0
+    assert len(await site.middleware.sessions.of("alice", issuer=site.provider.issuer)) == 0
 
 
 async def test_a_late_refusal_does_not_end_a_session_that_was_refreshed_meanwhile():
@@ -115,7 +117,7 @@ async def test_a_request_that_saw_its_session_end_gets_no_token_any_more():
     got: list[str] = []
 
     async def ask_several_times(scope: Any) -> None:
-        await other.middleware.sessions.end_all("alice")
+        await other.middleware.sessions.end_all("alice", issuer=site.provider.issuer)
         for wanted in ({"resource": "https://orders.example.com"}, {}):
             try:
                 got.append(await scope["oidc"].access_token(**wanted))

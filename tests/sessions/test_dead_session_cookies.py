@@ -8,8 +8,12 @@ import pytest
 
 from asgi_oidc import MemoryStore, SessionEnded
 from asgi_oidc.testing import Browser, Response
+from tests.attacked_provider import own_name, own_path
 from tests.internals import stale_cookies_of
 from tests.protected_site import ORIGIN, PROGRAM, Site, cookie_header, login_cookie, session_cookies, who_am_i
+
+pytestmark = pytest.mark.usefixtures("one_or_three_providers")
+
 
 KINDS = ["cookies", "store", "logout_store"]
 
@@ -58,7 +62,7 @@ async def test_the_next_answer_deletes_the_cookies_of_a_session_that_has_run_out
     assert session_cookies(browser) == []
     assert "no-store" in answer.headers["cache-control"]
     assert reasons() in ([], ["expired"], ["gone"])
-    assert (reasons() == []) == (how == "login")
+    assert (reasons() == []) == (how == "login" and not own_name())  # of several, the session may decide which
 
 
 @pytest.mark.parametrize("how", ["page", "public page", "script", "session"])
@@ -67,7 +71,7 @@ async def test_the_next_answer_deletes_the_cookies_of_a_session_that_was_ended(s
     site = Site(**settings)
     browser = await site.signed_in()
     token = site.provider.logout_token("alice")
-    await site.browser().post("/auth/backchannel-logout", {"logout_token": token}, headers=PROGRAM)
+    await site.browser().post(own_path("backchannel-logout"), {"logout_token": token}, headers=PROGRAM)
 
     await ask(browser, how)
 
@@ -194,14 +198,14 @@ async def test_a_late_answer_does_not_delete_them_where_the_login_began_elsewher
     browser, other = await site.signed_in(), site.restarted()
     logout_token = site.provider.logout_token("alice")
     site.clock.advance(1)
-    await site.browser().post("/auth/backchannel-logout", {"logout_token": logout_token}, headers=PROGRAM)
+    await site.browser().post(own_path("backchannel-logout"), {"logout_token": logout_token}, headers=PROGRAM)
     site.clock.advance(1)
 
     async def sign_in() -> None:
         tab = other.browser_of(browser)
         asked = await tab.get("/auth/login", initiator=f"{ORIGIN}/", follow=False)
         back = await site.browser_of(browser).get(asked.location, follow=False)
-        assert back.location.startswith(f"{ORIGIN}/auth/callback?")
+        assert back.location.startswith(ORIGIN + own_path("callback") + "?")
         await site.browser_of(browser).get(back.location)
 
     await answer_late(site, browser, sign_in)

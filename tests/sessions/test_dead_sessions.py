@@ -12,6 +12,9 @@ from tests.logout_site import FORMS, LogoutSite, are_in, sid_of
 from tests.protected_site import ORIGIN, session_cookies, who_am_i
 from tests.scripted_store import ScriptedStore
 
+pytestmark = pytest.mark.usefixtures("one_or_three_providers")
+
+
 IN_COOKIES = [form for form in FORMS if form.startswith("cookies")]
 SCOPE = "openid profile email offline_access"
 IDLE = 600
