@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from asgi_oidc.middleware import OIDCMiddleware
     from asgi_oidc.policy.rules import Rule
     from asgi_oidc.principal import AnonymousUser, User
+    from asgi_oidc.settings.oauth2_provider import OAuth2Provider
     from asgi_oidc.settings.provider import Provider
     from asgi_oidc.stores.memory import MemoryStore
     from asgi_oidc.stores.redis import RedisStore
@@ -37,6 +38,7 @@ __all__ = [
     "LoginRefused",
     "MemoryStore",
     "NotSignedIn",
+    "OAuth2Provider",
     "OIDCError",
     "OIDCMiddleware",
     "Provider",
@@ -60,6 +62,7 @@ _ELSEWHERE = {
     "AnonymousUser": "principal",
     "Rule": "policy.rules",
     "Provider": "settings.provider",
+    "OAuth2Provider": "settings.oauth2_provider",
     "MemoryStore": "stores.memory",
     "RedisStore": "stores.redis",
     "SessionStore": "stores.store",

@@ -55,6 +55,25 @@ def test_a_bad_answer_says_what_kind_it_is(answer, kind, code):
     assert (type(caught.value), caught.value.code) == (kind, code)
 
 
+@pytest.mark.parametrize(
+    ("body", "detail"),
+    [
+        (b'{"message": "Bad credentials"}', "expected status 200, got 404: Bad credentials"),
+        (b'{"title": "Forbidden", "detail": "Not yours"}', "expected status 200, got 404: Not yours"),
+        (b'{"message": "a s3cr3t-t0ken b"}', "expected status 200, got 404: a [...] b"),
+        (b'{"message": "one\\ntwo"}', "expected status 200, got 404: one two"),
+        (b'{"message": 7, "detail": ""}', "expected status 200, got 404"),
+        (b"<html>", "expected status 200, got 404"),
+    ],
+)
+def test_what_an_answer_says_without_an_oauth_error_is_told(body, detail):
+    """GitHub and Discord have a `message`, problem details have a `detail`; neither shows a secret."""
+    with pytest.raises(AnswerRejected) as caught:
+        read_json_answer(Answer(404, {}, body, ("s3cr3t-t0ken",)), endpoint="user_api")
+
+    assert caught.value.detail == detail
+
+
 def test_an_oauth_error_keeps_its_name_on_one_clean_line():
     """The error is matched by name later, and no provider forges a line of our log."""
     with pytest.raises(ProviderRefused) as caught:

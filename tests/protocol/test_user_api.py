@@ -1,5 +1,6 @@
 """A user API says who the user is, and its answer becomes claims; nothing in it speaks of the login."""
 
+import hmac
 import json
 from typing import Any
 
@@ -12,6 +13,7 @@ from asgi_oidc.protocol.claims import PROTOCOL_CLAIMS
 from asgi_oidc.protocol.messages import Answer
 from asgi_oidc.protocol.user_api import (
     MAX_EMAIL_LENGTH,
+    check_source,
     read_emails_answer,
     read_path,
     read_user_answer,
@@ -20,6 +22,7 @@ from asgi_oidc.protocol.user_api import (
 )
 
 API = "https://api.example.com/user"
+PROOF = hmac.new(b"secret", b"at", "sha256").hexdigest()
 
 
 def answer(value: Any) -> Answer:
@@ -52,7 +55,22 @@ def test_headers_of_the_settings_may_replace_accept_but_not_the_token():
     """GitHub has a media type of its own; the access token is that of this login."""
     call = user_api_call(API, "at", {"Accept": "application/vnd.github+json", "AUTHORIZATION": "Bearer other"})
 
-    assert call.headers == {"accept": "application/vnd.github+json", "authorization": "Bearer at"}
+    assert call.headers == {
+        "accept": "application/vnd.github+json",
+        "user-agent": "asgi-oidc",
+        "authorization": "Bearer at",
+    }
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "url"),
+    [(API, f"{API}?appsecret_proof={PROOF}"), (f"{API}?a=b", f"{API}?a=b&appsecret_proof={PROOF}")],
+)
+def test_the_call_may_prove_that_it_knows_the_client_secret(endpoint, url):
+    """Facebook can require it; whoever has only the access token then gets nothing."""
+    call = user_api_call(endpoint, "at", {}, app_secret="secret")
+
+    assert (call.url, call.secrets) == (url, ("at", PROOF))
 
 
 # --- the subject
@@ -265,7 +283,59 @@ def test_whatever_the_answer_is_claims_are_safe(members):
     assert claims.get("email_verified", False) in (True, False)
 
 
+# --- claims with paths in braces
+
+AVATAR = "https://cdn.example.com/{id}/{data.avatar}.png"
+
+
+@pytest.mark.parametrize(
+    ("members", "picture"),
+    [
+        ({"data": {"avatar": "abc"}}, "https://cdn.example.com/7/abc.png"),
+        ({"data": {"avatar": "../../x?y#z"}}, "https://cdn.example.com/7/..%2F..%2Fx%3Fy%23z.png"),
+        ({"data": {"avatar": None}}, None),
+        ({"data": {"avatar": ""}}, None),
+        ({"data": {"avatar": {}}}, None),
+        ({"data": {}}, None),
+        ({}, None),
+    ],
+)
+def test_a_claim_may_be_a_text_with_paths_in_braces(members, picture):
+    """Discord tells only the hash of an avatar."""
+    assert claims_of({"id": "7", **members}, picture=AVATAR).get("picture") == picture
+
+
+@pytest.mark.parametrize("source", ["id", "data.id", ("a.b", "c"), AVATAR, "{id}", "x{id}{id}y"])
+def test_a_source_of_a_claim_is_a_path_or_a_text_with_paths(source):
+    """Whatever is accepted at start-up can be read."""
+    check_source(source)
+
+
+@pytest.mark.parametrize("source", ["", ".", "a..b", (), ("a", ""), "{", "}", "{}", "{a", "a}", "{a}}", "{a..b}", "}{"])
+def test_any_other_source_is_refused(source):
+    """A typing mistake is found at start-up."""
+    with pytest.raises(ValueError, match="expected"):
+        check_source(source)
+
+
 # --- e-mail addresses
+
+
+@pytest.mark.parametrize(
+    ("members", "claims"),
+    [
+        ({"email": "a@b"}, {"email": "a@b", "email_verified": True}),
+        ({"email": "a@b", "email_verified": False}, {"email": "a@b", "email_verified": True}),
+        ({"email": None}, {"email": None}),
+        ({"email": 7}, {"email": 7}),
+        ({}, {}),
+    ],
+)
+def test_a_provider_that_tells_only_verified_addresses_vouches_for_them(members, claims):
+    """X has no member that says so."""
+    user = read_user_answer(answer({"id": "7", **members}), subject="id", claims={}, emails_are_verified=True)
+
+    assert user == {"sub": "7", "id": "7", **claims}
 
 
 def entry(email: Any, *, primary: Any = False, verified: Any = True) -> dict[str, Any]:
@@ -276,19 +346,19 @@ def entry(email: Any, *, primary: Any = False, verified: Any = True) -> dict[str
     ("entries", "email"),
     [
         ([entry("a@b"), entry("c@d", primary=True)], "c@d"),
-        ([entry("a@b", verified=False), entry("c@d"), entry("e@f")], "c@d"),
-        ([entry("a@b", primary=True, verified=False), entry("c@d")], "c@d"),
+        ([entry("a@b", verified=False), entry("c@d"), entry("e@f")], None),
+        ([entry("a@b", primary=True, verified=False), entry("c@d")], None),
         ([entry("a@b", primary=True, verified=False)], None),
         ([entry("a@b", verified="true")], None),
         ([entry("a@b", verified=1)], None),
-        ([entry("a@b"), entry("c@d", primary="yes")], "a@b"),
+        ([entry("a@b"), entry("c@d", primary="yes")], None),
         ([{"email": "a@b", "primary": True}], None),
         ([entry(7), entry(None), entry(""), entry("no address"), entry("a@b\n"), "a@b", None, [], {}], None),
         ([entry("a@" + "b" * MAX_EMAIL_LENGTH)], None),
         ([], None),
     ],
 )
-def test_only_a_verified_address_is_taken(entries, email):
+def test_only_a_verified_primary_address_is_taken(entries, email):
     """Whoever adds a foreign address to an account must not become its owner here."""
     assert read_emails_answer(answer(entries)) == email
 
@@ -315,10 +385,10 @@ def test_an_unusable_list_is_an_error(bad, code):
     [
         ({"sub": "1"}, "a@b", {"sub": "1", "email": "a@b", "email_verified": True}),
         ({"email": "public@b"}, "a@b", {"email": "a@b", "email_verified": True}),
-        ({"email": "public@b"}, None, {"email": "public@b", "email_verified": False}),
-        ({"email": "public@b", "email_verified": True}, None, {"email": "public@b", "email_verified": False}),
+        ({"email": "public@b"}, None, {}),
+        ({"email": "public@b", "email_verified": True}, None, {}),
         ({"sub": "1"}, None, {"sub": "1"}),
-        ({"email": None}, None, {"email": None}),
+        ({"email": None}, None, {}),
     ],
 )
 def test_the_verified_address_replaces_that_of_the_profile(claims, email, merged):

@@ -74,8 +74,8 @@ class OIDC:
 
     @property
     def id_token(self) -> str | None:
-        """The newest ID Token, exactly as issued; None if the user is not signed in."""
-        return access.id_token if (access := self._access) else None
+        """The newest ID Token, exactly as issued; None if there is none, or the user is not signed in."""
+        return access.id_token or None if (access := self._access) else None
 
     @property
     def expires_at(self) -> int | None:

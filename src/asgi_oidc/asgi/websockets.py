@@ -68,7 +68,7 @@ class Websockets:
         is_own = is_own_websocket(request, origin=self._origin, allowed=matched.origins)
         refusal = await self._refusal(scope, request, matched, active, outage, is_own=is_own)
         if refusal is None:
-            refusal = await self._run_app(scope, request, active if is_own else None, outage, handshake)
+            refusal = await self._run_app(scope, request, matched, active if is_own else None, outage, handshake)
         if refusal is not None:
             response, code = refusal
             await handshake.refuse(response, code=code)
@@ -94,7 +94,7 @@ class Websockets:
         try:
             decision = await self._access.decide_with_checks(scope, matched, active)
         except OIDCError as error:
-            return self._refusal_for(error, request, active)
+            return self._refusal_for(error, request, matched, active)
         match decision:
             case Allow():
                 return None
@@ -109,6 +109,7 @@ class Websockets:
         self,
         scope: Scope,
         request: Request,
+        matched: MatchedPolicy,
         active: ActiveSession | None,
         outage: StoreUnavailable | None,
         handshake: Handshake,
@@ -128,13 +129,17 @@ class Websockets:
                 raise
             # During a store outage, the app sees a signed-in user as anonymous, and may raise because of that: report
             # the outage, not the missing login.
-            return self._refusal_for(outage or error, request, active)
+            return self._refusal_for(outage or error, request, matched, active)
         return None
 
-    def _refusal_for(self, error: OIDCError, request: Request, active: ActiveSession | None) -> Refusal:
+    def _refusal_for(
+        self, error: OIDCError, request: Request, matched: MatchedPolicy, active: ActiveSession | None
+    ) -> Refusal:
         """Return how to refuse a websocket whose app needs a user, a stronger or fresher login, or a token."""
         read = self._read_authentication
         denial = decide_on_app_error(error, request, active, read_authentication=read, now=self._now())
+        if isinstance(denial, Refuse):
+            return self._denials.forbidden(denial, request, matched, active), CLOSE_FORBIDDEN
         if not isinstance(denial, OIDCError):
             return self._denials.unauthorized(denial, request), CLOSE_SESSION_OVER
         is_outage = isinstance(denial, RefreshFailed | StoreUnavailable)

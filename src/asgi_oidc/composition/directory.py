@@ -6,6 +6,8 @@ from asgi_oidc.provider.call_limit import MAX_CALLS, MAX_CALLS_PER_PROVIDER, Cal
 from asgi_oidc.provider.connection import ProviderConnection
 from asgi_oidc.provider.directory import FixedDirectory, ProviderDirectory
 from asgi_oidc.provider.http import MAX_CONNECTIONS, Http, OwnClient
+from asgi_oidc.provider.oauth2_connection import OAuth2Connection
+from asgi_oidc.provider.oauth2_settings import OAuth2Settings
 from asgi_oidc.provider.openid_connection import Expectations, OpenIDConnection
 from asgi_oidc.provider.provider_settings import ProviderSettings
 from asgi_oidc.settings.settings import Settings
@@ -27,8 +29,9 @@ def _connection_maker(
     def make(provider: ProviderSettings) -> ProviderConnection:
         # A single provider need not leave room for others.
         limits = () if settings.is_flat else (CallLimit(MAX_CALLS_PER_PROVIDER), all_calls)
-        return OpenIDConnection(
-            provider, expectations, Http(provider.http_client, own=own_client, limits=limits), clock
-        )
+        http = Http(provider.http_client, own=own_client, limits=limits)
+        if isinstance(provider, OAuth2Settings):
+            return OAuth2Connection(provider, http)
+        return OpenIDConnection(provider, expectations, http, clock)
 
     return make

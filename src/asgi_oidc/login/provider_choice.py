@@ -67,7 +67,9 @@ class ProviderChoice:
         if len(allowed) == 1:
             return await self.named(allowed[0])
         if login is not None and _is_step_up(authentication) and (not allowed or login.provider in allowed):
-            return await self.named(login.provider)
+            current = await self.named(login.provider)
+            if current.settings.can_step_up:
+                return current
         name = None if self.hook is None else await self._ask_hook(self.hook, request)
         if name is None or (authentication.providers and name not in authentication.providers):
             return None
@@ -79,9 +81,10 @@ class ProviderChoice:
     def allowed(self, authentication: AuthenticationRequest) -> Sequence[str]:
         """Return the names of the providers that a login may use; empty if all are allowed and cannot be listed."""
         listed = self.directory.listed
-        if not authentication.providers:
-            return tuple(listed)
-        return [name for name in authentication.providers if not listed or name in listed]
+        names = [name for name in authentication.providers or listed if not listed or name in listed]
+        if not (authentication.acr_values or authentication.max_age is not None):
+            return names
+        return [name for name in names if name not in listed or listed[name].can_step_up] or names
 
     async def named(self, name: str) -> ProviderConnection:
         """Return the provider of this name.

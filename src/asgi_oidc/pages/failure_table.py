@@ -11,6 +11,7 @@ from asgi_oidc.errors import (
     ProviderError,
     ProviderRefused,
     ProviderUnavailable,
+    ProviderUnsupported,
     RefreshFailed,
     RequestRejected,
     SessionEnded,
@@ -61,6 +62,7 @@ STORE_UNAVAILABLE = Failure(503, "store_unavailable", (TRY_PAGE_AGAIN, SIGN_IN_A
 TOKENS_UNAVAILABLE = Failure(503, "tokens_unavailable", (TRY_PAGE_AGAIN, SIGN_IN_AGAIN))
 STEP_UP_NOT_DONE = Failure(403, "step_up_not_done", (TRY_PAGE_AGAIN, HOME))
 FOREIGN_ORIGIN = Failure(403, "foreign_origin", (HOME,))
+STEP_UP_UNSUPPORTED = Failure(403, "step_up_not_done", (ANOTHER_ACCOUNT, HOME))
 CHECK_FAILED = Failure(500, "check_failed", (TRY_PAGE_AGAIN, HOME))
 STEP_UP_IMPOSSIBLE = Failure(500, "step_up_impossible", (HOME,))
 LOGIN_LOOP_WITHOUT_COOKIE = Failure(400, "login_loop_without_cookie", (TRY_AGAIN, HOME))
@@ -120,6 +122,8 @@ def failure_for(error: OIDCError) -> Failure:
             return STEP_UP_NOT_DONE
         case TokenRejected(code="claim_hd"):
             return LOGIN_REFUSED
+        case ProviderUnsupported(code="step_up_unsupported"):
+            return STEP_UP_UNSUPPORTED
         case RequestRejected(code="foreign_origin"):
             return FOREIGN_ORIGIN
         case OIDCError(code="check_failed"):

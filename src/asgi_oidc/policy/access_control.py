@@ -79,6 +79,7 @@ class AccessControl:
             login.first.get("auth_time"),
             self._trusted_email_domains,
             login.provider,
+            login.can_step_up,
         )
 
     async def _passes(self, check: Check, path: str, scope: Scope, active: ActiveSession) -> bool:

@@ -10,7 +10,7 @@ from asgi_oidc.errors import (
     StepUpRequired,
     StoreUnavailable,
 )
-from asgi_oidc.policy.policy import StartLogin, StepUp
+from asgi_oidc.policy.policy import Refuse, StartLogin, StepUp, step_up_refused
 from asgi_oidc.protocol.step_up import ANY_LOGIN, AuthenticationRequest
 from asgi_oidc.sessions.repository import ActiveSession
 from asgi_oidc.web.request import Request
@@ -39,14 +39,17 @@ def decide_on_app_error(
     *,
     read_authentication: ReadAuthentication,
     now: int,
-) -> StartLogin | StepUp | OIDCError:
-    """Return the login that the app needs, or the error to report if no login would help."""
+) -> StartLogin | StepUp | Refuse | OIDCError:
+    """Return the login that the app needs, or what to report if no login would help."""
     if isinstance(error, StepUpRequired):
         try:
             authentication = read_authentication(error.acr_values, error.max_age)
         except ValueError as exc:
             return OIDCError("step_up_invalid", str(exc))
-        return StartLogin(authentication) if active is None else StepUp(authentication)
+        if active is None:
+            return StartLogin(authentication)
+        can_step_up = active.session.login.can_step_up
+        return StepUp(authentication) if can_step_up else step_up_refused(authentication)
     # If the provider issues tokens that have already expired, another login would lead to a redirect loop.
     is_new = active is not None and now - active.session.login.created_at < MIN_SESSION_AGE
     would_loop = is_new and request.is_navigation

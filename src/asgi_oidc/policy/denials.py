@@ -105,7 +105,7 @@ class Denials:
         events.log(events.ACCESS_DENIED, status=403, method=request.method, why=why, hint=hint, reference=reference)
         is_page = request.is_navigation
         return_to = self.return_paths.check(request.target) if is_page else self._page_of(request)
-        authentication = matched.authentication or ANY_LOGIN
+        authentication = refusal.authentication or matched.authentication or ANY_LOGIN
         switch_url = self.urls.login_for(_with_another_account(authentication, active), return_to)
         is_for_a_person = is_page or request.shows_html or (request.wants_page and request.has_form)
         if active is not None and matched.may_redirect and is_for_a_person:

@@ -81,11 +81,13 @@ class Refuse:
         why: the requirement that is not met, for the log.
         scopes: the required scopes, if one of them is missing.
         hint: a likely cause, for the log.
+        authentication: how a user with the rights has to sign in; None for what the path requires.
     """
 
     why: str
     scopes: tuple[str, ...] = ()
     hint: str | None = None
+    authentication: AuthenticationRequest | None = None
 
 
 Decision = Allow | StartLogin | StepUp | Refuse
@@ -116,7 +118,14 @@ def decide(matched: MatchedPolicy, subject: Subject | None, *, now: int, leeway:
         matched.authentication, acr=subject.acr, auth_time=subject.auth_time, now=now, leeway=leeway
     ):
         return ALLOW
-    return StepUp(matched.authentication)
+    return StepUp(matched.authentication) if subject.can_step_up else step_up_refused(matched.authentication)
+
+
+def step_up_refused(authentication: AuthenticationRequest) -> Refuse:
+    """Refuse a user whose provider cannot say how and when the user has signed in: another login would say no more."""
+    needed = " and ".join(authentication.parameters)
+    why = f"{needed} needed, which a provider without OpenID Connect does not report"
+    return Refuse(why, hint="sign in at an OpenID provider", authentication=authentication)
 
 
 class Policy:

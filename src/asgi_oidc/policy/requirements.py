@@ -37,6 +37,7 @@ class Subject(NamedTuple):
         acr, auth_time: claims of the ID Token of the login; None if it has none.
         trusted_email_domains: as in the settings.
         provider: the name of the provider at which the user has signed in.
+        can_step_up: whether that provider can say how and when the user has signed in.
     """
 
     claims: Mapping[str, Any]
@@ -45,6 +46,7 @@ class Subject(NamedTuple):
     auth_time: object = None
     trusted_email_domains: frozenset[str] = frozenset()
     provider: str = ""
+    can_step_up: bool = True
 
     def __repr__(self) -> str:
         return "Subject(...)"  # personal data stays out of logs and tracebacks

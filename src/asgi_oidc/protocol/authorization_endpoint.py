@@ -10,7 +10,7 @@ from asgi_oidc.errors import RequestRejected
 from asgi_oidc.protocol.client_registration import Client
 from asgi_oidc.protocol.entra import AUTHORITIES
 from asgi_oidc.protocol.issuer_template import IssuerTemplate, includes_issuer
-from asgi_oidc.protocol.metadata import ProviderMetadata
+from asgi_oidc.protocol.metadata import ProviderMetadata, ServerMetadata
 
 # Parameters that only we set: a setting that repeated one of them could disable PKCE, state or nonce.
 RESERVED = frozenset(
@@ -63,7 +63,7 @@ class AuthorizationResponse:
 
 
 def authorization_url(
-    metadata: ProviderMetadata,
+    metadata: ServerMetadata,
     client: Client,
     proofs: Proofs,
     *,
@@ -86,9 +86,10 @@ def authorization_url(
         "response_type": "code",
         "client_id": client.client_id,
         "redirect_uri": redirect_uri,
-        "scope": scope,
         "state": proofs.state,
     }
+    if scope:  # GitHub Apps have none; an OpenID provider always gets `openid`
+        parameters["scope"] = scope
     if uses_nonce:
         parameters["nonce"] = proofs.nonce
     if uses_pkce:
@@ -156,7 +157,7 @@ def has_login_page_expired(response: AuthorizationResponse) -> bool:
 
 
 def check_response_issuer(
-    response: AuthorizationResponse, metadata: ProviderMetadata, *, template: IssuerTemplate | None = None
+    response: AuthorizationResponse, metadata: ServerMetadata, *, template: IssuerTemplate | None = None
 ) -> None:
     """Refuse a response from another provider, the defence against mix-up attacks (RFC 9207 §2.4).
 

@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 from asgi_oidc.errors import AnswerRejected, ProviderRefused, ProviderUnavailable
 from asgi_oidc.protocol.json_objects import InvalidJSON, read_object
-from asgi_oidc.protocol.oauth_error import read_oauth_error
+from asgi_oidc.protocol.oauth_error import read_message, read_oauth_error
 
 SECRET_FIELDS = ("code", "code_verifier", "refresh_token", "subject_token", "token", "client_secret")
 _FIXES = {"invalid_client": ": check client_id and client_secret (OIDC_CLIENT_SECRET), then client_auth"}
@@ -84,11 +84,11 @@ def check_status(answer: Answer, *, endpoint: str) -> None:
     if answer.status == 200:
         return
     status, error = answer.status, read_oauth_error(answer.headers, answer.body, answer.secrets)
-    detail = (
-        f"{error}, from the {endpoint} endpoint with status {status}{_FIXES.get(error.error, '')}"
-        if error.error
-        else f"expected status 200, got {status}"
-    )
+    if error.error:
+        detail = f"{error}, from the {endpoint} endpoint with status {status}{_FIXES.get(error.error, '')}"
+    else:
+        message = read_message(answer.body, answer.secrets)
+        detail = f"expected status 200, got {status}" + (f": {message}" if message else "")
     if status == 429 or status >= 500:
         raise ProviderUnavailable(
             f"{endpoint}_unavailable", detail, retry_after=_retry_after(answer), answer_status=status

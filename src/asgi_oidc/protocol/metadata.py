@@ -20,8 +20,8 @@ REQUIRED = ENDPOINTS[:3]
 FRONT_CHANNEL = ("authorization_endpoint", "end_session_endpoint")  # browsers are sent there; the others we call
 
 
-class ProviderMetadata(msgspec.Struct, frozen=True, kw_only=True):
-    """The members of the metadata that we use; all others are ignored.
+class ServerMetadata(msgspec.Struct, frozen=True, kw_only=True):
+    """What we need to know of every authorization server, with or without OpenID Connect (RFC 8414 §2).
 
     Every endpoint is an absolute https URL (http on loopback); those that this app calls are as in `BackChannel`.
     """
@@ -29,14 +29,24 @@ class ProviderMetadata(msgspec.Struct, frozen=True, kw_only=True):
     issuer: str
     authorization_endpoint: str
     token_endpoint: str
-    jwks_uri: str
-    userinfo_endpoint: str | None = None
-    end_session_endpoint: str | None = None
     revocation_endpoint: str | None = None
     token_endpoint_auth_methods_supported: list[str] | None = None
     revocation_endpoint_auth_methods_supported: list[str] | None = None
-    id_token_signing_alg_values_supported: list[str] | None = None
     authorization_response_iss_parameter_supported: bool | None = None
+
+    @property
+    def auth_methods(self) -> list[str]:
+        """The client authentication methods of the token endpoint; the default is `client_secret_basic`."""
+        return self.token_endpoint_auth_methods_supported or ["client_secret_basic"]
+
+
+class ProviderMetadata(ServerMetadata, frozen=True, kw_only=True):
+    """The members of an OpenID provider's metadata that we use; all others are ignored."""
+
+    jwks_uri: str
+    userinfo_endpoint: str | None = None
+    end_session_endpoint: str | None = None
+    id_token_signing_alg_values_supported: list[str] | None = None
     prompt_values_supported: object = None
     # Values of any type are accepted here, so that a wrong one does not make the metadata unusable;
     # `protocol/provider_compatibility.py` reads them.
@@ -46,11 +56,6 @@ class ProviderMetadata(msgspec.Struct, frozen=True, kw_only=True):
     response_modes_supported: object = None
     grant_types_supported: object = None
     code_challenge_methods_supported: object = None
-
-    @property
-    def auth_methods(self) -> list[str]:
-        """The client authentication methods of the token endpoint; the default is `client_secret_basic`."""
-        return self.token_endpoint_auth_methods_supported or ["client_secret_basic"]
 
 
 MEMBERS = frozenset(ProviderMetadata.__struct_fields__)

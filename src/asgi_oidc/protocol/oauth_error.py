@@ -61,9 +61,25 @@ def read_oauth_error(headers: Mapping[str, str], body: bytes, secrets: Iterable[
         members = read_object(body)
     except InvalidJSON:
         members = {}
+    nested = members.get("error")
+    if isinstance(nested, dict):  # Facebook: an object with `type` and `message` (Graph API, "Handle Errors")
+        members = {"error": nested.get("type"), "error_description": nested.get("message")}
     if isinstance(members.get("error"), str) and members["error"]:
         return make_oauth_error(members, secrets)._replace(is_in_body=True)
     return make_oauth_error(dict(_IN_HEADER.findall(headers.get("www-authenticate", "")[:MAX_HEADER_LENGTH])), secrets)
+
+
+def read_message(body: bytes, secrets: Iterable[str]) -> str:
+    """Return what an answer without an OAuth error says in plain words; empty if it says nothing.
+
+    That is `message` at GitHub and Discord, and `detail` in problem details (RFC 9457 §3.1.4), which X sends.
+    """
+    try:
+        members = read_object(body)
+    except InvalidJSON:
+        return ""
+    texts = (_one_line(members.get(name), tuple(secrets)) for name in ("message", "detail"))
+    return next(filter(None, texts), "")
 
 
 def make_oauth_error(members: Mapping[str, object], secrets: Iterable[str]) -> OAuthError:

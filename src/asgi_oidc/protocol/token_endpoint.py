@@ -6,14 +6,22 @@ Source: RFC 6749 §4.1.3, §5.1, §6; OIDC Core §3.1.3.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from asgi_oidc.errors import AnswerRejected
+from asgi_oidc.errors import AnswerRejected, ProviderRefused
 from asgi_oidc.protocol.client_auth import METHODS, choose_method
 from asgi_oidc.protocol.client_registration import Client
 from asgi_oidc.protocol.messages import Answer, Call, read_json_answer
-from asgi_oidc.protocol.metadata import ProviderMetadata
+from asgi_oidc.protocol.metadata import ServerMetadata
 from asgi_oidc.protocol.oauth_error import make_oauth_error
 
 MAX_TOKEN_LENGTH = 65_536  # characters; servers refuse a header with a longer token
+# GitHub's own names for errors of the token endpoint, which it sends with status 200, and the standard names (GitHub,
+# Troubleshooting OAuth app access token request errors; Refreshing user access tokens).
+GITHUB_ERRORS = {
+    "bad_verification_code": "invalid_grant",
+    "bad_refresh_token": "invalid_grant",
+    "incorrect_client_credentials": "invalid_client",
+    "redirect_uri_mismatch": "invalid_request",
+}
 MAX_LIFETIME = 10 * 365 * 86_400  # seconds; a longer lifetime means "for ever", and is shortened to ten years
 
 
@@ -65,7 +73,7 @@ class UnusableTokens(AnswerRejected):
 
 
 def token_call(
-    metadata: ProviderMetadata, client: Client, *, code: str, code_verifier: str | None, redirect_uri: str
+    metadata: ServerMetadata, client: Client, *, code: str, code_verifier: str | None, redirect_uri: str
 ) -> Call:
     """Return the call that exchanges an authorization code for tokens; a code is never sent twice.
 
@@ -78,9 +86,7 @@ def token_call(
     return grant_call(metadata, client, fields)
 
 
-def refresh_call(
-    metadata: ProviderMetadata, client: Client, refresh_token: str, *, resource: str | None = None
-) -> Call:
+def refresh_call(metadata: ServerMetadata, client: Client, refresh_token: str, *, resource: str | None = None) -> Call:
     """Return the call that exchanges a refresh token for new tokens.
 
     A refresh token is sent once, and again only if the call has failed.
@@ -94,7 +100,7 @@ def refresh_call(
     return grant_call(metadata, client, fields)
 
 
-def grant_call(metadata: ProviderMetadata, client: Client, fields: Mapping[str, str]) -> Call:
+def grant_call(metadata: ServerMetadata, client: Client, fields: Mapping[str, str]) -> Call:
     """Return a call to the token endpoint, with client authentication."""
     method = choose_method(client, metadata.auth_methods)
     return METHODS[method](client, metadata.token_endpoint, fields)
@@ -139,6 +145,58 @@ def read_refresh_answer(answer: Answer) -> RefreshAnswer:
         )
     except AnswerRejected as error:
         raise _unusable(error, members) from error
+
+
+def read_oauth2_token_answer(answer: Answer) -> TokenAnswer:
+    """Read the answer to `token_call` of a provider without OpenID Connect.
+
+    An ID Token in it is left out: nobody has checked it, so nothing in it may be believed.
+
+    Raises:
+        ProviderError: an OAuth error, an outage, or an answer without an access token.
+    """
+    members = _read_oauth2_members(answer)
+    return TokenAnswer(
+        access_token=_access_token(members),
+        id_token="",
+        refresh_token=_refresh_token(members),
+        expires_in=_lifetime(members.get("expires_in")),
+        scope=_scope_with_spaces(members),
+    )
+
+
+def read_oauth2_refresh_answer(answer: Answer) -> RefreshAnswer:
+    """Read the answer to `refresh_call` of a provider without OpenID Connect; an ID Token in it is left out.
+
+    Raises:
+        UnusableTokens: a successful answer whose tokens cannot be used.
+        ProviderError: an OAuth error, an outage, or a successful answer that is not a JSON object.
+    """
+    members = _read_oauth2_members(answer)
+    try:
+        return RefreshAnswer(
+            access_token=_access_token(members),
+            refresh_token=_refresh_token(members),
+            expires_in=_lifetime(members.get("expires_in")),
+            scope=_scope_with_spaces(members),
+        )
+    except AnswerRejected as error:
+        raise _unusable(error, members) from error
+
+
+def _read_oauth2_members(answer: Answer) -> dict[str, object]:
+    members = {name: value for name, value in read_json_answer(answer, endpoint="token").items() if value is not None}
+    if "error" in members and "access_token" not in members:
+        error = make_oauth_error(members, answer.secrets)
+        detail = f"{error}, from the token endpoint with status {answer.status}"
+        raise ProviderRefused(GITHUB_ERRORS.get(error.error, error.error), detail, answer_status=answer.status)
+    return members
+
+
+def _scope_with_spaces(members: dict[str, object]) -> str | None:
+    """Return the scopes separated by spaces: GitHub separates them by commas (Authorizing OAuth apps, step 2)."""
+    scope = _scope(members)
+    return None if scope is None else " ".join(scope.replace(",", " ").split())
 
 
 def _unusable(error: AnswerRejected, members: dict[str, object]) -> UnusableTokens:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from asgi_oidc.protocol.client_registration import Client
 from asgi_oidc.protocol.messages import Call
-from asgi_oidc.protocol.metadata import ProviderMetadata
+from asgi_oidc.protocol.metadata import ServerMetadata
 from asgi_oidc.protocol.token_endpoint import grant_call
 
 GRANT_TYPE = "urn:ietf:params:oauth:grant-type:token-exchange"
@@ -20,7 +20,7 @@ class ExchangeTarget:
     scope: str | None = None
 
 
-def exchange_call(metadata: ProviderMetadata, client: Client, subject_token: str, target: ExchangeTarget) -> Call:
+def exchange_call(metadata: ServerMetadata, client: Client, subject_token: str, target: ExchangeTarget) -> Call:
     """Return the call that exchanges the user's access token for one for another API (RFC 8693 §2.1).
 
     Its answer has the same form as that of a refresh (§2.2.1).

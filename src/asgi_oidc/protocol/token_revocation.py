@@ -3,10 +3,10 @@
 from asgi_oidc.protocol.client_auth import METHODS, choose_method
 from asgi_oidc.protocol.client_registration import Client
 from asgi_oidc.protocol.messages import Answer, Call, check_status
-from asgi_oidc.protocol.metadata import ProviderMetadata
+from asgi_oidc.protocol.metadata import ServerMetadata
 
 
-def revocation_call(metadata: ProviderMetadata, client: Client, refresh_token: str) -> Call | None:
+def revocation_call(metadata: ServerMetadata, client: Client, refresh_token: str) -> Call | None:
     """Return the call that revokes a refresh token, and with it the tokens that were issued from it.
 
     Returns:

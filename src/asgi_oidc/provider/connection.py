@@ -9,7 +9,7 @@ from asgi_oidc.protocol.authorization_endpoint import AuthorizationResponse, Pro
 from asgi_oidc.protocol.claims import Claims
 from asgi_oidc.protocol.logout_token import Logout
 from asgi_oidc.protocol.step_up import AuthenticationRequest
-from asgi_oidc.protocol.token_endpoint import RefreshAnswer, TokenAnswer
+from asgi_oidc.protocol.token_endpoint import RefreshAnswer, TokenAnswer, UnusableTokens
 from asgi_oidc.protocol.token_exchange import ExchangeTarget
 from asgi_oidc.provider.http import Http
 from asgi_oidc.provider.provider_settings import ProviderSettings
@@ -207,3 +207,19 @@ class ProviderConnection(ABC):
             TokenRejected: it fails a check, or this provider has no logout tokens.
             ProviderError: as in `refreshed_claims`.
         """
+
+
+def remaining_refresh_token(error: ProviderError, refresh_token: str, *, rotates: bool) -> str | None:
+    """Return the refresh token that can still be used after a failed refresh; None if there is none.
+
+    A token that may have been used up must not be sent again: the provider would take that for theft, and revoke the
+    whole grant (RFC 9700 §4.14.2). After a call without an answer, the token is kept: most such calls were never
+    processed, and providers that rotate refresh tokens accept the old one again for a short time, for clients whose
+    network fails.
+
+    Args:
+        rotates: whether the provider issues a new refresh token with each refresh, as far as is known.
+    """
+    if isinstance(error, UnusableTokens):
+        return error.refresh_token if error.is_old_spent else refresh_token
+    return None if error.was_processed and rotates else refresh_token

@@ -27,7 +27,6 @@ from asgi_oidc.protocol.step_up import ANOTHER_ACCOUNT, AuthenticationRequest
 from asgi_oidc.protocol.token_endpoint import (
     RefreshAnswer,
     TokenAnswer,
-    UnusableTokens,
     read_refresh_answer,
     read_token_answer,
     refresh_call,
@@ -44,7 +43,13 @@ from asgi_oidc.protocol.userinfo import (
     userinfo_call,
 )
 from asgi_oidc.provider.call_budget import Budget
-from asgi_oidc.provider.connection import FirstTokens, ProviderConnection, RequestedLogin, UserClaims
+from asgi_oidc.provider.connection import (
+    FirstTokens,
+    ProviderConnection,
+    RequestedLogin,
+    UserClaims,
+    remaining_refresh_token,
+)
 from asgi_oidc.provider.discovery import Discovery
 from asgi_oidc.provider.http import Http
 from asgi_oidc.provider.jwks import BURST, COOL_DOWN, KeyCache
@@ -177,16 +182,8 @@ class OpenIDConnection(ProviderConnection):
         return answer
 
     def remaining_refresh_token(self, error: ProviderError, refresh_token: str) -> str | None:
-        """Return the refresh token that can still be used after a failed refresh; None if there is none.
-
-        A token that may have been used up must not be sent again: the provider would take that for theft, and revoke
-        the whole grant (RFC 9700 §4.14.2). After a call without an answer, the token is kept: most such calls were
-        never processed, and providers that rotate refresh tokens accept the old one again for a short time, for clients
-        whose network fails.
-        """
-        if isinstance(error, UnusableTokens):
-            return error.refresh_token if error.is_old_spent else refresh_token
-        return None if error.was_processed and self._rotates_refresh_tokens else refresh_token
+        """Return the refresh token that can still be used after a failed refresh; None if there is none."""
+        return remaining_refresh_token(error, refresh_token, rotates=self._rotates_refresh_tokens)
 
     async def exchange_token(self, subject_token: str, target: ExchangeTarget) -> RefreshAnswer:
         """Exchange an access token for one that another API accepts (RFC 8693).

@@ -76,6 +76,11 @@ class ProviderSettings:
         return self.trusted_email_domains if self.name else frozenset()
 
     @property
+    def can_step_up(self) -> bool:
+        """Whether a login can be asked to satisfy `acr_values` and `max_age`."""
+        return True
+
+    @property
     def response_mode(self) -> str | None:
         """The requested `response_mode`; None for the provider's default."""
         mode = self.authorization_params.get("response_mode")

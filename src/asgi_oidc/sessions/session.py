@@ -7,6 +7,7 @@ import msgspec
 
 from asgi_oidc.errors import OIDCError
 from asgi_oidc.principal import read_claims
+from asgi_oidc.protocol.user_api import ISSUER_PREFIX
 
 FORMAT = 3  # changes with the fields; a value of another format is not a session
 
@@ -52,6 +53,11 @@ class Login(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     def user_id(self) -> UserId:
         """The user who signed in."""
         return UserId(self.issuer, self.sub)
+
+    @property
+    def can_step_up(self) -> bool:
+        """Whether the provider can say how and when the user has signed in; OAuth 2.0 alone cannot."""
+        return not self.issuer.startswith(ISSUER_PREFIX)
 
     def __repr__(self) -> str:
         return f"Login(created_at={self.created_at})"

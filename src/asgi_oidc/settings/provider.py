@@ -80,7 +80,15 @@ PROVIDER_READERS: Mapping[str, tuple[Any, Callable[[Any], Any]]] = {
 }
 
 
-class Provider:
+class ProviderEntry:
+    """A value of `providers`, whichever kind of provider it is."""
+
+    __slots__ = ("settings",)
+
+    settings: ProviderSettings
+
+
+class Provider(ProviderEntry):
     """One of several OpenID providers: a value of `providers`.
 
         providers={"google": Provider(issuer="https://accounts.google.com", client_id="...", client_secret="...")}
@@ -93,11 +101,11 @@ class Provider:
         SettingsError: the settings are invalid; it lists every problem with its fix.
     """
 
-    __slots__ = ("settings",)
+    __slots__ = ()
 
     def __init__(self, *, title: str | None = None, **settings: Unpack[ProviderKeywords]) -> None:
         try:
-            self.settings: ProviderSettings = call_sanitized(read_provider, {"title": title, **settings})
+            self.settings = call_sanitized(read_provider, {"title": title, **settings})
         finally:
             del settings  # they hold secrets, and error reporters record the variables of this frame
 
@@ -201,7 +209,7 @@ class Provider:
 class ProviderSource(Protocol):
     """Looks up providers that are not known at start-up, such as the tenants in a database."""
 
-    async def get(self, name: str) -> Provider | None:
+    async def get(self, name: str) -> ProviderEntry | None:
         """Return the provider of this name, None if there is none."""
 
 
@@ -313,8 +321,8 @@ def read_providers(value: object) -> Mapping[str, ProviderSettings] | ProviderSo
     for name, provider in value.items():
         if not is_provider_name(name):
             raise ValueError(bad_provider_name(name))
-        if not isinstance(provider, Provider):
-            raise ValueError(f"{name}: expected Provider(...), got {describe_value(provider)}")
+        if not isinstance(provider, ProviderEntry):
+            raise ValueError(f"{name}: expected Provider(...) or OAuth2Provider(...), got {describe_value(provider)}")
     providers = {name: replace(provider.settings, name=name) for name, provider in value.items()}
     if problem := _same_client_twice(providers):
         raise ValueError(problem)
@@ -347,15 +355,20 @@ def read_choose_provider(value: object) -> ChooseProvider:
 
 def provider_contradictions(values: Mapping[str, Any]) -> list[str]:
     """Return the problems of settings that do not fit together."""
+    problems = client_problems(values) + exception_contradictions(values)
+    if values.get("metadata") and "issuer" in values:
+        problems += [f"metadata: {problem}" for problem in _metadata_problems(values)]
+    return problems
+
+
+def client_problems(values: Mapping[str, Any]) -> list[str]:
+    """Return the problems of how the client authenticates."""
     problems = []
     method, secret = values.get("client_auth"), values.get("client_secret")
     if method not in (None, "none") and secret is None:
         problems.append(f"client_auth: {method} needs client_secret (OIDC_CLIENT_SECRET)")
     if method == "none" and secret is not None:
         problems.append("client_auth: 'none' is for public clients: remove either client_auth or client_secret")
-    problems += exception_contradictions(values)
-    if values.get("metadata") and "issuer" in values:
-        problems += [f"metadata: {problem}" for problem in _metadata_problems(values)]
     return problems
 
 

@@ -277,6 +277,20 @@ def _provider_problems(values: Mapping[str, Any]) -> list[str]:
                 f"rules: {rule!r}: there is no provider {name!r}; providers has {', '.join(providers)}"
                 for name in unknown
             ]
+    problems += _step_up_problems(values.get("rules", ()), providers) if isinstance(providers, Mapping) else []
+    return problems
+
+
+def _step_up_problems(rules: Sequence[Rule], providers: Mapping[str, ProviderSettings]) -> list[str]:
+    """Report rules that no login can satisfy, because none of their providers reports how and when users sign in."""
+    problems = []
+    for rule in rules:
+        names = [name for name in rule.requirements.providers or providers if name in providers]
+        if rule.authentication.parameters and names and not any(providers[name].can_step_up for name in names):
+            problems.append(
+                f"rules: {rule!r} needs {' and '.join(rule.authentication.parameters)}, but {', '.join(names)} cannot "
+                "report it without OpenID Connect: use an OpenID provider for this page"
+            )
     return problems
 
 

@@ -197,6 +197,14 @@ def read_scope(value: object) -> str:
     return " ".join(words)
 
 
+def read_scope_words(value: object) -> str:
+    """Read the scopes of a provider without OpenID Connect, as one text with spaces; it may have none."""
+    words = value.split() if isinstance(value, str) else read_texts(value)
+    if not all(_SCOPE_TOKEN.fullmatch(word) and "," not in word for word in words):
+        raise ValueError("separate the scopes by spaces; each is plain ASCII without quotes, backslashes and commas")
+    return " ".join(words)
+
+
 def read_auth_path(value: object) -> str:
     """Read the path of the middleware's own URLs."""
     path = read_text(value)

@@ -95,6 +95,10 @@ class ProviderRules(ProviderState):
         """Return the answer to a code exchange that has this problem."""
         return error_answer("invalid_grant", CODE_PROBLEMS[problem])
 
+    def refuse_refresh_token(self, _call: Call, reason: str) -> Answer:
+        """Return the answer to a refresh with a token that is unknown, used or revoked."""
+        return error_answer("invalid_grant", reason)
+
     def issues_refresh_token(self, grant: Grant) -> bool:
         """Whether the code exchange of this grant returns a refresh token."""
         return self.always_refresh_tokens or "offline_access" in grant.scopes

@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from asgi_oidc.testing import Account, Client, EmailAddress, GitHubStandIn
-from tests.testing.standins.client import NOW, REDIRECT_URI, HttpClient
+from tests.testing.standins.client import CREDENTIALS, NOW, REDIRECT_URI, HttpClient
 
 EMAILS = "https://api.github.com/user/emails"
 FORM = {"accept": "*/*"}
@@ -131,11 +131,26 @@ async def test_plain_challenges_are_refused(client):
     assert response["error"] == "invalid_request"
 
 
+async def test_the_response_names_github(client):
+    """RFC 9207; the issuer is the one of GitHub's discovery document."""
+    assert (await client.response("1000001"))["iss"] == "https://github.com/login/oauth"
+
+
+async def test_a_bad_refresh_token_is_refused_with_status_200():
+    """GitHub has names of its own for errors."""
+    client = HttpClient(GitHubStandIn(app="github", clock=lambda: NOW))
+    form = {"grant_type": "refresh_token", "refresh_token": "made-up", **CREDENTIALS}
+
+    answer = await client.call("POST", client.standin.metadata["token_endpoint"], data=form)
+
+    assert (answer.status_code, answer.json()["error"]) == (200, "bad_refresh_token")
+
+
 async def test_a_login_needs_no_response_type_and_takes_no_response_mode(client):
     """Neither is among the documented parameters."""
     response = await client.response("1000001", response_type=None, response_mode="form_post")
 
-    assert sorted(response) == ["code", "state"]
+    assert sorted(response) == ["code", "iss", "state"]
 
 
 async def test_cancelling_comes_back_with_access_denied(client):

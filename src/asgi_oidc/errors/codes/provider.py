@@ -156,6 +156,12 @@ REQUIREMENTS = [
         "The provider supports none of the methods with which the app can authenticate.",
         "Enable `client_secret_basic` or `client_secret_post` for this client at the provider.",
     ),
+    Code(
+        "step_up_unsupported",
+        "A login with `acr_values` or `max_age` was to start at a provider without OpenID Connect, which reports "
+        "neither.",
+        "Name OpenID providers in the `providers` of that rule, or in `login_url(provider=...)`.",
+    ),
     Code("response_type_unsupported", "The provider does not support the response type `code`.", _PROVIDER),
     Code("grant_type_unsupported", "The provider does not support the grant type `authorization_code`.", _PROVIDER),
     Code("pkce_s256_unsupported", "The provider does not support PKCE with `S256`.", _PROVIDER),

@@ -13,6 +13,11 @@ TOKENS = [
         "Set `issuer` exactly as the provider's metadata spells it, including a trailing `/`.",
     ),
     Code(
+        "logout_token_unsupported",
+        "A logout token was sent to the URL of a provider without OpenID Connect, which has none.",
+        "Such a provider cannot sign users out here. Check which provider the URL is registered at.",
+    ),
+    Code(
         "claim_tid",
         "`tid` is missing or not a UUID in lower case, or it is a tenant whose users may not sign in.",
         "To admit the users of this tenant, add it to `tenants`.",

@@ -84,11 +84,13 @@ def _refresh(provider: ProviderRules, call: Call, client: Client) -> Answer:
     stolen = memory.used.get(name)
     if stolen is not None:
         memory.revoke(stolen)
-        return error_answer("invalid_grant", "the refresh token was used before; all tokens of its grant are revoked")
+        return provider.refuse_refresh_token(
+            call, "the refresh token was used before; all tokens of its grant are revoked"
+        )
     token = memory.live_refresh_token(name, now=provider.now())
     grant = provider.up_to_date(token.grant) if token else None
     if grant is None or grant.client_id != client.client_id:
-        return error_answer("invalid_grant", "the refresh token is unknown")
+        return provider.refuse_refresh_token(call, "the refresh token is unknown")
     scopes = tuple(call.form.get("scope", "").split()) or grant.scopes
     if not set(scopes) <= set(grant.scopes):
         return error_answer("invalid_scope", "the login granted fewer scopes")

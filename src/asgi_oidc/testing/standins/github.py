@@ -1,7 +1,7 @@
 """A stand-in for GitHub: OAuth apps and GitHub Apps.
 
-Sources: Authorizing OAuth apps, Refreshing user access tokens, REST API endpoints for users and for emails, at
-https://docs.github.com/en/apps and https://docs.github.com/en/rest.
+Sources: Authorizing OAuth apps, Refreshing user access tokens, GitHub authentication discovery endpoints, REST API
+endpoints for users and for emails, at https://docs.github.com/en/apps and https://docs.github.com/en/rest.
 """
 
 import time
@@ -12,13 +12,15 @@ from typing import Any, Literal
 from ..accounts import Client
 from ..endpoints import AUTHORIZE, TOKEN, USERINFO, Endpoint
 from ..endpoints.userinfo import token_of
-from ..grants import Grant, Token
+from ..faults import Params
+from ..grants import Grant, SignIn, Token
 from ..logout import ProviderLogout
 from ..provider_rules import CodeProblem
 from ..wire import Answer, Call, json_answer
 from .accounts import Account, EmailAddress, as_account
 from .stand_in import OAuth2StandIn, Routes
 
+ISSUER = "https://github.com/login/oauth"
 App = Literal["oauth", "github"]
 
 CODE_LIFETIME = 600  # seconds; "The temporary code will expire after 10 minutes"
@@ -96,6 +98,10 @@ class GitHubStandIn(OAuth2StandIn):
         """Return `query`: GitHub knows no other."""
         return "query"
 
+    def authorization_response(self, _sign_in: SignIn, _params: Mapping[str, str]) -> Params:
+        """Return GitHub's `iss` (RFC 9207)."""
+        return [("iss", self.at(ISSUER))]
+
     def token_members(self, access_token: str, grant: Grant) -> dict[str, Any]:
         """Return the members of the token answer: scopes are separated by commas, and only apps' tokens expire."""
         members = super().token_members(access_token, grant)
@@ -123,6 +129,10 @@ class GitHubStandIn(OAuth2StandIn):
             wrong = "The redirect_uri MUST match the registered callback URL for this application."
             return self._refusal(call, "redirect_uri_mismatch", wrong)
         return self._refusal(call, "bad_verification_code", "The code passed is incorrect or expired.")
+
+    def refuse_refresh_token(self, call: Call, _reason: str) -> Answer:
+        """Return the answer to a refresh with a token that does not count any more."""
+        return self._refusal(call, "bad_refresh_token", "The refresh token passed is incorrect or expired.")
 
     def _refusal(self, call: Call, error: str, description: str) -> Answer:
         uri = f"{HELP}#{error.replace('_', '-')}"

@@ -1,0 +1,200 @@
+"""A provider with OAuth 2.0 alone: its user API says who signs in, over the access token of that very login.
+
+Such an access token may have been issued to any client, so it counts only because this app has just received it for a
+code of its own. No token from anywhere else, and no ID Token, is ever believed (RFC 6749 §10.16; OIDC Core §16.11).
+"""
+
+from asgi_oidc.errors import ProviderError, ProviderUnsupported, TokenRejected
+from asgi_oidc.protocol.authorization_endpoint import (
+    AuthorizationResponse,
+    Proofs,
+    authorization_url,
+    check_response_issuer,
+)
+from asgi_oidc.protocol.claims import Claims
+from asgi_oidc.protocol.logout_token import Logout
+from asgi_oidc.protocol.messages import Answer
+from asgi_oidc.protocol.metadata import ServerMetadata
+from asgi_oidc.protocol.step_up import ANOTHER_ACCOUNT, AuthenticationRequest
+from asgi_oidc.protocol.token_endpoint import (
+    RefreshAnswer,
+    TokenAnswer,
+    read_oauth2_refresh_answer,
+    read_oauth2_token_answer,
+    refresh_call,
+    token_call,
+)
+from asgi_oidc.protocol.token_exchange import ExchangeTarget, exchange_call
+from asgi_oidc.protocol.token_revocation import check_revocation_answer, revocation_call
+from asgi_oidc.protocol.user_api import read_emails_answer, read_user_answer, user_api_call, with_verified_email
+from asgi_oidc.provider.connection import (
+    FirstTokens,
+    ProviderConnection,
+    RequestedLogin,
+    UserClaims,
+    remaining_refresh_token,
+)
+from asgi_oidc.provider.http import Http
+from asgi_oidc.provider.oauth2_settings import OAuth2Settings
+
+
+class OAuth2Connection(ProviderConnection):
+    """The connection to a provider without OpenID Connect."""
+
+    settings: OAuth2Settings
+
+    def __init__(self, settings: OAuth2Settings, http: Http) -> None:
+        self.settings = settings
+        self.http = http
+        self._metadata = ServerMetadata(
+            issuer=settings.response_issuer or settings.issuer,
+            authorization_endpoint=settings.authorization_endpoint,
+            token_endpoint=settings.token_endpoint,
+            revocation_endpoint=settings.revocation_endpoint,
+        )
+        self._rotates_refresh_tokens = True  # assumed until an answer shows that it does not
+
+    async def prepare(self) -> None:
+        """Do nothing: the settings have all there is to know."""
+
+    async def authorization_url(
+        self, proofs: Proofs, *, redirect_uri: str, authentication: AuthenticationRequest
+    ) -> str:
+        """Return the URL of an authorization request, with state and PKCE; there is no ID Token for a nonce.
+
+        Raises:
+            ProviderUnsupported: the login has to satisfy `acr_values` or `max_age`.
+        """
+        settings = self.settings
+        self._check_no_step_up(bool(authentication.acr_values) or authentication.max_age is not None)
+        is_other = authentication.prompt == ANOTHER_ACCOUNT
+        return authorization_url(
+            self._metadata,
+            settings.client,
+            proofs,
+            redirect_uri=redirect_uri,
+            scope=settings.scope,
+            extra={**settings.authorization_params, **(settings.another_account_params if is_other else {})},
+            uses_nonce=False,
+        )
+
+    async def check_response(self, response: AuthorizationResponse) -> None:
+        """Refuse a response whose `iss` is not that of the settings; without that setting, `iss` means nothing here."""
+        if self.settings.response_issuer is not None:
+            check_response_issuer(response, self._metadata)
+
+    def issued(self, issuer: str, *, audience: object) -> bool:
+        """Return whether a login took place at this provider, for this client."""
+        return issuer == self.settings.issuer and audience == self.settings.client.client_id
+
+    async def exchange_code(self, code: str, *, code_verifier: str, redirect_uri: str) -> TokenAnswer:
+        """Exchange an authorization code for tokens.
+
+        Raises:
+            ProviderError: the provider refuses, or is down.
+        """
+        call = token_call(
+            self._metadata, self.settings.client, code=code, code_verifier=code_verifier, redirect_uri=redirect_uri
+        )
+        return read_oauth2_token_answer(await self.http.send(call, endpoint="token"))
+
+    async def identify(self, tokens: TokenAnswer, requested: RequestedLogin) -> dict[str, object]:
+        """Ask the user API who has signed in.
+
+        Raises:
+            AnswerRejected: `user_api_subject` if its answer has no usable id.
+            ProviderError: it refuses, or is down.
+        """
+        self._check_no_step_up(bool(requested.acr_values) or requested.max_age is not None)
+        user_api = self.settings.user_api
+        user = read_user_answer(
+            await self._call_user_api(user_api.endpoint, tokens),
+            subject=user_api.subject,
+            claims=user_api.claims,
+            emails_are_verified=user_api.emails_are_verified,
+        )
+        return {"iss": self.settings.issuer, "aud": self.settings.client.client_id, **user}
+
+    async def complete_claims(self, claims: Claims, tokens: TokenAnswer, *, scope: str) -> UserClaims:
+        """Add the verified e-mail address, if the provider lists addresses at an endpoint of their own.
+
+        Without the scope or the permission for it, the login goes on without an address.
+
+        Raises:
+            ProviderError: the endpoint is down, or its answer is not a list.
+        """
+        endpoint = self.settings.user_api.emails_endpoint
+        if endpoint is None:
+            return UserClaims(dict(claims))
+        answer = await self._call_user_api(endpoint, tokens)
+        email = None if answer.status in (403, 404) else read_emails_answer(answer)
+        return UserClaims(with_verified_email(claims, email))
+
+    async def refresh(self, refresh_token: str, *, resource: str | None = None) -> RefreshAnswer:
+        """Exchange a refresh token for new tokens.
+
+        Raises:
+            ProviderError: the provider refuses, or is down.
+        """
+        call = refresh_call(self._metadata, self.settings.client, refresh_token, resource=resource)
+        answer = read_oauth2_refresh_answer(await self.http.send(call, endpoint="token"))
+        self._rotates_refresh_tokens = answer.refresh_token not in (None, refresh_token)
+        return answer
+
+    def remaining_refresh_token(self, error: ProviderError, refresh_token: str) -> str | None:
+        """Return the refresh token that can still be used after a failed refresh; None if there is none."""
+        return remaining_refresh_token(error, refresh_token, rotates=self._rotates_refresh_tokens)
+
+    async def refreshed_claims(self, answer: RefreshAnswer, first: FirstTokens) -> dict[str, object]:
+        """Return nothing: the user stays who signed in, whatever a token says."""
+        return {}
+
+    async def access_token_claims(self, token: str, *, sub: str) -> None:
+        """Return None: access tokens are opaque to clients (RFC 6749 §1.4)."""
+        return
+
+    async def exchange_token(self, subject_token: str, target: ExchangeTarget) -> RefreshAnswer:
+        """Exchange an access token for one that another API accepts (RFC 8693).
+
+        Raises:
+            ProviderError: the provider refuses, or is down.
+        """
+        call = exchange_call(self._metadata, self.settings.client, subject_token, target)
+        return read_oauth2_refresh_answer(await self.http.send(call, endpoint="token"))
+
+    async def revoke(self, refresh_token: str) -> None:
+        """Revoke a refresh token if the settings name an endpoint for that (RFC 7009).
+
+        Raises:
+            ProviderError: the provider refuses, or is down.
+        """
+        call = revocation_call(self._metadata, self.settings.client, refresh_token)
+        if call is not None:
+            check_revocation_answer(await self.http.send(call, endpoint="revocation"))
+
+    async def end_session_endpoint(self) -> None:
+        """Return None: OAuth 2.0 has no sign-out, so it is local."""
+        return
+
+    async def check_logout_token(self, token: str) -> Logout:
+        """Refuse every logout token: there is no key that could have signed one.
+
+        Raises:
+            TokenRejected: always.
+        """
+        raise TokenRejected("logout_token_unsupported", "a provider without OpenID Connect has no logout tokens")
+
+    async def _call_user_api(self, endpoint: str, tokens: TokenAnswer) -> Answer:
+        user_api, secret = self.settings.user_api, self.settings.client.secret
+        call = user_api_call(
+            endpoint,
+            tokens.access_token,
+            user_api.headers,
+            app_secret=secret if user_api.app_secret_proof else None,
+        )
+        return await self.http.send(call, endpoint="user_api")
+
+    def _check_no_step_up(self, is_requested: bool) -> None:
+        if is_requested:
+            detail = f"{self.settings.name}: OAuth 2.0 says neither how nor when a user has signed in"
+            raise ProviderUnsupported("step_up_unsupported", f"{detail}: use an OpenID provider for such a page")

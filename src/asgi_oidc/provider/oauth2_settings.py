@@ -1,0 +1,35 @@
+"""The settings of one provider with OAuth 2.0 alone, checked."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from asgi_oidc.protocol.user_api import ISSUER_PREFIX, UserApi
+from asgi_oidc.provider.provider_settings import ProviderSettings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OAuth2Settings(ProviderSettings):
+    """What the app has configured for a provider without OpenID Connect.
+
+    Attributes:
+        issuer: a text that no other provider has; it follows from `name`.
+        response_issuer: the `iss` of its authorization responses (RFC 9207); None if they have none.
+        another_account_params: parameters of an authorization request that lets the user choose another account.
+    """
+
+    issuer: str = field(init=False, default="")
+    algorithms: Sequence[str] = ()
+    authorization_endpoint: str
+    token_endpoint: str
+    revocation_endpoint: str | None = None
+    user_api: UserApi
+    response_issuer: str | None = None
+    another_account_params: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "issuer", f"{ISSUER_PREFIX}{self.name}")
+
+    @property
+    def can_step_up(self) -> bool:
+        """False: OAuth 2.0 says neither how nor when a user has signed in."""
+        return False

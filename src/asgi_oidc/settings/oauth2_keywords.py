@@ -1,0 +1,77 @@
+"""What each setting of a provider without OpenID Connect means: the keywords of `OAuth2Provider`."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypedDict
+
+
+class OAuth2Keywords(TypedDict, total=False):
+    """The settings of `OAuth2Provider`. Those that `Provider` has as well mean the same."""
+
+    client_id: str
+    """The client id that the provider shows for your app. Required."""
+
+    client_secret: str | None
+    """The client secret; leave it out for a public client."""
+
+    authorization_endpoint: str
+    """The URL to which browsers are sent to sign in. Required."""
+
+    token_endpoint: str
+    """The URL that exchanges a code for an access token. Required."""
+
+    userinfo_endpoint: str
+    """The URL of the API that says who the user is. Required."""
+
+    subject: str | Sequence[str]
+    """Where the user API has the id that never changes and is never given to somebody else.
+
+    A path such as `"data.id"`, or a tuple of names if one contains a dot. The id must be text or a whole number; a user
+    name or an e-mail address is no such id. Default: `"id"`.
+    """
+
+    claims: Mapping[str, str | Sequence[str]]
+    """Where the user API has what the standard claims stand for, such as `{"picture": "avatar_url"}`.
+
+    A path as for `subject`, or a text with paths in braces: `"https://cdn.example.com/{id}/{avatar}.png"`. All other
+    members of the answer become claims under their own names. Default: `{}`.
+    """
+
+    scope: str | Sequence[str]
+    """The scopes that every login requests. Default: none."""
+
+    authorization_params: Mapping[str, Any]
+    """Additional parameters of the authorization request. Default: none."""
+
+    another_account_params: Mapping[str, Any]
+    """Parameters that make the provider let the user choose another account. Default: none."""
+
+    callback_path: str | None
+    """The path of the redirect URI below `base_url`, if not the default one."""
+
+    client_auth: str | None
+    """`client_secret_basic` (the default with a secret), `client_secret_post` or `none`."""
+
+    revocation_endpoint: str | None
+    """The URL at which refresh tokens are revoked (RFC 7009), if there is one."""
+
+    response_issuer: str | None
+    """The `iss` of the provider's authorization responses (RFC 9207), which is then checked wherever it is sent."""
+
+    userinfo_headers: Mapping[str, str]
+    """Headers that the user API needs besides the access token, such as an API version."""
+
+    emails_endpoint: str | None
+    """A URL that lists the user's e-mail addresses as GitHub does: objects with `email`, `primary` and `verified`.
+
+    Then `email` is the primary address if it is verified, and nothing else. If the provider refuses the list with 403
+    or 404, because a scope is missing, the login goes on without an address.
+    """
+
+    emails_are_verified: bool
+    """Whether the user API tells only e-mail addresses that the provider has verified. Default: `False`."""
+
+    app_secret_proof: bool
+    """Whether calls to the user API contain `appsecret_proof`, as Facebook requires of some apps. Default: `False`."""
+
+    http_client: Any
+    """Your own `httpx.AsyncClient` or `httpx2.AsyncClient` for calls to the provider."""
