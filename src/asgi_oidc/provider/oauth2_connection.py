@@ -186,12 +186,9 @@ class OAuth2Connection(ProviderConnection):
 
     async def _call_user_api(self, endpoint: str, tokens: TokenAnswer) -> Answer:
         user_api, secret = self.settings.user_api, self.settings.client.secret
-        call = user_api_call(
-            endpoint,
-            tokens.access_token,
-            user_api.headers,
-            app_secret=secret if user_api.app_secret_proof else None,
-        )
+        proof_of = secret if user_api.app_secret_proof else None
+        access_token = tokens.access_token or ""  # `read_oauth2_token_answer` has made sure that there is one
+        call = user_api_call(endpoint, access_token, user_api.headers, app_secret=proof_of)
         return await self.http.send(call, endpoint="user_api")
 
     def _check_no_step_up(self, is_requested: bool) -> None:
