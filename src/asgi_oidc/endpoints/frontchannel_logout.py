@@ -14,7 +14,6 @@ from asgi_oidc.endpoints.endpoint import only_value
 from asgi_oidc.errors import RequestRejected
 from asgi_oidc.pages.pages import Pages
 from asgi_oidc.provider.connection import ProviderConnection
-from asgi_oidc.safe_urls import check_url, origin_of
 from asgi_oidc.sessions.authentication import Authenticator
 from asgi_oidc.sessions.repository import SessionRepository
 from asgi_oidc.sessions.session import Login
@@ -43,7 +42,7 @@ class FrontchannelLogoutEndpoint:
         """
         if not provider.settings.frontchannel_logout:
             return self.pages.problem(404, "frontchannel_logout_off", "problem.frontchannel_logout_off")
-        response = self.pages.sign_out.in_frame(provider=origin_of(check_url(provider.settings.issuer)))
+        response = self.pages.sign_out.in_frame(provider=provider.settings.origin)
         named = None if request.is_prefetch else _read_parameters(request)
         active = None if named is None else await self.authenticator.find_even_if_over(request)
         if named is None or active is None or not _is_of_session(active.session.login, provider, named):

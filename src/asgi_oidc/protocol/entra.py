@@ -27,10 +27,12 @@ class EntraRules:
     Attributes:
         template: of the issuers, with the tenants whose users may sign in.
         trusted_tenants: as in `with_email_verification`.
+        metadata_url: of the metadata of all tenants; None if it is that of one tenant, below its issuer.
     """
 
     template: IssuerTemplate
     trusted_tenants: Collection[str] = ()
+    metadata_url: str | None = None
 
     def checked(self, claims: Claims) -> dict[str, object]:
         """Return the claims of a token, with `email_verified`; signature and issuer are checked already.

@@ -164,10 +164,11 @@ class ProviderConnection(ABC):
         """
 
     @abstractmethod
-    async def access_token_claims(self, token: str, *, sub: str) -> dict[str, object] | None:
+    async def access_token_claims(self, token: str, *, issuer: str, sub: str) -> dict[str, object] | None:
         """Verify an access token and return its claims about the user; None if they are not used.
 
         Args:
+            issuer: of the login; a provider with several tenants has several issuers.
             sub: the user that it has to be about.
 
         Raises:

@@ -149,7 +149,7 @@ class OAuth2Connection(ProviderConnection):
         """Return nothing: the user stays who signed in, whatever a token says."""
         return {}
 
-    async def access_token_claims(self, token: str, *, sub: str) -> None:
+    async def access_token_claims(self, token: str, *, issuer: str, sub: str) -> None:
         """Return None: access tokens are opaque to clients (RFC 6749 §1.4)."""
         return
 

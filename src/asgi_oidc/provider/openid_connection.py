@@ -18,6 +18,7 @@ from asgi_oidc.protocol.claims import Claims, merge_claims
 from asgi_oidc.protocol.client_registration import Client
 from asgi_oidc.protocol.hosted_domain import check_hosted_domain, check_hosted_domain_again
 from asgi_oidc.protocol.id_token import Expected, ExpectedAgain, check_id_token, check_id_token_again
+from asgi_oidc.protocol.issuer_template import IssuerTemplate, includes_issuer
 from asgi_oidc.protocol.jose import EDDSA_NAMES, SharedSecret, Verified, read_shared_secret
 from asgi_oidc.protocol.logout_token import Logout, read_logout_token
 from asgi_oidc.protocol.messages import Answer, check_status
@@ -85,10 +86,16 @@ class OpenIDConnection(ProviderConnection):
             issuer=settings.issuer,
             configured=settings.metadata,
             clock=clock,
-            url=exceptions.metadata_url,
+            url=settings.metadata_url,
             back_channel=BackChannel(exceptions.internal_url, exceptions.allow_http_hosts),
         )
-        self._keys = KeyCache(http, jwks_uri=self._jwks_uri, clock=clock, shared_secret=_shared_secret(settings))
+        self._keys = KeyCache(
+            http,
+            jwks_uri=self._jwks_uri,
+            clock=clock,
+            honours_key_issuer=settings.entra is not None,
+            shared_secret=_shared_secret(settings),
+        )
         self._id_token_algorithms: set[str] = set()  # of valid ID Tokens so far; a subset of those we accept
         self._rotates_refresh_tokens = True  # assumed until an answer shows that it does not
         self._logout_budget = Budget(burst=BURST, interval=COOL_DOWN)
@@ -138,7 +145,9 @@ class OpenIDConnection(ProviderConnection):
 
     async def check_response(self, response: AuthorizationResponse) -> None:
         """Refuse a response from another provider. Errors as in `check_response_issuer` and `metadata`."""
-        check_response_issuer(response, await self.metadata())
+        issuers = self.settings.issuers
+        template = issuers if isinstance(issuers, IssuerTemplate) else None
+        check_response_issuer(response, await self.metadata(), template=template)
 
     def issued(self, issuer: str, *, audience: object) -> bool:
         """Return whether the ID Token of a login came from this provider, for this client.
@@ -147,7 +156,7 @@ class OpenIDConnection(ProviderConnection):
             audience: the `aud` of the ID Token.
         """
         audiences = audience if isinstance(audience, list) else [audience]
-        return issuer == self.settings.issuer and self.settings.client.client_id in audiences
+        return includes_issuer(self.settings.issuers, issuer) and self.settings.client.client_id in audiences
 
     async def exchange_code(self, code: str, *, code_verifier: str, redirect_uri: str) -> TokenAnswer:
         """Exchange an authorization code for tokens; they are not checked yet.
@@ -218,7 +227,7 @@ class OpenIDConnection(ProviderConnection):
             ProviderError: no keys are cached, and they cannot be fetched.
         """
         expected = Expected(
-            issuer=self.settings.issuer,
+            issuer=self.settings.issuers,
             client_id=self.settings.client.client_id,
             nonce=requested.nonce,
             access_token=tokens.access_token,
@@ -232,7 +241,7 @@ class OpenIDConnection(ProviderConnection):
         check_id_token(verified, expected, now=int(self._clock()), leeway=self._expectations.leeway)
         check_hosted_domain(verified.claims, self.settings.hosted_domains)
         self._remember_algorithm(verified)
-        return verified.claims
+        return self._checked(verified.claims)
 
     async def refreshed_claims(self, answer: RefreshAnswer, first: FirstTokens) -> dict[str, object]:
         """Verify the ID Token of a refresh and return its claims, none if it has no ID Token (OIDC Core §12.2).
@@ -254,14 +263,14 @@ class OpenIDConnection(ProviderConnection):
         check_id_token_again(verified, expected, now=int(self._clock()), leeway=self._expectations.leeway)
         check_hosted_domain_again(verified.claims, self.settings.hosted_domains)
         self._remember_algorithm(verified)
-        return verified.claims
+        return self._checked(verified.claims)
 
     async def check_logout_token(self, token: str) -> Logout:
         """Verify signature and claims of a logout token; return what it signs out. Errors as in `identify`."""
         verified = await self._keys.verify(token, await self._logout_algorithms(), budget=self._logout_budget)
         return read_logout_token(
             verified,
-            issuer=self.settings.issuer,
+            issuer=self.settings.issuers,
             client_id=self.settings.client.client_id,
             trusted_audiences=self.settings.trusted_audiences,
             now=int(self._clock()),
@@ -269,11 +278,12 @@ class OpenIDConnection(ProviderConnection):
             trusts_azp=self._exceptions.allow_azp_audiences,
         )
 
-    async def access_token_claims(self, token: str, *, sub: str) -> dict[str, object] | None:
+    async def access_token_claims(self, token: str, *, issuer: str, sub: str) -> dict[str, object] | None:
         """Verify an access token and return its claims about the user; None if `claims_from_access_token` is off.
 
         Args:
-            sub: the `sub` of the login's ID Token.
+            issuer: the `iss` of the login's ID Token.
+            sub: its `sub`.
 
         Raises:
             TokenRejected: it is not a JWT, or fails a check.
@@ -285,16 +295,16 @@ class OpenIDConnection(ProviderConnection):
             verified = await self._keys.verify(token, self.settings.algorithms)
             check_access_token(
                 verified,
-                issuer=self.settings.issuer,
+                issuer=issuer,
                 sub=sub,
                 client_id=self.settings.client.client_id,
                 now=int(self._clock()),
                 leeway=self._expectations.leeway,
             )
+            return user_claims(self._checked(verified.claims))
         except TokenRejected as error:
             reason = "it is opaque, or not a signed JWT" if error.code == "token_malformed" else error.detail
             raise TokenRejected(error.code, f"claims_from_access_token cannot use the access token: {reason}") from None
-        return user_claims(verified.claims)
 
     async def complete_claims(self, claims: Claims, tokens: TokenAnswer, *, scope: str) -> UserClaims:
         """Add the claims of the access token, and of userinfo, if the settings, the scopes or the rules ask for them.
@@ -305,7 +315,8 @@ class OpenIDConnection(ProviderConnection):
         """
         if tokens.access_token is None:
             return UserClaims(dict(claims))
-        further = await self.access_token_claims(tokens.access_token, sub=str(claims["sub"])) or {}
+        issuer, sub = str(claims["iss"]), str(claims["sub"])
+        further = await self.access_token_claims(tokens.access_token, issuer=issuer, sub=sub) or {}
         completed = await self._with_userinfo(claims, tokens.access_token, scope=scope, access_token_claims=further)
         merged = merge_claims(completed, further)
         return UserClaims(merged, from_access_token=merged.keys() - completed.keys())
@@ -330,14 +341,17 @@ class OpenIDConnection(ProviderConnection):
             _log_refusal(answer)
             return dict(claims)
         token = signed_userinfo(answer)
-        userinfo = read_userinfo_answer(answer) if token is None else await self._verified_userinfo(token)
+        issuer, entra = str(claims["iss"]), self.settings.entra
+        userinfo = read_userinfo_answer(answer) if token is None else await self._verified_userinfo(token, issuer)
+        if entra is not None:
+            userinfo = entra.checked_userinfo(userinfo, tid=claims.get("tid"))
         return merge_userinfo(claims, userinfo)
 
-    async def _verified_userinfo(self, token: str) -> Claims:
+    async def _verified_userinfo(self, token: str, issuer: str) -> Claims:
         verified = await self._keys.verify(token, self.settings.algorithms)
         check_signed_userinfo(
             verified,
-            issuer=self.settings.issuer,
+            issuer=issuer,
             client_id=self.settings.client.client_id,
             now=int(self._clock()),
             leeway=self._expectations.leeway,
@@ -347,6 +361,10 @@ class OpenIDConnection(ProviderConnection):
     def _client(self) -> Client:
         """Return the client for a call that is made now: some secrets are made for each call."""
         return self.settings.client.with_secret(now=int(self._clock()))
+
+    def _checked(self, claims: dict[str, object]) -> dict[str, object]:
+        """Return the claims of a verified token; those of Entra with `email_verified`, by rules of their own."""
+        return claims if self.settings.entra is None else self.settings.entra.checked(claims)
 
     def _remember_algorithm(self, id_token: Verified) -> None:
         self._id_token_algorithms |= EDDSA_NAMES if id_token.alg in EDDSA_NAMES else {id_token.alg}

@@ -6,9 +6,12 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 
 from asgi_oidc.protocol.client_registration import Client
+from asgi_oidc.protocol.entra import EntraRules
+from asgi_oidc.protocol.issuer_template import PLACEHOLDER, Issuer
 from asgi_oidc.protocol.step_up import AuthenticationRequest
 from asgi_oidc.provider.http import HttpClient
 from asgi_oidc.provider.provider_exceptions import ProviderExceptions
+from asgi_oidc.safe_urls import check_url, origin_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +29,7 @@ class ProviderSettings:
         algorithms: accepted for tokens.
         algorithms_named: whether the setting `algorithms` names them; otherwise they are the default.
         userinfo: `auto`, `always` or `never`.
+        entra: what is special about Microsoft Entra; None for any other provider.
         exceptions: where the provider is not by the book.
         hosted_domains: Google's organizations whose users may sign in, in lower case; empty for any account.
         reads_user_field: whether the form of the first login has the user's name in a field `user`, as Apple's has.
@@ -48,11 +52,27 @@ class ProviderSettings:
     userinfo: str = "auto"
     claims_from_access_token: bool = False
     frontchannel_logout: bool = False
+    entra: EntraRules | None = None
     exceptions: ProviderExceptions = field(default_factory=ProviderExceptions)
     hosted_domains: frozenset[str] = frozenset()
     reads_user_field: bool = False
     http_client: HttpClient | None = field(default=None, repr=False)
     callback_path: str | None = None
+
+    @property
+    def issuers(self) -> Issuer:
+        """The issuer of all tokens; the template of their issuers if `issuer` has a placeholder for the tenant."""
+        return self.issuer if self.entra is None or PLACEHOLDER not in self.issuer else self.entra.template
+
+    @property
+    def origin(self) -> str:
+        """The origin of the issuer, or of all issuers."""
+        return origin_of(check_url(self.issuer.replace(PLACEHOLDER, "tenant")))
+
+    @property
+    def metadata_url(self) -> str | None:
+        """Where the metadata is, None if it is below the issuer."""
+        return self.exceptions.metadata_url or (None if self.entra is None else self.entra.metadata_url)
 
     @property
     def shown_title(self) -> str:

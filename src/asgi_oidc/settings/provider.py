@@ -4,13 +4,14 @@ import difflib
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Protocol, Self, Unpack
+from typing import Any, Literal, Protocol, Self, Unpack
 
 from asgi_oidc.errors import OIDCError, SettingsError, describe_value
 from asgi_oidc.errors.sanitized import call_sanitized
 from asgi_oidc.login.provider_choice import ChooseProvider, is_provider_name
 from asgi_oidc.protocol.back_channel import BackChannel
 from asgi_oidc.protocol.client_registration import Client
+from asgi_oidc.protocol.entra import AUTHORITIES
 from asgi_oidc.protocol.jose import SYMMETRIC_ALGORITHM
 from asgi_oidc.protocol.metadata import MEMBERS, REQUIRED, ProviderMetadata, make_metadata
 from asgi_oidc.protocol.provider_compatibility import LoginPlan, find_incompatibilities
@@ -27,6 +28,7 @@ from asgi_oidc.settings.provider_exception_checks import (
 )
 from asgi_oidc.settings.provider_keywords import ProviderKeywords
 from asgi_oidc.settings.ready_made.apple import apple
+from asgi_oidc.settings.ready_made.entra import entra
 from asgi_oidc.settings.ready_made.gitlab import gitlab
 from asgi_oidc.settings.ready_made.google import google
 from asgi_oidc.settings.ready_made.linkedin import linkedin
@@ -191,6 +193,42 @@ class Provider(ProviderEntry):
             )
         finally:
             del private_key, settings
+
+    @classmethod
+    def entra(
+        cls,
+        *,
+        tenants: Sequence[str] | Literal["organizations"],
+        trusted_tenants: Sequence[str] = (),
+        authority: str = AUTHORITIES[0],
+        title: str | None = None,
+        **settings: Unpack[ProviderKeywords],
+    ) -> Self:
+        """Return Microsoft Entra ID, for one tenant, for several, or for all organizations.
+
+            Provider.entra(tenants=["8eaef023-2b34-4da1-9baa-8bc8c9d6a490"], client_id="...", client_secret="...")
+
+        A user is `(issuer, sub)`, as always. Each tenant has its own issuer, and each client knows a user under another
+        `sub`: to recognise a user in several apps, use the claims `tid` and `oid`.
+
+        Args:
+            tenants: ids of the tenants whose users may sign in, or `"organizations"` for those of all tenants, without
+                personal accounts.
+            trusted_tenants: tenants whose administrators may vouch for any e-mail address of their users. An address of
+                another tenant counts as verified only if Entra has verified the owner of its domain (`xms_edov`).
+            authority: the host of a national cloud, such as `login.microsoftonline.us`.
+            title: as in `Provider`; by default, "Microsoft".
+            settings: as in `Provider`, without `issuer` and `trusted_email_domains`; the default of `userinfo` is
+                `never`, because the ID Token has the same claims.
+
+        Raises:
+            SettingsError: the settings are invalid; it lists every problem with its fix.
+        """
+        try:
+            preset = entra(tenants=tenants, trusted_tenants=trusted_tenants, authority=authority)
+            return cls._ready_made(preset, {"title": title, **settings})
+        finally:
+            del settings
 
     @classmethod
     def _ready_made(cls, preset: Preset, given: Mapping[str, Any]) -> Self:

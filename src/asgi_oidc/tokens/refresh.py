@@ -211,9 +211,10 @@ class TokenRefresher:
 
         If the token cannot be read, it has no claims: those of the previous one are removed, and the session goes on.
         """
+        login = lock.session.login
         try:
             with anyio.fail_after(lock.time_left()):
-                return await lock.provider.access_token_claims(answer.access_token, sub=lock.session.login.sub)
+                return await lock.provider.access_token_claims(answer.access_token, issuer=login.issuer, sub=login.sub)
         except (ProviderError, TokenRejected, TimeoutError) as error:
             if isinstance(error, TokenRejected) and error.code not in (*INCONCLUSIVE_CODES, "claim_sub"):
                 events.log(events.ACCESS_TOKEN_UNREAD, code=error.code, detail=error.detail)
