@@ -22,13 +22,22 @@ class ThreeProviders:
 
     Args:
         per_provider: settings of single providers, by name.
+        fakes: the providers, if they are to be of another kind.
         settings: of the middleware; `...` leaves one out.
     """
 
-    def __init__(self, per_provider: Mapping[str, Mapping[str, Any]] | None = None, **settings: Any) -> None:
+    def __init__(
+        self,
+        per_provider: Mapping[str, Mapping[str, Any]] | None = None,
+        *,
+        fakes: Mapping[str, FakeProvider] | None = None,
+        **settings: Any,
+    ) -> None:
         self.clock = Clock()
         self.app = App()
-        self.fakes = {name: FakeProvider(issuer_of(name), clock=self.clock, alg="ES256") for name in NAMES}
+        self.fakes = fakes or {name: FakeProvider(issuer_of(name), alg="ES256") for name in NAMES}
+        for fake in self.fakes.values():
+            fake.clock = self.clock
         self.providers = {
             name: Provider(
                 **{
