@@ -1,5 +1,7 @@
 """Users of several tenants of Microsoft Entra sign in, stay signed in and sign out, under the issuer of the tenant."""
 
+import re
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -11,7 +13,6 @@ from tests.protected_site import ORIGIN, PROGRAM
 from tests.providers.entra_site import EntraSite
 
 HOST = "https://login.microsoftonline.com"
-GROUPS_URL = "https://graph.microsoft.com/v1.0/me/getMemberObjects"
 
 
 def issuer_of(tid: str, host: str = HOST) -> str:
@@ -201,33 +202,29 @@ async def test_a_refresh_looks_again_who_vouches():
 # --- groups
 
 
-async def groups_from_graph(user: Any, claims: dict[str, Any], *, access_token: str, client: httpx.AsyncClient) -> None:
-    """The hook of the guide, with a client that reaches the stand-in."""
-    if "groups" not in claims:
-        headers = {"authorization": f"Bearer {access_token}"}
-        answer = await client.post(GROUPS_URL, headers=headers, json={"securityEnabledOnly": True})
-        answer.raise_for_status()
-        claims["groups"] = answer.json()["value"]
-
-
 async def test_groups_that_do_not_fit_come_from_graph(caplog):
-    """`on_login` has the access token for it."""
-    group = EntraSite().account("erin").groups[249]
+    """`on_login` has the access token for it; this is the hook of the guide."""
+    groups = EntraSite().account("erin").groups
+    guide = (Path(__file__).parents[2] / "examples" / "providers" / "README.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"```python\n(import httpx\n.*?)```", guide, re.DOTALL)
+    names: dict[str, Any] = {}
+    exec(code, names)
+    names["GROUPS"].add(groups[249])
 
-    async def hook(user: Any, claims: dict[str, Any], *, access_token: str) -> None:
-        async with site.network.http_client() as client:
-            await groups_from_graph(user, claims, access_token=access_token, client=client)
+    async def on_login(user: Any, claims: dict[str, Any], *, access_token: str) -> None:
+        hook = names["groups_from_graph"](site.network.http_client())
+        await hook(user, claims, access_token=access_token)
 
     site = EntraSite(
         provider={"scope": "openid profile offline_access User.Read"},
-        rules=[Rule("/staff/*", claims={"groups": group})],
-        on_login=hook,
-        store=MemoryStore(),
+        rules=[Rule("/staff/*", claims={"groups": groups[249]})],
+        on_login=on_login,
     )
     site.entra.optional_claims.add("groups")
     browser = await site.signed_in("erin")
 
     assert await site.refreshed(browser, "/staff/") == 200
+    assert site.user.claims["groups"] == [groups[249]]
     assert "groups_omitted" not in caplog.text
 
 

@@ -9,8 +9,9 @@ _CLOCK = "Check the clocks of this server and of the provider; `leeway` allows f
 TOKENS = [
     Code(
         "claim_iss userinfo_iss",
-        "The token's `iss` is not the configured `issuer`.",
-        "Set `issuer` exactly as the provider's metadata spells it, including a trailing `/`.",
+        "The token's `iss` is not the configured `issuer`, or not that of its tenant (`tid`).",
+        "Set `issuer` exactly as the provider's metadata spells it, including a trailing `/`. For Entra's "
+        "`https://sts.windows.net/...`, request tokens of version 2.0.",
     ),
     Code(
         "logout_token_unsupported",
@@ -19,7 +20,7 @@ TOKENS = [
     ),
     Code(
         "claim_tid",
-        "`tid` is missing or not a UUID in lower case, or it is a tenant whose users may not sign in.",
+        "`tid` is missing, not a UUID in lower case, not the tenant of `iss`, or a tenant whose users may not sign in.",
         "To admit the users of this tenant, add it to `tenants`.",
     ),
     Code(
