@@ -27,6 +27,7 @@ HERE = "https://github.com/asgi-oidc/asgi-oidc/blob/main/"
 # Names of others: of servers, proxies, frameworks and providers.
 OTHERS = {
     "add_middleware",
+    "domain_hint",
     "env_file",
     "id_token_signed_response_alg",
     "logout_uri",
