@@ -54,6 +54,12 @@ The code is not used; the browser starts one new login, or goes to the start pag
 
 Fix: none for occasional lines: users go back, reload, or open bookmarks.
 """
+SILENT_LOGIN_FAILED = Event("silent_login_failed", logging.INFO)
+"""A login with `prompt=none` was not possible without a page of the provider, or the provider is down. The browser goes
+back to the app, with `login_error` in the query.
+
+Fix: none if `result` is `login_required` or ends with `_required`; otherwise, look up the code.
+"""
 SESSIONS_NOT_SHARED = Event("sessions_not_shared", logging.WARNING)
 """Sessions are in a `MemoryStore`, but several processes serve the app.
 

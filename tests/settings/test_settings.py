@@ -80,6 +80,7 @@ def test_five_settings_are_enough():
         "allow_azp_audiences": False,
         "providers": None,
         "choose_provider": None,
+        "login_params": frozenset(),
         "on_login": None,
         "keep_forms": False,
         "keep_fragment": False,

@@ -1,6 +1,6 @@
 """`scope["oidc"]`: the session of a request, its tokens, and the URLs for signing in and out."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -181,6 +181,7 @@ class OIDC:
         provider: str | None = None,
         acr_values: Sequence[str] | None = None,
         max_age: int | None = None,
+        params: Mapping[str, str | int | Sequence[str]] | None = None,
     ) -> str:
         """Return the URL that starts a login, even if the user is already signed in.
 
@@ -189,11 +190,13 @@ class OIDC:
             provider: name of the provider to sign in at, as in the setting `providers`; by default, the user chooses.
             acr_values: authentication contexts; the login must satisfy one of them (RFC 9470).
             max_age: how long ago the user may have signed in at the provider, in seconds.
+            params: further parameters of the authorization request, such as `{"login_hint": "alice@example.com"}`. They
+                are encrypted in the URL, so that the browser cannot change them, and count for 12 hours.
 
         Raises:
-            ValueError: no login can satisfy them.
+            ValueError: no login can satisfy them, or a parameter is one that the middleware sets itself.
         """
-        authentication = self._urls.read_authentication(acr_values, max_age)
+        authentication = self._urls.read_request(acr_values, max_age, params)
         return self._urls.login_for(authentication, return_to, provider=provider)
 
     def logout_url(self, return_to: str | None = None) -> str:

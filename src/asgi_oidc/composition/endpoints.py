@@ -16,7 +16,10 @@ from asgi_oidc.endpoints.session import SessionEndpoint
 from asgi_oidc.login.endpoint_urls import EndpointUrls
 from asgi_oidc.login.failed_login_tokens import FailedLoginTokens
 from asgi_oidc.login.finish_login import LoginFinisher
+from asgi_oidc.login.login_links import LoginLinks
+from asgi_oidc.login.login_parameters import LoginParameters
 from asgi_oidc.login.on_login import OnLogin
+from asgi_oidc.login.third_party_logins import ThirdPartyLogins
 from asgi_oidc.login.used_logins import UsedLogins
 from asgi_oidc.logout.after_logout import AfterLogout
 from asgi_oidc.logout.used_logout_tokens import UsedLogoutTokens
@@ -68,18 +71,27 @@ class EndpointMaker:
         return {name: make() for name, make in zip(PROVIDER_ENDPOINTS, makers, strict=True)}
 
     def _login(self) -> Endpoint:
+        parameters = LoginParameters(self.settings.login_params, self.urls.read_authentication)
+        provider, is_named = self.provider, not self.settings.is_flat
         return LoginEndpoint(
-            logins=self.provider.starter,
-            choice=self.provider.choice,
-            provider_list=self.provider.provider_list,
+            logins=provider.starter,
+            links=LoginLinks(
+                self.login.authentication_requests,
+                parameters,
+                self.login.forms,
+                self.return_paths,
+                self.form_path,
+                self.sessions.now,
+            ),
+            third_party_logins=ThirdPartyLogins(
+                provider.choice, parameters, self.return_paths, is_named, self.urls.login
+            ),
+            choice=provider.choice,
+            provider_list=provider.provider_list,
             pages=self.pages.providers,
             authenticator=self.sessions.authenticator,
-            authentication_requests=self.login.authentication_requests,
-            forms=self.login.forms,
-            return_paths=self.return_paths,
-            form_path=self.form_path,
+            origin=self.settings.origin,
             url=self.urls.login,
-            now=self.sessions.now,
         )
 
     def _callback(self) -> ProviderEndpoint:

@@ -21,6 +21,7 @@ from asgi_oidc.login.login_loops import MAX_LOGINS_IN_A_ROW, LoginCount, LoginLo
 from asgi_oidc.login.login_transactions import RESTARTED, Transaction, Transactions, is_live
 from asgi_oidc.login.on_login import OnLogin
 from asgi_oidc.login.posted_name import add_posted_name
+from asgi_oidc.login.silent_login import silent_result, with_result
 from asgi_oidc.login.start_login import LoginStarter
 from asgi_oidc.login.used_logins import UsedLogins
 from asgi_oidc.pages.failures import Failures
@@ -200,10 +201,7 @@ class CallbackEndpoint:
             from_access_token=user.from_access_token,
         )
         cookies = await self.sign_in.sign_in(request, session, transaction)
-        if transaction.login_count is not None:
-            cookies.append(
-                self.loops.write(LoginCount(transaction.login_count + 1, transaction.created_at, self.now()))
-            )
+        cookies += self._count_login(transaction)
         cookies += self.last_provider.write(session.login.provider)
         owner, form = session.login.user_id, transaction.form
         cookies += self.forms.delete_others(request.cookies, user=owner, form=form, now=self.now())
@@ -215,6 +213,19 @@ class CallbackEndpoint:
             return f"{self.origin}{self.form_path}?{CLAIM_PARAMETER}={claim}"
         # Our origin comes first, so that no spelling of a path can ever become a host.
         return self.origin + transaction.return_to if transaction.return_to else self.home
+
+    def _silent_response(self, transaction: Transaction, result: str, error: OIDCError) -> Response:
+        """Go back to the app, which learns from the URL that the user is not signed in at the provider."""
+        events.log(events.SILENT_LOGIN_FAILED, result=result, code=error.code, detail=error.detail)
+        url = self.origin + transaction.return_to if transaction.return_to else self.home
+        response = redirect(with_result(url, result))
+        # Counted as a login: the page may start the next one at once.
+        return response.with_cookies(self._count_login(transaction))
+
+    def _count_login(self, transaction: Transaction) -> list[bytes]:
+        if transaction.login_count is None:
+            return []
+        return [self.loops.write(LoginCount(transaction.login_count + 1, transaction.created_at, self.now()))]
 
     def _make_room(self, request: Request, transaction: Transaction, lines: list[bytes]) -> list[bytes]:
         cookies: Mapping[str, str] = request.cookies
@@ -232,6 +243,9 @@ class CallbackEndpoint:
         error: OIDCError,
     ) -> Response:
         """Restart a login once if its page at the provider has expired; report any other failure."""
+        result = silent_result(error) if transaction.is_silent and request.wants_page else None
+        if result is not None:
+            return self._silent_response(transaction, result, error)
         may_restart = request.wants_page and not request.is_prefetch and not transaction.state.endswith(RESTARTED)
         if not (may_restart and has_login_page_expired(answer)):
             return self.failures.response(request, error, return_to=transaction.return_to)

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from urllib.parse import urlencode
 
 from asgi_oidc.login.interrupted_forms import KeptForm
-from asgi_oidc.protocol.step_up import ANY_LOGIN, AuthenticationRequest
+from asgi_oidc.login.login_parameters import ReadAuthentication, read_params
+from asgi_oidc.protocol.step_up import ANY_LOGIN, AuthenticationRequest, strongest_of_both
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +24,22 @@ class EndpointUrls:
     logout: str
     form: str
     base_path: str
-    read_authentication: Callable[[object, object], AuthenticationRequest] = field(repr=False)
+    read_authentication: ReadAuthentication = field(repr=False)
     sealed: Callable[[AuthenticationRequest, KeptForm | None], str] = field(repr=False)
+
+    def read_request(self, acr_values: object, max_age: object, params: object) -> AuthenticationRequest:
+        """Check and read what an app asks of a login; None means nothing.
+
+        Raises:
+            ValueError: no login can satisfy it, or a parameter is not for apps.
+        """
+        required = self.read_authentication(acr_values, max_age)
+        if params is None:
+            return required
+        both = strongest_of_both(required, read_params(params, self.read_authentication))
+        if both is None:
+            raise ValueError("acr_values: no login can have those of params as well")
+        return both
 
     def login_for(
         self,

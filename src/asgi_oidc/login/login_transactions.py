@@ -54,6 +54,7 @@ class Transaction(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
             others, but each can delete their tokens.
         is_from_elsewhere: whether another site has led the browser to the login; such logins are deleted first.
         provider: `ProviderSettings.label` of the provider at which the user signs in.
+        is_silent: whether the provider was asked to show no page; then the app learns why it would have had to.
         form, form_size: id of the interrupted form that is kept during the login, and its sealed size in characters.
     """
 
@@ -72,6 +73,7 @@ class Transaction(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     form_size: int = 0
     form: str | None = None
     provider: str = ""
+    is_silent: bool = False
 
     def __repr__(self) -> str:
         return f"Transaction(created_at={self.created_at})"

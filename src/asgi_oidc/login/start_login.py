@@ -10,8 +10,9 @@ from asgi_oidc import events
 from asgi_oidc.errors import LoginLoop
 from asgi_oidc.login.cookie_budget import CookieBudget
 from asgi_oidc.login.interrupted_forms import InterruptedForms, KeptForm
-from asgi_oidc.login.login_loops import MAX_LOGINS_IN_A_ROW, LoginLoops
+from asgi_oidc.login.login_loops import MAX_LOGINS_IN_A_ROW, LoginCount, LoginLoops
 from asgi_oidc.login.login_transactions import RESTARTED, Transaction, Transactions
+from asgi_oidc.login.silent_login import with_result, without_result
 from asgi_oidc.login.stale_cookies import StaleCookies
 from asgi_oidc.protocol.authorization_endpoint import Proofs
 from asgi_oidc.protocol.step_up import ANY_LOGIN, AuthenticationRequest
@@ -41,6 +42,11 @@ class LoginSite:
     origin: str
     form_path: str
     redirect_uri: Callable[[ProviderSettings], str]
+
+    def page(self, return_to: str | None) -> str:
+        """Return the absolute URL of a page to which a login returns; None stands for home."""
+        # Our origin comes first, so that no spelling of a path can ever become a host.
+        return self.origin + return_to if return_to else f"{self.base_url.rstrip('/')}/"
 
     def __repr__(self) -> str:
         return f"LoginSite(base_url={self.base_url!r})"
@@ -92,6 +98,7 @@ class LoginStarter:
         return_to: str | None,
         authentication: AuthenticationRequest = ANY_LOGIN,
         is_wanted: bool = False,
+        is_from_third_party: bool = False,
         again: bool = False,
         form: KeptForm | None = None,
     ) -> Response:
@@ -101,6 +108,7 @@ class LoginStarter:
             return_to: path on our own site, checked; None for home.
             authentication: what the login has to satisfy, in addition to the settings.
             is_wanted: whether the user has clicked to sign in; then a signed-in user is not in a login loop.
+            is_from_third_party: whether another site asks for this login, even if no header tells.
             again: whether a callback without a login in progress starts it. The `state` records this, in case the
                 browser keeps no cookies.
             form: an interrupted form that is kept during the login.
@@ -121,28 +129,44 @@ class LoginStarter:
         )
         before = await self._authenticator.find_even_if_over(request)
         active = None if before is None or self._authenticator.is_over(before.session) else before
+        is_sent = is_from_third_party or request.is_sent_by_other_site(self._site.origin)
         transaction = Transaction(
             state=proofs.state,
             nonce=proofs.nonce,
             code_verifier=proofs.code_verifier,
-            return_to=return_to,
+            return_to=None if return_to is None else without_result(return_to),
             form_post=settings.form_post,
             max_age=authentication.max_age,
             acr_values=list(authentication.acr_values),
             created_at=now,
             before=None if active is None else self._transactions.before(active.session.login),
-            login_count=None if is_wanted and active is not None else self._count_login(request, active, now=now),
+            login_count=None if is_wanted and active is not None else self._count_login(request, active, is_sent),
             session_id=secrets.token_urlsafe(RANDOM_BYTES),
-            is_from_elsewhere=request.is_from_elsewhere(self._site.origin),
+            is_from_elsewhere=is_from_third_party or request.is_from_elsewhere(self._site.origin),
             form_size=0 if form is None else form.size,
             form=None if form is None else form.id,
             provider=settings.label,
+            is_silent=settings.is_silent(authentication),
         )
         events.log(events.LOGIN_STARTED, again=again)
         lines = self._cookies(request, transaction, sealed_form="" if form is None else form.sealed, now=now)
         if before is not None or request.session_over_at is not None:
             self._stale_cookies.expect_login(request)
         return redirect(url).with_cookies(lines)
+
+    def silent_response(self, request: Request, return_to: str | None, *, result: str) -> Response:
+        """Return the redirect to the app after a silent login that could not even start.
+
+        Raises:
+            LoginLoop: the app has just started several of them in a row.
+        """
+        now = self._now()
+        count = self._loops.count(request.cookies, now=now)
+        if count >= MAX_LOGINS_IN_A_ROW:
+            raise LoginLoop("login_loop_without_cookie", f"{count} silent logins in a row")
+        events.log(events.SILENT_LOGIN_FAILED, result=result)
+        response = redirect(with_result(self._site.page(return_to), result))
+        return response.with_cookies([self._loops.write(LoginCount(count + 1, now, now))])
 
     def _cookies(self, request: Request, transaction: Transaction, *, sealed_form: str, now: int) -> list[bytes]:
         cookies, budget = request.cookies, self._budget
@@ -166,8 +190,11 @@ class LoginStarter:
             return [*shorter_paths(return_to)]
         return [f"{path}?form={self._forms.seal(msgspec.structs.replace(unsaved_form, page=None))}", path]
 
-    def _count_login(self, request: Request, active: ActiveSession | None, *, now: int) -> int | None:
+    def _count_login(self, request: Request, active: ActiveSession | None, is_sent: bool) -> int | None:
         """Count this login if it may be part of a loop: there is a session cookie, or another site led here.
+
+        Args:
+            is_sent: whether another site or a script led here.
 
         Returns:
             The number of logins just before this one; None if there is no sign of a loop.
@@ -175,9 +202,9 @@ class LoginStarter:
         Raises:
             LoginLoop: there were too many logins in a row.
         """
-        count, has_session = self._loops.count(request.cookies, now=now), self._sessions.has_cookie(request.cookies)
+        count = self._loops.count(request.cookies, now=self._now())
+        has_session = self._sessions.has_cookie(request.cookies)
         if count < MAX_LOGINS_IN_A_ROW:
-            is_sent = request.is_sent_by_other_site(self._site.origin)
             return max(count, int(is_sent)) if count or has_session or is_sent else None
         detail = f"{count} logins in a row"
         if active is not None:

@@ -10,6 +10,8 @@ MAX_MAX_AGE = 366 * 86_400  # seconds
 MAX_ACR_VALUES_LENGTH = 512  # characters
 # As `prompt`: the user wants another account. `account_prompt` replaces it by the value that the provider supports.
 ANOTHER_ACCOUNT = "select_account"
+# As `prompt`: the provider shows no page, and the login fails if it would have to (OIDC Core §3.1.2.1).
+SILENT = "none"
 
 
 class AuthenticationRequest(msgspec.Struct, frozen=True, array_like=True):
@@ -20,16 +22,18 @@ class AuthenticationRequest(msgspec.Struct, frozen=True, array_like=True):
         max_age: how many seconds ago the user may have signed in at the provider; None for any time.
         prompt: what the provider should ask the user (OIDC Core §3.1.2.1).
         providers: names of the providers at which the user may sign in; empty for any.
+        params: further parameters of the authorization request, by name; each at most once.
     """
 
     acr_values: tuple[str, ...] = ()
     max_age: int | None = None
     prompt: str | None = None
     providers: tuple[str, ...] = ()
+    params: tuple[tuple[str, str], ...] = ()
 
     @property
     def parameters(self) -> dict[str, str]:
-        """The same, as parameters of an authorization request or of a challenge."""
+        """The requirements, as parameters of an authorization request or of a challenge."""
         parameters: dict[str, str] = {}
         if self.acr_values:
             parameters["acr_values"] = " ".join(self.acr_values)
@@ -74,6 +78,26 @@ def combined_request(requests: Iterable[AuthenticationRequest]) -> Authenticatio
         return None
     ages = [authentication.max_age for authentication in requests if authentication.max_age is not None]
     return AuthenticationRequest(acr_values, min(ages, default=None), providers=providers)
+
+
+def strongest_of_both(sealed: AuthenticationRequest, asked: AuthenticationRequest) -> AuthenticationRequest | None:
+    """Return the request whose login meets both; None if no single login can.
+
+    Args:
+        sealed: its `params` take precedence, because only this site can have written them.
+    """
+    both = combined_request((sealed, asked))
+    if both is None:
+        return None
+    params = tuple({**dict(asked.params), **dict(sealed.params)}.items())
+    prompt = joined_prompt(sealed.prompt or "", asked.prompt or "") or None
+    return AuthenticationRequest(both.acr_values, both.max_age, prompt, both.providers, params)
+
+
+def joined_prompt(*prompts: str) -> str:
+    """Return a `prompt` that asks all that these ask; `none` only if nothing else asks anything."""
+    words = dict.fromkeys(word for prompt in prompts for word in prompt.split())
+    return " ".join([word for word in words if word != SILENT] or words)
 
 
 def _in_all(lists: Sequence[tuple[str, ...]]) -> tuple[str, ...] | None:

@@ -4,6 +4,8 @@ Such an access token may have been issued to any client, so it counts only becau
 code of its own. No token from anywhere else, and no ID Token, is ever believed (RFC 6749 §10.16; OIDC Core §16.11).
 """
 
+from collections.abc import Sequence
+
 from asgi_oidc.errors import ProviderError, ProviderUnsupported, TokenRejected
 from asgi_oidc.protocol.authorization_endpoint import (
     AuthorizationResponse,
@@ -15,7 +17,7 @@ from asgi_oidc.protocol.claims import Claims
 from asgi_oidc.protocol.logout_token import Logout
 from asgi_oidc.protocol.messages import Answer
 from asgi_oidc.protocol.metadata import ServerMetadata
-from asgi_oidc.protocol.step_up import ANOTHER_ACCOUNT, AuthenticationRequest
+from asgi_oidc.protocol.step_up import ANOTHER_ACCOUNT, AuthenticationRequest, joined_prompt
 from asgi_oidc.protocol.token_endpoint import (
     RefreshAnswer,
     TokenAnswer,
@@ -67,14 +69,13 @@ class OAuth2Connection(ProviderConnection):
         """
         settings = self.settings
         self._check_no_step_up(bool(authentication.acr_values) or authentication.max_age is not None)
-        is_other = authentication.prompt == ANOTHER_ACCOUNT
         return authorization_url(
             self._metadata,
             settings.client,
             proofs,
             redirect_uri=redirect_uri,
             scope=settings.scope,
-            extra={**settings.authorization_params, **(settings.another_account_params if is_other else {})},
+            extra=_parameters(settings, authentication),
             uses_nonce=False,
         )
 
@@ -195,3 +196,13 @@ class OAuth2Connection(ProviderConnection):
         if is_requested:
             detail = f"{self.settings.name}: OAuth 2.0 says neither how nor when a user has signed in"
             raise ProviderUnsupported("step_up_unsupported", f"{detail}: use an OpenID provider for such a page")
+
+
+def _parameters(settings: OAuth2Settings, authentication: AuthenticationRequest) -> dict[str, str | Sequence[str]]:
+    always, prompt = settings.authorization_params, authentication.prompt
+    parameters = {**always, **dict(authentication.params)}
+    if prompt == ANOTHER_ACCOUNT:
+        return {**parameters, **settings.another_account_params}
+    if prompt is not None:
+        parameters["prompt"] = joined_prompt(str(always.get("prompt", "")), prompt)
+    return parameters

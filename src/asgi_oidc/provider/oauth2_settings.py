@@ -29,6 +29,10 @@ class OAuth2Settings(ProviderSettings):
     def __post_init__(self) -> None:
         object.__setattr__(self, "issuer", f"{ISSUER_PREFIX}{self.name}")
 
+    def has_issuer(self, issuer: str) -> bool:
+        """False: its `issuer` is a text of ours, so no other site knows it (OIDC Core §4)."""
+        return False
+
     @property
     def can_step_up(self) -> bool:
         """False: OAuth 2.0 says neither how nor when a user has signed in."""

@@ -24,7 +24,7 @@ from asgi_oidc.protocol.logout_token import Logout, read_logout_token
 from asgi_oidc.protocol.messages import Answer, check_status
 from asgi_oidc.protocol.metadata import ProviderMetadata
 from asgi_oidc.protocol.provider_compatibility import LoginPlan, find_incompatibilities
-from asgi_oidc.protocol.step_up import ANOTHER_ACCOUNT, AuthenticationRequest
+from asgi_oidc.protocol.step_up import ANOTHER_ACCOUNT, AuthenticationRequest, joined_prompt
 from asgi_oidc.protocol.token_endpoint import (
     RefreshAnswer,
     TokenAnswer,
@@ -402,10 +402,12 @@ def _parameters(
     settings: ProviderSettings, authentication: AuthenticationRequest, metadata: ProviderMetadata
 ) -> dict[str, str | Sequence[str]]:
     always = settings.authorization_params
-    parameters = {**always, **authentication.parameters}
-    if authentication.prompt == ANOTHER_ACCOUNT:
-        prompts = [word for word in str(always.get("prompt", "")).split() if word != "none"]
-        parameters["prompt"] = " ".join(dict.fromkeys([*prompts, account_prompt(metadata)]))
+    parameters = {**always, **dict(authentication.params), **authentication.parameters}
+    if authentication.prompt is not None:
+        asked = [
+            account_prompt(metadata) if word == ANOTHER_ACCOUNT else word for word in authentication.prompt.split()
+        ]
+        parameters["prompt"] = joined_prompt(str(always.get("prompt", "")), *asked)
     return parameters
 
 

@@ -8,7 +8,7 @@ from hashlib import sha256
 from asgi_oidc.protocol.client_registration import Client
 from asgi_oidc.protocol.entra import EntraRules
 from asgi_oidc.protocol.issuer_template import PLACEHOLDER, Issuer
-from asgi_oidc.protocol.step_up import AuthenticationRequest
+from asgi_oidc.protocol.step_up import SILENT, AuthenticationRequest, joined_prompt
 from asgi_oidc.provider.http import HttpClient
 from asgi_oidc.provider.provider_exceptions import ProviderExceptions
 from asgi_oidc.safe_urls import check_url, origin_of
@@ -79,6 +79,11 @@ class ProviderSettings:
         """The name that users see."""
         return self.title or title_of(self.name)
 
+    def has_issuer(self, issuer: str) -> bool:
+        """Whether this is an issuer of the provider, exactly; other sites name it to start a login (OIDC Core §4)."""
+        issuers = self.issuers
+        return issuer == issuers if isinstance(issuers, str) else issuers.has_issuer(issuer)
+
     @property
     def label(self) -> str:
         """What the cookie of a login contains of the provider: a name that comes to stand for another one differs."""
@@ -129,7 +134,17 @@ class ProviderSettings:
             for age in (authentication.max_age, self.authorization_params.get("max_age"))
             if age is not None
         ]
-        return AuthenticationRequest(acr_values or required_always, min(ages, default=None), authentication.prompt)
+        return AuthenticationRequest(
+            acr_values or required_always,
+            min(ages, default=None),
+            authentication.prompt,
+            params=authentication.params,
+        )
+
+    def is_silent(self, authentication: AuthenticationRequest) -> bool:
+        """Whether a login asks the provider to show no page; `prompt` of `authorization_params` may ask for one."""
+        always = str(self.authorization_params.get("prompt", ""))
+        return authentication.prompt == SILENT and joined_prompt(always, SILENT) == SILENT
 
 
 def title_of(name: str) -> str:

@@ -40,6 +40,16 @@ class Keywords(ProviderKeywords, total=False):
     Default: `None`. Keyword only. Since 0.1.
     """
 
+    login_params: Sequence[str]
+    """The parameters that `/auth/login` passes on from its query to the provider.
+
+    Example: `["login_hint", "ui_locales", "prompt"]`. Any page that links to `/auth/login` can then set them; all
+    others are ignored. `max_age` and `acr_values` are checked after the login, and none of them weakens a rule or
+    `authorization_params`. Parameters that the middleware sets itself, such as `state` and `scope`, are rejected.
+
+    Default: `()`. Variable: `OIDC_LOGIN_PARAMS`. Since 0.1.
+    """
+
     base_url: Required[str]
     """The public URL of the wrapped app, as browsers see it, including the mount path.
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from asgi_oidc import events
 from asgi_oidc.errors import SettingsError
+from asgi_oidc.login.login_parameters import read_login_params
 from asgi_oidc.login.provider_choice import ChooseProvider
 from asgi_oidc.pages.translation import read_translation
 from asgi_oidc.policy.endpoint_paths import OwnUrl
@@ -83,6 +84,7 @@ class Settings:
     allow_azp_audiences: bool
     providers: Mapping[str, ProviderSettings] | ProviderSource | None = field(repr=False)
     choose_provider: ChooseProvider | None
+    login_params: frozenset[str]
     base_url: str
     secret: tuple[bytes, ...] = field(repr=False)
     public: tuple[Pattern, ...]
@@ -352,6 +354,7 @@ READERS: Mapping[str, tuple[Any, Callable[[Any], Any]]] = {
     **PROVIDER_READERS,
     "providers": (None, read_providers),
     "choose_provider": (None, read_choose_provider),
+    "login_params": (frozenset(), read_login_params),
     "base_url": (MISSING, read_base_url),
     "secret": (MISSING, read_secrets),
     "public": ((), read_public),

@@ -86,6 +86,7 @@ _PARSERS_BY_NAME: Mapping[str, Callable[[str], Any]] = {
     "rules": _rule_list,
     "providers": _list,
     "plain_prefixes": _list,
+    "login_params": _list,
     "trusted_audiences": _list,
     "trusted_email_domains": _list,
     "algorithms": _list,

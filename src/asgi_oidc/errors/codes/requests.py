@@ -57,6 +57,23 @@ REQUESTS = [
     ),
     Code("parameter_repeated parameters_doubled", "A parameter was sent more than once.", _NOT_OURS),
     Code("parameter_too_long parameters_too_long", "A parameter, or the query, is too long.", _NOT_OURS),
+    Code(
+        "parameter_invalid",
+        "A parameter of `/auth/login` that `login_params` names has a value that no login can have.",
+        "Correct the link: `prompt=none` stands alone, `max_age` is a number of seconds, and `acr_values` must fit "
+        "those of the rule and of `authorization_params`.",
+    ),
+    Code(
+        "issuer_missing",
+        "A POST to `/auth/login` has no `iss`: only another site starts a login by POST (OIDC Core §4).",
+        "Start logins of your own with a GET, or let the other site send `iss`.",
+    ),
+    Code(
+        "issuer_unknown",
+        "Another site started a login with an `iss` that is not the issuer of a provider of this app.",
+        "Compare `iss` with the setting `issuer`, character by character. If providers are looked up, register the "
+        "login URL with `?provider=NAME`.",
+    ),
     Code("parameters_malformed", "The parameters are not valid UTF-8, or there are too many.", _NOT_OURS),
     Code("content_type", "A form was expected, but the body has another content type.", _FORM),
     Code("body_timeout", "The body of a form was not complete in time.", _FORM),
