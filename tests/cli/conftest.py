@@ -1,9 +1,11 @@
-"""The demo app in process: its middleware, the fake provider, a browser between them."""
+"""The demo app in process: its middleware, the three providers, a browser between them."""
 
+import httpx
 import pytest
 
 from asgi_oidc.cli.demo_app import protected_demo
-from asgi_oidc.testing import Browser, Client, FakeProvider, Persona
+from asgi_oidc.cli.demo_providers import DemoProviders, demo_providers
+from asgi_oidc.testing import Browser, Persona
 
 NOW = 1_800_000_000
 HOME = "http://127.0.0.1:8000"
@@ -14,22 +16,17 @@ MALLORY = Persona(
     "m&m@example.com",
     {"<img>": "<b>&amp;", "groups": ["<i>"] * 9, "quoted": "\"'"},
 )
-ALICE = Persona("alice", "Alice Adams", "alice@example.com", {"roles": ["admin"]})
 
 
 @pytest.fixture
-def provider() -> FakeProvider:
-    client = Client("demo", redirect_uris=[f"{HOME}/auth/callback"], post_logout_redirect_uris=[HOME])
-    return FakeProvider(ISSUER, clients=[client], personas=[ALICE, MALLORY], clock=lambda: NOW)
+def providers() -> DemoProviders:
+    made = demo_providers(url=ISSUER, app_url=HOME, clock=lambda: NOW)
+    made.example.personas[MALLORY.sub] = MALLORY
+    return made
 
 
 @pytest.fixture
-def browser(provider: FakeProvider) -> Browser:
-    app = protected_demo(
-        base_url=HOME,
-        issuer=ISSUER,
-        client=provider.clients["demo"],
-        http_client=provider.http_client(),
-        clock=lambda: NOW,
-    )
-    return Browser(app, HOME, {ISSUER: provider}, clock=lambda: NOW)
+def browser(providers: DemoProviders) -> Browser:
+    http_client = httpx.AsyncClient(transport=httpx.ASGITransport(app=providers))
+    app = protected_demo(base_url=HOME, providers=providers.settings(http_client), clock=lambda: NOW)
+    return Browser(app, HOME, {ISSUER: providers}, clock=lambda: NOW)

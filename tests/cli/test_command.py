@@ -58,9 +58,10 @@ def address_in(lines: str) -> str:
 async def sign_in_over_the_network(url: str) -> Response:
     """Open the protected page, follow to the provider wherever it listens, pick a person, come back."""
     async with httpx.AsyncHTTPTransport() as network:
-        there = (await Browser(network, url).get("/me", follow=False)).location
+        login = "/auth/login?provider=example&return_to=%2Fme"
+        there = (await Browser(network, url).get(login, follow=False)).location
         provider = there.partition("/authorize")[0]
-        return await Browser(network, url, {provider: network}).sign_in("bob", "/me")
+        return await Browser(network, url, {provider: network}).sign_in("bob", login)
 
 
 @contextlib.contextmanager

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import httpx
 
-from asgi_oidc.cli.demo import EXAMPLE
+from asgi_oidc.cli.demo_providers import EXAMPLE
 from asgi_oidc.testing import Browser, FakeProvider, serve
 from tests.real.processes import Running, free_port
 from tests.real.servers import server

@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from asgi_oidc.cli.demo import EXAMPLE
+from asgi_oidc.cli.demo_providers import EXAMPLE
 from asgi_oidc.testing import Browser, FakeProvider, Persona, serve
 from tests.real.processes import free_port
 from tests.real.servers import server

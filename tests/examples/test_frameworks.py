@@ -10,7 +10,7 @@ from starlette.routing import Route
 from websockets.asyncio.client import connect
 
 from asgi_oidc import OIDCMiddleware
-from asgi_oidc.cli.demo import EXAMPLE
+from asgi_oidc.cli.demo_providers import EXAMPLE
 from asgi_oidc.testing import Browser, FakeProvider, serve
 from tests.examples.guides import blocks, read_guide, run_block, section
 from tests.real.processes import free_port

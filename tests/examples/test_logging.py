@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from asgi_oidc import Rule, events
-from asgi_oidc.cli.demo import EXAMPLE
+from asgi_oidc.cli.demo_providers import EXAMPLE
 from asgi_oidc.events import Event
 from asgi_oidc.testing import Browser, FakeProvider, serve
 from tests.examples.guides import EXAMPLES, blocks, read_guide, run_block

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from asgi_oidc import MemoryStore, RedisStore
-from asgi_oidc.cli.demo import EXAMPLE
+from asgi_oidc.cli.demo_providers import EXAMPLE
 from asgi_oidc.testing import Browser, FakeProvider, serve
 from tests.examples.guides import blocks, run_waiting_block, section
 from tests.protected_site import Site

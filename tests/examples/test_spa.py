@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from asgi_oidc import Rule
-from asgi_oidc.cli.demo import EXAMPLE
+from asgi_oidc.cli.demo_providers import EXAMPLE
 from asgi_oidc.testing import Browser, FakeProvider, serve
 from tests.protected_site import Exchange, Site, cookie_header
 from tests.real.processes import free_port

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 import httpx
 import pytest
 
-from asgi_oidc.cli.demo import EXAMPLE
+from asgi_oidc.cli.demo_providers import EXAMPLE
 from asgi_oidc.testing import Browser, FakeProvider, serve
 from tests.real.processes import free_port
 from tests.real.servers import server

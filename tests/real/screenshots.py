@@ -133,6 +133,7 @@ def shoot_demo(chromium: Chromium, folder: Path) -> Iterator[Path]:
         page.goto(address)
         yield from shoot(page, folder, "demo-1-home")
         page.get_by_role("link", name="Sign in", exact=True).click()
+        page.get_by_role("link", name="Continue with Example ID").click()
         yield from shoot(page, folder, "demo-2-provider")
         page.get_by_role("button", name="Alice").click()
         yield from shoot(page, folder, "demo-3-signed-in")
@@ -142,9 +143,15 @@ def shoot_demo(chromium: Chromium, folder: Path) -> Iterator[Path]:
         yield from shoot(page, folder, "demo-5-no-such-page")
         page.get_by_role("button", name="Sign out").click()
         yield from shoot(page, folder, "demo-6-signed-out")
-        page.goto(f"{address}/me")
+        page.goto(f"{address}/note")
+        yield from shoot(page, folder, "demo-7-choice")
+        page.get_by_role("link", name="Continue with Example ID").click()
         page.get_by_role("button", name="Erin").click()
-        yield from shoot(page, folder, "demo-7-many-claims")
+        yield from shoot(page, folder, "demo-8-note")
+        page.goto(f"{address}/me")
+        yield from shoot(page, folder, "demo-9-many-claims")
+        page.goto(f"{address}/staff")
+        yield from shoot(page, folder, "demo-10-refused")
 
 
 def shoot_errors(chromium: Chromium, folder: Path) -> Iterator[Path]:

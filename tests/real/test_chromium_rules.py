@@ -11,7 +11,7 @@ from playwright.sync_api import Browser as Chromium
 from playwright.sync_api import BrowserContext, Page, expect
 
 from asgi_oidc import Rule
-from asgi_oidc.cli.demo import EXAMPLE
+from asgi_oidc.cli.demo_providers import EXAMPLE
 from asgi_oidc.testing import FakeProvider, serve
 from tests.real.processes import free_port
 from tests.real.rules_site import (

@@ -38,6 +38,7 @@ def test_demo_from_first_click_to_sign_out(page, address):
     """What a newcomer does in the first minute."""
     page.goto(address)
     page.get_by_role("link", name="Sign in", exact=True).click()
+    page.get_by_role("link", name="Continue with Example ID").click()
     page.get_by_role("button", name="Alice Adams").click()
     expect(page.locator("h1")).to_have_text("Alice Adams")
     signed_in_at = page.url
@@ -46,12 +47,14 @@ def test_demo_from_first_click_to_sign_out(page, address):
 
     assert signed_in_at == f"{address}/me"
     assert page.url.partition("?")[0].rstrip("/") == address
-    assert [cookie["name"] for cookie in page.context.cookies(address) if "oidc" in cookie["name"]] == []
+    left = [cookie["name"] for cookie in page.context.cookies(address) if "oidc" in cookie["name"]]
+    assert [name.rpartition("-")[0] for name in left] == ["oidc-last"]  # the provider to offer first
 
 
 def test_demo_leads_from_its_protected_page_through_sign_in_and_back(page, address):
     """Opening the protected page is enough; the claims are there afterwards."""
     page.goto(f"{address}/me")
+    page.get_by_role("link", name="Continue with Code Hub").click()
     page.get_by_role("button", name="Bob Brown").click()
 
     expect(page.locator("h1")).to_have_text("Bob Brown")
@@ -59,9 +62,42 @@ def test_demo_leads_from_its_protected_page_through_sign_in_and_back(page, addre
     assert page.url == f"{address}/me"
 
 
+def test_demo_leads_from_the_staff_page_to_the_provider_that_may_open_it(page, address):
+    """The 403 has a way on, and it ends at the page."""
+    page.goto(f"{address}/me")
+    page.get_by_role("link", name="Continue with Example ID").click()
+    page.get_by_role("button", name="Bob Brown").click()
+    page.goto(address)
+    page.get_by_role("link", name="Open the staff page").click()
+    page.get_by_role("link", name="Use another account").click()
+    page.get_by_role("button", name="Emil Ek").click()
+
+    expect(page.locator("h1")).to_have_text("Staff only")
+    assert page.url == f"{address}/staff"
+
+
+def test_demo_keeps_a_note_that_a_sign_out_interrupts(page, address):
+    """The sign-out happens in another tab, as in real life."""
+    page.goto(f"{address}/note")
+    page.get_by_role("link", name="Continue with Example ID").click()
+    page.get_by_role("button", name="Alice Adams").click()
+    with page.context.expect_page() as other:
+        page.get_by_role("button", name="Sign out in another tab").click()
+    expect(other.value.get_by_role("link", name="Sign in", exact=True)).to_be_visible()
+    page.get_by_label("Your note").fill("Buy <milk>")
+    page.get_by_role("button", name="Send the note").click()
+    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("link", name="Continue with Example ID").click()
+    page.get_by_role("button", name="Alice Adams").click()
+    page.get_by_role("button", name="Send it").click()
+
+    expect(page.locator("main")).to_contain_text("Buy <milk>")
+
+
 def test_demo_shows_a_page_when_the_person_cancels(page, address):
     """Changing one's mind at the provider ends on a page with a way on."""
     page.goto(f"{address}/me")
+    page.get_by_role("link", name="Continue with Work").click()
     page.get_by_role("button", name="Cancel").click()
     page.get_by_role("link", name="Go to the start page").click()
 

@@ -1,10 +1,9 @@
-"""`asgi-oidc demo`: the fake provider and the demo app on loopback ports, in one process."""
+"""`asgi-oidc demo`: fake providers and the demo app on loopback ports, in one process."""
 
 import asyncio
 import contextlib
 import errno
 import os
-import secrets
 import signal
 import socket
 from collections.abc import Iterator, Sequence
@@ -13,13 +12,10 @@ from types import FrameType
 import uvicorn
 
 from asgi_oidc.cli.demo_app import protected_demo
-from asgi_oidc.testing import Client, FakeProvider
+from asgi_oidc.cli.demo_providers import EXAMPLE, demo_providers
 from asgi_oidc.web.asgi_types import ASGIApp
 
-HOST = "127.0.0.1"  # loopback only: at the fake provider, anyone can sign in as any user
-EXAMPLE = Client(  # for examples/README.md
-    "example", "example-secret", backchannel_logout_uri="http://127.0.0.1:8001/auth/backchannel-logout"
-)
+HOST = "127.0.0.1"  # loopback only: at a fake provider, anyone can sign in as any user
 GRACE = 2  # seconds to finish running requests after Ctrl-C
 
 
@@ -41,25 +37,19 @@ def run_demo(*, app_port: int, provider_port: int) -> None:
 
     Args:
         app_port: The port of the app; 0 chooses a free one.
-        provider_port: The port of the fake provider; 0 chooses a free one.
+        provider_port: The port of the fake providers; 0 chooses a free one.
 
     Raises:
         PortTaken: Listening on one of the ports failed.
     """
     with listening(app_port, "--port") as at_app, listening(provider_port, "--provider-port") as at_provider:
         issuer, base_url = _url(at_provider), _url(at_app)
-        client = Client(
-            "asgi-oidc-demo",
-            secrets.token_urlsafe(32),
-            redirect_uris=[f"{base_url}/auth/callback"],
-            post_logout_redirect_uris=[base_url],
-            backchannel_logout_uri=f"{base_url}/auth/backchannel-logout",
-        )
-        provider = FakeProvider(issuer, clients=[client, EXAMPLE])
-        provider.tell_clients_by_network()
+        providers = demo_providers(url=issuer, app_url=base_url)
+        providers.example.tell_clients_by_network()
+        providers.work.tell_clients_by_network()
         servers = [
-            _server(provider, at_provider),
-            _server(protected_demo(base_url=base_url, issuer=issuer, client=client), at_app),
+            _server(providers, at_provider),
+            _server(protected_demo(base_url=base_url, providers=providers.settings()), at_app),
         ]
         with _stopped_by_signals([server for server, _ in servers]):
             # Both sockets are listening already, so a browser that connects before uvicorn has started just waits.

@@ -58,6 +58,14 @@ a { color: var(--accent); text-underline-offset: .2em; }
 .button.small { padding: .3rem .875rem; font-size: .9375rem; }
 :focus-visible { outline: 2px solid var(--accent); outline-offset: 3px; }
 .card { overflow: hidden; border: 1px solid var(--line); border-radius: .875rem; background: var(--card); }
+.trials { display: grid; grid-template-columns: repeat(auto-fit, minmax(16rem, 1fr)); gap: 1rem; }
+.trials .card { display: flex; flex-direction: column; justify-content: space-between; padding: 1.25rem 1.375rem; }
+.trials .button { align-self: start; }
+label { display: block; margin: 2rem 0 .375rem; font-weight: 600; }
+textarea {
+  width: 100%; padding: .75rem 1rem; border: 1px solid var(--line); border-radius: .625rem; background: var(--card);
+  color: var(--ink); font: inherit; resize: vertical; margin: 0 0 1rem;
+}
 code, pre { font-family: ui-monospace, "Cascadia Code", Menlo, Consolas, monospace; font-size: .875em; }
 pre code { font-size: 1em; }
 pre { margin: 0; padding: 1.125rem 1.375rem; overflow-x: auto; line-height: 1.7; }
@@ -84,13 +92,34 @@ li code { font-size: .8125rem; }
 CODE = """\
 app = OIDCMiddleware(
     app,
-    issuer=<i>"https://id.example.com"</i>,
-    client_id=<i>"web"</i>,
-    client_secret=<i>"..."</i>,
     base_url=<i>"https://app.example.com"</i>,
     secret=<i>"..."</i>,
     public=[<i>"/"</i>, <i>"/static/*"</i>],
+    providers={
+        <i>"google"</i>: Provider.google(client_id=<i>"..."</i>, client_secret=<i>"..."</i>),
+        <i>"work"</i>: Provider(issuer=<i>"https://id.example.com"</i>, client_id=<i>"..."</i>, ...),
+        <i>"github"</i>: OAuth2Provider.github(client_id=<i>"..."</i>, client_secret=<i>"..."</i>),
+    },
+    rules=[Rule(<i>"/staff"</i>, providers=[<i>"work"</i>])],
 )"""
+TRIALS = (  # path, label of the button, what it shows
+    (
+        "/staff",
+        "Open the staff page",
+        "Only users of Work may see it. Others get a page that leads to the sign-in at Work and back.",
+    ),
+    (
+        "/billing",
+        "Open the billing page",
+        "It asks for a stronger login (step-up). Code Hub cannot confirm one, so its users are refused.",
+    ),
+    (
+        "/admin",
+        "Open the admin page",
+        "Only administrators may see it: Alice at Example ID, and Dana at Work. Others get 403.",
+    ),
+    ("/note", "Write a note", "Sign out in another tab before you send it: nothing is lost."),
+)
 
 
 def home_page(scope: Mapping[str, Any]) -> str:
@@ -101,8 +130,9 @@ def home_page(scope: Mapping[str, Any]) -> str:
         scope,
         "Home",
         "<h1>Sign-in for any ASGI app.</h1>"
-        '<p class="lead">This small app has a page that only signed-in users see. '
-        "A fake provider on your machine lets you sign in as anyone.</p>"
+        '<p class="lead">This small app has pages that only signed-in users see. '
+        "Three fake providers on your machine let you sign in as anyone: two speak OpenID Connect, "
+        "and Code Hub speaks plain OAuth 2.0, as GitHub does.</p>"
         f'<p class="actions"><a class="button first" href="{_login_url(scope)}">Sign in</a>'
         '<a href="/me">or just open the protected page</a></p>'
         "<h2>All it takes</h2>"
@@ -119,9 +149,52 @@ def me_page(scope: Mapping[str, Any]) -> str:
         scope,
         "You",
         f'<h1>{escape(user.display_name)}</h1><p class="lead">Only you see this page.</p>'
-        f"<h2>Your session</h2><p>It ends at {_time(ends_at)} unless you use it.</p>"
+        f"<h2>Your session</h2><p>You signed in at the provider <code>{escape(user.provider)}</code>. "
+        f"The session ends at {_time(ends_at)} unless you use it.</p>"
         f"<h2>Granted scopes</h2><ul>{scopes}</ul>"
         f'<h2>Your claims</h2><div class="card"><table>{rows}</table></div>',
+    )
+
+
+def staff_page(scope: Mapping[str, Any]) -> str:
+    """Return the page that only the users of one provider may open."""
+    return _reached(scope, "Staff only", "You signed in at Work, so the rule lets you in.")
+
+
+def billing_page(scope: Mapping[str, Any]) -> str:
+    """Return the page that asks for a stronger login."""
+    acr = escape(str(scope["user"].claims.get("acr")))
+    return _reached(scope, "Billing", f"Your login is strong enough: its <code>acr</code> is <code>{acr}</code>.")
+
+
+def admin_page(scope: Mapping[str, Any]) -> str:
+    """Return the page for administrators."""
+    return _reached(scope, "Administration", "You have the role <code>admin</code>.")
+
+
+def note_page(scope: Mapping[str, Any]) -> str:
+    """Return a form whose submission a sign-out can interrupt."""
+    action = escape(scope["oidc"].logout_url())
+    return _page(
+        scope,
+        "Write a note",
+        '<h1>Write a note.</h1><p class="lead">What if your session ends while you write? '
+        "Sign out in another tab, then write something here and send it.</p>"
+        f'<form method="post" action="{action}" target="_blank"><button class="button">Sign out in another tab</button>'
+        '</form><form method="post" action="/note"><label for="note">Your note</label>'
+        '<textarea id="note" name="note" rows="5" maxlength="2000" required></textarea>'
+        '<button class="button first">Send the note</button></form>',
+    )
+
+
+def sent_note_page(scope: Mapping[str, Any], note: str) -> str:
+    """Return the page that shows what has arrived."""
+    return _page(
+        scope,
+        "Your note has arrived",
+        f"<h1>Your note has arrived.</h1><p>It was sent by {escape(scope['user'].display_name)}:</p>"
+        f'<div class="card"><pre tabindex="0">{escape(note)}</pre></div>'
+        '<p class="actions"><a class="button first" href="/">Go home</a></p>',
     )
 
 
@@ -141,6 +214,19 @@ def _welcome(scope: Mapping[str, Any]) -> str:
         '<p class="lead">You are signed in. The app found you in <code>scope["user"]</code>.</p>'
         '<p class="actions"><a class="button first" href="/me">See your claims</a>'
         '<a href="/auth/session">The same as JSON</a></p>'
+        f'<h2>Try it</h2><div class="trials">{"".join(_trial(*trial) for trial in TRIALS)}</div>'
+    )
+
+
+def _trial(path: str, label: str, text: str) -> str:
+    return f'<div class="card"><p>{escape(text)}</p><a class="button" href="{path}">{escape(label)}</a></div>'
+
+
+def _reached(scope: Mapping[str, Any], title: str, why: str) -> str:
+    return _page(
+        scope,
+        title,
+        f'<h1>{title}</h1><p class="lead">{why}</p><p class="actions"><a class="button first" href="/">Go home</a></p>',
     )
 
 

@@ -38,11 +38,11 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", dest="command", metavar="command")
     demo = commands.add_parser(
         "demo",
-        help="try it: a fake provider and an app with sign-in, both on this machine",
-        description="Start a fake provider and an app with sign-in, and print the app's address. "
-        "Both listen on 127.0.0.1 only. Ctrl-C ends them.",
+        help="try it: an app with sign-in at three fake providers, all on this machine",
+        description="Start an app with sign-in at three fake providers, and print the app's address. "
+        "All listen on 127.0.0.1 only. Ctrl-C ends them.",
     )
-    for name, default, whose in (("--port", 8000, "the app"), ("--provider-port", 9400, "the fake provider")):
+    for name, default, whose in (("--port", 8000, "the app"), ("--provider-port", 9400, "the fake providers")):
         demo.add_argument(
             name,
             type=_port,

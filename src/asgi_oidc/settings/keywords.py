@@ -10,6 +10,7 @@ from typing import Required
 
 from asgi_oidc.login.provider_choice import ChooseProvider
 from asgi_oidc.policy.rules import Rule
+from asgi_oidc.settings.oauth2_provider import OAuth2Provider
 from asgi_oidc.settings.provider import Provider, ProviderSource
 from asgi_oidc.settings.provider_keywords import ProviderKeywords
 from asgi_oidc.settings.value_checks import OnLogin
@@ -19,7 +20,7 @@ from asgi_oidc.stores.store import SessionStore
 class Keywords(ProviderKeywords, total=False):
     """The settings, as keywords of `OIDCMiddleware`."""
 
-    providers: Mapping[str, Provider] | ProviderSource | None
+    providers: Mapping[str, Provider | OAuth2Provider] | ProviderSource | None
     """Several providers by name, in place of `issuer`, `client_id` and the other settings of a single one.
 
     Example: `{"google": Provider(issuer="https://accounts.google.com", client_id="...", client_secret="...")}`. A name

@@ -30,7 +30,7 @@ footer { margin-top: 1.25rem; font-size: .8125rem; color: var(--soft); text-alig
 """
 
 
-def login_page(personas: Iterable[Persona], *, action: str, client_id: str, login_hint: str = "") -> str:
+def login_page(personas: Iterable[Persona], *, issuer: str, action: str, client_id: str, login_hint: str = "") -> str:
     """Return a page with one button per persona; the one that `login_hint` names is first."""
     ordered = sorted(personas, key=lambda persona: login_hint not in (persona.sub, persona.email))
     buttons = "".join(_persona_button(persona, focused=not n) for n, persona in enumerate(ordered))
@@ -39,7 +39,7 @@ def login_page(personas: Iterable[Persona], *, action: str, client_id: str, logi
         f"<p>to continue to <b>{escape(client_id)}</b></p>"
         f'<form method="post" action="{escape(action)}">{buttons}'
         '<button class="quiet" name="cancel" value="cancel">Cancel</button></form>'
-        "<footer>A fake provider: you can sign in as anyone.</footer>",
+        f"<footer>A fake provider, {escape(issuer)}: you can sign in as anyone.</footer>",
     )
 
 

@@ -32,6 +32,7 @@ def authorize(provider: ProviderRules, call: Call) -> Answer:
         return _respond(provider, params, [("error", "login_required")])
     page = login_page(
         provider.personas.values(),
+        issuer=provider.issuer,
         action="?" + urllib.parse.urlencode(call.query),
         client_id=client.client_id,
         login_hint=params.get("login_hint", ""),
