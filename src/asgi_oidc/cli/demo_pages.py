@@ -106,19 +106,19 @@ TRIALS = (  # path, label of the button, what it shows
     (
         "/staff",
         "Open the staff page",
-        "Only users of Work may see it. Others get a page that leads to the sign-in at Work and back.",
+        "A page for users of Work only. Others get a page that leads to the sign-in at Work and back.",
     ),
     (
         "/billing",
         "Open the billing page",
-        "It asks for a stronger login (step-up). Code Hub cannot confirm one, so its users are refused.",
+        "A page that asks for a stronger login (step-up). Code Hub cannot confirm one, so its users get 403.",
     ),
     (
         "/admin",
         "Open the admin page",
-        "Only administrators may see it: Alice at Example ID, and Dana at Work. Others get 403.",
+        "A page for administrators: Alice at Example ID, and Dana at Work. Others get 403.",
     ),
-    ("/note", "Write a note", "Sign out in another tab before you send it: nothing is lost."),
+    ("/note", "Write a note", "A form: sign out in another tab before you send it. Nothing is lost."),
 )
 
 
@@ -269,6 +269,6 @@ def _page(scope: Mapping[str, Any], title: str, content: str) -> str:
         '<link rel="stylesheet" href="/static/demo.css"><link rel="icon" href="/static/mark.svg"></head>'
         f'<body><header><a class="brand" href="/">{logo}asgi-oidc demo</a>{_sign_out(scope)}</header>'
         f"<main>{content}</main>"
-        "<footer>App and provider both run on your machine. <span>Ctrl-C</span> in the terminal ends them.</footer>"
+        "<footer>The app and its providers all run on your machine. <span>Ctrl-C</span> in the terminal ends them.</footer>"
         "</body></html>"
     )
