@@ -269,6 +269,6 @@ def _page(scope: Mapping[str, Any], title: str, content: str) -> str:
         '<link rel="stylesheet" href="/static/demo.css"><link rel="icon" href="/static/mark.svg"></head>'
         f'<body><header><a class="brand" href="/">{logo}asgi-oidc demo</a>{_sign_out(scope)}</header>'
         f"<main>{content}</main>"
-        "<footer>The app and its providers all run on your machine. <span>Ctrl-C</span> in the terminal ends them.</footer>"
+        "<footer>App and providers all run on your machine. <span>Ctrl-C</span> in the terminal ends them.</footer>"
         "</body></html>"
     )
