@@ -190,6 +190,14 @@ async def test_http_that_the_metadata_names_needs_its_host_to_be_named(member, c
     assert await refusal(site, caplog) == (502, "metadata_endpoint")
 
 
+async def test_a_provider_on_this_machine_does_not_lead_to_others_by_http(caplog):
+    """For an issuer on loopback, http is fine there, and nowhere else."""
+    site = InsideSite("http://localhost:8080" + REALM, "http://localhost:8080")
+    site.provider.metadata = {**site.provider.metadata, "token_endpoint": f"{INTERNAL}{REALM}/token"}
+
+    assert await refusal(site, caplog) == (502, "metadata_endpoint")
+
+
 async def test_a_browser_is_not_sent_to_an_internal_https_url(caplog):
     """It has the right scheme, but the browser does not know the host."""
     site = InsideSite(origin="https://keycloak.internal", internal_url="https://keycloak.internal")

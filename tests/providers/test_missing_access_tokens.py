@@ -6,7 +6,7 @@ import pytest
 
 from asgi_oidc import TokenNotGranted
 from tests.protected_site import Site
-from tests.token_site import STORES
+from tests.token_site import LIFETIME, STORES, TokenSite
 
 
 def hidden_at_hash(site: Site) -> Site:
@@ -27,10 +27,8 @@ async def test_without_an_access_token_a_login_needs_the_exception():
 
 @pytest.mark.parametrize("store", STORES)
 async def test_a_session_without_an_access_token_says_so(store):
-    """The app gets a clear error, not an empty token; everything else goes on."""
-    site = hidden_at_hash(Site(allow_missing_access_token=True, store=STORES[store]()))
-    with site.provider.fault("token_no_access_token"):
-        browser = await site.signed_in()
+    """The app gets a clear error, not an empty token; there is nothing to refresh, and everything else goes on."""
+    site = hidden_at_hash(TokenSite(store, allow_missing_access_token=True))
     codes: list[str] = []
 
     async def call_apis(scope: Any) -> None:
@@ -40,11 +38,14 @@ async def test_a_session_without_an_access_token_says_so(store):
             codes.append(caught.value.code)
 
     site.app.at_work = call_apis
-    site.clock.advance(3000)
+    with site.provider.fault("token_no_access_token"):
+        browser = await site.signed_in()
+    site.clock.advance(LIFETIME)
     page = await browser.get("/page")
 
     assert page.json()["sub"] == "alice"
-    assert codes == ["access_token_not_issued"] * 2
+    assert codes == ["access_token_not_issued"] * 4
+    assert site.provider.count_grants("refresh_token") == 0
 
 
 async def test_without_an_access_token_userinfo_is_not_called():
