@@ -48,23 +48,26 @@ class Keycloak:
         """Of the realm."""
         return f"{self.url}/realms/{REALM}"
 
-    def register(self, origin: str, *, roles_in_id_token: bool = False, access_token_lifetime: int = 300) -> str:
+    def register(
+        self, origin: str, *, name: str = "", roles_in_id_token: bool = False, access_token_lifetime: int = 300
+    ) -> str:
         """Register a client whose app is at this origin, with back-channel logout, and return its id.
 
         Args:
+            name: of this provider in the app, if that has several.
             roles_in_id_token: whether it has the mapper that adds `realm_access` to the ID Token.
             access_token_lifetime: seconds.
         """
-        client_id = f"web-{next(self._numbers)}"
+        client_id, suffix = f"web-{next(self._numbers)}", f"/{name}" if name else ""
         self._post(
             "/clients",
             {
                 "clientId": client_id,
                 "secret": client_secret(client_id),
-                "redirectUris": [f"{origin}/auth/callback"],
+                "redirectUris": [f"{origin}/auth/callback{suffix}"],
                 "frontchannelLogout": False,
                 "attributes": {
-                    "backchannel.logout.url": f"{origin}/auth/backchannel-logout",
+                    "backchannel.logout.url": f"{origin}/auth/backchannel-logout{suffix}",
                     "backchannel.logout.session.required": "true",
                     "post.logout.redirect.uris": f"{origin}/",
                     "pkce.code.challenge.method": "S256",

@@ -12,12 +12,17 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+from asgi_oidc import Provider
 from asgi_oidc.pages.pages import make_pages
 from asgi_oidc.pages.providers import Choice
 from asgi_oidc.pages.translation import translate
 from asgi_oidc.testing import serve
+from tests.protected_site import SECRET
+from tests.real.app import protected_app
+from tests.real.certificates import Certificate
 from tests.real.processes import free_port
-from tests.real.rules_site import press, watched
+from tests.real.real_provider import CLIENT_SECRET, client
+from tests.real.rules_site import pick, press, watched
 
 pytestmark = pytest.mark.real
 
@@ -190,3 +195,33 @@ def test_a_notice_is_announced(chromium, site):
     site.notice = "choose_provider.unknown"
     with opened(chromium, site) as page:
         expect(page.get_by_role("alert")).to_contain_text("Choose another.")
+
+
+def test_logins_at_two_providers_by_the_page(chromium, provider, https_provider, certificate: Certificate, monkeypatch):
+    """From the page that was asked for to the choice, the provider and back; the next time, that provider is first."""
+    monkeypatch.setenv("SSL_CERT_FILE", certificate.ca)
+    port, real = free_port(), {"one": provider, "two": https_provider}
+    origin, providers = f"http://localhost:{port}", {}
+    for name, each in real.items():
+        each.register(client(origin, redirect_uris=[f"{origin}/auth/callback/{name}"]), claims_in_id_token=True)
+        providers[name] = Provider(issuer=each.issuer, client_id="web", client_secret=CLIENT_SECRET)
+
+    with (
+        serve(protected_app(providers=providers, base_url=f"{origin}/", secret=SECRET), port=port),
+        watched(chromium) as context,
+    ):
+        page = context.new_page()
+        page.goto(f"{origin}/private?a=b")
+        for link, others in (("Continue with Two", "Continue with One"), ("Continue with One", "Two Last used")):
+            expect(page.get_by_role("link", name=others)).to_be_visible()
+            page.get_by_role("link", name=link, exact=True).click()
+            pick(page, "Alice Adams")
+            expect(page).to_have_url(f"{origin}/private?a=b")
+            expect(page.locator("#who")).to_have_text("Alice Adams")
+            press(page, "Sign out")
+            press(page, "Yes, sign me out")
+            expect(page).to_have_url(f"{origin}/")
+            page.goto(f"{origin}/private?a=b")
+
+        first = page.get_by_role("link", name="Continue with").first
+        expect(first).to_have_accessible_name("Continue with One Last used")

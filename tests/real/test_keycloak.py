@@ -4,7 +4,7 @@ import contextlib
 import json
 import re
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from asgi_oidc import MemoryStore, Rule
 from asgi_oidc.testing import Browser, Response, serve
 from tests.real.app import protected_app
 from tests.real.certificates import Certificate
-from tests.real.keycloak import PASSWORD, Keycloak, client_secret, keycloak
+from tests.real.keycloak import PASSWORD, Keycloak, client_secret
 from tests.real.processes import free_port
 
 pytestmark = pytest.mark.real
@@ -33,11 +33,10 @@ FORMS: Mapping[str, Callable[[], dict[str, Any]]] = {
 }
 
 
-@pytest.fixture(scope="module")
-def server(certificate: Certificate) -> Iterator[Keycloak]:
-    """One Keycloak for all; each test has a client of its own."""
-    with keycloak(certificate) as started:
-        yield started
+@pytest.fixture
+def server(keycloak_server: Keycloak) -> Keycloak:
+    """The one that all tests share."""
+    return keycloak_server
 
 
 @pytest.fixture(params=FORMS)
