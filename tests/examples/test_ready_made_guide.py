@@ -8,6 +8,7 @@ import pytest
 from joserfc.jwk import ECKey
 
 from asgi_oidc import Provider
+from asgi_oidc.settings.environment import read_environment
 from tests.examples.test_providers_guide import filled_in, section_of
 
 NAMES = {"Google": "google", "GitLab": "gitlab", "LinkedIn": "linkedin", "Apple": "apple"}
@@ -54,6 +55,23 @@ def test_every_section_says_which_redirect_uri_to_register(name):
     assert "| fact | source |" in section
     assert "Sources: [" in section
     assert calls_of(name)
+
+
+@pytest.mark.parametrize("name", ["GitLab", "LinkedIn", "Apple"])
+def test_every_block_of_variables_describes_that_provider(name, tmp_path):
+    """It is copied into the `.env` of a site."""
+    key = tmp_path / "key.p8"
+    key.write_text(Path("/AuthKey_ABC123DEFG.p8").read_text())
+    (block,) = re.findall(r"```ini\n(OIDC_PROVIDERS.*?)```", section_of(name), re.DOTALL)
+    for placeholder, value in IDS.items():
+        block = block.replace(placeholder, value)
+    environ = dict(line.split("=", 1) for line in filled_in(block).splitlines())
+    files = {variable: str(key) for variable in environ if variable.endswith("_FILE")}
+
+    found, problems = read_environment({**environ, **files})
+
+    assert problems == []
+    assert found["providers"][NAMES[name]].settings.shown_title == name
 
 
 def test_the_hook_that_stores_a_name_is_python():

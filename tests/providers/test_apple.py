@@ -10,6 +10,7 @@ from asgi_oidc import Provider
 from asgi_oidc.testing import Account, AppleStandIn, Browser, Response
 from tests.protected_site import ORIGIN, Site
 from tests.providers.ready_made_site import ReadyMadeSite, apple_site, user_field
+from tests.testing.standins.client import payload
 
 
 async def posted(site: ReadyMadeSite, user: str, *, browser: Browser | None = None) -> Response:
@@ -192,12 +193,13 @@ async def test_a_wrong_key_team_or_key_id_fails_with_a_page(changes, caplog):
 async def test_each_call_has_a_secret_of_its_own():
     """Made when it is needed, and valid for minutes."""
     site = apple_site()
-    await site.sign_in()
+    _, first = await site.sign_in()
     site.clock.advance(86_400 * 200)
-    await site.sign_in("1000002")
+    _, much_later = await site.sign_in("1000002")
 
     secrets = [call.form["client_secret"] for call in site.standin.calls if call.path == "/auth/token"]
-    assert len(set(secrets)) == 2
+    lifetimes = [payload(secret)["exp"] - payload(secret)["iat"] for secret in secrets]
+    assert (first.status_code, much_later.status_code, lifetimes) == (200, 200, [300, 300])
 
 
 async def test_signing_out_is_local_and_takes_no_consent_back():

@@ -5,9 +5,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.providers.ready_made_site import ReadyMadeSite, apple_site, gitlab_site, google_site
+from tests.providers.ready_made_site import ReadyMadeSite, apple_site, gitlab_site, google_site, linkedin_site
 
-SITES = [google_site, gitlab_site, apple_site]
+SITES = [google_site, gitlab_site, linkedin_site, apple_site]
 
 
 @pytest.mark.parametrize("make", SITES)

@@ -103,7 +103,7 @@ def test_the_names_may_stand_in_a_file(tmp_path):
         ({"OIDC_GOOGLE_scope": "openid"}, "OIDC_GOOGLE_scope", "unknown setting"),
         ({"OIDC_WORK_SCOPE": "x"}, "OIDC_WORK_SCOPE", "If it is for a provider, add work to OIDC_PROVIDERS"),
         ({"OIDC_GOOGLE_CLIENT_ID": ""}, "OIDC_GOOGLE_CLIENT_ID", "missing; set it to the client id"),
-        ({"OIDC_GOOGLE_ISSUER": ""}, "OIDC_GOOGLE_ISSUER", "missing; set it to the provider's issuer URL"),
+        ({"OIDC_WORK_DE_ISSUER": ""}, "OIDC_WORK_DE_ISSUER", "missing; set it to the provider's issuer URL"),
         ({"OIDC_GOOGLE_ISSUER": "http://x.example"}, "OIDC_GOOGLE_ISSUER", "must use https"),
         ({"OIDC_GOOGLE_METADATA": "["}, "OIDC_GOOGLE_METADATA", "must be a JSON object"),
         ({"OIDC_GOOGLE_METADATA": '{"token_endpoint": 7}'}, "OIDC_GOOGLE_METADATA", "token_endpoint"),

@@ -37,8 +37,17 @@ class ProviderType(NamedTuple):
         return self.maker(**settings)
 
 
+_EVERY = frozenset({"title", *PROVIDER_READERS})
+
 PROVIDER_TYPES: Mapping[str, ProviderType] = {
-    OPENID: ProviderType(Provider, frozenset({"title", *PROVIDER_READERS})),
+    OPENID: ProviderType(Provider, _EVERY),
+    "google": ProviderType(Provider.google, _EVERY - {"issuer"} | {"hosted_domains", "offline_access"}),
+    "gitlab": ProviderType(Provider.gitlab, _EVERY - {"issuer"} | {"url"}),
+    "linkedin": ProviderType(Provider.linkedin, _EVERY - {"issuer", "client_auth"}),
+    "apple": ProviderType(
+        Provider.apple,
+        _EVERY - {"issuer", "client_secret", "client_auth"} | {"team_id", "key_id", "private_key"},
+    ),
 }
 
 
