@@ -11,6 +11,7 @@ from asgi_oidc.composition import compose
 from asgi_oidc.errors import OIDCError, UnsupportedScope
 from asgi_oidc.errors.sanitized import call_sanitized
 from asgi_oidc.policy.explain import Explanation
+from asgi_oidc.safe_urls import without_origin
 from asgi_oidc.sessions.user_sessions import UserSessions
 from asgi_oidc.settings.environment import read_environment, variables_in
 from asgi_oidc.settings.help_text import lists_settings
@@ -97,9 +98,9 @@ class OIDCMiddleware:
             UnsupportedScope: the scope type is not one that this middleware can protect.
         """
         if scope["type"] == "http":
-            await self._composition.http.serve(scope, receive, send)
+            await self._composition.serve_http(scope, receive, send)
         elif scope["type"] == "websocket":
-            await self._composition.websockets.serve(scope, receive, send)
+            await self._composition.serve_websocket(scope, receive, send)
         elif scope["type"] == "lifespan":
             await self._composition.lifespan.serve(scope, receive, send)
         else:
@@ -113,17 +114,17 @@ class OIDCMiddleware:
     @app.setter
     def app(self, app: ASGIApp) -> None:
         self._app = app
-        for handler in (self._composition.http, self._composition.websockets, self._composition.lifespan):
+        for handler in self._composition.handlers:
             handler.app = app
 
     @property
     def base_url(self) -> str:
-        """The public URL of the wrapped app."""
+        """The public URL of the wrapped app; the first one, if it is served on several hosts."""
         return self._settings.base_url
 
     def covers(self, path: str) -> bool:
         """Return whether a path, as browsers see it, or a whole URL is below `base_url`."""
-        path = path.removeprefix(self._settings.origin).partition("#")[0].partition("?")[0]
+        path = without_origin(path, self._settings.origins).partition("#")[0].partition("?")[0]
         # Compared with a slash at the end, so that `/adminx` is not below `/admin`.
         return f"{path}/".startswith(f"{self._settings.base_path}/")
 

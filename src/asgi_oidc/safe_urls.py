@@ -1,7 +1,7 @@
 """Checks the URLs that the library calls or redirects to: https, or http on loopback; no unusual characters."""
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from ipaddress import IPv4Address, IPv6Address
 from urllib.parse import SplitResult, urlsplit
 
@@ -80,6 +80,24 @@ def origin_of(split: SplitResult) -> str:
     default = {"http": 80, "https": 443}[split.scheme]
     port = f":{split.port}" if split.port not in (None, default) else ""
     return f"{split.scheme}://{host}{port}"
+
+
+def authorities_of(split: SplitResult) -> tuple[str, ...]:
+    """Return how a Host header may name the host of a URL: with its port, or without if that is the default one.
+
+    Source: RFC 9110 §4.2.3, §7.2.
+    """
+    authority = origin_of(split).partition("://")[2]
+    default = {"http": 80, "https": 443}[split.scheme]
+    has_default_port = split.port in (None, default)
+    return (authority, f"{authority}:{default}") if has_default_port else (authority,)
+
+
+def without_origin(url: str, origins: Iterable[str]) -> str:
+    """Return what follows the origin of a URL if it is one of these; a path stays as it is."""
+    # The longest first: one may begin like another one that has a port.
+    found = next((origin for origin in sorted(origins, key=len, reverse=True) if url.startswith(origin)), "")
+    return url.removeprefix(found)
 
 
 def host_name(authority: str) -> str | None:

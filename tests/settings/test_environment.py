@@ -34,6 +34,7 @@ def problems(**environ: str) -> tuple[str, ...]:
         ("CLIENT_ID", "web", "web"),
         ("CLIENT_SECRET", "a,b", "a,b"),
         ("BASE_URL", "https://app.example.com", "https://app.example.com"),
+        ("BASE_URL", "https://a.example, https://b.example", ["https://a.example", "https://b.example"]),
         ("SECRET", SECRET, [SECRET]),
         ("SECRET", f"{SECRET},{OTHER_SECRET}", [SECRET, OTHER_SECRET]),
         ("SCOPE", "openid email", "openid email"),

@@ -1,11 +1,12 @@
 """Builds one middleware: the objects that serve each kind of connection, and those behind its public methods."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from asgi_oidc.asgi.app_response import AppResponses
 from asgi_oidc.asgi.app_scope import AppScopes
 from asgi_oidc.asgi.endpoint_routing import EndpointRouting
+from asgi_oidc.asgi.hosts import ByHost
 from asgi_oidc.asgi.http_requests import HttpRequests
 from asgi_oidc.asgi.lifespan import Lifespan
 from asgi_oidc.asgi.open_responses import OpenResponses
@@ -17,7 +18,13 @@ from asgi_oidc.asgi.websockets import Websockets
 from asgi_oidc.composition.directory import make_directory
 from asgi_oidc.composition.endpoints import ENDPOINTS, PROVIDER_ENDPOINTS, EndpointMaker
 from asgi_oidc.composition.providers import ProviderServices, make_provider_services
-from asgi_oidc.composition.sessions import LoginServices, SessionServices, make_services
+from asgi_oidc.composition.sessions import (
+    LoginServices,
+    SessionServices,
+    SharedServices,
+    make_services,
+    make_shared_services,
+)
 from asgi_oidc.login.endpoint_urls import EndpointUrls
 from asgi_oidc.login.interrupted_form_saver import InterruptedFormSaver
 from asgi_oidc.login.login_loops import LoginLoops
@@ -34,7 +41,9 @@ from asgi_oidc.policy.explain import Explainer
 from asgi_oidc.policy.mount_table import MountTable
 from asgi_oidc.policy.policy import Policy
 from asgi_oidc.protocol.step_up import ANOTHER_ACCOUNT, ANY_LOGIN, AuthenticationRequest
+from asgi_oidc.provider.directory import ProviderDirectory
 from asgi_oidc.provider.http import OwnClient
+from asgi_oidc.safe_urls import authorities_of, check_url
 from asgi_oidc.sessions.user_sessions import UserSessions
 from asgi_oidc.settings.settings import Settings
 from asgi_oidc.stores.memory import MemoryStore
@@ -46,17 +55,33 @@ class Composition(NamedTuple):
     """The objects that `OIDCMiddleware` calls.
 
     Attributes:
+        http, websockets: those of the first host.
+        serve_http, serve_websocket: serve a request or a handshake on any host.
+        handlers: all objects that call the app.
         user_sessions: None if sessions are not in a store.
     """
 
     http: HttpRequests
     websockets: Websockets
+    serve_http: ASGIApp
+    serve_websocket: ASGIApp
     lifespan: Lifespan
+    handlers: Sequence[HttpRequests | Websockets | Lifespan]
     explainer: Explainer
     user_sessions: UserSessions | None
 
     def __repr__(self) -> str:
         return "Composition(...)"
+
+
+class Host(NamedTuple):
+    """The objects that serve one host."""
+
+    settings: Settings
+    sessions: SessionServices
+    provider: ProviderServices
+    http: HttpRequests
+    websockets: Websockets
 
 
 def compose(app: ASGIApp, settings: Settings, clock: Callable[[], float]) -> Composition:
@@ -67,7 +92,46 @@ def compose(app: ASGIApp, settings: Settings, clock: Callable[[], float]) -> Com
         clock: returns seconds since the epoch.
     """
     directory, own_client = make_directory(settings, clock)
-    sessions, login = make_services(settings, clock)
+    shared = make_shared_services(settings, clock)
+    policy = _make_policy(app, settings)
+    notices = _make_notices(settings, policy)
+    hosts = [_compose_host(app, each, directory, shared, policy, notices) for each in settings.for_each_host()]
+    first = hosts[0]
+    lifespan = _make_lifespan(app, own_client, hosts, notices)
+    return Composition(
+        http=first.http,
+        websockets=first.websockets,
+        serve_http=_by_host(settings, [host.http.serve for host in hosts]),
+        serve_websocket=_by_host(settings, [host.websockets.serve for host in hosts]),
+        lifespan=lifespan,
+        handlers=(*(each.http for each in hosts), *(each.websockets for each in hosts), lifespan),
+        explainer=_make_explainer(settings, policy),
+        user_sessions=_make_user_sessions(settings, first.sessions, first.provider),
+    )
+
+
+def _by_host(settings: Settings, serve: Sequence[ASGIApp]) -> ASGIApp:
+    """Return what serves all hosts; an app on a single host pays nothing for it."""
+    if len(serve) == 1:
+        return serve[0]
+    served = {
+        authority.encode("ascii"): serve_host
+        for base_url, serve_host in zip(settings.base_urls, serve, strict=True)
+        for authority in authorities_of(check_url(base_url))
+    }
+    return ByHost(served, serve[0])
+
+
+def _compose_host(
+    app: ASGIApp,
+    settings: Settings,
+    directory: ProviderDirectory,
+    shared: SharedServices,
+    policy: Policy,
+    notices: StartUpNotices,
+) -> Host:
+    """Build the objects that serve one host; `settings` are those of this host."""
+    sessions, login = make_services(settings, shared)
     return_paths = ReturnPaths(
         settings.origin,
         settings.base_path + settings.auth_path,
@@ -79,7 +143,6 @@ def compose(app: ASGIApp, settings: Settings, clock: Callable[[], float]) -> Com
     provider = make_provider_services(settings, directory, sessions, login, urls, form_path=form_path)
     pages = make_pages(translate(settings.texts), app_name=settings.app_name, home=settings.home)
     failures = _make_failures(settings, pages, urls, login.loops)
-    policy = _make_policy(app, settings)
     after_logout = _make_after_logout(settings, sessions, login, pages, urls, policy)
     maker = EndpointMaker(
         settings=settings,
@@ -132,7 +195,6 @@ def compose(app: ASGIApp, settings: Settings, clock: Callable[[], float]) -> Com
         now=sessions.now,
     )
     reader = RequestReader(policy, sessions.repository, sessions.authenticator, base_url=settings.base_url)
-    notices = _make_notices(settings, policy)
     endpoint_routing = EndpointRouting(
         maker.make(), maker.make_provider_endpoints(), provider.choice, policy, pages, failures
     )
@@ -163,13 +225,7 @@ def compose(app: ASGIApp, settings: Settings, clock: Callable[[], float]) -> Com
         origin=settings.origin,
         now=sessions.now,
     )
-    return Composition(
-        http,
-        websockets,
-        _make_lifespan(app, own_client, sessions, provider, notices),
-        _make_explainer(settings, policy),
-        _make_user_sessions(settings, sessions, provider),
-    )
+    return Host(settings, sessions, provider, http, websockets)
 
 
 def _make_urls(
@@ -273,13 +329,8 @@ def _make_notices(settings: Settings, policy: Policy) -> StartUpNotices:
     )
 
 
-def _make_lifespan(
-    app: ASGIApp,
-    own_client: OwnClient,
-    sessions: SessionServices,
-    provider: ProviderServices,
-    notices: StartUpNotices,
-) -> Lifespan:
+def _make_lifespan(app: ASGIApp, own_client: OwnClient, hosts: Sequence[Host], notices: StartUpNotices) -> Lifespan:
+    sessions = hosts[0].sessions
     return Lifespan(
         app,
         own_client,
@@ -288,8 +339,8 @@ def _make_lifespan(
         sessions.shared,
         polls=sessions.store is None,
         wait_for_background_work=(
-            provider.refresher.drained,
-            provider.resource_tokens.drained,
+            *(host.provider.refresher.drained for host in hosts),
+            *(host.provider.resource_tokens.drained for host in hosts),
             sessions.background.drained,
             sessions.feed.drained,
         ),
@@ -300,8 +351,8 @@ def _make_explainer(settings: Settings, policy: Policy) -> Explainer:
     return Explainer(
         policy,
         settings.public,
-        base_url=settings.base_url,
-        origin=settings.origin,
+        base_urls=settings.base_urls,
+        origins=settings.origins,
         base_path=settings.base_path,
         auth_path=settings.auth_path,
         callback_paths=settings.callback_paths,

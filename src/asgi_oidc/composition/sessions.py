@@ -59,6 +59,25 @@ class SessionServices(NamedTuple):
     now: Callable[[], int]
 
 
+class SharedServices(NamedTuple):
+    """What all hosts share, so that a sign-out at one of them ends the user's sessions at all.
+
+    Attributes:
+        store, shared, background, clock, now: as in `SessionServices`.
+    """
+
+    revocations: Revocations
+    feed: RevocationFeed
+    records: Records
+    limits: Limits
+    store: GuardedStore | None
+    shared: GuardedStore | None
+    replay_cache: ReplayCache
+    background: SingleFlight[Any]
+    clock: Callable[[], float]
+    now: Callable[[], int]
+
+
 class LoginServices(NamedTuple):
     """The objects that write and read what a browser carries during a login."""
 
@@ -72,8 +91,8 @@ class LoginServices(NamedTuple):
     last_provider: LastProvider
 
 
-def make_services(settings: Settings, clock: Callable[[], float]) -> tuple[SessionServices, LoginServices]:
-    """Build the services for sessions and for logins.
+def make_shared_services(settings: Settings, clock: Callable[[], float]) -> SharedServices:
+    """Build what all hosts share.
 
     Args:
         clock: returns seconds since the epoch.
@@ -82,29 +101,16 @@ def make_services(settings: Settings, clock: Callable[[], float]) -> tuple[Sessi
     def now() -> int:
         return int(clock())
 
-    # Several providers share the cookies of the site. No issuer is called "providers".
-    client = (settings.issuer, settings.client_id) if settings.is_flat else ("providers", "")
-    context = (*client, settings.base_url)
-    default_issuer = settings.issuer if settings.is_flat else None
-    sealer, user_digests = Sealer(settings.secret, context=context), UserDigests(default_issuer)
-    records = Records(settings.secret, context=context, default_issuer=default_issuer)
-    style, stem = CookieStyle(secure=settings.origin.startswith("https:")), f"{COOKIE_PREFIX}{_cookie_tag(context)}"
+    # Named after the first host, as if it were the only one: others can be added and removed.
+    context = (*_client_of(settings), settings.base_urls[0])
+    records = Records(settings.secret, context=context, default_issuer=_default_issuer(settings))
     limits = Limits(settings.session_idle, settings.session_lifetime)
     store = None if settings.store is None else GuardedStore(settings.store)
     shared = store if settings.logout_store is None else GuardedStore(settings.logout_store)
     revocations = _make_revocations(records, limits, store, shared)
-    feed = _make_feed(revocations, records, limits, store, shared, now)
-    cookies = SessionCookies(sealer, style, stem)
-    repository: SessionRepository = (
-        CookieSessions(cookies, limits, revocations, feed, now=now, ticks=time.monotonic)
-        if store is None
-        else StoredSessions(store, records, cookies, limits, revocations, feed, now=now)
-    )
-    sessions = SessionServices(
-        repository=repository,
-        authenticator=Authenticator(repository, revocations, limits, now=now),
+    return SharedServices(
         revocations=revocations,
-        feed=feed,
+        feed=_make_feed(revocations, records, limits, store, shared, now),
         records=records,
         limits=limits,
         store=store,
@@ -113,6 +119,26 @@ def make_services(settings: Settings, clock: Callable[[], float]) -> tuple[Sessi
         background=SingleFlight(),
         clock=clock,
         now=now,
+    )
+
+
+def make_services(settings: Settings, shared: SharedServices) -> tuple[SessionServices, LoginServices]:
+    """Build the services for sessions and for logins on one host."""
+    context = _context_of(settings)
+    sealer, user_digests = Sealer(settings.secret, context=context), UserDigests(_default_issuer(settings))
+    style, stem = CookieStyle(secure=settings.origin.startswith("https:")), f"{COOKIE_PREFIX}{_cookie_tag(context)}"
+    cookies = SessionCookies(sealer, style, stem)
+    store, records, limits, now = shared.store, shared.records, shared.limits, shared.now
+    revocations, feed = shared.revocations, shared.feed
+    repository: SessionRepository = (
+        CookieSessions(cookies, limits, revocations, feed, now=now, ticks=time.monotonic)
+        if store is None
+        else StoredSessions(store, records, cookies, limits, revocations, feed, now=now)
+    )
+    sessions = SessionServices(
+        repository=repository,
+        authenticator=Authenticator(repository, revocations, limits, now=now),
+        **shared._asdict(),
     )
     transactions = Transactions(sealer, style, stem, _same_site_of_deletions(settings, style), user_digests)
     forms = InterruptedForms(sealer, style, stem, user_digests)
@@ -127,6 +153,26 @@ def make_services(settings: Settings, clock: Callable[[], float]) -> tuple[Sessi
         last_provider=LastProvider(style, stem, is_on=len(settings.fixed_providers) > 1),
     )
     return sessions, login
+
+
+def _client_of(settings: Settings) -> tuple[str, str]:
+    # Several providers share the cookies of the site. No issuer is called "providers".
+    return (settings.issuer, settings.client_id) if settings.is_flat else ("providers", "")
+
+
+def _default_issuer(settings: Settings) -> str | None:
+    return settings.issuer if settings.is_flat else None
+
+
+def _context_of(settings: Settings) -> tuple[str, ...]:
+    """Return what the cookies of one host are bound to."""
+    context = (*_client_of(settings), settings.base_url)
+    first = settings.base_urls[0]
+    if settings.base_url == first or settings.logout_store is None:
+        return context
+    # Shared revocations are named after the first host. If another one becomes the first, they are not found any more,
+    # so no cookie may stay valid that they have revoked.
+    return (*context, first)
 
 
 def _make_revocations(

@@ -8,6 +8,7 @@ from urllib.parse import unquote_to_bytes
 from asgi_oidc.policy.patterns import Pattern
 from asgi_oidc.policy.policy import MatchedPolicy, Policy
 from asgi_oidc.policy.rules import Rule
+from asgi_oidc.safe_urls import without_origin
 from asgi_oidc.web.request import METHODS, methods_of
 
 MAX_READINGS = 8  # readings of one path that are shown
@@ -41,15 +42,16 @@ class Explainer:
     """Explains one policy.
 
     Attributes:
-        origin, base_path: the origin and the path of `base_url`.
+        base_urls: the setting `base_url`, for each host.
+        origins, base_path: the origins and the path of these URLs.
         auth_path: path of our own URLs, below `base_url`.
         callback_paths: further ones, that the settings name.
     """
 
     policy: Policy
     public: Sequence[Pattern]
-    base_url: str
-    origin: str
+    base_urls: Sequence[str]
+    origins: Sequence[str]
     base_path: str
     auth_path: str
     callback_paths: Sequence[str] = ()
@@ -65,11 +67,11 @@ class Explainer:
         Raises:
             ValueError: the method is unknown, or the path does not start with `/`.
         """
-        method, path = method.upper(), path.removeprefix(self.origin)
+        method, path = method.upper(), without_origin(path, self.origins)
         if method not in METHODS:
             raise ValueError(f"{method!r} is not an HTTP method or WEBSOCKET")
         if not path.startswith("/"):
-            raise ValueError(f"{path!r} is not a path of {self.origin}: start it with '/'")
+            raise ValueError(f"{path!r} is not a path of {' or '.join(self.origins)}: start it with '/'")
         plain = path.partition("#")[0].partition("?")[0].encode("utf-8", "replace")
         raw = _NEEDS_ENCODING.sub(lambda byte: f"%{byte[0][0]:02X}".encode(), plain)
         scope_type = "websocket" if method == "WEBSOCKET" else "http"
@@ -90,7 +92,7 @@ class Explainer:
         rows += [(f"{prefix}...", f"matched as a plain prefix: also read as {prefix}/...") for prefix in prefixes]
         if all(str(pattern) != "/*" for pattern in self.public):
             rows.append(("other paths", "a signed-in user"))
-        return f"{self.base_url}\n{table(rows)}"
+        return f"{', '.join(self.base_urls)}\n{table(rows)}"
 
 
 def _rows(matched: MatchedPolicy, method: str) -> Rows:

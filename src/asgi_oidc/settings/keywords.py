@@ -51,12 +51,16 @@ class Keywords(ProviderKeywords, total=False):
     Default: `()`. Variable: `OIDC_LOGIN_PARAMS`. Since 0.1.
     """
 
-    base_url: Required[str]
+    base_url: Required[str | Sequence[str]]
     """The public URL of the wrapped app, as browsers see it, including the mount path.
 
     Examples: `"https://app.example.com"`, `"https://app.example.com/admin"`. It is never derived from request
     headers. Register `base_url` + `/auth/callback` as a redirect URI at the provider. Plain http is accepted on
     loopback only.
+
+    A list serves one app on several hosts: `["https://a.example.com", "https://b.example.com"]`. The `Host` header of
+    a request chooses one of them by exact comparison; any other host is served as the first. Cookies, redirect URIs
+    and `Origin` checks are those of the host, so register the redirect URI of each. All URLs need the same path.
 
     Required. Variable: `OIDC_BASE_URL`. Since 0.1.
     """

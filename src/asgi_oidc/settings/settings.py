@@ -1,8 +1,8 @@
 """All settings of the middleware: their defaults and checks, also the checks of settings that must fit together."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
 
 from asgi_oidc import events
 from asgi_oidc.errors import SettingsError
@@ -39,7 +39,7 @@ from asgi_oidc.settings.value_checks import (
     OnLogin,
     read_app_name,
     read_auth_path,
-    read_base_url,
+    read_base_urls,
     read_on_login,
     read_plain_prefixes,
     read_post_logout_redirect_uri,
@@ -103,6 +103,17 @@ class Settings:
     keep_fragment: bool
     app_name: str | None
     texts: Mapping[str, str] = field(repr=False)
+    # The whole setting `base_url`; the field of that name is the URL of the host that these settings are for.
+    base_urls: tuple[str, ...]
+
+    def for_each_host(self) -> list[Self]:
+        """Return the settings of each host."""
+        return [replace(self, base_url=base_url) for base_url in self.base_urls]
+
+    @property
+    def origins(self) -> Sequence[str]:
+        """The origins of all hosts."""
+        return [origin_of(check_url(base_url)) for base_url in self.base_urls]
 
     @property
     def origin(self) -> str:
@@ -214,6 +225,9 @@ def read_settings(
         except ValueError as exc:
             label = f"{name} ({variable_of(name)})" if value is None else name
             problems.append(f"{label}: {exc}")
+    if "base_url" in values:
+        values["base_urls"] = values["base_url"]
+        values["base_url"] = values["base_urls"][0]
     problems += _contradictions(values)
     problems += _flat_problems(values, variables)
     problems = [*earlier_problems, *(_with_variable(problem, variables) for problem in problems)]
@@ -342,11 +356,20 @@ def _confused_urls(values: Mapping[str, Any]) -> list[str]:
                 f"provider is {app}{auth_path}/callback"
             ]
     landing = values.get("post_logout_redirect_uri") or ""
+    if landing and len(values["base_urls"]) > 1 and _is_on_a_host(landing, values["base_urls"]):
+        return [
+            "post_logout_redirect_uri: leave it out: with a list as base_url, users return to the base_url of the host "
+            "that they use; only a page of another site is allowed"
+        ]
     if landing.partition("?")[0].rstrip("/") in (f"{base_url}{auth_path}/callback", f"{base_url}{auth_path}/logout"):
         return [
             "post_logout_redirect_uri: must be a page of the app, not a URL of asgi-oidc: leave it out to use base_url"
         ]
     return []
+
+
+def _is_on_a_host(url: str, base_urls: Sequence[str]) -> bool:
+    return origin_of(check_url(url)) in [origin_of(check_url(base_url)) for base_url in base_urls]
 
 
 # Name of the setting -> its default (MISSING: it is required), and the function that checks and converts its value.
@@ -355,7 +378,7 @@ READERS: Mapping[str, tuple[Any, Callable[[Any], Any]]] = {
     "providers": (None, read_providers),
     "choose_provider": (None, read_choose_provider),
     "login_params": (frozenset(), read_login_params),
-    "base_url": (MISSING, read_base_url),
+    "base_url": (MISSING, read_base_urls),
     "secret": (MISSING, read_secrets),
     "public": ((), read_public),
     "rules": ((), read_rules),

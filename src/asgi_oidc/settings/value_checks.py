@@ -16,7 +16,7 @@ from asgi_oidc.protocol.authorization_endpoint import RESERVED
 from asgi_oidc.protocol.client_auth import METHODS
 from asgi_oidc.protocol.jose import KEY_OF_ALGORITHM, SYMMETRIC_ALGORITHM
 from asgi_oidc.provider.http import HttpClient
-from asgi_oidc.safe_urls import check_url
+from asgi_oidc.safe_urls import authorities_of, check_url
 from asgi_oidc.stores.guarded_store import METHODS as METHODS_OF_STORES
 from asgi_oidc.stores.memory import MemoryStore
 from asgi_oidc.stores.redis import RedisStore
@@ -30,6 +30,7 @@ MAX_SECRETS = 8  # each is tried on every cookie that cannot be decrypted
 MAX_LEEWAY = 300  # seconds; a clock that differs more has to be corrected
 MAX_ACR_VALUES_LENGTH = 512  # characters
 MAX_APP_NAME_LENGTH = 80  # characters; it is shown above a heading, also on phones
+MAX_HOSTS = 100  # each has objects of its own
 MAX_SPAN = 366 * 86_400  # seconds
 
 OnLogin = Callable[..., Awaitable[Mapping[str, Any] | None]]
@@ -108,6 +109,34 @@ def read_base_url(value: object) -> str:
     if path not in ("", "/") and not _PLAIN_PATH.fullmatch(path.rstrip("/")):
         raise ValueError("the path must consist of plain segments, such as /admin")
     return url
+
+
+def read_base_urls(value: object) -> tuple[str, ...]:
+    """Read the public URL of the app, or one for each host on which it is served."""
+    if value is None or isinstance(value, str):
+        return (read_base_url(value),)
+    items = _list(value)
+    if not 1 <= len(items) <= MAX_HOSTS:
+        raise ValueError(f"must be a URL or a list of 1 to {MAX_HOSTS}, got a list of {len(items)}")
+    urls = tuple(_base_url_of_list(item, number) for number, item in enumerate(items, 1))
+    named: dict[str, int] = {}
+    for number, url in enumerate(urls, 1):
+        for authority in authorities_of(check_url(url)):
+            other = named.setdefault(authority, number)
+            if other != number:
+                raise ValueError(f"numbers {other} and {number} of the list have the same host: remove one of them")
+    if len({check_url(url).path.rstrip("/") for url in urls}) > 1:
+        raise ValueError(
+            "all URLs of the list must have the same path: for another path, use another OIDCMiddleware, or a redirect"
+        )
+    return urls
+
+
+def _base_url_of_list(value: object, number: int) -> str:
+    try:
+        return read_base_url(read_text(value))
+    except ValueError as exc:
+        raise ValueError(f"number {number} of the list {exc}") from exc
 
 
 def read_plain_prefixes(value: object) -> tuple[str, ...]:

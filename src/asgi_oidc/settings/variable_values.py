@@ -54,6 +54,11 @@ def _list(text: str) -> list[str]:
     return [item for part in text.replace("\n", ",").split(",") if (item := part.strip())]
 
 
+def _text_or_list(text: str) -> str | list[str]:
+    items = _list(text)
+    return items[0] if len(items) == 1 else items
+
+
 def _mapping(text: str) -> dict[str, Any]:
     try:
         return msgspec.json.decode(text, type=dict[str, Any])
@@ -81,6 +86,7 @@ def _rule_list(text: str) -> list[Rule]:
 
 
 _PARSERS_BY_NAME: Mapping[str, Callable[[str], Any]] = {
+    "base_url": _text_or_list,
     "secret": _list,
     "public": _list,
     "rules": _rule_list,
