@@ -5,11 +5,19 @@ from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
 
-from asgi_oidc import Rule
+from asgi_oidc import Provider, Rule
 from asgi_oidc.testing import Browser, Response
 from tests.protected_site import ORIGIN, PROGRAM, Site
 from tests.providers.oauth2_site import OAuth2Site
 from tests.providers.three_providers import ThreeProviders
+
+
+class Tenants:
+    """Looks providers up."""
+
+    async def get(self, name: str) -> Provider | None:
+        """Find nobody."""
+
 
 NAMES = ["login_hint", "ui_locales", "prompt", "max_age", "acr_values"]
 
@@ -223,6 +231,19 @@ async def test_the_parameters_survive_the_choice():
     query = sent(await browser.get(link, follow=False))
 
     assert (query["login_hint"], query["ui_locales"]) == (["alice"], ["de"])
+
+
+@pytest.mark.parametrize(("query", "kept"), [("", {"return_to"}), ("&ui_locales=de", {"return_to", "ask"})])
+async def test_the_parameters_survive_the_page_that_asks_for_a_name(query, kept):
+    """Where providers cannot be listed; also if the first name is none."""
+    site = ThreeProviders(providers=Tenants(), login_params=["ui_locales"])
+    browser = site.browser()
+
+    first = await browser.get(f"/auth/login?return_to=/private{query}")
+    second = await browser.submit(data={"provider": "nobody"})
+
+    for page in (first, second):
+        assert {name for name, _ in page.page.forms[0].data(None, {}) if name != "provider"} == kept
 
 
 async def test_a_link_may_name_the_provider_too():

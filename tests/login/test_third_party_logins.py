@@ -9,6 +9,7 @@ from asgi_oidc import Provider, Rule
 from asgi_oidc.testing import Browser, Response
 from asgi_oidc.testing.in_process import http_scope
 from asgi_oidc.testing.standins.entra_accounts import CONTOSO, STRANGERS
+from tests.login.test_login_params import Tenants
 from tests.protected_site import ORIGIN, PROGRAM, Exchange, Site, login_cookies, who_am_i
 from tests.providers.entra_site import EntraSite
 from tests.providers.oauth2_site import WORK, OAuth2Site
@@ -368,6 +369,16 @@ async def test_a_post_keeps_the_name_of_the_registered_url():
     assert first.location == f"{ORIGIN}/auth/login?provider=one&iss={quote(issuer_of('one'), safe='')}"
     assert second.location.startswith(issuer_of("one"))
     assert refused.status_code == 400
+
+
+@pytest.mark.parametrize("further", [{}, {"provider": "acme"}, {"provider": "../x"}])
+async def test_where_providers_are_looked_up_the_url_names_one(further):
+    """There is no list to search for the issuer."""
+    site = ThreeProviders(providers=Tenants())
+
+    response = await site.browser().get(login(iss=issuer_of("one"), **further), initiator=PORTAL, follow=False)
+
+    assert (response.status_code, response.location) == (400, "")
 
 
 @pytest.mark.parametrize("issuer", ["oauth2:hub", "https://github.com", ""])

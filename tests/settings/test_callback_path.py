@@ -1,9 +1,20 @@
 """`callback_path` is one plain path that nothing else uses."""
 
+from dataclasses import replace
+
 import pytest
 
 from asgi_oidc import Provider
+from asgi_oidc.errors import OIDCError
 from tests.settings.required_settings import REQUIRED, problems, read
+
+
+class Tenants:
+    """Looks providers up."""
+
+    async def get(self, name: str) -> Provider | None:
+        """Find nobody."""
+
 
 FLAT = ("issuer", "client_id", "client_secret")
 
@@ -118,3 +129,15 @@ def test_a_provider_may_keep_the_callback_it_had_here(path):
 
     assert settings.redirect_uri(settings.fixed_providers["one"]) == f"https://app.example.com{path}"
     assert settings.redirect_uri(settings.fixed_providers["two"]) == "https://app.example.com/auth/callback/two"
+
+
+def test_a_provider_that_is_looked_up_has_none():
+    """Its path could not be compared with the others at start-up, and the app serves it."""
+    settings = read(**{**dict.fromkeys(FLAT, ...), "providers": Tenants()})
+
+    looked_up = replace(provider(1, "/cb").settings, name="acme")
+    with pytest.raises(OIDCError) as caught:
+        settings.redirect_uri(looked_up)
+
+    assert caught.value.code == "callback_path_looked_up"
+    assert settings.redirect_uri(replace(looked_up, callback_path=None)).endswith("/auth/callback/acme")

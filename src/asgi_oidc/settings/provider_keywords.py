@@ -54,7 +54,7 @@ class ProviderKeywords(TypedDict, total=False):
 
     Example: `"/login/oidc/return"`, for `base_url` + `/login/oidc/return`. Keep the trailing `/` if it was registered
     with one. The middleware then serves this path, whatever `public` and `rules` say, and the default path takes no
-    logins of this provider. No two providers can have the same path.
+    logins of this provider. No two providers can have the same path, and providers that are looked up have none.
 
     Default: `None`. Variable: `OIDC_CALLBACK_PATH`. Since 0.1.
     """

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 from asgi_oidc import events
-from asgi_oidc.errors import SettingsError
+from asgi_oidc.errors import OIDCError, SettingsError
 from asgi_oidc.login.login_parameters import read_login_params
 from asgi_oidc.login.provider_choice import ChooseProvider
 from asgi_oidc.pages.translation import read_translation
@@ -173,8 +173,14 @@ class Settings:
         return f"{self.url_of(endpoint)}/{provider}" if provider else self.url_of(endpoint)
 
     def redirect_uri(self, provider: ProviderSettings) -> str:
-        """Return the URL to which a provider sends the browser back."""
+        """Return the URL to which a provider sends the browser back.
+
+        Raises:
+            OIDCError: a provider that was looked up has a path of its own, which was not known when the app started.
+        """
         if provider.callback_path is not None:
+            if provider.name not in self.fixed_providers:
+                raise OIDCError("callback_path_looked_up", f"{provider.name}: remove callback_path")
             return f"{self.base_url.rstrip('/')}{provider.callback_path}"
         return self.provider_url("callback", provider.name)
 

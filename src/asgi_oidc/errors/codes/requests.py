@@ -203,6 +203,11 @@ STORES = [
 APP = [
     Code("settings", "One or more settings are invalid.", "The message lists each problem with its fix."),
     Code("unsupported_scope", "The server sent an ASGI scope type that is not http, websocket or lifespan."),
+    Code(
+        "callback_path_looked_up",
+        "A provider that was looked up has `callback_path`, which must be known when the app starts.",
+        "Remove it, and register the default redirect URI of that provider.",
+    ),
     Code("login_refused", "`on_login` raised `LoginRefused`.", "The log line has the text of the exception."),
     Code(
         "on_login_failed",
