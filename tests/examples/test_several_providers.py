@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from asgi_oidc import OAuth2Provider, OIDCMiddleware, Provider, Rule
-from asgi_oidc.cli.demo import EXAMPLE
+from asgi_oidc.cli.demo_providers import EXAMPLE
 from asgi_oidc.testing import Browser, FakeProvider, Response, serve
 from tests.examples.guides import blocks, read_guide, run_block
 from tests.protected_site import PROGRAM
