@@ -101,3 +101,90 @@ def test_an_issuer_makes_it_an_ordinary_one():
     found, problems = read_environment(environ)
 
     assert (found["providers"]["google"].settings.logo, problems) == (None, [])
+
+
+TENANT = "8eaef023-2b34-4da1-9baa-8bc8c9d6a490"
+OTHER_TENANT = "6babcaad-604b-40ac-a9d7-9fd97c0b779f"
+HUB = {
+    "OIDC_HUB_AUTHORIZATION_ENDPOINT": "https://hub.example.com/authorize",
+    "OIDC_HUB_TOKEN_ENDPOINT": "https://hub.example.com/token",
+    "OIDC_HUB_USERINFO_ENDPOINT": "https://hub.example.com/user",
+}
+
+
+def test_entra_needs_its_tenants():
+    """One, several, or all organizations."""
+    own = {
+        "OIDC_WORK_TYPE": "entra",
+        "OIDC_WORK_TENANTS": f"{TENANT}, {OTHER_TENANT}",
+        "OIDC_WORK_TRUSTED_TENANTS": TENANT,
+        "OIDC_ENTRA_TENANTS": "organizations",
+    }
+    named = {**SITE, "OIDC_PROVIDERS": "work,entra", **client_of("WORK"), **client_of("ENTRA"), **own}
+
+    work, entra = providers_of(named).values()
+
+    assert work.settings.entra.template.tenants == {TENANT, OTHER_TENANT}
+    assert work.settings.entra.trusted_tenants == {TENANT}
+    assert entra.settings.entra.template.tenants is None
+    (problem,) = problems_of({**named, "OIDC_WORK_TENANTS": "", "OIDC_WORK_TRUSTED_TENANTS": ""})
+    assert problem.startswith("OIDC_WORK_TENANTS: missing")
+
+
+@pytest.mark.parametrize("name", ["github", "discord", "facebook", "x"])
+def test_providers_without_openid_connect_are_known_by_name(name):
+    """As those with it."""
+    settings = providers_of({**SITE, "OIDC_PROVIDERS": name, **client_of(name.upper())})[name].settings
+
+    assert settings.logo == name
+
+
+def test_a_provider_without_openid_connect_is_known_by_its_endpoints():
+    """It has no issuer, so nothing else can be meant; its type may be named as well."""
+    own = {
+        **client_of("HUB"),
+        "OIDC_HUB_SUBJECT": "data.id",
+        "OIDC_HUB_CLAIMS": '{"picture": "avatar_url"}',
+        "OIDC_HUB_SCOPE": "read:user",
+        "OIDC_HUB_USERINFO_HEADERS": '{"accept": "application/json"}',
+        "OIDC_HUB_EMAILS_ARE_VERIFIED": "true",
+    }
+    environ = {**SITE, "OIDC_PROVIDERS": "hub", **HUB, **own}
+
+    settings = providers_of(environ)["hub"].settings
+
+    assert settings.token_endpoint == "https://hub.example.com/token"
+    assert settings.scope == "read:user"
+    assert settings == providers_of({**environ, "OIDC_HUB_TYPE": "oauth2"})["hub"].settings
+
+
+@pytest.mark.parametrize(
+    ("changes", "variable", "fix"),
+    [
+        ({"OIDC_HUB_TOKEN_ENDPOINT": ""}, "OIDC_HUB_TOKEN_ENDPOINT", "missing"),
+        ({"OIDC_HUB_USERINFO_ENDPOINT": "http://hub.example.com"}, "OIDC_HUB_USERINFO_ENDPOINT", "must use https"),
+        ({"OIDC_HUB_CLAIMS": "[]"}, "OIDC_HUB_CLAIMS", "must be a JSON object"),
+        (
+            {"OIDC_HUB_ALGORITHMS": "RS256"},
+            "OIDC_HUB_ALGORITHMS",
+            "a provider of type oauth2 has no setting algorithms",
+        ),
+        ({"OIDC_HUB_ISSUER": "https://hub.example.com"}, "OIDC_HUB_TOKEN_ENDPOINT", "set OIDC_HUB_TYPE to oauth2"),
+    ],
+    ids=str,
+)
+def test_a_mistake_at_a_provider_without_openid_connect_is_named(changes, variable, fix):
+    """By the variable, and with the type that would take it."""
+    problems = problems_of({**SITE, "OIDC_PROVIDERS": "hub", **HUB, **client_of("HUB"), **changes})
+
+    assert [problem for problem in problems if problem.startswith(f"{variable}: ") and fix in problem], problems
+
+
+def test_a_variable_that_two_providers_could_have_is_refused():
+    """Never a guess: this one decides whose word counts."""
+    names = {**SITE, "OIDC_PROVIDERS": "work,work-trusted", "OIDC_WORK_TRUSTED_TENANTS": TENANT}
+
+    problems = problems_of({**names, **client_of("WORK"), **client_of("WORK_TRUSTED")})
+
+    (problem,) = [each for each in problems if each.startswith("OIDC_WORK_TRUSTED_TENANTS: ")]
+    assert "trusted_tenants of the provider work or the setting tenants of the provider work-trusted" in problem

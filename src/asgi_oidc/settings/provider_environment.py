@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from asgi_oidc.errors import SettingsError, describe_value
 from asgi_oidc.login.provider_choice import is_provider_name
-from asgi_oidc.settings.provider import Provider, bad_provider_name
+from asgi_oidc.settings.provider import ProviderEntry, bad_provider_name
 from asgi_oidc.settings.provider_types import PROVIDER_TYPES, TYPE, type_of
 from asgi_oidc.settings.settings import PREFIX
 from asgi_oidc.settings.variable_values import PROVIDER_PARSERS
@@ -43,7 +43,7 @@ def variable_prefix(name: str) -> str:
 
 def make_providers(
     names: Sequence[str], variables: Mapping[str, ProviderVariables], *, listed_in: str
-) -> tuple[dict[str, Provider], list[str]]:
+) -> tuple[dict[str, ProviderEntry], list[str]]:
     """Make the providers.
 
     Args:
@@ -55,7 +55,7 @@ def make_providers(
         The providers by name, and every problem.
     """
     problems = [f"{listed_in}: {problem}" for problem in _problems_of_names(names)]
-    providers: dict[str, Provider] = {}
+    providers: dict[str, ProviderEntry] = {}
     for name in filter(is_provider_name, dict.fromkeys(names)):
         provider, own_problems = _make_provider(variables[name])
         problems += own_problems
@@ -75,7 +75,7 @@ def _problems_of_names(names: Sequence[str]) -> Iterator[str]:
             yield f"{other} and {name} share the variables {PREFIX}{prefix}...: rename one of them"
 
 
-def _make_provider(own: ProviderVariables) -> tuple[Provider | None, list[str]]:
+def _make_provider(own: ProviderVariables) -> tuple[ProviderEntry | None, list[str]]:
     """Make one provider; None if something is wrong with its variables."""
     if TYPE in own.variables and TYPE not in own.values:
         return None, []  # reported already; without its type, all other problems would be guesses

@@ -5,7 +5,8 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any, NamedTuple
 
 from asgi_oidc.errors import SettingsError
-from asgi_oidc.settings.provider import PROVIDER_READERS, Provider
+from asgi_oidc.settings.oauth2_provider import OAUTH2_READERS, OAuth2Provider
+from asgi_oidc.settings.provider import PROVIDER_READERS, Provider, ProviderEntry
 
 TYPE = "type"
 OPENID = "openid"
@@ -20,10 +21,10 @@ class ProviderType(NamedTuple):
         settings: the keywords that it takes.
     """
 
-    maker: Callable[..., Provider]
+    maker: Callable[..., ProviderEntry]
     settings: frozenset[str]
 
-    def make(self, settings: Mapping[str, Any]) -> Provider:
+    def make(self, settings: Mapping[str, Any]) -> ProviderEntry:
         """Make a provider.
 
         Raises:
@@ -38,6 +39,7 @@ class ProviderType(NamedTuple):
 
 
 _EVERY = frozenset({"title", *PROVIDER_READERS})
+_OAUTH2 = frozenset({"title", *OAUTH2_READERS})
 
 PROVIDER_TYPES: Mapping[str, ProviderType] = {
     OPENID: ProviderType(Provider, _EVERY),
@@ -48,6 +50,15 @@ PROVIDER_TYPES: Mapping[str, ProviderType] = {
         Provider.apple,
         _EVERY - {"issuer", "client_secret", "client_auth"} | {"team_id", "key_id", "private_key"},
     ),
+    "entra": ProviderType(
+        Provider.entra,
+        _EVERY - {"issuer", "trusted_email_domains"} | {"tenants", "trusted_tenants", "authority"},
+    ),
+    OAUTH2: ProviderType(OAuth2Provider, _OAUTH2),
+    "github": ProviderType(OAuth2Provider.github, _OAUTH2),
+    "discord": ProviderType(OAuth2Provider.discord, _OAUTH2),
+    "facebook": ProviderType(OAuth2Provider.facebook, _OAUTH2 | {"graph_version"}),
+    "x": ProviderType(OAuth2Provider.x, _OAUTH2),
 }
 
 

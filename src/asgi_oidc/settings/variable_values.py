@@ -9,6 +9,7 @@ import msgspec
 from asgi_oidc.errors import SettingsError, describe_value
 from asgi_oidc.policy.rules import Rule, rule_of
 from asgi_oidc.settings.provider_types import PROVIDER_TYPES, TYPE
+from asgi_oidc.settings.ready_made.entra import ORGANIZATIONS
 from asgi_oidc.settings.settings import READERS
 
 SWITCH = {"true": True, "1": True, "false": False, "0": False}
@@ -59,6 +60,10 @@ def _text_or_list(text: str) -> str | list[str]:
     return items[0] if len(items) == 1 else items
 
 
+def _tenants(text: str) -> str | list[str]:
+    return ORGANIZATIONS if text == ORGANIZATIONS else _list(text)
+
+
 def _mapping(text: str) -> dict[str, Any]:
     try:
         return msgspec.json.decode(text, type=dict[str, Any])
@@ -98,6 +103,11 @@ _PARSERS_BY_NAME: Mapping[str, Callable[[str], Any]] = {
     "algorithms": _list,
     "allow_http_hosts": _list,
     "hosted_domains": _list,
+    "tenants": _tenants,
+    "trusted_tenants": _list,
+    "claims": _mapping,
+    "another_account_params": _mapping,
+    "userinfo_headers": _mapping,
     "authorization_params": _mapping,
     "metadata": _mapping,
     "texts": _mapping,
@@ -107,6 +117,8 @@ _PARSERS_BY_NAME: Mapping[str, Callable[[str], Any]] = {
     "frontchannel_logout": _switch,
     "claims_from_access_token": _switch,
     "offline_access": _switch,
+    "emails_are_verified": _switch,
+    "app_secret_proof": _switch,
     "allow_missing_nonce": _switch,
     "allow_missing_pkce": _switch,
     "allow_code_injection": _switch,
