@@ -340,3 +340,26 @@ async def test_another_app_takes_the_place_on_all_hosts():
         await site.call("/public/x", headers={"host": host})
 
     assert seen == ["http", "http"]
+
+
+@pytest.mark.parametrize("origin", HOSTS)
+async def test_a_callback_path_is_one_of_each_host(origin):
+    """Both redirect URIs are registered."""
+    site = Site(base_url=HOSTS, callback_path="/login/return")
+
+    assert await login_at(site, urlsplit(origin).netloc.encode()) == f"{origin}/login/return"
+    await signed_in_at(site, origin)
+
+
+async def test_another_site_starts_a_login_at_one_host():
+    """The target is a page of that host; another host is elsewhere."""
+    site = Site(base_url=HOSTS)
+    browser = at(site, B)
+    form = {"iss": site.provider.issuer, "target_link_uri": f"{A}/page"}
+
+    first = await browser.post("/auth/login", form, initiator="https://portal.example.net", follow=False)
+    await browser.get(first.location)
+    page = await browser.submit(button="alice")
+
+    assert first.location.startswith(f"{B}/auth/login?iss=")
+    assert page.url == f"{B}/"
