@@ -6,6 +6,7 @@ import pytest
 
 from asgi_oidc import Rule
 from asgi_oidc.testing import Browser, Persona
+from tests.protected_site import Site
 from tests.providers.three_providers import ThreeProviders
 
 LIFETIME = 300  # seconds, of an access token
@@ -103,13 +104,43 @@ async def test_an_address_of_on_login_is_not_trusted():
     assert await site.refreshed(browser) == 403
 
 
-async def test_a_verification_that_on_login_took_away_stays_away():
+@pytest.mark.parametrize("is_denied", [True, False])
+async def test_a_verification_that_on_login_took_away_stays_away(is_denied):
     """A refresh does not bring it back."""
 
     async def distrust(user: Any, claims: dict[str, Any]) -> None:
-        claims["email_verified"] = False
+        if is_denied:
+            claims["email_verified"] = False
+        else:
+            del claims["email_verified"]
 
     site = Dana(on_login=distrust)
     browser = await site.signed_in("one")
 
     assert await site.refreshed(browser) == 403
+
+
+async def test_a_token_for_another_api_looks_at_the_address_again_too():
+    """Its refresh states the claims anew."""
+    site = Dana()
+    browser = await site.signed_in("one")
+    site.has_email("dana@example.org")
+
+    async def needs_a_token(scope: Any) -> None:
+        await scope["oidc"].access_token(resource="https://api.example.com")
+
+    site.app.at_work = needs_a_token
+    await browser.fetch("/private")
+
+    assert (await browser.fetch("/staff/")).status_code == 200
+    assert site.app.scope["user"].claims["email"] == "dana@example.org"
+
+
+async def test_the_flat_setting_leaves_the_claims_as_they_are():
+    """It is applied to each request: a changed setting counts at once."""
+    site = Site(trusted_email_domains=["example.com"])
+    site.provider.personas["dana"] = Persona("dana", "Dana Doe", "dana@example.com", {"email_verified": None})
+    await site.signed_in("dana")
+
+    user = site.app.scope["user"]
+    assert (user.email_verified, user.claims.get("email_verified")) == (True, None)
