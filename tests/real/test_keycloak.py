@@ -282,3 +282,55 @@ async def test_the_realm_of_the_tutorial_is_all_that_the_tutorial_needs(server, 
 
     assert (private.status_code, private.path, admin.status_code) == (200, "/private", status)
     assert out.url == f"{origin}/"
+
+
+async def test_a_keycloak_with_another_address_inside_is_reached_there(server):
+    """Its metadata and tokens name the public address, under which the app does not find it."""
+    port, public = free_port(), server.url.replace("127.0.0.1", "localhost")
+    origin = f"http://127.0.0.1:{port}"
+    realm = json.loads(TUTORIAL_REALM.replace("127.0.0.1:8001", f"127.0.0.1:{port}"))
+    realm |= {"realm": "inside", "attributes": {"frontendUrl": public}}
+    (client,) = realm["clients"]
+    server.import_realm(realm)
+    inside = InsideOnly(server)
+    app = protected_app(
+        client_id=client["clientId"],
+        client_secret=client["secret"],
+        base_url=origin,
+        issuer=f"{public}/realms/inside",
+        internal_url=server.url,
+        http_client=httpx.AsyncClient(transport=inside),
+        secret=SECRET,
+    )
+
+    async with httpx.AsyncHTTPTransport(verify=server.trust) as network:
+        with serve(app, port=port):
+            browser = Browser(network, origin, {public: network})
+            login = await browser.get("/private")
+            private = await browser.submit(data={"username": "alice", "password": "alice"})
+            claims = (await browser.get("/claims")).json()
+            out = await browser.post("/auth/logout", headers={"origin": origin})
+
+    assert login.url.startswith(f"{public}/realms/inside/")
+    assert (private.status_code, private.path, claims["iss"]) == (200, "/private", f"{public}/realms/inside")
+    assert out.url == f"{origin}/"
+    assert {"token", "certs"} <= inside.endpoints
+
+
+class InsideOnly(httpx.AsyncBaseTransport):
+    """A network in which Keycloak has one address only."""
+
+    def __init__(self, server: Keycloak) -> None:
+        self._server = server
+        self.endpoints: set[str] = set()
+        """The last segments of the paths that were called."""
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Refuse any other address; each call has a connection of its own, as it may come from any event loop."""
+        if not str(request.url).startswith(f"{self._server.url}/"):
+            raise httpx.ConnectError("no route to this host", request=request)
+        self.endpoints.add(request.url.path.rpartition("/")[2])
+        async with httpx.AsyncHTTPTransport(verify=self._server.trust) as network:
+            answer = await network.handle_async_request(request)
+            body = b"".join([piece async for piece in answer.aiter_raw()])
+        return httpx.Response(answer.status_code, headers=answer.headers, stream=httpx.ByteStream(body))

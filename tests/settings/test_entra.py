@@ -93,6 +93,7 @@ def test_it_has_a_title_and_a_logo():
         ({"authority": ["login.microsoftonline.us"]}, "authority", "must be one of"),
         ({"issuer": "https://login.microsoftonline.com/common/v2.0"}, "issuer", "made from tenants"),
         ({"trusted_email_domains": ["contoso.com"]}, "trusted_email_domains", "trusted_tenants"),
+        ({"internal_url": "https://entra.internal"}, "internal_url", "no address inside your network"),
         ({"tenant": ONE}, "tenant", "unknown setting"),
         ({"client_id": None}, "client_id", "missing"),
     ],

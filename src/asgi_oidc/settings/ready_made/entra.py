@@ -34,10 +34,11 @@ def entra(*, tenants: object, trusted_tenants: object, authority: object) -> Pre
         call=CALL,
         title="Microsoft",
         logo="entra",
-        fixed={"issuer": address, "trusted_email_domains": None},
+        fixed={"issuer": address, "trusted_email_domains": None, "internal_url": None},
         defaults={"userinfo": "never"},
         reasons={
             "issuer": "it is made from tenants",
+            "internal_url": "Entra has no address inside your network",
             "trusted_email_domains": "any tenant can have users with such addresses; name the tenants whose word "
             "counts in trusted_tenants",
         },
