@@ -49,7 +49,7 @@ def provider_of(middleware: OIDCMiddleware) -> OpenIDConnection:
     """Return what calls the provider; of several, the one that is attacked."""
     directory = middleware._composition.http._denials.logins.choice.directory
     assert isinstance(directory, FixedDirectory)
-    connection = directory._connections[own_name()]
+    connection = directory.at_once(own_name()).connection
     assert isinstance(connection, OpenIDConnection)
     return connection
 

@@ -185,6 +185,20 @@ PROVIDER_FAILED = Event("provider_failed", logging.WARNING)
 
 Fix: Look up the code.
 """
+PROVIDER_LOOKUP_FAILED = Event("provider_lookup_failed", logging.WARNING)
+"""The `get` of `providers` raised an exception, took too long, or returned something else than a provider. One that was
+looked up before stays in use for an hour; other logins get 503.
+
+Fix: Look up the code; if `get` raised an exception, the line has its class and the lines of code.
+"""
+PROVIDER_CHANGED = Event("provider_changed", logging.INFO)
+"""The `get` of `providers` returned other settings for a provider than before, or none any more."""
+PROVIDER_GONE = Event("provider_gone", logging.WARNING)
+"""Sessions come from a provider that is not in `providers` any more, or whose name now stands for another one; their
+users count as anonymous. Logged once for each name.
+
+Fix: none, if that was intended. Otherwise restore the provider: the sessions then count again.
+"""
 KEYS_FETCHED = Event("keys_fetched", logging.DEBUG)
 """The provider's keys were fetched."""
 KEY_SKIPPED = Event("key_skipped", logging.DEBUG)

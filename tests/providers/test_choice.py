@@ -88,7 +88,7 @@ async def test_an_unknown_name_never_leads_away(name):
 
     response = await site.browser().get(f"/auth/login?provider={name}", follow=False)
 
-    assert (response.status_code, response.location) == (200, "")
+    assert (response.status_code, response.location) == (404, "")
 
 
 async def test_a_rule_decides():

@@ -1,6 +1,6 @@
 """All codes of the catalogue, in the order of the page."""
 
-from asgi_oidc.errors.codes.provider import ANSWERS, CONNECTIONS, REQUIREMENTS
+from asgi_oidc.errors.codes.provider import ANSWERS, CONNECTIONS, LOOK_UPS, REQUIREMENTS
 from asgi_oidc.errors.codes.requests import ACCESS, APP, REQUESTS, SESSIONS, STORES
 from asgi_oidc.errors.codes.tokens import TOKENS
 
@@ -8,6 +8,7 @@ CODES = {
     "Requests of the browser": REQUESTS,
     "Access control": ACCESS,
     "Connections to the provider": CONNECTIONS,
+    "Look-ups of providers": LOOK_UPS,
     "Answers of the provider": ANSWERS,
     "What the provider requires": REQUIREMENTS,
     "Tokens and claims": TOKENS,

@@ -46,6 +46,7 @@ class Process:
             limits,
             self.revocations,
             log or NoFeed(),
+            has_provider=lambda login: True,
             now=lambda: self.now,
             ticks=lambda: float(self.now),
         )

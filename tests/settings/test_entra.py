@@ -134,7 +134,7 @@ async def nothing(scope: Any, receive: Any, send: Any) -> None:
 
 def test_two_registrations_may_be_there_at_once():
     """But the same one only once."""
-    every, other = entra(tenants="organizations"), entra(tenants="organizations", client_id="other")
+    every, other = entra(tenants="organizations"), entra(tenants="organizations", client_id="other", title="Partners")
     OIDCMiddleware(nothing, providers={"a": every, "b": other}, base_url=ORIGIN, secret=SECRET)
 
     with pytest.raises(SettingsError, match="are the same client"):

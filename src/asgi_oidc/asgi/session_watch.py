@@ -115,6 +115,7 @@ class SessionWatch:
             self._active.is_over
             or self._may_have_other_rights
             or watcher.revocations.is_outdated(self._session_at_open)
+            or watcher.authenticator.is_provider_gone(self._session)
         ):
             return True
         return watcher.revocations.is_revoked(self._session.login, now=now) or now >= ends_for_good_at(

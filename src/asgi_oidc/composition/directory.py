@@ -1,6 +1,6 @@
 """Builds the connections to the providers; nothing is fetched from a provider before it is needed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from asgi_oidc.provider.call_limit import MAX_CALLS, MAX_CALLS_PER_PROVIDER, CallLimit
 from asgi_oidc.provider.connection import ProviderConnection
@@ -10,13 +10,18 @@ from asgi_oidc.provider.oauth2_connection import OAuth2Connection
 from asgi_oidc.provider.oauth2_settings import OAuth2Settings
 from asgi_oidc.provider.openid_connection import Expectations, OpenIDConnection
 from asgi_oidc.provider.provider_settings import ProviderSettings
+from asgi_oidc.provider.source_directory import SourceDirectory
+from asgi_oidc.settings.provider import read_found_provider
 from asgi_oidc.settings.settings import Settings
 
 
 def make_directory(settings: Settings, clock: Callable[[], float]) -> tuple[ProviderDirectory, OwnClient]:
     """Build the directory of all providers, and the HTTP client of those that have none of their own."""
     own_client = OwnClient(max_connections=MAX_CONNECTIONS if settings.is_flat else MAX_CALLS)
-    return FixedDirectory(settings.fixed_providers, _connection_maker(settings, own_client, clock)), own_client
+    make = _connection_maker(settings, own_client, clock)
+    if settings.providers is None or isinstance(settings.providers, Mapping):
+        return FixedDirectory(settings.fixed_providers, make), own_client
+    return SourceDirectory(settings.providers.get, read_found_provider, make, clock), own_client
 
 
 def _connection_maker(

@@ -44,6 +44,7 @@ from asgi_oidc.protocol.step_up import ANOTHER_ACCOUNT, ANY_LOGIN, Authenticatio
 from asgi_oidc.provider.directory import ProviderDirectory
 from asgi_oidc.provider.http import OwnClient
 from asgi_oidc.safe_urls import authorities_of, check_url
+from asgi_oidc.sessions.session_providers import SessionProviders
 from asgi_oidc.sessions.user_sessions import UserSessions
 from asgi_oidc.settings.settings import Settings
 from asgi_oidc.stores.memory import MemoryStore
@@ -92,12 +93,12 @@ def compose(app: ASGIApp, settings: Settings, clock: Callable[[], float]) -> Com
         clock: returns seconds since the epoch.
     """
     directory, own_client = make_directory(settings, clock)
-    shared = make_shared_services(settings, clock)
+    shared = make_shared_services(settings, SessionProviders(directory), clock)
     policy = _make_policy(app, settings)
     notices = _make_notices(settings, policy)
     hosts = [_compose_host(app, each, directory, shared, policy, notices) for each in settings.for_each_host()]
     first = hosts[0]
-    lifespan = _make_lifespan(app, own_client, hosts, notices)
+    lifespan = _make_lifespan(app, own_client, directory, hosts, notices)
     return Composition(
         http=first.http,
         websockets=first.websockets,
@@ -329,7 +330,13 @@ def _make_notices(settings: Settings, policy: Policy) -> StartUpNotices:
     )
 
 
-def _make_lifespan(app: ASGIApp, own_client: OwnClient, hosts: Sequence[Host], notices: StartUpNotices) -> Lifespan:
+def _make_lifespan(
+    app: ASGIApp,
+    own_client: OwnClient,
+    directory: ProviderDirectory,
+    hosts: Sequence[Host],
+    notices: StartUpNotices,
+) -> Lifespan:
     sessions = hosts[0].sessions
     return Lifespan(
         app,
@@ -342,6 +349,7 @@ def _make_lifespan(app: ASGIApp, own_client: OwnClient, hosts: Sequence[Host], n
             *(host.provider.refresher.drained for host in hosts),
             *(host.provider.resource_tokens.drained for host in hosts),
             sessions.background.drained,
+            directory.drained,
             sessions.feed.drained,
         ),
     )

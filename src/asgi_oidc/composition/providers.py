@@ -10,7 +10,6 @@ from asgi_oidc.login.provider_list import ProviderList
 from asgi_oidc.login.start_login import LoginSite, LoginStarter
 from asgi_oidc.logout.sign_out import SignOut
 from asgi_oidc.provider.directory import ProviderDirectory
-from asgi_oidc.sessions.session_providers import SessionProviders
 from asgi_oidc.settings.settings import Settings
 from asgi_oidc.tokens.refresh import TokenRefresher
 from asgi_oidc.tokens.refresh_lock import RefreshLocks
@@ -19,13 +18,8 @@ from asgi_oidc.tokens.revoke import TokenRevoker
 
 
 class ProviderServices(NamedTuple):
-    """The objects that deal with providers.
+    """The objects that deal with providers."""
 
-    Attributes:
-        session_providers: finds the provider of a session.
-    """
-
-    session_providers: SessionProviders
     choice: ProviderChoice
     provider_list: ProviderList
     starter: LoginStarter
@@ -50,7 +44,7 @@ def make_provider_services(
     Args:
         form_path: path of our page for interrupted forms.
     """
-    now, repository, session_providers = sessions.now, sessions.repository, SessionProviders(directory)
+    now, repository, session_providers = sessions.now, sessions.repository, sessions.providers
     choice = ProviderChoice(directory, settings.choose_provider)
     starter = LoginStarter(
         LoginSite(
@@ -84,7 +78,6 @@ def make_provider_services(
         clock=sessions.clock,
     )
     return ProviderServices(
-        session_providers=session_providers,
         choice=choice,
         provider_list=ProviderList(choice, urls, login.last_provider, is_named=not settings.is_flat),
         starter=starter,

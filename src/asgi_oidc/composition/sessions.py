@@ -23,6 +23,7 @@ from asgi_oidc.sessions.revocation_feed import NoFeed, RevocationFeed, StoredFee
 from asgi_oidc.sessions.revocations import SKEW, Revocations, plain_names
 from asgi_oidc.sessions.sealing import Sealer
 from asgi_oidc.sessions.session_cookies import SessionCookies
+from asgi_oidc.sessions.session_providers import SessionProviders
 from asgi_oidc.sessions.store_records import Records
 from asgi_oidc.settings.settings import Settings
 from asgi_oidc.single_flight import SingleFlight
@@ -49,6 +50,7 @@ class SessionServices(NamedTuple):
     authenticator: Authenticator
     revocations: Revocations
     feed: RevocationFeed
+    providers: SessionProviders
     records: Records
     limits: Limits
     store: GuardedStore | None
@@ -68,6 +70,7 @@ class SharedServices(NamedTuple):
 
     revocations: Revocations
     feed: RevocationFeed
+    providers: SessionProviders
     records: Records
     limits: Limits
     store: GuardedStore | None
@@ -91,7 +94,7 @@ class LoginServices(NamedTuple):
     last_provider: LastProvider
 
 
-def make_shared_services(settings: Settings, clock: Callable[[], float]) -> SharedServices:
+def make_shared_services(settings: Settings, providers: SessionProviders, clock: Callable[[], float]) -> SharedServices:
     """Build what all hosts share.
 
     Args:
@@ -111,6 +114,7 @@ def make_shared_services(settings: Settings, clock: Callable[[], float]) -> Shar
     return SharedServices(
         revocations=revocations,
         feed=_make_feed(revocations, records, limits, store, shared, now),
+        providers=providers,
         records=records,
         limits=limits,
         store=store,
@@ -131,13 +135,21 @@ def make_services(settings: Settings, shared: SharedServices) -> tuple[SessionSe
     store, records, limits, now = shared.store, shared.records, shared.limits, shared.now
     revocations, feed = shared.revocations, shared.feed
     repository: SessionRepository = (
-        CookieSessions(cookies, limits, revocations, feed, now=now, ticks=time.monotonic)
+        CookieSessions(
+            cookies,
+            limits,
+            revocations,
+            feed,
+            has_provider=shared.providers.has_at_once,
+            now=now,
+            ticks=time.monotonic,
+        )
         if store is None
         else StoredSessions(store, records, cookies, limits, revocations, feed, now=now)
     )
     sessions = SessionServices(
         repository=repository,
-        authenticator=Authenticator(repository, revocations, limits, now=now),
+        authenticator=Authenticator(repository, revocations, limits, shared.providers, now=now),
         **shared._asdict(),
     )
     transactions = Transactions(sealer, style, stem, _same_site_of_deletions(settings, style), user_digests)
@@ -213,5 +225,8 @@ def _cookie_tag(context: tuple[str, ...]) -> str:
 
 
 def _same_site_of_deletions(settings: Settings, style: CookieStyle) -> SameSite:
-    uses_form_post = any(provider.form_post for provider in settings.fixed_providers.values())
+    # What providers that are looked up request is not known yet.
+    uses_form_post = not settings.fixed_providers or any(
+        provider.form_post for provider in settings.fixed_providers.values()
+    )
     return same_site_of_login(style, form_post=uses_form_post)

@@ -74,7 +74,8 @@ class LoginEndpoint:
     async def _choose(self, request: Request, link: LoginLink) -> ProviderConnection | None:
         is_named, authentication = self.provider_list.is_named, link.authentication
         wanted = link.provider if is_named else None
-        active = await self.authenticator.authenticate(request) if is_named else None
+        is_open = is_named and wanted is None
+        active = await self.authenticator.authenticate(request) if is_open else None
         login = None if active is None else active.session.login
         provider = await self.choice.choose(request, authentication, wanted=wanted, login=login)
         if provider is None and authentication.prompt == SILENT:  # no page may be shown, so the last one is taken

@@ -55,7 +55,8 @@ class ProviderChoice:
             login: of the user who is signed in now; a step-up goes to the same provider.
 
         Raises:
-            RequestRejected: `provider_unknown`: there is no provider of the wanted name, or the rule does not allow it.
+            RequestRejected: `provider_unknown`: there is no provider of the wanted name, or the rule does not allow it;
+                or providers are looked up, and there is none of the name that `choose_provider` returned.
             OIDCError: `choose_provider` failed, or returned the name of a provider that does not exist.
             ProviderUnavailable: the app's own look-up failed.
         """
@@ -74,6 +75,9 @@ class ProviderChoice:
         if name is None or (authentication.providers and name not in authentication.providers):
             return None
         connection = await self._find(name)
+        if connection is None and not self.directory.listed and is_provider_name(name):
+            # Not a mistake of the app: it cannot know which names, such as those of hosts, have a provider.
+            raise RequestRejected("provider_unknown", "choose_provider returned an unknown name", status=404)
         if connection is None:
             raise OIDCError("choose_provider_result", "choose_provider returned a name that is not in providers")
         return connection

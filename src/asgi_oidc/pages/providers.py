@@ -59,7 +59,7 @@ class ProviderPages:
         Args:
             choices: at least one; up to `MAX_BUTTONS` keep their order, more are sorted by title.
             last_used: name of the provider that this browser last signed in with; it comes first.
-            notice: id of a text above them.
+            notice: id of a text above them, which says that the requested one does not exist.
         """
         last = [choice for choice in choices if choice.name == last_used]
         others = [choice for choice in choices if choice.name != last_used]
@@ -68,7 +68,7 @@ class ProviderPages:
         else:
             lists = (self._buttons(last, last_used) if last else "") + self._many(sorted(others, key=_sort_key))
         text = self.layout.texts.html("choose_provider.text")
-        return self._page(f"{self._notice(notice)}<p>{text}</p>{lists}", csp=CHOICE_CSP)
+        return self._page(f"{self._notice(notice)}<p>{text}</p>{lists}", csp=CHOICE_CSP, status=_status(notice))
 
     def ask_name(self, *, action: str, fields: Mapping[str, str], notice: str | None = None) -> Response:
         """Ask for the name of a provider where they cannot be listed.
@@ -93,7 +93,7 @@ class ProviderPages:
             f"<p class=hint id=hint>{texts.html('provider_name.hint')}</p>"
             f"<div class=actions><button class=first>{texts.html('action.continue')}</button></div></form>"
         )
-        return self._page(content, csp=PAGE_CSP)
+        return self._page(content, csp=PAGE_CSP, status=_status(notice))
 
     def _buttons(self, choices: Sequence[Choice], last_used: str | None) -> str:
         return _list("choices", (self._button(choice, is_last_used=choice.name == last_used) for choice in choices))
@@ -120,10 +120,14 @@ class ProviderPages:
     def _notice(self, notice: str | None) -> str:
         return "" if notice is None else f"<p class=notice id=notice role=alert>{self.layout.texts.html(notice)}</p>"
 
-    def _page(self, content: str, *, csp: str) -> Response:
+    def _page(self, content: str, *, csp: str, status: int) -> Response:
         texts, app = self.layout.texts, self.layout.app_name
         title = texts.plain("choose_provider.title") if app is None else texts.plain("sign_in.title_with_app", app=app)
-        return self.layout.page(title, content, status=200, csp=csp)
+        return self.layout.page(title, content, status=status, csp=csp)
+
+
+def _status(notice: str | None) -> int:
+    return 200 if notice is None else 404
 
 
 def _list(kind: str, items: Iterable[str]) -> str:

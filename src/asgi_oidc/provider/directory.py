@@ -1,12 +1,23 @@
 """Finds the connection to a provider by its name; nothing is fetched from a provider before it is needed."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Protocol
 
 from asgi_oidc.provider.connection import ProviderConnection
 from asgi_oidc.provider.provider_settings import ProviderSettings
 
 MakeConnection = Callable[[ProviderSettings], ProviderConnection]
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known about a name: its provider, or that there is none."""
+
+    connection: ProviderConnection | None
+
+
+NO_PROVIDER = Known(None)
 
 
 class ProviderDirectory(Protocol):
@@ -16,12 +27,24 @@ class ProviderDirectory(Protocol):
     def listed(self) -> Mapping[str, ProviderSettings]:
         """All providers by name, in the order of the setting; empty if they cannot be listed."""
 
-    async def find(self, name: str) -> ProviderConnection | None:
+    def at_once(self, name: str) -> Known | None:
+        """Return what is known about the provider of a session, without waiting.
+
+        If the app has to be asked again, that begins in the background; None means that `find` has to wait for it.
+        """
+
+    async def find(self, name: str, *, is_sealed: bool = False) -> ProviderConnection | None:
         """Return the connection to a provider, None if there is none of that name.
+
+        Args:
+            is_sealed: whether the name comes from a session, where nobody can make one up.
 
         Raises:
             ProviderUnavailable: the app's own look-up failed or took too long.
         """
+
+    async def drained(self) -> None:
+        """Wait until nothing is being looked up."""
 
 
 class FixedDirectory:
@@ -29,13 +52,20 @@ class FixedDirectory:
 
     def __init__(self, providers: Mapping[str, ProviderSettings], make_connection: MakeConnection) -> None:
         self._listed = providers
-        self._connections = {name: make_connection(settings) for name, settings in providers.items()}
+        self._known = {name: Known(make_connection(settings)) for name, settings in providers.items()}
 
     @property
     def listed(self) -> Mapping[str, ProviderSettings]:
         """All providers by name, in the order of the setting."""
         return self._listed
 
-    async def find(self, name: str) -> ProviderConnection | None:
+    def at_once(self, name: str) -> Known:
+        """Return the provider, or that there is none."""
+        return self._known.get(name, NO_PROVIDER)
+
+    async def find(self, name: str, *, is_sealed: bool = False) -> ProviderConnection | None:
         """Return the connection to a provider; None if there is none of that name."""
-        return self._connections.get(name)
+        return self.at_once(name).connection
+
+    async def drained(self) -> None:
+        """Return at once: nothing is looked up."""

@@ -3,14 +3,16 @@
 from collections.abc import Callable
 
 from asgi_oidc import events
-from asgi_oidc.errors import StoreUnavailable
+from asgi_oidc.errors import ProviderUnavailable, StoreUnavailable
 from asgi_oidc.sessions.lifetimes import Limits, is_live, valid_period
 from asgi_oidc.sessions.repository import ENDED, EXPIRED, ActiveSession, NoSession, SessionRepository
 from asgi_oidc.sessions.revocations import Revocations
-from asgi_oidc.sessions.session import Session
+from asgi_oidc.sessions.session import Login, Session
+from asgi_oidc.sessions.session_providers import SessionProviders
 from asgi_oidc.web.request import Request
 
 OUTDATED = NoSession("outdated")  # cookies from before a refresh that changed rights; newer ones may be under way
+PROVIDER_GONE = NoSession("provider_gone")  # the cookies stay: should the provider come back, the session counts again
 NOT_YET = NoSession("not_yet")  # it begins days in the future: a clock was set back
 SIGN_OUT_GRACE = 5  # seconds after the end of a session in which its cookies may still sign out: a double click
 
@@ -18,23 +20,32 @@ SIGN_OUT_GRACE = 5  # seconds after the end of a session in which its cookies ma
 class Authenticator:
     """Finds the session of a browser and checks whether it is valid."""
 
-    __slots__ = ("_limits", "_now", "_revocations", "_sessions")
+    __slots__ = ("_limits", "_now", "_providers", "_revocations", "_sessions")
 
     def __init__(
-        self, sessions: SessionRepository, revocations: Revocations, limits: Limits, *, now: Callable[[], int]
+        self,
+        sessions: SessionRepository,
+        revocations: Revocations,
+        limits: Limits,
+        providers: SessionProviders,
+        *,
+        now: Callable[[], int],
     ) -> None:
         self._sessions = sessions
         self._revocations = revocations
         self._limits = limits
+        self._providers = providers
         self._now = now
 
     async def authenticate(self, request: Request) -> ActiveSession | None:
         """Return the session of a browser if it is valid; else the user is anonymous (None).
 
         Raises:
-            StoreUnavailable: the store does not answer.
+            StoreUnavailable: the store does not answer, or the app cannot look up the provider of the session.
         """
         active, invalid = await self._find(request)
+        if active is not None and invalid is None:
+            invalid = await self._why_provider_is_invalid(active.session)
         if invalid is None:
             return active
         if self._sessions.has_cookie(request.cookies):
@@ -61,6 +72,10 @@ class Authenticator:
         """Return whether a session has expired or was revoked."""
         return self._why_invalid(session, now=self._now()) is not None
 
+    def is_provider_gone(self, session: Session) -> bool:
+        """Return whether the app is known not to have the provider of a session any more."""
+        return self._providers.has_at_once(session.login) is False
+
     def may_sign_out(self, session: Session) -> bool:
         """Return whether a session may still sign out: it is valid, or ended within the last `SIGN_OUT_GRACE` seconds.
 
@@ -82,6 +97,20 @@ class Authenticator:
         invalid = found if isinstance(found, NoSession) else self._why_invalid(found.session, now=now)
         request.session_over_at = now if invalid is not None and invalid.is_over else None
         return active, invalid
+
+    async def _why_provider_is_invalid(self, session: Session) -> NoSession | None:
+        if self._providers.has_at_once(session.login):
+            return None
+        if not await self._has_provider(session.login):
+            return PROVIDER_GONE
+        return self._why_invalid(session, now=self._now())  # it may have ended meanwhile
+
+    async def _has_provider(self, login: Login) -> bool:
+        try:
+            return await self._providers.has(login)
+        except ProviderUnavailable as error:
+            failure = StoreUnavailable(error.code, error.detail, retry_after=error.retry_after)
+        raise failure  # as for a session that cannot be read: the user is neither signed in nor signed out
 
     def _why_invalid(self, session: Session, *, now: int) -> NoSession | None:
         if self._revocations.is_revoked(session.login, now=now):

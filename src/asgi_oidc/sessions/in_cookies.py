@@ -38,12 +38,14 @@ class CookieSessions:
         revocations: Revocations,
         feed: RevocationFeed,
         *,
+        has_provider: Callable[[Login], bool | None],
         now: Callable[[], int],
         ticks: Callable[[], float],
     ) -> None:
         """Keep sessions in cookies.
 
         Args:
+            has_provider: whether the app still has the provider of a session; None if that takes waiting.
             now: seconds since the epoch.
             ticks: seconds of a monotonic clock.
         """
@@ -51,6 +53,7 @@ class CookieSessions:
         self._limits = limits
         self._revocations = revocations
         self._feed = feed
+        self._has_provider = has_provider
         self._now = now
         self._ticks = ticks
         self._cache: SessionCache[bytes | tuple[str, ...], CachedSession] = SessionCache()
@@ -62,7 +65,10 @@ class CookieSessions:
         self._locks: dict[str, tuple[str, float]] = {}
 
     def at_once(self, cookie_header: bytes) -> ActiveSession | None:
-        """Return the session from the cache, or open the cookies; None also if the revocation feed has to be read."""
+        """Return the session from the cache, or open the cookies.
+
+        None also if the revocation feed has to be read, or if its provider is gone or has to be looked up.
+        """
         cached = self._cache.get(cookie_header)
         if cached is None and self.may_have_cookie(cookie_header):
             cached = self._open_cookies(Cookies(cookie_header, self._session_cookies.stem))
@@ -80,6 +86,8 @@ class CookieSessions:
             self._forget(cached, cookie_header)
             return None
         if cached.touched_at != now:  # once a second is enough
+            if not self._has_provider(cached.session.login):
+                return None
             cached.touched_at = now
             self._touch(cached.session.id, now)
         return cached.active()

@@ -245,10 +245,28 @@ class Provider(ProviderEntry):
 
 
 class ProviderSource(Protocol):
-    """Looks up providers that are not known at start-up, such as the tenants in a database."""
+    """Looks up providers that are not known at start-up, such as the tenants in a database: a value of `providers`.
+
+        class Tenants:
+            async def get(self, name):
+                row = await database.find_tenant(name)
+                return row and Provider(issuer=row.issuer, client_id=row.client_id, client_secret=row.secret)
+
+        OIDCMiddleware(app, providers=Tenants(), ...)
+
+    Any object with such a method will do; it need not inherit from this class.
+    """
 
     async def get(self, name: str) -> ProviderEntry | None:
-        """Return the provider of this name, None if there is none."""
+        """Return the provider of this name, None if there is none.
+
+        It is called when a provider is first needed, and again after 30 seconds in use; requests do not wait for that.
+        A provider with equal settings keeps its metadata and keys, so an `http_client` has to be the same object each
+        time.
+
+        Args:
+            name: 1 to 64 lower-case letters, digits, `-` and `_`; it may come from a URL.
+        """
 
 
 def read_ready_made(preset: Preset, given: Mapping[str, Any]) -> ProviderSettings:
@@ -348,7 +366,7 @@ MAX_TITLE_LENGTH = 80  # characters
 def read_providers(value: object) -> Mapping[str, ProviderSettings] | ProviderSource:
     """Read the setting `providers`: a mapping of names to providers, or an object that looks them up."""
     if not isinstance(value, Mapping):
-        if isinstance(value, type) or not inspect.iscoroutinefunction(getattr(value, "get", None)):
+        if isinstance(value, type) or not _is_look_up(getattr(value, "get", None)):
             raise ValueError(
                 "must be a mapping such as {'google': Provider(...)}, or an object with `async def get(self, name)`, "
                 f"got {describe_value(value)}"
@@ -362,7 +380,7 @@ def read_providers(value: object) -> Mapping[str, ProviderSettings] | ProviderSo
         if not isinstance(provider, ProviderEntry):
             raise ValueError(f"{name}: expected Provider(...) or OAuth2Provider(...), got {describe_value(provider)}")
     providers = {name: replace(provider.settings, name=name) for name, provider in value.items()}
-    if problem := _same_client_twice(providers):
+    if problem := _same_client_twice(providers) or _same_title_twice(providers):
         raise ValueError(problem)
     return providers
 
@@ -373,6 +391,30 @@ def bad_provider_name(name: object) -> str:
         f"{describe_value(name)} is no name for a provider: it is part of URLs, so use 1 to 64 lower-case letters, "
         "digits, '-' and '_', such as 'google'"
     )
+
+
+def _is_look_up(get: object) -> bool:
+    """Return whether this may be the `get` of a source; what a decorator made of it is seen only when it is called."""
+    return inspect.iscoroutinefunction(get) or (callable(get) and not inspect.isroutine(get))
+
+
+def read_found_provider(name: str, value: object) -> ProviderSettings:
+    """Read what the `get` of `providers` has returned for a name."""
+    if not isinstance(value, ProviderEntry):
+        raise ValueError(f"expected Provider(...), OAuth2Provider(...) or None, got {describe_value(value)}")
+    if value.settings.callback_path is not None:
+        raise ValueError("callback_path is for providers that are known at start-up: leave it out")
+    return replace(value.settings, name=name)
+
+
+def _same_title_twice(providers: Mapping[str, ProviderSettings]) -> str | None:
+    """Report providers that users could not tell apart on the page where they choose."""
+    names: dict[str, str] = {}
+    for name, settings in providers.items():
+        other = names.setdefault(settings.shown_title.casefold(), name)
+        if other != name:
+            return f"{other} and {name} are both shown as {settings.shown_title!r}: give one of them another title"
+    return None
 
 
 def _same_client_twice(providers: Mapping[str, ProviderSettings]) -> str | None:

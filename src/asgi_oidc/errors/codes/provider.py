@@ -55,6 +55,35 @@ CONNECTIONS = [
     ),
 ]
 
+LOOK_UPS = [
+    Code(
+        "provider_lookup_failed",
+        "The `get` of `providers` raised an exception. The log line `provider_lookup_failed` has its class.",
+        "Correct `get`, or check the database that it asks.",
+    ),
+    Code(
+        "provider_lookup_timeout",
+        "The `get` of `providers` took more than 10 seconds.",
+        "Check the database that it asks, and how many connections `get` may use.",
+    ),
+    Code(
+        "provider_lookup_result",
+        "The `get` of `providers` returned something other than a provider or None.",
+        "Return `Provider(...)`, or None if there is no provider of that name.",
+    ),
+    Code(
+        "provider_lookup_cool_down",
+        "A look-up of this provider failed less than 5 seconds ago, so `get` was not called again.",
+        "Look for the log line of that look-up: it has the cause.",
+    ),
+    Code(
+        "provider_lookup_limit",
+        "Too many names without a provider were looked up, so `get` was not called: the next call is allowed within a "
+        "second.",
+        "Usually somebody tries names. Users of providers that were looked up before are not affected.",
+    ),
+]
+
 ANSWERS = [
     Code(
         "metadata_unavailable jwks_unavailable token_unavailable userinfo_unavailable "
