@@ -87,3 +87,12 @@ async def test_signing_out_is_local():
 
     assert page.path == "/"
     assert (await browser.fetch("/page")).status_code == 401
+
+
+async def test_the_issuer_of_legacy_implementations_is_refused():
+    """Google's reference knows it, but tokens of its OpenID endpoints have the URL; two spellings would be two people."""
+    site = google_site()
+    site.standin.id_token_overrides = {"iss": "accounts.google.com"}
+    _, page = await site.sign_in()
+
+    assert (page.status_code, site.app.scopes) == (502, [])
