@@ -90,7 +90,7 @@ async def test_signing_out_is_local():
 
 
 async def test_the_issuer_of_legacy_implementations_is_refused():
-    """Google's reference knows it, but tokens of its OpenID endpoints have the URL; two spellings would be two people."""
+    """Tokens of the OpenID endpoints have the URL, and two spellings would make two people of one."""
     site = google_site()
     site.standin.id_token_overrides = {"iss": "accounts.google.com"}
     _, page = await site.sign_in()
