@@ -129,3 +129,16 @@ def test_the_lines_of_the_guide_work_as_they_stand():
     assert isinstance(provider, OAuth2Provider)
     assert names["choose_provider"]({"headers": [(b"host", b"intranet.example.com")]}) == "work"
     assert names["choose_provider"]({"headers": []}) is None
+
+
+def test_the_variables_of_the_guide_are_settings(tmp_path):
+    """They are copied, too."""
+    (tmp_path / "github").write_text("a-secret")
+    (block,) = blocks(GUIDE, "ini")
+    variables = dict(line.split("=", 1) for line in block.splitlines())
+    site = {"OIDC_BASE_URL": "https://app.example.com", "OIDC_SECRET": secrets.token_urlsafe(32)}
+    file = {"OIDC_GITHUB_CLIENT_SECRET_FILE": str(tmp_path / "github")}
+
+    middleware = OIDCMiddleware.from_env(nothing, environ={**variables, **site, **file})
+
+    assert middleware.base_url == "https://app.example.com"
