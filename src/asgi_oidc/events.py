@@ -35,7 +35,8 @@ SETTINGS_INVALID = Event("settings_invalid", logging.CRITICAL)
 Fix: Change the settings as the line says.
 """
 PROVIDER_EXCEPTION = Event("provider_exception", logging.WARNING)
-"""A setting makes an exception for a provider that is not by the book; logged once for each, at start-up.
+"""A setting makes an exception for a provider that is not by the book; logged once for each, at start-up or when the
+provider is looked up.
 
 Fix: none if `purpose` is why you have set it; otherwise, remove the setting.
 """
