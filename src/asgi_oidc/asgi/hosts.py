@@ -1,8 +1,9 @@
 """Several hosts: the Host header of a request chooses what serves it, by exact comparison."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from asgi_oidc.web.asgi_types import ASGIApp, Receive, Scope, Send
+from asgi_oidc.web.headers import read_names
 
 
 class ByHost:
@@ -29,7 +30,7 @@ class ByHost:
         await self._served.get(host_in(headers), self._first)(scope, receive, send)
 
 
-def host_in(headers: Iterable[Sequence[bytes]]) -> bytes:
+def host_in(headers: Sequence[Sequence[bytes]]) -> bytes:
     """Return the host that the headers of a request name, in lower case; empty if they name none, or several.
 
     Only the Host header counts (servers write `:authority` of HTTP/2 there): proxies that do not set `X-Forwarded-Host`
@@ -37,5 +38,5 @@ def host_in(headers: Iterable[Sequence[bytes]]) -> bytes:
 
     Source: RFC 9110 §7.2, RFC 9112 §3.2 (more than one Host header is invalid).
     """
-    hosts = [value for name, value in headers if bytes(name).lower() == b"host"]
-    return bytes(hosts[0]).lower() if len(hosts) == 1 else b""
+    positions = read_names(headers).positions.get(b"host", ())
+    return bytes(headers[positions[0]][1]).lower() if len(positions) == 1 else b""
