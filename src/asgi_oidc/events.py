@@ -214,7 +214,7 @@ Fix: Please report it with this line.
 HOST_MISMATCH = Event("host_mismatch", logging.WARNING)
 """A login was started under another host name than that of `base_url`, where it cannot finish.
 
-Fix: Redirect that host to `base_url`, or change `base_url`; a proxy must pass the `Host` header on.
+Fix: Redirect that host to `base_url`, or list both there; a proxy must pass the `Host` header on.
 """
 MOUNT_MISMATCH = Event("mount_mismatch", logging.WARNING)
 """The `root_path` of the server or framework is not the path of `base_url`, so no path is public.

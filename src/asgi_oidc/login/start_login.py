@@ -229,5 +229,5 @@ class LoginStarter:
             host=visited,
             base_url=self._site.base_url,
             what="a login that starts on this host cannot finish at base_url: browsers do not send its cookie there",
-            fix="visit base_url, redirect this host to it, or change base_url; a proxy must forward Host unchanged",
+            fix="visit base_url, redirect this host to it, or add it to base_url; a proxy must forward Host unchanged",
         )
