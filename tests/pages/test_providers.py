@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from asgi_oidc.pages.providers import MAX_BUTTONS, MAX_UNGROUPED, Choice, provider_list
+from asgi_oidc.pages.providers import MAX_BUTTONS, MAX_IN_JSON, MAX_UNGROUPED, Choice, provider_members
 from asgi_oidc.pages.untrusted import MAX_NAME_LENGTH
 from tests.pages.rendered import HOME, LOGIN, Reader, pages
 
@@ -131,7 +131,7 @@ def test_a_title_is_short_plain_text_on_one_line(title, shown):
     page = Reader(PROVIDERS.choose([choice], last_used=None).body)
 
     assert (shown in page.texts, "b" in page.tags) == (True, False)
-    assert provider_list([choice]) == [{"name": "work", "title": shown, "login_url": LOGIN}]
+    assert provider_members([choice])["providers"] == [{"name": "work", "title": shown, "login_url": LOGIN}]
 
 
 @pytest.mark.parametrize("number", [1, MAX_BUTTONS + 1])
@@ -237,7 +237,18 @@ def field_page() -> bytes:
 
 def test_a_program_gets_the_same_choice():
     """As a member of its 401; it shows its own page."""
-    assert provider_list([GOOGLE, Choice("b", "B", HOME)]) == [
+    assert provider_members([GOOGLE, Choice("b", "B", HOME)])["providers"] == [
         {"name": "google", "title": "Google", "login_url": GOOGLE.url},
         {"name": "b", "title": "B", "login_url": HOME},
     ]
+
+
+def test_a_program_gets_a_bounded_list():
+    """300 of them with every 401 would be 60 kB; `login_url` leads to the page that has all."""
+    choices = [Choice(f"p{number}", f"P {number}", LOGIN) for number in range(300)]
+
+    members = provider_members(choices)
+
+    assert members["providers"] == provider_members(choices[:MAX_IN_JSON])["providers"]
+    assert members["providers_left_out"] == 300 - MAX_IN_JSON
+    assert provider_members([]) == {}

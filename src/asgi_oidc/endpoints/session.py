@@ -7,7 +7,7 @@ from asgi_oidc.login.endpoint_urls import EndpointUrls
 from asgi_oidc.login.provider_list import ProviderList
 from asgi_oidc.login.stale_cookies import StaleCookies
 from asgi_oidc.pages.pages import Pages
-from asgi_oidc.pages.providers import provider_list
+from asgi_oidc.pages.providers import provider_members
 from asgi_oidc.principal import User
 from asgi_oidc.protocol.step_up import ANY_LOGIN
 from asgi_oidc.sessions.authentication import Authenticator
@@ -35,7 +35,7 @@ class SessionEndpoint:
         active = await self.authenticator.authenticate(request)
         if active is None:
             choices = self.provider_list.choices(ANY_LOGIN, None)
-            members = {"providers": provider_list(choices)} if choices else {}
+            members = provider_members(choices)
             response = self.pages.problem(
                 401, "login_required", "problem.not_signed_in", login_url=self.urls.login, **members
             )

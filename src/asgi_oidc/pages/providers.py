@@ -13,6 +13,7 @@ from asgi_oidc.web.response import Response
 
 MAX_BUTTONS = 8  # providers that are shown as large buttons; more are a compact list, by title
 MAX_UNGROUPED = 30  # providers in a compact list; more are grouped by their first letter
+MAX_IN_JSON = 50  # providers in a 401; every program gets it with each request, and few show as many
 OTHER_LETTERS = "#"  # heading of titles that begin with a digit or sign
 MAX_NAME_LENGTH = 64  # characters of a provider's name in a URL
 # Browsers read it with the flag `v`, which requires the last `-` to be escaped (HTML, "The pattern attribute").
@@ -42,9 +43,16 @@ class Choice:
         return shorten(self.title).strip() or self.name
 
 
-def provider_list(choices: Sequence[Choice]) -> list[Mapping[str, str]]:
-    """Return the choice for a program: the member `providers` of its 401."""
-    return [{"name": choice.name, "title": choice.label, "login_url": choice.url} for choice in choices]
+def provider_members(choices: Sequence[Choice]) -> Mapping[str, object]:
+    """Return the choice for a program, as members of its 401: `providers`, and how many of them are left out.
+
+    `login_url` leads to the page that shows all.
+    """
+    if not choices:
+        return {}
+    listed = [{"name": choice.name, "title": choice.label, "login_url": choice.url} for choice in choices[:MAX_IN_JSON]]
+    left_out = len(choices) - len(listed)
+    return {"providers": listed, "providers_left_out": left_out} if left_out else {"providers": listed}
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from asgi_oidc.login.logins import Logins
 from asgi_oidc.login.provider_list import ProviderList
 from asgi_oidc.pages.failures import Failures
 from asgi_oidc.pages.pages import Pages
-from asgi_oidc.pages.providers import provider_list
+from asgi_oidc.pages.providers import provider_members
 from asgi_oidc.policy.policy import Denial, MatchedPolicy, Refuse, StartLogin, StepUp
 from asgi_oidc.principal import User
 from asgi_oidc.protocol.step_up import ANOTHER_ACCOUNT, ANY_LOGIN, AuthenticationRequest
@@ -83,7 +83,7 @@ class Denials:
             return self._sign_in_page(denial, request, url)
         if isinstance(denial, StartLogin):
             choices = self.provider_list.choices(authentication, self._page_of(request))
-            members = {"providers": provider_list(choices)} if choices else {}
+            members = provider_members(choices)
             response = self.pages.problem(401, "login_required", "problem.login_required", login_url=url, **members)
             return response.with_headers(challenge(self.urls.login, {}))
         needed: dict[str, object] = {}
