@@ -10,6 +10,7 @@ from asgi_oidc.testing import FakeProvider
 
 ATTACKED = "one"  # its name on a site with three
 BYSTANDERS = ("zero", "two")  # the one before and the one after it; nobody signs in there
+OTHER_ISSUER = "https://other.example.com"  # of the last
 
 _bystanders: dict[str, FakeProvider] = {}  # none: sites have one provider. Tests run in threads of their own, too.
 
@@ -17,7 +18,8 @@ _bystanders: dict[str, FakeProvider] = {}  # none: sites have one provider. Test
 @contextlib.contextmanager
 def three_providers() -> Iterator[None]:
     """Let every site have three providers; in the end, nobody may have called the other two."""
-    _bystanders.update({name: FakeProvider(f"https://{name}.id.example.net") for name in BYSTANDERS})
+    issuers = ("https://zero.id.example.net", OTHER_ISSUER)
+    _bystanders.update({name: FakeProvider(issuer) for name, issuer in zip(BYSTANDERS, issuers, strict=True)})
     try:
         yield
         assert {name: fake.calls for name, fake in _bystanders.items()} == {name: [] for name in BYSTANDERS}
@@ -28,6 +30,11 @@ def three_providers() -> Iterator[None]:
 def own_name() -> str:
     """Return the name of the attacked provider; empty if it is the only one."""
     return ATTACKED if _bystanders else ""
+
+
+def other_name() -> str:
+    """Return the name of the provider whose issuer is `OTHER_ISSUER`; empty if there is none."""
+    return BYSTANDERS[1] if _bystanders else ""
 
 
 def own_path(endpoint: str) -> str:

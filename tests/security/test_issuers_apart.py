@@ -1,6 +1,7 @@
 """A browser with a session of another issuer: the same `sub` and `sid` there are another user and another session."""
 
 import secrets
+from collections.abc import Iterator
 
 import msgspec
 import pytest
@@ -13,7 +14,7 @@ from asgi_oidc.stores.guarded_store import GuardedStore
 from asgi_oidc.stores.memory import MemoryStore
 from asgi_oidc.stores.replay_cache import ReplayCache
 from asgi_oidc.testing import Browser, FakeProvider
-from tests.attacked_provider import own_name
+from tests.attacked_provider import OTHER_ISSUER, other_name, own_name, three_providers
 from tests.endpoints.test_frontchannel_logout import frame, named
 from tests.internals import sessions_of
 from tests.login.test_interrupted_forms import Bodies, send
@@ -23,9 +24,14 @@ from tests.sessions.test_session import SESSION
 from tests.token_site import STORES
 from tests.tokens.test_token_revocation_spares_sessions import site_of
 
-pytestmark = pytest.mark.usefixtures("one_or_three_providers")
 
-OTHER_ISSUER = "https://other.example.com"
+@pytest.fixture(scope="module", autouse=True)
+def _other_provider() -> Iterator[None]:
+    """A site has sessions of another issuer only where it has several providers."""
+    with three_providers():
+        yield
+
+
 SAME_SITE, OTHER_SITE = "https://id.example.com", "https://id.example.net"
 
 
@@ -38,8 +44,8 @@ def site(request: pytest.FixtureRequest) -> LogoutSite:
 async def browser_with_session(site: Site, *, issuer: str = OTHER_ISSUER, sid: str | None = "s1") -> Browser:
     """Return a browser that has signed in as alice at some issuer."""
     identity = {"id": secrets.token_urlsafe(32), "issuer": issuer, "sid": sid}
-    # The name of a provider alone must not do: here it is always that of the attacked one.
-    times = {"provider": own_name(), "created_at": NOW, "began": NOW * 1000}
+    provider = own_name() if issuer == site.provider.issuer else other_name()
+    times = {"provider": provider, "first": {"aud": "web"}, "created_at": NOW, "began": NOW * 1000}
     login = msgspec.structs.replace(SESSION.login, **identity, **times)
     session = Session(login=login, tokens=SESSION.tokens, seen_at=NOW)
     browser = site.browser()

@@ -240,8 +240,6 @@ async def test_a_cookie_of_another_middleware_is_no_session_here(
     stage: AttackedSite, settings: dict[str, object]
 ) -> None:
     """The same secret in two apps must not make one app's users the other's."""
-    if own_name() and settings.keys() & {"client_id", "issuer"}:
-        pytest.skip("several providers share the cookies of a site")
     given = cookies_of(await stage.signed_in())
     own_stem = login_of(given)
     theirs = AttackedSite(FakeProvider(str(settings.get("issuer", "https://id.example.com")), alg="EdDSA"), **settings)
@@ -249,7 +247,9 @@ async def test_a_cookie_of_another_middleware_is_no_session_here(
     stem = probe.headers(b"set-cookie")[0].partition(b"-login-")[0].decode()
 
     moved = {stem + name.removeprefix(own_stem): value for name, value in given.items()}
-    assert (len(moved), stem == own_stem) == (2, "secret" in settings)
+    # Several providers share the cookies of a site, whatever they are.
+    has_same_name = "secret" in settings or (own_name() != "" and "base_url" not in settings)
+    assert (len(moved), stem == own_stem) == (2, has_same_name)
 
     assert await opened(theirs, map(header_of, [moved, given, {**given, **moved}])) == []
     assert await opened(theirs, [header_of({name: value}) for name, value in moved.items()]) == []
