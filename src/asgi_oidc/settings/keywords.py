@@ -28,7 +28,7 @@ class Keywords(ProviderKeywords, total=False):
     `base_url` + `/auth/callback/google` as the redirect URI. Users choose a provider on a page at `/auth/login`.
 
     For providers that are not known at start-up, such as the tenants in a database, set an object with
-    `async def get(self, name)`, which returns a provider or `None`.
+    `async def get(self, name)`, which returns a provider or `None`: see [tenants](../tenants/README.md).
 
     The variable lists the names, such as `google,work-de`; the settings of each provider are in variables with its
     name in capitals, and `_` instead of `-`: `OIDC_GOOGLE_ISSUER`, `OIDC_WORK_DE_CLIENT_ID`.
