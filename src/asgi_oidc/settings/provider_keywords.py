@@ -131,7 +131,8 @@ class ProviderKeywords(TypedDict, total=False):
     http_client: Any
     """Your own `httpx.AsyncClient` or `httpx2.AsyncClient` for calls to the provider.
 
-    Use it for a proxy, a private CA or a client certificate. The middleware does not close it.
+    Use it for a proxy, a private CA or a client certificate. The middleware does not close it. Next to `providers`, it
+    is for all providers that have none of their own.
 
     Default: `None`, which creates one. Keyword only. Since 0.1.
     """

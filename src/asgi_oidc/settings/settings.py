@@ -50,6 +50,7 @@ from asgi_oidc.settings.value_checks import (
 )
 from asgi_oidc.stores.store import SessionStore
 
+FOR_ALL_PROVIDERS = ("http_client",)  # settings of a provider that may be set once for all of `providers`
 PREFIX = "OIDC_"  # begins the names of all environment variables
 
 
@@ -329,7 +330,11 @@ def _flat_problems(values: Mapping[str, Any], variables: Mapping[str, str]) -> l
     """Report settings of a single provider beside `providers`."""
     if values.get("providers") is None and "providers" not in variables:
         return []
-    flat = [name for name in PROVIDER_READERS if values.get(name) not in (PROVIDER_READERS[name][0], "", None)]
+    flat = [
+        name
+        for name, (default, _) in PROVIDER_READERS.items()
+        if name not in FOR_ALL_PROVIDERS and values.get(name) not in (default, "", None)
+    ]
     if "providers" not in variables:
         return [f"{name}: remove it: with providers, each Provider has its own" for name in flat]
     return [
