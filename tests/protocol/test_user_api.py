@@ -325,14 +325,16 @@ def test_any_other_source_is_refused(source):
     ("members", "claims"),
     [
         ({"email": "a@b"}, {"email": "a@b", "email_verified": True}),
-        ({"email": "a@b", "email_verified": False}, {"email": "a@b", "email_verified": True}),
+        ({"email": "a@b", "email_verified": None}, {"email": "a@b", "email_verified": True}),
+        ({"email": "a@b", "email_verified": False}, {"email": "a@b", "email_verified": False}),
+        ({"email": "a@b", "email_verified": "false"}, {"email": "a@b", "email_verified": False}),
         ({"email": None}, {"email": None}),
         ({"email": 7}, {"email": 7}),
         ({}, {}),
     ],
 )
 def test_a_provider_that_tells_only_verified_addresses_vouches_for_them(members, claims):
-    """X has no member that says so."""
+    """X has no member that says so; a member that denies it counts, as for `trusted_email_domains`."""
     user = read_user_answer(answer({"id": "7", **members}), subject="id", claims={}, emails_are_verified=True)
 
     assert user == {"sub": "7", "id": "7", **claims}

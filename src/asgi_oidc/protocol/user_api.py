@@ -37,7 +37,7 @@ class UserApi:
         claims: for standard claims, where each is found.
         headers: what the provider needs besides the access token, such as an API version; never a secret.
         emails_endpoint: lists the e-mail addresses of the user, as GitHub does; then no other answer has one.
-        emails_are_verified: whether the provider tells only addresses that it has verified.
+        emails_are_verified: whether the provider tells only addresses that it has verified, unless it denies one.
         app_secret_proof: whether the call proves that it knows the client secret, as Facebook requires of some apps.
     """
 
@@ -131,7 +131,7 @@ def read_user_answer(
         if isinstance(user.get(value_name), str) and verification is not None and is_about_it:
             user[verified] = is_true(verification)
     if emails_are_verified and isinstance(user.get("email"), str):
-        user["email_verified"] = True
+        user.setdefault("email_verified", True)  # a denial in the answer counts
     return {"sub": sub, **{name: value for name, value in user.items() if name not in PROTOCOL_CLAIMS}}
 
 
