@@ -55,6 +55,19 @@ def test_members_given_by_hand_win():
 
 
 @pytest.mark.parametrize(
+    ("member", "value"),
+    [("prompt_values_supported", [{}] * 8000), ("token_endpoint_auth_methods_supported", ["x" * 100] * 200)],
+)
+def test_what_is_kept_is_limited(member, value):
+    """One tenant's provider cannot fill the memory for all; members that are not used may be long."""
+    with pytest.raises(AnswerRejected) as caught:
+        read_metadata_answer(answer(**{member: value}), issuer=ISSUER, configured={})
+
+    assert caught.value.code == "metadata_invalid"
+    assert read_metadata_answer(answer(claims_supported=["x" * 100] * 2000), issuer=ISSUER, configured={})
+
+
+@pytest.mark.parametrize(
     "other", [f"{ISSUER}/", "https://ID.example.com", "http://id.example.com", "https://id.example.com:443", None, 7]
 )
 def test_another_issuer_is_refused(other):

@@ -4,9 +4,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from asgi_oidc import Rule
-from asgi_oidc.testing import Response
-from tests.protected_site import ORIGIN, PROGRAM
+from asgi_oidc import OIDCMiddleware, Provider, Rule
+from asgi_oidc.testing import Browser, Response
+from tests.protected_site import ORIGIN, PROGRAM, SECRET, App
 from tests.providers.three_providers import NAMES, ThreeProviders, issuer_of
 
 
@@ -79,6 +79,24 @@ async def test_a_program_gets_the_list():
     assert all(
         entry["login_url"].startswith(f"{ORIGIN}/auth/login?provider=") for entry in response.json()["providers"]
     )
+
+
+@pytest.mark.parametrize("rules", [[], [Rule("/*", acr_values=["gold"])]])
+async def test_a_long_path_does_not_fill_a_long_list(rules):
+    """Each of 300 links would repeat it, so that a request of 2 kB got a response of 2 MB."""
+    providers = {
+        f"tenant-{number}": Provider(issuer=f"https://t{number}.example.net", client_id="web") for number in range(300)
+    }
+    middleware = OIDCMiddleware(App(), providers=providers, base_url=ORIGIN, secret=SECRET, rules=rules)
+    browser, long = Browser(middleware, ORIGIN, {}), f"/a/page?{'%' * 2000}"
+
+    program = await browser.fetch("/private", headers={"referer": f"{ORIGIN}{long}"})
+    page = await browser.get(long)
+
+    urls = [entry["login_url"] for entry in program.json()["providers"]]
+    assert {url.partition("&return_to=")[2] for url in urls} == {"%2Fa%2Fpage"}
+    assert page.text.count("return_to=%2Fa%2Fpage") == 300
+    assert max(len(program.content), len(page.content)) < 250_000
 
 
 @pytest.mark.parametrize("name", ["four", "One", "o%256ee", "one/two", "", "x" * 10_000, "..", "one%00"])

@@ -1,6 +1,6 @@
 """The URLs of our endpoints, for links in pages and for JSON responses."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import urlencode
 
@@ -55,13 +55,21 @@ class EndpointUrls:
             provider: the name of the provider; None if it is to be chosen.
             form: the interrupted form that is kept until the login has ended.
         """
+        [url] = self.login_for_each(authentication, return_to, providers=[provider], form=form)
+        return url
+
+    def login_for_each(
+        self,
+        authentication: AuthenticationRequest,
+        return_to: str | None,
+        *,
+        providers: Sequence[str | None],
+        form: KeptForm | None = None,
+    ) -> list[str]:
+        """Return such a URL for each of several providers."""
         # The return path comes last, so that a script can append a fragment to it.
-        return _with_parameters(
-            self.login,
-            ({"provider": provider} if provider else {})
-            | self._ask_parameter(authentication, form)
-            | ({"return_to": return_to} if return_to else {}),
-        )
+        others = self._ask_parameter(authentication, form) | ({"return_to": return_to} if return_to else {})
+        return [_with_parameters(self.login, ({"provider": name} if name else {}) | others) for name in providers]
 
     def form_for(self, authentication: AuthenticationRequest) -> str:
         """Return the URL that keeps an interrupted form and starts such a login."""

@@ -17,6 +17,9 @@ ENDPOINTS = (
     "revocation_endpoint",
 )
 REQUIRED = ENDPOINTS[:3]
+# Bytes of the members that we keep, as JSON; real ones have about 2,000. There may be thousands of tenants, whose
+# providers may be their own, and small values in long lists take many times as much memory as in JSON.
+MAX_LENGTH = 16_384
 FRONT_CHANNEL = ("authorization_endpoint", "end_session_endpoint")  # browsers are sent there; the others we call
 
 
@@ -105,6 +108,8 @@ def make_metadata(
         metadata = msgspec.convert({**members, "issuer": issuer}, ProviderMetadata)
     except msgspec.ValidationError as exc:
         raise AnswerRejected("metadata_invalid", str(exc)) from exc
+    if len(msgspec.json.encode(metadata)) > MAX_LENGTH:
+        raise AnswerRejected("metadata_invalid", f"expected at most {MAX_LENGTH} bytes in the members that are used")
     urls = {name: url for name in ENDPOINTS if (url := getattr(metadata, name)) is not None}
     called = {name: _checked(name, url, issuer=issuer, back_channel=back_channel) for name, url in urls.items()}
     return msgspec.structs.replace(metadata, **called)
