@@ -197,7 +197,7 @@ class CallbackEndpoint:
                 claims, provider=provider.settings.name, access_token=tokens.access_token
             ),
             scope=scope,
-            provider=provider.settings.name,
+            provider=provider.settings,
             from_access_token=user.from_access_token,
         )
         cookies = await self.sign_in.sign_in(request, session, transaction)

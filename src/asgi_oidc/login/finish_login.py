@@ -13,6 +13,7 @@ from asgi_oidc.login.stale_cookies import StaleCookies
 from asgi_oidc.protocol.id_token import FIRST
 from asgi_oidc.protocol.token_endpoint import TokenAnswer
 from asgi_oidc.provider.omitted_groups import log_omitted_groups
+from asgi_oidc.provider.provider_settings import ProviderSettings
 from asgi_oidc.sessions.authentication import Authenticator
 from asgi_oidc.sessions.lifetimes import REPLACED_GRACE, refresh_due_at
 from asgi_oidc.sessions.repository import SessionRepository
@@ -83,7 +84,7 @@ class LoginFinisher:
         claims: Claims,
         admitted: Claims,
         scope: str,
-        provider: str,
+        provider: ProviderSettings,
         from_access_token: Collection[str] = (),
     ) -> Session:
         """Return the session of a login.
@@ -93,7 +94,7 @@ class LoginFinisher:
             claims: the same with the claims of userinfo and of the access token.
             admitted: the claims as `on_login` has changed them.
             scope: as granted.
-            provider: the name of the provider in the settings.
+            provider: the settings of the provider.
             from_access_token: names of the claims that only the access token contains.
         """
         sid, expires_in, now = identity.get("sid"), answer.expires_in, self._now()
@@ -110,7 +111,8 @@ class LoginFinisher:
             ),
             created_at=now,
             began=self._revocations.session_start(start.moment, user, sid=sid),
-            provider=provider,
+            provider=provider.name,
+            endpoints_digest=provider.endpoints_digest,
         )
         tokens = Tokens(
             written_claims=write_claims(dict(admitted)),

@@ -96,11 +96,12 @@ class ProviderConnection(ABC):
         """
 
     @abstractmethod
-    def issued(self, issuer: str, *, audience: object) -> bool:
+    def issued(self, issuer: str, *, audience: object, endpoints_digest: str) -> bool:
         """Return whether a login took place at this provider, for this client.
 
         Args:
             audience: `aud` of the first tokens of the login.
+            endpoints_digest: as in `ProviderSettings` at the time of the login.
         """
 
     @abstractmethod

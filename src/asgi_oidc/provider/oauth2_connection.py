@@ -54,6 +54,7 @@ class OAuth2Connection(ProviderConnection):
             token_endpoint=settings.token_endpoint,
             revocation_endpoint=settings.revocation_endpoint,
         )
+        self._endpoints_digest = settings.endpoints_digest  # requests with a session need it
         self._rotates_refresh_tokens = True  # assumed until an answer shows that it does not
 
     async def prepare(self) -> None:
@@ -84,9 +85,10 @@ class OAuth2Connection(ProviderConnection):
         if self.settings.response_issuer is not None:
             check_response_issuer(response, self._metadata)
 
-    def issued(self, issuer: str, *, audience: object) -> bool:
+    def issued(self, issuer: str, *, audience: object, endpoints_digest: str) -> bool:
         """Return whether a login took place at this provider, for this client."""
-        return issuer == self.settings.issuer and audience == self.settings.client.client_id
+        is_ours = endpoints_digest == self._endpoints_digest and audience == self.settings.client.client_id
+        return is_ours and issuer == self.settings.issuer
 
     async def exchange_code(self, code: str, *, code_verifier: str, redirect_uri: str) -> TokenAnswer:
         """Exchange an authorization code for tokens.

@@ -1,10 +1,14 @@
 """The settings of one provider with OAuth 2.0 alone, checked."""
 
+from base64 import urlsafe_b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from hashlib import sha256
 
 from asgi_oidc.protocol.user_api import ISSUER_PREFIX, UserApi
 from asgi_oidc.provider.provider_settings import ProviderSettings
+
+DIGEST = 12  # bytes: nobody can make up endpoints with the digest of others
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +36,15 @@ class OAuth2Settings(ProviderSettings):
     def has_issuer(self, issuer: str) -> bool:
         """False: its `issuer` is a text of ours, so no other site knows it (OIDC Core §4)."""
         return False
+
+    @property
+    def endpoints_digest(self) -> str:
+        """Digest of the endpoints that get codes and tokens, and say who the user is.
+
+        `issuer` follows from `name`, which may be given to another company, whose client may have the same id.
+        """
+        urls = [url.partition("?")[0] for url in (self.token_endpoint, self.user_api.endpoint)]
+        return urlsafe_b64encode(sha256("\n".join(urls).encode()).digest()[:DIGEST]).decode("ascii")
 
     @property
     def can_step_up(self) -> bool:

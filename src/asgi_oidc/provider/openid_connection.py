@@ -149,14 +149,16 @@ class OpenIDConnection(ProviderConnection):
         template = issuers if isinstance(issuers, IssuerTemplate) else None
         check_response_issuer(response, await self.metadata(), template=template)
 
-    def issued(self, issuer: str, *, audience: object) -> bool:
+    def issued(self, issuer: str, *, audience: object, endpoints_digest: str) -> bool:
         """Return whether the ID Token of a login came from this provider, for this client.
 
         Args:
             audience: the `aud` of the ID Token.
+            endpoints_digest: empty, as the issuer says it all.
         """
         audiences = audience if isinstance(audience, list) else [audience]
-        return includes_issuer(self.settings.issuers, issuer) and self.settings.client.client_id in audiences
+        is_ours = self.settings.client.client_id in audiences and not endpoints_digest
+        return is_ours and includes_issuer(self.settings.issuers, issuer)
 
     async def exchange_code(self, code: str, *, code_verifier: str, redirect_uri: str) -> TokenAnswer:
         """Exchange an authorization code for tokens; they are not checked yet.

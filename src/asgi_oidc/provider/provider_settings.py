@@ -89,8 +89,13 @@ class ProviderSettings:
         """What the cookie of a login contains of the provider: a name that comes to stand for another one differs."""
         if not self.name:
             return ""
-        identity = sha256(f"{self.issuer}\n{self.client.client_id}".encode()).digest()[:6]
+        identity = sha256(f"{self.issuer}\n{self.client.client_id}\n{self.endpoints_digest}".encode()).digest()[:6]
         return f"{self.name} {urlsafe_b64encode(identity).decode('ascii')}"
+
+    @property
+    def endpoints_digest(self) -> str:
+        """Digest of the endpoints if only they tell this provider from a later one of the same name; else empty."""
+        return ""
 
     @property
     def domains_trusted_at_login(self) -> frozenset[str]:

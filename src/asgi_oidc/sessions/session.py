@@ -35,6 +35,7 @@ class Login(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
         began: logical milliseconds: after all revocations that were known when the login started.
         replaced: ids of the sessions that this one replaced and that may still be within `REPLACED_GRACE`.
         provider: the name of the provider in the settings; empty for the one provider of the flat keywords.
+        endpoints_digest: as in `ProviderSettings`.
     """
 
     format: int = FORMAT
@@ -48,6 +49,7 @@ class Login(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     began: int
     replaced: list[str] = []
     provider: str = ""
+    endpoints_digest: str = ""
 
     @property
     def user_id(self) -> UserId:

@@ -58,4 +58,4 @@ class SessionProviders:
 
 
 def _has_issued(connection: ProviderConnection, login: Login) -> bool:
-    return connection.issued(login.issuer, audience=login.first.get("aud"))
+    return connection.issued(login.issuer, audience=login.first.get("aud"), endpoints_digest=login.endpoints_digest)
