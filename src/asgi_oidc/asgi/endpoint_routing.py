@@ -63,6 +63,8 @@ class EndpointRouting:
             provider = await self._providers.named(own_url.provider)
             return await provider_endpoint.handle(request, receive, provider)
         except OIDCError as error:
+            if provider_endpoint is not None and error.code != "provider_unknown":  # that name may be anything
+                error.provider = own_url.provider or None
             return self._failures.response(request, error)
 
     def _method_not_allowed(self, request: Request, methods: Sequence[str]) -> Response:

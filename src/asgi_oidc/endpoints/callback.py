@@ -105,7 +105,7 @@ class CallbackEndpoint:
             response = await self._failed_login_response(request, answer, transaction, provider, error)
             response = response.with_cookies([self.transactions.delete(transaction.state, transaction.session_id)])
         except OIDCError as error:
-            response = self.failures.response(request, error, return_to=transaction.return_to)
+            response = self._failure_response(request, error, transaction, provider)
         return response
 
     async def _check_authorization_response(
@@ -148,7 +148,7 @@ class CallbackEndpoint:
             else:
                 response = await self._response_without_login(request, answer, transaction, provider)
         except OIDCError as error:
-            response = self.failures.response(request, error, return_to=transaction.return_to)
+            response = self._failure_response(request, error, transaction, provider)
         response = response.with_cookies([self.transactions.delete(transaction.state, transaction.session_id)])
         return response.with_cookies(self._make_room(request, transaction, response.cookies))
 
@@ -248,7 +248,7 @@ class CallbackEndpoint:
             return self._silent_response(transaction, result, error)
         may_restart = request.wants_page and not request.is_prefetch and not transaction.state.endswith(RESTARTED)
         if not (may_restart and has_login_page_expired(answer)):
-            return self.failures.response(request, error, return_to=transaction.return_to)
+            return self._failure_response(request, error, transaction, provider)
         events.log(events.LOGIN_REPEATED, going_to="a fresh login", code=error.code, detail=error.detail)
         try:
             return await self.logins.start(
@@ -260,7 +260,13 @@ class CallbackEndpoint:
                 form=None if transaction.form is None else KeptForm(transaction.form, transaction.form_size),
             )
         except OIDCError as start_error:
-            return self.failures.response(request, start_error, return_to=transaction.return_to)
+            return self._failure_response(request, start_error, transaction, provider)
+
+    def _failure_response(
+        self, request: Request, error: OIDCError, transaction: Transaction, provider: ProviderConnection
+    ) -> Response:
+        error.provider = provider.settings.name or None
+        return self.failures.response(request, error, return_to=transaction.return_to)
 
     async def _response_without_login(
         self,

@@ -8,7 +8,7 @@ from typing import Any
 
 import anyio
 
-from asgi_oidc.errors import OIDCError, RequestRejected
+from asgi_oidc.errors import OIDCError, RequestRejected, describe_value
 from asgi_oidc.protocol.step_up import ANOTHER_ACCOUNT, AuthenticationRequest
 from asgi_oidc.provider.connection import ProviderConnection
 from asgi_oidc.provider.directory import ProviderDirectory
@@ -79,7 +79,7 @@ class ProviderChoice:
             # Not a mistake of the app: it cannot know which names, such as those of hosts, have a provider.
             raise RequestRejected("provider_unknown", "choose_provider returned an unknown name", status=404)
         if connection is None:
-            raise OIDCError("choose_provider_result", "choose_provider returned a name that is not in providers")
+            raise OIDCError("choose_provider_result", self._expected_instead_of(name))
         return connection
 
     def allowed(self, authentication: AuthenticationRequest) -> Sequence[str]:
@@ -99,13 +99,18 @@ class ProviderChoice:
         """
         connection = await self._find(name)
         if connection is None:
-            raise RequestRejected("provider_unknown", "there is no provider of this name", status=404)
+            detail = "there is no provider of this name" if name else "the path lacks the name of a provider at its end"
+            raise RequestRejected("provider_unknown", detail, status=404)
         return connection
 
     async def _find(self, name: object) -> ProviderConnection | None:
         # A name from a URL reaches the app's own look-up only in the form that names have.
         is_possible = name == "" or is_provider_name(name)
         return await self.directory.find(str(name)) if is_possible else None
+
+    def _expected_instead_of(self, name: object) -> str:
+        known = ", ".join(self.directory.listed) or "the name of a provider"
+        return f"choose_provider returned {describe_value(name)}; expected {known}, or None to let the user choose"
 
     async def _ask_hook(self, hook: ChooseProvider, request: Request) -> str | None:
         try:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import msgspec
 
 from asgi_oidc import events
-from asgi_oidc.errors import LoginLoop
+from asgi_oidc.errors import LoginLoop, OIDCError
 from asgi_oidc.login.cookie_budget import CookieBudget
 from asgi_oidc.login.interrupted_forms import InterruptedForms, KeptForm
 from asgi_oidc.login.login_loops import MAX_LOGINS_IN_A_ROW, LoginCount, LoginLoops
@@ -124,9 +124,13 @@ class LoginStarter:
         state = secrets.token_urlsafe(RANDOM_BYTES) + (RESTARTED if again else "")
         proofs = Proofs(state, secrets.token_urlsafe(RANDOM_BYTES), secrets.token_urlsafe(RANDOM_BYTES))
         authentication = settings.strengthen(authentication)
-        url = await provider.authorization_url(
-            proofs, redirect_uri=self.redirect_uri(provider), authentication=authentication
-        )
+        try:
+            url = await provider.authorization_url(
+                proofs, redirect_uri=self.redirect_uri(provider), authentication=authentication
+            )
+        except OIDCError as error:
+            error.provider = settings.name or None
+            raise
         before = await self._authenticator.find_even_if_over(request)
         active = None if before is None or self._authenticator.is_over(before.session) else before
         is_sent = is_from_third_party or request.is_sent_by_other_site(self._site.origin)

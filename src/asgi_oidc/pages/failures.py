@@ -114,7 +114,8 @@ class Failures:
 def _log(failure: Failure, error: OIDCError, reference: str) -> None:
     cause = error.__cause__ if failure in (INTERNAL_ERROR, CHECK_FAILED) else None
     event = events.REQUEST_FAILED if failure in _NO_LOGINS else events.LOGIN_FAILED
-    events.log(event, error=cause, code=error.code, detail=error.detail, reference=reference)
+    provider = error.provider
+    events.log(event, error=cause, provider=provider, code=error.code, detail=error.detail, reference=reference)
 
 
 def _is_for_a_person(request: Request) -> bool:

@@ -91,11 +91,13 @@ class Requirements:
         return None
 
     def hint(self, subject: Subject) -> str | None:
-        """Return a hint for the log if a claim is missing: then the configuration of the provider has to change.
+        """Return a hint for the log: where the user has signed in instead, or which claim the provider does not send.
 
         Returns:
             None if no claim is missing. Values of claims are never logged.
         """
+        if self.providers and subject.provider not in self.providers:
+            return f"the user has signed in at {subject.provider}"
         claims = subject.claims
         paths = [path for name, path, _ in self.claims if name is None or name not in claims]
         paths += [("email",), ("email_verified",)] if self.email_domains else []
@@ -165,7 +167,10 @@ def read_requirements(
 def _read_providers(value: object) -> tuple[str, ...]:
     names = texts(value)
     if wrong := [name for name in names if not is_provider_name(name)]:
-        raise ValueError(f"{describe_value(wrong[0])} is not the name of a provider, such as 'google'")
+        raise ValueError(
+            f"{describe_value(wrong[0])} is not the name of a provider, such as 'google': "
+            "names have lower-case letters, digits, '-' and '_'"
+        )
     return names
 
 
