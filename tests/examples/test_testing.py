@@ -103,3 +103,14 @@ def test_a_provider_on_a_port_is_shown(capsys):
 def test_a_browser_has_what_the_guide_lists(call):
     """A name that is gone would be noticed by everybody but us."""
     assert hasattr(Browser, call)
+
+
+async def test_users_choose_one_of_several_providers():
+    """Both of the guide can be chosen, with the users that it names."""
+    names: dict[str, Any] = {"my_app": answer}
+    await run_waiting_block(blocks(section(GUIDE, "Several providers"), "python")[0], names)
+    other = Browser(names["app"], "https://app.example.com", names["network"].apps)
+
+    pages = names["page"], await other.sign_in("1000001", "/private", provider="github")
+
+    assert [page.text for page in pages] == ["Alice Adams", "Alice Adams"]

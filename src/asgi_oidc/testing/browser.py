@@ -234,9 +234,18 @@ class Browser:
         pairs = form.data(pressed, dict(data or {}))
         return await self._navigate(_submission(page, form, pairs), follow=follow)
 
-    async def sign_in(self, sub: str = "alice", path: str = "/") -> Response:
-        """Open a path; if that leads to the provider's login page, sign in as this persona."""
+    async def sign_in(self, sub: str = "alice", path: str = "/", *, provider: str | None = None) -> Response:
+        """Open a path; if that leads to the provider's login page, sign in as this persona.
+
+        Args:
+            provider: which provider to choose, by its name in `providers`, if the page to choose from comes first.
+
+        Raises:
+            NavigationError: the page does not offer that provider.
+        """
         page = await self.get(path)
+        if provider is not None and origin_of(page.url) == self.origin:
+            page = await self.click(_link_to_provider(page, provider), page)
         if origin_of(page.url) == self.origin or not page.page.forms:
             return page
         return await self.submit(page, sub)
@@ -321,6 +330,20 @@ def _redirected(visit: BrowserRequest, response: Response) -> BrowserRequest:
         kept = {name: value for name, value in visit.headers.items() if not name.lower().startswith("content-")}
         return replace(visit, method="GET", url=response.location, body=b"", headers=kept, chain=chain)
     return replace(visit, url=response.location, chain=chain)
+
+
+def _link_to_provider(page: Response, provider: str) -> str:
+    hrefs = [href for href, _ in page.page.links]
+    found = [href for href in hrefs if ("provider", provider) in _query_of(href)]
+    if not found:
+        raise NavigationError(
+            f"no link to sign in at {provider!r} on {page.url} ({page.status_code}); there are {hrefs}"
+        )
+    return found[0]
+
+
+def _query_of(url: str) -> list[tuple[str, str]]:
+    return urllib.parse.parse_qsl(urllib.parse.urlsplit(url).query)
 
 
 def _form_with(page: Response, button: str | None) -> tuple[Form, Any]:
