@@ -3,16 +3,21 @@
 import contextlib
 import secrets
 from collections.abc import AsyncIterator, Iterator
+from html import escape
 from typing import Any
 
 import httpx
 import pytest
+from starlette.applications import Starlette
+from starlette.responses import HTMLResponse
+from starlette.routing import Route
 
 from asgi_oidc import OAuth2Provider, OIDCMiddleware, Provider, Rule
 from asgi_oidc.cli.demo_providers import EXAMPLE
 from asgi_oidc.testing import Browser, FakeProvider, Response, serve
-from tests.examples.guides import blocks, read_guide, run_block
-from tests.protected_site import PROGRAM
+from tests.examples.guides import blocks, read_guide, run_block, section
+from tests.protected_site import CLIENT_SECRET, ORIGIN, PROGRAM, SECRET
+from tests.providers.three_providers import ThreeProviders
 from tests.real.processes import free_port
 from tests.real.servers import server
 
@@ -116,12 +121,14 @@ async def nothing(scope: Any, receive: Any, send: Any) -> None:
 
 def test_the_lines_of_the_guide_work_as_they_stand():
     """They are copied."""
-    first, choose, hub = blocks(GUIDE.replace("\n   ", "\n"), "python")
+    first, choose, welcome, migrated, hub = blocks(GUIDE.replace("\n   ", "\n"), "python")
     names: dict[str, Any] = {"app": nothing, "OAuth2Provider": OAuth2Provider}
     filled_in = first.replace('secret="...",\n    providers', f'secret="{secrets.token_urlsafe(32)}",\n    providers')
 
     run_block(filled_in, names)
     run_block(choose, names)
+    run_block(welcome, names)
+    run_block(migrated, names)
     provider = eval(hub.strip(), names)
 
     assert isinstance(names["app"], OIDCMiddleware)
@@ -142,3 +149,40 @@ def test_the_variables_of_the_guide_are_settings(tmp_path):
     middleware = OIDCMiddleware.from_env(nothing, environ={**variables, **site, **file})
 
     assert middleware.base_url == "https://app.example.com"
+
+
+async def test_the_buttons_of_the_guide_lead_to_the_providers():
+    """Its page is public, and its links name where to sign in."""
+    names: dict[str, Any] = {"escape": escape, "HTMLResponse": HTMLResponse}
+    run_block(blocks(section(GUIDE, "Buttons of your own"), "python")[0], names)
+    site = ThreeProviders()
+    starlette = Starlette(routes=[Route("/", names["welcome"])])
+    app = OIDCMiddleware(starlette, providers=site.providers, base_url=ORIGIN, secret=SECRET, public=["/"])
+
+    page = await Browser(app, ORIGIN).get("/")
+
+    texts = {"Example GmbH": "work", "GitHub": "github"}
+    links = {text: f"{ORIGIN}/auth/login?provider={name}&return_to=%2Fme" for text, name in texts.items()}
+    assert {text: href for href, text in page.page.links} == links
+
+
+async def test_one_provider_becomes_one_of_several_as_the_guide_says():
+    """The redirect URI and the user stay, the session does not."""
+    site = ThreeProviders({"one": {"callback_path": "/auth/callback"}})
+    fake = site.fakes["one"]
+    own: dict[str, Any] = {"base_url": ORIGIN, "secret": SECRET, "clock": site.clock}
+    client: dict[str, Any] = {"issuer": fake.issuer, "client_id": "web", "client_secret": CLIENT_SECRET}
+    flat = OIDCMiddleware(site.app, http_client=fake.http_client(), **client, **own)
+    browser = Browser(flat, ORIGIN, {fake.issuer: fake}, clock=site.clock)
+    await browser.sign_in("alice", "/private")
+    before = site.app.scope["user"]
+    browser.apps[ORIGIN] = site.middleware
+
+    asked = await browser.get("/private")
+    start = await browser.get("/auth/login?provider=one&return_to=/private", follow=False)
+    await browser.sign_in("alice", "/auth/login?provider=one&return_to=/private")
+    after = site.app.scope["user"]
+
+    assert (asked.path, "%2Fauth%2Fcallback&" in start.location) == ("/auth/login?return_to=%2Fprivate", True)
+    assert (before.issuer, before.sub) == (after.issuer, after.sub)
+    assert (before.provider, after.provider) == (None, "one")

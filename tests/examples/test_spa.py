@@ -13,10 +13,10 @@ from urllib.parse import parse_qs, urlencode, urlsplit, urlunsplit
 import httpx
 import pytest
 
-from asgi_oidc import Rule
+from asgi_oidc import OAuth2Provider, OIDCMiddleware, Provider, Rule
 from asgi_oidc.cli.demo_providers import EXAMPLE
 from asgi_oidc.testing import Browser, FakeProvider, serve
-from tests.protected_site import Exchange, Site, cookie_header
+from tests.protected_site import SECRET, App, Exchange, Site, cookie_header
 from tests.real.processes import free_port
 from tests.real.servers import server
 
@@ -163,6 +163,18 @@ async def test_the_examples_of_an_answer_are_answers():
 
     assert (shown, list(shown)) == (told, list(answer.json()))
     assert challenge == answer.headers["www-authenticate"]
+
+
+async def test_the_example_with_several_providers_is_an_answer():
+    """The same, with the titles of the guide."""
+    providers = {
+        "work": Provider(issuer="https://id.example.com", client_id="web", title="Example GmbH"),
+        "github": OAuth2Provider.github(client_id="web", client_secret="a-secret"),
+    }
+    app = OIDCMiddleware(App(), providers=providers, base_url="https://app.example.com", secret=SECRET)
+    answer = await Browser(app, "https://app.example.com").fetch("/api/notes")
+
+    assert json.loads(re.findall(r"```json\n(.*?)```", GUIDE, re.DOTALL)[1]) == answer.json()
 
 
 def rows(table: str) -> list[tuple[str, str, str]]:
