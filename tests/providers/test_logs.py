@@ -27,6 +27,16 @@ async def test_a_failed_login_names_its_provider(fault, caplog):
     assert "login_failed provider=two code=" in caplog.text
 
 
+async def test_metadata_that_is_not_there_is_logged_with_its_url(caplog):
+    """A wrong tenant or realm in the issuer is seen at once."""
+    site = ThreeProviders({"two": {"issuer": "https://two.id.example.net/no-such-tenant"}})
+
+    await site.browser().get("/auth/login?provider=two")
+
+    url = "https://two.id.example.net/no-such-tenant/.well-known/openid-configuration"
+    assert f"detail='expected status 200 from {url}, got 404" in caplog.text
+
+
 async def test_a_callback_that_belongs_to_no_login_names_its_provider(caplog):
     """Its path does."""
     await ThreeProviders().browser().fetch("/auth/callback/two?code=x&state=y")

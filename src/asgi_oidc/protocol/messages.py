@@ -9,7 +9,7 @@ from asgi_oidc.protocol.json_objects import InvalidJSON, read_object
 from asgi_oidc.protocol.oauth_error import read_message, read_oauth_error
 
 SECRET_FIELDS = ("code", "code_verifier", "refresh_token", "subject_token", "token", "client_secret")
-_FIXES = {"invalid_client": ": check client_id and client_secret (OIDC_CLIENT_SECRET), then client_auth"}
+_FIXES = {"invalid_client": ": check client_id and client_secret, then client_auth"}
 RETRY_AFTER_LIMIT = 300  # seconds; longer waits that a provider asks for are shortened to this
 
 
@@ -57,25 +57,26 @@ def form_call(
     return Call("POST", url, {**form_headers, **headers}, urlencode(fields).encode("ascii"), secrets)
 
 
-def read_json_answer(answer: Answer, *, endpoint: str) -> dict[str, object]:
+def read_json_answer(answer: Answer, *, endpoint: str, url: str = "") -> dict[str, object]:
     """Read a JSON object from a successful answer.
 
     Args:
         endpoint: which endpoint was called (`token`, `jwks`, ...): the first part of error codes.
+        url: its URL, for the log; empty if that may contain a secret.
 
     Raises:
         ProviderUnavailable: the provider is temporarily overloaded or broken (429, 5xx).
         ProviderRefused: an OAuth error (RFC 6749 §5.2).
         AnswerRejected: anything else that is not a JSON object with status 200.
     """
-    check_status(answer, endpoint=endpoint)
+    check_status(answer, endpoint=endpoint, url=url)
     try:
         return read_object(answer.body)
     except InvalidJSON as exc:
         raise AnswerRejected(f"{endpoint}_not_json", str(exc), answer_status=answer.status) from exc
 
 
-def check_status(answer: Answer, *, endpoint: str) -> None:
+def check_status(answer: Answer, *, endpoint: str, url: str = "") -> None:
     """Refuse an answer whose status is not 200.
 
     Raises:
@@ -88,7 +89,8 @@ def check_status(answer: Answer, *, endpoint: str) -> None:
         detail = f"{error}, from the {endpoint} endpoint with status {status}{_FIXES.get(error.error, '')}"
     else:
         message = read_message(answer.body, answer.secrets)
-        detail = f"expected status 200, got {status}" + (f": {message}" if message else "")
+        source = f" from {url}" if url else ""
+        detail = f"expected status 200{source}, got {status}" + (f": {message}" if message else "")
     if status == 429 or status >= 500:
         raise ProviderUnavailable(
             f"{endpoint}_unavailable", detail, retry_after=_retry_after(answer), answer_status=status

@@ -75,11 +75,17 @@ def metadata_call(issuer: str, *, url: str | None = None, back_channel: BackChan
 
 
 def read_metadata_answer(
-    answer: Answer, *, issuer: str, configured: Mapping[str, object], back_channel: BackChannel = PUBLIC
+    answer: Answer,
+    *,
+    issuer: str,
+    configured: Mapping[str, object],
+    back_channel: BackChannel = PUBLIC,
+    url: str = "",
 ) -> ProviderMetadata:
     """Read the answer to `metadata_call`.
 
     Args:
+        url: that of the call, for the log.
         issuer: the configured one. For a provider with an issuer for each tenant, it is the template: the text with the
             placeholder, exactly as the provider publishes it.
         configured: members of the setting `metadata`, which take precedence.
@@ -87,7 +93,7 @@ def read_metadata_answer(
     Raises:
         ProviderError: no usable JSON, another issuer (Discovery §4.3), or an endpoint that we must not call.
     """
-    members = read_json_answer(answer, endpoint="metadata")
+    members = read_json_answer(answer, endpoint="metadata", url=url)
     if members.get("issuer") != issuer:
         fix = "if that is your provider, set issuer (OIDC_ISSUER) to exactly that value"
         raise AnswerRejected(

@@ -82,7 +82,11 @@ class Discovery:
         call = metadata_call(self._issuer, url=self._url, back_channel=self._back_channel)
         answer = await self._http.send(call, endpoint="metadata")
         metadata = read_metadata_answer(
-            answer, issuer=self._issuer, configured=self._configured, back_channel=self._back_channel
+            answer,
+            issuer=self._issuer,
+            configured=self._configured,
+            back_channel=self._back_channel,
+            url=call.url,
         )
         self._cached, self._fetched_at = metadata, self._clock()
         self._budget = Budget(burst=BURST, interval=INTERVAL)

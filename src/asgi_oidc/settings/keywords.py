@@ -10,8 +10,7 @@ from typing import Required
 
 from asgi_oidc.login.provider_choice import ChooseProvider
 from asgi_oidc.policy.rules import Rule
-from asgi_oidc.settings.oauth2_provider import OAuth2Provider
-from asgi_oidc.settings.provider import Provider, ProviderSource
+from asgi_oidc.settings.provider import ProviderEntry, ProviderSource
 from asgi_oidc.settings.provider_keywords import ProviderKeywords
 from asgi_oidc.settings.value_checks import OnLogin
 from asgi_oidc.stores.store import SessionStore
@@ -20,12 +19,13 @@ from asgi_oidc.stores.store import SessionStore
 class Keywords(ProviderKeywords, total=False):
     """The settings, as keywords of `OIDCMiddleware`."""
 
-    providers: Mapping[str, Provider | OAuth2Provider] | ProviderSource | None
+    providers: Mapping[str, ProviderEntry] | ProviderSource | None
     """Several providers by name, in place of `issuer`, `client_id` and the other settings of a single one.
 
-    Example: `{"google": Provider(issuer="https://accounts.google.com", client_id="...", client_secret="...")}`. A name
-    has 1 to 64 lower-case letters, digits, `-` and `_`, and is part of URLs: register
-    `base_url` + `/auth/callback/google` as the redirect URI. Users choose a provider on a page at `/auth/login`.
+    Example: `{"google": Provider(issuer="https://accounts.google.com", client_id="...", client_secret="...")}`. Each is
+    a `Provider` or an `OAuth2Provider`. A name has 1 to 64 lower-case letters, digits, `-` and `_`, and is part of
+    URLs: register `base_url` + `/auth/callback/google` as the redirect URI. Users choose a provider on a page at
+    `/auth/login`.
 
     For providers that are not known at start-up, such as the tenants in a database, set an object with
     `async def get(self, name)`, which returns a provider or `None`: see [tenants](../tenants/README.md).
