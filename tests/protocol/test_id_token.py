@@ -352,8 +352,8 @@ def test_no_other_kind_of_token_stands_in_for_one_of_a_refresh(typ):
 
 
 def test_what_has_to_agree_is_what_is_remembered():
-    """Each of these is compared above, but `acr`: rules look at that of the login."""
-    assert FIRST == ("aud", "azp", "nonce", "auth_time", "acr")
+    """Each of these is compared above, but `acr` and `hd`: rules and settings look at those of the login."""
+    assert FIRST == ("aud", "azp", "nonce", "auth_time", "acr", "hd")
 
 
 def test_the_repr_of_the_refresh_expectations_shows_no_secrets():

@@ -65,6 +65,31 @@ async def test_a_user_who_moves_to_another_organization_is_signed_out():
     assert site.standin.count_grants("refresh_token") == 1
 
 
+@pytest.mark.parametrize(("domains", "status"), [(["example.org"], 401), (["example.org", "example.com"], 200)])
+async def test_an_organization_that_is_removed_keeps_no_sessions(domains, status):
+    """Its users may not sign in any more; nor are they those of another tenant that gets the name."""
+    before, after = google_site(hosted_domains=["example.com"]), google_site(hosted_domains=domains)
+    with_organization(before, "7", {"hd": "example.com"})
+    browser, _ = await before.sign_in("7")
+
+    same = after.browser()
+    same.jar = browser.jar
+
+    assert ((await browser.fetch("/page")).status_code, (await same.fetch("/page")).status_code) == (200, status)
+
+
+@pytest.mark.parametrize(("domains", "status"), [(["example.com"], 401), (None, 200)])
+async def test_an_account_without_an_organization_needs_one_as_soon_as_it_is_required(domains, status):
+    """Everybody may have been allowed before."""
+    before, after = google_site(), google_site(hosted_domains=domains)
+    browser, _ = await before.sign_in()
+
+    same = after.browser()
+    same.jar = browser.jar
+
+    assert (await same.fetch("/page")).status_code == status
+
+
 async def test_offline_access_brings_a_refresh_token_each_time():
     """Also at the second login, when Google would not send one by itself."""
     site = google_site(offline_access=True)

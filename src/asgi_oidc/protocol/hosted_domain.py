@@ -32,7 +32,13 @@ def check_hosted_domain(claims: Mapping[str, object], hosted_domains: Collection
     Raises:
         TokenRejected: `claim_hd`; the user may sign in with another account.
     """
-    domain = claims.get("hd")
-    if hosted_domains and not (isinstance(domain, str) and domain in hosted_domains):
+    if not is_hosted(claims, hosted_domains):
+        domain = claims.get("hd")
         found = "one of no organization" if domain is None else f"one of {domain}"
         raise TokenRejected("claim_hd", f"expected an account of {', '.join(sorted(hosted_domains))}, got {found}")
+
+
+def is_hosted(claims: Mapping[str, object], hosted_domains: Collection[str]) -> bool:
+    """Return whether a user belongs to one of these organizations; True if everybody may sign in."""
+    domain = claims.get("hd")
+    return not hosted_domains or (isinstance(domain, str) and domain in hosted_domains)

@@ -52,8 +52,8 @@ class ExpectedAgain:
     """What the ID Token of a refresh must contain: the same as that of the login (OIDC Core §12.2).
 
     Attributes:
-        first: the claims named in `FIRST` of the login's ID Token. `acr` may differ: the session keeps that of the
-            login.
+        first: the claims named in `FIRST` of the login's ID Token. `acr` and `hd` may differ: the session keeps those
+            of the login.
         trusts_azp: as in `check_audience`. The audiences may then differ from those of the login: Zitadel names all
             clients of a project, and one may have been added.
     """
@@ -67,7 +67,7 @@ class ExpectedAgain:
     trusts_azp: bool = False
 
 
-FIRST = ("aud", "azp", "nonce", "auth_time", "acr")
+FIRST = ("aud", "azp", "nonce", "auth_time", "acr", "hd")
 
 
 def check_id_token(token: Verified, expected: Expected, *, now: int, leeway: int) -> None:

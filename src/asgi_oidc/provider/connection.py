@@ -96,11 +96,11 @@ class ProviderConnection(ABC):
         """
 
     @abstractmethod
-    def issued(self, issuer: str, *, audience: object, endpoints_digest: str) -> bool:
-        """Return whether a login took place at this provider, for this client.
+    def issued(self, issuer: str, *, first: Claims, endpoints_digest: str) -> bool:
+        """Return whether a login took place at this provider, for this client, and by a user who may sign in there.
 
         Args:
-            audience: `aud` of the first tokens of the login.
+            first: as in `FirstTokens.claims`.
             endpoints_digest: as in `ProviderSettings` at the time of the login.
         """
 

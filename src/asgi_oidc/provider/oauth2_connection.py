@@ -85,9 +85,9 @@ class OAuth2Connection(ProviderConnection):
         if self.settings.response_issuer is not None:
             check_response_issuer(response, self._metadata)
 
-    def issued(self, issuer: str, *, audience: object, endpoints_digest: str) -> bool:
+    def issued(self, issuer: str, *, first: Claims, endpoints_digest: str) -> bool:
         """Return whether a login took place at this provider, for this client."""
-        is_ours = endpoints_digest == self._endpoints_digest and audience == self.settings.client.client_id
+        is_ours = endpoints_digest == self._endpoints_digest and first.get("aud") == self.settings.client.client_id
         return is_ours and issuer == self.settings.issuer
 
     async def exchange_code(self, code: str, *, code_verifier: str, redirect_uri: str) -> TokenAnswer:

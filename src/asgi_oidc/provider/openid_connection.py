@@ -16,7 +16,7 @@ from asgi_oidc.protocol.authorization_endpoint import (
 from asgi_oidc.protocol.back_channel import BackChannel
 from asgi_oidc.protocol.claims import Claims, merge_claims
 from asgi_oidc.protocol.client_registration import Client
-from asgi_oidc.protocol.hosted_domain import check_hosted_domain, check_hosted_domain_again
+from asgi_oidc.protocol.hosted_domain import check_hosted_domain, check_hosted_domain_again, is_hosted
 from asgi_oidc.protocol.id_token import Expected, ExpectedAgain, check_id_token, check_id_token_again
 from asgi_oidc.protocol.issuer_template import IssuerTemplate, includes_issuer
 from asgi_oidc.protocol.jose import EDDSA_NAMES, SharedSecret, Verified, read_shared_secret
@@ -149,16 +149,17 @@ class OpenIDConnection(ProviderConnection):
         template = issuers if isinstance(issuers, IssuerTemplate) else None
         check_response_issuer(response, await self.metadata(), template=template)
 
-    def issued(self, issuer: str, *, audience: object, endpoints_digest: str) -> bool:
-        """Return whether the ID Token of a login came from this provider, for this client.
+    def issued(self, issuer: str, *, first: Claims, endpoints_digest: str) -> bool:
+        """Return whether the ID Token of a login came from this provider, for this client, and from its organizations.
 
         Args:
-            audience: the `aud` of the ID Token.
+            first: claims of the ID Token.
             endpoints_digest: empty, as the issuer says it all.
         """
+        audience, settings = first.get("aud"), self.settings
         audiences = audience if isinstance(audience, list) else [audience]
-        is_ours = self.settings.client.client_id in audiences and not endpoints_digest
-        return is_ours and includes_issuer(self.settings.issuers, issuer)
+        is_ours = settings.client.client_id in audiences and not endpoints_digest
+        return is_ours and includes_issuer(settings.issuers, issuer) and is_hosted(first, settings.hosted_domains)
 
     async def exchange_code(self, code: str, *, code_verifier: str, redirect_uri: str) -> TokenAnswer:
         """Exchange an authorization code for tokens; they are not checked yet.

@@ -29,7 +29,7 @@ class Login(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
         id: new at every login, 256 random bits.
         sid: the session at the provider, if the ID Token names it (OpenID Connect Back-Channel Logout 1.0 §2.1).
         first: `aud`, `azp`, `nonce` and `auth_time` of the first ID Token, which later ones have to match (OIDC Core
-            §12.2), and its `acr`, which rules check.
+            §12.2), its `acr`, which rules check, and its `hd` (see `hosted_domain`).
         set_by_on_login: names of the claims that `on_login` set or removed: a refresh leaves them as they are.
         created_at: seconds since the epoch.
         began: logical milliseconds: after all revocations that were known when the login started.

@@ -58,4 +58,4 @@ class SessionProviders:
 
 
 def _has_issued(connection: ProviderConnection, login: Login) -> bool:
-    return connection.issued(login.issuer, audience=login.first.get("aud"), endpoints_digest=login.endpoints_digest)
+    return connection.issued(login.issuer, first=login.first, endpoints_digest=login.endpoints_digest)
