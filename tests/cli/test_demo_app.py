@@ -40,6 +40,7 @@ async def test_the_sign_in_button_leads_to_the_claims(browser):
     me = await browser.submit(button="alice")
 
     assert (me.path, "Alice Adams" in me.text) == ("/me", True)
+    assert "Try rules, a step-up and a form" in [text for _, text in me.page.links]
 
 
 async def test_me_shows_claims_scopes_and_the_end_of_the_session(browser):

@@ -149,6 +149,7 @@ def me_page(scope: Mapping[str, Any]) -> str:
         scope,
         "You",
         f'<h1>{escape(user.display_name)}</h1><p class="lead">Only you see this page.</p>'
+        '<p class="actions"><a class="button first" href="/">Try rules, a step-up and a form</a></p>'
         f"<h2>Your session</h2><p>You signed in at the provider <code>{escape(user.provider)}</code>. "
         f"The session ends at {_time(ends_at)} unless you use it.</p>"
         f"<h2>Granted scopes</h2><ul>{scopes}</ul>"

@@ -1,5 +1,6 @@
 """Makes the providers that `OIDC_PROVIDERS` names from variables such as `OIDC_GOOGLE_ISSUER`."""
 
+import difflib
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -82,8 +83,9 @@ def _make_provider(own: ProviderVariables) -> tuple[ProviderEntry | None, list[s
     type_name = own.values.get(TYPE, type_of(own.name, own.variables))
     provider_type = PROVIDER_TYPES.get(type_name)
     if provider_type is None:
-        expected = f"must be one of {', '.join(PROVIDER_TYPES)}, got {describe_value(type_name)}"
-        return None, [f"{own.variable_of(TYPE)}: {expected}"]
+        similar = difflib.get_close_matches(type_name, PROVIDER_TYPES, n=1)
+        found = f"{describe_value(type_name)}; did you mean {similar[0]}?" if similar else describe_value(type_name)
+        return None, [f"{own.variable_of(TYPE)}: must be one of {', '.join(PROVIDER_TYPES)}, got {found}"]
     given = {setting: value for setting, value in own.values.items() if setting != TYPE}
     problems = [
         f"{own.variable_of(setting)}: {_not_taken(setting, type_name, own)}"

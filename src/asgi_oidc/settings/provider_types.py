@@ -34,7 +34,7 @@ class ProviderType(NamedTuple):
         required = [each.name for each in parameters if each.kind is each.KEYWORD_ONLY and each.default is each.empty]
         missing = [name for name in required if name not in settings]
         if missing:
-            raise SettingsError([f"{name}: missing" for name in missing])
+            raise SettingsError([f"{name}: missing; a provider of this type needs it" for name in missing])
         return self.maker(**settings)
 
 
