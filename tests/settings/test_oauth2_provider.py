@@ -90,9 +90,9 @@ def test_everything_else_is_read(name, given, read_as):
 WRONG = [
     ("client_id", ..., "missing; set it to the client id"),
     ("client_secret", " ", "is empty"),
-    ("authorization_endpoint", ..., "missing; set it to the URL that the provider documents"),
-    ("token_endpoint", ..., "missing; set it to the URL that the provider documents"),
-    ("userinfo_endpoint", ..., "missing; set it to the URL that the provider documents"),
+    ("authorization_endpoint", ..., "missing; set it to the URL in the provider's documentation"),
+    ("token_endpoint", ..., "missing; set it to the URL in the provider's documentation"),
+    ("userinfo_endpoint", ..., "missing; set it to the URL in the provider's documentation"),
     ("authorization_endpoint", "hub.example.net", "must start with https://"),
     ("token_endpoint", "http://hub.example.net/token", "must use https"),
     ("token_endpoint", "https://a:b@hub.example.net/token", "must not contain a user name"),
@@ -151,7 +151,10 @@ def test_a_wrong_setting_is_named_with_the_fix(name, given, text):
 @pytest.mark.parametrize(
     ("changes", "text"),
     [
-        ({"client_secret": ..., "client_auth": "client_secret_post"}, "client_auth: client_secret_post needs"),
+        (
+            {"client_secret": ..., "client_auth": "client_secret_post"},
+            "client_secret: missing; client_auth='client_secret_post' needs it",
+        ),
         ({"client_auth": "none"}, "client_auth: 'none' is for public clients"),
         ({"client_secret": ..., "app_secret_proof": True}, "app_secret_proof: needs client_secret"),
         ({"emails_endpoint": f"{HUB}/emails", "emails_are_verified": True}, "emails_are_verified: remove it"),
@@ -256,3 +259,13 @@ def test_the_address_at_x_is_asked_for_where_the_scope_allows_it(scope):
     """Without the scope, there is nothing to ask for."""
     assert "confirmed_email" in OAuth2Provider.x(client_id="web", scope=scope).settings.user_api.endpoint
     assert "confirmed_email" not in OAuth2Provider.x(client_id="web").settings.user_api.endpoint
+
+
+def test_a_ready_made_provider_without_its_secret_names_the_secret():
+    """Its `client_auth` is none of the app's settings."""
+    with pytest.raises(SettingsError) as caught:
+        OAuth2Provider.github(client_id="web")
+
+    assert caught.value.problems == (
+        "OAuth2Provider: client_secret: missing; client_auth='client_secret_post' needs it",
+    )

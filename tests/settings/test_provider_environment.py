@@ -112,8 +112,8 @@ def test_the_names_may_stand_in_a_file(tmp_path):
         ({"OIDC_GOOGLE_FRONTCHANNEL_LOGOUT": "maybe"}, "OIDC_GOOGLE_FRONTCHANNEL_LOGOUT", "must be true or false"),
         (
             {"OIDC_GOOGLE_CLIENT_AUTH": "client_secret_post"},
-            "OIDC_GOOGLE_CLIENT_AUTH",
-            "needs client_secret (OIDC_GOOGLE_CLIENT_SECRET)",
+            "OIDC_GOOGLE_CLIENT_SECRET",
+            "missing; client_auth='client_secret_post' needs it",
         ),
         ({"OIDC_GOOGLE_TYPE": "gogle"}, "OIDC_GOOGLE_TYPE", "must be one of openid, google"),
         ({"OIDC_GOOGLE_TYPE": "gogle"}, "OIDC_GOOGLE_TYPE", "got text of 5 characters; did you mean google?"),

@@ -616,8 +616,14 @@ def test_an_unknown_setting_is_refused_with_a_suggestion(name, hint):
 @pytest.mark.parametrize(
     ("changes", "start"),
     [
-        ({"client_auth": "client_secret_basic", "client_secret": ...}, "client_auth: client_secret_basic needs"),
-        ({"client_auth": "client_secret_post", "client_secret": ...}, "client_auth: client_secret_post needs"),
+        (
+            {"client_auth": "client_secret_basic", "client_secret": ...},
+            "client_secret: missing; client_auth='client_secret_basic' needs it",
+        ),
+        (
+            {"client_auth": "client_secret_post", "client_secret": ...},
+            "client_secret: missing; client_auth='client_secret_post' needs it",
+        ),
         ({"client_auth": "none"}, "client_auth: 'none' is for public clients"),
     ],
 )

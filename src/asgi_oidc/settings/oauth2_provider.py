@@ -182,7 +182,7 @@ def _contradictions(values: Mapping[str, Any]) -> list[str]:
 def read_endpoint(value: object) -> str:
     """Read the URL of an endpoint."""
     if value is None:
-        raise ValueError("missing; set it to the URL that the provider documents, such as https://id.example.com/token")
+        raise ValueError("missing; set it to the URL in the provider's documentation")
     url = read_text(value)
     check_url(url)
     return url
