@@ -7,6 +7,7 @@ import pytest
 from asgi_oidc import LoginRefused
 from tests.examples.guides import read_guide, section
 from tests.protected_site import ORIGIN, OTHER_SECRET, Site
+from tests.providers.three_providers import ThreeProviders
 
 GUIDE = read_guide("troubleshooting")
 REFUSED = section(GUIDE, "The provider's answer is refused")
@@ -113,3 +114,20 @@ def test_every_symptom_of_the_list_has_a_part():
 
     assert len(listed) == len(re.findall(r"^## ", GUIDE, re.MULTILINE)) - 1
     assert ORIGIN in GUIDE
+
+
+@pytest.mark.parametrize(
+    ("url", "code"),
+    [
+        ("/auth/callback?code=x&state=y", "provider_unknown"),
+        ("/auth/callback/four?code=x&state=y", "provider_unknown"),
+        ("/auth/login?iss=https://elsewhere.example", "issuer_unknown"),
+    ],
+)
+async def test_a_link_that_does_not_work_has_a_code_of_the_guide(url, code, caplog):
+    """It was registered when there was one provider only, or is mistyped."""
+    page = await ThreeProviders().browser().get(url)
+
+    assert "This link does not work" in page.text
+    assert f" code={code} " in caplog.text
+    assert f"`{code}`" in section(GUIDE, "Several providers")
