@@ -184,6 +184,14 @@ def test_members_of_the_metadata_can_be_added():
     assert (settings.metadata["revocation_endpoint"], "jwks_uri" in settings.metadata) == (url, True)
 
 
+def test_apple_with_the_same_key_is_the_same_provider():
+    """An app that looks it up makes a new object each time; its connection stays while the settings are equal."""
+    other = ECKey.generate_key("P-256").as_pem(private=True).decode()
+
+    assert Provider.apple(**SERVICE).settings == Provider.apple(**SERVICE).settings
+    assert Provider.apple(**SERVICE).settings != Provider.apple(**{**SERVICE, "private_key": other}).settings
+
+
 def test_the_client_secret_is_made_for_each_call():
     """It lives for minutes, not for months."""
     client = Provider.apple(**SERVICE).settings.client

@@ -24,9 +24,14 @@ _FOREIGN = (JoseError, ValueError, KeyError, TypeError, UnsupportedAlgorithm)
 
 @dataclass(frozen=True, slots=True)
 class SigningKey:
-    """A private key on P-256, for ES256 (RFC 7518 §3.4)."""
+    """A private key on P-256, for ES256 (RFC 7518 §3.4).
 
-    native: ECKey = field(repr=False)
+    Attributes:
+        thumbprint: of the public key (RFC 7638); keys are equal if it is.
+    """
+
+    native: ECKey = field(repr=False, compare=False)
+    thumbprint: str
 
 
 def read_signing_key(text: str) -> SigningKey:
@@ -40,7 +45,7 @@ def read_signing_key(text: str) -> SigningKey:
     key, found = _import_key(text)
     if key is None:
         raise ValueError(f"{EXPECTED_KEY}, got {found}")  # raised here, where no cause has the key in its frames
-    return SigningKey(key)
+    return SigningKey(key, key.thumbprint())
 
 
 def sign_jwt(claims: Mapping[str, object], key: SigningKey, *, kid: str) -> str:
