@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from asgi_oidc import Provider
-from asgi_oidc.settings.provider import PROVIDER_READERS
+from asgi_oidc.settings.provider_readers import PROVIDER_READERS
 from asgi_oidc.testing import FakeProvider
 
 ATTACKED = "one"  # its name on a site with three

@@ -17,7 +17,7 @@ from asgi_oidc.provider.source_directory import (
     STALE,
     UNKNOWN_FRESH,
 )
-from asgi_oidc.settings.provider import read_found_provider
+from asgi_oidc.settings.several_providers import read_found_provider
 from asgi_oidc.testing import Response
 from tests.protected_site import ORIGIN, SECRET, App
 from tests.provider.provider_caches import all_at_once

@@ -8,7 +8,7 @@ import pytest
 from asgi_oidc import Provider, SettingsError
 from asgi_oidc.provider.provider_exceptions import REASONS, ProviderExceptions
 from asgi_oidc.provider.provider_settings import ProviderSettings
-from asgi_oidc.settings.provider import PROVIDER_READERS
+from asgi_oidc.settings.provider_readers import PROVIDER_READERS
 from tests.settings.required_settings import problems, read
 
 LONG_SECRET = "a-client-secret-of-exactly-32-b."

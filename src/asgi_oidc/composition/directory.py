@@ -11,8 +11,8 @@ from asgi_oidc.provider.oauth2_settings import OAuth2Settings
 from asgi_oidc.provider.openid_connection import Expectations, OpenIDConnection
 from asgi_oidc.provider.provider_settings import ProviderSettings
 from asgi_oidc.provider.source_directory import SourceDirectory
-from asgi_oidc.settings.provider import read_found_provider
 from asgi_oidc.settings.settings import Settings
+from asgi_oidc.settings.several_providers import read_found_provider
 
 
 def make_directory(settings: Settings, clock: Callable[[], float]) -> tuple[ProviderDirectory, OwnClient]:

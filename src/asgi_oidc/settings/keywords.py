@@ -10,8 +10,9 @@ from typing import Required
 
 from asgi_oidc.login.provider_choice import ChooseProvider
 from asgi_oidc.policy.rules import Rule
-from asgi_oidc.settings.provider import ProviderEntry, ProviderSource
+from asgi_oidc.settings.provider import ProviderEntry
 from asgi_oidc.settings.provider_keywords import ProviderKeywords
+from asgi_oidc.settings.several_providers import ProviderSource
 from asgi_oidc.settings.value_checks import OnLogin
 from asgi_oidc.stores.store import SessionStore
 

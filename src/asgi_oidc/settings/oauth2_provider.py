@@ -13,7 +13,9 @@ from asgi_oidc.provider.oauth2_settings import OAuth2Settings
 from asgi_oidc.safe_urls import check_url
 from asgi_oidc.settings.callback_paths import read_callback_path
 from asgi_oidc.settings.oauth2_keywords import OAuth2Keywords
-from asgi_oidc.settings.provider import MISSING, ProviderEntry, client_problems, read_title, read_values
+from asgi_oidc.settings.provider import ProviderEntry
+from asgi_oidc.settings.provider_checks import client_problems
+from asgi_oidc.settings.provider_readers import MISSING, read_title, read_values
 from asgi_oidc.settings.ready_made import oauth2 as ready_made
 from asgi_oidc.settings.value_checks import (
     read_authorization_params,

@@ -1,85 +1,21 @@
-"""`Provider`, the settings of one of several providers, and their checks."""
+"""`Provider`, the settings of one OpenID provider of several, and the ready-made ones."""
 
-import difflib
-import inspect
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
-from typing import Any, Literal, Protocol, Self, Unpack
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, Self, Unpack
 
-from asgi_oidc.errors import OIDCError, SettingsError, describe_value
+from asgi_oidc.errors import SettingsError
 from asgi_oidc.errors.sanitized import call_sanitized
-from asgi_oidc.login.provider_choice import ChooseProvider, is_provider_name
-from asgi_oidc.protocol.back_channel import BackChannel
-from asgi_oidc.protocol.client_registration import Client
 from asgi_oidc.protocol.entra import AUTHORITIES
-from asgi_oidc.protocol.jose import SYMMETRIC_ALGORITHM
-from asgi_oidc.protocol.metadata import MEMBERS, REQUIRED, ProviderMetadata, make_metadata
-from asgi_oidc.protocol.provider_compatibility import LoginPlan, find_incompatibilities
-from asgi_oidc.provider.provider_exceptions import STANDARD_LOGOUT
 from asgi_oidc.provider.provider_settings import ProviderSettings
-from asgi_oidc.settings.callback_paths import read_callback_path
-from asgi_oidc.settings.provider_exception_checks import (
-    exception_contradictions,
-    provider_exceptions,
-    read_end_session_parameters,
-    read_http_hosts,
-    read_internal_url,
-    read_metadata_url,
-)
+from asgi_oidc.settings.provider_checks import provider_contradictions
 from asgi_oidc.settings.provider_keywords import ProviderKeywords
+from asgi_oidc.settings.provider_readers import PROVIDER_READERS, provider_settings, read_title, read_values
 from asgi_oidc.settings.ready_made.apple import apple
 from asgi_oidc.settings.ready_made.entra import entra
 from asgi_oidc.settings.ready_made.gitlab import gitlab
 from asgi_oidc.settings.ready_made.google import google
 from asgi_oidc.settings.ready_made.linkedin import linkedin
 from asgi_oidc.settings.ready_made.preset import Preset
-from asgi_oidc.settings.value_checks import (
-    read_algorithms,
-    read_authorization_params,
-    read_client_auth,
-    read_client_id,
-    read_client_secret,
-    read_http_client,
-    read_issuer,
-    read_metadata,
-    read_scope,
-    read_switch,
-    read_texts,
-    read_trusted_email_domains,
-    read_userinfo,
-)
-
-ALGORITHMS = ("RS256", "PS256", "ES256", "EdDSA", "Ed25519")
-MISSING = object()
-
-# Name of the setting -> its default (MISSING: it is required), and the function that checks and converts its value.
-PROVIDER_READERS: Mapping[str, tuple[Any, Callable[[Any], Any]]] = {
-    "issuer": (MISSING, read_issuer),
-    "client_id": (MISSING, read_client_id),
-    "client_secret": (None, read_client_secret),
-    "scope": ("openid profile email", read_scope),
-    "authorization_params": ({}, read_authorization_params),
-    "callback_path": (None, read_callback_path),
-    "client_auth": (None, read_client_auth),
-    "frontchannel_logout": (False, read_switch),
-    "userinfo": ("auto", read_userinfo),
-    "claims_from_access_token": (False, read_switch),
-    "trusted_audiences": ((), read_texts),
-    "trusted_email_domains": (frozenset(), read_trusted_email_domains),
-    "algorithms": (None, read_algorithms),
-    "metadata": ({}, read_metadata),
-    "http_client": (None, read_http_client),
-    "metadata_url": (None, read_metadata_url),
-    "internal_url": (None, read_internal_url),
-    "end_session_parameters": (STANDARD_LOGOUT, read_end_session_parameters),
-    "allow_http_hosts": (frozenset(), read_http_hosts),
-    "allow_missing_nonce": (False, read_switch),
-    "allow_missing_pkce": (False, read_switch),
-    "allow_code_injection": (False, read_switch),
-    "allow_missing_access_token": (False, read_switch),
-    "allow_hs256": (False, read_switch),
-    "allow_azp_audiences": (False, read_switch),
-}
 
 
 class ProviderEntry:
@@ -244,31 +180,6 @@ class Provider(ProviderEntry):
         return f"Provider(issuer={self.settings.issuer!r})"
 
 
-class ProviderSource(Protocol):
-    """Looks up providers that are not known at start-up, such as the tenants in a database: a value of `providers`.
-
-        class Tenants:
-            async def get(self, name):
-                row = await database.find_tenant(name)
-                return row and Provider(issuer=row.issuer, client_id=row.client_id, client_secret=row.secret)
-
-        OIDCMiddleware(app, providers=Tenants(), ...)
-
-    Any object with such a method will do; it need not inherit from this class.
-    """
-
-    async def get(self, name: str) -> ProviderEntry | None:
-        """Return the provider of this name, None if there is none.
-
-        It is called when a provider is first needed, and again after 30 seconds in use; requests do not wait for that.
-        A provider with equal settings keeps its metadata and keys, so an `http_client` has to be the same object each
-        time.
-
-        Args:
-            name: 1 to 64 lower-case letters, digits, `-` and `_`; it may come from a URL.
-        """
-
-
 def read_ready_made(preset: Preset, given: Mapping[str, Any]) -> ProviderSettings:
     """Check the settings that the app has given for a ready-made provider, and combine them with its own.
 
@@ -302,187 +213,3 @@ def read_provider(
     if problems:
         raise SettingsError([f"{call}: {problem}" for problem in problems])
     return provider_settings(values, title=title)
-
-
-def read_values(
-    raw: Mapping[str, Any], readers: Mapping[str, tuple[Any, Callable[[Any], Any]]]
-) -> tuple[dict[str, Any], list[str]]:
-    """Check values by their readers; return those that are valid, and the problems of the others."""
-    problems = [unknown_setting(name, readers) for name in raw if name not in readers and name != "title"]
-    values: dict[str, Any] = {}
-    for name, (default, read) in readers.items():
-        value = raw.get(name)
-        if value is None and default is not MISSING:
-            values[name] = default
-            continue
-        try:
-            values[name] = read(value)
-        except ValueError as exc:
-            problems.append(f"{name}: {exc}")
-    return values, problems
-
-
-def provider_settings(values: Mapping[str, Any], *, title: str | None = None) -> ProviderSettings:
-    """Return the settings of one provider from checked values."""
-    algorithms = values["algorithms"] or ((SYMMETRIC_ALGORITHM,) if values["allow_hs256"] else None)
-    return ProviderSettings(
-        title=title,
-        issuer=values["issuer"],
-        client=Client(values["client_id"], values["client_secret"], values["client_auth"]),
-        scope=values["scope"],
-        authorization_params=values["authorization_params"],
-        metadata=values["metadata"],
-        algorithms=algorithms or ALGORITHMS,
-        algorithms_named=algorithms is not None,
-        trusted_audiences=values["trusted_audiences"],
-        trusted_email_domains=values["trusted_email_domains"],
-        userinfo=values["userinfo"],
-        claims_from_access_token=values["claims_from_access_token"],
-        frontchannel_logout=values["frontchannel_logout"],
-        http_client=values["http_client"],
-        callback_path=values["callback_path"],
-        exceptions=provider_exceptions(values),
-    )
-
-
-def unknown_setting(name: str, known: Mapping[str, object]) -> str:
-    """Return the problem of a setting that does not exist."""
-    similar = difflib.get_close_matches(name, known, n=1)
-    return f"{name}: unknown setting" + (f"; did you mean {similar[0]}?" if similar else "")
-
-
-def read_title(value: object) -> str | None:
-    """Read the title of a provider."""
-    if value is None:
-        return None
-    if not isinstance(value, str) or not value.strip() or not value.isprintable() or len(value) > MAX_TITLE_LENGTH:
-        raise ValueError(f"must be one line of at most {MAX_TITLE_LENGTH} characters, got {describe_value(value)}")
-    return value.strip()
-
-
-MAX_TITLE_LENGTH = 80  # characters
-
-
-def read_providers(value: object) -> Mapping[str, ProviderSettings] | ProviderSource:
-    """Read the setting `providers`: a mapping of names to providers, or an object that looks them up."""
-    if not isinstance(value, Mapping):
-        if isinstance(value, type) or not _is_look_up(getattr(value, "get", None)):
-            raise ValueError(
-                "must be a mapping such as {'google': Provider(...)}, or an object with `async def get(self, name)`, "
-                f"got {describe_value(value)}"
-            )
-        return value  # type: ignore[return-value]  # its method was checked
-    if not value:
-        raise ValueError("is empty: name at least one provider")
-    for name, provider in value.items():
-        if not is_provider_name(name):
-            raise ValueError(bad_provider_name(name))
-        if not isinstance(provider, ProviderEntry):
-            raise ValueError(f"{name}: expected Provider(...) or OAuth2Provider(...), got {describe_value(provider)}")
-    providers = {name: replace(provider.settings, name=name) for name, provider in value.items()}
-    if problem := _same_client_twice(providers) or _same_title_twice(providers):
-        raise ValueError(problem)
-    return providers
-
-
-def bad_provider_name(name: object) -> str:
-    """Return the problem of a name that no provider can have."""
-    return (
-        f"{describe_value(name)} is no name for a provider: it is part of URLs, so use 1 to 64 lower-case letters, "
-        "digits, '-' and '_', such as 'google'"
-    )
-
-
-def _is_look_up(get: object) -> bool:
-    """Return whether this may be the `get` of a source; what a decorator made of it is seen only when it is called."""
-    return inspect.iscoroutinefunction(get) or (callable(get) and not inspect.isroutine(get))
-
-
-def read_found_provider(name: str, value: object) -> ProviderSettings:
-    """Read what the `get` of `providers` has returned for a name."""
-    if not isinstance(value, ProviderEntry):
-        raise ValueError(f"expected Provider(...), OAuth2Provider(...) or None, got {describe_value(value)}")
-    if value.settings.callback_path is not None:
-        raise ValueError("callback_path is for providers that are known at start-up: leave it out")
-    return replace(value.settings, name=name)
-
-
-def _same_title_twice(providers: Mapping[str, ProviderSettings]) -> str | None:
-    """Report providers that users could not tell apart on the page where they choose."""
-    names: dict[str, str] = {}
-    for name, settings in providers.items():
-        other = names.setdefault(settings.shown_title.casefold(), name)
-        if other != name:
-            return f"{other} and {name} are both shown as {settings.shown_title!r}: give one of them another title"
-    return None
-
-
-def _same_client_twice(providers: Mapping[str, ProviderSettings]) -> str | None:
-    names: dict[tuple[str, str], str] = {}
-    for name, settings in providers.items():
-        other = names.setdefault((settings.issuer, settings.client.client_id), name)
-        if other != name:
-            return f"{other} and {name} are the same client of {settings.issuer}: remove one of them"
-    return None
-
-
-def read_choose_provider(value: object) -> ChooseProvider:
-    """Accept the app's function that chooses the provider of a request."""
-    if isinstance(value, type) or not callable(value):
-        raise ValueError(f"must be a function of the ASGI scope, async or not, got {describe_value(value)}")
-    return value
-
-
-def provider_contradictions(values: Mapping[str, Any]) -> list[str]:
-    """Return the problems of settings that do not fit together."""
-    problems = client_problems(values) + exception_contradictions(values)
-    if values.get("metadata") and "issuer" in values:
-        problems += [f"metadata: {problem}" for problem in _metadata_problems(values)]
-    return problems
-
-
-def client_problems(values: Mapping[str, Any]) -> list[str]:
-    """Return the problems of how the client authenticates."""
-    problems = []
-    method, secret = values.get("client_auth"), values.get("client_secret")
-    if method not in (None, "none") and secret is None:
-        problems.append(f"client_secret: missing; client_auth={method!r} needs it")
-    if method == "none" and secret is not None:
-        problems.append("client_auth: 'none' is for public clients: remove either client_auth or client_secret")
-    return problems
-
-
-def _metadata_problems(values: Mapping[str, Any]) -> list[str]:
-    issuer, members = values["issuer"], values["metadata"]
-    if members.get("issuer", issuer) != issuer:
-        return ["the member issuer must equal the setting issuer; leave it out"]
-    placeholders = dict.fromkeys(REQUIRED, issuer)  # required members that are not set will be discovered
-    try:
-        metadata = make_metadata(issuer, {**placeholders, **members}, back_channel=_back_channel(values))
-    except OIDCError as exc:
-        return [exc.detail]
-    problems = []
-    for name in members.keys() - MEMBERS:
-        if similar := difflib.get_close_matches(name, MEMBERS, n=1, cutoff=0.9):
-            problems.append(f"unknown member {name}; did you mean {similar[0]}?")
-    if all(name in members for name in REQUIRED):
-        problems += _incompatibilities(values, metadata)
-    return problems
-
-
-def _back_channel(values: Mapping[str, Any]) -> BackChannel:
-    return BackChannel(values.get("internal_url"), values.get("allow_http_hosts", ()))
-
-
-def _incompatibilities(values: Mapping[str, Any], metadata: ProviderMetadata) -> list[str]:
-    """Report what makes every login impossible, given complete metadata that needs no discovery."""
-    problems = []
-    if values.get("userinfo") == "always" and metadata.userinfo_endpoint is None:
-        problems.append("userinfo='always' needs a userinfo_endpoint")
-    plan = LoginPlan(
-        Client("", values.get("client_secret"), values.get("client_auth")),
-        response_mode=values.get("authorization_params", {}).get("response_mode"),
-        algorithms=ALGORITHMS if values.get("algorithms", ()) is None and not values.get("allow_hs256") else None,
-        uses_pkce=not values.get("allow_missing_pkce"),
-    )
-    return problems + [obstacle.text for obstacle in find_incompatibilities(metadata, plan)]

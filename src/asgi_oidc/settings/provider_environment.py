@@ -8,9 +8,10 @@ from typing import Any, NamedTuple
 
 from asgi_oidc.errors import SettingsError, describe_value
 from asgi_oidc.login.provider_choice import is_provider_name
-from asgi_oidc.settings.provider import ProviderEntry, bad_provider_name
+from asgi_oidc.settings.provider import ProviderEntry
 from asgi_oidc.settings.provider_types import PROVIDER_TYPES, TYPE, type_of
 from asgi_oidc.settings.settings import PREFIX
+from asgi_oidc.settings.several_providers import bad_provider_name
 from asgi_oidc.settings.variable_values import PROVIDER_PARSERS
 
 _VARIABLE = re.compile(rf"\b{PREFIX}({'|'.join(name.upper() for name in PROVIDER_PARSERS)})\b")

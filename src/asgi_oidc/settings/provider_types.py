@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 
 from asgi_oidc.errors import SettingsError
 from asgi_oidc.settings.oauth2_provider import OAUTH2_READERS, OAuth2Provider
-from asgi_oidc.settings.provider import PROVIDER_READERS, Provider, ProviderEntry
+from asgi_oidc.settings.provider import Provider, ProviderEntry
+from asgi_oidc.settings.provider_readers import PROVIDER_READERS
 
 TYPE = "type"
 OPENID = "openid"

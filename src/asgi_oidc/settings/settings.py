@@ -23,16 +23,9 @@ from asgi_oidc.settings.callback_paths import (
     callback_problems,
     landing_problems,
 )
-from asgi_oidc.settings.provider import (
-    MISSING,
-    PROVIDER_READERS,
-    ProviderSource,
-    provider_contradictions,
-    provider_settings,
-    read_choose_provider,
-    read_providers,
-    unknown_setting,
-)
+from asgi_oidc.settings.provider_checks import provider_contradictions
+from asgi_oidc.settings.provider_readers import MISSING, PROVIDER_READERS, provider_settings, unknown_setting
+from asgi_oidc.settings.several_providers import ProviderSource, read_choose_provider, read_providers
 from asgi_oidc.settings.value_checks import (
     MAX_LEEWAY,
     MAX_SPAN,

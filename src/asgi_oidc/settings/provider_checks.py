@@ -1,0 +1,68 @@
+"""Checks that the settings of one provider fit together."""
+
+import difflib
+from collections.abc import Mapping
+from typing import Any
+
+from asgi_oidc.errors import OIDCError
+from asgi_oidc.protocol.back_channel import BackChannel
+from asgi_oidc.protocol.client_registration import Client
+from asgi_oidc.protocol.metadata import MEMBERS, REQUIRED, ProviderMetadata, make_metadata
+from asgi_oidc.protocol.provider_compatibility import LoginPlan, find_incompatibilities
+from asgi_oidc.settings.provider_exception_checks import exception_contradictions
+from asgi_oidc.settings.provider_readers import ALGORITHMS
+
+
+def provider_contradictions(values: Mapping[str, Any]) -> list[str]:
+    """Return the problems of settings that do not fit together."""
+    problems = client_problems(values) + exception_contradictions(values)
+    if values.get("metadata") and "issuer" in values:
+        problems += [f"metadata: {problem}" for problem in _metadata_problems(values)]
+    return problems
+
+
+def client_problems(values: Mapping[str, Any]) -> list[str]:
+    """Return the problems of how the client authenticates."""
+    problems = []
+    method, secret = values.get("client_auth"), values.get("client_secret")
+    if method not in (None, "none") and secret is None:
+        problems.append(f"client_auth: {method} needs client_secret (OIDC_CLIENT_SECRET)")
+    if method == "none" and secret is not None:
+        problems.append("client_auth: 'none' is for public clients: remove either client_auth or client_secret")
+    return problems
+
+
+def _metadata_problems(values: Mapping[str, Any]) -> list[str]:
+    issuer, members = values["issuer"], values["metadata"]
+    if members.get("issuer", issuer) != issuer:
+        return ["the member issuer must equal the setting issuer; leave it out"]
+    placeholders = dict.fromkeys(REQUIRED, issuer)  # required members that are not set will be discovered
+    try:
+        metadata = make_metadata(issuer, {**placeholders, **members}, back_channel=_back_channel(values))
+    except OIDCError as exc:
+        return [exc.detail]
+    problems = []
+    for name in members.keys() - MEMBERS:
+        if similar := difflib.get_close_matches(name, MEMBERS, n=1, cutoff=0.9):
+            problems.append(f"unknown member {name}; did you mean {similar[0]}?")
+    if all(name in members for name in REQUIRED):
+        problems += _incompatibilities(values, metadata)
+    return problems
+
+
+def _back_channel(values: Mapping[str, Any]) -> BackChannel:
+    return BackChannel(values.get("internal_url"), values.get("allow_http_hosts", ()))
+
+
+def _incompatibilities(values: Mapping[str, Any], metadata: ProviderMetadata) -> list[str]:
+    """Report what makes every login impossible, given complete metadata that needs no discovery."""
+    problems = []
+    if values.get("userinfo") == "always" and metadata.userinfo_endpoint is None:
+        problems.append("userinfo='always' needs a userinfo_endpoint")
+    plan = LoginPlan(
+        Client("", values.get("client_secret"), values.get("client_auth")),
+        response_mode=values.get("authorization_params", {}).get("response_mode"),
+        algorithms=ALGORITHMS if values.get("algorithms", ()) is None and not values.get("allow_hs256") else None,
+        uses_pkce=not values.get("allow_missing_pkce"),
+    )
+    return problems + [obstacle.text for obstacle in find_incompatibilities(metadata, plan)]
