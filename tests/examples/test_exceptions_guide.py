@@ -11,7 +11,7 @@ from tests.examples.test_providers_guide import app, filled_in, section_of
 
 SECTION = section_of("Providers that are not by the book")
 ROWS = dict(re.findall(r"^\| \[`(\w+)`(\].*)\|$", SECTION, re.MULTILINE))
-PARTS = dict(re.findall(r"^### (.*)\n((?:(?!###).*\n)*)", SECTION, re.MULTILINE))
+PARTS = dict(re.findall(r"^## (.*)\n((?:(?!##).*\n)*)", SECTION, re.MULTILINE))
 REST = {
     "OIDC_ISSUER": "https://id.example.com",
     "OIDC_CLIENT_ID": "web",

@@ -12,7 +12,7 @@ from asgi_oidc.settings.environment import read_environment
 from tests.examples.test_providers_guide import filled_in, section_of
 
 NAMES = {"Google": "google", "GitLab": "gitlab", "LinkedIn": "linkedin", "Apple": "apple"}
-IDS = {"TEAM-ID": "DEF123GHIJ", "KEY-ID": "ABC123DEFG"}
+IDS = {"TEAM-ID": "DEF123GHIJ", "KEY-ID": "ABC123DEFG", "APP-ID": "1234567890"}
 
 
 class Path:
@@ -57,7 +57,7 @@ def test_every_section_says_which_redirect_uri_to_register(name):
     assert calls_of(name)
 
 
-@pytest.mark.parametrize("name", ["GitLab", "LinkedIn", "Apple"])
+@pytest.mark.parametrize("name", ["GitLab", "LinkedIn", "Apple", "GitHub", "Discord", "Facebook", "X"])
 def test_every_block_of_variables_describes_that_provider(name, tmp_path):
     """It is copied into the `.env` of a site."""
     key = tmp_path / "key.p8"
@@ -71,7 +71,7 @@ def test_every_block_of_variables_describes_that_provider(name, tmp_path):
     found, problems = read_environment({**environ, **files})
 
     assert problems == []
-    assert found["providers"][NAMES[name]].settings.shown_title == name
+    assert found["providers"][name.lower()].settings.shown_title == name
 
 
 def test_the_hook_that_stores_a_name_is_python():

@@ -205,7 +205,7 @@ async def test_a_refresh_looks_again_who_vouches():
 async def test_groups_that_do_not_fit_come_from_graph(caplog):
     """`on_login` has the access token for it; this is the hook of the guide."""
     groups = EntraSite().account("erin").groups
-    guide = (Path(__file__).parents[2] / "examples" / "providers" / "README.md").read_text(encoding="utf-8")
+    guide = (Path(__file__).parents[2] / "examples" / "providers" / "entra.md").read_text(encoding="utf-8")
     (code,) = re.findall(r"```python\n(import httpx\n.*?)```", guide, re.DOTALL)
     names: dict[str, Any] = {}
     exec(code, names)

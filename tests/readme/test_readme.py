@@ -107,8 +107,11 @@ def test_the_readme_is_short_and_begins_with_a_first_success():
 
 @pytest.mark.parametrize("path", sorted((ROOT / "examples").glob("*/*.md")), ids=lambda path: "/".join(path.parts[-2:]))
 def test_every_guide_is_linked(path):
-    """A page that nobody finds is one that nobody reads."""
-    assert f"{PROJECT['urls']['Repository']}/blob/main/{path.relative_to(ROOT)}" in README
+    """Nobody reads a page that nobody finds: it is linked here, or from the guide that it belongs to."""
+    is_linked_here = f"{PROJECT['urls']['Repository']}/blob/main/{path.relative_to(ROOT)}" in README
+    guide = path.with_name("README.md")
+
+    assert is_linked_here or f"]({path.name})" in guide.read_text(encoding="utf-8")
 
 
 def test_the_versions_that_are_named_are_supported():
