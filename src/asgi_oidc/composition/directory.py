@@ -8,9 +8,10 @@ from asgi_oidc.provider.directory import FixedDirectory, ProviderDirectory
 from asgi_oidc.provider.http import MAX_CONNECTIONS, Http, OwnClient
 from asgi_oidc.provider.oauth2_connection import OAuth2Connection
 from asgi_oidc.provider.oauth2_settings import OAuth2Settings
-from asgi_oidc.provider.openid_connection import Expectations, OpenIDConnection
+from asgi_oidc.provider.openid_connection import OpenIDConnection
 from asgi_oidc.provider.provider_settings import ProviderSettings
 from asgi_oidc.provider.source_directory import SourceDirectory
+from asgi_oidc.provider.token_verifier import Expectations
 from asgi_oidc.settings.settings import Settings
 from asgi_oidc.settings.several_providers import read_found_provider
 

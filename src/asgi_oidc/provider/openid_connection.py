@@ -1,11 +1,9 @@
 """An OpenID provider: its metadata, tokens, userinfo and revocation, and the checks of its tokens."""
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
 
 from asgi_oidc import events
-from asgi_oidc.errors import AnswerRejected, ProviderError, ProviderUnsupported, TokenRejected
-from asgi_oidc.protocol.access_token import check_access_token, user_claims
+from asgi_oidc.errors import AnswerRejected, ProviderError, ProviderUnsupported
 from asgi_oidc.protocol.authorization_endpoint import (
     AuthorizationResponse,
     Proofs,
@@ -16,11 +14,9 @@ from asgi_oidc.protocol.authorization_endpoint import (
 from asgi_oidc.protocol.back_channel import BackChannel
 from asgi_oidc.protocol.claims import Claims, merge_claims
 from asgi_oidc.protocol.client_registration import Client
-from asgi_oidc.protocol.hosted_domain import check_hosted_domain, check_hosted_domain_again, is_hosted
-from asgi_oidc.protocol.id_token import Expected, ExpectedAgain, check_id_token, check_id_token_again
+from asgi_oidc.protocol.hosted_domain import is_hosted
 from asgi_oidc.protocol.issuer_template import IssuerTemplate, includes_issuer
-from asgi_oidc.protocol.jose import EDDSA_NAMES, SharedSecret, Verified, read_shared_secret
-from asgi_oidc.protocol.logout_token import Logout, read_logout_token
+from asgi_oidc.protocol.logout_token import Logout
 from asgi_oidc.protocol.messages import Answer, check_status
 from asgi_oidc.protocol.metadata import ProviderMetadata
 from asgi_oidc.protocol.provider_compatibility import LoginPlan, find_incompatibilities
@@ -36,14 +32,12 @@ from asgi_oidc.protocol.token_endpoint import (
 from asgi_oidc.protocol.token_exchange import ExchangeTarget, exchange_call
 from asgi_oidc.protocol.token_revocation import check_revocation_answer, revocation_call
 from asgi_oidc.protocol.userinfo import (
-    check_signed_userinfo,
     lacks_claims,
     merge_userinfo,
     read_userinfo_answer,
     signed_userinfo,
     userinfo_call,
 )
-from asgi_oidc.provider.call_budget import Budget
 from asgi_oidc.provider.connection import (
     FirstTokens,
     ProviderConnection,
@@ -53,21 +47,8 @@ from asgi_oidc.provider.connection import (
 )
 from asgi_oidc.provider.discovery import Discovery
 from asgi_oidc.provider.http import Http
-from asgi_oidc.provider.jwks import BURST, COOL_DOWN, KeyCache
 from asgi_oidc.provider.provider_settings import ProviderSettings
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Expectations:
-    """What the app expects of each of its providers.
-
-    Attributes:
-        leeway: seconds of clock skew allowed.
-        named_claims: the claims that rules require; for each, the names under which it may be found.
-    """
-
-    leeway: int
-    named_claims: Sequence[Collection[str]] = ()
+from asgi_oidc.provider.token_verifier import Expectations, TokenVerifier
 
 
 class OpenIDConnection(ProviderConnection):
@@ -89,16 +70,8 @@ class OpenIDConnection(ProviderConnection):
             url=settings.metadata_url,
             back_channel=BackChannel(exceptions.internal_url, exceptions.allow_http_hosts),
         )
-        self._keys = KeyCache(
-            http,
-            jwks_uri=self._jwks_uri,
-            clock=clock,
-            honours_key_issuer=settings.entra is not None,
-            shared_secret=_shared_secret(settings),
-        )
-        self._id_token_algorithms: set[str] = set()  # of valid ID Tokens so far; a subset of those we accept
+        self._tokens = TokenVerifier(settings, expectations, http=http, metadata=self.metadata, clock=clock)
         self._rotates_refresh_tokens = True  # assumed until an answer shows that it does not
-        self._logout_budget = Budget(burst=BURST, interval=COOL_DOWN)
 
     async def metadata(self) -> ProviderMetadata:
         """Return the metadata.
@@ -229,57 +202,18 @@ class OpenIDConnection(ProviderConnection):
             TokenRejected: it fails a check.
             ProviderError: no keys are cached, and they cannot be fetched.
         """
-        expected = Expected(
-            issuer=self.settings.issuers,
-            client_id=self.settings.client.client_id,
-            nonce=requested.nonce,
-            access_token=tokens.access_token,
-            trusted_audiences=self.settings.trusted_audiences,
-            max_age=requested.max_age,
-            acr_values=requested.acr_values,
-            requires_nonce=not self._exceptions.allow_missing_nonce,
-            trusts_azp=self._exceptions.allow_azp_audiences,
-        )
-        verified = await self._keys.verify(tokens.id_token, await self._algorithms())
-        check_id_token(verified, expected, now=int(self._clock()), leeway=self._expectations.leeway)
-        check_hosted_domain(verified.claims, self.settings.hosted_domains)
-        self._remember_algorithm(verified)
-        return self._checked(verified.claims)
+        return await self._tokens.id_token_claims(tokens, requested)
 
     async def refreshed_claims(self, answer: RefreshAnswer, first: FirstTokens) -> dict[str, object]:
         """Verify the ID Token of a refresh and return its claims, none if it has no ID Token (OIDC Core §12.2).
 
         Errors as in `identify`.
         """
-        if answer.id_token is None:
-            return {}
-        expected = ExpectedAgain(
-            issuer=first.issuer,
-            sub=first.sub,
-            first=first.claims,
-            client_id=self.settings.client.client_id,
-            access_token=answer.access_token,
-            trusted_audiences=self.settings.trusted_audiences,
-            trusts_azp=self._exceptions.allow_azp_audiences,
-        )
-        verified = await self._keys.verify(answer.id_token, await self._algorithms())
-        check_id_token_again(verified, expected, now=int(self._clock()), leeway=self._expectations.leeway)
-        check_hosted_domain_again(verified.claims, self.settings.hosted_domains)
-        self._remember_algorithm(verified)
-        return self._checked(verified.claims)
+        return await self._tokens.refreshed_claims(answer, first)
 
     async def check_logout_token(self, token: str) -> Logout:
         """Verify signature and claims of a logout token; return what it signs out. Errors as in `identify`."""
-        verified = await self._keys.verify(token, await self._logout_algorithms(), budget=self._logout_budget)
-        return read_logout_token(
-            verified,
-            issuer=self.settings.issuers,
-            client_id=self.settings.client.client_id,
-            trusted_audiences=self.settings.trusted_audiences,
-            now=int(self._clock()),
-            leeway=self._expectations.leeway,
-            trusts_azp=self._exceptions.allow_azp_audiences,
-        )
+        return await self._tokens.check_logout_token(token)
 
     async def access_token_claims(self, token: str, *, issuer: str, sub: str) -> dict[str, object] | None:
         """Verify an access token and return its claims about the user; None if `claims_from_access_token` is off.
@@ -288,26 +222,9 @@ class OpenIDConnection(ProviderConnection):
             issuer: the `iss` of the login's ID Token.
             sub: its `sub`.
 
-        Raises:
-            TokenRejected: it is not a JWT, or fails a check.
-            ProviderError: no keys are cached, and they cannot be fetched.
+        Errors as in `identify`.
         """
-        if not self.settings.claims_from_access_token:
-            return None
-        try:
-            verified = await self._keys.verify(token, self.settings.algorithms)
-            check_access_token(
-                verified,
-                issuer=issuer,
-                sub=sub,
-                client_id=self.settings.client.client_id,
-                now=int(self._clock()),
-                leeway=self._expectations.leeway,
-            )
-            return user_claims(self._checked(verified.claims))
-        except TokenRejected as error:
-            reason = "it is opaque, or not a signed JWT" if error.code == "token_malformed" else error.detail
-            raise TokenRejected(error.code, f"claims_from_access_token cannot use the access token: {reason}") from None
+        return await self._tokens.access_token_claims(token, issuer=issuer, sub=sub)
 
     async def complete_claims(self, claims: Claims, tokens: TokenAnswer, *, scope: str) -> UserClaims:
         """Add the claims of the access token, and of userinfo, if the settings, the scopes or the rules ask for them.
@@ -345,60 +262,17 @@ class OpenIDConnection(ProviderConnection):
             return dict(claims)
         token = signed_userinfo(answer)
         issuer, entra = str(claims["iss"]), self.settings.entra
-        userinfo = read_userinfo_answer(answer) if token is None else await self._verified_userinfo(token, issuer)
+        if token is None:
+            userinfo = read_userinfo_answer(answer)
+        else:
+            userinfo = await self._tokens.userinfo_claims(token, issuer=issuer)
         if entra is not None:
             userinfo = entra.checked_userinfo(userinfo, tid=claims.get("tid"))
         return merge_userinfo(claims, userinfo)
 
-    async def _verified_userinfo(self, token: str, issuer: str) -> Claims:
-        verified = await self._keys.verify(token, self.settings.algorithms)
-        check_signed_userinfo(
-            verified,
-            issuer=issuer,
-            client_id=self.settings.client.client_id,
-            now=int(self._clock()),
-            leeway=self._expectations.leeway,
-        )
-        return verified.claims
-
     def _client(self) -> Client:
         """Return the client for a call that is made now: some secrets are made for each call."""
         return self.settings.client.with_secret(now=int(self._clock()))
-
-    def _checked(self, claims: dict[str, object]) -> dict[str, object]:
-        """Return the claims of a verified token; those of Entra with `email_verified`, by rules of their own."""
-        return claims if self.settings.entra is None else self.settings.entra.checked(claims)
-
-    def _remember_algorithm(self, id_token: Verified) -> None:
-        self._id_token_algorithms |= EDDSA_NAMES if id_token.alg in EDDSA_NAMES else {id_token.alg}
-
-    async def _logout_algorithms(self) -> Collection[str]:
-        """Return the algorithms for logout tokens: those of this client's ID Tokens (Back-Channel Logout 1.0 §2.6).
-
-        If the setting `algorithms` names some, it is those. Otherwise it is those that ID Tokens had so far; before the
-        first ID Token, all that one may have are accepted, so that a logout shortly after a restart is not lost.
-        """
-        allowed = await self._algorithms()
-        if self.settings.algorithms_named:
-            return allowed
-        return [alg for alg in allowed if alg in self._id_token_algorithms] or allowed
-
-    async def _algorithms(self) -> Collection[str]:
-        """Return the algorithms for ID Tokens: those of the setting, or those defaults that the metadata lists."""
-        accepted = self.settings.algorithms
-        supported = (await self.metadata()).id_token_signing_alg_values_supported
-        if self.settings.algorithms_named or not supported:
-            return accepted
-        return [alg for alg in accepted if alg in supported]
-
-    async def _jwks_uri(self) -> str:
-        return (await self.metadata()).jwks_uri
-
-
-def _shared_secret(settings: ProviderSettings) -> SharedSecret | None:
-    if not settings.exceptions.allow_hs256 or settings.client.secret is None:
-        return None
-    return read_shared_secret(settings.client.secret)
 
 
 def _parameters(

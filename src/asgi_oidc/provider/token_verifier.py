@@ -1,0 +1,211 @@
+"""Verifies what an OpenID provider has signed: ID Tokens, access tokens, logout tokens and userinfo."""
+
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from dataclasses import dataclass
+
+from asgi_oidc.errors import TokenRejected
+from asgi_oidc.protocol.access_token import check_access_token, user_claims
+from asgi_oidc.protocol.claims import Claims
+from asgi_oidc.protocol.hosted_domain import check_hosted_domain, check_hosted_domain_again
+from asgi_oidc.protocol.id_token import Expected, ExpectedAgain, check_id_token, check_id_token_again
+from asgi_oidc.protocol.jose import EDDSA_NAMES, SharedSecret, Verified, read_shared_secret
+from asgi_oidc.protocol.logout_token import Logout, read_logout_token
+from asgi_oidc.protocol.metadata import ProviderMetadata
+from asgi_oidc.protocol.token_endpoint import RefreshAnswer, TokenAnswer
+from asgi_oidc.protocol.userinfo import check_signed_userinfo
+from asgi_oidc.provider.call_budget import Budget
+from asgi_oidc.provider.connection import FirstTokens, RequestedLogin
+from asgi_oidc.provider.http import Http
+from asgi_oidc.provider.jwks import BURST, COOL_DOWN, KeyCache
+from asgi_oidc.provider.provider_settings import ProviderSettings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expectations:
+    """What the app expects of each of its providers.
+
+    Attributes:
+        leeway: seconds of clock skew allowed.
+        named_claims: the claims that rules require; for each, the names under which it may be found.
+    """
+
+    leeway: int
+    named_claims: Sequence[Collection[str]] = ()
+
+
+class TokenVerifier:
+    """Verifies the tokens of one provider, and checks their claims."""
+
+    __slots__ = (
+        "_clock",
+        "_exceptions",
+        "_expectations",
+        "_id_token_algorithms",
+        "_keys",
+        "_logout_budget",
+        "_metadata",
+        "_settings",
+    )
+
+    def __init__(
+        self,
+        settings: ProviderSettings,
+        expectations: Expectations,
+        *,
+        http: Http,
+        metadata: Callable[[], Awaitable[ProviderMetadata]],
+        clock: Callable[[], float],
+    ) -> None:
+        """Prepare; keys are fetched when they are first needed.
+
+        Args:
+            metadata: returns the provider's metadata, or raises `ProviderError`.
+        """
+        self._settings = settings
+        self._exceptions = settings.exceptions
+        self._expectations = expectations
+        self._metadata = metadata
+        self._clock = clock
+        self._keys = KeyCache(
+            http,
+            jwks_uri=self._jwks_uri,
+            clock=clock,
+            honours_key_issuer=settings.entra is not None,
+            shared_secret=_shared_secret(settings),
+        )
+        self._id_token_algorithms: set[str] = set()  # of valid ID Tokens so far; a subset of those we accept
+        self._logout_budget = Budget(burst=BURST, interval=COOL_DOWN)
+
+    async def id_token_claims(self, tokens: TokenAnswer, requested: RequestedLogin) -> dict[str, object]:
+        """Verify signature and claims of the ID Token; return its claims.
+
+        Raises:
+            TokenRejected: it fails a check.
+            ProviderError: no keys are cached, and they cannot be fetched.
+        """
+        expected = Expected(
+            issuer=self._settings.issuers,
+            client_id=self._settings.client.client_id,
+            nonce=requested.nonce,
+            access_token=tokens.access_token,
+            trusted_audiences=self._settings.trusted_audiences,
+            max_age=requested.max_age,
+            acr_values=requested.acr_values,
+            requires_nonce=not self._exceptions.allow_missing_nonce,
+            trusts_azp=self._exceptions.allow_azp_audiences,
+        )
+        verified = await self._keys.verify(tokens.id_token, await self._algorithms())
+        check_id_token(verified, expected, now=int(self._clock()), leeway=self._expectations.leeway)
+        check_hosted_domain(verified.claims, self._settings.hosted_domains)
+        self._remember_algorithm(verified)
+        return self._checked(verified.claims)
+
+    async def refreshed_claims(self, answer: RefreshAnswer, first: FirstTokens) -> dict[str, object]:
+        """Verify the ID Token of a refresh and return its claims, none if it has no ID Token (OIDC Core §12.2).
+
+        Errors as in `id_token_claims`.
+        """
+        if answer.id_token is None:
+            return {}
+        expected = ExpectedAgain(
+            issuer=first.issuer,
+            sub=first.sub,
+            first=first.claims,
+            client_id=self._settings.client.client_id,
+            access_token=answer.access_token,
+            trusted_audiences=self._settings.trusted_audiences,
+            trusts_azp=self._exceptions.allow_azp_audiences,
+        )
+        verified = await self._keys.verify(answer.id_token, await self._algorithms())
+        check_id_token_again(verified, expected, now=int(self._clock()), leeway=self._expectations.leeway)
+        check_hosted_domain_again(verified.claims, self._settings.hosted_domains)
+        self._remember_algorithm(verified)
+        return self._checked(verified.claims)
+
+    async def check_logout_token(self, token: str) -> Logout:
+        """Verify signature and claims of a logout token; return what it signs out. Errors as in `id_token_claims`."""
+        verified = await self._keys.verify(token, await self._logout_algorithms(), budget=self._logout_budget)
+        return read_logout_token(
+            verified,
+            issuer=self._settings.issuers,
+            client_id=self._settings.client.client_id,
+            trusted_audiences=self._settings.trusted_audiences,
+            now=int(self._clock()),
+            leeway=self._expectations.leeway,
+            trusts_azp=self._exceptions.allow_azp_audiences,
+        )
+
+    async def access_token_claims(self, token: str, *, issuer: str, sub: str) -> dict[str, object] | None:
+        """Verify an access token and return its claims about the user; None if `claims_from_access_token` is off.
+
+        Args:
+            issuer: the `iss` of the login's ID Token.
+            sub: its `sub`.
+
+        Raises:
+            TokenRejected: it is not a JWT, or fails a check.
+            ProviderError: no keys are cached, and they cannot be fetched.
+        """
+        if not self._settings.claims_from_access_token:
+            return None
+        try:
+            verified = await self._keys.verify(token, self._settings.algorithms)
+            check_access_token(
+                verified,
+                issuer=issuer,
+                sub=sub,
+                client_id=self._settings.client.client_id,
+                now=int(self._clock()),
+                leeway=self._expectations.leeway,
+            )
+            return user_claims(self._checked(verified.claims))
+        except TokenRejected as error:
+            reason = "it is opaque, or not a signed JWT" if error.code == "token_malformed" else error.detail
+            raise TokenRejected(error.code, f"claims_from_access_token cannot use the access token: {reason}") from None
+
+    async def userinfo_claims(self, token: str, *, issuer: str) -> Claims:
+        """Verify userinfo that is a signed JWT and return its claims. Errors as in `id_token_claims`."""
+        verified = await self._keys.verify(token, self._settings.algorithms)
+        check_signed_userinfo(
+            verified,
+            issuer=issuer,
+            client_id=self._settings.client.client_id,
+            now=int(self._clock()),
+            leeway=self._expectations.leeway,
+        )
+        return verified.claims
+
+    def _checked(self, claims: dict[str, object]) -> dict[str, object]:
+        """Return the claims of a verified token; those of Entra with `email_verified`, by rules of their own."""
+        return claims if self._settings.entra is None else self._settings.entra.checked(claims)
+
+    def _remember_algorithm(self, id_token: Verified) -> None:
+        self._id_token_algorithms |= EDDSA_NAMES if id_token.alg in EDDSA_NAMES else {id_token.alg}
+
+    async def _logout_algorithms(self) -> Collection[str]:
+        """Return the algorithms for logout tokens: those of this client's ID Tokens (Back-Channel Logout 1.0 §2.6).
+
+        If the setting `algorithms` names some, it is those. Otherwise it is those that ID Tokens had so far; before the
+        first ID Token, all that one may have are accepted, so that a logout shortly after a restart is not lost.
+        """
+        allowed = await self._algorithms()
+        if self._settings.algorithms_named:
+            return allowed
+        return [alg for alg in allowed if alg in self._id_token_algorithms] or allowed
+
+    async def _algorithms(self) -> Collection[str]:
+        """Return the algorithms for ID Tokens: those of the setting, or those defaults that the metadata lists."""
+        accepted = self._settings.algorithms
+        supported = (await self._metadata()).id_token_signing_alg_values_supported
+        if self._settings.algorithms_named or not supported:
+            return accepted
+        return [alg for alg in accepted if alg in supported]
+
+    async def _jwks_uri(self) -> str:
+        return (await self._metadata()).jwks_uri
+
+
+def _shared_secret(settings: ProviderSettings) -> SharedSecret | None:
+    if not settings.exceptions.allow_hs256 or settings.client.secret is None:
+        return None
+    return read_shared_secret(settings.client.secret)
