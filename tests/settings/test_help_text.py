@@ -16,7 +16,8 @@ from asgi_oidc import OIDCMiddleware
 from asgi_oidc.settings.help_text import SettingDocumentation, read_documentation
 from asgi_oidc.settings.keywords import Keywords
 from asgi_oidc.settings.provider_readers import ALGORITHMS, MISSING
-from asgi_oidc.settings.settings import NEEDED_WITHOUT_PROVIDERS, READERS, Settings, variable_of
+from asgi_oidc.settings.settings import NEEDED_WITHOUT_PROVIDERS, READERS, Settings
+from asgi_oidc.settings.variable_names import variable_of
 from asgi_oidc.settings.variable_values import PARSERS
 
 DOCUMENTED = {each.name: each for each in read_documentation()}

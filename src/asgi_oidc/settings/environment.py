@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple
 
-from asgi_oidc.settings.provider_environment import ProviderVariables, make_providers, variable_prefix
-from asgi_oidc.settings.settings import PREFIX, variable_of
+from asgi_oidc.settings.provider_environment import ProviderVariables, make_providers
+from asgi_oidc.settings.variable_names import PREFIX, variable_of, variable_prefix
 from asgi_oidc.settings.variable_values import FILE_SUFFIX, PARSERS, PROVIDER_PARSERS, read_value
 
 PROVIDERS = variable_of("providers")

@@ -10,8 +10,8 @@ from asgi_oidc.errors import SettingsError, describe_value
 from asgi_oidc.login.provider_choice import is_provider_name
 from asgi_oidc.settings.provider import ProviderEntry
 from asgi_oidc.settings.provider_types import PROVIDER_TYPES, TYPE, type_of
-from asgi_oidc.settings.settings import PREFIX
 from asgi_oidc.settings.several_providers import bad_provider_name
+from asgi_oidc.settings.variable_names import PREFIX, variable_prefix
 from asgi_oidc.settings.variable_values import PROVIDER_PARSERS
 
 _VARIABLE = re.compile(rf"\b{PREFIX}({'|'.join(name.upper() for name in PROVIDER_PARSERS)})\b")
@@ -36,11 +36,6 @@ class ProviderVariables(NamedTuple):
 
     def __repr__(self) -> str:
         return f"ProviderVariables(name={self.name!r})"
-
-
-def variable_prefix(name: str) -> str:
-    """Return how the variables of a provider begin, after `OIDC_`."""
-    return f"{name.upper().replace('-', '_')}_"
 
 
 def make_providers(

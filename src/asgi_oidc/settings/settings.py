@@ -1,4 +1,4 @@
-"""All settings of the middleware: their defaults and checks, also the checks of settings that must fit together."""
+"""All settings of the middleware: their defaults, and how they are read."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -11,19 +11,14 @@ from asgi_oidc.login.provider_choice import ChooseProvider
 from asgi_oidc.pages.translation import read_translation
 from asgi_oidc.policy.endpoint_paths import OwnUrl
 from asgi_oidc.policy.patterns import Pattern
-from asgi_oidc.policy.policy import NONE_OF_ALWAYS, contradictions, lacks_acr, read_public
+from asgi_oidc.policy.policy import NONE_OF_ALWAYS, lacks_acr, read_public
 from asgi_oidc.policy.rules import Rule, read_rules
 from asgi_oidc.protocol.step_up import AuthenticationRequest, read_authentication
 from asgi_oidc.provider.http import HttpClient
 from asgi_oidc.provider.provider_settings import ProviderSettings
 from asgi_oidc.safe_urls import check_url, origin_of
-from asgi_oidc.settings.callback_paths import (
-    callback_aliases,
-    callback_paths_in,
-    callback_problems,
-    landing_problems,
-)
-from asgi_oidc.settings.provider_checks import provider_contradictions
+from asgi_oidc.settings.callback_paths import callback_aliases
+from asgi_oidc.settings.contradictions import acr_values_of_all, find_contradictions, flat_problems
 from asgi_oidc.settings.provider_readers import MISSING, PROVIDER_READERS, provider_settings, unknown_setting
 from asgi_oidc.settings.several_providers import ProviderSource, read_choose_provider, read_providers
 from asgi_oidc.settings.value_checks import (
@@ -41,10 +36,8 @@ from asgi_oidc.settings.value_checks import (
     read_switch,
     span_reader,
 )
+from asgi_oidc.settings.variable_names import variable_of
 from asgi_oidc.stores.store import SessionStore
-
-FOR_ALL_PROVIDERS = ("http_client",)  # settings of a provider that may be set once for all of `providers`
-PREFIX = "OIDC_"  # begins the names of all environment variables
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,7 +129,7 @@ class Settings:
 
         None means no requirement. The function raises ValueError if no login can meet them.
         """
-        always = _acr_values_of_all(self.fixed_providers)
+        always = acr_values_of_all(self.fixed_providers)
 
         def read(acr_values: object, max_age: object) -> AuthenticationRequest:
             authentication = read_authentication(acr_values, max_age)
@@ -228,8 +221,8 @@ def read_settings(
     if "base_url" in values:
         values["base_urls"] = values["base_url"]
         values["base_url"] = values["base_urls"][0]
-    problems += _contradictions(values)
-    problems += _flat_problems(values, variables)
+    problems += find_contradictions(values)
+    problems += flat_problems(values, variables)
     problems = [*earlier_problems, *(_with_variable(problem, variables) for problem in problems)]
     if problems:
         error = SettingsError(problems)
@@ -239,141 +232,10 @@ def read_settings(
     return Settings(**values)
 
 
-def variable_of(name: str) -> str:
-    """Return the environment variable of a setting."""
-    return f"{PREFIX}{name.upper()}"
-
-
 def _with_variable(problem: str, variables: Mapping[str, str]) -> str:
     """Name the variable instead of the setting if the value came from there."""
     name, colon, text = problem.partition(": ")
     return f"{variables.get(name, name)}{colon}{text}"
-
-
-def _contradictions(values: Mapping[str, Any]) -> list[str]:
-    problems = _confused_urls(values) if {"base_url", "auth_path"} <= values.keys() else []
-    if values.get("providers", MISSING) is None:
-        problems += provider_contradictions(values)
-    problems += _provider_problems(values)
-    problems += _callback_problems(values) if {"base_url", "auth_path"} <= values.keys() else []
-    if values.get("store") is not None and values.get("logout_store") is not None:
-        problems.append("logout_store: remove it: store is set, and shares sign-outs as well")
-    if values.get("websocket_activity") and values.get("store", MISSING) is None:
-        problems.append(
-            f"websocket_activity: needs store ({variable_of('store')}): an open websocket cannot renew session cookies"
-        )
-    if {"public", "rules", "auth_path", "base_url", "authorization_params"} <= values.keys():
-        problems += contradictions(
-            values["public"],
-            values["rules"],
-            auth_path=values["auth_path"],
-            base_path=check_url(values["base_url"]).path.rstrip("/"),
-            acr_values=_required_acr_values(values),
-            plain_prefixes=values.get("plain_prefixes") or (),
-        )
-    return problems
-
-
-def _provider_problems(values: Mapping[str, Any]) -> list[str]:
-    """Report settings that need several providers, or name one that does not exist."""
-    if "providers" not in values:
-        return []
-    providers = values["providers"]
-    problems = []
-    if providers is None and values.get("choose_provider") is not None:
-        problems.append("choose_provider: needs providers: with a single provider there is nothing to choose")
-    for rule in values.get("rules", ()):
-        if providers is None and rule.requirements.providers:
-            problems.append(
-                f"rules: {rule!r} needs the setting providers: with the flat keywords, providers have no name"
-            )
-        elif isinstance(providers, Mapping):
-            unknown = [name for name in rule.requirements.providers if name not in providers]
-            problems += [
-                f"rules: {rule!r}: there is no provider {name!r}; providers has {', '.join(providers)}"
-                for name in unknown
-            ]
-    problems += _step_up_problems(values.get("rules", ()), providers) if isinstance(providers, Mapping) else []
-    return problems
-
-
-def _step_up_problems(rules: Sequence[Rule], providers: Mapping[str, ProviderSettings]) -> list[str]:
-    """Report rules that no login can satisfy, because none of their providers reports how and when users sign in."""
-    problems = []
-    for rule in rules:
-        names = [name for name in rule.requirements.providers or providers if name in providers]
-        if rule.authentication.parameters and names and not any(providers[name].can_step_up for name in names):
-            problems.append(
-                f"rules: {rule!r} needs {' and '.join(rule.authentication.parameters)}, but {', '.join(names)} cannot "
-                "report it without OpenID Connect: use an OpenID provider for this page"
-            )
-    return problems
-
-
-def _callback_problems(values: Mapping[str, Any]) -> list[str]:
-    paths, base_url = callback_paths_in(values), values["base_url"]
-    base_path = check_url(base_url).path.rstrip("/")
-    return [
-        *callback_problems(paths, auth_path=values["auth_path"], base_path=base_path),
-        *landing_problems(paths, base_url=base_url, landing=values.get("post_logout_redirect_uri")),
-    ]
-
-
-def _flat_problems(values: Mapping[str, Any], variables: Mapping[str, str]) -> list[str]:
-    """Report settings of a single provider beside `providers`."""
-    if values.get("providers") is None and "providers" not in variables:
-        return []
-    flat = [
-        name
-        for name, (default, _) in PROVIDER_READERS.items()
-        if name not in FOR_ALL_PROVIDERS and values.get(name) not in (default, "", None)
-    ]
-    if "providers" not in variables:
-        return [f"{name}: remove it: with providers, each Provider has its own" for name in flat]
-    return [
-        f"{name}: remove it: with {variables['providers']}, each provider has its own ({PREFIX}NAME_{name.upper()})"
-        for name in flat
-    ]
-
-
-def _required_acr_values(values: Mapping[str, Any]) -> Sequence[str]:
-    providers = values.get("providers")
-    if providers is None:
-        return str(values["authorization_params"].get("acr_values", "")).split()
-    return _acr_values_of_all(providers) if isinstance(providers, Mapping) else ()
-
-
-def _acr_values_of_all(providers: Mapping[str, ProviderSettings]) -> tuple[str, ...]:
-    """Return the authentication contexts one of which every login has; empty if some logins need none."""
-    requested = [provider.acr_values for provider in providers.values()]
-    return tuple(acr for values in requested for acr in values) if all(requested) else ()
-
-
-def _confused_urls(values: Mapping[str, Any]) -> list[str]:
-    """Report settings that need a URL of the app, but have one of the middleware's own URLs."""
-    base_url, auth_path = values["base_url"].rstrip("/"), values["auth_path"]
-    for own in (f"{auth_path}/{name}" for name in ("callback", "login", "logout")):
-        if base_url.endswith(own):
-            app = base_url.removesuffix(own)
-            return [
-                f"base_url: must be the URL of the app, not of {own}: write {app}; the redirect URI to register at the "
-                f"provider is {app}{auth_path}/callback"
-            ]
-    landing = values.get("post_logout_redirect_uri") or ""
-    if landing and len(values["base_urls"]) > 1 and _is_on_a_host(landing, values["base_urls"]):
-        return [
-            "post_logout_redirect_uri: leave it out: with a list as base_url, users return to the base_url of the host "
-            "that they use; only a page of another site is allowed"
-        ]
-    if landing.partition("?")[0].rstrip("/") in (f"{base_url}{auth_path}/callback", f"{base_url}{auth_path}/logout"):
-        return [
-            "post_logout_redirect_uri: must be a page of the app, not a URL of asgi-oidc: leave it out to use base_url"
-        ]
-    return []
-
-
-def _is_on_a_host(url: str, base_urls: Sequence[str]) -> bool:
-    return origin_of(check_url(url)) in [origin_of(check_url(base_url)) for base_url in base_urls]
 
 
 # Name of the setting -> its default (MISSING: it is required), and the function that checks and converts its value.
