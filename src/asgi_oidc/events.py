@@ -35,10 +35,10 @@ SETTINGS_INVALID = Event("settings_invalid", logging.CRITICAL)
 Fix: Change the settings as the line says.
 """
 PROVIDER_EXCEPTION = Event("provider_exception", logging.WARNING)
-"""A setting makes an exception for a provider that is not by the book; logged once for each, at start-up or when the
-provider is looked up.
+"""A setting makes an exception for a provider that deviates from the specifications; logged once for each, at start-up
+or when the provider is looked up.
 
-Fix: none if `purpose` is why you have set it; otherwise, remove the setting.
+Fix: none if `purpose` is the reason why you have set it; otherwise, remove the setting.
 """
 LOGIN_STARTED = Event("login_started", logging.DEBUG)
 """A browser was sent to the provider to sign in."""
@@ -122,7 +122,7 @@ CLAIM_DROPPED = Event("claim_dropped", logging.WARNING)
 Fix: Set the claim in `on_login` as well if the new value is verified.
 """
 USER_FIELD_IGNORED = Event("user_field_ignored", logging.WARNING)
-"""The field `user` of a first login at Apple cannot be used, so the user has no name; the login goes on.
+"""The field `user` of a first login at Apple cannot be used, so the user has no name; the login continues.
 
 Fix: Ask the user for a name. Apple sends it again only after the user has removed the app from the Apple Account.
 """
@@ -187,18 +187,18 @@ PROVIDER_FAILED = Event("provider_failed", logging.WARNING)
 Fix: Look up the code.
 """
 PROVIDER_LOOKUP_FAILED = Event("provider_lookup_failed", logging.WARNING)
-"""The `get` of `providers` raised an exception, took too long, or returned something else than a provider. One that was
-looked up before stays in use for an hour; other logins get 503.
+"""The `get` of `providers` raised an exception, took too long, or did not return a provider. A provider that was looked
+up before stays in use for an hour; other logins get 503.
 
 Fix: Look up the code; if `get` raised an exception, the line has its class and the lines of code.
 """
 PROVIDER_CHANGED = Event("provider_changed", logging.INFO)
-"""The `get` of `providers` returned other settings for a provider than before, or none any more."""
+"""The `get` of `providers` returned new settings for a provider, or no longer returns it."""
 PROVIDER_GONE = Event("provider_gone", logging.WARNING)
-"""Sessions come from a provider that is not in `providers` any more, or whose name now stands for another one; their
+"""Sessions come from a provider that was removed from `providers`, or whose name now belongs to another one; their
 users count as anonymous. Logged once for each name.
 
-Fix: none, if that was intended. Otherwise restore the provider: the sessions then count again.
+Fix: none if that was intended. Otherwise, restore the provider: the sessions are then valid again.
 """
 KEYS_FETCHED = Event("keys_fetched", logging.DEBUG)
 """The provider's keys were fetched."""

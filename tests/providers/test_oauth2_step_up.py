@@ -30,7 +30,7 @@ async def test_a_page_refuses_the_user_and_offers_another_account(path, caplog):
     response = await browser.get(path)
 
     assert (response.status_code, response.history) == (403, ())
-    assert "which a provider without OpenID Connect does not report" in caplog.text
+    assert "which only OpenID providers report" in caplog.text
 
 
 @pytest.mark.parametrize("path", PATHS)

@@ -119,7 +119,7 @@ def test_the_names_may_stand_in_a_file(tmp_path):
         ({"OIDC_GOOGLE_TYPE": "gogle"}, "OIDC_GOOGLE_TYPE", "got text of 5 characters; did you mean google?"),
         ({"OIDC_GOOGLE_TYPE_FILE": "/no/such/file"}, "OIDC_GOOGLE_TYPE_FILE", "cannot be read"),
         ({"OIDC_PROVIDERS": "google,work-de,google"}, "OIDC_PROVIDERS", "names google twice: remove one"),
-        ({"OIDC_PROVIDERS": "Google,work-de"}, "OIDC_PROVIDERS", "is no name for a provider"),
+        ({"OIDC_PROVIDERS": "Google,work-de"}, "OIDC_PROVIDERS", "is not a valid name of a provider"),
         ({"OIDC_PROVIDERS": ","}, "OIDC_PROVIDERS", "is empty: name at least one provider"),
         (
             {"OIDC_GOOGLE_ISSUER": "https://id.example.com", "OIDC_GOOGLE_CLIENT_ID": "w"},

@@ -75,7 +75,7 @@ def test_an_exception_takes_its_forms(name, given, read_as):
         ("internal_url", "https://keycloak/realms/staff", "only scheme, host and port: write https://keycloak"),
         ("internal_url", "https://keycloak?x=1", "only scheme, host and port"),
         ("internal_url", "https://user@keycloak", "must not contain a user name"),
-        ("internal_url", "https://id.example.com:443", "is that of the issuer: leave it out"),
+        ("internal_url", "https://id.example.com:443", "is the address of the issuer: leave it out"),
         ("end_session_parameters", "keycloak", "must be one of standard, cognito"),
         ("end_session_parameters", ["cognito"], "must be one of standard, cognito"),
         ("allow_http_hosts", "keycloak", "must be a list"),
@@ -190,7 +190,7 @@ def test_hs256_among_the_algorithms_is_not_enough(algorithms):
     """Its risk has a name that can be searched for."""
     (problem,) = problems(algorithms=algorithms, client_secret=LONG_SECRET)
 
-    assert problem.startswith("algorithms: HS256 ")
+    assert problem.startswith("algorithms: with HS256, ")
     assert "set allow_hs256" in problem
 
 

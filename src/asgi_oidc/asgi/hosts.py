@@ -1,4 +1,4 @@
-"""Several hosts: the Host header of a request chooses what serves it, by exact comparison."""
+"""Several hosts: finds the app for a request by its Host header, compared exactly."""
 
 from collections.abc import Mapping, Sequence
 
@@ -7,7 +7,7 @@ from asgi_oidc.web.headers import read_names
 
 
 class ByHost:
-    """Passes each connection to what serves its host."""
+    """Passes each connection to the app that serves its host."""
 
     __slots__ = ("_first", "_served")
 

@@ -191,10 +191,10 @@ class OIDC:
             acr_values: authentication contexts; the login must satisfy one of them (RFC 9470).
             max_age: how long ago the user may have signed in at the provider, in seconds.
             params: further parameters of the authorization request, such as `{"login_hint": "alice@example.com"}`. They
-                are encrypted in the URL, so that the browser cannot change them, and count for 12 hours.
+                are encrypted in the URL, so that the browser cannot change them, and are valid for 12 hours.
 
         Raises:
-            ValueError: no login can satisfy them, or a parameter is one that the middleware sets itself.
+            ValueError: no login can satisfy them, or the middleware sets such a parameter itself.
         """
         authentication = self._urls.read_request(acr_values, max_age, params)
         return self._urls.login_for(authentication, return_to, provider=provider)

@@ -16,11 +16,9 @@
     │   └── LoginLoop              the browser is caught in a login loop
     ├── TokenRejected          the provider: a token failed a check
     └── ProviderError          the provider
-        ├── ProviderUnavailable    down, slow or overloaded
-        ├── ProviderRefused        it answered with an OAuth error
-        ├── ProviderUnsupported    its metadata rules out every login
-        ├── ProviderGone           the app does not have it any more
-        └── AnswerRejected         its answer cannot be used
+        ├── ProviderUnavailable    down, slow or overloaded ├── ProviderRefused        it answered with an OAuth error
+        ├── ProviderUnsupported    its metadata rules out every login ├── ProviderGone           it was removed from the
+        app └── AnswerRejected         its answer cannot be used
 
 Each has a stable `code`. No message holds a token, a cookie, a code or a secret.
 """
@@ -245,7 +243,7 @@ class ProviderUnsupported(ProviderError):
 
 
 class ProviderGone(ProviderError):
-    """The app does not have the provider of a session any more, so it makes no calls for that session."""
+    """The provider of a session was removed from the app, so no calls are made for that session."""
 
     default_code = "provider_gone"
 

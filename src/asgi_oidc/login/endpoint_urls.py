@@ -38,7 +38,7 @@ class EndpointUrls:
             return required
         both = strongest_of_both(required, read_params(params, self.read_authentication))
         if both is None:
-            raise ValueError("acr_values: no login can have those of params as well")
+            raise ValueError("acr_values: no login can satisfy those of params as well")
         return both
 
     def login_for(
@@ -52,7 +52,7 @@ class EndpointUrls:
         """Return the URL that starts a login with these requirements.
 
         Args:
-            provider: the name of the provider; None if it is to be chosen.
+            provider: the name of the provider; None to let the user choose.
             form: the interrupted form that is kept until the login has ended.
         """
         [url] = self.login_for_each(authentication, return_to, providers=[provider], form=form)

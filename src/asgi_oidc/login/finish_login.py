@@ -90,7 +90,7 @@ class LoginFinisher:
         """Return the session of a login.
 
         Args:
-            identity: the claims that the provider vouches for, such as those of the ID Token.
+            identity: the claims that identify the user, such as those of the ID Token.
             claims: the same with the claims of userinfo and of the access token.
             admitted: the claims as `on_login` has changed them.
             scope: as granted.

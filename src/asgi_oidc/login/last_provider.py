@@ -1,4 +1,4 @@
-"""The cookie that remembers at which provider a browser signed in last; the page to choose one shows it first."""
+"""The cookie that remembers the provider used last in this browser; the page to choose one shows it first."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ class LastProvider:
     is_on: bool
 
     def read(self, cookies: Mapping[str, str]) -> str | None:
-        """Return the name in the cookie; there may be no such provider."""
+        """Return the name in the cookie, which may not exist."""
         return cookies.get(self._name)
 
     def write(self, name: str) -> list[bytes]:

@@ -14,11 +14,11 @@ Parameters = Sequence[tuple[str, str]]
 
 @dataclass(frozen=True, slots=True)
 class LoginLink:
-    """A login that somebody asks for.
+    """The login that a link asks for.
 
     Attributes:
         return_to: path on our own site, checked; None for home.
-        provider: the name in the link; None if it has none. There may be no such provider.
+        provider: the name in the link, which may not exist; None if it has none.
         form: an interrupted form that is kept until the login has ended.
         is_from_third_party: whether another site asks for it (OIDC Core §4).
     """
@@ -46,7 +46,7 @@ class LoginLinks:
     now: Callable[[], int]
 
     def read(self, parameters: Parameters) -> LoginLink:
-        """Return what a query asks for; what is malformed in it and has a default counts as missing.
+        """Return what a query asks for; malformed parameters that have a default count as missing.
 
         Raises:
             RequestRejected: a parameter for the provider is malformed, or no login can satisfy it.
@@ -64,7 +64,7 @@ class LoginLinks:
         )
 
     def fields(self, link: LoginLink) -> dict[str, str]:
-        """Return the same as parameters of a link, without the provider."""
+        """Return the parameters of a link to the same login, without the provider."""
         fields = {} if link.return_to is None else {"return_to": link.return_to}
         if link.authentication == ANY_LOGIN and link.form is None:
             return fields

@@ -98,7 +98,7 @@ class LoginParameters:
         both = strongest_of_both(sealed, asked)
         if both is None:
             raise RequestRejected(
-                "parameter_invalid", "acr_values: no login can have those of the link and of the query"
+                "parameter_invalid", "acr_values: no login can satisfy those of the link and those of the query"
             )
         return both
 
@@ -137,7 +137,7 @@ def is_prompt(text: str) -> bool:
 
 def _check_name(name: object) -> None:
     if not isinstance(name, str) or not _NAME.fullmatch(name):
-        raise ValueError(f"must be names of parameters such as 'login_hint', got {describe_value(name)}")
+        raise ValueError(f"expected the name of a parameter such as 'login_hint', got {describe_value(name)}")
     if name in OWN_PARAMETERS:
         raise ValueError(f"{name}: is a parameter of the login URL itself; leave it out")
     if name in NOT_FOR_LINKS:

@@ -15,7 +15,7 @@ _PREFIX = f"{RESULT_PARAMETER}="
 
 
 def silent_result(error: OIDCError) -> str | None:
-    """Return what the app is told about a silent login that failed; None if an error page has to explain it."""
+    """Return the error code for the app of a silent login that failed; None if an error page has to explain it."""
     match error:
         case ProviderRefused() if error.error in (*NOT_SILENT, *OUTAGES):
             return error.error
@@ -32,7 +32,7 @@ def with_result(url: str, result: str) -> str:
 
 
 def without_result(url: str) -> str:
-    """Remove the result of an earlier login, so that it is not taken for the result of the next one."""
+    """Remove the result of an earlier login, so that it is not mistaken for that of the next one."""
     if _PREFIX not in url:
         return url
     before, hash_mark, fragment = url.partition("#")

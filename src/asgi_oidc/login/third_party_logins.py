@@ -34,8 +34,8 @@ class ThirdPartyLogins:
     async def read(self, parameters: Parameters) -> LoginLink:
         """Return the login that another site asks for.
 
-        Only `iss`, `login_hint`, `target_link_uri`, our own `provider` and what `login_params` names count. A target
-        outside of our site is ignored, as a return path is: the login then ends at the start page.
+        Only `iss`, `login_hint`, `target_link_uri`, our own `provider` and the parameters in `login_params` count. A
+        target on another site is ignored: the login then ends at the start page.
 
         Raises:
             RequestRejected: `issuer_missing`, `issuer_unknown`, or a parameter is repeated or malformed.

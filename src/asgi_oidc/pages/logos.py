@@ -1,4 +1,4 @@
-"""What stands for a provider on a page: a drawing of our own, or its initials; no artwork of anybody else."""
+"""The logo of a provider on a page: our own drawing, or its initials; no third-party artwork."""
 
 import re
 from collections.abc import Mapping

@@ -122,9 +122,9 @@ def decide(matched: MatchedPolicy, subject: Subject | None, *, now: int, leeway:
 
 
 def step_up_refused(authentication: AuthenticationRequest) -> Refuse:
-    """Refuse a user whose provider cannot say how and when the user has signed in: another login would say no more."""
+    """Refuse a user whose provider does not report how and when users sign in: another login would not help."""
     needed = " and ".join(authentication.parameters)
-    why = f"{needed} needed, which a provider without OpenID Connect does not report"
+    why = f"{needed} needed, which only OpenID providers report"
     return Refuse(why, hint="sign in at an OpenID provider", authentication=authentication)
 
 

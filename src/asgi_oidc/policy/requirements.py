@@ -37,7 +37,7 @@ class Subject(NamedTuple):
         acr, auth_time: claims of the ID Token of the login; None if it has none.
         trusted_email_domains: as in the settings.
         provider: the name of the provider at which the user has signed in.
-        can_step_up: whether that provider can say how and when the user has signed in.
+        can_step_up: whether that provider can report how and when the user signed in.
     """
 
     claims: Mapping[str, Any]

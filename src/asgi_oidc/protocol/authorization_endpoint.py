@@ -51,7 +51,7 @@ class AuthorizationResponse:
 
     Attributes:
         error_description: anyone can put any text here, by a link to the callback.
-        user: what Apple tells of the user at the first login; see `user_field`.
+        user: what Apple sends about the user at the first login; see `user_field`.
     """
 
     state: str | None = field(repr=False)

@@ -1,4 +1,4 @@
-"""The addresses at which this app calls the provider, where they are not those that browsers use."""
+"""The addresses at which the app calls the provider, if they differ from those for browsers."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ class BackChannel:
     """How the provider is called.
 
     Attributes:
-        internal_url: the origin that is called in place of the issuer's; None to call the issuer's.
+        internal_url: the origin that is called instead of the issuer's; None to call the issuer's.
         http_hosts: hosts that may be called by http, besides loopback.
     """
 
@@ -19,7 +19,7 @@ class BackChannel:
     http_hosts: Collection[str] = ()
 
     def url(self, url: str, *, issuer: str) -> str:
-        """Return the URL to call for one of the provider's URLs; one that is not at the issuer's origin stays as it is.
+        """Return the URL to call for one of the provider's URLs; only those at the issuer's origin change.
 
         Raises:
             ValueError: it is malformed, or may not be called.
@@ -34,7 +34,7 @@ class BackChannel:
         return url
 
     def front_channel_url(self, url: str, *, issuer: str) -> str:
-        """Return a URL to which browsers are sent, as it is.
+        """Check a URL to which browsers are sent, and return it unchanged.
 
         Raises:
             ValueError: it is malformed, uses http, or is one that browsers cannot reach.
@@ -43,7 +43,7 @@ class BackChannel:
         if split.scheme == "http" and issuer.startswith("https:"):
             raise ValueError("must use https, because the issuer does")
         if self.internal_url is not None and origin_of(split) == self.internal_url:
-            raise ValueError("is at internal_url, where browsers find nothing: set the provider's public URL there")
+            raise ValueError("is at internal_url, which browsers cannot reach: set the provider's public URL there")
         return url
 
 

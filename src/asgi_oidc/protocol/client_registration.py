@@ -18,7 +18,7 @@ class Client:
     Attributes:
         secret: None for a public client.
         auth_method: a name of RFC 7591 §2 (`token_endpoint_auth_method`), or None to choose from metadata.
-        secret_signer: makes the secret for each call, in place of a fixed one; see `with_secret`.
+        secret_signer: makes the secret for each call, instead of a fixed one; see `with_secret`.
     """
 
     client_id: str

@@ -23,9 +23,8 @@ def end_session_parameters(
 def cognito_logout_parameters(client: Client, *, logout_uri: str) -> dict[str, str]:
     """Return the parameters of Amazon Cognito's `/logout`, which is not RP-Initiated Logout.
 
-    Cognito returns no `state`. So the way back cannot depend on what this app knew before the logout: the browser
-    always arrives at `logout_uri`, whatever page was to follow, and nothing there shows that this app requested the
-    logout.
+    Cognito returns no `state`. So the browser always returns to `logout_uri`, regardless of `return_to`, and nothing
+    shows there that this app requested the logout.
 
     Args:
         logout_uri: one of the client's "Allowed sign-out URLs", exactly as it is listed there.

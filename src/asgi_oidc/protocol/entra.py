@@ -1,4 +1,4 @@
-"""Claims of Microsoft Entra ID that mean something special: tenant, group overage, and who vouches for an address.
+"""Claims of Microsoft Entra ID with a special meaning: the tenant, group overage, and verified e-mail addresses.
 
 Source: Microsoft identity platform, "ID token claims reference" (`hasgroups`, groups overage), "Optional claims
 reference" (`xms_edov`), "Migrate away from using email claims for user identification or authorization", "National
@@ -22,7 +22,7 @@ OVERAGE_FIX = (
 
 @dataclass(frozen=True, slots=True)
 class EntraRules:
-    """What the tokens of the tenants may say, and who is believed about e-mail addresses.
+    """Which tenants may sign in, and whose e-mail addresses count as verified.
 
     Attributes:
         template: of the issuers, with the tenants whose users may sign in.
@@ -83,7 +83,7 @@ def with_email_verification(claims: Claims, *, trusted_tenants: Collection[str])
     the token does not count, because a tenant can map claims of its own into it.
 
     Args:
-        trusted_tenants: ids of the tenants whose administrators may vouch for any address.
+        trusted_tenants: ids of the tenants whose addresses always count as verified.
     """
     found = {name: value for name, value in claims.items() if name != "email_verified"}
     if found.get("email") is not None:

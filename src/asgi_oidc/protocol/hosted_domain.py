@@ -13,7 +13,7 @@ from asgi_oidc.errors import TokenRejected
 def check_hosted_domain_again(claims: Mapping[str, object], hosted_domains: Collection[str]) -> None:
     """Refuse a refreshed ID Token of a user who has moved to another organization.
 
-    One that says nothing of an organization passes: Google does not document which claims a refreshed token has.
+    A token without `hd` passes: Google does not document which claims a refreshed token has.
 
     Raises:
         TokenRejected: `claim_hd`.
@@ -27,7 +27,7 @@ def check_hosted_domain(claims: Mapping[str, object], hosted_domains: Collection
 
     Args:
         claims: of the ID Token, already checked.
-        hosted_domains: in lower case; empty if everybody may sign in.
+        hosted_domains: in lower case; empty if any account may sign in.
 
     Raises:
         TokenRejected: `claim_hd`; the user may sign in with another account.

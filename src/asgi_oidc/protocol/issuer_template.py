@@ -1,8 +1,8 @@
 """The issuer of a multi-tenant provider, whose metadata has a placeholder for the tenant (Microsoft Entra).
 
-OpenID Connect Discovery has no such issuers. Microsoft requires of an app that uses the tenant-independent metadata:
-fill the template with the tenant of the token and compare the result exactly; use a key only for tokens of the `issuer`
-that the JWKS gives for that key; and make sure that `tid` is a GUID and belongs to `iss`.
+OpenID Connect Discovery has no such issuers. Microsoft requires apps that use the tenant-independent metadata to fill
+the template with the tenant of the token and compare the result exactly; use a key only for tokens of the `issuer` that
+the JWKS gives for that key; and make sure that `tid` is a GUID and belongs to `iss`.
 
 Source: Microsoft identity platform, "Access tokens in the Microsoft identity platform", "Validate the issuer".
 """

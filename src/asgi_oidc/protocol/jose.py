@@ -68,8 +68,8 @@ class VerifyingKey:
     """A public key of the provider that can verify signatures.
 
     Attributes:
-        issuer: the issuer of whose tokens this is a key, or its template; no RFC has this member, but Microsoft Entra's
-            JWKS (see `issuer_template`).
+        issuer: the issuer for whose tokens alone the key is valid, or its template: a member of Microsoft Entra's JWKS
+            that no RFC defines (see `issuer_template`).
     """
 
     kty: str

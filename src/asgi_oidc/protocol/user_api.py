@@ -37,7 +37,7 @@ class UserApi:
         claims: for standard claims, where each is found.
         headers: what the provider needs besides the access token, such as an API version; never a secret.
         emails_endpoint: lists the e-mail addresses of the user, as GitHub does; then no other answer has one.
-        emails_are_verified: whether the provider tells only addresses that it has verified, unless it denies one.
+        emails_are_verified: whether an address counts as verified unless the provider says that it is not.
         app_secret_proof: whether the call proves that it knows the client secret, as Facebook requires of some apps.
     """
 
@@ -111,7 +111,7 @@ def read_user_answer(
 
     Returns:
         `sub` as text, the claims, and the other members of the answer as they are. Members that would be protocol
-        claims (`iss`, `acr`, `sid`, ...) are left out: no token vouches for them. `email_verified` is a boolean, and is
+        claims (`iss`, `acr`, `sid`, ...) are left out: no token confirms them. `email_verified` is a boolean, and is
         there only beside the `email` that it is about; `phone_number_verified` likewise.
 
     Raises:

@@ -1,4 +1,4 @@
-"""The field `user` in the form of a first login at Apple: the user's name, which nobody signs.
+"""The field `user` in the form of a first login at Apple: the user's name, which is not signed.
 
 It has an e-mail address too, which is only compared: the address of the user is that of the ID Token.
 

@@ -37,7 +37,7 @@ class CallLimit:
 
     @asynccontextmanager
     async def hold(self) -> AsyncIterator[None]:
-        """Wait for a place, and keep it for one call."""
+        """Wait for a free slot, and hold it during one call."""
         queues = _queues_of_this_loop()
         queue = queues.get(self._number)
         if queue is None:

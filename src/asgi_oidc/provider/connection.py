@@ -120,10 +120,10 @@ class ProviderConnection(ABC):
         """Find out who has signed in.
 
         Args:
-            tokens: of the code exchange of this very login; no other token says who signs in.
+            tokens: of the code exchange of this login; no other token identifies the user.
 
         Returns:
-            The claims that the provider vouches for, at least `iss`, `sub` and `aud`.
+            The claims that identify the user, at least `iss`, `sub` and `aud`.
 
         Raises:
             TokenRejected: a token fails a check.
@@ -132,7 +132,7 @@ class ProviderConnection(ABC):
 
     @abstractmethod
     async def complete_claims(self, claims: Claims, tokens: TokenAnswer, *, scope: str) -> UserClaims:
-        """Add what else the provider tells about the user.
+        """Add further claims about the user.
 
         Args:
             claims: those of `identify`.

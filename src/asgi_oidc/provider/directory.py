@@ -30,14 +30,14 @@ class ProviderDirectory(Protocol):
     def at_once(self, name: str) -> Known | None:
         """Return what is known about the provider of a session, without waiting.
 
-        If the app has to be asked again, that begins in the background; None means that `find` has to wait for it.
+        If a new look-up is due, it starts in the background; None means that `find` has to wait for it.
         """
 
     async def find(self, name: str, *, is_sealed: bool = False) -> ProviderConnection | None:
         """Return the connection to a provider, None if there is none of that name.
 
         Args:
-            is_sealed: whether the name comes from a session, where nobody can make one up.
+            is_sealed: whether the name comes from a session, so that it cannot be made up.
 
         Raises:
             ProviderUnavailable: the app's own look-up failed or took too long.

@@ -125,7 +125,7 @@ class Http:
         Args:
             client: of the setting `http_client`; it is never closed here.
             own: used if `client` is None.
-            limits: a call waits for a place in each of them, in this order.
+            limits: a call waits for a free slot in each of them, in this order.
         """
         self._configured_client = client
         self._own = OwnClient() if own is None else own
@@ -152,7 +152,7 @@ class Http:
         """
         progress, before = _Progress(), sys.exception()
         try:
-            with anyio.fail_after(DEADLINE):  # the wait for a place counts
+            with anyio.fail_after(DEADLINE):  # the wait for a free slot counts
                 return await self._send(call, endpoint, progress)
         except TimeoutError as exc:
             detail = f"{url_without_secrets(call.url)}: no complete answer within {DEADLINE:g} s"

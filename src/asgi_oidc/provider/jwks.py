@@ -141,8 +141,8 @@ class KeyCache:
         try:
             return await self._fetch(uri)
         except ProviderError:
-            # It has said nothing about the key, and the budget of all fetches limits those that fail: a login with a
-            # new key need not wait for long once the provider works again.
+            # The key is still unknown, and failed fetches have a budget of their own: once the provider works again, a
+            # login with a new key does not wait for long.
             budget.give_back()
             raise
 

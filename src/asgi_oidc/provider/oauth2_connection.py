@@ -1,7 +1,7 @@
-"""A provider with OAuth 2.0 alone: its user API says who signs in, over the access token of that very login.
+"""A provider with plain OAuth 2.0: its user API, called with the access token of the login, returns the user.
 
-Such an access token may have been issued to any client, so it counts only because this app has just received it for a
-code of its own. No token from anywhere else, and no ID Token, is ever believed (RFC 6749 §10.16; OIDC Core §16.11).
+An access token may have been issued to any client, so it identifies a user only if this app has just received it for
+its own code. Other tokens, ID Tokens included, are never used for that (RFC 6749 §10.16; OIDC Core §16.11).
 """
 
 from collections.abc import Sequence
@@ -58,7 +58,7 @@ class OAuth2Connection(ProviderConnection):
         self._rotates_refresh_tokens = True  # assumed until an answer shows that it does not
 
     async def prepare(self) -> None:
-        """Do nothing: the settings have all there is to know."""
+        """Do nothing: the settings contain all endpoints."""
 
     async def authorization_url(
         self, proofs: Proofs, *, redirect_uri: str, authentication: AuthenticationRequest
@@ -121,7 +121,7 @@ class OAuth2Connection(ProviderConnection):
     async def complete_claims(self, claims: Claims, tokens: TokenAnswer, *, scope: str) -> UserClaims:
         """Add the verified e-mail address, if the provider lists addresses at an endpoint of their own.
 
-        Without the scope or the permission for it, the login goes on without an address.
+        Without the scope or the permission for it, the login continues without an address.
 
         Raises:
             ProviderError: the endpoint is down, or its answer is not a list.
@@ -149,7 +149,7 @@ class OAuth2Connection(ProviderConnection):
         return remaining_refresh_token(error, refresh_token, rotates=self._rotates_refresh_tokens)
 
     async def refreshed_claims(self, answer: RefreshAnswer, first: FirstTokens) -> dict[str, object]:
-        """Return nothing: the user stays who signed in, whatever a token says."""
+        """Return nothing: the user does not change at a refresh."""
         return {}
 
     async def access_token_claims(self, token: str, *, issuer: str, sub: str) -> None:

@@ -1,4 +1,4 @@
-"""The settings of one provider with OAuth 2.0 alone, checked."""
+"""The settings of one provider with plain OAuth 2.0, checked."""
 
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping, Sequence

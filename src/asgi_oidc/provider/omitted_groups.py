@@ -1,4 +1,5 @@
-"""Logs that the groups of a user are missing, so that nobody takes them for "no groups" (group overage)."""
+"""Logs that the groups of a user are missing from the token, which does not mean that there are none (group
+overage)."""
 
 from collections.abc import Mapping
 from typing import Any

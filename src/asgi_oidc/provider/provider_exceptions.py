@@ -1,4 +1,4 @@
-"""Where a provider is not by the book: each exception has a name of its own, a risk, and something that it is for."""
+"""Named exceptions for providers that are not by the book, each with its risk and its purpose."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -12,9 +12,9 @@ END_SESSION_PARAMETERS = (STANDARD_LOGOUT, COGNITO_LOGOUT)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderExceptions:
-    """The settings of one provider for what it does in another way than the specifications; see `ProviderKeywords`.
+    """The settings for a provider that deviates from the specifications; see `ProviderKeywords`.
 
-    None of them turns off another check than the one it names.
+    Each of them skips only the check that it names.
     """
 
     metadata_url: str | None = None
@@ -48,7 +48,7 @@ class Reason(NamedTuple):
 
 REASONS: Mapping[str, Reason] = {
     "metadata_url": Reason(
-        "whoever controls this URL decides where users sign in and which keys are trusted",
+        "anyone who controls this URL decides where users sign in and which keys are trusted",
         "a provider whose metadata is not below its issuer, such as Azure AD B2C",
     ),
     "internal_url": Reason(
@@ -60,7 +60,7 @@ REASONS: Mapping[str, Reason] = {
         "Amazon Cognito, whose logout is not that of OpenID Connect",
     ),
     "allow_http_hosts": Reason(
-        "whoever can read the network up to these hosts sees the client secret and tokens, and can sign in as any user",
+        "anyone who can read traffic to these hosts sees the client secret and tokens, and can sign in as any user",
         "calls to a provider inside a network that only trusted programs can read",
     ),
     "allow_missing_nonce": Reason(
@@ -72,7 +72,7 @@ REASONS: Mapping[str, Reason] = {
         "a provider that refuses a code_verifier",
     ),
     "allow_code_injection": Reason(
-        "whoever gets hold of an authorization code of a user can sign in as that user",
+        "anyone who gets hold of a user's unused authorization code can sign in as that user",
         "a provider that has neither PKCE nor the nonce, such as LinkedIn",
     ),
     "allow_missing_access_token": Reason(
@@ -80,7 +80,7 @@ REASONS: Mapping[str, Reason] = {
         "a provider that returns only an ID Token if no API is requested, such as Azure AD B2C",
     ),
     "allow_hs256": Reason(
-        "everybody who knows the client secret can make tokens of any user",
+        "anyone who knows the client secret can forge tokens for any user",
         "a provider that signs the tokens of this client with its secret",
     ),
     "allow_azp_audiences": Reason(

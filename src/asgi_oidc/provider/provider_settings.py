@@ -86,7 +86,7 @@ class ProviderSettings:
 
     @property
     def label(self) -> str:
-        """What the cookie of a login contains of the provider: a name that comes to stand for another one differs."""
+        """Identifies the provider in the cookie of a login; it changes if another provider gets the same name."""
         if not self.name:
             return ""
         identity = sha256(f"{self.issuer}\n{self.client.client_id}\n{self.endpoints_digest}".encode()).digest()[:6]
@@ -153,5 +153,5 @@ class ProviderSettings:
 
 
 def title_of(name: str) -> str:
-    """Return what to call a provider of this name if the settings do not say."""
+    """Return the default title of a provider of this name."""
     return name.replace("-", " ").replace("_", " ").title()

@@ -18,17 +18,17 @@ from asgi_oidc.provider.provider_exceptions import log_exceptions
 from asgi_oidc.provider.provider_settings import ProviderSettings
 from asgi_oidc.single_flight import SingleFlight
 
-LOOK_UP_DEADLINE = 10.0  # seconds for one look-up, the wait for its place included
-FRESH = 30  # seconds; after that, the next use has the provider looked up again, and does not wait for it
-OUTDATED = 60  # seconds; after that, a use waits: a provider that has changed or is gone is noticed within a minute
+LOOK_UP_DEADLINE = 10.0  # seconds for one look-up, including the wait for a free slot
+FRESH = 30  # seconds; after that, the next use starts a look-up in the background
+OUTDATED = 60  # seconds; after that, a use waits for the look-up: changes are noticed within a minute
 STALE = 3600  # seconds that a provider stays in use while all look-ups fail
 RETRY_INTERVAL = 5  # seconds between two look-ups of a name that fail
 UNKNOWN_FRESH = 10  # seconds that a name without a provider is remembered; a new tenant can sign in that soon
 MAX_CONNECTIONS = 2000  # providers; one takes about 30 kB, with metadata and keys. The least recently used go first
 MAX_UNKNOWN = 1000  # names without a provider; more than can be looked up while one of them is remembered
 MAX_FAILURES = 1000  # names whose look-up has failed
-MAX_LOOK_UPS = 16  # at once, of names from sessions, and as many of other names; more wait
-# Anyone can make up names: so many look-ups in vain at once, then one per second. Names with a provider do not count.
+MAX_LOOK_UPS = 16  # at once for names from sessions, and as many for other names; more wait
+# Anyone can make up names: this many look-ups may find nothing at once, then one per second.
 BURST, INTERVAL = 300, 1
 
 Value = TypeVar("Value")
@@ -42,12 +42,12 @@ NOT_ASYNC = object()
 
 
 class _ResultRejected(Exception):
-    """The app's look-up returned something that is no provider."""
+    """The app's look-up returned something other than a provider."""
 
 
 @dataclass(slots=True)
 class _Entry:
-    """A provider, as it was looked up last."""
+    """A provider with the result of its last look-up."""
 
     settings: ProviderSettings
     known: Known
@@ -83,9 +83,9 @@ class SourceDirectory:
         return known
 
     async def find(self, name: str, *, is_sealed: bool = False) -> ProviderConnection | None:
-        """Return the connection to a provider: as it is known, or else as the app says now."""
+        """Return the connection to a provider: from the cache, or else from a look-up."""
         if not name:
-            return None  # no provider of a source is called that
+            return None  # looked-up providers always have a name
         known = self._known(name)
         if known is None:
             known = await self._look_up_or_continue(name, is_sealed=is_sealed)
@@ -176,7 +176,7 @@ class SourceDirectory:
 
     def _forget(self, name: str, looked_up_at: float) -> Known:
         if self._entries.pop(name, None) is not None:
-            events.log(events.PROVIDER_CHANGED, provider=name, what="it is gone")
+            events.log(events.PROVIDER_CHANGED, provider=name, what="removed")
         _keep(self._unknown, name, looked_up_at, MAX_UNKNOWN)
         return NO_PROVIDER
 
@@ -187,14 +187,15 @@ class SourceDirectory:
             entry.looked_up_at = looked_up_at  # the connection stays, with its metadata and keys
             return entry.known
         if entry is not None:
-            events.log(events.PROVIDER_CHANGED, provider=name, what="its settings are others")
+            events.log(events.PROVIDER_CHANGED, provider=name, what="new settings")
         log_exceptions(settings.exceptions, provider=name)
         known = Known(self._make_connection(settings))
         _keep(self._entries, name, _Entry(settings, known, looked_up_at), MAX_CONNECTIONS)
         return known
 
     def _is_recent(self, at: float | None, seconds: int) -> bool:
-        """Return whether it was less than this long ago, or will be that soon, as the clock may have been set back."""
+        """Return whether it was less than this long ago; or as soon in the future, after the clock has been set
+        back."""
         return at is not None and abs(self._clock() - at) < seconds
 
 

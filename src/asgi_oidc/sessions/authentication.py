@@ -73,7 +73,7 @@ class Authenticator:
         return self._why_invalid(session, now=self._now()) is not None
 
     def is_provider_gone(self, session: Session) -> bool:
-        """Return whether the app is known not to have the provider of a session any more."""
+        """Return whether the provider of a session is known to have been removed from the app."""
         return self._providers.has_at_once(session.login) is False
 
     def may_sign_out(self, session: Session) -> bool:

@@ -58,7 +58,7 @@ class Login(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
 
     @property
     def can_step_up(self) -> bool:
-        """Whether the provider can say how and when the user has signed in; OAuth 2.0 alone cannot."""
+        """Whether the provider can report how and when the user signed in, which plain OAuth 2.0 cannot."""
         return not self.issuer.startswith(ISSUER_PREFIX)
 
     def __repr__(self) -> str:

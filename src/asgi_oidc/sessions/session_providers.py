@@ -34,7 +34,7 @@ class SessionProviders:
     def has_at_once(self, login: Login) -> bool | None:
         """Return whether the app still has the provider of a session; None if only `has` can tell.
 
-        A user counts as signed in only if so: what the app knows under the name may be that of somebody else by now.
+        A user counts as signed in only if it has: the name may belong to another provider by now.
         """
         known = self._directory.at_once(login.provider)
         if known is None:

@@ -54,7 +54,7 @@ def callback_problems(providers: Mapping[str, str | None], *, auth_path: str, ba
         other = users.setdefault(plain, name)
         if other != name:
             problems.append(
-                f"{label}: {other} has {plain} too, and the answer of one could be taken for the answer of the other: "
+                f"{label}: {other} has {plain} too, so their responses could be mixed up: "
                 "register another redirect URI for one of them"
             )
         elif base_path and plain.startswith(f"{base_path}/"):

@@ -21,7 +21,7 @@ class Keywords(ProviderKeywords, total=False):
     """The settings, as keywords of `OIDCMiddleware`."""
 
     providers: Mapping[str, ProviderEntry] | ProviderSource | None
-    """Several providers by name, in place of `issuer`, `client_id` and the other settings of a single one.
+    """Several providers by name, instead of `issuer`, `client_id` and the other settings of a single one.
 
     Example: `{"google": Provider(issuer="https://accounts.google.com", client_id="...", client_secret="...")}`. Each is
     a `Provider` or an `OAuth2Provider`. A name has 1 to 64 lower-case letters, digits, `-` and `_`, and is part of
@@ -40,7 +40,7 @@ class Keywords(ProviderKeywords, total=False):
     choose_provider: ChooseProvider | None
     """Your own function that chooses the provider of a login: it gets the ASGI scope and returns a name.
 
-    It may be async. If it returns `None`, the user chooses. It is not asked if a link or a rule names the provider.
+    It may be async. If it returns `None`, the user chooses. It is not called if a link or a rule names the provider.
 
     Default: `None`. Keyword only. Since 0.1.
     """
@@ -62,9 +62,9 @@ class Keywords(ProviderKeywords, total=False):
     headers. Register `base_url` + `/auth/callback` as a redirect URI at the provider. Plain http is accepted on
     loopback only.
 
-    A list serves one app on several hosts: `["https://a.example.com", "https://b.example.com"]`. The `Host` header of
-    a request chooses one of them by exact comparison; any other host is served as the first. Cookies, redirect URIs
-    and `Origin` checks are those of the host, so register the redirect URI of each. All URLs need the same path.
+    A list serves one app on several hosts: `["https://a.example.com", "https://b.example.com"]`. The `Host` header of a
+    request chooses one of them by exact comparison; any other host gets the first. Cookies, redirect URIs and `Origin`
+    checks are those of the host, so register the redirect URI of each. All URLs need the same path.
 
     Required. Variable: `OIDC_BASE_URL`. Since 0.1.
     """

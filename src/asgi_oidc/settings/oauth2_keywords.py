@@ -20,17 +20,17 @@ class OAuth2Keywords(TypedDict, total=False):
     """The URL that exchanges a code for an access token. Required."""
 
     userinfo_endpoint: str
-    """The URL of the API that says who the user is. Required."""
+    """The URL of the API that returns the user. Required."""
 
     subject: str | Sequence[str]
-    """Where the user API has the id that never changes and is never given to somebody else.
+    """Where the answer of the user API has the user's id, which must never change and never be reused.
 
-    A path such as `"data.id"`, or a tuple of names if one contains a dot. The id must be text or a whole number; a user
-    name or an e-mail address is no such id. Default: `"id"`.
+    A path such as `"data.id"`, or a tuple of names if one contains a dot. The id must be text or a whole number. User
+    names and e-mail addresses are not suitable. Default: `"id"`.
     """
 
     claims: Mapping[str, str | Sequence[str]]
-    """Where the user API has what the standard claims stand for, such as `{"picture": "avatar_url"}`.
+    """Where the answer of the user API has the standard claims, such as `{"picture": "avatar_url"}`.
 
     A path as for `subject`, or a text with paths in braces: `"https://cdn.example.com/{id}/{avatar}.png"`. All other
     members of the answer become claims under their own names. Default: `{}`.
@@ -43,10 +43,10 @@ class OAuth2Keywords(TypedDict, total=False):
     """Additional parameters of the authorization request. Default: none."""
 
     another_account_params: Mapping[str, Any]
-    """Parameters that make the provider let the user choose another account. Default: none."""
+    """Parameters with which the provider lets the user choose another account. Default: none."""
 
     callback_path: str | None
-    """The path of the redirect URI below `base_url`, if not the default one."""
+    """The path of the redirect URI below `base_url`, if it is not the default one."""
 
     client_auth: str | None
     """`client_secret_basic` (the default with a secret), `client_secret_post` or `none`."""
@@ -63,12 +63,12 @@ class OAuth2Keywords(TypedDict, total=False):
     emails_endpoint: str | None
     """A URL that lists the user's e-mail addresses as GitHub does: objects with `email`, `primary` and `verified`.
 
-    Then `email` is the primary address if it is verified, and nothing else. If the provider refuses the list with 403
-    or 404, because a scope is missing, the login goes on without an address.
+    Then `email` is the primary address if it is verified, and is missing otherwise. If the provider refuses the list
+    with 403 or 404, because a scope is missing, the login continues without an address.
     """
 
     emails_are_verified: bool
-    """Whether the user API tells only e-mail addresses that the provider has verified. Default: `False`."""
+    """Whether the user API returns only e-mail addresses that the provider has verified. Default: `False`."""
 
     app_secret_proof: bool
     """Whether calls to the user API contain `appsecret_proof`, as Facebook requires of some apps. Default: `False`."""

@@ -35,7 +35,7 @@ NOT_REPORTED = ("acr_values", "max_age")
 
 
 class OAuth2Provider(ProviderEntry):
-    """One of several providers, with OAuth 2.0 alone: a value of `providers`.
+    """A provider without OpenID Connect, with plain OAuth 2.0: a value of `providers`.
 
         providers={
             "github": OAuth2Provider.github(client_id="...", client_secret="..."),
@@ -49,12 +49,13 @@ class OAuth2Provider(ProviderEntry):
             ),
         }
 
-    The user API says who has signed in, over the access token of that very login; an ID Token is never believed. The
-    user's `issuer` is `oauth2:` and the name of the provider. A sign-out is local. Such a provider says neither how nor
-    when a user has signed in, so pages whose rules have `acr_values` or `max_age` need another one.
+    The user's identity comes from the provider's user API, called with the access token of that login; ID Tokens are
+    ignored. The user's `issuer` is `oauth2:` and the name of the provider. A sign-out is local. Such a provider does
+    not report how or when a user signed in, so pages whose rules have `acr_values` or `max_age` need an OpenID
+    provider.
 
     Args:
-        title: the name that users see on the page where they choose; by default, it is made from the name.
+        title: the name that users see on the page where they choose a provider; by default, it is made from the name.
         settings: as in `OAuth2Keywords`.
 
     Raises:
@@ -101,7 +102,7 @@ class OAuth2Provider(ProviderEntry):
         graph_version: str = ready_made.GRAPH_VERSION,
         **settings: Unpack[OAuth2Keywords],
     ) -> "OAuth2Provider":
-        """Return Facebook. Nothing says whether it has verified an address, so `email` counts as unverified.
+        """Return Facebook, which does not say whether it has verified an address, so `email` counts as unverified.
 
         Args:
             graph_version: of the Graph API; each is available for about two years.
@@ -175,7 +176,7 @@ def _settings(values: Mapping[str, Any], *, title: str | None) -> OAuth2Settings
 def _contradictions(values: Mapping[str, Any]) -> list[str]:
     problems = []
     if values.get("app_secret_proof") and values.get("client_secret", MISSING) is None:
-        problems.append("app_secret_proof: needs client_secret, which it proves to know")
+        problems.append("app_secret_proof: needs client_secret, from which the proof is made")
     if values.get("emails_are_verified") and values.get("emails_endpoint"):
         problems.append("emails_are_verified: remove it: the list of emails_endpoint says which address is verified")
     return problems
@@ -202,7 +203,9 @@ def read_claims(value: object) -> Mapping[str, ClaimSource]:
     if not isinstance(value, Mapping) or not all(isinstance(name, str) and name for name in value):
         raise ValueError(f"must be a mapping such as {{'picture': 'avatar_url'}}, got {describe_value(value)}")
     if protected := sorted(PROTOCOL_CLAIMS & value.keys()):
-        raise ValueError(f"{', '.join(protected)}: no user API vouches for it; for the user's id, set subject")
+        raise ValueError(
+            f"{', '.join(protected)}: cannot come from a user API: leave it out; for the user's id, set subject"
+        )
     claims: dict[str, ClaimSource] = {}
     for name, source in value.items():
         if not isinstance(source, str | tuple | list) or not all(isinstance(part, str) for part in source):
@@ -216,7 +219,9 @@ def read_oauth2_params(value: object) -> Mapping[str, Any]:
     """Read parameters of the authorization request; none that the provider would have to answer in an ID Token."""
     params = read_authorization_params(value)
     if found := [name for name in NOT_REPORTED if name in params]:
-        raise ValueError(f"{', '.join(found)}: OAuth 2.0 does not report it; use an OpenID provider if you need it")
+        raise ValueError(
+            f"{', '.join(found)}: not supported without OpenID Connect: leave it out, or use an OpenID provider"
+        )
     return params
 
 

@@ -32,7 +32,7 @@ class Provider(ProviderEntry):
         providers={"google": Provider(issuer="https://accounts.google.com", client_id="...", client_secret="...")}
 
     Args:
-        title: the name that users see on the page where they choose; by default, it is made from the name.
+        title: the name that users see on the page where they choose a provider; by default, it is made from the name.
         settings: the settings of one provider, as for `OIDCMiddleware`.
 
     Raises:
@@ -59,8 +59,8 @@ class Provider(ProviderEntry):
         """Return Google; `client_id` and `client_secret` are required.
 
         Args:
-            hosted_domains: the domains of the Google Workspace organizations whose users may sign in; by default,
-                everybody with a Google account may.
+            hosted_domains: the domains of the Google Workspace organizations whose users may sign in; by default, any
+                Google account may.
             offline_access: whether to request a refresh token; Google then asks for consent at every login.
             title: as in `Provider`.
             settings: as in `Provider`, except `issuer`.
@@ -78,7 +78,7 @@ class Provider(ProviderEntry):
         """Return GitLab; `client_id` is required, and `client_secret` unless the application is public.
 
         Args:
-            url: of a GitLab that an organization runs itself.
+            url: of a self-managed GitLab.
             title: as in `Provider`.
             settings: as in `Provider`, except `issuer`.
         """
@@ -112,7 +112,7 @@ class Provider(ProviderEntry):
     ) -> Self:
         """Return Apple; `client_id`, the Services ID, is required.
 
-        The client secret is made from the key for each call. Apple tells the user's name only once, at the first login:
+        The client secret is made from the key for each call. Apple sends the user's name only once, at the first login:
         store the claims `name`, `given_name` and `family_name` in `on_login`. They are not signed.
 
         Args:
@@ -144,15 +144,16 @@ class Provider(ProviderEntry):
 
             Provider.entra(tenants=["8eaef023-2b34-4da1-9baa-8bc8c9d6a490"], client_id="...", client_secret="...")
 
-        A user is `(issuer, sub)`, as always. Each tenant has its own issuer, and each client knows a user under another
-        `sub`: to recognise a user in several apps, use the claims `tid` and `oid`.
+        A user is identified by `(issuer, sub)`, as always. Each tenant has its own issuer, and a user's `sub` differs
+        from client to client: to recognise a user in several apps, use the claims `tid` and `oid`.
 
         Args:
             tenants: ids of the tenants whose users may sign in, or `"organizations"` for those of all tenants, without
                 personal accounts.
-            trusted_tenants: tenants whose administrators may vouch for any e-mail address of their users. An address of
-                another tenant counts as verified only if Entra has verified the owner of its domain (`xms_edov`).
-            authority: the host of a national cloud, such as `login.microsoftonline.us`.
+            trusted_tenants: tenants whose e-mail addresses count as verified, whatever their administrators have
+                entered. An address of another tenant counts as verified only if Entra has verified the owner of its
+                domain (`xms_edov`).
+            authority: the login host of a national cloud, such as `login.microsoftonline.us`.
             title: as in `Provider`; by default, "Microsoft".
             settings: as in `Provider`, without `issuer` and `trusted_email_domains`; the default of `userinfo` is
                 `never`, because the ID Token has the same claims.

@@ -73,7 +73,7 @@ def _url_problems(values: Mapping[str, Any]) -> list[str]:
             host = split_url(url).hostname
             problems.append(f"{name}: must use https; to allow http for calls to {host}, name it in allow_http_hosts")
     if values["internal_url"] is not None and values["internal_url"] == _origin(values["issuer"]):
-        problems.append("internal_url: is that of the issuer: leave it out")
+        problems.append("internal_url: is the address of the issuer: leave it out")
     if values["metadata_url"] is not None and all(name in values["metadata"] for name in REQUIRED):
         problems.append(f"metadata_url: leave it out: with {', '.join(REQUIRED)} in metadata, nothing is fetched")
     return problems
@@ -103,7 +103,9 @@ def _hs256_problems(values: Mapping[str, Any]) -> list[str]:
     is_named = SYMMETRIC_ALGORITHM in (values["algorithms"] or ())
     if not values["allow_hs256"]:
         fix = "set allow_hs256, or let the provider sign with RS256 or ES256"
-        return [f"algorithms: {SYMMETRIC_ALGORITHM} makes everybody who knows the secret an issuer: {fix}"] * is_named
+        return [
+            f"algorithms: with {SYMMETRIC_ALGORITHM}, anyone who knows the client secret can forge tokens: {fix}"
+        ] * is_named
     if values["algorithms"] is not None and not is_named:
         return [f"allow_hs256: remove it, or add {SYMMETRIC_ALGORITHM} to algorithms"]
     if values["client_secret"] is None:

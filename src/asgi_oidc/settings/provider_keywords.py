@@ -50,11 +50,11 @@ class ProviderKeywords(TypedDict, total=False):
     """
 
     callback_path: str | None
-    """The path of a redirect URI that was registered long ago, below `base_url`, in place of `/auth/callback`.
+    """The path below `base_url` of a redirect URI that is registered already, instead of `/auth/callback`.
 
     Example: `"/login/oidc/return"`, for `base_url` + `/login/oidc/return`. Keep the trailing `/` if it was registered
-    with one. The middleware then serves this path, whatever `public` and `rules` say, and the default path takes no
-    logins of this provider. No two providers can have the same path, and providers that are looked up have none.
+    with one. The middleware then serves this path, regardless of `public` and `rules`, and the default path no longer
+    finishes logins of this provider. No two providers can share a path. Providers that are looked up cannot set it.
 
     Default: `None`. Variable: `OIDC_CALLBACK_PATH`. Since 0.1.
     """
@@ -138,7 +138,7 @@ class ProviderKeywords(TypedDict, total=False):
     """
 
     metadata_url: str | None
-    """The URL of the provider's metadata, if that is not below the issuer.
+    """The URL of the provider's metadata, if it is not below the issuer.
 
     Example: `"https://TENANT.b2clogin.com/TENANT.onmicrosoft.com/POLICY/v2.0/.well-known/openid-configuration"` for
     Azure AD B2C. The metadata must still name exactly the setting `issuer`. It is logged at start-up: whoever controls
@@ -148,11 +148,11 @@ class ProviderKeywords(TypedDict, total=False):
     """
 
     internal_url: str | None
-    """The address at which this app reaches the provider, if browsers use another one.
+    """The address at which the app reaches the provider, if browsers use another one.
 
     Example: `"http://keycloak:8080"` while the issuer is `https://id.example.com/realms/staff`. Calls to the issuer's
     scheme, host and port (metadata, keys, tokens, userinfo, revocation) go there; tokens must still name the issuer,
-    and browsers are still sent to the URLs in the metadata. For http, `allow_http_hosts` has to name the host. It is
+    and browsers are still sent to the URLs in the metadata. For http, `allow_http_hosts` has to contain the host. It is
     logged at start-up.
 
     Default: `None`, which is the address of the issuer. Variable: `OIDC_INTERNAL_URL`. Since 0.1.
@@ -162,7 +162,7 @@ class ProviderKeywords(TypedDict, total=False):
     """How a logout is sent to the provider: `standard`, or `cognito` for Amazon Cognito's own parameters.
 
     `cognito` sends `client_id` and `logout_uri`, which is `post_logout_redirect_uri` or `base_url`. Cognito returns no
-    `state`, so users always come to that page, never to the `return_to` of the logout. It is logged at start-up.
+    `state`, so users always return to that page, never to the `return_to` of the logout. It is logged at start-up.
 
     Default: `"standard"`. Variable: `OIDC_END_SESSION_PARAMETERS`. Since 0.1.
     """
@@ -171,8 +171,8 @@ class ProviderKeywords(TypedDict, total=False):
     """Hosts of the provider that the app may call by plain http, inside a network that only trusted programs can read.
 
     Example: `["keycloak"]`, with an `internal_url` of `"http://keycloak:8080"`, or with a provider whose metadata
-    names such URLs by itself. Names are compared exactly, without the port. Browsers are never sent to http, except on
-    loopback. It is logged at start-up: whoever can read that network sees the client secret and tokens.
+    contains such URLs. Names are compared exactly, without the port. Browsers are never sent to http, except on
+    loopback. It is logged at start-up: anyone who can read that network sees the client secret and tokens.
 
     Default: `()`. Variable: `OIDC_ALLOW_HTTP_HOSTS`. Since 0.1.
     """
@@ -180,14 +180,14 @@ class ProviderKeywords(TypedDict, total=False):
     allow_missing_nonce: bool
     """Whether an ID Token may lack the `nonce` of the login, for a provider that does not return it.
 
-    It is still sent, and a nonce that is there must be that of the login. PKCE then detects an injected code. It is
-    logged at start-up.
+    The login still sends one, and a nonce that is present must match. PKCE then detects an injected code. It is logged
+    at start-up.
 
     Default: `False`. Variable: `OIDC_ALLOW_MISSING_NONCE`. Since 0.1.
     """
 
     allow_missing_pkce: bool
-    """Whether logins go without PKCE, for a provider that refuses a `code_verifier`.
+    """Whether logins do without PKCE, for a provider that refuses a `code_verifier`.
 
     Only with a `client_secret`. The nonce then detects an injected code. It is logged at start-up.
 
@@ -197,8 +197,8 @@ class ProviderKeywords(TypedDict, total=False):
     allow_code_injection: bool
     """Whether `allow_missing_nonce` and `allow_missing_pkce` may be set together, as LinkedIn requires.
 
-    Nothing then detects an injected code: whoever gets hold of another user's authorization code, before it is used,
-    can sign in as that user (RFC 9700 §4.5). It is logged at start-up.
+    Nothing then detects an injected code: anyone who gets hold of another user's unused authorization code can sign in
+    as that user (RFC 9700 §4.5). It is logged at start-up.
 
     Default: `False`. Variable: `OIDC_ALLOW_CODE_INJECTION`. Since 0.1.
     """
@@ -214,9 +214,9 @@ class ProviderKeywords(TypedDict, total=False):
     allow_hs256: bool
     """Whether the provider signs tokens with the client secret (HS256) instead of a key of its own.
 
-    The secret must have at least 32 bytes. HS256 is then the only accepted algorithm, unless `algorithms` names others
-    beside it; keys of the provider are never used for HS256. It is logged at start-up: everybody who knows the client
-    secret can make tokens of any user.
+    The secret must have at least 32 bytes. HS256 is then the only accepted algorithm, unless `algorithms` lists others
+    as well; keys of the provider are never used for HS256. It is logged at start-up: anyone who knows the client secret
+    can forge tokens for any user.
 
     Default: `False`. Variable: `OIDC_ALLOW_HS256`. Since 0.1.
     """
@@ -224,7 +224,7 @@ class ProviderKeywords(TypedDict, total=False):
     allow_azp_audiences: bool
     """Whether an ID Token whose `azp` is this client may have any further audiences, as Zitadel's have.
 
-    `client_id` must still be one of the audiences. If you know all the others, name them in `trusted_audiences`
+    `client_id` must still be one of the audiences. If you know all the others, list them in `trusted_audiences`
     instead. It is logged at start-up.
 
     Default: `False`. Variable: `OIDC_ALLOW_AZP_AUDIENCES`. Since 0.1.

@@ -63,7 +63,7 @@ def read_found_provider(name: str, value: object) -> ProviderSettings:
     if not isinstance(value, ProviderEntry):
         raise ValueError(f"expected Provider(...), OAuth2Provider(...) or None, got {describe_value(value)}")
     if value.settings.callback_path is not None:
-        raise ValueError("callback_path is for providers that are known at start-up: leave it out")
+        raise ValueError("callback_path: only for providers that are known at start-up; leave it out")
     return replace(value.settings, name=name)
 
 
@@ -77,8 +77,8 @@ def read_choose_provider(value: object) -> ChooseProvider:
 def bad_provider_name(name: object) -> str:
     """Return the problem of a name that no provider can have."""
     return (
-        f"{describe_value(name)} is no name for a provider: it is part of URLs, so use 1 to 64 lower-case letters, "
-        "digits, '-' and '_', such as 'google'"
+        f"{describe_value(name)} is not a valid name of a provider: names are part of URLs, so use 1 to 64 lower-case "
+        "letters, digits, '-' and '_', such as 'google'"
     )
 
 

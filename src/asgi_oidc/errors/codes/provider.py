@@ -59,12 +59,12 @@ LOOK_UPS = [
     Code(
         "provider_lookup_failed",
         "The `get` of `providers` raised an exception. The log line `provider_lookup_failed` has its class.",
-        "Correct `get`, or check the database that it asks.",
+        "Correct `get`, or check the database that it queries.",
     ),
     Code(
         "provider_lookup_timeout",
         "The `get` of `providers` took more than 10 seconds.",
-        "Check the database that it asks, and how many connections `get` may use.",
+        "Check the database that it queries, and how many connections `get` may use.",
     ),
     Code(
         "provider_lookup_result",
@@ -80,7 +80,7 @@ LOOK_UPS = [
         "provider_lookup_limit",
         "Too many names without a provider were looked up, so `get` was not called: the next call is allowed within a "
         "second.",
-        "Usually somebody tries names. Users of providers that were looked up before are not affected.",
+        "Usually, a client tries out names. Users of providers that were looked up before are not affected.",
     ),
 ]
 

@@ -25,7 +25,7 @@ REQUESTS = [
     ),
     Code(
         "provider_mismatch",
-        "The answer to a login arrived at the callback URL of another provider: an attack, or a wrong redirect URI.",
+        "The response to a login arrived at the callback URL of another provider: an attack, or a wrong redirect URI.",
         "Register the callback URL that ends in the name of the provider, such as `/auth/callback/google`.",
     ),
     Code(
@@ -59,9 +59,9 @@ REQUESTS = [
     Code("parameter_too_long parameters_too_long", "A parameter, or the query, is too long.", _NOT_OURS),
     Code(
         "parameter_invalid",
-        "A parameter of `/auth/login` that `login_params` names has a value that no login can have.",
-        "Correct the link: `prompt=none` stands alone, `max_age` is a number of seconds, and `acr_values` must fit "
-        "those of the rule and of `authorization_params`.",
+        "A parameter of `/auth/login` that `login_params` names has an invalid value.",
+        "Correct the link: `prompt=none` cannot be combined, `max_age` is a number of seconds, and `acr_values` must "
+        "fit those of the rule and of `authorization_params`.",
     ),
     Code(
         "issuer_missing",
@@ -126,8 +126,8 @@ SESSIONS = [
     ),
     Code(
         "provider_gone",
-        "The session comes from a provider that is not in `providers` any more, or whose name now stands for another.",
-        "Nothing, if that was intended: the user signs in at another provider. Otherwise restore the provider.",
+        "The session comes from a provider that was removed from `providers`, or whose name belongs to another one.",
+        "If that was intended, do nothing: the user signs in at another provider. Otherwise, restore the provider.",
     ),
     Code(
         "access_token_expired",

@@ -15,7 +15,7 @@ TOKENS = [
     ),
     Code(
         "logout_token_unsupported",
-        "A logout token was sent to the URL of a provider without OpenID Connect, which has none.",
+        "A logout token was sent to the URL of a provider without OpenID Connect, which issues none.",
         "Such a provider cannot sign users out here. Check which provider the URL is registered at.",
     ),
     Code(
@@ -80,7 +80,7 @@ TOKENS = [
     ),
     Code(
         "claim_hd",
-        "The Google account is of an organization that `hosted_domains` does not name, or of none.",
+        "The Google account belongs to an organization that is not in `hosted_domains`, or to none.",
         "To admit the users of this organization, add its domain to `hosted_domains`.",
     ),
     Code("claim_sid", "A logout token has neither `sid` nor `sub`, or one of them is not text.", _REPORT),
