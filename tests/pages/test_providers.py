@@ -148,7 +148,7 @@ def test_a_notice_is_above_the_providers_and_announced():
     """Who comes from an old bookmark is told why this page is shown."""
     page = PROVIDERS.choose(CHOICES, last_used=None, notice="choose_provider.unknown").body
 
-    notice = b"<p class=notice id=notice role=alert>That way to sign in does not exist here. Choose another.</p>"
+    notice = b"<p class=notice id=notice role=alert>This sign-in option is not available. Choose another one.</p>"
     assert page.index(b"<h1>") < page.index(notice) < page.index(b"<ul")
     assert b"role=alert" not in PROVIDERS.choose(CHOICES, last_used=None).body
 

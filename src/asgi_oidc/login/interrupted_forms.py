@@ -28,7 +28,7 @@ class InterruptedForm(msgspec.Struct, frozen=True, array_like=True, kw_only=True
         target: path and query on our own site that it was sent to, checked.
         page: path of the page that contains the form, checked; None if it is not known.
         pairs: names and values, in order.
-        user: digest of the user whose session was over; None if there was no session.
+        user: digest of the user whose session had ended; None if there was no session.
         created_at: seconds since the epoch.
         id: random id, by which the login that the form starts refers to it.
     """

@@ -56,7 +56,7 @@ class ProviderChoice:
 
         Raises:
             RequestRejected: `provider_unknown`: there is no provider of the wanted name, or the rule does not allow it;
-                or providers are looked up, and there is none of the name that `choose_provider` returned.
+                or `choose_provider` returned a name for which the look-up found no provider.
             OIDCError: `choose_provider` failed, or returned the name of a provider that does not exist.
             ProviderUnavailable: the app's own look-up failed.
         """

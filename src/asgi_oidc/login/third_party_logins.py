@@ -13,7 +13,7 @@ from asgi_oidc.login.provider_choice import ProviderChoice
 from asgi_oidc.web.return_to import ReturnPaths
 
 ISSUER = "iss"  # the parameter by which such a login is recognized
-PASSED_ON = ("login_hint",)  # whatever the setting `login_params` says
+PASSED_ON = ("login_hint",)  # even if the setting `login_params` does not list it
 
 
 @dataclass(frozen=True, slots=True, repr=False)

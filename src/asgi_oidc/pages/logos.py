@@ -55,7 +55,7 @@ DRAWINGS: Mapping[str, Drawing] = MappingProxyType(
 
 
 def logo_html(logo: str | None, title: str) -> str:
-    """Draw the logo of a provider; screen readers skip it, because the title stands beside it.
+    """Draw the logo of a provider; screen readers skip it, because the title is next to it.
 
     Args:
         logo: id of a drawing; without one, and for an unknown id, it is the initials.

@@ -139,7 +139,7 @@ def _status(notice: str | None) -> int:
 
 
 def _list(kind: str, items: Iterable[str]) -> str:
-    # Safari takes a list without bullets for one only if it has the role.
+    # Safari announces a list without bullets as a list only if it has the role.
     return f'<ul class="{kind}" role=list>{"".join(f"<li>{item}</li>" for item in items)}</ul>'
 
 

@@ -38,7 +38,7 @@ ENGLISH: Mapping[str, str] = MappingProxyType(
         "choose_provider.continue": "Continue with {provider}",
         "choose_provider.last_used": "Last used",
         "choose_provider.index": "Go to a letter",
-        "choose_provider.unknown": "That way to sign in does not exist here. Choose another.",
+        "choose_provider.unknown": "This sign-in option is not available. Choose another one.",
         "provider_name.label": "Name of your organization",
         "provider_name.hint": "Lowercase letters, digits, hyphens and underscores, such as example-corp.",
         "provider_name.unknown": (

@@ -76,7 +76,7 @@ def is_email_owner_verified(claims: Claims) -> bool:
 
 
 def with_email_verification(claims: Claims, *, trusted_tenants: Collection[str]) -> dict[str, object]:
-    """Set `email_verified`, which Entra does not send, for the `email` beside it.
+    """Set `email_verified`, which Entra does not send, for `email`.
 
     It is true if the owner of the domain has been verified, or the tenant is trusted. It is false otherwise, even in a
     trusted e-mail domain: the administrators of a tenant can enter any address for their users. An `email_verified` in

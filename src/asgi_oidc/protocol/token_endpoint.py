@@ -150,7 +150,7 @@ def read_refresh_answer(answer: Answer) -> RefreshAnswer:
 def read_oauth2_token_answer(answer: Answer) -> TokenAnswer:
     """Read the answer to `token_call` of a provider without OpenID Connect.
 
-    An ID Token in it is left out: nobody has checked it, so nothing in it may be believed.
+    An ID Token in it is left out: it is not verified, so nothing in it may be used.
 
     Raises:
         ProviderError: an OAuth error, an outage, or an answer without an access token.

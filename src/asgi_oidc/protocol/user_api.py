@@ -84,7 +84,7 @@ def user_api_call(
     """Return a call to the user API, with the access token in a header (RFC 6750 §2.1).
 
     Args:
-        headers: what the provider needs beside that, such as `Accept` or an API version; never a secret.
+        headers: further headers that the provider needs, such as `Accept` or an API version; never a secret.
         app_secret: the client secret, if the call has to prove that it knows it: by `appsecret_proof`, the HMAC of the
             access token (Facebook, Graph API, "Secure Graph API Calls").
     """
@@ -112,7 +112,7 @@ def read_user_answer(
     Returns:
         `sub` as text, the claims, and the other members of the answer as they are. Members that would be protocol
         claims (`iss`, `acr`, `sid`, ...) are left out: no token confirms them. `email_verified` is a boolean, and is
-        there only beside the `email` that it is about; `phone_number_verified` likewise.
+        there only with the `email` that it is about; `phone_number_verified` likewise.
 
     Raises:
         AnswerRejected: `user_api_subject` if the subject is neither text nor a whole number.

@@ -30,7 +30,7 @@ class ProviderSettings:
         algorithms_named: whether the setting `algorithms` names them; otherwise they are the default.
         userinfo: `auto`, `always` or `never`.
         entra: what is special about Microsoft Entra; None for any other provider.
-        exceptions: where the provider is not by the book.
+        exceptions: where the provider deviates from the specifications.
         hosted_domains: Google's organizations whose users may sign in, in lower case; empty for any account.
         reads_user_field: whether the form of the first login has the user's name in a field `user`, as Apple's has.
         http_client: the app's own; None for ours.

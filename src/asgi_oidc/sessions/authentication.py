@@ -12,7 +12,7 @@ from asgi_oidc.sessions.session_providers import SessionProviders
 from asgi_oidc.web.request import Request
 
 OUTDATED = NoSession("outdated")  # cookies from before a refresh that changed rights; newer ones may be under way
-PROVIDER_GONE = NoSession("provider_gone")  # the cookies stay: should the provider come back, the session counts again
+PROVIDER_GONE = NoSession("provider_gone")  # the cookies stay: if the provider is restored, the session is valid again
 NOT_YET = NoSession("not_yet")  # it begins days in the future: a clock was set back
 SIGN_OUT_GRACE = 5  # seconds after the end of a session in which its cookies may still sign out: a double click
 

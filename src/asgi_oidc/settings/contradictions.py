@@ -41,7 +41,7 @@ def find_contradictions(values: Mapping[str, Any]) -> list[str]:
 
 
 def flat_problems(values: Mapping[str, Any], variables: Mapping[str, str]) -> list[str]:
-    """Report settings of a single provider beside `providers`."""
+    """Report settings of a single provider that are set together with `providers`."""
     if values.get("providers") is None and "providers" not in variables:
         return []
     flat = [

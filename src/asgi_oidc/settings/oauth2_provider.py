@@ -81,7 +81,7 @@ class OAuth2Provider(ProviderEntry):
         "Email addresses" of a GitHub App.
 
         Args:
-            settings: `client_id`, `client_secret`, and whatever is to be different.
+            settings: `client_id`, `client_secret`, and settings to override.
         """
         return cls._ready_made("github", title or "GitHub", {**ready_made.GITHUB, **settings})
 
@@ -90,7 +90,7 @@ class OAuth2Provider(ProviderEntry):
         """Return Discord.
 
         Args:
-            settings: `client_id`, `client_secret`, and whatever is to be different.
+            settings: `client_id`, `client_secret`, and settings to override.
         """
         return cls._ready_made("discord", title or "Discord", {**ready_made.DISCORD, **settings})
 
@@ -106,7 +106,7 @@ class OAuth2Provider(ProviderEntry):
 
         Args:
             graph_version: of the Graph API; each is available for about two years.
-            settings: `client_id`, `client_secret`, and whatever is to be different.
+            settings: `client_id`, `client_secret`, and settings to override.
         """
         return cls._ready_made("facebook", title or "Facebook", {**ready_made.facebook(graph_version), **settings})
 
@@ -115,7 +115,7 @@ class OAuth2Provider(ProviderEntry):
         """Return X. Add the scope `users.email` for the e-mail address, `offline.access` for a refresh token.
 
         Args:
-            settings: `client_id`, `client_secret`, and whatever is to be different.
+            settings: `client_id`, `client_secret`, and settings to override.
         """
         scope = settings.get("scope", ready_made.X["scope"])
         return cls._ready_made("x", title or "X", {**ready_made.X, **ready_made.x_fields(scope), **settings})

@@ -25,7 +25,7 @@ class ProviderSource(Protocol):
     """
 
     async def get(self, name: str) -> ProviderEntry | None:
-        """Return the provider of this name, None if there is none.
+        """Return the provider with this name; None if it does not exist.
 
         It is called when a provider is first needed, and again after 30 seconds in use; requests do not wait for that.
         A provider with equal settings keeps its metadata and keys, so an `http_client` has to be the same object each

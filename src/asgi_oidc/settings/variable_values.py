@@ -133,7 +133,7 @@ _KEYWORD_ONLY = ("http_client", "on_login", "choose_provider")
 PARSERS: Mapping[str, Callable[[str], Any]] = {
     name: _PARSERS_BY_NAME.get(name, str) for name in READERS if name not in _KEYWORD_ONLY
 }
-# Those of one of several providers, whatever its type.
+# Those of one of several providers, of any type.
 PROVIDER_PARSERS: Mapping[str, Callable[[str], Any]] = {
     name: _PARSERS_BY_NAME.get(name, str)
     for name in (TYPE, *sorted(set().union(*(each.settings for each in PROVIDER_TYPES.values()))))

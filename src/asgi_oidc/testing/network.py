@@ -33,7 +33,7 @@ class Network:
 
     @property
     def apps(self) -> Mapping[str, FakeProvider]:
-        """The providers by origin: what `Browser` wants to know as `others`."""
+        """The providers by origin, for the argument `others` of `Browser`."""
         return self._apps
 
     def http_client(self) -> httpx.AsyncClient:

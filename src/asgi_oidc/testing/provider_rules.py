@@ -1,4 +1,4 @@
-"""What the fake provider does by the specifications, and stand-ins for real providers do in their own way."""
+"""The rules of the fake provider, which follow the specifications; stand-ins for real providers override them."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
@@ -11,7 +11,7 @@ from .provider_state import ProviderState
 from .wire import Answer, Call, error_answer, json_answer
 
 Pkce = Literal["required", "optional", "refused"]
-"""`refused` is a provider that takes no `code_challenge`, and refuses a token call with a `code_verifier`."""
+"""`refused` is a provider that accepts no `code_challenge`, and refuses a token call with a `code_verifier`."""
 
 CodeProblem = Literal["used", "unknown", "expired", "redirect_uri", "code_verifier"]
 

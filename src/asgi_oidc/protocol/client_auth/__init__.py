@@ -22,7 +22,7 @@ SECRET_METHODS = ("client_secret_basic", "client_secret_post")  # in order of pr
 def choose_method(client: Client, supported: Sequence[str]) -> str:
     """Choose how to authenticate: by the setting `client_auth`, else the first method that both sides support.
 
-    A secret that is signed for each call is sent in the form, whatever the metadata says: Apple, the only provider that
+    A secret that is signed for each call is sent in the form, regardless of the metadata: Apple, the only provider that
     has such secrets, documents no other way.
 
     Args:

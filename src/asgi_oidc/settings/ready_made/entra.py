@@ -96,7 +96,7 @@ def read_authority(value: object) -> str:
     """Read `authority`: the host of a cloud.
 
     Raises:
-        ValueError: it is none of `AUTHORITIES`.
+        ValueError: it is not one of `AUTHORITIES`.
     """
     if value not in AUTHORITIES:
         raise ValueError(f"must be one of {', '.join(AUTHORITIES)}, got {describe_value(value)}")

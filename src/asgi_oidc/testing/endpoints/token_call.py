@@ -72,7 +72,7 @@ def _redeem_code(provider: ProviderRules, call: Call, client: Client) -> Grant |
 
 
 def _is_proven(code_verifier: str | None, code_challenge: str) -> bool:
-    """Whether the verifier belongs to the challenge (RFC 7636 §4.6); neither comes alone (RFC 9700 §2.1.1)."""
+    """Whether the verifier belongs to the challenge (RFC 7636 §4.6); neither is accepted alone (RFC 9700 §2.1.1)."""
     if not code_challenge or code_verifier is None:
         return not code_challenge and code_verifier is None
     return challenge_of(code_verifier) == code_challenge

@@ -52,7 +52,7 @@ class Account(Persona):
 
 
 def as_account(persona: Persona) -> Account:
-    """Return a persona as an account; one that is no account gets the defaults."""
+    """Return a persona as an account; one that is not an account gets the defaults."""
     if isinstance(persona, Account):
         return persona
     return Account(persona.sub, persona.name, persona.email, persona.claims)
@@ -63,4 +63,4 @@ ACCOUNTS = (
     Account("1000002", "Bob Brown", "bob@example.com", login="bob"),
     Account("1000003", "Mallory Moss", "alice@example.com", login="mallory", email_verified=False),
 )
-"""Who can sign in by default; mallory has given alice's address, which nobody has verified."""
+"""Who can sign in by default; mallory has entered alice's address, which is not verified."""

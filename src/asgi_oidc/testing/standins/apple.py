@@ -4,7 +4,7 @@ Sources: Request an authorization to the Sign in with Apple server, Token valida
 https://developer.apple.com/documentation/signinwithapplerestapi; Authenticating users with Sign in with Apple, at
 https://developer.apple.com/documentation/signinwithapple. For PKCE, which they do not mention,
 https://github.com/a-tokyo/apple-signin-auth/issues/180; for the name of a user, which comes once,
-https://github.com/nicokaiser/passport-apple/issues/4; for texts in place of booleans,
+https://github.com/nicokaiser/passport-apple/issues/4; for texts instead of booleans,
 https://github.com/nicokaiser/passport-apple/issues/79.
 """
 
@@ -65,7 +65,7 @@ class AppleStandIn(OpenIDStandIn):
 
     Args:
         url: An origin at which all endpoints answer instead of at the real hosts, for a server on loopback.
-        accounts: Who can sign in; by default alice, bob, and mallory, whose e-mail address nobody has verified.
+        accounts: Who can sign in; by default alice, bob, and mallory, whose e-mail address is not verified.
         clients: Registered Services IDs; by default `web` and `spa`. Their fixed secrets are of no use here.
         clock: Returns seconds since the epoch.
     """
@@ -125,7 +125,7 @@ class AppleStandIn(OpenIDStandIn):
         return [("user", json.dumps(user, ensure_ascii=False))] if user else []
 
     def authenticated_client(self, call: Call) -> Client | None:
-        """Return the client that makes this call, if its secret is a JWT as Apple wants it."""
+        """Return the client that makes this call, if its secret is a JWT as Apple requires."""
         method, client_id, secret = read_client_credentials(call)
         client = self.clients.get(client_id)
         if client is None or method not in self.client_auth_methods:
@@ -160,7 +160,7 @@ class AppleStandIn(OpenIDStandIn):
 
 
 def user_field(account: Account, scopes: Sequence[str]) -> dict[str, Any]:
-    """Return what the form field `user` says of an account; nobody signs it."""
+    """Return the form field `user` of an account; it is not signed."""
     first_name, _, last_name = account.name.partition(" ")
     name = {"name": {"firstName": first_name, "lastName": last_name}} if "name" in scopes else {}
     return {**name, **({"email": account.email} if account.email and "email" in scopes else {})}

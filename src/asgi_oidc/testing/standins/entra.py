@@ -128,7 +128,7 @@ class EntraStandIn(OpenIDStandIn):
         return self._metadata_of(_tenant_of(call))
 
     def keys_at(self, call: Call) -> Sequence[Mapping[str, Any]]:
-        """Return the keys of the tenant in the address, each with the issuer of whose tokens it is."""
+        """Return the keys of the tenant in the address, each with the issuer whose tokens it signs."""
         tenant = _tenant_of(call)
         issuer = self.issuer if tenant in ALIASES else self.issuer_of(tenant)
         keys = [{**jwk, "issuer": issuer} for jwk in self.published_keys]
@@ -138,7 +138,7 @@ class EntraStandIn(OpenIDStandIn):
         return keys
 
     def token_answer(self, call: Call, members: Mapping[str, Any]) -> Answer:
-        """Return the token answer; each refresh brings a new refresh token, and the old one works on."""
+        """Return the token answer; each refresh brings a new refresh token, and the old one keeps working."""
         old = self.memory.refresh_tokens.get(call.form.get("refresh_token", ""))
         if old is None or "refresh_token" in members:
             return super().token_answer(call, members)
@@ -179,7 +179,7 @@ class EntraStandIn(OpenIDStandIn):
         }
 
     def _address_of(self, call: Call) -> str:
-        """Return host and path of a call, with `{tenant}` in place of the tenant."""
+        """Return host and path of a call, with `{tenant}` instead of the tenant."""
         tenant = _tenant_of(call)
         known = {as_entra_account(persona).tid for persona in self.personas.values()}
         path = call.path.replace(tenant, "{tenant}", 1) if tenant in (*known, *ALIASES) else call.path

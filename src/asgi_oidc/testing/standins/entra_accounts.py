@@ -13,7 +13,7 @@ from .accounts import Account
 CONTOSO = "8eaef023-2b34-4da1-9baa-8bc8c9d6a490"
 FABRIKAM = "82229342-1101-4ab6-817b-70c0747630f3"
 STRANGERS = "3f2504e0-4f89-41d3-9a0c-0305e82c3301"
-"""A tenant that anyone may have made: its administrator enters the addresses of other people."""
+"""A tenant that anyone could create; its administrator enters other people's addresses."""
 PERSONAL_ACCOUNTS = "9188040d-6c67-4c5b-b112-36a304b66dad"
 """The tenant of all personal Microsoft accounts."""
 MAX_GROUPS = 200  # in a JWT
@@ -52,7 +52,7 @@ class EntraAccount(Account):
 
 
 def as_entra_account(persona: Persona) -> EntraAccount:
-    """Return a persona as an account; one that is no such account is of the first tenant."""
+    """Return a persona as an account; one of another kind is in the first tenant."""
     if isinstance(persona, EntraAccount):
         return persona
     return EntraAccount(persona.sub, persona.name, persona.email, persona.claims)

@@ -47,13 +47,13 @@ ROUTES: Routes = {
 
 
 class FacebookStandIn(OAuth2StandIn):
-    """Facebook: the user API returns only what `fields` names, and no word on whether the address is verified.
+    """Facebook: the user API returns only what `fields` names, and does not say whether the address is verified.
 
     All paths may begin with a version, as in `/v25.0/me`. There is an `email` only for accounts with a verified one.
 
     Args:
         url: An origin at which all endpoints answer instead of at the real hosts, for a server on loopback.
-        accounts: Who can sign in; by default alice, bob, and mallory, whose e-mail address nobody has verified.
+        accounts: Who can sign in; by default alice, bob, and mallory, whose e-mail address is not verified.
         clients: Registered applications; by default `web` (with a secret) and `spa` (public).
         clock: Returns seconds since the epoch.
         requires_app_secret_proof: Whether the user API refuses calls without `appsecret_proof`: the app's setting

@@ -64,7 +64,7 @@ class GitHubStandIn(OAuth2StandIn):
 
     Args:
         url: An origin at which all endpoints answer instead of at the real hosts, for a server on loopback.
-        accounts: Who can sign in; by default alice, bob, and mallory, whose e-mail address nobody has verified.
+        accounts: Who can sign in; by default alice, bob, and mallory, whose e-mail address is not verified.
         clients: Registered applications; by default `web` (with a secret) and `spa` (public).
         clock: Returns seconds since the epoch.
         app: `oauth` for an OAuth app; `github` for a GitHub App, whose tokens expire and have no scopes.
@@ -95,7 +95,7 @@ class GitHubStandIn(OAuth2StandIn):
         return super().why_refused({**params, "response_type": "code"})
 
     def response_mode(self, _params: Mapping[str, str]) -> str:
-        """Return `query`: GitHub knows no other."""
+        """Return `query`: GitHub supports no other."""
         return "query"
 
     def authorization_response(self, _sign_in: SignIn, _params: Mapping[str, str]) -> Params:
@@ -131,7 +131,7 @@ class GitHubStandIn(OAuth2StandIn):
         return self._refusal(call, "bad_verification_code", "The code passed is incorrect or expired.")
 
     def refuse_refresh_token(self, call: Call, _reason: str) -> Answer:
-        """Return the answer to a refresh with a token that does not count any more."""
+        """Return the answer to a refresh with a token that is no longer valid."""
         return self._refusal(call, "bad_refresh_token", "The refresh token passed is incorrect or expired.")
 
     def _refusal(self, call: Call, error: str, description: str) -> Answer:

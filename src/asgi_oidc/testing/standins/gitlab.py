@@ -30,7 +30,7 @@ ROUTES: Routes = {
 
 
 class GitLabStandIn(OpenIDStandIn):
-    """GitLab: an ID Token with little in it, the rest at userinfo, and a refresh token without being asked for one.
+    """GitLab: an ID Token with little in it, the rest at userinfo, and a refresh token that was not requested.
 
     An account's claim `groups` is the list of its groups, by path; the ID Token has them as `groups_direct`.
     """

@@ -9,7 +9,7 @@ from .stand_in import StandIn
 class OpenIDStandIn(StandIn):
     """An OpenID provider that differs from the specifications here and there.
 
-    What its metadata does not announce, such as PKCE, it may know nevertheless.
+    It may support what its metadata does not announce, such as PKCE.
     """
 
     code_challenge_methods: ClassVar[Sequence[str]] = ()

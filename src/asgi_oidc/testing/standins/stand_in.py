@@ -37,7 +37,7 @@ class StandIn(FakeProvider):
 
     Args:
         url: An origin at which all endpoints answer instead of at the real hosts, for a server on loopback.
-        accounts: Who can sign in; by default alice, bob, and mallory, whose e-mail address nobody has verified.
+        accounts: Who can sign in; by default alice, bob, and mallory, whose e-mail address is not verified.
         clients: Registered applications; by default `web` (with a secret) and `spa` (public).
         clock: Returns seconds since the epoch.
     """
@@ -48,7 +48,7 @@ class StandIn(FakeProvider):
     token_lifetime: ClassVar[int] = 3600
     """Of access tokens, in seconds."""
     keeps_refresh_tokens: ClassVar[bool] = False
-    """Whether a refresh token works again and again."""
+    """Whether a refresh token can be used more than once."""
     default_accounts: ClassVar[Sequence[Account]] = ACCOUNTS
     sends_iss = False
 
@@ -128,7 +128,7 @@ class StandIn(FakeProvider):
 
 
 class OAuth2StandIn(StandIn):
-    """A provider with OAuth 2.0 alone: no ID Token; its user API says who has signed in."""
+    """A provider with plain OAuth 2.0: no ID Token; the user comes from its user API."""
 
     pkce: Pkce = "optional"
     required_scopes = ()

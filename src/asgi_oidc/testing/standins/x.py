@@ -28,7 +28,7 @@ ROUTES: Routes = {
 
 
 class XStandIn(OAuth2StandIn):
-    """X: PKCE is required, codes live 30 seconds, and the user is inside of `data`.
+    """X: PKCE is required, codes are valid for 30 seconds, and the user is inside `data`.
 
     Besides `id`, `name` and `username`, it has only the members that `user.fields` names. `confirmed_email` needs the
     scope `users.email` and a verified address.
