@@ -66,7 +66,7 @@ async def test_everything_of_a_login_is_of_the_host(origin):
     assert all(name.startswith("__Host-") for name in own)
 
 
-async def test_a_session_of_one_host_is_none_at_another():
+async def test_a_session_of_one_host_is_invalid_at_another():
     """Its cookies are sealed for its `base_url`, even if somebody copies them."""
     site = Site(base_url=HOSTS)
     browser = await signed_in_at(site, A)
@@ -263,7 +263,7 @@ async def test_the_app_lists_and_ends_the_sessions_of_all_hosts():
 
 @pytest.mark.parametrize("form", ["cookies", "a store"])
 async def test_one_session_of_many_is_ended_by_its_id(form):
-    """With the `sid` of the login at one host, the other goes on."""
+    """With the `sid` of the login at one host, the session at the other continues."""
     site = LogoutSite(form, base_url=HOSTS)
     at_a, at_b = await signed_in_at(site, A), await signed_in_at(site, B)
     sids = [await sid_of(each) for each in (at_a, at_b)]
@@ -286,7 +286,7 @@ async def test_the_sessions_of_the_first_host_survive_a_change_of_the_others(for
 
 
 async def test_cookies_of_another_host_do_not_outlive_the_list_of_what_has_ended():
-    """Shared revocations are named after the first host: if it is removed, they are not found any more."""
+    """Shared revocations are stored under the first host: if it is removed, they are no longer found."""
     site = LogoutSite("cookies of many processes", base_url=HOSTS)
     browser = await signed_in_at(site, B)
     saved = site.browser(jar=copy.deepcopy(browser.jar))

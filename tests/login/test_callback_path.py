@@ -1,4 +1,4 @@
-"""A provider that knows another redirect URI sends users back there, and nowhere else."""
+"""With `callback_path`, users come back to the redirect URI that is registered, and to no other."""
 
 from typing import Any
 from urllib.parse import parse_qs, urlsplit

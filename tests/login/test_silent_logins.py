@@ -1,4 +1,4 @@
-"""`prompt=none`: the provider shows no page, and a failure comes back to the app, never to an error page or a loop."""
+"""`prompt=none`: the provider shows no page, and a failure returns to the app, never to an error page or a loop."""
 
 from urllib.parse import parse_qs, urlsplit
 
@@ -153,7 +153,7 @@ async def test_a_frame_or_script_gets_no_silent_login():
 
 
 async def test_nobody_chooses_a_provider_silently():
-    """The app hears that the user would have to."""
+    """The app learns that the user has to choose."""
     site = ThreeProviders(login_params=["prompt"])
 
     page = await site.browser().get(f"{SILENT}&return_to=/public/x")

@@ -300,7 +300,7 @@ async def test_such_logins_are_counted_in_old_browsers_too():
 
 @pytest.mark.parametrize("headers", [{}, {**PROGRAM, "accept": "text/html"}])
 async def test_such_logins_give_way_first(headers):
-    """Logins that the user has started are worth more; also in old browsers, which tell nothing."""
+    """Logins that the user has started take precedence, also in old browsers without Fetch Metadata."""
     site = Site()
     browser = site.browser()
     await browser.get("/auth/login?return_to=/mine", follow=False)
@@ -384,7 +384,7 @@ async def test_where_providers_are_looked_up_the_url_names_one(further):
 @pytest.mark.parametrize("issuer", ["oauth2:hub", "https://github.com", ""])
 @pytest.mark.parametrize("further", [{}, {"provider": "hub"}])
 async def test_a_provider_without_openid_connect_has_no_issuer(issuer, further):
-    """Nobody else knows the text that stands for it in `user.issuer`."""
+    """Only this app knows the text in `user.issuer`."""
     site = OAuth2Site()
 
     refused = await site.browser().get(login(iss=issuer, **further), initiator=PORTAL, follow=False)

@@ -164,14 +164,14 @@ def test_the_pages_are_named_for_what_they_are_for(app, heading):
 
 
 def test_the_list_is_a_list_everywhere():
-    """Safari takes a list without bullets for none."""
+    """Safari does not announce a list without bullets as a list."""
     read = Reader(PROVIDERS.choose(CHOICES, last_used=None).body)
 
     assert ("role", "list") in read.attributes
     assert read.attributes.count(("aria-hidden", "true")) == len(CHOICES)  # of logos, which say nothing new
 
 
-def test_the_pages_are_kept_by_nobody():
+def test_the_pages_are_never_cached():
     """They name what this browser used last, and lead back to a page of the app."""
     for response in (PROVIDERS.choose(CHOICES, last_used=None), PROVIDERS.ask_name(action=LOGIN, fields={})):
         headers = dict(response.headers)

@@ -129,7 +129,7 @@ def test_a_claim_that_is_missing_is_told_apart_from_one_with_another_value(requi
         ({}, False),
     ],
 )
-def test_groups_that_did_not_fit_are_not_taken_for_none(claims, is_overage):
+def test_group_overage_is_not_reported_as_having_no_groups(claims, is_overage):
     """The hint names the overage and the fix, in full: the log cuts longer texts."""
     hint = read_requirements(claims={"groups": "staff"}).hint(Subject(claims, ()))
 

@@ -59,7 +59,7 @@ def test_paired_claims_are_merged_together():
         ({}, None),
     ],
 )
-def test_a_trusted_domain_vouches_for_an_address_of_which_the_provider_says_nothing(claims, verified):
+def test_an_address_in_a_trusted_domain_is_verified_if_the_provider_does_not_say(claims, verified):
     """What the provider says counts more."""
     trusted = with_trusted_email(claims, trusted_domains=["trusted.example"])
 

@@ -1,4 +1,4 @@
-"""Entra's own claims say whether groups are missing, and whether somebody vouches for an address."""
+"""Entra's own claims say whether groups are missing, and whether an e-mail address is verified."""
 
 import pytest
 
@@ -39,13 +39,13 @@ def test_missing_groups_are_noticed(claims, is_over):
 
 
 @pytest.mark.parametrize("verified", [True, 1, "1", "true"])
-def test_a_verified_owner_of_the_domain_vouches_for_the_address(verified):
+def test_an_address_is_verified_if_the_owner_of_its_domain_is(verified):
     """The documentation says boolean; tokens have "1" as well."""
     assert is_email_owner_verified({"email": "a@b", "xms_edov": verified})
 
 
 @pytest.mark.parametrize("verified", [False, 0, "0", "false", "", "yes", "True", 2, 1.0, None, [], [True], {}])
-def test_anything_else_vouches_for_nothing(verified):
+def test_any_other_value_verifies_nothing(verified):
     """Tenants can enter any address for their users."""
     assert not is_email_owner_verified({"email": "a@b", "xms_edov": verified})
 
@@ -70,8 +70,8 @@ def test_without_an_address_nothing_is_verified(email):
         ({}, False),
     ],
 )
-def test_an_address_counts_by_its_owner_or_its_tenant(claims, verified):
-    """Whoever administers a tenant that is not trusted must not sign in as somebody of another one."""
+def test_an_address_is_verified_by_its_domain_owner_or_its_tenant(claims, verified):
+    """The administrator of an untrusted tenant must not sign in as a user of another one."""
     completed = with_email_verification({"email": "ceo@example.com", **claims}, trusted_tenants=[TENANT])
 
     assert completed["email_verified"] is verified
@@ -80,7 +80,7 @@ def test_an_address_counts_by_its_owner_or_its_tenant(claims, verified):
 
 @pytest.mark.parametrize("claims", [{"tid": TENANT}, {"tid": TENANT, "email": None, "email_verified": True}])
 def test_without_an_address_there_is_no_verification(claims):
-    """It would wait for an address to confirm."""
+    """It must not confirm an address that is set later."""
     assert "email_verified" not in with_email_verification(claims, trusted_tenants=[TENANT])
 
 

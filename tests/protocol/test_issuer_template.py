@@ -252,7 +252,7 @@ def test_the_template_of_a_key_is_filled_as_strictly(tid):
 
 @pytest.mark.parametrize("issuer", [7, True, [], {}, ["https://login.example.com"]])
 def test_a_key_whose_issuer_is_not_text_is_skipped(issuer):
-    """For whom it is cannot be told."""
+    """It is unknown for which issuer it is."""
     jwk = signing_key("ES256").public_jwk()
 
     usable, skipped = read_key_set_answer(Answer(200, {}, json.dumps({"keys": [{**jwk, "issuer": issuer}]}).encode()))
@@ -269,7 +269,7 @@ def answer(issuer: object) -> Answer:
     return Answer(200, {}, json.dumps({"issuer": issuer, **urls}).encode())
 
 
-def test_the_metadata_has_the_very_template():
+def test_the_metadata_has_exactly_the_template():
     """It is text like any other issuer."""
     metadata = read_metadata_answer(answer(TEXT), issuer=TEXT, configured={})
 

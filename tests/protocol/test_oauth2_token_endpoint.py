@@ -1,4 +1,4 @@
-"""The token answer of a provider without OpenID Connect: an access token, and no ID Token that anybody believes."""
+"""The token answer of a provider without OpenID Connect: an access token; an ID Token is ignored."""
 
 import json
 from typing import Any
@@ -24,7 +24,7 @@ def answer(status: int = 200, /, **members: Any) -> Answer:
 
 @pytest.mark.parametrize("id_token", [..., None, "a.b.c", 7, {}])
 def test_an_id_token_is_left_out(id_token):
-    """Nobody checks it; a malformed one is nobody's business either."""
+    """It is not verified, so a malformed one does no harm either."""
     good = answer(**GOOD, id_token=id_token)
 
     assert read_oauth2_token_answer(good) == TokenAnswer("at", "")

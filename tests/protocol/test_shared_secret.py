@@ -1,4 +1,4 @@
-"""A token may be signed with the client secret where that is allowed; then nothing else is its key."""
+"""A token may be signed with the client secret where that is allowed; no other key then verifies it."""
 
 import json
 from base64 import urlsafe_b64encode
@@ -58,7 +58,7 @@ def test_the_client_secret_verifies_a_token(header):
 
 @pytest.mark.parametrize("secret", ["", "x" * 31, "ü" * 15])
 def test_a_short_secret_is_no_key(secret):
-    """RFC 7518 §3.2: whoever has a token can try out short ones."""
+    """RFC 7518 §3.2: anyone who has a token can guess short ones."""
     with pytest.raises(ValueError, match=f"at least {MIN_SECRET_LENGTH} bytes, got {len(secret.encode())}"):
         read_shared_secret(secret)
 
@@ -100,7 +100,7 @@ def test_a_token_without_a_signature_is_refused():
 
 
 def public_forms() -> list[bytes]:
-    """The bytes that somebody might take for the key: all of them are public."""
+    """Bytes that could be mistaken for the key: all of them are public."""
     signer = signing_key("RS256")
     public = signer.private.public_key()
     jwk = signer.public_jwk()
@@ -116,7 +116,7 @@ def public_forms() -> list[bytes]:
 @pytest.mark.parametrize("public", public_forms(), ids=["pem", "stripped", "der", "jwk", "modulus"])
 @pytest.mark.parametrize("header", [{}, {"kid": signing_key("RS256").kid}])
 def test_a_public_key_never_stands_in_for_the_secret(public, header):
-    """RFC 8725 §2.1: everybody has it, so everybody could sign."""
+    """RFC 8725 §2.1: anyone could sign with it, because it is public."""
     keys, _ = read_key_set_answer(Answer(200, {}, json.dumps({"keys": [signing_key("RS256").public_jwk()]}).encode()))
     token = token_of(header, secret=public)
 

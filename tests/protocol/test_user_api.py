@@ -1,4 +1,4 @@
-"""A user API says who the user is, and its answer becomes claims; nothing in it speaks of the login."""
+"""A user API returns the user, and its answer becomes claims; nothing in it is about the login."""
 
 import hmac
 import json
@@ -67,7 +67,7 @@ def test_headers_of_the_settings_may_replace_accept_but_not_the_token():
     [(API, f"{API}?appsecret_proof={PROOF}"), (f"{API}?a=b", f"{API}?a=b&appsecret_proof={PROOF}")],
 )
 def test_the_call_may_prove_that_it_knows_the_client_secret(endpoint, url):
-    """Facebook can require it; whoever has only the access token then gets nothing."""
+    """Facebook can require it; an access token alone is then useless."""
     call = user_api_call(endpoint, "at", {}, app_secret="secret")
 
     assert (call.url, call.secrets) == (url, ("at", PROOF))
@@ -248,7 +248,7 @@ def test_the_same_address_at_another_path_keeps_its_verification():
 
 @pytest.mark.parametrize("members", [{}, {"email": None}, {"email": 7}, {"email": ["a@b"]}])
 def test_without_an_address_nothing_is_verified(members):
-    """A verification alone would wait for an address to confirm."""
+    """It must not confirm an address that is set later."""
     assert "email_verified" not in claims_of({"id": 1, **members, "email_verified": True})
 
 
@@ -333,7 +333,7 @@ def test_any_other_source_is_refused(source):
         ({}, {}),
     ],
 )
-def test_a_provider_that_tells_only_verified_addresses_vouches_for_them(members, claims):
+def test_emails_are_verified_makes_every_address_verified_unless_it_is_denied(members, claims):
     """X has no member that says so; a member that denies it counts, as for `trusted_email_domains`."""
     user = read_user_answer(answer({"id": "7", **members}), subject="id", claims={}, emails_are_verified=True)
 
@@ -361,7 +361,7 @@ def entry(email: Any, *, primary: Any = False, verified: Any = True) -> dict[str
     ],
 )
 def test_only_a_verified_primary_address_is_taken(entries, email):
-    """Whoever adds a foreign address to an account must not become its owner here."""
+    """Adding somebody else's address to an account must not make it one's own here."""
     assert read_emails_answer(answer(entries)) == email
 
 
@@ -394,5 +394,5 @@ def test_an_unusable_list_is_an_error(bad, code):
     ],
 )
 def test_the_verified_address_replaces_that_of_the_profile(claims, email, merged):
-    """The address of a profile is whatever its owner shows to the public."""
+    """The address of a profile is what its owner has made public."""
     assert with_verified_email(claims, email) == merged

@@ -1,4 +1,4 @@
-"""The field `user` of a first login at Apple gives a name, and nothing else."""
+"""Only the name is read from the field `user` of a first login at Apple."""
 
 import json
 

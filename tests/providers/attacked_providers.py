@@ -1,4 +1,4 @@
-"""Three providers that could be taken for each other, and a site on which one of them attacks another.
+"""Three providers that look alike, and a site on which one of them attacks another.
 
 They have the same client with the same secret, the same users with the same `sub` and `sid`, and keys of the same
 `kid`. Each can lie: a relay before it writes its answers anew.

@@ -1,4 +1,4 @@
-"""A site whose users sign in at Microsoft Entra, as the stand-in plays it."""
+"""A site whose users sign in at the stand-in for Microsoft Entra."""
 
 from typing import Any
 

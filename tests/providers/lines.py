@@ -1,4 +1,4 @@
-"""The lines to providers: each can be cut, can hang, or can answer with an error."""
+"""Connections to providers that a test can cut, let hang, or answer with an error."""
 
 from typing import Literal
 

@@ -1,4 +1,4 @@
-"""A site that its users reach through an OAuth2 provider without OpenID Connect, and through an OpenID provider."""
+"""A site whose users sign in at an OAuth2 provider without OpenID Connect, or at an OpenID provider."""
 
 from collections.abc import Mapping
 from types import MappingProxyType

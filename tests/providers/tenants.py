@@ -55,7 +55,7 @@ class Tenants:
 
 
 class TenantSite:
-    """An app that its users reach through their tenants' providers; each tenant has one of its own.
+    """An app whose users sign in at the provider of their tenant.
 
     Args:
         names: of the tenants.

@@ -66,7 +66,7 @@ async def test_the_metadata_is_never_asked_for():
 
 @pytest.mark.parametrize("value", ["true", "false", True, False])
 async def test_texts_and_booleans_count_alike(value):
-    """Apple sends both, now and then."""
+    """Apple sends either."""
     site = apple_site()
     site.standin.id_token_overrides = {"email_verified": value, "is_private_email": value}
     await site.sign_in()
@@ -116,7 +116,7 @@ async def test_a_form_that_is_far_too_long_is_refused():
 
 
 async def test_the_field_never_replaces_what_is_signed():
-    """Should Apple ever put a name into the ID Token, it has precedence."""
+    """If Apple ever puts a name into the ID Token, that takes precedence."""
     site = apple_site()
     site.standin.id_token_overrides = {"name": "Alice of the Token"}
     claims = await site.claims_of()
@@ -138,7 +138,7 @@ async def test_nothing_but_the_name_is_taken_from_the_field():
 
 
 async def test_the_name_of_a_page_of_ours_is_escaped():
-    """Who has no access sees who he is."""
+    """The 403 page names the account."""
     site = apple_site()
     browser = site.browser()
     await posted(site, user_field(name={"firstName": "<script>alert(1)</script>"}), browser=browser)

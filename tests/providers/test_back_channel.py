@@ -1,4 +1,4 @@
-"""A provider whose metadata is elsewhere, or that is reached under another address from inside."""
+"""A provider with another metadata URL, or with another address inside the network."""
 
 import re
 from collections.abc import Mapping
@@ -110,7 +110,7 @@ async def test_calls_go_to_the_internal_url_and_browsers_to_the_public_one(issue
     }
 
 
-async def test_metadata_may_name_internal_urls_by_itself():
+async def test_metadata_may_contain_internal_urls():
     """Keycloak does with `hostname-backchannel-dynamic`; the same settings fit."""
     site = InsideSite(scope="openid profile offline_access", **INSIDE)
     site.name_inside(*BACK_CHANNEL)
@@ -165,7 +165,7 @@ async def test_an_endpoint_on_another_host_is_not_moved():
 
 
 async def test_metadata_that_names_the_internal_address_as_issuer_is_refused(caplog):
-    """Keycloak without a hostname: the issuer would depend on who asks."""
+    """Keycloak without a hostname: the issuer would depend on the host name of each request."""
     site = InsideSite(**INSIDE)
     site.provider.metadata = {**site.provider.metadata, "issuer": INTERNAL + REALM}
 
@@ -174,7 +174,7 @@ async def test_metadata_that_names_the_internal_address_as_issuer_is_refused(cap
 
 @pytest.mark.parametrize("member", ["authorization_endpoint", "end_session_endpoint"])
 async def test_browsers_are_never_sent_inside(member, caplog):
-    """They find nothing there, and http is allowed for calls of the app only."""
+    """They cannot reach it, and http is allowed for calls of the app only."""
     site = InsideSite(**INSIDE)
     site.name_inside(member)
 

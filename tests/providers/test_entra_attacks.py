@@ -103,7 +103,7 @@ async def test_a_key_of_another_tenant_signs_nothing(tenants, owner, caplog):
 
 
 async def test_a_tenant_with_a_key_of_its_own_signs_its_users_in():
-    """And nobody else's."""
+    """It signs for no other tenant."""
     site = EntraSite()
     site.entra.reserve_key(FABRIKAM)
     await site.signed_in("bob")
@@ -161,7 +161,7 @@ async def test_a_response_of_another_issuer_is_refused(iss, status):
     ],
 )
 async def test_a_refresh_never_moves_a_session_to_another_tenant(changes):
-    """The session goes on as it was, without the tokens."""
+    """The session continues unchanged, without the tokens."""
     site = EntraSite()
     browser = await site.signed_in("twin-a")
     site.entra.id_token_overrides = changes
@@ -241,7 +241,7 @@ async def test_an_access_token_of_another_tenant_is_refused(changes, words, capl
 
 
 async def test_a_refreshed_access_token_of_another_tenant_adds_nothing():
-    """Its claims are left out, and those of the previous one are gone."""
+    """Its claims are left out, and those of the previous one are removed."""
     site = EntraSite(provider={"claims_from_access_token": True})
     with_jwt(site)
     browser = await site.signed_in("twin-a")

@@ -46,7 +46,7 @@ async def test_without_a_lifespan_it_is_logged_at_the_first_request(caplog):
 
 
 @pytest.mark.parametrize("settings", [{}, {"allow_missing_nonce": False, "allow_http_hosts": []}], ids=str)
-async def test_a_provider_by_the_book_is_not_mentioned(settings: dict[str, Any], caplog):
+async def test_a_provider_without_exceptions_is_not_logged(settings: dict[str, Any], caplog):
     """The lines stand out only if there are no others."""
     await Site(**settings).browser().get("/")
 

@@ -1,4 +1,4 @@
-"""Sessions whose provider is gone, or whose name now stands for another one: they do not count, and can sign out."""
+"""Sessions whose provider was removed or replaced are invalid, and can still sign out."""
 
 from collections.abc import Callable
 from typing import Any
@@ -89,7 +89,7 @@ async def test_it_does_not_count_in_a_new_process(site, end):
 
 
 async def test_the_others_go_on(site, end):
-    """Each tenant by itself."""
+    """Tenants are independent of each other."""
     await site.signed_in("acme")
     browser = await site.signed_in("globex")
     end(site)
@@ -179,7 +179,7 @@ async def test_while_the_database_fails_a_new_process_is_unsure(site):
 
 
 async def test_it_can_sign_out_while_the_database_fails(site):
-    """Who wants to leave can."""
+    """Signing out needs no provider."""
     browser = await site.signed_in("acme")
     site.source.error = RuntimeError()
     site.restart(store=site.settings["store"])
@@ -206,7 +206,7 @@ async def test_a_login_at_another_tenant_does_not_wait_for_the_old_one(site):
     assert (response.status_code, site.app.scope["user"].provider) == (200, "globex")
 
 
-async def test_the_log_tells_it_once(caplog):
+async def test_it_is_logged_once(caplog):
     """Not for every request of every user."""
     site = TenantSite("acme")
     browsers = [await site.signed_in("acme") for _ in range(3)]
@@ -233,7 +233,7 @@ def without(site: ThreeProviders, name: str, **settings: Any) -> ThreeProviders:
     return after
 
 
-async def test_a_provider_that_the_settings_do_not_name_any_more_does_not_count(store, caplog):
+async def test_sessions_of_a_provider_that_was_removed_are_invalid(store, caplog):
     """An administrator has removed it; no request is a 500."""
     site = ThreeProviders(store=store)
     gone, stays = await site.signed_in("one"), await site.signed_in("two")
@@ -250,7 +250,7 @@ async def test_a_provider_that_the_settings_do_not_name_any_more_does_not_count(
 
 
 async def test_its_users_can_sign_out(store):
-    """Locally: there is no provider to send them to."""
+    """Locally, because there is no provider to send them to."""
     site = ThreeProviders(store=store)
     browser = await site.signed_in("one")
     after = without(site, "one", store=store)
@@ -263,8 +263,8 @@ async def test_its_users_can_sign_out(store):
     assert not await is_signed_in(browser)
 
 
-async def test_a_name_that_stands_for_another_provider_does_not_count(store):
-    """Else the users of the old one would be those of the new one."""
+async def test_sessions_are_invalid_if_the_name_belongs_to_another_provider(store):
+    """Otherwise, users of the old provider would become users of the new one."""
     site = ThreeProviders(store=store)
     browser = await site.signed_in("one")
     swapped = {"one": site.providers["two"], "two": site.providers["one"]}

@@ -1,4 +1,4 @@
-"""An open websocket ends when the provider of its session is gone, also if nobody makes a request."""
+"""An open websocket ends when the provider of its session is removed, even without a request."""
 
 from typing import Any
 

@@ -37,7 +37,7 @@ async def test_a_user_of_the_organization_signs_in():
 
 
 @pytest.mark.parametrize("claims", [{"hd": "example.org"}, {}, {"hd": ["example.com"]}, {"hd": None}])
-async def test_any_other_account_is_refused_and_may_be_changed(claims):
+async def test_any_other_account_is_refused_and_another_one_can_be_chosen(claims):
     """The parameter is no requirement: users can remove it."""
     site = google_site(hosted_domains=["example.com"])
     with_organization(site, "7", claims)
@@ -91,7 +91,7 @@ async def test_an_account_without_an_organization_needs_one_as_soon_as_it_is_req
 
 
 async def test_offline_access_brings_a_refresh_token_each_time():
-    """Also at the second login, when Google would not send one by itself."""
+    """Also at the second login, when Google sends none by default."""
     site = google_site(offline_access=True)
     browser, _ = await site.sign_in()
     await browser.post("/auth/logout", headers={"origin": ORIGIN})
@@ -115,7 +115,7 @@ async def test_signing_out_is_local():
 
 
 async def test_the_issuer_of_legacy_implementations_is_refused():
-    """Tokens of the OpenID endpoints have the URL, and two spellings would make two people of one."""
+    """Tokens of the OpenID endpoints have the URL, and with two spellings one person would become two users."""
     site = google_site()
     site.standin.id_token_overrides = {"iss": "accounts.google.com"}
     _, page = await site.sign_in()

@@ -92,7 +92,7 @@ async def test_a_refresh_that_leaves_the_groups_out_takes_them_away(caplog):
 
 
 async def test_a_refresh_that_brings_the_groups_back_opens_the_page(caplog):
-    """And the word on the overage is gone."""
+    """The overage is no longer reported."""
     site = site_of_dana(OVERAGE)
     browser = await site.signed_in("dana")
     has_claims(site, {"groups": ["staff"]})

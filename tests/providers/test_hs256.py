@@ -65,7 +65,7 @@ BOTH: Mapping[str, Any] = {**ALLOWED, "algorithms": ["HS256", "ES256"]}
 
 
 async def test_hs256_needs_the_exception():
-    """By default, nobody who knows a secret can make tokens."""
+    """By default, knowing the client secret is not enough to forge tokens."""
     refused = await Site(provider=SecretSigner(), client_secret=LONG_SECRET).failed_login()
 
     site = Site(provider=SecretSigner(), **ALLOWED)
@@ -84,7 +84,7 @@ async def test_another_secret_does_not_sign():
     assert response.json()["error"] == "signature"
 
 
-async def test_a_key_of_the_provider_does_not_sign_beside_the_secret():
+async def test_a_key_of_the_provider_does_not_sign_if_the_secret_does():
     """One provider signs the tokens of one client in one way."""
     provider = SecretSigner()
     provider.uses_secret = False

@@ -149,7 +149,7 @@ async def test_an_id_token_that_another_has_signed(own, other, shares_keys, clai
 
 @pytest.mark.parametrize(("shares_keys", "code"), [(False, "signature"), (True, "claim_iss")])
 async def test_the_id_token_of_a_login_at_another(own, other, shares_keys, code):
-    """A whole one, fresh, for this client and with the right nonce, as whoever has an account at both may get it."""
+    """A valid one, for this client and with the right nonce, which a user with an account at both can get."""
     site = AttackedProviders(shares_keys=shares_keys)
     await site.sign_victims_in()
     browser, others_url = await site.at_callback(other)
@@ -175,7 +175,7 @@ async def test_the_nonce_of_another_login_in_the_same_browser(site, own, other):
 
 
 async def test_the_sub_of_a_user_of_another(site, own, other):
-    """Whoever a provider says that its user is, it is its own user."""
+    """A provider can only name users of its own."""
     answer = await site.sign_in(own, browser := site.known_browser())
 
     session = (await browser.fetch("/auth/session")).json()
@@ -255,7 +255,7 @@ async def test_a_refresh_that_another_answers(site, own, other, attack):
 
 
 async def test_a_refresh_token_goes_to_its_own_provider(site, own, other):
-    """Whatever the other tokens of the browser are: the session names the provider."""
+    """The session names the provider, regardless of other tokens in the browser."""
     token = list(site.fakes[own].memory.refresh_tokens)[-1]
 
     assert await site.refreshed(own) == 200

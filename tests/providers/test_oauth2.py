@@ -240,7 +240,7 @@ async def test_the_response_of_one_provider_is_not_accepted_at_the_callback_of_a
 
 
 async def test_a_sign_out_is_local():
-    """OAuth 2.0 has none; the page does not claim another one, and the session is over."""
+    """OAuth 2.0 has no other one; the page does not claim one, and the session has ended."""
     site = hub_site()
     browser = await site.signed_in()
 

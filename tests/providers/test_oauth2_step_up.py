@@ -23,7 +23,7 @@ async def connect(site: OAuth2Site, path: str, browser: Browser) -> Exchange:
 
 @pytest.mark.parametrize("path", PATHS)
 async def test_a_page_refuses_the_user_and_offers_another_account(path, caplog):
-    """No login at that provider would say more; the log has the reason."""
+    """Another login at that provider would not help; the log has the reason."""
     site = OAuth2Site(rules=RULES)
     browser = await site.signed_in()
 
@@ -106,7 +106,7 @@ async def test_an_anonymous_user_is_sent_to_a_provider_that_can():
     assert response.location.startswith("https://work.id.example.net/authorize")
 
 
-async def test_the_one_who_insists_gets_a_page():
+async def test_a_link_to_such_a_provider_leads_to_a_page():
     """A link with the name of the provider."""
     site = OAuth2Site(rules=[*RULES])
     browser = site.browser()

@@ -46,7 +46,7 @@ async def ask_for_the_token(scope: Any) -> None:
 @pytest.mark.parametrize("state", ["down", "fails"])
 @pytest.mark.parametrize("broken", NAMES)
 async def test_the_others_log_in_refresh_and_sign_out(broken: str, state: State, store: str):
-    """Whoever signs in at a provider that works notices nothing."""
+    """Users of the other providers notice nothing."""
     site = Lines(store=STORES[store]())
     site.lines[broken].state = state
     failed = await site.browser().get(f"/auth/login?provider={broken}", follow=False)
@@ -99,7 +99,7 @@ async def hanging_logins(site: Lines, name: str, count: int) -> AsyncIterator[No
 
 
 async def test_logins_that_hang_at_one_provider_leave_room_for_the_others():
-    """Each provider has its own places, so nobody waits in a queue that does not move."""
+    """Each provider has its own limit of calls, so nobody waits behind calls that hang."""
     site = Lines()
 
     async with hanging_logins(site, "one", MAX_CALLS_PER_PROVIDER + 10):
@@ -114,7 +114,7 @@ async def test_logins_that_hang_at_one_provider_leave_room_for_the_others():
 @pytest.mark.parametrize("state", ["down", "fails"])
 @pytest.mark.parametrize("is_known", [False, True], ids=["never reached", "reached before"])
 async def test_a_provider_takes_logins_again_within_15_seconds(is_known: bool, state: State):
-    """Many people have tried in vain meanwhile."""
+    """Many logins have failed meanwhile."""
     site = Lines()
     if is_known:
         await site.signed_in("one")

@@ -91,8 +91,8 @@ async def test_a_user_signs_in(name):
 
 
 @pytest.mark.parametrize("name", READY)
-async def test_an_address_that_is_not_verified_vouches_for_nobody(name):
-    """Mallory has given alice's address to each of them."""
+async def test_an_unverified_address_opens_no_page(name):
+    """Mallory has entered alice's address at each of them."""
     site = ready_site(name)
 
     await site.signed_in("1000003")
@@ -102,7 +102,7 @@ async def test_an_address_that_is_not_verified_vouches_for_nobody(name):
 
 @pytest.mark.parametrize("name", READY)
 async def test_a_user_without_an_address_and_a_name_signs_in(name):
-    """Neither is ever the identity."""
+    """Neither identifies the user."""
     site = ready_site(name, accounts=[Account("7", "", "", login="seven")])
 
     await site.signed_in("7")
@@ -163,7 +163,7 @@ async def test_the_primary_address_is_taken_not_that_of_the_profile():
 
 @pytest.mark.parametrize("scope", ["read:user", ""])
 async def test_without_the_scope_for_addresses_there_is_none(scope):
-    """GitHub answers 404; the login goes on."""
+    """GitHub answers 404; the login continues."""
     account = Account("7", "Zoe", "zoe@example.com", {"email": "ceo@example.com"}, login="zoe")
     stand_in = GitHubStandIn(accounts=[account])
     site = OAuth2Site(stand_in, lambda **client: OAuth2Provider.github(scope=scope, **client))
@@ -209,7 +209,7 @@ async def test_a_user_of_discord_may_have_no_picture():
 
 
 async def test_facebook_gets_the_proof_of_the_secret():
-    """An access token that has leaked is worth nothing without it."""
+    """A leaked access token is useless without it."""
     site = ready_site("facebook")
 
     await site.signed_in()

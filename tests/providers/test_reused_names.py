@@ -76,7 +76,7 @@ CHANGES = [
 
 @pytest.mark.parametrize("changes", CHANGES)
 async def test_the_users_of_the_old_company_are_not_those_of_the_new_one(site, changes):
-    """They would enter as its users."""
+    """They would be signed in as its users."""
     browser = await site.signed_in()
     site.give_away(**changes)
 

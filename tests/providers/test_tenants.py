@@ -169,8 +169,8 @@ async def test_while_it_is_busy_a_change_is_noticed_too():
     assert (locations[0], locations[-1], len(site.source.calls)) == (False, True, 3)
 
 
-async def test_a_tenant_that_has_gone_is_noticed_within_a_minute():
-    """Nobody is sent to a provider that the app does not want any more."""
+async def test_a_removed_tenant_is_noticed_within_a_minute():
+    """Nobody is sent to a provider that the app has removed."""
     site = TenantSite("acme")
     await site.signed_in("acme")
     site.remove("acme")
@@ -265,7 +265,7 @@ async def test_a_broken_look_up_is_503_with_a_cause_in_the_log(broken: Broken, c
 
 
 @pytest.mark.parametrize("broken", BROKEN, ids=lambda broken: f"{broken.code} {broken.error or broken.value!r}")
-async def test_what_was_looked_up_before_stays_in_use(broken: Broken):
+async def test_a_provider_that_was_looked_up_stays_in_use_during_an_outage(broken: Broken):
     """Nothing is lost while the database is restarted."""
     site = TenantSite("acme")
     browser = await site.signed_in("acme")
@@ -279,7 +279,7 @@ async def test_what_was_looked_up_before_stays_in_use(broken: Broken):
 
 
 async def test_it_does_not_stay_in_use_for_ever():
-    """What nobody can confirm for an hour does not count: a tenant may have been removed because of an attack."""
+    """After an hour without a look-up, it is not used: the tenant may have been removed because of an attack."""
     site = TenantSite("acme", session_idle=2 * STALE)
     browser = await site.signed_in("acme")
     site.source.error = RuntimeError()
@@ -325,7 +325,7 @@ async def test_a_failing_database_is_not_asked_by_every_request():
 
 
 async def test_made_up_names_do_not_flood_the_database():
-    """So many at once, then one per second; the tenants that are known go on."""
+    """A burst at first, then one per second; tenants that are in use are not affected."""
     site = TenantSite("acme", "globex")
     await site.signed_in("acme")
 
@@ -355,7 +355,7 @@ async def test_made_up_names_do_not_flush_the_tenants():
 
 
 async def test_a_session_is_looked_up_while_somebody_makes_up_names():
-    """Nobody can make up a session, so it does not wait behind those who guess; not in a new process either."""
+    """A session cannot be made up, so it does not wait behind guesses; not in a new process either."""
     site = TenantSite("acme")
     browser = await site.signed_in("acme")
     site.restart()
@@ -378,8 +378,8 @@ async def test_few_look_ups_run_at_once():
     assert (len(site.source.calls), site.source.most_under_way) == (10 * MAX_LOOK_UPS, MAX_LOOK_UPS)
 
 
-async def test_providers_that_are_looked_up_have_places_of_their_own():
-    """As for those of a mapping: one that hangs leaves the others working."""
+async def test_providers_that_are_looked_up_have_their_own_limit_of_calls():
+    """As with a mapping: one that hangs does not affect the others."""
     site = TenantSite("acme", "globex")
     await site.signed_in("acme")
     site.clock.advance(2 * 86_400)
@@ -444,7 +444,7 @@ class Decorated:
 
 
 async def test_a_get_that_is_not_async_is_noticed_when_it_is_called(caplog):
-    """Whoever reads the log learns what to change."""
+    """The log says what to change."""
     middleware = OIDCMiddleware(App(), providers=Decorated(None), base_url=ORIGIN, secret=SECRET)
     site = TenantSite()
     site.middleware = middleware
@@ -456,7 +456,7 @@ async def test_a_get_that_is_not_async_is_noticed_when_it_is_called(caplog):
 
 
 def test_a_redirect_uri_of_its_own_is_for_providers_that_are_known():
-    """The middleware has to know its URLs before it looks anybody up."""
+    """The middleware has to know its URLs before it looks providers up."""
     provider = tenant_at("https://id.example.com", callback_path="/old/callback")
 
     with pytest.raises(ValueError, match="callback_path"):

@@ -46,7 +46,7 @@ class Dana(ThreeProviders):
 
 @pytest.mark.parametrize(("name", "status"), [("one", 200), ("two", 403)])
 async def test_the_domains_of_one_provider_are_not_those_of_another(name, status):
-    """Another provider may have given anybody an address there."""
+    """Another provider may give anyone an address there."""
     site = Dana()
     browser = await site.signed_in(name)
 
@@ -55,7 +55,7 @@ async def test_the_domains_of_one_provider_are_not_those_of_another(name, status
 
 
 async def test_a_denial_of_the_provider_counts_more():
-    """Trust is for addresses of which it says nothing."""
+    """A domain is only trusted if the provider says nothing about the address."""
     site = Dana()
     site.has_email("dana@example.com", email_verified=False)
 

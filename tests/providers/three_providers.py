@@ -16,7 +16,7 @@ def issuer_of(name: str) -> str:
 
 
 class ThreeProviders:
-    """An app that its users reach through three providers.
+    """An app whose users sign in at three providers.
 
     All of them know the same client with the same secret, and the same user under the same `sub`.
 
