@@ -9,7 +9,7 @@ import httpx
 from asgi_oidc import OIDCMiddleware, Provider
 from asgi_oidc.testing import Browser, FakeProvider, Response
 from tests.protected_site import CLIENT_SECRET, ORIGIN, SECRET, App, Clock
-from tests.providers.lines import Line
+from tests.providers.failing_connections import Line
 
 
 def tenant_at(issuer: str, client: httpx.AsyncClient | None = None, **settings: Any) -> Provider:

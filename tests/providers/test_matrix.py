@@ -11,7 +11,7 @@ import pytest
 
 from asgi_oidc.testing import Browser
 from tests.protected_site import ORIGIN, PROGRAM, login_cookies, session_cookies, who_am_i
-from tests.providers.attacked_providers import (
+from tests.providers.lookalike_providers import (
     PAIRS,
     SID,
     SUB,

@@ -18,7 +18,7 @@ from asgi_oidc.testing.endpoints import AUTHORIZE, REVOKE, TOKEN, USERINFO
 from asgi_oidc.testing.in_process import call_app
 from asgi_oidc.testing.standins.stand_in import Routes
 from tests.protected_site import CLIENT_SECRET, ORIGIN, PROGRAM, SECRET, App, Clock, who_am_i
-from tests.providers.attacked_providers import FORM, at, param, with_params
+from tests.providers.lookalike_providers import FORM, at, param, with_params
 from tests.providers.oauth2_site import HUB, WORK, Hub
 
 DEN = "https://den.example.net"

@@ -6,7 +6,7 @@ import pytest
 
 from asgi_oidc.testing.in_process import call_app
 from tests.protected_site import ORIGIN, PROGRAM
-from tests.providers.attacked_providers import FORM, SID, SUB, AttackedProviders, at, param
+from tests.providers.lookalike_providers import FORM, SID, SUB, AttackedProviders, at, param
 from tests.providers.three_providers import NAMES, issuer_of
 
 # As they stand in the URL; each is one segment of a path once the server has decoded it.

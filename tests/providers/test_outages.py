@@ -11,7 +11,7 @@ from asgi_oidc import MemoryStore
 from asgi_oidc.provider.call_limit import MAX_CALLS_PER_PROVIDER
 from asgi_oidc.testing import Browser
 from tests.protected_site import ORIGIN, run_lifespan
-from tests.providers.lines import Line, State
+from tests.providers.failing_connections import Line, State
 from tests.providers.three_providers import NAMES, ThreeProviders
 
 STORES: dict[str, Callable[[], Any]] = {"cookies": lambda: None, "memory": MemoryStore}

@@ -11,7 +11,7 @@ State = Literal["up", "down", "hangs", "fails"]
 
 
 class Line(httpx.AsyncBaseTransport):
-    """The line to one provider.
+    """The connection to one provider.
 
     Attributes:
         waiting: calls that hang now.
@@ -26,7 +26,7 @@ class Line(httpx.AsyncBaseTransport):
         self._provider = httpx.ASGITransport(app=provider)
 
     def client(self) -> httpx.AsyncClient:
-        """Return a client whose calls take this line."""
+        """Return a client whose calls take this connection."""
         return httpx.AsyncClient(transport=self)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -35,7 +35,7 @@ class Line(httpx.AsyncBaseTransport):
             case "up":
                 return await self._provider.handle_async_request(request)
             case "down":
-                raise httpx.ConnectError("the line is cut", request=request)
+                raise httpx.ConnectError("the connection is cut", request=request)
             case "fails":
                 return httpx.Response(500, request=request, content=b"out of order")
         self.waiting += 1
