@@ -39,7 +39,7 @@ async def me(request: Request) -> Response:
 
 
 async def link(request: Request) -> Response:
-    """Remember in this browser which account is to get another way in, and lead to the login there."""
+    """Remember in this browser to which account the login will be added, and start that login."""
     name = str((await request.form()).get("provider"))
     if name not in providers:
         return HTMLResponse("<!doctype html><h1>No such provider</h1>", 404)
@@ -56,7 +56,7 @@ async def confirm(request: Request) -> Response:
     account, owner = links.get(value), accounts.get((user.issuer, user.sub))
     if account is None or owner is not None:
         text = "Nothing to add" if owner in (None, account) else "This login already belongs to another account"
-        return HTMLResponse(f'<!doctype html><h1>{text}</h1><p><a href="/me">Go on</a>', 409)
+        return HTMLResponse(f'<!doctype html><h1>{text}</h1><p><a href="/me">Continue</a>', 409)
     if request.method == "GET":
         question = f"Add {user.display_name} ({user.provider}) to {account}?"
         return HTMLResponse(

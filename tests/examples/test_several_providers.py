@@ -154,7 +154,7 @@ def test_the_variables_of_the_guide_are_settings(tmp_path):
 async def test_the_buttons_of_the_guide_lead_to_the_providers():
     """Its page is public, and its links name where to sign in."""
     names: dict[str, Any] = {"escape": escape, "HTMLResponse": HTMLResponse}
-    run_block(blocks(section(GUIDE, "Buttons of your own"), "python")[0], names)
+    run_block(blocks(section(GUIDE, "Your own buttons"), "python")[0], names)
     site = ThreeProviders()
     starlette = Starlette(routes=[Route("/", names["welcome"])])
     app = OIDCMiddleware(starlette, providers=site.providers, base_url=ORIGIN, secret=SECRET, public=["/"])

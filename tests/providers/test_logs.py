@@ -55,7 +55,7 @@ async def test_a_callback_without_a_name_says_what_is_missing(caplog):
     """Its URL was registered when there was one provider only."""
     await ThreeProviders().browser().fetch("/auth/callback?code=x&state=y")
 
-    assert "the path lacks the name of a provider at its end" in caplog.text
+    assert "the path does not end with the name of a provider" in caplog.text
 
 
 async def test_a_single_provider_has_no_name_to_log(caplog):

@@ -99,7 +99,7 @@ class ProviderChoice:
         """
         connection = await self._find(name)
         if connection is None:
-            detail = "there is no provider of this name" if name else "the path lacks the name of a provider at its end"
+            detail = "no provider has this name" if name else "the path does not end with the name of a provider"
             raise RequestRejected("provider_unknown", detail, status=404)
         return connection
 

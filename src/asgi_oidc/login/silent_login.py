@@ -6,7 +6,7 @@ Source: OIDC Core §3.1.2.1 (prompt), §3.1.2.6 (errors).
 from asgi_oidc.errors import OIDCError, ProviderRefused, ProviderUnavailable
 
 RESULT_PARAMETER = "login_error"
-# The user would have had to do something.
+# Errors that mean that the user would have had to interact (OIDC Core §3.1.2.6).
 NOT_SILENT = ("login_required", "interaction_required", "consent_required", "account_selection_required")
 OUTAGES = ("temporarily_unavailable", "server_error")  # RFC 6749 §4.1.2.1
 CHOICE_REQUIRED = "account_selection_required"  # of the provider, which only the user can choose

@@ -26,7 +26,7 @@ _BUILDING = '<path d="M5 20V4h9v16M14 10h5v10M3 20h18M8 8h3M8 12h3M8 16h3"/>'
 
 DRAWINGS: Mapping[str, Drawing] = MappingProxyType(
     {
-        # Ready-made providers: what one does there, as their own logos are trademarks.
+        # Ready-made providers: drawings of what people do there, because the real logos are trademarks.
         "apple": Drawing("slate", '<rect x="7" y="3" width="10" height="18" rx="2.5"/><path d="M11 17.5h2"/>'),
         "discord": Drawing("indigo", '<path d="M4 5h16v11h-8.5L7 20v-4H4zM8.5 10.5h.01M12 10.5h.01M15.5 10.5h.01"/>'),
         "entra": Drawing("teal", _BUILDING),

@@ -6,7 +6,7 @@ from asgi_oidc.provider.connection import ProviderConnection
 from asgi_oidc.provider.directory import ProviderDirectory
 from asgi_oidc.sessions.session import Login
 
-MAX_LOGGED = 1000  # names whose end is logged
+MAX_LOGGED = 1000  # names of removed providers that are logged
 
 
 class SessionProviders:

@@ -26,7 +26,7 @@ def client_problems(values: Mapping[str, Any]) -> list[str]:
     problems = []
     method, secret = values.get("client_auth"), values.get("client_secret")
     if method not in (None, "none") and secret is None:
-        problems.append(f"client_auth: {method} needs client_secret (OIDC_CLIENT_SECRET)")
+        problems.append(f"client_secret: missing; client_auth={method!r} needs it")
     if method == "none" and secret is not None:
         problems.append("client_auth: 'none' is for public clients: remove either client_auth or client_secret")
     return problems

@@ -187,9 +187,9 @@ REQUIREMENTS = [
     ),
     Code(
         "step_up_unsupported",
-        "A login with `acr_values` or `max_age` was to start at a provider without OpenID Connect, which reports "
+        "A login with `acr_values` or `max_age` was about to start at a provider without OpenID Connect, which reports "
         "neither.",
-        "Name OpenID providers in the `providers` of that rule, or in `login_url(provider=...)`.",
+        "List OpenID providers in the `providers` of that rule, or name one in `login_url(provider=...)`.",
     ),
     Code("response_type_unsupported", "The provider does not support the response type `code`.", _PROVIDER),
     Code("grant_type_unsupported", "The provider does not support the grant type `authorization_code`.", _PROVIDER),

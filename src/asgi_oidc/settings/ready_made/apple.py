@@ -17,7 +17,7 @@ CALL = "Provider.apple"
 SCOPES = ("openid", "name", "email")
 # All that the documentation names, so that nothing has to be discovered: for some days in June 2025, Apple's metadata
 # named another issuer than its tokens (https://github.com/nextauthjs/next-auth/issues/13050). There is no revocation
-# endpoint on purpose: there, Apple takes back the user's consent as well, which is not what a sign-out is for.
+# endpoint on purpose: it also withdraws the user's consent, which a sign-out must not do.
 METADATA: Mapping[str, Any] = {
     "authorization_endpoint": "https://appleid.apple.com/auth/authorize",
     "token_endpoint": "https://appleid.apple.com/auth/token",

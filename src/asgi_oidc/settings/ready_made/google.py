@@ -11,7 +11,7 @@ from asgi_oidc.settings.value_checks import read_switch
 CALL = "Provider.google"
 # The reference knows a second spelling, without https, of "legacy implementations". The OpenID endpoints have this one.
 ISSUER = "https://accounts.google.com"
-ANY_ORGANIZATION = "*"  # as the parameter `hd`: accounts of organizations, of whichever
+ANY_ORGANIZATION = "*"  # as the parameter `hd`: accounts of any organization
 
 
 def google(*, hosted_domains: object, offline_access: object) -> Preset:
