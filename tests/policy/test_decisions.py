@@ -182,8 +182,8 @@ async def test_the_authorization_request_has_what_it_must(site, browser):
 @pytest.mark.parametrize(
     ("method", "path", "allow"),
     [
-        ("POST", "/auth/login", "GET"),
-        ("HEAD", "/auth/login", "GET"),
+        ("PUT", "/auth/login", "GET, POST"),
+        ("HEAD", "/auth/login", "GET, POST"),
         ("PUT", "/auth/callback", "GET, POST"),
         ("HEAD", "/auth/callback", "GET, POST"),
         ("DELETE", "/auth/logout", "GET, POST"),

@@ -1,6 +1,7 @@
 """Builds one middleware: the objects that serve each kind of connection, and those behind its public methods."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from asgi_oidc.asgi.app_response import AppResponses
@@ -52,7 +53,9 @@ from asgi_oidc.web.asgi_types import ASGIApp
 from asgi_oidc.web.return_to import ReturnPaths
 
 
-class Composition(NamedTuple):
+# Not a tuple: the search for mounts would find what serves requests among the items, and take it for other apps.
+@dataclass(frozen=True, slots=True, repr=False)
+class Composition:
     """The objects that `OIDCMiddleware` calls.
 
     Attributes:
