@@ -1,4 +1,4 @@
-"""Two ways in: the company's OpenID provider for staff, and a code hub with OAuth 2.0 alone for everybody else."""
+"""Two ways to sign in: the company's OpenID provider for staff, and a code hub with plain OAuth 2.0 for others."""
 
 import os
 from html import escape
@@ -50,7 +50,7 @@ providers = {
 }
 rules = [
     Rule("/staff/*", providers=["work"]),
-    Rule("/billing", max_age=300),  # only an OpenID provider says how long ago somebody has signed in
+    Rule("/billing", max_age=300),  # only OpenID providers report when users signed in
 ]
 starlette = Starlette(routes=[Route("/", home), *(Route(path, me) for path in ("/me", "/staff/", "/billing"))])
 app = OIDCMiddleware.from_env(

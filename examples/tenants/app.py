@@ -1,4 +1,4 @@
-"""Tenants in a database: each signs its users in at a provider of its own, at its own path."""
+"""Tenants in a database: the users of each sign in at the tenant's own provider, and have their own path."""
 
 import os
 import sqlite3

@@ -25,7 +25,7 @@ from asgi_oidc.web.response import Response
 
 @dataclass(frozen=True, slots=True, repr=False)
 class FrontchannelLogoutEndpoint:
-    """Signs out a browser that shows a page of the provider."""
+    """Signs out a browser that shows a page of the provider, which contains our URL as a frame."""
 
     methods: ClassVar[tuple[str, ...]] = ("GET",)
 

@@ -8,7 +8,7 @@ from asgi_oidc.provider.provider_settings import ProviderSettings
 
 
 def add_posted_name(claims: Claims, answer: AuthorizationResponse, settings: ProviderSettings) -> dict[str, object]:
-    """Return the claims with the name from the form, if the provider sends it there; signed claims have precedence."""
+    """Add the name from the form to the claims, if the provider sends it there; signed claims take precedence."""
     if answer.user is None or not settings.reads_user_field:
         return dict(claims)
     name, why = read_user_field(answer.user, email=claims.get("email"))
