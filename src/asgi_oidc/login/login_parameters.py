@@ -137,7 +137,7 @@ def is_prompt(text: str) -> bool:
 
 def _check_name(name: object) -> None:
     if not isinstance(name, str) or not _NAME.fullmatch(name):
-        raise ValueError(f"expected the name of a parameter such as 'login_hint', got {describe_value(name)}")
+        raise ValueError(f"must be the name of a parameter such as 'login_hint', got {describe_value(name)}")
     if name in OWN_PARAMETERS:
         raise ValueError(f"{name}: is a parameter of the login URL itself; leave it out")
     if name in NOT_FOR_LINKS:
