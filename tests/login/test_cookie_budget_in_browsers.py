@@ -137,7 +137,7 @@ async def test_a_login_that_needs_the_space_drops_the_kept_form():
     browser = await site.signed_in()
     site.clock.advance(120)
     await start_with_a_form(browser, size=1800)
-    claim(site, 950)
+    claim(site, 930)
     site.clock.advance(LIFETIME)
     site.app.at_work = site.ask_for_the_token
     await browser.fetch("/page")

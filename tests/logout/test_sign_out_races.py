@@ -101,14 +101,15 @@ async def test_signing_out_ends_the_session_that_a_form_login_replaced():
 
 
 async def test_among_logins_of_one_second_the_oldest_is_dropped(site):
-    """A browser that restores its tabs starts them all at once."""
+    """A browser that restores its tabs starts them all at once. With the name of a provider, seven fit instead of eight."""
     browser, started = site.browser(), list[str]()
     for _ in range(10):
         before = set(login_cookies(browser))
         await browser.get("/auth/login", follow=False)
         started += set(login_cookies(browser)) - before
 
-    assert sorted(started[-8:]) == login_cookies(browser)
+    left = login_cookies(browser)
+    assert (len(left) in (7, 8), sorted(started[-len(left) :])) == (True, left)
 
 
 @pytest.mark.parametrize("destination", ["image", "iframe", "style"])
