@@ -101,7 +101,7 @@ async def test_signing_out_ends_the_session_that_a_form_login_replaced():
 
 
 async def test_among_logins_of_one_second_the_oldest_is_dropped(site):
-    """A browser that restores its tabs starts them all at once. With the name of a provider, seven fit instead of eight."""
+    """A browser that restores its tabs starts them all at once; with the name of a provider, seven of them fit."""
     browser, started = site.browser(), list[str]()
     for _ in range(10):
         before = set(login_cookies(browser))
