@@ -194,7 +194,7 @@ def test_a_notice_is_announced(chromium, site):
     """Before the providers, with a role that screen readers know."""
     site.notice = "choose_provider.unknown"
     with opened(chromium, site) as page:
-        expect(page.get_by_role("alert")).to_contain_text("Choose another.")
+        expect(page.get_by_role("alert")).to_contain_text("Choose another one.")
 
 
 def test_logins_at_two_providers_by_the_page(chromium, provider, https_provider, certificate: Certificate, monkeypatch):
