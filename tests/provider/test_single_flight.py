@@ -464,4 +464,4 @@ async def test_an_object_that_has_gone_leaves_nothing_behind():
 def count_run_vars() -> int:
     """Count the variables that event loops hold on to."""
     gc.collect()
-    return sum(isinstance(each, RunVar) for each in gc.get_objects())
+    return sum(type(each) is RunVar for each in gc.get_objects())
