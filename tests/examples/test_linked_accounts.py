@@ -24,7 +24,7 @@ def app(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 def open_browser(app: ModuleType, monkeypatch: pytest.MonkeyPatch) -> Callable[[], Browser]:
     """Open browsers on the app; its providers are called `one`, `two` and `three` here."""
     site = ThreeProviders()
-    monkeypatch.setattr(app, "providers", site.providers)
+    monkeypatch.setattr(app, "providers", site.providers)  # the example names real ones, which no test may call
     guarded = OIDCMiddleware(app.starlette, providers=site.providers, base_url=ORIGIN, secret=SECRET, clock=site.clock)
     others = {fake.issuer: fake for fake in site.fakes.values()}
     return lambda: Browser(guarded, ORIGIN, others, clock=site.clock)

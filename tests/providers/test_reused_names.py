@@ -1,7 +1,7 @@
 """A name that is given to another company with OAuth 2.0 alone: issuer and client id may be those of the old one."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -20,7 +20,7 @@ class OtherHub(Hub):
     """Another provider, which knows the same client."""
 
     real_issuer = OTHER
-    routes = {(method, url.replace(HUB, OTHER)): route for (method, url), route in Hub.routes.items()}  # noqa: RUF012
+    routes: ClassVar = {(method, url.replace(HUB, OTHER)): route for (method, url), route in Hub.routes.items()}
 
 
 class ReusedName:
