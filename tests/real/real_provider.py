@@ -49,6 +49,15 @@ class RealProvider:
         """Let access tokens live for so many seconds from now on, and forget all calls."""
         self._control({"accessTokenLifetime": access_token})
 
+    def protect(self, url: str, scopes: Sequence[str], *, opaque: bool = False) -> None:
+        """Issue access tokens for this API alone (RFC 8707), JWTs (RFC 9068) or opaque ones, and forget all calls.
+
+        Args:
+            scopes: those that the API has; everybody grants what is asked.
+        """
+        token_format = "opaque" if opaque else "jwt"
+        self._control({"resources": {url: {"scope": " ".join(scopes), "format": token_format}}})
+
     def rotate_keys(self) -> None:
         """Sign with a new key from now on, and publish it alone."""
         self._control({"rotate": True})

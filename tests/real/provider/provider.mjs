@@ -11,7 +11,7 @@ import https from 'node:https';
 // Its advice for production is noise here; what goes wrong is said by `server_error` below.
 console.warn = () => {};
 console.info = () => {};
-const { Provider } = await import('oidc-provider');
+const { errors, Provider } = await import('oidc-provider');
 
 const CONTROL = '/__control';
 const LARGEST_BODY = 65_536; // bytes
@@ -27,7 +27,7 @@ const server = secure
   : http.createServer(answer);
 
 // What POST /__control changes; but for lifetimes, a provider is made anew with it, which knows no session and no token.
-const state = { clients: [], conformIdTokenClaims: true, accessTokenLifetime: 300, keys: [newKey()] };
+const state = { clients: [], conformIdTokenClaims: true, accessTokenLifetime: 300, keys: [newKey()], resources: {} };
 const calls = [];
 const grants = []; // 'refresh_token', or 'refresh_token invalid_grant' when it was refused
 const logouts = []; // what each client answered to a logout token: 'web', or 'web Error: expected 200 OK from ..., got: 400'
@@ -63,7 +63,13 @@ function renew() {
     clockTolerance: 0, // one machine, one clock: a token that lives for a second is over after a second
     features: {
       backchannelLogout: { enabled: true },
+      clientCredentials: { enabled: true },
+      clientIdMetadataDocument: { enabled: true, ack: 'draft-02' },
       devInteractions: { enabled: false },
+      introspection: { enabled: true },
+      jwtIntrospection: { enabled: true },
+      registration: { enabled: true },
+      resourceIndicators: { getResourceServerInfo },
       revocation: { enabled: true },
       rpInitiatedLogout: { enabled: true, logoutSource, postLogoutSuccessSource },
     },
@@ -74,6 +80,7 @@ function renew() {
     loadExistingGrant,
     renderError: (ctx, out) => page(ctx, 'Error', Object.values(out).join(': ')),
   });
+  provider.use(forgetRegisteredScope);
   provider.on('server_error', (ctx, err) => console.error(err));
   provider.on('grant.success', (ctx) => grants.push(ctx.oidc.params.grant_type));
   provider.on('grant.error', (ctx, err) => grants.push(`${ctx.oidc.params?.grant_type} ${err.error}`));
@@ -88,8 +95,25 @@ async function loadExistingGrant(ctx) {
   const { client, session } = ctx.oidc;
   const grant = new ctx.oidc.provider.Grant({ clientId: client.clientId, accountId: session.accountId });
   grant.addOIDCScope('openid profile email offline_access');
+  for (const [url, { scope }] of Object.entries(state.resources)) grant.addResourceScope(url, scope);
   await grant.save();
   return grant;
+}
+
+// The APIs: scopes and the format of access tokens, 'jwt' or 'opaque', by resource indicator (RFC 8707).
+async function getResourceServerInfo(ctx, url) {
+  if (!Object.hasOwn(state.resources, url)) throw new errors.InvalidTarget();
+  const { scope, format } = state.resources[url];
+  return { audience: url, scope, accessTokenFormat: format, accessTokenTTL: state.accessTokenLifetime };
+}
+
+// A client registers with the scopes that it needs first, and must not be held to those when it needs more later.
+async function forgetRegisteredScope(ctx, next) {
+  if (ctx.method === 'POST' && ctx.path === '/reg') {
+    const { scope, ...metadata } = JSON.parse(await read(ctx.req));
+    ctx.req.body = metadata;
+  }
+  await next();
 }
 
 function page(ctx, title, content) {
@@ -147,7 +171,8 @@ async function interact(request, response) {
   response.end(html('Sign in', `<form method="post">${buttons}</form>`));
 }
 
-// POST {"clients": [...], "conformIdTokenClaims": bool, "accessTokenLifetime": seconds, "rotate": true}, each optional;
+// POST {"clients": [...], "conformIdTokenClaims": bool, "accessTokenLifetime": seconds, "rotate": true,
+// "resources": {url: {"scope": "...", "format": "jwt" | "opaque"}}}, each optional;
 // GET says the calls, the grants, the logouts and the revoked grants so far. A client takes the place of one with the same id; it gets
 // refresh tokens when it is registered for the grant type, and each of them works once.
 async function control(request, response) {
