@@ -94,7 +94,7 @@ def with_small_tables(app: OIDCMiddleware) -> OIDCMiddleware:
     sessions: Any = watcher.sessions
     used: Any = http._endpoint_routing._endpoints["/auth/callback"]
     tokens = http._app_scopes._tools.resource_tokens
-    tables: tuple[Any, ...] = (sessions._cache, sessions._undelivered, tokens._cache)
+    tables: tuple[Any, ...] = (sessions._cache, sessions._undelivered, tokens._tokens._cache)
     for table in tables:
         table._max_entries = 300
     used.used_logins._replay_cache._max_names = 300
