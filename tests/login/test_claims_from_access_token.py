@@ -108,7 +108,7 @@ async def test_the_id_token_and_userinfo_win_over_it():
     [
         ({"email": "alice@example.com", "email_verified": True}, True),
         ({"email": "other@example.com", "email_verified": True}, False),
-        ({"email_verified": True}, False),
+        ({"email": ..., "email_verified": True}, False),
     ],
 )
 async def test_an_access_token_does_not_verify_an_email_of_another_answer(access_token, is_verified):

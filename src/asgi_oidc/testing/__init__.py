@@ -1,7 +1,10 @@
 """The test kit for apps with sign-in: fake providers, a browser-like client, a server in a thread."""
 
+from .access_token_styles import AccessTokenStyle
 from .accounts import Client, Persona, numbered_personas
 from .browser import Browser, NavigationError, Response
+from .client_certificates import ClientCertificate
+from .dpop import DPoPKey
 from .fake_provider import FakeProvider
 from .gates import Gate
 from .grants import TokenInfo
@@ -28,10 +31,13 @@ from .standins import (
 from .store_contract import SessionStoreContract
 
 __all__ = [
+    "AccessTokenStyle",
     "Account",
     "AppleStandIn",
     "Browser",
     "Client",
+    "ClientCertificate",
+    "DPoPKey",
     "DiscordStandIn",
     "EmailAddress",
     "EntraAccount",

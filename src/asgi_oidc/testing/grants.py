@@ -35,6 +35,8 @@ class Grant:
     """The resources that the login named (RFC 8707)."""
     params: Mapping[str, str] = field(default_factory=dict)
     """The parameters of the authorization request."""
+    is_machine: bool = False
+    """Whether the client acts for itself (`client_credentials`): then the persona is the client."""
     id: str = field(default_factory=lambda: secrets.token_urlsafe(12))
 
 
@@ -46,6 +48,8 @@ class Token:
     scopes: tuple[str, ...]
     audience: tuple[str, ...] = ()
     expires_at: int | None = None
+    claims: Mapping[str, Any] = field(default_factory=dict)
+    """Of an access token: the claims with which it was issued; an opaque one tells them by introspection."""
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 import base64
 import functools
 import json
+import secrets
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,6 +46,12 @@ def signing_key(alg: str, number: int = 0, *, rsa_bits: int = 2048) -> SigningKe
     It is the same for the whole process, because generating an RSA key takes tens of milliseconds.
     """
     return SigningKey(kid=f"{alg.lower()}-{rsa_bits}-{number}", alg=alg, private=_new_private_key(alg, rsa_bits))
+
+
+def new_key(alg: str, *, rsa_bits: int = 2048) -> SigningKey:
+    """Generate a key that nobody else in the process has."""
+    private = _new_private_key(alg, rsa_bits)
+    return SigningKey(kid=secrets.token_urlsafe(8), alg=alg, private=private)
 
 
 def _new_private_key(alg: str, rsa_bits: int) -> PrivateKey:

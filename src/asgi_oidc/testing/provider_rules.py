@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
+from .access_tokens import AccessTokens
 from .accounts import Client
 from .client_authentication import authenticated_client, authentication_failed
 from .faults import Params
 from .grants import CODE_LIFETIME, Grant, SignIn, Token
-from .provider_state import ProviderState
 from .wire import Answer, Call, error_answer, json_answer
 
 Pkce = Literal["required", "optional", "refused"]
@@ -24,7 +24,7 @@ CODE_PROBLEMS: Mapping[CodeProblem, str] = {
 }
 
 
-class ProviderRules(ProviderState):
+class ProviderRules(AccessTokens):
     """A provider's rules: which requests it accepts, and what its answers look like."""
 
     pkce: Pkce = "required"

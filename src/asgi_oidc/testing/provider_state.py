@@ -6,6 +6,7 @@ import time
 import urllib.parse
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
+from types import EllipsisType
 from typing import Any
 
 import httpx
@@ -14,7 +15,7 @@ from . import faults as fault_tables
 from .accounts import CLIENTS, PERSONAS, Client, Persona
 from .authorization import metadata_of
 from .faults import ActiveFaults, Draft, Setting
-from .grants import DueLogout, Grant, Memory, SignIn, Token, TokenInfo, id_token_claims, overridden
+from .grants import DueLogout, Grant, Memory, SignIn, TokenInfo, id_token_claims, overridden
 from .keys import ALGORITHMS, SigningKey, compact_jws, json_bytes, left_half_hash, signing_key
 from .wire import Call
 
@@ -94,11 +95,11 @@ class ProviderState:
         self.userinfo_overrides: dict[str, Any] = {}
         """The same for userinfo."""
         self.jwt_access_tokens = False
-        """True issues access tokens as signed JWTs (RFC 9068) instead of opaque text."""
+        """True issues access tokens as signed JWTs, in the shape of `access_token_style`, instead of opaque text."""
         self.access_token_overrides: dict[str, Any] = {}
-        """Claims that replace those of JWT access tokens; the value `...` removes a claim."""
-        self.access_token_typ: str | None = "at+jwt"
-        """`typ` in the header of JWT access tokens; `None` for no `typ`."""
+        """Claims that replace those of every access token; the value `...` removes a claim."""
+        self.access_token_typ: str | EllipsisType | None = ...
+        """`typ` in the header of JWT access tokens; `None` for no `typ`, `...` for that of `access_token_style`."""
         self.jwks_headers: dict[str, str] = {}
         """Further headers of the JWKS answer, such as `{"cache-control": "max-age=60"}`."""
         self.memory = Memory()
@@ -171,6 +172,8 @@ class ProviderState:
 
     def up_to_date(self, grant: Grant) -> Grant | None:
         """Return the grant with the persona's current claims; `None` if the persona was removed."""
+        if grant.is_machine:
+            return grant
         persona = self.personas.get(grant.sign_in.persona.sub)
         return None if persona is None else replace(grant, sign_in=replace(grant.sign_in, persona=persona))
 
@@ -243,22 +246,6 @@ class ProviderState:
     def _key_of(self, _grant: Grant) -> SigningKey:
         """Return the key that signs the ID Tokens of a grant."""
         return self.key
-
-    def access_token_of(self, token: Token) -> str:
-        """Return the JWT access token of a grant (RFC 9068 §2.2); its default audience is the client."""
-        grant = token.grant
-        claims = {
-            "iss": self._issuer,
-            "sub": grant.sign_in.persona.sub,
-            "aud": list(token.audience) or grant.client_id,
-            "client_id": grant.client_id,
-            "scope": " ".join(token.scopes),
-            "iat": self.now(),
-            "exp": self.now() + self.access_token_lifetime,
-            "jti": secrets.token_urlsafe(12),
-        }
-        header = {} if self.access_token_typ is None else {"typ": self.access_token_typ}
-        return self.sign(overridden(claims, self.access_token_overrides), **header)
 
     def token_info(self, token: str) -> TokenInfo:
         """Describe an access token or a refresh token, and whether it is still valid."""

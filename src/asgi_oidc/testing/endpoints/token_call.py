@@ -11,7 +11,7 @@ from ..grants import Grant, Token
 from ..provider_rules import CodeProblem, ProviderRules
 from ..targets import named_in_form, why_no_resource, why_not_granted
 from ..wire import Answer, Call, error_answer
-from .token_exchange import TOKEN_EXCHANGE, exchange_token, new_access_token
+from .token_exchange import TOKEN_EXCHANGE, exchange_token
 
 # The names of the token endpoint's grants in `FakeProvider.hold` and in faults.
 GRANT_NAMES = {
@@ -116,7 +116,7 @@ def _tokens(
     provider: ProviderRules, grant: Grant, resources: tuple[str, ...], *, is_refreshed: bool = False
 ) -> dict[str, Any]:
     """Return the members that every token answer has: the access token and, with `openid`, the ID Token."""
-    access_token = new_access_token(provider, Token(grant, grant.scopes, resources or grant.resources))
+    access_token = provider.new_access_token(Token(grant, grant.scopes, resources or grant.resources))
     members = provider.token_members(access_token, grant)
     if provider.issues_id_token(grant) and (provider.id_token_on_refresh or not is_refreshed):
         members["id_token"] = provider.id_token_of(grant, access_token, is_refreshed=is_refreshed)

@@ -1,12 +1,10 @@
-"""Token exchange at the fake token endpoint (RFC 8693 §2), and how access tokens are issued."""
+"""Token exchange at the fake token endpoint (RFC 8693 §2)."""
 
-import secrets
 from dataclasses import replace
 from typing import Any
 
 from .. import faults as fault_tables
 from ..accounts import Client
-from ..grants import Token
 from ..provider_rules import ProviderRules
 from ..targets import named_in_form, why_no_resource, why_not_known
 from ..wire import Answer, Call, error_answer, json_answer
@@ -32,18 +30,10 @@ def exchange_token(provider: ProviderRules, call: Call, client: Client) -> Answe
     scopes = tuple(form.get("scope", "").split()) or subject.scopes
     exchanged = replace(subject, scopes=scopes, audience=(*audiences, *resources) or subject.audience)
     members: dict[str, Any] = {
-        "access_token": new_access_token(provider, exchanged),
+        "access_token": provider.new_access_token(exchanged),
         "issued_token_type": ACCESS_TOKEN,
         "token_type": "Bearer",
         "expires_in": provider.access_token_lifetime,
         "scope": " ".join(scopes),
     }
     return json_answer(provider.faults.change(fault_tables.TOKEN_MEMBERS, members, provider.setting()))
-
-
-def new_access_token(provider: ProviderRules, token: Token) -> str:
-    """Issue an access token with the lifetime of the provider's setting."""
-    name = provider.access_token_of(token) if provider.jwt_access_tokens else "at-" + secrets.token_urlsafe(24)
-    expires_at = provider.now() + provider.access_token_lifetime
-    provider.memory.access_tokens[name] = replace(token, expires_at=expires_at)
-    return name

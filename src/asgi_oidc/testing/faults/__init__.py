@@ -8,6 +8,8 @@ the code exchange. `FAULTS` lists all.
 from . import answers, id_token, logout_token, metadata, refresh, userinfo
 from .answers import gzip_bomb
 from .registry import (
+    ACCESS_TOKEN_CLAIMS,
+    ACCESS_TOKEN_SIGNING,
     CALLBACK_PARAMS,
     FAULTS,
     ID_TOKEN_CLAIMS,
@@ -26,6 +28,8 @@ from .registry import (
 )
 
 __all__ = [
+    "ACCESS_TOKEN_CLAIMS",
+    "ACCESS_TOKEN_SIGNING",
     "CALLBACK_PARAMS",
     "FAULTS",
     "ID_TOKEN_CLAIMS",
