@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from asgi_oidc.middleware import OIDCMiddleware
     from asgi_oidc.policy.rules import Rule
     from asgi_oidc.principal import AnonymousUser, User
+    from asgi_oidc.settings.bearer import Bearer
     from asgi_oidc.settings.oauth2_provider import OAuth2Provider
     from asgi_oidc.settings.provider import Provider
     from asgi_oidc.stores.memory import MemoryStore
@@ -35,6 +36,7 @@ __all__ = [
     "OIDC",
     "AccessTokenExpired",
     "AnonymousUser",
+    "Bearer",
     "LoginRefused",
     "MemoryStore",
     "NotSignedIn",
@@ -61,6 +63,7 @@ _ELSEWHERE = {
     "User": "principal",
     "AnonymousUser": "principal",
     "Rule": "policy.rules",
+    "Bearer": "settings.bearer",
     "Provider": "settings.provider",
     "OAuth2Provider": "settings.oauth2_provider",
     "MemoryStore": "stores.memory",

@@ -83,6 +83,7 @@ def test_five_settings_are_enough():
         "login_params": frozenset(),
         "on_login": None,
         "keep_forms": False,
+        "bearer": None,
         "keep_fragment": False,
         "app_name": None,
         "texts": {},

@@ -10,6 +10,7 @@ from typing import Required
 
 from asgi_oidc.login.provider_choice import ChooseProvider
 from asgi_oidc.policy.rules import Rule
+from asgi_oidc.settings.bearer import Bearer
 from asgi_oidc.settings.provider import ProviderEntry
 from asgi_oidc.settings.provider_keywords import ProviderKeywords
 from asgi_oidc.settings.several_providers import ProviderSource
@@ -171,6 +172,16 @@ class Keywords(ProviderKeywords, total=False):
     of the provider. It must return within 30 seconds.
 
     Default: `None`. Keyword only. Since 0.1.
+    """
+
+    bearer: Bearer | None
+    """Which access tokens are accepted beside sessions, from programs that call the app as an API.
+
+    Example: `Bearer(audience="https://api.example.com")`. The same rules decide for a token as for a session. A request
+    with a token in the header `Authorization` is judged by the token alone, and never redirected to a login: see
+    [APIs](../apis/README.md).
+
+    Default: `None`, which accepts no tokens. Keyword only. Since 0.1.
     """
 
     keep_forms: bool

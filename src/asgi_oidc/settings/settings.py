@@ -17,6 +17,7 @@ from asgi_oidc.protocol.step_up import AuthenticationRequest, read_authenticatio
 from asgi_oidc.provider.http import HttpClient
 from asgi_oidc.provider.provider_settings import ProviderSettings
 from asgi_oidc.safe_urls import check_url, origin_of
+from asgi_oidc.settings.bearer import Bearer, read_bearer
 from asgi_oidc.settings.callback_paths import callback_aliases
 from asgi_oidc.settings.contradictions import acr_values_of_all, find_contradictions, flat_problems
 from asgi_oidc.settings.provider_readers import MISSING, PROVIDER_READERS, provider_settings, unknown_setting
@@ -86,6 +87,7 @@ class Settings:
     leeway: int
     post_logout_redirect_uri: str | None
     on_login: OnLogin | None
+    bearer: Bearer | None
     keep_forms: bool
     keep_fragment: bool
     app_name: str | None
@@ -258,6 +260,7 @@ READERS: Mapping[str, tuple[Any, Callable[[Any], Any]]] = {
     "leeway": (30, span_reader(0, MAX_LEEWAY, example=30)),
     "post_logout_redirect_uri": (None, read_post_logout_redirect_uri),
     "on_login": (None, read_on_login),
+    "bearer": (None, read_bearer),
     "keep_forms": (False, read_switch),
     "keep_fragment": (False, read_switch),
     "app_name": (None, read_app_name),

@@ -129,7 +129,7 @@ _PARSERS_BY_NAME: Mapping[str, Callable[[str], Any]] = {
     "keep_fragment": _switch,
     "websocket_activity": _switch,
 }
-_KEYWORD_ONLY = ("http_client", "on_login", "choose_provider")
+_KEYWORD_ONLY = ("http_client", "on_login", "choose_provider", "bearer")
 PARSERS: Mapping[str, Callable[[str], Any]] = {
     name: _PARSERS_BY_NAME.get(name, str) for name in READERS if name not in _KEYWORD_ONLY
 }
