@@ -12,6 +12,8 @@ ACCESS_TOKEN_TYPES = (None, "jwt", "at+jwt")
 CLIENT_CLAIMS = ("azp", "client_id", "cid", "appid")
 # Claims that only ID Tokens have: a token with one of these is not an access token (OIDC Core §2, §3.3.2.11).
 ID_TOKEN_CLAIMS = ("nonce", "at_hash", "c_hash", "s_hash")
+# A signed introspection answer has this claim (RFC 9701 §5).
+OTHER_CLAIMS = (*ID_TOKEN_CLAIMS, "token_introspection")
 # Claims of single providers that name the kind of token, and the values for access tokens: Keycloak, Cognito.
 KINDS = {"typ": ("bearer", "dpop", "at+jwt", "jwt"), "token_use": ("access",)}
 # Claims about the token, not the user; the granted scopes are taken from the token answer instead.
@@ -34,13 +36,27 @@ def check_access_token(token: Verified, *, issuer: str, sub: str, client_id: str
     """
     claims = token.claims
     check_kind(token.typ, claims, types=ACCESS_TOKEN_TYPES)
-    _check_kind_claims(claims)
+    check_kind_claims(claims)
     check_issuer(claims, issuer)
     _check_client(claims, client_id)
     read_instant(claims, "exp")  # required
     check_lifetime(claims, now=now, leeway=leeway)
     if not same(claims.get("sub"), sub):
         raise TokenRejected("claim_sub", "expected the user of the ID Token, got another one")
+
+
+def check_kind_claims(claims: Claims) -> None:
+    """Refuse a token whose claims say that it is another kind of token than an access token.
+
+    Raises:
+        TokenRejected: `token_typ`.
+    """
+    if found := [name for name in OTHER_CLAIMS if name in claims]:
+        raise TokenRejected("token_typ", f"expected an access token, got one with {', '.join(found)}")
+    for name, kinds in KINDS.items():
+        kind = claims.get(name, kinds[0])
+        if not isinstance(kind, str) or kind.lower() not in kinds:
+            raise TokenRejected("token_typ", f"expected {name} to be one of {', '.join(kinds)}, got {kind}")
 
 
 def user_claims(claims: Claims) -> dict[str, object]:
@@ -54,15 +70,6 @@ def user_claim_names(token: str) -> frozenset[str]:
         return frozenset(user_claims(dict.fromkeys(claim_names(token))))
     except (IndexError, ValueError):
         return frozenset()
-
-
-def _check_kind_claims(claims: Claims) -> None:
-    if found := [name for name in ID_TOKEN_CLAIMS if name in claims]:
-        raise TokenRejected("token_typ", f"expected an access token, got one with {', '.join(found)}")
-    for name, kinds in KINDS.items():
-        kind = claims.get(name, kinds[0])
-        if not isinstance(kind, str) or kind.lower() not in kinds:
-            raise TokenRejected("token_typ", f"expected {name} to be one of {', '.join(kinds)}, got {kind}")
 
 
 def _check_client(claims: Claims, client_id: str) -> None:

@@ -93,7 +93,7 @@ def check_issuer(claims: Claims, issuer: Issuer) -> str:
     """
     expected = issuer if isinstance(issuer, str) else issuer.fill(claims.get("tid"))
     if not same(claims.get("iss"), expected):
-        raise TokenRejected("claim_iss", f"expected {expected}, got {_shown(claims)}")
+        raise TokenRejected("claim_iss", f"expected {expected}, got {shown_issuer(claims.get('iss'))}")
     return expected
 
 
@@ -102,6 +102,12 @@ def includes_issuer(issuer: Issuer, iss: str) -> bool:
     if isinstance(issuer, IssuerTemplate):
         return issuer.has_issuer(iss)
     return compare_digest(iss.encode("utf-8", "replace"), issuer.encode("utf-8"))
+
+
+def shown_issuer(iss: object) -> str:
+    """Return the issuer of a token for an error, with the fix if it is that of Entra's other version."""
+    text = str(iss)
+    return f"{text}: {_VERSION_1_FIX}" if text.startswith(_VERSION_1) else text
 
 
 def check_key_issuer(claims: Claims, key_issuer: str | None) -> None:
@@ -121,13 +127,8 @@ def check_key_issuer(claims: Claims, key_issuer: str | None) -> None:
             raise TokenRejected("claim_tid", "expected tid to be the UUID of a tenant, in lower case")
         expected = _filled(key_issuer, str(claims["tid"]))
     if not same(claims.get("iss"), expected):
-        raise TokenRejected("key_issuer", f"the key is for tokens of {expected}, got one of {_shown(claims)}")
-
-
-def _shown(claims: Claims) -> str:
-    """Return the issuer of a token for an error, with the fix if it is that of another version."""
-    iss = str(claims.get("iss"))
-    return f"{iss}: {_VERSION_1_FIX}" if iss.startswith(_VERSION_1) else iss
+        shown = shown_issuer(claims.get("iss"))
+        raise TokenRejected("key_issuer", f"the key is for tokens of {expected}, got one of {shown}")
 
 
 def _filled(template: str, tenant: str) -> str:

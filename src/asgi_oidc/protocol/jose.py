@@ -9,6 +9,7 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256, sha384, sha512
+from typing import NamedTuple
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from joserfc import jws
@@ -95,6 +96,14 @@ class SharedSecret:
     native: OctKey = field(repr=False)
 
 
+class TokenHeader(NamedTuple):
+    """The members of a token's header that we use; its algorithm is an accepted one. Nothing is verified yet."""
+
+    alg: str
+    kid: str | None
+    typ: str | None
+
+
 @dataclass(frozen=True, slots=True)
 class Verified:
     """The claims of a token whose signature is valid; nothing else is checked yet."""
@@ -139,20 +148,38 @@ def read_key_set_answer(answer: Answer) -> tuple[list[VerifyingKey], list[str]]:
     return usable, skipped
 
 
+def read_header(token: str, algorithms: Collection[str]) -> TokenHeader:
+    """Read the header of a token that is signed with a key of the provider.
+
+    Args:
+        algorithms: the accepted ones; `none` and algorithms with a shared secret are refused in any case.
+
+    Raises:
+        TokenRejected: the token is malformed, or its algorithm is refused.
+    """
+    return _read_header(token, algorithms, possible=KEY_OF_ALGORITHM)
+
+
 def verify_token(
-    token: str, keys: Sequence[VerifyingKey], algorithms: Collection[str], *, honours_key_issuer: bool = False
+    token: str,
+    keys: Sequence[VerifyingKey],
+    algorithms: Collection[str],
+    *,
+    header: TokenHeader | None = None,
+    honours_key_issuer: bool = False,
 ) -> Verified:
     """Check the signature of a compact JWS with the keys of the provider, and read its claims.
 
     Args:
-        algorithms: the accepted ones; `none` and algorithms with a shared secret are refused in any case.
+        algorithms: as in `read_header`.
+        header: of this token if `read_header` has read it already, with these algorithms.
         honours_key_issuer: whether a key of the JWKS that names an `issuer` is a key for tokens of that issuer only.
 
     Raises:
         KeyUnknown: no key matches; a newer key set may have it.
         TokenRejected: the token is malformed, or its algorithm or signature is refused.
     """
-    alg, kid, typ = _read_header(token, algorithms, possible=KEY_OF_ALGORITHM)
+    alg, kid, typ = header or read_header(token, algorithms)
     candidates = [key for key in keys if key.fits(alg, kid)]
     if not candidates:
         raise KeyUnknown(detail=f"the JWKS has no {alg} key with kid {kid}")
@@ -212,17 +239,15 @@ def token_hash(alg: str, token: str) -> bytes:
     return urlsafe_b64encode(digest[: len(digest) // 2]).rstrip(b"=")
 
 
-def _read_header(
-    token: str, algorithms: Collection[str], *, possible: Collection[str]
-) -> tuple[str, str | None, str | None]:
-    """Return `alg`, `kid` and `typ`; `possible` are the algorithms of the function that verifies."""
+def _read_header(token: str, algorithms: Collection[str], *, possible: Collection[str]) -> TokenHeader:
+    """Read the header; `possible` are the algorithms of the function that verifies."""
     header = _decode_header(token)
     alg, kid, typ = header.get("alg"), header.get("kid"), header.get("typ")
     if not isinstance(alg, str) or alg not in algorithms or alg not in possible:
         raise TokenRejected("alg_not_allowed", f"expected one of {', '.join(algorithms)}, got {alg}")
     if not isinstance(kid, str | None) or not isinstance(typ, str | None):
         raise TokenRejected("header_malformed", "kid and typ must be text")
-    return alg, kid, typ
+    return TokenHeader(alg, kid, typ)
 
 
 def _decode_header(token: str) -> dict[str, object]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from asgi_oidc.errors import ProviderError
 from asgi_oidc.protocol.authorization_endpoint import AuthorizationResponse, Proofs
+from asgi_oidc.protocol.bearer_token import AccessToken, ExpectedToken
 from asgi_oidc.protocol.claims import Claims
 from asgi_oidc.protocol.logout_token import Logout
 from asgi_oidc.protocol.step_up import AuthenticationRequest
@@ -207,6 +208,19 @@ class ProviderConnection(ABC):
 
         Raises:
             TokenRejected: it fails a check, or this provider has no logout tokens.
+            ProviderError: as in `refreshed_claims`.
+        """
+
+    @abstractmethod
+    def issues(self, issuer: str) -> bool:
+        """Return whether this is an issuer of access tokens that `check_bearer_token` can verify."""
+
+    @abstractmethod
+    async def check_bearer_token(self, token: str, expected: ExpectedToken) -> AccessToken:
+        """Verify signature and claims of a JWT that a request has sent as its access token.
+
+        Raises:
+            TokenRejected: it fails a check, or this provider has no access tokens that can be verified.
             ProviderError: as in `refreshed_claims`.
         """
 

@@ -7,6 +7,7 @@ only a limited number of fetches.
 import re
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
+from functools import partial
 
 from asgi_oidc import events
 from asgi_oidc.errors import ProviderError, ProviderUnavailable
@@ -16,6 +17,7 @@ from asgi_oidc.protocol.jose import (
     Verified,
     VerifyingKey,
     names_shared_secret,
+    read_header,
     read_key_set_answer,
     verify_token,
     verify_with_secret,
@@ -95,17 +97,18 @@ class KeyCache:
         """
         if self._shared_secret is not None and names_shared_secret(token):
             return verify_with_secret(token, self._shared_secret, algorithms)
+        header = read_header(token, algorithms)  # first, so that a malformed token costs no fetch
         key_set = await self._usable_keys()
+        verify = partial(
+            verify_token, token, algorithms=algorithms, header=header, honours_key_issuer=self._honours_key_issuer
+        )
         try:
-            return self._verified(token, key_set, algorithms)
+            return verify(keys=key_set.keys)
         except KeyUnknown:
             newer = await self._keys_newer_than(key_set, budget)
             if newer is key_set:
                 raise
-            return self._verified(token, newer, algorithms)
-
-    def _verified(self, token: str, key_set: KeySet, algorithms: Collection[str]) -> Verified:
-        return verify_token(token, key_set.keys, algorithms, honours_key_issuer=self._honours_key_issuer)
+            return verify(keys=newer.keys)
 
     async def _usable_keys(self) -> KeySet:
         uri = await self._jwks_uri()

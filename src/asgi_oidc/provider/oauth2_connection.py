@@ -13,6 +13,7 @@ from asgi_oidc.protocol.authorization_endpoint import (
     authorization_url,
     check_response_issuer,
 )
+from asgi_oidc.protocol.bearer_token import AccessToken, ExpectedToken
 from asgi_oidc.protocol.claims import Claims
 from asgi_oidc.protocol.logout_token import Logout
 from asgi_oidc.protocol.messages import Answer
@@ -186,6 +187,18 @@ class OAuth2Connection(ProviderConnection):
             TokenRejected: always.
         """
         raise TokenRejected("logout_token_unsupported", "a provider without OpenID Connect has no logout tokens")
+
+    def issues(self, issuer: str) -> bool:
+        """Return False: there is no key that could verify an access token."""
+        return False
+
+    async def check_bearer_token(self, token: str, expected: ExpectedToken) -> AccessToken:
+        """Refuse every access token of a request: its user API tells neither the audience nor the client of a token.
+
+        Raises:
+            TokenRejected: always.
+        """
+        raise TokenRejected("bearer_unsupported", "access tokens of a provider without OpenID Connect are not accepted")
 
     async def _call_user_api(self, endpoint: str, tokens: TokenAnswer) -> Answer:
         user_api, secret = self.settings.user_api, self.settings.client.secret

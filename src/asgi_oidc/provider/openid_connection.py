@@ -12,6 +12,7 @@ from asgi_oidc.protocol.authorization_endpoint import (
     check_response_issuer,
 )
 from asgi_oidc.protocol.back_channel import BackChannel
+from asgi_oidc.protocol.bearer_token import AccessToken, ExpectedToken
 from asgi_oidc.protocol.claims import Claims, merge_claims
 from asgi_oidc.protocol.client_registration import Client
 from asgi_oidc.protocol.hosted_domain import is_hosted
@@ -214,6 +215,14 @@ class OpenIDConnection(ProviderConnection):
     async def check_logout_token(self, token: str) -> Logout:
         """Verify signature and claims of a logout token; return what it signs out. Errors as in `identify`."""
         return await self._tokens.check_logout_token(token)
+
+    def issues(self, issuer: str) -> bool:
+        """Return whether this is the issuer of the provider's tokens, or that of one of its tenants, exactly."""
+        return self.settings.has_issuer(issuer)
+
+    async def check_bearer_token(self, token: str, expected: ExpectedToken) -> AccessToken:
+        """Verify signature and claims of a JWT that a request has sent. Errors as in `identify`."""
+        return await self._tokens.check_bearer_token(token, expected)
 
     async def access_token_claims(self, token: str, *, issuer: str, sub: str) -> dict[str, object] | None:
         """Verify an access token and return its claims about the user; None if `claims_from_access_token` is off.

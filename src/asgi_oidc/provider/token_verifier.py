@@ -1,14 +1,15 @@
 """Verifies what an OpenID provider has signed: ID Tokens, access tokens, logout tokens and userinfo."""
 
 from collections.abc import Awaitable, Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from asgi_oidc.errors import TokenRejected
 from asgi_oidc.protocol.access_token import check_access_token, user_claims
+from asgi_oidc.protocol.bearer_token import AccessToken, ExpectedToken, check_bearer_token
 from asgi_oidc.protocol.claims import Claims
 from asgi_oidc.protocol.hosted_domain import check_hosted_domain, check_hosted_domain_again
 from asgi_oidc.protocol.id_token import Expected, ExpectedAgain, check_id_token, check_id_token_again
-from asgi_oidc.protocol.jose import EDDSA_NAMES, SharedSecret, Verified, read_shared_secret
+from asgi_oidc.protocol.jose import EDDSA_NAMES, KEY_OF_ALGORITHM, SharedSecret, Verified, read_shared_secret
 from asgi_oidc.protocol.logout_token import Logout, read_logout_token
 from asgi_oidc.protocol.metadata import ProviderMetadata
 from asgi_oidc.protocol.token_endpoint import RefreshAnswer, TokenAnswer
@@ -37,6 +38,8 @@ class TokenVerifier:
     """Verifies the tokens of one provider, and checks their claims."""
 
     __slots__ = (
+        "_bearer_algorithms",
+        "_bearer_budget",
         "_clock",
         "_exceptions",
         "_expectations",
@@ -75,6 +78,9 @@ class TokenVerifier:
         )
         self._id_token_algorithms: set[str] = set()  # of valid ID Tokens so far; a subset of those we accept
         self._logout_budget = Budget(burst=BURST, interval=COOL_DOWN)
+        # An access token is for many parties, so it is never signed with a secret of one of them (RFC 9068 §2.1).
+        self._bearer_algorithms = tuple(alg for alg in settings.algorithms if alg in KEY_OF_ALGORITHM)
+        self._bearer_budget = Budget(burst=BURST, interval=COOL_DOWN)
 
     async def id_token_claims(self, tokens: TokenAnswer, requested: RequestedLogin) -> dict[str, object]:
         """Verify signature and claims of the ID Token; return its claims.
@@ -134,6 +140,23 @@ class TokenVerifier:
             leeway=self._expectations.leeway,
             trusts_azp=self._exceptions.allow_azp_audiences,
         )
+
+    async def check_bearer_token(self, token: str, expected: ExpectedToken) -> AccessToken:
+        """Verify signature and claims of a JWT that a request has sent. Errors as in `id_token_claims`.
+
+        Anyone can send such a request, so forged tokens use up neither the fetches of sign-ins nor those of logouts.
+        """
+        verified = await self._keys.verify(token, self._bearer_algorithms, budget=self._bearer_budget)
+        accepted = check_bearer_token(
+            verified,
+            expected,
+            issuer=self._settings.issuers,
+            client_id=self._settings.client.client_id,
+            now=int(self._clock()),
+            leeway=self._expectations.leeway,
+        )
+        check_hosted_domain(accepted.claims, self._settings.hosted_domains)
+        return replace(accepted, claims=self._checked(accepted.claims))
 
     async def access_token_claims(self, token: str, *, issuer: str, sub: str) -> dict[str, object] | None:
         """Verify an access token and return its claims about the user; None if `claims_from_access_token` is off.

@@ -31,8 +31,9 @@ TOKENS = [
     Code(
         "claim_aud",
         "The token is for another client, or has further audiences; a refreshed ID Token has other audiences than the "
-        "first.",
-        "Check `client_id`. If the further audiences are known, name them in `trusted_audiences`.",
+        "first; an access token of a request is for none of the audiences of `Bearer`.",
+        "Check `client_id`. If the further audiences are known, name them in `trusted_audiences`. For an access token, "
+        "have the provider issue it for the audience of `Bearer`.",
     ),
     Code(
         "claim_azp",
@@ -41,7 +42,8 @@ TOKENS = [
     ),
     Code(
         "claim_client_id",
-        "`claims_from_access_token` is set, and the access token was issued to another client.",
+        "`claims_from_access_token` is set, and the access token was issued to another client; or the claims of an "
+        "access token of a request name several clients, or none in a usable form.",
         "Check which client requests the token; without a need for its claims, unset `claims_from_access_token`.",
     ),
     Code(
@@ -50,7 +52,11 @@ TOKENS = [
         "in a logout token whose `sid` is another user's.",
         _REPORT,
     ),
-    Code("claim_exp", "The token has expired, or `exp` is not a date.", _CLOCK),
+    Code(
+        "claim_exp",
+        "The token has expired, or `exp` is not a date; an access token of a request is valid for more than 30 hours.",
+        f"{_CLOCK} Have the provider issue access tokens with a shorter lifetime.",
+    ),
     Code("claim_nbf", "The token is not valid yet, or `nbf` is not a date.", _CLOCK),
     Code(
         "claim_iat",
@@ -83,6 +89,22 @@ TOKENS = [
         "The Google account belongs to an organization that is not in `hosted_domains`, or to none.",
         "To admit the users of this organization, add its domain to `hosted_domains`.",
     ),
+    Code(
+        "claim_scope",
+        "`scope` or `scp` of an access token is neither text nor a list of scopes, or the two contradict each other.",
+        _REPORT,
+    ),
+    Code(
+        "claim_cnf",
+        "The access token is bound to a key in a way that is not supported; `jkt` (DPoP) and `x5t#S256` (a client "
+        "certificate) are.",
+        "Have the provider bind the tokens of this client with DPoP or mTLS, or not at all.",
+    ),
+    Code(
+        "bearer_unsupported",
+        "The provider has no OpenID Connect, so its access tokens cannot be checked.",
+        "Send a token of an OpenID provider.",
+    ),
     Code("claim_sid", "A logout token has neither `sid` nor `sub`, or one of them is not text.", _REPORT),
     Code("claim_jti", "A logout token was used before, or has no usable `jti`.", "A repeated one needs no action."),
     Code("claim_events", "A logout token lacks the back-channel logout event.", _REPORT),
@@ -95,7 +117,8 @@ TOKENS = [
         "token_typ",
         "The token is of another kind than expected: a logout token instead of an ID Token, an ID Token instead of an "
         "access token, or a `typ` that does not fit.",
-        "For `claims_from_access_token`, check that the provider issues JWT access tokens.",
+        "For `claims_from_access_token`, check that the provider issues JWT access tokens. If it issues access tokens "
+        "that look like ID Tokens, have it put `scope` into them, or set `typ` to `at+jwt`.",
     ),
     Code(
         "token_malformed",

@@ -1,0 +1,28 @@
+"""Tells whether an access token is that of a client that acts on its own behalf, without a user (RFC 6749 §4.4)."""
+
+from asgi_oidc.protocol.claims import Claims
+
+# Keycloak sets these only for a client that signs in with its own credentials. A user name such as `service-account-x`
+# alone proves nothing: people can choose it.
+_KEYCLOAK_SERVICE_ACCOUNT = ("clientHost", "clientAddress")
+
+
+def is_machine(claims: Claims, client_id: str | None) -> bool:
+    """Whether no user stands behind a token.
+
+    Args:
+        claims: checked.
+        client_id: the client that it was issued to.
+
+    Source: RFC 9068 §2.2, §5 (`sub` is the client's id); Auth0, "Access Token Profiles" (`gty`); Microsoft identity
+    platform, "Access token claims reference" (`idtyp`; without it, `oid` is `sub` in the token of an app only).
+    """
+    if "sub" not in claims or claims["sub"] == client_id:
+        return True
+    if claims.get("gty") in ("client-credentials", "client_credentials") or claims.get("idtyp") == "app":
+        return True
+    is_entra = "tid" in claims and "oid" in claims
+    if is_entra and "idtyp" not in claims and "scp" not in claims and claims["oid"] == claims["sub"]:
+        return True
+    is_service_account = claims.get("preferred_username") == f"service-account-{client_id}"
+    return is_service_account and any(name in claims for name in _KEYCLOAK_SERVICE_ACCOUNT)
