@@ -98,7 +98,8 @@ class RealProvider:
 def real_provider(certificate: Certificate | None = None) -> Iterator[RealProvider]:
     """Run the provider while the block lasts: https with a certificate, else http."""
     files = {"certificate": certificate.chain, "key": certificate.key} if certificate else {}
-    with running([*programs.provider_command(), json.dumps(files)]) as process:
+    environ = {"NODE_EXTRA_CA_CERTS": certificate.ca} if certificate else {}
+    with running([*programs.provider_command(), json.dumps(files)], environ) as process:
         process.wait_until(lambda: process.said.endswith("\n"), "the provider says its issuer")
         issuer = json.loads(process.said.splitlines()[-1])["issuer"]
         yield RealProvider(issuer, certificate.ca if certificate else None)

@@ -14,7 +14,7 @@ from asgi_oidc.protocol.confirmation import Confirmation, read_confirmation
 from asgi_oidc.protocol.id_token import MAX_SUB_LENGTH
 from asgi_oidc.protocol.issuer_template import Issuer, check_issuer, shown_issuer
 from asgi_oidc.protocol.jose import MAX_HEADER_LENGTH, MAX_TOKEN_LENGTH, Verified
-from asgi_oidc.protocol.machine import is_machine
+from asgi_oidc.protocol.machine import USER_CLAIMS, is_machine
 from asgi_oidc.protocol.scope_claims import SCOPE_CLAIMS, read_scopes
 
 # Seconds from `iat` to `exp`. The longest that a provider chooses on its own are the 28 hours of Microsoft Entra; a
@@ -216,6 +216,8 @@ def _check_no_id_token(claims: Claims, audiences: list[str], *, issued_to: str |
 
 
 def _subject(claims: Claims, client_id: str | None) -> str:
+    if "sub" not in claims and (found := [name for name in USER_CLAIMS if name in claims]):
+        raise TokenRejected("claim_sub", f"expected sub in the token of a user, which has {', '.join(found)}")
     sub = claims.get("sub", client_id)
     if not isinstance(sub, str) or not 1 <= len(sub) <= MAX_SUB_LENGTH or not sub.isprintable():
         raise TokenRejected("claim_sub", f"expected printable text of 1 to {MAX_SUB_LENGTH} characters")

@@ -5,6 +5,9 @@ from asgi_oidc.protocol.claims import Claims
 # Keycloak sets these only for a client that signs in with its own credentials. A user name such as `service-account-x`
 # alone proves nothing: people can choose it.
 _KEYCLOAK_SERVICE_ACCOUNT = ("clientHost", "clientAddress")
+# Only the token of a user has one of these. Without `sub`, such as from a client of Keycloak that lacks the scope
+# `basic`, it does not say which user, and must not pass for a machine.
+USER_CLAIMS = ("sid", "auth_time", "username", "preferred_username", "email")
 
 
 def is_machine(claims: Claims, client_id: str | None) -> bool:
@@ -24,5 +27,6 @@ def is_machine(claims: Claims, client_id: str | None) -> bool:
     is_entra = "tid" in claims and "oid" in claims
     if is_entra and "idtyp" not in claims and "scp" not in claims and claims["oid"] == claims["sub"]:
         return True
-    is_service_account = claims.get("preferred_username") == f"service-account-{client_id}"
-    return is_service_account and any(name in claims for name in _KEYCLOAK_SERVICE_ACCOUNT)
+    # An introspection answer of Keycloak and its lightweight tokens lack these; but only those of users have a `sid`.
+    is_service_account = f"service-account-{client_id}" in (claims.get("preferred_username"), claims.get("username"))
+    return is_service_account and ("sid" not in claims or any(name in claims for name in _KEYCLOAK_SERVICE_ACCOUNT))
