@@ -100,6 +100,11 @@ ACCESS_DENIED = Event("access_denied", logging.WARNING)
 
 Fix: Give the user the role or scope, or change the rule.
 """
+TOKEN_REFUSED = Event("token_refused", logging.INFO)
+"""A request got 401: its access token is not valid. Anyone can send such a request.
+
+Fix: Look up the code if a client that should have access is refused.
+"""
 USERINFO_REFUSED = Event("userinfo_refused", logging.WARNING)
 """The provider refused the userinfo call with 401 or 403; the login continued with the claims of the ID Token.
 

@@ -78,10 +78,25 @@ class User:
         return self._provider
 
     @property
+    def credential(self) -> Literal["session", "bearer"]:
+        """What the user has shown: a session, or the access token in the `Authorization` header."""
+        return "session"
+
+    @property
+    def is_machine(self) -> bool:
+        """Whether this is a client that acts for no user (client credentials): only with an access token."""
+        return False
+
+    @property
+    def client_id(self) -> str | None:
+        """The client that the access token was issued to; None for a session."""
+        return None
+
+    @property
     def claims(self) -> Claims:
         """The claims as a JSON object: those of the ID Token, and what userinfo and `on_login` added.
 
-        Each request has its own copy.
+        With an access token, those of the token, as `on_token` has changed them. Each request has its own copy.
         """
         if isinstance(self._claims, msgspec.Raw):
             self._claims = read_claims(self._claims)
@@ -122,6 +137,52 @@ class User:
         return "User(...)"  # personal data stays out of logs and tracebacks
 
 
+class BearerUser(User):
+    """The user, or the client, that an access token was issued for."""
+
+    __slots__ = ("_client_id", "_is_machine")
+
+    def __init__(
+        self,
+        sub: str,
+        issuer: str,
+        claims: Claims | msgspec.Raw,
+        *,
+        trusted_email_domains: frozenset[str] = frozenset(),
+        provider: str | None = None,
+        client_id: str | None,
+        is_machine: bool,
+    ) -> None:
+        """Create a user.
+
+        Args:
+            sub: for a client that acts for no user, and whose token has no `sub`, its `client_id`.
+            claims, trusted_email_domains, provider: as for `User`.
+        """
+        self._sub = sub
+        self._issuer = issuer
+        self._claims = claims
+        self._trusted_email_domains = trusted_email_domains
+        self._provider = provider or None
+        self._client_id = client_id
+        self._is_machine = is_machine
+
+    @property
+    def credential(self) -> Literal["session", "bearer"]:
+        """Always `"bearer"`."""
+        return "bearer"
+
+    @property
+    def is_machine(self) -> bool:
+        """Whether this is a client that acts for no user (client credentials)."""
+        return self._is_machine
+
+    @property
+    def client_id(self) -> str | None:
+        """The client that the access token was issued to; None if the token does not say."""
+        return self._client_id
+
+
 class AnonymousUser:
     """The user is not signed in: `scope["user"]` on public paths without a session."""
 
@@ -135,6 +196,9 @@ class AnonymousUser:
     name: None = None
     email: None = None
     email_verified = False
+    credential: None = None
+    is_machine = False
+    client_id: None = None
     display_name = ""
     identity = ""
 

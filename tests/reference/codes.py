@@ -1,5 +1,6 @@
 """All codes of the catalogue, in the order of the page."""
 
+from asgi_oidc.errors.codes.bearer import BEARER
 from asgi_oidc.errors.codes.provider import ANSWERS, CONNECTIONS, LOOK_UPS, REQUIREMENTS
 from asgi_oidc.errors.codes.requests import ACCESS, APP, REQUESTS, SESSIONS, STORES
 from asgi_oidc.errors.codes.tokens import TOKENS
@@ -13,6 +14,7 @@ CODES = {
     "What the provider requires": REQUIREMENTS,
     "Tokens and claims": TOKENS,
     "Sessions and tokens for APIs": SESSIONS,
+    "Access tokens of requests": BEARER,
     "Session stores": STORES,
     "The app and its settings": APP,
 }

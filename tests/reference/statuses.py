@@ -4,6 +4,8 @@ from typing import Any
 
 from asgi_oidc import errors
 from asgi_oidc.errors import OIDCError, RequestRejected
+from asgi_oidc.errors.codes.bearer import BEARER
+from tests.bearer.token_calls import TokenSite
 from tests.protected_site import Site
 from tests.reference.codes import CODES
 from tests.reference.source import CLASSES, Raised
@@ -20,6 +22,7 @@ IN_THE_APP = {  # the app gets these; what a browser gets where the app lets the
 OF_REFRESHES = ("refresh_timeout", "exchange_timeout", "refresh_{code}", "exchange_{code}")
 BY_THE_ERROR = {"provider_refused": "403, 502 or 503"}  # `access_denied`, `invalid_client`, `server_error`
 ONLY_CODE = {"no_store": "-"}  # for the developer, at once
+OF_REQUESTS_WITH_TOKENS = {name for code in BEARER for name in code.names.split()}
 JSON_ANSWERS = {
     "login_required": "401",
     "insufficient_user_authentication": "401",
@@ -37,7 +40,7 @@ async def statuses(raised: list[Raised]) -> dict[str, dict[str, str]]:
     async def on_login(user: Any, claims: Any) -> None:
         raise error
 
-    site = Site(on_login=on_login)
+    site, token_site = Site(on_login=on_login), TokenSite(bearer={"on_token": on_login})
     found: dict[str, dict[str, str]] = {}
     for name in (name for codes in CODES.values() for code in codes for name in code.names.split()):
         if name in JSON_ANSWERS:
@@ -50,6 +53,10 @@ async def statuses(raised: list[Raised]) -> dict[str, dict[str, str]]:
                 found.setdefault(name, {})[kind] = IN_THE_APP.get(kind, "-")
                 continue
             error = _error(kind, name, status)
+            if name in OF_REQUESTS_WITH_TOKENS:
+                token_answer = await token_site.call_with(token_site.token())
+                found.setdefault(name, {})[kind] = str(token_answer.status)
+                continue
             answer = await site.browser().sign_in("alice", path="/page")
             found.setdefault(name, {})[kind] = str(answer.status_code)
     return found

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Sequence
 
-from asgi_oidc.asgi.open_responses import OpenResponse, OpenResponses, loop_time
+from asgi_oidc.asgi.open_responses import OpenResponses, loop_time
+from asgi_oidc.asgi.watched_response import WatchedResponse
 from asgi_oidc.errors.sanitized import call_sanitized
 from asgi_oidc.login.cookie_budget import CookieBudget
 from asgi_oidc.login.interrupted_forms import InterruptedForms
@@ -51,29 +52,14 @@ class AppResponses:
         return call_sanitized(self._forms.delete_sent, request.cookies, target=request.target, now=self._now())
 
 
-class AppResponse:
-    """The app's response to one request.
+class AppResponse(WatchedResponse[ActiveSession]):
+    """The app's response to one request with a session, or without any.
 
     A signed-in user's response is kept out of shared caches and sets the session's cookies. Origins that a rule allows
     can read it (CORS). If it stays open, it ends with the session.
-
-    Attributes:
-        has_started: whether the app has sent any part of it.
-        open_response: ends it with its session; None until the app sends it in parts, or waits for a disconnect.
     """
 
-    __slots__ = (
-        "_active",
-        "_has_body",
-        "_matched",
-        "_receive",
-        "_request",
-        "_requested_at",
-        "_responses",
-        "_send",
-        "has_started",
-        "open_response",
-    )
+    __slots__ = ("_matched", "_request", "_responses")
 
     def __init__(
         self,
@@ -85,6 +71,7 @@ class AppResponse:
         send: Send,
     ) -> None:
         self._responses = responses
+        self._open_responses = responses.open_responses
         self._active = active
         self._matched = matched
         self._request = request
@@ -93,10 +80,7 @@ class AppResponse:
         self._requested_at = 0.0 if active is None else loop_time()
         self._has_body = False
         self.has_started = False
-        self.open_response: OpenResponse | None = None
-
-    def __repr__(self) -> str:
-        return f"AppResponse(has_started={self.has_started})"
+        self.open_response = None
 
     async def send(self, message: Message) -> None:
         """Send a message.
@@ -120,35 +104,6 @@ class AppResponse:
             return
         self.has_started = True
         await self._send(message)
-
-    async def receive(self) -> Message:
-        """Receive a message; once an open response has been ended, that is a disconnect."""
-        if self._has_body and self._active is not None:
-            return await self._get_open_response(self._active).receive(self._receive)
-        message = await self._receive()
-        self._has_body = not message.get("more_body", False)
-        return message
-
-    def close(self) -> None:
-        """Stop watching the session: the response is complete."""
-        if self.open_response is not None:
-            self._responses.open_responses.forget(self.open_response)
-
-    async def _send_streamed(self, response: OpenResponse, message: Message) -> None:
-        self.has_started = True
-        if message.get("more_body"):
-            if not response.is_streaming:
-                await response.begin_streaming()
-            self._responses.open_responses.watch(response)
-        await response.send(message)
-        if message["type"] == "http.response.body" and not message.get("more_body"):
-            self.close()
-
-    def _get_open_response(self, active: ActiveSession) -> OpenResponse:
-        if self.open_response is None:
-            begin = self._responses.open_responses.begin
-            self.open_response = call_sanitized(begin, active, self._send, requested_at=self._requested_at)
-        return self.open_response
 
     def _cookies_due(self, active: ActiveSession) -> list[bytes]:
         responses, request = self._responses, self._request

@@ -1,8 +1,12 @@
 """Makes the scope that the app gets: a copy with the user, the granted scopes and the session."""
 
+from typing import Any
+
 from asgi_oidc.asgi.scope_oidc import OIDC, SessionTools, SignedInOIDC
-from asgi_oidc.principal import ANONYMOUS, Auth, User
-from asgi_oidc.sessions.repository import ActiveSession
+from asgi_oidc.asgi.token_oidc import TokenOIDC
+from asgi_oidc.bearer.active_token import ActiveToken
+from asgi_oidc.policy.access_control import Active
+from asgi_oidc.principal import ANONYMOUS, Auth, BearerUser, User
 from asgi_oidc.web.asgi_types import Scope
 
 
@@ -16,7 +20,7 @@ class AppScopes:
         self._anonymous = OIDC(tools.urls, tools.text)
         self._trusted_email_domains = trusted_email_domains
 
-    def make(self, scope: Scope, active: ActiveSession | None) -> Scope:
+    def make(self, scope: Scope, active: Active | None) -> Scope:
         """Return a copy of the scope with our three keys.
 
         Values that a server or another middleware has put there are replaced: only we may say who the user is.
@@ -25,6 +29,8 @@ class AppScopes:
         if active is None:
             app_scope["user"], app_scope["auth"], app_scope["oidc"] = ANONYMOUS, Auth([]), self._anonymous
             return app_scope
+        if isinstance(active, ActiveToken):
+            return self._with_token(app_scope, active)
         login, tokens = active.session.login, active.session.tokens
         app_scope["user"] = User(
             login.sub,
@@ -35,4 +41,19 @@ class AppScopes:
         )
         app_scope["auth"] = Auth(["authenticated", *tokens.scopes])
         app_scope["oidc"] = SignedInOIDC(active, self._tools)
+        return app_scope
+
+    def _with_token(self, app_scope: dict[str, Any], active: ActiveToken) -> Scope:
+        token = active.access_token
+        app_scope["user"] = BearerUser(
+            token.sub,
+            token.issuer,
+            active.written_claims,
+            trusted_email_domains=self._trusted_email_domains,
+            provider=active.provider,
+            client_id=token.client_id,
+            is_machine=token.is_machine,
+        )
+        app_scope["auth"] = Auth(["authenticated", *active.scopes])
+        app_scope["oidc"] = TokenOIDC(active, self._tools)
         return app_scope

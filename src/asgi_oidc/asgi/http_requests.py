@@ -5,8 +5,10 @@ from collections.abc import Callable
 from asgi_oidc.asgi.app_response import AppResponse, AppResponses
 from asgi_oidc.asgi.app_scope import AppScopes
 from asgi_oidc.asgi.endpoint_routing import EndpointRouting
+from asgi_oidc.asgi.own_response import send_response
 from asgi_oidc.asgi.request_reader import RequestReader
 from asgi_oidc.asgi.start_up_notices import StartUpNotices
+from asgi_oidc.asgi.token_requests import TokenRequests
 from asgi_oidc.errors import OIDCError
 from asgi_oidc.errors.sanitized import sanitizes_errors
 from asgi_oidc.logout.after_logout import AfterLogout
@@ -36,12 +38,14 @@ class HttpRequests:
         app_scopes: AppScopes,
         app_responses: AppResponses,
         notices: StartUpNotices,
+        token_requests: TokenRequests | None = None,
         read_authentication: ReadAuthentication,
         origin: str,
         now: Callable[[], int],
     ) -> None:
-        self.app = app
+        self._app = app
         self._reader = reader
+        self._token_requests = token_requests
         self._endpoint_routing = endpoint_routing
         self._after_logout = after_logout
         self._access = access
@@ -53,15 +57,29 @@ class HttpRequests:
         self._origin = origin
         self._now = now
 
+    @property
+    def app(self) -> ASGIApp:
+        """The wrapped app; it can be replaced."""
+        return self._app
+
+    @app.setter
+    def app(self, app: ASGIApp) -> None:
+        self._app = app
+        if self._token_requests is not None:
+            self._token_requests.app = app
+
     async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request: decide whether the app may have it, then call the app or send our own response."""
         if not self._notices.are_logged:  # mounted apps, and apps on some servers, get no lifespan
             self._notices.log_once(without_lifespan=True)
         request, matched = self._reader.read(scope)
+        if self._token_requests is not None and self._token_requests.is_for_us(request, matched):
+            await self._token_requests.serve(scope, receive, send, request, matched)
+            return
         if matched.own_url is not None or request.method == "OPTIONS":
             own_response = await self._endpoint_routing.response(scope, request, matched, receive)
             if own_response is not None:
-                await _send_response(own_response, request, send)
+                await send_response(own_response, request, send)
                 return
         active, outage = None, None
         if request.cookie_header:
@@ -71,12 +89,12 @@ class HttpRequests:
         if request.query and request.query.find(b"state=") != -1:
             logout_response = self._after_logout.handle_return(request, is_signed_in=active is not None)
             if logout_response is not None:
-                await _send_response(logout_response, request, send)
+                await send_response(logout_response, request, send)
                 return
         response = AppResponse(self._app_responses, active, matched, request, receive, send)
         if active is not None and request.may_be_forged(self._origin, matched.origins):
             denied = await self._denial_response(refused_origin(request), request, matched, active, receive)
-            await _send_response(denied, request, response.send)
+            await send_response(denied, request, response.send)
             return
         app_error: OIDCError | None = None
         try:
@@ -89,16 +107,16 @@ class HttpRequests:
             app_error = error
         if app_error is not None:
             denied = await self._app_error_response(app_error, request, matched, active)
-            await _send_response(denied, request, response.send)
+            await send_response(denied, request, response.send)
             return
         if not isinstance(decision, Allow):
             denial: Denial = outage if outage is not None and isinstance(decision, StartLogin) else decision
             denied = await self._denial_response(denial, request, matched, active, receive)
-            await _send_response(denied, request, response.send)
+            await send_response(denied, request, response.send)
             return
         try:
             app_receive = receive if active is None else response.receive
-            await self.app(self._app_scopes.make(scope, active), app_receive, response.send)
+            await self._app(self._app_scopes.make(scope, active), app_receive, response.send)
         except Exception as error:  # the app may raise anything; its own errors pass through
             if response.open_response is not None and response.open_response.has_caused(error):
                 return
@@ -114,7 +132,7 @@ class HttpRequests:
         # During a store outage, the app sees a signed-in user as anonymous, and may raise because of that: report the
         # outage, not the missing login.
         denied = await self._app_error_response(outage or app_error, request, matched, active)
-        await _send_response(denied, request, response.send)
+        await send_response(denied, request, response.send)
 
     @sanitizes_errors
     async def _denial_response(
@@ -139,9 +157,3 @@ class HttpRequests:
         denial = decide_on_app_error(error, request, active, read_authentication=read, now=self._now())
         # The app may have read the body already, so an interrupted form cannot be saved.
         return await self._denials.response(denial, request, matched, active, receive=None)
-
-
-async def _send_response(response: Response, request: Request, send: Send) -> None:
-    await send({"type": "http.response.start", "status": response.status, "headers": list(response.headers)})
-    body = b"" if request.method == "HEAD" else response.body
-    await send({"type": "http.response.body", "body": body})

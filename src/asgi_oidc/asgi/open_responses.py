@@ -16,13 +16,13 @@ from asgi_oidc.asgi.session_watch import (
     CHECK_INTERVAL,
     CLOSE_DEADLINE,
     ConnectionEnded,
-    SessionWatch,
     SessionWatcher,
     is_caused_by_end,
 )
+from asgi_oidc.asgi.token_watch import watch_of
 from asgi_oidc.errors import StoreUnavailable
 from asgi_oidc.errors.sanitized import call_sanitized
-from asgi_oidc.sessions.repository import ActiveSession
+from asgi_oidc.policy.access_control import Active
 from asgi_oidc.single_flight import run_var
 from asgi_oidc.web.asgi_types import Message, Receive, Send
 
@@ -43,8 +43,8 @@ def loop_time() -> float:
 class OpenResponse:
     """One response that may stay open, and that we can end."""
 
-    def __init__(self, active: ActiveSession, watcher: SessionWatcher, send: Send, *, requested_at: float) -> None:
-        self.session = SessionWatch(active, watcher)
+    def __init__(self, active: Active, watcher: SessionWatcher, send: Send, *, requested_at: float) -> None:
+        self.session = watch_of(active, watcher)
         self.requested_at = requested_at  # when its request came, by the clock of the event loop
         self.is_streaming = False
         self.is_ended = False
@@ -146,7 +146,7 @@ class OpenResponses:
             watched.is_check_scheduled = True
             self._start_checking(watched)
 
-    def begin(self, active: ActiveSession, send: Send, *, requested_at: float) -> OpenResponse:
+    def begin(self, active: Active, send: Send, *, requested_at: float) -> OpenResponse:
         """Return a response that may stay open; it is not watched yet.
 
         Args:

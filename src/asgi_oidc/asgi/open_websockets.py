@@ -10,12 +10,12 @@ from asgi_oidc.asgi.session_watch import (
     CHECK_INTERVAL,
     CLOSE_DEADLINE,
     ConnectionEnded,
-    SessionWatch,
     SessionWatcher,
     is_caused_by_end,
 )
+from asgi_oidc.asgi.token_watch import watch_of
 from asgi_oidc.errors import StoreUnavailable
-from asgi_oidc.sessions.repository import ActiveSession
+from asgi_oidc.policy.access_control import Active
 from asgi_oidc.web.asgi_types import Message, Receive, Send
 
 CLOSE_SESSION_OVER = 4401  # a private code, named after the HTTP status (RFC 6455 §7.4.2)
@@ -25,8 +25,8 @@ CLOSE_TRY_AGAIN_LATER = 1013  # IANA WebSocket close code registry
 class OpenWebsocket:
     """One open websocket between the app and the server, which we can close."""
 
-    def __init__(self, active: ActiveSession, watcher: SessionWatcher, receive: Receive, send: Send) -> None:
-        self._session = SessionWatch(active, watcher)
+    def __init__(self, active: Active, watcher: SessionWatcher, receive: Receive, send: Send) -> None:
+        self._session = watch_of(active, watcher)
         self._feed = watcher.feed
         self._receive = receive
         self._send = send

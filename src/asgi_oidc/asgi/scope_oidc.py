@@ -27,10 +27,10 @@ class Access(Protocol):
     def id_token(self) -> str: ...
 
     @property
-    def expires_at(self) -> int: ...
+    def expires_at(self) -> int | None: ...
 
     @property
-    def session_id(self) -> str: ...
+    def session_id(self) -> str | None: ...
 
     def meets(self, authentication: AuthenticationRequest) -> bool: ...
 
@@ -74,17 +74,20 @@ class OIDC:
 
     @property
     def id_token(self) -> str | None:
-        """The newest ID Token, exactly as issued; None if there is none, or the user is not signed in."""
+        """The newest ID Token, exactly as issued; None if there is none, or no session."""
         return access.id_token or None if (access := self._access) else None
 
     @property
     def expires_at(self) -> int | None:
-        """When the session ends if it stays unused, in seconds since the epoch; None if the user is not signed in."""
+        """When the session ends if it stays unused, in seconds since the epoch; None if the user is not signed in.
+
+        With an access token instead of a session, when that expires.
+        """
         return access.expires_at if (access := self._access) else None
 
     @property
     def session_id(self) -> str | None:
-        """The id of this session in `middleware.sessions`; it grants no access. None if the user is not signed in."""
+        """The id of this session in `middleware.sessions`; it grants no access. None if there is no session."""
         return access.session_id if (access := self._access) else None
 
     def meets(self, *, acr_values: Sequence[str] | None = None, max_age: int | None = None) -> bool:
@@ -113,7 +116,8 @@ class OIDC:
             AccessTokenExpired: it has expired, and there is no refresh token; the user has to sign in again.
             RefreshFailed: it has expired and cannot be refreshed right now.
             StoreUnavailable: it has expired and cannot be refreshed, because the session store is unavailable.
-            TokenNotGranted: the provider gives no token for `resource`, or issued none at the login.
+            TokenNotGranted: the provider gives no token for `resource`, or issued none at the login; always if the user
+                came with an access token, which is for this app and no other: use `exchange_token`.
             ValueError: `resource` is not an absolute URI, or has a fragment.
         """
         return await self._require_access().access_token(resource=resource)

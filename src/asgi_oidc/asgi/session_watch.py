@@ -5,6 +5,7 @@ from collections.abc import Callable
 import msgspec
 
 from asgi_oidc import events
+from asgi_oidc.bearer.authentication import TokenAuthenticator
 from asgi_oidc.errors import StoreUnavailable
 from asgi_oidc.sessions.authentication import Authenticator
 from asgi_oidc.sessions.lifetimes import Limits, ends_for_good_at, is_live, is_use_due
@@ -62,7 +63,17 @@ def _is_caused_by_end(error: BaseException | None, connection: object, max_depth
 class SessionWatcher:
     """What all watches of one middleware share."""
 
-    __slots__ = ("authenticator", "counts_use", "feed", "is_stored", "limits", "now", "revocations", "sessions")
+    __slots__ = (
+        "authenticator",
+        "counts_use",
+        "feed",
+        "is_stored",
+        "limits",
+        "now",
+        "revocations",
+        "sessions",
+        "tokens",
+    )
 
     def __init__(
         self,
@@ -71,6 +82,7 @@ class SessionWatcher:
         revocations: Revocations,
         feed: RevocationFeed,
         limits: Limits,
+        tokens: TokenAuthenticator | None = None,
         *,
         is_stored: bool,
         counts_use: bool,
@@ -79,6 +91,7 @@ class SessionWatcher:
         """Set up the watches.
 
         Args:
+            tokens: checks access tokens; None if none are accepted.
             is_stored: whether sessions are in a store, where other processes change them.
             counts_use: the setting `websocket_activity`: whether messages of the browser count as use of the session.
         """
@@ -87,6 +100,7 @@ class SessionWatcher:
         self.revocations = revocations
         self.feed = feed
         self.limits = limits
+        self.tokens = tokens
         self.is_stored = is_stored
         self.counts_use = counts_use
         self.now = now

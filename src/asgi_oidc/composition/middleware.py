@@ -15,7 +15,10 @@ from asgi_oidc.asgi.request_reader import RequestReader
 from asgi_oidc.asgi.scope_oidc import SessionTools
 from asgi_oidc.asgi.session_watch import SessionWatcher
 from asgi_oidc.asgi.start_up_notices import StartUpNotices
+from asgi_oidc.asgi.token_requests import TokenRequests
 from asgi_oidc.asgi.websockets import Websockets
+from asgi_oidc.bearer.authentication import TokenAuthenticator
+from asgi_oidc.composition.bearer import make_bearer_services
 from asgi_oidc.composition.directory import make_directory
 from asgi_oidc.composition.endpoints import ENDPOINTS, PROVIDER_ENDPOINTS, EndpointMaker
 from asgi_oidc.composition.providers import ProviderServices, make_provider_services
@@ -182,21 +185,38 @@ def _compose_host(
         _make_session_tools(settings, sessions, provider, urls, pages),
         trusted_email_domains=settings.trusted_email_domains,
     )
+    bearer = make_bearer_services(settings, directory, sessions, pages)
+    tokens = None if bearer is None else bearer.tokens
     access = AccessControl(
         sessions.authenticator,
         app_scopes.make,
+        tokens,
         trusted_email_domains=settings.trusted_email_domains,
         leeway=settings.leeway,
         now=sessions.now,
     )
-    watcher = _make_watcher(settings, sessions)
+    watcher = _make_watcher(settings, sessions, tokens)
+    open_responses = OpenResponses(watcher)
     app_responses = AppResponses(
         sessions.repository,
         login.stale_cookies,
         login.budget,
         login.forms,
-        OpenResponses(watcher),
+        open_responses,
         now=sessions.now,
+    )
+    token_requests = (
+        None
+        if bearer is None
+        else TokenRequests(
+            app,
+            tokens=bearer.tokens,
+            access=access,
+            denials=bearer.denials,
+            app_scopes=app_scopes,
+            open_responses=open_responses,
+            read_authentication=read_authentication,
+        )
     )
     reader = RequestReader(policy, sessions.repository, sessions.authenticator, base_url=settings.base_url)
     endpoint_routing = EndpointRouting(
@@ -212,6 +232,7 @@ def _compose_host(
         app_scopes=app_scopes,
         app_responses=app_responses,
         notices=notices,
+        token_requests=token_requests,
         read_authentication=read_authentication,
         origin=settings.origin,
         now=sessions.now,
@@ -308,13 +329,14 @@ def _make_session_tools(
     )
 
 
-def _make_watcher(settings: Settings, sessions: SessionServices) -> SessionWatcher:
+def _make_watcher(settings: Settings, sessions: SessionServices, tokens: TokenAuthenticator | None) -> SessionWatcher:
     return SessionWatcher(
         sessions.repository,
         sessions.authenticator,
         sessions.revocations,
         sessions.feed,
         sessions.limits,
+        tokens,
         is_stored=sessions.store is not None,
         counts_use=settings.websocket_activity,
         now=sessions.now,

@@ -88,7 +88,7 @@ class OnLogin:
             )
             raise OIDCError("on_login_failed", detail) from exc
         except asyncio.CancelledError as exc:
-            if _is_cancelled():
+            if is_cancelled():
                 raise
             raise OIDCError("on_login_failed", "on_login failed: a task that it awaited was cancelled") from exc
         admitted = changed if returned is None else returned
@@ -117,7 +117,7 @@ def takes_access_token(hook: Hook) -> bool:
     return parameter is not None and parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
 
 
-def _is_cancelled() -> bool:
+def is_cancelled() -> bool:
     """Return whether this task is cancelled, on asyncio: awaiting another task that was cancelled raises the same."""
     try:
         task = asyncio.current_task()

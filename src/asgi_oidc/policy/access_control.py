@@ -4,10 +4,12 @@ from collections.abc import Callable
 
 import anyio
 
+from asgi_oidc.bearer.active_token import ActiveToken
+from asgi_oidc.bearer.authentication import TokenAuthenticator
 from asgi_oidc.errors import OIDCError
 from asgi_oidc.policy.app_errors import find_app_error
 from asgi_oidc.policy.policy import ALLOW, Allow, Decision, MatchedPolicy, Refuse, StartLogin, StepUp, decide
-from asgi_oidc.policy.requirements import Check, Subject, passes
+from asgi_oidc.policy.requirements import BEARER, Check, Subject, passes
 from asgi_oidc.protocol.step_up import ANY_LOGIN
 from asgi_oidc.sessions.authentication import Authenticator
 from asgi_oidc.sessions.repository import ActiveSession
@@ -15,18 +17,21 @@ from asgi_oidc.web.asgi_types import Scope
 
 CHECK_DEADLINE = 10.0  # seconds that a check of the app may take
 
-MakeScope = Callable[[Scope, ActiveSession | None], Scope]
+Active = ActiveSession | ActiveToken
+"""What a user has shown, and what is valid: a session, or an access token."""
+MakeScope = Callable[[Scope, Active | None], Scope]
 
 
 class AccessControl:
     """Decides whether requests may reach the app."""
 
-    __slots__ = ("_authenticator", "_leeway", "_make_scope", "_now", "_trusted_email_domains")
+    __slots__ = ("_authenticator", "_leeway", "_make_scope", "_now", "_tokens", "_trusted_email_domains")
 
     def __init__(
         self,
         authenticator: Authenticator,
         make_scope: MakeScope,
+        tokens: TokenAuthenticator | None = None,
         *,
         trusted_email_domains: frozenset[str],
         leeway: int,
@@ -36,22 +41,24 @@ class AccessControl:
 
         Args:
             make_scope: makes the scope that the app would get, for its checks.
+            tokens: checks access tokens; None if none are accepted.
             leeway: seconds of clock skew allowed.
         """
         self._authenticator = authenticator
         self._make_scope = make_scope
+        self._tokens = tokens
         self._trusted_email_domains = trusted_email_domains
         self._leeway = leeway
         self._now = now
 
-    def decide(self, matched: MatchedPolicy, active: ActiveSession | None) -> Decision:
+    def decide(self, matched: MatchedPolicy, active: Active | None) -> Decision:
         """Decide by the policy alone, without the app's own checks."""
         if matched.opened_by is not None or (active is not None and not matched.rules):
             return ALLOW
         subject = None if active is None else self._subject(active)
         return decide(matched, subject, now=self._now(), leeway=self._leeway)
 
-    async def decide_with_checks(self, scope: Scope, matched: MatchedPolicy, active: ActiveSession | None) -> Decision:
+    async def decide_with_checks(self, scope: Scope, matched: MatchedPolicy, active: Active | None) -> Decision:
         """Decide by the policy and by the app's own checks.
 
         Raises:
@@ -61,16 +68,24 @@ class AccessControl:
         decision = self.decide(matched, active)
         if active is None or not matched.checks or not isinstance(decision, Allow | StepUp):
             return decision
-        session_before = active.session
+        session_before = active.session if isinstance(active, ActiveSession) else None
         for rule in matched.checks:
             if rule.app_check is not None and not await self._passes(rule.app_check, rule.path, scope, active):
                 return Refuse(f"{rule.path} needs its check to return True")
-        if self._authenticator.is_over(active.session):  # signed out while the check ran
+        if self._is_over(active):  # signed out while the check ran
             return StartLogin(ANY_LOGIN)
         # A check may have refreshed the tokens, and with them the provider may have changed the user's claims.
-        return decision if active.session is session_before else self.decide(matched, active)
+        is_same = isinstance(active, ActiveToken) or active.session is session_before
+        return decision if is_same else self.decide(matched, active)
 
-    def _subject(self, active: ActiveSession) -> Subject:
+    def _is_over(self, active: Active) -> bool:
+        if isinstance(active, ActiveSession):
+            return self._authenticator.is_over(active.session)
+        return self._tokens is None or self._tokens.is_over(active)
+
+    def _subject(self, active: Active) -> Subject:
+        if isinstance(active, ActiveToken):
+            return self._subject_of_token(active)
         login, tokens = active.session.login, active.session.tokens
         return Subject(
             tokens.claims,
@@ -82,7 +97,22 @@ class AccessControl:
             login.can_step_up,
         )
 
-    async def _passes(self, check: Check, path: str, scope: Scope, active: ActiveSession) -> bool:
+    def _subject_of_token(self, active: ActiveToken) -> Subject:
+        token = active.access_token
+        return Subject(
+            active.claims,
+            active.scopes,
+            token.claims.get("acr"),
+            token.claims.get("auth_time"),
+            self._trusted_email_domains,
+            active.provider,
+            can_step_up=True,
+            credential=BEARER,
+            is_machine=token.is_machine,
+            client_id=token.client_id,
+        )
+
+    async def _passes(self, check: Check, path: str, scope: Scope, active: Active) -> bool:
         app_scope = self._make_scope({**scope, "headers": list(scope.get("headers", ()))}, active)
         try:
             with anyio.fail_after(CHECK_DEADLINE):

@@ -32,6 +32,16 @@ def find_app_error(error: BaseException) -> OIDCError | None:
     return None if None in errors else errors[0]
 
 
+def decide_on_app_error_with_token(error: OIDCError, *, read_authentication: ReadAuthentication) -> StepUp | OIDCError:
+    """Return the login that the app needs of a user with an access token, or what to report."""
+    if not isinstance(error, StepUpRequired):
+        return error
+    try:
+        return StepUp(read_authentication(error.acr_values, error.max_age))
+    except ValueError as exc:
+        return OIDCError("step_up_invalid", str(exc))
+
+
 def decide_on_app_error(
     error: OIDCError,
     request: Request,

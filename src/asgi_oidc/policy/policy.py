@@ -11,7 +11,7 @@ from asgi_oidc.errors import OIDCError, describe_value
 from asgi_oidc.policy.endpoint_paths import EndpointPaths, OwnUrl
 from asgi_oidc.policy.mount_table import MountTable
 from asgi_oidc.policy.patterns import Pattern, PublicPatterns, RulePatterns, read_pattern
-from asgi_oidc.policy.requirements import Subject
+from asgi_oidc.policy.requirements import CREDENTIALS, Subject
 from asgi_oidc.policy.rules import Rule
 from asgi_oidc.protocol.step_up import ANY_LOGIN, AuthenticationRequest, combined_request, is_met
 from asgi_oidc.web.path_readings import Mounts
@@ -41,6 +41,8 @@ class MatchedPolicy:
         opened_by: the `public` pattern that opens the path; None if a user is required.
         authentication: how the user has to sign in; None if no single login can satisfy the rules.
         may_redirect: whether page navigations may be redirected to a login.
+        scopes: all scopes that the rules require.
+        credentials: what a user may show, `session` or `bearer`; empty if the rules contradict each other.
         origins: other origins whose pages may call it.
     """
 
@@ -51,6 +53,8 @@ class MatchedPolicy:
     checks: tuple[Rule, ...] = ()
     authentication: AuthenticationRequest | None = ANY_LOGIN
     may_redirect: bool = True
+    scopes: tuple[str, ...] = ()
+    credentials: frozenset[str] = frozenset(CREDENTIALS)
     origins: frozenset[str] = frozenset()
 
 
@@ -235,6 +239,7 @@ class Policy:
             checks=tuple(rule for rule in closing_rules if rule.app_check is not None),
             authentication=_combined_authentication(closing_rules),
             may_redirect=all(rule.login for rule in closing_rules),
+            scopes=tuple(dict.fromkeys(scope for rule in closing_rules for scope in rule.requirements.scopes)),
             origins=origins,
         )
 

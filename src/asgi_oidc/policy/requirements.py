@@ -15,6 +15,9 @@ from asgi_oidc.principal import User
 from asgi_oidc.protocol.claims import email_domain, is_email_verified
 from asgi_oidc.protocol.entra import OVERAGE_FIX, group_overage
 
+SESSION, BEARER = "session", "bearer"
+CREDENTIALS = (SESSION, BEARER)
+
 Scalar = str | int | bool
 ClaimPath = tuple[str, ...]
 RequiredClaim = tuple[str | None, ClaimPath, tuple[Scalar, ...]]
@@ -38,6 +41,9 @@ class Subject(NamedTuple):
         trusted_email_domains: as in the settings.
         provider: the name of the provider at which the user has signed in.
         can_step_up: whether that provider can report how and when the user signed in.
+        credential: `session` or `bearer`.
+        is_machine: whether it is a client that acts for no user.
+        client_id: the client that the access token was issued to.
     """
 
     claims: Mapping[str, Any]
@@ -47,6 +53,9 @@ class Subject(NamedTuple):
     trusted_email_domains: frozenset[str] = frozenset()
     provider: str = ""
     can_step_up: bool = True
+    credential: str = SESSION
+    is_machine: bool = False
+    client_id: str | None = None
 
     def __repr__(self) -> str:
         return "Subject(...)"  # personal data stays out of logs and tracebacks

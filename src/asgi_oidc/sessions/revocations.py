@@ -200,6 +200,28 @@ class Revocations:
         effective_at = self.effective_at(login)
         return effective_at is not None and effective_at <= now
 
+    def names_of_token(self, user: UserId, sid: str | None) -> tuple[str, ...]:
+        """Return the names of the revocations that end access tokens of a user: those of sign-outs by the provider.
+
+        Args:
+            sid: the session at the provider, if the token names it.
+        """
+        return tuple(self._names_of_user(user, sid))
+
+    def is_token_revoked(self, names: tuple[str, ...], *, issued_at: float) -> bool:
+        """Return whether a user was signed out after an access token was issued, or up to `SKEW` before that.
+
+        Tokens have no logical time: their provider counts in seconds, and its clock may be ahead.
+
+        Args:
+            names: from `names_of_token`.
+            issued_at: seconds since the epoch.
+        """
+        if issued_at <= self._all_ended_until:
+            return True
+        found = (self._entries.get(name) for name in names)
+        return any(entry is not None and issued_at * 1000 <= entry.revocation.made_at * 1000 + SKEW for entry in found)
+
     def ended_at(self, login: Login, *, now: float) -> int | None:
         """Return when a session ended, in seconds since the epoch.
 

@@ -15,28 +15,33 @@ _DIRECTIVE = re.compile(rb"[A-Za-z0-9_-]+(?:=(?:\"[^\"]*\"|[A-Za-z0-9_-]*))?")
 _SHARING = (b"public", b"s-maxage", b"must-understand", b"private")
 # Headers that override Cache-Control in CDNs and proxies, as do all names that end with "cdn-cache-control".
 _FOR_THE_EDGE = (b"surrogate-control", b"edge-control", b"x-accel-expires", b"x-litespeed-cache-control")
-_PRIVATE = ((b"vary", b"Cookie"), (b"cache-control", b"private"))
+# What makes a response private, by the request header that tells who the user is.
+BY_COOKIE = ((b"vary", b"Cookie"), (b"cache-control", b"private"))
+BY_AUTHORIZATION = ((b"vary", b"Authorization"), (b"cache-control", b"private"))
 
 _harmless_names: set[bytes] = set()
 
 
-def private_headers(headers: Headers, set_cookies: Sequence[bytes] = ()) -> list[tuple[bytes, bytes]]:
+def private_headers(
+    headers: Headers, set_cookies: Sequence[bytes] = (), *, private: Sequence[tuple[bytes, bytes]] = BY_COOKIE
+) -> list[tuple[bytes, bytes]]:
     """Make the response to a signed-in user private; stricter Cache-Control directives of the app are kept.
 
     Args:
         headers: those of the app's response.
         set_cookies: Set-Cookie lines of ours to add; a response with one of them must not be stored by any cache.
+        private: `BY_COOKIE` or `BY_AUTHORIZATION`.
     """
     if type(headers) is not list:
         headers = list(headers)
     try:
         if not set_cookies and _harmless_names.issuperset([name for name, _ in headers]):
-            return [*headers, *_PRIVATE]
+            return [*headers, *private]
     except (TypeError, ValueError):  # not bytes; `bytes()` below converts them
         pass
     names = [bytes(name) for name, _ in headers]
     if not set_cookies and _are_harmless(names):
-        return [*headers, *_PRIVATE]
+        return [*headers, *private]
     kept: list[tuple[bytes, bytes]] = []
     directives: list[bytes] = []
     for name, (_, value) in zip(names, headers, strict=True):
@@ -46,8 +51,8 @@ def private_headers(headers: Headers, set_cookies: Sequence[bytes] = ()) -> list
         elif not _is_for_shared_caches(lowered):
             kept.append((name, value))
     cache_control = b"no-store" if set_cookies else _private(directives)
-    if not _varies_by_cookie(kept):
-        kept.append((b"vary", b"Cookie"))
+    if not _varies_by(private[0][1], kept):
+        kept.append(private[0])
     return [*kept, (b"cache-control", cache_control), *((b"set-cookie", line) for line in set_cookies)]
 
 
@@ -78,8 +83,8 @@ def _is_for_shared_caches(name: bytes) -> bool:
     return name in _FOR_THE_EDGE or name.endswith(b"cdn-cache-control")
 
 
-def _varies_by_cookie(headers: Headers) -> bool:
+def _varies_by(name: bytes, headers: Headers) -> bool:
     words = {
         word.strip().lower() for name, value in headers if name.lower() == b"vary" for word in bytes(value).split(b",")
     }
-    return bool(words & {b"cookie", b"*"})
+    return bool(words & {name.lower(), b"*"})

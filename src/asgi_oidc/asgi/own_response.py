@@ -1,0 +1,12 @@
+"""Sends a response of ours in place of the app's."""
+
+from asgi_oidc.web.asgi_types import Send
+from asgi_oidc.web.request import Request
+from asgi_oidc.web.response import Response
+
+
+async def send_response(response: Response, request: Request, send: Send) -> None:
+    """Send a complete response; that to a HEAD request has no body (RFC 9110 §9.3.2)."""
+    await send({"type": "http.response.start", "status": response.status, "headers": list(response.headers)})
+    body = b"" if request.method == "HEAD" else response.body
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,79 @@
+"""`scope["oidc"]` of a user with an access token: the token is never passed on, but can be exchanged."""
+
+from asgi_oidc.asgi.scope_oidc import OIDC, SessionTools
+from asgi_oidc.bearer.active_token import ActiveToken
+from asgi_oidc.errors import TokenNotGranted
+from asgi_oidc.protocol.step_up import AuthenticationRequest, is_met
+from asgi_oidc.tokens.httpx_auth import HiddenToken
+
+
+class TokenAccess:
+    """`Access` to the access token of one request."""
+
+    __slots__ = ("_active", "_tools")
+
+    def __init__(self, active: ActiveToken, tools: SessionTools) -> None:
+        self._active = active
+        self._tools = tools
+
+    def __repr__(self) -> str:
+        return "TokenAccess(...)"
+
+    @property
+    def id_token(self) -> str:
+        """Empty: there was no login here."""
+        return ""
+
+    @property
+    def expires_at(self) -> int | None:
+        """When the token expires, in seconds since the epoch; None if the provider does not say."""
+        return self._active.access_token.expires_at
+
+    @property
+    def session_id(self) -> None:
+        """None: there is no session."""
+        return
+
+    def meets(self, authentication: AuthenticationRequest) -> bool:
+        """Return whether the login that the token says it comes from satisfies the requirements (RFC 9470 §6)."""
+        claims, now = self._active.access_token.claims, self._tools.now()
+        acr, auth_time = claims.get("acr"), claims.get("auth_time")
+        return is_met(authentication, acr=acr, auth_time=auth_time, now=now, leeway=self._tools.leeway)
+
+    async def access_token(self, *, resource: str | None = None, refused: HiddenToken | None = None) -> str:
+        """Refuse: the token is for this app; another API that got it could act as the user here.
+
+        Raises:
+            TokenNotGranted: always.
+        """
+        detail = "the access token of a request is not passed on: use exchange_token for a token for another API"
+        raise TokenNotGranted("token_pass_through", detail)
+
+    async def exchange_token(
+        self,
+        *,
+        audience: str | None = None,
+        resource: str | None = None,
+        scope: str | None = None,
+        refused: HiddenToken | None = None,
+    ) -> str:
+        """Return a token for another API, on behalf of the user (RFC 8693)."""
+        raise TokenNotGranted("token_pass_through", "not available yet")
+
+
+class TokenOIDC(OIDC):
+    """`OIDC` of a user with an access token."""
+
+    __slots__ = ("_active", "_tools")
+
+    def __init__(self, active: ActiveToken, tools: SessionTools) -> None:
+        self._urls = tools.urls
+        self._active = active
+        self._tools = tools
+
+    @property
+    def _access(self) -> TokenAccess:
+        return TokenAccess(self._active, self._tools)
+
+    def _title(self, text_id: str) -> str:
+        return self._tools.text(text_id)

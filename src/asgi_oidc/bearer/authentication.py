@@ -1,0 +1,172 @@
+"""Authentication by access token: verifies new tokens, and holds known ones against clock, revocations and proofs."""
+
+import math
+from collections.abc import Callable
+from hashlib import sha256
+from typing import Protocol
+
+from asgi_oidc.bearer.active_token import ActiveToken
+from asgi_oidc.bearer.authorization_header import AUTHORIZATION, PresentedToken, read_token
+from asgi_oidc.bearer.known_tokens import KnownTokens
+from asgi_oidc.bearer.on_token import OnToken
+from asgi_oidc.bearer.token_issuers import TokenIssuers
+from asgi_oidc.errors import TokenRejected
+from asgi_oidc.protocol.bearer_token import AccessToken, ExpectedToken, claimed_issuer
+from asgi_oidc.sessions.revocation_feed import RevocationFeed
+from asgi_oidc.sessions.revocations import Revocations
+from asgi_oidc.sessions.session import write_claims
+from asgi_oidc.single_flight import SingleFlight
+from asgi_oidc.web.request import Request
+
+
+class Proofs(Protocol):
+    """What a request has to prove beside its token: that the client has the key or certificate it is bound to."""
+
+    def are_needed(self, token: AccessToken, presented: PresentedToken) -> bool:
+        """Return whether `check` has to be called for each request with this token."""
+
+    async def check(self, request: Request, token: ActiveToken, presented: PresentedToken) -> None:
+        """Check the proofs of one request.
+
+        Raises:
+            TokenRejected: a proof is missing or wrong.
+            StoreUnavailable: it cannot be told whether the proof was used before.
+        """
+
+
+class NoProofs:
+    """`Proofs` that refuses tokens that are bound to a key or a certificate."""
+
+    def are_needed(self, token: AccessToken, presented: PresentedToken) -> bool:
+        """Return whether the token is bound, or sent as if it were."""
+        return token.confirmation is not None or presented.scheme != "Bearer"
+
+    async def check(self, request: Request, token: ActiveToken, presented: PresentedToken) -> None:
+        """Refuse the token."""
+        raise TokenRejected("token_bound", "the token is bound to a key or certificate")
+
+
+class TokenAuthenticator:
+    """Finds out who sends a request with an access token."""
+
+    __slots__ = (
+        "_expected",
+        "_feed",
+        "_flight",
+        "_issuers",
+        "_known",
+        "_leeway",
+        "_now",
+        "_on_token",
+        "_proofs",
+        "_revocations",
+    )
+
+    def __init__(
+        self,
+        expected: ExpectedToken,
+        issuers: TokenIssuers,
+        proofs: Proofs,
+        on_token: OnToken,
+        revocations: Revocations,
+        feed: RevocationFeed,
+        *,
+        leeway: int,
+        now: Callable[[], int],
+    ) -> None:
+        """Set up authentication.
+
+        Args:
+            leeway: seconds of clock skew allowed.
+        """
+        self._expected = expected
+        self._issuers = issuers
+        self._proofs = proofs
+        self._on_token = on_token
+        self._revocations = revocations
+        self._feed = feed
+        self._leeway = leeway
+        self._now = now
+        self._known = KnownTokens()
+        self._flight: SingleFlight[ActiveToken] = SingleFlight()
+
+    def at_once(self, request: Request) -> ActiveToken | None:
+        """Return the token of a request if it is known to be valid; if None, `authenticate` has to tell."""
+        values = request.values(AUTHORIZATION)
+        token = self._known.get(values[0]) if len(values) == 1 else None
+        if token is None or token.needs_proof or self._feed.is_due() or not self._issuers.are_fixed:
+            return None
+        if self._now() >= token.fresh_until or self._is_revoked(token):
+            return None
+        return token
+
+    async def authenticate(self, request: Request) -> ActiveToken:
+        """Return the token of a request. The request has an `Authorization` header of ours.
+
+        Raises:
+            TokenRejected: the token is not valid.
+            LoginRefused: `on_token` refuses it.
+            ProviderError, StoreUnavailable: what its check needs is not available.
+            OIDCError: `on_token` failed.
+        """
+        presented = read_token(request)
+        await self._feed.poll()
+        token = self._known.get(presented.header)
+        if token is None or not await self._is_fresh(token):
+            # Not the token itself: error reporters show the keys of mappings.
+            key = sha256(presented.header).hexdigest()
+            token = await self._flight.run(key, lambda: self._verify(presented))
+        self._check_not_over(token)
+        if token.needs_proof:
+            await self._proofs.check(request, token, presented)
+        return token
+
+    def is_over(self, token: ActiveToken) -> bool:
+        """Return whether a token has expired, or its user was signed out."""
+        return self._now() >= token.valid_until or self._is_revoked(token)
+
+    async def verify_again(self, token: ActiveToken) -> ActiveToken:
+        """Return the current state of an introspected token, for a connection that stays open."""
+        return token
+
+    async def _is_fresh(self, token: ActiveToken) -> bool:
+        """Return whether a known token needs no verification: not even by an app that has changed its providers."""
+        if self._now() >= token.fresh_until:
+            return False
+        return self._issuers.are_fixed or await self._issuers.named(token.provider) is token.connection
+
+    async def _verify(self, presented: PresentedToken) -> ActiveToken:
+        """Verify a token, let the app look at it, and remember it."""
+        issuer = claimed_issuer(presented.token)
+        if issuer is None:
+            raise TokenRejected("token_malformed", "the token is opaque, or not a signed JWT")
+        provider, connection = await self._issuers.find(issuer)
+        access_token = await connection.check_bearer_token(presented.token, self._expected)
+        token = ActiveToken(
+            access_token,
+            write_claims(await self._on_token.admit(access_token, provider=provider)),
+            token=presented.token,
+            provider=provider,
+            connection=connection,
+            needs_proof=self._proofs.are_needed(access_token, presented),
+            valid_until=math.inf if access_token.expires_at is None else access_token.expires_at + self._leeway,
+        )
+        self._known.keep(presented.header, token)
+        return token
+
+    def _check_not_over(self, token: ActiveToken) -> None:
+        if self._is_revoked(token):
+            raise TokenRejected("token_revoked", "the user was signed out after the token was issued")
+        if self._now() >= token.valid_until:
+            raise TokenRejected("claim_exp", "the token has expired")
+
+    def _is_revoked(self, token: ActiveToken) -> bool:
+        revocations = self._revocations
+        if token.revocations_version == revocations.version:
+            return False
+        if not token.revocation_names:
+            token.revocation_names = revocations.names_of_token(token.user_id, token.sid)
+        if revocations.is_token_revoked(token.revocation_names, issued_at=token.access_token.issued_at):
+            return True
+        token.revocations_version = revocations.version
+        return False

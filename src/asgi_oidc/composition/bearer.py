@@ -1,0 +1,52 @@
+"""Builds the objects that accept access tokens; there are none without the setting `bearer`."""
+
+from typing import NamedTuple
+
+from asgi_oidc.bearer.authentication import NoProofs, TokenAuthenticator
+from asgi_oidc.bearer.challenges import Challenges
+from asgi_oidc.bearer.on_token import OnToken
+from asgi_oidc.bearer.token_issuers import TokenIssuers
+from asgi_oidc.composition.sessions import SessionServices
+from asgi_oidc.pages.pages import Pages
+from asgi_oidc.policy.bearer_denials import BearerDenials
+from asgi_oidc.protocol.access_token import ACCESS_TOKEN_TYPES
+from asgi_oidc.protocol.bearer_token import ExpectedToken, token_types
+from asgi_oidc.provider.directory import ProviderDirectory
+from asgi_oidc.settings.settings import Settings
+
+
+class BearerServices(NamedTuple):
+    """The objects that accept access tokens, or answer those whose token does not do."""
+
+    tokens: TokenAuthenticator
+    challenges: Challenges
+    denials: BearerDenials
+
+
+def make_bearer_services(
+    settings: Settings, directory: ProviderDirectory, sessions: SessionServices, pages: Pages
+) -> BearerServices | None:
+    """Build what accepts access tokens on one host; None without the setting `bearer`."""
+    bearer = settings.bearer
+    if bearer is None:
+        return None
+    tokens = TokenAuthenticator(
+        ExpectedToken(
+            audiences=bearer.audiences,
+            token_types=ACCESS_TOKEN_TYPES if bearer.token_types is None else token_types(bearer.token_types),
+            allow_missing_audience=bearer.allow_missing_audience,
+        ),
+        TokenIssuers(directory, bearer.providers),
+        NoProofs(),
+        OnToken(bearer.on_token, trusted_email_domains=settings.trusted_email_domains),
+        sessions.revocations,
+        sessions.feed,
+        leeway=settings.leeway,
+        now=sessions.now,
+    )
+    challenges = Challenges(
+        resource_metadata=f"{settings.origin}/.well-known/oauth-protected-resource{settings.base_path}",
+        dpop_algorithms=("ES256",),
+        requires_dpop=bearer.dpop == "require",
+    )
+    return BearerServices(tokens, challenges, BearerDenials(challenges, pages))

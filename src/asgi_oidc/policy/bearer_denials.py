@@ -1,0 +1,107 @@
+"""Makes the responses to programs whose access token is not valid, or does not do: problem details and a challenge.
+
+No such response redirects, shows a page or sets a cookie.
+"""
+
+import secrets
+from dataclasses import dataclass
+from typing import assert_never
+
+from asgi_oidc import events
+from asgi_oidc.bearer.challenges import INSUFFICIENT_SCOPE, INSUFFICIENT_USER_AUTHENTICATION, Challenges, Scheme
+from asgi_oidc.errors import (
+    RETRY_AFTER,
+    NotSignedIn,
+    OIDCError,
+    ProviderUnavailable,
+    RefreshFailed,
+    StoreUnavailable,
+    TokenRejected,
+)
+from asgi_oidc.pages.failure_table import failure_for
+from asgi_oidc.pages.pages import Pages
+from asgi_oidc.policy.policy import Denial, MatchedPolicy, Refuse, StartLogin, StepUp
+from asgi_oidc.protocol.step_up import AuthenticationRequest
+from asgi_oidc.web.request import Request
+from asgi_oidc.web.response import Response
+
+DESCRIPTION = "The access token is expired, revoked, malformed, or not valid for this API"
+
+_OUTAGES = (ProviderUnavailable, RefreshFailed, StoreUnavailable)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class BearerDenials:
+    """Makes the responses to denied requests with access tokens."""
+
+    challenges: Challenges
+    pages: Pages
+
+    def response(self, denial: Denial, request: Request, matched: MatchedPolicy, *, scheme: Scheme) -> Response:
+        """Return the response to a denied request.
+
+        Args:
+            scheme: with which the token was sent.
+        """
+        match denial:
+            case StartLogin():
+                return self._invalid(TokenRejected("token_revoked", "it ended during the request"), request, scheme)
+            case StepUp():
+                return self._step_up(denial.authentication, request, scheme)
+            case Refuse():
+                return self._forbidden(denial, request, matched, scheme)
+            case TokenRejected() | NotSignedIn():
+                return self._invalid(denial, request, scheme)
+            case OIDCError():
+                return self._failed(denial)
+            case other:
+                assert_never(other)
+
+    def _invalid(self, error: OIDCError, request: Request, scheme: Scheme) -> Response:
+        """Return a 401: the token does not count. Anyone can cause this, so the log tells it below WARNING."""
+        events.log(events.TOKEN_REFUSED, status=401, method=request.method, code=error.code, detail=error.detail)
+        response = self.pages.problem(401, error.code, "problem.token_invalid")
+        return response.with_headers(self.challenges.token_refused(DESCRIPTION, scheme=scheme))
+
+    def _step_up(self, authentication: AuthenticationRequest, request: Request, scheme: Scheme) -> Response:
+        """Return a 401: the client needs a token of a stronger or fresher login (RFC 9470 §3)."""
+        events.log(events.LOGIN_REQUIRED, status=401, method=request.method)
+        needed: dict[str, object] = {}
+        if authentication.acr_values:
+            needed["acr_values"] = list(authentication.acr_values)
+        if authentication.max_age is not None:
+            needed["max_age"] = authentication.max_age
+        response = self.pages.problem(401, INSUFFICIENT_USER_AUTHENTICATION, "problem.step_up_required", **needed)
+        return response.with_headers(self.challenges.step_up(authentication, scheme=scheme))
+
+    def _forbidden(self, refusal: Refuse, request: Request, matched: MatchedPolicy, scheme: Scheme) -> Response:
+        """Return a 403: the token lacks the rights; with all scopes of the path if a scope is missing."""
+        reference = secrets.token_hex(6)
+        why, hint = refusal.why, refusal.hint
+        events.log(events.ACCESS_DENIED, status=403, method=request.method, why=why, hint=hint, reference=reference)
+        if not refusal.scopes:
+            return self.pages.problem(403, "forbidden", "problem.forbidden", reference=reference)
+        scopes = matched.scopes or refusal.scopes
+        response = self.pages.problem(
+            403, INSUFFICIENT_SCOPE, "problem.forbidden", reference=reference, scope=" ".join(scopes)
+        )
+        return response.with_headers(self.challenges.scope_missing(scopes, scheme=scheme))
+
+    def _failed(self, error: OIDCError) -> Response:
+        """Return what an outage, a refusal of the app or a mistake leads to; never access."""
+        reference, failure = secrets.token_hex(6), failure_for(error)
+        status = 503 if isinstance(error, _OUTAGES) else failure.status
+        cause = error.__cause__ if status == 500 else None
+        events.log(
+            events.REQUEST_FAILED,
+            error=cause,
+            provider=error.provider,
+            code=error.code,
+            detail=error.detail,
+            reference=reference,
+        )
+        response = self.pages.problem(status, error.code, f"{failure.name}.title", reference=reference)
+        if status != 503:
+            return response
+        wait = error.retry_after if isinstance(error, _OUTAGES) else RETRY_AFTER
+        return response.with_headers((b"retry-after", str(wait).encode("ascii")))

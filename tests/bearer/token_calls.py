@@ -1,0 +1,61 @@
+"""A site that accepts access tokens, and a program that calls it with tokens of every shape."""
+
+import json
+from typing import Any
+
+from asgi_oidc.settings.bearer import Bearer
+from asgi_oidc.testing.keys import SigningKey, compact_jws, json_bytes
+from tests.protected_site import Exchange, Site
+
+API = "https://api.example.com"
+
+
+class TokenSite(Site):
+    """A site behind `Bearer(audience=API)`.
+
+    Args:
+        bearer: keywords of `Bearer`, beyond the audience.
+    """
+
+    def __init__(self, *, bearer: dict[str, Any] | None = None, **settings: Any) -> None:
+        super().__init__(**{"bearer": Bearer(API, **(bearer or {})), **settings})
+
+    def claims(self, **changes: Any) -> dict[str, Any]:
+        """Return the claims of a good token, changed; `...` removes one."""
+        now = int(self.clock.now)
+        claims = {
+            "iss": self.provider.issuer,
+            "sub": "alice",
+            "aud": API,
+            "client_id": "cli",
+            "scope": "orders:read profile",
+            "iat": now,
+            "exp": now + 600,
+            **changes,
+        }
+        return {name: value for name, value in claims.items() if value is not ...}
+
+    def token(self, *, typ: str | None = "at+jwt", key: SigningKey | None = None, **changes: Any) -> str:
+        """Return a signed token with these claims."""
+        key = key or self.provider.key
+        header = {"alg": key.alg, "kid": key.kid, **({} if typ is None else {"typ": typ})}
+        return compact_jws(header, json_bytes(self.claims(**changes)), key)
+
+    async def call_with(
+        self, token: str | None, path: str = "/page", *, headers: dict[str, str] | None = None, **options: Any
+    ) -> Exchange:
+        """Call the app with a token, or without one."""
+        presented = {} if token is None else {"authorization": f"Bearer {token}"}
+        return await self.call(path, headers={**presented, **(headers or {})}, **options)
+
+
+def problem(answer: Exchange) -> dict[str, Any]:
+    """Return the problem details of a response."""
+    content = b"".join(message.get("body", b"") for message in answer.sent)
+    members: dict[str, Any] = json.loads(content)
+    return members
+
+
+def challenges(answer: Exchange) -> list[str]:
+    """Return the challenges of a response."""
+    return [value.decode() for name, value in answer.sent[0]["headers"] if name == b"www-authenticate"]
