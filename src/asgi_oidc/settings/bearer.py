@@ -34,7 +34,8 @@ class Bearer:
 
     Args:
         audience: the API that tokens have to be for: a value that their claim `aud` has to contain, or a list of which
-            one is enough. It is the identifier of the API at the provider, and often its URL.
+            one is enough. It is the identifier of the API at the provider, and often its URL; never the `client_id`,
+            which is the audience of ID Tokens.
         providers: names of the providers whose tokens count; by default, all OpenID providers.
         token_types: the accepted values of `typ` in the header of a JWT. By default, `at+jwt` (RFC 9068), `JWT` and
             none at all; `["at+jwt"]` accepts the first only.
@@ -101,7 +102,7 @@ class Bearer:
         problems = []
         if self.dpop == "require" and self.mtls == "require":
             problems.append(
-                "dpop, mtls: a token is bound to a key or to a certificate, not to both: require one of them"
+                "dpop: contradicts mtls='require': a provider binds a token to a key or to a certificate, not to both"
             )
         if self.client_certificate_header is not None and not self.client_certificate_proxies:
             problems.append(
@@ -115,8 +116,13 @@ class Bearer:
         if self.introspect_jwt and self.introspect is False:
             problems.append("introspect_jwt: contradicts introspect=False: remove one of them")
         if self.introspect and self.providers is not None and self.introspect not in self.providers:
-            problems.append(f"introspect: {self.introspect} is not one of providers: add it there")
+            problems.append(not_counted(self.introspect))
         return problems
+
+
+def not_counted(name: str) -> str:
+    """Return the problem of an `introspect` that names a provider whose tokens do not count."""
+    return f"introspect: {name} is not one of the providers whose tokens count: add it to providers of Bearer"
 
 
 # Name of the setting -> the field that gets its value, and the function that checks and converts it.

@@ -32,6 +32,8 @@ OTHER_TOKENS = frozenset(
 _OTHER_HEADERS = frozenset({"authorization", "cookie", "host", "dpop", "origin", "content-length", "transfer-encoding"})
 # Wider networks trust much of the internet; `fc00::/7` is all of the private addresses of IPv6.
 _SHORTEST_PREFIX = {4: 8, 6: 7}
+# The IPv4 addresses, as sockets for both versions write them.
+_IPV4_MAPPED = IPv6Network("::ffff:0:0/96")
 
 _FIELD_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}")
 _TYPE = re.compile(r"[A-Za-z0-9!#$&^_.+/-]{1,64}")
@@ -151,9 +153,15 @@ def _network(value: object) -> IPv4Network | IPv6Network:
             f"must be addresses, networks such as '10.1.0.0/16' without bits after the prefix, or {UNIX!r}, "
             f"got {describe_value(value)}"
         ) from None
-    if network.prefixlen < _SHORTEST_PREFIX[network.version]:
+    if _is_too_wide(network):
         raise ValueError(f"{network} is most of the internet, so any client could send a certificate: name the proxies")
     return network
+
+
+def _is_too_wide(network: IPv4Network | IPv6Network) -> bool:
+    if isinstance(network, IPv6Network) and network.overlaps(_IPV4_MAPPED):
+        return network.prefixlen < _IPV4_MAPPED.prefixlen + _SHORTEST_PREFIX[4]
+    return network.prefixlen < _SHORTEST_PREFIX[network.version]
 
 
 def read_on_token(value: object) -> Any:

@@ -7,6 +7,7 @@ from asgi_oidc.policy.policy import contradictions
 from asgi_oidc.policy.rules import Rule
 from asgi_oidc.provider.provider_settings import ProviderSettings
 from asgi_oidc.safe_urls import check_url, origin_of
+from asgi_oidc.settings.bearer_checks import bearer_problems
 from asgi_oidc.settings.callback_paths import callback_paths_in, callback_problems, landing_problems
 from asgi_oidc.settings.provider_checks import provider_contradictions
 from asgi_oidc.settings.provider_readers import MISSING, PROVIDER_READERS
@@ -21,6 +22,7 @@ def find_contradictions(values: Mapping[str, Any]) -> list[str]:
     if values.get("providers", MISSING) is None:
         problems += provider_contradictions(values)
     problems += _provider_problems(values)
+    problems += bearer_problems(values)
     problems += _callback_problems(values) if {"base_url", "auth_path"} <= values.keys() else []
     if values.get("store") is not None and values.get("logout_store") is not None:
         problems.append("logout_store: remove it: store is set, and shares sign-outs as well")

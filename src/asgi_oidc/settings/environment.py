@@ -5,17 +5,23 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple
 
+from asgi_oidc.settings.bearer_environment import BEARER, BEARER_PARSERS, BEARER_PREFIX, make_bearer
 from asgi_oidc.settings.provider_environment import ProviderVariables, make_providers
 from asgi_oidc.settings.variable_names import PREFIX, variable_of, variable_prefix
 from asgi_oidc.settings.variable_values import FILE_SUFFIX, PARSERS, PROVIDER_PARSERS, read_value
 
 PROVIDERS = variable_of("providers")
+OF_BEARER = "bearer="  # no variable of a provider of this name could be set: names of variables have no "="
 
 
 class Meaning(NamedTuple):
-    """What a variable sets: a setting of the middleware, or of the provider whose name is given."""
+    """What a variable sets.
 
-    provider: str | None
+    Attributes:
+        owner: the name of the provider whose setting it is, or `OF_BEARER`; None for a setting of the middleware.
+    """
+
+    owner: str | None
     setting: str
 
 
@@ -45,13 +51,19 @@ def read_environment(environ: Mapping[str, str]) -> tuple[dict[str, Any], list[s
     settings = _settings_of(None, found)
     if "providers" in settings:
         problems += _add_providers(settings, found, variables)
+    if own_variables := _settings_of(OF_BEARER, variables):
+        bearer, bearer_problems = make_bearer(_settings_of(OF_BEARER, found), own_variables)
+        settings |= {} if bearer is None else {BEARER: bearer}
+        problems += bearer_problems
     return settings, problems
 
 
 def variables_in(environ: Mapping[str, str]) -> dict[str, str]:
     """Return the variable that each setting of the middleware comes from."""
     variables = (variable for variable, _ in _oidc_variables(environ))
-    return {variable.removeprefix(PREFIX).removesuffix(FILE_SUFFIX).lower(): variable for variable in variables}
+    found = {variable.removeprefix(PREFIX).removesuffix(FILE_SUFFIX).lower(): variable for variable in variables}
+    has_bearer = any(name.startswith(BEARER_PREFIX.lower()) for name in found)
+    return found | ({BEARER: f"{PREFIX}{BEARER_PREFIX}..."} if has_bearer else {})
 
 
 def _oidc_variables(environ: Mapping[str, str]) -> list[tuple[str, str]]:
@@ -76,6 +88,9 @@ def _meaning_of(variable: str, names: Iterable[str]) -> Meaning:
     """
     setting = variable.removeprefix(PREFIX).removesuffix(FILE_SUFFIX)
     meanings = [Meaning(None, setting.lower())] if setting.lower() in PARSERS else []
+    if setting.startswith(BEARER_PREFIX):
+        own_setting = setting.removeprefix(BEARER_PREFIX).lower()
+        meanings += [Meaning(OF_BEARER, own_setting)] if own_setting in BEARER_PARSERS else []
     own = [name for name in names if setting.startswith(variable_prefix(name))]
     for name in own:
         own_setting = setting.removeprefix(variable_prefix(name)).lower()
@@ -88,7 +103,9 @@ def _meaning_of(variable: str, names: Iterable[str]) -> Meaning:
 
 
 def _described(meaning: Meaning) -> str:
-    owner = "" if meaning.provider is None else f" of the provider {meaning.provider}"
+    if meaning.owner == OF_BEARER:
+        return f"the setting {meaning.setting} of Bearer"
+    owner = "" if meaning.owner is None else f" of the provider {meaning.owner}"
     return f"the setting {meaning.setting}{owner}"
 
 
@@ -98,6 +115,9 @@ def _suggestion(setting: str, own: Sequence[str]) -> str:
     Args:
         own: the providers whose variables begin like this one.
     """
+    if not own and f"{setting}_".startswith(BEARER_PREFIX):
+        similar = difflib.get_close_matches(setting.removeprefix(BEARER_PREFIX).lower(), BEARER_PARSERS, n=1)
+        return f"; did you mean {PREFIX}{BEARER_PREFIX}{(similar or ['audience'])[0].upper()}?"
     for name in own:
         prefix = variable_prefix(name)
         if similar := difflib.get_close_matches(setting.removeprefix(prefix).lower(), PROVIDER_PARSERS, n=1):
@@ -112,11 +132,13 @@ def _suggestion(setting: str, own: Sequence[str]) -> str:
 
 
 def _parsers_for(meaning: Meaning) -> Mapping[str, Any]:
-    return PARSERS if meaning.provider is None else PROVIDER_PARSERS
+    if meaning.owner is None:
+        return PARSERS
+    return BEARER_PARSERS if meaning.owner == OF_BEARER else PROVIDER_PARSERS
 
 
-def _settings_of(provider: str | None, found: Mapping[Meaning, Any]) -> dict[str, Any]:
-    return {meaning.setting: value for meaning, value in found.items() if meaning.provider == provider}
+def _settings_of(owner: str | None, found: Mapping[Meaning, Any]) -> dict[str, Any]:
+    return {meaning.setting: value for meaning, value in found.items() if meaning.owner == owner}
 
 
 def _add_providers(
@@ -124,10 +146,17 @@ def _add_providers(
 ) -> list[str]:
     """Replace the names of the providers by the providers; return every problem."""
     names = settings.pop("providers")
+    listed_in = variables[Meaning(None, "providers")]
+    if BEARER in names:
+        # Its variables would be those of the setting `bearer`.
+        return [
+            f"{listed_in}: {BEARER} cannot be the name of a provider here, because variables such as "
+            f"{PREFIX}{BEARER_PREFIX}AUDIENCE are those of the setting {BEARER}: rename the provider"
+        ]
     by_name = {
         name: ProviderVariables(name, _settings_of(name, found), _settings_of(name, variables)) for name in names
     }
-    providers, problems = make_providers(names, by_name, listed_in=variables[Meaning(None, "providers")])
+    providers, problems = make_providers(names, by_name, listed_in=listed_in)
     if len(providers) == len(names):
         settings["providers"] = providers
     return problems

@@ -181,6 +181,8 @@ class Keywords(ProviderKeywords, total=False):
     with a token in the header `Authorization` is judged by the token alone, and never redirected to a login: see
     [APIs](../apis/README.md).
 
+    Each field of `Bearer` except `on_token` has a variable: `OIDC_BEARER_AUDIENCE`, `OIDC_BEARER_DPOP`, and so on.
+
     Default: `None`, which accepts no tokens. Keyword only. Since 0.1.
     """
 

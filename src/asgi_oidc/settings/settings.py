@@ -237,6 +237,9 @@ def read_settings(
 def _with_variable(problem: str, variables: Mapping[str, str]) -> str:
     """Name the variable instead of the setting if the value came from there."""
     name, colon, text = problem.partition(": ")
+    if name == "bearer" and name in variables:
+        field, _, rest = text.partition(": ")
+        return f"{variables[f'bearer_{field}']}: {rest}" if f"bearer_{field}" in variables else problem
     return f"{variables.get(name, name)}{colon}{text}"
 
 

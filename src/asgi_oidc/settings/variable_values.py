@@ -38,30 +38,33 @@ def _read_file(path: str) -> str:
     return text
 
 
-def _whole_number(text: str) -> int:
+def read_number(text: str) -> int:
+    """Read a whole number of seconds."""
     try:
         return int(text)
     except ValueError:
         raise ValueError(f"must be a whole number of seconds, such as 3600, got {describe_value(text)}") from None
 
 
-def _switch(text: str) -> bool:
+def read_switch_text(text: str) -> bool:
+    """Read a switch."""
     if text.lower() not in SWITCH:
         raise ValueError(f"must be true or false, got {describe_value(text)}")
     return SWITCH[text.lower()]
 
 
-def _list(text: str) -> list[str]:
+def read_list(text: str) -> list[str]:
+    """Read a list, with commas or one item on each line."""
     return [item for part in text.replace("\n", ",").split(",") if (item := part.strip())]
 
 
 def _text_or_list(text: str) -> str | list[str]:
-    items = _list(text)
+    items = read_list(text)
     return items[0] if len(items) == 1 else items
 
 
 def _tenants(text: str) -> str | list[str]:
-    return ORGANIZATIONS if text == ORGANIZATIONS else _list(text)
+    return ORGANIZATIONS if text == ORGANIZATIONS else read_list(text)
 
 
 def _mapping(text: str) -> dict[str, Any]:
@@ -92,42 +95,42 @@ def _rule_list(text: str) -> list[Rule]:
 
 _PARSERS_BY_NAME: Mapping[str, Callable[[str], Any]] = {
     "base_url": _text_or_list,
-    "secret": _list,
-    "public": _list,
+    "secret": read_list,
+    "public": read_list,
     "rules": _rule_list,
-    "providers": _list,
-    "plain_prefixes": _list,
-    "login_params": _list,
-    "trusted_audiences": _list,
-    "trusted_email_domains": _list,
-    "algorithms": _list,
-    "allow_http_hosts": _list,
-    "hosted_domains": _list,
+    "providers": read_list,
+    "plain_prefixes": read_list,
+    "login_params": read_list,
+    "trusted_audiences": read_list,
+    "trusted_email_domains": read_list,
+    "algorithms": read_list,
+    "allow_http_hosts": read_list,
+    "hosted_domains": read_list,
     "tenants": _tenants,
-    "trusted_tenants": _list,
+    "trusted_tenants": read_list,
     "claims": _mapping,
     "another_account_params": _mapping,
     "userinfo_headers": _mapping,
     "authorization_params": _mapping,
     "metadata": _mapping,
     "texts": _mapping,
-    "session_idle": _whole_number,
-    "session_lifetime": _whole_number,
-    "leeway": _whole_number,
-    "frontchannel_logout": _switch,
-    "claims_from_access_token": _switch,
-    "offline_access": _switch,
-    "emails_are_verified": _switch,
-    "app_secret_proof": _switch,
-    "allow_missing_nonce": _switch,
-    "allow_missing_pkce": _switch,
-    "allow_code_injection": _switch,
-    "allow_missing_access_token": _switch,
-    "allow_hs256": _switch,
-    "allow_azp_audiences": _switch,
-    "keep_forms": _switch,
-    "keep_fragment": _switch,
-    "websocket_activity": _switch,
+    "session_idle": read_number,
+    "session_lifetime": read_number,
+    "leeway": read_number,
+    "frontchannel_logout": read_switch_text,
+    "claims_from_access_token": read_switch_text,
+    "offline_access": read_switch_text,
+    "emails_are_verified": read_switch_text,
+    "app_secret_proof": read_switch_text,
+    "allow_missing_nonce": read_switch_text,
+    "allow_missing_pkce": read_switch_text,
+    "allow_code_injection": read_switch_text,
+    "allow_missing_access_token": read_switch_text,
+    "allow_hs256": read_switch_text,
+    "allow_azp_audiences": read_switch_text,
+    "keep_forms": read_switch_text,
+    "keep_fragment": read_switch_text,
+    "websocket_activity": read_switch_text,
 }
 _KEYWORD_ONLY = ("http_client", "on_login", "choose_provider", "bearer")
 PARSERS: Mapping[str, Callable[[str], Any]] = {
