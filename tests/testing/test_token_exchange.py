@@ -125,3 +125,20 @@ async def test_exchanged_token_ends_with_the_grant(provider):
     await rp.revoke(token=tokens["refresh_token"])
 
     assert (before, provider.token_info(exchanged).active) == (True, False)
+
+
+@pytest.mark.parametrize(
+    ("resources", "status"), [(None, 200), ([ORDERS, "https://other.example.com/"], 200), (["https://stock/"], 400)]
+)
+async def test_an_api_exchanges_tokens_that_were_issued_for_it(resources, status):
+    """On behalf of a user: the token is the caller's, and the new one is the API's (RFC 8693 §1.1)."""
+    provider = FakeProvider(clients=[Client("orders", "a-secret", resources=resources)])
+    token = provider.access_token("bob", audience=ORDERS, client_id="spa", opaque=True)
+    form = FORM | {"subject_token": token, "audience": "stock", "client_id": "orders", "client_secret": "a-secret"}
+    async with provider.http_client() as client:
+        answer = await client.post(provider.metadata["token_endpoint"], data=form)
+
+    assert answer.status_code == status
+    if status == 200:
+        info = provider.token_info(answer.json()["access_token"])
+        assert (info.sub, info.client_id, info.audience) == ("bob", "orders", ("stock",))

@@ -2,6 +2,7 @@
 
 from .access_token_styles import AccessTokenStyle
 from .accounts import Client, Persona, numbered_personas
+from .api_client import TokenAuth, api_client
 from .browser import Browser, NavigationError, Response
 from .client_certificates import ClientCertificate
 from .dpop import DPoPKey
@@ -59,8 +60,10 @@ __all__ = [
     "Server",
     "SessionStoreContract",
     "StandIn",
+    "TokenAuth",
     "TokenInfo",
     "XStandIn",
+    "api_client",
     "numbered_personas",
     "serve",
 ]

@@ -167,6 +167,9 @@ STYLES: Mapping[str, tuple[str | None, Callable[[AccessTokenFacts], Claims]]] = 
     "cognito": (None, _cognito),
 }
 
+# A style whose tokens tell less than introspection does, and the style of the full claims.
+FULL_STYLES: Mapping[str, AccessTokenStyle] = {"keycloak-lightweight": "keycloak"}
+
 
 def check_style(style: str) -> None:
     """Raise `ValueError` for a style that does not exist."""

@@ -7,7 +7,7 @@ from types import EllipsisType
 from typing import Any
 
 from . import faults as fault_tables
-from .access_token_styles import STYLES, AccessTokenFacts, AccessTokenStyle, check_style
+from .access_token_styles import FULL_STYLES, STYLES, AccessTokenFacts, AccessTokenStyle, check_style
 from .accounts import Persona
 from .client_certificates import ClientCertificate
 from .dpop import DPoPKey
@@ -123,30 +123,41 @@ class AccessTokens(ProviderState):
         named = (audience,) if isinstance(audience, str) else tuple(audience or ())
         expires_at = self.now() + (self.access_token_lifetime if lifetime is None else lifetime)
         token = Token(grant, grant.scopes, named, expires_at)
-        claims = overridden(self._claims_of(token, audience, style), {**self.access_token_overrides, **further})
-        if is_opaque:
-            return self._remembered(_opaque_text(), token, claims)
-        return self._remembered(self._signed(claims, _typ_of(style), header), token, claims)
+        overrides = {**self.access_token_overrides, **further}
+        shown, known = self._claims_of(token, audience, style, overrides)
+        return self._remembered(
+            _opaque_text() if is_opaque else self._signed(shown, _typ_of(style), header), token, known
+        )
 
     def new_access_token(self, token: Token) -> str:
         """Issue the access token of a grant, as the token endpoint does, with the lifetime of the setting."""
-        timed = replace(token, expires_at=self.now() + self.access_token_lifetime)
+        token = replace(token, expires_at=self.now() + self.access_token_lifetime)
         audience = list(token.audience) or token.grant.client_id
-        claims = overridden(self._claims_of(timed, audience, self.access_token_style), self.access_token_overrides)
+        style, typ = self.access_token_style, self.access_token_typ
+        shown, known = self._claims_of(token, audience, style, self.access_token_overrides)
         if not self.jwt_access_tokens:
-            return self._remembered(_opaque_text(), timed, claims)
-        typ = self.access_token_typ
-        return self._remembered(
-            self._signed(claims, _typ_of(self.access_token_style) if isinstance(typ, EllipsisType) else typ, {}),
-            timed,
-            claims,
-        )
+            return self._remembered(_opaque_text(), token, known)
+        signed = self._signed(shown, _typ_of(style) if isinstance(typ, EllipsisType) else typ, {})
+        return self._remembered(signed, token, known)
 
-    def _claims_of(self, token: Token, audience: str | Sequence[str] | None, style: AccessTokenStyle) -> dict[str, Any]:
+    def _claims_of(
+        self,
+        token: Token,
+        audience: str | Sequence[str] | None,
+        style: AccessTokenStyle,
+        overrides: Mapping[str, Any],
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return the claims that a JWT of this style has, and those that introspection tells."""
         check_style(style)
+        facts = self._facts_of(token, audience)
+        full_style = FULL_STYLES.get(style, style)
+        shown, known = STYLES[style][1](facts), STYLES[full_style][1](facts)
+        return overridden(shown, overrides), overridden(known, overrides)
+
+    def _facts_of(self, token: Token, audience: str | Sequence[str] | None) -> AccessTokenFacts:
         grant = token.grant
         persona = grant.sign_in.persona
-        facts = AccessTokenFacts(
+        return AccessTokenFacts(
             issuer=self.issuer,
             sub=persona.sub,
             client_id=grant.client_id,
@@ -161,7 +172,6 @@ class AccessTokens(ProviderState):
             acr=grant.acr,
             profile={} if grant.is_machine else persona.claims_for(token.scopes),
         )
-        return STYLES[style][1](facts)
 
     def _signed(self, claims: dict[str, Any], typ: str | None, header: Mapping[str, Any]) -> str:
         """Sign the claims, with the active faults of access tokens."""

@@ -18,6 +18,8 @@ class Client:
     """`None` accepts any."""
     auth_methods: Sequence[str] | None = None
     """`None` means `client_secret_basic` and `client_secret_post` with a secret, `none` without."""
+    resources: Sequence[str] | None = None
+    """The APIs that this client is: it may exchange tokens that were issued for them; `None` for any."""
     backchannel_logout_uri: str | None = None
     """Where logout tokens are posted when a user of this client signs out; `None` for nowhere."""
     frontchannel_logout_uri: str | None = None

@@ -13,8 +13,9 @@ class DPoPKey:
     """A new key pair, which signs proofs.
 
         key = DPoPKey()
-        token = provider.access_token("alice", audience=API, dpop_key=key)
-        headers = {"authorization": f"DPoP {token}", "dpop": key.proof("GET", f"{API}/orders", access_token=token)}
+        token = provider.access_token("alice", audience="https://api.example.com", dpop_key=key)
+        async with api_client(app, token=token, dpop_key=key) as api:
+            orders = await api.get("/orders")
 
     Args:
         alg: The algorithm of its proofs.
@@ -50,7 +51,7 @@ class DPoPKey:
         nonce: str | None = None,
         header: Mapping[str, Any] | None = None,
         signed_by: "DPoPKey | None" = None,
-        **claims: Any,
+        claims: Mapping[str, Any] | None = None,
     ) -> str:
         """Return a proof for one request (RFC 9449 §4.2).
 
@@ -61,7 +62,7 @@ class DPoPKey:
             nonce: What the server asked for.
             header: Members that replace those of the header; the value `...` removes one.
             signed_by: Another key that signs in place of this one, which makes the proof wrong.
-            claims: Claims that replace others; the value `...` removes one.
+            claims: The same for the claims.
         """
         made: dict[str, Any] = {
             "jti": secrets.token_urlsafe(16),
@@ -73,7 +74,7 @@ class DPoPKey:
             made["ath"] = base64url(hashlib.sha256(access_token.encode()).digest())
         if nonce is not None:
             made["nonce"] = nonce
-        made = _replaced(made, claims)
+        made = _replaced(made, claims or {})
         full_header = _replaced({"typ": "dpop+jwt", "alg": self.alg, "jwk": self.public_jwk}, header or {})
         return compact_jws(full_header, json_bytes(made), (signed_by or self).key)
 

@@ -43,7 +43,8 @@ class ProviderRules(AccessTokens):
 
     def metadata_at(self, _call: Call) -> Mapping[str, Any]:
         """Return what discovery answers to this call."""
-        return self.metadata
+        signed = {"introspection_signing_alg_values_supported": [self.alg]} if self.signed_introspection else {}
+        return self.metadata | signed
 
     def keys_at(self, _call: Call) -> Sequence[Mapping[str, Any]]:
         """Return the keys of the JWKS that this call asks for."""

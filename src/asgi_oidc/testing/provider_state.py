@@ -34,6 +34,7 @@ class ProviderState:
         alg: The signature algorithm of ID Tokens: RS256, PS256, ES256, EdDSA, ...
         claims_in_id_token: False returns profile and email only at the userinfo endpoint, as many providers do.
         signed_userinfo: True makes the userinfo answer a signed JWT.
+        signed_introspection: True signs the introspection answers for clients that ask for it (RFC 9701).
     """
 
     subject_path: tuple[str, ...] = ("sub",)
@@ -49,6 +50,7 @@ class ProviderState:
         alg: str = "RS256",
         claims_in_id_token: bool = True,
         signed_userinfo: bool = False,
+        signed_introspection: bool = False,
     ) -> None:
         if alg not in ALGORITHMS:
             raise ValueError(f"alg {alg!r} is not one of {', '.join(ALGORITHMS)}")
@@ -59,6 +61,7 @@ class ProviderState:
         self.alg = alg
         self.claims_in_id_token = claims_in_id_token
         self.signed_userinfo = signed_userinfo
+        self.signed_introspection = signed_introspection
         self.calls: list[Call] = []
         """Every request received, oldest first."""
         self.faults = ActiveFaults()
@@ -94,6 +97,8 @@ class ProviderState:
         """Claims that replace those of every ID Token, after all faults; the value `...` removes a claim."""
         self.userinfo_overrides: dict[str, Any] = {}
         """The same for userinfo."""
+        self.introspection_overrides: dict[str, Any] = {}
+        """The same for introspection."""
         self.jwt_access_tokens = False
         """True issues access tokens as signed JWTs, in the shape of `access_token_style`, instead of opaque text."""
         self.access_token_overrides: dict[str, Any] = {}

@@ -9,6 +9,7 @@ from ..provider_rules import ProviderRules
 from ..wire import Answer, Call, json_answer
 from .authorize import authorize
 from .end_session import end_session
+from .introspect import introspect
 from .revoke import revoke
 from .token_call import GRANT_NAMES, token
 from .userinfo import userinfo
@@ -38,6 +39,7 @@ JWKS = Endpoint("jwks", jwks)
 AUTHORIZE = Endpoint("authorize", authorize)
 TOKEN = Endpoint("token", token)
 REVOKE = Endpoint("revoke", revoke)
+INTROSPECT = Endpoint("introspect", introspect)
 USERINFO = Endpoint("userinfo", userinfo)
 END_SESSION = Endpoint("end_session", end_session)
 
@@ -48,6 +50,7 @@ ENDPOINTS = {
     ("POST", "/authorize"): AUTHORIZE,
     ("POST", "/token"): TOKEN,
     ("POST", "/revoke"): REVOKE,
+    ("POST", "/introspect"): INTROSPECT,
     ("GET", "/userinfo"): USERINFO,
     ("POST", "/userinfo"): USERINFO,
     ("GET", "/end_session"): END_SESSION,

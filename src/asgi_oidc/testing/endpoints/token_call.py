@@ -11,22 +11,29 @@ from ..grants import Grant, Token
 from ..provider_rules import CodeProblem, ProviderRules
 from ..targets import named_in_form, why_no_resource, why_not_granted
 from ..wire import Answer, Call, error_answer
+from .client_credentials import CLIENT_CREDENTIALS, issue_to_client
 from .token_exchange import TOKEN_EXCHANGE, exchange_token
 
 # The names of the token endpoint's grants in `FakeProvider.hold` and in faults.
 GRANT_NAMES = {
     "authorization_code": "code_exchange",
     "refresh_token": "refresh",
+    CLIENT_CREDENTIALS: "client_credentials",
     TOKEN_EXCHANGE: "token_exchange",
 }
 
 
 def token(provider: ProviderRules, call: Call) -> Answer:
-    """Issue tokens for a code, a refresh token or an access token."""
+    """Issue tokens for a code, a refresh token or an access token, or to a client for itself."""
     client = provider.authenticated_client(call)
     if client is None:
         return provider.refuse_client(call)
-    handlers = {"authorization_code": _exchange_code, "refresh_token": _refresh, TOKEN_EXCHANGE: exchange_token}
+    handlers = {
+        "authorization_code": _exchange_code,
+        "refresh_token": _refresh,
+        CLIENT_CREDENTIALS: issue_to_client,
+        TOKEN_EXCHANGE: exchange_token,
+    }
     handle = handlers.get(call.form.get("grant_type", provider.default_grant_type))
     if handle is None:
         return error_answer("unsupported_grant_type", f"grant_type must be one of {', '.join(handlers)}")

@@ -30,6 +30,6 @@ def token_of(provider: ProviderRules, call: Call) -> Token | None:
     scheme, _, name = call.headers.get("authorization", "").partition(" ")
     token = provider.memory.live_access_token(name, now=provider.now())
     grant = provider.up_to_date(token.grant) if token else None
-    if scheme.lower() != "bearer" or token is None or grant is None:
+    if scheme.lower() != "bearer" or token is None or grant is None or grant.is_machine:
         return None
     return replace(token, grant=grant)

@@ -1,11 +1,11 @@
 """What a provider can do wrong: each fault has a name, and is a small function that its docstring describes.
 
-A fault changes one thing: an endpoint's answer, the members of the token answer, the claims of the ID Token or the
-logout token, their signature, the userinfo claims, or the parameters of the callback. Faults of a refresh do not affect
-the code exchange. `FAULTS` lists all.
+A fault changes one thing: an endpoint's answer, the members of the token answer or the introspection answer, the claims
+of a JWT (ID Token, access token, logout token), its signature, the userinfo claims, or the parameters of the callback.
+Faults of a refresh do not affect the code exchange. `FAULTS` lists all.
 """
 
-from . import answers, id_token, logout_token, metadata, refresh, userinfo
+from . import access_token, answers, id_token, introspection, logout_token, metadata, refresh, userinfo
 from .answers import gzip_bomb
 from .registry import (
     ACCESS_TOKEN_CLAIMS,
@@ -14,6 +14,9 @@ from .registry import (
     FAULTS,
     ID_TOKEN_CLAIMS,
     ID_TOKEN_SIGNING,
+    INTROSPECTION_JWT_CLAIMS,
+    INTROSPECTION_JWT_SIGNING,
+    INTROSPECTION_MEMBERS,
     LOGOUT_TOKEN_CLAIMS,
     LOGOUT_TOKEN_SIGNING,
     REFRESH_MEMBERS,
@@ -34,6 +37,9 @@ __all__ = [
     "FAULTS",
     "ID_TOKEN_CLAIMS",
     "ID_TOKEN_SIGNING",
+    "INTROSPECTION_JWT_CLAIMS",
+    "INTROSPECTION_JWT_SIGNING",
+    "INTROSPECTION_MEMBERS",
     "LOGOUT_TOKEN_CLAIMS",
     "LOGOUT_TOKEN_SIGNING",
     "REFRESHED_CLAIMS",
@@ -45,9 +51,11 @@ __all__ = [
     "Draft",
     "Params",
     "Setting",
+    "access_token",
     "answers",
     "gzip_bomb",
     "id_token",
+    "introspection",
     "logout_token",
     "metadata",
     "refresh",

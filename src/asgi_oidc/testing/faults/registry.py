@@ -10,7 +10,7 @@ from ..wire import Answer
 
 Claims = dict[str, Any]
 Params = list[tuple[str, str]]
-Endpoint = Literal["discovery", "jwks", "token", "refresh", "revoke", "userinfo"]
+Endpoint = Literal["discovery", "jwks", "token", "refresh", "revoke", "introspect", "userinfo"]
 """The endpoints whose answer a fault can change; `refresh` is the token endpoint, except for the code exchange."""
 
 
@@ -51,6 +51,9 @@ ID_TOKEN_SIGNING: dict[str, SigningFault] = {}
 REFRESHED_SIGNING: dict[str, SigningFault] = {}
 ACCESS_TOKEN_CLAIMS: dict[str, ClaimsFault] = {}
 ACCESS_TOKEN_SIGNING: dict[str, SigningFault] = {}
+INTROSPECTION_MEMBERS: dict[str, ClaimsFault] = {}
+INTROSPECTION_JWT_CLAIMS: dict[str, ClaimsFault] = {}
+INTROSPECTION_JWT_SIGNING: dict[str, SigningFault] = {}
 LOGOUT_TOKEN_CLAIMS: dict[str, ClaimsFault] = {}
 LOGOUT_TOKEN_SIGNING: dict[str, SigningFault] = {}
 USERINFO_CLAIMS: dict[str, ClaimsFault] = {}
