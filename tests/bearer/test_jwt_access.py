@@ -21,4 +21,5 @@ async def test_a_token_for_another_api_is_refused():
     answer = await site.call_with(site.token(aud="https://other.example.com"))
 
     assert (answer.status, problem(answer)["error"], site.app.scopes) == (401, "claim_aud", [])
-    assert challenges(answer)[0].startswith("Bearer ") and 'error="invalid_token"' in challenges(answer)[0]
+    assert challenges(answer)[0].startswith("Bearer ")
+    assert 'error="invalid_token"' in challenges(answer)[0]

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
+from types import FunctionType
 from typing import Any, NamedTuple
 
 import asgi_oidc
@@ -44,9 +45,20 @@ def api_page() -> str:
 def _names(package: str, names: list[str]) -> Iterator[str]:
     for name in sorted(names, key=str.lower):
         found = getattr(import_module(package), name)
+        if not isinstance(found, type | FunctionType):
+            yield _alias(package, name)
+            continue
         tree = _tree(found.__module__)
         (node,) = (node for node in tree.body if isinstance(node, ast.ClassDef | Function) and node.name == name)
         yield from _entry(node, found)
+
+
+def _alias(package: str, name: str) -> str:
+    """Describe a name for a type, and the text below it; the value itself does not know where it is defined."""
+    imports = (node for node in _tree(package).body if isinstance(node, ast.ImportFrom))
+    (module,) = (node.module for node in imports if any(alias.name == name for alias in node.names))
+    (entry,) = (entry for entry in _module(_tree(f"{package}.{module}")) if entry.startswith(f"### {name}\n"))
+    return entry
 
 
 def _module(tree: ast.Module) -> Iterator[str]:

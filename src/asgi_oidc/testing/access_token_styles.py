@@ -10,6 +10,7 @@ Claims = dict[str, Any]
 AccessTokenStyle = Literal[
     "rfc9068", "keycloak", "keycloak-lightweight", "auth0", "okta", "entra", "entra-v1", "cognito"
 ]
+"""The shape of an access token: that of RFC 9068, or of a provider with its own one."""
 IDENTITY_SCOPES = ("openid", "profile", "email", "address", "phone", "offline_access")
 NAMESPACE = uuid.UUID("6ba7b811-9dad-11d1-80b4-00c04fd430c8")  # of URLs, RFC 9562 §6.6
 
