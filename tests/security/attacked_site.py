@@ -25,6 +25,7 @@ METADATA = {
     "token_endpoint": "https://id.example.com/token",
     "jwks_uri": "https://id.example.com/jwks",
 }
+FAULTS_OF_APIS = ("access_token_", "introspection_")  # how their names start; no login or refresh meets one
 LIBRARY = (inspect.getsourcefile(asgi_oidc) or "").removesuffix("__init__.py")
 
 Scope = MutableMapping[str, Any]
