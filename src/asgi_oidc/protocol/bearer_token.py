@@ -130,8 +130,7 @@ def check_bearer_token(
     named = check_issuer(claims, issuer)
     issued_to = read_client_id(claims)
     audiences = check_bearer_audience(claims, expected)
-    if (token.typ or "").lower().removeprefix("application/") != "at+jwt":
-        _check_no_id_token(claims, audiences, issued_to=issued_to, client_id=client_id)
+    check_no_id_token(token.typ, claims, audiences, issued_to=issued_to, client_id=client_id)
     check_lifetime(claims, now=now, leeway=leeway)
     issued_at, expires_at = check_issued_at(claims, now=now, leeway=leeway), read_instant(claims, "exp")
     if not 0 < expires_at - issued_at <= MAX_LIFETIME:
@@ -198,12 +197,23 @@ def check_bearer_audience(claims: Claims, expected: ExpectedToken) -> list[str]:
     return audiences
 
 
-def _check_no_id_token(claims: Claims, audiences: list[str], *, issued_to: str | None, client_id: str) -> None:
+def check_no_id_token(
+    typ: str | None, claims: Claims, audiences: list[str], *, issued_to: str | None, client_id: str
+) -> None:
     """Refuse a token that may be an ID Token, userinfo or a JARM response, as it has nothing that these never have.
 
     They are for the client that they were issued to (OIDC Core §2, `aud` and `azp`). A token for another audience than
     its client is an access token. If no claim names the client, it may be any audience that is not a URI.
+
+    Args:
+        issued_to: as `read_client_id` returns it.
+        client_id: of this app.
+
+    Raises:
+        TokenRejected: `token_typ`.
     """
+    if (typ or "").lower().removeprefix("application/") == "at+jwt":
+        return
     if issued_to is None:
         may_be_clients = [audience for audience in audiences if audience == client_id or ":" not in audience]
     else:

@@ -15,6 +15,7 @@ ENDPOINTS = (
     "userinfo_endpoint",
     "end_session_endpoint",
     "revocation_endpoint",
+    "introspection_endpoint",
 )
 REQUIRED = ENDPOINTS[:3]
 # Bytes of the members that we keep, as JSON; real ones have about 2,000. There may be thousands of tenants, whose
@@ -49,6 +50,8 @@ class ProviderMetadata(ServerMetadata, frozen=True, kw_only=True):
     jwks_uri: str
     userinfo_endpoint: str | None = None
     end_session_endpoint: str | None = None
+    introspection_endpoint: str | None = None
+    introspection_endpoint_auth_methods_supported: list[str] | None = None
     id_token_signing_alg_values_supported: list[str] | None = None
     prompt_values_supported: object = None
     # Values of any type are accepted here, so that a wrong one does not make the metadata unusable;
@@ -59,6 +62,7 @@ class ProviderMetadata(ServerMetadata, frozen=True, kw_only=True):
     response_modes_supported: object = None
     grant_types_supported: object = None
     code_challenge_methods_supported: object = None
+    introspection_signing_alg_values_supported: object = None
 
 
 MEMBERS = frozenset(ProviderMetadata.__struct_fields__)

@@ -224,6 +224,16 @@ class ProviderConnection(ABC):
             ProviderError: as in `refreshed_claims`.
         """
 
+    @abstractmethod
+    async def introspect(self, token: str, expected: ExpectedToken) -> AccessToken:
+        """Ask the provider about an access token that a request has sent (RFC 7662); one that is a JWT is verified too.
+
+        Raises:
+            TokenRejected: it is not active or fails a check, or this provider cannot be asked.
+            ProviderUnavailable: the provider is down, slow or overloaded.
+            ProviderError: it refuses, or its answer cannot be used.
+        """
+
 
 def remaining_refresh_token(error: ProviderError, refresh_token: str, *, rotates: bool) -> str | None:
     """Return the refresh token that can still be used after a failed refresh; None if there is none.

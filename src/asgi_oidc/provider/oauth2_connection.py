@@ -200,6 +200,10 @@ class OAuth2Connection(ProviderConnection):
         """
         raise TokenRejected("bearer_unsupported", "access tokens of a provider without OpenID Connect are not accepted")
 
+    async def introspect(self, token: str, expected: ExpectedToken) -> AccessToken:
+        """Refuse every access token. Errors as in `check_bearer_token`."""
+        return await self.check_bearer_token(token, expected)
+
     async def _call_user_api(self, endpoint: str, tokens: TokenAnswer) -> Answer:
         user_api, secret = self.settings.user_api, self.settings.client.secret
         proof_of = secret if user_api.app_secret_proof else None

@@ -49,6 +49,7 @@ from asgi_oidc.provider.connection import (
 from asgi_oidc.provider.discovery import Discovery
 from asgi_oidc.provider.http import Http
 from asgi_oidc.provider.provider_settings import ProviderSettings
+from asgi_oidc.provider.token_introspection import TokenIntrospection
 from asgi_oidc.provider.token_verifier import Expectations, TokenVerifier
 
 
@@ -72,6 +73,9 @@ class OpenIDConnection(ProviderConnection):
             back_channel=BackChannel(exceptions.internal_url, exceptions.allow_http_hosts),
         )
         self._tokens = TokenVerifier(settings, expectations, http=http, metadata=self.metadata, clock=clock)
+        self._introspection = TokenIntrospection(
+            settings, self._tokens, http=http, metadata=self.metadata, clock=clock, leeway=expectations.leeway
+        )
         self._rotates_refresh_tokens = True  # assumed until an answer shows that it does not
 
     async def metadata(self) -> ProviderMetadata:
@@ -223,6 +227,15 @@ class OpenIDConnection(ProviderConnection):
     async def check_bearer_token(self, token: str, expected: ExpectedToken) -> AccessToken:
         """Verify signature and claims of a JWT that a request has sent. Errors as in `identify`."""
         return await self._tokens.check_bearer_token(token, expected)
+
+    async def introspect(self, token: str, expected: ExpectedToken) -> AccessToken:
+        """Ask the provider about an access token that a request has sent.
+
+        Raises:
+            TokenRejected: it is not active or fails a check; `introspection_unsupported` if there is no way to ask.
+            ProviderError: the provider refuses, is down, or its answer cannot be used.
+        """
+        return await self._introspection.introspect(token, expected)
 
     async def access_token_claims(self, token: str, *, issuer: str, sub: str) -> dict[str, object] | None:
         """Verify an access token and return its claims about the user; None if `claims_from_access_token` is off.

@@ -9,6 +9,8 @@ from asgi_oidc.protocol.bearer_token import AccessToken, ExpectedToken, check_be
 from asgi_oidc.protocol.claims import Claims
 from asgi_oidc.protocol.hosted_domain import check_hosted_domain, check_hosted_domain_again
 from asgi_oidc.protocol.id_token import Expected, ExpectedAgain, check_id_token, check_id_token_again
+from asgi_oidc.protocol.introspected_token import check_jwt
+from asgi_oidc.protocol.introspection import check_signed_introspection
 from asgi_oidc.protocol.jose import EDDSA_NAMES, KEY_OF_ALGORITHM, SharedSecret, Verified, read_shared_secret
 from asgi_oidc.protocol.logout_token import Logout, read_logout_token
 from asgi_oidc.protocol.metadata import ProviderMetadata
@@ -155,8 +157,39 @@ class TokenVerifier:
             now=int(self._clock()),
             leeway=self._expectations.leeway,
         )
-        check_hosted_domain(accepted.claims, self._settings.hosted_domains)
-        return replace(accepted, claims=self._checked(accepted.claims))
+        return replace(accepted, claims=self.user_may_call(accepted.claims))
+
+    def user_may_call(self, claims: dict[str, object]) -> dict[str, object]:
+        """Return the claims of an access token, completed; refuse users who may not sign in either.
+
+        Raises:
+            TokenRejected: `claim_hd` or `claim_tid`.
+        """
+        check_hosted_domain(claims, self._settings.hosted_domains)
+        return self._checked(claims)
+
+    async def verify_for_introspection(self, token: str, expected: ExpectedToken) -> Verified:
+        """Verify a JWT about which the provider is asked next. Errors as in `id_token_claims`."""
+        verified = await self._keys.verify(token, self._bearer_algorithms, budget=self._bearer_budget)
+        check_jwt(
+            verified,
+            expected,
+            issuer=self._settings.issuers,
+            now=int(self._clock()),
+            leeway=self._expectations.leeway,
+        )
+        return verified
+
+    async def introspection_members(self, token: str) -> Claims:
+        """Verify a signed introspection answer and return its members. Errors as in `id_token_claims`."""
+        verified = await self._keys.verify(token, self._bearer_algorithms, budget=self._bearer_budget)
+        return check_signed_introspection(
+            verified,
+            issuer=self._settings.issuers,
+            client_id=self._settings.client.client_id,
+            now=int(self._clock()),
+            leeway=self._expectations.leeway,
+        )
 
     async def access_token_claims(self, token: str, *, issuer: str, sub: str) -> dict[str, object] | None:
         """Verify an access token and return its claims about the user; None if `claims_from_access_token` is off.

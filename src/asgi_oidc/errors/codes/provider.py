@@ -44,12 +44,14 @@ CONNECTIONS = [
     Code("connect_tls", "TLS failed for another reason.", "The log line has the reason of the TLS library."),
     Code(
         "metadata_unreachable jwks_unreachable token_unreachable userinfo_unreachable "
-        "user_api_unreachable revocation_unreachable",
+        "user_api_unreachable revocation_unreachable "
+        "introspection_unreachable",
         "The call failed, and the HTTP client did not say why. The log line has the class of its exception.",
         _LATER,
     ),
     Code(
-        "metadata_timeout jwks_timeout token_timeout userinfo_timeout user_api_timeout revocation_timeout",
+        "metadata_timeout jwks_timeout token_timeout userinfo_timeout user_api_timeout revocation_timeout "
+        "introspection_timeout",
         "The provider did not answer completely within 10 seconds.",
         _LATER,
     ),
@@ -87,7 +89,7 @@ LOOK_UPS = [
 ANSWERS = [
     Code(
         "metadata_unavailable jwks_unavailable token_unavailable userinfo_unavailable "
-        "user_api_unavailable revocation_unavailable",
+        "user_api_unavailable revocation_unavailable introspection_unavailable",
         "The provider answered with 429 or a 5xx status.",
         _LATER,
     ),
@@ -97,28 +99,31 @@ ANSWERS = [
         "Look for the log lines of those attempts: they have the cause.",
     ),
     Code(
-        "metadata_redirect jwks_redirect token_redirect userinfo_redirect user_api_redirect revocation_redirect",
+        "metadata_redirect jwks_redirect token_redirect userinfo_redirect user_api_redirect revocation_redirect "
+        "introspection_redirect",
         "The provider answered with a redirect, which is never followed.",
         "Set `issuer`, or the endpoint in `metadata`, to the final URL.",
     ),
     Code(
         "metadata_compressed jwks_compressed token_compressed userinfo_compressed "
-        "user_api_compressed revocation_compressed",
+        "user_api_compressed revocation_compressed introspection_compressed",
         "The answer is compressed, although the call asked for an uncompressed one.",
         "Turn off compression for these URLs in the proxy in front of the provider.",
     ),
     Code(
-        "metadata_too_large jwks_too_large token_too_large userinfo_too_large user_api_too_large revocation_too_large",
+        "metadata_too_large jwks_too_large token_too_large userinfo_too_large user_api_too_large revocation_too_large "
+        "introspection_too_large",
         "The answer is larger than 256 kB.",
         "Reduce what the provider puts into it, such as the groups of a user.",
     ),
     Code(
-        "metadata_status jwks_status token_status userinfo_status user_api_status revocation_status",
+        "metadata_status jwks_status token_status userinfo_status user_api_status revocation_status "
+        "introspection_status",
         "The provider answered with an unexpected status and no OAuth error.",
         _CALLED,
     ),
     Code(
-        "metadata_not_json jwks_not_json token_not_json userinfo_not_json user_api_not_json",
+        "metadata_not_json jwks_not_json token_not_json userinfo_not_json user_api_not_json introspection_not_json",
         "The answer is not a JSON object; a list of e-mail addresses is not a JSON array.",
         _CALLED,
     ),
@@ -162,6 +167,22 @@ ANSWERS = [
         "`invalid_grant` at a login: the code was used before or has expired.",
     ),
     Code("userinfo_not_jwt", "A signed userinfo answer is not ASCII.", "Report it to the provider's operators."),
+    Code(
+        "introspection_malformed",
+        "The provider's answer about an access token does not say whether it is active, or has a member of a wrong "
+        "type; the log line names it.",
+        "Report it to the provider's operators.",
+    ),
+    Code(
+        "introspection_mismatch",
+        "The provider's answer about a JWT contradicts what the JWT itself says about its user, client or key.",
+        "Report it to the provider's operators.",
+    ),
+    Code(
+        "introspection_jwt",
+        "A signed answer about an access token is not valid; the log line has the code of the check that failed.",
+        "Check that the provider signs these answers for this client with its published keys, or as plain JSON.",
+    ),
     Code(
         "user_api_subject",
         "The user API's answer has no usable id at the path `subject`: it is missing, null, empty, longer than 255 "

@@ -105,6 +105,17 @@ TOKENS = [
         "The provider has no OpenID Connect, so its access tokens cannot be checked.",
         "Send a token of an OpenID provider.",
     ),
+    Code(
+        "token_inactive",
+        "The provider says that the access token of a request is not active: it expired, was revoked, or is made up.",
+        "The client needs a new token.",
+    ),
+    Code(
+        "introspection_unsupported",
+        "The access token of a request has to be introspected, but the metadata has no `introspection_endpoint`, or "
+        "the app has no `client_secret` to call it with.",
+        "Have the provider issue JWT access tokens, or set what is missing.",
+    ),
     Code("claim_sid", "A logout token has neither `sid` nor `sub`, or one of them is not text.", _REPORT),
     Code("claim_jti", "A logout token was used before, or has no usable `jti`.", "A repeated one needs no action."),
     Code("claim_events", "A logout token lacks the back-channel logout event.", _REPORT),

@@ -1,0 +1,83 @@
+"""Asks one provider about access tokens, and checks its answers (RFC 7662, RFC 9701)."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+
+from asgi_oidc.errors import AnswerRejected, TokenRejected
+from asgi_oidc.protocol.bearer_token import AccessToken, ExpectedToken, claimed_issuer
+from asgi_oidc.protocol.claims import Claims
+from asgi_oidc.protocol.introspected_token import check_introspection
+from asgi_oidc.protocol.introspection import introspection_call, read_introspection_answer, signed_introspection
+from asgi_oidc.protocol.messages import Answer
+from asgi_oidc.protocol.metadata import ProviderMetadata
+from asgi_oidc.provider.http import Http
+from asgi_oidc.provider.provider_settings import ProviderSettings
+from asgi_oidc.provider.token_verifier import TokenVerifier
+
+
+class TokenIntrospection:
+    """Makes the calls with the credentials of the client, as at the token endpoint."""
+
+    __slots__ = ("_clock", "_http", "_leeway", "_metadata", "_settings", "_tokens")
+
+    def __init__(
+        self,
+        settings: ProviderSettings,
+        tokens: TokenVerifier,
+        *,
+        http: Http,
+        metadata: Callable[[], Awaitable[ProviderMetadata]],
+        clock: Callable[[], float],
+        leeway: int,
+    ) -> None:
+        """Prepare.
+
+        Args:
+            tokens: verifies signatures.
+            metadata: returns the provider's metadata, or raises `ProviderError`.
+            leeway: seconds of clock skew allowed.
+        """
+        self._settings = settings
+        self._tokens = tokens
+        self._http = http
+        self._metadata = metadata
+        self._clock = clock
+        self._leeway = leeway
+
+    async def introspect(self, token: str, expected: ExpectedToken) -> AccessToken:
+        """Ask about a token; one that is a JWT is verified first, so that a forged one costs no call.
+
+        Raises:
+            TokenRejected: it is not active or fails a check; `introspection_unsupported` if the provider cannot be
+                asked.
+            ProviderUnavailable: the provider is down, slow or overloaded.
+            ProviderError: it refuses, or its answer cannot be used.
+        """
+        jwt = None
+        if claimed_issuer(token) is not None:
+            jwt = await self._tokens.verify_for_introspection(token, expected)
+        client = self._settings.client.with_secret(now=int(self._clock()))
+        call = introspection_call(await self._metadata(), client, token)
+        if call is None:
+            detail = "the token is opaque, and there is no introspection_endpoint, or no client_secret to call it with"
+            raise TokenRejected("introspection_unsupported", detail)
+        answer = await self._http.send(call, endpoint="introspection")
+        accepted = check_introspection(
+            await self._members(answer),
+            expected,
+            issuer=self._settings.issuers,
+            client_id=self._settings.client.client_id,
+            now=int(self._clock()),
+            leeway=self._leeway,
+            jwt=jwt,
+        )
+        return replace(accepted, claims=self._tokens.user_may_call(accepted.claims))
+
+    async def _members(self, answer: Answer) -> Claims:
+        signed = signed_introspection(answer)
+        if signed is None:
+            return read_introspection_answer(answer)
+        try:
+            return await self._tokens.introspection_members(signed)
+        except TokenRejected as error:  # it says nothing about the token that was asked about
+            raise AnswerRejected("introspection_jwt", f"{error.code}: {error.detail}", answer_status=200) from None
