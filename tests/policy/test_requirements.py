@@ -25,6 +25,9 @@ EXAMPLES: dict[str, Any] = {
     "scopes": ["read"],
     "email_domains": ["example.com"],
     "providers": ["work"],
+    "credentials": ["bearer"],
+    "machines": True,
+    "client_ids": ["cli"],
 }
 
 

@@ -14,12 +14,10 @@ from asgi_oidc.asgi.session_watch import (
     is_caused_by_end,
 )
 from asgi_oidc.asgi.token_watch import watch_of
+from asgi_oidc.asgi.websocket_handshake import CLOSE_SESSION_OVER, CLOSE_TRY_AGAIN_LATER
 from asgi_oidc.errors import StoreUnavailable
 from asgi_oidc.policy.access_control import Active
 from asgi_oidc.web.asgi_types import Message, Receive, Send
-
-CLOSE_SESSION_OVER = 4401  # a private code, named after the HTTP status (RFC 6455 §7.4.2)
-CLOSE_TRY_AGAIN_LATER = 1013  # IANA WebSocket close code registry
 
 
 class OpenWebsocket:

@@ -3,19 +3,16 @@
 from asgi_oidc.asgi.app_scope import AppScopes
 from asgi_oidc.asgi.open_responses import OpenResponses
 from asgi_oidc.asgi.own_response import send_response
+from asgi_oidc.asgi.token_decisions import TokenDecisions
 from asgi_oidc.asgi.token_response import TokenResponse
 from asgi_oidc.bearer.active_token import ActiveToken
-from asgi_oidc.bearer.authentication import TokenAuthenticator
-from asgi_oidc.bearer.authorization_header import AUTHORIZATION, has_token, scheme_of
+from asgi_oidc.bearer.authorization_header import AUTHORIZATION, has_token
 from asgi_oidc.errors import OIDCError
-from asgi_oidc.errors.sanitized import sanitizes_errors
-from asgi_oidc.policy.access_control import AccessControl
-from asgi_oidc.policy.app_errors import ReadAuthentication, decide_on_app_error_with_token, find_app_error
-from asgi_oidc.policy.bearer_denials import BearerDenials
-from asgi_oidc.policy.policy import Allow, Denial, MatchedPolicy
+from asgi_oidc.policy.app_errors import find_app_error
+from asgi_oidc.policy.policy import MatchedPolicy
 from asgi_oidc.web.asgi_types import ASGIApp, Receive, Scope, Send
 from asgi_oidc.web.request import Request
-from asgi_oidc.web.response import Response
+from asgi_oidc.web.response import Response, json_response
 
 SESSION_ENDPOINT = "session"  # the only one of our URLs that looks at tokens; all others are about cookies
 
@@ -24,23 +21,12 @@ class TokenRequests:
     """Serves http requests with access tokens."""
 
     def __init__(
-        self,
-        app: ASGIApp,
-        *,
-        tokens: TokenAuthenticator,
-        access: AccessControl,
-        denials: BearerDenials,
-        app_scopes: AppScopes,
-        open_responses: OpenResponses,
-        read_authentication: ReadAuthentication,
+        self, app: ASGIApp, decisions: TokenDecisions, app_scopes: AppScopes, open_responses: OpenResponses
     ) -> None:
         self.app = app
-        self._tokens = tokens
-        self._access = access
-        self._denials = denials
+        self._decisions = decisions
         self._app_scopes = app_scopes
         self._open_responses = open_responses
-        self._read_authentication = read_authentication
 
     def is_for_us(self, request: Request, matched: MatchedPolicy) -> bool:
         """Return whether a request is judged by its token: it has one, and is for the app, or asks who the user is."""
@@ -50,22 +36,24 @@ class TokenRequests:
 
     async def serve(self, scope: Scope, receive: Receive, send: Send, request: Request, matched: MatchedPolicy) -> None:
         """Serve one request: decide whether the app may have it, then call the app or send our own response."""
-        active = self._tokens.at_once(request)
-        if active is None:
-            found = await self._authenticate(request, matched)
-            if isinstance(found, Response):
-                refused = TokenResponse(self._open_responses, None, matched, request, receive, send)
-                await send_response(found, request, refused.send)
-                return
-            active = found
+        found: ActiveToken | Response | None = self._decisions.at_once(request)
+        if found is None:
+            found = await self._decisions.authenticate(request, matched)
+        active = None if isinstance(found, Response) else found
         response = TokenResponse(self._open_responses, active, matched, request, receive, send)
-        denial = await self._why_denied(scope, matched, active)
-        if denial is not None:
-            await send_response(self._denial_response(denial, request, matched), request, response.send)
+        if isinstance(found, Response):
+            await send_response(found, request, response.send)
+            return
+        if matched.own_url is not None:
+            await send_response(_who_am_i(request, found), request, response.send)
+            return
+        denied = await self._decisions.denial(scope, request, matched, found)
+        if denied is not None:
+            await send_response(denied, request, response.send)
             return
         app_error: OIDCError | None = None
         try:
-            await self.app(self._app_scopes.make(scope, active), response.receive, response.send)
+            await self.app(self._app_scopes.make(scope, found), response.receive, response.send)
         except Exception as error:  # the app may raise anything; its own errors pass through
             if response.open_response is not None and response.open_response.has_caused(error):
                 return
@@ -78,28 +66,24 @@ class TokenRequests:
         finally:
             if response.open_response is not None:
                 response.close()
-        denial = decide_on_app_error_with_token(app_error, read_authentication=self._read_authentication)
-        await send_response(self._denial_response(denial, request, matched), request, response.send)
+        denied = self._decisions.app_error_response(app_error, request, matched)
+        await send_response(denied, request, response.send)
 
-    @sanitizes_errors
-    async def _authenticate(self, request: Request, matched: MatchedPolicy) -> ActiveToken | Response:
-        """Return the valid token of a request, or the response if there is none: on public paths too."""
-        try:
-            return await self._tokens.authenticate(request)
-        except OIDCError as error:
-            return self._denial_response(error, request, matched)
 
-    async def _why_denied(self, scope: Scope, matched: MatchedPolicy, active: ActiveToken) -> Denial | None:
-        """Return why the app does not get a request; None if it does."""
-        try:
-            decision = (
-                await self._access.decide_with_checks(scope, matched, active)
-                if matched.checks
-                else self._access.decide(matched, active)
-            )
-        except OIDCError as error:
-            return decide_on_app_error_with_token(error, read_authentication=self._read_authentication)
-        return None if isinstance(decision, Allow) else decision
-
-    def _denial_response(self, denial: Denial, request: Request, matched: MatchedPolicy) -> Response:
-        return self._denials.response(denial, request, matched, scheme=scheme_of(request))
+def _who_am_i(request: Request, active: ActiveToken) -> Response:
+    """Answer our URL `session`: who the token is for, and until when."""
+    if request.method not in ("GET", "HEAD"):
+        return Response(405, ((b"allow", b"GET, HEAD"), (b"content-length", b"0")))
+    token = active.access_token
+    user = {"sub": token.sub, "issuer": token.issuer, **({"provider": active.provider} if active.provider else {})}
+    return json_response(
+        {
+            **user,
+            "credential": "bearer",
+            "client_id": token.client_id,
+            "is_machine": token.is_machine,
+            "claims": active.claims,
+            "scopes": active.scopes,
+            "expires_at": token.expires_at,
+        }
+    )

@@ -3,6 +3,14 @@
 from asgi_oidc.web.asgi_types import Message, Receive, Scope, Send
 from asgi_oidc.web.response import Response
 
+CLOSE_SESSION_OVER = 4401  # private codes, named after the HTTP status (RFC 6455 §7.4.2)
+CLOSE_FORBIDDEN = 4403
+CLOSE_TRY_AGAIN_LATER = 1013  # IANA WebSocket close code registry
+CLOSE_INTERNAL_ERROR = 1011  # RFC 6455 §7.4.1: an unexpected condition on the server
+
+Refusal = tuple[Response, int]
+"""How a websocket is refused: the response for servers that can send one, and the close code for others."""
+
 
 class Handshake:
     """The opening handshake of one websocket, which can be refused until the app has answered it.

@@ -5,10 +5,19 @@ from typing import assert_never
 
 from asgi_oidc.asgi.app_response import AppResponses, finish_handshake
 from asgi_oidc.asgi.app_scope import AppScopes
-from asgi_oidc.asgi.open_websockets import CLOSE_SESSION_OVER, CLOSE_TRY_AGAIN_LATER, OpenWebsocket
+from asgi_oidc.asgi.open_websockets import OpenWebsocket
 from asgi_oidc.asgi.request_reader import RequestReader
 from asgi_oidc.asgi.session_watch import SessionWatcher
-from asgi_oidc.asgi.websocket_handshake import Handshake
+from asgi_oidc.asgi.token_websockets import TokenWebsockets
+from asgi_oidc.asgi.websocket_handshake import (
+    CLOSE_FORBIDDEN,
+    CLOSE_INTERNAL_ERROR,
+    CLOSE_SESSION_OVER,
+    CLOSE_TRY_AGAIN_LATER,
+    Handshake,
+    Refusal,
+)
+from asgi_oidc.bearer.authorization_header import has_token
 from asgi_oidc.errors import OIDCError, RefreshFailed, StoreUnavailable
 from asgi_oidc.errors.sanitized import sanitizes_errors
 from asgi_oidc.pages.failures import Failures
@@ -20,13 +29,6 @@ from asgi_oidc.policy.policy import Allow, MatchedPolicy, Refuse, StartLogin, St
 from asgi_oidc.sessions.repository import ActiveSession
 from asgi_oidc.web.asgi_types import ASGIApp, Receive, Scope, Send
 from asgi_oidc.web.request import Request
-from asgi_oidc.web.response import Response
-
-CLOSE_FORBIDDEN = 4403  # a private code, named after the HTTP status (RFC 6455 §7.4.2)
-CLOSE_INTERNAL_ERROR = 1011  # RFC 6455 §7.4.1: an unexpected condition on the server
-
-Refusal = tuple[Response, int]
-"""How a websocket is refused: the response for servers that can send one, and the close code for others."""
 
 
 class Websockets:
@@ -43,12 +45,14 @@ class Websockets:
         app_scopes: AppScopes,
         app_responses: AppResponses,
         watcher: SessionWatcher,
+        token_websockets: TokenWebsockets | None = None,
         read_authentication: ReadAuthentication,
         origin: str,
         now: Callable[[], int],
     ) -> None:
-        self.app = app
+        self._app = app
         self._reader = reader
+        self._token_websockets = token_websockets
         self._access = access
         self._denials = denials
         self._failures = failures
@@ -59,11 +63,25 @@ class Websockets:
         self._origin = origin
         self._now = now
 
+    @property
+    def app(self) -> ASGIApp:
+        """The wrapped app; it can be replaced."""
+        return self._app
+
+    @app.setter
+    def app(self, app: ASGIApp) -> None:
+        self._app = app
+        if self._token_websockets is not None:
+            self._token_websockets.app = app
+
     async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Refuse a websocket, or pass it to the app."""
         request, matched = self._reader.read(scope)
-        active, outage = await self._reader.identify(request)
         handshake = Handshake(scope, receive, send)
+        if self._token_websockets is not None and has_token(request):
+            await self._token_websockets.serve(scope, request, matched, handshake)
+            return
+        active, outage = await self._reader.identify(request)
         # Browsers let any site open a websocket with our cookies, so only pages of our own origin may act for the user.
         is_own = is_own_websocket(request, origin=self._origin, allowed=matched.origins)
         refusal = await self._refusal(scope, request, matched, active, outage, is_own=is_own)
@@ -99,7 +117,7 @@ class Websockets:
             case Allow():
                 return None
             case StartLogin() | StepUp():
-                return self._denials.unauthorized(decision, request), CLOSE_SESSION_OVER
+                return self._denials.refused_websocket(decision, request, matched), CLOSE_SESSION_OVER
             case Refuse():
                 return self._denials.forbidden(decision, request, matched, active), CLOSE_FORBIDDEN
             case other:
@@ -118,11 +136,11 @@ class Websockets:
         scope = self._app_scopes.make(scope, active)
         try:
             if active is None:
-                await self.app(scope, handshake.receive, handshake.send)
+                await self._app(scope, handshake.receive, handshake.send)
                 return None
             send = finish_handshake(self._app_responses, active, request, handshake.send)
             websocket = OpenWebsocket(active, self._watcher, handshake.receive, send)
-            await websocket.run(lambda receive, send: self.app(scope, receive, send))
+            await websocket.run(lambda receive, send: self._app(scope, receive, send))
         except Exception as exc:  # the app may raise anything; its own errors pass through
             error = find_app_error(exc)
             if error is None or handshake.is_answered:
@@ -141,7 +159,7 @@ class Websockets:
         if isinstance(denial, Refuse):
             return self._denials.forbidden(denial, request, matched, active), CLOSE_FORBIDDEN
         if not isinstance(denial, OIDCError):
-            return self._denials.unauthorized(denial, request), CLOSE_SESSION_OVER
+            return self._denials.refused_websocket(denial, request, matched), CLOSE_SESSION_OVER
         is_outage = isinstance(denial, RefreshFailed | StoreUnavailable)
         code = CLOSE_TRY_AGAIN_LATER if is_outage else CLOSE_INTERNAL_ERROR
         return self._failures.response(request, denial), code

@@ -13,14 +13,14 @@ class TokenIssuers:
 
     __slots__ = ("_directory", "_names", "are_fixed")
 
-    def __init__(self, directory: ProviderDirectory, names: Sequence[str] | None) -> None:
+    def __init__(self, directory: ProviderDirectory, names: Sequence[str]) -> None:
         """Take the providers.
 
         Args:
-            names: of the providers whose tokens count; None for all that are known at start-up.
+            names: of the providers whose tokens count.
         """
         self._directory = directory
-        self._names = tuple(directory.listed) if names is None else tuple(names)
+        self._names = tuple(names)
         self.are_fixed = bool(directory.listed)
 
     async def find(self, issuer: str) -> tuple[str, ProviderConnection]:

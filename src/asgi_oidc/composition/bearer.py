@@ -12,6 +12,7 @@ from asgi_oidc.policy.bearer_denials import BearerDenials
 from asgi_oidc.protocol.access_token import ACCESS_TOKEN_TYPES
 from asgi_oidc.protocol.bearer_token import ExpectedToken, token_types
 from asgi_oidc.provider.directory import ProviderDirectory
+from asgi_oidc.settings.bearer_checks import providers_that_count
 from asgi_oidc.settings.settings import Settings
 
 
@@ -30,13 +31,14 @@ def make_bearer_services(
     bearer = settings.bearer
     if bearer is None:
         return None
+    names = tuple(providers_that_count(bearer, settings.fixed_providers))
     tokens = TokenAuthenticator(
         ExpectedToken(
             audiences=bearer.audiences,
             token_types=ACCESS_TOKEN_TYPES if bearer.token_types is None else token_types(bearer.token_types),
             allow_missing_audience=bearer.allow_missing_audience,
         ),
-        TokenIssuers(directory, bearer.providers),
+        TokenIssuers(directory, names or tuple(bearer.providers or ())),
         NoProofs(),
         OnToken(bearer.on_token, trusted_email_domains=settings.trusted_email_domains),
         sessions.revocations,

@@ -15,7 +15,9 @@ from asgi_oidc.asgi.request_reader import RequestReader
 from asgi_oidc.asgi.scope_oidc import SessionTools
 from asgi_oidc.asgi.session_watch import SessionWatcher
 from asgi_oidc.asgi.start_up_notices import StartUpNotices
+from asgi_oidc.asgi.token_decisions import TokenDecisions
 from asgi_oidc.asgi.token_requests import TokenRequests
+from asgi_oidc.asgi.token_websockets import TokenWebsockets
 from asgi_oidc.asgi.websockets import Websockets
 from asgi_oidc.bearer.authentication import TokenAuthenticator
 from asgi_oidc.composition.bearer import make_bearer_services
@@ -163,6 +165,7 @@ def _compose_host(
         return_paths=return_paths,
         form_path=form_path,
     )
+    bearer = make_bearer_services(settings, directory, sessions, pages)
     denials = Denials(
         logins=provider.logins,
         pages=pages,
@@ -180,12 +183,12 @@ def _compose_host(
         ),
         form_path=form_path,
         keeps_fragment=settings.keep_fragment,
+        challenges=None if bearer is None else bearer.challenges,
     )
     app_scopes = AppScopes(
         _make_session_tools(settings, sessions, provider, urls, pages),
         trusted_email_domains=settings.trusted_email_domains,
     )
-    bearer = make_bearer_services(settings, directory, sessions, pages)
     tokens = None if bearer is None else bearer.tokens
     access = AccessControl(
         sessions.authenticator,
@@ -205,18 +208,10 @@ def _compose_host(
         open_responses,
         now=sessions.now,
     )
-    token_requests = (
+    decisions = (
         None
         if bearer is None
-        else TokenRequests(
-            app,
-            tokens=bearer.tokens,
-            access=access,
-            denials=bearer.denials,
-            app_scopes=app_scopes,
-            open_responses=open_responses,
-            read_authentication=read_authentication,
-        )
+        else TokenDecisions(bearer.tokens, access, bearer.denials, read_authentication=read_authentication)
     )
     reader = RequestReader(policy, sessions.repository, sessions.authenticator, base_url=settings.base_url)
     endpoint_routing = EndpointRouting(
@@ -232,7 +227,7 @@ def _compose_host(
         app_scopes=app_scopes,
         app_responses=app_responses,
         notices=notices,
-        token_requests=token_requests,
+        token_requests=None if decisions is None else TokenRequests(app, decisions, app_scopes, open_responses),
         read_authentication=read_authentication,
         origin=settings.origin,
         now=sessions.now,
@@ -246,6 +241,7 @@ def _compose_host(
         app_scopes=app_scopes,
         app_responses=app_responses,
         watcher=watcher,
+        token_websockets=None if decisions is None else TokenWebsockets(app, decisions, app_scopes, watcher),
         read_authentication=read_authentication,
         origin=settings.origin,
         now=sessions.now,
@@ -369,7 +365,7 @@ def _make_lifespan(
         notices,
         sessions.feed,
         sessions.shared,
-        polls=sessions.store is None,
+        polls=sessions.store is None or hosts[0].settings.bearer is not None,
         wait_for_background_work=(
             *(host.provider.refresher.drained for host in hosts),
             *(host.provider.resource_tokens.drained for host in hosts),

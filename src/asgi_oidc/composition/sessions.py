@@ -13,11 +13,12 @@ from asgi_oidc.login.last_provider import LastProvider
 from asgi_oidc.login.login_loops import LoginLoops
 from asgi_oidc.login.login_transactions import Transactions, same_site_of_login
 from asgi_oidc.login.stale_cookies import StaleCookies
+from asgi_oidc.protocol.bearer_token import MAX_LIFETIME
 from asgi_oidc.sessions.authentication import Authenticator
 from asgi_oidc.sessions.digests import UserDigests
 from asgi_oidc.sessions.in_cookies import CookieSessions
 from asgi_oidc.sessions.in_store import StoredSessions
-from asgi_oidc.sessions.lifetimes import MAX_SKEW, Limits, revocation_lifetime
+from asgi_oidc.sessions.lifetimes import MAX_CLOCK_SETBACK, MAX_SKEW, Limits, revocation_lifetime
 from asgi_oidc.sessions.repository import SessionRepository
 from asgi_oidc.sessions.revocation_feed import NoFeed, RevocationFeed, StoredFeed
 from asgi_oidc.sessions.revocations import SKEW, Revocations, plain_names
@@ -110,10 +111,11 @@ def make_shared_services(settings: Settings, providers: SessionProviders, clock:
     limits = Limits(settings.session_idle, settings.session_lifetime)
     store = None if settings.store is None else GuardedStore(settings.store)
     shared = store if settings.logout_store is None else GuardedStore(settings.logout_store)
-    revocations = _make_revocations(records, limits, store, shared)
+    lifetime = _revocation_lifetime(settings, limits)
+    revocations = _make_revocations(records, shared, lifetime=lifetime)
     return SharedServices(
         revocations=revocations,
-        feed=_make_feed(revocations, records, limits, store, shared, now),
+        feed=_make_feed(revocations, records, shared, now, lifetime=lifetime),
         providers=providers,
         records=records,
         limits=limits,
@@ -187,14 +189,24 @@ def _context_of(settings: Settings) -> tuple[str, ...]:
     return (*context, first)
 
 
-def _make_revocations(
-    records: Records, limits: Limits, store: GuardedStore | None, shared: GuardedStore | None
-) -> Revocations:
+def _revocation_lifetime(settings: Settings, limits: Limits) -> int | None:
+    """Return for how long a revocation may be needed; None if it is needed only until requests under way are done.
+
+    A stored session is deleted. A sealed cookie and an access token cannot be: they are refused for as long as they
+    might be valid.
+    """
+    lifetimes = [
+        *([revocation_lifetime(limits)] if settings.store is None else []),
+        *([MAX_LIFETIME + MAX_CLOCK_SETBACK] if settings.bearer is not None else []),
+    ]
+    return max(lifetimes, default=None)
+
+
+def _make_revocations(records: Records, shared: GuardedStore | None, *, lifetime: int | None) -> Revocations:
     return Revocations(
         plain_names if shared is None else records.revocation_names,
-        # A stored session is deleted. A sealed cookie cannot be: it is refused for as long as a session may live.
-        lifetime=revocation_lifetime(limits) if store is None else REVOCATION_LIFETIME,
-        needed_for=limits.lifetime if store is None else 0,
+        lifetime=REVOCATION_LIFETIME if lifetime is None else lifetime,
+        needed_for=0 if lifetime is None else lifetime - MAX_CLOCK_SETBACK,
         # With shared revocations, a login knows them before it begins and counts as later than them: it is safe to
         # allow for the largest clock skew between processes.
         skew=SKEW if shared is None else MAX_SKEW * 1000,
@@ -205,14 +217,13 @@ def _make_revocations(
 def _make_feed(
     revocations: Revocations,
     records: Records,
-    limits: Limits,
-    store: GuardedStore | None,
     shared: GuardedStore | None,
     now: Callable[[], int],
+    *,
+    lifetime: int | None,
 ) -> RevocationFeed:
     if shared is None:
         return NoFeed()
-    lifetime = revocation_lifetime(limits) if store is None else None
     return StoredFeed(revocations, shared, prefix=records.tag, lifetime=lifetime, now=now, ticks=time.monotonic)
 
 

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Hashable, Mapping
+from dataclasses import replace
 from typing import Annotated, Unpack, cast
 
 from fastapi import Depends, HTTPException, Security, WebSocketException, params
@@ -87,7 +88,7 @@ async def optional_user(connection: HTTPConnection) -> User | None:
 def require(**requirements: Unpack[RequirementKeywords]) -> Requirement:
     """Make a dependency for `dependencies=[require(...)]` or `user: Annotated[User, require(...)]`.
 
-    It takes `claims`, `scopes`, `email_domains`, `providers`, `acr_values` and `max_age`, as `Rule` does. In tests,
+    It takes the same requirements as `Rule`: `claims`, `scopes`, `credentials` and so on. In tests,
     `app.dependency_overrides[require(...)] = get_user` replaces every dependency with the same requirements.
 
     Raises:
@@ -105,7 +106,7 @@ def _key_of(terms: Terms) -> Hashable:
         for name, path, values in terms.requirements.claims
     )
     requirements = terms.requirements
-    return claims, requirements.scopes, requirements.email_domains, requirements.providers, terms.authentication
+    return claims, replace(requirements, claims=()), terms.authentication
 
 
 def _open_id_connect(issuer: str) -> OpenIdConnect:

@@ -30,6 +30,9 @@ class RequirementKeywords(TypedDict, total=False):
     acr_values: Sequence[str] | None
     max_age: int | None
     providers: Sequence[str] | None
+    credentials: Sequence[str] | None
+    machines: bool | None
+    client_ids: Sequence[str] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,22 +71,13 @@ class Refusal:
         return CLOSE_FORBIDDEN if self.status == 403 else CLOSE_LOGIN_NEEDED
 
 
-def read_terms(
-    *,
-    claims: object = None,
-    scopes: object = None,
-    email_domains: object = None,
-    acr_values: object = None,
-    max_age: object = None,
-    providers: object = None,
-) -> Terms:
+def read_terms(*, acr_values: object = None, max_age: object = None, **requirements: object) -> Terms:
     """Check the requirements of a route when it is defined, not when it is requested; None means not required.
 
     Raises:
         ValueError: a requirement is invalid.
     """
-    requirements = read_requirements(claims=claims, scopes=scopes, email_domains=email_domains, providers=providers)
-    return Terms(requirements, read_authentication(acr_values, max_age))
+    return Terms(read_requirements(**requirements), read_authentication(acr_values, max_age))
 
 
 def find_user(scope: Scope) -> User | None:
@@ -114,7 +108,15 @@ def check_user(scope: Scope, terms: Terms) -> User | Refusal:
     if user is None:
         return _login_needed(scope, terms, "login_required", "problem.login_required")
     domains = user._trusted_email_domains  # a setting of the middleware, which apps do not need
-    subject = Subject(user.claims, scope["auth"].scopes, trusted_email_domains=domains, provider=user.provider or "")
+    subject = Subject(
+        user.claims,
+        scope["auth"].scopes,
+        trusted_email_domains=domains,
+        provider=user.provider or "",
+        credential=user.credential,
+        is_machine=user.is_machine,
+        client_id=user.client_id,
+    )
     if (unmet := terms.requirements.unmet(subject)) is not None:
         scopes = terms.requirements.scopes if unmet.startswith("scopes") else ()
         return _forbidden(scope, unmet, scopes, hint=terms.requirements.hint(subject))

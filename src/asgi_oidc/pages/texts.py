@@ -112,6 +112,7 @@ ENGLISH: Mapping[str, str] = MappingProxyType(
         "problem.login_required": "Please sign in",
         "problem.not_signed_in": "Nobody is signed in",
         "problem.step_up_required": "Please sign in again: this needs a stronger or fresher login",
+        "problem.token_required": "An access token is needed",
         "problem.token_invalid": "The access token is not valid",
         "problem.forbidden": "This user is not allowed to do that",
         "problem.method_not_allowed": "Method not allowed",

@@ -1,10 +1,11 @@
 """Makes the response to a request that is denied: a redirect to the login, a page, or problem details (RFC 9457)."""
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import assert_never
 
 from asgi_oidc import events
+from asgi_oidc.bearer.challenges import Challenges
 from asgi_oidc.errors import OIDCError, RequestRejected
 from asgi_oidc.login.endpoint_urls import EndpointUrls
 from asgi_oidc.login.interrupted_form_saver import InterruptedFormSaver
@@ -14,6 +15,7 @@ from asgi_oidc.pages.failures import Failures
 from asgi_oidc.pages.pages import Pages
 from asgi_oidc.pages.providers import provider_members
 from asgi_oidc.policy.policy import Denial, MatchedPolicy, Refuse, StartLogin, StepUp
+from asgi_oidc.policy.requirements import BEARER, SESSION
 from asgi_oidc.principal import User
 from asgi_oidc.protocol.step_up import ANOTHER_ACCOUNT, ANY_LOGIN, AuthenticationRequest
 from asgi_oidc.sessions.repository import ActiveSession
@@ -30,6 +32,7 @@ class Denials:
     """Makes the responses to denied requests.
 
     Attributes:
+        challenges: those for programs with access tokens; None if none are accepted.
         form_path: path of our page for interrupted forms.
         keeps_fragment: the setting `keep_fragment`: whether the `#fragment` of a page survives the login.
     """
@@ -43,6 +46,7 @@ class Denials:
     form_saver: InterruptedFormSaver
     form_path: str
     keeps_fragment: bool
+    challenges: Challenges | None = None
 
     async def response(
         self,
@@ -59,7 +63,8 @@ class Denials:
         """
         match denial:
             case StartLogin() | StepUp():
-                return await self._login_response(denial, request, matched, active, receive)
+                response = await self._login_response(denial, request, matched, active, receive)
+                return self._with_token_challenge(response, matched)
             case Refuse():
                 return self.forbidden(denial, request, matched, active)
             case RequestRejected():
@@ -69,16 +74,24 @@ class Denials:
             case other:
                 assert_never(other)
 
-    def unauthorized(self, denial: StartLogin | StepUp, request: Request, *, shows_html: bool = False) -> Response:
+    def refused_websocket(self, denial: StartLogin | StepUp, request: Request, matched: MatchedPolicy) -> Response:
+        """Return a 401 to a websocket: the user has to sign in, or to sign in again."""
+        return self._with_token_challenge(self._unauthorized(denial, request, matched), matched)
+
+    def _unauthorized(
+        self, denial: StartLogin | StepUp, request: Request, matched: MatchedPolicy, *, shows_html: bool = False
+    ) -> Response:
         """Return a 401: the user has to sign in, or to sign in again with a stronger or fresher login (RFC 9470 §3).
 
         Args:
             shows_html: the client shows the response to a person, so it is a page instead of JSON.
         """
+        events.log(events.LOGIN_REQUIRED, status=401, method=request.method)
+        if SESSION not in matched.credentials:  # a login would not help
+            return self.pages.problem(401, "token_required", "problem.token_required")
         # After the login, the user should get back to the page that the script runs on, not to the URL that it calls.
         authentication = denial.authentication
         url = self.urls.login_for(authentication, self._page_of(request))
-        events.log(events.LOGIN_REQUIRED, status=401, method=request.method)
         if shows_html:
             return self._sign_in_page(denial, request, url)
         if isinstance(denial, StartLogin):
@@ -105,6 +118,9 @@ class Denials:
         events.log(events.ACCESS_DENIED, status=403, method=request.method, why=why, hint=hint, reference=reference)
         is_page = request.is_navigation
         return_to = self.return_paths.check(request.target) if is_page else self._page_of(request)
+        if SESSION not in matched.credentials:  # another account would not help
+            response = self.pages.problem(403, "forbidden", "problem.forbidden", reference=reference)
+            return self._with_token_challenge(response, matched)
         authentication = refusal.authentication or matched.authentication or ANY_LOGIN
         switch_url = self.urls.login_for(_with_another_account(authentication, active), return_to)
         is_for_a_person = is_page or request.shows_html or (request.wants_page and request.has_form)
@@ -131,13 +147,13 @@ class Denials:
         receive: Receive | None,
     ) -> Response:
         if not matched.may_redirect or request.is_prefetch:
-            return self.unauthorized(denial, request)
+            return self._unauthorized(denial, request, matched)
         return_to = self.return_paths.check(request.target)
         if not request.is_navigation:
             is_submitted_by_a_person = request.wants_page or (request.shows_html and not request.is_htmx)
             if request.has_form and is_submitted_by_a_person:
                 return await self._interrupted_form_response(denial, request, receive, target=return_to)
-            return self.unauthorized(denial, request, shows_html=request.shows_html)
+            return self._unauthorized(denial, request, matched, shows_html=request.shows_html)
         if self.keeps_fragment and return_to is not None:
             login = self.urls.login_for(denial.authentication, return_to)
             return self.pages.sign_in.keeping_fragment(login=login).with_headers(challenge(self.urls.login, {}))
@@ -175,6 +191,12 @@ class Denials:
             action = self.urls.form_for(denial.authentication)
             response = self.pages.forms.kept(request, action=action, sealed=sealed, back=back, is_step_up=is_step_up)
         return response.with_headers(challenge(self.urls.login, {}))
+
+    def _with_token_challenge(self, response: Response, matched: MatchedPolicy) -> Response:
+        """Tell programs how to get a token (RFC 9728 §5.1), before what tells browsers how to get a session."""
+        if self.challenges is None or BEARER not in matched.credentials or response.status not in (401, 403):
+            return response
+        return replace(response, headers=(self.challenges.token_missing(matched.scopes), *response.headers))
 
     def _page_of(self, request: Request) -> str | None:
         return self.return_paths.check_page(request.page_url)

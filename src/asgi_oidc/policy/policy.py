@@ -11,7 +11,7 @@ from asgi_oidc.errors import OIDCError, describe_value
 from asgi_oidc.policy.endpoint_paths import EndpointPaths, OwnUrl
 from asgi_oidc.policy.mount_table import MountTable
 from asgi_oidc.policy.patterns import Pattern, PublicPatterns, RulePatterns, read_pattern
-from asgi_oidc.policy.requirements import CREDENTIALS, Subject
+from asgi_oidc.policy.requirements import CREDENTIALS, SESSION, Subject
 from asgi_oidc.policy.rules import Rule
 from asgi_oidc.protocol.step_up import ANY_LOGIN, AuthenticationRequest, combined_request, is_met
 from asgi_oidc.web.path_readings import Mounts
@@ -231,6 +231,8 @@ class Policy:
         )
         if opened_by is not None:
             return MatchedPolicy(path, str(opened_by), own_url, origins=origins)
+        accepted = [rule.requirements.accepted_credentials for rule in closing_rules]
+        credentials = frozenset(CREDENTIALS).intersection(*accepted)
         return MatchedPolicy(
             path,
             None,
@@ -238,8 +240,9 @@ class Policy:
             rules=tuple(closing_rules),
             checks=tuple(rule for rule in closing_rules if rule.app_check is not None),
             authentication=_combined_authentication(closing_rules),
-            may_redirect=all(rule.login for rule in closing_rules),
+            may_redirect=all(rule.login for rule in closing_rules) and SESSION in credentials,
             scopes=tuple(dict.fromkeys(scope for rule in closing_rules for scope in rule.requirements.scopes)),
+            credentials=credentials,
             origins=origins,
         )
 
@@ -333,6 +336,13 @@ def contradictions(
             inside = EVERYTHING_BUT_RULES if setting == "public" and inside == "/*" else inside
             problems.append(f"{setting}: {shown} can never match: paths are relative to base_url; write {inside!r}")
     with_acr_values = [rule for rule in rules if rule.authentication.acr_values]
+    for rule, other in itertools.combinations(rules, 2):
+        accepted = rule.requirements.accepted_credentials & other.requirements.accepted_credentials
+        machines = {rule.requirements.machines, other.requirements.machines}
+        if (not accepted or machines == {True, False}) and _overlap(rule, other):
+            problems.append(
+                f"rules: {rule!r} and {other!r} match the same page, but no session and no token satisfies both"
+            )
     for rule, other in itertools.combinations(with_acr_values, 2):
         if combined_request((rule.authentication, other.authentication)) is None and _overlap(rule, other):
             problems.append(

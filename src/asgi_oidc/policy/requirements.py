@@ -69,11 +69,21 @@ class Requirements:
     scopes: tuple[str, ...] = ()
     email_domains: frozenset[str] = frozenset()
     providers: tuple[str, ...] = ()
+    credentials: tuple[str, ...] = ()
+    machines: bool | None = None
+    client_ids: tuple[str, ...] = ()
 
     @property
     def has_any(self) -> bool:
         """Whether there is any requirement."""
-        return bool(self.claims or self.scopes or self.email_domains or self.providers)
+        is_about_tokens = self.credentials or self.machines is not None or self.client_ids
+        return bool(self.claims or self.scopes or self.email_domains or self.providers or is_about_tokens)
+
+    @property
+    def accepted_credentials(self) -> frozenset[str]:
+        """What a user may show: sessions have no `client_id`, and no session is that of a machine."""
+        accepted = frozenset(self.credentials or CREDENTIALS)
+        return accepted & {BEARER} if self.machines or self.client_ids else accepted
 
     @property
     def claim_names(self) -> list[tuple[str, ...]]:
@@ -83,8 +93,18 @@ class Requirements:
         ]
         return names + ([("email",), ("email_verified",)] if self.email_domains else [])
 
+    def takes(self, credential: str) -> bool:
+        """Return whether a user with this kind of credential may meet them."""
+        return credential in self.accepted_credentials
+
     def unmet(self, subject: Subject) -> str | None:
         """Return the first requirement that is not met, for the log; None if all are met."""
+        if self.credentials and subject.credential not in self.credentials:
+            return f"credentials {' '.join(self.credentials)}"
+        if self.machines is not None and subject.is_machine is not self.machines:
+            return f"machines {self.machines}"
+        if self.client_ids and subject.client_id not in self.client_ids:
+            return f"client_ids {' '.join(self.client_ids)}"
         if self.providers and subject.provider not in self.providers:
             return f"providers {' '.join(self.providers)}"
         claims = subject.claims
@@ -105,6 +125,8 @@ class Requirements:
         Returns:
             None if no claim is missing. Values of claims are never logged.
         """
+        if not self.takes(subject.credential):
+            return f"the user came with a {'session' if subject.credential == SESSION else 'token'}"
         if self.providers and subject.provider not in self.providers:
             return f"the user has signed in at {subject.provider}"
         claims = subject.claims
@@ -113,7 +135,8 @@ class Requirements:
         missing = next(filter(None, (_first_missing(claims, path) for path in paths)), None)
         if missing == "groups" and group_overage(claims):
             return f"the user is in too many groups for a token (group overage): {OVERAGE_FIX}"
-        return None if missing is None else f"this session has no claim {missing}"
+        holder = "session" if subject.credential == SESSION else "token"
+        return None if missing is None else f"this {holder} has no claim {missing}"
 
 
 def _first_missing(claims: Mapping[str, Any], path: ClaimPath) -> str | None:
@@ -147,7 +170,14 @@ def _is_verified_at(subject: Subject, domains: frozenset[str]) -> bool:
 
 
 def read_requirements(
-    *, claims: object = None, scopes: object = None, email_domains: object = None, providers: object = None
+    *,
+    claims: object = None,
+    scopes: object = None,
+    email_domains: object = None,
+    providers: object = None,
+    credentials: object = None,
+    machines: object = None,
+    client_ids: object = None,
 ) -> Requirements:
     """Check the requirements of a rule; None means not required.
 
@@ -161,6 +191,9 @@ def read_requirements(
         ("scopes", scopes, _read_scopes),
         ("email_domains", email_domains, read_domains),
         ("providers", providers, _read_providers),
+        ("credentials", credentials, _read_credentials),
+        ("machines", machines, _read_machines),
+        ("client_ids", client_ids, _read_client_ids),
     )
     for name, value, read in readers:
         try:
@@ -168,9 +201,32 @@ def read_requirements(
                 values[name] = read(value)
         except ValueError as exc:
             problems.append(f"{name}: {exc}")
+    requirements = Requirements(**values)
+    if not requirements.accepted_credentials:
+        problems.append("credentials: no session has a client, so machines and client_ids need 'bearer'")
     if problems:
         raise ValueError("\n".join(problems))
-    return Requirements(**values)
+    return requirements
+
+
+def _read_credentials(value: object) -> tuple[str, ...]:
+    names = texts(value)
+    if wrong := [name for name in names if name not in CREDENTIALS]:
+        raise ValueError(f"must be a list of {SESSION!r} and {BEARER!r}, got {describe_value(wrong[0])}")
+    return names
+
+
+def _read_machines(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError(f"must be True (only machines), False (only people) or left out, got {describe_value(value)}")
+    return value
+
+
+def _read_client_ids(value: object) -> tuple[str, ...]:
+    client_ids = texts(value)
+    if not all(client_id and client_id.isprintable() for client_id in client_ids):
+        raise ValueError("must be a list of client ids, each one line of text")
+    return client_ids
 
 
 def _read_providers(value: object) -> tuple[str, ...]:

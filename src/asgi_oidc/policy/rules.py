@@ -13,6 +13,7 @@ from asgi_oidc.safe_urls import check_url, origin_of
 from asgi_oidc.web.request import METHODS
 
 EXAMPLE = "Rule('/admin/*', claims={'roles': 'admin'})"
+REQUIREMENTS = ("claims", "scopes", "email_domains", "providers", "credentials", "machines", "client_ids")
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -40,6 +41,11 @@ class Rule:
             requires nothing.
         providers: names of providers, as in the setting `providers`; the user must have signed in at one of them. A
             user of another provider gets 403 with "Use another account", which leads to the right one.
+        credentials: `["bearer"]` accepts only access tokens, and `["session"]` only sessions; by default, both. Tokens
+            need the setting `bearer`. Where no session is accepted, nobody is redirected to a login.
+        machines: `True` accepts only clients that act for no user (client credentials), `False` only people; by
+            default, both.
+        client_ids: clients; the access token must have been issued to one of them. No session has a client.
 
     Raises:
         SettingsError: the rule is invalid; it lists every problem with its fix.
@@ -57,6 +63,9 @@ class Rule:
     check: Any = None
     origins: Sequence[str] | None = None
     providers: Sequence[str] | None = None
+    credentials: Sequence[str] | None = None
+    machines: bool | None = None
+    client_ids: Sequence[str] | None = None
     pattern: Pattern = field(init=False)
     requirements: Requirements = field(init=False)
     authentication: AuthenticationRequest = field(init=False)
@@ -70,7 +79,7 @@ class Rule:
             ("methods", self.methods, _read_methods),
             (
                 "requirements",
-                self._values_of("claims", "scopes", "email_domains", "providers"),
+                self._values_of(*REQUIREMENTS),
                 lambda values: read_requirements(**values),
             ),
             ("authentication", self._values_of("acr_values", "max_age"), lambda values: read_authentication(**values)),
@@ -106,7 +115,7 @@ class Rule:
         """Whether it requires a signed-in user."""
         return (
             not self.allowed
-            or any(map(self._is_set, ("claims", "scopes", "email_domains", "check", "login", "providers")))
+            or any(map(self._is_set, (*REQUIREMENTS, "check", "login")))
             or (self.authentication != ANY_LOGIN)
         )
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from asgi_oidc.policy.policy import contradictions
+from asgi_oidc.policy.requirements import SESSION
 from asgi_oidc.policy.rules import Rule
 from asgi_oidc.provider.provider_settings import ProviderSettings
 from asgi_oidc.safe_urls import check_url, origin_of
@@ -23,6 +24,7 @@ def find_contradictions(values: Mapping[str, Any]) -> list[str]:
         problems += provider_contradictions(values)
     problems += _provider_problems(values)
     problems += bearer_problems(values)
+    problems += _credential_problems(values)
     problems += _callback_problems(values) if {"base_url", "auth_path"} <= values.keys() else []
     if values.get("store") is not None and values.get("logout_store") is not None:
         problems.append("logout_store: remove it: store is set, and shares sign-outs as well")
@@ -86,6 +88,17 @@ def _provider_problems(values: Mapping[str, Any]) -> list[str]:
             ]
     problems += _step_up_problems(values.get("rules", ()), providers) if isinstance(providers, Mapping) else []
     return problems
+
+
+def _credential_problems(values: Mapping[str, Any]) -> list[str]:
+    """Report rules that no session meets, if no tokens are accepted."""
+    if values.get("bearer", MISSING) is not None:
+        return []
+    return [
+        f"rules: {rule!r} takes access tokens only: set bearer=Bearer(audience=...), so that some are accepted"
+        for rule in values.get("rules", ())
+        if not rule.requirements.takes(SESSION)
+    ]
 
 
 def _step_up_problems(rules: Sequence[Rule], providers: Mapping[str, ProviderSettings]) -> list[str]:

@@ -1,0 +1,64 @@
+"""Decides on requests and websockets with access tokens: whose token it is, or with which response it is denied."""
+
+from asgi_oidc.bearer.active_token import ActiveToken
+from asgi_oidc.bearer.authentication import TokenAuthenticator
+from asgi_oidc.bearer.authorization_header import scheme_of
+from asgi_oidc.errors import OIDCError
+from asgi_oidc.errors.sanitized import sanitizes_errors
+from asgi_oidc.policy.access_control import AccessControl
+from asgi_oidc.policy.app_errors import ReadAuthentication, decide_on_app_error_with_token
+from asgi_oidc.policy.bearer_denials import BearerDenials
+from asgi_oidc.policy.policy import Allow, Denial, MatchedPolicy
+from asgi_oidc.web.asgi_types import Scope
+from asgi_oidc.web.request import Request
+from asgi_oidc.web.response import Response
+
+
+class TokenDecisions:
+    """Decides on requests with access tokens."""
+
+    __slots__ = ("_access", "_denials", "_read_authentication", "at_once", "tokens")
+
+    def __init__(
+        self,
+        tokens: TokenAuthenticator,
+        access: AccessControl,
+        denials: BearerDenials,
+        *,
+        read_authentication: ReadAuthentication,
+    ) -> None:
+        self.tokens = tokens
+        self.at_once = tokens.at_once
+        self._access = access
+        self._denials = denials
+        self._read_authentication = read_authentication
+
+    @sanitizes_errors
+    async def authenticate(self, request: Request, matched: MatchedPolicy) -> ActiveToken | Response:
+        """Return the valid token of a request, or the response if there is none: on public paths too."""
+        try:
+            return await self.tokens.authenticate(request)
+        except OIDCError as error:
+            return self._response(error, request, matched)
+
+    async def denial(
+        self, scope: Scope, request: Request, matched: MatchedPolicy, active: ActiveToken
+    ) -> Response | None:
+        """Return the response to a request that the app does not get; None if it gets it."""
+        try:
+            decision = (
+                await self._access.decide_with_checks(scope, matched, active)
+                if matched.checks
+                else self._access.decide(matched, active)
+            )
+        except OIDCError as error:
+            return self.app_error_response(error, request, matched)
+        return None if isinstance(decision, Allow) else self._response(decision, request, matched)
+
+    def app_error_response(self, error: OIDCError, request: Request, matched: MatchedPolicy) -> Response:
+        """Answer in place of an app, or of one of its checks, that raised an error of ours."""
+        denial = decide_on_app_error_with_token(error, read_authentication=self._read_authentication)
+        return self._response(denial, request, matched)
+
+    def _response(self, denial: Denial, request: Request, matched: MatchedPolicy) -> Response:
+        return self._denials.response(denial, request, matched, scheme=scheme_of(request))
