@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from asgi_oidc.asgi.scope_oidc import OIDC
     from asgi_oidc.errors import (
         AccessTokenExpired,
+        InsufficientScope,
         LoginRefused,
         NotSignedIn,
         OIDCError,
@@ -37,6 +38,7 @@ __all__ = [
     "AccessTokenExpired",
     "AnonymousUser",
     "Bearer",
+    "InsufficientScope",
     "LoginRefused",
     "MemoryStore",
     "NotSignedIn",

@@ -9,6 +9,7 @@ import pytest
 
 from asgi_oidc import (
     AccessTokenExpired,
+    InsufficientScope,
     NotSignedIn,
     RefreshFailed,
     Rule,
@@ -266,6 +267,7 @@ RAISED = table_below("What an app can raise")
 EXCEPTIONS: dict[str, Exception] = {
     "NotSignedIn": NotSignedIn(),
     "StepUpRequired": StepUpRequired(acr_values=["urn:example:mfa"]),
+    "InsufficientScope": InsufficientScope("orders:write"),
     "AccessTokenExpired": AccessTokenExpired(),
     "SessionEnded": SessionEnded(),
     "RefreshFailed": RefreshFailed(),

@@ -14,6 +14,7 @@ IN_THE_APP = {  # the app gets these; what a browser gets where the app lets the
     "NotSignedIn": "303 or 401",
     "SessionEnded": "303 or 401",
     "StepUpRequired": "303 or 401",
+    "InsufficientScope": "403",
     "AccessTokenExpired": "303 or 401",
     "TokenNotGranted": "-",
     "SettingsError": "-",

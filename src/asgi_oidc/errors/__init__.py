@@ -5,6 +5,7 @@
     ├── NotSignedIn            the developer: a token was requested, but no user is signed in
     │   └── SessionEnded           the session ended during the request
     ├── StepUpRequired         the app raises it: the user has to sign in again, more strongly or more recently
+    ├── InsufficientScope      the app raises it: the user or the client lacks a scope
     ├── AccessTokenExpired     the developer: the access token has expired, and there is no refresh token
     ├── RefreshFailed          the developer: the access token has expired and cannot be refreshed right now
     ├── TokenNotGranted        the developer: the provider gives no token for another API
@@ -23,9 +24,11 @@
 Each has a stable `code`. No message holds a token, a cookie, a code or a secret.
 """
 
+import re
 from collections.abc import Sequence
 from typing import ClassVar
 
+SCOPE_TOKEN = re.compile(r"[!#-\[\]-~]+")  # RFC 6749 §3.3
 RETRY_AFTER = 5  # seconds; the default Retry-After of a 503
 
 
@@ -106,6 +109,28 @@ class StepUpRequired(OIDCError):
         super().__init__(detail="the app requires a stronger or more recent login")
         self.acr_values = acr_values
         self.max_age = max_age
+
+
+class InsufficientScope(OIDCError):
+    """Raise it in the app, before the response starts, if the request needs scopes that were not granted.
+
+    The client gets 403 and the names of the scopes, together with those that the rules of the path require, so that it
+    can get a token that has all of them (RFC 6750 §3.1). A user who is not signed in is asked to sign in.
+
+    Args:
+        scopes: all that the request needs, not only those that are missing.
+
+    Raises:
+        ValueError: there are none, or one is not a scope (RFC 6749 §3.3).
+    """
+
+    default_code = "insufficient_scope"
+
+    def __init__(self, *scopes: str) -> None:
+        super().__init__(detail="the app requires a scope that was not granted")
+        if not scopes or not all(SCOPE_TOKEN.fullmatch(scope) for scope in scopes):
+            raise ValueError("expected scopes without spaces, one argument for each (RFC 6749 §3.3)")
+        self.scopes = scopes
 
 
 class AccessTokenExpired(OIDCError):

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from asgi_oidc.errors import (
     AccessTokenExpired,
+    InsufficientScope,
     NotSignedIn,
     OIDCError,
     RefreshFailed,
@@ -18,13 +19,22 @@ from asgi_oidc.web.request import Request
 # Seconds; a younger session is not sent to sign in again when its token has expired.
 MIN_SESSION_AGE = 60
 
+_APP_ERRORS = (
+    NotSignedIn,
+    StepUpRequired,
+    InsufficientScope,
+    AccessTokenExpired,
+    RefreshFailed,
+    StoreUnavailable,
+)
+
 ReadAuthentication = Callable[[object, object], AuthenticationRequest]
 """Checks `acr_values` and `max_age`; raises `ValueError` if they are invalid."""
 
 
 def find_app_error(error: BaseException) -> OIDCError | None:
     """Return the error of ours that an app raised, alone or in an exception group; None if it raised anything else."""
-    if isinstance(error, NotSignedIn | StepUpRequired | AccessTokenExpired | RefreshFailed | StoreUnavailable):
+    if isinstance(error, _APP_ERRORS):
         return error
     if not isinstance(error, BaseExceptionGroup):
         return None
@@ -32,8 +42,12 @@ def find_app_error(error: BaseException) -> OIDCError | None:
     return None if None in errors else errors[0]
 
 
-def decide_on_app_error_with_token(error: OIDCError, *, read_authentication: ReadAuthentication) -> StepUp | OIDCError:
+def decide_on_app_error_with_token(
+    error: OIDCError, *, read_authentication: ReadAuthentication
+) -> StepUp | Refuse | OIDCError:
     """Return the login that the app needs of a user with an access token, or what to report."""
+    if isinstance(error, InsufficientScope):
+        return _scopes_missing(error)
     if not isinstance(error, StepUpRequired):
         return error
     try:
@@ -60,9 +74,15 @@ def decide_on_app_error(
             return StartLogin(authentication)
         can_step_up = active.session.login.can_step_up
         return StepUp(authentication) if can_step_up else step_up_refused(authentication)
+    if isinstance(error, InsufficientScope):
+        return StartLogin(ANY_LOGIN) if active is None else _scopes_missing(error)
     # If the provider issues tokens that have already expired, another login would lead to a redirect loop.
     is_new = active is not None and now - active.session.login.created_at < MIN_SESSION_AGE
     would_loop = is_new and request.is_navigation
     if isinstance(error, NotSignedIn | AccessTokenExpired) and not would_loop:
         return StartLogin(ANY_LOGIN)
     return error
+
+
+def _scopes_missing(error: InsufficientScope) -> Refuse:
+    return Refuse(f"the app needs scopes {' '.join(error.scopes)}", error.scopes)

@@ -81,7 +81,7 @@ class BearerDenials:
         events.log(events.ACCESS_DENIED, status=403, method=request.method, why=why, hint=hint, reference=reference)
         if not refusal.scopes:
             return self.pages.problem(403, "forbidden", "problem.forbidden", reference=reference)
-        scopes = matched.scopes or refusal.scopes
+        scopes = tuple(dict.fromkeys((*matched.scopes, *refusal.scopes)))
         response = self.pages.problem(
             403, INSUFFICIENT_SCOPE, "problem.forbidden", reference=reference, scope=" ".join(scopes)
         )

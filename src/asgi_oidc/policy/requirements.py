@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequen
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from asgi_oidc.errors import describe_value
+from asgi_oidc.errors import SCOPE_TOKEN, describe_value
 from asgi_oidc.login.provider_choice import is_provider_name
 from asgi_oidc.principal import User
 from asgi_oidc.protocol.claims import email_domain, is_email_verified
@@ -26,7 +26,6 @@ Scope = MutableMapping[str, Any]
 Check = Callable[[User, Scope], bool | Awaitable[bool]]
 """A check of the app; only the result True grants access."""
 
-_SCOPE_TOKEN = re.compile(r"[!#-\[\]-~]+")
 _DOMAIN = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+")
 _MISSING = object()
 
@@ -263,7 +262,7 @@ def _read_scalars(path: object, required: object) -> tuple[Scalar, ...]:
 
 def _read_scopes(value: object) -> tuple[str, ...]:
     words = texts(value)
-    if not all(_SCOPE_TOKEN.fullmatch(word) for word in words):
+    if not all(SCOPE_TOKEN.fullmatch(word) for word in words):
         raise ValueError("must be a list of scopes without spaces (RFC 6749 §3.3)")
     return words
 
