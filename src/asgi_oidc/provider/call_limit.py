@@ -35,6 +35,12 @@ class CallLimit:
         self._maximum = maximum
         self._number = next(_numbers)
 
+    @property
+    def waiting(self) -> int:
+        """How many calls wait for a free slot on this event loop."""
+        queue = _queues_of_this_loop().get(self._number)
+        return 0 if queue is None else max(0, queue.size - self._maximum)
+
     @asynccontextmanager
     async def hold(self) -> AsyncIterator[None]:
         """Wait for a free slot, and hold it during one call."""

@@ -184,6 +184,12 @@ ANSWERS = [
         "Check that the provider signs these answers for this client with its published keys, or as plain JSON.",
     ),
     Code(
+        "introspection_limit",
+        "Too many access tokens are being introspected, so no call was made for another one.",
+        "Usually temporary: a slow provider, or a client that tries out tokens. Tokens that were accepted before have "
+        "calls of their own.",
+    ),
+    Code(
         "user_api_subject",
         "The user API's answer has no usable id at the path `subject`: it is missing, null, empty, longer than 255 "
         "characters, or neither text nor a whole number.",
