@@ -61,9 +61,9 @@ class Introspection:
             return known
         # With the connection: one that the app has replaced may be to another provider.
         key = f"{digest.hex()} {id(connection)}"
-        return await self._flight.run_to_the_end(key, lambda: self._ask(token, digest, connection))
+        return await self._flight.run_to_the_end(key, lambda: self._introspect_now(token, digest, connection))
 
-    async def _ask(self, token: str, digest: bytes, connection: ProviderConnection) -> Introspected:
+    async def _introspect_now(self, token: str, digest: bytes, connection: ProviderConnection) -> Introspected:
         asked_at = self._now()  # the answer may be as old as that
         try:
             access_token = await self._call(token, connection, self._limit_for(digest))
