@@ -63,6 +63,18 @@ async def test_a_person_that_a_test_adds_can_sign_in():
     assert page.text == "Dana Doe"
 
 
+async def test_a_program_calls_the_api_with_a_token():
+    """A good token counts, and a bad one does not."""
+    names: dict[str, Any] = {"my_app": answer}
+    good, bad, _ = blocks(section(GUIDE, "Test an API"), "python")
+
+    await run_waiting_block(good, names)
+    accepted = names["answer"]
+    await run_waiting_block(bad, names)
+
+    assert (accepted.status_code, accepted.text, names["answer"].status_code) == (200, "alice", 401)
+
+
 async def test_a_fault_gives_the_page_that_the_guide_names():
     """A provider that is down is no fault of the user."""
     names = await signed_in()
