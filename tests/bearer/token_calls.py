@@ -2,10 +2,14 @@
 
 import json
 from typing import Any
+from urllib.parse import urlencode
 
 from asgi_oidc.settings.bearer import Bearer
+from asgi_oidc.testing.in_process import call_app
 from asgi_oidc.testing.keys import SigningKey, compact_jws, json_bytes
-from tests.protected_site import Exchange, Site
+from tests.attacked_provider import own_path
+from tests.logout_site import FORM
+from tests.protected_site import ORIGIN, Exchange, Site
 
 API = "https://api.example.com"
 
@@ -40,6 +44,12 @@ class TokenSite(Site):
         key = key or self.provider.key
         header = {"alg": key.alg, "kid": key.kid, **({} if typ is None else {"typ": typ})}
         return compact_jws(header, json_bytes(self.claims(**changes)), key)
+
+    async def sign_out(self, sub: str | None, sid: str | None = None) -> None:
+        """Report a sign-out as the provider does."""
+        body = urlencode({"logout_token": self.provider.logout_token(sub, sid=sid)}).encode()
+        status, _, _ = await call_app(self.middleware, "POST", ORIGIN + own_path("backchannel-logout"), FORM, body)
+        assert status == 200
 
     async def call_with(
         self, token: str | None, path: str = "/page", *, headers: dict[str, str] | None = None, **options: Any

@@ -4,7 +4,7 @@ from asgi_oidc.bearer.active_token import ActiveToken
 from asgi_oidc.bearer.authentication import TokenAuthenticator
 from asgi_oidc.bearer.authorization_header import scheme_of
 from asgi_oidc.errors import OIDCError
-from asgi_oidc.errors.sanitized import sanitizes_errors
+from asgi_oidc.errors.sanitized import sanitized, sanitizes_errors
 from asgi_oidc.policy.access_control import AccessControl
 from asgi_oidc.policy.app_errors import ReadAuthentication, decide_on_app_error_with_token
 from asgi_oidc.policy.bearer_denials import BearerDenials
@@ -17,7 +17,7 @@ from asgi_oidc.web.response import Response
 class TokenDecisions:
     """Decides on requests with access tokens."""
 
-    __slots__ = ("_access", "_denials", "_read_authentication", "at_once", "tokens")
+    __slots__ = ("_access", "_denials", "_read_authentication", "_tokens")
 
     def __init__(
         self,
@@ -27,19 +27,27 @@ class TokenDecisions:
         *,
         read_authentication: ReadAuthentication,
     ) -> None:
-        self.tokens = tokens
-        self.at_once = tokens.at_once
+        self._tokens = tokens
         self._access = access
         self._denials = denials
         self._read_authentication = read_authentication
+
+    def at_once(self, request: Request) -> ActiveToken | None:
+        """Return the token of a request if it is known to be valid; if None, `authenticate` has to tell."""
+        leaving = None
+        try:
+            return self._tokens.at_once(request)
+        except Exception as error:  # noqa: BLE001  # raised below, where no context is added to it
+            leaving = sanitized(error)
+        raise leaving
 
     @sanitizes_errors
     async def authenticate(self, request: Request, matched: MatchedPolicy) -> ActiveToken | Response:
         """Return the valid token of a request, or the response if there is none: on public paths too."""
         try:
-            return await self.tokens.authenticate(request)
+            return await self._tokens.authenticate(request)
         except OIDCError as error:
-            return self._response(error, request, matched)
+            return self.app_error_response(error, request, matched)  # `on_token` is the app's own code
 
     async def denial(
         self, scope: Scope, request: Request, matched: MatchedPolicy, active: ActiveToken
@@ -56,7 +64,7 @@ class TokenDecisions:
         return None if isinstance(decision, Allow) else self._response(decision, request, matched)
 
     def app_error_response(self, error: OIDCError, request: Request, matched: MatchedPolicy) -> Response:
-        """Answer in place of an app, or of one of its checks, that raised an error of ours."""
+        """Answer in place of an app, or of one of its checks and hooks, that raised an error of ours."""
         denial = decide_on_app_error_with_token(error, read_authentication=self._read_authentication)
         return self._response(denial, request, matched)
 

@@ -39,14 +39,12 @@ class TokenWatch:
             StoreUnavailable: the provider could not be asked.
         """
         try:
-            newest = await self._tokens.verify_again(self._token)
+            is_active = await self._tokens.is_still_active(self._token)
         except ProviderError as error:
             failure = StoreUnavailable(error.code, error.detail)
-        except OIDCError:
-            return False
         else:
-            self._token, self._introspected_at = newest, self._watcher.now()
-            return True
+            self._introspected_at = self._watcher.now()
+            return is_active
         raise failure
 
     def note_confirmed(self) -> None:

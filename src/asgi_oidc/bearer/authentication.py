@@ -3,15 +3,17 @@
 import math
 from collections.abc import Callable
 from hashlib import sha256
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from asgi_oidc.bearer.active_token import ActiveToken
 from asgi_oidc.bearer.authorization_header import AUTHORIZATION, PresentedToken, read_token
+from asgi_oidc.bearer.introspection_cache import Introspected
 from asgi_oidc.bearer.known_tokens import KnownTokens
 from asgi_oidc.bearer.on_token import OnToken
 from asgi_oidc.bearer.token_issuers import TokenIssuers
 from asgi_oidc.errors import TokenRejected
 from asgi_oidc.protocol.bearer_token import AccessToken, ExpectedToken, claimed_issuer
+from asgi_oidc.provider.connection import ProviderConnection
 from asgi_oidc.sessions.revocation_feed import RevocationFeed
 from asgi_oidc.sessions.revocations import Revocations
 from asgi_oidc.sessions.session import write_claims
@@ -34,6 +36,18 @@ class Proofs(Protocol):
         """
 
 
+class Introspects(Protocol):
+    """Asks a provider about a token."""
+
+    async def introspect(self, token: str, connection: ProviderConnection) -> Introspected:
+        """Return what the provider says about a token that is active.
+
+        Raises:
+            TokenRejected: it is not active, or fails a check.
+            ProviderError: the provider cannot be asked, or its answer cannot be used.
+        """
+
+
 class NoProofs:
     """`Proofs` that refuses tokens that are bound to a key or a certificate."""
 
@@ -46,6 +60,19 @@ class NoProofs:
         raise TokenRejected("token_bound", "the token is bound to a key or certificate")
 
 
+class _Verified(NamedTuple):
+    """A token whose provider vouches for it.
+
+    Attributes:
+        fresh_until: as in `ActiveToken`.
+    """
+
+    access_token: AccessToken
+    provider: str
+    connection: ProviderConnection
+    fresh_until: float | None
+
+
 class TokenAuthenticator:
     """Finds out who sends a request with an access token."""
 
@@ -53,6 +80,9 @@ class TokenAuthenticator:
         "_expected",
         "_feed",
         "_flight",
+        "_introspecting",
+        "_introspection",
+        "_introspects_jwt",
         "_issuers",
         "_known",
         "_leeway",
@@ -70,13 +100,19 @@ class TokenAuthenticator:
         on_token: OnToken,
         revocations: Revocations,
         feed: RevocationFeed,
+        introspection: Introspects | None = None,
         *,
+        introspecting: str = "",
+        introspects_jwt: bool = False,
         leeway: int,
         now: Callable[[], int],
     ) -> None:
         """Set up authentication.
 
         Args:
+            introspection: None if no provider is asked about tokens.
+            introspecting: the name of the provider that is asked.
+            introspects_jwt: whether it is asked about JWTs too.
             leeway: seconds of clock skew allowed.
         """
         self._expected = expected
@@ -85,6 +121,9 @@ class TokenAuthenticator:
         self._on_token = on_token
         self._revocations = revocations
         self._feed = feed
+        self._introspection = introspection
+        self._introspecting = introspecting
+        self._introspects_jwt = introspects_jwt
         self._leeway = leeway
         self._now = now
         self._known = KnownTokens()
@@ -125,9 +164,19 @@ class TokenAuthenticator:
         """Return whether a token has expired, or its user was signed out."""
         return self._now() >= token.valid_until or self._is_revoked(token)
 
-    async def verify_again(self, token: ActiveToken) -> ActiveToken:
-        """Return the current state of an introspected token, for a connection that stays open."""
-        return token
+    async def is_still_active(self, token: ActiveToken) -> bool:
+        """Return whether the provider still says of an introspected token what it said when it was presented.
+
+        Raises:
+            ProviderError: the provider could not be asked.
+        """
+        if self._introspection is None:
+            return True
+        try:
+            newest = await self._introspection.introspect(token.token, token.connection)
+        except TokenRejected:
+            return False
+        return newest.access_token.scopes == token.access_token.scopes
 
     async def _is_fresh(self, token: ActiveToken) -> bool:
         """Return whether a known token needs no verification: not even by an app that has changed its providers."""
@@ -137,22 +186,41 @@ class TokenAuthenticator:
 
     async def _verify(self, presented: PresentedToken) -> ActiveToken:
         """Verify a token, let the app look at it, and remember it."""
-        issuer = claimed_issuer(presented.token)
-        if issuer is None:
-            raise TokenRejected("token_malformed", "the token is opaque, or not a signed JWT")
-        provider, connection = await self._issuers.find(issuer)
-        access_token = await connection.check_bearer_token(presented.token, self._expected)
+        known = self._known.get(presented.header)
+        self._known.drop(presented.header)
+        verified = await self._verified(presented.token)
+        access_token = verified.access_token
+        if known is not None and known.access_token == access_token:
+            written_claims = known.written_claims  # the provider has said the same again, so the app need not look
+        else:
+            written_claims = write_claims(await self._on_token.admit(access_token, provider=verified.provider))
         token = ActiveToken(
             access_token,
-            write_claims(await self._on_token.admit(access_token, provider=provider)),
+            written_claims,
             token=presented.token,
-            provider=provider,
-            connection=connection,
+            provider=verified.provider,
+            connection=verified.connection,
             needs_proof=self._proofs.are_needed(access_token, presented),
             valid_until=math.inf if access_token.expires_at is None else access_token.expires_at + self._leeway,
+            fresh_until=verified.fresh_until,
         )
         self._known.keep(presented.header, token)
         return token
+
+    async def _verified(self, token: str) -> _Verified:
+        """Check a token with the keys of the provider that it names, or ask the provider that introspects."""
+        issuer = claimed_issuer(token)
+        if issuer is not None:
+            provider, connection = await self._issuers.find(issuer)
+            if self._introspection is None or not self._introspects_jwt or provider != self._introspecting:
+                access_token = await connection.check_bearer_token(token, self._expected)
+                return _Verified(access_token, provider, connection, None)
+        elif self._introspection is None:
+            raise TokenRejected("token_opaque", "the token is opaque, and no provider is asked about such tokens")
+        else:
+            provider, connection = self._introspecting, await self._issuers.get(self._introspecting)
+        found = await self._introspection.introspect(token, connection)
+        return _Verified(found.access_token, provider, connection, found.fresh_until)
 
     def _check_not_over(self, token: ActiveToken) -> None:
         if self._is_revoked(token):

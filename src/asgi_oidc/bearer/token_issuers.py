@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from asgi_oidc.errors import TokenRejected
+from asgi_oidc.errors import ProviderGone, TokenRejected
 from asgi_oidc.protocol.bearer_token import issuer_unknown
 from asgi_oidc.provider.connection import ProviderConnection
 from asgi_oidc.provider.directory import ProviderDirectory
@@ -40,6 +40,18 @@ class TokenIssuers:
         rejected = issuer_unknown(issuer)
         hint = "" if self._names else "; providers that are looked up are not found by issuer: name them in Bearer"
         raise TokenRejected(rejected.code, rejected.detail + hint)
+
+    async def get(self, name: str) -> ProviderConnection:
+        """Return a provider by its name.
+
+        Raises:
+            ProviderGone: there is none.
+            ProviderUnavailable: the app's own look-up failed.
+        """
+        connection = await self.named(name)
+        if connection is None:
+            raise ProviderGone(detail=f"there is no provider {name!r} any more")
+        return connection
 
     async def named(self, name: str) -> ProviderConnection | None:
         """Return a provider by its name; None if it is gone.

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 from asgi_oidc.bearer.authentication import NoProofs, TokenAuthenticator
 from asgi_oidc.bearer.challenges import Challenges
+from asgi_oidc.bearer.introspection import Introspection
 from asgi_oidc.bearer.on_token import OnToken
 from asgi_oidc.bearer.token_issuers import TokenIssuers
 from asgi_oidc.composition.sessions import SessionServices
@@ -12,7 +13,7 @@ from asgi_oidc.policy.bearer_denials import BearerDenials
 from asgi_oidc.protocol.access_token import ACCESS_TOKEN_TYPES
 from asgi_oidc.protocol.bearer_token import ExpectedToken, token_types
 from asgi_oidc.provider.directory import ProviderDirectory
-from asgi_oidc.settings.bearer_checks import providers_that_count
+from asgi_oidc.settings.bearer_checks import introspecting_provider, providers_that_count
 from asgi_oidc.settings.settings import Settings
 
 
@@ -31,18 +32,25 @@ def make_bearer_services(
     bearer = settings.bearer
     if bearer is None:
         return None
+    expected = ExpectedToken(
+        audiences=bearer.audiences,
+        token_types=ACCESS_TOKEN_TYPES if bearer.token_types is None else token_types(bearer.token_types),
+        allow_missing_audience=bearer.allow_missing_audience,
+    )
+    introspecting = introspecting_provider(bearer, settings.fixed_providers)
     names = tuple(providers_that_count(bearer, settings.fixed_providers))
     tokens = TokenAuthenticator(
-        ExpectedToken(
-            audiences=bearer.audiences,
-            token_types=ACCESS_TOKEN_TYPES if bearer.token_types is None else token_types(bearer.token_types),
-            allow_missing_audience=bearer.allow_missing_audience,
-        ),
+        expected,
         TokenIssuers(directory, names or tuple(bearer.providers or ())),
         NoProofs(),
         OnToken(bearer.on_token, trusted_email_domains=settings.trusted_email_domains),
         sessions.revocations,
         sessions.feed,
+        None
+        if introspecting is None
+        else Introspection(expected, lifetime=bearer.introspection_cache, now=sessions.now),
+        introspecting=introspecting or "",
+        introspects_jwt=bearer.introspect_jwt,
         leeway=settings.leeway,
         now=sessions.now,
     )

@@ -385,6 +385,7 @@ def _make_explainer(settings: Settings, policy: Policy) -> Explainer:
         base_path=settings.base_path,
         auth_path=settings.auth_path,
         callback_paths=settings.callback_paths,
+        accepts_tokens=settings.bearer is not None,
     )
 
 

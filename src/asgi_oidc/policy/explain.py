@@ -7,6 +7,7 @@ from urllib.parse import unquote_to_bytes
 
 from asgi_oidc.policy.patterns import Pattern
 from asgi_oidc.policy.policy import MatchedPolicy, Policy
+from asgi_oidc.policy.requirements import BEARER, SESSION
 from asgi_oidc.policy.rules import Rule
 from asgi_oidc.safe_urls import without_origin
 from asgi_oidc.web.request import METHODS, methods_of
@@ -46,6 +47,7 @@ class Explainer:
         origins, base_path: the origins and the path of these URLs.
         auth_path: path of our own URLs, below `base_url`.
         callback_paths: further ones, that the settings name.
+        accepts_tokens: whether the app accepts access tokens beside sessions.
     """
 
     policy: Policy
@@ -55,6 +57,7 @@ class Explainer:
     base_path: str
     auth_path: str
     callback_paths: Sequence[str] = ()
+    accepts_tokens: bool = False
 
     def explain(self, path: str, method: str) -> Explanation:
         """Explain one path.
@@ -79,7 +82,10 @@ class Explainer:
         scope = {"type": scope_type, "path": decoded, "raw_path": raw, "root_path": self.base_path}
         matched = self.policy.match(scope, methods_of(method))
         is_endpoint = scope_type == "http" and matched.own_url is not None
-        rows = [("endpoint", "asgi-oidc answers this URL itself")] if is_endpoint else _rows(matched, method)
+        rows: Rows = [("endpoint", "asgi-oidc answers this URL itself")]
+        if not is_endpoint:
+            credentials = _credential_rows(matched) if self.accepts_tokens else []
+            rows = [*_rows(matched, method), *credentials]
         return Explanation(path, method, not is_endpoint and matched.opened_by is not None, matched.rules, rows)
 
     def explain_all(self) -> str:
@@ -107,6 +113,13 @@ def _rows(matched: MatchedPolicy, method: str) -> Rows:
     rows += [("rule", repr(rule)) for rule in matched.rules]
     rows.append(("not signed in", _login_outcome(matched, method, "to sign in")))
     return [*rows, *_user_rows(matched, method), *_origin_rows(matched)]
+
+
+def _credential_rows(matched: MatchedPolicy) -> Rows:
+    if not matched.credentials:
+        return [("accepted", "nothing: the rules contradict each other")]
+    names = {SESSION: "sessions", BEARER: "access tokens"}
+    return [("accepted", " and ".join(name for kind, name in names.items() if kind in matched.credentials))]
 
 
 def _login_outcome(matched: MatchedPolicy, method: str, purpose: str) -> str:

@@ -9,6 +9,11 @@ BEARER = [
     Code("authorization_too_long", "The `Authorization` header is longer than 16 kB.", _CLIENT),
     Code("authorization_malformed", "The `Authorization` header is not a scheme, a space and one token.", _CLIENT),
     Code(
+        "token_opaque",
+        "The access token is not a JWT, and no provider is asked about such tokens.",
+        "Have the provider issue JWTs for this API, or set `introspect` of `Bearer`.",
+    ),
+    Code(
         "token_revoked",
         "The user was signed out by the provider after the access token was issued.",
         "The client has to get a new token, with a new login.",
