@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from asgi_oidc import OIDCMiddleware, Rule, SettingsError, StepUpRequired
+from asgi_oidc.policy.rules import rule_of
 from asgi_oidc.testing import Browser
 from tests.bearer.token_calls import API, TokenSite, challenges, problem
 from tests.protected_site import PROGRAM, Exchange, Site, cookie_header
@@ -199,7 +200,7 @@ async def test_a_path_for_sessions_only_has_no_challenge_for_tokens():
         (lambda: [Rule("/x", credentials=["cookie"])], "'session' and 'bearer'"),
         (lambda: [Rule("/x", credentials="bearer")], "must be a list of text"),
         (lambda: [Rule("/x", credentials=[])], "is empty"),
-        (lambda: [Rule("/x", **{"machines": "yes"})], "must be True"),
+        (lambda: [rule_of({"path": "/x", "machines": "yes"})], "must be True"),
         (lambda: [Rule("/x", client_ids=[""])], "must be a list of client ids"),
         (lambda: [Rule("/x", client_ids="cli")], "must be a list of text"),
         (lambda: [Rule("/*", credentials=["session"]), Rule("/x", credentials=["bearer"])], "satisfies both"),
