@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import asgi_oidc
 import asgi_oidc.testing
 
-INTEGRATIONS = ("starlette", "fastapi", "quart", "litestar", "django")
+INTEGRATIONS = ("starlette", "fastapi", "quart", "litestar", "django", "mcp")
 SECTIONS = ("Args:", "Returns:", "Raises:", "Attributes:", "Source:", "Yields:")
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 PUBLIC = {*asgi_oidc.__all__, *asgi_oidc.testing.__all__}

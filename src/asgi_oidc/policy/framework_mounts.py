@@ -266,4 +266,11 @@ READERS: Mapping[str, Callable[[Any, MountPoint, FoundMounts], Iterator[Child]]]
     "channels.routing.URLRouter": _channels,
 }
 # Other classes of these packages do not match paths as plain prefixes, so they need no reader.
-KNOWN_PACKAGES = frozenset(name.partition(".")[0] for name in READERS) | {"asgi_oidc", "asgiref", "fastapi", "uvicorn"}
+# Packages whose apps match no path as a prefix, or are read above; those of the MCP SDK are endpoints of Starlette.
+KNOWN_PACKAGES = frozenset(name.partition(".")[0] for name in READERS) | {
+    "asgi_oidc",
+    "asgiref",
+    "fastapi",
+    "mcp",
+    "uvicorn",
+}
