@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, Unpack
 
+from asgi_oidc.asgi.resource_metadata_app import ResourceMetadataApp
 from asgi_oidc.composition import compose
 from asgi_oidc.errors import OIDCError, UnsupportedScope
 from asgi_oidc.errors.sanitized import call_sanitized
@@ -139,6 +140,24 @@ class OIDCMiddleware:
         if sessions is None:
             raise OIDCError("no_store", "sessions exist only in the browsers' cookies; to list and end them, set store")
         return sessions
+
+    @property
+    def protected_resource_metadata(self) -> ResourceMetadataApp:
+        """The metadata of the API (RFC 9728), as an ASGI app.
+
+        A middleware around the whole site serves it itself. One that is mounted below a path never gets the requests
+        for it, so the outer app routes them here; `paths` lists where clients look:
+
+            for path in admin.protected_resource_metadata.paths:
+                outer.routes.append(Route(path, admin.protected_resource_metadata))
+
+        Raises:
+            OIDCError: the setting `bearer` is missing, so there is no API.
+        """
+        metadata = self._composition.resource_metadata
+        if metadata is None:
+            raise OIDCError("no_bearer", "there is no API to describe; to accept access tokens, set bearer")
+        return metadata
 
     def explain(self, path: str, method: str = "GET") -> Explanation:
         """Explain which patterns and rules apply to a path, and what follows; `print()` shows it as a table.

@@ -22,7 +22,7 @@ IN_THE_APP = {  # the app gets these; what a browser gets where the app lets the
 }
 OF_REFRESHES = ("refresh_timeout", "exchange_timeout", "refresh_{code}", "exchange_{code}")
 BY_THE_ERROR = {"provider_refused": "403, 502 or 503"}  # `access_denied`, `invalid_client`, `server_error`
-ONLY_CODE = {"no_store": "-"}  # for the developer, at once
+ONLY_CODE = {"no_store": "-", "no_bearer": "-"}  # for the developer, at once
 OF_REQUESTS_WITH_TOKENS = {name for code in BEARER for name in code.names.split()}
 JSON_ANSWERS = {
     "login_required": "401",

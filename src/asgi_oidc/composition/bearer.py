@@ -6,7 +6,9 @@ from asgi_oidc.bearer.authentication import NoProofs, TokenAuthenticator
 from asgi_oidc.bearer.challenges import Challenges
 from asgi_oidc.bearer.introspection import Introspection
 from asgi_oidc.bearer.on_token import OnToken
+from asgi_oidc.bearer.resource_metadata import ResourceMetadata
 from asgi_oidc.bearer.token_issuers import TokenIssuers
+from asgi_oidc.composition.resource_metadata import make_resource_metadata
 from asgi_oidc.composition.sessions import SessionServices
 from asgi_oidc.pages.pages import Pages
 from asgi_oidc.policy.bearer_denials import BearerDenials
@@ -16,6 +18,8 @@ from asgi_oidc.provider.directory import ProviderDirectory
 from asgi_oidc.settings.bearer_checks import introspecting_provider, providers_that_count
 from asgi_oidc.settings.settings import Settings
 
+DPOP_ALGORITHMS = ("ES256",)
+
 
 class BearerServices(NamedTuple):
     """The objects that accept access tokens, or answer those whose token does not do."""
@@ -23,6 +27,7 @@ class BearerServices(NamedTuple):
     tokens: TokenAuthenticator
     challenges: Challenges
     denials: BearerDenials
+    metadata: ResourceMetadata
 
 
 def make_bearer_services(
@@ -54,9 +59,10 @@ def make_bearer_services(
         leeway=settings.leeway,
         now=sessions.now,
     )
+    metadata = make_resource_metadata(settings, bearer, directory, dpop_algorithms=DPOP_ALGORITHMS)
     challenges = Challenges(
-        resource_metadata=f"{settings.origin}/.well-known/oauth-protected-resource{settings.base_path}",
-        dpop_algorithms=("ES256",),
+        resource_metadata=metadata.resources[0].metadata_url,
+        dpop_algorithms=DPOP_ALGORITHMS,
         requires_dpop=bearer.dpop == "require",
     )
-    return BearerServices(tokens, challenges, BearerDenials(challenges, pages))
+    return BearerServices(tokens, challenges, BearerDenials(challenges, pages), metadata)

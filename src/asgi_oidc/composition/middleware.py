@@ -12,6 +12,7 @@ from asgi_oidc.asgi.http_requests import HttpRequests
 from asgi_oidc.asgi.lifespan import Lifespan
 from asgi_oidc.asgi.open_responses import OpenResponses
 from asgi_oidc.asgi.request_reader import RequestReader
+from asgi_oidc.asgi.resource_metadata_app import ResourceMetadataApp
 from asgi_oidc.asgi.scope_oidc import SessionTools
 from asgi_oidc.asgi.session_watch import SessionWatcher
 from asgi_oidc.asgi.start_up_notices import StartUpNotices
@@ -20,10 +21,13 @@ from asgi_oidc.asgi.token_requests import TokenRequests
 from asgi_oidc.asgi.token_websockets import TokenWebsockets
 from asgi_oidc.asgi.websockets import Websockets
 from asgi_oidc.bearer.authentication import TokenAuthenticator
+from asgi_oidc.bearer.resource_metadata import ResourceMetadata
 from asgi_oidc.composition.bearer import make_bearer_services
 from asgi_oidc.composition.directory import make_directory
 from asgi_oidc.composition.endpoints import ENDPOINTS, PROVIDER_ENDPOINTS, EndpointMaker
 from asgi_oidc.composition.providers import ProviderServices, make_provider_services
+from asgi_oidc.composition.resource_metadata import ENDPOINT as METADATA_ENDPOINT
+from asgi_oidc.composition.resource_metadata import make_resource_metadata_app, resource_metadata_aliases
 from asgi_oidc.composition.sessions import (
     LoginServices,
     SessionServices,
@@ -31,6 +35,7 @@ from asgi_oidc.composition.sessions import (
     make_services,
     make_shared_services,
 )
+from asgi_oidc.endpoints.resource_metadata import ResourceMetadataEndpoint
 from asgi_oidc.login.endpoint_urls import EndpointUrls
 from asgi_oidc.login.interrupted_form_saver import InterruptedFormSaver
 from asgi_oidc.login.login_loops import LoginLoops
@@ -68,6 +73,7 @@ class Composition:
         serve_http, serve_websocket: serve a request or a handshake on any host.
         handlers: all objects that call the app.
         user_sessions: None if sessions are not in a store.
+        resource_metadata: None without the setting `bearer`.
     """
 
     http: HttpRequests
@@ -78,6 +84,7 @@ class Composition:
     handlers: Sequence[HttpRequests | Websockets | Lifespan]
     explainer: Explainer
     user_sessions: UserSessions | None
+    resource_metadata: ResourceMetadataApp | None
 
     def __repr__(self) -> str:
         return "Composition(...)"
@@ -91,6 +98,7 @@ class Host(NamedTuple):
     provider: ProviderServices
     http: HttpRequests
     websockets: Websockets
+    metadata: ResourceMetadata | None
 
 
 def compose(app: ASGIApp, settings: Settings, clock: Callable[[], float]) -> Composition:
@@ -116,6 +124,7 @@ def compose(app: ASGIApp, settings: Settings, clock: Callable[[], float]) -> Com
         handlers=(*(each.http for each in hosts), *(each.websockets for each in hosts), lifespan),
         explainer=_make_explainer(settings, policy),
         user_sessions=_make_user_sessions(settings, first.sessions, first.provider),
+        resource_metadata=make_resource_metadata_app([(host.settings.base_url, host.metadata) for host in hosts]),
     )
 
 
@@ -214,8 +223,10 @@ def _compose_host(
         else TokenDecisions(bearer.tokens, access, bearer.denials, read_authentication=read_authentication)
     )
     reader = RequestReader(policy, sessions.repository, sessions.authenticator, base_url=settings.base_url)
+    metadata = None if bearer is None else bearer.metadata
+    metadata_endpoint = {} if metadata is None else {METADATA_ENDPOINT: ResourceMetadataEndpoint(metadata)}
     endpoint_routing = EndpointRouting(
-        maker.make(), maker.make_provider_endpoints(), provider.choice, policy, pages, failures
+        {**maker.make(), **metadata_endpoint}, maker.make_provider_endpoints(), provider.choice, policy, pages, failures
     )
     http = HttpRequests(
         app,
@@ -246,7 +257,7 @@ def _compose_host(
         origin=settings.origin,
         now=sessions.now,
     )
-    return Host(settings, sessions, provider, http, websockets)
+    return Host(settings, sessions, provider, http, websockets, metadata)
 
 
 def _make_urls(
@@ -283,7 +294,7 @@ def _make_policy(app: ASGIApp, settings: Settings) -> Policy:
             settings.auth_path,
             (*ENDPOINTS, *PROVIDER_ENDPOINTS),
             with_provider=() if settings.is_flat else PROVIDER_ENDPOINTS,
-            aliases=settings.callback_aliases,
+            aliases={**resource_metadata_aliases(settings), **settings.callback_aliases},
         ),
         mounts=MountTable(app, prefixes=settings.plain_prefixes),
     )
@@ -384,7 +395,7 @@ def _make_explainer(settings: Settings, policy: Policy) -> Explainer:
         origins=settings.origins,
         base_path=settings.base_path,
         auth_path=settings.auth_path,
-        callback_paths=settings.callback_paths,
+        further_paths=(*settings.callback_paths, *resource_metadata_aliases(settings)),
         accepts_tokens=settings.bearer is not None,
     )
 

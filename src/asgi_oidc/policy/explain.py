@@ -46,7 +46,7 @@ class Explainer:
         base_urls: the setting `base_url`, for each host.
         origins, base_path: the origins and the path of these URLs.
         auth_path: path of our own URLs, below `base_url`.
-        callback_paths: further ones, that the settings name.
+        further_paths: of our own URLs elsewhere below `base_url`.
         accepts_tokens: whether the app accepts access tokens beside sessions.
     """
 
@@ -56,7 +56,7 @@ class Explainer:
     origins: Sequence[str]
     base_path: str
     auth_path: str
-    callback_paths: Sequence[str] = ()
+    further_paths: Sequence[str] = ()
     accepts_tokens: bool = False
 
     def explain(self, path: str, method: str) -> Explanation:
@@ -93,7 +93,7 @@ class Explainer:
         rows = [(str(pattern), "public") for pattern in self.public]
         rows += [(rule.path, repr(rule)) for rule in self.policy.rules]
         rows.append((f"{self.auth_path}/*", "asgi-oidc's own URLs"))
-        rows += [(path, "asgi-oidc's own URL") for path in self.callback_paths]
+        rows += [(path, "asgi-oidc's own URL") for path in self.further_paths]
         prefixes = sorted(self.policy.mounts.prefixes)
         rows += [(f"{prefix}...", f"matched as a plain prefix: also read as {prefix}/...") for prefix in prefixes]
         if all(str(pattern) != "/*" for pattern in self.public):

@@ -197,6 +197,11 @@ STORES = [
         "Refreshed tokens could not be written to the store; this process keeps them and tries again.",
         "Check the store.",
     ),
+    Code(
+        "no_bearer",
+        "`middleware.protected_resource_metadata` was used, but the app accepts no access tokens.",
+        "Set `bearer`.",
+    ),
     Code("no_store", "`middleware.sessions` was used, but sessions are kept in cookies.", "Set `store`."),
 ]
 
