@@ -45,14 +45,15 @@ AT_ONCE = 3  # lanes: on two processors, one of them mostly waits
 WAITING = ("real", "examples", "cli")  # folders of tests of which most wait for servers and browsers
 ATTACKS = ("security",)
 LONG_WAITS = ("tests/real/test_fleet*.py", "tests/real/test_redis*.py", "tests/real/test_drift.py")
+HALF = ("asgi", "endpoints", "login", "logout", "providers", "sessions", "tokens")  # the others take as long
 MEASURED = ("-m", "coverage", "run")
 
 Check = tuple[str, Sequence[str]]
 
+TYPES = ("-m", "mypy")
 STYLE: Sequence[Check] = (
     ("ruff check", ("-m", "ruff", "check", ".")),
     ("ruff format", ("-m", "ruff", "format", "--check", ".")),
-    ("mypy", ("-m", "mypy")),
     ("import contracts", ("-c", "from importlinter.cli import lint_imports_command as run; run()")),
 )
 COVERAGE: Sequence[Check] = (
@@ -76,9 +77,9 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def run_in_lanes(lanes: Sequence[Sequence[str]]) -> int:
-    """Run tests, some at the same time."""
+    """Check types and run tests, some at the same time."""
     with ThreadPoolExecutor(AT_ONCE) as at_once:
-        went_well = list(at_once.map(passes_tests, lanes))
+        went_well = list(at_once.map(passes_with_output, lanes))
     if all(went_well):
         say("all passed")
     return 0 if all(went_well) else 1
@@ -120,21 +121,24 @@ def all_lanes() -> list[Sequence[str]]:
     Measuring takes as long as testing. What generated attacks happen to run is no sign that a line is tested, and what
     trio runs asyncio has run as well.
     """
+    rest = [name for name in others() if name not in HALF]
     long_waits = sorted(str(path.relative_to(ROOT)) for pattern in LONG_WAITS for path in ROOT.glob(pattern))
     return [
         (*MEASURED, *pytest(*long_waits)),
         (*MEASURED, *pytest(*folders(WAITING), *(f"--ignore={path}" for path in long_waits))),
-        (*MEASURED, *pytest("-k", "not trio", *folders(others()))),
+        (*MEASURED, *pytest("-k", "not trio", *folders(HALF))),
+        (*MEASURED, *pytest("-k", "not trio", *folders(rest))),
         pytest(*folders(ATTACKS)),
         pytest("-k", "trio", *folders(others())),
+        TYPES,
     ]
 
 
 def quick_lanes() -> list[Sequence[str]]:
     """Return the same for tests that need nothing but Python, on asyncio alone."""
-    half = ("asgi", "endpoints", "login", "logout", "sessions", "tokens")
     few = ("-m", "not real and not long", "-k", "not trio")
-    return [pytest(*few, *folders(half)), pytest(*few, *folders(name for name in others() if name not in half))]
+    rest = [name for name in others() if name not in HALF]
+    return [TYPES, pytest(*few, *folders(HALF)), pytest(*few, *folders(rest))]
 
 
 def others() -> list[str]:
@@ -152,8 +156,8 @@ def folders(names: Iterable[str]) -> Sequence[str]:
     return [f"tests/{name}" for name in names]
 
 
-def passes_tests(command: Sequence[str]) -> bool:
-    """Run some of the tests, and show what they say when they are over."""
+def passes_with_output(command: Sequence[str]) -> bool:
+    """Run a lane, and show what it says when it is over."""
     began = time.monotonic()
     with tempfile.TemporaryFile("w+") as output:
         try:
@@ -164,7 +168,7 @@ def passes_tests(command: Sequence[str]) -> bool:
         except subprocess.TimeoutExpired:
             code, verdict = 1, f"FAILED: more than {LONGEST} s"
         output.seek(0)
-        say(f"--- python {' '.join(command)}\n{output.read()}    pytest: {verdict}")
+        say(f"--- python {' '.join(command)}\n{output.read()}    lane: {verdict}")
     return code == 0
 
 

@@ -1,6 +1,7 @@
 """Fixtures of all tests: a site with its default settings, and a browser on it."""
 
 import contextlib
+import gc
 from collections.abc import Iterator
 
 import pytest
@@ -9,12 +10,13 @@ from hypothesis import HealthCheck, settings
 from asgi_oidc.testing import Browser
 from tests.attacked_provider import three_providers
 from tests.protected_site import Site
-from tests.security.sizes import IS_FULL
-
-THREE_PROVIDERS = "three providers"
+from tests.sampling import THREE_PROVIDERS, sample
+from tests.security.sizes import size
 
 # How fast examples are made says something of the machine, and not of the code.
-settings.register_profile("asgi-oidc", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile(
+    "asgi-oidc", max_examples=size(30, 1_000), deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile("asgi-oidc")
 
 
@@ -36,13 +38,12 @@ def one_or_three_providers(request: pytest.FixtureRequest) -> Iterator[None]:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave the attacks on three providers under trio to the full form: nothing there depends on the runtime."""
-    left_out = [] if IS_FULL else [item for item in items if _has_three_providers_on_trio(item)]
-    items[:] = [item for item in items if IS_FULL or not _has_three_providers_on_trio(item)]
+    """Leave most of the repetitions on trio and with three providers to the full form."""
+    items[:], left_out = sample(items)
     config.hook.pytest_deselected(items=left_out)
 
 
-def _has_three_providers_on_trio(item: pytest.Item) -> bool:
-    params = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
-    runtime = str(params.get("anyio_backend", ""))
-    return params.get("one_or_three_providers") == THREE_PROVIDERS and "trio" in runtime
+def pytest_collection_finish() -> None:
+    """Keep the garbage collector from walking through all tests and libraries again and again: they stay to the end."""
+    gc.collect()
+    gc.freeze()

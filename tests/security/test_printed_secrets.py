@@ -33,7 +33,8 @@ modules = [asgi_oidc, *(importlib.import_module(name) for name in names if not n
 for module in modules:
     print(pydoc.render_doc(module, renderer=pydoc.plaintext))
     for name, value in vars(module).items():
-        if getattr(value, "__module__", "").startswith("asgi_oidc") and callable(value):
+        # Whatever else it has imported is rendered where it is defined.
+        if getattr(value, "__module__", "") == module.__name__ and callable(value):
             print(pydoc.render_doc(value, renderer=pydoc.plaintext))
             try:
                 print(name, inspect.signature(value))

@@ -1,0 +1,54 @@
+"""Which repetitions of a test are run: on the second runtime, and with further providers, a sample is enough."""
+
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+
+from tests.security.sizes import IS_FULL
+
+THREE_PROVIDERS = "three providers"
+# Of the repetitions of each test function, the first is run, the eighth, and so on; so every function has one. A prime
+# is out of step with cross products.
+EVERY = 7
+# Folders whose subject is waiting, cancelling and streaming: there the runtime may matter to every single case.
+RUNTIME_MATTERS = ("asgi", "provider", "stores")
+
+
+def sample(items: Iterable[pytest.Item]) -> tuple[list[pytest.Item], list[pytest.Item]]:
+    """Part tests into those to run and those to leave to the full form.
+
+    Every case runs on asyncio with a single provider. On trio, and with three providers, a sample of the cases of each
+    test function runs, and none with three providers on trio.
+    """
+    parts: tuple[list[pytest.Item], list[pytest.Item]] = ([], [])
+    seen: Counter[tuple[str, bool]] = Counter()
+    for item in items:
+        on_trio, among_three = _is_on_trio(item), _is_among_three_providers(item)
+        function = (item.nodeid.partition("[")[0], on_trio)
+        if IS_FULL or not (on_trio or among_three):
+            is_left_out = False
+        elif on_trio and among_three:
+            is_left_out = True
+        else:
+            is_left_out = seen[function] % EVERY > 0 and not (on_trio and _folder(item) in RUNTIME_MATTERS)
+            seen[function] += 1
+        parts[is_left_out].append(item)
+    return parts
+
+
+def _is_on_trio(item: pytest.Item) -> bool:
+    return "trio" in str(_parameters(item).get("anyio_backend", ""))
+
+
+def _is_among_three_providers(item: pytest.Item) -> bool:
+    return _parameters(item).get("one_or_three_providers") == THREE_PROVIDERS
+
+
+def _parameters(item: pytest.Item) -> dict[str, object]:
+    return item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
+
+
+def _folder(item: pytest.Item) -> str:
+    return Path(item.path).parent.name
