@@ -5,6 +5,7 @@ from asgi_oidc.asgi.open_responses import OpenResponses
 from asgi_oidc.asgi.session_watch import SessionWatcher
 from asgi_oidc.login.stale_cookies import StaleCookies
 from asgi_oidc.policy.explain import Explainer
+from asgi_oidc.provider.connection import ProviderConnection
 from asgi_oidc.provider.directory import FixedDirectory
 from asgi_oidc.provider.openid_connection import OpenIDConnection
 from asgi_oidc.sessions.in_cookies import CookieSessions
@@ -47,10 +48,17 @@ def records_of(middleware: OIDCMiddleware) -> Records:
 
 def provider_of(middleware: OIDCMiddleware) -> OpenIDConnection:
     """Return what calls the provider; of several, the one that is attacked."""
+    connection = connection_of(middleware, own_name())
+    assert isinstance(connection, OpenIDConnection)
+    return connection
+
+
+def connection_of(middleware: OIDCMiddleware, name: str) -> ProviderConnection:
+    """Return the connection to the provider of this name."""
     directory = middleware._composition.http._denials.logins.choice.directory
     assert isinstance(directory, FixedDirectory)
-    connection = directory.at_once(own_name()).connection
-    assert isinstance(connection, OpenIDConnection)
+    connection = directory.at_once(name).connection
+    assert connection is not None
     return connection
 
 

@@ -93,8 +93,8 @@ def check_introspection(
     if jwt is not None:
         claims = _with_jwt(claims, jwt.claims)
     named = check_issuer(claims, issuer) if "iss" in claims or not isinstance(issuer, str) else issuer
-    _check_kind(claims)
     audiences, issued_to = check_bearer_audience(claims, expected), read_client_id(claims)
+    _check_kind(claims)
     if jwt is not None:
         check_no_id_token(jwt.typ, claims, audiences, issued_to=issued_to, client_id=client_id)
     check_lifetime(claims, now=now, leeway=leeway)
