@@ -8,7 +8,7 @@ import pytest
 from asgi_oidc import Rule
 from asgi_oidc.testing.keys import base64url, signing_key
 from tests.bearer.token_calls import API, TokenSite, challenges, problem
-from tests.protected_site import cookie_header, who_am_i
+from tests.protected_site import Site, cookie_header, who_am_i
 
 DESCRIPTION = 'error_description="The access token is expired, revoked, malformed, or not valid for this API"'
 
@@ -112,7 +112,7 @@ async def test_other_schemes_are_not_ours_and_the_cookie_counts(value):
 async def test_without_the_setting_no_token_counts():
     """The header belongs to the app then, as before."""
     site = TokenSite()
-    plain = site.restarted(bearer=None)
+    plain = Site(provider=site.provider, clock=site.clock)
     cookie = {"cookie": cookie_header(await plain.signed_in("bob"))}
 
     anonymous = await plain.call("/page", headers={"authorization": f"Bearer {site.token()}"})

@@ -18,11 +18,18 @@ class TokenSite(Site):
     """A site behind `Bearer(audience=API)`.
 
     Args:
-        bearer: keywords of `Bearer`, beyond the audience.
+        bearer: keywords of `Bearer`, beyond the audience; or all of it.
     """
 
-    def __init__(self, *, bearer: dict[str, Any] | None = None, **settings: Any) -> None:
-        super().__init__(**{"bearer": Bearer(API, **(bearer or {})), **settings})
+    def __init__(self, *, bearer: dict[str, Any] | Bearer | None = None, **settings: Any) -> None:
+        whole = bearer if isinstance(bearer, Bearer) else Bearer(API, **(bearer or {}))
+        super().__init__(**{"bearer": whole, **settings})
+
+    def restarted(self, **changes: Any) -> "TokenSite":
+        """The same site in a new process, with other settings."""
+        site = TokenSite(**{**self.settings, **changes, "provider": self.provider})
+        site.clock.now = self.clock.now
+        return site
 
     def claims(self, **changes: Any) -> dict[str, Any]:
         """Return the claims of a good token, changed; `...` removes one."""

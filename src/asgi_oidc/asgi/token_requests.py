@@ -30,7 +30,7 @@ class TokenRequests:
 
     def is_for_us(self, request: Request, matched: MatchedPolicy) -> bool:
         """Return whether a request is judged by its token: it has one, and is for the app, or asks who the user is."""
-        if not request.has(AUTHORIZATION) or not has_token(request):
+        if not (request.has(AUTHORIZATION) and has_token(request)):
             return False
         return matched.own_url is None or matched.own_url.endpoint == SESSION_ENDPOINT
 
@@ -47,7 +47,8 @@ class TokenRequests:
         if matched.own_url is not None:
             await send_response(_who_am_i(request, found), request, response.send)
             return
-        denied = await self._decisions.denial(scope, request, matched, found)
+        # Without rules, as on public paths, every valid token is enough.
+        denied = await self._decisions.denial(scope, request, matched, found) if matched.rules else None
         if denied is not None:
             await send_response(denied, request, response.send)
             return

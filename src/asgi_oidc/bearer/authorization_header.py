@@ -11,6 +11,7 @@ MAX_HEADER_LENGTH = 16_384  # bytes; tokens of real providers have up to 4 kB, a
 AUTHORIZATION = b"authorization"
 
 _OUR_SCHEMES: dict[bytes, Scheme] = {b"bearer": BEARER, b"dpop": DPOP}
+_USUAL = (b"Bearer ", b"DPoP ")
 _SCHEME = re.compile(rb"[ \t]*([A-Za-z0-9!#$%&'*+.^_`|~-]{1,16})")
 _CREDENTIALS = re.compile(rb"[ \t]*[A-Za-z]+ +([A-Za-z0-9._~+/-]+=*)[ \t]*")  # RFC 6750 §2.1 (b64token)
 
@@ -37,7 +38,10 @@ def has_token(request: Request) -> bool:
     Other schemes, such as the `Basic` of a proxy, are not ours. If one of several headers is ours, the request counts
     as one with a token, and is refused by `read_token`.
     """
-    return any(_scheme_of(value) in _OUR_SCHEMES for value in request.values(AUTHORIZATION))
+    values = request.values(AUTHORIZATION)
+    if len(values) == 1 and values[0].startswith(_USUAL):  # as nearly all clients write it
+        return True
+    return any(_scheme_of(value) in _OUR_SCHEMES for value in values)
 
 
 def read_token(request: Request) -> PresentedToken:
