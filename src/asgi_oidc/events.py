@@ -232,6 +232,30 @@ MOUNTS_UNKNOWN = Event("mounts_unknown", logging.WARNING)
 
 Fix: Set `plain_prefixes`, to `[]` if the app has none.
 """
+TOKENS_WITHOUT_AUDIENCE = Event("tokens_without_audience", logging.WARNING)
+"""`allow_missing_audience` is set: access tokens without `aud` are accepted. Any other API that gets such a token can
+call this one with it, as its user.
+
+Fix: Have the provider add the audience of this API to its tokens, and remove the setting.
+"""
+AUDIENCE_IS_CLIENT_ID = Event("audience_is_client_id", logging.WARNING)
+"""An audience of `Bearer` is the `client_id`, which is the audience of ID Tokens. A token without a scope, the type
+`at+jwt` or another mark of an access token is refused then.
+
+Fix: Register the API at the provider under an identifier of its own.
+"""
+PROOFS_NOT_SHARED = Event("proofs_not_shared", logging.WARNING)
+"""Several processes serve the app, but do not share the ids of DPoP proofs: a copied proof works once in each process.
+
+Fix: Set `store` or `logout_store` to a `RedisStore`.
+"""
+METADATA_NOT_ROUTED = Event("metadata_not_routed", logging.WARNING)
+"""The app is mounted below a path and accepts access tokens, but `protected_resource_metadata` is not in use. Clients
+look for the metadata at the root of the site, as the challenge of a 401 tells them.
+
+Fix: Route the `paths` of the line to `middleware.protected_resource_metadata` in the outer app; if a proxy serves them,
+have it pass them on to the same path below `base_url`, and ignore the line.
+"""
 ROOT_PATH_OF_APP = Event("root_path_of_app", logging.WARNING)
 """The app sets a root path that `base_url` does not end with.
 

@@ -157,6 +157,7 @@ class OIDCMiddleware:
         metadata = self._composition.resource_metadata
         if metadata is None:
             raise OIDCError("no_bearer", "there is no API to describe; to accept access tokens, set bearer")
+        metadata.is_routed = True
         return metadata
 
     def explain(self, path: str, method: str = "GET") -> Explanation:

@@ -19,6 +19,7 @@ class ResourceMetadataApp:
 
     Attributes:
         paths: the paths at the root of the site at which clients look for it.
+        is_routed: whether the app has asked for it, to route requests to it.
     """
 
     def __init__(self, metadata: Mapping[bytes, ResourceMetadata], first: ResourceMetadata) -> None:
@@ -30,6 +31,7 @@ class ResourceMetadataApp:
         """
         self._metadata = metadata
         self._first = first
+        self.is_routed = False
         hosts = {id(each): each for each in (first, *metadata.values())}.values()
         self.paths: Sequence[str] = tuple(
             dict.fromkeys(resource.metadata_path for each in hosts for resource in each.resources)

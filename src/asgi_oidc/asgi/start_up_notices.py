@@ -3,6 +3,7 @@
 from collections.abc import Collection
 
 from asgi_oidc import events
+from asgi_oidc.asgi.bearer_notices import BearerNotices
 from asgi_oidc.asgi.worker_processes import is_one_of_several
 from asgi_oidc.policy.policy import Policy
 from asgi_oidc.provider.provider_exceptions import log_exceptions
@@ -44,7 +45,16 @@ class StartUpNotices:
         are_logged: whether that has been done.
     """
 
-    __slots__ = ("_base_path", "_base_url", "_has_store", "_is_shared", "_policy", "_providers", "are_logged")
+    __slots__ = (
+        "_base_path",
+        "_base_url",
+        "_bearer",
+        "_has_store",
+        "_is_shared",
+        "_policy",
+        "_providers",
+        "are_logged",
+    )
 
     def __init__(
         self,
@@ -55,6 +65,7 @@ class StartUpNotices:
         has_store: bool,
         is_shared: bool,
         providers: Collection[ProviderSettings] = (),
+        bearer: BearerNotices | None = None,
     ) -> None:
         """Set up the notices.
 
@@ -63,6 +74,7 @@ class StartUpNotices:
             has_store: whether sessions are in a store.
             is_shared: whether revocations are in a store, where other processes find them, and this one does after
                 a restart.
+            bearer: those about access tokens; None if none are accepted.
         """
         self._policy = policy
         self._base_url = base_url
@@ -70,6 +82,7 @@ class StartUpNotices:
         self._has_store = has_store
         self._is_shared = is_shared
         self._providers = providers
+        self._bearer = bearer
         self.are_logged = False
 
     def log_once(self, *, without_lifespan: bool = False) -> None:
@@ -87,6 +100,8 @@ class StartUpNotices:
         self._warn_about_bypassable_rules()
         for provider in self._providers:
             log_exceptions(provider.exceptions, provider=provider.name or provider.issuer)
+        if self._bearer is not None:
+            self._bearer.log()
 
     def _warn_about_root_paths(self) -> None:
         """Warn if the app strips a path prefix that `base_url` does not end with: each page then has two addresses."""

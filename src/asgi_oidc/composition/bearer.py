@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from asgi_oidc.asgi.bearer_notices import BearerNotices
 from asgi_oidc.bearer.authentication import NoProofs, TokenAuthenticator
 from asgi_oidc.bearer.challenges import Challenges
 from asgi_oidc.bearer.introspection import Introspection
@@ -66,3 +67,19 @@ def make_bearer_services(
         requires_dpop=bearer.dpop == "require",
     )
     return BearerServices(tokens, challenges, BearerDenials(challenges, pages), metadata)
+
+
+def make_bearer_notices(settings: Settings) -> BearerNotices | None:
+    """Build the notices about access tokens; None without the setting `bearer`."""
+    bearer = settings.bearer
+    if bearer is None:
+        return None
+    client_ids = [
+        provider.client.client_id for provider in providers_that_count(bearer, settings.fixed_providers).values()
+    ]
+    return BearerNotices(
+        allows_missing_audience=bearer.allow_missing_audience,
+        client_ids=[client_id for client_id in client_ids if client_id in bearer.audiences],
+        is_shared=settings.is_shared,
+        is_below_a_path=bool(settings.base_path),
+    )

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from asgi_oidc.asgi.app_response import AppResponses
 from asgi_oidc.asgi.app_scope import AppScopes
+from asgi_oidc.asgi.bearer_notices import BearerNotices
 from asgi_oidc.asgi.endpoint_routing import EndpointRouting
 from asgi_oidc.asgi.hosts import ByHost
 from asgi_oidc.asgi.http_requests import HttpRequests
@@ -22,7 +23,7 @@ from asgi_oidc.asgi.token_websockets import TokenWebsockets
 from asgi_oidc.asgi.websockets import Websockets
 from asgi_oidc.bearer.authentication import TokenAuthenticator
 from asgi_oidc.bearer.resource_metadata import ResourceMetadata
-from asgi_oidc.composition.bearer import make_bearer_services
+from asgi_oidc.composition.bearer import make_bearer_notices, make_bearer_services
 from asgi_oidc.composition.directory import make_directory
 from asgi_oidc.composition.endpoints import ENDPOINTS, PROVIDER_ENDPOINTS, EndpointMaker
 from asgi_oidc.composition.providers import ProviderServices, make_provider_services
@@ -58,7 +59,6 @@ from asgi_oidc.safe_urls import authorities_of, check_url
 from asgi_oidc.sessions.session_providers import SessionProviders
 from asgi_oidc.sessions.user_sessions import UserSessions
 from asgi_oidc.settings.settings import Settings
-from asgi_oidc.stores.memory import MemoryStore
 from asgi_oidc.web.asgi_types import ASGIApp
 from asgi_oidc.web.return_to import ReturnPaths
 
@@ -111,9 +111,13 @@ def compose(app: ASGIApp, settings: Settings, clock: Callable[[], float]) -> Com
     directory, own_client = make_directory(settings, clock)
     shared = make_shared_services(settings, SessionProviders(directory), clock)
     policy = _make_policy(app, settings)
-    notices = _make_notices(settings, policy)
+    bearer_notices = make_bearer_notices(settings)
+    notices = _make_notices(settings, policy, bearer_notices)
     hosts = [_compose_host(app, each, directory, shared, policy, notices) for each in settings.for_each_host()]
     first = hosts[0]
+    resource_metadata = make_resource_metadata_app([(host.settings.base_url, host.metadata) for host in hosts])
+    if bearer_notices is not None:
+        bearer_notices.metadata_app = resource_metadata
     lifespan = _make_lifespan(app, own_client, directory, hosts, notices)
     return Composition(
         http=first.http,
@@ -124,7 +128,7 @@ def compose(app: ASGIApp, settings: Settings, clock: Callable[[], float]) -> Com
         handlers=(*(each.http for each in hosts), *(each.websockets for each in hosts), lifespan),
         explainer=_make_explainer(settings, policy),
         user_sessions=_make_user_sessions(settings, first.sessions, first.provider),
-        resource_metadata=make_resource_metadata_app([(host.settings.base_url, host.metadata) for host in hosts]),
+        resource_metadata=resource_metadata,
     )
 
 
@@ -350,15 +354,15 @@ def _make_watcher(settings: Settings, sessions: SessionServices, tokens: TokenAu
     )
 
 
-def _make_notices(settings: Settings, policy: Policy) -> StartUpNotices:
-    stores = (settings.store, settings.logout_store)
+def _make_notices(settings: Settings, policy: Policy, bearer: BearerNotices | None) -> StartUpNotices:
     return StartUpNotices(
         policy,
         base_url=settings.base_url,
         base_path=settings.base_path,
         has_store=settings.store is not None,
-        is_shared=any(store is not None and not isinstance(store, MemoryStore) for store in stores),
+        is_shared=settings.is_shared,
         providers=settings.fixed_providers.values(),
+        bearer=bearer,
     )
 
 

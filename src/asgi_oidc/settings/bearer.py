@@ -34,8 +34,8 @@ class Bearer:
 
     Args:
         audience: the API that tokens have to be for: a value that their claim `aud` has to contain, or a list of which
-            one is enough. It is the identifier of the API at the provider, and often its URL; never the `client_id`,
-            which is the audience of ID Tokens.
+            one is enough. It is the identifier of the API at the provider, and often its URL. If it is the `client_id`,
+            as in ID Tokens, only tokens count that have a scope, the type `at+jwt` or another mark of access tokens.
         providers: names of the providers whose tokens count; by default, all OpenID providers.
         token_types: the accepted values of `typ` in the header of a JWT. By default, `at+jwt` (RFC 9068), `JWT` and
             none at all; `["at+jwt"]` accepts the first only.

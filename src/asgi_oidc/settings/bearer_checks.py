@@ -8,7 +8,7 @@ from asgi_oidc.provider.provider_settings import ProviderSettings
 from asgi_oidc.settings.bearer import Bearer, not_counted
 from asgi_oidc.settings.provider_readers import MISSING
 
-ACCESS_TOKEN_TYPE = "at+jwt"  # noqa: S105  # a media type (RFC 9068 §2.1); no other token has it
+SET_INTROSPECT = "introspect_jwt: set introspect to the name of a provider at which this client has a secret"
 OPENID = "tokens count only of OpenID providers"
 
 
@@ -66,7 +66,7 @@ def _flat_problems(bearer: Bearer, values: Mapping[str, Any]) -> list[str]:
     has_secret = values.get("client_secret", MISSING) is not None and values.get("client_auth") != "none"
     if bearer.introspect_jwt and not has_secret:
         problems.append("introspect_jwt: needs client_secret: providers introspect only for clients that authenticate")
-    return problems + _client_id_problems(bearer, {"": values.get("client_id")})
+    return problems
 
 
 def _named_problems(bearer: Bearer, providers: Mapping[str, ProviderSettings]) -> list[str]:
@@ -79,10 +79,7 @@ def _named_problems(bearer: Bearer, providers: Mapping[str, ProviderSettings]) -
     counted = providers_that_count(bearer, providers)
     if not problems and not counted:
         problems.append(f"providers has no OpenID provider, and {OPENID}: add one, or remove bearer")
-    problems += _introspection_problems(bearer, providers, counted)
-    return problems + _client_id_problems(
-        bearer, {name: provider.client.client_id for name, provider in counted.items()}
-    )
+    return problems + _introspection_problems(bearer, providers, counted)
 
 
 def _introspection_problems(
@@ -91,7 +88,7 @@ def _introspection_problems(
     name = bearer.introspect
     if not name:
         if bearer.introspect_jwt and introspecting_provider(bearer, providers) is None:
-            return ["introspect_jwt: set introspect to the name of a provider at which this client has a secret"]
+            return [SET_INTROSPECT]
         return []
     if name not in providers:
         return [f"introspect: there is no provider {name!r}; providers has {', '.join(providers)}"]
@@ -111,23 +108,6 @@ def _source_problems(bearer: Bearer) -> list[str]:
             "providers: name the providers whose tokens count: the setting providers looks them up by name, which a "
             "token does not have"
         ]
-    if bearer.introspect_jwt and not bearer.introspect and len(bearer.providers) > 1:
-        return ["introspect_jwt: set introspect to the name of a provider at which this client has a secret"]
+    if bearer.introspect_jwt and not bearer.introspect:
+        return [SET_INTROSPECT]
     return []
-
-
-def _client_id_problems(bearer: Bearer, client_ids: Mapping[str, object]) -> list[str]:
-    """Report an audience that is that of ID Tokens, which are no credentials for an API.
-
-    ID Tokens of a refresh need neither `nonce` nor `at_hash` (OIDC Core §12.2), so that only their `typ` could tell
-    them from access tokens.
-    """
-    if bearer.token_types == (ACCESS_TOKEN_TYPE,):
-        return []
-    return [
-        f"audience: is the client_id{f' of {name}' if name else ''}, which is the audience of ID Tokens: register the "
-        "API at the provider under an identifier of its own, or set token_types=['at+jwt'] if its access tokens have "
-        "that type"
-        for name, client_id in client_ids.items()
-        if client_id in bearer.audiences
-    ]

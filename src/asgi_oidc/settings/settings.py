@@ -38,6 +38,7 @@ from asgi_oidc.settings.value_checks import (
     span_reader,
 )
 from asgi_oidc.settings.variable_names import variable_of
+from asgi_oidc.stores.memory import MemoryStore
 from asgi_oidc.stores.store import SessionStore
 
 
@@ -113,6 +114,12 @@ class Settings:
     def base_path(self) -> str:
         """The path of `base_url`, without a trailing `/`."""
         return check_url(self.base_url).path.rstrip("/")
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether sign-outs are in a store, where other processes find them, and this one does after a restart."""
+        stores = (self.store, self.logout_store)
+        return any(store is not None and not isinstance(store, MemoryStore) for store in stores)
 
     @property
     def is_flat(self) -> bool:
