@@ -75,13 +75,6 @@ def test_faults_of_the_claims_are_well_signed_and_spoil_nothing_else(provider, f
     assert header["typ"] == "at+jwt"
 
 
-def test_exp_may_be_no_number_at_all(provider):
-    """Python's json writes and reads NaN, which is no JSON."""
-    _, payload = verified(provider, token_with(provider, "access_token_exp_nan"))
-
-    assert b'"exp":NaN' in payload
-
-
 HEADERS: dict[str, Claims] = {
     "access_token_typ_logout": {"typ": "logout+jwt"},
     "access_token_typ_id_token": {"typ": "id_token+jwt"},
@@ -139,6 +132,7 @@ WELL_SIGNED: dict[str, Callable[[Claims, bytes], Any]] = {
     "access_token_duplicate_aud": lambda _, payload: payload.count(b'"aud":') == 2,
     "access_token_lone_surrogate": lambda _, payload: b"\\ud800" in payload,
     "access_token_deep_claims": lambda _, payload: payload.count(b"[") >= 20_000,
+    "access_token_exp_nan": lambda _, payload: b'"exp":NaN' in payload,
     "access_token_array_payload": lambda _, payload: payload.startswith(b"["),
     "access_token_huge": lambda _, payload: len(payload) > 100_000,
 }
@@ -155,7 +149,7 @@ def test_every_wrong_signature_of_an_id_token_is_one_of_an_access_token():
     names = {name.replace("id_token", "access_token", 1) for name in ID_TOKEN_SIGNING}
 
     assert names <= set(ACCESS_TOKEN_SIGNING)
-    assert set(ACCESS_TOKEN_CLAIMS) - {"access_token_exp_nan"} == set(CLAIMS)
+    assert set(ACCESS_TOKEN_CLAIMS) == set(CLAIMS)
 
 
 @pytest.mark.parametrize("fault", [*ACCESS_TOKEN_CLAIMS, *ACCESS_TOKEN_SIGNING])

@@ -75,6 +75,17 @@ async def test_dead_and_unknown_tokens_are_inactive(provider, rp):
         assert (await introspection(provider, token)).json() == {"active": False}
 
 
+async def test_faults_of_the_claims_are_in_the_answer_and_forged_tokens_are_unknown(provider):
+    """A provider tells what it has issued, and has not signed what is badly signed."""
+    with provider.fault("access_token_wrong_aud"):
+        wrong = provider.access_token(audience=API, opaque=True)
+    with provider.fault("access_token_bad_signature"):
+        forged = provider.access_token(audience=API)
+
+    assert (await introspection(provider, wrong)).json()["aud"] == "https://another-api.example.com"
+    assert (await introspection(provider, forged)).json() == {"active": False}
+
+
 async def test_a_refresh_token_is_no_access_token(provider, rp):
     """Its answer has neither a type nor an audience."""
     provider.always_refresh_tokens = True

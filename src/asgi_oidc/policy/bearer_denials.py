@@ -13,6 +13,7 @@ from asgi_oidc.errors import (
     RETRY_AFTER,
     NotSignedIn,
     OIDCError,
+    ProviderRefused,
     ProviderUnavailable,
     RefreshFailed,
     StoreUnavailable,
@@ -91,6 +92,8 @@ class BearerDenials:
         """Return what an outage, a refusal of the app or a mistake leads to; never access."""
         reference, failure = secrets.token_hex(6), failure_for(error)
         status = 503 if isinstance(error, _OUTAGES) else failure.status
+        if isinstance(error, ProviderRefused):
+            status = 502  # whatever the error is called, it refuses us, and not the client of this request
         cause = error.__cause__ if status == 500 else None
         events.log(
             events.REQUEST_FAILED,

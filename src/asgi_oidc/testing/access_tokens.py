@@ -147,12 +147,15 @@ class AccessTokens(ProviderState):
         style: AccessTokenStyle,
         overrides: Mapping[str, Any],
     ) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Return the claims that a JWT of this style has, and those that introspection tells."""
+        """Return the claims that a JWT of this style has, and those that introspection tells, both with the faults."""
         check_style(style)
         facts = self._facts_of(token, audience)
         full_style = FULL_STYLES.get(style, style)
         shown, known = STYLES[style][1](facts), STYLES[full_style][1](facts)
-        return overridden(shown, overrides), overridden(known, overrides)
+        return self._changed(overridden(shown, overrides)), self._changed(overridden(known, overrides))
+
+    def _changed(self, claims: dict[str, Any]) -> dict[str, Any]:
+        return dict(self.faults.change(fault_tables.ACCESS_TOKEN_CLAIMS, claims, self.setting()))
 
     def _facts_of(self, token: Token, audience: str | Sequence[str] | None) -> AccessTokenFacts:
         grant = token.grant
@@ -174,13 +177,13 @@ class AccessTokens(ProviderState):
         )
 
     def _signed(self, claims: dict[str, Any], typ: str | None, header: Mapping[str, Any]) -> str:
-        """Sign the claims, with the active faults of access tokens."""
-        changed = self.faults.change(fault_tables.ACCESS_TOKEN_CLAIMS, claims, self.setting())
+        """Sign the claims, with the active faults of that."""
         full_header = overridden({"alg": self.alg, "kid": self.key.kid, "typ": ... if typ is None else typ}, header)
-        return self.faults.sign(Draft(full_header, json_bytes(changed), self.key), fault_tables.ACCESS_TOKEN_SIGNING)
+        return self.faults.sign(Draft(full_header, json_bytes(claims), self.key), fault_tables.ACCESS_TOKEN_SIGNING)
 
     def _remembered(self, name: str, token: Token, claims: Mapping[str, Any]) -> str:
-        self.memory.access_tokens[name] = replace(token, claims=claims)
+        is_forged = name.count(".") > 0 and any(fault in fault_tables.ACCESS_TOKEN_SIGNING for fault in self.faults)
+        self.memory.access_tokens[name] = replace(token, claims=claims, is_forged=is_forged)
         return name
 
 

@@ -50,6 +50,8 @@ class Token:
     expires_at: int | None = None
     claims: Mapping[str, Any] = field(default_factory=dict)
     """Of an access token: the claims with which it was issued; an opaque one tells them by introspection."""
+    is_forged: bool = False
+    """Whether a fault has changed header or signature of an access token, so that introspection does not know it."""
 
 
 @dataclass(frozen=True)

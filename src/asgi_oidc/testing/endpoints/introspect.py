@@ -34,7 +34,7 @@ def _members(provider: ProviderRules, name: str) -> dict[str, Any]:
     access_token = memory.live_access_token(name, now=now)
     token = access_token or memory.live_refresh_token(name, now=now)
     grant = provider.up_to_date(token.grant) if token else None
-    if token is None or grant is None:
+    if token is None or grant is None or token.is_forged:
         return dict(INACTIVE)
     if access_token is None:
         return {"active": True, "client_id": grant.client_id, "scope": " ".join(token.scopes)}

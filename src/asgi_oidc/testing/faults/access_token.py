@@ -1,5 +1,6 @@
 """Faults of JWT access tokens: in their claims and their signature (RFC 9068 §4)."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -35,7 +36,6 @@ CHANGED_CLAIMS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "exp_1e300": ("`exp` is an absurd number.", {"exp": 1e300}),
     "exp_true": ("`exp` is true.", {"exp": True}),
     "exp_text": ("`exp` is a text.", {"exp": "1900000000"}),
-    "exp_nan": ("`exp` is not a number.", {"exp": float("nan")}),
     "exp_null": ("`exp` is null.", {"exp": None}),
     "iat_text": ("`iat` is a text.", {"iat": "1700000000"}),
     "nbf_text": ("`nbf` is a text.", {"nbf": "soon"}),
@@ -133,6 +133,12 @@ def access_token_jku(draft: Draft) -> str:
 def access_token_x5u(draft: Draft) -> str:
     """The header says where to get the certificate that verifies the token: from its author."""
     return _own_key(draft, x5u="https://collector.example.org/certificate.pem")
+
+
+@registered_in(ACCESS_TOKEN_SIGNING)
+def access_token_exp_nan(draft: Draft) -> str:
+    """`exp` is `NaN`, which some parsers take for a number."""
+    return compact_jws(draft.header, re.sub(rb'"exp":[0-9]+', b'"exp":NaN', draft.payload), draft.key)
 
 
 @registered_in(ACCESS_TOKEN_SIGNING)
