@@ -48,10 +48,10 @@ class TokenWebsockets:
         self, scope: Scope, request: Request, matched: MatchedPolicy, active: ActiveToken, handshake: Handshake
     ) -> Response | None:
         """Call the app. If it raises an error of ours before it has answered, return how to refuse the websocket."""
-        app_scope = self._app_scopes.make(scope, active)
+        scope = self._app_scopes.make(scope, active)
         websocket = OpenWebsocket(active, self._watcher, handshake.receive, _with_private_headers(handshake.send))
         try:
-            await websocket.run(lambda receive, send: self.app(app_scope, receive, send))
+            await websocket.run(lambda receive, send: self.app(scope, receive, send))
         except Exception as exc:  # the app may raise anything; its own errors pass through
             error = find_app_error(exc)
             if error is None or handshake.is_answered:
