@@ -11,15 +11,16 @@ from asgi_oidc import events
 from asgi_oidc.bearer.challenges import INSUFFICIENT_SCOPE, INSUFFICIENT_USER_AUTHENTICATION, Challenges, Scheme
 from asgi_oidc.errors import (
     RETRY_AFTER,
+    AccessTokenExpired,
+    LoginRefused,
     NotSignedIn,
     OIDCError,
-    ProviderRefused,
+    ProviderError,
     ProviderUnavailable,
     RefreshFailed,
     StoreUnavailable,
     TokenRejected,
 )
-from asgi_oidc.pages.failure_table import failure_for
 from asgi_oidc.pages.pages import Pages
 from asgi_oidc.policy.policy import Denial, MatchedPolicy, Refuse, StartLogin, StepUp
 from asgi_oidc.protocol.step_up import AuthenticationRequest
@@ -90,10 +91,7 @@ class BearerDenials:
 
     def _failed(self, error: OIDCError) -> Response:
         """Return what an outage, a refusal of the app or a mistake leads to; never access."""
-        reference, failure = secrets.token_hex(6), failure_for(error)
-        status = 503 if isinstance(error, _OUTAGES) else failure.status
-        if isinstance(error, ProviderRefused):
-            status = 502  # whatever the error is called, it refuses us, and not the client of this request
+        reference, (status, title) = secrets.token_hex(6), _status_and_title(error)
         cause = error.__cause__ if status == 500 else None
         events.log(
             events.REQUEST_FAILED,
@@ -103,8 +101,21 @@ class BearerDenials:
             detail=error.detail,
             reference=reference,
         )
-        response = self.pages.problem(status, error.code, f"{failure.name}.title", reference=reference)
+        response = self.pages.problem(status, error.code, title, reference=reference)
         if status != 503:
             return response
         wait = error.retry_after if isinstance(error, _OUTAGES) else RETRY_AFTER
         return response.with_headers((b"retry-after", str(wait).encode("ascii")))
+
+
+def _status_and_title(error: OIDCError) -> tuple[int, str]:
+    """Return the status of a failure, and the id of its title."""
+    match error:
+        case ProviderUnavailable() | RefreshFailed() | StoreUnavailable() | AccessTokenExpired():
+            return 503, "problem.token_unavailable"
+        case ProviderError():  # whatever an answer says, it is about us, and not about the client of this request
+            return 502, "problem.token_not_checked"
+        case LoginRefused():
+            return 403, "problem.forbidden"
+        case _:
+            return 500, "problem.failed"
