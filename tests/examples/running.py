@@ -40,16 +40,17 @@ def environ_of(provider: FakeProvider, base_url: str) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def run_example(app: str, *, provider_path_in: tuple[str, str] | None = None) -> Iterator[Example]:
+def run_example(app: str, *, provider_path_in: tuple[str, str] | None = None, **variables: str) -> Iterator[Example]:
     """Run an example, named as `examples.rules.app:app`, while the block lasts.
 
     Args:
         provider_path_in: a variable that gets the URL of this path at the provider, and the path.
+        variables: further ones of the environment.
     """
     provider, port = FakeProvider(clients=[EXAMPLE]), free_port()
     with serve(provider) as running:
         provider.issuer = running.url
-        environ = environ_of(provider, f"http://127.0.0.1:{port}")
+        environ = {**environ_of(provider, f"http://127.0.0.1:{port}"), **variables}
         if provider_path_in is not None:
             environ[provider_path_in[0]] = provider.issuer + provider_path_in[1]
         with server("uvicorn-h11", app, port=port, environ=environ) as process:
