@@ -41,7 +41,7 @@ def _read(data: bytes) -> object:
     try:
         value = msgspec.json.decode(data)
         # Of a repeated member, msgspec takes the last value, and another parser may take the first.
-        json.loads(data, object_pairs_hook=_refuse_repeated)
+        _REPEATED_MEMBERS.decode(data.decode())
     except InvalidJSON:
         raise
     except (ValueError, RecursionError) as exc:
@@ -52,6 +52,9 @@ def _read(data: bytes) -> object:
 def _refuse_repeated(pairs: list[tuple[str, object]]) -> None:
     if len({name for name, _ in pairs}) != len(pairs):
         raise InvalidJSON("a member is repeated")
+
+
+_REPEATED_MEMBERS = json.JSONDecoder(object_pairs_hook=_refuse_repeated)
 
 
 def _check_depth(value: object, levels_left: int) -> None:
