@@ -108,6 +108,16 @@ class Harness:
 
         self._note(name, self.runner.bench_time_func(self._label(name), spend, inner_loops=1))
 
+    def difference(self, name: str, case: tuple[Make, Make], reference: tuple[Make, Make]) -> None:
+        """Measure how much more a request adds to the site below it than another one; all are measured in turn."""
+        asks = [lazily(make) for make in (*case, *reference)]
+
+        def spend(batches: int) -> float:
+            spent = asyncio.run(in_turn(asks, batches, self.clock))
+            return max((spent[0] - spent[1]) - (spent[2] - spent[3]), LEAST)
+
+        self._note(name, self.runner.bench_time_func(self._label(name), spend, inner_loops=BATCH))
+
     def work(self, name: str, make: Callable[[], Callable[[], object]]) -> None:
         """Measure the function that `make` returns, in the process that measures it."""
         made: list[Callable[[], object]] = []

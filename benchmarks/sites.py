@@ -81,17 +81,20 @@ class Site:
     Attributes:
         cookies: the Cookie headers of the browsers, used in turn.
         paths: the paths that they request in turn.
+        lines: for programs, which have no cookies, the header lines with their credentials, used in turn.
     """
 
     app: App
     cookies: Sequence[str] = ("",)
     paths: Sequence[str] = ("/orders",)
+    lines: Sequence[str] = ()
 
     def request(self, send: Any = ignore) -> Callable[[], Awaitable[None]]:
         """Return a function that makes one request; everything that a server makes anew for a request is made anew."""
         app, paths, raw_paths = self.app, self.paths, [path.encode() for path in self.paths]
         all_cookies = ["; ".join(filter(None, (OTHER_COOKIES, each))) for each in self.cookies]
-        all_headers = [HEADERS + b"\ncookie: " + each.encode() for each in all_cookies]
+        lines = self.lines or [f"cookie: {each}" for each in all_cookies]
+        all_headers = [HEADERS + b"\n" + each.encode() for each in lines]
         turn, count, place, places = 0, len(all_headers), 0, len(paths)
 
         async def receive() -> Message:

@@ -6,6 +6,8 @@ from typing import Protocol
 
 import httpx
 
+from asgi_oidc.bearer.challenges import Challenges
+from asgi_oidc.bearer.token_exchange import TokenExchange
 from asgi_oidc.errors import NotSignedIn
 from asgi_oidc.errors.sanitized import sanitizes_errors
 from asgi_oidc.login.endpoint_urls import EndpointUrls, with_return_to
@@ -49,16 +51,18 @@ class Access(Protocol):
 class OIDC:
     """The session of a request: `scope["oidc"]`."""
 
-    __slots__ = ("_text", "_urls")
+    __slots__ = ("_text", "_token_challenges", "_urls")
 
-    def __init__(self, urls: EndpointUrls, text: Callable[[str], str]) -> None:
+    def __init__(self, urls: EndpointUrls, text: Callable[[str], str], challenges: Challenges | None = None) -> None:
         """Stand for an anonymous user.
 
         Args:
             text: returns a text of the pages by its id.
+            challenges: those for programs with access tokens; None if none are accepted.
         """
         self._urls = urls
         self._text = text
+        self._token_challenges = challenges
 
     @property
     def _access(self) -> Access | None:
@@ -68,6 +72,16 @@ class OIDC:
     def _title(self, text_id: str) -> str:
         """Return the title of a problem, for the integrations: apps can replace it like those of the middleware."""
         return self._text(text_id)
+
+    @property
+    def _challenges(self) -> Challenges | None:
+        """The challenges for programs with access tokens, for the integrations."""
+        return self._token_challenges
+
+    @property
+    def _scopes_of_path(self) -> Sequence[str]:
+        """The scopes that the rules of this path require of an access token, for the integrations."""
+        return ()
 
     def __repr__(self) -> str:
         return f"OIDC(is_authenticated={self._access is not None})"
@@ -220,6 +234,7 @@ class SessionTools:
         name_session: turns the secret session id into the public one of `middleware.sessions`, which grants no access.
         leeway: seconds of clock skew allowed.
         text: returns a text of the pages by its id.
+        challenges, token_exchange: for programs with access tokens; None if none are accepted.
     """
 
     urls: EndpointUrls
@@ -230,6 +245,8 @@ class SessionTools:
     leeway: int
     text: Callable[[str], str]
     now: Callable[[], int]
+    challenges: Challenges | None = None
+    token_exchange: TokenExchange | None = None
 
 
 class SessionAccess:
@@ -285,24 +302,19 @@ class SessionAccess:
         refused: HiddenToken | None = None,
     ) -> str:
         """Return a token from a token exchange; `refused` as for `access_token`."""
-        for name, value in (("audience", audience), ("scope", scope)):
-            if value is not None and not _is_line_of_text(value):
-                raise ValueError(f"{name} must be one line of text, of 1 to {MAX_ARGUMENT_LENGTH} characters")
-        if resource is not None:
-            _check_resource(resource)
-        return await self._exchanged_token(ExchangeTarget(resource, audience, scope), refused)
+        return await self._exchanged_token(read_target(audience, resource, scope), refused)
 
     @sanitizes_errors
     async def _session_token(self, refused: HiddenToken | None) -> str:
-        return await self._tools.refresher.valid_access_token(self._active, refused=_reveal(refused))
+        return await self._tools.refresher.valid_access_token(self._active, refused=reveal(refused))
 
     @sanitizes_errors
     async def _resource_token(self, resource: str, refused: HiddenToken | None) -> str:
-        return await self._tools.resource_tokens.token_for_resource(self._active, resource, refused=_reveal(refused))
+        return await self._tools.resource_tokens.token_for_resource(self._active, resource, refused=reveal(refused))
 
     @sanitizes_errors
     async def _exchanged_token(self, target: ExchangeTarget, refused: HiddenToken | None) -> str:
-        return await self._tools.resource_tokens.exchanged_token(self._active, target, refused=_reveal(refused))
+        return await self._tools.resource_tokens.exchanged_token(self._active, target, refused=reveal(refused))
 
 
 class SignedInOIDC(OIDC):
@@ -319,12 +331,31 @@ class SignedInOIDC(OIDC):
     def _access(self) -> SessionAccess:
         return SessionAccess(self._active, self._tools)
 
+    @property
+    def _challenges(self) -> Challenges | None:
+        return self._tools.challenges
+
     def _title(self, text_id: str) -> str:
         return self._tools.text(text_id)
 
 
-def _reveal(token: HiddenToken | None) -> str | None:
+def reveal(token: HiddenToken | None) -> str | None:
+    """Return the token itself."""
     return None if token is None else token.value
+
+
+def read_target(audience: str | None, resource: str | None, scope: str | None) -> ExchangeTarget:
+    """Check the arguments of `exchange_token`.
+
+    Raises:
+        ValueError: one of them is invalid.
+    """
+    for name, value in (("audience", audience), ("scope", scope)):
+        if value is not None and not _is_line_of_text(value):
+            raise ValueError(f"{name} must be one line of text, of 1 to {MAX_ARGUMENT_LENGTH} characters")
+    if resource is not None:
+        _check_resource(resource)
+    return ExchangeTarget(resource, audience, scope)
 
 
 def _check_resource(resource: str) -> None:

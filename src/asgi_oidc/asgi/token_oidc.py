@@ -1,9 +1,14 @@
 """`scope["oidc"]` of a user with an access token: the token is never passed on, but can be exchanged."""
 
-from asgi_oidc.asgi.scope_oidc import OIDC, SessionTools
+from collections.abc import Sequence
+
+from asgi_oidc.asgi.scope_oidc import OIDC, SessionTools, read_target, reveal
 from asgi_oidc.bearer.active_token import ActiveToken
+from asgi_oidc.bearer.challenges import Challenges
 from asgi_oidc.errors import TokenNotGranted
+from asgi_oidc.errors.sanitized import sanitizes_errors
 from asgi_oidc.protocol.step_up import AuthenticationRequest, is_met
+from asgi_oidc.protocol.token_exchange import ExchangeTarget
 from asgi_oidc.tokens.httpx_auth import HiddenToken
 
 
@@ -46,7 +51,7 @@ class TokenAccess:
         Raises:
             TokenNotGranted: always.
         """
-        detail = "the access token of a request is not passed on: use exchange_token for a token for another API"
+        detail = "the access token of a request is not passed on: use exchange_token, or httpx_auth with audience"
         raise TokenNotGranted("token_pass_through", detail)
 
     async def exchange_token(
@@ -57,19 +62,39 @@ class TokenAccess:
         scope: str | None = None,
         refused: HiddenToken | None = None,
     ) -> str:
-        """Return a token for another API, on behalf of the user (RFC 8693)."""
-        raise TokenNotGranted("token_pass_through", "not available yet")
+        """Return a token for another API, on behalf of the user (RFC 8693).
+
+        Args:
+            refused: the token that the API has answered with 401; it is not returned again.
+        """
+        return await self._exchanged_token(read_target(audience, resource, scope), refused)
+
+    @sanitizes_errors
+    async def _exchanged_token(self, target: ExchangeTarget, refused: HiddenToken | None) -> str:
+        exchange = self._tools.token_exchange
+        if exchange is None:
+            raise TokenNotGranted(detail="this app accepts no access tokens, so there is none to exchange")
+        return await exchange.exchanged_token(self._active, target, refused=reveal(refused))
 
 
 class TokenOIDC(OIDC):
     """`OIDC` of a user with an access token."""
 
-    __slots__ = ("_active", "_tools")
+    __slots__ = ("_active", "_needed_scopes", "_tools")
 
-    def __init__(self, active: ActiveToken, tools: SessionTools) -> None:
+    def __init__(self, active: ActiveToken, tools: SessionTools, scopes_of_path: Sequence[str] = ()) -> None:
         self._urls = tools.urls
         self._active = active
         self._tools = tools
+        self._needed_scopes = scopes_of_path
+
+    @property
+    def _challenges(self) -> Challenges | None:
+        return self._tools.challenges
+
+    @property
+    def _scopes_of_path(self) -> Sequence[str]:
+        return self._needed_scopes
 
     @property
     def _access(self) -> TokenAccess:

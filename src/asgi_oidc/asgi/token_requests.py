@@ -54,7 +54,7 @@ class TokenRequests:
             return
         app_error: OIDCError | None = None
         try:
-            await self.app(self._app_scopes.make(scope, found), response.receive, response.send)
+            await self.app(self._app_scopes.make(scope, found, matched.scopes), response.receive, response.send)
         except Exception as error:  # the app may raise anything; its own errors pass through
             if response.open_response is not None and response.open_response.has_caused(error):
                 return

@@ -8,6 +8,7 @@ from asgi_oidc.bearer.challenges import Challenges
 from asgi_oidc.bearer.introspection import Introspection
 from asgi_oidc.bearer.on_token import OnToken
 from asgi_oidc.bearer.resource_metadata import ResourceMetadata
+from asgi_oidc.bearer.token_exchange import TokenExchange
 from asgi_oidc.bearer.token_issuers import TokenIssuers
 from asgi_oidc.composition.resource_metadata import make_resource_metadata
 from asgi_oidc.composition.sessions import SessionServices
@@ -29,6 +30,7 @@ class BearerServices(NamedTuple):
     challenges: Challenges
     denials: BearerDenials
     metadata: ResourceMetadata
+    exchange: TokenExchange
 
 
 def make_bearer_services(
@@ -66,7 +68,8 @@ def make_bearer_services(
         dpop_algorithms=DPOP_ALGORITHMS,
         requires_dpop=bearer.dpop == "require",
     )
-    return BearerServices(tokens, challenges, BearerDenials(challenges, pages), metadata)
+    exchange = TokenExchange(tokens, now=sessions.now)
+    return BearerServices(tokens, challenges, BearerDenials(challenges, pages), metadata, exchange)
 
 
 def make_bearer_notices(settings: Settings) -> BearerNotices | None:

@@ -23,7 +23,7 @@ from asgi_oidc.asgi.token_websockets import TokenWebsockets
 from asgi_oidc.asgi.websockets import Websockets
 from asgi_oidc.bearer.authentication import TokenAuthenticator
 from asgi_oidc.bearer.resource_metadata import ResourceMetadata
-from asgi_oidc.composition.bearer import make_bearer_notices, make_bearer_services
+from asgi_oidc.composition.bearer import BearerServices, make_bearer_notices, make_bearer_services
 from asgi_oidc.composition.directory import make_directory
 from asgi_oidc.composition.endpoints import ENDPOINTS, PROVIDER_ENDPOINTS, EndpointMaker
 from asgi_oidc.composition.providers import ProviderServices, make_provider_services
@@ -96,6 +96,7 @@ class Host(NamedTuple):
     settings: Settings
     sessions: SessionServices
     provider: ProviderServices
+    bearer: BearerServices | None
     http: HttpRequests
     websockets: Websockets
     metadata: ResourceMetadata | None
@@ -199,7 +200,7 @@ def _compose_host(
         challenges=None if bearer is None else bearer.challenges,
     )
     app_scopes = AppScopes(
-        _make_session_tools(settings, sessions, provider, urls, pages),
+        _make_session_tools(settings, sessions, provider, urls, pages, bearer),
         trusted_email_domains=settings.trusted_email_domains,
     )
     tokens = None if bearer is None else bearer.tokens
@@ -261,7 +262,7 @@ def _compose_host(
         origin=settings.origin,
         now=sessions.now,
     )
-    return Host(settings, sessions, provider, http, websockets, metadata)
+    return Host(settings, sessions, provider, bearer, http, websockets, metadata)
 
 
 def _make_urls(
@@ -326,7 +327,12 @@ def _make_after_logout(
 
 
 def _make_session_tools(
-    settings: Settings, sessions: SessionServices, provider: ProviderServices, urls: EndpointUrls, pages: Pages
+    settings: Settings,
+    sessions: SessionServices,
+    provider: ProviderServices,
+    urls: EndpointUrls,
+    pages: Pages,
+    bearer: BearerServices | None,
 ) -> SessionTools:
     return SessionTools(
         urls=urls,
@@ -337,6 +343,8 @@ def _make_session_tools(
         leeway=settings.leeway,
         text=pages.layout.texts.plain,
         now=sessions.now,
+        challenges=None if bearer is None else bearer.challenges,
+        token_exchange=None if bearer is None else bearer.exchange,
     )
 
 
@@ -384,6 +392,7 @@ def _make_lifespan(
         wait_for_background_work=(
             *(host.provider.refresher.drained for host in hosts),
             *(host.provider.resource_tokens.drained for host in hosts),
+            *(host.bearer.exchange.drained for host in hosts if host.bearer is not None),
             sessions.background.drained,
             directory.drained,
             sessions.feed.drained,
