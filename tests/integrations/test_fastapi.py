@@ -12,6 +12,7 @@ from asgi_oidc.integrations.fastapi import CurrentUser, OptionalUser, SignIn, op
 from asgi_oidc.principal import User
 from asgi_oidc.testing import Browser, Response
 from tests.integrations.routes import SOCKETS, TERMS, RoutesContract, query_of, sign_in, site_of
+from tests.integrations.token_routes import TOKEN_TERMS, TokenRoutesContract
 from tests.protected_site import ORIGIN, Site
 
 Reader = Annotated[User, Security(SignIn(), scopes=["email"])]
@@ -30,7 +31,7 @@ def make_api() -> FastAPI:
         await socket.send_text(user.sub)
         await socket.close()
 
-    for path, wanted in TERMS.items():
+    for path, wanted in (TERMS | TOKEN_TERMS).items():
         api.get(path, dependencies=[require(**wanted)])(who)
     for path, like in SOCKETS.items():
         api.websocket(path, dependencies=[require(**TERMS[like])])(tell)
@@ -71,6 +72,16 @@ class TestRoutes(RoutesContract):
 
     def requires(self, **wanted: Any) -> Any:
         return require(**wanted)
+
+    def problem(self, response: Response) -> dict[str, Any]:
+        return dict(response.json()["detail"])
+
+
+class TestTokenRoutes(TokenRoutesContract):
+    """The same for clients with access tokens."""
+
+    def make_app(self) -> Any:
+        return make_api()
 
     def problem(self, response: Response) -> dict[str, Any]:
         return dict(response.json()["detail"])
@@ -160,7 +171,7 @@ def test_the_openapi_document_says_which_routes_need_a_user():
     assert security("/reader") == security("/team") == [{"SignIn": ["email"]}]
     assert sorted(security("/orders")[0]["SignIn"]) == ["openid", "orders:read"]
     assert security("/hello") is None
-    assert list(document["components"]["securitySchemes"]) == ["SignIn"]
+    assert set(document["components"]["securitySchemes"]) == {"SignIn", "BearerToken", "SessionCookie"}
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from litestar.types import Receive, Scope, Send
 from asgi_oidc.integrations.litestar import requires
 from asgi_oidc.testing import Response
 from tests.integrations.routes import SOCKETS, TERMS, RoutesContract, query_of, sign_in, site_of
+from tests.integrations.token_routes import TOKEN_TERMS, TokenRoutesContract
 from tests.protected_site import Site
 
 AnyRequest = Request[Any, Any, Any]
@@ -34,7 +35,7 @@ def make_litestar(**settings: Any) -> Litestar:
         await send({"type": "http.response.body", "body": b"file", "more_body": False})
 
     handlers: list[Any] = [files]
-    handlers += [get(path, guards=[requires(**wanted)])(who) for path, wanted in TERMS.items()]
+    handlers += [get(path, guards=[requires(**wanted)])(who) for path, wanted in (TERMS | TOKEN_TERMS).items()]
     handlers += [websocket(path, guards=[requires(**TERMS[like])])(tell) for path, like in SOCKETS.items()]
     return Litestar(handlers, openapi_config=None, logging_config=None, **settings)
 
@@ -52,6 +53,16 @@ class TestRoutes(RoutesContract):
 
     def requires(self, **wanted: Any) -> Any:
         return requires(**wanted)
+
+    def problem(self, response: Response) -> dict[str, Any]:
+        return dict(response.json()["extra"])
+
+
+class TestTokenRoutes(TokenRoutesContract):
+    """The same for clients with access tokens."""
+
+    def make_app(self) -> Any:
+        return make_litestar()
 
     def problem(self, response: Response) -> dict[str, Any]:
         return dict(response.json()["extra"])

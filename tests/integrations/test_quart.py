@@ -10,6 +10,7 @@ from asgi_oidc.integrations.quart import current_user, requires
 from asgi_oidc.principal import User
 from asgi_oidc.testing import Browser, Response
 from tests.integrations.routes import SOCKETS, TERMS, RoutesContract, sign_in, site_of
+from tests.integrations.token_routes import TOKEN_TERMS, TokenRoutesContract
 from tests.protected_site import ORIGIN, Site
 
 
@@ -24,7 +25,7 @@ def make_quart() -> Quart:
         await websocket.accept()
         await websocket.send(str(current_user.sub))
 
-    for path, wanted in TERMS.items():
+    for path, wanted in (TERMS | TOKEN_TERMS).items():
         app.add_url_rule(path, path, requires(**wanted)(who))
     for path, like in SOCKETS.items():
         app.add_websocket(path, path, requires(**TERMS[like])(tell))
@@ -59,6 +60,17 @@ class TestRoutes(RoutesContract):
 
     def requires(self, **wanted: Any) -> Any:
         return requires(**wanted)
+
+    def problem(self, response: Response) -> dict[str, Any]:
+        assert response.headers["content-type"] == "application/problem+json"
+        return dict(response.json())
+
+
+class TestTokenRoutes(TokenRoutesContract):
+    """The same for clients with access tokens."""
+
+    def make_app(self) -> Any:
+        return make_quart()
 
     def problem(self, response: Response) -> dict[str, Any]:
         assert response.headers["content-type"] == "application/problem+json"

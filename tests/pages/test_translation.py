@@ -6,7 +6,8 @@ import pytest
 
 from asgi_oidc import SettingsError
 from asgi_oidc.errors import RequestRejected
-from asgi_oidc.integrations.route_checks import Refusal, check_user, read_terms
+from asgi_oidc.integrations.refusals import Refusal
+from asgi_oidc.integrations.route_checks import check_user, read_terms
 from asgi_oidc.pages.texts import ENGLISH
 from asgi_oidc.pages.translation import MAX_TEXT_LENGTH, read_translation, translate
 from tests.pages.rendered import Reader, every_page, failures, navigation

@@ -6,13 +6,34 @@ from dataclasses import replace
 from typing import Annotated, Unpack, cast
 
 from fastapi import Depends, HTTPException, Security, WebSocketException, params
-from fastapi.openapi.models import APIKey, OpenIdConnect
+from fastapi.openapi.models import OpenIdConnect
+from fastapi.openapi.models import SecurityBase as SecurityScheme
 from fastapi.security import SecurityScopes
 from fastapi.security.base import SecurityBase
 from starlette.requests import HTTPConnection
 
-from asgi_oidc.integrations.route_checks import Refusal, RequirementKeywords, Terms, check_user, find_user, read_terms
+from asgi_oidc.integrations.openapi import (
+    BEARER_TOKEN,
+    SESSION_COOKIE,
+    SIGN_IN,
+    any_token,
+    describe_bearer_tokens,
+    session_cookie,
+)
+from asgi_oidc.integrations.refusals import Refusal
+from asgi_oidc.integrations.route_checks import RequirementKeywords, Terms, check_user, find_user, read_terms
+from asgi_oidc.policy.requirements import BEARER, SESSION
 from asgi_oidc.principal import User
+
+__all__ = [
+    "CurrentUser",
+    "OptionalUser",
+    "Requirement",
+    "SignIn",
+    "describe_bearer_tokens",
+    "optional_user",
+    "require",
+]
 
 
 class SignIn(SecurityBase):
@@ -25,15 +46,13 @@ class SignIn(SecurityBase):
         terms: what the route requires besides scopes.
     """
 
-    scheme_name = "SignIn"
-
     def __init__(
         self, *, issuer: str | None = None, environ: Mapping[str, str] | None = None, terms: Terms | None = None
     ) -> None:
         # Read here: FastAPI may generate the document before the first request, which would show the provider.
         issuer = issuer or (os.environ if environ is None else environ).get("OIDC_ISSUER")
-        self.model = _open_id_connect(issuer) if issuer else _session_cookie()
         self._terms = terms or Terms()
+        self.scheme_name, self.model = _described(self._terms, issuer)
         self._key = _key_of(self._terms)
 
     def __eq__(self, other: object) -> bool:
@@ -109,14 +128,18 @@ def _key_of(terms: Terms) -> Hashable:
     return claims, replace(requirements, claims=()), terms.authentication
 
 
+def _described(terms: Terms, issuer: str | None) -> tuple[str, SecurityScheme]:
+    """Return the name and the description of what the OpenAPI document says that a route takes."""
+    if not terms.requirements.takes(SESSION):
+        return BEARER_TOKEN, any_token()
+    if not terms.requirements.takes(BEARER):
+        return SESSION_COOKIE, session_cookie()
+    return SIGN_IN, _open_id_connect(issuer) if issuer else session_cookie()
+
+
 def _open_id_connect(issuer: str) -> OpenIdConnect:
     # OpenID Connect Discovery §4.1: a trailing "/" of the issuer is removed first.
     return OpenIdConnect(openIdConnectUrl=f"{issuer.removesuffix('/')}/.well-known/openid-configuration")
-
-
-def _session_cookie() -> APIKey:
-    description = "The session cookie: sign in with a browser to get it. Its full name depends on the settings."
-    return APIKey.model_validate({"in": "cookie", "name": "oidc", "description": description})
 
 
 CurrentUser = Annotated[User, Security(SignIn())]

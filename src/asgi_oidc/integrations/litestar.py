@@ -8,7 +8,8 @@ from litestar.exceptions import HTTPException, NotAuthorizedException, Permissio
 from litestar.handlers.base import BaseRouteHandler
 from litestar.types import Guard
 
-from asgi_oidc.integrations.route_checks import Refusal, RequirementKeywords, check_user, read_terms
+from asgi_oidc.integrations.refusals import Refusal
+from asgi_oidc.integrations.route_checks import RequirementKeywords, check_user, read_terms
 
 EXCEPTIONS = {303: HTTPException, 401: NotAuthorizedException, 403: PermissionDeniedException}
 
@@ -16,9 +17,9 @@ EXCEPTIONS = {303: HTTPException, 401: NotAuthorizedException, 403: PermissionDe
 def requires(**requirements: Unpack[RequirementKeywords]) -> Guard:
     """Make a guard for `guards=[requires(...)]` of a handler, a router or the whole app.
 
-    It takes `claims`, `scopes`, `email_domains`, `acr_values` and `max_age`, as `Rule` does. If a login would help, a
-    page navigation is redirected to it, and any other request gets 401. Otherwise the response is 403. Websockets are
-    closed with 4401 or 4403.
+    It takes the same requirements as `Rule`: `claims`, `scopes`, `credentials` and so on. If a login would help, a page
+    navigation is redirected to it, and any other request gets 401. Otherwise the response is 403. Clients with
+    an access token get a challenge and are never redirected. Websockets are closed with 4401 or 4403.
 
     Raises:
         ValueError: the requirements are invalid.

@@ -9,7 +9,8 @@ from quart.json import dumps
 from werkzeug.exceptions import Forbidden, Unauthorized
 from werkzeug.local import LocalProxy
 
-from asgi_oidc.integrations.route_checks import Refusal, RequirementKeywords, check_user, find_user, read_terms
+from asgi_oidc.integrations.refusals import Refusal
+from asgi_oidc.integrations.route_checks import RequirementKeywords, check_user, find_user, read_terms
 from asgi_oidc.principal import AnonymousUser, User
 
 AsyncHandler = Callable[..., Awaitable[Any]]
@@ -18,9 +19,10 @@ AsyncHandler = Callable[..., Awaitable[Any]]
 def requires(**requirements: Unpack[RequirementKeywords]) -> Callable[[Callable[..., Any]], AsyncHandler]:
     """Run a handler only for users who meet the requirements. Place it below `@app.get(...)` or `@app.websocket(...)`.
 
-    It takes `claims`, `scopes`, `email_domains`, `acr_values` and `max_age`, as `Rule` does. If a login would help, a
-    page navigation is redirected to it, and any other request gets 401. Otherwise the response is 403, which an
-    `@app.errorhandler(403)` can turn into a page. Websockets are closed with 4401 or 4403.
+    It takes the same requirements as `Rule`: `claims`, `scopes`, `credentials` and so on. If a login would help, a page
+    navigation is redirected to it, and any other request gets 401. Otherwise the response is 403, which an
+    `@app.errorhandler(403)` can turn into a page. Clients with an access token get a challenge and are never
+    redirected. Websockets are closed with 4401 or 4403.
 
     Raises:
         ValueError: the requirements are invalid.

@@ -8,15 +8,20 @@ from urllib.parse import unquote
 
 from asgi_oidc import events
 from asgi_oidc.asgi.scope_oidc import OIDC
-from asgi_oidc.policy.requirements import ClaimPath, Requirements, Scalar, Subject, read_requirements
+from asgi_oidc.integrations.refusals import Refusal, refusal
+from asgi_oidc.integrations.token_refusals import (
+    stronger_token_needed,
+    token_challenge,
+    token_forbidden,
+    token_needed,
+    token_needed_instead,
+)
+from asgi_oidc.policy.requirements import BEARER, SESSION, ClaimPath, Requirements, Scalar, Subject, read_requirements
 from asgi_oidc.principal import AnonymousUser, User
 from asgi_oidc.protocol.step_up import ANY_LOGIN, AuthenticationRequest, read_authentication
 from asgi_oidc.web.paths import read_path
 from asgi_oidc.web.request import Request
 from asgi_oidc.web.response import challenge
-
-CLOSE_LOGIN_NEEDED = 4401  # websocket close codes, the same that the middleware has
-CLOSE_FORBIDDEN = 4403
 
 Scope = Mapping[str, Any]
 
@@ -45,30 +50,6 @@ class Terms:
     def with_scopes(self, scopes: Sequence[str]) -> "Terms":
         """Require these scopes and no others."""
         return replace(self, requirements=replace(self.requirements, scopes=tuple(scopes)))
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """The response to send instead of calling the route.
-
-    Attributes:
-        status: 303 for a page navigation if a login would help, otherwise 401 or 403.
-        problem: JSON object (RFC 9457); `error` is its stable name, `login_url` starts the login that would help.
-    """
-
-    status: int
-    headers: dict[str, str] = field(repr=False)
-    problem: dict[str, Any] = field(repr=False)
-
-    @property
-    def title(self) -> str:
-        """A short description."""
-        return str(self.problem["title"])
-
-    @property
-    def close_code(self) -> int:
-        """The close code for a websocket."""
-        return CLOSE_FORBIDDEN if self.status == 403 else CLOSE_LOGIN_NEEDED
 
 
 def read_terms(*, acr_values: object = None, max_age: object = None, **requirements: object) -> Terms:
@@ -104,25 +85,32 @@ def check_user(scope: Scope, terms: Terms) -> User | Refusal:
     Raises:
         RuntimeError: the app is not wrapped in `OIDCMiddleware`.
     """
-    user = find_user(scope)
+    user, requirements, oidc = find_user(scope), terms.requirements, scope["oidc"]
     if user is None:
-        return _login_needed(scope, terms, "login_required", "problem.login_required")
-    domains = user._trusted_email_domains  # a setting of the middleware, which apps do not need
+        if requirements.takes(SESSION):
+            return _login_needed(scope, terms, "login_required", "problem.login_required")
+        return token_needed(oidc, _read_request(scope), requirements.scopes)
     subject = Subject(
         user.claims,
         scope["auth"].scopes,
-        trusted_email_domains=domains,
+        trusted_email_domains=user._trusted_email_domains,  # a setting of the middleware, which apps do not need
         provider=user.provider or "",
         credential=user.credential,
         is_machine=user.is_machine,
         client_id=user.client_id,
     )
-    if (unmet := terms.requirements.unmet(subject)) is not None:
-        scopes = terms.requirements.scopes if unmet.startswith("scopes") else ()
-        return _forbidden(scope, unmet, scopes, hint=terms.requirements.hint(subject))
-    if not scope["oidc"].meets(
-        acr_values=terms.authentication.acr_values or None, max_age=terms.authentication.max_age
-    ):
+    has_token = user.credential == BEARER
+    if (unmet := requirements.unmet(subject)) is not None:
+        scopes, hint = requirements.scopes if unmet.startswith("scopes") else (), requirements.hint(subject)
+        if has_token:
+            return token_forbidden(oidc, _read_request(scope), unmet, scopes, hint=hint)
+        if not requirements.takes(SESSION):
+            return token_needed_instead(oidc, _read_request(scope), unmet, requirements.scopes, hint=hint)
+        return _forbidden(scope, unmet, scopes, hint=hint)
+    authentication = terms.authentication
+    if not oidc.meets(acr_values=authentication.acr_values or None, max_age=authentication.max_age):
+        if has_token:
+            return stronger_token_needed(oidc, _read_request(scope), authentication)
         error = "insufficient_user_authentication"
         return _login_needed(scope, terms, error, "problem.step_up_required")
     return user
@@ -142,15 +130,16 @@ def _login_needed(scope: Scope, terms: Terms, error: str, text_id: str) -> Refus
         max_age=authentication.max_age,
     )
     if is_page:
-        return _refusal(303, error, title, {"location": url}, login_url=url)
+        return refusal(303, error, title, {"location": url}, login_url=url)
     events.log(events.LOGIN_REQUIRED, status=401, method=request.method)
     htmx_redirect = {"hx-redirect": url} if request.is_htmx else {}
     if error == "login_required":
-        return _refusal(401, error, title, {**_challenge(oidc), **htmx_redirect}, login_url=url)
+        needed = token_challenge(oidc, terms.requirements.scopes) if terms.requirements.takes(BEARER) else {}
+        return refusal(401, error, title, {**_both(needed, _challenge(oidc)), **htmx_redirect}, login_url=url)
     members: dict[str, object] = {"acr_values": list(authentication.acr_values)} if authentication.acr_values else {}
     members |= {} if authentication.max_age is None else {"max_age": authentication.max_age}
     challenge = _challenge(oidc, error=error, **authentication.parameters) | htmx_redirect
-    return _refusal(401, error, title, challenge, login_url=url, **members)
+    return refusal(401, error, title, challenge, login_url=url, **members)
 
 
 def _forbidden(scope: Scope, unmet: str, scopes: Sequence[str], *, hint: str | None) -> Refusal:
@@ -162,12 +151,12 @@ def _forbidden(scope: Scope, unmet: str, scopes: Sequence[str], *, hint: str | N
     events.log(events.ACCESS_DENIED, status=403, method=method, why=unmet, hint=hint, reference=reference)
     error, members = ("insufficient_scope", {"scope": " ".join(scopes)}) if scopes else ("forbidden", {})
     title, challenge = scope["oidc"]._title("problem.forbidden"), _challenge(scope["oidc"], error=error, **members)
-    return _refusal(403, error, title, challenge, reference=reference, **members)
+    return refusal(403, error, title, challenge, reference=reference, **members)
 
 
-def _refusal(status: int, error: str, title: str, headers: Mapping[str, str], **members: object) -> Refusal:
-    problem = {"type": "about:blank", "title": title, "status": status, "error": error, **members}
-    return Refusal(status, {"cache-control": "no-store", **headers}, problem)
+def _both(for_programs: Mapping[str, str], for_browsers: Mapping[str, str]) -> dict[str, str]:
+    """Join two challenges to one header: frameworks take a mapping (RFC 9110 §11.6.1 allows the list)."""
+    return {"www-authenticate": ", ".join([*for_programs.values(), *for_browsers.values()])}
 
 
 def _challenge(oidc: OIDC, **parameters: str) -> dict[str, str]:

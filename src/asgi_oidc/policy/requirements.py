@@ -187,7 +187,7 @@ def read_requirements(
     values: dict[str, Any] = {}
     readers = (
         ("claims", claims, _read_claims),
-        ("scopes", scopes, _read_scopes),
+        ("scopes", scopes, read_scopes),
         ("email_domains", email_domains, read_domains),
         ("providers", providers, _read_providers),
         ("credentials", credentials, _read_credentials),
@@ -260,7 +260,12 @@ def _read_scalars(path: object, required: object) -> tuple[Scalar, ...]:
     return scalars
 
 
-def _read_scopes(value: object) -> tuple[str, ...]:
+def read_scopes(value: object) -> tuple[str, ...]:
+    """Check a list of scopes.
+
+    Raises:
+        ValueError: it is not a list, or contains something other than scopes.
+    """
     words = texts(value)
     if not all(SCOPE_TOKEN.fullmatch(word) for word in words):
         raise ValueError("must be a list of scopes without spaces (RFC 6749 §3.3)")

@@ -1,0 +1,63 @@
+"""What a route answers to clients with access tokens: a challenge instead of a login (RFC 6750 §3, RFC 9470 §3)."""
+
+import secrets
+from collections.abc import Sequence
+
+from asgi_oidc import events
+from asgi_oidc.asgi.scope_oidc import OIDC
+from asgi_oidc.bearer.authorization_header import scheme_of
+from asgi_oidc.bearer.challenges import Header
+from asgi_oidc.integrations.refusals import Refusal, refusal
+from asgi_oidc.protocol.step_up import AuthenticationRequest
+from asgi_oidc.web.request import Request
+
+STEP_UP_REQUIRED = "insufficient_user_authentication"  # RFC 9470 §3
+
+
+def token_needed(oidc: OIDC, request: Request, scopes: Sequence[str]) -> Refusal:
+    """Return the 401 of a route that takes tokens only, to a client that has sent none."""
+    events.log(events.LOGIN_REQUIRED, status=401, method=request.method)
+    return refusal(401, "token_required", oidc._title("problem.token_required"), token_challenge(oidc, scopes))
+
+
+def token_challenge(oidc: OIDC, scopes: Sequence[str]) -> dict[str, str]:
+    """Return the challenge to a client that has sent no token; empty if the app takes none."""
+    return {} if oidc._challenges is None else _header(oidc._challenges.token_missing(scopes))
+
+
+def stronger_token_needed(oidc: OIDC, request: Request, authentication: AuthenticationRequest) -> Refusal:
+    """Return the 401 to a token of a login that is too old or too weak."""
+    events.log(events.LOGIN_REQUIRED, status=401, method=request.method)
+    members: dict[str, object] = {"acr_values": list(authentication.acr_values)} if authentication.acr_values else {}
+    members |= {} if authentication.max_age is None else {"max_age": authentication.max_age}
+    title, challenges = oidc._title("problem.step_up_required"), oidc._challenges
+    headers = {} if challenges is None else _header(challenges.step_up(authentication, scheme=scheme_of(request)))
+    return refusal(401, STEP_UP_REQUIRED, title, headers, **members)
+
+
+def token_forbidden(oidc: OIDC, request: Request, unmet: str, scopes: Sequence[str], *, hint: str | None) -> Refusal:
+    """Return the 403 to a token that lacks a right; it names all scopes that are needed if one of them is missing."""
+    reference = secrets.token_hex(6)
+    events.log(events.ACCESS_DENIED, status=403, method=request.method, why=unmet, hint=hint, reference=reference)
+    title, challenges = oidc._title("problem.forbidden"), oidc._challenges
+    if not scopes or challenges is None:
+        return refusal(403, "forbidden", title, {}, reference=reference)
+    # With those that the rules of the path require: a token with the others alone would be refused by a rule.
+    needed = list(dict.fromkeys([*oidc._scopes_of_path, *scopes]))
+    headers = _header(challenges.scope_missing(needed, scheme=scheme_of(request)))
+    return refusal(403, "insufficient_scope", title, headers, reference=reference, scope=" ".join(needed))
+
+
+def token_needed_instead(
+    oidc: OIDC, request: Request, unmet: str, scopes: Sequence[str], *, hint: str | None
+) -> Refusal:
+    """Return the 403 of a route that takes tokens only, to a user with a session: another account would not help."""
+    reference = secrets.token_hex(6)
+    events.log(events.ACCESS_DENIED, status=403, method=request.method, why=unmet, hint=hint, reference=reference)
+    headers = token_challenge(oidc, scopes)
+    return refusal(403, "forbidden", oidc._title("problem.forbidden"), headers, reference=reference)
+
+
+def _header(challenge: Header) -> dict[str, str]:
+    name, value = challenge
+    return {name.decode("ascii"): value.decode("ascii")}
