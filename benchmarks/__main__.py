@@ -10,6 +10,7 @@ QUESTIONS = (
     "anatomy",
     "sealing",
     "policy",
+    "bearer",
     "logout",
     "sessions",
     "memory",
