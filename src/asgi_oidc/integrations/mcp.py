@@ -20,7 +20,8 @@ from mcp.server.auth.provider import AccessToken
 from asgi_oidc.asgi.scope_oidc import OIDC
 from asgi_oidc.errors import InsufficientScope, describe_value
 from asgi_oidc.integrations.mcp_messages import MessageRejected, read_again, read_message
-from asgi_oidc.integrations.route_checks import Refusal, RequirementKeywords, check_user, find_user, read_terms
+from asgi_oidc.integrations.refusals import Refusal
+from asgi_oidc.integrations.route_checks import RequirementKeywords, check_user, find_user, read_terms
 from asgi_oidc.principal import ANONYMOUS, AnonymousUser, BearerUser, User
 from asgi_oidc.web.asgi_types import ASGIApp, Receive, Scope, Send
 
