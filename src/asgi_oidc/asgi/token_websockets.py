@@ -48,7 +48,7 @@ class TokenWebsockets:
         self, scope: Scope, request: Request, matched: MatchedPolicy, active: ActiveToken, handshake: Handshake
     ) -> Response | None:
         """Call the app. If it raises an error of ours before it has answered, return how to refuse the websocket."""
-        scope = self._scopes.make(scope, active, matched.scopes)
+        scope = self._app_scopes.make(scope, active, matched.scopes)
         websocket = OpenWebsocket(active, self._watcher, handshake.receive, _with_private_headers(handshake.send))
         try:
             await websocket.run(lambda receive, send: self.app(scope, receive, send))
