@@ -507,3 +507,19 @@ async def test_other_scope_types_are_refused(provider):
 def test_secrets_stay_out_of_reprs():
     """Test output ends up in logs."""
     assert "web-secret-for-tests" not in repr(Client())
+
+
+@pytest.mark.parametrize(
+    ("issuer", "path"),
+    [
+        ("https://id.example.com", "/.well-known/oauth-authorization-server"),
+        ("https://id.example.com/realms/a", "/.well-known/oauth-authorization-server/realms/a"),
+    ],
+)
+async def test_clients_of_apis_find_the_metadata_as_well(issuer, path):
+    """They look where RFC 8414 §3.1 puts it, with the path of the issuer at the end."""
+    provider = FakeProvider(issuer)
+    async with provider.http_client() as client:
+        found = await client.get(f"https://id.example.com{path}")
+
+    assert found.json() == provider.metadata

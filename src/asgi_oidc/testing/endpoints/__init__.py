@@ -24,7 +24,7 @@ class Endpoint:
 
 
 def discovery(provider: ProviderRules, call: Call) -> Answer:
-    """Return the metadata (OpenID Connect Discovery §4)."""
+    """Return the metadata (OpenID Connect Discovery §4, RFC 8414 §3)."""
     return json_answer(provider.metadata_at(call))
 
 
@@ -60,6 +60,8 @@ ENDPOINTS = {
 
 def endpoint_at(call: Call, base_path: str) -> Endpoint | None:
     """Return the endpoint of a call; `base_path` is the path of the issuer."""
+    if (call.method, call.path) == ("GET", f"/.well-known/oauth-authorization-server{base_path}"):  # RFC 8414 §3.1
+        return DISCOVERY
     if not call.path.startswith(base_path + "/"):
         return None
     return ENDPOINTS.get((call.method, call.path[len(base_path) :]))
