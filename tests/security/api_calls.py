@@ -20,6 +20,9 @@ PROTECTED, PUBLIC, WEBSOCKET, PUBLIC_WEBSOCKET, WHO_AM_I = "/page", "/public", "
 PLACES = (PROTECTED, PUBLIC, WEBSOCKET, PUBLIC_WEBSOCKET, WHO_AM_I)
 
 
+_cookies: dict[str, bytes] = {}
+
+
 class Refusal(NamedTuple):
     """What a client is told."""
 
@@ -67,10 +70,12 @@ class APISite(AttackedSite):
         return exchange
 
     async def session_cookie(self, sub: str = "alice") -> tuple[bytes, bytes]:
-        """Sign a user in; return the Cookie header of the session."""
-        browser = await self.signed_in(sub)
-        self.app.visits.clear()
-        return (b"cookie", browser.jar.header(f"{ORIGIN}/", is_same_site=True, is_safe_navigation=True).encode())
+        """Return the Cookie header of a session; it is good at every site with these settings, so it is made once."""
+        if sub not in _cookies:
+            browser = await AttackedSite(FakeProvider(clock=lambda: NOW)).signed_in(sub)
+            header = browser.jar.header(f"{ORIGIN}/", is_same_site=True, is_safe_navigation=True)
+            _cookies[sub] = header.encode()
+        return (b"cookie", _cookies[sub])
 
 
 def bearer(token: str) -> tuple[bytes, bytes]:

@@ -155,7 +155,8 @@ async def test_tokens_that_do_not_count_are_refused(name: str) -> None:
     """Each is known to the provider, or was."""
     site = introspecting_site()
     site.provider.always_refresh_tokens = True
-    await site.session_cookie("bob")
+    await site.signed_in("bob")
+    site.app.visits.clear()
     memory = site.provider.memory
     tokens = {
         "made up": "at-made-up-by-somebody",
