@@ -216,6 +216,44 @@ async def test_each_of_several_resources_has_its_own_scopes(path, resource, scop
     assert (found["resource"], found["scopes_supported"]) == (resource, scopes)
 
 
+@pytest.mark.parametrize(
+    ("path", "resource"),
+    [
+        ("/mcp", "/mcp"),
+        ("/mcp/tools", "/mcp/tools"),
+        ("/mcp/tools/x", "/mcp/tools"),
+        ("/mcp/toolsx", "/mcp"),
+        ("/mcpx", ""),
+        ("/page", ""),
+    ],
+)
+@pytest.mark.parametrize("headers", [{}, {"authorization": "Bearer no.such.token"}])
+async def test_a_challenge_leads_to_the_metadata_of_its_own_api(path, resource, headers):
+    """A client compares `resource` with the URL of its request (RFC 9728 §3.3)."""
+    site = api_site(bearer=Bearer([f"{ORIGIN}/mcp", ORIGIN, f"{ORIGIN}/mcp/tools"]))
+
+    answer = await site.call(path, headers=headers)
+
+    assert f'resource_metadata="{ORIGIN}{PATH}{resource}"' in challenges(answer)[0]
+
+
+async def test_a_challenge_below_a_path_leads_to_the_root_of_the_site():
+    """The readings of a path are those below `base_url`."""
+    site = api_site(base_url=f"{ORIGIN}/admin", bearer=Bearer([f"{ORIGIN}/admin", f"{ORIGIN}/admin/mcp"]))
+
+    answers = [await site.call(f"/admin/{path}", root_path="/admin") for path in ("mcp/x", "page")]
+
+    assert f'="{ORIGIN}{PATH}/admin/mcp"' in challenges(answers[0])[0]
+    assert f'="{ORIGIN}{PATH}/admin"' in challenges(answers[1])[0]
+
+
+async def test_scopes_of_sessions_are_not_offered():
+    """No token gets in there, whatever its scopes."""
+    rules = [Rule("/a", scopes=["a"], credentials=["session"]), Rule("/b", scopes=["b"], credentials=["bearer"])]
+
+    assert (await metadata(rules=rules))["scopes_supported"] == ["b"]
+
+
 async def test_a_path_of_no_resource_belongs_to_the_app():
     """Another app of the site may be there."""
     site = api_site(public=[f"{PATH}/other"])

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from asgi_oidc import Bearer, OAuth2Provider, Provider
+from asgi_oidc import Bearer, OAuth2Provider, Provider, Rule
 from asgi_oidc.settings.bearer_checks import introspecting_provider, providers_that_count
 from tests.settings.required_settings import problems, read
 
@@ -130,6 +130,23 @@ def test_what_fits_the_providers_is_accepted(providers, settings):
     settings = read(**FLAT, providers=providers, bearer=bearer(**settings))
 
     assert settings.bearer is not None
+
+
+@pytest.mark.parametrize("needs", [{"credentials": ["bearer"]}, {"machines": True}, {"client_ids": ["cli"]}])
+def test_a_rule_that_needs_a_token_needs_bearer(needs):
+    """Nobody would ever get in."""
+    rule = Rule("/jobs/*", **needs)
+    text = f"rules: {rule!r} takes access tokens only: set bearer=Bearer(audience=...), so that some are accepted"
+
+    assert problems(rules=[rule]) == (text,)
+    assert read(rules=[rule], bearer=bearer()).rules == (rule,)
+
+
+def test_a_rule_that_a_session_meets_needs_no_bearer():
+    """It may be there before the API is."""
+    rules = [Rule("/a", credentials=["session"]), Rule("/b", machines=False), Rule("/c", scopes=["c"])]
+
+    assert list(read(rules=rules).rules) == rules
 
 
 def test_providers_that_are_looked_up_are_named():

@@ -175,4 +175,4 @@ def test_a_keyword_replaces_all_variables_of_bearer():
 
 def test_what_bearer_lacks_is_not_guessed_while_its_variables_cannot_be_read():
     """One problem, not two."""
-    assert len(problems({"OIDC_BEARER_AUDIENCE": "*"}, rules=[Rule("/x", scopes=["a"])])) == 1
+    assert len(problems({"OIDC_BEARER_AUDIENCE": "*"}, rules=[Rule("/x", credentials=["bearer"])])) == 1

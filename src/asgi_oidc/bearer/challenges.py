@@ -4,8 +4,8 @@ Source: RFC 9110 §11.6.1 (syntax), RFC 6750 §3 (Bearer), RFC 9449 §7.1 (DPoP)
 (`resource_metadata`).
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Literal
 
 from asgi_oidc.protocol.step_up import AuthenticationRequest
@@ -33,11 +33,24 @@ class Challenges:
         resource_metadata: URL of its metadata, where clients find the authorization server.
         dpop_algorithms: the algorithms of DPoP proofs that it accepts.
         requires_dpop: whether it accepts only tokens that are bound to a key by DPoP.
+        narrower: the challenges of other APIs of the same app, by their paths below `base_url`, the longest first.
     """
 
     resource_metadata: str
     dpop_algorithms: Sequence[str]
     requires_dpop: bool = False
+    narrower: Mapping[str, "Challenges"] = field(default_factory=dict)
+
+    def at(self, paths: Collection[str]) -> "Challenges":
+        """Return the challenges of the API at a path; clients compare its metadata with the URL of their request.
+
+        Args:
+            paths: the readings of the path, below `base_url`.
+        """
+        for start, challenges in self.narrower.items():
+            if any(f"{path}/".startswith(f"{start}/") for path in paths):
+                return challenges
+        return self
 
     def token_missing(self, scopes: Sequence[str] = ()) -> Header:
         """Return the challenge to a client that has sent no token; it has no `error` (RFC 6750 §3.1).

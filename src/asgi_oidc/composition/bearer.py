@@ -1,5 +1,6 @@
 """Builds the objects that accept access tokens; there are none without the setting `bearer`."""
 
+from dataclasses import replace
 from typing import NamedTuple
 
 from asgi_oidc.asgi.bearer_notices import BearerNotices
@@ -63,13 +64,17 @@ def make_bearer_services(
         now=sessions.now,
     )
     metadata = make_resource_metadata(settings, bearer, directory, dpop_algorithms=DPOP_ALGORITHMS)
-    challenges = Challenges(
-        resource_metadata=metadata.resources[0].metadata_url,
-        dpop_algorithms=DPOP_ALGORITHMS,
-        requires_dpop=bearer.dpop == "require",
-    )
+    challenges = _make_challenges(settings, metadata, requires_dpop=bearer.dpop == "require")
     exchange = TokenExchange(tokens, now=sessions.now)
     return BearerServices(tokens, challenges, BearerDenials(challenges, pages), metadata, exchange)
+
+
+def _make_challenges(settings: Settings, metadata: ResourceMetadata, *, requires_dpop: bool) -> Challenges:
+    """Build the challenges of each API; those of the first are for all other paths."""
+    made = [Challenges(each.metadata_url, DPOP_ALGORITHMS, requires_dpop) for each in metadata.resources]
+    paths = [resource.path.removeprefix(settings.base_path) for resource in metadata.resources]
+    others = sorted(zip(paths[1:], made[1:], strict=True), key=lambda pair: len(pair[0]), reverse=True)
+    return replace(made[0], narrower=dict(others))
 
 
 def make_bearer_notices(settings: Settings) -> BearerNotices | None:

@@ -12,6 +12,7 @@ from asgi_oidc.bearer.resource_metadata import (
     resources_of,
 )
 from asgi_oidc.policy.endpoint_paths import OwnUrl
+from asgi_oidc.policy.requirements import BEARER
 from asgi_oidc.policy.rules import Rule
 from asgi_oidc.provider.directory import ProviderDirectory
 from asgi_oidc.safe_urls import authorities_of, check_url
@@ -90,7 +91,7 @@ def _members(settings: Settings, bearer: Bearer, dpop_algorithms: Sequence[str])
 
 
 def _scopes(rules: Sequence[Rule], path: str) -> tuple[str, ...]:
-    """Return the scopes that the rules of an API require.
+    """Return the scopes that the rules of an API require of tokens.
 
     Args:
         path: of the API, below `base_url`.
@@ -99,6 +100,8 @@ def _scopes(rules: Sequence[Rule], path: str) -> tuple[str, ...]:
 
 
 def _is_inside(rule: Rule, path: str) -> bool:
+    if BEARER not in rule.requirements.accepted_credentials:
+        return False
     stem = f"{rule.pattern.stem}/"
     return stem.startswith(f"{path}/") or (not rule.pattern.is_exact and f"{path}/".startswith(stem))
 

@@ -63,7 +63,7 @@ class BearerDenials:
         """Return a 401: the token does not count. Anyone can cause this, so the log tells it below WARNING."""
         events.log(events.TOKEN_REFUSED, status=401, method=request.method, code=error.code, detail=error.detail)
         response = self.pages.problem(401, error.code, "problem.token_invalid")
-        return response.with_headers(self.challenges.token_refused(DESCRIPTION, scheme=scheme))
+        return response.with_headers(self.challenges.at(request.path.own).token_refused(DESCRIPTION, scheme=scheme))
 
     def _step_up(self, authentication: AuthenticationRequest, request: Request, scheme: Scheme) -> Response:
         """Return a 401: the client needs a token of a stronger or fresher login (RFC 9470 §3)."""
@@ -74,7 +74,7 @@ class BearerDenials:
         if authentication.max_age is not None:
             needed["max_age"] = authentication.max_age
         response = self.pages.problem(401, INSUFFICIENT_USER_AUTHENTICATION, "problem.step_up_required", **needed)
-        return response.with_headers(self.challenges.step_up(authentication, scheme=scheme))
+        return response.with_headers(self.challenges.at(request.path.own).step_up(authentication, scheme=scheme))
 
     def _forbidden(self, refusal: Refuse, request: Request, matched: MatchedPolicy, scheme: Scheme) -> Response:
         """Return a 403: the token lacks the rights; with all scopes of the path if a scope is missing."""
@@ -87,7 +87,7 @@ class BearerDenials:
         response = self.pages.problem(
             403, INSUFFICIENT_SCOPE, "problem.forbidden", reference=reference, scope=" ".join(scopes)
         )
-        return response.with_headers(self.challenges.scope_missing(scopes, scheme=scheme))
+        return response.with_headers(self.challenges.at(request.path.own).scope_missing(scopes, scheme=scheme))
 
     def _failed(self, error: OIDCError) -> Response:
         """Return what an outage, a refusal of the app or a mistake leads to; never access."""

@@ -196,7 +196,8 @@ class Denials:
         """Tell programs how to get a token (RFC 9728 §5.1), before what tells browsers how to get a session."""
         if self.challenges is None or BEARER not in matched.credentials or response.status not in (401, 403):
             return response
-        return replace(response, headers=(self.challenges.token_missing(matched.scopes), *response.headers))
+        missing = self.challenges.at(matched.path.own).token_missing(matched.scopes)
+        return replace(response, headers=(missing, *response.headers))
 
     def _page_of(self, request: Request) -> str | None:
         return self.return_paths.check_page(request.page_url)
