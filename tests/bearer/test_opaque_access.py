@@ -11,6 +11,7 @@ from asgi_oidc.asgi.token_watch import REPEAT_INTERVAL
 from tests.asgi.test_open_websockets import Socket
 from tests.bearer.test_token_issuers import Providers
 from tests.bearer.token_calls import API, TokenSite, problem
+from tests.protected_site import Exchange
 
 QUICK_TRIO = ("trio", {"clock": trio.testing.MockClock(autojump_threshold=0)})
 
@@ -147,6 +148,30 @@ async def test_requests_with_one_new_token_ask_once():
             gate.open()
 
     assert (statuses, site.provider.count("/introspect")) == ([200] * 20, 1)
+
+
+async def test_at_its_end_the_app_waits_for_the_calls_that_are_running():
+    """A call goes on when its request is gone; a server that stops must not cut it off."""
+    site, ended = TokenSite(), anyio.Event()
+    token = opaque(site)
+
+    async def run_lifespan() -> None:
+        exchange = Exchange({"type": "lifespan.startup"}, {"type": "lifespan.shutdown"})
+        await site.middleware({"type": "lifespan"}, exchange.receive, exchange.send)
+        ended.set()
+
+    with site.provider.hold("introspect") as gate:
+        async with anyio.create_task_group() as requests:
+            requests.start_soon(site.call_with, token)
+            await gate.until_held()
+            requests.cancel_scope.cancel()
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(run_lifespan)
+            await anyio.wait_all_tasks_blocked()
+            was_over = ended.is_set()
+            gate.open()
+
+    assert (was_over, ended.is_set()) == (False, True)
 
 
 async def is_revoked(site: TokenSite, token: str) -> str:

@@ -47,6 +47,9 @@ class Introspects(Protocol):
             ProviderError: the provider cannot be asked, or its answer cannot be used.
         """
 
+    async def drained(self) -> None:
+        """Wait until no call is running."""
+
 
 class NoProofs:
     """`Proofs` that refuses tokens that are bound to a key or a certificate."""
@@ -163,6 +166,11 @@ class TokenAuthenticator:
     def is_over(self, token: ActiveToken) -> bool:
         """Return whether a token has expired, or its user was signed out."""
         return self._now() >= token.valid_until or self._is_revoked(token)
+
+    async def drained(self) -> None:
+        """Wait until no provider is being asked."""
+        if self._introspection is not None:
+            await self._introspection.drained()
 
     async def is_still_active(self, token: ActiveToken) -> bool:
         """Return whether the provider still says of an introspected token what it said when it was presented.

@@ -63,6 +63,10 @@ class Introspection:
         key = f"{digest.hex()} {id(connection)}"
         return await self._flight.run_to_the_end(key, lambda: self._introspect_now(token, digest, connection))
 
+    async def drained(self) -> None:
+        """Wait until no call is running."""
+        await self._flight.drained()
+
     async def _introspect_now(self, token: str, digest: bytes, connection: ProviderConnection) -> Introspected:
         asked_at = self._now()  # the answer may be as old as that
         try:

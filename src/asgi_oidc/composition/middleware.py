@@ -22,7 +22,6 @@ from asgi_oidc.asgi.token_requests import TokenRequests
 from asgi_oidc.asgi.token_websockets import TokenWebsockets
 from asgi_oidc.asgi.websockets import Websockets
 from asgi_oidc.bearer.authentication import TokenAuthenticator
-from asgi_oidc.bearer.resource_metadata import ResourceMetadata
 from asgi_oidc.composition.bearer import BearerServices, make_bearer_notices, make_bearer_services
 from asgi_oidc.composition.directory import make_directory
 from asgi_oidc.composition.endpoints import ENDPOINTS, PROVIDER_ENDPOINTS, EndpointMaker
@@ -99,7 +98,6 @@ class Host(NamedTuple):
     bearer: BearerServices | None
     http: HttpRequests
     websockets: Websockets
-    metadata: ResourceMetadata | None
 
 
 def compose(app: ASGIApp, settings: Settings, clock: Callable[[], float]) -> Composition:
@@ -116,7 +114,9 @@ def compose(app: ASGIApp, settings: Settings, clock: Callable[[], float]) -> Com
     notices = _make_notices(settings, policy, bearer_notices)
     hosts = [_compose_host(app, each, directory, shared, policy, notices) for each in settings.for_each_host()]
     first = hosts[0]
-    resource_metadata = make_resource_metadata_app([(host.settings.base_url, host.metadata) for host in hosts])
+    resource_metadata = make_resource_metadata_app(
+        [(host.settings.base_url, None if host.bearer is None else host.bearer.metadata) for host in hosts]
+    )
     if bearer_notices is not None:
         bearer_notices.metadata_app = resource_metadata
     lifespan = _make_lifespan(app, own_client, directory, hosts, notices)
@@ -228,8 +228,7 @@ def _compose_host(
         else TokenDecisions(bearer.tokens, access, bearer.denials, read_authentication=read_authentication)
     )
     reader = RequestReader(policy, sessions.repository, sessions.authenticator, base_url=settings.base_url)
-    metadata = None if bearer is None else bearer.metadata
-    metadata_endpoint = {} if metadata is None else {METADATA_ENDPOINT: ResourceMetadataEndpoint(metadata)}
+    metadata_endpoint = {} if bearer is None else {METADATA_ENDPOINT: ResourceMetadataEndpoint(bearer.metadata)}
     endpoint_routing = EndpointRouting(
         {**maker.make(), **metadata_endpoint}, maker.make_provider_endpoints(), provider.choice, policy, pages, failures
     )
@@ -262,7 +261,7 @@ def _compose_host(
         origin=settings.origin,
         now=sessions.now,
     )
-    return Host(settings, sessions, provider, bearer, http, websockets, metadata)
+    return Host(settings, sessions, provider, bearer, http, websockets)
 
 
 def _make_urls(
@@ -393,6 +392,7 @@ def _make_lifespan(
             *(host.provider.refresher.drained for host in hosts),
             *(host.provider.resource_tokens.drained for host in hosts),
             *(host.bearer.exchange.drained for host in hosts if host.bearer is not None),
+            *(host.bearer.tokens.drained for host in hosts if host.bearer is not None),
             sessions.background.drained,
             directory.drained,
             sessions.feed.drained,
