@@ -94,7 +94,7 @@ class Keycloak:
         further = f"for-{number}"
         self._add_scope(further, [_audience("other", client=lets_exchange_for)] if lets_exchange_for else [])
         attributes = {"standard.token.exchange.enabled": str(bool(lets_exchange_for)).lower()}
-        self.add_client(client_id, attributes=attributes)
+        self.add_client(client_id, attributes=attributes, defaultClientScopes=["basic", further])
         return API(client_id, scopes)
 
     def add_client(self, client_id: str = "", **members: Any) -> str:

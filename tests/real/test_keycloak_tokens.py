@@ -135,3 +135,15 @@ async def test_a_token_ends_at_once_when_an_administrator_signs_the_user_out(sit
         after = await site.call("/orders", token)
 
     assert (before.status_code, after.status_code) == (200, 401)
+
+
+async def test_a_token_is_exchanged_on_behalf_of_the_user(site):
+    """The other API gets a token of its own, for the same user; never the one of the request (RFC 8693)."""
+    token = await site.user_token()
+
+    with site.served():
+        answer = await site.call(f"/exchange/{site.other}", token)
+
+    claims = answer.json()
+    assert (claims["aud"], claims["azp"], claims["is_same_user"]) == (site.other, site.known.client_id, True)
+    assert claims["is_same_token"] is False
