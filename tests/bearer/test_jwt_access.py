@@ -39,6 +39,17 @@ async def test_a_token_seen_before_costs_no_look_at_the_keys():
     assert (answer.status, site.provider.count("/jwks")) == (200, 1)
 
 
+@pytest.mark.parametrize("cnf", [{"jkt": "0" * 43}, {"x5t#S256": "0" * 43}, {"jkt": "0" * 43, "x5t#S256": "0" * 43}])
+async def test_a_token_that_is_bound_to_a_key_is_worth_nothing_alone(cnf):
+    """Whoever has stolen it does not have the key; a token that was seen before is no exception."""
+    site = TokenSite()
+    token = site.token(cnf=cnf)
+
+    answers = [await site.call_with(token) for _ in range(3)]
+
+    assert ([answer.status for answer in answers], site.app.scopes) == ([401, 401, 401], [])
+
+
 def wrong_tokens(site: TokenSite) -> dict[str, str]:
     """Return tokens that are wrong, by the code of the refusal."""
     now, good = int(site.clock.now), site.token()

@@ -179,7 +179,7 @@ class TokenAuthenticator:
             ProviderError: the provider could not be asked.
         """
         if self._introspection is None:
-            return True
+            return False
         try:
             newest = await self._introspection.introspect(token.token, token.connection)
         except TokenRejected:
@@ -198,7 +198,7 @@ class TokenAuthenticator:
         self._known.drop(presented.header)
         verified = await self._verified(presented.token)
         access_token = verified.access_token
-        if known is not None and known.access_token == access_token:
+        if known is not None and (known.access_token, known.provider) == (access_token, verified.provider):
             written_claims = known.written_claims  # the provider has said the same again, so the app need not look
         else:
             written_claims = write_claims(await self._on_token.admit(access_token, provider=verified.provider))
