@@ -340,6 +340,7 @@ def jwt(claims: object, header: object = None) -> str:
         (jwt(CLAIMS).rpartition(".")[0], None),
         (jwt([CLAIMS]), None),
         (jwt(CLAIMS, header=["RS256"]), None),
+        (jwt(CLAIMS, header="{"), None),
         (f"{encoded({'alg': 'RS256'})}.{urlsafe_b64encode(b'x').decode()}.c2ln", None),
         (f"{encoded({'alg': 'RS256'})}.{urlsafe_b64encode(b'[' * 9000).decode()}.c2ln", None),
         (jwt({**CLAIMS, "x": "y" * MAX_TOKEN_LENGTH}), None),

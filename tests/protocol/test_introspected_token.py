@@ -285,6 +285,17 @@ def test_an_answer_about_another_token_is_refused(changes):
     assert code_of(changes, jwt=jwt) == "introspection_mismatch"
 
 
+def test_an_answer_of_another_tenant_is_about_another_token():
+    """Both are good issuers, but the user is in one of them."""
+    one, other = "4a5bbb1c-0000-4000-8000-000000000001", "4a5bbb1c-0000-4000-8000-000000000002"
+    template = IssuerTemplate("https://login.example.com/{tenantid}/v2.0")
+    issuers = [f"https://login.example.com/{tenant}/v2.0" for tenant in (one, other)]
+    jwt = {**JWT, "iss": issuers[0], "tid": one}
+
+    assert read({"iss": issuers[0], "tid": one}, jwt=jwt, issuer=template).issuer == issuers[0]
+    assert code_of({"iss": issuers[1], "tid": other}, jwt=jwt, issuer=template) == "introspection_mismatch"
+
+
 @pytest.mark.parametrize(
     ("changes", "code"),
     [

@@ -16,10 +16,10 @@ VALUES = st.recursive(
 )
 
 
-@given(st.dictionaries(TEXT, VALUES, max_size=5))
-def test_json_round_trips(members):
+@given(st.dictionaries(TEXT, VALUES, max_size=5), st.booleans(), st.sampled_from([None, (",", ":")]))
+def test_json_round_trips(members, is_ascii, separators):
     """A strict reader must not be a wrong one."""
-    assert read_object(json.dumps(members).encode()) == members
+    assert read_object(json.dumps(members, ensure_ascii=is_ascii, separators=separators).encode()) == members
 
 
 @pytest.mark.parametrize(
@@ -38,6 +38,9 @@ def test_json_round_trips(members):
         b'\xef\xbb\xbf{"a":1}',
         '{"a":1}'.encode("utf-16"),
         b'{"sub":"a","sub":"b"}',
+        b'{"sub":"a","sub":"a"}',
+        b'{"sub":"a","\\u0073ub":"b"}',
+        b'{ "sub": "a", "sub": "b" }',
         b'{"a":{"b":1,"b":2}}',
         b'{"a":[{"b":1,"b":2}]}',
         b'{"a":' + b"[" * 200_000 + b"]" * 200_000 + b"}",
@@ -62,10 +65,16 @@ def test_nesting_is_taken_up_to_its_limit():
     assert read_object(nested(MAX_DEPTH - 1))
 
 
-def test_nesting_beyond_its_limit_is_refused():
+@pytest.mark.parametrize("levels", [MAX_DEPTH + 1, MAX_DEPTH + 2, 200])
+def test_nesting_beyond_its_limit_is_refused(levels):
     """Whoever walks through the claims later may do it recursively."""
     with pytest.raises(InvalidJSON, match="deeper"):
-        read_object(nested(MAX_DEPTH + 1))
+        read_object(nested(levels))
+
+
+def test_many_values_are_not_deep():
+    """Brackets alone say nothing."""
+    assert read_object(b'{"a":[' + b"[],{}," * MAX_DEPTH + b'"[[[["]}')
 
 
 @given(st.lists(VALUES, max_size=5))

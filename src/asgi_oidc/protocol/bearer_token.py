@@ -74,6 +74,9 @@ class _Payload(msgspec.Struct):
     iss: object = None
 
 
+_payload_decoder = msgspec.json.Decoder(_Payload)
+
+
 def token_types(names: Collection[str]) -> tuple[str, ...]:
     """Return values of `typ` as they are compared: in lower case, without `application/` (RFC 7515 §4.1.9)."""
     return tuple(name.lower().removeprefix("application/") for name in names)
@@ -91,8 +94,9 @@ def claimed_issuer(token: str) -> str | None:
     if len(header) > MAX_HEADER_LENGTH:
         return None
     try:
-        msgspec.json.decode(_decoded(header), type=dict[str, object])
-        iss = msgspec.json.decode(_decoded(payload), type=_Payload).iss
+        if not _decoded(header).lstrip().startswith(b"{"):
+            return None
+        iss = _payload_decoder.decode(_decoded(payload)).iss
     except (msgspec.DecodeError, binascii.Error, UnicodeDecodeError, RecursionError):
         return None
     return iss if isinstance(iss, str) else ""

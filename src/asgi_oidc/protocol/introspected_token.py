@@ -130,9 +130,9 @@ def _with_jwt(answer: Claims, claims: Claims) -> dict[str, object]:
     has_scopes = any(name in answer for name in SCOPE_CLAIMS)
     kept = {name: value for name, value in claims.items() if not (has_scopes and name in SCOPE_CLAIMS)}
     instants = {
-        name: min(read_instant(each, name) for each in (answer, claims) if name in each)
+        name: min(read_instant(answer, name), read_instant(claims, name))
         for name in ("exp", "iat")
-        if name in answer or name in claims
+        if name in answer and name in claims
     }
     return {**kept, **answer, **instants}
 

@@ -20,7 +20,8 @@ def read_object(data: bytes) -> dict[str, object]:
     value = _read(data)
     if not isinstance(value, dict):
         raise InvalidJSON("not a JSON object")
-    _check_depth(value, MAX_DEPTH)
+    if _may_be_deep(data):
+        _check_depth(value, MAX_DEPTH)
     return value
 
 
@@ -33,7 +34,8 @@ def read_array(data: bytes) -> list[object]:
     value = _read(data)
     if not isinstance(value, list):
         raise InvalidJSON("not a JSON array")
-    _check_depth(value, MAX_DEPTH)
+    if _may_be_deep(data):
+        _check_depth(value, MAX_DEPTH)
     return value
 
 
@@ -41,12 +43,28 @@ def _read(data: bytes) -> object:
     try:
         value = msgspec.json.decode(data)
         # Of a repeated member, msgspec takes the last value, and another parser may take the first.
-        _REPEATED_MEMBERS.decode(data.decode())
+        if not _is_all_of(value, data):
+            _REPEATED_MEMBERS.decode(data.decode())
     except InvalidJSON:
         raise
     except (ValueError, RecursionError) as exc:
         raise InvalidJSON("not JSON") from exc
     return value
+
+
+def _is_all_of(value: object, data: bytes) -> bool:
+    """Whether a value is the same JSON again, byte for byte, as of most tokens: then no member was left out.
+
+    It takes a fraction of the time of another parser.
+    """
+    try:
+        return msgspec.json.encode(value) == data
+    except (ValueError, OverflowError, RecursionError):  # such as an integer of more than 64 bits
+        return False
+
+
+def _may_be_deep(data: bytes) -> bool:
+    return data.count(b"{") + data.count(b"[") >= MAX_DEPTH
 
 
 def _refuse_repeated(pairs: list[tuple[str, object]]) -> None:

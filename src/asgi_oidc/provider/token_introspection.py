@@ -1,7 +1,6 @@
 """Asks one provider about access tokens, and checks its answers (RFC 7662, RFC 9701)."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 
 from asgi_oidc.errors import AnswerRejected, TokenRejected
 from asgi_oidc.protocol.bearer_token import AccessToken, ExpectedToken, claimed_issuer
@@ -71,7 +70,7 @@ class TokenIntrospection:
             leeway=self._leeway,
             jwt=jwt,
         )
-        return replace(accepted, claims=self._tokens.user_may_call(accepted.claims))
+        return self._tokens.completed(accepted)
 
     async def _members(self, answer: Answer) -> Claims:
         signed = signed_introspection(answer)

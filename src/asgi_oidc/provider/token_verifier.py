@@ -157,16 +157,16 @@ class TokenVerifier:
             now=int(self._clock()),
             leeway=self._expectations.leeway,
         )
-        return replace(accepted, claims=self.user_may_call(accepted.claims))
+        return self.completed(accepted)
 
-    def user_may_call(self, claims: dict[str, object]) -> dict[str, object]:
-        """Return the claims of an access token, completed; refuse users who may not sign in either.
+    def completed(self, token: AccessToken) -> AccessToken:
+        """Return an access token with `email_verified` by the rules of Entra; refuse users who may not sign in either.
 
         Raises:
             TokenRejected: `claim_hd` or `claim_tid`.
         """
-        check_hosted_domain(claims, self._settings.hosted_domains)
-        return self._checked(claims)
+        check_hosted_domain(token.claims, self._settings.hosted_domains)
+        return token if self._settings.entra is None else replace(token, claims=self._checked(token.claims))
 
     async def verify_for_introspection(self, token: str, expected: ExpectedToken) -> Verified:
         """Verify a JWT about which the provider is asked next. Errors as in `id_token_claims`."""
