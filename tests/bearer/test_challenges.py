@@ -116,7 +116,7 @@ def test_no_text_leaves_its_quotes(text):
 
 def test_a_quotation_mark_and_a_backslash_are_escaped():
     """Clients take the escapes off again, and get the very text."""
-    assert r'scope="a\"b\\c ?"' in text_of(API.token_missing(['a"b\\c', "\u00e9"]))
+    assert r'scope="a\"b\\c ?~"' in text_of(API.token_missing(['a"b\\c', "\u00e9~"]))
 
 
 def test_a_value_that_is_too_long_is_left_out():
@@ -125,3 +125,13 @@ def test_a_value_that_is_too_long_is_left_out():
 
     assert f'scope="{longest}"' in text_of(API.token_missing([longest]))
     assert text_of(API.token_missing([f"{longest}a"])) == f'Bearer resource_metadata="{METADATA}"'
+
+
+def test_a_path_with_several_readings_is_that_of_the_narrower_api():
+    """Whichever the app serves, its client finds the metadata of that API."""
+    mcp = Challenges(f"{METADATA}/mcp", ("ES256",))
+    both = Challenges(METADATA, ("ES256",), narrower={"/mcp": mcp})
+
+    assert both.at({"/other", "/mcp/x"}) is mcp
+    assert both.at({"/other", "/mcpx"}) is both
+    assert both.at(()) is both

@@ -8,6 +8,7 @@ from starlette.routing import BaseRoute, Mount, Route
 
 from asgi_oidc import Bearer, OAuth2Provider, OIDCError, OIDCMiddleware, Provider, Rule, UnsupportedScope
 from asgi_oidc.bearer.resource_metadata import MAX_LISTED_TENANTS, issuers_of, resources_of
+from asgi_oidc.protocol.issuer_template import PERSONAL_ACCOUNTS
 from asgi_oidc.testing.in_process import http_scope
 from tests.bearer.token_calls import API, challenges, problem
 from tests.protected_site import NOW, ORIGIN, SECRET, Exchange, Site
@@ -335,6 +336,7 @@ TENANTS = [f"{number:08x}-2b34-4da1-9baa-8bc8c9d6a490" for number in range(MAX_L
         (TENANTS[:2], [f"https://login.microsoftonline.com/{tenant}/v2.0" for tenant in TENANTS[:2]]),
         (TENANTS[:-1], [f"https://login.microsoftonline.com/{tenant}/v2.0" for tenant in TENANTS[:-1]]),
         (TENANTS, ["https://login.microsoftonline.com/organizations/v2.0"]),
+        ([*TENANTS, PERSONAL_ACCOUNTS], ["https://login.microsoftonline.com/common/v2.0"]),
         ("organizations", ["https://login.microsoftonline.com/organizations/v2.0"]),
     ],
 )
@@ -426,9 +428,10 @@ async def test_the_app_for_the_outer_app_knows_the_hosts():
     site = api_site(base_url=[ORIGIN, "https://b.example.org"])
     app = site.middleware.protected_resource_metadata
 
-    answer = await ask(app, PATH, headers=[(b"host", b"b.example.org")])
+    named, unknown = [await ask(app, PATH, headers=[(b"host", host)]) for host in (b"b.example.org", b"x.example")]
 
-    assert document(answer)["resource"] == "https://b.example.org"
+    assert document(named)["resource"] == "https://b.example.org"
+    assert document(unknown)["resource"] == ORIGIN
     assert app.paths == (PATH,)
 
 

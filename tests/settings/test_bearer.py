@@ -78,6 +78,7 @@ def test_an_audience_that_says_nothing_is_refused(audience, text):
 def test_one_of_several_audiences_is_enough():
     """An API that has moved accepts its old identifier as well; each counts once."""
     assert Bearer([AUDIENCE, "api://old", AUDIENCE, "a" * 512]).audiences == (AUDIENCE, "api://old", "a" * 512)
+    assert len(Bearer([str(number) for number in range(16)]).audiences) == 16
 
 
 @pytest.mark.parametrize(

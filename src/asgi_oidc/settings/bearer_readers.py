@@ -48,8 +48,8 @@ class TrustedProxies:
         has_unix: whether a peer that is connected by a Unix socket is one.
     """
 
-    networks: tuple[IPv4Network | IPv6Network, ...] = ()
-    has_unix: bool = False
+    networks: tuple[IPv4Network | IPv6Network, ...]
+    has_unix: bool
 
 
 def read_audiences(value: object) -> tuple[str, ...]:
