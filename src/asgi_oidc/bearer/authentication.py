@@ -155,9 +155,7 @@ class TokenAuthenticator:
         await self._feed.poll()
         token = self._known.get(presented.header)
         if token is None or not await self._is_fresh(token):
-            # Not the token itself: error reporters show the keys of mappings.
-            key = sha256(presented.header).hexdigest()
-            token = await self._flight.run(key, lambda: self._verify(presented))
+            token = await self._verify_once(presented)
         self._check_not_over(token)
         if token.needs_proof:
             await self._proofs.check(request, token, presented)
@@ -191,6 +189,14 @@ class TokenAuthenticator:
         if self._now() >= token.fresh_until:
             return False
         return self._issuers.are_fixed or await self._issuers.named(token.provider) is token.connection
+
+    async def _verify_once(self, presented: PresentedToken) -> ActiveToken:
+        """Verify a token; the requests that wait share one call of the app's hook, as they share all other calls."""
+        if not self._on_token.is_set:
+            return await self._verify(presented)
+        # Not the token itself: error reporters show the keys of mappings.
+        key = sha256(presented.header).hexdigest()
+        return await self._flight.run(key, lambda: self._verify(presented))
 
     async def _verify(self, presented: PresentedToken) -> ActiveToken:
         """Verify a token, let the app look at it, and remember it."""

@@ -28,6 +28,11 @@ class OnToken:
         self._hook = hook
         self._trusted_email_domains = trusted_email_domains
 
+    @property
+    def is_set(self) -> bool:
+        """Whether the app has one."""
+        return self._hook is not None
+
     async def admit(self, token: AccessToken, *, provider: str) -> dict[str, Any]:
         """Return the claims as the hook has changed them.
 
@@ -38,9 +43,10 @@ class OnToken:
             LoginRefused: the hook refuses the token.
             OIDCError: the hook failed, took too long, or tried to change `iss` or `sub`.
         """
-        claims, hook = dict(token.claims), self._hook
+        hook = self._hook
         if hook is None:
-            return claims
+            return token.claims
+        claims = dict(token.claims)
         changed = HookClaims(copy.deepcopy(claims))
         user = BearerUser(
             token.sub,
