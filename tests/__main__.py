@@ -47,6 +47,9 @@ ATTACKS = ("security",)
 LONG_WAITS = ("tests/real/test_fleet*.py", "tests/real/test_redis*.py", "tests/real/test_drift.py")
 HALF = ("asgi", "endpoints", "login", "logout", "providers", "sessions", "tokens")  # the others take as long
 MEASURED = ("-m", "coverage", "run")
+# Hundreds of processes import the same modules: none but the first should compile them, not even in a container whose
+# image switches that off, or whose checkout is new.
+COMPILED = {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(ROOT / "__pycache__")}
 
 Check = tuple[str, Sequence[str]]
 
@@ -204,4 +207,5 @@ def say(text: str) -> None:
 
 if __name__ == "__main__":
     os.environ.setdefault("PYTHONUNBUFFERED", "1")
+    os.environ.update(COMPILED)
     sys.exit(main(sys.argv[1:]))

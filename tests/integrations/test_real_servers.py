@@ -12,11 +12,17 @@ from asgi_oidc.cli.demo_providers import EXAMPLE
 from asgi_oidc.testing import Browser, FakeProvider, serve
 from tests.real.processes import free_port
 from tests.real.servers import server
+from tests.security.sizes import size
 
 pytestmark = pytest.mark.real
 
 EXAMPLES = ("starlette_app", "fastapi_app", "quart_app", "litestar_app", "django_app")
 SERVERS = ("uvicorn-httptools", "hypercorn-asyncio", "granian")
+# The sample has each example once and each server at least once; the full form has every pair.
+PAIRS = size(
+    [(SERVERS[number % len(SERVERS)], name) for number, name in enumerate(EXAMPLES)],
+    [(kind, name) for kind in SERVERS for name in EXAMPLES],
+)
 AT_ONCE = 3  # that start: each takes a processor for a while
 
 Origins = dict[tuple[str, str], str]
@@ -32,21 +38,19 @@ def provider() -> Iterator[FakeProvider]:
 
 
 @pytest.fixture(scope="module")
-def origins(provider: FakeProvider, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Origins]:
+def origins(provider: FakeProvider) -> Iterator[Origins]:
     """Where each example answers, behind each server."""
-    compiled = {"PYTHONPYCACHEPREFIX": str(tmp_path_factory.mktemp("compiled")), "PYTHONDONTWRITEBYTECODE": ""}
     with ExitStack() as running:
 
         def start(pair: tuple[str, str]) -> str:
             kind, name = pair
             port = free_port()
-            environ = {**compiled, **environ_of(provider, f"http://127.0.0.1:{port}")}
+            environ = environ_of(provider, f"http://127.0.0.1:{port}")
             running.enter_context(server(kind, f"examples.{name}:app", port=port, environ=environ))
             return environ["OIDC_BASE_URL"]
 
-        pairs = [(kind, name) for kind in SERVERS for name in EXAMPLES]  # what the first compile the others read
         with ThreadPoolExecutor(AT_ONCE) as threads:
-            origins = dict(zip(pairs, threads.map(start, pairs), strict=True))
+            origins = dict(zip(PAIRS, threads.map(start, PAIRS), strict=True))
         yield origins
 
 
@@ -61,9 +65,9 @@ def environ_of(provider: FakeProvider, origin: str) -> dict[str, str]:
     }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])  # that of the browser; the servers have their own
-@pytest.mark.parametrize("kind", SERVERS)
-@pytest.mark.parametrize("name", EXAMPLES)
+@pytest.mark.parametrize(("kind", "name"), PAIRS)
 async def test_an_example_lets_its_user_in_and_nobody_else(kind, name, origins, provider, anyio_backend):
     """The user gets the page; an anonymous request is sent to sign in."""
     async with httpx.AsyncHTTPTransport() as network:

@@ -109,9 +109,8 @@ def provider() -> Iterator[FakeProvider]:
 
 
 @pytest.fixture(scope="module")
-def addresses(provider: FakeProvider, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Addresses]:
+def addresses(provider: FakeProvider) -> Iterator[Addresses]:
     """Where each framework answers, behind each server; one with a path of its own as well."""
-    compiled = {"PYTHONPYCACHEPREFIX": str(tmp_path_factory.mktemp("compiled")), "PYTHONDONTWRITEBYTECODE": ""}
     with ExitStack() as running:
 
         def start(pair: tuple[str, str]) -> str:
@@ -120,7 +119,6 @@ def addresses(provider: FakeProvider, tmp_path_factory: pytest.TempPathFactory) 
             port = free_port()
             address = f"http://localhost:{port}"
             environ = {
-                **compiled,
                 "TABLE_APP": name.partition(" ")[0],
                 "OIDC_ISSUER": provider.issuer,
                 "OIDC_CLIENT_ID": "web",

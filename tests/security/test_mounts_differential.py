@@ -34,7 +34,7 @@ CHOSEN = (
     *("/", "/app/", "/x", "/static", "/static/files", "/open", "/app/static", "/ap", "app", "/a", "/open/x", "/files"),
     *("/.*", "/[a-z]+", "x|/files", ".{5}", "/open/x|y", "(/open)", "/st.tic", "/..", "/a|/b", "/static|/open"),
 )
-TRIES = 1_000  # about half a second a tree
+TRIES = 500  # about a quarter of a second a tree
 BARE = 2_000  # requests of them that the bare app gets as well
 # So many handlers have to run for a path that is not theirs, or the generator has gone blind.
 FEWEST_HITS = 2

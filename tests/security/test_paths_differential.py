@@ -12,7 +12,7 @@ from .spellings import ODD_BYTES, attempt
 
 pytestmark = pytest.mark.usefixtures("quiet")
 
-SAMPLE = dict.fromkeys(SITES, 1_500) | {"django": 500}  # Django takes a thread for each request
+SAMPLE = dict.fromkeys(SITES, 750) | {"django": 300}  # Django takes a thread for each request
 # How many different spellings of protected handlers the sample has to find in each bare framework, or the
 # generator has gone blind and the comparison says nothing.
 FEWEST_HITS = dict.fromkeys(SITES, 20) | {"starlette-catch-all": 100}

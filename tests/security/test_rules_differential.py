@@ -25,7 +25,7 @@ pytestmark = pytest.mark.usefixtures("quiet")
 
 OVERRIDING = "starlette with overrides"
 ALL_SITES = {**SITES, OVERRIDING: overriding_site}
-SAMPLE = dict.fromkeys(ALL_SITES, 1_000) | {"django": 400}  # Django takes a thread for each request
+SAMPLE = dict.fromkeys(ALL_SITES, 500) | {"django": 200}  # Django takes a thread for each request
 # How many different requests of the sample the bare framework has to take to a handler that is closed, or the
 # generator has gone blind.
 FEWEST_HITS = dict.fromkeys(ALL_SITES, 15) | {"starlette-catch-all": 40}
@@ -167,7 +167,7 @@ async def test_no_request_without_the_right_reaches_what_a_rule_closes(name: str
     """Each framework reads paths and methods in its own way; no disagreement may open a handler."""
     site = ALL_SITES[name]()
     change = overridden if name == OVERRIDING else None
-    cookie, tries = await cookie_of(["reader"]), size(SAMPLE[name], 120 * SAMPLE[name])
+    cookie, tries = await cookie_of(["reader"]), size(SAMPLE[name], 240 * SAMPLE[name])
 
     hits, slips = await differences(site, guarded(site.app), tries=tries, cookie=cookie, seed=name, change=change)
 
@@ -181,7 +181,7 @@ async def test_no_request_without_the_right_reaches_what_a_rule_closes(name: str
 async def test_no_request_passes_where_the_app_is_below_a_path(name: str) -> None:
     """A proxy may strip the path of `base_url`, a server may put it into `root_path`, or both."""
     site, base_url = ALL_SITES[name](), f"{ORIGIN}/app"
-    cookie, tries = await cookie_of(["reader"], base_url=base_url), size(SAMPLE[name] // 2, 60 * SAMPLE[name])
+    cookie, tries = await cookie_of(["reader"], base_url=base_url), size(SAMPLE[name] // 2, 120 * SAMPLE[name])
 
     def below(source: random.Random, scope: Scope) -> Scope:
         kind = source.random()
