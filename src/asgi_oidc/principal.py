@@ -60,7 +60,7 @@ class User:
         self._issuer = issuer
         self._claims = claims
         self._trusted_email_domains = trusted_email_domains
-        self._provider = provider or None
+        self._provider = provider
 
     @property
     def sub(self) -> str:
@@ -75,7 +75,7 @@ class User:
     @property
     def provider(self) -> str | None:
         """The name of that provider in the setting `providers`; None without that setting."""
-        return self._provider
+        return self._provider or None
 
     @property
     def credential(self) -> Literal["session", "bearer"]:
@@ -163,7 +163,7 @@ class BearerUser(User):
         self._issuer = issuer
         self._claims = claims
         self._trusted_email_domains = trusted_email_domains
-        self._provider = provider or None
+        self._provider = provider
         self._client_id = client_id
         self._is_machine = is_machine
 

@@ -94,7 +94,7 @@ class AccessControl:
             login.first.get("auth_time"),
             self._trusted_email_domains,
             login.provider,
-            login.can_step_up,
+            login.issuer,
         )
 
     def _subject_of_token(self, active: ActiveToken) -> Subject:
@@ -106,7 +106,7 @@ class AccessControl:
             token.claims.get("auth_time"),
             self._trusted_email_domains,
             active.provider,
-            can_step_up=True,
+            issuer=token.issuer,
             credential=BEARER,
             is_machine=token.is_machine,
             client_id=token.client_id,

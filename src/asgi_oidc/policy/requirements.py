@@ -7,13 +7,16 @@ import inspect
 import re
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
+
+import msgspec
 
 from asgi_oidc.errors import SCOPE_TOKEN, describe_value
 from asgi_oidc.login.provider_choice import is_provider_name
 from asgi_oidc.principal import User
 from asgi_oidc.protocol.claims import email_domain, is_email_verified
 from asgi_oidc.protocol.entra import OVERAGE_FIX, group_overage
+from asgi_oidc.protocol.user_api import is_openid
 
 SESSION, BEARER = "session", "bearer"
 CREDENTIALS = (SESSION, BEARER)
@@ -30,7 +33,7 @@ _DOMAIN = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+")
 _MISSING = object()
 
 
-class Subject(NamedTuple):
+class Subject(msgspec.Struct, frozen=True):
     """The signed-in user, as rules see them.
 
     Attributes:
@@ -39,7 +42,7 @@ class Subject(NamedTuple):
         acr, auth_time: claims of the ID Token of the login; None if it has none.
         trusted_email_domains: as in the settings.
         provider: the name of the provider at which the user has signed in.
-        can_step_up: whether that provider can report how and when the user signed in.
+        issuer: of that provider.
         credential: `session` or `bearer`.
         is_machine: whether it is a client that acts for no user.
         client_id: the client that the access token was issued to.
@@ -51,10 +54,15 @@ class Subject(NamedTuple):
     auth_time: object = None
     trusted_email_domains: frozenset[str] = frozenset()
     provider: str = ""
-    can_step_up: bool = True
+    issuer: str = ""
     credential: str = SESSION
     is_machine: bool = False
     client_id: str | None = None
+
+    @property
+    def can_step_up(self) -> bool:
+        """Whether the provider can report how and when the user signed in."""
+        return is_openid(self.issuer)
 
     def __repr__(self) -> str:
         return "Subject(...)"  # personal data stays out of logs and tracebacks

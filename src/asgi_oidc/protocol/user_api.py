@@ -50,6 +50,11 @@ class UserApi:
     app_secret_proof: bool = False
 
 
+def is_openid(issuer: str) -> bool:
+    """Return whether this is the issuer of an OpenID provider, which can report how and when users sign in."""
+    return not issuer.startswith(ISSUER_PREFIX)
+
+
 def read_path(path: ClaimPath) -> tuple[str, ...]:
     """Return the names of a path into a JSON object.
 

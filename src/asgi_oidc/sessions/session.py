@@ -7,7 +7,7 @@ import msgspec
 
 from asgi_oidc.errors import OIDCError
 from asgi_oidc.principal import read_claims
-from asgi_oidc.protocol.user_api import ISSUER_PREFIX
+from asgi_oidc.protocol.user_api import is_openid
 
 FORMAT = 3  # changes with the fields; a value of another format is not a session
 
@@ -59,7 +59,7 @@ class Login(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     @property
     def can_step_up(self) -> bool:
         """Whether the provider can report how and when the user signed in, which plain OAuth 2.0 cannot."""
-        return not self.issuer.startswith(ISSUER_PREFIX)
+        return is_openid(self.issuer)
 
     def __repr__(self) -> str:
         return f"Login(created_at={self.created_at})"
