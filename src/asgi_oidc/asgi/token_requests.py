@@ -45,7 +45,7 @@ class TokenRequests:
             await send_response(found, request, response.send)
             return
         if matched.own_url is not None:
-            await send_response(_who_am_i(request, found), request, response.send)
+            await send_response(self._who_am_i(scope, request, found), request, response.send)
             return
         # Without rules, as on public paths, every valid token is enough.
         denied = await self._decisions.denial(scope, request, matched, found) if matched.rules else None
@@ -70,21 +70,24 @@ class TokenRequests:
         denied = self._decisions.app_error_response(app_error, request, matched)
         await send_response(denied, request, response.send)
 
-
-def _who_am_i(request: Request, active: ActiveToken) -> Response:
-    """Answer our URL `session`: who the token is for, and until when."""
-    if request.method not in ("GET", "HEAD"):
-        return Response(405, ((b"allow", b"GET, HEAD"), (b"content-length", b"0")))
-    token = active.access_token
-    user = {"sub": token.sub, "issuer": token.issuer, **({"provider": active.provider} if active.provider else {})}
-    return json_response(
-        {
-            **user,
-            "credential": "bearer",
-            "client_id": token.client_id,
-            "is_machine": token.is_machine,
-            "claims": active.claims,
-            "scopes": active.scopes,
-            "expires_at": token.expires_at,
-        }
-    )
+    def _who_am_i(self, scope: Scope, request: Request, active: ActiveToken) -> Response:
+        """Answer our URL `session`: who the token is for, and until when."""
+        if request.method not in ("GET", "HEAD"):
+            return Response(405, ((b"allow", b"GET, HEAD"), (b"content-length", b"0")))
+        user, token = self._app_scopes.make(scope, active)["user"], active.access_token
+        return json_response(
+            {
+                "sub": user.sub,
+                "issuer": user.issuer,
+                **({"provider": user.provider} if user.provider else {}),
+                "name": user.name,
+                "email": user.email,
+                "claims": user.claims,
+                "scopes": active.scopes,
+                "credential": user.credential,
+                "client_id": user.client_id,
+                "is_machine": user.is_machine,
+                "expires_at": token.expires_at,
+                "ends_at": token.expires_at,
+            }
+        )
