@@ -6,9 +6,11 @@ import pytest
 
 from asgi_oidc import MemoryStore
 from asgi_oidc.protocol.bearer_token import MAX_LIFETIME
+from asgi_oidc.sessions.revocations import Revocations, plain_names
+from asgi_oidc.sessions.session import UserId
 from tests.bearer.token_calls import TokenSite, problem
 from tests.logout_site import FORMS
-from tests.protected_site import Clock
+from tests.protected_site import NOW, Clock
 from tests.scripted_store import ScriptedStore
 
 LONG = MAX_LIFETIME - 600  # seconds
@@ -141,3 +143,14 @@ async def test_a_sign_out_here_ends_the_session_and_not_the_tokens_of_other_clie
     await browser.post("/auth/logout")
 
     assert (await site.call_with(token)).status == 200
+
+
+def test_when_too_many_sign_outs_are_remembered_all_older_tokens_end():
+    """It fails closed: a sign-out that had to be forgotten may have been about any of them."""
+    revocations = Revocations(plain_names, lifetime=10_000, needed_for=10_000, max_revocations=2)
+    names = revocations.names_of_token(UserId("https://id.example.com", "alice"), None)
+    for number in range(4):
+        revocations.sign_out(issuer="https://id.example.com", sub=f"user-{number}", sid=None, now=NOW + number)
+
+    assert revocations.is_token_revoked(names, issued_at=NOW + 1)
+    assert not revocations.is_token_revoked(names, issued_at=NOW + 2)
