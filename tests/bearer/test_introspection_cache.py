@@ -77,6 +77,27 @@ def test_the_last_answer_counts():
     assert (found(cache, b"token").access_token.sub, cache.was_active(b"token")) == ("alice", True)
 
 
+def test_a_token_that_was_active_since_is_not_refused():
+    """Not even when its answer is dropped before the refusal runs out."""
+    cache = IntrospectionCache()
+    refuse(cache, b"token")
+    cache.keep(b"token", answer())
+
+    cache.drop(b"token")
+
+    assert found(cache, b"token") is None
+
+
+def test_users_without_tokens_take_no_memory():
+    """They come and go for as long as the process runs."""
+    cache = IntrospectionCache(max_active=2)
+
+    for number in range(50):
+        cache.keep(b"%d" % number, answer(f"user-{number}"))
+
+    assert len(cache._by_user) == 2
+
+
 def test_an_outdated_answer_tells_that_the_token_was_active():
     """Such tokens have slots of their own for their calls."""
     cache = IntrospectionCache()

@@ -81,6 +81,8 @@ def test_it_says_who_calls_and_what_is_granted():
         {"client_id": ...},
         {"azp": "program"},
         {"client_id": "c" * MAX_CLIENT_ID_LENGTH},
+        {"client_id": "c"},
+        {"sub": "s"},
         {"scope": ...},
         {"typ": "Bearer"},
         {"typ": "DPoP"},
@@ -236,6 +238,7 @@ ID_TOKENS = {
     "ours, without azp": {"aud": "web"},
     "that of another client": {"aud": "spa", "azp": "spa"},
     "that of another client, without azp": {"aud": "spa"},
+    "ours, for another client": {"aud": "web", "azp": "spa"},
     "for several audiences": {"aud": [API, "web"], "azp": "web"},
     "with a claim typ that says nothing": {"aud": "web", "typ": "JWT"},
     "of a client whose id is a URL": {"aud": "https://client.example.com", "azp": "https://client.example.com"},
@@ -250,6 +253,25 @@ def test_an_id_token_is_no_access_token_even_if_its_client_is_an_audience(claims
     changes = {**BARE, "azp": ..., "email": "alice@example.com", "auth_time": NOW, **claims}
 
     assert code_of(changes, typ=typ, expected=ExpectedToken(audiences=audiences)) == "token_typ"
+
+
+def test_an_id_token_of_this_app_is_none_even_if_its_client_id_is_a_uri():
+    """A token that names no client may be for any audience that is a URI, but not for this one."""
+    claims = {**CLAIMS, "aud": API}
+    for name in ("client_id", "scope"):
+        del claims[name]
+
+    with pytest.raises(TokenRejected) as caught:
+        check_bearer_token(
+            Verified("RS256", None, claims), EXPECTED, issuer=CLAIMS["iss"], client_id=API, now=NOW, leeway=LEEWAY
+        )
+    assert caught.value.code == "token_typ"
+
+
+@pytest.mark.parametrize("typ", ["at+jwt", "application/AT+JWT"])
+def test_a_declared_access_token_may_be_for_its_own_client(typ):
+    """No ID Token has this type."""
+    assert read({**BARE, "aud": "web", "azp": "web"}, typ=typ, expected=ExpectedToken(audiences=("web",))).sub
 
 
 def test_an_id_token_is_no_access_token_without_an_audience_either():
@@ -325,6 +347,14 @@ def jwt(claims: object, header: object = None) -> str:
     return f"{encoded(header or {'alg': 'RS256'})}.{encoded(claims)}.c2ln"
 
 
+def filled(length: int) -> str:
+    token = jwt(CLAIMS)
+    return token + "A" * (length - len(token))
+
+
+NAME = b'"iss":'
+
+
 @pytest.mark.parametrize(
     ("token", "issuer"),
     [
@@ -343,7 +373,10 @@ def jwt(claims: object, header: object = None) -> str:
         (jwt(CLAIMS, header="{"), None),
         (f"{encoded({'alg': 'RS256'})}.{urlsafe_b64encode(b'x').decode()}.c2ln", None),
         (f"{encoded({'alg': 'RS256'})}.{urlsafe_b64encode(b'[' * 9000).decode()}.c2ln", None),
-        (jwt({**CLAIMS, "x": "y" * MAX_TOKEN_LENGTH}), None),
+        (f"{encoded({'alg': 'RS256'})}.{urlsafe_b64encode(b'{' + NAME + b'[' * 9000 + b'}').decode()}.c2ln", None),
+        (f"{encoded({'alg': 'RS256'})}.{urlsafe_b64encode(b'{' + NAME + bytes([255]) + b'}').decode()}.c2ln", None),
+        (filled(MAX_TOKEN_LENGTH), CLAIMS["iss"]),
+        (filled(MAX_TOKEN_LENGTH + 1), None),
         (jwt(CLAIMS, header={"alg": "RS256", "x": "y" * 9000}), None),
         (jwt(CLAIMS) + "\u00e9", None),
     ],

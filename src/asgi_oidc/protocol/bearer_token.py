@@ -97,7 +97,7 @@ def claimed_issuer(token: str) -> str | None:
         if not _decoded(header).lstrip().startswith(b"{"):
             return None
         iss = _payload_decoder.decode(_decoded(payload)).iss
-    except (msgspec.DecodeError, binascii.Error, UnicodeDecodeError, RecursionError):
+    except (msgspec.DecodeError, binascii.Error, RecursionError):
         return None
     return iss if isinstance(iss, str) else ""
 
