@@ -248,6 +248,15 @@ async def test_a_challenge_below_a_path_leads_to_the_root_of_the_site():
     assert f'="{ORIGIN}{PATH}/admin"' in challenges(answers[1])[0]
 
 
+async def test_a_rule_above_an_api_counts_for_it_and_one_of_the_same_name_elsewhere_does_not():
+    """Paths are compared from their start, segment by segment."""
+    rules = [Rule("/api/*", scopes=["api"]), Rule("/api", scopes=["exact"]), Rule("/mcp/*", scopes=["other"])]
+
+    found = await metadata(f"{PATH}/api/mcp", rules=rules, bearer=Bearer(f"{ORIGIN}/api/mcp"))
+
+    assert found["scopes_supported"] == ["api"]
+
+
 async def test_scopes_of_sessions_are_not_offered():
     """No token gets in there, whatever its scopes."""
     rules = [Rule("/a", scopes=["a"], credentials=["session"]), Rule("/b", scopes=["b"], credentials=["bearer"])]
