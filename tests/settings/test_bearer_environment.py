@@ -161,6 +161,8 @@ def test_a_provider_whose_name_begins_with_bearer_keeps_its_variables():
     assert problems == []
     assert list(found["providers"]) == ["bearer-x"]
     assert found["bearer"] == Bearer([AUDIENCE])
+    (problem,) = read_environment({**environ, "OIDC_BEARER_X_TITEL": "X"})[1]
+    assert problem == "OIDC_BEARER_X_TITEL: unknown setting; did you mean OIDC_BEARER_X_TITLE?"
 
 
 def test_a_keyword_replaces_all_variables_of_bearer():

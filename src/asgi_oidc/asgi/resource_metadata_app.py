@@ -73,8 +73,6 @@ def _resource_of(scope: Scope, metadata: ResourceMetadata) -> ProtectedResource 
     """Return the API that a path names, whatever part of it the outer app has stripped."""
     path = str(scope.get("path", ""))
     whole = path if path.startswith(WELL_KNOWN_PATH) else f"{scope.get('root_path', '')}{path}"
-    if WELL_KNOWN_PATH in whole:
-        whole = whole[whole.index(WELL_KNOWN_PATH) :]
-    elif not path.startswith(WELL_KNOWN_PATH):
-        whole = f"{WELL_KNOWN_PATH}{path}"
-    return metadata.resource_at(whole)
+    # Nothing of the well-known path is left if the outer app has stripped it without setting a root path.
+    start = whole.find(WELL_KNOWN_PATH)
+    return metadata.resource_at(f"{WELL_KNOWN_PATH}{path}" if start == -1 else whole[start:])

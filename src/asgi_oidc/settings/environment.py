@@ -103,8 +103,6 @@ def _meaning_of(variable: str, names: Iterable[str]) -> Meaning:
 
 
 def _described(meaning: Meaning) -> str:
-    if meaning.owner == OF_BEARER:
-        return f"the setting {meaning.setting} of Bearer"
     owner = "" if meaning.owner is None else f" of the provider {meaning.owner}"
     return f"the setting {meaning.setting}{owner}"
 
