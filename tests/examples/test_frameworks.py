@@ -80,6 +80,24 @@ async def test_the_typed_access_of_starlette_gives_the_user_and_the_session(name
     assert [each.text for each in (stranger, account, hello)] == [f"{ORIGIN}/auth/login", "alice", "Hello, Alice Adams"]
 
 
+async def test_the_docs_of_fastapi_offer_tokens(names, provider):
+    """Anyone may read them, and a program with such a token gets in."""
+    run_block(blocks(section(GUIDE, "FastAPI"), "python")[1], names)
+    browser = browser_on(names["app"], provider)
+    token = provider.access_token("alice", audience="https://api.example.com", scopes=["orders:read"])
+
+    page, document = await browser.get("/docs"), (await browser.fetch("/openapi.json")).json()
+    order = await browser.fetch("/orders/7", headers={"authorization": f"Bearer {token}"})
+    refused = await browser.fetch("/orders/7")
+
+    assert (page.status_code, "usePkceWithAuthorizationCodeGrant" in page.text) == (200, True)
+    scopes = {"orders:read": "Read orders"}
+    flow = document["components"]["securitySchemes"]["BearerToken"]["flows"]["authorizationCode"]
+    assert (flow["authorizationUrl"], flow["scopes"]) == ("https://id.example.com/authorize", scopes)
+    assert {"BearerToken": list(scopes)} in document["paths"]["/orders/{number}"]["get"]["security"]
+    assert (order.status_code, order.json(), refused.status_code) == (200, {"number": 7, "sub": "alice"}, 401)
+
+
 async def test_only_the_mounted_path_needs_a_user(names, provider):
     """Our URLs are below it as well."""
     run_block(blocks(section(GUIDE, "One mounted path"), "python")[0], names)
