@@ -6,7 +6,8 @@ import pytest
 
 from asgi_oidc import OIDCMiddleware, Provider, Rule
 from asgi_oidc.testing import Browser, Response
-from tests.protected_site import ORIGIN, PROGRAM, SECRET, App
+from tests.protected_site import ORIGIN, PROGRAM, SECRET, App, Site
+from tests.providers.tenants import TenantSite
 from tests.providers.three_providers import NAMES, ThreeProviders, issuer_of
 
 
@@ -130,3 +131,31 @@ async def test_the_user_of_another_provider_may_change():
     assert refused.status_code == 403
     assert (response.status_code, response.path) == (200, "/staff/x?y=1")
     assert site.app.scope["user"].provider == "two"
+
+
+async def test_a_link_that_the_app_writes_names_a_provider_that_exists():
+    """A typo would show only when somebody follows the link, as a page that nobody understands."""
+    site = ThreeProviders()
+    await site.browser().get("/")
+    oidc = site.app.scope["oidc"]
+
+    assert oidc.login_url(provider="two") == f"{ORIGIN}/auth/login?provider=two"
+    with pytest.raises(ValueError, match=r"there is no 'tow'; the providers are 'one', 'two', 'three'"):
+        oidc.login_url(provider="tow")
+
+
+async def test_a_link_names_no_provider_if_there_is_only_one():
+    """The provider of the flat keywords has no name."""
+    site = Site()
+    await site.browser().get("/")
+
+    with pytest.raises(ValueError, match="leave it out"):
+        site.app.scope["oidc"].login_url(provider="one")
+
+
+async def test_a_link_may_name_any_provider_that_is_looked_up():
+    """The list is the app's own, and may have grown meanwhile."""
+    site = TenantSite("acme")
+    await site.browser().get("/")
+
+    assert site.app.scope["oidc"].login_url(provider="acme").endswith("/auth/login?provider=acme")

@@ -212,8 +212,10 @@ class OIDC:
                 are encrypted in the URL, so that the browser cannot change them, and are valid for 12 hours.
 
         Raises:
-            ValueError: no login can satisfy them, or the middleware sets such a parameter itself.
+            ValueError: no login can satisfy them, the middleware sets such a parameter itself, or no provider has that
+                name.
         """
+        self._urls.check_provider(provider)
         authentication = self._urls.read_request(acr_values, max_age, params)
         return self._urls.login_for(authentication, return_to, provider=provider)
 

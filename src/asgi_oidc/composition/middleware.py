@@ -274,6 +274,7 @@ def _make_urls(
         base_path=settings.base_path,
         read_authentication=read_authentication,
         sealed=lambda request, form: login.authentication_requests.write(request, now=sessions.now(), form=form),
+        provider_names=tuple(settings.fixed_providers),
     )
 
 

@@ -1,9 +1,10 @@
 """The URLs of our endpoints, for links in pages and for JSON responses."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import urlencode
 
+from asgi_oidc.errors import describe_value
 from asgi_oidc.login.interrupted_forms import KeptForm
 from asgi_oidc.login.login_parameters import ReadAuthentication, read_params
 from asgi_oidc.protocol.step_up import ANY_LOGIN, AuthenticationRequest, strongest_of_both
@@ -18,6 +19,8 @@ class EndpointUrls:
         read_authentication: checks the `acr_values` and `max_age` that an app requests.
         sealed: seals an authentication request, and the interrupted form that it is for, so that only this site can
             write one.
+        provider_names: the names of all providers, an empty one for the provider of the flat keywords; nothing if the
+            app looks providers up.
     """
 
     login: str
@@ -26,6 +29,7 @@ class EndpointUrls:
     base_path: str
     read_authentication: ReadAuthentication = field(repr=False)
     sealed: Callable[[AuthenticationRequest, KeptForm | None], str] = field(repr=False)
+    provider_names: Collection[str] = ()
 
     def read_request(self, acr_values: object, max_age: object, params: object) -> AuthenticationRequest:
         """Check and read what an app asks of a login; None means nothing.
@@ -40,6 +44,18 @@ class EndpointUrls:
         if both is None:
             raise ValueError("acr_values: no login can satisfy those of params as well")
         return both
+
+    def check_provider(self, name: str | None) -> None:
+        """Check the provider that an app names in a link.
+
+        Raises:
+            ValueError: there is none of this name, so the link could only fail.
+        """
+        if not name or not self.provider_names or name in self.provider_names:
+            return
+        known = ", ".join(map(repr, filter(None, self.provider_names)))
+        instead = f"the providers are {known}" if known else "leave it out, as there is one provider, which has no name"
+        raise ValueError(f"provider: there is no {describe_value(name)}; {instead}")
 
     def login_for(
         self,
