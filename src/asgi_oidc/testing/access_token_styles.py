@@ -1,5 +1,6 @@
 """The shapes of access tokens: RFC 9068, and what well-known providers document for theirs."""
 
+import re
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -129,13 +130,23 @@ def _entra_v1(facts: AccessTokenFacts) -> Claims:
 
 
 def _entra_claims(facts: AccessTokenFacts) -> Claims:
-    tenant = str(uuid.uuid5(NAMESPACE, facts.issuer))
-    claims = facts.lifetime | {"nbf": facts.issued_at, **facts.aud, "tid": tenant, "oid": facts.object_id}
+    claims = facts.lifetime | {
+        "nbf": facts.issued_at,
+        **facts.aud,
+        "tid": _tenant_in(facts.issuer),
+        "oid": facts.object_id,
+    }
     claims |= {"uti": facts.jti, "rh": "0.AAAA"}
     own_scopes = [scope for scope in facts.scopes if scope not in IDENTITY_SCOPES]
     if facts.is_machine:
         return claims | {"sub": facts.object_id, "idtyp": "app", "roles": own_scopes}
     return claims | {"sub": facts.sub, "scp": " ".join(own_scopes)} | dict(facts.profile)
+
+
+def _tenant_in(issuer: str) -> str:
+    """Return the tenant whose id is in the issuer's URL; for another URL, one that is made of it."""
+    found = re.search(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", issuer)
+    return found[0] if found else str(uuid.uuid5(NAMESPACE, issuer))
 
 
 def _cognito(facts: AccessTokenFacts) -> Claims:

@@ -126,7 +126,7 @@ class AccessTokens(ProviderState):
         overrides = {**self.access_token_overrides, **further}
         shown, known = self._claims_of(token, audience, style, overrides)
         return self._remembered(
-            _opaque_text() if is_opaque else self._signed(shown, _typ_of(style), header), token, known
+            _opaque_text() if is_opaque else self._signed(shown, _typ_of(style), header, grant), token, known
         )
 
     def new_access_token(self, token: Token) -> str:
@@ -137,7 +137,7 @@ class AccessTokens(ProviderState):
         shown, known = self._claims_of(token, audience, style, self.access_token_overrides)
         if not self.jwt_access_tokens:
             return self._remembered(_opaque_text(), token, known)
-        signed = self._signed(shown, _typ_of(style) if isinstance(typ, EllipsisType) else typ, {})
+        signed = self._signed(shown, _typ_of(style) if isinstance(typ, EllipsisType) else typ, {}, token.grant)
         return self._remembered(signed, token, known)
 
     def _claims_of(
@@ -176,10 +176,11 @@ class AccessTokens(ProviderState):
             profile={} if grant.is_machine else persona.claims_for(token.scopes),
         )
 
-    def _signed(self, claims: dict[str, Any], typ: str | None, header: Mapping[str, Any]) -> str:
+    def _signed(self, claims: dict[str, Any], typ: str | None, header: Mapping[str, Any], grant: Grant) -> str:
         """Sign the claims, with the active faults of that."""
-        full_header = overridden({"alg": self.alg, "kid": self.key.kid, "typ": ... if typ is None else typ}, header)
-        return self.faults.sign(Draft(full_header, json_bytes(claims), self.key), fault_tables.ACCESS_TOKEN_SIGNING)
+        key = self._key_of(grant)
+        full_header = overridden({"alg": self.alg, "kid": key.kid, "typ": ... if typ is None else typ}, header)
+        return self.faults.sign(Draft(full_header, json_bytes(claims), key), fault_tables.ACCESS_TOKEN_SIGNING)
 
     def _remembered(self, name: str, token: Token, claims: Mapping[str, Any]) -> str:
         is_forged = name.count(".") > 0 and any(fault in fault_tables.ACCESS_TOKEN_SIGNING for fault in self.faults)

@@ -249,7 +249,7 @@ class ProviderState:
         return id_token
 
     def _key_of(self, _grant: Grant) -> SigningKey:
-        """Return the key that signs the ID Tokens of a grant."""
+        """Return the key that signs the ID Tokens and access tokens of a grant."""
         return self.key
 
     def token_info(self, token: str) -> TokenInfo:

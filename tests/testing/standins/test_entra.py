@@ -1,5 +1,8 @@
 """The stand-in for Entra behaves as Microsoft's documentation says."""
 
+import base64
+import json
+
 import pytest
 from joserfc.errors import InvalidKeyIdError
 
@@ -182,3 +185,17 @@ async def test_a_persona_is_a_user_of_the_first_tenant(client, entra):
     claims = await verified(client, (await client.tokens("dana"))["id_token"])
 
     assert (claims["tid"], claims["roles"]) == (CONTOSO, ["Admin"])
+
+
+@pytest.mark.parametrize(("name", "tid"), [("alice", CONTOSO), ("bob", FABRIKAM), ("pat", PERSONAL_ACCOUNTS)])
+def test_an_access_token_for_an_api_is_of_its_users_tenant(name, tid):
+    """With the issuer, the subject and the key that an API of the app has to expect."""
+    entra = EntraStandIn()
+    token = entra.access_token(name, audience="api://orders", scopes=["orders.read"])
+    machine = entra.machine_token("web", audience="api://orders", scopes=["Orders.Read"])
+
+    header, claims = (json.loads(base64.urlsafe_b64decode(part + "==")) for part in token.split(".")[:2])
+    own = {"iss": entra.issuer_of(tid), "tid": tid, "sub": entra.sub_of(name), "scp": "orders.read", "azp": "web"}
+    assert {name: claims[name] for name in own} == own
+    assert (header["kid"] == entra.key.kid) is (tid != PERSONAL_ACCOUNTS)
+    assert json.loads(base64.urlsafe_b64decode(machine.split(".")[1] + "=="))["tid"] == CONTOSO

@@ -11,8 +11,10 @@ https://learn.microsoft.com/en-us/graph/api/user-getmemberobjects.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
+from ..access_token_styles import AccessTokenFacts, AccessTokenStyle
 from ..accounts import Client
 from ..endpoints import DISCOVERY, END_SESSION, JWKS, TOKEN, USERINFO, Endpoint
 from ..endpoints.authorize import authorize
@@ -89,6 +91,7 @@ class EntraStandIn(OpenIDStandIn):
     scopes_supported = ("openid", "profile", "email", "offline_access")
     keeps_refresh_tokens = True
     default_accounts = ENTRA_ACCOUNTS
+    access_token_style: AccessTokenStyle = "entra"
 
     def __init__(
         self,
@@ -206,6 +209,15 @@ class EntraStandIn(OpenIDStandIn):
             **(self._groups_of(account) if "groups" in self.optional_claims else {}),
             **account.claims,
         }
+
+    def _facts_of(self, token: Token, audience: str | Sequence[str] | None) -> AccessTokenFacts:
+        """Return what an access token says: of a user of a tenant, or of a client in the first tenant."""
+        account = as_entra_account(token.grant.sign_in.persona)
+        facts = replace(super()._facts_of(token, audience), issuer=self._issuer_in_tokens(account.tid))
+        if facts.is_machine:
+            return facts
+        profile = overridden({**facts.profile, "oid": account.oid}, self._email_of(token.grant))
+        return replace(facts, sub=account.sub_for(token.grant.client_id), profile=profile)
 
     def _issuer_in_tokens(self, tid: str) -> str:
         return f"https://sts.windows.net/{tid}/" if self.token_version == "1.0" else self.issuer_of(tid)
