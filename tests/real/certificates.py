@@ -6,6 +6,7 @@ import hashlib
 import ipaddress
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -47,6 +48,32 @@ def make_certificate(folder: Path, *, name: str = "localhost", begins_in: dateti
         chain=_written(folder / "leaf.pem", _pem(leaf) + _pem(ca)),
         key=_written(folder / "leaf.key", _key_pem(leaf_key)),
         spki=_spki(leaf_key),
+    )
+
+
+@dataclass(frozen=True)
+class OwnCertificate:
+    """A certificate that a client has made itself, and its key, as PEM files.
+
+    Attributes:
+        thumbprint: what a token has in `cnf` as `x5t#S256`.
+        escaped: as nginx writes it in `$ssl_client_escaped_cert`.
+    """
+
+    files: tuple[str, str]
+    thumbprint: str
+    escaped: str
+
+
+def make_client_certificate(folder: Path, name: str) -> OwnCertificate:
+    """Make a certificate of a client, as files in a folder."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    certificate = _builder(_name(name), _name(name), key.public_key()).sign(key, hashes.SHA256())
+    pem, digest = _pem(certificate), certificate.fingerprint(hashes.SHA256())
+    return OwnCertificate(
+        files=(_written(folder / f"{name}.pem", pem), _written(folder / f"{name}.key", _key_pem(key))),
+        thumbprint=base64.urlsafe_b64encode(digest).rstrip(b"=").decode(),
+        escaped=quote(pem.decode(), safe=""),
     )
 
 

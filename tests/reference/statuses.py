@@ -5,6 +5,7 @@ from typing import Any
 from asgi_oidc import errors
 from asgi_oidc.errors import OIDCError, RequestRejected
 from asgi_oidc.errors.codes.bearer import BEARER
+from asgi_oidc.errors.codes.proofs import PROOFS
 from tests.bearer.token_calls import TokenSite
 from tests.protected_site import Site
 from tests.reference.codes import CODES
@@ -23,7 +24,7 @@ IN_THE_APP = {  # the app gets these; what a browser gets where the app lets the
 OF_REFRESHES = ("refresh_timeout", "exchange_timeout", "refresh_{code}", "exchange_{code}")
 BY_THE_ERROR = {"provider_refused": "403, 502 or 503"}  # `access_denied`, `invalid_client`, `server_error`
 ONLY_CODE = {"no_store": "-", "no_bearer": "-"}  # for the developer, at once
-OF_REQUESTS_WITH_TOKENS = {name for code in BEARER for name in code.names.split()}
+OF_REQUESTS_WITH_TOKENS = {name for code in (*BEARER, *PROOFS) for name in code.names.split()}
 JSON_ANSWERS = {
     "login_required": "401",
     "insufficient_user_authentication": "401",

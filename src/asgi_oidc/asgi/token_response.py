@@ -5,7 +5,7 @@ from asgi_oidc.asgi.watched_response import WatchedResponse
 from asgi_oidc.bearer.active_token import ActiveToken
 from asgi_oidc.policy.policy import MatchedPolicy
 from asgi_oidc.web.asgi_types import Message, Receive, Send
-from asgi_oidc.web.caching import BY_AUTHORIZATION, private_headers
+from asgi_oidc.web.caching import BY_AUTHORIZATION, private_headers, with_nonce
 from asgi_oidc.web.cors import readable_headers
 from asgi_oidc.web.request import Request
 
@@ -52,6 +52,8 @@ class TokenResponse(WatchedResponse[ActiveToken]):
             )
             if origins:
                 headers = readable_headers(headers, self._request, origins)
+            if self._request.dpop_nonce is not None:
+                headers = with_nonce(headers, self._request.dpop_nonce)
             message = {**message, "headers": headers}
         elif self._active is not None and (self.open_response is not None or message.get("more_body")):
             await self._send_streamed(self._get_open_response(self._active), message)

@@ -15,7 +15,7 @@ from asgi_oidc.bearer.active_token import ActiveToken
 from asgi_oidc.policy.app_errors import find_app_error
 from asgi_oidc.policy.policy import MatchedPolicy
 from asgi_oidc.web.asgi_types import ASGIApp, Message, Scope, Send
-from asgi_oidc.web.caching import BY_AUTHORIZATION, private_headers
+from asgi_oidc.web.caching import BY_AUTHORIZATION, private_headers, with_nonce
 from asgi_oidc.web.request import Request
 from asgi_oidc.web.response import Response
 
@@ -42,6 +42,8 @@ class TokenWebsockets:
             if refusal is None:
                 refusal = await self._run_app(scope, request, matched, found, handshake)
         if refusal is not None:
+            headers = tuple(with_nonce(refusal.headers, request.dpop_nonce))
+            refusal = Response(refusal.status, headers, refusal.body)
             await handshake.refuse(refusal, code=_CLOSE_CODES.get(refusal.status, CLOSE_INTERNAL_ERROR))
 
     async def _run_app(
@@ -49,7 +51,8 @@ class TokenWebsockets:
     ) -> Response | None:
         """Call the app. If it raises an error of ours before it has answered, return how to refuse the websocket."""
         scope = self._app_scopes.make(scope, active, matched.scopes)
-        websocket = OpenWebsocket(active, self._watcher, handshake.receive, _with_private_headers(handshake.send))
+        send = _with_our_headers(handshake.send, request.dpop_nonce)
+        websocket = OpenWebsocket(active, self._watcher, handshake.receive, send)
         try:
             await websocket.run(lambda receive, send: self.app(scope, receive, send))
         except Exception as exc:  # the app may raise anything; its own errors pass through
@@ -60,11 +63,13 @@ class TokenWebsockets:
         return None
 
 
-def _with_private_headers(send: Send) -> Send:
+def _with_our_headers(send: Send, nonce: str | None) -> Send:
     async def send_with_headers(message: Message) -> None:
         if message["type"] == "websocket.http.response.start":
             headers = private_headers(message.get("headers", ()), private=BY_AUTHORIZATION)
-            message = {**message, "headers": headers}
+            message = {**message, "headers": with_nonce(headers, nonce)}
+        elif message["type"] == "websocket.accept" and nonce is not None:
+            message = {**message, "headers": with_nonce(message.get("headers", ()), nonce)}
         await send(message)
 
     return send_with_headers

@@ -31,7 +31,7 @@ class Proofs(Protocol):
         """Check the proofs of one request.
 
         Raises:
-            TokenRejected: a proof is missing or wrong.
+            ProofRejected: a proof is missing or wrong.
             StoreUnavailable: it cannot be told whether the proof was used before.
         """
 
@@ -49,18 +49,6 @@ class Introspects(Protocol):
 
     async def drained(self) -> None:
         """Wait until no call is running."""
-
-
-class NoProofs:
-    """`Proofs` that refuses tokens that are bound to a key or a certificate."""
-
-    def are_needed(self, token: AccessToken, presented: PresentedToken) -> bool:
-        """Return whether the token is bound, or sent as if it were."""
-        return token.confirmation is not None or presented.scheme != "Bearer"
-
-    async def check(self, request: Request, token: ActiveToken, presented: PresentedToken) -> None:
-        """Refuse the token."""
-        raise TokenRejected("token_bound", "the token is bound to a key or certificate")
 
 
 class _Verified(NamedTuple):

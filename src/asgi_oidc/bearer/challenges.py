@@ -69,6 +69,10 @@ class Challenges:
         """
         return self._challenge(scheme, ("error", error), ("error_description", description))
 
+    def dpop_offered(self) -> Header:
+        """Return the challenge that tells a client with which algorithms it can make DPoP proofs (RFC 9449 §7.2)."""
+        return self._challenge(DPOP)
+
     def scope_missing(self, scopes: Sequence[str], *, scheme: Scheme) -> Header:
         """Return the challenge to a client whose token lacks a scope.
 

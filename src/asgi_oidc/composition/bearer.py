@@ -4,24 +4,25 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from asgi_oidc.asgi.bearer_notices import BearerNotices
-from asgi_oidc.bearer.authentication import NoProofs, TokenAuthenticator
+from asgi_oidc.bearer.authentication import TokenAuthenticator
 from asgi_oidc.bearer.challenges import Challenges
 from asgi_oidc.bearer.introspection import Introspection
 from asgi_oidc.bearer.on_token import OnToken
 from asgi_oidc.bearer.resource_metadata import ResourceMetadata
 from asgi_oidc.bearer.token_exchange import TokenExchange
 from asgi_oidc.bearer.token_issuers import TokenIssuers
+from asgi_oidc.composition.proofs import make_proofs
 from asgi_oidc.composition.resource_metadata import make_resource_metadata
 from asgi_oidc.composition.sessions import SessionServices
 from asgi_oidc.pages.pages import Pages
 from asgi_oidc.policy.bearer_denials import BearerDenials
 from asgi_oidc.protocol.access_token import ACCESS_TOKEN_TYPES
 from asgi_oidc.protocol.bearer_token import ExpectedToken, token_types
+from asgi_oidc.protocol.dpop import PROOF_ALGORITHMS
 from asgi_oidc.provider.directory import ProviderDirectory
+from asgi_oidc.sessions.sealing import Sealer
 from asgi_oidc.settings.bearer_checks import introspecting_provider, providers_that_count
 from asgi_oidc.settings.settings import Settings
-
-DPOP_ALGORITHMS = ("ES256",)
 
 
 class BearerServices(NamedTuple):
@@ -35,9 +36,13 @@ class BearerServices(NamedTuple):
 
 
 def make_bearer_services(
-    settings: Settings, directory: ProviderDirectory, sessions: SessionServices, pages: Pages
+    settings: Settings, directory: ProviderDirectory, sessions: SessionServices, sealer: Sealer, pages: Pages
 ) -> BearerServices | None:
-    """Build what accepts access tokens on one host; None without the setting `bearer`."""
+    """Build what accepts access tokens on one host; None without the setting `bearer`.
+
+    Args:
+        sealer: of this host.
+    """
     bearer = settings.bearer
     if bearer is None:
         return None
@@ -51,7 +56,7 @@ def make_bearer_services(
     tokens = TokenAuthenticator(
         expected,
         TokenIssuers(directory, names or tuple(bearer.providers or ())),
-        NoProofs(),
+        make_proofs(settings, bearer, sessions, sealer),
         OnToken(bearer.on_token, trusted_email_domains=settings.trusted_email_domains),
         sessions.revocations,
         sessions.feed,
@@ -63,7 +68,7 @@ def make_bearer_services(
         leeway=settings.leeway,
         now=sessions.now,
     )
-    metadata = make_resource_metadata(settings, bearer, directory, dpop_algorithms=DPOP_ALGORITHMS)
+    metadata = make_resource_metadata(settings, bearer, directory, dpop_algorithms=PROOF_ALGORITHMS)
     challenges = _make_challenges(settings, metadata, requires_dpop=bearer.dpop == "require")
     exchange = TokenExchange(tokens, now=sessions.now)
     return BearerServices(tokens, challenges, BearerDenials(challenges, pages), metadata, exchange)
@@ -71,7 +76,7 @@ def make_bearer_services(
 
 def _make_challenges(settings: Settings, metadata: ResourceMetadata, *, requires_dpop: bool) -> Challenges:
     """Build the challenges of each API; those of the first are for all other paths."""
-    made = [Challenges(each.metadata_url, DPOP_ALGORITHMS, requires_dpop) for each in metadata.resources]
+    made = [Challenges(each.metadata_url, PROOF_ALGORITHMS, requires_dpop) for each in metadata.resources]
     paths = [resource.path.removeprefix(settings.base_path) for resource in metadata.resources]
     others = sorted(zip(paths[1:], made[1:], strict=True), key=lambda pair: len(pair[0]), reverse=True)
     return replace(made[0], narrower=dict(others))

@@ -25,6 +25,7 @@ from asgi_oidc.bearer.authentication import TokenAuthenticator
 from asgi_oidc.composition.bearer import BearerServices, make_bearer_notices, make_bearer_services
 from asgi_oidc.composition.directory import make_directory
 from asgi_oidc.composition.endpoints import ENDPOINTS, PROVIDER_ENDPOINTS, EndpointMaker
+from asgi_oidc.composition.proofs import without_foreign_certificates
 from asgi_oidc.composition.providers import ProviderServices, make_provider_services
 from asgi_oidc.composition.resource_metadata import ENDPOINT as METADATA_ENDPOINT
 from asgi_oidc.composition.resource_metadata import make_resource_metadata_app, resource_metadata_aliases
@@ -123,8 +124,10 @@ def compose(app: ASGIApp, settings: Settings, clock: Callable[[], float]) -> Com
     return Composition(
         http=first.http,
         websockets=first.websockets,
-        serve_http=_by_host(settings, [host.http.serve for host in hosts]),
-        serve_websocket=_by_host(settings, [host.websockets.serve for host in hosts]),
+        serve_http=without_foreign_certificates(settings, _by_host(settings, [host.http.serve for host in hosts])),
+        serve_websocket=without_foreign_certificates(
+            settings, _by_host(settings, [host.websockets.serve for host in hosts])
+        ),
         lifespan=lifespan,
         handlers=(*(each.http for each in hosts), *(each.websockets for each in hosts), lifespan),
         explainer=_make_explainer(settings, policy),
@@ -179,7 +182,7 @@ def _compose_host(
         return_paths=return_paths,
         form_path=form_path,
     )
-    bearer = make_bearer_services(settings, directory, sessions, pages)
+    bearer = make_bearer_services(settings, directory, sessions, login.sealer, pages)
     denials = Denials(
         logins=provider.logins,
         pages=pages,

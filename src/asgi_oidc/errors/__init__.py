@@ -16,6 +16,7 @@
     ├── RequestRejected        the browser: a request that cannot be accepted
     │   └── LoginLoop              the browser is caught in a login loop
     ├── TokenRejected          the provider: a token failed a check
+    │   └── ProofRejected          the client: it did not prove that a token is its own
     └── ProviderError          the provider
         ├── ProviderUnavailable    down, slow or overloaded ├── ProviderRefused        it answered with an OAuth error
         ├── ProviderUnsupported    its metadata rules out every login ├── ProviderGone           it was removed from the
@@ -214,6 +215,12 @@ class TokenRejected(OIDCError):
     """A token from the provider failed a check."""
 
     default_code = "token_rejected"
+
+
+class ProofRejected(TokenRejected):
+    """A client did not prove that an access token is its own: a DPoP proof or a client certificate failed a check."""
+
+    default_code = "proof_rejected"
 
 
 class ProviderError(OIDCError):

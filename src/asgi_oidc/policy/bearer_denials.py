@@ -8,13 +8,21 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from asgi_oidc import events
-from asgi_oidc.bearer.challenges import INSUFFICIENT_SCOPE, INSUFFICIENT_USER_AUTHENTICATION, Challenges, Scheme
+from asgi_oidc.bearer.challenges import (
+    INSUFFICIENT_SCOPE,
+    INSUFFICIENT_USER_AUTHENTICATION,
+    Challenges,
+    Header,
+    Scheme,
+)
+from asgi_oidc.bearer.proof_challenges import proof_challenges
 from asgi_oidc.errors import (
     RETRY_AFTER,
     AccessTokenExpired,
     LoginRefused,
     NotSignedIn,
     OIDCError,
+    ProofRejected,
     ProviderError,
     ProviderUnavailable,
     RefreshFailed,
@@ -63,7 +71,13 @@ class BearerDenials:
         """Return a 401: the token does not count. Anyone can cause this, so the log tells it below WARNING."""
         events.log(events.TOKEN_REFUSED, status=401, method=request.method, code=error.code, detail=error.detail)
         response = self.pages.problem(401, error.code, "problem.token_invalid")
-        return response.with_headers(self.challenges.at(request.path.own).token_refused(DESCRIPTION, scheme=scheme))
+        return response.with_headers(*self._invalid_challenges(error, request, scheme))
+
+    def _invalid_challenges(self, error: OIDCError, request: Request, scheme: Scheme) -> list[Header]:
+        challenges = self.challenges.at(request.path.own)
+        if isinstance(error, ProofRejected):
+            return proof_challenges(error, challenges, scheme=scheme)
+        return [challenges.token_refused(DESCRIPTION, scheme=scheme)]
 
     def _step_up(self, authentication: AuthenticationRequest, request: Request, scheme: Scheme) -> Response:
         """Return a 401: the client needs a token of a stronger or fresher login (RFC 9470 §3)."""

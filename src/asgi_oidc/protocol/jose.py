@@ -1,12 +1,13 @@
 """Reads key sets and verifies signatures (RFC 7515, RFC 7517, RFC 7518, RFC 8037, RFC 8725).
 
 No other module uses joserfc to verify tokens. A token is verified either with the provider's public keys or with the
-client secret: each has a function of its own, so that one can never stand in for the other.
+client secret, and a DPoP proof with the key that it brings itself: each has a function of its own, so that one can
+never stand in for another.
 """
 
 import binascii
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256, sha384, sha512
 from typing import NamedTuple
@@ -17,9 +18,10 @@ from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, Key, OctKey, OKPKey, RSAKey
 from joserfc.util import urlsafe_b64decode as strict_b64decode
 
-from asgi_oidc.errors import AnswerRejected, TokenRejected
+from asgi_oidc.errors import AnswerRejected, ProofRejected, TokenRejected
 from asgi_oidc.protocol.issuer_template import check_key_issuer
 from asgi_oidc.protocol.json_objects import InvalidJSON, read_object
+from asgi_oidc.protocol.jwk_thumbprint import PUBLIC_MEMBERS, public_key_thumbprint
 from asgi_oidc.protocol.messages import Answer, read_json_answer
 
 MAX_TOKEN_LENGTH = 65_536  # characters
@@ -53,7 +55,6 @@ HASH_OF_ALGORITHM = {
 }
 EDDSA_NAMES = frozenset({"EdDSA", "Ed25519"})  # two names of one algorithm, renamed by RFC 9864
 
-_MEMBERS = {"RSA": ("kty", "n", "e"), "EC": ("kty", "crv", "x", "y"), "OKP": ("kty", "crv", "x")}
 _KEY_CLASS: dict[str, type[RSAKey | ECKey | OKPKey]] = {"RSA": RSAKey, "EC": ECKey, "OKP": OKPKey}
 # For malformed keys and tokens, joserfc also raises errors that are not a JoseError.
 _FOREIGN = (JoseError, ValueError, KeyError, TypeError, OverflowError, RecursionError, UnsupportedAlgorithm)
@@ -113,6 +114,22 @@ class Verified:
     alg: str
     typ: str | None
     claims: dict[str, object] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class OwnKeyProof:
+    """A JWS that was made with the key in its own header: it proves possession of that key, and says nothing else.
+
+    Attributes:
+        thumbprint: of the key, base64url-encoded (RFC 7638).
+    """
+
+    thumbprint: str = field(repr=False)
+    claims: dict[str, object] = field(repr=False)
+
+
+CheckUnverified = Callable[[str, Mapping[str, object]], None]
+"""Refuses a proof by the thumbprint of its key and its claims, before the more expensive signature is checked."""
 
 
 def read_key_set_answer(answer: Answer) -> tuple[list[VerifyingKey], list[str]]:
@@ -222,6 +239,40 @@ def verify_with_secret(token: str, secret: SharedSecret, algorithms: Collection[
     return Verified(alg, typ, _read_claims(payload))
 
 
+def verify_proof_with_its_own_key(proof: str, *, typ: str, check: CheckUnverified) -> OwnKeyProof:
+    """Check a proof of possession. Never use this for tokens: anybody can make a JWS that brings its own key.
+
+    Args:
+        typ: the type that a proof must have, so that no token can be one.
+        check: runs first, because it is cheap; it must not remember anything.
+
+    Raises:
+        ProofRejected: its type, algorithm, key or signature is refused.
+        TokenRejected: it is no JWS with a JSON object in it.
+
+    Source: RFC 9449 §4.2, §4.3 (2, 4 to 7).
+    """
+    header = _decode_header(proof)
+    if header.get("typ") != typ:
+        raise ProofRejected("dpop_typ", f"expected typ to be {typ}")
+    alg, jwk = header.get("alg"), header.get("jwk")
+    if not isinstance(alg, str) or alg not in KEY_OF_ALGORITHM:
+        raise ProofRejected("dpop_alg", f"expected one of {', '.join(KEY_OF_ALGORITHM)}")
+    thumbprint = public_key_thumbprint(jwk)
+    payload = _decode_payload(proof)
+    claims = _read_claims(payload)
+    check(thumbprint, claims)
+    try:
+        key = _import_key(jwk)
+    except _FOREIGN as exc:
+        raise ProofRejected("dpop_jwk", "the key cannot be used to verify signatures") from exc
+    if not key.fits(alg, None):
+        raise ProofRejected("dpop_jwk", f"it is not a key for {alg}")
+    if _verified_payload(proof, alg, key.native) != payload:
+        raise ProofRejected("dpop_signature", "it was not made with the key in jwk")
+    return OwnKeyProof(thumbprint, claims)
+
+
 def token_hash(alg: str, token: str) -> bytes:
     """Return the `at_hash` of an access token: the left half of its hash, base64url-encoded (OIDC Core §3.1.3.6)."""
     digest = HASH_OF_ALGORITHM[alg](token.encode("ascii")).digest()
@@ -259,6 +310,13 @@ def _decode_header(token: str) -> dict[str, object]:
     return header
 
 
+def _decode_payload(token: str) -> bytes:
+    try:
+        return strict_b64decode(token.split(".")[1].encode("ascii"))
+    except _FOREIGN as exc:
+        raise TokenRejected("token_malformed", "its payload is not base64url") from exc
+
+
 def _verified_payload(token: str, alg: str, key: Key) -> bytes | None:
     """Return the payload if the key made the signature with this algorithm.
 
@@ -286,7 +344,7 @@ def _read_claims(payload: bytes) -> dict[str, object]:
 
 def _import_key(jwk: object) -> VerifyingKey:
     """Import a key; raises ValueError with a reason, or what joserfc raises for a malformed key."""
-    if not isinstance(jwk, dict) or jwk.get("kty") not in _MEMBERS:
+    if not isinstance(jwk, dict) or jwk.get("kty") not in PUBLIC_MEMBERS:
         raise ValueError("kty_unknown")
     if jwk.get("use") not in (None, "sig"):
         raise ValueError("use_is_not_sig")
@@ -299,7 +357,7 @@ def _import_key(jwk: object) -> VerifyingKey:
     if not isinstance(issuer, str | None):
         raise ValueError("issuer_is_no_text")
     # Pass on only the members of the public key: joserfc fails on unexpected values in the others.
-    members = {name: jwk[name] for name in _MEMBERS[kty]}
+    members = {name: jwk[name] for name in PUBLIC_MEMBERS[kty]}
     if kty == "RSA" and _bits(members["n"]) not in RSA_BITS:
         raise ValueError("rsa_size")
     native = _KEY_CLASS[kty].import_key(members)

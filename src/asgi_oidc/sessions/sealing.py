@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 NONCE = 12  # bytes
 TAG = 16  # bytes
 
-Kind = Literal["session", "tokens", "seen", "login", "logout", "ask", "rounds", "form"]
+Kind = Literal["session", "tokens", "seen", "login", "logout", "ask", "rounds", "form", "nonce"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 _TO_URLSAFE = bytes.maketrans(b"+/", b"-_")

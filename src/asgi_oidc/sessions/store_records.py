@@ -96,6 +96,10 @@ class Records:
         """Return the store's key that marks a logout token of an issuer as used."""
         return f"{self.tag}:jti:{base64url(sha256(bound_to('jti', *self._named(issuer), jti)).digest())}"
 
+    def proof_key(self, jkt: str, jti: str) -> str:
+        """Return the store's key that marks a DPoP proof of a key as used."""
+        return f"{self.tag}:dpop:{base64url(sha256(bound_to('dpop', jkt, jti)).digest())}"
+
     def index_keys(self, kind: str, issuer: str, name: str) -> list[str]:
         """Return the names of the index of the sessions of one user (`sub`) or of one session at the provider (`sid`).
 

@@ -19,6 +19,8 @@ _FOR_THE_EDGE = (b"surrogate-control", b"edge-control", b"x-accel-expires", b"x-
 BY_COOKIE = ((b"vary", b"Cookie"), (b"cache-control", b"private"))
 BY_AUTHORIZATION = ((b"vary", b"Authorization"), (b"cache-control", b"private"))
 
+NONCE_HEADER = b"dpop-nonce"
+
 _harmless_names: set[bytes] = set()
 
 
@@ -70,6 +72,19 @@ def _are_harmless(names: Sequence[bytes]) -> bool:
 
 def _directives(value: bytes) -> list[bytes]:
     return _DIRECTIVE.findall(value)
+
+
+def with_nonce(headers: Headers, nonce: str | None) -> list[tuple[bytes, bytes]]:
+    """Add the nonce for the next DPoP proof, if one is due, to a response that no cache stores then.
+
+    From a cache, a client would get a nonce that is too old.
+
+    Source: RFC 9449 §8.2.
+    """
+    if nonce is None:
+        return list(headers)
+    kept = [(name, value) for name, value in headers if bytes(name).lower() not in (b"cache-control", NONCE_HEADER)]
+    return [*kept, (b"cache-control", b"no-store"), (NONCE_HEADER, nonce.encode("ascii"))]
 
 
 def _private(directives: Iterable[bytes]) -> bytes:

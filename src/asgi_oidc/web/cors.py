@@ -11,7 +11,7 @@ MAX_LIST_LENGTH = 1024  # characters of Access-Control-Request-Headers
 
 _NAMES = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+([ ,]+[A-Za-z0-9!#$%&'*+.^_`|~-]+)*")
 ANY_ORIGIN = (b"access-control-allow-origin", b"*")
-_EXPOSED = b"www-authenticate, retry-after"
+_EXPOSED = b"www-authenticate, retry-after, dpop-nonce"
 
 
 def answer_preflight(request: Request, origins: Collection[str]) -> Response | None:

@@ -40,6 +40,7 @@ class Request:
         is_safe: whether the method is safe (RFC 9110 §9.2.1) and no header replaces the method.
         path: the readings of the path, from `read_path`.
         session_over_at: seconds since the epoch when the session was found to be over; None if it was not.
+        dpop_nonce: a new nonce that the response brings to the client (RFC 9449 §8.2); None if none is due.
     """
 
     __slots__ = (
@@ -48,6 +49,7 @@ class Request:
         "_names",
         "_scope",
         "cookie_header",
+        "dpop_nonce",
         "is_safe",
         "method",
         "path",
@@ -74,6 +76,7 @@ class Request:
         self.is_safe = method in SAFE_METHODS and not names.overrides
         self.path = path
         self.session_over_at: int | None = None
+        self.dpop_nonce: str | None = None
 
     def __repr__(self) -> str:
         return f"Request(method={self.method!r})"
@@ -81,8 +84,7 @@ class Request:
     @property
     def methods(self) -> tuple[str, ...]:
         """All methods as which an app may serve this request: its own, and those that override headers name."""
-        is_websocket = self._scope.get("type") == "websocket"
-        methods = methods_of("WEBSOCKET" if is_websocket else str(self._scope.get("method", "")))
+        methods = methods_of("WEBSOCKET" if self.is_websocket else str(self._scope.get("method", "")))
         if not self._names.overrides:
             return methods
         overrides = [value.decode("latin-1") for name in self._names.overrides for value in self.values(name)]
@@ -112,6 +114,16 @@ class Request:
     def has(self, name: bytes) -> bool:
         """Whether a header was sent at all."""
         return name in self._names.positions
+
+    @property
+    def scope(self) -> Scope:
+        """The ASGI scope; it must not be changed."""
+        return self._scope
+
+    @property
+    def is_websocket(self) -> bool:
+        """Whether this is the handshake of a websocket."""
+        return bool(self._scope.get("type") == "websocket")
 
     def scope_copy(self) -> dict[str, Any]:
         """Return a copy of the ASGI scope, for a function of the app."""
@@ -159,7 +171,7 @@ class Request:
 
         This only chooses between HTML and JSON; no access decision depends on it.
         """
-        if self._scope.get("type") == "websocket" or self.is_prefetch:
+        if self.is_websocket or self.is_prefetch:
             return False
         if self.wants_page and self.method not in ("GET", "HEAD") and not self.has_form:
             return False  # a browser opens pages only with GET, HEAD or a form

@@ -19,11 +19,6 @@ BEARER = [
         "The client has to get a new token, with a new login.",
     ),
     Code(
-        "token_bound",
-        "The access token is bound to a key or a certificate (`cnf`), and the request does not prove that it has it.",
-        "The client has to send a proof with each request, or get a token that is not bound.",
-    ),
-    Code(
         "token_pass_through",
         "`access_token()` was called for a user with an access token: that token is for this app and no other.",
         "Get a token for the other API with `exchange_token()`.",
