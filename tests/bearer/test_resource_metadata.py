@@ -8,6 +8,7 @@ from starlette.routing import BaseRoute, Mount, Route
 
 from asgi_oidc import Bearer, OAuth2Provider, OIDCError, OIDCMiddleware, Provider, Rule, UnsupportedScope
 from asgi_oidc.bearer.resource_metadata import MAX_LISTED_TENANTS, issuers_of, resources_of
+from asgi_oidc.protocol.dpop import PROOF_ALGORITHMS
 from asgi_oidc.protocol.issuer_template import PERSONAL_ACCOUNTS
 from asgi_oidc.testing.in_process import http_scope
 from tests.bearer.token_calls import API, challenges, problem
@@ -56,7 +57,7 @@ async def test_metadata_needs_no_user_and_says_where_tokens_come_from():
         "resource": ORIGIN,
         "authorization_servers": [site.provider.issuer],
         "bearer_methods_supported": ["header"],
-        "dpop_signing_alg_values_supported": ["ES256"],
+        "dpop_signing_alg_values_supported": list(PROOF_ALGORITHMS),
     }
     assert answer.header(b"content-type") == b"application/json"
     assert answer.header(b"access-control-allow-origin") == b"*"

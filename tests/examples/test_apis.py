@@ -86,7 +86,7 @@ async def test_the_outer_app_of_the_guide_serves_the_metadata():
         ("token_typ", {"typ": "logout+jwt"}),
         ("claim_exp", {"iat": NOW - 900, "exp": NOW - 300}),
         ("claim_iat", {"iat": NOW + 300, "exp": NOW + 900}),
-        ("token_bound", {"cnf": {"jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"}}),
+        ("dpop_scheme", {"cnf": {"jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"}}),
     ],
 )
 async def test_a_token_that_is_refused_has_the_code_of_the_guide(code, changes):
