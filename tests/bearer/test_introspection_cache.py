@@ -7,16 +7,15 @@ import pytest
 from asgi_oidc.bearer.introspection_cache import Introspected, IntrospectionCache
 from asgi_oidc.errors import TokenRejected
 from asgi_oidc.protocol.bearer_token import AccessToken
-from asgi_oidc.provider.connection import ProviderConnection
 from tests.provider.token_connection import TokenConnection
 
 NOW = 1_800_000_000
 CONNECTION = TokenConnection().connection
 
 
-def answer(sub: str = "alice", *, size: int = 100, connection: ProviderConnection = CONNECTION) -> Introspected:
+def answer(sub: str = "alice", *, size: int = 100, issuer: str = "https://id.example.com") -> Introspected:
     token = AccessToken(
-        issuer="https://id.example.com",
+        issuer=issuer,
         sub=sub,
         client_id="program",
         is_machine=False,
@@ -25,7 +24,7 @@ def answer(sub: str = "alice", *, size: int = 100, connection: ProviderConnectio
         expires_at=None,
         issued_at=NOW,
     )
-    return Introspected(token, connection, size=size, asked_at=NOW, fresh_until=NOW + 30)
+    return Introspected(token, CONNECTION, size=size, asked_at=NOW, fresh_until=NOW + 30)
 
 
 def refuse(cache: IntrospectionCache, digest: bytes) -> None:
@@ -131,6 +130,17 @@ def test_a_user_with_many_tokens_drops_only_own_ones():
     assert [number for number in range(100) if cache.was_active(b"%d" % number)] == list(range(90, 100))
 
 
+def test_users_of_two_providers_are_two_users():
+    """The same sub means nothing."""
+    cache = IntrospectionCache(max_per_user=1)
+
+    cache.keep(b"one", answer("alice"))
+    cache.keep(b"other", answer("alice", issuer="https://other.example.com"))
+
+    assert cache.was_active(b"one")
+    assert cache.was_active(b"other")
+
+
 def test_the_oldest_are_dropped_first():
     """In number."""
     cache = IntrospectionCache(max_active=3)
@@ -153,6 +163,8 @@ def test_large_answers_are_bounded_in_bytes():
 
     kept = [cache.was_active(sub) for sub in (b"one", b"two", b"three", b"huge")]
     assert kept == [False, True, True, False]
+    cache.keep(b"just right", answer("four", size=1000))
+    assert cache.was_active(b"just right")
 
 
 def test_what_was_dropped_leaves_room():

@@ -116,6 +116,7 @@ def test_the_media_type_says_whether_an_answer_is_signed(content_type, is_signed
     [
         (Answer(500, {}, b"oops"), ProviderUnavailable),
         (Answer(503, {}, b""), ProviderUnavailable),
+        (Answer(500, {"content-type": SIGNED}, b"a.b.c"), ProviderUnavailable),
         (Answer(429, {"retry-after": "7"}, b""), ProviderUnavailable),
         (Answer(401, {}, b'{"error":"invalid_client"}'), ProviderRefused),
         (Answer(401, {}, b'{"active":true}'), AnswerRejected),
