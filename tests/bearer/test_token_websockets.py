@@ -1,5 +1,6 @@
 """A websocket whose handshake has a token is refused or passed to the app, and ends with the token."""
 
+from dataclasses import replace
 from typing import Any
 
 import anyio
@@ -7,9 +8,11 @@ import pytest
 import trio.testing
 
 from asgi_oidc import NotSignedIn, Rule, StepUpRequired, StoreUnavailable
-from asgi_oidc.asgi.session_watch import CHECK_INTERVAL
+from asgi_oidc.asgi.session_watch import CHECK_INTERVAL, STORE_SILENCE_LIMIT
+from asgi_oidc.asgi.token_watch import REPEAT_INTERVAL
 from tests.asgi.test_open_responses import BIT, DISCONNECT, END, Stream
 from tests.asgi.test_open_websockets import Socket
+from tests.bearer.test_opaque_access import opaque
 from tests.bearer.token_calls import TokenSite
 from tests.protected_site import Exchange, cookie_header
 
@@ -123,15 +126,18 @@ async def test_an_error_of_ours_that_the_app_raises_refuses_the_websocket(error,
     assert (await connect(site, site.token())).sent == [{"type": "websocket.close", "code": code}]
 
 
-async def test_any_other_error_is_the_app_s_own():
-    """The server logs it."""
+@pytest.mark.parametrize(("error", "is_accepted"), [(ZeroDivisionError, False), (NotSignedIn, True)])
+async def test_any_other_error_is_the_app_s_own(error, is_accepted):
+    """The server logs it, and one that comes after the accept as well."""
 
     async def broken(scope: Any, receive: Any, send: Any) -> None:
-        raise ZeroDivisionError
+        if is_accepted:
+            await send({"type": "websocket.accept"})
+        raise error
 
     site = TokenSite(inner=broken)
 
-    with pytest.raises(ZeroDivisionError):
+    with pytest.raises(error):
         await connect(site, site.token())
 
 
@@ -199,3 +205,43 @@ async def test_an_open_response_ends_with_its_token(ends):
 
     assert before[1:] == [BIT]
     assert (stream.sent[1:], stream.heard[-1], len(stream.errors)) == ([BIT, END], DISCONNECT, 1)
+
+
+async def is_revoked(site: TokenSite, token: str) -> str:
+    site.provider.memory.access_tokens.pop(token)
+    return ""
+
+
+async def loses_a_scope(site: TokenSite, token: str) -> str:
+    known = site.provider.memory.access_tokens
+    known[token] = replace(known[token], claims={**known[token].claims, "scope": "profile"})
+    return ""
+
+
+async def provider_is_down(site: TokenSite, token: str) -> str:
+    return "introspection_down"
+
+
+@pytest.mark.parametrize(("ends", "code"), [(is_revoked, 4401), (loses_a_scope, 4401), (provider_is_down, 1013)])
+async def test_an_open_websocket_ends_when_its_token_is_not_active_any_more(ends, code):
+    """Or when that could not be found out for a minute."""
+    socket = Socket()
+    site = TokenSite(inner=socket.app)
+    token = opaque(site, lifetime=3600)
+    headers = [(b"authorization", f"Bearer {token}".encode())]
+    scope = {"type": "websocket", "path": "/ws", "headers": headers, "query_string": b""}
+    async with anyio.create_task_group() as tasks:
+        await socket.to_app.send({"type": "websocket.connect"})
+        tasks.start_soon(site.middleware, scope, socket.receive, socket.send)
+        for _ in range(3):  # it stays open for as long as the token is active
+            site.clock.advance(REPEAT_INTERVAL)
+            await anyio.sleep(2 * CHECK_INTERVAL)
+        before = socket.code
+        fault = await ends(site, token)
+        with site.provider.fault(*([fault] if fault else [])):
+            for _ in range(2):
+                site.clock.advance(STORE_SILENCE_LIMIT)
+                await anyio.sleep(2 * CHECK_INTERVAL)
+        tasks.cancel_scope.cancel()
+
+    assert (before, socket.code) == (None, code)

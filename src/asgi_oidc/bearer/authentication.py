@@ -189,7 +189,6 @@ class TokenAuthenticator:
     async def _verify(self, presented: PresentedToken) -> ActiveToken:
         """Verify a token, let the app look at it, and remember it."""
         known = self._known.get(presented.header)
-        self._known.drop(presented.header)
         verified = await self._verified(presented.token)
         access_token = verified.access_token
         if known is not None and (known.access_token, known.provider) == (access_token, verified.provider):
