@@ -75,6 +75,17 @@ async def test_a_program_calls_the_api_with_a_token():
     assert (accepted.status_code, accepted.text, names["answer"].status_code) == (200, "alice", 401)
 
 
+async def test_a_program_proves_that_it_has_its_key():
+    """By a key or by a certificate."""
+    names: dict[str, Any] = {"my_app": answer}
+    good, _, bound = blocks(section(GUIDE, "Test an API"), "python")
+
+    await run_waiting_block(good, names)
+    await run_waiting_block(bound, names)
+
+    assert (names["answer"].status_code, names["other_answer"].status_code) == (200, 200)
+
+
 async def test_a_fault_gives_the_page_that_the_guide_names():
     """A provider that is down is no fault of the user."""
     names = await signed_in()
