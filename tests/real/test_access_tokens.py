@@ -1,12 +1,13 @@
 """An API behind the middleware, called with the access tokens that real providers issue."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import httpx
 import pytest
 
-from asgi_oidc.testing import serve
+from asgi_oidc.testing import DPoPKey, serve
 from tests.real.api import protected_api
 from tests.real.processes import free_port
 from tests.real.real_provider import CLIENT_SECRET, RealProvider, client
@@ -119,3 +120,28 @@ async def test_a_token_that_was_revoked_at_the_provider_is_over(provider, origin
         after = await program.call(f"{origin}/orders", token)
 
     assert (before.status_code, after.status_code) == (200, 401 if token.count(".") == 0 else 200)
+
+
+async def test_a_token_that_is_bound_to_a_key_needs_a_proof(provider, origin, port, program):
+    """Whoever steals it lacks the key (RFC 9449)."""
+    key = DPoPKey()
+    bound = replace(program, key=key)
+    token = await bound.user_token("alice", scope="orders:read", resource=origin)
+    url = f"{origin}/orders"
+    proof = key.proof("GET", url, access_token=token)
+
+    with served(provider, origin, port):
+        answers = {
+            "no proof": await bound.call(url, token),
+            "a proof": await bound.call(url, token, proof=proof),
+            "the proof again": await bound.call(url, token, proof=proof),
+            "of another key": await bound.call(url, token, proof=DPoPKey().proof("GET", url, access_token=token)),
+            "for another URL": await bound.call(url, token, proof=key.proof("GET", f"{url}/1", access_token=token)),
+            "a new proof": await bound.call(url, token, proof=key.proof("GET", url, access_token=token)),
+        }
+
+    accepted = [name for name, answer in answers.items() if answer.status_code == 200]
+    assert accepted == ["a proof", "a new proof"]
+    assert {answer.status_code for answer in answers.values()} == {200, 401}
+    assert answers["a proof"].json()["sub"] == "alice"
+    assert "DPoP " in answers["no proof"].headers["www-authenticate"]
