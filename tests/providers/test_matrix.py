@@ -23,7 +23,7 @@ from tests.providers.lookalike_providers import (
 )
 from tests.providers.three_providers import NAMES, issuer_of
 
-pytestmark = pytest.mark.parametrize(("own", "other"), PAIRS)
+pytestmark = [pytest.mark.long, pytest.mark.parametrize(("own", "other"), PAIRS)]
 
 
 @pytest.fixture
