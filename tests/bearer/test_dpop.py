@@ -8,7 +8,7 @@ from asgi_oidc import MemoryStore, Rule
 from asgi_oidc.protocol.dpop import PROOF_LIFETIME
 from tests.bearer.bound_tokens import KEY, OTHER_KEY, BoundSite, challenge_of, result
 from tests.bearer.token_calls import challenges
-from tests.protected_site import ORIGIN
+from tests.protected_site import ORIGIN, Exchange
 from tests.scripted_store import ScriptedStore
 
 
@@ -366,6 +366,42 @@ async def test_without_the_setting_nonces_are_ignored():
     answer = await site.use(site.bound(), nonce="of-the-provider")
 
     assert (result(answer), answer.header(b"dpop-nonce")) == ((200, ""), None)
+
+
+# --- websockets
+
+
+@pytest.mark.parametrize(
+    ("url", "method", "is_accepted"),
+    [
+        (f"{ORIGIN}/socket", "GET", True),
+        ("wss://app.example.com/socket", "GET", True),
+        (f"{ORIGIN}/socket", "WEBSOCKET", False),
+        ("ws://app.example.com/socket", "GET", False),
+        (f"{ORIGIN}/page", "GET", False),
+    ],
+)
+async def test_the_handshake_of_a_websocket_is_a_get_of_its_url(url, method, is_accepted):
+    """RFC 9449 does not mention websockets; RFC 6455 §4.1 says what their handshake is."""
+    site = BoundSite()
+    token = site.bound()
+    exchange = Exchange({"type": "websocket.connect"}, {"type": "websocket.disconnect", "code": 1000})
+    headers = [
+        ("authorization", f"DPoP {token}"),
+        ("dpop", site.proof(token, method, url)),
+        ("host", "app.example.com"),
+    ]
+    scope = {
+        "type": "websocket",
+        "path": "/socket",
+        "raw_path": b"/socket",
+        "root_path": "",
+        "headers": [(name.encode(), value.encode()) for name, value in headers],
+    }
+
+    await site.middleware(scope, exchange.receive, exchange.send)
+
+    assert (exchange.sent[0]["type"] == "websocket.accept") == is_accepted
 
 
 # --- scripts of other origins
