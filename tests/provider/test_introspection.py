@@ -175,6 +175,20 @@ async def test_answers_with_made_up_keys_use_up_nothing_of_sign_ins():
     assert (await site.connection.check_logout_token(site.provider.logout_token("alice"))).sub == "alice"
 
 
+async def test_forged_jwts_that_would_be_introspected_use_up_nothing_of_sign_ins():
+    """They have the budget of forged tokens too."""
+    site = TokenConnection()
+    assert await site.introspection_error(site.token()) == ""
+
+    for number in range(10):
+        made_up = site.token(header={"kid": f"made-up-{number}"})
+        assert await site.introspection_error(made_up) == "KeyUnknown kid_unknown"
+
+    assert (site.key_calls, site.introspections) == (1 + BURST, 1)
+    site.provider.rotate_keys()
+    assert (await site.connection.check_logout_token(site.provider.logout_token("alice"))).sub == "alice"
+
+
 @pytest.mark.parametrize(
     "settings",
     [
