@@ -47,6 +47,12 @@ class TokenConnection:
         """Return class and code of the error of a token that is introspected; empty if there is none."""
         return await _error(self.introspect(token, expected))
 
+    async def signs_in_with_a_new_key(self) -> bool:
+        """Rotate the keys; return whether the ID Token of a sign-in is then verified."""
+        self.provider.rotate_keys()
+        verified = await self.connection._tokens._keys.verify(self.provider.id_token("alice"), ["ES256"])
+        return verified.claims["sub"] == "alice"
+
     @property
     def key_calls(self) -> int:
         """How often the keys were fetched."""
