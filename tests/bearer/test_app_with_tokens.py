@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from asgi_oidc import NotSignedIn, RefreshFailed, Rule, StepUpRequired
-from asgi_oidc.asgi.token_response import TokenResponse
+from asgi_oidc.asgi.bearer_response import BearerResponse
 from asgi_oidc.policy.policy import MatchedPolicy
 from asgi_oidc.web.paths import UNREAD
 from tests.bearer.token_calls import TokenSite, challenges, problem
@@ -87,12 +87,12 @@ async def test_nothing_that_is_printed_has_the_token_or_the_user(capsys):
     await site.call_with(token)
     oidc: Any = site.app.scope["oidc"]
     responses: Any = None
-    response = TokenResponse(responses, None, MatchedPolicy(UNREAD, None), responses, responses, responses)
+    response = BearerResponse(responses, None, MatchedPolicy(UNREAD, None), responses, responses, responses)
 
     printed = [repr(each) for each in (oidc, oidc._access, oidc._access._active, site.app.scope["user"], response)]
 
     assert not [text for text in printed if token in text or "alice" in text]
-    assert printed[-1] == "TokenResponse(has_started=False)"
+    assert printed[-1] == "BearerResponse(has_started=False)"
 
 
 async def test_the_titles_of_problems_can_be_replaced():

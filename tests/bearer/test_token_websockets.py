@@ -8,8 +8,8 @@ import pytest
 import trio.testing
 
 from asgi_oidc import NotSignedIn, Rule, StepUpRequired, StoreUnavailable
+from asgi_oidc.asgi.bearer_watch import REPEAT_INTERVAL
 from asgi_oidc.asgi.session_watch import CHECK_INTERVAL, STORE_SILENCE_LIMIT
-from asgi_oidc.asgi.token_watch import REPEAT_INTERVAL
 from tests.asgi.test_open_responses import BIT, DISCONNECT, END, Stream
 from tests.asgi.test_open_websockets import Socket
 from tests.bearer.test_opaque_access import opaque

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
+from asgi_oidc.asgi.bearer_oidc import BearerOIDC
 from asgi_oidc.asgi.scope_oidc import OIDC, SessionTools, SignedInOIDC
-from asgi_oidc.asgi.token_oidc import TokenOIDC
 from asgi_oidc.bearer.active_token import ActiveToken
 from asgi_oidc.policy.access_control import Active
 from asgi_oidc.principal import ANONYMOUS, Auth, BearerUser, User
@@ -59,5 +59,5 @@ class AppScopes:
             is_machine=token.is_machine,
         )
         app_scope["auth"] = Auth(["authenticated", *active.scopes])
-        app_scope["oidc"] = TokenOIDC(active, self._tools, scopes_of_path)
+        app_scope["oidc"] = BearerOIDC(active, self._tools, scopes_of_path)
         return app_scope

@@ -4,11 +4,11 @@ from collections.abc import Callable
 
 from asgi_oidc.asgi.app_response import AppResponse, AppResponses
 from asgi_oidc.asgi.app_scope import AppScopes
+from asgi_oidc.asgi.bearer_requests import BearerRequests
 from asgi_oidc.asgi.endpoint_routing import EndpointRouting
 from asgi_oidc.asgi.own_response import send_response
 from asgi_oidc.asgi.request_reader import RequestReader
 from asgi_oidc.asgi.start_up_notices import StartUpNotices
-from asgi_oidc.asgi.token_requests import TokenRequests
 from asgi_oidc.errors import OIDCError
 from asgi_oidc.errors.sanitized import sanitizes_errors
 from asgi_oidc.logout.after_logout import AfterLogout
@@ -38,14 +38,14 @@ class HttpRequests:
         app_scopes: AppScopes,
         app_responses: AppResponses,
         notices: StartUpNotices,
-        token_requests: TokenRequests | None = None,
+        bearer_requests: BearerRequests | None = None,
         read_authentication: ReadAuthentication,
         origin: str,
         now: Callable[[], int],
     ) -> None:
         self._app = app
         self._reader = reader
-        self._token_requests = token_requests
+        self._bearer_requests = bearer_requests
         self._endpoint_routing = endpoint_routing
         self._after_logout = after_logout
         self._access = access
@@ -65,16 +65,16 @@ class HttpRequests:
     @app.setter
     def app(self, app: ASGIApp) -> None:
         self._app = app
-        if self._token_requests is not None:
-            self._token_requests.app = app
+        if self._bearer_requests is not None:
+            self._bearer_requests.app = app
 
     async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request: decide whether the app may have it, then call the app or send our own response."""
         if not self._notices.are_logged:  # mounted apps, and apps on some servers, get no lifespan
             self._notices.log_once(without_lifespan=True)
         request, matched = self._reader.read(scope)
-        if self._token_requests is not None and self._token_requests.is_for_us(request, matched):
-            await self._token_requests.serve(scope, receive, send, request, matched)
+        if self._bearer_requests is not None and self._bearer_requests.is_for_us(request, matched):
+            await self._bearer_requests.serve(scope, receive, send, request, matched)
             return
         if matched.own_url is not None or request.method == "OPTIONS":
             own_response = await self._endpoint_routing.response(scope, request, matched, receive)

@@ -12,6 +12,7 @@ import anyio
 from anyio.lowlevel import RunVar
 
 from asgi_oidc import events
+from asgi_oidc.asgi.bearer_watch import watch_of
 from asgi_oidc.asgi.session_watch import (
     CHECK_INTERVAL,
     CLOSE_DEADLINE,
@@ -19,7 +20,6 @@ from asgi_oidc.asgi.session_watch import (
     SessionWatcher,
     is_caused_by_end,
 )
-from asgi_oidc.asgi.token_watch import watch_of
 from asgi_oidc.errors import StoreUnavailable
 from asgi_oidc.errors.sanitized import call_sanitized
 from asgi_oidc.policy.access_control import Active

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 import anyio
 
 from asgi_oidc import events
+from asgi_oidc.asgi.bearer_watch import watch_of
 from asgi_oidc.asgi.session_watch import (
     CHECK_INTERVAL,
     CLOSE_DEADLINE,
@@ -13,7 +14,6 @@ from asgi_oidc.asgi.session_watch import (
     SessionWatcher,
     is_caused_by_end,
 )
-from asgi_oidc.asgi.token_watch import watch_of
 from asgi_oidc.asgi.websocket_handshake import CLOSE_SESSION_OVER, CLOSE_TRY_AGAIN_LATER
 from asgi_oidc.errors import StoreUnavailable
 from asgi_oidc.policy.access_control import Active

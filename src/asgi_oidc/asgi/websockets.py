@@ -5,10 +5,10 @@ from typing import assert_never
 
 from asgi_oidc.asgi.app_response import AppResponses, finish_handshake
 from asgi_oidc.asgi.app_scope import AppScopes
+from asgi_oidc.asgi.bearer_websockets import BearerWebsockets
 from asgi_oidc.asgi.open_websockets import OpenWebsocket
 from asgi_oidc.asgi.request_reader import RequestReader
 from asgi_oidc.asgi.session_watch import SessionWatcher
-from asgi_oidc.asgi.token_websockets import TokenWebsockets
 from asgi_oidc.asgi.websocket_handshake import (
     CLOSE_FORBIDDEN,
     CLOSE_INTERNAL_ERROR,
@@ -45,14 +45,14 @@ class Websockets:
         app_scopes: AppScopes,
         app_responses: AppResponses,
         watcher: SessionWatcher,
-        token_websockets: TokenWebsockets | None = None,
+        bearer_websockets: BearerWebsockets | None = None,
         read_authentication: ReadAuthentication,
         origin: str,
         now: Callable[[], int],
     ) -> None:
         self._app = app
         self._reader = reader
-        self._token_websockets = token_websockets
+        self._bearer_websockets = bearer_websockets
         self._access = access
         self._denials = denials
         self._failures = failures
@@ -71,15 +71,15 @@ class Websockets:
     @app.setter
     def app(self, app: ASGIApp) -> None:
         self._app = app
-        if self._token_websockets is not None:
-            self._token_websockets.app = app
+        if self._bearer_websockets is not None:
+            self._bearer_websockets.app = app
 
     async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Refuse a websocket, or pass it to the app."""
         request, matched = self._reader.read(scope)
         handshake = Handshake(scope, receive, send)
-        if self._token_websockets is not None and has_token(request):
-            await self._token_websockets.serve(scope, request, matched, handshake)
+        if self._bearer_websockets is not None and has_token(request):
+            await self._bearer_websockets.serve(scope, request, matched, handshake)
             return
         active, outage = await self._reader.identify(request)
         # Browsers let any site open a websocket with our cookies, so only pages of our own origin may act for the user.

@@ -11,7 +11,7 @@ from asgi_oidc.bearer.on_token import OnToken
 from asgi_oidc.bearer.resource_metadata import ResourceMetadata
 from asgi_oidc.bearer.token_exchange import TokenExchange
 from asgi_oidc.bearer.token_issuers import TokenIssuers
-from asgi_oidc.composition.proofs import make_proofs
+from asgi_oidc.composition.proof_of_possession import make_proofs
 from asgi_oidc.composition.resource_metadata import make_resource_metadata
 from asgi_oidc.composition.sessions import SessionServices
 from asgi_oidc.pages.pages import Pages

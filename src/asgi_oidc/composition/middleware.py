@@ -6,7 +6,10 @@ from typing import NamedTuple
 
 from asgi_oidc.asgi.app_response import AppResponses
 from asgi_oidc.asgi.app_scope import AppScopes
+from asgi_oidc.asgi.bearer_decisions import BearerDecisions
 from asgi_oidc.asgi.bearer_notices import BearerNotices
+from asgi_oidc.asgi.bearer_requests import BearerRequests
+from asgi_oidc.asgi.bearer_websockets import BearerWebsockets
 from asgi_oidc.asgi.endpoint_routing import EndpointRouting
 from asgi_oidc.asgi.hosts import ByHost
 from asgi_oidc.asgi.http_requests import HttpRequests
@@ -17,15 +20,12 @@ from asgi_oidc.asgi.resource_metadata_app import ResourceMetadataApp
 from asgi_oidc.asgi.scope_oidc import SessionTools
 from asgi_oidc.asgi.session_watch import SessionWatcher
 from asgi_oidc.asgi.start_up_notices import StartUpNotices
-from asgi_oidc.asgi.token_decisions import TokenDecisions
-from asgi_oidc.asgi.token_requests import TokenRequests
-from asgi_oidc.asgi.token_websockets import TokenWebsockets
 from asgi_oidc.asgi.websockets import Websockets
 from asgi_oidc.bearer.authentication import TokenAuthenticator
 from asgi_oidc.composition.bearer import BearerServices, make_bearer_notices, make_bearer_services
 from asgi_oidc.composition.directory import make_directory
 from asgi_oidc.composition.endpoints import ENDPOINTS, PROVIDER_ENDPOINTS, EndpointMaker
-from asgi_oidc.composition.proofs import without_foreign_certificates
+from asgi_oidc.composition.proof_of_possession import without_foreign_certificates
 from asgi_oidc.composition.providers import ProviderServices, make_provider_services
 from asgi_oidc.composition.resource_metadata import ENDPOINT as METADATA_ENDPOINT
 from asgi_oidc.composition.resource_metadata import make_resource_metadata_app, resource_metadata_aliases
@@ -228,7 +228,7 @@ def _compose_host(
     decisions = (
         None
         if bearer is None
-        else TokenDecisions(bearer.tokens, access, bearer.denials, read_authentication=read_authentication)
+        else BearerDecisions(bearer.tokens, access, bearer.denials, read_authentication=read_authentication)
     )
     reader = RequestReader(policy, sessions.repository, sessions.authenticator, base_url=settings.base_url)
     metadata_endpoint = {} if bearer is None else {METADATA_ENDPOINT: ResourceMetadataEndpoint(bearer.metadata)}
@@ -245,7 +245,7 @@ def _compose_host(
         app_scopes=app_scopes,
         app_responses=app_responses,
         notices=notices,
-        token_requests=None if decisions is None else TokenRequests(app, decisions, app_scopes, open_responses),
+        bearer_requests=None if decisions is None else BearerRequests(app, decisions, app_scopes, open_responses),
         read_authentication=read_authentication,
         origin=settings.origin,
         now=sessions.now,
@@ -259,7 +259,7 @@ def _compose_host(
         app_scopes=app_scopes,
         app_responses=app_responses,
         watcher=watcher,
-        token_websockets=None if decisions is None else TokenWebsockets(app, decisions, app_scopes, watcher),
+        bearer_websockets=None if decisions is None else BearerWebsockets(app, decisions, app_scopes, watcher),
         read_authentication=read_authentication,
         origin=settings.origin,
         now=sessions.now,

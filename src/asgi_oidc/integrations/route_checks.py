@@ -8,14 +8,14 @@ from urllib.parse import unquote
 
 from asgi_oidc import events
 from asgi_oidc.asgi.scope_oidc import OIDC
-from asgi_oidc.integrations.refusals import Refusal, refusal
-from asgi_oidc.integrations.token_refusals import (
+from asgi_oidc.integrations.bearer_refusals import (
     stronger_token_needed,
     token_challenge,
     token_forbidden,
     token_needed,
     token_needed_instead,
 )
+from asgi_oidc.integrations.refusals import Refusal, refusal
 from asgi_oidc.policy.requirements import BEARER, SESSION, ClaimPath, Requirements, Scalar, Subject, read_requirements
 from asgi_oidc.principal import AnonymousUser, User
 from asgi_oidc.protocol.step_up import ANY_LOGIN, AuthenticationRequest, read_authentication

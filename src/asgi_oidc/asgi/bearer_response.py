@@ -10,7 +10,7 @@ from asgi_oidc.web.cors import readable_headers
 from asgi_oidc.web.request import Request
 
 
-class TokenResponse(WatchedResponse[ActiveToken]):
+class BearerResponse(WatchedResponse[ActiveToken]):
     """The app's response to one request with an access token.
 
     It is kept out of shared caches. Origins that a rule allows can read it (CORS). If it stays open, it ends with the

@@ -14,7 +14,7 @@ from asgi_oidc.web.request import Request
 from asgi_oidc.web.response import Response
 
 
-class TokenDecisions:
+class BearerDecisions:
     """Decides on requests with access tokens."""
 
     __slots__ = ("_access", "_denials", "_read_authentication", "_tokens")

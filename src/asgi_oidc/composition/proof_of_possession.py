@@ -3,7 +3,7 @@
 from asgi_oidc.asgi.certificate_headers import CertificateHeaders
 from asgi_oidc.bearer.client_certificates import ClientCertificates
 from asgi_oidc.bearer.dpop_nonces import DPoPNonces
-from asgi_oidc.bearer.proofs import SenderProofs
+from asgi_oidc.bearer.proof_of_possession import ProofsOfPossession
 from asgi_oidc.bearer.used_proofs import SeenProofs, UsedProofs
 from asgi_oidc.composition.sessions import SessionServices
 from asgi_oidc.sessions.sealing import Sealer
@@ -12,14 +12,14 @@ from asgi_oidc.settings.settings import Settings
 from asgi_oidc.web.asgi_types import ASGIApp
 
 
-def make_proofs(settings: Settings, bearer: Bearer, sessions: SessionServices, sealer: Sealer) -> SenderProofs:
+def make_proofs(settings: Settings, bearer: Bearer, sessions: SessionServices, sealer: Sealer) -> ProofsOfPossession:
     """Build what checks the proofs of requests on one host.
 
     Args:
         sealer: of this host.
     """
     leeway, now = settings.leeway, sessions.now
-    return SenderProofs(
+    return ProofsOfPossession(
         origin=settings.origin,
         used_proofs=UsedProofs(sessions.shared, sessions.records, SeenProofs(), leeway=leeway, now=now),
         certificates=_make_client_certificates(bearer),

@@ -24,7 +24,7 @@ DPOP_HEADER = b"dpop"
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class SenderProofs:
+class ProofsOfPossession:
     """Checks the proofs of the requests of one host.
 
     Attributes:

@@ -1,9 +1,9 @@
 """Serves websockets whose handshake presents an access token; an open one is closed with its token."""
 
 from asgi_oidc.asgi.app_scope import AppScopes
+from asgi_oidc.asgi.bearer_decisions import BearerDecisions
 from asgi_oidc.asgi.open_websockets import OpenWebsocket
 from asgi_oidc.asgi.session_watch import SessionWatcher
-from asgi_oidc.asgi.token_decisions import TokenDecisions
 from asgi_oidc.asgi.websocket_handshake import (
     CLOSE_FORBIDDEN,
     CLOSE_INTERNAL_ERROR,
@@ -23,10 +23,12 @@ from asgi_oidc.web.response import Response
 _CLOSE_CODES = {401: CLOSE_SESSION_OVER, 403: CLOSE_FORBIDDEN, 502: CLOSE_TRY_AGAIN_LATER, 503: CLOSE_TRY_AGAIN_LATER}
 
 
-class TokenWebsockets:
+class BearerWebsockets:
     """Serves websockets with access tokens. No `Origin` is checked: no browser lets a page send such a header."""
 
-    def __init__(self, app: ASGIApp, decisions: TokenDecisions, app_scopes: AppScopes, watcher: SessionWatcher) -> None:
+    def __init__(
+        self, app: ASGIApp, decisions: BearerDecisions, app_scopes: AppScopes, watcher: SessionWatcher
+    ) -> None:
         self.app = app
         self._decisions = decisions
         self._app_scopes = app_scopes

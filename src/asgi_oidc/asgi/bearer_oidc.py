@@ -12,7 +12,7 @@ from asgi_oidc.protocol.token_exchange import ExchangeTarget
 from asgi_oidc.tokens.httpx_auth import HiddenToken
 
 
-class TokenAccess:
+class BearerAccess:
     """`Access` to the access token of one request."""
 
     __slots__ = ("_active", "_tools")
@@ -22,7 +22,7 @@ class TokenAccess:
         self._tools = tools
 
     def __repr__(self) -> str:
-        return "TokenAccess(...)"
+        return "BearerAccess(...)"
 
     @property
     def id_token(self) -> str:
@@ -77,7 +77,7 @@ class TokenAccess:
         return await exchange.exchanged_token(self._active, target, refused=reveal(refused))
 
 
-class TokenOIDC(OIDC):
+class BearerOIDC(OIDC):
     """`OIDC` of a user with an access token."""
 
     __slots__ = ("_active", "_needed_scopes", "_tools")
@@ -97,8 +97,8 @@ class TokenOIDC(OIDC):
         return self._needed_scopes
 
     @property
-    def _access(self) -> TokenAccess:
-        return TokenAccess(self._active, self._tools)
+    def _access(self) -> BearerAccess:
+        return BearerAccess(self._active, self._tools)
 
     def _title(self, text_id: str) -> str:
         return self._tools.text(text_id)

@@ -9,7 +9,7 @@ from asgi_oidc.policy.access_control import Active
 REPEAT_INTERVAL = 30  # seconds between two introspections of one token because of its open connections
 
 
-class TokenWatch:
+class BearerWatch:
     """Checks whether the token of one open connection is over; in the place of a `SessionWatch`."""
 
     def __init__(self, token: ActiveToken, tokens: TokenAuthenticator, watcher: SessionWatcher) -> None:
@@ -56,10 +56,10 @@ class TokenWatch:
         return abs(self._watcher.now() - self._confirmed_at) > STORE_SILENCE_LIMIT
 
 
-def watch_of(active: Active, watcher: SessionWatcher) -> SessionWatch | TokenWatch:
+def watch_of(active: Active, watcher: SessionWatcher) -> SessionWatch | BearerWatch:
     """Return what watches a session or a token."""
     if isinstance(active, ActiveToken):
         if watcher.tokens is None:
             raise OIDCError("unexpected_error", "a token without the setting bearer")
-        return TokenWatch(active, watcher.tokens, watcher)
+        return BearerWatch(active, watcher.tokens, watcher)
     return SessionWatch(active, watcher)

@@ -1,10 +1,10 @@
 """Serves http requests that present an access token: the token alone decides, and the app answers, or a denial."""
 
 from asgi_oidc.asgi.app_scope import AppScopes
+from asgi_oidc.asgi.bearer_decisions import BearerDecisions
+from asgi_oidc.asgi.bearer_response import BearerResponse
 from asgi_oidc.asgi.open_responses import OpenResponses
 from asgi_oidc.asgi.own_response import send_response
-from asgi_oidc.asgi.token_decisions import TokenDecisions
-from asgi_oidc.asgi.token_response import TokenResponse
 from asgi_oidc.bearer.active_token import ActiveToken
 from asgi_oidc.bearer.authorization_header import AUTHORIZATION, has_token
 from asgi_oidc.errors import OIDCError
@@ -17,11 +17,11 @@ from asgi_oidc.web.response import Response, json_response
 SESSION_ENDPOINT = "session"  # the only one of our URLs that looks at tokens; all others are about cookies
 
 
-class TokenRequests:
+class BearerRequests:
     """Serves http requests with access tokens."""
 
     def __init__(
-        self, app: ASGIApp, decisions: TokenDecisions, app_scopes: AppScopes, open_responses: OpenResponses
+        self, app: ASGIApp, decisions: BearerDecisions, app_scopes: AppScopes, open_responses: OpenResponses
     ) -> None:
         self.app = app
         self._decisions = decisions
@@ -40,7 +40,7 @@ class TokenRequests:
         if found is None:
             found = await self._decisions.authenticate(request, matched)
         active = None if isinstance(found, Response) else found
-        response = TokenResponse(self._open_responses, active, matched, request, receive, send)
+        response = BearerResponse(self._open_responses, active, matched, request, receive, send)
         if isinstance(found, Response):
             await send_response(found, request, response.send)
             return
