@@ -52,6 +52,14 @@ def make_api() -> FastAPI:
     async def wrapped(user: Annotated[User, Depends(require(claims={"roles": "admin"}, scopes=["email"]))]) -> str:
         return user.sub
 
+    @api.get("/wrapped-scopes", dependencies=[Depends(require(scopes=["orders:read"]))])
+    async def wrapped_scopes() -> str:
+        return "Orders"
+
+    @api.get("/added-scopes")
+    async def added_scopes(user: Annotated[User, Security(require(scopes=["email"]), scopes=["orders:read"])]) -> str:
+        return user.sub
+
     @api.get("/plain")
     async def plain(user: CurrentUser) -> str:
         return user.sub
@@ -102,6 +110,17 @@ async def test_a_typed_dependency_refuses_as_well(site, path):
     bob, anonymous = await sign_in(site, "bob"), site.browser()
 
     assert [(await each.fetch(path)).status_code for each in (bob, anonymous)] == [403, 401]
+
+
+@pytest.mark.parametrize("path", ["/wrapped-scopes", "/added-scopes"])
+async def test_scopes_count_inside_depends_and_security(site, path):
+    """`Depends(require(scopes=...))` does not lose its scopes, and `Security` adds to them."""
+    browser = await sign_in(site)
+
+    refused = await browser.fetch(path)
+
+    assert refused.status_code == 403
+    assert refused.json()["detail"]["error"] == "insufficient_scope"
 
 
 async def test_an_anonymous_user_is_none_or_a_login(site):

@@ -72,7 +72,9 @@ class SignIn(SecurityBase):
             WebSocketException: for a websocket, 4401 instead of 401, and 4403 instead of 403.
             RuntimeError: the app is not wrapped in `OIDCMiddleware`.
         """
-        match check_user(connection.scope, self._terms.with_scopes(security_scopes.scopes)):
+        # Without `Security`, FastAPI passes no scopes: those of `terms` count even so.
+        scopes = dict.fromkeys((*self._terms.requirements.scopes, *security_scopes.scopes))
+        match check_user(connection.scope, self._terms.with_scopes(tuple(scopes))):
             case User() as user:
                 return user
             case Refusal() as refusal if connection.scope["type"] == "websocket":
