@@ -14,7 +14,8 @@ from mcp.server.mcpserver import Context
 from asgi_oidc import AnonymousUser, Rule
 from asgi_oidc.integrations.mcp import ToolRule, oidc_of, protect_tools, user_of
 from asgi_oidc.policy.mount_table import MountTable
-from tests.bearer.token_calls import TokenSite
+from asgi_oidc.testing import DPoPKey
+from tests.bearer.token_calls import API, TokenSite
 from tests.integrations.routes import site_of
 from tests.protected_site import ORIGIN, App
 
@@ -109,6 +110,21 @@ async def test_a_tool_can_need_a_recent_login():
 
     assert (late.status_code, late.json()["error"]) == (401, "insufficient_user_authentication")
     assert recent.status_code == 200
+
+
+async def test_a_token_that_is_bound_to_a_key_gets_its_own_challenge_from_a_tool():
+    """A challenge with the scheme Bearer would ask for a token that anybody can use (RFC 9449 §7.1)."""
+    site = TokenSite(inner=protect_tools(App(), [ToolRule("pay", max_age=60)]))
+    key, now = DPoPKey(), int(site.clock.now)
+    token = site.provider.access_token("alice", audience=API, dpop_key=key, claims={"auth_time": now - 120})
+    proof = key.proof("POST", f"{ORIGIN}/mcp", access_token=token, claims={"iat": now})
+
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(site.middleware), base_url=ORIGIN) as client:
+        sent = {"authorization": f"DPoP {token}", "dpop": proof}
+        answer = await client.post("/mcp", json=called("pay"), headers=sent)
+
+    assert (answer.status_code, answer.json()["error"]) == (401, "insufficient_user_authentication")
+    assert answer.headers["www-authenticate"].startswith("DPoP ")
 
 
 async def test_a_message_that_cannot_be_read_reaches_no_server():

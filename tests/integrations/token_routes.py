@@ -1,5 +1,6 @@
 """Tests of route requirements for clients with access tokens that are the same for every framework."""
 
+import re
 import time
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 from asgi_oidc import Bearer, Rule
 from asgi_oidc.testing import Response
 from tests.integrations.routes import MFA, sign_in, site_of
-from tests.protected_site import PROGRAM, Exchange, Site
+from tests.protected_site import ORIGIN, PROGRAM, Exchange, Site
 
 API = "https://api.example.com"
 METADATA = 'resource_metadata="https://app.example.com/.well-known/oauth-protected-resource"'
@@ -122,6 +123,20 @@ class TokenRoutesContract:
         assert 'scope="openid orders:read"' in told
         assert "Cookie realm=" in told
         assert "error=" not in told
+
+    async def test_challenges_name_the_metadata_of_the_api_that_the_path_belongs_to(self):
+        """Clients compare its `resource` with the URL that they called (RFC 9728 §3.3)."""
+        apis = [f"{ORIGIN}{path}" for path in ("/me", "/orders", "/strong", "/tokens-only")]
+        site = site_of(self.make_app(), bearer=Bearer(audience=apis))
+        token = site.provider.access_token("alice", audience=apis[0])
+
+        missing = [await self.get(site, path, token) for path in ("/orders", "/strong")]
+        anonymous = [await site.browser().get(path, headers=PROGRAM) for path in ("/orders", "/tokens-only")]
+
+        named = [re.findall(r"oauth-protected-resource(.*?)\"", each.headers["www-authenticate"]) for each in missing]
+        assert named == [["/orders"], ["/strong"]]
+        named = [re.findall(r"oauth-protected-resource(.*?)\"", each.headers["www-authenticate"]) for each in anonymous]
+        assert named == [["/orders"], ["/tokens-only"]]
 
     async def test_without_bearer_no_challenge_names_tokens(self):
         """The app takes none."""

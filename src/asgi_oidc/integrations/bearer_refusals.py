@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from asgi_oidc import events
 from asgi_oidc.asgi.scope_oidc import OIDC
 from asgi_oidc.bearer.authorization_header import scheme_of
-from asgi_oidc.bearer.challenges import Header
+from asgi_oidc.bearer.challenges import Challenges, Header
 from asgi_oidc.integrations.refusals import Refusal, refusal
 from asgi_oidc.protocol.step_up import AuthenticationRequest
 from asgi_oidc.web.request import Request
@@ -17,12 +17,13 @@ STEP_UP_REQUIRED = "insufficient_user_authentication"  # RFC 9470 §3
 def token_needed(oidc: OIDC, request: Request, scopes: Sequence[str]) -> Refusal:
     """Return the 401 of a route that takes tokens only, to a client that has sent none."""
     events.log(events.LOGIN_REQUIRED, status=401, method=request.method)
-    return refusal(401, "token_required", oidc._title("problem.token_required"), token_challenge(oidc, scopes))
+    return refusal(401, "token_required", oidc._title("problem.token_required"), token_challenge(oidc, request, scopes))
 
 
-def token_challenge(oidc: OIDC, scopes: Sequence[str]) -> dict[str, str]:
+def token_challenge(oidc: OIDC, request: Request, scopes: Sequence[str]) -> dict[str, str]:
     """Return the challenge to a client that has sent no token; empty if the app takes none."""
-    return {} if oidc._challenges is None else _header(oidc._challenges.token_missing(scopes))
+    challenges = _challenges_at(oidc, request)
+    return {} if challenges is None else _header(challenges.token_missing(scopes))
 
 
 def stronger_token_needed(oidc: OIDC, request: Request, authentication: AuthenticationRequest) -> Refusal:
@@ -30,7 +31,7 @@ def stronger_token_needed(oidc: OIDC, request: Request, authentication: Authenti
     events.log(events.LOGIN_REQUIRED, status=401, method=request.method)
     members: dict[str, object] = {"acr_values": list(authentication.acr_values)} if authentication.acr_values else {}
     members |= {} if authentication.max_age is None else {"max_age": authentication.max_age}
-    title, challenges = oidc._title("problem.step_up_required"), oidc._challenges
+    title, challenges = oidc._title("problem.step_up_required"), _challenges_at(oidc, request)
     headers = {} if challenges is None else _header(challenges.step_up(authentication, scheme=scheme_of(request)))
     return refusal(401, STEP_UP_REQUIRED, title, headers, **members)
 
@@ -39,7 +40,7 @@ def token_forbidden(oidc: OIDC, request: Request, unmet: str, scopes: Sequence[s
     """Return the 403 to a token that lacks a right; it names all scopes that are needed if one of them is missing."""
     reference = secrets.token_hex(6)
     events.log(events.ACCESS_DENIED, status=403, method=request.method, why=unmet, hint=hint, reference=reference)
-    title, challenges = oidc._title("problem.forbidden"), oidc._challenges
+    title, challenges = oidc._title("problem.forbidden"), _challenges_at(oidc, request)
     if not scopes or challenges is None:
         return refusal(403, "forbidden", title, {}, reference=reference)
     # With those that the rules of the path require: a token with the others alone would be refused by a rule.
@@ -54,8 +55,13 @@ def token_needed_instead(
     """Return the 403 of a route that takes tokens only, to a user with a session: another account would not help."""
     reference = secrets.token_hex(6)
     events.log(events.ACCESS_DENIED, status=403, method=request.method, why=unmet, hint=hint, reference=reference)
-    headers = token_challenge(oidc, scopes)
+    headers = token_challenge(oidc, request, scopes)
     return refusal(403, "forbidden", oidc._title("problem.forbidden"), headers, reference=reference)
+
+
+def _challenges_at(oidc: OIDC, request: Request) -> Challenges | None:
+    """Return the challenges of the API that the request is for; None if the app takes no tokens."""
+    return None if oidc._challenges is None else oidc._challenges.at(request.path.own)
 
 
 def _header(challenge: Header) -> dict[str, str]:

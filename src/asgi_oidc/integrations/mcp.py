@@ -135,6 +135,13 @@ def _caller(user: User, scope: Scope) -> User:
     return caller
 
 
+def _server_scope(scope: Scope) -> Scope:
+    """Return the scope that the server gets: with a user that the SDK knows, and without the token."""
+    if (user := find_user(scope)) is None:
+        return scope
+    return {**scope, "user": _caller(user, scope), "headers": _without_token(scope["headers"])}
+
+
 def _without_token(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
     # Tools see the headers of the request, and some pass all of them on.
     return [(name, value) for name, value in headers if name.lower() not in (b"authorization", b"dpop")]
@@ -151,10 +158,9 @@ class _ProtectedTools:
             return
         if scope["type"] != "http":
             raise RuntimeError(f"MCP messages are served over http, not over {scope['type']}")
-        if (user := find_user(scope)) is not None:
-            scope = {**scope, "user": _caller(user, scope), "headers": _without_token(scope["headers"])}
+        server_scope = _server_scope(scope)
         if not self._rules or scope["method"] != "POST":
-            await self._app(scope, receive, send)
+            await self._app(server_scope, receive, send)
             return
         try:
             message = await read_message(receive)
@@ -169,7 +175,7 @@ class _ProtectedTools:
             headers = {**refusal.headers, "content-type": "application/problem+json"}
             await _send_json(send, refusal.status, refusal.problem, headers)
             return
-        await self._app(scope, read_again(body, receive), send)
+        await self._app(server_scope, read_again(body, receive), send)
 
     def _check(self, scope: Scope, tools: Sequence[str]) -> Refusal | None:
         """Return why the user may not call these tools; the middleware answers to a missing scope."""

@@ -134,7 +134,7 @@ def _login_needed(scope: Scope, terms: Terms, error: str, text_id: str) -> Refus
     events.log(events.LOGIN_REQUIRED, status=401, method=request.method)
     htmx_redirect = {"hx-redirect": url} if request.is_htmx else {}
     if error == "login_required":
-        needed = token_challenge(oidc, terms.requirements.scopes) if terms.requirements.takes(BEARER) else {}
+        needed = token_challenge(oidc, request, terms.requirements.scopes) if terms.requirements.takes(BEARER) else {}
         return refusal(401, error, title, {**_both(needed, _challenge(oidc)), **htmx_redirect}, login_url=url)
     members: dict[str, object] = {"acr_values": list(authentication.acr_values)} if authentication.acr_values else {}
     members |= {} if authentication.max_age is None else {"max_age": authentication.max_age}
