@@ -6,12 +6,10 @@ from collections.abc import Sequence
 from asgi_oidc import events
 from asgi_oidc.asgi.scope_oidc import OIDC
 from asgi_oidc.bearer.authorization_header import scheme_of
-from asgi_oidc.bearer.challenges import Challenges, Header
+from asgi_oidc.bearer.challenges import INSUFFICIENT_SCOPE, INSUFFICIENT_USER_AUTHENTICATION, Challenges, Header
 from asgi_oidc.integrations.refusals import Refusal, refusal
 from asgi_oidc.protocol.step_up import AuthenticationRequest
 from asgi_oidc.web.request import Request
-
-STEP_UP_REQUIRED = "insufficient_user_authentication"  # RFC 9470 §3
 
 
 def token_needed(oidc: OIDC, request: Request, scopes: Sequence[str]) -> Refusal:
@@ -29,11 +27,9 @@ def token_challenge(oidc: OIDC, request: Request, scopes: Sequence[str]) -> dict
 def stronger_token_needed(oidc: OIDC, request: Request, authentication: AuthenticationRequest) -> Refusal:
     """Return the 401 to a token of a login that is too old or too weak."""
     events.log(events.LOGIN_REQUIRED, status=401, method=request.method)
-    members: dict[str, object] = {"acr_values": list(authentication.acr_values)} if authentication.acr_values else {}
-    members |= {} if authentication.max_age is None else {"max_age": authentication.max_age}
     title, challenges = oidc._title("problem.step_up_required"), _challenges_at(oidc, request)
     headers = {} if challenges is None else _header(challenges.step_up(authentication, scheme=scheme_of(request)))
-    return refusal(401, STEP_UP_REQUIRED, title, headers, **members)
+    return refusal(401, INSUFFICIENT_USER_AUTHENTICATION, title, headers, **authentication.problem_members)
 
 
 def token_forbidden(oidc: OIDC, request: Request, unmet: str, scopes: Sequence[str], *, hint: str | None) -> Refusal:
@@ -46,7 +42,7 @@ def token_forbidden(oidc: OIDC, request: Request, unmet: str, scopes: Sequence[s
     # With those that the rules of the path require: a token with the others alone would be refused by a rule.
     needed = list(dict.fromkeys([*oidc._scopes_of_path, *scopes]))
     headers = _header(challenges.scope_missing(needed, scheme=scheme_of(request)))
-    return refusal(403, "insufficient_scope", title, headers, reference=reference, scope=" ".join(needed))
+    return refusal(403, INSUFFICIENT_SCOPE, title, headers, reference=reference, scope=" ".join(needed))
 
 
 def token_needed_instead(

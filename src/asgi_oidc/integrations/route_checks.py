@@ -136,10 +136,8 @@ def _login_needed(scope: Scope, terms: Terms, error: str, text_id: str) -> Refus
     if error == "login_required":
         needed = token_challenge(oidc, request, terms.requirements.scopes) if terms.requirements.takes(BEARER) else {}
         return refusal(401, error, title, {**_both(needed, _challenge(oidc)), **htmx_redirect}, login_url=url)
-    members: dict[str, object] = {"acr_values": list(authentication.acr_values)} if authentication.acr_values else {}
-    members |= {} if authentication.max_age is None else {"max_age": authentication.max_age}
     challenge = _challenge(oidc, error=error, **authentication.parameters) | htmx_redirect
-    return refusal(401, error, title, challenge, login_url=url, **members)
+    return refusal(401, error, title, challenge, login_url=url, **authentication.problem_members)
 
 
 def _forbidden(scope: Scope, unmet: str, scopes: Sequence[str], *, hint: str | None) -> Refusal:

@@ -82,12 +82,9 @@ class BearerDenials:
     def _step_up(self, authentication: AuthenticationRequest, request: Request, scheme: Scheme) -> Response:
         """Return a 401: the client needs a token of a stronger or fresher login (RFC 9470 §3)."""
         events.log(events.LOGIN_REQUIRED, status=401, method=request.method)
-        needed: dict[str, object] = {}
-        if authentication.acr_values:
-            needed["acr_values"] = list(authentication.acr_values)
-        if authentication.max_age is not None:
-            needed["max_age"] = authentication.max_age
-        response = self.pages.problem(401, INSUFFICIENT_USER_AUTHENTICATION, "problem.step_up_required", **needed)
+        response = self.pages.problem(
+            401, INSUFFICIENT_USER_AUTHENTICATION, "problem.step_up_required", **authentication.problem_members
+        )
         return response.with_headers(self.challenges.at(request.path.own).step_up(authentication, scheme=scheme))
 
     def _forbidden(self, refusal: Refuse, request: Request, matched: MatchedPolicy, scheme: Scheme) -> Response:

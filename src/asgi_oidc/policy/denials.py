@@ -99,12 +99,9 @@ class Denials:
             members = provider_members(choices)
             response = self.pages.problem(401, "login_required", "problem.login_required", login_url=url, **members)
             return response.with_headers(challenge(self.urls.login, {}))
-        needed: dict[str, object] = {}
-        if authentication.acr_values:
-            needed["acr_values"] = list(authentication.acr_values)
-        if authentication.max_age is not None:
-            needed["max_age"] = authentication.max_age
-        response = self.pages.problem(401, STEP_UP_REQUIRED, "problem.step_up_required", login_url=url, **needed)
+        response = self.pages.problem(
+            401, STEP_UP_REQUIRED, "problem.step_up_required", login_url=url, **authentication.problem_members
+        )
         return response.with_headers(
             challenge(self.urls.login, {"error": STEP_UP_REQUIRED, **authentication.parameters})
         )

@@ -43,6 +43,16 @@ class AuthenticationRequest(msgspec.Struct, frozen=True, array_like=True):
             parameters["prompt"] = self.prompt
         return parameters
 
+    @property
+    def problem_members(self) -> dict[str, object]:
+        """The requirements, as members of problem details (RFC 9457)."""
+        members: dict[str, object] = {}
+        if self.acr_values:
+            members["acr_values"] = list(self.acr_values)
+        if self.max_age is not None:
+            members["max_age"] = self.max_age
+        return members
+
 
 ANY_LOGIN = AuthenticationRequest()
 
