@@ -46,6 +46,9 @@ def test_a_token_is_read(value, scheme, token):
         ([b"Bearer "], "authorization_malformed"),
         ([b"Bearer a b"], "authorization_malformed"),
         ([b"Bearer a, Bearer b"], "authorization_malformed"),
+        ([b"Basic abc, Bearer a"], "authorization_malformed"),
+        ([b"Basic abc,dpop a"], "authorization_malformed"),
+        ([b"Basic abc, Bearer"], "authorization_malformed"),
         ([b"Bearer\ta"], "authorization_malformed"),
         ([b"Bearer, a"], "authorization_malformed"),
         ([b"Bearer: a"], "authorization_malformed"),
@@ -78,6 +81,8 @@ def test_what_claims_to_be_a_token_and_is_none_is_refused(values, code):
         [b"BearerX a"],
         [b"Bear er"],
         [b"Token Bearer a"],
+        [b'Digest username="a", bearer="b", nonce=bearer'],
+        [b"Basic abc, BearerX a"],
         [b"\xff"],
     ],
 )

@@ -13,6 +13,7 @@ AUTHORIZATION = b"authorization"
 _OUR_SCHEMES: dict[bytes, Scheme] = {b"bearer": BEARER, b"dpop": DPOP}
 _USUAL = (b"Bearer ", b"DPoP ")
 _SCHEME = re.compile(rb"[ \t]*([A-Za-z0-9!#$%&'*+.^_`|~-]{1,16})")
+_JOINED = re.compile(rb",[ \t]*(?:bearer|dpop)(?=[ \t,]|\Z)", re.IGNORECASE)
 _CREDENTIALS = re.compile(rb"[ \t]*[A-Za-z]+ +([A-Za-z0-9._~+/-]+=*)[ \t]*")  # RFC 6750 §2.1 (b64token)
 
 
@@ -36,12 +37,12 @@ def has_token(request: Request) -> bool:
     """Return whether a request presents a token, valid or not: then no cookie counts.
 
     Other schemes, such as the `Basic` of a proxy, are not ours. If one of several headers is ours, the request counts
-    as one with a token, and is refused by `read_token`.
+    as one with a token, and is refused by `read_token`; so it is where a gateway has joined them with commas.
     """
     values = request.values(AUTHORIZATION)
     if len(values) == 1 and values[0].startswith(_USUAL):  # as nearly all clients write it
         return True
-    return any(_scheme_of(value) in _OUR_SCHEMES for value in values)
+    return any(_scheme_of(value) in _OUR_SCHEMES or _JOINED.search(value) is not None for value in values)
 
 
 def read_token(request: Request) -> PresentedToken:
