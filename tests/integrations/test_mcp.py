@@ -144,15 +144,18 @@ async def test_without_rules_messages_are_not_read():
     assert (await program.post(b"not JSON")).status_code == 200
 
 
-async def test_tools_do_not_see_the_token():
-    """Many pass the headers of the request on."""
-    program = Program(*RULES)
+async def test_tools_see_neither_the_token_nor_the_cookies():
+    """Many pass the headers of the request on, and whoever gets the cookie of a session can act as its user."""
+    program, browser_app = Program(*RULES), App()
+    browser = site_of(protect_tools(browser_app, RULES), public=[]).browser()
 
     await program.post(called("list_notes"))
+    await browser.sign_in("alice", "/mcp")
 
-    names = {name for name, _ in program.app.scopes[0]["headers"]}
-    assert b"authorization" not in names
-    assert b"host" in names
+    for scope in (program.app.scopes[-1], browser_app.scopes[-1]):
+        names = {name for name, _ in scope["headers"]}
+        assert names.isdisjoint({b"authorization", b"dpop", b"cookie"})
+        assert b"host" in names
 
 
 @pytest.mark.parametrize("tool", ["", "*delete", "a*b", "**", None, ["delete"]])

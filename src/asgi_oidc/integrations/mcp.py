@@ -59,7 +59,7 @@ def protect_tools(app: ASGIApp, rules: Sequence[ToolRule] = ()) -> ASGIApp:
 
     A user who lacks a scope gets 403 with `insufficient_scope` before the server sees the request, and MCP clients then
     ask the user for it. The SDK binds its sessions to the user, and its `get_access_token()` has the claims and scopes
-    of the user, but not the token: an MCP server must not pass it on.
+    of the user, but not the token: an MCP server must not pass it on. Nor do tools see the cookies of the request.
 
     Args:
         app: such as `mcp.streamable_http_app()`; nothing but MCP messages may be posted to it.
@@ -136,15 +136,15 @@ def _caller(user: User, scope: Scope) -> User:
 
 
 def _server_scope(scope: Scope) -> Scope:
-    """Return the scope that the server gets: with a user that the SDK knows, and without the token."""
+    """Return the scope that the server gets: with a user that the SDK knows, and without credentials."""
     if (user := find_user(scope)) is None:
         return scope
-    return {**scope, "user": _caller(user, scope), "headers": _without_token(scope["headers"])}
+    return {**scope, "user": _caller(user, scope), "headers": _without_credentials(scope["headers"])}
 
 
-def _without_token(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+def _without_credentials(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
     # Tools see the headers of the request, and some pass all of them on.
-    return [(name, value) for name, value in headers if name.lower() not in (b"authorization", b"dpop")]
+    return [(name, value) for name, value in headers if name.lower() not in (b"authorization", b"dpop", b"cookie")]
 
 
 class _ProtectedTools:
