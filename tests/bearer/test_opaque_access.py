@@ -42,6 +42,17 @@ async def test_a_revoked_token_ends_within_the_time_that_an_answer_counts(second
     assert answer.status == (401 if is_over else 200)
 
 
+async def test_a_clock_that_is_set_back_makes_no_answer_last_longer():
+    """Else a revoked token would count until the clock catches up."""
+    site = TokenSite()
+    token = opaque(site, lifetime=7200)
+    await site.call_with(token)
+    site.provider.memory.access_tokens.pop(token)
+    site.clock.advance(-3600)
+
+    assert (await site.call_with(token)).status == 401
+
+
 async def test_without_a_cache_each_request_asks():
     """For apps that want a revocation to count at once."""
     site = TokenSite(bearer={"introspection_cache": 0})

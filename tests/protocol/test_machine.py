@@ -70,6 +70,11 @@ def test_a_token_that_a_user_stands_behind_is_not_one_of_a_machine(claims):
     assert not is_machine(claims, "program")
 
 
+def test_a_user_is_no_machine_of_a_client_that_the_token_does_not_name():
+    """Whoever calls themselves that would be one."""
+    assert not is_machine({"sub": "alice", "preferred_username": "service-account-None"}, None)
+
+
 @pytest.mark.parametrize("claim", ["sid", "auth_time", "username", "preferred_username", "email"])
 def test_a_user_without_sub_is_refused(claim):
     """Keycloak issues such tokens to a client without the scope `basic`; they are no tokens of machines."""

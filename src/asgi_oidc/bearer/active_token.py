@@ -21,6 +21,8 @@ class ActiveToken:
         written_claims: JSON text of the claims after `on_token`.
         needs_proof: whether each request has to prove something beside the token: that it has a key or a certificate.
         is_introspected: whether the provider has to be asked again, at `fresh_until`.
+        fresh_from: seconds since the epoch; before that, which only a clock that was set back shows, it has to be
+            verified anew.
         fresh_until: seconds since the epoch; from then on it has to be verified anew, or has expired.
         valid_until: seconds since the epoch, from which on it has expired; the leeway is counted in.
         user_id: whose sign-outs end it.
@@ -30,6 +32,7 @@ class ActiveToken:
     __slots__ = (
         "access_token",
         "connection",
+        "fresh_from",
         "fresh_until",
         "is_introspected",
         "needs_proof",
@@ -54,12 +57,14 @@ class ActiveToken:
         connection: ProviderConnection,
         needs_proof: bool,
         valid_until: float,
+        fresh_from: int = 0,
         fresh_until: float | None = None,
     ) -> None:
         """Keep what was verified.
 
         Args:
-            fresh_until: None for a token that stays valid until it expires.
+            fresh_from: when the provider was asked; 0 for a token that stays valid until it expires.
+            fresh_until: None for such a token.
         """
         self.access_token = access_token
         self.token = token
@@ -70,6 +75,7 @@ class ActiveToken:
         self.scopes = list(access_token.scopes)
         self.valid_until = valid_until
         self.is_introspected = fresh_until is not None
+        self.fresh_from = fresh_from
         self.fresh_until = valid_until if fresh_until is None else min(fresh_until, valid_until)
         sid = access_token.claims.get("sid")
         self.sid = sid if isinstance(sid, str) else None

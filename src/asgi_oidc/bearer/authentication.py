@@ -55,13 +55,14 @@ class _Verified(NamedTuple):
     """A token whose provider vouches for it.
 
     Attributes:
-        fresh_until: as in `ActiveToken`.
+        fresh_from, fresh_until: as in `ActiveToken`.
     """
 
     access_token: AccessToken
     provider: str
     connection: ProviderConnection
-    fresh_until: float | None
+    fresh_from: int = 0
+    fresh_until: float | None = None
 
 
 class TokenAuthenticator:
@@ -126,7 +127,7 @@ class TokenAuthenticator:
         token = self._known.get(values[0]) if len(values) == 1 else None
         if token is None or token.needs_proof or self._feed.is_due() or not self._issuers.are_fixed:
             return None
-        if self._now() >= token.fresh_until or self._is_revoked(token):
+        if not token.fresh_from <= self._now() < token.fresh_until or self._is_revoked(token):
             return None
         return token
 
@@ -174,7 +175,7 @@ class TokenAuthenticator:
 
     async def _is_fresh(self, token: ActiveToken) -> bool:
         """Return whether a known token needs no verification: not even by an app that has changed its providers."""
-        if self._now() >= token.fresh_until:
+        if not token.fresh_from <= self._now() < token.fresh_until:
             return False
         return self._issuers.are_fixed or await self._issuers.named(token.provider) is token.connection
 
@@ -203,6 +204,7 @@ class TokenAuthenticator:
             connection=verified.connection,
             needs_proof=self._proofs.are_needed(access_token, presented),
             valid_until=math.inf if access_token.expires_at is None else access_token.expires_at + self._leeway,
+            fresh_from=verified.fresh_from,
             fresh_until=verified.fresh_until,
         )
         self._known.keep(presented.header, token)
@@ -215,13 +217,13 @@ class TokenAuthenticator:
             provider, connection = await self._issuers.find(issuer)
             if self._introspection is None or not self._introspects_jwt or provider != self._introspecting:
                 access_token = await connection.check_bearer_token(token, self._expected)
-                return _Verified(access_token, provider, connection, None)
+                return _Verified(access_token, provider, connection)
         elif self._introspection is None:
             raise TokenRejected("token_opaque", "the token is opaque, and no provider is asked about such tokens")
         else:
             provider, connection = self._introspecting, await self._issuers.get(self._introspecting)
         found = await self._introspection.introspect(token, connection)
-        return _Verified(found.access_token, provider, connection, found.fresh_until)
+        return _Verified(found.access_token, provider, connection, found.asked_at, found.fresh_until)
 
     def _check_not_over(self, token: ActiveToken) -> None:
         if self._is_revoked(token):

@@ -28,5 +28,6 @@ def is_machine(claims: Claims, client_id: str | None) -> bool:
     if is_entra and "idtyp" not in claims and "scp" not in claims and claims["oid"] == claims["sub"]:
         return True
     # An introspection answer of Keycloak and its lightweight tokens lack these; but only those of users have a `sid`.
-    is_service_account = f"service-account-{client_id}" in (claims.get("preferred_username"), claims.get("username"))
+    names = (claims.get("preferred_username"), claims.get("username"))
+    is_service_account = client_id is not None and f"service-account-{client_id}" in names
     return is_service_account and ("sid" not in claims or any(name in claims for name in _KEYCLOAK_SERVICE_ACCOUNT))
