@@ -6,6 +6,7 @@ import pytest
 
 from asgi_oidc import MemoryStore, Rule
 from asgi_oidc.protocol.dpop import PROOF_LIFETIME
+from asgi_oidc.web.paths import MAX_PATH_LENGTH
 from tests.bearer.bound_tokens import KEY, OTHER_KEY, BoundSite, challenge_of, result
 from tests.bearer.token_calls import challenges
 from tests.protected_site import ORIGIN, Exchange
@@ -73,6 +74,16 @@ async def test_exactly_one_proof_is_needed(count, code):
 
     assert result(answer) == (401, code)
     assert 'error="invalid_dpop_proof"' in challenge_of(answer)
+
+
+async def test_no_proof_does_for_a_path_that_is_too_long_to_be_read():
+    """Least of all one for the root, which stands for such a path elsewhere."""
+    site = BoundSite()
+    token, path = site.bound(), "/page" + "/" * MAX_PATH_LENGTH
+
+    answers = [await site.send(token, site.proof(token, url=f"{ORIGIN}{it}"), path=path) for it in ("/", path)]
+
+    assert [result(answer) for answer in answers] == [(401, "dpop_htu")] * 2
 
 
 async def test_two_proofs_in_one_header_are_refused():

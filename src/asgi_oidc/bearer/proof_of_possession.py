@@ -18,6 +18,7 @@ from asgi_oidc.errors import ProofRejected
 from asgi_oidc.protocol.bearer_token import AccessToken
 from asgi_oidc.protocol.confirmation import Confirmation
 from asgi_oidc.protocol.dpop import DPoPProof, ExpectedProof, check_dpop_proof
+from asgi_oidc.web.paths import MAX_PATH_LENGTH
 from asgi_oidc.web.request import Request
 
 DPOP_HEADER = b"dpop"
@@ -86,6 +87,8 @@ class ProofsOfPossession:
             raise ProofRejected("dpop_missing", "expected a DPoP header")
         if len(values) > 1:
             raise ProofRejected("dpop_repeated", f"expected one DPoP header, got {len(values)}")
+        if request.path.is_too_long:  # what stands for it is the path of another request
+            raise ProofRejected("dpop_htu", f"the path has more than {MAX_PATH_LENGTH} characters: it is not compared")
         expected = ExpectedProof(
             method=request.method,
             origin=self.origin,

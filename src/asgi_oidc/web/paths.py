@@ -34,13 +34,15 @@ class PathReadings:
         readings: every path as which a server, a mount or a framework may serve it.
         is_canonical: whether it may be public: all servers and frameworks decode it alike, and the server's `root_path`
             is empty or the path of `base_url`.
-        external: the percent-encoded path that the browser requested, as far as it is known.
+        external: the percent-encoded path that the browser requested, as far as it is known; that of `base_url` if the
+            path is too long.
         own: the readings of the outermost app only; the middleware's own URLs are searched in these.
         spellings: for a path that is not canonical, further texts that a server or framework may decode.
         taken_off: for a path that is not canonical, root paths that may be removed as plain text, even within a word.
         prefixes: the same for the mounts and routes of the app.
         is_unreadable: whether its readings cannot be listed; then every rule applies.
         mismatch: whether the server's `root_path` is neither empty nor the path of `base_url`.
+        is_too_long: whether it is longer than `MAX_PATH_LENGTH`.
     """
 
     readings: frozenset[str]
@@ -52,6 +54,7 @@ class PathReadings:
     prefixes: tuple[str, ...] = field(default=(), repr=False)
     is_unreadable: bool = False
     mismatch: bool = False
+    is_too_long: bool = False
 
 
 UNREAD = PathReadings(frozenset(), is_canonical=False, external="")
@@ -69,7 +72,12 @@ def read_path(scope: Mapping[str, Any], *, base_path: str, mounts: Mounts = UNKN
     is_mismatch = root not in ("", base_path)
     if max(len(path), len(root_path)) > MAX_PATH_LENGTH:
         return PathReadings(
-            frozenset({path}), False, external=f"{base_path}/", is_unreadable=True, mismatch=is_mismatch
+            readings=frozenset({path}),
+            is_canonical=False,
+            external=f"{base_path}/",
+            is_unreadable=True,
+            mismatch=is_mismatch,
+            is_too_long=True,
         )
     raw: Any = scope.get("raw_path")
     removed = _removed_prefix(raw, path, base_path=base_path)
