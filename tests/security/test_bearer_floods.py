@@ -2,6 +2,7 @@
 
 import secrets
 
+import anyio
 import pytest
 
 from asgi_oidc.testing import FakeProvider
@@ -64,6 +65,24 @@ async def test_a_flood_of_unknown_keys_costs_no_logout_its_look_at_new_keys() ->
 
     assert answer.status == 200
     assert (await site.call(PROTECTED, [cookie])).status in (302, 303, 401)
+
+
+@pytest.mark.parametrize("endpoint", ["jwks", "discovery"])
+async def test_clients_that_hang_up_cost_no_sign_in_the_keys(endpoint: str) -> None:
+    """Some servers cancel their requests; the call goes on, so that it is made once, and not for nothing."""
+    site = APISite()
+    with site.provider.hold(endpoint) as gate:
+        for _ in range(10):
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(site.call, PROTECTED, [bearer(forged(site))])
+                await gate.until_held()
+                await anyio.wait_all_tasks_blocked()
+                tasks.cancel_scope.cancel()
+        gate.open()
+
+    await site.signed_in("alice")
+
+    assert site.provider.count("/jwks") == 1
 
 
 async def test_after_a_flood_tokens_of_new_keys_count_again() -> None:

@@ -64,7 +64,7 @@ class Discovery:
         if cached is not None and (self._complete or self._age() < FRESH):
             return cached
         try:
-            return await self._flight.run(self._issuer, self._fetch)
+            return await self._flight.run_to_the_end(self._issuer, self._fetch)
         except ProviderError as exc:
             if cached is None or self._age() >= FRESH + STALE:
                 raise

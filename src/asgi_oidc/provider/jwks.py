@@ -59,6 +59,8 @@ class KeySet:
 class KeyCache:
     """Verifies tokens with the cached keys of one provider.
 
+    A fetch goes on if its request is cancelled: anyone can send tokens and hang up, which would use up the attempts.
+
     Args:
         jwks_uri: called for each token, because the metadata may change it.
         honours_key_issuer: as in `verify_token`; for providers with an issuer for each tenant.
@@ -114,12 +116,12 @@ class KeyCache:
         uri = await self._jwks_uri()
         cached, now = self._cached, self._clock()
         if cached is None or cached.uri != uri:
-            return await self._flight.run(uri, lambda: self._fetch(uri))
+            return await self._flight.run_to_the_end(uri, lambda: self._fetch(uri))
         age = cached.age(now)
         if age < cached.lifetime * AHEAD or (age < cached.lifetime and self._flight.is_under_way(uri)):
             return cached
         try:
-            return await self._flight.run(uri, lambda: self._fetch(uri))
+            return await self._flight.run_to_the_end(uri, lambda: self._fetch(uri))
         except ProviderError as exc:
             if age >= cached.lifetime + STALE:
                 raise
@@ -129,11 +131,11 @@ class KeyCache:
     async def _keys_newer_than(self, key_set: KeySet, budget: Budget | None = None) -> KeySet:
         if self._cached is not None and self._cached is not key_set:
             return self._cached  # another request has fetched them meanwhile
-        under_way, unknown_budget = self._flight.is_under_way(key_set.uri), budget or self._unknown_budget
-        if not under_way and not unknown_budget.take(now=self._clock()):
+        uri, limit = key_set.uri, budget or self._unknown_budget
+        if not self._flight.is_under_way(uri) and not limit.take(now=self._clock()):
             return key_set
         try:
-            return await self._flight.run(key_set.uri, lambda: self._fetch_for_unknown(key_set.uri, unknown_budget))
+            return await self._flight.run_to_the_end(uri, lambda: self._fetch_for_unknown(uri, limit))
         except ProviderError as exc:
             if budget is not None:  # the sender of such a token (the provider, for a logout token) can send it again
                 raise
