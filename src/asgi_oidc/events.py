@@ -94,7 +94,9 @@ Fix: Look up the code; anyone can send such a request, so a forged one needs no 
 LOGGED_OUT = Event("logged_out", logging.INFO)
 """Sessions have ended, by the user, the app or the provider."""
 LOGIN_REQUIRED = Event("login_required", logging.INFO)
-"""A request got 401: it had no session, or one whose login is not strong or recent enough."""
+"""A request got 401: it had no session or token, or one whose login is not strong or recent enough; `hint` says why a
+token that it may have sent was not read.
+"""
 ACCESS_DENIED = Event("access_denied", logging.WARNING)
 """A signed-in user got 403; `why` names the rule, or the part of it, that is not met.
 

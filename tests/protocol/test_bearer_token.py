@@ -416,7 +416,7 @@ def test_claims_of_any_shape_pass_or_are_refused(changes, typ):
 
 def test_a_token_of_entra_version_1_comes_with_the_fix():
     """Its issuer is none that version 2.0 has."""
-    error = issuer_unknown("https://sts.windows.net/4a5bbb1c-0000-4000-8000-000000000001/")
+    error = issuer_unknown("https://sts.windows.net/4a5bbb1c-0000-4000-8000-000000000001/", ["https://id.example.com"])
 
     assert (error.code, "requestedAccessTokenVersion to 2" in error.detail) == ("claim_iss", True)
-    assert len(issuer_unknown("x" * 9000).detail) < 400
+    assert len(issuer_unknown("x" * 9000, ["https://id.example.com"]).detail) < 400

@@ -82,6 +82,7 @@ class TokenAuthenticator:
         "_on_token",
         "_proofs",
         "_revocations",
+        "_why_not",
     )
 
     def __init__(
@@ -96,6 +97,7 @@ class TokenAuthenticator:
         *,
         introspecting: str = "",
         introspects_jwt: bool = False,
+        why_not: str = "",
         leeway: int,
         now: Callable[[], int],
     ) -> None:
@@ -105,6 +107,7 @@ class TokenAuthenticator:
             introspection: None if no provider is asked about tokens.
             introspecting: the name of the provider that is asked.
             introspects_jwt: whether it is asked about JWTs too.
+            why_not: why no provider is asked, for the log.
             leeway: seconds of clock skew allowed.
         """
         self._expected = expected
@@ -116,6 +119,7 @@ class TokenAuthenticator:
         self._introspection = introspection
         self._introspecting = introspecting
         self._introspects_jwt = introspects_jwt
+        self._why_not = why_not
         self._leeway = leeway
         self._now = now
         self._known = KnownTokens()
@@ -219,7 +223,8 @@ class TokenAuthenticator:
                 access_token = await connection.check_bearer_token(token, self._expected)
                 return _Verified(access_token, provider, connection)
         elif self._introspection is None:
-            raise TokenRejected("token_opaque", "the token is opaque, and no provider is asked about such tokens")
+            detail = f"the token is opaque, and no provider is asked about such tokens: {self._why_not}"
+            raise TokenRejected("token_opaque", detail)
         else:
             provider, connection = self._introspecting, await self._issuers.get(self._introspecting)
         found = await self._introspection.introspect(token, connection)

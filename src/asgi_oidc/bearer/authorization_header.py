@@ -12,6 +12,8 @@ AUTHORIZATION = b"authorization"
 
 _OUR_SCHEMES: dict[bytes, Scheme] = {b"bearer": BEARER, b"dpop": DPOP}
 _USUAL = (b"Bearer ", b"DPoP ")
+_JWT = b"eyJ"  # how a JWT begins: a JSON object in base64url
+_QUERY_TOKEN = re.compile(rb"(?:^|&)(?:access_)?token=")  # RFC 6750 §2.3, and what people make of it
 _SCHEME = re.compile(rb"[ \t]*([A-Za-z0-9!#$%&'*+.^_`|~-]{1,16})")
 _JOINED = re.compile(rb",[ \t]*(?:bearer|dpop)(?=[ \t,]|\Z)", re.IGNORECASE)
 _CREDENTIALS = re.compile(rb"[ \t]*[A-Za-z]+ +([A-Za-z0-9._~+/-]+=*)[ \t]*")  # RFC 6750 §2.1 (b64token)
@@ -62,6 +64,21 @@ def read_token(request: Request) -> PresentedToken:
     if scheme is None or credentials is None:
         raise TokenRejected("authorization_malformed", "expected `Bearer` or `DPoP`, a space, and one token")
     return PresentedToken(scheme, credentials[1].decode("ascii"), value)
+
+
+def unread_token(request: Request, *, accepts_tokens: bool) -> str | None:
+    """Return why a token that a client may have sent was not read, for the log; None if it seems to have sent none.
+
+    Args:
+        request: one that was judged without a token.
+    """
+    if not accepts_tokens:
+        return "the setting bearer is missing, so no token counts" if has_token(request) else None
+    if any(_JWT in value for value in request.values(AUTHORIZATION)):
+        return "expected `Bearer`, a space and the token in the header Authorization"
+    if _QUERY_TOKEN.search(request.query[:MAX_HEADER_LENGTH]):
+        return "a token in the query does not count: expected it in the header Authorization"
+    return None
 
 
 def scheme_of(request: Request) -> Scheme:

@@ -33,11 +33,15 @@ class TokenIssuers:
             TokenRejected: no provider has this issuer.
             ProviderUnavailable: the app's own look-up of a provider failed.
         """
+        expected = []
         for name in self._names:
             connection = await self.named(name)
-            if connection is not None and connection.issues(issuer):
+            if connection is None:
+                continue
+            if connection.issues(issuer):
                 return name, connection
-        rejected = issuer_unknown(issuer)
+            expected.append(connection.settings.issuer)
+        rejected = issuer_unknown(issuer, expected)
         hint = "" if self._names else "; providers that are looked up are not found by issuer: name them in Bearer"
         raise TokenRejected(rejected.code, rejected.detail + hint)
 

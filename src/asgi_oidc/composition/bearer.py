@@ -21,7 +21,7 @@ from asgi_oidc.protocol.bearer_token import ExpectedToken, token_types
 from asgi_oidc.protocol.dpop import PROOF_ALGORITHMS
 from asgi_oidc.provider.directory import ProviderDirectory
 from asgi_oidc.sessions.sealing import Sealer
-from asgi_oidc.settings.bearer_checks import introspecting_provider, providers_that_count
+from asgi_oidc.settings.bearer_checks import introspecting_provider, providers_that_count, why_none_introspects
 from asgi_oidc.settings.settings import Settings
 
 
@@ -65,6 +65,7 @@ def make_bearer_services(
         else Introspection(expected, lifetime=bearer.introspection_cache, now=sessions.now),
         introspecting=introspecting or "",
         introspects_jwt=bearer.introspect_jwt,
+        why_not=why_none_introspects(bearer, settings.fixed_providers),
         leeway=settings.leeway,
         now=sessions.now,
     )

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import assert_never
 
 from asgi_oidc import events
+from asgi_oidc.bearer.authorization_header import unread_token
 from asgi_oidc.bearer.challenges import Challenges
 from asgi_oidc.errors import OIDCError, RequestRejected
 from asgi_oidc.login.endpoint_urls import EndpointUrls
@@ -86,7 +87,8 @@ class Denials:
         Args:
             shows_html: the client shows the response to a person, so it is a page instead of JSON.
         """
-        events.log(events.LOGIN_REQUIRED, status=401, method=request.method)
+        hint = unread_token(request, accepts_tokens=self.challenges is not None)
+        events.log(events.LOGIN_REQUIRED, status=401, method=request.method, hint=hint)
         if SESSION not in matched.credentials:  # a login would not help
             return self.pages.problem(401, "token_required", "problem.token_required")
         # After the login, the user should get back to the page that the script runs on, not to the URL that it calls.

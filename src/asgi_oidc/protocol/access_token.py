@@ -52,7 +52,8 @@ def check_kind_claims(claims: Claims) -> None:
         TokenRejected: `token_typ`.
     """
     if found := [name for name in OTHER_CLAIMS if name in claims]:
-        raise TokenRejected("token_typ", f"expected an access token, got one with {', '.join(found)}")
+        whose = ", as ID Tokens have" if found[0] in ID_TOKEN_CLAIMS else ""
+        raise TokenRejected("token_typ", f"expected an access token, got one with {', '.join(found)}{whose}")
     for name, kinds in KINDS.items():
         kind = claims.get(name, kinds[0])
         if not isinstance(kind, str) or kind.lower() not in kinds:

@@ -2,7 +2,7 @@
 
 import binascii
 from base64 import urlsafe_b64decode
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
@@ -102,14 +102,15 @@ def claimed_issuer(token: str) -> str | None:
     return iss if isinstance(iss, str) else ""
 
 
-def issuer_unknown(issuer: str) -> TokenRejected:
+def issuer_unknown(issuer: str, expected: Sequence[str]) -> TokenRejected:
     """Return the error for a token that none of the providers has issued; for Entra, it says how to get another.
 
     Args:
         issuer: as `claimed_issuer` returns it.
+        expected: the issuers of the providers whose tokens count.
     """
-    shown = shown_issuer(issuer[:MAX_SHOWN_LENGTH])
-    return TokenRejected("claim_iss", f"expected the issuer of a provider whose tokens are accepted, got {shown}")
+    shown = shown_issuer(issuer[:MAX_SHOWN_LENGTH]) or "none"
+    return TokenRejected("claim_iss", f"expected {_one_of(expected)}, got {shown}")
 
 
 def check_bearer_token(
@@ -196,8 +197,8 @@ def check_bearer_audience(claims: Claims, expected: ExpectedToken) -> list[str]:
     if not audiences and expected.allow_missing_audience:
         return []
     if not any(audience in expected.audiences for audience in audiences):
-        wanted = ", ".join(expected.audiences)
-        raise TokenRejected("claim_aud", f"expected one of {wanted}, got {audiences[:MAX_SHOWN]}")
+        got = audiences[:MAX_SHOWN] if any(audiences) else "none"
+        raise TokenRejected("claim_aud", f"expected {_one_of(expected.audiences)}, got {got}")
     return audiences
 
 
@@ -236,6 +237,10 @@ def _subject(claims: Claims, client_id: str | None) -> str:
     if not isinstance(sub, str) or not 1 <= len(sub) <= MAX_SUB_LENGTH or not sub.isprintable():
         raise TokenRejected("claim_sub", f"expected printable text of 1 to {MAX_SUB_LENGTH} characters")
     return sub
+
+
+def _one_of(values: Collection[str]) -> str:
+    return ("one of " if len(values) > 1 else "") + (", ".join(values) or "none")
 
 
 def _decoded(part: str) -> bytes:

@@ -51,6 +51,15 @@ def introspecting_provider(bearer: Bearer, providers: Mapping[str, ProviderSetti
     return name if not others and name in counted and can_authenticate(counted[name]) else None
 
 
+def why_none_introspects(bearer: Bearer, providers: Mapping[str, ProviderSettings]) -> str:
+    """Return why opaque tokens are shown to no provider, if `introspecting_provider` finds none."""
+    if bearer.introspect is False:
+        return "introspect is False"
+    if len(providers_that_count(bearer, providers)) == 1:
+        return "introspection needs client_secret"
+    return "it does not say whose it is: set introspect to the name of the one to ask"
+
+
 def can_authenticate(provider: ProviderSettings) -> bool:
     """Whether this app has credentials as a client; introspection needs them (RFC 7662 §2.1)."""
     client = provider.client
