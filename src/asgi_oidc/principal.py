@@ -79,7 +79,7 @@ class User:
 
     @property
     def credential(self) -> Literal["session", "bearer"]:
-        """What the user has shown: a session, or the access token in the `Authorization` header."""
+        """What the request was authenticated with: a session, or the access token in its `Authorization` header."""
         return "session"
 
     @property

@@ -33,7 +33,7 @@ class BearerDecisions:
         self._read_authentication = read_authentication
 
     def at_once(self, request: Request) -> ActiveToken | None:
-        """Return the token of a request if it is known to be valid; if None, `authenticate` has to tell."""
+        """Return the token of a request if it is known to be valid; None if `authenticate` has to find out."""
         leaving = None
         try:
             return self._tokens.at_once(request)

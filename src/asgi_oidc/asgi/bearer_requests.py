@@ -1,4 +1,4 @@
-"""Serves http requests that present an access token: the token alone decides, and the app answers, or a denial."""
+"""Serves http requests that present an access token: the token alone decides whether the app gets them."""
 
 from asgi_oidc.asgi.app_scope import AppScopes
 from asgi_oidc.asgi.bearer_decisions import BearerDecisions

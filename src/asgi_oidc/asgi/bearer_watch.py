@@ -10,7 +10,7 @@ REPEAT_INTERVAL = 30  # seconds between two introspections of one token because 
 
 
 class BearerWatch:
-    """Checks whether the token of one open connection is over; in the place of a `SessionWatch`."""
+    """Checks whether the token of one open connection is over, as `SessionWatch` does for a session."""
 
     def __init__(self, token: ActiveToken, tokens: TokenAuthenticator, watcher: SessionWatcher) -> None:
         self._token = token

@@ -1,11 +1,11 @@
-"""Takes the header with a client certificate off all requests that no named proxy has sent, before it can be read."""
+"""Removes the header with the client certificate from requests that do not come from a named proxy."""
 
 from asgi_oidc.bearer.client_certificates import ClientCertificates
 from asgi_oidc.web.asgi_types import ASGIApp, Receive, Scope, Send
 
 
 class CertificateHeaders:
-    """Stands in front of everything, also of requests without a token: the app may look at the header as well."""
+    """Runs before everything else, for requests without a token too: the app may read the header itself."""
 
     __slots__ = ("_certificates", "_serve")
 

@@ -1,4 +1,4 @@
-"""The valid access token of a request, in the place that a session has for a browser."""
+"""The valid access token of a request: what a session is for a browser."""
 
 from typing import Any
 
@@ -19,12 +19,12 @@ class ActiveToken:
         provider: the name of the provider in the settings; empty for the one provider of the flat keywords.
         connection: to that provider.
         written_claims: JSON text of the claims after `on_token`.
-        needs_proof: whether each request has to prove something beside the token: that it has a key or a certificate.
+        needs_proof: whether each request also has to prove that its sender has a key or a certificate.
         is_introspected: whether the provider has to be asked again, at `fresh_until`.
         fresh_from: seconds since the epoch; before that, which only a clock that was set back shows, it has to be
             verified anew.
         fresh_until: seconds since the epoch; from then on it has to be verified anew, or has expired.
-        valid_until: seconds since the epoch, from which on it has expired; the leeway is counted in.
+        valid_until: seconds since the epoch; from then on it has expired. The leeway is included.
         user_id: whose sign-outs end it.
         revocations_version: `Revocations.version` when it was last found not to be revoked.
     """

@@ -1,4 +1,4 @@
-"""Authentication by access token: verifies new tokens, and holds known ones against clock, revocations and proofs."""
+"""Authentication by access token: verifies new tokens, and checks known ones against clock, revocations and proofs."""
 
 import math
 from collections.abc import Callable
@@ -126,7 +126,7 @@ class TokenAuthenticator:
         self._flight: SingleFlight[ActiveToken] = SingleFlight()
 
     def at_once(self, request: Request) -> ActiveToken | None:
-        """Return the token of a request if it is known to be valid; if None, `authenticate` has to tell."""
+        """Return the token of a request if it is known to be valid; None if `authenticate` has to find out."""
         values = request.values(AUTHORIZATION)
         token = self._known.get(values[0]) if len(values) == 1 else None
         if token is None or token.needs_proof or self._feed.is_due() or not self._issuers.are_fixed:

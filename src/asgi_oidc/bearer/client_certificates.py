@@ -1,7 +1,7 @@
 """Finds the certificate of a request's client: in the TLS connection, or in a header if a named proxy has set it.
 
-A header is only as trustworthy as its sender, so it counts from the named proxies alone, and is taken off every other
-request before anybody can read it.
+A header is only as trustworthy as its sender, so it counts from the named proxies alone. It is removed from every other
+request before anything can read it.
 """
 
 import re
@@ -25,7 +25,7 @@ _SEPARATORS = re.compile(r'[\s,;="]+')
 
 
 class ClientCertificates:
-    """The certificates of clients, as the app's server or its proxies tell them."""
+    """The certificates of clients, as the server or its proxies report them."""
 
     __slots__ = ("_folded", "_has_unix", "_header", "_is_proxy", "_networks")
 
@@ -35,7 +35,7 @@ class ClientCertificates:
         Args:
             header: in which proxies pass the certificate on, in lower case; None for the TLS connection only.
             networks: addresses of these proxies.
-            has_unix: whether what is connected by a Unix socket is one of them.
+            has_unix: whether a peer that is connected by a Unix socket is one of them.
         """
         self._header = None if header is None else header.encode("ascii")
         self._folded = None if self._header is None else _folded(self._header)

@@ -1,7 +1,7 @@
-"""Introspects the tokens of requests: one call for a token however many requests wait, a cache, and a limit of calls.
+"""Introspects the tokens of requests: concurrent requests share one call, answers are cached, and calls are limited.
 
 Anyone can send made-up tokens, each of which costs a call. So tokens that were active before have slots of their own: a
-flood of made-up tokens lets new tokens wait at most, and no other user.
+flood of made-up tokens delays new tokens only.
 """
 
 from collections.abc import Callable
@@ -31,7 +31,7 @@ class Introspection:
     __slots__ = ("_again", "_cache", "_expected", "_first", "_flight", "_lifetime", "_now")
 
     def __init__(self, expected: ExpectedToken, *, lifetime: int, now: Callable[[], int]) -> None:
-        """Prepare.
+        """Set up introspection.
 
         Args:
             lifetime: seconds for which an answer counts; with 0, each request asks.

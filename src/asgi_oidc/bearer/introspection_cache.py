@@ -1,4 +1,4 @@
-"""Remembers what the provider says about access tokens, for seconds; bounded for all, per user, and for refused tokens.
+"""Caches what the provider says about access tokens for some seconds; bounded for all, per user and for refused ones.
 
 Refused tokens have a table of their own, so that a flood of made-up ones drops none that is active. Tokens are known by
 their SHA-256, so that nothing here can be sent again.

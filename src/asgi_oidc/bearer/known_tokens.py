@@ -1,6 +1,6 @@
 """Remembers verified tokens, so that one that was seen before costs no signature check; bounded for all and per user.
 
-It only saves work. A token from here is held against the clock and the revocations with each request.
+It only saves work: each request still checks its token against the clock and the revocations.
 """
 
 from collections import OrderedDict

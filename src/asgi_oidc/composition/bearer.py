@@ -26,7 +26,7 @@ from asgi_oidc.settings.settings import Settings
 
 
 class BearerServices(NamedTuple):
-    """The objects that accept access tokens, or answer those whose token does not do."""
+    """The objects that accept access tokens, or deny requests whose token is not enough."""
 
     tokens: TokenAuthenticator
     challenges: Challenges

@@ -29,7 +29,7 @@ import re
 from collections.abc import Sequence
 from typing import ClassVar
 
-SCOPE_TOKEN = re.compile(r"[!#-\[\]-~]+")  # RFC 6749 §3.3
+SCOPE_TOKEN = re.compile(r"[!#-\[\]-~]+")  # RFC 6749 §3.3; no space, so that a scope cannot become two
 RETRY_AFTER = 5  # seconds; the default Retry-After of a 503
 
 

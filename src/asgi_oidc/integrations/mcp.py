@@ -38,7 +38,8 @@ class ToolRule:
 
         Args:
             tool: its name, or how its name begins: `delete_*`; `*` means every tool.
-            requirements: as in `Rule`: `claims`, `scopes`, `email_domains`, `acr_values`, `max_age`, `providers`.
+            requirements: as in `Rule`: `claims`, `scopes`, `email_domains`, `acr_values`, `max_age`, `providers`,
+                `credentials`, `machines`, `client_ids`.
 
         Raises:
             ValueError: the name or a requirement is invalid.
@@ -50,7 +51,7 @@ class ToolRule:
         self.terms = read_terms(**requirements)
 
     def matches(self, tool: str) -> bool:
-        """Say whether the rule is about this tool."""
+        """Return whether the rule applies to a tool."""
         return tool.startswith(self._name) if self._is_prefix else tool == self._name
 
 

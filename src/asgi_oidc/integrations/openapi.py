@@ -22,7 +22,7 @@ METHODS = frozenset({"get", "put", "post", "delete", "options", "head", "patch",
 Document = dict[str, Any]
 
 _PARAMETER = re.compile(r"\{[^/{}]+\}")
-_ANY_VALUE = "any-value"  # stands for the value of a path parameter, of which rules know nothing
+_ANY_VALUE = "any-value"  # stands for the value of a path parameter, which rules do not know
 
 
 def describe_bearer_tokens(
@@ -71,7 +71,7 @@ def session_cookie() -> APIKey:
 
 
 def any_token() -> HTTPBearer:
-    """Return the description of a bearer token that says nothing of how to get one."""
+    """Return the description of a bearer token that does not say how to get one."""
     return HTTPBearer(description="An access token of the provider, for this API.")
 
 

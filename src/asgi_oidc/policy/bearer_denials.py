@@ -1,4 +1,4 @@
-"""Makes the responses to programs whose access token is not valid, or does not do: problem details and a challenge.
+"""Makes the responses to programs whose access token is not valid or not enough: problem details and a challenge.
 
 No such response redirects, shows a page or sets a cookie.
 """
@@ -101,7 +101,7 @@ class BearerDenials:
         return response.with_headers(self.challenges.at(request.path.own).scope_missing(scopes, scheme=scheme))
 
     def _failed(self, error: OIDCError) -> Response:
-        """Return what an outage, a refusal of the app or a mistake leads to; never access."""
+        """Return the response to an outage, a refusal by the app or a mistake: never access."""
         reference, (status, title) = secrets.token_hex(6), _status_and_title(error)
         cause = error.__cause__ if status == 500 else None
         events.log(

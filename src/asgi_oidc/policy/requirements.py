@@ -88,7 +88,7 @@ class Requirements:
 
     @property
     def accepted_credentials(self) -> frozenset[str]:
-        """What a user may show: sessions have no `client_id`, and no session is that of a machine."""
+        """The credentials that can meet them: no session has a `client_id` or belongs to a machine."""
         accepted = frozenset(self.credentials or CREDENTIALS)
         return accepted & {BEARER} if self.machines or self.client_ids else accepted
 

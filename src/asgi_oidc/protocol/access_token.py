@@ -1,4 +1,4 @@
-"""Checks an access token before its claims are used: a JWT as in RFC 9068, or one of a provider that predates it."""
+"""Checks the access token of a login before its claims are used: a JWT as in RFC 9068, or one that predates it."""
 
 from asgi_oidc.errors import TokenRejected
 from asgi_oidc.protocol.claims import PROTOCOL_CLAIMS, Claims, check_kind, check_lifetime, read_instant, same

@@ -1,4 +1,4 @@
-"""Checks what the provider says about an access token (RFC 7662 §2.2), and what a JWT among them says itself."""
+"""Checks what the provider says about an access token (RFC 7662 §2.2), and what the token itself says as a JWT."""
 
 import msgspec
 

@@ -1,6 +1,6 @@
 """Asking the provider about an access token: the call, and its answer, plain (RFC 7662 §2) or signed (RFC 9701).
 
-A plain answer is as good as a signed one: TLS tells that it is the provider's, as with the token endpoint. So one is
+A plain answer is as good as a signed one: TLS guarantees that it is the provider's, as at the token endpoint. So one is
 accepted even if a signed one was asked for; many providers sign answers only for clients that are registered for it.
 """
 

@@ -11,7 +11,7 @@ USER_CLAIMS = ("sid", "auth_time", "username", "preferred_username", "email")
 
 
 def is_machine(claims: Claims, client_id: str | None) -> bool:
-    """Whether no user stands behind a token.
+    """Return whether a client acts for itself with a token, without a user.
 
     Args:
         claims: checked.

@@ -1,15 +1,11 @@
 """Reads the scopes that an access token grants (RFC 9068 §2.2.3, RFC 8693 §4.2)."""
 
-import re
-
-from asgi_oidc.errors import TokenRejected
+from asgi_oidc.errors import SCOPE_TOKEN, TokenRejected
 from asgi_oidc.protocol.claims import Claims
 
-# RFC 9068, and Okta, Entra and Ory Hydra. Auth0's `permissions` are none: they are what the user may do, not what the
-# user has named to the client; a rule can require them as a claim.
+# RFC 9068, and Okta, Entra and Ory Hydra. Auth0's `permissions` are not scopes: they are what the user may do, not what
+# the user has let the client do; a rule can require them as a claim.
 SCOPE_CLAIMS = ("scope", "scp")
-
-_SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")  # RFC 6749 §3.3; no space, so that a scope cannot become two
 
 
 def read_scopes(claims: Claims) -> tuple[str, ...]:
@@ -32,6 +28,6 @@ def _scopes(claim: object) -> tuple[str, ...]:
         raise TokenRejected("claim_scope", "expected text or a list of text")
     if isinstance(claim, str):
         scopes = [scope for scope in scopes if scope]
-    if not all(isinstance(scope, str) and _SCOPE.fullmatch(scope) for scope in scopes):
+    if not all(isinstance(scope, str) and SCOPE_TOKEN.fullmatch(scope) for scope in scopes):
         raise TokenRejected("claim_scope", "expected scopes of printable ASCII characters without spaces")
     return tuple(dict.fromkeys(scopes))

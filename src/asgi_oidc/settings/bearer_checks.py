@@ -1,4 +1,4 @@
-"""Checks that `bearer` fits together with the providers and the rules."""
+"""Checks that `bearer` fits the providers."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -61,7 +61,7 @@ def why_none_introspects(bearer: Bearer, providers: Mapping[str, ProviderSetting
 
 
 def can_authenticate(provider: ProviderSettings) -> bool:
-    """Whether this app has credentials as a client; introspection needs them (RFC 7662 §2.1)."""
+    """Return whether this app has credentials as a client; introspection needs them (RFC 7662 §2.1)."""
     client = provider.client
     return client.auth_method != "none" and (client.secret is not None or client.secret_signer is not None)
 

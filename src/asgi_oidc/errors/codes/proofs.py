@@ -3,7 +3,7 @@
 from asgi_oidc.errors.codes import Code
 
 _CLIENT = "Fix the client: RFC 9449 §4.2 and §7.1 say what it has to send."
-_REPLAY = "A single one may be a client that repeats a request as it was. If it is frequent, it may be an attack."
+_REPLAY = "A single one may be a client that sends a request again unchanged. Frequent ones may be an attack."
 
 PROOFS = [
     Code(
@@ -18,12 +18,12 @@ PROOFS = [
         "Have the provider issue DPoP-bound tokens to this client.",
     ),
     Code("dpop_missing dpop_repeated", "The request has no `DPoP` header, or several.", _CLIENT),
-    Code("dpop_malformed", "The proof is not a signed JWT, or too long, or has a `nonce` that is no text.", _CLIENT),
+    Code("dpop_malformed", "The proof is not a signed JWT, or too long, or has a `nonce` that is not text.", _CLIENT),
     Code("dpop_typ", "The `typ` of the proof is not `dpop+jwt`.", _CLIENT),
     Code("dpop_alg", "The proof is signed with an algorithm that is not accepted; `algs` lists those.", _CLIENT),
     Code(
         "dpop_jwk",
-        "`jwk` in the header of the proof is no public key for its algorithm, is too small, or has private members.",
+        "`jwk` in the header of the proof is not a public key for its algorithm, is too small, or has private members.",
         "If it has private members, the client has to replace its key at once.",
     ),
     Code("dpop_signature", "The proof was not made with the key in its header.", _CLIENT),
@@ -35,7 +35,7 @@ PROOFS = [
     ),
     Code(
         "dpop_iat",
-        "The proof is older than a minute or from the future, or `iat` is no date.",
+        "The proof is older than a minute or from the future, or `iat` is not a date.",
         "Check the clocks of this server and of the client; `leeway` allows for small differences.",
     ),
     Code("dpop_ath", "`ath` is missing, or is the hash of another token than the one that was sent.", _CLIENT),
@@ -48,8 +48,8 @@ PROOFS = [
     Code("dpop_replayed", "The proof was used before, here or in another process.", _REPLAY),
     Code(
         "dpop_nonce",
-        "`dpop_nonce` is set, and the proof does not repeat a nonce of this server, or an old one.",
-        "Clients send the request again with the nonce in `DPoP-Nonce`; a first request always ends so.",
+        "`dpop_nonce` is set, and the proof repeats no nonce of this server, or one that has expired.",
+        "The client sends the request again with the nonce in `DPoP-Nonce`; its first request always gets this 401.",
     ),
     Code(
         "dpop_too_many_proofs",
