@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from asgi_oidc import MemoryStore, Rule
+from tests.bearer.token_calls import TokenSite as ApiSite
 from tests.examples.guides import EXAMPLES, ROOT, read_guide, section
 from tests.logout_site import LogoutSite
 from tests.protected_site import Site
@@ -53,6 +54,14 @@ async def a_request() -> None:
     with calls() as made:
         await browser.get("/page")
     check("A request", made)
+
+
+async def a_request_with_an_access_token() -> None:
+    """Call a path that has a rule, with a new token."""
+    site = ApiSite(rules=[Rule("/page", scopes=["profile"])])
+    with calls() as made:
+        await site.call_with(site.token())
+    check("A request with an access token", made)
 
 
 async def a_login() -> None:
@@ -110,7 +119,7 @@ def subsection(heading: str) -> str:
 
 @pytest.mark.parametrize(
     "follow",
-    [a_request, a_login, a_refresh, a_logout_from_the_app, a_logout_from_the_provider],
+    [a_request, a_request_with_an_access_token, a_login, a_refresh, a_logout_from_the_app, a_logout_from_the_provider],
     ids=lambda follow: follow.__name__,
 )
 async def test_the_steps_of_the_guide_are_called_in_this_order(follow: Callable[[], Awaitable[None]]):

@@ -69,10 +69,10 @@ async def test_a_program_calls_the_api_with_a_token():
     good, bad, _ = blocks(section(GUIDE, "Test an API"), "python")
 
     await run_waiting_block(good, names)
-    accepted = names["answer"]
+    accepted = names["response"]
     await run_waiting_block(bad, names)
 
-    assert (accepted.status_code, accepted.text, names["answer"].status_code) == (200, "alice", 401)
+    assert (accepted.status_code, accepted.text, names["response"].status_code) == (200, "alice", 401)
 
 
 async def test_a_program_proves_that_it_has_its_key():
@@ -83,7 +83,7 @@ async def test_a_program_proves_that_it_has_its_key():
     await run_waiting_block(good, names)
     await run_waiting_block(bound, names)
 
-    assert (names["answer"].status_code, names["other_answer"].status_code) == (200, 200)
+    assert (names["response"].status_code, names["other_response"].status_code) == (200, 200)
 
 
 async def test_a_fault_gives_the_page_that_the_guide_names():
