@@ -73,6 +73,16 @@ async def test_a_tool_needs_the_scopes_of_all_rules_that_match_it(tool, claims, 
         assert f'scope="{scope}"' in answer.headers["www-authenticate"]
 
 
+async def test_a_scope_that_no_provider_has_granted_lets_nobody_call_a_tool():
+    """Starlette's name for every signed-in user is no scope of the token."""
+    program = Program(ToolRule("*", scopes=["authenticated"]))
+
+    refused = await program.post(called("any"))
+    granted = await program.post(called("any"), scope="authenticated")
+
+    assert (refused.status_code, granted.status_code) == (403, 200)
+
+
 async def test_a_tool_of_a_batch_is_checked_like_any_other():
     """Older versions of the protocol have batches."""
     program = Program(*RULES)
@@ -224,7 +234,7 @@ async def test_a_tool_of_the_sdk_knows_its_user():
 
     said = answer.json()["result"]["structuredContent"]
     assert (said["sub"], said["client_id"], said["base_path"]) == ("alice", "cli", "")
-    scopes = ["authenticated", "orders:read", "profile"]
+    scopes = ["orders:read", "profile"]
     assert said["sdk"] == ["alice", "cli", "", site.provider.issuer, scopes]
 
 

@@ -19,6 +19,7 @@ TOKEN_TERMS: dict[str, dict[str, Any]] = {
     "/machines": {"machines": True},
     "/people": {"machines": False},
     "/one-client": {"client_ids": ["batch"]},
+    "/odd-scope": {"scopes": ["authenticated"]},
 }
 """Further paths that the app of each framework has."""
 
@@ -164,6 +165,18 @@ class TokenRoutesContract:
         response = await site.browser().get("/sessions-only", headers=PROGRAM, follow=False)
 
         assert (response.status_code, response.headers["www-authenticate"].startswith("Cookie ")) == (401, True)
+
+    async def test_starlettes_name_for_every_user_is_no_scope_of_theirs(self, site):
+        """A route and a rule with the same requirement decide alike."""
+        signed_in = await sign_in(site)
+
+        by_session = await signed_in.get("/odd-scope", headers=PROGRAM, follow=False)
+        by_token = [
+            (await self.get(site, "/odd-scope", token_of(site, scopes=scopes))).status_code
+            for scopes in (["email"], ["authenticated"])
+        ]
+
+        assert (by_session.status_code, by_token) == (403, [403, 200])
 
     async def test_machines_are_users_of_their_own_kind(self, site):
         """They act for no user."""

@@ -21,7 +21,7 @@ from asgi_oidc.asgi.scope_oidc import OIDC
 from asgi_oidc.errors import InsufficientScope, describe_value
 from asgi_oidc.integrations.mcp_messages import MessageRejected, read_again, read_message
 from asgi_oidc.integrations.refusals import Refusal
-from asgi_oidc.integrations.route_checks import RequirementKeywords, check_user, find_user, read_terms
+from asgi_oidc.integrations.route_checks import RequirementKeywords, check_user, find_user, granted_scopes, read_terms
 from asgi_oidc.principal import ANONYMOUS, AnonymousUser, BearerUser, User
 from asgi_oidc.web.asgi_types import ASGIApp, Receive, Scope, Send
 
@@ -127,7 +127,7 @@ def _caller(user: User, scope: Scope) -> User:
     caller.access_token = AccessToken(
         token="",  # it is not passed on
         client_id=user.client_id or "",
-        scopes=list(scope["auth"].scopes),
+        scopes=granted_scopes(scope),
         expires_at=scope["oidc"].expires_at,
         subject=user.sub,
         claims={**user.claims, "iss": user.issuer},
@@ -185,7 +185,7 @@ class _ProtectedTools:
             if isinstance(refused := check_user(scope, one.with_scopes(())), Refusal):
                 return refused
         scopes = list(dict.fromkeys(scope for one in terms for scope in one.requirements.scopes))
-        if not set(scopes) <= set(scope["auth"].scopes):
+        if not set(scopes) <= set(granted_scopes(scope)):
             raise InsufficientScope(*scopes)
         return None
 

@@ -76,6 +76,12 @@ def find_user(scope: Scope) -> User | None:
             raise RuntimeError('scope["user"] is not set by asgi-oidc: wrap the app in OIDCMiddleware')
 
 
+def granted_scopes(scope: Scope) -> list[str]:
+    """Return the scopes that were granted to a signed-in user."""
+    # The first one is the name that Starlette has for every signed-in user; a provider may have a scope of that name.
+    return list(scope["auth"].scopes[1:])
+
+
 def check_user(scope: Scope, terms: Terms) -> User | Refusal:
     """Return the user if the requirements are met, otherwise the response to send instead.
 
@@ -92,7 +98,7 @@ def check_user(scope: Scope, terms: Terms) -> User | Refusal:
         return token_needed(oidc, _read_request(scope), requirements.scopes)
     subject = Subject(
         user.claims,
-        scope["auth"].scopes,
+        granted_scopes(scope),
         trusted_email_domains=user._trusted_email_domains,  # a setting of the middleware, which apps do not need
         provider=user.provider or "",
         credential=user.credential,
