@@ -11,18 +11,16 @@ from hypothesis import strategies as st
 
 from asgi_oidc.errors import AnswerRejected, TokenRejected
 from asgi_oidc.protocol.jose import (
-    HASH_OF_ALGORITHM,
-    KEY_OF_ALGORITHM,
     MAX_HEADER_LENGTH,
     MAX_KEYS,
     MAX_TOKEN_LENGTH,
     KeyUnknown,
     VerifyingKey,
     read_key_set_answer,
-    token_hash,
     verify_token,
 )
 from asgi_oidc.protocol.messages import Answer
+from asgi_oidc.protocol.signature_algorithms import HASH_OF_ALGORITHM, KEY_OF_ALGORITHM, token_hash
 from asgi_oidc.testing.keys import SigningKey, base64url, compact_jws, left_half_hash, public_parts, signing_key
 
 ALL = tuple(KEY_OF_ALGORITHM)

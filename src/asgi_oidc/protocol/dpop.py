@@ -8,7 +8,8 @@ from hmac import compare_digest
 
 from asgi_oidc.errors import ProofRejected, TokenRejected
 from asgi_oidc.protocol.claims import Claims, check_lifetime, read_instant, same
-from asgi_oidc.protocol.jose import KEY_OF_ALGORITHM, OwnKeyProof, verify_proof_with_its_own_key
+from asgi_oidc.protocol.jose import OwnKeyProof, verify_proof_with_its_own_key
+from asgi_oidc.protocol.signature_algorithms import KEY_OF_ALGORITHM
 
 PROOF_TYPE = "dpop+jwt"
 PROOF_ALGORITHMS = tuple(KEY_OF_ALGORITHM)

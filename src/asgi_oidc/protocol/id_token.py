@@ -14,8 +14,9 @@ from asgi_oidc.protocol.claims import (
     same,
 )
 from asgi_oidc.protocol.issuer_template import Issuer, check_issuer
-from asgi_oidc.protocol.jose import HASH_OF_ALGORITHM, Verified, token_hash
+from asgi_oidc.protocol.jose import Verified
 from asgi_oidc.protocol.json_objects import read_object
+from asgi_oidc.protocol.signature_algorithms import HASH_OF_ALGORITHM, token_hash
 
 MAX_SUB_LENGTH = 255  # characters (OIDC Core §2)
 # The accepted values of `typ`; other kinds of token have another one (RFC 8725 §3.11).

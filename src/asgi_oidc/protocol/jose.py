@@ -6,10 +6,9 @@ never stand in for another.
 """
 
 import binascii
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from base64 import urlsafe_b64decode
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from hashlib import sha256, sha384, sha512
 from typing import NamedTuple
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -23,6 +22,7 @@ from asgi_oidc.protocol.issuer_template import check_key_issuer
 from asgi_oidc.protocol.json_objects import InvalidJSON, read_object
 from asgi_oidc.protocol.jwk_thumbprint import PUBLIC_MEMBERS, public_key_thumbprint
 from asgi_oidc.protocol.messages import Answer, read_json_answer
+from asgi_oidc.protocol.signature_algorithms import EDDSA_NAMES, KEY_OF_ALGORITHM, SYMMETRIC_ALGORITHM
 
 MAX_TOKEN_LENGTH = 65_536  # characters
 MAX_HEADER_LENGTH = 4096  # characters, base64url-encoded
@@ -30,30 +30,7 @@ MAX_SIGNATURE_LENGTH = 1366  # characters, base64url-encoded; that of the longes
 MAX_KEYS = 64  # per key set; more than any provider publishes
 RSA_BITS = range(2048, 8192 + 1)
 
-# The key that an algorithm needs: (kty, crv). Algorithms with a shared secret are left out, so that a
-# public key can never be used as a shared secret (RFC 8725 §2.1).
-KEY_OF_ALGORITHM: dict[str, tuple[str, str | None]] = {
-    "RS256": ("RSA", None),
-    "RS384": ("RSA", None),
-    "RS512": ("RSA", None),
-    "PS256": ("RSA", None),
-    "PS384": ("RSA", None),
-    "PS512": ("RSA", None),
-    "ES256": ("EC", "P-256"),
-    "ES384": ("EC", "P-384"),
-    "ES512": ("EC", "P-521"),
-    "EdDSA": ("OKP", "Ed25519"),
-    "Ed25519": ("OKP", "Ed25519"),
-}
-SYMMETRIC_ALGORITHM = "HS256"  # the only one with a shared secret that is supported
 MIN_SECRET_LENGTH = 32  # bytes, the size of the hash; a shorter one can be guessed from a token (RFC 7518 §3.2)
-# at_hash uses the hash function of the signature algorithm (OIDC Core §3.1.3.6); Ed25519's is SHA-512 (RFC 8032 §5.1).
-HASH_OF_ALGORITHM = {
-    **dict.fromkeys(("RS256", "PS256", "ES256", SYMMETRIC_ALGORITHM), sha256),
-    **dict.fromkeys(("RS384", "PS384", "ES384"), sha384),
-    **dict.fromkeys(("RS512", "PS512", "ES512", "EdDSA", "Ed25519"), sha512),
-}
-EDDSA_NAMES = frozenset({"EdDSA", "Ed25519"})  # two names of one algorithm, renamed by RFC 9864
 
 _KEY_CLASS: dict[str, type[RSAKey | ECKey | OKPKey]] = {"RSA": RSAKey, "EC": ECKey, "OKP": OKPKey}
 # For malformed keys and tokens, joserfc also raises errors that are not a JoseError.
@@ -271,12 +248,6 @@ def verify_proof_with_its_own_key(proof: str, *, typ: str, check: CheckUnverifie
     if _verified_payload(proof, alg, key.native) != payload:
         raise ProofRejected("dpop_signature", "it was not made with the key in jwk")
     return OwnKeyProof(thumbprint, claims)
-
-
-def token_hash(alg: str, token: str) -> bytes:
-    """Return the `at_hash` of an access token: the left half of its hash, base64url-encoded (OIDC Core §3.1.3.6)."""
-    digest = HASH_OF_ALGORITHM[alg](token.encode("ascii")).digest()
-    return urlsafe_b64encode(digest[: len(digest) // 2]).rstrip(b"=")
 
 
 def _read_header(token: str, algorithms: Collection[str], *, possible: Collection[str]) -> TokenHeader:

@@ -11,9 +11,10 @@ from asgi_oidc.protocol.hosted_domain import check_hosted_domain, check_hosted_d
 from asgi_oidc.protocol.id_token import Expected, ExpectedAgain, check_id_token, check_id_token_again
 from asgi_oidc.protocol.introspected_token import check_jwt
 from asgi_oidc.protocol.introspection import check_signed_introspection
-from asgi_oidc.protocol.jose import EDDSA_NAMES, KEY_OF_ALGORITHM, SharedSecret, Verified, read_shared_secret
+from asgi_oidc.protocol.jose import SharedSecret, Verified, read_shared_secret
 from asgi_oidc.protocol.logout_token import Logout, read_logout_token
 from asgi_oidc.protocol.metadata import ProviderMetadata
+from asgi_oidc.protocol.signature_algorithms import EDDSA_NAMES, KEY_OF_ALGORITHM
 from asgi_oidc.protocol.token_endpoint import RefreshAnswer, TokenAnswer
 from asgi_oidc.protocol.userinfo import check_signed_userinfo
 from asgi_oidc.provider.call_budget import Budget

@@ -5,8 +5,9 @@ from dataclasses import fields
 from typing import Any
 
 from asgi_oidc.errors import describe_value
-from asgi_oidc.protocol.jose import SYMMETRIC_ALGORITHM, read_shared_secret
+from asgi_oidc.protocol.jose import read_shared_secret
 from asgi_oidc.protocol.metadata import REQUIRED
+from asgi_oidc.protocol.signature_algorithms import SYMMETRIC_ALGORITHM
 from asgi_oidc.provider.provider_exceptions import END_SESSION_PARAMETERS, ProviderExceptions
 from asgi_oidc.safe_urls import check_url, is_host, origin_of, split_url
 from asgi_oidc.settings.value_checks import read_text, read_texts

@@ -6,7 +6,7 @@ from typing import Any
 
 from asgi_oidc.errors import describe_value
 from asgi_oidc.protocol.client_registration import Client
-from asgi_oidc.protocol.jose import SYMMETRIC_ALGORITHM
+from asgi_oidc.protocol.signature_algorithms import SYMMETRIC_ALGORITHM
 from asgi_oidc.provider.provider_exceptions import STANDARD_LOGOUT
 from asgi_oidc.provider.provider_settings import ProviderSettings
 from asgi_oidc.settings.callback_paths import read_callback_path

@@ -14,7 +14,7 @@ from asgi_oidc.policy.patterns import read_pattern
 from asgi_oidc.policy.requirements import read_domains
 from asgi_oidc.protocol.authorization_endpoint import RESERVED
 from asgi_oidc.protocol.client_auth import METHODS
-from asgi_oidc.protocol.jose import KEY_OF_ALGORITHM, SYMMETRIC_ALGORITHM
+from asgi_oidc.protocol.signature_algorithms import KEY_OF_ALGORITHM, SYMMETRIC_ALGORITHM
 from asgi_oidc.provider.http import HttpClient
 from asgi_oidc.safe_urls import authorities_of, check_url
 from asgi_oidc.stores.guarded_store import METHODS as METHODS_OF_STORES
