@@ -107,7 +107,7 @@ def test_a_proxy_without_a_certificate_does_not_lend_its_own(value):
 
 
 def test_a_direct_client_proves_its_certificate_by_tls():
-    """Beside a header that it may have sent."""
+    """Even if it has sent the header as well."""
     scope = scope_of((HEADER, VALUE), client=("203.0.113.9", 1), tls=PROXY)
 
     assert certificates().thumbprint_of(scope) == PROXY.thumbprint
@@ -135,7 +135,7 @@ def test_several_headers_of_a_proxy_are_refused_and_removed():
 @pytest.mark.parametrize("name", [b"x_client_cert", b"X_CLIENT-CERT", b"x-client_cert"])
 @pytest.mark.parametrize("client", [("10.0.0.7", 1), ("203.0.113.9", 1)], ids=["proxy", "other"])
 def test_other_spellings_of_the_header_are_always_removed(name, client):
-    """To many apps, `_` and `-` are the same; a proxy replaces only the one."""
+    """To many apps, `_` and `-` are the same; a proxy replaces only one of the two."""
     scope = scope_of((HEADER, VALUE), (name, b"forged"), client=client)
 
     kept = certificates().without_foreign_header(scope)["headers"]
@@ -151,7 +151,7 @@ def test_only_the_exact_name_counts(name):
 
 
 def test_a_scope_without_the_header_is_passed_on_as_it_is():
-    """Nothing is copied for nothing."""
+    """Requests without it pay nothing."""
     scope = scope_of()
 
     assert certificates().without_foreign_header(scope) is scope

@@ -55,7 +55,7 @@ async def test_a_wrong_proof_is_refused(changes, code):
 
 
 async def test_a_proof_of_another_key_is_refused():
-    """A stolen token is worth nothing to whom has another key."""
+    """A stolen token is worth nothing to someone with another key."""
     site = BoundSite()
 
     answer = await site.use(site.bound(), key=OTHER_KEY)
@@ -76,7 +76,7 @@ async def test_exactly_one_proof_is_needed(count, code):
     assert 'error="invalid_dpop_proof"' in challenge_of(answer)
 
 
-async def test_no_proof_does_for_a_path_that_is_too_long_to_be_read():
+async def test_no_proof_is_valid_for_a_path_that_is_too_long_to_be_read():
     """Least of all one for the root, which stands for such a path elsewhere."""
     site = BoundSite()
     token, path = site.bound(), "/page" + "/" * MAX_PATH_LENGTH
@@ -153,7 +153,7 @@ async def test_a_wrong_proof_is_refused_on_public_paths_too():
 
 
 async def test_a_proof_works_once():
-    """Who overhears a request cannot repeat it."""
+    """Whoever overhears a request cannot repeat it."""
     site = BoundSite()
     token = site.bound()
     proof = site.proof(token)
@@ -180,7 +180,7 @@ async def test_a_proof_works_once_in_all_processes_that_share_a_store(setting):
 
 
 async def test_without_the_store_no_request_is_served():
-    """Whether a proof was used cannot be told then."""
+    """Then nobody can tell whether a proof was used."""
     store = ScriptedStore()
     site = BoundSite(store=store)
     token = site.bound()
@@ -194,7 +194,7 @@ async def test_without_the_store_no_request_is_served():
 
 
 async def test_a_refused_proof_uses_nothing_up():
-    """Nothing is remembered before all is verified, so nobody can use up the ids of others."""
+    """Nothing is remembered before everything is verified, so nobody can use up the ids of others."""
     store = ScriptedStore()
     site = BoundSite(store=store)
     token = site.bound()
@@ -243,7 +243,7 @@ HOSTS = ["https://app.example.com", "https://api.example.net:8443"]
 @pytest.mark.parametrize("asked", HOSTS)
 @pytest.mark.parametrize("signed", HOSTS)
 async def test_with_several_hosts_the_url_is_that_of_the_one_that_serves_the_request(asked, signed):
-    """A proof for one host is no proof for another."""
+    """A proof for one host is not valid for another."""
     site = BoundSite(base_url=HOSTS)
     token = site.bound()
     host = ("host", asked.removeprefix("https://"))
@@ -274,7 +274,7 @@ async def test_behind_a_mount_the_url_is_the_one_that_the_client_requests(base_u
 
 
 async def test_methods_are_compared_exactly():
-    """A proof for reading is none for deleting, and a HEAD is no GET."""
+    """A proof for reading is not valid for deleting, nor one for a GET for a HEAD."""
     site = BoundSite()
     token = site.bound()
 

@@ -142,7 +142,7 @@ def test_users_of_two_providers_are_two_users():
 
 
 def test_the_oldest_are_dropped_first():
-    """In number."""
+    """The number of entries is bounded."""
     cache = IntrospectionCache(max_active=3)
     for sub in ("one", "two", "three"):
         cache.keep(sub.encode(), answer(sub))
@@ -167,7 +167,7 @@ def test_large_answers_are_bounded_in_bytes():
     assert cache.was_active(b"just right")
 
 
-def test_what_was_dropped_leaves_room():
+def test_dropped_entries_leave_room():
     """Bytes and users are counted back."""
     cache = IntrospectionCache(max_bytes=1000, max_per_user=1)
     for _ in range(10):

@@ -72,7 +72,7 @@ def wrong_tokens(site: TokenSite) -> dict[str, str]:
 @pytest.mark.parametrize("path", ["/page", "/public/page"])
 @pytest.mark.parametrize("code", wrong_tokens(TokenSite()))
 async def test_a_wrong_token_is_refused_even_on_public_paths(code, path):
-    """What is claimed and wrong is never less than nothing; the client learns no more than that."""
+    """A wrong token never counts as no token; the client learns the code, and nothing else."""
     site = TokenSite(bearer={"introspect": False})
 
     answer = await site.call_with(wrong_tokens(site)[code], path)
@@ -206,8 +206,8 @@ async def test_no_part_of_a_token_is_logged(caplog):
     assert not [part for part in token.split(".") if part in caplog.text]
 
 
-async def test_the_keys_cannot_be_had():
-    """Nobody is in, and nobody is told that the token is wrong."""
+async def test_without_the_keys_the_response_is_503():
+    """Nobody gets in, and nobody is told that the token is wrong."""
     site = TokenSite()
     with site.provider.fault("jwks_down"):
         answer = await site.call_with(site.token())

@@ -203,7 +203,7 @@ def test_the_resource_is_the_audience_if_that_is_a_url_of_ours(base_url, audienc
     ],
 )
 async def test_each_of_several_resources_has_its_own_scopes(path, resource, scopes):
-    """A client that asks for all of them, asks for no more than its API needs."""
+    """A client that asks for all of them asks for no more than its API needs."""
     rules = [
         Rule("/*", scopes=["all"]),
         Rule("/mcp", scopes=["mcp"]),

@@ -138,7 +138,7 @@ async def test_looked_up_providers_count_if_they_are_named():
 
 
 async def test_a_look_up_that_fails_is_an_outage():
-    """Nobody is in, and no token is wrong."""
+    """Nobody gets in, and no token is called wrong."""
 
     class Broken(Tenants):
         async def get(self, name: str) -> Any:

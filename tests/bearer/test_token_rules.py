@@ -81,7 +81,7 @@ async def test_a_session_is_no_machine_and_has_no_client():
 
 
 async def test_a_missing_scope_is_named_with_all_that_the_path_needs():
-    """A client that asks for one scope after the other would bother its user each time."""
+    """A client that asks for one scope after another would bother its user each time."""
     site = TokenSite(rules=[Rule("/*", scopes=["orders:read"]), Rule("/page", scopes=["orders:write", "orders:read"])])
 
     answer = await site.call_with(site.token())

@@ -71,8 +71,8 @@ async def test_the_token_decides_and_not_the_cookie():
         ({"credentials": ["session"]}, {}, 403, 4403),
     ],
 )
-async def test_a_token_that_does_not_do_is_refused_before_the_accept(rule, changes, status, code):
-    """With a response where the server can send one, and else with a close code."""
+async def test_a_token_that_is_not_enough_is_refused_before_the_accept(rule, changes, status, code):
+    """With a response where the server can send one, otherwise with a close code."""
     site = TokenSite(rules=[Rule("/ws", **rule)])
 
     answer = await connect(site, site.token(**changes), **DENIAL)

@@ -184,7 +184,7 @@ def test_nothing_is_kept_of_users_whose_proofs_have_expired():
 
 
 def test_a_request_forgets_a_bounded_number_of_expired_proofs():
-    """A burst of yesterday is not the burden of one request today; but more are forgotten than added."""
+    """One request does not pay for an earlier burst; but each forgets more proofs than it adds."""
     seen = SeenProofs()
     fill(seen, ALICE, 3 * MAX_FORGOTTEN_AT_ONCE)
 

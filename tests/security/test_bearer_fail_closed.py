@@ -61,7 +61,7 @@ async def test_a_broken_clock_lets_no_program_in(clock: Callable[[], Any], path:
 
 @pytest.mark.parametrize("clock", [raising, lambda: float("nan"), lambda: 10**30], ids=["raises", "nan", "huge"])
 async def test_a_clock_that_breaks_later_ends_known_tokens(clock: Callable[[], Any]) -> None:
-    """A token that was seen before is held against the clock each time."""
+    """A token that was seen before is checked against the clock each time."""
     times = [lambda: NOW]
     site = api_site(clock=lambda: times[0]())
     token = site.token()
@@ -105,7 +105,7 @@ async def test_a_clock_that_goes_back_brings_no_token_back_to_life() -> None:
 )
 @pytest.mark.parametrize("place", [PROTECTED, PUBLIC, WEBSOCKET, "/auth/session"])
 async def test_a_hook_that_breaks_lets_no_program_in(hook: Any, status: int, place: str) -> None:
-    """It decides who may come in: without its word, nobody; and the next request asks it again."""
+    """It decides who gets in, so nobody does without its answer; the next request calls it again."""
     site = api_site(bearer={"on_token": hook})
     cookie = await api_site().session_cookie("alice")
     token = site.token()

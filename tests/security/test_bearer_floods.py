@@ -100,7 +100,7 @@ async def test_after_a_flood_tokens_of_new_keys_count_again() -> None:
 
 @pytest.mark.parametrize("outage", ["jwks_down", "discovery_down"])
 async def test_keys_that_cannot_be_had_are_no_reason_to_refuse_or_to_let_in(outage: str) -> None:
-    """A client that gets 401 throws its token away; and a program waits as told."""
+    """A 401 would make the client throw its token away; a 503 makes it wait."""
     site = APISite()
     with site.provider.fault(outage):
         for _ in range(20):
@@ -114,7 +114,7 @@ async def test_keys_that_cannot_be_had_are_no_reason_to_refuse_or_to_let_in(outa
 
 
 async def test_tokens_that_are_none_cost_no_call() -> None:
-    """Nor do tokens of providers that are not ours, whatever they say where their keys are."""
+    """Nor do tokens of providers that are not ours, wherever they say that their keys are."""
     site = APISite(bearer={"introspect": False})
     for token in (
         *("x" * 500, "a.b.c", "..", "e30.e30.e30", "." * 10_000),

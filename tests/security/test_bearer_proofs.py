@@ -111,7 +111,7 @@ def site_with_key() -> tuple[APISite, str]:
 
 @pytest.mark.parametrize("name", PROOFS)
 async def test_a_wrong_proof_is_refused_everywhere(name: str) -> None:
-    """Each has one thing wrong, with a token that is right, and a session beside it that would do."""
+    """Each has one thing wrong; the token is good, and so is the session beside it."""
     site, token = site_with_key()
     cookie = await site.session_cookie("alice")
 
@@ -137,8 +137,8 @@ async def test_a_right_proof_counts_once(place: str) -> None:
     assert refusal_of(answers[1]).status == 401
 
 
-async def test_a_proof_for_one_place_does_not_do_for_another() -> None:
-    """Also not when it has been used for nothing yet."""
+async def test_a_proof_for_one_place_is_not_valid_for_another() -> None:
+    """Not even if it was never used."""
     site, token = site_with_key()
     proof = good(url_of(PROTECTED), token)
 

@@ -1,4 +1,4 @@
-"""A DPoP key of a client: it proves that a request comes from whom an access token was issued to (RFC 9449)."""
+"""A DPoP key of a client: it proves that a request comes from the client that has the token (RFC 9449)."""
 
 import hashlib
 import secrets
