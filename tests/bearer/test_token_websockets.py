@@ -14,7 +14,7 @@ from tests.asgi.test_open_responses import BIT, DISCONNECT, END, Stream
 from tests.asgi.test_open_websockets import Socket
 from tests.bearer.test_opaque_access import opaque
 from tests.bearer.token_calls import TokenSite
-from tests.protected_site import Exchange, cookie_header
+from tests.protected_site import NOW, Exchange, cookie_header
 
 SOON = 2 * CHECK_INTERVAL + 1  # seconds
 DENIAL: dict[str, Any] = {"extensions": {"websocket.http.response": {}}}
@@ -212,17 +212,31 @@ async def is_revoked(site: TokenSite, token: str) -> str:
     return ""
 
 
-async def loses_a_scope(site: TokenSite, token: str) -> str:
-    known = site.provider.memory.access_tokens
-    known[token] = replace(known[token], claims={**known[token].claims, "scope": "profile"})
-    return ""
+def changes(**claims: Any) -> Any:
+    async def change(site: TokenSite, token: str) -> str:
+        known = site.provider.memory.access_tokens
+        known[token] = replace(known[token], claims={**known[token].claims, **claims})
+        return ""
+
+    return change
 
 
 async def provider_is_down(site: TokenSite, token: str) -> str:
     return "introspection_down"
 
 
-@pytest.mark.parametrize(("ends", "code"), [(is_revoked, 4401), (loses_a_scope, 4401), (provider_is_down, 1013)])
+@pytest.mark.parametrize(
+    ("ends", "code"),
+    [
+        (is_revoked, 4401),
+        (changes(scope="profile"), 4401),
+        (changes(roles=[]), 4401),
+        (changes(sub="bob"), 4401),
+        (changes(cnf={"jkt": "A" * 43}), 4401),
+        (changes(jti="another", exp=NOW + 3600), None),
+        (provider_is_down, 1013),
+    ],
+)
 async def test_an_open_websocket_ends_when_its_token_is_not_active_any_more(ends, code):
     """Or when that could not be found out for a minute."""
     socket = Socket()

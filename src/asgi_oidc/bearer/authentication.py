@@ -18,6 +18,7 @@ from asgi_oidc.sessions.revocation_feed import RevocationFeed
 from asgi_oidc.sessions.revocations import Revocations
 from asgi_oidc.sessions.session import write_claims
 from asgi_oidc.single_flight import SingleFlight
+from asgi_oidc.tokens.refresh_result import claims_differ
 from asgi_oidc.web.request import Request
 
 
@@ -166,16 +167,19 @@ class TokenAuthenticator:
     async def is_still_active(self, token: ActiveToken) -> bool:
         """Return whether the provider still says of an introspected token what it said when it was presented.
 
+        Any change counts, of its user or key as well: the connection was opened with what it said then.
+
         Raises:
             ProviderError: the provider could not be asked.
         """
         if self._introspection is None:
             return False
         try:
-            newest = await self._introspection.introspect(token.token, token.connection)
+            newest = (await self._introspection.introspect(token.token, token.connection)).access_token
         except TokenRejected:
             return False
-        return newest.access_token.scopes == token.access_token.scopes
+        first = token.access_token
+        return set(newest.scopes) == set(first.scopes) and not claims_differ(newest.claims, first.claims)
 
     async def _is_fresh(self, token: ActiveToken) -> bool:
         """Return whether a known token needs no verification: not even by an app that has changed its providers."""

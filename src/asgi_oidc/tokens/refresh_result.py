@@ -19,10 +19,11 @@ from asgi_oidc.protocol.token_endpoint import RefreshAnswer
 from asgi_oidc.sessions.lifetimes import MAX_SKEW, refresh_due_at
 from asgi_oidc.sessions.session import Session, Tokens, earliest, write_claims
 
-# Claims that differ in every token and are not about the user; the last four are those of Entra and Ory.
+# Claims that differ in every token or answer and are not about the user; those of the last line are of Entra, Ory and
+# some introspection endpoints.
 NEW_IN_EVERY_TOKEN = frozenset(
     {"exp", "iat", "nbf", "jti", "nonce", "auth_time", "at_hash", "c_hash", "s_hash", "session_expiry", "updated_at"}
-    | {"aio", "rh", "uti", "rat"}
+    | {"aio", "rh", "uti", "rat", "expires_in"}
 )
 DEPTH = 6  # levels of nested lists and objects in which the order is ignored
 # Seconds, added to the generation of changed tokens: they count as newer than tokens that another process got before,
@@ -121,7 +122,12 @@ def rights_may_differ(new: Tokens, old: Tokens) -> bool:
     """
     if set(new.scopes) != set(old.scopes) or new.ends_at != old.ends_at:
         return True
-    return new.written_claims != old.written_claims and _user_claims(new) != _user_claims(old)
+    return new.written_claims != old.written_claims and claims_differ(new.claims, old.claims)
+
+
+def claims_differ(new: Claims, old: Claims) -> bool:
+    """Return whether claims about the user have changed; those that are new in every token do not count."""
+    return _user_claims(new) != _user_claims(old)
 
 
 def _with_generation(new: Tokens, session: Session, *, is_current: bool, now: int) -> Tokens:
@@ -138,9 +144,9 @@ def _with_generation(new: Tokens, session: Session, *, is_current: bool, now: in
     return msgspec.structs.replace(new, generation=generation)
 
 
-def _user_claims(tokens: Tokens) -> bytes:
-    claims = {name: value for name, value in tokens.claims.items() if name not in NEW_IN_EVERY_TOKEN}
-    return msgspec.json.encode(_without_order(claims), order="sorted")
+def _user_claims(claims: Claims) -> bytes:
+    lasting = {name: value for name, value in claims.items() if name not in NEW_IN_EVERY_TOKEN}
+    return msgspec.json.encode(_without_order(lasting), order="sorted")
 
 
 def _without_order(value: Any, depth: int = DEPTH) -> Any:
