@@ -54,6 +54,10 @@ def plain(certificate: x509.Certificate) -> str:
     return b64encode(certificate.public_bytes(serialization.Encoding.DER)).decode()
 
 
+VERSION = b"\xa0\x03\x02\x01"  # as DER, before the number of the version
+FUTURE = b64encode(DER.replace(VERSION + b"\x02", VERSION + b"\x07", 1)).decode()
+
+
 def code_of(value: str) -> str:
     with pytest.raises(ProofRejected) as caught:
         read_certificate_header(value)
@@ -118,6 +122,7 @@ def test_the_usual_forms_are_read(value):
         f"{plain(LEAF)},{plain(MIDDLE)},{plain(OTHER)}",
         f"{plain(LEAF)},",
         quote(OTHER_PEM + PEM, safe=""),
+        f"{FUTURE},{plain(MIDDLE)}",  # of a version that nobody knows
         ",".join([plain(OTHER)] * (MAX_CHAIN + 1)),  # each its own issuer
         quote(OTHER_PEM * (MAX_CHAIN + 1), safe=""),
         'Hash=00;Subject="CN=leaf"',  # Envoy that does not pass the certificate on

@@ -108,7 +108,7 @@ def _first_of_chain(chain: Sequence[bytes]) -> bytes:
         certificates = [x509.load_der_x509_certificate(each) for each in chain] if len(chain) > 1 else []
         for certificate, issuer in pairwise(certificates):
             certificate.verify_directly_issued_by(issuer)
-    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm) as exc:
+    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm, x509.InvalidVersion) as exc:
         raise ProofRejected(_MALFORMED, "several certificates are no chain: expected only that of the client") from exc
     return chain[0]
 
