@@ -84,6 +84,7 @@ async def test_of_several_providers_one_has_to_be_named(caplog):
     [
         (None, f"Bearer {JWT}", "", "the setting bearer is missing, so no token counts"),
         (Bearer(API), JWT, "", "expected `Bearer`, a space and the token"),
+        (Bearer(API), "opaque-token", "", "expected `Bearer`, a space and the token"),
         (Bearer(API), f"Token {JWT}", "", "expected `Bearer`, a space and the token"),
         (Bearer(API), None, f"a=1&access_token={JWT}", "a token in the query does not count"),
         (Bearer(API), "Basic YWxpY2U6c2VjcmV0", "", None),

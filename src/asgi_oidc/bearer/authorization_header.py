@@ -74,7 +74,7 @@ def unread_token(request: Request, *, accepts_tokens: bool) -> str | None:
     """
     if not accepts_tokens:
         return "the setting bearer is missing, so no token counts" if has_token(request) else None
-    if any(_JWT in value for value in request.values(AUTHORIZATION)):
+    if any(_JWT in value or b" " not in value.strip() for value in request.values(AUTHORIZATION)):
         return "expected `Bearer`, a space and the token in the header Authorization"
     if _QUERY_TOKEN.search(request.query[:MAX_HEADER_LENGTH]):
         return "a token in the query does not count: expected it in the header Authorization"
