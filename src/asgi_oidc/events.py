@@ -124,9 +124,10 @@ Fix: Use app roles, send only the groups that are assigned to the application, o
 `on_login`, with its `access_token`.
 """
 CLAIM_DROPPED = Event("claim_dropped", logging.WARNING)
-"""`on_login` replaced an address without confirming it, so its `email_verified` or `phone_number_verified` was dropped.
+"""`on_login` or `on_token` replaced an address without confirming it, so its `email_verified` or
+`phone_number_verified` was dropped.
 
-Fix: Set the claim in `on_login` as well if the new value is verified.
+Fix: Set the claim in the hook as well if the new value is verified.
 """
 USER_FIELD_IGNORED = Event("user_field_ignored", logging.WARNING)
 """The field `user` of a first login at Apple cannot be used, so the user has no name; the login continues.

@@ -55,13 +55,14 @@ async def test_it_may_change_the_claims_in_place():
     assert site.app.scope["auth"].scopes == ["authenticated", "orders:read", "profile"]
 
 
-async def test_an_address_that_it_changes_is_not_verified_any_more():
-    """The provider has vouched for another one."""
+async def test_an_address_that_it_changes_is_not_verified_any_more(caplog):
+    """The provider has vouched for another one; the log says why, as for `on_login`."""
     hook = Hook(lambda claims: {**claims, "email": "b@example.com"})
     site = TokenSite(bearer={"on_token": hook})
     await site.call_with(site.token(email="a@example.com", email_verified=True))
 
     assert site.app.scope["user"].email_verified is False
+    assert "claim_dropped claim=email_verified why='on_token changed" in caplog.text
 
 
 @pytest.mark.parametrize(
