@@ -10,6 +10,8 @@ import pytest
 from mcp.server import MCPServer
 from mcp.server.auth.middleware.auth_context import get_access_token
 from mcp.server.mcpserver import Context
+from starlette.applications import Starlette
+from starlette.routing import Mount
 
 from asgi_oidc import AnonymousUser, Rule
 from asgi_oidc.integrations.mcp import ToolRule, oidc_of, protect_tools, user_of
@@ -71,6 +73,31 @@ async def test_a_tool_needs_the_scopes_of_all_rules_that_match_it(tool, claims, 
         assert (answer.json()["error"], answer.json()["scope"]) == ("insufficient_scope", scope)
         assert 'error="insufficient_scope"' in answer.headers["www-authenticate"]
         assert f'scope="{scope}"' in answer.headers["www-authenticate"]
+
+
+async def test_a_tool_of_a_mounted_server_answers_by_itself():
+    """The outer app turns every exception into a 500 before our middleware sees it."""
+    outer = Starlette(routes=[Mount("/", protect_tools(App(), RULES))])
+    site = TokenSite(inner=outer, rules=[Rule("/mcp", scopes=["notes:read"])])
+
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(site.middleware), base_url=ORIGIN) as client:
+        headers = {"authorization": f"Bearer {site.token(scope='notes:read')}"}
+        answer = await client.post("/mcp", json=called("delete_one"), headers=headers)
+
+    assert (answer.status_code, answer.json()["error"]) == (403, "insufficient_scope")
+    assert 'scope="notes:read notes:delete"' in answer.headers["www-authenticate"]
+
+
+@pytest.mark.parametrize(("tool", "status"), [("list_notes", 200), ("delete_one", 401), ("pay", 401)])
+async def test_on_a_public_path_a_rule_of_a_tool_needs_a_user(tool, status):
+    """All other tools are for everybody there."""
+    site = TokenSite(inner=protect_tools(App(), RULES), public=["/mcp"])
+
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(site.middleware), base_url=ORIGIN) as client:
+        answer = await client.post("/mcp", json=called(tool))
+
+    assert answer.status_code == status
+    assert ("www-authenticate" in answer.headers) is (status == 401)
 
 
 async def test_a_scope_that_no_provider_has_granted_lets_nobody_call_a_tool():

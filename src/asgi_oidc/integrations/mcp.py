@@ -18,10 +18,17 @@ from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
 from mcp.server.auth.provider import AccessToken
 
 from asgi_oidc.asgi.scope_oidc import OIDC
-from asgi_oidc.errors import InsufficientScope, describe_value
+from asgi_oidc.errors import describe_value
 from asgi_oidc.integrations.mcp_messages import MessageRejected, read_again, read_message
 from asgi_oidc.integrations.refusals import Refusal
-from asgi_oidc.integrations.route_checks import RequirementKeywords, check_user, find_user, granted_scopes, read_terms
+from asgi_oidc.integrations.route_checks import (
+    RequirementKeywords,
+    Terms,
+    check_user,
+    find_user,
+    granted_scopes,
+    read_terms,
+)
 from asgi_oidc.principal import ANONYMOUS, AnonymousUser, BearerUser, User
 from asgi_oidc.web.asgi_types import ASGIApp, Receive, Scope, Send
 
@@ -179,14 +186,14 @@ class _ProtectedTools:
         await self._app(server_scope, read_again(body, receive), send)
 
     def _check(self, scope: Scope, tools: Sequence[str]) -> Refusal | None:
-        """Return why the user may not call these tools; the middleware answers to a missing scope."""
+        """Return why the user may not call these tools."""
         terms = [rule.terms for rule in self._rules if any(rule.matches(tool) for tool in tools)]
-        for one in terms:
-            if isinstance(refused := check_user(scope, one.with_scopes(())), Refusal):
+        scopes = dict.fromkeys(scope for one in terms for scope in one.requirements.scopes)
+        # All scopes at once, and last: the challenge names those that the client needs for the whole message.
+        of_all_rules = [Terms().with_scopes(tuple(scopes))] if scopes else []
+        for one in (*(one.with_scopes(()) for one in terms), *of_all_rules):
+            if isinstance(refused := check_user(scope, one), Refusal):
                 return refused
-        scopes = list(dict.fromkeys(scope for one in terms for scope in one.requirements.scopes))
-        if not set(scopes) <= set(granted_scopes(scope)):
-            raise InsufficientScope(*scopes)
         return None
 
 
