@@ -156,8 +156,9 @@ async def test_the_buttons_of_the_guide_lead_to_the_providers():
     names: dict[str, Any] = {"escape": escape, "HTMLResponse": HTMLResponse}
     run_block(blocks(section(GUIDE, "Your own buttons"), "python")[0], names)
     site = ThreeProviders()
+    providers = {"work": site.providers["one"], "github": site.providers["two"]}
     starlette = Starlette(routes=[Route("/", names["welcome"])])
-    app = OIDCMiddleware(starlette, providers=site.providers, base_url=ORIGIN, secret=SECRET, public=["/"])
+    app = OIDCMiddleware(starlette, providers=providers, base_url=ORIGIN, secret=SECRET, public=["/"])
 
     page = await Browser(app, ORIGIN).get("/")
 
