@@ -92,6 +92,8 @@ def test_no_variable_is_no_bearer():
             {**MINIMAL, "OIDC_BEARER_AUDIENCES": "a"},
             "OIDC_BEARER_AUDIENCES: unknown setting; did you mean OIDC_BEARER_AUDIENCE?",
         ),
+        ({"OIDC_AUDIENCE": AUDIENCE}, "OIDC_AUDIENCE: unknown setting; did you mean OIDC_BEARER_AUDIENCE?"),
+        ({"OIDC_DPOP": "require"}, "OIDC_DPOP: unknown setting; did you mean OIDC_BEARER_DPOP?"),
         ({**MINIMAL, "OIDC_BEARER_DPOB": "a"}, "OIDC_BEARER_DPOB: unknown setting; did you mean OIDC_BEARER_DPOP?"),
         (
             {**MINIMAL, "OIDC_BEARER_ON_TOKEN": "a"},

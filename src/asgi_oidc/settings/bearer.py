@@ -143,6 +143,14 @@ READERS: Mapping[str, tuple[str, Callable[[Any], object]]] = {
 }
 
 
+def field_hint(name: str) -> str | None:
+    """Return the problem of a setting that is a field of `Bearer`; None if it is not one."""
+    field_name = name.removeprefix("bearer_")
+    if field_name not in READERS:
+        return None
+    return f"{name}: unknown setting; did you mean bearer=Bearer({field_name}=...)?"
+
+
 def read_bearer(value: object) -> Bearer:
     """Check the setting `bearer`."""
     if not isinstance(value, Bearer):

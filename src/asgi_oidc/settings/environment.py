@@ -116,6 +116,8 @@ def _suggestion(setting: str, own: Sequence[str]) -> str:
     if not own and f"{setting}_".startswith(BEARER_PREFIX):
         similar = difflib.get_close_matches(setting.removeprefix(BEARER_PREFIX).lower(), BEARER_PARSERS, n=1)
         return f"; did you mean {PREFIX}{BEARER_PREFIX}{(similar or ['audience'])[0].upper()}?"
+    if not own and setting.lower() in BEARER_PARSERS:
+        return f"; did you mean {PREFIX}{BEARER_PREFIX}{setting}?"
     for name in own:
         prefix = variable_prefix(name)
         if similar := difflib.get_close_matches(setting.removeprefix(prefix).lower(), PROVIDER_PARSERS, n=1):

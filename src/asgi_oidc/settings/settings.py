@@ -17,7 +17,7 @@ from asgi_oidc.protocol.step_up import AuthenticationRequest, read_authenticatio
 from asgi_oidc.provider.http import HttpClient
 from asgi_oidc.provider.provider_settings import ProviderSettings
 from asgi_oidc.safe_urls import check_url, origin_of
-from asgi_oidc.settings.bearer import Bearer, read_bearer
+from asgi_oidc.settings.bearer import Bearer, field_hint, read_bearer
 from asgi_oidc.settings.callback_paths import callback_aliases
 from asgi_oidc.settings.contradictions import acr_values_of_all, find_contradictions, flat_problems
 from asgi_oidc.settings.provider_readers import MISSING, PROVIDER_READERS, provider_settings, unknown_setting
@@ -210,7 +210,7 @@ def read_settings(
         SettingsError: it lists every problem with its fix.
     """
     variables = variables or {}
-    problems = [unknown_setting(name, READERS) for name in raw if name not in READERS]
+    problems = [field_hint(name) or unknown_setting(name, READERS) for name in raw if name not in READERS]
     values: dict[str, Any] = {}
     for name, (default, read) in READERS.items():
         value = raw.get(name)
