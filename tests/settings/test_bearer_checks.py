@@ -88,12 +88,12 @@ def test_anything_but_a_bearer_is_refused(value):
         (
             {"work": WORK, "github": GITHUB},
             {"providers": ["work", "github"]},
-            "providers: github is an OAuth2Provider, and tokens count only of OpenID providers: remove it",
+            "providers: github is an OAuth2Provider, and only tokens of OpenID providers count: remove it",
         ),
         (
             {"github": GITHUB},
             {},
-            "providers has no OpenID provider, and tokens count only of OpenID providers: add one, or remove bearer",
+            "providers has no OpenID provider, and only tokens of OpenID providers count: add one, or remove bearer",
         ),
         (
             {"work": WORK, "partners": PARTNERS},
@@ -103,7 +103,7 @@ def test_anything_but_a_bearer_is_refused(value):
         (
             {"work": WORK, "github": GITHUB},
             {"introspect": "github"},
-            "introspect: github is an OAuth2Provider, and tokens count only of OpenID providers: name another one",
+            "introspect: github is an OAuth2Provider, and only tokens of OpenID providers count: name another one",
         ),
         ({"work": WORK, "public": PUBLIC}, {"introspect": "public"}, f"introspect: public {CREDENTIALS}"),
         ({"work": WORK, "partners": PARTNERS}, {"introspect_jwt": True}, SET_INTROSPECT),
@@ -136,7 +136,7 @@ def test_what_fits_the_providers_is_accepted(providers, settings):
 def test_a_rule_that_needs_a_token_needs_bearer(needs):
     """Nobody would ever get in."""
     rule = Rule("/jobs/*", **needs)
-    text = f"rules: {rule!r} takes access tokens only: set bearer=Bearer(audience=...), so that some are accepted"
+    text = f"rules: {rule!r} accepts only access tokens: set bearer=Bearer(audience=...), so that the app takes any"
 
     assert problems(rules=[rule]) == (text,)
     assert read(rules=[rule], bearer=bearer()).rules == (rule,)

@@ -13,7 +13,7 @@ AUTHORIZATION = b"authorization"
 _OUR_SCHEMES: dict[bytes, Scheme] = {b"bearer": BEARER, b"dpop": DPOP}
 _USUAL = (b"Bearer ", b"DPoP ")
 _JWT = b"eyJ"  # how a JWT begins: a JSON object in base64url
-_QUERY_TOKEN = re.compile(rb"(?:^|&)(?:access_)?token=")  # RFC 6750 §2.3, and what people make of it
+_QUERY_TOKEN = re.compile(rb"(?:^|&)(?:access_)?token=")  # RFC 6750 §2.3, and a common variant
 _SCHEME = re.compile(rb"[ \t]*([A-Za-z0-9!#$%&'*+.^_`|~-]{1,16})")
 _JOINED = re.compile(rb",[ \t]*(?:bearer|dpop)(?=[ \t,]|\Z)", re.IGNORECASE)
 _CREDENTIALS = re.compile(rb"[ \t]*[A-Za-z]+ +([A-Za-z0-9._~+/-]+=*)[ \t]*")  # RFC 6750 §2.1 (b64token)

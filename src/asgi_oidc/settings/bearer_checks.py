@@ -9,7 +9,7 @@ from asgi_oidc.settings.bearer import Bearer, not_counted
 from asgi_oidc.settings.provider_readers import MISSING
 
 SET_INTROSPECT = "introspect_jwt: set introspect to the name of a provider at which this client has a secret"
-OPENID = "tokens count only of OpenID providers"
+OPENID = "only tokens of OpenID providers count"
 
 
 def bearer_problems(values: Mapping[str, Any]) -> list[str]:

@@ -95,7 +95,7 @@ def _credential_problems(values: Mapping[str, Any]) -> list[str]:
     if values.get("bearer", MISSING) is not None:
         return []
     return [
-        f"rules: {rule!r} takes access tokens only: set bearer=Bearer(audience=...), so that some are accepted"
+        f"rules: {rule!r} accepts only access tokens: set bearer=Bearer(audience=...), so that the app takes any"
         for rule in values.get("rules", ())
         if not rule.requirements.takes(SESSION)
     ]
