@@ -33,6 +33,7 @@ KEYCLOAK_INTROSPECTED = {
     [
         {"client_id": "program", "scope": "read"},
         {"sub": "program", "client_id": "program"},
+        {"sub": "program", "client_id": "program", "username": "program", "email": None},
         KEYCLOAK_JWT,
         KEYCLOAK_INTROSPECTED,
         {**KEYCLOAK_INTROSPECTED, "sid": "s", "clientHost": "127.0.0.1"},
@@ -52,6 +53,9 @@ def test_a_client_that_acts_on_its_own_behalf_is_a_machine(claims):
     "claims",
     [
         {"sub": "alice", "client_id": "program"},
+        {"sub": "program", "client_id": "program", "auth_time": 1},
+        {"sub": "program", "client_id": "program", "sid": "s"},
+        {"sub": "program", "client_id": "program", "username": "program", "email": "program@example.com"},
         {"sub": KEYCLOAK_ID, "azp": "program", "sid": "s", "preferred_username": "alice"},
         {**KEYCLOAK_INTROSPECTED, "sid": "s"},
         {**KEYCLOAK_INTROSPECTED, "username": "service-account-other"},

@@ -20,7 +20,7 @@ def is_machine(claims: Claims, client_id: str | None) -> bool:
     Source: RFC 9068 §2.2, §5 (`sub` is the client's id); Auth0, "Access Token Profiles" (`gty`); Microsoft identity
     platform, "Access token claims reference" (`idtyp`; without it, `oid` is `sub` in the token of an app only).
     """
-    if "sub" not in claims or claims["sub"] == client_id:
+    if "sub" not in claims or (claims["sub"] == client_id and not _names_a_user(claims, client_id)):
         return True
     if claims.get("gty") in ("client-credentials", "client_credentials") or claims.get("idtyp") == "app":
         return True
@@ -31,3 +31,8 @@ def is_machine(claims: Claims, client_id: str | None) -> bool:
     names = (claims.get("preferred_username"), claims.get("username"))
     is_service_account = client_id is not None and f"service-account-{client_id}" in names
     return is_service_account and ("sid" not in claims or any(name in claims for name in _KEYCLOAK_SERVICE_ACCOUNT))
+
+
+def _names_a_user(claims: Claims, client_id: str | None) -> bool:
+    """Whether the user of a token only has the name of a client: at some providers, people choose their `sub`."""
+    return any(claims.get(name) not in (None, client_id) for name in USER_CLAIMS)
