@@ -89,6 +89,17 @@ async def test_an_answer_to_a_token_is_never_stored_for_another() -> None:
                 assert b"authorization" in b",".join(answer.headers(b"vary")).lower(), place
 
 
+async def test_no_browser_answers_a_token_with_what_it_kept_for_the_cookie() -> None:
+    """Both requests have the same cookie, so the header has to tell them apart (RFC 9111 §4.1)."""
+    site = APISite()
+    cookie = await site.session_cookie("alice")
+
+    for place in (PROTECTED, "/public"):
+        answer = await site.call(place, [cookie])
+
+        assert answer.headers(b"vary") == [b"Cookie", b"Authorization"], place
+
+
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "TRACE", "get", "X"])
 async def test_no_method_lets_a_bad_token_in(method: str) -> None:
     """A preflight has no token; one that has is a request like any other."""

@@ -6,7 +6,13 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from asgi_oidc.web.caching import MAX_NAME_LENGTH, MAX_NAMES, _harmless_names, private_headers
+from asgi_oidc.web.caching import (
+    BY_COOKIE_WITHOUT_TOKEN,
+    MAX_NAME_LENGTH,
+    MAX_NAMES,
+    _harmless_names,
+    private_headers,
+)
 
 Headers = list[tuple[bytes, bytes]]
 COOKIE = b"__Host-oidc=x; Path=/"
@@ -69,6 +75,22 @@ def test_a_response_with_our_cookie_is_no_store():
 def test_the_answer_varies_by_cookie(asked, given_back):
     """Two users, two answers."""
     assert values(private_headers([(b"Vary", value) for value in asked]), b"vary") == given_back
+
+
+@pytest.mark.parametrize(
+    ("asked", "given_back"),
+    [
+        ([], [b"Cookie", b"Authorization"]),
+        ([b"authorization"], [b"authorization", b"Cookie"]),
+        ([b"Cookie, Authorization"], [b"Cookie, Authorization"]),
+        ([b"*"], [b"*"]),
+    ],
+)
+def test_where_tokens_count_the_answer_to_a_session_varies_by_both(asked, given_back):
+    """A token decides even where there is a cookie."""
+    headers = private_headers([(b"Vary", value) for value in asked], private=BY_COOKIE_WITHOUT_TOKEN)
+
+    assert values(headers, b"vary") == given_back
 
 
 @pytest.mark.parametrize("name", [b"Surrogate-Control", b"CDN-Cache-Control", b"Cloudflare-CDN-Cache-Control"])

@@ -11,7 +11,7 @@ from asgi_oidc.login.stale_cookies import StaleCookies
 from asgi_oidc.policy.policy import MatchedPolicy
 from asgi_oidc.sessions.repository import ActiveSession, SessionRepository
 from asgi_oidc.web.asgi_types import Message, Receive, Send
-from asgi_oidc.web.caching import private_headers
+from asgi_oidc.web.caching import BY_COOKIE, BY_COOKIE_WITHOUT_TOKEN, private_headers
 from asgi_oidc.web.cookie_size import MAX_COOKIE_HEADER
 from asgi_oidc.web.cors import readable_headers
 from asgi_oidc.web.request import Request
@@ -20,7 +20,7 @@ from asgi_oidc.web.request import Request
 class AppResponses:
     """What the responses of all requests share."""
 
-    __slots__ = ("_budget", "_forms", "_now", "open_responses", "sessions", "stale_cookies")
+    __slots__ = ("_budget", "_forms", "_now", "open_responses", "private", "sessions", "stale_cookies")
 
     def __init__(
         self,
@@ -30,8 +30,15 @@ class AppResponses:
         forms: InterruptedForms,
         open_responses: OpenResponses,
         *,
+        takes_tokens: bool,
         now: Callable[[], int],
     ) -> None:
+        """Keep what is shared.
+
+        Args:
+            takes_tokens: whether a request with an access token gets another response.
+        """
+        self.private = BY_COOKIE_WITHOUT_TOKEN if takes_tokens else BY_COOKIE
         self.sessions = sessions
         self.stale_cookies = stale_cookies
         self.open_responses = open_responses
@@ -91,7 +98,8 @@ class AppResponse(WatchedResponse[ActiveSession]):
         if message["type"] == "http.response.start":
             active, origins = self._active, self._matched.origins
             if active is not None:
-                message = {**message, "headers": private_headers(message.get("headers", ()), self._cookies_due(active))}
+                headers, lines = message.get("headers", ()), self._cookies_due(active)
+                message = {**message, "headers": private_headers(headers, lines, private=self._responses.private)}
             elif self._request.session_over_at is not None:
                 message = _with_private_cookies(
                     message, call_sanitized(self._responses.stale_cookies.delete, self._request)

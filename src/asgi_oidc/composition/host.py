@@ -127,6 +127,7 @@ def compose_host(
         login.budget,
         login.forms,
         open_responses,
+        takes_tokens=bearer is not None,
         now=sessions.now,
     )
     decisions = (

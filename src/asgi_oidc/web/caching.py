@@ -18,6 +18,8 @@ _FOR_THE_EDGE = (b"surrogate-control", b"edge-control", b"x-accel-expires", b"x-
 # What makes a response private, by the request header that tells who the user is.
 BY_COOKIE = ((b"vary", b"Cookie"), (b"cache-control", b"private"))
 BY_AUTHORIZATION = ((b"vary", b"Authorization"), (b"cache-control", b"private"))
+# A token decides even where there is a cookie, so no browser may answer it with what it has cached for the cookie.
+BY_COOKIE_WITHOUT_TOKEN = ((b"vary", b"Cookie"), (b"vary", b"Authorization"), (b"cache-control", b"private"))
 
 NONCE_HEADER = b"dpop-nonce"
 
@@ -32,7 +34,7 @@ def private_headers(
     Args:
         headers: those of the app's response.
         set_cookies: Set-Cookie lines of ours to add; a response with one of them must not be stored by any cache.
-        private: `BY_COOKIE` or `BY_AUTHORIZATION`.
+        private: one of the constants above.
     """
     if type(headers) is not list:
         headers = list(headers)
@@ -53,8 +55,12 @@ def private_headers(
         elif not _is_for_shared_caches(lowered):
             kept.append((name, value))
     cache_control = b"no-store" if set_cookies else _private(directives)
-    if not _varies_by(private[0][1], kept):
-        kept.append(private[0])
+    varied = _varied_by(kept)
+    kept += [
+        (name, value)
+        for name, value in private
+        if name == b"vary" and value.lower() not in varied and b"*" not in varied
+    ]
     return [*kept, (b"cache-control", cache_control), *((b"set-cookie", line) for line in set_cookies)]
 
 
@@ -98,8 +104,7 @@ def _is_for_shared_caches(name: bytes) -> bool:
     return name in _FOR_THE_EDGE or name.endswith(b"cdn-cache-control")
 
 
-def _varies_by(name: bytes, headers: Headers) -> bool:
-    words = {
+def _varied_by(headers: Headers) -> set[bytes]:
+    return {
         word.strip().lower() for name, value in headers if name.lower() == b"vary" for word in bytes(value).split(b",")
     }
-    return bool(words & {name.lower(), b"*"})
