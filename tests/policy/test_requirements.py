@@ -259,3 +259,24 @@ def test_what_cannot_be_called_with_a_user_is_no_check(check):
     """The error appears at start-up instead of with the first user."""
     with pytest.raises(ValueError, match="must"):
         read_check(check)
+
+
+@pytest.mark.parametrize(
+    ("requirements", "subject", "hint"),
+    [
+        ({"machines": True}, {"client_id": "cli"}, "the token is that of a user, not of a machine"),
+        (
+            {"machines": False},
+            {"client_id": "cli", "is_machine": True},
+            "the token is that of a machine, not of a user",
+        ),
+        ({"client_ids": ["batch"]}, {"client_id": "cli"}, "the token was issued to cli"),
+        ({"client_ids": ["batch"]}, {}, "the token does not say which client it was issued to"),
+        ({"machines": True, "client_ids": ["cli"]}, {"client_id": "cli", "is_machine": True}, None),
+    ],
+)
+def test_whose_token_it_was_is_hinted_at(requirements, subject, hint):
+    """The log line alone says whether the rule or the client is wrong."""
+    found = read_requirements(**requirements).hint(Subject({}, (), credential="bearer", **subject))
+
+    assert found == hint

@@ -127,13 +127,20 @@ class Requirements:
         return None
 
     def hint(self, subject: Subject) -> str | None:
-        """Return a hint for the log: where the user has signed in instead, or which claim the provider does not send.
+        """Return a hint for the log: whose token came, where the user has signed in, or which claim is not sent.
 
         Returns:
-            None if no claim is missing. Values of claims are never logged.
+            None if `unmet` says it all. Values of claims about the user are never logged.
         """
         if not self.takes(subject.credential):
             return f"the user came with a {'session' if subject.credential == SESSION else 'token'}"
+        if self.machines is not None and subject.is_machine is not self.machines:
+            came, wanted = ("machine", "user") if subject.is_machine else ("user", "machine")
+            return f"the token is that of a {came}, not of a {wanted}"
+        if self.client_ids and subject.client_id not in self.client_ids:
+            if subject.client_id is None:
+                return "the token does not say which client it was issued to"
+            return f"the token was issued to {subject.client_id}"
         if self.providers and subject.provider not in self.providers:
             return f"the user has signed in at {subject.provider}"
         claims = subject.claims
