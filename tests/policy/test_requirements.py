@@ -280,3 +280,19 @@ def test_whose_token_it_was_is_hinted_at(requirements, subject, hint):
     found = read_requirements(**requirements).hint(Subject({}, (), credential="bearer", **subject))
 
     assert found == hint
+
+
+@pytest.mark.parametrize(
+    ("claims", "scopes", "hint"),
+    [
+        ({"roles": "admin"}, ("authenticated", "openid", "read"), "the token has the scopes openid read"),
+        ({"roles": "admin"}, ("authenticated",), "the token has no scopes"),
+        ({"roles": "reader"}, ("authenticated",), None),
+        ({"roles": "admin"}, ("authenticated", "write"), None),
+    ],
+)
+def test_the_scopes_that_came_are_hinted_at(claims, scopes, hint):
+    """A provider that was not told to put a scope into tokens is seen at once."""
+    requirements = read_requirements(claims={"roles": "admin"}, scopes=["write"])
+
+    assert requirements.hint(Subject(claims, scopes, credential="bearer")) == hint

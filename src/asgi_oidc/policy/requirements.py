@@ -150,7 +150,16 @@ class Requirements:
         if missing == "groups" and group_overage(claims):
             return f"the user is in too many groups for a token (group overage): {OVERAGE_FIX}"
         holder = "session" if subject.credential == SESSION else "token"
-        return None if missing is None else f"this {holder} has no claim {missing}"
+        if missing is not None:
+            return f"this {holder} has no claim {missing}"
+        return self._scopes_hint(subject)
+
+    def _scopes_hint(self, subject: Subject) -> str | None:
+        """Return which scopes a token has instead, if a scope is all that is missing."""
+        if subject.credential != BEARER or not self.scopes or not (self.unmet(subject) or "").startswith("scopes"):
+            return None
+        names = [scope for scope in subject.scopes if scope != "authenticated"]
+        return f"the token has the scopes {' '.join(names)}" if names else "the token has no scopes"
 
 
 def _first_missing(claims: Mapping[str, Any], path: ClaimPath) -> str | None:
