@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from asgi_oidc.asgi.bearer_oidc import BearerOIDC
-from asgi_oidc.asgi.scope_oidc import OIDC, SessionTools, SignedInOIDC
+from asgi_oidc.asgi.scope_oidc import OIDC, SessionTools
+from asgi_oidc.asgi.session_oidc import SessionOIDC
 from asgi_oidc.bearer.active_token import ActiveToken
 from asgi_oidc.policy.access_control import Active
 from asgi_oidc.principal import ANONYMOUS, Auth, BearerUser, User
@@ -44,7 +45,7 @@ class AppScopes:
             provider=login.provider,
         )
         app_scope["auth"] = Auth(["authenticated", *tokens.scopes])
-        app_scope["oidc"] = SignedInOIDC(active, self._tools)
+        app_scope["oidc"] = SessionOIDC(active, self._tools)
         return app_scope
 
     def _with_token(self, app_scope: dict[str, Any], active: ActiveToken, scopes_of_path: Sequence[str]) -> Scope:

@@ -9,12 +9,10 @@ import httpx
 from asgi_oidc.bearer.challenges import Challenges
 from asgi_oidc.bearer.token_exchange import TokenExchange
 from asgi_oidc.errors import NotSignedIn
-from asgi_oidc.errors.sanitized import sanitizes_errors
 from asgi_oidc.login.endpoint_urls import EndpointUrls, with_return_to
-from asgi_oidc.protocol.step_up import AuthenticationRequest, is_met
+from asgi_oidc.protocol.step_up import AuthenticationRequest
 from asgi_oidc.protocol.token_exchange import ExchangeTarget
-from asgi_oidc.sessions.lifetimes import Limits, expires_at
-from asgi_oidc.sessions.repository import ActiveSession
+from asgi_oidc.sessions.lifetimes import Limits
 from asgi_oidc.tokens.httpx_auth import HiddenToken, make_api_auth
 from asgi_oidc.tokens.refresh import TokenRefresher
 from asgi_oidc.tokens.resource_tokens import ResourceTokens
@@ -251,96 +249,6 @@ class SessionTools:
     token_exchange: TokenExchange | None = None
 
 
-class SessionAccess:
-    """`Access` to the session of one request."""
-
-    __slots__ = ("_active", "_tools")
-
-    def __init__(self, active: ActiveSession, tools: "SessionTools") -> None:
-        self._active = active
-        self._tools = tools
-
-    def __repr__(self) -> str:
-        return "SessionAccess(...)"
-
-    @property
-    def id_token(self) -> str:
-        """The newest ID Token that this request knows."""
-        return self._active.session.tokens.id_token
-
-    @property
-    def expires_at(self) -> int:
-        """When the session ends if it is not used again, in seconds since the epoch."""
-        return expires_at(self._active.session, self._tools.limits)
-
-    @property
-    def session_id(self) -> str:
-        """The hash of the session id, the same that the store uses as a key."""
-        return self._tools.name_session(self._active.session.id)
-
-    def meets(self, authentication: AuthenticationRequest) -> bool:
-        """Return whether the login satisfies the requirements."""
-        first, leeway = self._active.session.login.first, self._tools.leeway
-        acr, auth_time = first.get("acr"), first.get("auth_time")
-        return is_met(authentication, acr=acr, auth_time=auth_time, now=self._tools.now(), leeway=leeway)
-
-    async def access_token(self, *, resource: str | None = None, refused: HiddenToken | None = None) -> str:
-        """Return the access token of the session, or the one for a resource.
-
-        Args:
-            refused: the token that the API has answered with 401; it is not returned again.
-        """
-        if resource is None:
-            return await self._session_token(refused)
-        _check_resource(resource)
-        return await self._resource_token(resource, refused)
-
-    async def exchange_token(
-        self,
-        *,
-        audience: str | None = None,
-        resource: str | None = None,
-        scope: str | None = None,
-        refused: HiddenToken | None = None,
-    ) -> str:
-        """Return a token from a token exchange; `refused` as for `access_token`."""
-        return await self._exchanged_token(read_target(audience, resource, scope), refused)
-
-    @sanitizes_errors
-    async def _session_token(self, refused: HiddenToken | None) -> str:
-        return await self._tools.refresher.valid_access_token(self._active, refused=reveal(refused))
-
-    @sanitizes_errors
-    async def _resource_token(self, resource: str, refused: HiddenToken | None) -> str:
-        return await self._tools.resource_tokens.token_for_resource(self._active, resource, refused=reveal(refused))
-
-    @sanitizes_errors
-    async def _exchanged_token(self, target: ExchangeTarget, refused: HiddenToken | None) -> str:
-        return await self._tools.resource_tokens.exchanged_token(self._active, target, refused=reveal(refused))
-
-
-class SignedInOIDC(OIDC):
-    """`OIDC` of a signed-in user. Every request makes one and few use it, so it does nothing before it is used."""
-
-    __slots__ = ("_active", "_tools")
-
-    def __init__(self, active: ActiveSession, tools: SessionTools) -> None:
-        self._urls = tools.urls
-        self._active = active
-        self._tools = tools
-
-    @property
-    def _access(self) -> SessionAccess:
-        return SessionAccess(self._active, self._tools)
-
-    @property
-    def _challenges(self) -> Challenges | None:
-        return self._tools.challenges
-
-    def _title(self, text_id: str) -> str:
-        return self._tools.text(text_id)
-
-
 def reveal(token: HiddenToken | None) -> str | None:
     """Return the token itself."""
     return None if token is None else token.value
@@ -356,11 +264,11 @@ def read_target(audience: str | None, resource: str | None, scope: str | None) -
         if value is not None and not _is_line_of_text(value):
             raise ValueError(f"{name} must be one line of text, of 1 to {MAX_ARGUMENT_LENGTH} characters")
     if resource is not None:
-        _check_resource(resource)
+        check_resource(resource)
     return ExchangeTarget(resource, audience, scope)
 
 
-def _check_resource(resource: str) -> None:
+def check_resource(resource: str) -> None:
     """Reject an invalid resource before a refresh token is spent on it (RFC 8707 §2)."""
     if not _is_line_of_text(resource) or not resource.partition(":")[1] or "#" in resource or " " in resource:
         raise ValueError("resource must be an absolute URI without a fragment, such as https://orders.example.com")
