@@ -312,6 +312,13 @@ async def test_providers_that_are_looked_up_are_listed_too():
     assert found["authorization_servers"] == ["https://acme.example", "https://umbrella.example"]
 
 
+async def test_without_any_provider_no_list_is_there():
+    """Empty lists must be left out (RFC 9728 §3.2)."""
+    found = await metadata(**FLAT, providers=Tenants(), bearer=Bearer(API, providers=["gone"]))
+
+    assert "authorization_servers" not in found
+
+
 async def test_a_look_up_that_fails_is_a_503():
     """A list without the provider would send clients nowhere."""
     tenants = Tenants()

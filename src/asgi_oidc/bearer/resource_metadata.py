@@ -74,12 +74,12 @@ class ResourceMetadata:
         """
         if request.method == "OPTIONS":
             return answer_public_preflight(request, METHODS[:2])
-        scopes = sorted(set(resource.scopes))
+        issuers, scopes = list(await self.find_issuers()), sorted(set(resource.scopes))
         document: dict[str, object] = {
             "resource": resource.url,
-            "authorization_servers": list(await self.find_issuers()),
-            "bearer_methods_supported": ["header"],
             # A member without values is left out (RFC 9728 §3.2).
+            **({"authorization_servers": issuers} if issuers else {}),
+            "bearer_methods_supported": ["header"],
             **({"scopes_supported": scopes} if scopes else {}),
             **self.members,
         }
