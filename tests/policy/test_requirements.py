@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from asgi_oidc import Rule
 from asgi_oidc.events import MAX_FIELD_LENGTH
 from asgi_oidc.integrations.route_checks import RequirementKeywords
-from asgi_oidc.policy.requirements import Requirements, Subject, passes, read_check, read_requirements
+from asgi_oidc.policy.checks import passes, read_check
+from asgi_oidc.policy.requirements import Requirements, Subject, read_requirements
 from asgi_oidc.principal import User
 
 ALICE = User("alice", "https://id.example.com", {})

@@ -8,8 +8,9 @@ from asgi_oidc.bearer.active_token import ActiveToken
 from asgi_oidc.bearer.authentication import TokenAuthenticator
 from asgi_oidc.errors import OIDCError
 from asgi_oidc.policy.app_errors import find_app_error
+from asgi_oidc.policy.checks import Check, passes
 from asgi_oidc.policy.policy import ALLOW, Allow, Decision, MatchedPolicy, Refuse, StartLogin, StepUp, decide
-from asgi_oidc.policy.requirements import BEARER, Check, Subject, passes
+from asgi_oidc.policy.requirements import BEARER, Subject
 from asgi_oidc.protocol.step_up import ANY_LOGIN
 from asgi_oidc.sessions.authentication import Authenticator
 from asgi_oidc.sessions.repository import ActiveSession

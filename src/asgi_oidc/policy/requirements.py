@@ -1,11 +1,10 @@
-"""What a rule can require of a signed-in user: claims, scopes, a verified e-mail address, and the app's own check.
+"""What a rule can require of a signed-in user: claims, scopes, credentials and a verified e-mail address.
 
 A claim that is missing or has an unexpected type does not satisfy a requirement, and is never an error.
 """
 
-import inspect
 import re
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +12,6 @@ import msgspec
 
 from asgi_oidc.errors import SCOPE_TOKEN, describe_value
 from asgi_oidc.login.provider_choice import is_provider_name
-from asgi_oidc.principal import User
 from asgi_oidc.protocol.claims import email_domain, is_email_verified
 from asgi_oidc.protocol.entra import OVERAGE_FIX, group_overage
 from asgi_oidc.protocol.user_api import is_openid
@@ -25,9 +23,6 @@ Scalar = str | int | bool
 ClaimPath = tuple[str, ...]
 RequiredClaim = tuple[str | None, ClaimPath, tuple[Scalar, ...]]
 """The claim as one name, which may contain dots, or None if given as a tuple; its path; the values that satisfy it."""
-Scope = MutableMapping[str, Any]
-Check = Callable[[User, Scope], bool | Awaitable[bool]]
-"""A check of the app; only the result True grants access."""
 
 _DOMAIN = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+")
 _MISSING = object()
@@ -320,36 +315,3 @@ def texts(value: object) -> tuple[str, ...]:
     if not value:
         raise ValueError("is empty: leave it out, or list what is required")
     return tuple(value)
-
-
-def read_check(check: object) -> Check:
-    """Check a check of the app: a function of the user, or of the user and the ASGI scope; async or not.
-
-    An optional second argument gets the scope only if it is named `scope`.
-
-    Raises:
-        ValueError: it is not such a function.
-    """
-    if not callable(check) or inspect.isclass(check):
-        raise ValueError(
-            f"must be a function of the user, or of the user and the ASGI scope, got {describe_value(check)}"
-        )
-    if _takes(check, 2) and (not _takes(check, 1) or "scope" in inspect.signature(check).parameters):
-        return check
-    if _takes(check, 1):
-        return lambda user, scope: check(user)
-    raise ValueError("must take one argument, the user, or two, the user and the ASGI scope")
-
-
-async def passes(check: Check, user: User, scope: Scope) -> bool:
-    """Call a check of the app, and return whether it grants access; its exceptions propagate."""
-    result = check(user, scope)
-    return (await result if inspect.isawaitable(result) else result) is True
-
-
-def _takes(check: Callable[..., Any], count: int) -> bool:
-    try:
-        inspect.signature(check).bind(*[None] * count)
-    except (TypeError, ValueError):
-        return False
-    return True

@@ -6,8 +6,9 @@ from dataclasses import KW_ONLY, dataclass, field, fields
 from typing import Any
 
 from asgi_oidc.errors import SettingsError, describe_value
+from asgi_oidc.policy.checks import Check, read_check
 from asgi_oidc.policy.patterns import Pattern, read_pattern
-from asgi_oidc.policy.requirements import Check, ClaimPath, Requirements, Scalar, read_check, read_requirements, texts
+from asgi_oidc.policy.requirements import ClaimPath, Requirements, Scalar, read_requirements, texts
 from asgi_oidc.protocol.step_up import ANY_LOGIN, AuthenticationRequest, read_authentication
 from asgi_oidc.safe_urls import check_url, origin_of
 from asgi_oidc.web.request import METHODS
