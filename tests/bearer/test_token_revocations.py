@@ -69,6 +69,19 @@ async def test_a_token_that_was_issued_afterwards_counts(site, seconds, is_over)
     assert answer.status == (401 if is_over else 200)
 
 
+async def test_tokens_count_by_the_clock_of_the_provider_that_dates_them_and_the_sign_out(site):
+    """It may be ahead by the leeway; else tokens of the last seconds before the sign-out would live on."""
+    ahead = int(site.clock.now) + 25
+    before, after = site.token(iat=ahead - 3), site.token(iat=ahead + 3)
+    assert (await site.call_with(before)).status == 200
+    site.provider.clock = lambda: ahead
+    await site.sign_out("alice")
+
+    answers = [await site.call_with(token) for token in (before, after)]
+
+    assert [answer.status for answer in answers] == [401, 200]
+
+
 async def test_a_sign_out_is_remembered_for_as_long_as_a_token_may_live(site):
     """Dead stays dead, however long that is."""
     token = long_token(site)

@@ -86,7 +86,8 @@ class BackchannelLogoutEndpoint:
     async def _use_token(self, logout: Logout) -> None:
         if await self._used_tokens.has(logout):
             raise TokenRejected("claim_jti", "a logout token with this jti was used before")
-        count = await self._sign_out.everywhere(issuer=logout.issuer, sub=logout.sub, sid=logout.sid)
+        issuer, sub, sid = logout.issuer, logout.sub, logout.sid
+        count = await self._sign_out.everywhere(issuer=issuer, sub=sub, sid=sid, happened_at=logout.issued_at)
         # Last: a sign-out that failed can be tried again, and one that is done twice does no harm.
         await self._used_tokens.add(logout)
         events.log(events.LOGGED_OUT, by="the provider", sessions=count if self._has_store else "in browsers")

@@ -59,8 +59,12 @@ class SignOut:
         self._background = background
         self._clock = clock
 
-    async def everywhere(self, *, issuer: str, sub: str | None, sid: str | None) -> int:
+    async def everywhere(self, *, issuer: str, sub: str | None, sid: str | None, happened_at: int = 0) -> int:
         """End all sessions of a user, of a session at the provider, or of both, and their logins in progress.
+
+        Args:
+            happened_at: seconds since the epoch, by the clock of the provider. It may be ahead of ours, and access
+                tokens are dated by it.
 
         Returns:
             The number of sessions in the store; sessions in cookies cannot be counted.
@@ -70,7 +74,8 @@ class SignOut:
         """
         await self._feed.catch_up()
         # The revocation comes first: a login in progress writes its session, and checks for revocations after that.
-        revocations = self._revocations.sign_out(issuer=issuer, sub=sub, sid=sid, now=self._clock())
+        now = max(self._clock(), happened_at)
+        revocations = self._revocations.sign_out(issuer=issuer, sub=sub, sid=sid, now=now)
         try:
             await self._feed.write(revocations)
         finally:  # a store that is full refuses the write, but deletions make room

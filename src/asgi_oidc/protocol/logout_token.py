@@ -26,6 +26,7 @@ class Logout:
         sub: the user; None if only `sid` is given.
         forget_at: seconds since the epoch; from then on the token is too old, so its `jti` need not be remembered.
         has_exp: whether the token has `exp`, as it must (§2.4). Without it, `iat` and `jti` still limit its use.
+        issued_at: seconds since the epoch, by the clock of the provider.
     """
 
     issuer: str
@@ -34,6 +35,7 @@ class Logout:
     jti: str = field(repr=False)
     forget_at: int
     has_exp: bool = True
+    issued_at: int = 0
 
 
 def read_logout_token(
@@ -70,7 +72,8 @@ def read_logout_token(
     jti = claims.get("jti")
     if not isinstance(jti, str) or not 1 <= len(jti) <= MAX_JTI_LENGTH:
         raise TokenRejected("claim_jti", f"expected text of 1 to {MAX_JTI_LENGTH} characters")
-    return Logout(named, sid, sub, jti, forget_at, has_exp="exp" in claims)
+    issued_at = int(read_instant(claims, "iat"))
+    return Logout(named, sid, sub, jti, forget_at, has_exp="exp" in claims, issued_at=issued_at)
 
 
 def _check_times(claims: Mapping[str, object], *, now: int, leeway: int) -> int:
