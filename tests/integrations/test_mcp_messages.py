@@ -5,7 +5,14 @@ import json
 import anyio
 import pytest
 
-from asgi_oidc.integrations.mcp_messages import MAX_BODY, MessageRejected, read_again, read_message, read_tool_calls
+from asgi_oidc.integrations.mcp_messages import (
+    MAX_BATCH,
+    MAX_BODY,
+    MessageRejected,
+    read_again,
+    read_message,
+    read_tool_calls,
+)
 from asgi_oidc.web.asgi_types import Message, Receive
 
 CALL = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "delete_note", "arguments": {}}}
@@ -34,6 +41,14 @@ def written(message: object) -> bytes:
 def test_the_tools_that_a_message_calls(body, tools):
     """A batch may call several; escapes change nothing."""
     assert read_tool_calls(body) == tools
+
+
+def test_a_batch_is_read_up_to_a_limit():
+    """Each call is checked against every rule, and other requests wait meanwhile."""
+    assert len(read_tool_calls(written([CALL] * MAX_BATCH))) == MAX_BATCH
+    with pytest.raises(MessageRejected) as rejected:
+        read_tool_calls(written([CALL] * (MAX_BATCH + 1)))
+    assert rejected.value.status == 413
 
 
 @pytest.mark.parametrize(

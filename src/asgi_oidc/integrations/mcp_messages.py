@@ -11,6 +11,7 @@ from asgi_oidc.web.asgi_types import Message, Receive
 CALL_TOOL = "tools/call"
 MAX_BODY = 4 * 1024 * 1024  # bytes; the same as in the MCP SDK
 BODY_DEADLINE = 60.0  # seconds
+MAX_BATCH = 100  # messages; each call in one is checked against all rules, and no batch of a client is that long
 MAX_BLOCKING = 64 * 1024  # bytes; a larger body is parsed in a thread, so that other requests go on
 
 
@@ -60,13 +61,16 @@ def read_tool_calls(body: bytes) -> list[str]:
     the one that was checked.
 
     Raises:
-        MessageRejected: the body is not JSON in UTF-8, has a member twice, or calls a tool without a name.
+        MessageRejected: the body is not JSON in UTF-8, has a member twice, calls a tool without a name, or is a batch
+            of too many messages.
     """
     try:
         message = json.loads(body.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_refuse)
     except (ValueError, RecursionError):
         raise MessageRejected("the body is not JSON in UTF-8") from None
     messages = message if isinstance(message, list) else [message]
+    if len(messages) > MAX_BATCH:
+        raise MessageRejected(f"a batch has more than {MAX_BATCH} messages", status=413)
     return [_tool_name(one) for one in messages if isinstance(one, dict) and one.get("method") == CALL_TOOL]
 
 
