@@ -13,6 +13,7 @@ from asgi_oidc.errors import AnswerRejected, TokenRejected
 from asgi_oidc.protocol.jose import (
     MAX_HEADER_LENGTH,
     MAX_KEYS,
+    MAX_SIGNATURE_LENGTH,
     MAX_TOKEN_LENGTH,
     KeyUnknown,
     VerifyingKey,
@@ -223,6 +224,16 @@ def test_a_signature_of_another_key_is_refused():
 
     with pytest.raises(TokenRejected) as caught:
         verify_token(token, keys_of(KEY), ALL)
+
+    assert caught.value.code == "signature"
+
+
+def test_a_signature_longer_than_that_of_any_key_is_refused():
+    """It is not even decoded."""
+    header, claims, _ = token_of({}).split(".")
+
+    with pytest.raises(TokenRejected) as caught:
+        verify_token(f"{header}.{claims}.{'A' * (MAX_SIGNATURE_LENGTH + 1)}", keys_of(KEY), ALL)
 
     assert caught.value.code == "signature"
 
