@@ -34,6 +34,7 @@ KEYCLOAK_INTROSPECTED = {
         {"client_id": "program", "scope": "read"},
         {"sub": "program", "client_id": "program"},
         {"sub": "program", "client_id": "program", "username": "program", "email": None},
+        {"sub": "program", "client_id": "program", "token_use": "access", "auth_time": 1},
         KEYCLOAK_JWT,
         KEYCLOAK_INTROSPECTED,
         {**KEYCLOAK_INTROSPECTED, "sid": "s", "clientHost": "127.0.0.1"},
@@ -54,6 +55,7 @@ def test_a_client_that_acts_on_its_own_behalf_is_a_machine(claims):
     [
         {"sub": "alice", "client_id": "program"},
         {"sub": "program", "client_id": "program", "auth_time": 1},
+        {"sub": "program", "client_id": "program", "token_use": "access", "username": "alice"},
         {"sub": "program", "client_id": "program", "sid": "s"},
         {"sub": "program", "client_id": "program", "username": "program", "email": "program@example.com"},
         {"sub": KEYCLOAK_ID, "azp": "program", "sid": "s", "preferred_username": "alice"},

@@ -35,4 +35,7 @@ def is_machine(claims: Claims, client_id: str | None) -> bool:
 
 def _names_a_user(claims: Claims, client_id: str | None) -> bool:
     """Whether the user of a token only has the name of a client: at some providers, people choose their `sub`."""
-    return any(claims.get(name) not in (None, client_id) for name in USER_CLAIMS)
+    # Cognito says even of a client when it signed in. The tokens of its users have a `username`.
+    is_cognito = "token_use" in claims
+    names = (name for name in USER_CLAIMS if not (is_cognito and name == "auth_time"))
+    return any(claims.get(name) not in (None, client_id) for name in names)
