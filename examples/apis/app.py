@@ -8,7 +8,7 @@ from asgi_oidc.integrations.fastapi import CurrentUser
 
 
 class Order(BaseModel):
-    """What somebody has ordered."""
+    """An order."""
 
     item: str
     ordered_by: str | None = None

@@ -222,7 +222,10 @@ def test_a_rule_that_needs_tokens_needs_the_setting(rule):
 
 def test_rules_that_do_not_meet_may_differ():
     """Each is about its own pages."""
-    TokenSite(rules=[Rule("/a/*", credentials=["session"]), Rule("/b/*", credentials=["bearer"])])
+    site = TokenSite(rules=[Rule("/a/*", credentials=["session"]), Rule("/b/*", credentials=["bearer"])])
+
+    assert "access tokens" not in str(site.middleware.explain("/a/x"))
+    assert "access tokens" in str(site.middleware.explain("/b/x"))
 
 
 def test_rules_can_come_from_a_variable():

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from asgi_oidc.errors import ProviderRefused
 from asgi_oidc.protocol.bearer_token import ExpectedToken
 from asgi_oidc.provider.jwks import BURST
 from asgi_oidc.testing import FakeProvider
@@ -263,7 +264,7 @@ async def test_no_token_and_no_secret_is_in_an_error():
     site: Any = TokenConnection()
     token = site.token(opaque=True)
 
-    with site.provider.fault("introspection_invalid_client"), pytest.raises(Exception) as caught:  # noqa: PT011  # any
+    with site.provider.fault("introspection_invalid_client"), pytest.raises(ProviderRefused) as caught:
         await site.introspect(token)
 
     assert token not in f"{caught.value!r} {caught.value}"

@@ -86,7 +86,7 @@ class OIDC:
 
     @property
     def id_token(self) -> str | None:
-        """The newest ID Token, exactly as issued; None if there is none, or no session."""
+        """The newest ID Token, exactly as issued; None if the provider issued none, or the user has no session."""
         return access.id_token or None if (access := self._access) else None
 
     @property

@@ -122,7 +122,7 @@ class InsufficientScope(OIDCError):
         scopes: all that the request needs, not only those that are missing.
 
     Raises:
-        ValueError: there are none, or one is not a scope (RFC 6749 §3.3).
+        ValueError: no scope is named, or one of them is not a valid scope (RFC 6749 §3.3).
     """
 
     default_code = "insufficient_scope"

@@ -54,7 +54,7 @@ TOKENS = [
     ),
     Code(
         "claim_exp",
-        "The token has expired, or `exp` is not a date; an access token of a request is valid for more than 30 hours.",
+        "The token has expired, `exp` is not a date, or the access token of a request is valid for more than 30 hours.",
         f"{_CLOCK} Have the provider issue access tokens with a shorter lifetime.",
     ),
     Code("claim_nbf", "The token is not valid yet, or `nbf` is not a date.", _CLOCK),
