@@ -1,0 +1,27 @@
+"""What several subcommands need: ports, and how they fail."""
+
+import argparse
+import sys
+
+MAX_PORT = 65_535
+
+
+def read_port(text: str) -> int:
+    """Read a port; 0 means any free one."""
+    if not (text.isascii() and text.isdigit() and int(text) <= MAX_PORT):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port: expected a number from 0 to {MAX_PORT}")
+    return int(text)
+
+
+def add_app_arguments(parser: argparse.ArgumentParser, *, is_optional: bool = False) -> None:
+    """Add the arguments that name an app, as servers take them."""
+    parser.add_argument("app", nargs="?" if is_optional else None, help="the app, as package.module:app")
+    parser.add_argument(
+        "--factory", action="store_true", help="call package.module:create_app to get the app, as uvicorn does"
+    )
+
+
+def fail(problem: str) -> int:
+    """Print a problem; return the exit status."""
+    print(f"asgi-oidc: {problem}", file=sys.stderr)
+    return 1

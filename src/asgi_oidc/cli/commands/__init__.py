@@ -1,0 +1,1 @@
+"""The subcommands of `asgi-oidc`, one file each."""
