@@ -13,7 +13,7 @@ import msgspec
 
 from .browser_request import BrowserRequest, fetch_metadata_of, referrer_of
 from .cookie_jar import CookieJar, RefusedCookie
-from .forms import Form, Page
+from .forms import SUBMITS_ITSELF, Form, Page
 from .in_process import call_app
 from .web_urls import is_trustworthy, join, origin_of, site_of
 from .wire import ASGIApp
@@ -315,7 +315,7 @@ def _next_visit(visit: BrowserRequest, response: Response) -> BrowserRequest | N
     """Return the request that the browser makes by itself next: for a redirect or a self-submitting page."""
     if response.status_code in (301, 302, 303, 307, 308) and response.location:
         return _redirected(visit, response)
-    if response.headers.get("content-type", "").startswith("text/html"):
+    if response.headers.get("content-type", "").startswith("text/html") and SUBMITS_ITSELF.search(response.text):
         page = response.page
         if page.submits_itself and page.forms:
             submission = _submission(response, page.forms[0], page.forms[0].data(None, {}))

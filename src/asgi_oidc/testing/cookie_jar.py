@@ -1,6 +1,7 @@
 """A browser's cookie jar: as strict as real browsers, and it records why it refuses a cookie (RFC 6265bis)."""
 
 import email.utils
+import re
 import time
 import urllib.parse
 from collections.abc import Callable, Iterator
@@ -8,6 +9,7 @@ from dataclasses import dataclass
 
 from .web_urls import is_ip_address
 
+CONTROL_CHARACTER = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")  # any but a tab
 MAX_NAME_AND_VALUE = 4096  # bytes, RFC 6265bis §5.7
 MAX_ATTRIBUTE = 1024  # bytes, RFC 6265bis §5.6
 MAX_LIFETIME = 400 * 86_400  # seconds, RFC 6265bis §5.5
@@ -196,7 +198,7 @@ def why_refused(cookie: Cookie, line: str, url: urllib.parse.SplitResult) -> str
     """Return why a browser refuses this cookie; empty if it accepts it."""
     host = url.hostname or ""
     prefix = cookie.name.lower()
-    if any((ord(letter) < 32 and letter != "\t") or ord(letter) == 127 for letter in line):
+    if CONTROL_CHARACTER.search(line):
         return "it contains a control character"
     if not cookie.name and not cookie.value:
         return "it has neither a name nor a value"
