@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         TokenNotGranted,
         UnsupportedScope,
     )
+    from asgi_oidc.health import Health, HealthCheck
     from asgi_oidc.middleware import OIDCMiddleware
     from asgi_oidc.policy.rules import Rule
     from asgi_oidc.principal import AnonymousUser, User
@@ -38,6 +39,8 @@ __all__ = [
     "AccessTokenExpired",
     "AnonymousUser",
     "Bearer",
+    "Health",
+    "HealthCheck",
     "InsufficientScope",
     "LoginRefused",
     "MemoryStore",
@@ -68,6 +71,8 @@ _ELSEWHERE = {
     "Bearer": "settings.bearer",
     "Provider": "settings.provider",
     "OAuth2Provider": "settings.oauth2_provider",
+    "Health": "health",
+    "HealthCheck": "health",
     "MemoryStore": "stores.memory",
     "RedisStore": "stores.redis",
     "SessionStore": "stores.store",

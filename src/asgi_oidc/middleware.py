@@ -11,6 +11,7 @@ from asgi_oidc.asgi.resource_metadata_app import ResourceMetadataApp
 from asgi_oidc.composition import compose
 from asgi_oidc.errors import OIDCError, UnsupportedScope
 from asgi_oidc.errors.sanitized import call_sanitized
+from asgi_oidc.health import Health
 from asgi_oidc.policy.explain import Explanation
 from asgi_oidc.safe_urls import without_origin
 from asgi_oidc.sessions.user_sessions import UserSessions
@@ -159,6 +160,15 @@ class OIDCMiddleware:
             raise OIDCError("no_bearer", "there is no API to describe; to accept access tokens, set bearer")
         metadata.is_routed = True
         return metadata
+
+    async def health(self) -> Health:
+        """Check whether this process works: its store, and the metadata and keys of the providers; never raises.
+
+        It is what `health_path` answers, with names, codes and details that outsiders do not get; it works without that
+        setting, too. Results are used for five seconds, however often it is called. Metadata and keys are fetched only
+        if they are due.
+        """
+        return await self._composition.health()
 
     def explain(self, path: str, method: str = "GET") -> Explanation:
         """Explain which patterns and rules apply to a path, and what follows; `print()` shows it as a table.

@@ -50,6 +50,7 @@ def test_five_settings_are_enough():
         "rules": (),
         "plain_prefixes": None,
         "auth_path": "/auth",
+        "health_path": None,
         "authorization_params": {},
         "callback_path": None,
         "client_auth": None,

@@ -1,5 +1,6 @@
 """Builds the objects that serve one host."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from asgi_oidc.asgi.app_response import AppResponses
@@ -21,6 +22,8 @@ from asgi_oidc.composition.endpoints import EndpointMaker
 from asgi_oidc.composition.providers import ProviderServices, make_provider_services
 from asgi_oidc.composition.resource_metadata import ENDPOINT as METADATA_ENDPOINT
 from asgi_oidc.composition.sessions import LoginServices, SessionServices, SharedServices, make_services
+from asgi_oidc.endpoints.endpoint import Endpoint
+from asgi_oidc.endpoints.health import LIVENESS, READINESS, LivenessEndpoint, ReadinessEndpoint
 from asgi_oidc.endpoints.resource_metadata import ResourceMetadataEndpoint
 from asgi_oidc.login.endpoint_urls import EndpointUrls
 from asgi_oidc.login.interrupted_form_saver import InterruptedFormSaver
@@ -36,6 +39,7 @@ from asgi_oidc.policy.denials import Denials
 from asgi_oidc.policy.policy import Policy
 from asgi_oidc.protocol.step_up import ANOTHER_ACCOUNT, ANY_LOGIN, AuthenticationRequest
 from asgi_oidc.provider.directory import ProviderDirectory
+from asgi_oidc.readiness import Readiness
 from asgi_oidc.settings.settings import Settings
 from asgi_oidc.web.asgi_types import ASGIApp
 from asgi_oidc.web.return_to import ReturnPaths
@@ -59,13 +63,14 @@ def compose_host(
     shared: SharedServices,
     policy: Policy,
     notices: StartUpNotices,
+    readiness: Readiness,
 ) -> Host:
     """Build the objects that serve one host; `settings` are those of this host."""
     sessions, login = make_services(settings, shared)
     return_paths = ReturnPaths(
         settings.origin,
         settings.base_path + settings.auth_path,
-        frozenset(settings.base_path + path.rstrip("/") for path in settings.callback_paths),
+        frozenset(settings.base_path + path.rstrip("/") for path in (*settings.callback_paths, *settings.health_urls)),
     )
     form_path = f"{return_paths.own_paths}/form"
     read_authentication = settings.authentication_reader()
@@ -136,9 +141,13 @@ def compose_host(
         else BearerDecisions(bearer.tokens, access, bearer.denials, read_authentication=read_authentication)
     )
     reader = RequestReader(policy, sessions.repository, sessions.authenticator, base_url=settings.base_url)
-    metadata_endpoint = {} if bearer is None else {METADATA_ENDPOINT: ResourceMetadataEndpoint(bearer.metadata)}
+    further_endpoints: Mapping[str, Endpoint] = {
+        **({} if bearer is None else {METADATA_ENDPOINT: ResourceMetadataEndpoint(bearer.metadata)}),
+        READINESS: ReadinessEndpoint(readiness, counts_providers=not settings.is_flat),
+        LIVENESS: LivenessEndpoint(),
+    }
     endpoint_routing = EndpointRouting(
-        {**maker.make(), **metadata_endpoint}, maker.make_provider_endpoints(), provider.choice, policy, pages, failures
+        {**maker.make(), **further_endpoints}, maker.make_provider_endpoints(), provider.choice, policy, pages, failures
     )
     http = HttpRequests(
         app,

@@ -1,6 +1,6 @@
 """Builds one middleware: the objects that serve each kind of connection, and those behind its public methods."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from asgi_oidc.asgi.bearer_notices import BearerNotices
@@ -18,12 +18,14 @@ from asgi_oidc.composition.proof_of_possession import without_foreign_certificat
 from asgi_oidc.composition.providers import ProviderServices
 from asgi_oidc.composition.resource_metadata import make_resource_metadata_app, resource_metadata_aliases
 from asgi_oidc.composition.sessions import SessionServices, make_shared_services
+from asgi_oidc.health import Health
 from asgi_oidc.policy.endpoint_paths import EndpointPaths
 from asgi_oidc.policy.explain import Explainer
 from asgi_oidc.policy.mount_table import MountTable
 from asgi_oidc.policy.policy import Policy
 from asgi_oidc.provider.directory import ProviderDirectory
 from asgi_oidc.provider.http import OwnClient
+from asgi_oidc.readiness import Readiness
 from asgi_oidc.safe_urls import authorities_of, check_url
 from asgi_oidc.sessions.session_providers import SessionProviders
 from asgi_oidc.sessions.user_sessions import UserSessions
@@ -42,6 +44,7 @@ class Composition:
         handlers: all objects that call the app.
         user_sessions: None if sessions are not in a store.
         resource_metadata: None without the setting `bearer`.
+        health: checks the health of this process.
     """
 
     http: HttpRequests
@@ -53,6 +56,7 @@ class Composition:
     explainer: Explainer
     user_sessions: UserSessions | None
     resource_metadata: ResourceMetadataApp | None
+    health: Callable[[], Awaitable[Health]]
 
     def __repr__(self) -> str:
         return "Composition(...)"
@@ -67,10 +71,13 @@ def compose(app: ASGIApp, settings: Settings, clock: Callable[[], float]) -> Com
     """
     directory, own_client = make_directory(settings, clock)
     shared = make_shared_services(settings, SessionProviders(directory), clock)
+    readiness = Readiness(directory, shared.shared, key=f"{shared.records.tag}:health", clock=clock)
     policy = _make_policy(app, settings)
     bearer_notices = make_bearer_notices(settings)
     notices = _make_notices(settings, policy, bearer_notices)
-    hosts = [compose_host(app, each, directory, shared, policy, notices) for each in settings.for_each_host()]
+    hosts = [
+        compose_host(app, each, directory, shared, policy, notices, readiness) for each in settings.for_each_host()
+    ]
     first = hosts[0]
     resource_metadata = make_resource_metadata_app(
         [(host.settings.base_url, None if host.bearer is None else host.bearer.metadata) for host in hosts]
@@ -90,6 +97,7 @@ def compose(app: ASGIApp, settings: Settings, clock: Callable[[], float]) -> Com
         explainer=_make_explainer(settings, policy),
         user_sessions=_make_user_sessions(settings, first.sessions, first.provider),
         resource_metadata=resource_metadata,
+        health=readiness.health,
     )
 
 
@@ -115,6 +123,7 @@ def _make_policy(app: ASGIApp, settings: Settings) -> Policy:
             (*ENDPOINTS, *PROVIDER_ENDPOINTS),
             with_provider=() if settings.is_flat else PROVIDER_ENDPOINTS,
             aliases={**resource_metadata_aliases(settings), **settings.callback_aliases},
+            canonical=settings.health_urls,
         ),
         mounts=MountTable(app, prefixes=settings.plain_prefixes),
     )
@@ -167,7 +176,7 @@ def _make_explainer(settings: Settings, policy: Policy) -> Explainer:
         origins=settings.origins,
         base_path=settings.base_path,
         auth_path=settings.auth_path,
-        further_paths=(*settings.callback_paths, *resource_metadata_aliases(settings)),
+        further_paths=(*settings.callback_paths, *settings.health_urls, *resource_metadata_aliases(settings)),
         accepts_tokens=settings.bearer is not None,
     )
 

@@ -109,8 +109,8 @@ def make_shared_services(settings: Settings, providers: SessionProviders, clock:
     context = (*_client_of(settings), settings.base_urls[0])
     records = Records(settings.secret, context=context, default_issuer=_default_issuer(settings))
     limits = Limits(settings.session_idle, settings.session_lifetime)
-    store = None if settings.store is None else GuardedStore(settings.store)
-    shared = store if settings.logout_store is None else GuardedStore(settings.logout_store)
+    store = None if settings.store is None else GuardedStore(settings.store, clock=clock)
+    shared = store if settings.logout_store is None else GuardedStore(settings.logout_store, clock=clock)
     lifetime = _revocation_lifetime(settings, limits)
     revocations = _make_revocations(records, shared, lifetime=lifetime)
     return SharedServices(

@@ -218,7 +218,9 @@ class Policy:
 
     def _match_path(self, path: PathReadings, methods: tuple[str, ...]) -> MatchedPolicy:
         # Some mounts add a "/" (Litestar). A callback that is not recognized as ours would start a login, and so loop.
-        own_urls = (self._endpoint_paths.find(reading.rstrip("/")) for reading in path.own)
+        own_urls = (
+            self._endpoint_paths.find(reading.rstrip("/"), is_canonical=path.is_canonical) for reading in path.own
+        )
         own_url = next((own_url for own_url in own_urls if own_url is not None), None)
         matching = [rule for index in self._rule_patterns.matching(path) if (rule := self.rules[index]).is_for(methods)]
         closing_rules = [rule for rule in matching if rule.closes]

@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from asgi_oidc.errors import ProviderError
+from asgi_oidc.health import HealthCheck
 from asgi_oidc.protocol.authorization_endpoint import AuthorizationResponse, Proofs
 from asgi_oidc.protocol.bearer_token import AccessToken, ExpectedToken
 from asgi_oidc.protocol.claims import Claims
@@ -72,6 +73,22 @@ class ProviderConnection(ABC):
         Raises:
             ProviderError: it is not known, and cannot be fetched.
         """
+
+    @abstractmethod
+    async def fetch_what_is_due(self) -> None:
+        """Fetch the metadata and the keys unless they are cached; do nothing if there are none.
+
+        Raises:
+            ProviderError: they cannot be fetched, and nothing usable is cached.
+        """
+
+    @abstractmethod
+    def metadata_check(self) -> HealthCheck | None:
+        """Return the state of the metadata; None if this provider has none."""
+
+    @abstractmethod
+    def keys_check(self) -> HealthCheck | None:
+        """Return the state of the keys; None if this provider has none."""
 
     @abstractmethod
     async def authorization_url(

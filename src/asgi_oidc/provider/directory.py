@@ -27,6 +27,9 @@ class ProviderDirectory(Protocol):
     def listed(self) -> Mapping[str, ProviderSettings]:
         """All providers by name, in the order of the setting; empty if they cannot be listed."""
 
+    def connections(self) -> Mapping[str, ProviderConnection]:
+        """Return the connections to all providers that are known now, by name."""
+
     def at_once(self, name: str) -> Known | None:
         """Return what is known about the provider of a session, without waiting.
 
@@ -58,6 +61,10 @@ class FixedDirectory:
     def listed(self) -> Mapping[str, ProviderSettings]:
         """All providers by name, in the order of the setting."""
         return self._listed
+
+    def connections(self) -> Mapping[str, ProviderConnection]:
+        """Return the connections to all providers, by name."""
+        return {name: known.connection for name, known in self._known.items() if known.connection is not None}
 
     def at_once(self, name: str) -> Known:
         """Return the provider, or that there is none."""

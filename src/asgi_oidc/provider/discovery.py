@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 
 from asgi_oidc import events
 from asgi_oidc.errors import ProviderError, ProviderUnavailable
+from asgi_oidc.health import CallOutcomes, HealthCheck
 from asgi_oidc.protocol.back_channel import PUBLIC, BackChannel
 from asgi_oidc.protocol.metadata import (
     REQUIRED,
@@ -50,6 +51,7 @@ class Discovery:
         self._budget = Budget(burst=BURST, interval=INTERVAL)
         self._cached: ProviderMetadata | None = None
         self._fetched_at = 0.0
+        self._outcomes = CallOutcomes()
         self._complete = all(name in configured for name in REQUIRED)
         if self._complete:
             self._cached = make_metadata(issuer, configured, back_channel=back_channel)
@@ -71,6 +73,11 @@ class Discovery:
             events.log(events.PROVIDER_FAILED, code=exc.code, detail=exc.detail, fallback="cached metadata")
             return cached
 
+    def check(self) -> HealthCheck:
+        """Return the state of the metadata."""
+        is_usable = self._cached is not None and (self._complete or self._age() < FRESH + STALE)
+        return self._outcomes.check(has_result=is_usable)
+
     def _age(self) -> float:
         age = self._clock() - self._fetched_at
         return age if age >= 0 else FRESH  # the clock was set back: fetch again, and use the cache if that fails
@@ -79,16 +86,24 @@ class Discovery:
         if not self._budget.take(now=self._clock()):
             detail = f"not fetched: recent attempts failed, and the next one is due within {INTERVAL} s"
             raise ProviderUnavailable("metadata_cool_down", detail, retry_after=INTERVAL)
+        try:
+            metadata = await self._call()
+        except ProviderError as error:
+            self._outcomes.failed(error.code, error.detail, now=self._clock())
+            raise
+        self._cached, self._fetched_at = metadata, self._clock()
+        self._outcomes.succeeded(now=self._fetched_at)
+        self._budget = Budget(burst=BURST, interval=INTERVAL)
+        events.log(events.METADATA_FETCHED, issuer=self._issuer)
+        return metadata
+
+    async def _call(self) -> ProviderMetadata:
         call = metadata_call(self._issuer, url=self._url, back_channel=self._back_channel)
         answer = await self._http.send(call, endpoint="metadata")
-        metadata = read_metadata_answer(
+        return read_metadata_answer(
             answer,
             issuer=self._issuer,
             configured=self._configured,
             back_channel=self._back_channel,
             url=call.url,
         )
-        self._cached, self._fetched_at = metadata, self._clock()
-        self._budget = Budget(burst=BURST, interval=INTERVAL)
-        events.log(events.METADATA_FETCHED, issuer=self._issuer)
-        return metadata

@@ -11,6 +11,7 @@ from functools import partial
 
 from asgi_oidc import events
 from asgi_oidc.errors import ProviderError, ProviderUnavailable
+from asgi_oidc.health import CallOutcomes, HealthCheck
 from asgi_oidc.protocol.jose import (
     KeyUnknown,
     SharedSecret,
@@ -85,6 +86,7 @@ class KeyCache:
         self._unknown_budget = Budget(burst=BURST, interval=COOL_DOWN)
         self._fetch_budget = Budget(burst=BURST, interval=RETRY_INTERVAL)
         self._cached: KeySet | None = None
+        self._outcomes = CallOutcomes()
 
     async def verify(self, token: str, algorithms: Collection[str], *, budget: Budget | None = None) -> Verified:
         """Check a token's signature; if its key is unknown, fetch the keys once more.
@@ -111,6 +113,20 @@ class KeyCache:
             if newer is key_set:
                 raise
             return verify(keys=newer.keys)
+
+    async def fetch_if_due(self) -> None:
+        """Fetch the keys unless they are cached.
+
+        Raises:
+            ProviderError: they cannot be fetched, and nothing usable is cached.
+        """
+        await self._usable_keys()
+
+    def check(self) -> HealthCheck:
+        """Return the state of the keys."""
+        cached = self._cached
+        is_usable = cached is not None and cached.age(self._clock()) < cached.lifetime + STALE
+        return self._outcomes.check(has_result=is_usable)
 
     async def _usable_keys(self) -> KeySet:
         uri = await self._jwks_uri()
@@ -155,12 +171,17 @@ class KeyCache:
         if not self._fetch_budget.take(now=self._clock()):
             detail = f"not fetched: recent attempts failed, and the next one is due within {RETRY_INTERVAL} s"
             raise ProviderUnavailable("jwks_cool_down", detail, retry_after=RETRY_INTERVAL)
-        answer = await self._http.send(Call("GET", uri, {"accept": "application/json"}), endpoint="jwks")
-        usable, skipped = read_key_set_answer(answer)
+        try:
+            answer = await self._http.send(Call("GET", uri, {"accept": "application/json"}), endpoint="jwks")
+            usable, skipped = read_key_set_answer(answer)
+        except ProviderError as error:
+            self._outcomes.failed(error.code, error.detail, now=self._clock())
+            raise
         for reason in skipped:
             events.log(events.KEY_SKIPPED, reason=reason)
         key_set = KeySet(uri, tuple(usable), self._clock(), lifetime_of(answer))
         self._cached = key_set
+        self._outcomes.succeeded(now=key_set.fetched_at)
         self._fetch_budget = Budget(burst=BURST, interval=RETRY_INTERVAL)
         events.log(events.KEYS_FETCHED, usable=len(usable), skipped=len(skipped))
         return key_set

@@ -61,6 +61,15 @@ class OAuth2Connection(ProviderConnection):
     async def prepare(self) -> None:
         """Do nothing: the settings contain all endpoints."""
 
+    async def fetch_what_is_due(self) -> None:
+        """Do nothing: there is neither metadata nor a key."""
+
+    def metadata_check(self) -> None:
+        """Return None: there is no metadata."""
+
+    def keys_check(self) -> None:
+        """Return None: there are no keys."""
+
     async def authorization_url(
         self, proofs: Proofs, *, redirect_uri: str, authentication: AuthenticationRequest
     ) -> str:

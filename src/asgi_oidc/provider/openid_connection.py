@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Sequence
 
 from asgi_oidc import events
 from asgi_oidc.errors import AnswerRejected, ProviderError, ProviderUnsupported
+from asgi_oidc.health import HealthCheck
 from asgi_oidc.protocol.authorization_endpoint import (
     AuthorizationResponse,
     Proofs,
@@ -89,6 +90,18 @@ class OpenIDConnection(ProviderConnection):
     async def prepare(self) -> None:
         """Fetch the metadata unless it is cached. Errors as in `metadata`."""
         await self.metadata()
+
+    async def fetch_what_is_due(self) -> None:
+        """Fetch the metadata and the keys unless they are cached. Errors as in `metadata`."""
+        await self._tokens.fetch_keys_if_due()
+
+    def metadata_check(self) -> HealthCheck:
+        """Return the state of the metadata."""
+        return self._discovery.check()
+
+    def keys_check(self) -> HealthCheck:
+        """Return the state of the keys."""
+        return self._tokens.keys_check()
 
     async def authorization_url(
         self, proofs: Proofs, *, redirect_uri: str, authentication: AuthenticationRequest

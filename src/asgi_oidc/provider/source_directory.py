@@ -75,6 +75,11 @@ class SourceDirectory:
         """Return none: they cannot be listed."""
         return {}
 
+    def connections(self) -> Mapping[str, ProviderConnection]:
+        """Return the connections to the providers that are in the cache, by name."""
+        entries = self._entries.items()
+        return {name: entry.known.connection for name, entry in entries if entry.known.connection is not None}
+
     def at_once(self, name: str) -> Known | None:
         """Return what is known of the provider of a session; look it up in the background if that is due."""
         known = self._known(name)

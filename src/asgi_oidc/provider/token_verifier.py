@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
 from asgi_oidc.errors import TokenRejected
+from asgi_oidc.health import HealthCheck
 from asgi_oidc.protocol.access_token import check_access_token, user_claims
 from asgi_oidc.protocol.bearer_token import AccessToken, ExpectedToken, check_bearer_token
 from asgi_oidc.protocol.claims import Claims
@@ -84,6 +85,18 @@ class TokenVerifier:
         # An access token is for many parties, so it is never signed with a secret of one of them (RFC 9068 §2.1).
         self._bearer_algorithms = tuple(alg for alg in settings.algorithms if alg in KEY_OF_ALGORITHM)
         self._bearer_budget = Budget(burst=BURST, interval=COOL_DOWN)
+
+    async def fetch_keys_if_due(self) -> None:
+        """Fetch the keys, and the metadata that says where they are, unless they are cached.
+
+        Raises:
+            ProviderError: they cannot be fetched, and nothing usable is cached.
+        """
+        await self._keys.fetch_if_due()
+
+    def keys_check(self) -> HealthCheck:
+        """Return the state of the keys."""
+        return self._keys.check()
 
     async def id_token_claims(self, tokens: TokenAnswer, requested: RequestedLogin) -> dict[str, object]:
         """Verify signature and claims of the ID Token; return its claims.

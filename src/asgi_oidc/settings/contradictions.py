@@ -10,6 +10,7 @@ from asgi_oidc.provider.provider_settings import ProviderSettings
 from asgi_oidc.safe_urls import check_url, origin_of
 from asgi_oidc.settings.bearer_checks import bearer_problems
 from asgi_oidc.settings.callback_paths import callback_paths_in, callback_problems, landing_problems
+from asgi_oidc.settings.health_path import health_problems
 from asgi_oidc.settings.provider_checks import provider_contradictions
 from asgi_oidc.settings.provider_readers import MISSING, PROVIDER_READERS
 from asgi_oidc.settings.variable_names import PREFIX, variable_of
@@ -120,6 +121,7 @@ def _callback_problems(values: Mapping[str, Any]) -> list[str]:
     return [
         *callback_problems(paths, auth_path=values["auth_path"], base_path=base_path),
         *landing_problems(paths, base_url=base_url, landing=values.get("post_logout_redirect_uri")),
+        *health_problems(values, paths.values()),
     ]
 
 

@@ -112,6 +112,17 @@ class Keywords(ProviderKeywords, total=False):
     Default: `"/auth"`. Variable: `OIDC_AUTH_PATH`. Since 0.1.
     """
 
+    health_path: str | None
+    """The path below `base_url` where the middleware says whether it works, for orchestrators and load balancers.
+
+    Example: `"/healthz"`. Its response is readiness: JSON with 200, or with 503 if the store does not answer. While a
+    provider is down, it is `degraded`, with 200, because existing sessions continue. `/healthz/live` is liveness: 200
+    as long as the process answers. Neither needs a user, and the app does not get requests for them. See
+    [health checks](../deployment/README.md#health-checks).
+
+    Default: `None`. Variable: `OIDC_HEALTH_PATH`. Since 0.1.
+    """
+
     store: SessionStore | str | None
     """Where sessions are kept: in encrypted cookies (`None`) or in a session store.
 

@@ -20,6 +20,7 @@ from asgi_oidc.safe_urls import check_url, origin_of
 from asgi_oidc.settings.bearer import Bearer, field_hint, read_bearer
 from asgi_oidc.settings.callback_paths import callback_aliases
 from asgi_oidc.settings.contradictions import acr_values_of_all, find_contradictions, flat_problems
+from asgi_oidc.settings.health_path import health_urls, read_health_path
 from asgi_oidc.settings.provider_readers import MISSING, PROVIDER_READERS, provider_settings, unknown_setting
 from asgi_oidc.settings.several_providers import ProviderSource, read_choose_provider, read_providers
 from asgi_oidc.settings.value_checks import (
@@ -80,6 +81,7 @@ class Settings:
     rules: tuple[Rule, ...]
     plain_prefixes: tuple[str, ...] | None
     auth_path: str
+    health_path: str | None
     store: SessionStore | None = field(repr=False)
     logout_store: SessionStore | None = field(repr=False)
     session_idle: int
@@ -190,6 +192,11 @@ class Settings:
         """The settings `callback_path` of all providers."""
         return [provider.callback_path for provider in self.fixed_providers.values() if provider.callback_path]
 
+    @property
+    def health_urls(self) -> Mapping[str, OwnUrl]:
+        """The URLs of the setting `health_path`, by path below `base_url`."""
+        return health_urls(self.health_path)
+
     def url_of(self, endpoint: str) -> str:
         """Return the absolute URL of one of the middleware's endpoints."""
         return f"{self.base_url.rstrip('/')}{self.auth_path}/{endpoint}"
@@ -262,6 +269,7 @@ READERS: Mapping[str, tuple[Any, Callable[[Any], Any]]] = {
     "rules": ((), read_rules),
     "plain_prefixes": (None, read_plain_prefixes),
     "auth_path": ("/auth", read_auth_path),
+    "health_path": (None, read_health_path),
     "store": (None, read_store),
     "logout_store": (None, read_store),
     "session_idle": (3600, span_reader(1, MAX_SPAN, example=3600)),

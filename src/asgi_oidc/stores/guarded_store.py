@@ -1,5 +1,6 @@
 """Guards every call to a session store: a deadline, one error for all failures, and a check of what it returns."""
 
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TypeVar
@@ -9,6 +10,7 @@ import anyio
 from asgi_oidc import events
 from asgi_oidc.errors import StoreUnavailable
 from asgi_oidc.errors.connection import find_cause
+from asgi_oidc.health import CallOutcomes
 from asgi_oidc.stores.store import SessionStore
 
 DEADLINE = 2.0  # seconds for one call; a store is nearby, and a user is waiting
@@ -25,8 +27,17 @@ class GuardedStore:
     All methods raise `StoreUnavailable` if the store does not answer in time, fails, or returns a wrong type.
     """
 
-    def __init__(self, store: SessionStore, *, deadline: float = DEADLINE) -> None:
+    def __init__(
+        self, store: SessionStore, *, deadline: float = DEADLINE, clock: Callable[[], float] = time.time
+    ) -> None:
+        """Guard a store.
+
+        Args:
+            clock: returns seconds since the epoch.
+        """
+        self.outcomes = CallOutcomes()  # failures of all calls; only checks of the health record their success
         self._store = store
+        self._clock = clock
         self._deadline = deadline
         self._is_slow = False
         self._is_being_probed = False  # by one call with the full deadline, which finds out whether it still is slow
@@ -38,7 +49,7 @@ class GuardedStore:
         """Return the value of a key, or None if there is none."""
         value = await self._call_store("get", lambda: self._store.get(key))
         if value is not None and not isinstance(value, bytes):
-            raise _wrong_type("get", value)
+            raise self._wrong_type("get", value)
         return value
 
     async def add(self, key: str, value: bytes, *, lifetime: float) -> bool:
@@ -91,13 +102,13 @@ class GuardedStore:
     async def _call_for_bool(self, method: str, call: Callable[[], Awaitable[bool]]) -> bool:
         value = await self._call_store(method, call)
         if not isinstance(value, bool):  # never guess whether something was written
-            raise _wrong_type(method, value)
+            raise self._wrong_type(method, value)
         return value
 
     async def _call_for_texts(self, method: str, call: Callable[[], Awaitable[Sequence[str]]]) -> list[str]:
         value = await self._call_store(method, call)
         if not isinstance(value, list | tuple) or not all(isinstance(item, str) for item in value):
-            raise _wrong_type(method, value)
+            raise self._wrong_type(method, value)
         return list(value)
 
     async def _call_store(self, method: str, call: Callable[[], Awaitable[Value]]) -> Value:
@@ -112,17 +123,27 @@ class GuardedStore:
         except TimeoutError as exc:
             self._is_slow = True
             detail = f"{method}: no answer within {SHORT_DEADLINE if is_short else self._deadline:g} s"
-            raise StoreUnavailable("store_timeout", detail) from exc
-        except StoreUnavailable:
+            raise self._failed(StoreUnavailable("store_timeout", detail)) from exc
+        except StoreUnavailable as error:
+            self._failed(error)
             raise
         except Exception as exc:  # any store, one of the app's own included: all its errors become one of ours here
             # The error's text may contain an address with a password, so only its class and last line of code are used.
             cause = find_cause(exc)
             name = type(exc).__name__ if cause is None else f"{type(exc).__name__} ({cause.code})"
-            raise StoreUnavailable("store_failed", f"{method}: {name} at {events.code_lines(exc, most=1)}") from exc
+            detail = f"{method}: {name} at {events.code_lines(exc, most=1)}"
+            raise self._failed(StoreUnavailable("store_failed", detail)) from exc
         finally:
             if not is_short:
                 self._is_being_probed = False
+
+    def _wrong_type(self, method: str, value: object) -> StoreUnavailable:
+        detail = f"{method} returned a value of an unexpected type: {type(value).__name__}"
+        return self._failed(StoreUnavailable("store_garbage", detail))
+
+    def _failed(self, error: StoreUnavailable) -> StoreUnavailable:
+        self.outcomes.failed(error.code, error.detail, now=self._clock())
+        return error
 
 
 async def _hold_open(
@@ -136,7 +157,3 @@ async def _hold_open(
         events.log(events.STORE_FAILED, code="store_not_kept_open", detail=type(exc).__name__)
     finally:
         is_closed.set()
-
-
-def _wrong_type(method: str, value: object) -> StoreUnavailable:
-    return StoreUnavailable("store_garbage", f"{method} returned a value of an unexpected type: {type(value).__name__}")

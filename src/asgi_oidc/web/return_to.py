@@ -78,19 +78,19 @@ class ReturnPaths:
     Attributes:
         origin: the origin of `base_url`.
         own_paths: the path of the middleware's own URLs.
-        callback_paths: further ones, that the settings name.
+        further_paths: those of its URLs elsewhere, that the settings name.
     """
 
     origin: str
     own_paths: str
-    callback_paths: Collection[str] = ()
+    further_paths: Collection[str] = ()
 
     def check(self, value: str) -> str | None:
         """Return the path if a browser may return to it, else None; a URL of our own origin counts as its path."""
         if value.startswith(self.origin + "/"):
             value = value[len(self.origin) :]
         checked = check_return_to(value, own_paths=self.own_paths)
-        if checked is not None and self.callback_paths and _plain_path(checked) in self.callback_paths:
+        if checked is not None and self.further_paths and _plain_path(checked) in self.further_paths:
             checked = None
         if checked is None and value:
             events.log(events.RETURN_TO_IGNORED, reason="not a plain path of this site")

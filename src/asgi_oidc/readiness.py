@@ -1,0 +1,105 @@
+"""Checks whether this process can do its work: the store, and the metadata and keys of the providers.
+
+Anyone can ask, so all who ask share one check, and a check is used for some seconds.
+"""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+
+import anyio
+
+from asgi_oidc import events
+from asgi_oidc.errors import ProviderError, StoreUnavailable
+from asgi_oidc.health import Health, HealthCheck, Status
+from asgi_oidc.provider.connection import ProviderConnection
+from asgi_oidc.provider.directory import ProviderDirectory
+from asgi_oidc.single_flight import SingleFlight
+from asgi_oidc.stores.guarded_store import GuardedStore
+
+INTERVAL = 5  # seconds between two checks, however many ask
+# Seconds; Kubernetes waits for one second unless told otherwise, and a provider that hangs must not make it give up.
+PROVIDER_DEADLINE = 0.5
+
+
+class Readiness:
+    """Checks the health of one middleware, at most every five seconds."""
+
+    def __init__(
+        self, directory: ProviderDirectory, store: GuardedStore | None, *, key: str, clock: Callable[[], float]
+    ) -> None:
+        """Set up the checks.
+
+        Args:
+            store: the store that protected paths need; None if sessions are in cookies and processes share nothing.
+            key: a key of the store that does not exist, which a check reads.
+            clock: returns seconds since the epoch, with fractions.
+        """
+        self._directory = directory
+        self._store = store
+        self._key = key
+        self._clock = clock
+        self._latest: Health | None = None
+        self._checks: SingleFlight[Health] = SingleFlight()
+        self._fetches: SingleFlight[None] = SingleFlight()
+
+    async def health(self) -> Health:
+        """Return the latest check, or a new one if that is too old. Never raises: a bug here counts as `failing`."""
+        try:
+            latest = self._latest
+            if latest is not None and abs(self._clock() - latest.checked_at) < INTERVAL:
+                return latest
+            return await self._checks.run_to_the_end("health", self._check)
+        except Exception as error:  # noqa: BLE001  # whatever it is, this process may not be able to work
+            events.log(events.UNEXPECTED_ERROR, error=error)
+            return Health(status="failing", checked_at=0)
+
+    async def _check(self) -> Health:
+        checked_at, store = int(self._clock()), None
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._fetch_what_is_due)
+            if self._store is not None:
+                store = await self._check_store(self._store)
+        self._latest = self._report(store, checked_at=checked_at)
+        return self._latest
+
+    async def _check_store(self, store: GuardedStore) -> HealthCheck:
+        try:
+            await store.get(self._key)
+        except StoreUnavailable as error:
+            events.log(events.STORE_FAILED, code=error.code, detail=error.detail)
+            return store.outcomes.check(has_result=False)
+        store.outcomes.succeeded(now=self._clock())
+        return store.outcomes.check(has_result=True)
+
+    async def _fetch_what_is_due(self) -> None:
+        """Fetch metadata and keys that are not cached; what takes too long goes on in the background."""
+        names = self._directory.listed
+        listed = {name: each for name, each in self._directory.connections().items() if name in names}
+        with anyio.move_on_after(PROVIDER_DEADLINE):
+            async with anyio.create_task_group() as tasks:
+                for name, connection in listed.items():
+                    tasks.start_soon(self._fetches.run_to_the_end, name, partial(_fetch, connection))
+
+    def _report(self, store: HealthCheck | None, *, checked_at: int) -> Health:
+        listed = self._directory.listed
+        metadata: dict[str, HealthCheck] = {}
+        keys: dict[str, HealthCheck] = {}
+        for name, connection in self._directory.connections().items():
+            for found, check in ((metadata, connection.metadata_check()), (keys, connection.keys_check())):
+                if check is not None and (name in listed or check.state != "unknown"):
+                    found[name] = check
+        status = _status(store, metadata, keys)
+        return Health(status=status, metadata=metadata, keys=keys, store=store, checked_at=checked_at)
+
+
+async def _fetch(connection: ProviderConnection) -> None:
+    try:
+        await connection.fetch_what_is_due()
+    except ProviderError as error:
+        events.log(events.PROVIDER_FAILED, code=error.code, detail=error.detail)
+
+
+def _status(store: HealthCheck | None, metadata: Mapping[str, HealthCheck], keys: Mapping[str, HealthCheck]) -> Status:
+    if store is not None and store.state != "ok":
+        return "failing"
+    return "ok" if all(check.state == "ok" for check in (*metadata.values(), *keys.values())) else "degraded"
