@@ -34,6 +34,24 @@ SETTINGS_INVALID = Event("settings_invalid", logging.CRITICAL)
 
 Fix: Change the settings as the line says.
 """
+SETTING_RELOADED = Event("setting_reloaded", logging.INFO)
+"""The file of a setting has changed, and its new value is in use. For `secret`, `secrets` is how many open cookies and
+records; with `seals_in`, the first one is new, and seals in so many seconds, when all processes have read it.
+"""
+SETTING_NOT_RELOADED = Event("setting_not_reloaded", logging.WARNING)
+"""The file of a setting cannot be read, or its new value is invalid; the old value stays in use. Logged once for each
+problem.
+
+Fix: Correct the file as the line says; it is read again within seconds.
+"""
+SECRET_SEALS = Event("secret_seals", logging.INFO)
+"""The new first secret now encrypts cookies and records."""
+SECRET_REMOVED = Event("secret_removed", logging.WARNING)
+"""A secret was removed from the file of `secret`: the sessions that were encrypted with it have ended.
+
+Fix: none if that was intended, after a leak for example. Otherwise, list the secret again, after the new one, until
+`session_lifetime` has passed.
+"""
 PROVIDER_EXCEPTION = Event("provider_exception", logging.WARNING)
 """A setting makes an exception for a provider that deviates from the specifications; logged once for each, at start-up
 or when the provider is looked up.

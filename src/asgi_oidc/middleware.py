@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Unpack
 
 from asgi_oidc.asgi.resource_metadata_app import ResourceMetadataApp
-from asgi_oidc.composition import compose
+from asgi_oidc.composition import compose, follow_files
 from asgi_oidc.errors import OIDCError, UnsupportedScope
 from asgi_oidc.errors.sanitized import call_sanitized
 from asgi_oidc.health import Health
@@ -19,6 +19,7 @@ from asgi_oidc.settings.environment import read_environment, variables_in
 from asgi_oidc.settings.help_text import lists_settings
 from asgi_oidc.settings.keywords import Keywords
 from asgi_oidc.settings.settings import read_settings
+from asgi_oidc.settings.watched_files import WatchedFiles
 from asgi_oidc.web.asgi_types import ASGIApp, Receive, Scope, Send
 
 
@@ -69,7 +70,8 @@ class OIDCMiddleware:
     ) -> OIDCMiddleware:
         """Create a middleware from `OIDC_...` environment variables; keywords take precedence over them.
 
-        Every variable that is set must be valid, even one that a keyword replaces.
+        Every variable that is set must be valid, even one that a keyword replaces. Secrets and URLs of stores that are
+        in files (`OIDC_SECRET_FILE`) are read again when the file changes.
 
         Args:
             environ: the variables; by default, those of the process.
@@ -86,12 +88,18 @@ class OIDCMiddleware:
     def _from_env(
         cls, app: ASGIApp, environ: Mapping[str, str], clock: Callable[[], float], settings: Mapping[str, Any]
     ) -> OIDCMiddleware:
+        files = WatchedFiles(environ, settings)  # first: a file that changes meanwhile is then noticed later
         from_variables, problems = read_environment(environ)
         variables = {name: variable for name, variable in variables_in(environ).items() if name not in settings}
         settings = {**from_variables, **settings}
         # Checked here, so that a problem names its variable: the constructor knows the keywords only.
         read_settings(settings, earlier_problems=problems, variables=variables)
-        return cls(app, clock=clock, **settings)
+        middleware = cls(app, clock=clock, **settings)
+        middleware._follow(files, clock)
+        return middleware
+
+    def _follow(self, files: WatchedFiles, clock: Callable[[], float]) -> None:
+        self._composition = follow_files(self._composition, files, self._settings, clock)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection.

@@ -25,7 +25,8 @@ In the environment:
 - Write a list with commas (`OIDC_PUBLIC="/,/static/*"`), but `scope` with spaces (`OIDC_SCOPE="openid email"`). Write a
   mapping and `rules` as JSON, and a switch as `true` or `false`.
 - `OIDC_..._FILE` names a file that contains the value, such as a mounted secret:
-  `OIDC_CLIENT_SECRET_FILE=/run/secrets/client`.
+  `OIDC_CLIENT_SECRET_FILE=/run/secrets/client`. The files of `secret`, `client_secret`, `store` and `logout_store`
+  are read again when they change: [secrets that change](../deployment/README.md#change-a-secret-while-the-app-runs).
 - With [`OIDC_PROVIDERS`](#providers), each setting of a provider has a variable with the name in capitals, and
   `_` instead of `-`: `OIDC_PROVIDERS=google,work-de` needs `OIDC_GOOGLE_ISSUER`, `OIDC_WORK_DE_ISSUER`, and so on.
   `OIDC_GOOGLE_TITLE` is the name that users see. The variables of a single provider, such as `OIDC_ISSUER`, are not

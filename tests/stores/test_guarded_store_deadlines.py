@@ -8,7 +8,8 @@ import anyio
 import pytest
 import trio.testing
 
-from asgi_oidc.stores.guarded_store import CLOSE_DEADLINE, METHODS, SHORT_DEADLINE, GuardedStore
+from asgi_oidc.stores.guarded_store import METHODS, SHORT_DEADLINE, GuardedStore
+from asgi_oidc.stores.open_stores import CLOSE_DEADLINE
 from tests.scripted_store import ScriptedStore
 from tests.stores.test_guarded_store import CALLS, error_of
 

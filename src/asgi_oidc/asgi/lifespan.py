@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from typing import NamedTuple
 
 import anyio
 
@@ -13,6 +14,13 @@ from asgi_oidc.web.asgi_types import ASGIApp, Message, Receive, Scope, Send
 
 POLL_INTERVAL = 1.0  # seconds
 FINISH_DEADLINE = 10.0  # seconds; as long as a call to the provider may take
+
+
+class _Poll(NamedTuple):
+    """A call that is made each `interval` seconds."""
+
+    call: Callable[[], Awaitable[None]]
+    interval: float
 
 
 class Lifespan:
@@ -40,10 +48,17 @@ class Lifespan:
         self.app = app
         self._own_client = own_client
         self._notices = notices
-        self._feed = feed
         self._shared = shared
-        self._polls = polls
+        self._polls: list[_Poll] = [_Poll(feed.try_to_catch_up, POLL_INTERVAL)] if polls and shared is not None else []
         self._wait_for_background_work = wait_for_background_work
+
+    def poll(self, call: Callable[[], None], *, interval: float) -> None:
+        """Make a call again and again while the app runs, each `interval` seconds; it must not wait."""
+
+        async def call_at_once() -> None:
+            call()
+
+        self._polls.append(_Poll(call_at_once, interval))
 
     async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a lifespan."""
@@ -59,20 +74,22 @@ class Lifespan:
                 await send(message)
 
         if self._shared is None:
-            await self.app(scope, receive, send_and_follow)
+            async with self._polling():
+                await self.app(scope, receive, send_and_follow)
             return
-        async with self._shared.running(), self._polling_feed():
+        async with self._shared.running(), self._polling():
             await self.app(scope, receive, send_and_follow)
 
     @asynccontextmanager
-    async def _polling_feed(self) -> AsyncIterator[None]:
+    async def _polling(self) -> AsyncIterator[None]:
         if not self._polls:
             yield
             return
         error: Exception | None = None
         async with anyio.create_task_group() as tasks:
             is_stopping = anyio.Event()
-            tasks.start_soon(self._poll_feed, is_stopping)
+            for poll in self._polls:
+                tasks.start_soon(_poll, poll, is_stopping)
             try:
                 yield
             except Exception as exc:  # noqa: BLE001  # raised below: a task group would wrap it
@@ -82,15 +99,16 @@ class Lifespan:
         if error is not None:
             raise error
 
-    async def _poll_feed(self, is_stopping: anyio.Event) -> None:
-        while not is_stopping.is_set():
-            await self._feed.try_to_catch_up()
-            with anyio.move_on_after(POLL_INTERVAL):
-                await is_stopping.wait()
-
     async def _shut_down(self) -> None:
         """Wait for background work, then close connections: an interrupted refresh would lose its new refresh token."""
         with anyio.move_on_after(FINISH_DEADLINE):
             for wait_until_done in self._wait_for_background_work:
                 await wait_until_done()
         await self._own_client.close()
+
+
+async def _poll(poll: _Poll, is_stopping: anyio.Event) -> None:
+    while not is_stopping.is_set():
+        await poll.call()
+        with anyio.move_on_after(poll.interval):
+            await is_stopping.wait()

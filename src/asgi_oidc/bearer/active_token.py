@@ -26,6 +26,7 @@ class ActiveToken:
         fresh_until: seconds since the epoch; from then on it has to be verified anew, or has expired.
         valid_until: seconds since the epoch; from then on it has expired. The leeway is included.
         user_id: whose sign-outs end it.
+        names_version: `Revocations.names_version` of the names of the revocations that would end it.
         revocations_version: `Revocations.version` when it was last found not to be revoked.
     """
 
@@ -35,6 +36,7 @@ class ActiveToken:
         "fresh_from",
         "fresh_until",
         "is_introspected",
+        "names_version",
         "needs_proof",
         "provider",
         "revocation_names",
@@ -81,6 +83,7 @@ class ActiveToken:
         self.sid = sid if isinstance(sid, str) else None
         self.user_id = UserId(access_token.issuer, access_token.sub)
         self.revocation_names: tuple[str, ...] = ()
+        self.names_version = -1
         self.revocations_version = -1
 
     def __repr__(self) -> str:

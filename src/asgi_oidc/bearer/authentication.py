@@ -244,7 +244,8 @@ class TokenAuthenticator:
         revocations = self._revocations
         if token.revocations_version == revocations.version:
             return False
-        if not token.revocation_names:
+        if token.names_version != revocations.names_version:
+            token.names_version = revocations.names_version
             token.revocation_names = revocations.names_of_token(token.user_id, token.sid)
         if revocations.is_token_revoked(token.revocation_names, issued_at=token.access_token.issued_at):
             return True

@@ -1,5 +1,6 @@
 """The composition root: builds the objects of one middleware from its settings. Only `middleware.py` imports it."""
 
 from asgi_oidc.composition.middleware import Composition, compose
+from asgi_oidc.composition.reloading import follow_files
 
-__all__ = ["Composition", "compose"]
+__all__ = ["Composition", "compose", "follow_files"]

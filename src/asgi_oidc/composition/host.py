@@ -40,6 +40,7 @@ from asgi_oidc.policy.policy import Policy
 from asgi_oidc.protocol.step_up import ANOTHER_ACCOUNT, ANY_LOGIN, AuthenticationRequest
 from asgi_oidc.provider.directory import ProviderDirectory
 from asgi_oidc.readiness import Readiness
+from asgi_oidc.sessions.sealing import Sealer
 from asgi_oidc.settings.settings import Settings
 from asgi_oidc.web.asgi_types import ASGIApp
 from asgi_oidc.web.return_to import ReturnPaths
@@ -54,6 +55,7 @@ class Host(NamedTuple):
     bearer: BearerServices | None
     http: HttpRequests
     websockets: Websockets
+    sealer: Sealer
 
 
 def compose_host(
@@ -178,7 +180,7 @@ def compose_host(
         origin=settings.origin,
         now=sessions.now,
     )
-    return Host(settings, sessions, provider, bearer, http, websockets)
+    return Host(settings, sessions, provider, bearer, http, websockets, login.sealer)
 
 
 def _make_urls(

@@ -16,6 +16,7 @@ from asgi_oidc.composition.endpoints import ENDPOINTS, PROVIDER_ENDPOINTS
 from asgi_oidc.composition.host import Host, compose_host
 from asgi_oidc.composition.proof_of_possession import without_foreign_certificates
 from asgi_oidc.composition.providers import ProviderServices
+from asgi_oidc.composition.replaceable import Replaceable, SecretUsers
 from asgi_oidc.composition.resource_metadata import make_resource_metadata_app, resource_metadata_aliases
 from asgi_oidc.composition.sessions import SessionServices, make_shared_services
 from asgi_oidc.health import Health
@@ -45,6 +46,7 @@ class Composition:
         user_sessions: None if sessions are not in a store.
         resource_metadata: None without the setting `bearer`.
         health: checks the health of this process.
+        replaceable: what can get new values while the app runs.
     """
 
     http: HttpRequests
@@ -57,6 +59,7 @@ class Composition:
     user_sessions: UserSessions | None
     resource_metadata: ResourceMetadataApp | None
     health: Callable[[], Awaitable[Health]]
+    replaceable: Replaceable
 
     def __repr__(self) -> str:
         return "Composition(...)"
@@ -98,6 +101,7 @@ def compose(app: ASGIApp, settings: Settings, clock: Callable[[], float]) -> Com
         user_sessions=_make_user_sessions(settings, first.sessions, first.provider),
         resource_metadata=resource_metadata,
         health=readiness.health,
+        replaceable=_make_replaceable(settings, directory, hosts),
     )
 
 
@@ -166,6 +170,21 @@ def _make_lifespan(
             sessions.feed.drained,
         ),
     )
+
+
+def _make_replaceable(settings: Settings, directory: ProviderDirectory, hosts: Sequence[Host]) -> Replaceable:
+    sessions = hosts[0].sessions
+    stores = {
+        **({} if settings.store is None or sessions.store is None else {"store": sessions.store}),
+        **({} if settings.logout_store is None or sessions.shared is None else {"logout_store": sessions.shared}),
+    }
+    users = SecretUsers(
+        [host.sealer for host in hosts],
+        sessions.records,
+        sessions.revocations,
+        [host.sessions.repository for host in hosts],
+    )
+    return Replaceable(users, directory, stores)
 
 
 def _make_explainer(settings: Settings, policy: Policy) -> Explainer:

@@ -67,6 +67,10 @@ class ProviderConnection(ABC):
     http: Http
 
     @abstractmethod
+    def replace_settings(self, settings: ProviderSettings) -> None:
+        """Use another client secret from now on; everything else is as in the settings so far."""
+
+    @abstractmethod
     async def prepare(self) -> None:
         """Get what every call to the provider needs, such as its metadata.
 

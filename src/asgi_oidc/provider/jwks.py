@@ -65,7 +65,7 @@ class KeyCache:
     Args:
         jwks_uri: called for each token, because the metadata may change it.
         honours_key_issuer: as in `verify_token`; for providers with an issuer for each tenant.
-        shared_secret: the client secret, if tokens may be signed with HS256.
+        shared_secret: the client secret, if tokens may be signed with HS256; it may be replaced.
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class KeyCache:
     ):
         self._http = http
         self._honours_key_issuer = honours_key_issuer
-        self._shared_secret = shared_secret
+        self.shared_secret = shared_secret
         self._jwks_uri = jwks_uri
         self._clock = clock
         self._flight: SingleFlight[KeySet] = SingleFlight()
@@ -99,8 +99,8 @@ class KeyCache:
             TokenRejected: the signature is not from this provider.
             ProviderError: no keys are cached, and they cannot be fetched.
         """
-        if self._shared_secret is not None and names_shared_secret(token):
-            return verify_with_secret(token, self._shared_secret, algorithms)
+        if self.shared_secret is not None and names_shared_secret(token):
+            return verify_with_secret(token, self.shared_secret, algorithms)
         header = read_header(token, algorithms)  # first, so that a malformed token costs no fetch
         key_set = await self._usable_keys()
         verify = partial(

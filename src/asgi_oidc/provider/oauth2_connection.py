@@ -39,6 +39,7 @@ from asgi_oidc.provider.connection import (
 )
 from asgi_oidc.provider.http import Http
 from asgi_oidc.provider.oauth2_settings import OAuth2Settings
+from asgi_oidc.provider.provider_settings import ProviderSettings
 
 
 class OAuth2Connection(ProviderConnection):
@@ -57,6 +58,11 @@ class OAuth2Connection(ProviderConnection):
         )
         self._endpoints_digest = settings.endpoints_digest  # requests with a session need it
         self._rotates_refresh_tokens = True  # assumed until an answer shows that it does not
+
+    def replace_settings(self, settings: ProviderSettings) -> None:
+        """Use another client secret for the next calls."""
+        if isinstance(settings, OAuth2Settings):
+            self.settings = settings
 
     async def prepare(self) -> None:
         """Do nothing: the settings contain all endpoints."""

@@ -79,6 +79,12 @@ class OpenIDConnection(ProviderConnection):
         )
         self._rotates_refresh_tokens = True  # assumed until an answer shows that it does not
 
+    def replace_settings(self, settings: ProviderSettings) -> None:
+        """Use another client secret for the next calls, and for tokens that are signed with it."""
+        self.settings = settings
+        self._tokens.replace_settings(settings)
+        self._introspection.replace_settings(settings)
+
     async def metadata(self) -> ProviderMetadata:
         """Return the metadata.
 

@@ -43,6 +43,10 @@ class TokenIntrospection:
         self._clock = clock
         self._leeway = leeway
 
+    def replace_settings(self, settings: ProviderSettings) -> None:
+        """Use another client secret for the next calls."""
+        self._settings = settings
+
     async def introspect(self, token: str, expected: ExpectedToken) -> AccessToken:
         """Ask about a token; one that is a JWT is verified first, so that a forged one costs no call.
 

@@ -98,6 +98,11 @@ class TokenVerifier:
         """Return the state of the keys."""
         return self._keys.check()
 
+    def replace_settings(self, settings: ProviderSettings) -> None:
+        """Accept tokens that are signed with another client secret, if they may be."""
+        self._settings = settings
+        self._keys.shared_secret = _shared_secret(settings)
+
     async def id_token_claims(self, tokens: TokenAnswer, requested: RequestedLogin) -> dict[str, object]:
         """Verify signature and claims of the ID Token; return its claims.
 

@@ -92,6 +92,11 @@ class CookieSessions:
             self._touch(cached.session.id, now)
         return cached.active()
 
+    def forget_opened(self) -> None:
+        """Open every session anew: the secrets have changed."""
+        self._cache.clear()
+        self._unreadable_header = b""
+
     def may_have_cookie(self, cookie_header: bytes) -> bool:
         """Search for the name of the session cookie, without parsing."""
         return self._session_cookies.may_be_in(cookie_header)

@@ -58,6 +58,10 @@ class StoredSessions:
         """Return None: every request reads the store, and that takes waiting."""
         return None
 
+    def forget_opened(self) -> None:
+        """Open every session anew: the secrets have changed."""
+        self._cache.clear()
+
     def may_have_cookie(self, cookie_header: bytes) -> bool:
         """Search for the name of the session cookie, without parsing."""
         return self._session_cookies.may_be_in(cookie_header)

@@ -66,6 +66,9 @@ class SessionRepository(Protocol):
         there may or may not be a session.
         """
 
+    def forget_opened(self) -> None:
+        """Open every session anew: the secrets have changed."""
+
     def may_have_cookie(self, cookie_header: bytes) -> bool:
         """Return whether the header may contain a session cookie; if not, `open` need not be called."""
 

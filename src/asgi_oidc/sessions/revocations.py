@@ -101,6 +101,7 @@ class Revocations:
 
     Attributes:
         version: changes whenever a session that was valid before may be revoked now.
+        names_version: changes whenever revocations get other names.
     """
 
     def __init__(
@@ -136,9 +137,15 @@ class Revocations:
         self._unpublished: set[str] = set()  # names of revocations that other processes may not know yet
         self._entries: OrderedDict[str, _Entry] = OrderedDict()
         self._names_by_login: dict[tuple[str, str, str, str | None], _Names] = {}
-        self.version = 0
+        self.version = self.names_version = 0
         self._latest_time = 0  # logical milliseconds, of all revocations and logins here: the clock may be set back
         self._all_ended_until = -1  # seconds since the epoch; sessions that were created until then are over
+
+    def rename(self) -> None:
+        """Name revocations anew from now on: the secrets have changed, from which their names are made."""
+        self._names_by_login.clear()
+        self.names_version += 1
+        self.version += 1
 
     def remember_user(self, user: UserId, *, sid: object) -> None:
         """Remember which user a `sid` belongs to: a logout token may contain only the `sid`."""

@@ -42,8 +42,12 @@ class Sealer:
             context: issuer, client id and base URL.
         """
         self._context = bound_to(*context)
-        self._keys = {kind: [AESGCMSIV(derive(secret, kind)) for secret in secrets] for kind in KINDS}
         self._bound_kinds = {kind: bound_to(kind) for kind in KINDS}
+        self.replace_secrets(secrets)
+
+    def replace_secrets(self, secrets: Sequence[bytes]) -> None:
+        """Seal and open with other secrets from now on."""
+        self._keys = {kind: [AESGCMSIV(derive(secret, kind)) for secret in secrets] for kind in KINDS}
 
     def seal(self, kind: Kind, name: str, value: bytes) -> str:
         """Seal a value for a cookie name; returns base64url without padding."""

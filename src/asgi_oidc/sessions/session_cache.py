@@ -48,6 +48,12 @@ class SessionCache(Generic[Key, Value]):
         while len(self._values) > self._max_entries or self._bytes > self._max_bytes:
             self.drop(next(iter(self._sizes)))
 
+    def clear(self) -> None:
+        """Remove all values."""
+        self._values.clear()  # the same object, whose method `get` is
+        self._sizes.clear()
+        self._bytes = 0
+
     def drop(self, key: Key) -> None:
         """Remove a value, if it is there."""
         if self._values.pop(key, None) is not None:

@@ -26,6 +26,7 @@ KEY_ID = 8  # bytes that show which secret sealed a record, but reveal nothing a
 HEADER = len(MAGIC) + len(VERSION) + KEY_ID
 LENGTH = 2  # bytes of the length of the summary
 REVOCATION_NAME = 16  # bytes of the keyed hash in a revocation's name
+MAX_REMOVED = 4  # secrets removed while the process runs, which still name revocations
 MAX_RECORD_SIZE = 524_288  # bytes of a record
 
 _ID = re.compile(r"[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]")  # 32 bytes in base64url, in the only spelling that is accepted
@@ -65,16 +66,20 @@ class Records:
         self._context = tuple(context)
         self._default_issuer = default_issuer
         self.tag = base64url(sha256(bound_to(*context)).digest()[:12])
-        self._keys = [
-            _Keys(
-                secret,
-                derive(secret, "record key id", length=KEY_ID),
-                AESGCMSIV(derive(secret, "record summary")),
-                derive(secret, "record index"),
-                derive(secret, "ended names"),
-            )
-            for secret in secrets
-        ]
+        self._keys: Sequence[_Keys] = ()
+        self._removed_names: tuple[bytes, ...] = ()
+        self.replace_secrets(secrets)
+
+    def replace_secrets(self, secrets: Sequence[bytes]) -> None:
+        """Seal, open and name with other secrets from now on.
+
+        Names of revocations are also still made with secrets that were removed: access tokens are not sealed, so a
+        sign-out that ended one must stay known after a secret was removed.
+        """
+        before, self._keys = self._keys, [_keys_from(secret) for secret in secrets]
+        current = {keys.revoked for keys in self._keys}
+        removed = (*(keys.revoked for keys in before), *self._removed_names)
+        self._removed_names = tuple(name for name in dict.fromkeys(removed) if name not in current)[:MAX_REMOVED]
 
     def handle(self, session_id: str) -> str:
         """Return the name of a session that does not reveal its id."""
@@ -117,7 +122,8 @@ class Records:
         if kind == "id":
             kind, value = "handle", self.handle(value)
         data = bound_to(kind, *self._named(issuer), value, *self._context)
-        return tuple(base64url(hmac_digest(keys.revoked, data, "sha256")[:REVOCATION_NAME]) for keys in self._keys)
+        name_keys = (*(keys.revoked for keys in self._keys), *self._removed_names)
+        return tuple(base64url(hmac_digest(key, data, "sha256")[:REVOCATION_NAME]) for key in name_keys)
 
     def seal(self, session: Session, limits: Limits) -> bytes:
         """Return the record of a session.
@@ -188,6 +194,16 @@ class Records:
 
     def _bound_to(self, part: str, handle: str) -> bytes:
         return bound_to("record", part, handle, *self._context)
+
+
+def _keys_from(secret: bytes) -> _Keys:
+    return _Keys(
+        secret,
+        derive(secret, "record key id", length=KEY_ID),
+        AESGCMSIV(derive(secret, "record summary")),
+        derive(secret, "record index"),
+        derive(secret, "ended names"),
+    )
 
 
 def is_session_id(text: str) -> bool:

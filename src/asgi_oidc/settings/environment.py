@@ -38,7 +38,7 @@ def read_environment(environ: Mapping[str, str]) -> tuple[dict[str, Any], list[s
     found: dict[Meaning, Any] = {}
     variables: dict[Meaning, str] = {}
     names = _provider_names(environ)
-    for variable, text in _oidc_variables(environ):
+    for variable, text in oidc_variables(environ):
         try:
             meaning = _meaning_of(variable, names)
             variables[meaning] = variable
@@ -60,14 +60,24 @@ def read_environment(environ: Mapping[str, str]) -> tuple[dict[str, Any], list[s
 
 def variables_in(environ: Mapping[str, str]) -> dict[str, str]:
     """Return the variable that each setting of the middleware comes from."""
-    variables = (variable for variable, _ in _oidc_variables(environ))
+    variables = (variable for variable, _ in oidc_variables(environ))
     found = {variable.removeprefix(PREFIX).removesuffix(FILE_SUFFIX).lower(): variable for variable in variables}
     has_bearer = any(name.startswith(BEARER_PREFIX.lower()) for name in found)
     return found | ({BEARER: f"{PREFIX}{BEARER_PREFIX}..."} if has_bearer else {})
 
 
-def _oidc_variables(environ: Mapping[str, str]) -> list[tuple[str, str]]:
+def oidc_variables(environ: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Return the variables that are ours, and not empty."""
     return [(variable, text) for variable, text in environ.items() if variable.startswith(PREFIX) and text]
+
+
+def meanings_of(environ: Mapping[str, str]) -> dict[str, Meaning]:
+    """Return what each variable sets; those that set nothing are left out."""
+    names, meanings = _provider_names(environ), {}
+    for variable, _ in oidc_variables(environ):
+        with suppress(ValueError):  # reported when the settings are read
+            meanings[variable] = _meaning_of(variable, names)
+    return meanings
 
 
 def _provider_names(environ: Mapping[str, str]) -> Sequence[str]:

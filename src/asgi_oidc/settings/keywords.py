@@ -75,7 +75,8 @@ class Keywords(ProviderKeywords, total=False):
 
     Make one with `python -c "import secrets; print(secrets.token_urlsafe(32))"`. All processes of the app need the
     same one. To rotate it, set a list of up to 8: the first encrypts, all of them decrypt. Keep an old secret in
-    the list for `session_lifetime`.
+    the list for `session_lifetime`. In a file (`OIDC_SECRET_FILE`), it can be rotated while the app runs: a new first
+    secret decrypts at once, and encrypts two minutes later, when all processes have read it.
 
     Required. Variable: `OIDC_SECRET`. Since 0.1.
     """

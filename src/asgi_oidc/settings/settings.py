@@ -216,6 +216,18 @@ def read_settings(
     Raises:
         SettingsError: it lists every problem with its fix.
     """
+    try:
+        return check_settings(raw, earlier_problems=earlier_problems, variables=variables)
+    except SettingsError as error:
+        # Logged here too: if a framework creates the middleware late, the server starts anyway, and answers only 500.
+        events.log_text(events.SETTINGS_INVALID, str(error))
+        raise
+
+
+def check_settings(
+    raw: Mapping[str, Any], *, earlier_problems: Sequence[str] = (), variables: Mapping[str, str] | None = None
+) -> Settings:
+    """Check all settings as `read_settings` does, without a log line."""
     variables = variables or {}
     problems = [field_hint(name) or unknown_setting(name, READERS) for name in raw if name not in READERS]
     values: dict[str, Any] = {}
@@ -241,10 +253,7 @@ def read_settings(
     problems += flat_problems(values, variables)
     problems = [*earlier_problems, *(_with_variable(problem, variables) for problem in problems)]
     if problems:
-        error = SettingsError(problems)
-        # Logged here too: if a framework creates the middleware late, the server starts anyway, and answers only 500.
-        events.log_text(events.SETTINGS_INVALID, str(error))
-        raise error
+        raise SettingsError(problems)
     return Settings(**values)
 
 

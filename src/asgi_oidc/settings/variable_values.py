@@ -23,10 +23,15 @@ def read_value(parse: Callable[[str], Any], variable: str, text: str) -> Any:
     Raises:
         ValueError: the text is malformed, or the file cannot be read.
     """
-    return parse(_read_file(text) if variable.endswith(FILE_SUFFIX) else text)
+    return parse(read_file(text) if variable.endswith(FILE_SUFFIX) else text)
 
 
-def _read_file(path: str) -> str:
+def read_file(path: str) -> str:
+    """Read the text of a file, without white space around it.
+
+    Raises:
+        ValueError: it cannot be read, is empty or too large.
+    """
     try:
         with Path(path).open("rb") as file:
             data = file.read(MAX_FILE_SIZE + 1)

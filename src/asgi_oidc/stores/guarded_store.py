@@ -2,20 +2,22 @@
 
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 from typing import TypeVar
 
 import anyio
+from anyio.lowlevel import RunVar
 
 from asgi_oidc import events
 from asgi_oidc.errors import StoreUnavailable
 from asgi_oidc.errors.connection import find_cause
 from asgi_oidc.health import CallOutcomes
+from asgi_oidc.single_flight import run_var
+from asgi_oidc.stores.open_stores import OpenStores
 from asgi_oidc.stores.store import SessionStore
 
 DEADLINE = 2.0  # seconds for one call; a store is nearby, and a user is waiting
 SHORT_DEADLINE = 0.25  # seconds while the store is known to be slow, for all calls but the one that probes it
-CLOSE_DEADLINE = 3.0  # seconds for a store to close its connections
 METHODS = ("get", "add", "replace", "remove", "link", "linked", "unlink")
 
 Value = TypeVar("Value")
@@ -39,6 +41,7 @@ class GuardedStore:
         self._store = store
         self._clock = clock
         self._deadline = deadline
+        self._keepers: RunVar[list[OpenStores]] = run_var("open_stores")
         self._is_slow = False
         self._is_being_probed = False  # by one call with the full deadline, which finds out whether it still is slow
 
@@ -79,25 +82,35 @@ class GuardedStore:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Keep connections open while the app runs, if the store can; the app starts and stops even if this fails."""
-        keep_open = getattr(self._store, "running", None)
-        if keep_open is None:
-            yield
-            return
         error: Exception | None = None
         async with anyio.create_task_group() as tasks:
-            is_stopping, is_closed = anyio.Event(), anyio.Event()
-            tasks.start_soon(_hold_open, keep_open, is_stopping, is_closed)
+            open_stores = OpenStores(tasks)
+            open_stores.open(self._store)
+            keepers = self._keepers_of_this_loop()
+            keepers.append(open_stores)
             try:
                 yield
             except Exception as exc:  # noqa: BLE001  # raised below: a task group would wrap it
                 error = exc
             finally:
-                is_stopping.set()
-                with anyio.move_on_after(CLOSE_DEADLINE):
-                    await is_closed.wait()
+                keepers.remove(open_stores)
+                await open_stores.close()
                 tasks.cancel_scope.cancel()
         if error is not None:
             raise error
+
+    def replace_store(self, store: SessionStore) -> None:
+        """Use another store from the next call on; the old one is closed when its calls under way are done."""
+        self._store, self._is_slow = store, False
+        for keeper in self._keepers_of_this_loop():
+            keeper.open(store)
+
+    def _keepers_of_this_loop(self) -> list[OpenStores]:
+        keepers = self._keepers.get(None)
+        if keepers is None:
+            keepers = []
+            self._keepers.set(keepers)
+        return keepers
 
     async def _call_for_bool(self, method: str, call: Callable[[], Awaitable[bool]]) -> bool:
         value = await self._call_store(method, call)
@@ -144,16 +157,3 @@ class GuardedStore:
     def _failed(self, error: StoreUnavailable) -> StoreUnavailable:
         self.outcomes.failed(error.code, error.detail, now=self._clock())
         return error
-
-
-async def _hold_open(
-    keep_open: Callable[[], AbstractAsyncContextManager[None]], is_stopping: anyio.Event, is_closed: anyio.Event
-) -> None:
-    """Open a store and close it, in a task of its own: a store that hangs or fails here does not delay the app."""
-    try:
-        async with keep_open():
-            await is_stopping.wait()
-    except Exception as exc:  # noqa: BLE001  # any store, one of the app's own included
-        events.log(events.STORE_FAILED, code="store_not_kept_open", detail=type(exc).__name__)
-    finally:
-        is_closed.set()

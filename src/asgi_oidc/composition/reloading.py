@@ -1,0 +1,146 @@
+"""Gives the objects of one middleware the new values of settings in files, while the app runs."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from threading import Thread
+
+from asgi_oidc import events
+from asgi_oidc.composition.middleware import Composition
+from asgi_oidc.composition.replaceable import Replaceable
+from asgi_oidc.sessions.secret_rotation import SecretRotation
+from asgi_oidc.settings.settings import Settings
+from asgi_oidc.settings.watched_files import Change, SettingFile, WatchedFiles
+from asgi_oidc.web.asgi_types import ASGIApp, Receive, Scope, Send
+
+INTERVAL = 2.0  # seconds between two looks at the files; a change takes effect after two to three of them
+MAX_SILENCE = 60  # seconds that a look may take before it is reported: a file system hangs
+
+
+def follow_files(
+    composition: Composition, files: WatchedFiles, settings: Settings, clock: Callable[[], float]
+) -> Composition:
+    """Return a composition whose settings follow their files; the same one if no setting is in a file that is watched.
+
+    Args:
+        clock: returns seconds since the epoch.
+    """
+    if not files.files:
+        return composition
+    reloading = Reloading(files, composition.replaceable, settings, clock)
+    composition.lifespan.poll(reloading.look, interval=INTERVAL)
+    return replace(
+        composition,
+        serve_http=_looking(composition.serve_http, reloading),
+        serve_websocket=_looking(composition.serve_websocket, reloading),
+    )
+
+
+def _looking(serve: ASGIApp, reloading: "Reloading") -> ASGIApp:
+    """Return what also looks at the files when it serves: mounted apps, and apps on some servers, get no lifespan."""
+
+    async def look_and_serve(scope: Scope, receive: Receive, send: Send) -> None:
+        reloading.look_if_due()
+        await serve(scope, receive, send)
+
+    return look_and_serve
+
+
+class Reloading:
+    """Looks at the files every few seconds, and applies what has changed.
+
+    The files are read in a thread of their own: on a file system that hangs, one thread waits, and nothing else. What a
+    look has found is applied at the next one, by the event loop, so that no request sees half of a change.
+    """
+
+    def __init__(
+        self, files: WatchedFiles, objects: Replaceable, settings: Settings, clock: Callable[[], float]
+    ) -> None:
+        self._files = files
+        self._objects = objects
+        self._clock = clock
+        self._apply_setting: Mapping[str, Callable[[SettingFile, Settings], None]] = {
+            "secret": self._apply_secret,
+            "client_secret": self._apply_client_secret,
+            "store": self._apply_store,
+            "logout_store": self._apply_store,
+        }
+        self._looked_at = self._thread_began_at = clock()
+        self._thread: Thread | None = None
+        self._found: Sequence[Change] = ()
+        self._has_reported_silence = False
+        written_at = max((file.written_at() for file in files.files if file.setting == "secret"), default=0)
+        self._rotation = SecretRotation.begin(settings.secret, written_at=written_at, now=int(clock()))
+        if self._rotation.seals_at is not None:
+            self._use_secrets(self._rotation)
+
+    def look_if_due(self) -> None:
+        """Look unless the last look was just now."""
+        if abs(self._clock() - self._looked_at) >= INTERVAL:
+            self.look()
+
+    def look(self) -> None:
+        """Apply what the last look has found, and begin another one; never waits."""
+        now = self._looked_at = self._clock()
+        self._advance(int(now))
+        if self._thread is not None and self._thread.is_alive():
+            self._report_silence(now)
+            return
+        found, self._found, self._has_reported_silence = self._found, (), False
+        for change in found:
+            self._apply(change)
+        thread, self._thread_began_at = Thread(target=self._read, name="asgi-oidc files", daemon=True), now
+        try:
+            thread.start()
+        except RuntimeError:  # there are too many threads, or the interpreter is about to end
+            return
+        self._thread = thread
+
+    def _read(self) -> None:
+        try:
+            self._found = self._files.look()
+        except Exception as error:  # noqa: BLE001  # a thread has nobody to tell
+            events.log(events.UNEXPECTED_ERROR, error=error)
+
+    def _report_silence(self, now: float) -> None:
+        if not self._has_reported_silence and abs(now - self._thread_began_at) > MAX_SILENCE:
+            self._has_reported_silence = True
+            names = ",".join(file.variable for file in self._files.files)
+            events.log(events.SETTING_NOT_RELOADED, variable=names, problem="the file system does not answer")
+
+    def _apply(self, change: Change) -> None:
+        if change.settings is None:
+            events.log(events.SETTING_NOT_RELOADED, variable=change.file.variable, problem=change.problem)
+            return
+        self._apply_setting[change.file.setting](change.file, change.settings)
+
+    def _apply_secret(self, file: SettingFile, settings: Settings) -> None:
+        before, now = self._rotation, int(self._clock())
+        self._rotation = rotation = before.change(settings.secret, now=now)
+        self._use_secrets(rotation)
+        seals_in = None if rotation.seals_at is None else rotation.seals_at - now
+        events.log(events.SETTING_RELOADED, variable=file.variable, secrets=len(rotation.listed), seals_in=seals_in)
+        removed = len(set(before.listed) - set(rotation.listed))
+        if removed:
+            events.log(events.SECRET_REMOVED, variable=file.variable, removed=removed)
+
+    def _advance(self, now: int) -> None:
+        rotation = self._rotation.advance(now=now)
+        if rotation is not self._rotation:
+            self._rotation = rotation
+            self._use_secrets(rotation)
+            events.log(events.SECRET_SEALS)
+
+    def _use_secrets(self, rotation: SecretRotation) -> None:
+        self._objects.secret_users.replace_secrets(rotation.in_order)
+
+    def _apply_client_secret(self, file: SettingFile, settings: Settings) -> None:
+        known = self._objects.directory.at_once(file.provider)
+        if known is not None and known.connection is not None:
+            known.connection.replace_settings(settings.fixed_providers[file.provider])
+        events.log(events.SETTING_RELOADED, variable=file.variable)
+
+    def _apply_store(self, file: SettingFile, settings: Settings) -> None:
+        store = settings.store if file.setting == "store" else settings.logout_store
+        if store is not None:
+            self._objects.stores[file.setting].replace_store(store)
+        events.log(events.SETTING_RELOADED, variable=file.variable)
