@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from asgi_oidc.settings.oauth2_provider import OAuth2Provider
     from asgi_oidc.settings.provider import Provider
     from asgi_oidc.stores.memory import MemoryStore
+    from asgi_oidc.stores.postgres import PostgresStore
     from asgi_oidc.stores.redis import RedisStore
     from asgi_oidc.stores.store import SessionStore
 
@@ -48,6 +49,7 @@ __all__ = [
     "OAuth2Provider",
     "OIDCError",
     "OIDCMiddleware",
+    "PostgresStore",
     "Provider",
     "RedisStore",
     "RefreshFailed",
@@ -74,6 +76,7 @@ _ELSEWHERE = {
     "Health": "health",
     "HealthCheck": "health",
     "MemoryStore": "stores.memory",
+    "PostgresStore": "stores.postgres",
     "RedisStore": "stores.redis",
     "SessionStore": "stores.store",
 }

@@ -27,6 +27,8 @@ HERE = "https://github.com/asgi-oidc/asgi-oidc/blob/main/"
 # Names of others: of servers, proxies, frameworks and providers.
 OTHERS = {
     "add_middleware",
+    "asgi_oidc_entries",
+    "asgi_oidc_members",
     "domain_hint",
     "env_file",
     "id_token_signed_response_alg",

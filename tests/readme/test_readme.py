@@ -127,4 +127,4 @@ def test_the_extras_that_are_named_exist():
     """`pip install 'asgi-oidc[cli]'` must not warn."""
     named = set(re.findall(r"asgi-oidc\[([\w-]+)\]", README))
 
-    assert {"cli", "redis", "redis-trio"} <= named <= set(PROJECT["optional-dependencies"])
+    assert {"cli", "postgres", "redis", "redis-trio"} <= named <= set(PROJECT["optional-dependencies"])

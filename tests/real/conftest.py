@@ -9,6 +9,7 @@ from playwright.sync_api import expect, sync_playwright
 from tests.real import programs
 from tests.real.certificates import Certificate, make_certificate
 from tests.real.keycloak import Keycloak, keycloak
+from tests.real.postgres_server import PostgresServer, postgres
 from tests.real.real_provider import RealProvider, real_provider
 
 expect.set_options(timeout=10_000)  # milliseconds; a machine may be busy
@@ -44,6 +45,13 @@ def https_provider(certificate: Certificate) -> Iterator[RealProvider]:
 def keycloak_server(certificate: Certificate) -> Iterator[Keycloak]:
     """One Keycloak for all; each test has a client of its own."""
     with keycloak(certificate) as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """One PostgreSQL for all tests that do not hurt it."""
+    with postgres() as started:
         yield started
 
 

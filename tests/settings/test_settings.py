@@ -337,7 +337,7 @@ def test_the_name_of_the_app_is_read_without_the_spaces_around_it():
         ("metadata", {"token_endpoint": 7}, "token_endpoint"),
         ("store", "", "a URL such as redis://"),
         ("store", "memory", "a URL such as redis://"),
-        ("store", "postgres://db", "a URL such as redis://"),
+        ("store", "mysql://db", "a URL such as redis://"),
         ("store", "redis://", "a name or an address"),
         ("store", 7, "7 lacks get, add, replace, remove, link, linked, unlink"),
         ("store", {}, "async methods of SessionStore"),

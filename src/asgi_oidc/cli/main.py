@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from types import ModuleType
 
 from asgi_oidc import __version__
-from asgi_oidc.cli.commands import demo, rules
+from asgi_oidc.cli.commands import demo, postgres_tables, rules
 
 # Each is a module with HELP, DESCRIPTION, add_arguments(parser) and run(options), which returns the exit status.
 # It imports what it needs only when it runs.
-COMMANDS: Sequence[ModuleType] = (demo, rules)
+COMMANDS: Sequence[ModuleType] = (demo, postgres_tables, rules)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -34,7 +34,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"asgi-oidc {__version__}")
     subparsers = parser.add_subparsers(title="commands", dest="command", metavar="command")
     for command in COMMANDS:
-        name = command.__name__.rpartition(".")[2]
+        name = command.__name__.rpartition(".")[2].replace("_", "-")
         subparser = subparsers.add_parser(name, help=command.HELP, description=command.DESCRIPTION)
         command.add_arguments(subparser)
         subparser.set_defaults(run=command.run)

@@ -127,9 +127,10 @@ class Keywords(ProviderKeywords, total=False):
     store: SessionStore | str | None
     """Where sessions are kept: in encrypted cookies (`None`) or in a session store.
 
-    A store is `MemoryStore()` (one process only), `RedisStore("redis://localhost:6379")`, an object of your own
-    with the methods of `SessionStore`, or a URL: `"memory:"`, `"redis://..."`, `"rediss://..."`,
-    `"redis+cluster://..."`, `"redis+sentinel://..."`, `"unix://..."`.
+    A store is `MemoryStore()` (one process only), `RedisStore("redis://localhost:6379")`,
+    `PostgresStore("postgresql://localhost/app")`, an object of your own with the methods of `SessionStore`, or a URL:
+    `"memory:"`, `"redis://..."`, `"rediss://..."`, `"redis+cluster://..."`, `"redis+sentinel://..."`, `"unix://..."`,
+    `"postgresql://..."`.
 
     Default: `None`. Variable: `OIDC_STORE`. Since 0.1.
     """

@@ -19,6 +19,8 @@ from asgi_oidc.provider.http import HttpClient
 from asgi_oidc.safe_urls import authorities_of, check_url
 from asgi_oidc.stores.guarded_store import METHODS as METHODS_OF_STORES
 from asgi_oidc.stores.memory import MemoryStore
+from asgi_oidc.stores.postgres import PostgresStore
+from asgi_oidc.stores.postgres_url import SCHEMES as POSTGRES
 from asgi_oidc.stores.redis import RedisStore
 from asgi_oidc.stores.store import SessionStore
 
@@ -306,21 +308,22 @@ def read_metadata(value: object) -> Mapping[str, Any]:
 def read_store(value: object) -> SessionStore:
     """Accept an object with the methods of a session store, or make a store from a URL."""
     if isinstance(value, str):
-        return MemoryStore() if value == "memory:" else _redis_store(value)
+        return MemoryStore() if value == "memory:" else _store_of_url(value)
     missing = [name for name in METHODS_OF_STORES if not inspect.iscoroutinefunction(getattr(value, name, None))]
     if inspect.isclass(value):
         raise ValueError(f"must be an instance, got {describe_value(value)}: write {value.__name__}(...)")
     if missing:
         raise ValueError(
-            "must be MemoryStore(), RedisStore(url), a URL such as redis://localhost:6379, or an object with the async "
-            f"methods of SessionStore; {describe_value(value)} lacks {', '.join(missing)}"
+            "must be MemoryStore(), RedisStore(url), PostgresStore(url), a URL such as redis://localhost:6379, or an "
+            f"object with the async methods of SessionStore; {describe_value(value)} lacks {', '.join(missing)}"
         )
     return value  # type: ignore[return-value]  # its methods were checked
 
 
-def _redis_store(url: str) -> SessionStore:
+def _store_of_url(url: str) -> SessionStore:
+    scheme = url.partition("://")[0].partition("+")[0].lower()
     try:
-        return RedisStore(url)
+        return PostgresStore(url) if scheme in POSTGRES else RedisStore(url)
     except ImportError as exc:
         raise ValueError(str(exc)) from exc
 

@@ -1,1 +1,1 @@
-"""Session stores: the interface, a store in memory, a store in Redis or Valkey, and a guard around each."""
+"""Session stores: the interface, stores in memory, in Redis or Valkey and in PostgreSQL, and a guard around each."""

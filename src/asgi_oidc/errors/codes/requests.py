@@ -176,6 +176,12 @@ STORES = [
         "The session store raised an exception; the log line has its class.",
         "Check that the store is running and reachable, and its credentials. Until then, protected paths get 503.",
     ),
+    Code(
+        "store_tables",
+        "The tables of `PostgresStore` are missing or of another version, or the user has no rights on them; the log "
+        "line says which.",
+        "Run `asgi-oidc postgres-tables`, and give its SQL to `psql` or your migrations.",
+    ),
     Code("store_timeout", "The session store did not answer in time.", "Check its load, and the network."),
     Code(
         "store_garbage",

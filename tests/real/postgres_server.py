@@ -1,0 +1,171 @@
+"""Real PostgreSQL servers, as Debian packages them: each with a cluster of its own in a folder of its own."""
+
+import contextlib
+import itertools
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psutil
+import psycopg
+
+from asgi_oidc import PostgresStore
+from tests.real.processes import Running, free_port, running
+from tests.real.programs import require
+
+LOOPBACK = "127.0.0.1"
+OWNER, OWNER_PASSWORD = "postgres", "0wner"
+ROLE, PASSWORD = "app", "s3cret"
+SETTINGS = {
+    "fsync": "off",
+    "listen_addresses": LOOPBACK,
+    "shared_buffers": "16MB",
+    "dynamic_shared_memory_type": "posix",
+    "log_statement": "none",
+}
+_numbers = itertools.count(1)
+
+
+@dataclass
+class PostgresServer:
+    """One server that runs, and can be hurt."""
+
+    port: int
+    folder: Path
+    options: Sequence[str] = ()
+    process: Running | None = None
+    stack: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
+
+    @property
+    def url(self) -> str:
+        """Where it is, for the app's own role."""
+        return f"postgresql://{ROLE}:{PASSWORD}@{LOOPBACK}:{self.port}/postgres"
+
+    def url_of(self, tables: str) -> str:
+        """Name tables as well."""
+        return f"{self.url}?tables={tables}"
+
+    def ask(self) -> "psycopg.Connection[Any]":
+        """Open a connection of the test's own, as the owner of all, through the Unix socket."""
+        return psycopg.connect(
+            host=str(self.folder), port=self.port, user=OWNER, dbname="postgres", autocommit=True, connect_timeout=2
+        )
+
+    def make_tables(self, **options: Any) -> str:
+        """Make new tables, and return the beginning of their names."""
+        tables = f"tables{next(_numbers)}"
+        with self.ask() as owner:
+            owner.execute(PostgresStore.migration(tables=tables, role=ROLE, **options).encode())
+        return tables
+
+    def answers(self) -> bool:
+        """Say whether it is there and has recovered."""
+        try:
+            with self.ask():
+                return True
+        except psycopg.Error:
+            return False
+
+    @contextlib.contextmanager
+    def run(self) -> Iterator[Running]:
+        """Run it while the block lasts; what it saved before is there again."""
+        settings = {**SETTINGS, "unix_socket_directories": str(self.folder)}
+        words = [f"--{name}={value}" for name, value in settings.items()]
+        command = [program("postgres"), "-D", str(self.folder / "data"), "-p", str(self.port), *words, *self.options]
+        with running([*as_its_user(), *command]) as process:
+            process.wait_until(self.answers, "PostgreSQL answers")
+            self.process = process
+            try:
+                yield process
+            finally:
+                self.go_on()  # one that is paused does not hear that it should end
+                if not process.has_ended:
+                    process.process.send_signal(signal.SIGINT)  # without waiting for clients to leave
+                    process.process.wait()
+
+    def pause(self) -> None:
+        """Let it hang, all of its processes: connections stay, and nothing answers."""
+        for one in self._processes():
+            one.suspend()
+
+    def go_on(self) -> None:
+        """End the pause."""
+        for one in self._processes():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                one.resume()
+
+    def kill(self) -> None:
+        """End it at once, in the middle of whatever it does."""
+        assert self.process is not None
+        processes = self._processes()
+        for one in processes:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                one.kill()
+        self.process.process.wait()
+        psutil.wait_procs(processes[1:])  # until then, another would not start
+
+    def start_again(self) -> None:
+        """Run it once more, until the stack ends."""
+        self.stack.enter_context(self.run())
+
+    def _processes(self) -> list[psutil.Process]:
+        assert self.process is not None
+        try:
+            first = psutil.Process(self.process.process.pid)
+            return [first, *first.children(recursive=True)]
+        except psutil.NoSuchProcess:
+            return []
+
+
+def program(name: str) -> str:
+    """Find a program of Debian's newest version; most are not on the PATH."""
+    found = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"), key=lambda path: int(path.parts[-3]))
+    path = str(found[-1]) if found else shutil.which(name)
+    return require(path, "PostgreSQL", "apt-get install postgresql")
+
+
+def as_its_user() -> list[str]:
+    """Return what runs a command as a user whom PostgreSQL accepts: it refuses root."""
+    if os.geteuid():
+        return []
+    return [shutil.which("setpriv") or "setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups"]
+
+
+@contextlib.contextmanager
+def postgres_that_is_down(*options: str) -> Iterator[PostgresServer]:
+    """Make a cluster for a server that somebody will run, with further options of `postgres`."""
+    initdb = program("initdb")
+    with tempfile.TemporaryDirectory(prefix="pg-") as name, contextlib.ExitStack() as stack:
+        folder = Path(name)
+        password = folder / "password"
+        password.write_text(OWNER_PASSWORD)
+        if not os.geteuid():
+            user = pwd.getpwnam("postgres")
+            for path in (folder, password):
+                os.chown(path, user.pw_uid, user.pw_gid)
+        auth = ("--auth-local=trust", "--auth-host=scram-sha-256", f"--pwfile={password}")
+        command = [*as_its_user(), initdb, "-D", str(folder / "data"), "-U", OWNER, "--no-sync", "-E", "UTF8", *auth]
+        subprocess.run([*command, "--locale=C"], check=True, capture_output=True, cwd=folder)
+        yield PostgresServer(free_port(), folder, options, stack=stack)
+
+
+@contextlib.contextmanager
+def postgres(*options: str) -> Iterator[PostgresServer]:
+    """Run one server, with a role for the app and its tables."""
+    with postgres_that_is_down(*options) as server, server.run():
+        set_up(server)
+        yield server
+
+
+def set_up(server: PostgresServer) -> None:
+    """Make the app's role and its tables."""
+    with server.ask() as owner:
+        owner.execute(f"CREATE ROLE {ROLE} LOGIN PASSWORD '{PASSWORD}'".encode())
+        owner.execute(PostgresStore.migration(role=ROLE).encode())
