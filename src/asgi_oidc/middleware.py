@@ -5,10 +5,12 @@ from __future__ import annotations  # help() then shows `ASGIApp` instead of wha
 import os
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, Unpack
+from weakref import WeakSet
 
 from asgi_oidc.asgi.resource_metadata_app import ResourceMetadataApp
-from asgi_oidc.composition import compose, follow_files
+from asgi_oidc.composition import ChangeProvider, compose, follow_files
 from asgi_oidc.errors import OIDCError, UnsupportedScope
 from asgi_oidc.errors.sanitized import call_sanitized
 from asgi_oidc.health import Health
@@ -21,6 +23,10 @@ from asgi_oidc.settings.keywords import Keywords
 from asgi_oidc.settings.settings import read_settings
 from asgi_oidc.settings.watched_files import WatchedFiles
 from asgi_oidc.web.asgi_types import ASGIApp, Receive, Scope, Send
+
+# For the pytest plugin, which gives every middleware a fake provider: those made before its test, and those made in it.
+_living: WeakSet[OIDCMiddleware] = WeakSet()
+_when_made: list[Callable[[OIDCMiddleware], None]] = []
 
 
 @lists_settings
@@ -58,6 +64,10 @@ class OIDCMiddleware:
             del settings  # the keywords hold secrets, and error reporters record the variables of this frame
         # All objects below this class, wired together: one serves each kind of connection, others answer the methods.
         self._composition = call_sanitized(compose, app, self._settings, clock)
+        self._clock = clock
+        _living.add(self)
+        for tell in _when_made:
+            tell(self)
 
     @classmethod
     def from_env(
@@ -126,6 +136,28 @@ class OIDCMiddleware:
         self._app = app
         for handler in self._composition.handlers:
             handler.app = app
+
+    def _recompose(
+        self, changes: Mapping[str, Any], clock: Callable[[], float], change: ChangeProvider
+    ) -> Callable[[], None]:
+        """Serve with changed settings and other connections to the providers. Only the pytest plugin calls this.
+
+        Args:
+            changes: by the names of `Settings`, checked already.
+            change: applied to the settings of each provider before it is connected to.
+
+        Returns:
+            What undoes it: the sessions and caches from before are there again.
+        """
+        before = self._settings, self._composition
+
+        def undo() -> None:
+            self._settings, self._composition = before
+            self.app = self._app  # it may have been replaced meanwhile
+
+        self._settings = replace(self._settings, **changes)
+        self._composition = call_sanitized(compose, self._app, self._settings, clock, change=change)
+        return undo
 
     @property
     def base_url(self) -> str:

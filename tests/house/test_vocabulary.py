@@ -82,7 +82,7 @@ TERMS = {
     "who_was": "find_even_if_over",
 }
 # The parts of the test kit that its users know under these names.
-KEPT = {("testing", "gate"), ("testing", "Gate"), ("testing", "jar")}
+KEPT = {("testing", "gate"), ("testing", "Gate"), ("testing", "jar"), ("pytest_plugin", "jar")}
 
 
 def names_in(tree: ast.AST) -> Iterator[str]:

@@ -15,24 +15,35 @@ from asgi_oidc.provider.token_verifier import Expectations
 from asgi_oidc.settings.settings import Settings
 from asgi_oidc.settings.several_providers import read_found_provider
 
+ChangeProvider = Callable[[ProviderSettings], ProviderSettings]
+"""Returns the settings to connect with; the pytest plugin exchanges the provider for a fake one."""
 
-def make_directory(settings: Settings, clock: Callable[[], float]) -> tuple[ProviderDirectory, OwnClient]:
+
+def unchanged(provider: ProviderSettings) -> ProviderSettings:
+    """Return the settings as they are."""
+    return provider
+
+
+def make_directory(
+    settings: Settings, clock: Callable[[], float], *, change: ChangeProvider
+) -> tuple[ProviderDirectory, OwnClient]:
     """Build the directory of all providers, and the HTTP client of those that have none of their own."""
     own_client = OwnClient(max_connections=MAX_CONNECTIONS if settings.is_flat else MAX_CALLS)
-    make = _connection_maker(settings, own_client, clock)
+    make = _connection_maker(settings, own_client, clock, change)
     if settings.providers is None or isinstance(settings.providers, Mapping):
         return FixedDirectory(settings.fixed_providers, make), own_client
     return SourceDirectory(settings.providers.get, read_found_provider, make, clock), own_client
 
 
 def _connection_maker(
-    settings: Settings, own_client: OwnClient, clock: Callable[[], float]
+    settings: Settings, own_client: OwnClient, clock: Callable[[], float], change: ChangeProvider
 ) -> Callable[[ProviderSettings], ProviderConnection]:
     named_claims = [names for rule in settings.rules for names in rule.requirements.claim_names]
     expectations = Expectations(leeway=settings.leeway, named_claims=named_claims)
     all_calls = CallLimit(MAX_CALLS)
 
-    def make(provider: ProviderSettings) -> ProviderConnection:
+    def make(found: ProviderSettings) -> ProviderConnection:
+        provider = change(found)
         # A single provider need not leave room for others.
         limits = () if settings.is_flat else (CallLimit(MAX_CALLS_PER_PROVIDER), all_calls)
         http = Http(provider.http_client or settings.http_client, own=own_client, limits=limits)

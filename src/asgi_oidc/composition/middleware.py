@@ -11,7 +11,7 @@ from asgi_oidc.asgi.resource_metadata_app import ResourceMetadataApp
 from asgi_oidc.asgi.start_up_notices import StartUpNotices
 from asgi_oidc.asgi.websockets import Websockets
 from asgi_oidc.composition.bearer import make_bearer_notices
-from asgi_oidc.composition.directory import make_directory
+from asgi_oidc.composition.directory import ChangeProvider, make_directory, unchanged
 from asgi_oidc.composition.endpoints import ENDPOINTS, PROVIDER_ENDPOINTS
 from asgi_oidc.composition.host import Host, compose_host
 from asgi_oidc.composition.proof_of_possession import without_foreign_certificates
@@ -65,14 +65,17 @@ class Composition:
         return "Composition(...)"
 
 
-def compose(app: ASGIApp, settings: Settings, clock: Callable[[], float]) -> Composition:
+def compose(
+    app: ASGIApp, settings: Settings, clock: Callable[[], float], *, change: ChangeProvider = unchanged
+) -> Composition:
     """Build the objects of one middleware.
 
     Args:
         app: the app to protect.
         clock: returns seconds since the epoch.
+        change: applied to the settings of each provider before it is connected to.
     """
-    directory, own_client = make_directory(settings, clock)
+    directory, own_client = make_directory(settings, clock, change=change)
     shared = make_shared_services(settings, SessionProviders(directory), clock)
     readiness = Readiness(directory, shared.shared, key=f"{shared.records.tag}:health", clock=clock)
     policy = _make_policy(app, settings)

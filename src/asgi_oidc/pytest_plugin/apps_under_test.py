@@ -1,0 +1,48 @@
+"""The middlewares of a test: each calls fake providers and keeps sessions in this process until the test is over."""
+
+import contextlib
+import gc
+from collections.abc import Iterator
+from typing import Any
+
+from asgi_oidc import middleware as entry
+from asgi_oidc.middleware import OIDCMiddleware
+from asgi_oidc.pytest_plugin.clock import Clock
+from asgi_oidc.pytest_plugin.fake_providers import FakeProviders
+from asgi_oidc.stores.memory import MemoryStore
+
+STORES = ("store", "logout_store")
+
+
+class AppsUnderTest:
+    """Exchanges what is outside of the process: providers, stores and the clock; all other settings stay."""
+
+    def __init__(self, fakes: FakeProviders, clock: Clock) -> None:
+        self._fakes = fakes
+        self._clock = clock
+        self._undo = contextlib.ExitStack()
+
+    @contextlib.contextmanager
+    def running(self) -> Iterator[None]:
+        """Exchange them in every middleware there is and in those that are made meanwhile, until the block ends."""
+        with self._undo:
+            for middleware in list(entry._living):
+                self._take(middleware)
+            entry._when_made.append(self._take)
+            try:
+                yield
+            finally:
+                entry._when_made.remove(self._take)
+
+    @property
+    def known(self) -> list[OIDCMiddleware]:
+        """All middlewares that there are."""
+        if len(entry._living) > 1:
+            gc.collect()  # those of earlier tests are gone
+        return sorted(entry._living, key=lambda middleware: middleware.base_url)
+
+    def _take(self, middleware: OIDCMiddleware) -> None:
+        settings = middleware._settings
+        # Nobody's sessions are left in a Redis by tests, and none from an earlier test are found there.
+        stores: dict[str, Any] = {name: MemoryStore() for name in STORES if getattr(settings, name) is not None}
+        self._undo.callback(middleware._recompose(stores, self._clock, self._fakes.change))
