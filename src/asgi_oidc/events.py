@@ -168,6 +168,17 @@ REQUEST_FAILED = Event("request_failed", logging.WARNING)
 
 Fix: Look up the code.
 """
+LOGO_NOT_PUBLIC = Event("logo_not_public", logging.WARNING)
+"""The path of `app_logo` needs a signed-in user, so pages for people who are not signed in cannot show the logo.
+
+Fix: Add the path to `public`.
+"""
+PAGE_FAILED = Event("page_failed", logging.WARNING)
+"""The function of the setting `pages` raised an exception, took more than 10 seconds or did not return HTML; the user
+got our own page instead. Logged once for each kind of page.
+
+Fix: Look at `raised` and `at`, or at `detail`; render that page in a test.
+"""
 FORM_STOPPED = Event("form_stopped", logging.INFO)
 """A form was submitted without a session, and was not passed to the app.
 

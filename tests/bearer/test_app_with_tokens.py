@@ -100,4 +100,4 @@ async def test_the_titles_of_problems_can_be_replaced():
     site = TokenSite(texts={"problem.forbidden": "Verboten"})
     await site.call_with(site.token())
 
-    assert site.app.scope["oidc"]._title("problem.forbidden") == "Verboten"
+    assert site.app.scope["oidc"]._title("problem.forbidden", site.app.scope) == "Verboten"

@@ -19,7 +19,7 @@ class Example:
 
     origin: str
     provider: FakeProvider
-    process: Running
+    process: Running | None = None
 
     @contextlib.asynccontextmanager
     async def browsing(self) -> AsyncIterator[Browser]:

@@ -56,7 +56,7 @@ OTHERS = {
     "user_passes_test",
 }
 
-NOT_IN_ENVIRONMENT = {"http_client", "on_login", "environ", "choose_provider", "bearer"}
+NOT_IN_ENVIRONMENT = {"http_client", "on_login", "environ", "choose_provider", "bearer", "pages"}
 
 python_blocks = [
     pytest.param(code, id=f"{name_of(guide)}-{number}")

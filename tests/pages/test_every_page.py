@@ -66,7 +66,7 @@ def test_every_failure_has_its_texts(failure):
 
 
 def failure_body(failure: Failure, texts: Texts) -> bytes:
-    return failures(texts)._page(navigation(), failure, "r1", None).body
+    return failures(texts)._page(navigation(), failure, "code", "r1", None).body
 
 
 def test_every_text_is_used():

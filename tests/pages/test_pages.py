@@ -7,10 +7,11 @@ from hashlib import sha256
 import pytest
 
 from asgi_oidc.errors import ProviderUnavailable
-from asgi_oidc.pages.layout import PAGE_CSP
+from asgi_oidc.pages.languages import Translations
+from asgi_oidc.pages.layout import Layout
 from asgi_oidc.pages.texts import ENGLISH
-from asgi_oidc.pages.translation import Texts
-from tests.pages.rendered import LOGIN, Reader, failure_page, pages
+from asgi_oidc.pages.translation import IN_ENGLISH, Texts
+from tests.pages.rendered import LOGIN, Reader, failure_page, navigation, pages
 
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -21,11 +22,13 @@ HOSTILE = [
     "Čapková \u202e \x00",
 ]
 
+PAGE_CSP = Layout(Translations(IN_ENGLISH)).csp
+REQUEST = navigation()
 SIGN_OUT_URL = "https://app.example.com/auth/logout"
 ERROR_PAGE = failure_page()
-CONFIRM_PAGE = pages().sign_out.confirm(action=SIGN_OUT_URL).body
-SIGNED_OUT_PAGE = pages().sign_out.signed_out(login=LOGIN, is_everywhere=True).body
-FRAME_PAGE = pages().sign_out.in_frame(provider="https://id.example.com").body
+CONFIRM_PAGE = pages().sign_out.confirm(REQUEST, action=SIGN_OUT_URL).body
+SIGNED_OUT_PAGE = pages().sign_out.signed_out(REQUEST, login=LOGIN, is_everywhere=True).body
+FRAME_PAGE = pages().sign_out.in_frame(REQUEST, provider="https://id.example.com").body
 PAGES = [ERROR_PAGE, CONFIRM_PAGE, SIGNED_OUT_PAGE, FRAME_PAGE]
 
 
@@ -41,7 +44,7 @@ def test_an_error_page_takes_every_value_as_text(hostile):
 @pytest.mark.parametrize("hostile", HOSTILE)
 def test_the_confirm_page_takes_every_value_as_text(hostile):
     """The URLs are ours, and still no reason to trust them."""
-    page = Reader(pages(home=hostile).sign_out.confirm(action=hostile).body)
+    page = Reader(pages(home=hostile).sign_out.confirm(REQUEST, action=hostile).body)
 
     assert page.tags == Reader(CONFIRM_PAGE).tags
     assert {("action", hostile), ("href", hostile)} <= set(page.attributes)
@@ -68,7 +71,7 @@ def test_a_page_has_no_script_and_loads_nothing(page):
 @pytest.mark.parametrize("hostile", HOSTILE)
 def test_the_signed_out_page_takes_every_value_as_text(hostile):
     """The URL is ours, and still no reason to trust it."""
-    page = Reader(pages().sign_out.signed_out(login=hostile, is_everywhere=True).body)
+    page = Reader(pages().sign_out.signed_out(REQUEST, login=hostile, is_everywhere=True).body)
 
     assert page.tags == Reader(SIGNED_OUT_PAGE).tags
     assert ("href", hostile) in page.attributes
@@ -76,7 +79,9 @@ def test_the_signed_out_page_takes_every_value_as_text(hostile):
 
 def test_after_a_local_logout_the_page_says_so():
     """On a shared computer that is the half of it."""
-    here, everywhere = (pages().sign_out.signed_out(login="/", is_everywhere=told).body for told in (False, True))
+    here, everywhere = (
+        pages().sign_out.signed_out(REQUEST, login="/", is_everywhere=told).body for told in (False, True)
+    )
 
     assert (b"sign out there too" in here, b"sign out there too" in everywhere) == (True, False)
 

@@ -6,13 +6,15 @@ import pytest
 
 from asgi_oidc.pages.providers import MAX_BUTTONS, MAX_IN_JSON, MAX_UNGROUPED, Choice, provider_members
 from asgi_oidc.pages.untrusted import MAX_NAME_LENGTH
-from tests.pages.rendered import HOME, LOGIN, Reader, pages
+from asgi_oidc.web.response import Response
+from tests.pages.rendered import HOME, LOGIN, Reader, navigation, pages
 
 GOOGLE = Choice("google", "Google", f"{LOGIN}?provider=google&return_to=%2F", "google")
 WORK = Choice("work", "Contoso", f"{LOGIN}?provider=work")
 GITHUB = Choice("github", "GitHub", f"{LOGIN}?provider=github", "github")
 CHOICES = [GOOGLE, WORK, GITHUB]
 PROVIDERS = pages().providers
+REQUEST = navigation()
 
 
 def tenants(number: int) -> list[Choice]:
@@ -32,7 +34,7 @@ def policy(headers: dict[bytes, bytes]) -> list[bytes]:
 
 def test_each_provider_is_a_plain_link():
     """It works without scripts, in a new tab, and for screen readers."""
-    page = PROVIDERS.choose(CHOICES, last_used=None).body
+    page = PROVIDERS.choose(REQUEST, CHOICES, last_used=None).body
 
     assert urls(page) == [choice.url for choice in CHOICES]
     assert re.findall(rb"Continue with <bdi>(\w+)</bdi>", page) == [b"Google", b"Contoso", b"GitHub"]
@@ -40,7 +42,7 @@ def test_each_provider_is_a_plain_link():
 
 def test_the_provider_used_last_comes_first_and_says_so():
     """Most people use the same one again; the mark is text within the link, so everybody gets it."""
-    page = PROVIDERS.choose(CHOICES, last_used="github").body
+    page = PROVIDERS.choose(REQUEST, CHOICES, last_used="github").body
 
     [marked] = re.findall(rb"<a href=\"([^\"]+)\">(?:(?!</a>).)*Last used</span></span></a>", page)
     assert urls(page) == [GITHUB.url, GOOGLE.url, WORK.url]
@@ -50,7 +52,7 @@ def test_the_provider_used_last_comes_first_and_says_so():
 @pytest.mark.parametrize("last_used", [None, "gone", "", "Google"])
 def test_no_provider_is_marked_when_none_was_used(last_used):
     """A provider that was removed may still be remembered by a browser."""
-    page = PROVIDERS.choose(CHOICES, last_used=last_used).body
+    page = PROVIDERS.choose(REQUEST, CHOICES, last_used=last_used).body
 
     assert (b"Last used" in page, urls(page)) == (False, [choice.url for choice in CHOICES])
 
@@ -59,7 +61,7 @@ def test_a_few_providers_keep_their_order():
     """The app's developer has put the most likely one first."""
     few = tenants(MAX_BUTTONS)
 
-    page = PROVIDERS.choose(few, last_used=None).body
+    page = PROVIDERS.choose(REQUEST, few, last_used=None).body
 
     assert (urls(page), b'"choices compact"' in page) == ([choice.url for choice in few], False)
 
@@ -69,7 +71,7 @@ def test_many_providers_are_a_compact_list_by_title(number):
     """People look for theirs by its first letter; the one used last stays on top, as a button."""
     many = tenants(number)
 
-    page = PROVIDERS.choose(many, last_used="t4").body
+    page = PROVIDERS.choose(REQUEST, many, last_used="t4").body
 
     backwards = [choice.url for choice in reversed(many) if choice.name != "t4"]
     assert [url for url in urls(page) if url != "#group0"] == [many[4].url, *backwards]
@@ -80,7 +82,7 @@ def test_many_providers_are_a_compact_list_by_title(number):
 @pytest.mark.parametrize(("number", "is_grouped"), [(MAX_UNGROUPED, False), (MAX_UNGROUPED + 1, True)])
 def test_very_many_providers_are_grouped_by_their_first_letter(number, is_grouped):
     """Links to the letters stand above: there is no script to search with."""
-    page = PROVIDERS.choose(tenants(number), last_used=None).body
+    page = PROVIDERS.choose(REQUEST, tenants(number), last_used=None).body
 
     assert (b"<a href=#group0>T</a>" in page, b"<h2 id=group0>T</h2>" in page) == (is_grouped, is_grouped)
 
@@ -103,7 +105,7 @@ def test_letters_are_those_of_people_and_not_of_computers():
     filler = [f"Z{number:02}" for number in range(MAX_UNGROUPED)]
     choices = [Choice(str(number), title, LOGIN) for number, title in enumerate([*titles, *filler])]
 
-    page = PROVIDERS.choose(choices, last_used=None).body.decode()
+    page = PROVIDERS.choose(REQUEST, choices, last_used=None).body.decode()
 
     headings = re.findall(r"<h2 id=group\d>(.)</h2>", page)
     shown = re.findall(r"<bdi>(.*?)</bdi>", page)
@@ -128,7 +130,7 @@ def test_a_title_is_short_plain_text_on_one_line(title, shown):
     """Titles of tenants come from a database; an empty link could not be read out."""
     choice = Choice("work", title, LOGIN)
 
-    page = Reader(PROVIDERS.choose([choice], last_used=None).body)
+    page = Reader(PROVIDERS.choose(REQUEST, [choice], last_used=None).body)
 
     assert (shown in page.texts, "b" in page.tags) == (True, False)
     assert provider_members([choice])["providers"] == [{"name": "work", "title": shown, "login_url": LOGIN}]
@@ -139,25 +141,25 @@ def test_a_url_is_text_too(number):
     """It is ours, and still no reason to trust it."""
     hostile = '"><img src=x onerror=alert(1)>&amp;'
 
-    page = Reader(PROVIDERS.choose([Choice("work", "Contoso", hostile)] * number, last_used=None).body)
+    page = Reader(PROVIDERS.choose(REQUEST, [Choice("work", "Contoso", hostile)] * number, last_used=None).body)
 
     assert (page.attributes.count(("href", hostile)), "img" in page.tags) == (number, False)
 
 
 def test_a_notice_is_above_the_providers_and_announced():
     """Who comes from an old bookmark is told why this page is shown."""
-    page = PROVIDERS.choose(CHOICES, last_used=None, notice="choose_provider.unknown").body
+    page = PROVIDERS.choose(REQUEST, CHOICES, last_used=None, notice="choose_provider.unknown").body
 
     notice = b"<p class=notice id=notice role=alert>This sign-in option is not available. Choose another one.</p>"
     assert page.index(b"<h1>") < page.index(notice) < page.index(b"<ul")
-    assert b"role=alert" not in PROVIDERS.choose(CHOICES, last_used=None).body
+    assert b"role=alert" not in PROVIDERS.choose(REQUEST, CHOICES, last_used=None).body
 
 
 @pytest.mark.parametrize(("app", "heading"), [(None, "Sign in"), ("Orders", "Sign in to Orders")])
 def test_the_pages_are_named_for_what_they_are_for(app, heading):
     """The tab, and the one heading, say where somebody signs in."""
     made = pages(app=app).providers
-    for response in (made.choose(CHOICES, last_used=None), made.ask_name(action=LOGIN, fields={})):
+    for response in (made.choose(REQUEST, CHOICES, last_used=None), made.ask_name(REQUEST, action=LOGIN, fields={})):
         read = Reader(response.body)
 
         assert (read.texts.count(heading), read.tags.count("h1"), read.tags.count("main")) == (2, 1, 1)
@@ -165,7 +167,7 @@ def test_the_pages_are_named_for_what_they_are_for(app, heading):
 
 def test_the_list_is_a_list_everywhere():
     """Safari does not announce a list without bullets as a list."""
-    read = Reader(PROVIDERS.choose(CHOICES, last_used=None).body)
+    read = Reader(PROVIDERS.choose(REQUEST, CHOICES, last_used=None).body)
 
     assert ("role", "list") in read.attributes
     assert read.attributes.count(("aria-hidden", "true")) == len(CHOICES)  # of logos, which say nothing new
@@ -173,7 +175,7 @@ def test_the_list_is_a_list_everywhere():
 
 def test_the_pages_are_never_cached():
     """They name what this browser used last, and lead back to a page of the app."""
-    for response in (PROVIDERS.choose(CHOICES, last_used=None), PROVIDERS.ask_name(action=LOGIN, fields={})):
+    for response in both_pages():
         headers = dict(response.headers)
 
         assert (response.status, headers[b"cache-control"]) == (200, b"no-store")
@@ -183,17 +185,14 @@ def test_the_pages_are_never_cached():
 
 def test_a_page_without_a_form_allows_none():
     """The other one has a form that is redirected to a provider, wherever that may be."""
-    choose, ask = (
-        policy(dict(response.headers))
-        for response in (PROVIDERS.choose(CHOICES, last_used=None), PROVIDERS.ask_name(action=LOGIN, fields={}))
-    )
+    choose, ask = (policy(dict(response.headers)) for response in both_pages())
 
     assert (choose[-1], [part for part in ask if part.startswith(b"form-action")]) == (b"form-action 'none'", [])
 
 
 def test_the_name_of_a_provider_is_asked_for_in_a_labelled_field():
     """What the browser checks is what a name may be; what else the login needs goes along."""
-    page = PROVIDERS.ask_name(action=LOGIN, fields={"return_to": '/a?b="c"', "ask": "s"}).body
+    page = PROVIDERS.ask_name(REQUEST, action=LOGIN, fields={"return_to": '/a?b="c"', "ask": "s"}).body
 
     read = Reader(page)
     assert {("for", "provider"), ("id", "provider"), ("name", "provider"), ("maxlength", "64")} <= set(read.attributes)
@@ -204,7 +203,7 @@ def test_the_name_of_a_provider_is_asked_for_in_a_labelled_field():
 
 def test_an_unknown_name_is_explained_at_the_field():
     """A screen reader reads the reason where the name is entered."""
-    page = Reader(PROVIDERS.ask_name(action=LOGIN, fields={}, notice="provider_name.unknown").body)
+    page = Reader(PROVIDERS.ask_name(REQUEST, action=LOGIN, fields={}, notice="provider_name.unknown").body)
 
     assert {("aria-invalid", "true"), ("aria-describedby", "notice hint"), ("id", "notice")} <= set(page.attributes)
 
@@ -232,7 +231,7 @@ def test_the_field_takes_names_that_providers_may_have(name, is_allowed):
 
 
 def field_page() -> bytes:
-    return PROVIDERS.ask_name(action=LOGIN, fields={}).body
+    return PROVIDERS.ask_name(REQUEST, action=LOGIN, fields={}).body
 
 
 def test_a_program_gets_the_same_choice():
@@ -252,3 +251,10 @@ def test_a_program_gets_a_bounded_list():
     assert members["providers"] == provider_members(choices[:MAX_IN_JSON])["providers"]
     assert members["providers_left_out"] == 300 - MAX_IN_JSON
     assert provider_members([]) == {}
+
+
+def both_pages() -> list[Response]:
+    return [
+        PROVIDERS.choose(REQUEST, CHOICES, last_used=None),
+        PROVIDERS.ask_name(REQUEST, action=LOGIN, fields={}),
+    ]

@@ -13,10 +13,11 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from asgi_oidc import Provider
+from asgi_oidc.pages.languages import make_translations
 from asgi_oidc.pages.pages import make_pages
 from asgi_oidc.pages.providers import Choice
-from asgi_oidc.pages.translation import translate
 from asgi_oidc.testing import serve
+from tests.pages.rendered import navigation
 from tests.protected_site import SECRET
 from tests.real.app import protected_app
 from tests.real.certificates import Certificate
@@ -51,13 +52,13 @@ class Site:
         if "provider" in request.query_params:
             self.chosen.append(dict(request.query_params))
             return RedirectResponse(self.provider, status_code=303)
-        made = make_pages(translate(self.texts), app_name="Orders", home=self.origin).providers
+        made = make_pages(make_translations(self.texts), app_name="Orders", home=self.origin).providers
         url = self.origin + LOGIN
         if self.is_listed:
             choices = [Choice(name, title, f"{url}?provider={name}", name) for name, title in self.titles.items()]
-            page = made.choose(choices, last_used=self.last_used, notice=self.notice)
+            page = made.choose(navigation(LOGIN), choices, last_used=self.last_used, notice=self.notice)
         else:
-            page = made.ask_name(action=url, fields={"return_to": "/a?b=c"}, notice=self.notice)
+            page = made.ask_name(navigation(LOGIN), action=url, fields={"return_to": "/a?b=c"}, notice=self.notice)
         response = Response(page.body, page.status)
         response.raw_headers = list(page.headers)
         return response

@@ -74,7 +74,7 @@ def test_a_variable_is_read(variable, text, value):
 
 def test_every_setting_but_the_objects_has_a_variable():
     """A client and a function cannot be written as text."""
-    assert set(READERS) - set(PARSERS) == {"http_client", "on_login", "choose_provider", "bearer"}
+    assert set(READERS) - set(PARSERS) == {"http_client", "on_login", "choose_provider", "bearer", "pages"}
 
 
 @pytest.mark.parametrize("name", sorted(PARSERS))
@@ -84,7 +84,15 @@ def test_every_variable_may_stand_in_a_file(name, tmp_path):
     names = ("claims_from_access_token", "frontchannel_logout", "keep_forms", "keep_fragment", "websocket_activity")
     allowed = [name for name in PARSERS if name.startswith("allow_") and name != "allow_http_hosts"]
     switches = dict.fromkeys((*names, *allowed), "true")
-    text = {"metadata": "{}", "texts": "{}", "authorization_params": "{}", "rules": "[]", **switches, **numbers}
+    text = {
+        "metadata": "{}",
+        "texts": "{}",
+        "app_colors": "{}",
+        "authorization_params": "{}",
+        "rules": "[]",
+        **switches,
+        **numbers,
+    }
     path = tmp_path / "value"
     path.write_text(text.get(name, "value") + "\n")
 

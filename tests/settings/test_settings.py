@@ -87,7 +87,10 @@ def test_five_settings_are_enough():
         "bearer": None,
         "keep_fragment": False,
         "app_name": None,
+        "app_logo": None,
+        "app_colors": None,
         "texts": {},
+        "pages": None,
     }
     assert settings.secret == (SECRET.encode(),)
     assert settings.public == ()
@@ -243,6 +246,15 @@ def test_the_name_of_the_app_is_read_without_the_spaces_around_it():
         ("app_name", "", "must be text"),
         ("app_name", "Orders\u202e", "on one line"),
         ("app_name", "x" * 81, "must have at most 80 characters, got 81"),
+        ("app_logo", "https://cdn.example.com/logo.svg", "must be a path on the app's own origin"),
+        ("app_logo", "//cdn.example.com/logo.svg", "must be a path on the app's own origin"),
+        ("app_logo", '/logo.svg"onload=x', "must be a path on the app's own origin"),
+        ("app_logo", "/a/../logo.svg", "must be a path on the app's own origin"),
+        ("app_logo", "logo.svg", "must be a path on the app's own origin"),
+        ("app_logo", "/" + "x" * 500, "must be a path on the app's own origin"),
+        ("app_logo", 7, "must be a path on the app's own origin"),
+        ("pages", "templates/page.html", "must be a function of a page that returns HTML or None"),
+        ("pages", dict, "must be a function of a page that returns HTML or None"),
         ("client_secret", "with-newline\n", "on one line"),
         ("issuer", "https://id.example.com?x", "must not have a query"),
         ("issuer", "https://id.example.com ", "must not contain white space"),

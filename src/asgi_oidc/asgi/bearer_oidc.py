@@ -10,6 +10,7 @@ from asgi_oidc.errors.sanitized import sanitizes_errors
 from asgi_oidc.protocol.step_up import AuthenticationRequest, is_met
 from asgi_oidc.protocol.token_exchange import ExchangeTarget
 from asgi_oidc.tokens.httpx_auth import HiddenToken
+from asgi_oidc.web.request import Scope
 
 
 class BearerAccess:
@@ -100,5 +101,5 @@ class BearerOIDC(OIDC):
     def _access(self) -> BearerAccess:
         return BearerAccess(self._active, self._tools)
 
-    def _title(self, text_id: str) -> str:
-        return self._tools.text(text_id)
+    def _title(self, text_id: str, scope: Scope) -> str:
+        return self._tools.text(text_id, scope)

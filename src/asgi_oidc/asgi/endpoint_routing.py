@@ -72,5 +72,5 @@ class EndpointRouting:
         if request.shows_html:
             error = RequestRejected("method_not_allowed", f"only {allowed.decode()}", status=405)
             return self._failures.response(request, error).with_headers((b"allow", allowed))
-        response = self._pages.problem(405, "method_not_allowed", "problem.method_not_allowed")
+        response = self._pages.problem(request, 405, "method_not_allowed", "problem.method_not_allowed")
         return response.with_headers((b"allow", allowed))

@@ -7,6 +7,8 @@ from asgi_oidc.web.response import Response
 
 async def send_response(response: Response, request: Request, send: Send) -> None:
     """Send a complete response; that to a HEAD request has no body (RFC 9110 §9.3.2)."""
+    if response.write_body is not None:
+        response = response.with_body(await response.write_body())
     await send({"type": "http.response.start", "status": response.status, "headers": list(response.headers)})
     body = b"" if request.method == "HEAD" else response.body
     await send({"type": "http.response.body", "body": body})

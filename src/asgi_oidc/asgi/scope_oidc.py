@@ -16,6 +16,7 @@ from asgi_oidc.sessions.lifetimes import Limits
 from asgi_oidc.tokens.httpx_auth import HiddenToken, make_api_auth
 from asgi_oidc.tokens.refresh import TokenRefresher
 from asgi_oidc.tokens.resource_tokens import ResourceTokens
+from asgi_oidc.web.request import Scope
 
 MAX_ARGUMENT_LENGTH = 2048  # characters
 
@@ -46,16 +47,20 @@ class Access(Protocol):
     ) -> str: ...
 
 
+TextOf = Callable[[str, Scope], str]
+"""Returns a text of the pages by its id, in the language of the user of a scope."""
+
+
 class OIDC:
     """The session of a request: `scope["oidc"]`."""
 
     __slots__ = ("_text", "_token_challenges", "_urls")
 
-    def __init__(self, urls: EndpointUrls, text: Callable[[str], str], challenges: Challenges | None = None) -> None:
+    def __init__(self, urls: EndpointUrls, text: TextOf, challenges: Challenges | None = None) -> None:
         """Stand for an anonymous user.
 
         Args:
-            text: returns a text of the pages by its id.
+            text: see `TextOf`.
             challenges: those for programs with access tokens; None if none are accepted.
         """
         self._urls = urls
@@ -67,9 +72,9 @@ class OIDC:
         """Access to the session; None because this class stands for an anonymous user."""
         return None
 
-    def _title(self, text_id: str) -> str:
+    def _title(self, text_id: str, scope: Scope) -> str:
         """Return the title of a problem, for the integrations: apps can replace it like those of the middleware."""
-        return self._text(text_id)
+        return self._text(text_id, scope)
 
     @property
     def _challenges(self) -> Challenges | None:
@@ -233,7 +238,7 @@ class SessionTools:
     Attributes:
         name_session: turns the secret session id into the public one of `middleware.sessions`, which grants no access.
         leeway: seconds of clock skew allowed.
-        text: returns a text of the pages by its id.
+        text: see `TextOf`.
         challenges, token_exchange: for programs with access tokens; None if none are accepted.
     """
 
@@ -243,7 +248,7 @@ class SessionTools:
     limits: Limits
     name_session: Callable[[str], str]
     leeway: int
-    text: Callable[[str], str]
+    text: TextOf
     now: Callable[[], int]
     challenges: Challenges | None = None
     token_exchange: TokenExchange | None = None

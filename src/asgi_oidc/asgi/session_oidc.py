@@ -8,6 +8,7 @@ from asgi_oidc.protocol.token_exchange import ExchangeTarget
 from asgi_oidc.sessions.lifetimes import expires_at
 from asgi_oidc.sessions.repository import ActiveSession
 from asgi_oidc.tokens.httpx_auth import HiddenToken
+from asgi_oidc.web.request import Scope
 
 
 class SessionAccess:
@@ -96,5 +97,5 @@ class SessionOIDC(OIDC):
     def _challenges(self) -> Challenges | None:
         return self._tools.challenges
 
-    def _title(self, text_id: str) -> str:
-        return self._tools.text(text_id)
+    def _title(self, text_id: str, scope: Scope) -> str:
+        return self._tools.text(text_id, scope)

@@ -46,6 +46,7 @@ class StartUpNotices:
     """
 
     __slots__ = (
+        "_app_logo",
         "_base_path",
         "_base_url",
         "_bearer",
@@ -66,6 +67,7 @@ class StartUpNotices:
         is_shared: bool,
         providers: Collection[ProviderSettings] = (),
         bearer: BearerNotices | None = None,
+        app_logo: str | None = None,
     ) -> None:
         """Set up the notices.
 
@@ -75,6 +77,7 @@ class StartUpNotices:
             is_shared: whether revocations are in a store, where other processes find them, and this one does after
                 a restart.
             bearer: those about access tokens; None if none are accepted.
+            app_logo: path of the logo on pages.
         """
         self._policy = policy
         self._base_url = base_url
@@ -83,6 +86,7 @@ class StartUpNotices:
         self._is_shared = is_shared
         self._providers = providers
         self._bearer = bearer
+        self._app_logo = app_logo
         self.are_logged = False
 
     def log_once(self, *, without_lifespan: bool = False) -> None:
@@ -98,6 +102,7 @@ class StartUpNotices:
         self._log_what_is_not_shared(without_lifespan=without_lifespan)
         self._warn_about_root_paths()
         self._warn_about_bypassable_rules()
+        self._warn_about_logo()
         for provider in self._providers:
             log_exceptions(provider.exceptions, provider=provider.name or provider.issuer)
         if self._bearer is not None:
@@ -124,6 +129,19 @@ class StartUpNotices:
             single_process, several_processes = NOTICES["sessions" if self._has_store else "logout"]
             event, what, fix = several_processes if is_warning else single_process
             events.log(event, what=what, fix=fix)
+
+    def _warn_about_logo(self) -> None:
+        """Warn if the logo needs a signed-in user, because most pages are for people who are not."""
+        path = None if self._app_logo is None else self._app_logo.partition("?")[0]
+        if path is None or not path.startswith(f"{self._base_path}/"):
+            return  # another app serves it
+        if not self._policy.is_public_url(path, self._base_path):
+            events.log(
+                events.LOGO_NOT_PUBLIC,
+                app_logo=path,
+                what="pages for people who are not signed in cannot show the logo: its path is not public",
+                fix="add the path to public",
+            )
 
     def _warn_about_bypassable_rules(self) -> None:
         """Warn about apps whose routing we cannot inspect, if they might serve `/adminx` as `/admin` and `x`."""

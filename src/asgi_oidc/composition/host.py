@@ -31,8 +31,8 @@ from asgi_oidc.login.login_loops import LoginLoops
 from asgi_oidc.logout.after_logout import AfterLogout
 from asgi_oidc.logout.logout_state import LogoutStates
 from asgi_oidc.pages.failures import Failures
+from asgi_oidc.pages.languages import make_translations
 from asgi_oidc.pages.pages import Pages, make_pages
-from asgi_oidc.pages.translation import translate
 from asgi_oidc.policy.access_control import AccessControl
 from asgi_oidc.policy.app_errors import ReadAuthentication
 from asgi_oidc.policy.denials import Denials
@@ -78,7 +78,14 @@ def compose_host(
     read_authentication = settings.authentication_reader()
     urls = _make_urls(settings, sessions, login, read_authentication)
     provider = make_provider_services(settings, directory, sessions, login, urls, form_path=form_path)
-    pages = make_pages(translate(settings.texts), app_name=settings.app_name, home=settings.home)
+    pages = make_pages(
+        make_translations(settings.texts),
+        home=settings.home,
+        app_name=settings.app_name,
+        app_logo=settings.app_logo,
+        app_colors=settings.app_colors,
+        render=settings.pages,
+    )
     failures = _make_failures(settings, pages, urls, login.loops)
     after_logout = _make_after_logout(settings, sessions, login, pages, urls, policy)
     maker = EndpointMaker(
@@ -245,7 +252,7 @@ def _make_session_tools(
         limits=sessions.limits,
         name_session=sessions.records.handle,
         leeway=settings.leeway,
-        text=pages.layout.texts.plain,
+        text=pages.layout.text,
         now=sessions.now,
         challenges=None if bearer is None else bearer.challenges,
         token_exchange=None if bearer is None else bearer.exchange,

@@ -145,6 +145,7 @@ def _make_notices(settings: Settings, policy: Policy, bearer: BearerNotices | No
         is_shared=settings.is_shared,
         providers=settings.fixed_providers.values(),
         bearer=bearer,
+        app_logo=settings.app_logo,
     )
 
 

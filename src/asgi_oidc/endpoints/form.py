@@ -97,19 +97,19 @@ class FormEndpoint:
         if form is None:
             events.log(events.FORM_LOST, was_kept=lost is None)
             # A form that was kept may have been submitted by now; one that could not be kept is lost for certain.
-            return self.pages.not_found(back=back) if lost is None else self.pages.lost(back=back)
+            return self.pages.not_found(request, back=back) if lost is None else self.pages.lost(request, back=back)
         name = User(login.sub, login.issuer, active.session.tokens.written_claims).display_name
         if form.user is None and not self._is_claimed(form, active.session.id, request):
             # The form was submitted by an anonymous user: only the login that was started from its page may get it.
             events.log(events.FORM_LOST, reason="another login")
-            return self.pages.not_found(back=back).with_cookies(self.forms.delete(request.cookies))
+            return self.pages.not_found(request, back=back).with_cookies(self.forms.delete(request.cookies))
         if form.user is not None and not self.forms.is_of(form, login.user_id):
             events.log(events.FORM_LOST, reason="another user")
-            response = self.pages.of_other_user(name=name, back=back)
+            response = self.pages.of_other_user(request, name=name, back=back)
             return response.with_cookies(self.forms.delete(request.cookies))
         events.log(events.FORM_OFFERED)
         return self.pages.offer(
-            name=name, origin=self.origin, target=form.target, pairs=form.pairs, discard=self.urls.form
+            request, name=name, origin=self.origin, target=form.target, pairs=form.pairs, discard=self.urls.form
         )
 
     def _page_of(self, form: InterruptedForm | None) -> str:

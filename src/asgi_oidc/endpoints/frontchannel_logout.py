@@ -41,8 +41,8 @@ class FrontchannelLogoutEndpoint:
             StoreUnavailable: the session could not be read or ended.
         """
         if not provider.settings.frontchannel_logout:
-            return self.pages.problem(404, "frontchannel_logout_off", "problem.frontchannel_logout_off")
-        response = self.pages.sign_out.in_frame(provider=provider.settings.origin)
+            return self.pages.problem(request, 404, "frontchannel_logout_off", "problem.frontchannel_logout_off")
+        response = self.pages.sign_out.in_frame(request, provider=provider.settings.origin)
         named = None if request.is_prefetch else _read_parameters(request)
         active = None if named is None else await self.authenticator.find_even_if_over(request)
         if named is None or active is None or not _is_of_session(active.session.login, provider, named):

@@ -119,6 +119,6 @@ class LoginEndpoint:
         choices = self.provider_list.choices(link.authentication, link.return_to, form=link.form)
         if choices:
             last_used = self.provider_list.last_used(request.cookies)
-            return self.pages.choose(choices, last_used=last_used, notice=notice)
+            return self.pages.choose(request, choices, last_used=last_used, notice=notice)
         notice = None if notice is None else "provider_name.unknown"
-        return self.pages.ask_name(action=self.url, fields=self.links.fields(link), notice=notice)
+        return self.pages.ask_name(request, action=self.url, fields=self.links.fields(link), notice=notice)

@@ -65,7 +65,8 @@ class LogoutEndpoint:
         if not self._is_trusted(request):
             if not request.wants_page:
                 raise RequestRejected("foreign_origin", "a script of another site cannot sign out the user", status=403)
-            return self.pages.confirm(action=with_return_to(self.urls.logout, self._return_to(request.parameters())))
+            action = with_return_to(self.urls.logout, self._return_to(request.parameters()))
+            return self.pages.confirm(request, action=action)
         session, target = await self._find_session(request), None
         if session is not None:
             target = await self.sign_out.sign_out(session)
@@ -118,7 +119,7 @@ class LogoutEndpoint:
         # shows that the user is signed out.
         if self.after_logout.landing_path is not None:
             return redirect(with_parameters(landing_url, state=sealed))
-        return self.after_logout.signed_out(state) if request.wants_page else redirect(landing_url)
+        return self.after_logout.signed_out(request, state) if request.wants_page else redirect(landing_url)
 
     def _redirect_to_provider(self, request: Request, endpoint: str, parameters: dict[str, str]) -> Response:
         """Send the browser to the provider: by a redirect, or by a form if the URL would be too long.
@@ -131,7 +132,7 @@ class LogoutEndpoint:
             return redirect(url)
         if request.wants_page:
             provider, back = origin_of(check_url(endpoint)), self.after_logout.landing_url
-            return self.pages.at_provider(action=endpoint, fields=parameters, provider=provider, back=back)
+            return self.pages.at_provider(request, action=endpoint, fields=parameters, provider=provider, back=back)
         del parameters["id_token_hint"]
         return redirect(with_parameters(endpoint, **parameters))
 

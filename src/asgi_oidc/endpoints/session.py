@@ -37,7 +37,7 @@ class SessionEndpoint:
             choices = self.provider_list.choices(ANY_LOGIN, None)
             members = provider_members(choices)
             response = self.pages.problem(
-                401, "login_required", "problem.not_signed_in", login_url=self.urls.login, **members
+                request, 401, "login_required", "problem.not_signed_in", login_url=self.urls.login, **members
             )
             return response.with_cookies(self.stale_cookies.delete(request))
         login, tokens = active.session.login, active.session.tokens

@@ -15,7 +15,12 @@ from asgi_oidc.web.request import Request
 def token_needed(oidc: OIDC, request: Request, scopes: Sequence[str]) -> Refusal:
     """Return the 401 of a route that takes tokens only, to a client that has sent none."""
     events.log(events.LOGIN_REQUIRED, status=401, method=request.method)
-    return refusal(401, "token_required", oidc._title("problem.token_required"), token_challenge(oidc, request, scopes))
+    return refusal(
+        401,
+        "token_required",
+        oidc._title("problem.token_required", request.scope),
+        token_challenge(oidc, request, scopes),
+    )
 
 
 def token_challenge(oidc: OIDC, request: Request, scopes: Sequence[str]) -> dict[str, str]:
@@ -27,7 +32,7 @@ def token_challenge(oidc: OIDC, request: Request, scopes: Sequence[str]) -> dict
 def stronger_token_needed(oidc: OIDC, request: Request, authentication: AuthenticationRequest) -> Refusal:
     """Return the 401 to a token of a login that is too old or too weak."""
     events.log(events.LOGIN_REQUIRED, status=401, method=request.method)
-    title, challenges = oidc._title("problem.step_up_required"), _challenges_at(oidc, request)
+    title, challenges = oidc._title("problem.step_up_required", request.scope), _challenges_at(oidc, request)
     headers = {} if challenges is None else _header(challenges.step_up(authentication, scheme=scheme_of(request)))
     return refusal(401, INSUFFICIENT_USER_AUTHENTICATION, title, headers, **authentication.problem_members)
 
@@ -36,7 +41,7 @@ def token_forbidden(oidc: OIDC, request: Request, unmet: str, scopes: Sequence[s
     """Return the 403 to a token that lacks a right; it names all scopes that are needed if one of them is missing."""
     reference = secrets.token_hex(6)
     events.log(events.ACCESS_DENIED, status=403, method=request.method, why=unmet, hint=hint, reference=reference)
-    title, challenges = oidc._title("problem.forbidden"), _challenges_at(oidc, request)
+    title, challenges = oidc._title("problem.forbidden", request.scope), _challenges_at(oidc, request)
     if not scopes or challenges is None:
         return refusal(403, "forbidden", title, {}, reference=reference)
     # With those that the rules of the path require: a token with the others alone would be refused by a rule.
@@ -52,7 +57,7 @@ def token_needed_instead(
     reference = secrets.token_hex(6)
     events.log(events.ACCESS_DENIED, status=403, method=request.method, why=unmet, hint=hint, reference=reference)
     headers = token_challenge(oidc, request, scopes)
-    return refusal(403, "forbidden", oidc._title("problem.forbidden"), headers, reference=reference)
+    return refusal(403, "forbidden", oidc._title("problem.forbidden", request.scope), headers, reference=reference)
 
 
 def _challenges_at(oidc: OIDC, request: Request) -> Challenges | None:

@@ -125,7 +125,7 @@ def check_user(scope: Scope, terms: Terms) -> User | Refusal:
 def _login_needed(scope: Scope, terms: Terms, error: str, text_id: str) -> Refusal:
     """Redirect a page navigation to a login that comes back here; give any other client its URL (RFC 9470 §3)."""
     request, oidc, authentication = _read_request(scope), scope["oidc"], terms.authentication
-    title = oidc._title(text_id)  # apps do not need it
+    title = oidc._title(text_id, scope)  # apps do not need it
     is_page = request.is_navigation and scope["type"] == "http"
     return_to = request.target if is_page else _page_of(request, oidc)
     providers = terms.requirements.providers
@@ -154,7 +154,10 @@ def _forbidden(scope: Scope, unmet: str, scopes: Sequence[str], *, hint: str | N
     reference, method = secrets.token_hex(6), scope.get("method", "GET")
     events.log(events.ACCESS_DENIED, status=403, method=method, why=unmet, hint=hint, reference=reference)
     error, members = ("insufficient_scope", {"scope": " ".join(scopes)}) if scopes else ("forbidden", {})
-    title, challenge = scope["oidc"]._title("problem.forbidden"), _challenge(scope["oidc"], error=error, **members)
+    title, challenge = (
+        scope["oidc"]._title("problem.forbidden", scope),
+        _challenge(scope["oidc"], error=error, **members),
+    )
     return refusal(403, error, title, challenge, reference=reference, **members)
 
 

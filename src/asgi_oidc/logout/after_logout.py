@@ -43,15 +43,15 @@ class AfterLogout:
         if state is None:
             return None
         may_show_target = is_signed_in or self.is_target_public(state.return_to, request)
-        return redirect(self.target_url(state.return_to)) if may_show_target else self.signed_out(state)
+        return redirect(self.target_url(state.return_to)) if may_show_target else self.signed_out(request, state)
 
-    def signed_out(self, state: LogoutState) -> Response:
+    def signed_out(self, request: Request, state: LogoutState) -> Response:
         """Return the page "You are signed out".
 
         It is for targets that would start a login: the provider may sign the user in again silently.
         """
         login = with_return_to(self.urls.login, state.return_to)
-        return self.pages.signed_out(login=login, is_everywhere=state.is_everywhere)
+        return self.pages.signed_out(request, login=login, is_everywhere=state.is_everywhere)
 
     def target_url(self, return_to: str | None) -> str:
         """Return the URL of the page that the user sees after a sign-out."""

@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 
-from asgi_oidc.pages.layout import Layout, link, links, reference_html
-from asgi_oidc.pages.untrusted import user_html
+from asgi_oidc.pages.layout import Layout, links, reference_html
+from asgi_oidc.pages.page import Action, ForbiddenPage
+from asgi_oidc.pages.untrusted import shorten, user_html, user_text
 from asgi_oidc.web.request import Request
 from asgi_oidc.web.response import Response
 
@@ -20,7 +21,14 @@ class DeniedPages:
     home: str
 
     def forbidden(
-        self, request: Request, *, name: str, email: str | None, another_account: str, reference: str
+        self,
+        request: Request,
+        *,
+        name: str,
+        email: str | None,
+        another_account: str,
+        reference: str,
+        requirement: str,
     ) -> Response:
         """Tell a signed-in user that this account may not, and offer another one.
 
@@ -28,14 +36,24 @@ class DeniedPages:
             name, email: of the user, as the provider tells them.
             another_account: absolute URL of ours that starts a login with another account, and comes back here.
             reference: stands in the log too.
+            requirement: what the user lacks; only the app's own page may show it.
         """
-        texts = self.layout.texts
-        content = (
-            f"<p>{texts.html('forbidden.text', user=user_html(name, email))}</p>"
-            + links(
-                link(texts.plain("action.another_account"), another_account, is_first=True),
-                link(texts.plain("action.home"), self.home),
-            )
-            + reference_html(texts, reference)
+        texts = self.layout.texts_for(request)
+        actions = (
+            Action(texts.plain("action.another_account"), another_account, is_primary=True),
+            Action(texts.plain("action.home"), self.home),
         )
-        return self.layout.page_for(request, texts.plain("forbidden.title"), content, status=403)
+        page = ForbiddenPage(
+            kind="forbidden",
+            status=403,
+            title=texts.plain("forbidden.title"),
+            text=texts.plain("forbidden.text", user=user_text(name, email)),
+            actions=actions,
+            reference=reference,
+            user_name=shorten(name),
+            user_email=None if email is None else shorten(email),
+            requirement=requirement,
+        )
+        text = texts.html("forbidden.text", user=user_html(name, email))
+        content = f"<p>{text}</p>{links(actions)}{reference_html(texts, reference)}"
+        return self.layout.respond(request, page, content, in_parts=True)

@@ -29,9 +29,10 @@ from asgi_oidc.pages.failure_table import (
     Target,
     failure_for,
 )
-from asgi_oidc.pages.layout import Layout, link, links, reference_html
+from asgi_oidc.pages.layout import Layout, links, reference_html
+from asgi_oidc.pages.page import Action, FailurePage
 from asgi_oidc.web.request import Request
-from asgi_oidc.web.response import Response, problem
+from asgi_oidc.web.response import Response
 
 _NO_LOGINS = (STORE_UNAVAILABLE, TOKENS_UNAVAILABLE, CHECK_FAILED, STEP_UP_IMPOSSIBLE, FOREIGN_ORIGIN)
 
@@ -69,9 +70,9 @@ class Failures:
         reference, failure = secrets.token_hex(6), self._failure(request, error)
         _log(failure, error, reference)
         response = (
-            self._page(request, failure, reference, return_to)
+            self._page(request, failure, error.code, reference, return_to)
             if _is_for_a_person(request)
-            else self._problem(failure, error, reference, return_to)
+            else self._problem(request, failure, error, reference, return_to)
         )
         if isinstance(error, LoginLoop):  # a user who has fixed the cause must not be stopped again
             response = response.with_cookies(self.delete_login_count(request.cookies))
@@ -86,14 +87,23 @@ class Failures:
             return LOGIN_IN_FRAME if is_login else failure_for(error)
         return failure_for(error)
 
-    def _page(self, request: Request, failure: Failure, reference: str, return_to: str | None) -> Response:
-        texts, urls = self.layout.texts, self._urls(request, failure, return_to)
-        buttons = [
-            link(texts.plain(action.label), urls[action.target], is_first=number == 0)
+    def _page(self, request: Request, failure: Failure, code: str, reference: str, return_to: str | None) -> Response:
+        texts, urls = self.layout.texts_for(request), self._urls(request, failure, return_to)
+        actions = tuple(
+            Action(texts.plain(action.label), urls[action.target], is_primary=number == 0)
             for number, action in enumerate(failure.actions)
-        ]
-        content = f"<p>{texts.html(f'{failure.name}.text')}</p>{links(*buttons)}{reference_html(texts, reference)}"
-        return self.layout.page_for(request, texts.plain(f"{failure.name}.title"), content, status=failure.status)
+        )
+        page = FailurePage(
+            kind=failure.name,
+            status=failure.status,
+            title=texts.plain(f"{failure.name}.title"),
+            text=texts.plain(f"{failure.name}.text"),
+            actions=actions,
+            reference=reference,
+            code=code,
+        )
+        content = f"<p>{texts.html(f'{failure.name}.text')}</p>{links(actions)}{reference_html(texts, reference)}"
+        return self.layout.respond(request, page, content, in_parts=True)
 
     def _urls(self, request: Request, failure: Failure, return_to: str | None) -> Mapping[Target, str]:
         is_in_frame = failure is LOGIN_IN_FRAME  # the same URL, in a window
@@ -104,11 +114,14 @@ class Failures:
             Target.HOME: self.home,
         }
 
-    def _problem(self, failure: Failure, error: OIDCError, reference: str, return_to: str | None) -> Response:
-        texts = self.layout.texts
-        title, detail = texts.plain(f"{failure.name}.title"), texts.plain(f"{failure.name}.text")
-        again = self.login_url(return_to)
-        return problem(failure.status, error.code, title, detail=detail, reference=reference, login_url=again)
+    def _problem(
+        self, request: Request, failure: Failure, error: OIDCError, reference: str, return_to: str | None
+    ) -> Response:
+        detail, again = self.layout.texts_for(request).plain(f"{failure.name}.text"), self.login_url(return_to)
+        title = f"{failure.name}.title"
+        return self.layout.problem(
+            request, failure.status, error.code, title, detail=detail, reference=reference, login_url=again
+        )
 
 
 def _log(failure: Failure, error: OIDCError, reference: str) -> None:

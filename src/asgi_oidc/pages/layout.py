@@ -1,42 +1,53 @@
 """What all pages share: the HTML around their content, and a response that no other site can frame, script or keep."""
 
-from base64 import b64encode
-from dataclasses import dataclass
-from hashlib import sha256
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import partial
 from html import escape
+from typing import Any
 
-from asgi_oidc.pages.styles import STYLE
-from asgi_oidc.pages.translation import IN_ENGLISH, Texts
+from asgi_oidc.pages.languages import ACCEPT_LANGUAGE, VARY, Translations
+from asgi_oidc.pages.page import Action, Form, HiddenField, Page, SafeHTML
+from asgi_oidc.pages.rendering import PageRenderer
+from asgi_oidc.pages.theme import PLAIN, Theme, csp_hash
+from asgi_oidc.pages.translation import Texts
 from asgi_oidc.pages.untrusted import shorten
 from asgi_oidc.web.request import Request
-from asgi_oidc.web.response import REFERRER_POLICY, Response, response_with_body
+from asgi_oidc.web.response import REFERRER_POLICY, Response, problem, response_with_body
 
 HTML = b"text/html; charset=utf-8"
 NO_FRAMES = "frame-ancestors 'none'"
+_OF_OWN_ORIGIN = "'self'"
 
 
-def csp_hash(text: str) -> str:
-    """Write the source of a content security policy that allows this very script or style (CSP 3 §2.3.1)."""
-    return f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'"
+def link(action: Action) -> str:
+    """Write a link that looks like a button."""
+    named = f"id={action.id} " if action.id else ""
+    first = "class=first " if action.is_primary else ""
+    return f'<a {named}{first}target=_top href="{escape(action.href)}">{escape(action.label)}</a>'
 
 
-PAGE_CSP = f"default-src 'none'; style-src {csp_hash(STYLE)}; base-uri 'none'; {NO_FRAMES}"
+def links(actions: tuple[Action, ...]) -> str:
+    """Put links below a text."""
+    return f"<div class=actions>{''.join(map(link, actions))}</div>"
 
 
-def link(label: str, href: str, *, is_first: bool = False, element_id: str = "") -> str:
-    """Write a link that looks like a button.
+def form_html(form: Form, further: str = "", *, attributes: str = "") -> str:
+    """Write a form of a single button.
 
     Args:
-        is_first: whether it is the one to take.
+        further: HTML behind the button.
+        attributes: further ones of the form.
     """
-    named = f"id={element_id} " if element_id else ""
-    first = "class=first " if is_first else ""
-    return f'<a {named}{first}target=_top href="{escape(href)}">{escape(label)}</a>'
-
-
-def links(*written: str) -> str:
-    """Put links below a text."""
-    return f"<div class=actions>{''.join(written)}</div>"
+    button = form.button
+    named = f"name={button.name} value={button.value} " if button.name else ""
+    first = "class=first" if button.is_primary else ""
+    written = f"<button {named}{first}".rstrip() + f">{escape(button.label)}</button>"
+    top = "target=_top " if form.in_top_window else ""
+    named_form = f"id={form.id} " if form.id else ""
+    fields = "".join(hidden_field(field) for field in form.fields)
+    start = f'<form {named_form}{attributes}method={form.method} {top}action="{escape(form.action)}">'
+    return f"{start}{fields}{written}{further}</form>"
 
 
 def reference_html(texts: Texts, reference: str) -> str:
@@ -44,55 +55,104 @@ def reference_html(texts: Texts, reference: str) -> str:
     return f"<p class=reference>{texts.html('reference', reference=f'<code>{escape(reference)}</code>')}</p>"
 
 
-def hidden_field(name: str, value: str) -> str:
+def hidden_field(field: HiddenField) -> str:
     """Write a field of a form that nobody sees."""
-    return f'<input type=hidden name="{escape(name)}" value="{escape(value)}">'
+    return f'<input type=hidden name="{escape(field.name)}" value="{escape(field.value)}">'
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Puts content into a page, in the language of the texts and under the name of the app."""
+    """Puts content into a page, in the language of the user and under the name of the app.
 
-    texts: Texts
-    app_name: str | None
+    Attributes:
+        logo: path of the app's logo on its origin.
+        renderer: calls the app's own function for pages.
+    """
 
-    def page(
+    translations: Translations
+    app_name: str | None = None
+    logo: str | None = None
+    theme: Theme = PLAIN
+    renderer: PageRenderer | None = None
+
+    def texts_for(self, request: Request) -> Texts:
+        """Return the texts in the language of the user."""
+        return self.translations.choose(request.values(ACCEPT_LANGUAGE))
+
+    def text(self, text_id: str, scope: Mapping[str, Any]) -> str:
+        """Return a text in the language of the user of a scope."""
+        values = [value for name, value in scope.get("headers", ()) if name == ACCEPT_LANGUAGE]
+        return self.translations.choose(values).plain(text_id)
+
+    @property
+    def csp(self) -> str:
+        """The content security policy that all pages share.
+
+        The app's own pages may also use styles, fonts and images of its origin: these cannot run anything.
+        """
+        if self.renderer is not None:
+            own = _OF_OWN_ORIGIN
+            loaded = f"style-src {own} {self.theme.source}; img-src {own}; font-src {own}"
+        else:
+            images = "" if self.logo is None else f"; img-src {_OF_OWN_ORIGIN}"
+            loaded = f"style-src {self.theme.source}{images}"
+        return f"default-src 'none'; {loaded}; base-uri 'none'; {NO_FRAMES}"
+
+    def respond(
         self,
-        title: str,
+        request: Request,
+        page: Page,
         content: str,
         *,
-        status: int,
-        csp: str = PAGE_CSP,
         script: str = "",
+        further_csp: str = "",
         referrer_policy: bytes = REFERRER_POLICY,
+        in_parts: bool = False,
     ) -> Response:
-        """Respond with a page that cannot be framed.
+        """Respond with a page.
 
         Args:
-            title: plain text.
-            content: HTML.
-            script: allowed by `csp`.
+            page: without what all pages share, which is added here.
+            content: the HTML of our own page, without the heading.
+            script: the script of the page; the policy then allows it, and no other.
+            further_csp: directives.
+            in_parts: whether it may also be shown in a frame of this site, and as a part of a page (htmx, Turbo).
         """
-        return _page(self.html(title, content, script=script), status=status, csp=csp, referrer_policy=referrer_policy)
+        texts = self.texts_for(request)
+        is_part = in_parts and (request.is_htmx or request.has(b"turbo-frame"))
+        body = self._part(request, texts, page, content) if is_part else self.html(texts, page.title, content, script)
+        csp = f"{self.csp}; script-src {csp_hash(script)}" if script else self.csp
+        ancestors = request.frame_ancestors if in_parts else "'none'"
+        policy = f"{csp}; {further_csp}" if further_csp else csp
+        response = _html_response(body, page.status, csp=policy, ancestors=ancestors, referrer_policy=referrer_policy)
+        if self.translations.others:
+            response = response.with_headers(VARY)
+        if self.renderer is None:
+            return response
+        shown = self._completed(request, texts, page, content, script, is_part=is_part)
+        return replace(response, write_body=partial(self.renderer.render, shown, body))
 
-    def page_for(
-        self, request: Request, title: str, content: str, *, status: int, csp: str = PAGE_CSP, script: str = ""
-    ) -> Response:
-        """Respond with a page in the form that the requester can show.
+    def problem(self, request: Request, status: int, error: str, title: str, **members: object) -> Response:
+        """Respond to a program.
 
-        That is a whole page, also in a frame, or only its content, for a page that htmx or Turbo inserts it into.
+        Args:
+            title: id of a text.
         """
-        body = self.html(title, content, script=script)
-        if request.is_htmx:
-            body = self._content(body)
-        elif (frame_id := request.header(b"turbo-frame")) is not None:
-            body = self._turbo_frame(body, frame_id)
-        ancestors = request.frame_ancestors
-        if ancestors == "'none'":
-            return _page(body, status=status, csp=csp)
-        return framed(body, status=status, ancestors=ancestors, csp=csp)
+        response = problem(status, error, self.texts_for(request).plain(title), **members)
+        return response.with_headers(VARY) if self.translations.others else response
 
-    def html(self, title: str, content: str, *, script: str = "") -> bytes:
+    def framed(self, request: Request, title: str, text: str, *, ancestors: str) -> Response:
+        """Respond with a page that another site shows in a frame that nobody sees.
+
+        Args:
+            title, text: ids of texts.
+            ancestors: the origins of that site.
+        """
+        texts = self.texts_for(request)
+        body = self.html(texts, texts.plain(title), f"<p>{texts.html(text)}</p>")
+        return _html_response(body, 200, csp=self.csp, ancestors=ancestors)
+
+    def html(self, texts: Texts, title: str, content: str, script: str = "") -> bytes:
         """Write a whole page.
 
         Args:
@@ -100,44 +160,68 @@ class Layout:
             content: HTML.
         """
         app = self.app_name
-        is_named = app is not None and app not in title
-        named = f"<p class=app>{escape(app or '')}</p>" if is_named else ""
-        full = f"{title} \u2013 {app}" if is_named else title
+        full = title if app is None or app in title else f"{title} \u2013 {app}"
         return (
-            f'<!doctype html><html {self.texts.language}><head><meta charset="utf-8">'
+            f'<!doctype html><html {texts.attributes}><head><meta charset="utf-8">'
             '<meta name="robots" content="noindex">'
             '<meta name="viewport" content="width=device-width, initial-scale=1">'
-            f"<title>{escape(full)}</title><style>{STYLE}</style></head>"
-            f"<body><main>{named}<h1>{escape(title)}</h1>{content}</main>{script and f'<script>{script}</script>'}"
-            "</body></html>"
+            f"<title>{escape(full)}</title><style>{self.theme.style}</style></head>"
+            f"<body><main>{self._brand(title)}<h1>{escape(title)}</h1>{content}</main>"
+            f"{script and f'<script>{script}</script>'}</body></html>"
         ).encode()
 
-    def _content(self, page: bytes) -> bytes:
-        """Take out what an app may insert into a page of its own: no style, no script."""
-        content = page.partition(b"<main>")[2].partition(b"</main>")[0]
-        # The app's own page may be in another language.
-        return content if self.texts == IN_ENGLISH else f"<div {self.texts.language}>".encode() + content + b"</div>"
+    def _brand(self, title: str) -> str:
+        """Show whose page this is: by the logo, or by the name if the heading does not contain it."""
+        if self.logo is not None:
+            return f'<img class=brand src="{escape(self.logo)}" alt="{escape(self.app_name or "")}">'
+        return "" if self.app_name is None or self.app_name in title else f"<p class=app>{escape(self.app_name)}</p>"
 
-    def _turbo_frame(self, page: bytes, frame_id: str) -> bytes:
-        """Wrap the content in the element that Turbo looks for.
+    def _part(self, request: Request, texts: Texts, page: Page, content: str) -> bytes:
+        """Write what the app inserts into a page of its own: no style, no script, no logo.
 
-        Args:
-            frame_id: as the header `Turbo-Frame` has it.
+        Turbo looks for an element of its own, by the id that its header names.
         """
-        return f'<turbo-frame id="{escape(shorten(frame_id))}">'.encode() + self._content(page) + b"</turbo-frame>"
+        app = self.app_name
+        named = "" if app is None or app in page.title else f"<p class=app>{escape(app)}</p>"
+        part = f"{named}<h1>{escape(page.title)}</h1>{content}"
+        if self.translations.others or (texts.language, texts.direction) != ("en", "ltr"):
+            part = f"<div {texts.attributes}>{part}</div>"  # the app's own page may be in another language
+        if (frame_id := _frame_id(request)) is not None:
+            part = f'<turbo-frame id="{escape(frame_id)}">{part}</turbo-frame>'
+        return part.encode()
+
+    def _completed(
+        self, request: Request, texts: Texts, page: Page, content: str, script: str, *, is_part: bool
+    ) -> Page:
+        """Add to a page what all pages share."""
+        reference = page.reference
+        return replace(
+            page,
+            reference_text="" if reference is None else texts.plain("reference", reference=reference),
+            language=texts.language,
+            direction=texts.direction,
+            app_name=self.app_name,
+            app_logo=self.logo,
+            path=request.path.external,
+            is_fragment=is_part,
+            frame_id=_frame_id(request) if is_part else None,
+            content=SafeHTML(content),
+            style=SafeHTML(self.theme.style),
+            script=SafeHTML("" if is_part else script),
+        )
 
 
-def framed(body: bytes, *, ancestors: str, status: int = 200, csp: str = PAGE_CSP) -> Response:
-    """Respond with a page that pages of these origins may show in a frame."""
-    policy = csp.replace(NO_FRAMES, f"frame-ancestors {ancestors}")
-    headers = ((b"content-type", HTML), (b"content-security-policy", policy.encode("ascii")))
-    return response_with_body(status, body, *headers)
+def _frame_id(request: Request) -> str | None:
+    """Return the id of the element that Turbo looks for; htmx looks for none."""
+    frame_id = None if request.is_htmx else request.header(b"turbo-frame")
+    return None if frame_id is None else shorten(frame_id)
 
 
-def _page(body: bytes, *, status: int, csp: str, referrer_policy: bytes = REFERRER_POLICY) -> Response:
-    headers = (
-        (b"content-type", HTML),
-        (b"content-security-policy", csp.encode("ascii")),
-        (b"x-frame-options", b"DENY"),
-    )
+def _html_response(
+    body: bytes, status: int, *, csp: str, ancestors: str, referrer_policy: bytes = REFERRER_POLICY
+) -> Response:
+    policy = csp.replace(NO_FRAMES, f"frame-ancestors {ancestors}").encode("ascii")
+    headers = [(b"content-type", HTML), (b"content-security-policy", policy)]
+    if ancestors == "'none'":
+        headers.append((b"x-frame-options", b"DENY"))
     return response_with_body(status, body, *headers, referrer_policy=referrer_policy)

@@ -6,9 +6,12 @@ from dataclasses import dataclass
 from html import escape
 from itertools import groupby
 
-from asgi_oidc.pages.layout import PAGE_CSP, Layout, hidden_field
+from asgi_oidc.pages.layout import Layout, hidden_field
 from asgi_oidc.pages.logos import logo_html
+from asgi_oidc.pages.page import Button, ChooseProviderPage, Form, HiddenField, ProviderNamePage, ProviderWay, SafeHTML
+from asgi_oidc.pages.translation import Texts
 from asgi_oidc.pages.untrusted import shorten
+from asgi_oidc.web.request import Request
 from asgi_oidc.web.response import Response
 
 MAX_BUTTONS = 8  # providers that are shown as large buttons; more are a compact list, by title
@@ -18,7 +21,6 @@ OTHER_LETTERS = "#"  # heading of titles that begin with a digit or sign
 MAX_NAME_LENGTH = 64  # characters of a provider's name in a URL
 # Browsers read it with the flag `v`, which requires the last `-` to be escaped (HTML, "The pattern attribute").
 NAME_PATTERN = rf"[a-z0-9][a-z0-9_\-]{{0,{MAX_NAME_LENGTH - 1}}}"
-CHOICE_CSP = f"{PAGE_CSP}; form-action 'none'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,9 @@ class ProviderPages:
 
     layout: Layout
 
-    def choose(self, choices: Sequence[Choice], *, last_used: str | None, notice: str | None = None) -> Response:
+    def choose(
+        self, request: Request, choices: Sequence[Choice], *, last_used: str | None, notice: str | None = None
+    ) -> Response:
         """Show the providers as links.
 
         Args:
@@ -69,16 +73,29 @@ class ProviderPages:
             last_used: name of the provider that this browser last signed in with; it comes first.
             notice: id of a text above them, which says that the requested one does not exist.
         """
+        texts = self.layout.texts_for(request)
         last = [choice for choice in choices if choice.name == last_used]
         others = [choice for choice in choices if choice.name != last_used]
         if len(choices) <= MAX_BUTTONS:
-            lists = self._buttons([*last, *others], last_used)
+            lists = _buttons(texts, [*last, *others], last_used)
         else:
-            lists = (self._buttons(last, last_used) if last else "") + self._many(sorted(others, key=_sort_key))
-        text = self.layout.texts.html("choose_provider.text")
-        return self._page(f"{self._notice(notice)}<p>{text}</p>{lists}", csp=CHOICE_CSP, status=_status(notice))
+            others.sort(key=_sort_key)
+            lists = (_buttons(texts, last, last_used) if last else "") + _many(texts, others)
+        page = ChooseProviderPage(
+            kind="choose_provider",
+            status=_status(notice),
+            title=self._title(texts),
+            text=texts.plain("choose_provider.text"),
+            ways=tuple(_way(texts, choice, last_used) for choice in (*last, *others)),
+            last_used_label=texts.plain("choose_provider.last_used"),
+            notice=None if notice is None else texts.plain(notice),
+        )
+        content = f"{_notice(texts, notice)}<p>{texts.html('choose_provider.text')}</p>{lists}"
+        return self.layout.respond(request, page, content, further_csp="form-action 'none'")
 
-    def ask_name(self, *, action: str, fields: Mapping[str, str], notice: str | None = None) -> Response:
+    def ask_name(
+        self, request: Request, *, action: str, fields: Mapping[str, str], notice: str | None = None
+    ) -> Response:
         """Ask for the name of a provider where they cannot be listed.
 
         The policy of this page does not restrict forms: Chromium also checks the redirects after a form against
@@ -89,11 +106,30 @@ class ProviderPages:
             fields: what it gets besides the field `provider`.
             notice: id of a text that says why the last name was not accepted.
         """
-        texts = self.layout.texts
+        texts = self.layout.texts_for(request)
+        form = Form(
+            action=action,
+            button=Button(texts.plain("action.continue"), is_primary=True),
+            method="get",
+            fields=tuple(HiddenField(name, value) for name, value in fields.items()),
+        )
+        page = ProviderNamePage(
+            kind="provider_name",
+            status=_status(notice),
+            title=self._title(texts),
+            text="",
+            forms=(form,),
+            label=texts.plain("provider_name.label"),
+            hint=texts.plain("provider_name.hint"),
+            input_name="provider",
+            pattern=NAME_PATTERN,
+            max_length=MAX_NAME_LENGTH,
+            notice=None if notice is None else texts.plain(notice),
+        )
         described = "aria-describedby=hint" if notice is None else 'aria-invalid=true aria-describedby="notice hint"'
         content = (
-            f'{self._notice(notice)}<form class=question action="{escape(action)}">'
-            f"{''.join(hidden_field(name, value) for name, value in fields.items())}"
+            f'{_notice(texts, notice)}<form class=question action="{escape(action)}">'
+            f"{''.join(map(hidden_field, form.fields))}"
             f"<label for=provider>{texts.html('provider_name.label')}</label>"
             f"<input id=provider name=provider required autofocus {described} "
             f'maxlength={MAX_NAME_LENGTH} pattern="{NAME_PATTERN}" title="{texts.html("provider_name.hint")}" '
@@ -101,37 +137,50 @@ class ProviderPages:
             f"<p class=hint id=hint>{texts.html('provider_name.hint')}</p>"
             f"<div class=actions><button class=first>{texts.html('action.continue')}</button></div></form>"
         )
-        return self._page(content, csp=PAGE_CSP, status=_status(notice))
+        return self.layout.respond(request, page, content)
 
-    def _buttons(self, choices: Sequence[Choice], last_used: str | None) -> str:
-        return _list("choices", (self._button(choice, is_last_used=choice.name == last_used) for choice in choices))
+    def _title(self, texts: Texts) -> str:
+        app = self.layout.app_name
+        return texts.plain("choose_provider.title") if app is None else texts.plain("sign_in.title_with_app", app=app)
 
-    def _button(self, choice: Choice, *, is_last_used: bool) -> str:
-        texts = self.layout.texts
-        label = texts.html("choose_provider.continue", provider=_title(choice))
-        badge = f" <span class=badge>{texts.html('choose_provider.last_used')}</span>"
-        return _link(choice, label, badge if is_last_used else "")
 
-    def _many(self, choices: Sequence[Choice]) -> str:
-        """Write a compact list, or one for each first letter below links to those."""
-        if len(choices) <= MAX_UNGROUPED:
-            return _compact_list(choices)
-        groups = [(letter, list(group)) for letter, group in groupby(choices, key=_first_letter)]
-        index = "".join(f"<a href=#group{number}>{escape(letter)}</a>" for number, (letter, _) in enumerate(groups))
-        label = self.layout.texts.html("choose_provider.index")
-        lists = "".join(
-            f"<h2 id=group{number}>{escape(letter)}</h2>{_compact_list(group)}"
-            for number, (letter, group) in enumerate(groups)
-        )
-        return f'<nav class=index aria-label="{label}">{index}</nav><div class=groups>{lists}</div>'
+def _way(texts: Texts, choice: Choice, last_used: str | None) -> ProviderWay:
+    return ProviderWay(
+        name=choice.name,
+        title=choice.label,
+        label=texts.plain("choose_provider.continue", provider=choice.label),
+        href=choice.url,
+        logo=SafeHTML(logo_html(choice.logo, choice.label)),
+        is_last_used=choice.name == last_used,
+    )
 
-    def _notice(self, notice: str | None) -> str:
-        return "" if notice is None else f"<p class=notice id=notice role=alert>{self.layout.texts.html(notice)}</p>"
 
-    def _page(self, content: str, *, csp: str, status: int) -> Response:
-        texts, app = self.layout.texts, self.layout.app_name
-        title = texts.plain("choose_provider.title") if app is None else texts.plain("sign_in.title_with_app", app=app)
-        return self.layout.page(title, content, status=status, csp=csp)
+def _buttons(texts: Texts, choices: Sequence[Choice], last_used: str | None) -> str:
+    return _list("choices", (_button(texts, choice, is_last_used=choice.name == last_used) for choice in choices))
+
+
+def _button(texts: Texts, choice: Choice, *, is_last_used: bool) -> str:
+    label = texts.html("choose_provider.continue", provider=_title(choice))
+    badge = f" <span class=badge>{texts.html('choose_provider.last_used')}</span>"
+    return _link(choice, label, badge if is_last_used else "")
+
+
+def _many(texts: Texts, choices: Sequence[Choice]) -> str:
+    """Write a compact list, or one for each first letter below links to those."""
+    if len(choices) <= MAX_UNGROUPED:
+        return _compact_list(choices)
+    groups = [(letter, list(group)) for letter, group in groupby(choices, key=_first_letter)]
+    index = "".join(f"<a href=#group{number}>{escape(letter)}</a>" for number, (letter, _) in enumerate(groups))
+    label = texts.html("choose_provider.index")
+    lists = "".join(
+        f"<h2 id=group{number}>{escape(letter)}</h2>{_compact_list(group)}"
+        for number, (letter, group) in enumerate(groups)
+    )
+    return f'<nav class=index aria-label="{label}">{index}</nav><div class=groups>{lists}</div>'
+
+
+def _notice(texts: Texts, notice: str | None) -> str:
+    return "" if notice is None else f"<p class=notice id=notice role=alert>{texts.html(notice)}</p>"
 
 
 def _status(notice: str | None) -> int:

@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass
 
-from asgi_oidc.pages.layout import PAGE_CSP, Layout, csp_hash, link, links
+from asgi_oidc.pages.layout import Layout, links
+from asgi_oidc.pages.page import Action, Page
 from asgi_oidc.web.request import Request
 from asgi_oidc.web.response import Response
 
 ADD_FRAGMENT = """\
 const link=document.getElementById("login");location.replace(link.href+encodeURIComponent(location.hash))"""
-FRAGMENT_CSP = f"{PAGE_CSP}; script-src {csp_hash(ADD_FRAGMENT)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,20 +23,27 @@ class SignInPages:
         Args:
             login: absolute URL of ours that starts a login.
         """
-        texts, app = self.layout.texts, self.layout.app_name
+        texts, app = self.layout.texts_for(request), self.layout.app_name
         title = texts.plain("sign_in.title") if app is None else texts.plain("sign_in.title_with_app", app=app)
-        why = texts.html("sign_in.text_step_up" if is_step_up else "sign_in.text")
-        button = link(texts.plain("action.sign_in"), login, is_first=True)
-        return self.layout.page_for(request, title, f"<p>{why}</p>{links(button)}", status=401)
+        why = "sign_in.text_step_up" if is_step_up else "sign_in.text"
+        actions = (Action(texts.plain("action.sign_in"), login, is_primary=True),)
+        page = Page(kind="sign_in", status=401, title=title, text=texts.plain(why), actions=actions)
+        return self.layout.respond(request, page, f"<p>{texts.html(why)}</p>{links(actions)}", in_parts=True)
 
-    def keeping_fragment(self, *, login: str) -> Response:
+    def keeping_fragment(self, request: Request, *, login: str) -> Response:
         """Take the fragment of the address along to the login; without scripts, go on without it.
 
         Args:
             login: absolute URL of ours that starts a login and ends with the return path.
         """
-        texts = self.layout.texts
-        button = link(texts.plain("action.sign_in"), login, is_first=True, element_id="login")
-        content = f"<p>{texts.html('signing_in.text')}</p>{links(button)}"
-        title = texts.plain("signing_in.title")
-        return self.layout.page(title, content, status=401, csp=FRAGMENT_CSP, script=ADD_FRAGMENT)
+        texts = self.layout.texts_for(request)
+        actions = (Action(texts.plain("action.sign_in"), login, is_primary=True, id="login"),)
+        page = Page(
+            kind="signing_in",
+            status=401,
+            title=texts.plain("signing_in.title"),
+            text=texts.plain("signing_in.text"),
+            actions=actions,
+        )
+        content = f"<p>{texts.html('signing_in.text')}</p>{links(actions)}"
+        return self.layout.respond(request, page, content, script=ADD_FRAGMENT)

@@ -1,4 +1,4 @@
-"""The texts of one app: English, or what the setting `texts` puts in their place."""
+"""The texts of one language: English, or what the setting `texts` puts in their place."""
 
 import difflib
 import re
@@ -14,7 +14,7 @@ MAX_TEXT_LENGTH = 2000  # characters of one text
 MAX_ID_LENGTH = 60  # characters of an unknown id that a problem quotes
 DIRECTIONS = ("ltr", "rtl")
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
-_LANGUAGE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*")  # RFC 5646 §2.1, without private use
+LANGUAGE_TAG = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*")  # RFC 5646 §2.1, without private use
 _EXAMPLE = '{"action.sign_in": "Log in"}'
 
 
@@ -38,8 +38,18 @@ class Texts:
 
     @property
     def language(self) -> str:
+        """The language tag (RFC 5646)."""
+        return self.texts["lang"]
+
+    @property
+    def direction(self) -> str:
+        """`ltr` or `rtl`."""
+        return self.texts["dir"]
+
+    @property
+    def attributes(self) -> str:
         """The language and direction, as attributes of an element."""
-        return f'lang="{escape(self.texts["lang"])}" dir="{escape(self.texts["dir"])}"'
+        return f'lang="{escape(self.language)}" dir="{escape(self.direction)}"'
 
 
 IN_ENGLISH = Texts(ENGLISH)
@@ -55,7 +65,7 @@ def translate(texts: Mapping[str, str]) -> Texts:
 
 
 def read_translation(value: object) -> Mapping[str, str]:
-    """Check texts by id.
+    """Check the texts of one language, by id.
 
     Raises:
         ValueError: with everything that is wrong, for the developer.
@@ -89,7 +99,7 @@ def _problem(text_id: object, text: object) -> str | None:
     # Format characters stay: some scripts need joiners, and mixed directions need marks.
     if any(unicodedata.category(letter) in ("Cc", "Cs", "Zl", "Zp") for letter in text):
         return "must be on one line: remove the line breaks and control characters"
-    if text_id == "lang" and not _LANGUAGE.fullmatch(text):
+    if text_id == "lang" and not LANGUAGE_TAG.fullmatch(text):
         return f"must be a language tag, such as 'de' or 'pt-BR', got {describe_value(text)}"
     if text_id == "dir" and text not in DIRECTIONS:
         return f"must be 'ltr' or 'rtl', got {describe_value(text)}"

@@ -8,8 +8,12 @@ MAX_VALUE_LENGTH = 200  # characters of a field of a form
 
 def user_html(name: str, email: str | None = None) -> str:
     """Name a user; `<bdi>` keeps a name in another script from reordering the sentence around it."""
-    who = shorten(name) if email in (None, name) else f"{shorten(name)} ({shorten(email or '')})"
-    return f"<strong><bdi>{escape(who)}</bdi></strong>"
+    return f"<strong><bdi>{escape(user_text(name, email))}</bdi></strong>"
+
+
+def user_text(name: str, email: str | None = None) -> str:
+    """Name a user in plain text."""
+    return shorten(name) if email in (None, name) else f"{shorten(name)} ({shorten(email or '')})"
 
 
 def app_html(name: str) -> str:
@@ -19,9 +23,14 @@ def app_html(name: str) -> str:
 
 def value_html(text: str) -> str:
     """Show a text of several lines."""
+    return f"<bdi>{escape(value_text(text))}</bdi>"
+
+
+def value_text(text: str) -> str:
+    """Cut a text of several lines."""
     cut = text if len(text) <= MAX_VALUE_LENGTH else text[:MAX_VALUE_LENGTH] + "\u2026"
     lines = cut.replace("\r\n", "\n").replace("\t", " ").split("\n")
-    return f"<bdi>{escape(chr(10).join(_printable(line) for line in lines))}</bdi>"
+    return "\n".join(_printable(line) for line in lines)
 
 
 def shorten(text: str) -> str:

@@ -63,14 +63,14 @@ class BearerDenials:
             case TokenRejected() | NotSignedIn():
                 return self._invalid(denial, request, scheme)
             case OIDCError():
-                return self._failed(denial)
+                return self._failed(denial, request)
             case other:
                 assert_never(other)
 
     def _invalid(self, error: OIDCError, request: Request, scheme: Scheme) -> Response:
         """Return a 401: the token does not count. Anyone can cause this, so the log tells it below WARNING."""
         events.log(events.TOKEN_REFUSED, status=401, method=request.method, code=error.code, detail=error.detail)
-        response = self.pages.problem(401, error.code, "problem.token_invalid")
+        response = self.pages.problem(request, 401, error.code, "problem.token_invalid")
         return response.with_headers(*self._invalid_challenges(error, request, scheme))
 
     def _invalid_challenges(self, error: OIDCError, request: Request, scheme: Scheme) -> list[Header]:
@@ -83,7 +83,7 @@ class BearerDenials:
         """Return a 401: the client needs a token of a stronger or fresher login (RFC 9470 §3)."""
         events.log(events.LOGIN_REQUIRED, status=401, method=request.method)
         response = self.pages.problem(
-            401, INSUFFICIENT_USER_AUTHENTICATION, "problem.step_up_required", **authentication.problem_members
+            request, 401, INSUFFICIENT_USER_AUTHENTICATION, "problem.step_up_required", **authentication.problem_members
         )
         return response.with_headers(self.challenges.at(request.path.own).step_up(authentication, scheme=scheme))
 
@@ -93,14 +93,14 @@ class BearerDenials:
         why, hint = refusal.why, refusal.hint
         events.log(events.ACCESS_DENIED, status=403, method=request.method, why=why, hint=hint, reference=reference)
         if not refusal.scopes:
-            return self.pages.problem(403, "forbidden", "problem.forbidden", reference=reference)
+            return self.pages.problem(request, 403, "forbidden", "problem.forbidden", reference=reference)
         scopes = tuple(dict.fromkeys((*matched.scopes, *refusal.scopes)))
         response = self.pages.problem(
-            403, INSUFFICIENT_SCOPE, "problem.forbidden", reference=reference, scope=" ".join(scopes)
+            request, 403, INSUFFICIENT_SCOPE, "problem.forbidden", reference=reference, scope=" ".join(scopes)
         )
         return response.with_headers(self.challenges.at(request.path.own).scope_missing(scopes, scheme=scheme))
 
-    def _failed(self, error: OIDCError) -> Response:
+    def _failed(self, error: OIDCError, request: Request) -> Response:
         """Return the response to an outage, a refusal by the app or a mistake: never access."""
         reference, (status, title) = secrets.token_hex(6), _status_and_title(error)
         cause = error.__cause__ if status == 500 else None
@@ -112,7 +112,7 @@ class BearerDenials:
             detail=error.detail,
             reference=reference,
         )
-        response = self.pages.problem(status, error.code, title, reference=reference)
+        response = self.pages.problem(request, status, error.code, title, reference=reference)
         if status != 503:
             return response
         wait = error.retry_after if isinstance(error, _OUTAGES) else RETRY_AFTER

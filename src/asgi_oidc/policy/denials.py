@@ -90,7 +90,7 @@ class Denials:
         hint = unread_token(request, accepts_tokens=self.challenges is not None)
         events.log(events.LOGIN_REQUIRED, status=401, method=request.method, hint=hint)
         if SESSION not in matched.credentials:  # a login would not help
-            return self.pages.problem(401, "token_required", "problem.token_required")
+            return self.pages.problem(request, 401, "token_required", "problem.token_required")
         # After the login, the user should get back to the page that the script runs on, not to the URL that it calls.
         authentication = denial.authentication
         url = self.urls.login_for(authentication, self._page_of(request))
@@ -99,10 +99,12 @@ class Denials:
         if isinstance(denial, StartLogin):
             choices = self.provider_list.choices(authentication, self._page_of(request))
             members = provider_members(choices)
-            response = self.pages.problem(401, "login_required", "problem.login_required", login_url=url, **members)
+            response = self.pages.problem(
+                request, 401, "login_required", "problem.login_required", login_url=url, **members
+            )
             return response.with_headers(challenge(self.urls.login, {}))
         response = self.pages.problem(
-            401, STEP_UP_REQUIRED, "problem.step_up_required", login_url=url, **authentication.problem_members
+            request, 401, STEP_UP_REQUIRED, "problem.step_up_required", login_url=url, **authentication.problem_members
         )
         return response.with_headers(
             challenge(self.urls.login, {"error": STEP_UP_REQUIRED, **authentication.parameters})
@@ -118,7 +120,7 @@ class Denials:
         is_page = request.is_navigation
         return_to = self.return_paths.check(request.target) if is_page else self._page_of(request)
         if SESSION not in matched.credentials:  # another account would not help
-            response = self.pages.problem(403, "forbidden", "problem.forbidden", reference=reference)
+            response = self.pages.problem(request, 403, "forbidden", "problem.forbidden", reference=reference)
             return self._with_token_challenge(response, matched)
         authentication = refusal.authentication or matched.authentication or ANY_LOGIN
         switch_url = self.urls.login_for(_with_another_account(authentication, active), return_to)
@@ -127,13 +129,18 @@ class Denials:
             login, tokens = active.session.login, active.session.tokens
             user = User(login.sub, login.issuer, tokens.written_claims)
             return self.pages.denied.forbidden(
-                request, name=user.display_name, email=user.email, another_account=switch_url, reference=reference
+                request,
+                name=user.display_name,
+                email=user.email,
+                another_account=switch_url,
+                reference=reference,
+                requirement=why,
             )
         name, scope_member = "forbidden", {}
         if refusal.scopes:  # RFC 6750 §3.1
             name, scope_member = "insufficient_scope", {"scope": " ".join(refusal.scopes)}
         response = self.pages.problem(
-            403, name, "problem.forbidden", reference=reference, login_url=switch_url, **scope_member
+            request, 403, name, "problem.forbidden", reference=reference, login_url=switch_url, **scope_member
         )
         return response.with_headers(challenge(self.urls.login, {"error": name, **scope_member}))
 
@@ -155,7 +162,9 @@ class Denials:
             return self._unauthorized(denial, request, matched, shows_html=request.shows_html)
         if self.keeps_fragment and return_to is not None:
             login = self.urls.login_for(denial.authentication, return_to)
-            return self.pages.sign_in.keeping_fragment(login=login).with_headers(challenge(self.urls.login, {}))
+            return self.pages.sign_in.keeping_fragment(request, login=login).with_headers(
+                challenge(self.urls.login, {})
+            )
         try:
             return await self.logins.start(
                 request,

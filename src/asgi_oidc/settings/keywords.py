@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Required
 
 from asgi_oidc.login.provider_choice import ChooseProvider
+from asgi_oidc.pages.page import RenderPages
 from asgi_oidc.policy.rules import Rule
 from asgi_oidc.settings.bearer import Bearer
 from asgi_oidc.settings.provider import ProviderEntry
@@ -221,11 +222,39 @@ class Keywords(ProviderKeywords, total=False):
     Default: `None`. Variable: `OIDC_APP_NAME`. Since 0.1.
     """
 
-    texts: Mapping[str, str]
+    app_logo: str | None
+    """The path of the app's logo on its own origin, such as `"/static/logo.svg"`; pages show it above the heading.
+
+    The path must be public, and the pages load nothing from other origins. `app_name` is its alternative text.
+
+    Default: `None`. Variable: `OIDC_APP_LOGO`. Since 0.1.
+    """
+
+    app_colors: Mapping[str, str | Mapping[str, str]] | None
+    """The colours of the middleware's own pages: `primary` (buttons), `background`, `card` and `text`.
+
+    Example: `{"primary": "#0b6e4f", "dark": {"primary": "#57d9a3"}}`. Those in `dark` are for browsers that prefer dark
+    pages. Colours that are left out stay as they are. Text that people could not read on its background is an error.
+    The variable contains JSON.
+
+    Default: `None`. Variable: `OIDC_APP_COLORS`. Since 0.1.
+    """
+
+    texts: Mapping[str, str | Mapping[str, str]]
     """Texts of the middleware's own pages by id, to replace or translate them; the rest stays English.
 
-    `examples/pages` lists all ids. Values are plain text of up to 2,000 characters, never HTML. The variable contains
-    JSON.
+    `examples/pages` lists all ids. Values are plain text of up to 2,000 characters, never HTML. Further languages stand
+    beside them, by language tag: `{"de": {"action.sign_in": "Anmelden"}}`; each user gets the one that the browser
+    prefers. The variable contains JSON.
 
     Default: `{}`. Variable: `OIDC_TEXTS`. Since 0.1.
+    """
+
+    pages: RenderPages | None
+    """Your own function that renders the middleware's pages: it gets a `Page` and returns HTML, or `None` for our page.
+
+    It may be async. If it raises an exception, our own page is shown. Status, headers and cookies stay ours: see
+    [pages](../pages/README.md).
+
+    Default: `None`. Keyword only. Since 0.1.
     """

@@ -8,7 +8,9 @@ from asgi_oidc import events
 from asgi_oidc.errors import OIDCError, SettingsError
 from asgi_oidc.login.login_parameters import read_login_params
 from asgi_oidc.login.provider_choice import ChooseProvider
-from asgi_oidc.pages.translation import read_translation
+from asgi_oidc.pages.languages import read_texts_setting
+from asgi_oidc.pages.page import RenderPages
+from asgi_oidc.pages.theme import Colors, read_app_colors
 from asgi_oidc.policy.endpoint_paths import OwnUrl
 from asgi_oidc.policy.patterns import Pattern
 from asgi_oidc.policy.policy import NONE_OF_ALWAYS, lacks_acr, read_public
@@ -21,6 +23,7 @@ from asgi_oidc.settings.bearer import Bearer, field_hint, read_bearer
 from asgi_oidc.settings.callback_paths import callback_aliases
 from asgi_oidc.settings.contradictions import acr_values_of_all, find_contradictions, flat_problems
 from asgi_oidc.settings.health_path import health_urls, read_health_path
+from asgi_oidc.settings.page_readers import read_app_logo, read_pages
 from asgi_oidc.settings.provider_readers import MISSING, PROVIDER_READERS, provider_settings, unknown_setting
 from asgi_oidc.settings.several_providers import ProviderSource, read_choose_provider, read_providers
 from asgi_oidc.settings.value_checks import (
@@ -94,7 +97,10 @@ class Settings:
     keep_forms: bool
     keep_fragment: bool
     app_name: str | None
-    texts: Mapping[str, str] = field(repr=False)
+    app_logo: str | None
+    app_colors: Colors | None
+    texts: Mapping[str, Any] = field(repr=False)
+    pages: RenderPages | None = field(repr=False)
     # The whole setting `base_url`; the field of that name is the URL of the host that these settings are for.
     base_urls: tuple[str, ...]
 
@@ -291,6 +297,9 @@ READERS: Mapping[str, tuple[Any, Callable[[Any], Any]]] = {
     "keep_forms": (False, read_switch),
     "keep_fragment": (False, read_switch),
     "app_name": (None, read_app_name),
-    "texts": ({}, read_translation),
+    "app_logo": (None, read_app_logo),
+    "app_colors": (None, read_app_colors),
+    "texts": ({}, read_texts_setting),
+    "pages": (None, read_pages),
 }
 NEEDED_WITHOUT_PROVIDERS = ("issuer", "client_id")

@@ -119,6 +119,7 @@ _PARSERS_BY_NAME: Mapping[str, Callable[[str], Any]] = {
     "authorization_params": _mapping,
     "metadata": _mapping,
     "texts": _mapping,
+    "app_colors": _mapping,
     "session_idle": read_number,
     "session_lifetime": read_number,
     "leeway": read_number,
@@ -137,7 +138,7 @@ _PARSERS_BY_NAME: Mapping[str, Callable[[str], Any]] = {
     "keep_fragment": read_switch_text,
     "websocket_activity": read_switch_text,
 }
-_KEYWORD_ONLY = ("http_client", "on_login", "choose_provider", "bearer")
+_KEYWORD_ONLY = ("http_client", "on_login", "choose_provider", "bearer", "pages")
 PARSERS: Mapping[str, Callable[[str], Any]] = {
     name: _PARSERS_BY_NAME.get(name, str) for name in READERS if name not in _KEYWORD_ONLY
 }

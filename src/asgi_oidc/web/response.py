@@ -1,7 +1,7 @@
 """The middleware's own responses to the browser, as plain values; no cache may store them (RFC 9111 §5.2.2.5)."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 Headers = tuple[tuple[bytes, bytes], ...]
@@ -14,11 +14,16 @@ _UNCACHEABLE: Headers = ((b"cache-control", b"no-store"), (b"x-content-type-opti
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """A complete response: status, headers and body."""
+    """A complete response: status, headers and body.
+
+    Attributes:
+        write_body: writes another body in place of `body` when the response is sent; None keeps it.
+    """
 
     status: int
     headers: Headers = field(default=(), repr=False)
     body: bytes = field(default=b"", repr=False)
+    write_body: Callable[[], Awaitable[bytes]] | None = field(default=None, repr=False, compare=False)
 
     @property
     def cookies(self) -> list[bytes]:
@@ -32,6 +37,12 @@ class Response:
     def with_headers(self, *headers: tuple[bytes, bytes]) -> "Response":
         """Add headers."""
         return replace(self, headers=(*self.headers, *headers))
+
+    def with_body(self, body: bytes) -> "Response":
+        """Replace the body; everything else stays, except the length."""
+        length = (b"content-length", str(len(body)).encode("ascii"))
+        headers = (length if name == b"content-length" else (name, value) for name, value in self.headers)
+        return replace(self, headers=tuple(headers), body=body, write_body=None)
 
 
 def redirect(url: str) -> Response:
