@@ -1,6 +1,7 @@
 """Real PostgreSQL servers, as Debian packages them: each with a cluster of its own in a folder of its own."""
 
 import contextlib
+import functools
 import itertools
 import os
 import pwd
@@ -64,6 +65,13 @@ class PostgresServer:
         with self.ask() as owner:
             owner.execute(PostgresStore.migration(tables=tables, role=ROLE, **options).encode())
         return tables
+
+    def count_connections(self) -> int:
+        """Count those of the app."""
+        with self.ask() as owner:
+            count = owner.execute("SELECT count(*) FROM pg_stat_activity WHERE usename = %s", (ROLE,)).fetchone()
+        assert count is not None
+        return int(count[0])
 
     def answers(self) -> bool:
         """Say whether it is there and has recovered."""
@@ -138,34 +146,42 @@ def as_its_user() -> list[str]:
     return [shutil.which("setpriv") or "setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups"]
 
 
+@functools.cache
+def _cluster() -> "tempfile.TemporaryDirectory[str]":
+    """Make a cluster with a role for the app and its tables, once: it is copied for each server."""
+    parent = tempfile.TemporaryDirectory(prefix="pg-")
+    folder = Path(parent.name)
+    password = folder / "password"
+    password.write_text(OWNER_PASSWORD)
+    for path in (folder, password):
+        _give_to_its_user(path)
+    auth = ("--auth-local=trust", "--auth-host=scram-sha-256", f"--pwfile={password}")
+    command = [*as_its_user(), program("initdb"), "-D", str(folder / "data"), "-U", OWNER, "--no-sync", "-E", "UTF8"]
+    subprocess.run([*command, "--locale=C", *auth], check=True, capture_output=True, cwd=folder)
+    server = PostgresServer(free_port(), folder)
+    with server.run(), server.ask() as owner:
+        owner.execute(f"CREATE ROLE {ROLE} LOGIN PASSWORD '{PASSWORD}'".encode())
+        owner.execute(PostgresStore.migration(role=ROLE).encode())
+    return parent
+
+
+def _give_to_its_user(path: Path) -> None:
+    if not os.geteuid():
+        user = pwd.getpwnam("postgres")
+        os.chown(path, user.pw_uid, user.pw_gid)
+
+
 @contextlib.contextmanager
 def postgres_that_is_down(*options: str) -> Iterator[PostgresServer]:
-    """Make a cluster for a server that somebody will run, with further options of `postgres`."""
-    initdb = program("initdb")
-    with tempfile.TemporaryDirectory(prefix="pg-") as name, contextlib.ExitStack() as stack:
-        folder = Path(name)
-        password = folder / "password"
-        password.write_text(OWNER_PASSWORD)
-        if not os.geteuid():
-            user = pwd.getpwnam("postgres")
-            for path in (folder, password):
-                os.chown(path, user.pw_uid, user.pw_gid)
-        auth = ("--auth-local=trust", "--auth-host=scram-sha-256", f"--pwfile={password}")
-        command = [*as_its_user(), initdb, "-D", str(folder / "data"), "-U", OWNER, "--no-sync", "-E", "UTF8", *auth]
-        subprocess.run([*command, "--locale=C"], check=True, capture_output=True, cwd=folder)
-        yield PostgresServer(free_port(), folder, options, stack=stack)
+    """Copy the cluster for a server that somebody will run, with further options of `postgres`."""
+    with tempfile.TemporaryDirectory(prefix="pg-") as folder, contextlib.ExitStack() as stack:
+        _give_to_its_user(Path(folder))
+        subprocess.run(["cp", "-a", f"{_cluster().name}/data", folder], check=True)
+        yield PostgresServer(free_port(), Path(folder), options, stack=stack)
 
 
 @contextlib.contextmanager
 def postgres(*options: str) -> Iterator[PostgresServer]:
     """Run one server, with a role for the app and its tables."""
     with postgres_that_is_down(*options) as server, server.run():
-        set_up(server)
         yield server
-
-
-def set_up(server: PostgresServer) -> None:
-    """Make the app's role and its tables."""
-    with server.ask() as owner:
-        owner.execute(f"CREATE ROLE {ROLE} LOGIN PASSWORD '{PASSWORD}'".encode())
-        owner.execute(PostgresStore.migration(role=ROLE).encode())

@@ -47,6 +47,11 @@ class RedisServer:
         except RedisError:
             return False
 
+    def count_connections(self) -> int:
+        """Count those of clients, without the one that asks."""
+        with self.ask() as client:
+            return len(client.client_list()) - 1
+
     @contextlib.contextmanager
     def run(self) -> Iterator[Running]:
         """Run it while the block lasts; what it saved before is there again."""

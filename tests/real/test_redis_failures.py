@@ -1,11 +1,9 @@
 """Failures of a real Redis behind `GuardedStore`: right answers, or `StoreUnavailable` in time."""
 
 import gc
-import random
 import secrets
-import time
 import traceback
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from functools import partial
 from typing import Any
 
@@ -15,7 +13,6 @@ import pytest
 from asgi_oidc import RedisStore
 from asgi_oidc.errors import StoreUnavailable
 from asgi_oidc.stores.guarded_store import GuardedStore
-from asgi_oidc.stores.redis_limits import MAX_AT_ONCE
 from tests.real.processes import free_port, wait_until
 from tests.real.redis_server import (
     LOOPBACK,
@@ -26,13 +23,20 @@ from tests.real.redis_server import (
     sentinel,
     sentinel_url,
 )
+from tests.real.store_calls import (
+    DEADLINE,
+    LONG,
+    SOON,
+    are_unavailable,
+    ask,
+    call_at_once,
+    gets,
+    read_at_once,
+    until,
+    values,
+    write,
+)
 
-LONG = 600.0  # seconds
-DEADLINE = 2.0  # seconds that the door waits for one answer
-SLACK = 8.0  # seconds that a busy machine may take longer
-SOON = 20.0  # seconds in which a store is right again when its server is
-GETS = 2000  # that are cancelled at random
-CALLERS = 50
 ROUNDS = 15
 
 pytestmark = pytest.mark.real
@@ -58,74 +62,6 @@ def server() -> Iterator[RedisServer]:
         yield down
 
 
-async def ask(call: Callable[[], Awaitable[Any]], *, within: float = DEADLINE + SLACK) -> Any:
-    """Return the answer or `StoreUnavailable`; another error, or one that comes late, fails the test."""
-    with anyio.fail_after(within):
-        try:
-            return await call()
-        except StoreUnavailable as exc:
-            return exc
-
-
-async def call_at_once(calls: Iterable[Callable[[], Awaitable[Any]]], *, within: float = DEADLINE + SLACK) -> list[Any]:
-    """Ask all at once; return answers and errors in order."""
-    answers: dict[int, Any] = {}
-
-    async def work(number: int, call: Callable[[], Awaitable[Any]]) -> None:
-        answers[number] = await ask(call, within=within)
-
-    async with anyio.create_task_group() as tasks:
-        for number, call in enumerate(calls):
-            tasks.start_soon(work, number, call)
-    return [answers[number] for number in sorted(answers)]
-
-
-async def until(call: Callable[[], Awaitable[Any]], expected: object) -> Any:
-    """Ask until it works, and return what came; an answer that is wrong fails the test."""
-    with anyio.fail_after(SOON):
-        while (answer := await ask(call)) != expected:
-            assert isinstance(answer, StoreUnavailable), answer
-            await anyio.sleep(0.05)
-    return answer
-
-
-async def read_at_once(guarded: GuardedStore, keys: Sequence[str]) -> list[Any]:
-    """Read keys at once, each until it works: a deadline may be too short for a busy machine."""
-    return await call_at_once([partial(until, partial(guarded.get, key), key.encode()) for key in keys], within=SOON)
-
-
-async def so_it_is(condition: Callable[[], object]) -> None:
-    """Look again and again until something is so."""
-    with anyio.fail_after(SOON):
-        while not condition():  # noqa: ASYNC110  # nobody sets an event
-            await anyio.sleep(0.01)
-
-
-def are_unavailable(answers: Iterable[object]) -> bool:
-    """Say whether nothing was answered."""
-    return all(isinstance(answer, StoreUnavailable) for answer in answers)
-
-
-def gets(guarded: GuardedStore, keys: Iterable[str]) -> list[Callable[[], Awaitable[Any]]]:
-    """Make calls that read keys."""
-    return [partial(guarded.get, key) for key in keys]
-
-
-async def write(guarded: GuardedStore, count: int) -> list[str]:
-    """Write keys that have themselves as values."""
-    keys = [f"key{number}" for number in range(count)]
-    await until(lambda: guarded.add(keys[0], keys[0].encode(), lifetime=LONG), True)
-    for key in keys[1:]:
-        await ask(partial(guarded.add, key, key.encode(), lifetime=LONG))
-        await until(partial(guarded.get, key), key.encode())
-    return keys
-
-
-def values(keys: Iterable[str]) -> list[bytes]:
-    """Say what `write` wrote."""
-    return [key.encode() for key in keys]
-
-
 @pytest.mark.parametrize("where", ["redis://{}", "redis+cluster://{}", "redis+sentinel://{}/mymaster"])
 async def test_an_app_starts_while_no_server_is_there(where):
     """Pages that need no session are served, and every call ends soon."""
@@ -135,98 +71,6 @@ async def test_an_app_starts_while_no_server_is_there(where):
         answers = await call_at_once([*gets(guarded, "abc"), lambda: guarded.add("key", b"value", lifetime=LONG)])
 
     assert are_unavailable(answers)
-
-
-@pytest.mark.parametrize("is_running", [True, False], ids=["running", "mounted"])
-async def test_a_server_that_comes_later_is_used_without_a_restart(server, is_running):
-    """Containers start in any order; a mounted app never hears that it runs."""
-    store = RedisStore(server.url)
-    guarded = GuardedStore(store)
-
-    async def work() -> object:
-        down = await ask(lambda: guarded.get("key"))
-        with server.run():
-            await until(lambda: guarded.add("key", b"value", lifetime=LONG), True)
-            await until(lambda: guarded.get("key"), b"value")
-        return down
-
-    if is_running:
-        async with guarded.running():
-            down = await work()
-    else:
-        down = await work()
-        async with guarded.running():
-            pass  # it hangs up
-
-    assert are_unavailable([down])
-
-
-async def test_a_server_that_hangs_holds_nobody_longer_than_the_deadline(server):
-    """When it goes on, the answers are those to the questions."""
-    with server.run():
-        guarded = GuardedStore(RedisStore(server.url))
-        async with guarded.running():
-            keys = await write(guarded, 20)
-            server.pause()
-            hung = await call_at_once(gets(guarded, keys * 5))
-            server.go_on()
-            answers = await read_at_once(guarded, keys * 5)
-
-    assert are_unavailable(hung)
-    assert answers == values(keys * 5)
-
-
-async def test_a_write_that_got_no_answer_is_whole_or_was_not_done(server):
-    """Nobody knows which; but it is not done twice, and never in part."""
-    with server.run():
-        guarded = GuardedStore(RedisStore(server.url))
-        async with guarded.running():
-            await write(guarded, 2)
-            server.pause()
-            unknown = await call_at_once(
-                [
-                    lambda: guarded.add("added", b"new", lifetime=LONG),
-                    lambda: guarded.replace("key0", b"key0", b"new", lifetime=LONG),
-                    lambda: guarded.remove("key1"),
-                    lambda: guarded.link("index", "member", lifetime=LONG, most=1),
-                ]
-            )
-            server.go_on()
-            await until(lambda: guarded.get("nothing"), None)
-            after = await call_at_once([*gets(guarded, ["added", "key0", "key1"]), lambda: guarded.linked("index")])
-
-    assert are_unavailable(unknown)
-    assert after[0] in (None, b"new")
-    assert after[1] in (b"key0", b"new")
-    assert after[2] in (None, b"key1")
-    assert after[3] in ([], ["member"])
-
-
-async def test_a_server_that_is_killed_is_used_again_on_the_same_port(server):
-    """Under load: every answer is right, and who asks in between is told so."""
-    guarded = GuardedStore(RedisStore(server.url))
-    answers: list[object] = []
-
-    async def load(key: str) -> None:
-        while True:
-            answer = await ask(lambda: guarded.get(key))
-            answers.append(answer == key.encode() or answer)
-            await anyio.sleep(0.005)
-
-    async with guarded.running(), anyio.create_task_group() as tasks:
-        with server.run():
-            keys = await write(guarded, 20)
-            for key in keys:
-                tasks.start_soon(load, key)
-            await so_it_is(lambda: answers.count(True) > len(keys))
-            server.kill()
-        await so_it_is(lambda: any(answer is not True for answer in answers))
-        with server.run():
-            right = await read_at_once(guarded, keys)
-            tasks.cancel_scope.cancel()
-
-    assert right == values(keys)
-    assert are_unavailable(answer for answer in answers if answer is not True)
 
 
 async def test_a_server_that_is_full_goes_on_reading():
@@ -265,65 +109,6 @@ async def test_a_wrong_password_is_nowhere_in_the_error(where, server):
     texts = "".join("".join(traceback.format_exception(each)) for each in refused)
     assert "StoreUnavailable" in texts
     assert password not in f"{texts} {refused!r} {guarded!r}"
-
-
-async def test_gets_that_are_cancelled_at_any_time_give_nobody_a_wrong_answer(server):
-    """A connection that goes back with an answer on its way would hand one user's session to another."""
-    dice = random.Random(11)
-    wrong: list[object] = []
-    counts = {"answered": 0, "cancelled": 0}
-    with server.run(), server.ask() as operator:
-        guarded = GuardedStore(RedisStore(server.url))
-        async with guarded.running():
-            keys = await write(guarded, CALLERS)
-            await call_at_once(gets(guarded, keys))
-            began = time.monotonic()
-            await call_at_once(gets(guarded, keys))
-            usual = time.monotonic() - began
-
-            async def work(key: str) -> None:
-                while sum(counts.values()) < GETS or min(counts.values()) < GETS // 50:
-                    with anyio.move_on_after(usual * 2 ** dice.uniform(-4, 2)) as scope:
-                        answer = await guarded.get(key)
-                        counts["answered"] += 1
-                        if answer != key.encode():
-                            wrong.append((key, answer))
-                    counts["cancelled"] += scope.cancelled_caught
-
-            with anyio.fail_after(3 * SOON):
-                async with anyio.create_task_group() as tasks:
-                    for key in keys:
-                        tasks.start_soon(work, key)
-            after = await read_at_once(guarded, keys * 4)
-            connections = len(operator.client_list()) - 1
-
-    assert wrong == []
-    assert after == values(keys * 4)
-    assert connections <= MAX_AT_ONCE
-
-
-async def test_cancelled_callers_release_their_connections(server):
-    """A client that is cancelled while it connects may lose a place in its pool each time."""
-    dice = random.Random(3)
-    with server.run():
-        guarded = GuardedStore(RedisStore(server.url))
-        async with guarded.running():
-            server.pause()
-            for _ in range(6):
-                async with anyio.create_task_group() as tasks:
-                    for _ in range(100):
-                        tasks.start_soon(_call_and_leave, guarded, dice.uniform(0, 0.05))
-            server.go_on()
-            await until(lambda: guarded.get("nothing"), None)
-            calls = [partial(until, partial(guarded.get, "nothing"), None)] * 200
-            answers = await call_at_once(calls, within=SOON)
-
-    assert answers == [None] * 200
-
-
-async def _call_and_leave(guarded: GuardedStore, patience: float) -> None:
-    with anyio.move_on_after(patience):
-        await ask(lambda: guarded.get("nothing"))
 
 
 async def test_a_node_of_a_cluster_that_dies_takes_its_own_keys_only():
