@@ -9,7 +9,7 @@ from playwright.sync_api import expect, sync_playwright
 from tests.real import programs
 from tests.real.certificates import Certificate, make_certificate
 from tests.real.keycloak import Keycloak, keycloak
-from tests.real.postgres_server import PostgresServer, postgres
+from tests.real.postgres_server import LOGGING, PostgresServer, postgres
 from tests.real.real_provider import RealProvider, real_provider
 
 expect.set_options(timeout=10_000)  # milliseconds; a machine may be busy
@@ -51,7 +51,7 @@ def keycloak_server(certificate: Certificate) -> Iterator[Keycloak]:
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[PostgresServer]:
     """One PostgreSQL for all tests that do not hurt it."""
-    with postgres() as started:
+    with postgres(*LOGGING) as started:
         yield started
 
 

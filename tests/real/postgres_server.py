@@ -5,10 +5,12 @@ import functools
 import itertools
 import os
 import pwd
+import re
 import shutil
 import signal
 import subprocess
 import tempfile
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,8 +31,10 @@ SETTINGS = {
     "listen_addresses": LOOPBACK,
     "shared_buffers": "16MB",
     "dynamic_shared_memory_type": "posix",
-    "log_statement": "none",
 }
+# The server writes a line for each message that executes something, whose text may begin on the next line.
+LOGGING = ("-c", "log_statement=all", "-c", "log_parameter_max_length=0", "-c", "log_line_prefix=%u ")
+SENT = re.compile(rf"^{ROLE} LOG:  (?:execute [^:]+|statement): *\s*(\w+)", re.MULTILINE)
 _numbers = itertools.count(1)
 
 
@@ -72,6 +76,15 @@ class PostgresServer:
             count = owner.execute("SELECT count(*) FROM pg_stat_activity WHERE usename = %s", (ROLE,)).fetchone()
         assert count is not None
         return int(count[0])
+
+    @contextlib.contextmanager
+    def counting(self) -> "Iterator[Counter[str]]":
+        """Count the messages of the app while the block lasts, by their first word; needs `LOGGING`."""
+        counts: Counter[str] = Counter()
+        assert self.process is not None
+        before = len(self.process.said)
+        yield counts
+        counts.update(SENT.findall(self.process.said[before:]))
 
     def answers(self) -> bool:
         """Say whether it is there and has recovered."""

@@ -59,6 +59,7 @@ _BY_TEXT: dict[str, str] = {
 }
 # The connection is of no use any more, or its server: the next one may lead to another.
 _ENDS_CONNECTION = ("08", "25", "26", "42P05", "0A000", "57P", "XX")
+_LOST_WITH = "57P"  # the server closes the connection
 
 
 class PostgresFailure(Exception):
@@ -104,5 +105,5 @@ def statement_failure(state: str | None) -> PostgresFailure:
     for length in (5, 3, 2):
         if state[:length] in _BY_STATE:
             code, text = _BY_STATE[state[:length]]
-            return PostgresFailure(code, f"{text} ({state})", state=state)
+            return PostgresFailure(code, f"{text} ({state})", state=state, is_lost=state.startswith(_LOST_WITH))
     return PostgresFailure(FAILED, f"PostgreSQL answered with the error {state}", state=state)
