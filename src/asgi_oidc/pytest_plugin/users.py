@@ -54,8 +54,8 @@ def make_persona(
     """
     if stated := OF_THE_TOKEN & claims.keys():
         raise ValueError(f"claims: remove {', '.join(sorted(stated))}: the provider states it for each login")
-    known_name = sub.replace("-", " ").replace("_", " ").title() if known is None else known.name
-    known_email = f"{sub if '@' not in sub else 'user'}@example.com" if known is None else known.email
+    known_name = sub.partition("@")[0].replace("-", " ").replace("_", " ").title() if known is None else known.name
+    known_email = (sub if "@" in sub else f"{sub}@example.com") if known is None else known.email
     found: dict[str, Any] = {}
     if name is not None or "profile" in scopes:
         full = known_name if name is None else name

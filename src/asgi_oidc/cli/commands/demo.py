@@ -26,7 +26,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Run the demo until it is stopped."""
     try:
-        from asgi_oidc.cli.demo import PortTaken, run_demo
+        from asgi_oidc.cli.demo import run_demo
+        from asgi_oidc.cli.serving import PortTaken
     except ModuleNotFoundError as exc:
         if exc.name != "uvicorn":
             raise
