@@ -17,6 +17,13 @@ from asgi_oidc.stores.replay_cache import ReplayCache
 from tests.attacked_provider import own_name
 
 
+async def deliver_events(middleware: OIDCMiddleware) -> None:
+    """Wait until `on_event` has heard all audit events so far."""
+    deliver = middleware._composition.lifespan._deliver_events
+    assert deliver is not None
+    await deliver()
+
+
 def watcher_of(middleware: OIDCMiddleware) -> SessionWatcher:
     """Return what watches open connections; it knows the sessions and their revocations."""
     return middleware._composition.websockets._watcher

@@ -248,6 +248,19 @@ UNEXPECTED_ERROR = Event("unexpected_error", logging.ERROR)
 
 Fix: Please report it with this line.
 """
+ON_EVENT_FAILED = Event("on_event_failed", logging.WARNING)
+"""`on_event` raised an exception or took more than 5 seconds, so it may have missed audit events; `lost` counts them
+since the last line. Logged at most once a minute.
+
+Fix: The line has the class of the exception and the lines of code.
+"""
+EVENTS_DROPPED = Event("events_dropped", logging.WARNING)
+"""Audit events came faster than `on_event` took them, so some were dropped: `repeatable` of those that clients can
+cause as often as they like, `others` of all others. Logged about once a minute.
+
+Fix: Make `on_event` faster: write to a queue, or many events at once. If only `repeatable` is not 0, somebody may be
+flooding the app with forged requests.
+"""
 HOST_MISMATCH = Event("host_mismatch", logging.WARNING)
 """A login was started under another host name than that of `base_url`, where it cannot finish.
 
@@ -298,6 +311,8 @@ Fix: Make `base_url` end with this root path, or remove it.
 def log(event: Event, *, error: BaseException | None = None, **fields: object) -> None:
     """Write one line: the event's name, then its fields as `key=value`; None is left out.
 
+    The log record has the name as `event` and the fields as `oidc`, a dict that a formatter can write as JSON.
+
     Args:
         error: an unexpected exception of the app's own code. Its text may hold anything, so only its class and the
             lines of code that led to it are written.
@@ -307,13 +322,15 @@ def log(event: Event, *, error: BaseException | None = None, **fields: object) -
     if error is not None:
         fields["raised"] = type(error).__name__
         fields["at"] = code_lines(error)
-    words = [event.name, *(f"{name}={_cleaned(name, value)}" for name, value in fields.items() if value is not None)]
-    logger.log(event.level, "%s", " ".join(words), extra={"event": event.name})
+    known = {name: value for name, value in fields.items() if value is not None}
+    words = [event.name, *(f"{name}={clean(value, longest=_limit(name))}" for name, value in known.items())]
+    members = {name: _structured(value, longest=_limit(name)) for name, value in known.items()}
+    logger.log(event.level, "%s", " ".join(words), extra={"event": event.name, "oidc": members})
 
 
 def log_text(event: Event, text: str) -> None:
     """Log a text of several lines unchanged; it must not contain anything from a request."""
-    logger.log(event.level, "%s", text, extra={"event": event.name})
+    logger.log(event.level, "%s", text, extra={"event": event.name, "oidc": {}})
 
 
 def code_lines(error: BaseException, *, most: int = MAX_FRAMES) -> str:
@@ -322,13 +339,24 @@ def code_lines(error: BaseException, *, most: int = MAX_FRAMES) -> str:
     return ">".join(f"{PurePath(filename).name}:{line}" for filename, line in lines[-most:])
 
 
-def _cleaned(name: str, value: object) -> str:
-    return clean(value, longest=MAX_DETAIL_LENGTH if name == "detail" else MAX_FIELD_LENGTH)
+def _limit(name: str) -> int:
+    return MAX_DETAIL_LENGTH if name == "detail" else MAX_FIELD_LENGTH
+
+
+def _structured(value: object, *, longest: int) -> str | int | bool:
+    """Return a field as a value of JSON: a number stays one, and text is cut and cleaned, but not quoted."""
+    if isinstance(value, int):  # a bool too
+        return value if value.bit_length() < 64 else str(value)[:longest]
+    text = _cut(value, longest)
+    return text if text.isprintable() else "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
 
 
 def clean(value: object, *, longest: int = MAX_FIELD_LENGTH) -> str:
     """Return a value from outside as text on one line, cut to `longest` characters."""
-    text = str(value)[: longest + 1]
-    if len(text) > longest:
-        text = text[:longest] + "..."
+    text = _cut(value, longest)
     return text if text.isascii() and text.isprintable() and " " not in text else ascii(text)
+
+
+def _cut(value: object, longest: int) -> str:
+    text = str(value)[: longest + 1]
+    return text[:longest] + "..." if len(text) > longest else text

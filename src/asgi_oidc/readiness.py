@@ -15,6 +15,7 @@ from asgi_oidc.provider.connection import ProviderConnection
 from asgi_oidc.provider.directory import ProviderDirectory
 from asgi_oidc.single_flight import SingleFlight
 from asgi_oidc.stores.guarded_store import GuardedStore
+from asgi_oidc.stores.store_failures import log_store_error
 
 INTERVAL = 5  # seconds between two checks, however many ask
 # Seconds; Kubernetes waits for one second unless told otherwise, and a provider that hangs must not make it give up.
@@ -66,7 +67,7 @@ class Readiness:
         try:
             await store.get(self._key)
         except StoreUnavailable as error:
-            events.log(events.STORE_FAILED, code=error.code, detail=error.detail)
+            log_store_error(error)
             return store.outcomes.check(has_result=False)
         store.outcomes.succeeded(now=self._clock())
         return store.outcomes.check(has_result=True)

@@ -4,19 +4,24 @@ import json
 import logging
 import logging.config
 import re
+import sys
 from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
+from examples.logging.json_formatter import JsonFormatter
 
 from asgi_oidc import Rule, events
+from asgi_oidc.audit import AuditEvent
 from asgi_oidc.cli.demo_providers import EXAMPLE
 from asgi_oidc.events import Event
 from asgi_oidc.testing import Browser, FakeProvider, serve
+from tests.audit_site import facts
 from tests.examples.guides import EXAMPLES, blocks, read_guide, run_block
 from tests.examples.running import environ_of
-from tests.protected_site import Site
+from tests.internals import deliver_events
+from tests.protected_site import PROGRAM, Site
 from tests.real.processes import answers, free_port, running
 from tests.real.servers import PYTHON
 
@@ -44,7 +49,8 @@ def test_the_configuration_of_the_guide_shows_our_lines(logger):
     assert (logger.isEnabledFor(logging.INFO), logger.disabled, len(logger.handlers)) == (True, False, 1)
 
 
-async def test_a_server_with_the_file_of_the_guide_writes_our_lines(anyio_backend_name):
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])  # the server has a loop of its own
+async def test_a_server_with_the_file_of_the_guide_writes_our_lines():
     """And its own."""
     provider, port = FakeProvider(clients=[EXAMPLE]), free_port()
     command = [*PYTHON, "uvicorn", "examples.plain_asgi:app", "--port", str(port), "--log-config", str(CONFIGURATION)]
@@ -63,20 +69,68 @@ async def test_a_server_with_the_file_of_the_guide_writes_our_lines(anyio_backen
     assert "Application startup complete" in said
 
 
-async def test_a_formatter_finds_the_name_of_the_event(caplog):
-    """It need not take the message apart."""
-    names: dict[str, Any] = {}
-    run_block(next(block for block in blocks(GUIDE, "python") if "JsonFormatter" in block), names)
-    browser = await Site(rules=[Rule("/admin", claims={"roles": "nobody has this"})], plain_prefixes=[]).signed_in()
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])  # the server has a loop of its own
+async def test_a_server_writes_every_line_as_json():
+    """Its own lines, the log and the audit trail, all for one system that searches by field."""
+    provider, port = FakeProvider(clients=[EXAMPLE]), free_port()
+    command = [*PYTHON, "uvicorn", "app:app", "--port", str(port), "--log-config", "json_log_config.json"]
+    with serve(provider) as served:
+        provider.issuer = served.url
+        environ = environ_of(provider, f"http://127.0.0.1:{port}")
+        with running(command, environ, cwd=EXAMPLES / "logging") as process:
+            process.wait_until(lambda: answers(environ["OIDC_BASE_URL"]), "the app answers")
+            async with httpx.AsyncHTTPTransport() as network:
+                browser = Browser(network, environ["OIDC_BASE_URL"], {provider.issuer: network})
+                await browser.sign_in("alice", "/me")
+                refused = await browser.get("/auth/callback?code=s3cret&state=x", headers=PROGRAM)
+            process.wait_until(lambda: '"name": "login_failed"' in process.said, "the trail tells it")
+            said = process.said
+
+    lines = [json.loads(line) for line in said.splitlines()]
+    assert {"uvicorn.error", "uvicorn.access", "asgi_oidc", "audit"} <= {line["logger"] for line in lines}
+    failed = next(line for line in lines if line.get("event") == "login_failed")
+    assert failed["oidc"]["reference"] == refused.json()["reference"]
+    trail = [line["audit"] for line in lines if line["logger"] == "audit"]
+    assert [event["name"] for event in trail] == ["signed_in", "login_failed"]
+    assert (trail[0]["sub"], trail[0]["client_address"]) == ("alice", "127.0.0.1")
+    assert trail[1]["reference"] == refused.json()["reference"]
+    assert not any("s3cret" in line for line in said.splitlines() if '"uvicorn.access"' not in line)
+
+
+async def test_the_lines_of_the_guide_have_the_fields_of_real_ones(caplog):
+    """Nobody searches for a field that does not exist."""
+    shown = [json.loads(block) for block in blocks(GUIDE, "json")]
+    heard: list[AuditEvent] = []
+    site = Site(rules=[Rule("/admin", claims={"roles": "nobody has this"})], plain_prefixes=[], on_event=heard.append)
+    browser = await site.signed_in()
 
     caplog.clear()
     with caplog.at_level("WARNING", "asgi_oidc"):
         refused = await browser.fetch("/admin")
+    await deliver_events(site.middleware)
 
-    written = [json.loads(names["JsonFormatter"]().format(record)) for record in caplog.records]
-    assert [(each["level"], each["event"]) for each in written] == [("WARNING", "access_denied")]
-    assert f"reference={refused.json()['reference']}" in written[0]["message"]
-    assert re.fullmatch(r"[0-9a-f]{12}", refused.json()["reference"])
+    (record,) = caplog.records
+    line = json.loads(JsonFormatter().format(record))
+    event = facts(heard[-1])
+    assert shown[0].keys() == line.keys()
+    assert shown[0]["oidc"] == {**line["oidc"], "reference": shown[0]["oidc"]["reference"]}
+    assert shown[0]["message"].partition("reference")[0] == line["message"].partition("reference")[0]
+    assert shown[1]["audit"].keys() == event.keys()
+    assert (shown[1]["audit"]["path"], shown[1]["audit"]["why"]) == (event["path"], event["why"])
+    assert line["oidc"]["reference"] == event["reference"] == refused.json()["reference"]
+
+
+def test_an_exception_of_the_app_is_one_line_too():
+    """A traceback has line breaks."""
+    try:
+        raise ValueError("why")
+    except ValueError:
+        record = logging.getLogger("app").makeRecord("app", logging.ERROR, "", 1, "it failed", (), sys.exc_info())
+
+    line = JsonFormatter().format(record)
+
+    assert "\n" not in line
+    assert json.loads(line)["exception"].endswith("ValueError: why")
 
 
 def test_the_events_that_are_named_exist_at_their_level():

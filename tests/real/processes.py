@@ -57,12 +57,12 @@ class Running:
 
 
 @contextlib.contextmanager
-def running(command: Sequence[str], environ: Mapping[str, str] | None = None) -> Iterator[Running]:
+def running(command: Sequence[str], environ: Mapping[str, str] | None = None, *, cwd: Path = ROOT) -> Iterator[Running]:
     """Run a command, in a process group of its own, while the block lasts."""
     with tempfile.NamedTemporaryFile(prefix="real-") as output:
         process = subprocess.Popen(
             command,
-            cwd=ROOT,
+            cwd=cwd,
             env={**os.environ, "PYTHONUNBUFFERED": "1", **(environ or {})},
             stdin=subprocess.PIPE,
             stdout=output,

@@ -4,12 +4,12 @@ import ast
 import logging
 from collections import defaultdict
 
-from asgi_oidc import errors, events
+from asgi_oidc import audit, errors, events
 from asgi_oidc.errors.codes import Code
 from asgi_oidc.settings.help_text import read_documentation
 from tests.reference.api import api_page
 from tests.reference.codes import CODES
-from tests.reference.source import PACKAGE, logged_events, raised_codes, texts_below
+from tests.reference.source import PACKAGE, attributes_of, logged_events, raised_codes, texts_below
 from tests.reference.statuses import statuses
 
 MADE = "<!-- Made from the code by `uv run python -m tests.reference`: edit the source instead. -->\n"
@@ -39,12 +39,35 @@ Unknown, contradictory and insecure settings raise one `SettingsError` at start-
 EVENTS = """# Log events
 
 Every line of the logger `asgi_oidc` starts with the name of its event; fields follow as `key=value`. The name is also
-the attribute `event` of the log record. Unknown fields are left out. No field contains a secret, a token or a cookie;
-values from outside are truncated and cleaned.
+the attribute `event` of the log record, and the fields are its attribute `oidc`, a dict, for
+[logs in JSON](../logging/README.md#write-json). Unknown fields are left out. No field contains a secret, a token or a
+cookie; values from outside are truncated and cleaned.
 
 Every line with a `reference` that a page or a JSON response shows is at WARNING or above, which Python prints without
 any configuration. [Codes](codes.md) explains the field `code`.
 """
+
+AUDIT = """# Audit events
+
+The function of the setting [`on_event`](settings.md#on_event) gets one of these for everything that an audit trail
+should tell. They are frozen `msgspec` structs in the module `asgi_oidc.audit`, below `AuditEvent`:
+`msgspec.json.encode(event)` makes JSON of one, with its `name`, and `msgspec.to_builtins(event)` a dict.
+
+Unlike the [log](events.md), an audit trail has personal data: who did something, and from which address. No event
+contains a token, a secret, a code or a cookie, and nothing unverified appears as a fact: a forged token or callback has
+no `sub`.
+
+**Delivery.** Events wait in a queue, and are delivered one at a time, in order, after the response; a slow function, or
+one that raises, affects no request. It has 5 seconds for each event. At most 1,000 events wait, and 250 more of those
+that clients can cause as often as they like: a flood of forged callbacks costs no sign-in its place, and when it fills
+its queue, the other events are delivered first. What does not fit is dropped; `events_dropped`, in the trail and in the
+log, counts it. At shutdown, up to 5 seconds are spent on what still waits. If the process is killed, it is lost.
+"""
+
+SESSIONS = "## Sign-ins, sign-outs and the trail itself"
+REPEATABLE = """## Refusals and outages
+
+Clients, or an outage, can cause these as often as they like: they are dropped first."""
 
 FIELDS = """## Fields
 
@@ -145,9 +168,29 @@ def _tree() -> str:
     return "\n".join(line.removeprefix("    ") for line in text.splitlines())
 
 
+def audit_page() -> str:
+    """Describe every audit event."""
+    described = [getattr(audit, name) for name in audit.__all__ if name != "AuditEvent"]
+    common = "\n".join(f"| `{name}` | {text.rstrip('.')} |" for name, text in attributes_of(audit.AuditEvent).items())
+    parts = [MADE, AUDIT, f"## Fields of all events\n\n| field | what it is |\n|---|---|\n{common}\n"]
+    for is_repeatable, title in ((False, SESSIONS), (True, REPEATABLE)):
+        parts.append(f"{title}\n")
+        parts += [_audit_event(event) for event in described if event.is_repeatable is is_repeatable]
+    return "\n".join(parts)
+
+
+def _audit_event(event: type[audit.AuditEvent]) -> str:
+    text = (event.__doc__ or "").partition("\n\n    Attributes:")[0]
+    when = "\n\n".join(" ".join(part.split()) for part in text.split("\n\n"))
+    rows = "".join(f"| `{name}` | {meaning.rstrip('.')} |\n" for name, meaning in attributes_of(event).items())
+    table = f"\n| field | what it is |\n|---|---|\n{rows}" if rows else ""
+    return f"### {event.__struct_config__.tag}\n\n`asgi_oidc.audit.{event.__name__}`: {when}\n{table}"
+
+
 async def pages() -> dict[str, str]:
     """Make all pages, by their file names."""
     made = {
+        "audit": audit_page(),
         "settings": settings_page(),
         "events": events_page(),
         "codes": await codes_page(),

@@ -185,3 +185,17 @@ def texts_below(tree: ast.Module) -> dict[str, str]:
             ):
                 found[name] = written
     return found
+
+
+def attributes_of(described: type) -> dict[str, str]:
+    """Return what the section `Attributes` of a docstring says, by name."""
+    section = (described.__doc__ or "").partition("    Attributes:\n")[2]
+    found: dict[str, str] = {}
+    for line in section.splitlines():
+        match = re.fullmatch(r" {8}(\w+): (.*)", line)
+        if match is not None:
+            name = match[1]
+            found[name] = match[2]
+        elif line.strip():
+            found[name] += f" {line.strip()}"
+    return found

@@ -47,7 +47,7 @@ class BearerDecisions:
         try:
             return await self._tokens.authenticate(request)
         except OIDCError as error:
-            return self.app_error_response(error, request, matched)  # `on_token` is the app's own code
+            return self.app_error_response(error, request, matched, None)  # `on_token` is the app's own code
 
     async def denial(
         self, scope: Scope, request: Request, matched: MatchedPolicy, active: ActiveToken
@@ -60,13 +60,17 @@ class BearerDecisions:
                 else self._access.decide(matched, active)
             )
         except OIDCError as error:
-            return self.app_error_response(error, request, matched)
-        return None if isinstance(decision, Allow) else self._response(decision, request, matched)
+            return self.app_error_response(error, request, matched, active)
+        return None if isinstance(decision, Allow) else self._response(decision, request, matched, active)
 
-    def app_error_response(self, error: OIDCError, request: Request, matched: MatchedPolicy) -> Response:
+    def app_error_response(
+        self, error: OIDCError, request: Request, matched: MatchedPolicy, active: ActiveToken | None
+    ) -> Response:
         """Answer in place of an app, or of one of its checks and hooks, that raised an error of ours."""
         denial = decide_on_app_error_with_token(error, read_authentication=self._read_authentication)
-        return self._response(denial, request, matched)
+        return self._response(denial, request, matched, active)
 
-    def _response(self, denial: Denial, request: Request, matched: MatchedPolicy) -> Response:
-        return self._denials.response(denial, request, matched, scheme=scheme_of(request))
+    def _response(
+        self, denial: Denial, request: Request, matched: MatchedPolicy, active: ActiveToken | None
+    ) -> Response:
+        return self._denials.response(denial, request, matched, scheme=scheme_of(request), active=active)

@@ -67,7 +67,7 @@ class BearerRequests:
         finally:
             if response.open_response is not None:
                 response.close()
-        denied = self._decisions.app_error_response(app_error, request, matched)
+        denied = self._decisions.app_error_response(app_error, request, matched, found)
         await send_response(denied, request, response.send)
 
     def _who_am_i(self, scope: Scope, request: Request, active: ActiveToken) -> Response:

@@ -61,7 +61,7 @@ class BearerWebsockets:
             error = find_app_error(exc)
             if error is None or handshake.is_answered:
                 raise
-            return self._decisions.app_error_response(error, request, matched)
+            return self._decisions.app_error_response(error, request, matched, active)
         return None
 
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import anyio
 
 from asgi_oidc.asgi.start_up_notices import StartUpNotices
+from asgi_oidc.audit.reporting import Reporter, reporting
 from asgi_oidc.provider.http import OwnClient
 from asgi_oidc.sessions.revocation_feed import RevocationFeed
 from asgi_oidc.stores.guarded_store import GuardedStore
@@ -36,6 +37,8 @@ class Lifespan:
         *,
         polls: bool,
         wait_for_background_work: Sequence[Callable[[], Awaitable[None]]],
+        deliver_events: Callable[[], Awaitable[None]] | None = None,
+        reporter: Reporter | None = None,
     ) -> None:
         """Set up the lifespan.
 
@@ -44,6 +47,8 @@ class Lifespan:
             polls: whether to read the revocations of other processes every second, so that no request waits for them.
                 Not needed if sessions are in a store: ended ones are deleted there.
             wait_for_background_work: each function waits until one kind of background work is done.
+            deliver_events: waits until the audit events are delivered; None if nobody listens.
+            reporter: reports what happens outside of requests.
         """
         self.app = app
         self._own_client = own_client
@@ -51,6 +56,8 @@ class Lifespan:
         self._shared = shared
         self._polls: list[_Poll] = [_Poll(feed.try_to_catch_up, POLL_INTERVAL)] if polls and shared is not None else []
         self._wait_for_background_work = wait_for_background_work
+        self._deliver_events = deliver_events
+        self._reporter = reporter
 
     def poll(self, call: Callable[[], None], *, interval: float) -> None:
         """Make a call again and again while the app runs, each `interval` seconds; it must not wait."""
@@ -62,7 +69,21 @@ class Lifespan:
 
     async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a lifespan."""
+        with reporting(self._reporter):
+            await self._serve(scope, receive if self._deliver_events is None else self._delivering(receive), send)
 
+    def _delivering(self, receive: Receive) -> Receive:
+        """Deliver the audit events before the app shuts down: `on_event` may need its connections."""
+
+        async def receive_and_deliver() -> Message:
+            message = await receive()
+            if message["type"] == "lifespan.shutdown" and self._deliver_events is not None:
+                await self._deliver_events()
+            return message
+
+        return receive_and_deliver
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def send_and_follow(message: Message) -> None:
             if message["type"] == "lifespan.startup.complete":
                 self._own_client.open()
@@ -104,6 +125,8 @@ class Lifespan:
         with anyio.move_on_after(FINISH_DEADLINE):
             for wait_until_done in self._wait_for_background_work:
                 await wait_until_done()
+        if self._deliver_events is not None:
+            await self._deliver_events()
         await self._own_client.close()
 
 

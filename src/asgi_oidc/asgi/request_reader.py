@@ -6,6 +6,7 @@ from asgi_oidc.errors.sanitized import sanitized, sanitizes_errors
 from asgi_oidc.policy.policy import MatchedPolicy, Policy
 from asgi_oidc.sessions.authentication import Authenticator
 from asgi_oidc.sessions.repository import ActiveSession, SessionRepository
+from asgi_oidc.stores.store_failures import log_store_error
 from asgi_oidc.web.asgi_types import Scope
 from asgi_oidc.web.paths import UNREAD
 from asgi_oidc.web.request import Request
@@ -61,7 +62,7 @@ class RequestReader:
         try:
             active = await self._authenticator.authenticate(request)
         except StoreUnavailable as error:
-            events.log(events.STORE_FAILED, code=error.code, detail=error.detail)
+            log_store_error(error)
             return None, error
         if active is not None:
             await self._sessions.touch(active)

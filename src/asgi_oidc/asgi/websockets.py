@@ -108,7 +108,8 @@ class Websockets:
         if outage is not None:
             return self._failures.response(request, outage), CLOSE_TRY_AGAIN_LATER
         if active is not None and not is_own:
-            return self._failures.response(request, refused_origin(request)), CLOSE_FORBIDDEN
+            login = active.session.login
+            return self._failures.response(request, refused_origin(request), login=login), CLOSE_FORBIDDEN
         try:
             decision = await self._access.decide_with_checks(scope, matched, active)
         except OIDCError as error:
@@ -117,7 +118,7 @@ class Websockets:
             case Allow():
                 return None
             case StartLogin() | StepUp():
-                return self._denials.refused_websocket(decision, request, matched), CLOSE_SESSION_OVER
+                return self._denials.refused_websocket(decision, request, matched, active), CLOSE_SESSION_OVER
             case Refuse():
                 return self._denials.forbidden(decision, request, matched, active), CLOSE_FORBIDDEN
             case other:
@@ -159,7 +160,7 @@ class Websockets:
         if isinstance(denial, Refuse):
             return self._denials.forbidden(denial, request, matched, active), CLOSE_FORBIDDEN
         if not isinstance(denial, OIDCError):
-            return self._denials.refused_websocket(denial, request, matched), CLOSE_SESSION_OVER
+            return self._denials.refused_websocket(denial, request, matched, active), CLOSE_SESSION_OVER
         is_outage = isinstance(denial, RefreshFailed | StoreUnavailable)
         code = CLOSE_TRY_AGAIN_LATER if is_outage else CLOSE_INTERNAL_ERROR
         return self._failures.response(request, denial), code

@@ -42,10 +42,13 @@ class TokenExchange:
         async def call() -> RefreshAnswer:
             return await active.connection.exchange_token(active.token, target)
 
+        async def request_token() -> RefreshAnswer:
+            return await exchange(call, provider=active.provider, issuer=active.user_id.issuer)
+
         async def check_owner() -> None:
             if self._authenticator.is_over(active):
                 raise SessionEnded(detail="the access token expired or was revoked while the request was under way")
 
         # By hash: the cache keeps no token of others, and error reporters show the keys of mappings.
         owner = sha256(active.token.encode()).hexdigest()
-        return await self._tokens.token(owner, target, lambda: exchange(call), check_owner=check_owner, refused=refused)
+        return await self._tokens.token(owner, target, request_token, check_owner=check_owner, refused=refused)

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
+from asgi_oidc.asgi.audited_requests import audited
 from asgi_oidc.asgi.bearer_notices import BearerNotices
 from asgi_oidc.asgi.hosts import ByHost
 from asgi_oidc.asgi.http_requests import HttpRequests
@@ -10,6 +11,8 @@ from asgi_oidc.asgi.lifespan import Lifespan
 from asgi_oidc.asgi.resource_metadata_app import ResourceMetadataApp
 from asgi_oidc.asgi.start_up_notices import StartUpNotices
 from asgi_oidc.asgi.websockets import Websockets
+from asgi_oidc.audit.reporting import Reporter
+from asgi_oidc.composition.audit import AuditServices, make_audit_services
 from asgi_oidc.composition.bearer import make_bearer_notices
 from asgi_oidc.composition.directory import ChangeProvider, make_directory, unchanged
 from asgi_oidc.composition.endpoints import ENDPOINTS, PROVIDER_ENDPOINTS
@@ -90,22 +93,28 @@ def compose(
     )
     if bearer_notices is not None:
         bearer_notices.metadata_app = resource_metadata
-    lifespan = _make_lifespan(app, own_client, directory, hosts, notices)
+    audit = make_audit_services(settings, shared)
+    reporter = None if audit is None else audit.reporter
+    lifespan = _make_lifespan(app, own_client, directory, hosts, notices, audit)
     return Composition(
         http=first.http,
         websockets=first.websockets,
-        serve_http=without_foreign_certificates(settings, _by_host(settings, [host.http.serve for host in hosts])),
-        serve_websocket=without_foreign_certificates(
-            settings, _by_host(settings, [host.websockets.serve for host in hosts])
-        ),
+        serve_http=_serve_all(settings, [(host, host.http.serve) for host in hosts], reporter),
+        serve_websocket=_serve_all(settings, [(host, host.websockets.serve) for host in hosts], reporter),
         lifespan=lifespan,
         handlers=(*(each.http for each in hosts), *(each.websockets for each in hosts), lifespan),
         explainer=_make_explainer(settings, policy),
-        user_sessions=_make_user_sessions(settings, first.sessions, first.provider),
+        user_sessions=_make_user_sessions(settings, first.sessions, first.provider, reporter),
         resource_metadata=resource_metadata,
         health=readiness.health,
         replaceable=_make_replaceable(settings, directory, hosts),
     )
+
+
+def _serve_all(settings: Settings, hosts: Sequence[tuple[Host, ASGIApp]], reporter: Reporter | None) -> ASGIApp:
+    """Return what serves all hosts, around it what only some settings need."""
+    serve = [audited(serve, reporter, base_url=host.settings.base_url) for host, serve in hosts]
+    return without_foreign_certificates(settings, _by_host(settings, serve))
 
 
 def _by_host(settings: Settings, serve: Sequence[ASGIApp]) -> ASGIApp:
@@ -155,6 +164,7 @@ def _make_lifespan(
     directory: ProviderDirectory,
     hosts: Sequence[Host],
     notices: StartUpNotices,
+    audit: AuditServices | None,
 ) -> Lifespan:
     sessions = hosts[0].sessions
     return Lifespan(
@@ -173,6 +183,8 @@ def _make_lifespan(
             directory.drained,
             sessions.feed.drained,
         ),
+        deliver_events=None if audit is None else audit.trail.drained,
+        reporter=None if audit is None else audit.reporter,
     )
 
 
@@ -205,7 +217,7 @@ def _make_explainer(settings: Settings, policy: Policy) -> Explainer:
 
 
 def _make_user_sessions(
-    settings: Settings, sessions: SessionServices, provider: ProviderServices
+    settings: Settings, sessions: SessionServices, provider: ProviderServices, reporter: Reporter | None
 ) -> UserSessions | None:
     if sessions.store is None:
         return None
@@ -218,4 +230,5 @@ def _make_user_sessions(
         sessions.background,
         issuer=settings.issuer if settings.is_flat else None,
         now=sessions.now,
+        reporter=reporter,
     )

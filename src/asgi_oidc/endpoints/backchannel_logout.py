@@ -5,6 +5,8 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 from asgi_oidc import events
+from asgi_oidc.audit import LogoutRefused, SignedOut
+from asgi_oidc.audit.reporting import report
 from asgi_oidc.errors import OIDCError, ProviderError, RequestRejected, StoreUnavailable, TokenRejected
 from asgi_oidc.logout.sign_out import SignOut
 from asgi_oidc.logout.used_logout_tokens import UsedLogoutTokens
@@ -67,30 +69,46 @@ class BackchannelLogoutEndpoint:
             token = _read_token(await read_form_body(request, receive))
             logout = await provider.check_logout_token(token)
             self._log_missing_exp(logout)
-            await self._sign_out_once(logout, token=token)
+            await self._sign_out_once(logout, provider.settings.name, token=token)
         except (RequestRejected, TokenRejected) as error:
             status = 413 if isinstance(error, RequestRejected) and error.status == 413 else 400
-            return self._refuse(error, status, "invalid_request")
+            return self._refuse(error, provider.settings.name, status, "invalid_request")
         except (StoreUnavailable, ProviderError) as error:
-            response = self._refuse(error, 503, "temporarily_unavailable")
+            response = self._refuse(error, provider.settings.name, 503, "temporarily_unavailable")
             return response.with_headers((b"retry-after", TRY_AGAIN_AFTER))
         return json_response({})
 
-    async def _sign_out_once(self, logout: Logout, *, token: str) -> None:
+    async def _sign_out_once(self, logout: Logout, provider: str, *, token: str) -> None:
         sid, user = logout.sid, None if logout.sub is None else UserId(logout.issuer, logout.sub)
         if sid is not None and user is not None and await self._sessions.is_sid_of_another_user(sid, user):
             raise TokenRejected("claim_sub", "the session with this sid belongs to another user")
         # Not cancelled if the provider disconnects: its token could be used up before all sessions have ended.
-        await self._background.run_to_the_end(f"logout {digest(token)}", lambda: self._use_token(logout))
+        await self._background.run_to_the_end(f"logout {digest(token)}", lambda: self._use_token(logout, provider))
 
-    async def _use_token(self, logout: Logout) -> None:
+    async def _use_token(self, logout: Logout, provider: str) -> None:
         if await self._used_tokens.has(logout):
             raise TokenRejected("claim_jti", "a logout token with this jti was used before")
         issuer, sub, sid = logout.issuer, logout.sub, logout.sid
         count = await self._sign_out.everywhere(issuer=issuer, sub=sub, sid=sid, happened_at=logout.issued_at)
         # Last: a sign-out that failed can be tried again, and one that is done twice does no harm.
         await self._used_tokens.add(logout)
-        events.log(events.LOGGED_OUT, by="the provider", sessions=count if self._has_store else "in browsers")
+        counted = count if self._has_store else None
+        events.log(
+            events.LOGGED_OUT,
+            by="the provider",
+            provider=provider or None,
+            sessions="in browsers" if counted is None else counted,
+        )
+        report(
+            SignedOut,
+            by="provider",
+            provider=provider or None,
+            issuer=issuer,
+            sub=sub,
+            sid=sid,
+            everywhere=True,
+            sessions=counted,
+        )
 
     def _log_missing_exp(self, logout: Logout) -> None:
         """Log once that the provider sends logout tokens without `exp`, which the specification requires."""
@@ -101,7 +119,7 @@ class BackchannelLogoutEndpoint:
         fix = "nothing to change in this app; the provider should add exp"
         events.log(events.LOGOUT_TOKEN_WITHOUT_EXP, what=what, fix=fix)
 
-    def _refuse(self, error: OIDCError, status: int, error_code: str) -> Response:
+    def _refuse(self, error: OIDCError, provider: str, status: int, error_code: str) -> Response:
         """Return an OAuth error (RFC 6749 §5.2), which the operators of the provider can read.
 
         Args:
@@ -111,7 +129,8 @@ class BackchannelLogoutEndpoint:
         # Operators must see the reason. But anyone can send requests here, so a reason is a warning only once a minute.
         is_new = self._reasons_logged.add(f"logout_refused {error.code} {now // MINUTE}", now=now, lifetime=MINUTE)
         event = events.LOGOUT_REFUSED if is_new else REFUSED_AGAIN
-        events.log(event, status=status, code=error.code, detail=error.detail)
+        events.log(event, status=status, provider=provider or None, code=error.code, detail=error.detail)
+        report(LogoutRefused, provider=provider or None, code=error.code)
         return json_response({"error": error_code, "error_description": error.code}, status=status)
 
 

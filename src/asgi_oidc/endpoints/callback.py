@@ -170,7 +170,8 @@ class CallbackEndpoint:
             user = UserId(str(claims["iss"]), str(claims["sub"]))
             self.revocations.remember_user(user, sid=claims.get("sid"))
             return await self._admit_and_sign_in(request, answer, tokens, claims, transaction, start, provider)
-        except OIDCError:
+        except OIDCError as error:
+            error.identified = user
             await self.failed_login_tokens.revoke(provider, tokens.refresh_token, request, transaction, user=user)
             raise
 

@@ -10,6 +10,8 @@ from hmac import compare_digest
 from typing import Any, ClassVar
 
 from asgi_oidc import events
+from asgi_oidc.audit import SignedOut
+from asgi_oidc.audit.reporting import report_session
 from asgi_oidc.endpoints.endpoint import only_value
 from asgi_oidc.errors import RequestRejected
 from asgi_oidc.pages.pages import Pages
@@ -51,7 +53,8 @@ class FrontchannelLogoutEndpoint:
             return response
         session = active.session
         await self.background.run_shielded(lambda: self.sessions.end(session))  # a frame may be removed soon
-        events.log(events.LOGGED_OUT, by="the provider, in this browser")
+        events.log(events.LOGGED_OUT, by="the provider, in this browser", provider=session.login.provider or None)
+        report_session(session.login, SignedOut, by="provider_in_browser")
         return response.with_cookies(self.sessions.delete(request.cookies))
 
 

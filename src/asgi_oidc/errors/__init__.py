@@ -59,10 +59,12 @@ class OIDCError(Exception):
         code: a stable name for the cause, for logs and programs.
         detail: what was expected and what was received, for the log.
         provider: the name of the provider at which it happened, for the log; None if there is one only, or none.
+        identified: `issuer` and `sub` of the user whose login failed, verified, for the audit trail.
     """
 
     default_code: ClassVar[str] = "error"
     provider: str | None = None
+    identified: tuple[str, str] | None = None
 
     def __init__(self, code: str = "", detail: str = "") -> None:
         self.code = code or self.default_code

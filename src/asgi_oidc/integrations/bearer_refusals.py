@@ -1,13 +1,14 @@
 """What a route answers to clients with access tokens: a challenge instead of a login (RFC 6750 §3, RFC 9470 §3)."""
 
-import secrets
 from collections.abc import Sequence
 
 from asgi_oidc import events
 from asgi_oidc.asgi.scope_oidc import OIDC
 from asgi_oidc.bearer.authorization_header import scheme_of
 from asgi_oidc.bearer.challenges import INSUFFICIENT_SCOPE, INSUFFICIENT_USER_AUTHENTICATION, Challenges, Header
+from asgi_oidc.integrations.denials_log import log_denied
 from asgi_oidc.integrations.refusals import Refusal, refusal
+from asgi_oidc.principal import User
 from asgi_oidc.protocol.step_up import AuthenticationRequest
 from asgi_oidc.web.request import Request
 
@@ -37,10 +38,11 @@ def stronger_token_needed(oidc: OIDC, request: Request, authentication: Authenti
     return refusal(401, INSUFFICIENT_USER_AUTHENTICATION, title, headers, **authentication.problem_members)
 
 
-def token_forbidden(oidc: OIDC, request: Request, unmet: str, scopes: Sequence[str], *, hint: str | None) -> Refusal:
+def token_forbidden(
+    oidc: OIDC, user: User, request: Request, unmet: str, scopes: Sequence[str], *, hint: str | None
+) -> Refusal:
     """Return the 403 to a token that lacks a right; it names all scopes that are needed if one of them is missing."""
-    reference = secrets.token_hex(6)
-    events.log(events.ACCESS_DENIED, status=403, method=request.method, why=unmet, hint=hint, reference=reference)
+    reference = log_denied(user, oidc, method=request.method, why=unmet, hint=hint)
     title, challenges = oidc._title("problem.forbidden", request.scope), _challenges_at(oidc, request)
     if not scopes or challenges is None:
         return refusal(403, "forbidden", title, {}, reference=reference)
@@ -51,11 +53,10 @@ def token_forbidden(oidc: OIDC, request: Request, unmet: str, scopes: Sequence[s
 
 
 def token_needed_instead(
-    oidc: OIDC, request: Request, unmet: str, scopes: Sequence[str], *, hint: str | None
+    oidc: OIDC, user: User, request: Request, unmet: str, scopes: Sequence[str], *, hint: str | None
 ) -> Refusal:
     """Return the 403 of a route that takes tokens only, to a user with a session: another account would not help."""
-    reference = secrets.token_hex(6)
-    events.log(events.ACCESS_DENIED, status=403, method=request.method, why=unmet, hint=hint, reference=reference)
+    reference = log_denied(user, oidc, method=request.method, why=unmet, hint=hint)
     headers = token_challenge(oidc, request, scopes)
     return refusal(403, "forbidden", oidc._title("problem.forbidden", request.scope), headers, reference=reference)
 

@@ -1,6 +1,5 @@
 """Decides whether the user of a request meets the requirements of a route; used by every integration."""
 
-import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypedDict
@@ -15,6 +14,7 @@ from asgi_oidc.integrations.bearer_refusals import (
     token_needed,
     token_needed_instead,
 )
+from asgi_oidc.integrations.denials_log import log_denied, report_step_up
 from asgi_oidc.integrations.refusals import Refusal, refusal
 from asgi_oidc.policy.requirements import BEARER, SESSION, ClaimPath, Requirements, Scalar, Subject, read_requirements
 from asgi_oidc.principal import AnonymousUser, User
@@ -109,12 +109,13 @@ def check_user(scope: Scope, terms: Terms) -> User | Refusal:
     if (unmet := requirements.unmet(subject)) is not None:
         scopes, hint = requirements.scopes if unmet.startswith("scopes") else (), requirements.hint(subject)
         if has_token:
-            return token_forbidden(oidc, _read_request(scope), unmet, scopes, hint=hint)
+            return token_forbidden(oidc, user, _read_request(scope), unmet, scopes, hint=hint)
         if not requirements.takes(SESSION):
-            return token_needed_instead(oidc, _read_request(scope), unmet, requirements.scopes, hint=hint)
-        return _forbidden(scope, unmet, scopes, hint=hint)
+            return token_needed_instead(oidc, user, _read_request(scope), unmet, requirements.scopes, hint=hint)
+        return _forbidden(scope, user, unmet, scopes, hint=hint)
     authentication = terms.authentication
     if not oidc.meets(acr_values=authentication.acr_values or None, max_age=authentication.max_age):
+        report_step_up(user, oidc, authentication)
         if has_token:
             return stronger_token_needed(oidc, _read_request(scope), authentication)
         error = "insufficient_user_authentication"
@@ -146,13 +147,13 @@ def _login_needed(scope: Scope, terms: Terms, error: str, text_id: str) -> Refus
     return refusal(401, error, title, challenge, login_url=url, **authentication.problem_members)
 
 
-def _forbidden(scope: Scope, unmet: str, scopes: Sequence[str], *, hint: str | None) -> Refusal:
+def _forbidden(scope: Scope, user: User, unmet: str, scopes: Sequence[str], *, hint: str | None) -> Refusal:
     """Return a 403 without a login, which would not help.
 
     Only the log names the requirement, except for scopes, which the response names (RFC 6750 §3.1).
     """
-    reference, method = secrets.token_hex(6), scope.get("method", "GET")
-    events.log(events.ACCESS_DENIED, status=403, method=method, why=unmet, hint=hint, reference=reference)
+    method = scope.get("method", "GET")
+    reference = log_denied(user, scope["oidc"], method=method, why=unmet, hint=hint)
     error, members = ("insufficient_scope", {"scope": " ".join(scopes)}) if scopes else ("forbidden", {})
     title, challenge = (
         scope["oidc"]._title("problem.forbidden", scope),

@@ -7,6 +7,9 @@ from typing import Any, NamedTuple
 import msgspec
 
 from asgi_oidc import events
+from asgi_oidc.audit import SessionEnded, SignedIn
+from asgi_oidc.audit.reporting import public_name, report_session
+from asgi_oidc.audit.sign_ins import SignInKind
 from asgi_oidc.errors import RequestRejected, StoreUnavailable
 from asgi_oidc.login.login_transactions import Transaction, Transactions
 from asgi_oidc.login.stale_cookies import StaleCookies
@@ -20,6 +23,7 @@ from asgi_oidc.sessions.repository import SessionRepository
 from asgi_oidc.sessions.revocation_feed import RevocationFeed
 from asgi_oidc.sessions.revocations import Moment, Revocations
 from asgi_oidc.sessions.session import Login, Session, Tokens, UserId, earliest, write_claims
+from asgi_oidc.stores.store_failures import log_store_error
 from asgi_oidc.web.request import Request
 
 Claims = Mapping[str, Any]
@@ -169,6 +173,7 @@ class LoginFinisher:
         for old in [old for old in replaced if old.grace]:
             await self._expire_with_grace(old.session_id, grace=old.grace, successor=session.login)
         events.log(events.LOGIN_SUCCEEDED)
+        _report_sign_in(session, transaction, replaced)
         log_omitted_groups(session.tokens.claims)
         return cookies
 
@@ -184,7 +189,7 @@ class LoginFinisher:
         try:
             await self._sessions.expire_with_grace(session_id, grace=grace, successor=successor)
         except StoreUnavailable as error:  # the new session is valid, and a sign-out will end the old one with it
-            events.log(events.STORE_FAILED, code=error.code, detail=error.detail)
+            log_store_error(error)
 
     async def _find_replaced(self, request: Request, new: Session, transaction: Transaction) -> list[Replaced]:
         """Return the sessions that this browser has now, and had when the login started, each with its grace.
@@ -209,3 +214,29 @@ class LoginFinisher:
 
     def _now(self) -> int:
         return int(self._clock())
+
+
+def _report_sign_in(session: Session, transaction: Transaction, replaced: list[Replaced]) -> None:
+    """Report a login to the audit trail, and the end of the sessions of other users in the same browser."""
+    for old in replaced:
+        if old.login is not None and old.session_id == old.login.id:
+            report_session(old.login, SessionEnded, reason="replaced")
+    before = next((old.session_id for old in replaced if old.grace), None)
+    login, auth_time = session.login, session.login.first.get("auth_time")
+    acr = login.first.get("acr")
+    report_session(
+        login,
+        SignedIn,
+        kind=_kind_of(transaction, is_renewal=before is not None),
+        acr=acr if isinstance(acr, str) else None,
+        authenticated_at=int(auth_time) if isinstance(auth_time, int | float) else None,
+        replaced=public_name(before),
+    )
+
+
+def _kind_of(transaction: Transaction, *, is_renewal: bool) -> SignInKind:
+    if transaction.is_silent:
+        return "silent"
+    if not is_renewal:
+        return "login"
+    return "step_up" if transaction.acr_values or transaction.max_age is not None else "renewal"

@@ -6,8 +6,11 @@ from typing import Any, NamedTuple
 import anyio
 
 from asgi_oidc import events
+from asgi_oidc.audit import SignedOut
+from asgi_oidc.audit.reporting import report_session
 from asgi_oidc.errors import ProviderError
 from asgi_oidc.protocol.client_registration import Client
+from asgi_oidc.provider.provider_failures import log_provider_failure
 from asgi_oidc.sessions.digests import digest
 from asgi_oidc.sessions.lifetimes import REPLACED_GRACE, Limits, ends_for_good_at
 from asgi_oidc.sessions.repository import SessionRepository
@@ -92,6 +95,7 @@ class SignOut:
         async def sign_out() -> ProviderSignOut | None:
             await self._end(session)
             events.log(events.LOGGED_OUT)
+            report_session(session.login, SignedOut, by="user")
             return await self._end_at_provider(session)
 
         # A second click waits for the first, and gets the same result.
@@ -134,5 +138,11 @@ class SignOut:
                 settings = provider.settings
                 return ProviderSignOut(endpoint, settings.client, settings.exceptions.end_session_parameters)
             except ProviderError as error:
-                events.log(events.PROVIDER_FAILED, code=error.code, detail=error.detail, fallback="a local sign-out")
+                log_provider_failure(
+                    error.code,
+                    error.detail,
+                    provider=login.provider,
+                    issuer=login.issuer,
+                    fallback="a local sign-out",
+                )
         return None

@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from asgi_oidc import events
+from asgi_oidc.audit import CSRFRefused, LoginFailed, RequestFailed
+from asgi_oidc.audit.reporting import LoginFacts, report, report_session
 from asgi_oidc.errors import (
     RETRY_AFTER,
     LoginLoop,
@@ -61,14 +63,23 @@ class Failures:
     another_account_url: LoginUrl
     delete_login_count: Callable[[Mapping[str, str]], list[bytes]]
 
-    def response(self, request: Request, error: OIDCError, *, return_to: str | None = None) -> Response:
+    def response(
+        self,
+        request: Request,
+        error: OIDCError,
+        *,
+        return_to: str | None = None,
+        login: LoginFacts | None = None,
+    ) -> Response:
         """Log a failure under a new reference, and respond with a page, or with JSON for a program.
 
         Args:
             return_to: where the login that failed would have ended; trying again keeps it.
+            login: of the session with which the request was made.
         """
         reference, failure = secrets.token_hex(6), self._failure(request, error)
         _log(failure, error, reference)
+        _report(failure, error, reference, request, login)
         response = (
             self._page(request, failure, error.code, reference, return_to)
             if _is_for_a_person(request)
@@ -129,6 +140,17 @@ def _log(failure: Failure, error: OIDCError, reference: str) -> None:
     event = events.REQUEST_FAILED if failure in _NO_LOGINS else events.LOGIN_FAILED
     provider = error.provider
     events.log(event, error=cause, provider=provider, code=error.code, detail=error.detail, reference=reference)
+
+
+def _report(failure: Failure, error: OIDCError, reference: str, request: Request, login: LoginFacts | None) -> None:
+    """Report a failure to the audit trail; `identified` is verified, what a callback contains is not."""
+    issuer, sub = error.identified or (None, None)
+    if failure is FOREIGN_ORIGIN:
+        origin = request.header(b"origin")
+        report_session(login, CSRFRefused, code=error.code, reference=reference, origin=origin)
+    else:
+        kind = RequestFailed if failure in _NO_LOGINS else LoginFailed
+        report(kind, provider=error.provider, code=error.code, reference=reference, issuer=issuer, sub=sub)
 
 
 def _is_for_a_person(request: Request) -> bool:

@@ -5,9 +5,12 @@ No such response redirects, shows a page or sets a cookie.
 
 import secrets
 from dataclasses import dataclass
-from typing import assert_never
+from typing import NamedTuple, assert_never
 
 from asgi_oidc import events
+from asgi_oidc.audit import AccessDenied, RequestFailed, StepUpRequired, TokenRefused
+from asgi_oidc.audit.reporting import report
+from asgi_oidc.bearer.active_token import ActiveToken
 from asgi_oidc.bearer.challenges import (
     INSUFFICIENT_SCOPE,
     INSUFFICIENT_USER_AUTHENTICATION,
@@ -47,29 +50,39 @@ class BearerDenials:
     challenges: Challenges
     pages: Pages
 
-    def response(self, denial: Denial, request: Request, matched: MatchedPolicy, *, scheme: Scheme) -> Response:
+    def response(
+        self,
+        denial: Denial,
+        request: Request,
+        matched: MatchedPolicy,
+        *,
+        scheme: Scheme,
+        active: ActiveToken | None = None,
+    ) -> Response:
         """Return the response to a denied request.
 
         Args:
             scheme: with which the token was sent.
+            active: the token; None if it is not valid.
         """
         match denial:
             case StartLogin():
                 return self._invalid(TokenRejected("token_revoked", "it ended during the request"), request, scheme)
             case StepUp():
-                return self._step_up(denial.authentication, request, scheme)
+                return self._step_up(denial.authentication, request, scheme, active)
             case Refuse():
-                return self._forbidden(denial, request, matched, scheme)
+                return self._forbidden(denial, request, matched, scheme, active)
             case TokenRejected() | NotSignedIn():
                 return self._invalid(denial, request, scheme)
             case OIDCError():
-                return self._failed(denial, request)
+                return self._failed(denial, request, active)
             case other:
                 assert_never(other)
 
     def _invalid(self, error: OIDCError, request: Request, scheme: Scheme) -> Response:
         """Return a 401: the token does not count. Anyone can cause this, so the log tells it below WARNING."""
         events.log(events.TOKEN_REFUSED, status=401, method=request.method, code=error.code, detail=error.detail)
+        report(TokenRefused, code=error.code)
         response = self.pages.problem(request, 401, error.code, "problem.token_invalid")
         return response.with_headers(*self._invalid_challenges(error, request, scheme))
 
@@ -79,19 +92,50 @@ class BearerDenials:
             return proof_challenges(error, challenges, scheme=scheme)
         return [challenges.token_refused(DESCRIPTION, scheme=scheme)]
 
-    def _step_up(self, authentication: AuthenticationRequest, request: Request, scheme: Scheme) -> Response:
+    def _step_up(
+        self, authentication: AuthenticationRequest, request: Request, scheme: Scheme, active: ActiveToken | None
+    ) -> Response:
         """Return a 401: the client needs a token of a stronger or fresher login (RFC 9470 §3)."""
         events.log(events.LOGIN_REQUIRED, status=401, method=request.method)
+        acr_values, max_age, of = tuple(authentication.acr_values), authentication.max_age, _owner(active)
+        report(
+            StepUpRequired, acr_values=acr_values, max_age=max_age, issuer=of.issuer, sub=of.sub, provider=of.provider
+        )
         response = self.pages.problem(
             request, 401, INSUFFICIENT_USER_AUTHENTICATION, "problem.step_up_required", **authentication.problem_members
         )
         return response.with_headers(self.challenges.at(request.path.own).step_up(authentication, scheme=scheme))
 
-    def _forbidden(self, refusal: Refuse, request: Request, matched: MatchedPolicy, scheme: Scheme) -> Response:
+    def _forbidden(
+        self,
+        refusal: Refuse,
+        request: Request,
+        matched: MatchedPolicy,
+        scheme: Scheme,
+        active: ActiveToken | None,
+    ) -> Response:
         """Return a 403: the token lacks the rights; with all scopes of the path if a scope is missing."""
         reference = secrets.token_hex(6)
-        why, hint = refusal.why, refusal.hint
-        events.log(events.ACCESS_DENIED, status=403, method=request.method, why=why, hint=hint, reference=reference)
+        why, hint, of = refusal.why, refusal.hint, _owner(active)
+        events.log(
+            events.ACCESS_DENIED,
+            status=403,
+            method=request.method,
+            provider=of.provider,
+            why=why,
+            hint=hint,
+            reference=reference,
+        )
+        report(
+            AccessDenied,
+            why=why,
+            reference=reference,
+            credential="bearer",
+            issuer=of.issuer,
+            sub=of.sub,
+            provider=of.provider,
+            client_id=of.client_id,
+        )
         if not refusal.scopes:
             return self.pages.problem(request, 403, "forbidden", "problem.forbidden", reference=reference)
         scopes = tuple(dict.fromkeys((*matched.scopes, *refusal.scopes)))
@@ -100,7 +144,7 @@ class BearerDenials:
         )
         return response.with_headers(self.challenges.at(request.path.own).scope_missing(scopes, scheme=scheme))
 
-    def _failed(self, error: OIDCError, request: Request) -> Response:
+    def _failed(self, error: OIDCError, request: Request, active: ActiveToken | None) -> Response:
         """Return the response to an outage, a refusal by the app or a mistake: never access."""
         reference, (status, title) = secrets.token_hex(6), _status_and_title(error)
         cause = error.__cause__ if status == 500 else None
@@ -112,11 +156,30 @@ class BearerDenials:
             detail=error.detail,
             reference=reference,
         )
+        of = _owner(active)
+        provider = error.provider or of.provider
+        report(RequestFailed, code=error.code, reference=reference, provider=provider, issuer=of.issuer, sub=of.sub)
         response = self.pages.problem(request, status, error.code, title, reference=reference)
         if status != 503:
             return response
         wait = error.retry_after if isinstance(error, _OUTAGES) else RETRY_AFTER
         return response.with_headers((b"retry-after", str(wait).encode("ascii")))
+
+
+class _Owner(NamedTuple):
+    """Whose token it is, for the audit trail; all None if the token is not valid."""
+
+    issuer: str | None = None
+    sub: str | None = None
+    provider: str | None = None
+    client_id: str | None = None
+
+
+def _owner(active: ActiveToken | None) -> _Owner:
+    if active is None:
+        return _Owner()
+    token = active.access_token
+    return _Owner(token.issuer, token.sub, active.provider or None, token.client_id or None)
 
 
 def _status_and_title(error: OIDCError) -> tuple[int, str]:

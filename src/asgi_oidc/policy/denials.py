@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 from typing import assert_never
 
 from asgi_oidc import events
+from asgi_oidc.audit import AccessDenied, StepUpRequired
+from asgi_oidc.audit.reporting import report_session
 from asgi_oidc.bearer.authorization_header import unread_token
 from asgi_oidc.bearer.challenges import Challenges
 from asgi_oidc.errors import OIDCError, RequestRejected
@@ -20,6 +22,7 @@ from asgi_oidc.policy.requirements import BEARER, SESSION
 from asgi_oidc.principal import User
 from asgi_oidc.protocol.step_up import ANOTHER_ACCOUNT, ANY_LOGIN, AuthenticationRequest
 from asgi_oidc.sessions.repository import ActiveSession
+from asgi_oidc.sessions.session import Login
 from asgi_oidc.web.asgi_types import Receive
 from asgi_oidc.web.request import Request
 from asgi_oidc.web.response import Response, challenge
@@ -64,19 +67,24 @@ class Denials:
         """
         match denial:
             case StartLogin() | StepUp():
+                _report_step_up(denial, active)
                 response = await self._login_response(denial, request, matched, active, receive)
                 return self._with_token_challenge(response, matched)
             case Refuse():
                 return self.forbidden(denial, request, matched, active)
             case RequestRejected():
-                return self.failures.response(request, denial)
+                return self.failures.response(request, denial, login=_login_of(active))
             case OIDCError():
-                return self.failures.response(request, denial, return_to=self.return_paths.check(request.target))
+                return_to = self.return_paths.check(request.target)
+                return self.failures.response(request, denial, return_to=return_to, login=_login_of(active))
             case other:
                 assert_never(other)
 
-    def refused_websocket(self, denial: StartLogin | StepUp, request: Request, matched: MatchedPolicy) -> Response:
+    def refused_websocket(
+        self, denial: StartLogin | StepUp, request: Request, matched: MatchedPolicy, active: ActiveSession | None
+    ) -> Response:
         """Return a 401 to a websocket: the user has to sign in, or to sign in again."""
+        _report_step_up(denial, active)
         return self._with_token_challenge(self._unauthorized(denial, request, matched), matched)
 
     def _unauthorized(
@@ -115,8 +123,17 @@ class Denials:
     ) -> Response:
         """Return a 403: this account lacks the rights, so there is no login redirect, which would change nothing."""
         reference = secrets.token_hex(6)
-        why, hint = refusal.why, refusal.hint
-        events.log(events.ACCESS_DENIED, status=403, method=request.method, why=why, hint=hint, reference=reference)
+        why, hint, login = refusal.why, refusal.hint, _login_of(active)
+        events.log(
+            events.ACCESS_DENIED,
+            status=403,
+            method=request.method,
+            provider=None if login is None else login.provider or None,
+            why=why,
+            hint=hint,
+            reference=reference,
+        )
+        report_session(login, AccessDenied, why=why, reference=reference)
         is_page = request.is_navigation
         return_to = self.return_paths.check(request.target) if is_page else self._page_of(request)
         if SESSION not in matched.credentials:  # another account would not help
@@ -209,6 +226,17 @@ class Denials:
 
     def _page_of(self, request: Request) -> str | None:
         return self.return_paths.check_page(request.page_url)
+
+
+def _login_of(active: ActiveSession | None) -> Login | None:
+    return None if active is None else active.session.login
+
+
+def _report_step_up(denial: StartLogin | StepUp, active: ActiveSession | None) -> None:
+    if isinstance(denial, StepUp):
+        required = denial.authentication
+        acr_values, max_age = tuple(required.acr_values), required.max_age
+        report_session(_login_of(active), StepUpRequired, acr_values=acr_values, max_age=max_age)
 
 
 def _with_another_account(authentication: AuthenticationRequest, active: ActiveSession | None) -> AuthenticationRequest:

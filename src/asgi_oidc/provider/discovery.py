@@ -15,6 +15,7 @@ from asgi_oidc.protocol.metadata import (
 )
 from asgi_oidc.provider.call_budget import Budget
 from asgi_oidc.provider.http import Http
+from asgi_oidc.provider.provider_failures import log_provider_failure
 from asgi_oidc.single_flight import SingleFlight
 
 FRESH = 3600  # seconds; metadata changes about once a year
@@ -29,6 +30,7 @@ class Discovery:
         configured: the setting `metadata`, which takes precedence over what the provider publishes. With all required
             members there, nothing is fetched.
         url: as in `metadata_call`.
+        provider: the name in the settings, for the log.
     """
 
     def __init__(
@@ -40,9 +42,11 @@ class Discovery:
         clock: Callable[[], float],
         url: str | None = None,
         back_channel: BackChannel = PUBLIC,
+        provider: str = "",
     ):
         self._http = http
         self._issuer = issuer
+        self._provider = provider
         self._url = url
         self._back_channel = back_channel
         self._configured = configured
@@ -70,7 +74,9 @@ class Discovery:
         except ProviderError as exc:
             if cached is None or self._age() >= FRESH + STALE:
                 raise
-            events.log(events.PROVIDER_FAILED, code=exc.code, detail=exc.detail, fallback="cached metadata")
+            log_provider_failure(
+                exc.code, exc.detail, provider=self._provider, issuer=self._issuer, fallback="cached metadata"
+            )
             return cached
 
     def check(self) -> HealthCheck:

@@ -26,6 +26,7 @@ from asgi_oidc.protocol.jose import (
 from asgi_oidc.protocol.messages import Answer, Call
 from asgi_oidc.provider.call_budget import Budget
 from asgi_oidc.provider.http import Http
+from asgi_oidc.provider.provider_failures import log_provider_failure
 from asgi_oidc.single_flight import SingleFlight
 
 FRESH = 300  # seconds, if the answer has no max-age
@@ -66,6 +67,8 @@ class KeyCache:
         jwks_uri: called for each token, because the metadata may change it.
         honours_key_issuer: as in `verify_token`; for providers with an issuer for each tenant.
         shared_secret: the client secret, if tokens may be signed with HS256; it may be replaced.
+        provider: the name in the settings, for the log.
+        issuer: of the provider, for the log.
     """
 
     def __init__(
@@ -76,10 +79,14 @@ class KeyCache:
         clock: Callable[[], float],
         honours_key_issuer: bool = False,
         shared_secret: SharedSecret | None = None,
+        provider: str = "",
+        issuer: str | None = None,
     ):
         self._http = http
         self._honours_key_issuer = honours_key_issuer
         self.shared_secret = shared_secret
+        self._provider = provider
+        self._issuer = issuer
         self._jwks_uri = jwks_uri
         self._clock = clock
         self._flight: SingleFlight[KeySet] = SingleFlight()
@@ -141,7 +148,7 @@ class KeyCache:
         except ProviderError as exc:
             if age >= cached.lifetime + STALE:
                 raise
-            events.log(events.PROVIDER_FAILED, code=exc.code, detail=exc.detail, fallback="cached keys")
+            self._log_fallback(exc)
             return cached
 
     async def _keys_newer_than(self, key_set: KeySet, budget: Budget | None = None) -> KeySet:
@@ -155,8 +162,13 @@ class KeyCache:
         except ProviderError as exc:
             if budget is not None:  # the sender of such a token (the provider, for a logout token) can send it again
                 raise
-            events.log(events.PROVIDER_FAILED, code=exc.code, detail=exc.detail, fallback="cached keys")
+            self._log_fallback(exc)
             return key_set
+
+    def _log_fallback(self, error: ProviderError) -> None:
+        log_provider_failure(
+            error.code, error.detail, provider=self._provider, issuer=self._issuer, fallback="cached keys"
+        )
 
     async def _fetch_for_unknown(self, uri: str, budget: Budget) -> KeySet:
         try:

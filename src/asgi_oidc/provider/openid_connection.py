@@ -72,6 +72,7 @@ class OpenIDConnection(ProviderConnection):
             clock=clock,
             url=settings.metadata_url,
             back_channel=BackChannel(exceptions.internal_url, exceptions.allow_http_hosts),
+            provider=settings.name,
         )
         self._tokens = TokenVerifier(settings, expectations, http=http, metadata=self.metadata, clock=clock)
         self._introspection = TokenIntrospection(

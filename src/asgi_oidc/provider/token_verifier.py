@@ -79,6 +79,8 @@ class TokenVerifier:
             clock=clock,
             honours_key_issuer=settings.entra is not None,
             shared_secret=_shared_secret(settings),
+            provider=settings.name,
+            issuer=settings.issuer,
         )
         self._id_token_algorithms: set[str] = set()  # of valid ID Tokens so far; a subset of those we accept
         self._logout_budget = Budget(burst=BURST, interval=COOL_DOWN)

@@ -3,12 +3,15 @@
 from collections.abc import Callable
 
 from asgi_oidc import events
+from asgi_oidc.audit import SessionRefused
+from asgi_oidc.audit.reporting import public_name, report_session
 from asgi_oidc.errors import ProviderUnavailable, StoreUnavailable
 from asgi_oidc.sessions.lifetimes import Limits, is_live, valid_period
-from asgi_oidc.sessions.repository import ENDED, EXPIRED, ActiveSession, NoSession, SessionRepository
+from asgi_oidc.sessions.repository import ENDED, EXPIRED, GONE, ActiveSession, NoSession, SessionRepository
 from asgi_oidc.sessions.revocations import Revocations
 from asgi_oidc.sessions.session import Login, Session
 from asgi_oidc.sessions.session_providers import SessionProviders
+from asgi_oidc.stores.store_failures import log_store_error
 from asgi_oidc.web.request import Request
 
 OUTDATED = NoSession("outdated")  # cookies from before a refresh that changed rights; newer ones may be under way
@@ -50,7 +53,14 @@ class Authenticator:
             return active
         if self._sessions.has_cookie(request.cookies):
             events.log(events.COOKIE_IGNORED, reason=invalid.reason)
+            self._report_refused(request, active, invalid)
         return None
+
+    def _report_refused(self, request: Request, active: ActiveSession | None, invalid: NoSession) -> None:
+        login = None if active is None else active.session.login
+        # The id of a session that a store does not have: its public name tells whether it was ours.
+        name = public_name(self._sessions.cookie(request.cookies)) if invalid is GONE else None
+        report_session(login, SessionRefused, reason=invalid.reason, session_id=name)
 
     async def find_even_if_over(self, request: Request) -> ActiveSession | None:
         """Return the session of a browser, valid or not, for a login or a sign-out.
@@ -65,7 +75,7 @@ class Authenticator:
         except StoreUnavailable as error:
             if error.code != "store_garbage":
                 raise
-            events.log(events.STORE_FAILED, code=error.code, detail=error.detail, fallback="an anonymous user")
+            log_store_error(error, fallback="an anonymous user")
             return None
 
     def is_over(self, session: Session) -> bool:

@@ -5,7 +5,6 @@ from typing import NamedTuple
 
 import msgspec
 
-from asgi_oidc import events
 from asgi_oidc.errors import StoreUnavailable
 from asgi_oidc.sessions.lifetimes import Limits, expires_at, is_live, is_use_due
 from asgi_oidc.sessions.repository import GONE, LOCK_LIFETIME, NOT_OURS, UNREADABLE, ActiveSession, Change, NoSession
@@ -17,6 +16,7 @@ from asgi_oidc.sessions.session_cookies import SessionCookies
 from asgi_oidc.sessions.store_records import Records, is_session_id
 from asgi_oidc.sessions.undelivered_tokens import UndeliveredTokens
 from asgi_oidc.stores.guarded_store import GuardedStore
+from asgi_oidc.stores.store_failures import log_store_error
 
 MAX_TRIES = 5  # attempts to write a record that other processes change at the same time
 MAX_SESSIONS = 1000  # of one user; the oldest is deleted
@@ -135,9 +135,7 @@ class StoredSessions:
         try:
             await self.change(active.session, lambda current: self._with_use(current, now))
         except StoreUnavailable as error:
-            events.log(
-                events.STORE_FAILED, code=error.code, detail=error.detail, fallback="the time of last use is not saved"
-            )
+            log_store_error(error, fallback="the time of last use is not saved")
 
     def is_due(self, active: ActiveSession) -> bool:
         """Return False: the cookie never changes, and by now it may belong to a newer login."""
@@ -160,7 +158,7 @@ class StoredSessions:
         try:
             await self.end_all(issuer=login.issuer, sub=login.sub, sid=None)
         except StoreUnavailable as error:  # the session is revoked here, and the feed tells the other processes
-            events.log(events.STORE_FAILED, code=error.code, detail=error.detail)
+            log_store_error(error)
 
     async def end(self, session: Session) -> None:
         """Delete the record: a late request cannot write it again."""
@@ -220,7 +218,7 @@ class StoredSessions:
         try:
             await self._store.unlink(index, handle)
         except StoreUnavailable as error:  # harmless: the session is over, and lists skip ids without a record
-            events.log(events.STORE_FAILED, code=error.code, detail=error.detail)
+            log_store_error(error)
 
     async def end_unreadable(self, cookies: Mapping[str, str]) -> None:
         """Delete the record of the session id: another process may be able to read it."""

@@ -8,11 +8,11 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
-from asgi_oidc import events
 from asgi_oidc.errors import StoreUnavailable
 from asgi_oidc.sessions.revocations import FOR_EVER, Revocation, Revocations, merged
 from asgi_oidc.single_flight import SingleFlight
 from asgi_oidc.stores.guarded_store import GuardedStore
+from asgi_oidc.stores.store_failures import log_store_error
 
 FRESH = 1.0  # seconds after a read in which the feed is not read again
 STALE = 5.0  # seconds after a read from which a request waits for the next one
@@ -65,7 +65,7 @@ async def try_to_write(feed: RevocationFeed, revocations: Iterable[Revocation]) 
     try:
         await feed.write(revocations)
     except StoreUnavailable as error:
-        events.log(events.STORE_FAILED, code=error.code, detail=error.detail)
+        log_store_error(error)
 
 
 class NoFeed:
@@ -202,7 +202,7 @@ class StoredFeed:
                 if self._unwritten.get(name) == revocation:
                     del self._unwritten[name]
         except StoreUnavailable as error:
-            events.log(events.STORE_FAILED, code=error.code, detail=error.detail)
+            log_store_error(error)
 
     def _lists(self, name: str) -> list[tuple[str, int]]:
         """Return the lists that a revocation belongs to, each with the seconds that it stays there."""
@@ -226,7 +226,7 @@ class StoredFeed:
             for index, _ in self._lists(revocation.name):
                 await self._store.unlink(index, _encode(revocation))
         except StoreUnavailable as error:  # harmless: the newer one is written
-            events.log(events.STORE_FAILED, code=error.code, detail=error.detail)
+            log_store_error(error)
 
     async def _numbered_read(self) -> None:
         self._reads_begun += 1
@@ -238,7 +238,7 @@ class StoredFeed:
         try:
             await self._read_store()
         except StoreUnavailable as error:  # if it lasts, a later request waits for its own read and gets the error
-            events.log(events.STORE_FAILED, code=error.code, detail=error.detail)
+            log_store_error(error)
 
     async def _read_store(self) -> None:
         await self._retry_unwritten()

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from asgi_oidc import events
+from asgi_oidc.audit import SignedOut
+from asgi_oidc.audit.reporting import Reporter, report, reporting
 from asgi_oidc.errors import StoreUnavailable
 from asgi_oidc.errors.sanitized import ForeignError, sanitizes_errors
 from asgi_oidc.sessions.revocation_feed import RevocationFeed, try_to_write
@@ -13,6 +15,7 @@ from asgi_oidc.sessions.session import UserId
 from asgi_oidc.sessions.store_records import Records
 from asgi_oidc.single_flight import SingleFlight
 from asgi_oidc.stores.guarded_store import GuardedStore
+from asgi_oidc.stores.store_failures import log_store_error
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,7 @@ class UserSessions:
         *,
         issuer: str | None,
         now: Callable[[], int],
+        reporter: Reporter | None = None,
     ) -> None:
         self._store = store
         self._records = records
@@ -65,6 +69,7 @@ class UserSessions:
         self._background = background
         self._issuer = issuer
         self._now = now
+        self._reporter = reporter
 
     @sanitizes_errors
     async def of(self, sub: str, *, issuer: str | None = None) -> list[SessionInfo]:
@@ -106,6 +111,7 @@ class UserSessions:
             count = await self._sign_out_everywhere(issuer=user.issuer, sub=user.sub, sid=None)
             if count:
                 events.log(events.LOGGED_OUT, by="the app", sessions=count)
+                self._report(user, everywhere=True, sessions=count)
             return count
 
         count: int = await self._background.run_shielded(end_all)
@@ -126,7 +132,20 @@ class UserSessions:
                 revocations = self._revocations.end(handle, kind="handle", user=user, now=self._now())
                 await try_to_write(self._feed, revocations)
             events.log(events.LOGGED_OUT, by="the app")
+            self._report(user, session_id=handle, sessions=1)
         return was_there
+
+    def _report(self, user: UserId, *, sessions: int, session_id: str | None = None, everywhere: bool = False) -> None:
+        with reporting(self._reporter, replaces=False):  # the app may call this outside of requests
+            report(
+                SignedOut,
+                by="app",
+                issuer=user.issuer,
+                sub=user.sub,
+                session_id=session_id,
+                everywhere=everywhere,
+                sessions=sessions,
+            )
 
     async def _linked(self, user: UserId) -> list[tuple[str, str]]:
         # Sessions from before a change of the secret are in another index.
@@ -141,7 +160,7 @@ class UserSessions:
         try:
             summary = self._records.summary(handle, record)
         except StoreUnavailable as error:  # a broken record does not hide the others
-            events.log(events.STORE_FAILED, code=error.code, detail=error.detail)
+            log_store_error(error)
             return None
         if summary is None:
             return None

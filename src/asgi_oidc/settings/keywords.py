@@ -8,6 +8,7 @@ environment variable and the version that introduced the setting. Tests compare 
 from collections.abc import Mapping, Sequence
 from typing import Required
 
+from asgi_oidc.audit.listener import OnEvent
 from asgi_oidc.login.provider_choice import ChooseProvider
 from asgi_oidc.pages.page import RenderPages
 from asgi_oidc.policy.rules import Rule
@@ -184,6 +185,16 @@ class Keywords(ProviderKeywords, total=False):
     keeps the claims that it changed. An `email` that it replaces counts as verified only if it sets
     `email_verified` too. If it has a parameter `access_token`, it gets the access token of the login, to call an API
     of the provider. It must return within 30 seconds.
+
+    Default: `None`. Keyword only. Since 0.1.
+    """
+
+    on_event: OnEvent | None
+    """Your own function, called with each event of the audit trail: sign-ins, sign-outs, refusals and outages.
+
+    It may be async; a function that is not runs in a worker thread. It gets one event at a time, after the response,
+    and has 5 seconds for each. Nothing that it does, not even an exception, affects a request. `asgi_oidc.audit` has
+    the [classes of the events](audit.md).
 
     Default: `None`. Keyword only. Since 0.1.
     """

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 from asgi_oidc import events
+from asgi_oidc.audit.listener import OnEvent
 from asgi_oidc.errors import OIDCError, SettingsError
 from asgi_oidc.login.login_parameters import read_login_params
 from asgi_oidc.login.provider_choice import ChooseProvider
@@ -33,6 +34,7 @@ from asgi_oidc.settings.value_checks import (
     read_app_name,
     read_auth_path,
     read_base_urls,
+    read_on_event,
     read_on_login,
     read_plain_prefixes,
     read_post_logout_redirect_uri,
@@ -93,6 +95,7 @@ class Settings:
     leeway: int
     post_logout_redirect_uri: str | None
     on_login: OnLogin | None
+    on_event: OnEvent | None
     bearer: Bearer | None
     keep_forms: bool
     keep_fragment: bool
@@ -293,6 +296,7 @@ READERS: Mapping[str, tuple[Any, Callable[[Any], Any]]] = {
     "leeway": (30, span_reader(0, MAX_LEEWAY, example=30)),
     "post_logout_redirect_uri": (None, read_post_logout_redirect_uri),
     "on_login": (None, read_on_login),
+    "on_event": (None, read_on_event),
     "bearer": (None, read_bearer),
     "keep_forms": (False, read_switch),
     "keep_fragment": (False, read_switch),

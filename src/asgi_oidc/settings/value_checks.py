@@ -9,6 +9,7 @@ import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
+from asgi_oidc.audit.listener import OnEvent
 from asgi_oidc.errors import describe_value
 from asgi_oidc.policy.patterns import read_pattern
 from asgi_oidc.policy.requirements import read_domains
@@ -345,6 +346,13 @@ def read_on_login(value: object) -> OnLogin:
     if inspect.isclass(value) or not inspect.iscoroutinefunction(call):
         raise ValueError(f"must be an async function of the user and the claims, got {describe_value(value)}")
     return value  # type: ignore[return-value]  # a signature cannot be checked
+
+
+def read_on_event(value: object) -> OnEvent:
+    """Accept the app's `on_event` function."""
+    if inspect.isclass(value) or not callable(value):
+        raise ValueError(f"must be a function of one audit event, got {describe_value(value)}")
+    return value  # a signature cannot be checked
 
 
 def span_reader(shortest: int, longest: int, *, example: int) -> Callable[[object], int]:

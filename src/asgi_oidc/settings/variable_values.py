@@ -138,7 +138,7 @@ _PARSERS_BY_NAME: Mapping[str, Callable[[str], Any]] = {
     "keep_fragment": read_switch_text,
     "websocket_activity": read_switch_text,
 }
-_KEYWORD_ONLY = ("http_client", "on_login", "choose_provider", "bearer", "pages")
+_KEYWORD_ONLY = ("http_client", "on_login", "on_event", "choose_provider", "bearer", "pages")
 PARSERS: Mapping[str, Callable[[str], Any]] = {
     name: _PARSERS_BY_NAME.get(name, str) for name in READERS if name not in _KEYWORD_ONLY
 }

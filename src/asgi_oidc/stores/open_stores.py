@@ -6,8 +6,8 @@ from contextlib import AbstractAsyncContextManager
 import anyio
 from anyio.abc import TaskGroup
 
-from asgi_oidc import events
 from asgi_oidc.stores.store import SessionStore
+from asgi_oidc.stores.store_failures import log_store_failure
 
 CLOSE_DEADLINE = 3.0  # seconds for stores to close their connections
 
@@ -52,6 +52,6 @@ async def _hold_open(keep_open: Callable[[], AbstractAsyncContextManager[None]],
         async with keep_open():
             await opened.is_stopping.wait()
     except Exception as exc:  # noqa: BLE001  # any store, one of the app's own included
-        events.log(events.STORE_FAILED, code="store_not_kept_open", detail=type(exc).__name__)
+        log_store_failure("store_not_kept_open", type(exc).__name__)
     finally:
         opened.is_closed.set()

@@ -11,12 +11,12 @@ from contextlib import asynccontextmanager
 import anyio
 from anyio.lowlevel import RunVar
 
-from asgi_oidc import events
 from asgi_oidc.single_flight import SingleFlight, run_var
 from asgi_oidc.stores.postgres_driver import AsyncioConnection, OpenConnection, Rows, ThreadConnection, Values
 from asgi_oidc.stores.postgres_failures import PostgresFailure
 from asgi_oidc.stores.postgres_statements import Statement
 from asgi_oidc.stores.postgres_url import Address
+from asgi_oidc.stores.store_failures import log_store_failure
 
 CLOSE_DEADLINE = 1.0  # seconds for statements that are still running when the app ends
 MAX_ATTEMPTS = 5  # of a statement that PostgreSQL undid, because it collided with another
@@ -95,7 +95,7 @@ class Pool:
             try:
                 loop.idle.append(await self._open(loop))
             except PostgresFailure as failure:  # of the start, where somebody may be watching
-                events.log(events.STORE_FAILED, code=failure.code, detail=failure.text)
+                log_store_failure(failure.code, failure.text)
 
     async def _run_until_done(self, loop: _Loop, statement: Statement, values: Values) -> tuple[int, Rows]:
         for _ in range(MAX_ATTEMPTS - 1):

@@ -11,6 +11,7 @@ from asgi_oidc import events
 from asgi_oidc.errors import ProviderError, ProviderRefused, RefreshFailed, StoreUnavailable, TokenNotGranted
 from asgi_oidc.protocol.token_endpoint import RefreshAnswer
 from asgi_oidc.protocol.token_exchange import ExchangeTarget
+from asgi_oidc.provider.provider_failures import log_provider_failure
 from asgi_oidc.sessions.lifetimes import refresh_due_at
 from asgi_oidc.single_flight import SingleFlight
 from asgi_oidc.tokens.refresh import FORCE_PAUSE
@@ -92,8 +93,12 @@ class ApiTokens:
         return cached
 
 
-async def exchange(call: GetToken) -> RefreshAnswer:
+async def exchange(call: GetToken, *, provider: str, issuer: str) -> RefreshAnswer:
     """Make the call of a token exchange within its deadline, and translate its errors for the app.
+
+    Args:
+        provider: the name in the settings, for the log; empty for the one provider of the flat keywords.
+        issuer: of the provider, for the log.
 
     Raises:
         TokenNotGranted: the provider refuses.
@@ -103,11 +108,11 @@ async def exchange(call: GetToken) -> RefreshAnswer:
         with anyio.fail_after(REFRESH_DEADLINE):
             return await call()
     except ProviderRefused as error:
-        events.log(events.TOKEN_NOT_GRANTED, detail=error.detail)
+        events.log(events.TOKEN_NOT_GRANTED, provider=provider or None, detail=error.detail)
         raise TokenNotGranted(detail=error.detail) from error
     except (ProviderError, TimeoutError) as error:
         failure = refresh_failed(error, "exchange")
-        events.log(events.PROVIDER_FAILED, code=failure.code, detail=failure.detail)
+        log_provider_failure(failure.code, failure.detail, provider=provider, issuer=issuer)
         raise failure from error
 
 

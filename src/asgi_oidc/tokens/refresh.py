@@ -9,7 +9,8 @@ from typing import Any
 import anyio
 import msgspec
 
-from asgi_oidc import events
+from asgi_oidc import audit, events
+from asgi_oidc.audit.reporting import report_session
 from asgi_oidc.errors import (
     AccessTokenExpired,
     OIDCError,
@@ -29,6 +30,7 @@ from asgi_oidc.sessions.repository import ActiveSession, Change, SessionReposito
 from asgi_oidc.sessions.revocations import Revocations
 from asgi_oidc.sessions.session import Session, Tokens, with_new_tokens
 from asgi_oidc.single_flight import SingleFlight
+from asgi_oidc.stores.store_failures import log_store_error, log_store_failure
 from asgi_oidc.tokens.refresh_lock import COOL_DOWN, RefreshLock, RefreshLocks, refresh_failed
 from asgi_oidc.tokens.refresh_result import refreshed, rights_may_differ, rotated, with_refresh_token
 from asgi_oidc.tokens.revoke import TokenRevoker
@@ -172,7 +174,8 @@ class TokenRefresher:
                 return await provider.refresh(refresh_token, resource=resource)
         except ProviderRefused as refused:
             if resource is not None and refused.error != "invalid_grant":
-                events.log(events.TOKEN_NOT_GRANTED, detail=refused.detail)
+                name = lock.session.login.provider or None
+                events.log(events.TOKEN_NOT_GRANTED, provider=name, detail=refused.detail)
                 raise TokenNotGranted(detail=refused.detail) from refused
             if refused.error != "invalid_grant":
                 raise await self._remember_failure(lock, refused) from refused
@@ -246,11 +249,13 @@ class TokenRefresher:
             return msgspec.structs.replace(current, tokens=msgspec.structs.replace(current.tokens, retry_at=retry_at))
 
         failure = refresh_failed(error)
-        events.log(events.REFRESH_FAILED, code=failure.code, detail=failure.detail)
+        login = lock.session.login
+        events.log(events.REFRESH_FAILED, provider=login.provider or None, code=failure.code, detail=failure.detail)
+        report_session(login, audit.RefreshFailed, code=failure.code)
         try:
             await self._sessions.change(lock.session, cooling_down)
         except StoreUnavailable as down:
-            events.log(events.STORE_FAILED, code=down.code, detail=down.detail)
+            log_store_error(down)
         return failure
 
     async def _end_withdrawn(self, session: Session, detail: str) -> None:
@@ -260,6 +265,7 @@ class TokenRefresher:
                 "refresh_superseded", "another process has refreshed the tokens at the same time", retry_after=1
             )
         events.log(events.SESSION_WITHDRAWN, detail=detail)
+        report_session(session.login, audit.SessionEnded, reason="withdrawn")
         await self._sessions.end(session)
 
     async def save(self, lock: RefreshLock, tokens: Tokens) -> Session:
@@ -276,7 +282,7 @@ class TokenRefresher:
         try:
             saved = await self._save_with_retries(lock.session, with_tokens)
         except TimeoutError:
-            events.log(events.STORE_FAILED, code="tokens_not_saved", fallback="tokens kept in this process")
+            log_store_failure("tokens_not_saved", fallback="tokens kept in this process")
             lock.has_unsaved = True
             saved = with_new_tokens(lock.session, tokens)
             self._sessions.keep_unsaved(saved)

@@ -8,13 +8,13 @@ from typing import Any
 
 import anyio
 
-from asgi_oidc import events
 from asgi_oidc.errors import OIDCError, ProviderError, RefreshFailed, SessionEnded, StoreUnavailable
 from asgi_oidc.provider.connection import ProviderConnection
 from asgi_oidc.sessions.repository import LOCK_LIFETIME, SessionRepository
 from asgi_oidc.sessions.session import Session
 from asgi_oidc.sessions.session_providers import SessionProviders
 from asgi_oidc.single_flight import SingleFlight
+from asgi_oidc.stores.store_failures import log_store_error
 
 REFRESH_DEADLINE = 11.0  # seconds for all calls under one lock; with reading and saving, less than the lock's lifetime
 COOL_DOWN = 10  # seconds after a failed refresh before the next attempt
@@ -99,7 +99,7 @@ class RefreshLocks:
         try:
             await self._sessions.unlock(session, holder)
         except StoreUnavailable as error:
-            events.log(events.STORE_FAILED, code=error.code, detail=error.detail)
+            log_store_error(error)
             self._background.start(f"unlock {holder}", lambda: self._release_later(session, holder))
 
     async def _release_later(self, session: Session, holder: str) -> None:

@@ -79,7 +79,8 @@ class ResourceTokens:
                 provider = await self._providers.of(active.session.login)
                 return await provider.exchange_token(subject_token, target)
 
-            return await exchange(call)
+            login = active.session.login
+            return await exchange(call, provider=login.provider, issuer=login.issuer)
 
         return await self._token(active, target, request_token, refused=refused)
 

@@ -6,12 +6,13 @@ sign-out, a token is revoked only if it is certain that no valid session may sha
 """
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 import anyio
 
-from asgi_oidc import events
 from asgi_oidc.errors import OIDCError, StoreUnavailable
 from asgi_oidc.provider.connection import ProviderConnection
+from asgi_oidc.provider.provider_failures import log_provider_failure
 from asgi_oidc.sessions.repository import SessionRepository
 from asgi_oidc.sessions.revocations import AT_ONCE, REPLACED, Revocations
 from asgi_oidc.sessions.session import Login
@@ -33,7 +34,8 @@ class TokenRevoker:
     async def revoke(self, refresh_token: str | None, login: Login) -> None:
         """Revoke the refresh token of a session if its provider supports it; do nothing without a token."""
         if refresh_token is not None:
-            await self._revoke(refresh_token, lambda: self._providers.of(login))
+            find = partial(self._providers.of, login)
+            await self._revoke(refresh_token, find, provider=login.provider, issuer=login.issuer)
 
     async def revoke_at(self, provider: ProviderConnection, refresh_token: str | None) -> None:
         """Revoke a refresh token of a login that has failed; do nothing without a token."""
@@ -42,9 +44,12 @@ class TokenRevoker:
             return provider
 
         if refresh_token is not None:
-            await self._revoke(refresh_token, find)
+            settings = provider.settings
+            await self._revoke(refresh_token, find, provider=settings.name, issuer=settings.issuer)
 
-    async def _revoke(self, refresh_token: str, find: Callable[[], Awaitable[ProviderConnection]]) -> None:
+    async def _revoke(
+        self, refresh_token: str, find: Callable[[], Awaitable[ProviderConnection]], *, provider: str, issuer: str
+    ) -> None:
         code, detail = "revocation_timeout", f"no answer in {REVOKE_DEADLINE:g} s"
         with anyio.move_on_after(REVOKE_DEADLINE):
             try:
@@ -53,7 +58,8 @@ class TokenRevoker:
                 code, detail = error.code, error.detail
             else:
                 return
-        events.log(events.PROVIDER_FAILED, code=code, detail=detail, fallback="the refresh token is not revoked")
+        fallback = "the refresh token is not revoked"
+        log_provider_failure(code, detail, provider=provider, issuer=issuer, fallback=fallback)
 
     async def revoke_of_session(self, refresh_token: str | None, login: Login) -> None:
         """Revoke the refresh token of a session that is over, unless its user may have signed in again."""

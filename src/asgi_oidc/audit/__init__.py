@@ -1,0 +1,42 @@
+"""The events of an audit trail, which the function of the setting `on_event` gets.
+
+    from asgi_oidc.audit import AuditEvent, SignedIn
+
+    async def on_event(event: AuditEvent) -> None:
+        await database.insert("audit", msgspec.to_builtins(event))
+
+Some have the name of an exception that `asgi_oidc` exports: `from asgi_oidc import audit` keeps them apart.
+"""
+
+from asgi_oidc.audit.audit_event import AuditEvent
+from asgi_oidc.audit.outages import EventsDropped, ProviderFailed, RefreshFailed, StoreFailed
+from asgi_oidc.audit.refusals import (
+    AccessDenied,
+    CSRFRefused,
+    LoginFailed,
+    LogoutRefused,
+    RequestFailed,
+    SessionRefused,
+    StepUpRequired,
+    TokenRefused,
+)
+from asgi_oidc.audit.sign_ins import SessionEnded, SignedIn, SignedOut
+
+__all__ = [
+    "AccessDenied",
+    "AuditEvent",
+    "CSRFRefused",
+    "EventsDropped",
+    "LoginFailed",
+    "LogoutRefused",
+    "ProviderFailed",
+    "RefreshFailed",
+    "RequestFailed",
+    "SessionEnded",
+    "SessionRefused",
+    "SignedIn",
+    "SignedOut",
+    "StepUpRequired",
+    "StoreFailed",
+    "TokenRefused",
+]
