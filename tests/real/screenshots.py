@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from jinja2 import Environment, FileSystemLoader
 from playwright.sync_api import Browser as Chromium
 from playwright.sync_api import Page, sync_playwright
 
 from asgi_oidc import LoginRefused, MemoryStore, OIDCMiddleware, Rule
+from asgi_oidc.pages import Page as OurPage
 from asgi_oidc.testing import Client, FakeProvider, Persona, serve
 from tests.real import programs
 from tests.real.app import PUBLIC, bare_app
@@ -33,7 +35,7 @@ from tests.real.rules_site import (
 from tests.real.test_chromium_providers import LOGIN, TENANTS, choosing_site
 
 SECRET = "0123456789abcdef" * 2 + "fedcba9876543210" * 2
-SIZES = {"wide": {"width": 1100, "height": 800}, "phone": {"width": 390, "height": 780}}
+SIZES = {"wide": {"width": 1100, "height": 800}, "phone": {"width": 360, "height": 740}}
 SCHEMES = ("light", "dark")
 NAME = "Orders & Returns"  # of the app; the pages of `shoot_loops` are without one
 
@@ -91,6 +93,19 @@ class DownStore(MemoryStore):
         raise ConnectionError
 
 
+PAGES = Path(__file__).parents[2] / "examples" / "pages"
+LOOKS: dict[str, dict[str, Any]] = {
+    "green": {"primary": "#0b6e4f", "dark": {"primary": "#57d9a3"}},
+    "yellow": {"primary": "#ffd400"},  # on white, a colour that nothing can be written in
+    "sand": {
+        "primary": "#8c2f1b",
+        "background": "#f4ecdf",
+        "card": "#fffaf2",
+        "text": "#2b1d14",
+        "dark": {"primary": "#f0a58f", "background": "#17110c", "card": "#221a13", "text": "#f4e9dc"},
+    },
+}
+
 # What goes wrong where a browser is sent to sign in again and again, and on which path.
 LOOPS = {
     "without-cookie": (loses_session, "/page"),
@@ -115,6 +130,8 @@ def main(folder: Path) -> None:
         for shots in (
             shoot_errors,
             shoot_translations,
+            shoot_looks,
+            shoot_own_pages,
             shoot_rules,
             shoot_frames,
             shoot_forms,
@@ -215,6 +232,51 @@ def shoot_translations(chromium: Chromium, folder: Path) -> Iterator[Path]:
             yield from shoot(page, folder, f"{name}-failure")
             page.goto(f"{origin}/auth/logout")
             yield from shoot(page, folder, f"{name}-sign-out")
+
+
+def shoot_looks(chromium: Chromium, folder: Path) -> Iterator[Path]:
+    """Show the logo and the colours of apps, in the language of the browser."""
+    for name, colors in LOOKS.items():
+        look: dict[str, Any] = {"app_logo": "/logo.svg", "app_colors": colors, "texts": {"de": GERMAN}}
+        look["public"] = [*PUBLIC, "/logo.svg"]
+        with (
+            app_with(None, **look) as origin,
+            new_page(chromium, locale="de-CH") as page,
+        ):
+            page.route("**/logo.svg", lambda route: route.fulfill(path=PAGES / "static" / "logo.svg"))
+            page.goto(f"{origin}/auth/callback?error=x&state=y.2")
+            yield from shoot(page, folder, f"look-{name}-failure")
+            page.goto(f"{origin}/auth/logout")
+            page.keyboard.press("Tab")
+            yield from shoot(page, folder, f"look-{name}-sign-out-focused")
+    with choosing_site() as made, new_page(chromium) as page:
+        made.titles, made.colors, made.last_used = {"google": "Google", "work": "Contoso"}, LOOKS["green"], "work"
+        page.goto(made.origin + LOGIN)
+        yield from shoot(page, folder, "look-green-provider")
+        made.titles = TENANTS
+        page.goto(made.origin + LOGIN)
+        yield from shoot(page, folder, "look-green-many-providers")
+
+
+def shoot_own_pages(chromium: Chromium, folder: Path) -> Iterator[Path]:
+    """Show the templates of the guide to pages."""
+    templates = Environment(loader=FileSystemLoader(PAGES / "templates"), autoescape=True)
+
+    def render(page: OurPage) -> str:
+        return templates.get_template("sign_in_pages.html").render(page=page)
+
+    with app_with(None, pages=render) as origin, new_page(chromium) as page:
+        page.route("**/site.css", lambda route: route.fulfill(path=PAGES / "static" / "site.css"))
+        page.goto(f"{origin}/auth/callback?error=x&state=y.2")
+        yield from shoot(page, folder, "own-failure")
+        page.goto(f"{origin}/auth/logout")
+        yield from shoot(page, folder, "own-sign-out")
+    with site(pages=render, keep_forms=True) as made, new_page(chromium) as page:
+        page.route("**/site.css", lambda route: route.fulfill(path=PAGES / "static" / "site.css"))
+        send_too_late(made, page)
+        yield from shoot(page, folder, "own-form-stopped")
+        press(page, "Sign in")
+        yield from shoot(page, folder, "own-form-offered")
 
 
 def shoot_rules(chromium: Chromium, folder: Path) -> Iterator[Path]:

@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser as Chromium
@@ -16,6 +17,7 @@ from asgi_oidc import Provider
 from asgi_oidc.pages.languages import make_translations
 from asgi_oidc.pages.pages import make_pages
 from asgi_oidc.pages.providers import Choice
+from asgi_oidc.pages.theme import read_app_colors
 from asgi_oidc.testing import serve
 from tests.pages.rendered import navigation
 from tests.protected_site import SECRET
@@ -42,6 +44,7 @@ class Site:
     provider: str
     titles: Mapping[str, str] = field(default_factory=lambda: TITLES)
     texts: Mapping[str, str] = field(default_factory=dict)
+    colors: Mapping[str, Any] | None = None
     last_used: str | None = None
     notice: str | None = None
     is_listed: bool = True
@@ -52,7 +55,9 @@ class Site:
         if "provider" in request.query_params:
             self.chosen.append(dict(request.query_params))
             return RedirectResponse(self.provider, status_code=303)
-        made = make_pages(make_translations(self.texts), app_name="Orders", home=self.origin).providers
+        colors = None if self.colors is None else read_app_colors(self.colors)
+        translations = make_translations(self.texts)
+        made = make_pages(translations, app_name="Orders", app_colors=colors, home=self.origin).providers
         url = self.origin + LOGIN
         if self.is_listed:
             choices = [Choice(name, title, f"{url}?provider={name}", name) for name, title in self.titles.items()]
