@@ -82,7 +82,14 @@ def test_every_setting_but_the_objects_has_a_variable():
 def test_every_variable_may_stand_in_a_file(name, tmp_path):
     """As Docker and Kubernetes mount secrets; the newline at the end is not part of it."""
     numbers = dict.fromkeys(("leeway", "session_idle", "session_lifetime"), "1")
-    names = ("claims_from_access_token", "frontchannel_logout", "keep_forms", "keep_fragment", "websocket_activity")
+    names = (
+        "claims_from_access_token",
+        "frontchannel_logout",
+        "hide_cookies",
+        "keep_forms",
+        "keep_fragment",
+        "websocket_activity",
+    )
     allowed = [name for name in PARSERS if name.startswith("allow_") and name != "allow_http_hosts"]
     switches = dict.fromkeys((*names, *allowed), "true")
     text = {

@@ -92,6 +92,7 @@ def test_five_settings_are_enough():
         "app_colors": None,
         "texts": {},
         "pages": None,
+        "hide_cookies": False,
     }
     assert settings.secret == (SECRET.encode(),)
     assert settings.public == ()

@@ -9,6 +9,7 @@ from asgi_oidc.asgi.bearer_decisions import BearerDecisions
 from asgi_oidc.asgi.bearer_requests import BearerRequests
 from asgi_oidc.asgi.bearer_websockets import BearerWebsockets
 from asgi_oidc.asgi.endpoint_routing import EndpointRouting
+from asgi_oidc.asgi.hidden_cookies import AppScopesWithoutCookies
 from asgi_oidc.asgi.http_requests import HttpRequests
 from asgi_oidc.asgi.open_responses import OpenResponses
 from asgi_oidc.asgi.request_reader import RequestReader
@@ -120,9 +121,8 @@ def compose_host(
         keeps_fragment=settings.keep_fragment,
         challenges=None if bearer is None else bearer.challenges,
     )
-    app_scopes = AppScopes(
-        _make_session_tools(settings, sessions, provider, urls, pages, bearer),
-        trusted_email_domains=settings.trusted_email_domains,
+    app_scopes = _make_app_scopes(
+        settings, _make_session_tools(settings, sessions, provider, urls, pages, bearer), login.cookie_tag
     )
     tokens = None if bearer is None else bearer.tokens
     access = AccessControl(
@@ -235,6 +235,13 @@ def _make_after_logout(
         base_path=settings.base_path,
         now=sessions.now,
     )
+
+
+def _make_app_scopes(settings: Settings, tools: SessionTools, cookie_tag: str) -> AppScopes:
+    trusted = settings.trusted_email_domains
+    if settings.hide_cookies:
+        return AppScopesWithoutCookies(tools, trusted_email_domains=trusted, tag=cookie_tag)
+    return AppScopes(tools, trusted_email_domains=trusted)
 
 
 def _make_session_tools(

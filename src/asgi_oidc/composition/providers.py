@@ -2,10 +2,11 @@
 
 from typing import NamedTuple
 
+from asgi_oidc.asgi.hidden_cookies import without_cookies
 from asgi_oidc.composition.sessions import LoginServices, SessionServices
 from asgi_oidc.login.endpoint_urls import EndpointUrls
 from asgi_oidc.login.logins import Logins
-from asgi_oidc.login.provider_choice import ProviderChoice
+from asgi_oidc.login.provider_choice import ChooseProvider, ProviderChoice
 from asgi_oidc.login.provider_list import ProviderList
 from asgi_oidc.login.start_login import LoginSite, LoginStarter
 from asgi_oidc.logout.sign_out import SignOut
@@ -45,7 +46,7 @@ def make_provider_services(
         form_path: path of our page for interrupted forms.
     """
     now, repository, session_providers = sessions.now, sessions.repository, sessions.providers
-    choice = ProviderChoice(directory, settings.choose_provider)
+    choice = ProviderChoice(directory, _choose_provider(settings, login.cookie_tag))
     starter = LoginStarter(
         LoginSite(
             base_url=settings.base_url,
@@ -87,3 +88,10 @@ def make_provider_services(
         resource_tokens=ResourceTokens(session_providers, refresher, locks, now=now),
         sign_out=sign_out,
     )
+
+
+def _choose_provider(settings: Settings, cookie_tag: str) -> ChooseProvider | None:
+    choose, tag = settings.choose_provider, cookie_tag.encode("ascii")
+    if choose is None or not settings.hide_cookies:
+        return choose
+    return lambda scope: choose({**scope, "headers": without_cookies(scope["headers"], tag)})

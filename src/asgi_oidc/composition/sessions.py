@@ -83,8 +83,13 @@ class SharedServices(NamedTuple):
 
 
 class LoginServices(NamedTuple):
-    """The objects that write and read what a browser carries during a login."""
+    """The objects that write and read what a browser carries during a login.
 
+    Attributes:
+        cookie_tag: what the names of all cookies of this host contain, and no others.
+    """
+
+    cookie_tag: str
     sealer: Sealer
     transactions: Transactions
     authentication_requests: AuthenticationRequests
@@ -132,7 +137,8 @@ def make_services(settings: Settings, shared: SharedServices) -> tuple[SessionSe
     """Build the services for sessions and for logins on one host."""
     context = _context_of(settings)
     sealer, user_digests = Sealer(settings.secret, context=context), UserDigests(_default_issuer(settings))
-    style, stem = CookieStyle(secure=settings.origin.startswith("https:")), f"{COOKIE_PREFIX}{_cookie_tag(context)}"
+    style, cookie_tag = CookieStyle(secure=settings.origin.startswith("https:")), _cookie_tag(context)
+    stem = f"{COOKIE_PREFIX}{cookie_tag}"
     cookies = SessionCookies(sealer, style, stem)
     store, records, limits, now = shared.store, shared.records, shared.limits, shared.now
     revocations, feed = shared.revocations, shared.feed
@@ -157,6 +163,7 @@ def make_services(settings: Settings, shared: SharedServices) -> tuple[SessionSe
     transactions = Transactions(sealer, style, stem, _same_site_of_deletions(settings, style), user_digests)
     forms = InterruptedForms(sealer, style, stem, user_digests)
     login = LoginServices(
+        cookie_tag=cookie_tag,
         sealer=sealer,
         transactions=transactions,
         authentication_requests=AuthenticationRequests(sealer),

@@ -269,3 +269,11 @@ class Keywords(ProviderKeywords, total=False):
 
     Default: `None`. Keyword only. Since 0.1.
     """
+
+    hide_cookies: bool
+    """Whether the middleware's own cookies are removed from the requests that the app gets.
+
+    The app needs none of them. Cookies of others, also those of another `OIDCMiddleware`, stay byte for byte.
+
+    Default: `False`. Variable: `OIDC_HIDE_COOKIES`. Since 0.1.
+    """

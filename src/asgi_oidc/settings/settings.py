@@ -104,6 +104,7 @@ class Settings:
     app_colors: Colors | None
     texts: Mapping[str, Any] = field(repr=False)
     pages: RenderPages | None = field(repr=False)
+    hide_cookies: bool
     # The whole setting `base_url`; the field of that name is the URL of the host that these settings are for.
     base_urls: tuple[str, ...]
 
@@ -305,5 +306,6 @@ READERS: Mapping[str, tuple[Any, Callable[[Any], Any]]] = {
     "app_colors": (None, read_app_colors),
     "texts": ({}, read_texts_setting),
     "pages": (None, read_pages),
+    "hide_cookies": (False, read_switch),
 }
 NEEDED_WITHOUT_PROVIDERS = ("issuer", "client_id")

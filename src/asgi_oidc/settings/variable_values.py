@@ -134,6 +134,7 @@ _PARSERS_BY_NAME: Mapping[str, Callable[[str], Any]] = {
     "allow_missing_access_token": read_switch_text,
     "allow_hs256": read_switch_text,
     "allow_azp_audiences": read_switch_text,
+    "hide_cookies": read_switch_text,
     "keep_forms": read_switch_text,
     "keep_fragment": read_switch_text,
     "websocket_activity": read_switch_text,
