@@ -3,7 +3,8 @@
 import importlib
 import inspect
 import sys
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 from asgi_oidc.integrations.find_middlewares import middlewares
 from asgi_oidc.middleware import OIDCMiddleware
@@ -13,8 +14,24 @@ class NoSuchApp(Exception):
     """There is no such app, or it has no `OIDCMiddleware`; the message tells which."""
 
 
-def find_middlewares(name: str, *, is_factory: bool = False) -> list[OIDCMiddleware]:
-    """Import an app, and find all middlewares in it; there is at least one.
+class NoMiddleware(NoSuchApp):
+    """The app has no `OIDCMiddleware`."""
+
+
+class FoundApp(NamedTuple):
+    """An app, and its middlewares, of which there is at least one."""
+
+    app: Any
+    middlewares: Sequence[OIDCMiddleware]
+
+
+def find_middlewares(name: str, *, is_factory: bool = False) -> Sequence[OIDCMiddleware]:
+    """Import an app, and find all middlewares in it; there is at least one. As in `find_app`."""
+    return find_app(name, is_factory=is_factory).middlewares
+
+
+def find_app(name: str, *, is_factory: bool = False) -> FoundApp:
+    """Import an app, and find all middlewares in it.
 
     Args:
         name: the app, in the form that servers take: `package.module:app`.
@@ -28,13 +45,13 @@ def find_middlewares(name: str, *, is_factory: bool = False) -> list[OIDCMiddlew
     found = list(middlewares(app))
     if not found:
         may_be_factory = inspect.isfunction(app) and not inspect.iscoroutinefunction(app)
-        raise NoSuchApp(
-            f"{name} is a function: add --factory if it returns the app"
-            if may_be_factory
-            else f"{name} has no OIDCMiddleware around it, in its stack or on a mount, as far as can be seen from "
+        if may_be_factory:
+            raise NoSuchApp(f"{name} is a function: add --factory if it returns the app")
+        raise NoMiddleware(
+            f"{name} has no OIDCMiddleware around it, in its stack or on a mount, as far as can be seen from "
             "outside: name the middleware itself, such as package.module:guarded_app"
         )
-    return found
+    return FoundApp(app, found)
 
 
 def _call_factory(factory: Any, name: str) -> Any:

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from types import ModuleType
 
 from asgi_oidc import __version__
-from asgi_oidc.cli.commands import demo, postgres_tables, provider, rules
+from asgi_oidc.cli.commands import demo, doctor, postgres_tables, provider, rules
 
 # Each is a module with HELP, DESCRIPTION, add_arguments(parser) and run(options), which returns the exit status.
 # It imports what it needs only when it runs.
-COMMANDS: Sequence[ModuleType] = (demo, postgres_tables, provider, rules)
+COMMANDS: Sequence[ModuleType] = (demo, doctor, postgres_tables, provider, rules)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -19,7 +19,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: without the program's name; by default those of the shell.
 
     Returns:
-        The exit status: 0 on success, 1 on failure; 2 if the arguments are wrong.
+        The exit status: 0 on success, 1 on failure; 2 if the arguments are wrong, or `doctor` has found only warnings.
     """
     parser = _parser()
     options = parser.parse_args(arguments)

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Protocol
 
-from asgi_oidc.stores.redis_url import Address, read_url
+from asgi_oidc.stores.redis_url import CLUSTER, Address, read_url
 from asgi_oidc.stores.store import SessionStore
 
 PREFIX = "asgi-oidc:"
@@ -48,6 +48,7 @@ LINKED = f"""{_NOW}
 return redis.call('ZRANGEBYSCORE', KEYS[1], '(' .. now, '+inf')
 """
 UNLINK = "return redis.call('ZREM', KEYS[1], ARGV[1])"
+INFO = "return redis.call('INFO', ARGV[1])"
 
 
 class RedisBackend(Protocol):
@@ -118,6 +119,17 @@ class RedisStore(SessionStore):
     async def unlink(self, index: str, member: str) -> None:
         """ZREM."""
         await self._backend().evaluate(UNLINK, self._index(index), member)
+
+    async def info(self, section: str) -> dict[str, str]:
+        """Return what the server tells about itself, such as its `memory`; of a cluster, one of its servers."""
+        text = await self._backend().evaluate(INFO, f"{self._prefix}info", section)
+        lines = text.decode("utf-8", "replace").splitlines() if isinstance(text, bytes) else []
+        return {name: value for name, colon, value in (line.partition(":") for line in lines) if colon}
+
+    @property
+    def is_for_cluster(self) -> bool:
+        """Whether the URL names a cluster."""
+        return self._address.kind == CLUSTER
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

@@ -1,0 +1,67 @@
+"""`asgi-oidc doctor`: checks a set-up, and names a fix for each finding."""
+
+import argparse
+import difflib
+import os
+import sys
+
+from asgi_oidc.cli.arguments import add_app_arguments
+
+HELP = "check settings, provider, store and rules, with a fix for each finding"
+DESCRIPTION = (
+    "Check a set-up: settings, provider, credentials, URIs, clock, store, processes and rules. Without an app, the "
+    "settings come from OIDC_... variables, as with OIDCMiddleware.from_env."
+)
+EPILOG = (
+    "The checks fetch the provider's metadata and keys; make one call to the token endpoint, with a made-up code, "
+    "which tells whether the credentials are right; request one login with prompt=none and one logout without a "
+    "session, which tells whether the URIs are registered; and write one key to the store, which is removed again. "
+    "Nobody is signed in or out. --offline makes no call at all. A run takes at most 30 seconds, and prints no "
+    "secret. Exit status: 0 if nothing is wrong, 1 if there is at least one error, 2 if there are only warnings or "
+    "something could not be checked; 2 also if the arguments are wrong."
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of this subcommand."""
+    parser.epilog = EPILOG
+    add_app_arguments(parser, is_optional=True)
+    parser.add_argument("--json", action="store_true", help="print JSON; the guide describes its members")
+    parser.add_argument("--offline", action="store_true", help="make no call to a provider or a store")
+    parser.add_argument("--env-file", metavar="FILE", help="read variables from a file of NAME=VALUE lines first")
+    parser.add_argument("--workers", type=int, metavar="N", help="how many processes run the app in production")
+    parser.add_argument(
+        "--ignore",
+        action="append",
+        default=[],
+        type=read_finding_name,
+        metavar="NAME",
+        help="leave a finding out; may be repeated",
+    )
+
+
+def read_finding_name(text: str) -> str:
+    """Read the name of a finding."""
+    from asgi_oidc.cli.doctor.catalogue import KINDS
+
+    if text not in KINDS:
+        near = difflib.get_close_matches(text, KINDS, n=1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        raise argparse.ArgumentTypeError(f"there is no finding {text!r}{hint}")
+    return text
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the report; the status says what was found."""
+    from asgi_oidc.cli.doctor.run import Options, diagnose
+
+    chosen = Options(
+        app=options.app,
+        is_factory=options.factory,
+        is_json=options.json,
+        is_offline=options.offline,
+        env_file=options.env_file,
+        workers=options.workers,
+        ignored=options.ignore,
+    )
+    return diagnose(chosen, environ=os.environ, output=sys.stdout)

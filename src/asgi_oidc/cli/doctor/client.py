@@ -1,0 +1,87 @@
+"""Checks the client's credentials: one call to the token endpoint, with a made-up code that can never succeed.
+
+A provider authenticates the client before it looks at the code (RFC 6749 §4.1.3), so `invalid_grant` means that the
+credentials were accepted.
+"""
+
+import secrets
+
+from asgi_oidc.cli.doctor.discovery import connection_finding
+from asgi_oidc.cli.doctor.examined_provider import ExaminedProvider
+from asgi_oidc.cli.doctor.finding import Finding
+from asgi_oidc.errors import AnswerRejected, ProviderError, ProviderRefused
+from asgi_oidc.protocol.client_auth import choose_method
+from asgi_oidc.protocol.messages import Answer
+from asgi_oidc.protocol.token_endpoint import read_oauth2_token_answer, read_token_answer, token_call
+
+# Errors of providers that have accepted the credentials, and refuse the code.
+ACCEPTED = ("invalid_grant",)
+# Keycloak answers 401 with `unauthorized_client` if the credentials are wrong; with 400 it means what RFC 6749 says.
+STATUS_OF_REJECTED_CLIENT = (401, 403)
+
+
+async def check_client(provider: ExaminedProvider) -> list[Finding]:
+    """Try the credentials."""
+    metadata, settings = provider.metadata, provider.settings
+    if metadata is None or not provider.is_reachable:
+        return []
+    try:
+        choose_method(settings.client, metadata.auth_methods)
+    except AnswerRejected:
+        return []  # reported with the metadata
+    provider.checked.add("client")
+    call = token_call(
+        metadata,
+        settings.client.with_secret(now=int(provider.site.clock())),
+        code=f"asgi-oidc-doctor-{secrets.token_urlsafe(16)}",
+        code_verifier=None if settings.exceptions.allow_missing_pkce else secrets.token_urlsafe(32),
+        redirect_uri=provider.site.settings.redirect_uri(settings),
+    )
+    try:
+        _read(await provider.http.send(call, endpoint="token"), openid=provider.openid)
+    except ProviderRefused as refused:
+        return _refusal(provider, refused)
+    except ProviderError as error:
+        return [connection_finding(provider, error) or _unclear(provider, error)]
+    problem = f"{metadata.token_endpoint} has issued tokens for a code that was made up"
+    return [provider.found("any_code_accepted", problem, "do not use this provider: it signs anybody in")]
+
+
+def _read(answer: Answer, *, openid: bool) -> None:
+    read_token_answer(answer) if openid else read_oauth2_token_answer(answer)
+
+
+def _refusal(provider: ExaminedProvider, refused: ProviderRefused) -> list[Finding]:
+    if refused.error in ACCEPTED:
+        return []
+    is_rejected = refused.answer_status in STATUS_OF_REJECTED_CLIENT and refused.error == "unauthorized_client"
+    if refused.error == "invalid_client" or is_rejected:
+        return [_rejected(provider, refused)]
+    if refused.error == "unauthorized_client":
+        problem = f"the provider does not let this client use the authorization code flow: {_said(refused)}"
+        fix = "allow the grant type authorization_code (standard flow) for this client at the provider"
+        return [provider.found("client_not_allowed", problem, fix)]
+    return [_unclear(provider, refused)]
+
+
+def _rejected(provider: ExaminedProvider, refused: ProviderRefused) -> Finding:
+    client_id, client_secret = provider.setting("client_id"), provider.setting("client_secret")
+    if provider.settings.client.secret is None and provider.settings.client.secret_signer is None:
+        fix = f"set {client_secret}, or make the client public at the provider, if it must not have a secret"
+    else:
+        method = choose_method(provider.settings.client, provider.metadata.auth_methods if provider.metadata else ())
+        fix = (
+            f"copy {client_id} and {client_secret} from the provider again (the value of the secret, not its id); "
+            f"if they are right, set client_auth to the method that is registered there: now it is {method}"
+        )
+    return provider.found("client_rejected", f"the provider does not accept the client: {_said(refused)}", fix)
+
+
+def _unclear(provider: ExaminedProvider, error: ProviderError) -> Finding:
+    problem = f"the answer to a made-up code does not tell whether the credentials are right: {_said(error)}"
+    return provider.found("client_not_checked", problem, "sign in once to see whether the client works")
+
+
+def _said(error: ProviderError) -> str:
+    detail = error.detail.partition(", from the ")[0]
+    return f"{detail} (status {error.answer_status})" if error.answer_status else detail

@@ -1,0 +1,39 @@
+"""Reads a file of variables, as `docker run --env-file`, systemd and python-dotenv do."""
+
+import re
+from pathlib import Path
+
+MAX_SIZE = 262_144  # bytes
+
+_LINE = re.compile(r"(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*)")
+
+
+def read_env_file(path: Path) -> dict[str, str]:
+    """Read lines such as `NAME=VALUE` or `NAME='VALUE'`; empty lines and those that begin with `#` are skipped.
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: it is too large or not text, or a line is not of this form; the text names the line only.
+    """
+    with path.open("rb") as file:
+        data = file.read(MAX_SIZE + 1)
+    if len(data) > MAX_SIZE:
+        raise ValueError(f"the file is larger than {MAX_SIZE} bytes")
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError:
+        raise ValueError("the file is not UTF-8") from None
+    variables = {}
+    for number, line in enumerate(text.splitlines(), 1):
+        stripped = line.strip()
+        if stripped and not stripped.startswith("#"):
+            found = _LINE.fullmatch(stripped)
+            if found is None:
+                raise ValueError(f"line {number} is no variable")
+            variables[found[1]] = _unquoted(found[2])
+    return variables
+
+
+def _unquoted(value: str) -> str:
+    is_quoted = len(value) >= 2 and value[0] == value[-1] and value[0] in "'\""
+    return value[1:-1] if is_quoted else value.partition(" #")[0].rstrip()

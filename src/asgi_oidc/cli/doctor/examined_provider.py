@@ -1,0 +1,83 @@
+"""One provider while it is checked: its settings, how it is called, and what is known about it so far."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from asgi_oidc.cli.doctor.calls import RecordingClient
+from asgi_oidc.cli.doctor.examined_app import ExaminedApp, name_setting
+from asgi_oidc.cli.doctor.finding import Finding
+from asgi_oidc.protocol.back_channel import BackChannel
+from asgi_oidc.protocol.metadata import ProviderMetadata, ServerMetadata
+from asgi_oidc.provider.http import Http, HttpClient
+from asgi_oidc.provider.oauth2_settings import OAuth2Settings
+from asgi_oidc.provider.provider_settings import ProviderSettings
+from asgi_oidc.safe_urls import check_url, origin_of
+
+
+@dataclass(slots=True)
+class ExaminedProvider:
+    """One provider while it is checked.
+
+    Attributes:
+        metadata: None until it is known.
+        published: the members that the provider publishes; empty until they are known.
+        is_reachable: False once a call has shown that no other one will be answered.
+        checked: the subjects that were checked.
+    """
+
+    site: ExaminedApp
+    settings: ProviderSettings
+    client: RecordingClient = field(repr=False)
+    http: Http = field(repr=False)
+    metadata: ServerMetadata | None = None
+    published: Mapping[str, object] = field(default_factory=dict)
+    is_reachable: bool = True
+    checked: set[str] = field(default_factory=set)
+
+    @classmethod
+    def of(cls, site: ExaminedApp, settings: ProviderSettings, own: HttpClient) -> "ExaminedProvider":
+        """Prepare the checks of a provider.
+
+        Args:
+            own: the client for providers without one of their own.
+        """
+        configured = settings.http_client or site.settings.http_client
+        client = RecordingClient(configured or own, site.budget, site.clock)
+        return cls(site, settings, client, Http(client))
+
+    @property
+    def name(self) -> str:
+        """How reports name it: by its name, or by its issuer if it is the only one."""
+        if self.settings.name:
+            return self.settings.name
+        return origin_of(check_url(self.settings.issuer)) if self.openid else self.settings.issuer
+
+    @property
+    def openid(self) -> bool:
+        """Whether it is an OpenID provider."""
+        return not isinstance(self.settings, OAuth2Settings)
+
+    @property
+    def back_channel(self) -> BackChannel:
+        """How it is called."""
+        exceptions = self.settings.exceptions
+        return BackChannel(exceptions.internal_url, exceptions.allow_http_hosts)
+
+    @property
+    def openid_metadata(self) -> ProviderMetadata | None:
+        """The metadata of an OpenID provider; None until it is known."""
+        return self.metadata if isinstance(self.metadata, ProviderMetadata) else None
+
+    @property
+    def unchecked(self) -> list[str]:
+        """The subjects that should have been checked, and could not be; not every provider tells the time."""
+        subjects = ("discovery", "keys", "client", "uris") if self.openid else ("client",)
+        return [subject for subject in subjects if subject not in self.checked]
+
+    def setting(self, name: str) -> str:
+        """Name a setting of this provider, and its variable."""
+        return name_setting(name, self.settings.name)
+
+    def found(self, name: str, problem: str, fix: str = "") -> Finding:
+        """Make a finding about this provider."""
+        return Finding(name, problem, fix, where=self.name)

@@ -1,0 +1,155 @@
+"""Writes what was found: a table for people, JSON for programs."""
+
+import json
+import textwrap
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from asgi_oidc import __version__
+from asgi_oidc.cli.doctor.catalogue import SUBJECTS, Severity
+from asgi_oidc.cli.doctor.finding import Finding
+
+FORMAT = 1  # version of the JSON; members may be added without a new one
+WIDTH = 80  # columns
+INDENT = " " * 11
+COLOURS: Mapping[Severity, str] = {"error": "31", "warning": "33", "info": "36"}  # ANSI: red, yellow, cyan
+STATUS = {"error": 1, "warning": 2}  # exit statuses; 0 if nothing worse than information was found
+MIN_SECRET = 4  # characters; shorter ones are in any text
+TITLES = {
+    "app": "App",
+    "settings": "Settings",
+    "discovery": "Provider: discovery, TLS, metadata",
+    "keys": "Provider: keys and algorithms",
+    "client": "Provider: client authentication",
+    "uris": "Provider: redirect and logout URIs",
+    "clock": "Clock",
+    "store": "Store",
+    "processes": "Processes",
+    "access": "Public patterns and rules",
+    "cookies": "Cookies and addresses",
+    "sizes": "Sizes of headers and cookies",
+    "deployed": "The app where it runs",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """What was found about one middleware.
+
+    Attributes:
+        base_url: empty if the settings are invalid.
+        checked: the subjects that were checked.
+        unchecked: the subjects that could not be checked, and for which providers.
+    """
+
+    base_url: str
+    checked: Sequence[str]
+    findings: Sequence[Finding]
+    unchecked: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+
+def worst_status(sections: Iterable[Section]) -> int:
+    """Return the exit status: 1 if there is an error, 2 if there are warnings only, else 0."""
+    severities = {finding.severity for section in sections for finding in section.findings}
+    return next((STATUS[severity] for severity in STATUS if severity in severities), 0)
+
+
+def json_report(sections: Sequence[Section], secrets: Iterable[str] = ()) -> str:
+    """Return the report as JSON."""
+    members: dict[str, Any] = {
+        "version": FORMAT,
+        "asgi_oidc": __version__,
+        "status": {0: "ok", 1: "error", 2: "warning"}[worst_status(sections)],
+        "apps": [
+            {
+                "base_url": section.base_url or None,
+                "checked": list(section.checked),
+                "unchecked": {subject: list(names) for subject, names in section.unchecked.items()},
+                "findings": [_members(finding) for finding in _sorted(section.findings)],
+            }
+            for section in sections
+        ],
+    }
+    return without_secrets(json.dumps(members, indent=2, ensure_ascii=False), secrets)
+
+
+def _members(finding: Finding) -> dict[str, str]:
+    return {
+        "name": finding.name,
+        "severity": finding.severity,
+        "subject": finding.subject,
+        "where": finding.where,
+        "problem": finding.problem,
+        "fix": finding.fix,
+    }
+
+
+def text_report(sections: Sequence[Section], secrets: Iterable[str] = (), *, has_colours: bool = False) -> str:
+    """Return the report as text of at most 80 columns; only long URLs make a line longer."""
+    lines: list[str] = []
+    for section in sections:
+        lines += [f"asgi-oidc doctor: {section.base_url or 'the settings are invalid'}", ""]
+        for subject in SUBJECTS:
+            lines += _subject_lines(subject, section, has_colours=has_colours)
+        lines.append("")
+    lines.append(_summary([finding for section in sections for finding in section.findings]))
+    return without_secrets("\n".join(lines), secrets)
+
+
+def _subject_lines(subject: str, section: Section, *, has_colours: bool) -> list[str]:
+    findings = [finding for finding in _sorted(section.findings) if finding.subject == subject]
+    unchecked = section.unchecked.get(subject, ())
+    if not findings and subject not in section.checked and not unchecked:
+        return []
+    outcome = f": not checked for {', '.join(unchecked)}" if unchecked else ""
+    if subject in section.checked and all(finding.severity == "info" for finding in findings):
+        outcome = f": ok{outcome and ','}{outcome.removeprefix(':')}"
+    lines = [f"{TITLES[subject]}{outcome}"]
+    for finding in findings:
+        lines += _finding_lines(finding, has_colours=has_colours)
+    return lines
+
+
+def _finding_lines(finding: Finding, *, has_colours: bool) -> list[str]:
+    severity = f"{finding.severity:9}"
+    if has_colours:
+        severity = f"\x1b[{COLOURS[finding.severity]}m{severity}\x1b[0m"
+    name = f"{finding.name}  {finding.where}" if finding.where else finding.name
+    lines = [f"  {severity}{name}", *_wrapped(finding.problem)]
+    return [*lines, *_wrapped(f"Fix: {finding.fix}")] if finding.fix else lines
+
+
+def _wrapped(text: str) -> list[str]:
+    return textwrap.wrap(
+        text,
+        WIDTH,
+        initial_indent=INDENT,
+        subsequent_indent=INDENT,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def _summary(findings: Sequence[Finding]) -> str:
+    errors, warnings = (sum(finding.severity == severity for finding in findings) for severity in STATUS)
+    if not errors and not warnings:
+        return "Nothing to fix."
+    return f"{_count(errors, 'error')}, {_count(warnings, 'warning')}"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
+def _sorted(findings: Iterable[Finding]) -> list[Finding]:
+    severities = list(COLOURS)
+    return sorted(findings, key=lambda finding: (SUBJECTS.index(finding.subject), severities.index(finding.severity)))
+
+
+def without_secrets(text: str, secrets: Iterable[str]) -> str:
+    """Replace secrets. No check puts one into a text; this is for texts that come from outside, and for mistakes."""
+    for secret in sorted(set(secrets), key=len, reverse=True):
+        if len(secret) >= MIN_SECRET:
+            text = text.replace(secret, "***").replace(json.dumps(secret, ensure_ascii=False)[1:-1], "***")
+    return text

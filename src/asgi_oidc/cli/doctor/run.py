@@ -1,0 +1,155 @@
+"""Finds the middlewares to examine, in an app or in the environment, and prints the report."""
+
+import logging
+import os
+import traceback
+from collections.abc import Collection, Mapping, MutableMapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TextIO
+
+from asgi_oidc.cli.doctor.calls import CallBudget
+from asgi_oidc.cli.doctor.catalogue import SUBJECTS
+from asgi_oidc.cli.doctor.env_file import read_env_file
+from asgi_oidc.cli.doctor.examination import examine
+from asgi_oidc.cli.doctor.examined_app import ExaminedApp
+from asgi_oidc.cli.doctor.finding import Finding
+from asgi_oidc.cli.doctor.processes import runs_several
+from asgi_oidc.cli.doctor.report import Section, json_report, text_report, worst_status
+from asgi_oidc.cli.doctor.settings import secrets_of, settings_findings
+from asgi_oidc.cli.find_app import FoundApp, NoMiddleware, NoSuchApp, find_app
+from asgi_oidc.errors import SettingsError
+from asgi_oidc.events import logger
+from asgi_oidc.middleware import OIDCMiddleware
+from asgi_oidc.web.asgi_types import Receive, Scope, Send
+
+_SILENT = logging.NullHandler()
+
+
+class ImportFailed(Exception):
+    """The app raised an exception when it was imported."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What the command line says.
+
+    Attributes:
+        app: as in `find_middlewares`; None for the settings of the environment.
+        env_file: a file whose variables are added to those of the environment.
+        workers: how many processes run the app; None to look at the environment.
+        ignored: names of findings to leave out.
+    """
+
+    app: str | None = None
+    is_factory: bool = False
+    is_json: bool = False
+    is_offline: bool = False
+    env_file: str | None = None
+    workers: int | None = None
+    ignored: Collection[str] = ()
+
+
+def diagnose(options: Options, *, environ: MutableMapping[str, str], output: TextIO) -> int:
+    """Examine an app or the settings of the environment, print the report, and return the exit status."""
+    logger.addHandler(_SILENT)  # what goes wrong becomes a finding
+    try:
+        findings, sites = _find(options, environ)
+        sections = [Section("", ["settings"], findings)] if findings else []
+        sections += [
+            Section(
+                examination.base_url,
+                sorted(examination.checked, key=SUBJECTS.index),
+                examination.findings,
+                examination.unchecked,
+            )
+            for examination in examine(sites, is_offline=options.is_offline)
+        ]
+    finally:
+        logger.removeHandler(_SILENT)
+    kept = [
+        replace(section, findings=[each for each in section.findings if each.name not in options.ignored])
+        for section in sections
+    ]
+    secrets = [secret for site in sites for secret in secrets_of(site)]
+    report = (
+        json_report(kept, secrets)
+        if options.is_json
+        else text_report(kept, secrets, has_colours=_has_colours(output, environ))
+    )
+    print(report, file=output)
+    return worst_status(kept)
+
+
+def _find(options: Options, environ: MutableMapping[str, str]) -> tuple[list[Finding], list[ExaminedApp]]:
+    """Return the middlewares to examine, or the findings that say why there are none."""
+    try:
+        if options.env_file is not None:
+            for name, value in read_env_file(Path(options.env_file)).items():
+                environ.setdefault(name, value)
+        middlewares, whole = _middlewares(options, environ)
+    except SettingsError as error:
+        return settings_findings(error), []
+    except NoMiddleware as error:
+        fix = "put OIDCMiddleware around the app, or name the object that it is in: package.module:guarded_app"
+        return [Finding("middleware_not_found", str(error), fix)], []
+    except NoSuchApp as error:
+        return [Finding("app_not_found", str(error), "name the app as servers do: package.module:app")], []
+    except ImportFailed as error:
+        fix = "start the app with python -c 'import ...' to see the whole traceback"
+        return [Finding("app_import_failed", f"importing {options.app} raised {error}", fix)], []
+    except OSError as error:
+        problem = f"the file cannot be read: {os.strerror(error.errno) if error.errno else type(error).__name__}"
+        return [Finding("env_file_unreadable", problem, "correct --env-file", where=options.env_file or "")], []
+    except ValueError as error:
+        return [Finding("env_file_unreadable", str(error), "write NAME=VALUE", where=options.env_file or "")], []
+    return [], _sites(middlewares, whole, options, environ)
+
+
+def _middlewares(options: Options, environ: Mapping[str, str]) -> tuple[Sequence[OIDCMiddleware], object | None]:
+    if options.app is None:
+        return [OIDCMiddleware.from_env(_no_app, environ=environ)], None
+    found = _import(options.app, is_factory=options.is_factory)
+    return found.middlewares, found.app
+
+
+def _import(name: str, *, is_factory: bool) -> FoundApp:
+    """Import the app; whatever it raises becomes one exception, whose text shows the class and the line only.
+
+    Raises:
+        ImportFailed: the app raised an exception.
+        NoSuchApp, SettingsError: as in `find_app`.
+    """
+    try:
+        return find_app(name, is_factory=is_factory)
+    except (NoSuchApp, SettingsError):
+        raise
+    except (Exception, SystemExit) as error:  # noqa: BLE001  # an app may raise anything
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        missing = f" ({error.name})" if isinstance(error, ModuleNotFoundError) and error.name else ""
+        raise ImportFailed(f"{type(error).__name__}{missing} at {last.filename}, line {last.lineno}") from None
+
+
+async def _no_app(scope: Scope, receive: Receive, send: Send) -> None:
+    """Stand for the app: only its settings are examined."""
+
+
+def _sites(
+    middlewares: Sequence[OIDCMiddleware], whole: object | None, options: Options, environ: Mapping[str, str]
+) -> list[ExaminedApp]:
+    budget = CallBudget()
+    sites = [
+        ExaminedApp(
+            middleware,
+            whole,
+            environ=environ,
+            is_one_of_several=runs_several(options.workers, environ),
+            budget=budget,
+        )
+        for middleware in middlewares
+    ]
+    return [replace(site, others=[other for other in sites if other is not site]) for site in sites]
+
+
+def _has_colours(output: TextIO, environ: Mapping[str, str]) -> bool:
+    return output.isatty() and not environ.get("NO_COLOR") and environ.get("TERM") != "dumb"

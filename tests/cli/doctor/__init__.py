@@ -1,0 +1,1 @@
+"""`asgi-oidc doctor`: broken set-ups, and good ones."""
