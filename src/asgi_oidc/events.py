@@ -294,6 +294,13 @@ PROOFS_NOT_SHARED = Event("proofs_not_shared", logging.WARNING)
 
 Fix: Set `store` or `logout_store` to a `RedisStore`.
 """
+FORWARD_AUTH_REFUSED = Event("forward_auth_refused", logging.WARNING)
+"""A proxy asked `asgi-oidc serve` about a request in a way that is not accepted; the browser got 403, or a login page.
+Each reason is logged as a warning once a minute, and at INFO in between.
+
+Fix: Look up the code: most often, the proxy is not named with `--trusted-proxy`, or sends other headers than those of
+the guide. A browser can cause a few of the codes, with a path or a header that no browser sends by itself.
+"""
 METADATA_NOT_ROUTED = Event("metadata_not_routed", logging.WARNING)
 """The app is mounted below a path and accepts access tokens, but `protected_resource_metadata` is not in use. Clients
 look for the metadata at the root of the site, as the challenge of a 401 tells them.

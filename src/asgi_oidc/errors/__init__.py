@@ -207,6 +207,15 @@ class RequestRejected(OIDCError):
         self.status = status
 
 
+class ForwardedRequestRejected(RequestRejected):
+    """A proxy asked about a request in a way that is not accepted."""
+
+    default_code = "forwarded_request_rejected"
+
+    def __init__(self, code: str, detail: str = "", *, status: int = 403) -> None:
+        super().__init__(code, detail, status=status)
+
+
 class LoginLoop(RequestRejected):
     """The browser has signed in several times in a row, and would be sent to sign in once more."""
 

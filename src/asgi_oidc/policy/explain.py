@@ -26,6 +26,7 @@ class Explanation:
     Attributes:
         is_public: whether the app also serves anonymous users.
         rules: the rules that apply.
+        is_own_url: whether the middleware answers the path itself, such as `/auth/login`.
     """
 
     path: str
@@ -33,6 +34,7 @@ class Explanation:
     is_public: bool
     rules: tuple[Rule, ...]
     rows: Rows = field(repr=False)
+    is_own_url: bool = False
 
     def __str__(self) -> str:
         return f"{self.method} {self.path}\n{table(self.rows)}"
@@ -86,7 +88,8 @@ class Explainer:
         if not is_endpoint:
             credentials = _credential_rows(matched) if self.accepts_tokens else []
             rows = [*_rows(matched, method), *credentials]
-        return Explanation(path, method, not is_endpoint and matched.opened_by is not None, matched.rules, rows)
+        is_public = not is_endpoint and matched.opened_by is not None
+        return Explanation(path, method, is_public, matched.rules, rows, is_own_url=is_endpoint)
 
     def explain_all(self) -> str:
         """Return all public patterns and rules as a table."""

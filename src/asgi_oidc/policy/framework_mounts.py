@@ -254,6 +254,12 @@ def _channels(app: Any, mount_point: MountPoint, found: FoundMounts) -> Iterator
         yield from ((route.callback, mount_point.including(f"/{text}".rstrip("/"))) for text in texts if is_router)
 
 
+def _forward_auth(app: Any, mount_point: MountPoint, found: FoundMounts) -> Iterator[Child]:
+    """The app is behind a proxy, so nothing of it can be seen."""
+    found.unknown[mount_point.start] = "the app behind the proxy"
+    yield from ()
+
+
 READERS: Mapping[str, Callable[[Any, MountPoint, FoundMounts], Iterator[Child]]] = {
     "starlette.applications.Starlette": _starlette,
     "starlette.routing.Router": _starlette,
@@ -264,6 +270,7 @@ READERS: Mapping[str, Callable[[Any, MountPoint, FoundMounts], Iterator[Child]]]
     "blacksheep.server.application.Application": _blacksheep,
     "django.core.handlers.asgi.ASGIHandler": _django,
     "channels.routing.URLRouter": _channels,
+    "asgi_oidc.forward_auth.upstream.Upstream": _forward_auth,
 }
 # Other classes of these packages do not match paths as plain prefixes, so they need no reader.
 # Packages whose apps match no path as a prefix, or are read above; those of the MCP SDK are endpoints of Starlette.

@@ -48,13 +48,28 @@ def read_signing_key(text: str) -> SigningKey:
     return SigningKey(key, key.thumbprint())
 
 
-def sign_jwt(claims: Mapping[str, object], key: SigningKey, *, kid: str) -> str:
+def make_signing_key() -> SigningKey:
+    """Return a new private key."""
+    key = ECKey.generate_key("P-256", private=True)
+    return SigningKey(key, key.thumbprint())
+
+
+def public_jwk(key: SigningKey) -> dict[str, str]:
+    """Return the public key as a JWK (RFC 7517 §4); its `kid` is the thumbprint."""
+    members = key.native.as_dict(private=False)
+    public = {name: str(members[name]) for name in ("kty", "crv", "x", "y")}
+    return {**public, "kid": key.thumbprint, "use": "sig", "alg": "ES256"}
+
+
+def sign_jwt(claims: Mapping[str, object], key: SigningKey, *, kid: str, typ: str | None = None) -> str:
     """Return a JWT that is signed with ES256.
 
     Args:
         kid: the id under which the recipient knows the key.
+        typ: the media type of the token (RFC 7519 §5.1), if the recipient asks for one.
     """
-    return jws.serialize_compact({"alg": "ES256", "kid": kid}, json.dumps(claims).encode(), key.native, ["ES256"])
+    header = {"alg": "ES256", "kid": kid} if typ is None else {"alg": "ES256", "kid": kid, "typ": typ}
+    return jws.serialize_compact(header, json.dumps(claims).encode(), key.native, ["ES256"])
 
 
 def _import_key(text: str) -> tuple[ECKey | None, str]:

@@ -68,6 +68,10 @@ def _text_or_list(text: str) -> str | list[str]:
     return items[0] if len(items) == 1 else items
 
 
+def _prefix_list(text: str) -> list[str]:
+    return [] if text == "[]" else read_list(text)  # an empty variable counts as not set
+
+
 def _tenants(text: str) -> str | list[str]:
     return ORGANIZATIONS if text == ORGANIZATIONS else read_list(text)
 
@@ -104,7 +108,7 @@ _PARSERS_BY_NAME: Mapping[str, Callable[[str], Any]] = {
     "public": read_list,
     "rules": _rule_list,
     "providers": read_list,
-    "plain_prefixes": read_list,
+    "plain_prefixes": _prefix_list,
     "login_params": read_list,
     "trusted_audiences": read_list,
     "trusted_email_domains": read_list,

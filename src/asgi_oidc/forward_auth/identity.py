@@ -1,0 +1,72 @@
+"""Who the user is, as the app behind the proxy is told: plain headers, a signed one, or both."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from asgi_oidc.forward_auth.identity_headers import Names, identity_headers, read_name, read_names
+from asgi_oidc.forward_auth.identity_tokens import IdentityTokens
+from asgi_oidc.principal import AnonymousUser, User
+from asgi_oidc.protocol.jose_signing import make_signing_key, read_signing_key
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """The headers of every allowed answer.
+
+    Attributes:
+        names: the claim in each plain header.
+        tokens: makes the signed header; None if there is none.
+    """
+
+    names: Names
+    tokens: IdentityTokens | None
+
+    @property
+    def header_names(self) -> frozenset[bytes]:
+        """The names of all headers, in lower case."""
+        return frozenset(self.names) | ({self.tokens.header} if self.tokens is not None else frozenset())
+
+    def headers(self, user: User | AnonymousUser, *, audience: str) -> list[tuple[bytes, bytes]]:
+        """Return all headers; for an anonymous user, they are empty.
+
+        Args:
+            audience: the origin of the request, for a token without an audience of its own.
+
+        Raises:
+            IdentityTooLarge: they do not fit.
+        """
+        headers = identity_headers(self.names, user)
+        if self.tokens is not None:
+            token = b"" if isinstance(user, AnonymousUser) else self.tokens.write(user, audience=audience)
+            headers.append((self.tokens.header, token))
+        return headers
+
+
+def read_identity(
+    *,
+    headers: Mapping[str, str],
+    token_header: str | None,
+    token_audience: str | None,
+    token_claims: Sequence[str],
+    signing_keys: Sequence[str],
+    issuer: str,
+    clock: Callable[[], float] = time.time,
+) -> Identity:
+    """Read the options about identity.
+
+    Raises:
+        ValueError: one of them is wrong, or useless without another one.
+    """
+    names = read_names(headers)
+    if token_header is None:
+        useless = {"token_audience": token_audience, "token_claims": token_claims, "signing_keys": signing_keys}
+        for option, value in useless.items():
+            if value:
+                raise ValueError(f"{option} needs token_header, the header that carries the token")
+        return Identity(names, None)
+    header = read_name(token_header)
+    if header in names:
+        raise ValueError(f"{token_header} cannot carry both the token and a claim")
+    keys = tuple(read_signing_key(text) for text in signing_keys) or (make_signing_key(),)
+    return Identity(names, IdentityTokens(header, issuer, token_audience, tuple(token_claims), keys, clock))
