@@ -155,7 +155,7 @@ async def test_a_sealed_cookie_of_a_revoked_session_tells_whose_it_is():
     await browser.fetch("/page")
     event = await site.last(audit.SessionRefused)
 
-    assert (event.reason, event.sub) == ("ended", "alice")
+    assert (event.name, event.reason, event.sub) == ("session_refused", "ended", "alice")
 
 
 async def test_a_login_that_fails_tells_the_code_and_the_reference(site):

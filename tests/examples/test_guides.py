@@ -34,6 +34,7 @@ OTHERS = {
     "request_header",
     "domain_hint",
     "env_file",
+    "evicted_keys",
     "id_token_signed_response_alg",
     "logout_uri",
     "test_main",
@@ -59,7 +60,7 @@ OTHERS = {
     "user_passes_test",
 }
 
-NOT_IN_ENVIRONMENT = {"http_client", "on_login", "environ", "choose_provider", "bearer", "pages"}
+NOT_IN_ENVIRONMENT = {"http_client", "on_login", "on_event", "environ", "choose_provider", "bearer", "pages"}
 
 python_blocks = [
     pytest.param(code, id=f"{name_of(guide)}-{number}")

@@ -148,9 +148,10 @@ def _report(failure: Failure, error: OIDCError, reference: str, request: Request
     if failure is FOREIGN_ORIGIN:
         origin = request.header(b"origin")
         report_session(login, CSRFRefused, code=error.code, reference=reference, origin=origin)
-    else:
-        kind = RequestFailed if failure in _NO_LOGINS else LoginFailed
-        report(kind, provider=error.provider, code=error.code, reference=reference, issuer=issuer, sub=sub)
+    elif failure in _NO_LOGINS:
+        report_session(login, RequestFailed, provider=error.provider, code=error.code, reference=reference)
+    else:  # a session that the browser may have tells nothing about who tried to sign in
+        report(LoginFailed, provider=error.provider, code=error.code, reference=reference, issuer=issuer, sub=sub)
 
 
 def _is_for_a_person(request: Request) -> bool:
