@@ -16,6 +16,8 @@ from typing import Any, Generic, TypeVar, cast
 import anyio
 from anyio.lowlevel import RunVar
 
+from asgi_oidc import telemetry
+
 Value = TypeVar("Value")
 Result = TypeVar("Result")
 
@@ -29,13 +31,14 @@ def run_var(name: str) -> RunVar[Value]:
 
 
 class _Flight:
-    """A running call; its event belongs to the event loop that started it."""
+    """A running call; its event belongs to the event loop that started it. The spans of all callers lead to it."""
 
     def __init__(self) -> None:
         self.finished = anyio.Event()
         self.value: object = None
         self.error: BaseException | None = None
         self.abandoned = False
+        self.span = telemetry.current_link()  # of the first caller: the spans of the call are its children
 
 
 # Events are bound to an event loop, and one middleware may serve several loops (test clients, threads). All objects
@@ -58,6 +61,7 @@ class SingleFlight(Generic[Value]):
         """
         flights, own_key = _flights_of_this_loop(), (self._number, key)
         while (flight := flights.get(own_key)) is not None:
+            telemetry.link(flight.span)
             await flight.finished.wait()
             if flight.error is not None:
                 raise flight.error
@@ -105,6 +109,8 @@ class SingleFlight(Generic[Value]):
         if flight is None:
             flight = flights[own_key] = _Flight()
             self._start(self._fly(flights, own_key, flight, call))  # an eager task may complete it before this returns
+        else:
+            telemetry.link(flight.span)
         return flight
 
     def is_under_way(self, key: str) -> bool:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from hashlib import sha256
 from typing import NamedTuple, Protocol
 
+from asgi_oidc import telemetry
 from asgi_oidc.bearer.active_token import ActiveToken
 from asgi_oidc.bearer.authorization_header import AUTHORIZATION, PresentedToken, read_token
 from asgi_oidc.bearer.introspection_cache import Introspected
@@ -18,6 +19,7 @@ from asgi_oidc.sessions.revocation_feed import RevocationFeed
 from asgi_oidc.sessions.revocations import Revocations
 from asgi_oidc.sessions.session import write_claims
 from asgi_oidc.single_flight import SingleFlight
+from asgi_oidc.telemetry import catalogue
 from asgi_oidc.tokens.refresh_result import claims_differ
 from asgi_oidc.web.request import Request
 
@@ -216,6 +218,7 @@ class TokenAuthenticator:
             fresh_until=verified.fresh_until,
         )
         self._known.keep(presented.header, token)
+        telemetry.count(catalogue.TOKENS, provider=verified.provider, outcome="accepted")
         return token
 
     async def _verified(self, token: str) -> _Verified:

@@ -46,7 +46,7 @@ def _connection_maker(
         provider = change(found)
         # A single provider need not leave room for others.
         limits = () if settings.is_flat else (CallLimit(MAX_CALLS_PER_PROVIDER), all_calls)
-        http = Http(provider.http_client or settings.http_client, own=own_client, limits=limits)
+        http = Http(provider.http_client or settings.http_client, own=own_client, limits=limits, provider=provider.name)
         if isinstance(provider, OAuth2Settings):
             return OAuth2Connection(provider, http)
         return OpenIDConnection(provider, expectations, http, clock)

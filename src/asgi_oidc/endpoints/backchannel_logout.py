@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-from asgi_oidc import events
+from asgi_oidc import events, telemetry
 from asgi_oidc.audit import LogoutRefused, SignedOut
 from asgi_oidc.audit.reporting import report
 from asgi_oidc.errors import OIDCError, ProviderError, RequestRejected, StoreUnavailable, TokenRejected
@@ -18,6 +18,7 @@ from asgi_oidc.sessions.repository import SessionRepository
 from asgi_oidc.sessions.session import UserId
 from asgi_oidc.single_flight import SingleFlight
 from asgi_oidc.stores.replay_cache import ReplayCache
+from asgi_oidc.telemetry import catalogue
 from asgi_oidc.web.asgi_types import Receive
 from asgi_oidc.web.request import Request, read_form
 from asgi_oidc.web.response import Response, json_response
@@ -58,6 +59,7 @@ class BackchannelLogoutEndpoint:
         self._now = now
         self._has_logged_missing_exp = False
 
+    @telemetry.traced(catalogue.LOGOUT, by="provider")
     async def handle(self, request: Request, receive: Receive, provider: ProviderConnection) -> Response:
         """Validate the logout token completely, then end the sessions that it names. A token works only once.
 
@@ -131,6 +133,7 @@ class BackchannelLogoutEndpoint:
         event = events.LOGOUT_REFUSED if is_new else REFUSED_AGAIN
         events.log(event, status=status, provider=provider or None, code=error.code, detail=error.detail)
         report(LogoutRefused, provider=provider or None, code=error.code)
+        telemetry.annotate(code=error.code)
         return json_response({"error": error_code, "error_description": error.code}, status=status)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from asgi_oidc import events
+from asgi_oidc import events, telemetry
 from asgi_oidc.errors import LoginLoop, OIDCError, ProviderRefused, RequestRejected
 from asgi_oidc.login.cookie_budget import CookieBudget
 from asgi_oidc.login.failed_login_tokens import FailedLoginTokens
@@ -40,6 +40,7 @@ from asgi_oidc.sessions.authentication import Authenticator
 from asgi_oidc.sessions.revocations import Revocations
 from asgi_oidc.sessions.session import UserId
 from asgi_oidc.single_flight import SingleFlight
+from asgi_oidc.telemetry import catalogue
 from asgi_oidc.web.asgi_types import Receive
 from asgi_oidc.web.request import Request, read_form
 from asgi_oidc.web.response import Response, redirect
@@ -76,12 +77,14 @@ class CallbackEndpoint:
     home: str
     now: Callable[[], int]
 
+    @telemetry.traced(catalogue.CALLBACK)
     async def handle(self, request: Request, receive: Receive, provider: ProviderConnection) -> Response:
         """Read the authorization response, find the login in progress, consume it, and sign the user in.
 
         Raises:
             OIDCError: the request is not acceptable, or the provider's metadata is unavailable.
         """
+        telemetry.annotate(provider=provider.settings.name)
         if request.is_prefetch:
             raise RequestRejected(
                 "not_a_navigation", "a prefetch does not finish a login; open the URL as a page to finish it"
@@ -93,6 +96,7 @@ class CallbackEndpoint:
             raise RequestRejected("provider_mismatch", "this login was started at another provider")
         if transaction is None or not is_live(transaction, now=self.now()):
             return await self._response_without_login(request, answer, transaction, provider)
+        telemetry.link_earlier(transaction.span_id)
         try:
             # Anyone can send requests here, so everything is checked before the store is touched. Until the login is
             # consumed, the user can finish it by reloading, should the provider or the store be down.
@@ -202,6 +206,8 @@ class CallbackEndpoint:
             from_access_token=user.from_access_token,
         )
         cookies = await self.sign_in.sign_in(request, session, transaction)
+        lasted = self.now() - transaction.created_at
+        telemetry.observe(catalogue.LOGIN_DURATION, lasted, provider=provider.settings.name)
         cookies += self._count_login(transaction)
         cookies += self.last_provider.write(session.login.provider)
         owner, form = session.login.user_id, transaction.form
@@ -218,6 +224,7 @@ class CallbackEndpoint:
     def _silent_response(self, transaction: Transaction, result: str, error: OIDCError) -> Response:
         """Go back to the app, which learns from the URL that the user is not signed in at the provider."""
         events.log(events.SILENT_LOGIN_FAILED, result=result, code=error.code, detail=error.detail)
+        telemetry.annotate(outcome="not_silent", code=error.code)
         url = self.origin + transaction.return_to if transaction.return_to else self.home
         response = redirect(with_result(url, result))
         # Counted as a login: the page may start the next one at once.
@@ -251,6 +258,7 @@ class CallbackEndpoint:
         if not (may_restart and has_login_page_expired(answer)):
             return self._failure_response(request, error, transaction, provider)
         events.log(events.LOGIN_REPEATED, going_to="a fresh login", code=error.code, detail=error.detail)
+        telemetry.annotate(outcome="repeated")
         try:
             return await self.logins.start(
                 request,
@@ -292,11 +300,13 @@ class CallbackEndpoint:
                 )
             raise RequestRejected("transaction_missing", "no state, or no login cookie twice in a row")
         events.log(events.LOGIN_REPEATED, going_to="a fresh login")
+        telemetry.annotate(outcome="repeated")
         return_to = transaction.return_to if transaction else None
         return await self.logins.start(request, provider, return_to=return_to, again=True)
 
     def _go_home(self, request: Request, state: str, transaction: Transaction | None) -> Response:
         events.log(events.LOGIN_REPEATED, going_to="home")
+        telemetry.annotate(outcome="repeated")
         if transaction is None and not self.transactions.has_cookie(state, request.cookies):
             # Another tab has finished this login, or its cookie made room for later ones: that is not a login loop.
             return redirect(self.home)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from hmac import compare_digest
 from typing import Any, ClassVar
 
-from asgi_oidc import events
+from asgi_oidc import events, telemetry
 from asgi_oidc.audit import SignedOut
 from asgi_oidc.audit.reporting import report_session
 from asgi_oidc.endpoints.endpoint import only_value
@@ -20,6 +20,7 @@ from asgi_oidc.sessions.authentication import Authenticator
 from asgi_oidc.sessions.repository import SessionRepository
 from asgi_oidc.sessions.session import Login
 from asgi_oidc.single_flight import SingleFlight
+from asgi_oidc.telemetry import catalogue
 from asgi_oidc.web.asgi_types import Receive
 from asgi_oidc.web.request import Request
 from asgi_oidc.web.response import Response
@@ -55,6 +56,7 @@ class FrontchannelLogoutEndpoint:
         await self.background.run_shielded(lambda: self.sessions.end(session))  # a frame may be removed soon
         events.log(events.LOGGED_OUT, by="the provider, in this browser", provider=session.login.provider or None)
         report_session(session.login, SignedOut, by="provider_in_browser")
+        telemetry.count(catalogue.LOGOUTS, by="provider", outcome="succeeded")
         return response.with_cookies(self.sessions.delete(request.cookies))
 
 

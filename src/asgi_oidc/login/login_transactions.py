@@ -55,6 +55,7 @@ class Transaction(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
         is_from_elsewhere: whether another site has led the browser to the login; such logins are deleted first.
         provider: `ProviderSettings.label` of the provider at which the user signs in.
         is_silent: whether the provider was asked to show no page; then the app learns why it would have had to.
+        span_id: of the span that has started the login, for traces; empty if nothing is traced.
         form, form_size: id of the interrupted form that is kept during the login, and its sealed size in characters.
     """
 
@@ -74,6 +75,7 @@ class Transaction(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     form: str | None = None
     provider: str = ""
     is_silent: bool = False
+    span_id: str = ""
 
     def __repr__(self) -> str:
         return f"Transaction(created_at={self.created_at})"
@@ -189,6 +191,9 @@ class Transactions:
     def _seal_to_fit(self, transaction: Transaction, name: str, room: int, paths: Sequence[str | None]) -> str:
         """Seal a login with the first return path that fits."""
         value = self._sealed(transaction, name)
+        if len(value) > room and transaction.span_id:
+            transaction = msgspec.structs.replace(transaction, span_id="")
+            value = self._sealed(transaction, name)
         for path in paths:
             if len(value) <= room:
                 break

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from asgi_oidc import events
+from asgi_oidc import events, telemetry
 from asgi_oidc.errors import LoginLoop, OIDCError
 from asgi_oidc.login.cookie_budget import CookieBudget
 from asgi_oidc.login.interrupted_forms import InterruptedForms, KeptForm
@@ -21,6 +21,7 @@ from asgi_oidc.provider.provider_settings import ProviderSettings
 from asgi_oidc.safe_urls import host_name, is_address, is_loopback
 from asgi_oidc.sessions.authentication import Authenticator
 from asgi_oidc.sessions.repository import ActiveSession, SessionRepository
+from asgi_oidc.telemetry import catalogue
 from asgi_oidc.web.request import Request
 from asgi_oidc.web.response import Response, redirect
 from asgi_oidc.web.return_to import shorter_paths
@@ -90,6 +91,7 @@ class LoginStarter:
         lines = [self._forms.set_cookie(form.sealed)]
         return [*lines, *self._budget.make_room(request.cookies, lines, now=self._now(), keeps_form=True)]
 
+    @telemetry.traced(catalogue.LOGIN)
     async def start(
         self,
         request: Request,
@@ -121,6 +123,7 @@ class LoginStarter:
         if not self._has_warned_about_host and request.is_navigation:
             self._warn_about_host(request)
         settings, now = provider.settings, self._now()
+        telemetry.annotate(provider=settings.name)
         state = secrets.token_urlsafe(RANDOM_BYTES) + (RESTARTED if again else "")
         proofs = Proofs(state, secrets.token_urlsafe(RANDOM_BYTES), secrets.token_urlsafe(RANDOM_BYTES))
         authentication = settings.strengthen(authentication)
@@ -151,6 +154,7 @@ class LoginStarter:
             form=None if form is None else form.id,
             provider=settings.label,
             is_silent=settings.is_silent(authentication),
+            span_id=telemetry.current_span_id(),
         )
         events.log(events.LOGIN_STARTED, again=again)
         lines = self._cookies(request, transaction, sealed_form="" if form is None else form.sealed, now=now)

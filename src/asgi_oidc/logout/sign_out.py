@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import anyio
 
-from asgi_oidc import events
+from asgi_oidc import events, telemetry
 from asgi_oidc.audit import SignedOut
 from asgi_oidc.audit.reporting import report_session
 from asgi_oidc.errors import ProviderError
@@ -19,6 +19,7 @@ from asgi_oidc.sessions.revocations import AT_ONCE, Revocations
 from asgi_oidc.sessions.session import Login, Session
 from asgi_oidc.sessions.session_providers import SessionProviders
 from asgi_oidc.single_flight import SingleFlight
+from asgi_oidc.telemetry import catalogue
 from asgi_oidc.tokens.revoke import TokenRevoker
 
 METADATA_DEADLINE = 3.0  # seconds; a provider that is down does not hold up a sign-out
@@ -85,6 +86,7 @@ class SignOut:
             count = await self._sessions.end_all(issuer=issuer, sub=sub, sid=sid)
         return count
 
+    @telemetry.traced(catalogue.LOGOUT, by="user")
     async def sign_out(self, session: Session) -> ProviderSignOut | None:
         """End a session here and revoke its refresh token, even if the browser disconnects meanwhile.
 

@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from asgi_oidc import events
+from asgi_oidc import events, telemetry
 from asgi_oidc.audit import CSRFRefused, LoginFailed, RequestFailed
 from asgi_oidc.audit.reporting import LoginFacts, report, report_session
 from asgi_oidc.errors import (
@@ -33,6 +33,7 @@ from asgi_oidc.pages.failure_table import (
 )
 from asgi_oidc.pages.layout import Layout, links, reference_html
 from asgi_oidc.pages.page import Action, FailurePage
+from asgi_oidc.telemetry import catalogue
 from asgi_oidc.web.request import Request
 from asgi_oidc.web.response import Response
 
@@ -139,6 +140,8 @@ def _log(failure: Failure, error: OIDCError, reference: str) -> None:
     cause = error.__cause__ if failure in (INTERNAL_ERROR, CHECK_FAILED) else None
     event = events.REQUEST_FAILED if failure in _NO_LOGINS else events.LOGIN_FAILED
     provider = error.provider
+    telemetry.annotate(code=error.code)
+    telemetry.count(catalogue.DENIALS, status=failure.status, code=error.code)
     events.log(event, error=cause, provider=provider, code=error.code, detail=error.detail, reference=reference)
 
 

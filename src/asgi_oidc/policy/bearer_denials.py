@@ -7,7 +7,7 @@ import secrets
 from dataclasses import dataclass
 from typing import NamedTuple, assert_never
 
-from asgi_oidc import events
+from asgi_oidc import events, telemetry
 from asgi_oidc.audit import AccessDenied, RequestFailed, StepUpRequired, TokenRefused
 from asgi_oidc.audit.reporting import report
 from asgi_oidc.bearer.active_token import ActiveToken
@@ -35,6 +35,7 @@ from asgi_oidc.errors import (
 from asgi_oidc.pages.pages import Pages
 from asgi_oidc.policy.policy import Denial, MatchedPolicy, Refuse, StartLogin, StepUp
 from asgi_oidc.protocol.step_up import AuthenticationRequest
+from asgi_oidc.telemetry import catalogue
 from asgi_oidc.web.request import Request
 from asgi_oidc.web.response import Response
 
@@ -83,6 +84,8 @@ class BearerDenials:
         """Return a 401: the token does not count. Anyone can cause this, so the log tells it below WARNING."""
         events.log(events.TOKEN_REFUSED, status=401, method=request.method, code=error.code, detail=error.detail)
         report(TokenRefused, code=error.code)
+        telemetry.count(catalogue.TOKENS, outcome="refused", code=error.code)
+        telemetry.count(catalogue.DENIALS, status=401, code=error.code)
         response = self.pages.problem(request, 401, error.code, "problem.token_invalid")
         return response.with_headers(*self._invalid_challenges(error, request, scheme))
 
@@ -101,6 +104,7 @@ class BearerDenials:
         report(
             StepUpRequired, acr_values=acr_values, max_age=max_age, issuer=of.issuer, sub=of.sub, provider=of.provider
         )
+        telemetry.count(catalogue.DENIALS, status=401, code=INSUFFICIENT_USER_AUTHENTICATION)
         response = self.pages.problem(
             request, 401, INSUFFICIENT_USER_AUTHENTICATION, "problem.step_up_required", **authentication.problem_members
         )
@@ -136,6 +140,7 @@ class BearerDenials:
             provider=of.provider,
             client_id=of.client_id,
         )
+        telemetry.count(catalogue.DENIALS, status=403, code="forbidden")
         if not refusal.scopes:
             return self.pages.problem(request, 403, "forbidden", "problem.forbidden", reference=reference)
         scopes = tuple(dict.fromkeys((*matched.scopes, *refusal.scopes)))
@@ -159,6 +164,8 @@ class BearerDenials:
         of = _owner(active)
         provider = error.provider or of.provider
         report(RequestFailed, code=error.code, reference=reference, provider=provider, issuer=of.issuer, sub=of.sub)
+        telemetry.count(catalogue.TOKENS, outcome="not_checked", code=error.code)
+        telemetry.count(catalogue.DENIALS, status=status, code=error.code)
         response = self.pages.problem(request, status, error.code, title, reference=reference)
         if status != 503:
             return response

@@ -4,7 +4,7 @@ import secrets
 from dataclasses import dataclass, replace
 from typing import assert_never
 
-from asgi_oidc import events
+from asgi_oidc import events, telemetry
 from asgi_oidc.audit import AccessDenied, StepUpRequired
 from asgi_oidc.audit.reporting import report_session
 from asgi_oidc.bearer.authorization_header import unread_token
@@ -23,11 +23,13 @@ from asgi_oidc.principal import User
 from asgi_oidc.protocol.step_up import ANOTHER_ACCOUNT, ANY_LOGIN, AuthenticationRequest
 from asgi_oidc.sessions.repository import ActiveSession
 from asgi_oidc.sessions.session import Login
+from asgi_oidc.telemetry import catalogue
 from asgi_oidc.web.asgi_types import Receive
 from asgi_oidc.web.request import Request
 from asgi_oidc.web.response import Response, challenge
 from asgi_oidc.web.return_to import ReturnPaths
 
+LOGIN_REQUIRED, FORBIDDEN = "login_required", "forbidden"
 STEP_UP_REQUIRED = "insufficient_user_authentication"  # RFC 9470 §3
 
 
@@ -97,6 +99,7 @@ class Denials:
         """
         hint = unread_token(request, accepts_tokens=self.challenges is not None)
         events.log(events.LOGIN_REQUIRED, status=401, method=request.method, hint=hint)
+        telemetry.count(catalogue.DENIALS, status=401, code=_code_of(denial))
         if SESSION not in matched.credentials:  # a login would not help
             return self.pages.problem(request, 401, "token_required", "problem.token_required")
         # After the login, the user should get back to the page that the script runs on, not to the URL that it calls.
@@ -108,7 +111,7 @@ class Denials:
             choices = self.provider_list.choices(authentication, self._page_of(request))
             members = provider_members(choices)
             response = self.pages.problem(
-                request, 401, "login_required", "problem.login_required", login_url=url, **members
+                request, 401, LOGIN_REQUIRED, "problem.login_required", login_url=url, **members
             )
             return response.with_headers(challenge(self.urls.login, {}))
         response = self.pages.problem(
@@ -134,6 +137,7 @@ class Denials:
             reference=reference,
         )
         report_session(login, AccessDenied, why=why, reference=reference)
+        telemetry.count(catalogue.DENIALS, status=403, code=FORBIDDEN)
         is_page = request.is_navigation
         return_to = self.return_paths.check(request.target) if is_page else self._page_of(request)
         if SESSION not in matched.credentials:  # another account would not help
@@ -237,6 +241,10 @@ def _report_step_up(denial: StartLogin | StepUp, active: ActiveSession | None) -
         required = denial.authentication
         acr_values, max_age = tuple(required.acr_values), required.max_age
         report_session(_login_of(active), StepUpRequired, acr_values=acr_values, max_age=max_age)
+
+
+def _code_of(denial: StartLogin | StepUp) -> str:
+    return STEP_UP_REQUIRED if isinstance(denial, StepUp) else LOGIN_REQUIRED
 
 
 def _with_another_account(authentication: AuthenticationRequest, active: ActiveSession | None) -> AuthenticationRequest:

@@ -12,7 +12,7 @@ import anyio
 import httpx
 from anyio.lowlevel import RunVar
 
-from asgi_oidc import events
+from asgi_oidc import events, telemetry
 from asgi_oidc.errors import AnswerRejected, OIDCError, ProviderUnavailable
 from asgi_oidc.errors.connection import Cause, find_cause, is_timeout, url_without_secrets
 from asgi_oidc.protocol.messages import Answer, Call
@@ -118,7 +118,12 @@ class Http:
     """Makes calls with the client of the setting `http_client`, or else with a client of our own."""
 
     def __init__(
-        self, client: HttpClient | None = None, *, own: OwnClient | None = None, limits: Sequence[CallLimit] = ()
+        self,
+        client: HttpClient | None = None,
+        *,
+        own: OwnClient | None = None,
+        limits: Sequence[CallLimit] = (),
+        provider: str = "",
     ) -> None:
         """Make calls to one provider.
 
@@ -126,10 +131,13 @@ class Http:
             client: of the setting `http_client`; it is never closed here.
             own: used if `client` is None.
             limits: a call waits for a free slot in each of them, in this order.
+            provider: its name, for traces and metrics; empty for the flat keywords.
         """
         self._configured_client = client
         self._own = OwnClient() if own is None else own
         self._limits = limits
+        self._provider = provider
+        telemetry.name_provider(provider)
 
     def open(self) -> None:
         """Open our own client if it is used; the caller must `close` it."""
@@ -150,7 +158,16 @@ class Http:
             ProviderUnavailable: no connection, or no complete answer in time.
             AnswerRejected: a redirect, a compressed or an oversized answer.
         """
-        progress, before = _Progress(), sys.exception()
+        with telemetry.provider_call(call.method, call.url, endpoint=endpoint, provider=self._provider) as recorded:
+            progress = _Progress()
+            try:
+                return await self._send_in_time(call, endpoint, progress)
+            finally:
+                if progress.status is not None:
+                    recorded.answered(progress.status)
+
+    async def _send_in_time(self, call: Call, endpoint: str, progress: _Progress) -> Answer:
+        before = sys.exception()
         try:
             with anyio.fail_after(DEADLINE):  # the wait for a free slot counts
                 return await self._send(call, endpoint, progress)

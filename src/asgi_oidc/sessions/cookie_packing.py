@@ -21,8 +21,12 @@ Value = TypeVar("Value", bound=msgspec.Struct)
 
 
 def pack(value: msgspec.Struct) -> bytes:
-    """Encode an `array_like` struct."""
-    return msgspec.msgpack.encode([_packed(member) for member in msgspec.structs.astuple(value)])
+    """Encode an `array_like` struct; fields at its end that have their default are left out."""
+    members, defaults = list(msgspec.structs.astuple(value)), list(value.__struct_defaults__)
+    while members and defaults and members[-1] == defaults[-1]:
+        members.pop()
+        defaults.pop()
+    return msgspec.msgpack.encode([_packed(member) for member in members])
 
 
 def unpack(data: bytes, kind: type[Value]) -> Value:

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from asgi_oidc import events
+from asgi_oidc import events, telemetry
 from asgi_oidc.audit import SignedOut
 from asgi_oidc.audit.reporting import Reporter, report, reporting
 from asgi_oidc.errors import StoreUnavailable
@@ -16,6 +16,7 @@ from asgi_oidc.sessions.store_records import Records
 from asgi_oidc.single_flight import SingleFlight
 from asgi_oidc.stores.guarded_store import GuardedStore
 from asgi_oidc.stores.store_failures import log_store_error
+from asgi_oidc.telemetry import catalogue
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +113,7 @@ class UserSessions:
             if count:
                 events.log(events.LOGGED_OUT, by="the app", sessions=count)
                 self._report(user, everywhere=True, sessions=count)
+                telemetry.count(catalogue.LOGOUTS, by="app", outcome="succeeded")
             return count
 
         count: int = await self._background.run_shielded(end_all)
@@ -133,6 +135,7 @@ class UserSessions:
                 await try_to_write(self._feed, revocations)
             events.log(events.LOGGED_OUT, by="the app")
             self._report(user, session_id=handle, sessions=1)
+            telemetry.count(catalogue.LOGOUTS, by="app", outcome="succeeded")
         return was_there
 
     def _report(self, user: UserId, *, sessions: int, session_id: str | None = None, everywhere: bool = False) -> None:

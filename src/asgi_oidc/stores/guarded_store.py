@@ -8,16 +8,19 @@ from typing import TypeVar
 import anyio
 from anyio.lowlevel import RunVar
 
-from asgi_oidc import events
+from asgi_oidc import events, telemetry
 from asgi_oidc.errors import StoreUnavailable
 from asgi_oidc.errors.connection import find_cause
 from asgi_oidc.health import CallOutcomes
 from asgi_oidc.single_flight import run_var
+from asgi_oidc.stores.memory import MemoryStore
 from asgi_oidc.stores.open_stores import OpenStores
 from asgi_oidc.stores.store import SessionStore
 
 DEADLINE = 2.0  # seconds for one call; a store is nearby, and a user is waiting
 SHORT_DEADLINE = 0.25  # seconds while the store is known to be slow, for all calls but the one that probes it
+# The names of databases in OpenTelemetry (`db.system.name`), by our classes; another store has that of its class.
+SYSTEMS = {"RedisStore": "redis", "PostgresStore": "postgresql"}
 METHODS = ("get", "add", "replace", "remove", "link", "linked", "unlink")
 
 Value = TypeVar("Value")
@@ -38,6 +41,7 @@ class GuardedStore:
             clock: returns seconds since the epoch.
         """
         self.outcomes = CallOutcomes()  # failures of all calls; only checks of the health record their success
+        self.system = _system_of(store)
         self._store = store
         self._clock = clock
         self._deadline = deadline
@@ -101,7 +105,7 @@ class GuardedStore:
 
     def replace_store(self, store: SessionStore) -> None:
         """Use another store from the next call on; the old one is closed when its calls under way are done."""
-        self._store, self._is_slow = store, False
+        self._store, self.system, self._is_slow = store, _system_of(store), False
         for keeper in self._keepers_of_this_loop():
             keeper.open(store)
 
@@ -124,6 +128,7 @@ class GuardedStore:
             raise self._wrong_type(method, value)
         return list(value)
 
+    @telemetry.traced_store_call
     async def _call_store(self, method: str, call: Callable[[], Awaitable[Value]]) -> Value:
         # With the full deadline for every call, a store that hangs would delay all requests of the site by it.
         is_short = self._is_slow and self._is_being_probed
@@ -157,3 +162,11 @@ class GuardedStore:
     def _failed(self, error: StoreUnavailable) -> StoreUnavailable:
         self.outcomes.failed(error.code, error.detail, now=self._clock())
         return error
+
+
+def _system_of(store: SessionStore) -> str | None:
+    """Return the name of the database, for traces and metrics; None if there is none."""
+    classes = type(store).__mro__
+    if MemoryStore in classes:
+        return None
+    return next((SYSTEMS[each.__name__] for each in classes if each.__name__ in SYSTEMS), type(store).__name__)

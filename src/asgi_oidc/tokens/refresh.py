@@ -9,7 +9,7 @@ from typing import Any
 import anyio
 import msgspec
 
-from asgi_oidc import audit, events
+from asgi_oidc import audit, events, telemetry
 from asgi_oidc.audit.reporting import report_session
 from asgi_oidc.errors import (
     AccessTokenExpired,
@@ -31,6 +31,7 @@ from asgi_oidc.sessions.revocations import Revocations
 from asgi_oidc.sessions.session import Session, Tokens, with_new_tokens
 from asgi_oidc.single_flight import SingleFlight
 from asgi_oidc.stores.store_failures import log_store_error, log_store_failure
+from asgi_oidc.telemetry import catalogue
 from asgi_oidc.tokens.refresh_lock import COOL_DOWN, RefreshLock, RefreshLocks, refresh_failed
 from asgi_oidc.tokens.refresh_result import refreshed, rights_may_differ, rotated, with_refresh_token
 from asgi_oidc.tokens.revoke import TokenRevoker
@@ -131,6 +132,7 @@ class TokenRefresher:
             if not _is_valid(active.session.tokens, self._now()):
                 raise
 
+    @telemetry.traced(catalogue.REFRESH)
     async def _refresh(self, session: Session, refused: str | None) -> Session:
         def is_settled(newest: Session) -> bool:
             return not _is_due(newest.tokens, self._now(), refused)
@@ -140,7 +142,9 @@ class TokenRefresher:
             return is_settled(newest) or (refused is None and _is_valid(newest.tokens, self._now()))
 
         async with self._locks.hold(session, can_continue=can_continue) as lock:
+            telemetry.annotate(provider=lock.provider.settings.name)
             if not lock.is_locked or is_settled(lock.session):
+                telemetry.annotate(outcome="not_due")  # another process has refreshed them, or is about to
                 return lock.session
             answer = await self.use_refresh_token(lock)
             claims = await self.checked_claims(lock, answer)
@@ -266,6 +270,7 @@ class TokenRefresher:
             )
         events.log(events.SESSION_WITHDRAWN, detail=detail)
         report_session(session.login, audit.SessionEnded, reason="withdrawn")
+        telemetry.annotate(outcome="session_ended")
         await self._sessions.end(session)
 
     async def save(self, lock: RefreshLock, tokens: Tokens) -> Session:

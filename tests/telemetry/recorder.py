@@ -1,0 +1,104 @@
+"""What the real SDK of OpenTelemetry records during a test; its global providers can be set only once in a process."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+from opentelemetry import metrics, trace
+from opentelemetry.exporter.prometheus import PrometheusMetricReader
+from opentelemetry.sdk.metrics import Counter, Histogram, MeterProvider
+from opentelemetry.sdk.metrics.export import (
+    AggregationTemporality,
+    HistogramDataPoint,
+    InMemoryMetricReader,
+    NumberDataPoint,
+)
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
+from prometheus_client import REGISTRY, generate_latest
+
+Labels = frozenset[tuple[str, Any]]
+
+
+class _Kept(SpanProcessor):
+    """Keeps the spans that end while a test records."""
+
+    def __init__(self) -> None:
+        self.spans: list[ReadableSpan] | None = None
+
+    def on_end(self, span: ReadableSpan) -> None:
+        if self.spans is not None:
+            self.spans.append(span)
+
+
+@cache
+def _providers() -> tuple[_Kept, InMemoryMetricReader]:
+    delta = {Counter: AggregationTemporality.DELTA, Histogram: AggregationTemporality.DELTA}
+    kept, reader = _Kept(), InMemoryMetricReader(preferred_temporality=delta)  # type: ignore[arg-type]  # as documented
+    resource = Resource({"service.name": "web"})
+    tracer_provider = TracerProvider(resource=resource)
+    tracer_provider.add_span_processor(kept)
+    trace.set_tracer_provider(tracer_provider)
+    metrics.set_meter_provider(MeterProvider([reader, PrometheusMetricReader()], resource=resource))
+    return kept, reader
+
+
+@dataclass
+class Recording:
+    """What was recorded.
+
+    Attributes:
+        spans: in the order in which they ended.
+    """
+
+    spans: list[ReadableSpan] = field(default_factory=list)
+    reader: InMemoryMetricReader = field(default_factory=lambda: _providers()[1])
+
+    def named(self, name: str) -> list[ReadableSpan]:
+        """Return the spans of a name."""
+        return [span for span in self.spans if span.name == name]
+
+    def only(self, name: str) -> ReadableSpan:
+        """Return the one span of a name."""
+        (span,) = self.named(name)
+        return span
+
+    def children(self, span: ReadableSpan) -> list[str]:
+        """Return the names of the spans directly below one."""
+        return [each.name for each in self.spans if each.parent is not None and each.parent == span.context]
+
+    def metrics(self) -> Mapping[str, Mapping[Labels, NumberDataPoint | HistogramDataPoint]]:
+        """Return what was counted since the last call, by metric and attributes."""
+        found: dict[str, dict[Labels, Any]] = {}
+        data = self.reader.get_metrics_data()
+        for resource in [] if data is None else data.resource_metrics:
+            for metric in (each for scope in resource.scope_metrics for each in scope.metrics):
+                points = {frozenset((point.attributes or {}).items()): point for point in metric.data.data_points}
+                found.setdefault(metric.name, {}).update(points)
+        return found
+
+
+@contextmanager
+def recording() -> Iterator[Recording]:
+    """Record spans and metrics with the real SDK."""
+    kept, reader = _providers()
+    reader.get_metrics_data()  # what was counted before
+    recorded = Recording()
+    kept.spans = recorded.spans
+    try:
+        yield recorded
+    finally:
+        kept.spans = None
+
+
+def scraped() -> str:
+    """Return what Prometheus reads from this process."""
+    _providers()
+    return generate_latest(REGISTRY).decode("utf-8")
+
+
+def attributes_of(span: ReadableSpan) -> dict[str, Any]:
+    """Return the attributes of a span."""
+    return dict(span.attributes or {})
