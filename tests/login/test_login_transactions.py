@@ -370,6 +370,28 @@ def test_only_so_many_cookies_are_deleted_at_once():
     assert len(lines) == MAX_DELETED + 1
 
 
+def test_the_span_of_a_login_gives_way_to_its_return_path():
+    """The page is what the user came for; a trace without a link is only less convenient."""
+    made = login("one", return_to="/" + "r" * 80, span_id=base64url(bytes(25)))
+    (with_span,), (without,) = (
+        IN_PROGRESS.write(each, {}, now=NOW) for each in (made, msgspec.structs.replace(made, span_id=""))
+    )
+    room = len(pair_of(without)) + len("; ")
+
+    (line,) = IN_PROGRESS.write(made, {}, now=NOW, room=room, paths=[None])
+
+    name, _, value = pair_of(line).partition("=")
+    found = IN_PROGRESS.find("one", {name: value})
+    assert found is not None
+    assert (found.return_to, found.span_id) == (made.return_to, "")
+    assert len(pair_of(with_span)) > room
+
+
+def pair_of(line: bytes) -> str:
+    """Return name and value of a Set-Cookie line."""
+    return line.decode().partition(";")[0]
+
+
 @pytest.mark.parametrize(
     ("room", "return_to"), [(LOGIN_SHARE, "/" + "r" * 80), (4096, "/" + "r" * (MAX_RETURN_TO_LENGTH - 1))]
 )

@@ -11,7 +11,7 @@ from opentelemetry.trace import SpanKind, StatusCode
 
 from asgi_oidc import MemoryStore
 from tests.logout_site import LogoutSite
-from tests.protected_site import ORIGIN, Site, who_am_i
+from tests.protected_site import ORIGIN, Site, login_cookies, who_am_i
 from tests.provider.provider_caches import all_at_once
 from tests.providers.three_providers import ThreeProviders
 from tests.scripted_store import ScriptedStore
@@ -44,6 +44,18 @@ async def test_the_callback_is_linked_to_the_start_of_its_login():
     (link,) = callback.links
     assert login.context is not None
     assert (link.context.trace_id, link.context.span_id) == (login.context.trace_id, login.context.span_id)
+
+
+async def test_only_the_first_of_several_logins_in_a_browser_is_linked():
+    """The link takes room in a cookie, and eight logins have to fit."""
+    site = Site()
+    browser = site.browser()
+
+    with recording():
+        for _ in range(8):
+            await browser.get("/page", follow=False)
+
+    assert len(login_cookies(browser)) == 8
 
 
 async def test_a_call_follows_the_conventions_for_http_clients():

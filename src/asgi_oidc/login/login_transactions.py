@@ -124,6 +124,8 @@ class Transactions:
         name = self._name(transaction.state, transaction.session_id)
         others = self._by_priority(cookies, now=now)
         own_room = room
+        if others and transaction.span_id:  # each login has less room then, and most browsers have only one
+            transaction = msgspec.structs.replace(transaction, span_id="")
         if transaction.is_from_elsewhere:  # its return path must not take room from logins that the user started here
             needed = sum(
                 len(other) + len(cookies[other]) + len("=; ") for other, login in others if not _gives_way(login)
