@@ -34,7 +34,7 @@ SETTINGS = {
 }
 # The server writes a line for each message that executes something, whose text may begin on the next line.
 LOGGING = ("-c", "log_statement=all", "-c", "log_parameter_max_length=0", "-c", "log_line_prefix=%u ")
-SENT = re.compile(rf"^{ROLE} LOG:  (?:execute [^:]+|statement): *\s*(\w+)", re.MULTILINE)
+SENT = re.compile(rf"^{ROLE} LOG:  (?:execute ([^:]+)|statement): *\s*(\w+)", re.MULTILINE)
 _numbers = itertools.count(1)
 
 
@@ -79,12 +79,16 @@ class PostgresServer:
 
     @contextlib.contextmanager
     def counting(self) -> "Iterator[Counter[str]]":
-        """Count the messages of the app while the block lasts, by their first word; needs `LOGGING`."""
+        """Count the messages of the app while the block lasts, by their first word; needs `LOGGING`.
+
+        Those of prepared statements count a second time, as `prepared`.
+        """
         counts: Counter[str] = Counter()
         assert self.process is not None
         before = len(self.process.said)
         yield counts
-        counts.update(SENT.findall(self.process.said[before:]))
+        for name, word in SENT.findall(self.process.said[before:]):
+            counts.update([word] if name in ("", "<unnamed>") else [word, "prepared"])
 
     def answers(self) -> bool:
         """Say whether it is there and has recovered."""
@@ -198,3 +202,41 @@ def postgres(*options: str) -> Iterator[PostgresServer]:
     """Run one server, with a role for the app and its tables."""
     with postgres_that_is_down(*options) as server, server.run():
         yield server
+
+
+@contextlib.contextmanager
+def pgbouncer(server: PostgresServer, *, pool_size: int) -> Iterator[str]:
+    """Run PgBouncer in transaction mode in front of a server; gives the URL for the app's own role."""
+    found = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin")
+    path = require(found, "PgBouncer", "apt-get install pgbouncer")
+    port = free_port()
+    with tempfile.TemporaryDirectory(prefix="pg-") as folder:
+        users, settings = Path(folder) / "users.txt", Path(folder) / "pgbouncer.ini"
+        users.write_text(f'"{ROLE}" "{PASSWORD}"\n')
+        lines = [
+            "[databases]",
+            f"postgres = host={LOOPBACK} port={server.port} dbname=postgres",
+            "[pgbouncer]",
+            f"listen_addr = {LOOPBACK}",
+            f"listen_port = {port}",
+            "pool_mode = transaction",
+            f"default_pool_size = {pool_size}",
+            "auth_type = scram-sha-256",
+            f"auth_file = {users}",
+            "unix_socket_dir =",
+        ]
+        settings.write_text("\n".join(lines) + "\n")
+        for each in (Path(folder), users, settings):
+            _give_to_its_user(each)
+        url = f"postgresql://{ROLE}:{PASSWORD}@{LOOPBACK}:{port}/postgres"
+        with running([*as_its_user(), path, str(settings)]) as process:
+            process.wait_until(lambda: _answers(url), "PgBouncer answers")
+            yield url
+
+
+def _answers(url: str) -> bool:
+    try:
+        with psycopg.connect(url, connect_timeout=2):
+            return True
+    except psycopg.Error:
+        return False

@@ -19,7 +19,7 @@ from asgi_oidc.errors import StoreUnavailable
 from asgi_oidc.stores.guarded_store import GuardedStore
 from asgi_oidc.stores.postgres_statements import MOST_EXPIRED
 from asgi_oidc.testing import SessionStoreContract
-from tests.real.postgres_server import LOOPBACK, PASSWORD, ROLE, PostgresServer, postgres
+from tests.real.postgres_server import LOOPBACK, PASSWORD, ROLE, PostgresServer, pgbouncer, postgres
 from tests.real.processes import PATIENCE, free_port
 from tests.real.store_calls import LONG, ask, call_at_once, so_it_is, until
 from tests.security.sizes import size
@@ -55,6 +55,13 @@ def tables(postgres_server: PostgresServer) -> str:
     return postgres_server.make_tables()
 
 
+@pytest.fixture(scope="module")
+def pooled_url(postgres_server: PostgresServer) -> Iterator[str]:
+    """PgBouncer in front of the server."""
+    with pgbouncer(postgres_server, pool_size=3) as url:
+        yield url
+
+
 class TestPostgresStore(SessionStoreContract):
     """While the app runs."""
 
@@ -82,6 +89,37 @@ class TestRepeatableRead(SessionStoreContract):
         store = PostgresStore(f"{postgres_server.url}?{options}&prepare=no")
         async with store.running():
             yield store
+
+
+class TestBehindPgBouncer(SessionStoreContract):
+    """Its transaction mode gives each message to another connection of the server, perhaps."""
+
+    short = 0.05
+
+    @pytest.fixture
+    def anyio_backend(self) -> str:
+        return "asyncio"
+
+    @pytest.fixture
+    async def store(self, pooled_url: str) -> AsyncIterator[PostgresStore]:
+        store = PostgresStore(pooled_url)
+        async with store.running():
+            yield store
+
+    async def test_statements_are_not_prepared(
+        self, store: Any, pooled_url: str, postgres_server: PostgresServer
+    ) -> None:
+        """Those of two processes have the same names there, and one would execute that of the other."""
+        others = [PostgresStore(pooled_url) for _ in range(3)]
+        with postgres_server.counting() as sent:
+            for each in (store, *others):
+                async with each.running():
+                    await each.add("pooled", b"one", lifetime=LONG)
+                    answers = [await each.get("pooled") for _ in range(8)]
+                    assert answers == [b"one"] * 8
+
+        assert sent["SELECT"] >= 32
+        assert sent["prepared"] == 0
 
 
 async def error_of(call: Callable[[], Awaitable[Any]]) -> StoreUnavailable:
@@ -278,6 +316,8 @@ async def test_every_call_is_one_message(postgres_server, prepare):
         for name, call in calls.items():
             with postgres_server.counting() as sent:
                 await call()
+            prepared = sent.pop("prepared", 0)
+            assert prepared == (prepare and name != "link")
             costs[name] = dict(sent)
 
     assert costs == {
