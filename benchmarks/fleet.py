@@ -9,12 +9,17 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import httpx
 import psutil
+import psycopg
+
+from asgi_oidc import PostgresStore
 
 PATIENCE = 20.0  # seconds for a server to start
 PR_SET_PDEATHSIG = 1  # of prctl(2)
@@ -67,6 +72,53 @@ def redis_server() -> Iterator[str]:
             yield f"redis://127.0.0.1:{port}"
         finally:
             running.terminate()
+
+
+@contextlib.contextmanager
+def postgres_server() -> Iterator[str]:
+    """Run a PostgreSQL server with Debian's settings, and our tables in it; return its URL."""
+    programs = max(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parts[-2]), default=None)
+    if programs is None:
+        raise RuntimeError("PostgreSQL is missing: apt-get install postgresql")
+    # It refuses root.
+    user = [] if os.geteuid() else [program("setpriv"), "--reuid=postgres", "--regid=postgres", "--init-groups"]
+    port = free_port()
+    with tempfile.TemporaryDirectory() as folder:
+        if user:
+            shutil.chown(folder, "postgres")
+        data = f"{folder}/data"
+        subprocess.run(
+            [*user, programs / "initdb", "-D", data, "-U", "bench"], check=True, capture_output=True, cwd=folder
+        )
+        command: list[str | Path] = [
+            *user,
+            programs / "postgres",
+            "-D",
+            data,
+            "-p",
+            str(port),
+            "-k",
+            folder,
+            "-h",
+            "127.0.0.1",
+        ]
+        with subprocess.Popen(command, stderr=subprocess.DEVNULL, preexec_fn=end_with_parent) as running:
+            try:
+                wait_for(port, running)
+                url = f"postgresql://bench@127.0.0.1:{port}/postgres"
+                _make_tables(url)
+                yield url
+            finally:
+                running.send_signal(signal.SIGINT)  # it does not wait for its clients
+
+
+def _make_tables(url: str) -> None:
+    for _ in range(int(PATIENCE / TICK)):  # it listens before it answers
+        with contextlib.suppress(psycopg.OperationalError), psycopg.connect(url) as connection:
+            connection.execute(PostgresStore.migration().encode())
+            return
+        time.sleep(TICK)
+    raise RuntimeError("PostgreSQL does not answer")
 
 
 def program(name: str) -> str:

@@ -18,7 +18,7 @@ from starlette.applications import Starlette
 from starlette.middleware.authentication import AuthenticationMiddleware
 from starlette.middleware.sessions import SessionMiddleware
 
-from asgi_oidc import MemoryStore, OIDCMiddleware, RedisStore
+from asgi_oidc import OIDCMiddleware
 from asgi_oidc.sessions import in_cookies, revocations
 from asgi_oidc.testing import FakeProvider, Persona
 
@@ -28,7 +28,7 @@ USERS = 5000
 
 def ours(app: Any, port: int, provider: str, store: str | None) -> Any:
     """Wrap an app in this library."""
-    kept = None if store is None else MemoryStore() if store == "memory" else RedisStore(store)
+    kept = "memory:" if store == "memory" else store
     return OIDCMiddleware(
         app,
         issuer=provider,

@@ -1,12 +1,12 @@
 """How many requests per second does a whole server keep, with one worker, if each request needs its user?
 
-Run it as `python -m benchmarks.servers`; it needs `wrk` and `redis-server`.
+Run it as `python -m benchmarks.servers`; it needs `wrk`, `redis-server` and `postgresql`.
 """
 
 import os
 from contextlib import ExitStack
 
-from benchmarks.fleet import Server, redis_server, requests_per_second, serving, sign_in
+from benchmarks.fleet import Server, postgres_server, redis_server, requests_per_second, serving, sign_in
 from benchmarks.harness import Figures
 from benchmarks.sites import CLAIMS, ID_TOKEN, signed_cookie
 
@@ -23,9 +23,10 @@ SITES = (
     ("Starlette in asgi-oidc", None, "Starlette"),
     ("Starlette in SessionMiddleware", None, "Starlette"),
     ("asgi-oidc", "redis", "bare app"),
+    ("asgi-oidc", "postgres", "bare app"),
     ("starsessions", "redis", "bare app"),
 )
-NAMES = {None: "", "memory": ", MemoryStore", "redis": ", Redis"}
+NAMES = {None: "", "memory": ", MemoryStore", "redis": ", Redis", "postgres": ", PostgreSQL"}
 
 
 def main() -> None:
@@ -34,11 +35,12 @@ def main() -> None:
     if len(cores) < 2:
         raise RuntimeError("a server and its load need a core each")
     with ExitStack() as stack:
-        provider, redis = stack.enter_context(serving("provider")), stack.enter_context(redis_server())
+        provider = stack.enter_context(serving("provider"))
+        urls = {"redis": stack.enter_context(redis_server()), "postgres": stack.enter_context(postgres_server())}
         servers: list[tuple[str, str, Server, str]] = []
         for name, store, under in SITES:
-            place = redis if store == "redis" else store
-            server = stack.enter_context(serving(name, provider=provider.url, store=place, core=cores[0]))
+            url = urls.get(store or "", store)
+            server = stack.enter_context(serving(name, provider=provider.url, store=url, core=cores[0]))
             servers.append((name + NAMES[store], under, server, cookie_for(name, server)))
         rates: dict[str, list[float]] = {label: [] for label, *_ in servers}
         for _ in range(ROUNDS):

@@ -1,6 +1,6 @@
 """What does a session cost, depending on where it is kept: bytes, round trips, and time beyond an empty middleware?
 
-Run it as `python -m benchmarks.sessions`; `python -m benchmarks.servers` shows what Redis costs a server.
+Run it as `python -m benchmarks.sessions`; `python -m benchmarks.servers` shows what Redis and PostgreSQL cost a server.
 """
 
 import asyncio

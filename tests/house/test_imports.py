@@ -10,7 +10,19 @@ import pytest
 
 import asgi_oidc.testing
 
-FRAMEWORKS = ("starlette", "fastapi", "quart", "litestar", "django", "falcon", "flask", "uvicorn", "pytest", "redis")
+FRAMEWORKS = (
+    "starlette",
+    "fastapi",
+    "quart",
+    "litestar",
+    "django",
+    "falcon",
+    "flask",
+    "uvicorn",
+    "pytest",
+    "redis",
+    "psycopg",
+)
 HERE = Path(asgi_oidc.testing.__file__).parent
 
 

@@ -4,6 +4,7 @@ import contextlib
 import shutil
 import signal
 import tempfile
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -46,6 +47,17 @@ class RedisServer:
                 return bool(client.ping())
         except RedisError:
             return False
+
+    @contextlib.contextmanager
+    def counting(self) -> "Iterator[Counter[str]]":
+        """Count the commands of the app while the block lasts."""
+        counts: Counter[str] = Counter()
+        with self.ask() as client:
+            client.config_resetstat()
+            yield counts
+            stats = client.info("commandstats")
+        counts.update({name.removeprefix("cmdstat_"): int(one["calls"]) for name, one in stats.items()})
+        del counts["config|resetstat"]
 
     def count_connections(self) -> int:
         """Count those of clients, without the one that asks."""

@@ -159,7 +159,14 @@ def shows(each: object, hidden: set[str]) -> bool:
     return any(secret in printed for secret in hidden)
 
 
-@pytest.mark.parametrize("url", [f"redis://user:{PLANTED}@host", f"rediss+sentinel://:{PLANTED}@h1,h2/service"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"redis://user:{PLANTED}@host",
+        f"rediss+sentinel://:{PLANTED}@h1,h2/service",
+        f"postgresql://app:{PLANTED}@db/app",
+    ],
+)
 def test_the_address_of_a_store_prints_no_password(url: str) -> None:
     """The URL of a store is the one setting that often holds a password in its midst."""
     middleware = OIDCMiddleware(
