@@ -29,7 +29,7 @@ def provider() -> FakeProvider:
 @pytest.fixture
 def app(provider: FakeProvider) -> OIDCMiddleware:
     """The app, signed up at that provider."""
-    return create_app(
+    app: OIDCMiddleware = create_app(
         issuer=provider.issuer,
         client_id="web",
         client_secret=provider.clients["web"].client_secret,
@@ -37,6 +37,7 @@ def app(provider: FakeProvider) -> OIDCMiddleware:
         secret=secrets.token_urlsafe(32),
         http_client=provider.http_client(),
     )
+    return app
 
 
 @pytest.fixture

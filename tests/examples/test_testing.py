@@ -2,15 +2,20 @@
 
 import os
 import re
+import secrets
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
+from asgi_oidc import Bearer, OIDCMiddleware, Rule
+from asgi_oidc.cli.personas import read_personas
 from asgi_oidc.integrations.fastapi import CurrentUser
+from asgi_oidc.pytest_plugin import OIDCTester
 from asgi_oidc.testing import Browser
 from asgi_oidc.testing.faults import FAULTS
 from tests.examples.guides import ROOT, blocks, read_guide, run_block, run_waiting_block, section
@@ -19,10 +24,74 @@ GUIDE = read_guide("testing")
 NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 
 
+PROJECTS = ("starlette", "fastapi", "quart", "litestar", "django")
+# In one process, as the frameworks take longer to import than their tests to run.
+ONE_AFTER_ANOTHER = """
+import os, sys, pytest
+for framework in sys.argv[1:]:
+    os.chdir(framework)
+    status = pytest.main(["-q", "-p", "no:cacheprovider", "-k", "not trio", "-o", "anyio_mode=auto"])
+    assert status == 0, framework
+    for module in ("main", "test_main"):
+        sys.modules.pop(module, None)
+    os.chdir("..")
+print(len(sys.argv) - 1, "projects passed")
+"""
+ADMINS = [Rule("/reports", claims={"roles": "admin"}), Rule("/orders", scopes=["orders:read"])]
+
+
 async def answer(scope: Any, receive: Any, send: Any) -> None:
     """Answer every request with who is there."""
     await send({"type": "http.response.start", "status": 200, "headers": []})
     await send({"type": "http.response.body", "body": scope["user"].display_name.encode()})
+
+
+async def greet(scope: Any, receive: Any, send: Any) -> None:
+    """Greet who is there."""
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": f"Hello, {scope['user'].display_name}".encode()})
+
+
+@pytest.mark.parametrize(
+    "heading", ["Sign Alice in", "Say who signs in", "Failures of the provider", "Programs with access tokens"]
+)
+def test_the_tests_with_the_fixture_pass(heading: str, oidc: OIDCTester):
+    """The first block of each section is a test that people copy."""
+    app = OIDCMiddleware(
+        greet,
+        issuer="https://id.acme.com",
+        client_id="shop",
+        client_secret="only the real provider knows it",
+        base_url="https://shop.acme.com",
+        secret=secrets.token_urlsafe(32),
+        rules=ADMINS,
+        bearer=Bearer(audience="https://api.acme.com") if "token" in heading else None,
+    )
+    names: dict[str, Any] = {"TestClient": TestClient, "app": app}
+    oidc.provider_of(app=app)  # of several apps in this process, this one is meant from now on
+    run_block(blocks(section(GUIDE, heading), "python")[0], names)
+
+    (test,) = (found for name, found in names.items() if name.startswith("test_"))
+    test(oidc)
+
+
+def test_the_projects_of_the_frameworks_pass():
+    """With the libraries of this checkout; `tests/real` installs each as its readers do."""
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("OIDC_")}
+    command = [sys.executable, "-c", ONE_AFTER_ANOTHER, *PROJECTS]
+
+    done = subprocess.run(
+        command, cwd=ROOT / "examples" / "testing", env=environ, capture_output=True, text=True, check=False
+    )
+
+    assert done.stdout.splitlines()[-1] == f"{len(PROJECTS)} projects passed", done.stdout
+
+
+def test_the_personas_of_the_guide_are_read(tmp_path: Path):
+    """The file as it stands."""
+    (tmp_path / "personas.json").write_text(blocks(section(GUIDE, "Develop with a fake provider"), "json")[0])
+
+    assert read_personas(tmp_path / "personas.json")["dana"].claims == {"groups": ["staff"], "tenant": "acme"}
 
 
 async def signed_in() -> dict[str, Any]:
@@ -41,7 +110,16 @@ async def test_the_lines_that_sign_a_user_in_do():
 
 def test_the_example_passes_as_the_guide_says():
     """With the command that it shows, and the number that it promises."""
-    command = [sys.executable, "-m", "pytest", "examples/testing", "-p", "no:cacheprovider", "-o", "addopts="]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "examples/testing/test_app.py",
+        "-p",
+        "no:cacheprovider",
+        "-o",
+        "addopts=",
+    ]
     environ = {name: value for name, value in os.environ.items() if not name.startswith("OIDC_")}
 
     done = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, check=False)

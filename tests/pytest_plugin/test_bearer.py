@@ -7,7 +7,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from asgi_oidc import Bearer, Rule
-from asgi_oidc.pytest_plugin.tester import OIDCTester
+from asgi_oidc.pytest_plugin import OIDCTester
 from tests.pytest_plugin.apps import shop
 
 API = "https://api.acme.com"

@@ -17,8 +17,7 @@ from starlette.websockets import WebSocketDisconnect
 
 from asgi_oidc import OIDCMiddleware
 from asgi_oidc.integrations.fastapi import CurrentUser
-from asgi_oidc.pytest_plugin.clients import WrongClient
-from asgi_oidc.pytest_plugin.tester import OIDCTester
+from asgi_oidc.pytest_plugin import OIDCTester, WrongClient
 from asgi_oidc.testing import Browser, serve
 from tests.pytest_plugin.apps import SETTINGS, on_asyncio, shop, with_added_middleware
 from tests.pytest_plugin.django_site import django_site

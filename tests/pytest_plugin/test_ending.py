@@ -4,7 +4,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from asgi_oidc import AccessTokenExpired, MemoryStore
-from asgi_oidc.pytest_plugin.tester import OIDCTester
+from asgi_oidc.pytest_plugin import OIDCTester
 from tests.pytest_plugin.apps import shop
 
 

@@ -8,9 +8,7 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 from starlette.testclient import TestClient
 
-from asgi_oidc.pytest_plugin.clients import WrongClient
-from asgi_oidc.pytest_plugin.finding import NoMiddleware
-from asgi_oidc.pytest_plugin.tester import OIDCTester
+from asgi_oidc.pytest_plugin import NoMiddleware, OIDCTester, WrongClient
 from tests.pytest_plugin.apps import pages, shop, with_added_middleware
 
 ADMIN = "https://shop.acme.com/admin"

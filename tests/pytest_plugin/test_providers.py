@@ -4,7 +4,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from asgi_oidc import OAuth2Provider, Provider
-from asgi_oidc.pytest_plugin.tester import OIDCTester
+from asgi_oidc.pytest_plugin import OIDCTester
 from tests.pytest_plugin.apps import shop
 
 SECRET = "only-the-real-provider-knows-this"
@@ -43,10 +43,11 @@ def test_each_has_a_fake_provider_of_its_own(oidc: OIDCTester, client: TestClien
     """A fault of one is none of the others."""
     oidc.sign_in(client, "alice", provider="work")
 
+    work = oidc.provider
     others = [oidc.provider_of(client, name) for name in PROVIDERS if name != "work"]
     assert [provider.calls for provider in others] == [[]] * len(others)
-    assert oidc.provider.count("/token") == 1
-    assert oidc.provider_of(client, "work") is oidc.provider
+    assert work.count("/token") == 1
+    assert oidc.provider_of(client, "work") is oidc.provider is work
 
 
 def test_the_settings_of_the_connection_do_not_matter(oidc: OIDCTester):

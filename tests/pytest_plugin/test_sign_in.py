@@ -6,8 +6,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from asgi_oidc import LoginRefused, MemoryStore
-from asgi_oidc.pytest_plugin.logins import SignInFailed
-from asgi_oidc.pytest_plugin.tester import OIDCTester
+from asgi_oidc.pytest_plugin import OIDCTester, SignInFailed
 from asgi_oidc.testing import Persona
 from tests.pytest_plugin.apps import mounted, shop, with_added_middleware
 

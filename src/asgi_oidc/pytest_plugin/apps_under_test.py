@@ -41,6 +41,19 @@ class AppsUnderTest:
             gc.collect()  # those of earlier tests are gone
         return sorted(entry._living, key=lambda middleware: middleware.base_url)
 
+    @contextlib.contextmanager
+    def elsewhere(self, middleware: OIDCMiddleware, **urls: Any) -> Iterator[None]:
+        """Let a middleware have other URLs until the block ends.
+
+        Args:
+            urls: by the names of `Settings`.
+        """
+        undo = middleware._recompose(urls, self._clock, self._fakes.change)
+        try:
+            yield
+        finally:
+            undo()
+
     def _take(self, middleware: OIDCMiddleware) -> None:
         settings = middleware._settings
         # Nobody's sessions are left in a Redis by tests, and none from an earlier test are found there.

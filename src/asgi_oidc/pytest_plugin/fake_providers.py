@@ -1,6 +1,7 @@
 """Exchanges the providers of the apps under test for fake ones, one for each issuer."""
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from asgi_oidc.protocol.client_registration import Client
@@ -10,6 +11,7 @@ from asgi_oidc.provider.provider_settings import ProviderSettings
 from asgi_oidc.pytest_plugin.app_provider import ALGORITHM, AppProvider, TermsOfSignIns
 from asgi_oidc.pytest_plugin.oauth2_provider import OAuth2Provider
 from asgi_oidc.testing import Client as RegisteredClient
+from asgi_oidc.testing import serve
 
 CLIENT_SECRET = "client-secret-for-tests-of-32-bytes-and-more"  # noqa: S105  # no provider knows it
 
@@ -33,6 +35,21 @@ class FakeProviders:
         secret = CLIENT_SECRET if known.secret or known.secret_signer else None
         fake.clients[known.client_id] = RegisteredClient(known.client_id, secret)
         return fake
+
+    @contextlib.contextmanager
+    def on_a_port(self, settings: ProviderSettings) -> Iterator[str]:
+        """Serve the fake provider of an app on a free port until the block ends; return its issuer there."""
+        fake = self.find(settings)
+        before = fake.issuer
+        with serve(fake) as running:
+            fake.issuer = running.url
+            key = (running.url, settings.endpoints_digest, tenant_of(settings))
+            self._by_issuer[key] = fake
+            try:
+                yield running.url
+            finally:
+                del self._by_issuer[key]
+                fake.issuer = before
 
     def change(self, settings: ProviderSettings) -> ProviderSettings:
         """Return the settings with which an app reaches the fake provider instead of its own.

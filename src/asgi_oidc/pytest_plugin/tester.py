@@ -15,7 +15,7 @@ from asgi_oidc.pytest_plugin.finding import base_url_of, middleware_of
 from asgi_oidc.pytest_plugin.other_thread import run_in_thread
 from asgi_oidc.pytest_plugin.sign_ins import SignIn, SignIns, Site, Wanted, settings_of
 from asgi_oidc.safe_urls import check_url, origin_of
-from asgi_oidc.testing import FakeProvider
+from asgi_oidc.testing import FakeProvider, serve
 
 Value = TypeVar("Value")
 MINUTE = 60  # seconds
@@ -51,10 +51,11 @@ class OIDCTester:
     def provider(self) -> FakeProvider:
         """The fake provider: `oidc.provider.fault("token_500")`, `oidc.provider.personas`, `oidc.provider.calls`.
 
-        It is that of the last sign-in; before the first one, that of the only app. `provider_of` returns that of any.
+        It is that of the app that the last call was about: of `sign_in`, `bearer` or `provider_of`. Before the first
+        such call, it is that of the only app.
 
         Raises:
-            NoMiddleware: there is no app yet, or there are several, and nobody has signed in.
+            NoMiddleware: there is no app yet, or there are several, and no call was about one of them.
             ValueError: the app has several providers.
         """
         if self._last_provider is not None:
@@ -71,7 +72,9 @@ class OIDCTester:
         Raises:
             NoMiddleware, ValueError: as for `sign_in`.
         """
-        return self._fakes.find(settings_of(middleware_of(client, app=app, known=self._apps.known), name))
+        middleware = middleware_of(client, app=app, known=self._apps.known)
+        self._last_provider = self._fakes.find(settings_of(middleware, name))
+        return self._last_provider
 
     def sign_in(
         self,
@@ -235,6 +238,31 @@ class OIDCTester:
             claims=claims,
         )
         return {"authorization": f"Bearer {token}"}
+
+    @contextlib.contextmanager
+    def serve(self, app: Any) -> Iterator[str]:
+        """Serve an app on a free port until the block ends, for a real browser; return its URL.
+
+            with oidc.serve(app) as url:
+                oidc.sign_in(page, "alice", app=app)
+                page.goto(f"{url}/reports")
+
+        There, `base_url` is that URL, so sign in after this call. If the app has one provider, the fake one is served
+        as well: a page that needs a login then leads to a login page, on which the users of `oidc.provider.personas`
+        can be picked. It needs uvicorn: `pip install "asgi-oidc[testing]"`.
+
+        Raises:
+            NoMiddleware: none is found in the app, or more than one.
+        """
+        middleware = middleware_of(None, app=app, known=())
+        base_path = middleware._settings.base_path
+        with serve(app) as server, contextlib.ExitStack() as stack:
+            url = f"{server.url}{base_path}"
+            urls: dict[str, Any] = {"base_url": url, "base_urls": (url,)}
+            if middleware._settings.is_flat:
+                urls["issuer"] = stack.enter_context(self._fakes.on_a_port(settings_of(middleware, None)))
+            stack.enter_context(self._apps.elsewhere(middleware, **urls))
+            yield url
 
     def origin(self, client: Any = None, *, app: object = None, base_url: str | None = None) -> dict[str, str]:
         """Return the header that a page of the app sends, for a websocket: without it, the handshake is refused."""
