@@ -1,7 +1,9 @@
 """The guide to `doctor`: `uv run python -m tests.examples.doctor_guide` writes it, and a test compares it."""
 
+import contextlib
 import io
 import re
+import tempfile
 from pathlib import Path
 
 from fastapi import FastAPI
@@ -9,11 +11,13 @@ from fastapi import FastAPI
 from asgi_oidc.cli.doctor.catalogue import KINDS, SUBJECTS
 from asgi_oidc.cli.doctor.report import TITLES
 from asgi_oidc.cli.doctor.run import Options, diagnose
+from asgi_oidc.cli.main import main as main_of_command
 from asgi_oidc.middleware import OIDCMiddleware
 from tests.cli.doctor.examined import CLIENT_SECRET, ISSUER, ORIGIN, SECRET, make_provider
 from tests.examples.guides import EXAMPLES
 
 GUIDE = EXAMPLES / "doctor" / "README.md"
+INIT = "## Start a project with init"
 HEADING = "## All findings"
 INTRODUCTION = (
     "An **error** prevents logins or endangers them; a **warning** may be meant; **info** is to be read or registered."
@@ -63,6 +67,18 @@ def report(*, is_json: bool = False) -> str:
     return output.getvalue().rstrip("\n")
 
 
+def init_session() -> str:
+    """Return a command that needs no answer, and what it prints."""
+    answers = (
+        "--framework fastapi --provider keycloak --address https://id.example.com/realms/shop",
+        "--base-url https://app.example.com --yes",
+    )
+    output = io.StringIO()
+    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(output):
+        main_of_command(["init", folder, *" ".join(answers).split()])
+    return f"$ asgi-oidc init {answers[0]} \\\n    {answers[1]}\n{output.getvalue().rstrip()}"
+
+
 def shortened_json() -> str:
     """Return the JSON with its first finding only."""
     text = report(is_json=True)
@@ -78,6 +94,8 @@ def with_block(text: str, language: str, content: str) -> str:
 def written(text: str) -> str:
     """Return the guide with everything that is made from the code."""
     text = with_block(with_block(text, "text", report()), "json", shortened_json())
+    before, heading, after = text.partition(INIT)
+    text = before + heading + with_block(after, "console", init_session())
     before, _, after = text.partition(HEADING)
     further = re.search(r"^## .*", after, re.MULTILINE | re.DOTALL)
     return before + findings_section() + (further[0] if further else "")

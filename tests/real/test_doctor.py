@@ -86,10 +86,9 @@ def test_keycloak_answers_as_the_checks_expect(changes, names, keycloak_server: 
     client_id = keycloak_server.register(ORIGIN)
     settings = {"client_id": client_id, "client_secret": client_secret(client_id), "base_url": f"{ORIGIN}/", **changes}
 
-    assert (
-        examine(keycloak_server.issuer, http_client=httpx.AsyncClient(verify=keycloak_server.trust), **settings)
-        == names
-    )
+    http_client = httpx.AsyncClient(verify=keycloak_server.trust, limits=httpx.Limits(max_keepalive_connections=0))
+
+    assert examine(keycloak_server.issuer, http_client=http_client, **settings) == names
 
 
 @pytest.mark.parametrize(

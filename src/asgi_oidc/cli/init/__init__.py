@@ -1,0 +1,1 @@
+"""`asgi-oidc init`: asks five questions, and writes an app with its settings."""

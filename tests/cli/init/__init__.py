@@ -1,0 +1,1 @@
+"""`asgi-oidc init`: what it writes, and that it works."""
