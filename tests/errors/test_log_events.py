@@ -27,6 +27,25 @@ def test_an_untrusted_value_is_logged_as_one_clean_word(value, written):
     assert events.clean(value) == written
 
 
+def test_the_fields_are_on_the_record_as_values(caplog):
+    """Systems that search by field get numbers as numbers, and texts without quotes."""
+    caplog.set_level(logging.INFO, "asgi_oidc")
+
+    events.log(events.LOGOUT_REFUSED, status=400, sessions=True, size=10**30, detail="a\nb \u202e é", why=None)
+
+    (record,) = caplog.records
+    fields = {"status": 400, "sessions": True, "size": str(10**30), "detail": "a\\nb \\u202e é"}
+    assert (record.__dict__["event"], record.__dict__["oidc"]) == ("logout_refused", fields)
+
+
+def test_a_long_field_is_cut_on_the_record_too(caplog):
+    """Nobody fills the log."""
+    events.log(events.LOGOUT_REFUSED, why="x" * 300, detail="y" * 600)
+
+    fields = caplog.records[0].__dict__["oidc"]
+    assert fields == {"why": "x" * 200 + "...", "detail": "y" * 500 + "..."}
+
+
 async def test_a_login_is_logged_by_its_events(site, caplog):
     """Each with its name for programs."""
     caplog.set_level(logging.DEBUG, "asgi_oidc")

@@ -124,7 +124,7 @@ def _code(text: str | None) -> str:
 
 def events_page() -> str:
     """Describe every log event, the most severe first."""
-    described = texts_below(ast.parse((PACKAGE / "events.py").read_text("utf-8")))
+    described = texts_below(ast.parse((PACKAGE / "events" / "__init__.py").read_text("utf-8")))
     fields = logged_events()
     by_level: dict[int, list[str]] = defaultdict(list)
     for constant, text in described.items():

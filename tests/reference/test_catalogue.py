@@ -62,7 +62,7 @@ def test_the_codes_of_calls_are_listed_for_every_call(ending):
 
 def test_every_event_is_logged_and_described():
     """The text below the event says when, and what to do."""
-    described = texts_below(ast.parse((PACKAGE / "events.py").read_text("utf-8")))
+    described = texts_below(ast.parse((PACKAGE / "events" / "__init__.py").read_text("utf-8")))
 
     assert set(logged_events()) == EVENTS == set(described) & EVENTS
 
