@@ -17,6 +17,7 @@ QUESTIONS = (
     "start",
     "logins",
     "refresh",
+    "telemetry",
     "servers",
     "growth",
     "soak",

@@ -33,6 +33,28 @@ class _Kept(SpanProcessor):
             self.spans.append(span)
 
 
+class _WhileRecording(trace.TracerProvider):
+    """Makes spans of the SDK while a test records, and none otherwise: other tests run as without an SDK."""
+
+    def __init__(self, real: TracerProvider, kept: _Kept) -> None:
+        self._real = real
+        self._kept = kept
+
+    def get_tracer(self, *args: Any, **kwargs: Any) -> trace.Tracer:
+        real, kept = self._real.get_tracer(*args, **kwargs), self._kept
+
+        class Switch(trace.NoOpTracer):
+            def start_span(self, *args: Any, **kwargs: Any) -> trace.Span:
+                if kept.spans is None:
+                    return super().start_span(*args, **kwargs)
+                return real.start_span(*args, **kwargs)
+
+            def start_as_current_span(self, *args: Any, **kwargs: Any) -> Any:
+                return real.start_as_current_span(*args, **kwargs)
+
+        return Switch()
+
+
 @cache
 def _providers() -> tuple[_Kept, InMemoryMetricReader]:
     delta = {Counter: AggregationTemporality.DELTA, Histogram: AggregationTemporality.DELTA}
@@ -40,7 +62,7 @@ def _providers() -> tuple[_Kept, InMemoryMetricReader]:
     resource = Resource({"service.name": "web"})
     tracer_provider = TracerProvider(resource=resource)
     tracer_provider.add_span_processor(kept)
-    trace.set_tracer_provider(tracer_provider)
+    trace.set_tracer_provider(_WhileRecording(tracer_provider, kept))
     metrics.set_meter_provider(MeterProvider([reader, PrometheusMetricReader()], resource=resource))
     return kept, reader
 
