@@ -94,6 +94,7 @@ def test_every_variable_may_stand_in_a_file(name, tmp_path):
     switches = dict.fromkeys((*names, *allowed), "true")
     text = {
         "metadata": "{}",
+        "claims": "{}",
         "texts": "{}",
         "app_colors": "{}",
         "authorization_params": "{}",

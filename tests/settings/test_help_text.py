@@ -14,6 +14,7 @@ import pytest
 
 from asgi_oidc import OIDCMiddleware
 from asgi_oidc.pages.theme import Colors
+from asgi_oidc.protocol.claim_mapping import ClaimMapping
 from asgi_oidc.settings.help_text import SettingDocumentation, read_documentation
 from asgi_oidc.settings.keywords import Keywords
 from asgi_oidc.settings.provider_readers import ALGORITHMS, MISSING
@@ -28,6 +29,7 @@ PLAIN = {  # what a checked value is, to what may be given
     tuple: collections.abc.Sequence,
     frozenset: collections.abc.Sequence,
     collections.abc.Mapping: collections.abc.Mapping,
+    ClaimMapping: collections.abc.Mapping,
     Colors: collections.abc.Mapping,
 }
 

@@ -82,6 +82,7 @@ def test_five_settings_are_enough():
         "providers": None,
         "choose_provider": None,
         "login_params": frozenset(),
+        "claims": None,
         "on_login": None,
         "on_event": None,
         "keep_forms": False,

@@ -6,6 +6,7 @@ from typing import Any
 from asgi_oidc.login.claims_hook import Hook, claims_from_hook
 from asgi_oidc.principal import BearerUser
 from asgi_oidc.protocol.bearer_token import AccessToken
+from asgi_oidc.protocol.claim_mapping import ALL_CLAIMS, ClaimMapping
 
 ON_TOKEN_DEADLINE = 10.0  # seconds; all requests with the token wait for it
 
@@ -13,10 +14,13 @@ ON_TOKEN_DEADLINE = 10.0  # seconds; all requests with the token wait for it
 class OnToken:
     """Calls the app's `on_token` hook, and handles everything that may go wrong in it."""
 
-    __slots__ = ("_hook", "_trusted_email_domains")
+    __slots__ = ("_claim_mapping", "_hook", "_trusted_email_domains")
 
-    def __init__(self, hook: Hook | None, *, trusted_email_domains: frozenset[str]) -> None:
+    def __init__(
+        self, hook: Hook | None, *, trusted_email_domains: frozenset[str], claim_mapping: ClaimMapping = ALL_CLAIMS
+    ) -> None:
         self._hook = hook
+        self._claim_mapping = claim_mapping
         self._trusted_email_domains = trusted_email_domains
 
     @property
@@ -35,9 +39,9 @@ class OnToken:
             OIDCError: the hook failed, took too long, or tried to change `iss` or `sub`.
         """
         hook = self._hook
+        claims = self._claim_mapping.apply(token.claims)
         if hook is None:
-            return token.claims
-        claims = dict(token.claims)
+            return claims
         user = BearerUser(
             token.sub,
             token.issuer,

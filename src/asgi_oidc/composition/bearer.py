@@ -57,7 +57,11 @@ def make_bearer_services(
         expected,
         TokenIssuers(directory, names or tuple(bearer.providers or ())),
         make_proofs(settings, bearer, sessions, sealer),
-        OnToken(bearer.on_token, trusted_email_domains=settings.trusted_email_domains),
+        OnToken(
+            bearer.on_token,
+            trusted_email_domains=settings.trusted_email_domains,
+            claim_mapping=settings.claim_mapping,
+        ),
         sessions.revocations,
         sessions.feed,
         None

@@ -38,7 +38,8 @@ def make_directory(
 def _connection_maker(
     settings: Settings, own_client: OwnClient, clock: Callable[[], float], change: ChangeProvider
 ) -> Callable[[ProviderSettings], ProviderConnection]:
-    named_claims = [names for rule in settings.rules for names in rule.requirements.claim_names]
+    source_of = settings.claim_mapping.source_of
+    named_claims = [tuple(map(source_of, names)) for rule in settings.rules for names in rule.requirements.claim_names]
     expectations = Expectations(leeway=settings.leeway, named_claims=named_claims)
     all_calls = CallLimit(MAX_CALLS)
 

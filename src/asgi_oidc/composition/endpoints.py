@@ -108,6 +108,7 @@ class EndpointMaker:
                 login.stale_cookies,
                 clock=sessions.clock,
             ),
+            claim_mapping=settings.claim_mapping,
             on_login=OnLogin(settings.on_login, trusted_email_domains=settings.trusted_email_domains),
             used_logins=UsedLogins(
                 sessions.shared, sessions.records, sessions.feed, sessions.replay_cache, now=sessions.now

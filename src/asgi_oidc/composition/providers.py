@@ -66,7 +66,14 @@ def make_provider_services(
     revoker = TokenRevoker(session_providers, repository, sessions.revocations)
     locks = RefreshLocks(repository, session_providers, sessions.background, now=now)
     refresher = TokenRefresher(
-        repository, sessions.revocations, sessions.limits, locks, revoker, sessions.background, now=now
+        repository,
+        sessions.revocations,
+        sessions.limits,
+        locks,
+        revoker,
+        sessions.background,
+        claim_mapping=settings.claim_mapping,
+        now=now,
     )
     sign_out = SignOut(
         repository,

@@ -30,6 +30,7 @@ from asgi_oidc.protocol.authorization_endpoint import (
     has_login_page_expired,
     read_authorization_response,
 )
+from asgi_oidc.protocol.claim_mapping import ClaimMapping
 from asgi_oidc.protocol.claims import with_trusted_email
 from asgi_oidc.protocol.oauth_error import make_oauth_error
 from asgi_oidc.protocol.step_up import AuthenticationRequest
@@ -60,6 +61,7 @@ class CallbackEndpoint:
 
     logins: LoginStarter
     sign_in: LoginFinisher
+    claim_mapping: ClaimMapping
     on_login: OnLogin
     used_logins: UsedLogins
     failed_login_tokens: FailedLoginTokens
@@ -192,7 +194,8 @@ class CallbackEndpoint:
         scope = provider.settings.scope if tokens.scope is None else tokens.scope
         user = await provider.complete_claims(identity, tokens, scope=scope)
         named = add_posted_name(user.claims, answer, provider.settings)
-        claims = with_trusted_email(named, trusted_domains=provider.settings.domains_trusted_at_login)
+        trusted = with_trusted_email(named, trusted_domains=provider.settings.domains_trusted_at_login)
+        claims = self.claim_mapping.apply(trusted)
         session = self.sign_in.new_session(
             start,
             tokens,
@@ -203,7 +206,7 @@ class CallbackEndpoint:
             ),
             scope=scope,
             provider=provider.settings,
-            from_access_token=user.from_access_token,
+            from_access_token=self.claim_mapping.names(user.from_access_token),
         )
         cookies = await self.sign_in.sign_in(request, session, transaction)
         lasted = self.now() - transaction.created_at

@@ -10,6 +10,7 @@ from asgi_oidc.provider.provider_settings import ProviderSettings
 from asgi_oidc.safe_urls import check_url, origin_of
 from asgi_oidc.settings.bearer_checks import bearer_problems
 from asgi_oidc.settings.callback_paths import callback_paths_in, callback_problems, landing_problems
+from asgi_oidc.settings.claims import claims_problems
 from asgi_oidc.settings.health_path import health_problems
 from asgi_oidc.settings.provider_checks import provider_contradictions
 from asgi_oidc.settings.provider_readers import MISSING, PROVIDER_READERS
@@ -25,6 +26,7 @@ def find_contradictions(values: Mapping[str, Any]) -> list[str]:
         problems += provider_contradictions(values)
     problems += _provider_problems(values)
     problems += bearer_problems(values)
+    problems += claims_problems(values)
     problems += _credential_problems(values)
     problems += _callback_problems(values) if {"base_url", "auth_path"} <= values.keys() else []
     if values.get("store") is not None and values.get("logout_store") is not None:

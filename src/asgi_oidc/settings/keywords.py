@@ -6,7 +6,7 @@ environment variable and the version that introduced the setting. Tests compare 
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Required
+from typing import Any, Required
 
 from asgi_oidc.audit.listener import OnEvent
 from asgi_oidc.login.provider_choice import ChooseProvider
@@ -176,6 +176,18 @@ class Keywords(ProviderKeywords, total=False):
     """The URL to which the provider sends the browser after a sign-out; register it at the provider.
 
     Default: `None`, which is `base_url`. Variable: `OIDC_POST_LOGOUT_REDIRECT_URI`. Since 0.1.
+    """
+
+    claims: Mapping[str, Any] | None
+    """Which claims about the user are kept, dropped and renamed before they are stored.
+
+    Example: `{"drop": ["picture"], "rename": {"https://example.com/roles": "roles"}}`. `{"keep": ["name", "email"]}`
+    drops all others. `on_login`, rules and the app see the result, after each refresh and for access tokens too.
+    `email` and `email_verified` are kept or dropped together. Claims about the login itself, such as `iss`, `sub` and
+    `sid`, stay. No other claim can get one of their names, or that of an e-mail address or phone number. The variable
+    contains JSON. (The `claims` of an `OAuth2Provider` say where its user API has them.)
+
+    Default: `None`, which stores all claims. Variable: `OIDC_CLAIMS`. Since 0.1.
     """
 
     on_login: OnLogin | None

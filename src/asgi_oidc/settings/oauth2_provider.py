@@ -206,6 +206,13 @@ def read_claims(value: object) -> Mapping[str, ClaimSource]:
         raise ValueError(
             f"{', '.join(protected)}: cannot come from a user API: leave it out; for the user's id, set subject"
         )
+    if not value.keys() - {"keep", "drop", "rename"} and any(
+        isinstance(each, Mapping | list) for each in value.values()
+    ):
+        raise ValueError(
+            "must be a mapping of claims to where the user API has them, such as {'picture': 'avatar_url'}; keep, drop "
+            "and rename belong into the setting claims of OIDCMiddleware"
+        )
     claims: dict[str, ClaimSource] = {}
     for name, source in value.items():
         if not isinstance(source, str | tuple | list) or not all(isinstance(part, str) for part in source):

@@ -16,12 +16,14 @@ from asgi_oidc.policy.endpoint_paths import OwnUrl
 from asgi_oidc.policy.patterns import Pattern
 from asgi_oidc.policy.policy import NONE_OF_ALWAYS, lacks_acr, read_public
 from asgi_oidc.policy.rules import Rule, read_rules
+from asgi_oidc.protocol.claim_mapping import ALL_CLAIMS, ClaimMapping
 from asgi_oidc.protocol.step_up import AuthenticationRequest, read_authentication
 from asgi_oidc.provider.http import HttpClient
 from asgi_oidc.provider.provider_settings import ProviderSettings
 from asgi_oidc.safe_urls import check_url, origin_of
 from asgi_oidc.settings.bearer import Bearer, field_hint, read_bearer
 from asgi_oidc.settings.callback_paths import callback_aliases
+from asgi_oidc.settings.claims import read_claims_setting
 from asgi_oidc.settings.contradictions import acr_values_of_all, find_contradictions, flat_problems
 from asgi_oidc.settings.health_path import health_urls, read_health_path
 from asgi_oidc.settings.page_readers import read_app_logo, read_pages
@@ -94,6 +96,7 @@ class Settings:
     websocket_activity: bool
     leeway: int
     post_logout_redirect_uri: str | None
+    claims: ClaimMapping | None
     on_login: OnLogin | None
     on_event: OnEvent | None
     bearer: Bearer | None
@@ -144,6 +147,11 @@ class Settings:
         if self.providers is None:
             return {"": provider_settings({name: getattr(self, name) for name in PROVIDER_READERS})}
         return self.providers if isinstance(self.providers, Mapping) else {}
+
+    @property
+    def claim_mapping(self) -> ClaimMapping:
+        """Which claims are stored, and under which names."""
+        return ALL_CLAIMS if self.claims is None else self.claims
 
     def authentication_reader(self) -> Callable[[object, object], AuthenticationRequest]:
         """Return what checks and reads the `acr_values` and `max_age` that the app requires of a login.
@@ -296,6 +304,7 @@ READERS: Mapping[str, tuple[Any, Callable[[Any], Any]]] = {
     "websocket_activity": (False, read_switch),
     "leeway": (30, span_reader(0, MAX_LEEWAY, example=30)),
     "post_logout_redirect_uri": (None, read_post_logout_redirect_uri),
+    "claims": (None, read_claims_setting),
     "on_login": (None, read_on_login),
     "on_event": (None, read_on_event),
     "bearer": (None, read_bearer),

@@ -22,6 +22,7 @@ from asgi_oidc.errors import (
     TokenNotGranted,
     TokenRejected,
 )
+from asgi_oidc.protocol.claim_mapping import ALL_CLAIMS, ClaimMapping
 from asgi_oidc.protocol.token_endpoint import RefreshAnswer
 from asgi_oidc.provider.connection import FirstTokens
 from asgi_oidc.provider.omitted_groups import log_omitted_groups
@@ -59,8 +60,10 @@ class TokenRefresher:
         revoker: TokenRevoker,
         background: SingleFlight[Any],
         *,
+        claim_mapping: ClaimMapping = ALL_CLAIMS,
         now: Callable[[], int],
     ) -> None:
+        self.claim_mapping = claim_mapping
         self._sessions = sessions
         self._revocations = revocations
         self._limits = limits
@@ -156,6 +159,7 @@ class TokenRefresher:
                 access_token_claims=access_token_claims,
                 now=self._now(),
                 trusted_email_domains=lock.provider.settings.domains_trusted_at_login,
+                mapping=self.claim_mapping,
             )
             if refused is not None:
                 tokens = msgspec.structs.replace(tokens, forced_at=self._now())

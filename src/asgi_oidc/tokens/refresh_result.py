@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from asgi_oidc.protocol.access_token import user_claim_names
+from asgi_oidc.protocol.claim_mapping import ALL_CLAIMS, ClaimMapping
 from asgi_oidc.protocol.claims import (
     PROTOCOL_CLAIMS,
     Claims,
@@ -39,6 +40,7 @@ def refreshed(
     access_token_claims: Claims | None,
     now: int,
     trusted_email_domains: Collection[str] = (),
+    mapping: ClaimMapping = ALL_CLAIMS,
 ) -> Tokens:
     """Return the tokens of a session after a refresh.
 
@@ -46,13 +48,19 @@ def refreshed(
         id_token_claims: claims of the answer's ID Token, already checked; empty if there was none.
         access_token_claims: claims of its access token, already checked; None if they are not used.
         trusted_email_domains: as in `with_trusted_email`.
+        mapping: which claims are stored, and under which names.
     """
     old = session.tokens
     lost = frozenset(old.from_access_token)
     if access_token_claims is not None:  # even claims that the ID Token of the login contained as well
-        lost |= user_claim_names(old.access_token or "") - access_token_claims.keys()
+        lost |= mapping.names(user_claim_names(old.access_token or "") - access_token_claims.keys())
     claims, from_access_token = _updated_claims(
-        session, id_token_claims, access_token_claims or {}, lost=lost, trusted_email_domains=trusted_email_domains
+        session,
+        id_token_claims,
+        access_token_claims or {},
+        lost=lost,
+        trusted_email_domains=trusted_email_domains,
+        mapping=mapping,
     )
     tokens = msgspec.structs.replace(
         rotated(session, answer),
@@ -81,16 +89,23 @@ def claims_refreshed(
     *,
     now: int,
     trusted_email_domains: Collection[str] = (),
+    mapping: ClaimMapping = ALL_CLAIMS,
 ) -> Tokens:
     """Return the tokens with the refresh token and claims of an answer whose access token is for another API.
 
     Args:
         id_token_claims: as in `refreshed`.
         trusted_email_domains: as in `with_trusted_email`.
+        mapping: as in `refreshed`.
     """
     old = session.tokens
     claims, from_access_token = _updated_claims(
-        session, id_token_claims, {}, lost=frozenset(), trusted_email_domains=trusted_email_domains
+        session,
+        id_token_claims,
+        {},
+        lost=frozenset(),
+        trusted_email_domains=trusted_email_domains,
+        mapping=mapping,
     )
     tokens = msgspec.structs.replace(
         rotated(session, answer),
@@ -165,6 +180,7 @@ def _updated_claims(
     *,
     lost: frozenset[str],
     trusted_email_domains: Collection[str],
+    mapping: ClaimMapping,
 ) -> tuple[dict[str, object], list[str]]:
     """Merge the claims of new tokens into those of the session.
 
@@ -176,7 +192,7 @@ def _updated_claims(
 
     Args:
         access_token_claims: claims of the new access token.
-        lost: names of claims of the previous access token; they are removed unless a new token contains them.
+        lost: stored names of claims of the previous access token; they are removed unless a new token contains them.
 
     Returns:
         The claims, and the names of those whose values come from an access token.
@@ -186,11 +202,11 @@ def _updated_claims(
         with_partners(session.login.set_by_on_login),
         without_null_verifications(id_token_claims),
     )
-    access_token_claims = _without_names(access_token_claims, protected)
+    access_token_claims = _without_names(mapping.apply(access_token_claims), protected)
+    # A token states claims about the user even if none of them is stored.
+    has_user_claims, id_token_claims = _has_user_claims(id_token_claims), mapping.apply(id_token_claims)
     outdated = lost | (
-        _names_from_id_tokens(tokens) - id_token_claims.keys()
-        if _has_user_claims(id_token_claims)
-        else frozenset[str]()
+        mapping.names(_names_from_id_tokens(tokens)) - id_token_claims.keys() if has_user_claims else frozenset[str]()
     )
     remaining = {name: value for name, value in tokens.claims.items() if name in protected or name not in outdated}
     claims = merge_claims(_without_names(id_token_claims, protected), merge_claims(access_token_claims, remaining))

@@ -55,7 +55,14 @@ class ResourceTokens:
                 answer = await self._refresher.use_refresh_token(lock, resource=resource)
                 claims = await self._refresher.checked_claims(lock, answer)
                 domains = lock.provider.settings.domains_trusted_at_login
-                tokens = claims_refreshed(lock.session, answer, claims, now=self._now(), trusted_email_domains=domains)
+                tokens = claims_refreshed(
+                    lock.session,
+                    answer,
+                    claims,
+                    now=self._now(),
+                    trusted_email_domains=domains,
+                    mapping=self._refresher.claim_mapping,
+                )
                 log_omitted_groups(tokens.claims)
                 await self._refresher.save(lock, tokens)
                 return answer
