@@ -85,6 +85,7 @@ class ForwardSite:
         forwarded: Iterable[tuple[str, str]] | None = None,
         peer: tuple[str, int] | None = PROXY,
         body: bytes = b"",
+        asked_with: str = "GET",
     ) -> Reply:
         """Ask as a proxy does.
 
@@ -100,7 +101,7 @@ class ForwardSite:
             "type": "http",
             "asgi": {"version": "3.0", "spec_version": "2.4"},
             "http_version": "1.1",
-            "method": "GET",
+            "method": asked_with,
             "scheme": "http",
             "path": path,
             "raw_path": path.encode(),

@@ -385,3 +385,12 @@ async def test_a_websocket_to_the_server_itself_is_refused(site):
     await site.app(scope, exchange.receive, exchange.send)
 
     assert [message["type"] for message in exchange.sent] == ["websocket.close"]
+
+
+async def test_the_health_check_is_answered_at_the_server_itself():
+    """A probe comes without a proxy; to a proxy's question, it is a URL of ours like any other."""
+    site = ForwardSite(health_path="/healthz")
+    probe = await site.browser().fetch("/healthz/live")
+    asked = await site.ask("/healthz")
+
+    assert (probe.status_code, asked.status, asked.error) == (200, 403, "forwarded_own_url")

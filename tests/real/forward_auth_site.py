@@ -7,10 +7,12 @@ import json
 import re
 import secrets
 import shutil
+import ssl
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -19,7 +21,9 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from asgi_oidc.forward_auth import ForwardAuth
 from asgi_oidc.testing import Client, FakeProvider, Persona, serve
+from asgi_oidc.web.asgi_types import ASGIApp
 from tests.examples.guides import EXAMPLES
 from tests.real.certificates import Certificate, make_certificate
 from tests.real.nginx import PLACES
@@ -87,22 +91,39 @@ class ForwardAuthSite:
     Attributes:
         origins: of each proxy.
         oidc: of `asgi-oidc serve` itself.
+        server: its process; None if it runs in this one.
     """
 
     origins: dict[str, str]
     oidc: str
     provider: FakeProvider
     certificate: Certificate
-    server: Running
+    server: Running | None
+
+    @property
+    def trust(self) -> ssl.SSLContext:
+        """What trusts the proxies."""
+        return ssl.create_default_context(cafile=self.certificate.ca)
 
 
 @contextlib.contextmanager
-def forward_auth_site(proxies: Sequence[str], *, environ: dict[str, str] | None = None) -> Iterator[ForwardAuthSite]:
-    """Run the app, the provider, `asgi-oidc serve` and the proxies while the block lasts."""
+def forward_auth_site(
+    proxies: Sequence[str],
+    *,
+    clock: Callable[[], float] = time.time,
+    wrap: Callable[[ForwardAuth], ASGIApp] | None = None,
+    environ: dict[str, str] | None = None,
+) -> Iterator[ForwardAuthSite]:
+    """Run the app, the provider, `asgi-oidc serve` and the proxies while the block lasts.
+
+    Args:
+        clock: of everything.
+        wrap: makes something of `ForwardAuth`, which runs in this process then.
+    """
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="forward-auth-")))
         certificate = make_certificate(folder)
-        provider = FakeProvider(clients=[CLIENT], personas=[ALICE, BOB], alg="ES256")
+        provider = FakeProvider(clients=[CLIENT], personas=[ALICE, BOB], alg="ES256", clock=clock)
         provider.issuer = stack.enter_context(serve(provider)).url
         app = stack.enter_context(echo_app())
         ports, oidc = {name: free_port() for name in proxies}, free_port()
@@ -120,16 +141,24 @@ def forward_auth_site(proxies: Sequence[str], *, environ: dict[str, str] | None 
             "OIDC_KEEP_FORMS": "true",
             **(environ or {}),
         }
-        key = folder / "key.pem"
-        key.write_bytes(ec.generate_private_key(ec.SECP256R1()).private_bytes(PEM, PKCS8, NoEncryption()))
-        server = stack.enter_context(running(serve_command(oidc, key), variables))
+        server = None
+        if wrap is None:
+            key = folder / "key.pem"
+            key.write_bytes(ec.generate_private_key(ec.SECP256R1()).private_bytes(PEM, PKCS8, NoEncryption()))
+            server = stack.enter_context(running(serve_command(oidc, key), variables))
+        else:
+            inside = ForwardAuth.from_env(
+                trusted_proxies=["127.0.0.1"], headers={"X-User": "sub"}, environ=variables, clock=clock
+            )
+            stack.enter_context(serve(wrap(inside), port=oidc, proxy_headers=False, ws="none"))
         for name, port in ports.items():
             settings = config_file(name, folder, port=port, app=app, oidc=oidc, certificate=certificate)
             home = {"XDG_DATA_HOME": str(folder), "XDG_CONFIG_HOME": str(folder), "HOME": str(folder)}
             proxy = stack.enter_context(running(proxy_command(name, settings), home))
             proxy.wait_until(partial(answers, origins[name], ca=certificate.ca), f"{name} answers")
         url = f"http://127.0.0.1:{oidc}"
-        server.wait_until(lambda: answers(url), "asgi-oidc serve answers")
+        if server is not None:
+            server.wait_until(lambda: answers(url), "asgi-oidc serve answers")
         yield ForwardAuthSite(origins, url, provider, certificate, server)
 
 

@@ -47,6 +47,12 @@ def browser(site: ForwardAuthSite, origin: str, network: httpx.AsyncHTTPTranspor
     return Browser(network, origin, {site.provider.issuer: network})
 
 
+def said_by(site: ForwardAuthSite) -> str:
+    """Give what `asgi-oidc serve` has written."""
+    assert site.server is not None
+    return site.server.said
+
+
 def cookie_of(browser: Browser) -> str:
     """Write the Cookie header of a browser."""
     return browser.jar.header(f"{browser.origin}/", is_same_site=True, is_safe_navigation=True)
@@ -215,7 +221,7 @@ async def test_nginx_keeps_a_form_that_was_interrupted(site, network):
     assert sent.json()["body"] == "text=Buy+%3Cmilk%3E"
 
 
-async def test_a_websocket_needs_a_session_and_our_origin(browser, trust):
+async def test_a_websocket_needs_a_session_and_our_origin(browser, site, trust):
     """Whatever the proxy leaves of the handshake when it asks."""
     await browser.sign_in("alice", "/wiki")
     address = browser.origin.replace("https:", "wss:") + "/live"
@@ -229,6 +235,31 @@ async def test_a_websocket_needs_a_session_and_our_origin(browser, trust):
         statuses.append(refused.value.response.status_code)
 
     assert (said, statuses) == ('"alice"', [403, 401])
+    assert "upgrade" not in said_by(site).lower()  # the server writes no line for each handshake
+
+
+@pytest.mark.parametrize(
+    "path", ["/forward-auth", "/forward-auth/nginx", "/_forward_auth", "/auth/../forward-auth/nginx"]
+)
+async def test_a_browser_cannot_ask_by_itself(path, browser, trust):
+    """It would get the signed header of its user, which is for the app."""
+    await browser.sign_in("alice", "/wiki")
+    host = browser.origin.removeprefix("https://")
+    headers = {
+        "cookie": cookie_of(browser),
+        "x-forwarded-method": "GET",
+        "x-forwarded-proto": "https",
+        "x-forwarded-host": host,
+        "x-forwarded-uri": "/wiki",
+    }
+    async with httpx.AsyncClient(base_url=browser.origin, verify=trust, trust_env=False) as client:
+        answers = [
+            await client.get(path, headers=headers),
+            # Refused as a forged request, and so passed on to us by nginx.
+            await client.post(path, headers={**headers, "origin": "https://evil.example"}),
+        ]
+
+    assert [name for answer in answers for name in answer.headers if name in ("x-user", "x-identity")] == []
 
 
 async def test_only_the_proxy_is_believed(site):
@@ -247,4 +278,4 @@ async def test_only_the_proxy_is_believed(site):
         proxy = await client.get(f"{site.oidc}/forward-auth", headers=headers)
 
     assert (stranger.status_code, proxy.status_code) == (403, 200)
-    assert "forwarded_by_stranger" in site.server.said
+    assert "forwarded_by_stranger" in said_by(site)

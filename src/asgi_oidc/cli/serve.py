@@ -17,6 +17,8 @@ LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 GRACE = 5  # seconds to finish running requests after a signal
 
 _SILENT = logging.NullHandler()
+# What uvicorn says whenever a proxy passes the headers of a websocket on with its question: here, that is right.
+_OF_WEBSOCKETS = ("Unsupported upgrade request.", "No supported WebSocket library detected.")
 
 
 class ServeProblem(Exception):
@@ -90,12 +92,17 @@ def make_worker_app() -> ForwardAuth:
 
 def log_lines_of(app: ForwardAuth) -> ForwardAuth:
     """Show the log lines of the library from INFO on, and return the app unchanged."""
+    logging.getLogger("uvicorn.error").addFilter(_is_worth_a_line)
     if not logger.handlers:
         handler = logging.StreamHandler()
         handler.setFormatter(logging.Formatter(LOG_FORMAT))
         logger.addHandler(handler)
         logger.setLevel(logging.INFO)
     return app
+
+
+def _is_worth_a_line(record: logging.LogRecord) -> bool:
+    return not record.getMessage().startswith(_OF_WEBSOCKETS)
 
 
 def _read_key(path: str) -> str:

@@ -72,6 +72,8 @@ class Checks:
             peer = scope.get("client")
             detail = f"{peer[0] if peer else 'unix'} is not a trusted proxy"
             raise ForwardedRequestRejected("forwarded_by_stranger", detail)
+        if scope["method"] != "GET":  # a request of a browser, which a proxy has passed on to our path
+            raise ForwardedRequestRejected("forwarded_question_method", "expected the proxy to ask with GET")
         forwarded = read_forwarded_request(scope["headers"], identity_names=self._identity_names)
         if not self._middleware.covers(forwarded.url):
             detail = f"{forwarded.origin} and the path are not below a base_url"

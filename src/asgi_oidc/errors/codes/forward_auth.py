@@ -12,6 +12,11 @@ FORWARD_AUTH = [
         "If it is your proxy, name its address with `--trusted-proxy`; over a unix socket, `--trusted-proxy unix`. If "
         "another server took the address from a header, run it without (`uvicorn --no-proxy-headers`).",
     ),
+    Code(
+        "forwarded_question_method",
+        "The question is no GET: it may come from a browser, whose request a proxy has passed on to `/forward-auth`.",
+        f"The proxy has to ask with GET, and must not pass that path on. {_PROXY}",
+    ),
     Code("forwarded_header_missing", "The proxy does not say which request it asks about.", _PROXY),
     Code(
         "forwarded_header_repeated",
