@@ -2,16 +2,20 @@
 
 A path that ends with `/token` asks for the access token; the answer tells which process it comes from, for whom, and a
 hash of the token. What begins with `/slow` waits, and says so with a file in the folder that FLEET_GATE names, until
-the file `open` is there.
+the file `open` is there. FLEET_CLOCK names a file with the seconds by which its clock is ahead, and FLEET_LOG turns its
+log on.
 
     python -m tests.real.fleet_app 8000 8001    # an address that several processes share, and one of its own
 """
 
+import logging
 import os
 import secrets
 import socket
 import sys
+import time
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -56,6 +60,12 @@ async def gate(folder: anyio.Path) -> None:
         await anyio.sleep(0.02)
 
 
+def clock() -> float:
+    """Return the time, as the test has set it."""
+    ahead = float(Path(os.environ["FLEET_CLOCK"]).read_text("ascii")) if "FLEET_CLOCK" in os.environ else 0.0
+    return time.time() + ahead
+
+
 def listen(port: int) -> socket.socket:
     """Listen where others may listen as well: the kernel shares the connections out."""
     listener = socket.socket()
@@ -65,8 +75,10 @@ def listen(port: int) -> socket.socket:
     return listener
 
 
+if "FLEET_LOG" in os.environ:
+    logging.basicConfig(level=logging.INFO)
 if "OIDC_ISSUER" in os.environ:
-    app = OIDCMiddleware.from_env(tell, scope="openid offline_access", public=["/public"])
+    app = OIDCMiddleware.from_env(tell, clock=clock, scope="openid offline_access", public=["/public"])
 
 if __name__ == "__main__":
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=CLOSE_DEADLINE))
