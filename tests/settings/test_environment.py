@@ -48,6 +48,7 @@ def problems(**environ: str) -> tuple[str, ...]:
         ("SESSION_IDLE", "60", 60),
         ("SESSION_LIFETIME", "600", 600),
         ("LEEWAY", "5", 5),
+        ("RECHECK", "300", 300),
         ("POST_LOGOUT_REDIRECT_URI", "https://x", "https://x"),
         ("USERINFO", "never", "never"),
         ("TRUSTED_AUDIENCES", "a,b", ["a", "b"]),
@@ -81,7 +82,7 @@ def test_every_setting_but_the_objects_has_a_variable():
 @pytest.mark.parametrize("name", sorted(PARSERS))
 def test_every_variable_may_stand_in_a_file(name, tmp_path):
     """As Docker and Kubernetes mount secrets; the newline at the end is not part of it."""
-    numbers = dict.fromkeys(("leeway", "session_idle", "session_lifetime"), "1")
+    numbers = dict.fromkeys(("leeway", "recheck", "session_idle", "session_lifetime"), "30")
     names = (
         "claims_from_access_token",
         "frontchannel_logout",

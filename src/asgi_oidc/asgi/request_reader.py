@@ -1,5 +1,7 @@
 """Reads the request from a scope, finds what the policy says about its path, and identifies its user."""
 
+from collections.abc import Callable
+
 from asgi_oidc import events
 from asgi_oidc.errors import StoreUnavailable
 from asgi_oidc.errors.sanitized import sanitized, sanitizes_errors
@@ -18,7 +20,7 @@ Caller = tuple[ActiveSession | None, StoreUnavailable | None]
 class RequestReader:
     """Reads http requests and websocket handshakes."""
 
-    __slots__ = ("_authenticator", "_base_url", "_has_logged_mismatch", "_policy", "_sessions")
+    __slots__ = ("_at_once", "_authenticator", "_base_url", "_has_logged_mismatch", "_policy", "_sessions")
 
     def __init__(
         self,
@@ -26,8 +28,15 @@ class RequestReader:
         sessions: SessionRepository,
         authenticator: Authenticator,
         *,
+        at_once: Callable[[bytes], ActiveSession | None],
         base_url: str,
     ) -> None:
+        """Read requests for one host.
+
+        Args:
+            at_once: as `SessionRepository.at_once`.
+        """
+        self._at_once = at_once
         self._policy = policy
         self._sessions = sessions
         self._authenticator = authenticator
@@ -47,7 +56,7 @@ class RequestReader:
         """Return the session if it is known without waiting; if None, `identify` may still find it."""
         leaving = None
         try:
-            return self._sessions.at_once(request.cookie_header)
+            return self._at_once(request.cookie_header)
         except Exception as error:  # noqa: BLE001  # raised below, where no context is added to it
             leaving = sanitized(error)
         raise leaving

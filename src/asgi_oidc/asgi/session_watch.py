@@ -13,6 +13,7 @@ from asgi_oidc.sessions.repository import ActiveSession, SessionRepository
 from asgi_oidc.sessions.revocation_feed import RevocationFeed
 from asgi_oidc.sessions.revocations import Revocations
 from asgi_oidc.sessions.session import Session
+from asgi_oidc.tokens.recheck import SessionRechecks
 from asgi_oidc.tokens.refresh_result import rights_may_differ
 
 CHECK_INTERVAL = 2.0  # seconds
@@ -70,6 +71,7 @@ class SessionWatcher:
         "is_stored",
         "limits",
         "now",
+        "rechecks",
         "revocations",
         "sessions",
         "tokens",
@@ -83,6 +85,7 @@ class SessionWatcher:
         feed: RevocationFeed,
         limits: Limits,
         tokens: TokenAuthenticator | None = None,
+        rechecks: SessionRechecks | None = None,
         *,
         is_stored: bool,
         counts_use: bool,
@@ -92,6 +95,7 @@ class SessionWatcher:
 
         Args:
             tokens: checks access tokens; None if none are accepted.
+            rechecks: let the provider confirm sessions; None if it is not asked.
             is_stored: whether sessions are in a store, where other processes change them.
             counts_use: the setting `websocket_activity`: whether messages of the browser count as use of the session.
         """
@@ -101,6 +105,7 @@ class SessionWatcher:
         self.feed = feed
         self.limits = limits
         self.tokens = tokens
+        self.rechecks = rechecks
         self.is_stored = is_stored
         self.counts_use = counts_use
         self.now = now
@@ -168,7 +173,8 @@ class SessionWatch:
         """
         watcher = self._watcher
         is_old = watcher.is_stored and abs(watcher.now() - self._read_at) > READ_INTERVAL
-        return is_old or watcher.authenticator.is_over(self._session)
+        is_recheck_due = watcher.rechecks is not None and watcher.rechecks.is_due(self._session)
+        return is_old or is_recheck_due or watcher.authenticator.is_over(self._session)
 
     async def reload(self) -> bool:
         """Read the newest state of the session, and return whether it still exists.
@@ -179,7 +185,9 @@ class SessionWatch:
         Raises:
             StoreUnavailable: the session could not be read.
         """
-        newest = await self._watcher.sessions.newest(self._session)
+        newest, rechecks = await self._watcher.sessions.newest(self._session), self._watcher.rechecks
+        if newest is not None and rechecks is not None:
+            newest = await rechecks.recheck(newest)
         self._read_at = self._watcher.now()
         if newest is not None:
             self._update(newest)

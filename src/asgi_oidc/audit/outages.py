@@ -6,7 +6,10 @@ from asgi_oidc.audit.audit_event import AuditEvent
 
 
 class RefreshFailed(AuditEvent, frozen=True, kw_only=True):
-    """The tokens of a session could not be refreshed; the session continues, and a later request tries again."""
+    """The tokens of a session could not be refreshed, or the provider could not confirm it (`recheck`).
+
+    The session continues, and a later request tries again.
+    """
 
     is_repeatable: ClassVar[bool] = True
 

@@ -43,6 +43,7 @@ from asgi_oidc.provider.directory import ProviderDirectory
 from asgi_oidc.readiness import Readiness
 from asgi_oidc.sessions.sealing import Sealer
 from asgi_oidc.settings.settings import Settings
+from asgi_oidc.tokens.recheck import RecheckingAuthenticator, SessionRechecks
 from asgi_oidc.web.asgi_types import ASGIApp
 from asgi_oidc.web.return_to import ReturnPaths
 
@@ -79,6 +80,18 @@ def compose_host(
     read_authentication = settings.authentication_reader()
     urls = _make_urls(settings, sessions, login, read_authentication)
     provider = make_provider_services(settings, directory, sessions, login, urls, form_path=form_path)
+    rechecks = provider.rechecks
+    if rechecks is not None:
+        sessions = sessions._replace(
+            authenticator=RecheckingAuthenticator(
+                rechecks,
+                sessions.repository,
+                sessions.revocations,
+                sessions.limits,
+                sessions.providers,
+                now=sessions.now,
+            )
+        )
     pages = make_pages(
         make_translations(settings.texts),
         home=settings.home,
@@ -133,7 +146,7 @@ def compose_host(
         leeway=settings.leeway,
         now=sessions.now,
     )
-    watcher = _make_watcher(settings, sessions, tokens)
+    watcher = _make_watcher(settings, sessions, tokens, rechecks)
     open_responses = OpenResponses(watcher)
     app_responses = AppResponses(
         sessions.repository,
@@ -149,7 +162,13 @@ def compose_host(
         if bearer is None
         else BearerDecisions(bearer.tokens, access, bearer.denials, read_authentication=read_authentication)
     )
-    reader = RequestReader(policy, sessions.repository, sessions.authenticator, base_url=settings.base_url)
+    reader = RequestReader(
+        policy,
+        sessions.repository,
+        sessions.authenticator,
+        at_once=sessions.repository.at_once if rechecks is None else rechecks.at_once,
+        base_url=settings.base_url,
+    )
     further_endpoints: Mapping[str, Endpoint] = {
         **({} if bearer is None else {METADATA_ENDPOINT: ResourceMetadataEndpoint(bearer.metadata)}),
         READINESS: ReadinessEndpoint(readiness, counts_providers=not settings.is_flat),
@@ -266,7 +285,12 @@ def _make_session_tools(
     )
 
 
-def _make_watcher(settings: Settings, sessions: SessionServices, tokens: TokenAuthenticator | None) -> SessionWatcher:
+def _make_watcher(
+    settings: Settings,
+    sessions: SessionServices,
+    tokens: TokenAuthenticator | None,
+    rechecks: SessionRechecks | None,
+) -> SessionWatcher:
     return SessionWatcher(
         sessions.repository,
         sessions.authenticator,
@@ -274,6 +298,8 @@ def _make_watcher(settings: Settings, sessions: SessionServices, tokens: TokenAu
         sessions.feed,
         sessions.limits,
         tokens,
+        # With sessions in cookies, a websocket cannot give the browser a new refresh token.
+        rechecks if sessions.store is not None else None,
         is_stored=sessions.store is not None,
         counts_use=settings.websocket_activity,
         now=sessions.now,

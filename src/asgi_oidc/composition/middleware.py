@@ -176,6 +176,7 @@ def _make_lifespan(
         polls=sessions.store is None or hosts[0].settings.bearer is not None,
         wait_for_background_work=(
             *(host.provider.refresher.drained for host in hosts),
+            *(host.provider.rechecks.drained for host in hosts if host.provider.rechecks is not None),
             *(host.provider.resource_tokens.drained for host in hosts),
             *(host.bearer.exchange.drained for host in hosts if host.bearer is not None),
             *(host.bearer.tokens.drained for host in hosts if host.bearer is not None),

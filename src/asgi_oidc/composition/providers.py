@@ -12,6 +12,7 @@ from asgi_oidc.login.start_login import LoginSite, LoginStarter
 from asgi_oidc.logout.sign_out import SignOut
 from asgi_oidc.provider.directory import ProviderDirectory
 from asgi_oidc.settings.settings import Settings
+from asgi_oidc.tokens.recheck import SessionRechecks
 from asgi_oidc.tokens.refresh import TokenRefresher
 from asgi_oidc.tokens.refresh_lock import RefreshLocks
 from asgi_oidc.tokens.resource_tokens import ResourceTokens
@@ -29,6 +30,7 @@ class ProviderServices(NamedTuple):
     refresher: TokenRefresher
     resource_tokens: ResourceTokens
     sign_out: SignOut
+    rechecks: SessionRechecks | None
 
 
 def make_provider_services(
@@ -94,6 +96,9 @@ def make_provider_services(
         refresher=refresher,
         resource_tokens=ResourceTokens(session_providers, refresher, locks, now=now),
         sign_out=sign_out,
+        rechecks=None
+        if settings.recheck is None
+        else SessionRechecks(repository, refresher, locks, interval=settings.recheck, now=now),
     )
 
 

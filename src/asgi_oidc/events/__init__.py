@@ -191,8 +191,14 @@ TOKENS_NOT_KEPT = Event("tokens_not_kept", logging.WARNING)
 
 Fix: Drop claims in `on_login`, or use a `store`.
 """
+RECHECK_FAILED = Event("recheck_failed", logging.WARNING)
+"""The provider could not be asked whether a session is over there (`recheck`); the session continues, and a later
+request tries again. For a session with a refresh token, the line is `refresh_failed`.
+
+Fix: Look up the code; the part after `recheck_` is the cause.
+"""
 SESSION_WITHDRAWN = Event("session_withdrawn", logging.INFO)
-"""The provider no longer accepts the refresh token: the session was ended."""
+"""The provider no longer accepts the refresh token, or did not confirm the session (`recheck`): it was ended."""
 TOKEN_NOT_GRANTED = Event("token_not_granted", logging.WARNING)
 """The provider gave no token for another API.
 

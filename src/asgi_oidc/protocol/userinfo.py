@@ -6,6 +6,7 @@ from asgi_oidc.errors import AnswerRejected, TokenRejected
 from asgi_oidc.protocol.claims import PROTOCOL_CLAIMS, Claims, check_kind, check_lifetime, merge_claims, same
 from asgi_oidc.protocol.jose import Verified
 from asgi_oidc.protocol.messages import Answer, Call, check_status, read_json_answer
+from asgi_oidc.protocol.oauth_error import read_oauth_error
 
 # The claims that a scope requests (OIDC Core §5.4). If the ID Token has one of them, it is assumed to have all that the
 # provider has.
@@ -34,6 +35,17 @@ def userinfo_call(endpoint: str, access_token: str) -> Call:
     """Return the userinfo call, with the access token in a header (RFC 6750 §2.1)."""
     headers = {"authorization": f"Bearer {access_token}", "accept": "application/json, application/jwt"}
     return Call("GET", endpoint, headers, secrets=(access_token,))
+
+
+def check_token_accepted(answer: Answer) -> None:
+    """Refuse an answer that says that the access token is not valid any more (RFC 6750 §3.1).
+
+    Raises:
+        TokenRejected: `session_over`.
+    """
+    error = read_oauth_error(answer.headers, answer.body, answer.secrets)
+    if answer.status == 401 and error.error == "invalid_token":
+        raise TokenRejected("session_over", f"the userinfo endpoint does not accept the access token: {error}")
 
 
 def signed_userinfo(answer: Answer) -> str | None:

@@ -200,6 +200,22 @@ class ProviderConnection(ABC):
         """
 
     @abstractmethod
+    async def confirm(self, access_token: str, *, issuer: str, sub: str) -> Claims:
+        """Ask the provider whether the session is over there that an access token comes from.
+
+        Args:
+            issuer, sub: of the login.
+
+        Returns:
+            The claims about the user that the provider states now; empty if it states none.
+
+        Raises:
+            TokenRejected: `session_over`: the access token is not valid any more; `recheck_impossible`: the provider
+                has no endpoint to ask at; or the answer is about another user.
+            ProviderError: there is no answer that says either.
+        """
+
+    @abstractmethod
     async def exchange_token(self, subject_token: str, target: ExchangeTarget) -> RefreshAnswer:
         """Exchange an access token for one that another API accepts (RFC 8693).
 

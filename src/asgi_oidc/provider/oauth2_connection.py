@@ -125,13 +125,7 @@ class OAuth2Connection(ProviderConnection):
             ProviderError: it refuses, or is down.
         """
         self._check_no_step_up(bool(requested.acr_values) or requested.max_age is not None)
-        user_api = self.settings.user_api
-        user = read_user_answer(
-            await self._call_user_api(user_api.endpoint, tokens),
-            subject=user_api.subject,
-            claims=user_api.claims,
-            emails_are_verified=user_api.emails_are_verified,
-        )
+        user = self._read_user(await self._call_user_api(self.settings.user_api.endpoint, tokens.access_token))
         return {"iss": self.settings.issuer, "aud": self.settings.client.client_id, **user}
 
     async def complete_claims(self, claims: Claims, tokens: TokenAnswer, *, scope: str) -> UserClaims:
@@ -142,12 +136,15 @@ class OAuth2Connection(ProviderConnection):
         Raises:
             ProviderError: the endpoint is down, or its answer is not a list.
         """
+        return UserClaims(await self._with_address(claims, tokens.access_token))
+
+    async def _with_address(self, claims: Claims, access_token: str | None) -> dict[str, object]:
         endpoint = self.settings.user_api.emails_endpoint
         if endpoint is None:
-            return UserClaims(dict(claims))
-        answer = await self._call_user_api(endpoint, tokens)
+            return dict(claims)
+        answer = await self._call_user_api(endpoint, access_token)
         email = None if answer.status in (403, 404) else read_emails_answer(answer)
-        return UserClaims(with_verified_email(claims, email))
+        return with_verified_email(claims, email)
 
     async def refresh(self, refresh_token: str, *, resource: str | None = None) -> RefreshAnswer:
         """Exchange a refresh token for new tokens.
@@ -171,6 +168,21 @@ class OAuth2Connection(ProviderConnection):
     async def access_token_claims(self, token: str, *, issuer: str, sub: str) -> None:
         """Return None: access tokens are opaque to clients (RFC 6749 §1.4)."""
         return
+
+    async def confirm(self, access_token: str, *, issuer: str, sub: str) -> Claims:
+        """Ask the user API again, with the access token of the session.
+
+        Raises:
+            TokenRejected: `session_over`: it does not accept the token any more; `userinfo_sub`: another user.
+            ProviderError: it gives another error, or is down.
+        """
+        answer = await self._call_user_api(self.settings.user_api.endpoint, access_token)
+        if answer.status == 401:  # there is no standard for its error
+            raise TokenRejected("session_over", "the user API does not accept the access token any more")
+        user = self._read_user(answer)
+        if user["sub"] != sub:
+            raise TokenRejected("userinfo_sub", "expected the user of the login, got another one")
+        return await self._with_address(user, access_token)
 
     async def exchange_token(self, subject_token: str, target: ExchangeTarget) -> RefreshAnswer:
         """Exchange an access token for one that another API accepts (RFC 8693).
@@ -219,11 +231,20 @@ class OAuth2Connection(ProviderConnection):
         """Refuse every access token. Errors as in `check_bearer_token`."""
         return await self.check_bearer_token(token, expected)
 
-    async def _call_user_api(self, endpoint: str, tokens: TokenAnswer) -> Answer:
+    def _read_user(self, answer: Answer) -> dict[str, object]:
+        user_api = self.settings.user_api
+        return read_user_answer(
+            answer,
+            subject=user_api.subject,
+            claims=user_api.claims,
+            emails_are_verified=user_api.emails_are_verified,
+        )
+
+    async def _call_user_api(self, endpoint: str, access_token: str | None) -> Answer:
         user_api, secret = self.settings.user_api, self.settings.client.secret
         proof_of = secret if user_api.app_secret_proof else None
-        access_token = tokens.access_token or ""  # `read_oauth2_token_answer` has made sure that there is one
-        call = user_api_call(endpoint, access_token, user_api.headers, app_secret=proof_of)
+        # `read_oauth2_token_answer` has made sure that there is a token.
+        call = user_api_call(endpoint, access_token or "", user_api.headers, app_secret=proof_of)
         return await self.http.send(call, endpoint="user_api")
 
     def _check_no_step_up(self, is_requested: bool) -> None:

@@ -36,8 +36,6 @@ from asgi_oidc.protocol.token_revocation import check_revocation_answer, revocat
 from asgi_oidc.protocol.userinfo import (
     lacks_claims,
     merge_userinfo,
-    read_userinfo_answer,
-    signed_userinfo,
     userinfo_call,
 )
 from asgi_oidc.provider.connection import (
@@ -50,6 +48,7 @@ from asgi_oidc.provider.connection import (
 from asgi_oidc.provider.discovery import Discovery
 from asgi_oidc.provider.http import Http
 from asgi_oidc.provider.provider_settings import ProviderSettings
+from asgi_oidc.provider.session_confirmation import SessionConfirmation
 from asgi_oidc.provider.token_introspection import TokenIntrospection
 from asgi_oidc.provider.token_verifier import Expectations, TokenVerifier
 
@@ -77,6 +76,9 @@ class OpenIDConnection(ProviderConnection):
         self._tokens = TokenVerifier(settings, expectations, http=http, metadata=self.metadata, clock=clock)
         self._introspection = TokenIntrospection(
             settings, self._tokens, http=http, metadata=self.metadata, clock=clock, leeway=expectations.leeway
+        )
+        self._confirmation = SessionConfirmation(
+            self._introspection, self._tokens, http=http, metadata=self.metadata, has_claims=settings.entra is None
         )
         self._rotates_refresh_tokens = True  # assumed until an answer shows that it does not
 
@@ -302,15 +304,14 @@ class OpenIDConnection(ProviderConnection):
         if is_auto and answer.status in (401, 403):
             _log_refusal(answer)
             return dict(claims)
-        token = signed_userinfo(answer)
-        issuer, entra = str(claims["iss"]), self.settings.entra
-        if token is None:
-            userinfo = read_userinfo_answer(answer)
-        else:
-            userinfo = await self._tokens.userinfo_claims(token, issuer=issuer)
+        userinfo, entra = await self._tokens.read_userinfo(answer, issuer=str(claims["iss"])), self.settings.entra
         if entra is not None:
             userinfo = entra.checked_userinfo(userinfo, tid=claims.get("tid"))
         return merge_userinfo(claims, userinfo)
+
+    async def confirm(self, access_token: str, *, issuer: str, sub: str) -> Claims:
+        """Ask the introspection endpoint, or else the userinfo endpoint, about an access token of a session."""
+        return await self._confirmation.confirm(access_token, issuer=issuer, sub=sub)
 
     def _client(self) -> Client:
         """Return the client for a call that is made now: some secrets are made for each call."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 
-from asgi_oidc.errors import AnswerRejected, TokenRejected
+from asgi_oidc.errors import AnswerRejected, ProviderRefused, TokenRejected
 from asgi_oidc.protocol.bearer_token import AccessToken, ExpectedToken, claimed_issuer
 from asgi_oidc.protocol.claims import Claims
 from asgi_oidc.protocol.introspected_token import check_introspection
@@ -75,6 +75,29 @@ class TokenIntrospection:
             jwt=jwt,
         )
         return self._tokens.completed(accepted)
+
+    async def confirms(self, token: str) -> bool:
+        """Return whether the provider says that an access token of this client is active; False if it does not say.
+
+        Its `sub` is not compared: the token is ours, and at some providers (Okta), it is another one than that of the
+        ID Token.
+
+        Raises:
+            TokenRejected: `session_over`: it is not active.
+            ProviderUnavailable: the provider is down, slow or overloaded.
+            ProviderError: the metadata cannot be fetched.
+        """
+        client = self._settings.client.with_secret(now=int(self._clock()))
+        call = introspection_call(await self._metadata(), client, token)
+        if call is None:
+            return False
+        try:
+            members = await self._members(await self._http.send(call, endpoint="introspection"))
+        except (AnswerRejected, ProviderRefused):  # many providers let only APIs ask
+            return False
+        if members.get("active") is False:
+            raise TokenRejected("session_over", "the provider says that the access token is not active any more")
+        return members.get("active") is True
 
     async def _members(self, answer: Answer) -> Claims:
         signed = signed_introspection(answer)

@@ -14,10 +14,11 @@ from asgi_oidc.protocol.introspected_token import check_jwt
 from asgi_oidc.protocol.introspection import check_signed_introspection
 from asgi_oidc.protocol.jose import SharedSecret, Verified, read_shared_secret
 from asgi_oidc.protocol.logout_token import Logout, read_logout_token
+from asgi_oidc.protocol.messages import Answer
 from asgi_oidc.protocol.metadata import ProviderMetadata
 from asgi_oidc.protocol.signature_algorithms import EDDSA_NAMES, KEY_OF_ALGORITHM
 from asgi_oidc.protocol.token_endpoint import RefreshAnswer, TokenAnswer
-from asgi_oidc.protocol.userinfo import check_signed_userinfo
+from asgi_oidc.protocol.userinfo import check_signed_userinfo, read_userinfo_answer, signed_userinfo
 from asgi_oidc.provider.call_budget import Budget
 from asgi_oidc.provider.connection import FirstTokens, RequestedLogin
 from asgi_oidc.provider.http import Http
@@ -240,7 +241,20 @@ class TokenVerifier:
             reason = "it is opaque, or not a signed JWT" if error.code == "token_malformed" else error.detail
             raise TokenRejected(error.code, f"claims_from_access_token cannot use the access token: {reason}") from None
 
-    async def userinfo_claims(self, token: str, *, issuer: str) -> Claims:
+    async def read_userinfo(self, answer: Answer, *, issuer: str) -> Claims:
+        """Read the claims of a userinfo answer, plain or signed; which user they are about is not checked yet.
+
+        Args:
+            issuer: the `iss` of the login's ID Token.
+
+        Raises:
+            TokenRejected: the answer is signed, and fails a check.
+            ProviderError: the status is not 200, or it is unusable.
+        """
+        token = signed_userinfo(answer)
+        return read_userinfo_answer(answer) if token is None else await self._userinfo_claims(token, issuer=issuer)
+
+    async def _userinfo_claims(self, token: str, *, issuer: str) -> Claims:
         """Verify userinfo that is a signed JWT and return its claims. Errors as in `id_token_claims`."""
         verified = await self._keys.verify(token, self._settings.algorithms)
         check_signed_userinfo(

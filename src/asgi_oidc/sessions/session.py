@@ -85,6 +85,7 @@ class Tokens(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
         id_token_claim_names: names of the claims that earlier ID Tokens of this session contained, if `id_token` is a
             newer one without any claim about the user; None if `id_token` itself contains them.
         from_access_token: names of the claims whose current values come from the access token.
+        confirmed_at: when the provider last confirmed the session after the login, by a refresh for example.
     """
 
     generation: int = 0
@@ -100,6 +101,7 @@ class Tokens(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     ends_at: int | None = None
     id_token_claim_names: list[str] | None = None
     from_access_token: list[str] = []
+    confirmed_at: int = 0
 
     @property
     def claims(self) -> dict[str, Any]:

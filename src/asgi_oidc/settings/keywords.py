@@ -157,6 +157,17 @@ class Keywords(ProviderKeywords, total=False):
     Default: `43200`. Variable: `OIDC_SESSION_LIFETIME`. Since 0.1.
     """
 
+    recheck: int | None
+    """How often the provider confirms that a session in use is not over there, in seconds; at least 30.
+
+    It ends sessions of users who were locked out, or signed out without a logout token. The refresh token is used,
+    else the access token: at the introspection, userinfo or user API endpoint. A session without a refresh token ends
+    when its access token has expired, as nobody can confirm it any more. If the provider does not answer, sessions
+    continue: see [Ask the provider again](../logout/README.md#ask-the-provider-again).
+
+    Default: `None`, which never asks. Variable: `OIDC_RECHECK`. Since 0.1.
+    """
+
     websocket_activity: bool
     """Whether messages that the browser sends over a websocket keep the session alive, as requests do.
 

@@ -32,6 +32,7 @@ from asgi_oidc.settings.several_providers import ProviderSource, read_choose_pro
 from asgi_oidc.settings.value_checks import (
     MAX_LEEWAY,
     MAX_SPAN,
+    MIN_RECHECK,
     OnLogin,
     read_app_name,
     read_auth_path,
@@ -93,6 +94,7 @@ class Settings:
     logout_store: SessionStore | None = field(repr=False)
     session_idle: int
     session_lifetime: int
+    recheck: int | None
     websocket_activity: bool
     leeway: int
     post_logout_redirect_uri: str | None
@@ -301,6 +303,7 @@ READERS: Mapping[str, tuple[Any, Callable[[Any], Any]]] = {
     "logout_store": (None, read_store),
     "session_idle": (3600, span_reader(1, MAX_SPAN, example=3600)),
     "session_lifetime": (12 * 3600, span_reader(1, MAX_SPAN, example=43200)),
+    "recheck": (None, span_reader(MIN_RECHECK, MAX_SPAN, example=300)),
     "websocket_activity": (False, read_switch),
     "leeway": (30, span_reader(0, MAX_LEEWAY, example=30)),
     "post_logout_redirect_uri": (None, read_post_logout_redirect_uri),

@@ -35,6 +35,7 @@ MAX_ACR_VALUES_LENGTH = 512  # characters
 MAX_APP_NAME_LENGTH = 80  # characters; it is shown above a heading, also on phones
 MAX_HOSTS = 100  # each has objects of its own
 MAX_SPAN = 366 * 86_400  # seconds
+MIN_RECHECK = 30  # seconds; a provider must not be asked on almost every request
 
 OnLogin = Callable[..., Awaitable[Mapping[str, Any] | None]]
 """Called with the user and the claims, and with `access_token=` if it has a parameter of that name."""

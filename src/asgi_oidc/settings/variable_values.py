@@ -127,6 +127,7 @@ _PARSERS_BY_NAME: Mapping[str, Callable[[str], Any]] = {
     "session_idle": read_number,
     "session_lifetime": read_number,
     "leeway": read_number,
+    "recheck": read_number,
     "frontchannel_logout": read_switch_text,
     "claims_from_access_token": read_switch_text,
     "offline_access": read_switch_text,

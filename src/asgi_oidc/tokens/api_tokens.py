@@ -14,9 +14,9 @@ from asgi_oidc.protocol.token_exchange import ExchangeTarget
 from asgi_oidc.provider.provider_failures import log_provider_failure
 from asgi_oidc.sessions.lifetimes import refresh_due_at
 from asgi_oidc.single_flight import SingleFlight
-from asgi_oidc.tokens.refresh import FORCE_PAUSE
 from asgi_oidc.tokens.refresh_lock import COOL_DOWN, REFRESH_DEADLINE, refresh_failed
 from asgi_oidc.tokens.token_cache import CachedFailure, CachedToken, TokenCache
+from asgi_oidc.tokens.token_validity import FORCE_PAUSE
 
 UNKNOWN_LIFETIME = 60  # seconds for which a token is used if the provider does not say how long it is valid
 

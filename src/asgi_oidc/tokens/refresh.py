@@ -36,6 +36,7 @@ from asgi_oidc.telemetry import catalogue
 from asgi_oidc.tokens.refresh_lock import COOL_DOWN, RefreshLock, RefreshLocks, refresh_failed
 from asgi_oidc.tokens.refresh_result import refreshed, rights_may_differ, rotated, with_refresh_token
 from asgi_oidc.tokens.revoke import TokenRevoker
+from asgi_oidc.tokens.token_validity import is_refresh_due, is_valid
 
 # Errors of an ID Token that may be our fault: outdated keys, or a wrong clock. They do not discredit the whole answer.
 INCONCLUSIVE_CODES = ("kid_unknown", "claim_iat", "claim_exp", "claim_nbf")
@@ -45,7 +46,6 @@ SAVE_DEADLINE = 6.0  # seconds for which a request tries to save new tokens in a
 SAVE_PAUSE = 0.3  # seconds between two attempts
 SAVE_LATER_DEADLINE = 300.0  # seconds for which a background task tries it after that
 SAVE_LATER_PAUSE = 1.0  # seconds between two attempts
-FORCE_PAUSE = 60  # seconds between two refreshes of refused tokens; an API that refuses all must not flood the provider
 
 
 class TokenRefresher:
@@ -91,7 +91,7 @@ class TokenRefresher:
             StoreUnavailable: the same, because the store does not answer.
         """
         await self.check_not_over(active)
-        if _is_due(active.session.tokens, self._now(), refused):
+        if is_refresh_due(active.session.tokens, self._now(), refused):
             await self._refresh_or_continue(active, refused)
         tokens = active.session.tokens
         if tokens.access_token is None:
@@ -99,7 +99,7 @@ class TokenRefresher:
                 "the provider issued no access token at the login: request a scope of an API with the setting scope"
             )
             raise TokenNotGranted("access_token_not_issued", detail)
-        if _is_valid(tokens, self._now()):
+        if is_valid(tokens, self._now()):
             return tokens.access_token
         if tokens.refresh_token is not None:
             raise RefreshFailed("refresh_in_vain", "the new access token had already expired", retry_after=1)
@@ -125,28 +125,41 @@ class TokenRefresher:
 
     async def _refresh_or_continue(self, active: ActiveSession, refused: str | None) -> None:
         session = active.session
+
+        def is_due(newest: Session) -> bool:
+            return is_refresh_due(newest.tokens, self._now(), refused)
+
         try:
-            active.session = await self._refreshes.run_to_the_end(session.id, lambda: self._refresh(session, refused))
+            active.session = await self.refresh(session, is_due=is_due, waits=refused is not None)
         except SessionEnded:
             active.is_over = True
             raise
         except (RefreshFailed, StoreUnavailable):
             await self.check_not_over(active)  # the user may have signed out in the meantime
-            if not _is_valid(active.session.tokens, self._now()):
+            if not is_valid(active.session.tokens, self._now()):
                 raise
 
-    @telemetry.traced(catalogue.REFRESH)
-    async def _refresh(self, session: Session, refused: str | None) -> Session:
-        def is_settled(newest: Session) -> bool:
-            return not _is_due(newest.tokens, self._now(), refused)
+    async def refresh(self, session: Session, *, is_due: Callable[[Session], bool], waits: bool = False) -> Session:
+        """Refresh the tokens of a session, unless somebody else has done that already; return its newest state.
 
+        Args:
+            is_due: whether the newest state still needs a refresh.
+            waits: whether to wait while another process refreshes it, even if its access token is valid.
+
+        Raises:
+            SessionEnded, RefreshFailed, StoreUnavailable: as in `valid_access_token`.
+        """
+        return await self._refreshes.run_to_the_end(session.id, lambda: self._refresh(session, is_due, waits))
+
+    @telemetry.traced(catalogue.REFRESH)
+    async def _refresh(self, session: Session, is_due: Callable[[Session], bool], waits: bool) -> Session:
         def can_continue(newest: Session) -> bool:
             # Another process is refreshing it; a request with a valid token need not wait.
-            return is_settled(newest) or (refused is None and _is_valid(newest.tokens, self._now()))
+            return not is_due(newest) or (not waits and is_valid(newest.tokens, self._now()))
 
         async with self._locks.hold(session, can_continue=can_continue) as lock:
             telemetry.annotate(provider=lock.provider.settings.name)
-            if not lock.is_locked or is_settled(lock.session):
+            if not lock.is_locked or not is_due(lock.session):
                 telemetry.annotate(outcome="not_due")  # another process has refreshed them, or is about to
                 return lock.session
             answer = await self.use_refresh_token(lock)
@@ -161,7 +174,7 @@ class TokenRefresher:
                 trusted_email_domains=lock.provider.settings.domains_trusted_at_login,
                 mapping=self.claim_mapping,
             )
-            if refused is not None:
+            if waits:
                 tokens = msgspec.structs.replace(tokens, forced_at=self._now())
             events.log(events.TOKENS_REFRESHED)
             log_omitted_groups(tokens.claims)
@@ -187,7 +200,7 @@ class TokenRefresher:
                 raise TokenNotGranted(detail=refused.detail) from refused
             if refused.error != "invalid_grant":
                 raise await self._remember_failure(lock, refused) from refused
-            await self._end_withdrawn(lock.session, refused.detail)
+            await self.end_withdrawn(lock.session, refused.detail)
             raise SessionEnded(detail=f"the provider has withdrawn the refresh token: {refused.detail}") from refused
         except ProviderError as error:
             await self._save_remaining_token(lock, provider.remaining_refresh_token(error, refresh_token))
@@ -210,7 +223,7 @@ class TokenRefresher:
         except (ProviderError, TokenRejected, TimeoutError) as error:
             if isinstance(error, TokenRejected) and error.code in WITHDRAWING_CODES:
                 has_successor = self._revocations.effective_at(login) is not None
-                await self._end_withdrawn(lock.session, error.detail)
+                await self.end_withdrawn(lock.session, error.detail)
                 if not has_successor:
                     await self._revoker.revoke(answer.refresh_token, login)
                 raise SessionEnded(detail="the provider reports that the session has ended") from error
@@ -250,23 +263,30 @@ class TokenRefresher:
         lock.session = await self.save(lock, tokens)
 
     async def _remember_failure(self, lock: RefreshLock, error: OIDCError | TimeoutError) -> RefreshFailed:
-        """Save the failure in the session, so that all processes wait before the next attempt; return the error."""
+        failure, login = refresh_failed(error), lock.session.login
+        events.log(events.REFRESH_FAILED, provider=login.provider or None, code=failure.code, detail=failure.detail)
+        report_session(login, audit.RefreshFailed, code=failure.code)
+        await self.cool_down(lock.session)
+        return failure
+
+    async def cool_down(self, session: Session) -> None:
+        """Save in the session that an attempt has failed, so that all processes wait before the next one."""
         retry_at = self._now() + COOL_DOWN
 
         def cooling_down(current: Session) -> Session:
             return msgspec.structs.replace(current, tokens=msgspec.structs.replace(current.tokens, retry_at=retry_at))
 
-        failure = refresh_failed(error)
-        login = lock.session.login
-        events.log(events.REFRESH_FAILED, provider=login.provider or None, code=failure.code, detail=failure.detail)
-        report_session(login, audit.RefreshFailed, code=failure.code)
         try:
-            await self._sessions.change(lock.session, cooling_down)
+            await self._sessions.change(session, cooling_down)
         except StoreUnavailable as down:
             log_store_error(down)
-        return failure
 
-    async def _end_withdrawn(self, session: Session, detail: str) -> None:
+    async def end_withdrawn(self, session: Session, detail: str) -> None:
+        """End a session that is over at the provider, unless another process has newer tokens of it.
+
+        Raises:
+            RefreshFailed: it has.
+        """
         newest = await self._sessions.newest(session)
         if newest is not None and newest.tokens.generation != session.tokens.generation:
             raise RefreshFailed(
@@ -324,15 +344,3 @@ class TokenRefresher:
                     return await self._sessions.change(session, change)
                 except StoreUnavailable:
                     await anyio.sleep(SAVE_PAUSE)
-
-
-def _is_due(tokens: Tokens, now: int, refused: str | None) -> bool:
-    if tokens.refresh_token is None:
-        return False
-    if refused is not None and refused == tokens.access_token and abs(now - tokens.forced_at) >= FORCE_PAUSE:
-        return True
-    return tokens.refresh_due_at is not None and now >= tokens.refresh_due_at
-
-
-def _is_valid(tokens: Tokens, now: int) -> bool:
-    return tokens.access_expires_at is None or now < tokens.access_expires_at

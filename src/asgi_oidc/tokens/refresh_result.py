@@ -76,6 +76,7 @@ def refreshed(
         scopes=old.scopes if answer.scope is None else answer.scope.split(),
         retry_at=0,
         ends_at=earliest(old.ends_at, id_token_claims.get("session_expiry")),
+        confirmed_at=now,
     )
     return _with_generation(
         tokens, session, is_current=access_token_claims is not None or _has_user_claims(id_token_claims), now=now
@@ -115,8 +116,39 @@ def claims_refreshed(
         if _has_user_claims(id_token_claims)
         else old.id_token_claim_names,
         ends_at=earliest(old.ends_at, id_token_claims.get("session_expiry")),
+        confirmed_at=now,
     )
     return _with_generation(tokens, session, is_current=_has_user_claims(id_token_claims), now=now)
+
+
+def confirmed(session: Session, userinfo: Claims, *, now: int, trusted_email_domains: Collection[str] = ()) -> Tokens:
+    """Return the tokens of a session that the provider has confirmed without a refresh.
+
+    Claims take the values that userinfo has now. Those that only userinfo can have stated are removed if it states them
+    no longer; claims that are new there are added only if the session has some from there. Claims that `on_login` set
+    or removed stay as they are.
+
+    Args:
+        userinfo: claims of userinfo or of the user API, checked to be about this user; empty if there was another
+            confirmation.
+        trusted_email_domains: as in `with_trusted_email`.
+    """
+    old, protected = session.tokens, with_partners(session.login.set_by_on_login)
+    new = msgspec.structs.replace(old, generation=old.generation + 1, retry_at=0, confirmed_at=now)
+    stated = {name: value for name, value in userinfo.items() if name not in protected | PROTOCOL_CLAIMS}
+    if not stated:
+        return new
+    claims = old.claims
+    from_tokens = (_names_from_id_tokens(old) if old.id_token else frozenset()) | set(old.from_access_token)
+    from_userinfo = claims.keys() - from_tokens - protected - PROTOCOL_CLAIMS
+    if not from_userinfo:
+        stated = {name: value for name, value in stated.items() if name in claims}
+    kept = {name: value for name, value in claims.items() if name in stated or name not in from_userinfo}
+    merged = merge_claims(stated, kept)
+    if "email" not in protected:
+        merged = with_trusted_email(merged, trusted_domains=trusted_email_domains)
+    new = msgspec.structs.replace(new, written_claims=write_claims(merged))
+    return _with_generation(new, session, is_current=True, now=now)
 
 
 def rotated(session: Session, answer: RefreshAnswer) -> Tokens:

@@ -147,8 +147,8 @@ SESSIONS = [
     Code("refresh_superseded", "Another process refreshed the session at the same time.", "Temporary: try again."),
     Code("refresh_cooling_down", "A refresh failed shortly before, so no new call was made.", "Temporary: try again."),
     Code(
-        "refresh_{code} exchange_{code}",
-        "A refresh or a token exchange failed. The rest of the code is the code of the cause, such as "
+        "refresh_{code} exchange_{code} recheck_{code}",
+        "A refresh, a token exchange or a recheck failed. The rest of the code is the code of the cause, such as "
         "`refresh_token_unavailable`.",
         "See the code of the cause. The session continues.",
     ),

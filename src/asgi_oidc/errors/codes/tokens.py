@@ -121,8 +121,15 @@ TOKENS = [
     Code("claim_events", "A logout token lacks the back-channel logout event.", _REPORT),
     Code(
         "session_over",
-        "The claim `session_expiry` of the ID Token says that the provider's session has ended.",
+        "The claim `session_expiry` of the ID Token says that the provider's session has ended, or the provider no "
+        "longer accepts the access token of a session (`recheck`).",
         "The user signs in again.",
+    ),
+    Code(
+        "recheck_impossible",
+        "Nobody can confirm a session (`recheck`): it has no refresh token, and its access token has expired, or the "
+        "provider has no endpoint to ask at. The session was ended.",
+        "Request a refresh token, with the scope `offline_access` at most providers, or leave `recheck` out.",
     ),
     Code(
         "token_typ",
