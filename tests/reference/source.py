@@ -52,7 +52,7 @@ def pattern_of(code: str) -> re.Pattern[str]:
 
 
 def modules() -> Iterator[tuple[str, ast.Module]]:
-    """Parse all of the library but the fake provider, the doctor, whose codes reach no log, and the catalogue itself."""
+    """Parse the library without the fake provider, the doctor, whose codes reach no log, and the catalogue itself."""
     for path in sorted(PACKAGE.rglob("*.py")):
         if any(path.is_relative_to(folder) for folder in (PACKAGE / "testing", PACKAGE / "cli" / "doctor", CATALOGUE)):
             continue
