@@ -9,8 +9,11 @@ import pytest
 
 from asgi_oidc import OIDCMiddleware, RedisStore
 from asgi_oidc.cli.main import main
+from asgi_oidc.testing import serve
 from tests.protected_site import App
 from tests.real.keycloak import Keycloak, client_secret
+from tests.real.nginx import nginx_with
+from tests.real.processes import free_port
 from tests.real.real_provider import CLIENT_SECRET, RealProvider, client
 from tests.real.redis_server import RedisServer, cluster_url, redis, redis_cluster
 
@@ -164,3 +167,29 @@ def test_a_cluster_needs_its_own_url(provider, examine):
         whole = examine(provider.issuer, store=RedisStore(cluster_url(servers)))
 
     assert (one, whole) == ({"store_is_cluster"}, set())
+
+
+@pytest.mark.parametrize(
+    ("of_server", "of_location", "names"),
+    [
+        ("", "", set()),
+        ("client_header_buffer_size 1k; large_client_header_buffers 2 4k;", "", {"large_cookies_refused"}),
+        ("", "proxy_cookie_path / /shop;", {"cookies_changed"}),
+        ("", "proxy_hide_header Set-Cookie;", {"cookies_removed"}),
+        ("return 301 https://www.example.com$request_uri;", "", {"app_redirects"}),
+    ],
+)
+def test_what_nginx_does_to_the_app_is_found_by_name(of_server, of_location, names, provider, examine):
+    """With its defaults, nothing."""
+    port = free_port()
+    base_url = f"http://127.0.0.1:{port}"
+    provider.register(client(base_url, post_logout_redirect_uris=[base_url]))
+    served = OIDCMiddleware(
+        App(), issuer=provider.issuer, client_id="web", client_secret=CLIENT_SECRET, base_url=base_url, secret=SECRET
+    )
+    with serve(served) as behind:
+        proxied = f"location / {{ proxy_pass {behind.url}; proxy_set_header Host $http_host; {of_location} }}"
+        with nginx_with(f"server {{ listen 127.0.0.1:{port}; {of_server} {proxied} }}", url=f"{base_url}/"):
+            found = examine(provider.issuer, "--call-app", base_url=base_url)
+
+    assert found == names

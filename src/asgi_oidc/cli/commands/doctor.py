@@ -16,6 +16,7 @@ EPILOG = (
     "The checks fetch the provider's metadata and keys; make one call to the token endpoint, with a made-up code, "
     "which tells whether the credentials are right; request one login with prompt=none and one logout without a "
     "session, which tells whether the URIs are registered; and write one key to the store, which is removed again. "
+    "With --call-app, they also call the app at base_url and begin a login there, which nobody continues. "
     "Nobody is signed in or out. --offline makes no call at all. A run takes at most 30 seconds, and prints no "
     "secret. Exit status: 0 if nothing is wrong, 1 if there is at least one error, 2 if there are only warnings or "
     "something could not be checked; 2 also if the arguments are wrong."
@@ -28,6 +29,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_app_arguments(parser, is_optional=True)
     parser.add_argument("--json", action="store_true", help="print JSON; the guide describes its members")
     parser.add_argument("--offline", action="store_true", help="make no call to a provider or a store")
+    parser.add_argument(
+        "--call-app",
+        action="store_true",
+        help="also call the app at base_url, through its proxy: is it there, and do cookies arrive unchanged",
+    )
     parser.add_argument("--env-file", metavar="FILE", help="read variables from a file of NAME=VALUE lines first")
     parser.add_argument("--workers", type=int, metavar="N", help="how many processes run the app in production")
     parser.add_argument(
@@ -60,6 +66,7 @@ def run(options: argparse.Namespace) -> int:
         is_factory=options.factory,
         is_json=options.json,
         is_offline=options.offline,
+        calls_app=options.call_app,
         env_file=options.env_file,
         workers=options.workers,
         ignored=options.ignore,

@@ -1,7 +1,7 @@
 """Makes the calls of the checks, counts them, and remembers what each answer says in its headers."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
@@ -42,11 +42,13 @@ class AnswerHeaders(NamedTuple):
         status: None if there was no answer.
         location: where a redirect leads; empty if there is none.
         skew: seconds by which the provider's clock is ahead of ours; NaN if it does not tell the time.
+        cookies: each `Set-Cookie`.
     """
 
     status: int | None = None
     location: str = ""
     skew: float = math.nan
+    cookies: Sequence[str] = ()
 
 
 class RecordingClient:
@@ -56,6 +58,7 @@ class RecordingClient:
         self._client = client
         self._budget = budget
         self._clock = clock
+        self.cookie = ""  # sent with each call; `Http` leaves out those of a cookie jar
         self.last = AnswerHeaders()
         self.skews: list[float] = []
 
@@ -67,10 +70,14 @@ class RecordingClient:
         """Send it, and keep what the headers of the answer say."""
         self._budget.take()
         self.last = AnswerHeaders()
+        if self.cookie:
+            request.headers["cookie"] = self.cookie
         response = await self._client.send(request, stream=stream, auth=auth, follow_redirects=follow_redirects)
         headers = response.headers
         skew = _skew(headers.get("date", ""), headers.get("age", ""), self._clock())
-        self.last = AnswerHeaders(response.status_code, headers.get("location", ""), skew)
+        # Our cookies have no comma, by which libraries join the lines of a header.
+        cookies = [cookie for cookie in headers.get("set-cookie", "").split(", ") if cookie]
+        self.last = AnswerHeaders(response.status_code, headers.get("location", ""), skew, cookies)
         if not math.isnan(skew):
             self.skews.append(skew)
         return response

@@ -166,6 +166,17 @@ KINDS: Mapping[str, Kind] = {
         form_post_without_https=("warning", "`response_mode=form_post` needs https"),
     ),
     **_kinds(
+        "deployed",
+        app_unreachable=("error", "the app does not answer at `base_url`"),
+        app_not_there=("error", "something else answers at `base_url`"),
+        app_redirects=("error", "the address of `base_url` redirects to another one"),
+        login_not_started=("error", "a login does not start"),
+        login_redirect_changed=("error", "a proxy changes the redirect to the provider"),
+        cookies_removed=("error", "a proxy removes the cookies of a login"),
+        cookies_changed=("error", "a proxy changes the attributes of the cookies, so that browsers drop them"),
+        large_cookies_refused=("error", "a proxy or the server refuses as many cookies as a session may need"),
+    ),
+    **_kinds(
         "sizes",
         cookies_add_up=("warning", "several middlewares on one host keep sessions in cookies"),
         header_limit_small=("error", "the server accepts only shorter headers than the cookies may need"),

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 
 import anyio
 
@@ -11,6 +12,7 @@ from asgi_oidc.cli.doctor.calls import TooManyCalls
 from asgi_oidc.cli.doctor.client import check_client
 from asgi_oidc.cli.doctor.clock import check_clock
 from asgi_oidc.cli.doctor.cookies import check_cookies
+from asgi_oidc.cli.doctor.deployed import check_deployed
 from asgi_oidc.cli.doctor.discovery import check_discovery
 from asgi_oidc.cli.doctor.examined_app import ExaminedApp
 from asgi_oidc.cli.doctor.examined_provider import ExaminedProvider
@@ -71,12 +73,18 @@ class Examination:
             except Exception as error:  # noqa: BLE001  # one check must not prevent the others
                 self.findings.append(_failed(subject, error))
 
-    async def run_calls(self) -> None:
-        """Run the checks that call providers and stores; stop after `DEADLINE`."""
+    async def run_calls(self, *, calls_app: bool = False) -> None:
+        """Run the checks that call providers and stores; stop after `DEADLINE`.
+
+        Args:
+            calls_app: whether to call the app at `base_url` as well.
+        """
         with anyio.move_on_after(DEADLINE) as scope:
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(self._check_stores)
                 tasks.start_soon(self._check_providers)
+                if calls_app:
+                    tasks.start_soon(self._check_deployed)
         if scope.cancelled_caught:
             problem = f"the checks were stopped after {DEADLINE:g} s"
             self.findings.append(Finding("not_finished", problem, "try again, or look for what is slow"))
@@ -88,6 +96,14 @@ class Examination:
             self.findings += await check_stores(self._site)
         except Exception as error:  # noqa: BLE001
             self.findings.append(_failed("store", error))
+
+    async def _check_deployed(self) -> None:
+        self.checked.append("deployed")
+        try:
+            async with _own_client() as own:
+                self.findings += await check_deployed(self._site, own)
+        except Exception as error:  # noqa: BLE001
+            self.findings.append(_failed("the app", error))
 
     async def _check_providers(self) -> None:
         providers = list(self._site.settings.fixed_providers.values())
@@ -150,14 +166,14 @@ def _failed(subject: str, error: Exception) -> Finding:
     return Finding("check_failed", f"the check of {subject} raised {name}", fix)
 
 
-def examine(sites: Sequence[ExaminedApp], *, is_offline: bool) -> list[Examination]:
+def examine(sites: Sequence[ExaminedApp], *, is_offline: bool, calls_app: bool = False) -> list[Examination]:
     """Examine the middlewares of one app."""
     examinations = [Examination(site) for site in sites]
     for examination in examinations:
         examination.run_local()
     if not is_offline:
         with _without_log():
-            anyio.run(_run_calls, examinations)
+            anyio.run(_run_calls, examinations, calls_app)
     return examinations
 
 
@@ -172,7 +188,7 @@ def _without_log() -> Iterator[None]:
         logger.setLevel(level)
 
 
-async def _run_calls(examinations: Sequence[Examination]) -> None:
+async def _run_calls(examinations: Sequence[Examination], calls_app: bool) -> None:
     async with anyio.create_task_group() as tasks:
         for examination in examinations:
-            tasks.start_soon(examination.run_calls)
+            tasks.start_soon(partial(examination.run_calls, calls_app=calls_app))

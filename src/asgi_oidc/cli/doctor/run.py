@@ -36,6 +36,7 @@ class Options:
 
     Attributes:
         app: as in `find_middlewares`; None for the settings of the environment.
+        calls_app: whether to call the app at `base_url` as well.
         env_file: a file whose variables are added to those of the environment.
         workers: how many processes run the app; None to look at the environment.
         ignored: names of findings to leave out.
@@ -45,6 +46,7 @@ class Options:
     is_factory: bool = False
     is_json: bool = False
     is_offline: bool = False
+    calls_app: bool = False
     env_file: str | None = None
     workers: int | None = None
     ignored: Collection[str] = ()
@@ -63,7 +65,7 @@ def diagnose(options: Options, *, environ: MutableMapping[str, str], output: Tex
                 examination.findings,
                 examination.unchecked,
             )
-            for examination in examine(sites, is_offline=options.is_offline)
+            for examination in examine(sites, is_offline=options.is_offline, calls_app=options.calls_app)
         ]
     finally:
         logger.removeHandler(_SILENT)
