@@ -6,6 +6,8 @@ import sys
 import pytest
 
 from asgi_oidc import PostgresStore
+from asgi_oidc.cli.doctor.catalogue import KINDS
+from asgi_oidc.cli.doctor.stores.postgres import explain
 from asgi_oidc.errors import StoreUnavailable
 from asgi_oidc.stores.postgres_failures import connection_failure, statement_failure
 from asgi_oidc.stores.postgres_tables import problem_of, version_comment
@@ -15,15 +17,15 @@ NOBODY_LISTENS = "postgresql://user:s3cret@127.0.0.1:1/app"
 STATES = {
     "42P01": ("store_tables", "asgi-oidc postgres-tables"),
     "42703": ("store_tables", "of another version"),
-    "42501": ("store_tables", "grant SELECT"),
-    "28P01": ("store_failed", "pg_hba.conf"),
-    "3D000": ("store_failed", "database does not exist"),
-    "53300": ("store_failed", "pool_size"),
-    "53100": ("store_failed", "disk space"),
-    "25006": ("store_failed", "target_session_attrs"),
+    "42501": ("store_rights", "grant SELECT"),
+    "28P01": ("store_login", "pg_hba.conf"),
+    "3D000": ("store_login", "database does not exist"),
+    "53300": ("store_full", "pool_size"),
+    "53100": ("store_full", "disk space"),
+    "25006": ("store_read_only", "target_session_attrs"),
     "26000": ("store_failed", "prepare=no"),
     "57014": ("store_failed", "statement_timeout"),
-    "57P01": ("store_failed", "administrator"),
+    "57P01": ("store_unreachable", "administrator"),
     "22021": ("store_failed", "22021"),
 }
 
@@ -43,8 +45,8 @@ async def test_without_a_server_every_operation_says_that_nothing_listens():
     with pytest.raises(StoreUnavailable) as caught:
         await store.get("key")
 
-    assert caught.value.code == "store_failed"
-    assert caught.value.detail == "get: nothing listens there: is PostgreSQL running, and are host and port right?"
+    assert caught.value.code == "store_unreachable"
+    assert caught.value.detail == "get: nothing listens there: check that PostgreSQL is running, and host and port"
     assert caught.value.__context__ is None  # nor any frame that holds the password
 
 
@@ -66,10 +68,10 @@ def test_each_code_of_postgresql_leads_to_its_fix(state):
         ("FATAL:  sorry, too many clients already", "pool_size"),
         ("FATAL:  the database system is starting up", "starting"),
         ("session is read-only", "target_session_attrs"),
-        ("server does not support SSL, but SSL was required", "sslmode requires"),
+        ("server does not support SSL, but SSL was required", "which sslmode requires"),
         ("SSL error: certificate verify failed", "sslrootcert"),
         ('could not connect to "/run/x/.s.PGSQL.5432": No such file or directory', "Unix socket"),
-        ("s3cret", "is PostgreSQL running"),
+        ("s3cret", "that PostgreSQL is running"),
     ],
 )
 def test_a_connection_that_fails_is_explained_without_a_word_of_the_driver(said, text):
@@ -104,9 +106,9 @@ def test_a_lost_connection_and_a_collision_are_told_apart():
 )
 def test_what_is_wrong_with_a_table_comes_with_the_command_that_fixes_it(found, problem):
     """Whoever reads the log can act on it."""
-    text = problem_of("auth.oidc_entries", tables="auth.oidc", **found)
+    meaning = problem_of("auth.oidc_entries", tables="auth.oidc", **found)
 
-    assert text is None if problem is None else problem in (text or "")
+    assert meaning is None if problem is None else problem in (meaning or ("", ""))[1]
 
 
 def test_the_migration_is_safe_in_the_tools_that_run_it():
@@ -123,3 +125,21 @@ def test_the_migration_takes_no_name_that_is_more_than_a_name(names):
     """It is text that somebody runs as the owner."""
     with pytest.raises(ValueError, match="lower-case"):
         PostgresStore.migration(**names)
+
+
+@pytest.mark.parametrize("failure", [*map(statement_failure, STATES), statement_failure(None), connection_failure("")])
+def test_doctor_knows_each_failure_and_its_fix(failure):
+    """What is wrong stands before the first colon of the text, and the fix after it."""
+    finding = explain(StoreUnavailable(failure.code, f"add: {failure.text}"))
+
+    assert finding is not None
+    name, problem, fix = finding
+    assert (name, name in KINDS) == (failure.code, True)
+    assert problem
+    assert fix
+    assert f"{problem}: {fix}" == failure.text
+
+
+def test_doctor_leaves_what_is_not_of_the_store_to_others():
+    """A timeout of its own, for example."""
+    assert explain(TimeoutError()) is None

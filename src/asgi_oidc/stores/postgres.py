@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from asgi_oidc.errors import StoreUnavailable
 from asgi_oidc.stores import postgres_tables
-from asgi_oidc.stores.postgres_failures import TABLES, PostgresFailure
+from asgi_oidc.stores.postgres_failures import PostgresFailure
 from asgi_oidc.stores.postgres_statements import MOST_EXPIRED, Statement, Statements
 from asgi_oidc.stores.postgres_tables import CHECK, DEFAULT_TABLES, problem_of
 from asgi_oidc.stores.postgres_url import make_address, split_url
@@ -113,6 +113,11 @@ class PostgresStore(SessionStore):
         """DELETE."""
         await self._run("unlink", self._statements.unlink, index=index, member=member)
 
+    async def unlogged_tables(self) -> list[str]:
+        """Return which of the tables are left out of the write-ahead log."""
+        _, rows = await self._run("unlogged_tables", self._statements.unlogged)
+        return [name for (name,) in rows]
+
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Keep connections open while the app runs."""
@@ -151,6 +156,6 @@ class PostgresStore(SessionStore):
         for name, is_there, comment, missing_rights, backend_pid, _ in rows:
             problem = problem_of(name, is_there=is_there, comment=comment, missing_rights=missing_rights, tables=tables)
             if problem is not None:
-                raise PostgresFailure(TABLES, problem)
+                raise PostgresFailure(*problem)
             is_direct = backend_pid == connection.backend_pid  # a pooler has numbers of its own
             connection.prepares = is_direct if self._address.prepare is None else self._address.prepare

@@ -54,6 +54,10 @@ WITH picked AS MATERIALIZED (
 DELETE FROM {tables}_members AS gone USING picked
 WHERE gone.index_name = picked.index_name AND gone.member = picked.member
 """
+UNLOGGED = """
+SELECT name FROM unnest(ARRAY['{tables}_entries', '{tables}_members']) AS name
+JOIN pg_class ON pg_class.oid = to_regclass(name) WHERE relpersistence = 'u' ORDER BY name
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +91,7 @@ class Statements:
         self.link = Statement(filled(LINK), is_script=True)
         self.linked = Statement(filled(LINKED), is_repeatable=True)
         self.unlink = Statement(filled(UNLINK), is_repeatable=True)
+        self.unlogged = Statement(filled(UNLOGGED), is_repeatable=True)
         self.purges = tuple(Statement(filled(sql)) for sql in (PURGE_ENTRIES, PURGE_MEMBERS))
 
     def lock_of(self, index: str) -> int:

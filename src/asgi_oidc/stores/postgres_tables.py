@@ -2,9 +2,11 @@
 
 import re
 
+from asgi_oidc.stores.postgres_failures import RIGHTS, TABLES, Meaning
+
 DEFAULT_TABLES = "asgi_oidc"
 VERSION = 1  # of the tables; another one needs another migration
-RIGHTS = ("SELECT", "INSERT", "UPDATE", "DELETE")
+NEEDED_RIGHTS = ("SELECT", "INSERT", "UPDATE", "DELETE")
 SLOT = "10 minutes"
 HOW_TO_MAKE_THEM = "asgi-oidc postgres-tables | psql"
 
@@ -90,7 +92,7 @@ def migration(*, tables: str = DEFAULT_TABLES, unlogged: bool = False, role: str
         "slot": SLOT,
         "version": VERSION,
     }
-    grant = "" if role is None else "\n" + _GRANT.format(rights=", ".join(RIGHTS), tables=tables, role=role)
+    grant = "" if role is None else "\n" + _GRANT.format(rights=", ".join(NEEDED_RIGHTS), tables=tables, role=role)
     return _MIGRATION.format(**words) + grant
 
 
@@ -101,17 +103,17 @@ def version_comment(version: int = VERSION) -> str:
 
 def problem_of(
     name: str, *, is_there: bool, comment: str | None, missing_rights: str, tables: str = DEFAULT_TABLES
-) -> str | None:
-    """Return what is wrong with a table, with the fix; None if nothing is.
+) -> Meaning | None:
+    """Return what is wrong with a table, and the fix; None if nothing is.
 
     A table without a comment may have been restored without it, so that counts as the right version.
     """
     option = "" if tables == DEFAULT_TABLES else f" --tables {tables}"
     how = HOW_TO_MAKE_THEM.replace(" |", f"{option} |")
     if not is_there:
-        return f"the table {name} does not exist (in the search_path of this user): make it once with: {how}"
+        return TABLES, f"the table {name} does not exist (in the search_path of this user): make it once with: {how}"
     if comment is not None and comment != version_comment():
-        return f"the table {name} is not of version {VERSION}, which this release needs: drop it and run: {how}"
+        return TABLES, f"the table {name} is not of version {VERSION}, which this release needs: drop it and run: {how}"
     if missing_rights:
-        return f"the user lacks rights: GRANT {missing_rights} ON {name} TO <the user of the URL>"
+        return RIGHTS, f"the user lacks rights: GRANT {missing_rights} ON {name} TO <the user of the URL>"
     return None

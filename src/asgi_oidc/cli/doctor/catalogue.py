@@ -134,6 +134,7 @@ KINDS: Mapping[str, Kind] = {
         store_read_only=("error", "the store is a replica"),
         store_is_cluster=("error", "the URL names one server, which belongs to a cluster"),
         store_eviction=("error", "Redis may evict sessions and sign-outs when its memory is full"),
+        store_unlogged=("warning", "the tables in PostgreSQL are unlogged: a crash of the server empties them"),
         store_unfaithful=("error", "the store returned something other than what was written"),
         store_failed=("error", "the store fails for another reason"),
         store_not_checked=("warning", "the settings of the store could not be read"),

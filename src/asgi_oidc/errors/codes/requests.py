@@ -178,9 +178,29 @@ STORES = [
     ),
     Code(
         "store_tables",
-        "The tables of `PostgresStore` are missing or of another version, or the user has no rights on them; the log "
-        "line says which.",
+        "The tables of `PostgresStore` are missing or of another version.",
         "Run `asgi-oidc postgres-tables`, and give its SQL to `psql` or your migrations.",
+    ),
+    Code(
+        "store_rights",
+        "The user of `PostgresStore` lacks rights on the tables.",
+        "The log line has the `GRANT` that is missing.",
+    ),
+    Code("store_login", "PostgreSQL refused the user, the password or the database.", "Check the URL of the store."),
+    Code(
+        "store_read_only",
+        "PostgreSQL only reads: it is a standby, perhaps since a failover.",
+        "Name all servers in the URL of the store.",
+    ),
+    Code(
+        "store_full",
+        "PostgreSQL has no free connection, no memory or no disk space left.",
+        "The log line says which. Lower `pool_size`, or give the server more.",
+    ),
+    Code(
+        "store_unreachable",
+        "PostgreSQL cannot be reached, or the connection was lost.",
+        "Check that it is running, and host, port and TLS in the URL of the store.",
     ),
     Code("store_timeout", "The session store did not answer in time.", "Check its load, and the network."),
     Code(

@@ -1,35 +1,24 @@
-"""Checks PostgreSQL: its failures already say what is wrong, with the fix, and quote nothing."""
+"""Checks PostgreSQL: the store looks at its tables and rights when it connects, and its failures come with the fix."""
 
 from collections.abc import Sequence
 
+from asgi_oidc.cli.doctor.catalogue import KINDS
 from asgi_oidc.errors import StoreUnavailable
 from asgi_oidc.stores.postgres import PostgresStore
-
-# Words of the texts in stores/postgres_failures.py. The first that matches counts.
-CAUSES = (
-    ("tables are missing", "store_tables"),
-    ("rights", "store_rights"),
-    ("refused the user", "store_login"),
-    ("only reads", "store_read_only"),
-    ("no memory", "store_full"),
-    ("no free connection", "store_full"),
-    ("nothing listens", "store_unreachable"),
-    ("no such Unix socket", "store_unreachable"),
-    ("not found", "store_unreachable"),
-    ("timed out", "store_unreachable"),
-    ("connection failed", "store_unreachable"),
-)
 
 
 def explain(error: BaseException) -> tuple[str, str, str] | None:
     """Return the finding of an exception, what is wrong, and the fix; None if the cause is not known."""
     if not isinstance(error, StoreUnavailable):
         return None
-    name = next((name for words, name in CAUSES if words in error.detail), "store_failed")
-    problem, _, fix = error.detail.partition(": ")
-    return name, problem, fix or "look into the log of PostgreSQL"
+    problem, _, fix = error.detail.partition(": ")[2].partition(": ")  # the operation is in front
+    return error.code if error.code in KINDS else "store_failed", problem, fix
 
 
 async def check(store: PostgresStore) -> Sequence[tuple[str, str, str]]:
-    """Find nothing: the store itself looks at its tables and rights when it connects."""
-    return ()
+    """Find what works, but ends sessions sooner than people expect."""
+    unlogged = await store.unlogged_tables()
+    if not unlogged:
+        return ()
+    problem = f"{' and '.join(unlogged)} are unlogged: a crash of PostgreSQL ends all sessions and forgets sign-outs"
+    return [("store_unlogged", problem, f"ALTER TABLE {unlogged[0]} SET LOGGED, and so on, or accept it")]
