@@ -9,6 +9,7 @@ import pytest
 from asgi_oidc import events
 from asgi_oidc.audit import AuditEvent
 from asgi_oidc.events import Event
+from asgi_oidc.telemetry import catalogue
 from tests.audit_site import facts
 from tests.bad_days import INCIDENTS, Traces, play
 from tests.examples.guides import blocks, read_guide, section
@@ -51,6 +52,17 @@ def test_alerts_are_on_events_and_codes_that_exist():
     others = {"detail", "invalid_client", "others", "login_loop", "connect_tls"}  # fields, and beginnings of codes
     assert used - names - codes - others == {"refresh_provider_refused"}  # one that is played as an incident
     assert all(any(code.startswith(start) for code in codes) for start in ("login_loop", "connect_tls"))
+
+
+def test_the_metrics_of_the_alerts_exist():
+    """Under these names, with these attributes."""
+    known = {value.name for value in vars(catalogue).values() if isinstance(value, catalogue.Counter)}
+    known |= {value for value in vars(catalogue).values() if isinstance(value, str)}
+
+    named = set(re.findall(r"`(asgi_oidc\.\w[\w.]*)`", section(GUIDE, "Alerts to set")))
+
+    assert named
+    assert named <= known
 
 
 def _was_logged(quoted: str, traces: Traces) -> bool:

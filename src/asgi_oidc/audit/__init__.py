@@ -9,6 +9,7 @@ Some have the name of an exception that `asgi_oidc` exports: `from asgi_oidc imp
 """
 
 from asgi_oidc.audit.audit_event import AuditEvent
+from asgi_oidc.audit.changes import SettingReloaded
 from asgi_oidc.audit.outages import EventsDropped, ProviderFailed, RefreshFailed, StoreFailed
 from asgi_oidc.audit.refusals import (
     AccessDenied,
@@ -34,6 +35,7 @@ __all__ = [
     "RequestFailed",
     "SessionEnded",
     "SessionRefused",
+    "SettingReloaded",
     "SignedIn",
     "SignedOut",
     "StepUpRequired",

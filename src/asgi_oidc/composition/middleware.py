@@ -107,7 +107,7 @@ def compose(
         user_sessions=_make_user_sessions(settings, first.sessions, first.provider, reporter),
         resource_metadata=resource_metadata,
         health=readiness.health,
-        replaceable=_make_replaceable(settings, directory, hosts),
+        replaceable=_make_replaceable(settings, directory, hosts, reporter),
     )
 
 
@@ -189,7 +189,9 @@ def _make_lifespan(
     )
 
 
-def _make_replaceable(settings: Settings, directory: ProviderDirectory, hosts: Sequence[Host]) -> Replaceable:
+def _make_replaceable(
+    settings: Settings, directory: ProviderDirectory, hosts: Sequence[Host], reporter: Reporter | None
+) -> Replaceable:
     sessions = hosts[0].sessions
     stores = {
         **({} if settings.store is None or sessions.store is None else {"store": sessions.store}),
@@ -201,7 +203,7 @@ def _make_replaceable(settings: Settings, directory: ProviderDirectory, hosts: S
         sessions.revocations,
         [host.sessions.repository for host in hosts],
     )
-    return Replaceable(users, directory, stores)
+    return Replaceable(users, directory, stores, reporter)
 
 
 def _make_explainer(settings: Settings, policy: Policy) -> Explainer:

@@ -5,6 +5,8 @@ from dataclasses import replace
 from threading import Thread
 
 from asgi_oidc import events
+from asgi_oidc.audit import SettingReloaded
+from asgi_oidc.audit.reporting import report, reporting
 from asgi_oidc.composition.middleware import Composition
 from asgi_oidc.composition.replaceable import Replaceable
 from asgi_oidc.sessions.secret_rotation import SecretRotation
@@ -122,6 +124,7 @@ class Reloading:
         removed = len(set(before.listed) - set(rotation.listed))
         if removed:
             events.log(events.SECRET_REMOVED, variable=file.variable, removed=removed)
+        self._report(file, removed=removed)
 
     def _advance(self, now: int) -> None:
         rotation = self._rotation.advance(now=now)
@@ -138,9 +141,15 @@ class Reloading:
         if known is not None and known.connection is not None:
             known.connection.replace_settings(settings.fixed_providers[file.provider])
         events.log(events.SETTING_RELOADED, variable=file.variable)
+        self._report(file)
 
     def _apply_store(self, file: SettingFile, settings: Settings) -> None:
         store = settings.store if file.setting == "store" else settings.logout_store
         if store is not None:
             self._objects.stores[file.setting].replace_store(store)
         events.log(events.SETTING_RELOADED, variable=file.variable)
+        self._report(file)
+
+    def _report(self, file: SettingFile, *, removed: int = 0) -> None:
+        with reporting(self._objects.reporter):  # the request that is being served, if any, has not caused it
+            report(SettingReloaded, variable=file.variable, removed=removed)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from asgi_oidc.audit.reporting import Reporter
 from asgi_oidc.provider.directory import ProviderDirectory
 from asgi_oidc.sessions.repository import SessionRepository
 from asgi_oidc.sessions.revocations import Revocations
@@ -44,8 +45,10 @@ class Replaceable:
 
     Attributes:
         stores: by the name of the setting.
+        reporter: of the audit trail, which tells of new values; None without one.
     """
 
     secret_users: SecretUsers
     directory: ProviderDirectory
     stores: Mapping[str, GuardedStore]
+    reporter: Reporter | None = None
