@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from asgi_oidc.audit.reporting import Reporter, reporting
+from asgi_oidc.audit.reporting import Reporter, begin_reporting, end_reporting
 from asgi_oidc.web.asgi_types import ASGIApp, Receive, Scope, Send
 
 
@@ -11,12 +11,14 @@ def audited(serve: ASGIApp, reporter: Reporter | None, *, base_url: str) -> ASGI
     if reporter is None:
         return serve
     of_request: Callable[[str, Scope], Reporter] = reporter.of_request
+    start_delivery = reporter.start_delivery
 
     async def serve_audited(scope: Scope, receive: Receive, send: Send) -> None:
+        token = begin_reporting(of_request(base_url, scope))
         try:
-            with reporting(of_request(base_url, scope)):
-                await serve(scope, receive, send)
+            await serve(scope, receive, send)
         finally:
-            reporter.start_delivery()
+            end_reporting(token)
+            start_delivery()
 
     return serve_audited

@@ -5,7 +5,7 @@ Without the setting `on_event`, there is no reporter, and reporting an event doe
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from contextvars import ContextVar
+from contextvars import ContextVar, Token
 from typing import Any, ParamSpec, Protocol
 
 import msgspec
@@ -111,6 +111,16 @@ def public_name(session_id: str | None) -> str | None:
     return None if reporter is None or session_id is None else reporter.handle(session_id)
 
 
+def begin_reporting(reporter: Reporter) -> Token[Reporter | None]:
+    """Report to this reporter from now on; quicker than `reporting`, for every request."""
+    return _current.set(reporter)
+
+
+def end_reporting(token: Token[Reporter | None]) -> None:
+    """Report again to the reporter before."""
+    _current.reset(token)
+
+
 @contextmanager
 def reporting(reporter: Reporter | None, *, replaces: bool = True) -> Iterator[None]:
     """Report to this reporter within the block.
@@ -121,11 +131,11 @@ def reporting(reporter: Reporter | None, *, replaces: bool = True) -> Iterator[N
     if reporter is None or (not replaces and _current.get() is not None):
         yield
         return
-    token = _current.set(reporter)
+    token = begin_reporting(reporter)
     try:
         yield
     finally:
-        _current.reset(token)
+        end_reporting(token)
 
 
 def _request_facts(scope: Mapping[str, Any]) -> dict[str, Any]:
