@@ -53,7 +53,14 @@ async def greet(scope: Any, receive: Any, send: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "heading", ["Sign Alice in", "Say who signs in", "Failures of the provider", "Programs with access tokens"]
+    "heading",
+    [
+        "Sign Alice in",
+        "Say who signs in",
+        "Walk through a login",
+        "Failures of the provider",
+        "Programs with access tokens",
+    ],
 )
 def test_the_tests_with_the_fixture_pass(heading: str, oidc: OIDCTester):
     """The first block of each section is a test that people copy."""

@@ -45,7 +45,13 @@ def litestar_app() -> Any:
     async def me(request: litestar.Request[Any, Any, Any]) -> dict[str, str]:
         return {"sub": request.user.sub}
 
-    app: Any = litestar.Litestar([me])
+    @litestar.websocket("/ws")
+    async def ws(socket: litestar.WebSocket[Any, Any, Any]) -> None:
+        await socket.accept()
+        await socket.send_text(socket.user.sub)
+        await socket.close()
+
+    app: Any = litestar.Litestar([me, ws])
     return OIDCMiddleware(app, **SETTINGS)
 
 
@@ -116,6 +122,15 @@ async def test_async_clients_of_httpx(oidc: OIDCTester, library: Any, base_url: 
 
         assert (before, mine, refused, reports) == (401, "alice", 403, "bob")
         assert (await client.get("/me")).status_code == 401
+
+
+def test_websockets_of_litestar(oidc: OIDCTester):
+    """Its client opens them at the host of its base_url."""
+    client: Any = LitestarTestClient(litestar_app())
+    oidc.sign_in(client, "alice")
+
+    with client.websocket_connect("/ws", headers=oidc.origin(client)) as connection:
+        assert connection.receive_text() == "alice"
 
 
 @on_asyncio

@@ -66,7 +66,7 @@ def test_whoever_does_not_use_the_fixture_does_not_import_the_library(project: p
 
 def test_missing_settings_are_filled_in_before_the_app_is_imported(project: pytest.Pytester):
     """An app at module level cannot be imported without them; the header tells what is made up, but no secret."""
-    project.makefile(".ini", pytest="[pytest]\nasgi_oidc_fill_settings = true\n")
+    project.makepyprojecttoml("[tool.pytest.ini_options]\nasgi_oidc_fill_settings = true\n")
     project.makeconftest("import app")
     project.makepyfile(
         """

@@ -50,6 +50,27 @@ def test_each_has_a_fake_provider_of_its_own(oidc: OIDCTester, client: TestClien
     assert oidc.provider_of(client, "work") is oidc.provider is work
 
 
+class Tenants:
+    """A look-up, as in a database."""
+
+    async def get(self, name: str) -> Provider | None:
+        """Return the provider of a tenant."""
+        return PROVIDERS["work"] if name == "acme" else None  # type: ignore[return-value]  # it is a Provider
+
+
+def test_a_provider_that_the_app_looks_up(oidc: OIDCTester):
+    """Tenants are not known at start-up."""
+    client = TestClient(shop(providers=Tenants(), issuer=None, client_id=None, client_secret=None))
+
+    oidc.sign_in(client, "alice", provider="acme")
+
+    assert client.get("/me").json()["claims"]["iss"] == "https://id.acme.com"
+    with pytest.raises(ValueError, match="its look-up knows no provider 'other'"):
+        oidc.sign_in(client, "alice", provider="other")
+    with pytest.raises(ValueError, match=r"pass provider=\.\.\.; it looks its providers up"):
+        oidc.sign_in(client, "alice")
+
+
 def test_the_settings_of_the_connection_do_not_matter(oidc: OIDCTester):
     """Addresses inside a network, metadata and algorithms belong to the real provider."""
     client = TestClient(

@@ -102,6 +102,12 @@ def test_what_the_provider_states_for_each_login_cannot_be_chosen(oidc: OIDCTest
         oidc.sign_in(client, "alice", claims={claim: "x"})
 
 
+def test_an_unknown_option_is_named(oidc: OIDCTester, client: TestClient):
+    """A typing error would sign in somebody else than the test means."""
+    with pytest.raises(TypeError, match="unknown option 'claim'; there are claims, scopes, acr"):
+        oidc.sign_in(client, "alice", claim={"roles": ["admin"]})  # type: ignore[call-arg]  # that is the point
+
+
 def test_people_can_be_described_once(oidc: OIDCTester, client: TestClient):
     """A fixture of the tests may introduce its people, and a sign-in adds to that."""
     oidc.provider_of(client).personas["dana"] = Persona("dana", "Dana Doe", "dana@acme.com", {"roles": ["admin"]})

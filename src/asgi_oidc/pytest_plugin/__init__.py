@@ -14,16 +14,28 @@ if TYPE_CHECKING:
     from asgi_oidc.pytest_plugin.clients import WrongClient
     from asgi_oidc.pytest_plugin.clock import Clock
     from asgi_oidc.pytest_plugin.finding import NoMiddleware
+    from asgi_oidc.pytest_plugin.following import EndlessRedirects
     from asgi_oidc.pytest_plugin.logins import SignInFailed
+    from asgi_oidc.pytest_plugin.sign_in_options import SignInOptions
     from asgi_oidc.pytest_plugin.tester import OIDCTester
 
-__all__ = ["Clock", "NoMiddleware", "OIDCTester", "SignInFailed", "WrongClient"]
+__all__ = [
+    "Clock",
+    "EndlessRedirects",
+    "NoMiddleware",
+    "OIDCTester",
+    "SignInFailed",
+    "SignInOptions",
+    "WrongClient",
+]
 
 _MODULES = {
     "Clock": "clock",
+    "EndlessRedirects": "following",
     "NoMiddleware": "finding",
     "OIDCTester": "tester",
     "SignInFailed": "logins",
+    "SignInOptions": "sign_in_options",
     "WrongClient": "clients",
 }
 

@@ -3,12 +3,14 @@
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from http.cookiejar import CookieJar
-from typing import Any
+from inspect import isawaitable, iscoroutine
+from typing import Any, TypeVar
 
 from asgi_oidc.pytest_plugin.cookie_jars import LenientCookieJar, is_ours, lenient
 from asgi_oidc.testing import Browser
 from asgi_oidc.testing.cookie_jar import Cookie
 
+Value = TypeVar("Value")
 SUPPORTED = (
     "TestClient of Starlette, FastAPI or Litestar, AsyncClient of httpx or httpx2, Litestar's AsyncTestClient, Quart's "
     "test client, Django's AsyncClient, a browser context or page of Playwright"
@@ -144,6 +146,27 @@ def cookies_of(client: Any) -> ClientCookies:
         client.cookies.jar = lenient(client.cookies.jar)
         return JarCookies(client.cookies.jar)
     raise WrongClient(f"{type(client).__name__} is not a client that can be signed in: expected {SUPPORTED}")
+
+
+def at_once(value: Value | Awaitable[Value], *, instead: str = "await oidc.asign_in(...)") -> Value:
+    """Return what a client has answered without waiting.
+
+    Args:
+        instead: what to use for a client with an async API.
+
+    Raises:
+        WrongClient: the client has an async API.
+    """
+    if not isawaitable(value):
+        return value
+    if iscoroutine(value):
+        value.close()  # or Python would warn that it was never awaited
+    raise WrongClient(f"this client has an async API: use {instead}")
+
+
+async def settled(value: Value | Awaitable[Value]) -> Value:
+    """Return what a client has answered, or will answer."""
+    return await value if isawaitable(value) else value
 
 
 def is_of(client: object, package: str, *, name: str | None = None) -> bool:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from asgi_oidc.middleware import OIDCMiddleware
+from asgi_oidc.pytest_plugin.cookie_jars import is_ours
 from asgi_oidc.pytest_plugin.finding import NoMiddleware, app_of_django, middlewares_in
 from asgi_oidc.web.asgi_types import Message, Receive, Scope, Send
 
@@ -88,9 +89,17 @@ def _as_from_server(scope: Scope, exchange: Exchange) -> Scope:
         **{name: value for name, value in scope.items() if name != "_body_file"},
         "query_string": query.encode("ascii") if isinstance(query, str) else query,
         "raw_path": quote(scope["path"]).encode("ascii"),
-        "headers": [(bytes(name), bytes(value)) for name, value in scope["headers"] if value],
+        "headers": [(bytes(name), _sent_by_browser(name, value)) for name, value in scope["headers"]],
         EXCHANGE: exchange,
     }
+
+
+def _sent_by_browser(name: bytes, value: bytes) -> bytes:
+    """Return the value of a header, without our cookies that are deleted: Django's client keeps them, empty."""
+    if name != b"cookie":
+        return bytes(value)
+    pairs = [pair for pair in value.split(b"; ") if not (pair.endswith(b"=") and is_ours(pair[:-1].decode("latin-1")))]
+    return b"; ".join(pairs)
 
 
 async def _serve_client(original: Any, scope: Scope, send: Send) -> None:

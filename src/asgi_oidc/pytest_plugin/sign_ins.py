@@ -11,6 +11,7 @@ from asgi_oidc.pytest_plugin.clock import Clock
 from asgi_oidc.pytest_plugin.fake_providers import FakeProviders, claims_needed_by
 from asgi_oidc.pytest_plugin.logins import Visit
 from asgi_oidc.pytest_plugin.users import OF_THE_LOGIN, SignInTerms, make_persona
+from asgi_oidc.settings.several_providers import read_found_provider
 from asgi_oidc.testing import Persona
 from asgi_oidc.testing.cookie_jar import Cookie
 
@@ -63,13 +64,24 @@ class SignIns:
             SignInFailed: the app did not accept the login.
             ValueError: an unknown provider, or a claim that cannot be chosen.
         """
-        settings = settings_of(site.middleware, wanted.provider)
-        fake = self.introduce(settings, wanted)
+        settings = await _find_settings(site.middleware, wanted.provider)
         visit = self._visit(site)
-        of_the_login = {claim: value for claim, value in wanted.claims.items() if claim in OF_THE_LOGIN}
-        with _signed_in_as(fake, wanted.sub, SignInTerms(of_the_login, wanted.scopes)):
+        with self.about_to_sign_in(settings, wanted) as fake:
             await visit.sign_in(wanted.provider, fake)
         return visit.cookies, SignIn(site, wanted, fake, settings.client.client_id, fake.last_sid)
+
+    @contextlib.contextmanager
+    def about_to_sign_in(self, settings: ProviderSettings, wanted: Wanted) -> Iterator[TermsOfSignIns]:
+        """Let the fake provider sign in a user without its login page until the block ends; return that provider."""
+        fake = self.introduce(settings, wanted)
+        of_the_login = {claim: value for claim, value in wanted.claims.items() if claim in OF_THE_LOGIN}
+        before = fake.signed_in_as
+        fake.sign_in_as(wanted.sub)
+        fake.terms = SignInTerms(of_the_login, wanted.scopes)
+        try:
+            yield fake
+        finally:
+            fake.signed_in_as, fake.terms = before, None
 
     async def sign_out(self, site: Site, cookies: Mapping[str, str]) -> Sequence[Cookie]:
         """Sign out the user who has these cookies; return those that are left.
@@ -124,17 +136,17 @@ def settings_of(middleware: OIDCMiddleware, name: str | None) -> ProviderSetting
         return providers[name]
     there = f"it has {', '.join(providers)}" if any(providers) else "it has one provider, without a name"
     if not providers:
-        there = "it looks its providers up: walk through a login with the Browser of asgi_oidc.testing"
+        there = "it looks its providers up"
     wrong = "which provider? pass provider=..." if name is None else f"there is no provider {name!r}"
     raise ValueError(f"the app at {middleware.base_url}: {wrong}; {there}")
 
 
-@contextlib.contextmanager
-def _signed_in_as(fake: TermsOfSignIns, sub: str, terms: SignInTerms) -> Iterator[None]:
-    before = fake.signed_in_as
-    fake.sign_in_as(sub)
-    fake.terms = terms
-    try:
-        yield
-    finally:
-        fake.signed_in_as, fake.terms = before, None
+async def _find_settings(middleware: OIDCMiddleware, name: str | None) -> ProviderSettings:
+    """Return the settings of the provider that is meant; the app may have to look it up. Errors as in `settings_of`."""
+    providers = middleware._settings.providers
+    if name is None or providers is None or isinstance(providers, Mapping):
+        return settings_of(middleware, name)
+    entry = await providers.get(name)
+    if entry is None:
+        raise ValueError(f"the app at {middleware.base_url}: its look-up knows no provider {name!r}")
+    return read_found_provider(name, entry)

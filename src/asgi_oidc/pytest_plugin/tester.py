@@ -1,23 +1,23 @@
 """`OIDCTester`, what the fixture `oidc` is: signs users in and out on the clients of a test."""
 
 import contextlib
-from collections.abc import Awaitable, Iterator, Mapping, Sequence
-from inspect import isawaitable, iscoroutine
-from typing import Any, TypeVar
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Unpack
 from weakref import WeakKeyDictionary
 
 from asgi_oidc.pytest_plugin.apps_under_test import AppsUnderTest
-from asgi_oidc.pytest_plugin.clients import WrongClient, cookies_of
+from asgi_oidc.pytest_plugin.clients import at_once, cookies_of, settled
 from asgi_oidc.pytest_plugin.clock import Clock
 from asgi_oidc.pytest_plugin.django_client import through_middleware
 from asgi_oidc.pytest_plugin.fake_providers import FakeProviders
 from asgi_oidc.pytest_plugin.finding import base_url_of, middleware_of
+from asgi_oidc.pytest_plugin.following import afollow, follow
 from asgi_oidc.pytest_plugin.other_thread import run_in_thread
+from asgi_oidc.pytest_plugin.sign_in_options import SignInOptions, read_options
 from asgi_oidc.pytest_plugin.sign_ins import SignIn, SignIns, Site, Wanted, settings_of
 from asgi_oidc.safe_urls import check_url, origin_of
 from asgi_oidc.testing import FakeProvider, serve
 
-Value = TypeVar("Value")
 MINUTE = 60  # seconds
 
 
@@ -51,7 +51,7 @@ class OIDCTester:
     def provider(self) -> FakeProvider:
         """The fake provider: `oidc.provider.fault("token_500")`, `oidc.provider.personas`, `oidc.provider.calls`.
 
-        It is that of the app that the last call was about: of `sign_in`, `bearer` or `provider_of`. Before the first
+        It is that of the app that the last call was about: of `sign_in`, `bearer`, `serve` and so on. Before the first
         such call, it is that of the only app.
 
         Raises:
@@ -80,16 +80,7 @@ class OIDCTester:
         self,
         client: Any,
         sub: str = "alice",
-        *,
-        claims: Mapping[str, Any] | None = None,
-        scopes: Sequence[str] | None = None,
-        acr: str | None = None,
-        auth_time: int | None = None,
-        provider: str | None = None,
-        name: str | None = None,
-        email: str | None = None,
-        app: object = None,
-        base_url: str | None = None,
+        **options: Unpack[SignInOptions],
     ) -> None:
         """Sign a user in on a client: its next requests have the session.
 
@@ -97,15 +88,7 @@ class OIDCTester:
             client: a test client of Starlette, FastAPI, Litestar, Quart, httpx or Django (AsyncClient), or a browser
                 context or page of Playwright (sync API).
             sub: who signs in; any text will do.
-            claims: further claims, such as `{"roles": ["admin"]}`; the value `...` removes one.
-            scopes: exactly those that the provider grants; by default, all that the app requests.
-            acr: how the user signed in.
-            auth_time: when the user signed in, in seconds since the epoch; by default now.
-            provider: a name of the setting `providers`, if there are several.
-            name: by default made from `sub`, if the app requests the scope `profile`.
-            email: the verified address; by default made from `sub`, if the app requests the scope `email`.
-            app: the app, if the client does not tell; or the middleware itself.
-            base_url: which middleware is meant, if the app has several.
+            options: see `SignInOptions`.
 
         Raises:
             NoMiddleware: none is found for the client, or more than one.
@@ -113,31 +96,56 @@ class OIDCTester:
             SignInFailed: the app did not accept the login; the message has the reason.
             ValueError: an unknown provider, or a claim that cannot be chosen.
         """
-        wanted = _wanted(sub, claims, scopes, acr, auth_time, provider, name, email)
-        self._sign_in_at(self._site(client, app, base_url), client, wanted)
+        site = self._site(client, options.get("app"), options.get("base_url"))
+        self._sign_in_at(site, client, read_options(sub, options))
 
     async def asign_in(
         self,
         client: Any,
         sub: str = "alice",
-        *,
-        claims: Mapping[str, Any] | None = None,
-        scopes: Sequence[str] | None = None,
-        acr: str | None = None,
-        auth_time: int | None = None,
-        provider: str | None = None,
-        name: str | None = None,
-        email: str | None = None,
-        app: object = None,
-        base_url: str | None = None,
+        **options: Unpack[SignInOptions],
     ) -> None:
         """Do the same on the event loop of the test. For Playwright's async API, and if `on_login` needs that loop."""
-        wanted = _wanted(sub, claims, scopes, acr, auth_time, provider, name, email)
-        site = self._site(client, app, base_url)
-        old = await _settled(cookies_of(client).read())
+        site, wanted = self._site(client, options.get("app"), options.get("base_url")), read_options(sub, options)
+        old = await settled(cookies_of(client).read())
         cookies, made = await self._sign_ins.sign_in(site, wanted)
         self._remember(client, made)
-        await _settled(cookies_of(client).change(remove=old, add=cookies))
+        await settled(cookies_of(client).change(remove=old, add=cookies))
+
+    def follow_login(
+        self,
+        client: Any,
+        path: str = "/",
+        sub: str = "alice",
+        **options: Unpack[SignInOptions],
+    ) -> Any:
+        """Open a page with a client, sign in where it leads, and follow the redirects back; return the last response.
+
+        Each request goes through the client, so the whole app takes part: middlewares around it, the start of the
+        login, the callback, and the page itself.
+
+        Args:
+            path: the page, which needs a login; `/auth/login?provider=...` for one of several providers.
+
+        Raises:
+            NoMiddleware, WrongClient, ValueError: as for `sign_in`.
+            EndlessRedirects: no page comes.
+        """
+        site, wanted = self._site(client, options.get("app"), options.get("base_url")), read_options(sub, options)
+        with self._login_of(client, site, wanted) as fake:
+            return follow(client, path, base_url=site.base_url, provider=fake)
+
+    async def afollow_login(
+        self,
+        client: Any,
+        path: str = "/",
+        sub: str = "alice",
+        **options: Unpack[SignInOptions],
+    ) -> Any:
+        """Do the same with a client that has an async API."""
+        site, wanted = self._site(client, options.get("app"), options.get("base_url")), read_options(sub, options)
+        with self._login_of(client, site, wanted) as fake:
+            return await afollow(client, path, base_url=site.base_url, provider=fake)
 
     def sign_out(self, client: Any, *, app: object = None, base_url: str | None = None) -> None:
         """Sign out as the user does: the session ends, and the client has no cookies of it any more.
@@ -146,16 +154,16 @@ class OIDCTester:
             NoMiddleware, WrongClient, SignInFailed: as for `sign_in`.
         """
         site = self._site(client, app, base_url)
-        old = _at_once(cookies_of(client).read())
+        old = at_once(cookies_of(client).read())
         left = run_in_thread(lambda: self._sign_ins.sign_out(site, old))
-        _at_once(cookies_of(client).change(remove=old, add=left))
+        at_once(cookies_of(client).change(remove=old, add=left))
 
     async def asign_out(self, client: Any, *, app: object = None, base_url: str | None = None) -> None:
         """Do the same on the event loop of the test."""
         site = self._site(client, app, base_url)
-        old = await _settled(cookies_of(client).read())
+        old = await settled(cookies_of(client).read())
         left = await self._sign_ins.sign_out(site, old)
-        await _settled(cookies_of(client).change(remove=old, add=left))
+        await settled(cookies_of(client).change(remove=old, add=left))
 
     def expire(self, client: Any) -> None:
         """Let the session of a client be over, as if its lifetime had passed.
@@ -260,7 +268,9 @@ class OIDCTester:
             url = f"{server.url}{base_path}"
             urls: dict[str, Any] = {"base_url": url, "base_urls": (url,)}
             if middleware._settings.is_flat:
-                urls["issuer"] = stack.enter_context(self._fakes.on_a_port(settings_of(middleware, None)))
+                settings = settings_of(middleware, None)
+                self._last_provider = self._fakes.find(settings)
+                urls["issuer"] = stack.enter_context(self._fakes.on_a_port(settings))
             stack.enter_context(self._apps.elsewhere(middleware, **urls))
             yield url
 
@@ -273,10 +283,19 @@ class OIDCTester:
         return Site(middleware, base_url_of(middleware, base_url, client))
 
     def _sign_in_at(self, site: Site, client: Any, wanted: Wanted) -> None:
-        old = _at_once(cookies_of(client).read())
+        old = at_once(cookies_of(client).read())
         cookies, made = run_in_thread(lambda: self._sign_ins.sign_in(site, wanted))
         self._remember(client, made)
-        _at_once(cookies_of(client).change(remove=old, add=cookies))
+        at_once(cookies_of(client).change(remove=old, add=cookies))
+
+    @contextlib.contextmanager
+    def _login_of(self, client: Any, site: Site, wanted: Wanted) -> Iterator[FakeProvider]:
+        """Sign a user in at the provider for the duration of the block, and remember that the client is signed in."""
+        cookies_of(client)  # from now on, our cookies reach the app
+        settings = settings_of(site.middleware, wanted.provider)
+        with self._sign_ins.about_to_sign_in(settings, wanted) as fake:
+            yield fake
+        self._remember(client, SignIn(site, wanted, fake, settings.client.client_id, fake.last_sid))
 
     def _remember(self, client: Any, made: SignIn) -> None:
         self._last[client], self._last_provider = made, made.provider
@@ -301,30 +320,3 @@ def tester() -> Iterator[OIDCTester]:
     apps = AppsUnderTest(fakes, clock)
     with apps.running(), through_middleware():
         yield OIDCTester(apps, fakes, clock)
-
-
-def _wanted(
-    sub: str,
-    claims: Mapping[str, Any] | None,
-    scopes: Sequence[str] | None,
-    acr: str | None,
-    auth_time: int | None,
-    provider: str | None,
-    name: str | None,
-    email: str | None,
-) -> Wanted:
-    of_the_login = {"acr": acr, "auth_time": auth_time}
-    stated = {claim: value for claim, value in of_the_login.items() if value is not None}
-    return Wanted(sub, {**(claims or {}), **stated}, scopes, provider, name, email)
-
-
-def _at_once(value: Value | Awaitable[Value]) -> Value:
-    if not isawaitable(value):
-        return value
-    if iscoroutine(value):
-        value.close()  # or Python would warn that it was never awaited
-    raise WrongClient("this client has an async API: use `await oidc.asign_in(...)` or `await oidc.asign_out(...)`")
-
-
-async def _settled(value: Value | Awaitable[Value]) -> Value:
-    return await value if isawaitable(value) else value
