@@ -2,11 +2,12 @@
 
 import pytest
 
-from asgi_oidc import MemoryStore, Rule
+from asgi_oidc import MemoryStore, Rule, audit
 from asgi_oidc.forward_auth.answers import MAX_COOKIES
 from asgi_oidc.testing import Browser
 from tests.bearer.token_calls import TokenSite
-from tests.forward_auth.forward_site import HANDSHAKE, NAVIGATION, ForwardSite, told
+from tests.forward_auth.forward_site import HANDSHAKE, NAVIGATION, PROXY, STRANGER, ForwardSite, told
+from tests.internals import deliver_events
 from tests.protected_site import ORIGIN, Exchange, cookie_header
 from tests.scripted_store import ScriptedStore
 
@@ -288,6 +289,31 @@ async def test_one_of_several_hosts_is_chosen_by_what_the_proxy_says(proxy):
     ]
 
     assert [reply.status for reply in replies] == [200, 401, 403]
+
+
+@pytest.mark.parametrize(
+    ("forwarded_for", "peer", "address"),
+    [
+        (["203.0.113.7"], PROXY, "203.0.113.7"),
+        (["127.0.0.9, 203.0.113.7"], PROXY, "203.0.113.7"),
+        (["2001:db8::7"], PROXY, "2001:db8::7"),
+        ([], PROXY, PROXY[0]),
+        (["203.0.113.7, unknown"], PROXY, PROXY[0]),
+        (["203.0.113.7", "203.0.113.8"], PROXY, PROXY[0]),
+        (["203.0.113.7"], STRANGER, STRANGER[0]),
+    ],
+)
+async def test_the_audit_trail_has_the_address_that_a_trusted_proxy_names(forwarded_for, peer, address):
+    """At the end of the header; what is before that, a client may have written."""
+    events: list[audit.AuditEvent] = []
+    site = ForwardSite(on_event=events.append, rules=[ADMINS])
+    pairs = [("x-forwarded-for", value) for value in forwarded_for]
+    cookie = await site.cookie("bob")
+    await site.ask("/admin/x", cookie=cookie, forwarded=[*told("/admin/x"), *pairs], peer=peer)
+    await deliver_events(site.app.app)
+
+    denied = [event for event in events if isinstance(event, audit.AccessDenied)]
+    assert [event.client_address for event in denied] == ([address] if peer == PROXY else [])
 
 
 @both

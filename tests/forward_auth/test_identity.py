@@ -131,11 +131,12 @@ async def test_a_request_that_brings_an_identity_header_is_refused(proxy, path, 
     assert [(reply.status, reply.all("x-user")) for reply in replies] == [(403, [])] * 2
 
 
-async def test_claims_that_do_not_fit_let_nobody_in():
+@pytest.mark.parametrize(("length", "count"), [(5000, 1), (4000, 4)])
+async def test_claims_that_do_not_fit_let_nobody_in(length, count):
     """Cut values would be wrong ones."""
-    site = site_of(
-        Persona("erin", "Erin", "erin@example.com", {"roles": ["r" * 30] * 140}), {"headers": {"X-Roles": "roles"}}
-    )
+    claims = {f"claim{number}": "x" * length for number in range(count)}
+    persona = Persona("erin", "Erin", "erin@example.com", claims)
+    site = site_of(persona, {"headers": {f"X-Claim-{name}": name for name in claims}})
     reply = await site.ask(cookie=await site.cookie("erin"))
 
     assert (reply.status, reply.error) == (500, "identity_too_large")

@@ -27,7 +27,7 @@ class AuditEvent(msgspec.Struct, frozen=True, kw_only=True, tag=name_of, tag_fie
         sub: the user.
         session_id: as in `scope["oidc"].session_id` and `middleware.sessions`; it is not the cookie, and not a secret.
         client_address: of the client, as the server gives it in `scope["client"]`; behind a proxy, the server has to be
-            told to trust the proxy's headers.
+            told to trust the proxy's headers. With `asgi-oidc serve`, the one that a trusted proxy names.
         base_url: the `base_url` of the host that served the request.
         method: of the request; None if no request caused the event.
         path: of the request, without the query.

@@ -14,6 +14,7 @@ from asgi_oidc.audit.audit_event import AuditEvent
 from asgi_oidc.audit.trail import AuditTrail
 
 MAX_TEXT_LENGTH = 500  # characters; a longer path or the like is cut
+CLIENT_ADDRESS = "asgi_oidc.client_address"  # in a scope: an address that events have in place of `scope["client"]`
 
 Fields = ParamSpec("Fields")
 
@@ -141,7 +142,7 @@ def reporting(reporter: Reporter | None, *, replaces: bool = True) -> Iterator[N
 def _request_facts(scope: Mapping[str, Any]) -> dict[str, Any]:
     is_websocket, client = scope.get("type") == "websocket", scope.get("client")
     return {
-        "client_address": str(client[0]) if client else None,
+        "client_address": scope.get(CLIENT_ADDRESS) or (str(client[0]) if client else None),
         "method": "WEBSOCKET" if is_websocket else str(scope.get("method")),
         "path": str(scope.get("path")),
     }

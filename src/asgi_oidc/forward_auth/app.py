@@ -7,10 +7,12 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Unpack
 
+from asgi_oidc.audit.reporting import CLIENT_ADDRESS
 from asgi_oidc.errors import SettingsError
+from asgi_oidc.errors.sanitized import call_sanitized
 from asgi_oidc.forward_auth.answers import Answer
 from asgi_oidc.forward_auth.checks import Checks
-from asgi_oidc.forward_auth.identity import read_identity
+from asgi_oidc.forward_auth.identity import Identity, read_identity
 from asgi_oidc.forward_auth.trusted_proxies import TrustedProxies
 from asgi_oidc.forward_auth.upstream import Upstream
 from asgi_oidc.middleware import OIDCMiddleware
@@ -69,11 +71,13 @@ class ForwardAuth:
         clock: Callable[[], float] = time.time,
         **settings: Unpack[Keywords],
     ) -> None:
-        middleware = OIDCMiddleware(Upstream(), clock=clock, **settings)
-        del settings  # they hold secrets, and error reporters record the variables of this frame
-        self._set_up(
-            middleware, trusted_proxies, headers, token_header, token_audience, token_claims, signing_keys, clock
-        )
+        try:
+            middleware = OIDCMiddleware(Upstream(), clock=clock, **settings)
+            self._set_up(
+                middleware, trusted_proxies, headers, token_header, token_audience, token_claims, signing_keys, clock
+            )
+        finally:
+            del settings, signing_keys  # they hold secrets, and error reporters record the variables of this frame
 
     @classmethod
     def from_env(
@@ -97,13 +101,15 @@ class ForwardAuth:
         Raises:
             SettingsError: the arguments or the settings are invalid.
         """
-        variables = os.environ if environ is None else environ
-        middleware = OIDCMiddleware.from_env(Upstream(), environ=variables, clock=clock, **settings)
-        del settings, variables, environ  # a traceback shows the variables of this frame
         app = cls.__new__(cls)
-        app._set_up(
-            middleware, trusted_proxies, headers, token_header, token_audience, token_claims, signing_keys, clock
-        )
+        try:
+            variables = os.environ if environ is None else environ
+            middleware = OIDCMiddleware.from_env(Upstream(), environ=variables, clock=clock, **settings)
+            app._set_up(
+                middleware, trusted_proxies, headers, token_header, token_audience, token_claims, signing_keys, clock
+            )
+        finally:
+            del settings, variables, environ, signing_keys  # a traceback shows the variables of this frame
         return app
 
     def _set_up(
@@ -118,19 +124,21 @@ class ForwardAuth:
         clock: Callable[[], float],
     ) -> None:
         try:
-            proxies = TrustedProxies(trusted_proxies)
-            identity = read_identity(
-                headers=headers or {},
-                token_header=token_header,
-                token_audience=token_audience,
-                token_claims=token_claims,
-                signing_keys=signing_keys,
-                issuer=middleware.base_url,
-                clock=clock,
+            proxies, identity = call_sanitized(
+                _read_options,
+                trusted_proxies,
+                headers or {},
+                token_header,
+                token_audience,
+                token_claims,
+                signing_keys,
+                middleware.base_url,
+                clock,
             )
-        except ValueError as error:
-            raise SettingsError([str(error)]) from None
+        finally:
+            del signing_keys
         self._middleware = middleware
+        self._proxies = proxies
         self._checks = Checks(middleware, proxies, identity, clock=clock)
         self._identity = identity
 
@@ -142,6 +150,9 @@ class ForwardAuth:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
         path = scope.get("path")
+        address = self._proxies.client_address(scope)
+        if address is not None:
+            scope = {**scope, CLIENT_ADDRESS: address}
         if scope["type"] == "http" and path in CHECK_PATHS:
             answer = await self._checks.answer(scope, receive, is_nginx=path == NGINX_PATH)
             await _send(answer, scope, send)
@@ -152,7 +163,39 @@ class ForwardAuth:
             await self._middleware(scope, receive, send)
 
     def __repr__(self) -> str:
-        return f"ForwardAuth(base_url={self._middleware.base_url!r})"
+        base_url = self._middleware.base_url if hasattr(self, "_middleware") else None  # None until it is set up
+        return f"ForwardAuth(base_url={base_url!r})"
+
+
+def _read_options(
+    trusted_proxies: Sequence[str],
+    headers: Mapping[str, str],
+    token_header: str | None,
+    token_audience: str | None,
+    token_claims: Sequence[str],
+    signing_keys: Sequence[str],
+    issuer: str,
+    clock: Callable[[], float],
+) -> tuple[TrustedProxies, Identity]:
+    """Read the arguments that are not settings of the middleware.
+
+    Raises:
+        SettingsError: one of them is invalid.
+    """
+    try:
+        identity = read_identity(
+            headers=headers,
+            token_header=token_header,
+            token_audience=token_audience,
+            token_claims=token_claims,
+            signing_keys=signing_keys,
+            issuer=issuer,
+            clock=clock,
+        )
+        return TrustedProxies(trusted_proxies), identity
+    except ValueError as error:
+        problem = str(error)
+    raise SettingsError([problem])
 
 
 async def _send(answer: Answer, scope: Scope, send: Send) -> None:

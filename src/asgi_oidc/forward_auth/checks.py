@@ -4,7 +4,6 @@ import hashlib
 import logging
 import time
 from collections.abc import Callable
-from typing import Any
 from urllib.parse import urlsplit
 
 from asgi_oidc import events
@@ -135,19 +134,14 @@ class Checks:
 
 
 def _answer_from(sent: list[Message]) -> Answer:
-    """Return what the middleware has sent; an accepted websocket is a 200."""
-    if not sent:
-        return Answer(500, [NO_STORE])
-    start = sent[0]
-    headers: Any = [(bytes(name), bytes(value)) for name, value in start.get("headers", ())]
-    body = b"".join(message.get("body", b"") for message in sent[1:])
-    match start["type"]:
-        case "websocket.accept":
-            return Answer(200, headers)
-        case "http.response.start" | "websocket.http.response.start":
-            return Answer(start["status"], headers, body)
-        case _:
-            return Answer(403, [NO_STORE])
+    """Return what the middleware has sent; an accepted websocket is a 200, and whatever is no response a "no"."""
+    start: Message = sent[0] if sent else {"type": ""}
+    headers = [(bytes(name), bytes(value)) for name, value in start.get("headers", ())]
+    if start["type"] == "websocket.accept":
+        return Answer(200, headers)
+    if start["type"] not in ("http.response.start", "websocket.http.response.start"):
+        return Answer(403, [NO_STORE])
+    return Answer(start["status"], headers, b"".join(message.get("body", b"") for message in sent[1:]))
 
 
 def _receive_body(receive: Receive) -> Receive:

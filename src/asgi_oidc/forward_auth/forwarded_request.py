@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote, unquote_to_bytes
 
+from asgi_oidc.audit.reporting import CLIENT_ADDRESS
 from asgi_oidc.errors import ForwardedRequestRejected
 from asgi_oidc.web.asgi_types import Scope
 from asgi_oidc.web.request import METHODS
@@ -92,6 +93,7 @@ class ForwardedRequest:
             "headers": [(b"host", self.authority), *self.headers],
             "client": outer.get("client"),
             "server": outer.get("server"),
+            CLIENT_ADDRESS: outer.get(CLIENT_ADDRESS),
         }
         if self.is_websocket:
             made |= {"subprotocols": [], "extensions": {"websocket.http.response": {}}}

@@ -29,12 +29,20 @@ class TrustedProxies:
         self._trusts_unix_sockets = UNIX in listed
         self._networks = tuple(_read_network(address) for address in listed if address != UNIX)
 
-    def __repr__(self) -> str:
-        return f"TrustedProxies({len(self._networks) + self._trusts_unix_sockets})"
+    def client_address(self, scope: Scope) -> str | None:
+        """Return the address of the client, for the audit trail only; None if no trusted proxy names it.
 
-    def __bool__(self) -> bool:
-        """Return whether there are any."""
-        return self._trusts_unix_sockets or bool(self._networks)
+        A proxy adds the address that it sees itself at the end of `X-Forwarded-For`; before that, clients write what
+        they like.
+        """
+        values = [value for name, value in scope.get("headers", ()) if name.lower() == b"x-forwarded-for"]
+        if len(values) != 1 or not self.trust(scope):
+            return None
+        text = bytes(values[0]).rpartition(b",")[2].strip().decode("latin-1")
+        try:
+            return str(ip_address(text))
+        except ValueError:
+            return None
 
     def trust(self, scope: Scope) -> bool:
         """Return whether a request came from one of the proxies.
