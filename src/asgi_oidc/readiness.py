@@ -13,6 +13,7 @@ from asgi_oidc.errors import ProviderError, StoreUnavailable
 from asgi_oidc.health import Health, HealthCheck, Status
 from asgi_oidc.provider.connection import ProviderConnection
 from asgi_oidc.provider.directory import ProviderDirectory
+from asgi_oidc.provider.provider_failures import log_provider_failure
 from asgi_oidc.single_flight import SingleFlight
 from asgi_oidc.stores.guarded_store import GuardedStore
 from asgi_oidc.stores.store_failures import log_store_error
@@ -40,28 +41,35 @@ class Readiness:
         self._key = key
         self._clock = clock
         self._latest: Health | None = None
+        self._checked_at = 0.0
         self._checks: SingleFlight[Health] = SingleFlight()
         self._fetches: SingleFlight[None] = SingleFlight()
 
     async def health(self) -> Health:
         """Return the latest check, or a new one if that is too old. Never raises: a bug here counts as `failing`."""
         try:
-            latest = self._latest
-            if latest is not None and abs(self._clock() - latest.checked_at) < INTERVAL:
-                return latest
-            return await self._checks.run_to_the_end("health", self._check)
-        except Exception as error:  # noqa: BLE001  # whatever it is, this process may not be able to work
-            events.log(events.UNEXPECTED_ERROR, error=error)
-            return Health(status="failing", checked_at=0)
+            now = self._clock()
+            if self._latest is not None and abs(now - self._checked_at) < INTERVAL:
+                return self._latest
+            return await self._checks.run_to_the_end("health", lambda: self._check_and_remember(now))
+        except Exception as error:  # noqa: BLE001  # as below
+            return _broken(error)
 
-    async def _check(self) -> Health:
-        checked_at, store = int(self._clock()), None
+    async def _check_and_remember(self, now: float) -> Health:
+        try:
+            health = await self._check(int(now))
+        except Exception as error:  # noqa: BLE001  # whatever it is, this process may not be able to work
+            health = _broken(error)
+        self._latest, self._checked_at = health, now
+        return health
+
+    async def _check(self, now: int) -> Health:
+        store = None
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._fetch_what_is_due)
             if self._store is not None:
                 store = await self._check_store(self._store)
-        self._latest = self._report(store, checked_at=checked_at)
-        return self._latest
+        return self._report(store, checked_at=now)
 
     async def _check_store(self, store: GuardedStore) -> HealthCheck:
         try:
@@ -97,7 +105,13 @@ async def _fetch(connection: ProviderConnection) -> None:
     try:
         await connection.fetch_what_is_due()
     except ProviderError as error:
-        events.log(events.PROVIDER_FAILED, code=error.code, detail=error.detail)
+        settings = connection.settings
+        log_provider_failure(error.code, error.detail, provider=settings.name, issuer=settings.issuer)
+
+
+def _broken(error: Exception) -> Health:
+    events.log(events.UNEXPECTED_ERROR, error=error)
+    return Health(status="failing", checked_at=0)
 
 
 def _status(store: HealthCheck | None, metadata: Mapping[str, HealthCheck], keys: Mapping[str, HealthCheck]) -> Status:

@@ -9,7 +9,7 @@ import pytest
 from asgi_oidc import Health, HealthCheck, Rule
 from asgi_oidc.readiness import INTERVAL
 from asgi_oidc.testing import Browser, Response
-from tests.protected_site import NOW, ORIGIN, PROGRAM, Site
+from tests.protected_site import NOW, ORIGIN, PROGRAM, Clock, Site
 from tests.provider.provider_caches import all_at_once
 from tests.providers.oauth2_site import OAuth2Site
 from tests.providers.tenants import TenantSite
@@ -337,21 +337,41 @@ async def test_no_login_returns_to_it():
     assert page.path == "/"
 
 
-async def test_a_bug_in_the_check_counts_as_failing(caplog):
-    """The guard fails closed, and says nothing but that."""
+class BreakingClock(Clock):
+    """A clock that may raise."""
 
-    def broken_clock() -> float:
-        raise ZeroDivisionError("the issuer is https://id.example.net")
+    is_broken = False
 
-    asked = site()
-    asked.clock.__class__ = type("Broken", (), {"__call__": lambda self: broken_clock()})
+    def __call__(self) -> float:
+        if self.is_broken:
+            raise ZeroDivisionError("the issuer is https://id.example.net")
+        return super().__call__()
+
+    async def break_down(self) -> None:
+        """Raise from now on."""
+        self.is_broken = True
+
+
+@pytest.mark.parametrize("breaks", ["before the check", "during the check"])
+async def test_a_bug_in_the_check_counts_as_failing(breaks, caplog):
+    """The guard fails closed, says nothing but that, and is no way to flood the store either."""
+    store, clock = ScriptedStore(), BreakingClock()
+    asked = site(store=store, clock=clock)
+    if breaks == "before the check":
+        clock.is_broken = True
+    else:
+        store.before["get"].append(clock.break_down)
 
     with caplog.at_level(logging.ERROR):
         response = await ask(asked)
+    clock.is_broken = False
 
     assert (response.status_code, response.json()["status"]) == (503, "failing")
     assert "id.example.net" not in response.text + caplog.text
-    assert "unexpected_error raised=ZeroDivisionError" in caplog.text
+    assert "unexpected_error" in caplog.text
+    again = [(await ask(asked)).status_code for _ in range(5)]
+    assert (again, store.calls) == ([200] * 5 if breaks == "before the check" else [503] * 5, ["get"])
+    assert (await later(asked)).status_code == 200
 
 
 async def test_a_client_that_gives_up_leaves_the_check_to_the_others():

@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 from opentelemetry.sdk.metrics.export import HistogramDataPoint
 
-from asgi_oidc import Bearer, MemoryStore, Rule
+from asgi_oidc import Bearer, MemoryStore, Rule, telemetry
 from asgi_oidc.telemetry import catalogue
 from asgi_oidc.telemetry.bounded import OTHER, BoundedValues
-from asgi_oidc.telemetry.recording import MAX_PROVIDERS
+from asgi_oidc.telemetry.recording import MAX_ADDRESSES, MAX_PROVIDERS
 from tests.logout_site import LogoutSite, sid_of
 from tests.protected_site import ORIGIN, PROGRAM, Site, cookie_header
 from tests.providers.tenants import TenantSite
@@ -177,6 +177,20 @@ async def test_names_of_tenants_appear_only_once_they_are_found():
 
     assert "made-up" not in repr(found)
     assert {dict(each).get("asgi_oidc.provider") for each in found["http.client.request.duration"]} == {"acme"}
+
+
+def test_hosts_and_ports_of_providers_are_bounded():
+    """A tenant could name new ones every hour."""
+    with recording() as recorded:
+        for port in range(MAX_ADDRESSES + 50):
+            url = f"https://tenant.example.net:{10_000 + port}/token"
+            with telemetry.provider_call("POST", url, endpoint="token", provider="") as call:
+                call.answered(200)
+        found = recorded.metrics()[catalogue.PROVIDER_CALLS.name]
+
+    ports = {dict(each).get("server.port") for each in found}
+    assert len(ports) <= MAX_ADDRESSES + 1
+    assert any(dict(each)["server.address"] == OTHER for each in found)
 
 
 def test_there_are_at_most_a_hundred_names_in_metrics():

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 else:
     try:
         from asgi_oidc.telemetry import recording as _chosen
-    except ImportError:  # not installed, or older than 1.30
+    except (ImportError, TypeError):  # not installed, or older than 1.30, whose functions take fewer arguments
         from asgi_oidc.telemetry import off as _chosen
 
 annotate = _chosen.annotate

@@ -17,10 +17,10 @@ from opentelemetry import context, metrics, trace
 from opentelemetry.trace import SpanContext, SpanKind, Status, StatusCode
 
 from asgi_oidc.telemetry import catalogue
-from asgi_oidc.telemetry.bounded import BoundedValues
+from asgi_oidc.telemetry.bounded import OTHER, BoundedValues
 
 MAX_PROVIDERS = 100  # names of providers in metrics; tenants beyond that are `other`
-MAX_ADDRESSES = 100  # hosts of providers in metrics
+MAX_ADDRESSES = 100  # hosts of providers with their ports, in metrics
 MAX_CODES = 500  # our own codes, and those of exceptions that an app derives from ours
 SUCCEEDED, FAILED, CANCELLED = "succeeded", "failed", "cancelled"
 _PORTS = {"https": 443, "http": 80}
@@ -155,7 +155,10 @@ class ProviderCall(_Recorded):
         super().__init__(_TRACER.start_span(f"{method} {endpoint}", kind=SpanKind.CLIENT, attributes=attributes))
         if provider:
             self._labels[catalogue.PROVIDER] = _providers.get(provider)
-        self._labels |= {catalogue.ADDRESS: _addresses.add(address), catalogue.PORT: port}
+        if _addresses.add(f"{address}:{port}") == OTHER:
+            self._labels[catalogue.ADDRESS] = OTHER
+        else:
+            self._labels |= {catalogue.ADDRESS: address, catalogue.PORT: port}
         self._status: int | None = None
 
     def _context(self) -> context.Context:
