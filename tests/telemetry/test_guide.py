@@ -8,7 +8,8 @@ import sys
 import pytest
 
 from asgi_oidc.telemetry import catalogue, recording
-from tests.examples.guides import EXAMPLES, ROOT, read_guide, section
+from tests.examples.guides import EXAMPLES, ROOT, blocks, read_guide, section
+from tests.real.processes import free_port
 from tests.telemetry.tables import metric_rows, span_rows
 
 GUIDE = read_guide("telemetry")
@@ -52,6 +53,28 @@ trees = requests(anyio.run(record))
 print(json.dumps([[span.name for _, span in tree] for tree in trees]))
 assert draw(trees, COLOURS["light"]).count("<rect") == 4 + sum(len(tree) for tree in trees)
 """
+
+
+SET_UP = """
+{block}
+import anyio, urllib.request
+from tests.protected_site import Site
+anyio.run(Site().signed_in)
+print(urllib.request.urlopen("http://127.0.0.1:{port}/metrics").read().decode())
+tracer_provider.shutdown()
+"""
+
+
+def test_the_set_up_of_the_guide_records_a_login():
+    """Spans on the console, metrics for Prometheus."""
+    (block,) = (each for each in blocks(GUIDE, "python") if "PrometheusMetricReader" in each)
+    port = free_port()
+    program = SET_UP.format(block=block.replace("9464", str(port)), port=port)
+
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True, capture_output=True, text=True)
+
+    assert "asgi_oidc_logins_total{" in done.stdout
+    assert '"name": "asgi_oidc.callback"' in done.stdout
 
 
 @pytest.fixture(scope="module")
