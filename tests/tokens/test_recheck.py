@@ -305,3 +305,50 @@ async def test_github_is_asked_at_its_user_api():
     site.clock.advance(RECHECK)
 
     assert await who_am_i(browser) is None
+
+
+async def test_claims_that_are_dropped_or_renamed_stay_so():
+    """What the app does not want to store must not come back with userinfo."""
+    site = Site(recheck=RECHECK, userinfo="always", claims={"drop": ["email"], "rename": {"roles": "groups"}})
+    site.provider.access_token_lifetime = 10 * RECHECK
+    with site.provider.fault("introspection_invalid_client"):
+        browser = await site.signed_in()
+        before = (await browser.fetch("/auth/session")).json()["claims"]
+        persona = site.provider.personas["alice"]
+        site.provider.personas["alice"] = dataclasses.replace(persona, claims={"roles": ["reader"]})
+        site.clock.advance(RECHECK)
+        after = (await browser.fetch("/auth/session")).json()["claims"]
+
+    assert (before["groups"], after) == (["admin"], {**before, "groups": ["reader"]})
+    assert "email" not in after
+
+
+@pytest.mark.parametrize("userinfo", ["always", "never"])
+async def test_userinfo_adds_claims_only_to_sessions_that_have_some_from_there(userinfo):
+    """A session whose login did not ask userinfo does not change because of the recheck."""
+    site = Site(recheck=RECHECK, userinfo=userinfo)
+    site.provider.access_token_lifetime = 10 * RECHECK
+    with site.provider.fault("introspection_invalid_client"):
+        site.provider.id_token_overrides["roles"] = ...
+        browser = await site.signed_in()
+        site.provider.userinfo_overrides["department"] = "sales"
+        site.clock.advance(RECHECK)
+        claims = (await browser.fetch("/auth/session")).json()["claims"]
+
+    assert claims.get("department") == ("sales" if userinfo == "always" else None)
+
+
+async def test_claims_of_on_login_stay_as_they_are():
+    """The app has decided on them."""
+
+    async def on_login(user: Any, claims: dict[str, Any]) -> dict[str, Any]:
+        return {**claims, "roles": ["owner"]}
+
+    site = Site(recheck=RECHECK, userinfo="always", on_login=on_login)
+    site.provider.access_token_lifetime = 10 * RECHECK
+    with site.provider.fault("introspection_invalid_client"):
+        browser = await site.signed_in()
+        site.clock.advance(RECHECK)
+        claims = (await browser.fetch("/auth/session")).json()["claims"]
+
+    assert claims["roles"] == ["owner"]

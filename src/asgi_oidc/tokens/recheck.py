@@ -117,6 +117,7 @@ class SessionRechecks:
                 claims,
                 now=self._now(),
                 trusted_email_domains=lock.provider.settings.domains_trusted_at_login,
+                mapping=self._refresher.claim_mapping,
             )
             return await self._refresher.save(lock, tokens)
 

@@ -121,7 +121,14 @@ def claims_refreshed(
     return _with_generation(tokens, session, is_current=_has_user_claims(id_token_claims), now=now)
 
 
-def confirmed(session: Session, userinfo: Claims, *, now: int, trusted_email_domains: Collection[str] = ()) -> Tokens:
+def confirmed(
+    session: Session,
+    userinfo: Claims,
+    *,
+    now: int,
+    trusted_email_domains: Collection[str] = (),
+    mapping: ClaimMapping = ALL_CLAIMS,
+) -> Tokens:
     """Return the tokens of a session that the provider has confirmed without a refresh.
 
     Claims take the values that userinfo has now. Those that only userinfo can have stated are removed if it states them
@@ -132,14 +139,16 @@ def confirmed(session: Session, userinfo: Claims, *, now: int, trusted_email_dom
         userinfo: claims of userinfo or of the user API, checked to be about this user; empty if there was another
             confirmation.
         trusted_email_domains: as in `with_trusted_email`.
+        mapping: as in `refreshed`.
     """
     old, protected = session.tokens, with_partners(session.login.set_by_on_login)
     new = msgspec.structs.replace(old, generation=old.generation + 1, retry_at=0, confirmed_at=now)
-    stated = {name: value for name, value in userinfo.items() if name not in protected | PROTOCOL_CLAIMS}
-    if not stated:
+    if not userinfo.keys() - PROTOCOL_CLAIMS:
         return new
+    stated = _without_names(mapping.apply(userinfo), protected | PROTOCOL_CLAIMS)
     claims = old.claims
-    from_tokens = (_names_from_id_tokens(old) if old.id_token else frozenset()) | set(old.from_access_token)
+    from_id_tokens = mapping.names(_names_from_id_tokens(old)) if old.id_token else frozenset[str]()
+    from_tokens = from_id_tokens | set(old.from_access_token)
     from_userinfo = claims.keys() - from_tokens - protected - PROTOCOL_CLAIMS
     if not from_userinfo:
         stated = {name: value for name, value in stated.items() if name in claims}
