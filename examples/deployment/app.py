@@ -6,7 +6,7 @@ from html import escape
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, PlainTextResponse, StreamingResponse
+from starlette.responses import HTMLResponse, StreamingResponse
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
@@ -17,11 +17,6 @@ async def home(request: Request) -> HTMLResponse:
     """Anyone may see this."""
     login = escape(request.scope["oidc"].login_url(request.url_for("me").path))
     return HTMLResponse(f'<!doctype html><h1>Welcome</h1><a href="{login}">Sign in</a>')
-
-
-async def healthz(request: Request) -> PlainTextResponse:
-    """Answer the probes, which have no session: OIDC_PUBLIC names this path."""
-    return PlainTextResponse("ok")
 
 
 async def me(request: Request) -> HTMLResponse:
@@ -51,7 +46,6 @@ async def greeting(websocket: WebSocket) -> None:
 
 routes = [
     Route("/", home),
-    Route("/healthz", healthz),
     Route("/me", me),
     Route("/events", events),
     WebSocketRoute("/greeting", greeting),

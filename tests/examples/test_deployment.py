@@ -1,9 +1,12 @@
 """The guide to deployment: its files are what they seem, and the app starts with exactly what they say."""
 
 import json
+import os
 import re
 import secrets
 import shlex
+import shutil
+import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,6 +17,9 @@ import pytest
 import yaml
 
 from asgi_oidc import OIDCMiddleware
+from asgi_oidc.asgi.lifespan import FINISH_DEADLINE
+from asgi_oidc.settings.value_checks import read_secrets
+from asgi_oidc.settings.variable_values import read_list
 from tests.examples.guides import EXAMPLES, blocks, nothing, read_guide, section
 from tests.real.processes import answers, free_port, running, wait_until
 from tests.real.servers import PYTHON
@@ -72,7 +78,8 @@ def test_every_setting_of_a_file_is_valid_and_the_probes_are_let_in(file, tmp_pa
 
     middleware = OIDCMiddleware.from_env(nothing, environ=environ)
 
-    assert [middleware.explain(path).is_public for path in ("/", "/healthz", "/me")] == [True, True, False]
+    assert [middleware.explain(path).is_public for path in ("/", "/me")] == [True, False]
+    assert ENVIRONMENTS[file]["OIDC_HEALTH_PATH"] == "/healthz"
 
 
 @each_environment
@@ -82,10 +89,10 @@ def test_the_app_starts_with_exactly_that_environment(file, tmp_path):
     environ = with_secrets_in(tmp_path, ENVIRONMENTS[file])
 
     with running(command_of_the_image(port), environ) as process:
-        process.wait_until(lambda: answers(f"http://127.0.0.1:{port}/healthz"), "the app answers its probe")
+        process.wait_until(lambda: answers(f"http://127.0.0.1:{port}/healthz/live"), "the app answers its probe")
         said = process.said
 
-    assert '"GET /healthz HTTP/1.1" 200' in said
+    assert '"GET /healthz/live HTTP/1.1" 200' in said
     assert "settings_invalid" not in said
 
 
@@ -96,7 +103,13 @@ def test_every_manifest_is_valid():
     for manifest in MANIFESTS:
         kubernetes_validate.validate(manifest, versions, strict=True)
 
-    assert [manifest["kind"] for manifest in MANIFESTS] == ["ConfigMap", "Deployment", "Service", "Ingress"]
+    assert [manifest["kind"] for manifest in MANIFESTS] == [
+        "ConfigMap",
+        "Deployment",
+        "PodDisruptionBudget",
+        "Service",
+        "Ingress",
+    ]
 
 
 def test_a_manifest_with_a_mistake_is_not_valid():
@@ -120,8 +133,11 @@ def test_the_manifests_fit_together():
     assert (service_port["targetPort"], volume["name"]) == (port["name"], mount["name"])
     assert rule["http"]["paths"][0]["backend"]["service"]["name"] == of_kind("Service")["metadata"]["name"]
     assert ENVIRONMENTS["kubernetes.yaml"]["OIDC_BASE_URL"] == f"https://{rule['host']}"
-    for probe in ("readinessProbe", "livenessProbe"):
-        assert container()[probe]["httpGet"]["port"] == port["name"]
+    health_path = ENVIRONMENTS["kubernetes.yaml"]["OIDC_HEALTH_PATH"]
+    for probe, path in {"readinessProbe": health_path, "livenessProbe": f"{health_path}/live"}.items():
+        assert container()[probe]["httpGet"] == {"path": path, "port": port["name"]}
+    assert of_kind("PodDisruptionBudget")["spec"]["selector"]["matchLabels"] == pod["metadata"]["labels"]
+    assert "subPath" not in mount, "kubelet never updates such a file"
     keys = re.findall(r"--from-(?:literal|file)=([\w-]+)=", section(GUIDE, "Kubernetes"))
     assert sorted(files) == sorted(f"{mount['mountPath']}/{key}" for key in keys)
     assert f"secret generic {volume['secret']['secretName']}" in GUIDE
@@ -137,9 +153,64 @@ def test_the_compose_file_fits_together():
     assert set(app["secrets"]) == set(files)
     assert used == {f"/run/secrets/{name}" for name in app["secrets"]}
     assert {each for service in services.values() for each in service.get("depends_on", [])} <= set(services)
+    assert app["environment"]["OIDC_HEALTH_PATH"] in app["healthcheck"]["test"][-1]
     assert [path for path in mounted if path.endswith(".conf")] == ["./nginx.conf"]
     assert all(path.removeprefix("./") in GUIDE for path in files.values())
     assert f"redis://{services['redis']['image'].partition(':')[0]}:6379" == app["environment"]["OIDC_STORE"]
+
+
+def test_a_pod_has_time_to_end():
+    """Else a rolling update cuts requests off: the wait for proxies, requests under way, then refreshes."""
+    pod = of_kind("Deployment")["spec"]["template"]["spec"]
+    written = (FOLDER / "Dockerfile").read_text(encoding="utf-8")
+    (requests,) = re.findall(r'"--timeout-graceful-shutdown", "(\d+)"', written)
+    waits = container()["lifecycle"]["preStop"]["sleep"]["seconds"]
+
+    assert pod["terminationGracePeriodSeconds"] >= waits + int(requests) + FINISH_DEADLINE
+    assert int(COMPOSE["services"]["app"]["stop_grace_period"].rstrip("s")) >= int(requests) + FINISH_DEADLINE
+    assert of_kind("Deployment")["spec"]["strategy"]["rollingUpdate"]["maxUnavailable"] == 0
+
+
+KUBECTL = """#!/bin/sh
+# Stands for a cluster with one secret, in a file.
+case "$1" in
+    get) base64 < "$CLUSTER" ;;
+    patch) echo "$7" | sed 's/.*"secret": "\\([^"]*\\)".*/\\1/' > "$CLUSTER" ;;
+    logs) echo "setting_reloaded" ;;
+esac
+"""
+
+
+def test_the_commands_that_rotate_the_secret_do(tmp_path):
+    """Of Kubernetes, with a stand-in for it, and of Compose: old values open, a new one seals."""
+    cluster, program = tmp_path / "cluster", tmp_path / "bin" / "kubectl"
+    program.parent.mkdir()
+    program.write_text(KUBECTL)
+    program.chmod(0o755)
+    first = SECRETS["OIDC_SECRET_FILE"].strip()
+    cluster.write_text(first)
+    shutil.copy(FOLDER / "rotate_secret.py", tmp_path)
+    commands = next(block for block in blocks(GUIDE, "console") if "kubectl patch" in block)
+    script = "\n".join(line.removeprefix("$ ") for line in commands.splitlines())
+    environ = {**os.environ, "PATH": f"{program.parent}:{os.environ['PATH']}", "CLUSTER": str(cluster)}
+
+    subprocess.run(["sh", "-euc", script], cwd=tmp_path, env=environ, check=True, timeout=30)
+
+    new, old = read_list(cluster.read_text())
+    assert (old, len(read_secrets([new, old]))) == (first, 2)
+    subprocess.run([sys.executable, "rotate_secret.py", "--finish", "secret"], cwd=tmp_path, check=True, timeout=30)
+    assert read_list((tmp_path / "secret").read_text()) == [new]
+
+
+def test_a_rotation_writes_into_the_file_that_compose_mounts(tmp_path):
+    """A container does not see a file that replaces it."""
+    path = tmp_path / "oidc_secret"
+    path.write_text(SECRETS["OIDC_SECRET_FILE"])
+    before = path.stat().st_ino
+
+    subprocess.run([sys.executable, FOLDER / "rotate_secret.py", path], check=True, timeout=30)
+
+    assert path.stat().st_ino == before
 
 
 def test_the_image_installs_what_the_app_imports():

@@ -141,7 +141,7 @@ async def browsing(name: str, folder: Path) -> AsyncIterator[tuple[Browser, str,
             "OIDC_CLIENT_SECRET": str(CLIENT.client_secret),
             "OIDC_BASE_URL": f"https://localhost:{site.port}{prefix}",
             "OIDC_SECRET": secrets.token_urlsafe(32),
-            "OIDC_PUBLIC": "/,/healthz",
+            "OIDC_PUBLIC": "/",
         }
         with started(command, site, environ):
             async with httpx.AsyncHTTPTransport(verify=trust) as network:
