@@ -64,7 +64,6 @@ class OIDCMiddleware:
             del settings  # the keywords hold secrets, and error reporters record the variables of this frame
         # All objects below this class, wired together: one serves each kind of connection, others answer the methods.
         self._composition = call_sanitized(compose, app, self._settings, clock)
-        self._clock = clock
         _living.add(self)
         for tell in _when_made:
             tell(self)

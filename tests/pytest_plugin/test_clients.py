@@ -17,7 +17,7 @@ from starlette.websockets import WebSocketDisconnect
 
 from asgi_oidc import OIDCMiddleware
 from asgi_oidc.integrations.fastapi import CurrentUser
-from asgi_oidc.pytest_plugin import OIDCTester, WrongClient
+from asgi_oidc.pytest_plugin import NoMiddleware, OIDCTester, WrongClient
 from asgi_oidc.testing import Browser, serve
 from tests.pytest_plugin.apps import SETTINGS, on_asyncio, shop, with_added_middleware
 from tests.pytest_plugin.django_site import django_site
@@ -179,6 +179,18 @@ async def test_the_async_client_of_django(django: OIDCTester):
     assert (signed_out.status_code, (await client.get("/me")).status_code) == (303, 401)
 
 
+@on_asyncio
+async def test_django_without_an_asgi_application_is_told(oidc: OIDCTester):
+    """Its client does not say which app it calls."""
+    with django_site():
+        from django.conf import settings
+        from django.test import AsyncClient, override_settings
+
+        with override_settings(ASGI_APPLICATION=None), pytest.raises(NoMiddleware, match="ASGI_APPLICATION is missing"):
+            oidc.sign_in(AsyncClient())
+        assert settings.ASGI_APPLICATION
+
+
 def test_the_sync_client_of_django_is_refused_with_the_way_on(django: OIDCTester):
     """It runs the app under WSGI, where there is no scope."""
     from django.test import Client
@@ -236,6 +248,75 @@ class AsyncContext:
 
 
 AsyncContext.__module__ = "playwright.async_api._generated"
+
+
+class Context:
+    """A browser context of a sync API."""
+
+    def __init__(self) -> None:
+        self.kept: list[dict[str, Any]] = [{"name": "theme", "value": "dark"}]
+
+    def cookies(self) -> list[dict[str, Any]]:
+        return self.kept
+
+    def add_cookies(self, cookies: list[dict[str, Any]]) -> None:
+        self.kept += cookies
+
+    def clear_cookies(self, *, name: str) -> None:
+        self.kept = [cookie for cookie in self.kept if cookie["name"] != name]
+
+
+class Page:
+    """A page of a browser."""
+
+    def __init__(self) -> None:
+        self.context = Context()
+
+
+class Chromium:
+    """A browser, which has no cookies: its contexts have."""
+
+
+for of_playwright in (Context, Page, Chromium):
+    of_playwright.__module__ = "playwright.sync_api._generated"
+
+
+@pytest.mark.parametrize("make", [Context, Page])
+def test_playwrights_sync_api(oidc: OIDCTester, make: Any):
+    """A context, or the page of one; cookies of others stay."""
+    client, app = make(), shop()
+    context = getattr(client, "context", client)
+
+    oidc.sign_in(client, "alice", app=app)
+    oidc.sign_in(client, "bob", app=app)
+    names = [cookie["name"] for cookie in context.kept]
+    oidc.sign_out(client, app=app)
+
+    assert len(names) == len(set(names)) == 3
+    assert context.kept == [{"name": "theme", "value": "dark"}]
+
+
+def test_a_browser_of_playwright_has_no_cookies(oidc: OIDCTester):
+    """The error says what has."""
+    with pytest.raises(WrongClient, match="Playwright's Chromium has no cookies: pass a browser context or a page"):
+        oidc.sign_in(Chromium(), app=shop())
+
+
+def test_cookies_of_others_are_treated_as_before(oidc: OIDCTester):
+    """Only ours reach http://testserver although they are Secure."""
+    client = TestClient(shop())
+    client.cookies.set("mine", "1", domain="testserver.local")
+    oidc.sign_in(client, "alice")
+    response = httpx.Response(
+        200, headers={"set-cookie": "other=1; Secure"}, request=httpx.Request("GET", "http://testserver/")
+    )
+    client.cookies.extract_cookies(response)  # type: ignore[arg-type]  # httpx2's client, httpx's response
+
+    sent = client.build_request("GET", "/").headers["cookie"]
+
+    assert ("mine=1" in sent, "other=1" in sent) == (True, False)
+    client.cookies.clear()
+    assert client.get("/me").status_code == 401
 
 
 async def test_playwrights_async_api_is_awaited(oidc: OIDCTester):

@@ -4,7 +4,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from asgi_oidc import AccessTokenExpired, MemoryStore
-from asgi_oidc.pytest_plugin import OIDCTester
+from asgi_oidc.pytest_plugin import OIDCTester, SignInFailed
 from tests.pytest_plugin.apps import shop
 
 
@@ -86,6 +86,15 @@ def test_an_expired_access_token_without_a_refresh_token_is_told_to_the_app(oidc
     with pytest.raises(AccessTokenExpired):
         client.get("/token")
     assert client.get("/me").status_code == 200
+
+
+def test_a_refusal_of_the_app_is_told_with_the_reason_of_its_log(oidc: OIDCTester, client: TestClient):
+    """A logout token that the app does not take is worth a failing test."""
+    with (
+        oidc.provider.fault("logout_token_wrong_aud"),
+        pytest.raises(SignInFailed, match="refused the logout token.*aud"),
+    ):
+        oidc.sign_out_at_provider(client)
 
 
 @pytest.mark.parametrize("method", ["expire", "expire_access_token", "sign_out_at_provider"])

@@ -1,6 +1,8 @@
 """Apps with several providers, and with those that are special: each is exchanged for a fake one that fits."""
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from starlette.testclient import TestClient
 
 from asgi_oidc import OAuth2Provider, Provider
@@ -9,12 +11,22 @@ from tests.pytest_plugin.apps import shop
 
 SECRET = "only-the-real-provider-knows-this"
 TENANT = "11111111-2222-3333-4444-555555555555"
+PRIVATE_KEY = (
+    ec.generate_private_key(ec.SECP256R1())
+    .private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    .decode("ascii")
+)
 PROVIDERS = {
     "work": Provider(issuer="https://id.acme.com", client_id="shop", client_secret=SECRET),
     "google": Provider.google(client_id="shop", client_secret=SECRET, hosted_domains=["acme.com"]),
     "entra": Provider.entra(tenants=[TENANT], client_id="shop", client_secret=SECRET),
     "entra-all": Provider.entra(tenants="organizations", title="Anyone", client_id="shop", client_secret=SECRET),
     "github": OAuth2Provider.github(client_id="shop", client_secret=SECRET),
+    "gitlab": Provider.gitlab(client_id="shop", client_secret=SECRET),
+    "linkedin": Provider.linkedin(client_id="shop", client_secret=SECRET),
+    "apple": Provider.apple(client_id="shop", team_id="TEAM123456", key_id="KEY1234567", private_key=PRIVATE_KEY),
+    "facebook": OAuth2Provider.facebook(client_id="shop", client_secret=SECRET),
+    "x": OAuth2Provider.x(client_id="shop", client_secret=SECRET),
     "discord": OAuth2Provider.discord(client_id="shop", client_secret=SECRET),
 }
 

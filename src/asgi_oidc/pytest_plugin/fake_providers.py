@@ -74,6 +74,8 @@ class FakeProviders:
             return OAuth2Provider(settings, clock=self._clock)
         issuer = settings.issuer.replace(PLACEHOLDER, tenant_of(settings))
         fake = AppProvider(issuer, personas=(), clients=(), alg=ALGORITHM, clock=self._clock)
+        if settings.exceptions.allow_missing_pkce:
+            fake.pkce = "optional"
         if settings.entra is not None:
             fake.key_issuer = fake.metadata["issuer"] = settings.issuer
             fake.sends_iss = fake.metadata["authorization_response_iss_parameter_supported"] = False
