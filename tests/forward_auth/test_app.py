@@ -53,7 +53,12 @@ KEY = "-----BEGIN PRIVATE KEY-----\ndamaged, and still secret\n-----END PRIVATE 
 @pytest.mark.parametrize("wrong", [{"base_url": "http://x"}, {"trusted_proxies": ["x"]}, {"signing_keys": [KEY]}])
 def test_no_frame_of_invalid_settings_shows_a_secret(wrong):
     """Error reporters record the variables of every frame."""
-    right: dict[str, Any] = {"issuer": "https://id.example.com", "client_id": "web", "base_url": ORIGIN, "secret": SECRET}
+    right: dict[str, Any] = {
+        "issuer": "https://id.example.com",
+        "client_id": "web",
+        "base_url": ORIGIN,
+        "secret": SECRET,
+    }
     options: dict[str, Any] = {"token_header": "X-Identity", "signing_keys": [KEY], "trusted_proxies": []}
     shown: list[str] = []
     for make in (
