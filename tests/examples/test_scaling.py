@@ -2,18 +2,22 @@
 
 import re
 import secrets
+import subprocess
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import anyio
 import httpx
 import pytest
 
-from asgi_oidc import MemoryStore, RedisStore
+from asgi_oidc import MemoryStore, PostgresStore, RedisStore
 from asgi_oidc.cli.demo_providers import EXAMPLE
 from asgi_oidc.testing import Browser, FakeProvider, serve
 from tests.examples.guides import blocks, run_waiting_block, section
 from tests.protected_site import Site
+from tests.real.postgres_server import OWNER, ROLE, postgres, program
 from tests.real.processes import answers, free_port, running
 from tests.real.redis_server import RedisServer, cluster_url, redis, redis_cluster
 from tests.real.servers import PYTHON
@@ -125,3 +129,25 @@ async def test_the_rights_that_the_guide_lists_are_enough(request, kind):
         done.append(await store.linked("index"))
 
     assert done == [True, b"1", True, True, False, [], ["a"], ["b"], []]
+
+
+def test_the_tables_are_made_as_the_guide_says():
+    """By the command that it shows, whose SQL it shows as well."""
+    text = section(GUIDE, "Set up PostgreSQL")
+    (command,) = re.findall(r"^\$ asgi-oidc (.*) \| psql", text, re.MULTILINE)
+    (sql,) = blocks(text, "sql")
+    printed = subprocess.run(
+        [*PYTHON, "asgi_oidc", *command.split()], capture_output=True, text=True, check=True
+    ).stdout
+    with postgres() as server:
+        with server.ask() as owner:
+            owner.execute("CREATE DATABASE guide")
+        url = f"postgresql://{OWNER}@/guide?host={server.folder}&port={server.port}"
+        subprocess.run(
+            [program("psql"), "-v", "ON_ERROR_STOP=1", url], input=printed, capture_output=True, text=True, check=True
+        )
+        store = PostgresStore(server.url.replace("/postgres", "/guide"))
+        written = anyio.run(partial(store.add, "key", b"value", lifetime=60))
+
+    assert printed.strip() == sql.strip() == PostgresStore.migration(role=ROLE).strip()
+    assert written is True
