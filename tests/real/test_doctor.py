@@ -7,12 +7,13 @@ from typing import Any
 import httpx
 import pytest
 
-from asgi_oidc import OIDCMiddleware, RedisStore
+from asgi_oidc import OIDCMiddleware, PostgresStore, RedisStore
 from asgi_oidc.cli.main import main
 from asgi_oidc.testing import serve
 from tests.protected_site import App
 from tests.real.keycloak import Keycloak, client_secret
 from tests.real.nginx import nginx_with
+from tests.real.postgres_server import postgres
 from tests.real.processes import free_port
 from tests.real.real_provider import CLIENT_SECRET, RealProvider, client
 from tests.real.redis_server import RedisServer, cluster_url, redis, redis_cluster
@@ -193,3 +194,27 @@ def test_what_nginx_does_to_the_app_is_found_by_name(of_server, of_location, nam
             found = examine(provider.issuer, "--call-app", base_url=base_url)
 
     assert found == names
+
+
+def test_what_is_wrong_with_postgresql_is_found_by_name(provider, examine):
+    """It names the tables, the rights and the password."""
+    provider.register(client(ORIGIN, post_logout_redirect_uris=[ORIGIN]))
+    with postgres() as server:
+        tables = server.make_tables()
+        found = {
+            "right": examine(provider.issuer, store=PostgresStore(server.url_of(tables))),
+            "no tables": examine(provider.issuer, store=PostgresStore(server.url_of("nowhere"))),
+            "password": examine(provider.issuer, store=PostgresStore(server.url.replace("s3cret", "wrong"))),
+        }
+        with server.ask() as owner:
+            owner.execute(b"REVOKE ALL ON ALL TABLES IN SCHEMA public FROM app")
+        found["rights"] = examine(provider.issuer, store=PostgresStore(server.url_of(tables)))
+    found["down"] = examine(provider.issuer, store=PostgresStore(server.url_of(tables)))
+
+    assert found == {
+        "right": set(),
+        "no tables": {"store_tables"},
+        "password": {"store_login"},
+        "rights": {"store_rights"},
+        "down": {"store_unreachable"},
+    }

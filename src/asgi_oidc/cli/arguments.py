@@ -4,6 +4,7 @@ import argparse
 import sys
 
 MAX_PORT = 65_535
+INTERRUPTED = 130  # exit status after Ctrl-C, as in shells
 
 
 def read_port(text: str) -> int:

@@ -5,7 +5,7 @@ import difflib
 import os
 import sys
 
-from asgi_oidc.cli.arguments import add_app_arguments
+from asgi_oidc.cli.arguments import INTERRUPTED, add_app_arguments, fail
 
 HELP = "check settings, provider, store and rules, with a fix for each finding"
 DESCRIPTION = (
@@ -71,4 +71,8 @@ def run(options: argparse.Namespace) -> int:
         workers=options.workers,
         ignored=options.ignore,
     )
-    return diagnose(chosen, environ=os.environ, output=sys.stdout)
+    try:
+        return diagnose(chosen, environ=os.environ, output=sys.stdout)
+    except KeyboardInterrupt:
+        fail("interrupted")
+        return INTERRUPTED

@@ -3,14 +3,13 @@
 import argparse
 from pathlib import Path
 
-from asgi_oidc.cli.arguments import fail
+from asgi_oidc.cli.arguments import INTERRUPTED, fail
 
 HELP = "start a project: five questions, then an app, its settings, and what to register"
 DESCRIPTION = (
     "Ask five questions, and write an app (app.py) and its settings (.env, with a new secret) into a folder; print "
     "which URIs to register at the provider. Files that exist are left as they are. Options answer questions."
 )
-INTERRUPTED = 130  # exit status after Ctrl-C, as in shells
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

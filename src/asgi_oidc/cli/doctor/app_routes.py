@@ -66,8 +66,7 @@ def inner_apps(app: Any) -> Iterator[Any]:
         visited.add(id(layer))
         yield layer
         waiting += [getattr(layer, name, None) for name in LAYERS if not isinstance(layer, type)]
-        # Quart has a method of this name unless a middleware has replaced it; its owner was visited.
-        waiting += [getattr(getattr(layer, name, None), "__self__", None) for name in ("asgi_app", "handle_request")]
+        waiting.append(getattr(layer, "__self__", None))  # `Quart.asgi_app` is a method
 
 
 def mount_paths_of(app: Any) -> dict[int, str]:
@@ -97,16 +96,22 @@ def _add_routes(routes: list[Any], start: str, found: AppRoutes) -> None:
             return
         path = getattr(route, "path", None)
         if not isinstance(path, str):
-            inner = getattr(route, "routes", None)
-            if isinstance(inner, list) and not hasattr(route, "host"):
-                _add_routes(inner, start, found)
-            else:
-                found.is_complete = False
+            _add_router(route, start, found)
         elif _is_mount(route):
             _add_mount(route, start + path, found)
         else:
             methods = getattr(route, "methods", None)
             found.routes.append(_route(start + path, frozenset(methods) if methods else None))
+
+
+def _add_router(router: Any, start: str, found: AppRoutes) -> None:
+    """Read a router that an app of FastAPI includes; the routes of another host are none of ours."""
+    context, included = getattr(router, "include_context", None), getattr(router, "original_router", None)
+    routes = getattr(included, "routes", None)
+    if isinstance(routes, list):
+        _add_routes(routes, start + getattr(context, "prefix", ""), found)
+    else:
+        found.is_complete = False
 
 
 def _add_mount(mount: Any, path: str, found: AppRoutes) -> None:

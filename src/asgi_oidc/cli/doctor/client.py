@@ -79,7 +79,11 @@ def _rejected(provider: ExaminedProvider, refused: ProviderRefused) -> Finding:
 
 def _unclear(provider: ExaminedProvider, error: ProviderError) -> Finding:
     problem = f"the answer to a made-up code does not tell whether the credentials are right: {_said(error)}"
-    return provider.found("client_not_checked", problem, "sign in once to see whether the client works")
+    return provider.found(
+        "client_not_checked",
+        problem,
+        "sign in once to see whether the client works; then add --ignore client_not_checked",
+    )
 
 
 def _said(error: ProviderError) -> str:

@@ -1,8 +1,7 @@
 """Runs all checks of an app, each isolated from the others, within limits of time and calls."""
 
-import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
 from functools import partial
 
 import anyio
@@ -24,7 +23,6 @@ from asgi_oidc.cli.doctor.sizes import check_sizes
 from asgi_oidc.cli.doctor.stores import check_stores
 from asgi_oidc.cli.doctor.uris import check_uris
 from asgi_oidc.errors import ProviderUnavailable
-from asgi_oidc.events import logger
 from asgi_oidc.provider.http import HttpClient, OwnClient
 
 DEADLINE = 25.0  # seconds for all calls of a run
@@ -172,20 +170,8 @@ def examine(sites: Sequence[ExaminedApp], *, is_offline: bool, calls_app: bool =
     for examination in examinations:
         examination.run_local()
     if not is_offline:
-        with _without_log():
-            anyio.run(_run_calls, examinations, calls_app)
+        anyio.run(_run_calls, examinations, calls_app)
     return examinations
-
-
-@contextmanager
-def _without_log() -> Iterator[None]:
-    """Keep log lines from standing between the lines of the report: what goes wrong becomes a finding."""
-    level = logger.level
-    logger.setLevel(logging.CRITICAL + 1)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
 
 
 async def _run_calls(examinations: Sequence[Examination], calls_app: bool) -> None:

@@ -85,7 +85,9 @@ def _members(finding: Finding) -> dict[str, str]:
     }
 
 
-def text_report(sections: Sequence[Section], secrets: Iterable[str] = (), *, has_colours: bool = False) -> str:
+def text_report(
+    sections: Sequence[Section], secrets: Iterable[str] = (), *, has_colours: bool = False, is_offline: bool = False
+) -> str:
     """Return the report as text of at most 80 columns; only long URLs make a line longer."""
     lines: list[str] = []
     for section in sections:
@@ -93,6 +95,8 @@ def text_report(sections: Sequence[Section], secrets: Iterable[str] = (), *, has
         for subject in SUBJECTS:
             lines += _subject_lines(subject, section, has_colours=has_colours)
         lines.append("")
+    if is_offline:
+        lines.append("Offline: neither the provider nor the store was checked.")
     lines.append(_summary([finding for section in sections for finding in section.findings]))
     return without_secrets("\n".join(lines), secrets)
 

@@ -3,7 +3,8 @@
 import logging
 import os
 import traceback
-from collections.abc import Collection, Mapping, MutableMapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, MutableMapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TextIO
@@ -19,11 +20,8 @@ from asgi_oidc.cli.doctor.report import Section, json_report, text_report, worst
 from asgi_oidc.cli.doctor.settings import secrets_of, settings_findings
 from asgi_oidc.cli.find_app import FoundApp, NoMiddleware, NoSuchApp, find_app
 from asgi_oidc.errors import SettingsError
-from asgi_oidc.events import logger
 from asgi_oidc.middleware import OIDCMiddleware
 from asgi_oidc.web.asgi_types import Receive, Scope, Send
-
-_SILENT = logging.NullHandler()
 
 
 class ImportFailed(Exception):
@@ -54,8 +52,7 @@ class Options:
 
 def diagnose(options: Options, *, environ: MutableMapping[str, str], output: TextIO) -> int:
     """Examine an app or the settings of the environment, print the report, and return the exit status."""
-    logger.addHandler(_SILENT)  # what goes wrong becomes a finding
-    try:
+    with _without_log():
         findings, sites = _find(options, environ)
         sections = [Section("", ["settings"], findings)] if findings else []
         sections += [
@@ -67,8 +64,6 @@ def diagnose(options: Options, *, environ: MutableMapping[str, str], output: Tex
             )
             for examination in examine(sites, is_offline=options.is_offline, calls_app=options.calls_app)
         ]
-    finally:
-        logger.removeHandler(_SILENT)
     kept = [
         replace(section, findings=[each for each in section.findings if each.name not in options.ignored])
         for section in sections
@@ -77,10 +72,21 @@ def diagnose(options: Options, *, environ: MutableMapping[str, str], output: Tex
     report = (
         json_report(kept, secrets)
         if options.is_json
-        else text_report(kept, secrets, has_colours=_has_colours(output, environ))
+        else text_report(kept, secrets, has_colours=_has_colours(output, environ), is_offline=options.is_offline)
     )
     print(report, file=output)
     return worst_status(kept)
+
+
+@contextmanager
+def _without_log() -> Iterator[None]:
+    """Keep log lines, those of the app included, from standing between those of the report."""
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)  # what goes wrong becomes a finding
+    try:
+        yield
+    finally:
+        logging.disable(before)
 
 
 def _find(options: Options, environ: MutableMapping[str, str]) -> tuple[list[Finding], list[ExaminedApp]]:

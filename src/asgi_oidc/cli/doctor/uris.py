@@ -130,7 +130,11 @@ def _answered(provider: ExaminedProvider, redirect_uri: str, answer: Answer) -> 
 
 def _unclear(provider: ExaminedProvider, redirect_uri: str, what: str) -> Finding:
     problem = f"the answer does not show whether {redirect_uri} is registered: {what}"
-    return provider.found("redirect_uri_not_checked", problem, "compare it with the list at the provider")
+    return provider.found(
+        "redirect_uri_not_checked",
+        problem,
+        "compare it with the list at the provider; then add --ignore redirect_uri_not_checked",
+    )
 
 
 def _is_standard_logout(provider: ExaminedProvider) -> bool:

@@ -107,6 +107,10 @@ def _failure(error: Exception, kind: StoreKind | None, where: str) -> Finding:
     if isinstance(error, TimeoutError):
         fix = "check host, port and firewalls, and how busy the server is"
         return Finding("store_unreachable", f"no answer within {DEADLINE:g} s", fix, where)
+    if isinstance(error, ImportError) and kind is not None:  # the text is ours
+        return Finding(
+            "store_not_checked", str(error), "install it here as well, or add --ignore store_not_checked", where
+        )
     explained = None if kind is None else kind.explain(error)
     if explained is not None:
         return Finding(*explained, where)
