@@ -67,6 +67,7 @@ def test_a_wide_pattern_around_it_is_fine():
     """It says nothing about this path in particular."""
     read(health_path="/static/healthz", public=["/static/*"], rules=[Rule("/*", claims={"a": "b"})])
     read(health_path="/healthz", public="everything-but-rules")
+    read(health_path="/oidc/health", callback_path="/oidc")
 
 
 def test_the_paths_of_all_hosts_are_looked_at():

@@ -4,11 +4,12 @@ import json
 import re
 import subprocess
 import sys
+from importlib.util import find_spec
 
 import pytest
 
 from asgi_oidc.telemetry import catalogue, recording
-from tests.examples.guides import EXAMPLES, ROOT, blocks, read_guide, section
+from tests.examples.guides import EXAMPLES, GUIDES, ROOT, blocks, name_of, read_guide, section
 from tests.real.processes import free_port
 from tests.telemetry.tables import metric_rows, span_rows
 
@@ -38,6 +39,18 @@ def test_every_outcome_is_explained():
         "refused",
         "not_checked",
     }
+
+
+@pytest.mark.parametrize("guide", GUIDES, ids=name_of)
+def test_a_name_in_a_guide_is_one_that_is_recorded(guide):
+    """An alert on a metric that does not exist never fires."""
+    named = set(re.findall(r"`(asgi_oidc\.[a-z_.]+)`", guide.read_text(encoding="utf-8")))
+    described = (*catalogue.COUNTERS, *catalogue.HISTOGRAMS)
+    recorded = {each.name for each in (*described, *catalogue.SPANS)} | {
+        name for each in described for name in each.attributes
+    }
+
+    assert {name for name in named - recorded if find_spec(name) is None} == set()
 
 
 def test_the_limits_are_those_of_the_code():

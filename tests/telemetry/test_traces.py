@@ -9,7 +9,8 @@ from opentelemetry import baggage, context, trace
 from opentelemetry.instrumentation.httpx import HTTPXClientInstrumentor
 from opentelemetry.trace import SpanKind, StatusCode
 
-from asgi_oidc import MemoryStore
+from asgi_oidc import MemoryStore, telemetry
+from asgi_oidc.telemetry.catalogue import STATUS
 from tests.logout_site import LogoutSite
 from tests.protected_site import ORIGIN, Site, login_cookies, who_am_i
 from tests.provider.provider_caches import all_at_once
@@ -75,6 +76,39 @@ async def test_a_call_follows_the_conventions_for_http_clients():
         "http.response.status_code": 200,
         "asgi_oidc.endpoint": "token",
     }
+
+
+@pytest.mark.parametrize(
+    ("url", "status", "expected"),
+    [
+        ("https://u:p@id.example.com:8443/token?code=x#y", 200, ("id.example.com", 8443, 200)),
+        ("http://127.0.0.1/token", 200, ("127.0.0.1", 80, 200)),
+        ("https://[broken/token", 999, ("", 0, None)),
+    ],
+)
+def test_what_a_url_says_is_read_with_care(url, status, expected):
+    """It comes from the provider's metadata, and so does the status."""
+    with recording() as recorded, telemetry.provider_call("POST", url, endpoint="token", provider="") as call:
+        call.answered(status)
+
+    attributes = attributes_of(recorded.only("POST token"))
+    assert tuple(attributes.get(f"{name}") for name in ("server.address", "server.port", STATUS)) == expected
+    assert not any(part in attributes["url.full"] for part in ("u:p", "?", "code", "#"))
+
+
+async def test_a_call_that_is_cancelled_is_no_error_of_the_provider():
+    """It was given up on our side."""
+    url = "https://id.example.com/revoke"
+
+    with (
+        recording() as recorded,
+        anyio.move_on_after(0),
+        telemetry.provider_call("POST", url, endpoint="revocation", provider=""),
+    ):
+        await anyio.sleep_forever()
+
+    call = recorded.only("POST revocation")
+    assert attributes_of(call)["error.type"] == "cancelled"
 
 
 async def test_several_providers_are_named():

@@ -46,12 +46,12 @@ def health_problems(values: Mapping[str, Any], callback_paths: Iterable[str | No
         return [f"health_path: is below base_url already: write {path.removeprefix(base_path) or '/healthz'!r}"]
     paths = list(health_urls(path))
     callbacks = {callback.rstrip("/") for callback in callback_paths if callback is not None}
-    ours = (values["auth_path"], *callbacks, *((WELL_KNOWN_PATH,) if values.get("bearer") is not None else ()))
+    folders = (values["auth_path"], *((WELL_KNOWN_PATH,) if values.get("bearer") is not None else ()))
     return [
         *(
             f"health_path: {each} is a URL of asgi-oidc: use another path, such as '/healthz'"
             for each in paths
-            if any(_is_below(each, other) for other in ours)
+            if each in callbacks or any(_is_below(each, folder) for folder in folders)
         ),
         *_pattern_problems(paths, values),
         *_landing_problems(paths, values),

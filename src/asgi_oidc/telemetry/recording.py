@@ -5,6 +5,7 @@ holds a secret, a token, a code, a state, a subject, an address of a user or the
 """
 
 import time
+from abc import ABC, abstractmethod
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Awaitable, Callable, Mapping
 from functools import wraps
@@ -36,15 +37,15 @@ CoroutineFunction = TypeVar("CoroutineFunction", bound=Callable[..., Awaitable[A
 Attributes = dict[str, str | int]
 
 
-def _version() -> str | None:
+def _version() -> str:
     try:
         return metadata.version("asgi-oidc")
-    except metadata.PackageNotFoundError:
-        return None
+    except metadata.PackageNotFoundError:  # copied from somewhere, and not installed
+        return ""
 
 
 _TRACER = trace.get_tracer("asgi_oidc", _version())
-_METER = metrics.get_meter("asgi_oidc", _version() or "")
+_METER = metrics.get_meter("asgi_oidc", _version())
 _COUNTERS = {
     each: _METER.create_counter(each.name, unit=each.unit, description=each.description) for each in catalogue.COUNTERS
 }
@@ -63,7 +64,7 @@ _addresses = BoundedValues(MAX_ADDRESSES)
 _codes = BoundedValues(MAX_CODES)
 
 
-class _Recorded:
+class _Recorded(ABC):
     """A span, from `with` to its end; the spans within it are its children, in other tasks as well."""
 
     __slots__ = ("_code", "_span", "_started_at", "_token")
@@ -93,9 +94,9 @@ class _Recorded:
         self._finish(seconds, is_cancelled=error is not None and not isinstance(error, Exception))
         self._span.end()
 
+    @abstractmethod
     def _finish(self, seconds: float, *, is_cancelled: bool) -> None:
         """Set what is known at the end."""
-        raise NotImplementedError
 
     def _fail(self, code: str) -> None:
         self._span.set_attribute(catalogue.ERROR_TYPE, code)
