@@ -163,8 +163,8 @@ def test_a_mounted_middleware_is_signed_in_at_its_own_path(oidc: OIDCTester):
     assert client.get("/admin/reports").json()["sub"] == "alice"
 
 
-def test_after_the_test_the_middleware_is_as_before(pytestconfig: pytest.Config):
-    """An app at module level is the same object in all tests."""
+def test_after_the_test_app_and_client_are_as_before():
+    """Both may be the same objects in all tests of a module."""
     from asgi_oidc.pytest_plugin.tester import tester
 
     app = shop()
@@ -173,8 +173,8 @@ def test_after_the_test_the_middleware_is_as_before(pytestconfig: pytest.Config)
         oidc.sign_in(client, "alice")
         assert client.get("/me").status_code == 200
 
-    assert app._composition is before
-    assert client.get("/me").status_code == 200  # sealed with the app's own secret, as in production
+    assert (app._composition, dict(client.cookies)) == (before, {})
+    assert client.get("/me").status_code == 401
 
 
 def test_a_post_without_origin_passes_and_one_of_another_site_is_refused(oidc: OIDCTester, client: TestClient):

@@ -297,6 +297,13 @@ class OIDCTester:
             yield fake
         self._remember(client, SignIn(site, wanted, fake, settings.client.client_id, fake.last_sid))
 
+    def _forget_sessions(self) -> None:
+        """Take the cookies away that this fixture has given: a client of several tests is anonymous in the next one."""
+        for client in list(self._last):
+            # A page of a browser that is closed by now raises an error, and has no cookies any more.
+            with contextlib.suppress(Exception):
+                at_once(cookies_of(client).change(remove=at_once(cookies_of(client).read()), add=()))
+
     def _remember(self, client: Any, made: SignIn) -> None:
         self._last[client], self._last_provider = made, made.provider
 
@@ -314,9 +321,13 @@ class OIDCTester:
 
 @contextlib.contextmanager
 def tester() -> Iterator[OIDCTester]:
-    """Return what a test signs users in with; when the block ends, every middleware is as it was before."""
+    """Return what a test signs users in with; when the block ends, all apps and clients are as they were before."""
     clock = Clock()
     fakes = FakeProviders(clock)
     apps = AppsUnderTest(fakes, clock)
     with apps.running(), through_middleware():
-        yield OIDCTester(apps, fakes, clock)
+        found = OIDCTester(apps, fakes, clock)
+        try:
+            yield found
+        finally:
+            found._forget_sessions()
