@@ -120,6 +120,16 @@ class Keycloak:
         """Do what an administrator does with "Sign out" on the page of a user."""
         self._post(f"/users/{self._user_id(username)}/logout", {})
 
+    @contextlib.contextmanager
+    def locked_out(self, username: str) -> Iterator[None]:
+        """Disable a user while the block lasts; Keycloak tells no app about that."""
+        path = f"/users/{self._user_id(username)}"
+        self._admin.put(path, json={"enabled": False}).raise_for_status()
+        try:
+            yield
+        finally:
+            self._admin.put(path, json={"enabled": True}).raise_for_status()
+
     def rotate_keys(self) -> None:
         """Sign with a new key from now on; the old ones stay published."""
         key = rsa.generate_private_key(public_exponent=65537, key_size=2048)

@@ -194,6 +194,20 @@ async def test_a_session_goes_on_after_a_step_up_that_fails(server, sessions, cl
     assert (refused.status_code, renewed, after) == (403, True, False)
 
 
+async def test_a_user_who_is_locked_out_is_gone_after_the_recheck(server, sessions, clock):
+    """Keycloak sends no logout token then: without a recheck, the session would last for hours."""
+    async with served(server, clock=clock, recheck=30, **sessions) as browser:
+        await sign_in(browser)
+        clock.added = 31
+        confirmed = await is_in(browser)
+        with server.locked_out("alice"):
+            before = await is_in(browser)
+            clock.added = 62
+            after = await is_in(browser)
+
+    assert (confirmed, before, after) == (True, True, False)
+
+
 async def test_an_administrator_signs_a_user_out(server, sessions):
     """Keycloak tells the app by back-channel logout; bob stays, and so does nothing of alice."""
     async with served(server, **sessions) as browser:

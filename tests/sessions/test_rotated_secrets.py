@@ -8,8 +8,11 @@ from typing import Any
 import pytest
 
 from asgi_oidc import MemoryStore
+from asgi_oidc.asgi.session_watch import SessionWatch
 from asgi_oidc.sessions.secret_rotation import GRACE
+from asgi_oidc.web.cookies import Cookies
 from tests.bearer.token_calls import TokenSite
+from tests.internals import watcher_of
 from tests.protected_site import OTHER_SECRET, SECRET, cookie_header, who_am_i
 from tests.reloading_site import ReloadingSite
 
@@ -171,3 +174,25 @@ async def test_every_change_is_in_the_log_without_a_secret(tmp_path, caplog):
 
     said = [message for message in caplog.messages if "secret" in message]
     assert said == [f"setting_reloaded variable=OIDC_SECRET_FILE secrets=2 seals_in={GRACE}", "secret_seals"]
+
+
+async def test_an_open_websocket_survives_a_rotation_and_ends_with_its_secret(tmp_path, kept):
+    """Whoever has a leaked secret may have opened one with cookies of their own making."""
+    site = ReloadingSite(tmp_path, **kept)
+    browser = await site.signed_in()
+    header, watcher = cookie_header(browser).encode(), watcher_of(site.middleware)
+    active = await watcher.sessions.open(Cookies(header, "__Host-oidc"))
+    assert active is not None
+    watch = SessionWatch(active, watcher)
+
+    async def is_over() -> bool:
+        return watch.is_known_to_be_over() or (watch.is_read_due() and not await watch.reload())
+
+    await site.change("secret", BOTH)
+    site.clock.advance(GRACE)
+    await site.look()
+    assert not await is_over()
+
+    await site.change("secret", OTHER_SECRET)
+
+    assert await is_over()

@@ -21,6 +21,7 @@ READ_INTERVAL = 60  # seconds after which a session in a store is read again
 STORE_SILENCE_LIMIT = 60  # seconds without an answer of the store, after which a session counts as over
 SAVE_INTERVAL = 10  # seconds between two attempts to save the time of last use
 CLOSE_DEADLINE = 2.0  # seconds to send the end to the browser; after that, the app is disconnected in any case
+LONG_AGO = 0  # seconds since the epoch
 MAX_CAUSES = 10  # links of a chain of exceptions, counting nested groups
 # Starlette raises these in place of an `OSError`, without setting `__cause__`.
 DISCONNECTS = ("ClientDisconnect", "WebSocketDisconnect")
@@ -123,6 +124,7 @@ class SessionWatch:
         self._watcher = watcher
         self._session_at_open = self._session = active.session
         self._confirmed_at = self._read_at = watcher.now()  # seconds since the epoch
+        self._names_version = watcher.revocations.names_version
         self._may_have_other_rights = False
         self._has_unsaved_use = False
         self._save_tried_at = 0  # seconds since the epoch
@@ -130,6 +132,8 @@ class SessionWatch:
     def is_known_to_be_over(self) -> bool:
         """Return whether this process knows that the session is over, even if other processes have used it since."""
         watcher, now = self._watcher, self._watcher.now()
+        if self._names_version != watcher.revocations.names_version:
+            self._note_new_secrets()
         if (
             self._active.is_over
             or self._may_have_other_rights
@@ -140,6 +144,13 @@ class SessionWatch:
         return watcher.revocations.is_revoked(self._session.login, now=now) or now >= ends_for_good_at(
             self._session, watcher.limits
         )
+
+    def _note_new_secrets(self) -> None:
+        """End the connection if the secret of its session was removed, or let the next check read the session again."""
+        watcher = self._watcher
+        self._names_version, self._read_at = watcher.revocations.names_version, LONG_AGO
+        if not watcher.sessions.can_open(self._active):
+            self._active.is_over = True
 
     def note_use(self) -> None:
         """Note that the browser has sent a message."""

@@ -19,6 +19,7 @@ class CachedSession(msgspec.Struct):
         browser_generation: the generation of its tokens.
         left_behind: names of cookies that belong to other sessions.
         newest: the session with its newest tokens.
+        sealed_login: the cookie of its login.
         begins_at, ends_at: the session is valid in between; limits and revocations are taken into account.
         fresh_from, fresh_until: in between, the response need not set cookies.
         revocations_version, refreshes_version: the versions that are taken into account.
@@ -30,6 +31,7 @@ class CachedSession(msgspec.Struct):
     browser_generation: int
     left_behind: Sequence[str]
     newest: Session
+    sealed_login: str
     begins_at: int = 0
     ends_at: int = 0
     fresh_from: int = 0
@@ -54,4 +56,5 @@ class CachedSession(msgspec.Struct):
             self.fresh_from,
             self.fresh_until,
             self.refreshes_version,
+            self.sealed_login,
         )

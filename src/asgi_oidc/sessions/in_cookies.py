@@ -97,6 +97,10 @@ class CookieSessions:
         self._cache.clear()
         self._unreadable_header = b""
 
+    def can_open(self, active: ActiveSession) -> bool:
+        """Open the cookie of the login again: it is never written anew."""
+        return self._session_cookies.open_login({self._session_cookies.name: active.sealed_login}) is not None
+
     def may_have_cookie(self, cookie_header: bytes) -> bool:
         """Search for the name of the session cookie, without parsing."""
         return self._session_cookies.may_be_in(cookie_header)
@@ -306,7 +310,12 @@ class CookieSessions:
             self._unreadable_header = cookies.header
             return None
         cached = CachedSession(
-            name, session, session.tokens.generation, self._session_cookies.left_behind(session.id, own), session
+            name,
+            session,
+            session.tokens.generation,
+            self._session_cookies.left_behind(session.id, own),
+            session,
+            own[self._session_cookies.name],
         )
         self._update(cached)
         # A session that is over takes no room in the cache. Nor does one with refreshed tokens: the browser is about to

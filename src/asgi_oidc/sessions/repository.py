@@ -23,6 +23,7 @@ class ActiveSession(msgspec.Struct):
         left_behind: names of cookies that older sessions left in the browser.
         fresh_from, fresh_until: seconds since the epoch; in between, the response need not set cookies.
         refreshes_version: `UndeliveredTokens.version` when the session was looked up.
+        sealed_login: the cookie that contains it; empty if it is in a store.
     """
 
     session: Session
@@ -32,6 +33,10 @@ class ActiveSession(msgspec.Struct):
     fresh_from: int = 0
     fresh_until: int = 0
     refreshes_version: int = 0
+    sealed_login: str = ""
+
+    def __repr__(self) -> str:
+        return f"ActiveSession({self.session!r}, is_over={self.is_over})"  # not the cookie
 
 
 class NoSession(msgspec.Struct, frozen=True):
@@ -68,6 +73,9 @@ class SessionRepository(Protocol):
 
     def forget_opened(self) -> None:
         """Open every session anew: the secrets have changed."""
+
+    def can_open(self, active: ActiveSession) -> bool:
+        """Return whether the secrets still open the session of an open connection, as far as is known here."""
 
     def may_have_cookie(self, cookie_header: bytes) -> bool:
         """Return whether the header may contain a session cookie; if not, `open` need not be called."""
