@@ -7,6 +7,7 @@ import pytest
 
 from asgi_oidc import OIDCMiddleware, SettingsError
 from asgi_oidc.forward_auth import ForwardAuth
+from asgi_oidc.forward_auth.checks import MAX_URLS
 from asgi_oidc.integrations.find_middlewares import middlewares
 from asgi_oidc.testing.in_process import call_app
 from tests.forward_auth.forward_site import HANDSHAKE, ForwardSite
@@ -53,12 +54,7 @@ KEY = "-----BEGIN PRIVATE KEY-----\ndamaged, and still secret\n-----END PRIVATE 
 @pytest.mark.parametrize("wrong", [{"base_url": "http://x"}, {"trusted_proxies": ["x"]}, {"signing_keys": [KEY]}])
 def test_no_frame_of_invalid_settings_shows_a_secret(wrong):
     """Error reporters record the variables of every frame."""
-    right: dict[str, Any] = {
-        "issuer": "https://id.example.com",
-        "client_id": "web",
-        "base_url": ORIGIN,
-        "secret": SECRET,
-    }
+    right: dict[str, Any] = {"issuer": ENVIRON["OIDC_ISSUER"], "client_id": "web", "base_url": ORIGIN, "secret": SECRET}
     options: dict[str, Any] = {"token_header": "X-Identity", "signing_keys": [KEY], "trusted_proxies": []}
     shown: list[str] = []
     for make in (
@@ -119,13 +115,11 @@ async def test_a_head_request_for_the_app_has_no_body():
     assert (status, body) == (403, b"")
 
 
-async def test_what_is_remembered_of_paths_is_bounded():
+async def test_what_is_remembered_of_urls_is_bounded():
     """Anybody can ask for new ones."""
-    from asgi_oidc.forward_auth.checks import MAX_PATHS
-
     site = ForwardSite()
-    for number in range(MAX_PATHS + 10):
+    for number in range(MAX_URLS + 10):
         assert (await site.ask(f"/public/{number}")).status == 200
     assert (await site.ask("/public/" + "x" * 600)).status == 200
 
-    assert len(site.app._checks._own_paths) <= MAX_PATHS
+    assert len(site.app._checks._urls) <= MAX_URLS

@@ -31,6 +31,7 @@ JSON_ANSWERS = {
     "forbidden": "403",
     "insufficient_scope": "403",
     "method_not_allowed": "405",
+    "forward_auth_only": "403",
     "frontchannel_logout_off": "404",
 }
 
@@ -79,7 +80,7 @@ def _raised_as(name: str, raised: list[Raised]) -> list[tuple[str, int | None]]:
 def _error(kind: str, code: str, status: int | None) -> OIDCError:
     made = CLASSES[kind]
     if issubclass(made, RequestRejected):
-        return made(code, status=status or 400)
+        return made(code, status=status) if status else made(code)
     if made is errors.LoginRefused:
         return errors.LoginRefused()
     return made(code)

@@ -22,8 +22,10 @@ from asgi_oidc.web.response import problem
 
 MINUTE = 60  # seconds
 MAX_SENT_AGAIN = 10_000  # browsers that were sent to the same page again within the last minute, to get their cookies
-MAX_PATHS = 1024  # paths that are known to be ours, or not
-MAX_PATH_LENGTH = 512  # characters of such a path
+MAX_URLS = 1024  # URLs of which it is known whose they are
+MAX_URL_LENGTH = 512  # characters of such a URL
+
+OF_THE_APP, OWN, ELSEWHERE = "of the app", "our own", "elsewhere"  # whose URL a request is about
 
 REFUSED_AGAIN = events.FORWARD_AUTH_REFUSED._replace(level=logging.INFO)  # repeats of a reason within the same minute
 # nginx passes the request itself on to us if the answer is "no". So no login begins here, whose cookie would be lost.
@@ -49,7 +51,7 @@ class Checks:
         self._clock = clock
         self._reasons_logged = ReplayCache(max_names=256)
         self._sent_again = ReplayCache(max_names=MAX_SENT_AGAIN)
-        self._own_paths: dict[str, bool] = {}
+        self._urls: dict[str, str] = {}
 
     async def answer(self, scope: Scope, receive: Receive, *, is_nginx: bool) -> Answer:
         """Return the answer to one question.
@@ -74,25 +76,28 @@ class Checks:
         if scope["method"] != "GET":  # a request of a browser, which a proxy has passed on to our path
             raise ForwardedRequestRejected("forwarded_question_method", "expected the proxy to ask with GET")
         forwarded = read_forwarded_request(scope["headers"], identity_names=self._identity_names)
-        if not self._middleware.covers(forwarded.url):
+        whose = self._whose_url(forwarded)
+        if whose == ELSEWHERE:
             detail = f"{forwarded.origin} and the path are not below a base_url"
             raise ForwardedRequestRejected("forwarded_elsewhere", detail)
-        if self._is_own_url(forwarded):
+        if whose == OWN:
             detail = "the proxy has to pass the URLs of asgi-oidc on to it, without asking first"
             raise ForwardedRequestRejected("forwarded_own_url", detail)
         return forwarded
 
-    def _is_own_url(self, forwarded: ForwardedRequest) -> bool:
-        path = forwarded.raw_path.decode("ascii")
-        known = self._own_paths.get(path)
+    def _whose_url(self, forwarded: ForwardedRequest) -> str:
+        """Return whose URL it is. What is found out is remembered."""
+        url = forwarded.url
+        known = self._urls.get(url)
         if known is not None:
             return known
-        is_own = self._middleware.explain(path).is_own_url
-        if len(path) <= MAX_PATH_LENGTH:
-            if len(self._own_paths) >= MAX_PATHS:
-                self._own_paths.clear()
-            self._own_paths[path] = is_own
-        return is_own
+        is_ours = self._middleware.explain(forwarded.raw_path.decode("ascii")).is_own_url
+        whose = (OWN if is_ours else OF_THE_APP) if self._middleware.covers(url) else ELSEWHERE
+        if len(url) <= MAX_URL_LENGTH:
+            if len(self._urls) >= MAX_URLS:
+                self._urls.clear()
+            self._urls[url] = whose
+        return whose
 
     async def _decide(self, forwarded: ForwardedRequest, outer: Scope, receive: Receive, *, is_nginx: bool) -> Answer:
         check, scope = Check(), forwarded.scope(outer, base_path=self._base_path)
