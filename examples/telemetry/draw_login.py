@@ -53,11 +53,8 @@ class Instrumented:
             await self.app(scope, receive, send)
 
 
-async def record() -> Sequence[ReadableSpan]:
-    """Sign a user in; return the spans of both requests, in the order in which they began."""
-    exporter, provider = InMemorySpanExporter(), TracerProvider()
-    provider.add_span_processor(SimpleSpanProcessor(exporter))
-    trace.set_tracer_provider(provider)
+async def sign_in() -> None:
+    """Sign a user in, who then gets the page."""
     fake = FakeProvider(alg="ES256")
 
     async def over_the_network(scope: Any, receive: Any, send: Any) -> None:
@@ -76,11 +73,11 @@ async def record() -> Sequence[ReadableSpan]:
     )
     browser = Browser(Instrumented(middleware), ORIGIN, {fake.origin: fake})
     await browser.sign_in("alice", "/orders")
-    return sorted(exporter.get_finished_spans(), key=lambda span: span.start_time or 0)
 
 
-def requests(spans: Sequence[ReadableSpan]) -> list[list[tuple[int, ReadableSpan]]]:
+def requests(finished: Sequence[ReadableSpan]) -> list[list[tuple[int, ReadableSpan]]]:
     """Return the spans of each request as a tree: each span with its depth, parents first."""
+    spans = sorted(finished, key=lambda span: span.start_time or 0)
     roots = [span for span in spans if span.parent is None]
     return [list(_tree(root, spans, 0)) for root in roots]
 
@@ -162,7 +159,11 @@ def _gap(top: int, width: int, text: str) -> str:
 
 def main() -> None:
     """Record a login, and draw it for light and dark pages."""
-    trees = requests(anyio.run(record))
+    exporter, provider = InMemorySpanExporter(), TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    trace.set_tracer_provider(provider)
+    anyio.run(sign_in)
+    trees = requests(exporter.get_finished_spans())
     for name, colours in COLOURS.items():
         (FOLDER / f"login-{name}.svg").write_text(draw(trees, colours), encoding="utf-8")
 

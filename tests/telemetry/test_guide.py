@@ -1,16 +1,18 @@
 """The guide to traces and metrics lists what is recorded."""
 
-import json
 import re
 import subprocess
 import sys
 from importlib.util import find_spec
 
 import pytest
+from examples.telemetry.draw_login import COLOURS, draw, requests, sign_in
 
-from asgi_oidc.telemetry import catalogue, recording
+from asgi_oidc.telemetry import catalogue
+from asgi_oidc.telemetry.recording import CANCELLED, FAILED, MAX_PROVIDERS, SUCCEEDED
 from tests.examples.guides import EXAMPLES, GUIDES, ROOT, blocks, name_of, read_guide, section
 from tests.real.processes import free_port
+from tests.telemetry.recorder import recording
 from tests.telemetry.tables import metric_rows, span_rows
 
 GUIDE = read_guide("telemetry")
@@ -28,9 +30,9 @@ def test_every_outcome_is_explained():
     named = set(re.findall(r"^\| `(\w+)` \|", section(GUIDE, "Outcomes"), re.MULTILINE))
 
     assert named == {
-        recording.SUCCEEDED,
-        recording.FAILED,
-        recording.CANCELLED,
+        SUCCEEDED,
+        FAILED,
+        CANCELLED,
         "repeated",
         "not_silent",
         "not_due",
@@ -55,17 +57,8 @@ def test_a_name_in_a_guide_is_one_that_is_recorded(guide):
 
 def test_the_limits_are_those_of_the_code():
     """Whoever has more tenants has to know."""
-    assert f"first {recording.MAX_PROVIDERS} names" in GUIDE
+    assert f"first {MAX_PROVIDERS} names" in GUIDE
     assert catalogue.PROVIDER in GUIDE
-
-
-RECORD = """
-import anyio, json
-from examples.telemetry.draw_login import draw, COLOURS, record, requests
-trees = requests(anyio.run(record))
-print(json.dumps([[span.name for _, span in tree] for tree in trees]))
-assert draw(trees, COLOURS["light"]).count("<rect") == 4 + sum(len(tree) for tree in trees)
-"""
 
 
 SET_UP = """
@@ -90,26 +83,23 @@ def test_the_set_up_of_the_guide_records_a_login():
     assert '"name": "asgi_oidc.callback"' in done.stdout
 
 
-@pytest.fixture(scope="module")
-def recorded() -> list[list[str]]:
-    """The names of the spans of a login, by request."""
-    command = [sys.executable, "-c", RECORD]
-    found: list[list[str]] = json.loads(subprocess.run(command, cwd=ROOT, check=True, capture_output=True).stdout)
-    return found
+async def test_the_picture_shows_what_is_recorded():
+    """Run `python examples/telemetry/draw_login.py` after a change."""
+    with recording() as recorded:
+        await sign_in()
 
-
-def test_a_whole_login_is_recorded(recorded):
-    """What the picture shows."""
-    assert recorded == [
+    trees = requests(recorded.spans)
+    names = [[span.name for _, span in tree] for tree in trees]
+    assert names == [
         ["GET /orders", "asgi_oidc.login", "GET metadata"],
         ["GET /auth/callback", "asgi_oidc.callback", "POST token", "GET jwks", "GET userinfo"],
         ["GET /orders"],
     ]
+    for scheme, colours in COLOURS.items():
+        drawn = (EXAMPLES / "telemetry" / f"login-{scheme}.svg").read_text(encoding="utf-8")
+        assert names_in(drawn) == names_in(draw(trees, colours)) == [name for each in names for name in each]
 
 
-@pytest.mark.parametrize("name", ["light", "dark"])
-def test_the_picture_shows_what_is_recorded(name, recorded):
-    """Run `python examples/telemetry/draw_login.py` after a change."""
-    drawn = (EXAMPLES / "telemetry" / f"login-{name}.svg").read_text(encoding="utf-8")
-
-    assert re.findall(r'<text x="\d+" y="\d+">([^<]+)</text>', drawn) == [each for tree in recorded for each in tree]
+def names_in(picture: str) -> list[str]:
+    """Return the names of the spans in a picture."""
+    return re.findall(r'<text x="\d+" y="\d+">([^<]+)</text>', picture)
