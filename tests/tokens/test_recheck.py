@@ -123,6 +123,32 @@ async def test_concurrent_requests_share_one_recheck(rechecked):
     assert (answers, rechecked.asked) == ([200] * 10, 1)
 
 
+@pytest.mark.parametrize("way", WAYS)
+async def test_processes_that_share_a_store_share_one_recheck(way):
+    """The one that holds the lock asks, and the others go on with what they have."""
+    settings, _, faults = WAYS[way]
+    site = Site(recheck=RECHECK, userinfo="never", store=MemoryStore(), **settings)
+    site.provider.access_token_lifetime = 10 * RECHECK
+    browser = await site.signed_in()
+    other = site.restarted()
+    for process in (site, other):
+        process.clock.advance(RECHECK)
+    found: list[str | None] = []
+
+    async def visit(process: Site) -> None:
+        found.append(await who_am_i(process.browser_of(browser)))
+
+    with site.provider.fault(*faults) if faults else contextlib.nullcontext():
+        asked = Rechecked(site, way).asked
+        async with anyio.create_task_group() as tasks:
+            for process in (site, other, site, other):
+                tasks.start_soon(visit, process)
+        await visit(site)
+        await visit(other)
+
+    assert (found, Rechecked(site, way).asked - asked) == (["alice"] * 6, 1)
+
+
 async def test_without_the_setting_nobody_asks(kept):
     """The default."""
     site = Site(scope=SCOPE, **kept)
@@ -342,7 +368,7 @@ async def test_claims_of_on_login_stay_as_they_are():
     """The app has decided on them."""
 
     async def on_login(user: Any, claims: dict[str, Any]) -> dict[str, Any]:
-        return {**claims, "roles": ["owner"]}
+        return {**claims, "roles": ["owner"], "email": "alice@corp.example"}
 
     site = Site(recheck=RECHECK, userinfo="always", on_login=on_login)
     site.provider.access_token_lifetime = 10 * RECHECK
@@ -351,4 +377,4 @@ async def test_claims_of_on_login_stay_as_they_are():
         site.clock.advance(RECHECK)
         claims = (await browser.fetch("/auth/session")).json()["claims"]
 
-    assert claims["roles"] == ["owner"]
+    assert (claims["roles"], claims["email"]) == (["owner"], "alice@corp.example")
