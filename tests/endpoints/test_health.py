@@ -309,6 +309,7 @@ async def test_it_is_below_the_mount_and_answers_on_every_host():
     for host in (b"app.example.com", b"b.example.org", b"10.0.0.7:8000"):
         exchange = await mounted.call(f"/admin{PATH}", headers={"host": host.decode()})
         assert exchange.status == 200
+    assert (await mounted.call(f"/admin{PATH}", root_path="/admin")).status == 200
     assert mounted.provider.count(METADATA) == 1
 
 
