@@ -231,8 +231,24 @@ async def test_the_page_after_a_sign_out_is_no_yes(site, proxy):
     reply = await site.ask(landed.removeprefix(ORIGIN), headers=NAVIGATION, proxy=proxy)
 
     assert "state=" in landed
-    assert reply.status == (401 if proxy == "nginx" else 403)
+    assert reply.status == 403
     assert (b"signed out" in reply.body) == (proxy == "traefik")
+
+
+@both
+@pytest.mark.parametrize("return_to", ["/public/x", None])
+async def test_a_browser_that_comes_back_from_a_sign_out_is_sent_on(site, proxy, return_to):
+    """Also from a public page: the state in its URL is for the middleware."""
+    browser = await site.twin.signed_in()
+    out = await browser.post("/auth/logout", data={"return_to": return_to} if return_to else {}, follow=False)
+    while not out.location.startswith(f"{ORIGIN}/?") and out.location != ORIGIN:
+        out = await browser.get(out.location, follow=False)
+
+    reply = await site.ask(out.location.removeprefix(ORIGIN), headers=NAVIGATION, proxy=proxy)
+    own = await site.browser(jar=browser.jar).get(out.location, follow=False)
+
+    assert reply.status == (401 if proxy == "nginx" else 303)
+    assert own.location == f"{ORIGIN}{return_to or '/'}"
 
 
 @both

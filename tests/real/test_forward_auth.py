@@ -62,12 +62,13 @@ async def test_a_user_signs_in_comes_back_and_the_app_knows_who_it_is(browser, s
     """From the first click to the sign-out; the app itself knows nothing of us."""
     page = await browser.sign_in("alice", "/wiki?page=a%2Fb")
     told = page.json()
-    out = await browser.post("/auth/logout", data={})
+    out = await browser.post("/auth/logout", data={"return_to": "/public/bye"})
     after = await browser.fetch("/wiki")
 
     assert (page.status_code, page.path, told["path"]) == (200, "/wiki?page=a%2Fb", "/wiki?page=a%2Fb")
     assert [told_headers(told, name) for name in ("X-User", "X-Email")] == [["alice"], ["alice@example.com"]]
-    assert (out.status_code, after.status_code, after.json()["error"]) == (200, 401, "login_required")
+    assert (out.status_code, out.json()["path"]) == (200, "/public/bye")
+    assert (after.status_code, after.json()["error"]) == (401, "login_required")
 
 
 async def test_a_list_arrives_as_json_whatever_its_values_hold(browser):

@@ -101,7 +101,7 @@ class Checks:
 
     async def _decide(self, forwarded: ForwardedRequest, outer: Scope, receive: Receive, *, is_nginx: bool) -> Answer:
         check, scope = Check(), forwarded.scope(outer, base_path=self._base_path)
-        if is_nginx:
+        if is_nginx and b"state=" not in forwarded.query:  # with it, a browser may come back from a sign-out
             kept = [(name, value) for name, value in scope["headers"] if name.lower() not in _OF_A_NAVIGATION]
             scope["headers"] = [*kept, (b"accept", b"application/json")]
         scope[KEY] = check
