@@ -1,10 +1,12 @@
 """Each set-up has one mistake, and `doctor` names it."""
 
+import errno
 import socket
 import ssl
 from collections.abc import Callable
 from typing import Any
 
+import httpx
 import pytest
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -79,6 +81,14 @@ PROVIDERS: dict[str, tuple[SetUp, str]] = {
     "the metadata has nonsense": (lambda: guarded(with_fault("discovery_members_of_wrong_type")), "discovery_failed"),
     "the host does not exist": (lambda: guarded(http_client=failing(socket.gaierror())), "connect_dns"),
     "nothing listens there": (lambda: guarded(http_client=failing(ConnectionRefusedError())), "connect_refused"),
+    "the network is down": (
+        lambda: guarded(http_client=failing(OSError(errno.ENETUNREACH, "unreachable"))),
+        "connect_network",
+    ),
+    "a firewall drops the packets": (
+        lambda: guarded(http_client=failing(httpx.ConnectTimeout("late"))),
+        "connect_timeout",
+    ),
     "a self-signed certificate": (lambda: guarded(http_client=failing(not_verified(18))), "connect_tls_untrusted"),
     "an expired certificate": (lambda: guarded(http_client=failing(not_verified(10))), "connect_tls_expired"),
     "a certificate of another host": (lambda: guarded(http_client=failing(not_verified(62))), "connect_tls_name"),
@@ -93,6 +103,24 @@ PROVIDERS: dict[str, tuple[SetUp, str]] = {
     "pushed requests are required": (
         lambda: guarded(published(require_pushed_authorization_requests=True)),
         "par_required",
+    ),
+    "signed requests are required": (
+        lambda: guarded(published(require_signed_request_object=True)),
+        "request_object_required",
+    ),
+    "no authorization code flow": (
+        lambda: guarded(published(response_types_supported=["id_token"])),
+        "response_type_unsupported",
+    ),
+    "no exchange of codes": (
+        lambda: guarded(published(grant_types_supported=["implicit"])),
+        "grant_type_unsupported",
+    ),
+    "no form_post": (
+        lambda: guarded(
+            published(response_modes_supported=["query"]), authorization_params={"response_mode": "form_post"}
+        ),
+        "response_mode_unsupported",
     ),
     "only certificates authenticate clients": (
         lambda: guarded(published(token_endpoint_auth_methods_supported=["tls_client_auth"])),

@@ -194,3 +194,10 @@ def test_a_wrong_clock_is_found_by_name(ahead, told, doctor):
 
     assert report.names == {"clock_skew"}
     assert told in report.findings["clock_skew"]["problem"]
+
+
+def test_a_pattern_without_a_route_is_information(doctor):
+    """Browsers ask for icons that an app need not have."""
+    report = doctor.examine(guarded(public=["/", "/favicon.ico"]))
+
+    assert (report.status, report.findings["public_pattern_unused"]["where"]) == (0, "/favicon.ico")
