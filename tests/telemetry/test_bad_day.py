@@ -9,6 +9,7 @@ from prometheus_client import start_http_server
 
 from asgi_oidc import Provider
 from asgi_oidc.testing import FakeProvider
+from tests.examples.guides import blocks, read_guide
 from tests.protected_site import CLIENT_SECRET, ORIGIN, Site, cookie_header
 from tests.scripted_store import ScriptedStore
 from tests.telemetry.recorder import scraped
@@ -143,3 +144,21 @@ async def test_prometheus_reads_it_over_http():
     assert re.search(r'^asgi_oidc_logins_total\{.*asgi_oidc_outcome="succeeded".*\} [1-9]', text, re.MULTILINE)
     assert "http_client_request_duration_seconds_bucket{" in text
     assert ORIGIN not in text
+
+
+async def test_the_queries_of_the_guide_name_what_prometheus_reads():
+    """A query for a name that does not exist shows nothing, on a bad day too."""
+    store = ScriptedStore()
+    site = named("work", store=store)
+    await site.signed_in()
+    with site.provider.fault("token_500"):
+        await site.browser().sign_in("alice", "/auth/login?provider=work")
+    store.broken = {"get"}
+    await site.middleware.health()
+
+    (queries,) = blocks(read_guide("telemetry"), "promql")
+
+    text = scraped()
+    words = set(re.findall(r"[a-z]+(?:_[a-z]+)+", re.sub(r"#.*", "", queries)))
+    unknown = {word for word in words if f"{word}{{" not in text and f'{word}="' not in text}
+    assert unknown == {"histogram_quantile", "transaction_missing"}
