@@ -84,6 +84,8 @@ def every_response(made: Pages, *, user: str = "Ana", url: str = HOME) -> Mappin
     show: Mapping[str, Callable[[], Response]] = {
         "sign_in": lambda: made.sign_in.required(request, login=url, is_step_up=False),
         "sign_in_step_up": lambda: made.sign_in.required(request, login=url, is_step_up=True),
+        "sign_in_window": lambda: made.sign_in.in_window(request, url),
+        "sign_in_window_done": lambda: made.sign_in.window_done(request, home=url),
         "keeping_fragment": lambda: made.sign_in.keeping_fragment(request, login=url),
         "choose_provider": lambda: made.providers.choose(
             request,

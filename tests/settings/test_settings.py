@@ -95,6 +95,7 @@ def test_five_settings_are_enough():
         "texts": {},
         "pages": None,
         "hide_cookies": False,
+        "embedded_in": (),
     }
     assert settings.secret == (SECRET.encode(),)
     assert settings.public == ()

@@ -87,3 +87,21 @@ class RequestReader:
             fix="make base_url end with the path that the app is mounted on; if a proxy strips a part of it, set that "
             "part as root path of the server; have the proxy drop a Daphne-Root-Path header that clients send",
         )
+
+
+class EmbeddedRequestReader(RequestReader):
+    """Reads requests of an app that other sites show in frames (the setting `embedded_in`).
+
+    Its cookies are `SameSite=None`. Here they count no more than `SameSite=Lax` ones would, except in a frame: calls by
+    pages of other sites, and their forms, are anonymous. Callbacks may be forms of the provider.
+    """
+
+    __slots__ = ()
+
+    def read(self, scope: Scope) -> tuple[Request, MatchedPolicy]:
+        """Return the request and what the policy says about it, without cookies if another site has made it."""
+        request, matched = super().read(scope)
+        is_callback = matched.own_url is not None and matched.own_url.endpoint == "callback"
+        if request.is_cross_site_call and not is_callback:
+            request.cookie_header = b""
+        return request, matched

@@ -26,6 +26,8 @@ from asgi_oidc.logout.used_logout_tokens import UsedLogoutTokens
 from asgi_oidc.pages.failures import Failures
 from asgi_oidc.pages.pages import Pages
 from asgi_oidc.settings.settings import Settings
+from asgi_oidc.web.request import Request
+from asgi_oidc.web.response import Response
 from asgi_oidc.web.return_to import ReturnPaths
 
 ENDPOINTS: Mapping[str, type[Endpoint]] = {
@@ -92,6 +94,7 @@ class EndpointMaker:
             authenticator=self.sessions.authenticator,
             origin=self.settings.origin,
             url=self.urls.login,
+            is_embedded=bool(self.settings.embedded_in),
         )
 
     def _callback(self) -> ProviderEndpoint:
@@ -129,7 +132,11 @@ class EndpointMaker:
             form_path=self.form_path,
             home=settings.home,
             now=sessions.now,
+            window_callback=self._window_callback if settings.embedded_in else None,
         )
+
+    def _window_callback(self, request: Request) -> Response:
+        return self.pages.sign_in.window_done(request, home=self.settings.home)
 
     def _logout(self) -> Endpoint:
         return LogoutEndpoint(
@@ -145,6 +152,7 @@ class EndpointMaker:
             return_paths=self.return_paths,
             background=self.sessions.background,
             now=self.sessions.now,
+            is_embedded=bool(self.settings.embedded_in),
         )
 
     def _session(self) -> Endpoint:

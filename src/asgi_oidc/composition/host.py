@@ -12,7 +12,7 @@ from asgi_oidc.asgi.endpoint_routing import EndpointRouting
 from asgi_oidc.asgi.hidden_cookies import AppScopesWithoutCookies
 from asgi_oidc.asgi.http_requests import HttpRequests
 from asgi_oidc.asgi.open_responses import OpenResponses
-from asgi_oidc.asgi.request_reader import RequestReader
+from asgi_oidc.asgi.request_reader import EmbeddedRequestReader, RequestReader
 from asgi_oidc.asgi.scope_oidc import SessionTools
 from asgi_oidc.asgi.session_watch import SessionWatcher
 from asgi_oidc.asgi.start_up_notices import StartUpNotices
@@ -79,7 +79,24 @@ def compose_host(
     form_path = f"{return_paths.own_paths}/form"
     read_authentication = settings.authentication_reader()
     urls = _make_urls(settings, sessions, login, read_authentication)
-    provider = make_provider_services(settings, directory, sessions, login, urls, form_path=form_path)
+    pages = make_pages(
+        make_translations(settings.texts),
+        home=settings.home,
+        app_name=settings.app_name,
+        app_logo=settings.app_logo,
+        app_colors=settings.app_colors,
+        render=settings.pages,
+        embedded_in=settings.embedded_in,
+    )
+    provider = make_provider_services(
+        settings,
+        directory,
+        sessions,
+        login,
+        urls,
+        form_path=form_path,
+        window_page=pages.sign_in.in_window if settings.embedded_in else None,
+    )
     rechecks = provider.rechecks
     if rechecks is not None:
         sessions = sessions._replace(
@@ -92,14 +109,6 @@ def compose_host(
                 now=sessions.now,
             )
         )
-    pages = make_pages(
-        make_translations(settings.texts),
-        home=settings.home,
-        app_name=settings.app_name,
-        app_logo=settings.app_logo,
-        app_colors=settings.app_colors,
-        render=settings.pages,
-    )
     failures = _make_failures(settings, pages, urls, login.loops)
     after_logout = _make_after_logout(settings, sessions, login, pages, urls, policy)
     maker = EndpointMaker(
@@ -132,6 +141,7 @@ def compose_host(
         ),
         form_path=form_path,
         keeps_fragment=settings.keep_fragment,
+        is_embedded=bool(settings.embedded_in),
         challenges=None if bearer is None else bearer.challenges,
     )
     app_scopes = _make_app_scopes(
@@ -162,7 +172,8 @@ def compose_host(
         if bearer is None
         else BearerDecisions(bearer.tokens, access, bearer.denials, read_authentication=read_authentication)
     )
-    reader = RequestReader(
+    make_reader = EmbeddedRequestReader if settings.embedded_in else RequestReader
+    reader = make_reader(
         policy,
         sessions.repository,
         sessions.authenticator,

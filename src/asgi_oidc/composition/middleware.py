@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from asgi_oidc.asgi.audited_requests import audited
 from asgi_oidc.asgi.bearer_notices import BearerNotices
+from asgi_oidc.asgi.frame_ancestors import FrameAncestors
 from asgi_oidc.asgi.hosts import ByHost
 from asgi_oidc.asgi.http_requests import HttpRequests
 from asgi_oidc.asgi.lifespan import Lifespan
@@ -114,7 +115,8 @@ def compose(
 def _serve_all(settings: Settings, hosts: Sequence[tuple[Host, ASGIApp]], reporter: Reporter | None) -> ASGIApp:
     """Return what serves all hosts, around it what only some settings need."""
     serve = [audited(serve, reporter, base_url=host.settings.base_url) for host, serve in hosts]
-    return without_foreign_certificates(settings, _by_host(settings, serve))
+    served = without_foreign_certificates(settings, _by_host(settings, serve))
+    return FrameAncestors(served, settings.embedded_in) if settings.embedded_in else served
 
 
 def _by_host(settings: Settings, serve: Sequence[ASGIApp]) -> ASGIApp:

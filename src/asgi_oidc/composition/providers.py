@@ -8,7 +8,7 @@ from asgi_oidc.login.endpoint_urls import EndpointUrls
 from asgi_oidc.login.logins import Logins
 from asgi_oidc.login.provider_choice import ChooseProvider, ProviderChoice
 from asgi_oidc.login.provider_list import ProviderList
-from asgi_oidc.login.start_login import LoginSite, LoginStarter
+from asgi_oidc.login.start_login import LoginSite, LoginStarter, WindowPage
 from asgi_oidc.logout.sign_out import SignOut
 from asgi_oidc.provider.directory import ProviderDirectory
 from asgi_oidc.settings.settings import Settings
@@ -41,11 +41,13 @@ def make_provider_services(
     urls: EndpointUrls,
     *,
     form_path: str,
+    window_page: WindowPage | None,
 ) -> ProviderServices:
     """Build the objects that deal with providers.
 
     Args:
         form_path: path of our page for interrupted forms.
+        window_page: what a frame gets instead of a redirect to the provider; None if no frame may start logins.
     """
     now, repository, session_providers = sessions.now, sessions.repository, sessions.providers
     choice = ProviderChoice(directory, _choose_provider(settings, login.cookie_tag))
@@ -64,6 +66,7 @@ def make_provider_services(
         budget=login.budget,
         stale_cookies=login.stale_cookies,
         now=now,
+        window_page=window_page,
     )
     revoker = TokenRevoker(session_providers, repository, sessions.revocations)
     locks = RefreshLocks(repository, session_providers, sessions.background, now=now)

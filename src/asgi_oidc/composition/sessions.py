@@ -137,7 +137,10 @@ def make_services(settings: Settings, shared: SharedServices) -> tuple[SessionSe
     """Build the services for sessions and for logins on one host."""
     context = _context_of(settings)
     sealer, user_digests = Sealer(settings.secret, context=context), UserDigests(_default_issuer(settings))
-    style, cookie_tag = CookieStyle(secure=settings.origin.startswith("https:")), _cookie_tag(context)
+    is_embedded = bool(settings.embedded_in)
+    style = CookieStyle(secure=settings.origin.startswith("https:"), partitioned=is_embedded)
+    # Other names: browsers would send cookies from before the setting changed too, and a repeated name counts as none.
+    cookie_tag = _cookie_tag((*context, "partitioned") if is_embedded else context)
     stem = f"{COOKIE_PREFIX}{cookie_tag}"
     cookies = SessionCookies(sealer, style, stem)
     store, records, limits, now = shared.store, shared.records, shared.limits, shared.now

@@ -18,7 +18,7 @@ from asgi_oidc.login.interrupted_forms import (
 )
 from asgi_oidc.login.last_provider import LastProvider
 from asgi_oidc.login.login_loops import MAX_LOGINS_IN_A_ROW, LoginCount, LoginLoops
-from asgi_oidc.login.login_transactions import RESTARTED, Transaction, Transactions, is_live
+from asgi_oidc.login.login_transactions import IN_WINDOW, RESTARTED, Transaction, Transactions, is_live
 from asgi_oidc.login.on_login import OnLogin
 from asgi_oidc.login.posted_name import add_posted_name
 from asgi_oidc.login.silent_login import silent_result, with_result
@@ -55,6 +55,8 @@ class CallbackEndpoint:
         origin: the origin of `base_url`.
         form_path: path of our page for interrupted forms.
         home: absolute URL of the start page.
+        window_callback: what a window gets that a frame has opened: it hands the response over to the frame, where the
+            cookie of the login is; None if no frame may start logins.
     """
 
     methods: ClassVar[tuple[str, ...]] = ("GET", "POST")
@@ -78,6 +80,7 @@ class CallbackEndpoint:
     form_path: str
     home: str
     now: Callable[[], int]
+    window_callback: Callable[[Request], Response] | None = None
 
     @telemetry.traced(catalogue.CALLBACK)
     async def handle(self, request: Request, receive: Receive, provider: ProviderConnection) -> Response:
@@ -92,6 +95,8 @@ class CallbackEndpoint:
                 "not_a_navigation", "a prefetch does not finish a login; open the URL as a page to finish it"
             )
         answer = await _read_answer(request, receive)
+        if self.window_callback is not None and _is_in_window(request, answer):
+            return self.window_callback(request)
         transaction = self.transactions.find(answer.state or "", request.cookies)
         if transaction is not None and transaction.provider != provider.settings.label:
             # The defence against mix-up: each provider has a redirect URI of its own (RFC 9700 §4.4.2.2).
@@ -291,7 +296,8 @@ class CallbackEndpoint:
 
         Its code is never used. A page navigation gets one fresh login; a second failure in a row is an error.
         """
-        if not request.wants_page:
+        is_in_frame = self.window_callback is not None and request.is_framed
+        if not request.wants_page and not is_in_frame:
             raise RequestRejected("transaction_missing", "this browser has no login in progress with this state")
         state = answer.state or ""
         if await self.authenticator.authenticate(request) is not None:
@@ -325,6 +331,12 @@ class CallbackEndpoint:
         if transaction is not None or state.endswith(RESTARTED):
             return state.endswith(RESTARTED)
         return not state or self.transactions.is_in_login_loop(request.cookies, now=self.now())
+
+
+def _is_in_window(request: Request, answer: AuthorizationResponse) -> bool:
+    """Return whether a login that a frame has started comes back in its own window: the frame has to finish it."""
+    is_of_frame = (answer.state or "").removesuffix(RESTARTED).endswith(IN_WINDOW)
+    return is_of_frame and request.is_navigation and not request.is_framed
 
 
 def _requested(transaction: Transaction) -> RequestedLogin:

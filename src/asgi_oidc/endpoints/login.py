@@ -30,6 +30,7 @@ class LoginEndpoint:
     Attributes:
         origin: the origin of `base_url`.
         url: absolute URL of this endpoint.
+        is_embedded: whether pages of other sites show the app in a frame, where users sign in too.
     """
 
     methods: ClassVar[tuple[str, ...]] = ("GET", "POST")
@@ -43,6 +44,7 @@ class LoginEndpoint:
     authenticator: Authenticator
     origin: str
     url: str
+    is_embedded: bool = False
 
     async def handle(self, request: Request, receive: Receive) -> Response:
         """Start a login that comes back to `return_to`, or to the start page.
@@ -50,7 +52,7 @@ class LoginEndpoint:
         Raises:
             OIDCError: the request is not a page navigation, or the login cannot start.
         """
-        if request.denies_navigation:
+        if request.denies_navigation and not (self.is_embedded and request.is_framed):
             raise RequestRejected("not_a_navigation", "a login can be started by a page navigation only")
         parameters = request.parameters()
         if request.method == "POST":

@@ -35,7 +35,11 @@ from asgi_oidc.web.return_to import ReturnPaths
 
 @dataclass(frozen=True, slots=True, repr=False)
 class LogoutEndpoint:
-    """Signs out the user of a browser."""
+    """Signs out the user of a browser.
+
+    Attributes:
+        is_embedded: whether pages of other sites show the app in a frame, where users sign out too.
+    """
 
     methods: ClassVar[tuple[str, ...]] = ("GET", "POST")
 
@@ -51,6 +55,7 @@ class LogoutEndpoint:
     return_paths: ReturnPaths
     background: SingleFlight[Any]
     now: Callable[[], int]
+    is_embedded: bool = False
 
     async def handle(self, request: Request, receive: Receive) -> Response:
         """Sign out if a page of this site sent the request; otherwise ask the user to confirm.
@@ -60,7 +65,8 @@ class LogoutEndpoint:
                 of another site.
             StoreUnavailable: the session could not be ended; the browser keeps its cookies, so the user can try again.
         """
-        if request.is_prefetch or request.is_subresource:
+        is_in_frame = self._is_in_frame(request)
+        if request.is_prefetch or (request.is_subresource and not is_in_frame):
             raise RequestRejected("not_a_navigation", "a prefetch, or an image in a page, does not sign out")
         if not self._is_trusted(request):
             if not request.wants_page:
@@ -70,12 +76,17 @@ class LogoutEndpoint:
         session, target = await self._find_session(request), None
         if session is not None:
             target = await self.sign_out.sign_out(session)
+        if is_in_frame:  # most providers do not let others frame their pages: signed out of the app only
+            target = None
         # Read only now: a body that is slow or invalid cannot prevent the sign-out.
         return_to = self._return_to(await _read_parameters(request, receive))
         response = self._redirect_after_sign_out(request, session, target, return_to)
         return response.with_cookies(self.sessions.delete(request.cookies)).with_cookies(
             [*self.loops.delete(request.cookies), *self.forms.delete(request.cookies)]
         )
+
+    def _is_in_frame(self, request: Request) -> bool:
+        return self.is_embedded and request.is_framed and request.method == "POST"
 
     def _is_trusted(self, request: Request) -> bool:
         if request.is_same_origin(self.return_paths.origin):
@@ -117,9 +128,11 @@ class LogoutEndpoint:
             return redirect(self.after_logout.target_url(return_to))
         # A protected page would start a login, which could silently undo the sign-out. With the state, the landing page
         # shows that the user is signed out.
-        if self.after_logout.landing_path is not None:
+        is_in_frame = self._is_in_frame(request)
+        if self.after_logout.landing_path is not None and not is_in_frame:
             return redirect(with_parameters(landing_url, state=sealed))
-        return self.after_logout.signed_out(request, state) if request.wants_page else redirect(landing_url)
+        is_page = request.wants_page or is_in_frame
+        return self.after_logout.signed_out(request, state) if is_page else redirect(landing_url)
 
     def _redirect_to_provider(self, request: Request, endpoint: str, parameters: dict[str, str]) -> Response:
         """Send the browser to the provider: by a redirect, or by a form if the URL would be too long.

@@ -18,6 +18,7 @@ MAX_DELETED = 16  # cookies that one response deletes; the rest follows with the
 MAX_BYTES = 2500  # of all login cookies in a Cookie header, including a new one
 MIN_BYTES = 600  # always available to a login that another site has started, even if others use all of the room
 MAX_RESTARTED = 3  # restarted logins in one browser: a few tabs that return late are fine, more are a loop
+IN_WINDOW = ".w"  # in the `state` of a login that started in a frame: its callback arrives in another window
 RESTARTED = (
     ".2"  # suffix of the state of a restarted login: one that a callback without a login in progress has started
 )

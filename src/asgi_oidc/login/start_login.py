@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import msgspec
 
 from asgi_oidc import events, telemetry
-from asgi_oidc.errors import LoginLoop, OIDCError
+from asgi_oidc.errors import LoginLoop, OIDCError, RequestRejected
 from asgi_oidc.login.cookie_budget import CookieBudget
 from asgi_oidc.login.interrupted_forms import InterruptedForms, KeptForm
 from asgi_oidc.login.login_loops import MAX_LOGINS_IN_A_ROW, LoginCount, LoginLoops
-from asgi_oidc.login.login_transactions import RESTARTED, Transaction, Transactions
+from asgi_oidc.login.login_transactions import IN_WINDOW, RESTARTED, Transaction, Transactions
 from asgi_oidc.login.silent_login import with_result, without_result
 from asgi_oidc.login.stale_cookies import StaleCookies
 from asgi_oidc.protocol.authorization_endpoint import Proofs
@@ -25,6 +25,9 @@ from asgi_oidc.telemetry import catalogue
 from asgi_oidc.web.request import Request
 from asgi_oidc.web.response import Response, redirect
 from asgi_oidc.web.return_to import shorter_paths
+
+WindowPage = Callable[[Request, str], Response]
+"""Returns the page of a frame that opens a URL of the provider in a window."""
 
 RANDOM_BYTES = 32  # in each of state, nonce and code_verifier (RFC 7636 §7.1)
 
@@ -68,8 +71,15 @@ class LoginStarter:
         budget: CookieBudget,
         stale_cookies: StaleCookies,
         now: Callable[[], int],
+        window_page: WindowPage | None = None,
     ) -> None:
+        """Set up the logins.
+
+        Args:
+            window_page: what a frame gets instead of a redirect to the provider; None if no frame may start logins.
+        """
         self._site = site
+        self._window_page = window_page
         self._authenticator = authenticator
         self._sessions = sessions
         self._transactions = transactions
@@ -124,7 +134,9 @@ class LoginStarter:
             self._warn_about_host(request)
         settings, now = provider.settings, self._now()
         telemetry.annotate(provider=settings.name)
-        state = secrets.token_urlsafe(RANDOM_BYTES) + (RESTARTED if again else "")
+        window_page = self._window_page_for(request, settings.is_silent(authentication), settings)
+        state = secrets.token_urlsafe(RANDOM_BYTES) + ("" if window_page is None else IN_WINDOW)
+        state += RESTARTED if again else ""
         proofs = Proofs(state, secrets.token_urlsafe(RANDOM_BYTES), secrets.token_urlsafe(RANDOM_BYTES))
         authentication = settings.strengthen(authentication)
         try:
@@ -160,7 +172,22 @@ class LoginStarter:
         lines = self._cookies(request, transaction, sealed_form="" if form is None else form.sealed, now=now)
         if before is not None or request.session_over_at is not None:
             self._stale_cookies.expect_login(request)
-        return redirect(url).with_cookies(lines)
+        response = redirect(url) if window_page is None else window_page(request, url)
+        return response.with_cookies(lines)
+
+    def _window_page_for(self, request: Request, is_silent: bool, settings: ProviderSettings) -> WindowPage | None:
+        """Return what leads to the provider from a frame: most providers do not let others frame their login page.
+
+        A silent login shows no page, so it stays in the frame.
+
+        Raises:
+            RequestRejected: the provider sends its response with a form, which cannot be handed over to the frame.
+        """
+        if self._window_page is None or not request.is_framed or is_silent:
+            return None
+        if settings.form_post:
+            raise RequestRejected("not_a_navigation", "with form_post, a login cannot start in a frame")
+        return self._window_page
 
     def silent_response(self, request: Request, return_to: str | None, *, result: str) -> Response:
         """Return the redirect to the app after a silent login that could not even start.

@@ -96,7 +96,8 @@ class Failures:
     def _failure(self, request: Request, error: OIDCError) -> Failure:
         if error.code == "not_a_navigation":
             is_login = self.origin + request.path.external.rstrip("/") == self.login_url(None)
-            return LOGIN_IN_FRAME if is_login else failure_for(error)
+            is_in_frame = bool(self.layout.embedded_in) and request.is_framed
+            return LOGIN_IN_FRAME if is_login or is_in_frame else failure_for(error)
         return failure_for(error)
 
     def _page(self, request: Request, failure: Failure, code: str, reference: str, return_to: str | None) -> Response:
@@ -115,7 +116,7 @@ class Failures:
             code=code,
         )
         content = f"<p>{texts.html(f'{failure.name}.text')}</p>{links(actions)}{reference_html(texts, reference)}"
-        return self.layout.respond(request, page, content, in_parts=True)
+        return self.layout.respond(request, page, content, in_parts=True, leaves_frame=failure is LOGIN_IN_FRAME)
 
     def _urls(self, request: Request, failure: Failure, return_to: str | None) -> Mapping[Target, str]:
         is_in_frame = failure is LOGIN_IN_FRAME  # the same URL, in a window

@@ -67,6 +67,7 @@ class Layout:
     Attributes:
         logo: path of the app's logo on its origin.
         renderer: calls the app's own function for pages.
+        embedded_in: origins of the sites that show the app in a frame.
     """
 
     translations: Translations
@@ -74,6 +75,7 @@ class Layout:
     logo: str | None = None
     theme: Theme = PLAIN
     renderer: PageRenderer | None = None
+    embedded_in: tuple[str, ...] = ()
 
     def texts_for(self, request: Request) -> Texts:
         """Return the texts in the language of the user."""
@@ -108,6 +110,7 @@ class Layout:
         further_csp: str = "",
         referrer_policy: bytes = REFERRER_POLICY,
         in_parts: bool = False,
+        leaves_frame: bool = False,
     ) -> Response:
         """Respond with a page.
 
@@ -117,18 +120,26 @@ class Layout:
             script: the script of the page; the policy then allows it, and no other.
             further_csp: directives.
             in_parts: whether it may also be shown in a frame of this site, and as a part of a page (htmx, Turbo).
+            leaves_frame: whether its links leave the frame of another site.
         """
         texts = self.texts_for(request)
+        is_embedded = bool(self.embedded_in) and request.is_framed
+        if (
+            is_embedded and not leaves_frame
+        ):  # the text of such an attribute cannot come from others: its `"` is escaped
+            content = content.replace(' target=_top href="', ' href="')
         is_part = in_parts and (request.is_htmx or request.has(b"turbo-frame"))
         body = self._part(request, texts, page, content) if is_part else self.html(texts, page.title, content, script)
         csp = f"{self.csp}; script-src {csp_hash(script)}" if script else self.csp
-        ancestors = request.frame_ancestors if in_parts else "'none'"
+        ancestors = self._ancestors(request, in_parts=in_parts)
         policy = f"{csp}; {further_csp}" if further_csp else csp
         response = _html_response(body, page.status, csp=policy, ancestors=ancestors, referrer_policy=referrer_policy)
         if self.translations.others:
             response = response.with_headers(VARY)
         if self.renderer is None:
             return response
+        target = "_self" if is_embedded and not leaves_frame else "_top"
+        page = replace(page, target=target)
         shown = self._completed(request, texts, page, content, script, is_part=is_part)
         return replace(response, write_body=partial(self.renderer.render, shown, body))
 
@@ -169,6 +180,12 @@ class Layout:
             f"<body><main>{self._brand(title)}<h1>{escape(title)}</h1>{content}</main>"
             f"{script and f'<script>{script}</script>'}</body></html>"
         ).encode()
+
+    def _ancestors(self, request: Request, *, in_parts: bool) -> str:
+        """Return which pages may show this one in a frame."""
+        if self.embedded_in and request.is_framed:
+            return " ".join((_OF_OWN_ORIGIN, *self.embedded_in))
+        return request.frame_ancestors if in_parts else "'none'"
 
     def _brand(self, title: str) -> str:
         """Show whose page this is: by the logo, or by the name if the heading does not contain it."""

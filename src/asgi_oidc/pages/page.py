@@ -28,7 +28,7 @@ class Action(NamedTuple):
 
     Attributes:
         label: plain text.
-        href: absolute URL. Give the link `target="_top"`, because a page may be shown in a frame.
+        href: absolute URL. Give the link the `target` of the page.
         is_primary: whether it is the recommended next step; at most one action or button of a page is.
         id: the id that the element must have, because the page's script looks for it; empty if there is none.
     """
@@ -97,6 +97,8 @@ class Page:
         language: language tag (RFC 5646) of the texts, for the attribute `lang`.
         direction: `ltr` or `rtl`, for the attribute `dir`.
         app_name, app_logo: the settings of these names.
+        target: the `target` of links: `_top`, because a page may be shown in a frame of this site that is too small for
+            a login, or `_self` in a frame of another site (`embedded_in`).
         path: the path that the browser requested. Whoever made the link chose it: do not show it.
         is_fragment: whether htmx or Turbo inserts the response into a page that is already there, so that it must not
             be a whole document.
@@ -119,6 +121,7 @@ class Page:
     direction: str = "ltr"
     app_name: str | None = None
     app_logo: str | None = None
+    target: str = "_top"
     path: str = ""
     is_fragment: bool = False
     frame_id: str | None = None

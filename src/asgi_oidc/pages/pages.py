@@ -44,15 +44,17 @@ def make_pages(
     app_logo: str | None = None,
     app_colors: Colors | None = None,
     render: RenderPages | None = None,
+    embedded_in: tuple[str, ...] = (),
 ) -> Pages:
     """Make the pages of one middleware.
 
     Args:
         home: absolute URL of the start page.
         render: the app's own function for pages.
+        embedded_in: origins of the sites that show the app in a frame.
     """
     renderer = None if render is None else PageRenderer(render)
-    layout = Layout(translations, app_name, app_logo, make_theme(app_colors), renderer)
+    layout = Layout(translations, app_name, app_logo, make_theme(app_colors), renderer, embedded_in)
     return Pages(
         layout=layout,
         sign_in=SignInPages(layout),

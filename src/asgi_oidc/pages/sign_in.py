@@ -10,6 +10,18 @@ from asgi_oidc.web.response import Response
 ADD_FRAGMENT = """\
 const link=document.getElementById("login");location.replace(link.href+encodeURIComponent(location.hash))"""
 
+# Only a window that this frame has opened, with a page of our own origin, can make it go on, and only to our origin.
+OPEN_WINDOW = """\
+let opened;const link=document.getElementById("login");
+link.addEventListener("click",event=>{
+if(opened=window.open(link.href,"","popup,width=560,height=680"))event.preventDefault()});
+addEventListener("message",event=>{const sent=event.data;
+if(!opened||event.source!==opened||event.origin!==location.origin||!sent||typeof sent.callback!=="string")return;
+opened.close();const url=new URL(sent.callback,location.origin);
+if(url.origin===location.origin)location.replace(url)})"""
+HAND_OVER = """\
+if(window.opener)window.opener.postMessage({callback:location.pathname+location.search},location.origin)"""
+
 
 @dataclass(frozen=True, slots=True)
 class SignInPages:
@@ -47,3 +59,35 @@ class SignInPages:
         )
         content = f"<p>{texts.html('signing_in.text')}</p>{links(actions)}"
         return self.layout.respond(request, page, content, script=ADD_FRAGMENT)
+
+    def in_window(self, request: Request, url: str) -> Response:
+        """Ask to sign in, in a frame of another site: a window opens the provider, and hands its response over.
+
+        Args:
+            url: of the provider.
+        """
+        texts, app = self.layout.texts_for(request), self.layout.app_name
+        title = texts.plain("sign_in.title") if app is None else texts.plain("sign_in.title_with_app", app=app)
+        text = "sign_in_window.text"
+        actions = (Action(texts.plain("action.sign_in"), url, is_primary=True, id="login"),)
+        page = Page(kind="sign_in_window", status=401, title=title, text=texts.plain(text), actions=actions)
+        content = f"<p>{texts.html(text)}</p>{links(actions)}"
+        return self.layout.respond(request, page, content, script=OPEN_WINDOW, leaves_frame=True)
+
+    def window_done(self, request: Request, *, home: str) -> Response:
+        """Hand the response of the provider over to the frame that has opened this window; the frame closes it.
+
+        Args:
+            home: absolute URL of the start page.
+        """
+        texts = self.layout.texts_for(request)
+        actions = (Action(texts.plain("action.home"), home),)
+        page = Page(
+            kind="sign_in_window_done",
+            status=200,
+            title=texts.plain("sign_in_window_done.title"),
+            text=texts.plain("sign_in_window_done.text"),
+            actions=actions,
+        )
+        content = f"<p>{texts.html('sign_in_window_done.text')}</p>{links(actions)}"
+        return self.layout.respond(request, page, content, script=HAND_OVER)

@@ -30,6 +30,12 @@ ENGLISH: Mapping[str, str] = MappingProxyType(
         "sign_in.title_with_app": "Sign in to {app}",
         "sign_in.text": "You need to sign in to see this.",
         "sign_in.text_step_up": "You need to sign in again to see this.",
+        "sign_in_window.text": "You need to sign in to see this. The sign-in page opens in a new window.",
+        "sign_in_window_done.title": "Your sign-in continues in the other window",
+        "sign_in_window_done.text": (
+            "Go back to the page that opened this window; you can close this one. If nothing happens there, open this "
+            "site in a new window."
+        ),
         "signing_in.title": "Signing in",
         "signing_in.text": "If nothing happens, press the button to continue.",
         # Choosing a provider

@@ -41,6 +41,7 @@ class Denials:
         challenges: those for programs with access tokens; None if none are accepted.
         form_path: path of our page for interrupted forms.
         keeps_fragment: the setting `keep_fragment`: whether the `#fragment` of a page survives the login.
+        is_embedded: whether pages of other sites show the app in a frame, where users sign in too.
     """
 
     logins: Logins
@@ -53,6 +54,7 @@ class Denials:
     form_path: str
     keeps_fragment: bool
     challenges: Challenges | None = None
+    is_embedded: bool = False
 
     async def response(
         self,
@@ -176,12 +178,13 @@ class Denials:
         if not matched.may_redirect or request.is_prefetch:
             return self._unauthorized(denial, request, matched)
         return_to = self.return_paths.check(request.target)
-        if not request.is_navigation:
+        is_in_frame = self.is_embedded and request.is_framed and request.is_safe
+        if not request.is_navigation and not is_in_frame:
             is_submitted_by_a_person = request.wants_page or (request.shows_html and not request.is_htmx)
             if request.has_form and is_submitted_by_a_person:
                 return await self._interrupted_form_response(denial, request, receive, target=return_to)
             return self._unauthorized(denial, request, matched, shows_html=request.shows_html)
-        if self.keeps_fragment and return_to is not None:
+        if self.keeps_fragment and return_to is not None and not is_in_frame:
             login = self.urls.login_for(denial.authentication, return_to)
             return self.pages.sign_in.keeping_fragment(request, login=login).with_headers(
                 challenge(self.urls.login, {})

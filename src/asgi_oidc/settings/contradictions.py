@@ -31,6 +31,8 @@ def find_contradictions(values: Mapping[str, Any]) -> list[str]:
     problems += _callback_problems(values) if {"base_url", "auth_path"} <= values.keys() else []
     if values.get("store") is not None and values.get("logout_store") is not None:
         problems.append("logout_store: remove it: store is set, and shares sign-outs as well")
+    if values.get("embedded_in") and not all(url.startswith("https:") for url in values.get("base_urls", ())):
+        problems.append("embedded_in: needs an https base_url: browsers keep the cookies of frames only with https")
     if values.get("websocket_activity") and values.get("store", MISSING) is None:
         problems.append(
             f"websocket_activity: needs store ({variable_of('store')}): an open websocket cannot renew session cookies"

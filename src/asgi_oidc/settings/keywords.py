@@ -300,3 +300,13 @@ class Keywords(ProviderKeywords, total=False):
 
     Default: `False`. Variable: `OIDC_HIDE_COOKIES`. Since 0.1.
     """
+
+    embedded_in: Sequence[str]
+    """The origins of the sites whose pages show the app in a frame, such as `["https://portal.example.com"]`.
+
+    Cookies are then `SameSite=None; Secure; Partitioned`: browsers keep those of each site apart. In a frame, users
+    sign in at the provider in a window of its own. Other sites cannot show the app: see
+    [frames](../spa/README.md#in-a-frame-of-another-site).
+
+    Default: `()`. Variable: `OIDC_EMBEDDED_IN`. Since 0.1.
+    """

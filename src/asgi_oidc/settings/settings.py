@@ -37,6 +37,7 @@ from asgi_oidc.settings.value_checks import (
     read_app_name,
     read_auth_path,
     read_base_urls,
+    read_embedded_in,
     read_on_event,
     read_on_login,
     read_plain_prefixes,
@@ -110,6 +111,7 @@ class Settings:
     texts: Mapping[str, Any] = field(repr=False)
     pages: RenderPages | None = field(repr=False)
     hide_cookies: bool
+    embedded_in: tuple[str, ...]
     # The whole setting `base_url`; the field of that name is the URL of the host that these settings are for.
     base_urls: tuple[str, ...]
 
@@ -319,5 +321,6 @@ READERS: Mapping[str, tuple[Any, Callable[[Any], Any]]] = {
     "texts": ({}, read_texts_setting),
     "pages": (None, read_pages),
     "hide_cookies": (False, read_switch),
+    "embedded_in": ((), read_embedded_in),
 }
 NEEDED_WITHOUT_PROVIDERS = ("issuer", "client_id")

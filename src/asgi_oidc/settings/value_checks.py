@@ -17,7 +17,7 @@ from asgi_oidc.protocol.authorization_endpoint import RESERVED
 from asgi_oidc.protocol.client_auth import METHODS
 from asgi_oidc.protocol.signature_algorithms import KEY_OF_ALGORITHM, SYMMETRIC_ALGORITHM
 from asgi_oidc.provider.http import HttpClient
-from asgi_oidc.safe_urls import authorities_of, check_url
+from asgi_oidc.safe_urls import authorities_of, check_url, origin_of
 from asgi_oidc.stores.guarded_store import METHODS as METHODS_OF_STORES
 from asgi_oidc.stores.memory import MemoryStore
 from asgi_oidc.stores.postgres import PostgresStore
@@ -157,6 +157,24 @@ def read_post_logout_redirect_uri(value: object) -> str:
     url = read_text(value)
     check_url(url)
     return url
+
+
+def read_embedded_in(value: object) -> tuple[str, ...]:
+    """Read the origins of the sites that show the app in a frame."""
+    origins = read_texts(value)
+    for origin in origins:
+        url = _checked_origin(origin)
+        if url is None:
+            raise ValueError(f"{origin!r} is not an https origin: write 'https://portal.example.com', without a path")
+    return origins
+
+
+def _checked_origin(text: str) -> str | None:
+    try:
+        origin = origin_of(check_url(text))
+    except ValueError:
+        return None
+    return origin if origin == text and text.startswith("https:") else None
 
 
 def read_switch(value: object) -> bool:

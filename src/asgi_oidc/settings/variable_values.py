@@ -110,6 +110,7 @@ _PARSERS_BY_NAME: Mapping[str, Callable[[str], Any]] = {
     "providers": read_list,
     "plain_prefixes": _prefix_list,
     "login_params": read_list,
+    "embedded_in": read_list,
     "trusted_audiences": read_list,
     "trusted_email_domains": read_list,
     "algorithms": read_list,

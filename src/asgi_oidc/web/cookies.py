@@ -22,9 +22,12 @@ class CookieStyle:
 
     Attributes:
         secure: with https, cookies have the `__Host-` prefix and `Secure`; with http on loopback, plain names.
+        partitioned: whether a page of another site may show the app in a frame. Browsers then send the cookies there,
+            and keep separate ones for each site with such a page (CHIPS); needs `secure`.
     """
 
     secure: bool
+    partitioned: bool = False
 
     def name(self, stem: str) -> str:
         """Return the cookie's full name, with the prefix if there is one."""
@@ -38,6 +41,8 @@ class CookieStyle:
             same_site: `None` omits the attribute, for loopback http, where `SameSite=None` is not possible.
         """
         line = f"{name}={value}; Path=/; Max-Age={max_age}; HttpOnly"
+        if self.partitioned:
+            return f"{line}; SameSite=None; Secure; Partitioned".encode("ascii")
         if same_site is not None:
             line += f"; SameSite={same_site}"
         if self.secure:

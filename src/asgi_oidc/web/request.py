@@ -189,15 +189,29 @@ class Request:
         return current or self.header(b"referer") or ""
 
     @property
+    def is_framed(self) -> bool:
+        """Whether the response is a document inside another one."""
+        destinations = self.values(b"sec-fetch-dest")
+        return len(destinations) == 1 and destinations[0] in _FRAMES
+
+    @property
+    def is_cross_site_call(self) -> bool:
+        """Whether a page of another site sent this other than by opening a page or a frame with a safe method.
+
+        Browsers do not send `SameSite=Lax` cookies with such requests (RFC 6265bis §5.8.3).
+        """
+        if self.values(b"sec-fetch-site") != [b"cross-site"]:
+            return False
+        return not self.is_safe or self.is_websocket or self.values(b"sec-fetch-mode") != [b"navigate"]
+
+    @property
     def frame_ancestors(self) -> str:
         """The sources of CSP's `frame-ancestors`: which pages may show the response in a frame.
 
         Pages of other sites never may: in their frames, browsers do not send the session's `SameSite=Lax` cookies.
         """
-        destinations, site = self.values(b"sec-fetch-dest"), self.header(b"sec-fetch-site")
-        if len(destinations) != 1 or destinations[0] not in _FRAMES:
-            return "'none'"
-        if site not in ("same-origin", "same-site"):
+        site = self.header(b"sec-fetch-site")
+        if not self.is_framed or site not in ("same-origin", "same-site"):
             return "'none'"
         framing = _ORIGIN.match(self.header(b"referer") or "") if site == "same-site" else None
         return f"'self' {framing[0]}" if framing else "'self'"
