@@ -62,6 +62,8 @@ one that raises, affects no request. It has 5 seconds for each event. At most 1,
 that clients can cause as often as they like: a flood of forged callbacks costs no sign-in its place, and when it fills
 its queue, the other events are delivered first. What does not fit is dropped; `events_dropped`, in the trail and in the
 log, counts it. At shutdown, up to 5 seconds are spent on what still waits. If the process is killed, it is lost.
+
+A middleware inside another one has an `on_event` of its own; without it, its events go to that of the outer one.
 """
 
 SESSIONS = "## Sign-ins, sign-outs and the trail itself"

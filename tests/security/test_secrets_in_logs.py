@@ -10,14 +10,17 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import httpx
+import msgspec
 import pytest
 
 from asgi_oidc import OIDCMiddleware
+from asgi_oidc.audit import AuditEvent
 from asgi_oidc.errors import SettingsError
 from asgi_oidc.testing import Browser, Client, FakeProvider, Persona, serve
 from asgi_oidc.testing.browser import Response
 from asgi_oidc.testing.faults import FAULTS
 from tests.attacked_provider import holds_nothing, own_path
+from tests.internals import deliver_events
 
 from .attacked_site import FAULTS_OF_APIS, NOW, ORIGIN, AttackedSite, Exchange, Scope, http_scope
 from .recorder import Recorder
@@ -48,12 +51,22 @@ def recorder() -> Recorder:
 
 
 @pytest.fixture
-def stage(recorder: Recorder) -> AttackedSite:
+def heard() -> list[AuditEvent]:
+    """Everything that an audit trail hears."""
+    return []
+
+
+@pytest.fixture
+def stage(recorder: Recorder, heard: list[AuditEvent]) -> AttackedSite:
+    async def hear(event: AuditEvent) -> None:
+        heard.append(event)
+
     return AttackedSite(
         recorder.provider,
         client_secret=CLIENT_SECRET,
         secret=[SECRET],
         http_client=httpx.AsyncClient(transport=httpx.ASGITransport(app=recorder)),
+        on_event=hear,
     )
 
 
@@ -101,14 +114,21 @@ async def whole_visit(stage: AttackedSite, recorder: Recorder) -> tuple[list[Res
 
 @pytest.mark.parametrize("fault", ["none", *FAILURES])
 async def test_nothing_secret_is_logged_or_shown(
-    stage: AttackedSite, recorder: Recorder, fault: str, caplog: pytest.LogCaptureFixture
+    stage: AttackedSite, recorder: Recorder, heard: list[AuditEvent], fault: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Logs are read by many and kept for long; pages are read by whoever made the request."""
+    """Logs are read by many and kept for long; pages are read by whoever made the request.
+
+    An audit trail names the user, and nothing else that is personal.
+    """
     with stage.provider.fault(fault) if fault != "none" else contextlib.nullcontext():
         seen, hidden = await whole_visit(stage, recorder)
 
     assert len(hidden) >= 2
     assert leaks(written(caplog.records), *hidden, *PERSONAL, PLANTED) == []
+    await deliver_events(stage.middleware)
+    assert len(heard) > 2
+    assert leaks(msgspec.json.encode(heard).decode() + repr(heard), *hidden, *PERSONAL[1:]) == []
+    assert leaks(repr([msgspec.structs.replace(event, path=None) for event in heard]), PLANTED) == []
     for step in seen:
         if urlsplit(step.url).path not in SHOWS_THE_USER or step.status_code != 200:
             assert leaks(step.text, *hidden, *PERSONAL, PLANTED) == []
