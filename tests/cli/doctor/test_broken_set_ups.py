@@ -174,6 +174,10 @@ APPS: dict[str, tuple[SetUp, str]] = {
         "placeholder_value",
     ),
     "a health check is closed": (lambda: guarded(inner=site("/healthz")), "health_closed"),
+    "the logo is closed": (
+        lambda: guarded(app_logo="/static/logo.svg"),
+        "logo_not_public",
+    ),
     "the documentation is open": (
         lambda: guarded(inner=site("/docs", "/openapi.json"), public=["/docs", "/openapi.json"]),
         "docs_open",

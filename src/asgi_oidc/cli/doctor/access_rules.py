@@ -40,6 +40,7 @@ def check_access(site: ExaminedApp) -> Iterator[Finding]:
         problem = f"how {name} matches paths is unknown: it might serve {paths[0]} under another path too"
         fix = "set plain_prefixes to the paths that it matches as plain text, or to [] if there are none"
         yield Finding("mounts_unknown", problem, fix, where=paths[0])
+    yield from _closed_logo(site)
     if site.has_app:
         known = routes_of(site.app)
         yield from _open_or_closed(site, known.routes)
@@ -49,12 +50,29 @@ def check_access(site: ExaminedApp) -> Iterator[Finding]:
             yield from _patterns_without_route(settings.public, known)
 
 
+def _closed_logo(site: ExaminedApp) -> Iterator[Finding]:
+    settings = site.settings
+    path = None if settings.app_logo is None else settings.app_logo.partition("?")[0]
+    if path is None or not path.startswith(f"{settings.base_path}/"):
+        return  # another app serves it
+    if not site.policy.is_public_url(path, settings.base_path):
+        problem = f"pages for people who are not signed in cannot show the logo: {path} needs a signed-in user"
+        yield Finding(
+            "logo_not_public", problem, f"add {path.removeprefix(settings.base_path)!r} to public", where=path
+        )
+
+
 def _open_or_closed(site: ExaminedApp, routes: Sequence[AppRoute]) -> Iterator[Finding]:
     public = {route.path for route in routes if _is_public(site, route)}
     served = {route.path.rstrip("/") or "/" for route in routes}
     if closed := [path for path in (*HEALTH, *HEALTH_BELOW) if path in served and path not in public]:
         problem = f"{_listed(closed)} needs a signed-in user: load balancers and probes get 401"
-        yield Finding("health_closed", problem, f"add {closed[0]!r} to public", where=closed[0])
+        yield Finding(
+            "health_closed",
+            problem,
+            f"add {closed[0]!r} to public, or set health_path, which asgi-oidc answers itself",
+            where=closed[0],
+        )
     docs, schema = ([path for path in paths if path in public] for paths in (DOCS, SCHEMA))
     has_both = any(path in served for path in DOCS) and any(path in served for path in SCHEMA)
     if has_both and bool(docs) != bool(schema):

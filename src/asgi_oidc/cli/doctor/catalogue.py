@@ -155,6 +155,7 @@ KINDS: Mapping[str, Kind] = {
         rule_never_matches=("warning", "a rule matches no route of the app"),
         public_misses_mount=("warning", "a pattern opens a mount's path, but nothing below it"),
         public_pattern_unused=("info", "a pattern of `public` matches no route of the app"),
+        logo_not_public=("warning", "the path of `app_logo` needs a signed-in user, so the sign-in page shows no logo"),
         route_hidden=("warning", "a route of the app is never reached, because the URL is one of asgi-oidc's own"),
         mounts_unknown=("warning", "rules might be bypassed in an app whose routing is unknown"),
     ),
