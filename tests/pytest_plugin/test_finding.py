@@ -1,6 +1,7 @@
 """Which middleware is meant, and what the errors say if that is not clear."""
 
 import gc
+from typing import Any
 
 import httpx
 import pytest
@@ -9,6 +10,7 @@ from starlette.routing import Mount
 from starlette.testclient import TestClient
 
 from asgi_oidc.pytest_plugin import NoMiddleware, OIDCTester, WrongClient
+from asgi_oidc.testing import Browser, FakeProvider, Network
 from tests.pytest_plugin.apps import pages, shop, with_added_middleware
 
 ADMIN = "https://shop.acme.com/admin"
@@ -69,6 +71,19 @@ def test_the_stack_that_is_found_is_the_one_that_serves(oidc: OIDCTester):
 
     assert client.get("/me").status_code == 200
     assert app.middleware_stack is stack
+
+
+@pytest.mark.parametrize("make", [lambda fake: fake.http_client(), lambda fake: Network(fake).http_client()])
+async def test_an_app_with_a_fake_provider_of_its_own_keeps_it(oidc: OIDCTester, make: Any):
+    """Tests with the Browser may stand beside those with the fixture, also if every test has it."""
+    fake = FakeProvider()
+    app = shop(issuer=fake.issuer, client_id="web", client_secret="web-secret-for-tests", http_client=make(fake))
+
+    page = await Browser(app, "https://shop.acme.com", {fake.issuer: fake}).sign_in("alice", "/me")
+
+    assert page.json()["claims"]["name"] == "Alice Adams"
+    with pytest.raises(NoMiddleware, match="was made with a fake provider of its own: leave out http_client"):
+        oidc.sign_in(TestClient(app))
 
 
 @pytest.mark.parametrize(("client", "told"), [(object(), "object is not a client"), ("alice", "str is not a client")])

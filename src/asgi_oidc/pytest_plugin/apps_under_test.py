@@ -10,12 +10,28 @@ from asgi_oidc.middleware import OIDCMiddleware
 from asgi_oidc.pytest_plugin.clock import Clock
 from asgi_oidc.pytest_plugin.fake_providers import FakeProviders
 from asgi_oidc.stores.memory import MemoryStore
+from asgi_oidc.testing import FakeProvider
+from asgi_oidc.testing.network import NetworkTransport
 
 STORES = ("store", "logout_store")
 
 
+def has_own_fake(middleware: OIDCMiddleware) -> bool:
+    """Return whether the test has made the app with a fake provider of `asgi_oidc.testing`, by `http_client`."""
+    settings = middleware._settings
+    clients = [settings.http_client, *(provider.http_client for provider in settings.fixed_providers.values())]
+    transports = [getattr(client, "_transport", None) for client in clients]
+    return any(
+        isinstance(getattr(transport, "app", None), FakeProvider) or isinstance(transport, NetworkTransport)
+        for transport in transports
+    )
+
+
 class AppsUnderTest:
-    """Exchanges what is outside of the process: providers, stores and the clock; all other settings stay."""
+    """Exchanges what is outside of the process: providers, stores and the clock; all other settings stay.
+
+    An app that the test has made with a fake provider of its own stays as it is.
+    """
 
     def __init__(self, fakes: FakeProviders, clock: Clock) -> None:
         self._fakes = fakes
@@ -56,6 +72,8 @@ class AppsUnderTest:
 
     def _take(self, middleware: OIDCMiddleware) -> None:
         settings = middleware._settings
+        if has_own_fake(middleware):
+            return
         # Nobody's sessions are left in a Redis by tests, and none from an earlier test are found there.
         stores: dict[str, Any] = {name: MemoryStore() for name in STORES if getattr(settings, name) is not None}
         self._undo.callback(middleware._recompose(stores, self._clock, self._fakes.change))

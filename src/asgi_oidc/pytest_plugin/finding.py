@@ -6,6 +6,7 @@ from typing import Any
 
 from asgi_oidc.integrations.find_middlewares import middlewares
 from asgi_oidc.middleware import OIDCMiddleware
+from asgi_oidc.pytest_plugin.apps_under_test import has_own_fake
 from asgi_oidc.pytest_plugin.clients import is_of
 from asgi_oidc.safe_urls import check_url, origin_of
 
@@ -42,13 +43,22 @@ def middleware_of(
     if base_url is not None:
         found = [middleware for middleware in found if _has_url(middleware, base_url)]
     if len(found) == 1:
-        return found[0]
+        return _without_own_fake(found[0])
     if not found:
         named = "" if base_url is None else f" with the base_url {base_url}"
         raise NoMiddleware(f"{where} has no OIDCMiddleware{named}: {fix}")
     urls = ", ".join(sorted(middleware.base_url for middleware in found))
     choose = "pass app=..." if target is None else "pass base_url=... with the one that is meant"
     raise NoMiddleware(f"{where} has {len(found)} middlewares, at {urls}: {choose}")
+
+
+def _without_own_fake(middleware: OIDCMiddleware) -> OIDCMiddleware:
+    if has_own_fake(middleware):
+        raise NoMiddleware(
+            f"the app at {middleware.base_url} was made with a fake provider of its own: leave out http_client, or "
+            "sign in with the Browser of asgi_oidc.testing"
+        )
+    return middleware
 
 
 def base_url_of(middleware: OIDCMiddleware, base_url: str | None, client: object) -> str:

@@ -38,10 +38,10 @@ class Network:
 
     def http_client(self) -> httpx.AsyncClient:
         """Return a client that reaches all the providers, and nothing else."""
-        return httpx.AsyncClient(transport=_ByHost(self._apps))
+        return httpx.AsyncClient(transport=NetworkTransport(self._apps))
 
 
-class _ByHost(httpx.AsyncBaseTransport):
+class NetworkTransport(httpx.AsyncBaseTransport):
     """Passes each request to the provider that answers at its origin."""
 
     def __init__(self, apps: Mapping[str, FakeProvider]) -> None:
