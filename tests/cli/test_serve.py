@@ -3,6 +3,7 @@
 import os
 import secrets
 import signal
+import socket
 import subprocess
 import sys
 
@@ -106,6 +107,22 @@ def test_options_that_cannot_work_are_one_line_with_the_reason(arguments, proble
     assert (status, said.out) == (1, "")
     assert said.err.startswith("asgi-oidc: ")
     assert problem in said.err
+
+
+@pytest.mark.usefixtures("settings")
+@pytest.mark.parametrize(("host", "reason"), [("127.0.0.1", "is in use"), ("192.0.2.1", "cannot be used")])
+def test_an_address_that_cannot_be_used_names_the_options(host, reason, capsys):
+    """One line with the fix, no traceback."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        status = main(["serve", "--host", host, "--port", str(port), "--trusted-proxy", "127.0.0.1"])
+
+    said = capsys.readouterr()
+    assert (status, said.out) == (1, "")
+    assert f"{host}:{port} {reason}" in said.err
+    assert "choose another with --host or --port" in said.err
 
 
 def test_invalid_settings_are_listed_with_their_variables(capsys, monkeypatch):

@@ -177,6 +177,14 @@ async def test_a_host_is_compared_as_browsers_do(site, host):
     assert (await site.ask(forwarded=told(PUBLIC, host=host))).status == 200
 
 
+@pytest.mark.parametrize("scheme", ["wss", "https"])
+async def test_the_scheme_of_a_websocket_counts_as_that_of_its_pages(site, scheme):
+    """Proxies name either."""
+    forwarded = [(name, scheme if name == "x-forwarded-proto" else value) for name, value in told(PUBLIC)]
+
+    assert (await site.ask(forwarded=forwarded)).status == 200
+
+
 async def test_another_scheme_than_that_of_base_url_is_refused(site):
     """A page over http has no secure cookies; the proxy should redirect it."""
     forwarded = [(name, "http" if name == "x-forwarded-proto" else value) for name, value in told(PUBLIC)]

@@ -1,8 +1,10 @@
 """`asgi-oidc serve`: runs `ForwardAuth` with the settings of the environment."""
 
+import errno
 import json
 import logging
 import os
+import socket
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -42,7 +44,7 @@ def run_server(
         uds: path of a unix socket; None for `host` and `port`.
 
     Raises:
-        ServeProblem: the options do not go together, or a file cannot be read.
+        ServeProblem: the options do not go together, a file cannot be read, or the port is in use.
         SettingsError: a setting is invalid.
     """
     if workers > 1 and options["token_header"] and not signing_keys:
@@ -55,6 +57,8 @@ def run_server(
         logger.removeHandler(_SILENT)
     if not options["trusted_proxies"]:
         print("asgi-oidc: no proxy is trusted, so every question is refused: name yours with --trusted-proxy")
+    if not uds:
+        _check_address(host, port)
     config: dict[str, Any] = {
         "proxy_headers": False,  # who the peer is decides whether a proxy is trusted, so no header may change it
         "ws": "none",
@@ -99,6 +103,22 @@ def log_lines_of(app: ForwardAuth) -> ForwardAuth:
         logger.addHandler(handler)
         logger.setLevel(logging.INFO)
     return app
+
+
+def _check_address(host: str, port: int) -> None:
+    """Bind the address for a moment: uvicorn's own message has no fix.
+
+    Raises:
+        ServeProblem: it cannot be bound.
+    """
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as listener:
+        if os.name == "posix":  # on Windows, this option would let two programs share the port
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((host, port))
+        except OSError as exc:
+            reason = "is in use" if exc.errno == errno.EADDRINUSE else f"cannot be used ({exc.strerror})"
+            raise ServeProblem(f"{host}:{port} {reason}; choose another with --host or --port") from exc
 
 
 def _is_worth_a_line(record: logging.LogRecord) -> bool:
