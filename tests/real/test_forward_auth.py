@@ -1,7 +1,11 @@
 """The proxies of the guide, really run, before an app that is no ASGI app: what gets through to it, and as whom."""
 
+import json
+import re
 import ssl
 from collections.abc import AsyncIterator, Iterator
+from random import Random
+from urllib.parse import quote_from_bytes
 
 import anyio
 import httpx
@@ -13,10 +17,16 @@ from websockets.exceptions import InvalidStatus
 
 from asgi_oidc.testing import Browser
 from tests.real.forward_auth_site import GROUPS, IDENTITY, ForwardAuthSite, forward_auth_site, told_headers
+from tests.security.sizes import size
+from tests.security.spellings import spelling
 
 pytestmark = pytest.mark.real
 
 PROXIES = ("nginx", "caddy")
+# No dot segments, no empty ones, and no escape of a character that means something in a path.
+PLAIN_PUBLIC = re.compile(
+    r"/|/public/(?!.*(//|/\.))([A-Za-z0-9._~!$&'()*+,=:@/-]|%(?!2[3-5EFef]|3[BFbf]|5[Cc]|[01]|7[Ff])[0-9A-Fa-f]{2})*"
+)
 
 
 @pytest.fixture(scope="module")
@@ -167,6 +177,24 @@ async def test_no_spelling_of_a_protected_path_reaches_the_app(target, browser, 
     answer = await raw_get(host, int(port), target, trust)
 
     assert b'"method"' not in answer, answer[:400]
+
+
+@pytest.mark.long
+async def test_whatever_a_browser_asks_for_only_plain_public_paths_reach_the_app_without_a_session(origin, trust):
+    """The proxy passes a path on as it came, and the app may read it in any way."""
+    random, reached = Random(f"forward auth behind {origin.partition(':')[0]}"), []
+    host, _, port = origin.removeprefix("https://").partition(":")
+    for _ in range(size(200, 3000)):
+        target = quote_from_bytes(spelling(random), safe=bytes(range(0x21, 0x7F)))[:2000] or "/"
+        for start, public in (("/health", "/public/x"), ("/static/", "/public/")):
+            target = target.replace(start, public)
+        answer = await raw_get(host, int(port), target, trust)
+        _, _, told = answer.partition(b"\r\n\r\n")
+        if b'"method"' in told:
+            reached.append(json.loads(told[told.index(b"{") : told.rindex(b"}") + 1])["path"])
+
+    assert reached
+    assert [path for path in reached if not PLAIN_PUBLIC.fullmatch(path.partition("?")[0])] == []
 
 
 async def raw_get(host: str, port: int, target: str, trust: ssl.SSLContext) -> bytes:
