@@ -2,6 +2,7 @@
 
 import io
 import json
+import sys
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from asgi_oidc.cli.doctor.finding import Finding
 from asgi_oidc.cli.doctor.report import TITLES, Section, json_report, text_report, worst_status
 from asgi_oidc.cli.doctor.run import Options, diagnose
 from asgi_oidc.cli.main import main
+from asgi_oidc.stores.postgres import PostgresStore
 from asgi_oidc.stores.redis import RedisStore
 from asgi_oidc.testing import FakeProvider
 from tests.cli.doctor.examined import CLIENT_SECRET, ISSUER, ORIGIN, SECRET, guarded, make_provider, settings, site
@@ -114,6 +116,7 @@ def leaking_set_ups() -> dict[str, Any]:
         **{name: make for name, (make, _) in {**PROVIDERS, **APPS}.items()},
         "echo": lambda: guarded(echo),
         "store": lambda: guarded(store=RedisStore(f"redis://user:{PASSWORD}@127.0.0.1:1")),
+        "database": lambda: guarded(store=PostgresStore(f"postgresql://user:{PASSWORD}@127.0.0.1:1/app")),
         "own store": lambda: guarded(store=broken_store()),
         "client secret as text of a store": lambda: guarded(store=RedisStore(f"redis://:{CLIENT_SECRET}@127.0.0.1:1")),
     }
@@ -214,6 +217,16 @@ def test_an_app_that_cannot_be_imported_is_a_finding(capsys):
     (finding,) = json.loads(said)["apps"][0]["findings"]
     assert (status, finding["name"]) == (1, "app_import_failed")
     assert "ModuleNotFoundError (not_installed_at_all)" in finding["problem"]
+
+
+def test_what_an_app_prints_is_not_in_the_report(capsys, monkeypatch):
+    """The JSON has to be JSON."""
+    monkeypatch.delitem(sys.modules, "tests.cli.prints_when_imported", raising=False)
+
+    main(["doctor", "tests.cli.prints_when_imported:app", "--json"])
+
+    said = capsys.readouterr()
+    assert (json.loads(said.out)["status"], said.err) == ("error", "hello\n")
 
 
 def test_a_finding_can_be_ignored(doctor):

@@ -2,9 +2,10 @@
 
 import logging
 import os
+import sys
 import traceback
 from collections.abc import Collection, Iterator, Mapping, MutableMapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TextIO
@@ -129,7 +130,8 @@ def _import(name: str, *, is_factory: bool) -> FoundApp:
         NoSuchApp, SettingsError: as in `find_app`.
     """
     try:
-        return find_app(name, is_factory=is_factory)
+        with redirect_stdout(sys.stderr):  # what an app prints must not stand in front of the JSON
+            return find_app(name, is_factory=is_factory)
     except (NoSuchApp, SettingsError):
         raise
     except (Exception, SystemExit) as error:  # noqa: BLE001  # an app may raise anything
