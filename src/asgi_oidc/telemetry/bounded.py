@@ -23,3 +23,7 @@ class BoundedValues:
     def get(self, value: str) -> str:
         """Return the value if it was added before, else `other`."""
         return value if value in self._values else OTHER
+
+    def clear(self) -> None:
+        """Forget all values, for tests: a process has only one set of each, however many sites it makes."""
+        self._values.clear()

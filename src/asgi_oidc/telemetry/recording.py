@@ -281,6 +281,12 @@ def name_provider(name: str) -> None:
     _providers.add(name)
 
 
+def forget_values() -> None:
+    """Forget which names, hosts and codes have been seen, for tests."""
+    for values in (_providers, _addresses, _codes):
+        values.clear()
+
+
 def current_link() -> SpanContext | None:
     """Return what `link` needs to point to the current span; None if there is none."""
     found = trace.get_current_span().get_span_context()
