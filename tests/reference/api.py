@@ -12,12 +12,14 @@ from typing import Any, NamedTuple
 import asgi_oidc
 import asgi_oidc.forward_auth
 import asgi_oidc.pages
+import asgi_oidc.pytest_plugin
 import asgi_oidc.testing
 
 INTEGRATIONS = ("starlette", "fastapi", "quart", "litestar", "django", "mcp")
 SECTIONS = ("Args:", "Returns:", "Raises:", "Attributes:", "Source:", "Yields:")
 Function = ast.FunctionDef | ast.AsyncFunctionDef
-PUBLIC = {*asgi_oidc.__all__, *asgi_oidc.forward_auth.__all__, *asgi_oidc.pages.__all__, *asgi_oidc.testing.__all__}
+PACKAGES = (asgi_oidc.forward_auth, asgi_oidc.pages, asgi_oidc.pytest_plugin, asgi_oidc.testing)
+PUBLIC = {*asgi_oidc.__all__, *(name for package in PACKAGES for name in package.__all__)}
 INTRO = """# The public API
 
 Everything that is meant to be imported. All other modules are internal and may change at any time.
@@ -38,7 +40,7 @@ def api_page() -> str:
         module = f"asgi_oidc.integrations.{name}"
         tree = _tree(module)
         parts += [f"## {module}\n", _prose(ast.get_docstring(tree) or ""), *_module(tree)]
-    for package in (asgi_oidc.forward_auth, asgi_oidc.pages, asgi_oidc.testing):
+    for package in PACKAGES:
         docstring = ast.get_docstring(_tree(package.__name__)) or ""
         parts += [f"## {package.__name__}\n", _prose(docstring), *_names(package.__name__, package.__all__)]
     return "\n".join(parts)
