@@ -83,6 +83,22 @@ async def test_sign_ins_overtake_a_flood():
     assert names.index("signed_in") < 4
 
 
+async def test_a_flood_by_strangers_hides_no_user_who_was_refused():
+    """Who attacks from within would else send forged callbacks first."""
+    made = Trail()
+    for _ in range(MAX_REPEATABLE_EVENTS + 1):
+        made.trail.add(audit.LoginFailed())
+    made.trail.add(audit.AccessDenied(why="/admin/*", sub="alice"))
+    for _ in range(MAX_REPEATABLE_EVENTS + 1):
+        made.trail.add(audit.AccessDenied(why="/admin/*", sub="mallory"))
+    made.trail.add(audit.SignedOut(by="user"))
+
+    names = await made.delivered()
+    assert names.count("access_denied") == MAX_REPEATABLE_EVENTS
+    assert made.heard[names.index("access_denied")].sub == "alice"
+    assert names.index("signed_out") < 4
+
+
 async def test_too_many_other_events_are_counted_too(caplog):
     """Even a trail that cannot keep up says so."""
     made = Trail()

@@ -58,9 +58,10 @@ contains a token, a secret, a code or a cookie, and nothing unverified appears a
 no `sub`.
 
 **Delivery.** Events wait in a queue, and are delivered one at a time, in order, after the response; a slow function, or
-one that raises, affects no request. It has 5 seconds for each event. At most 1,000 events wait, and 250 more of those
-that clients can cause as often as they like: a flood of forged callbacks costs no sign-in its place, and when it fills
-its queue, the other events are delivered first. What does not fit is dropped; `events_dropped`, in the trail and in the
+one that raises, affects no request. It has 5 seconds for each event. At most 1,000 events wait. Those that clients can
+cause as often as they like have queues of their own, of 250 each: one for events with a verified user, one for events
+without. So a flood of forged callbacks costs no sign-in its place, and hides no user who was refused; while it fills
+its queue, all other events are delivered first. What does not fit is dropped; `events_dropped`, in the trail and in the
 log, counts it. At shutdown, up to 5 seconds are spent on what still waits. If the process is killed, it is lost.
 
 A middleware inside another one has an `on_event` of its own; without it, its events go to that of the outer one.
