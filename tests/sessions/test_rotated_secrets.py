@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.pretty import pretty_repr
 
 from asgi_oidc import MemoryStore
 from asgi_oidc.asgi.session_watch import SessionWatch
@@ -196,3 +197,15 @@ async def test_an_open_websocket_survives_a_rotation_and_ends_with_its_secret(tm
     await site.change("secret", OTHER_SECRET)
 
     assert await is_over()
+
+
+async def test_the_session_of_a_request_prints_no_cookie(tmp_path):
+    """It remembers the cookie, and error reporters print what they find."""
+    site = ReloadingSite(tmp_path)
+    browser = await site.signed_in()
+
+    active = await watcher_of(site.middleware).sessions.open(Cookies(cookie_header(browser).encode(), "__Host-oidc"))
+
+    assert active is not None
+    assert active.sealed_login
+    assert active.sealed_login not in repr(active) + pretty_repr(active)

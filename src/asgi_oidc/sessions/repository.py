@@ -38,6 +38,9 @@ class ActiveSession(msgspec.Struct):
     def __repr__(self) -> str:
         return f"ActiveSession({self.session!r}, is_over={self.is_over})"  # not the cookie
 
+    def __rich_repr__(self) -> list[tuple[str, object]]:
+        return [("session", self.session), ("is_over", self.is_over)]
+
 
 class NoSession(msgspec.Struct, frozen=True):
     """Why the cookies of a browser contain no valid session.
