@@ -20,7 +20,7 @@ def span_rows() -> Iterable[str]:
 
 
 def _attributes(span: catalogue.Span) -> str:
-    names = [name for name in (catalogue.PROVIDER, catalogue.OUTCOME, catalogue.CODE) if _has(span, name)]
+    names = [name for name in (catalogue.PROVIDER, catalogue.BY, catalogue.OUTCOME, catalogue.CODE) if _has(span, name)]
     return ", ".join(f"`{name}`" for name in (*names, catalogue.ERROR_TYPE))
 
 

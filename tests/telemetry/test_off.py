@@ -56,4 +56,5 @@ def test_without_opentelemetry_every_function_does_nothing():
         """Do nothing."""
 
     assert off.traced(catalogue.LOGIN)(function) is off.traced_store_call(function) is function
+    assert off.untraced(function) is function
     assert off.provider_call("GET", "x", endpoint="y", provider="") is call

@@ -314,7 +314,10 @@ async def test_a_sign_out_is_an_operation_with_its_calls():
     with recording() as recorded:
         await browser.post("/auth/logout", headers={"origin": ORIGIN}, follow=False)
 
-    assert attributes_of(recorded.only("asgi_oidc.logout")) == {"asgi_oidc.outcome": "succeeded"}
+    assert attributes_of(recorded.only("asgi_oidc.logout")) == {
+        "asgi_oidc.by": "user",
+        "asgi_oidc.outcome": "succeeded",
+    }
     assert await who_am_i(browser) is None
 
 

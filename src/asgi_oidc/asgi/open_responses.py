@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 import anyio
 from anyio.lowlevel import RunVar
 
-from asgi_oidc import events
+from asgi_oidc import events, telemetry
 from asgi_oidc.asgi.bearer_watch import watch_of
 from asgi_oidc.asgi.session_watch import (
     CHECK_INTERVAL,
@@ -210,6 +210,7 @@ class OpenResponses:
                     watched.responses.discard(response)
                     tasks.start_soon(response.end)
 
+    @telemetry.untraced
     async def _find_ended(self, responses: Iterable[OpenResponse]) -> list[OpenResponse]:
         """Return the responses whose session is over, or could not be checked for too long."""
         over, to_read, unchecked = list[OpenResponse](), list[OpenResponse](), list[OpenResponse]()

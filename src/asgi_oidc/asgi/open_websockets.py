@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 
 import anyio
 
-from asgi_oidc import events
+from asgi_oidc import events, telemetry
 from asgi_oidc.asgi.bearer_watch import watch_of
 from asgi_oidc.asgi.session_watch import (
     CHECK_INTERVAL,
@@ -108,6 +108,7 @@ class OpenWebsocket:
         with contextlib.suppress(Exception):  # the browser has disconnected: servers raise different errors then
             await self._send({"type": "websocket.close", "code": code})
 
+    @telemetry.untraced
     async def _find_close_code(self) -> int | None:
         """Return the close code if the session is over, or could not be checked for too long; otherwise None."""
         session = self._session

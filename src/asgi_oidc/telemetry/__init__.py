@@ -26,6 +26,7 @@ observe = _chosen.observe
 provider_call = _chosen.provider_call
 traced = _chosen.traced
 traced_store_call = _chosen.traced_store_call
+untraced = _chosen.untraced
 
 __all__ = [
     "annotate",
@@ -40,4 +41,5 @@ __all__ = [
     "provider_call",
     "traced",
     "traced_store_call",
+    "untraced",
 ]

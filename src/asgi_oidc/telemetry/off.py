@@ -36,6 +36,11 @@ def traced_store_call(function: CoroutineFunction) -> CoroutineFunction:
     return function
 
 
+def untraced(function: CoroutineFunction) -> CoroutineFunction:
+    """Return the function as it is."""
+    return function
+
+
 def provider_call(method: str, url: str, *, endpoint: str, provider: str) -> ProviderCall:
     """Return an object that does nothing."""
     return _CALL

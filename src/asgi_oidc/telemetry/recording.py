@@ -4,6 +4,7 @@ The global providers decide what becomes of them: without an SDK, nothing. No at
 holds a secret, a token, a code, a state, a subject, an address of a user or the text of an exception.
 """
 
+import sys
 import time
 from abc import ABC, abstractmethod
 from base64 import urlsafe_b64decode, urlsafe_b64encode
@@ -130,6 +131,8 @@ class _Operation(_Recorded):
         code = self._code if outcome != SUCCEEDED else None
         if self._provider:
             self._span.set_attribute(catalogue.PROVIDER, self._provider)
+        if self._by is not None:
+            self._span.set_attribute(catalogue.BY, self._by)
         self._span.set_attribute(catalogue.OUTCOME, outcome)
         if code is not None and not is_cancelled:
             self._span.set_attribute(catalogue.CODE, code)
@@ -253,6 +256,25 @@ def traced_store_call(function: CoroutineFunction) -> CoroutineFunction:
             return await function(guarded, operation, call)
 
     return cast(CoroutineFunction, traced_method)
+
+
+def untraced(function: CoroutineFunction) -> CoroutineFunction:
+    """Take a coroutine function out of the trace of the request in which it runs.
+
+    For what is done every few seconds as long as a connection is open: its trace would grow and grow.
+    """
+
+    @wraps(function)
+    async def untraced_function(*args: Any, **kwargs: Any) -> Any:
+        outside = context.set_value(_OPERATION, None, trace.set_span_in_context(trace.INVALID_SPAN))
+        token = context.attach(outside)
+        try:
+            return await function(*args, **kwargs)
+        finally:
+            if not isinstance(sys.exception(), GeneratorExit):
+                context.detach(token)
+
+    return cast(CoroutineFunction, untraced_function)
 
 
 def annotate(*, provider: str | None = None, outcome: str | None = None, code: str | None = None) -> None:
