@@ -7,34 +7,29 @@ from asgi_oidc.pytest_plugin.sign_ins import Wanted
 
 
 class SignInOptions(TypedDict, total=False):
-    """How a user signs in: keywords of `sign_in` and `follow_login`."""
+    """How a user signs in: keywords of `sign_in` and `follow_login`.
+
+    Attributes:
+        claims: further claims, such as `{"roles": ["admin"]}`; the value `...` removes one.
+        scopes: exactly those that the provider grants; by default, all that the app requests.
+        acr: how the user signed in.
+        auth_time: when the user signed in, in seconds since the epoch; by default now.
+        provider: a name of the setting `providers`, if there are several.
+        name: by default made from `sub`, if the app requests the scope `profile`.
+        email: the verified address; by default made from `sub`, if the app requests the scope `email`.
+        app: the app, if the client does not tell; or the middleware itself.
+        base_url: which middleware is meant, if the app has several; which host, if it is served on several.
+    """
 
     claims: Mapping[str, Any]
-    """Further claims, such as `{"roles": ["admin"]}`; the value `...` removes one."""
-
     scopes: Sequence[str]
-    """Exactly those that the provider grants; by default, all that the app requests."""
-
     acr: str
-    """How the user signed in."""
-
     auth_time: int
-    """When the user signed in, in seconds since the epoch; by default now."""
-
     provider: str
-    """A name of the setting `providers`, if there are several."""
-
     name: str
-    """By default made from `sub`, if the app requests the scope `profile`."""
-
     email: str
-    """The verified address; by default made from `sub`, if the app requests the scope `email`."""
-
     app: object
-    """The app, if the client does not tell; or the middleware itself."""
-
     base_url: str
-    """Which middleware is meant, if the app has several; which host, if it is served on several."""
 
 
 def read_options(sub: str, options: SignInOptions) -> Wanted:

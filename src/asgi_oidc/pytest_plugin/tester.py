@@ -34,8 +34,8 @@ class OIDCTester:
     lifetimes, hooks.
 
     A sign-in is a real login, so a token is signed and checked, `on_login` is called, and the session cookie is the one
-    that a browser would have. `sign_in` needs no `await`: it runs on an event loop of its own. `asign_in` runs on that of
-    the test: for an `on_login` with a database connection, and for Playwright's async API.
+    that a browser would have. `sign_in` needs no `await`: it runs on an event loop of its own. `asign_in` runs on that
+    of the test: for an `on_login` with a database connection, and for Playwright's async API.
     """
 
     def __init__(self, apps: AppsUnderTest, fakes: FakeProviders, clock: Clock) -> None:
