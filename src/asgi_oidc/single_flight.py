@@ -108,7 +108,15 @@ class SingleFlight(Generic[Value]):
         flight = flights.get(own_key)
         if flight is None:
             flight = flights[own_key] = _Flight()
-            self._start(self._fly(flights, own_key, flight, call))  # an eager task may complete it before this returns
+
+            def forget() -> None:
+                if flights.get(own_key) is flight:
+                    del flights[own_key]
+                    flight.abandoned = True
+                    flight.finished.set()
+
+            # An eager task may complete it before this returns.
+            self._start(self._fly(flights, own_key, flight, call), forget)
         else:
             telemetry.link(flight.span)
         return flight
@@ -151,7 +159,7 @@ class SingleFlight(Generic[Value]):
             del flights[key]
             flight.finished.set()
 
-    def _start(self, flying: Coroutine[Any, Any, None]) -> None:
+    def _start(self, flying: Coroutine[Any, Any, None], forget: Callable[[], None]) -> None:
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:
@@ -163,6 +171,8 @@ class SingleFlight(Generic[Value]):
         task = loop.create_task(flying)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        # A task that is cancelled before its first step runs nothing of its coroutine, not even what is in `finally`.
+        task.add_done_callback(lambda task: forget() if task.cancelled() else None)
 
 
 def _flights_of_this_loop() -> dict[_FlightKey, _Flight]:

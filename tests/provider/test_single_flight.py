@@ -3,6 +3,7 @@
 import asyncio
 import contextvars
 import gc
+import weakref
 
 import anyio
 import anyio.lowlevel
@@ -459,6 +460,28 @@ async def test_an_object_that_has_gone_leaves_nothing_behind():
         await SingleFlight[int]().run("key", work)
 
     assert count_run_vars() - before < 10
+
+
+def test_an_event_loop_that_ends_before_a_call_begins_is_forgotten():
+    """Test clients end loops in the middle of what runs in the background; what they hold on to would stay."""
+    flight, calls, loops = SingleFlight[None](), list[str](), list[weakref.ref[asyncio.AbstractEventLoop]]()
+
+    async def inner() -> None:
+        calls.append("inner")
+
+    async def outer() -> None:
+        calls.append("outer")
+        await flight.run_to_the_end("inner", inner)
+
+    async def main() -> None:
+        loops.append(weakref.ref(asyncio.get_running_loop()))
+        flight.start("outer", outer)  # it begins in the last turn of the event loop, and the inner call never does
+
+    asyncio.run(main())
+    gc.collect()
+
+    assert calls == ["outer"]
+    assert loops[0]() is None
 
 
 def count_run_vars() -> int:

@@ -46,7 +46,7 @@ class BearerNotices:
             events.log(
                 events.PROOFS_NOT_SHARED,
                 what="each process remembers the DPoP proofs that it has seen: a copied proof works once in each",
-                fix="set store or logout_store to a RedisStore",
+                fix="set store or logout_store to a RedisStore or PostgresStore",
             )
         if self.is_below_a_path and self.metadata_app is not None and not self.metadata_app.is_routed:
             events.log(

@@ -15,24 +15,24 @@ NOTICES = {
         (
             events.LOGOUT_IN_THIS_PROCESS,
             "sign-outs are remembered in this process only",
-            "set store or logout_store to a RedisStore before you run several processes",
+            "set store or logout_store to a RedisStore or PostgresStore before you run several processes",
         ),
         (
             events.LOGOUT_NOT_SHARED,
             "a sign-out does not reach the other processes: saved copies of session cookies stay valid there",
-            "set store or logout_store to a RedisStore",
+            "set store or logout_store to a RedisStore or PostgresStore",
         ),
     ),
     "sessions": (
         (
             events.SESSIONS_IN_THIS_PROCESS,
             "sessions are in the memory of this process: a restart signs all users out",
-            "set store to a RedisStore, or leave it out to keep sessions in cookies",
+            "set store to a RedisStore or PostgresStore, or leave it out to keep sessions in cookies",
         ),
         (
             events.SESSIONS_NOT_SHARED,
             "each process has its own MemoryStore: users lose their sessions whenever another process answers",
-            "set store to a RedisStore, or leave it out to keep sessions in cookies",
+            "set store to a RedisStore or PostgresStore, or leave it out to keep sessions in cookies",
         ),
     ),
 }

@@ -62,17 +62,17 @@ Fix: none if `result` is `login_required` or ends with `_required`; otherwise, l
 SESSIONS_NOT_SHARED = Event("sessions_not_shared", logging.WARNING)
 """Sessions are in a `MemoryStore`, but several processes serve the app.
 
-Fix: Set `store` to a `RedisStore`, or leave it out to keep sessions in cookies.
+Fix: Set `store` to a `RedisStore` or `PostgresStore`, or leave it out to keep sessions in cookies.
 """
 SESSIONS_IN_THIS_PROCESS = Event("sessions_in_this_process", logging.INFO)
 """Sessions are in a `MemoryStore`: a restart signs everybody out.
 
-Fix: For more than one process, set `store` to a `RedisStore`.
+Fix: For more than one process, set `store` to a `RedisStore` or `PostgresStore`.
 """
 LOGOUT_NOT_SHARED = Event("logout_not_shared", logging.WARNING)
 """Sessions are in cookies, and several processes serve the app, but they do not share sign-outs.
 
-Fix: Set `logout_store` or `store` to a `RedisStore`.
+Fix: Set `logout_store` or `store` to a `RedisStore` or `PostgresStore`.
 """
 LOGOUT_IN_THIS_PROCESS = Event("logout_in_this_process", logging.INFO)
 """Sign-outs are remembered in the memory of this process only.
@@ -278,7 +278,7 @@ Fix: Register the API at the provider under an identifier of its own.
 PROOFS_NOT_SHARED = Event("proofs_not_shared", logging.WARNING)
 """Several processes serve the app, but do not share the ids of DPoP proofs: a copied proof works once in each process.
 
-Fix: Set `store` or `logout_store` to a `RedisStore`.
+Fix: Set `store` or `logout_store` to a `RedisStore` or `PostgresStore`.
 """
 FORWARD_AUTH_REFUSED = Event("forward_auth_refused", logging.WARNING)
 """A proxy asked `asgi-oidc serve` about a request in a way that is not accepted; the browser got 403, or a login page.

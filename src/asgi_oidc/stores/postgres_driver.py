@@ -73,7 +73,8 @@ class AsyncioConnection:
         self._line = _Line(connection.fileno())
 
     def __del__(self) -> None:
-        self.close()  # of an event loop that ended without a word
+        if hasattr(self, "_line"):  # of an event loop that ended without a word
+            self.close()
 
     @classmethod
     async def open(cls, options: Mapping[str, str]) -> OpenConnection:
@@ -133,12 +134,13 @@ class ThreadConnection:
         self.backend_pid = connection.info.backend_pid
         self._connection = connection
         self._limiter = limiter
-        self._line = _Line(connection.fileno())
         self._lock = threading.Lock()  # libpq must not be closed by one thread while another uses it
         self._is_closed = False
+        self._line = _Line(connection.fileno())
 
     def __del__(self) -> None:
-        self.close()  # of an event loop that ended without a word
+        if hasattr(self, "_line"):  # of an event loop that ended without a word
+            self.close()
 
     @classmethod
     async def open(cls, options: Mapping[str, str], limiter: CapacityLimiter) -> OpenConnection:
