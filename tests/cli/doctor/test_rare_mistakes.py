@@ -1,6 +1,7 @@
 """Mistakes that are rarer, answers that could mean anything, and stores that fail: each has its name, too."""
 
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from quart import Quart
 from asgi_oidc import OAuth2Provider, OIDCMiddleware, Rule
 from asgi_oidc.cli.doctor import stores
 from asgi_oidc.cli.doctor.catalogue import KINDS
+from asgi_oidc.cli.main import main
 from asgi_oidc.testing.standins import GitHubStandIn
 from tests.cli.doctor.examined import ORIGIN, SECRET, guarded, make_provider, site
 from tests.scripted_store import ScriptedStore
@@ -188,6 +190,31 @@ def test_a_root_path_that_is_not_in_base_url_is_found_by_name(doctor):
     inner.root_path = "/shop"
 
     assert doctor.examine(guarded(inner=inner)).names == {"root_path_of_app"}
+
+
+@pytest.mark.parametrize(
+    ("lines", "is_found"),
+    [
+        ("app = OIDCMiddleware(None, **REST, secret=secrets.token_urlsafe(32))", True),
+        ("SECRET = secrets.token_hex(32)\napp = OIDCMiddleware(None, **REST, secret=[SECRET])", True),
+        ("app = OIDCMiddleware(None, **REST, secret=os.environ.get('KEY') or secrets.token_urlsafe(32))", True),
+        ("KEY = os.environ['OTHER']\napp = OIDCMiddleware(None, **REST, secret=KEY)", False),
+        ("app = OIDCMiddleware(None, **REST, secret=os.environ.get('OTHER', secrets.token_urlsafe(32)))", False),
+    ],
+)
+def test_a_secret_that_is_made_at_start_is_found_by_name(lines, is_found, tmp_path, monkeypatch, capsys):
+    """A restart would sign all users out."""
+    rest = {"issuer": "https://id.example.com", "client_id": "web", "base_url": ORIGIN}
+    source = f"import os, secrets\nfrom asgi_oidc import OIDCMiddleware\nREST = {rest}\n{lines}\n"
+    (tmp_path / "made_secret_app.py").write_text(source)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("OTHER", SECRET)
+    monkeypatch.delitem(sys.modules, "made_secret_app", raising=False)
+
+    status = main(["doctor", "made_secret_app:app", "--offline"])
+
+    assert (status, "secret_changes" in capsys.readouterr().out) == ((2, True) if is_found else (0, False))
+    monkeypatch.delitem(sys.modules, "made_secret_app", raising=False)
 
 
 def test_rules_that_might_be_bypassed_are_found_by_name(doctor):

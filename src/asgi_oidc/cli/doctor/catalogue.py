@@ -57,6 +57,7 @@ KINDS: Mapping[str, Kind] = {
         settings_invalid=("error", "a setting is invalid, or contradicts another one"),
         secret_weak=("error", "`secret` is too short, or repeats itself"),
         secret_example=("error", "`secret` was typed or copied from an example"),
+        secret_changes=("warning", "the app makes a new `secret` whenever it starts"),
         secret_reused=("warning", "`secret` is the `client_secret` as well"),
         placeholder_value=("error", "`client_id` or `client_secret` is a placeholder, such as `CLIENT-SECRET`"),
         base_url_http=("error", "`base_url` is plain http on a host other than loopback"),

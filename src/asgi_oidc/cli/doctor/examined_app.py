@@ -18,6 +18,7 @@ class ExaminedApp:
 
     Attributes:
         whole: the app that was named; None if the settings come from the environment alone.
+        module: the name of the module that the app is in; empty if there is none.
         others: the other middlewares of the app.
         is_one_of_several: whether several processes run this app.
         budget: limits the calls of all checks.
@@ -26,6 +27,7 @@ class ExaminedApp:
 
     middleware: OIDCMiddleware
     whole: object | None = None
+    module: str = ""
     others: Sequence["ExaminedApp"] = ()
     environ: Mapping[str, str] = field(default_factory=dict, repr=False)
     is_one_of_several: bool = False

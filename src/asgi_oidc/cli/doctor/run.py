@@ -152,6 +152,7 @@ def _sites(
         ExaminedApp(
             middleware,
             whole,
+            (options.app or "").partition(":")[0],
             environ=environ,
             is_one_of_several=runs_several(options.workers, environ),
             budget=budget,

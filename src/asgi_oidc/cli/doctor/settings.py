@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from asgi_oidc.cli.doctor.examined_app import ExaminedApp, name_setting
 from asgi_oidc.cli.doctor.finding import Finding
+from asgi_oidc.cli.doctor.made_secrets import check_made_secrets
 from asgi_oidc.errors import SettingsError
 from asgi_oidc.settings.value_checks import HOW_TO_MAKE_ONE
 
@@ -51,6 +52,7 @@ def _finding_of(problem: str) -> Finding:
 def check_secrets(site: ExaminedApp) -> Iterator[Finding]:
     """Look for secrets that somebody typed, and for placeholders; the text of none is shown."""
     settings = site.settings
+    yield from check_made_secrets(site)
     if any(EXAMPLE_WORDS.search(secret.decode("utf-8", "replace")) for secret in settings.secret):
         problem = "the secret has a word in it: it was typed, or copied from an example, so others may know it"
         yield Finding("secret_example", problem, HOW_TO_MAKE_ONE, where=name_setting("secret"))
