@@ -17,14 +17,20 @@ pytestmark = pytest.mark.real
 IDLE = 600  # seconds
 
 
+class Crash(Exception):
+    """What a bug raises."""
+
+
 class WithSixCookies:
-    """Answers nginx's questions about one path as if six cookies were due."""
+    """Answers nginx's questions about one path as if six cookies were due, and crashes at another one."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = dict(scope.get("headers", ()))
+        if headers.get(b"x-forwarded-uri") == b"/public/crash":
+            raise Crash
         if headers.get(b"x-forwarded-uri") != b"/six":
             await self._app(scope, receive, send)
             return
@@ -88,3 +94,13 @@ async def test_nginx_passes_several_cookies_on_and_adds_no_empty_ones(site, netw
     names = [line.partition("=")[0] for line in six.headers.get_list("set-cookie")]
     assert names == [f"__Host-{number}" for number in range(1, MAX_COOKIES + 1)]
     assert (none.status_code, none.headers.get_list("set-cookie")) == (200, [])
+
+
+@pytest.mark.parametrize("proxy", ["nginx", "caddy"])
+async def test_a_question_that_gets_no_answer_lets_nobody_in(proxy, site, network, caplog):
+    """Not even to a public page; the proxy knows nothing of them."""
+    async with httpx.AsyncClient(transport=network, base_url=site.origins[proxy]) as client:
+        answer = await client.get("/public/crash")
+
+    assert answer.status_code in (403, 500)
+    assert '"method"' not in answer.text
