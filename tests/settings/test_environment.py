@@ -41,6 +41,8 @@ def problems(**environ: str) -> tuple[str, ...]:
         ("PUBLIC", "/,/static/*", ["/", "/static/*"]),
         ("PUBLIC", " / , /static/* ,", ["/", "/static/*"]),
         ("PUBLIC", "/\n/static/*\n", ["/", "/static/*"]),
+        ("PLAIN_PREFIXES", "/admin,/a/b", ["/admin", "/a/b"]),
+        ("PLAIN_PREFIXES", "[]", []),
         ("AUTH_PATH", "/oidc", "/oidc"),
         ("AUTHORIZATION_PARAMS", '{"prompt":"login","max_age":60}', {"prompt": "login", "max_age": 60}),
         ("CLIENT_AUTH", "none", "none"),

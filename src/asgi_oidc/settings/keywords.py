@@ -104,7 +104,7 @@ class Keywords(ProviderKeywords, total=False):
     """The path prefixes that the app matches as plain text, so that `"/admin"` also matches `/adminx`.
 
     Set it only if a warning at start-up asks for it: then the middleware could not inspect the app's routes. `[]`
-    means that the app has no such prefixes.
+    means that the app has no such prefixes, also in the variable.
 
     Default: `None`, which inspects the app. Variable: `OIDC_PLAIN_PREFIXES`. Since 0.1.
     """
