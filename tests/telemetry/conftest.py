@@ -2,7 +2,7 @@
 
 import pytest
 
-from asgi_oidc.telemetry.recording import forget_values
+from asgi_oidc.telemetry.instruments import forget_values
 
 
 @pytest.fixture(autouse=True)

@@ -27,8 +27,15 @@ class _Kept(SpanProcessor):
 
     def __init__(self) -> None:
         self.spans: list[ReadableSpan] | None = None
+        self.is_broken = False
+
+    def on_start(self, span: Any, parent_context: Any = None) -> None:
+        if self.is_broken:
+            raise ZeroDivisionError("at the start of a span")
 
     def on_end(self, span: ReadableSpan) -> None:
+        if self.is_broken:
+            raise ZeroDivisionError("at the end of a span")
         if self.spans is not None:
             self.spans.append(span)
 
@@ -100,6 +107,17 @@ class Recording:
                 points = {frozenset((point.attributes or {}).items()): point for point in metric.data.data_points}
                 found.setdefault(metric.name, {}).update(points)
         return found
+
+
+@contextmanager
+def broken_recording() -> Iterator[None]:
+    """Let every span raise an exception."""
+    kept, _ = _providers()
+    kept.spans, kept.is_broken = [], True
+    try:
+        yield
+    finally:
+        kept.spans, kept.is_broken = None, False
 
 
 @contextmanager

@@ -9,7 +9,8 @@ import pytest
 from examples.telemetry.draw_login import COLOURS, draw, requests, sign_in
 
 from asgi_oidc.telemetry import catalogue
-from asgi_oidc.telemetry.recording import CANCELLED, FAILED, MAX_PROVIDERS, SUCCEEDED
+from asgi_oidc.telemetry.instruments import MAX_PROVIDERS
+from asgi_oidc.telemetry.spans import CANCELLED, FAILED, SUCCEEDED
 from tests.examples.guides import EXAMPLES, GUIDES, ROOT, blocks, name_of, read_guide, section
 from tests.real.processes import free_port
 from tests.telemetry.recorder import recording

@@ -8,7 +8,7 @@ from opentelemetry.sdk.metrics.export import HistogramDataPoint
 from asgi_oidc import Bearer, MemoryStore, Rule, telemetry
 from asgi_oidc.telemetry import catalogue
 from asgi_oidc.telemetry.bounded import OTHER, BoundedValues
-from asgi_oidc.telemetry.recording import MAX_ADDRESSES, MAX_PROVIDERS
+from asgi_oidc.telemetry.instruments import MAX_ADDRESSES, MAX_PROVIDERS
 from tests.logout_site import LogoutSite, sid_of
 from tests.protected_site import ORIGIN, PROGRAM, Site, cookie_header
 from tests.providers.tenants import TenantSite

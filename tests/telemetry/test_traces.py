@@ -16,7 +16,7 @@ from tests.protected_site import ORIGIN, Site, login_cookies, who_am_i
 from tests.provider.provider_caches import all_at_once
 from tests.providers.three_providers import ThreeProviders
 from tests.scripted_store import ScriptedStore
-from tests.telemetry.recorder import attributes_of, recording
+from tests.telemetry.recorder import attributes_of, broken_recording, recording
 from tests.token_site import TokenSite
 
 
@@ -371,3 +371,13 @@ async def test_a_signed_in_request_records_nothing(store):
 
     assert [span.name for span in recorded.spans] == ["GET /page"]
     assert recorded.metrics() == {}
+
+
+async def test_an_sdk_that_fails_harms_no_login():
+    """An exporter that is down must not take the users along."""
+    site = Site(store=ScriptedStore())
+
+    with broken_recording():
+        browser = await site.signed_in()
+
+    assert await who_am_i(browser) == "alice"
