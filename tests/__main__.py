@@ -48,7 +48,14 @@ AT_ONCE = 3  # lanes: on two processors, one of them mostly waits
 
 WAITING = ("real", "examples", "cli")  # folders of tests of which most wait for servers and browsers
 ATTACKS = ("security",)
-LONG_WAITS = ("tests/real/test_fleet*.py", "tests/real/test_redis*.py", "tests/real/test_drift.py")
+LONG_WAITS = (
+    "tests/real/test_drift.py",
+    "tests/real/test_fleet*.py",
+    "tests/real/test_postgres*.py",
+    "tests/real/test_redis*.py",
+    "tests/real/test_rolling_update.py",
+    "tests/real/test_store_failures.py",
+)
 HALF = ("asgi", "endpoints", "login", "logout", "providers", "sessions", "tokens")  # the others take as long
 MEASURED = ("-m", "coverage", "run")
 # Hundreds of processes import the same modules: none but the first should compile them, not even in a container whose
