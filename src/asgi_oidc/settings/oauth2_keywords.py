@@ -33,8 +33,8 @@ class OAuth2Keywords(TypedDict, total=False):
     """Where the answer of the user API has the standard claims, such as `{"picture": "avatar_url"}`.
 
     A path as for `subject`, or a text with paths in braces: `"https://cdn.example.com/{id}/{avatar}.png"`. All other
-    members of the answer become claims under their own names. The setting `claims` of `OIDCMiddleware` is another one: it
-    keeps, drops and renames claims afterwards. Default: `{}`.
+    members of the answer become claims under their own names. The setting `claims` of `OIDCMiddleware` is another one:
+    it keeps, drops and renames claims afterwards. Default: `{}`.
     """
 
     scope: str | Sequence[str]
