@@ -16,14 +16,14 @@ import httpx
 import pytest
 
 from asgi_oidc import OIDCMiddleware
-from asgi_oidc.cli.development_provider import (
+from asgi_oidc.cli.main import main
+from asgi_oidc.cli.provider.development_provider import (
     DevelopmentProvider,
     InvalidKeyFile,
     kept_signing_key,
     new_signing_key,
 )
-from asgi_oidc.cli.main import main
-from asgi_oidc.cli.personas import InvalidPersonas, PersonasFile, made_up, read_personas
+from asgi_oidc.cli.provider.personas import InvalidPersonas, PersonasFile, made_up, read_personas
 from asgi_oidc.testing import Browser, Response
 from tests.protected_site import App
 

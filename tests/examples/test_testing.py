@@ -13,7 +13,7 @@ from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from asgi_oidc import Bearer, OIDCMiddleware, Rule
-from asgi_oidc.cli.personas import read_personas
+from asgi_oidc.cli.provider.personas import read_personas
 from asgi_oidc.integrations.fastapi import CurrentUser
 from asgi_oidc.pytest_plugin import OIDCTester
 from asgi_oidc.testing import Browser

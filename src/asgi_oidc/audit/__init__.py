@@ -9,7 +9,6 @@ Some have the name of an exception that `asgi_oidc` exports: `from asgi_oidc imp
 """
 
 from asgi_oidc.audit.audit_event import AuditEvent
-from asgi_oidc.audit.changes import SettingReloaded
 from asgi_oidc.audit.outages import EventsDropped, ProviderFailed, RefreshFailed, StoreFailed
 from asgi_oidc.audit.refusals import (
     AccessDenied,
@@ -21,7 +20,8 @@ from asgi_oidc.audit.refusals import (
     StepUpRequired,
     TokenRefused,
 )
-from asgi_oidc.audit.sign_ins import SessionEnded, SignedIn, SignedOut
+from asgi_oidc.audit.sessions import SessionEnded, SignedIn, SignedOut
+from asgi_oidc.audit.setting_changes import SettingReloaded
 
 __all__ = [
     "AccessDenied",

@@ -2,7 +2,7 @@
 
 from asgi_oidc.cli.demo_app import protected_demo
 from asgi_oidc.cli.demo_providers import EXAMPLE, demo_providers
-from asgi_oidc.cli.serving import listening, serve_until_stopped, server, url_of
+from asgi_oidc.cli.local_servers import listening, serve_until_stopped, server, url_of
 
 
 def run_demo(*, app_port: int, provider_port: int) -> None:

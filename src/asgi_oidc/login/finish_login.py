@@ -9,7 +9,7 @@ import msgspec
 from asgi_oidc import events
 from asgi_oidc.audit import SessionEnded, SignedIn
 from asgi_oidc.audit.reporting import public_name, report_session
-from asgi_oidc.audit.sign_ins import SignInKind
+from asgi_oidc.audit.sessions import SignInKind
 from asgi_oidc.errors import RequestRejected, StoreUnavailable
 from asgi_oidc.login.login_transactions import Transaction, Transactions
 from asgi_oidc.login.stale_cookies import StaleCookies

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 # Type checkers read this. At run time, a name is imported when it is first used: pytest imports this module in every
 # project, also where nobody uses the fixture.
 if TYPE_CHECKING:
+    from asgi_oidc.pytest_plugin.client_middleware import NoMiddleware
     from asgi_oidc.pytest_plugin.clients import WrongClient
     from asgi_oidc.pytest_plugin.clock import Clock
-    from asgi_oidc.pytest_plugin.finding import NoMiddleware
-    from asgi_oidc.pytest_plugin.following import EndlessRedirects
-    from asgi_oidc.pytest_plugin.logins import SignInFailed
+    from asgi_oidc.pytest_plugin.endpoint_visit import SignInFailed
+    from asgi_oidc.pytest_plugin.follow_login import EndlessRedirects
     from asgi_oidc.pytest_plugin.sign_in_options import SignInOptions
     from asgi_oidc.pytest_plugin.tester import OIDCTester
 
@@ -31,10 +31,10 @@ __all__ = [
 
 _MODULES = {
     "Clock": "clock",
-    "EndlessRedirects": "following",
-    "NoMiddleware": "finding",
+    "EndlessRedirects": "follow_login",
+    "NoMiddleware": "client_middleware",
     "OIDCTester": "tester",
-    "SignInFailed": "logins",
+    "SignInFailed": "endpoint_visit",
     "SignInOptions": "sign_in_options",
     "WrongClient": "clients",
 }

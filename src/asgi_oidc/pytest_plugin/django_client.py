@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from asgi_oidc.middleware import OIDCMiddleware
+from asgi_oidc.pytest_plugin.client_middleware import NoMiddleware, app_of_django, middlewares_in
 from asgi_oidc.pytest_plugin.cookie_jars import is_ours
-from asgi_oidc.pytest_plugin.finding import NoMiddleware, app_of_django, middlewares_in
 from asgi_oidc.web.asgi_types import Message, Receive, Scope, Send
 
 EXCHANGE = "asgi_oidc.django_exchange"  # in the scope of a request of the client

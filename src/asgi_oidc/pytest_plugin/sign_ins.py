@@ -8,8 +8,8 @@ from asgi_oidc.middleware import OIDCMiddleware
 from asgi_oidc.provider.provider_settings import ProviderSettings
 from asgi_oidc.pytest_plugin.app_provider import TermsOfSignIns
 from asgi_oidc.pytest_plugin.clock import Clock
+from asgi_oidc.pytest_plugin.endpoint_visit import Visit
 from asgi_oidc.pytest_plugin.fake_providers import FakeProviders, claims_needed_by
-from asgi_oidc.pytest_plugin.logins import Visit
 from asgi_oidc.pytest_plugin.users import OF_THE_LOGIN, SignInTerms, make_persona
 from asgi_oidc.settings.several_providers import read_found_provider
 from asgi_oidc.testing import Persona

@@ -6,12 +6,12 @@ from typing import Any, Unpack
 from weakref import WeakKeyDictionary
 
 from asgi_oidc.pytest_plugin.apps_under_test import AppsUnderTest
+from asgi_oidc.pytest_plugin.client_middleware import base_url_of, middleware_of
 from asgi_oidc.pytest_plugin.clients import at_once, cookies_of, settled
 from asgi_oidc.pytest_plugin.clock import Clock
 from asgi_oidc.pytest_plugin.django_client import through_middleware
 from asgi_oidc.pytest_plugin.fake_providers import FakeProviders
-from asgi_oidc.pytest_plugin.finding import base_url_of, middleware_of
-from asgi_oidc.pytest_plugin.following import afollow, follow
+from asgi_oidc.pytest_plugin.follow_login import afollow, follow
 from asgi_oidc.pytest_plugin.other_thread import run_in_thread
 from asgi_oidc.pytest_plugin.sign_in_options import SignInOptions, read_options
 from asgi_oidc.pytest_plugin.sign_ins import SignIn, SignIns, Site, Wanted, settings_of

@@ -27,7 +27,7 @@ def run(options: argparse.Namespace) -> int:
     """Run the demo until it is stopped."""
     try:
         from asgi_oidc.cli.demo import run_demo
-        from asgi_oidc.cli.serving import PortTaken
+        from asgi_oidc.cli.local_servers import PortTaken
     except ModuleNotFoundError as exc:
         if exc.name != "uvicorn":
             raise

@@ -51,10 +51,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Run the provider until it is stopped."""
     try:
-        from asgi_oidc.cli.development_provider import InvalidKeyFile
-        from asgi_oidc.cli.personas import InvalidPersonas
-        from asgi_oidc.cli.provider import ProviderOptions, UnknownPersona, is_loopback, run_provider
-        from asgi_oidc.cli.serving import PortTaken
+        from asgi_oidc.cli.local_servers import PortTaken
+        from asgi_oidc.cli.provider.development_provider import InvalidKeyFile
+        from asgi_oidc.cli.provider.personas import InvalidPersonas
+        from asgi_oidc.cli.provider.run import ProviderOptions, UnknownPersona, is_loopback, run_provider
     except ModuleNotFoundError as exc:
         if exc.name != "uvicorn":
             raise

@@ -61,7 +61,7 @@ def run(options: argparse.Namespace) -> int:
     from asgi_oidc.errors import SettingsError
 
     try:
-        from asgi_oidc.cli.serve import ServeProblem, run_server
+        from asgi_oidc.cli.forward_auth_server import ServeProblem, run_server
     except ModuleNotFoundError as exc:
         if exc.name != "uvicorn":
             raise

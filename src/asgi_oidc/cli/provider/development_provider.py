@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from asgi_oidc.cli.personas import PersonasFile
+from asgi_oidc.cli.provider.personas import PersonasFile
 from asgi_oidc.testing import FakeProvider
 from asgi_oidc.testing.keys import SigningKey, new_key
 from asgi_oidc.web.asgi_types import Message, Receive, Scope, Send

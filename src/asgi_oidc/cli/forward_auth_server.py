@@ -73,7 +73,7 @@ def run_server(
     if workers == 1:
         uvicorn.run(log_lines_of(app), **config)
     else:
-        uvicorn.run("asgi_oidc.cli.serve:make_worker_app", factory=True, workers=workers, **config)
+        uvicorn.run("asgi_oidc.cli.forward_auth_server:make_worker_app", factory=True, workers=workers, **config)
     return 0
 
 

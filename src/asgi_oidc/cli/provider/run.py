@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from asgi_oidc.cli.development_provider import DevelopmentProvider, kept_signing_key, new_signing_key
-from asgi_oidc.cli.personas import PersonasFile, made_up
-from asgi_oidc.cli.serving import HOST, listening, serve_until_stopped, server, url_of
+from asgi_oidc.cli.local_servers import HOST, listening, serve_until_stopped, server, url_of
+from asgi_oidc.cli.provider.development_provider import DevelopmentProvider, kept_signing_key, new_signing_key
+from asgi_oidc.cli.provider.personas import PersonasFile, made_up
 from asgi_oidc.testing import Client, Persona
 from asgi_oidc.testing.accounts import PERSONAS
 
