@@ -93,6 +93,14 @@ def test_the_templates_show_all_of_every_page(engine, name):
 
 
 @pytest.mark.parametrize("engine", [by_jinja, by_django])
+def test_the_templates_say_where_a_form_goes(engine):
+    """A form that another site made must not be sent blindly."""
+    page, _ = PAGES["form_offer"]
+
+    assert "<dd>/orders?a=b</dd>" in engine()(page)
+
+
+@pytest.mark.parametrize("engine", [by_jinja, by_django])
 def test_the_templates_escape_what_others_choose(engine):
     """A user may be called anything."""
     page = replace(PAGES["forbidden"][0], text="<img src=x onerror=alert(1)>")

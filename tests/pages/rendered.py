@@ -112,7 +112,7 @@ def every_response(made: Pages, *, user: str = "Ana", url: str = HOME) -> Mappin
             request,
             name=user,
             origin="",
-            target=url,
+            target="/orders?a=b",
             pairs=[(user, user), ("password", user), ("empty", "")],
             discard=url,
         ),

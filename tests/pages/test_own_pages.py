@@ -84,6 +84,20 @@ def test_the_page_object_has_all_that_our_own_page_shows(name):
     assert page.kind in known
 
 
+def test_a_page_says_where_its_form_goes():
+    """Without it, a user may send a form that another site made."""
+    page, _ = PAGES["form_offer"]
+    assert isinstance(page, FormOfferPage)
+
+    assert (page.destination_label, page.destination, page.target) == ("To be sent to", "/orders?a=b", "_top")
+
+
+@pytest.mark.parametrize("kind", [ChooseProviderPage, ProviderNamePage, ForbiddenPage, FormOfferPage, FailurePage])
+def test_no_class_of_pages_gives_an_attribute_of_all_pages_another_meaning(kind):
+    """What is set for all pages would replace what is of this one."""
+    assert kind.__annotations__.keys() & Page.__annotations__.keys() == set()
+
+
 @pytest.mark.parametrize("name", PAGES)
 def test_the_script_and_the_ids_that_it_looks_for_are_there(name):
     """A script that finds no element leaves people on a page that promised to go on."""

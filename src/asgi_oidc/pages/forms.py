@@ -128,8 +128,8 @@ class FormPages:
             title=texts.plain("form_offer.title"),
             text=texts.plain("form_offer.text", user=user_text(name)),
             forms=forms,
-            target=value_text(target),
-            target_label=texts.plain("form_offer.target"),
+            destination=value_text(target),
+            destination_label=texts.plain("form_offer.target"),
             entries=tuple(_entry(texts, name, value) for name, value in pairs),
         )
         shown = "".join(f"<dt>{value_html(entry.name)}</dt><dd>{_entry_html(entry)}</dd>" for entry in page.entries)

@@ -221,16 +221,16 @@ class FormEntry(NamedTuple):
 class FormOfferPage(Page):
     """The page `form_offer`: asks after a login whether a form is to be sent; the first form sends it.
 
-    Show `target` and `entries`: a form that another site made must not be sent blindly.
+    Show `destination` and `entries`: a form that another site made must not be sent blindly.
 
     Attributes:
-        target: path that it is sent to, shortened.
-        target_label: its label.
+        destination: path that it is sent to, shortened.
+        destination_label: its label.
         entries: what was entered.
     """
 
-    target: str
-    target_label: str
+    destination: str
+    destination_label: str
     entries: tuple[FormEntry, ...]
 
 
