@@ -2,12 +2,14 @@
 
 import io
 import json
+import math
 import sys
 from typing import Any
 
 import pytest
 
 from asgi_oidc.cli.doctor import examination
+from asgi_oidc.cli.doctor.calls import _skew
 from asgi_oidc.cli.doctor.catalogue import KINDS, SUBJECTS
 from asgi_oidc.cli.doctor.finding import Finding
 from asgi_oidc.cli.doctor.report import TITLES, Section, json_report, text_report, worst_status
@@ -15,7 +17,7 @@ from asgi_oidc.cli.doctor.run import Options, diagnose
 from asgi_oidc.cli.main import main
 from asgi_oidc.stores.postgres import PostgresStore
 from asgi_oidc.stores.redis import RedisStore
-from asgi_oidc.testing import FakeProvider
+from asgi_oidc.testing import Client, FakeProvider
 from tests.cli.doctor.examined import CLIENT_SECRET, ISSUER, ORIGIN, SECRET, guarded, make_provider, settings, site
 from tests.cli.doctor.test_broken_set_ups import APPS, PROVIDERS
 from tests.scripted_store import ScriptedStore
@@ -157,6 +159,64 @@ def test_a_secret_that_comes_from_outside_is_removed():
 
     assert SECRET not in text_report([section], [SECRET])
     assert SECRET not in json_report([section], [SECRET, "abc"])
+
+
+def test_a_secret_of_several_words_is_removed_as_well():
+    """Lines are broken between words; a secret must be gone by then."""
+    secret = "several words of a passphrase " * 4
+    section = Section(ORIGIN, [], [Finding("store_failed", f"it says {secret}")])
+
+    assert "passphrase" not in text_report([section], [secret]) + json_report([section], [secret])
+
+
+def test_a_secret_that_is_a_word_of_the_report_leaves_its_shape_alone():
+    """Programs read the JSON, whatever somebody has chosen as a secret for development."""
+    report = json.loads(json_report([Section(ORIGIN, ["keys"], [ERROR])], ["name", "error", "findings"]))
+
+    assert (report["status"], report["apps"][0]["findings"][0]["name"]) == ("error", "issuer_mismatch")
+
+
+# What moves the cursor, sets the title of a window, or swaps the order of letters; the second is one character (C1).
+TERMINAL_CODES = "\x1b[2J\x9b31m\x1b]0;title\x07\r\x08\u202e\x7f"
+
+
+def test_what_a_provider_says_cannot_write_to_the_terminal():
+    """A hostile server could hide findings, or write others."""
+    findings = [Finding("store_failed", f"a{TERMINAL_CODES}b", f"c{TERMINAL_CODES}d", f"e{TERMINAL_CODES}f")]
+    section = Section(f"{ORIGIN}{TERMINAL_CODES}", [], findings, {"keys": [f"g{TERMINAL_CODES}h"]})
+    shown = text_report([section]).splitlines() + json_report([section]).splitlines()
+
+    assert [line for line in shown if not line.isprintable()] == []
+    assert [character for character in "\x1b\x9b\u202e" if json.dumps(character)[1:-1] in "".join(shown)] == []
+
+
+class Redirecting(FakeProvider):
+    """Sends whoever wants to sign in to an address that is no address."""
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if not str(scope.get("path", "")).endswith("/authorize"):
+            await super().__call__(scope, receive, send)
+            return
+        location = "https://evil.example/\x9b2J\u202e".encode() + b"x" * 5_000  # httpx refuses other codes
+        await send({"type": "http.response.start", "status": 302, "headers": [(b"location", location)]})
+        await send({"type": "http.response.body", "body": b""})
+
+
+def test_where_a_provider_redirects_to_is_shown_in_short_and_without_control_characters(doctor):
+    """It may be longer than the whole report."""
+    client = Client(client_secret=CLIENT_SECRET, redirect_uris=[f"{ORIGIN}/auth/callback"])
+    examined = guarded(Redirecting(ISSUER, clients=[client], alg="ES256"))
+
+    texts = [doctor.say(examined)[1], doctor.say(examined, "--json")[1]]
+
+    assert ["https://evil.example/" in text for text in texts] == [True, True]
+    assert [text for text in texts if "\x9b" in text or "\u202e" in text or "x" * 2_000 in text] == []
+
+
+@pytest.mark.parametrize("date", [f"Mon, 1 Jan {'9' * 30} 00:00:00 GMT", f"Mon, {'9' * 5_000}", "x" * 5_000])
+def test_a_date_that_is_none_stops_no_check(date):
+    """Any server may send it."""
+    assert math.isnan(_skew(date, "", 0))
 
 
 def test_a_check_that_crashes_becomes_a_finding(doctor, monkeypatch):

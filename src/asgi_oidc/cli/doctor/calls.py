@@ -87,7 +87,7 @@ def _skew(date: str, age: str, now: float) -> float:
     """Compare a `Date` header with the clock; a cached answer is older by its `Age` (RFC 9111 §5.1)."""
     try:
         told = parsedate_to_datetime(date)
-    except ValueError:
+    except (ValueError, OverflowError):
         return math.nan
     seconds = int(age) if age.isascii() and age.isdigit() and len(age) < 9 else 0
     return told.replace(tzinfo=told.tzinfo or UTC).timestamp() + seconds - now

@@ -3,7 +3,7 @@
 import json
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from asgi_oidc import __version__
@@ -16,6 +16,7 @@ INDENT = " " * 11
 COLOURS: Mapping[Severity, str] = {"error": "31", "warning": "33", "info": "36"}  # ANSI: red, yellow, cyan
 STATUS = {"error": 1, "warning": 2}  # exit statuses; 0 if nothing worse than information was found
 MIN_SECRET = 4  # characters; shorter ones are in any text
+MAX_TEXT = 1000  # characters of one text, of which others may have chosen a part
 TITLES = {
     "app": "App",
     "settings": "Settings",
@@ -57,6 +58,7 @@ def worst_status(sections: Iterable[Section]) -> int:
 
 def json_report(sections: Sequence[Section], secrets: Iterable[str] = ()) -> str:
     """Return the report as JSON."""
+    sections = _shown(sections, secrets)
     members: dict[str, Any] = {
         "version": FORMAT,
         "asgi_oidc": __version__,
@@ -71,7 +73,7 @@ def json_report(sections: Sequence[Section], secrets: Iterable[str] = ()) -> str
             for section in sections
         ],
     }
-    return without_secrets(json.dumps(members, indent=2, ensure_ascii=False), secrets)
+    return json.dumps(members, indent=2, ensure_ascii=False)
 
 
 def _members(finding: Finding) -> dict[str, str]:
@@ -89,6 +91,7 @@ def text_report(
     sections: Sequence[Section], secrets: Iterable[str] = (), *, has_colours: bool = False, is_offline: bool = False
 ) -> str:
     """Return the report as text of at most 80 columns; only long URLs make a line longer."""
+    sections = _shown(sections, secrets)
     lines: list[str] = []
     for section in sections:
         lines += [f"asgi-oidc doctor: {section.base_url or 'the settings are invalid'}", ""]
@@ -98,7 +101,7 @@ def text_report(
     if is_offline:
         lines.append("Offline: neither the provider nor the store was checked.")
     lines.append(_summary([finding for section in sections for finding in section.findings]))
-    return without_secrets("\n".join(lines), secrets)
+    return "\n".join(lines)
 
 
 def _subject_lines(subject: str, section: Section, *, has_colours: bool) -> list[str]:
@@ -151,9 +154,35 @@ def _sorted(findings: Iterable[Finding]) -> list[Finding]:
     return sorted(findings, key=lambda finding: (SUBJECTS.index(finding.subject), severities.index(finding.severity)))
 
 
-def without_secrets(text: str, secrets: Iterable[str]) -> str:
+def _shown(sections: Sequence[Section], secrets: Iterable[str]) -> list[Section]:
+    """Return the sections as they may be shown: each text by itself, before it is broken into lines or quoted."""
+    known = sorted({secret for secret in secrets if len(secret) >= MIN_SECRET}, key=len, reverse=True)
+
+    def shown(text: str) -> str:
+        return _printable(_without_secrets(text, known))
+
+    return [
+        replace(
+            section,
+            base_url=shown(section.base_url),
+            findings=[
+                replace(each, problem=shown(each.problem), fix=shown(each.fix), where=shown(each.where))
+                for each in section.findings
+            ],
+            unchecked={subject: [shown(name) for name in names] for subject, names in section.unchecked.items()},
+        )
+        for section in sections
+    ]
+
+
+def _without_secrets(text: str, secrets: Iterable[str]) -> str:
     """Replace secrets. No check puts one into a text; this is for texts that come from outside, and for mistakes."""
-    for secret in sorted(set(secrets), key=len, reverse=True):
-        if len(secret) >= MIN_SECRET:
-            text = text.replace(secret, "***").replace(json.dumps(secret, ensure_ascii=False)[1:-1], "***")
+    for secret in secrets:
+        text = text.replace(secret, "***")
     return text
+
+
+def _printable(text: str) -> str:
+    """Cut a text, and replace what a terminal would not show but do: a server could hide findings that way."""
+    cut = text if len(text) <= MAX_TEXT else f"{text[:MAX_TEXT]}..."
+    return "".join(character if character.isprintable() else " " for character in cut)
