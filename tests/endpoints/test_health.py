@@ -7,7 +7,7 @@ import anyio
 import pytest
 
 from asgi_oidc import Health, HealthCheck, Rule
-from asgi_oidc.readiness import INTERVAL
+from asgi_oidc.health.readiness import INTERVAL
 from asgi_oidc.testing import Browser, Response
 from tests.protected_site import NOW, ORIGIN, PROGRAM, Clock, Site
 from tests.provider.provider_caches import all_at_once

@@ -26,6 +26,7 @@ from asgi_oidc.composition.sessions import LoginServices, SessionServices, Share
 from asgi_oidc.endpoints.endpoint import Endpoint
 from asgi_oidc.endpoints.health import LIVENESS, READINESS, LivenessEndpoint, ReadinessEndpoint
 from asgi_oidc.endpoints.resource_metadata import ResourceMetadataEndpoint
+from asgi_oidc.health.readiness import Readiness
 from asgi_oidc.login.endpoint_urls import EndpointUrls
 from asgi_oidc.login.interrupted_form_saver import InterruptedFormSaver
 from asgi_oidc.login.login_loops import LoginLoops
@@ -40,7 +41,6 @@ from asgi_oidc.policy.denials import Denials
 from asgi_oidc.policy.policy import Policy
 from asgi_oidc.protocol.step_up import ANOTHER_ACCOUNT, ANY_LOGIN, AuthenticationRequest
 from asgi_oidc.provider.directory import ProviderDirectory
-from asgi_oidc.readiness import Readiness
 from asgi_oidc.sessions.sealing import Sealer
 from asgi_oidc.settings.settings import Settings
 from asgi_oidc.tokens.recheck import RecheckingAuthenticator, SessionRechecks

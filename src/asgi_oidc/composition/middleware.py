@@ -24,13 +24,13 @@ from asgi_oidc.composition.replaceable import Replaceable, SecretUsers
 from asgi_oidc.composition.resource_metadata import make_resource_metadata_app, resource_metadata_aliases
 from asgi_oidc.composition.sessions import SessionServices, make_shared_services
 from asgi_oidc.health import Health
+from asgi_oidc.health.readiness import Readiness
 from asgi_oidc.policy.endpoint_paths import EndpointPaths
 from asgi_oidc.policy.explain import Explainer
 from asgi_oidc.policy.mount_table import MountTable
 from asgi_oidc.policy.policy import Policy
 from asgi_oidc.provider.directory import ProviderDirectory
 from asgi_oidc.provider.http import OwnClient
-from asgi_oidc.readiness import Readiness
 from asgi_oidc.safe_urls import authorities_of, check_url
 from asgi_oidc.sessions.session_providers import SessionProviders
 from asgi_oidc.sessions.user_sessions import UserSessions

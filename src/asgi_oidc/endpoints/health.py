@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import ClassVar, get_args
 
 from asgi_oidc.health import Health, HealthCheck, State
-from asgi_oidc.readiness import Readiness
+from asgi_oidc.health.readiness import Readiness
 from asgi_oidc.web.asgi_types import Receive
 from asgi_oidc.web.request import Request
 from asgi_oidc.web.response import Response, json_response

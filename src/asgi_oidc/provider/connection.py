@@ -14,6 +14,7 @@ from asgi_oidc.protocol.step_up import AuthenticationRequest
 from asgi_oidc.protocol.token_endpoint import RefreshAnswer, TokenAnswer, UnusableTokens
 from asgi_oidc.protocol.token_exchange import ExchangeTarget
 from asgi_oidc.provider.http import Http
+from asgi_oidc.provider.provider_failures import log_provider_failure
 from asgi_oidc.provider.provider_settings import ProviderSettings
 
 
@@ -85,6 +86,13 @@ class ProviderConnection(ABC):
         Raises:
             ProviderError: they cannot be fetched, and nothing usable is cached.
         """
+
+    async def fetch_for_check(self) -> None:
+        """Fetch what is due, for a check of the health; log a failure, and raise nothing."""
+        try:
+            await self.fetch_what_is_due()
+        except ProviderError as error:
+            log_provider_failure(error.code, error.detail, provider=self.settings.name, issuer=self.settings.issuer)
 
     @abstractmethod
     def metadata_check(self) -> HealthCheck | None:

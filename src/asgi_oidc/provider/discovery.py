@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping
 
 from asgi_oidc import events
 from asgi_oidc.errors import ProviderError, ProviderUnavailable
-from asgi_oidc.health import CallOutcomes, HealthCheck
+from asgi_oidc.health import HealthCheck
+from asgi_oidc.health.call_outcomes import CallOutcomes
 from asgi_oidc.protocol.back_channel import PUBLIC, BackChannel
 from asgi_oidc.protocol.metadata import (
     REQUIRED,

@@ -11,7 +11,8 @@ from functools import partial
 
 from asgi_oidc import events
 from asgi_oidc.errors import ProviderError, ProviderUnavailable
-from asgi_oidc.health import CallOutcomes, HealthCheck
+from asgi_oidc.health import HealthCheck
+from asgi_oidc.health.call_outcomes import CallOutcomes
 from asgi_oidc.protocol.jose import (
     KeyUnknown,
     SharedSecret,

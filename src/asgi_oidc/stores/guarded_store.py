@@ -11,11 +11,13 @@ from anyio.lowlevel import RunVar
 from asgi_oidc import events, telemetry
 from asgi_oidc.errors import StoreUnavailable
 from asgi_oidc.errors.connection import find_cause
-from asgi_oidc.health import CallOutcomes
+from asgi_oidc.health import HealthCheck
+from asgi_oidc.health.call_outcomes import CallOutcomes
 from asgi_oidc.single_flight import run_var
 from asgi_oidc.stores.memory import MemoryStore
 from asgi_oidc.stores.open_stores import OpenStores
 from asgi_oidc.stores.store import SessionStore
+from asgi_oidc.stores.store_failures import log_store_error
 
 DEADLINE = 2.0  # seconds for one call; a store is nearby, and a user is waiting
 SHORT_DEADLINE = 0.25  # seconds while the store is known to be slow, for all calls but the one that probes it
@@ -40,7 +42,7 @@ class GuardedStore:
         Args:
             clock: returns seconds since the epoch.
         """
-        self.outcomes = CallOutcomes()  # failures of all calls; only checks of the health record their success
+        self._outcomes = CallOutcomes()  # failures of all calls; only checks of the health record their success
         self.system = _system_of(store)
         self._store = store
         self._clock = clock
@@ -82,6 +84,16 @@ class GuardedStore:
     async def unlink(self, index: str, member: str) -> None:
         """Remove a member from an index."""
         await self._call_store("unlink", lambda: self._store.unlink(index, member))
+
+    async def check_health(self, key: str) -> HealthCheck:
+        """Read a key, and return the state of the store; log a failure, and raise nothing."""
+        try:
+            await self.get(key)
+        except StoreUnavailable as error:
+            log_store_error(error)
+            return self._outcomes.check(has_result=False)
+        self._outcomes.succeeded(now=self._clock())
+        return self._outcomes.check(has_result=True)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -160,7 +172,7 @@ class GuardedStore:
         return self._failed(StoreUnavailable("store_garbage", detail))
 
     def _failed(self, error: StoreUnavailable) -> StoreUnavailable:
-        self.outcomes.failed(error.code, error.detail, now=self._clock())
+        self._outcomes.failed(error.code, error.detail, now=self._clock())
         return error
 
 

@@ -1,33 +1,58 @@
 """Checks whether this process can do its work: the store, and the metadata and keys of the providers.
 
-Anyone can ask, so all who ask share one check, and a check is used for some seconds.
+Anyone can ask, so all callers share one check, and its result is used for some seconds.
 """
 
 from collections.abc import Callable, Mapping
-from functools import partial
+from typing import Protocol
 
 import anyio
 
 from asgi_oidc import events
-from asgi_oidc.errors import ProviderError, StoreUnavailable
 from asgi_oidc.health import Health, HealthCheck, Status
-from asgi_oidc.provider.connection import ProviderConnection
-from asgi_oidc.provider.directory import ProviderDirectory
-from asgi_oidc.provider.provider_failures import log_provider_failure
 from asgi_oidc.single_flight import SingleFlight
-from asgi_oidc.stores.guarded_store import GuardedStore
-from asgi_oidc.stores.store_failures import log_store_error
 
 INTERVAL = 5  # seconds between two checks, however many ask
 # Seconds; Kubernetes waits for one second unless told otherwise, and a provider that hangs must not make it give up.
 PROVIDER_DEADLINE = 0.5
 
 
+class CheckedProvider(Protocol):
+    """A provider, as far as its health is concerned; none of these methods raises an exception."""
+
+    async def fetch_for_check(self) -> None:
+        """Fetch the metadata and keys that are not cached; log a failure."""
+
+    def metadata_check(self) -> HealthCheck | None:
+        """Return the state of the metadata, None if there is none to fetch."""
+
+    def keys_check(self) -> HealthCheck | None:
+        """Return the state of the keys, None if there are none to fetch."""
+
+
+class CheckedProviders(Protocol):
+    """All providers, by name."""
+
+    @property
+    def listed(self) -> Mapping[str, object]:
+        """Those that the settings name."""
+
+    def connections(self) -> Mapping[str, CheckedProvider]:
+        """Return all that are known now."""
+
+
+class CheckedStore(Protocol):
+    """The store, as far as its health is concerned."""
+
+    async def check_health(self, key: str) -> HealthCheck:
+        """Read a key, and return the state; log a failure."""
+
+
 class Readiness:
     """Checks the health of one middleware, at most every five seconds."""
 
     def __init__(
-        self, directory: ProviderDirectory, store: GuardedStore | None, *, key: str, clock: Callable[[], float]
+        self, providers: CheckedProviders, store: CheckedStore | None, *, key: str, clock: Callable[[], float]
     ) -> None:
         """Set up the checks.
 
@@ -36,7 +61,7 @@ class Readiness:
             key: a key of the store that does not exist, which a check reads.
             clock: returns seconds since the epoch, with fractions.
         """
-        self._directory = directory
+        self._providers = providers
         self._store = store
         self._key = key
         self._clock = clock
@@ -68,45 +93,28 @@ class Readiness:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._fetch_what_is_due)
             if self._store is not None:
-                store = await self._check_store(self._store)
+                store = await self._store.check_health(self._key)
         return self._report(store, checked_at=now)
-
-    async def _check_store(self, store: GuardedStore) -> HealthCheck:
-        try:
-            await store.get(self._key)
-        except StoreUnavailable as error:
-            log_store_error(error)
-            return store.outcomes.check(has_result=False)
-        store.outcomes.succeeded(now=self._clock())
-        return store.outcomes.check(has_result=True)
 
     async def _fetch_what_is_due(self) -> None:
         """Fetch metadata and keys that are not cached; what takes too long goes on in the background."""
-        names = self._directory.listed
-        listed = {name: each for name, each in self._directory.connections().items() if name in names}
+        names = self._providers.listed
+        listed = {name: each for name, each in self._providers.connections().items() if name in names}
         with anyio.move_on_after(PROVIDER_DEADLINE):
             async with anyio.create_task_group() as tasks:
                 for name, connection in listed.items():
-                    tasks.start_soon(self._fetches.run_to_the_end, name, partial(_fetch, connection))
+                    tasks.start_soon(self._fetches.run_to_the_end, name, connection.fetch_for_check)
 
     def _report(self, store: HealthCheck | None, *, checked_at: int) -> Health:
-        listed = self._directory.listed
+        listed = self._providers.listed
         metadata: dict[str, HealthCheck] = {}
         keys: dict[str, HealthCheck] = {}
-        for name, connection in self._directory.connections().items():
+        for name, connection in self._providers.connections().items():
             for found, check in ((metadata, connection.metadata_check()), (keys, connection.keys_check())):
                 if check is not None and (name in listed or check.state != "unknown"):
                     found[name] = check
         status = _status(store, metadata, keys)
         return Health(status=status, metadata=metadata, keys=keys, store=store, checked_at=checked_at)
-
-
-async def _fetch(connection: ProviderConnection) -> None:
-    try:
-        await connection.fetch_what_is_due()
-    except ProviderError as error:
-        settings = connection.settings
-        log_provider_failure(error.code, error.detail, provider=settings.name, issuer=settings.issuer)
 
 
 def _broken(error: Exception) -> Health:
