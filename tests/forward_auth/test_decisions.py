@@ -176,12 +176,38 @@ async def test_headers_of_a_handshake_do_not_make_a_get_of_another_method():
     assert [reply.status for reply in replies] == [200, 403]
 
 
-async def test_a_header_that_replaces_the_method_meets_the_rules_of_both():
+@pytest.mark.parametrize("methods", [["GET"], ["WEBSOCKET"]])
+@pytest.mark.parametrize("handshake", [{}, {"sec-websocket-version": "13"}])
+async def test_a_connect_meets_the_rules_of_a_websocket(methods, handshake):
+    """It opens one over HTTP/2, and the proxy makes a GET of it for the app (RFC 8441 §4)."""
+    site = ForwardSite(rules=[Rule("/live", methods=methods, claims={"roles": "admin"})])
+    cookie, headers = await site.cookie("bob"), {**handshake, "origin": ORIGIN}
+
+    replies = [await site.ask(path, "CONNECT", cookie=cookie, headers=headers) for path in ("/live", "/other")]
+
+    assert [reply.status for reply in replies] == [403, 200]
+
+
+async def test_a_connect_of_another_site_is_refused():
+    """Browsers let any site open a websocket, and send cookies along."""
+    site = ForwardSite()
+    cookie = await site.cookie()
+
+    replies = [
+        await site.ask("/live", "CONNECT", cookie=cookie, headers=headers)
+        for headers in ({}, {"origin": "https://evil.example"})
+    ]
+
+    assert [reply.status for reply in replies] == [403, 403]
+
+
+@pytest.mark.parametrize("name", ["x-http-method-override", "X_HTTP_Method", "x.http.method.override"])
+async def test_a_header_that_replaces_the_method_meets_the_rules_of_both(name):
     """The app may obey it."""
     site = ForwardSite(rules=[Rule("/page", methods=["DELETE"], claims={"roles": "admin"})])
     cookie = await site.cookie("bob")
 
-    reply = await site.ask(method="POST", cookie=cookie, headers={"x-http-method-override": "DELETE", "origin": ORIGIN})
+    reply = await site.ask(method="POST", cookie=cookie, headers={name: "DELETE", "origin": ORIGIN})
 
     assert reply.status == 403
 

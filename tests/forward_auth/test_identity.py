@@ -131,6 +131,15 @@ async def test_a_request_that_brings_an_identity_header_is_refused(proxy, path, 
     assert [(reply.status, reply.all("x-user")) for reply in replies] == [(403, [])] * 2
 
 
+async def test_no_other_character_stands_for_the_dash_of_an_identity_header():
+    """PHP takes `X.User` for `X-User`, and lighttpd all of these."""
+    site = ForwardSite()
+
+    replies = [await site.ask("/public/x", headers={f"X{each}User": "mallory"}) for each in ".!#$%&'*+^`|~ \xa0"]
+
+    assert {(reply.status, reply.error) for reply in replies} == {(403, "forwarded_identity_header")}
+
+
 @pytest.mark.parametrize(("length", "count"), [(5000, 1), (4000, 4)])
 async def test_claims_that_do_not_fit_let_nobody_in(length, count):
     """Cut values would be wrong ones."""

@@ -12,6 +12,7 @@ from urllib.parse import unquote, unquote_to_bytes
 from asgi_oidc.audit.reporting import CLIENT_ADDRESS
 from asgi_oidc.errors import ForwardedRequestRejected
 from asgi_oidc.web.asgi_types import Scope
+from asgi_oidc.web.headers import METHOD_OVERRIDES
 from asgi_oidc.web.request import METHODS
 
 METHOD, SCHEME, HOST, URI = (
@@ -21,8 +22,13 @@ NAMES = (METHOD, SCHEME, HOST, URI)
 MAX_URI_LENGTH = 16_384  # bytes
 MAX_DECODINGS = 3  # how often an app may decode a path that was encoded several times
 
-# Apps of some frameworks take the path from these headers.
-_PATH_HEADERS = frozenset({b"x-original-url", b"x-rewrite-url"})
+# Some apps and servers take the path from these headers, or cut their value off its beginning: Gunicorn does so by
+# SCRIPT_NAME if the proxy is on the same machine, and Daphne by Daphne-Root-Path.
+_PATH_HEADERS = frozenset(
+    {b"x-original-url", b"x-rewrite-url", b"script-name", b"x-script-name", b"path-info", b"daphne-root-path"}
+)
+# In names of headers, CGI and programs like it write "_" for "-", and PHP, lighttpd and others for more characters.
+_FOLDED = bytes(code if chr(code).isalnum() and code < 0x80 else ord("-") for code in bytes(range(256)).lower())
 # Headers of the connection between proxy and us (RFC 9110 §7.6.1), and of the body, which proxies leave out.
 _OF_THE_CONNECTION = frozenset(
     b"connection content-length expect forwarded host keep-alive proxy-connection te trailer transfer-encoding "
@@ -84,7 +90,7 @@ class ForwardedRequest:
             "type": "websocket" if self.is_websocket else "http",
             "asgi": outer.get("asgi", {"version": "3.0"}),
             "http_version": "1.1",
-            "method": self.method,
+            "method": "GET" if self.is_websocket else self.method,
             "scheme": ("wss" if is_secure else "ws") if self.is_websocket else ("https" if is_secure else "http"),
             "path": unquote(self.raw_path.decode("ascii")),
             "raw_path": self.raw_path,
@@ -116,7 +122,7 @@ def read_forwarded_request(headers: Headers, *, identity_names: Collection[bytes
     is_handshake = False
     for raw_name, value in headers:
         name = bytes(raw_name).lower()
-        folded = name.replace(b"_", b"-")  # to many apps, these are the same
+        folded = name.translate(_FOLDED)  # to some apps, these are the same
         if folded in values:
             if name != folded:
                 raise ForwardedRequestRejected("forwarded_header_misspelt", f"got {name.decode('latin-1')}")
@@ -128,7 +134,7 @@ def read_forwarded_request(headers: Headers, *, identity_names: Collection[bytes
             detail = f"the request has a header {name.decode('latin-1')}"
             raise ForwardedRequestRejected("forwarded_path_header", detail)
         elif name not in _OF_THE_CONNECTION and not folded.startswith(b"x-forwarded-"):
-            kept.append((bytes(raw_name), bytes(value)))
+            kept.append((folded if folded in METHOD_OVERRIDES else bytes(raw_name), bytes(value)))
         is_handshake = is_handshake or name in _OF_A_HANDSHAKE or (name == b"upgrade" and b"websocket" in value.lower())
     method, scheme, host, uri = (_only(name, values[name]) for name in NAMES)
     scheme_name = _read_scheme(scheme)
@@ -142,8 +148,9 @@ def read_forwarded_request(headers: Headers, *, identity_names: Collection[bytes
         authority=authority,
         raw_path=raw_path,
         query=query,
-        # With any other method, it is judged as a request of that method, which browsers may not forge either.
-        is_websocket=is_handshake and method_name == "GET",
+        # Over HTTP/2 and 3, CONNECT opens a websocket (RFC 8441 §4, RFC 9220 §3), which the app gets as a GET. With any
+        # other method, it is judged as a request of that method, which browsers may not forge either.
+        is_websocket=method_name == "CONNECT" or (is_handshake and method_name == "GET"),
         headers=kept,
     )
 

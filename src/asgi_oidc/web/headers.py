@@ -8,12 +8,13 @@ MAX_LISTS = 128  # lists of names that are cached
 MAX_NAMES = 64  # per cached list
 MAX_LIST_LENGTH = 2048  # bytes per cached list
 
-# Headers that make an app treat a request as one with another method. Each in all spellings: to some apps, "_" and "-"
-# are the same.
+# Headers that make an app treat a request as one with another method.
+METHOD_OVERRIDES = (b"x-http-method-override", b"x-http-method", b"x-method-override")
+# In all spellings: to some apps, "_" and "-" are the same.
 _OVERRIDES = frozenset(
-    b"".join(letters)
-    for name in ("x-http-method-override", "x-http-method", "x-method-override")
-    for letters in itertools.product(*((b"-", b"_") if letter == "-" else (letter.encode(),) for letter in name))
+    parts[0] + b"".join(joined)
+    for parts in (name.split(b"-") for name in METHOD_OVERRIDES)
+    for joined in itertools.product(*((b"-" + part, b"_" + part) for part in parts[1:]))
 )
 
 

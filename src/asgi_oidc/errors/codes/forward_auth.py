@@ -35,7 +35,8 @@ FORWARD_AUTH = [
     ),
     Code(
         "forwarded_path_header",
-        "The request has `X-Original-URL` or `X-Rewrite-URL`, from which some frameworks take the path.",
+        "The request has `X-Original-URL`, `SCRIPT_NAME` or a similar header, by which some servers and frameworks "
+        "change the path.",
         f"{_BROWSER} If the proxy sets it, set it for the app only.",
     ),
     Code("forwarded_method", "`X-Forwarded-Method` is not a registered HTTP method.", _BROWSER),
