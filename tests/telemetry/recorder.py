@@ -28,6 +28,7 @@ class _Kept(SpanProcessor):
     def __init__(self) -> None:
         self.spans: list[ReadableSpan] | None = None
         self.is_broken = False
+        self.makes_broken_spans = False
 
     def on_start(self, span: Any, parent_context: Any = None) -> None:
         if self.is_broken:
@@ -38,6 +39,23 @@ class _Kept(SpanProcessor):
             raise ZeroDivisionError("at the end of a span")
         if self.spans is not None:
             self.spans.append(span)
+
+
+class BrokenSpan(trace.NonRecordingSpan):
+    """A span that raises whatever is asked of it.
+
+    Args:
+        working: names of what works.
+    """
+
+    def __init__(self, span_context: trace.SpanContext = trace.INVALID_SPAN_CONTEXT, *working: str) -> None:
+        super().__init__(span_context)
+        self._working = ("_context", *working)
+
+    def __getattribute__(self, name: str) -> Any:
+        if name.startswith("__") or name in super().__getattribute__("_working"):
+            return super().__getattribute__(name)
+        raise ZeroDivisionError(name)
 
 
 class _WhileRecording(trace.TracerProvider):
@@ -54,6 +72,8 @@ class _WhileRecording(trace.TracerProvider):
             def start_span(self, *args: Any, **kwargs: Any) -> trace.Span:
                 if kept.spans is None:
                     return super().start_span(*args, **kwargs)
+                if kept.makes_broken_spans:
+                    return BrokenSpan()
                 return real.start_span(*args, **kwargs)
 
             def start_as_current_span(self, *args: Any, **kwargs: Any) -> Any:
@@ -110,14 +130,19 @@ class Recording:
 
 
 @contextmanager
-def broken_recording() -> Iterator[None]:
-    """Let every span raise an exception."""
-    kept, _ = _providers()
-    kept.spans, kept.is_broken = [], True
+def broken_recording(*, makes_spans: bool = False) -> Iterator[Recording]:
+    """Let every span raise an exception.
+
+    Args:
+        makes_spans: whether there are spans at all, of which then every method raises one.
+    """
+    kept, reader = _providers()
+    reader.get_metrics_data()  # what was counted before
+    kept.spans, kept.is_broken, kept.makes_broken_spans = [], not makes_spans, makes_spans
     try:
-        yield
+        yield Recording()
     finally:
-        kept.spans, kept.is_broken = None, False
+        kept.spans, kept.is_broken, kept.makes_broken_spans = None, False, False
 
 
 @contextmanager

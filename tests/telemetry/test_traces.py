@@ -16,7 +16,7 @@ from tests.protected_site import ORIGIN, Site, login_cookies, who_am_i
 from tests.provider.provider_caches import all_at_once
 from tests.providers.three_providers import ThreeProviders
 from tests.scripted_store import ScriptedStore
-from tests.telemetry.recorder import attributes_of, broken_recording, recording
+from tests.telemetry.recorder import BrokenSpan, attributes_of, broken_recording, recording
 from tests.token_site import TokenSite
 
 
@@ -373,11 +373,28 @@ async def test_a_signed_in_request_records_nothing(store):
     assert recorded.metrics() == {}
 
 
-async def test_an_sdk_that_fails_harms_no_login():
-    """An exporter that is down must not take the users along."""
+@pytest.mark.parametrize("makes_spans", [False, True])
+async def test_an_sdk_that_fails_harms_no_login(makes_spans):
+    """An exporter that is down must not take the users along, nor the metrics."""
     site = Site(store=ScriptedStore())
 
-    with broken_recording():
+    with broken_recording(makes_spans=makes_spans) as recorded:
         browser = await site.signed_in()
+        counted = recorded.metrics()
 
     assert await who_am_i(browser) == "alice"
+    assert "asgi_oidc.logins" in counted
+
+
+@pytest.mark.parametrize("working", [(), ("get_span_context",)])
+async def test_an_sdk_that_fails_harms_no_request_that_waits_for_another(working):
+    """They are linked to the one that makes the call."""
+    site = Site()
+    outside = BrokenSpan(trace.SpanContext(1, 2, is_remote=False), *working)
+
+    with broken_recording(makes_spans=True):
+        token = context.attach(trace.set_span_in_context(outside))
+        answers = await all_at_once(5, lambda: site.browser().get("/page", follow=False))
+        context.detach(token)
+
+    assert [answer.status_code for answer in answers] == [303] * 5

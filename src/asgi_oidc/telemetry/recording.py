@@ -7,6 +7,7 @@ holds a secret, a token, a code, a state, a subject, an address of a user or the
 import sys
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from functools import wraps
 from typing import Any, TypeVar, cast
 
@@ -15,7 +16,7 @@ from opentelemetry.trace import SpanContext
 
 from asgi_oidc.telemetry import catalogue
 from asgi_oidc.telemetry.instruments import count, name_provider, observe
-from asgi_oidc.telemetry.spans import OPERATION, Operation, ProviderCall, StoreCall
+from asgi_oidc.telemetry.spans import OPERATION, Operation, ProviderCall, StoreCall, current_context
 
 __all__ = [
     "annotate",
@@ -109,22 +110,20 @@ def annotate(*, provider: str | None = None, outcome: str | None = None, code: s
 
 def current_link() -> SpanContext | None:
     """Return what `link` needs to point to the current span; None if there is none."""
-    found = trace.get_current_span().get_span_context()
-    return found if found.is_valid else None
+    return current_context()
 
 
 def link(target: object) -> None:
     """Link the current span to another one, which does the work that this one waits for."""
-    if isinstance(target, SpanContext):
-        current = trace.get_current_span()
-        if current.get_span_context() != target:
-            current.add_link(target)
+    if isinstance(target, SpanContext) and current_context() != target:
+        with suppress(Exception):  # an SDK that fails does not harm a request
+            trace.get_current_span().add_link(target)
 
 
 def current_span_id() -> str:
     """Return the ids of the current span as base64url text, to keep until a later request; empty if there is none."""
-    found = trace.get_current_span().get_span_context()
-    if not found.is_valid:
+    found = current_context()
+    if found is None:
         return ""
     ids = found.trace_id.to_bytes(16), found.span_id.to_bytes(8), bytes([found.trace_flags])
     return urlsafe_b64encode(b"".join(ids)).rstrip(b"=").decode("ascii")

@@ -37,6 +37,14 @@ def _start(name: str, kind: SpanKind = SpanKind.INTERNAL, attributes: Attributes
     return trace.INVALID_SPAN
 
 
+def current_context() -> trace.SpanContext | None:
+    """Return the context of the current span, which may be one of the app's; None if there is none."""
+    with suppress(Exception):  # as above
+        found = trace.get_current_span().get_span_context()
+        return found if found.is_valid else None
+    return None
+
+
 class _Recorded(ABC):
     """A span, from `with` to its end; the spans within it are its children, in other tasks as well."""
 
@@ -64,17 +72,22 @@ class _Recorded(ABC):
             context.detach(self._token)
         if error is not None and self._code is None:
             self._code = _code_of(error)
+        self._finish(seconds, is_cancelled=error is not None and not isinstance(error, Exception))
         with suppress(Exception):  # as at its start
-            self._finish(seconds, is_cancelled=error is not None and not isinstance(error, Exception))
             self._span.end()
 
     @abstractmethod
     def _finish(self, seconds: float, *, is_cancelled: bool) -> None:
         """Set what is known at the end."""
 
+    def _set(self, name: str, value: str | int) -> None:
+        with suppress(Exception):  # as at its start; a metric is counted all the same
+            self._span.set_attribute(name, value)
+
     def _fail(self, code: str) -> None:
-        self._span.set_attribute(catalogue.ERROR_TYPE, code)
-        self._span.set_status(Status(StatusCode.ERROR, code))
+        self._set(catalogue.ERROR_TYPE, code)
+        with suppress(Exception):
+            self._span.set_status(Status(StatusCode.ERROR, code))
 
 
 class Operation(_Recorded):
@@ -103,12 +116,12 @@ class Operation(_Recorded):
         outcome = self._outcome or (CANCELLED if is_cancelled else FAILED if failed else SUCCEEDED)
         code = None if is_cancelled or outcome == SUCCEEDED else self._code
         if self._provider:
-            self._span.set_attribute(catalogue.PROVIDER, self._provider)
+            self._set(catalogue.PROVIDER, self._provider)
         if self._by is not None:
-            self._span.set_attribute(catalogue.BY, self._by)
-        self._span.set_attribute(catalogue.OUTCOME, outcome)
+            self._set(catalogue.BY, self._by)
+        self._set(catalogue.OUTCOME, outcome)
         if code is not None:
-            self._span.set_attribute(catalogue.CODE, code)
+            self._set(catalogue.CODE, code)
             if outcome == FAILED:
                 self._fail(code)
         known = {"provider": self._provider, "outcome": outcome, "code": code, "by": self._by}
@@ -142,7 +155,7 @@ class ProviderCall(_Recorded):
         """Note the status of the answer."""
         if 100 <= status <= 599:
             self._status = status
-            self._span.set_attribute(catalogue.STATUS, status)
+            self._set(catalogue.STATUS, status)
 
     def _finish(self, seconds: float, *, is_cancelled: bool) -> None:
         labels = self._labels
@@ -167,7 +180,7 @@ class StoreCall(_Recorded):
 
     def __init__(self, system: str, operation: str) -> None:
         self._labels: Attributes = {catalogue.STORE: system, catalogue.OPERATION: operation}
-        is_in_trace = trace.get_current_span().get_span_context().is_valid
+        is_in_trace = current_context() is not None
         super().__init__(_start(operation, SpanKind.CLIENT, self._labels) if is_in_trace else trace.INVALID_SPAN)
 
     def _finish(self, seconds: float, *, is_cancelled: bool) -> None:
