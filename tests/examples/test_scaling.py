@@ -134,7 +134,8 @@ async def test_the_rights_that_the_guide_lists_are_enough(request, kind):
 def test_the_tables_are_made_as_the_guide_says():
     """By the command that it shows, whose SQL it shows as well."""
     text = section(GUIDE, "Set up PostgreSQL")
-    (command,) = re.findall(r"^\$ asgi-oidc (.*) \| psql", text, re.MULTILINE)
+    (role,) = re.findall(r"^\$ psql \S+ -c \"(.*)\"$", text, re.MULTILINE)
+    ((command, options),) = re.findall(r"^\$ asgi-oidc (.*) \| psql (.*) \S+$", text, re.MULTILINE)
     (sql,) = blocks(text, "sql")
     printed = subprocess.run(
         [*PYTHON, "asgi_oidc", *command.split()], capture_output=True, text=True, check=True
@@ -142,10 +143,10 @@ def test_the_tables_are_made_as_the_guide_says():
     with postgres() as server:
         with server.ask() as owner:
             owner.execute("CREATE DATABASE guide")
+            owner.execute(role.replace(" app ", " another ").encode())  # the server of the tests has the role app
         url = f"postgresql://{OWNER}@/guide?host={server.folder}&port={server.port}"
-        subprocess.run(
-            [program("psql"), "-v", "ON_ERROR_STOP=1", url], input=printed, capture_output=True, text=True, check=True
-        )
+        psql = [program("psql"), *options.split(), url, "-v", "ON_ERROR_STOP=1"]
+        subprocess.run(psql, input=printed, capture_output=True, text=True, check=True)
         store = PostgresStore(server.url.replace("/postgres", "/guide"))
         written = anyio.run(partial(store.add, "key", b"value", lifetime=60))
 

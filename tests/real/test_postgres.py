@@ -159,7 +159,7 @@ async def test_without_tables_the_log_says_at_start_up_how_to_make_them(postgres
 
     assert "code=store_tables" in caplog.text
     assert error.code == "store_tables"
-    assert "make it once with: asgi-oidc postgres-tables --tables not_yet | psql" in error.detail
+    assert "make it once with: asgi-oidc postgres-tables --role ROLE --tables not_yet | psql" in error.detail
     assert added is True
     owner.execute("DROP TABLE not_yet_entries, not_yet_members")
 
@@ -180,7 +180,7 @@ async def test_a_role_without_rights_is_told_which_are_missing(postgres_server, 
     error = await error_of(lambda: PostgresStore(postgres_server.url_of(tables)).get("key"))
 
     assert error.code == "store_rights"
-    assert f"GRANT UPDATE, DELETE ON {tables}_members" in error.detail
+    assert f"lacks UPDATE, DELETE on {tables}_members" in error.detail
 
 
 async def test_tables_that_are_dropped_meanwhile_are_an_error_that_says_so(postgres_server, owner, tables):

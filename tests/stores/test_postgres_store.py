@@ -98,10 +98,13 @@ def test_a_lost_connection_and_a_collision_are_told_apart():
         ({"is_there": True, "comment": None, "missing_rights": ""}, None),
         (
             {"is_there": False, "comment": None, "missing_rights": ""},
-            "asgi-oidc postgres-tables --tables auth.oidc | psql",
+            "asgi-oidc postgres-tables --role ROLE --tables auth.oidc | psql -1 -f - ",
         ),
         ({"is_there": True, "comment": version_comment(0), "missing_rights": ""}, "not of version 1"),
-        ({"is_there": True, "comment": None, "missing_rights": "UPDATE"}, "GRANT UPDATE ON auth.oidc_entries"),
+        (
+            {"is_there": True, "comment": None, "missing_rights": "UPDATE"},
+            "lacks UPDATE on auth.oidc_entries: GRANT SELECT, INSERT, UPDATE, DELETE ON auth.oidc_entries, auth.oidc_m",
+        ),
     ],
 )
 def test_what_is_wrong_with_a_table_comes_with_the_command_that_fixes_it(found, problem):

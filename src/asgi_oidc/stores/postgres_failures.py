@@ -10,7 +10,11 @@ READ_ONLY, UNREACHABLE, FAILED = "store_read_only", "store_unreachable", "store_
 
 Meaning = tuple[str, str]  # a code of `StoreUnavailable`, and what is wrong with the fix
 
-_NO_TABLES = TABLES, "the tables are missing or of another version: make them with: asgi-oidc postgres-tables | psql"
+_NO_TABLES = (
+    TABLES,
+    "the tables are missing or of another version: make them with: asgi-oidc postgres-tables --role ROLE | "
+    "psql -1 -f - URL-OF-THE-OWNER",
+)
 _NO_RIGHTS = (
     RIGHTS,
     "the user of the URL lacks rights on the tables or their schema: grant SELECT, INSERT, UPDATE, DELETE, and USAGE",

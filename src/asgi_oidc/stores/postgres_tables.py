@@ -8,7 +8,7 @@ DEFAULT_TABLES = "asgi_oidc"
 VERSION = 1  # of the tables; another one needs another migration
 NEEDED_RIGHTS = ("SELECT", "INSERT", "UPDATE", "DELETE")
 SLOT = "10 minutes"
-HOW_TO_MAKE_THEM = "asgi-oidc postgres-tables | psql"
+HOW_TO_MAKE_THEM = "asgi-oidc postgres-tables --role ROLE | psql -1 -f - URL-OF-THE-OWNER"
 
 _NAMES = re.compile(r"([a-z_][a-z0-9_]{0,62}\.)?[a-z_][a-z0-9_]{0,39}")  # names are cut at 63 bytes
 
@@ -115,5 +115,6 @@ def problem_of(
     if comment is not None and comment != version_comment():
         return TABLES, f"the table {name} is not of version {VERSION}, which this release needs: drop it and run: {how}"
     if missing_rights:
-        return RIGHTS, f"the user lacks rights: GRANT {missing_rights} ON {name} TO <the user of the URL>"
+        grant = _GRANT.format(rights=", ".join(NEEDED_RIGHTS), tables=tables, role="<the user of the URL>").strip(";\n")
+        return RIGHTS, f"the user lacks {missing_rights} on {name}: {grant}"
     return None

@@ -223,8 +223,19 @@ def test_the_uris_of_a_named_provider_end_with_its_name(folder, capsys):
 
 def test_an_api_and_a_database_are_options(folder, capsys):
     """The next steps say what else they need."""
-    main([*QUICK, *WITH_KEYCLOAK, "--api", "https://api.example.com", "--store", "postgresql://db/app"])
+    main(
+        [
+            *QUICK,
+            *WITH_KEYCLOAK,
+            "--api",
+            "https://api.example.com",
+            "--store",
+            "postgresql://shop:p4ssw0rd@db/app?tables=auth.oidc&sslmode=require",
+        ]
+    )
 
     said = capsys.readouterr().out
     assert "OIDC_BEARER_AUDIENCE=https://api.example.com\n" in (folder / ".env").read_text()
-    assert ("asgi-oidc postgres-tables | psql, once" in said, "asgi-oidc[cli,postgres]" in said) == (True, True)
+    make = "asgi-oidc postgres-tables --role shop --tables auth.oidc | psql -1 -f - postgresql://OWNER@db/app, once"
+    assert make in said
+    assert ("asgi-oidc[cli,postgres]" in said, "p4ssw0rd" in said) == (True, False)

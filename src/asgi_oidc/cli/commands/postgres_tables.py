@@ -8,7 +8,8 @@ from asgi_oidc.stores.postgres_tables import DEFAULT_TABLES, migration
 HELP = "print the SQL that makes the tables of PostgresStore"
 DESCRIPTION = (
     "Print the SQL that makes the tables of PostgresStore. It connects to nothing: give the SQL to psql once, or put "
-    "it into a migration of your app. Example: asgi-oidc postgres-tables --role app | psql postgresql://owner@host/db"
+    "it into a migration of your app. Example, which makes all of it or nothing: "
+    "asgi-oidc postgres-tables --role app | psql -1 -f - postgresql://owner@host/db"
 )
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 from asgi_oidc.cli.init.answers import COOKIES, POSTGRES, Answers, Given, read_answers
 from asgi_oidc.cli.init.frameworks import FRAMEWORKS, app_source
@@ -65,6 +66,16 @@ def _register_lines(answers: Answers) -> Iterator[str]:
         yield f"  back-channel logout URI   {base_url}/auth/backchannel-logout{end}"
 
 
+def _make_tables(store: str) -> str:
+    """Say how to make the tables, in the database of a URL and for its user; without the password."""
+    split = urlsplit(store)
+    options = parse_qs(split.query)
+    named = {"--role": split.username, "--tables": options.get("tables", [None])[0]}
+    chosen = "".join(f" {option} {value}" for option, value in named.items() if value)
+    database = f"postgresql://OWNER@{split.netloc.rpartition('@')[2]}{split.path}"
+    return f"asgi-oidc postgres-tables{chosen} | psql -1 -f - {database}, once, as the role that owns the database"
+
+
 def _next_lines(answers: Answers, app: NewFile, env: NewFile, variables: Mapping[str, str]) -> Iterator[str]:
     steps = [f"pip install {_packages(answers)}"]
     missing = [name for name, value in variables.items() if not value]
@@ -73,7 +84,7 @@ def _next_lines(answers: Answers, app: NewFile, env: NewFile, variables: Mapping
     if answers.provider == "local":
         steps.append("asgi-oidc provider, in another terminal")
     if answers.store.startswith(POSTGRES):
-        steps.append("asgi-oidc postgres-tables | psql, once")
+        steps.append(_make_tables(answers.store))
     steps.append(f"asgi-oidc doctor --env-file {env.path.name} {app.path.stem}:app")
     steps.append(f"uvicorn --env-file {env.path.name} --port {answers.port} {app.path.stem}:app")
     yield "Then:"
