@@ -44,6 +44,7 @@ TEXTS = {"de": {"action.home": "Start"}, "de-AT": {"action.back": "Retour"}, "fr
         ("", "en"),
         (",,;", "en"),
         ("\xe4, de", "de"),
+        (f"fr-CA-{'-'.join('x' * 60)}, de;q=0.1", "de"),  # it would be shortened sixty times
         (", ".join(["it"] * MAX_RANGES + ["de"]), "en"),
     ],
 )

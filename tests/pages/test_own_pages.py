@@ -1,5 +1,6 @@
 """The setting `pages`: the app's own HTML, under our status, headers and cookies, and our page whenever it fails."""
 
+import asyncio
 import logging
 from collections.abc import Callable
 from functools import partial
@@ -231,6 +232,20 @@ async def test_a_function_that_never_ends_is_given_up():
         return ""
 
     assert await PageRenderer(render, deadline=0.01).render(PAGE, b"own") == b"own"
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_a_cancelled_task_of_the_function_is_its_failure(caplog):
+    """On asyncio that looks like a cancellation of the request, which would end without a response."""
+
+    async def render(page: Page) -> str:
+        task = asyncio.ensure_future(asyncio.sleep(60))
+        task.cancel()
+        await task
+        return ""
+
+    assert await PageRenderer(render).render(PAGE, b"own") == b"own"
+    assert "page_failed" in caplog.text
 
 
 async def test_a_client_that_leaves_is_no_failure_of_the_function(caplog):

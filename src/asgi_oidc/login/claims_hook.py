@@ -9,6 +9,7 @@ import anyio
 
 from asgi_oidc import events
 from asgi_oidc.errors import OIDCError
+from asgi_oidc.errors.cancelled import is_cancelled
 from asgi_oidc.principal import User
 from asgi_oidc.protocol.claims import is_true, without_stale_verification
 
@@ -67,7 +68,7 @@ async def claims_from_hook(
         detail = f"{name} raised an exception, or took more than {deadline:g} s; {outcome}"
         raise OIDCError(f"{name}_failed", detail) from exc
     except asyncio.CancelledError as exc:
-        if _is_cancelled():
+        if is_cancelled():
             raise
         raise OIDCError(f"{name}_failed", f"{name} failed: a task that it awaited was cancelled") from exc
     admitted = changed if returned is None else returned
@@ -87,12 +88,3 @@ def _log_dropped(name: str, admitted: Mapping[str, Any], result: Mapping[str, An
             claim=claim,
             why=f"{name} changed the value that this claim verifies, but did not set the claim again",
         )
-
-
-def _is_cancelled() -> bool:
-    """Return whether this task is cancelled, on asyncio: awaiting another task that was cancelled raises the same."""
-    try:
-        task = asyncio.current_task()
-    except RuntimeError:  # trio, which has an exception of its own for cancellation
-        return False
-    return task is not None and task.cancelling() > 0

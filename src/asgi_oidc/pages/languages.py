@@ -10,6 +10,7 @@ from asgi_oidc.pages.translation import LANGUAGE_TAG, MAX_ID_LENGTH, Texts, read
 
 MAX_HEADER_LENGTH = 1000  # bytes that are read of the headers; browsers send less than 200
 MAX_RANGES = 30
+MAX_RANGE_LENGTH = 100  # characters; the longest tags that are registered have 35 (RFC 5646 §4.4.1)
 ACCEPT_LANGUAGE = b"accept-language"
 VARY = (b"vary", b"accept-language")
 
@@ -107,12 +108,16 @@ def _language_problems(tag: str, texts: Mapping[str, str]) -> list[str]:
 
 
 def read_ranges(headers: Sequence[bytes]) -> list[tuple[str, float]]:
-    """Read language ranges, in lower case, and their quality values; what is malformed is skipped."""
+    """Read language ranges, in lower case, and their quality values; what is malformed or long is skipped."""
     text = b",".join(headers)[:MAX_HEADER_LENGTH].decode("latin-1").lower()
     ranges = [
         found for part in text.split(",", MAX_RANGES)[:MAX_RANGES] if (found := _RANGE.fullmatch(part.strip(" \t")))
     ]
-    return [(found[1], 1.0 if found[2] is None else float(found[2])) for found in ranges]
+    return [
+        (found[1], 1.0 if found[2] is None else float(found[2]))
+        for found in ranges
+        if len(found[1]) <= MAX_RANGE_LENGTH
+    ]
 
 
 def _lookup_tags(language_range: str) -> Iterator[str]:

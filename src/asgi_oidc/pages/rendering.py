@@ -1,10 +1,12 @@
 """Calls the function of the setting `pages`, and shows our own page whenever that does not work."""
 
+import asyncio
 import inspect
 
 import anyio
 
 from asgi_oidc import events
+from asgi_oidc.errors.cancelled import is_cancelled
 from asgi_oidc.pages.page import Page, RenderPages
 
 RENDER_DEADLINE = 10.0  # seconds of an async function; a sync one cannot be interrupted
@@ -38,8 +40,13 @@ class PageRenderer:
         except Exception as error:  # noqa: BLE001  # the app's own code may raise anything, and users still need a page
             self._log(page, error)
             return own
+        except asyncio.CancelledError as error:
+            if is_cancelled():
+                raise
+            self._log(page, error)  # the function awaited a task that was cancelled
+            return own
 
-    def _log(self, page: Page, error: Exception) -> None:
+    def _log(self, page: Page, error: BaseException) -> None:
         if page.kind not in self._logged:
             self._logged.add(page.kind)
             detail = str(error) if isinstance(error, _UnusableResult) else None
