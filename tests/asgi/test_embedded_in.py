@@ -182,6 +182,37 @@ async def test_a_policy_of_the_app_about_frames_stays():
     assert policies == ["frame-ancestors 'none'", f"default-src 'self', {ANCESTORS}"]
 
 
+@pytest.mark.parametrize(
+    "policy",
+    [
+        "default-src 'self'; report-uri /csp?frame-ancestors",
+        "frame-ancestors-x 'none'",
+        "report-to frame-ancestors, img-src https://frame-ancestors",
+    ],
+)
+async def test_a_policy_that_only_contains_the_name_of_the_directive_is_none_about_frames(policy):
+    """Else any site could show the app, in browsers that do not partition cookies."""
+    site = embedded(public=["/public/*"])
+    site.app.headers = [(b"content-security-policy", policy.encode())]
+
+    response = await site.browser().get("/public/x")
+
+    assert response.headers["content-security-policy"] == f"{policy}, {ANCESTORS}"
+
+
+@pytest.mark.parametrize(
+    "policy", ["Frame-Ancestors 'none'", "img-src *;frame-ancestors\t'none'", "x, frame-ancestors *"]
+)
+async def test_a_policy_about_frames_is_recognized_in_any_spelling(policy):
+    """Names of directives are not case-sensitive, and a header may have several policies (CSP 3 §2.2)."""
+    site = embedded(public=["/public/*"])
+    site.app.headers = [(b"content-security-policy", policy.encode())]
+
+    response = await site.browser().get("/public/x")
+
+    assert response.headers["content-security-policy"] == policy
+
+
 async def test_a_sign_out_in_a_frame_ends_the_session_here():
     """The provider does not let others frame it; the page says that its session may go on."""
     browser = await signed_in_within_a_frame(embedded(public=[]))

@@ -26,12 +26,18 @@ class FrameAncestors:
             if message["type"] == "http.response.start":
                 headers = list(message.get("headers", ()))
                 if not any(
-                    bytes(name).lower() == _POLICY and b"frame-ancestors" in bytes(value) for name, value in headers
+                    bytes(name).lower() == _POLICY and _names_ancestors(bytes(value)) for name, value in headers
                 ):
                     message = {**message, "headers": [*headers, self._header]}
             await send(message)
 
         await self._serve(scope, receive, send_with_policy)
+
+
+def _names_ancestors(value: bytes) -> bool:
+    """Return whether one of the policies of a header has the directive; a URL or the like may contain its name too."""
+    directives = [directive.split(None, 1) for directive in value.lower().replace(b",", b";").split(b";")]
+    return any(words and words[0] == b"frame-ancestors" for words in directives)
 
 
 def frame_sources(embedded_in: Sequence[str]) -> str:
