@@ -141,6 +141,34 @@ async def test_an_exception_of_the_listener_is_logged_once_a_minute_without_its_
     assert "s3cret" not in caplog.text
 
 
+class Panic(BaseException):
+    """As extension modules written in Rust raise it."""
+
+
+@pytest.mark.parametrize("raised", [Panic("s3cret"), SystemExit(1), BaseExceptionGroup("s3cret", [Panic()])])
+@pytest.mark.parametrize("kind", ["async", "sync"])
+async def test_what_is_no_exception_costs_one_event_and_is_logged_too(kind, raised, caplog):
+    """The next one must not wait for something else to happen."""
+    heard = []
+
+    def hear(event):
+        heard.append(event.name)
+        if event.name == "login_failed":
+            raise raised
+
+    async def hear_async(event):
+        hear(event)
+
+    trail = AuditTrail(Listener(hear_async if kind == "async" else hear, clock=Clock()), clock=Clock())
+    trail.add(audit.LoginFailed())
+    trail.add(audit.SignedOut(by="user"))
+
+    await trail.drained()
+
+    assert heard == ["login_failed", "signed_out"]
+    assert ["s3cret" in line for line in lines(caplog, "on_event_failed")] == [False]
+
+
 @pytest.mark.parametrize("kind", ["async", "sync"])
 async def test_a_listener_that_hangs_is_given_up_after_its_deadline(kind, caplog):
     """The next event is heard."""

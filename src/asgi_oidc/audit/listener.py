@@ -53,6 +53,10 @@ class Listener:
             if task is not None and task.cancelling():
                 raise
             failure = error  # the function awaited a task that was cancelled
+        except BaseException as error:  # such as the panic of an extension module, which is no Exception
+            if _ends_the_delivery(error):
+                raise
+            failure = error
         if failure is not None or deadline.cancelled_caught:
             self._log(failure)
 
@@ -84,6 +88,13 @@ class Listener:
         what = None if failure is not None else f"on_event took more than {self._deadline:g} s"
         events.log(events.ON_EVENT_FAILED, error=failure, what=what, lost=self._lost)
         self._lost = 0
+
+
+def _ends_the_delivery(error: BaseException) -> bool:
+    """Return whether an error, or one of a group, is a cancellation, or the end of the event loop."""
+    if isinstance(error, BaseExceptionGroup):
+        return any(map(_ends_the_delivery, error.exceptions))
+    return isinstance(error, GeneratorExit | anyio.get_cancelled_exc_class())
 
 
 def is_async(function: object) -> bool:
