@@ -151,12 +151,12 @@ async def test_what_is_no_exception_costs_one_event_and_is_logged_too(kind, rais
     """The next one must not wait for something else to happen."""
     heard = []
 
-    def hear(event):
+    def hear(event: audit.AuditEvent) -> None:
         heard.append(event.name)
         if event.name == "login_failed":
             raise raised
 
-    async def hear_async(event):
+    async def hear_async(event: audit.AuditEvent) -> None:
         hear(event)
 
     trail = AuditTrail(Listener(hear_async if kind == "async" else hear, clock=Clock()), clock=Clock())
