@@ -74,9 +74,10 @@ def test_each_file_names_the_same_headers_and_replaces_all_of_them():
     set_for_app = dict(re.findall(r"proxy_set_header (X-\S+) (\$auth_\w+);", NGINX))
     taken_from = dict(re.findall(r"auth_request_set (\$auth_\w+) \$upstream_http_(\w+);", NGINX))
     (copied,) = re.findall(r"^\t+copy_headers (.*)$", CADDY, re.MULTILINE)
+    command = GUIDE.partition("$ asgi-oidc serve ")[2].partition("```")[0]
     removed = re.findall(r"request_header -(\S+)", CADDY)
 
-    assert set(set_for_app) == IDENTITY
+    assert set(set_for_app) == set(re.findall(r"--(?:token-)?header ([\w-]+)", command)) == IDENTITY
     assert {name: taken_from[variable] for name, variable in set_for_app.items()} == {
         name: name.lower().replace("-", "_") for name in IDENTITY
     }
