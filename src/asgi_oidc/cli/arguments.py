@@ -1,9 +1,11 @@
-"""What several subcommands need: ports, and how they fail."""
+"""What several subcommands need: ports, names of apps, and how they fail."""
 
 import argparse
 import sys
 
 MAX_PORT = 65_535
+# The client secret of `asgi-oidc provider`: that accepts connections from this machine only, where anyone may use it.
+DEVELOPMENT_SECRET = "secret-for-development"  # noqa: S105
 INTERRUPTED = 130  # exit status after Ctrl-C, as in shells
 
 

@@ -22,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--store", metavar="URL", help="cookies, or a store such as redis://localhost:6379")
     parser.add_argument("--api", metavar="AUDIENCE", help="also accept access tokens with this audience")
     parser.add_argument("--client-id", metavar="ID", help="if the app is registered already")
-    parser.add_argument("--yes", action="store_true", help="ask nothing: use the defaults for what no option says")
+    parser.add_argument("--yes", action="store_true", help="ask nothing: use the default where no option answers")
 
 
 def run(options: argparse.Namespace) -> int:

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from asgi_oidc.cli.arguments import fail, read_port
+from asgi_oidc.cli.arguments import DEVELOPMENT_SECRET, fail, read_port
 
 HELP = "a fake provider to develop an app with: sign in as anyone, no account anywhere"
 DESCRIPTION = (
@@ -17,7 +17,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--port", type=read_port, default=9400, metavar="PORT", help="default 9400; 0 chooses a free port"
     )
-    parser.add_argument("--host", default="127.0.0.1", metavar="ADDRESS", help="the address to listen at")
+    parser.add_argument(
+        "--host", default="127.0.0.1", metavar="ADDRESS", help="the address to listen on (default 127.0.0.1)"
+    )
     parser.add_argument(
         "--allow-other-machines",
         action="store_true",
@@ -35,7 +37,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--signed-in-as", metavar="SUB", help="sign in this user without showing the login page")
     parser.add_argument("--client-id", default="web", metavar="ID", help="default web")
     secret = parser.add_mutually_exclusive_group()
-    secret.add_argument("--client-secret", default="secret-for-development", metavar="SECRET", help="has a default")
+    secret.add_argument(
+        "--client-secret", default=DEVELOPMENT_SECRET, metavar="SECRET", help=f"default {DEVELOPMENT_SECRET}"
+    )
     secret.add_argument("--public-client", action="store_true", help="a client without a secret, such as an SPA")
     parser.add_argument(
         "--redirect-uri", action="append", default=[], metavar="URL", help="repeatable; without it, any is accepted"

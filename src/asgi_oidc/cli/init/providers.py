@@ -4,11 +4,12 @@ import re
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
+from asgi_oidc.cli.arguments import DEVELOPMENT_SECRET
 from asgi_oidc.settings.value_checks import read_issuer
 
 GUIDES = "https://github.com/asgi-oidc/asgi-oidc/blob/main/examples/providers/"
-# The client of `asgi-oidc provider`, which anyone on this machine can use anyway.
-LOCAL_CLIENT = {"OIDC_CLIENT_ID": "web", "OIDC_CLIENT_SECRET": "secret-for-development"}
+# The client of `asgi-oidc provider`.
+LOCAL_CLIENT = {"OIDC_CLIENT_ID": "web", "OIDC_CLIENT_SECRET": DEVELOPMENT_SECRET}
 
 _HOST = re.compile(r"([a-z0-9-]+\.)+[a-z]{2,}", re.IGNORECASE)
 _TENANT = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|([a-z0-9-]+\.)+[a-z]{2,}", re.IGNORECASE)
