@@ -31,12 +31,12 @@ _READ_ONLY = (
 )
 _STOPPED = (
     UNREACHABLE,
-    "PostgreSQL is starting or stopping, or an administrator ended the connection: wait, or look into its log",
+    "PostgreSQL is starting or stopping, or an administrator ended the connection: wait, or see its log",
 )
 _POOLER = FAILED, "a pooler in between does not keep prepared statements: add ?prepare=no to the URL"
 _SLOW = FAILED, "PostgreSQL cancelled the statement: look at statement_timeout, lock_timeout and what holds locks"
 _NOT_CONNECTED = UNREACHABLE, "the connection failed: check that PostgreSQL is running, and host, port and sslmode"
-_LOST = UNREACHABLE, "the connection was lost before the answer came: look into the log of PostgreSQL"
+_LOST = UNREACHABLE, "the connection was lost before the answer came: see the log of PostgreSQL"
 
 _BY_STATE: dict[str, Meaning] = {
     "42P01": _NO_TABLES,

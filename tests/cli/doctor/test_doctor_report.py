@@ -23,7 +23,7 @@ from tests.cli.doctor.test_broken_set_ups import APPS, PROVIDERS
 from tests.scripted_store import ScriptedStore
 
 PASSWORD = "p4ssw0rd-of-redis"
-ERROR = Finding("issuer_mismatch", "issuer is https://a, but the provider calls itself https://b", "set it", "google")
+ERROR = Finding("issuer_mismatch", "issuer is https://a, but the metadata has https://b", "set it", "google")
 WARNING = Finding("docs_open", "anybody can read /docs", "remove it", "/docs")
 INFORMATION = Finding("register_redirect_uri", f"{ORIGIN}/auth/callback", where="google")
 

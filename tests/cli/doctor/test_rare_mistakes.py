@@ -152,7 +152,7 @@ def test_a_store_that_is_not_faithful_is_found_by_name(method, answer, doctor):
     store = ScriptedStore()
     store.answers[method] = answer
 
-    assert doctor.examine(guarded(store=store)).names == {"store_unfaithful"}
+    assert doctor.examine(guarded(store=store)).names == {"store_inconsistent"}
 
 
 def test_a_store_of_the_apps_own_that_fails_is_found_by_name(doctor):

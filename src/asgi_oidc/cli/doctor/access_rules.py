@@ -35,7 +35,9 @@ def check_access(site: ExaminedApp) -> Iterator[Finding]:
     opens_everything = any(not pattern.is_exact and not pattern.stem for pattern in settings.public)
     if opens_everything and not any(rule.closes for rule in settings.rules):
         problem = f"public is {EVERYTHING_BUT_RULES}, and there are no rules: nobody ever has to sign in"
-        yield Finding("nothing_protected", problem, "name in rules what needs a user, or list the public paths")
+        yield Finding(
+            "nothing_protected", problem, "add rules for the paths that need a user, or list the public paths instead"
+        )
     for name, paths in site.policy.bypassable_rules().items():
         problem = f"how {name} matches paths is unknown: it might serve {paths[0]} under another path too"
         fix = "set plain_prefixes to the paths that it matches as plain text, or to [] if there are none"

@@ -80,9 +80,9 @@ async def _try_login(http: Http, client: RecordingClient, host: Settings) -> lis
     except AnswerRejected:
         return list(_login_findings(client, host))
     except ProviderError as error:
-        return [_found("app_unreachable", host, error.detail, "look into the log of the app and of the proxy")]
+        return [_found("app_unreachable", host, error.detail, "see the logs of the app and of the proxy")]
     problem = f"{url} does not redirect to the provider (status {client.last.status})"
-    return [_found("login_not_started", host, problem, "look into the log of the app: it has a line with the cause")]
+    return [_found("login_not_started", host, problem, "see the log of the app: it has a line with the cause")]
 
 
 def _login_findings(client: RecordingClient, host: Settings) -> Iterator[Finding]:

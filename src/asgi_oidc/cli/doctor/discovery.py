@@ -91,9 +91,8 @@ def _metadata_finding(provider: ExaminedProvider, error: ProviderError) -> Findi
     if name == "issuer_mismatch":
         return _mismatch(provider)
     if name == "discovery_redirect":
-        problem = (
-            f"the metadata of {provider.settings.issuer} is a redirect to {_quoted(provider.client.last.location)}"
-        )
+        target = _quoted(provider.client.last.location)
+        problem = f"the address of the metadata of {provider.settings.issuer} redirects to {target}"
         return provider.found(name, problem, FIXES[name].format(issuer=provider.setting("issuer")))
     problem = f"the metadata of {provider.settings.issuer} cannot be used: {error.detail} ({error.code})"
     fix = FIXES.get(name, "correct {issuer}, or the metadata at the provider").format(issuer=provider.setting("issuer"))
@@ -105,7 +104,7 @@ def _mismatch(provider: ExaminedProvider) -> Finding:
     configured, published = provider.settings.issuer, str(provider.published.get("issuer"))
     setting, shown = provider.setting("issuer"), _quoted(published)
     fix = f"set {setting} to exactly {shown}"
-    problem = f"{setting} is {configured}, but the provider calls itself {shown}"
+    problem = f"{setting} is {configured}, but the metadata of the provider has {shown}"
     if published.rstrip("/") == configured.rstrip("/"):
         verb = "ends with a slash" if published.endswith("/") else "has no slash at the end"
         return provider.found("issuer_mismatch", f"{problem}: its issuer {verb}", fix)

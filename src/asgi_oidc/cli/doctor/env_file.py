@@ -29,7 +29,7 @@ def read_env_file(path: Path) -> dict[str, str]:
         if stripped and not stripped.startswith("#"):
             found = _LINE.fullmatch(stripped)
             if found is None:
-                raise ValueError(f"line {number} is no variable")
+                raise ValueError(f"line {number} is not NAME=VALUE")
             variables[found[1]] = _unquoted(found[2])
     return variables
 

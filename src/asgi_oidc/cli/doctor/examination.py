@@ -141,7 +141,7 @@ async def _run_provider_checks(provider: ExaminedProvider, findings: list[Findin
         try:
             findings += await check(provider)
         except TooManyCalls:
-            problem = "the run has made as many calls as it may"
+            problem = "the run has reached its limit of calls"
             findings.append(provider.found("not_finished", problem, "check fewer hosts at once"))
             return
         except Exception as error:  # noqa: BLE001  # one check must not prevent the others

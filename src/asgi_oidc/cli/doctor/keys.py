@@ -51,5 +51,5 @@ def _unfit(provider: ExaminedProvider, keys: list[VerifyingKey]) -> Finding:
     return provider.found(
         "keys_unfit",
         f"the provider's keys are of the kind {kinds}, but {provider.setting('algorithms')} accepts {accepted}",
-        "name in algorithms what the provider signs with, or change the keys at the provider",
+        "list in algorithms those that the provider signs with, or change the keys at the provider",
     )

@@ -64,7 +64,7 @@ async def _check_store(store: SessionStore) -> list[Finding]:
                     fix = (
                         "check that nothing else writes to this database, and that the store passes its contract tests"
                     )
-                    return [Finding("store_unfaithful", problem, fix, where)]
+                    return [Finding("store_inconsistent", problem, fix, where)]
                 found = () if kind is None else await kind.check(store)
                 return [Finding(name, what, fix, where) for name, what, fix in found]
     except Exception as error:  # noqa: BLE001  # any store, one of the app's own included
@@ -118,6 +118,4 @@ def _failure(error: Exception, kind: StoreKind | None, where: str) -> Finding:
     if cause is not None:
         problem, _, fix = cause.text.partition(": ")
         return Finding("store_unreachable", f"{problem} ({cause.code})", fix, where)
-    return Finding(
-        "store_failed", f"the store fails with {type(error).__name__}", "look into the log of the store", where
-    )
+    return Finding("store_failed", f"the store fails with {type(error).__name__}", "see the log of the store", where)

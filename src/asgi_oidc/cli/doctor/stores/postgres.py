@@ -21,4 +21,5 @@ async def check(store: PostgresStore) -> Sequence[tuple[str, str, str]]:
     if not unlogged:
         return ()
     problem = f"{' and '.join(unlogged)} are unlogged: a crash of PostgreSQL ends all sessions and forgets sign-outs"
-    return [("store_unlogged", problem, f"ALTER TABLE {unlogged[0]} SET LOGGED, and so on, or accept it")]
+    fix = f"run ALTER TABLE {unlogged[0]} SET LOGGED, and so on; if it is meant, add --ignore store_unlogged"
+    return [("store_unlogged", problem, fix)]
