@@ -1,4 +1,4 @@
-"""A site whose app is behind a proxy, its twin with the middleware around the app, and the questions of proxies."""
+"""A site whose app is behind a proxy, its twin with the middleware around the app, and the auth requests of proxies."""
 
 import json
 from collections.abc import Iterable, Mapping

@@ -456,7 +456,7 @@ async def test_a_websocket_to_the_server_itself_is_refused(site):
 
 
 async def test_the_health_check_is_answered_at_the_server_itself():
-    """A probe comes without a proxy; to a proxy's question, it is a URL of ours like any other."""
+    """A probe comes without a proxy; in an auth request, it is a URL of ours like any other."""
     site = ForwardSite(health_path="/healthz")
     probe = await site.browser().fetch("/healthz/live")
     asked = await site.ask("/healthz")

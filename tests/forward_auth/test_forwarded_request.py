@@ -77,7 +77,7 @@ def test_a_proxy_that_would_be_everybody_or_is_none_is_refused_at_start_up(addre
 
 @both
 @pytest.mark.parametrize("method", ["POST", "HEAD", "OPTIONS", "get"])
-async def test_a_question_that_is_no_get_is_refused(site, proxy, method):
+async def test_an_auth_request_that_is_not_a_get_is_refused(site, proxy, method):
     """A proxy may have passed on a browser's own request to our path; a GET that is refused before has no answer."""
     reply = await site.ask(PUBLIC, cookie=await site.cookie(), proxy=proxy, asked_with=method)
 

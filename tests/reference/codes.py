@@ -18,7 +18,7 @@ CODES = {
     "Sessions and tokens for APIs": SESSIONS,
     "Access tokens of requests": BEARER,
     "Proofs of clients with access tokens": PROOFS,
-    "Questions of a proxy": FORWARD_AUTH,
+    "Auth requests of a proxy": FORWARD_AUTH,
     "Session stores": STORES,
     "The app and its settings": APP,
 }

@@ -19,7 +19,7 @@ LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 GRACE = 5  # seconds to finish running requests after a signal
 
 _SILENT = logging.NullHandler()
-# What uvicorn says whenever a proxy passes the headers of a websocket on with its question: here, that is right.
+# What uvicorn says whenever a proxy passes the headers of a websocket on with its auth request: here, that is right.
 _OF_WEBSOCKETS = ("Unsupported upgrade request.", "No supported WebSocket library detected.")
 
 
@@ -56,7 +56,7 @@ def run_server(
     finally:
         logger.removeHandler(_SILENT)
     if not options["trusted_proxies"]:
-        print("asgi-oidc: no proxy is trusted, so every question is refused: name yours with --trusted-proxy")
+        print("asgi-oidc: no proxy is trusted, so every auth request is refused: name yours with --trusted-proxy")
     if not uds:
         _check_address(host, port)
     config: dict[str, Any] = {

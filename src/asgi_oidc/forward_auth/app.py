@@ -45,7 +45,7 @@ class ForwardAuth:
     The server must not take addresses from headers: `uvicorn --no-proxy-headers --ws none`.
 
     Args:
-        trusted_proxies: addresses and networks of the proxies, or `unix`; the questions of all others are refused.
+        trusted_proxies: addresses and networks of the proxies, or `unix`; auth requests from all others are refused.
         headers: the claim in each header of an allowed answer. `email` and `phone_number` only count if the provider
             has verified them; values that are no text are JSON.
         token_header: the header that has a signed token (JWT) with the same purpose.

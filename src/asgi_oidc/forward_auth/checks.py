@@ -1,4 +1,4 @@
-"""Answers one question of a proxy: the middleware decides on the request that it is about, as if it had come here."""
+"""Answers the auth requests of a proxy: the middleware decides as if the request that each is about had come here."""
 
 import hashlib
 import logging
@@ -33,7 +33,7 @@ _OF_A_NAVIGATION = frozenset({b"accept", b"sec-fetch-mode", b"sec-fetch-dest"})
 
 
 class Checks:
-    """Answers the questions of proxies."""
+    """Answers the auth requests of proxies."""
 
     def __init__(
         self,
@@ -54,7 +54,7 @@ class Checks:
         self._urls: dict[str, str] = {}
 
     async def answer(self, scope: Scope, receive: Receive, *, is_nginx: bool) -> Answer:
-        """Return the answer to one question.
+        """Return the answer to one auth request.
 
         Args:
             scope: of the proxy's request.
@@ -74,7 +74,7 @@ class Checks:
             detail = f"{peer[0] if peer else 'unix'} is not a trusted proxy"
             raise ForwardedRequestRejected("forwarded_by_stranger", detail)
         if scope["method"] != "GET":  # a request of a browser, which a proxy has passed on to our path
-            raise ForwardedRequestRejected("forwarded_question_method", "expected the proxy to ask with GET")
+            raise ForwardedRequestRejected("auth_request_method", "expected the proxy to ask with GET")
         forwarded = read_forwarded_request(scope["headers"], identity_names=self._identity_names)
         whose = self._whose_url(forwarded)
         if whose == ELSEWHERE:

@@ -48,7 +48,7 @@ class Upstream:
 async def _refuse_direct_request(scope: Scope, send: Send) -> None:
     """Answer a request that belongs to the app: the proxy has sent it here, although this user may have it.
 
-    That happens if the proxy's question was refused, and to a user who has signed in a moment ago.
+    That happens if the auth request was refused, and to a user who has signed in a moment ago.
     """
     response = problem(403, "forward_auth_only", "Reload the page. If that does not help, see the log of asgi-oidc.")
     await send({"type": "http.response.start", "status": response.status, "headers": list(response.headers)})

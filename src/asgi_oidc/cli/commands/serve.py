@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="ADDRESS",
         help="the address or network of the proxy, such as 127.0.0.1 or 10.0.0.0/24, or unix for the unix socket; "
-        "may be repeated. The questions of all others are refused.",
+        "may be repeated. Auth requests from all others are refused.",
     )
     parser.add_argument(
         "--header",

@@ -1,4 +1,4 @@
-"""Codes of questions that a proxy asks `asgi-oidc serve`."""
+"""Codes of the auth requests that a proxy sends to `asgi-oidc serve`."""
 
 from asgi_oidc.errors.codes import Code
 
@@ -13,8 +13,8 @@ FORWARD_AUTH = [
         "another server took the address from a header, run it without (`uvicorn --no-proxy-headers`).",
     ),
     Code(
-        "forwarded_question_method",
-        "The question is no GET: it may come from a browser, whose request a proxy has passed on to `/forward-auth`.",
+        "auth_request_method",
+        "The auth request is not a GET: a proxy may have passed a request of a browser on to `/forward-auth`.",
         f"The proxy has to ask with GET, and must not pass that path on. {_PROXY}",
     ),
     Code("forwarded_header_missing", "The proxy does not say which request it asks about.", _PROXY),
@@ -67,7 +67,7 @@ FORWARD_AUTH = [
     ),
     Code(
         "forward_auth_only",
-        "A request for the app itself reached asgi-oidc, from a user who may have it: the question of the proxy was "
+        "A request for the app itself reached asgi-oidc, from a user who may have it: the auth request was "
         "refused, or the user has signed in just now.",
         "Look for `forward_auth_refused` in the log.",
     ),
