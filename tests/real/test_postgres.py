@@ -3,6 +3,8 @@
 import contextlib
 import gc
 import logging
+import os
+import resource
 import threading
 import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -22,6 +24,7 @@ from asgi_oidc.testing import SessionStoreContract
 from tests.real.postgres_server import LOOPBACK, PASSWORD, ROLE, PostgresServer, pgbouncer, postgres
 from tests.real.processes import free_port, wait_until
 from tests.real.store_calls import LONG, ask, call_at_once, so_it_is, until
+from tests.security.recorder import reported
 from tests.security.sizes import size
 
 CHURN = size(300, 20_000)  # sessions that come and go
@@ -526,6 +529,48 @@ async def test_a_server_that_only_reads_is_left_for_one_that_writes(postgres_ser
 
     assert where == (b"first",)
     assert "target_session_attrs" in error.detail
+
+
+async def test_nothing_is_read_from_a_server_that_only_reads():
+    """A standby may lag, or have lost its primary: a session that somebody ended would still be there."""
+    with postgres("-c", "default_transaction_read_only=on") as standby:
+        error = await error_of(lambda: PostgresStore(standby.url).get("key"))
+
+    assert (error.code, "target_session_attrs" in error.detail) == ("store_read_only", True)
+
+
+async def test_too_many_open_files_are_told_by_name_and_bring_no_password_out(postgres_server):
+    """Whatever step fails for want of a file: the next call works, once there are some."""
+    errors: list[StoreUnavailable] = []
+    for free in range(4):  # libpq's own socket is the one step whose cause it does not tell
+        store = GuardedStore(PostgresStore(postgres_server.url))
+        with few_files(free):
+            answer = await ask(partial(store.get, "key"))
+        errors += [answer] if isinstance(answer, StoreUnavailable) else []
+        assert await store.get("key") is None
+
+    assert [error.detail for error in errors if "ulimit" in error.detail]
+    assert [error for error in errors if PASSWORD in reported(error)] == []
+
+
+@contextlib.contextmanager
+def few_files(free: int) -> Iterator[None]:
+    """Let this process open only a few files more."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    highest = max(int(name) for name in os.listdir("/proc/self/fd"))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (highest + 10, before[1]))
+    taken: list[int] = []
+    try:
+        with contextlib.suppress(OSError):
+            while True:
+                taken.append(os.dup(0))
+        for _ in range(free):
+            os.close(taken.pop())
+        yield
+    finally:
+        for each in taken:
+            os.close(each)
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
 def _is_read_only(server: PostgresServer) -> bool:

@@ -9,8 +9,10 @@ from asgi_oidc import PostgresStore
 from asgi_oidc.cli.doctor.catalogue import KINDS
 from asgi_oidc.cli.doctor.stores.postgres import explain
 from asgi_oidc.errors import StoreUnavailable
+from asgi_oidc.stores.guarded_store import GuardedStore
 from asgi_oidc.stores.postgres_failures import connection_failure, statement_failure
 from asgi_oidc.stores.postgres_tables import problem_of, version_comment
+from tests.security.recorder import reported
 
 USE = "import sys; sys.modules['psycopg'] = None; import asgi_oidc; asgi_oidc.PostgresStore('postgresql://:s3cret@db')"
 NOBODY_LISTENS = "postgresql://user:s3cret@127.0.0.1:1/app"
@@ -50,6 +52,18 @@ async def test_without_a_server_every_operation_says_that_nothing_listens():
     assert caught.value.__context__ is None  # nor any frame that holds the password
 
 
+@pytest.mark.parametrize("host", ["a" * 70, "x..y"])
+async def test_a_host_name_that_is_none_brings_no_password_out(host):
+    """The driver raises an error that is not its own, from a frame that holds the password."""
+    store = GuardedStore(PostgresStore(NOBODY_LISTENS.replace("127.0.0.1", host)))
+
+    with pytest.raises(StoreUnavailable) as caught:
+        await store.get("key")
+
+    is_out = "s3cret" in reported(caught.value)
+    assert (caught.value.code, is_out) == ("store_unreachable", False)
+
+
 @pytest.mark.parametrize("state", STATES)
 def test_each_code_of_postgresql_leads_to_its_fix(state):
     """PostgreSQL's own texts may quote values."""
@@ -71,6 +85,7 @@ def test_each_code_of_postgresql_leads_to_its_fix(state):
         ("server does not support SSL, but SSL was required", "which sslmode requires"),
         ("SSL error: certificate verify failed", "sslrootcert"),
         ('could not connect to "/run/x/.s.PGSQL.5432": No such file or directory', "Unix socket"),
+        ("[Errno 24] Too many open files", "ulimit -n"),
         ("s3cret", "that PostgreSQL is running"),
     ],
 )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from asgi_oidc.errors import StoreUnavailable
 from asgi_oidc.stores import postgres_tables
-from asgi_oidc.stores.postgres_failures import PostgresFailure
+from asgi_oidc.stores.postgres_failures import ONLY_READS, PostgresFailure
 from asgi_oidc.stores.postgres_statements import MOST_EXPIRED, Statement, Statements
 from asgi_oidc.stores.postgres_tables import CHECK, DEFAULT_TABLES, problem_of
 from asgi_oidc.stores.postgres_url import make_address, split_url
@@ -148,14 +148,20 @@ class PostgresStore(SessionStore):
                 self._next_purge_at = time.monotonic()
 
     async def _greet(self, connection: "OpenConnection") -> None:
-        """Look at the tables, and whether a pooler is in between, where prepared statements may go astray."""
+        """Look at the tables, and whether a pooler is in between, where prepared statements may go astray.
+
+        A server that only reads is refused at once: a standby that lags, or has lost its primary, would bring sessions
+        back that have ended.
+        """
         tables = self._address.tables
         _, rows = await connection.execute(
             Statement(CHECK), {"entries": f"{tables}_entries", "members": f"{tables}_members"}
         )
-        for name, is_there, comment, missing_rights, backend_pid, _ in rows:
+        for name, is_there, comment, missing_rights, backend_pid, only_reads in rows:
             problem = problem_of(name, is_there=is_there, comment=comment, missing_rights=missing_rights, tables=tables)
             if problem is not None:
                 raise PostgresFailure(*problem)
+            if only_reads:
+                raise PostgresFailure(*ONLY_READS)
             is_direct = backend_pid == connection.backend_pid  # a pooler has numbers of its own
             connection.prepares = is_direct if self._address.prepare is None else self._address.prepare

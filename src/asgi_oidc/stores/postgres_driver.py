@@ -23,6 +23,9 @@ from asgi_oidc.stores.postgres_statements import Statement
 OPEN_TIMEOUT = 6.0  # seconds to find the host and connect, over all hosts of the URL
 ANSWER_TIMEOUT = 2.0  # seconds
 
+# Besides its own, the driver raises those of sockets, and of host names that are none.
+NO_CONNECTION = (psycopg.Error, OSError, ValueError)
+
 Values = Mapping[str, object]
 Rows = list[tuple[Any, ...]]
 
@@ -70,7 +73,7 @@ class AsyncioConnection:
         self.prepares = False
         self.backend_pid = connection.info.backend_pid
         self._connection = connection
-        self._line = _Line(connection.fileno())
+        self._line = _line_of(connection)
 
     def __del__(self) -> None:
         if hasattr(self, "_line"):  # of an event loop that ended without a word
@@ -88,7 +91,7 @@ class AsyncioConnection:
                 return cls(await AsyncConnection.connect(**options, autocommit=True))  # type: ignore[arg-type]
         except TimeoutError:
             failure = connection_failure("timeout expired")
-        except psycopg.Error as error:
+        except NO_CONNECTION as error:
             failure = connection_failure(str(error))
         raise failure  # outside of the block: without the driver's frames, which hold the password
 
@@ -136,7 +139,7 @@ class ThreadConnection:
         self._limiter = limiter
         self._lock = threading.Lock()  # libpq must not be closed by one thread while another uses it
         self._is_closed = False
-        self._line = _Line(connection.fileno())
+        self._line = _line_of(connection)
 
     def __del__(self) -> None:
         if hasattr(self, "_line"):  # of an event loop that ended without a word
@@ -152,10 +155,13 @@ class ThreadConnection:
         attempt = _Attempt(options)
         with anyio.move_on_after(OPEN_TIMEOUT):
             await to_thread.run_sync(attempt.run, abandon_on_cancel=True, limiter=limiter)
-        connection = attempt.result_or_none()
-        if connection is None:
-            raise attempt.failure
-        return cls(connection, limiter)
+        connection, failure = attempt.result_or_none(), attempt.failure
+        if connection is not None:
+            try:
+                return cls(connection, limiter)
+            except OSError as error:
+                failure = connection_failure(str(error))
+        raise failure
 
     async def execute(self, statement: Statement, values: Values) -> tuple[int, Rows]:
         """Execute a statement."""
@@ -243,6 +249,14 @@ class _Line:
         self._socket.close()
 
 
+def _line_of(connection: Any) -> _Line:
+    try:
+        return _Line(connection.fileno())
+    except OSError:  # there are too many open files
+        connection.pgconn.finish()
+        raise
+
+
 class _Attempt:
     """Connects in a thread that may be given up meanwhile; then the connection is closed there."""
 
@@ -257,7 +271,7 @@ class _Attempt:
         """Connect."""
         try:
             connection = Connection.connect(**self._options, autocommit=True)  # type: ignore[arg-type]
-        except psycopg.Error as error:
+        except NO_CONNECTION as error:
             self.failure = connection_failure(str(error))
             return
         with self._lock:

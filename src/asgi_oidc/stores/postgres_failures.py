@@ -25,7 +25,7 @@ _NO_CONNECTION_LEFT = (
     FULL,
     "PostgreSQL has no free connection: lower pool_size, raise max_connections, or use PgBouncer",
 )
-_READ_ONLY = (
+ONLY_READS = (
     READ_ONLY,
     "this server only reads (a standby): name all servers in the URL, or add ?target_session_attrs=read-write",
 )
@@ -47,7 +47,7 @@ _BY_STATE: dict[str, Meaning] = {
     "3D": _NO_DATABASE,
     "53300": _NO_CONNECTION_LEFT,
     "53": (FULL, "PostgreSQL has no memory or disk space left: look into its log"),
-    "25006": _READ_ONLY,
+    "25006": ONLY_READS,
     "26": _POOLER,
     "42P05": _POOLER,
     "57014": _SLOW,
@@ -65,8 +65,8 @@ _BY_TEXT: dict[str, Meaning] = {
     "starting up": _STOPPED,
     "shutting down": _STOPPED,
     "in recovery mode": _STOPPED,
-    "read-only": _READ_ONLY,
-    "in hot standby mode": _READ_ONLY,
+    "read-only": ONLY_READS,
+    "in hot standby mode": ONLY_READS,
     "does not support SSL": (UNREACHABLE, "PostgreSQL does not use TLS, which sslmode requires: change one of them"),
     "certificate": (UNREACHABLE, "the certificate of PostgreSQL was refused: check sslmode, sslrootcert and the host"),
     "Connection refused": (UNREACHABLE, "nothing listens there: check that PostgreSQL is running, and host and port"),
@@ -74,8 +74,13 @@ _BY_TEXT: dict[str, Meaning] = {
         UNREACHABLE,
         "there is no such Unix socket: check that PostgreSQL is running, and the directory in host",
     ),
+    "Too many open files": (
+        UNREACHABLE,
+        "this process has too many open files: raise ulimit -n, or find what opens them",
+    ),
     "timeout expired": (UNREACHABLE, "connecting timed out: check the host, the port and any firewalls in between"),
     "resolve host": (UNREACHABLE, "the host name is not found: check its spelling, and DNS on this machine"),
+    "'idna' codec": (UNREACHABLE, "the host name cannot be one: check its spelling"),
 }
 # The connection is of no use any more, or its server: the next one may lead to another.
 _ENDS_CONNECTION = ("08", "25", "26", "42P05", "0A000", "57P", "XX")
