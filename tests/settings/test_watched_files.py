@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from asgi_oidc import OIDCMiddleware
 from asgi_oidc.settings.watched_files import Change, WatchedFiles
+from asgi_oidc.web.asgi_types import Receive, Scope, Send
 from tests.settings.required_settings import OTHER_SECRET, SECRET
 
 ENVIRON = {
@@ -13,6 +15,10 @@ ENVIRON = {
     "OIDC_CLIENT_ID": "web",
     "OIDC_BASE_URL": "https://app.example.com",
 }
+
+
+async def app(scope: Scope, receive: Receive, send: Send) -> None:
+    """Nobody calls it."""
 
 
 @pytest.fixture
@@ -141,6 +147,33 @@ def test_a_file_that_may_not_be_read_is_reported(files, secret):
     secret.mkdir()
 
     assert found(files).problem == "the file cannot be read (IsADirectoryError)"
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_a_pipe_in_place_of_a_file_is_reported(files, secret):
+    """To open it would take for ever, and then no other file would be read either."""
+    secret.unlink()
+    os.mkfifo(secret)
+
+    assert found(files).problem == "the file cannot be read (it is a pipe or a device)"
+
+
+@pytest.mark.skipif(not Path("/dev/fd").exists(), reason="needs /dev/fd")
+def test_a_pipe_is_read_once_and_not_watched():
+    """Shells give a program the output of another one so: `OIDC_SECRET_FILE=<(...)`."""
+    read, write = os.pipe()
+    os.write(write, SECRET.encode())
+    os.close(write)
+    try:
+        settings = {
+            "client_secret": "s3cret-of-the-client",
+            "environ": {**ENVIRON, "OIDC_SECRET_FILE": f"/dev/fd/{read}"},
+        }
+        middleware = OIDCMiddleware.from_env(app, **settings)
+    finally:
+        os.close(read)
+
+    assert middleware.base_url == ENVIRON["OIDC_BASE_URL"]
 
 
 def test_a_mistake_in_one_file_does_not_stop_the_others(tmp_path, secret):

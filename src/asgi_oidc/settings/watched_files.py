@@ -123,7 +123,13 @@ def _files_in(variables: Mapping[str, str], keywords: Mapping[str, Any]) -> Iter
     for variable, (owner, setting) in meanings_of(variables).items():
         replaced_by = setting if owner is None else "providers"
         if variable.endswith(FILE_SUFFIX) and setting in RELOADED and replaced_by not in keywords:
-            yield SettingFile(variable, Path(variables[variable]), owner or "", setting)
+            file = SettingFile(variable, Path(variables[variable]), owner or "", setting)
+            if not _is_pipe(file.path):  # such as <(...) of a shell: it can be read once, by whoever reads the settings
+                yield file
+
+
+def _is_pipe(path: Path) -> bool:
+    return path.exists() and not (path.is_file() or path.is_dir())
 
 
 def _read(file: SettingFile) -> _Content:
