@@ -99,6 +99,16 @@ def test_git_ignores_the_settings(before, after, folder):
     assert (folder / ".gitignore").read_text() == after
 
 
+def test_a_gitignore_in_another_encoding_keeps_every_byte(folder):
+    """It is older than the project's tools."""
+    (folder / ".git").mkdir()
+    (folder / ".gitignore").write_bytes(b"caf\xe9")
+
+    status = main([*QUICK])
+
+    assert (status, (folder / ".gitignore").read_bytes()) == (0, b"caf\xe9\n.env\n")
+
+
 def test_without_a_repository_there_is_no_gitignore(folder):
     """Other tools would be surprised."""
     main([*QUICK])
@@ -130,6 +140,9 @@ def test_a_line_further_up_in_the_repository_counts(folder):
         (["--provider", "other", "--address", "id.example.com"], "must start with https://"),
         (["--base-url", "http://app.example.com"], "must use https"),
         (["--store", "memcached://cache"], "must be a URL such as redis://"),
+        (["--store", "postgresql://u:p@host/app\nOIDC_PUBLIC=/*"], "OIDC_STORE: must be on one line"),
+        (["--client-id", "web\rOIDC_PUBLIC=/*"], "OIDC_CLIENT_ID: must be on one line"),
+        (["--api", "https://api\n"], "OIDC_BEARER_AUDIENCE: must be on one line"),
         (["nowhere"], "nowhere is not a folder"),
     ],
 )

@@ -117,7 +117,11 @@ def read_answers(given: Given, *, prompt: Callable[[str], str], say: Callable[[s
         given.store,
         COOKIES,
     )
-    return Answers(framework, provider, variables, base_url, store, given.audience)
+    answers = Answers(framework, provider, variables, base_url, store, given.audience)
+    for name, value in answers.environment().items():
+        if not value.isprintable():  # what is behind a line break would be another setting
+            raise NoAnswer(f"{name}: must be on one line: remove the line breaks and control characters")
+    return answers
 
 
 def _base_url(text: str) -> str:

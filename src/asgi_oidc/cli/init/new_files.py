@@ -105,11 +105,11 @@ def _lines(folder: Path, root: Path) -> Iterator[str]:
 def _add_to_gitignore(path: Path) -> None:
     """Add a line; the file is replaced as a whole, so that it is never half written."""
     gitignore = path.parent / ".gitignore"
-    before = gitignore.read_text(encoding="utf-8") if gitignore.exists() else ""
-    separator = "" if not before or before.endswith("\n") else "\n"
+    before = gitignore.read_bytes() if gitignore.exists() else b""  # in whatever encoding
+    separator = b"" if not before or before.endswith(b"\n") else b"\n"
     temporary = gitignore.with_name(f".gitignore.{secrets.token_hex(4)}")
     try:
-        temporary.write_text(f"{before}{separator}{path.name}\n", encoding="utf-8")
+        temporary.write_bytes(before + separator + path.name.encode() + b"\n")
         if gitignore.exists():
             temporary.chmod(gitignore.stat().st_mode)
         temporary.replace(gitignore)
