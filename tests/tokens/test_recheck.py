@@ -1,4 +1,4 @@
-"""`recheck`: the provider confirms from time to time that a session is not over there."""
+"""`recheck`: the provider confirms from time to time that a session is still valid."""
 
 import contextlib
 import dataclasses

@@ -36,7 +36,7 @@ class AppScopesWithoutCookies(AppScopes):
 def without_cookies(headers: Sequence[Sequence[bytes]], tag: bytes) -> Sequence[Sequence[bytes]]:
     """Remove our cookies from the `Cookie` headers, of which HTTP/2 may send several (RFC 9113 §8.2.3).
 
-    All other cookies stay byte for byte; a header of which nothing is left is removed.
+    All other cookies are passed on unchanged; a header of which nothing is left is removed.
     """
     kept: list[Any] = []
     for header in headers:

@@ -192,7 +192,7 @@ TOKENS_NOT_KEPT = Event("tokens_not_kept", logging.WARNING)
 Fix: Drop claims in `on_login`, or use a `store`.
 """
 RECHECK_FAILED = Event("recheck_failed", logging.WARNING)
-"""The provider could not be asked whether a session is over there (`recheck`); the session continues, and a later
+"""The provider could not be asked whether a session is still valid (`recheck`); the session continues, and a later
 request tries again. For a session with a refresh token, the line is `refresh_failed`.
 
 Fix: Look up the code; the part after `recheck_` is the cause.

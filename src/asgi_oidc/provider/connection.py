@@ -209,7 +209,7 @@ class ProviderConnection(ABC):
 
     @abstractmethod
     async def confirm(self, access_token: str, *, issuer: str, sub: str) -> Claims:
-        """Ask the provider whether the session is over there that an access token comes from.
+        """Ask the provider whether the session of an access token is still valid.
 
         Args:
             issuer, sub: of the login.

@@ -1,4 +1,4 @@
-"""Asks an OpenID provider whether a session is over there, with the access token of the session."""
+"""Asks an OpenID provider whether a session is still valid, with the access token of the session."""
 
 from collections.abc import Awaitable, Callable
 

@@ -1,4 +1,4 @@
-"""The setting `health_path`: where orchestrators ask whether the app works."""
+"""The setting `health_path`: the URLs of the health checks."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence

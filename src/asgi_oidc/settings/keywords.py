@@ -116,7 +116,7 @@ class Keywords(ProviderKeywords, total=False):
     """
 
     health_path: str | None
-    """The path below `base_url` where the middleware says whether it works, for orchestrators and load balancers.
+    """The path of the health checks, below `base_url`, for orchestrators and load balancers.
 
     Example: `"/healthz"`. Its response is readiness: JSON with 200, or with 503 if the store does not answer. While a
     provider is down, it is `degraded`, with 200, because existing sessions continue. `/healthz/live` is liveness: 200
@@ -158,7 +158,7 @@ class Keywords(ProviderKeywords, total=False):
     """
 
     recheck: int | None
-    """How often the provider confirms that a session in use is not over there, in seconds; at least 30.
+    """How often the provider is asked whether a session in use is still valid, in seconds; at least 30.
 
     It ends sessions of users who were locked out, or signed out without a logout token. The refresh token is used,
     else the access token: at the introspection, userinfo or user API endpoint. A session without a refresh token ends
@@ -268,7 +268,7 @@ class Keywords(ProviderKeywords, total=False):
     """The colours of the middleware's own pages: `primary` (buttons), `background`, `card` and `text`.
 
     Example: `{"primary": "#0b6e4f", "dark": {"primary": "#57d9a3"}}`. Those in `dark` are for browsers that prefer dark
-    pages. Colours that are left out stay as they are. Text that people could not read on its background is an error.
+    pages. Colours that are left out stay as they are. Text with too little contrast on its background is an error.
     The variable contains JSON.
 
     Default: `None`. Variable: `OIDC_APP_COLORS`. Since 0.1.
@@ -296,13 +296,13 @@ class Keywords(ProviderKeywords, total=False):
     hide_cookies: bool
     """Whether the middleware's own cookies are removed from the requests that the app gets.
 
-    The app needs none of them. Cookies of others, also those of another `OIDCMiddleware`, stay byte for byte.
+    The app needs none of them. All other cookies, also those of another `OIDCMiddleware`, are passed on unchanged.
 
     Default: `False`. Variable: `OIDC_HIDE_COOKIES`. Since 0.1.
     """
 
     embedded_in: Sequence[str]
-    """The origins of the sites whose pages show the app in a frame, such as `["https://portal.example.com"]`.
+    """The origins of the sites that may show the app in a frame, such as `["https://portal.example.com"]`.
 
     Cookies are then `SameSite=None; Secure; Partitioned`: browsers keep those of each site apart. In a frame, users
     sign in at the provider in a window of its own. Other sites cannot show the app: see

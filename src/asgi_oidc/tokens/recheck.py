@@ -1,4 +1,4 @@
-"""Rechecks: the setting `recheck` lets the provider confirm from time to time that a session is not over there.
+"""Rechecks: the setting `recheck` lets the provider confirm from time to time that a session is still valid.
 
 A refresh confirms it (RFC 6749 §6). Without a refresh token, the provider is asked about the access token: by
 introspection (RFC 7662), else at the userinfo endpoint (OIDC Core §5.3), or at the user API of an OAuth2 provider.
