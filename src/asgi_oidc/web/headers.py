@@ -12,9 +12,9 @@ MAX_LIST_LENGTH = 2048  # bytes per cached list
 METHOD_OVERRIDES = (b"x-http-method-override", b"x-http-method", b"x-method-override")
 # In all spellings: to some apps, "_" and "-" are the same.
 _OVERRIDES = frozenset(
-    parts[0] + b"".join(joined)
-    for parts in (name.split(b"-") for name in METHOD_OVERRIDES)
-    for joined in itertools.product(*((b"-" + part, b"_" + part) for part in parts[1:]))
+    words[0] + b"".join(joined)
+    for words in (name.split(b"-") for name in METHOD_OVERRIDES)
+    for joined in itertools.product(*((b"-" + word, b"_" + word) for word in words[1:]))
 )
 
 
