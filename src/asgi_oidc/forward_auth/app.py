@@ -12,7 +12,7 @@ from asgi_oidc.errors import SettingsError
 from asgi_oidc.errors.sanitized import call_sanitized
 from asgi_oidc.forward_auth.answers import Answer
 from asgi_oidc.forward_auth.checks import Checks
-from asgi_oidc.forward_auth.identity import Identity, read_identity
+from asgi_oidc.forward_auth.identity import Identity, IdentityOptions, read_identity
 from asgi_oidc.forward_auth.trusted_proxies import TrustedProxies
 from asgi_oidc.forward_auth.upstream import Upstream
 from asgi_oidc.middleware import OIDCMiddleware
@@ -71,13 +71,22 @@ class ForwardAuth:
         clock: Callable[[], float] = time.time,
         **settings: Unpack[Keywords],
     ) -> None:
+        options = IdentityOptions(
+            headers=headers or {},
+            token_header=token_header,
+            token_audience=token_audience,
+            token_claims=token_claims,
+            signing_keys=signing_keys,
+        )
         try:
             middleware = OIDCMiddleware(Upstream(), clock=clock, **settings)
-            self._set_up(
-                middleware, trusted_proxies, headers, token_header, token_audience, token_claims, signing_keys, clock
-            )
+            self._set_up(middleware, trusted_proxies, options, clock=clock)
         finally:
-            del settings, signing_keys  # they hold secrets, and error reporters record the variables of this frame
+            del (
+                settings,
+                signing_keys,
+                options,
+            )  # they hold secrets, and error reporters record the variables of this frame
 
     @classmethod
     def from_env(
@@ -102,45 +111,37 @@ class ForwardAuth:
             SettingsError: the arguments or the settings are invalid.
         """
         app = cls.__new__(cls)
+        options = IdentityOptions(
+            headers=headers or {},
+            token_header=token_header,
+            token_audience=token_audience,
+            token_claims=token_claims,
+            signing_keys=signing_keys,
+        )
         try:
             variables = os.environ if environ is None else environ
             middleware = OIDCMiddleware.from_env(Upstream(), environ=variables, clock=clock, **settings)
-            app._set_up(
-                middleware, trusted_proxies, headers, token_header, token_audience, token_claims, signing_keys, clock
-            )
+            app._set_up(middleware, trusted_proxies, options, clock=clock)
         finally:
-            del settings, variables, environ, signing_keys  # a traceback shows the variables of this frame
+            del settings, variables, environ, signing_keys, options  # a traceback shows the variables of this frame
         return app
 
     def _set_up(
         self,
         middleware: OIDCMiddleware,
         trusted_proxies: Sequence[str],
-        headers: Mapping[str, str] | None,
-        token_header: str | None,
-        token_audience: str | None,
-        token_claims: Sequence[str],
-        signing_keys: Sequence[str],
+        options: IdentityOptions,
+        *,
         clock: Callable[[], float],
     ) -> None:
         try:
-            proxies, identity = call_sanitized(
-                _read_options,
-                trusted_proxies,
-                headers or {},
-                token_header,
-                token_audience,
-                token_claims,
-                signing_keys,
-                middleware.base_url,
-                clock,
+            self._proxies, self._identity = call_sanitized(
+                _read_options, trusted_proxies, options, middleware.base_url, clock
             )
         finally:
-            del signing_keys
+            del options
         self._middleware = middleware
-        self._proxies = proxies
-        self._checks = Checks(middleware, proxies, identity, clock=clock)
-        self._identity = identity
+        self._checks = Checks(middleware, self._proxies, self._identity, clock=clock)
 
     @property
     def app(self) -> OIDCMiddleware:
@@ -168,14 +169,7 @@ class ForwardAuth:
 
 
 def _read_options(
-    trusted_proxies: Sequence[str],
-    headers: Mapping[str, str],
-    token_header: str | None,
-    token_audience: str | None,
-    token_claims: Sequence[str],
-    signing_keys: Sequence[str],
-    issuer: str,
-    clock: Callable[[], float],
+    trusted_proxies: Sequence[str], options: IdentityOptions, issuer: str, clock: Callable[[], float]
 ) -> tuple[TrustedProxies, Identity]:
     """Read the arguments that are not settings of the middleware.
 
@@ -183,15 +177,7 @@ def _read_options(
         SettingsError: one of them is invalid.
     """
     try:
-        identity = read_identity(
-            headers=headers,
-            token_header=token_header,
-            token_audience=token_audience,
-            token_claims=token_claims,
-            signing_keys=signing_keys,
-            issuer=issuer,
-            clock=clock,
-        )
+        identity = read_identity(options, issuer=issuer, clock=clock)
         return TrustedProxies(trusted_proxies), identity
     except ValueError as error:
         problem = str(error)

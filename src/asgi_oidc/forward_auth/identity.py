@@ -2,12 +2,23 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from asgi_oidc.forward_auth.identity_headers import Names, identity_headers, read_name, read_names
 from asgi_oidc.forward_auth.identity_tokens import IdentityTokens
 from asgi_oidc.principal import AnonymousUser, User
 from asgi_oidc.protocol.jose_signing import make_signing_key, read_signing_key
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IdentityOptions:
+    """The arguments of `ForwardAuth` about identity, which describes them."""
+
+    headers: Mapping[str, str]
+    token_header: str | None
+    token_audience: str | None
+    token_claims: Sequence[str]
+    signing_keys: Sequence[str] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,30 +54,21 @@ class Identity:
         return headers
 
 
-def read_identity(
-    *,
-    headers: Mapping[str, str],
-    token_header: str | None,
-    token_audience: str | None,
-    token_claims: Sequence[str],
-    signing_keys: Sequence[str],
-    issuer: str,
-    clock: Callable[[], float] = time.time,
-) -> Identity:
+def read_identity(options: IdentityOptions, *, issuer: str, clock: Callable[[], float] = time.time) -> Identity:
     """Read the options about identity.
 
     Raises:
         ValueError: one of them is wrong, or useless without another one.
     """
-    names = read_names(headers)
-    if token_header is None:
-        useless = {"token_audience": token_audience, "token_claims": token_claims, "signing_keys": signing_keys}
-        for option, value in useless.items():
-            if value:
+    names = read_names(options.headers)
+    if options.token_header is None:
+        for option in ("token_audience", "token_claims", "signing_keys"):
+            if getattr(options, option):
                 raise ValueError(f"{option} needs token_header, the header that carries the token")
         return Identity(names, None)
-    header = read_name(token_header)
+    header = read_name(options.token_header)
     if header in names:
-        raise ValueError(f"{token_header} cannot carry both the token and a claim")
-    keys = tuple(read_signing_key(text) for text in signing_keys) or (make_signing_key(),)
-    return Identity(names, IdentityTokens(header, issuer, token_audience, tuple(token_claims), keys, clock))
+        raise ValueError(f"{options.token_header} cannot carry both the token and a claim")
+    keys = tuple(read_signing_key(text) for text in options.signing_keys) or (make_signing_key(),)
+    claims = tuple(options.token_claims)
+    return Identity(names, IdentityTokens(header, issuer, options.token_audience, claims, keys, clock))
