@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from asgi_oidc import OIDCMiddleware, SettingsError
-from asgi_oidc.forward_auth import ForwardAuth
-from asgi_oidc.forward_auth.checks import MAX_URLS
+from asgi_oidc.forward_auth import ForwardAuth, upstream
+from asgi_oidc.forward_auth.answers import Answer, for_nginx
+from asgi_oidc.forward_auth.checks import MAX_URL_LENGTH, MAX_URLS
 from asgi_oidc.integrations.find_middlewares import middlewares
 from asgi_oidc.testing.in_process import call_app
 from tests.forward_auth.forward_site import HANDSHAKE, ForwardSite
@@ -108,6 +109,35 @@ async def test_whatever_breaks_is_no_yes(proxy, headers):
     assert (silent.status, silent.all("x-user")) == (403, [])
 
 
+@pytest.mark.parametrize("status", [None, 204, 302, 503])
+@pytest.mark.parametrize("proxy", ["nginx", "traefik"])
+async def test_only_a_200_to_a_request_that_was_let_through_is_a_yes(proxy, status):
+    """What the middleware still answers after that, such as an error, is for the browser."""
+    site = ForwardSite()
+    cookie = await site.cookie()
+
+    async def breaks_off(scope: Any, receive: Any, send: Any) -> None:
+        scope[upstream.KEY].user = scope["user"]
+        if status is not None:
+            await send({"type": "http.response.start", "status": status, "headers": []})
+            await send({"type": "http.response.body", "body": b""})
+
+    site.app.app.app = breaks_off
+    reply = await site.ask(cookie=cookie, proxy=proxy)
+
+    assert (reply.status in (302, 401, 403, 503), reply.all("x-user")) == (True, [])
+
+
+def test_nginx_gets_no_more_cookies_than_it_can_pass_on():
+    """Those that are deleted are left out first."""
+    lines = [*(b"gone%d=; Max-Age=0" % number for number in range(4)), *(b"new%d=x" % number for number in range(4))]
+
+    answer = for_nginx(Answer(200, [(b"set-cookie", line) for line in lines]))
+
+    assert [name for name, _ in answer.headers] == [b"x-auth-cookie-%d" % number for number in range(1, 7)]
+    assert [line for _, line in answer.headers][:4] == lines[4:]
+
+
 async def test_a_head_request_for_the_app_has_no_body():
     """As everywhere (RFC 9110 §9.3.2)."""
     status, _, body = await call_app(ForwardSite().app, "HEAD", f"{ORIGIN}/public/x", {}, b"")
@@ -122,4 +152,5 @@ async def test_what_is_remembered_of_urls_is_bounded():
         assert (await site.ask(f"/public/{number}")).status == 200
     assert (await site.ask("/public/" + "x" * 600)).status == 200
 
-    assert len(site.app._checks._urls) <= MAX_URLS
+    known = site.app._checks._urls
+    assert (len(known) <= MAX_URLS, max(map(len, known)) <= MAX_URL_LENGTH) == (True, True)
