@@ -146,3 +146,25 @@ def test_a_path_outside_every_mount_is_reported(capsys):
 
 
 mounted_app = Starlette(routes=starlette_app.routes)
+
+
+def app_of_the_environment() -> Any:
+    return OIDCMiddleware.from_env(Starlette())
+
+
+def test_the_settings_may_come_from_a_file(capsys, tmp_path, monkeypatch):
+    """The one that `asgi-oidc init` has written and that the server reads; a missing one is named."""
+    for name in REQUIRED:
+        monkeypatch.setenv(f"OIDC_{name.upper()}", "")
+        monkeypatch.delenv(f"OIDC_{name.upper()}")
+    monkeypatch.chdir(tmp_path)
+    name = f"{HERE}:app_of_the_environment"
+    none = run(capsys, name, "--factory", "--env-file", ".env")
+    (tmp_path / ".env").write_text("".join(f"OIDC_{name.upper()}={value}\n" for name, value in REQUIRED.items()))
+
+    without = run(capsys, name, "--factory")
+    status, said, _ = run(capsys, name, "--factory", "--env-file", ".env")
+
+    assert none == (1, "", "asgi-oidc: --env-file .env: No such file or directory\n")
+    assert (without[0], without[2].splitlines()[-1]) == (1, ".env was not read: add --env-file .env")
+    assert (status, "https://app.example.com\n" in said) == (0, True)

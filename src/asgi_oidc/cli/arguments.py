@@ -24,6 +24,11 @@ def add_app_arguments(parser: argparse.ArgumentParser, *, is_optional: bool = Fa
     )
 
 
+def add_env_file_argument(parser: argparse.ArgumentParser) -> None:
+    """Add the argument that names a file of variables."""
+    parser.add_argument("--env-file", metavar="FILE", help="read variables from a file of NAME=VALUE lines first")
+
+
 def fail(problem: str) -> int:
     """Print a problem; return the exit status."""
     print(f"asgi-oidc: {problem}", file=sys.stderr)

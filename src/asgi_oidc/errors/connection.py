@@ -95,7 +95,7 @@ def _cause_in(error: BaseException) -> Cause | None:
         case socket.gaierror():
             return Cause("connect_dns", "the host name is not found: check its spelling, and DNS on this machine")
         case ConnectionRefusedError():
-            return Cause("connect_refused", "nothing listens there: is the provider running, and is the port right?")
+            return Cause("connect_refused", "nothing listens there: is the server running, and is the port right?")
         case OSError(errno=errno.ENETUNREACH | errno.EHOSTUNREACH | errno.ENETDOWN):
             return Cause("connect_network", "the network is unreachable: check routes and firewalls")
     names = [kind.__name__ for kind in type(error).__mro__]

@@ -7,9 +7,10 @@ import pytest
 
 from asgi_oidc import MemoryStore, OIDCMiddleware
 from asgi_oidc.testing import serve
-from tests.cli.doctor.examined import CLIENT_SECRET, SECRET, Doctor, make_provider, site
+from tests.cli.doctor.examined import CLIENT_SECRET, SECRET, Doctor, guarded, make_provider, site
 from tests.real.processes import free_port
 
+OTHER = "base_url_differs"
 Headers = list[tuple[bytes, bytes]]
 
 
@@ -85,6 +86,12 @@ def examine(doctor: Doctor, proxy: Proxy | None, **changes: Any) -> frozenset[st
         (Proxy(replaced(b"set-cookie", b"Path=/;", b"Path=/app;")), "cookies_changed"),
         (Proxy(replaced(b"set-cookie", b"; HttpOnly", b"; Domain=example.com")), "cookies_changed"),
         (Proxy(replaced(b"location", b"redirect_uri", b"uri")), "login_redirect_changed"),
+        (
+            Proxy(
+                replaced(b"location", b"redirect_uri=http%3A%2F%2F127.0.0.1", b"redirect_uri=http%3A%2F%2Flocalhost")
+            ),
+            OTHER,
+        ),
         (Proxy(largest=4096), "large_cookies_refused"),
         (None, "app_unreachable"),
     ],
@@ -106,3 +113,12 @@ def test_a_login_that_does_not_start_is_found_by_name(doctor):
     provider.faults.add("discovery_down")
 
     assert "login_not_started" in examine(doctor, Proxy(), http_client=provider.http_client())
+
+
+def test_an_app_that_does_not_run_is_not_called_a_provider(doctor):
+    """Whoever reads that would look in the wrong place."""
+    app = guarded(base_url=f"http://127.0.0.1:{free_port()}")
+
+    finding = doctor.examine(app, "--call-app").findings["app_unreachable"]
+
+    assert finding["fix"] == "start the app, or correct base_url (OIDC_BASE_URL)"

@@ -317,6 +317,22 @@ def test_variables_may_come_from_a_file(doctor, tmp_path, monkeypatch):
     assert report.status == 0
 
 
+def test_a_file_that_was_not_named_is_a_finding(doctor, tmp_path, monkeypatch):
+    """`asgi-oidc init` writes it; without it, all settings seem to be missing."""
+    monkeypatch.chdir(tmp_path)
+    without = doctor.examine(None, "--offline").names
+    (tmp_path / ".env").write_text(f"OIDC_ISSUER={ISSUER}\n")
+
+    assert (without, doctor.examine(None, "--offline").names - without) == ({"setting_missing"}, {"env_file_not_read"})
+
+
+def test_settings_are_not_called_invalid_if_there_is_no_app(doctor):
+    """Somebody would look for the mistake there."""
+    _, text = doctor.say("any", name="nothing")
+
+    assert ("there is no app to examine" in text, "ettings" in text) == (True, False)
+
+
 @pytest.mark.parametrize("content", [None, "no variable", b"\xff", "A=" + "x" * 300_000])
 def test_a_file_that_cannot_be_read_is_a_finding(content, doctor, tmp_path):
     """Without it, the settings would be those of another place."""

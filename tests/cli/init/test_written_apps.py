@@ -10,7 +10,7 @@ import anyio
 import httpx
 import pytest
 
-from asgi_oidc.cli.doctor.env_file import read_env_file
+from asgi_oidc.cli.env_file import read_env_file
 from asgi_oidc.cli.find_app import load
 from asgi_oidc.cli.init.frameworks import FRAMEWORKS, app_source
 from asgi_oidc.cli.init.providers import PROVIDERS

@@ -5,7 +5,7 @@ import difflib
 import os
 import sys
 
-from asgi_oidc.cli.arguments import INTERRUPTED, add_app_arguments, fail
+from asgi_oidc.cli.arguments import INTERRUPTED, add_app_arguments, add_env_file_argument, fail
 
 HELP = "check settings, provider, store and rules, with a fix for each finding"
 DESCRIPTION = (
@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="also call the app at base_url, through its proxy: is it there, and do cookies arrive unchanged",
     )
-    parser.add_argument("--env-file", metavar="FILE", help="read variables from a file of NAME=VALUE lines first")
+    add_env_file_argument(parser)
     parser.add_argument("--workers", type=int, metavar="N", help="how many processes run the app in production")
     parser.add_argument(
         "--ignore",

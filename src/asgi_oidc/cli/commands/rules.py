@@ -2,9 +2,11 @@
 
 import argparse
 import logging
+import os
 import sys
+from pathlib import Path
 
-from asgi_oidc.cli.arguments import add_app_arguments, fail
+from asgi_oidc.cli.arguments import add_app_arguments, add_env_file_argument, fail
 from asgi_oidc.errors import SettingsError
 from asgi_oidc.events import logger
 
@@ -23,17 +25,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_app_arguments(parser)
     parser.add_argument("path", nargs="?", help="a path as in the browser's address bar, such as /admin/users")
     parser.add_argument("--method", default="GET", help="the HTTP method, or WEBSOCKET (default GET)")
+    add_env_file_argument(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     """Print the explanation; the status is 1 if there is none."""
+    from asgi_oidc.cli.env_file import UNREAD, add_variables, is_unread
     from asgi_oidc.cli.find_app import NoSuchApp
 
+    try:
+        if options.env_file is not None:
+            add_variables(Path(options.env_file), os.environ)
+    except (OSError, ValueError) as error:
+        return fail(f"--env-file {options.env_file}: {getattr(error, 'strerror', None) or error}")
     logger.addHandler(_SILENT)  # the error itself is printed below
     try:
         print(_explain(options.app, options.path, options.method, is_factory=options.factory))
     except SettingsError as error:
         print(error, file=sys.stderr)
+        if is_unread(options.env_file, error):
+            print(f"{UNREAD} was not read: add --env-file {UNREAD}", file=sys.stderr)
         return 1
     except (NoSuchApp, ValueError) as error:
         return fail(str(error))

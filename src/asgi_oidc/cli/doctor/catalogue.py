@@ -53,6 +53,7 @@ KINDS: Mapping[str, Kind] = {
         "settings",
         setting_missing=("error", "a required setting is missing"),
         setting_unknown=("error", "a setting or variable is misspelt"),
+        env_file_not_read=("warning", "settings are missing, and a file `.env` that has some was not read"),
         env_file_unreadable=(
             "error",
             "the file of `--env-file` cannot be read, or has a line that is not `NAME=VALUE`",
@@ -179,6 +180,7 @@ KINDS: Mapping[str, Kind] = {
         app_unreachable=("error", "the app does not answer at `base_url`"),
         app_not_there=("error", "something else answers at `base_url`"),
         app_redirects=("error", "the address of `base_url` redirects to another one"),
+        base_url_differs=("error", "the app that runs there has another `base_url`"),
         login_not_started=("error", "a login does not start"),
         login_redirect_changed=("error", "a proxy changes the redirect to the provider"),
         cookies_removed=("error", "a proxy removes the cookies of a login"),

@@ -43,6 +43,8 @@ async def _check_host(site: ExaminedApp, host: Settings, own: HttpClient) -> lis
         return [_rejected(host, rejected, client.last.location)]
     except ProviderError as error:
         problem, _, fix = error.detail.rpartition(": ")
+        if error.code == "connect_refused":
+            fix = "start the app, or correct base_url (OIDC_BASE_URL)"
         return [_found("app_unreachable", host, problem or error.detail, fix or "start the app")]
     if not _is_ours(answer):
         problem = (
@@ -88,7 +90,14 @@ async def _try_login(http: Http, client: RecordingClient, host: Settings) -> lis
 def _login_findings(client: RecordingClient, host: Settings) -> Iterator[Finding]:
     location, cookies = client.last.location, client.last.cookies
     redirect_uri = parse_qs(urlsplit(location).query).get("redirect_uri", [""])[0]
-    if not redirect_uri.startswith(host.base_url.rstrip("/")) or location.startswith(f"{host.origin}/"):
+    is_changed = location.startswith(f"{host.origin}/") or not redirect_uri
+    if not is_changed and not redirect_uri.startswith(f"{host.base_url.rstrip('/')}/"):
+        problem = f"the app that answers there has another base_url: its logins come back to {redirect_uri}"
+        fix = (
+            "let it run with the settings that you examine; open it in the browser by the address in its base_url only"
+        )
+        yield _found("base_url_differs", host, problem, fix)
+    elif is_changed:
         problem = (
             f"the redirect to the provider has become {location.partition('?')[0]}, for {redirect_uri or 'no app'}"
         )

@@ -39,7 +39,7 @@ class Section:
     """What was found about one middleware.
 
     Attributes:
-        base_url: empty if the settings are invalid.
+        base_url: empty if the settings are invalid, or there is no app.
         checked: the subjects that were checked.
         unchecked: the subjects that could not be checked, and for which providers.
     """
@@ -94,7 +94,7 @@ def text_report(
     sections = _shown(sections, secrets)
     lines: list[str] = []
     for section in sections:
-        lines += [f"asgi-oidc doctor: {section.base_url or 'the settings are invalid'}", ""]
+        lines += [f"asgi-oidc doctor: {section.base_url or _why_no_app(section)}", ""]
         for subject in SUBJECTS:
             lines += _subject_lines(subject, section, has_colours=has_colours)
         lines.append("")
@@ -102,6 +102,10 @@ def text_report(
         lines.append("Offline: neither the provider nor the store was checked.")
     lines.append(_summary([finding for section in sections for finding in section.findings]))
     return "\n".join(lines)
+
+
+def _why_no_app(section: Section) -> str:
+    return "the settings are invalid" if "settings" in section.checked else "there is no app to examine"
 
 
 def _subject_lines(subject: str, section: Section, *, has_colours: bool) -> list[str]:

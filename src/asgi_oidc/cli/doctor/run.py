@@ -12,13 +12,13 @@ from typing import TextIO
 
 from asgi_oidc.cli.doctor.calls import CallBudget
 from asgi_oidc.cli.doctor.catalogue import SUBJECTS
-from asgi_oidc.cli.doctor.env_file import read_env_file
 from asgi_oidc.cli.doctor.examination import examine
 from asgi_oidc.cli.doctor.examined_app import ExaminedApp
 from asgi_oidc.cli.doctor.finding import Finding
 from asgi_oidc.cli.doctor.processes import runs_several
 from asgi_oidc.cli.doctor.report import Section, json_report, text_report, worst_status
 from asgi_oidc.cli.doctor.settings import secrets_of, settings_findings
+from asgi_oidc.cli.env_file import UNREAD, add_variables, is_unread
 from asgi_oidc.cli.find_app import FoundApp, NoMiddleware, NoSuchApp, find_app
 from asgi_oidc.errors import SettingsError
 from asgi_oidc.middleware import OIDCMiddleware
@@ -55,7 +55,8 @@ def diagnose(options: Options, *, environ: MutableMapping[str, str], output: Tex
     """Examine an app or the settings of the environment, print the report, and return the exit status."""
     with _without_log():
         findings, sites = _find(options, environ)
-        sections = [Section("", ["settings"], findings)] if findings else []
+        subjects = {finding.subject for finding in findings}
+        sections = [Section("", sorted(subjects, key=SUBJECTS.index), findings)] if findings else []
         sections += [
             Section(
                 examination.base_url,
@@ -94,11 +95,10 @@ def _find(options: Options, environ: MutableMapping[str, str]) -> tuple[list[Fin
     """Return the middlewares to examine, or the findings that say why there are none."""
     try:
         if options.env_file is not None:
-            for name, value in read_env_file(Path(options.env_file)).items():
-                environ.setdefault(name, value)
+            add_variables(Path(options.env_file), environ)
         middlewares, whole = _middlewares(options, environ)
     except SettingsError as error:
-        return settings_findings(error), []
+        return [*settings_findings(error), *_unread_env_file(error, options)], []
     except NoMiddleware as error:
         fix = "put OIDCMiddleware around the app, or name the object that it is in: package.module:guarded_app"
         return [Finding("middleware_not_found", str(error), fix)], []
@@ -113,6 +113,12 @@ def _find(options: Options, environ: MutableMapping[str, str]) -> tuple[list[Fin
     except ValueError as error:
         return [Finding("env_file_unreadable", str(error), "write NAME=VALUE", where=options.env_file or "")], []
     return [], _sites(middlewares, whole, options, environ)
+
+
+def _unread_env_file(error: SettingsError, options: Options) -> Iterator[Finding]:
+    if is_unread(options.env_file, error):
+        problem = "it has OIDC_ variables, and was not read"
+        yield Finding("env_file_not_read", problem, f"add --env-file {UNREAD}, here and for the server", where=UNREAD)
 
 
 def _middlewares(options: Options, environ: Mapping[str, str]) -> tuple[Sequence[OIDCMiddleware], object | None]:

@@ -1,9 +1,13 @@
 """Reads a file of variables, as `docker run --env-file`, systemd and python-dotenv do."""
 
 import re
+from collections.abc import MutableMapping
 from pathlib import Path
 
+from asgi_oidc.errors import SettingsError
+
 MAX_SIZE = 262_144  # bytes
+UNREAD = ".env"  # what `asgi-oidc init` writes; servers, and we, read it only if they are told to
 
 _LINE = re.compile(r"(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*)")
 
@@ -32,6 +36,26 @@ def read_env_file(path: Path) -> dict[str, str]:
                 raise ValueError(f"line {number} is not NAME=VALUE")
             variables[found[1]] = _unquoted(found[2])
     return variables
+
+
+def add_variables(path: Path, environ: MutableMapping[str, str]) -> None:
+    """Add the variables of a file to those of the environment, which take precedence.
+
+    Raises:
+        OSError, ValueError: as in `read_env_file`.
+    """
+    for name, value in read_env_file(path).items():
+        environ.setdefault(name, value)
+
+
+def is_unread(given: str | None, error: SettingsError) -> bool:
+    """Whether settings are missing because the file that `asgi-oidc init` writes was not named."""
+    if given is not None or not any(": missing" in problem for problem in error.problems):
+        return False
+    try:
+        return any(name.startswith("OIDC_") for name in read_env_file(Path(UNREAD)))
+    except (OSError, ValueError):
+        return False
 
 
 def _unquoted(value: str) -> str:
