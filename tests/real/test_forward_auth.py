@@ -112,7 +112,7 @@ async def test_the_app_can_verify_the_signed_header(browser, site, origin):
 SPELLINGS = [
     spelling
     for name in IDENTITY
-    for spelling in (name, name.lower(), name.upper(), name.replace("-", "_"), name.replace("-", "_").upper())
+    for spelling in (name, name.upper(), name.replace("-", "_"), name.replace("-", "_").upper(), name.replace("-", "."))
 ]
 
 
@@ -161,6 +161,16 @@ async def test_a_path_that_the_browser_names_elsewhere_does_not_count(browser, t
         ]
 
     assert {answer.status_code for answer in answers} <= {401, 403}
+
+
+async def test_no_header_moves_a_public_path_in_the_app(browser, trust):
+    """Gunicorn serves `/wiki` for `/public/wiki` with `SCRIPT_NAME: /public`, if the proxy is on the same machine."""
+    async with httpx.AsyncClient(base_url=browser.origin, verify=trust, trust_env=False) as client:
+        for name in ("SCRIPT_NAME", "Script-Name", "Script.Name", "X-Script-Name", "Daphne-Root-Path", "X-Rewrite-URL"):
+            answer = await client.get("/public/wiki", headers={name: "/public", "accept": "application/json"})
+
+            assert answer.status_code in (200, 403)
+            assert answer.status_code == 403 or name.lower() not in str(answer.json()).lower(), name
 
 
 @pytest.mark.parametrize(

@@ -95,6 +95,17 @@ def test_a_file_that_replaces_another_is_noticed(files, secret):
     assert found(files).settings is not None
 
 
+def test_a_change_that_is_undone_is_a_change(files, secret):
+    """What counts is the value in use, not the one of the start."""
+    secret.write_text(OTHER_SECRET)
+    found(files)
+    secret.write_text(SECRET)
+
+    settings = found(files).settings
+    assert settings is not None
+    assert settings.secret == (SECRET.encode(),)
+
+
 def test_the_same_size_and_time_do_not_hide_a_change(files, secret):
     """Secrets have the same length, and some tools keep the time."""
     before = secret.stat()
