@@ -1,11 +1,13 @@
 """The counters and durations of logins, refreshes, sign-outs, tokens and denials."""
 
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
+from fastapi import FastAPI
 from opentelemetry.sdk.metrics.export import HistogramDataPoint
 
-from asgi_oidc import Bearer, MemoryStore, Rule, telemetry
+from asgi_oidc import Bearer, MemoryStore, Rule, User, telemetry
+from asgi_oidc.integrations.fastapi import require
 from asgi_oidc.telemetry import catalogue
 from asgi_oidc.telemetry.bounded import OTHER, BoundedValues
 from asgi_oidc.telemetry.instruments import MAX_ADDRESSES, MAX_PROVIDERS
@@ -148,6 +150,33 @@ async def test_denials_are_counted_by_status_and_code():
         (403, "forbidden"),
         (401, "insufficient_user_authentication"),
         (403, "foreign_origin"),
+    }
+
+
+async def test_what_a_route_denies_is_counted_as_well():
+    """An alert must not depend on whether a rule or a route shuts people out."""
+    api = FastAPI()
+
+    @api.get("/reports")
+    async def reports(user: Annotated[User, require(claims={"roles": "nobody-has-it"})]) -> None: ...
+
+    @api.get("/step")
+    async def step(user: Annotated[User, require(acr_values=["gold"])]) -> None: ...
+
+    site = Site(inner=api, public="everything-but-rules")
+    browser = site.browser()
+    await browser.sign_in("alice", "/auth/login?return_to=/elsewhere")
+
+    with recording() as recorded:
+        await site.browser().fetch("/reports")
+        await browser.fetch("/reports")
+        await browser.fetch("/step")
+        found = counted(recorded, catalogue.DENIALS)
+
+    assert {(dict(each)["http.response.status_code"], dict(each)["asgi_oidc.code"]) for each in found} == {
+        (401, "login_required"),
+        (403, "forbidden"),
+        (401, "insufficient_user_authentication"),
     }
 
 

@@ -2,12 +2,11 @@
 
 from collections.abc import Sequence
 
-from asgi_oidc import events
 from asgi_oidc.asgi.scope_oidc import OIDC
 from asgi_oidc.bearer.authorization_header import scheme_of
 from asgi_oidc.bearer.challenges import INSUFFICIENT_SCOPE, INSUFFICIENT_USER_AUTHENTICATION, Challenges, Header
-from asgi_oidc.integrations.denials_log import log_denied
 from asgi_oidc.integrations.refusals import Refusal, refusal
+from asgi_oidc.integrations.route_denials import log_login_required, log_route_denied
 from asgi_oidc.principal import User
 from asgi_oidc.protocol.step_up import AuthenticationRequest
 from asgi_oidc.web.request import Request
@@ -15,7 +14,7 @@ from asgi_oidc.web.request import Request
 
 def token_needed(oidc: OIDC, request: Request, scopes: Sequence[str]) -> Refusal:
     """Return the 401 of a route that takes tokens only, to a client that has sent none."""
-    events.log(events.LOGIN_REQUIRED, status=401, method=request.method)
+    log_login_required(method=request.method, code="token_required")
     return refusal(
         401,
         "token_required",
@@ -32,7 +31,7 @@ def token_challenge(oidc: OIDC, request: Request, scopes: Sequence[str]) -> dict
 
 def stronger_token_needed(oidc: OIDC, request: Request, authentication: AuthenticationRequest) -> Refusal:
     """Return the 401 to a token of a login that is too old or too weak."""
-    events.log(events.LOGIN_REQUIRED, status=401, method=request.method)
+    log_login_required(method=request.method, code=INSUFFICIENT_USER_AUTHENTICATION)
     title, challenges = oidc._title("problem.step_up_required", request.scope), _challenges_at(oidc, request)
     headers = {} if challenges is None else _header(challenges.step_up(authentication, scheme=scheme_of(request)))
     return refusal(401, INSUFFICIENT_USER_AUTHENTICATION, title, headers, **authentication.problem_members)
@@ -42,7 +41,7 @@ def token_forbidden(
     oidc: OIDC, user: User, request: Request, unmet: str, scopes: Sequence[str], *, hint: str | None
 ) -> Refusal:
     """Return the 403 to a token that lacks a right; it names all scopes that are needed if one of them is missing."""
-    reference = log_denied(user, oidc, method=request.method, why=unmet, hint=hint)
+    reference = log_route_denied(user, oidc, method=request.method, why=unmet, hint=hint)
     title, challenges = oidc._title("problem.forbidden", request.scope), _challenges_at(oidc, request)
     if not scopes or challenges is None:
         return refusal(403, "forbidden", title, {}, reference=reference)
@@ -56,7 +55,7 @@ def token_needed_instead(
     oidc: OIDC, user: User, request: Request, unmet: str, scopes: Sequence[str], *, hint: str | None
 ) -> Refusal:
     """Return the 403 of a route that takes tokens only, to a user with a session: another account would not help."""
-    reference = log_denied(user, oidc, method=request.method, why=unmet, hint=hint)
+    reference = log_route_denied(user, oidc, method=request.method, why=unmet, hint=hint)
     headers = token_challenge(oidc, request, scopes)
     return refusal(403, "forbidden", oidc._title("problem.forbidden", request.scope), headers, reference=reference)
 

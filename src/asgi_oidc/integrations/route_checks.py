@@ -5,7 +5,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypedDict
 from urllib.parse import unquote
 
-from asgi_oidc import events
 from asgi_oidc.asgi.scope_oidc import OIDC
 from asgi_oidc.integrations.bearer_refusals import (
     stronger_token_needed,
@@ -14,8 +13,8 @@ from asgi_oidc.integrations.bearer_refusals import (
     token_needed,
     token_needed_instead,
 )
-from asgi_oidc.integrations.denials_log import log_denied, report_step_up
 from asgi_oidc.integrations.refusals import Refusal, refusal
+from asgi_oidc.integrations.route_denials import log_login_required, log_route_denied, report_step_up
 from asgi_oidc.policy.requirements import BEARER, SESSION, ClaimPath, Requirements, Scalar, Subject, read_requirements
 from asgi_oidc.principal import AnonymousUser, User
 from asgi_oidc.protocol.step_up import ANY_LOGIN, AuthenticationRequest, read_authentication
@@ -138,7 +137,7 @@ def _login_needed(scope: Scope, terms: Terms, error: str, text_id: str) -> Refus
     )
     if is_page:
         return refusal(303, error, title, {"location": url}, login_url=url)
-    events.log(events.LOGIN_REQUIRED, status=401, method=request.method)
+    log_login_required(method=request.method, code=error)
     htmx_redirect = {"hx-redirect": url} if request.is_htmx else {}
     if error == "login_required":
         needed = token_challenge(oidc, request, terms.requirements.scopes) if terms.requirements.takes(BEARER) else {}
@@ -153,7 +152,7 @@ def _forbidden(scope: Scope, user: User, unmet: str, scopes: Sequence[str], *, h
     Only the log names the requirement, except for scopes, which the response names (RFC 6750 §3.1).
     """
     method = scope.get("method", "GET")
-    reference = log_denied(user, scope["oidc"], method=method, why=unmet, hint=hint)
+    reference = log_route_denied(user, scope["oidc"], method=method, why=unmet, hint=hint)
     error, members = ("insufficient_scope", {"scope": " ".join(scopes)}) if scopes else ("forbidden", {})
     title, challenge = (
         scope["oidc"]._title("problem.forbidden", scope),

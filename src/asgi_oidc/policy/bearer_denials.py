@@ -33,6 +33,7 @@ from asgi_oidc.errors import (
     TokenRejected,
 )
 from asgi_oidc.pages.pages import Pages
+from asgi_oidc.policy.denials_log import log_denied
 from asgi_oidc.policy.policy import Denial, MatchedPolicy, Refuse, StartLogin, StepUp
 from asgi_oidc.protocol.step_up import AuthenticationRequest
 from asgi_oidc.telemetry import catalogue
@@ -119,17 +120,8 @@ class BearerDenials:
         active: ActiveToken | None,
     ) -> Response:
         """Return a 403: the token lacks the rights; with all scopes of the path if a scope is missing."""
-        reference = secrets.token_hex(6)
-        why, hint, of = refusal.why, refusal.hint, _owner(active)
-        events.log(
-            events.ACCESS_DENIED,
-            status=403,
-            method=request.method,
-            provider=of.provider,
-            why=why,
-            hint=hint,
-            reference=reference,
-        )
+        why, of = refusal.why, _owner(active)
+        reference = log_denied(method=request.method, provider=of.provider, why=why, hint=refusal.hint)
         report(
             AccessDenied,
             why=why,
@@ -140,7 +132,6 @@ class BearerDenials:
             provider=of.provider,
             client_id=of.client_id,
         )
-        telemetry.count(catalogue.DENIALS, status=403, code="forbidden")
         if not refusal.scopes:
             return self.pages.problem(request, 403, "forbidden", "problem.forbidden", reference=reference)
         scopes = tuple(dict.fromkeys((*matched.scopes, *refusal.scopes)))

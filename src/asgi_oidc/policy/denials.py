@@ -1,6 +1,5 @@
 """Makes the response to a request that is denied: a redirect to the login, a page, or problem details (RFC 9457)."""
 
-import secrets
 from dataclasses import dataclass, replace
 from typing import assert_never
 
@@ -17,6 +16,7 @@ from asgi_oidc.login.provider_list import ProviderList
 from asgi_oidc.pages.failures import Failures
 from asgi_oidc.pages.pages import Pages
 from asgi_oidc.pages.providers import provider_members
+from asgi_oidc.policy.denials_log import log_denied
 from asgi_oidc.policy.policy import Denial, MatchedPolicy, Refuse, StartLogin, StepUp
 from asgi_oidc.policy.requirements import BEARER, SESSION
 from asgi_oidc.principal import User
@@ -29,7 +29,7 @@ from asgi_oidc.web.request import Request
 from asgi_oidc.web.response import Response, challenge
 from asgi_oidc.web.return_to import ReturnPaths
 
-LOGIN_REQUIRED, FORBIDDEN = "login_required", "forbidden"
+LOGIN_REQUIRED = "login_required"
 STEP_UP_REQUIRED = "insufficient_user_authentication"  # RFC 9470 §3
 
 
@@ -127,19 +127,10 @@ class Denials:
         self, refusal: Refuse, request: Request, matched: MatchedPolicy, active: ActiveSession | None
     ) -> Response:
         """Return a 403: this account lacks the rights, so there is no login redirect, which would change nothing."""
-        reference = secrets.token_hex(6)
-        why, hint, login = refusal.why, refusal.hint, _login_of(active)
-        events.log(
-            events.ACCESS_DENIED,
-            status=403,
-            method=request.method,
-            provider=None if login is None else login.provider or None,
-            why=why,
-            hint=hint,
-            reference=reference,
-        )
+        why, login = refusal.why, _login_of(active)
+        provider = None if login is None else login.provider or None
+        reference = log_denied(method=request.method, provider=provider, why=why, hint=refusal.hint)
         report_session(login, AccessDenied, why=why, reference=reference)
-        telemetry.count(catalogue.DENIALS, status=403, code=FORBIDDEN)
         is_page = request.is_navigation
         return_to = self.return_paths.check(request.target) if is_page else self._page_of(request)
         if SESSION not in matched.credentials:  # another account would not help

@@ -76,7 +76,12 @@ TOKENS = Counter(
     "Access tokens of requests that were verified, or refused; those that are known to be valid are not counted again",
     (PROVIDER, OUTCOME, CODE),
 )
-DENIALS = Counter("asgi_oidc.denials", "{request}", "Requests that got an error instead of the app", (STATUS, CODE))
+DENIALS = Counter(
+    "asgi_oidc.denials",
+    "{request}",
+    "Requests that were denied, or failed",
+    (STATUS, CODE),
+)
 COUNTERS = (LOGINS_STARTED, LOGINS, REFRESHES, LOGOUTS, TOKENS, DENIALS)
 
 PROVIDER_CALLS = Histogram(
