@@ -11,7 +11,7 @@ import pytest
 import trio.testing
 
 from asgi_oidc import OIDCMiddleware
-from asgi_oidc.composition.reloading import INTERVAL, MAX_SILENCE
+from asgi_oidc.composition.reloading import IDLE, INTERVAL, MAX_SILENCE
 from asgi_oidc.stores.guarded_store import GuardedStore
 from asgi_oidc.testing import Client, FakeProvider
 from tests.protected_site import CLIENT_SECRET, OTHER_SECRET, SECRET, Exchange, Site, who_am_i
@@ -171,6 +171,16 @@ async def test_a_running_app_looks_at_the_files_without_a_request(tmp_path, capl
         while "setting_reloaded" not in caplog.text:  # noqa: ASYNC110  # another thread reads the file
             await anyio.sleep(INTERVAL)
         tasks.cancel_scope.cancel()
+
+    assert await who_am_i(browser) is None
+
+
+async def test_without_a_lifespan_the_first_request_after_a_pause_gets_the_new_secret(tmp_path):
+    """Django has none, and a secret that has leaked must not open a cookie hours later."""
+    site = ReloadingSite(tmp_path)
+    browser = await site.signed_in()
+    site.write("secret", OTHER_SECRET)
+    site.clock.advance(IDLE + 1)
 
     assert await who_am_i(browser) is None
 

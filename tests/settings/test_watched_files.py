@@ -53,6 +53,18 @@ def test_a_change_counts_when_it_is_found_twice(files, secret):
     assert [files.look() for _ in range(3)] == [[], [], []]
 
 
+def test_after_a_pause_a_file_at_rest_counts_at_once(files, secret):
+    """Nobody has looked for hours, and the next request may bring a cookie of the old secret."""
+    secret.write_text(OTHER_SECRET)
+    just_now = files.look(is_first=True)
+    secret.write_text(f"{OTHER_SECRET},{SECRET}")
+    os.utime(secret, (0, 0))
+
+    (change,) = files.look(is_first=True)
+
+    assert (just_now, change.settings is not None) == ([], True)
+
+
 def test_a_file_that_is_being_written_does_not_count(files, secret):
     """Half of a list would be one valid secret, and sign everybody out who has the other one."""
     secret.write_text(SECRET)

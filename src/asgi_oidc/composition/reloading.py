@@ -2,7 +2,10 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from threading import Thread
+
+import anyio
 
 from asgi_oidc import events
 from asgi_oidc.audit import SettingReloaded
@@ -15,6 +18,8 @@ from asgi_oidc.settings.watched_files import Change, SettingFile, WatchedFiles
 from asgi_oidc.web.asgi_types import ASGIApp, Receive, Scope, Send
 
 INTERVAL = 2.0  # seconds between two looks at the files; a change takes effect after two to three of them
+IDLE = 3 * INTERVAL  # seconds without a look, after which a request waits for one: the values may be hours old
+MAX_WAIT = 0.5  # seconds that it waits; a file system may hang
 MAX_SILENCE = 60  # seconds that a look may take before it is reported: a file system hangs
 
 
@@ -41,7 +46,10 @@ def _looking(serve: ASGIApp, reloading: "Reloading") -> ASGIApp:
     """Return what also looks at the files when it serves: mounted apps, and apps on some servers, get no lifespan."""
 
     async def look_and_serve(scope: Scope, receive: Receive, send: Send) -> None:
-        reloading.look_if_due()
+        if reloading.is_idle():
+            await reloading.catch_up()
+        else:
+            reloading.look_if_due()
         await serve(scope, receive, send)
 
     return look_and_serve
@@ -75,31 +83,54 @@ class Reloading:
         if self._rotation.seals_at is not None:
             self._use_secrets(self._rotation)
 
+    def is_idle(self) -> bool:
+        """Whether nobody has looked for a while: without a lifespan, nobody does between requests."""
+        return abs(self._clock() - self._looked_at) > IDLE
+
+    async def catch_up(self) -> None:
+        """Look, and apply what it finds before the request is served: a secret may have leaked since the last one."""
+        hangs = self._is_reading()
+        self.look(is_first=True)
+        if hangs:
+            return
+        with anyio.move_on_after(MAX_WAIT):
+            while self._is_reading():  # noqa: ASYNC110  # another thread reads the files
+                await anyio.sleep(0.002)
+            self._apply_found()
+
     def look_if_due(self) -> None:
         """Look unless the last look was just now."""
         if abs(self._clock() - self._looked_at) >= INTERVAL:
             self.look()
 
-    def look(self) -> None:
+    def look(self, *, is_first: bool = False) -> None:
         """Apply what the last look has found, and begin another one; never waits."""
         now = self._looked_at = self._clock()
         self._advance(int(now))
-        if self._thread is not None and self._thread.is_alive():
+        if self._is_reading():
             self._report_silence(now)
             return
-        found, self._found, self._has_reported_silence = self._found, (), False
-        for change in found:
-            self._apply(change)
-        thread, self._thread_began_at = Thread(target=self._read, name="asgi-oidc files", daemon=True), now
+        self._has_reported_silence = False
+        self._apply_found()
+        read = partial(self._read, is_first=is_first)
+        thread, self._thread_began_at = Thread(target=read, name="asgi-oidc files", daemon=True), now
         try:
             thread.start()
         except RuntimeError:  # there are too many threads, or the interpreter is about to end
             return
         self._thread = thread
 
-    def _read(self) -> None:
+    def _is_reading(self) -> bool:
+        return self._thread is not None and self._thread.is_alive()
+
+    def _apply_found(self) -> None:
+        found, self._found = self._found, ()
+        for change in found:
+            self._apply(change)
+
+    def _read(self, *, is_first: bool) -> None:
         try:
-            self._found = self._files.look()
+            self._found = self._files.look(is_first=is_first)
         except Exception as error:  # noqa: BLE001  # a thread has nobody to tell
             events.log(events.UNEXPECTED_ERROR, error=error)
 

@@ -1,5 +1,6 @@
 """Settings in files that may change while the app runs: reads these files again, and checks what they contain."""
 
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +13,7 @@ from asgi_oidc.settings.variable_values import FILE_SUFFIX, read_file
 
 # The settings that take effect while the app runs, of the middleware and of each provider.
 RELOADED = ("secret", "client_secret", "store", "logout_store")
+REST = 2.0  # seconds after which a file that was written is complete
 
 
 class SettingFile(NamedTuple):
@@ -32,6 +34,10 @@ class SettingFile(NamedTuple):
             return self.path.stat().st_mtime
         except OSError:
             return 0
+
+    def is_at_rest(self) -> bool:
+        """Whether nobody is writing it: it was last written a while ago."""
+        return abs(time.time() - self.written_at()) > REST
 
 
 class Change(NamedTuple):
@@ -77,16 +83,20 @@ class WatchedFiles:
         self._used = {file: _read(file) for file in self.files}
         self._last, self._checked = dict(self._used), dict(self._used)
 
-    def look(self) -> list[Change]:
+    def look(self, *, is_first: bool = False) -> list[Change]:
         """Read all files, and return what is new about them; it may take long, if a file system hangs.
 
         A change counts when two looks in a row have found it: a file may be read while it is written.
+
+        Args:
+            is_first: whether nobody has looked for a while. Then a change counts at once if the file is at rest.
         """
         changes = []
         for file in self.files:
             content, last = _read(file), self._last[file]
             self._last[file] = content
-            if content == last and content != self._checked[file]:
+            is_complete = content == last or (is_first and file.is_at_rest())
+            if is_complete and content != self._checked[file]:
                 self._checked[file] = content
                 if content != self._used[file]:
                     changes.append(self._check(file, content))
