@@ -5,6 +5,7 @@ import os
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import anyio
 import pytest
@@ -183,6 +184,21 @@ async def test_without_a_lifespan_the_first_request_after_a_pause_gets_the_new_s
     site.clock.advance(IDLE + 1)
 
     assert await who_am_i(browser) is None
+
+
+async def test_a_change_that_cannot_be_applied_is_reported_and_stops_nothing(tmp_path, caplog):
+    """An exception in the loop that looks at the files would end the app."""
+    site = ReloadingSite(tmp_path, {"client_secret": CLIENT_SECRET})
+    browser = await site.signed_in()
+    known: Any = site.middleware._composition.replaceable.directory.at_once("")
+    known.connection.replace_settings = None  # to call it is an error
+
+    await site.change("client_secret", "another-client-secret")
+
+    assert await who_am_i(browser) == "alice"
+    told = [message for message in caplog.messages if message.startswith("setting_not_reloaded")]
+    assert ["variable=OIDC_CLIENT_SECRET_FILE" in message and "restart" in message for message in told] == [True]
+    assert ("unexpected_error" in caplog.text, "another-client-secret" in caplog.text) == (True, False)
 
 
 async def test_a_file_system_that_hangs_harms_nobody(tmp_path, caplog):

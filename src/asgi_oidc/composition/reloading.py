@@ -144,7 +144,12 @@ class Reloading:
         if change.settings is None:
             events.log(events.SETTING_NOT_RELOADED, variable=change.file.variable, problem=change.problem)
             return
-        self._apply_setting[change.file.setting](change.file, change.settings)
+        try:
+            self._apply_setting[change.file.setting](change.file, change.settings)
+        except Exception as error:  # noqa: BLE001  # a bug here must stop neither the app nor the other changes
+            events.log(events.UNEXPECTED_ERROR, error=error)
+            problem = "an error of asgi-oidc: restart the app, or it may go on to use the old value"
+            events.log(events.SETTING_NOT_RELOADED, variable=change.file.variable, problem=problem)
 
     def _apply_secret(self, file: SettingFile, settings: Settings) -> None:
         before, now = self._rotation, int(self._clock())
