@@ -15,7 +15,7 @@ from tests.bearer.token_calls import TokenSite
 from tests.protected_site import ORIGIN, Site
 
 ROLES = "https://example.com/roles"
-NAMES = st.sampled_from(["email", "email_verified", "phone_number", "name", "a", "b", "roles", "sub", "iss", "sid"])
+NAMES = st.sampled_from(["email", "email_verified", "phone_number", "name", "a", "b", "c", "mail", "sub", "iss", "sid"])
 CLAIMS = st.dictionaries(NAMES, st.integers())
 
 
@@ -91,6 +91,34 @@ async def test_a_refresh_brings_and_removes_roles_under_their_new_name(left):
 
     claims = (await browser.fetch("/auth/session")).json()["claims"]
     assert (claims.get("roles"), "picture" in claims, ROLES in claims) == (left, False, False)
+
+
+async def test_a_token_for_another_api_brings_claims_under_their_new_names():
+    """An ID Token may come with it."""
+    site = site_with({"drop": ["picture"], "rename": {ROLES: "roles"}}, scope="openid profile email offline_access")
+    browser = await site.signed_in()
+    site.provider.personas["alice"] = persona(picture="new", **{ROLES: ["auditor"], "roles": ["admin"]})
+
+    async def at_work(scope: Any) -> None:
+        await scope["oidc"].access_token(resource="https://api.example.com")
+
+    site.app.at_work = at_work
+    await browser.get("/page")
+
+    claims = (await browser.fetch("/auth/session")).json()["claims"]
+    assert (claims["roles"], "picture" in claims, ROLES in claims) == (["auditor"], False, False)
+
+
+async def test_a_recheck_keeps_what_only_the_id_token_states_under_its_new_name():
+    """Userinfo does not take it away, as it never stated it."""
+    site = site_with({"rename": {ROLES: "roles"}}, recheck=300, userinfo="always")
+    with site.provider.fault("introspection_invalid_client"):
+        browser = await site.signed_in()
+        site.provider.userinfo_overrides = {ROLES: ..., "nickname": "ali"}
+        site.clock.advance(301)
+        claims = (await browser.fetch("/auth/session")).json()["claims"]
+
+    assert (claims["roles"], site.provider.count("userinfo")) == (["admin"], 2)
 
 
 async def test_access_tokens_of_programs_are_mapped_too():

@@ -68,6 +68,22 @@ async def is_admin(browser: Browser) -> bool:
     return status == 200
 
 
+@pytest.mark.parametrize("left", [["auditor"], None])
+async def test_a_refresh_renames_the_claims_of_access_tokens_too(left):
+    """A claim that already has the new name would be another source; one that is gone is gone under both names."""
+    site = RolesSite(claims={"rename": {"groups": "roles"}}, rules=[Rule("/admin/*", claims={"roles": "admin"})])
+    site.provider.access_token_overrides = {"groups": ["admin"]}
+    browser = await site.signed_in()
+    was_admin = await is_admin(browser)
+
+    site.provider.access_token_overrides = {"roles": ["admin"], **({} if left is None else {"groups": left})}
+    await site.refresh(browser)
+
+    claims = (await browser.fetch("/auth/session")).json()["claims"]
+    assert (was_admin, await is_admin(browser)) == (True, False)
+    assert (claims.get("roles"), "groups" in claims) == (left, False)
+
+
 @pytest.mark.parametrize("is_on", [True, False])
 async def test_roles_of_the_access_token_count_where_the_setting_says_so(is_on):
     """Off by default: an access token is made for an API, and we are asked to look into it."""

@@ -355,6 +355,34 @@ async def test_connections_are_bounded_however_many_wait(postgres_server, tables
     assert connections - others == 3
 
 
+async def test_calls_that_are_given_up_leave_no_process_of_the_server_behind(postgres_server, tables):
+    """It would wait on for the lock, and its connection count: more of them every two seconds, until none is left."""
+    store = PostgresStore(postgres_server.url_of(tables), pool_size=3)
+    waiting = (
+        f"SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%{tables}_entries%'"
+    )
+    async with store.running():
+        with locked(postgres_server, tables), postgres_server.ask() as owner:
+            answers = await call_at_once([partial(store.get, f"key{n}") for n in range(3)])
+            await so_it_is(lambda: one_value(owner, waiting) == 0)
+            details = {getattr(answer, "detail", answer) for answer in answers}
+        again = await store.get("key")
+
+    assert (len(details), again) == (1, None)
+    assert "what holds locks (57014)" in details.pop()
+
+
+async def test_a_shorter_statement_timeout_of_the_database_stays(postgres_server, tables):
+    """Its administrator had a reason."""
+    options = "options=-c%20statement_timeout%3D100ms"
+    store = PostgresStore(f"{postgres_server.url_of(tables)}&{options}")
+    async with store.running():
+        with locked(postgres_server, tables):
+            error = await error_of(lambda: store.get("key"))
+
+    assert "57014" in error.detail
+
+
 async def test_apps_in_one_process_share_connections(postgres_server):
     """The one that ends leaves those of the other; the last one closes them."""
     store = PostgresStore(postgres_server.url)

@@ -10,7 +10,7 @@ from asgi_oidc.errors import StoreUnavailable
 from asgi_oidc.stores import postgres_tables
 from asgi_oidc.stores.postgres_failures import ONLY_READS, PostgresFailure
 from asgi_oidc.stores.postgres_statements import MOST_EXPIRED, Statement, Statements
-from asgi_oidc.stores.postgres_tables import CHECK, DEFAULT_TABLES, problem_of
+from asgi_oidc.stores.postgres_tables import CHECK, DEFAULT_TABLES, STATEMENT_TIMEOUT, problem_of
 from asgi_oidc.stores.postgres_url import make_address, split_url
 from asgi_oidc.stores.store import SessionStore
 
@@ -154,10 +154,11 @@ class PostgresStore(SessionStore):
         back that have ended.
         """
         tables = self._address.tables
+        names = {"entries": f"{tables}_entries", "members": f"{tables}_members"}
         _, rows = await connection.execute(
-            Statement(CHECK), {"entries": f"{tables}_entries", "members": f"{tables}_members"}
+            Statement(CHECK), {**names, "pid": connection.backend_pid, "timeout": STATEMENT_TIMEOUT}
         )
-        for name, is_there, comment, missing_rights, backend_pid, only_reads in rows:
+        for name, is_there, comment, missing_rights, backend_pid, only_reads, _ in rows:
             problem = problem_of(name, is_there=is_there, comment=comment, missing_rights=missing_rights, tables=tables)
             if problem is not None:
                 raise PostgresFailure(*problem)

@@ -44,14 +44,20 @@ COMMENT ON TABLE {tables}_members IS '{comment}';
 """
 _GRANT = "GRANT {rights} ON {tables}_entries, {tables}_members TO {role};\n"
 
+STATEMENT_TIMEOUT = 1800  # milliseconds; less than the client waits, so that the connection can be used again
+
 # A row per table: whether it is there, its mark, and the rights that are missing; then the process that serves the
-# connection, and whether it only reads.
+# connection, and whether it only reads. A process that waits for a lock does not notice that the client has given up:
+# without a timeout of its own, there would be more and more of them. Behind a pooler, it would go to another client.
 CHECK = """
 SELECT name, to_regclass(name) IS NOT NULL, obj_description(to_regclass(name), 'pg_class'),
   array_to_string(ARRAY(
     SELECT want FROM unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) AS want
     WHERE NOT has_table_privilege(to_regclass(name), want)), ', '),
-  pg_backend_pid(), current_setting('transaction_read_only') = 'on'
+  pg_backend_pid(), current_setting('transaction_read_only') = 'on',
+  CASE WHEN pg_backend_pid() = %(pid)s
+    AND (SELECT setting::int NOT BETWEEN 1 AND %(timeout)s FROM pg_settings AS s WHERE s.name = 'statement_timeout')
+  THEN set_config('statement_timeout', %(timeout)s::text, false) END
 FROM unnest(ARRAY[%(entries)s, %(members)s]) AS name
 """
 
