@@ -18,9 +18,10 @@ from asgi_oidc.integrations.fastapi import CurrentUser
 from asgi_oidc.pytest_plugin import OIDCTester
 from asgi_oidc.testing import Browser
 from asgi_oidc.testing.faults import FAULTS
-from tests.examples.guides import ROOT, blocks, read_guide, run_block, run_waiting_block, section
+from tests.examples.guides import EXAMPLES, ROOT, blocks, read_guide, run_block, run_waiting_block, section
 
 GUIDE = read_guide("testing")
+IN_PROCESS = (EXAMPLES / "testing" / "in-process.md").read_text(encoding="utf-8")
 NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 
 
@@ -104,7 +105,7 @@ def test_the_personas_of_the_guide_are_read(tmp_path: Path):
 async def signed_in() -> dict[str, Any]:
     """Run the lines that sign a user in, and give what they define."""
     names: dict[str, Any] = {"my_app": answer}
-    await run_waiting_block(blocks(section(GUIDE, "Sign a user in"), "python")[0], names)
+    await run_waiting_block(blocks(section(IN_PROCESS, "Sign a user in"), "python")[0], names)
     return names
 
 
@@ -131,7 +132,7 @@ def test_the_example_passes_as_the_guide_says():
 
     done = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, check=False)
 
-    promised = re.findall(r"You should see (\w+) tests pass", GUIDE)[0]
+    promised = re.findall(r"You should see (\w+) tests pass", IN_PROCESS)[0]
     assert f"{NUMBERS.index(promised)} passed" in done.stdout, done.stdout
 
 
@@ -139,7 +140,7 @@ async def test_a_person_that_a_test_adds_can_sign_in():
     """With the claims of the guide."""
     names = await signed_in()
     made: dict[str, Any] = {}
-    run_block(blocks(section(GUIDE, "Who can sign in"), "python")[0], made)
+    run_block(blocks(section(IN_PROCESS, "Who can sign in"), "python")[0], made)
     names["provider"].personas |= made["provider"].personas
 
     browser = Browser(names["app"], "https://app.example.com", {"https://id.example.com": names["provider"]})
@@ -151,7 +152,7 @@ async def test_a_person_that_a_test_adds_can_sign_in():
 async def test_a_program_calls_the_api_with_a_token():
     """A good token counts, and a bad one does not."""
     names: dict[str, Any] = {"my_app": answer}
-    good, bad, _ = blocks(section(GUIDE, "Test an API"), "python")
+    good, bad, _ = blocks(section(IN_PROCESS, "Test an API"), "python")
 
     await run_waiting_block(good, names)
     accepted = names["response"]
@@ -163,7 +164,7 @@ async def test_a_program_calls_the_api_with_a_token():
 async def test_a_program_proves_that_it_has_its_key():
     """By a key or by a certificate."""
     names: dict[str, Any] = {"my_app": answer}
-    good, _, bound = blocks(section(GUIDE, "Test an API"), "python")
+    good, _, bound = blocks(section(IN_PROCESS, "Test an API"), "python")
 
     await run_waiting_block(good, names)
     await run_waiting_block(bound, names)
@@ -176,14 +177,14 @@ async def test_a_fault_gives_the_page_that_the_guide_names():
     names = await signed_in()
     names["browser"] = Browser(names["app"], "https://app.example.com", names["browser"].apps)
 
-    await run_waiting_block(blocks(section(GUIDE, "Simulate failures"), "python")[0], names)
+    await run_waiting_block(blocks(section(IN_PROCESS, "Simulate failures"), "python")[0], names)
 
     assert "temporarily unavailable" in names["page"].text
 
 
 def test_the_faults_are_listed_with_what_goes_wrong(capsys):
     """People choose from them."""
-    run_block(blocks(section(GUIDE, "Simulate failures"), "python")[1], {})
+    run_block(blocks(section(IN_PROCESS, "Simulate failures"), "python")[1], {})
 
     assert len(capsys.readouterr().out.splitlines()) >= len(FAULTS)
 
@@ -191,7 +192,7 @@ def test_the_faults_are_listed_with_what_goes_wrong(capsys):
 def test_a_dependency_is_overridden():
     """Both keys of the guide; without the middleware."""
     api = FastAPI()
-    run_block(blocks(section(GUIDE, "FastAPI: test a route without signing in"), "python")[0], {"api": api})
+    run_block(blocks(section(IN_PROCESS, "FastAPI: test a route without signing in"), "python")[0], {"api": api})
 
     @api.get("/me")
     async def me(user: CurrentUser) -> str:
@@ -202,12 +203,12 @@ def test_a_dependency_is_overridden():
 
 def test_a_provider_on_a_port_is_shown(capsys):
     """Its URL is the issuer."""
-    run_block(blocks(section(GUIDE, "Over real HTTP"), "python")[0], {})
+    run_block(blocks(section(IN_PROCESS, "Over real HTTP"), "python")[0], {})
 
     assert capsys.readouterr().out.startswith("http://127.0.0.1:")
 
 
-@pytest.mark.parametrize("call", re.findall(r"^\| `(?:await )?browser\.(\w+)", GUIDE, re.MULTILINE))
+@pytest.mark.parametrize("call", re.findall(r"^\| `(?:await )?browser\.(\w+)", IN_PROCESS, re.MULTILINE))
 def test_a_browser_has_what_the_guide_lists(call):
     """A name that is gone would be noticed by everybody but us."""
     assert hasattr(Browser, call)
@@ -216,7 +217,7 @@ def test_a_browser_has_what_the_guide_lists(call):
 async def test_users_choose_one_of_several_providers():
     """Both of the guide can be chosen, with the users that it names."""
     names: dict[str, Any] = {"my_app": answer}
-    await run_waiting_block(blocks(section(GUIDE, "Several providers"), "python")[0], names)
+    await run_waiting_block(blocks(section(IN_PROCESS, "Several providers"), "python")[0], names)
     other = Browser(names["app"], "https://app.example.com", names["network"].apps)
 
     pages = names["page"], await other.sign_in("1000001", "/private", provider="github")
