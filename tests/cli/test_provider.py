@@ -61,7 +61,7 @@ async def get_keys(provider: DevelopmentProvider) -> int:
         return (await client.get("https://id.example.com/jwks")).status_code
 
 
-def test_a_login_with_what_it_prints(staff: Path):
+def test_a_login_works_with_the_settings_that_it_prints(staff: Path):
     """As a developer does it: start it, copy three lines, pick a user; Ctrl-C is a clean end."""
     command = [
         sys.executable,

@@ -93,7 +93,7 @@ def django(request: pytest.FixtureRequest) -> Iterator[OIDCTester]:
         pytest.param(lambda: TestClient(shop(), base_url="https://shop.acme.com"), id="with the real base_url"),
     ],
 )
-def test_sync_clients(oidc: OIDCTester, make: Any):
+def test_sync_clients_are_signed_in_with_and_without_a_lifespan(oidc: OIDCTester, make: Any):
     """Once inside `with`, once without: lifespan events go through the same middleware."""
     client = make()
     with client:
@@ -110,7 +110,7 @@ def test_sync_clients(oidc: OIDCTester, make: Any):
 
 @pytest.mark.parametrize("library", [httpx, httpx2])
 @pytest.mark.parametrize("base_url", ["http://test", "https://shop.acme.com"])
-async def test_async_clients_of_httpx(oidc: OIDCTester, library: Any, base_url: str):
+async def test_async_clients_of_httpx_are_signed_in(oidc: OIDCTester, library: Any, base_url: str):
     """A sync call in an async test, and on the loop of the test itself."""
     async with library.AsyncClient(transport=library.ASGITransport(app=shop()), base_url=base_url) as client:
         before = (await client.get("/me")).status_code
@@ -124,7 +124,7 @@ async def test_async_clients_of_httpx(oidc: OIDCTester, library: Any, base_url: 
         assert (await client.get("/me")).status_code == 401
 
 
-def test_websockets_of_litestar(oidc: OIDCTester):
+def test_litestars_client_opens_websockets_as_the_user(oidc: OIDCTester):
     """Its client opens them at the host of its base_url."""
     client: Any = LitestarTestClient(litestar_app())
     oidc.sign_in(client, "alice")
@@ -145,7 +145,7 @@ async def test_the_async_client_of_litestar(oidc: OIDCTester):
 
 
 @on_asyncio
-async def test_the_client_of_quart(oidc: OIDCTester):
+async def test_quarts_client_is_signed_in_for_requests_and_websockets(oidc: OIDCTester):
     """Its jar has no httpx around it; a websocket needs the header of a page."""
     client = quart_app().test_client()
     before = (await client.get("/me")).status_code
@@ -199,7 +199,7 @@ def test_the_sync_client_of_django_is_refused_with_the_way_on(django: OIDCTester
         django.sign_in(Client(), "alice")
 
 
-async def test_the_browser_of_the_test_kit(oidc: OIDCTester):
+async def test_the_browser_of_the_test_kit_is_signed_in(oidc: OIDCTester):
     """It may begin signed in, and then walks as a browser does."""
     browser = Browser(shop(), "https://shop.acme.com")
 
@@ -210,7 +210,7 @@ async def test_the_browser_of_the_test_kit(oidc: OIDCTester):
     assert (page.json()["sub"], (await browser.fetch("/me")).status_code) == ("alice", 401)
 
 
-def test_a_client_over_the_network(oidc: OIDCTester):
+def test_a_client_that_calls_a_live_server_is_signed_in(oidc: OIDCTester):
     """A live server in another thread has the same middleware."""
     app = shop()
     with serve(app) as server, httpx.Client(base_url=server.url, trust_env=False) as client:
@@ -282,7 +282,7 @@ for of_playwright in (Context, Page, Chromium):
 
 
 @pytest.mark.parametrize("make", [Context, Page])
-def test_playwrights_sync_api(oidc: OIDCTester, make: Any):
+def test_a_browser_context_or_a_page_of_it_is_signed_in(oidc: OIDCTester, make: Any):
     """A context, or the page of one; cookies of others stay."""
     client, app = make(), shop()
     context = getattr(client, "context", client)

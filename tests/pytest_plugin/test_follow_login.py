@@ -56,7 +56,7 @@ def test_a_failed_login_ends_at_its_page(oidc: OIDCTester):
     assert (page.status_code, "Reference" in page.text) == (503, True)
 
 
-def test_one_of_several_providers(oidc: OIDCTester):
+def test_follow_login_signs_in_at_the_provider_that_the_page_names(oidc: OIDCTester):
     """The page to choose from is left out, as by its link."""
     providers = {
         name: Provider(issuer=f"https://{name}.acme.com", client_id="shop", client_secret="x") for name in ("a", "b")
@@ -79,7 +79,7 @@ async def test_an_async_client_is_awaited(oidc: OIDCTester):
 
 
 @on_asyncio
-async def test_quart(oidc: OIDCTester):
+async def test_follow_login_walks_through_a_quart_app(oidc: OIDCTester):
     """With its own client."""
     page = await oidc.afollow_login(quart_app().test_client(), "/me", "bob")
 
@@ -87,7 +87,7 @@ async def test_quart(oidc: OIDCTester):
 
 
 @on_asyncio
-async def test_django(django: OIDCTester):
+async def test_follow_login_walks_through_a_django_project(django: OIDCTester):
     """With its own client, through the middleware."""
     from django.test import AsyncClient
 

@@ -37,7 +37,7 @@ def client() -> TestClient:
 
 
 @pytest.mark.parametrize("name", PROVIDERS)
-def test_users_of_each_provider(oidc: OIDCTester, client: TestClient, name: str):
+def test_a_made_up_user_is_accepted_whatever_the_provider(oidc: OIDCTester, client: TestClient, name: str):
     """Tenants, organizations and user APIs are as the settings want them."""
     oidc.sign_in(client, "alice", provider=name, claims={"roles": ["admin"]}, email="alice@acme.com")
 

@@ -13,7 +13,7 @@ from tests.real import programs
 pytestmark = pytest.mark.real
 
 
-async def test_a_context_of_the_async_api(oidc: OIDCTester):
+async def test_a_context_of_the_async_api_is_signed_in_on_the_loop_of_the_test(oidc: OIDCTester):
     """It is changed on the loop of the test; the cookies of an https site have the prefix that Chromium checks."""
     app = shop()
     async with async_playwright() as playwright:

@@ -238,8 +238,8 @@ def test_there_are_at_most_a_hundred_names_in_metrics():
     assert names.get("tenant-9999") == OTHER
 
 
-async def test_a_status_is_one_of_few():
-    """A provider could send any number."""
+async def test_calls_to_a_provider_are_counted_by_status():
+    """An endpoint that answers 500 stands out."""
     site = Site()
 
     with recording() as recorded, site.provider.fault("token_500"):

@@ -60,7 +60,7 @@ def answering(path: str, status: int, body: str = "", **headers: str) -> httpx.A
         (answering("/end_session", 400, "<h1>Invalid redirect uri</h1>"), "logout_uri_unregistered"),
     ],
 )
-def test_an_answer_is_judged_by_what_it_can_mean(client, name, doctor):
+def test_an_answer_that_can_mean_several_things_is_not_guessed(client, name, doctor):
     """And what can mean several things is not guessed."""
     assert doctor.examine(guarded(http_client=client)).names == {name}
 
