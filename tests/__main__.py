@@ -44,7 +44,7 @@ WHOLE = (
     "tokens/token_cache.py",
 )
 LONGEST = 1800  # seconds for one step; a run that hangs should end
-AT_ONCE = 3  # lanes: on two processors, one of them mostly waits
+AT_ONCE = 4  # lanes: on two processors, two of them mostly wait
 
 WAITING = ("real", "examples", "cli")  # folders of tests of which most wait for servers and browsers
 ATTACKS = ("security",)
@@ -139,7 +139,8 @@ def all_lanes() -> list[Sequence[str]]:
     long_waits = sorted(str(path.relative_to(ROOT)) for pattern in LONG_WAITS for path in ROOT.glob(pattern))
     return [
         (*MEASURED, *pytest(*long_waits)),
-        (*MEASURED, *pytest(*folders(WAITING), *(f"--ignore={path}" for path in long_waits))),
+        (*MEASURED, *pytest("tests/real", *(f"--ignore={path}" for path in long_waits))),
+        (*MEASURED, *pytest(*folders(name for name in WAITING if name != "real"))),
         (*MEASURED, *pytest("-k", "not trio", *folders(HALF))),
         (*MEASURED, *pytest("-k", "not trio", *folders(rest))),
         pytest(*folders(ATTACKS)),
