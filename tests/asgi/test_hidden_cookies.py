@@ -49,6 +49,11 @@ def test_our_cookies_are_removed_and_others_are_not_touched(value, left):
     assert found == (kept if left is None else [headers[0], (b"cookie", left), *kept[1:]])
 
 
+def test_a_server_that_does_not_lower_names_hides_nothing_from_us():
+    """ASGI wants them in lower case, and frameworks find them anyway."""
+    assert without_cookies([(b"Cookie", OURS + b"=v; a=1")], TAG) == [(b"Cookie", b"a=1")]
+
+
 @given(st.lists(st.one_of(PAIRS, st.just(OURS + b"=secret"), st.just(b" " + OURS + b".1=secret"))))
 def test_nothing_of_ours_is_left_and_nothing_else_is_lost(pairs):
     """Whatever browsers, proxies and attackers send."""

@@ -88,3 +88,10 @@ async def test_the_sign_in_page_names_its_destination():
 
     assert "<title>Sign in to Orders</title>" in page.text
     assert "<h1>Sign in to Orders</h1>" in page.text
+
+
+async def test_the_name_is_text_in_a_part_of_a_page_as_well():
+    """What htmx inserts into a page of the app is not kept by our policy."""
+    part = await Site(app_name=NAME).browser().get("/auth/callback?state=x.2", headers={"hx-request": "true"})
+
+    assert f"<p class=app>{WRITTEN}</p>" in part.text

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from asgi_oidc import SettingsError
 from asgi_oidc.integrations.refusals import Refusal
 from asgi_oidc.integrations.route_checks import check_user, read_terms
-from asgi_oidc.pages.languages import MAX_RANGES, make_translations, read_ranges, read_texts_setting
+from asgi_oidc.pages.languages import MAX_HEADER_LENGTH, MAX_RANGES, make_translations, read_ranges, read_texts_setting
 from tests.protected_site import PROGRAM, Scope, Site
 
 TEXTS = {"de": {"action.home": "Start"}, "de-AT": {"action.back": "Retour"}, "fr-CA": {}, "zh-Hant-TW": {}, "ar": {}}
@@ -44,6 +44,7 @@ TEXTS = {"de": {"action.home": "Start"}, "de-AT": {"action.back": "Retour"}, "fr
         ("", "en"),
         (",,;", "en"),
         ("\xe4, de", "de"),
+        (" " * MAX_HEADER_LENGTH + "de", "en"),  # the rest of a header is not looked at
         (f"fr-CA-{'-'.join('x' * 60)}, de;q=0.1", "de"),  # it would be shortened sixty times
         (", ".join(["it"] * MAX_RANGES + ["de"]), "en"),
     ],
