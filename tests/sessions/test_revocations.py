@@ -170,6 +170,25 @@ def test_processes_that_do_not_know_of_each_other_go_by_the_clock(ahead, is_dead
     assert told.is_revoked(login(elsewhere, now=NOW + ahead), now=NOW + ahead) is is_dead
 
 
+def test_a_revocation_is_found_under_the_names_of_a_new_secret():
+    """A process that knows only the new one has made it, and the names of the session were already known here."""
+    secret = ["old"]
+
+    def names(kind: str, value: str, *, issuer: str | None = None) -> tuple[str, ...]:
+        return tuple(f"{secret[0]} {name}" for name in plain_names(kind, value, issuer=issuer))
+
+    revocations = Revocations(names, lifetime=LIFETIME, needed_for=LIFETIME)
+    session = login(revocations)
+    revocations.end("another", now=NOW)
+    assert not revocations.is_revoked(session, now=NOW)
+
+    secret[0] = "new"
+    revocations.rename()
+    revocations.add(Revocation(names("id", session.id)[0], FOR_EVER, AT_ONCE, NOW), now=NOW)
+
+    assert revocations.is_revoked(session, now=NOW)
+
+
 def test_a_sign_out_with_the_clock_set_back_ends_who_signed_in_after_the_last():
     """What began is known by what was known then, not by the clock alone."""
     revocations = revocations_with()

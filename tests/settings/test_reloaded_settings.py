@@ -12,13 +12,16 @@ import pytest
 import trio.testing
 
 from asgi_oidc import OIDCMiddleware
-from asgi_oidc.composition.reloading import IDLE, INTERVAL, MAX_SILENCE
+from asgi_oidc.composition.reloading import IDLE, INTERVAL, MAX_SILENCE, Reloading
+from asgi_oidc.settings.settings import read_settings
+from asgi_oidc.settings.watched_files import Change, WatchedFiles
 from asgi_oidc.stores.guarded_store import GuardedStore
 from asgi_oidc.testing import Client, FakeProvider
 from tests.protected_site import CLIENT_SECRET, OTHER_SECRET, SECRET, Exchange, Site, who_am_i
 from tests.providers.test_hs256 import LONG_SECRET, SecretSigner
 from tests.reloading_site import LOOKS, ReloadingSite, wait_for_readers
 from tests.scripted_store import ScriptedStore
+from tests.settings.required_settings import REQUIRED
 
 
 def with_client_secret(provider: FakeProvider, secret: str) -> None:
@@ -199,6 +202,26 @@ async def test_a_change_that_cannot_be_applied_is_reported_and_stops_nothing(tmp
     told = [message for message in caplog.messages if message.startswith("setting_not_reloaded")]
     assert ["variable=OIDC_CLIENT_SECRET_FILE" in message and "restart" in message for message in told] == [True]
     assert ("unexpected_error" in caplog.text, "another-client-secret" in caplog.text) == (True, False)
+
+
+class BrokenFiles(WatchedFiles):
+    """Files that cannot be looked at, for a reason that nobody has thought of."""
+
+    def look(self, *, is_first: bool = False) -> list[Change]:
+        raise KeyError("s3cret")
+
+
+async def test_an_error_of_the_thread_that_reads_the_files_is_logged(tmp_path, caplog):
+    """A thread has nobody to tell, and Python would print the text of the error."""
+    site = ReloadingSite(tmp_path)
+    files = BrokenFiles({"OIDC_SECRET_FILE": str(site.path("secret"))}, {})
+    reloading = Reloading(files, site.middleware._composition.replaceable, read_settings(REQUIRED), site.clock)
+
+    reloading.look()
+    wait_for_readers()
+
+    assert "unexpected_error raised=KeyError" in caplog.text
+    assert "s3cret" not in caplog.text
 
 
 async def test_a_file_system_that_hangs_harms_nobody(tmp_path, caplog):

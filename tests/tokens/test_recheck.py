@@ -149,6 +149,23 @@ async def test_processes_that_share_a_store_share_one_recheck(way):
     assert (found, Rechecked(site, way).asked - asked) == (["alice"] * 6, 1)
 
 
+@pytest.mark.parametrize("fault", [None, "userinfo_down"])
+async def test_a_clock_that_is_set_back_puts_no_recheck_off(fault):
+    """The last one, or the pause after one that failed, is in the future then."""
+    site = Site(recheck=RECHECK, userinfo="never")
+    site.provider.access_token_lifetime = 10 * RECHECK
+    with site.provider.fault("introspection_invalid_client"):
+        browser = await site.signed_in()
+        site.clock.advance(5 * RECHECK)
+        with site.provider.fault(fault) if fault else contextlib.nullcontext():
+            assert await who_am_i(browser) == "alice"
+        end_at_provider(site.provider)
+
+        site.clock.advance(-3 * RECHECK)
+
+        assert await who_am_i(browser) is None
+
+
 async def test_without_the_setting_nobody_asks(kept):
     """The default."""
     site = Site(scope=SCOPE, **kept)
