@@ -151,7 +151,7 @@ def test_it_says_where_it_listens_warns_without_a_proxy_and_ends_cleanly():
     assert answer.status_code == 403
     assert "no proxy is trusted" in said
     assert f"answers proxies at http://127.0.0.1:{port}" in said
-    assert "code=forwarded_by_stranger" in said
+    assert "code=proxy_not_trusted" in said
     assert "Traceback" not in said
 
 

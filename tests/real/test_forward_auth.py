@@ -317,4 +317,4 @@ async def test_only_the_proxy_is_believed(site):
         proxy = await client.get(f"{site.oidc}/forward-auth", headers=headers)
 
     assert (stranger.status_code, proxy.status_code) == (403, 200)
-    assert "forwarded_by_stranger" in said_by(site)
+    assert "proxy_not_trusted" in said_by(site)

@@ -72,14 +72,14 @@ class Checks:
         if not self._proxies.trust(scope):
             peer = scope.get("client")
             detail = f"{peer[0] if peer else 'unix'} is not a trusted proxy"
-            raise ForwardedRequestRejected("forwarded_by_stranger", detail)
+            raise ForwardedRequestRejected("proxy_not_trusted", detail)
         if scope["method"] != "GET":  # a request of a browser, which a proxy has passed on to our path
             raise ForwardedRequestRejected("auth_request_method", "expected the proxy to ask with GET")
         forwarded = read_forwarded_request(scope["headers"], identity_names=self._identity_names)
         whose = self._whose_url(forwarded)
         if whose == ELSEWHERE:
             detail = f"{forwarded.origin} and the path are not below a base_url"
-            raise ForwardedRequestRejected("forwarded_elsewhere", detail)
+            raise ForwardedRequestRejected("forwarded_url_unknown", detail)
         if whose == OWN:
             detail = "the proxy has to pass the URLs of asgi-oidc on to it, without asking first"
             raise ForwardedRequestRejected("forwarded_own_url", detail)

@@ -7,7 +7,7 @@ _BROWSER = "None for occasional lines: no browser sends that by itself, so it ma
 
 FORWARD_AUTH = [
     Code(
-        "forwarded_by_stranger",
+        "proxy_not_trusted",
         "The peer of the connection is not a trusted proxy, so nothing that it says counts.",
         "If it is your proxy, name its address with `--trusted-proxy`; over a unix socket, `--trusted-proxy unix`. If "
         "another server took the address from a header, run it without (`uvicorn --no-proxy-headers`).",
@@ -50,15 +50,15 @@ FORWARD_AUTH = [
         _BROWSER,
     ),
     Code(
-        "forwarded_elsewhere",
+        "forwarded_url_unknown",
         "Scheme, host and path of the request are not below a `base_url`.",
-        "Add the host to `base_url`, or do not ask about it. Behind a second proxy that ends TLS, have this one send "
-        "`X-Forwarded-Proto: https`.",
+        "Add the host to `base_url`, or send no auth requests for it. Behind a second proxy that ends TLS, "
+        "have this one send `X-Forwarded-Proto: https`.",
     ),
     Code(
         "forwarded_own_url",
-        "The proxy asked about one of the URLs of asgi-oidc itself, such as `/auth/login`.",
-        f"It has to pass these on to asgi-oidc, without asking first. {_PROXY}",
+        "The auth request is about one of the URLs of asgi-oidc itself, such as `/auth/login`.",
+        f"The proxy has to pass these on to asgi-oidc, without an auth request. {_PROXY}",
     ),
     Code(
         "identity_too_large",
