@@ -15,8 +15,9 @@ SETTINGS_INVALID = Event("settings_invalid", logging.CRITICAL)
 Fix: Change the settings as the line says.
 """
 SETTING_RELOADED = Event("setting_reloaded", logging.INFO)
-"""The file of a setting has changed, and its new value is in use. For `secret`, `secrets` is how many open cookies and
-records; with `seals_in`, the first one is new, and seals in so many seconds, when all processes have read it.
+"""The file of a setting has changed, and its new value is in use. For `secret`, `secrets` is the number of secrets that
+decrypt cookies and records, and `seals_in` the seconds until a new first one encrypts them: by then, all processes have
+read it.
 """
 SETTING_NOT_RELOADED = Event("setting_not_reloaded", logging.WARNING)
 """The file of a setting cannot be read, or its new value is invalid; the old value stays in use. Logged once for each
