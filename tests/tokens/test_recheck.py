@@ -233,6 +233,33 @@ async def test_while_the_provider_hangs_one_request_waits_and_the_others_go_on()
     assert sorted(waited) == pytest.approx([0, 0, DEADLINE, DEADLINE], abs=0.01)
 
 
+@pytest.mark.parametrize("is_over", [False, True])
+async def test_a_provider_that_answers_again_is_asked_by_all_requests_at_once(is_over):
+    """Whatever its first answer is: else somebody who is signed out there could get in beside another request."""
+    site = Site(recheck=RECHECK, scope=SCOPE)
+    first, *others = [await site.signed_in(sub) for sub in ("alice", "bob", "erin")]
+    site.clock.advance(RECHECK)
+    with site.provider.fault("refresh_down"):
+        assert await who_am_i(first) == "alice"
+    for sub in (*(["alice"] if is_over else []), "bob", "erin"):
+        end_at_provider(site.provider, sub)
+    site.clock.advance(COOL_DOWN)
+    found: list[str | None] = [await who_am_i(first)]
+
+    async def visit(browser: Browser) -> None:
+        found.append(await who_am_i(browser))
+
+    with site.provider.hold("refresh") as gate:
+        async with anyio.create_task_group() as tasks:
+            for browser in others:
+                tasks.start_soon(visit, browser)
+            await gate.until_held()
+            await anyio.wait_all_tasks_blocked()
+            gate.open()
+
+    assert found == [None if is_over else "alice", None, None]
+
+
 async def test_a_session_that_nobody_can_confirm_any_more_ends(kept, caplog):
     """The access token has expired, and there is no refresh token."""
     caplog.set_level("INFO", logger="asgi_oidc")
@@ -345,6 +372,19 @@ async def test_github_is_asked_at_its_user_api():
     site.clock.advance(RECHECK)
     assert await who_am_i(browser) == "1000001"
     end_at_provider(site.hub, "1000001")
+    site.clock.advance(RECHECK)
+
+    assert await who_am_i(browser) is None
+
+
+async def test_a_user_api_that_names_another_user_ends_the_session():
+    """Something is badly wrong with the token then, as with userinfo."""
+    site = OAuth2Site(recheck=RECHECK)
+    browser = await site.signed_in("1000001")
+    await site.signed_in("1000002")
+    tokens = site.hub.memory.access_tokens
+    own, other = tokens
+    tokens[own] = tokens[other]
     site.clock.advance(RECHECK)
 
     assert await who_am_i(browser) is None
