@@ -1,5 +1,6 @@
 """The counters and durations of logins, refreshes, sign-outs, tokens and denials."""
 
+import contextlib
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from asgi_oidc import Bearer, MemoryStore, Rule, telemetry
 from asgi_oidc.integrations.quart import requires
 from asgi_oidc.telemetry import catalogue
 from asgi_oidc.telemetry.bounded import OTHER, BoundedValues
-from asgi_oidc.telemetry.instruments import MAX_ADDRESSES, MAX_PROVIDERS
+from asgi_oidc.telemetry.instruments import MAX_ADDRESSES, MAX_CODES, MAX_PROVIDERS
 from tests.logout_site import LogoutSite, sid_of
 from tests.protected_site import ORIGIN, PROGRAM, Site, cookie_header
 from tests.providers.tenants import TenantSite
@@ -211,6 +212,27 @@ async def test_names_of_tenants_appear_only_once_they_are_found():
 
     assert "made-up" not in repr(found)
     assert {dict(each).get("asgi_oidc.provider") for each in found["http.client.request.duration"]} == {"acme"}
+
+
+def test_names_of_providers_and_codes_are_bounded_in_every_metric():
+    """An app that makes a provider for any name, and an exception class for any call, must not fill the collector."""
+    with recording() as recorded:
+        for number in range(MAX_CODES + 50):
+            name = f"tenant-{number}"
+            telemetry.name_provider(name)
+            telemetry.count(catalogue.LOGINS, provider=name, code=f"code-{number}")
+            failure = type(f"Error{number}", (Exception,), {})
+            with (
+                contextlib.suppress(failure),
+                telemetry.provider_call("POST", "https://id.test/token", endpoint="token", provider=name),
+            ):
+                raise failure
+        found = recorded.metrics()
+
+    series = [dict(each) for name in (catalogue.LOGINS.name, catalogue.PROVIDER_CALLS.name) for each in found[name]]
+    names = {each.get("asgi_oidc.provider") for each in series}
+    codes = {each[key] for each in series for key in ("asgi_oidc.code", "error.type") if key in each}
+    assert (len(names), len(codes)) == (MAX_PROVIDERS + 1, MAX_CODES + 1)
 
 
 def test_hosts_and_ports_of_providers_are_bounded():
