@@ -147,18 +147,6 @@ async def test_a_clock_that_is_set_back_keeps_no_old_check():
     assert (await ask(asked)).status_code == 503
 
 
-async def test_a_bug_in_the_check_counts_as_failing(caplog):
-    """Whoever asks gets an answer, and the log says what is broken."""
-    asked: Any = site()
-    assert (await asked.middleware.health()).status == "ok"
-    asked.clock.now = "broken"
-
-    health = await asked.middleware.health()
-
-    assert health.status == "failing"
-    assert "unexpected_error raised=TypeError" in caplog.text
-
-
 @pytest.mark.parametrize("setting", ["store", "logout_store"])
 async def test_a_process_whose_store_does_not_answer_is_not_ready(setting):
     """Its protected paths get 503."""
