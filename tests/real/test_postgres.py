@@ -19,7 +19,7 @@ from asgi_oidc import PostgresStore
 from asgi_oidc.cli.doctor.stores.postgres import check
 from asgi_oidc.errors import StoreUnavailable
 from asgi_oidc.stores.guarded_store import GuardedStore
-from asgi_oidc.stores.postgres_statements import MOST_EXPIRED
+from asgi_oidc.stores.postgres_statements import MOST_EXPIRED, Statements
 from asgi_oidc.testing import SessionStoreContract
 from tests.real.postgres_server import LOOPBACK, PASSWORD, ROLE, PostgresServer, pgbouncer, postgres
 from tests.real.processes import free_port, wait_until
@@ -248,6 +248,17 @@ async def test_expired_rows_are_deleted_a_few_at_a_time(postgres_server, owner, 
     assert alive == b"one"
 
 
+async def test_a_row_that_expires_in_a_moment_is_not_deleted_yet(postgres_server, tables):
+    """It is found by the ten minutes in which it expires, which may have begun."""
+    store, other = (PostgresStore(postgres_server.url_of(tables)) for _ in range(2))
+    async with store.running(), other.running():
+        await store.add("soon", b"one", lifetime=30)
+        await other.add("any", b"one", lifetime=LONG)  # the first write of each process deletes
+        await other._pool._flights.drained()
+
+        assert await store.get("soon") == b"one"
+
+
 async def test_rows_that_another_is_changing_are_left_to_the_next_time(postgres_server, owner, tables):
     """Deleting waits for nobody."""
     owner.execute(
@@ -370,6 +381,28 @@ async def test_calls_that_are_given_up_leave_no_process_of_the_server_behind(pos
 
     assert (len(details), again) == (1, None)
     assert "what holds locks (57014)" in details.pop()
+
+
+async def test_whoever_links_to_an_index_waits_for_another_who_does(postgres_server, owner, tables):
+    """Neither sees what the other has not committed, so both would leave as many members as are allowed."""
+    store, dropped = PostgresStore(postgres_server.url_of(tables)), []
+    lock = Statements(tables).lock_of("index")
+
+    async def link() -> None:
+        dropped.extend(await store.link("index", "ours", lifetime=LONG, most=1))
+
+    async with store.running():
+        with postgres_server.ask() as other:
+            other.execute(f"BEGIN; SELECT pg_advisory_xact_lock({lock})".encode())
+            other.execute(f"INSERT INTO {tables}_members VALUES ('index', 'theirs', now() + '1 hour')".encode())
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(link)
+                waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'advisory'"
+                await so_it_is(lambda: one_value(owner, waiting) == 1)
+                other.execute("COMMIT")
+        left = await store.linked("index")
+
+    assert (dropped, left) == (["ours"], ["theirs"])
 
 
 async def test_a_shorter_statement_timeout_of_the_database_stays(postgres_server, tables):

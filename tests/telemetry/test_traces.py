@@ -1,5 +1,6 @@
 """The spans of logins, refreshes, sign-outs and calls, as the SDK of OpenTelemetry exports them."""
 
+import contextlib
 from typing import Any
 
 import anyio
@@ -371,6 +372,18 @@ async def test_a_signed_in_request_records_nothing(store):
 
     assert [span.name for span in recorded.spans] == ["GET /page"]
     assert recorded.metrics() == {}
+
+
+def test_the_text_of_an_exception_is_in_no_span_and_no_metric():
+    """It may quote anything: a URL with a password, a token."""
+    with recording() as recorded:
+        call = telemetry.provider_call("POST", "https://id.test/token", endpoint="token", provider="")
+        with contextlib.suppress(RuntimeError), call:
+            raise RuntimeError("s3cr3t")
+        exported = "".join(span.to_json() for span in recorded.spans) + repr(recorded.metrics())
+
+    assert attributes_of(recorded.only("POST token"))["error.type"] == "RuntimeError"
+    assert "s3cr3t" not in exported
 
 
 @pytest.mark.parametrize("makes_spans", [False, True])
