@@ -2,6 +2,7 @@
 
 import logging
 import threading
+from contextvars import ContextVar
 from functools import partial
 from typing import Any
 
@@ -16,6 +17,8 @@ from asgi_oidc.audit.reporting import Reporter, report, report_session, reportin
 from asgi_oidc.audit.trail import DRAIN_DEADLINE, MAX_EVENTS, MAX_REPEATABLE_EVENTS, AuditTrail
 from tests.audit_site import AuditSite
 from tests.protected_site import NOW, Clock, Exchange, cookie_header
+
+TENANT: ContextVar[str] = ContextVar("tenant", default="none")  # of the app
 
 
 class Trail:
@@ -202,6 +205,22 @@ async def test_a_function_that_is_not_async_runs_in_a_thread_one_event_at_a_time
 
     assert threads
     assert threading.get_ident() not in threads
+
+
+async def test_no_listener_runs_in_the_context_of_a_request():
+    """The event may be of another request: its tenant, or whatever the app keeps there, would be the wrong one."""
+    seen: list[str] = []
+
+    async def hear(event: audit.AuditEvent) -> None:
+        seen.append(TENANT.get())
+
+    trail = AuditTrail(Listener(hear, clock=Clock()), clock=Clock())
+    token = TENANT.set("acme")
+    trail.add(audit.SignedOut(by="user"))
+    await trail.drained()
+    TENANT.reset(token)
+
+    assert seen == ["none"]
 
 
 async def test_every_kind_of_async_function_is_awaited():
