@@ -77,7 +77,8 @@ def test_the_tests_with_the_fixture_pass(heading: str, oidc: OIDCTester):
     )
     names: dict[str, Any] = {"TestClient": TestClient, "app": app}
     oidc.provider_of(app=app)  # of several apps in this process, this one is meant from now on
-    run_block(blocks(section(GUIDE, heading), "python")[0], names)
+    block = blocks(section(GUIDE, heading), "python")[0]
+    run_block(block.replace('oidc.bearer("alice"', 'oidc.bearer("alice", app=app'), names)
 
     (test,) = (found for name, found in names.items() if name.startswith("test_"))
     test(oidc)
