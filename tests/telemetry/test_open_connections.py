@@ -7,6 +7,7 @@ import pytest
 import trio.testing
 from opentelemetry import trace
 
+from asgi_oidc import telemetry
 from tests.asgi.test_open_websockets import SOON, OpenSockets
 from tests.protected_site import Site
 from tests.scripted_store import ScriptedStore
@@ -41,3 +42,17 @@ async def test_the_checks_of_an_open_websocket_are_only_counted(setting):
     assert len(store.calls) >= 10
     assert [span.name for span in recorded.spans[spans:]] == ["/ws"]
     assert sum(getattr(each, "count", 0) for each in found["db.client.operation.duration"].values()) >= 10
+
+
+async def test_what_is_not_traced_leaves_the_trace_of_its_caller_as_it_was():
+    """What the request does next belongs to it, and not to nobody."""
+
+    @telemetry.untraced
+    async def look() -> bool:
+        return trace.get_current_span().get_span_context().is_valid
+
+    with recording(), trace.get_tracer("the server").start_as_current_span("request") as span:
+        inside = await look()
+        after = trace.get_current_span()
+
+    assert (inside, after is span) == (False, True)
