@@ -236,7 +236,7 @@ INCIDENTS: Mapping[str, Callable[[Production], Awaitable[None]]] = {
     "The provider has rotated its keys badly": keys_rotated_badly,
     "Your secret has leaked": secret_leaked,
     "The client secret has leaked or expired": client_secret_expired,
-    "Redis is lost": store_lost,
+    "Redis or PostgreSQL is lost": store_lost,
     "A clock is off": clock_off,
     "A cookie or a token was stolen": cookie_stolen,
     "Everybody has to be signed out": mass_sign_out,

@@ -62,10 +62,13 @@ def test_every_fault_is_documented():
     assert all(text.endswith(".") for text in FAULTS.values())
 
 
-def test_an_unknown_fault_is_refused(provider):
-    """A typing mistake would make a test that passes for nothing."""
-    with pytest.raises(ValueError, match="token_500"):
-        provider.faults.add("tokn_500")
+@pytest.mark.parametrize(
+    ("name", "hint"), [("tokn_500", "did you mean token_500"), ("x", "FAULTS in asgi_oidc.testing.faults lists them")]
+)
+def test_an_unknown_fault_is_refused(provider, name, hint):
+    """A misspelt fault would make a test pass that tests nothing; there are too many to list them."""
+    with pytest.raises(ValueError, match=hint):
+        provider.faults.add(name)
 
 
 def test_faults_end_with_the_block(provider):

@@ -1,5 +1,6 @@
 """The registry of faults: what each one changes, and which are active."""
 
+import difflib
 import json
 from collections.abc import Callable, Iterator, MutableSet, Sequence
 from dataclasses import dataclass, replace
@@ -115,7 +116,9 @@ class ActiveFaults(MutableSet[str]):
             ValueError: No fault has this name.
         """
         if value not in FAULTS:
-            raise ValueError(f"no fault is named {value!r}; expected one of: {', '.join(sorted(FAULTS))}")
+            near = difflib.get_close_matches(value, FAULTS, n=3)
+            hint = f"did you mean {' or '.join(near)}?" if near else "FAULTS in asgi_oidc.testing.faults lists them"
+            raise ValueError(f"no fault is named {value!r}; {hint}")
         self._names[value] = None
 
     def discard(self, value: str) -> None:
