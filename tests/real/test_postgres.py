@@ -385,7 +385,8 @@ async def test_calls_that_are_given_up_leave_no_process_of_the_server_behind(pos
 
 async def test_whoever_links_to_an_index_waits_for_another_who_does(postgres_server, owner, tables):
     """Neither sees what the other has not committed, so both would leave as many members as are allowed."""
-    store, dropped = PostgresStore(postgres_server.url_of(tables)), []
+    store = PostgresStore(postgres_server.url_of(tables))
+    dropped: list[str] = []
     lock = Statements(tables).lock_of("index")
 
     async def link() -> None:
