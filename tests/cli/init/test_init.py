@@ -165,6 +165,16 @@ def test_the_end_of_the_input_writes_nothing(lines, folder, monkeypatch, capsys)
     assert (status, "nothing was written" in capsys.readouterr().err, list(folder.iterdir())) == (1, True, [])
 
 
+def test_the_questions_that_are_asked_are_numbered(folder, monkeypatch, capsys):
+    """An option answers one, and the provider on this machine has no address: no number is missing."""
+    answer(monkeypatch, "local", "", "")
+
+    main(["init", "--framework", "fastapi"])
+
+    said = capsys.readouterr().out
+    assert [said.count(text) for text in ("1. Provider:", "2. Public URL", "3. Sessions")] == [1, 1, 1]
+
+
 def test_it_gives_up_after_some_answers_that_cannot_be_right(folder, monkeypatch, capsys):
     """A program that feeds it nonsense must end."""
     answer(monkeypatch, *["nonsense"] * 20)

@@ -97,21 +97,21 @@ def read_answers(given: Given, *, prompt: Callable[[str], str], say: Callable[[s
     """
     questions = _Questions(given.uses_defaults, prompt, say)
     framework = questions.choose(
-        "1. Framework", {name: each.title for name, each in FRAMEWORKS.items()}, given.framework, installed_framework()
+        "Framework", {name: each.title for name, each in FRAMEWORKS.items()}, given.framework, installed_framework()
     )
     provider = questions.choose(
-        "2. Provider", {name: each.title for name, each in PROVIDERS.items()}, given.provider, "local"
+        "Provider", {name: each.title for name, each in PROVIDERS.items()}, given.provider, "local"
     )
     known = PROVIDERS[provider]
     variables = questions.read(
-        f"3. {known.question}, such as {known.example}" if known.question else "", known.variables, given.address, ""
+        f"{known.question}, such as {known.example}" if known.question else "", known.variables, given.address, ""
     )
     if given.client_id is not None:
         name = next(name for name in variables if name.endswith("CLIENT_ID"))
         variables = {**variables, name: given.client_id}
-    base_url = questions.read("4. Public URL of the app", _base_url, given.base_url, LOCAL_URL)
+    base_url = questions.read("Public URL of the app", _base_url, given.base_url, LOCAL_URL)
     store = questions.read(
-        f"5. Sessions: {COOKIES} for one process, or the URL of a store that several share, such as "
+        f"Sessions: {COOKIES} for one process, or the URL of a store that several share, such as "
         "redis://localhost:6379 or postgresql://...",
         _store,
         given.store,
@@ -139,6 +139,12 @@ class _Questions:
         self._uses_defaults = uses_defaults
         self._prompt = prompt
         self._say = say
+        self._asked = 0
+
+    def _numbered(self, question: str) -> str:
+        """Count the questions that are asked: options answer some, and not every provider has an address."""
+        self._asked += 1
+        return f"{self._asked}. {question}"
 
     def choose(self, question: str, choices: Mapping[str, str], given: str | None, default: str) -> str:
         """Ask for one of several names; the number of a choice counts as well."""
@@ -151,7 +157,7 @@ class _Questions:
             return name
 
         if given is None and not self._uses_defaults:
-            self._say(f"{question}:")
+            self._say(f"{self._numbered(question)}:")
             for number, (name, title) in enumerate(choices.items(), 1):
                 self._say(f"   {number:2} {name:10} {title}")
         return self.read("   Name or number", read, given, default, label=question)
@@ -165,7 +171,9 @@ class _Questions:
             try:
                 return read(default if given is None else given)
             except ValueError as error:
-                raise NoAnswer(f"{label.partition('. ')[2] or label}: {error}") from None
+                raise NoAnswer(f"{label}: {error}") from None
+        if label == question:
+            question = self._numbered(question)
         for _ in range(ATTEMPTS):
             try:
                 text = self._prompt(f"{question} [{default}]: " if default else f"{question}: ").strip() or default
