@@ -1,5 +1,6 @@
 """`on_event` may be slow, hang, or raise anything: no request notices, and no sign-in is lost to a flood."""
 
+import asyncio
 import logging
 import threading
 from contextvars import ContextVar
@@ -261,7 +262,6 @@ async def test_a_cancelled_task_of_the_listener_ends_no_delivery(anyio_backend_n
     """On asyncio, to await a task that was cancelled raises the same as to be cancelled."""
     if anyio_backend_name == "trio":
         return
-    import asyncio
 
     async def hear(event):
         task = asyncio.ensure_future(asyncio.sleep(100))
@@ -271,6 +271,23 @@ async def test_a_cancelled_task_of_the_listener_ends_no_delivery(anyio_backend_n
     listener = Listener(hear, clock=Clock())
     await listener.hear(audit.LoginFailed())
     await listener.hear(audit.LoginFailed())
+
+
+async def test_a_delivery_that_is_cancelled_ends(anyio_backend_name):
+    """The event loop ends: to go on would keep it from that. On trio, a cancellation cannot be mistaken."""
+    if anyio_backend_name == "trio":
+        return
+    made = Trail()
+    for _ in range(2):
+        made.trail.add(audit.SignedOut(by="user"))
+    await anyio.wait_all_tasks_blocked()
+
+    (task,) = made.trail._worker._tasks
+    task.cancel()
+    made.gate.set()
+    await asyncio.wait([task])
+
+    assert (task.cancelled(), made.heard) == (True, [])
 
 
 async def test_events_of_a_thread_are_delivered_when_its_request_ends():

@@ -46,14 +46,12 @@ class Listener:
         try:
             with anyio.move_on_after(self._deadline) as deadline:
                 await self._call(event)
-        except Exception as error:  # noqa: BLE001  # the app's own code may raise anything
-            failure = error
         except asyncio.CancelledError as error:
             task = asyncio.current_task()
             if task is not None and task.cancelling():
                 raise
             failure = error  # the function awaited a task that was cancelled
-        except BaseException as error:  # such as the panic of an extension module, which is no Exception
+        except BaseException as error:  # the app's own code may raise anything; a panic in Rust is no Exception
             if _ends_the_delivery(error):
                 raise
             failure = error
