@@ -49,6 +49,15 @@ async def test_paths_outside_of_the_issuer_are_not_served():
     assert answer.status_code == 404
 
 
+async def test_its_bare_address_says_where_to_start():
+    """`asgi-oidc provider` prints that address, and people click it."""
+    provider = FakeProvider("https://id.example.com")
+    async with provider.http_client() as client:
+        answer = await client.get("https://id.example.com/")
+
+    assert (answer.status_code, "start at your app" in answer.text) == (404, True)
+
+
 @pytest.mark.filterwarnings("ignore:EdDSA is deprecated")
 @pytest.mark.parametrize("alg", ["RS256", "PS256", "ES256", "EdDSA", "RS512", "ES384", "ES512"])
 async def test_id_tokens_are_really_signed(alg):

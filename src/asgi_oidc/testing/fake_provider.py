@@ -109,7 +109,8 @@ class FakeProvider(ProviderLogout):
 
     def _answer(self, endpoint: Endpoint | None, names: Sequence[str], call: Call) -> Answer:
         if endpoint is None:
-            return html_answer(message_page("Not found", "The fake provider has no such page."), 404)
+            text = "The fake provider has no such page. It works: to sign in, start at your app, not here."
+            return html_answer(message_page("Not found", text), 404)
         answer = self.faults.answer_instead(names, self.setting())
         if answer is None:
             answer = endpoint.handle(self, call)
