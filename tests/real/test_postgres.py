@@ -417,6 +417,19 @@ async def test_a_shorter_statement_timeout_of_the_database_stays(postgres_server
     assert "57014" in error.detail
 
 
+async def test_a_link_that_the_server_ends_half_way_leaves_no_transaction_open(postgres_server, tables):
+    """The next call on that connection would fail, or be part of a transaction that nobody commits."""
+    options = "pool_size=1&options=-c%20statement_timeout%3D100ms"
+    store = PostgresStore(f"{postgres_server.url_of(tables)}&{options}")
+    async with store.running():
+        with postgres_server.ask() as other:
+            other.execute(f"SELECT pg_advisory_lock({Statements(tables).lock_of('index')})".encode())
+            error = await error_of(lambda: store.link("index", "member", lifetime=LONG, most=1))
+        answer = await store.get("key")
+
+    assert ("57014" in error.detail, answer) == (True, None)
+
+
 async def test_apps_in_one_process_share_connections(postgres_server):
     """The one that ends leaves those of the other; the last one closes them."""
     store = PostgresStore(postgres_server.url)
