@@ -208,6 +208,24 @@ async def test_a_function_that_is_not_async_runs_in_a_thread_one_event_at_a_time
     assert threading.get_ident() not in threads
 
 
+async def test_a_function_that_hangs_occupies_one_thread():
+    """Else it would take all threads of the app, one by one."""
+    called, release = [], threading.Event()
+
+    def hear(event: audit.AuditEvent) -> None:
+        called.append(event.name)
+        release.wait()
+
+    listener = Listener(hear, clock=Clock(), deadline=0.05)
+    try:
+        for _ in range(4):
+            await listener.hear(audit.LoginFailed())
+
+        assert len(called) <= 1
+    finally:
+        release.set()
+
+
 async def test_no_listener_runs_in_the_context_of_a_request():
     """The event may be of another request: its tenant, or whatever the app keeps there, would be the wrong one."""
     seen: list[str] = []
