@@ -4,6 +4,7 @@ import asyncio
 import inspect
 from collections.abc import Awaitable, Callable
 from functools import partial
+from threading import Lock
 from typing import Any
 
 import anyio
@@ -18,6 +19,7 @@ OnEvent = Callable[[AuditEvent], Awaitable[None] | None]
 """Called with each audit event; a function that is not async runs in a worker thread."""
 
 LISTENER_DEADLINE = 5.0  # seconds for one event; other events wait meanwhile
+PAUSE = 0.05  # seconds between two looks whether a function that hung has returned
 LOG_INTERVAL = 60  # seconds between two log lines about failures
 
 
@@ -35,7 +37,9 @@ class Listener:
         self._is_async = is_async(function)
         self._clock = clock
         self._deadline = deadline
-        # A function that does not return in time occupies the one thread until it does: it is never called twice.
+        # A function that does not return in time occupies the one thread until it does: it is never called twice. On
+        # asyncio, the limiter is free again as soon as nobody waits for the thread, so the thread holds a lock as well.
+        self._running = Lock()
         self._threads: RunVar[anyio.CapacityLimiter] = run_var("audit_threads")
         self._logged_at: float | None = None
         self._lost = 0
@@ -62,12 +66,18 @@ class Listener:
         if self._is_async:
             returned: Any = self._function(event)
         else:
+            while self._running.locked():  # noqa: ASYNC110  # a thread cannot set an event of the loop
+                await anyio.sleep(PAUSE)
             # In a list, as trio does not let a thread return an awaitable.
             (returned,) = await anyio.to_thread.run_sync(
-                lambda: [self._function(event)], abandon_on_cancel=True, limiter=self._limiter()
+                self._call_in_thread, event, abandon_on_cancel=True, limiter=self._limiter()
             )
         if inspect.isawaitable(returned):
             await returned
+
+    def _call_in_thread(self, event: AuditEvent) -> list[Any]:
+        with self._running:
+            return [self._function(event)]
 
     def _limiter(self) -> anyio.CapacityLimiter:
         limiter = self._threads.get(None)
