@@ -614,6 +614,19 @@ async def test_nothing_is_read_from_a_server_that_only_reads():
     assert (error.code, "target_session_attrs" in error.detail) == ("store_read_only", True)
 
 
+async def test_a_server_that_hangs_does_not_keep_its_connections_forever():
+    """Whoever asked has long gone; five such calls, and nobody could ask any more."""
+    with postgres() as server:
+        store = PostgresStore(server.url)
+        async with store.running():
+            await store.get("key")
+            server.pause()
+            error = await ask(lambda: store.get("key"))
+            server.go_on()
+
+    assert "no answer within 2 s" in error.detail
+
+
 async def test_too_many_open_files_are_told_by_name_and_bring_no_password_out(postgres_server):
     """Whatever step fails for want of a file: the next call works, once there are some."""
     errors: list[StoreUnavailable] = []
