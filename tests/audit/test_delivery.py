@@ -193,7 +193,7 @@ async def test_a_listener_that_hangs_is_given_up_after_its_deadline(kind, caplog
     release.set()
     await Listener(hear, clock=Clock()).hear(audit.LoginFailed(code="next"))
 
-    assert heard[-1] == "next"
+    assert "next" in heard  # the thread that hung may return after it
     assert lines(caplog, "on_event_failed")[0].startswith("on_event_failed what='on_event took more than ")
 
 
