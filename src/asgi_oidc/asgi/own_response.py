@@ -11,4 +11,5 @@ async def send_response(response: Response, request: Request, send: Send) -> Non
         response = response.with_body(await response.write_body())
     await send({"type": "http.response.start", "status": response.status, "headers": list(response.headers)})
     body = b"" if request.method == "HEAD" else response.body
-    await send({"type": "http.response.body", "body": body})
+    # `more_body` has a default, but Quart's test client does without it.
+    await send({"type": "http.response.body", "body": body, "more_body": False})

@@ -50,4 +50,4 @@ class Handshake:
             return
         headers = list(response.headers)
         await self.send({"type": "websocket.http.response.start", "status": response.status, "headers": headers})
-        await self.send({"type": "websocket.http.response.body", "body": response.body})
+        await self.send({"type": "websocket.http.response.body", "body": response.body, "more_body": False})

@@ -186,4 +186,6 @@ def _read_options(
 
 async def _send(answer: Answer, scope: Scope, send: Send) -> None:
     await send({"type": "http.response.start", "status": answer.status, "headers": list(answer.headers)})
-    await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else answer.body})
+    await send(
+        {"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else answer.body, "more_body": False}
+    )

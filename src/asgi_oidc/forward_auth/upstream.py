@@ -42,7 +42,7 @@ class Upstream:
             return
         check.user = scope["user"]
         await send({"type": "http.response.start", "status": 200, "headers": []})
-        await send({"type": "http.response.body", "body": b""})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
 async def _refuse_direct_request(scope: Scope, send: Send) -> None:
@@ -52,7 +52,9 @@ async def _refuse_direct_request(scope: Scope, send: Send) -> None:
     """
     response = problem(403, "forward_auth_only", "Reload the page. If that does not help, see the log of asgi-oidc.")
     await send({"type": "http.response.start", "status": response.status, "headers": list(response.headers)})
-    await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else response.body})
+    await send(
+        {"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else response.body, "more_body": False}
+    )
 
 
 async def _run_lifespan(receive: Receive, send: Send) -> None:

@@ -202,4 +202,4 @@ async def _send_json(send: Send, status: int, content: object, headers: Mapping[
     fields = {"content-type": "application/json", "content-length": str(len(body)), **headers}
     encoded = [(name.encode("ascii"), value.encode("latin-1")) for name, value in fields.items()]
     await send({"type": "http.response.start", "status": status, "headers": encoded})
-    await send({"type": "http.response.body", "body": body})
+    await send({"type": "http.response.body", "body": body, "more_body": False})

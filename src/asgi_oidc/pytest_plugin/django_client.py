@@ -110,7 +110,7 @@ async def _serve_client(original: Any, scope: Scope, send: Send) -> None:
     exchange.responses.append(response)
     headers = [(name.lower().encode("latin-1"), str(value).encode("latin-1")) for name, value in response.items()]
     await send({"type": "http.response.start", "status": response.status_code, "headers": headers})
-    await send({"type": "http.response.body", "body": b""})
+    await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
 def _response_of_middleware(scope: Scope, sent: list[Message]) -> Any:

@@ -94,7 +94,7 @@ class Visit:
             await self._middleware(scope, receive, send)
             return
         await send({"type": "http.response.start", "status": 200, "headers": [(REACHED.encode(), b"yes")]})
-        await send({"type": "http.response.body", "body": b""})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
 @contextmanager
