@@ -39,4 +39,4 @@ def test_only_admins_read_the_reports(url: str, page: Page, oidc: OIDCTester) ->
     expect(page.locator("h1")).to_have_text("The reports")
 
     oidc.sign_in(page, "bob", app=app)
-    assert (page.goto(f"{url}/reports") or page).status == 403  # type: ignore[union-attr]
+    assert (page.goto(f"{url}/reports") or page).status == 403  # type: ignore[union-attr]  # a Page has no status

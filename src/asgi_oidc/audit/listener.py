@@ -109,5 +109,5 @@ def is_async(function: object) -> bool:
     """Return whether calling a function makes an awaitable, so that it needs no thread."""
     while isinstance(function, partial):
         function = function.func
-    call = function if inspect.isroutine(function) else getattr(function, "__call__", None)  # noqa: B004
+    call = function if inspect.isroutine(function) else getattr(function, "__call__", None)  # noqa: B004  # the method itself
     return inspect.iscoroutinefunction(call)

@@ -5,7 +5,7 @@ import sys
 
 MAX_PORT = 65_535
 # The client secret of `asgi-oidc provider`: that accepts connections from this machine only, where anyone may use it.
-DEVELOPMENT_SECRET = "secret-for-development"  # noqa: S105
+DEVELOPMENT_SECRET = "secret-for-development"  # noqa: S105  # no secret: see above
 INTERRUPTED = 130  # exit status after Ctrl-C, as in shells
 
 

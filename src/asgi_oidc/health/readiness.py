@@ -77,7 +77,7 @@ class Readiness:
             if self._latest is not None and abs(now - self._checked_at) < INTERVAL:
                 return self._latest
             return await self._checks.run_to_the_end("health", lambda: self._check_and_remember(now))
-        except Exception as error:  # noqa: BLE001  # as below
+        except Exception as error:  # noqa: BLE001  # a bug here counts as `failing`
             return _broken(error)
 
     async def _check_and_remember(self, now: float) -> Health:

@@ -92,7 +92,7 @@ class Examination:
             self.checked.append("store")
         try:
             self.findings += await check_stores(self._site)
-        except Exception as error:  # noqa: BLE001
+        except Exception as error:  # noqa: BLE001  # one check must not prevent the others
             self.findings.append(_failed("store", error))
 
     async def _check_deployed(self) -> None:
@@ -100,7 +100,7 @@ class Examination:
         try:
             async with _own_client() as own:
                 self.findings += await check_deployed(self._site, own)
-        except Exception as error:  # noqa: BLE001
+        except Exception as error:  # noqa: BLE001  # one check must not prevent the others
             self.findings.append(_failed("the app", error))
 
     async def _check_providers(self) -> None:
