@@ -1,10 +1,10 @@
-"""A certificate authority for one test run, and a certificate of its for this machine."""
+"""Certificate authorities for one test run: one for this machine, and one for the clients of a provider."""
 
 import base64
 import datetime
 import hashlib
 import ipaddress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
 
@@ -53,7 +53,7 @@ def make_certificate(folder: Path, *, name: str = "localhost", begins_in: dateti
 
 @dataclass(frozen=True)
 class OwnCertificate:
-    """A certificate that a client has made itself, and its key, as PEM files.
+    """The certificate of a client, and its key, as PEM files.
 
     Attributes:
         thumbprint: what a token has in `cnf` as `x5t#S256`.
@@ -64,11 +64,53 @@ class OwnCertificate:
     thumbprint: str
     escaped: str
 
+    @property
+    def pem(self) -> str:
+        """The certificate, then its key: the setting `client_certificate`."""
+        return "".join(Path(file).read_text("ascii") for file in self.files)
+
+    @property
+    def x5c(self) -> list[str]:
+        """The certificate as a JWK has it (RFC 7517 §4.7)."""
+        return ["".join(Path(self.files[0]).read_text("ascii").splitlines()[1:-1])]
+
 
 def make_client_certificate(folder: Path, name: str) -> OwnCertificate:
-    """Make a certificate of a client, as files in a folder."""
+    """Make a certificate that a client has signed itself, as files in a folder."""
     key = ec.generate_private_key(ec.SECP256R1())
     certificate = _builder(_name(name), _name(name), key.public_key()).sign(key, hashes.SHA256())
+    return _own(folder, name, certificate, key)
+
+
+@dataclass(frozen=True)
+class ClientAuthority:
+    """An authority whose certificates are for clients.
+
+    Attributes:
+        ca: PEM file, which a provider has to trust.
+    """
+
+    ca: str
+    _certificate: x509.Certificate = field(repr=False)
+    _key: ec.EllipticCurvePrivateKey = field(repr=False)
+
+    def issue(self, name: str) -> OwnCertificate:
+        """Make a certificate whose subject is `CN=` and this name, as files beside that of the authority."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        usage = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH])
+        builder = _builder(_name(name), self._certificate.subject, key.public_key())
+        certificate = builder.add_extension(usage, critical=False).sign(self._key, hashes.SHA256())
+        return _own(Path(self.ca).parent, name, certificate, key)
+
+
+def make_client_authority(folder: Path) -> ClientAuthority:
+    """Make an authority for clients, as a file in a folder."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    certificate = _authority(key)
+    return ClientAuthority(_written(folder / "clients.pem", _pem(certificate)), certificate, key)
+
+
+def _own(folder: Path, name: str, certificate: x509.Certificate, key: ec.EllipticCurvePrivateKey) -> OwnCertificate:
     pem, digest = _pem(certificate), certificate.fingerprint(hashes.SHA256())
     return OwnCertificate(
         files=(_written(folder / f"{name}.pem", pem), _written(folder / f"{name}.key", _key_pem(key))),

@@ -7,7 +7,7 @@ from playwright.sync_api import Browser as Chromium
 from playwright.sync_api import expect, sync_playwright
 
 from tests.real import programs
-from tests.real.certificates import Certificate, make_certificate
+from tests.real.certificates import Certificate, ClientAuthority, make_certificate, make_client_authority
 from tests.real.keycloak import Keycloak, keycloak
 from tests.real.postgres_server import LOGGING, PostgresServer, postgres
 from tests.real.real_provider import RealProvider, real_provider
@@ -38,6 +38,19 @@ def provider() -> Iterator[RealProvider]:
 def https_provider(certificate: Certificate) -> Iterator[RealProvider]:
     """The certified provider over https."""
     with real_provider(certificate) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def client_authority(tmp_path_factory: pytest.TempPathFactory) -> ClientAuthority:
+    """The authority for certificates of clients."""
+    return make_client_authority(tmp_path_factory.mktemp("clients"))
+
+
+@pytest.fixture(scope="session")
+def fapi_provider(certificate: Certificate, client_authority: ClientAuthority) -> Iterator[RealProvider]:
+    """The certified provider in its FAPI 2.0 profile."""
+    with real_provider(certificate, client_authority=client_authority.ca) as running:
         yield running
 
 

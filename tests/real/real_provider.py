@@ -95,9 +95,15 @@ class RealProvider:
 
 
 @contextlib.contextmanager
-def real_provider(certificate: Certificate | None = None) -> Iterator[RealProvider]:
-    """Run the provider while the block lasts: https with a certificate, else http."""
+def real_provider(certificate: Certificate | None = None, *, client_authority: str = "") -> Iterator[RealProvider]:
+    """Run the provider while the block lasts: https with a certificate, else http.
+
+    Args:
+        client_authority: PEM file of the authority of its clients' certificates; with it, the provider follows the FAPI
+            2.0 Security Profile.
+    """
     files = {"certificate": certificate.chain, "key": certificate.key} if certificate else {}
+    files |= {"clientAuthority": client_authority} if client_authority else {}
     environ = {"NODE_EXTRA_CA_CERTS": certificate.ca} if certificate else {}
     with running([*programs.provider_command(), json.dumps(files)], environ) as process:
         process.wait_until(lambda: process.said.endswith("\n"), "the provider says its issuer")

@@ -1,12 +1,14 @@
 // A certified OpenID Provider on a free loopback port; it says its issuer in one line of JSON and obeys POST /__control.
 //
-//     node provider.mjs '{"host": "127.0.0.1", "certificate": "leaf.pem", "key": "leaf.key"}'
+//     node provider.mjs '{"host": "127.0.0.1", "certificate": "leaf.pem", "key": "leaf.key", "clientAuthority": "ca.pem"}'
 //
-// Without a certificate it speaks plain http. It ends when its standard input is closed, so that it never outlives us.
+// Without a certificate it speaks plain http. With an authority for the certificates of clients, it follows the FAPI 2.0
+// profile. It ends when its standard input is closed, so that it never outlives us.
 import { generateKeyPairSync, randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import http from 'node:http';
 import https from 'node:https';
+import { fapiConfiguration, mtlsOrigin, newKeys, TLS } from './fapi.mjs';
 
 // Its advice for production is noise here; what goes wrong is said by `server_error` below.
 console.warn = () => {};
@@ -20,14 +22,16 @@ const PEOPLE = {
   bob: { name: 'Bob Brown', email: 'bob@example.com' },
 };
 
-const { host, certificate, key } = JSON.parse(process.argv[2] ?? '{}');
+const { host = '127.0.0.1', certificate, key, clientAuthority } = JSON.parse(process.argv[2] ?? '{}');
 const secure = certificate !== undefined;
+const isFapi = clientAuthority !== undefined;
 const server = secure
-  ? https.createServer({ cert: readFileSync(certificate), key: readFileSync(key) }, answer)
+  ? https.createServer({ ...(isFapi && TLS), cert: readFileSync(certificate), key: readFileSync(key) }, answer)
   : http.createServer(answer);
+const aliases = isFapi ? await mtlsOrigin(answer, { host, certificate, key, clientAuthority }) : undefined;
 
 // What POST /__control changes; but for lifetimes, a provider is made anew with it, which knows no session and no token.
-const state = { clients: [], conformIdTokenClaims: true, accessTokenLifetime: 300, keys: [newKey()], resources: {} };
+const state = { clients: [], conformIdTokenClaims: true, accessTokenLifetime: 300, keys: makeKeys(), nonces: true, resources: {} };
 const calls = [];
 const grants = []; // 'refresh_token', or 'refresh_token invalid_grant' when it was refused
 const logouts = []; // what each client answered to a logout token: 'web', or 'web Error: expected 200 OK from ..., got: 400'
@@ -37,19 +41,20 @@ let provider;
 let handle;
 
 process.stdin.on('end', () => process.exit(0)).resume();
-server.listen(0, host ?? '127.0.0.1', () => {
-  issuer = `${secure ? 'https' : 'http'}://${host ?? '127.0.0.1'}:${server.address().port}`;
+server.listen(0, host, () => {
+  issuer = `${secure ? 'https' : 'http'}://${host}:${server.address().port}`;
   renew();
   console.log(JSON.stringify({ issuer }));
 });
 
-function newKey() {
+function makeKeys() {
+  if (isFapi) return newKeys();
   const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
-  return { ...privateKey.export({ format: 'jwk' }), kid: randomUUID(), use: 'sig', alg: 'RS256' };
+  return [{ ...privateKey.export({ format: 'jwk' }), kid: randomUUID(), use: 'sig', alg: 'RS256' }];
 }
 
 function renew() {
-  provider = new Provider(issuer, {
+  const configuration = {
     clients: state.clients,
     jwks: { keys: state.keys },
     conformIdTokenClaims: state.conformIdTokenClaims,
@@ -79,7 +84,9 @@ function renew() {
     findAccount: (ctx, id) => ({ accountId: id, claims: () => ({ sub: id, email_verified: true, ...PEOPLE[id] }) }),
     loadExistingGrant,
     renderError: (ctx, out) => page(ctx, 'Error', Object.values(out).join(': ')),
-  });
+  };
+  const isNonceRequired = () => state.nonces;
+  provider = new Provider(issuer, isFapi ? fapiConfiguration(configuration, { isNonceRequired, aliases }) : configuration);
   provider.use(forgetRegisteredScope);
   provider.on('server_error', (ctx, err) => console.error(err));
   provider.on('grant.success', (ctx) => grants.push(ctx.oidc.params.grant_type));
@@ -172,7 +179,7 @@ async function interact(request, response) {
 }
 
 // POST {"clients": [...], "conformIdTokenClaims": bool, "accessTokenLifetime": seconds, "rotate": true,
-// "resources": {url: {"scope": "...", "format": "jwt" | "opaque"}}}, each optional;
+// "nonces": bool, "resources": {url: {"scope": "...", "format": "jwt" | "opaque"}}}, each optional;
 // GET says the calls, the grants, the logouts and the revoked grants so far. A client takes the place of one with the same id; it gets
 // refresh tokens when it is registered for the grant type, and each of them works once.
 async function control(request, response) {
@@ -181,7 +188,7 @@ async function control(request, response) {
     const ids = new Set(clients.map(({ client_id: id }) => id));
     state.clients = [...state.clients.filter(({ client_id: id }) => !ids.has(id)), ...clients];
     Object.assign(state, changes);
-    if (rotate) state.keys = [newKey()];
+    if (rotate) state.keys = makeKeys();
     if (rotate || clients.length || 'conformIdTokenClaims' in changes) renew();
     calls.length = grants.length = logouts.length = revoked.length = 0;
   }
