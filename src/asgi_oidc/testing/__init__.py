@@ -1,10 +1,11 @@
 """The test kit for apps with sign-in: fake providers, a browser-like client, a server in a thread."""
 
 from .access_token_styles import AccessTokenStyle
-from .accounts import Client, Persona, numbered_personas
+from .accounts import AssertionIssuer, Client, Persona, numbered_personas
 from .api_client import TokenAuth, api_client
 from .browser import Browser, NavigationError, Response
 from .client_certificates import ClientCertificate
+from .client_keys import ClientKey
 from .dpop import DPoPKey
 from .fake_provider import FakeProvider
 from .gates import Gate
@@ -35,9 +36,11 @@ __all__ = [
     "AccessTokenStyle",
     "Account",
     "AppleStandIn",
+    "AssertionIssuer",
     "Browser",
     "Client",
     "ClientCertificate",
+    "ClientKey",
     "DPoPKey",
     "DiscordStandIn",
     "EmailAddress",

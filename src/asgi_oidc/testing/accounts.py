@@ -1,8 +1,30 @@
 """The accounts of the fake provider: its registered clients and the users who can sign in."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+
+JWKs = Sequence[Mapping[str, Any]] | Mapping[str, Any]
+"""Public keys: a list of JWKs, or a JWK Set."""
+
+
+@dataclass(frozen=True)
+class AssertionIssuer:
+    """A third party whose assertions authenticate a client, such as a cluster or a CI service (RFC 7521 §3)."""
+
+    issuer: str
+    """`iss` of its assertions."""
+    subject: str
+    """`sub` of the assertions for the client."""
+    jwks: JWKs | Callable[[], JWKs]
+    """Its public keys, or a function that returns them."""
+    audience: str | None = None
+    """`aud` of the assertions; `None` means the issuer of the provider."""
+
+    @property
+    def keys(self) -> Sequence[Mapping[str, Any]]:
+        """Its public keys at this moment."""
+        return keys_in(self.jwks)
 
 
 @dataclass(frozen=True)
@@ -17,7 +39,16 @@ class Client:
     post_logout_redirect_uris: Sequence[str] | None = None
     """`None` accepts any."""
     auth_methods: Sequence[str] | None = None
-    """`None` means `client_secret_basic` and `client_secret_post` with a secret, `none` without."""
+    """`None` means `private_key_jwt` with keys; else `client_secret_basic` and `client_secret_post` with a secret, or
+    `none` without."""
+    jwks: JWKs | Callable[[], JWKs] | None = None
+    """The public keys of the client, or a function that returns them."""
+    jwks_uri: str | None = None
+    """Where the client publishes its keys: `provider.client_keys_client` fetches them for each call that needs them."""
+    token_endpoint_auth_signing_alg: str | None = None
+    """The algorithm of the client's assertions; `None` allows all that the metadata lists."""
+    assertion_issuers: Sequence[AssertionIssuer] = ()
+    """Third parties whose assertions authenticate this client."""
     resources: Sequence[str] | None = None
     """The APIs that this client is: it may exchange tokens that were issued for them; `None` for any."""
     backchannel_logout_uri: str | None = None
@@ -30,7 +61,19 @@ class Client:
         """The `token_endpoint_auth_method`s that this client may use."""
         if self.auth_methods is not None:
             return self.auth_methods
+        if self.jwks is not None or self.jwks_uri is not None or self.assertion_issuers:
+            return ("private_key_jwt",)
         return ("client_secret_basic", "client_secret_post") if self.client_secret else ("none",)
+
+    @property
+    def is_public(self) -> bool:
+        """Whether the client cannot authenticate (RFC 6749 §2.1)."""
+        return all(method == "none" for method in self.allowed_auth_methods)
+
+    @property
+    def keys(self) -> Sequence[Mapping[str, Any]]:
+        """The public keys that are registered at this moment; none for a client without."""
+        return () if self.jwks is None else keys_in(self.jwks)
 
 
 @dataclass(frozen=True)
@@ -62,6 +105,13 @@ class Persona:
         if "email" in scopes:
             claims |= {"email": self.email, "email_verified": True}
         return claims | dict(self.claims)
+
+
+def keys_in(jwks: JWKs | Callable[[], JWKs]) -> Sequence[Mapping[str, Any]]:
+    """Return the keys of a list, a JWK Set, or a function that returns one of them, without what is not an object."""
+    found = jwks() if callable(jwks) else jwks
+    keys = found.get("keys", ()) if isinstance(found, Mapping) else found
+    return [key for key in keys if isinstance(key, Mapping)] if isinstance(keys, Sequence) else ()
 
 
 def numbered_personas(count: int) -> list[Persona]:

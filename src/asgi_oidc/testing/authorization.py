@@ -6,14 +6,17 @@ from typing import Any
 
 from .accounts import Client
 from .faults import Params
+from .jws import PUBLIC_KEY_ALGORITHMS, SECRET_ALGORITHMS
 from .wire import Call
 
 CLIENT_AUTH_METHODS = ("client_secret_basic", "client_secret_post", "none")
+ASSERTION_ALGORITHMS = {"private_key_jwt": PUBLIC_KEY_ALGORITHMS, "client_secret_jwt": SECRET_ALGORITHMS}
+AUTHENTICATED_ENDPOINTS = ("token", "revocation", "introspection")
 REPEATABLE = ("resource",)  # RFC 8707 §2; other parameters must not be repeated, RFC 6749 §3.1
 
 
-def metadata_of(issuer: str, alg: str) -> dict[str, Any]:
-    """Return the provider's metadata.
+def metadata_of(issuer: str, alg: str, clients: Iterable[Client]) -> dict[str, Any]:
+    """Return the provider's metadata; besides secrets, it lists the client authentication that these clients use.
 
     Source: OpenID Connect Discovery §3, RFC 8414 §2, RFC 9207 §3, Back-Channel Logout 1.0 §2.1, Front-Channel
     Logout 1.0 §3.
@@ -39,16 +42,31 @@ def metadata_of(issuer: str, alg: str) -> dict[str, Any]:
         "subject_types_supported": ["public"],
         "scopes_supported": ["openid", "profile", "email", "offline_access"],
         "id_token_signing_alg_values_supported": [alg],
-        "token_endpoint_auth_methods_supported": list(CLIENT_AUTH_METHODS),
-        "revocation_endpoint_auth_methods_supported": list(CLIENT_AUTH_METHODS),
-        "introspection_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
         "code_challenge_methods_supported": ["S256"],
         "authorization_response_iss_parameter_supported": True,
         "backchannel_logout_supported": True,
         "backchannel_logout_session_supported": True,
         "frontchannel_logout_supported": True,
         "frontchannel_logout_session_supported": True,
+        **client_auth_metadata(clients),
     }
+
+
+def client_auth_metadata(clients: Iterable[Client]) -> dict[str, Any]:
+    """Return what the metadata says about client authentication (RFC 8414 §2); the PAR endpoint has no list of its own.
+
+    A method that no client uses is not listed: a client that has a secret and no key would choose `client_secret_jwt`.
+    """
+    used = [method for client in clients for method in client.allowed_auth_methods]
+    methods = list(dict.fromkeys([*CLIENT_AUTH_METHODS, *used]))
+    algs = [alg for method in methods for alg in ASSERTION_ALGORITHMS.get(method, ())]
+    members: dict[str, Any] = {}
+    for endpoint in AUTHENTICATED_ENDPOINTS:
+        usable = [method for method in methods if method != "none" or endpoint != "introspection"]
+        members[f"{endpoint}_endpoint_auth_methods_supported"] = usable
+        if algs:
+            members[f"{endpoint}_endpoint_auth_signing_alg_values_supported"] = algs
+    return members
 
 
 def why_not_redirected(client: Client | None, call: Call) -> str:

@@ -16,9 +16,10 @@ def authenticated_client(clients: Mapping[str, Client], call: Call) -> Client | 
     return client if client is not None and is_authentic(client, method, secret) else None
 
 
-def authentication_failed() -> Answer:
+def authentication_failed(reason: str = "") -> Answer:
     """Return the refusal of a client that failed to authenticate (RFC 6749 §5.2)."""
-    refusal = error_answer("invalid_client", "client authentication failed", 401)
+    description = "client authentication failed"
+    refusal = error_answer("invalid_client", f"{description}: {reason}" if reason else description, 401)
     return refusal.having(www_authenticate='Basic realm="token"')
 
 

@@ -1,7 +1,7 @@
 """What the fake provider remembers: sign-ins, and the codes and tokens that it has issued."""
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -94,6 +94,10 @@ class Memory:
     reached: dict[str, list[str]] = field(default_factory=dict)
     """By the `sid` of an active session: the clients that got codes from it, each once, oldest first."""
     revoked_grants: set[str] = field(default_factory=set)
+    assertion_ids: set[tuple[str, str]] = field(default_factory=set)
+    """(client_id, jti) of the client assertions that were accepted."""
+    client_keys: dict[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
+    """By client_id: the keys that were fetched from the `jwks_uri`."""
 
     def keep_code(self, code: str, grant: Grant) -> None:
         """Remember a code that is issued, and that the client has now a part in the session."""

@@ -23,7 +23,7 @@ CURVES: dict[str, tuple[str, ec.EllipticCurve]] = {
     "ES384": ("P-384", ec.SECP384R1()),
     "ES512": ("P-521", ec.SECP521R1()),
 }
-ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", *CURVES, "EdDSA")
+ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", *CURVES, "EdDSA", "Ed25519")
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def new_key(alg: str, *, rsa_bits: int = 2048) -> SigningKey:
 
 
 def _new_private_key(alg: str, rsa_bits: int) -> PrivateKey:
-    if alg == "EdDSA":
+    if alg in ("EdDSA", "Ed25519"):  # two names of one algorithm (RFC 9864 §2.2)
         return ed25519.Ed25519PrivateKey.generate()
     if alg in CURVES:
         return ec.generate_private_key(CURVES[alg][1])
@@ -100,7 +100,7 @@ def compact_jws(header: dict[str, Any], payload: bytes, key: SigningKey) -> str:
 
 def left_half_hash(value: str, alg: str) -> str:
     """Return `at_hash` or `c_hash` of a value (OpenID Connect Core §3.1.3.6)."""
-    size = "512" if alg == "EdDSA" else alg[2:]
+    size = "512" if alg in ("EdDSA", "Ed25519") else alg[2:]
     digest = hashes.Hash(HASHES[size])
     digest.update(value.encode())
     whole = digest.finalize()

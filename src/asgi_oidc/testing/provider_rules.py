@@ -3,11 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-from .access_tokens import AccessTokens
 from .accounts import Client
+from .client_assertions import has_assertion
 from .client_authentication import authenticated_client, authentication_failed
 from .faults import Params
 from .grants import CODE_LIFETIME, Grant, SignIn, Token
+from .strong_clients import StrongClients
 from .wire import Answer, Call, error_answer, json_answer
 
 Pkce = Literal["required", "optional", "refused"]
@@ -24,7 +25,7 @@ CODE_PROBLEMS: Mapping[CodeProblem, str] = {
 }
 
 
-class ProviderRules(AccessTokens):
+class ProviderRules(StrongClients):
     """A provider's rules: which requests it accepts, and what its answers look like."""
 
     pkce: Pkce = "required"
@@ -86,11 +87,13 @@ class ProviderRules(AccessTokens):
 
     def authenticated_client(self, call: Call) -> Client | None:
         """Return the client that makes this call; `None` if it is unknown or fails to authenticate."""
+        if has_assertion(call):
+            return self.client_by_assertion(call)
         return authenticated_client(self.clients, call)
 
-    def refuse_client(self, _call: Call) -> Answer:
+    def refuse_client(self, call: Call) -> Answer:
         """Return the answer to a client that failed to authenticate."""
-        return authentication_failed()
+        return authentication_failed(self.client_refusals[-1] if has_assertion(call) and self.client_refusals else "")
 
     def refuse_code(self, _call: Call, problem: CodeProblem) -> Answer:
         """Return the answer to a code exchange that has this problem."""

@@ -13,7 +13,7 @@ import httpx
 
 from . import faults as fault_tables
 from .accounts import CLIENTS, PERSONAS, Client, Persona
-from .authorization import metadata_of
+from .authorization import client_auth_metadata, metadata_of
 from .faults import ActiveFaults, Draft, Setting
 from .grants import DueLogout, Grant, Memory, SignIn, TokenInfo, id_token_claims, overridden
 from .keys import ALGORITHMS, SigningKey, compact_jws, json_bytes, left_half_hash, signing_key
@@ -87,6 +87,10 @@ class ProviderState:
         """Resources (RFC 8707) and audiences (RFC 8693) for which tokens are issued; `None` accepts any."""
         self.revoked: list[str] = []
         """Tokens that were revoked at `/revoke`, oldest first."""
+        self.client_keys_client: httpx.AsyncClient | None = None
+        """Fetches the `jwks_uri` of clients; it must belong to the event loop in which the provider runs."""
+        self.client_refusals: list[str] = []
+        """Why client assertions were refused, oldest first."""
         self.backchannel_client: httpx.AsyncClient | None = None
         """Posts logout tokens to the clients; it must belong to the event loop in which the provider runs."""
         self.backchannel_timeout = 5.0
@@ -122,8 +126,13 @@ class ProviderState:
     def issuer(self, issuer: str) -> None:
         self._issuer = issuer
         self.base_path = urllib.parse.urlsplit(issuer).path.rstrip("/")
-        self.metadata = metadata_of(issuer, self.alg)
+        self.metadata = metadata_of(issuer, self.alg, self.clients.values())
         """The metadata that discovery returns; tests may change it."""
+
+    def register(self, client: Client) -> None:
+        """Add a client, or replace one; the metadata lists its client authentication from now on."""
+        self.clients[client.client_id] = client
+        self.metadata |= client_auth_metadata(self.clients.values())
 
     @property
     def origin(self) -> str:

@@ -11,8 +11,8 @@ CLIENT_CREDENTIALS = "client_credentials"
 
 
 def issue_to_client(provider: ProviderRules, call: Call, client: Client) -> Answer:
-    """Issue an access token to a client with a secret, for the resources and audiences that it names."""
-    if client.client_secret is None:
+    """Issue an access token to a client that can authenticate, for the resources and audiences that it names."""
+    if client.is_public:
         return error_answer("unauthorized_client", "a public client has no token of its own")
     resources, audiences = named_in_form(call, "resource"), named_in_form(call, "audience")
     problem = why_no_resource(resources, provider.targets) or why_not_known(audiences, provider.targets)

@@ -16,7 +16,7 @@ INACTIVE = {"active": False}  # RFC 7662 §2.2: nothing else about a token that 
 def introspect(provider: ProviderRules, call: Call) -> Answer:
     """Describe a token to a client; a public one could not be told from an attacker (§2.1, §4)."""
     client = provider.authenticated_client(call)
-    if client is None or client.client_secret is None:
+    if client is None or client.is_public:
         return provider.refuse_client(call)
     token = call.form.get("token")
     if not token:

@@ -1,0 +1,45 @@
+"""Clients with keys at the fake provider: their registered keys, and what it requires of them."""
+
+import logging
+from dataclasses import replace
+
+from .access_tokens import AccessTokens
+from .accounts import Client, keys_in
+from .client_assertions import AssertionRules, client_id_in, has_assertion, why_assertion_refused
+from .wire import Call
+
+log = logging.getLogger(__name__)
+
+
+class StrongClients(AccessTokens):
+    """The part of the fake provider that knows the keys of clients."""
+
+    def client_with_keys(self, client_id: str) -> Client | None:
+        """Return a registered client with the keys of its `jwks_uri`, as far as they were fetched."""
+        client = self.clients.get(client_id)
+        fetched = self.memory.client_keys.get(client_id)
+        return client if client is None or fetched is None else replace(client, jwks=fetched)
+
+    def client_by_assertion(self, call: Call) -> Client | None:
+        """Return the client that authenticates by a client assertion; for `None`, `client_refusals` has the reason."""
+        client = self.client_with_keys(client_id_in(call))
+        algs = self.metadata.get("token_endpoint_auth_signing_alg_values_supported", ())
+        rules = AssertionRules(self.issuer, self.now(), algs, self.memory.assertion_ids)
+        problem = why_assertion_refused(call, client, rules)
+        if problem:
+            self.client_refusals.append(problem)
+            return None
+        return client
+
+    async def fetch_client_keys(self, call: Call) -> None:
+        """Fetch the `jwks_uri` of the client that signs this call, each time anew, so that a rotation shows at once."""
+        client = self.clients.get(client_id_in(call) or call.params.get("client_id", ""))
+        is_signed = has_assertion(call) or "request" in call.form or "request" in call.params
+        if not is_signed or client is None or client.jwks_uri is None or self.client_keys_client is None:
+            return
+        try:
+            answer = await self.client_keys_client.get(client.jwks_uri)
+            self.memory.client_keys[client.client_id] = keys_in(answer.raise_for_status().json())
+        except Exception:  # an app in process may raise anything; the call is then refused for want of a key
+            log.warning("no keys of the client %s", client.client_id, exc_info=True)
+            self.memory.client_keys.pop(client.client_id, None)
