@@ -24,6 +24,7 @@ from asgi_oidc.protocol.messages import Answer, check_status
 from asgi_oidc.testing.keys import base64url, public_parts
 
 NOW = 1_800_000_000
+CALL: dict[str, str] = {"audience": "https://appleid.apple.com", "jti": "one-attempt"}
 PRIVATE = ec.generate_private_key(ec.SECP256R1())
 
 
@@ -84,7 +85,7 @@ def test_each_call_gets_a_secret_of_its_own():
     """A secret from an old log is worth nothing."""
     client = Client("com.example.web", secret_signer=signer())
 
-    first, second = (client.with_secret(now=now).secret or "" for now in (NOW, NOW + 60))
+    first, second = (client.for_call(now=now, **CALL).secret or "" for now in (NOW, NOW + 60))
 
     assert (claims_of(first)[1]["iat"], claims_of(second)[1]["iat"]) == (NOW, NOW + 60)
     assert client.secret is None
@@ -95,7 +96,7 @@ def test_a_fixed_secret_stays_as_it_is(secret):
     """As with every other provider."""
     client = Client("web", secret)
 
-    assert client.with_secret(now=NOW) is client
+    assert client.for_call(now=NOW, **CALL) is client
 
 
 @pytest.mark.parametrize(
@@ -112,12 +113,12 @@ def test_a_signed_secret_is_sent_in_the_form(set_by_hand, supported, chosen):
     client = Client("web", None, set_by_hand, signer())
 
     assert choose_method(client, supported) == chosen
-    assert choose_method(client.with_secret(now=NOW), supported) == chosen
+    assert choose_method(client.for_call(now=NOW, **CALL), supported) == chosen
 
 
 def test_the_form_has_the_secret_and_its_call_hides_it():
     """As for fixed secrets: an answer that repeats it does not bring it into the log."""
-    client = Client("com.example.web", secret_signer=signer()).with_secret(now=NOW)
+    client = Client("com.example.web", secret_signer=signer()).for_call(now=NOW, **CALL)
 
     call = METHODS["client_secret_post"](client, "https://appleid.apple.com/auth/token", {"code": "c"})
 
@@ -132,7 +133,7 @@ def test_the_form_has_the_secret_and_its_call_hides_it():
 
 def test_reprs_show_neither_key_nor_secret():
     """They stand in tracebacks."""
-    client = Client("com.example.web", secret_signer=signer()).with_secret(now=NOW)
+    client = Client("com.example.web", secret_signer=signer()).for_call(now=NOW, **CALL)
 
     shown = repr(client) + repr(signer()) + repr(read_signing_key(pem()))
 

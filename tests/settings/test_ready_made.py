@@ -11,6 +11,7 @@ from asgi_oidc import Provider, SettingsError
 
 CLIENT: dict[str, Any] = {"client_id": "web", "client_secret": "a-client-secret"}
 PRIVATE_KEY = ECKey.generate_key("P-256").as_pem(private=True).decode()
+CALL: dict[str, str] = {"audience": "https://appleid.apple.com", "jti": "one-attempt"}
 SERVICE: dict[str, Any] = {
     "client_id": "com.example.web",
     "team_id": "DEF123GHIJ",
@@ -195,7 +196,10 @@ def test_apple_with_the_same_key_is_the_same_provider():
 def test_the_client_secret_is_made_for_each_call():
     """It lives for minutes, not for months."""
     client = Provider.apple(**SERVICE).settings.client
-    one, other = client.with_secret(now=1_800_000_000), client.with_secret(now=1_800_000_001)
+    one, other = (
+        client.for_call(now=1_800_000_000, **CALL),
+        client.for_call(now=1_800_000_001, **CALL),
+    )
 
     assert client.secret is None
     assert one.secret != other.secret

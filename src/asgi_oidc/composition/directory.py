@@ -49,7 +49,7 @@ def _connection_maker(
         limits = () if settings.is_flat else (CallLimit(MAX_CALLS_PER_PROVIDER), all_calls)
         http = Http(provider.http_client or settings.http_client, own=own_client, limits=limits, provider=provider.name)
         if isinstance(provider, OAuth2Settings):
-            return OAuth2Connection(provider, http)
+            return OAuth2Connection(provider, http, clock)
         return OpenIDConnection(provider, expectations, http, clock)
 
     return make

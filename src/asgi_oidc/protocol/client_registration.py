@@ -18,7 +18,7 @@ class Client:
     Attributes:
         secret: None for a public client.
         auth_method: a name of RFC 7591 §2 (`token_endpoint_auth_method`), or None to choose from metadata.
-        secret_signer: makes the secret for each call, instead of a fixed one; see `with_secret`.
+        secret_signer: makes the secret for each call, instead of a fixed one; see `for_call`.
     """
 
     client_id: str
@@ -26,10 +26,12 @@ class Client:
     auth_method: str | None = None
     secret_signer: SecretSigner | None = field(default=None, repr=False)
 
-    def with_secret(self, *, now: int) -> "Client":
-        """Return this client with the secret for a call that is made now; a fixed secret stays as it is.
+    def for_call(self, *, now: int, audience: str, jti: str) -> "Client":
+        """Return this client with the credentials for one attempt of one call; a fixed secret stays as it is.
 
         Args:
             now: seconds since the epoch.
+            audience: the issuer that gets them.
+            jti: random, and new for each attempt.
         """
         return self if self.secret_signer is None else replace(self, secret=self.secret_signer.sign(now=now))

@@ -4,7 +4,7 @@ An access token may have been issued to any client, so it identifies a user only
 its own code. Other tokens, ID Tokens included, are never used for that (RFC 6749 §10.16; OIDC Core §16.11).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from asgi_oidc.errors import ProviderError, ProviderUnsupported, TokenRejected
 from asgi_oidc.protocol.authorization_endpoint import (
@@ -15,8 +15,9 @@ from asgi_oidc.protocol.authorization_endpoint import (
 )
 from asgi_oidc.protocol.bearer_token import AccessToken, ExpectedToken
 from asgi_oidc.protocol.claims import Claims
+from asgi_oidc.protocol.client_registration import Client
 from asgi_oidc.protocol.logout_token import Logout
-from asgi_oidc.protocol.messages import Answer
+from asgi_oidc.protocol.messages import Answer, Call
 from asgi_oidc.protocol.metadata import ServerMetadata
 from asgi_oidc.protocol.step_up import ANOTHER_ACCOUNT, AuthenticationRequest, joined_prompt
 from asgi_oidc.protocol.token_endpoint import (
@@ -30,6 +31,7 @@ from asgi_oidc.protocol.token_endpoint import (
 from asgi_oidc.protocol.token_exchange import ExchangeTarget, exchange_call
 from asgi_oidc.protocol.token_revocation import check_revocation_answer, revocation_call
 from asgi_oidc.protocol.user_api import read_emails_answer, read_user_answer, user_api_call, with_verified_email
+from asgi_oidc.provider.client_calls import ClientCalls
 from asgi_oidc.provider.connection import (
     FirstTokens,
     ProviderConnection,
@@ -47,9 +49,10 @@ class OAuth2Connection(ProviderConnection):
 
     settings: OAuth2Settings
 
-    def __init__(self, settings: OAuth2Settings, http: Http) -> None:
+    def __init__(self, settings: OAuth2Settings, http: Http, clock: Callable[[], float]) -> None:
         self.settings = settings
         self.http = http
+        self._calls = ClientCalls(http, settings.client, issuer=settings.issuer, clock=clock)
         self._metadata = ServerMetadata(
             issuer=settings.response_issuer or settings.issuer,
             authorization_endpoint=settings.authorization_endpoint,
@@ -63,6 +66,7 @@ class OAuth2Connection(ProviderConnection):
         """Use another client secret for the next calls."""
         if isinstance(settings, OAuth2Settings):
             self.settings = settings
+            self._calls.replace_client(settings.client)
 
     async def prepare(self) -> None:
         """Do nothing: the settings contain all endpoints."""
@@ -112,10 +116,11 @@ class OAuth2Connection(ProviderConnection):
         Raises:
             ProviderError: the provider refuses, or is down.
         """
-        call = token_call(
-            self._metadata, self.settings.client, code=code, code_verifier=code_verifier, redirect_uri=redirect_uri
-        )
-        return read_oauth2_token_answer(await self.http.send(call, endpoint="token"))
+
+        def make(client: Client) -> Call:
+            return token_call(self._metadata, client, code=code, code_verifier=code_verifier, redirect_uri=redirect_uri)
+
+        return read_oauth2_token_answer(await self._calls.send(make, endpoint="token"))
 
     async def identify(self, tokens: TokenAnswer, requested: RequestedLogin) -> dict[str, object]:
         """Ask the user API who has signed in.
@@ -152,8 +157,11 @@ class OAuth2Connection(ProviderConnection):
         Raises:
             ProviderError: the provider refuses, or is down.
         """
-        call = refresh_call(self._metadata, self.settings.client, refresh_token, resource=resource)
-        answer = read_oauth2_refresh_answer(await self.http.send(call, endpoint="token"))
+
+        def make(client: Client) -> Call:
+            return refresh_call(self._metadata, client, refresh_token, resource=resource)
+
+        answer = read_oauth2_refresh_answer(await self._calls.send(make, endpoint="token"))
         self._rotates_refresh_tokens = answer.refresh_token not in (None, refresh_token)
         return answer
 
@@ -190,8 +198,11 @@ class OAuth2Connection(ProviderConnection):
         Raises:
             ProviderError: the provider refuses, or is down.
         """
-        call = exchange_call(self._metadata, self.settings.client, subject_token, target)
-        return read_oauth2_refresh_answer(await self.http.send(call, endpoint="token"))
+
+        def make(client: Client) -> Call:
+            return exchange_call(self._metadata, client, subject_token, target)
+
+        return read_oauth2_refresh_answer(await self._calls.send(make, endpoint="token"))
 
     async def revoke(self, refresh_token: str) -> None:
         """Revoke a refresh token if the settings name an endpoint for that (RFC 7009).
@@ -199,9 +210,13 @@ class OAuth2Connection(ProviderConnection):
         Raises:
             ProviderError: the provider refuses, or is down.
         """
-        call = revocation_call(self._metadata, self.settings.client, refresh_token)
-        if call is not None:
-            check_revocation_answer(await self.http.send(call, endpoint="revocation"))
+
+        def make(client: Client) -> Call | None:
+            return revocation_call(self._metadata, client, refresh_token)
+
+        answer = await self._calls.send_if_supported(make, endpoint="revocation")
+        if answer is not None:
+            check_revocation_answer(answer)
 
     async def end_session_endpoint(self) -> None:
         """Return None: OAuth 2.0 has no sign-out, so it is local."""

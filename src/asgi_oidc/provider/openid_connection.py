@@ -19,7 +19,7 @@ from asgi_oidc.protocol.client_registration import Client
 from asgi_oidc.protocol.hosted_domain import is_hosted
 from asgi_oidc.protocol.issuer_template import IssuerTemplate, includes_issuer
 from asgi_oidc.protocol.logout_token import Logout
-from asgi_oidc.protocol.messages import Answer, check_status
+from asgi_oidc.protocol.messages import Answer, Call, check_status
 from asgi_oidc.protocol.metadata import ProviderMetadata
 from asgi_oidc.protocol.provider_compatibility import LoginPlan, find_incompatibilities
 from asgi_oidc.protocol.step_up import ANOTHER_ACCOUNT, AuthenticationRequest, joined_prompt
@@ -38,6 +38,7 @@ from asgi_oidc.protocol.userinfo import (
     merge_userinfo,
     userinfo_call,
 )
+from asgi_oidc.provider.client_calls import ClientCalls
 from asgi_oidc.provider.connection import (
     FirstTokens,
     ProviderConnection,
@@ -62,7 +63,6 @@ class OpenIDConnection(ProviderConnection):
         self.settings = settings
         self.http = http
         self._expectations = expectations
-        self._clock = clock
         self._exceptions = exceptions = settings.exceptions
         self._discovery = Discovery(
             http,
@@ -74,8 +74,9 @@ class OpenIDConnection(ProviderConnection):
             provider=settings.name,
         )
         self._tokens = TokenVerifier(settings, expectations, http=http, metadata=self.metadata, clock=clock)
+        self._calls = ClientCalls(http, settings.client, issuer=settings.issuer, clock=clock)
         self._introspection = TokenIntrospection(
-            settings, self._tokens, http=http, metadata=self.metadata, clock=clock, leeway=expectations.leeway
+            settings, self._tokens, self._calls, metadata=self.metadata, clock=clock, leeway=expectations.leeway
         )
         self._confirmation = SessionConfirmation(
             self._introspection, self._tokens, http=http, metadata=self.metadata, has_claims=settings.entra is None
@@ -86,7 +87,7 @@ class OpenIDConnection(ProviderConnection):
         """Use another client secret for the next calls, and for tokens that are signed with it."""
         self.settings = settings
         self._tokens.replace_settings(settings)
-        self._introspection.replace_settings(settings)
+        self._calls.replace_client(settings.client)
 
     async def metadata(self) -> ProviderMetadata:
         """Return the metadata.
@@ -171,14 +172,12 @@ class OpenIDConnection(ProviderConnection):
             ProviderError: the provider refuses, or is down.
         """
         metadata = await self.metadata()
-        call = token_call(
-            metadata,
-            self._client(),
-            code=code,
-            code_verifier=None if self._exceptions.allow_missing_pkce else code_verifier,
-            redirect_uri=redirect_uri,
-        )
-        answer = await self.http.send(call, endpoint="token")
+
+        def make(client: Client) -> Call:
+            verifier = None if self._exceptions.allow_missing_pkce else code_verifier
+            return token_call(metadata, client, code=code, code_verifier=verifier, redirect_uri=redirect_uri)
+
+        answer = await self._calls.send(make, endpoint="token")
         return read_token_answer(answer, requires_access_token=not self._exceptions.allow_missing_access_token)
 
     async def refresh(self, refresh_token: str, *, resource: str | None = None) -> RefreshAnswer:
@@ -188,8 +187,11 @@ class OpenIDConnection(ProviderConnection):
             ProviderError: the provider refuses, or is down.
         """
         metadata = await self.metadata()
-        call = refresh_call(metadata, self._client(), refresh_token, resource=resource)
-        answer = read_refresh_answer(await self.http.send(call, endpoint="token"))
+
+        def make(client: Client) -> Call:
+            return refresh_call(metadata, client, refresh_token, resource=resource)
+
+        answer = read_refresh_answer(await self._calls.send(make, endpoint="token"))
         self._rotates_refresh_tokens = answer.refresh_token not in (None, refresh_token)
         return answer
 
@@ -204,8 +206,11 @@ class OpenIDConnection(ProviderConnection):
             ProviderError: the provider refuses, or is down.
         """
         metadata = await self.metadata()
-        call = exchange_call(metadata, self._client(), subject_token, target)
-        return read_refresh_answer(await self.http.send(call, endpoint="token"))
+
+        def make(client: Client) -> Call:
+            return exchange_call(metadata, client, subject_token, target)
+
+        return read_refresh_answer(await self._calls.send(make, endpoint="token"))
 
     async def revoke(self, refresh_token: str) -> None:
         """Revoke a refresh token if the provider has a revocation endpoint (RFC 7009).
@@ -214,9 +219,13 @@ class OpenIDConnection(ProviderConnection):
             ProviderError: the provider refuses, or is down.
         """
         metadata = await self.metadata()
-        call = revocation_call(metadata, self._client(), refresh_token)
-        if call is not None:
-            check_revocation_answer(await self.http.send(call, endpoint="revocation"))
+
+        def make(client: Client) -> Call | None:
+            return revocation_call(metadata, client, refresh_token)
+
+        answer = await self._calls.send_if_supported(make, endpoint="revocation")
+        if answer is not None:
+            check_revocation_answer(answer)
 
     async def end_session_endpoint(self) -> str | None:
         """Return where a browser signs out at the provider; None if it cannot. Errors as in `metadata`."""
@@ -312,10 +321,6 @@ class OpenIDConnection(ProviderConnection):
     async def confirm(self, access_token: str, *, issuer: str, sub: str) -> Claims:
         """Ask the introspection endpoint, or else the userinfo endpoint, about an access token of a session."""
         return await self._confirmation.confirm(access_token, issuer=issuer, sub=sub)
-
-    def _client(self) -> Client:
-        """Return the client for a call that is made now: some secrets are made for each call."""
-        return self.settings.client.with_secret(now=int(self._clock()))
 
 
 def _parameters(

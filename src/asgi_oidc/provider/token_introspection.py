@@ -5,11 +5,12 @@ from collections.abc import Awaitable, Callable
 from asgi_oidc.errors import AnswerRejected, ProviderRefused, TokenRejected
 from asgi_oidc.protocol.bearer_token import AccessToken, ExpectedToken, claimed_issuer
 from asgi_oidc.protocol.claims import Claims
+from asgi_oidc.protocol.client_registration import Client
 from asgi_oidc.protocol.introspected_token import check_introspection
 from asgi_oidc.protocol.introspection import introspection_call, read_introspection_answer, signed_introspection
-from asgi_oidc.protocol.messages import Answer
+from asgi_oidc.protocol.messages import Answer, Call
 from asgi_oidc.protocol.metadata import ProviderMetadata
-from asgi_oidc.provider.http import Http
+from asgi_oidc.provider.client_calls import ClientCalls
 from asgi_oidc.provider.provider_settings import ProviderSettings
 from asgi_oidc.provider.token_verifier import TokenVerifier
 
@@ -17,14 +18,14 @@ from asgi_oidc.provider.token_verifier import TokenVerifier
 class TokenIntrospection:
     """Makes the calls with the credentials of the client, as at the token endpoint."""
 
-    __slots__ = ("_clock", "_http", "_leeway", "_metadata", "_settings", "_tokens")
+    __slots__ = ("_calls", "_clock", "_leeway", "_metadata", "_settings", "_tokens")
 
     def __init__(
         self,
         settings: ProviderSettings,
         tokens: TokenVerifier,
+        calls: ClientCalls,
         *,
-        http: Http,
         metadata: Callable[[], Awaitable[ProviderMetadata]],
         clock: Callable[[], float],
         leeway: int,
@@ -33,19 +34,16 @@ class TokenIntrospection:
 
         Args:
             tokens: verifies signatures.
+            calls: makes the calls.
             metadata: returns the provider's metadata, or raises `ProviderError`.
             leeway: seconds of clock skew allowed.
         """
         self._settings = settings
         self._tokens = tokens
-        self._http = http
+        self._calls = calls
         self._metadata = metadata
         self._clock = clock
         self._leeway = leeway
-
-    def replace_settings(self, settings: ProviderSettings) -> None:
-        """Use another client secret for the next calls."""
-        self._settings = settings
 
     async def introspect(self, token: str, expected: ExpectedToken) -> AccessToken:
         """Ask about a token; one that is a JWT is verified first, so that a forged one costs no call.
@@ -59,12 +57,10 @@ class TokenIntrospection:
         jwt = None
         if claimed_issuer(token) is not None:
             jwt = await self._tokens.verify_for_introspection(token, expected)
-        client = self._settings.client.with_secret(now=int(self._clock()))
-        call = introspection_call(await self._metadata(), client, token)
-        if call is None:
+        answer = await self._ask_about(token, await self._metadata())
+        if answer is None:
             detail = "the token is opaque, and there is no introspection_endpoint, or no client_secret to call it with"
             raise TokenRejected("introspection_unsupported", detail)
-        answer = await self._http.send(call, endpoint="introspection")
         accepted = check_introspection(
             await self._members(answer),
             expected,
@@ -87,17 +83,25 @@ class TokenIntrospection:
             ProviderUnavailable: the provider is down, slow or overloaded.
             ProviderError: the metadata cannot be fetched.
         """
-        client = self._settings.client.with_secret(now=int(self._clock()))
-        call = introspection_call(await self._metadata(), client, token)
-        if call is None:
-            return False
+        metadata = await self._metadata()
         try:
-            members = await self._members(await self._http.send(call, endpoint="introspection"))
+            answer = await self._ask_about(token, metadata)
+            if answer is None:
+                return False
+            members = await self._members(answer)
         except (AnswerRejected, ProviderRefused):  # many providers let only APIs ask
             return False
         if members.get("active") is False:
             raise TokenRejected("session_over", "the provider says that the access token is not active any more")
         return members.get("active") is True
+
+    async def _ask_about(self, token: str, metadata: ProviderMetadata) -> Answer | None:
+        """Return the answer of the provider; None if it cannot be asked."""
+
+        def make(client: Client) -> Call | None:
+            return introspection_call(metadata, client, token)
+
+        return await self._calls.send_if_supported(make, endpoint="introspection")
 
     async def _members(self, answer: Answer) -> Claims:
         signed = signed_introspection(answer)

@@ -11,8 +11,10 @@ from asgi_oidc.cli.doctor.examined_provider import ExaminedProvider
 from asgi_oidc.cli.doctor.finding import Finding
 from asgi_oidc.errors import AnswerRejected, ProviderError, ProviderRefused
 from asgi_oidc.protocol.client_auth import choose_method
-from asgi_oidc.protocol.messages import Answer
+from asgi_oidc.protocol.client_registration import Client
+from asgi_oidc.protocol.messages import Answer, Call
 from asgi_oidc.protocol.token_endpoint import read_oauth2_token_answer, read_token_answer, token_call
+from asgi_oidc.provider.client_calls import ClientCalls
 
 # Errors of providers that have accepted the credentials, and refuse the code.
 ACCEPTED = ("invalid_grant",)
@@ -30,15 +32,19 @@ async def check_client(provider: ExaminedProvider) -> list[Finding]:
     except AnswerRejected:
         return []  # reported with the metadata
     provider.checked.add("client")
-    call = token_call(
-        metadata,
-        settings.client.with_secret(now=int(provider.site.clock())),
-        code=f"asgi-oidc-doctor-{secrets.token_urlsafe(16)}",
-        code_verifier=None if settings.exceptions.allow_missing_pkce else secrets.token_urlsafe(32),
-        redirect_uri=provider.site.settings.redirect_uri(settings),
-    )
+
+    def make(client: Client) -> Call:
+        return token_call(
+            metadata,
+            client,
+            code=f"asgi-oidc-doctor-{secrets.token_urlsafe(16)}",
+            code_verifier=None if settings.exceptions.allow_missing_pkce else secrets.token_urlsafe(32),
+            redirect_uri=provider.site.settings.redirect_uri(settings),
+        )
+
+    calls = ClientCalls(provider.http, settings.client, issuer=settings.issuer, clock=provider.site.clock)
     try:
-        _read(await provider.http.send(call, endpoint="token"), openid=provider.openid)
+        _read(await calls.send(make, endpoint="token"), openid=provider.openid)
     except ProviderRefused as refused:
         return _refusal(provider, refused)
     except ProviderError as error:

@@ -1,0 +1,54 @@
+"""Makes the calls for which the client authenticates at the provider: for tokens, revocation and introspection."""
+
+import secrets
+from collections.abc import Callable
+
+from asgi_oidc.protocol.client_registration import Client
+from asgi_oidc.protocol.messages import Answer, Call
+from asgi_oidc.provider.http import Http
+
+RANDOM_BYTES = 16  # of the ids that tell one attempt from another
+
+
+class ClientCalls:
+    """Makes such calls to one provider, each with credentials that are made for it."""
+
+    __slots__ = ("_client", "_clock", "_http", "_issuer")
+
+    def __init__(self, http: Http, client: Client, *, issuer: str, clock: Callable[[], float]) -> None:
+        """Prepare.
+
+        Args:
+            issuer: the provider, to which credentials are addressed.
+            clock: returns seconds since the epoch.
+        """
+        self._http = http
+        self._client = client
+        self._issuer = issuer
+        self._clock = clock
+
+    def replace_client(self, client: Client) -> None:
+        """Use another client secret from the next call on."""
+        self._client = client
+
+    async def send(self, make: Callable[[Client], Call], *, endpoint: str) -> Answer:
+        """Make a call.
+
+        Args:
+            make: makes it, for a client with the credentials of this attempt.
+            endpoint: which endpoint is called (`token`, `revocation`, ...): the first part of error codes.
+
+        Raises:
+            AnswerRejected: what `make` raised, or the answer cannot be read.
+            ProviderUnavailable: no connection, or no complete answer in time.
+        """
+        return await self._http.send(make(self._client_now()), endpoint=endpoint)
+
+    async def send_if_supported(self, make: Callable[[Client], Call | None], *, endpoint: str) -> Answer | None:
+        """Make a call as `send` does; return None if `make` finds that the provider has no such endpoint."""
+        call = make(self._client_now())
+        return None if call is None else await self._http.send(call, endpoint=endpoint)
+
+    def _client_now(self) -> Client:
+        random = secrets.token_urlsafe(RANDOM_BYTES)
+        return self._client.for_call(now=int(self._clock()), audience=self._issuer, jti=random)
