@@ -55,6 +55,14 @@ class Client:
     """Where logout tokens are posted when a user of this client signs out; `None` for nowhere."""
     frontchannel_logout_uri: str | None = None
     """What the browser loads in a frame when a user of this client signs out; `None` for nothing."""
+    id_token_signed_response_alg: str | None = None
+    """The algorithm that signs its ID Tokens; `None` for `FakeProvider.alg`, here and below."""
+    userinfo_signed_response_alg: str | None = None
+    """The algorithm that signs its userinfo answers; `None` for JSON, unless `FakeProvider.signed_userinfo` is set."""
+    introspection_signed_response_alg: str | None = None
+    """The algorithm that signs the introspection answers that it asks for as a JWT (RFC 9701)."""
+    authorization_signed_response_alg: str | None = None
+    """The algorithm that signs its authorization responses, if it asks for a JWT (JARM)."""
 
     @property
     def allowed_auth_methods(self) -> Sequence[str]:

@@ -12,6 +12,7 @@ from .wire import Call
 CLIENT_AUTH_METHODS = ("client_secret_basic", "client_secret_post", "none")
 ASSERTION_ALGORITHMS = {"private_key_jwt": PUBLIC_KEY_ALGORITHMS, "client_secret_jwt": SECRET_ALGORITHMS}
 AUTHENTICATED_ENDPOINTS = ("token", "revocation", "introspection")
+RESPONSE_MODES = ("query", "form_post", "jwt", "query.jwt", "form_post.jwt")
 REPEATABLE = ("resource",)  # RFC 8707 §2; other parameters must not be repeated, RFC 6749 §3.1
 
 
@@ -19,7 +20,7 @@ def metadata_of(issuer: str, alg: str, clients: Iterable[Client]) -> dict[str, A
     """Return the provider's metadata; besides secrets, it lists the client authentication that these clients use.
 
     Source: OpenID Connect Discovery §3, RFC 8414 §2, RFC 9207 §3, Back-Channel Logout 1.0 §2.1, Front-Channel
-    Logout 1.0 §3.
+    Logout 1.0 §3, JARM §4.
     """
     base = issuer.rstrip("/")
     return {
@@ -32,7 +33,7 @@ def metadata_of(issuer: str, alg: str, clients: Iterable[Client]) -> dict[str, A
         "revocation_endpoint": f"{base}/revoke",
         "introspection_endpoint": f"{base}/introspect",
         "response_types_supported": ["code"],
-        "response_modes_supported": ["query", "form_post"],
+        "response_modes_supported": list(RESPONSE_MODES),
         "grant_types_supported": [
             "authorization_code",
             "refresh_token",
@@ -42,6 +43,7 @@ def metadata_of(issuer: str, alg: str, clients: Iterable[Client]) -> dict[str, A
         "subject_types_supported": ["public"],
         "scopes_supported": ["openid", "profile", "email", "offline_access"],
         "id_token_signing_alg_values_supported": [alg],
+        "authorization_signing_alg_values_supported": [alg],
         "code_challenge_methods_supported": ["S256"],
         "authorization_response_iss_parameter_supported": True,
         "backchannel_logout_supported": True,

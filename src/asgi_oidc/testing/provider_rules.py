@@ -4,10 +4,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from .accounts import Client
+from .authorization import RESPONSE_MODES
 from .client_assertions import has_assertion
 from .client_authentication import authenticated_client, authentication_failed
 from .faults import Params
 from .grants import CODE_LIFETIME, Grant, SignIn, Token
+from .response_algs import signing_metadata
 from .strong_clients import StrongClients
 from .wire import Answer, Call, error_answer, json_answer
 
@@ -32,6 +34,8 @@ class ProviderRules(StrongClients):
     required_scopes: Sequence[str] = ("openid",)
     has_nonce: bool = True
     """Whether the nonce of the login is in the ID Token."""
+    response_modes: Sequence[str] = RESPONSE_MODES
+    """How the authorization response can be sent; `jwt` is `query.jwt`."""
     sends_iss: bool = True
     """Whether the authorization response has `iss` (RFC 9207)."""
     code_lifetime: int = CODE_LIFETIME
@@ -45,7 +49,7 @@ class ProviderRules(StrongClients):
     def metadata_at(self, _call: Call) -> Mapping[str, Any]:
         """Return what discovery answers to this call."""
         signed = {"introspection_signing_alg_values_supported": [self.alg]} if self.signed_introspection else {}
-        return self.metadata | signed
+        return self.metadata | signed | signing_metadata(self.clients.values(), self.alg)
 
     def keys_at(self, _call: Call) -> Sequence[Mapping[str, Any]]:
         """Return the keys of the JWKS that this call asks for."""
@@ -62,8 +66,8 @@ class ProviderRules(StrongClients):
             return ("invalid_scope", f"scope must contain {' '.join(sorted(missing))}")
         if not self._has_good_challenge(params):
             return ("invalid_request", "PKCE with S256 is required")
-        if self.response_mode(params) not in ("query", "form_post"):
-            return ("invalid_request", "response_mode must be query or form_post")
+        if self.response_mode(params) not in self.response_modes:
+            return ("invalid_request", f"response_mode must be one of {', '.join(self.response_modes)}")
         return None
 
     def _has_good_challenge(self, params: Mapping[str, str]) -> bool:
@@ -72,7 +76,7 @@ class ProviderRules(StrongClients):
         return params.get("code_challenge_method") == "S256" and len(params.get("code_challenge", "")) == 43
 
     def response_mode(self, params: Mapping[str, str]) -> str:
-        """Return how the authorization response is sent: `query` or `form_post`."""
+        """Return how the authorization response is sent: one of `response_modes`."""
         return params.get("response_mode", "query")
 
     def requested_scopes(self, params: Mapping[str, str]) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from .authorization import client_auth_metadata, metadata_of
 from .faults import ActiveFaults, Draft, Setting
 from .grants import DueLogout, Grant, Memory, SignIn, TokenInfo, id_token_claims, overridden
 from .keys import ALGORITHMS, SigningKey, compact_jws, json_bytes, left_half_hash, signing_key
+from .response_algs import PURPOSES, Purpose, registered_signing_algs, response_algs
 from .wire import Call
 
 COOKIE = "fake_provider_session"
@@ -201,7 +202,14 @@ class ProviderState:
     @property
     def published_keys(self) -> list[dict[str, Any]]:
         """The keys that the JWKS contains."""
-        return [signing_key(self.alg, number).public_jwk() for number in [*self._kept_numbers, self._number]]
+        algs = dict.fromkeys([self.alg, *registered_signing_algs(self.clients.values(), *PURPOSES)])
+        numbers = [*self._kept_numbers, self._number]
+        return [signing_key(alg, number).public_jwk() for alg in algs for number in numbers]
+
+    def key_for(self, client: Client | None, purpose: Purpose) -> SigningKey:
+        """Return the current key of the algorithm that a client registered for its JWTs of this kind."""
+        alg = response_algs(client, purpose).signed
+        return self.key if alg in (None, self.alg) else signing_key(alg, self._number)
 
     def rotate_keys(self, *, keep_old: bool = False) -> str:
         """Sign with a new key from now on; return its `kid`.
@@ -244,18 +252,23 @@ class ProviderState:
         lifetime, with_profile = self.id_token_lifetime, self.claims_in_id_token
         claims = id_token_claims(grant, now=self.now(), lifetime=lifetime, with_profile=with_profile)
         claims["iss"] = self._issuer
+        key = self._id_token_key(grant)
         if access_token is not None:
-            claims["at_hash"] = left_half_hash(access_token, self.alg)
+            claims["at_hash"] = left_half_hash(access_token, key.alg)
         claims = self.faults.change(fault_tables.ID_TOKEN_CLAIMS, claims, self.setting())
         if is_refreshed:
             claims = self.faults.change(fault_tables.REFRESHED_CLAIMS, claims, self.setting())
         claims = overridden(claims, {**(further or {}), **self.id_token_overrides})
-        key = self._key_of(grant)
-        header = {"alg": self.alg, "kid": key.kid, "typ": "JWT"}
+        header = {"alg": key.alg, "kid": key.kid, "typ": "JWT"}
         tables = [fault_tables.ID_TOKEN_SIGNING, *([fault_tables.REFRESHED_SIGNING] if is_refreshed else [])]
         id_token = self.faults.sign(Draft(header, json_bytes(claims), key), *tables)
         self.memory.id_tokens[id_token] = grant
         return id_token
+
+    def _id_token_key(self, grant: Grant) -> SigningKey:
+        client = self.clients.get(grant.client_id)
+        is_pinned = response_algs(client, "id_token").signed not in (None, self.alg)
+        return self.key_for(client, "id_token") if is_pinned else self._key_of(grant)
 
     def _key_of(self, _grant: Grant) -> SigningKey:
         """Return the key that signs the ID Tokens and access tokens of a grant."""

@@ -2,15 +2,14 @@
 
 import urllib.parse
 
-from .. import faults as fault_tables
-from ..authorization import why_not_redirected, with_query
-from ..faults import Params
+from ..authorization import why_not_redirected
+from ..authorization_response import authorization_response
 from ..grants import Grant, SignIn
-from ..pages import form_post_page, login_page, message_page
+from ..pages import login_page, message_page
 from ..provider_rules import ProviderRules
 from ..provider_state import COOKIE
 from ..targets import named_in_query, why_no_resource
-from ..wire import Answer, Call, html_answer, redirect_answer
+from ..wire import Answer, Call, html_answer
 
 
 def authorize(provider: ProviderRules, call: Call) -> Answer:
@@ -22,14 +21,14 @@ def authorize(provider: ProviderRules, call: Call) -> Answer:
         return html_answer(message_page("This login cannot continue", problem), 400)
     error = provider.why_refused(params) or _why_no_target(provider, call)
     if error:
-        return _respond(provider, params, [("error", error[0]), ("error_description", error[1])])
+        return authorization_response(provider, params, [("error", error[0]), ("error_description", error[1])])
     if call.form.get("cancel"):
-        return _respond(provider, params, [("error", provider.cancel_error)])
+        return authorization_response(provider, params, [("error", provider.cancel_error)])
     sign_in = _current_sign_in(provider, call)
     if sign_in is not None:
         return _give_code(provider, call, sign_in)
     if params.get("prompt") == "none":
-        return _respond(provider, params, [("error", "login_required")])
+        return authorization_response(provider, params, [("error", "login_required")])
     page = login_page(
         provider.personas.values(),
         issuer=provider.issuer,
@@ -74,15 +73,4 @@ def _give_code(provider: ProviderRules, call: Call, sign_in: SignIn) -> Answer:
     )
     provider.memory.keep_code(code, grant)
     response = [("code", code), *provider.authorization_response(sign_in, params)]
-    return _respond(provider, params, response).having(set_cookie=provider.remember(sign_in))
-
-
-def _respond(provider: ProviderRules, params: dict[str, str], response: Params) -> Answer:
-    """Send the authorization response back to the client, as a redirect or a posted form."""
-    state = [("state", params["state"])] if "state" in params else []
-    iss = [("iss", provider.issuer)] if provider.sends_iss else []
-    table = fault_tables.CALLBACK_PARAMS
-    pairs = provider.faults.change(table, [*response, *state, *iss], provider.setting())
-    if provider.response_mode(params) == "form_post":
-        return html_answer(form_post_page(params["redirect_uri"], pairs))
-    return redirect_answer(with_query(params["redirect_uri"], pairs))
+    return authorization_response(provider, params, response).having(set_cookie=provider.remember(sign_in))

@@ -3,10 +3,12 @@
 from typing import Any
 
 from .. import faults as fault_tables
+from ..accounts import Client
 from ..faults import Draft
 from ..grants import Token, overridden
 from ..keys import json_bytes
 from ..provider_rules import ProviderRules
+from ..response_algs import response_algs
 from ..wire import Answer, Call, error_answer, json_answer
 
 SIGNED = "application/token-introspection+jwt"
@@ -24,9 +26,10 @@ def introspect(provider: ProviderRules, call: Call) -> Answer:
     members = _members(provider, token)
     members = provider.faults.change(fault_tables.INTROSPECTION_MEMBERS, members, provider.setting())
     members = overridden(members, provider.introspection_overrides)
-    if not provider.signed_introspection or SIGNED not in call.headers.get("accept", ""):
+    can_sign = provider.signed_introspection or response_algs(client, "introspection").signed is not None
+    if not can_sign or SIGNED not in call.headers.get("accept", ""):
         return json_answer(members)
-    return _signed_answer(provider, members, client.client_id)
+    return _signed_answer(provider, members, client)
 
 
 def _members(provider: ProviderRules, name: str) -> dict[str, Any]:
@@ -53,11 +56,12 @@ def _named(token: Token) -> dict[str, Any]:
     }
 
 
-def _signed_answer(provider: ProviderRules, members: dict[str, Any], client_id: str) -> Answer:
+def _signed_answer(provider: ProviderRules, members: dict[str, Any], client: Client) -> Answer:
     """Sign the answer for the client that asked (RFC 9701 §5)."""
-    claims = {"iss": provider.issuer, "aud": client_id, "iat": provider.now(), "token_introspection": members}
+    claims = {"iss": provider.issuer, "aud": client.client_id, "iat": provider.now(), "token_introspection": members}
     claims = provider.faults.change(fault_tables.INTROSPECTION_JWT_CLAIMS, claims, provider.setting())
-    header = {"alg": provider.alg, "kid": provider.key.kid, "typ": "token-introspection+jwt"}
-    draft = Draft(header, json_bytes(claims), provider.key)
+    key = provider.key_for(client, "introspection")
+    header = {"alg": key.alg, "kid": key.kid, "typ": "token-introspection+jwt"}
+    draft = Draft(header, json_bytes(claims), key)
     signed = provider.faults.sign(draft, fault_tables.INTROSPECTION_JWT_SIGNING)
     return Answer(200, signed.encode(), {"content-type": SIGNED, "cache-control": "no-store"})

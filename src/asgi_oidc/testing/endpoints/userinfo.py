@@ -4,7 +4,9 @@ from dataclasses import replace
 
 from .. import faults as fault_tables
 from ..grants import Token, overridden
+from ..keys import compact_jws, json_bytes
 from ..provider_rules import ProviderRules
+from ..response_algs import response_algs
 from ..wire import Answer, Call, json_answer
 
 
@@ -19,9 +21,13 @@ def userinfo(provider: ProviderRules, call: Call) -> Answer:
     claims = provider.userinfo(call, token)
     claims = provider.faults.change(fault_tables.USERINFO_CLAIMS, claims, provider.setting())
     claims = overridden(claims, provider.userinfo_overrides)
-    if not provider.signed_userinfo:
+    client_id = token.grant.client_id
+    client = provider.clients.get(client_id)
+    if not provider.signed_userinfo and response_algs(client, "userinfo").signed is None:
         return json_answer(claims)
-    signed = provider.sign({"iss": provider.issuer, "aud": token.grant.client_id, **claims})
+    key = provider.key_for(client, "userinfo")
+    payload = json_bytes({"iss": provider.issuer, "aud": client_id, **claims})
+    signed = compact_jws({"alg": key.alg, "kid": key.kid}, payload, key)
     return Answer(200, signed.encode(), {"content-type": "application/jwt", "cache-control": "no-store"})
 
 

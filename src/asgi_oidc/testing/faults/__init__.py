@@ -1,11 +1,12 @@
 """What a provider can do wrong: each fault has a name, and is a small function that its docstring describes.
 
 A fault changes one thing: an endpoint's answer, the members of the token answer or the introspection answer, the claims
-of a JWT (ID Token, access token, logout token), its signature, the userinfo claims, or the parameters of the callback.
+of a JWT (ID Token, access token, logout token, JARM response), its signature, the userinfo claims, or the parameters
+of the callback.
 Faults of a refresh do not affect the code exchange. `FAULTS` lists all.
 """
 
-from . import access_token, answers, id_token, introspection, logout_token, metadata, refresh, userinfo
+from . import access_token, answers, id_token, introspection, jarm, logout_token, metadata, refresh, userinfo
 from .answers import gzip_bomb
 from .registry import (
     ACCESS_TOKEN_CLAIMS,
@@ -17,11 +18,15 @@ from .registry import (
     INTROSPECTION_JWT_CLAIMS,
     INTROSPECTION_JWT_SIGNING,
     INTROSPECTION_MEMBERS,
+    JARM_CLAIMS,
+    JARM_PARAMS,
+    JARM_SIGNING,
     LOGOUT_TOKEN_CLAIMS,
     LOGOUT_TOKEN_SIGNING,
     REFRESH_MEMBERS,
     REFRESHED_CLAIMS,
     REFRESHED_SIGNING,
+    RESPONSE_MODES,
     TOKEN_MEMBERS,
     USERINFO_CLAIMS,
     ActiveFaults,
@@ -40,11 +45,15 @@ __all__ = [
     "INTROSPECTION_JWT_CLAIMS",
     "INTROSPECTION_JWT_SIGNING",
     "INTROSPECTION_MEMBERS",
+    "JARM_CLAIMS",
+    "JARM_PARAMS",
+    "JARM_SIGNING",
     "LOGOUT_TOKEN_CLAIMS",
     "LOGOUT_TOKEN_SIGNING",
     "REFRESHED_CLAIMS",
     "REFRESHED_SIGNING",
     "REFRESH_MEMBERS",
+    "RESPONSE_MODES",
     "TOKEN_MEMBERS",
     "USERINFO_CLAIMS",
     "ActiveFaults",
@@ -56,6 +65,7 @@ __all__ = [
     "gzip_bomb",
     "id_token",
     "introspection",
+    "jarm",
     "logout_token",
     "metadata",
     "refresh",

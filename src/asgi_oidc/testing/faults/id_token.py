@@ -191,13 +191,13 @@ def id_token_hs256_with_public_key(draft: Draft) -> str:
     pem = draft.key.private.public_key().public_bytes(
         serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
     )
-    return _hs256(draft, pem)
+    return hs256_jws(draft, pem)
 
 
 @registered_in(ID_TOKEN_SIGNING)
 def id_token_hs256_with_oct_key(draft: Draft) -> str:
     """The `oct` key of `jwks_junk_keys`, which anyone can read, was used as an HMAC secret."""
-    return _hs256(draft, b"secret-secret-secret-secret")
+    return hs256_jws(draft, b"secret-secret-secret-secret")
 
 
 @registered_in(ID_TOKEN_SIGNING)
@@ -222,7 +222,8 @@ def id_token_huge(draft: Draft) -> str:
     return compact_jws(draft.header, draft.payload[:-1] + padding, draft.key)
 
 
-def _hs256(draft: Draft, secret: bytes) -> str:
+def hs256_jws(draft: Draft, secret: bytes) -> str:
+    """Return the token signed with a secret, as if that were its algorithm."""
     header = draft.header | {"alg": "HS256"}
     start = f"{base64url(json_bytes(header))}.{base64url(draft.payload)}"
     mac = hmac.HMAC(secret, hashes.SHA256())

@@ -3,7 +3,7 @@
 import difflib
 import json
 from collections.abc import Callable, Iterator, MutableSet, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeVar
 
 from ..keys import SigningKey, compact_jws, json_bytes
@@ -34,6 +34,8 @@ class Draft:
     header: dict[str, Any]
     payload: bytes
     key: SigningKey
+    client_secret: str = field(default="", repr=False)
+    """That of the client that the token is for."""
 
 
 AnswerFault = Callable[[Answer, Setting], Answer]
@@ -41,6 +43,7 @@ InsteadFault = Callable[[Setting], Answer]
 ClaimsFault = Callable[[Claims, Setting], Claims]
 SigningFault = Callable[[Draft], str]
 ParamsFault = Callable[[Params, Setting], Params]
+ModeFault = Callable[[str, Setting], str]
 
 ANSWERS: dict[str, tuple[Endpoint, AnswerFault]] = {}
 INSTEAD: dict[str, tuple[Endpoint, InsteadFault]] = {}
@@ -59,6 +62,10 @@ LOGOUT_TOKEN_CLAIMS: dict[str, ClaimsFault] = {}
 LOGOUT_TOKEN_SIGNING: dict[str, SigningFault] = {}
 USERINFO_CLAIMS: dict[str, ClaimsFault] = {}
 CALLBACK_PARAMS: dict[str, ParamsFault] = {}
+RESPONSE_MODES: dict[str, ModeFault] = {}
+JARM_CLAIMS: dict[str, ClaimsFault] = {}
+JARM_SIGNING: dict[str, SigningFault] = {}
+JARM_PARAMS: dict[str, ParamsFault] = {}
 FAULTS: dict[str, str] = {}
 """Every fault by name, with its description."""
 

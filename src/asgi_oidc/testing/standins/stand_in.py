@@ -51,6 +51,7 @@ class StandIn(FakeProvider):
     """Whether a refresh token can be used more than once."""
     default_accounts: ClassVar[Sequence[Account]] = ACCOUNTS
     sends_iss = False
+    response_modes = ("query", "form_post")
 
     def __init__(
         self,
