@@ -1,10 +1,11 @@
 """A relying party with a key of its own: what it signs can be spoilt, call by call."""
 
+import urllib.parse
 from typing import Any
 
 import httpx
 
-from asgi_oidc.testing import Client, ClientKey, FakeProvider
+from asgi_oidc.testing import Browser, Client, ClientKey, FakeProvider
 from asgi_oidc.testing.client_assertions import ASSERTION_TYPE
 from tests.testing.relying_party import NOW, RelyingParty
 
@@ -20,12 +21,33 @@ class StrongRelyingParty(RelyingParty):
     """Authenticates with the key."""
 
     def __init__(self, provider: FakeProvider, **params: str | list[str]) -> None:
-        super().__init__(provider, client_id="strong", **params)
+        super().__init__(provider, "https://app.example.com", **{"client_id": "strong", **params})
         self.fake = provider
 
     def assertion(self, **claims: Any) -> dict[str, str]:
         signed = KEY.assertion("strong", self.fake.issuer, claims=claims)
         return {"client_assertion_type": ASSERTION_TYPE, "client_assertion": signed}
+
+    def request(self, **changes: Any) -> dict[str, Any]:
+        """Give the parameters of the authorization request; a `None` leaves one out."""
+        query = httpx.URL(self.authorization_url(**changes)).params
+        return {name: query.get_list(name) if len(query.get_list(name)) > 1 else query[name] for name in query}
+
+    async def push(self, **changes: Any) -> httpx.Response:
+        return await self.call("pushed_authorization_request_endpoint", self.request(**changes))
+
+    def pushed_url(self, request_uri: str, client_id: str = "strong", **more: str) -> str:
+        query = urllib.parse.urlencode({"client_id": client_id, "request_uri": request_uri, **more})
+        return f"{self.fake.metadata['authorization_endpoint']}?{query}"
+
+    def browser(self) -> Browser:
+        return Browser(self, others={self.fake.origin: self.fake}, clock=lambda: NOW)
+
+    async def response_to(self, url: str) -> dict[str, str]:
+        """Open the URL as a browser in which Alice signs in without a page, and give the authorization response."""
+        self.fake.sign_in_as("alice")
+        back = await self.browser().get(url, follow=False)
+        return dict(httpx.URL(back.location).params)
 
     async def call(self, endpoint: str, form: dict[str, Any]) -> httpx.Response:
         async with self.provider.http_client() as client:

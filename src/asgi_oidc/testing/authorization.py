@@ -19,8 +19,8 @@ REPEATABLE = ("resource",)  # RFC 8707 §2; other parameters must not be repeate
 def metadata_of(issuer: str, alg: str, clients: Iterable[Client]) -> dict[str, Any]:
     """Return the provider's metadata; besides secrets, it lists the client authentication that these clients use.
 
-    Source: OpenID Connect Discovery §3, RFC 8414 §2, RFC 9207 §3, Back-Channel Logout 1.0 §2.1, Front-Channel
-    Logout 1.0 §3, JARM §4.
+    Source: OpenID Connect Discovery §3, RFC 8414 §2, RFC 9207 §3, RFC 9126 §5, Back-Channel Logout 1.0 §2.1,
+    Front-Channel Logout 1.0 §3, JARM §4.
     """
     base = issuer.rstrip("/")
     return {
@@ -32,6 +32,7 @@ def metadata_of(issuer: str, alg: str, clients: Iterable[Client]) -> dict[str, A
         "end_session_endpoint": f"{base}/end_session",
         "revocation_endpoint": f"{base}/revoke",
         "introspection_endpoint": f"{base}/introspect",
+        "pushed_authorization_request_endpoint": f"{base}/par",
         "response_types_supported": ["code"],
         "response_modes_supported": list(RESPONSE_MODES),
         "grant_types_supported": [

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .accounts import Persona
+from .pushed_requests import PushedRequest
 
 CODE_LIFETIME = 60  # seconds; RFC 6749 §4.1.2 recommends at most ten minutes, real providers use about one
 
@@ -96,6 +97,8 @@ class Memory:
     revoked_grants: set[str] = field(default_factory=set)
     assertion_ids: set[tuple[str, str]] = field(default_factory=set)
     """(client_id, jti) of the client assertions that were accepted."""
+    pushed_requests: dict[str, PushedRequest] = field(default_factory=dict)
+    """By `request_uri`."""
     client_keys: dict[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
     """By client_id: the keys that were fetched from the `jwks_uri`."""
 

@@ -11,6 +11,7 @@ from .faults import Params
 from .grants import CODE_LIFETIME, Grant, SignIn, Token
 from .response_algs import signing_metadata
 from .strong_clients import StrongClients
+from .targets import named_in_query, why_no_resource
 from .wire import Answer, Call, error_answer, json_answer
 
 Pkce = Literal["required", "optional", "refused"]
@@ -49,7 +50,8 @@ class ProviderRules(StrongClients):
     def metadata_at(self, _call: Call) -> Mapping[str, Any]:
         """Return what discovery answers to this call."""
         signed = {"introspection_signing_alg_values_supported": [self.alg]} if self.signed_introspection else {}
-        return self.metadata | signed | signing_metadata(self.clients.values(), self.alg)
+        signing = signing_metadata(self.clients.values(), self.alg)
+        return self.metadata | signed | signing | self.requirements_metadata()
 
     def keys_at(self, _call: Call) -> Sequence[Mapping[str, Any]]:
         """Return the keys of the JWKS that this call asks for."""
@@ -69,6 +71,11 @@ class ProviderRules(StrongClients):
         if self.response_mode(params) not in self.response_modes:
             return ("invalid_request", f"response_mode must be one of {', '.join(self.response_modes)}")
         return None
+
+    def why_no_target(self, request: Call) -> tuple[str, str] | None:
+        """Return the error and its description for the resources of an authorization request; None if they are fine."""
+        problem = why_no_resource(named_in_query(request, "resource"), self.targets)
+        return ("invalid_target", problem) if problem else None
 
     def _has_good_challenge(self, params: Mapping[str, str]) -> bool:
         if self.pkce == "refused" or (self.pkce == "optional" and "code_challenge" not in params):

@@ -2,6 +2,7 @@
 
 import logging
 from dataclasses import replace
+from typing import Any
 
 from .access_tokens import AccessTokens
 from .accounts import Client, keys_in
@@ -12,7 +13,16 @@ log = logging.getLogger(__name__)
 
 
 class StrongClients(AccessTokens):
-    """The part of the fake provider that knows the keys of clients."""
+    """The part of the fake provider that knows the keys of clients, and what clients must do besides."""
+
+    requires_par: bool = False
+    """Whether only pushed authorization requests are accepted (RFC 9126 §5)."""
+    par_lifetime: int = 60
+    """Seconds until a pushed request expires."""
+
+    def requirements_metadata(self) -> dict[str, Any]:
+        """Return what the metadata says about requirements that are not usual."""
+        return {"require_pushed_authorization_requests": True} if self.requires_par else {}
 
     def client_with_keys(self, client_id: str) -> Client | None:
         """Return a registered client with the keys of its `jwks_uri`, as far as they were fetched."""

@@ -36,9 +36,14 @@ class Call:
     @property
     def form(self) -> dict[str, str]:
         """The fields of the form in the body; of a repeated name, the last value."""
+        return dict(self.form_pairs)
+
+    @property
+    def form_pairs(self) -> list[tuple[str, str]]:
+        """The fields of the form in the body, in order; a name may be repeated."""
         if not self.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
-            return {}
-        return dict(urllib.parse.parse_qsl(self.body.decode("latin-1"), keep_blank_values=True))
+            return []
+        return urllib.parse.parse_qsl(self.body.decode("latin-1"), keep_blank_values=True)
 
     @property
     def params(self) -> dict[str, str]:

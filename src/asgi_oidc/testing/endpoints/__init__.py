@@ -10,6 +10,7 @@ from ..wire import Answer, Call, json_answer
 from .authorize import authorize
 from .end_session import end_session
 from .introspect import introspect
+from .par import push
 from .revoke import revoke
 from .token_call import GRANT_NAMES, token
 from .userinfo import userinfo
@@ -37,6 +38,7 @@ def jwks(provider: ProviderRules, call: Call) -> Answer:
 DISCOVERY = Endpoint("discovery", discovery)
 JWKS = Endpoint("jwks", jwks)
 AUTHORIZE = Endpoint("authorize", authorize)
+PAR = Endpoint("par", push)
 TOKEN = Endpoint("token", token)
 REVOKE = Endpoint("revoke", revoke)
 INTROSPECT = Endpoint("introspect", introspect)
@@ -48,6 +50,7 @@ ENDPOINTS = {
     ("GET", "/jwks"): JWKS,
     ("GET", "/authorize"): AUTHORIZE,
     ("POST", "/authorize"): AUTHORIZE,
+    ("POST", "/par"): PAR,
     ("POST", "/token"): TOKEN,
     ("POST", "/revoke"): REVOKE,
     ("POST", "/introspect"): INTROSPECT,

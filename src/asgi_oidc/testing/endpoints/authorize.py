@@ -1,4 +1,4 @@
-"""The fake authorization endpoint: RFC 6749 §4.1.1, OpenID Connect Core §3.1.2, RFC 8707 §2.1."""
+"""The fake authorization endpoint: RFC 6749 §4.1.1, OpenID Connect Core §3.1.2, RFC 8707 §2.1, RFC 9126 §4."""
 
 import urllib.parse
 
@@ -8,40 +8,56 @@ from ..grants import Grant, SignIn
 from ..pages import login_page, message_page
 from ..provider_rules import ProviderRules
 from ..provider_state import COOKIE
-from ..targets import named_in_query, why_no_resource
+from ..targets import named_in_query
 from ..wire import Answer, Call, html_answer
+from .authorization_request import RequestRefused, authorization_request, is_pushed, use_up
 
 
 def authorize(provider: ProviderRules, call: Call) -> Answer:
-    """Show the login page, or send the browser back with a code or an error."""
-    params = call.params
-    client = provider.clients.get(params.get("client_id", ""))
-    problem = why_not_redirected(client, call)
+    """Show the login page, or send the browser back with a code or an error, which uses up a pushed request."""
+    try:
+        request = authorization_request(provider, call)
+    except RequestRefused as refused:
+        return _refusal_page(str(refused))
+    client = provider.clients.get(request.params.get("client_id", ""))
+    problem = why_not_redirected(client, request)
     if client is None or problem:
-        return html_answer(message_page("This login cannot continue", problem), 400)
-    error = provider.why_refused(params) or _why_no_target(provider, call)
-    if error:
-        return authorization_response(provider, params, [("error", error[0]), ("error_description", error[1])])
-    if call.form.get("cancel"):
-        return authorization_response(provider, params, [("error", provider.cancel_error)])
-    sign_in = _current_sign_in(provider, call)
-    if sign_in is not None:
-        return _give_code(provider, call, sign_in)
-    if params.get("prompt") == "none":
-        return authorization_response(provider, params, [("error", "login_required")])
+        return _refusal_page(problem)
+    response = _response_to(provider, request, is_pushed=is_pushed(call))
+    if response is not None:
+        use_up(provider, call)
+        return response
     page = login_page(
         provider.personas.values(),
         issuer=provider.issuer,
         action="?" + urllib.parse.urlencode(call.query),
         client_id=client.client_id,
-        login_hint=params.get("login_hint", ""),
+        login_hint=request.params.get("login_hint", ""),
     )
     return html_answer(page)
 
 
-def _why_no_target(provider: ProviderRules, call: Call) -> tuple[str, str] | None:
-    problem = why_no_resource(named_in_query(call, "resource"), provider.targets)
-    return ("invalid_target", problem) if problem else None
+def _refusal_page(problem: str) -> Answer:
+    return html_answer(message_page("This login cannot continue", problem), 400)
+
+
+def _response_to(provider: ProviderRules, request: Call, *, is_pushed: bool) -> Answer | None:
+    """Return the authorization response; None while the user has to sign in."""
+    params = request.params
+    unpushed = ("invalid_request", "the request must be pushed") if provider.requires_par and not is_pushed else None
+    error = unpushed or provider.why_refused(params) or provider.why_no_target(request)
+    if error:
+        return authorization_response(provider, params, [("error", error[0]), ("error_description", error[1])])
+    if request.form.get("cancel"):
+        return authorization_response(provider, params, [("error", provider.cancel_error)])
+    sign_in = _current_sign_in(provider, request)
+    if sign_in is not None:
+        return _give_code(provider, request, sign_in)
+    return (
+        authorization_response(provider, params, [("error", "login_required")])
+        if params.get("prompt") == "none"
+        else None
+    )
 
 
 def _current_sign_in(provider: ProviderRules, call: Call) -> SignIn | None:

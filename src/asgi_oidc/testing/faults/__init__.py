@@ -6,7 +6,7 @@ of the callback.
 Faults of a refresh do not affect the code exchange. `FAULTS` lists all.
 """
 
-from . import access_token, answers, id_token, introspection, jarm, logout_token, metadata, refresh, userinfo
+from . import access_token, answers, id_token, introspection, jarm, logout_token, metadata, par, refresh, userinfo
 from .answers import gzip_bomb
 from .registry import (
     ACCESS_TOKEN_CLAIMS,
@@ -23,6 +23,7 @@ from .registry import (
     JARM_SIGNING,
     LOGOUT_TOKEN_CLAIMS,
     LOGOUT_TOKEN_SIGNING,
+    PAR_MEMBERS,
     REFRESH_MEMBERS,
     REFRESHED_CLAIMS,
     REFRESHED_SIGNING,
@@ -50,6 +51,7 @@ __all__ = [
     "JARM_SIGNING",
     "LOGOUT_TOKEN_CLAIMS",
     "LOGOUT_TOKEN_SIGNING",
+    "PAR_MEMBERS",
     "REFRESHED_CLAIMS",
     "REFRESHED_SIGNING",
     "REFRESH_MEMBERS",
@@ -68,6 +70,7 @@ __all__ = [
     "jarm",
     "logout_token",
     "metadata",
+    "par",
     "refresh",
     "userinfo",
 ]

@@ -6,7 +6,7 @@ from typing import Any
 
 from ..keys import signing_key
 from ..wire import Answer, html_answer, json_answer, redirect_answer
-from .registry import Setting, answer_of, with_members
+from .registry import Setting, answer_of, with_members, without
 
 
 @answer_of("discovery")
@@ -49,6 +49,28 @@ def discovery_members_of_wrong_type(answer: Answer, _setting: Setting) -> Answer
 def discovery_slow(answer: Answer, setting: Setting) -> Answer:
     """The discovery endpoint takes `provider.slow_by` seconds."""
     return replace(answer, delay=setting.slow_by)
+
+
+@answer_of("discovery")
+def discovery_par_required_without_endpoint(answer: Answer, _setting: Setting) -> Answer:
+    """The provider requires pushed requests, but does not say where (RFC 9126 §5)."""
+    kept = without(json.loads(answer.body), "pushed_authorization_request_endpoint")
+    return json_answer(kept | {"require_pushed_authorization_requests": True})
+
+
+@answer_of("discovery")
+def discovery_par_endpoint_plain_http(answer: Answer, _setting: Setting) -> Answer:
+    """The PAR endpoint in the metadata is a plain http URL."""
+    url = "http://id.example.com/par"
+    return with_members(answer, pushed_authorization_request_endpoint=url, require_pushed_authorization_requests=True)
+
+
+@answer_of("discovery")
+def discovery_par_members_of_wrong_type(answer: Answer, _setting: Setting) -> Answer:
+    """What the metadata says about pushed requests is a number and a text."""
+    return with_members(
+        answer, pushed_authorization_request_endpoint=7, require_pushed_authorization_requests="sometimes"
+    )
 
 
 @answer_of("jwks")

@@ -11,7 +11,7 @@ from ..wire import Answer
 
 Claims = dict[str, Any]
 Params = list[tuple[str, str]]
-Endpoint = Literal["discovery", "jwks", "token", "refresh", "revoke", "introspect", "userinfo"]
+Endpoint = Literal["discovery", "jwks", "par", "token", "refresh", "revoke", "introspect", "userinfo"]
 """The endpoints whose answer a fault can change; `refresh` is the token endpoint, except for the code exchange."""
 
 
@@ -47,6 +47,7 @@ ModeFault = Callable[[str, Setting], str]
 
 ANSWERS: dict[str, tuple[Endpoint, AnswerFault]] = {}
 INSTEAD: dict[str, tuple[Endpoint, InsteadFault]] = {}
+PAR_MEMBERS: dict[str, ClaimsFault] = {}
 TOKEN_MEMBERS: dict[str, ClaimsFault] = {}
 REFRESH_MEMBERS: dict[str, ClaimsFault] = {}
 ID_TOKEN_CLAIMS: dict[str, ClaimsFault] = {}

@@ -1,0 +1,45 @@
+"""The fake endpoint for pushed authorization requests: RFC 9126."""
+
+from dataclasses import replace
+from typing import Any
+
+from .. import faults as fault_tables
+from ..accounts import Client
+from ..authorization import why_not_redirected
+from ..faults import Params
+from ..provider_rules import ProviderRules
+from ..pushed_requests import PushedRequest, new_request_uri, pushed_params
+from ..wire import Answer, Call, error_answer, json_answer
+
+
+def push(provider: ProviderRules, call: Call) -> Answer:
+    """Keep an authorization request, and return the `request_uri` that stands for it."""
+    client = provider.authenticated_client(call)
+    if client is None:
+        return provider.refuse_client(call)
+    params = pushed_params(call.form_pairs)
+    error = _why_refused(provider, replace(call, query=params), client)
+    return error_answer(*error) if error else _kept(provider, client, params)
+
+
+def _why_refused(provider: ProviderRules, request: Call, client: Client) -> tuple[str, str] | None:
+    """Return the error and its description for this request; None if it is fine."""
+    if "request_uri" in request.params:
+        return ("invalid_request", "request_uri must not be pushed")
+    if request.params.get("client_id") != client.client_id:
+        return ("invalid_request", "client_id must be that of the client")
+    problem = why_not_redirected(client, request)
+    if problem:
+        return ("invalid_request", problem)
+    return provider.why_refused(request.params) or provider.why_no_target(request)
+
+
+def _kept(provider: ProviderRules, client: Client, params: Params) -> Answer:
+    """Keep the request as long as the answer says, faults included."""
+    request_uri = new_request_uri()
+    members: dict[str, Any] = {"request_uri": request_uri, "expires_in": provider.par_lifetime}
+    members = provider.faults.change(fault_tables.PAR_MEMBERS, members, provider.setting())
+    lifetime = members.get("expires_in")
+    expires_at = provider.now() + (lifetime if isinstance(lifetime, int) else provider.par_lifetime)
+    provider.memory.pushed_requests[request_uri] = PushedRequest(client.client_id, params, expires_at)
+    return json_answer(members, 201)
