@@ -7,6 +7,7 @@ from .browser import Browser, NavigationError, Response
 from .client_certificates import ClientCertificate
 from .client_keys import ClientKey
 from .dpop import DPoPKey
+from .encryption import DecryptionKey
 from .fake_provider import FakeProvider
 from .gates import Gate
 from .grants import TokenInfo
@@ -42,6 +43,7 @@ __all__ = [
     "ClientCertificate",
     "ClientKey",
     "DPoPKey",
+    "DecryptionKey",
     "DiscordStandIn",
     "EmailAddress",
     "EntraAccount",

@@ -57,12 +57,25 @@ class Client:
     """What the browser loads in a frame when a user of this client signs out; `None` for nothing."""
     id_token_signed_response_alg: str | None = None
     """The algorithm that signs its ID Tokens; `None` for `FakeProvider.alg`, here and below."""
+    id_token_encrypted_response_alg: str | None = None
+    """The algorithm that encrypts its ID Tokens, to its key with `use: enc`; `None` for none, here and below."""
+    id_token_encrypted_response_enc: str | None = None
+    """`None` for `A128CBC-HS256`, here and below."""
     userinfo_signed_response_alg: str | None = None
     """The algorithm that signs its userinfo answers; `None` for JSON, unless `FakeProvider.signed_userinfo` is set."""
+    userinfo_encrypted_response_alg: str | None = None
+    """The algorithm that encrypts its userinfo answers."""
+    userinfo_encrypted_response_enc: str | None = None
     introspection_signed_response_alg: str | None = None
     """The algorithm that signs the introspection answers that it asks for as a JWT (RFC 9701)."""
+    introspection_encrypted_response_alg: str | None = None
+    """The algorithm that encrypts the introspection answers that it asks for as a JWT."""
+    introspection_encrypted_response_enc: str | None = None
     authorization_signed_response_alg: str | None = None
     """The algorithm that signs its authorization responses, if it asks for a JWT (JARM)."""
+    authorization_encrypted_response_alg: str | None = None
+    """The algorithm that encrypts its authorization responses as JWT."""
+    authorization_encrypted_response_enc: str | None = None
 
     @property
     def allowed_auth_methods(self) -> Sequence[str]:

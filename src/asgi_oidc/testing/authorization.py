@@ -5,8 +5,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from .accounts import Client
+from .encryption import ENCRYPTION_ALGS, ENCRYPTION_ENCS
 from .faults import Params
 from .jws import PUBLIC_KEY_ALGORITHMS, SECRET_ALGORITHMS
+from .response_algs import PURPOSES
 from .wire import Call
 
 CLIENT_AUTH_METHODS = ("client_secret_basic", "client_secret_post", "none")
@@ -45,6 +47,7 @@ def metadata_of(issuer: str, alg: str, clients: Iterable[Client]) -> dict[str, A
         "scopes_supported": ["openid", "profile", "email", "offline_access"],
         "id_token_signing_alg_values_supported": [alg],
         "authorization_signing_alg_values_supported": [alg],
+        **encryption_metadata(),
         "code_challenge_methods_supported": ["S256"],
         "authorization_response_iss_parameter_supported": True,
         "backchannel_logout_supported": True,
@@ -53,6 +56,15 @@ def metadata_of(issuer: str, alg: str, clients: Iterable[Client]) -> dict[str, A
         "frontchannel_logout_session_supported": True,
         **client_auth_metadata(clients),
     }
+
+
+def encryption_metadata() -> dict[str, Any]:
+    """Return what the metadata says about encryption (OpenID Connect Discovery §3, RFC 9701 §7, JARM §4)."""
+    members: dict[str, Any] = {}
+    for purpose in PURPOSES:
+        members[f"{purpose}_encryption_alg_values_supported"] = list(ENCRYPTION_ALGS)
+        members[f"{purpose}_encryption_enc_values_supported"] = list(ENCRYPTION_ENCS)
+    return members
 
 
 def client_auth_metadata(clients: Iterable[Client]) -> dict[str, Any]:

@@ -37,4 +37,5 @@ def response_jwt(provider: ProviderRules, client_id: str, pairs: Params) -> str:
     client = provider.clients.get(client_id)
     key = provider.key_for(client, "authorization")
     draft = Draft({"alg": key.alg, "kid": key.kid}, json_bytes(claims), key, (client and client.client_secret) or "")
-    return provider.faults.sign(draft, fault_tables.JARM_SIGNING)
+    signed = provider.faults.sign(draft, fault_tables.JARM_SIGNING)
+    return provider.encrypted(signed, draft, client_id, "authorization")

@@ -18,6 +18,7 @@ from .faults import ActiveFaults, Draft, Setting
 from .grants import DueLogout, Grant, Memory, SignIn, TokenInfo, id_token_claims, overridden
 from .keys import ALGORITHMS, SigningKey, compact_jws, json_bytes, left_half_hash, signing_key
 from .response_algs import PURPOSES, Purpose, registered_signing_algs, response_algs
+from .response_encryption import encrypted_response
 from .wire import Call
 
 COOKIE = "fake_provider_session"
@@ -263,9 +264,22 @@ class ProviderState:
         claims = overridden(claims, {**(further or {}), **self.id_token_overrides})
         header = {"alg": key.alg, "kid": key.kid, "typ": "JWT"}
         tables = [fault_tables.ID_TOKEN_SIGNING, *([fault_tables.REFRESHED_SIGNING] if is_refreshed else [])]
-        id_token = self.faults.sign(Draft(header, json_bytes(claims), key), *tables)
-        self.memory.id_tokens[id_token] = grant
+        draft = Draft(header, json_bytes(claims), key)
+        signed = self.faults.sign(draft, *tables)
+        id_token = self.encrypted(signed, draft, grant.client_id, "id_token")
+        self.memory.id_tokens |= {signed: grant, id_token: grant}
         return id_token
+
+    def encrypted(self, token: str, draft: Draft, client_id: str, purpose: Purpose) -> str:
+        """Return a signed JWT encrypted to the client's key; if the client did not register for that, as it is."""
+        client = self.client_with_keys(client_id)
+        return encrypted_response(self.faults, draft, client, purpose, token=token) or token
+
+    def client_with_keys(self, client_id: str) -> Client | None:
+        """Return a registered client with the keys of its `jwks_uri`, as far as they were fetched."""
+        client = self.clients.get(client_id)
+        fetched = self.memory.client_keys.get(client_id)
+        return client if client is None or fetched is None else replace(client, jwks=fetched)
 
     def _id_token_key(self, grant: Grant) -> SigningKey:
         client = self.clients.get(grant.client_id)

@@ -25,7 +25,12 @@ def response_algs(client: Client | None, purpose: Purpose) -> ResponseAlgs:
     if client is None:
         return ResponseAlgs()
     names = ("signed_response_alg", "encrypted_response_alg", "encrypted_response_enc")
-    return ResponseAlgs(*(getattr(client, f"{purpose}_{name}", None) for name in names))
+    return ResponseAlgs(*(getattr(client, f"{purpose}_{name}") for name in names))
+
+
+def encrypts_for(client: Client) -> bool:
+    """Whether a client registered for encryption, of any of its JWTs."""
+    return any(response_algs(client, purpose).encrypted is not None for purpose in PURPOSES)
 
 
 def registered_signing_algs(clients: Iterable[Client], *purposes: Purpose) -> list[str]:

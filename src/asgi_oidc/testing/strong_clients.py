@@ -1,12 +1,13 @@
 """Clients with keys at the fake provider: their registered keys, and what it requires of them."""
 
 import logging
-from dataclasses import replace
 from typing import Any
 
 from .access_tokens import AccessTokens
 from .accounts import Client, keys_in
 from .client_assertions import AssertionRules, client_id_in, has_assertion, why_assertion_refused
+from .client_authentication import read_client_credentials
+from .response_algs import encrypts_for
 from .wire import Call
 
 log = logging.getLogger(__name__)
@@ -24,12 +25,6 @@ class StrongClients(AccessTokens):
         """Return what the metadata says about requirements that are not usual."""
         return {"require_pushed_authorization_requests": True} if self.requires_par else {}
 
-    def client_with_keys(self, client_id: str) -> Client | None:
-        """Return a registered client with the keys of its `jwks_uri`, as far as they were fetched."""
-        client = self.clients.get(client_id)
-        fetched = self.memory.client_keys.get(client_id)
-        return client if client is None or fetched is None else replace(client, jwks=fetched)
-
     def client_by_assertion(self, call: Call) -> Client | None:
         """Return the client that authenticates by a client assertion; for `None`, `client_refusals` has the reason."""
         client = self.client_with_keys(client_id_in(call))
@@ -42,10 +37,15 @@ class StrongClients(AccessTokens):
         return client
 
     async def fetch_client_keys(self, call: Call) -> None:
-        """Fetch the `jwks_uri` of the client that signs this call, each time anew, so that a rotation shows at once."""
-        client = self.clients.get(client_id_in(call) or call.params.get("client_id", ""))
+        """Fetch the `jwks_uri` of the client that signs this call, or gets encrypted answers.
+
+        This happens each time anew, so that a rotation shows at once.
+        """
+        client = self.clients.get(self._client_id_of(call))
+        if client is None or client.jwks_uri is None or self.client_keys_client is None:
+            return
         is_signed = has_assertion(call) or "request" in call.form or "request" in call.params
-        if not is_signed or client is None or client.jwks_uri is None or self.client_keys_client is None:
+        if not is_signed and not encrypts_for(client):
             return
         try:
             answer = await self.client_keys_client.get(client.jwks_uri)
@@ -53,3 +53,9 @@ class StrongClients(AccessTokens):
         except Exception:  # an app in process may raise anything; the call is then refused for want of a key
             log.warning("no keys of the client %s", client.client_id, exc_info=True)
             self.memory.client_keys.pop(client.client_id, None)
+
+    def _client_id_of(self, call: Call) -> str:
+        """Return the client that a call names, or that its access token was issued to."""
+        named = client_id_in(call) or call.params.get("client_id") or read_client_credentials(call)[1]
+        token = self.memory.access_tokens.get(call.headers.get("authorization", "").partition(" ")[2])
+        return named or (token.grant.client_id if token else "")

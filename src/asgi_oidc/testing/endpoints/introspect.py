@@ -26,7 +26,8 @@ def introspect(provider: ProviderRules, call: Call) -> Answer:
     members = _members(provider, token)
     members = provider.faults.change(fault_tables.INTROSPECTION_MEMBERS, members, provider.setting())
     members = overridden(members, provider.introspection_overrides)
-    can_sign = provider.signed_introspection or response_algs(client, "introspection").signed is not None
+    algs = response_algs(client, "introspection")
+    can_sign = provider.signed_introspection or algs.signed is not None or algs.encrypted is not None
     if not can_sign or SIGNED not in call.headers.get("accept", ""):
         return json_answer(members)
     return _signed_answer(provider, members, client)
@@ -64,4 +65,5 @@ def _signed_answer(provider: ProviderRules, members: dict[str, Any], client: Cli
     header = {"alg": key.alg, "kid": key.kid, "typ": "token-introspection+jwt"}
     draft = Draft(header, json_bytes(claims), key)
     signed = provider.faults.sign(draft, fault_tables.INTROSPECTION_JWT_SIGNING)
+    signed = provider.encrypted(signed, draft, client.client_id, "introspection")
     return Answer(200, signed.encode(), {"content-type": SIGNED, "cache-control": "no-store"})

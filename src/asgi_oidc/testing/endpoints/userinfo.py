@@ -1,12 +1,15 @@
 """The fake userinfo endpoint: OpenID Connect Core §5.3."""
 
 from dataclasses import replace
+from typing import Any
 
 from .. import faults as fault_tables
+from ..faults import Draft
 from ..grants import Token, overridden
-from ..keys import compact_jws, json_bytes
+from ..keys import json_bytes
 from ..provider_rules import ProviderRules
 from ..response_algs import response_algs
+from ..response_encryption import encrypted_response
 from ..wire import Answer, Call, json_answer
 
 
@@ -21,14 +24,23 @@ def userinfo(provider: ProviderRules, call: Call) -> Answer:
     claims = provider.userinfo(call, token)
     claims = provider.faults.change(fault_tables.USERINFO_CLAIMS, claims, provider.setting())
     claims = overridden(claims, provider.userinfo_overrides)
-    client_id = token.grant.client_id
-    client = provider.clients.get(client_id)
-    if not provider.signed_userinfo and response_algs(client, "userinfo").signed is None:
+    jwt = _jwt_of(provider, claims, token.grant.client_id)
+    if jwt is None:
         return json_answer(claims)
+    return Answer(200, jwt.encode(), {"content-type": "application/jwt", "cache-control": "no-store"})
+
+
+def _jwt_of(provider: ProviderRules, claims: dict[str, Any], client_id: str) -> str | None:
+    """Return the claims signed, encrypted or both (§5.3.2); None if the client registered for JSON."""
+    client = provider.client_with_keys(client_id)
     key = provider.key_for(client, "userinfo")
-    payload = json_bytes({"iss": provider.issuer, "aud": client_id, **claims})
-    signed = compact_jws({"alg": key.alg, "kid": key.kid}, payload, key)
-    return Answer(200, signed.encode(), {"content-type": "application/jwt", "cache-control": "no-store"})
+    is_signed = provider.signed_userinfo or response_algs(client, "userinfo").signed is not None
+    if is_signed:
+        claims = {"iss": provider.issuer, "aud": client_id, **claims}
+        claims = provider.faults.change(fault_tables.USERINFO_JWT_CLAIMS, claims, provider.setting())
+    draft = Draft({"alg": key.alg, "kid": key.kid}, json_bytes(claims), key)
+    signed = provider.faults.sign(draft, fault_tables.USERINFO_JWT_SIGNING) if is_signed else None
+    return encrypted_response(provider.faults, draft, client, "userinfo", token=signed) or signed
 
 
 def token_of(provider: ProviderRules, call: Call) -> Token | None:

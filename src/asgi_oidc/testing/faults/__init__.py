@@ -1,17 +1,30 @@
 """What a provider can do wrong: each fault has a name, and is a small function that its docstring describes.
 
 A fault changes one thing: an endpoint's answer, the members of the token answer or the introspection answer, the claims
-of a JWT (ID Token, access token, logout token, JARM response), its signature, the userinfo claims, or the parameters
-of the callback.
-Faults of a refresh do not affect the code exchange. `FAULTS` lists all.
+of a JWT (ID Token, access token, logout token, JARM response), its signature, its encryption, the userinfo claims, or
+the parameters of the callback. Faults of a refresh do not affect the code exchange. `FAULTS` lists all.
 """
 
-from . import access_token, answers, id_token, introspection, jarm, logout_token, metadata, par, refresh, userinfo
+from . import (
+    access_token,
+    answers,
+    encryption,
+    id_token,
+    introspection,
+    jarm,
+    logout_token,
+    metadata,
+    par,
+    refresh,
+    userinfo,
+    userinfo_jwt,
+)
 from .answers import gzip_bomb
 from .registry import (
     ACCESS_TOKEN_CLAIMS,
     ACCESS_TOKEN_SIGNING,
     CALLBACK_PARAMS,
+    ENCRYPTION,
     FAULTS,
     ID_TOKEN_CLAIMS,
     ID_TOKEN_SIGNING,
@@ -30,8 +43,11 @@ from .registry import (
     RESPONSE_MODES,
     TOKEN_MEMBERS,
     USERINFO_CLAIMS,
+    USERINFO_JWT_CLAIMS,
+    USERINFO_JWT_SIGNING,
     ActiveFaults,
     Draft,
+    EncryptionDraft,
     Params,
     Setting,
 )
@@ -40,6 +56,7 @@ __all__ = [
     "ACCESS_TOKEN_CLAIMS",
     "ACCESS_TOKEN_SIGNING",
     "CALLBACK_PARAMS",
+    "ENCRYPTION",
     "FAULTS",
     "ID_TOKEN_CLAIMS",
     "ID_TOKEN_SIGNING",
@@ -58,12 +75,16 @@ __all__ = [
     "RESPONSE_MODES",
     "TOKEN_MEMBERS",
     "USERINFO_CLAIMS",
+    "USERINFO_JWT_CLAIMS",
+    "USERINFO_JWT_SIGNING",
     "ActiveFaults",
     "Draft",
+    "EncryptionDraft",
     "Params",
     "Setting",
     "access_token",
     "answers",
+    "encryption",
     "gzip_bomb",
     "id_token",
     "introspection",
@@ -73,4 +94,5 @@ __all__ = [
     "par",
     "refresh",
     "userinfo",
+    "userinfo_jwt",
 ]

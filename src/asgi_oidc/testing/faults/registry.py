@@ -38,10 +38,24 @@ class Draft:
     """That of the client that the token is for."""
 
 
+@dataclass(frozen=True)
+class EncryptionDraft:
+    """A token that is about to be encrypted."""
+
+    header: dict[str, Any]
+    plaintext: bytes
+    key: dict[str, Any]
+    """The public JWK of the client."""
+    inner: Draft
+    """What was signed."""
+    client_secret: str = field(repr=False)
+
+
 AnswerFault = Callable[[Answer, Setting], Answer]
 InsteadFault = Callable[[Setting], Answer]
 ClaimsFault = Callable[[Claims, Setting], Claims]
 SigningFault = Callable[[Draft], str]
+EncryptionFault = Callable[[EncryptionDraft], str]
 ParamsFault = Callable[[Params, Setting], Params]
 ModeFault = Callable[[str, Setting], str]
 
@@ -62,11 +76,14 @@ INTROSPECTION_JWT_SIGNING: dict[str, SigningFault] = {}
 LOGOUT_TOKEN_CLAIMS: dict[str, ClaimsFault] = {}
 LOGOUT_TOKEN_SIGNING: dict[str, SigningFault] = {}
 USERINFO_CLAIMS: dict[str, ClaimsFault] = {}
+USERINFO_JWT_CLAIMS: dict[str, ClaimsFault] = {}
+USERINFO_JWT_SIGNING: dict[str, SigningFault] = {}
 CALLBACK_PARAMS: dict[str, ParamsFault] = {}
 RESPONSE_MODES: dict[str, ModeFault] = {}
 JARM_CLAIMS: dict[str, ClaimsFault] = {}
 JARM_SIGNING: dict[str, SigningFault] = {}
 JARM_PARAMS: dict[str, ParamsFault] = {}
+ENCRYPTION: dict[str, EncryptionFault] = {}
 FAULTS: dict[str, str] = {}
 """Every fault by name, with its description."""
 
