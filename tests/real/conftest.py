@@ -55,9 +55,9 @@ def fapi_provider(certificate: Certificate, client_authority: ClientAuthority) -
 
 
 @pytest.fixture(scope="session")
-def keycloak_server(certificate: Certificate) -> Iterator[Keycloak]:
+def keycloak_server(certificate: Certificate, client_authority: ClientAuthority) -> Iterator[Keycloak]:
     """One Keycloak for all; each test has a client of its own."""
-    with keycloak(certificate) as started:
+    with keycloak(certificate, client_authority.ca) as started:
         yield started
 
 

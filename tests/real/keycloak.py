@@ -2,6 +2,7 @@
 
 import contextlib
 import itertools
+import json
 import ssl
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -19,6 +20,11 @@ from tests.real.processes import answers, free_port, running
 REALM = "shop"
 ADMIN = "admin"
 ADMIN_PASSWORD = "keycloak-admin-for-tests"
+PROFILES = (  # which every realm has; those for DPoP are others than those for certificates
+    "fapi-2-security-profile",
+    "fapi-2-dpop-security-profile",
+    "fapi-2-dpop-message-signing",
+)
 PASSWORD = "a password of everybody here"
 STARTS_WITHIN = 120.0  # seconds; a Java program on a busy machine
 # A short life in little memory: no second compiler, one collector thread.
@@ -102,6 +108,20 @@ class Keycloak:
         client_id = client_id or f"client-{next(self._numbers)}"
         self._post("/clients", {"clientId": client_id, "secret": client_secret(client_id), **members})
         return client_id
+
+    def save_again(self, client_id: str) -> None:
+        """Save a client as it is, as in the console: this lets policies with a condition on the client adapt it."""
+        found = self._client(client_id)
+        self._admin.put(f"/clients/{found['id']}", json=found).raise_for_status()
+
+    def attributes_of(self, client_id: str) -> dict[str, str]:
+        """Return the attributes of a client."""
+        found: dict[str, str] = self._client(client_id)["attributes"]
+        return found
+
+    def _client(self, client_id: str) -> dict[str, Any]:
+        (found,) = self._admin.get("/clients", params={"clientId": client_id}).raise_for_status().json()
+        return dict(found)
 
     def _add_scope(self, name: str, mappers: Sequence[Any]) -> None:
         """Add a scope that every client registered from now on may ask for."""
@@ -198,20 +218,25 @@ def client_secret(client_id: str) -> str:
 
 
 @contextlib.contextmanager
-def keycloak(certificate: Certificate) -> Iterator[Keycloak]:
-    """Run a Keycloak with nothing but the realm while the block lasts."""
+def keycloak(certificate: Certificate, client_authority: str) -> Iterator[Keycloak]:
+    """Run a Keycloak with nothing but the realm while the block lasts.
+
+    Args:
+        client_authority: PEM file of the authority of its clients' certificates.
+    """
     command = keycloak_command()
     port = free_port()
     url = f"https://127.0.0.1:{port}"
     options = ["--http-host=127.0.0.1", f"--https-port={port}", *ONE_LOGIN_PAGE]
     tls = [f"--https-certificate-file={certificate.chain}", f"--https-certificate-key-file={certificate.key}"]
+    trusted = f"--truststore-paths={client_authority},{certificate.ca}"  # of clients, and of what it calls itself
     with tempfile.TemporaryDirectory(prefix="keycloak-") as folder:
         environ = {
             "JAVA_OPTS": f"{JAVA_OPTS} -Dquarkus.transaction-manager.object-store.directory={folder}",
             "KC_BOOTSTRAP_ADMIN_USERNAME": ADMIN,
             "KC_BOOTSTRAP_ADMIN_PASSWORD": ADMIN_PASSWORD,
         }
-        with running([*ENDS_WITH_US, *command, *options, *tls], environ) as process:
+        with running([*ENDS_WITH_US, *command, *options, *tls, trusted], environ) as process:
             process.wait_until(lambda: answers(url, ca=certificate.ca), "Keycloak answers", within=STARTS_WITHIN)
             trust = ssl.create_default_context(cafile=certificate.ca)
             with httpx.Client(base_url=f"{url}/admin/realms", verify=trust, timeout=60, trust_env=False) as admin:
@@ -239,7 +264,19 @@ def _realm() -> dict[str, Any]:
         "enabled": True,
         "passwordPolicy": "hashIterations(1)",
         "roles": {"realm": [{"name": "director"}]},
+        "clientPolicies": {"policies": [_policy(profile) for profile in PROFILES]},
         "users": [_user("alice", "Adams", "director"), _user("bob", "Brown")],
+    }
+
+
+def _policy(profile: str) -> dict[str, Any]:
+    """Hold the clients whose attribute `profile` names it to a profile."""
+    attributes = json.dumps([{"key": "profile", "value": profile}])
+    return {
+        "name": profile,
+        "enabled": True,
+        "conditions": [{"condition": "client-attributes", "configuration": {"attributes": attributes}}],
+        "profiles": [profile],
     }
 
 

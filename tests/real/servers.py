@@ -27,7 +27,10 @@ ROOT_PATH: Mapping[str, Sequence[str]] = {
     "hypercorn-asyncio": ("--root-path",),
     "granian": ("--url-path-prefix",),
 }
-TLS = ("--ssl-certfile", "{chain}", "--ssl-keyfile", "{key}")  # of uvicorn
+TLS: Mapping[str, Sequence[str]] = {
+    "uvicorn": ("--ssl-certfile", "{chain}", "--ssl-keyfile", "{key}"),
+    "hypercorn": ("--certfile", "{chain}", "--keyfile", "{key}"),
+}
 
 
 @contextlib.contextmanager
@@ -51,7 +54,7 @@ def server(
         command = (*command, *ROOT_PATH[kind], root_path)
     if certificate:
         words |= {"chain": certificate.chain, "key": certificate.key}
-        command = (*command, *TLS)
+        command = (*command, *TLS[kind.partition("-")[0]])
     scheme, ca = ("https", certificate.ca) if certificate else ("http", None)
     with running([word.format(**words) for word in command], environ) as process:
         url = f"{scheme}://127.0.0.1:{port}/"
