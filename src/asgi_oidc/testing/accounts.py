@@ -39,12 +39,17 @@ class Client:
     post_logout_redirect_uris: Sequence[str] | None = None
     """`None` accepts any."""
     auth_methods: Sequence[str] | None = None
-    """`None` means `private_key_jwt` with keys; else `client_secret_basic` and `client_secret_post` with a secret, or
-    `none` without."""
+    """`None` means `tls_client_auth` with the subject of a certificate, `private_key_jwt` with keys; else
+    `client_secret_basic` and `client_secret_post` with a secret, or `none` without."""
     jwks: JWKs | Callable[[], JWKs] | None = None
     """The public keys of the client, or a function that returns them."""
     jwks_uri: str | None = None
     """Where the client publishes its keys: `provider.client_keys_client` fetches them for each call that needs them."""
+    tls_client_auth_subject_dn: str | None = None
+    """The subject of its certificate (RFC 4514), for `tls_client_auth`. For `self_signed_tls_client_auth`, `jwks` has
+    the certificate as `x5c`, or its thumbprint as `x5t#S256`."""
+    tls_client_certificate_bound_access_tokens: bool = False
+    """Whether its access tokens are bound to the certificate with which it gets them (RFC 8705 §3)."""
     token_endpoint_auth_signing_alg: str | None = None
     """The algorithm of the client's assertions; `None` allows all that the metadata lists."""
     assertion_issuers: Sequence[AssertionIssuer] = ()
@@ -82,6 +87,8 @@ class Client:
         """The `token_endpoint_auth_method`s that this client may use."""
         if self.auth_methods is not None:
             return self.auth_methods
+        if self.tls_client_auth_subject_dn is not None:
+            return ("tls_client_auth",)
         if self.jwks is not None or self.jwks_uri is not None or self.assertion_issuers:
             return ("private_key_jwt",)
         return ("client_secret_basic", "client_secret_post") if self.client_secret else ("none",)

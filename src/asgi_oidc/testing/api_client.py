@@ -1,14 +1,13 @@
 """Calls an app's API as a program does: with an access token, bound to a key or not, and without cookies."""
 
 from collections.abc import Generator, Mapping, MutableMapping
-from typing import Any
 
 import httpx
 
-from .client_certificates import ClientCertificate
+from .client_certificates import ClientCertificate, presenting
 from .dpop import DPoPKey
 from .web_urls import origin_of
-from .wire import ASGIApp, Receive, Scope, Send
+from .wire import ASGIApp
 
 
 def api_client(
@@ -35,7 +34,7 @@ def api_client(
         base_url: Where the app is, as its users know it.
         headers: Further headers of every request.
     """
-    transport = httpx.ASGITransport(app=app if client_certificate is None else _behind_mtls(app, client_certificate))
+    transport = httpx.ASGITransport(app=app if client_certificate is None else presenting(app, client_certificate.pem))
     return httpx.AsyncClient(
         transport=transport,
         base_url=base_url,
@@ -87,13 +86,3 @@ class TokenAuth(httpx.Auth):
 
 def _challenge(response: httpx.Response) -> str:
     return ", ".join(response.headers.get_list("www-authenticate"))
-
-
-def _behind_mtls(app: ASGIApp, certificate: ClientCertificate) -> ASGIApp:
-    """Return the app as behind a server that has checked this certificate (the ASGI TLS extension)."""
-
-    async def served(scope: Scope, receive: Receive, send: Send) -> None:
-        tls: dict[str, Any] = {"client_cert_chain": [certificate.pem], "client_cert_error": None}
-        await app({**scope, "extensions": {**scope.get("extensions", {}), "tls": tls}}, receive, send)
-
-    return served

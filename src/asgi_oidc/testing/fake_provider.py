@@ -11,11 +11,13 @@ from typing import Literal
 import anyio
 import httpx
 
+from .client_certificates import ClientCertificate, presenting
 from .endpoints import ENDPOINTS, Endpoint, endpoint_at, names_of
 from .endpoints.token_call import GRANT_NAMES
 from .gates import Gate
 from .logout import ProviderLogout
 from .pages import message_page
+from .web_urls import origin_of
 from .wire import Answer, Call, Receive, Scope, Send, answer_lifespan, html_answer, read_call, send_answer
 
 When = Literal["before", "after"]
@@ -29,20 +31,25 @@ class FakeProvider(ProviderLogout):
 
     _gates: tuple[tuple[str, When, Gate], ...] = ()
 
-    def http_client(self) -> httpx.AsyncClient:
-        """Return a client that sends every request to this provider in process, whatever the host."""
-        return httpx.AsyncClient(transport=httpx.ASGITransport(app=self))
+    def http_client(self, client_certificate: ClientCertificate | None = None) -> httpx.AsyncClient:
+        """Return a client that sends every request to this provider in process, whatever the host.
+
+        Args:
+            client_certificate: What it presents in the TLS handshake.
+        """
+        app = self if client_certificate is None else presenting(self, client_certificate.pem)
+        return httpx.AsyncClient(transport=httpx.ASGITransport(app=app))
 
     @property
     def origins(self) -> Sequence[str]:
         """The origins at which it answers."""
-        return (self.origin,)
+        return (self.origin,) if self.mtls_url is None else (self.origin, origin_of(self.mtls_url))
 
     def _endpoints(self) -> Collection[Endpoint]:
         return ENDPOINTS.values()
 
     def _endpoint_of(self, call: Call) -> Endpoint | None:
-        return endpoint_at(call, self.base_path)
+        return endpoint_at(call, self.mtls_path if self.is_mtls(call) else self.base_path)
 
     def count(self, path: str) -> int:
         """Count the calls whose path ends with `path`: `count("/token")`."""

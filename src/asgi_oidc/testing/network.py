@@ -4,8 +4,10 @@ from collections.abc import Mapping
 
 import httpx
 
+from .client_certificates import ClientCertificate, presenting
 from .fake_provider import FakeProvider
 from .web_urls import origin_of
+from .wire import ASGIApp
 
 
 class Network:
@@ -36,15 +38,22 @@ class Network:
         """The providers by origin, for the argument `others` of `Browser`."""
         return self._apps
 
-    def http_client(self) -> httpx.AsyncClient:
-        """Return a client that reaches all the providers, and nothing else."""
-        return httpx.AsyncClient(transport=NetworkTransport(self._apps))
+    def http_client(self, client_certificate: ClientCertificate | None = None) -> httpx.AsyncClient:
+        """Return a client that reaches all the providers, and nothing else.
+
+        Args:
+            client_certificate: What it presents in the TLS handshake.
+        """
+        apps: Mapping[str, ASGIApp] = self._apps
+        if client_certificate is not None:
+            apps = {origin: presenting(app, client_certificate.pem) for origin, app in apps.items()}
+        return httpx.AsyncClient(transport=NetworkTransport(apps))
 
 
 class NetworkTransport(httpx.AsyncBaseTransport):
     """Passes each request to the provider that answers at its origin."""
 
-    def __init__(self, apps: Mapping[str, FakeProvider]) -> None:
+    def __init__(self, apps: Mapping[str, ASGIApp]) -> None:
         self._transports = {origin: httpx.ASGITransport(app=app) for origin, app in apps.items()}
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:

@@ -5,12 +5,12 @@ from typing import Any, Literal
 
 from .accounts import Client
 from .authorization import RESPONSE_MODES
+from .certificate_clients import CertificateClients
 from .client_assertions import has_assertion
 from .client_authentication import authenticated_client, authentication_failed
 from .faults import Params
 from .grants import CODE_LIFETIME, Grant, SignIn, Token
 from .response_algs import signing_metadata
-from .strong_clients import StrongClients
 from .targets import named_in_query, why_no_resource
 from .wire import Answer, Call, error_answer, json_answer
 
@@ -28,7 +28,7 @@ CODE_PROBLEMS: Mapping[CodeProblem, str] = {
 }
 
 
-class ProviderRules(StrongClients):
+class ProviderRules(CertificateClients):
     """A provider's rules: which requests it accepts, and what its answers look like."""
 
     pkce: Pkce = "required"
@@ -51,7 +51,7 @@ class ProviderRules(StrongClients):
         """Return what discovery answers to this call."""
         signed = {"introspection_signing_alg_values_supported": [self.alg]} if self.signed_introspection else {}
         signing = signing_metadata(self.clients.values(), self.alg)
-        return self.metadata | signed | signing | self.requirements_metadata()
+        return self.metadata | signed | signing | self.requirements_metadata() | self.mtls_metadata()
 
     def keys_at(self, _call: Call) -> Sequence[Mapping[str, Any]]:
         """Return the keys of the JWKS that this call asks for."""
@@ -100,11 +100,14 @@ class ProviderRules(StrongClients):
         """Return the client that makes this call; `None` if it is unknown or fails to authenticate."""
         if has_assertion(call):
             return self.client_by_assertion(call)
+        if self.has_certificate_method(call):
+            return self.client_by_certificate(call)
         return authenticated_client(self.clients, call)
 
     def refuse_client(self, call: Call) -> Answer:
         """Return the answer to a client that failed to authenticate."""
-        return authentication_failed(self.client_refusals[-1] if has_assertion(call) and self.client_refusals else "")
+        has_reason = has_assertion(call) or self.has_certificate_method(call)
+        return authentication_failed(self.client_refusals[-1] if has_reason and self.client_refusals else "")
 
     def refuse_code(self, _call: Call, problem: CodeProblem) -> Answer:
         """Return the answer to a code exchange that has this problem."""

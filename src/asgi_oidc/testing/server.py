@@ -2,11 +2,13 @@
 
 import contextlib
 import socket
+import ssl
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from .client_certificates import presenting
 from .wire import ASGIApp
 
 PATIENCE = 10.0  # seconds for the server to start or stop
@@ -29,6 +31,7 @@ def serve(
     port: int = 0,
     certfile: str | None = None,
     keyfile: str | None = None,
+    client_ca: str | None = None,
     **settings: Any,
 ) -> Iterator[Server]:
     """Serve an app with uvicorn, in a thread, for the duration of the block.
@@ -36,6 +39,8 @@ def serve(
     Args:
         port: 0 chooses a free port.
         certfile: With `keyfile`, the PEM files for https.
+        client_ca: PEM file of the authorities of client certificates, or of self-signed ones. The server then asks for
+            a certificate, and the app gets it by the ASGI TLS extension.
         settings: Passed on to `uvicorn.Config`.
 
     Raises:
@@ -44,7 +49,13 @@ def serve(
     uvicorn = _uvicorn()
     listener = _listen(host, port)
     bound = listener.getsockname()[1]
-    defaults = {"log_level": "warning", "access_log": False, "timeout_graceful_shutdown": 3}
+    defaults: dict[str, Any] = {"log_level": "warning", "access_log": False, "timeout_graceful_shutdown": 3}
+    if client_ca is not None:
+        defaults |= {
+            "http": _protocol_with_certificates(),
+            "ssl_ca_certs": client_ca,
+            "ssl_cert_reqs": ssl.CERT_OPTIONAL,
+        }
     config = uvicorn.Config(app, ssl_certfile=certfile, ssl_keyfile=keyfile, **(defaults | settings))
     server = uvicorn.Server(config)
     thread = threading.Thread(target=_run, args=(server, listener), daemon=True)
@@ -65,6 +76,20 @@ def _uvicorn() -> Any:
     except ImportError as exc:
         raise ImportError("serve() needs uvicorn: pip install 'asgi-oidc[testing]'") from exc
     return uvicorn
+
+
+def _protocol_with_certificates() -> Any:
+    """Return uvicorn's HTTP protocol, with the client certificate in the scope, where uvicorn itself leaves it out."""
+    from uvicorn.protocols.http.h11_impl import H11Protocol
+
+    class CertificateProtocol(H11Protocol):
+        def connection_made(self, transport: Any) -> None:
+            super().connection_made(transport)
+            der = transport.get_extra_info("ssl_object").getpeercert(binary_form=True)
+            if der is not None:
+                self.app = presenting(self.app, ssl.DER_cert_to_PEM_cert(der))
+
+    return CertificateProtocol
 
 
 def _listen(host: str, port: int) -> socket.socket:

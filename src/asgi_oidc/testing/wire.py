@@ -26,6 +26,8 @@ class Call:
     query: list[tuple[str, str]]
     headers: httpx.Headers
     body: bytes
+    client_certificate: str | None = None
+    """The certificate of the connection, as PEM (the ASGI TLS extension)."""
 
     @property
     def host(self) -> str:
@@ -106,7 +108,8 @@ async def read_call(scope: Scope, receive: Receive) -> Call:
         body += message.get("body", b"")
         more = message.get("more_body", False)
     query = urllib.parse.parse_qsl(scope.get("query_string", b"").decode("latin-1"), keep_blank_values=True)
-    return Call(scope["method"], scope["path"], query, httpx.Headers(scope["headers"]), body)
+    chain = scope.get("extensions", {}).get("tls", {}).get("client_cert_chain") or [None]
+    return Call(scope["method"], scope["path"], query, httpx.Headers(scope["headers"]), body, chain[0])
 
 
 async def send_answer(answer: Answer, send: Send) -> None:
