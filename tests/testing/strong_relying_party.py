@@ -5,7 +5,7 @@ from typing import Any
 
 import httpx
 
-from asgi_oidc.testing import Browser, Client, ClientKey, FakeProvider
+from asgi_oidc.testing import Browser, Client, ClientKey, DPoPKey, FakeProvider
 from asgi_oidc.testing.client_assertions import ASSERTION_TYPE
 from tests.testing.relying_party import NOW, RelyingParty
 
@@ -23,6 +23,8 @@ class StrongRelyingParty(RelyingParty):
     def __init__(self, provider: FakeProvider, **params: str | list[str]) -> None:
         super().__init__(provider, "https://app.example.com", **{"client_id": "strong", **params})
         self.fake = provider
+        self.dpop_key: DPoPKey | None = None
+        self.nonce: str | None = None
 
     def assertion(self, **claims: Any) -> dict[str, str]:
         signed = KEY.assertion("strong", self.fake.issuer, claims=claims)
@@ -49,6 +51,17 @@ class StrongRelyingParty(RelyingParty):
         back = await self.browser().get(url, follow=False)
         return dict(httpx.URL(back.location).params)
 
-    async def call(self, endpoint: str, form: dict[str, Any]) -> httpx.Response:
+    def proofs(self, method: str, url: str, **claims: Any) -> dict[str, str]:
+        """Give the header with a proof; its nonce is what the provider told last."""
+        if self.dpop_key is None:
+            return {}
+        return {"dpop": self.dpop_key.proof(method, url, nonce=self.nonce, **claims)}
+
+    async def call(self, endpoint: str, form: dict[str, Any], proof: str | None = None) -> httpx.Response:
+        url = self.provider.metadata[endpoint]
+        headers = self.proofs("POST", url) if proof is None else {"dpop": proof}
+        credentials = {} if form.get("client_id") == "spa" else self.assertion()
         async with self.provider.http_client() as client:
-            return await client.post(self.provider.metadata[endpoint], data={**self.assertion(), **form})
+            answer = await client.post(url, data={**credentials, **form}, headers=headers)
+        self.nonce = answer.headers.get("dpop-nonce", self.nonce)
+        return answer

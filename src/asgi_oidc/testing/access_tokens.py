@@ -72,7 +72,8 @@ class AccessTokens(ProviderState):
             is_opaque=opaque,
             style=style or self.access_token_style,
             header=header or {},
-            further=_confirmation(dpop_key, client_certificate) | dict(claims or {}),
+            cnf=_confirmation(dpop_key, client_certificate),
+            further=claims or {},
         )
 
     def machine_token(
@@ -101,7 +102,8 @@ class AccessTokens(ProviderState):
             is_opaque=opaque,
             style=style or self.access_token_style,
             header=header or {},
-            further=_confirmation(dpop_key, client_certificate) | dict(claims or {}),
+            cnf=_confirmation(dpop_key, client_certificate),
+            further=claims or {},
         )
 
     def machine_grant(self, client_id: str, scopes: tuple[str, ...]) -> Grant:
@@ -118,12 +120,13 @@ class AccessTokens(ProviderState):
         is_opaque: bool,
         style: AccessTokenStyle,
         header: Mapping[str, Any],
+        cnf: Mapping[str, str],
         further: Mapping[str, Any],
     ) -> str:
         named = (audience,) if isinstance(audience, str) else tuple(audience or ())
         expires_at = self.now() + (self.access_token_lifetime if lifetime is None else lifetime)
-        token = Token(grant, grant.scopes, named, expires_at)
-        overrides = {**self.access_token_overrides, **further}
+        token = Token(grant, grant.scopes, named, expires_at, cnf=cnf)
+        overrides = {**self.access_token_overrides, **_bound_to(token), **further}
         shown, known = self._claims_of(token, audience, style, overrides)
         return self._remembered(
             _opaque_text() if is_opaque else self._signed(shown, _typ_of(style), header, grant), token, known
@@ -134,7 +137,8 @@ class AccessTokens(ProviderState):
         token = replace(token, expires_at=self.now() + self.access_token_lifetime)
         audience = list(token.audience) or token.grant.client_id
         style, typ = self.access_token_style, self.access_token_typ
-        shown, known = self._claims_of(token, audience, style, self.access_token_overrides)
+        overrides = {**self.access_token_overrides, **_bound_to(token)}
+        shown, known = self._claims_of(token, audience, style, overrides)
         if not self.jwt_access_tokens:
             return self._remembered(_opaque_text(), token, known)
         signed = self._signed(shown, _typ_of(style) if isinstance(typ, EllipsisType) else typ, {}, token.grant)
@@ -197,9 +201,14 @@ def _typ_of(style: AccessTokenStyle) -> str | None:
     return STYLES[style][0]
 
 
-def _confirmation(dpop_key: DPoPKey | None, certificate: ClientCertificate | None) -> dict[str, Any]:
+def _confirmation(dpop_key: DPoPKey | None, certificate: ClientCertificate | None) -> dict[str, str]:
     """Return the claim `cnf` for a key (RFC 9449 §6.1) or a certificate (RFC 8705 §3.1)."""
     cnf = {} if dpop_key is None else {"jkt": dpop_key.thumbprint}
     if certificate is not None:
         cnf["x5t#S256"] = certificate.thumbprint
-    return {"cnf": cnf} if cnf else {}
+    return cnf
+
+
+def _bound_to(token: Token) -> dict[str, Any]:
+    """Return the claim about what the token is bound to; nothing for a bearer token."""
+    return {"cnf": dict(token.cnf)} if token.cnf else {}

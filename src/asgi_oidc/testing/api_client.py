@@ -69,12 +69,15 @@ class TokenAuth(httpx.Auth):
         origin = origin_of(str(request.url))
         before = self.nonces.get(origin)
         response = yield self._proven(request, self._key)
-        nonce = response.headers.get("dpop-nonce")
-        if nonce is None:
-            return
-        self.nonces[origin] = nonce
+        nonce = self._learn(origin, response)
         if response.status_code == 401 and nonce != before and "use_dpop_nonce" in _challenge(response):
-            yield self._proven(request, self._key)
+            self._learn(origin, (yield self._proven(request, self._key)))
+
+    def _learn(self, origin: str, response: httpx.Response) -> str | None:
+        """Keep the nonce of a response, if it has one; return the one to use."""
+        if "dpop-nonce" in response.headers:
+            self.nonces[origin] = response.headers["dpop-nonce"]
+        return self.nonces.get(origin)
 
     def _proven(self, request: httpx.Request, key: DPoPKey) -> httpx.Request:
         url = str(request.url)

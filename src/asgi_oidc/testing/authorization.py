@@ -21,8 +21,8 @@ REPEATABLE = ("resource",)  # RFC 8707 §2; other parameters must not be repeate
 def metadata_of(issuer: str, alg: str, clients: Iterable[Client]) -> dict[str, Any]:
     """Return the provider's metadata; besides secrets, it lists the client authentication that these clients use.
 
-    Source: OpenID Connect Discovery §3, RFC 8414 §2, RFC 9207 §3, RFC 9126 §5, Back-Channel Logout 1.0 §2.1,
-    Front-Channel Logout 1.0 §3, JARM §4.
+    Source: OpenID Connect Discovery §3, RFC 8414 §2, RFC 9207 §3, RFC 9126 §5, RFC 9449 §5.1, Back-Channel
+    Logout 1.0 §2.1, Front-Channel Logout 1.0 §3, JARM §4.
     """
     base = issuer.rstrip("/")
     return {
@@ -49,6 +49,7 @@ def metadata_of(issuer: str, alg: str, clients: Iterable[Client]) -> dict[str, A
         "authorization_signing_alg_values_supported": [alg],
         **encryption_metadata(),
         "code_challenge_methods_supported": ["S256"],
+        "dpop_signing_alg_values_supported": list(PUBLIC_KEY_ALGORITHMS),
         "authorization_response_iss_parameter_supported": True,
         "backchannel_logout_supported": True,
         "backchannel_logout_session_supported": True,

@@ -1,11 +1,13 @@
 """What the fake provider remembers: sign-ins, and the codes and tokens that it has issued."""
 
 import secrets
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from .accounts import Persona
+from .dpop_nonces import NonceIssuer
 from .pushed_requests import PushedRequest
 
 CODE_LIFETIME = 60  # seconds; RFC 6749 §4.1.2 recommends at most ten minutes, real providers use about one
@@ -51,6 +53,8 @@ class Token:
     expires_at: int | None = None
     claims: Mapping[str, Any] = field(default_factory=dict)
     """Of an access token: the claims with which it was issued; an opaque one tells them by introspection."""
+    cnf: Mapping[str, str] = field(default_factory=dict)
+    """What it is bound to: `jkt` of a DPoP key (RFC 9449 §6.1), `x5t#S256` of a certificate (RFC 8705 §3.1)."""
     is_forged: bool = False
     """Whether a fault has changed header or signature of an access token, so that introspection does not know it."""
 
@@ -97,6 +101,10 @@ class Memory:
     revoked_grants: set[str] = field(default_factory=set)
     assertion_ids: set[tuple[str, str]] = field(default_factory=set)
     """(client_id, jti) of the client assertions that were accepted."""
+    proof_ids: set[str] = field(default_factory=set)
+    """`jti` of the DPoP proofs that were seen."""
+    nonces: defaultdict[str, NonceIssuer] = field(default_factory=lambda: defaultdict(NonceIssuer))
+    """By the server that demands them in DPoP proofs."""
     pushed_requests: dict[str, PushedRequest] = field(default_factory=dict)
     """By `request_uri`."""
     client_keys: dict[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)

@@ -17,7 +17,7 @@ from .wire import Answer, Call, error_answer, json_answer
 Pkce = Literal["required", "optional", "refused"]
 """`refused` is a provider that accepts no `code_challenge`, and refuses a token call with a `code_verifier`."""
 
-CodeProblem = Literal["used", "unknown", "expired", "redirect_uri", "code_verifier"]
+CodeProblem = Literal["used", "unknown", "expired", "redirect_uri", "code_verifier", "dpop_key"]
 
 CODE_PROBLEMS: Mapping[CodeProblem, str] = {
     "used": "the code was used before; its tokens are revoked",
@@ -25,6 +25,7 @@ CODE_PROBLEMS: Mapping[CodeProblem, str] = {
     "expired": "the code has expired",
     "redirect_uri": "redirect_uri is not that of the login",
     "code_verifier": "code_verifier does not match the code_challenge",
+    "dpop_key": "the login named the DPoP key of another client, dpop_jkt",
 }
 
 
@@ -140,10 +141,11 @@ class ProviderRules(CertificateClients):
 
     # --- the userinfo endpoint
 
-    def refuse_access_token(self, _call: Call) -> Answer:
+    def refuse_access_token(self, call: Call) -> Answer:
         """Return the answer to a call with an access token that is missing, unknown or expired."""
         refusal = error_answer("invalid_token", "the access token is unknown or has expired", 401)
-        return refusal.having(www_authenticate='Bearer error="invalid_token"')
+        scheme = "DPoP" if call.headers.get("authorization", "").lower().startswith("dpop ") else "Bearer"
+        return refusal.having(www_authenticate=f'{scheme} error="invalid_token"')
 
     def why_no_userinfo(self, _call: Call, _token: Token) -> Answer | None:
         """Return the refusal of a userinfo call with a good access token, else None."""

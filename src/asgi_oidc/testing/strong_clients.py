@@ -1,14 +1,19 @@
 """Clients with keys at the fake provider: their registered keys, and what it requires of them."""
 
 import logging
-from typing import Any
+from typing import Any, Literal
 
 from .access_tokens import AccessTokens
 from .accounts import Client, keys_in
 from .client_assertions import AssertionRules, client_id_in, has_assertion, why_assertion_refused
 from .client_authentication import read_client_credentials
+from .dpop_nonces import DPoPNonces
+from .dpop_proofs import NonceRequired, Proof, ProofRefused, ProvenCall, read_proof
 from .response_algs import encrypts_for
 from .wire import Call
+
+NonceServer = Literal["authorization", "userinfo"]
+"""The servers with nonces of their own: PAR and token endpoint together, and the userinfo endpoint."""
 
 log = logging.getLogger(__name__)
 
@@ -20,6 +25,13 @@ class StrongClients(AccessTokens):
     """Whether only pushed authorization requests are accepted (RFC 9126 §5)."""
     par_lifetime: int = 60
     """Seconds until a pushed request expires."""
+    requires_dpop: bool = False
+    """Whether the token endpoint accepts only calls with a DPoP proof; without it, a proof is optional (RFC 9449)."""
+    dpop_nonces: DPoPNonces = "never"
+    """Whether proofs need a nonce of the provider: `always` tells it in each answer and changes it in intervals,
+    `every_answer` has a new one in each answer, which works once, and `errors_only` tells it only to a call without."""
+    dpop_nonce_lifetime: int = 300
+    """Seconds until the nonce of `always` and `errors_only` changes."""
 
     def requirements_metadata(self) -> dict[str, Any]:
         """Return what the metadata says about requirements that are not usual."""
@@ -35,6 +47,37 @@ class StrongClients(AccessTokens):
             self.client_refusals.append(problem)
             return None
         return client
+
+    def proof_of(self, call: Call, server: NonceServer, *, access_token: str | None = None) -> Proof | None:
+        """Return the DPoP proof of a call; None without one where none is needed.
+
+        Raises:
+            ProofRefused: The proof is missing, wrong, used before, or without a valid nonce.
+        """
+        algs = self.metadata.get("dpop_signing_alg_values_supported")
+        if algs is None:  # a provider that does not know DPoP ignores the header
+            return None
+        proofs = call.headers.get_list("dpop")
+        if not proofs and access_token is None:
+            if self.requires_dpop and call.path.endswith("/token"):
+                raise ProofRefused("a DPoP proof is required")
+            return None
+        url = f"{self.issuer.partition(':')[0]}://{call.host}{call.path}"
+        proof = read_proof(proofs, ProvenCall(call.method, url, self.now(), algs, access_token))
+        if proof.jti in self.memory.proof_ids:
+            raise ProofRefused("the jti was used before")
+        self.memory.proof_ids.add(proof.jti)
+        if not self.memory.nonces[server].accepts(self.dpop_nonces, proof.nonce, self._nonce_interval):
+            raise NonceRequired("the proof needs the nonce of this server")
+        return proof
+
+    def new_nonce(self, server: NonceServer) -> str:
+        """Return the nonce that proofs for this server need from now on."""
+        return self.memory.nonces[server].issue(self.dpop_nonces, self._nonce_interval)
+
+    @property
+    def _nonce_interval(self) -> int:
+        return self.now() // self.dpop_nonce_lifetime
 
     async def fetch_client_keys(self, call: Call) -> None:
         """Fetch the `jwks_uri` of the client that signs this call, or gets encrypted answers.

@@ -2,7 +2,7 @@
 
 import json
 import urllib.parse
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -66,6 +66,8 @@ class Answer:
     status: int
     body: bytes = b""
     headers: Mapping[str, str] = field(default_factory=dict)
+    more_headers: Sequence[tuple[str, str]] = ()
+    """Headers that may be repeated."""
     delay: float = 0.0
     """Seconds to wait before anything is sent."""
 
@@ -115,7 +117,8 @@ async def read_call(scope: Scope, receive: Receive) -> Call:
 async def send_answer(answer: Answer, send: Send) -> None:
     """Send an answer to the ASGI server."""
     headers = {"content-length": str(len(answer.body)), **answer.headers}
-    raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
+    pairs = [*headers.items(), *answer.more_headers]
+    raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in pairs]
     await send({"type": "http.response.start", "status": answer.status, "headers": raw})
     await send({"type": "http.response.body", "body": answer.body})
 

@@ -6,11 +6,12 @@ from ..grants import Token
 from ..provider_rules import ProviderRules
 from ..targets import named_in_form, why_no_resource, why_not_known
 from ..wire import Answer, Call, error_answer
+from .sender_constraint import Confirmation, with_token_type
 
 CLIENT_CREDENTIALS = "client_credentials"
 
 
-def issue_to_client(provider: ProviderRules, call: Call, client: Client) -> Answer:
+def issue_to_client(provider: ProviderRules, call: Call, client: Client, *, cnf: Confirmation) -> Answer:
     """Issue an access token to a client that can authenticate, for the resources and audiences that it names."""
     if client.is_public:
         return error_answer("unauthorized_client", "a public client has no token of its own")
@@ -19,6 +20,6 @@ def issue_to_client(provider: ProviderRules, call: Call, client: Client) -> Answ
     if problem:
         return error_answer("invalid_target", problem)
     grant = provider.machine_grant(client.client_id, tuple(call.form.get("scope", "").split()))
-    access_token = provider.new_access_token(Token(grant, grant.scopes, (*audiences, *resources)))
-    members = provider.token_members(access_token, grant)
+    access_token = provider.new_access_token(Token(grant, grant.scopes, (*audiences, *resources), cnf=cnf))
+    members = with_token_type(provider.token_members(access_token, grant), cnf)
     return provider.token_answer(call, provider.faults.change(fault_tables.TOKEN_MEMBERS, members, provider.setting()))

@@ -10,6 +10,7 @@ from ..faults import Params
 from ..provider_rules import ProviderRules
 from ..pushed_requests import PushedRequest, new_request_uri, pushed_params
 from ..wire import Answer, Call, error_answer, json_answer
+from .sender_constraint import Confirmation, answer_with_proof
 
 
 def push(provider: ProviderRules, call: Call) -> Answer:
@@ -17,9 +18,21 @@ def push(provider: ProviderRules, call: Call) -> Answer:
     client = provider.authenticated_client(call)
     if client is None:
         return provider.refuse_client(call)
+    return answer_with_proof(provider, call, lambda cnf: _push(provider, call, client, cnf=cnf))
+
+
+def _push(provider: ProviderRules, call: Call, client: Client, *, cnf: Confirmation) -> Answer:
+    """Keep the request; a proof binds the code to its key, as `dpop_jkt` does (RFC 9449 §10.1)."""
     params = pushed_params(call.form_pairs)
-    error = _why_refused(provider, replace(call, query=params), client)
-    return error_answer(*error) if error else _kept(provider, client, params)
+    request = replace(call, query=params)
+    error = _why_refused(provider, request, client)
+    if error:
+        return error_answer(*error)
+    if "jkt" not in cnf:
+        return _kept(provider, client, params)
+    if request.params.get("dpop_jkt", cnf["jkt"]) != cnf["jkt"]:
+        return error_answer("invalid_request", "dpop_jkt is not the key of the DPoP proof")
+    return _kept(provider, client, [*params, ("dpop_jkt", cnf["jkt"])])
 
 
 def _why_refused(provider: ProviderRules, request: Call, client: Client) -> tuple[str, str] | None:

@@ -3,7 +3,7 @@
 import base64
 import hashlib
 from dataclasses import replace
-from typing import Any
+from typing import Any, Protocol
 
 from .. import faults as fault_tables
 from ..accounts import Client
@@ -12,6 +12,7 @@ from ..provider_rules import CodeProblem, ProviderRules
 from ..targets import named_in_form, why_no_resource, why_not_granted
 from ..wire import Answer, Call, error_answer
 from .client_credentials import CLIENT_CREDENTIALS, issue_to_client
+from .sender_constraint import Confirmation, answer_with_proof, with_token_type
 from .token_exchange import TOKEN_EXCHANGE, exchange_token
 
 # The names of the token endpoint's grants in `FakeProvider.hold` and in faults.
@@ -23,12 +24,20 @@ GRANT_NAMES = {
 }
 
 
+class Handler(Protocol):
+    """Issues tokens by one kind of grant, bound to what `cnf` says."""
+
+    def __call__(self, provider: ProviderRules, call: Call, client: Client, *, cnf: Confirmation) -> Answer:
+        """Answer a call of an authenticated client."""
+        ...
+
+
 def token(provider: ProviderRules, call: Call) -> Answer:
     """Issue tokens for a code, a refresh token or an access token, or to a client for itself."""
     client = provider.authenticated_client(call)
     if client is None:
         return provider.refuse_client(call)
-    handlers = {
+    handlers: dict[str, Handler] = {
         "authorization_code": _exchange_code,
         "refresh_token": _refresh,
         CLIENT_CREDENTIALS: issue_to_client,
@@ -37,7 +46,7 @@ def token(provider: ProviderRules, call: Call) -> Answer:
     handle = handlers.get(call.form.get("grant_type", provider.default_grant_type))
     if handle is None:
         return error_answer("unsupported_grant_type", f"grant_type must be one of {', '.join(handlers)}")
-    return handle(provider, call, client)
+    return answer_with_proof(provider, call, lambda cnf: handle(provider, call, client, cnf=cnf))
 
 
 def challenge_of(code_verifier: str) -> str:
@@ -46,20 +55,20 @@ def challenge_of(code_verifier: str) -> str:
     return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 
 
-def _exchange_code(provider: ProviderRules, call: Call, client: Client) -> Answer:
-    found = _redeem_code(provider, call, client)
+def _exchange_code(provider: ProviderRules, call: Call, client: Client, *, cnf: Confirmation) -> Answer:
+    found = _redeem_code(provider, call, client, cnf=cnf)
     if not isinstance(found, Grant):
         return provider.refuse_code(call, found)
     problem = _why_no_target(provider, call, found)
     if problem:
         return error_answer("invalid_target", problem)
-    members = _tokens(provider, found, named_in_form(call, "resource"))
+    members = _tokens(provider, found, named_in_form(call, "resource"), cnf=cnf)
     if provider.issues_refresh_token(found):
-        members["refresh_token"] = _new_refresh_token(provider, found)
+        members["refresh_token"] = _new_refresh_token(provider, found, cnf if client.is_public else {})
     return provider.token_answer(call, provider.faults.change(fault_tables.TOKEN_MEMBERS, members, provider.setting()))
 
 
-def _redeem_code(provider: ProviderRules, call: Call, client: Client) -> Grant | CodeProblem:
+def _redeem_code(provider: ProviderRules, call: Call, client: Client, *, cnf: Confirmation) -> Grant | CodeProblem:
     """Use up a code; return its grant, or why it cannot be exchanged."""
     form, memory = call.form, provider.memory
     code = form.get("code", "")
@@ -75,6 +84,8 @@ def _redeem_code(provider: ProviderRules, call: Call, client: Client) -> Grant |
         return "expired"
     if form.get("redirect_uri") != grant.redirect_uri:
         return "redirect_uri"
+    if "dpop_jkt" in grant.params and grant.params["dpop_jkt"] != cnf.get("jkt"):  # RFC 9449 §10
+        return "dpop_key"
     return grant if _is_proven(form.get("code_verifier"), grant.code_challenge) else "code_verifier"
 
 
@@ -85,7 +96,7 @@ def _is_proven(code_verifier: str | None, code_challenge: str) -> bool:
     return challenge_of(code_verifier) == code_challenge
 
 
-def _refresh(provider: ProviderRules, call: Call, client: Client) -> Answer:
+def _refresh(provider: ProviderRules, call: Call, client: Client, *, cnf: Confirmation) -> Answer:
     memory = provider.memory
     name = call.form.get("refresh_token", "")
     stolen = memory.used.get(name)
@@ -96,8 +107,10 @@ def _refresh(provider: ProviderRules, call: Call, client: Client) -> Answer:
         )
     token = memory.live_refresh_token(name, now=provider.now())
     grant = provider.up_to_date(token.grant) if token else None
-    if grant is None or grant.client_id != client.client_id:
+    if token is None or grant is None or grant.client_id != client.client_id:
         return provider.refuse_refresh_token(call, "the refresh token is unknown")
+    if token.cnf.get("jkt", cnf.get("jkt")) != cnf.get("jkt"):
+        return provider.refuse_refresh_token(call, "the refresh token is bound to another DPoP key")
     scopes = tuple(call.form.get("scope", "").split()) or grant.scopes
     if not set(scopes) <= set(grant.scopes):
         return error_answer("invalid_scope", "the login granted fewer scopes")
@@ -105,10 +118,10 @@ def _refresh(provider: ProviderRules, call: Call, client: Client) -> Answer:
     if problem:
         return error_answer("invalid_target", problem)
     narrowed = replace(grant, nonce=None, scopes=scopes)
-    members = _tokens(provider, narrowed, named_in_form(call, "resource"), is_refreshed=True)
+    members = _tokens(provider, narrowed, named_in_form(call, "resource"), cnf=cnf, is_refreshed=True)
     if provider.rotates_refresh_tokens:
         memory.used[name] = grant
-        members["refresh_token"] = _new_refresh_token(provider, grant)
+        members["refresh_token"] = _new_refresh_token(provider, grant, token.cnf)
     members = provider.faults.change(fault_tables.TOKEN_MEMBERS, members, provider.setting())
     members = provider.faults.change(fault_tables.REFRESH_MEMBERS, members, provider.setting())
     return provider.token_answer(call, members)
@@ -120,19 +133,25 @@ def _why_no_target(provider: ProviderRules, call: Call, grant: Grant) -> str:
 
 
 def _tokens(
-    provider: ProviderRules, grant: Grant, resources: tuple[str, ...], *, is_refreshed: bool = False
+    provider: ProviderRules,
+    grant: Grant,
+    resources: tuple[str, ...],
+    *,
+    cnf: Confirmation,
+    is_refreshed: bool = False,
 ) -> dict[str, Any]:
     """Return the members that every token answer has: the access token and, with `openid`, the ID Token."""
-    access_token = provider.new_access_token(Token(grant, grant.scopes, resources or grant.resources))
-    members = provider.token_members(access_token, grant)
+    access_token = provider.new_access_token(Token(grant, grant.scopes, resources or grant.resources, cnf=cnf))
+    members = with_token_type(provider.token_members(access_token, grant), cnf)
     if provider.issues_id_token(grant) and (provider.id_token_on_refresh or not is_refreshed):
         members["id_token"] = provider.id_token_of(grant, access_token, is_refreshed=is_refreshed)
     return members
 
 
-def _new_refresh_token(provider: ProviderRules, grant: Grant) -> str:
+def _new_refresh_token(provider: ProviderRules, grant: Grant, cnf: Confirmation) -> str:
+    """Return a refresh token; that of a public client is bound to its key (RFC 9449 §5)."""
     lifetime = provider.refresh_token_lifetime
     expires_at = None if lifetime is None else provider.now() + lifetime
     name = f"rt-{provider.random_text()}"
-    provider.memory.refresh_tokens[name] = Token(grant, grant.scopes, grant.resources, expires_at)
+    provider.memory.refresh_tokens[name] = Token(grant, grant.scopes, grant.resources, expires_at, cnf=cnf)
     return name

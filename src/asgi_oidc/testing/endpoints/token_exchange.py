@@ -9,12 +9,13 @@ from ..grants import Token
 from ..provider_rules import ProviderRules
 from ..targets import named_in_form, why_no_resource, why_not_known
 from ..wire import Answer, Call, error_answer, json_answer
+from .sender_constraint import Confirmation, with_token_type
 
 TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
 ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"
 
 
-def exchange_token(provider: ProviderRules, call: Call, client: Client) -> Answer:
+def exchange_token(provider: ProviderRules, call: Call, client: Client, *, cnf: Confirmation) -> Answer:
     """Issue an access token for the named audiences and resources, with the requested scopes."""
     form = call.form
     if form.get("subject_token_type") != ACCESS_TOKEN:
@@ -34,6 +35,7 @@ def exchange_token(provider: ProviderRules, call: Call, client: Client) -> Answe
         grant=replace(subject.grant, client_id=client.client_id),
         scopes=scopes,
         audience=(*audiences, *resources) or subject.audience,
+        cnf=cnf,
     )
     members: dict[str, Any] = {
         "access_token": provider.new_access_token(exchanged),
@@ -42,6 +44,7 @@ def exchange_token(provider: ProviderRules, call: Call, client: Client) -> Answe
         "expires_in": provider.access_token_lifetime,
         "scope": " ".join(scopes),
     }
+    members = with_token_type(members, cnf)
     return json_answer(provider.faults.change(fault_tables.TOKEN_MEMBERS, members, provider.setting()))
 
 

@@ -11,6 +11,7 @@ from ..provider_rules import ProviderRules
 from ..response_algs import response_algs
 from ..response_encryption import encrypted_response
 from ..wire import Answer, Call, json_answer
+from .sender_constraint import why_not_proven, with_nonce
 
 
 def userinfo(provider: ProviderRules, call: Call) -> Answer:
@@ -18,9 +19,13 @@ def userinfo(provider: ProviderRules, call: Call) -> Answer:
     token = token_of(provider, call)
     if token is None:
         return provider.refuse_access_token(call)
-    refusal = provider.why_no_userinfo(call, token)
+    refusal = why_not_proven(provider, call, token) or provider.why_no_userinfo(call, token)
     if refusal is not None:
         return refusal
+    return with_nonce(provider, call, _claims_answer(provider, call, token), server="userinfo")
+
+
+def _claims_answer(provider: ProviderRules, call: Call, token: Token) -> Answer:
     claims = provider.userinfo(call, token)
     claims = provider.faults.change(fault_tables.USERINFO_CLAIMS, claims, provider.setting())
     claims = overridden(claims, provider.userinfo_overrides)
@@ -48,6 +53,8 @@ def token_of(provider: ProviderRules, call: Call) -> Token | None:
     scheme, _, name = call.headers.get("authorization", "").partition(" ")
     token = provider.memory.live_access_token(name, now=provider.now())
     grant = provider.up_to_date(token.grant) if token else None
-    if scheme.lower() != "bearer" or token is None or grant is None or grant.is_machine:
+    if token is None or grant is None or grant.is_machine:
+        return None
+    if scheme.lower() != ("dpop" if "jkt" in token.cnf else "bearer"):  # no bound token as Bearer (RFC 9449 §7.2)
         return None
     return replace(token, grant=grant)

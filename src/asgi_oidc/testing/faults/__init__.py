@@ -8,6 +8,7 @@ the parameters of the callback. Faults of a refresh do not affect the code excha
 from . import (
     access_token,
     answers,
+    dpop,
     encryption,
     id_token,
     introspection,
@@ -85,6 +86,7 @@ __all__ = [
     "Setting",
     "access_token",
     "answers",
+    "dpop",
     "encryption",
     "gzip_bomb",
     "id_token",

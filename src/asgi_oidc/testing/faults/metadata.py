@@ -73,6 +73,36 @@ def discovery_par_members_of_wrong_type(answer: Answer, _setting: Setting) -> An
     )
 
 
+@answer_of("discovery")
+def discovery_dpop_algs_unusable(answer: Answer, _setting: Setting) -> Answer:
+    """The provider accepts DPoP proofs only without a signature or by a shared secret, which RFC 9449 §5.1 forbids."""
+    return with_members(answer, dpop_signing_alg_values_supported=["none", "HS256"])
+
+
+@answer_of("discovery")
+def discovery_dpop_algs_of_wrong_type(answer: Answer, _setting: Setting) -> Answer:
+    """The algorithms of DPoP proofs in the metadata are a text instead of a list."""
+    return with_members(answer, dpop_signing_alg_values_supported="ES256")
+
+
+@answer_of("discovery")
+def discovery_assertion_algs_unusable(answer: Answer, _setting: Setting) -> Answer:
+    """The provider accepts client assertions without a signature only."""
+    methods = ["private_key_jwt", "client_secret_jwt"]
+    return with_members(
+        answer,
+        token_endpoint_auth_methods_supported=methods,
+        token_endpoint_auth_signing_alg_values_supported=["none"],
+    )
+
+
+@answer_of("discovery")
+def discovery_without_assertion_algs(answer: Answer, _setting: Setting) -> Answer:
+    """The provider accepts client assertions, but does not say with which algorithms, as RFC 8414 §2 demands."""
+    kept = without(json.loads(answer.body), "token_endpoint_auth_signing_alg_values_supported")
+    return json_answer(kept | {"token_endpoint_auth_methods_supported": ["private_key_jwt", "client_secret_jwt"]})
+
+
 @answer_of("jwks")
 def jwks_down(_answer: Answer, _setting: Setting) -> Answer:
     """The JWKS endpoint answers 503."""

@@ -59,8 +59,8 @@ EncryptionFault = Callable[[EncryptionDraft], str]
 ParamsFault = Callable[[Params, Setting], Params]
 ModeFault = Callable[[str, Setting], str]
 
-ANSWERS: dict[str, tuple[Endpoint, AnswerFault]] = {}
-INSTEAD: dict[str, tuple[Endpoint, InsteadFault]] = {}
+ANSWERS: dict[str, tuple[Sequence[Endpoint], AnswerFault]] = {}
+INSTEAD: dict[str, tuple[Sequence[Endpoint], InsteadFault]] = {}
 PAR_MEMBERS: dict[str, ClaimsFault] = {}
 TOKEN_MEMBERS: dict[str, ClaimsFault] = {}
 REFRESH_MEMBERS: dict[str, ClaimsFault] = {}
@@ -106,22 +106,22 @@ def register_as(table: dict[str, Function], name: str, function: Function) -> No
     FAULTS[name] = function.__doc__ or ""
 
 
-def answer_of(endpoint: Endpoint) -> Callable[[AnswerFault], AnswerFault]:
-    """Register a fault that changes an endpoint's whole answer."""
+def answer_of(*endpoints: Endpoint) -> Callable[[AnswerFault], AnswerFault]:
+    """Register a fault that changes the whole answer of these endpoints."""
 
     def register(function: AnswerFault) -> AnswerFault:
-        ANSWERS[function.__name__] = (endpoint, function)
+        ANSWERS[function.__name__] = (endpoints, function)
         FAULTS[function.__name__] = function.__doc__ or ""
         return function
 
     return register
 
 
-def instead_of(endpoint: Endpoint) -> Callable[[InsteadFault], InsteadFault]:
-    """Register a fault that answers instead of the endpoint: the call is not processed, and uses up no token."""
+def instead_of(*endpoints: Endpoint) -> Callable[[InsteadFault], InsteadFault]:
+    """Register a fault that answers instead of these endpoints: the call is not processed, and uses up no token."""
 
     def register(function: InsteadFault) -> InsteadFault:
-        INSTEAD[function.__name__] = (endpoint, function)
+        INSTEAD[function.__name__] = (endpoints, function)
         FAULTS[function.__name__] = function.__doc__ or ""
         return function
 
@@ -165,14 +165,14 @@ class ActiveFaults(MutableSet[str]):
     def answer_instead(self, endpoints: Sequence[str], setting: Setting) -> Answer | None:
         """Return the answer of an active fault that answers instead of the endpoint, else None."""
         for name in self:
-            if name in INSTEAD and INSTEAD[name][0] in endpoints:
+            if name in INSTEAD and not set(INSTEAD[name][0]).isdisjoint(endpoints):
                 return INSTEAD[name][1](setting)
         return None
 
     def change_answer(self, endpoints: Sequence[str], answer: Answer, setting: Setting) -> Answer:
         """Apply the active faults to an endpoint's answer."""
         for name in self:
-            if name in ANSWERS and ANSWERS[name][0] in endpoints:
+            if name in ANSWERS and not set(ANSWERS[name][0]).isdisjoint(endpoints):
                 answer = ANSWERS[name][1](answer, setting)
         return answer
 
