@@ -201,7 +201,7 @@ def test_the_provider_of_the_flat_keywords_introspects():
     assert introspecting_provider(bearer(), read(client_secret=None).fixed_providers) is None
 
 
-@pytest.mark.parametrize("name", ["audience", "bearer_audience", "dpop", "introspect_jwt", "bearer_on_token"])
+@pytest.mark.parametrize("name", ["audience", "bearer_audience", "introspect", "introspect_jwt", "bearer_on_token"])
 def test_a_field_of_bearer_among_the_settings_is_recognised(name):
     """`audience` looks like `trusted_audiences`, which is about ID Tokens and would open what should stay closed."""
     field = name.removeprefix("bearer_")

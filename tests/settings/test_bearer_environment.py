@@ -93,7 +93,7 @@ def test_no_variable_is_no_bearer():
             "OIDC_BEARER_AUDIENCES: unknown setting; did you mean OIDC_BEARER_AUDIENCE?",
         ),
         ({"OIDC_AUDIENCE": AUDIENCE}, "OIDC_AUDIENCE: unknown setting; did you mean OIDC_BEARER_AUDIENCE?"),
-        ({"OIDC_DPOP": "require"}, "OIDC_DPOP: unknown setting; did you mean OIDC_BEARER_DPOP?"),
+        ({"OIDC_INTROSPECT": "always"}, "OIDC_INTROSPECT: unknown setting; did you mean OIDC_BEARER_INTROSPECT?"),
         ({**MINIMAL, "OIDC_BEARER_DPOB": "a"}, "OIDC_BEARER_DPOB: unknown setting; did you mean OIDC_BEARER_DPOP?"),
         (
             {**MINIMAL, "OIDC_BEARER_ON_TOKEN": "a"},

@@ -91,6 +91,7 @@ def test_every_variable_may_stand_in_a_file(name, tmp_path):
         "hide_cookies",
         "keep_forms",
         "keep_fragment",
+        "request_object",
         "websocket_activity",
     )
     allowed = [name for name in PARSERS if name.startswith("allow_") and name != "allow_http_hosts"]
@@ -102,6 +103,7 @@ def test_every_variable_may_stand_in_a_file(name, tmp_path):
         "app_colors": "{}",
         "authorization_params": "{}",
         "rules": "[]",
+        "authorization_details": "[]",
         **switches,
         **numbers,
     }

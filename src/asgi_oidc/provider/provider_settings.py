@@ -35,6 +35,11 @@ class ProviderSettings:
         reads_user_field: whether the form of the first login has the user's name in a field `user`, as Apple's has.
         http_client: the app's own; None for ours.
         callback_path: path of the redirect URI below `base_url`; None for the default one.
+        par: `auto`, `always` or `never`.
+        request_object: whether the authorization request is signed.
+        dpop: `never`, `auto` or `always`.
+        authorization_details: what every login asks the user to authorize.
+        profile: the security profile that everything has to meet; None for none.
     """
 
     name: str = ""
@@ -58,6 +63,11 @@ class ProviderSettings:
     reads_user_field: bool = False
     http_client: HttpClient | None = field(default=None, repr=False)
     callback_path: str | None = None
+    par: str = "auto"
+    request_object: bool = False
+    dpop: str = "never"
+    authorization_details: Sequence[Mapping[str, object]] = field(default=(), repr=False)
+    profile: str | None = None
 
     @property
     def issuers(self) -> Issuer:

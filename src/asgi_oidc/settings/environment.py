@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from asgi_oidc.settings.bearer_environment import BEARER, BEARER_PARSERS, BEARER_PREFIX, make_bearer
 from asgi_oidc.settings.provider_environment import ProviderVariables, make_providers
 from asgi_oidc.settings.variable_names import PREFIX, variable_of, variable_prefix
-from asgi_oidc.settings.variable_values import FILE_SUFFIX, PARSERS, PROVIDER_PARSERS, read_value
+from asgi_oidc.settings.variable_values import FILE_SUFFIX, PARSERS, PROVIDER_PARSERS, read_value, without_file_suffix
 
 PROVIDERS = variable_of("providers")
 OF_BEARER = "bearer="  # no variable of a provider of this name could be set: names of variables have no "="
@@ -43,7 +43,7 @@ def read_environment(environ: Mapping[str, str]) -> tuple[dict[str, Any], list[s
             meaning = _meaning_of(variable, names)
             variables[meaning] = variable
             if meaning in found:
-                name = variable.removesuffix(FILE_SUFFIX)
+                name = without_file_suffix(variable)
                 raise ValueError(f"set {name} or {name}{FILE_SUFFIX}, not both")
             found[meaning] = read_value(_parsers_for(meaning)[meaning.setting], variable, text)
         except ValueError as exc:
@@ -61,7 +61,7 @@ def read_environment(environ: Mapping[str, str]) -> tuple[dict[str, Any], list[s
 def variables_in(environ: Mapping[str, str]) -> dict[str, str]:
     """Return the variable that each setting of the middleware comes from."""
     variables = (variable for variable, _ in oidc_variables(environ))
-    found = {variable.removeprefix(PREFIX).removesuffix(FILE_SUFFIX).lower(): variable for variable in variables}
+    found = {without_file_suffix(variable).removeprefix(PREFIX).lower(): variable for variable in variables}
     has_bearer = any(name.startswith(BEARER_PREFIX.lower()) for name in found)
     return found | ({BEARER: f"{PREFIX}{BEARER_PREFIX}..."} if has_bearer else {})
 
@@ -96,7 +96,7 @@ def _meaning_of(variable: str, names: Iterable[str]) -> Meaning:
     Raises:
         ValueError: nothing, or it could be the variable of two settings.
     """
-    setting = variable.removeprefix(PREFIX).removesuffix(FILE_SUFFIX)
+    setting = without_file_suffix(variable).removeprefix(PREFIX)
     meanings = [Meaning(None, setting.lower())] if setting.lower() in PARSERS else []
     if setting.startswith(BEARER_PREFIX):
         own_setting = setting.removeprefix(BEARER_PREFIX).lower()

@@ -6,7 +6,7 @@ import re
 from itertools import pairwise
 from typing import NamedTuple, TypeVar
 
-from asgi_oidc.settings import keywords, provider_keywords
+from asgi_oidc.settings import keywords, provider_keywords, strong_client_keywords
 
 Class = TypeVar("Class", bound=type)
 
@@ -61,7 +61,8 @@ def read_documentation() -> list[SettingDocumentation]:
     import inspect
 
     sources = (
-        (provider_keywords, provider_keywords.ProviderKeywords.__name__),
+        (provider_keywords, provider_keywords.PlainProviderKeywords.__name__),
+        (strong_client_keywords, strong_client_keywords.StrongClientKeywords.__name__),
         (keywords, keywords.Keywords.__name__),
     )
     found = []

@@ -6,9 +6,11 @@ The texts have the same form as those of `keywords.py`.
 from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict
 
+from asgi_oidc.settings.strong_client_keywords import StrongClientKeywords
 
-class ProviderKeywords(TypedDict, total=False):
-    """The settings of one provider."""
+
+class PlainProviderKeywords(TypedDict, total=False):
+    """The settings of one provider, except those of strong clients."""
 
     issuer: str
     """The provider's issuer URL, exactly as its metadata spells it.
@@ -229,3 +231,7 @@ class ProviderKeywords(TypedDict, total=False):
 
     Default: `False`. Variable: `OIDC_ALLOW_AZP_AUDIENCES`. Since 0.1.
     """
+
+
+class ProviderKeywords(PlainProviderKeywords, StrongClientKeywords, total=False):
+    """The settings of one provider."""

@@ -17,6 +17,7 @@ from asgi_oidc.settings.provider_exception_checks import (
     read_internal_url,
     read_metadata_url,
 )
+from asgi_oidc.settings.strong_client_readers import STRONG_CLIENT_READERS
 from asgi_oidc.settings.value_checks import (
     read_algorithms,
     read_authorization_params,
@@ -64,6 +65,7 @@ PROVIDER_READERS: Mapping[str, tuple[Any, Callable[[Any], Any]]] = {
     "allow_missing_access_token": (False, read_switch),
     "allow_hs256": (False, read_switch),
     "allow_azp_audiences": (False, read_switch),
+    **STRONG_CLIENT_READERS,
 }
 
 
@@ -104,6 +106,11 @@ def provider_settings(values: Mapping[str, Any], *, title: str | None = None) ->
         frontchannel_logout=values["frontchannel_logout"],
         http_client=values["http_client"],
         callback_path=values["callback_path"],
+        par=values["par"],
+        request_object=values["request_object"],
+        dpop=values["dpop"],
+        authorization_details=values["authorization_details"],
+        profile=values["profile"],
         exceptions=provider_exceptions(values),
     )
 

@@ -81,6 +81,15 @@ class Settings:
     allow_missing_access_token: bool
     allow_hs256: bool
     allow_azp_audiences: bool
+    client_key: tuple[str | Mapping[str, Any], ...] | None = field(repr=False)
+    client_certificate: str | None = field(repr=False)
+    client_assertion_file: str | None
+    par: str
+    request_object: bool
+    dpop: str
+    decryption_key: tuple[str | Mapping[str, Any], ...] | None = field(repr=False)
+    authorization_details: tuple[Mapping[str, Any], ...] = field(repr=False)
+    profile: str | None
     providers: Mapping[str, ProviderSettings] | ProviderSource | None = field(repr=False)
     choose_provider: ChooseProvider | None
     login_params: frozenset[str]

@@ -296,15 +296,16 @@ def _param(name: str, value: object) -> str | Sequence[str]:
 
 def read_client_auth(value: object) -> str:
     """Read the client authentication method."""
-    return _one_of(value, tuple(METHODS))
+    return read_one_of(value, tuple(METHODS))
 
 
 def read_userinfo(value: object) -> str:
     """Read when to call userinfo."""
-    return _one_of(value, ("auto", "always", "never"))
+    return read_one_of(value, ("auto", "always", "never"))
 
 
-def _one_of(value: object, known: Sequence[str]) -> str:
+def read_one_of(value: object, known: Sequence[str]) -> str:
+    """Read one of a few words."""
     if value not in known:
         raise ValueError(f"must be one of {', '.join(known)}, got {describe_value(value)}")
     return str(value)

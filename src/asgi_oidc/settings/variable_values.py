@@ -14,6 +14,7 @@ from asgi_oidc.settings.settings import READERS
 
 SWITCH = {"true": True, "1": True, "false": False, "0": False}
 FILE_SUFFIX = "_FILE"
+PATH_SUFFIX = "CLIENT_ASSERTION_FILE"  # the one setting whose own name ends with FILE_SUFFIX; its value is a path
 MAX_FILE_SIZE = 65_536  # bytes; a secret file is small, and anything else is a mistake
 
 
@@ -23,7 +24,17 @@ def read_value(parse: Callable[[str], Any], variable: str, text: str) -> Any:
     Raises:
         ValueError: the text is malformed, or the file cannot be read.
     """
-    return parse(read_file(text) if variable.endswith(FILE_SUFFIX) else text)
+    return parse(read_file(text) if names_file(variable) else text)
+
+
+def names_file(variable: str) -> bool:
+    """Return whether the value of a variable is in a file that the variable names."""
+    return variable.endswith(FILE_SUFFIX) and not variable.endswith(PATH_SUFFIX)
+
+
+def without_file_suffix(variable: str) -> str:
+    """Return the variable that would hold the value itself."""
+    return variable.removesuffix(FILE_SUFFIX) if names_file(variable) else variable
 
 
 def read_file(path: str) -> str:
@@ -83,6 +94,24 @@ def _mapping(text: str) -> dict[str, Any]:
         raise ValueError('must be a JSON object such as {"name": "value"}') from None
 
 
+def _keys(text: str) -> Any:
+    return _json(text, "must be a key as PEM, as JWK, or a JSON list of them") if text[0] in "[{" else text
+
+
+def _json_list(text: str) -> list[Any]:
+    listed = _json(text, problem := 'must be a JSON list of objects such as [{"type": "payment"}]')
+    if not isinstance(listed, list):
+        raise ValueError(problem)
+    return listed
+
+
+def _json(text: str, problem: str) -> Any:
+    try:
+        return msgspec.json.decode(text)
+    except (ValueError, RecursionError):
+        raise ValueError(problem) from None
+
+
 def _rule_list(text: str) -> list[Rule]:
     try:
         listed = msgspec.json.decode(text, type=list[Any])
@@ -123,6 +152,10 @@ _PARSERS_BY_NAME: Mapping[str, Callable[[str], Any]] = {
     "userinfo_headers": _mapping,
     "authorization_params": _mapping,
     "metadata": _mapping,
+    "request_object": read_switch_text,
+    "client_key": _keys,
+    "decryption_key": _keys,
+    "authorization_details": _json_list,
     "texts": _mapping,
     "app_colors": _mapping,
     "session_idle": read_number,

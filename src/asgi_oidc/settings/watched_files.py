@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from asgi_oidc.errors import SettingsError
 from asgi_oidc.settings.environment import meanings_of, oidc_variables, read_environment, variables_in
 from asgi_oidc.settings.settings import Settings, check_settings
-from asgi_oidc.settings.variable_values import FILE_SUFFIX, read_file
+from asgi_oidc.settings.variable_values import FILE_SUFFIX, names_file, read_file
 
 # The settings that take effect while the app runs, of the middleware and of each provider.
 RELOADED = ("secret", "client_secret", "store", "logout_store")
@@ -132,7 +132,7 @@ class WatchedFiles:
 def _files_in(variables: Mapping[str, str], keywords: Mapping[str, Any]) -> Iterator[SettingFile]:
     for variable, (owner, setting) in meanings_of(variables).items():
         replaced_by = setting if owner is None else "providers"
-        if variable.endswith(FILE_SUFFIX) and setting in RELOADED and replaced_by not in keywords:
+        if names_file(variable) and setting in RELOADED and replaced_by not in keywords:
             file = SettingFile(variable, Path(variables[variable]), owner or "", setting)
             if not _is_pipe(file.path):  # such as <(...) of a shell: it can be read once, by whoever reads the settings
                 yield file

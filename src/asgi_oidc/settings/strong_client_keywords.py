@@ -1,0 +1,69 @@
+"""What the settings of strong clients mean: keys instead of secrets, pushed and signed requests, bound tokens.
+
+The texts have the same form as those of `keywords.py`.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypedDict
+
+
+class StrongClientKeywords(TypedDict, total=False):
+    """The settings of one provider with which a client protects itself better than with a secret."""
+
+    client_key: str | Mapping[str, Any] | Sequence[str | Mapping[str, Any]] | None
+    """The private key with which the app signs, as PEM or as JWK, instead of a client secret.
+
+    A list rotates: the first key signs, and `/auth/jwks` publishes the public halves of all of them.
+
+    Default: `None`. Variable: `OIDC_CLIENT_KEY`. Since 0.2.
+    """
+
+    client_certificate: str | None
+    """The certificate with which the app authenticates in the TLS handshake, and its private key, both as PEM.
+
+    Default: `None`. Variable: `OIDC_CLIENT_CERTIFICATE`. Since 0.2.
+    """
+
+    client_assertion_file: str | None
+    """The path of a file with a signed assertion that another system renews, such as a Kubernetes service account.
+
+    Default: `None`. Variable: `OIDC_CLIENT_ASSERTION_FILE`. Since 0.2.
+    """
+
+    par: str
+    """When the authorization request is pushed to the provider (RFC 9126): `auto`, `always` or `never`.
+
+    Default: `"auto"`, which is where the provider's metadata requires it. Variable: `OIDC_PAR`. Since 0.2.
+    """
+
+    request_object: bool
+    """Whether to sign the authorization request with `client_key` (RFC 9101).
+
+    Default: `False`. Variable: `OIDC_REQUEST_OBJECT`. Since 0.2.
+    """
+
+    dpop: str
+    """When tokens are bound to a key of the session (RFC 9449): `never`, `auto` or `always`.
+
+    Default: `"never"`. Variable: `OIDC_DPOP`. Since 0.2.
+    """
+
+    decryption_key: str | Mapping[str, Any] | Sequence[str | Mapping[str, Any]] | None
+    """The private key for encrypted tokens, as PEM or as JWK.
+
+    A list rotates: all of them decrypt.
+
+    Default: `None`. Variable: `OIDC_DECRYPTION_KEY`. Since 0.2.
+    """
+
+    authorization_details: Sequence[Mapping[str, Any]]
+    """What the app asks the user to authorize at every login (RFC 9396), a list of objects with a `type`.
+
+    Default: `()`. Variable: `OIDC_AUTHORIZATION_DETAILS`. Since 0.2.
+    """
+
+    profile: str | None
+    """A security profile that everything has to meet: `fapi2` or `fapi2-message-signing`.
+
+    Default: `None`. Variable: `OIDC_PROFILE`. Since 0.2.
+    """

@@ -1,0 +1,54 @@
+"""Reads the values of the settings of strong clients: the default of each, and what it accepts."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from asgi_oidc.errors import describe_value
+from asgi_oidc.settings.value_checks import read_one_of, read_switch, read_text
+
+PROFILES = ("fapi2", "fapi2-message-signing")
+
+
+def read_keys(value: object) -> tuple[str | Mapping[str, Any], ...]:
+    """Read one key or a list of them."""
+    listed = value if isinstance(value, Sequence) and not isinstance(value, str) else [value]
+    for key in listed:
+        if not isinstance(key, str | Mapping) or not key:
+            raise ValueError(f"must be a private key as PEM or as JWK, or a list of them, got {describe_value(key)}")
+    return tuple(listed)
+
+
+def read_details(value: object) -> tuple[Mapping[str, Any], ...]:
+    """Read what a login asks the user to authorize."""
+    if not isinstance(value, Sequence) or isinstance(value, str):
+        raise ValueError(f'must be a list of objects such as {{"type": "payment"}}, got {describe_value(value)}')
+    for detail in value:
+        if not isinstance(detail, Mapping) or not isinstance(detail.get("type"), str):
+            raise ValueError(f'must be a list of objects such as {{"type": "payment"}}, got {describe_value(detail)}')
+    return tuple(value)
+
+
+def _read_par(value: object) -> str:
+    return read_one_of(value, ("auto", "always", "never"))
+
+
+def _read_dpop(value: object) -> str:
+    return read_one_of(value, ("never", "auto", "always"))
+
+
+def _read_profile(value: object) -> str:
+    return read_one_of(value, PROFILES)
+
+
+# Name of the setting -> its default, and the function that checks and converts its value.
+STRONG_CLIENT_READERS: Mapping[str, tuple[Any, Callable[[Any], Any]]] = {
+    "client_key": (None, read_keys),
+    "client_certificate": (None, read_text),
+    "client_assertion_file": (None, read_text),
+    "par": ("auto", _read_par),
+    "request_object": (False, read_switch),
+    "dpop": ("never", _read_dpop),
+    "decryption_key": (None, read_keys),
+    "authorization_details": ((), read_details),
+    "profile": (None, _read_profile),
+}
