@@ -99,6 +99,7 @@ class FakeProvider(ProviderLogout):
         endpoint = self._endpoint_of(call)
         names = names_of(endpoint, call, self.default_grant_type)
         await self._wait_at_gates(names, "before", call)
+        await self.fetch_client_document(call)
         await self.fetch_client_keys(call)
         answer = self._answer(endpoint, names, call)
         if "end_session" in names and self.backchannel_client is not None:

@@ -9,6 +9,7 @@ from typing import Any
 from .accounts import Persona
 from .dpop_nonces import NonceIssuer
 from .pushed_requests import PushedRequest
+from .registrations import Registration
 
 CODE_LIFETIME = 60  # seconds; RFC 6749 §4.1.2 recommends at most ten minutes, real providers use about one
 
@@ -99,6 +100,10 @@ class Memory:
     reached: dict[str, list[str]] = field(default_factory=dict)
     """By the `sid` of an active session: the clients that got codes from it, each once, oldest first."""
     revoked_grants: set[str] = field(default_factory=set)
+    registrations: dict[str, Registration] = field(default_factory=dict)
+    """By client_id: the clients that registered themselves."""
+    document_clients: set[str] = field(default_factory=set)
+    """The clients whose metadata document was fetched."""
     assertion_ids: set[tuple[str, str]] = field(default_factory=set)
     """(client_id, jti) of the client assertions that were accepted."""
     proof_ids: set[str] = field(default_factory=set)

@@ -5,9 +5,9 @@ from typing import Any, Literal
 
 from .accounts import Client
 from .authorization import RESPONSE_MODES
-from .certificate_clients import CertificateClients
 from .client_assertions import has_assertion
 from .client_authentication import authenticated_client, authentication_failed
+from .client_registration import ClientRegistration
 from .faults import Params
 from .grants import CODE_LIFETIME, Grant, SignIn, Token
 from .response_algs import signing_metadata
@@ -29,7 +29,7 @@ CODE_PROBLEMS: Mapping[CodeProblem, str] = {
 }
 
 
-class ProviderRules(CertificateClients):
+class ProviderRules(ClientRegistration):
     """A provider's rules: which requests it accepts, and what its answers look like."""
 
     pkce: Pkce = "required"
@@ -52,7 +52,14 @@ class ProviderRules(CertificateClients):
         """Return what discovery answers to this call."""
         signed = {"introspection_signing_alg_values_supported": [self.alg]} if self.signed_introspection else {}
         signing = signing_metadata(self.clients.values(), self.alg)
-        return self.metadata | signed | signing | self.requirements_metadata() | self.mtls_metadata()
+        return (
+            self.metadata
+            | signed
+            | signing
+            | self.requirements_metadata()
+            | self.mtls_metadata()
+            | self.registration_metadata()
+        )
 
     def keys_at(self, _call: Call) -> Sequence[Mapping[str, Any]]:
         """Return the keys of the JWKS that this call asks for."""

@@ -84,7 +84,7 @@ class StrongClients(AccessTokens):
 
         This happens each time anew, so that a rotation shows at once.
         """
-        client = self.clients.get(self._client_id_of(call))
+        client = self.clients.get(self.client_id_of(call))
         if client is None or client.jwks_uri is None or self.client_keys_client is None:
             return
         is_signed = has_assertion(call) or "request" in call.form or "request" in call.params
@@ -97,7 +97,7 @@ class StrongClients(AccessTokens):
             log.warning("no keys of the client %s", client.client_id, exc_info=True)
             self.memory.client_keys.pop(client.client_id, None)
 
-    def _client_id_of(self, call: Call) -> str:
+    def client_id_of(self, call: Call) -> str:
         """Return the client that a call names, or that its access token was issued to."""
         named = client_id_in(call) or call.params.get("client_id") or read_client_credentials(call)[1]
         token = self.memory.access_tokens.get(call.headers.get("authorization", "").partition(" ")[2])

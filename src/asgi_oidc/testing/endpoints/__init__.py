@@ -11,6 +11,7 @@ from .authorize import authorize
 from .end_session import end_session
 from .introspect import introspect
 from .par import push
+from .register import manage_registration, register
 from .revoke import revoke
 from .token_call import GRANT_NAMES, token
 from .userinfo import userinfo
@@ -44,6 +45,8 @@ REVOKE = Endpoint("revoke", revoke)
 INTROSPECT = Endpoint("introspect", introspect)
 USERINFO = Endpoint("userinfo", userinfo)
 END_SESSION = Endpoint("end_session", end_session)
+REGISTER = Endpoint("register", register)
+MANAGE_REGISTRATION = Endpoint("manage_registration", manage_registration)
 
 ENDPOINTS = {
     ("GET", "/.well-known/openid-configuration"): DISCOVERY,
@@ -58,6 +61,8 @@ ENDPOINTS = {
     ("POST", "/userinfo"): USERINFO,
     ("GET", "/end_session"): END_SESSION,
     ("POST", "/end_session"): END_SESSION,
+    ("POST", "/register"): REGISTER,
+    **{(method, "/register"): MANAGE_REGISTRATION for method in ("GET", "PUT", "DELETE")},
 }
 
 

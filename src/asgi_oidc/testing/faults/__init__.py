@@ -18,6 +18,7 @@ from . import (
     mutual_tls,
     par,
     refresh,
+    registration,
     userinfo,
     userinfo_jwt,
 )
@@ -42,6 +43,7 @@ from .registry import (
     REFRESH_MEMBERS,
     REFRESHED_CLAIMS,
     REFRESHED_SIGNING,
+    REGISTRATION_MEMBERS,
     RESPONSE_MODES,
     TOKEN_MEMBERS,
     USERINFO_CLAIMS,
@@ -74,6 +76,7 @@ __all__ = [
     "REFRESHED_CLAIMS",
     "REFRESHED_SIGNING",
     "REFRESH_MEMBERS",
+    "REGISTRATION_MEMBERS",
     "RESPONSE_MODES",
     "TOKEN_MEMBERS",
     "USERINFO_CLAIMS",
@@ -97,6 +100,7 @@ __all__ = [
     "mutual_tls",
     "par",
     "refresh",
+    "registration",
     "userinfo",
     "userinfo_jwt",
 ]

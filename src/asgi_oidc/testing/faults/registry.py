@@ -11,7 +11,18 @@ from ..wire import Answer
 
 Claims = dict[str, Any]
 Params = list[tuple[str, str]]
-Endpoint = Literal["discovery", "jwks", "par", "token", "refresh", "revoke", "introspect", "userinfo"]
+Endpoint = Literal[
+    "discovery",
+    "jwks",
+    "par",
+    "token",
+    "refresh",
+    "revoke",
+    "introspect",
+    "userinfo",
+    "register",
+    "manage_registration",
+]
 """The endpoints whose answer a fault can change; `refresh` is the token endpoint, except for the code exchange."""
 
 
@@ -76,6 +87,7 @@ INTROSPECTION_JWT_SIGNING: dict[str, SigningFault] = {}
 LOGOUT_TOKEN_CLAIMS: dict[str, ClaimsFault] = {}
 LOGOUT_TOKEN_SIGNING: dict[str, SigningFault] = {}
 USERINFO_CLAIMS: dict[str, ClaimsFault] = {}
+REGISTRATION_MEMBERS: dict[str, ClaimsFault] = {}
 USERINFO_JWT_CLAIMS: dict[str, ClaimsFault] = {}
 USERINFO_JWT_SIGNING: dict[str, SigningFault] = {}
 CALLBACK_PARAMS: dict[str, ParamsFault] = {}
