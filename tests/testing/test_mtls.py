@@ -3,12 +3,13 @@
 import ssl
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
 from asgi_oidc.testing import Client, ClientCertificate, ClientKey, FakeProvider, Network, serve
-from tests.testing.relying_party import NOW
+from tests.testing.relying_party import NOW, VERIFIER, RelyingParty
 from tests.testing.test_jarm import metadata_of
 from tests.testing.test_server import pem_files
 
@@ -113,6 +114,76 @@ async def test_a_network_presents_the_certificate_to_both_hosts():
         answers = [await client.post(url + "/token", data=FORM) for url in (provider.issuer, MTLS_URLS[0])]
 
     assert [answer.status_code for answer in answers] == [401, 200]
+
+
+BOUND = replace(BY_SUBJECT, tls_client_certificate_bound_access_tokens=True)
+
+
+async def login(provider: FakeProvider) -> Any:
+    """Give the token answer of a login with the certificate."""
+    provider.sign_in_as("alice")
+    rp = RelyingParty(provider)
+    async with provider.http_client() as client:
+        back = await client.get(rp.authorization_url())
+    form = {"grant_type": "authorization_code", "redirect_uri": rp.redirect_uri, "code_verifier": VERIFIER}
+    code = httpx.URL(back.headers["location"]).params["code"]
+    return (await token_answer(provider, CERTIFICATE, code=code, **form)).json()
+
+
+async def userinfo_status(provider: FakeProvider, token: str, certificate: ClientCertificate | None) -> int:
+    async with provider.http_client(certificate) as client:
+        headers = {"authorization": f"Bearer {token}"}
+        return (await client.get(provider.metadata["userinfo_endpoint"], headers=headers)).status_code
+
+
+async def test_a_token_is_bound_to_the_certificate():
+    """It is nothing without it (§3)."""
+    provider = provider_for(BOUND)
+    provider.always_refresh_tokens = True
+    tokens = await login(provider)
+    refresh = {"grant_type": "refresh_token", "refresh_token": tokens["refresh_token"]}
+    refreshed = (await token_answer(provider, CERTIFICATE, **refresh)).json()
+
+    for token in (tokens["access_token"], refreshed["access_token"]):
+        claims = provider.memory.access_tokens[token].claims
+        assert claims["cnf"] == {"x5t#S256": CERTIFICATE.thumbprint}
+        assert await userinfo_status(provider, token, CERTIFICATE) == 200
+        assert await userinfo_status(provider, token, OTHER) == 401
+        assert await userinfo_status(provider, token, None) == 401
+    assert tokens["token_type"] == "Bearer"
+
+
+async def test_a_bound_token_needs_the_certificate_at_the_alias_too():
+    """The userinfo endpoint without one sees no certificate."""
+    provider = provider_for(BOUND, MTLS_URLS[0])
+    token = provider.access_token(audience=None, client_certificate=CERTIFICATE)
+    alias = (await metadata_of(provider))["mtls_endpoint_aliases"]["userinfo_endpoint"]
+    headers = {"authorization": f"Bearer {token}"}
+    async with provider.http_client(CERTIFICATE) as client:
+        statuses = [
+            (await client.get(url, headers=headers)).status_code for url in (f"{provider.issuer}/userinfo", alias)
+        ]
+
+    assert statuses == [401, 200]
+
+
+async def test_a_client_with_a_secret_can_have_bound_tokens():
+    """The certificate then authenticates nobody (§3); without it, the call uses nothing up."""
+    provider = provider_for(Client(tls_client_certificate_bound_access_tokens=True))
+    secret = {"client_secret": "web-secret-for-tests"}
+    refused = await token_answer(provider, None, **secret)
+    given = (await token_answer(provider, OTHER, **secret)).json()
+
+    assert (refused.status_code, refused.json()["error"]) == (400, "invalid_request")
+    assert provider.memory.access_tokens[given["access_token"]].cnf == {"x5t#S256": OTHER.thumbprint}
+
+
+async def test_tokens_of_other_clients_are_not_bound():
+    """A certificate that authenticates does not bind by itself."""
+    provider = provider_for(BY_SUBJECT)
+    tokens = await login(provider)
+
+    assert await userinfo_status(provider, tokens["access_token"], None) == 200
 
 
 def context(folder: Path, server: str, certificate: ClientCertificate | None) -> ssl.SSLContext:

@@ -10,7 +10,8 @@ from ..strong_clients import NonceServer
 from ..wire import Answer, Call, error_answer
 
 Confirmation = Mapping[str, str]
-"""The claim `cnf`: `jkt` is the thumbprint of a DPoP key (RFC 9449 §6.1)."""
+"""The claim `cnf`: `jkt` is the thumbprint of a DPoP key (RFC 9449 §6.1), `x5t#S256` of a certificate
+(RFC 8705 §3.1)."""
 
 
 def answer_with_proof(provider: ProviderRules, call: Call, handle: Callable[[Confirmation], Answer]) -> Answer:

@@ -11,6 +11,7 @@ from ..grants import Grant, Token
 from ..provider_rules import CodeProblem, ProviderRules
 from ..targets import named_in_form, why_no_resource, why_not_granted
 from ..wire import Answer, Call, error_answer
+from .certificate_binding import certificate_cnf, why_not_bound
 from .client_credentials import CLIENT_CREDENTIALS, issue_to_client
 from .sender_constraint import Confirmation, answer_with_proof, with_token_type
 from .token_exchange import TOKEN_EXCHANGE, exchange_token
@@ -46,7 +47,11 @@ def token(provider: ProviderRules, call: Call) -> Answer:
     handle = handlers.get(call.form.get("grant_type", provider.default_grant_type))
     if handle is None:
         return error_answer("unsupported_grant_type", f"grant_type must be one of {', '.join(handlers)}")
-    return answer_with_proof(provider, call, lambda cnf: handle(provider, call, client, cnf=cnf))
+    unbound = why_not_bound(provider, call, client)
+    if unbound is not None:
+        return unbound
+    bound = certificate_cnf(provider, call, client)
+    return answer_with_proof(provider, call, lambda cnf: handle(provider, call, client, cnf={**cnf, **bound}))
 
 
 def challenge_of(code_verifier: str) -> str:

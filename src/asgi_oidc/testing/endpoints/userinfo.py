@@ -11,6 +11,7 @@ from ..provider_rules import ProviderRules
 from ..response_algs import response_algs
 from ..response_encryption import encrypted_response
 from ..wire import Answer, Call, json_answer
+from .certificate_binding import why_wrong_certificate
 from .sender_constraint import why_not_proven, with_nonce
 
 
@@ -19,7 +20,8 @@ def userinfo(provider: ProviderRules, call: Call) -> Answer:
     token = token_of(provider, call)
     if token is None:
         return provider.refuse_access_token(call)
-    refusal = why_not_proven(provider, call, token) or provider.why_no_userinfo(call, token)
+    refusal = why_not_proven(provider, call, token) or why_wrong_certificate(provider, call, token)
+    refusal = refusal or provider.why_no_userinfo(call, token)
     if refusal is not None:
         return refusal
     return with_nonce(provider, call, _claims_answer(provider, call, token), server="userinfo")
