@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from asgi_oidc import MemoryStore, Rule
-from asgi_oidc.protocol.dpop import PROOF_LIFETIME
+from asgi_oidc.protocol.dpop.check_proof import PROOF_LIFETIME
 from asgi_oidc.web.paths import MAX_PATH_LENGTH
 from tests.bearer.bound_tokens import KEY, OTHER_KEY, BoundSite, challenge_of, result
 from tests.bearer.token_calls import challenges

@@ -3,7 +3,7 @@
 import pytest
 
 from asgi_oidc.bearer.dpop_nonces import NONCE_LIFETIME, RENEWAL_AGE, DPoPNonces
-from asgi_oidc.protocol.dpop import MAX_NONCE_LENGTH
+from asgi_oidc.protocol.dpop.check_proof import MAX_NONCE_LENGTH
 from asgi_oidc.sessions.sealing import Sealer
 
 NOW = 1_800_000_000

@@ -6,7 +6,7 @@ import pytest
 
 from asgi_oidc import Bearer, OAuth2Provider, Provider, Rule
 from asgi_oidc.bearer.resource_metadata import MAX_LISTED_TENANTS, issuers_of, resources_of
-from asgi_oidc.protocol.dpop import PROOF_ALGORITHMS
+from asgi_oidc.protocol.dpop.check_proof import PROOF_ALGORITHMS
 from asgi_oidc.protocol.issuer_template import PERSONAL_ACCOUNTS
 from asgi_oidc.testing.in_process import http_scope
 from tests.bearer.token_calls import API, challenges, problem

@@ -6,7 +6,7 @@ import pytest
 from asgi_oidc import MemoryStore
 from asgi_oidc.bearer.used_proofs import MAX_FORGOTTEN_AT_ONCE, SeenProofs, UsedProofs
 from asgi_oidc.errors import StoreUnavailable
-from asgi_oidc.protocol.dpop import PROOF_LIFETIME, DPoPProof
+from asgi_oidc.protocol.dpop.check_proof import PROOF_LIFETIME, DPoPProof
 from asgi_oidc.sessions.lifetimes import MAX_SKEW
 from asgi_oidc.sessions.session import UserId
 from asgi_oidc.sessions.store_records import Records

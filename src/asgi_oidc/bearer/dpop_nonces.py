@@ -5,7 +5,7 @@ A nonce is the sealed time of its issue. So nothing is kept, and all processes t
 
 from collections.abc import Callable
 
-from asgi_oidc.protocol.dpop import MAX_NONCE_LENGTH
+from asgi_oidc.protocol.dpop.check_proof import MAX_NONCE_LENGTH
 from asgi_oidc.sessions.sealing import Sealer
 
 NONCE_LIFETIME = 300  # seconds

@@ -17,7 +17,7 @@ from asgi_oidc.bearer.used_proofs import UsedProofs
 from asgi_oidc.errors import ProofRejected
 from asgi_oidc.protocol.bearer_token import AccessToken
 from asgi_oidc.protocol.confirmation import Confirmation
-from asgi_oidc.protocol.dpop import DPoPProof, ExpectedProof, check_dpop_proof
+from asgi_oidc.protocol.dpop.check_proof import DPoPProof, ExpectedProof, check_dpop_proof
 from asgi_oidc.web.paths import MAX_PATH_LENGTH
 from asgi_oidc.web.request import Request
 

@@ -4,7 +4,7 @@ from collections import Counter, OrderedDict
 from collections.abc import Callable
 
 from asgi_oidc.errors import StoreUnavailable
-from asgi_oidc.protocol.dpop import PROOF_LIFETIME, DPoPProof
+from asgi_oidc.protocol.dpop.check_proof import PROOF_LIFETIME, DPoPProof
 from asgi_oidc.sessions.lifetimes import MAX_SKEW
 from asgi_oidc.sessions.session import UserId
 from asgi_oidc.sessions.store_records import Records

@@ -18,7 +18,7 @@ from asgi_oidc.pages.pages import Pages
 from asgi_oidc.policy.bearer_denials import BearerDenials
 from asgi_oidc.protocol.access_token import ACCESS_TOKEN_TYPES
 from asgi_oidc.protocol.bearer_token import ExpectedToken, token_types
-from asgi_oidc.protocol.dpop import PROOF_ALGORITHMS
+from asgi_oidc.protocol.dpop.check_proof import PROOF_ALGORITHMS
 from asgi_oidc.provider.directory import ProviderDirectory
 from asgi_oidc.sessions.sealing import Sealer
 from asgi_oidc.settings.bearer_checks import introspecting_provider, providers_that_count, why_none_introspects

@@ -1,17 +1,15 @@
 """Checks DPoP proofs: the sender of a request has the key that its access token is bound to (RFC 9449 §4.3, §7)."""
 
 import re
-from base64 import urlsafe_b64encode
 from dataclasses import dataclass, field
-from hashlib import sha256
 from hmac import compare_digest
 
 from asgi_oidc.errors import ProofRejected, TokenRejected
 from asgi_oidc.protocol.claims import Claims, check_lifetime, read_instant, same
+from asgi_oidc.protocol.dpop.proof_format import PROOF_TYPE, access_token_hash
 from asgi_oidc.protocol.jose import OwnKeyProof, verify_proof_with_its_own_key
 from asgi_oidc.protocol.signature_algorithms import KEY_OF_ALGORITHM
 
-PROOF_TYPE = "dpop+jwt"
 PROOF_ALGORITHMS = tuple(KEY_OF_ALGORITHM)
 MAX_PROOF_LENGTH = 16_384  # characters; with a long URL and a large RSA key it has a few thousand
 PROOF_LIFETIME = 60  # seconds since it was made; a client makes one for each request
@@ -95,11 +93,6 @@ def check_dpop_proof(proof: str, expected: ExpectedProof, *, now: int, leeway: i
     except TokenRejected as error:
         is_date = error.code in ("claim_iat", "claim_exp", "claim_nbf")
         raise ProofRejected("dpop_iat" if is_date else "dpop_malformed", error.detail) from error
-
-
-def access_token_hash(token: str) -> str:
-    """Return the `ath` of an access token: its SHA-256, base64url-encoded (RFC 9449 §4.2)."""
-    return urlsafe_b64encode(sha256(token.encode("ascii")).digest()).rstrip(b"=").decode("ascii")
 
 
 def _read(verified: OwnKeyProof) -> DPoPProof:

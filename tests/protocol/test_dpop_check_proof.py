@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from asgi_oidc.errors import ProofRejected
-from asgi_oidc.protocol.dpop import (
+from asgi_oidc.protocol.dpop.check_proof import (
     MAX_JTI_LENGTH,
     MAX_NONCE_LENGTH,
     MAX_PROOF_LENGTH,
@@ -16,10 +16,10 @@ from asgi_oidc.protocol.dpop import (
     PROOF_LIFETIME,
     DPoPProof,
     ExpectedProof,
-    access_token_hash,
     check_dpop_proof,
     normalize_htu,
 )
+from asgi_oidc.protocol.dpop.proof_format import access_token_hash
 from asgi_oidc.protocol.jwk_thumbprint import PRIVATE_MEMBERS, public_key_thumbprint
 from asgi_oidc.testing.keys import SigningKey, base64url, compact_jws, public_parts, signing_key
 
