@@ -35,6 +35,14 @@ class StrongRelyingParty(RelyingParty):
         query = httpx.URL(self.authorization_url(**changes)).params
         return {name: query.get_list(name) if len(query.get_list(name)) > 1 else query[name] for name in query}
 
+    def signed(self, header: dict[str, Any] | None = None, key: ClientKey = KEY, **claims: Any) -> str:
+        """Give the authorization request as a request object, with changed claims."""
+        return key.request_object(self.request(), self.fake.issuer, header=header, claims=claims)
+
+    def signed_url(self, request_object: str, **more: str) -> str:
+        query = urllib.parse.urlencode({"client_id": "strong", "request": request_object, **more})
+        return f"{self.fake.metadata['authorization_endpoint']}?{query}"
+
     async def push(self, **changes: Any) -> httpx.Response:
         return await self.call("pushed_authorization_request_endpoint", self.request(**changes))
 

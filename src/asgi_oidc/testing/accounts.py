@@ -52,6 +52,8 @@ class Client:
     """Whether its access tokens are bound to the certificate with which it gets them (RFC 8705 §3)."""
     token_endpoint_auth_signing_alg: str | None = None
     """The algorithm of the client's assertions; `None` allows all that the metadata lists."""
+    request_object_signing_alg: str | None = None
+    """The algorithm of the client's request objects; `None` allows all that the metadata lists."""
     assertion_issuers: Sequence[AssertionIssuer] = ()
     """Third parties whose assertions authenticate this client."""
     resources: Sequence[str] | None = None

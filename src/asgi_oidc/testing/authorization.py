@@ -50,6 +50,8 @@ def metadata_of(issuer: str, alg: str, clients: Iterable[Client]) -> dict[str, A
         **encryption_metadata(),
         "code_challenge_methods_supported": ["S256"],
         "dpop_signing_alg_values_supported": list(PUBLIC_KEY_ALGORITHMS),
+        "request_parameter_supported": True,
+        "request_object_signing_alg_values_supported": list(PUBLIC_KEY_ALGORITHMS),
         "authorization_response_iss_parameter_supported": True,
         "backchannel_logout_supported": True,
         "backchannel_logout_session_supported": True,

@@ -92,7 +92,7 @@ class ProviderState:
         self.client_keys_client: httpx.AsyncClient | None = None
         """Fetches the `jwks_uri` of clients; it must belong to the event loop in which the provider runs."""
         self.ignored_params: list[str] = []
-        """Parameters that counted for nothing at `/authorize`, because they stood beside a pushed request."""
+        """Parameters that counted for nothing, because they stood beside a pushed request or a request object."""
         self.client_refusals: list[str] = []
         """Why client assertions were refused, oldest first."""
         self.backchannel_client: httpx.AsyncClient | None = None

@@ -1,6 +1,7 @@
 """Clients with keys at the fake provider: their registered keys, and what it requires of them."""
 
 import logging
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from .access_tokens import AccessTokens
@@ -9,6 +10,8 @@ from .client_assertions import AssertionRules, client_id_in, has_assertion, why_
 from .client_authentication import read_client_credentials
 from .dpop_nonces import DPoPNonces
 from .dpop_proofs import NonceRequired, Proof, ProofRefused, ProvenCall, read_proof
+from .faults import Params
+from .request_objects import RequestObjectRules, read_request_object
 from .response_algs import encrypts_for
 from .wire import Call
 
@@ -25,6 +28,8 @@ class StrongClients(AccessTokens):
     """Whether only pushed authorization requests are accepted (RFC 9126 §5)."""
     par_lifetime: int = 60
     """Seconds until a pushed request expires."""
+    requires_signed_requests: bool = False
+    """Whether only signed authorization requests are accepted (RFC 9101 §10.5)."""
     requires_dpop: bool = False
     """Whether the token endpoint accepts only calls with a DPoP proof; without it, a proof is optional (RFC 9449)."""
     dpop_nonces: DPoPNonces = "never"
@@ -35,7 +40,36 @@ class StrongClients(AccessTokens):
 
     def requirements_metadata(self) -> dict[str, Any]:
         """Return what the metadata says about requirements that are not usual."""
-        return {"require_pushed_authorization_requests": True} if self.requires_par else {}
+        required = {
+            "require_pushed_authorization_requests": self.requires_par,
+            "require_signed_request_object": self.requires_signed_requests,
+        }
+        return {name: True for name, is_required in required.items() if is_required}
+
+    def why_unfit(self, params: Mapping[str, str]) -> tuple[str, str] | None:
+        """Return the error and its description for the way in which the browser brings a request; None if it is fine.
+
+        Args:
+            params: Those of the URL, not of a pushed request or a request object.
+        """
+        if "request_uri" in params:  # checked when it was pushed
+            return None
+        return ("invalid_request", "the request must be pushed") if self.requires_par else self.why_unsigned(params)
+
+    def why_unsigned(self, params: Mapping[str, str]) -> tuple[str, str] | None:
+        """Return the error and its description if these parameters should be signed, but are not; else None."""
+        if self.requires_signed_requests and "request" not in params:
+            return ("invalid_request", "the request must be signed: send a request object")
+        return None
+
+    def request_object_params(self, token: str, client: Client) -> Params:
+        """Return the parameters in a request object of a client.
+
+        Raises:
+            RequestObjectRefused: The object is wrong.
+        """
+        algs = self.metadata.get("request_object_signing_alg_values_supported", ())
+        return read_request_object(token, client, RequestObjectRules(self.issuer, self.now(), algs))
 
     def client_by_assertion(self, call: Call) -> Client | None:
         """Return the client that authenticates by a client assertion; for `None`, `client_refusals` has the reason."""

@@ -10,7 +10,7 @@ from ..provider_rules import ProviderRules
 from ..provider_state import COOKIE
 from ..targets import named_in_query
 from ..wire import Answer, Call, html_answer
-from .authorization_request import RequestRefused, authorization_request, is_pushed, use_up
+from .authorization_request import RequestRefused, authorization_request, use_up
 
 
 def authorize(provider: ProviderRules, call: Call) -> Answer:
@@ -23,7 +23,7 @@ def authorize(provider: ProviderRules, call: Call) -> Answer:
     problem = why_not_redirected(client, request)
     if client is None or problem:
         return _refusal_page(problem)
-    response = _response_to(provider, request, is_pushed=is_pushed(call))
+    response = _response_to(provider, request, provider.why_unfit(call.params))
     if response is not None:
         use_up(provider, call)
         return response
@@ -41,11 +41,14 @@ def _refusal_page(problem: str) -> Answer:
     return html_answer(message_page("This login cannot continue", problem), 400)
 
 
-def _response_to(provider: ProviderRules, request: Call, *, is_pushed: bool) -> Answer | None:
-    """Return the authorization response; None while the user has to sign in."""
+def _response_to(provider: ProviderRules, request: Call, unfit: tuple[str, str] | None) -> Answer | None:
+    """Return the authorization response; None while the user has to sign in.
+
+    Args:
+        unfit: The error of a request that came in a way that the provider does not accept.
+    """
     params = request.params
-    unpushed = ("invalid_request", "the request must be pushed") if provider.requires_par and not is_pushed else None
-    error = unpushed or provider.why_refused(params) or provider.why_no_target(request)
+    error = unfit or provider.why_refused(params) or provider.why_no_target(request)
     if error:
         return authorization_response(provider, params, [("error", error[0]), ("error_description", error[1])])
     if request.form.get("cancel"):

@@ -8,6 +8,7 @@ the parameters of the callback. Faults of a refresh do not affect the code excha
 from . import (
     access_token,
     answers,
+    authorization_requests,
     dpop,
     encryption,
     id_token,
@@ -89,6 +90,7 @@ __all__ = [
     "Setting",
     "access_token",
     "answers",
+    "authorization_requests",
     "dpop",
     "encryption",
     "gzip_bomb",
