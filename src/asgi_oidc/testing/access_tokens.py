@@ -9,6 +9,7 @@ from typing import Any
 from . import faults as fault_tables
 from .access_token_styles import FULL_STYLES, STYLES, AccessTokenFacts, AccessTokenStyle, check_style
 from .accounts import Persona
+from .authorization_details import with_details
 from .client_certificates import ClientCertificate
 from .dpop import DPoPKey
 from .faults import Draft
@@ -126,7 +127,7 @@ class AccessTokens(ProviderState):
         named = (audience,) if isinstance(audience, str) else tuple(audience or ())
         expires_at = self.now() + (self.access_token_lifetime if lifetime is None else lifetime)
         token = Token(grant, grant.scopes, named, expires_at, cnf=cnf)
-        overrides = {**self.access_token_overrides, **_bound_to(token), **further}
+        overrides = {**_details_of(token), **self.access_token_overrides, **_bound_to(token), **further}
         shown, known = self._claims_of(token, audience, style, overrides)
         return self._remembered(
             _opaque_text() if is_opaque else self._signed(shown, _typ_of(style), header, grant), token, known
@@ -137,7 +138,7 @@ class AccessTokens(ProviderState):
         token = replace(token, expires_at=self.now() + self.access_token_lifetime)
         audience = list(token.audience) or token.grant.client_id
         style, typ = self.access_token_style, self.access_token_typ
-        overrides = {**self.access_token_overrides, **_bound_to(token)}
+        overrides = {**_details_of(token), **_bound_to(token), **self.access_token_overrides}
         shown, known = self._claims_of(token, audience, style, overrides)
         if not self.jwt_access_tokens:
             return self._remembered(_opaque_text(), token, known)
@@ -207,6 +208,11 @@ def _confirmation(dpop_key: DPoPKey | None, certificate: ClientCertificate | Non
     if certificate is not None:
         cnf["x5t#S256"] = certificate.thumbprint
     return cnf
+
+
+def _details_of(token: Token) -> dict[str, Any]:
+    """Return the claim about what was granted in detail (RFC 9396 §9); nothing without."""
+    return with_details({}, token.grant.authorization_details)
 
 
 def _bound_to(token: Token) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .accounts import Persona
+from .authorization_details import Detail
 from .dpop_nonces import NonceIssuer
 from .pushed_requests import PushedRequest
 from .registrations import Registration
@@ -37,6 +38,8 @@ class Grant:
     made_at: int = 0
     resources: tuple[str, ...] = ()
     """The resources that the login named (RFC 8707)."""
+    authorization_details: tuple[Detail, ...] = ()
+    """What was granted in detail (RFC 9396)."""
     params: Mapping[str, str] = field(default_factory=dict)
     """The parameters of the authorization request."""
     is_machine: bool = False

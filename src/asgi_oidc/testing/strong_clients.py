@@ -1,11 +1,12 @@
 """Clients with keys at the fake provider: their registered keys, and what it requires of them."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from .access_tokens import AccessTokens
 from .accounts import Client, keys_in
+from .authorization_details import Detail, DetailsRefused, GrantDetails, read_details
 from .client_assertions import AssertionRules, client_id_in, has_assertion, why_assertion_refused
 from .client_authentication import read_client_credentials
 from .dpop_nonces import DPoPNonces
@@ -30,6 +31,11 @@ class StrongClients(AccessTokens):
     """Seconds until a pushed request expires."""
     requires_signed_requests: bool = False
     """Whether only signed authorization requests are accepted (RFC 9101 §10.5)."""
+    authorization_details_types: Sequence[str] = ()
+    """The types of `authorization_details` that it supports (RFC 9396 §10); others are refused."""
+    granted_details: GrantDetails | None = None
+    """Returns what is granted of the `authorization_details` that a client asks for, such as less of it, or more in
+    detail; `None` grants them as they are."""
     requires_dpop: bool = False
     """Whether the token endpoint accepts only calls with a DPoP proof; without it, a proof is optional (RFC 9449)."""
     dpop_nonces: DPoPNonces = "never"
@@ -44,7 +50,29 @@ class StrongClients(AccessTokens):
             "require_pushed_authorization_requests": self.requires_par,
             "require_signed_request_object": self.requires_signed_requests,
         }
-        return {name: True for name, is_required in required.items() if is_required}
+        types = list(self.authorization_details_types)
+        members: dict[str, Any] = {"authorization_details_types_supported": types} if types else {}
+        return members | {name: True for name, is_required in required.items() if is_required}
+
+    def grant_details(self, asked: str | None) -> tuple[Detail, ...]:
+        """Return what is granted of the `authorization_details` that a client asks for.
+
+        Args:
+            asked: The parameter, as it was sent.
+
+        Raises:
+            DetailsRefused: It is wrong.
+        """
+        details = read_details(asked, self.authorization_details_types)
+        return details if self.granted_details is None or not details else tuple(self.granted_details(details))
+
+    def why_no_details(self, params: Mapping[str, str]) -> tuple[str, str] | None:
+        """Return the error and its description for the details of an authorization request; None if they are fine."""
+        try:
+            read_details(params.get("authorization_details"), self.authorization_details_types)
+        except DetailsRefused as refused:
+            return (refused.error, str(refused))
+        return None
 
     def why_unfit(self, params: Mapping[str, str]) -> tuple[str, str] | None:
         """Return the error and its description for the way in which the browser brings a request; None if it is fine.

@@ -48,7 +48,7 @@ def _response_to(provider: ProviderRules, request: Call, unfit: tuple[str, str] 
         unfit: The error of a request that came in a way that the provider does not accept.
     """
     params = request.params
-    error = unfit or provider.why_refused(params) or provider.why_no_target(request)
+    error = unfit or provider.why_refused(params) or provider.why_no_target(request) or provider.why_no_details(params)
     if error:
         return authorization_response(provider, params, [("error", error[0]), ("error_description", error[1])])
     if request.form.get("cancel"):
@@ -88,6 +88,7 @@ def _give_code(provider: ProviderRules, call: Call, sign_in: SignIn) -> Answer:
         code_challenge="" if provider.pkce == "refused" else params.get("code_challenge", ""),
         made_at=provider.now(),
         resources=named_in_query(call, "resource"),
+        authorization_details=provider.grant_details(params.get("authorization_details")),
         params=params,
     )
     provider.memory.keep_code(code, grant)

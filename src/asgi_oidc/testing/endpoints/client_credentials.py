@@ -1,7 +1,10 @@
 """The grant of a client that acts for itself, at the fake token endpoint: RFC 6749 §4.4, RFC 8707 §2.2."""
 
+from dataclasses import replace
+
 from .. import faults as fault_tables
 from ..accounts import Client
+from ..authorization_details import DetailsRefused, with_details
 from ..grants import Token
 from ..provider_rules import ProviderRules
 from ..targets import named_in_form, why_no_resource, why_not_known
@@ -19,7 +22,12 @@ def issue_to_client(provider: ProviderRules, call: Call, client: Client, *, cnf:
     problem = why_no_resource(resources, provider.targets) or why_not_known(audiences, provider.targets)
     if problem:
         return error_answer("invalid_target", problem)
+    try:
+        details = provider.grant_details(call.form.get("authorization_details"))
+    except DetailsRefused as refused:
+        return error_answer(refused.error, str(refused))
     grant = provider.machine_grant(client.client_id, tuple(call.form.get("scope", "").split()))
+    grant = replace(grant, authorization_details=details)
     access_token = provider.new_access_token(Token(grant, grant.scopes, (*audiences, *resources), cnf=cnf))
-    members = with_token_type(provider.token_members(access_token, grant), cnf)
+    members = with_details(with_token_type(provider.token_members(access_token, grant), cnf), details)
     return provider.token_answer(call, provider.faults.change(fault_tables.TOKEN_MEMBERS, members, provider.setting()))

@@ -55,7 +55,8 @@ def _why_refused(provider: ProviderRules, request: Call, client: Client) -> tupl
     problem = why_not_redirected(client, request)
     if problem:
         return ("invalid_request", problem)
-    return provider.why_refused(request.params) or provider.why_no_target(request)
+    params = request.params
+    return provider.why_refused(params) or provider.why_no_target(request) or provider.why_no_details(params)
 
 
 def _kept(provider: ProviderRules, client: Client, params: Params) -> Answer:

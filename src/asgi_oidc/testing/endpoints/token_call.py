@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from .. import faults as fault_tables
 from ..accounts import Client
+from ..authorization_details import DetailsRefused, narrowed_details, with_details
 from ..grants import Grant, Token
 from ..provider_rules import CodeProblem, ProviderRules
 from ..targets import named_in_form, why_no_resource, why_not_granted
@@ -67,7 +68,11 @@ def _exchange_code(provider: ProviderRules, call: Call, client: Client, *, cnf: 
     problem = _why_no_target(provider, call, found)
     if problem:
         return error_answer("invalid_target", problem)
-    members = _tokens(provider, found, named_in_form(call, "resource"), cnf=cnf)
+    try:
+        narrowed = _with_named_details(provider, call, found)
+    except DetailsRefused as refused:
+        return error_answer(refused.error, str(refused))
+    members = _tokens(provider, narrowed, named_in_form(call, "resource"), cnf=cnf)
     if provider.issues_refresh_token(found):
         members["refresh_token"] = _new_refresh_token(provider, found, cnf if client.is_public else {})
     return provider.token_answer(call, provider.faults.change(fault_tables.TOKEN_MEMBERS, members, provider.setting()))
@@ -122,7 +127,10 @@ def _refresh(provider: ProviderRules, call: Call, client: Client, *, cnf: Confir
     problem = _why_no_target(provider, call, grant)
     if problem:
         return error_answer("invalid_target", problem)
-    narrowed = replace(grant, nonce=None, scopes=scopes)
+    try:
+        narrowed = _with_named_details(provider, call, replace(grant, nonce=None, scopes=scopes))
+    except DetailsRefused as refused:
+        return error_answer(refused.error, str(refused))
     members = _tokens(provider, narrowed, named_in_form(call, "resource"), cnf=cnf, is_refreshed=True)
     if provider.rotates_refresh_tokens:
         memory.used[name] = grant
@@ -137,6 +145,12 @@ def _why_no_target(provider: ProviderRules, call: Call, grant: Grant) -> str:
     return why_no_resource(resources, provider.targets) or why_not_granted(resources, grant.resources)
 
 
+def _with_named_details(provider: ProviderRules, call: Call, grant: Grant) -> Grant:
+    """Return the grant with those of its `authorization_details` that the call names; with all if it names none."""
+    named, types = call.form.get("authorization_details"), provider.authorization_details_types
+    return replace(grant, authorization_details=narrowed_details(grant.authorization_details, named, types))
+
+
 def _tokens(
     provider: ProviderRules,
     grant: Grant,
@@ -148,6 +162,7 @@ def _tokens(
     """Return the members that every token answer has: the access token and, with `openid`, the ID Token."""
     access_token = provider.new_access_token(Token(grant, grant.scopes, resources or grant.resources, cnf=cnf))
     members = with_token_type(provider.token_members(access_token, grant), cnf)
+    members = with_details(members, grant.authorization_details)
     if provider.issues_id_token(grant) and (provider.id_token_on_refresh or not is_refreshed):
         members["id_token"] = provider.id_token_of(grant, access_token, is_refreshed=is_refreshed)
     return members
