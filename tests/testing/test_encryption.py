@@ -9,7 +9,7 @@ import pytest
 from joserfc import jwe, jwt
 from joserfc.jwk import KeySet, import_key
 
-from asgi_oidc.testing import Client, DecryptionKey, FakeProvider
+from asgi_oidc.testing import Client, ClientKey, DecryptionKey, FakeProvider
 from asgi_oidc.testing.wire import Receive, Scope, Send, json_answer, send_answer
 from tests.testing.relying_party import NOW, RelyingParty, read
 from tests.testing.test_jarm import metadata_of, response_of
@@ -68,7 +68,6 @@ async def test_each_kind_of_jwt_is_encrypted_on_its_own():
     alg = key.alg
     client = Client(
         jwks=[key.public_jwk],
-        auth_methods=["client_secret_basic"],
         userinfo_signed_response_alg="RS256",
         userinfo_encrypted_response_alg=alg,
         introspection_encrypted_response_alg=alg,
@@ -116,6 +115,15 @@ async def test_an_encrypted_id_token_is_a_hint_too():
         ]
 
     assert [answer.status_code for answer in answers] == [200, 200, 400]
+
+
+def test_a_key_for_encryption_does_not_authenticate():
+    """A client with a secret keeps it."""
+    enc, sig = DecryptionKey().public_jwk, ClientKey().public_jwk
+
+    methods = [Client(jwks=jwks).allowed_auth_methods for jwks in ([enc], [enc, sig], lambda: [enc])]
+    secret, key = ("client_secret_basic", "client_secret_post"), ("private_key_jwt",)
+    assert methods == [secret, key, key]
 
 
 def test_the_fitting_key_is_used():

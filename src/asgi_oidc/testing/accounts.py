@@ -39,7 +39,7 @@ class Client:
     post_logout_redirect_uris: Sequence[str] | None = None
     """`None` accepts any."""
     auth_methods: Sequence[str] | None = None
-    """`None` means `tls_client_auth` with the subject of a certificate, `private_key_jwt` with keys; else
+    """`None` means `tls_client_auth` with the subject of a certificate, `private_key_jwt` with keys that sign; else
     `client_secret_basic` and `client_secret_post` with a secret, or `none` without."""
     jwks: JWKs | Callable[[], JWKs] | None = None
     """The public keys of the client, or a function that returns them."""
@@ -91,9 +91,14 @@ class Client:
             return self.auth_methods
         if self.tls_client_auth_subject_dn is not None:
             return ("tls_client_auth",)
-        if self.jwks is not None or self.jwks_uri is not None or self.assertion_issuers:
+        if self._has_signing_keys or self.jwks_uri is not None or self.assertion_issuers:
             return ("private_key_jwt",)
         return ("client_secret_basic", "client_secret_post") if self.client_secret else ("none",)
+
+    @property
+    def _has_signing_keys(self) -> bool:
+        """Whether some of its keys may be for signatures; a function is not called for that."""
+        return callable(self.jwks) or any(key.get("use") != "enc" for key in self.keys)
 
     @property
     def is_public(self) -> bool:
