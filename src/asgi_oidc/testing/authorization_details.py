@@ -40,16 +40,21 @@ def read_details(text: str | None, types: Collection[str]) -> tuple[Detail, ...]
     return tuple(details)
 
 
-def narrowed_details(granted: Sequence[Detail], text: str | None, types: Collection[str]) -> tuple[Detail, ...]:
+def narrowed_details(details: Sequence[Detail], text: str | None, types: Collection[str]) -> tuple[Detail, ...]:
     """Return the details of a token: all that were granted, or those of them that the token call names (§6).
+
+    Args:
+        details: What was granted.
+        text: The parameter of the token call.
+        types: The types that the provider supports.
 
     Raises:
         DetailsRefused: The call names something that was not granted.
     """
     named = read_details(text, types)
-    if any(detail not in granted for detail in named):
+    if any(detail not in details for detail in named):
         raise DetailsRefused("the login granted other authorization_details")
-    return named or tuple(granted)
+    return named or tuple(details)
 
 
 def with_details(members: Mapping[str, Any], details: Sequence[Detail]) -> dict[str, Any]:
