@@ -91,14 +91,16 @@ class Client:
             return self.auth_methods
         if self.tls_client_auth_subject_dn is not None:
             return ("tls_client_auth",)
-        if self._has_signing_keys or self.jwks_uri is not None or self.assertion_issuers:
+        if self._authenticates_by_keys or self.jwks_uri is not None or self.assertion_issuers:
             return ("private_key_jwt",)
         return ("client_secret_basic", "client_secret_post") if self.client_secret else ("none",)
 
     @property
-    def _has_signing_keys(self) -> bool:
-        """Whether some of its keys may be for signatures; a function is not called for that."""
-        return callable(self.jwks) or any(key.get("use") != "enc" for key in self.keys)
+    def _authenticates_by_keys(self) -> bool:
+        """Whether it has keys, and not a secret with keys that only decrypt; a function is not called for that."""
+        if self.jwks is None:
+            return False
+        return not self.client_secret or callable(self.jwks) or any(key.get("use") != "enc" for key in self.keys)
 
     @property
     def is_public(self) -> bool:
